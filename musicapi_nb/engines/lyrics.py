@@ -1,0 +1,29 @@
+"""Lyrics: two texts at once from a short description.
+
+Facts: docs.musicapi.ai/lyrics-generation; price: musicapi.ai ai-lyrics-api, 2026.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, ClassVar, Literal
+
+from musicapi_nb.engines.request import Field, Price, Request
+
+__all__ = ["Make"]
+
+
+class Make(Request, frozen=True, kw_only=True):
+    """Write two titles with lyrics; answered at once, without a task."""
+
+    engine: ClassVar[str] = "lyrics"
+    operation: ClassVar[str] = "make"
+    path: ClassVar[str] = "/api/v1/sonic/lyrics"
+    answers: ClassVar[Literal["task", "now"]] = "now"
+    songs: ClassVar[int | None] = 2
+    cost: ClassVar[Price | None] = Price(2, dt.date(2026, 10, 7), "musicapi.ai ai-lyrics-api")
+
+    description: Annotated[
+        str | None,
+        Field(kind="long text", required=True, limit=120, help="What the lyrics are about."),
+    ] = None

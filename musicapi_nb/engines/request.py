@@ -1,0 +1,308 @@
+"""The Request: an operation of the service declared once, with its limits, price and standing."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import functools
+import json
+import math
+import typing
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
+
+import msgspec
+
+from musicapi_nb import markup
+from musicapi_nb.errors import InvalidRequest, Problem
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Iterator, Sequence
+
+Kind: TypeAlias = Literal[
+    "text", "long text", "tags", "choice", "switch", "fraction", "integer", "number", "seconds",
+    "clip", "url", "choices", "segments",
+]  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ByModel:
+    """A character limit that depends on the model: `otherwise`, except for `models`."""
+
+    otherwise: int
+    models: Mapping[str, int]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """What is known of one field: the second part of its annotation.
+
+    Attributes
+    ----------
+    help
+        What the field does, for a person.
+    kind
+        How it is typed and shown: each kind has one Python type and one form control.
+    required
+        Needed in every case; what only some modes need is said by `Request.rules`.
+    limit
+        Characters. The service was only probed one step over its limits, and its older wording
+        is "less than": more is refused, exactly as many draws advice.
+    minimum, maximum
+        Bounds of a number, both allowed.
+    choices
+        Allowed values; with `open_choices` others draw advice instead of refusal.
+    most
+        Items of a list.
+    """
+
+    help: str
+    kind: Kind = "text"
+    required: bool = False
+    limit: int | ByModel | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] = ()
+    open_choices: bool = False
+    most: int | None = None
+
+    def limit_for(self, model: str | None) -> int | None:
+        """Characters allowed when `model` is chosen (None: no limit known)."""
+        if isinstance(self.limit, ByModel):
+            return self.limit.models.get(canonical_model(model), self.limit.otherwise)
+        return self.limit
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Price:
+    """Credits for one submit, the day it was read, and where."""
+
+    credits: int
+    read: dt.date
+    source: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Standing:
+    """What is known of an operation that may no longer be offered."""
+
+    word: Literal["unavailable", "retired elsewhere", "deprecated"]
+    note: str
+    source: str
+
+
+class Segment(msgspec.Struct, frozen=True, kw_only=True):
+    """One part of a nuro v2.0 instrumental: its name and its length in seconds."""
+
+    name: str
+    duration: int
+
+
+def canonical_model(model: str | None) -> str:
+    """Spell a model the sonic way: `chirp-v5` is the sibling host's word for `sonic-v5`."""
+    return (model or "").replace("chirp-", "sonic-")
+
+
+class _Meta(msgspec.StructMeta):
+    """Refuses unknown fields by our own error, with the nearest name and the way through."""
+
+    # msgspec reports an unknown keyword as a bare TypeError
+    def __call__(cls, *args: Any, **fields: Any) -> Any:  # noqa: N805 - a metaclass
+        known: tuple[str, ...] = cls.__struct_fields__
+        unknown = [name for name in fields if name not in known]
+        if unknown:
+            raise InvalidRequest(cls.__name__, [_unknown(name, known) for name in unknown])
+        return super().__call__(*args, **fields)
+
+
+def _unknown(name: str, known: Sequence[str]) -> Problem:
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]}? " if near else ""
+    return Problem(
+        name,
+        f"no such field; {hint}What is newer than this goes through extra={{{name!r}: ...}}",
+    )
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True, metaclass=_Meta):
+    """The base of all operations; a subclass is one declaration.
+
+    Every field may be left out at construction, so that `problems` can name all that is missing
+    at once. None means: not sent. Fields that this version does not know are passed through by
+    `extra={"name": value}`.
+    """
+
+    engine: ClassVar[str]
+    operation: ClassVar[str]
+    path: ClassVar[str]
+    method: ClassVar[Literal["POST", "GET"]] = "POST"
+    fixed: ClassVar[Mapping[str, Any]] = {}
+    answers: ClassVar[Literal["task", "now"]] = "task"
+    songs: ClassVar[int | None] = None
+    """How many songs to expect; None where that is not known."""
+    cost: ClassVar[Price | None] = None
+    standing: ClassVar[Standing | None] = None
+
+    extra: Mapping[str, Any] = msgspec.field(default_factory=dict)
+
+    @classmethod
+    def fields(cls) -> Mapping[str, Field]:
+        """The declared fields in order, name to `Field`."""
+        return _declared(cls)
+
+    def problems(self) -> tuple[Problem, ...]:
+        """Everything that is wrong or unwise about this request, all at once."""
+        return (*self._checks(), *self._extra_checks(), *self.rules(), *self._standing_advice())
+
+    def rules(self) -> Iterator[Problem]:
+        """Yield problems across fields; overridden where an operation has any."""
+        return iter(())
+
+    def price(self) -> int | None:
+        """Credits that one submit costs, or None when that is not known."""
+        return self.cost.credits if self.cost else None
+
+    def check(self) -> None:
+        """Raise `InvalidRequest`, listing every hard problem, if there is one."""
+        hard = [problem for problem in self.problems() if problem.hard]
+        if hard:
+            raise InvalidRequest(self._name(), hard)
+
+    def body(self) -> dict[str, Any]:
+        """The JSON object that the service is sent: fixed fields, set fields, `extra`."""
+        values = {name: msgspec.to_builtins(value) for name, value in self._given()}
+        return {**self.fixed, **values, **self.extra}
+
+    def _given(self) -> Iterator[tuple[str, Any]]:
+        for name in self.fields():
+            value = getattr(self, name)
+            if value is not None:
+                yield name, value
+
+    def _checks(self) -> Iterator[Problem]:
+        model = getattr(self, "mv", None)
+        for name, field in self.fields().items():
+            value = getattr(self, name)
+            if value is None or (isinstance(value, str) and field.required and not value.strip()):
+                if field.required:
+                    yield Problem(name, f"is needed: {field.help}")
+                continue
+            for message, hard in _faults(value, field, model if isinstance(model, str) else None):
+                yield Problem(name, message, hard)
+
+    def _extra_checks(self) -> Iterator[Problem]:
+        for name in self.extra:
+            if name in self.fields() or name in self.fixed:
+                way = f"choose another operation than {self.operation}"
+                way = f"give {name}= itself" if name in self.fields() else way
+                yield Problem("extra", f"{name!r} is this operation's own field; {way}")
+        try:
+            json.dumps(dict(self.extra), allow_nan=False).encode()
+        except (TypeError, ValueError, RecursionError) as error:
+            yield Problem("extra", f"cannot be written as JSON ({error})")
+
+    def _standing_advice(self) -> Iterator[Problem]:
+        if self.standing:
+            yield Problem("", f"{self.standing.word}: {self.standing.note}", hard=False)
+
+    @classmethod
+    def _name(cls) -> str:
+        return f"{cls.engine}.{cls.__name__}"
+
+    def __repr__(self) -> str:
+        given = [f"{name}={value!r}" for name, value in self._given()]
+        given += [f"extra={dict(self.extra)!r}"] if self.extra else []
+        return f"{self._name()}({', '.join(given)})"
+
+    def _repr_html_(self) -> str:
+        price = self.price()
+        badges = [markup.badge(self.operation), markup.badge(markup.in_credits(price))]
+        if self.standing:
+            badges.append(markup.badge(self.standing.word, "bad"))
+        rows = [(name, value if isinstance(value, str) else repr(value)) for name, value in
+                (*self._given(), *self.extra.items())]  # fmt: skip
+        notices = [
+            markup.notice(str(problem), "bad" if problem.hard else "info")
+            for problem in self.problems()
+        ]
+        return markup.card(
+            self._name(), markup.table(("field", "value"), rows), *notices, badges=badges
+        )
+
+
+@functools.cache
+def _declared(cls: type[Request]) -> Mapping[str, Field]:
+    hints = typing.get_type_hints(cls, include_extras=True)
+    return {
+        name: next(part for part in hint.__metadata__ if isinstance(part, Field))
+        for name in cls.__struct_fields__
+        if typing.get_origin(hint := hints[name]) is Annotated
+    }
+
+
+_PYTHON_TYPES: Mapping[str, tuple[tuple[type, ...], str]] = {
+    "switch": ((bool,), "True or False"),
+    "integer": ((int,), "a whole number"),
+    "fraction": ((int, float), "a number from 0 to 1"),
+    "number": ((int, float), "a number"),
+    "seconds": ((int, float), "a number of seconds"),
+    "choices": ((list, tuple), "a list of texts"),
+    "segments": ((list, tuple), "a list of nuro.Segment(name=..., duration=...)"),
+}
+_TEXT = ((str,), "text")
+
+
+def _faults(value: Any, field: Field, model: str | None) -> Iterator[tuple[str, bool]]:
+    """Yield (message, hard) for one given value against its field."""
+    types, wanted = _PYTHON_TYPES.get(field.kind, _TEXT)
+    if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
+        hint = '; join a list: ", ".join(tags)' if field.kind == "tags" else ""
+        yield f"should be {wanted}, not {type(value).__name__} {value!r:.40}{hint}", True
+    elif isinstance(value, str):
+        yield from _text_faults(value, field, model)
+    elif isinstance(value, int | float):
+        yield from _number_faults(value, field)
+    elif isinstance(value, list | tuple):
+        yield from _list_faults(value, field)
+
+
+def _text_faults(value: str, field: Field, model: str | None) -> Iterator[tuple[str, bool]]:
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        yield "holds half of a surrogate pair, which no JSON text can carry", True
+    limit = field.limit_for(model)
+    if limit is not None and len(value) > limit:
+        yield f"has {len(value)} characters, the limit is {limit}", True
+    elif limit is not None and len(value) == limit:
+        yield f"has exactly {limit} characters; the service may want fewer than that", False
+    if field.choices and value not in field.choices:
+        listed = ", ".join(field.choices)
+        if not field.open_choices:
+            yield f"is {value!r:.60}; choose one of {listed}", True
+        elif canonical_model(value) not in field.choices:
+            yield f"is {value!r:.60}, which this version does not know; known: {listed}", False
+    if field.kind == "url" and not value.startswith(("https://", "http://")):
+        yield "should be a public https:// or http:// address", True
+
+
+def _number_faults(value: float, field: Field) -> Iterator[tuple[str, bool]]:
+    low = 0.0 if field.kind in {"fraction", "seconds"} and field.minimum is None else field.minimum
+    high = 1.0 if field.kind == "fraction" and field.maximum is None else field.maximum
+    if not math.isfinite(value):
+        yield f"should be a finite number, not {value}", True
+    elif (low is not None and value < low) or (high is not None and value > high):
+        bounds = [f"at least {low:g}"] * (low is not None) + [f"at most {high:g}"] * (
+            high is not None
+        )
+        yield f"is {value}; it should be {' and '.join(bounds)}", True
+
+
+def _list_faults(value: Sequence[Any], field: Field) -> Iterator[tuple[str, bool]]:
+    if field.most is not None and len(value) > field.most:
+        yield f"has {len(value)} items, at most {field.most} are allowed", True
+    wanted: type = Segment if field.kind == "segments" else str
+    for item in value:
+        if not isinstance(item, wanted):
+            yield f"holds {item!r:.40}, which is no {wanted.__name__}", True
+        elif field.kind == "choices" and item not in field.choices:
+            yield f"holds {item!r:.40}; choose from {', '.join(field.choices)}", True

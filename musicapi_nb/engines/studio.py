@@ -1,0 +1,164 @@
+"""Studio: songs of 32 or 130 seconds, whose replies tell how the tags were rewritten.
+
+Facts: docs.musicapi.ai (custom-mode, studio-instructions, get-studio-music; early 2025) and
+musicapi-sdk 0.1.0.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from musicapi_nb.engines.request import Field, Price, Request, Standing
+from musicapi_nb.errors import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Custom", "Description", "Extend", "Instrumental"]
+
+MODELS = ("studio130-v1.5", "studio32-v1.5")
+
+
+class _Studio(Request, frozen=True, kw_only=True):
+    """What the four modes of the one endpoint share; the four strengths are the docs' example."""
+
+    engine: ClassVar[str] = "studio"
+    path: ClassVar[str] = "/api/v1/studio/create"
+    songs: ClassVar[int | None] = 2
+    cost: ClassVar[Price | None] = Price(15, dt.date(2025, 2, 18), "docs doc-5540371")
+    standing: ClassVar[Standing | None] = Standing(
+        "unavailable",
+        "the service has listed studio as unavailable since early 2025",
+        "docs.musicapi.ai navigation, 2025",
+    )
+
+    prompt: Annotated[
+        str | None,
+        Field(kind="long text", required=True, help="What the song is to be, tags included."),
+    ] = None
+    model_type: Annotated[
+        str | None,
+        Field(
+            kind="choice",
+            required=True,
+            choices=MODELS,
+            open_choices=True,
+            help="The model: songs of 130 or of 32 seconds.",
+        ),
+    ] = None
+    negative_prompt: Annotated[
+        str | None, Field(kind="long text", help="What to keep away from.")
+    ] = None
+    seed: Annotated[
+        int | None, Field(kind="integer", minimum=-1, help="Random seed; -1 draws one.")
+    ] = None
+    bypass_prompt_optimization: Annotated[
+        bool | None, Field(kind="switch", help="Take the prompt as it is, without rewriting.")
+    ] = None
+    prompt_strength: Annotated[
+        float | None, Field(kind="fraction", help="How closely to follow the prompt.")
+    ] = 0.5
+    clarity_strength: Annotated[float | None, Field(kind="fraction", help="Clarity of sound.")] = (
+        0.25
+    )
+    lyrics_strength: Annotated[
+        float | None, Field(kind="fraction", help="How closely to follow the lyrics.")
+    ] = 0.5
+    generation_quality: Annotated[
+        float | None, Field(kind="fraction", help="Quality against speed.")
+    ] = 0.75
+    song_section_start: Annotated[
+        float | None, Field(kind="fraction", help="Where in a whole song this part begins.")
+    ] = None
+    song_section_end: Annotated[
+        float | None, Field(kind="fraction", help="Where in a whole song this part ends.")
+    ] = None
+    lyrics_placement_start: Annotated[
+        float | None, Field(kind="fraction", help="Where in the song the lyrics begin.")
+    ] = None
+    lyrics_placement_end: Annotated[
+        float | None, Field(kind="fraction", help="Where in the song the lyrics end.")
+    ] = None
+
+    def rules(self) -> Iterator[Problem]:
+        for what in ("song_section", "lyrics_placement"):
+            start, end = getattr(self, f"{what}_start"), getattr(self, f"{what}_end")
+            if isinstance(start, int | float) and isinstance(end, int | float) and start >= end:
+                yield Problem(f"{what}_end", f"should be later than {what}_start")
+
+
+class Description(_Studio, frozen=True, kw_only=True):
+    """Two songs from a description; the service writes the lyrics."""
+
+    operation: ClassVar[str] = "description"
+    fixed: ClassVar[Mapping[str, Any]] = {
+        "lyrics_type": "generate", "config": {"mode": "regular"},
+    }  # fmt: skip
+
+
+class Custom(_Studio, frozen=True, kw_only=True):
+    """Two songs with your lyrics."""
+
+    operation: ClassVar[str] = "custom"
+    fixed: ClassVar[Mapping[str, Any]] = {"lyrics_type": "user", "config": {"mode": "regular"}}
+
+    lyrics: Annotated[
+        str | None, Field(kind="long text", required=True, help="The lyrics to be sung.")
+    ] = None
+
+
+class Instrumental(_Studio, frozen=True, kw_only=True):
+    """Two songs without vocals."""
+
+    operation: ClassVar[str] = "instrumental"
+    fixed: ClassVar[Mapping[str, Any]] = {
+        "lyrics_type": "instrumental", "config": {"mode": "regular"},
+    }  # fmt: skip
+
+
+class Extend(_Studio, frozen=True, kw_only=True):
+    """Put music after (continuation) or before (precede) an earlier song."""
+
+    operation: ClassVar[str] = "extend"
+
+    mode: Annotated[
+        str | None,
+        Field(
+            kind="choice",
+            required=True,
+            choices=("continuation", "precede"),
+            help="Where the new part goes.",
+        ),
+    ] = "continuation"
+    song_id: Annotated[
+        str | None, Field(kind="clip", required=True, help="The song to extend.")
+    ] = None
+    context_length: Annotated[
+        float | None, Field(kind="seconds", help="How much of the song to listen to.")
+    ] = None
+    lyrics_type: Annotated[
+        str | None,
+        Field(
+            kind="choice",
+            required=True,
+            choices=("generate", "user", "instrumental"),
+            help="Who writes the lyrics.",
+        ),
+    ] = "generate"
+    lyrics: Annotated[
+        str | None, Field(kind="long text", help="The lyrics, when lyrics_type is user.")
+    ] = None
+
+    def rules(self) -> Iterator[Problem]:
+        yield from super().rules()
+        if self.lyrics_type == "user" and not (self.lyrics or "").strip():
+            yield Problem("lyrics", "is needed when lyrics_type is 'user'")
+
+    def body(self) -> dict[str, Any]:
+        body = super().body()
+        config = {"mode": body.pop("mode", None), "source": {"song_id": body.pop("song_id", None)}}
+        if "context_length" in body:
+            config["context_length"] = body.pop("context_length")
+        return {**body, "config": config}

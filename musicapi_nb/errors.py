@@ -1,0 +1,246 @@
+"""What can go wrong: one root error, its family, and the table from status and words to class."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong, or unwise, about a request.
+
+    Attributes
+    ----------
+    field
+        Name of the request's field; "" when the problem belongs to the request as a whole.
+    message
+        What is wrong and how to mend it, as a sentence.
+    hard
+        True: the service is known to refuse this, nothing is sent. False: advice.
+    """
+
+    field: str
+    message: str
+    hard: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.message}" if self.field else self.message
+
+
+class MusicAPIError(Exception):
+    """The root of the family: `except MusicAPIError` always suffices.
+
+    Parameters
+    ----------
+    message
+        What happened, in one line. The way out (`advice`) and the possible cost are added.
+    status
+        HTTP status of the reply, where there was one.
+    request_id
+        The service's id of the exchange (`x-request-id`, `x-vercel-id` or `cf-ray`).
+    body
+        The reply's body as it came (bytes, text or decoded JSON).
+    may_have_cost
+        True when credits may have been spent by a request whose outcome is not known.
+    """
+
+    advice: ClassVar[str] = ""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        request_id: str | None = None,
+        body: Any = None,
+        may_have_cost: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status
+        self.request_id = request_id
+        self.body = body
+        self.may_have_cost = may_have_cost
+
+    def __str__(self) -> str:
+        parts = [self.message.rstrip(". ") + "."]
+        if self.may_have_cost:
+            parts.append("It may have cost credits: it was not sent again.")
+        if self.advice:
+            parts.append(self.advice)
+        if self.request_id:
+            parts.append(f"(request id {self.request_id})")
+        return " ".join(parts)
+
+
+class InvalidRequest(MusicAPIError, ValueError):
+    """The request has problems; it was not sent and cost nothing."""
+
+    def __init__(self, what: str, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        listed = "; ".join(str(problem) for problem in self.problems)
+        super().__init__(f"{what} was not sent and cost nothing: {listed}")
+
+
+class Unauthorized(MusicAPIError):
+    """401: no key, or one that the service does not know."""
+
+    advice = "Set MUSICAPI_KEY, or give connect(key=...), a key from the MusicAPI dashboard."
+
+
+class RejectedRequest(MusicAPIError, ValueError):
+    """400 and its like: the service did not accept what was asked; nothing was charged."""
+
+    advice = "Nothing was charged; change the request."
+
+
+class TaskNotFound(MusicAPIError, LookupError):
+    """The service does not know this task id (HTTP 400, or 404 on nuro)."""
+
+    advice = "Check the id, its engine, and that the key is the one that asked for it."
+
+
+class RetiredOperation(RejectedRequest):
+    """410: the engine or this kind of task is no longer offered."""
+
+    advice = "Nothing was charged; choose another operation."
+
+
+class Forbidden(MusicAPIError):
+    """403 for a reason that this version does not know; see the message."""
+
+    advice = "Nothing was charged."
+
+
+class OutOfCredits(Forbidden):
+    """403: the balance does not cover the price."""
+
+    advice = "Nothing was charged. Buy credits, or ask for less."
+
+
+class NoSubscription(Forbidden):
+    """403: the account has no active subscription."""
+
+    advice = "Nothing was charged. Check the renewal in the MusicAPI dashboard."
+
+
+class ContentRefused(Forbidden):
+    """403: the lyrics or the description were refused for what they say."""
+
+    advice = "Nothing was charged. Change the text; sending it again will not help."
+
+
+class RateLimited(MusicAPIError):
+    """429: too many requests.
+
+    `retry_after` is the wait in seconds that the service named, or None.
+    """
+
+    advice = "Nothing was charged. Wait a little, and ask for fewer at once."
+    retry_after: float | None = None
+
+
+class ServerError(MusicAPIError):
+    """5xx: the service, or a proxy before it, failed."""
+
+
+class TaskFailed(MusicAPIError):
+    """The service says that the task came to nothing.
+
+    `refunded` is True or False where the service says so, else None.
+    """
+
+    def __init__(self, message: str, *, refunded: bool | None = None, **context: Any) -> None:
+        super().__init__(message, **context)
+        self.refunded = refunded
+
+
+class UnexpectedReply(MusicAPIError):
+    """The body is not JSON, is cut off, or has no known shape; `body` keeps it."""
+
+
+class Unreachable(MusicAPIError, ConnectionError):
+    """The service could not be reached."""
+
+    advice = "Check the network and the base URL."
+
+
+class LostReply(MusicAPIError, ConnectionError):
+    """A paid request may have arrived, but its reply did not."""
+
+    advice = "Compare api.credits() with the balance before, and only then ask again."
+
+
+class WaitTimeout(MusicAPIError, TimeoutError):
+    """The wait's deadline has passed; the task goes on at the service.
+
+    `task` is the task as last seen.
+    """
+
+    advice = "It was paid for and is not lost: wait for the same task again."
+
+    def __init__(self, message: str, *, task: Any = None) -> None:
+        super().__init__(message)
+        self.task = task
+
+
+class DownloadFailed(MusicAPIError):
+    """A file did not arrive whole, is not what it should be, or is too large; none was kept."""
+
+
+class Closed(MusicAPIError):
+    """The client has been closed."""
+
+    advice = "Make a new one, or call connect() again."
+
+
+ErrorClass: TypeAlias = type[MusicAPIError]
+
+# Words first: 400 and 403 each carry several meanings that only the text tells apart.
+# Documented wordings: docs error-handling, 2025; see engines for the limits they speak of.
+_BY_WORDS: tuple[tuple[frozenset[int], re.Pattern[str], ErrorClass], ...] = tuple(
+    (frozenset(statuses), re.compile(words, re.IGNORECASE), error)
+    for statuses, words, error in (
+        ({400, 404}, r"task (was )?not found|task not exist|missing task id", TaskNotFound),
+        ({402, 403}, r"subscription", NoSubscription),
+        ({402, 403}, r"credits? .*not enough|not enough .*credits?|insufficient", OutOfCredits),
+        ({403}, r"usage limit|qps limit|queue is full", RateLimited),
+        (
+            {403},
+            r"lyrics|copyright|inappropriate|moderation|artist name|producer tag|description",
+            ContentRefused,
+        ),
+        ({429}, r"", RateLimited),
+        ({500, 502, 503, 504}, r"task failed", TaskFailed),
+    )
+)
+
+_BY_STATUS: dict[int, ErrorClass] = {
+    401: Unauthorized,
+    402: OutOfCredits,
+    403: Forbidden,
+    410: RetiredOperation,
+    429: RateLimited,
+}
+
+
+def classify(status: int, words: str) -> ErrorClass:
+    """Return the class of the family that an HTTP status and the reply's words mean.
+
+    Any status below 200 or in 3xx is an `UnexpectedReply`: the service documents none.
+    """
+    for statuses, pattern, error in _BY_WORDS:
+        if status in statuses and pattern.search(words):
+            return error
+    if status in _BY_STATUS:
+        return _BY_STATUS[status]
+    if 400 <= status < 500:  # noqa: PLR2004 - the HTTP classes are their own names
+        return RejectedRequest
+    if status >= 500:  # noqa: PLR2004
+        return ServerError
+    return UnexpectedReply

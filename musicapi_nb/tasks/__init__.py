@@ -1,0 +1,6 @@
+"""Replies of the service as Task and Song: one vocabulary for all engines. Pure."""
+
+from musicapi_nb.tasks.read import accepted, failed, read
+from musicapi_nb.tasks.values import Issue, Replacement, Song, State, Task
+
+__all__ = ["Issue", "Replacement", "Song", "State", "Task", "accepted", "failed", "read"]

@@ -1,0 +1,168 @@
+"""Task, Song and their parts: frozen values, and how each shows itself."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+from musicapi_nb import markup
+from musicapi_nb.engines import Request
+from musicapi_nb.tasks.show import song_card, task_html
+
+State: TypeAlias = Literal["pending", "running", "succeeded", "failed", "unknown"]
+FINAL: frozenset[State] = frozenset({"succeeded", "failed"})
+
+
+class Issue(msgspec.Struct, frozen=True):
+    """A part of a reply that was not understood: where it stands, and what is odd about it."""
+
+    where: str
+    message: str
+
+
+class Replacement(msgspec.Struct, frozen=True):
+    """One step in which the service rewrote tags: the text it read, and the tags it made of it."""
+
+    source: str
+    tags: tuple[str, ...]
+    type: str | None = None
+
+
+class Song(msgspec.Struct, frozen=True, kw_only=True):
+    """One song (or one text of a lyrics reply).
+
+    Attributes
+    ----------
+    id
+        The service's clip id: what follow-up requests want.
+    position
+        Place in its task, counted from 0.
+    state, state_word
+        Ours, and the service's own word where it gave one.
+    tags, tags_text
+        The tags one by one, and as one text as the service wrote it.
+    duration
+        Seconds of music; None while it is not known.
+    replacements
+        How the service rewrote the asked tags, in order (studio only).
+    extra
+        Every field of the reply that has no place above, and those that were not understood.
+    """
+
+    id: str | None = None
+    task_id: str | None = None
+    engine: str | None = None
+    position: int = 0
+    state: State = "unknown"
+    state_word: str | None = None
+    title: str | None = None
+    tags: tuple[str, ...] = ()
+    tags_text: str | None = None
+    lyrics: str | None = None
+    prompt: str | None = None
+    model: str | None = None
+    duration: float | None = None
+    audio_url: str | None = None
+    image_url: str | None = None
+    video_url: str | None = None
+    created_at: dt.datetime | None = None
+    replacements: tuple[Replacement, ...] = ()
+    fail_reason: str | None = None
+    simulated: bool = False
+    extra: Mapping[str, Any] = {}
+
+    @property
+    def finished(self) -> bool:
+        """Whether the service will not change this song any more."""
+        return self.state in FINAL
+
+    def __repr__(self) -> str:
+        length = markup.minutes(self.duration) if self.duration is not None else None
+        facts = (self.state, length, self.tags_text, self.id)
+        said = ", ".join(fact for fact in facts if fact)
+        return f"<Song {self.title or '(untitled)'!r}: {said}>"
+
+    def _repr_html_(self) -> str:
+        return song_card(self)
+
+
+class Task(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one request.
+
+    Attributes
+    ----------
+    state
+        "succeeded" or "failed" only when every expected song is final; one good song beside a
+        failed one is "succeeded". Words that are not known give "unknown", kept in `state_word`.
+    expected
+        How many songs the request makes; None where that is not known.
+    submitted_at, started_at, finished_at
+        Aware instants as the service states them (studio only), else None.
+    progress
+        0.0 to 1.0 where the service says it.
+    refunded
+        Whether the service says that it gave the credits back; None where it says nothing.
+    answer
+        What an operation without songs returned (`persona_id`, `clip_id`, links).
+    issues
+        Parts of the reply that were not understood; they stay in `extra` and `raw`.
+    raw
+        The reply as decoded from JSON.
+    """
+
+    id: str | None = None
+    engine: str | None = None
+    operation: str | None = None
+    state: State = "pending"
+    state_word: str | None = None
+    songs: tuple[Song, ...] = ()
+    expected: int | None = None
+    submitted_at: dt.datetime | None = None
+    started_at: dt.datetime | None = None
+    finished_at: dt.datetime | None = None
+    progress: float | None = None
+    fail_reason: str | None = None
+    refunded: bool | None = None
+    answer: Mapping[str, Any] = {}
+    issues: tuple[Issue, ...] = ()
+    extra: Mapping[str, Any] = {}
+    raw: Any = None
+    request: Request | None = None
+    simulated: bool = False
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more will come: every expected song is final, or the task failed."""
+        return self.state in FINAL
+
+    @property
+    def queue_seconds(self) -> float | None:
+        """Seconds from submission to start, as the service states them."""
+        return _between(self.submitted_at, self.started_at)
+
+    @property
+    def render_seconds(self) -> float | None:
+        """Seconds from start to end, as the service states them."""
+        return _between(self.started_at, self.finished_at)
+
+    @property
+    def total_seconds(self) -> float | None:
+        """Seconds from submission to end, as the service states them."""
+        return _between(self.submitted_at, self.finished_at)
+
+    def __repr__(self) -> str:
+        what = ".".join(part for part in (self.engine, self.operation) if part) or "task"
+        facts = [self.state, f"{len(self.songs)} songs", self.fail_reason, self.id]
+        return f"<Task {what}: {', '.join(fact for fact in facts if fact)}>"
+
+    def _repr_html_(self) -> str:
+        return task_html(self)
+
+
+def _between(start: dt.datetime | None, end: dt.datetime | None) -> float | None:
+    if start is None or end is None or end < start:
+        return None
+    return (end - start).total_seconds()
