@@ -1,0 +1,64 @@
+# `make` lists what there is. Everything lives in .venv and build, inside this folder.
+
+PYTHON ?= python3
+JOBS ?= 2
+
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.PHONY: help test demo lab lint types contract pytest chromium clean
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo   ask for songs from the simulator, in a real kernel; leaves a page to listen to"
+	@echo "make test   lint, types, import contract, tests, notebooks, JupyterLab in Chromium"
+	@echo "make lab    open JupyterLab on the notebooks"
+	@echo "make clean  remove .venv and build"
+	@echo
+	@echo "PYTHON=python3.12 picks another Python (3.11 or newer)."
+	@echo "CI=1 makes a missing Chromium a failure instead of a loud gap."
+
+# One step after the other: the first that fails ends the run (`make -k test` does them all).
+test: lint types contract pytest
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(INSTALLED)
+	$(BIN)/mypy
+
+contract: $(INSTALLED)
+	$(BIN)/lint-imports
+
+# One run, so that one summary counts everything. Browser tests are the longest and go first.
+pytest: $(INSTALLED) chromium
+	$(BIN)/python -m pytest tests notebooks -ra -n $(JOBS) --no-loadscope-reorder \
+		--nbval --nbval-current-env --nbval-cell-timeout 120
+
+chromium:
+	@scripts/install_chromium
+
+demo: $(INSTALLED)
+	@$(BIN)/python scripts/demo.py
+
+lab: $(INSTALLED)
+	$(BIN)/jupyter lab --notebook-dir=notebooks
+
+clean:
+	rm -rf .venv build
+
+# The last command builds matplotlib's font list once, before kernels race to do so.
+$(INSTALLED): pyproject.toml
+	@command -v $(PYTHON) >/dev/null \
+		|| { echo "musicapi_nb needs Python 3.11 or newer; there is no $(PYTHON) here." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "musicapi_nb needs Python 3.11 or newer; $(PYTHON) is `$(PYTHON) -V 2>&1`." >&2; \
+		     echo "Name another one: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@echo "Installing into .venv (half a minute to a minute the first time) ..."
+	@$(PYTHON) -m venv .venv \
+		|| { echo "$(PYTHON) cannot make a virtual environment; Debian has it in python3-venv." >&2; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-cache-dir -e '.[dev]'
+	@MPLCONFIGDIR=build/cache/matplotlib $(BIN)/python -c 'import matplotlib.font_manager'
+	@touch $@

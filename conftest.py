@@ -1,0 +1,55 @@
+"""What holds for every test run: no key, folders of its own, a loud word on what did not run."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+import sandbox
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
+
+_FOLDERS = pytest.StashKey[Path]()
+
+
+class _ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """
+    A file's tests stay together on one worker, and so do all browser tests.
+
+    A notebook's cells share a kernel; the browser tests share one JupyterLab and one Chromium.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "tests/browser" if file.startswith("tests/browser/") else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    return _ByFile(config, log)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Notebooks would buy songs: without a key everything talks to the simulator.
+    os.environ.pop("MUSICAPI_KEY", None)
+    config.stash[_FOLDERS] = Path(tempfile.mkdtemp(prefix="musicapi-nb-tests-"))
+    os.environ.update(sandbox.environment(config.stash[_FOLDERS]))
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    shutil.rmtree(config.stash[_FOLDERS], ignore_errors=True)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    skipped = terminalreporter.stats.get("skipped", [])
+    not_run = [report for report in skipped if "browser" in report.keywords]
+    if not_run:
+        terminalreporter.section("NOT RUN: browser tests", sep="!", red=True, bold=True)
+        terminalreporter.line(
+            f"{len(not_run)} tests in JupyterLab and Chromium were NOT RUN: no chromium,"
+            " chromium-browser or google-chrome on PATH.\n"
+            "Install one and run again; CI=1 makes this a failure.",
+            red=True,
+        )
+        terminalreporter.section("NOT RUN: browser tests", sep="!", red=True, bold=True)

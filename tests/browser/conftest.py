@@ -1,0 +1,98 @@
+"""One JupyterLab and one Chromium for all browser tests; a fresh browser profile for each."""
+
+import os
+import re
+import shutil
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.browser.lab import PROBE, Lab, save_screenshot
+from tests.browser.server import LabServer, running_lab
+
+_HERE = Path(__file__).parent
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+_FAILED = pytest.StashKey[bool]()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if _HERE in item.path.parents:
+            item.add_marker("browser")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    item.stash[_FAILED] = item.stash.get(_FAILED, False) or report.failed
+    return report
+
+
+@pytest.fixture(scope="package")
+def chromium() -> str:
+    """Return the browser's path. Without one the tests are skipped, in CI they fail."""
+    for name in _NAMES:
+        if path := shutil.which(name):
+            return path
+    message = f"none of {', '.join(_NAMES)} is on PATH"
+    if os.environ.get("CI", "").lower() in {"", "0", "false"}:
+        pytest.skip(message)
+    pytest.fail(message)
+
+
+# Scoped to this package, not the session: while Playwright lives it occupies the thread's event
+# loop, and asyncio tests that follow in the same process could not run.
+@pytest.fixture(scope="package")
+def browser(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    home = tmp_path_factory.mktemp("chromium")
+    environment: dict[str, str | float | bool] = {**os.environ, "HOME": str(home)}
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium,
+            env=environment,
+            args=[
+                "--no-sandbox",  # CI runs as root
+                "--disable-gpu",
+                "--disable-background-networking",
+                "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # no internet
+                "--autoplay-policy=no-user-gesture-required",
+                "--mute-audio",
+            ],
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="package")
+def lab_server(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabServer]:
+    assert chromium, "no server without a browser to look at it"
+    with running_lab(tmp_path_factory.mktemp("lab")) as server:
+        yield server
+
+
+@pytest.fixture
+def context(browser: Browser, request: pytest.FixtureRequest) -> Iterator[BrowserContext]:
+    """Yield an empty browser profile; when the test fails, each of its pages is photographed."""
+    with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
+        context.add_init_script(path=PROBE)
+        yield context
+        if request.node.stash.get(_FAILED, False):
+            name = re.sub(r"\W+", "-", request.node.name).strip("-")
+            for number, page in enumerate(context.pages):
+                save_screenshot(page, f"failed-{name}-{number}")
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    """Return an empty page, for what is no notebook."""
+    return context.new_page()
+
+
+@pytest.fixture
+def lab(lab_server: LabServer, context: BrowserContext) -> Iterator[Lab]:
+    yield Lab(lab_server, context)
+    lab_server.end_kernels()

@@ -1,0 +1,176 @@
+"""Notebooks in a real JupyterLab page: write, open, run, read, save, look."""
+
+import json
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, cast
+
+import nbformat
+from nbformat import NotebookNode
+from playwright.sync_api import BrowserContext, Locator, Page
+from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
+
+from tests.browser.server import LabServer
+
+SCREENSHOTS = Path(__file__).resolve().parents[2] / "build" / "screenshots"
+
+PROBE = Path(__file__).with_name("lab.js")
+_OPEN_SECONDS = 60.0
+_METADATA = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+_THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
+
+
+Theme = Literal["light", "dark"]
+
+
+def save_screenshot(target: Page | Locator, name: str) -> Path:
+    """Write build/screenshots/<name>.png and return its path."""
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    path = SCREENSHOTS / f"{name}.png"
+    target.screenshot(path=path)
+    return path
+
+
+def output_text(output: NotebookNode) -> str:
+    """Return what a person reads of one output in plain text; an error as `Name: message`."""
+    if output["output_type"] == "stream":
+        return str(output["text"])
+    if output["output_type"] == "error":
+        return f"{output['ename']}: {output['evalue']}"
+    return str(output["data"].get("text/plain", ""))
+
+
+class LabNotebook:
+    """One notebook open in a page of its own, its kernel connected and idle at the start."""
+
+    def __init__(self, page: Page, file: Path) -> None:
+        self.page = page
+        self.file = file
+
+    def _wait(self, question: str, seconds: float) -> None:
+        self.page.wait_for_function(
+            f"path => window.labProbe?.{question}(path)", arg=self.file.name, timeout=seconds * 1000
+        )
+
+    def _ask(self, question: str) -> object:
+        return self.page.evaluate(f"path => window.labProbe.{question}(path)", self.file.name)
+
+    def wait_until_open(self) -> None:
+        try:
+            self._wait("loaded", _OPEN_SECONDS)
+            self._wait("kernelIdle", _OPEN_SECONDS)
+        except PlaywrightTimeoutError as error:
+            message = f"{self.file.name} did not open with an idle kernel; see the screenshot"
+            raise AssertionError(message) from error
+
+    def run_all(self, seconds: float = 60.0, *, errors_expected: bool = False) -> None:
+        """
+        Run All, as the menu does, and wait until every cell ended and the kernel is idle.
+
+        Raises AssertionError with the state of each cell when that is not so within `seconds`, and
+        with the first error of a cell unless errors are expected.
+        """
+        self.start_run_all()
+        self.wait_until_done(seconds)
+        errors = [text for cell in self.outputs() for text in _error_texts(cell)]
+        if errors and not errors_expected:
+            raise AssertionError("a cell ended in an error:\n" + errors[0])
+
+    def start_run_all(self) -> None:
+        """Queue all cells and return at once, for tests that act while they run."""
+        self._ask("startRunAll")
+
+    def wait_until_done(self, seconds: float = 60.0) -> None:
+        try:
+            self._wait("runAllDone", seconds)
+        except PlaywrightTimeoutError as error:
+            message = f"Run All has not ended within {seconds:g} s:\n{self._ask('states')}"
+            raise AssertionError(message) from error
+
+    def outputs(self) -> list[list[NotebookNode]]:
+        """Return the outputs of each code cell as the page holds them, in the notebook format."""
+        cells = cast("list[list[dict[str, object]]]", self._ask("outputs"))
+        return [[nbformat.from_dict(output) for output in cell] for cell in cells]
+
+    def texts(self) -> list[str]:
+        """Return each code cell's outputs as plain text, joined without a separator."""
+        return ["".join(map(output_text, cell)) for cell in self.outputs()]
+
+    def execution_counts(self) -> list[int | None]:
+        """Return each code cell's `[n]`; None for one that never ran to its end."""
+        return cast("list[int | None]", self._ask("executionCounts"))
+
+    def output_area(self, cell: int) -> Locator:
+        """Return the rendered output of a code cell, counted from 0 without the markdown cells."""
+        return self.page.locator(".jp-CodeCell").nth(cell).locator(".jp-OutputArea-output")
+
+    def is_trusted(self) -> bool:
+        return bool(self._ask("trusted"))
+
+    def save(self) -> NotebookNode:
+        """Save, as the menu does, and return what is now in the file."""
+        self._ask("save")
+        return self.read()
+
+    def read(self) -> NotebookNode:
+        return cast("NotebookNode", nbformat.read(self.file, as_version=4))
+
+    def set_theme(self, theme: Theme) -> None:
+        name = _THEMES[theme]
+        self.page.evaluate("name => window.labProbe.setTheme(name)", name)
+        self.page.wait_for_function("name => window.labProbe.themed(name)", arg=name)
+
+    def screenshot(self, name: str) -> Path:
+        """Write build/screenshots/<name>.png, as tall as the whole notebook."""
+        usual = self.page.viewport_size
+        assert usual is not None
+        height = max(usual["height"], int(cast("float", self._ask("contentHeight"))) + 40)
+        self.page.set_viewport_size({"width": usual["width"], "height": height})
+        path = save_screenshot(self.page, name)
+        self.page.set_viewport_size(usual)
+        return path
+
+
+def _error_texts(cell: list[NotebookNode]) -> list[str]:
+    errors = [output for output in cell if output["output_type"] == "error"]
+    return ["\n".join([output_text(output), *output["traceback"]]) for output in errors]
+
+
+class Lab:
+    """Opens notebooks for one test, each in a page of its own, all on the light theme at first."""
+
+    def __init__(self, server: LabServer, context: BrowserContext) -> None:
+        self.server = server
+        self._context = context
+
+    def open(self, cells: Sequence[str] | NotebookNode) -> LabNotebook:
+        """Write a notebook (given whole, or as the sources of its code cells) and open it."""
+        if not isinstance(cells, NotebookNode):
+            sources = [nbformat.v4.new_code_cell(source) for source in cells]
+            cells = nbformat.v4.new_notebook(cells=sources, metadata=_METADATA)
+        file = self.server.folder / f"{uuid.uuid4().hex}.ipynb"
+        nbformat.write(cells, file)
+        page = self._context.new_page()
+        # A workspace of its own, or Lab would open the tabs of earlier tests as well.
+        page.goto(self.server.url(file.name, workspace=file.stem))
+        notebook = LabNotebook(page, file)
+        notebook.wait_until_open()
+        notebook.set_theme("light")
+        page.evaluate("() => window.labProbe.collapseSidebars()")
+        return notebook
+
+    def open_untrusted(self, notebook: NotebookNode) -> LabNotebook:
+        """
+        Open a notebook with its outputs as a reader sees it who did not run it.
+
+        JupyterLab then sanitises HTML and runs no script of it. Trust hangs on a signature over
+        the content, so the copy gets a mark that makes it a content nobody has signed.
+        """
+        copy = nbformat.from_dict(json.loads(json.dumps(notebook)))
+        copy.metadata["unsigned"] = uuid.uuid4().hex
+        for cell in copy.cells:
+            cell.metadata.pop("trusted", None)
+        opened = self.open(copy)
+        assert not opened.is_trusted(), "the notebook has no output that could be distrusted"
+        return opened
