@@ -1,0 +1,180 @@
+"""`make demo` on a small notebook of our own, whose kernel serves what its outputs show."""
+
+import os
+import re
+import subprocess
+import sys
+from collections import defaultdict
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import cast
+
+import nbformat
+import pytest
+from nbformat import NotebookNode
+
+_SCRIPT = Path(__file__).parents[1] / "scripts" / "demo.py"
+
+_SERVER = """\
+import http.server, os, threading
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        found = "gone" not in self.path
+        self.send_response(200 if found else 404)
+        self.send_header("Content-Type", "audio/mpeg" if "audio" in self.path else "image/png")
+        self.end_headers()
+        self.wfile.write(self.path.encode())
+
+    def log_message(self, *_):
+        pass
+
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+here = f"http://127.0.0.1:{server.server_port}"
+print("key" if "MUSICAPI_KEY" in os.environ else "no key")"""
+
+_SHOW = """\
+from IPython.display import HTML
+HTML(f'<img src="{here}/cover?a=1&amp;b=2"><audio src="{here}/audio"></audio>'
+     f'<a href="{here}/audio">listen</a><a href="https://example.org/x">elsewhere</a>'
+     f'<code>{here}/audio</code>')"""
+
+_WIDGET = """\
+import ipywidgets
+
+class Live(ipywidgets.Label):
+    def _repr_mimebundle_(self, **kwargs):
+        return super()._repr_mimebundle_(**kwargs) | {"text/html": "<b>still here</b>"}
+
+Live()"""
+
+_RESULTS = """\
+from types import SimpleNamespace as Some
+songs = [Some(title="Tin roof", duration=130.79, tags=("jazz", "rain")),
+         Some(title=None, duration=None, tags=())]
+tasks = [Some(engine="sonic", songs=songs)]
+api = Some(credits_spent=15)"""
+
+
+def _run(folder: Path, *cells: str) -> subprocess.CompletedProcess[str]:
+    sources = [nbformat.v4.new_code_cell(cell) for cell in cells]
+    nbformat.write(nbformat.v4.new_notebook(cells=sources), folder / "small.ipynb")
+    return subprocess.run(  # noqa: S603  # our own script
+        [sys.executable, _SCRIPT, "small.ipynb", "--out", "out"],
+        cwd=folder,
+        env=os.environ | {"MUSICAPI_KEY": "not to be used"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+class _Addresses(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: defaultdict[str, list[str]] = defaultdict(list)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found[tag] += [value or "" for name, value in attrs if name in {"src", "href"}]
+
+
+def _addresses(markup: str) -> dict[str, list[str]]:
+    """Return every src and href, by the tag that has it."""
+    parser = _Addresses()
+    parser.feed(markup)
+    return {tag: found for tag, found in parser.found.items() if found}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("demo")
+
+
+@pytest.fixture(scope="module")
+def printed(folder: Path) -> str:
+    done = _run(folder, _SERVER, _SHOW, _WIDGET, _RESULTS)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def executed(folder: Path, printed: str) -> NotebookNode:
+    assert printed
+    return cast("NotebookNode", nbformat.read(folder / "out" / "small.ipynb", as_version=4))
+
+
+@pytest.fixture(scope="module")
+def page(folder: Path, printed: str) -> str:
+    assert printed
+    return (folder / "out" / "small.html").read_text()
+
+
+def test_the_summary_names_songs_tags_lengths_and_credits(printed: str) -> None:
+    assert "2 songs from 1 requests" in printed
+    assert "15 credits spent in the simulator" in printed
+    assert re.search(r"2:11 +Tin roof +sonic +jazz, rain", printed)
+    assert re.search(r"-:-- +\(no title\)", printed)
+    assert "out/small.ipynb" in printed
+    assert "out/small.html" in printed
+
+
+def test_a_key_in_the_environment_does_not_reach_the_notebook(executed: NotebookNode) -> None:
+    assert executed.cells[0].outputs[0].text == "no key\n"
+
+
+def test_what_the_kernel_served_is_kept_beside_the_page(folder: Path, page: str) -> None:
+    addresses = _addresses(page)
+    images, players = addresses["img"], addresses["audio"]
+
+    assert [(folder / "out" / name).read_text() for name in images] == ["/cover?a=1&b=2"]
+    assert [(folder / "out" / name).read_text() for name in players] == ["/audio"]
+    assert [link for link in addresses["a"] if "media" in link] == players
+    assert [Path(name).suffix for name in images + players] == [".png", ".mp3"]
+
+
+def test_only_addresses_that_load_something_are_changed(page: str) -> None:
+    assert "https://example.org/x" in _addresses(page)["a"]
+    assert re.search(r"<code>http://127\.0\.0\.1:\d+/audio</code>", page)
+
+
+def test_the_executed_notebook_leads_to_the_same_files(executed: NotebookNode, page: str) -> None:
+    inside = _addresses(executed.cells[1].outputs[0].data["text/html"])
+
+    assert {tag: _addresses(page)[tag] for tag in ("img", "audio")} == {
+        tag: inside[tag] for tag in ("img", "audio")
+    }
+
+
+def test_a_widget_leaves_its_static_form(executed: NotebookNode, page: str) -> None:
+    assert set(executed.cells[2].outputs[0].data) == {"text/plain", "text/html"}
+    assert "<b>still here</b>" in page
+
+
+def test_the_page_asks_no_other_host(page: str) -> None:
+    loaded = {tag: found for tag, found in _addresses(page).items() if tag != "a"}
+
+    assert set(loaded) == {"img", "audio"}
+    assert all(address.startswith("media/") for found in loaded.values() for address in found)
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        (("1 / 0",), "ZeroDivisionError"),
+        (("x = 1",), "tasks"),
+        (
+            (_SERVER, _SHOW.replace("/cover", "/gone"), _RESULTS),
+            "/gone?a=1&b=2 was answered with 404",
+        ),
+    ],
+    ids=["a cell fails", "no results", "a picture is missing"],
+)
+def test_a_demo_that_did_not_work_fails_and_says_why(
+    tmp_path: Path, cells: tuple[str, ...], said: str
+) -> None:
+    done = _run(tmp_path, *cells)
+
+    assert done.returncode != 0
+    assert said in done.stderr
+    assert not (tmp_path / "out" / "small.html").exists()
