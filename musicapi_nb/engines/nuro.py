@@ -176,7 +176,7 @@ class Instrumental(_Nuro, frozen=True, kw_only=True):
         for name in ("genre", "mood", "instrument", "theme"):
             if getattr(self, name) is not None:
                 yield Problem(name, "is not used by v2.0; say it in the description", hard=False)
-        if self.segments is None:
+        if not isinstance(self.segments, list | tuple):
             if isinstance(self.duration, int) and self.duration < SECOND_SHORTEST:
                 yield Problem("duration", f"is at least {SECOND_SHORTEST} s in v2.0")
             return

@@ -99,6 +99,11 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
     duration: int
 
 
+def is_missing(value: Any) -> bool:
+    """Whether a field's value says nothing: left out, or blank text."""
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
 def canonical_model(model: str | None) -> str:
     """Spell a model the sonic way: `chirp-v5` is the sibling host's word for `sonic-v5`."""
     return (model or "").replace("chirp-", "sonic-")
@@ -184,9 +189,10 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, metaclass=_Meta):
         model = getattr(self, "mv", None)
         for name, field in self.fields().items():
             value = getattr(self, name)
-            if value is None or (isinstance(value, str) and field.required and not value.strip()):
-                if field.required:
-                    yield Problem(name, f"is needed: {field.help}")
+            if field.required and is_missing(value):
+                yield Problem(name, f"is needed: {field.help}")
+                continue
+            if value is None:
                 continue
             for message, hard in _faults(value, field, model if isinstance(model, str) else None):
                 yield Problem(name, message, hard)

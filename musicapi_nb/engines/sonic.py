@@ -11,7 +11,7 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from musicapi_nb.engines.request import ByModel, Field, Price, Request
+from musicapi_nb.engines.request import ByModel, Field, Price, Request, is_missing
 from musicapi_nb.errors import Problem
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class _Music(Request, frozen=True, kw_only=True):
     def rules(self) -> Iterator[Problem]:
         if self.mv == _REFUSED_MODEL:
             yield Problem("mv", f"{_REFUSED_MODEL} is refused here (it is for sample and mashup)")
-        if self.custom_mode is True and not self.prompt and not self.make_instrumental:
+        if self.custom_mode is True and is_missing(self.prompt) and not self.make_instrumental:
             yield self._without_lyrics()
 
     def _without_lyrics(self) -> Problem:
@@ -94,7 +94,7 @@ class Create(_Music, frozen=True, kw_only=True):
     def rules(self) -> Iterator[Problem]:
         yield from super().rules()
         if self.custom_mode is False:
-            if not (self.gpt_description_prompt or "").strip():
+            if is_missing(self.gpt_description_prompt):
                 yield Problem(
                     "gpt_description_prompt",
                     "is needed when custom_mode is False: describe the song",
@@ -205,9 +205,9 @@ class CreatePersona(Request, frozen=True, kw_only=True):
     ] = None
 
     def rules(self) -> Iterator[Problem]:
-        if not self.clip_id and not self.continue_clip_id:
+        if is_missing(self.clip_id) and is_missing(self.continue_clip_id):
             yield Problem("clip_id", "is needed: the clip to take the voice from")
-        if self.clip_id and self.continue_clip_id:
+        if self.clip_id is not None and self.continue_clip_id is not None:
             yield Problem("continue_clip_id", "is the older name of clip_id; give one of the two")
 
 

@@ -10,7 +10,7 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from musicapi_nb.engines.request import Field, Price, Request, Standing
+from musicapi_nb.engines.request import Field, Price, Request, Standing, is_missing
 from musicapi_nb.errors import Problem
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ class Extend(_Studio, frozen=True, kw_only=True):
 
     def rules(self) -> Iterator[Problem]:
         yield from super().rules()
-        if self.lyrics_type == "user" and not (self.lyrics or "").strip():
+        if self.lyrics_type == "user" and is_missing(self.lyrics):
             yield Problem("lyrics", "is needed when lyrics_type is 'user'")
 
     def body(self) -> dict[str, Any]:

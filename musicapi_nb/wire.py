@@ -1,0 +1,202 @@
+"""Between values and bytes: a request to a call, a reply to a payload or an error. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+import email.utils
+import json
+import re
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote
+
+from musicapi_nb.errors import (
+    InvalidRequest,
+    Problem,
+    RateLimited,
+    TaskFailed,
+    UnexpectedReply,
+    classify,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from musicapi_nb.engines import Request
+    from musicapi_nb.errors import (
+        MusicAPIError,
+    )
+
+_REQUEST_IDS = ("x-request-id", "x-vercel-id", "cf-ray")
+_WORDS = ("error", "message", "detail")
+_LONGEST_WORDS = 500
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Call:
+    """One HTTP request, without host and key."""
+
+    method: Literal["GET", "POST"]
+    path: str
+    body: bytes | None = None
+
+    @property
+    def paid(self) -> bool:
+        """Whether sending it may cost credits: such a call is never sent twice."""
+        return self.method != "GET"
+
+
+def submit_call(request: Request) -> Call:
+    """Write a request as a call.
+
+    Raises
+    ------
+    InvalidRequest
+        The request has hard problems; all are listed.
+    """
+    request.check()
+    if request.method == "GET":
+        return Call("GET", request.path)
+    return Call("POST", request.path, json.dumps(request.body(), allow_nan=False).encode())
+
+
+def poll_call(engine: str | None, task_id: str | None) -> Call:
+    """Write the question how a task is doing.
+
+    Raises
+    ------
+    InvalidRequest
+        The engine or the id is missing or blank.
+    """
+    missing = [
+        Problem(name, "is needed to ask about a task")
+        for name, value in (("engine", engine), ("task_id", task_id))
+        if not isinstance(value, str) or not value.strip() or value in {".", ".."}
+    ]
+    if missing or engine is None or task_id is None:
+        raise InvalidRequest("the question about a task", missing)
+    return Call("GET", f"/api/v1/{quote(engine, safe='')}/task/{quote(task_id, safe='')}")
+
+
+def decode(body: bytes | str) -> Any:
+    """Decode JSON, also where it holds NaN or halves of surrogate pairs.
+
+    Raises
+    ------
+    UnexpectedReply
+        It is no JSON: empty, cut off, a page, nested beyond measure; `body` keeps it.
+    """
+    text = body.decode("utf-8-sig", "replace") if isinstance(body, bytes) else body
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise UnexpectedReply(f"the reply is {_not_json(text)}, not JSON", body=body) from None
+
+
+def _not_json(text: str) -> str:
+    start = text.lstrip()[:200].lower()
+    if not start:
+        return "empty"
+    if start.startswith("<"):
+        title = re.search(r"<title[^>]*>([^<]{1,100})", text, re.IGNORECASE)
+        return f"an HTML page ({title[1].strip()})" if title else "an HTML page"
+    return "cut off or garbled" if start[0] in '{["' else f"the text {text.strip()[:60]!r}"
+
+
+def read(
+    status: int, headers: Mapping[str, str], body: bytes, *, paid: bool = False, now: float = 0.0
+) -> Any:
+    """Read a reply: return its payload, or raise the error that it is.
+
+    Parameters
+    ----------
+    status, headers, body
+        As they came; the names of `headers` in lower case.
+    paid
+        Whether it answers a paid call: an outcome that is not known then `may_have_cost`.
+    now
+        Unix time in seconds, for a Retry-After that is a date.
+
+    Raises
+    ------
+    MusicAPIError
+        Of the class that status and words mean (see `errors.classify`).
+    """
+    if status == HTTPStatus.ACCEPTED and not paid:  # "keep asking", whatever the body
+        return _decoded_or({}, body)
+    if 200 <= status < 300:  # noqa: PLR2004 - the HTTP classes are their own names
+        try:
+            return decode(body)
+        except UnexpectedReply as error:
+            error.status, error.request_id, error.may_have_cost = status, _id_of(headers), paid
+            raise
+    raise _error(status, headers, body, paid=paid, now=now)
+
+
+def _decoded_or(default: Any, body: bytes) -> Any:
+    try:
+        payload = decode(body)
+    except UnexpectedReply:
+        return default
+    return payload if isinstance(payload, dict) else default
+
+
+def _id_of(headers: Mapping[str, str]) -> str | None:
+    return next((headers[name] for name in _REQUEST_IDS if headers.get(name)), None)
+
+
+def _error(
+    status: int, headers: Mapping[str, str], body: bytes, *, paid: bool, now: float
+) -> MusicAPIError:
+    words = words_of(body)
+    kind = classify(status, words)
+    # What was refused by the service itself cost nothing; nobody knows what a proxy lost.
+    known_free = 400 <= status < 500 and status != HTTPStatus.REQUEST_TIMEOUT  # noqa: PLR2004
+    error = kind(
+        f"the service answered {status} {_phrase(status)}{f': {words}' if words else ''}",
+        status=status,
+        request_id=_id_of(headers),
+        body=body,
+        may_have_cost=paid and not known_free,
+    )
+    if isinstance(error, RateLimited):
+        error.retry_after = retry_after(headers, now)
+    if isinstance(error, TaskFailed):
+        error.refunded = True if "refund" in words.lower() else None
+    return error
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "(no known status)"
+
+
+def words_of(body: bytes) -> str:
+    """What an error body says, whichever of the known shapes it has; at most 500 characters."""
+    try:
+        payload = decode(body)
+    except UnexpectedReply:
+        return _not_json(body.decode("utf-8", "replace")) if body.strip() else ""
+    return _said(payload)[:_LONGEST_WORDS]
+
+
+def _said(value: Any, depth: int = 3) -> str:
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, dict) and depth:
+        said = (_said(value.get(name), depth - 1) for name in _WORDS)
+        return next((words for words in said if words), "")
+    return ""
+
+
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds to wait that the reply names (as seconds or as an HTTP date), never below 0."""
+    value = headers.get("retry-after", "").strip()
+    if re.fullmatch(r"\d{1,9}(\.\d+)?", value):
+        return float(value)
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - now)
+    except (ValueError, TypeError, OverflowError):
+        return None
