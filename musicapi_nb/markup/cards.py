@@ -1,0 +1,158 @@
+"""Links, pictures and players; the cards made of the smaller blocks, and the page of cards."""
+
+import colorsys
+import hashlib
+import html
+from collections.abc import Iterable
+from typing import Final
+
+from musicapi_nb.markup.blocks import LINE, WRAP
+from musicapi_nb.markup.safe import (
+    EMPTY,
+    QUIET,
+    TITLE_LIMIT,
+    DataUrl,
+    Html,
+    attribute,
+    element,
+    is_blank,
+    join,
+    quiet,
+    source,
+    text,
+    web_url,
+)
+
+_FACTS: Final = f"margin:3px 0 0;font-size:12.5px;line-height:1.45;{QUIET}"
+_POLICY: Final = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src http: https: data:; "
+    "media-src http: https: data:; base-uri 'none'; form-action 'none'"
+)
+_PAGE_STYLE: Final = """
+:root { color-scheme: light dark; background: #fff; color: #1f2328 }
+body { margin: 22px; font: 14px/1.5 system-ui, -apple-system, "Segoe UI", sans-serif }
+h1 { margin: 0 0 18px; font-size: 16px; font-weight: 600; overflow-wrap: anywhere }
+@media (prefers-color-scheme: dark) { :root { background: #111418; color: #e6e8eb } }
+@media (max-width: 480px) { body { margin: 14px } }
+"""
+
+
+def link(label: str, url: str | None) -> Html:
+    """Show a label that opens an http(s) address; any other address is left out, and says so."""
+    address = web_url(url)
+    if address is None:
+        return join(text(label), quiet(" (link not shown)"))
+    return element("a", label, href=address, target="_blank", rel="noopener noreferrer")
+
+
+def image(url: str | None, alt: str, width: int = 320) -> Html:
+    """Show a picture of at most `width` pixels; without a usable address, its description."""
+    address = source(url)
+    if address is None:
+        return quiet(f"Picture not shown: {attribute(alt)}")
+    style = f"display:block;width:{width}px;max-width:100%;height:auto;border-radius:10px"
+    return element("img", src=address, alt=attribute(alt), style=style)
+
+
+def player(url: str | None, label: str = "this song") -> Html:
+    """Show a player that loads nothing until it is played; without a usable address, the words."""
+    address = source(url)
+    if address is None:
+        words = "No audio." if is_blank(url) else "No audio: its address is not one to open."
+        return element("div", words, style=f"font-size:12.5px;{QUIET}")
+    name = attribute(label)
+    # Where players are stripped and their content is kept, as on code hosts, the link remains.
+    fallback = EMPTY if isinstance(url, DataUrl) else link(f"Listen to {name}", address)
+    return element(
+        "audio",
+        fallback,
+        controls="",
+        preload="none",
+        src=address,
+        title=f"Play {name}",
+        style="display:block;width:100%;height:36px",
+    )
+
+
+def cover(url: str | None, seed: str, title: str | None = None) -> Html:
+    """Show a square picture; a missing or dead one leaves a quiet gradient, always its seed's."""
+    digest = hashlib.blake2b(seed.encode("utf-8", "replace"), digest_size=2).digest()
+    hue = int.from_bytes(digest, "big") / 65_536
+    first, second = (
+        ",".join(str(round(255 * part)) for part in colorsys.hls_to_rgb(turn % 1, light, 0.42))
+        for turn, light in ((hue, 0.58), (hue + 0.14, 0.36))
+    )
+    box = (
+        "flex:none;width:96px;height:96px;overflow:hidden;border-radius:10px;"
+        f"background-image:linear-gradient(135deg,rgb({first}),rgb({second}))"
+    )
+    address = source(url)
+    if address is None:
+        return element("div", style=box)
+    alt = "Cover" if title is None or is_blank(title) else f"Cover of {attribute(title)}"
+    # A dead picture is one line high: it finds room below the spacer, outside the box, and the
+    # gradient stays. A picture that came is taller, and wraps to the top of the next column.
+    columns = "display:flex;flex-direction:column;flex-wrap:wrap;align-content:flex-start"
+    line = "flex:none;width:96px;height:auto;overflow:hidden;white-space:nowrap"
+    picture = element(
+        "img", src=address, alt=alt, style=f"display:block;{line};font-size:11px;line-height:16px"
+    )
+    spacer = element("div", style="flex:none;width:0;height:100px")
+    return element(
+        "div", element("div", spacer, picture, style=f"{columns};height:125px"), style=box
+    )
+
+
+def stack(*blocks: str) -> Html:
+    """Put blocks below each other; empty ones take no room."""
+    shown = [element("div", block, style=WRAP) for block in blocks if block]
+    return element("div", *shown, style=f"display:flex;flex-direction:column;gap:12px;{WRAP}")
+
+
+def card(
+    title: str | None,
+    *body: str,
+    facts: str = "",
+    badges: Iterable[Html] = (),
+    cover: Html = EMPTY,
+    wide: bool = False,
+) -> Html:
+    """Show one thing: what it is, what came of it, and below, in the order given, its blocks.
+
+    Empty blocks take no room. A card is 420 px at most; a `wide` one takes the room that it finds.
+    """
+    name = text("(untitled)" if title is None or is_blank(title) else title, TITLE_LIMIT)
+    marks = list(badges)
+    row = f"display:flex;flex-wrap:wrap;gap:5px;margin:8px 0 0;{WRAP}"
+    head = element(
+        "div",
+        element("div", name, style=f"font-size:16px;font-weight:600;line-height:1.3;{WRAP}"),
+        element("div", text(facts, TITLE_LIMIT), style=f"{_FACTS};{WRAP}") if facts else EMPTY,
+        element("div", *marks, style=row) if marks else EMPTY,
+        style=f"flex:1 1 0;{WRAP}",
+    )
+    beside = f"display:flex;align-items:flex-start;gap:14px;{WRAP}"
+    return element(
+        "div",
+        stack(element("div", cover, head, style=beside), *body),
+        style=f"box-sizing:border-box;max-width:{'100%' if wide else '420px'};padding:14px;"
+        f"border:1px solid {LINE};border-radius:14px;font-size:14px;line-height:1.4;{WRAP}",
+    )
+
+
+def cards(shown: Iterable[Html]) -> Html:
+    """Put cards side by side, in as many columns as there is room for."""
+    columns = "display:grid;grid-template-columns:repeat(auto-fill,minmax(280px,1fr))"
+    return element("div", *shown, style=f"{columns};gap:18px;align-items:flex-start")
+
+
+def page(title: str, *blocks: str) -> str:
+    """Write one whole HTML document that needs no other file and can run no script."""
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{html.escape(_POLICY)}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="referrer" content="no-referrer">\n'
+        f"<title>{html.escape(attribute(title))}</title>\n<style>{_PAGE_STYLE}</style>\n</head>\n"
+        f"<body>\n{element('h1', text(title, TITLE_LIMIT))}\n{stack(*blocks)}\n</body>\n</html>\n"
+    )

@@ -1,0 +1,547 @@
+"""Hostile text stays text, hostile addresses go nowhere, and each block says what it means."""
+
+import html
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, timezone
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from musicapi_nb import markup
+from musicapi_nb.markup import Fate, Html, Tone
+from musicapi_nb.markup.safe import TITLE_LIMIT, URL_LIMIT
+
+VOID = {"img"}
+# What JupyterLab 4.6.6 keeps of an untrusted notebook, as far as the blocks make use of it.
+ATTRIBUTES = {
+    "a": {"href", "target", "rel"},
+    "audio": {"controls", "preload", "src", "title", "style"},
+    "bdi": set(),
+    "details": set(),
+    "div": {"style", "dir"},
+    "img": {"src", "alt", "style"},
+    "span": {"style", "title"},
+    "summary": {"style"},
+    "table": {"style"},
+    "tbody": set(),
+    "td": {"style"},
+    "th": {"style", "scope"},
+    "thead": set(),
+    "tr": {"style"},
+}
+NUMBER = r"-?\d*\.?\d+(?:px|%)?"
+COLOUR = r"(?:rgba\(\d+,\d+,\d+,\d*\.?\d+\)|transparent)"
+KEPT_STYLES = {
+    "align-content": "flex-start",
+    "align-items": "flex-start",
+    "background": COLOUR,
+    "background-image": r"linear-gradient\(135deg,rgb\(\d+,\d+,\d+\),rgb\(\d+,\d+,\d+\)\)",
+    "border": rf"0|1px (?:solid|dashed) {COLOUR}",
+    "border-bottom": rf"1px solid {COLOUR}",
+    "border-collapse": "collapse",
+    "border-left": rf"3px solid {COLOUR}",
+    "border-radius": rf"{NUMBER}(?: {NUMBER})*",
+    "box-sizing": "border-box",
+    "cursor": "pointer",
+    "display": "flex|grid|block|inline-block",
+    "flex": "none|1 1 0",
+    "flex-direction": "column",
+    "flex-wrap": "wrap",
+    "font-size": NUMBER,
+    "font-weight": "400|600",
+    "gap": NUMBER,
+    "grid-template-columns": r"repeat\(auto-fill,minmax\(280px,1fr\)\)",
+    "height": f"{NUMBER}|auto",
+    "justify-content": "space-between",
+    "line-height": NUMBER,
+    "margin": rf"{NUMBER}(?: {NUMBER})*",
+    "max-height": NUMBER,
+    "max-width": NUMBER,
+    "min-width": "0",
+    "opacity": r"\.68",
+    "overflow": "hidden|auto",
+    "padding": rf"{NUMBER}(?: {NUMBER})*",
+    "text-align": "left|right",
+    "text-decoration": "line-through",
+    "vertical-align": "top",
+    "white-space": "pre-wrap|pre-line|nowrap",
+    "width": NUMBER,
+    "word-wrap": "break-word",  # word-break: break-word and overflow-wrap: anywhere are dropped
+}
+REFINEMENTS = {"font-variant-numeric:tabular-nums"}  # dropped, and nothing is lost but alignment
+
+
+@dataclass
+class Seen(HTMLParser):
+    """A parsed fragment: its elements with their attributes, and its text."""
+
+    source: str
+    elements: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    words: list[str] = field(default_factory=list)
+    open: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.feed(self.source)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        names = [name for name, _ in attrs]
+        assert len(names) == len(set(names))
+        self.elements.append((tag, {name: value or "" for name, value in attrs}))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+    def handle_comment(self, data: str) -> None:
+        raise AssertionError(data)
+
+    def handle_decl(self, decl: str) -> None:
+        raise AssertionError(decl)
+
+    def handle_pi(self, data: str) -> None:
+        raise AssertionError(data)
+
+    def unknown_decl(self, data: str) -> None:
+        raise AssertionError(data)
+
+    @property
+    def text(self) -> str:
+        return "".join(self.words)
+
+    def all(self, tag: str) -> list[dict[str, str]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+    def addresses(self) -> Iterator[str]:
+        for _, attributes in self.elements:
+            yield from (attributes[name] for name in ("href", "src") if name in attributes)
+
+
+FATES: Sequence[Fate] = ("plain", "kept", "added", "dropped")
+TONES: Sequence[Tone] = ("neutral", "good", "info", "warn", "bad")
+SOUND = markup.data_url(b"RIFF", "audio/wav")
+HOSTILE = [
+    '"><img src=x onerror=alert(1)>',
+    "' onmouseover='alert(1)",
+    "</details></div><script>alert(1)</script>",
+    "<!-- ", "]]>", "<?php", "&lt;b&gt;&amp;", "&#60;script&#62;",
+    "javascript:alert(1)",
+    'https://example.com/" onerror="alert(1)',
+    "data:text/html,<script>alert(1)</script>",
+    "NUL\x00 and \ud800 alone", "\u202etfel ot thgir\u2066", "\u200b" * 5_000, "e\u0301\u0301" * 90,
+    "a" + "\u0336" * 1_000, "wide " * 200_000, "שלום", "🎷👩\u200d🎤", "\r\n\u2028\t",
+]  # fmt: skip
+
+
+def every_block(value: str) -> Html:
+    """Put one value into every slot there is."""
+    song = markup.card(
+        value,
+        markup.chips([value, *((value, fate) for fate in FATES)]),
+        markup.player(value, value),
+        markup.player("https://example.com/a.mp3", value),
+        markup.player(SOUND, value),
+        *(markup.notice(value, tone) for tone in TONES),
+        markup.progress(0.5, value),
+        markup.progress(None, value),
+        markup.lyrics(value),
+        markup.table([value, "n"], [[value, 1.5], [None, None]], caption=value),
+        markup.folded(value, value, markup.verbatim(value)),
+        markup.link(value, value),
+        markup.link(value, "https://example.com/"),
+        markup.image(value, value),
+        markup.image("https://example.com/a.png", value),
+        markup.text(value),
+        markup.quiet(value),
+        markup.join(value, value, separator=value),
+        value,
+        facts=markup.facts(value, "2:11", value),
+        badges=[markup.badge(value, tone) for tone in TONES],
+        cover=markup.cover(value, value, value),
+    )
+    other = markup.card(
+        value, facts=value, cover=markup.cover("https://example.com/c.png", value, value), wide=True
+    )
+    return markup.stack(markup.cards([song, other]), value)
+
+
+def assert_only_ours(fragment: str) -> None:
+    seen = Seen(fragment)
+    for tag, attributes in seen.elements:
+        assert attributes.keys() <= ATTRIBUTES[tag]
+        for declaration in attributes.get("style", "").split(";"):
+            name, _, value = declaration.partition(":")
+            kept = re.fullmatch(KEPT_STYLES.get(name, "(?!)"), value)
+            assert not declaration or kept or declaration in REFINEMENTS, declaration
+    for address in seen.addresses():
+        assert address == SOUND or re.match("https?://", address, re.IGNORECASE)
+    # Every attribute is quoted: what is left without the quoted values holds no equals sign.
+    for written in re.findall(r"<[a-z][^<]*?>", re.sub(r'="[^"]*"', "", fragment)):
+        assert "=" not in written
+    assert re.search("[\x00\ud800-\udfff\u202a-\u202e\u2066-\u2069]", fragment) is None
+
+
+@given(value=st.text() | st.text("<>&\"'=/!-:;#\x00\u202e a", max_size=40))
+def test_any_text_in_any_slot_leaves_only_our_own_markup(value: str) -> None:
+    assert_only_ours(every_block(value))
+
+
+@pytest.mark.parametrize("value", HOSTILE, ids=range(len(HOSTILE)))
+def test_hostile_text_leaves_only_our_own_markup(value: str) -> None:
+    built = every_block(value)
+    assert_only_ours(built)
+    built.encode()
+    assert len(built) < 400_000
+
+
+@given(value=st.text(st.characters(categories=["L", "N", "P", "S", "Zs"]), max_size=60))
+def test_ordinary_text_comes_back_as_it_was(value: str) -> None:
+    assert Seen(markup.text(value)).text == value
+    assert Seen(markup.verbatim(value)).text == value
+    if not markup.is_blank(value):
+        assert Seen(markup.card(value)).text == value
+        assert Seen(markup.chip(value)).text == value
+        assert Seen(markup.player("https://example.com/a", value)).all("audio") == [
+            {
+                "controls": "",
+                "preload": "none",
+                "src": "https://example.com/a",
+                "title": f"Play {value}",
+                "style": "display:block;width:100%;height:36px",
+            }
+        ]
+
+
+def test_no_words_are_set_back_twice() -> None:
+    for value in HOSTILE:
+        depth = [0]
+        for closing, style in re.findall(r"<(/?)(?!img)[a-z]+([^>]*)>", every_block(value)):
+            if closing:
+                depth.pop()
+            else:
+                depth.append(depth[-1] + ("opacity" in style))
+                assert depth[-1] <= 1
+
+
+def test_the_same_value_always_gives_the_same_markup() -> None:
+    assert [every_block(value) for value in HOSTILE] == [every_block(value) for value in HOSTILE]
+
+
+def test_only_what_a_block_built_passes_unescaped() -> None:
+    built = markup.badge("new")
+    assert markup.text(built) is built
+    assert markup.join(built) == built
+    for plain in (f"{built}", built + "", built.strip()):
+        assert Seen(markup.text(plain)).text == plain
+    assert type(built._repr_html_()) is str
+    assert built._repr_html_() == built
+
+
+# --- text
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("a\x00b\x1b\x7f\x85", "a\ufffdb\ufffd\ufffd\ufffd"),
+        ("\ud83c alone", "\ufffd alone"),
+        ("one\r\ntwo\rthree\u2028four", "one\ntwo\nthree\nfour"),
+        ("\u202eevil\u202c \u2067x\u2069", "evil x"),
+        ("a" + "\u200b\u200c" * 5_00, "a" + "\u200b\u200c" * 4),
+        ("a" + "\u0301" * 500 + "b", "a" + "\u0301" * 4 + "b"),
+        ("a" + "\u034f\u0301" * 20, "a" + "\u034f\u0301" * 4 + "\u034f"),
+        ("👩\u200d❤\ufe0f\u200d👩", "👩\u200d❤\ufe0f\u200d👩"),
+        ("می\u200cشود", "می\u200cشود"),
+    ],
+)
+def test_what_cannot_be_shown_as_it_is(value: str, shown: str) -> None:
+    assert Seen(markup.text(value)).text == shown
+
+
+def test_text_beyond_ascii_is_isolated_from_its_neighbours() -> None:
+    assert markup.facts("שיר", "1:02") == (
+        '<span style="white-space:nowrap"><bdi>שיר</bdi></span> · '
+        '<span style="white-space:nowrap">1:02</span>'
+    )
+    assert "bdi" not in markup.facts("song", "1:02")
+
+
+def test_a_cut_text_says_so() -> None:
+    assert Seen(markup.text("x" * 20, limit=20)).text == "x" * 20
+    assert Seen(markup.text("x" * 21, limit=20)).text == "x" * 20 + "… (cut, 21 characters in all)"
+    long = Seen(markup.card("x" * 1_000_000)).text
+    assert long == "x" * TITLE_LIMIT + "… (cut, 1,000,000 characters in all)"
+    words = Seen(markup.lyrics("la " * 7_000)).text
+    assert len(words) > 19_000
+    assert words.endswith("… (cut, 21,000 characters in all)")
+
+
+@pytest.mark.parametrize("title", [None, "", "  \n", "\u200b\u2060", "\u2800", "\u202e"])
+def test_a_title_that_shows_nothing_is_said_to_be_missing(title: str | None) -> None:
+    assert markup.is_blank(title)
+    assert Seen(markup.card(title)).text == "(untitled)"
+
+
+# --- addresses
+
+FINE = [
+    "https://cdn1.suno.ai/30264033-2b01.mp3",
+    "http://127.0.0.1:8931/audio/1.wav",
+    "http://[::1]:8931/a.wav",
+    "HTTPS://Example.COM/a?b=c&d='e'#f",
+    "https://example.com/samples/Harbour%2520Lamps.mp3",
+    "https://example.com/夜の港.mp3",
+    "https://example.com?x=//y@z",
+    "https://example.com",
+]
+REFUSED = [
+    "", " ", "javascript:alert(1)", "JaVaScRiPt:alert(1)", "java\nscript:alert(1)",
+    "\x01javascript:alert(1)", " javascript:alert(1)", "javascript&colon;alert(1)",
+    "vbscript:msgbox(1)", "file:///etc/passwd", "blob:https://example.com/1",
+    "data:text/html,x", "data:image/svg+xml,<svg onload=alert(1)>", "data:audio/wav;base64,UklG",
+    "ftp://example.com/a", "about:blank", "mailto:a@example.com", "attachment:a.png",
+    "//example.com/a", "/a.mp3", "a.mp3", "../a", "#a", "?a", "\\\\example.com\\a",
+    "https:", "https:/", "https://", "https:///a", "https:example.com", "http:/example.com/a",
+    "https:\\\\example.com", "https://good.example\\@evil.example/", "https:///\\evil.example",
+    "https://user@example.com/", "https://user:word@example.com/", "https://a@b@example.com",
+    "https://example.com:port/", "https://example.com:99999/", "https://example.com:0/",
+    "https://[::1/", "https://[zz]/", "https://exa mple.com/", "https://example.com/a b",
+    "https://example.com/a\tb", "https://example.com/a\n", "\nhttps://example.com/",
+    " https://example.com/", "https://example.com/\x00", "https://example.com/\u202egpj.exe",
+    "https://exam\u200bple.com/", "https://example.com/\ud800", "https://\u0435xample.com/",
+    "https://example。com/", "https://example.com℀/", "https://%6a/", "https://-/", "https://./",
+    'https://example.com/"onerror="alert(1)', "https://example.com/<b>", "https://example.com/`",
+    "https://example.com/" + "a" * URL_LIMIT,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("url", FINE)
+def test_web_addresses_are_used_as_they_are(url: str) -> None:
+    assert markup.web_url(url) == url
+    assert Seen(markup.link("open", url)).all("a") == [
+        {"href": url, "target": "_blank", "rel": "noopener noreferrer"}
+    ]
+    assert set(Seen(markup.player(url, "it")).addresses()) == {url}
+    assert set(Seen(markup.cover(url, "id", "it")).addresses()) == {url}
+
+
+@pytest.mark.parametrize("url", [None, *REFUSED], ids=repr)
+def test_other_addresses_are_left_out_and_that_is_said(url: str | None) -> None:
+    assert markup.web_url(url) is None
+    shown = [markup.link("open", url), markup.player(url), markup.image(url, "A boat")]
+    assert [list(Seen(block).addresses()) for block in shown] == [[], [], []]
+    said = [Seen(block).text for block in shown]
+    assert said[0] == "open (link not shown)"
+    assert said[1].startswith("No audio")
+    assert said[2] == "Picture not shown: A boat"
+    assert markup.cover(url, "id", "it") == markup.cover(None, "id")
+
+
+def test_a_data_address_is_shown_only_if_it_was_made_here() -> None:
+    assert SOUND == "data:audio/wav;base64,UklGRg=="
+    assert list(Seen(markup.player(SOUND)).addresses()) == [SOUND]
+    assert list(Seen(markup.player(str(SOUND))).addresses()) == []
+    picture = markup.data_url(b"\x89PNG", "image/png")
+    assert list(Seen(markup.cover(picture, "id")).addresses()) == [picture]
+    assert markup.link("open", SOUND) == markup.link("open", None)
+    forged = markup.DataUrl("data:text/html,<script>alert(1)</script>")
+    assert list(Seen(markup.player(forged)).addresses()) == []
+    assert list(Seen(markup.image(markup.DataUrl("javascript:alert(1)"), "x")).addresses()) == []
+
+
+@pytest.mark.parametrize("media_type", ["image/svg+xml", "text/html", "image/png,", ""])
+def test_no_data_address_is_made_of_what_could_run(media_type: str) -> None:
+    with pytest.raises(ValueError, match="not a picture or sound"):
+        markup.data_url(b"<svg/>", media_type)  # type: ignore[arg-type] # the point of the test
+
+
+def test_no_data_address_is_made_of_nothing() -> None:
+    with pytest.raises(ValueError, match="0 bytes"):
+        markup.data_url(b"", "image/png")
+
+
+# --- words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (130.794666666667, "2:11"), (0, "0:00"), (45, "0:45"), (59.6, "1:00"), (600, "10:00"),
+        (3_731, "1:02:11"), (None, ""), (-1, ""), (float("nan"), ""), (float("inf"), ""),
+    ],
+)  # fmt: skip
+def test_minutes(seconds: float | None, shown: str) -> None:
+    assert markup.minutes(seconds) == shown
+
+
+def test_a_moment_is_told_on_the_clock_that_it_carries() -> None:
+    when = datetime(2024, 11, 22, 1, 48, 41, tzinfo=UTC)
+    assert markup.moment(when) == "22 Nov 2024, 01:48"
+    assert markup.moment(when.astimezone(timezone(timedelta(hours=-2)))) == "21 Nov 2024, 23:48"
+    assert markup.moment(None) == ""
+    months = [markup.moment(datetime(2024, month, 1, tzinfo=UTC))[2:5] for month in range(1, 13)]
+    assert " ".join(months) == "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec"
+
+
+@pytest.mark.parametrize(
+    ("amount", "shown"),
+    [
+        (15, "15 credits"), (1, "1 credit"), (0, "0 credits"), (1_200, "1,200 credits"),
+        (2.5, "2.5 credits"), (15.0, "15 credits"), (None, "credits unknown"),
+        (float("nan"), "credits unknown"),
+    ],
+)  # fmt: skip
+def test_credits_in_words(amount: float | None, shown: str) -> None:
+    assert markup.in_credits(amount) == shown
+
+
+def test_missing_facts_leave_no_dots() -> None:
+    assert Seen(markup.facts("", "2:11", None, "sonic-v5", " ")).text == "2:11 · sonic-v5"
+    assert markup.facts(None, "") == ""
+
+
+# --- blocks
+
+
+def test_the_fate_of_a_tag_is_told_without_its_colour() -> None:
+    block = Seen(markup.chips(["plain", ("jazz", "kept"), ("mpb", "added"), ("spy", "dropped")]))
+    assert block.text == "plain✓ jazz+ mpb− spy✓ kept · + added · − dropped"  # noqa: RUF001 - minus
+    titles = [span["title"] for span in block.all("span") if "title" in span]
+    assert titles == ["kept", "added", "dropped"]
+    assert sum("line-through" in span.get("style", "") for span in block.all("span")) == 1
+
+
+def test_plain_tags_need_no_legend_and_no_tags_no_room() -> None:
+    assert Seen(markup.chips(["jazz", " ", "spy"])).text == "jazz(blank)spy"
+    assert markup.chips([]) == ""
+
+
+def test_a_flood_of_tags_is_counted() -> None:
+    assert Seen(markup.chips(f"t{at};" for at in range(1_040))).text.endswith("t39;and 1,000 more")
+
+
+def test_progress_says_how_far_and_stays_within_its_bar() -> None:
+    def widths(fraction: float | None) -> list[str]:
+        return re.findall(r"[\";]width:([\d.]+%)", markup.progress(fraction, "rendering"))
+
+    assert [widths(part) for part in (0.525, -1, 7)] == [["52.5%"], ["0.0%"], ["100.0%"]]
+    assert Seen(markup.progress(0.999, "rendering")).text == "rendering99%"
+    assert Seen(markup.progress(None, "waiting")).text == "waiting"
+    assert Seen(markup.progress(float("nan"), "waiting")).text == "waiting"
+    assert "dashed" in markup.progress(None)
+
+
+def test_a_player_loads_nothing_and_leaves_a_link_where_players_are_stripped() -> None:
+    block = Seen(markup.player("https://example.com/a.mp3", "Harbour Lamps"))
+    assert block.all("audio")[0]["preload"] == "none"
+    assert block.all("audio")[0]["title"] == "Play Harbour Lamps"
+    assert block.text == "Listen to Harbour Lamps"
+    assert block.all("a")[0]["href"] == "https://example.com/a.mp3"
+    assert Seen(markup.player(None)).text == "No audio."
+    assert Seen(markup.player("x:y")).text == "No audio: its address is not one to open."
+
+
+def test_a_cover_is_described_and_a_gradient_is_silent() -> None:
+    assert Seen(markup.cover("https://example.com/a", "id", "Tide")).all("img")[0]["alt"] == (
+        "Cover of Tide"
+    )
+    assert Seen(markup.cover("https://example.com/a", "id")).all("img")[0]["alt"] == "Cover"
+    gradient = Seen(markup.cover(None, "id", "Tide"))
+    assert gradient.all("img") == []
+    assert gradient.text == ""
+
+
+def test_each_seed_has_its_own_gradient_under_every_picture() -> None:
+    def gradient(block: str) -> list[str]:
+        return re.findall(r"linear-gradient\([^;\"]*", block)
+
+    plain = gradient(markup.cover(None, "one"))
+    assert plain == ["linear-gradient(135deg,rgb(103,114,193),rgb(108,53,130))"]
+    assert gradient(markup.cover("https://example.com/a", "one")) == plain
+    assert gradient(markup.cover(None, "two")) != plain
+
+
+def test_a_card_keeps_the_order_and_gives_empty_blocks_no_room() -> None:
+    words = [markup.notice("first"), markup.lyrics(None), markup.notice("second", "bad")]
+    badges = [markup.badge("failed", "bad"), markup.badge("15 credits refunded", "good")]
+    block = markup.card("Tide", *words, facts="2:11", badges=badges)
+    assert Seen(block).text == "Tide2:11failed15 credits refundedfirstsecond"
+    assert block == markup.card("Tide", words[0], words[2], facts="2:11", badges=badges)
+    assert Seen(markup.cards([block, block])).text == Seen(block).text * 2
+    assert "max-width:420px" in block
+    assert "max-width:420px" not in markup.card("Tide", wide=True)
+
+
+def test_lyrics_are_folded_with_their_own_lines() -> None:
+    block = Seen(markup.lyrics("[Verse]\n  two  spaces\n\n[Chorus]"))
+    assert block.text == "Lyrics[Verse]\n  two  spaces\n\n[Chorus]"
+    assert [tag for tag, _ in block.elements][:2] == ["details", "summary"]
+    assert "white-space:pre-wrap" in block.all("div")[1]["style"]
+    assert markup.lyrics(None) == markup.lyrics(" \n") == ""
+
+
+def test_a_table_lines_up_numbers_and_marks_what_is_missing() -> None:
+    when = datetime(2024, 11, 22, 1, 48, tzinfo=UTC)
+    rows: list[list[markup.Cell]] = [
+        ["a", 1_234, when, 0.031_25, markup.badge("ok"), True],
+        [None, None, None, float("nan"), "<b>", False],
+    ]
+    block = Seen(markup.table(["s", "n", "t", "f", "h", "y"], rows, caption="things"))
+    assert block.text == "thingssntfhya1,23422 Nov 2024, 01:480.031okyes––––<b>no"  # noqa: RUF001 - dashes
+    sides = [re.findall("text-align:([a-z]+)", cell["style"])[0] for cell in block.all("td")]
+    assert sides == ["left", "right", "left", "right", "left", "left"] * 2
+    assert [cell["scope"] for cell in block.all("th")] == ["col"] * 6
+
+
+def test_a_long_table_says_how_much_it_left_off() -> None:
+    block = Seen(markup.table(["n"], ([at] for at in range(1_200)), limit=2))
+    assert block.text == "the first 2 of 1,200 rowsn01"
+
+
+def test_a_ragged_table_is_refused() -> None:
+    with pytest.raises(ValueError, match="shorter"):
+        markup.table(["a", "b"], [["only one"]])
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (66.0, "66"), (130.794666, "130.79"), (0.25, "0.25"), (0.1, "0.1"), (-1_234.5, "-1,234.5"),
+        (0.004, "0.004"), (float("inf"), "inf"), (10**21, "1,000,000,000,000,000,000,000"),
+    ],
+)  # fmt: skip
+def test_figures(value: float, shown: str) -> None:
+    assert Seen(markup.table(["n"], [[value]])).text == f"n{shown}"
+
+
+# --- page
+
+
+def test_a_page_is_whole_and_runs_nothing() -> None:
+    hostile = "</title><script>alert(1)</script>\ud800"
+    document = markup.page(hostile, markup.card("Tide"), "<b>text</b>")
+    document.encode()
+    assert document.startswith("<!DOCTYPE html>\n")
+    assert "<script" not in document
+    assert "&lt;b&gt;text&lt;/b&gt;" in document
+    policy = re.findall(r'Content-Security-Policy" content="([^"]*)"', document)
+    assert len(policy) == 1
+    rules = dict(rule.strip().split(" ", 1) for rule in html.unescape(policy[0]).split(";"))
+    assert rules["default-src"] == "'none'"
+    assert rules["img-src"] == rules["media-src"] == "http: https: data:"
+    assert not rules.keys() & {"script-src", "connect-src", "frame-src"}
+    assert document.index("Content-Security-Policy") < document.index("<title>")
+
+
+def test_a_page_is_no_fragment() -> None:
+    assert not isinstance(markup.page("Songs"), Html)
