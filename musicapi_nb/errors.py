@@ -87,6 +87,10 @@ class InvalidRequest(MusicAPIError, ValueError):
         super().__init__(f"{what} was not sent and cost nothing: {listed}")
 
 
+class WrongType(MusicAPIError, TypeError):
+    """An argument is of a kind that cannot be used; the message says what can be given."""
+
+
 class Unauthorized(MusicAPIError):
     """401: no key, or one that the service does not know."""
 

@@ -1,0 +1,22 @@
+"""Tasks and raw replies as tables: six frames, each built from columns that it declares once."""
+
+from musicapi_nb.frames.reading import Replies, Reply
+from musicapi_nb.frames.tables import (
+    durations_frame,
+    issues_frame,
+    replaced_tags_frame,
+    songs_frame,
+    tags_frame,
+    tasks_frame,
+)
+
+__all__ = [
+    "Replies",
+    "Reply",
+    "durations_frame",
+    "issues_frame",
+    "replaced_tags_frame",
+    "songs_frame",
+    "tags_frame",
+    "tasks_frame",
+]

@@ -1,0 +1,154 @@
+"""The six frames: what was given, as rows, under the columns of each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from musicapi_nb.frames.columns import (
+    DURATIONS,
+    ISSUES,
+    SONGS,
+    STEPS,
+    TAGS,
+    TASKS,
+    IssueRow,
+    SongRow,
+    StepRow,
+    TagRow,
+    build,
+    shows,
+)
+from musicapi_nb.frames.reading import read_all
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pandas as pd
+
+    from musicapi_nb.frames.reading import Replies
+    from musicapi_nb.tasks import Task
+
+
+@shows(TASKS)
+def tasks_frame(replies: Replies) -> pd.DataFrame:
+    """Make a table of tasks: one row for every reply that was understood, in the given order.
+
+    All six frames take the same input: a Task, a raw reply as dict, str or bytes, an iterable of
+    these (mixed as they come; an iterator serves one frame only), or the path of an .ndjson file
+    with one reply a line. They keep their columns and dtypes whatever is given, also for no rows.
+    What is unfinished or absent is missing, never 0 or "". A reply that was not understood is a
+    row of `issues_frame`, and the other frames carry on with the rest.
+
+    >>> tasks_frame(["{}", {"task_id": "t1", "message": "success"}])[["task_id", "state"]]
+      task_id    state
+    0      t1  pending
+
+    Raises
+    ------
+    WrongType
+        What was given is none of the above (also a TypeError).
+    FileNotFoundError
+        There is no such .ndjson file.
+    """
+    return build(TASKS, _tasks(replies))
+
+
+@shows(SONGS)
+def songs_frame(replies: Replies) -> pd.DataFrame:
+    """Make a table of songs: one row for every song (or text of a lyrics reply) in any state.
+
+    The input is as for `tasks_frame`.
+
+    >>> songs_frame({"code": 200, "data": [{"clip_id": "c1", "duration": "104.88"}]}).duration
+    0    104.88
+    Name: duration, dtype: float64
+    """
+    return build(SONGS, _songs(replies))
+
+
+@shows(TAGS)
+def tags_frame(replies: Replies) -> pd.DataFrame:
+    """Make a table of tags: one row for every tag of every song, in the service's order.
+
+    The input is as for `tasks_frame`.
+
+    >>> tags_frame({"data": [{"clip_id": "c1", "tags": "jazz, spy"}]})[["song_id", "tag"]]
+      song_id   tag
+    0      c1  jazz
+    1      c1   spy
+    """
+    return build(TAGS, _tags(replies))
+
+
+@shows(STEPS)
+def replaced_tags_frame(replies: Replies) -> pd.DataFrame:
+    """Make a table of how tags were rewritten: one row for every tag of every step (studio only).
+
+    The service rewrites the asked tags step by step; the first step's source is the asked text, a
+    later one's may be the joined result of the step before. A step that left no tags is one row
+    with a missing position and tag. The input is as for `tasks_frame`.
+
+    >>> step = {"jazz, spy": {"tags": ["jazz", "spy jazz"], "type": "tags"}}
+    >>> song = {"id": "s1", "replaced_tags": step}
+    >>> reply = {"code": "success", "data": {"status": "SUCCESS", "data": {"songs": [song]}}}
+    >>> replaced_tags_frame(reply)[["step", "source", "position", "tag"]]
+       step     source  position       tag
+    0     0  jazz, spy         0      jazz
+    1     0  jazz, spy         1  spy jazz
+    """
+    return build(STEPS, _steps(replies))
+
+
+@shows(DURATIONS)
+def durations_frame(replies: Replies) -> pd.DataFrame:
+    """Make a table of lengths in seconds: one row for every song, with the times of its task.
+
+    Only studio states when a task was submitted, started and finished; elsewhere these are
+    missing. The input is as for `tasks_frame`.
+
+    >>> durations_frame({"data": [{"clip_id": "c1", "duration": 179}]})[["song_id", "duration"]]
+      song_id  duration
+    0      c1     179.0
+    """
+    return build(DURATIONS, _songs(replies))
+
+
+@shows(ISSUES)
+def issues_frame(replies: Replies) -> pd.DataFrame:
+    """Make a table of what was not understood: whole replies, and odd parts of the others.
+
+    An empty frame says that every reply was read to the end. The input is as for `tasks_frame`.
+
+    >>> issues_frame(["<html>busy</html>"])[["reply", "message"]]
+       reply                              message
+    0      0  the reply is an HTML page, not JSON
+    """
+    return build(ISSUES, _issues(replies))
+
+
+def _tasks(given: Replies) -> Iterator[Task]:
+    return (reply.task for reply in read_all(given) if reply.task is not None)
+
+
+def _songs(given: Replies) -> Iterator[SongRow]:
+    return (SongRow(task, song) for task in _tasks(given) for song in task.songs)
+
+
+def _tags(given: Replies) -> Iterator[TagRow]:
+    for task, song in _songs(given):
+        for position, tag in enumerate(song.tags):
+            yield TagRow(task, song, position, tag)
+
+
+def _steps(given: Replies) -> Iterator[StepRow]:
+    for task, song in _songs(given):
+        for step, replacement in enumerate(song.replacements):
+            # a step that left no tag is a row too: its source would be lost otherwise
+            if not replacement.tags:
+                yield StepRow(task, song, step, replacement, None, None)
+            for position, tag in enumerate(replacement.tags):
+                yield StepRow(task, song, step, replacement, position, tag)
+
+
+def _issues(given: Replies) -> Iterator[IssueRow]:
+    return (IssueRow(reply, issue) for reply in read_all(given) for issue in reply.issues)
