@@ -1,0 +1,405 @@
+import datetime as dt
+import json
+from collections import UserDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pandas as pd
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from musicapi_nb import frames, tasks
+from musicapi_nb.engines import sonic
+from musicapi_nb.errors import MusicAPIError, WrongType
+from tests import replies
+from tests.replies import NAMES, SONIC, STUDIO, sample, sample_text
+
+SECONDS = {"queue_seconds": "float64", "render_seconds": "float64", "total_seconds": "float64"}
+MOMENT = "datetime64[us, UTC]"
+Frame: TypeAlias = Callable[[Any], pd.DataFrame]
+DTYPES: dict[Frame, dict[str, str]] = {
+    frames.tasks_frame: {
+        "task_id": "str", "songs": "int64", "engine": "str", "operation": "str", "state": "str",
+        "submitted_at": MOMENT, "started_at": MOMENT, "finished_at": MOMENT, **SECONDS,
+        "fail_reason": "str", "refunded": "boolean", "state_word": "str", "expected": "Int64",
+        "progress": "float64", "simulated": "bool", "issues": "int64", "request": "str",
+        "answer": "str", "extra": "str",
+    },
+    frames.songs_frame: {
+        "task_id": "str", "song_id": "str", "engine": "str", "operation": "str", "state": "str",
+        "title": "str", "tags_text": "str", "duration": "float64", "model": "str",
+        "audio_url": "str", "image_url": "str", "video_url": "str", "created_at": MOMENT,
+        "lyrics": "str", "prompt": "str", "song_position": "int64", "state_word": "str",
+        "fail_reason": "str", "simulated": "bool", "extra": "str",
+    },
+    frames.tags_frame: {"task_id": "str", "song_id": "str", "position": "int64", "tag": "str"},
+    frames.replaced_tags_frame: {
+        "task_id": "str", "song_id": "str", "step": "int64", "source": "str", "type": "str",
+        "position": "Int64", "tag": "str",
+    },
+    frames.durations_frame: {"task_id": "str", "song_id": "str", "duration": "float64", **SECONDS},
+    frames.issues_frame: {
+        "source": "str", "reply": "int64", "task_id": "str", "where": "str", "message": "str",
+        "excerpt": "str",
+    },
+}  # fmt: skip
+
+every_frame = pytest.mark.parametrize("frame", DTYPES, ids=lambda frame: frame.__name__)
+ACK = {"message": "success", "task_id": "t1"}
+PENDING = {"code": 202, "type": "not_ready"}
+FAILED = {"type": "api_error", "message": "no luck", "refund_processed": True, "task_id": "t2"}
+
+
+def dtypes(table: pd.DataFrame) -> dict[str, str]:
+    return {str(name): str(dtype) for name, dtype in table.dtypes.items()}
+
+
+def assert_fixed(table: pd.DataFrame, frame: Frame) -> None:
+    assert dtypes(table) == DTYPES[frame]
+    assert list(table.columns) == list(DTYPES[frame])
+    assert list(table.index) == list(range(len(table)))
+
+
+# --- the sample studio reply ---------------------------------------------------------------
+
+
+@pytest.fixture(
+    params=[sample, sample_text, lambda name: sample_text(name).encode(),
+            lambda name: tasks.read(sample(name)), lambda name: [sample(name)]],
+    ids=["dict", "str", "bytes", "task", "list"],
+)  # fmt: skip
+def studio(request: pytest.FixtureRequest) -> Any:
+    return request.param(STUDIO)
+
+
+def test_studio_songs(studio: Any) -> None:
+    table = frames.songs_frame(studio)
+    first, second = (row for _, row in table.iterrows())
+    assert first.task_id == second.task_id == "1938c07e-be59-4cfe-af63-55c22201e10b"
+    assert first.song_id == "6b021760-9c10-413b-b2df-b379496cb37c"
+    assert second.song_id == "9016648c-7bf7-4bdb-81de-95da35e58822"
+    assert first.title == "Harbour Lamps ext v1.2.1"
+    assert first.tags_text == "jazz, bossa nova, mpb, vocal jazz, spy, 2010s"
+    assert set(table.duration) == {130.794666666667}
+    assert list(table.song_position) == [0, 1]
+    assert set(table.engine) == {"studio"}
+    assert set(table.state) == {"succeeded"}
+    assert first.created_at == pd.Timestamp("2024-11-22T01:48:41.839599Z")
+    assert table.video_url.isna().all()
+    assert json.loads(first.extra)["artist"] == "QuietTrombone0000"
+
+
+def test_studio_tags(studio: Any) -> None:
+    table = frames.tags_frame(studio)
+    assert len(table) == 12
+    assert list(table.position) == [0, 1, 2, 3, 4, 5] * 2
+    by_song = table.groupby("song_id", sort=False).tag.agg(list)
+    assert list(by_song) == [
+        ["jazz", "bossa nova", "mpb", "vocal jazz", "spy", "2010s"],
+        ["bossa nova", "mpb", "jazz", "vocal jazz", "spy jazz", "2010s"],
+    ]
+
+
+def test_studio_replaced_tags(studio: Any) -> None:
+    table = frames.replaced_tags_frame(studio)
+    assert len(table) == 24
+    assert list(table.step) == ([0] * 6 + [1] * 6) * 2
+    assert list(table.position) == [0, 1, 2, 3, 4, 5] * 4
+    assert set(table.type) == {"tags"}
+    middle = ["jazz", "vocal jazz", "bossa nova", "mpb", "samba-jazz", "2010s"]
+    asked = iter(["jazz, bossa nova, spy", "spy jazz, bossa nova"])
+    final = frames.tags_frame(studio).groupby("song_id", sort=False).tag.agg(list)
+    for song_id, steps in table.groupby("song_id", sort=False):
+        first, last = (steps[steps.step == step] for step in (0, 1))
+        assert set(first.source) == {next(asked)}
+        assert list(first.tag) == middle
+        assert set(last.source) == {", ".join(middle)}
+        assert list(last.tag) == final[song_id]
+
+
+def test_studio_durations(studio: Any) -> None:
+    table = frames.durations_frame(studio)
+    assert list(table.duration) == [130.794666666667] * 2
+    assert list(table.queue_seconds) == [16.0] * 2
+    assert list(table.render_seconds) == [50.0] * 2
+    assert list(table.total_seconds) == [66.0] * 2
+
+
+def test_studio_task_and_no_issues(studio: Any) -> None:
+    (row,) = (row for _, row in frames.tasks_frame(studio).iterrows())
+    assert (row.songs, row.engine, row.state, row.state_word) == (
+        2, "studio", "succeeded", "SUCCESS",
+    )  # fmt: skip
+    assert row.submitted_at == pd.Timestamp(1732240123, unit="s", tz="UTC")
+    assert (row.queue_seconds, row.render_seconds, row.total_seconds) == (16.0, 50.0, 66.0)
+    assert row.progress == 1.0
+    assert pd.isna(row.fail_reason)
+    assert frames.issues_frame(studio).empty
+
+
+# --- columns and dtypes --------------------------------------------------------------------
+
+
+@every_frame
+@pytest.mark.parametrize(
+    "given_",
+    [
+        [],
+        (),
+        iter([]),
+        [PENDING, ACK, FAILED],
+        [sample(name) for name in NAMES],
+        [sample_text(name).encode() for name in reversed(NAMES)],
+        [None, 5, "", b"\xff\xfe", "<html>", [1], {}],
+    ],
+    ids=["list", "tuple", "iterator", "unfinished", "samples", "bytes", "garbage"],
+)
+def test_columns_and_dtypes_are_the_same_for_any_mix(frame: Frame, given_: Any) -> None:
+    given_ = list(given_)
+    assert_fixed(frame(given_), frame)
+
+
+@every_frame
+def test_no_cell_holds_an_object_and_parquet_takes_the_frame(frame: Frame, tmp_path: Path) -> None:
+    table = frame([sample(name) for name in NAMES] + ["{cut off", {"data": ["odd"]}])
+    assert len(table)
+    table.to_parquet(tmp_path / "table.parquet")
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "table.parquet"), table)
+
+
+@every_frame
+def test_the_docstring_shows_every_column_with_its_dtype(frame: Frame) -> None:
+    for name, dtype in DTYPES[frame].items():
+        assert f"{name} : {dtype}\n" in (frame.__doc__ or "")
+
+
+# --- states ----------------------------------------------------------------------------------
+
+
+def test_unfinished_is_missing_and_never_zero_or_empty() -> None:
+    running = sample("nuro_get_running.json")
+    (song,) = (row for _, row in frames.songs_frame(running).iterrows())
+    assert song.state == "running"
+    for name in ("title", "tags_text", "duration", "audio_url", "lyrics", "created_at"):
+        assert pd.isna(song[name]), name
+    assert frames.tags_frame(running).empty
+    assert frames.durations_frame(running).duration.isna().all()
+    (task,) = (row for _, row in frames.tasks_frame(running).iterrows())
+    assert (task.state, task.songs, task.progress) == ("running", 1, 0.45)
+    assert pd.isna(task.total_seconds)
+
+
+def test_pending_and_failed_tasks_have_rows() -> None:
+    table = frames.tasks_frame([PENDING, ACK, FAILED])
+    assert list(table.state) == ["pending", "pending", "failed"]
+    assert table.task_id.isna().tolist() == [True, False, False]
+    assert table.fail_reason.tolist()[2] == "no luck"
+    assert table.refunded.isna().tolist() == [True, True, False]
+    assert bool(table.refunded[2])
+    for frame in (frames.songs_frame, frames.tags_frame, frames.durations_frame):
+        assert frame([PENDING, ACK, FAILED]).empty
+
+
+def test_a_raw_sonic_reply_invents_no_task_id() -> None:
+    assert frames.songs_frame(sample(SONIC)).task_id.isna().all()
+    assert frames.tags_frame(sample(SONIC)).task_id.isna().all()
+
+
+def test_a_task_that_was_asked_for_brings_its_operation_and_request() -> None:
+    request = sonic.Create(custom_mode=False, gpt_description_prompt="rain", mv="sonic-v5")
+    asked = tasks.accepted(ACK, request, simulated=True)
+    task = tasks.read(sample(SONIC), task=asked)
+    (row,) = (row for _, row in frames.tasks_frame(task).iterrows())
+    assert (row.task_id, row.operation, row.expected) == ("t1", "create", 2)
+    assert row.request == repr(request)
+    assert row.simulated
+    assert list(frames.songs_frame(task).operation) == ["create"]
+
+
+def test_answers_without_songs_are_text() -> None:
+    (row,) = (row for _, row in frames.tasks_frame(sample("credits.json")).iterrows())
+    assert json.loads(row.answer) == {"credits": 50, "extra_credits": 0}
+
+
+def test_a_step_without_tags_keeps_its_source() -> None:
+    reply = replies.changed(
+        sample(STUDIO),
+        ("data", "data", "songs", 0, "replaced_tags"),
+        lambda _: {"spy, harp": {"tags": [], "type": "dropped"}, "spy": {"tags": ["spy"]}},
+    )
+    steps = frames.replaced_tags_frame(reply)
+    steps = steps[steps.song_id == "6b021760-9c10-413b-b2df-b379496cb37c"]
+    assert list(steps.source) == ["spy, harp", "spy"]
+    assert list(steps.step) == [0, 1]
+    assert steps.position.isna().tolist() == steps.tag.isna().tolist() == [True, False]
+    assert steps.type.tolist()[0] == "dropped"
+
+
+def test_moments_are_utc_whatever_the_zone_was() -> None:
+    reply = {"data": [{"clip_id": "c", "created_at": "2025-01-01T01:00:00+05:00"}]}
+    (moment,) = frames.songs_frame(reply).created_at
+    assert moment == dt.datetime(2024, 12, 31, 20, tzinfo=dt.UTC)
+    assert str(moment.tz) == "UTC"
+
+
+# --- what can be given ------------------------------------------------------------------------
+
+
+def test_a_mix_keeps_its_order() -> None:
+    given_ = (
+        item
+        for item in (
+            tasks.read({**ACK, "task_id": "a"}),
+            {**ACK, "task_id": "b"},
+            json.dumps({**ACK, "task_id": "c"}),
+            json.dumps({**ACK, "task_id": "d"}).encode(),
+            bytearray(json.dumps({**ACK, "task_id": "e"}).encode()),
+            UserDict({**ACK, "task_id": "f"}),
+        )
+    )
+    assert list(frames.tasks_frame(given_).task_id) == list("abcdef")
+
+
+@pytest.mark.parametrize("as_str", [False, True], ids=["Path", "str"])
+def test_ndjson_file(tmp_path: Path, *, as_str: bool) -> None:
+    path = tmp_path / "replies.ndjson"
+    lines = [json.dumps(sample(STUDIO)), "", "  ", "{cut off", json.dumps(ACK), '{"a": 1}']
+    path.write_bytes("\r\n".join(lines).encode())
+    given_ = str(path) if as_str else path
+    assert list(frames.tasks_frame(given_).state) == ["succeeded", "pending"]
+    assert len(frames.replaced_tags_frame([given_])) == 24
+    issues = frames.issues_frame([ACK, given_])
+    assert list(issues.source) == [str(path)] * 2
+    assert list(issues.reply) == [3, 5]
+    assert list(issues.excerpt) == ["{cut off", '{"a": 1}']
+
+
+def test_an_empty_file_is_no_rows(tmp_path: Path) -> None:
+    path = tmp_path / "none.ndjson"
+    path.touch()
+    assert frames.tasks_frame(path).empty
+    assert frames.issues_frame(path).empty
+
+
+@every_frame
+def test_a_missing_file_is_the_builtin_error(frame: Frame, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        frame(str(tmp_path / "absent.ndjson"))
+
+
+@every_frame
+@pytest.mark.parametrize(
+    "given_",
+    [5, None, 1.5, True, pd.DataFrame({"a": ["{}"]}), object(), [object()], [ACK, (ACK,)]],
+    ids=repr,
+)
+def test_what_is_no_reply_is_refused_with_what_can_be_given(frame: Frame, given_: Any) -> None:
+    with pytest.raises(WrongType, match=r"tasks.*dict, str, bytes.*\.ndjson") as refused:
+        frame(given_)
+    assert isinstance(refused.value, MusicAPIError)
+    assert isinstance(refused.value, TypeError)
+
+
+def test_the_refusal_names_the_item() -> None:
+    nested: Any = [ACK, (ACK,)]
+    with pytest.raises(WrongType, match="item 1 is a tuple"):
+        frames.songs_frame(nested)
+
+
+def test_a_series_of_replies_is_an_iterable() -> None:
+    assert len(frames.songs_frame(pd.Series([sample_text(STUDIO)]))) == 2
+
+
+# --- issues ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given_", "words"),
+    [
+        ("", "empty"),
+        ("<html><title>502 Bad Gateway</title></html>", "HTML page"),
+        ('{"code": 200, "data": [', "cut off"),
+        (b"\xff\xfe\x00", "not JSON"),
+        ("[" * 100_000, "not JSON"),
+        ("[]", "list"),
+        ("null", "NoneType"),
+        ({}, "no known shape"),
+        ({"error": "Internal Server Error."}, "Internal Server Error"),
+    ],
+    ids=lambda value: repr(value)[:20],
+)
+def test_a_reply_that_is_not_understood_is_a_row(given_: Any, words: str) -> None:
+    issues = frames.issues_frame([ACK, given_, sample(SONIC)])
+    (row,) = (row for _, row in issues.iterrows())
+    assert words in row.message
+    assert row.reply == 1
+    assert pd.isna(row["where"])
+    assert pd.isna(row.source)
+    assert len(row.excerpt if isinstance(row.excerpt, str) else "") <= 200
+    # the others carry on with the rest
+    assert len(frames.tasks_frame([ACK, given_, sample(SONIC)])) == 2
+    assert len(frames.songs_frame([ACK, given_, sample(SONIC)])) == 1
+
+
+def test_odd_parts_of_an_understood_reply_are_rows() -> None:
+    reply = replies.changed(
+        sample(STUDIO), ("data", "data", "songs", 1, "duration"), lambda _: "long"
+    )
+    (row,) = (row for _, row in frames.issues_frame([ACK, json.dumps(reply)]).iterrows())
+    assert row.reply == 1
+    assert row.task_id == "1938c07e-be59-4cfe-af63-55c22201e10b"
+    assert row["where"] == "data.data.songs[1].duration"
+    assert "'long'" in row.message
+    assert row.excerpt.startswith('{"code": "success"')
+    assert frames.songs_frame(reply).duration.isna().tolist() == [False, True]
+    assert list(frames.tasks_frame(reply).issues) == [1]
+
+
+def test_an_unknown_reply_still_names_its_task() -> None:
+    given_ = json.dumps({"task_id": "t9", "strange": True})
+    assert list(frames.issues_frame(given_).task_id) == ["t9"]
+
+
+def test_extra_that_json_cannot_hold_is_named() -> None:
+    reply = replies.grown({**ACK, "data": None, "odd": replies.DEEP, "fine": [1]})
+    extra = json.loads(frames.tasks_frame(reply).extra[0])
+    assert extra["fine"] == [1]
+    assert "cannot be written as JSON" in extra["odd"]
+
+
+# --- any reply at all -------------------------------------------------------------------------
+
+
+def assert_all_accounted_for(given_: Any, count: int) -> None:
+    tables = {frame: frame(given_) for frame in DTYPES}
+    for frame, table in tables.items():
+        assert_fixed(table, frame)
+        for name, dtype in DTYPES[frame].items():
+            if dtype == "str":
+                texts = table[name].dropna()
+                assert all(isinstance(text, str) and text for text in texts)
+    issues = tables[frames.issues_frame]
+    refused = issues[issues["where"].isna() & ~issues.reply.duplicated()]
+    assert len(tables[frames.tasks_frame]) + len(refused) == count
+    assert len(tables[frames.songs_frame]) == tables[frames.tasks_frame].songs.sum()
+    assert len(tables[frames.songs_frame]) == len(tables[frames.durations_frame])
+
+
+@settings(max_examples=100, deadline=None)
+@given(replies.odd_replies())
+@example({"data": [{"clip_id": "\ud800", "title": "\udfff", "tags": "a\ud800, b"}]})
+@example({"data": [{"replaced_tags": {"\ud800": {"tags": [1], "\ud800": 1}}}], "task_id": ""})
+@example({"task_id": "\ud800", "odd": 1})
+def test_any_value_anywhere_is_a_row_somewhere(reply: Any) -> None:
+    text = replies.as_text(reply)
+    assert_all_accounted_for([replies.grown(reply), text, text.encode()], 3)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.one_of(replies.any_text, st.binary(max_size=30)), st.data())
+def test_any_text_is_a_row_somewhere(garbage: str | bytes, data: st.DataObject) -> None:
+    whole = sample_text(data.draw(st.sampled_from(NAMES)))
+    cut = whole[: data.draw(st.integers(0, len(whole)))]
+    assert_all_accounted_for([garbage, cut, cut.encode()], 3)
