@@ -8,6 +8,11 @@ INSTALLED := .venv/.installed
 
 .PHONY: help test demo lab lint types contract pytest chromium clean
 .NOTPARALLEL:
+
+# Nothing is written outside this folder, pip's cache neither.
+export PIP_NO_CACHE_DIR := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
 .DEFAULT_GOAL := help
 
 help:
@@ -30,7 +35,7 @@ types: $(INSTALLED)
 	$(BIN)/mypy
 
 contract: $(INSTALLED)
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 # One run, so that one summary counts everything. Browser tests are the longest and go first.
 pytest: $(INSTALLED) chromium
@@ -59,6 +64,6 @@ $(INSTALLED): pyproject.toml
 	@echo "Installing into .venv (half a minute to a minute the first time) ..."
 	@$(PYTHON) -m venv .venv \
 		|| { echo "$(PYTHON) cannot make a virtual environment; Debian has it in python3-venv." >&2; exit 1; }
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-cache-dir -e '.[dev]'
+	@$(BIN)/python -m pip install --quiet -e '.[dev]'
 	@MPLCONFIGDIR=build/cache/matplotlib $(BIN)/python -c 'import matplotlib.font_manager'
 	@touch $@

@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     shutil.rmtree(config.stash[_FOLDERS], ignore_errors=True)
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter,
+) -> Generator[None, None, None]:
+    yield  # everything else first: only the line that counts the tests comes after this
     skipped = terminalreporter.stats.get("skipped", [])
     not_run = [report for report in skipped if "browser" in report.keywords]
     if not_run:

@@ -41,7 +41,7 @@ def chromium() -> str:
     message = f"none of {', '.join(_NAMES)} is on PATH"
     if os.environ.get("CI", "").lower() in {"", "0", "false"}:
         pytest.skip(message)
-    pytest.fail(message)
+    pytest.fail(message, pytrace=False)
 
 
 # Scoped to this package, not the session: while Playwright lives it occupies the thread's event

@@ -110,6 +110,7 @@ def running_lab(root: Path) -> Iterator[LabServer]:
         os.environ
         | sandbox.environment(root)
         | {
+            "HOME": str(root),
             "JUPYTER_TOKEN": token,
             "JUPYTERLAB_SETTINGS_DIR": str(root / "settings"),
             "JUPYTERLAB_WORKSPACES_DIR": str(root / "workspaces"),
@@ -119,6 +120,7 @@ def running_lab(root: Path) -> Iterator[LabServer]:
         *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
         *("--ServerApp.ip=127.0.0.1", "--ServerApp.port=0", f"--ServerApp.root_dir={folder}"),
         "--ServerApp.terminals_enabled=False",
+        "--LanguageServerManager.autodetect=False",
         "--LabApp.extension_manager=readonly",
         "--LabApp.expose_app_in_browser=True",
     ]
