@@ -203,6 +203,15 @@ class Closed(MusicAPIError):
     advice = "Make a new one, or call connect() again."
 
 
+class NestingRefused(MusicAPIError, RuntimeError):
+    """A nested event loop would lose cells here; nothing was patched."""
+
+    advice = (
+        "You may not need it: await a job, or call job.result(). Else: pip install 'nest-asyncio2"
+        ">=1.7.3', and restart the kernel."
+    )
+
+
 ErrorClass: TypeAlias = type[MusicAPIError]
 
 # Words first: 400 and 403 each carry several meanings that only the text tells apart.

@@ -15,3 +15,12 @@ def pause(engine: str | None, age: float) -> float:
     The engine's recommended interval; a tenth of the age for tasks that take unusually long.
     """
     return min(max(_PAUSE.get(engine or "", _OTHERS), age / 10), _LONGEST)
+
+
+# docs faq and nuro-instruction: about 2 minutes (2 to 4), about 30 seconds.
+_USUAL = {"sonic": (120.0, 240.0), "nuro": (30.0, 30.0)}
+
+
+def usual(engine: str | None) -> tuple[float, float] | None:
+    """How many seconds a task usually takes, from and to; None where nothing is published."""
+    return _USUAL.get(engine or "")

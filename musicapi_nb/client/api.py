@@ -101,6 +101,11 @@ class MusicAPI:
         """Where requests go."""
         return self._transport.base_url
 
+    @property
+    def speed(self) -> float:
+        """How many times faster than ours the service's clock runs."""
+        return self._transport.speed
+
     def __repr__(self) -> str:
         return f"MusicAPI(base_url={self.base_url!r})"
 
@@ -121,11 +126,12 @@ class MusicAPI:
             await asyncio.wait(self._sending)
         await self._transport.close()
 
-    async def submit(self, request: Request) -> Task:
+    async def submit(self, request: Request, *, progress: Progress | None = None) -> Task:
         """Buy what a request asks for, once; return the task, finished if answered at once.
 
         It waits for its turn first (see `pace`). From the moment the request leaves, cancelling
-        the caller does not cut its reply off: the task's id is then written to the log.
+        the caller does not cut its reply off: the accepted task still reaches `progress`, or,
+        without one, the log.
 
         Raises
         ------
@@ -139,20 +145,24 @@ class MusicAPI:
         call = wire.submit_call(request)
         if call.paid:
             await self._pace.turn()
-        sending = asyncio.create_task(self._submit(call, request))
+        sending = asyncio.create_task(self._submit(call, request, progress))
         self._sending.add(sending)
         sending.add_done_callback(self._sending.discard)
         try:
             return await asyncio.shield(sending)
         except asyncio.CancelledError:
-            sending.add_done_callback(_log_unclaimed)
+            if progress is None:
+                sending.add_done_callback(_log_unclaimed)
             raise
 
-    async def _submit(self, call: wire.Call, request: Request) -> Task:
-        return await self._transport.exchange(
+    async def _submit(self, call: wire.Call, request: Request, progress: Progress | None) -> Task:
+        task = await self._transport.exchange(
             call,
             lambda _, payload: tasks.accepted(payload, request, simulated=self.simulated),
         )
+        if progress is not None:
+            progress(task)
+        return task
 
     async def poll(self, task: Task | str, *, engine: str | None = None) -> Task:
         """Ask once how a task is doing. Costs nothing.
@@ -258,9 +268,7 @@ class MusicAPI:
         self, request: Request, *, deadline: float = 1800.0, progress: Progress | None = None
     ) -> Task:
         """Submit a request and wait for its songs: `submit`, then `wait`."""
-        task = await self.submit(request)
-        if progress is not None:
-            progress(task)
+        task = await self.submit(request, progress=progress)
         return await self.wait(task, deadline=deadline, progress=progress)
 
     async def credits(self) -> Balance:

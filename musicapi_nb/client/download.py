@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-import tempfile
+import re
+import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 from urllib.parse import unquote, urlsplit
@@ -76,18 +77,16 @@ def _beside(target: Path) -> Path:
     """Make an empty file in the folder where the target will be."""
     folder = target if target.is_dir() else target.parent
     folder.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".download-", dir=folder)
-    os.close(handle)
-    return Path(name)
+    beside = folder / f".download-{secrets.token_hex(8)}"
+    beside.touch(exist_ok=False)
+    return beside
 
 
 def _place(beside: Path, target: Path, url: str, suffix: str) -> Path:
-    """Move the whole file to where it belongs, readable as any other file."""
+    """Move the whole file to where it belongs; in a folder, under a name that any disk takes."""
     if target.is_dir():
-        target = target / f"{Path(unquote(urlsplit(url).path)).stem or 'file'}{suffix}"
-    umask = os.umask(0)
-    os.umask(umask)
-    beside.chmod(0o666 & ~umask)
+        stem = re.sub(r"[^\w-]+", "_", Path(unquote(urlsplit(url).path)).stem)[:80]
+        target = target / f"{stem or 'file'}{suffix}"
     return beside.replace(target)
 
 

@@ -31,7 +31,7 @@ def song_card(song: Song, task: Task | None = None) -> markup.Html:
         markup.chips(_fated(song)),
         _audio(song),
         markup.lyrics(song.lyrics),
-        facts=markup.facts(length, model or song.engine, markup.moment(song.created_at)),
+        facts=markup.facts(length, model or song.engine, _moment(song)),
         badges=badges,
         cover=markup.cover(song.image_url, seed, song.title),
     )
@@ -67,6 +67,10 @@ def task_html(task: Task) -> str:
     return markup.cards([*head, *(song_card(song, task) for song in task.songs)])
 
 
+def _moment(song: Song) -> str | None:
+    return f"{markup.moment(song.created_at)} UTC" if song.created_at else None
+
+
 def _state_badge(state: State, word: str | None) -> markup.Html:
     label = f"unknown state: {word}" if state == "unknown" and word else state
     return markup.badge(label, _TONES[state])
@@ -90,8 +94,10 @@ def _audio(song: Song) -> markup.Html:
         return markup.notice(song.fail_reason or "The service gives no reason.", "bad")
     if song.engine == "lyrics":
         return markup.EMPTY
-    if song.audio_url is None and song.finished:
-        return markup.notice("Finished, but the reply holds no audio.", "warn")
+    if song.audio_url is None:
+        if song.finished:
+            return markup.notice("Finished, but the reply holds no audio.", "warn")
+        return markup.progress(None, "No audio yet.")
     return markup.player(song.audio_url, song.title or "this song")
 
 

@@ -1,0 +1,216 @@
+"""connect() and the notebook's handle: one background loop with the client, each call a Job."""
+
+from __future__ import annotations
+
+import atexit
+import hashlib
+import os
+from typing import TYPE_CHECKING, Any
+
+from musicapi_nb import markup
+from musicapi_nb.client import BASE_URL, MusicAPI
+from musicapi_nb.errors import Closed, InvalidRequest, Problem
+from musicapi_nb.notebook.background import BackgroundLoop
+from musicapi_nb.notebook.job import Job
+from musicapi_nb.tasks import Task
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from musicapi_nb.client import Balance
+    from musicapi_nb.client.download import Media
+    from musicapi_nb.engines import Request
+    from musicapi_nb.simulator import Simulator
+    from musicapi_nb.tasks import Song
+
+KEY_VARIABLE = "MUSICAPI_KEY"
+_SIMULATOR_KEY = "simulated-account"
+_open: dict[str, Handle] = {}
+
+
+def connect(
+    key: str | None = None,
+    *,
+    base_url: str | None = None,
+    simulator: Simulator | None = None,
+) -> Handle:
+    """Connect to MusicAPI, or to the embedded simulator when there is no key; say which.
+
+    Called again with the same arguments, it returns the handle that is open.
+
+    Parameters
+    ----------
+    key
+        The account's key; else the environment's MUSICAPI_KEY.
+    base_url
+        Another host than `https://api.musicapi.ai`.
+    simulator
+        A simulator of your own making, not yet started, for another speed, balance or faults.
+
+    Raises
+    ------
+    Unauthorized
+        A `base_url` without any key, or a key that cannot be one.
+    """
+    key = None if simulator else key or os.environ.get(KEY_VARIABLE) or None
+    name = _identity(key, base_url, simulator)
+    if (handle := _open.get(name)) is None:
+        handle = _open[name] = _connect(key, base_url, simulator)
+    print(handle.where)  # noqa: T201 - a person must see whether songs will cost money
+    return handle
+
+
+def _identity(key: str | None, base_url: str | None, simulator: Simulator | None) -> str:
+    """Tell handles apart without keeping the key."""
+    digest = hashlib.sha256((key or "").encode()).hexdigest()
+    return f"{digest} {base_url} {id(simulator) if simulator else None}"
+
+
+def _connect(key: str | None, base_url: str | None, simulator: Simulator | None) -> Handle:
+    if key is None and base_url is None:
+        if simulator is None:
+            from musicapi_nb.simulator import Simulator as Embedded  # noqa: PLC0415 - loads numpy
+
+            simulator = Embedded()
+        background = BackgroundLoop()
+        background.submit(simulator.start()).result()
+        client = MusicAPI(
+            _SIMULATOR_KEY, base_url=simulator.url, speed=simulator.speed, simulated=True
+        )
+        return Handle(client, background, simulator)
+    if simulator is not None:
+        problem = Problem("simulator", "brings its own address; leave base_url out")
+        raise InvalidRequest("connect()", [problem])
+    client = MusicAPI(key or "", base_url=base_url or BASE_URL)
+    return Handle(client, BackgroundLoop())
+
+
+class Handle:
+    """The notebook's way to MusicAPI; made by `connect`.
+
+    Every call returns a `Job` at once: `await` it, ask for its `.result()`, or show it.
+
+    Attributes
+    ----------
+    simulator
+        The embedded simulator, or None when this is the real service.
+    """
+
+    def __init__(
+        self, client: MusicAPI, background: BackgroundLoop, simulator: Simulator | None = None
+    ) -> None:
+        self._client = client
+        self._background = background
+        self.simulator = simulator
+        self._closed = False
+        atexit.register(self.close)
+
+    @property
+    def simulated(self) -> bool:
+        """Whether songs are the simulator's and cost nothing."""
+        return self._client.simulated
+
+    @property
+    def where(self) -> str:
+        """Whom it talks to, in a sentence."""
+        if self.simulated:
+            return (
+                "MusicAPI simulator: songs are made here, nothing is paid. "
+                f"Set {KEY_VARIABLE} for the real service."
+            )
+        return f"MusicAPI at {self._client.base_url}: every submit costs credits."
+
+    def __repr__(self) -> str:
+        return f"<{self.where}>"
+
+    def _repr_html_(self) -> str:
+        badge = markup.badge("simulated") if self.simulated else markup.badge("paid", "warn")
+        return markup.card("MusicAPI", markup.text(self.where), badges=[badge])
+
+    def run(self, request: Request, *, deadline: float = 1800.0) -> Job[Task]:
+        """Buy what a request asks for, and wait for its songs.
+
+        Parameters
+        ----------
+        request
+            Such as `sonic.Create(...)`.
+        deadline
+            Seconds to wait for the songs; the task goes on afterwards.
+
+        Raises
+        ------
+        InvalidRequest
+            At once, if the request has hard problems; nothing is sent.
+        """
+        request.check()
+
+        async def work(job: Job[Task]) -> Task:
+            return await self._client.run(request, deadline=deadline, progress=job.see)
+
+        return self._job(work, title=f"{request.engine}.{request.operation}", request=request)
+
+    def wait(self, task: Task | Iterable[Task], *, deadline: float = 1800.0) -> Job[Any]:
+        """Wait for a task, or for many: see `MusicAPI.wait`."""
+        if isinstance(task, Task):
+            one = task
+
+            async def work(job: Job[Any]) -> Any:
+                job.see(one)
+                return await self._client.wait(one, deadline=deadline, progress=job.see)
+
+            return self._job(work, title=f"wait for {task.engine} task {task.id}")
+        many = list(task)
+
+        async def work_many(_: Job[Any]) -> Any:
+            return await self._client.wait(many, deadline=deadline)
+
+        return self._job(work_many, title=f"wait for {len(many)} tasks")
+
+    def poll(self, task: Task | str, *, engine: str | None = None) -> Job[Task]:
+        """Ask once how a task is doing: see `MusicAPI.poll`. Costs nothing."""
+
+        async def work(_: Job[Task]) -> Task:
+            return await self._client.poll(task, engine=engine)
+
+        return self._job(work, title="poll")
+
+    def credits(self) -> Job[Balance]:
+        """Read the balance. Costs nothing."""
+
+        async def work(_: Job[Balance]) -> Balance:
+            return await self._client.credits()
+
+        return self._job(work, title="credits")
+
+    def download(self, source: Song | str, to: Path | str, *, media: Media = "audio") -> Job[Path]:
+        """Fetch a song's file: see `MusicAPI.download`."""
+
+        async def work(_: Job[Path]) -> Path:
+            return await self._client.download(source, to, media=media)
+
+        return self._job(work, title=f"download {media}")
+
+    def _job(self, work: Any, *, title: str, request: Request | None = None) -> Job[Any]:
+        if self._closed:
+            raise Closed("this handle is closed")
+        return Job(self._background, work, title=title, request=request, speed=self._client.speed)
+
+    def close(self) -> None:
+        """Wait for replies to what was submitted, then end connections, simulator and thread.
+
+        Called at exit by itself.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        atexit.unregister(self.close)
+        for name in [name for name, handle in _open.items() if handle is self]:
+            del _open[name]
+        self._background.submit(self._aclose()).result()
+        self._background.stop()
+
+    async def _aclose(self) -> None:
+        await self._client.close()
+        if self.simulator is not None:
+            await self.simulator.stop()

@@ -1,0 +1,220 @@
+"""A Job: work under way on the background loop, to be awaited, waited for, or looked at."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import logging
+import time
+import uuid
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from musicapi_nb import markup, polling
+from musicapi_nb.errors import MusicAPIError, WaitTimeout
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Generator
+
+    from musicapi_nb.engines import Request
+    from musicapi_nb.notebook.background import BackgroundLoop
+    from musicapi_nb.tasks import Task
+
+_Result = TypeVar("_Result")
+_log = logging.getLogger(__name__)
+_LOOK_SECONDS = 1.0
+
+
+class Job(Generic[_Result]):
+    """Work under way: `await job`, `job.result()`, or show it in a cell.
+
+    Where it is shown, it shows its progress, then its result or its error. Interrupting a cell
+    that waits for it does not end it; `cancel` does.
+
+    Attributes
+    ----------
+    task
+        The task as last seen, from the moment the service accepted it; None before.
+    """
+
+    def __init__(
+        self,
+        background: BackgroundLoop,
+        work: Callable[[Job[_Result]], Coroutine[Any, Any, _Result]],
+        *,
+        title: str,
+        request: Request | None = None,
+        speed: float = 1.0,
+    ) -> None:
+        self.title = title
+        self.request = request
+        self.task: Task | None = None
+        self._speed = speed
+        self._background = background
+        self._started = time.monotonic()
+        self._ended: float | None = None
+        self._shown: set[str] = set()
+        self._future = background.submit(work(self))
+        self._future.add_done_callback(self._end)
+
+    def _end(self, _: object) -> None:
+        self._ended = time.monotonic()
+        self._refresh()
+
+    def see(self, task: Task) -> None:
+        """Take note of how the task is doing (the client's progress callback)."""
+        self.task = task
+        self._refresh()
+
+    # --- waiting ---------------------------------------------------------------------------
+
+    def __await__(self) -> Generator[Any, None, _Result]:
+        # shielded: an interrupted cell stops waiting, the work goes on
+        return asyncio.shield(asyncio.wrap_future(self._future)).__await__()
+
+    def result(self, timeout: float | None = None) -> _Result:
+        """Wait for the result without `await`; the work and its display go on meanwhile.
+
+        Parameters
+        ----------
+        timeout
+            Seconds to wait at most.
+
+        Raises
+        ------
+        WaitTimeout
+            The job is not done; it goes on.
+        MusicAPIError
+            What ended the job.
+        """
+        if self._background.is_current_thread:
+            raise MusicAPIError("result() would wait for ever on the loop it waits for; use await")
+        try:
+            return self._future.result(timeout)
+        except concurrent.futures.TimeoutError:
+            if self._future.done():
+                raise
+            raise WaitTimeout(
+                f"{self.title} is not done after {timeout:g} s", task=self.task
+            ) from None
+
+    def done(self) -> bool:
+        """Whether it has ended: with a result, an error, or cancelled."""
+        return self._future.done()
+
+    def exception(self) -> BaseException | None:
+        """The error that ended it; None while it runs, or when there is none."""
+        if not self._future.done() or self._future.cancelled():
+            return None
+        return self._future.exception()
+
+    def cancel(self) -> bool:
+        """Stop waiting; what was paid for goes on at the service. False if it was done already.
+
+        A request that waits for its turn does not leave any more. One that has left is not cut
+        off: `task` is set when the service accepts it.
+        """
+        return self._future.cancel()
+
+    # --- showing ---------------------------------------------------------------------------
+
+    @property
+    def seconds(self) -> float:
+        """How long it has run, in seconds of the service's clock."""
+        return ((self._ended or time.monotonic()) - self._started) * self._speed
+
+    def __repr__(self) -> str:
+        return f"<Job {self.title}: {self._state()}>"
+
+    def _state(self) -> str:
+        if self._future.cancelled():
+            return "stopped waiting"
+        if (error := self.exception()) is not None:
+            return f"{type(error).__name__}: {error}"
+        if self._future.done():
+            return repr(self._future.result())
+        if self.task is None:
+            return "asking the service"
+        return f"{self.task.state}, {markup.minutes(self.seconds)} so far"
+
+    def _repr_html_(self) -> str:
+        if self._future.cancelled():
+            return self._card("stopped", markup.notice(self._stopped(), "warn"), tone="warn")
+        if (error := self.exception()) is not None:
+            words = f"{type(error).__name__}: {error}"
+            return self._card("error", markup.notice(words, "bad"), tone="bad")
+        if self._future.done():
+            result = self._future.result()
+            shown = getattr(result, "_repr_html_", None)
+            return shown() if shown else self._card("done", markup.text(repr(result)), tone="good")
+        if self.task is not None and any(song.finished for song in self.task.songs):
+            return markup.stack(self._progress(), markup.Html(self.task._repr_html_()))
+        return self._progress()
+
+    def _progress(self) -> markup.Html:
+        share = self.task.progress if self.task else None
+        return self._card(
+            self.task.state if self.task else "asking the service",
+            markup.progress(None if share is None else min(max(share, 0.0), 1.0), self._so_far()),
+            tone="info",
+        )
+
+    def _so_far(self) -> str:
+        usual = polling.usual(self.task.engine) if self.task else None
+        now = f"now {markup.minutes(self.seconds)}"
+        if usual is None:
+            return now
+        ends = [markup.minutes(seconds) for seconds in dict.fromkeys(usual)]
+        return f"usually {'about ' * (len(ends) == 1)}{' to '.join(ends)}, {now}"
+
+    def _stopped(self) -> str:
+        if self.task is None or self.task.id is None:
+            return "Stopped waiting. Nothing had been accepted by the service when it was stopped."
+        return (
+            f"Stopped waiting. Task {self.task.id} was paid for and goes on at the service: "
+            "api.wait(job.task) shows its songs."
+        )
+
+    def _card(self, word: str, *body: str, tone: markup.Tone) -> markup.Html:
+        advice = [
+            markup.notice(str(problem), "warn")
+            for problem in (self.request.problems() if self.request else ())
+        ]
+        return markup.card(self.title, *body, *advice, badges=[markup.badge(word, tone)], wide=True)
+
+    def _ipython_display_(self) -> None:
+        """Show it under a display id: the output is then updated in place, and saved as it ends."""
+        from IPython import get_ipython  # noqa: PLC0415 - outside of notebooks it is not needed
+        from IPython.display import display  # noqa: PLC0415
+
+        if getattr(get_ipython(), "kernel", None) is None:  # a terminal cannot update in place
+            print(repr(self))  # noqa: T201
+            return
+        name = uuid.uuid4().hex
+        display(self._bundle(), raw=True, display_id=name)
+        self._shown.add(name)
+        if self._future.done():
+            self._refresh()  # it may have ended between the two lines above
+        elif len(self._shown) == 1:
+            self._background.submit(self._keep_fresh())
+
+    def _bundle(self) -> dict[str, str]:
+        return {"text/html": self._repr_html_(), "text/plain": repr(self)}
+
+    def _refresh(self) -> None:
+        if not self._shown:
+            return
+        from IPython.display import update_display  # noqa: PLC0415
+
+        try:
+            bundle = self._bundle()
+            for name in tuple(self._shown):
+                update_display(bundle, raw=True, display_id=name)
+        except Exception:  # noqa: BLE001 - what cannot be shown must not end paid work
+            _log.exception("%s cannot be shown", self.title)
+
+    async def _keep_fresh(self) -> None:
+        """Let the clock run where the job is shown, until a player is there to be disturbed."""
+        while not self._future.done():
+            await asyncio.sleep(_LOOK_SECONDS)
+            if not (self.task and any(song.finished for song in self.task.songs)):
+                self._refresh()

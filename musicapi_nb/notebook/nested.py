@@ -1,0 +1,61 @@
+"""The opt-in for people whose own code calls asyncio.run in a cell."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import importlib.metadata
+import re
+import sys
+
+from musicapi_nb.errors import NestingRefused
+
+_SAFE_NEST2 = (1, 7, 3)
+_LOSING_IPYKERNEL = (7, 1)
+
+
+def enable_nested_asyncio() -> str:
+    """Let `asyncio.run` work inside a cell, where that loses nothing; return the patch's name.
+
+    This package does not need it: `await job` and `job.result()` work without. It prefers
+    nest_asyncio2 from 1.7.3 on. On ipykernel from 7.1 on, nest_asyncio and older nest_asyncio2
+    lose the cells that are queued behind such a call, and every click on a widget meanwhile.
+
+    Raises
+    ------
+    NestingRefused
+        Applying what is installed would lose cells, or the running loop cannot be patched.
+    """
+    name = _choose()
+    try:
+        importlib.import_module(name).apply()
+    except ValueError as error:  # uvloop
+        raise NestingRefused(f"{name} cannot patch this event loop ({error})") from None
+    return name
+
+
+def _choose() -> str:
+    patched_by_first = hasattr(asyncio, "_nest_patched") and not hasattr(asyncio, "_nest_asyncio2")
+    second = _version("nest-asyncio2")
+    if second is not None and second >= _SAFE_NEST2 and not patched_by_first:
+        return "nest_asyncio2"
+    kernel = _version("ipykernel") if "ipykernel" in sys.modules else None
+    if kernel is not None and kernel >= _LOSING_IPYKERNEL:
+        reason = (
+            "nest_asyncio has already patched this kernel (restart it)"
+            if patched_by_first
+            else "nest-asyncio2 1.7.3 or newer is not installed"
+        )
+        raise NestingRefused(
+            "with this ipykernel, nest_asyncio would lose every cell queued behind a nested "
+            f"asyncio.run, and {reason}"
+        )
+    return "nest_asyncio"
+
+
+def _version(package: str) -> tuple[int, ...] | None:
+    try:
+        version = importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:3])
