@@ -79,8 +79,8 @@ def _path(item: object) -> Path | None:
 def _read_file(path: Path) -> Iterator[Read]:
     with path.open("rb") as file:
         for place, line in enumerate(file):
-            if line.strip():
-                yield _read_one(str(path), place, line)
+            if reply := line.strip():
+                yield _read_one(str(path), place, reply)
 
 
 def _read_one(source: str | None, place: int, given: Any) -> Read:
