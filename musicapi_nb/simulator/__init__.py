@@ -1,0 +1,46 @@
+"""MusicAPI on loopback: a real HTTP server that bills, fails, refunds, loses replies and sings.
+
+    async with Simulator(speed=600) as sim:            # on the running event loop
+        ...                                            # ask f"{sim.url}/api/v1/..."
+
+    with EmbeddedSimulator(Simulator(speed=600)) as sim:   # in a thread of its own
+        ...
+
+or ``python -m musicapi_nb.simulator --port 8765``. Any non-empty key is an account of its own.
+
+What to look at and to turn, from any thread:
+
+- ``sim.clock``: ``now()``, ``advance(seconds)``, ``speed`` (0: only ``advance`` moves it)
+- ``sim.accounts``: ``of(key).balance``, ``open``, ``deposit``, ``charges()``, ``charged(key)``
+- ``sim.traffic``: ``posts``, ``count("POST", "/sonic/create")``, ``recent``, ``media_authorized``
+- ``sim.faults``: ``arm("lost_reply")``, ``disarm``, ``clear``; ``KINDS`` names them all
+- ``sim.shapes``: how replies look where nobody outside knows (``Shapes``)
+
+It is written from the service's public facts alone and shares no code with the client: were it
+built on the client's own reading of a reply, both could share one misunderstanding. Songs, titles,
+lyrics, tags, covers and audio are made up from the seed; what becomes of asked tags follows
+``vocabulary.RULES``.
+"""
+
+from musicapi_nb.simulator.accounts import Account, Accounts, Charge
+from musicapi_nb.simulator.clock import SimulatedClock
+from musicapi_nb.simulator.embedded import EmbeddedSimulator
+from musicapi_nb.simulator.faults import KINDS, Armed, Faults
+from musicapi_nb.simulator.server import Simulator
+from musicapi_nb.simulator.shapes import Shapes
+from musicapi_nb.simulator.traffic import Arrival, Traffic
+
+__all__ = [
+    "KINDS",
+    "Account",
+    "Accounts",
+    "Armed",
+    "Arrival",
+    "Charge",
+    "EmbeddedSimulator",
+    "Faults",
+    "Shapes",
+    "SimulatedClock",
+    "Simulator",
+    "Traffic",
+]

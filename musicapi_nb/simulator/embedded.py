@@ -1,0 +1,79 @@
+"""A simulator in a thread of its own, for notebooks and for clients that block."""
+
+import asyncio
+import atexit
+import threading
+from concurrent.futures import Future
+from types import TracebackType
+
+from musicapi_nb.simulator.server import Simulator
+
+
+class EmbeddedSimulator:
+    """Runs a ``Simulator`` on its own event loop in its own thread.
+
+        with EmbeddedSimulator(Simulator(speed=600)) as sim:
+            requests.get(f"{sim.url}/api/v1/get-credits", ...)
+
+    ``sim`` is the ``Simulator`` itself: its clock, accounts, faults, shapes and traffic may be used
+    from any thread. Without a ``with``, call ``start()`` and ``stop()``; what is still running when
+    Python ends is stopped then.
+    """
+
+    def __init__(self, simulator: Simulator | None = None) -> None:
+        self.simulator = simulator or Simulator()
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop = asyncio.Event()
+
+    def start(self) -> Simulator:
+        """Start, and return once it listens. Raises what the server raised (a port in use)."""
+        if self._thread is not None:
+            raise RuntimeError("this simulator is running already")
+        started: Future[None] = Future()
+        thread = threading.Thread(
+            target=lambda: asyncio.run(self._run(started)), name="musicapi-simulator", daemon=True
+        )
+        thread.start()
+        try:
+            started.result()
+        except BaseException:
+            thread.join()
+            raise
+        self._thread = thread
+        atexit.register(self.stop)
+        return self.simulator
+
+    def stop(self) -> None:
+        """Stop and wait for the thread to end; may be called twice, from any thread but its own."""
+        thread, self._thread = self._thread, None
+        if thread is None or self._loop is None:
+            return
+        atexit.unregister(self.stop)
+        self._loop.call_soon_threadsafe(self._stop.set)
+        thread.join()
+
+    def __enter__(self) -> Simulator:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    async def _run(self, started: Future[None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        try:
+            await self.simulator.start()
+        except BaseException as error:  # noqa: BLE001 - it is raised again where start() was called
+            started.set_exception(error)
+            return
+        started.set_result(None)
+        try:
+            await self._stop.wait()
+        finally:
+            await self.simulator.stop()

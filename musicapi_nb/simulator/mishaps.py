@@ -1,0 +1,75 @@
+"""Answers that went wrong on the way: silence, halves, pages, garbage."""
+
+import email.utils
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import web
+
+from musicapi_nb.simulator.media import File
+from musicapi_nb.simulator.replies import Answer
+
+_PAGE = """<!DOCTYPE html>
+<html><head><title>{status} Bad gateway</title></head>
+<body><h1>{status}</h1><p>The server behind this proxy gave no usable answer.</p></body></html>
+"""
+_GARBAGE = bytes(range(128, 256)) * 2
+
+
+class Silence(web.Response):
+    """Stands for an answer that never leaves: the connection is closed already."""
+
+
+def silence(request: web.Request, *, reset: bool) -> Silence:
+    """Close the connection without a word, in order or (``reset``) abruptly."""
+    if request.transport is not None:
+        if reset:
+            request.transport.abort()
+        else:
+            request.transport.close()
+    return Silence()
+
+
+async def cut(request: web.Request, file: File) -> web.StreamResponse:
+    """Promise everything, send half, close."""
+    response = web.StreamResponse()
+    response.content_length = len(file.content)
+    response.content_type = file.content_type
+    await response.prepare(request)
+    await response.write(file.content[: len(file.content) // 2])
+    if request.transport is not None:
+        request.transport.close()
+    return response
+
+
+def altered(kind: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a JSON body without its ``code``, or with keys that nobody documented."""
+    if kind == "code_missing":
+        return {name: value for name, value in body.items() if name != "code"}
+    return {**body, "trace_id": "sim-extra", "queue": {"position": 3}}
+
+
+def too_many(answer: Answer, settings: Mapping[str, Any]) -> web.Response:
+    """Answer 429, with or without advice on when to come back (real seconds)."""
+    headers: dict[str, str] = {}
+    after = settings["retry_after"]
+    if after is not None and settings["retry_as_date"]:
+        headers["Retry-After"] = email.utils.formatdate(time.time() + after, usegmt=True)
+    elif after is not None:
+        headers["Retry-After"] = str(after)
+    return web.json_response(answer.body, status=answer.status, headers=headers)
+
+
+def proxy_page(status: int) -> web.Response:
+    """Answer as a proxy does that cannot reach the service."""
+    return web.Response(status=status, text=_PAGE.format(status=status), content_type="text/html")
+
+
+def unreadable(kind: str) -> web.Response:
+    """Answer 200 with something that is no JSON: garbage, a page, or nothing."""
+    if kind == "garbage_body":
+        return web.Response(body=_GARBAGE, content_type="application/json")
+    if kind == "html_body":
+        return web.Response(text=_PAGE.format(status=200), content_type="text/html")
+    return web.Response(body=b"", content_type="application/json")

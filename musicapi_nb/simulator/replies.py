@@ -1,0 +1,240 @@
+"""Tasks dressed as each engine's reply: the keys of the documented examples, all of them. Pure."""
+
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from musicapi_nb.simulator.shapes import Shapes
+from musicapi_nb.simulator.tasks import Phase, Song, Task
+
+Json = dict[str, Any]
+
+_LISTENER = "5b7b1c7e-8d5c-4a39-9d1f-6f0c2d4e8a11"
+TIMED_OUT = "Task failed due to timeout. Credits were previously refunded."
+_QUEUE_WORDS = ("NOT_START", "SUBMITTED", "QUEUED")
+_SLUGS = {401: "unauthorized", 403: "forbidden", 404: "not_found", 429: "too_many_requests"}
+
+
+class Answer(NamedTuple):
+    """A status and a JSON body on their way out."""
+
+    status: int
+    body: Json
+
+
+class Links(NamedTuple):
+    """Where the files of a song lie on this simulator."""
+
+    base: str
+
+    def audio(self, song: Song) -> str:
+        """Link of the finished file."""
+        return f"{self.base}/media/audio/{song.song_id}.{song.form}"
+
+    def stream(self, song: Song) -> str:
+        """Temporary link, good only while the song is being made."""
+        return f"{self.base}/media/stream/{song.song_id}.{song.form}"
+
+    def image(self, song: Song) -> str:
+        """Link of the cover picture."""
+        return f"{self.base}/media/image/{song.song_id}.png"
+
+    def video(self, song: Song) -> str:
+        """Link of a video; the simulator films nothing, so it is answered by a 404."""
+        return f"{self.base}/media/video/{song.song_id}.mp4"
+
+
+def error(status: int, message: str, kind: str | None, shapes: Shapes, engine: str) -> Answer:
+    """Dress an error; nuro's shape is documented, the others' is a choice (``Shapes``)."""
+    slug = kind or _SLUGS.get(status, "server_error" if status >= 500 else "error")  # noqa: PLR2004 - HTTP
+    if engine == "nuro" or shapes.error_body == "refund":
+        return Answer(status, {"type": slug, "message": message, "refund_processed": False})
+    bodies: dict[str, Json] = {
+        "all": {"type": slug, "error": message, "message": message},
+        "type_error": {"type": slug, "error": message},
+        "message": {"message": message},
+        "envelope": {"code": slug, "message": message, "data": None},
+    }
+    return Answer(status, bodies[shapes.error_body])
+
+
+def sonic_ack(task: Task, shapes: Shapes) -> Json:
+    """Answer a sonic submit."""
+    body: Json = {"message": "success", "task_id": task.task_id}
+    return {"code": 200, **body} if shapes.ack_code else body
+
+
+def studio_ack(task: Task) -> Json:
+    """Answer a studio submit: ``code`` is a string and ``data`` the id itself."""
+    return {"code": "success", "message": "", "data": task.task_id}
+
+
+def sonic_task(task: Task, now: float, shapes: Shapes, links: Links) -> Answer:
+    """Answer a sonic poll."""
+    phase = task.phase(now)
+    if phase is Phase.FAILED and shapes.sonic_failure == "timeout":
+        return error(504, TIMED_OUT, "timeout", shapes, "sonic")
+    if phase is Phase.FAILED and shapes.sonic_failure == "api_error":
+        body = {"type": "api_error", "message": task.failure, shapes.refund_key: task.refunded}
+        return Answer(200, body)
+    hidden = shapes.sonic_unfinished == "not_ready" and phase is Phase.RUNNING
+    if phase is Phase.QUEUED or hidden:
+        return Answer(202, {"type": "not_ready"})
+    clips = [_clip(task, index, now, shapes, links) for index in range(len(task.songs))]
+    return Answer(200, {"code": 200, "data": clips, "message": "success"})
+
+
+def studio_task(task: Task, now: float, shapes: Shapes, links: Links) -> Answer:
+    """Answer a studio poll."""
+    phase, timing = task.phase(now), task.timing
+    if phase is Phase.FAILED and shapes.studio_failure == "code":
+        return Answer(200, {"code": "failed", "message": task.failure, "data": None})
+    ended = phase in (Phase.SUCCEEDED, Phase.FAILED)
+    finished = timing.finished if task.fails_at is None else task.fails_at
+    data = {
+        "task_id": task.task_id,
+        "notify_hook": "",
+        "action": "studio-generate",
+        "status": _studio_status(task, now),
+        "fail_reason": task.failure if phase is Phase.FAILED else "",
+        "submit_time": int(timing.submitted),
+        "start_time": 0 if phase is Phase.QUEUED else int(timing.started),
+        "finish_time": int(finished) if ended else 0,
+        "progress": "100%" if ended else f"{task.progress(now)}%",
+        "data": _studio_data(task, now, shapes, links),
+    }
+    holder = "handledData" if shapes.studio_wrapper else "data"
+    return Answer(200, {"code": "success", "message": "", holder: data})
+
+
+def nuro_task(task: Task, now: float, shapes: Shapes, links: Links) -> Answer:
+    """Answer a nuro poll: a flat object; empty strings and 0 until it is done."""
+    phase, song = task.phase(now), task.songs[0]
+    done = phase is Phase.SUCCEEDED and song.song_id not in task.spoilt
+    failed = phase is Phase.FAILED or (phase is Phase.SUCCEEDED and not done)
+    problem = {"type": "api_error", "message": task.failure, "refund_processed": task.refunded}
+    if failed and shapes.nuro_failure == "error":
+        return Answer(500, problem)
+    words = {Phase.QUEUED: "pending", Phase.RUNNING: task.state_word or "running"}
+    status = "failed" if failed else words.get(phase, "succeeded")
+    known = song.details if done else {}
+    body = {
+        "task_id": task.task_id,
+        "status": status,
+        "progress": task.progress(now),
+        "audio_url": links.audio(song) if done else "",
+        "lyrics": song.lyrics if done else "",
+        "duration": _duration(task, song.duration) if done else 0,
+        **{name: known.get(name, "") for name in ("genre", "mood", "gender", "timbre")},
+    }
+    return Answer(200, {**body, **problem} if failed else body)
+
+
+def _clip(task: Task, index: int, now: float, shapes: Shapes, links: Links) -> Json:
+    song, phase = task.songs[index], task.song_phase(index, now)
+    body, done = task.body, phase is Phase.SUCCEEDED
+    words = {
+        Phase.QUEUED: "pending",
+        Phase.RUNNING: task.state_word or "running",
+        Phase.SUCCEEDED: "succeeded",
+        Phase.FAILED: "failed",
+    }
+    audio = links.audio(song) if done else ""
+    if phase is Phase.RUNNING and shapes.sonic_running_audio == "stream":
+        audio = links.stream(song)
+    old = shapes.sonic_form == "2024"
+    model = (
+        song.model.replace("sonic-", "chirp-", 1) if shapes.mv_spelling == "chirp" else song.model
+    )
+    text = task.duration_text or not old
+    clip: Json = {
+        "clip_id": song.song_id,
+        "state": words[phase],
+        "title": song.title,
+        "tags": ", ".join(song.tags),
+        "lyrics": song.lyrics,
+        "image_url": links.image(song),
+        "audio_url": audio,
+        "video_url": links.video(song) if old and done else None,
+        "created_at": _zulu(task.timing.started),
+        "gpt_description_prompt": body.get("gpt_description_prompt"),
+        "duration": (_text(song.duration) if text else song.duration) if done else None,
+        "mv": model,
+    }
+    if not old:
+        echoed = ("negative_tags", "style_weight", "weirdness_constraint")
+        clip |= {name: body.get(name) for name in echoed}
+    return clip
+
+
+def _studio_status(task: Task, now: float) -> str:
+    phase, timing = task.phase(now), task.timing
+    if phase is Phase.QUEUED:
+        share = (now - timing.submitted) / max(timing.started - timing.submitted, 1e-9)
+        return _QUEUE_WORDS[min(2, max(0, int(3 * share)))]
+    running = task.state_word.upper() if task.state_word else "IN_PROGRESS"
+    return {Phase.RUNNING: running, Phase.SUCCEEDED: "SUCCESS"}.get(phase, "FAILURE")
+
+
+def _studio_data(task: Task, now: float, shapes: Shapes, links: Links) -> Json | None:
+    phase = task.phase(now)
+    if phase is not Phase.SUCCEEDED:
+        if shapes.studio_unfinished == "null":
+            return None
+        if shapes.studio_unfinished == "empty" or phase in (Phase.QUEUED, Phase.FAILED):
+            return {}
+    return {
+        "songs": [_studio_song(task, index, now, links) for index in range(len(task.songs))],
+    }
+
+
+def _studio_song(task: Task, index: int, now: float, links: Links) -> Json:
+    song, phase = task.songs[index], task.song_phase(index, now)
+    done, spoilt = phase is Phase.SUCCEEDED, phase is Phase.FAILED
+    created = datetime.fromtimestamp(task.timing.started + 0.839599, UTC)
+    replaced = {step.source: {"tags": list(step.tags), "type": "tags"} for step in song.steps}
+    return {
+        "id": song.song_id,
+        "tags": list(song.tags),
+        "liked": False,
+        "likes": 0,
+        "plays": 0,
+        "title": song.title,
+        "artist": song.details["artist"],
+        "lyrics": song.lyrics,
+        "prompt": song.details["prompt"],
+        "user_id": _LISTENER,
+        "disliked": False,
+        "duration": _duration(task, song.duration) if done else 0,
+        "error_id": None,
+        "finished": done or spoilt,
+        "song_path": links.audio(song) if done else "",
+        "user_tags": [],
+        "created_at": created.isoformat(timespec="microseconds"),
+        "error_code": None,
+        "error_type": "generation_error" if spoilt else None,
+        "image_path": links.image(song),
+        "video_path": None,
+        "attribution": "",
+        "description": "",
+        "publishable": True,
+        "artist_image": links.image(song),
+        "error_detail": task.failure if spoilt else None,
+        "published_at": None,
+        "generation_id": task.task_id,
+        "replaced_tags": replaced,
+        "original_song_path": None,
+        "audio_conditioning_type": song.details["mode"],
+    }
+
+
+def _duration(task: Task, seconds: float) -> float | str:
+    return _text(seconds) if task.duration_text else seconds
+
+
+def _zulu(instant: float) -> str:
+    text = datetime.fromtimestamp(instant, UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
+
+
+def _text(seconds: float) -> str:
+    return f"{seconds:.12g}"

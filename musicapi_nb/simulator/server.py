@@ -1,0 +1,309 @@
+"""The simulator's HTTP server: sockets, faults on the wire, and what a test may look at."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Any, Self
+
+from aiohttp import web
+
+from musicapi_nb.simulator import media, mishaps
+from musicapi_nb.simulator.accounts import Accounts
+from musicapi_nb.simulator.clock import SimulatedClock
+from musicapi_nb.simulator.faults import Faults
+from musicapi_nb.simulator.operations import World
+from musicapi_nb.simulator.replies import Answer, Links
+from musicapi_nb.simulator.service import API, Service
+from musicapi_nb.simulator.shapes import Shapes
+from musicapi_nb.simulator.tasks import Song
+from musicapi_nb.simulator.traffic import Arrival, Traffic
+from musicapi_nb.simulator.validation import NO_SUBSCRIPTION, REFUSALS, Refusal, forbidden
+
+HOST = "127.0.0.1"
+_SHUTDOWN_SECONDS = 1.0
+
+
+class Simulator:
+    """The service on loopback: ``async with Simulator(speed=600) as sim:`` and talk to ``sim.url``.
+
+    Runs on the event loop that starts it; see ``EmbeddedSimulator`` for one in its own thread.
+
+    Parameters
+    ----------
+    speed
+        Simulated seconds per real second; 0 for a clock that only ``clock.advance`` moves.
+    balance
+        Credits of every new key (``accounts.open`` gives one key a balance of its own).
+    faults
+        What goes wrong (``faults.arm``); nothing at first.
+    seed
+        The same seed and number of the paid request give the same songs and the same ids.
+    port
+        0 takes a free one, and keeps it when stopped and started again.
+    shapes
+        How replies look where the truth is unknown; may be changed while running.
+    seconds
+        Shortest and longest song where the request does not say (real ones are minutes).
+    rate_limit
+        Simulated seconds between two creates of a key, answered by 429; None for no limit.
+    epoch
+        Unix seconds at which the simulated clock starts; now by default.
+    """
+
+    def __init__(
+        self,
+        *,
+        speed: float = 60.0,
+        balance: int = 1000,
+        faults: Faults | None = None,
+        seed: int = 0,
+        port: int = 0,
+        shapes: Shapes | None = None,
+        seconds: tuple[float, float] = (20.0, 45.0),
+        rate_limit: float | None = None,
+        epoch: float | None = None,
+    ) -> None:
+        self.clock = SimulatedClock(speed, epoch)
+        self.accounts = Accounts(self.clock, balance)
+        self.faults = faults or Faults(seed)
+        self.shapes = shapes or Shapes()
+        self.traffic = Traffic()
+        self.port = port
+        world = World(self.shapes, seconds)
+        self.service = Service(
+            self.clock, self.accounts, self.faults, world, seed=seed, rate_limit=rate_limit
+        )
+        self._runner: web.AppRunner | None = None
+        self._executor: ThreadPoolExecutor | None = None
+        self._files: media.Files | None = None
+        self._stopping = asyncio.Event()
+
+    @property
+    def url(self) -> str:
+        """Where it listens, without ``/api/v1``; an error before the first start."""
+        if not self.port:
+            raise RuntimeError("the simulator has not been started, so it has no address yet")
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def speed(self) -> float:
+        """Simulated seconds per real second."""
+        return self.clock.speed
+
+    @property
+    def running(self) -> bool:
+        """Whether it listens now."""
+        return self._runner is not None
+
+    async def start(self) -> Self:
+        """Listen. What it knows (accounts, tasks, the port) survives a stop in between."""
+        if self._runner is not None:
+            raise RuntimeError("the simulator is running already")
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", self._handle)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, HOST, self.port).start()
+        except OSError:
+            await runner.cleanup()
+            raise
+        self._stopping = asyncio.Event()
+        self._executor = ThreadPoolExecutor(max_workers=2, thread_name_prefix="simulator")
+        self._files = media.Files(self._executor)
+        self._runner = runner
+        self.port = runner.addresses[0][1]
+        self.service.links = Links(self.url)
+        return self
+
+    async def stop(self) -> None:
+        """Close every connection and thread; nothing happens if it is not running."""
+        runner, self._runner = self._runner, None
+        if runner is None or self._executor is None:
+            return
+        self._stopping.set()
+        await runner.cleanup()
+        self._executor.shutdown(cancel_futures=True)
+
+    async def __aenter__(self) -> Self:
+        return await self.start()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.stop()
+
+    def __repr__(self) -> str:
+        where = self.url if self.running else "stopped"
+        return f"<Simulator {where}, {self.clock.speed:g} times real time>"
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        raw = await request.read()
+        arrival = Arrival(
+            number=self.traffic.total + 1,
+            at=self.clock.now(),
+            method=request.method,
+            path=request.path,
+            host=request.host,
+            headers={name.lower(): value for name, value in request.headers.items()},
+            body=_parsed(raw),
+        )
+        self.traffic.record(arrival)
+        if request.path.startswith("/media/"):
+            response = await self._media(request)
+        else:
+            response = await self._api(request, arrival)
+        arrival.status = None if isinstance(response, mishaps.Silence) else response.status
+        if not response.prepared:
+            response.headers["x-request-id"] = f"sim-{arrival.number:06d}"
+        return response
+
+    async def _api(self, request: web.Request, arrival: Arrival) -> web.StreamResponse:
+        if (early := await self._before(request)) is not None:
+            return early
+        answer = self._answered(request, arrival)
+        body = dict(answer.body)
+        for kind in ("code_missing", "extra_keys"):
+            if (kind != "code_missing" or "code" in body) and self._strike(kind, request):
+                body = mishaps.altered(kind, body)
+        return await self._after(request, Answer(answer.status, body))
+
+    def _answered(self, request: web.Request, arrival: Arrival) -> Answer:
+        method, path = request.method, request.path
+        if not path.startswith(API):
+            return self._error(Refusal(404, "not_found", f"There is no {path} here."), "")
+        if method not in ("GET", "POST"):
+            return self._error(Refusal(405, "method_not_allowed", f"{method} is not allowed."), "")
+        known = request.headers.get("Authorization")
+        return self.service.answer(method, path.removeprefix(API), known, arrival.body)
+
+    async def _before(self, request: web.Request) -> web.StreamResponse | None:
+        """Whatever strikes instead of handling the request."""
+        if self._strike("drop_before", request) is not None:
+            return mishaps.silence(request, reset=True)
+        if (slow := self._strike("slow", request)) and await self._interrupted(slow["seconds"]):
+            return mishaps.silence(request, reset=True)
+        if broken := self._strike("server_error", request):
+            return self._broken(request, broken)
+        if (redirect := self._redirected("redirect_api", request, 307)) is not None:
+            return redirect
+        return self._refused(request)
+
+    def _refused(self, request: web.Request) -> web.Response | None:
+        refusal: Refusal | None = None
+        if limited := self._strike("too_many_requests", request):
+            refusal = Refusal(429, "too_many_requests", "Too many requests. Please slow down.")
+            return mishaps.too_many(self._error(refusal, _engine(request)), limited)
+        if self._strike("wrong_key", request) is not None:
+            refusal = Refusal(401, "unauthorized", "The API key is not valid.")
+        elif self._strike("no_subscription", request) is not None:
+            refusal = forbidden(NO_SUBSCRIPTION)
+        elif refused := self._strike("refused_content", request):
+            refusal = forbidden(REFUSALS[refused["reason"]])
+        return None if refusal is None else _json(self._error(refusal, _engine(request)))
+
+    async def _after(self, request: web.Request, answer: Answer) -> web.StreamResponse:
+        """Whatever spoils the answer on its way out."""
+        if self._strike("lost_reply", request) is not None:
+            return mishaps.silence(request, reset=False)
+        held = self._strike("slow_reply", request)
+        if held and await self._interrupted(held["seconds"]):
+            return mishaps.silence(request, reset=False)
+        if broken := self._strike("error_after", request):
+            return self._broken(request, broken)
+        if self._strike("cut_body", request) is not None:
+            content = json.dumps(answer.body).encode()
+            return await mishaps.cut(request, media.File(content, "application/json"))
+        for kind in ("garbage_body", "html_body", "empty_body"):
+            if self._strike(kind, request) is not None:
+                return mishaps.unreadable(kind)
+        return _json(answer)
+
+    async def _media(self, request: web.Request) -> web.StreamResponse:
+        if request.method == "OPTIONS":
+            return media.preflight()
+        *_, kind, name = request.path.split("/")
+        song = self.service.world.songs.get(name.rpartition(".")[0])
+        if song is not None and self._strike("dead_link", request) is not None:
+            self.service.dead_links.add(song.song_id)
+        if (spoilt := self._diverted(request)) is not None:
+            return spoilt
+        file = None if song is None else await self._file(kind, song)
+        if file is None:
+            refusal = Refusal(404, "not_found", "There is no such file.")
+            return _json(self._error(refusal, ""), media.CORS)
+        if self._strike("truncated_download", request) is not None:
+            return await mishaps.cut(request, file)
+        if self._strike("wrong_type_download", request) is not None:
+            return mishaps.unreadable("html_body")
+        return media.served(request, file)
+
+    def _diverted(self, request: web.Request) -> web.Response | None:
+        if broken := self._strike("media_error", request):
+            return web.Response(status=broken["status"], headers=media.CORS)
+        return self._redirected("redirect_media", request, 302)
+
+    async def _file(self, kind: str, song: Song) -> media.File | None:
+        if self._files is None or song.song_id in self.service.dead_links:
+            return None
+        if kind == "image":
+            return await self._files.image(song)
+        streaming = kind == "stream"
+        if kind in ("audio", "stream") and self.service.playable(song.song_id, streaming=streaming):
+            return await self._files.audio(song)
+        return None
+
+    def _strike(self, kind: str, request: web.Request) -> Mapping[str, Any] | None:
+        fault = self.faults.strike(kind, request.method, request.path)
+        return None if fault is None else {"kind": kind, **fault.settings}
+
+    def _redirected(self, kind: str, request: web.Request, status: int) -> web.Response | None:
+        if request.host != f"{HOST}:{self.port}":
+            return None  # it has been redirected already
+        fault = self._strike(kind, request)
+        if fault is None:
+            return None
+        base = fault["to"] or f"http://localhost:{self.port}"
+        return web.Response(status=status, headers={"Location": base + request.path_qs})
+
+    def _broken(self, request: web.Request, settings: Mapping[str, Any]) -> web.Response:
+        refusal = Refusal(settings["status"], "server_error", "Internal Server Error.")
+        if settings["page"]:
+            return mishaps.proxy_page(settings["status"])
+        return _json(self._error(refusal, _engine(request)))
+
+    def _error(self, refusal: Refusal, engine: str) -> Answer:
+        return self.service.error(refusal, engine)
+
+    async def _interrupted(self, seconds: float) -> bool:
+        """Wait on the simulated clock; whether the simulator was stopped meanwhile."""
+        waits = [
+            asyncio.ensure_future(self.clock.sleep(seconds)),
+            asyncio.ensure_future(self._stopping.wait()),
+        ]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        return self._stopping.is_set()
+
+
+def _json(answer: Answer, headers: Mapping[str, str] | None = None) -> web.Response:
+    return web.json_response(answer.body, status=answer.status, headers=headers)
+
+
+def _parsed(raw: bytes) -> Any:
+    try:
+        return json.loads(raw) if raw else None
+    except ValueError:
+        return None
+
+
+def _engine(request: web.Request) -> str:
+    return request.path.removeprefix(API).partition("/")[0]

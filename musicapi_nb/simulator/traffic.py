@@ -1,0 +1,65 @@
+"""What arrived at the simulator, for tests to look at."""
+
+from collections import Counter, deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+_RECENT = 2000
+
+
+@dataclass(slots=True, eq=False)
+class Arrival:
+    """One request as it came in; ``status`` is None when it was never answered."""
+
+    number: int
+    at: float
+    method: str
+    path: str
+    host: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: Any = None
+    status: int | None = None
+
+    @property
+    def authorized(self) -> bool:
+        """Whether an ``Authorization`` header came along."""
+        return "authorization" in self.headers
+
+
+class Traffic:
+    """Every POST, the latest of the rest, and exact counts of all.
+
+    ``media_authorized`` counts requests below ``/media`` that carried a key: a file server is to
+    be told none, so it should stay 0. Header names are in lower case.
+    """
+
+    def __init__(self) -> None:
+        self.posts: list[Arrival] = []
+        self.recent: deque[Arrival] = deque(maxlen=_RECENT)
+        self.media_authorized = 0
+        self._counts: Counter[tuple[str, str]] = Counter()
+        self._total = 0
+
+    def record(self, arrival: Arrival) -> None:
+        """Note a request that has just arrived."""
+        self._total += 1
+        self._counts[arrival.method, arrival.path] += 1
+        self.recent.append(arrival)
+        if arrival.method == "POST":
+            self.posts.append(arrival)
+        if arrival.path.startswith("/media/") and arrival.authorized:
+            self.media_authorized += 1
+
+    @property
+    def total(self) -> int:
+        """How many requests arrived in all."""
+        return self._total
+
+    def count(self, method: str, path: str = "") -> int:
+        """How many requests of a method had a path that contains ``path``."""
+        return sum(
+            number
+            for (each, where), number in list(self._counts.items())
+            if each == method and path in where
+        )
