@@ -1,0 +1,321 @@
+"""connect() and jobs, over the embedded simulator's real HTTP."""
+
+import asyncio
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import musicapi_nb as mnb
+from musicapi_nb import account, lyrics, nuro, sonic
+from musicapi_nb.errors import (
+    Closed,
+    InvalidRequest,
+    LostReply,
+    MusicAPIError,
+    TaskNotFound,
+    Unauthorized,
+    WaitTimeout,
+)
+from musicapi_nb.notebook import Handle, nested
+from musicapi_nb.simulator import Simulator
+
+SONG = sonic.Create(custom_mode=False, mv="sonic-v5", gpt_description_prompt="rain, slow jazz")
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Handle]:
+    monkeypatch.delenv("MUSICAPI_KEY", raising=False)
+    handle = mnb.connect(simulator=Simulator(speed=2000))
+    yield handle
+    handle.close()
+
+
+def _simulator(api: Handle) -> Simulator:
+    assert api.simulator is not None
+    return api.simulator
+
+
+# --- connect -------------------------------------------------------------------------------
+
+
+def test_without_a_key_it_is_the_simulator_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("MUSICAPI_KEY", raising=False)
+    api = mnb.connect()
+    try:
+        assert api.simulated
+        assert "simulator" in capsys.readouterr().out
+        assert mnb.connect() is api
+    finally:
+        api.close()
+
+
+def test_with_a_key_it_is_the_service_and_says_that_it_costs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MUSICAPI_KEY", "sk-not-to-be-seen-0001")
+    api = mnb.connect()
+    try:
+        said = capsys.readouterr().out
+        assert "https://api.musicapi.ai" in said
+        assert "costs credits" in said
+        assert not api.simulated
+        assert api.simulator is None
+        assert "not-to-be-seen" not in said + repr(api) + api._repr_html_() + str(vars(api))
+    finally:
+        api.close()
+
+
+def test_another_host_needs_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MUSICAPI_KEY", raising=False)
+    with pytest.raises(Unauthorized):
+        mnb.connect(base_url="https://example.com")
+
+
+def test_a_closed_handle_is_replaced_by_a_new_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MUSICAPI_KEY", raising=False)
+    first = mnb.connect()
+    first.close()
+    first.close()
+    with pytest.raises(Closed):
+        first.credits()
+    second = mnb.connect()
+    try:
+        assert second is not first
+    finally:
+        second.close()
+
+
+def test_closing_ends_the_thread() -> None:
+    before = threading.active_count()
+    api = mnb.connect(simulator=Simulator())
+    assert api.credits().result().total > 0
+    assert threading.active_count() > before
+    api.close()
+    assert threading.active_count() == before
+
+
+def test_a_process_that_forgets_to_close_ends_silently(tmp_path: Path) -> None:
+    code = """if True:
+        import musicapi_nb as mnb
+        from musicapi_nb import sonic
+        api = mnb.connect()
+        request = sonic.Create(custom_mode=False, mv="sonic-v5", gpt_description_prompt="rain")
+        under_way = api.run(request)
+        print(api.credits().result().total > 0)
+    """
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-W", "error", "-c", code],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={"PATH": ""},
+    )
+    assert done.stderr == ""
+    assert done.stdout.splitlines()[-1] == "True"
+    assert done.returncode == 0
+
+
+# --- jobs ----------------------------------------------------------------------------------
+
+
+def test_a_job_gives_its_task_without_await(api: Handle) -> None:
+    task = api.run(SONG).result()
+    assert task.state == "succeeded"
+    assert len(task.songs) == 2
+    assert all(song.simulated for song in task.songs)
+
+
+async def test_a_job_can_be_awaited_on_any_loop_and_more_than_once(api: Handle) -> None:
+    job = api.run(SONG)
+    first, second = await asyncio.gather(job, job)
+    assert first is second
+    elsewhere = await asyncio.to_thread(lambda: asyncio.run(_await(job)))
+    assert elsewhere is first
+
+
+async def _await(job: mnb.Job[mnb.Task]) -> mnb.Task:
+    return await job
+
+
+async def test_an_interrupted_wait_does_not_end_the_job(api: Handle) -> None:
+    job = api.run(SONG)
+    waiting = asyncio.ensure_future(_await(job))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert (await job).state == "succeeded"
+
+
+def test_a_blocking_wait_has_a_limit_and_the_job_goes_on(api: Handle) -> None:
+    _simulator(api).faults.arm("stuck")
+    job = api.run(SONG)
+    with pytest.raises(WaitTimeout, match=r"not done after 0\.1 s"):
+        job.result(timeout=0.1)
+    assert not job.done()
+
+
+def test_result_on_the_jobs_own_loop_is_refused(api: Handle) -> None:
+    job = api.run(SONG)
+
+    async def deadlock(_: object) -> mnb.Task:
+        return job.result()
+
+    with pytest.raises(MusicAPIError, match="use await"):
+        api._job(deadlock, title="deadlock").result()
+
+
+def test_an_invalid_request_is_refused_at_once_with_every_problem(api: Handle) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        api.run(sonic.Create(custom_mode=True, mv="sonic-v4", title="t" * 81))
+    assert [problem.field for problem in caught.value.problems] == ["title", "prompt"]
+    assert _posts(api) == 0
+
+
+def _posts(api: Handle) -> int:
+    return len(_simulator(api).traffic.posts)
+
+
+def test_an_error_is_shown_where_the_job_is_shown(api: Handle) -> None:
+    _simulator(api).faults.arm("lost_reply")
+    job = api.run(SONG)
+    with pytest.raises(LostReply):
+        job.result()
+    assert isinstance(job.exception(), LostReply)
+    assert "LostReply" in job._repr_html_()
+    assert "may have cost credits" in job._repr_html_()
+    assert "LostReply" in repr(job)
+    assert _posts(api) == 1
+
+
+def test_a_stopped_job_says_that_the_task_goes_on(api: Handle) -> None:
+    _simulator(api).faults.arm("stuck")
+    job = api.run(SONG)
+    api.credits().result()
+    _wait_until(lambda: job.task is not None)
+    assert job.cancel()
+    assert job.task is not None
+    assert job.task.id is not None
+    assert job.task.id in job._repr_html_()
+    assert "goes on at the service" in job._repr_html_()
+
+
+def _wait_until(condition: "object") -> None:
+    """Spin until a condition holds; the test's own timeout is the limit."""
+    assert callable(condition)
+    lock = threading.Event()
+    for _ in range(2000):
+        if condition():
+            return
+        lock.wait(0.005)
+    raise AssertionError("the condition never held")
+
+
+def test_a_job_stopped_while_the_reply_is_under_way_still_learns_its_task(api: Handle) -> None:
+    _simulator(api).faults.arm("slow_reply", seconds=400.0)
+    job = api.run(SONG)
+    _wait_until(lambda: _posts(api) == 1)
+    assert job.task is None
+    job.cancel()
+    _wait_until(lambda: job.task is not None)
+    assert _posts(api) == 1
+
+
+def test_text_and_html_of_a_job_follow_its_life(api: Handle) -> None:
+    _simulator(api).faults.arm("stuck")
+    stuck = api.run(SONG)
+    assert "sonic.create" in repr(stuck)
+    _wait_until(lambda: stuck.task is not None)
+    assert "so far" in repr(stuck)
+    assert "usually 2:00 to 4:00, now" in stuck._repr_html_()
+    done = api.run(SONG)
+    task = done.result()
+    assert done._repr_html_() == task._repr_html_()
+    assert repr(done) == f"<Job sonic.create: {task!r}>"
+
+
+def test_credits_lyrics_poll_wait_and_download(api: Handle, tmp_path: Path) -> None:
+    before = api.credits().result()
+    texts = api.run(lyrics.Make(description="a lighthouse keeper")).result()
+    assert len(texts.songs) == 2
+    assert texts.songs[0].lyrics
+    assert before.total - api.credits().result().total == 2
+
+    task = api.run(nuro.Instrumental(description="harbour", duration=30)).result()
+    assert api.poll(task).result().songs == task.songs
+    assert task.id is not None
+    assert api.poll(task.id, engine="nuro").result().state == "succeeded"
+    assert api.wait([task, task]).result() == [task, task]
+    assert api.wait(task).result() == task
+    path = api.download(task.songs[0], tmp_path).result()
+    assert path.parent == tmp_path
+    assert path.read_bytes()[8:12] == b"WAVE"
+
+
+def test_an_unknown_task_is_one_clear_error(api: Handle) -> None:
+    with pytest.raises(TaskNotFound, match="task not found"):
+        api.poll("00000000-0000-0000-0000-000000000000", engine="sonic").result()
+
+
+def test_reading_the_account_needs_no_task(api: Handle) -> None:
+    task = api.run(account.Credits()).result()
+    assert task.answer["credits"] > 0
+
+
+# --- the nested loop -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("second", "kernel", "patched", "chosen"),
+    [
+        ((1, 7, 4), (7, 4, 0), False, "nest_asyncio2"),
+        ((1, 7, 3), None, False, "nest_asyncio2"),
+        ((1, 7, 2), (6, 31, 0), False, "nest_asyncio"),
+        (None, (7, 0, 1), False, "nest_asyncio"),
+        (None, None, False, "nest_asyncio"),
+        (None, (7, 1, 0), False, None),
+        ((1, 7, 2), (7, 4, 0), False, None),
+        ((1, 7, 4), (7, 4, 0), True, None),
+    ],
+)
+def test_nesting_is_chosen_or_refused_by_what_is_installed(
+    monkeypatch: pytest.MonkeyPatch,
+    second: tuple[int, ...] | None,
+    kernel: tuple[int, ...] | None,
+    patched: bool,  # noqa: FBT001 - a parameter of the table above
+    chosen: str | None,
+) -> None:
+    versions = {"nest-asyncio2": second, "ipykernel": kernel}
+    monkeypatch.setattr(nested, "_version", versions.get)
+    monkeypatch.setitem(sys.modules, "ipykernel", sys.modules[__name__])
+    if patched:
+        monkeypatch.setattr(asyncio, "_nest_patched", True, raising=False)
+    if chosen is not None:
+        assert nested._choose() == chosen
+    else:
+        with pytest.raises(mnb.errors.NestingRefused, match="lose every cell") as caught:
+            nested._choose()
+        assert "job.result()" in str(caught.value)
+
+
+def test_nesting_lets_asyncio_run_inside_a_running_loop() -> None:
+    code = """if True:
+        import asyncio, musicapi_nb as mnb
+        async def inner(): return 42
+        async def outer():
+            print(mnb.enable_nested_asyncio())
+            return asyncio.run(inner())
+        print(asyncio.run(outer()))
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stdout.split() == ["nest_asyncio2", "42"], done.stderr

@@ -1,0 +1,90 @@
+"""The public face: its names, its cost at import, and that the README tells the truth."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import musicapi_nb as mnb
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def _run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if name != "MUSICAPI_KEY"}
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def test_importing_the_package_loads_nothing_heavy(tmp_path: Path) -> None:
+    done = _run("-X", "importtime", "-c", "import musicapi_nb", cwd=tmp_path)
+
+    loaded = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines()}
+    assert done.returncode == 0
+    assert "musicapi_nb.client" in loaded
+    for heavy in ("pandas", "matplotlib", "ipywidgets", "numpy", "pyarrow", "soundfile", "IPython"):
+        assert heavy not in loaded
+
+
+def test_every_public_name_is_there() -> None:
+    assert len(set(mnb.__all__)) == len(mnb.__all__)
+    for name in mnb.__all__:
+        assert getattr(mnb, name) is not None
+    assert dir(mnb) == mnb.__all__
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="song_frame"):
+        _ = mnb.song_frame
+
+
+def test_the_readmes_code_runs(tmp_path: Path) -> None:
+    blocks = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    code = "\n".join(blocks)
+    assert code.count("\n") >= 30
+
+    done = _run("-W", "error", "-c", code, cwd=tmp_path)
+
+    assert done.stderr == ""
+    assert done.returncode == 0
+    assert "20 credits for 2 songs" in done.stdout
+    assert "credits left" in done.stdout
+    assert [path.suffix for path in tmp_path.iterdir()] == [".mp3"]
+
+
+def test_the_readmes_commands_are_the_makefiles() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    commands = set(re.findall(r"\bmake (\w+)", README))
+    assert {"demo", "test", "lab"} <= commands
+    for command in commands:
+        assert re.search(rf"^{command}:", makefile, re.MULTILINE)
+
+
+def test_the_readmes_map_names_every_module() -> None:
+    package = Path(mnb.__file__).parent
+    modules = {
+        f"{path.name}/" if path.is_dir() else path.name
+        for path in package.iterdir()
+        if not path.name.startswith("_") and (path.is_dir() or path.suffix == ".py")
+    }
+    assert set(re.findall(r"^\| `([\w./]+)`", README, re.MULTILINE)) == modules
+
+
+def test_the_readmes_prices_are_the_declared_ones() -> None:
+    prices = {(kind.engine, kind.operation): kind().price() for kind in mnb.operations()}
+    assert "A sonic create is 20 credits" in README
+    assert prices["sonic", "create"] == 20
+    assert prices["sonic", "extend"] == prices["studio", "custom"] == 15
+    assert prices["nuro", "vocal"] == 10
+    assert prices["lyrics", "make"] == 2
