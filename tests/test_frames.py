@@ -358,7 +358,7 @@ def test_odd_parts_of_an_understood_reply_are_rows() -> None:
 
 
 def test_an_unknown_reply_still_names_its_task() -> None:
-    given_ = json.dumps({"task_id": "t9", "strange": True})
+    given_ = json.dumps({"task_id": "t9", "error": "strange"})
     assert list(frames.issues_frame(given_).task_id) == ["t9"]
 
 
@@ -387,7 +387,7 @@ def assert_all_accounted_for(given_: Any, count: int) -> None:
     assert len(tables[frames.songs_frame]) == len(tables[frames.durations_frame])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=45, deadline=None)
 @given(replies.odd_replies())
 @example({"data": [{"clip_id": "\ud800", "title": "\udfff", "tags": "a\ud800, b"}]})
 @example({"data": [{"replaced_tags": {"\ud800": {"tags": [1], "\ud800": 1}}}], "task_id": ""})
@@ -397,7 +397,7 @@ def test_any_value_anywhere_is_a_row_somewhere(reply: Any) -> None:
     assert_all_accounted_for([replies.grown(reply), text, text.encode()], 3)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=45, deadline=None)
 @given(st.one_of(replies.any_text, st.binary(max_size=30)), st.data())
 def test_any_text_is_a_row_somewhere(garbage: str | bytes, data: st.DataObject) -> None:
     whole = sample_text(data.draw(st.sampled_from(NAMES)))

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
+_WHOLE = 100
 _LATEST = dt.datetime(2100, 1, 1, tzinfo=dt.UTC).timestamp()
 
 
@@ -29,13 +30,13 @@ class Part:
 
     def note(self, name: str, message: str) -> None:
         where = f"{self.where}.{name}" if self.where else name
-        self.issues.append(Issue(where, message))
+        self.issues.append(Issue(clean(where), message))
 
     def take(self, *names: str) -> tuple[str, Any] | None:
         """Take the first of the fields that says something; drop those that say nothing."""
         for name in names:
             value = self.left.get(name)
-            if value is None or (isinstance(value, str | list | dict) and not value):
+            if value is None or (isinstance(value, str | list | dict) and not _full(value)):
                 self.left.pop(name, None)
             else:
                 return name, self.left.pop(name)
@@ -68,6 +69,18 @@ class Part:
             return None
         return None if zero_is_missing and number == 0 else number
 
+    def share(self, *names: str) -> float | None:
+        """Take a percentage, "45%" or 45, as 0.0 to 1.0."""
+        taken = self.take(*names)
+        if taken is None:
+            return None
+        name, value = taken
+        number = as_number(value.strip().removesuffix("%") if isinstance(value, str) else value)
+        if number is None or not 0 <= number <= _WHOLE:
+            self._refuse(name, value, "a percentage")
+            return None
+        return number / _WHOLE
+
     def flag(self, *names: str) -> bool | None:
         taken = self.take(*names)
         if taken is None:
@@ -80,7 +93,7 @@ class Part:
 
     def moment(self, *names: str) -> dt.datetime | None:
         taken = self.take(*names)
-        if taken is None or taken[1] == 0:
+        if taken is None or as_number(taken[1]) == 0:
             return None
         name, value = taken
         moment = as_moment(value)
@@ -125,6 +138,10 @@ class Part:
             return Part(value, f"{self.where}.{name}" if self.where else name, self.issues)
         self._refuse(name, value, "an object")
         return None
+
+
+def _full(value: str | list[Any] | dict[str, Any]) -> bool:
+    return bool(value.strip() if isinstance(value, str) else value)
 
 
 def kind(value: Any) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from musicapi_nb.errors import UnexpectedReply
-from musicapi_nb.tasks.part import Part, as_number, clean, kind
+from musicapi_nb.tasks.part import Part, clean, kind
 from musicapi_nb.tasks.values import FINAL, Issue, Replacement, Song, Task
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ _STATES: Mapping[str, State] = {
 }  # fmt: skip
 # `type` of a body that says that a task failed; the last is nuro's.
 _FAILURES = frozenset({"failed", "timeout", "forbidden", "api_error", "bad_request"})
+_ACKNOWLEDGED = frozenset({"task_id", "message", "code", "warning"})
 _PLATFORMS = {"suno": "sonic", "nuro": "nuro", "producer": "producer"}
 
 
@@ -146,14 +147,17 @@ def read(payload: Any, *, status: int = 200, task: Task | None = None) -> Task:
     if not isinstance(payload, dict):
         raise UnexpectedReply(f"the reply is {kind(payload)}, not an object", body=payload)
     issues: list[Issue] = []
-    part = Part(payload, "", issues)
     known = task or Task()
-    known = msgspec.structs.replace(
-        known,
-        id=known.id or (payload["task_id"] if isinstance(payload.get("task_id"), str) else None),
+    known = Task(
+        id=known.id or Part(payload, "", issues).text("task_id"),
         engine=known.engine or _engine(payload),
-        state="pending", state_word=None, songs=(), issues=(), raw=payload,
-    )  # fmt: skip
+        operation=known.operation,
+        expected=known.expected,
+        request=known.request,
+        simulated=known.simulated,
+        raw=payload,
+    )
+    part = Part(payload, "", issues)
     found = _by_shape(part, known, status)
     return msgspec.structs.replace(found, issues=tuple(issues), extra=part.left)
 
@@ -173,13 +177,19 @@ def _by_payload(part: Part, task: Task) -> Task:
     data = part.left.get("data")
     if "handledData" in part.left or (isinstance(data, dict) and _is_studio(data)):
         return _studio(part, task)
-    if isinstance(data, list) or ("data" in part.left and data is None):
+    if isinstance(data, list) or ("data" in part.left and not _flat_answer(part) and _no(data)):
         return _listed(part, task)
     if isinstance(part.left.get("results"), list):
         return _lyrics(part, task)
     if "status" in part.left and "audio_url" in part.left:
         return _flat(part, task)
+    if isinstance(word := part.left.get("status"), str) and _state(word) not in {None, "unknown"}:
+        return _stated(part, task)
     return _answered(part, task)
+
+
+def _no(data: Any) -> bool:
+    return data is None or data == {}
 
 
 def _is_studio(data: Mapping[str, Any]) -> bool:
@@ -209,57 +219,62 @@ def _flat(part: Part, task: Task) -> Task:
     """Nuro: the one song and its task in one flat object."""
     word = part.text("status")
     stated = _state(word)
-    progress = part.number("progress")
+    progress = part.share("progress")
     reason = part.text("error", "message")
-    part.take("task_id")
+    if part.left.get("task_id") == task.id:
+        del part.left["task_id"]
     song = _song(part, 0, task, stated)
     part.left = {}
-    task = msgspec.structs.replace(task, progress=None if progress is None else progress / 100)
+    task = msgspec.structs.replace(task, progress=progress)
     return _with_songs(task, (song,), stated, word, reason)
+
+
+def _stated(part: Part, task: Task) -> Task:
+    """Read a task that says how it is doing, and has no songs to show (yet, or at all)."""
+    word = part.text("status")
+    stated = _state(word)
+    task = msgspec.structs.replace(task, progress=part.share("progress"))
+    reason = part.text("error", "message") if stated == "failed" else None
+    return _with_songs(task, (), stated, word, reason)
 
 
 def _studio(part: Part, task: Task) -> Task:
     """Studio: the task under `data` (for some period under `handledData`), its songs deeper."""
     body = part.part("handledData") or part.part("data")
     if body is None:
-        return msgspec.structs.replace(task, engine="studio")
+        return msgspec.structs.replace(task, engine=task.engine or "studio")
     if not _is_studio(body.left) and isinstance(body.left.get("data"), dict):
         body = body.part("data") or body
     word = body.text("status")
     stated = _state(word)
-    progress = body.text("progress")
-    songs = _studio_songs(body, task, stated)
+    named = body.text("task_id")
+    if task.id and named and named != task.id:
+        body.left["task_id"] = named
     task = msgspec.structs.replace(
         task,
-        id=task.id or body.text("task_id"),
+        id=task.id or named,
         submitted_at=body.moment("submit_time"),
         started_at=body.moment("start_time"),
         finished_at=body.moment("finish_time"),
-        progress=_percent(progress),
+        progress=body.share("progress"),
     )
-    body.left.pop("task_id", None)
+    songs = _studio_songs(body, task, stated)
     reason = body.text("fail_reason")
     part.left.update(body.left)
     return _with_songs(task, songs, stated, word, reason)
 
 
 def _studio_songs(body: Part, task: Task, stated: State | None) -> tuple[Song, ...]:
-    holder = body.part("data") if "songs" not in body.left else body
-    if holder is None or (items := holder.take("songs")) is None:
+    holder = body if "songs" in body.left else body.part("data")
+    if holder is None:
+        return ()
+    items = holder.take("songs")
+    if holder is not body and holder.left:
+        body.left["data"] = holder.left
+    if items is None:
         return ()
     default = stated if stated == "failed" else None
-    known = msgspec.structs.replace(task, engine="studio", id=task.id or _id(body))
-    return _songs(items[1], f"{holder.where}.songs", known, default, body.issues)
-
-
-def _id(part: Part) -> str | None:
-    value = part.left.get("task_id")
-    return value if isinstance(value, str) else None
-
-
-def _percent(text: str | None) -> float | None:
-    number = as_number(text.strip().removesuffix("%")) if text else None
-    return None if number is None else number / 100
+    return _songs(items[1], f"{holder.where}.songs", task, default, body.issues)
 
 
 def _lyrics(part: Part, task: Task) -> Task:
@@ -272,15 +287,20 @@ def _answered(part: Part, task: Task) -> Task:
     """Read what came at once: an acknowledgement, ids, links, a balance."""
     code = part.left.get("code")
     data = part.left.get("data")
-    if isinstance(data, str) and data and code == "success":
+    if isinstance(data, str) and data.strip() and code == "success":
         part.text("data")
-        return msgspec.structs.replace(task, id=task.id or data, engine="studio")
+        return msgspec.structs.replace(
+            task, id=task.id or clean(data), engine=task.engine or "studio"
+        )
     answer = data if isinstance(data, dict) else _flat_answer(part)
     if answer:
         part.left = {name: value for name, value in part.left.items() if name not in answer}
         part.left.pop("data", None)
         return msgspec.structs.replace(task, state="succeeded", answer=answer)
-    if _id(part) and set(part.left) <= {"task_id", "message", "code", "warning"}:
+    if task.id and "task_id" in part.left and "error" not in part.left:
+        # whatever else an acknowledgement may carry: its task was paid for
+        for name in sorted(set(part.left) - _ACKNOWLEDGED):
+            part.note(name, "not known in a reply that says no more than its task's id")
         return task
     raise _unexpected(part, task)
 
@@ -352,7 +372,8 @@ def accepted(payload: Any, request: Request, *, simulated: bool = False) -> Task
     except UnexpectedReply as error:
         error.may_have_cost = True
         raise
-    if request.answers == "task" and task.id is None:
+    arrived = task.finished and (task.songs or task.state == "failed" or request.answers == "now")
+    if task.id is None and not arrived:
         raise UnexpectedReply(
             "the reply to the submit holds no task id", body=payload, may_have_cost=True
         )

@@ -1,0 +1,697 @@
+import datetime as dt
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from musicapi_nb import tasks
+from musicapi_nb.engines import Request, lyrics, nuro, sonic, studio
+from musicapi_nb.errors import UnexpectedReply
+from musicapi_nb.tasks import Replacement, Song, Task, accepted, read
+from tests import replies
+from tests.replies import SONIC, STUDIO, changed, sample, without
+
+DESCRIBED = sonic.Create(custom_mode=False, gpt_description_prompt="rain", mv="sonic-v5")
+LYRICS = "[Verse]\n(lyrics shortened)\n[Chorus]\n(lyrics shortened)"
+STUDIO_ID = "1938c07e-be59-4cfe-af63-55c22201e10b"
+
+
+def clip(**fields: Any) -> dict[str, Any]:
+    return {"clip_id": "c1", "state": "succeeded", "title": "One", **fields}
+
+
+def clips(*items: Any, **fields: Any) -> dict[str, Any]:
+    return {"code": 200, "data": list(items), "message": "success", **fields}
+
+
+def asked(request: Request = DESCRIBED) -> Task:
+    return accepted({"message": "success", "task_id": "t1"}, request)
+
+
+def in_studio(**fields: Any) -> Any:
+    """The studio sample with fields of its task replaced."""
+    return changed(sample(STUDIO), ("data",), lambda task: {**task, **fields})
+
+
+def in_song(**fields: Any) -> Any:
+    """The studio sample with fields of its first song replaced."""
+    return changed(sample(STUDIO), ("data", "data", "songs", 0), lambda song: {**song, **fields})
+
+
+# --- every sample -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "engine", "state", "songs"),
+    [
+        ("lyrics_success.json", "lyrics", "succeeded", 2),
+        ("nuro_get_running.json", "nuro", "running", 1),
+        ("nuro_get_success.json", "nuro", "succeeded", 1),
+        ("producer_get_not_ready.json", None, "pending", 0),
+        ("producer_get_success_2025.json", "producer", "succeeded", 1),
+        ("producer_get_success_2026.json", "producer", "succeeded", 1),
+        ("riffusion_get_success.json", "riffusion", "succeeded", 1),
+        ("sonic_get_not_ready.json", None, "pending", 0),
+        ("sonic_get_success_2024.json", "sonic", "succeeded", 1),
+        ("sonic_get_success_2025.json", "sonic", "succeeded", 1),
+        ("studio_get_success.json", "studio", "succeeded", 2),
+        ("webhook_sonic_completed.json", "sonic", "succeeded", 1),
+        ("webhook_failed.json", "sonic", "failed", 0),
+        ("nuro_error.json", None, "failed", 0),
+        ("nuro_submit_ack.json", None, "pending", 0),
+        ("producer_submit_ack.json", None, "pending", 0),
+        ("sonic_submit_ack.json", None, "pending", 0),
+        ("sonic_submit_ack_schema_with_code.json", None, "pending", 0),
+        ("stems_submit_ack.json", None, "pending", 0),
+        ("studio_submit_ack.json", "studio", "pending", 0),
+        ("create_voice_task_completed.json", None, "succeeded", 0),
+        ("credits.json", None, "succeeded", 0),
+        ("midi_success.json", None, "succeeded", 0),
+        ("persona_success.json", None, "succeeded", 0),
+        ("upload_success.json", None, "succeeded", 0),
+        ("wav_success.json", None, "succeeded", 0),
+    ],
+)
+def test_samples(name: str, engine: str | None, state: str, songs: int) -> None:
+    payload = sample(name)
+    task = read(payload)
+    assert (task.engine, task.state, len(task.songs)) == (engine, state, songs)
+    assert task.raw is payload
+    assert payload == sample(name), "reading changed the reply"
+    # the placeholder of riffusion's time stamp is the one thing in them that is no value
+    assert [issue.where for issue in task.issues] == (
+        ["data[0].created_at"] if name.startswith("riffusion") else []
+    )
+
+
+def test_every_sample_is_tested() -> None:
+    (marks,) = (mark for mark in test_samples.pytestmark if mark.name == "parametrize")  # type: ignore[attr-defined]  # set by pytest
+    assert sorted(case[0] for case in marks.args[1]) == replies.NAMES
+
+
+def test_sonic_2025() -> None:
+    (song,) = read(sample(SONIC)).songs
+    clip_id = "30264033-2b01-43a7-8779-2a834b067486"
+    assert song == Song(
+        id=clip_id,
+        engine="sonic",
+        state="succeeded",
+        state_word="succeeded",
+        title="Sunshine in My Pocket",
+        tags=("electric with claps and synths", "happy", "pop"),
+        tags_text="electric with claps and synths, happy, pop",
+        lyrics=LYRICS,
+        model="chirp-v5",
+        duration=104.88,
+        audio_url=f"https://cdn1.suno.ai/{clip_id}.mp3",
+        image_url=f"https://cdn2.suno.ai/image_{clip_id}.jpeg",
+        created_at=dt.datetime(2025, 10, 12, 13, 13, 2, 488000, tzinfo=dt.UTC),
+        extra={"negative_tags": None, "style_weight": None, "weirdness_constraint": None},
+    )
+
+
+def test_studio() -> None:
+    task = read(sample(STUDIO))
+    assert (task.id, task.state_word, task.progress) == (STUDIO_ID, "SUCCESS", 1.0)
+    assert task.submitted_at == dt.datetime(2024, 11, 22, 1, 48, 43, tzinfo=dt.UTC)
+    assert (task.queue_seconds, task.render_seconds, task.total_seconds) == (16, 50, 66)
+    assert task.fail_reason is None
+    assert [song.position for song in task.songs] == [0, 1]
+    assert {song.task_id for song in task.songs} == {STUDIO_ID}
+    first = task.songs[0]
+    assert first.duration == 130.794666666667
+    assert first.video_url is None
+    assert first.extra["artist"] == "QuietTrombone0000"
+    middle = ("jazz", "vocal jazz", "bossa nova", "mpb", "samba-jazz", "2010s")
+    assert first.replacements == (
+        Replacement("jazz, bossa nova, spy", middle, "tags"),
+        Replacement(", ".join(middle), first.tags, "tags"),
+    )
+    assert task.extra["action"] == "studio-generate"
+
+
+def test_nuro() -> None:
+    (song,) = read(sample("nuro_get_success.json")).songs
+    assert song.id == song.task_id == "4c35433b-1649-433d-b513-8422af70fbaa"
+    assert song.tags == ("Pop", "Dynamic/Energetic")
+    assert song.tags_text == "Pop, Dynamic/Energetic"
+    assert song.duration == 199.04325
+    assert song.extra == {"gender": "Female", "timbre": "Sweet_AUDIO_TIMBRE"}
+
+
+def test_nuro_running_is_missing_what_it_has_not() -> None:
+    task = read(sample("nuro_get_running.json"))
+    (song,) = task.songs
+    assert task.progress == 0.45
+    assert not task.finished
+    assert (song.duration, song.audio_url, song.lyrics, song.tags) == (None, None, None, ())
+
+
+def test_producer_says_its_tags_as_sound() -> None:
+    (song,) = read(sample("producer_get_success_2025.json")).songs
+    assert song.tags_text == "emotional pop with gentle piano"
+    assert song.extra == {"seed": "3966900172"}
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [
+        ("credits.json", {"credits": 50, "extra_credits": 0}),
+        ("persona_success.json", {"persona_id": "c08806c1-34fa-4290-a78d-0c623eb1dd1c"}),
+        ("upload_success.json", {"clip_id": "cfbc3d3c-2add-4265-bcdf-924092096e3d"}),
+        ("create_voice_task_completed.json", {"persona_id": "(persona id)", "name": "(name)"}),
+        ("wav_success.json",
+         {"wav_url": "https://cdn1.suno.ai/8ce9770b-ec3b-4029-a3e3-4b8db20da7d1.wav"}),
+        ("midi_success.json", sample("midi_success.json")["data"]),
+    ],
+)  # fmt: skip
+def test_answers(name: str, answer: dict[str, Any]) -> None:
+    task = read(sample(name))
+    assert task.answer == answer
+    assert task.finished
+
+
+# --- one value, several spellings ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "duration", "issues"),
+    [
+        (179, 179.0, 0), (104.88, 104.88, 0), ("104.88", 104.88, 0), (" 60 ", 60.0, 0),
+        ("1e2", 100.0, 0), (None, None, 0), ("", None, 0), (0, None, 0), ("0", None, 0),
+        ("two minutes", None, 1), (-1, None, 1), (True, None, 1), ([60], None, 1),
+        (math.nan, None, 1), (math.inf, None, 1), ("NaN", None, 1), (10**400, None, 1),
+        ("1_000", None, 1),
+    ],
+    ids=lambda value: repr(value)[:20],
+)  # fmt: skip
+def test_duration(said: Any, duration: float | None, issues: int) -> None:
+    task = read(clips(clip(duration=said)))
+    (song,) = task.songs
+    assert song.duration == duration
+    assert len(task.issues) == issues
+    assert ("duration" in song.extra) == bool(issues), "what was not understood stays"
+
+
+@pytest.mark.parametrize(
+    ("said", "tags", "text", "issues"),
+    [
+        ("pop", ("pop",), "pop", 0),
+        ("pop,  slow jazz ,", ("pop", "slow jazz"), "pop,  slow jazz ,", 0),
+        (["pop", "slow, jazz"], ("pop", "slow, jazz"), "pop, slow, jazz", 0),
+        ([], (), None, 0), ("", (), None, 0), (None, (), None, 0),
+        (["pop", 5], ("pop",), "pop", 1),
+        ({"a": 1}, (), None, 1),
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_tags(said: Any, tags: tuple[str, ...], text: str | None, issues: int) -> None:
+    task = read(clips(clip(tags=said)))
+    (song,) = task.songs
+    assert (song.tags, song.tags_text, len(task.issues)) == (tags, text, issues)
+    assert ("tags" in song.extra) == bool(issues)
+
+
+@pytest.mark.parametrize(
+    ("said", "moment"),
+    [
+        ("2025-10-12T13:13:02.488Z", dt.datetime(2025, 10, 12, 13, 13, 2, 488000, dt.UTC)),
+        ("2024-11-22T01:48:41.839599+00:00", dt.datetime(2024, 11, 22, 1, 48, 41, 839599, dt.UTC)),
+        ("2025-10-12T13:13:02+02:00", dt.datetime(2025, 10, 12, 11, 13, 2, tzinfo=dt.UTC)),
+        ("2025-10-12T13:13:02", dt.datetime(2025, 10, 12, 13, 13, 2, tzinfo=dt.UTC)),
+        (1732240123, dt.datetime(2024, 11, 22, 1, 48, 43, tzinfo=dt.UTC)),
+        ("1732240123", dt.datetime(2024, 11, 22, 1, 48, 43, tzinfo=dt.UTC)),
+        (0, None), ("0", None), ("", None), (None, None),
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_moments(said: Any, moment: dt.datetime | None) -> None:
+    task = read(clips(clip(created_at=said)))
+    assert task.songs[0].created_at == moment
+    assert task.issues == ()
+
+
+@pytest.mark.parametrize("said", ["yesterday", -1, 1e300, math.inf, [2025], True,
+                                  "0001-01-01T00:00:00+14:00"], ids=repr)  # fmt: skip
+def test_moments_that_are_none(said: Any) -> None:
+    task = read(clips(clip(created_at=said)))
+    assert task.songs[0].created_at is None
+    assert [issue.where for issue in task.issues] == ["data[0].created_at"]
+    assert task.songs[0].extra["created_at"] == said
+
+
+@pytest.mark.parametrize(
+    ("said", "progress", "issues"),
+    [("100%", 1.0, 0), ("0%", 0.0, 0), ("20 %", 0.2, 0), ("", None, 0), (45, 0.45, 0),
+     ("half", None, 1), ([1], None, 1), ("900%", None, 1), ("-1%", None, 1)],
+)  # fmt: skip
+def test_studio_progress(said: Any, progress: float | None, issues: int) -> None:
+    task = read(in_studio(progress=said))
+    assert (task.progress, len(task.issues)) == (progress, issues)
+
+
+@pytest.mark.parametrize(
+    ("word", "state"),
+    [
+        ("pending", "pending"), ("running", "running"), ("succeeded", "succeeded"),
+        ("failed", "failed"), ("SUCCEEDED", "succeeded"), (" Running ", "running"),
+        ("paused", "unknown"), ("瞬", "unknown"),
+    ],
+)  # fmt: skip
+def test_clip_states_keep_their_word(word: str, state: str) -> None:
+    task = read(clips(clip(state=word)))
+    assert task.songs[0].state == task.state == state
+    assert task.songs[0].state_word == word
+    assert task.finished == (state in {"succeeded", "failed"})
+
+
+@pytest.mark.parametrize(
+    ("word", "state"),
+    [
+        ("NOT_START", "pending"), ("SUBMITTED", "pending"), ("QUEUED", "pending"),
+        ("IN_PROGRESS", "running"), ("FAILURE", "failed"), ("UNKNOWN", "unknown"),
+        ("REVIEW", "unknown"),
+    ],
+)  # fmt: skip
+def test_studio_states(word: str, state: str) -> None:
+    task = read(in_studio(status=word, data=None))
+    assert (task.state, task.state_word) == (state, word)
+
+
+# --- is it finished? ---------------------------------------------------------------------------
+
+
+def test_one_clip_ready_is_not_finished_though_the_code_says_200() -> None:
+    task = read(clips(clip(), clip(clip_id="c2", state="running")), task=asked())
+    assert task.state == "running"
+    assert not task.finished
+    assert [song.finished for song in task.songs] == [True, False]
+
+
+def test_one_of_two_expected_songs_keeps_asking() -> None:
+    assert read(clips(clip()), task=asked()).state == "running"
+    assert read(clips(clip(), clip(clip_id="c2")), task=asked()).state == "succeeded"
+    assert read(clips(clip())).state == "succeeded", "nothing is known to be expected"
+
+
+def test_a_failed_clip_beside_a_good_one_is_a_note() -> None:
+    reply = clips(clip(), clip(clip_id="c2", state="failed", error_message="too long"))
+    task = read(reply, task=asked())
+    assert (task.state, task.fail_reason) == ("succeeded", None)
+    assert [song.state for song in task.songs] == ["succeeded", "failed"]
+    assert task.songs[1].fail_reason == "too long"
+
+
+def test_all_clips_failed_is_failed_with_their_reasons() -> None:
+    failed = [clip(state="failed", error_message=reason) for reason in ("loud", "long", "loud")]
+    task = read(clips(*failed), task=asked())
+    assert (task.state, task.fail_reason) == ("failed", "loud; long")
+
+
+def test_an_unknown_word_beside_a_running_clip_is_running() -> None:
+    assert read(clips(clip(state="paused"), clip(state="running"))).state == "running"
+    assert read(clips(clip(state="paused"), clip())).state == "unknown"
+
+
+def test_pending_clips_are_pending() -> None:
+    task = read(clips(clip(state="pending"), clip(state="pending")))
+    assert task.state == "pending"
+
+
+def test_the_overall_status_of_producer_decides_for_clips_without_a_state() -> None:
+    reply = sample("producer_get_success_2026.json")
+    assert read(reply).songs[0].state == "succeeded"
+    running = read({**reply, "status": "RUNNING"})
+    assert (running.state, running.songs[0].state) == ("running", "running")
+    failed = read({**reply, "status": "FAILED", "message": "gone, refunded", "data": []})
+    assert (failed.state, failed.fail_reason) == ("failed", "gone, refunded")
+
+
+@pytest.mark.parametrize("code", [None, 200, "200", "success"], ids=repr)
+def test_the_code_may_be_missing_or_text(code: Any) -> None:
+    reply = clips(clip())
+    del reply["code"]
+    assert read(reply if code is None else {**reply, "code": code}).state == "succeeded"
+
+
+@pytest.mark.parametrize("payload", [{}, {"type": "not_ready"}, {"code": 200, "data": [clip()]}])
+def test_202_keeps_asking_whatever_the_body(payload: dict[str, Any]) -> None:
+    task = read(payload, status=202, task=asked())
+    assert (task.id, task.state, task.songs) == ("t1", "pending", ())
+
+
+def test_an_empty_list_of_clips_is_pending() -> None:
+    assert read(clips()).state == "pending"
+    assert read({"code": 200, "data": None, "message": "success"}).state == "pending"
+    assert read({"code": 200, "data": {}, "message": "success"}).state == "pending"
+
+
+# --- studio ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("where", [("data",), ("data", "data")], ids=["outer", "inner"])
+@pytest.mark.parametrize("nothing", [None, {}])
+def test_studio_without_data_is_pending(where: replies.Path_, nothing: Any) -> None:
+    reply = in_studio(status="QUEUED", progress="0%", start_time=0, finish_time=0)
+    task = read(changed(reply, where, lambda _: nothing), task=asked(studio.Description()))
+    assert (task.state, task.songs, task.issues) == ("pending", (), ())
+    assert task.finished_at is None
+
+
+def test_studio_in_progress_with_songs_that_are_not_done() -> None:
+    reply = in_studio(status="IN_PROGRESS", progress="50%", finish_time=0)
+    for place in (0, 1):
+        reply = changed(
+            reply,
+            ("data", "data", "songs", place),
+            lambda song: {**song, "finished": False, "song_path": "", "duration": 0},
+        )
+    task = read(reply, task=asked(studio.Description()))
+    assert task.state == "running"
+    assert {song.state for song in task.songs} == {"running"}
+    assert {song.audio_url for song in task.songs} == {None}
+    assert {song.duration for song in task.songs} == {None}
+    assert (task.queue_seconds, task.render_seconds, task.total_seconds) == (16, None, None)
+
+
+def test_studio_success_waits_for_every_song() -> None:
+    reply = in_song(finished=False, song_path="")
+    assert read(reply).state == "running"
+
+
+def test_studio_song_error_beside_a_good_one() -> None:
+    task = read(in_song(error_detail="flagged", error_type="content", song_path=""))
+    assert task.state == "succeeded"
+    assert [song.state for song in task.songs] == ["failed", "succeeded"]
+    assert task.songs[0].fail_reason == "flagged"
+    assert task.songs[0].extra["error_type"] == "content"
+
+
+def test_studio_failure() -> None:
+    task = read(in_studio(status="FAILURE", fail_reason="no capacity", data=None))
+    assert (task.state, task.fail_reason, task.songs) == ("failed", "no capacity", ())
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda reply: {"handledData": reply["data"]},
+        lambda reply: {"code": "success", "handledData": {"data": reply["data"]}},
+        lambda reply: {"handledData": {"data": reply["data"]["data"]}},
+        lambda reply: {"data": reply["data"], "handledData": reply["data"]},
+    ],
+    ids=["alone", "envelope", "bare", "both"],
+)
+def test_studio_under_handled_data(wrap: Any) -> None:
+    task = read(wrap(sample(STUDIO)))
+    assert (task.engine, task.state, len(task.songs)) == ("studio", "succeeded", 2)
+    assert all(len(song.replacements) == 2 for song in task.songs)
+
+
+@pytest.mark.parametrize("name", ["task_id", "progress", "submit_time", "finish_time", "data"])
+def test_studio_does_without_any_field(name: str) -> None:
+    assert read(without(sample(STUDIO), ("data", name))).issues == ()
+
+
+def test_odd_steps_of_the_rewriting_are_kept_and_named() -> None:
+    steps: dict[str, Any] = {
+        "a": None,
+        "b": ["x"],
+        "c": {"tags": "x, y", "why": 1},
+        "d": {"tags": []},
+    }
+    task = read(in_song(replaced_tags=steps))
+    song = task.songs[0]
+    assert song.replacements == (
+        Replacement("a", ()), Replacement("b", ()), Replacement("c", ("x", "y")),
+        Replacement("d", ()),
+    )  # fmt: skip
+    assert [issue.where for issue in task.issues] == ["data.data.songs[0].replaced_tags.b"]
+    assert song.extra["replaced_tags"] == {"b": ["x"], "c": {"why": 1}}
+
+
+# --- failures -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("word", ["failed", "timeout", "forbidden", "api_error", "bad_request"])
+@pytest.mark.parametrize("says", ["message", "error"])
+@pytest.mark.parametrize(
+    ("refund", "refunded"),
+    [({}, None), ({"refund_processed": True}, True), ({"already_refunded": True}, True),
+     ({"refund_processed": False}, False)],
+)  # fmt: skip
+def test_a_failed_task_in_a_200_body(
+    word: str, says: str, refund: dict[str, Any], *, refunded: bool | None
+) -> None:
+    task = read({"type": word, says: "no luck", **refund}, task=asked())
+    assert (task.state, task.state_word) == ("failed", word)
+    assert (task.fail_reason, task.refunded) == ("no luck", refunded)
+    assert task.finished
+
+
+def test_a_failure_without_words_still_says_something() -> None:
+    assert read({"type": "failed"}).fail_reason
+
+
+def test_a_failure_can_be_put_on_a_task() -> None:
+    task = tasks.failed(asked(), "timed out", refunded=True)
+    assert (task.id, task.state, task.fail_reason) == ("t1", "failed", "timed out")
+    assert task.refunded is True
+
+
+def test_a_later_reply_leaves_nothing_of_an_earlier_one_but_who_it_is() -> None:
+    first = read({"type": "failed", "message": "no", "refund_processed": True}, task=asked())
+    later = read({"type": "not_ready"}, status=202, task=first)
+    assert (later.fail_reason, later.refunded, later.progress) == (None, None, None)
+    assert (later.id, later.engine, later.operation, later.expected, later.request) == (
+        "t1", "sonic", "create", 2, DESCRIBED,
+    )  # fmt: skip
+
+
+# --- webhooks -----------------------------------------------------------------------------------
+
+
+def test_webhook_bodies_name_their_task_and_engine() -> None:
+    done = read(sample("webhook_sonic_completed.json"))
+    assert (done.id, done.engine, done.songs[0].task_id) == ("(task id)", "sonic", "(task id)")
+    assert done.extra["event"] == "song.completed"
+    failed = read(sample("webhook_failed.json"))
+    assert (failed.id, failed.fail_reason) == ("(task id)", "(provider message)")
+    assert failed.refunded is True
+
+
+def test_a_nuro_webhook_carries_more() -> None:
+    body = {**sample("nuro_get_success.json"), "platform": "nuro", "event": "song.completed",
+            "prompt": "rain", "theme": None, "instrument": None}  # fmt: skip
+    task = read(body)
+    assert (task.engine, task.state, task.songs[0].prompt) == ("nuro", "succeeded", "rain")
+    assert task.songs[0].extra["event"] == "song.completed"
+
+
+# --- acknowledgements ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("payload", "task_id"),
+    [
+        (sample("sonic_submit_ack.json"), "468d0e42-f7a6-40ce-9a4c-37db56b13b99"),
+        (sample("sonic_submit_ack_schema_with_code.json"), "468d0e42-f7a6-40ce-9a4c-37db56b13b99"),
+        (sample("studio_submit_ack.json"), "c29531f3-97eb-41b9-b563-a6e222d5a1b2"),
+        (sample("nuro_submit_ack.json"), "b1eac403-06cb-4e58-971d-835d3b321508"),
+        ({"task_id": "t1", "message": "success", "warning": "slow", "eta": 9}, "t1"),
+        ({"task_id": 17, "message": "success"}, "17"),
+    ],
+)
+def test_acknowledgements(payload: dict[str, Any], task_id: str) -> None:
+    task = accepted(payload, DESCRIBED, simulated=True)
+    assert (task.id, task.state, task.finished) == (task_id, "pending", False)
+    assert (task.engine, task.operation, task.expected) == ("sonic", "create", 2)
+    assert task.request is DESCRIBED
+    assert task.simulated
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"message": "success"}, {}, [], "id", None, {"task_id": ""}, {"task_id": None},
+        {"task_id": "  ", "message": "success"}, {"code": "success", "message": "", "data": ""},
+        {"code": 200, "data": None}, {"task_id": ["t1"]}, clips(clip()), {"error": "no"},
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_an_acknowledgement_without_an_id_may_have_cost(payload: Any) -> None:
+    with pytest.raises(UnexpectedReply, match="may have cost") as refused:
+        accepted(payload, DESCRIBED)
+    assert refused.value.may_have_cost
+    assert refused.value.body is payload
+
+
+def test_what_answers_at_once_needs_no_id() -> None:
+    task = accepted(sample("lyrics_success.json"), lyrics.Make(description="rain"))
+    assert (task.engine, task.operation, task.state) == ("lyrics", "make", "succeeded")
+    assert task.songs[0].title == "Whisper of Shadows"
+    upload = accepted(sample("upload_success.json"), sonic.Upload(url="https://example.org/a.mp3"))
+    assert upload.answer["clip_id"]
+    assert (upload.engine, upload.finished) == ("sonic", True)
+
+
+def test_the_way_of_a_task_from_ack_to_song() -> None:
+    request = nuro.Vocal(lyrics="la")
+    task = accepted(sample("nuro_submit_ack.json"), request)
+    for name, state in (("nuro_get_running.json", "running"),
+                        ("nuro_get_success.json", "succeeded")):  # fmt: skip
+        task = read(sample(name), task=task)
+        assert (task.state, task.operation, task.request) == (state, "vocal", request)
+        assert task.id == "b1eac403-06cb-4e58-971d-835d3b321508", "the id that was asked about"
+
+
+# --- what is not known ---------------------------------------------------------------------------
+
+
+def test_unknown_fields_survive() -> None:
+    payload = clips(clip(mood_ring={"hue": 3}), eta=5)
+    task = read(payload)
+    assert task.songs[0].extra["mood_ring"] == {"hue": 3}
+    assert task.extra["eta"] == 5
+    assert task.raw is payload
+
+
+def test_unknown_fields_beside_the_songs_of_studio_survive() -> None:
+    reply = changed(sample(STUDIO), ("data", "data"), lambda data: {**data, "album": "x"})
+    assert read(reply).extra["data"] == {"album": "x"}
+
+
+@pytest.mark.parametrize(
+    "payload", [None, [], "text", 5, {}, {"success": True}, {"error": "Internal Server Error."},
+                {"code": 500, "message": "no"}], ids=repr,
+)  # fmt: skip
+def test_unknown_shapes(payload: Any) -> None:
+    with pytest.raises(UnexpectedReply) as refused:
+        read(payload)
+    assert refused.value.body is payload
+    assert not refused.value.may_have_cost
+
+
+def test_the_words_of_an_unknown_shape_are_in_the_error() -> None:
+    with pytest.raises(UnexpectedReply, match="the queue caught fire"):
+        read({"error": "the queue caught fire"})
+
+
+def test_a_reply_that_says_no_more_than_its_task_is_pending_and_its_fields_are_named() -> None:
+    task = read({"task_id": "t1", "weather": "fine", "eta": 3})
+    assert (task.id, task.state, task.extra["eta"]) == ("t1", "pending", 3)
+    assert [issue.where for issue in task.issues] == ["eta", "weather"]
+
+
+@pytest.mark.parametrize(
+    ("word", "state", "reason"),
+    [("failed", "failed", "no voice"), ("PENDING", "pending", None), ("RUNNING", "running", None)],
+)
+def test_a_status_without_songs(word: str, state: str, reason: str | None) -> None:
+    task = read({"task_id": "t1", "status": word, "message": "no voice", "progress": 10})
+    assert (task.state, task.state_word, task.fail_reason) == (state, word, reason)
+    assert (task.songs, task.progress) == ((), 0.1)
+
+
+def test_a_task_id_that_is_no_text_is_named() -> None:
+    task = read({**clips(clip()), "task_id": ["t1"]})
+    assert task.id is None
+    assert [issue.where for issue in task.issues] == ["task_id"]
+
+
+def test_another_task_id_inside_a_studio_reply_is_kept() -> None:
+    task = read(sample(STUDIO), task=asked(studio.Description()))
+    assert (task.id, task.extra["task_id"]) == ("t1", STUDIO_ID)
+    assert {song.task_id for song in task.songs} == {"t1"}
+
+
+@pytest.mark.parametrize("results", [[], ["odd"]])
+def test_an_answer_without_content_may_have_cost(results: list[Any]) -> None:
+    with pytest.raises(UnexpectedReply, match="may have cost"):
+        accepted({"code": 200, "results": results}, lyrics.Make(description="rain"))
+
+
+def test_a_refusal_in_the_reply_to_a_submit_is_a_failed_task() -> None:
+    task = accepted(sample("nuro_error.json"), nuro.Vocal(lyrics="la"))
+    assert (task.state, task.refunded) == ("failed", False)
+
+
+def test_clips_that_are_none_are_named_and_the_others_are_read() -> None:
+    task = read(clips("odd", clip(), None))
+    assert [song.id for song in task.songs] == ["c1"]
+    assert task.songs[0].position == 1
+    assert [issue.where for issue in task.issues] == ["data[0]", "data[2]"]
+
+
+def test_data_that_is_no_list_of_songs() -> None:
+    task = read(in_studio(data={"songs": "none yet"}))
+    assert task.songs == ()
+    assert [issue.where for issue in task.issues] == ["data.data.songs"]
+
+
+# --- any reply at all -----------------------------------------------------------------------------
+
+
+def outcome(make: Callable[[], Task]) -> Task | UnexpectedReply:
+    try:
+        return make()
+    except UnexpectedReply as error:
+        return error
+
+
+def assert_sound(task: Task, payload: Any) -> None:
+    assert task.raw is payload
+    assert task.id is None or task.id.strip()
+    texts = [task.id, task.fail_reason, task.state_word]
+    for issue in task.issues:
+        texts += [issue.where, issue.message]
+    for song in task.songs:
+        assert song.duration is None or 0 < song.duration < math.inf
+        assert song.created_at is None or song.created_at.tzinfo is dt.UTC
+        texts += [
+            *song.tags,
+            song.tags_text,
+            song.title,
+            song.lyrics,
+            song.audio_url,
+            song.id,
+            song.model,
+            song.state_word,
+            song.fail_reason,
+            *map(str, song.replacements),
+        ]
+        song._repr_html_().encode()
+    for text in texts:
+        assert text is None or text.encode()
+    if task.state == "succeeded" and task.songs:
+        assert all(song.finished for song in task.songs)
+        assert len(task.songs) >= (task.expected or 1)
+    repr(task).encode()
+    task._repr_html_().encode()
+
+
+@settings(max_examples=150, deadline=None)
+@given(replies.odd_replies(), st.sampled_from([None, asked()]), st.sampled_from([200, 202]))
+@example({"data": [{"replaced_tags": {"\ud800": 1}}]}, None, 200)
+@example({"task_id": "\ud800", "message": "success"}, None, 200)
+def test_any_reply_is_a_task_or_unexpected(reply: Any, task: Task | None, status: int) -> None:
+    payload = replies.grown(reply)
+    found = outcome(lambda: read(payload, status=status, task=task))
+    if isinstance(found, Task):
+        assert_sound(found, payload)
+    else:
+        assert found.body is payload
+        assert str(found).encode()
+
+
+@settings(max_examples=100, deadline=None)
+@given(replies.odd_replies(), st.sampled_from([DESCRIBED, lyrics.Make(), nuro.Vocal()]))
+def test_any_acknowledgement_has_an_id_or_may_have_cost(reply: Any, request: Request) -> None:
+    found = outcome(lambda: accepted(replies.grown(reply), request))
+    if isinstance(found, Task):
+        assert found.id or found.finished
+    else:
+        assert found.may_have_cost
