@@ -21,7 +21,7 @@ from musicapi_nb.errors import (
     WaitTimeout,
 )
 from musicapi_nb.notebook import Handle, nested
-from musicapi_nb.simulator import Simulator
+from musicapi_nb.simulator import EmbeddedSimulator, Simulator
 
 SONG = sonic.Create(custom_mode=False, mv="sonic-v5", gpt_description_prompt="rain, slow jazz")
 
@@ -319,3 +319,16 @@ def test_nesting_lets_asyncio_run_inside_a_running_loop() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.stdout.split() == ["nest_asyncio2", "42"], done.stderr
+
+
+def test_closing_names_paid_tasks_that_are_still_under_way(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with EmbeddedSimulator(Simulator(speed=600)) as simulator:
+        simulator.faults.arm("stuck")
+        api = mnb.connect("sk-some-key-0001", base_url=simulator.url)
+        job = api.run(SONG)
+        _wait_until(lambda: job.task is not None)
+        api.close()
+    assert job.task is not None
+    assert f"mnb.Task(id={job.task.id!r}, engine='sonic')" in caplog.text

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING
 
+from musicapi_nb import markup
 from musicapi_nb.engines import account, lyrics, nuro, sonic, studio
 from musicapi_nb.engines.request import Field, Price, Request, Standing
 
@@ -18,7 +20,40 @@ __all__ = [
 ENGINES: tuple[ModuleType, ...] = (sonic, studio, lyrics, nuro, account)
 
 
-def operations() -> tuple[type[Request], ...]:
+class Operations(tuple[type[Request], ...]):
+    """Every declared operation; shown as the table to choose from."""
+
+    __slots__ = ()
+    _COLUMNS = ("request", "what it does", "credits", "songs", "standing")
+
+    def _rows(self) -> list[tuple[str, str, int | None, int | None, str]]:
+        return [
+            (
+                f"{kind.engine}.{kind.__name__}",
+                (inspect.getdoc(kind) or "").partition("\n")[0].replace("`", ""),
+                kind().price(),
+                kind.songs,
+                kind.standing.word if kind.standing else "",
+            )
+            for kind in self
+        ]
+
+    def __repr__(self) -> str:
+        return "\n".join(
+            f"{name:<20} {markup.in_credits(price):>10}  {what}{f' ({word})' if word else ''}"
+            for name, what, price, _, word in self._rows()
+        )
+
+    def _repr_html_(self) -> str:
+        standings = {kind.engine: kind.standing for kind in self if kind.standing}
+        said = [
+            markup.notice(f"{engine} is {standing.word}: {standing.note}.", "warn")
+            for engine, standing in standings.items()
+        ]
+        return markup.stack(markup.table(self._COLUMNS, self._rows()), *said)
+
+
+def operations() -> Operations:
     """Return every declared operation, engine by engine."""
     found = (getattr(engine, name) for engine in ENGINES for name in engine.__all__)
-    return tuple(item for item in found if issubclass(item, Request))
+    return Operations(item for item in found if issubclass(item, Request))

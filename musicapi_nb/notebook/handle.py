@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import atexit
 import hashlib
+import logging
 import os
+import weakref
 from typing import TYPE_CHECKING, Any
 
 from musicapi_nb import markup
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 KEY_VARIABLE = "MUSICAPI_KEY"
 _SIMULATOR_KEY = "simulated-account"
 _open: dict[str, Handle] = {}
+_log = logging.getLogger(__name__)
 
 
 def connect(
@@ -104,6 +107,7 @@ class Handle:
         self._background = background
         self.simulator = simulator
         self._closed = False
+        self._jobs: weakref.WeakSet[Job[Any]] = weakref.WeakSet()
         atexit.register(self.close)
 
     @property
@@ -194,7 +198,10 @@ class Handle:
     def _job(self, work: Any, *, title: str, request: Request | None = None) -> Job[Any]:
         if self._closed:
             raise Closed("this handle is closed")
-        return Job(self._background, work, title=title, request=request, speed=self._client.speed)
+        speed = self._client.speed
+        job: Job[Any] = Job(self._background, work, title=title, request=request, speed=speed)
+        self._jobs.add(job)
+        return job
 
     def close(self) -> None:
         """Wait for replies to what was submitted, then end connections, simulator and thread.
@@ -208,9 +215,23 @@ class Handle:
         for name in [name for name, handle in _open.items() if handle is self]:
             del _open[name]
         self._background.submit(self._aclose()).result()
+        if not self.simulated:
+            for job in self._jobs:
+                _tell_unfinished(job)
         self._background.stop()
 
     async def _aclose(self) -> None:
         await self._client.close()
         if self.simulator is not None:
             await self.simulator.stop()
+
+
+def _tell_unfinished(job: Job[Any]) -> None:
+    """Write down, as a last resort, the id of a paid task that nobody waits for any more."""
+    task = job.task
+    if task is not None and not task.finished:
+        _log.warning(
+            "Closed while %s task %s is under way; it was paid for. Later: "
+            "api.wait(mnb.Task(id=%r, engine=%r))",
+            task.engine, task.id, task.id, task.engine,
+        )  # fmt: skip
