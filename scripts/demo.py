@@ -41,12 +41,17 @@ _LOCAL = re.compile(
 
 _EMPTY_SCRIPT = re.compile(r'<script src="">\s*</script>')
 
-# Runs in the notebook's own kernel, on the variables the notebook leaves.
+# Both run in the notebook's own kernel: one before its cells (connect() hands out the same handle
+# again), one behind them, on the variables `api` and `tasks` that the notebook leaves.
+_BEFORE = """\
+import musicapi_nb as _mnb
+_balance = _mnb.connect().credits().result().total
+"""
 _SUMMARY = """\
 import json as _json
 print(_json.dumps({
     "tasks": len(tasks),
-    "credits": api.credits_spent,
+    "credits": _balance - api.credits().result().total,
     "songs": [
         {
             "title": song.title,
@@ -75,30 +80,53 @@ def execute(notebook: NotebookNode, out: Path) -> dict[str, Any]:
             timeout=_CELL_SECONDS,
             kernel_name="python3",
             resources={"metadata": {"path": folder}},
+            # The kernel would warn of its unencrypted port, which is on loopback.
+            extra_arguments=["--log-level=ERROR"],
             # A widget is dead on a page without a kernel. Its state not being there, nbconvert
             # shows the static HTML that our displays carry beside it.
             store_widget_state=False,
         )
         with client.setup_kernel():
+            _follow_updates(client)
+            _run_aside(client, notebook, _BEFORE)
             for index, cell in enumerate(notebook.cells):
                 client.execute_cell(cell, index)
-            summary = _summarise(client, notebook)
+            summary = json.loads(_run_aside(client, notebook, _SUMMARY))
             for output in _rich_outputs(notebook):
                 if "text/html" in output.data:
                     output.data.pop(_WIDGET, None)
                     output.data["text/html"] = _keep_media(output.data["text/html"], out)
-    return summary
+    return cast("dict[str, Any]", summary)
 
 
-def _summarise(client: NotebookClient, notebook: NotebookNode) -> dict[str, Any]:
-    cell = nbformat.v4.new_code_cell(_SUMMARY)
+def _run_aside(client: NotebookClient, notebook: NotebookNode, source: str) -> str:
+    """Run code in the notebook's kernel that does not become part of it; return what it prints."""
+    cell = nbformat.v4.new_code_cell(source)
     notebook.cells.append(cell)
     try:
         client.execute_cell(cell, len(notebook.cells) - 1, store_history=False)
     finally:
         notebook.cells.pop()
-    printed = "".join(output.text for output in cell.outputs if output.output_type == "stream")
-    return cast("dict[str, Any]", json.loads(printed))
+    return "".join(output.text for output in cell.outputs if output.output_type == "stream")
+
+
+def _follow_updates(client: NotebookClient) -> None:
+    """
+    Let a display be updated while a later cell runs, as every front end does.
+
+    nbclient hears only messages of the cell that it is running, so that a job shown in one cell
+    and awaited in the next would stay on "asking the service" for ever.
+    """
+    channel = cast("Any", client.kc).iopub_channel
+    receive = channel.get_msg
+
+    async def get_msg(*arguments: Any, **options: Any) -> Any:
+        message = await receive(*arguments, **options)
+        if message["msg_type"] == "update_display_data":
+            client.process_message(message, NotebookNode(), -1)
+        return message
+
+    channel.get_msg = get_msg
 
 
 def _rich_outputs(notebook: NotebookNode) -> Iterator[NotebookNode]:
@@ -149,7 +177,7 @@ def export(notebook: NotebookNode) -> str:
 def _report(summary: dict[str, Any], seconds: float) -> str:
     songs = summary["songs"]
     counted = f"{len(songs)} songs from {summary['tasks']} requests in {seconds:.0f} s"
-    lines = [f"{counted}; {summary['credits']} credits spent in the simulator.", ""]
+    lines = [f"{counted}; {summary['credits']:g} credits spent in the simulator.", ""]
     for song in songs:
         title = textwrap.shorten(song["title"] or "(no title)", 32, placeholder="...")
         tags = textwrap.shorten(", ".join(song["tags"]), 48, placeholder="...")

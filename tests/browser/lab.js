@@ -82,6 +82,10 @@ window.labProbe = {
     window.jupyterapp.shell.collapseRight();
   },
 
+  scrollToTop(path) {
+    this.panel(path).node.querySelector(".jp-WindowedPanel-outer")?.scrollTo(0, 0);
+  },
+
   contentHeight(path) {
     const node = this.panel(path).node;
     const scroller = node.querySelector(".jp-WindowedPanel-outer");

@@ -28,7 +28,10 @@ def save_screenshot(target: Page | Locator, name: str) -> Path:
     """Write build/screenshots/<name>.png and return its path."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     path = SCREENSHOTS / f"{name}.png"
-    target.screenshot(path=path)
+    if isinstance(target, Page):
+        target.screenshot(path=path, full_page=True)
+    else:
+        target.screenshot(path=path)
     return path
 
 
@@ -127,6 +130,7 @@ class LabNotebook:
         assert usual is not None
         height = max(usual["height"], int(cast("float", self._ask("contentHeight"))) + 40)
         self.page.set_viewport_size({"width": usual["width"], "height": height})
+        self._ask("scrollToTop")
         path = save_screenshot(self.page, name)
         self.page.set_viewport_size(usual)
         return path

@@ -124,7 +124,7 @@ def running_lab(root: Path) -> Iterator[LabServer]:
         "--LabApp.extension_manager=readonly",
         "--LabApp.expose_app_in_browser=True",
     ]
-    with subprocess.Popen(  # noqa: S603  # a command of our own making
+    with subprocess.Popen(
         command,
         env=environment,
         stdin=subprocess.DEVNULL,

@@ -1,0 +1,48 @@
+"""The page that `make demo` leaves, opened with nothing but a browser."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser.lab import save_screenshot
+
+_SCRIPT = Path(__file__).parents[2] / "scripts" / "demo.py"
+
+# Plays a while, muted or not; the promise ends when sound has really advanced.
+_PLAY = """\
+player => new Promise((done, fail) => {
+  player.addEventListener("timeupdate", () => player.currentTime > 0.2 && done(player.duration));
+  player.addEventListener("error", () => fail(player.error?.message ?? "error"));
+  player.play().catch(fail);
+}).finally(() => player.pause())"""
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("demo")
+    done = subprocess.run(
+        [sys.executable, _SCRIPT, "--out", out], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return out / "01_first_song.html"
+
+
+def test_players_play_and_pictures_show_without_any_server(demo: Path, page: Page) -> None:
+    failed: list[str] = []
+    page.on("requestfailed", lambda request: failed.append(request.url))
+    page.goto(demo.as_uri())
+    players = page.locator("audio")
+    pictures = page.locator("img")
+
+    durations = [player.evaluate(_PLAY) for player in players.all()]
+    widths = [picture.evaluate("node => node.naturalWidth") for picture in pictures.all()]
+
+    save_screenshot(page, "demo-page")
+    assert len(durations) >= 3
+    assert min(durations) > 1
+    assert widths
+    assert min(widths) > 0
+    assert failed == []
