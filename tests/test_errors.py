@@ -1,0 +1,177 @@
+import pytest
+
+from musicapi_nb import errors
+from musicapi_nb.errors import (
+    ContentRefused,
+    Forbidden,
+    InvalidRequest,
+    LostReply,
+    MusicAPIError,
+    NestingRefused,
+    NoSubscription,
+    OutOfCredits,
+    Problem,
+    RateLimited,
+    RejectedRequest,
+    RetiredOperation,
+    ServerError,
+    TaskFailed,
+    TaskNotFound,
+    Unauthorized,
+    UnexpectedReply,
+    Unreachable,
+    WaitTimeout,
+    WrongType,
+    classify,
+)
+
+FAMILY = [
+    member
+    for member in vars(errors).values()
+    if isinstance(member, type) and issubclass(member, Exception)
+]
+
+PARENTS = {
+    InvalidRequest: ValueError,
+    WrongType: TypeError,
+    RejectedRequest: ValueError,
+    RetiredOperation: RejectedRequest,
+    TaskNotFound: LookupError,
+    OutOfCredits: Forbidden,
+    NoSubscription: Forbidden,
+    ContentRefused: Forbidden,
+    Unreachable: ConnectionError,
+    LostReply: ConnectionError,
+    WaitTimeout: TimeoutError,
+    NestingRefused: RuntimeError,
+}
+NO_CREDITS = (
+    "The remaining credits are not enough. You can buy more one-time credit packs or subscribe."
+)
+NO_SUBSCRIPTION = (
+    "You do not have an active subscription. Please check whether your renewal was successful."
+)
+# (status, the server's words, our class): docs error-handling and nuro-error-handling, 2025
+DOCUMENTED = [
+    (400, "The 'mv' field is invalid. The model should be 'sonic-v3-5' or 'sonic-v4'.",
+     RejectedRequest),
+    (400, "The 'persona_id' field is required when task_type = persona_music.", RejectedRequest),
+    (400, "The 'make_instrumental' field should be boolean.", RejectedRequest),
+    (400, "The 'custom_mode' field should be boolean.", RejectedRequest),
+    (400, "The prompt character length should be less than 3000.", RejectedRequest),
+    (400, "The 'gpt_description_prompt' character length should be less than 200.",
+     RejectedRequest),
+    (400, "The tags character length should be less than 200.", RejectedRequest),
+    (400, "The title character length should be less than 80.", RejectedRequest),
+    (400, "description is required.", RejectedRequest),
+    (400, "The description character length should be less than 120.", RejectedRequest),
+    (400, "name and continue_clip_id are required fields.", RejectedRequest),
+    (400, "The name character length should be less than 80.", RejectedRequest),
+    (400, "The description character length should be less than 200.", RejectedRequest),
+    (400, "task not found.", TaskNotFound),
+    (400, "missing task id.", TaskNotFound),
+    (401, "Authorization header is missing.", Unauthorized),
+    (401, "Invalid authorization format.", Unauthorized),
+    (401, "signature invalid", Unauthorized),
+    (401, "authorization expired", Unauthorized),
+    (403, NO_CREDITS, OutOfCredits),
+    (403, NO_SUBSCRIPTION, NoSubscription),
+    (403, "The lyrics format is invalid. Please check and try again.", ContentRefused),
+    (403, "The lyrics contain copyrighted content: 'a line'. Please use original lyrics.",
+     ContentRefused),
+    (403, "The lyrics contain inappropriate content: 'a line'.", ContentRefused),
+    (403, "The song description needs moderation review.", ContentRefused),
+    (403, "description contains artist names", ContentRefused),
+    (403, "description contains producer tags", ContentRefused),
+    (403, "usage limit", RateLimited),
+    (403, "QPS limit", RateLimited),
+    (403, "queue is full", RateLimited),
+    (404, "task not found", TaskNotFound),
+    (410, "This task type is no longer offered.", RetiredOperation),
+    (429, "too many requests", RateLimited),
+    (429, "", RateLimited),
+    (500, "Internal Server Error.", ServerError),
+    (504, "Task failed due to timeout. Credits were previously refunded.", TaskFailed),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("error", "parent"), PARENTS.items())
+def test_each_also_is_what_it_means(error: type[Exception], parent: type[Exception]) -> None:
+    assert issubclass(error, parent)
+    assert issubclass(error, MusicAPIError)
+
+
+def test_every_other_member_is_an_exception_and_no_more() -> None:
+    builtins = ValueError | TypeError | LookupError | OSError | RuntimeError
+    assert len(FAMILY) > len(PARENTS)
+    for member in FAMILY:
+        assert issubclass(member, MusicAPIError)
+        by_parent = issubclass(member, tuple(PARENTS))
+        assert issubclass(member, builtins) <= by_parent, member
+
+
+def test_only_what_never_left_or_left_nothing_is_an_oserror() -> None:
+    kinds = {member for member in FAMILY if issubclass(member, OSError)}
+    assert kinds == {Unreachable, LostReply, WaitTimeout}
+
+
+@pytest.mark.parametrize(("status", "words", "kind"), DOCUMENTED,
+                         ids=[f"{status} {words}" for status, words, _ in DOCUMENTED])  # fmt: skip
+def test_documented_words(status: int, words: str, kind: type[MusicAPIError]) -> None:
+    assert classify(status, words) is kind
+    assert classify(status, words.upper()) is kind
+
+
+@pytest.mark.parametrize("words", ["", *sorted({words for _, words, _ in DOCUMENTED if words})])
+def test_4xx_is_never_a_server_error_and_5xx_always_is(words: str) -> None:
+    for status in range(400, 500):
+        kind = classify(status, words)
+        assert kind is not MusicAPIError
+        assert not issubclass(kind, ServerError | UnexpectedReply | TaskFailed)
+    for status in range(500, 600):
+        assert issubclass(classify(status, words), ServerError | TaskFailed)
+    for status in (100, 199, 301, 302, 399):
+        assert classify(status, words) is UnexpectedReply
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(400, RejectedRequest), (401, Unauthorized), (402, OutOfCredits), (403, Forbidden),
+     (404, RejectedRequest), (405, RejectedRequest), (410, RetiredOperation),
+     (422, RejectedRequest), (429, RateLimited), (500, ServerError), (502, ServerError),
+     (503, ServerError), (504, ServerError), (599, ServerError)],
+)  # fmt: skip
+def test_status_without_known_words(status: int, kind: type[MusicAPIError]) -> None:
+    assert classify(status, "") is kind
+    assert classify(status, "words that nobody documented") is kind
+
+
+def test_one_line_says_what_happened_what_it_cost_and_what_to_do() -> None:
+    error = OutOfCredits("the service answered 403", status=403, request_id="req-1", body=b"{}")
+    assert str(error) == (
+        "the service answered 403. Nothing was charged. Buy credits, or ask for less. "
+        "(request id req-1)"
+    )
+    assert (error.status, error.body) == (403, b"{}")
+    assert str(LostReply("the reply did not come", may_have_cost=True)) == (
+        "the reply did not come. It may have cost credits: it was not sent again. "
+        "Compare api.credits() with the balance before, and only then ask again."
+    )
+
+
+def test_an_invalid_request_lists_every_problem_with_its_field() -> None:
+    error = InvalidRequest(
+        "sonic.Create", [Problem("mv", "is needed"), Problem("", "makes no sense together")]
+    )
+    assert str(error) == (
+        "sonic.Create was not sent and cost nothing: mv: is needed; makes no sense together."
+    )
+    assert [problem.field for problem in error.problems] == ["mv", ""]
+    assert not error.may_have_cost
+
+
+def test_what_an_error_carries() -> None:
+    assert TaskFailed("no luck", refunded=True, status=504).refunded is True
+    assert TaskFailed("no luck").refunded is None
+    assert WaitTimeout("late", task="the task").task == "the task"
+    assert RateLimited("slow down").retry_after is None
