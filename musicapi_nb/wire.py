@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import email.utils
 import json
 import re
@@ -23,13 +24,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from musicapi_nb.engines import Request
-    from musicapi_nb.errors import (
-        MusicAPIError,
-    )
+    from musicapi_nb.errors import MusicAPIError
 
 _REQUEST_IDS = ("x-request-id", "x-vercel-id", "cf-ray")
 _WORDS = ("error", "message", "detail")
 _LONGEST_WORDS = 500
+# 4xx by which a server or proxy says that it gave up on the exchange, not on the request.
+_UNDECIDED = frozenset({HTTPStatus.REQUEST_TIMEOUT, 499})
+_UNSURE = (
+    "; nobody knows whether the request was taken: compare api.credits() with the balance before, "
+    "and only then ask again"
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -68,14 +73,20 @@ def poll_call(engine: str | None, task_id: str | None) -> Call:
     InvalidRequest
         The engine or the id is missing or blank.
     """
+    parts = {"engine": _segment(engine), "task_id": _segment(task_id)}
     missing = [
-        Problem(name, "is needed to ask about a task")
-        for name, value in (("engine", engine), ("task_id", task_id))
-        if not isinstance(value, str) or not value.strip() or value in {".", ".."}
+        Problem(name, "is needed to ask about a task") for name, part in parts.items() if not part
     ]
-    if missing or engine is None or task_id is None:
+    if missing:
         raise InvalidRequest("the question about a task", missing)
-    return Call("GET", f"/api/v1/{quote(engine, safe='')}/task/{quote(task_id, safe='')}")
+    return Call("GET", f"/api/v1/{parts['engine']}/task/{parts['task_id']}")
+
+
+def _segment(value: str | None) -> str | None:
+    """Quote one segment of a path; None for what can be none."""
+    if not isinstance(value, str) or not value.strip() or value in {".", ".."}:
+        return None
+    return quote(value, safe="", errors="replace")  # halves of surrogate pairs have no bytes
 
 
 def decode(body: bytes | str) -> Any:
@@ -99,8 +110,16 @@ def _not_json(text: str) -> str:
         return "empty"
     if start.startswith("<"):
         title = re.search(r"<title[^>]*>([^<]{1,100})", text, re.IGNORECASE)
-        return f"an HTML page ({title[1].strip()})" if title else "an HTML page"
-    return "cut off or garbled" if start[0] in '{["' else f"the text {text.strip()[:60]!r}"
+        return f"an HTML page ({_one_line(title[1])})" if title else "an HTML page"
+    if start[0] in '{["':
+        return "cut off or garbled"
+    return f"the text {_one_line(text)[:60]!r}"
+
+
+def _one_line(text: str) -> str:
+    """A text for an error's one line: no breaks, no control characters, no halves of pairs."""
+    printable = (character if character.isprintable() else " " for character in text)
+    return " ".join("".join(printable).split())
 
 
 def read(
@@ -128,8 +147,13 @@ def read(
         try:
             return decode(body)
         except UnexpectedReply as error:
-            error.status, error.request_id, error.may_have_cost = status, _id_of(headers), paid
-            raise
+            raise UnexpectedReply(
+                f"{error.message}{_UNSURE if paid else ''}",
+                status=status,
+                request_id=_id_of(headers),
+                body=body,
+                may_have_cost=paid,
+            ) from None
     raise _error(status, headers, body, paid=paid, now=now)
 
 
@@ -142,7 +166,13 @@ def _decoded_or(default: Any, body: bytes) -> Any:
 
 
 def _id_of(headers: Mapping[str, str]) -> str | None:
-    return next((headers[name] for name in _REQUEST_IDS if headers.get(name)), None)
+    named = (_one_line(headers.get(name, "")) for name in _REQUEST_IDS)
+    return next((value for value in named if value), None)
+
+
+def refuses(status: int) -> bool:
+    """Whether a status says that the request itself was refused, and so cost nothing."""
+    return 400 <= status < 500 and status not in _UNDECIDED  # noqa: PLR2004 - as above
 
 
 def _error(
@@ -150,14 +180,14 @@ def _error(
 ) -> MusicAPIError:
     words = words_of(body)
     kind = classify(status, words)
-    # What was refused by the service itself cost nothing; nobody knows what a proxy lost.
-    known_free = 400 <= status < 500 and status != HTTPStatus.REQUEST_TIMEOUT  # noqa: PLR2004
+    unsure = paid and not refuses(status)
+    said = f": {words.rstrip('. ')}" if words else ""
     error = kind(
-        f"the service answered {status} {_phrase(status)}{f': {words}' if words else ''}",
+        f"the service answered {status} {_phrase(status)}{said}{_UNSURE if unsure else ''}",
         status=status,
         request_id=_id_of(headers),
         body=body,
-        may_have_cost=paid and not known_free,
+        may_have_cost=unsure,
     )
     if isinstance(error, RateLimited):
         error.retry_after = retry_after(headers, now)
@@ -176,10 +206,12 @@ def _phrase(status: int) -> str:
 def words_of(body: bytes) -> str:
     """What an error body says, whichever of the known shapes it has; at most 500 characters."""
     try:
-        payload = decode(body)
+        said = _said(decode(body))
     except UnexpectedReply:
-        return _not_json(body.decode("utf-8", "replace")) if body.strip() else ""
-    return _said(payload)[:_LONGEST_WORDS]
+        text = body.decode("utf-8-sig", "replace").strip()
+        plain = text[:1] not in {"<", "{", "[", '"', ""}
+        said = text if plain else (_not_json(text) if text else "")
+    return _one_line(said[: 2 * _LONGEST_WORDS])[:_LONGEST_WORDS]
 
 
 def _said(value: Any, depth: int = 3) -> str:
@@ -194,9 +226,12 @@ def _said(value: Any, depth: int = 3) -> str:
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """Seconds to wait that the reply names (as seconds or as an HTTP date), never below 0."""
     value = headers.get("retry-after", "").strip()
-    if re.fullmatch(r"\d{1,9}(\.\d+)?", value):
+    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", value):
         return float(value)
     try:
-        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - now)
-    except (ValueError, TypeError, OverflowError):
+        moment = email.utils.parsedate_to_datetime(value)
+        if moment.tzinfo is None:  # "-0000", or no zone at all: HTTP knows only GMT
+            moment = moment.replace(tzinfo=dt.UTC)
+        return max(0.0, moment.timestamp() - now)
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None

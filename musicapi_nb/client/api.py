@@ -4,43 +4,46 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import logging
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, Self, overload
 
 import msgspec
 
 from musicapi_nb import polling, tasks, wire
 from musicapi_nb.client.download import fetch
 from musicapi_nb.client.pace import Pace
+from musicapi_nb.client.tell import log_unclaimed, log_unwaited, name, tell, unfinished
 from musicapi_nb.client.transport import (
     BASE_URL,
     Timeouts,
     Transport,
     checked_key,
+    checked_number,
     checked_url,
     is_transient,
+    reword,
 )
 from musicapi_nb.engines import account
 from musicapi_nb.errors import (
+    Closed,
     DownloadFailed,
     MusicAPIError,
     TaskFailed,
     UnexpectedReply,
     WaitTimeout,
 )
+from musicapi_nb.tasks.part import as_number
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
     from types import TracebackType
 
     from musicapi_nb.client.download import Media
+    from musicapi_nb.client.tell import Progress
     from musicapi_nb.engines import Request
     from musicapi_nb.tasks import Song, Task
 
-Progress: TypeAlias = "Callable[[Task], None]"
-_log = logging.getLogger(__name__)
 # A poll gives up after five attempts; so many polls in a row may, before a wait does.
 _FAILED_POLLS = 4
 
@@ -90,10 +93,15 @@ class MusicAPI:
         speed: float = 1.0,
         simulated: bool = False,
     ) -> None:
-        timeouts = Timeouts(connect_timeout, reply_timeout)
+        timeouts = Timeouts(
+            checked_number("connect_timeout", connect_timeout),
+            checked_number("reply_timeout", reply_timeout),
+        )
+        speed = checked_number("speed", speed)
         self._transport = Transport(checked_url(base_url), checked_key(key), timeouts, speed)
-        self._pace = Pace(pace / speed)
-        self._sending: set[asyncio.Task[Task]] = set()
+        self._pace = Pace(checked_number("pace", pace, zero=True) / speed)
+        self._sending: dict[asyncio.Task[Task], asyncio.AbstractEventLoop] = {}
+        self._closing = False
         self.simulated = simulated
 
     @property
@@ -121,10 +129,18 @@ class MusicAPI:
         await self.close()
 
     async def close(self) -> None:
-        """Wait for the replies to what was already submitted, then close the connections."""
-        if self._sending:
-            await asyncio.wait(self._sending)
-        await self._transport.close()
+        """Wait for the replies to what was already submitted, then close the connections.
+
+        What waits for its turn to be submitted is not sent any more.
+        """
+        self._closing = True
+        try:
+            while self._sending:
+                sending, loop = next(iter(self._sending.items()))
+                await _ended(sending, loop)
+                self._sending.pop(sending, None)
+        finally:
+            await self._transport.close()
 
     async def submit(self, request: Request, *, progress: Progress | None = None) -> Task:
         """Buy what a request asks for, once; return the task, finished if answered at once.
@@ -143,26 +159,37 @@ class MusicAPI:
             The service said no; `may_have_cost` tells whether that is certain.
         """
         call = wire.submit_call(request)
+        # Retried here, not in what is shielded: a pause after a refused connection can be
+        # cancelled, and then nothing is bought.
+        return await self._transport.retried(
+            lambda: self._submit(call, request, progress), paid=call.paid
+        )
+
+    async def _submit(self, call: wire.Call, request: Request, progress: Progress | None) -> Task:
+        self._check_open()
         if call.paid:
             await self._pace.turn()
-        sending = asyncio.create_task(self._submit(call, request, progress))
-        self._sending.add(sending)
-        sending.add_done_callback(self._sending.discard)
+            self._check_open()
+        sending = asyncio.create_task(self._send(call, request, progress))
+        self._sending[sending] = asyncio.get_running_loop()
+        sending.add_done_callback(lambda sent: self._sending.pop(sent, None))
         try:
             return await asyncio.shield(sending)
         except asyncio.CancelledError:
-            if progress is None:
-                sending.add_done_callback(_log_unclaimed)
+            sending.add_done_callback(lambda sent: log_unclaimed(sent, request, progress))
             raise
 
-    async def _submit(self, call: wire.Call, request: Request, progress: Progress | None) -> Task:
-        task = await self._transport.exchange(
+    async def _send(self, call: wire.Call, request: Request, progress: Progress | None) -> Task:
+        task = await self._transport.once(
             call,
             lambda _, payload: tasks.accepted(payload, request, simulated=self.simulated),
         )
-        if progress is not None:
-            progress(task)
+        tell(progress, task)
         return task
+
+    def _check_open(self) -> None:
+        if self._closing:
+            raise Closed("the client is closed")
 
     async def poll(self, task: Task | str, *, engine: str | None = None) -> Task:
         """Ask once how a task is doing. Costs nothing.
@@ -171,6 +198,10 @@ class MusicAPI:
         ----------
         task
             A task, or the id of one together with its `engine`.
+
+        Returns
+        -------
+        The task as the service describes it now: also when it failed.
 
         Raises
         ------
@@ -237,31 +268,43 @@ class MusicAPI:
         )
 
     async def _wait_kept(self, task: Task, deadline: float, progress: Progress | None) -> Task:
+        last = task
+
+        def seen(now: Task) -> None:
+            nonlocal last
+            last = now
+            tell(progress, now)
+
         try:
-            return await self._wait(task, deadline, progress)
-        except WaitTimeout as error:
-            return error.task if isinstance(error.task, tasks.Task) else task
+            return await self._wait(task, deadline, seen)
+        except WaitTimeout:
+            return last
         except MusicAPIError as error:
-            return msgspec.structs.replace(task, state="unknown", fail_reason=str(error))
+            return msgspec.structs.replace(last, state="unknown", fail_reason=str(error))
 
     async def _wait(self, task: Task, deadline: float, progress: Progress | None) -> Task:
-        start = time.monotonic()
+        speed, start = self._transport.speed, time.monotonic()
+        # A poll under way at the deadline may still be answered, but not be tried again.
+        end = asyncio.get_running_loop().time() + deadline / speed + self._transport.timeouts.reply
         failures = 0
         while not task.finished:
-            age = (time.monotonic() - start) * self._transport.speed
+            age = (time.monotonic() - start) * speed
             if age >= deadline:
-                raise WaitTimeout(_unfinished(task, deadline), task=task)
+                raise WaitTimeout(unfinished(task, deadline), task=task)
             await self._transport.sleep(min(polling.pause(task.engine, age), deadline - age))
             try:
-                task = await self.poll(task)
+                async with asyncio.timeout_at(end):
+                    task = await self.poll(task)
+            except TimeoutError:
+                continue
             except MusicAPIError as error:  # the task goes on while the network is down
                 failures += 1
                 if failures == _FAILED_POLLS or not is_transient(error):
+                    reword(error, f"{error.message.rstrip('. ')} (about {name(task)})")
                     raise
                 continue
             failures = 0
-            if progress is not None:
-                progress(task)
+            tell(progress, task)
         return task
 
     async def run(
@@ -269,7 +312,12 @@ class MusicAPI:
     ) -> Task:
         """Submit a request and wait for its songs: `submit`, then `wait`."""
         task = await self.submit(request, progress=progress)
-        return await self.wait(task, deadline=deadline, progress=progress)
+        try:
+            return await self.wait(task, deadline=deadline, progress=progress)
+        except asyncio.CancelledError:
+            if progress is None:  # nobody else knows of the task
+                log_unwaited(task)
+            raise
 
     async def credits(self) -> Balance:
         """Read the balance. Costs nothing.
@@ -319,24 +367,20 @@ class MusicAPI:
 
 def _balance(payload: Any) -> Balance:
     figures = payload if isinstance(payload, dict) else {}
-    first, second = figures.get("credits"), figures.get("extra_credits", 0)
-    if not isinstance(first, int | float) or not isinstance(second, int | float):
+    extra = figures.get("extra_credits")
+    first, second = as_number(figures.get("credits")), as_number(0 if extra is None else extra)
+    if first is None or second is None:
         raise UnexpectedReply("the reply holds no balance", body=payload)
     return Balance(first, second)
 
 
-def _unfinished(task: Task, deadline: float) -> str:
-    ready = sum(song.finished for song in task.songs)
-    share = f", {ready} of {task.expected} songs ready" if task.expected else ""
-    return f"task {task.id} is not finished after {deadline:g} s ({task.state}{share})"
+async def _ended(sending: asyncio.Task[Task], loop: asyncio.AbstractEventLoop) -> None:
+    """Wait, from any loop, until a request of `loop` has its reply or its error."""
+    if loop is asyncio.get_running_loop():
+        await asyncio.wait([sending])
+    elif loop.is_running():
 
+        async def over() -> None:
+            await asyncio.wait([sending])
 
-def _log_unclaimed(sending: asyncio.Task[Task]) -> None:
-    """Tell of a paid task whose caller was cancelled while its request was under way."""
-    if sending.cancelled():
-        return
-    if (error := sending.exception()) is not None:
-        _log.warning("A submit whose caller was cancelled ended in: %s", error)
-    else:
-        task = sending.result()
-        _log.warning("Accepted after its caller was cancelled: %s task %s", task.engine, task.id)
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(over(), loop))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import filecmp
+import functools
+import hashlib
 import os
 import re
 import secrets
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import IO, TYPE_CHECKING, Literal, TypeAlias, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import aiohttp
@@ -15,12 +18,17 @@ import aiohttp
 from musicapi_nb.errors import DownloadFailed, ServerError, Unreachable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
     from musicapi_nb.client.transport import Transport
 
 Media: TypeAlias = Literal["audio", "image", "video"]
 
 _CHUNK = 256 * 1024
 _HEAD = 16
+_HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity"}  # so that a length is the file's
+_Result = TypeVar("_Result")
 _MAGIC: dict[Media, tuple[tuple[int, bytes, str], ...]] = {
     "audio": (
         (0, b"ID3", ".mp3"), (0, b"\xff\xfb", ".mp3"), (0, b"\xff\xf3", ".mp3"),
@@ -58,9 +66,9 @@ async def fetch(
     Unreachable
         The host did not answer, or the file broke off, five times.
     """
-    if urlsplit(url).scheme not in {"http", "https"}:
+    if not _is_web(url):
         raise DownloadFailed(f"not an http(s) address: {url[:80]!r}")
-    beside = await asyncio.to_thread(_beside, target)
+    beside = await _on_disk(lambda: _beside(target))
     try:
         head = await transport.retried(
             lambda: _stream(transport, url, beside, max_bytes), paid=False
@@ -68,33 +76,66 @@ async def fetch(
         suffix = suffix_of(head, media)
         if suffix is None:
             raise DownloadFailed(f"what {_short(url)} sent is no {media} (starts {head[:8]!r})")
-        return await asyncio.to_thread(_place, beside, target, url, suffix)
+        return await _on_disk(lambda: _place(beside, target, url, suffix))
     finally:
-        await asyncio.to_thread(beside.unlink, missing_ok=True)
+        # not in a thread: a second cancellation would leave the file behind
+        beside.unlink(missing_ok=True)
+
+
+def _is_web(url: str) -> bool:
+    try:
+        return urlsplit(url).scheme in {"http", "https"}
+    except ValueError:
+        return False
+
+
+async def _on_disk(work: Callable[[], _Result]) -> _Result:
+    """Do what touches the disk beside the loop, and say what went wrong there."""
+    with _disk_errors():
+        return await asyncio.to_thread(work)
+
+
+@contextlib.contextmanager
+def _disk_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        where = f" {error.filename}" if error.filename else ""
+        raise DownloadFailed(f"cannot write{where}: {error.strerror or error}") from None
 
 
 def _beside(target: Path) -> Path:
-    """Make an empty file in the folder where the target will be."""
+    """Name a file in the folder where the target will be; the folder is made."""
     folder = target if target.is_dir() else target.parent
     folder.mkdir(parents=True, exist_ok=True)
-    beside = folder / f".download-{secrets.token_hex(8)}"
-    beside.touch(exist_ok=False)
-    return beside
+    return folder / f".download-{secrets.token_hex(8)}"
 
 
 def _place(beside: Path, target: Path, url: str, suffix: str) -> Path:
     """Move the whole file to where it belongs; in a folder, under a name that any disk takes."""
     if target.is_dir():
-        stem = re.sub(r"[^\w-]+", "_", Path(unquote(urlsplit(url).path)).stem)[:80]
-        target = target / f"{stem or 'file'}{suffix}"
+        target = _name_in(target, url, suffix, beside)
     return beside.replace(target)
+
+
+def _name_in(folder: Path, url: str, suffix: str, whole: Path) -> Path:
+    """Choose a name by the end of the URL; another one where a different file has it already."""
+    path = unquote(urlsplit(url).path).rstrip("/").rpartition("/")[2]
+    stem = re.sub(r"[^A-Za-z0-9_-]+", "_", path.rpartition(".")[0] or path)[:80] or "file"
+    target = folder / f"{stem}{suffix}"
+    if not target.exists() or filecmp.cmp(target, whole, shallow=False):
+        return target
+    with whole.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return folder / f"{stem}-{digest[:12]}{suffix}"
 
 
 async def _stream(transport: Transport, url: str, beside: Path, max_bytes: int) -> bytes:
     """Stream to a file; return its first bytes."""
     try:
-        async with transport.session().get(
-            url, max_redirects=5, timeout=_patient(transport), headers={"Accept": "*/*"}
+        session = await transport.session()
+        async with session.get(
+            url, max_redirects=5, timeout=_patient(transport), headers=_HEADERS
         ) as reply:
             _check_status(reply, url)
             if (reply.content_length or 0) > max_bytes:
@@ -126,15 +167,25 @@ def _check_status(reply: aiohttp.ClientResponse, url: str) -> None:
 
 async def _write(reply: aiohttp.ClientResponse, beside: Path, max_bytes: int, url: str) -> bytes:
     written, head = 0, b""
-    with beside.open("wb") as file:
+    with _disk_errors():
+        file = beside.open("wb")  # here, since a thread might make it after we were cancelled
+    try:
         async for chunk in reply.content.iter_chunked(_CHUNK):
             written += len(chunk)
             if written > max_bytes:
                 raise _too_large(url, max_bytes)
-            head = head or chunk[:_HEAD]
-            await asyncio.to_thread(file.write, chunk)
-        await asyncio.to_thread(os.fsync, file.fileno())
+            head += chunk[: _HEAD - len(head)]
+            await _on_disk(functools.partial(file.write, chunk))
+        await _on_disk(lambda: _sync(file))
+    finally:
+        with contextlib.suppress(OSError):  # a full disk was reported by the write already
+            file.close()
     return head
+
+
+def _sync(file: IO[bytes]) -> None:
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def _too_large(url: str, max_bytes: int) -> DownloadFailed:

@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 import dataclasses
 import ipaddress
+import math
 import random
+import re
 import time
-import weakref
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
 
 import aiohttp
+import yarl
 
 from musicapi_nb import wire
 from musicapi_nb.errors import (
@@ -29,22 +30,25 @@ from musicapi_nb.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
 BASE_URL = "https://api.musicapi.ai"
 LARGEST_REPLY = 32 * 1024 * 1024
 _ATTEMPTS = 5
 _FIRST_PAUSE, _LONGEST_PAUSE, _LONGEST_TOLD = 0.5, 30.0, 60.0
+_LONGEST_CAUSE = 200
+_SHORTEST_SECRET = 16  # characters; a shorter key cannot be told from ordinary words and ids
 _Result = TypeVar("_Result")
 
 
 class Secret:
     """The key: printable nowhere, readable only where a call is sent."""
 
-    __slots__ = ("__value",)
+    __slots__ = ("__spellings", "__value")
 
     def __init__(self, value: str) -> None:
         self.__value = value
+        self.__spellings = _spellings(value)
 
     def __repr__(self) -> str:
         return "[key]"
@@ -55,9 +59,40 @@ class Secret:
     def headers(self) -> Mapping[str, str]:
         return {"Authorization": f"Bearer {self.__value}"}
 
-    def removed_from(self, body: bytes) -> bytes:
-        """Take the key out of what a server may have echoed."""
-        return body.replace(self.__value.encode(), b"[key]")
+    def removed_from(self, text: str) -> str:
+        """Take the key out of a text that a server may have echoed it into."""
+        return self.__spellings.sub("[key]", text)
+
+    def removed_from_body(self, body: bytes) -> bytes:
+        """Take the key out of a body; a short one stays, lest a task's id is damaged."""
+        if len(self.__value) < _SHORTEST_SECRET:
+            return body
+        return self.removed_from(body.decode("latin-1")).encode("latin-1")
+
+    def remove_from(self, error: MusicAPIError) -> None:
+        """Take the key out of all that an error says and keeps."""
+        reword(error, self.removed_from(error.message))
+        error.request_id = error.request_id and self.removed_from(error.request_id)
+        if isinstance(error.body, bytes):
+            error.body = self.removed_from(error.body.decode("latin-1")).encode("latin-1")
+
+
+def _spellings(key: str) -> re.Pattern[str]:
+    """Match the key as it is, and as JSON or a URL may spell each of its characters."""
+    spelt = "".join(
+        rf"(?:{re.escape(character)}|\\u(?i:{ord(character):04x})|%(?i:{ord(character):02x})"
+        rf"|\\{re.escape(character)})"
+        for character in key
+    )
+    if len(key) >= _SHORTEST_SECRET:
+        return re.compile(spelt)
+    return re.compile(rf"(?<![A-Za-z0-9]){spelt}(?![A-Za-z0-9])")
+
+
+def reword(error: MusicAPIError, message: str) -> None:
+    """Give an error another message."""
+    error.message = message
+    error.args = (message,)
 
 
 def checked_key(key: str) -> Secret:
@@ -72,15 +107,34 @@ def checked_key(key: str) -> Secret:
 
 def checked_url(url: str) -> str:
     """Take a base URL: https, or http on this machine; `/api/v1` at its end is understood."""
-    parts = urlsplit(url if isinstance(url, str) else "")
-    base = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/').removesuffix('/api/v1')}"
-    if parts.scheme == "https" and parts.hostname:
-        return base
-    if parts.scheme == "http" and _is_loopback(parts.hostname or ""):
-        return base
-    problem = Problem("base_url", "should be https://... (http only on this machine: the key "
-                      "would travel in clear text)")  # fmt: skip
-    raise InvalidRequest("the client's first request", [problem])
+    base = _base(url) if isinstance(url, str) else None
+    if base is None:
+        wanted = (
+            "should be https://host, without user or query (http only on this machine: the key "
+            "would travel in clear text)"
+        )
+        raise InvalidRequest("the client's first request", [Problem("base_url", wanted)])
+    return base
+
+
+def _base(url: str) -> str | None:
+    try:
+        parts = yarl.URL(url.strip())
+    except ValueError:
+        return None
+    allowed = parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.host or ""))
+    if not allowed or not parts.host or parts.user or parts.password or parts.query_string:
+        return None
+    return str(parts.with_fragment(None)).rstrip("/").removesuffix("/api/v1").rstrip("/")
+
+
+def checked_number(name: str, value: float, *, zero: bool = False) -> float:
+    """Take a setting: a finite number above 0, or 0 itself where that means something."""
+    good = isinstance(value, int | float) and math.isfinite(value)
+    if not good or value < 0 or (value == 0 and not zero):
+        problem = Problem(name, f"should be a number {'from 0 on' if zero else 'above 0'}")
+        raise InvalidRequest("the client's first request", [problem])
+    return float(value)
 
 
 def _is_loopback(host: str) -> bool:
@@ -102,6 +156,19 @@ class Timeouts:
         return aiohttp.ClientTimeout(total=self.connect + self.reply, connect=self.connect)
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Kept:
+    """A session, and the generator that closes it: by `aclose`, or when its loop ends."""
+
+    session: aiohttp.ClientSession
+    keeper: AsyncGenerator[aiohttp.ClientSession, None]
+
+
+async def _keeper(session: aiohttp.ClientSession) -> AsyncGenerator[aiohttp.ClientSession, None]:
+    async with session:
+        yield session
+
+
 class Transport:
     """Sends calls and reads their replies.
 
@@ -120,34 +187,42 @@ class Transport:
         self.timeouts = timeouts
         self.speed = speed
         self.closed = False
-        self._sessions: weakref.WeakKeyDictionary[
-            asyncio.AbstractEventLoop, aiohttp.ClientSession
-        ] = weakref.WeakKeyDictionary()
+        self._sessions: dict[tuple[asyncio.AbstractEventLoop, bool], _Kept] = {}
 
-    def session(self) -> aiohttp.ClientSession:
-        """The running loop's session, made at its first use."""
+    async def session(self, *, paid: bool = False) -> aiohttp.ClientSession:
+        """The running loop's session for paid calls, or for others; made at its first use.
+
+        A paid call gets a connection of its own: on a kept one, which the server may be closing
+        at that moment, it could get lost. Nor does it ever wait behind downloads.
+        """
         if self.closed:
             raise Closed("the client is closed")
-        loop = asyncio.get_running_loop()
-        session = self._sessions.get(loop)
-        if session is None or session.closed:
-            session = self._sessions[loop] = aiohttp.ClientSession(
+        for where in [where for where in self._sessions if where[0].is_closed()]:
+            self._sessions.pop(where, None)
+        where = (asyncio.get_running_loop(), paid)
+        if where not in self._sessions:
+            session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, force_close=True) if paid else None,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=self.timeouts.for_aiohttp(),
                 headers={"User-Agent": "musicapi_nb"},
             )
-        return session
+            self._sessions[where] = kept = _Kept(session, _keeper(session))
+            await anext(kept.keeper)
+        return self._sessions[where].session
 
     async def close(self) -> None:
         """Close the sessions of all loops."""
         self.closed = True
-        for loop, session in list(self._sessions.items()):
-            if loop is asyncio.get_running_loop() or loop.is_closed():
-                with contextlib.suppress(RuntimeError):  # sockets of a loop that is gone
-                    await session.close()
+        here = asyncio.get_running_loop()
+        for (loop, _), kept in list(self._sessions.items()):
+            if loop is not here and loop.is_running():
+                closing = asyncio.run_coroutine_threadsafe(kept.keeper.aclose(), loop)
+                with contextlib.suppress(TimeoutError):  # a loop that someone blocks
+                    await asyncio.wait_for(asyncio.wrap_future(closing), self.timeouts.connect)
             else:
-                closing = asyncio.run_coroutine_threadsafe(session.close(), loop)
-                await asyncio.wait_for(asyncio.wrap_future(closing), self.timeouts.connect)
+                with contextlib.suppress(RuntimeError):  # sockets of a loop that is gone
+                    await kept.keeper.aclose()
         self._sessions.clear()
 
     async def sleep(self, seconds: float) -> None:
@@ -169,11 +244,7 @@ class Transport:
         MusicAPIError
             The reply is an error, or `read` could make nothing of it.
         """
-
-        async def attempt() -> _Result:
-            return read(*await self._once(call))
-
-        return await self.retried(attempt, paid=call.paid)
+        return await self.retried(lambda: self.once(call, read), paid=call.paid)
 
     async def retried(self, attempt: Callable[[], Awaitable[_Result]], *, paid: bool) -> _Result:
         """Make an attempt, and again while the error `is_transient`, at most five times in all."""
@@ -186,28 +257,43 @@ class Transport:
                 await self.sleep(_pause(error, number))
         return await attempt()
 
-    async def _once(self, call: wire.Call) -> tuple[int, Any]:
+    async def once(self, call: wire.Call, read: Callable[[int, Any], _Result]) -> _Result:
+        """Make one attempt of `exchange`."""
         try:
-            async with self.session().request(
+            status, headers, body = await self._carried(call)
+            payload = wire.read(status, headers, body, paid=call.paid, now=time.time())
+            return read(status, payload)
+        except MusicAPIError as error:
+            self.secret.remove_from(error)
+            raise
+
+    async def _carried(self, call: wire.Call) -> tuple[int, Mapping[str, str], bytes]:
+        session = await self.session(paid=call.paid)
+        try:
+            async with session.request(
                 call.method,
                 f"{self.base_url}{call.path}",
                 data=call.body,
                 headers={**_headers(call), **self.secret.headers()},
                 allow_redirects=False,  # a redirect would carry key and request elsewhere
             ) as reply:
-                body = await read_bounded(reply.content, LARGEST_REPLY)
+                body = await _body(reply, paid=call.paid)
         except _NEVER_LEFT as error:
-            raise Unreachable(f"{self.base_url} cannot be reached ({_cause(error)})") from None
+            cause = self._cause(error)
+            raise Unreachable(f"{self.base_url} cannot be reached ({cause})") from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            what, cause = f"{call.method} {call.path}", self._cause(error)
             if call.paid:
                 raise LostReply(
-                    f"the reply to {call.method} {call.path} was lost ({_cause(error)})",
-                    may_have_cost=True,
+                    f"the reply to {what} was lost ({cause})", may_have_cost=True
                 ) from None
-            raise Unreachable(f"no reply to {call.method} {call.path} ({_cause(error)})") from None
+            raise Unreachable(f"no reply to {what} ({cause})") from None
         headers = {name.lower(): value for name, value in reply.headers.items()}
-        body = self.secret.removed_from(body)
-        return reply.status, wire.read(reply.status, headers, body, paid=call.paid, now=time.time())
+        return reply.status, headers, self.secret.removed_from_body(body)
+
+    def _cause(self, error: BaseException) -> str:
+        said = " ".join(self.secret.removed_from(str(error)).split())[:_LONGEST_CAUSE]
+        return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
 
 # Raised by aiohttp while it looks up, connects or shakes hands: not a byte of the request left.
@@ -219,10 +305,6 @@ def _headers(call: wire.Call) -> dict[str, str]:
     return {**accepted, "Content-Type": "application/json"} if call.body is not None else accepted
 
 
-def _cause(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-
-
 def is_transient(error: MusicAPIError, *, paid: bool = False) -> bool:
     """Whether the same call may be made again, and may then end otherwise."""
     if paid:
@@ -231,11 +313,21 @@ def is_transient(error: MusicAPIError, *, paid: bool = False) -> bool:
 
 
 def _pause(error: MusicAPIError, number: int) -> float:
-    """Seconds until the next attempt: as told, up to a cap, or doubling, with jitter."""
+    """Seconds until the next attempt: as told, up to a cap, or doubling; with jitter."""
     told = error.retry_after if isinstance(error, RateLimited) else None
     if told is not None:
-        return min(told, _LONGEST_TOLD)
+        return min(told, _LONGEST_TOLD) + random.uniform(0.0, _FIRST_PAUSE)  # noqa: S311
     return min(_FIRST_PAUSE * 2.0**number, _LONGEST_PAUSE) * random.uniform(0.5, 1.0)  # noqa: S311
+
+
+async def _body(reply: aiohttp.ClientResponse, *, paid: bool) -> bytes:
+    """Read a reply's body; of a refused paid call, which the status alone settles, what came."""
+    try:
+        return await read_bounded(reply.content, LARGEST_REPLY)
+    except (aiohttp.ClientError, TimeoutError, OSError):
+        if paid and wire.refuses(reply.status):
+            return b""
+        raise
 
 
 async def read_bounded(content: aiohttp.StreamReader, limit: int) -> bytes:
