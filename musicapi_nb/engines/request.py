@@ -118,6 +118,10 @@ class _Meta(msgspec.StructMeta):
         unknown = [name for name in fields if name not in known]
         if unknown:
             raise InvalidRequest(cls.__name__, [_unknown(name, known) for name in unknown])
+        extra = fields.get("extra", {})
+        if not isinstance(extra, Mapping) or not all(isinstance(name, str) for name in extra):
+            problem = Problem("extra", "should be a dict of field names and their values")
+            raise InvalidRequest(cls.__name__, [problem])
         return super().__call__(*args, **fields)
 
 
@@ -177,7 +181,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, metaclass=_Meta):
     def body(self) -> dict[str, Any]:
         """The JSON object that the service is sent: fixed fields, set fields, `extra`."""
         values = {name: msgspec.to_builtins(value) for name, value in self._given()}
-        return {**self.fixed, **values, **self.extra}
+        return {**msgspec.to_builtins(self.fixed), **values, **self.extra}
 
     def _given(self) -> Iterator[tuple[str, Any]]:
         for name in self.fields():
@@ -204,7 +208,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, metaclass=_Meta):
                 way = f"give {name}= itself" if name in self.fields() else way
                 yield Problem("extra", f"{name!r} is this operation's own field; {way}")
         try:
-            json.dumps(dict(self.extra), allow_nan=False).encode()
+            json.dumps(dict(self.extra), allow_nan=False, ensure_ascii=False).encode()
         except (TypeError, ValueError, RecursionError) as error:
             yield Problem("extra", f"cannot be written as JSON ({error})")
 
@@ -222,8 +226,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, metaclass=_Meta):
         return f"{self._name()}({', '.join(given)})"
 
     def _repr_html_(self) -> str:
-        price = self.price()
-        badges = [markup.badge(self.operation), markup.badge(markup.in_credits(price))]
+        badges = [markup.badge(markup.in_credits(self.price()))]
         if self.standing:
             badges.append(markup.badge(self.standing.word, "bad"))
         rows = [(name, value if isinstance(value, str) else repr(value)) for name, value in
@@ -232,8 +235,17 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, metaclass=_Meta):
             markup.notice(str(problem), "bad" if problem.hard else "info")
             for problem in self.problems()
         ]
+        if not any(problem.hard for problem in self.problems()):
+            notices.append(markup.caption("Not sent yet: api.run(request) buys it."))
+        songs = None
+        if self.songs and self.answers == "task":
+            songs = f"{self.songs} song{'' if self.songs == 1 else 's'}"
         return markup.card(
-            self._name(), markup.table(("field", "value"), rows), *notices, badges=badges
+            self._name(),
+            markup.table(("field", "value"), rows),
+            *notices,
+            facts=markup.facts(self.operation, songs),
+            badges=badges,
         )
 
 
@@ -297,10 +309,9 @@ def _number_faults(value: float, field: Field) -> Iterator[tuple[str, bool]]:
     if not math.isfinite(value):
         yield f"should be a finite number, not {value}", True
     elif (low is not None and value < low) or (high is not None and value > high):
-        bounds = [f"at least {low:g}"] * (low is not None) + [f"at most {high:g}"] * (
-            high is not None
-        )
-        yield f"is {value}; it should be {' and '.join(bounds)}", True
+        bounds = (("at least", low), ("at most", high))
+        said = " and ".join(f"{word} {bound:g}" for word, bound in bounds if bound is not None)
+        yield f"is {value}; it should be {said}", True
 
 
 def _list_faults(value: Sequence[Any], field: Field) -> Iterator[tuple[str, bool]]:

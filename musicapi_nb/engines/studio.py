@@ -122,6 +122,7 @@ class Extend(_Studio, frozen=True, kw_only=True):
     """Put music after (continuation) or before (precede) an earlier song."""
 
     operation: ClassVar[str] = "extend"
+    fixed: ClassVar[Mapping[str, Any]] = {"config": {}}  # `body` fills it
 
     mode: Annotated[
         str | None,
