@@ -109,8 +109,7 @@ def studio_task(task: Task, now: float, shapes: Shapes, links: Links) -> Answer:
 def nuro_task(task: Task, now: float, shapes: Shapes, links: Links) -> Answer:
     """Answer a nuro poll: a flat object; empty strings and 0 until it is done."""
     phase, song = task.phase(now), task.songs[0]
-    done = phase is Phase.SUCCEEDED and song.song_id not in task.spoilt
-    failed = phase is Phase.FAILED or (phase is Phase.SUCCEEDED and not done)
+    done, failed = phase is Phase.SUCCEEDED, phase is Phase.FAILED
     problem = {"type": "api_error", "message": task.failure, "refund_processed": task.refunded}
     if failed and shapes.nuro_failure == "error":
         return Answer(500, problem)

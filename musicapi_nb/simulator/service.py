@@ -151,7 +151,10 @@ class Service:
         fails = strike("task_fails")
         if spoilt := strike("one_clip_fails"):
             task.failure = spoilt["message"]
-            task.spoilt = frozenset((task.songs[-1].song_id,))
+            if len(task.songs) > 1:
+                task.spoilt = frozenset((task.songs[-1].song_id,))
+            else:
+                fails = fails or {"refund": True, **spoilt}
         if fails:
             submitted, finished = task.timing.submitted, task.timing.finished
             task.fails_at = submitted + _FAILS_AFTER * (finished - submitted)

@@ -134,7 +134,7 @@ def _second_thoughts(
     keep = [tag for tag in settled if tag not in back][: max(1, MOST_TAGS - len(back))]
     order = [tag for tag in (*keep, *back) if tag not in DECADES]
     rng.shuffle(order)
-    return (*order, *(tag for tag in keep if tag in DECADES))
+    return (*order, *(tag for tag in keep if tag in DECADES)) or tuple(tags[:1])
 
 
 def _struck(tag: str, rules: Iterable[Rule], rng: Random) -> str | None:

@@ -102,7 +102,7 @@ class Task:
         return min(99, int(100 * (now - self.timing.started) / span))
 
 
-def sonic_timing(submitted: float, songs: int, rng: Random, median: float = 110.0) -> Timing:
+def sonic_timing(submitted: float, songs: int, rng: Random, median: float = 106.0) -> Timing:
     """About two minutes: some 202s, clips that wait, clips that run, one done, then all."""
     total = median * min(1.7, max(0.7, rng.lognormvariate(0, 0.18)))
     first = submitted + total

@@ -1,0 +1,160 @@
+"""Starting and stopping: on a loop, in a thread, and as a program."""
+
+import asyncio
+import http.client
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import urllib.request
+
+import pytest
+
+from musicapi_nb.simulator import EmbeddedSimulator, Simulator
+from tests.simulator.caller import CREATE, Caller
+
+KEY = {"Authorization": "Bearer k"}
+
+
+def ask(url: str) -> bytes:
+    request = urllib.request.Request(f"{url}/api/v1/get-credits", headers=KEY)  # noqa: S310 - loopback
+    with urllib.request.urlopen(request, timeout=10) as reply:  # noqa: S310 - loopback
+        content: bytes = reply.read()
+    return content
+
+
+async def test_it_says_where_it_listens() -> None:
+    simulator = Simulator()
+    with pytest.raises(RuntimeError, match="not been started"):
+        _ = simulator.url
+    async with simulator:
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+", simulator.url)
+        assert simulator.url in repr(simulator)
+        with pytest.raises(RuntimeError, match="running already"):
+            await simulator.start()
+    await simulator.stop()
+
+
+async def test_it_comes_back_at_the_same_place_knowing_everything() -> None:
+    simulator = Simulator(speed=0)
+    async with simulator, Caller(simulator, "k") as caller:
+        task_id = await caller.submit(CREATE)
+        where = simulator.url
+    async with simulator, Caller(simulator, "k") as caller:
+        assert simulator.url == where
+        assert (await caller.get(f"sonic/task/{task_id}")).status == 202
+        assert await caller.credits() == 980
+
+
+async def test_a_port_in_use_is_said() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        busy = Simulator(port=taken.getsockname()[1])
+        with pytest.raises(OSError, match="address already in use"):
+            await busy.start()
+        assert not busy.running
+
+
+async def test_stopping_does_not_wait_for_idle_connections() -> None:
+    simulator = Simulator(speed=0)
+    await simulator.start()
+    async with Caller(simulator, "k") as caller:
+        await caller.credits()
+        await asyncio.wait_for(simulator.stop(), 5)
+
+
+def test_in_a_thread_it_serves_clients_that_block() -> None:
+    before = threading.active_count()
+    with EmbeddedSimulator(Simulator(speed=0, balance=7)) as sim:
+        assert b'"credits": 7' in ask(sim.url)
+        sim.accounts.deposit("k", 5)
+        sim.clock.advance(10)
+        assert b'"extra_credits": 5' in ask(sim.url)
+        assert sim.traffic.count("GET", "get-credits") == 2
+    assert threading.active_count() == before
+    with pytest.raises(OSError, match="refused"):
+        ask(sim.url)
+
+
+def test_embedding_can_be_repeated_and_stopped_twice() -> None:
+    before = threading.active_count()
+    embedded = EmbeddedSimulator()
+    first = embedded.start().url
+    with pytest.raises(RuntimeError, match="running already"):
+        embedded.start()
+    embedded.stop()
+    embedded.stop()
+    assert embedded.start().url == first
+    embedded.stop()
+    assert threading.active_count() == before
+
+
+def test_embedding_where_the_port_is_taken_raises_in_the_caller() -> None:
+    before = threading.active_count()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        with pytest.raises(OSError, match="address already in use"):
+            EmbeddedSimulator(Simulator(port=taken.getsockname()[1])).start()
+        assert threading.active_count() == before
+
+
+def test_it_stops_while_songs_are_rendered_and_replies_held() -> None:
+    before = threading.active_count()
+    with EmbeddedSimulator(Simulator(speed=0)) as sim:
+        connections = []
+        sim.faults.arm("slow", on="get-credits")
+        for path in ("/api/v1/get-credits", "/media/nothing"):
+            connection = http.client.HTTPConnection("127.0.0.1", sim.port, timeout=10)
+            connection.request("GET", path, headers=KEY)
+            connections.append(connection)
+        connections[1].getresponse().read()
+    for connection in connections:
+        connection.close()
+    assert threading.active_count() == before
+
+
+RUN = [sys.executable, "-X", "dev", "-W", "error", "-m", "musicapi_nb.simulator"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_alone_it_prints_its_address_and_ends_when_told(number: signal.Signals) -> None:
+    command = [*RUN, "--port", "0", "--speed", "600", "--balance", "77", "--seed", "5"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        url = process.stdout.readline().strip()
+        try:
+            assert b'"credits": 77' in ask(url)
+        finally:
+            process.send_signal(number)
+        assert process.wait(20) == 0
+        assert process.stderr.read() == ""
+
+
+def test_python_that_ends_with_it_running_is_silent() -> None:
+    code = (
+        "from musicapi_nb.simulator import EmbeddedSimulator\n"
+        "print(EmbeddedSimulator().start().url)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-W", "error", "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("http://127.0.0.1:")
+
+
+def test_it_loads_neither_pandas_nor_matplotlib_nor_ipywidgets() -> None:
+    code = (
+        "import sys, musicapi_nb.simulator\n"
+        "print(sorted({'pandas', 'matplotlib', 'ipywidgets'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+    assert os.environ.get("MUSICAPI_KEY") is None
