@@ -107,6 +107,12 @@ def facts(*parts: str | None) -> Html:
     return join(*whole, separator=" · ")
 
 
+def caption(*parts: str | None) -> Html:
+    """Put short facts on a quiet line of their own, below what they are about."""
+    words = facts(*parts)
+    return element("div", words, style=f"font-size:12.5px;{QUIET};{WRAP}") if words else EMPTY
+
+
 def badge(label: str, tone: Tone = "neutral") -> Html:
     """Show one word or two about a state; the tone only underlines what the words say."""
     ink = _INK[tone]

@@ -141,8 +141,8 @@ def card(
 
 
 def cards(shown: Iterable[Html]) -> Html:
-    """Put cards side by side, in as many columns as there is room for."""
-    columns = "display:grid;grid-template-columns:repeat(auto-fill,minmax(280px,1fr))"
+    """Put cards side by side, in columns of one width, as many as there is room for."""
+    columns = "display:grid;grid-template-columns:repeat(auto-fill,minmax(280px,360px))"
     return element("div", *shown, style=f"{columns};gap:18px;align-items:flex-start")
 
 

@@ -98,6 +98,11 @@ def text(value: str, limit: int = SENTENCE_LIMIT) -> Html:
     return escaped
 
 
+def plain(value: str, limit: int = SENTENCE_LIMIT) -> str:
+    """Tame a text for a terminal or a log: one line, no control characters, cut at `limit`."""
+    return " ".join(_shown(str(value), limit)[0].split())
+
+
 def is_blank(value: str | None) -> bool:
     """Tell whether a text shows nothing: none, empty, or only spaces and invisible characters."""
     return value is None or _BLANK.fullmatch(value) is not None

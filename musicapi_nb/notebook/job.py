@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import dataclasses
 import logging
+import textwrap
 import time
 import uuid
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 _Result = TypeVar("_Result")
 _log = logging.getLogger(__name__)
 _LOOK_SECONDS = 1.0
+# The fields that tell a person which request this was, the most telling one first.
+_TELLING = ("title", "gpt_description_prompt", "description", "prompt", "lyrics")
+_GIST = 72
 
 
 class Job(Generic[_Result]):
@@ -123,7 +128,7 @@ class Job(Generic[_Result]):
         return ((self._ended or time.monotonic()) - self._started) * self._speed
 
     def __repr__(self) -> str:
-        return f"<Job {self.title}: {self._state()}>"
+        return markup.plain(f"<Job {self.title}: {self._state()}>")
 
     def _state(self) -> str:
         if self._future.cancelled():
@@ -143,12 +148,20 @@ class Job(Generic[_Result]):
             words = f"{type(error).__name__}: {error}"
             return self._card("error", markup.notice(words, "bad"), tone="bad")
         if self._future.done():
-            result = self._future.result()
-            shown = getattr(result, "_repr_html_", None)
-            return shown() if shown else self._card("done", markup.text(repr(result)), tone="good")
+            return self._result_html(self._future.result())
         if self.task is not None and any(song.finished for song in self.task.songs):
             return markup.stack(self._progress(), markup.Html(self.task._repr_html_()))
         return self._progress()
+
+    def _result_html(self, result: object) -> str:
+        results = result if isinstance(result, list) else [result]
+        shown = [show() for each in results if (show := getattr(each, "_repr_html_", None))]
+        if not shown or len(shown) < len(results):
+            words = markup.text(repr(result))
+            if dataclasses.is_dataclass(result) and not isinstance(result, type):
+                words = markup.table(("name", "value"), dataclasses.asdict(result).items())
+            return self._card("done", words, tone="good")
+        return markup.stack(*map(markup.Html, shown)) if len(shown) > 1 else shown[0]
 
     def _progress(self) -> markup.Html:
         share = self.task.progress if self.task else None
@@ -160,7 +173,8 @@ class Job(Generic[_Result]):
 
     def _so_far(self) -> str:
         usual = polling.usual(self.task.engine) if self.task else None
-        now = f"now {markup.minutes(self.seconds)}"
+        clock = "" if self._speed == 1 else " on the simulator's clock"
+        now = f"now {markup.minutes(self.seconds)}{clock}"
         if usual is None:
             return now
         ends = [markup.minutes(seconds) for seconds in dict.fromkeys(usual)]
@@ -179,7 +193,13 @@ class Job(Generic[_Result]):
             markup.notice(str(problem), "warn")
             for problem in (self.request.problems() if self.request else ())
         ]
-        return markup.card(self.title, *body, *advice, badges=[markup.badge(word, tone)], wide=True)
+        price = self.request.price() if self.request else None
+        facts = markup.facts(
+            _gist(self.request), None if price is None else markup.in_credits(price)
+        )
+        return markup.card(
+            self.title, *body, *advice, facts=facts, badges=[markup.badge(word, tone)]
+        )
 
     def _ipython_display_(self) -> None:
         """Show it under a display id: the output is then updated in place, and saved as it ends."""
@@ -218,3 +238,10 @@ class Job(Generic[_Result]):
             await asyncio.sleep(_LOOK_SECONDS)
             if not (self.task and any(song.finished for song in self.task.songs)):
                 self._refresh()
+
+
+def _gist(request: Request | None) -> str | None:
+    """Say in a few words which request this was."""
+    values = (getattr(request, name, None) for name in _TELLING)
+    telling = next((value for value in values if isinstance(value, str) and value.strip()), None)
+    return telling and textwrap.shorten(telling, _GIST, placeholder="…")

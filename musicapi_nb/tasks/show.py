@@ -14,12 +14,15 @@ if TYPE_CHECKING:
 _TONES: dict[State, markup.Tone] = {
     "pending": "info", "running": "info", "succeeded": "good", "failed": "bad", "unknown": "warn",
 }  # fmt: skip
+# docs error-handling and nuro-error-handling: most replies do not say it, the balance shows it.
+_REFUNDS = "The service refunds failed tasks by itself; api.credits() shows the balance."
 
 
 def song_card(song: Song, task: Task | None = None) -> markup.Html:
     """Show a song: cover, title, facts, tags, player, lyrics; or why there is none."""
     length = markup.minutes(song.duration) or None
     model = song.model or _asked_model(task)
+    is_text = song.engine == "lyrics"
     badges = [] if song.state == "succeeded" else [_state_badge(song.state, song.state_word)]
     if task is not None and len(task.songs) > 1:
         badges.append(markup.badge(f"{song.position + 1} of {len(task.songs)}"))
@@ -28,35 +31,34 @@ def song_card(song: Song, task: Task | None = None) -> markup.Html:
     seed = song.id or f"{song.task_id}/{song.position}"
     return markup.card(
         song.title,
-        markup.chips(_fated(song)),
+        markup.chips(_fated(song, task)),
         _audio(song),
-        markup.lyrics(song.lyrics),
+        markup.verbatim(song.lyrics) if is_text and song.lyrics else markup.lyrics(song.lyrics),
         facts=markup.facts(length, model or song.engine, _moment(song)),
         badges=badges,
-        cover=markup.cover(song.image_url, seed, song.title),
+        cover=markup.EMPTY if is_text else markup.cover(song.image_url, seed, song.title),
     )
 
 
 def task_card(task: Task) -> markup.Html:
     """Show a task without its songs: its state in words, the reason, the refund, the answer."""
-    name = ".".join(part for part in (task.engine, task.operation) if part) or "task"
     badges = [_state_badge(task.state, task.state_word)]
     if task.refunded is not None:
+        price = _price(task) or "credits"
         badges.append(
-            markup.badge("credits refunded", "good")
+            markup.badge(f"{price} refunded", "good")
             if task.refunded
-            else markup.badge("not refunded", "warn")
+            else markup.badge(f"{price} not refunded", "warn")
         )
     if task.simulated:
         badges.append(markup.badge("simulated"))
     answer = markup.table(("name", "value"), [(key, str(task.answer[key])) for key in task.answer])
     return markup.card(
-        name,
+        task.name,
         *_notices(task),
         answer if task.answer else markup.EMPTY,
-        facts=markup.facts(_asked_model(task), f"task {task.id}" if task.id else None),
+        facts=markup.facts(_asked_model(task), _price(task), _called(task)),
         badges=badges,
-        cover=markup.EMPTY if task.answer else markup.cover(None, task.id or name),
     )
 
 
@@ -64,7 +66,19 @@ def task_html(task: Task) -> str:
     """Show a task: a card for each song, and one of its own where no song's card tells all."""
     needed = not task.songs or bool(task.answer) or task.state == "failed" or bool(task.issues)
     head = [task_card(task)] if needed else []
-    return markup.cards([*head, *(song_card(song, task) for song in task.songs)])
+    shown = markup.cards([*head, *(song_card(song, task) for song in task.songs)])
+    if needed:
+        return shown
+    return markup.stack(shown, markup.caption(task.name, _price(task), _called(task)))
+
+
+def _price(task: Task) -> str | None:
+    price = task.request.price() if task.request else None
+    return None if price is None else markup.in_credits(price)
+
+
+def _called(task: Task) -> str | None:
+    return f"task {task.id}" if task.id else None
 
 
 def _moment(song: Song) -> str | None:
@@ -82,11 +96,27 @@ def _asked_model(task: Task | None) -> str | None:
     return model if isinstance(model, str) else None
 
 
-def _fated(song: Song) -> Iterator[str | tuple[str, markup.Fate]]:
-    """Tell, where the service says what it was asked for, the tags it kept from those it added."""
-    asked = song.replacements[0].source.casefold() if song.replacements else None
+def _fated(song: Song, task: Task | None) -> Iterator[str | tuple[str, markup.Fate]]:
+    """Tell, where it is known what was asked for, the kept tags from the added and the dropped."""
+    asked = _asked_tags(song, task)
+    if not asked or not song.tags:
+        yield from song.tags
+        return
+    made = {tag.casefold() for tag in song.tags}
     for tag in song.tags:
-        yield tag if asked is None else (tag, "kept" if tag.casefold() in asked else "added")
+        yield tag, "kept" if tag.casefold() in asked else "added"
+    for folded, tag in asked.items():
+        if folded not in made:
+            yield tag, "dropped"
+
+
+def _asked_tags(song: Song, task: Task | None) -> dict[str, str]:
+    """The tags asked for, by their case-folded form: as the service read them, else as sent."""
+    text = getattr(task.request, "tags", None) if task else None
+    if song.replacements:
+        text = song.replacements[0].source
+    parts = (part.strip() for part in text.split(",")) if isinstance(text, str) else ()
+    return {part.casefold(): part for part in parts if part}
 
 
 def _audio(song: Song) -> markup.Html:
@@ -103,7 +133,9 @@ def _audio(song: Song) -> markup.Html:
 
 def _notices(task: Task) -> Iterator[markup.Html]:
     if task.state == "failed":
-        yield markup.notice(task.fail_reason or "The service gives no reason.", "bad")
+        reason = task.fail_reason or "It came to nothing; the service gives no reason."
+        refund = "" if task.refunded is not None else f"\n{_REFUNDS}"
+        yield markup.notice(f"{reason}{refund}", "bad")
     elif not task.finished:
         share = None if task.progress is None else min(max(task.progress, 0.0), 1.0)
         yield markup.progress(share, "The service is at work; wait for the task, or ask again.")

@@ -83,7 +83,7 @@ class Song(msgspec.Struct, frozen=True, kw_only=True):
         length = markup.minutes(self.duration) if self.duration is not None else None
         facts = (self.state, length, self.tags_text, self.id)
         said = ", ".join(fact for fact in facts if fact)
-        return f"<Song {self.title or '(untitled)'!r}: {said}>"
+        return markup.plain(f"<Song {self.title or '(untitled)'!r}: {said}>")
 
     def _repr_html_(self) -> str:
         return song_card(self)
@@ -134,6 +134,11 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     simulated: bool = False
 
     @property
+    def name(self) -> str:
+        """Engine and operation, such as "sonic.create"; "task" where neither is known."""
+        return ".".join(part for part in (self.engine, self.operation) if part) or "task"
+
+    @property
     def finished(self) -> bool:
         """Whether nothing more will come: every expected song is final, or the task failed."""
         return self.state in FINAL
@@ -154,9 +159,9 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
         return _between(self.submitted_at, self.finished_at)
 
     def __repr__(self) -> str:
-        what = ".".join(part for part in (self.engine, self.operation) if part) or "task"
-        facts = [self.state, f"{len(self.songs)} songs", self.fail_reason, self.id]
-        return f"<Task {what}: {', '.join(fact for fact in facts if fact)}>"
+        songs = f"{len(self.songs)} song{'' if len(self.songs) == 1 else 's'}"
+        facts = [self.state, songs, self.fail_reason, self.id]
+        return markup.plain(f"<Task {self.name}: {', '.join(fact for fact in facts if fact)}>")
 
     def _repr_html_(self) -> str:
         return task_html(self)
