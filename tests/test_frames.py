@@ -1,4 +1,5 @@
 import datetime as dt
+import doctest
 import json
 from collections import UserDict
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from musicapi_nb import frames, tasks
 from musicapi_nb.engines import sonic
 from musicapi_nb.errors import MusicAPIError, WrongType
+from musicapi_nb.frames import tables
 from tests import replies
 from tests.replies import NAMES, SONIC, STUDIO, sample, sample_text
 
@@ -173,6 +175,12 @@ def test_no_cell_holds_an_object_and_parquet_takes_the_frame(frame: Frame, tmp_p
 def test_the_docstring_shows_every_column_with_its_dtype(frame: Frame) -> None:
     for name, dtype in DTYPES[frame].items():
         assert f"{name} : {dtype}\n" in (frame.__doc__ or "")
+
+
+def test_the_examples_in_the_docstrings_are_true() -> None:
+    ran = doctest.testmod(tables)
+    assert ran.failed == 0
+    assert ran.attempted >= len(DTYPES)
 
 
 # --- states ----------------------------------------------------------------------------------
@@ -373,18 +381,18 @@ def test_extra_that_json_cannot_hold_is_named() -> None:
 
 
 def assert_all_accounted_for(given_: Any, count: int) -> None:
-    tables = {frame: frame(given_) for frame in DTYPES}
-    for frame, table in tables.items():
+    made = {frame: frame(given_) for frame in DTYPES}
+    for frame, table in made.items():
         assert_fixed(table, frame)
         for name, dtype in DTYPES[frame].items():
             if dtype == "str":
                 texts = table[name].dropna()
                 assert all(isinstance(text, str) and text for text in texts)
-    issues = tables[frames.issues_frame]
+    issues = made[frames.issues_frame]
     refused = issues[issues["where"].isna() & ~issues.reply.duplicated()]
-    assert len(tables[frames.tasks_frame]) + len(refused) == count
-    assert len(tables[frames.songs_frame]) == tables[frames.tasks_frame].songs.sum()
-    assert len(tables[frames.songs_frame]) == len(tables[frames.durations_frame])
+    assert len(made[frames.tasks_frame]) + len(refused) == count
+    assert len(made[frames.songs_frame]) == made[frames.tasks_frame].songs.sum()
+    assert len(made[frames.songs_frame]) == len(made[frames.durations_frame])
 
 
 @settings(max_examples=45, deadline=None)

@@ -58,7 +58,8 @@ class Part:
         self._refuse(name, value, "a text")
         return None
 
-    def number(self, *names: str, zero_is_missing: bool = False) -> float | None:
+    def length(self, *names: str) -> float | None:
+        """Take seconds; what is unfinished has 0, which says nothing."""
         taken = self.take(*names)
         if taken is None:
             return None
@@ -67,7 +68,7 @@ class Part:
         if number is None or number < 0:
             self._refuse(name, value, "a number from 0 on")
             return None
-        return None if zero_is_missing and number == 0 else number
+        return number or None
 
     def share(self, *names: str) -> float | None:
         """Take a percentage, "45%" or 45, as 0.0 to 1.0."""

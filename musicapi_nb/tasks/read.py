@@ -61,7 +61,7 @@ def _song(part: Part, position: int, task: Task, default: State | None) -> Song:
         lyrics=part.text("lyrics"),
         prompt=part.text("prompt", "gpt_description_prompt"),
         model=part.text("mv"),
-        duration=part.number("duration", zero_is_missing=True),
+        duration=part.length("duration"),
         audio_url=audio_url,
         image_url=part.text("image_url", "image_path"),
         video_url=part.text("video_url", "video_path"),
