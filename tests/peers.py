@@ -1,0 +1,212 @@
+"""Servers that misbehave byte by byte, and a client that loses no time over them."""
+
+import asyncio
+import contextlib
+import json
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from typing import Any, TypeAlias
+
+import pytest
+
+from musicapi_nb import sonic
+from musicapi_nb.client import MusicAPI
+
+KEY = 'sk_live/9aZ+q"7\\w==KEY-4711'  # every character that some encoder spells otherwise
+SONG = sonic.Create(custom_mode=False, gpt_description_prompt="rain on tin", mv="sonic-v5")
+TASK_ID = "11111111-2222-3333-4444-555555555555"
+ACK = {"message": "success", "task_id": TASK_ID}
+CLIP = {"clip_id": "c", "state": "succeeded", "title": "Rain", "tags": "jazz",
+        "audio_url": "https://cdn1.suno.ai/c.mp3", "duration": 60.0}  # fmt: skip
+DONE = {"code": 200, "message": "success", "data": [CLIP, {**CLIP, "clip_id": "d"}]}
+
+_REQUEST_LINE = re.compile(rb"^(GET|POST) (\S+) HTTP/1\.1\r\n", re.MULTILINE)
+
+
+def reply(
+    body: Any = ACK, status: int = 200, headers: Mapping[str, str] | None = None, http: str = "1.1"
+) -> bytes:
+    """A whole HTTP reply; `body` is bytes or a JSON value."""
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    lines = [f"HTTP/{http} {status} Whatever", f"Content-Length: {len(content)}"]
+    lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + content
+
+
+class Connection:
+    """One connection that a peer accepted; every byte that came is kept."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self.writer = writer
+        self.received = b""
+        self._read = 0
+
+    async def _more(self) -> bool:
+        part = await self._reader.read(65536)
+        self.received += part
+        return bool(part)
+
+    async def until(self, number: int) -> None:
+        """Wait for so many bytes, or the end."""
+        while len(self.received) < number and await self._more():
+            pass
+
+    async def request(self) -> bytes | None:
+        """Wait for the next whole request; None at the end of the connection."""
+        while (size := _size(self.received[self._read :])) is None:
+            if not await self._more():
+                return None
+        start, self._read = self._read, self._read + size
+        return self.received[start : self._read]
+
+    async def send(self, data: bytes) -> None:
+        self.writer.write(data)
+        await self.writer.drain()
+
+    async def drain(self) -> None:
+        """Take whatever still comes, until the other side leaves."""
+        with contextlib.suppress(ConnectionError):
+            while await self._more():
+                pass
+
+    def reset(self) -> None:
+        self.writer.transport.abort()
+
+
+def _size(data: bytes) -> int | None:
+    head, end, rest = data.partition(b"\r\n\r\n")
+    if not end:
+        return None
+    length = re.search(rb"(?i)content-length: (\d+)", head)
+    body = int(length[1]) if length else 0
+    return len(head) + len(end) + body if len(rest) >= body else None
+
+
+Behaviour: TypeAlias = Callable[[Connection], Awaitable[None]]
+
+
+class Peer:
+    """A server on 127.0.0.1 that treats each connection as its behaviour says."""
+
+    def __init__(self, behaviour: Behaviour) -> None:
+        self._behaviour = behaviour
+        self._server: asyncio.Server | None = None
+        self._serving: set[asyncio.Task[None]] = set()
+        self.connections: list[Connection] = []
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def requests(self) -> list[tuple[str, str]]:
+        """Method and target of every request line that arrived."""
+        return [
+            (method.decode(), target.decode())
+            for connection in self.connections
+            for method, target in _REQUEST_LINE.findall(connection.received)
+        ]
+
+    @property
+    def posts(self) -> int:
+        return sum(method == "POST" for method, _ in self.requests)
+
+    @property
+    def received(self) -> bytes:
+        return b"".join(connection.received for connection in self.connections)
+
+    async def start(self) -> None:
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        if self._server is None:
+            return
+        self._server.close()
+        for serving in self._serving:
+            serving.cancel()
+        await asyncio.gather(*self._serving, return_exceptions=True)
+        for connection in self.connections:
+            connection.writer.close()
+            with contextlib.suppress(ConnectionError):
+                await connection.writer.wait_closed()
+        await self._server.wait_closed()
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = Connection(reader, writer)
+        self.connections.append(connection)
+        serving = asyncio.current_task()
+        assert serving is not None
+        self._serving.add(serving)
+        try:
+            # cancelled by stop(): asyncio would log that as an error of this callback
+            with contextlib.suppress(ConnectionError, asyncio.CancelledError):
+                await self._behaviour(connection)
+            writer.close()
+        finally:
+            self._serving.discard(serving)
+
+
+@contextlib.asynccontextmanager
+async def peer(behaviour: Behaviour) -> AsyncIterator[Peer]:
+    here = Peer(behaviour)
+    await here.start()
+    try:
+        yield here
+    finally:
+        await here.stop()
+
+
+def answers(*replies: bytes) -> Behaviour:
+    """Answer the requests in turn, over however many connections; the last reply repeats."""
+    left = list(replies)
+
+    async def behave(connection: Connection) -> None:
+        while await connection.request() is not None:
+            await connection.send(left.pop(0) if len(left) > 1 else left[0])
+
+    return behave
+
+
+def routes(table: Mapping[str, bytes]) -> Behaviour:
+    """Answer by the path's beginning."""
+
+    async def behave(connection: Connection) -> None:
+        while (request := await connection.request()) is not None:
+            path = request.split(b" ", 2)[1].decode()
+            await connection.send(next(table[start] for start in table if path.startswith(start)))
+
+    return behave
+
+
+def client(base_url: str, **settings: Any) -> MusicAPI:
+    """A client that is patient for a fraction of a second and pauses for milliseconds."""
+    chosen = {"pace": 0, "speed": 1000, "connect_timeout": 5, "reply_timeout": 5, **settings}
+    return MusicAPI(KEY, base_url=base_url, **chosen)
+
+
+class Pauses(list[float]):
+    """Stands in for the time between attempts: notes each pause, and lets none pass."""
+
+    def __init__(self, meanwhile: Iterable[Callable[[], Awaitable[None]]] = ()) -> None:
+        super().__init__()
+        self._meanwhile = iter(meanwhile)
+
+    async def __call__(self, seconds: float) -> None:
+        self.append(seconds)
+        if (happens := next(self._meanwhile, None)) is not None:
+            await happens()
+        await asyncio.sleep(0)
+
+
+def timeless(
+    api: MusicAPI,
+    monkeypatch: pytest.MonkeyPatch,
+    meanwhile: Iterable[Callable[[], Awaitable[None]]] = (),
+) -> Pauses:
+    """Let a client's own pauses pass at once; `meanwhile` happens in them, one in each."""
+    pauses = Pauses(meanwhile)
+    monkeypatch.setattr(api._transport, "sleep", pauses)
+    return pauses
