@@ -96,6 +96,13 @@ _BASSLINES = {
     "long": ((0, 3.9, 0),),
 }
 
+_LOWEST_STEP, _HIGHEST_STEP = -3, 9
+"""The reach of a melody, in steps of the scale from its tonic."""
+_CONSONANT = 0.85
+"""Share of the strong beats on which the melody seeks a note of the chord."""
+_TO_CHORD = ((0,), (-1, 1), (0,), (-1, 1), (0,), (-1,), (1,))
+"""By the step above the chord's root: how to reach its root, third or fifth."""
+
 _RHYTHMS: tuple[tuple[tuple[float, float], ...], ...] = (
     ((0, 1), (1, 0.5), (1.5, 1.5)),
     ((0.5, 0.5), (1, 1), (2, 0.5), (2.5, 1.5)),
@@ -234,14 +241,14 @@ class _Writer:
             for beat, length, move in self.motifs[part]
             if half * _BEATS <= beat < (half + 1) * _BEATS
         ]
-        at = degree + self.rng.choice((2, 4, 2, 0)) + (2 if part == "chorus" else 0)
-        at = at if at < 8 else at - 7  # noqa: PLR2004 - an octave, to stay within a singer's reach
+        at = degree + self.rng.choice((2, 4, 7) if part == "chorus" else (0, 2, 4))
+        at -= 7 if at > _HIGHEST_STEP else 0
         for index, (beat, length, move) in enumerate(steps):
             if index:
                 at += move
-            if beat in (0, 2) and (at - degree) % 2 and self.rng.random() < 0.7:  # noqa: PLR2004 - mostly chord tones on strong beats
-                at += self.rng.choice((-1, 1))
-            at = max(-3, min(10, at))
+            if beat in (0, 2) and self.rng.random() < _CONSONANT:
+                at += self.rng.choice(_TO_CHORD[(at - degree) % 7])
+            at = max(_LOWEST_STEP, min(_HIGHEST_STEP, at))
             loud = 0.66 if part == "verse" else 0.74
             self._put(
                 bar, beat, length * 0.94, self._pitch(at, self.top), loud, voice=self.style.lead

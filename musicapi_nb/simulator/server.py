@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Self
+from weakref import WeakSet
 
 from aiohttp import web
 
@@ -79,6 +80,7 @@ class Simulator:
         self._executor: ThreadPoolExecutor | None = None
         self._files: media.Files | None = None
         self._stopping = asyncio.Event()
+        self._transports: WeakSet[asyncio.Transport] = WeakSet()
 
     @property
     def url(self) -> str:
@@ -125,7 +127,11 @@ class Simulator:
             return
         self._stopping.set()
         await runner.cleanup()
+        # A listener who does not read would keep its connection open beyond the loop's end.
+        for transport in list(self._transports):
+            transport.abort()
         self._executor.shutdown(cancel_futures=True)
+        await asyncio.sleep(0)
 
     async def __aenter__(self) -> Self:
         return await self.start()
@@ -143,6 +149,8 @@ class Simulator:
         return f"<Simulator {where}, {self.clock.speed:g} times real time>"
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
+        if request.transport is not None:
+            self._transports.add(request.transport)
         raw = await request.read()
         arrival = Arrival(
             number=self.traffic.total + 1,

@@ -63,13 +63,16 @@ def sonic_songs(brief: Brief, count: int = 2) -> tuple[Song, ...]:
     custom = bool(body["custom_mode"])
     instrumental = bool(body.get("make_instrumental"))
     description = str(body.get("gpt_description_prompt") or "")
-    about = description if not custom else f"{body.get('title') or ''} {lyrics_of(body)}"
+    said = (body.get("title"), body.get("tags"), lyrics_of(body)) if custom else (description,)
+    about = " ".join(str(part) for part in said if part)
     old_title = source.title if source else ""
     title = (body.get("title") if custom else "") or old_title or make_title(about, rng)
     if instrumental:
         lyrics = INSTRUMENTAL_LYRICS
-    elif custom and not body.get("auto_lyrics"):
+    elif custom and not body.get("auto_lyrics") and lyrics_of(body):
         lyrics = lyrics_of(body) or ""
+    elif source and source.lyrics and "continue_at" not in body:
+        lyrics = source.lyrics
     else:
         lyrics = make_lyrics(about, rng)
     songs = []

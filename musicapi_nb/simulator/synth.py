@@ -76,7 +76,7 @@ def piano(hertz: float, seconds: float) -> Samples:
 
 def rhodes(hertz: float, seconds: float) -> Samples:
     """A tine: a round tone with a bell at the start."""
-    body = partials(hertz, seconds + 0.4, {1: 0.8, 2: 0.22, 3: 0.06}, decay=1.1, damping=0.2)
+    body = partials(hertz, seconds + 0.4, {1: 0.8, 2: 0.22, 3: 0.06}, decay=0.75, damping=0.15)
     bell = partials(hertz, seconds + 0.4, {7.0: 0.1, 11.0: 0.03}, decay=9)
     return shaped(body + bell, 0.005, 0.25)
 
@@ -226,7 +226,7 @@ GAINS: Mapping[str, float] = MappingProxyType(
         "piano": 0.42, "rhodes": 0.42, "organ": 0.26, "guitar": 0.42, "electric": 0.3, "harp": 0.46,
         "marimba": 0.5, "strings": 0.24, "pad": 0.3, "synth": 0.36, "reed": 0.36, "brass": 0.36,
         "flute": 0.36, "voice": 0.5, "finger": 0.4, "pick": 0.38, "upright": 0.46, "cello": 0.36,
-        "sub": 0.38,
+        "sub": 0.33,
     }
 )  # fmt: skip
 """How loud each is in the mix."""

@@ -93,7 +93,7 @@ def sonic_create(body: Body) -> None:
         _required(body, ("continue_clip_id", "continue_at"), task_type)
     elif task_type in ("cover_music", "cover_upload_music"):
         _required(body, ("continue_clip_id",), task_type)
-    _sonic_mode(body)
+    _sonic_mode(body, task_type)
     _sonic_limits(body, model)
     _moderated(lyrics_of(body), body.get("gpt_description_prompt"))
 
@@ -129,8 +129,7 @@ def persona(body: Body) -> None:
     if not (isinstance(name, str) and name.strip() and isinstance(clip, str) and clip):
         raise invalid("name and continue_clip_id are required fields.")
     _shorter(name, PERSONA_NAME_LIMIT, "name")
-    described = body.get("describe", body.get("description")) or ""
-    _shorter(str(described), PERSONA_DESCRIPTION_LIMIT, "description")
+    _shorter(str(body.get("description") or ""), PERSONA_DESCRIPTION_LIMIT, "description")
     if len(str(body.get("styles") or "")) > PERSONA_STYLES_LIMIT:
         raise invalid(f"The styles character length should be at most {PERSONA_STYLES_LIMIT}.")
 
@@ -204,10 +203,12 @@ def _types(body: Body) -> None:
         raise invalid("The 'webhook_url' field should be a public https URL.")
 
 
-def _sonic_mode(body: Body) -> None:
+def _sonic_mode(body: Body, task_type: str) -> None:
     if body.get("auto_lyrics") and not body["custom_mode"]:
         raise invalid("The 'auto_lyrics' field requires custom_mode = true.")
-    if body["custom_mode"] and not lyrics_of(body):
+    if task_type != "create_music":
+        return  # the newer pages ask only for the clip or persona, custom_mode and mv
+    if body["custom_mode"] and not lyrics_of(body) and not body.get("make_instrumental"):
         raise invalid("The 'prompt' field is required when custom_mode = true.")
     if not body["custom_mode"] and not body.get("gpt_description_prompt"):
         raise invalid("The 'gpt_description_prompt' field is required when custom_mode = false.")
@@ -219,7 +220,6 @@ def _sonic_limits(body: Body, model: str) -> None:
     described = body.get("gpt_description_prompt") or ""
     _shorter(described, DESCRIPTION_LIMIT, "'gpt_description_prompt'")
     _shorter(body.get("tags") or "", 200 if small else 1000, "tags")
-    _shorter(body.get("negative_tags") or "", 200 if small else 1000, "negative_tags")
     _shorter(body.get("title") or "", TITLE_LIMIT, "title")
 
 

@@ -157,7 +157,7 @@ async def test_sonic_accepts_what_lies_within_the_limits(
         ),
         (
             "sonic/persona",
-            {"name": "Ada", "clip_id": "c", "describe": "d" * 200},
+            {"name": "Ada", "clip_id": "c", "description": "d" * 200},
             "The description character length should be less than 200.",
         ),
         ("sonic/upload", {"url": "a.mp3"}, "The 'url' field should be a URL."),
@@ -304,6 +304,18 @@ async def test_a_cover_takes_over_title_and_tags(caller: Caller) -> None:
     cover = (await caller.clips(body))[0]
     assert cover["title"] == "Two Kettles"
     assert "organ" in cover["tags"]
+
+
+async def test_a_cover_without_words_keeps_the_old_ones(caller: Caller) -> None:
+    first = (await caller.clips({**CUSTOM, "prompt": "[Verse]\nkeep me"}))[0]
+    cover = {"custom_mode": False, "mv": "sonic-v5", "continue_clip_id": first["clip_id"]}
+    clip = (await caller.clips({**cover, "task_type": "cover_music"}))[0]
+    assert clip["lyrics"] == "[Verse]\nkeep me"
+
+
+async def test_an_instrumental_needs_no_lyrics(caller: Caller) -> None:
+    body = {"custom_mode": True, "make_instrumental": True, "mv": "sonic-v5", "tags": "organ"}
+    assert (await caller.clips(body))[0]["lyrics"] == "[Instrumental]"
 
 
 async def test_an_uploaded_clip_wants_its_own_task_types(caller: Caller) -> None:

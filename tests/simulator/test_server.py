@@ -1,7 +1,8 @@
 """Starting and stopping: on a loop, in a thread, and as a program."""
 
 import asyncio
-import http.client
+import gc
+import json
 import os
 import re
 import signal
@@ -10,6 +11,8 @@ import subprocess
 import sys
 import threading
 import urllib.request
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -99,19 +102,45 @@ def test_embedding_where_the_port_is_taken_raises_in_the_caller() -> None:
         assert threading.active_count() == before
 
 
-def test_it_stops_while_songs_are_rendered_and_replies_held() -> None:
+def opened(sim: Simulator, method: str, path: str, body: object = None) -> HTTPConnection:
+    """A request that was sent and whose reply nobody has read yet."""
+    connection = HTTPConnection("127.0.0.1", sim.port, timeout=20)
+    connection.request(method, path, json.dumps(body), KEY)
+    return connection
+
+
+def test_it_stops_while_a_song_is_rendered_and_a_reply_held() -> None:
     before = threading.active_count()
     with EmbeddedSimulator(Simulator(speed=0)) as sim:
-        connections = []
-        sim.faults.arm("slow", on="get-credits")
-        for path in ("/api/v1/get-credits", "/media/nothing"):
-            connection = http.client.HTTPConnection("127.0.0.1", sim.port, timeout=10)
-            connection.request("GET", path, headers=KEY)
-            connections.append(connection)
-        connections[1].getresponse().read()
-    for connection in connections:
+        song = {"type": "bgm", "description": "a long walk", "duration": 60}
+        submitted = opened(sim, "POST", "/api/v1/nuro/create", song)
+        task_id = json.loads(submitted.getresponse().read())["task_id"]
+        sim.clock.advance(600)
+        polled = opened(sim, "GET", f"/api/v1/nuro/task/{task_id}")
+        link = urlsplit(json.loads(polled.getresponse().read())["audio_url"]).path
+        sim.faults.arm("slow")
+        waiting = [opened(sim, "GET", "/api/v1/get-credits"), opened(sim, "GET", link)]
+        while sim.traffic.total < 4:
+            threading.Event().wait(0.001)
+    for connection in (submitted, polled, *waiting):
         connection.close()
     assert threading.active_count() == before
+    gc.collect()  # what was left open would say so now, as a warning that fails this test
+
+
+def test_it_stops_while_a_listener_does_not_read() -> None:
+    with EmbeddedSimulator(Simulator(speed=0)) as sim:
+        song = {"type": "bgm", "description": "a long walk", "duration": 60}
+        submitted = opened(sim, "POST", "/api/v1/nuro/create", song)
+        task_id = json.loads(submitted.getresponse().read())["task_id"]
+        sim.clock.advance(600)
+        polled = opened(sim, "GET", f"/api/v1/nuro/task/{task_id}")
+        link = urlsplit(json.loads(polled.getresponse().read())["audio_url"]).path
+        listener = opened(sim, "GET", link)
+        assert listener.getresponse().status == 200  # megabytes follow; nobody takes them
+    for connection in (submitted, polled, listener):
+        connection.close()
+    gc.collect()
 
 
 RUN = [sys.executable, "-X", "dev", "-W", "error", "-m", "musicapi_nb.simulator"]
