@@ -48,8 +48,10 @@ chromium:
 demo: $(INSTALLED)
 	@$(BIN)/python scripts/demo.py
 
+# In a container one is root, and Jupyter wants to be told that this is meant.
+lab: AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 lab: $(INSTALLED)
-	$(BIN)/jupyter lab --notebook-dir=notebooks
+	$(BIN)/jupyter lab --notebook-dir=notebooks $(AS_ROOT)
 
 clean:
 	rm -rf .venv build
