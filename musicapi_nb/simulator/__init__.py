@@ -11,15 +11,16 @@ or ``python -m musicapi_nb.simulator --port 8765``. Any non-empty key is an acco
 What to look at and to turn, from any thread:
 
 - ``sim.clock``: ``now()``, ``advance(seconds)``, ``speed`` (0: only ``advance`` moves it)
-- ``sim.accounts``: ``of(key).balance``, ``open``, ``deposit``, ``charges()``, ``charged(key)``
-- ``sim.traffic``: ``posts``, ``count("POST", "/sonic/create")``, ``recent``, ``media_authorized``
+- ``sim.accounts``: ``of(key).balance``, ``open``, ``deposit``, ``charges()``, ``refunded(key)``
+- ``sim.traffic``: ``paid``, ``posts``, ``recent``, ``count("POST", "/sonic/create")``
 - ``sim.faults``: ``arm("lost_reply")``, ``disarm``, ``clear``; ``KINDS`` names them all
 - ``sim.shapes``: how replies look where nobody outside knows (``Shapes``)
 
 It is written from the service's public facts alone and shares no code with the client: were it
 built on the client's own reading of a reply, both could share one misunderstanding. Songs, titles,
 lyrics, tags, covers and audio are made up from the seed; what becomes of asked tags follows
-``vocabulary.RULES``.
+``vocabulary.RULES``. Lyrics or descriptions that contain one of ``validation.REFUSED_PHRASES`` are
+refused as the service refuses content.
 """
 
 from musicapi_nb.simulator.accounts import Account, Accounts, Charge

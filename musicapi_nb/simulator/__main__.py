@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import signal
 from collections.abc import Sequence
 
@@ -24,14 +25,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     simulator = Simulator(
         speed=chosen.speed, balance=chosen.balance, seed=chosen.seed, port=chosen.port
     )
-    asyncio.run(_serve(simulator))
+    with contextlib.suppress(KeyboardInterrupt):  # where signals cannot be given to the loop
+        asyncio.run(_serve(simulator))
 
 
 async def _serve(simulator: Simulator) -> None:
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, ended.set)
+    with contextlib.suppress(NotImplementedError):  # Windows
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, ended.set)
     async with simulator:
         print(simulator.url, flush=True)  # noqa: T201 - whoever started it needs the address
         await ended.wait()

@@ -121,6 +121,11 @@ class Accounts:
             self.settle()
             return tuple(each for each in self._charges if key is None or each.key == key)
 
+    @property
+    def latest(self) -> Charge | None:
+        """The newest charge, if there was any."""
+        return self._charges[-1] if self._charges else None
+
     def charged(self, key: str) -> int:
         """Credits taken from a key so far, refunded or not."""
         return sum(each.credits for each in self.charges(key))

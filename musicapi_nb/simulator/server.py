@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self
 from weakref import WeakSet
@@ -187,8 +188,11 @@ class Simulator:
             return self._error(Refusal(404, "not_found", f"There is no {path} here."), "")
         if method not in ("GET", "POST"):
             return self._error(Refusal(405, "method_not_allowed", f"{method} is not allowed."), "")
-        known = request.headers.get("Authorization")
-        return self.service.answer(method, path.removeprefix(API), known, arrival.body)
+        before, known = self.accounts.latest, request.headers.get("Authorization")
+        answer = self.service.answer(method, path.removeprefix(API), known, arrival.body)
+        if self.accounts.latest is not before:
+            arrival.charge = self.accounts.latest
+        return answer
 
     async def _before(self, request: web.Request) -> web.StreamResponse | None:
         """Whatever strikes instead of handling the request."""
@@ -217,13 +221,8 @@ class Simulator:
 
     async def _after(self, request: web.Request, answer: Answer) -> web.StreamResponse:
         """Whatever spoils the answer on its way out."""
-        if self._strike("lost_reply", request) is not None:
-            return mishaps.silence(request, reset=False)
-        held = self._strike("slow_reply", request)
-        if held and await self._interrupted(held["seconds"]):
-            return mishaps.silence(request, reset=False)
-        if broken := self._strike("error_after", request):
-            return self._broken(request, broken)
+        if answer.status == HTTPStatus.OK and (lost := await self._lost(request)) is not None:
+            return lost
         if self._strike("cut_body", request) is not None:
             content = json.dumps(answer.body).encode()
             return await mishaps.cut(request, media.File(content, "application/json"))
@@ -231,6 +230,16 @@ class Simulator:
             if self._strike(kind, request) is not None:
                 return mishaps.unreadable(kind)
         return _json(answer)
+
+    async def _lost(self, request: web.Request) -> web.StreamResponse | None:
+        """Whatever hides that a request was carried out."""
+        if self._strike("lost_reply", request) is not None:
+            return mishaps.silence(request, reset=False)
+        held = self._strike("slow_reply", request)
+        if held and await self._interrupted(held["seconds"]):
+            return mishaps.silence(request, reset=False)
+        broken = self._strike("error_after", request)
+        return self._broken(request, broken) if broken else None
 
     async def _media(self, request: web.Request) -> web.StreamResponse:
         if request.method == "OPTIONS":

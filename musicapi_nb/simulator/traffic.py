@@ -5,12 +5,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from musicapi_nb.simulator.accounts import Charge
+
 _RECENT = 2000
 
 
 @dataclass(slots=True, eq=False)
 class Arrival:
-    """One request as it came in; ``status`` is None when it was never answered."""
+    """One request as it came in.
+
+    ``status`` is None when it was never answered, ``charge`` is what it cost, if it cost anything.
+    """
 
     number: int
     at: float
@@ -20,6 +25,7 @@ class Arrival:
     headers: Mapping[str, str] = field(repr=False)
     body: Any = None
     status: int | None = None
+    charge: Charge | None = None
 
     @property
     def authorized(self) -> bool:
@@ -50,6 +56,11 @@ class Traffic:
             self.posts.append(arrival)
         if arrival.path.startswith("/media/") and arrival.authorized:
             self.media_authorized += 1
+
+    @property
+    def paid(self) -> tuple[Arrival, ...]:
+        """The POSTs that were charged, oldest first."""
+        return tuple(arrival for arrival in self.posts if arrival.charge is not None)
 
     @property
     def total(self) -> int:

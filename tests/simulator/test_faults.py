@@ -28,8 +28,18 @@ async def test_a_lost_reply_left_a_paid_task_behind(sim: Simulator, caller: Call
     (charge,) = sim.accounts.charges("key-a")
     assert charge.task_id is not None
     assert len(await caller.finished(charge.task_id)) == 3
-    (arrival,) = sim.traffic.posts
-    assert (arrival.status, arrival.body) == (None, CREATE)
+    (arrival,) = sim.traffic.paid
+    assert (arrival.status, arrival.body, arrival.charge) == (None, CREATE, charge)
+
+
+async def test_only_the_reply_to_an_accepted_request_is_lost(
+    sim: Simulator, caller: Caller
+) -> None:
+    sim.faults.arm("lost_reply")
+    assert (await caller.post("sonic/create", {})).status == 400
+    with pytest.raises(aiohttp.ServerDisconnectedError):
+        await caller.post("sonic/create", CREATE)
+    assert (len(sim.traffic.posts), len(sim.traffic.paid)) == (2, 1)
 
 
 async def test_a_connection_dropped_before_left_nothing(sim: Simulator, caller: Caller) -> None:
