@@ -96,6 +96,8 @@ _BASSLINES = {
     "long": ((0, 3.9, 0),),
 }
 
+_REGISTERS = {"voice": 58, "reed": 57, "electric": 57, "brass": 59, "strings": 62, "flute": 66,
+              "harp": 66, "marimba": 64}  # fmt: skip
 _LOWEST_STEP, _HIGHEST_STEP = -3, 9
 """The reach of a melody, in steps of the scale from its tonic."""
 _CONSONANT = 0.85
@@ -165,16 +167,10 @@ class _Writer:
         return tonic + 12 * octave + self.scale[step]
 
     def _register(self) -> int:
-        if self.style.lead == "voice":
-            return 55 if self.character.deep else 65
-        return {
-            "flute": 72,
-            "harp": 72,
-            "marimba": 67,
-            "brass": 65,
-            "reed": 62,
-            "electric": 62,
-        }.get(self.style.lead, 67)
+        """MIDI pitch near which the melody's tonic lies; it may rise an octave and a third."""
+        if self.style.lead == "voice" and self.character.deep:
+            return 47
+        return _REGISTERS.get(self.style.lead, 62)
 
     def _voice(self, degree: int, before: Sequence[int]) -> tuple[int, ...]:
         """Choose the inversion that moves least from the chord before."""

@@ -41,7 +41,8 @@ class Simulator:
     faults
         What goes wrong (``faults.arm``); nothing at first.
     seed
-        The same seed and number of the paid request give the same songs and the same ids.
+        The same seed and number of the paid request give the same songs and the same ids; where
+        results outlive the simulator (a library), give each simulator a seed of its own.
     port
         0 takes a free one, and keeps it when stopped and started again.
     shapes
