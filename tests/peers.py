@@ -5,6 +5,7 @@ import contextlib
 import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
@@ -170,6 +171,17 @@ def answers(*replies: bytes) -> Behaviour:
     return behave
 
 
+def once_each(*replies: bytes) -> Behaviour:
+    """Answer one request for each connection, then close it; the last reply repeats."""
+    left = list(replies)
+
+    async def behave(connection: Connection) -> None:
+        await connection.request()
+        await connection.send(left.pop(0) if len(left) > 1 else left[0])
+
+    return behave
+
+
 def routes(table: Mapping[str, bytes]) -> Behaviour:
     """Answer by the path's beginning."""
 
@@ -185,6 +197,11 @@ def client(base_url: str, **settings: Any) -> MusicAPI:
     """A client that is patient for a fraction of a second and pauses for milliseconds."""
     chosen = {"pace": 0, "speed": 1000, "connect_timeout": 5, "reply_timeout": 5, **settings}
     return MusicAPI(KEY, base_url=base_url, **chosen)
+
+
+def names(folder: Path) -> list[str]:
+    """What lies in a folder, hidden files too."""
+    return sorted(path.name for path in folder.iterdir())
 
 
 class Pauses(list[float]):

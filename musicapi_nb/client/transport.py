@@ -78,15 +78,15 @@ class Secret:
 
 
 def _spellings(key: str) -> re.Pattern[str]:
-    """Match the key as it is, and as JSON or a URL may spell each of its characters."""
-    spelt = "".join(
-        rf"(?:{re.escape(character)}|\\u(?i:{ord(character):04x})|%(?i:{ord(character):02x})"
-        rf"|\\{re.escape(character)})"
-        for character in key
-    )
+    """Match the key, its signs also as JSON, a URL or a repr may spell them."""
+    spelt = "".join(sign if sign.isalnum() else _spelt(sign) for sign in key)
     if len(key) >= _SHORTEST_SECRET:
         return re.compile(spelt)
     return re.compile(rf"(?<![A-Za-z0-9]){spelt}(?![A-Za-z0-9])")
+
+
+def _spelt(sign: str) -> str:
+    return rf"(?:\\*{re.escape(sign)}|\\+u(?i:{ord(sign):04x})|%(?i:{ord(sign):02x}))"
 
 
 def reword(error: MusicAPIError, message: str) -> None:
@@ -288,7 +288,8 @@ class Transport:
                     f"the reply to {what} was lost ({cause})", may_have_cost=True
                 ) from None
             raise Unreachable(f"no reply to {what} ({cause})") from None
-        headers = {name.lower(): value for name, value in reply.headers.items()}
+        clean = self.secret.removed_from
+        headers = {name.lower(): clean(value) for name, value in reply.headers.items()}
         return reply.status, headers, self.secret.removed_from_body(body)
 
     def _cause(self, error: BaseException) -> str:

@@ -1,0 +1,262 @@
+"""The key goes to the service, and nowhere else."""
+
+import asyncio
+import base64
+import contextlib
+import copy
+import gc
+import json
+import logging
+import pickle
+import traceback
+import types
+import warnings
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from musicapi_nb.client import MusicAPI
+from musicapi_nb.client.transport import Secret
+from musicapi_nb.errors import MusicAPIError, Unauthorized
+from musicapi_nb.simulator import Simulator
+from tests.peers import (
+    ACK,
+    DONE,
+    KEY,
+    SONG,
+    TASK_ID,
+    answers,
+    client,
+    names,
+    once_each,
+    peer,
+    reply,
+    timeless,
+)
+
+SPELLINGS = [
+    KEY,
+    json.dumps(KEY)[1:-1],
+    json.dumps(KEY)[1:-1].replace("/", "\\/"),
+    json.dumps(KEY)[1:-1].replace("+", "\\u002B").replace("/", "\\u002f"),
+    quote(KEY, safe=""),
+    repr(KEY)[1:-1],
+]
+# Long enough to be no coincidence: what is left of the key must not be a useful part of it.
+PARTS = ["9aZ+q", "KEY-4711", base64.b64encode(KEY.encode()).decode()]
+
+
+def assert_keyless(*said: object) -> None:
+    for one in said:
+        text = one.decode("latin-1") if isinstance(one, bytes) else str(one)
+        for spelling in SPELLINGS + PARTS:
+            assert spelling not in text
+
+
+def _told(error: MusicAPIError) -> list[object]:
+    """Everything that an error shows or keeps, its chained causes too."""
+    told: list[object] = [str(error), repr(error), error.args, error.message, error.body]
+    told += [error.request_id, repr(vars(error)), getattr(error, "__notes__", "")]
+    told += traceback.format_exception(error)
+    told += [repr(frame.f_locals) for frame in _our_frames(error)]
+    chained: BaseException | None = error
+    while chained is not None:
+        told += [str(chained), repr(chained)]
+        chained = chained.__cause__ or (
+            None if chained.__suppress_context__ else chained.__context__
+        )
+    return told
+
+
+def _our_frames(error: BaseException) -> Iterator[types.FrameType]:
+    """What a verbose traceback shows the variables of."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        if "/musicapi_nb/" in frame.f_code.co_filename:
+            yield frame
+
+
+def echoing(head: str, body: bytes = b"{}") -> bytes:
+    return f"HTTP/1.1 {head}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+ECHOES = [
+    *(echoing(f"{status} No", json.dumps({name: f"Bad key: {KEY}"}).encode())
+      for status in (400, 401, 403, 429, 500, 302) for name in ("error", "message", "detail")),
+    *(echoing("401 No", f'{{"error": "{spelling}"}}'.encode()) for spelling in SPELLINGS[1:5]),
+    *(echoing("401 No", spelling.encode()) for spelling in SPELLINGS),
+    echoing("401 No", b"x" * 480 + f" {KEY} ".encode() + b"y" * 100),
+    echoing("401 No", f"<html><title>{KEY}</title>{KEY}</html>".encode()),
+    echoing("200 OK", f"<html><title>{KEY}</title>{KEY}</html>".encode()),
+    echoing("200 OK", f'{{"key": "{KEY}'.encode()),
+    echoing("200 OK", json.dumps({"seen": KEY}).encode()),
+    echoing("200 OK", json.dumps([KEY]).encode()),
+    echoing(f"401 No\r\nX-Request-Id: {KEY}"),
+    echoing(f"500 No\r\nCF-Ray: {KEY}"),
+    echoing(f"307 Go\r\nLocation: http://localhost/?{KEY}"),
+    echoing(f"200 OK\r\nAuthorization Bearer {KEY}"),
+    echoing(f"200 OK\r\nX: {KEY}\x00"),
+    f"HTTP/1.1 2OO {KEY}\r\n\r\n".encode(),
+    KEY.encode() + b"\r\n\r\n",
+]  # fmt: skip
+
+
+CALLS: list[Callable[[MusicAPI], Awaitable[object]]] = [
+    lambda api: api.submit(SONG),
+    lambda api: api.credits(),
+    lambda api: api.poll("some-id", engine="sonic"),
+]
+
+
+@pytest.mark.parametrize("echo", ECHOES, ids=range(len(ECHOES)))
+async def test_a_server_that_echoes_the_key_does_not_get_it_shown(
+    echo: bytes, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with peer(once_each(echo)) as here, client(here.url) as api:
+        timeless(api, monkeypatch)
+        for call in CALLS:
+            with pytest.raises(MusicAPIError) as caught:
+                await call(api)
+            assert_keyless(*_told(caught.value))
+    assert KEY.encode() in here.received  # it did go where it belongs
+    assert_keyless(caplog.text, *(vars(record) for record in caplog.records))
+
+
+async def test_an_echoed_key_does_not_reach_a_task() -> None:
+    ack = {**ACK, "warning": f"The key {KEY} expires soon."}
+    clip = {"clip_id": "c", "state": "succeeded", "title": KEY, "note": KEY}
+    async with peer(answers(reply(ack))) as here, client(here.url) as api:
+        task = await api.submit(SONG)
+    assert task.id == TASK_ID
+    assert_keyless(repr(task), task.raw, task.extra, task._repr_html_())
+    async with (
+        peer(answers(reply({**DONE, "data": [clip, clip]}))) as here,
+        client(here.url) as api,
+    ):
+        task = await api.poll(task)
+    assert_keyless(repr(task), task.raw, task.songs, task._repr_html_())
+
+
+async def test_a_short_key_damages_no_reply() -> None:
+    for key in ("1", "e", "task", "success", TASK_ID[:8]):
+        async with (
+            peer(answers(reply())) as here,
+            MusicAPI(key, base_url=here.url, pace=0) as api,
+        ):
+            assert (await api.submit(SONG)).id == TASK_ID
+    secret = Secret("short")
+    assert secret.removed_from("Bad key: 'short'. shorter") == "Bad key: '[key]'. shorter"
+
+
+async def test_a_lost_or_missing_reply_does_not_show_the_key(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with peer(once_each(b"")) as here, client(here.url) as api:
+        timeless(api, monkeypatch)
+        for call in CALLS:
+            with pytest.raises(MusicAPIError) as caught:
+                await call(api)
+            assert_keyless(*_told(caught.value))
+        await here.stop()
+        for call in CALLS:  # refused now
+            with pytest.raises(MusicAPIError) as caught:
+                await call(api)
+            assert_keyless(*_told(caught.value))
+    assert_keyless(caplog.text)
+
+
+async def test_the_client_itself_shows_and_gives_no_key() -> None:
+    api = client("http://127.0.0.1:1")
+    seen: list[object] = [api]
+    for one in seen:
+        assert_keyless(repr(one), str(one))
+        with contextlib.suppress(TypeError):
+            values = list(vars(one).values())
+            assert_keyless(vars(one))
+            seen += [value for value in values if type(value).__module__.startswith("musicapi_nb")]
+    assert len(seen) > 3
+    for give in (pickle.dumps, copy.copy, copy.deepcopy, json.dumps):
+        with pytest.raises(TypeError) as caught:
+            give(api._transport.secret)
+        assert_keyless(*traceback.format_exception(caught.value))
+        if give is not copy.copy:
+            with pytest.raises(TypeError):
+                give(api)
+    await api.close()
+
+
+@pytest.mark.parametrize("bad", ["", " ", "\n", "a b", "kéy-of-mine", "key\nof-mine", "key\x00x",
+                                 "key\x7f", "Bearer x", "雨", None, 7, b"bytes-key"])  # fmt: skip
+def test_a_key_that_cannot_be_one_is_refused_without_being_shown(bad: str) -> None:
+    with pytest.raises(Unauthorized) as caught:
+        MusicAPI(bad)
+    assert "MUSICAPI_KEY" in str(caught.value)
+    if isinstance(bad, str) and len(bad.strip()) > 4:
+        assert bad.strip() not in "".join(traceback.format_exception(caught.value))
+
+
+async def test_a_key_with_white_space_around_it_is_trimmed() -> None:
+    async with (
+        peer(answers(reply())) as here,
+        MusicAPI(f" {KEY}\n", base_url=here.url) as api,
+    ):
+        await api.submit(SONG)
+    assert f"Authorization: Bearer {KEY}\r\n".encode() in here.received
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirected_call_does_not_carry_the_key_away(
+    status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with peer(answers(reply())) as other:
+        away = reply(b"", status, {"Location": f"{other.url.replace('127.0.0.1', 'localhost')}/x"})
+        async with peer(answers(away)) as here, client(here.url) as api:
+            timeless(api, monkeypatch)
+            for call in CALLS:
+                with pytest.raises(MusicAPIError):
+                    await call(api)
+    assert other.connections == []
+
+
+async def test_a_download_carries_no_key_to_any_host(tmp_path: Path) -> None:
+    sound = reply(b"ID3" + b"\0" * 100)
+    async with peer(answers(sound)) as other:
+        away = reply(b"", 302, {"Location": f"{other.url.replace('127.0.0.1', 'localhost')}/x.mp3"})
+        async with peer(answers(sound, away)) as here, client(here.url) as api:
+            for name in ("from-the-api-host", "redirected"):
+                await api.download(f"{here.url}/{name}.mp3", tmp_path)
+        assert len(here.requests) == 2
+        assert len(other.requests) == 1
+        assert_keyless(here.received, other.received)
+        assert b"authorization" not in (here.received + other.received).lower()
+    assert_keyless(*names(tmp_path))
+
+
+async def test_the_simulators_files_are_fetched_without_the_key(tmp_path: Path) -> None:
+    async with Simulator(speed=100_000, seconds=(1, 1)) as sim:
+        async with client(sim.url, speed=sim.speed) as api:
+            task = await api.run(SONG)
+            sim.faults.arm("redirect_media")
+            for song in task.songs:
+                await api.download(song, tmp_path)
+        assert sim.traffic.count("GET", "/media/") == 3
+        assert sim.traffic.media_authorized == 0
+    assert_keyless(*names(tmp_path))
+
+
+def test_no_warning_shows_the_key() -> None:
+    async def main() -> None:
+        async with peer(once_each(b"")) as here:
+            api = client(here.url)
+            with contextlib.suppress(MusicAPIError):
+                await api.submit(SONG)
+            del api  # never closed
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        asyncio.run(main(), debug=True)
+        gc.collect()
+    assert_keyless(*(warning.message for warning in caught))

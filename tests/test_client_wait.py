@@ -1,0 +1,362 @@
+"""wait and run: until every expected song is final, whatever happens meanwhile."""
+
+import asyncio
+import re
+import time
+from collections.abc import Callable, Mapping
+
+import msgspec
+import pytest
+
+from musicapi_nb import lyrics, nuro, sonic, studio
+from musicapi_nb.client import MusicAPI
+from musicapi_nb.errors import (
+    InvalidRequest,
+    MusicAPIError,
+    TaskNotFound,
+    Unauthorized,
+    Unreachable,
+    WaitTimeout,
+)
+from musicapi_nb.simulator import Simulator
+from musicapi_nb.tasks import Task
+from tests.peers import (
+    CLIP,
+    DONE,
+    SONG,
+    Behaviour,
+    Connection,
+    answers,
+    client,
+    once_each,
+    peer,
+    reply,
+    timeless,
+)
+
+NOT_READY = reply({"type": "not_ready"}, 202)
+SPEED = 20_000  # a song of the simulator takes two minutes: six milliseconds of ours
+
+
+def pending(name: str = "some-id", engine: str = "sonic") -> Task:
+    return Task(id=name, engine=engine, expected=2)
+
+
+def clips(*changes: Mapping[str, object]) -> bytes:
+    return reply({"code": 200, "data": [{**CLIP, "clip_id": f"c{n}", **change}
+                                        for n, change in enumerate(changes)]})  # fmt: skip
+
+
+class Script:
+    """A behaviour that answers each task's polls by its own list; the last reply repeats."""
+
+    def __init__(self, **replies: list[bytes]) -> None:
+        self._left = {name.replace("_", "-"): left for name, left in replies.items()}
+        self.polls: list[str] = []
+
+    async def __call__(self, connection: Connection) -> None:
+        while (request := await connection.request()) is not None:
+            found = re.search(rb"/task/(\S+)", request)
+            assert found
+            name = found[1].decode()
+            self.polls.append(name)
+            left = self._left[name]
+            await connection.send(left.pop(0) if len(left) > 1 else left[0])
+
+
+# --- one task ------------------------------------------------------------------------------
+
+
+async def test_only_when_every_expected_song_is_final_it_is_done() -> None:
+    running = {"state": "running", "audio_url": ""}
+    script = [NOT_READY, clips(running, running), clips({}), clips({}, running), clips({}, {})]
+    seen: list[Task] = []
+    async with peer(answers(*script)) as here, client(here.url) as api:
+        task = await api.wait(pending(), progress=seen.append)
+    assert [song.state for song in task.songs] == ["succeeded", "succeeded"]
+    assert len(here.requests) == len(seen) == 5
+    assert [one.state for one in seen] == ["pending"] + 3 * ["running"] + ["succeeded"]
+    assert [one.finished for one in seen] == [False] * 4 + [True]
+    assert seen[-1] == task
+
+
+async def test_a_failed_clip_beside_a_good_one_is_an_end_and_no_error() -> None:
+    script = clips({}, {"state": "failed", "audio_url": None, "error": "No luck."})
+    async with peer(answers(NOT_READY, script)) as here, client(here.url) as api:
+        task = await api.wait(pending())
+    assert task.state == "succeeded"
+    assert [song.state for song in task.songs] == ["succeeded", "failed"]
+
+
+async def test_a_finished_task_is_not_asked_about() -> None:
+    async with peer(answers(b"")) as here, client(here.url) as api:
+        done = Task(id="x", engine="sonic", state="succeeded")
+        assert await api.wait(done) is done
+        assert await api.wait([done, done]) == [done, done]
+        assert await api.wait([]) == []
+        assert here.connections == []
+
+
+async def test_pauses_are_those_of_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for engine, low, high in (("sonic", 15, 25), ("nuro", 5, 10), ("studio", 5, 25)):
+        async with peer(answers(*[NOT_READY] * 3, reply(DONE))) as here, client(here.url) as api:
+            pauses = timeless(api, monkeypatch)
+            await api.wait(pending(engine=engine))
+        assert len(pauses) == 4
+        assert all(low <= pause <= high for pause in pauses)
+
+
+@pytest.mark.parametrize("state", ["mastering", ""])
+async def test_an_unknown_state_is_asked_about_further(state: str) -> None:
+    odd = clips({"state": state, "audio_url": ""}, {"state": state, "audio_url": ""})
+    async with peer(answers(odd, odd, clips({}, {}))) as here, client(here.url) as api:
+        assert (await api.wait(pending())).state == "succeeded"
+    assert len(here.requests) == 3
+
+
+async def test_a_stuck_task_is_given_back_at_the_deadline() -> None:
+    script = clips({}, {"state": "running", "audio_url": ""})
+    async with peer(answers(script)) as here, client(here.url, speed=SPEED) as api:
+        with pytest.raises(WaitTimeout) as caught:
+            await api.wait(pending(), deadline=300)
+    assert isinstance(caught.value, TimeoutError)
+    last = caught.value.task
+    assert isinstance(last, Task)
+    assert [song.finished for song in last.songs] == [True, False]
+    assert "1 of 2 songs ready" in str(caught.value)
+    assert "some-id" in str(caught.value)
+    assert "not lost" in str(caught.value)
+
+
+async def test_a_deadline_holds_against_a_silent_server() -> None:
+    async def silent(connection: Connection) -> None:
+        await connection.drain()
+
+    settings = {"connect_timeout": 30, "reply_timeout": 0.1}
+    async with peer(silent) as here, client(here.url, **settings) as api:
+        before = time.monotonic()
+        with pytest.raises(WaitTimeout):
+            await api.wait(pending(), deadline=100)  # a tenth of a second
+        assert time.monotonic() - before < 5  # five attempts would take 150 s
+
+
+async def test_no_deadline_but_now_asks_nothing() -> None:
+    async with peer(answers(NOT_READY)) as here, client(here.url) as api:
+        with pytest.raises(WaitTimeout):
+            await api.wait(pending(), deadline=0)
+        assert here.connections == []
+
+
+# --- mishaps meanwhile ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("spoilt", [b"", reply(b"", 500), reply(b"<html>", 502), reply(b"", 429),
+                                    reply([1]), reply(b"{"), reply({"odd": 1})])  # fmt: skip
+async def test_an_outage_is_survived(spoilt: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    outage = [spoilt] * 15  # three polls of five attempts each
+    behaviour = once_each(NOT_READY, *outage, NOT_READY, *outage, reply(DONE))
+    async with peer(behaviour) as here, client(here.url) as api:
+        timeless(api, monkeypatch)
+        assert (await api.wait(pending())).state == "succeeded"
+
+
+async def test_a_host_that_stays_away_is_one_error_that_names_the_task(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with peer(once_each(b"")) as here, client(here.url) as api:
+        await here.stop()
+        pauses = timeless(api, monkeypatch)
+        with pytest.raises(Unreachable, match="about sonic task some-id"):
+            await api.wait(pending())
+        with pytest.raises(Unreachable, match="about sonic task some-id") as caught:
+            await api.wait(pending(), deadline=10**9)
+    assert "sonic task some-id" in repr(caught.value)
+    assert len(pauses) == 2 * 4 * 5
+
+
+@pytest.mark.parametrize(("answer", "kind"), [
+    (reply({"message": "task not found."}, 400), TaskNotFound), (reply(b"", 401), Unauthorized),
+])  # fmt: skip
+async def test_what_will_not_change_ends_the_wait_at_once(
+    answer: bytes, kind: type[MusicAPIError]
+) -> None:
+    async with peer(answers(answer)) as here, client(here.url) as api:
+        with pytest.raises(kind):
+            await api.wait(pending())
+    assert len(here.requests) == 1
+
+
+async def test_a_task_without_an_id_cannot_be_waited_for() -> None:
+    async with peer(answers(NOT_READY)) as here, client(here.url) as api:
+        with pytest.raises(InvalidRequest):
+            await api.wait(Task(engine="sonic"))
+
+
+async def test_a_failing_callback_does_not_end_the_wait(caplog: pytest.LogCaptureFixture) -> None:
+    def broken(_: Task) -> None:
+        raise ZeroDivisionError
+
+    async with peer(answers(NOT_READY, reply(DONE))) as here, client(here.url) as api:
+        assert (await api.wait(pending(), progress=broken)).finished
+        assert [one.finished for one in await api.wait([pending()], progress=broken)] == [True]
+    assert "ZeroDivisionError" in caplog.text
+
+
+# --- many tasks ----------------------------------------------------------------------------
+
+
+async def test_one_stalled_task_does_not_hold_the_others() -> None:
+    finished: list[str | None] = []
+    release = asyncio.Event()
+
+    async def behave(connection: Connection) -> None:
+        while (request := await connection.request()) is not None:
+            if b"/task/stalled" in request:
+                await release.wait()
+            await connection.send(reply(DONE))
+
+    def see(task: Task) -> None:
+        finished.append(task.id)
+        if len(finished) == 20:
+            release.set()
+
+    tasks = [pending("stalled"), *(pending(f"quick-{n}") for n in range(20))]
+    async with peer(behave) as here, client(here.url) as api:
+        done = await api.wait(tasks, progress=see)
+    assert [task.id for task in done] == [task.id for task in tasks]
+    assert finished[-1] == "stalled"
+
+
+async def test_each_of_many_ends_in_its_own_way() -> None:
+    running = {"state": "running", "audio_url": ""}
+    script = Script(
+        good=[NOT_READY, reply(DONE)],
+        half=[clips({}, running)],
+        gone=[clips({}, running), reply({"message": "task not found."}, 400)],
+        failed=[reply({"type": "failed", "message": "No luck.", "refund_processed": True})],
+    )
+    names = ["gone", "good", "half", "failed"]
+    async with peer(script) as here, client(here.url, speed=SPEED) as api:
+        found = dict(zip(names, await api.wait(map(pending, names), deadline=300), strict=True))
+    assert {name: task.state for name, task in found.items()} == {
+        "good": "succeeded", "half": "running", "gone": "unknown", "failed": "failed",
+    }  # fmt: skip
+    assert [task.id for task in found.values()] == names
+    assert [song.finished for song in found["half"].songs] == [True, False]
+    assert [song.finished for song in found["gone"].songs] == [True, False]  # as last seen
+    assert "task not found" in (found["gone"].fail_reason or "")
+    assert found["failed"].refunded
+
+
+async def test_cancelling_a_wait_ends_its_polls() -> None:
+    polled = asyncio.Event()
+
+    async def behave(connection: Connection) -> None:
+        while await connection.request() is not None:
+            await connection.send(NOT_READY)
+            polled.set()
+
+    async with peer(behave) as here, client(here.url, speed=SPEED) as api:
+        waiting = asyncio.create_task(api.wait([pending("a"), pending("b")]))
+        await polled.wait()
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert len(asyncio.all_tasks()) <= 1 + len(here.connections)
+
+
+# --- against the simulator -----------------------------------------------------------------
+
+
+REQUESTS = [
+    SONG,
+    sonic.Create(custom_mode=True, prompt="la la", mv="sonic-v5"),
+    studio.Description(
+        prompt="rain", model_type="studio32-v1.5", prompt_strength=0.5, clarity_strength=0.25,
+        lyrics_strength=0.5, generation_quality=0.75,
+    ),
+    nuro.Vocal(lyrics="la la la " * 50),
+    lyrics.Make(description="rain"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("request_", REQUESTS, ids=repr)
+async def test_every_engine_is_asked_and_waited_for(request_: sonic.Create) -> None:
+    async with Simulator(speed=SPEED) as sim, client(sim.url, speed=SPEED, simulated=True) as api:
+        task = await api.run(request_)
+        assert task.state == "succeeded"
+        assert len(task.songs) == request_.songs
+        assert all(song.finished for song in task.songs)
+        assert task.request == request_
+        assert task.simulated
+        assert not task.issues
+        assert len(sim.accounts.charges()) == 1
+
+
+async def test_many_runs_at_once_cost_one_submit_each() -> None:
+    async with Simulator(speed=SPEED, balance=10_000) as sim:
+        async with client(sim.url, speed=SPEED) as api:
+            submitted = await asyncio.gather(*(api.submit(SONG) for _ in range(40)))
+            done = await api.wait(submitted)
+        assert [task.id for task in done] == [task.id for task in submitted]
+        assert len({task.id for task in done}) == len(sim.traffic.posts) == 40
+        assert all(task.state == "succeeded" for task in done)
+
+
+async def _run(api: MusicAPI, deadline: float = 1800) -> Task:
+    return await api.run(SONG, deadline=deadline)
+
+
+@pytest.mark.parametrize(("kind", "judge"), [
+    ("task_fails", lambda task: task.state == "failed" and task.refunded is not False),
+    ("one_clip_fails", lambda task: [song.state for song in task.songs] == ["succeeded", "failed"]),
+    ("duration_text", lambda task: all(song.duration > 0 for song in task.songs)),
+    ("unknown_state", lambda task: task.state == "succeeded"),
+    ("code_missing", lambda task: task.state == "succeeded"),
+    ("extra_keys", lambda task: task.state == "succeeded"),
+])  # fmt: skip
+async def test_a_mishap_of_the_service_is_understood(
+    kind: str, judge: Callable[[Task], bool]
+) -> None:
+    async with Simulator(speed=SPEED) as sim, client(sim.url, speed=SPEED) as api:
+        sim.faults.arm(kind)
+        assert judge(await _run(api))
+
+
+async def test_a_stuck_task_of_the_simulator_can_be_waited_for_again() -> None:
+    async with Simulator(speed=SPEED) as sim, client(sim.url, speed=SPEED) as api:
+        sim.faults.arm("stuck")
+        with pytest.raises(WaitTimeout) as caught:
+            await _run(api, deadline=600)
+        (again,) = await api.wait([caught.value.task], deadline=600)
+        assert not again.finished
+        assert len(sim.accounts.charges()) == 1
+
+
+async def test_what_was_known_of_a_task_is_kept() -> None:
+    async with peer(answers(reply(DONE))) as here, client(here.url) as api:
+        task = msgspec.structs.replace(pending(), operation="create", request=SONG)
+        found = await api.poll(task)
+    assert (found.operation, found.request, found.expected) == ("create", SONG, 2)
+
+
+def _flaky(every: int) -> Behaviour:
+    count = 0
+
+    async def behave(connection: Connection) -> None:
+        nonlocal count
+        while await connection.request() is not None:
+            count += 1
+            if count % every:
+                return
+            await connection.send(NOT_READY if count < 5 * every else reply(DONE))
+
+    return behave
+
+
+async def test_a_line_that_drops_most_polls_still_gets_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with peer(_flaky(7)) as here, client(here.url) as api:
+        timeless(api, monkeypatch)
+        assert (await api.wait(pending())).state == "succeeded"
