@@ -204,6 +204,15 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
+async def until(condition: Callable[[], object]) -> None:
+    """Let the loop and its threads go on until something is so."""
+    for _ in range(1_000_000):
+        if condition():
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("it never came to be")
+
+
 class Pauses(list[float]):
     """Stands in for the time between attempts: notes each pause, and lets none pass."""
 

@@ -143,7 +143,7 @@ async def _stream(transport: Transport, url: str, beside: Path, max_bytes: int) 
             return await _write(reply, beside, max_bytes, url)
     except aiohttp.TooManyRedirects:
         raise DownloadFailed(f"{_short(url)} redirects without end") from None
-    except aiohttp.InvalidURL:
+    except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
         raise DownloadFailed(f"{_short(url)} is no address that can be fetched") from None
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise Unreachable(f"{_short(url)} broke off ({type(error).__name__})") from None

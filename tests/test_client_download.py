@@ -1,0 +1,374 @@
+"""download: a file appears whole or not at all, and nothing else is left behind."""
+
+import asyncio
+import errno
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from musicapi_nb.client import MusicAPI
+from musicapi_nb.client.download import Media, suffix_of
+from musicapi_nb.errors import DownloadFailed, MusicAPIError, ServerError, Unreachable
+from musicapi_nb.simulator import Simulator
+from musicapi_nb.tasks import Song
+from tests.peers import (
+    SONG,
+    Connection,
+    answers,
+    client,
+    names,
+    once_each,
+    peer,
+    reply,
+    timeless,
+    until,
+)
+
+SOUND = b"ID3\x04" + bytes(range(256)) * 4000
+KEPT = b"RIFF....WAVE an older take"
+
+
+def cut(number: int) -> bytes:
+    whole = reply(SOUND)
+    return whole[: whole.index(b"\r\n\r\n") + 4 + number]
+
+
+def chunked(*chunks: bytes) -> bytes:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    return head + b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks)
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Iterator[Path]:
+    """A file that exists already, and has to survive, alone."""
+    path = tmp_path / "song.mp3"
+    path.write_bytes(KEPT)
+    yield path
+    assert path.read_bytes() == KEPT
+    assert names(tmp_path) == [path.name]
+
+
+async def refused(
+    api: MusicAPI, url: str, to: Path, *, max_bytes: int = 500_000_000
+) -> MusicAPIError:
+    with pytest.raises(MusicAPIError) as caught:
+        await api.download(url, to, max_bytes=max_bytes)
+    assert "\n" not in str(caught.value)
+    assert not caught.value.may_have_cost
+    return caught.value
+
+
+@pytest.fixture
+async def nowhere() -> AsyncIterator[MusicAPI]:
+    async with client("http://127.0.0.1:1") as api:
+        yield api
+
+
+# --- whole ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("data", [reply(SOUND), chunked(SOUND[:1], SOUND[1:7], SOUND[7:], b""),
+                                  b"HTTP/1.0 200 OK\r\n\r\n" + SOUND], ids=range(3))  # fmt: skip
+async def test_a_file_arrives_whole(data: bytes, tmp_path: Path, nowhere: MusicAPI) -> None:
+    async with peer(once_each(data)) as here:
+        to = tmp_path / "new" / "folder" / "song.mp3"
+        assert await nowhere.download(f"{here.url}/x.mp3", to) == to
+    assert to.read_bytes() == SOUND
+    assert names(to.parent) == ["song.mp3"]
+
+
+async def test_a_beginning_in_small_pieces_is_recognised(tmp_path: Path, nowhere: MusicAPI) -> None:
+    async def dribble(connection: Connection) -> None:
+        await connection.request()
+        data = reply(b"RIFF\0\0\0\0WAVEfmt ")
+        await connection.send(data[:-16])
+        for place in range(16, 0, -1):
+            await connection.send(data[len(data) - place :][:1])
+            for _ in range(20):  # so that each byte is read on its own
+                await asyncio.sleep(0)
+
+    async with peer(dribble) as here:
+        found = await nowhere.download(f"{here.url}/a", tmp_path)
+    assert found.name == "a.wav"
+
+
+async def test_an_existing_file_is_replaced(tmp_path: Path, nowhere: MusicAPI) -> None:
+    to = tmp_path / "song.mp3"
+    to.write_bytes(KEPT)
+    async with peer(answers(reply(SOUND))) as here:
+        await nowhere.download(f"{here.url}/x", to)
+    assert to.read_bytes() == SOUND
+    assert names(tmp_path) == ["song.mp3"]
+
+
+async def test_a_redirect_is_followed(tmp_path: Path, nowhere: MusicAPI) -> None:
+    async with peer(answers(reply(SOUND))) as other:
+        away = reply(b"", 302, {"Location": f"{other.url}/y.mp3"})
+        async with peer(answers(away)) as here:
+            found = await nowhere.download(f"{here.url}/x.mp3", tmp_path)
+    assert found.read_bytes() == SOUND
+
+
+@pytest.mark.parametrize("broken", [cut(0), cut(3), cut(100_000), cut(len(SOUND) - 1), b"",
+                                    chunked(SOUND[:999]), chunked(SOUND),  # no end of the chunks
+                                    reply(b"", 503)], ids=range(8))  # fmt: skip
+async def test_what_broke_off_is_fetched_again(
+    broken: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nowhere: MusicAPI
+) -> None:
+    timeless(nowhere, monkeypatch)
+    async with peer(once_each(broken, broken, reply(SOUND))) as here:
+        found = await nowhere.download(f"{here.url}/x.mp3", tmp_path)
+    assert found.read_bytes() == SOUND
+    assert names(tmp_path) == ["x.mp3"]
+
+
+# --- not whole -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("data", "kind"), [
+    (cut(100_000), Unreachable), (chunked(SOUND), Unreachable), (b"", Unreachable),
+    (reply(b"", 503), ServerError), (reply(b"", 404), DownloadFailed),
+    (reply(b"", 403), DownloadFailed),
+    (reply(SOUND, 206), DownloadFailed), (reply(b"", 204), DownloadFailed),
+    (reply(b""), DownloadFailed), (reply(b"ID"), DownloadFailed),
+    (reply(b"<!DOCTYPE html><p>Please sign in"), DownloadFailed),
+    (reply({"error": "expired"}), DownloadFailed),
+    (reply(b"", 302, {"Location": "/again", "Connection": "close"}), DownloadFailed),
+    (reply(b"", 302, {"Location": "file:///etc/passwd"}), DownloadFailed),
+    (reply(b"", 302, {"Location": "http://[::1"}), DownloadFailed),
+    (reply(SOUND, 200, {"Content-Encoding": "gzip"}), Unreachable),
+], ids=range(16))  # fmt: skip
+async def test_what_does_not_arrive_leaves_the_old_file_alone(
+    data: bytes, kind: type[MusicAPIError], kept: Path, monkeypatch: pytest.MonkeyPatch,
+    nowhere: MusicAPI,
+) -> None:  # fmt: skip
+    timeless(nowhere, monkeypatch)
+    async with peer(once_each(data)) as here:
+        error = await refused(nowhere, f"{here.url}/x.mp3?signature=abc", kept)
+    assert type(error) is kind
+    assert "signature" not in str(error)
+    assert f"{here.url}/x.mp3" in str(error)
+    assert len(here.requests) <= 10
+
+
+async def test_too_large_is_refused_announced_or_not(kept: Path, nowhere: MusicAPI) -> None:
+    async def endless(connection: Connection) -> None:
+        await connection.request()
+        await connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        while True:
+            await connection.send(b"10000\r\nID3" + b"\0" * 65533 + b"\r\n")
+
+    for behaviour in (answers(reply(SOUND)), endless):
+        async with peer(behaviour) as here:
+            error = await refused(nowhere, f"{here.url}/x", kept, max_bytes=100_000)
+        assert isinstance(error, DownloadFailed)
+        assert "larger than the 100,000 bytes" in str(error)
+        assert len(here.requests) == 1
+
+
+async def test_exactly_as_large_as_allowed_is_taken(tmp_path: Path, nowhere: MusicAPI) -> None:
+    async with peer(answers(reply(SOUND))) as here:
+        await nowhere.download(f"{here.url}/x", tmp_path, max_bytes=len(SOUND))
+    assert names(tmp_path) == ["x.mp3"]
+
+
+@pytest.mark.parametrize("url", [
+    "file:///etc/passwd", "javascript:alert(1)", "data:audio/wav;base64,AAAA", "ftp://host/x.mp3",
+    "//host/x.mp3", "x.mp3", "", "http://[::1", "http://", "https://:80/x", "http://host:99999/x",
+])  # fmt: skip
+async def test_what_is_no_web_address_is_refused(
+    url: str, kept: Path, monkeypatch: pytest.MonkeyPatch, nowhere: MusicAPI
+) -> None:
+    timeless(nowhere, monkeypatch)
+    error = await refused(nowhere, url, kept)
+    assert isinstance(error, DownloadFailed)
+
+
+async def test_a_song_without_a_file_says_why(tmp_path: Path, nowhere: MusicAPI) -> None:
+    for song, said in (
+        (Song(state="running", audio_url="https://audiopipe.suno.ai/?item_id=c"), "not finished"),
+        (Song(state="failed"), "no audio link"),
+    ):
+        with pytest.raises(DownloadFailed, match=said):
+            await nowhere.download(song, tmp_path)
+    with pytest.raises(DownloadFailed, match="no video link"):
+        await nowhere.download(Song(state="succeeded"), tmp_path, media="video")
+    assert names(tmp_path) == []
+
+
+# --- the disk ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("path", "name"), [
+    ("/a/b/rain.mp3", "rain.mp3"), ("/rain.wav", "rain.mp3"), ("/rain", "rain.mp3"),
+    ("/", "file.mp3"), ("", "file.mp3"), ("/?item_id=7", "file.mp3"), ("/.mp3", "_mp3.mp3"),
+    ("/..%2F..%2Fetc%2Fcron.d%2Fevil.mp3", "evil.mp3"), ("/%2e%2e", "_.mp3"),
+    ("/..%5C..%5Cx.mp3", "_x.mp3"),
+    ("/a%00b%0d%0a.mp3", "a_b_.mp3"), ("/C:evil.mp3", "C_evil.mp3"), ("/-rf%20~.mp3", "-rf_.mp3"),
+    ("/" + "%F0%90%8D%88" * 200 + ".mp3", "_.mp3"), ("/" + "x" * 500 + ".mp3", "x" * 80 + ".mp3"),
+], ids=range(15))  # fmt: skip
+async def test_a_folder_gets_a_harmless_name(
+    path: str, name: str, tmp_path: Path, nowhere: MusicAPI
+) -> None:
+    folder = tmp_path / "inner"
+    folder.mkdir()
+    async with peer(answers(reply(SOUND))) as here:
+        found = await nowhere.download(here.url + path, folder)
+    assert found == folder / name
+    assert names(folder) == [name]
+    assert names(tmp_path) == ["inner"]
+
+
+async def test_a_folder_keeps_two_files_that_would_share_a_name(
+    tmp_path: Path, nowhere: MusicAPI
+) -> None:
+    other = b"ID3 another song"
+    async with peer(answers(reply(SOUND), reply(other), reply(SOUND), reply(other))) as here:
+        found = [
+            await nowhere.download(f"{here.url}/{n}/audio.mp3", tmp_path) for n in (1, 2, 1, 2)
+        ]
+    assert [path.read_bytes() for path in found] == [SOUND, other, SOUND, other]
+    assert len(names(tmp_path)) == 2
+    assert found[0].name == "audio.mp3"
+
+
+@pytest.fixture
+def full_disk() -> Path:
+    """A place where every write fails for want of room."""
+    path = Path("/dev/full")
+    if not path.exists():
+        pytest.fail("this system has no /dev/full")
+    return path
+
+
+async def test_a_folder_that_cannot_be_made_is_a_clear_error(
+    tmp_path: Path, nowhere: MusicAPI
+) -> None:
+    (tmp_path / "file").write_bytes(KEPT)
+    async with peer(answers(reply(SOUND))) as here:
+        for to in (tmp_path / "file" / "song.mp3", tmp_path / ("x" * 300) / "song.mp3",
+                   Path("/proc/no-such-folder/song.mp3")):  # fmt: skip
+            with pytest.raises(DownloadFailed, match="cannot write") as caught:
+                await nowhere.download(f"{here.url}/x.mp3", to)
+            assert str(to.parent) in str(caught.value)
+        assert here.requests == []
+        with pytest.raises(DownloadFailed, match="cannot write"):
+            await nowhere.download(f"{here.url}/x.mp3", tmp_path / ("x" * 300))
+    assert names(tmp_path) == ["file"]
+
+
+async def test_a_full_disk_is_said_and_not_taken_for_a_broken_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, full_disk: Path, nowhere: MusicAPI
+) -> None:
+    def beside(_: Path) -> Path:
+        (tmp_path / "full").symlink_to(full_disk)
+        return tmp_path / "full"
+
+    monkeypatch.setattr("musicapi_nb.client.download._beside", beside)
+    async with peer(answers(reply(SOUND))) as here:
+        with pytest.raises(DownloadFailed, match=os.strerror(errno.ENOSPC)):
+            await nowhere.download(f"{here.url}/x.mp3", tmp_path / "song.mp3")
+    assert len(here.requests) == 1
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("moment", ["before the reply", "amid the file"])
+async def test_a_cancelled_download_leaves_nothing(
+    moment: str, tmp_path: Path, nowhere: MusicAPI
+) -> None:
+    arrived = asyncio.Event()
+
+    async def half(connection: Connection) -> None:
+        await connection.request()
+        if moment == "amid the file":
+            await connection.send(cut(500_000))
+        arrived.set()
+        await connection.drain()
+
+    async with peer(half) as here:
+        downloading = asyncio.create_task(nowhere.download(f"{here.url}/x", tmp_path / "song.mp3"))
+        await arrived.wait()
+        await until(lambda: names(tmp_path) or moment == "before the reply")
+        for _ in range(3):  # an impatient person
+            downloading.cancel()
+            await asyncio.sleep(0)
+        with pytest.raises(asyncio.CancelledError):
+            await downloading
+    await asyncio.get_running_loop().shutdown_default_executor()
+    assert names(tmp_path) == []
+
+
+async def test_cancelled_at_once_nothing_is_left(tmp_path: Path, nowhere: MusicAPI) -> None:
+    async with peer(answers(reply(SOUND))) as here:
+        for steps in range(60):
+            downloading = asyncio.create_task(nowhere.download(f"{here.url}/x.mp3", tmp_path))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            downloading.cancel()
+            await asyncio.gather(downloading, return_exceptions=True)
+        await asyncio.get_running_loop().shutdown_default_executor()
+    assert set(names(tmp_path)) <= {"x.mp3"}
+
+
+async def test_many_downloads_of_one_target_leave_one_whole_file(
+    tmp_path: Path, nowhere: MusicAPI
+) -> None:
+    async with peer(answers(reply(SOUND))) as here:
+        to = tmp_path / "song.mp3"
+        await asyncio.gather(*(nowhere.download(f"{here.url}/x", to) for _ in range(10)))
+    assert to.read_bytes() == SOUND
+    assert names(tmp_path) == ["song.mp3"]
+
+
+# --- what a file is -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("head", "media", "suffix"), [
+    (b"ID3\x04\0\0", "audio", ".mp3"), (b"\xff\xfb\x90\x64", "audio", ".mp3"),
+    (b"RIFF\x24\0\0\0WAVEfmt ", "audio", ".wav"), (b"RIFF\x24\0\0\0WEBPVP8 ", "audio", None),
+    (b"\0\0\0\x20ftypM4A ", "audio", ".m4a"), (b"fLaC", "audio", ".flac"),
+    (b"OggS", "audio", ".ogg"),
+    (b"\xff\xd8\xff\xe0", "image", ".jpg"), (b"\x89PNG\r\n\x1a\n", "image", ".png"),
+    (b"RIFF\x24\0\0\0WEBPVP8 ", "image", ".webp"), (b"<svg onload=alert(1)>", "image", None),
+    (b"\0\0\0\x20ftypisom", "video", ".mp4"), (b"\x1aE\xdf\xa3", "video", ".webm"),
+    (b"ID3", "image", None), (b"", "audio", None),
+])  # fmt: skip
+def test_what_a_file_begins_with_says_what_it_is(
+    head: bytes, media: Media, suffix: str | None
+) -> None:
+    assert suffix_of(head, media) == suffix
+
+
+# --- against the simulator -----------------------------------------------------------------
+
+
+async def test_a_song_and_its_cover_are_fetched(tmp_path: Path) -> None:
+    async with Simulator(speed=20_000, seconds=(1, 1)) as sim, client(sim.url, speed=20_000) as api:
+        (song, _) = (await api.run(SONG)).songs
+        sound = await api.download(song, tmp_path)
+        cover = await api.download(song, tmp_path / "cover", media="image")
+    assert sound.stem == song.id
+    assert suffix_of(sound.read_bytes(), "audio") == sound.suffix
+    assert suffix_of(cover.read_bytes(), "image")
+    assert names(tmp_path) == sorted([sound.name, "cover"])
+
+
+@pytest.mark.parametrize(("fault", "kind"), [
+    ("truncated_download", None), ("media_error", None), ("redirect_media", None),
+    ("wrong_type_download", DownloadFailed), ("dead_link", DownloadFailed),
+])  # fmt: skip
+async def test_a_mishap_of_the_file_server(
+    fault: str, kind: type[MusicAPIError] | None, tmp_path: Path
+) -> None:
+    async with Simulator(speed=20_000, seconds=(1, 1)) as sim, client(sim.url, speed=20_000) as api:
+        task = await api.run(SONG)
+        sim.faults.arm(fault)
+        if kind is not None:
+            with pytest.raises(kind):
+                await api.download(task.songs[0], tmp_path)
+            assert names(tmp_path) == []
+            task = await api.poll(task)  # a fresh link
+        found = await api.download(task.songs[0], tmp_path)
+    assert names(tmp_path) == [found.name]
