@@ -24,7 +24,7 @@ ATTRIBUTES = {
     "details": set(),
     "div": {"style", "dir"},
     "img": {"src", "alt", "style"},
-    "span": {"style", "title"},
+    "span": {"style", "title", "class"},
     "summary": {"style"},
     "table": {"style"},
     "tbody": set(),
@@ -190,6 +190,17 @@ def assert_only_ours(fragment: str) -> None:
     for written in re.findall(r"<[a-z][^<]*?>", re.sub(r'="[^"]*"', "", fragment)):
         assert "=" not in written
     assert re.search("[\x00\ud800-\udfff\u202a-\u202e\u2066-\u2069]", fragment) is None
+
+
+@pytest.mark.parametrize("value", ["$5 or $6", r"a \(b\)", r"\begin{x}\end{x}", "$$é$$"])
+def test_nothing_is_handed_to_the_typesetting_of_formulas(value: str) -> None:
+    seen = Seen(every_block(value))
+
+    assert html.escape(value) in markup.text(value)
+    assert "mathjax_ignore tex2jax_ignore" in markup.text(value)
+    assert 'class="' not in markup.text("5 dollars")
+    ignoring = sum("class" in attributes for _, attributes in seen.elements)
+    assert ignoring >= seen.text.count(value) - 1  # a separator of join() is always our own
 
 
 @given(value=st.text() | st.text("<>&\"'=/!-:;#\x00\u202e a", max_size=40))

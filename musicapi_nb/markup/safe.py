@@ -46,6 +46,10 @@ _INVISIBLE: Final = (
 _FLOOD: Final = re.compile(f"([{_INVISIBLE}]{{8}})[{_INVISIBLE}]+")
 _BLANK: Final = re.compile(f"[\\s\u2800\u202a-\u202e\u2066-\u206f{_INVISIBLE}]*")
 _MARKS_PER_LETTER: Final = 4
+# JupyterLab and exported pages typeset $...$ and \(...\) anywhere in HTML, but not in these
+# classes (MathJax 3, MathJax 2): a song called "$5 or $6" is no formula.
+_MATH: Final = re.compile(r"[$\\]")
+_NO_MATH: Final = "mathjax_ignore tex2jax_ignore"
 
 
 def _few_marks(value: str) -> str:
@@ -83,12 +87,15 @@ def text(value: str, limit: int = SENTENCE_LIMIT) -> Html:
     """Escape a text; :class:`Html` passes unchanged.
 
     Beyond `limit` characters it is cut, and says so. Controls that turn the direction of writing
-    are dropped and anything beyond ASCII is isolated, so that no text can reorder its neighbours.
+    are dropped and anything beyond ASCII is isolated, so that no text can reorder its neighbours;
+    nothing is typeset as a formula.
     """
     if isinstance(value, Html):
         return value
     shown, cut = _shown(str(value), limit)
     escaped = Html(html.escape(shown))
+    if _MATH.search(shown):
+        escaped = element("span", escaped, **{"class": _NO_MATH})
     if not shown.isascii():
         escaped = element("bdi", escaped)
     if cut:

@@ -1,0 +1,280 @@
+"""Cards in a real notebook: players play, hostile words stay words, strangers can read them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import demo
+import pytest
+from playwright.sync_api import BrowserContext, Dialog, Locator, Page, Request, expect
+
+from tests.browser import hostile
+from tests.browser.lab import Lab, save_screenshot
+
+_CONNECT = """\
+import asyncio, json
+from pathlib import Path
+import musicapi_nb as mnb
+from musicapi_nb import nuro, sonic, studio, tasks
+from musicapi_nb.simulator import Simulator
+
+folder = Path("FOLDER")
+sim = Simulator(speed=600)
+api = mnb.connect(simulator=sim)
+
+async def looked(name):
+    while not (folder / name).exists():
+        await asyncio.sleep(0.02)
+
+def asked_for():
+    paths = [arrival.path for arrival in sim.traffic.recent]
+    audio = [path for path in paths if path.endswith((".mp3", ".wav"))]
+    covers = [path for path in paths if path.startswith("/media/") and path not in audio]
+    print(len(audio), len(covers), sim.traffic.media_authorized)"""
+
+_SONIC = """\
+task = await api.run(
+    sonic.Create(custom_mode=False, mv="sonic-v5", gpt_description_prompt="rain, slow jazz"))
+task"""
+
+_STUDIO = """\
+task = await api.run(
+    studio.Description(prompt="harbour, spy jazz, bossa nova", model_type="studio130-v1.5"))
+task"""
+
+_BOATS = """\
+job = api.run(sonic.Create(custom_mode=True, mv="sonic-v5", title="Seven Small Boats",
+                           tags="slow jazz, rain", prompt="[Verse] Turn with the tide"))
+job"""
+
+# Resolves, with the duration, when sound has really gone on.
+_PLAY = """\
+player => new Promise((done, fail) => {
+  player.muted = true;
+  player.addEventListener("timeupdate", () => player.currentTime > 0.3 && done(player.duration));
+  player.addEventListener("error", () => fail(player.error?.message ?? "error"));
+  player.play().catch(fail);
+}).finally(() => player.pause())"""
+
+
+def test_players_load_nothing_until_they_play_and_then_play_what_was_stated(
+    lab: Lab, tmp_path: Path
+) -> None:
+    notebook = lab.open(
+        [
+            _CONNECT.replace("FOLDER", str(tmp_path)),
+            _SONIC,
+            "await looked('shown')\nasked_for()",
+            "await looked('played')\nasked_for()",
+            "[song.duration for song in task.songs]",
+        ]
+    )
+
+    notebook.start_run_all()
+    cards = notebook.output_area(1)
+    players = cards.locator("audio")
+    expect(players).to_have_count(2, timeout=60_000)
+    for picture in cards.locator("img").all():
+        notebook.page.wait_for_function(
+            "node => node.naturalWidth > 0", arg=picture.element_handle()
+        )
+    assert [player.get_attribute("preload") for player in players.all()] == ["none", "none"]
+    (tmp_path / "shown").touch()
+    expect(notebook.output_area(2)).to_have_text("0 2 0\n", use_inner_text=False)
+    durations = [player.evaluate(_PLAY) for player in players.all()]
+    (tmp_path / "played").touch()
+    notebook.wait_until_done()
+
+    audio, covers, with_key = map(int, notebook.texts()[3].split())
+    assert audio >= 2
+    assert (covers, with_key) == (2, 0)
+    stated = [float(number) for number in notebook.texts()[4].strip("[]").split(",")]
+    assert durations == pytest.approx(stated, abs=0.1)
+
+
+_SHOW_HOSTILE = """\
+import http.server, threading
+import pandas as pd
+from IPython.display import display
+
+given = json.loads((folder / "hostile.json").read_text())
+texts = given["texts"]
+read = [tasks.read(reply) for reply in given["replies"]]
+pd.set_option("display.max_colwidth", None)
+pd.set_option("display.max_columns", None)"""
+
+_HOSTILE_JOBS = """\
+jobs = [
+    api.run(sonic.Create(custom_mode=True, mv="sonic-v5", prompt="\\n".join(texts), title=text[:79],
+                         tags=f"{text}, {texts[0]}"))
+    for text in texts[:4]
+]
+for text in texts[:3]:
+    sim.faults.arm("task_fails", message=text, on="/nuro/")
+    jobs.append(api.run(nuro.Instrumental(description=text, genre=["jazz"], duration=30)))
+    sim.faults.arm("unknown_state", word=text, on="/sonic/")
+for job in jobs:
+    display(job)"""
+
+# A server that answers with an error of its own making, as a proxy between may.
+_HOSTILE_ERRORS = """\
+class Hostile(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = json.dumps({"error": texts[self.server.count], "message": texts[1]}).encode()
+        self.server.count += 1
+        self.send_response(403)
+        self.send_header("x-request-id", texts[0])
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hostile)
+server.count = 0
+threading.Thread(target=server.serve_forever, daemon=True).start()
+other = mnb.connect("a-key-for-nobody", base_url=f"http://127.0.0.1:{server.server_port}")
+refused = [other.run(studio.Description(prompt=text, model_type="studio130-v1.5"))
+           for text in texts[:2]]
+for job in refused:
+    display(job)"""
+
+_HOSTILE_REQUESTS = """\
+for text in texts:
+    display(sonic.Create(custom_mode=True, title=text, tags=text, mv=text, prompt=text,
+                         extra={text: text}))"""
+
+_HOSTILE_FRAMES = """\
+for frame in (mnb.songs_frame, mnb.tasks_frame, mnb.tags_frame, mnb.replaced_tags_frame,
+              mnb.issues_frame):
+    display(frame(read))"""
+
+_ALL_ENDED = """\
+while not all(job.done() for job in jobs + refused):
+    await asyncio.sleep(0.02)"""
+
+_HOSTILE_CELLS = [
+    _SHOW_HOSTILE,
+    "for task in read:\n    display(task)",
+    "for song in read[0].songs + read[1].songs[:3]:\n    display(song)",
+    _HOSTILE_JOBS,
+    _HOSTILE_ERRORS,
+    _HOSTILE_REQUESTS,
+    _HOSTILE_FRAMES,
+    "read, read[0].songs, [str(job) for job in jobs]",
+    _ALL_ENDED,
+]
+
+# Everything in the outputs that could act. Not counted: the style of its own that pandas gives to
+# each frame, and the formulas that JupyterLab makes of $...$ in frames (pandas allows it; they may
+# not act either).
+_ACTING = """\
+areas => areas.flatMap(area => [...area.querySelectorAll("*")]).flatMap(node => {
+  const banned = ["script", "iframe", "object", "embed", "svg", "math", "form", "input", "button",
+                  "meta", "base", "link", "template", "textarea", "video", "source", "style"];
+  const formula = node.closest("mjx-container") && node.closest("table.dataframe");
+  const pandas = node.localName === "style" && node.parentNode.querySelector("table.dataframe");
+  const found = banned.includes(node.localName) && !formula && !pandas ? [node.outerHTML] : [];
+  for (const { name, value } of node.attributes) {
+    const acts = name.startsWith("on") || ["srcdoc", "id", "formaction", "ping"].includes(name);
+    const leads = ["src", "href", "action", "poster"].includes(name) && !/^https?:/i.test(value);
+    const styled = name === "style" && !formula && /url|position|expression|import/i.test(value);
+    if ((acts && !formula) || leads || styled) found.push(`${node.localName} ${name}=${value}`);
+  }
+  return found;
+})"""
+
+
+class Watch:
+    """What pages do that they should not: dialogs, requests to the attacker's host, scripts."""
+
+    def __init__(self, context: BrowserContext) -> None:
+        self.seen: list[str] = []
+        context.on("dialog", self._dialog)
+        context.on("request", self._request)
+
+    def _dialog(self, dialog: Dialog) -> None:
+        self.seen.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
+    def _request(self, request: Request) -> None:
+        if hostile.HOST in request.url:
+            self.seen.append(f"request: {request.url}")
+
+    def check(self, page: Page, areas: Locator) -> None:
+        """Touch everything a person may touch, then look for what ran or could run."""
+        areas.locator("summary").evaluate_all("nodes => nodes.forEach(node => node.click())")
+        assert areas.evaluate_all(_ACTING) == []
+        assert page.evaluate("() => window.pwned ?? null") is None
+        assert self.seen == []
+        assert areas.locator("mjx-container:not(table.dataframe *)").count() == 0
+        words = "\n".join(areas.all_inner_texts())
+        for text in hostile.TEXTS:
+            beginning = text.replace("\u202e", "").partition("\x1b")[0][:40].strip()
+            assert beginning in words
+        assert "\u202e" not in "".join(areas.locator("bdi").all_inner_texts())
+
+
+@pytest.fixture
+def watch(context: BrowserContext) -> Iterator[Watch]:
+    watch = Watch(context)
+    yield watch
+    assert watch.seen == []
+
+
+def test_hostile_replies_are_shown_as_the_words_they_are(
+    lab: Lab, watch: Watch, page: Page, tmp_path: Path
+) -> None:
+    (tmp_path / "hostile.json").write_text(hostile.as_json(), encoding="utf-8")
+    notebook = lab.open([_CONNECT.replace("FOLDER", str(tmp_path)), *_HOSTILE_CELLS])
+
+    notebook.run_all()
+    assert notebook.is_trusted(), "what is sanitised by JupyterLab proves nothing of ours"
+    watch.check(notebook.page, notebook.page.locator(".jp-OutputArea-output"))
+    notebook.screenshot("hostile-lab")
+
+    saved = notebook.save()
+    exported = tmp_path / "exported.html"
+    exported.write_text(demo.export(saved), encoding="utf-8")
+    page.goto(exported.as_uri())
+    watch.check(page, page.locator(".jp-OutputArea-output"))
+    save_screenshot(page, "hostile-exported")
+
+    theirs = lab.open_untrusted(saved)
+    watch.check(theirs.page, theirs.page.locator(".jp-OutputArea-output"))
+
+
+def test_cards_stay_readable_for_someone_who_did_not_run_them(lab: Lab, tmp_path: Path) -> None:
+    notebook = lab.open(
+        [
+            _CONNECT.replace("FOLDER", str(tmp_path)),
+            _STUDIO,
+            _BOATS,
+            "(await job).state",
+        ]
+    )
+    notebook.run_all()
+    expect(notebook.output_area(2).locator("audio")).to_have_count(2)
+    mine = [notebook.output_area(cell).inner_text() for cell in (1, 2)]
+
+    theirs = lab.open_untrusted(notebook.save())
+
+    for cell, said in zip((1, 2), mine, strict=True):
+        area = theirs.output_area(cell)
+        assert area.inner_text() == said
+        for player in area.locator("audio").all():
+            assert (player.get_attribute("src") or "").startswith("http://127.0.0.1:")
+            assert player.evaluate("node => node.controls")
+            assert player.evaluate(_PLAY) > 1
+        for picture in area.locator("img").all():
+            theirs.page.wait_for_function(
+                "node => node.naturalWidth > 0", arg=picture.element_handle()
+            )
+    card = theirs.output_area(2)
+    expect(card).to_contain_text("Seven Small Boats")
+    expect(card).to_contain_text("rain")
+    card.locator("summary").first.click()
+    expect(card).to_contain_text("Turn with the tide")
+    for theme in ("light", "dark"):
+        theirs.set_theme(theme)
+        theirs.screenshot(f"untrusted-{theme}")
