@@ -118,8 +118,11 @@ def checked_url(url: str) -> str:
 
 
 def _base(url: str) -> str | None:
+    url = url.strip()
+    if not url.isprintable() or " " in url:
+        return None
     try:
-        parts = yarl.URL(url.strip())
+        parts = yarl.URL(url)
     except ValueError:
         return None
     allowed = parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.host or ""))

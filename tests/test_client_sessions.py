@@ -1,0 +1,368 @@
+"""Pace, loops, sessions and settings of a client."""
+
+import asyncio
+import contextlib
+import gc
+import threading
+import time
+import tracemalloc
+import warnings
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any, Self
+
+import pytest
+
+from musicapi_nb.client import BASE_URL, MusicAPI
+from musicapi_nb.client.pace import Pace
+from musicapi_nb.errors import Closed, InvalidRequest, MusicAPIError
+from musicapi_nb.simulator import EmbeddedSimulator, Simulator
+from tests.peers import KEY, SONG, Connection, answers, client, peer, reply
+
+INTERVAL = 0.03
+
+
+@pytest.fixture
+def sim() -> Iterator[Simulator]:
+    with EmbeddedSimulator(Simulator(speed=100_000, balance=10_000)) as running:
+        yield running
+
+
+# --- pace ----------------------------------------------------------------------------------
+
+
+class Arrivals:
+    """A behaviour that notes when each POST came, and what it asked."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+        self.asked: list[bytes] = []
+
+    async def __call__(self, connection: Connection) -> None:
+        if request := await connection.request():
+            self.times.append(time.monotonic())
+            self.asked.append(request)
+            await connection.send(reply())
+
+    def assert_paced(self) -> None:
+        """However late a slow machine is, so many may have come by then, and no more."""
+        first = self.times[0]
+        late = [place * INTERVAL - (at - first) for place, at in enumerate(self.times)]
+        assert max(late) < INTERVAL / 2
+
+
+def _song(number: int) -> Any:
+    return type(SONG)(custom_mode=False, gpt_description_prompt=f"song {number:02}", mv="sonic-v5")
+
+
+async def test_submits_leave_in_order_and_spaced() -> None:
+    arrivals = Arrivals()
+    async with peer(arrivals) as here, client(here.url, pace=INTERVAL * 10, speed=10) as api:
+        await asyncio.gather(*(api.submit(_song(number)) for number in range(10)))
+    arrivals.assert_paced()
+    for number, asked in enumerate(arrivals.asked):
+        assert f"song {number:02}".encode() in asked
+
+
+async def test_free_calls_are_not_paced() -> None:
+    async with (
+        asyncio.timeout(20),
+        peer(answers(reply({"credits": 1}))) as here,
+        client(here.url, pace=3600, speed=1) as api,
+    ):
+        for _ in range(5):
+            await api.credits()
+
+
+async def test_an_invalid_request_takes_no_place() -> None:
+    async with (
+        asyncio.timeout(20),
+        peer(answers(reply())) as here,
+        client(here.url, pace=3600, speed=1) as api,
+    ):
+        for _ in range(3):
+            with pytest.raises(InvalidRequest):
+                await api.submit(type(SONG)())
+        await api.submit(SONG)
+
+
+def test_two_loops_share_one_pace() -> None:
+    times: list[float] = []
+    lock = threading.Lock()
+    pace = Pace(INTERVAL)
+
+    async def take() -> None:
+        for _ in range(4):
+            await pace.turn()
+            with lock:
+                times.append(time.monotonic())
+
+    threads = [threading.Thread(target=lambda: asyncio.run(take())) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(times) == 12
+    assert max(times) - min(times) >= 11 * INTERVAL - 0.001
+
+
+def test_places_are_spaced_on_any_clock() -> None:
+    pace = Pace(3.0)
+    assert [pace.reserve(100.0) for _ in range(4)] == [100.0, 103.0, 106.0, 109.0]
+    assert pace.reserve(200.0) == 200.0
+    assert pace.reserve(200.5) == 203.0
+    assert [Pace(0.0).reserve(5.0) for _ in range(3)] == [5.0] * 3
+
+
+def test_a_place_given_back_is_taken_by_the_next_unless_it_is_past() -> None:
+    pace = Pace(3.0)
+    places = [pace.reserve(0.0) for _ in range(5)]
+    for place in (places[4], places[1], places[2]):
+        pace.give_back(place)
+    assert [pace.reserve(4.0) for _ in range(3)] == [6.0, 12.0, 15.0]
+
+
+async def test_who_is_cancelled_does_not_hold_up_the_next() -> None:
+    pace = Pace(3600.0)
+    await pace.turn()
+    waiting = [asyncio.create_task(pace.turn()) for _ in range(50)]
+    await asyncio.sleep(0)
+    for one in waiting:
+        one.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    now = time.monotonic()
+    assert pace.reserve(now) - now <= 3600.0
+
+
+# --- loops and sessions --------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def nothing_left_open() -> Iterator[None]:
+    """Fail on any warning, also on those that only the collector brings to light."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+        for _ in range(3):
+            gc.collect()
+    assert [str(warning.message) for warning in caught] == []
+
+
+async def _use(api: MusicAPI) -> None:
+    await api.credits()
+    await api.wait(await api.submit(SONG))
+    await asyncio.gather(*(api.credits() for _ in range(5)))
+
+
+def test_a_client_lives_through_several_loops(sim: Simulator) -> None:
+    with nothing_left_open():
+        api = client(sim.url, speed=sim.speed)
+        for _ in range(3):
+            asyncio.run(_use(api))
+        assert len(api._transport._sessions) <= 2  # those of loops that ended are let go
+        asyncio.run(api.close())
+        del api
+    assert len(sim.traffic.posts) == 3
+
+
+def test_a_client_that_nobody_closed_leaves_nothing_open(sim: Simulator) -> None:
+    with nothing_left_open():
+        asyncio.run(_use(client(sim.url, speed=sim.speed)))
+
+
+def test_a_client_in_a_context_leaves_nothing_open(sim: Simulator) -> None:
+    async def main() -> None:
+        async with client(sim.url, speed=sim.speed) as api:
+            await _use(api)
+
+    with nothing_left_open():
+        asyncio.run(main(), debug=True)
+
+
+class Thread:
+    """A loop in a thread, as the notebook's."""
+
+    def __enter__(self) -> Self:
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever)
+        self._thread.start()
+        return self
+
+    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(timeout=30)
+
+    def __exit__(self, *_: object) -> None:
+        self.run(self.loop.shutdown_asyncgens())
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join()
+        self.loop.close()
+
+
+def test_one_client_serves_two_loops_at_once_and_closes_both(sim: Simulator) -> None:
+    with nothing_left_open(), Thread() as one, Thread() as other:
+        api = client(sim.url, speed=sim.speed)
+        both = [asyncio.run_coroutine_threadsafe(_use(api), here.loop) for here in (one, other)]
+        for using in both:
+            using.result(timeout=30)
+        assert len({loop for loop, _ in api._transport._sessions}) == 2
+        one.run(api.close())
+        assert not api._transport._sessions
+        for here in (one, other):
+            with pytest.raises(Closed):
+                here.run(api.credits())
+    assert len(sim.traffic.posts) == 2
+
+
+def test_closing_in_one_loop_waits_for_what_another_sends(sim: Simulator) -> None:
+    sim.faults.arm("slow_reply", seconds=sim.speed * 0.2)
+    with nothing_left_open(), Thread() as one, Thread() as other:
+        api = client(sim.url, speed=sim.speed)
+        submitting = asyncio.run_coroutine_threadsafe(api.submit(SONG), one.loop)
+        while not sim.traffic.posts:
+            pass
+        other.run(api.close())
+        assert submitting.result(timeout=0).id
+
+
+async def test_one_session_serves_a_loop() -> None:
+    async with peer(answers(reply({"credits": 1}))) as here, client(here.url) as api:
+        for _ in range(5):
+            await api.credits()
+        assert len(here.connections) == 1
+        assert await api._transport.session() is await api._transport.session()
+        assert await api._transport.session(paid=True) is not await api._transport.session()
+
+
+async def test_sessions_asked_for_at_once_are_one() -> None:
+    async with client("http://127.0.0.1:1") as api:
+        found = await asyncio.gather(*(api._transport.session() for _ in range(5)))
+    assert len(set(map(id, found))) == 1
+
+
+CALLS: list[Callable[[MusicAPI], Coroutine[Any, Any, object]]] = [
+    lambda api: api.submit(SONG),
+    lambda api: api.run(SONG),
+    lambda api: api.credits(),
+    lambda api: api.poll("some-id", engine="sonic"),
+    lambda api: api.download("http://127.0.0.1:1/x.mp3", "/tmp/never"),  # noqa: S108 - not made
+]
+
+
+async def test_after_closing_nothing_is_sent() -> None:
+    async with peer(answers(reply())) as here:
+        api = client(here.url, pace=3600, speed=1)
+        await api.submit(SONG)
+        await api.close()
+        await api.close()
+        for call in CALLS:
+            with pytest.raises(Closed, match="closed"):
+                await call(api)
+        assert here.posts == len(here.requests) == 1
+
+
+async def test_closing_ends_what_polls() -> None:
+    polled = asyncio.Event()
+
+    async def behave(connection: Connection) -> None:
+        await connection.request()
+        polled.set()
+        await connection.drain()
+
+    async with peer(behave) as here:
+        api = client(here.url)
+        polling = asyncio.create_task(api.poll("some-id", engine="sonic"))
+        await polled.wait()
+        await api.close()
+        with pytest.raises(MusicAPIError):
+            await polling
+
+
+async def test_no_cookie_is_kept() -> None:
+    baked = reply({"credits": 1}, headers={"Set-Cookie": "session=1; Path=/"})
+    async with peer(answers(baked)) as here, client(here.url) as api:
+        await api.credits()
+        await api.credits()
+    assert b"ookie" not in here.received
+
+
+async def test_many_clients_leave_no_memory_behind() -> None:
+    async with peer(answers(reply({"credits": 1}))) as here:
+
+        async def once() -> None:
+            async with client(here.url) as api:
+                await api.credits()
+            here.connections.clear()
+
+        await once()
+        tracemalloc.start()
+        try:
+            await once()
+            gc.collect()
+            before = tracemalloc.get_traced_memory()[0]
+            for _ in range(20):
+                await once()
+            gc.collect()
+            grown = tracemalloc.get_traced_memory()[0] - before
+        finally:
+            tracemalloc.stop()
+    assert grown < 20 * 10_000
+
+
+# --- settings ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("given", "base"), [
+    ("https://api.musicapi.ai", "https://api.musicapi.ai"),
+    ("https://api.musicapi.ai/", "https://api.musicapi.ai"),
+    ("https://api.musicapi.ai/api/v1", "https://api.musicapi.ai"),
+    ("https://api.musicapi.ai/api/v1/", "https://api.musicapi.ai"),
+    ("https://proxy.example/music/api/v1/", "https://proxy.example/music"),
+    ("HTTPS://API.MusicAPI.ai", "https://api.musicapi.ai"),
+    ("https://api.musicapi.ai:8443", "https://api.musicapi.ai:8443"),
+    (" https://api.musicapi.ai\n", "https://api.musicapi.ai"),
+    ("http://127.0.0.1:8765", "http://127.0.0.1:8765"),
+    ("http://127.5.5.5:8765/api/v1", "http://127.5.5.5:8765"),
+    ("http://localhost:8765", "http://localhost:8765"),
+    ("http://[::1]:8765/", "http://[::1]:8765"),
+])  # fmt: skip
+def test_a_base_url_is_understood(given: str, base: str) -> None:
+    assert MusicAPI(KEY, base_url=given).base_url == base
+
+
+def test_the_base_url_is_the_services() -> None:
+    assert MusicAPI(KEY).base_url == BASE_URL == "https://api.musicapi.ai"
+
+
+@pytest.mark.parametrize("given", [
+    "http://api.musicapi.ai", "http://192.168.1.5:8000", "http://127.0.0.1.evil.example",
+    "http://localhost.evil.example", "http://127.0.0.1@evil.example", "http://[::2]", "http://0.0.0.0",
+    "api.musicapi.ai", "//api.musicapi.ai", "ftp://api.musicapi.ai", "file:///etc", "javascript:1",
+    "https://", "https://:443", "https:///path", "https://user:pass@api.musicapi.ai", "",
+    "https://user@api.musicapi.ai", "https://api.musicapi.ai?key=1", "https://api.musicapi.ai:99999",
+    "https://[::1", "https://a b.example", "https://api.musicapi.ai\r\nHost: evil", None, 7,
+])  # fmt: skip
+def test_a_base_url_that_would_betray_the_key_is_refused(given: str) -> None:
+    with pytest.raises(InvalidRequest, match="base_url") as caught:
+        MusicAPI(KEY, base_url=given)
+    assert isinstance(caught.value, ValueError)
+    assert "pass" not in str(caught.value)
+
+
+@pytest.mark.parametrize("path", ["", "/", "/api/v1", "/api/v1/", "/behind/a/proxy"])
+async def test_paths_are_put_behind_the_base(path: str) -> None:
+    async with peer(answers(reply({"credits": 1}))) as here, client(here.url + path) as api:
+        await api.credits()
+    expected = "/behind/a/proxy" if "proxy" in path else ""
+    assert here.requests == [("GET", f"{expected}/api/v1/get-credits")]
+
+
+@pytest.mark.parametrize("name", ["connect_timeout", "reply_timeout", "pace", "speed"])
+@pytest.mark.parametrize("value", [-1, float("nan"), float("inf"), "3", None])
+def test_a_setting_that_makes_no_sense_is_refused(name: str, value: Any) -> None:
+    with pytest.raises(InvalidRequest, match=name):
+        client(BASE_URL, **{name: value})
+
+
+@pytest.mark.parametrize("name", ["connect_timeout", "reply_timeout", "speed"])
+def test_zero_is_no_way_to_wait_for_ever(name: str) -> None:
+    with pytest.raises(InvalidRequest, match=name):
+        client(BASE_URL, **{name: 0})
