@@ -301,7 +301,7 @@ def test_a_missing_file_is_the_builtin_error(frame: Frame, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     "given_",
     [5, None, 1.5, True, pd.DataFrame({"a": ["{}"]}), object(), [object()], [ACK, (ACK,)]],
-    ids=repr,
+    ids=["int", "None", "float", "bool", "table", "object", "objects", "tuple inside"],
 )
 def test_what_is_no_reply_is_refused_with_what_can_be_given(frame: Frame, given_: Any) -> None:
     with pytest.raises(WrongType, match=r"tasks.*dict, str, bytes.*\.ndjson") as refused:

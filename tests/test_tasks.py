@@ -142,6 +142,14 @@ def test_nuro() -> None:
     assert song.extra == {"gender": "Female", "timbre": "Sweet_AUDIO_TIMBRE"}
 
 
+def test_a_nuro_reply_without_a_task_id_is_read_all_the_same() -> None:
+    reply = {
+        name: value for name, value in sample("nuro_get_success.json").items() if name != "task_id"
+    }
+    task = read(reply)
+    assert (task.id, task.state, len(task.songs)) == (None, "succeeded", 1)
+
+
 def test_nuro_running_is_missing_what_it_has_not() -> None:
     task = read(sample("nuro_get_running.json"))
     (song,) = task.songs

@@ -222,7 +222,7 @@ def _flat(part: Part, task: Task) -> Task:
     progress = part.share("progress")
     reason = part.text("error", "message")
     if part.left.get("task_id") == task.id:
-        del part.left["task_id"]
+        part.left.pop("task_id", None)
     song = _song(part, 0, task, stated)
     part.left = {}
     task = msgspec.structs.replace(task, progress=progress)
