@@ -58,9 +58,9 @@ def _studio() -> Any:
     reply = _attacked(sample(STUDIO), "", [0])
     for number, song in enumerate(reply["data"]["data"]["songs"]):
         song["title"], song["lyrics"] = TEXTS[number], "\n".join(TEXTS)
-        song["tags"] = list(TEXTS)
+        song["tags"] = list(TEXTS[number * 10 :])
         song["replaced_tags"] = {
-            text: {"tags": list(TEXTS), "type": TEXTS[2]} for text in TEXTS[number:]
+            text: {"tags": [text, TEXTS[0]], "type": TEXTS[2]} for text in TEXTS[number:]
         }
     return reply
 

@@ -1,5 +1,6 @@
 """Cards in a real notebook: players play, hostile words stay words, strangers can read them."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Dialog, Locator, Page, Request, expect
 
 from tests.browser import hostile
-from tests.browser.lab import Lab, save_screenshot
+from tests.browser.lab import Lab
 
 _CONNECT = """\
 import asyncio, json
@@ -28,13 +29,17 @@ async def looked(name):
 def asked_for():
     paths = [arrival.path for arrival in sim.traffic.recent]
     audio = [path for path in paths if path.endswith((".mp3", ".wav"))]
-    covers = [path for path in paths if path.startswith("/media/") and path not in audio]
-    print(len(audio), len(covers), sim.traffic.media_authorized)"""
+    covers = {path for path in paths if path.startswith("/media/") and path not in audio}
+    return len(audio), len(covers), sim.traffic.media_authorized"""
 
-_SONIC = """\
-task = await api.run(
-    sonic.Create(custom_mode=False, mv="sonic-v5", gpt_description_prompt="rain, slow jazz"))
-task"""
+_FIRST_LOOK = """\
+songs = task.songs + (await job).songs
+await looked("shown")
+print("audio:", asked_for()[0])"""
+
+_SECOND_LOOK = """\
+await looked("played")
+print(json.dumps([[song.duration for song in songs], *asked_for()]))"""
 
 _STUDIO = """\
 task = await api.run(
@@ -56,39 +61,41 @@ player => new Promise((done, fail) => {
 }).finally(() => player.pause())"""
 
 
-def test_players_load_nothing_until_they_play_and_then_play_what_was_stated(
-    lab: Lab, tmp_path: Path
-) -> None:
-    notebook = lab.open(
-        [
-            _CONNECT.replace("FOLDER", str(tmp_path)),
-            _SONIC,
-            "await looked('shown')\nasked_for()",
-            "await looked('played')\nasked_for()",
-            "[song.duration for song in task.songs]",
-        ]
-    )
+def _wait_for_pictures(page: Page, area: Locator) -> None:
+    for picture in area.locator("img").all():
+        page.wait_for_function("node => node.naturalWidth > 0", arg=picture.element_handle())
+
+
+def test_cards_play_for_who_ran_them_and_for_who_did_not(lab: Lab, tmp_path: Path) -> None:
+    cells = [_CONNECT.replace("FOLDER", str(tmp_path)), _STUDIO, _BOATS, _FIRST_LOOK, _SECOND_LOOK]
+    notebook = lab.open(cells)
+    cards = [notebook.output_area(cell) for cell in (1, 2)]
 
     notebook.start_run_all()
-    cards = notebook.output_area(1)
-    players = cards.locator("audio")
-    expect(players).to_have_count(2, timeout=60_000)
-    for picture in cards.locator("img").all():
-        notebook.page.wait_for_function(
-            "node => node.naturalWidth > 0", arg=picture.element_handle()
-        )
-    assert [player.get_attribute("preload") for player in players.all()] == ["none", "none"]
+    for area in cards:
+        expect(area.locator("audio[preload=none]")).to_have_count(2, timeout=60_000)
+        _wait_for_pictures(notebook.page, area)
     (tmp_path / "shown").touch()
-    expect(notebook.output_area(2)).to_have_text("0 2 0\n", use_inner_text=False)
-    durations = [player.evaluate(_PLAY) for player in players.all()]
+    expect(notebook.output_area(3)).to_contain_text("audio: 0")
+    played = [player.evaluate(_PLAY) for area in cards for player in area.locator("audio").all()]
     (tmp_path / "played").touch()
     notebook.wait_until_done()
+    theirs = lab.open_untrusted(notebook.save())
 
-    audio, covers, with_key = map(int, notebook.texts()[3].split())
-    assert audio >= 2
-    assert (covers, with_key) == (2, 0)
-    stated = [float(number) for number in notebook.texts()[4].strip("[]").split(",")]
-    assert durations == pytest.approx(stated, abs=0.1)
+    stated, audio, covers, with_key = json.loads(notebook.texts()[4])
+    assert played == pytest.approx(stated, abs=0.1)
+    assert (audio >= 4, covers, with_key) == (True, 4, 0)
+    for cell, mine in zip((1, 2), cards, strict=True):
+        area = theirs.output_area(cell)
+        assert area.inner_text() == mine.inner_text()
+        _wait_for_pictures(theirs.page, area)
+        assert area.locator("audio[controls]").first.evaluate(_PLAY) > 1
+    boats = theirs.output_area(2)
+    expect(boats).to_contain_text("Seven Small Boats")
+    expect(boats).to_contain_text("✓ rain")
+    boats.locator("summary").first.click()
+    expect(boats).to_contain_text("Turn with the tide")
+    theirs.screenshot("untrusted")
 
 
 _SHOW_HOSTILE = """\
@@ -140,9 +147,10 @@ for job in refused:
     display(job)"""
 
 _HOSTILE_REQUESTS = """\
-for text in texts:
-    display(sonic.Create(custom_mode=True, title=text, tags=text, mv=text, prompt=text,
-                         extra={text: text}))"""
+for number in range(0, len(texts), 3):
+    first, second, third = texts[number], texts[number - 1], texts[number - 2]
+    display(sonic.Create(custom_mode=True, title=first, tags=second, mv=third, prompt=first,
+                         extra={second: third}))"""
 
 _HOSTILE_FRAMES = """\
 for frame in (mnb.songs_frame, mnb.tasks_frame, mnb.tags_frame, mnb.replaced_tags_frame,
@@ -156,7 +164,7 @@ while not all(job.done() for job in jobs + refused):
 _HOSTILE_CELLS = [
     _SHOW_HOSTILE,
     "for task in read:\n    display(task)",
-    "for song in read[0].songs + read[1].songs[:3]:\n    display(song)",
+    "for song in read[0].songs[:1] + read[1].songs[:2]:\n    display(song)",
     _HOSTILE_JOBS,
     _HOSTILE_ERRORS,
     _HOSTILE_REQUESTS,
@@ -231,50 +239,9 @@ def test_hostile_replies_are_shown_as_the_words_they_are(
     notebook.run_all()
     assert notebook.is_trusted(), "what is sanitised by JupyterLab proves nothing of ours"
     watch.check(notebook.page, notebook.page.locator(".jp-OutputArea-output"))
-    notebook.screenshot("hostile-lab")
+    notebook.screenshot("hostile")
 
-    saved = notebook.save()
     exported = tmp_path / "exported.html"
-    exported.write_text(demo.export(saved), encoding="utf-8")
+    exported.write_text(demo.export(notebook.save()), encoding="utf-8")
     page.goto(exported.as_uri())
     watch.check(page, page.locator(".jp-OutputArea-output"))
-    save_screenshot(page, "hostile-exported")
-
-    theirs = lab.open_untrusted(saved)
-    watch.check(theirs.page, theirs.page.locator(".jp-OutputArea-output"))
-
-
-def test_cards_stay_readable_for_someone_who_did_not_run_them(lab: Lab, tmp_path: Path) -> None:
-    notebook = lab.open(
-        [
-            _CONNECT.replace("FOLDER", str(tmp_path)),
-            _STUDIO,
-            _BOATS,
-            "(await job).state",
-        ]
-    )
-    notebook.run_all()
-    expect(notebook.output_area(2).locator("audio")).to_have_count(2)
-    mine = [notebook.output_area(cell).inner_text() for cell in (1, 2)]
-
-    theirs = lab.open_untrusted(notebook.save())
-
-    for cell, said in zip((1, 2), mine, strict=True):
-        area = theirs.output_area(cell)
-        assert area.inner_text() == said
-        for player in area.locator("audio").all():
-            assert (player.get_attribute("src") or "").startswith("http://127.0.0.1:")
-            assert player.evaluate("node => node.controls")
-            assert player.evaluate(_PLAY) > 1
-        for picture in area.locator("img").all():
-            theirs.page.wait_for_function(
-                "node => node.naturalWidth > 0", arg=picture.element_handle()
-            )
-    card = theirs.output_area(2)
-    expect(card).to_contain_text("Seven Small Boats")
-    expect(card).to_contain_text("rain")
-    card.locator("summary").first.click()
-    expect(card).to_contain_text("Turn with the tide")
-    for theme in ("light", "dark"):
-        theirs.set_theme(theme)
-        theirs.screenshot(f"untrusted-{theme}")
