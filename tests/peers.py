@@ -182,17 +182,6 @@ def once_each(*replies: bytes) -> Behaviour:
     return behave
 
 
-def routes(table: Mapping[str, bytes]) -> Behaviour:
-    """Answer by the path's beginning."""
-
-    async def behave(connection: Connection) -> None:
-        while (request := await connection.request()) is not None:
-            path = request.split(b" ", 2)[1].decode()
-            await connection.send(next(table[start] for start in table if path.startswith(start)))
-
-    return behave
-
-
 def client(base_url: str, **settings: Any) -> MusicAPI:
     """A client that is patient for a fraction of a second and pauses for milliseconds."""
     chosen = {"pace": 0, "speed": 1000, "connect_timeout": 5, "reply_timeout": 5, **settings}
@@ -202,6 +191,13 @@ def client(base_url: str, **settings: Any) -> MusicAPI:
 def names(folder: Path) -> list[str]:
     """What lies in a folder, hidden files too."""
     return sorted(path.name for path in folder.iterdir())
+
+
+@contextlib.asynccontextmanager
+async def world(behaviour: Behaviour, **settings: float) -> AsyncIterator[tuple[Peer, MusicAPI]]:
+    """A misbehaving server and a client that talks to it."""
+    async with peer(behaviour) as here, client(here.url, **settings) as api:
+        yield here, api
 
 
 async def until(condition: Callable[[], object]) -> None:

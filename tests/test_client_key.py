@@ -150,6 +150,21 @@ async def test_a_short_key_damages_no_reply() -> None:
     assert secret.removed_from("Bad key: 'short'. shorter") == "Bad key: '[key]'. shorter"
 
 
+async def test_a_short_key_is_taken_out_of_errors_all_the_same() -> None:
+    echo = reply({"error": "Bad key 'tiny-key'."}, 401, {"X-Request-Id": "tiny-key"})
+    async with (
+        peer(answers(echo)) as here,
+        MusicAPI("tiny-key", base_url=here.url, pace=0) as api,
+    ):
+        for call in CALLS:
+            with pytest.raises(Unauthorized) as caught:
+                await call(api)
+            error = caught.value
+            told = (str(error), repr(error), error.body, *traceback.format_exception(error))
+            assert "tiny-key" not in str(told)
+            assert "Bad key '[key]'" in str(error)
+
+
 async def test_a_lost_or_missing_reply_does_not_show_the_key(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

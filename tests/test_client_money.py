@@ -4,28 +4,20 @@ import asyncio
 import contextlib
 import json
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from musicapi_nb import nuro, sonic
 from musicapi_nb.client import MusicAPI
 from musicapi_nb.errors import (
-    Closed,
-    ContentRefused,
     InvalidRequest,
     LostReply,
     MusicAPIError,
-    NoSubscription,
-    OutOfCredits,
-    RateLimited,
     ServerError,
-    Unauthorized,
     UnexpectedReply,
     Unreachable,
 )
-from musicapi_nb.simulator import KINDS, Simulator
-from musicapi_nb.tasks import Task
 from tests.peers import (
     ACK,
     KEY,
@@ -39,15 +31,10 @@ from tests.peers import (
     peer,
     reply,
     timeless,
+    world,
 )
 
 WHAT_TO_DO = r"compare api\.credits\(\) with the balance before, and only then ask again"
-
-
-@contextlib.asynccontextmanager
-async def world(behaviour: Behaviour, **settings: float) -> AsyncIterator[tuple[Peer, MusicAPI]]:
-    async with peer(behaviour) as here, client(here.url, **settings) as api:
-        yield here, api
 
 
 async def lost(api: MusicAPI) -> MusicAPIError:
@@ -394,219 +381,3 @@ async def test_a_submit_does_not_wait_behind_other_connections() -> None:
         for poll in polls:
             poll.cancel()
         await asyncio.gather(*polls, return_exceptions=True)
-
-
-# --- who is cancelled, who closes -----------------------------------------------------------
-
-
-class Held:
-    """A behaviour: takes a request, says so, and answers when told to."""
-
-    def __init__(self, data: bytes) -> None:
-        self.arrived, self.go, self._data = asyncio.Event(), asyncio.Event(), data
-
-    async def __call__(self, connection: Connection) -> None:
-        await connection.request()
-        self.arrived.set()
-        await self.go.wait()
-        await connection.send(self._data)
-
-
-async def _cancelled(task: "asyncio.Task[Task]") -> None:
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-
-
-async def test_cancelled_while_it_is_sent_the_task_reaches_progress() -> None:
-    held, seen = Held(reply()), list[Task]()
-    async with world(held) as (here, api):
-        submitting = asyncio.create_task(api.submit(SONG, progress=seen.append))
-        await held.arrived.wait()
-        await _cancelled(submitting)
-        held.go.set()
-    assert [task.id for task in seen] == [TASK_ID]
-    assert here.posts == 1
-
-
-@pytest.mark.parametrize("how", ["submit", "run"])
-async def test_cancelled_without_progress_the_task_is_logged(
-    how: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    held = Held(reply())
-    async with world(held) as (here, api):
-        submitting = asyncio.create_task(getattr(api, how)(SONG))
-        await held.arrived.wait()
-        await _cancelled(submitting)
-        held.go.set()
-    assert f"sonic task {TASK_ID}" in caplog.text
-    assert here.posts == 1
-
-
-@pytest.mark.parametrize("progress", [None, lambda _: None])
-async def test_cancelled_and_then_lost_is_logged(
-    progress: None, caplog: pytest.LogCaptureFixture
-) -> None:
-    held = Held(b"")
-    async with world(held) as (here, api):
-        submitting = asyncio.create_task(api.submit(SONG, progress=progress))
-        await held.arrived.wait()
-        await _cancelled(submitting)
-        held.go.set()
-    assert "may have cost credits" in caplog.text
-    assert here.posts == 1
-
-
-async def test_cancelled_while_waiting_for_songs_a_run_logs_its_task(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    polled = asyncio.Event()
-
-    async def never_done(connection: Connection) -> None:
-        while (request := await connection.request()) is not None:
-            if request.startswith(b"GET"):
-                polled.set()
-            await connection.send(reply() if request.startswith(b"POST") else reply({}, 202))
-
-    async with world(never_done) as (_, api):
-        running = asyncio.create_task(api.run(SONG))
-        await polled.wait()
-        await _cancelled(running)
-    assert f"sonic task {TASK_ID}" in caplog.text
-
-
-async def test_cancelled_before_its_turn_nothing_leaves() -> None:
-    async with world(answers(reply()), pace=1000, speed=1) as (here, api):
-        await api.submit(SONG)
-        waiting = asyncio.create_task(api.submit(SONG))
-        await asyncio.sleep(0)
-        await _cancelled(waiting)
-    assert here.posts == 1
-
-
-async def test_cancelled_between_two_attempts_to_connect_nothing_leaves(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    here, paused = Peer(answers(reply())), asyncio.Event()
-    await here.start()
-    await here.stop()
-
-    async def pause() -> None:
-        paused.set()
-        await asyncio.Event().wait()
-
-    async with client(here.url) as api:
-        timeless(api, monkeypatch, [pause])
-        submitting = asyncio.create_task(api.submit(SONG))
-        await paused.wait()
-        await here.start()
-        await _cancelled(submitting)
-    await here.stop()
-    assert here.connections == []
-
-
-async def test_closing_waits_for_the_reply_to_what_was_sent() -> None:
-    held = Held(reply())
-    async with peer(held) as here:
-        api = client(here.url)
-        submitting = asyncio.create_task(api.submit(SONG))
-        await held.arrived.wait()
-        closing = asyncio.create_task(api.close())
-        await asyncio.sleep(0)
-        with pytest.raises(Closed):
-            await api.submit(SONG)
-        held.go.set()
-        await closing
-        assert (await submitting).id == TASK_ID
-        assert here.posts == 1
-
-
-async def test_closing_stops_what_waits_for_its_turn() -> None:
-    async with peer(answers(reply())) as here:
-        api = client(here.url, pace=0.05, speed=1)
-        await api.submit(SONG)
-        waiting = asyncio.create_task(api.submit(SONG))
-        await asyncio.sleep(0)
-        await api.close()
-        with pytest.raises(Closed):
-            await waiting
-        assert here.posts == 1
-
-
-async def test_a_failing_callback_costs_nobody_the_task(caplog: pytest.LogCaptureFixture) -> None:
-    def broken(_: Task) -> None:
-        raise ZeroDivisionError
-
-    async with world(answers(reply())) as (here, api):
-        assert (await api.submit(SONG, progress=broken)).id == TASK_ID
-    assert here.posts == 1
-    assert TASK_ID in caplog.text
-
-
-def test_a_loop_that_ends_meanwhile_says_so(caplog: pytest.LogCaptureFixture) -> None:
-    async def main() -> None:
-        held = Held(reply())
-        async with peer(held) as here:
-            api = client(here.url)
-            submitting = asyncio.create_task(api.submit(SONG))
-            await held.arrived.wait()
-            await _cancelled(submitting)
-
-    asyncio.run(main())
-    assert "may have cost credits" in caplog.text
-
-
-# --- against the simulator: what it charged ------------------------------------------------
-
-
-SUBMIT_FAULTS = sorted(
-    name for name, kind in KINDS.items() if kind.stage != "media" and kind.method in (None, "POST")
-)
-FREE = {
-    "too_many_requests": RateLimited,
-    "wrong_key": Unauthorized,
-    "no_subscription": NoSubscription,
-    "refused_content": ContentRefused,
-}
-
-
-@pytest.mark.parametrize("kind", SUBMIT_FAULTS)
-async def test_no_mishap_makes_a_submit_pay_twice(kind: str) -> None:
-    async with Simulator(speed=100_000) as sim:
-        sim.faults.arm(kind, method="POST")
-        async with client(sim.url, speed=sim.speed) as api:
-            with contextlib.suppress(MusicAPIError):
-                await api.submit(SONG)
-        charged = len(sim.accounts.charges())
-        assert len(sim.traffic.posts) == 1
-        assert charged <= 1
-
-
-@pytest.mark.parametrize("kind", sorted(FREE))
-async def test_what_the_service_refuses_is_free_and_said_to_be(kind: str) -> None:
-    async with Simulator(speed=100_000) as sim:
-        sim.faults.arm(kind, method="POST")
-        async with client(sim.url, speed=sim.speed) as api:
-            with pytest.raises(FREE[kind]) as caught:
-                await api.submit(SONG)
-        assert not caught.value.may_have_cost
-        assert sim.accounts.charges() == ()
-
-
-@pytest.mark.parametrize("kind", ["lost_reply", "error_after", "cut_body", "garbage_body",
-                                  "html_body", "empty_body"])  # fmt: skip
-async def test_what_was_charged_behind_our_back_may_have_cost(kind: str) -> None:
-    async with Simulator(speed=100_000) as sim:
-        sim.faults.arm(kind, method="POST")
-        async with client(sim.url, speed=sim.speed) as api:
-            with pytest.raises(MusicAPIError) as caught:
-                await api.submit(SONG)
-        assert caught.value.may_have_cost
-        assert len(sim.accounts.charges()) == 1
-
-
-async def test_an_empty_account_is_told_so() -> None:
-    async with Simulator(speed=100_000, balance=1) as sim, client(sim.url) as api:
-        with pytest.raises(OutOfCredits) as caught:
-            await api.submit(SONG)
-    assert not caught.value.may_have_cost

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import time
 from collections.abc import Callable, Mapping
 
 import msgspec
@@ -134,10 +133,9 @@ async def test_a_deadline_holds_against_a_silent_server() -> None:
 
     settings = {"connect_timeout": 30, "reply_timeout": 0.1}
     async with peer(silent) as here, client(here.url, **settings) as api:
-        before = time.monotonic()
-        with pytest.raises(WaitTimeout):
-            await api.wait(pending(), deadline=100)  # a tenth of a second
-        assert time.monotonic() - before < 5  # five attempts would take 150 s
+        async with asyncio.timeout(20):  # five attempts would take 150 s
+            with pytest.raises(WaitTimeout):
+                await api.wait(pending(), deadline=100)  # a tenth of a second
 
 
 async def test_no_deadline_but_now_asks_nothing() -> None:

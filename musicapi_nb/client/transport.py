@@ -166,6 +166,9 @@ class _Kept:
     session: aiohttp.ClientSession
     keeper: AsyncGenerator[aiohttp.ClientSession, None]
 
+    async def close(self) -> None:
+        await self.keeper.aclose()
+
 
 async def _keeper(session: aiohttp.ClientSession) -> AsyncGenerator[aiohttp.ClientSession, None]:
     async with session:
@@ -220,12 +223,12 @@ class Transport:
         here = asyncio.get_running_loop()
         for (loop, _), kept in list(self._sessions.items()):
             if loop is not here and loop.is_running():
-                closing = asyncio.run_coroutine_threadsafe(kept.keeper.aclose(), loop)
+                closing = asyncio.run_coroutine_threadsafe(kept.close(), loop)
                 with contextlib.suppress(TimeoutError):  # a loop that someone blocks
                     await asyncio.wait_for(asyncio.wrap_future(closing), self.timeouts.connect)
             else:
                 with contextlib.suppress(RuntimeError):  # sockets of a loop that is gone
-                    await kept.keeper.aclose()
+                    await kept.close()
         self._sessions.clear()
 
     async def sleep(self, seconds: float) -> None:

@@ -1,0 +1,193 @@
+"""Who is cancelled or closes while a submit is under way: no song is lost, none bought unasked."""
+
+import asyncio
+
+import pytest
+
+from musicapi_nb.errors import Closed
+from musicapi_nb.tasks import Task
+from tests.peers import (
+    SONG,
+    TASK_ID,
+    Connection,
+    Peer,
+    answers,
+    client,
+    peer,
+    reply,
+    timeless,
+    world,
+)
+
+
+class Held:
+    """A behaviour: takes a request, says so, and answers when told to."""
+
+    def __init__(self, data: bytes) -> None:
+        self.arrived, self.go, self._data = asyncio.Event(), asyncio.Event(), data
+
+    async def __call__(self, connection: Connection) -> None:
+        await connection.request()
+        self.arrived.set()
+        await self.go.wait()
+        await connection.send(self._data)
+
+
+async def _cancelled(task: "asyncio.Task[Task]") -> None:
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_cancelled_while_it_is_sent_the_task_reaches_progress() -> None:
+    held, seen = Held(reply()), list[Task]()
+    async with world(held) as (here, api):
+        submitting = asyncio.create_task(api.submit(SONG, progress=seen.append))
+        await held.arrived.wait()
+        await _cancelled(submitting)
+        held.go.set()
+    assert [task.id for task in seen] == [TASK_ID]
+    assert here.posts == 1
+
+
+@pytest.mark.parametrize("how", ["submit", "run"])
+async def test_cancelled_without_progress_the_task_is_logged(
+    how: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    held = Held(reply())
+    async with world(held) as (here, api):
+        submitting = asyncio.create_task(getattr(api, how)(SONG))
+        await held.arrived.wait()
+        await _cancelled(submitting)
+        held.go.set()
+    assert f"sonic task {TASK_ID}" in caplog.text
+    assert here.posts == 1
+
+
+@pytest.mark.parametrize("progress", [None, lambda _: None])
+async def test_cancelled_and_then_lost_is_logged(
+    progress: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    held = Held(b"")
+    async with world(held) as (here, api):
+        submitting = asyncio.create_task(api.submit(SONG, progress=progress))
+        await held.arrived.wait()
+        await _cancelled(submitting)
+        held.go.set()
+    assert "may have cost credits" in caplog.text
+    assert here.posts == 1
+
+
+async def test_cancelled_while_waiting_for_songs_a_run_logs_its_task(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    polled = asyncio.Event()
+
+    async def never_done(connection: Connection) -> None:
+        while (request := await connection.request()) is not None:
+            if request.startswith(b"GET"):
+                polled.set()
+            await connection.send(reply() if request.startswith(b"POST") else reply({}, 202))
+
+    async with world(never_done) as (_, api):
+        running = asyncio.create_task(api.run(SONG))
+        await polled.wait()
+        await _cancelled(running)
+    assert f"sonic task {TASK_ID}" in caplog.text
+
+
+async def test_cancelled_before_its_turn_nothing_leaves() -> None:
+    async with world(answers(reply()), pace=1000, speed=1) as (here, api):
+        await api.submit(SONG)
+        waiting = asyncio.create_task(api.submit(SONG))
+        await asyncio.sleep(0)
+        await _cancelled(waiting)
+    assert here.posts == 1
+
+
+async def test_cancelled_between_two_attempts_to_connect_nothing_leaves(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    here, paused = Peer(answers(reply())), asyncio.Event()
+    await here.start()
+    await here.stop()
+
+    async def pause() -> None:
+        paused.set()
+        await asyncio.Event().wait()
+
+    async with client(here.url) as api:
+        timeless(api, monkeypatch, [pause])
+        submitting = asyncio.create_task(api.submit(SONG))
+        await paused.wait()
+        await here.start()
+        await _cancelled(submitting)
+    await here.stop()
+    assert here.connections == []
+
+
+async def test_closing_waits_for_the_reply_to_what_was_sent() -> None:
+    held = Held(reply())
+    async with peer(held) as here:
+        api = client(here.url)
+        submitting = asyncio.create_task(api.submit(SONG))
+        await held.arrived.wait()
+        closing = asyncio.create_task(api.close())
+        await asyncio.sleep(0)
+        with pytest.raises(Closed):
+            await api.submit(SONG)
+        held.go.set()
+        await closing
+        assert (await submitting).id == TASK_ID
+        assert here.posts == 1
+
+
+async def test_closing_stops_what_waits_for_its_turn() -> None:
+    async with peer(answers(reply())) as here:
+        api = client(here.url, pace=0.05, speed=1)
+        await api.submit(SONG)
+        waiting = asyncio.create_task(api.submit(SONG))
+        await asyncio.sleep(0)
+        await api.close()
+        with pytest.raises(Closed):
+            await waiting
+        assert here.posts == 1
+
+
+async def test_a_turn_that_comes_while_closing_is_not_taken() -> None:
+    held = Held(reply())
+    async with peer(held) as here:
+        api = client(here.url, pace=0.05, speed=1)
+        first = asyncio.create_task(api.submit(SONG))
+        await held.arrived.wait()
+        second = asyncio.create_task(api.submit(SONG))
+        closing = asyncio.create_task(api.close())
+        with pytest.raises(Closed):
+            await second
+        held.go.set()
+        await closing
+        assert (await first).id == TASK_ID
+        assert here.posts == 1
+
+
+async def test_a_failing_callback_costs_nobody_the_task(caplog: pytest.LogCaptureFixture) -> None:
+    def broken(_: Task) -> None:
+        raise ZeroDivisionError
+
+    async with world(answers(reply())) as (here, api):
+        assert (await api.submit(SONG, progress=broken)).id == TASK_ID
+    assert here.posts == 1
+    assert TASK_ID in caplog.text
+
+
+def test_a_loop_that_ends_meanwhile_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        held = Held(reply())
+        async with peer(held) as here:
+            api = client(here.url)
+            submitting = asyncio.create_task(api.submit(SONG))
+            await held.arrived.wait()
+            await _cancelled(submitting)
+
+    asyncio.run(main())
+    assert "may have cost credits" in caplog.text
