@@ -16,6 +16,7 @@ from musicapi_nb.client import MusicAPI
 KEY = 'sk_live/9aZ+q"7\\w==KEY-4711'  # every character that some encoder spells otherwise
 SONG = sonic.Create(custom_mode=False, gpt_description_prompt="rain on tin", mv="sonic-v5")
 TASK_ID = "11111111-2222-3333-4444-555555555555"
+AGES = 1e7  # a deadline in simulated seconds that no slow machine reaches
 ACK = {"message": "success", "task_id": TASK_ID}
 CLIP = {"clip_id": "c", "state": "succeeded", "title": "Rain", "tags": "jazz",
         "audio_url": "https://cdn1.suno.ai/c.mp3", "duration": 60.0}  # fmt: skip

@@ -14,6 +14,7 @@ from musicapi_nb.errors import DownloadFailed, MusicAPIError, ServerError, Unrea
 from musicapi_nb.simulator import Simulator
 from musicapi_nb.tasks import Song
 from tests.peers import (
+    AGES,
     SONG,
     Connection,
     answers,
@@ -346,7 +347,7 @@ def test_what_a_file_begins_with_says_what_it_is(
 
 async def test_a_song_and_its_cover_are_fetched(tmp_path: Path) -> None:
     async with Simulator(speed=20_000, seconds=(1, 1)) as sim, client(sim.url, speed=20_000) as api:
-        (song, _) = (await api.run(SONG)).songs
+        (song, _) = (await api.run(SONG, deadline=AGES)).songs
         sound = await api.download(song, tmp_path)
         cover = await api.download(song, tmp_path / "cover", media="image")
     assert sound.stem == song.id
@@ -363,7 +364,7 @@ async def test_a_mishap_of_the_file_server(
     fault: str, kind: type[MusicAPIError] | None, tmp_path: Path
 ) -> None:
     async with Simulator(speed=20_000, seconds=(1, 1)) as sim, client(sim.url, speed=20_000) as api:
-        task = await api.run(SONG)
+        task = await api.run(SONG, deadline=AGES)
         sim.faults.arm(fault)
         if kind is not None:
             with pytest.raises(kind):

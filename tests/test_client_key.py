@@ -23,6 +23,7 @@ from musicapi_nb.errors import MusicAPIError, Unauthorized
 from musicapi_nb.simulator import Simulator
 from tests.peers import (
     ACK,
+    AGES,
     DONE,
     KEY,
     SONG,
@@ -253,7 +254,7 @@ async def test_a_download_carries_no_key_to_any_host(tmp_path: Path) -> None:
 async def test_the_simulators_files_are_fetched_without_the_key(tmp_path: Path) -> None:
     async with Simulator(speed=100_000, seconds=(1, 1)) as sim:
         async with client(sim.url, speed=sim.speed) as api:
-            task = await api.run(SONG)
+            task = await api.run(SONG, deadline=AGES)
             sim.faults.arm("redirect_media")
             for song in task.songs:
                 await api.download(song, tmp_path)

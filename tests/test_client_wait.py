@@ -20,6 +20,7 @@ from musicapi_nb.errors import (
 from musicapi_nb.simulator import Simulator
 from musicapi_nb.tasks import Task
 from tests.peers import (
+    AGES,
     CLIP,
     DONE,
     SONG,
@@ -71,7 +72,7 @@ async def test_only_when_every_expected_song_is_final_it_is_done() -> None:
     script = [NOT_READY, clips(running, running), clips({}), clips({}, running), clips({}, {})]
     seen: list[Task] = []
     async with peer(answers(*script)) as here, client(here.url) as api:
-        task = await api.wait(pending(), progress=seen.append)
+        task = await api.wait(pending(), deadline=AGES, progress=seen.append)
     assert [song.state for song in task.songs] == ["succeeded", "succeeded"]
     assert len(here.requests) == len(seen) == 5
     assert [one.state for one in seen] == ["pending"] + 3 * ["running"] + ["succeeded"]
@@ -82,7 +83,7 @@ async def test_only_when_every_expected_song_is_final_it_is_done() -> None:
 async def test_a_failed_clip_beside_a_good_one_is_an_end_and_no_error() -> None:
     script = clips({}, {"state": "failed", "audio_url": None, "error": "No luck."})
     async with peer(answers(NOT_READY, script)) as here, client(here.url) as api:
-        task = await api.wait(pending())
+        task = await api.wait(pending(), deadline=AGES)
     assert task.state == "succeeded"
     assert [song.state for song in task.songs] == ["succeeded", "failed"]
 
@@ -100,7 +101,7 @@ async def test_pauses_are_those_of_the_engine(monkeypatch: pytest.MonkeyPatch) -
     for engine, low, high in (("sonic", 15, 25), ("nuro", 5, 10), ("studio", 5, 25)):
         async with peer(answers(*[NOT_READY] * 3, reply(DONE))) as here, client(here.url) as api:
             pauses = timeless(api, monkeypatch)
-            await api.wait(pending(engine=engine))
+            await api.wait(pending(engine=engine), deadline=AGES)
         assert len(pauses) == 4
         assert all(low <= pause <= high for pause in pauses)
 
@@ -109,7 +110,7 @@ async def test_pauses_are_those_of_the_engine(monkeypatch: pytest.MonkeyPatch) -
 async def test_an_unknown_state_is_asked_about_further(state: str) -> None:
     odd = clips({"state": state, "audio_url": ""}, {"state": state, "audio_url": ""})
     async with peer(answers(odd, odd, clips({}, {}))) as here, client(here.url) as api:
-        assert (await api.wait(pending())).state == "succeeded"
+        assert (await api.wait(pending(), deadline=AGES)).state == "succeeded"
     assert len(here.requests) == 3
 
 
@@ -155,7 +156,7 @@ async def test_an_outage_is_survived(spoilt: bytes, monkeypatch: pytest.MonkeyPa
     behaviour = once_each(NOT_READY, *outage, NOT_READY, *outage, reply(DONE))
     async with peer(behaviour) as here, client(here.url) as api:
         timeless(api, monkeypatch)
-        assert (await api.wait(pending())).state == "succeeded"
+        assert (await api.wait(pending(), deadline=AGES)).state == "succeeded"
 
 
 async def test_a_host_that_stays_away_is_one_error_that_names_the_task(
@@ -165,7 +166,7 @@ async def test_a_host_that_stays_away_is_one_error_that_names_the_task(
         await here.stop()
         pauses = timeless(api, monkeypatch)
         with pytest.raises(Unreachable, match="about sonic task some-id"):
-            await api.wait(pending())
+            await api.wait(pending(), deadline=AGES)
         with pytest.raises(Unreachable, match="about sonic task some-id") as caught:
             await api.wait(pending(), deadline=10**9)
     assert "sonic task some-id" in repr(caught.value)
@@ -180,7 +181,7 @@ async def test_what_will_not_change_ends_the_wait_at_once(
 ) -> None:
     async with peer(answers(answer)) as here, client(here.url) as api:
         with pytest.raises(kind):
-            await api.wait(pending())
+            await api.wait(pending(), deadline=AGES)
     assert len(here.requests) == 1
 
 
@@ -195,8 +196,10 @@ async def test_a_failing_callback_does_not_end_the_wait(caplog: pytest.LogCaptur
         raise ZeroDivisionError
 
     async with peer(answers(NOT_READY, reply(DONE))) as here, client(here.url) as api:
-        assert (await api.wait(pending(), progress=broken)).finished
-        assert [one.finished for one in await api.wait([pending()], progress=broken)] == [True]
+        assert (await api.wait(pending(), deadline=AGES, progress=broken)).finished
+        assert [
+            one.finished for one in await api.wait([pending()], deadline=AGES, progress=broken)
+        ] == [True]
     assert "ZeroDivisionError" in caplog.text
 
 
@@ -220,7 +223,7 @@ async def test_one_stalled_task_does_not_hold_the_others() -> None:
 
     tasks = [pending("stalled"), *(pending(f"quick-{n}") for n in range(20))]
     async with peer(behave) as here, client(here.url) as api:
-        done = await api.wait(tasks, progress=see)
+        done = await api.wait(tasks, deadline=AGES, progress=see)
     assert [task.id for task in done] == [task.id for task in tasks]
     assert finished[-1] == "stalled"
 
@@ -235,7 +238,7 @@ async def test_each_of_many_ends_in_its_own_way() -> None:
     )
     names = ["gone", "good", "half", "failed"]
     async with peer(script) as here, client(here.url, speed=SPEED) as api:
-        found = dict(zip(names, await api.wait(map(pending, names), deadline=300), strict=True))
+        found = dict(zip(names, await api.wait(map(pending, names), deadline=10_000), strict=True))
     assert {name: task.state for name, task in found.items()} == {
         "good": "succeeded", "half": "running", "gone": "unknown", "failed": "failed",
     }  # fmt: skip
@@ -281,7 +284,7 @@ REQUESTS = [
 @pytest.mark.parametrize("request_", REQUESTS, ids=repr)
 async def test_every_engine_is_asked_and_waited_for(request_: sonic.Create) -> None:
     async with Simulator(speed=SPEED) as sim, client(sim.url, speed=SPEED, simulated=True) as api:
-        task = await api.run(request_)
+        task = await api.run(request_, deadline=AGES)
         assert task.state == "succeeded"
         assert len(task.songs) == request_.songs
         assert all(song.finished for song in task.songs)
@@ -295,13 +298,13 @@ async def test_many_runs_at_once_cost_one_submit_each() -> None:
     async with Simulator(speed=SPEED, balance=10_000) as sim:
         async with client(sim.url, speed=SPEED) as api:
             submitted = await asyncio.gather(*(api.submit(SONG) for _ in range(40)))
-            done = await api.wait(submitted)
+            done = await api.wait(submitted, deadline=AGES)
         assert [task.id for task in done] == [task.id for task in submitted]
         assert len({task.id for task in done}) == len(sim.traffic.posts) == 40
         assert all(task.state == "succeeded" for task in done)
 
 
-async def _run(api: MusicAPI, deadline: float = 1800) -> Task:
+async def _run(api: MusicAPI, deadline: float = AGES) -> Task:
     return await api.run(SONG, deadline=deadline)
 
 
@@ -357,4 +360,4 @@ async def test_a_line_that_drops_most_polls_still_gets_there(
 ) -> None:
     async with peer(_flaky(7)) as here, client(here.url) as api:
         timeless(api, monkeypatch)
-        assert (await api.wait(pending())).state == "succeeded"
+        assert (await api.wait(pending(), deadline=AGES)).state == "succeeded"
