@@ -25,6 +25,7 @@ from musicapi_nb.simulator.validation import NO_SUBSCRIPTION, REFUSALS, Refusal,
 
 HOST = "127.0.0.1"
 _SHUTDOWN_SECONDS = 1.0
+_TURNS_TO_ACCEPT = 5
 
 
 class Simulator:
@@ -128,6 +129,11 @@ class Simulator:
         if runner is None or self._executor is None:
             return
         self._stopping.set()
+        for site in list(runner.sites):
+            await site.stop()
+        # A connection that is just being accepted takes some turns until cleanup can see it.
+        for _ in range(_TURNS_TO_ACCEPT):
+            await asyncio.sleep(0)
         await runner.cleanup()
         # A listener who does not read would keep its connection open beyond the loop's end.
         for transport in list(self._transports):

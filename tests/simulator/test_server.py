@@ -68,6 +68,19 @@ async def test_stopping_does_not_wait_for_idle_connections() -> None:
         await asyncio.wait_for(simulator.stop(), 5)
 
 
+@pytest.mark.parametrize("turns", range(6))
+def test_stopping_closes_a_connection_that_is_just_being_accepted(turns: int) -> None:
+    async def connected() -> socket.socket:
+        async with Simulator(speed=0) as simulator:
+            client = socket.create_connection(("127.0.0.1", simulator.port))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+        return client
+
+    with asyncio.run(connected()):
+        gc.collect()  # what was left open would say so now, as a warning that fails this test
+
+
 def test_in_a_thread_it_serves_clients_that_block() -> None:
     before = threading.active_count()
     with EmbeddedSimulator(Simulator(speed=0, balance=7)) as sim:
