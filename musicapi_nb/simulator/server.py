@@ -1,7 +1,9 @@
 """The simulator's HTTP server: sockets, faults on the wire, and what a test may look at."""
 
 import asyncio
+import contextlib
 import json
+import socket
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
@@ -80,6 +82,7 @@ class Simulator:
             self.clock, self.accounts, self.faults, world, seed=seed, rate_limit=rate_limit
         )
         self._runner: web.AppRunner | None = None
+        self._listener: socket.socket | None = None
         self._executor: ThreadPoolExecutor | None = None
         self._files: media.Files | None = None
         self._stopping = asyncio.Event()
@@ -106,32 +109,30 @@ class Simulator:
         """Listen. What it knows (accounts, tasks, the port) survives a stop in between."""
         if self._runner is not None:
             raise RuntimeError("the simulator is running already")
+        listener = socket.create_server((HOST, self.port))
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", self._handle)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
         await runner.setup()
-        try:
-            await web.TCPSite(runner, HOST, self.port).start()
-        except OSError:
-            await runner.cleanup()
-            raise
+        await web.SockSite(runner, listener).start()
         self._stopping = asyncio.Event()
         self._executor = ThreadPoolExecutor(max_workers=2, thread_name_prefix="simulator")
         self._files = media.Files(self._executor)
-        self._runner = runner
-        self.port = runner.addresses[0][1]
+        self._runner, self._listener = runner, listener
+        self.port = listener.getsockname()[1]
         self.service.links = Links(self.url)
         return self
 
     async def stop(self) -> None:
         """Close every connection and thread; nothing happens if it is not running."""
         runner, self._runner = self._runner, None
-        if runner is None or self._executor is None:
+        if runner is None or self._executor is None or self._listener is None:
             return
         self._stopping.set()
-        for site in list(runner.sites):
-            await site.stop()
-        # A connection that is just being accepted takes some turns until cleanup can see it.
+        # asyncio forgets a connection whose accepting is overtaken by the close of its server: so
+        # accept no more, let what is under way arrive, and only then close.
+        with contextlib.suppress(NotImplementedError):  # Windows
+            asyncio.get_running_loop().remove_reader(self._listener)
         for _ in range(_TURNS_TO_ACCEPT):
             await asyncio.sleep(0)
         await runner.cleanup()
