@@ -32,6 +32,12 @@ class Problem:
         return f"{self.field}: {self.message}" if self.field else self.message
 
 
+_DOUBT = (
+    "It may have cost credits and was not sent again: compare api.credits() with the balance "
+    "before, and only then ask again."
+)
+
+
 class MusicAPIError(Exception):
     """The root of the family: `except MusicAPIError` always suffices.
 
@@ -47,9 +53,15 @@ class MusicAPIError(Exception):
         The reply's body as it came (bytes, text or decoded JSON).
     may_have_cost
         True when credits may have been spent by a request whose outcome is not known.
+
+    Attributes
+    ----------
+    retry_after
+        Seconds to wait that the service named in its reply, or None.
     """
 
     advice: ClassVar[str] = ""
+    retry_after: float | None = None
 
     def __init__(
         self,
@@ -70,7 +82,7 @@ class MusicAPIError(Exception):
     def __str__(self) -> str:
         parts = [self.message.rstrip(". ") + "."]
         if self.may_have_cost:
-            parts.append("It may have cost credits: it was not sent again.")
+            parts.append(_DOUBT)
         if self.advice:
             parts.append(self.advice)
         if self.request_id:
@@ -140,13 +152,9 @@ class ContentRefused(Forbidden):
 
 
 class RateLimited(MusicAPIError):
-    """429: too many requests.
-
-    `retry_after` is the wait in seconds that the service named, or None.
-    """
+    """429: too many requests."""
 
     advice = "Nothing was charged. Wait a little, and ask for fewer at once."
-    retry_after: float | None = None
 
 
 class ServerError(MusicAPIError):
@@ -176,8 +184,6 @@ class Unreachable(MusicAPIError, ConnectionError):
 
 class LostReply(MusicAPIError, ConnectionError):
     """A paid request may have arrived, but its reply did not."""
-
-    advice = "Compare api.credits() with the balance before, and only then ask again."
 
 
 class WaitTimeout(MusicAPIError, TimeoutError):

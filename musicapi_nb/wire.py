@@ -14,7 +14,6 @@ from urllib.parse import quote
 from musicapi_nb.errors import (
     InvalidRequest,
     Problem,
-    RateLimited,
     TaskFailed,
     UnexpectedReply,
     classify,
@@ -31,10 +30,6 @@ _WORDS = ("error", "message", "detail")
 _LONGEST_WORDS = 500
 # 4xx by which a server or proxy says that it gave up on the exchange, not on the request.
 _UNDECIDED = frozenset({HTTPStatus.REQUEST_TIMEOUT, 499})
-_UNSURE = (
-    "; nobody knows whether the request was taken: compare api.credits() with the balance before, "
-    "and only then ask again"
-)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -148,7 +143,7 @@ def read(
             return decode(body)
         except UnexpectedReply as error:
             raise UnexpectedReply(
-                f"{error.message}{_UNSURE if paid else ''}",
+                error.message,
                 status=status,
                 request_id=_id_of(headers),
                 body=body,
@@ -180,17 +175,15 @@ def _error(
 ) -> MusicAPIError:
     words = words_of(body)
     kind = classify(status, words)
-    unsure = paid and not refuses(status)
     said = f": {words.rstrip('. ')}" if words else ""
     error = kind(
-        f"the service answered {status} {_phrase(status)}{said}{_UNSURE if unsure else ''}",
+        f"the service answered {status} {_phrase(status)}{said}",
         status=status,
         request_id=_id_of(headers),
         body=body,
-        may_have_cost=unsure,
+        may_have_cost=paid and not refuses(status),
     )
-    if isinstance(error, RateLimited):
-        error.retry_after = retry_after(headers, now)
+    error.retry_after = retry_after(headers, now)
     if isinstance(error, TaskFailed):
         error.refunded = True if "refund" in words.lower() else None
     return error

@@ -154,8 +154,8 @@ def test_one_line_says_what_happened_what_it_cost_and_what_to_do() -> None:
     )
     assert (error.status, error.body) == (403, b"{}")
     assert str(LostReply("the reply did not come", may_have_cost=True)) == (
-        "the reply did not come. It may have cost credits: it was not sent again. "
-        "Compare api.credits() with the balance before, and only then ask again."
+        "the reply did not come. It may have cost credits and was not sent again: compare "
+        "api.credits() with the balance before, and only then ask again."
     )
 
 

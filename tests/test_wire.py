@@ -236,7 +236,7 @@ def test_what_a_paid_call_may_have_cost() -> None:
 def test_an_open_cost_comes_with_what_to_do() -> None:
     for found in (error(502, b"<html>", paid=True), error(200, b"", paid=True)):
         assert "compare api.credits() with the balance before" in str(found)
-        assert "It may have cost credits: it was not sent again." in str(found)
+        assert "It may have cost credits and was not sent again:" in str(found)
 
 
 # --- Retry-After ---------------------------------------------------------------------------
@@ -307,3 +307,10 @@ def test_any_reply_is_a_payload_or_an_error_of_the_family(
     assert len(str(found).splitlines()) == 1
     assert str(found).encode()  # no halves of surrogate pairs
     assert paid or not found.may_have_cost
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_every_error_carries_the_wait_that_its_reply_names(status: int) -> None:
+    with pytest.raises(MusicAPIError) as caught:
+        wire.read(status, {"retry-after": "7"}, b"{}")
+    assert caught.value.retry_after == 7.0

@@ -321,8 +321,7 @@ def is_transient(error: MusicAPIError, *, paid: bool = False) -> bool:
 
 def _pause(error: MusicAPIError, number: int) -> float:
     """Seconds until the next attempt: as told, up to a cap, or doubling; with jitter."""
-    told = error.retry_after if isinstance(error, RateLimited) else None
-    if told is not None:
+    if (told := error.retry_after) is not None:
         return min(told, _LONGEST_TOLD) + random.uniform(0.0, _FIRST_PAUSE)  # noqa: S311
     return min(_FIRST_PAUSE * 2.0**number, _LONGEST_PAUSE) * random.uniform(0.5, 1.0)  # noqa: S311
 

@@ -375,7 +375,9 @@ def accepted(payload: Any, request: Request, *, simulated: bool = False) -> Task
     arrived = task.finished and (task.songs or task.state == "failed" or request.answers == "now")
     if task.id is None and not arrived:
         raise UnexpectedReply(
-            "the reply to the submit holds no task id", body=payload, may_have_cost=True
+            "the reply to the submit holds no task id that is known (the body is kept in .body)",
+            body=payload,
+            may_have_cost=True,
         )
     return task
 
