@@ -371,7 +371,7 @@ def test_an_unknown_reply_still_names_its_task() -> None:
 
 
 def test_extra_that_json_cannot_hold_is_named() -> None:
-    reply = replies.grown({**ACK, "data": None, "odd": replies.DEEP, "fine": [1]})
+    reply = replies.grown({**ACK, "data": None, "odd": {1, 2}, "fine": [1]})
     extra = json.loads(frames.tasks_frame(reply).extra[0])
     assert extra["fine"] == [1]
     assert "cannot be written as JSON" in extra["odd"]
