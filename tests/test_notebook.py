@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import musicapi_nb as mnb
@@ -240,6 +241,31 @@ def test_text_and_html_of_a_job_follow_its_life(api: Handle) -> None:
     task = done.result()
     assert done._repr_html_() == task._repr_html_()
     assert repr(done) == f"<Job sonic.create: {task!r}>"
+
+
+def test_a_player_is_not_drawn_anew_while_nothing_changes(
+    api: Handle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[object] = []
+    monkeypatch.setattr("IPython.display.update_display", lambda *_, **__: drawn.append(1))
+
+    async def endless(_: object) -> None:
+        await asyncio.Event().wait()
+
+    job = api._job(endless, title="endless")
+    job._shown.add("somewhere")
+    ready = mnb.Song(id="a", state="succeeded")
+    rendering = mnb.Task(songs=(ready, mnb.Song(id="b", state="running")), state="running")
+
+    def seen(task: mnb.Task) -> int:
+        before = len(drawn)
+        api._background.loop.call_soon_threadsafe(job.see, task)
+        api.credits().result()  # the loop has come past it
+        return len(drawn) - before
+
+    assert seen(rendering) == 1
+    assert seen(msgspec.structs.replace(rendering, progress=0.5)) == 0
+    assert seen(msgspec.structs.replace(rendering, songs=(ready, ready))) == 1
 
 
 def test_credits_lyrics_poll_wait_and_download(api: Handle, tmp_path: Path) -> None:

@@ -67,8 +67,13 @@ class Job(Generic[_Result]):
 
     def see(self, task: Task) -> None:
         """Take note of how the task is doing (the client's progress callback)."""
-        self.task = task
-        self._refresh()
+        before, self.task = self.task, task
+        # drawing a player anew would stop the song that somebody is listening to
+        if before is None or not self._playable() or before.songs != task.songs:
+            self._refresh()
+
+    def _playable(self) -> bool:
+        return self.task is not None and any(song.finished for song in self.task.songs)
 
     # --- waiting ---------------------------------------------------------------------------
 
@@ -149,7 +154,7 @@ class Job(Generic[_Result]):
             return self._card("error", markup.notice(words, "bad"), tone="bad")
         if self._future.done():
             return self._result_html(self._future.result())
-        if self.task is not None and any(song.finished for song in self.task.songs):
+        if self.task is not None and self._playable():
             return markup.stack(self._progress(), markup.Html(self.task._repr_html_()))
         return self._progress()
 
@@ -236,7 +241,7 @@ class Job(Generic[_Result]):
         """Let the clock run where the job is shown, until a player is there to be disturbed."""
         while not self._future.done():
             await asyncio.sleep(_LOOK_SECONDS)
-            if not (self.task and any(song.finished for song in self.task.songs)):
+            if not self._playable():
                 self._refresh()
 
 
