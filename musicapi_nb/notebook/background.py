@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -52,4 +53,6 @@ async def _cancel_others() -> None:
         task.cancel()
     await asyncio.gather(*others, return_exceptions=True)
     await asyncio.get_running_loop().shutdown_asyncgens()
-    await asyncio.get_running_loop().shutdown_default_executor()
+    # At exit Python has already ended the executor, and 3.12 starts no thread to wait for that.
+    with contextlib.suppress(RuntimeError):
+        await asyncio.get_running_loop().shutdown_default_executor()

@@ -1,5 +1,6 @@
 """One account at a simulator: asks over real HTTP and shows what came back."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple, Self
 
 import aiohttp
@@ -28,7 +29,7 @@ LONG_AFTER = 600.0
 class Reply(NamedTuple):
     status: int
     body: Any
-    headers: dict[str, str]
+    headers: Mapping[str, str]
 
 
 class Caller:
@@ -58,7 +59,7 @@ class Caller:
     async def _ask(self, method: str, path: str, **more: Any) -> Reply:
         url = f"{self.sim.url}/api/v1/{path}"
         async with self.session.request(method, url, allow_redirects=False, **more) as reply:
-            return Reply(reply.status, await reply.json(), dict(reply.headers))
+            return Reply(reply.status, await reply.json(), reply.headers)
 
     async def submit(self, body: dict[str, Any], path: str = "sonic/create") -> str:
         reply = await self.post(path, body)
