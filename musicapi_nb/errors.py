@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -97,6 +97,40 @@ class InvalidRequest(MusicAPIError, ValueError):
         self.problems = tuple(problems)
         listed = "; ".join(str(problem) for problem in self.problems)
         super().__init__(f"{what} was not sent and cost nothing: {listed}")
+
+
+class InvalidPlan(InvalidRequest):
+    """A plan has problems; nothing of it was sent and it cost nothing.
+
+    Attributes
+    ----------
+    problems
+        Each problem once, however many cells have it.
+    places
+        For each problem the places that have it (a cell's `order`, a frame's row), ascending;
+        none where it is the plan's own.
+    """
+
+    def __init__(self, problems: Mapping[Problem, Sequence[int]], place: str = "cell") -> None:
+        said = [
+            dataclasses.replace(problem, message=f"{problem.message}{_at(place, places)}")
+            for problem, places in problems.items()
+        ]
+        super().__init__("the plan", said)
+        self.problems = tuple(problems)
+        self.places = tuple(tuple(places) for places in problems.values())
+
+
+def _at(place: str, places: Sequence[int]) -> str:
+    """Name places in a few words: " (cells 0 to 3, 7)"."""
+    runs: list[list[int]] = []
+    for number in places:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1][1:] = [number]
+        else:
+            runs.append([number])
+    said = ", ".join(" to ".join(str(end) for end in run) for run in runs)
+    return f" ({place}{'s' if len(places) > 1 else ''} {said})" if runs else ""
 
 
 class WrongType(MusicAPIError, TypeError):
@@ -216,6 +250,59 @@ class NestingRefused(MusicAPIError, RuntimeError):
         "You may not need it: await a job, or call job.result(). Else: pip install 'nest-asyncio2"
         ">=1.7.3', and restart the kernel."
     )
+
+
+class LibraryError(MusicAPIError):
+    """The library on disk cannot do what was asked; nothing was sent for it."""
+
+
+class LibraryReadOnly(LibraryError):
+    """The library's folder or database cannot be written."""
+
+    advice = "Make the folder writable, or open a library elsewhere: Library(path)."
+
+
+class LibraryFull(LibraryError):
+    """There is no room left on the disk; the step that needed it left nothing behind."""
+
+    advice = "Nothing was sent. Make room on the disk, then run it again."
+
+
+class LibraryLocked(LibraryError):
+    """Another program has held the library's database for too long."""
+
+    advice = "Close what else has library.sqlite open, or give Library(..., patience=...) more."
+
+
+class LibraryDamaged(LibraryError):
+    """The library's database is damaged, or is no library."""
+
+    advice = (
+        "Nothing was changed. Keep a copy of the folder; `sqlite3 library.sqlite .recover` saves "
+        "what can be read, and Library(path) elsewhere starts a new one."
+    )
+
+
+class LibraryTooNew(LibraryError):
+    """A newer version of this package made the library."""
+
+    advice = "Nothing was changed. Upgrade: pip install -U musicapi_nb."
+
+
+class WrongStep(LibraryError, ValueError):
+    """An entry of the library cannot take this step from the state that it is in."""
+
+
+class OverBudget(LibraryError):
+    """A budget or spend limit does not cover the price; nothing was sent."""
+
+    advice = "Nothing was sent. Raise the limit, or ask for less."
+
+
+class UnknownPrice(OverBudget):
+    """A budget cannot cover a price that is not known; nothing was sent."""
+
+    advice = "Nothing was sent. Let the budget assume a price for what has none."
 
 
 ErrorClass: TypeAlias = type[MusicAPIError]

@@ -5,11 +5,13 @@ from musicapi_nb.errors import (
     ContentRefused,
     Forbidden,
     InvalidRequest,
+    LibraryError,
     LostReply,
     MusicAPIError,
     NestingRefused,
     NoSubscription,
     OutOfCredits,
+    OverBudget,
     Problem,
     RateLimited,
     RejectedRequest,
@@ -19,8 +21,10 @@ from musicapi_nb.errors import (
     TaskNotFound,
     Unauthorized,
     UnexpectedReply,
+    UnknownPrice,
     Unreachable,
     WaitTimeout,
+    WrongStep,
     WrongType,
     classify,
 )
@@ -44,6 +48,9 @@ PARENTS = {
     LostReply: ConnectionError,
     WaitTimeout: TimeoutError,
     NestingRefused: RuntimeError,
+    OverBudget: LibraryError,
+    UnknownPrice: OverBudget,
+    WrongStep: ValueError,
 }
 NO_CREDITS = (
     "The remaining credits are not enough. You can buy more one-time credit packs or subscribe."

@@ -1,0 +1,28 @@
+"""The ledger and the files: what was asked, paid for and heard, in one folder that outlives all."""
+
+from musicapi_nb.library.api import Library
+from musicapi_nb.library.ask import Budget, DamagedFile, MissingFile, RenderTime, Unfinished
+from musicapi_nb.library.files import FileRef
+from musicapi_nb.library.identity import identity
+from musicapi_nb.library.ledger import Claim
+from musicapi_nb.library.show import Account
+from musicapi_nb.library.states import LIVE, OPEN, STATES, Entry, EntryState, Event
+
+__all__ = [
+    "LIVE",
+    "OPEN",
+    "STATES",
+    "Account",
+    "Budget",
+    "Claim",
+    "DamagedFile",
+    "Entry",
+    "EntryState",
+    "Event",
+    "FileRef",
+    "Library",
+    "MissingFile",
+    "RenderTime",
+    "Unfinished",
+    "identity",
+]

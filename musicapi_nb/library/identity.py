@@ -1,0 +1,81 @@
+"""What is bought, as a name that stays: the hash of a request and its take; requests as JSON."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from musicapi_nb.engines import operations
+from musicapi_nb.errors import InvalidRequest, Problem
+
+if TYPE_CHECKING:
+    from musicapi_nb.engines import Request
+
+
+def identity(request: Request, take: int = 1) -> str:
+    """Name what is bought: 64 hexadecimal digits, the same in every process and version.
+
+    Hashed are engine, operation, the fields that are set (those passed by `extra` too) and the
+    take. What an operation fixes (`task_type`) follows from its name and is left out.
+
+    Raises
+    ------
+    InvalidRequest
+        The take is no whole number from 1 on.
+    """
+    if isinstance(take, bool) or not isinstance(take, int) or take < 1:
+        problem = Problem("take", f"should be a whole number from 1 on, not {take!r:.40}")
+        raise InvalidRequest(f"{request.engine}.{request.operation}", [problem])
+    what = {
+        "engine": request.engine,
+        "operation": request.operation,
+        "fields": _canonical(_fields(request)),
+        "take": take,
+    }
+    text = json.dumps(what, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def _fields(request: Request) -> dict[str, Any]:
+    return {name: value for name, value in request.body().items() if name not in request.fixed}
+
+
+def _canonical(value: Any) -> Any:
+    """Spell equal numbers alike: 1.0 is 1 on the wire of any JSON library."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, dict):
+        return {str(name): _canonical(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_canonical(item) for item in value]
+    return value
+
+
+def to_json(request: Request) -> dict[str, Any]:
+    """Write a request so that `from_json` makes it again."""
+    return {
+        "engine": request.engine,
+        "operation": request.operation,
+        "fields": _fields(request),
+    }
+
+
+def from_json(written: Any) -> Request | None:
+    """Make the request again; None where this version does not know its operation.
+
+    A field that this version does not know comes back in `extra`.
+    """
+    name = (written["engine"], written["operation"])
+    kind = next((kind for kind in operations() if (kind.engine, kind.operation) == name), None)
+    if kind is None:
+        return None
+    fields: dict[str, Any] = written["fields"]
+    known = {name: value for name, value in fields.items() if name in kind.fields()}
+    extra = {name: value for name, value in fields.items() if name not in known}
+    try:
+        return msgspec.convert({**known, "extra": extra}, kind)
+    except msgspec.ValidationError:  # made with a value of another type, which the class allows
+        return kind(**known, extra=extra)

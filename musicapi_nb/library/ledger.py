@@ -1,0 +1,301 @@
+"""The steps that guard money: claim, and what became of it. Each is one transaction."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from typing import TYPE_CHECKING, Any, Literal
+
+from musicapi_nb.errors import LibraryError, MusicAPIError, OverBudget, UnknownPrice, WrongStep
+from musicapi_nb.library import journal
+from musicapi_nb.library.identity import from_json, identity, to_json
+from musicapi_nb.library.replies import model_of, read_task, written
+from musicapi_nb.library.states import allowed
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+
+    from musicapi_nb.engines import Request
+    from musicapi_nb.library.owner import Owner
+    from musicapi_nb.library.states import Entry
+    from musicapi_nb.library.store import Store
+    from musicapi_nb.tasks import Task
+
+_DIED = "the process that sent it ended before the reply was recorded"
+_LIVE = "('planned', 'sending', 'accepted', 'uncertain', 'done')"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Claim:
+    """What is to be done about a request.
+
+    Attributes
+    ----------
+    kind
+        "buy": it is yours to send, `sending` is on disk. "have": it was bought before, `task` is
+        what came of it. "join": it is under way, at the service when `task` is there, else being
+        sent by an opened library. "uncertain": it may have been bought, a person has to say.
+    entry
+        The entry of the ledger that all of this is about.
+    """
+
+    kind: Literal["buy", "have", "join", "uncertain"]
+    entry: Entry
+    task: Task | None = None
+
+    @property
+    def task_id(self) -> str | None:
+        """The service's id of the task to wait for, where there is one."""
+        return self.entry.task_id
+
+
+class Ledger:
+    """The steps of purchases, in one database, by one owner."""
+
+    def __init__(self, store: Store, owner: Owner) -> None:
+        self._store = store
+        self._owner = owner
+
+    def plan(
+        self,
+        request: Request,
+        take: int,
+        *,
+        simulated: bool,
+        experiment: str | None,
+        cell: str | None,
+    ) -> Entry:
+        with self._store.write() as connection:
+            name = identity(request, take)
+            known = self._live(connection, name, simulated=simulated)
+            if known is None:
+                data = _asked(request, take, name, simulated=simulated)
+                data |= {"experiment": experiment, "cell": cell}
+                known = self._write(connection, "planned", data, None)
+            self._place(connection, known, experiment, cell)
+            return known
+
+    def claim(  # noqa: PLR0913 - as Library.claim
+        self,
+        request: Request,
+        take: int,
+        *,
+        simulated: bool,
+        budgets: Sequence[str],
+        experiment: str | None,
+        cell: str | None,
+        again: bool,
+    ) -> Claim:
+        with self._store.write(durable=True) as connection:
+            name = identity(request, take)
+            known = self._live(connection, name, simulated=simulated)
+            if known is None and not again:
+                known = self._ended(connection, name, simulated=simulated)
+            if known is not None and known.state != "planned":
+                found = self._found(connection, known)
+                self._place(connection, found.entry, experiment, cell)
+                return found
+            reserve = _reserve(connection, request, budgets)
+            data: dict[str, Any] = {"price": request.price(), "reserve": reserve,
+                                    "budgets": list(budgets), "experiment": experiment,
+                                    "cell": cell}  # fmt: skip
+            if known is None:
+                data |= _asked(request, take, name, simulated=simulated)
+            bought = self._write(connection, "sending", data, known)
+            self._place(connection, bought, experiment, cell)
+            return Claim("buy", bought)
+
+    def _live(self, connection: sqlite3.Connection, name: str, *, simulated: bool) -> Entry | None:
+        where = f"WHERE identity=? AND simulated=? AND state IN {_LIVE}"
+        known = next(iter(journal.entries(connection, where, name, simulated)), None)
+        if known is not None and known.state == "sending" and not self._alive(known):
+            return self._write(connection, "uncertain", {"note": _DIED}, known)
+        return known
+
+    @staticmethod
+    def _ended(connection: sqlite3.Connection, name: str, *, simulated: bool) -> Entry | None:
+        where = (
+            "WHERE identity=? AND simulated=? AND state IN ('failed', 'refused') "
+            "ORDER BY id DESC LIMIT 1"
+        )
+        return next(iter(journal.entries(connection, where, name, simulated)), None)
+
+    def _alive(self, known: Entry) -> bool:
+        return known.owner is not None and self._owner.is_alive(known.owner)
+
+    def _found(self, connection: sqlite3.Connection, known: Entry) -> Claim:
+        if known.state == "uncertain":
+            return Claim("uncertain", known)
+        if known.state == "sending":
+            return Claim("join", known)
+        task = task_of(connection, known)
+        return Claim("join" if known.state == "accepted" else "have", known, task)
+
+    @staticmethod
+    def _place(
+        connection: sqlite3.Connection, known: Entry, experiment: str | None, cell: str | None
+    ) -> None:
+        """Note that a cell of an experiment is this entry, unless the entry says so itself."""
+        cell = cell or known.identity
+        if experiment is None or (known.experiment, known.cell or known.identity) == (
+            experiment,
+            cell,
+        ):
+            return
+        row = connection.execute(
+            "SELECT entry FROM cells WHERE experiment=? AND cell=?", (experiment, cell)
+        ).fetchone()
+        if row != (known.id,):
+            data = {"experiment": experiment, "cell": cell, "entry": known.id}
+            journal.write(connection, "cell", data, at=time.time())
+
+    def _write(
+        self, connection: sqlite3.Connection, kind: str, data: dict[str, Any], about: Entry | None
+    ) -> Entry:
+        event = journal.write(
+            connection, kind, data, at=time.time(), owner=self._owner.id, about=about,
+            new=about is None,
+        )  # fmt: skip
+        known = journal.entry(connection, event.entry or 0)
+        if known is None:
+            raise LibraryError(f"entry {event.entry} was not written")
+        return known
+
+    def step(self, number: int, kind: str, data: dict[str, Any], *, durable: bool = False) -> Entry:
+        """Write one event about an entry."""
+        with self._store.write(durable=durable) as connection:
+            return self._write(connection, kind, data, known_entry(connection, number))
+
+    def accepted(self, number: int, task: Task) -> Entry:
+        with self._store.write(durable=True) as connection:
+            known = known_entry(connection, number)
+            if known.state == "accepted" and known.task_id == task.id:
+                return known
+            if not allowed(known, "accepted"):
+                raise WrongStep(
+                    f"entry {number} is {known.state}, and now its task {task.id} was accepted; "
+                    "keep that id"
+                )
+            known = self._write(connection, "accepted", written(task), known)
+            return self._seen(connection, known, task) if task.finished else known
+
+    def seen(self, number: int, task: Task) -> Entry:
+        with self._store.write() as connection:
+            return self._seen(connection, known_entry(connection, number), task)
+
+    def _seen(self, connection: sqlite3.Connection, known: Entry, task: Task) -> Entry:
+        if known.state == "failed" and known.refunded is None and task.refunded is not None:
+            kind = "refunded" if task.refunded else "charged"
+            return self._write(connection, kind, written(task), known)
+        if known.state in {"done", "failed"}:  # two kernels may look at the same end
+            return known
+        kind = "looked"
+        if task.finished:
+            kind = "done" if task.state == "succeeded" else "failed"
+        return self._write(
+            connection, kind, written(task, before=reply_of(connection, known)), known
+        )
+
+    def refused(self, number: int, error: MusicAPIError) -> Entry:
+        return self.step(number, "refused", {"note": _said(error)})
+
+    def uncertain(self, number: int, error: BaseException) -> Entry:
+        return self.step(number, "uncertain", {"note": _said(error)})
+
+    def never_left(self, number: int, error: BaseException | None) -> Entry:
+        note = f"it never left: {_said(error)}" if error else "it never left"
+        return self.step(number, "never_left", {"note": note})
+
+    def recover(self) -> int:
+        """Call uncertain what dead owners were sending; return how many that were."""
+        owners = self._store.rows("SELECT DISTINCT owner FROM entries WHERE state='sending'")
+        dead = [owner for (owner,) in owners if not self._owner.is_alive(owner)]
+        found = 0
+        if dead:
+            with self._store.write() as connection:
+                for known in journal.entries(connection, "WHERE state='sending'"):
+                    if known.owner in dead:
+                        self._write(connection, "uncertain", {"note": _DIED}, known)
+                        found += 1
+        return found
+
+
+def _asked(request: Request, take: int, name: str, *, simulated: bool) -> dict[str, Any]:
+    return {
+        "identity": name,
+        "request": to_json(request),
+        "model": model_of(request),
+        "take": take,
+        "simulated": simulated,
+        "price": request.price(),
+    }
+
+
+def _said(error: BaseException | None) -> str:
+    return error.message if isinstance(error, MusicAPIError) else f"{error!r:.300}"
+
+
+def known_entry(connection: sqlite3.Connection, number: int) -> Entry:
+    known = journal.entry(connection, number)
+    if known is None:
+        raise WrongStep(f"the library has no entry {number}")
+    return known
+
+
+def request_of(connection: sqlite3.Connection, known: Entry) -> Request | None:
+    (data,) = connection.execute("SELECT data FROM events WHERE id=?", (known.asked,)).fetchone()
+    return from_json(json.loads(data)["request"])
+
+
+def reply_of(connection: sqlite3.Connection, known: Entry) -> dict[str, Any] | None:
+    """The data of the event that holds the last raw reply."""
+    row = connection.execute("SELECT data FROM events WHERE id=?", (known.reply,)).fetchone()
+    found: dict[str, Any] | None = json.loads(row[0]) if row else None
+    return found
+
+
+def task_of(connection: sqlite3.Connection, known: Entry) -> Task:
+    """The task as last seen, made again from the ledger."""
+    last = connection.execute(
+        "SELECT data FROM events WHERE entry=? AND kind IN "
+        "('accepted', 'looked', 'done', 'failed', 'refunded', 'charged', 'resolved') "
+        "ORDER BY id DESC LIMIT 1",
+        (known.id,),
+    ).fetchone()
+    data = {**(reply_of(connection, known) or {}), **(json.loads(last[0]) if last else {})}
+    if known.state in {"failed", "refused", "not_run"}:
+        data |= {"state": "failed", "fail_reason": known.note}
+        data |= {"refunded": known.refunded} if known.refunded is not None else {}
+    return read_task(known, request_of(connection, known), data)
+
+
+def _reserve(connection: sqlite3.Connection, request: Request, budgets: Sequence[str]) -> int:
+    """Check that every budget covers the price; return the credits to hold."""
+    what = f"{request.engine}.{request.operation}"
+    found = [_budget(connection, name) for name in budgets]
+    price = request.price()
+    if price is None:
+        unwilling = [name for name, _, assume, _ in found if assume is None]
+        if unwilling:
+            raise UnknownPrice(
+                f"the price of {what} is not known, and {unwilling[0]!r} is a budget"
+            )
+        price = max((assume for _, _, assume, _ in found if assume is not None), default=0)
+    for name, limit, _, held in found:
+        if held + price > limit:
+            raise OverBudget(
+                f"{what} costs {price} credits; of the {limit} of {name!r}, {held} are taken"
+            )
+    return price
+
+
+def _budget(connection: sqlite3.Connection, name: str) -> tuple[str, int, int | None, int]:
+    row = connection.execute(
+        "SELECT name, credits, assume, held FROM budgets WHERE name=?", (name,)
+    ).fetchone()
+    if row is None:
+        raise LibraryError(f"there is no budget {name!r}; make it with set_budget")
+    found: tuple[str, int, int | None, int] = row
+    return found

@@ -1,0 +1,120 @@
+"""Who is alive: a lock that the operating system drops when its process ends, however it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import sys
+import weakref
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(file: int, *, wait: bool) -> bool:
+        mode = msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK
+        try:
+            msvcrt.locking(file, mode, 1)
+        except OSError:
+            return False
+        return True
+
+    def _probe(file: int) -> bool:
+        return _lock(file, wait=False)
+
+else:
+    import fcntl
+
+    # flock, not lockf: it belongs to the open file, so that two libraries of one process see
+    # each other, and closing a look at the file does not drop it.
+    def _lock(file: int, *, wait: bool) -> bool:
+        return _flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+
+    def _probe(file: int) -> bool:
+        # shared: those who look at the same moment do not take each other for the owner
+        return _flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+
+    def _flock(file: int, mode: int) -> bool:
+        try:
+            fcntl.flock(file, mode)
+        except OSError as error:
+            if error.errno in {errno.EWOULDBLOCK, errno.EACCES}:
+                return False
+            raise
+        return True
+
+
+_opened: weakref.WeakSet[Owner] = weakref.WeakSet()
+
+
+class Owner:
+    """One opened library, as others see it: alive while its process holds the lock.
+
+    Raises
+    ------
+    OSError
+        The lock cannot be made.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(exist_ok=True)
+        while True:
+            self.id = secrets.token_hex(8)
+            self._file: int | None = os.open(self._path(self.id), os.O_RDWR | os.O_CREAT, 0o600)
+            if _lock(self._file, wait=True) and self._in_place(self._file):
+                break
+            os.close(self._file)  # somebody took it for a dead one's before it was locked
+        _opened.add(self)
+
+    def _path(self, owner: str) -> Path:
+        return self._folder / f"{owner}.lock"
+
+    def _in_place(self, file: int) -> bool:
+        try:
+            return os.path.samestat(os.fstat(file), self._path(self.id).stat())
+        except FileNotFoundError:
+            return False
+
+    def is_alive(self, owner: str) -> bool:
+        """Whether the opened library with this id may still go on."""
+        if owner == self.id:
+            return self._file is not None
+        try:
+            file = os.open(self._path(owner), os.O_RDWR)
+        except FileNotFoundError:
+            return False
+        try:
+            dead = _probe(file)
+            if dead:
+                with contextlib.suppress(OSError):
+                    self._path(owner).unlink()
+            return not dead
+        finally:
+            os.close(file)
+
+    def close(self) -> None:
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                self._path(self.id).unlink()
+            self.forget()
+
+    def forget(self) -> None:
+        """Close the file alone: in a forked child, where the lock is the parent's."""
+        file, self._file = self._file, None
+        if file is not None:
+            os.close(file)
+
+
+def _after_fork() -> None:
+    for owner in list(_opened):
+        owner.forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

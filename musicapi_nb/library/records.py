@@ -1,0 +1,139 @@
+"""What can be asked of a library, and how it shows itself; nothing here changes it."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from musicapi_nb import markup
+from musicapi_nb.errors import WrongType
+from musicapi_nb.library import ask, journal, show
+from musicapi_nb.library.ledger import known_entry, request_of, task_of
+from musicapi_nb.library.states import STATES
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from musicapi_nb.engines import Request
+    from musicapi_nb.library.files import Files
+    from musicapi_nb.library.ledger import Ledger
+    from musicapi_nb.library.show import Account
+    from musicapi_nb.library.states import Entry, EntryState, Event
+    from musicapi_nb.library.store import Store
+    from musicapi_nb.tasks import Task
+
+DATABASE = "library.sqlite"
+
+
+class Records:
+    """The questions of a `Library`."""
+
+    path: Path
+    _shown: str
+    _store: Store
+    _files: Files
+    _ledger: Ledger
+    _closed = False
+
+    def entry(self, number: int) -> Entry:
+        """One entry as it is now."""
+        with self._reading() as connection:
+            return known_entry(connection, number)
+
+    def entries(
+        self, state: EntryState | None = None, *, experiment: str | None = None
+    ) -> list[Entry]:
+        """Entries, oldest first; of an experiment, the latest of each of its cells."""
+        with self._reading() as connection:
+            return ask.entries(connection, _states(state, STATES), experiment)
+
+    def tasks(
+        self, state: EntryState | None = None, *, experiment: str | None = None
+    ) -> list[Task]:
+        """The tasks of entries, with their songs; those that have one when no state is named."""
+        with self._reading() as connection:
+            found = ask.entries(connection, _states(state, ask.WITH_TASKS), experiment)
+            return [task_of(connection, entry) for entry in found]
+
+    def task(self, entry: int) -> Task:
+        """The task of one entry, as last seen."""
+        with self._store.read() as connection:
+            return task_of(connection, known_entry(connection, entry))
+
+    def request(self, entry: int) -> Request | None:
+        """What was asked; None where this version does not know the operation."""
+        with self._store.read() as connection:
+            return request_of(connection, known_entry(connection, entry))
+
+    def cells(self, experiment: str) -> dict[str, int]:
+        """The entry of each cell of an experiment."""
+        rows = self._store.rows("SELECT cell, entry FROM cells WHERE experiment=?", experiment)
+        return dict(rows)
+
+    def events(self, entry: int | None = None) -> list[Event]:
+        """What happened, in order: to everything, or to one entry."""
+        with self._store.read() as connection:
+            return list(journal.events(connection, entry))
+
+    def counts(self, *, experiment: str | None = None) -> dict[EntryState, int]:
+        """How many entries are in each state, uncertain ones first."""
+        with self._reading() as connection:
+            return ask.counts(connection, experiment)
+
+    def account(self, *, simulated: bool = False) -> Account:
+        """Credits spent, refunded and in doubt; simulated ones are an account of their own."""
+        with self._reading() as connection:
+            return ask.account(connection, simulated=simulated)
+
+    def render_times(
+        self, engine: str, operation: str, model: str | None = None, *, simulated: bool = False
+    ) -> list[ask.RenderTime]:
+        """How long past tasks took, oldest first; of any model when none is named."""
+        with self._store.read() as connection:
+            return ask.render_times(connection, (engine, operation), model, simulated=simulated)
+
+    def disk_used(self) -> int:
+        """Bytes of the database and all files."""
+        return self._files.on_disk() + sum(
+            path.stat().st_size for path in self.path.glob(f"{DATABASE}*")
+        )
+
+    # --- how it shows itself ---------------------------------------------------------------
+
+    def _overview(self) -> show.Overview:
+        with self._reading() as connection:
+            return show.Overview(
+                self._shown,
+                ask.counts(connection, None),
+                ask.account(connection, simulated=False),
+                ask.account(connection, simulated=True),
+                self.disk_used(),
+                journal.entries(connection, "WHERE state='uncertain' ORDER BY id"),
+            )
+
+    def __repr__(self) -> str:
+        if self._closed:
+            return markup.plain(f"<Library {self._shown}: closed>")
+        return show.line(self._overview())
+
+    def _repr_html_(self) -> str:
+        if self._closed:
+            return markup.card("Library", facts=markup.facts(self._shown, "closed"))
+        return show.card(self._overview())
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """Read, after what dead processes left in sending was called uncertain."""
+        self._ledger.recover()
+        with self._store.read() as connection:
+            yield connection
+
+
+def _states(state: EntryState | None, otherwise: tuple[EntryState, ...]) -> tuple[EntryState, ...]:
+    if state is None:
+        return otherwise
+    if state not in STATES:
+        raise WrongType(f"{state!r} is no state; there are {', '.join(STATES)}")
+    return (state,)

@@ -1,0 +1,95 @@
+"""The tables of a library, and the steps from each version of them to the next.
+
+`events` is the truth; it only grows. `entries`, `cells`, `budgets` and `attached` are what the
+events amount to, kept beside them so that questions are quick (`rebuild` makes them anew).
+"""
+
+from __future__ import annotations
+
+APPLICATION_ID = 0x6D6E626C  # "mnbl": tells a library from any other SQLite file
+
+_VERSION_1 = """
+CREATE TABLE events (
+    id INTEGER PRIMARY KEY,
+    at REAL NOT NULL,
+    kind TEXT NOT NULL,
+    entry INTEGER,
+    owner TEXT,
+    data TEXT NOT NULL
+);
+CREATE INDEX events_of_entry ON events(entry) WHERE entry IS NOT NULL;
+CREATE TRIGGER events_stay BEFORE UPDATE ON events
+    BEGIN SELECT RAISE(ABORT, 'events are never changed'); END;
+CREATE TRIGGER events_remain BEFORE DELETE ON events
+    BEGIN SELECT RAISE(ABORT, 'events are never deleted'); END;
+
+CREATE TABLE entries (
+    id INTEGER PRIMARY KEY,
+    identity TEXT NOT NULL,
+    engine TEXT NOT NULL,
+    operation TEXT NOT NULL,
+    model TEXT,
+    take INTEGER NOT NULL,
+    simulated INTEGER NOT NULL,
+    experiment TEXT,
+    cell TEXT,
+    price INTEGER,
+    reserve INTEGER NOT NULL,
+    budgets TEXT NOT NULL,
+    state TEXT NOT NULL,
+    owner TEXT,
+    task_id TEXT,
+    refunded INTEGER,
+    planned_at REAL,
+    sent_at REAL,
+    accepted_at REAL,
+    looked_at REAL,
+    ended_at REAL,
+    note TEXT,
+    asked INTEGER NOT NULL REFERENCES events(id),
+    reply INTEGER REFERENCES events(id)
+);
+CREATE INDEX entries_of_identity ON entries(identity, simulated);
+CREATE UNIQUE INDEX bought_once ON entries(identity, simulated)
+    WHERE state IN ('planned', 'sending', 'accepted', 'uncertain', 'done');
+CREATE INDEX entries_open ON entries(state)
+    WHERE state IN ('planned', 'sending', 'accepted', 'uncertain');
+
+CREATE TABLE cells (
+    experiment TEXT NOT NULL,
+    cell TEXT NOT NULL,
+    entry INTEGER NOT NULL,
+    PRIMARY KEY (experiment, cell)
+) WITHOUT ROWID;
+
+CREATE TABLE budgets (
+    name TEXT PRIMARY KEY,
+    credits INTEGER NOT NULL,
+    assume INTEGER,
+    held INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+
+CREATE TABLE attached (
+    song TEXT NOT NULL,
+    media TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    suffix TEXT NOT NULL,
+    PRIMARY KEY (song, media)
+) WITHOUT ROWID;
+
+CREATE TABLE paces (
+    name TEXT PRIMARY KEY,
+    next REAL NOT NULL,
+    asked REAL NOT NULL,
+    slowness REAL NOT NULL,
+    paused REAL NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE places (
+    name TEXT NOT NULL,
+    at REAL NOT NULL
+);
+"""
+
+STEPS: tuple[str, ...] = (_VERSION_1,)
+"""Script n leads from version n to n + 1; a released one is never changed."""

@@ -1,0 +1,129 @@
+"""How a library shows itself: what needs a person first, then counts, credits and room."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from typing import TYPE_CHECKING
+
+from musicapi_nb import markup
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from musicapi_nb.library.states import Entry, EntryState
+
+_SHOWN_OPEN = 20
+_TONES: Mapping[EntryState, markup.Tone] = {
+    "uncertain": "warn", "failed": "bad", "refused": "bad", "done": "good", "accepted": "info",
+    "sending": "info",
+}  # fmt: skip
+_WHAT_TO_DO = (
+    "Their replies were lost: each was perhaps charged, and is not sent again by itself. Settle "
+    "each by what you know: library.resolve(entry, task_id='...'); library.resolve(entry, "
+    "before=..., after=...) with the balance of both times; library.resolve(entry, charged=True) "
+    "or charged=False."
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Account:
+    """Credits as the ledger knows them.
+
+    Attributes
+    ----------
+    spent
+        Charged and not given back: done, under way, failed without a refund that anyone knows of.
+    refunded
+        Charged and given back.
+    uncertain
+        Perhaps charged.
+    unpriced
+        How many purchases have no known price; they are in none of the sums.
+    """
+
+    spent: int = 0
+    refunded: int = 0
+    uncertain: int = 0
+    unpriced: int = 0
+
+    def __str__(self) -> str:
+        parts = [f"{self.spent:,} credits spent"]
+        parts += [f"{self.refunded:,} refunded"] if self.refunded else []
+        parts += [f"{self.uncertain:,} uncertain"] if self.uncertain else []
+        parts += [f"{self.unpriced:,} without a known price"] if self.unpriced else []
+        return ", ".join(parts)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Overview:
+    """What a library's card tells."""
+
+    path: str
+    counts: Mapping[EntryState, int]
+    real: Account
+    simulated: Account
+    disk: int
+    uncertain: Sequence[Entry]
+
+
+def room(size: int) -> str:
+    """Bytes in words."""
+    value = float(size)
+    for unit in ("bytes", "KB", "MB"):
+        if value < 1000:  # noqa: PLR2004 - units are a thousand of each other
+            return f"{value:.3g} {unit}" if unit != "bytes" else f"{size} bytes"
+        value /= 1000
+    return f"{value:.3g} GB"
+
+
+def line(seen: Overview) -> str:
+    """The library in one line."""
+    states = ", ".join(f"{number} {_words(state)}" for state, number in seen.counts.items())
+    facts = (states or "empty", str(seen.real), f"{room(seen.disk)} on disk")
+    return markup.plain(f"<Library {seen.path}: {'; '.join(facts)}>")
+
+
+def card(seen: Overview) -> markup.Html:
+    badges = [
+        markup.badge(f"{number:,} {_words(state)}", _TONES.get(state, "neutral"))
+        for state, number in seen.counts.items()
+    ]
+    return markup.card(
+        "Library",
+        *_uncertain(seen),
+        markup.EMPTY if seen.counts else markup.caption("Nothing was asked for yet."),
+        markup.caption(str(seen.real)),
+        *([markup.caption(f"simulated: {seen.simulated}")] if any(_sums(seen.simulated)) else []),
+        facts=markup.facts(seen.path, f"{room(seen.disk)} on disk"),
+        badges=badges,
+        wide=True,
+    )
+
+
+def _sums(account: Account) -> tuple[int, ...]:
+    return dataclasses.astuple(account)
+
+
+def _uncertain(seen: Overview) -> Iterator[markup.Html]:
+    if not seen.uncertain:
+        return
+    number = len(seen.uncertain)
+    yield markup.notice(f"{number} uncertain. {_WHAT_TO_DO}", "warn")
+    yield markup.table(
+        ("entry", "what", "credits", "sent", "why"),
+        [
+            (str(entry.id), f"{entry.name}{' (simulated)' if entry.simulated else ''}",
+             entry.price, _moment(entry.sent_at), entry.note)
+            for entry in seen.uncertain
+        ],
+        limit=_SHOWN_OPEN,
+    )  # fmt: skip
+
+
+def _moment(at: float | None) -> dt.datetime | None:
+    return dt.datetime.fromtimestamp(at, dt.UTC) if at is not None else None
+
+
+def _words(state: EntryState) -> str:
+    return state.replace("_", " ")

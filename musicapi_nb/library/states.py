@@ -1,0 +1,168 @@
+"""What events make of an entry of the ledger: states, steps, and what a budget holds. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, TypeAlias, get_args
+
+import msgspec
+
+from musicapi_nb.errors import WrongStep
+
+EntryState: TypeAlias = Literal[
+    "planned", "sending", "accepted", "done", "failed", "refused", "uncertain", "not_run"
+]
+STATES: tuple[EntryState, ...] = get_args(EntryState)
+OPEN: frozenset[EntryState] = frozenset({"planned", "sending", "accepted", "uncertain"})
+"""What something may still come of."""
+LIVE: frozenset[EntryState] = OPEN | {"done"}
+"""Of one identity at most one entry is in any of these: it is not bought again."""
+
+# kind of event: the states it may follow (None: no entry yet), the state it leads to
+_STEPS: Mapping[str, tuple[frozenset[EntryState | None], EntryState]] = {
+    "planned": (frozenset({None}), "planned"),
+    "sending": (frozenset({None, "planned"}), "sending"),
+    "accepted": (frozenset({"sending", "uncertain"}), "accepted"),
+    "looked": (frozenset({"accepted"}), "accepted"),
+    "done": (frozenset({"accepted"}), "done"),
+    "failed": (frozenset({"accepted"}), "failed"),
+    "refused": (frozenset({"sending", "uncertain"}), "refused"),
+    "uncertain": (frozenset({"sending"}), "uncertain"),
+    "never_left": (frozenset({"sending"}), "not_run"),
+    "not_run": (frozenset({"planned"}), "not_run"),
+    "charged": (frozenset({"uncertain", "failed"}), "failed"),
+    "refunded": (frozenset({"failed"}), "failed"),
+}
+_ENDS = frozenset({"done", "failed", "refused", "never_left", "not_run", "charged"})
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of the ledger; never changed, never deleted.
+
+    `at` is unix seconds; `entry` None: it is about no purchase (a budget, a file).
+    """
+
+    id: int
+    at: float
+    kind: str
+    entry: int | None = None
+    owner: str | None = None
+    data: Mapping[str, Any] = {}
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """The present state of one purchase, as its events make it.
+
+    Attributes
+    ----------
+    identity, take
+        What is bought (see `identity`).
+    experiment, cell
+        Which cell of which experiment asked for it first.
+    price
+        Credits; None where it is not known. `reserve` is what budgets count for it.
+    owner
+        The opened library that last wrote a step of it.
+    planned_at, sent_at, accepted_at, looked_at, ended_at
+        Unix seconds; `looked_at` is the last look that found it unfinished.
+    refunded
+        Of a failed one: whether the credits came back; None where nobody said so.
+    note
+        Why it is refused, failed, uncertain, not run; how it was resolved.
+    asked, reply
+        The events that hold the request, and the last reply.
+    """
+
+    id: int
+    identity: str
+    engine: str
+    operation: str
+    model: str | None = None
+    take: int = 1
+    simulated: bool = False
+    experiment: str | None = None
+    cell: str | None = None
+    price: int | None = None
+    reserve: int = 0
+    budgets: tuple[str, ...] = ()
+    state: EntryState
+    owner: str | None = None
+    task_id: str | None = None
+    refunded: bool | None = None
+    planned_at: float | None = None
+    sent_at: float | None = None
+    accepted_at: float | None = None
+    looked_at: float | None = None
+    ended_at: float | None = None
+    note: str | None = None
+    asked: int
+    reply: int | None = None
+
+    @property
+    def name(self) -> str:
+        """Engine and operation, such as "sonic.create"."""
+        return f"{self.engine}.{self.operation}"
+
+    @property
+    def held(self) -> int:
+        """Credits that budgets count for it: spent, under way, or perhaps spent."""
+        if self.state in {"sending", "accepted", "done", "uncertain"}:
+            return self.reserve
+        return self.reserve if self.state == "failed" and self.refunded is not True else 0
+
+
+def allowed(entry: Entry | None, kind: str) -> bool:
+    """Whether an event of this kind may follow."""
+    return (entry.state if entry else None) in _STEPS[kind][0]
+
+
+def after(entry: Entry | None, event: Event) -> Entry:
+    """The entry once the event has happened.
+
+    Raises
+    ------
+    WrongStep
+        The event cannot follow in this state.
+    """
+    if not allowed(entry, event.kind):
+        where = f"is {entry.state}" if entry else "does not exist"
+        raise WrongStep(f"entry {event.entry} {where}; {event.kind!r} cannot follow")
+    before = entry or _new(event)
+    data = event.data
+    changes: dict[str, Any] = {"state": _STEPS[event.kind][1], "owner": event.owner}
+    changes |= {name: data[name] for name in ("task_id", "note", "refunded", "price", "reserve",
+                "budgets", "experiment", "cell") if data.get(name) is not None}  # fmt: skip
+    if "budgets" in changes:
+        changes["budgets"] = tuple(changes["budgets"])
+    if before.experiment is not None:  # whoever asked first
+        changes.pop("experiment", None)
+        changes.pop("cell", None)
+    if "raw" in data:
+        changes["reply"] = event.id
+    changes |= _moments(event)
+    return msgspec.structs.replace(before, **changes)
+
+
+def _moments(event: Event) -> dict[str, Any]:
+    if event.kind in _ENDS:
+        return {"ended_at": event.at}
+    name = {"planned": "planned_at", "sending": "sent_at", "accepted": "accepted_at",
+            "looked": "looked_at"}.get(event.kind)  # fmt: skip
+    return {name: event.at} if name else {}
+
+
+def _new(event: Event) -> Entry:
+    data, request = event.data, event.data["request"]
+    if event.entry is None:
+        raise WrongStep(f"event {event.id} of kind {event.kind!r} names no entry")
+    return Entry(
+        id=event.entry,
+        identity=data["identity"],
+        engine=request["engine"],
+        operation=request["operation"],
+        model=data.get("model"),
+        take=data["take"],
+        simulated=bool(data.get("simulated", False)),
+        state="planned",
+        asked=event.id,
+    )

@@ -1,0 +1,196 @@
+"""The library's database: opened, brought up to date, written in whole steps by many at once."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from musicapi_nb.errors import (
+    Closed,
+    LibraryDamaged,
+    LibraryError,
+    LibraryFull,
+    LibraryLocked,
+    LibraryReadOnly,
+    LibraryTooNew,
+)
+from musicapi_nb.library.schema import APPLICATION_ID, STEPS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+_PRIMARY = 0xFF  # the low byte of an extended result code
+_ERRORS: dict[int, tuple[type[LibraryError], str]] = {
+    sqlite3.SQLITE_READONLY: (LibraryReadOnly, "cannot be written"),
+    sqlite3.SQLITE_PERM: (LibraryReadOnly, "cannot be written"),
+    sqlite3.SQLITE_CANTOPEN: (LibraryReadOnly, "cannot be opened for writing"),
+    sqlite3.SQLITE_FULL: (LibraryFull, "has no room left"),
+    sqlite3.SQLITE_BUSY: (LibraryLocked, "is held by another program"),
+    sqlite3.SQLITE_LOCKED: (LibraryLocked, "is held by another program"),
+    sqlite3.SQLITE_CORRUPT: (LibraryDamaged, "is damaged"),
+    sqlite3.SQLITE_NOTADB: (LibraryDamaged, "is no SQLite database"),
+}
+
+
+@contextlib.contextmanager
+def told(path: Path) -> Iterator[None]:
+    """Turn what SQLite raises about `path` into an error of the family."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY
+        kind, words = _ERRORS.get(code, (LibraryError, "could not be used"))
+        raise kind(f"the library {path} {words} ({error})") from error
+
+
+class Store:
+    """One connection to the database, shared by the threads of one process.
+
+    Parameters
+    ----------
+    path
+        The database file; made when there is none.
+    patience
+        Seconds to wait for another process that is writing.
+    """
+
+    def __init__(self, path: Path, *, patience: float, steps: Sequence[str] = STEPS) -> None:
+        self.path = path
+        self._lock = threading.RLock()
+        self._depth = 0
+        self._durable: bool | None = None
+        self._process = os.getpid()
+        with told(path):
+            self._connection: sqlite3.Connection | None = sqlite3.connect(
+                path, timeout=patience, isolation_level=None, check_same_thread=False
+            )
+        try:
+            with told(path):
+                self._prepare(self._connection, steps, time.monotonic() + patience)
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _prepare(
+        self, connection: sqlite3.Connection, steps: Sequence[str], deadline: float
+    ) -> None:
+        _check_kind(connection, self.path, len(steps))
+        if any(row[0] != "ok" for row in connection.execute("PRAGMA quick_check(1)")):
+            raise LibraryDamaged(f"the library {self.path} is damaged")
+        _to_wal(connection, deadline)
+        connection.execute("PRAGMA fullfsync=1")  # macOS: through the drive's own cache too
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            migrate(connection, steps)
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        if self._connection is None:
+            raise Closed("the library is closed")
+        if self._process != os.getpid():
+            raise LibraryError("a forked process cannot use its parent's library; open it anew")
+        return self._connection
+
+    @contextlib.contextmanager
+    def write(self, *, durable: bool = False) -> Iterator[sqlite3.Connection]:
+        """One transaction, alone among all threads and processes; within another, a part of it.
+
+        Parameters
+        ----------
+        durable
+            Whether it has to outlive a loss of power once it is committed; a killed process
+            loses nothing either way.
+        """
+        with self._lock, told(self.path):
+            connection = self.connection
+            if self._depth:
+                yield connection
+                return
+            self._set_durable(connection, durable=durable)
+            connection.execute("BEGIN IMMEDIATE")
+            self._depth = 1
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+            finally:
+                self._depth = 0
+
+    def _set_durable(self, connection: sqlite3.Connection, *, durable: bool) -> None:
+        if self._durable is not durable:
+            connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+            self._durable = durable
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """Several questions that no other thread's step comes between."""
+        with self._lock, told(self.path):
+            yield self.connection
+
+    def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        with self._lock, told(self.path):
+            return self.connection.execute(sql, values).fetchall()
+
+    def close(self) -> None:
+        with self._lock:
+            connection, self._connection = self._connection, None
+            if connection is not None and self._process == os.getpid():
+                connection.close()
+
+
+def _check_kind(connection: sqlite3.Connection, path: Path, known: int) -> None:
+    """Refuse, before anything is written, what is no library or a newer one."""
+    (mark,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if mark != APPLICATION_ID and (tables or mark or version):
+        raise LibraryDamaged(f"{path} is a database of another program, not a library")
+    if version > known:
+        raise LibraryTooNew(f"the library {path} has version {version}; this package knows {known}")
+
+
+def _to_wal(connection: sqlite3.Connection, deadline: float) -> None:
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            # two that make the same new library at once: SQLite does not wait here by itself
+            busy = error.sqlite_errorcode & _PRIMARY == sqlite3.SQLITE_BUSY
+            if not busy or time.monotonic() >= deadline:
+                raise
+            time.sleep(0.005)
+        else:
+            return
+
+
+def migrate(connection: sqlite3.Connection, steps: Sequence[str]) -> None:
+    """Take the steps that this database has not taken yet, in the transaction that is open."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    for script in steps[version:]:
+        for statement in _statements(script):
+            connection.execute(statement)
+    if version < len(steps):
+        connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version={len(steps)}")
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Split a script; `executescript` would commit the transaction first."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

@@ -1,0 +1,356 @@
+"""What is bought is bought once, and every step of it is kept."""
+
+import itertools
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from musicapi_nb.client import Balance
+from musicapi_nb.engines import Request, lyrics
+from musicapi_nb.errors import (
+    ContentRefused,
+    LostReply,
+    OverBudget,
+    UnknownPrice,
+    Unreachable,
+    WrongStep,
+    WrongType,
+)
+from musicapi_nb.library import Account, Library
+from musicapi_nb.tasks import accepted
+from tests.library.world import (
+    FAILED,
+    FAILED_UNSAID,
+    PRICE,
+    RUNNING,
+    Unpriced,
+    acknowledged,
+    buy,
+    looked,
+    rebuilt_is_the_same,
+    song,
+)
+from tests.replies import sample
+
+UNPRICED = Unpriced()
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Iterator[Library]:
+    with Library(tmp_path / "library") as opened:
+        yield opened
+        rebuilt_is_the_same(opened)
+
+
+def test_a_request_is_bought_once_and_joined_until_it_is_there(library: Library) -> None:
+    request = song()
+    first = library.claim(request)
+    assert first.kind == "buy"
+    assert (first.entry.state, first.entry.price) == ("sending", PRICE)
+
+    sending = library.claim(request)
+    assert (sending.kind, sending.task, sending.entry.id) == ("join", None, first.entry.id)
+
+    task = acknowledged(request)
+    library.accepted(first.entry.id, task)
+    joined = library.claim(request)
+    assert (joined.kind, joined.task_id, joined.task) == ("join", "t1", task)
+
+    done = looked(task)
+    assert library.seen(first.entry.id, done).state == "done"
+    had = library.claim(request)
+    assert (had.kind, had.task) == ("have", done)
+    assert library.account().spent == PRICE
+
+
+def test_another_take_is_another_purchase(library: Library) -> None:
+    buy(library, song())
+    assert library.claim(song(), take=2).kind == "buy"
+    assert library.claim(song(), take=3, simulated=True).kind == "buy"
+
+
+def test_what_a_simulator_made_is_not_had_of_the_service(library: Library) -> None:
+    buy(library, song(), simulated=True)
+    assert library.claim(song()).kind == "buy"
+    assert library.account(simulated=True) == Account(spent=PRICE)
+    assert library.account() == Account(uncertain=PRICE)
+
+
+def test_what_was_refused_can_be_bought_again(library: Library) -> None:
+    first = library.claim(song())
+    library.refused(first.entry.id, ContentRefused("the lyrics were refused", status=403))
+    had = library.claim(song(), again=False)
+    assert had.kind == "have"
+    assert had.task is not None
+    assert had.task.fail_reason == "the lyrics were refused"
+    second = library.claim(song())
+    assert (second.kind, second.entry.id) == ("buy", first.entry.id + 1)
+    assert library.entry(first.entry.id).note == "the lyrics were refused"
+    assert library.account() == Account(uncertain=PRICE)
+
+
+def test_what_never_left_can_be_bought_again(library: Library) -> None:
+    first = library.claim(song())
+    assert library.never_left(first.entry.id, Unreachable("no such host")).state == "not_run"
+    assert library.claim(song()).kind == "buy"
+
+
+def test_what_failed_can_be_bought_again_and_the_refund_is_told(library: Library) -> None:
+    first = buy(library, song())
+    failed = looked(acknowledged(song()), FAILED)
+    assert library.seen(first.entry.id, failed).refunded is True
+    assert library.account() == Account(refunded=PRICE)
+    kept = library.claim(song(), again=False)
+    assert (kept.kind, kept.task) == ("have", failed)
+    assert library.claim(song()).kind == "buy"
+
+
+def test_a_refund_may_be_told_later(library: Library) -> None:
+    first = buy(library, song())
+    task = acknowledged(song())
+    assert library.seen(first.entry.id, looked(task, FAILED_UNSAID)).refunded is None
+    assert library.account().spent == PRICE
+    assert library.seen(first.entry.id, looked(task, FAILED)).refunded is True
+    assert library.account() == Account(refunded=PRICE)
+
+
+def test_a_lost_reply_is_uncertain_and_not_bought_again(library: Library) -> None:
+    first = library.claim(song())
+    library.uncertain(first.entry.id, LostReply("the reply was lost"))
+    again = library.claim(song())
+    assert (again.kind, again.entry.note) == ("uncertain", "the reply was lost")
+    assert library.account() == Account(uncertain=PRICE)
+    assert library.accepted(first.entry.id, acknowledged(song())).state == "accepted"
+
+
+def test_steps_come_in_their_order(library: Library) -> None:
+    task = acknowledged(song())
+    number = library.claim(song()).entry.id
+    with pytest.raises(WrongStep, match="is sending"):
+        library.seen(number, looked(task, RUNNING))
+    library.refused(number, ContentRefused("no"))
+    with pytest.raises(WrongStep, match="t1"):
+        library.accepted(number, task)
+    with pytest.raises(WrongStep, match="no entry 99"):
+        library.uncertain(99, LostReply("lost"))
+
+
+def test_an_end_that_two_saw_is_written_once(library: Library) -> None:
+    number = buy(library, song()).entry.id
+    done = looked(acknowledged(song()))
+    library.seen(number, done)
+    events = library.events(number)
+    library.seen(number, done)
+    assert library.events(number) == events
+    assert [event.kind for event in events] == ["sending", "accepted", "done"]
+
+
+def test_a_reply_that_says_nothing_new_is_kept_once(library: Library) -> None:
+    number = buy(library, song()).entry.id
+    running = looked(acknowledged(song()), RUNNING)
+    for _ in range(3):
+        library.seen(number, running)
+    kept = [event for event in library.events(number) if "raw" in event.data]
+    assert [event.kind for event in kept] == ["accepted", "looked"]
+    assert library.task(number) == running
+
+
+def test_an_answer_at_once_is_done_when_it_is_accepted(library: Library) -> None:
+    request = lyrics.Make(description="rain")
+    number = library.claim(request).entry.id
+    task = accepted(sample("lyrics_success.json"), request)
+    assert library.accepted(number, task).state == "done"
+    assert library.claim(request).task == task
+
+
+def test_a_plan_is_bought_or_says_why_not(library: Library) -> None:
+    planned = library.plan(song(), experiment="e", cell="a")
+    assert library.plan(song()).id == planned.id
+    other = library.plan(song("snow"), experiment="e", cell="b")
+    bought = library.claim(song(), experiment="e", cell="a")
+    assert (bought.kind, bought.entry.id, bought.entry.cell) == ("buy", planned.id, "a")
+    library.not_run(other.id, "over the budget")
+    assert library.counts(experiment="e") == {"sending": 1, "not_run": 1}
+    assert [entry.note for entry in library.entries("not_run")] == ["over the budget"]
+    again = library.claim(song("snow"), experiment="e", cell="b")
+    assert library.cells("e") == {"a": planned.id, "b": again.entry.id}
+    assert len(library.entries()) == 3
+
+
+def test_experiments_share_what_is_bought(library: Library) -> None:
+    first = buy(library, song(), experiment="one", cell="a")
+    second = library.claim(song(), experiment="two", cell="x")
+    assert second.kind == "join"
+    assert library.cells("one") == {"a": first.entry.id}
+    assert library.cells("two") == {"x": first.entry.id}
+    assert [task.id for task in library.tasks(experiment="two")] == ["t1"]
+    events = library.events()
+    library.claim(song(), experiment="two", cell="x")
+    assert library.events() == events
+
+
+# --- three ways to settle ------------------------------------------------------------------
+
+
+def uncertain(library: Library, request: Request | None = None) -> int:
+    claim = library.claim(request or song())
+    library.uncertain(claim.entry.id, LostReply("lost"))
+    return claim.entry.id
+
+
+def test_resolved_by_its_task(library: Library) -> None:
+    number = uncertain(library)
+    assert library.resolve(number, task_id="t9").state == "accepted"
+    (found,) = library.unfinished()
+    assert (found.task.id, found.task.request, found.task.expected) == ("t9", song(), 2)
+    library.seen(number, looked(found.task))
+    assert library.claim(song()).kind == "have"
+
+
+def test_resolved_by_the_balance(library: Library) -> None:
+    number = uncertain(library)
+    with pytest.raises(WrongStep, match="fell by 25, the price is 20"):
+        library.resolve(number, before=100, after=75)
+    assert library.resolve(number, before=Balance(50, 50), after=Balance(30, 50)).state == "failed"
+    assert library.account() == Account(spent=PRICE)
+    number = uncertain(library, song("snow"))
+    assert library.resolve(number, before=85.0, after=85.0).state == "refused"
+    assert library.account() == Account(spent=PRICE)
+
+
+def test_the_balance_tells_an_unknown_price(library: Library) -> None:
+    number = uncertain(library, UNPRICED)
+    assert library.account() == Account(unpriced=1)
+    assert library.resolve(number, before=100, after=93).price == 7
+    assert library.account() == Account(spent=7)
+
+
+@pytest.mark.parametrize("charged", [True, False])
+def test_resolved_by_word(library: Library, *, charged: bool) -> None:
+    number = uncertain(library)
+    entry = library.resolve(number, charged=charged)
+    assert entry.state == ("failed" if charged else "refused")
+    assert library.account() == Account(spent=PRICE if charged else 0)
+    assert library.claim(song()).kind == "buy"
+    with pytest.raises(WrongStep, match="nothing to resolve"):
+        library.resolve(number, charged=not charged)
+
+
+def test_an_untold_refund_can_be_resolved(library: Library) -> None:
+    number = buy(library, song()).entry.id
+    library.seen(number, looked(acknowledged(song()), FAILED_UNSAID))
+    assert library.resolve(number, before=100, after=100).refunded is True
+    assert library.account() == Account(refunded=PRICE)
+
+
+def test_a_resolution_is_one_of_the_three(library: Library) -> None:
+    number = uncertain(library)
+    with pytest.raises(WrongStep, match="give one of"):
+        library.resolve(number)
+    with pytest.raises(WrongStep, match="give one of"):
+        library.resolve(number, before=3)
+    with pytest.raises(WrongStep, match="give one of"):
+        library.resolve(number, task_id="t", charged=True)
+    with pytest.raises(WrongStep, match="blank"):
+        library.resolve(number, task_id=" ")
+    assert library.entry(number).state == "uncertain"
+
+
+# --- budgets -------------------------------------------------------------------------------
+
+
+def test_a_budget_follows_what_becomes_of_it(library: Library) -> None:
+    library.set_budget("b", 3 * PRICE)
+
+    def held() -> int:
+        return library.budgets()["b"].held
+
+    refused = library.claim(song("a"), budgets=["b"]).entry.id
+    assert held() == PRICE
+    library.refused(refused, ContentRefused("no"))
+    assert held() == 0
+    library.never_left(library.claim(song("a"), budgets=["b"]).entry.id)
+    assert held() == 0
+    failed = buy(library, song("a"), budgets=["b"])
+    library.seen(failed.entry.id, looked(acknowledged(song("a")), FAILED))
+    assert held() == 0
+    done = buy(library, song("b"), "t2", budgets=["b"])
+    library.seen(done.entry.id, looked(acknowledged(song("b"), "t2")))
+    lost = library.claim(song("c"), budgets=["b"])
+    library.uncertain(lost.entry.id, LostReply("lost"))
+    assert held() == 2 * PRICE
+    library.resolve(lost.entry.id, charged=False)
+    assert held() == PRICE
+    assert library.budgets()["b"].left == 2 * PRICE
+
+
+def test_a_budget_is_never_exceeded_and_nothing_is_written(library: Library) -> None:
+    library.set_budget("all", 10 * PRICE)
+    library.set_budget("tight", 2 * PRICE - 1)
+    buy(library, song("a"), budgets=["all", "tight"])
+    before = library.events()
+    with pytest.raises(OverBudget, match="of the 39 of 'tight', 20 are taken"):
+        library.claim(song("b"), budgets=["all", "tight"])
+    assert library.events() == before
+    assert library.claim(song("a"), budgets=["tight"]).kind == "join"
+    assert library.budgets()["all"].held == PRICE
+    library.set_budget("tight", 2 * PRICE)
+    assert library.claim(song("b"), budgets=["all", "tight"]).kind == "buy"
+
+
+def test_an_unknown_price_is_refused_or_assumed(library: Library) -> None:
+    library.set_budget("strict", 1000)
+    library.set_budget("assuming", 50, assume=20)
+    with pytest.raises(UnknownPrice, match=r"sonic\.unpriced is not known"):
+        library.claim(UNPRICED, budgets=["strict"])
+    with pytest.raises(UnknownPrice):
+        library.claim(UNPRICED, budgets=["assuming", "strict"])
+    for take in (1, 2):
+        assert library.claim(UNPRICED, take, budgets=["assuming"]).entry.reserve == 20
+    with pytest.raises(OverBudget):
+        library.claim(UNPRICED, 3, budgets=["assuming"])
+
+
+def test_a_budget_that_is_none(library: Library) -> None:
+    with pytest.raises(WrongType):
+        library.set_budget("b", -1)
+    with pytest.raises(Exception, match="no budget 'b'"):
+        library.claim(song(), budgets=["b"])
+
+
+@pytest.mark.parametrize("refusing", [False, True])
+def test_64_at_once_keep_a_budget_to_the_credit(library: Library, *, refusing: bool) -> None:
+    library.set_budget("b", 20 * PRICE + PRICE - 1)
+    barrier = threading.Barrier(64)
+
+    def ask(number: int) -> str:
+        barrier.wait()
+        try:
+            claim = library.claim(song(str(number)), budgets=["b"])
+        except OverBudget:
+            return "over"
+        if refusing and number % 3 == 0:
+            library.refused(claim.entry.id, ContentRefused("no"))
+            return "refused"
+        return claim.kind
+
+    with ThreadPoolExecutor(64) as pool:
+        kinds = list(pool.map(ask, range(64)))
+    bought = kinds.count("buy")
+    assert library.budgets()["b"].held == bought * PRICE
+    assert bought <= 20 if refusing else bought == 20
+
+
+def test_64_at_once_buy_one_request_once(library: Library) -> None:
+    barrier = threading.Barrier(64)
+
+    def ask(_: int) -> str:
+        barrier.wait()
+        return library.claim(song()).kind
+
+    with ThreadPoolExecutor(64) as pool:
+        kinds = sorted(pool.map(ask, range(64)))
+    assert kinds == ["buy", *itertools.repeat("join", 63)]

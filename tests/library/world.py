@@ -1,0 +1,88 @@
+"""Requests, replies and processes for tests of the library."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, ClassVar
+
+from musicapi_nb import sonic, tasks
+from musicapi_nb.engines import Request
+from musicapi_nb.library import Claim, Library
+from musicapi_nb.tasks import Task
+from tests.peers import DONE
+
+ROOT = Path(__file__).parent.parent.parent
+PRICE = 20  # of one sonic.Create
+
+
+class Unpriced(Request, frozen=True, kw_only=True):
+    """An operation whose price nobody has published."""
+
+    engine: ClassVar[str] = "sonic"
+    operation: ClassVar[str] = "unpriced"
+    path: ClassVar[str] = "/api/v1/sonic/create"
+
+
+def song(words: str = "rain on tin", model: str = "sonic-v5") -> sonic.Create:
+    return sonic.Create(custom_mode=False, gpt_description_prompt=words, mv=model)
+
+
+def acknowledged(request: Request, task_id: str = "t1") -> Task:
+    return tasks.accepted({"message": "success", "task_id": task_id}, request)
+
+
+def looked(task: Task, payload: Any = DONE) -> Task:
+    return tasks.read(payload, task=task)
+
+
+FAILED = {"type": "api_error", "message": "no luck", "refund_processed": True}
+FAILED_UNSAID = {"type": "api_error", "message": "no luck"}
+RUNNING = {"code": 200, "data": [{"clip_id": "c", "state": "running", "title": "Rain"}]}
+
+
+def buy(library: Library, request: Request, task_id: str = "t1", **named: Any) -> Claim:
+    """Claim what nobody has, and have it accepted."""
+    claim = library.claim(request, **named)
+    assert claim.kind == "buy"
+    library.accepted(claim.entry.id, acknowledged(request, task_id))
+    return claim
+
+
+def python(code: str, *arguments: str, **named: Any) -> subprocess.Popen[str]:
+    """Start a process that runs `code`; its output is read line by line."""
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", code, *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stdin=subprocess.PIPE,
+        text=True,
+        **named,
+    )
+
+
+def said(process: subprocess.Popen[str]) -> str:
+    """The next line that a process prints; "" at its end."""
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def tell(process: subprocess.Popen[str]) -> None:
+    """Let a process that waits for a line go on."""
+    assert process.stdin is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
+
+
+def ended(process: subprocess.Popen[str]) -> int:
+    process.communicate(timeout=60)
+    return process.returncode
+
+
+_BESIDE = [f"SELECT * FROM {name}" for name in ("entries", "cells", "budgets", "attached")]  # noqa: S608 - names of tables
+
+
+def rebuilt_is_the_same(library: Library) -> None:
+    """What is kept beside the events is what the events amount to."""
+    before = [sorted(library._store.rows(question)) for question in _BESIDE]
+    library.rebuild()
+    assert [sorted(library._store.rows(question)) for question in _BESIDE] == before
