@@ -144,6 +144,10 @@ class Library(Records):
         """Note that a planned purchase will not be made (budget, cancel)."""
         return self._ledger.step(entry, "not_run", {"note": why})
 
+    def find(self, request: Request, take: int = 1, *, simulated: bool = False) -> Claim | None:
+        """Look whether a request was bought, or is under way, without deciding anything."""
+        return self._ledger.find(request, take, simulated=simulated)
+
     def claim(  # noqa: PLR0913 - what is bought, for whom, and who has to allow it
         self,
         request: Request,
@@ -268,7 +272,7 @@ class Library(Records):
             raise WrongType("a budget has a name and a number of credits from 0 on")
         data = {"name": name, "credits": credits_, "assume": assume}
         with self._store.write(durable=True) as connection:
-            journal.write(connection, "budget", data, at=time.time(), owner=self._owner.id)
+            journal.write_other(connection, "budget", data, owner=self._owner.id)
         return self.budgets()[name]
 
     def budgets(self) -> dict[str, ask.Budget]:
@@ -331,7 +335,7 @@ class Library(Records):
         with self._store.write() as connection:
             known = ask.attached(connection, self._files, song_key(song), media)
             if known != file:
-                journal.write(connection, "attached", data, at=time.time(), owner=self._owner.id)
+                journal.write_other(connection, "attached", data, owner=self._owner.id)
 
     def file_of(self, song: Song | str, media: Media = "audio") -> Path | None:
         """Where a song's file is; None when there is none, or not all of it."""

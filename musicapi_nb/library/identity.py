@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,11 @@ from musicapi_nb.engines import operations
 from musicapi_nb.errors import InvalidRequest, Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from musicapi_nb.engines import Request
+
+_CANON = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def identity(request: Request, take: int = 1) -> str:
@@ -26,21 +31,16 @@ def identity(request: Request, take: int = 1) -> str:
     InvalidRequest
         The take is no whole number from 1 on.
     """
+    return identity_of(to_json(request), take)
+
+
+def identity_of(written: Mapping[str, Any], take: int) -> str:
+    """As `identity`, of a request as `to_json` writes it."""
     if isinstance(take, bool) or not isinstance(take, int) or take < 1:
         problem = Problem("take", f"should be a whole number from 1 on, not {take!r:.40}")
-        raise InvalidRequest(f"{request.engine}.{request.operation}", [problem])
-    what = {
-        "engine": request.engine,
-        "operation": request.operation,
-        "fields": _canonical(_fields(request)),
-        "take": take,
-    }
-    text = json.dumps(what, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode("ascii")).hexdigest()
-
-
-def _fields(request: Request) -> dict[str, Any]:
-    return {name: value for name, value in request.body().items() if name not in request.fixed}
+        raise InvalidRequest(f"{written['engine']}.{written['operation']}", [problem])
+    what = _canonical({**written, "take": take})
+    return hashlib.sha256(_CANON.encode(what).encode("ascii")).hexdigest()
 
 
 def _canonical(value: Any) -> Any:
@@ -59,8 +59,15 @@ def to_json(request: Request) -> dict[str, Any]:
     return {
         "engine": request.engine,
         "operation": request.operation,
-        "fields": _fields(request),
+        "fields": {
+            name: value for name, value in request.body().items() if name not in request.fixed
+        },
     }
+
+
+@functools.cache
+def _kinds() -> Mapping[tuple[str, str], type[Request]]:
+    return {(kind.engine, kind.operation): kind for kind in operations()}
 
 
 def from_json(written: Any) -> Request | None:
@@ -68,8 +75,7 @@ def from_json(written: Any) -> Request | None:
 
     A field that this version does not know comes back in `extra`.
     """
-    name = (written["engine"], written["operation"])
-    kind = next((kind for kind in operations() if (kind.engine, kind.operation) == name), None)
+    kind = _kinds().get((written["engine"], written["operation"]))
     if kind is None:
         return None
     fields: dict[str, Any] = written["fields"]

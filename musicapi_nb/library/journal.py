@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
-from musicapi_nb.library.states import Entry, Event, after
+import msgspec
+
+from musicapi_nb.library.states import Entry, Event, after, check
 
 if TYPE_CHECKING:
     import sqlite3
@@ -21,9 +24,20 @@ _CHANGING = ("experiment", "cell", "price", "reserve", "budgets", "state", "owne
 _UPDATE = f"UPDATE entries SET {', '.join(f'{name}=?' for name in _CHANGING)} WHERE id=?"  # noqa: S608 - as above
 
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
+_SIMULATED, _BUDGETS, _REFUNDED = (
+    COLUMNS.index(name) for name in ("simulated", "budgets", "refunded")
+)
+
+
 def as_json(value: Any) -> str:
-    """Write JSON in ASCII, with NaN and halves of surrogate pairs as Python reads them."""
-    return json.dumps(value, separators=(",", ":"))
+    """Write JSON; NaN and halves of surrogate pairs as Python's own module reads them again."""
+    try:
+        quick = msgspec.json.encode(value)
+    except (UnicodeEncodeError, msgspec.MsgspecError, OverflowError):
+        return _ENCODER.encode(value)
+    # NaN becomes null there; whatever holds a null is written by the slower hand
+    return _ENCODER.encode(value) if b"null" in quick else quick.decode()
 
 
 def entries(connection: sqlite3.Connection, where: str, *values: Any) -> list[Entry]:
@@ -37,57 +51,71 @@ def entry(connection: sqlite3.Connection, number: int) -> Entry | None:
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:
-    values = dict(zip(COLUMNS, row, strict=True))
-    values["simulated"] = bool(values["simulated"])
-    values["budgets"] = tuple(json.loads(values["budgets"]))
-    if values["refunded"] is not None:
-        values["refunded"] = bool(values["refunded"])
-    return Entry(**values)
+    values = list(row)
+    values[_SIMULATED] = bool(values[_SIMULATED])
+    values[_BUDGETS] = tuple(json.loads(values[_BUDGETS])) if values[_BUDGETS] != "[]" else ()
+    if values[_REFUNDED] is not None:
+        values[_REFUNDED] = bool(values[_REFUNDED])
+    return Entry(*values)
 
 
 def _values(known: Entry, names: Iterable[str]) -> list[Any]:
     return [as_json(known.budgets) if name == "budgets" else getattr(known, name) for name in names]
 
 
-def write(  # noqa: PLR0913 - an event has these parts
+def append(  # noqa: PLR0913 - an event has these parts
     connection: sqlite3.Connection,
     kind: str,
     data: Mapping[str, Any],
     *,
-    at: float,
-    owner: str | None = None,
-    about: Entry | None = None,
+    owner: str,
+    about: int | None = None,
+    raw: str | None = None,
     new: bool = False,
 ) -> Event:
-    """Append an event and apply it, in the transaction that is open.
+    """Write one event, and nothing that follows from it; a `new` entry has its number."""
+    (last,) = connection.execute("SELECT coalesce(max(id), 0) FROM events").fetchone()
+    number = last + 1
+    event = Event(id=number, at=time.time(), kind=kind, entry=number if new else about,
+                  owner=owner, data=data, raw=raw)  # fmt: skip
+    connection.execute(
+        "INSERT INTO events (id, at, kind, entry, owner, data, raw) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (number, event.at, kind, event.entry, owner, as_json(data), raw),
+    )
+    return event
 
-    Parameters
-    ----------
-    about
-        The entry that it changes.
-    new
-        Whether it begins a new entry.
+
+def write(  # noqa: PLR0913 - as append
+    connection: sqlite3.Connection,
+    kind: str,
+    data: Mapping[str, Any],
+    about: Entry | None,
+    *,
+    owner: str,
+    raw: str | None = None,
+) -> Entry:
+    """Append an event about an entry (None: a new one) and apply it; return the entry.
 
     Raises
     ------
     WrongStep
         The entry cannot take it; nothing was written.
     """
-    number = about.id if about else None
-    if new:
-        (number,) = connection.execute("SELECT coalesce(max(id), 0) + 1 FROM entries").fetchone()
-    (last,) = connection.execute("SELECT coalesce(max(id), 0) FROM events").fetchone()
-    event = Event(id=last + 1, at=at, kind=kind, entry=number, owner=owner, data=data)
-    changed = after(about, event) if number is not None else None
-    connection.execute(
-        "INSERT INTO events (id, at, kind, entry, owner, data) VALUES (?, ?, ?, ?, ?, ?)",
-        (event.id, at, kind, number, owner, as_json(data)),
-    )
-    if changed is None:
-        _apply_other(connection, event)
-    else:
-        _apply(connection, about, changed)
-    return event
+    check(about, kind)
+    event = append(
+        connection, kind, data, owner=owner, about=about.id if about else None, raw=raw,
+        new=about is None,
+    )  # fmt: skip
+    now = after(about, event)
+    _apply(connection, about, now)
+    return now
+
+
+def write_other(
+    connection: sqlite3.Connection, kind: str, data: Mapping[str, Any], *, owner: str
+) -> None:
+    """Append an event that is about no purchase, and apply it."""
+    _apply_other(connection, append(connection, kind, data, owner=owner))
 
 
 def _apply(connection: sqlite3.Connection, before: Entry | None, now: Entry) -> None:
@@ -141,13 +169,14 @@ def events(connection: sqlite3.Connection, number: int | None = None) -> Iterato
     """Read the events, all of them or those of one entry, in the order in which they happened."""
     where = "" if number is None else "WHERE entry=?"
     rows = connection.execute(
-        f"SELECT id, at, kind, entry, owner, data FROM events {where} ORDER BY id",  # noqa: S608 - our own
+        f"SELECT id, at, kind, entry, owner, data, raw FROM events {where} ORDER BY id",  # noqa: S608 - our own
         () if number is None else (number,),
     )
     for row in rows:
         yield Event(
-            id=row[0], at=row[1], kind=row[2], entry=row[3], owner=row[4], data=json.loads(row[5])
-        )
+            id=row[0], at=row[1], kind=row[2], entry=row[3], owner=row[4], data=json.loads(row[5]),
+            raw=row[6],
+        )  # fmt: skip
 
 
 def rebuild(connection: sqlite3.Connection) -> None:

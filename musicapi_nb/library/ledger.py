@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import time
 from typing import TYPE_CHECKING, Any, Literal
 
 from musicapi_nb.errors import LibraryError, MusicAPIError, OverBudget, UnknownPrice, WrongStep
 from musicapi_nb.library import journal
-from musicapi_nb.library.identity import from_json, identity, to_json
-from musicapi_nb.library.replies import model_of, read_task, written
+from musicapi_nb.library.identity import from_json, identity, identity_of, to_json
+from musicapi_nb.library.replies import model_of, raw_text, read_task, written
 from musicapi_nb.library.states import allowed
 
 if TYPE_CHECKING:
@@ -68,14 +67,23 @@ class Ledger:
         cell: str | None,
     ) -> Entry:
         with self._store.write() as connection:
-            name = identity(request, take)
+            asked = to_json(request)
+            name = identity_of(asked, take)
             known = self._live(connection, name, simulated=simulated)
             if known is None:
-                data = _asked(request, take, name, simulated=simulated)
-                data |= {"experiment": experiment, "cell": cell}
+                data = {"identity": name, "request": asked, "take": take, "simulated": simulated,
+                        "model": model_of(request), "price": request.price(),
+                        "experiment": experiment, "cell": cell}  # fmt: skip
                 known = self._write(connection, "planned", data, None)
             self._place(connection, known, experiment, cell)
             return known
+
+    def find(self, request: Request, take: int, *, simulated: bool) -> Claim | None:
+        with self._store.write() as connection:
+            known = self._live(connection, identity(request, take), simulated=simulated)
+            if known is None or known.state == "planned":
+                return None
+            return self._found(connection, known)
 
     def claim(  # noqa: PLR0913 - as Library.claim
         self,
@@ -89,7 +97,8 @@ class Ledger:
         again: bool,
     ) -> Claim:
         with self._store.write(durable=True) as connection:
-            name = identity(request, take)
+            asked = to_json(request)
+            name = identity_of(asked, take)
             known = self._live(connection, name, simulated=simulated)
             if known is None and not again:
                 known = self._ended(connection, name, simulated=simulated)
@@ -102,7 +111,8 @@ class Ledger:
                                     "budgets": list(budgets), "experiment": experiment,
                                     "cell": cell}  # fmt: skip
             if known is None:
-                data |= _asked(request, take, name, simulated=simulated)
+                data |= {"identity": name, "request": asked, "take": take, "simulated": simulated,
+                         "model": model_of(request)}  # fmt: skip
             bought = self._write(connection, "sending", data, known)
             self._place(connection, bought, experiment, cell)
             return Claim("buy", bought)
@@ -133,9 +143,8 @@ class Ledger:
         task = task_of(connection, known)
         return Claim("join" if known.state == "accepted" else "have", known, task)
 
-    @staticmethod
     def _place(
-        connection: sqlite3.Connection, known: Entry, experiment: str | None, cell: str | None
+        self, connection: sqlite3.Connection, known: Entry, experiment: str | None, cell: str | None
     ) -> None:
         """Note that a cell of an experiment is this entry, unless the entry says so itself."""
         cell = cell or known.identity
@@ -149,19 +158,17 @@ class Ledger:
         ).fetchone()
         if row != (known.id,):
             data = {"experiment": experiment, "cell": cell, "entry": known.id}
-            journal.write(connection, "cell", data, at=time.time())
+            journal.write_other(connection, "cell", data, owner=self._owner.id)
 
     def _write(
-        self, connection: sqlite3.Connection, kind: str, data: dict[str, Any], about: Entry | None
+        self,
+        connection: sqlite3.Connection,
+        kind: str,
+        data: dict[str, Any],
+        about: Entry | None,
+        raw: str | None = None,
     ) -> Entry:
-        event = journal.write(
-            connection, kind, data, at=time.time(), owner=self._owner.id, about=about,
-            new=about is None,
-        )  # fmt: skip
-        known = journal.entry(connection, event.entry or 0)
-        if known is None:
-            raise LibraryError(f"entry {event.entry} was not written")
-        return known
+        return journal.write(connection, kind, data, about, owner=self._owner.id, raw=raw)
 
     def step(self, number: int, kind: str, data: dict[str, Any], *, durable: bool = False) -> Entry:
         """Write one event about an entry."""
@@ -178,7 +185,7 @@ class Ledger:
                     f"entry {number} is {known.state}, and now its task {task.id} was accepted; "
                     "keep that id"
                 )
-            known = self._write(connection, "accepted", written(task), known)
+            known = self._write(connection, "accepted", written(task), known, raw_text(task))
             return self._seen(connection, known, task) if task.finished else known
 
     def seen(self, number: int, task: Task) -> Entry:
@@ -188,15 +195,17 @@ class Ledger:
     def _seen(self, connection: sqlite3.Connection, known: Entry, task: Task) -> Entry:
         if known.state == "failed" and known.refunded is None and task.refunded is not None:
             kind = "refunded" if task.refunded else "charged"
-            return self._write(connection, kind, written(task), known)
+            return self._write(connection, kind, written(task), known, raw_text(task))
         if known.state in {"done", "failed"}:  # two kernels may look at the same end
             return known
         kind = "looked"
         if task.finished:
             kind = "done" if task.state == "succeeded" else "failed"
-        return self._write(
-            connection, kind, written(task, before=reply_of(connection, known)), known
-        )
+        raw = raw_text(task)
+        if raw is not None and known.reply is not None and not task.finished:
+            same = "SELECT 1 FROM events WHERE id=? AND raw=?"
+            raw = None if connection.execute(same, (known.reply, raw)).fetchone() else raw
+        return self._write(connection, kind, written(task), known, raw)
 
     def refused(self, number: int, error: MusicAPIError) -> Entry:
         return self.step(number, "refused", {"note": _said(error)})
@@ -222,17 +231,6 @@ class Ledger:
         return found
 
 
-def _asked(request: Request, take: int, name: str, *, simulated: bool) -> dict[str, Any]:
-    return {
-        "identity": name,
-        "request": to_json(request),
-        "model": model_of(request),
-        "take": take,
-        "simulated": simulated,
-        "price": request.price(),
-    }
-
-
 def _said(error: BaseException | None) -> str:
     return error.message if isinstance(error, MusicAPIError) else f"{error!r:.300}"
 
@@ -249,13 +247,6 @@ def request_of(connection: sqlite3.Connection, known: Entry) -> Request | None:
     return from_json(json.loads(data)["request"])
 
 
-def reply_of(connection: sqlite3.Connection, known: Entry) -> dict[str, Any] | None:
-    """The data of the event that holds the last raw reply."""
-    row = connection.execute("SELECT data FROM events WHERE id=?", (known.reply,)).fetchone()
-    found: dict[str, Any] | None = json.loads(row[0]) if row else None
-    return found
-
-
 def task_of(connection: sqlite3.Connection, known: Entry) -> Task:
     """The task as last seen, made again from the ledger."""
     last = connection.execute(
@@ -264,11 +255,12 @@ def task_of(connection: sqlite3.Connection, known: Entry) -> Task:
         "ORDER BY id DESC LIMIT 1",
         (known.id,),
     ).fetchone()
-    data = {**(reply_of(connection, known) or {}), **(json.loads(last[0]) if last else {})}
+    data = json.loads(last[0]) if last else {}
+    reply = connection.execute("SELECT raw FROM events WHERE id=?", (known.reply,)).fetchone()
     if known.state in {"failed", "refused", "not_run"}:
         data |= {"state": "failed", "fail_reason": known.note}
         data |= {"refunded": known.refunded} if known.refunded is not None else {}
-    return read_task(known, request_of(connection, known), data)
+    return read_task(known, request_of(connection, known), data, reply[0] if reply else None)
 
 
 def _reserve(connection: sqlite3.Connection, request: Request, budgets: Sequence[str]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -19,28 +20,31 @@ if TYPE_CHECKING:
 _SAID = ("state", "state_word", "fail_reason", "refunded")
 
 
-def written(task: tasks.Task, *, before: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """What an event keeps of a task; a raw reply that `before` holds already is not kept twice."""
+def written(task: tasks.Task) -> dict[str, Any]:
+    """What an event keeps of a task beside the raw reply."""
     data = {name: value for name in _SAID if (value := getattr(task, name)) is not None}
     if task.id is not None:
         data["task_id"] = task.id
     if task.fail_reason is not None:
         data["note"] = task.fail_reason
-    if task.raw is not None and not (before and before.get("raw") == task.raw):
-        data["raw"] = _writable(task.raw)
     return data
 
 
-def _writable(raw: Any) -> Any:
+def raw_text(task: tasks.Task) -> str | None:
+    """The raw reply as JSON text; what no JSON can hold by its beginning."""
+    if task.raw is None:
+        return None
     try:
-        as_json(raw)
+        return as_json(task.raw)
     except (ValueError, TypeError, RecursionError):
-        return {"unwritable": f"{raw!r:.200}"}
-    return raw
+        return as_json({"unwritable": f"{task.raw!r:.200}"})
 
 
-def read_task(entry: Entry, request: Request | None, data: Mapping[str, Any]) -> tasks.Task:
+def read_task(
+    entry: Entry, request: Request | None, data: Mapping[str, Any], raw: str | None
+) -> tasks.Task:
     """Make the task again, as it was last seen."""
+    payload = json.loads(raw) if raw is not None else None
     known = tasks.Task(
         id=entry.task_id,
         engine=entry.engine,
@@ -51,9 +55,9 @@ def read_task(entry: Entry, request: Request | None, data: Mapping[str, Any]) ->
     )
     said = {name: data[name] for name in _SAID if name in data}
     try:
-        task = tasks.read(data["raw"], task=known) if "raw" in data else known
+        task = known if payload is None else tasks.read(payload, task=known)
     except UnexpectedReply:  # a reply that was told to be a failure by its status
-        task = msgspec.structs.replace(known, raw=data["raw"])
+        task = msgspec.structs.replace(known, raw=payload)
     if any(getattr(task, name) != value for name, value in said.items()):
         task = msgspec.structs.replace(task, **said)
     return task

@@ -15,7 +15,8 @@ CREATE TABLE events (
     kind TEXT NOT NULL,
     entry INTEGER,
     owner TEXT,
-    data TEXT NOT NULL
+    data TEXT NOT NULL,
+    raw TEXT
 );
 CREATE INDEX events_of_entry ON events(entry) WHERE entry IS NOT NULL;
 CREATE TRIGGER events_stay BEFORE UPDATE ON events
@@ -25,9 +26,11 @@ CREATE TRIGGER events_remain BEFORE DELETE ON events
 
 CREATE TABLE entries (
     id INTEGER PRIMARY KEY,
+    asked INTEGER NOT NULL REFERENCES events(id),
     identity TEXT NOT NULL,
     engine TEXT NOT NULL,
     operation TEXT NOT NULL,
+    state TEXT NOT NULL,
     model TEXT,
     take INTEGER NOT NULL,
     simulated INTEGER NOT NULL,
@@ -36,7 +39,6 @@ CREATE TABLE entries (
     price INTEGER,
     reserve INTEGER NOT NULL,
     budgets TEXT NOT NULL,
-    state TEXT NOT NULL,
     owner TEXT,
     task_id TEXT,
     refunded INTEGER,
@@ -46,7 +48,6 @@ CREATE TABLE entries (
     looked_at REAL,
     ended_at REAL,
     note TEXT,
-    asked INTEGER NOT NULL REFERENCES events(id),
     reply INTEGER REFERENCES events(id)
 );
 CREATE INDEX entries_of_identity ON entries(identity, simulated);

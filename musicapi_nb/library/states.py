@@ -39,7 +39,8 @@ _ENDS = frozenset({"done", "failed", "refused", "never_left", "not_run", "charge
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """One line of the ledger; never changed, never deleted.
 
-    `at` is unix seconds; `entry` None: it is about no purchase (a budget, a file).
+    `at` is unix seconds; `entry` None: it is about no purchase (a budget, a file). `raw` is the
+    service's reply, as JSON text, where it says something new.
     """
 
     id: int
@@ -48,9 +49,10 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     entry: int | None = None
     owner: str | None = None
     data: Mapping[str, Any] = {}
+    raw: str | None = None
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
+class Entry(msgspec.Struct, frozen=True):
     """The present state of one purchase, as its events make it.
 
     Attributes
@@ -74,9 +76,11 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     id: int
+    asked: int
     identity: str
     engine: str
     operation: str
+    state: EntryState
     model: str | None = None
     take: int = 1
     simulated: bool = False
@@ -85,7 +89,6 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     price: int | None = None
     reserve: int = 0
     budgets: tuple[str, ...] = ()
-    state: EntryState
     owner: str | None = None
     task_id: str | None = None
     refunded: bool | None = None
@@ -95,7 +98,6 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     looked_at: float | None = None
     ended_at: float | None = None
     note: str | None = None
-    asked: int
     reply: int | None = None
 
     @property
@@ -116,6 +118,13 @@ def allowed(entry: Entry | None, kind: str) -> bool:
     return (entry.state if entry else None) in _STEPS[kind][0]
 
 
+def check(entry: Entry | None, kind: str) -> None:
+    """Raise `WrongStep` if an event of this kind cannot follow."""
+    if not allowed(entry, kind):
+        where = f"entry {entry.id} is {entry.state}" if entry else "there is no entry"
+        raise WrongStep(f"{where}; {kind!r} cannot follow")
+
+
 def after(entry: Entry | None, event: Event) -> Entry:
     """The entry once the event has happened.
 
@@ -124,9 +133,7 @@ def after(entry: Entry | None, event: Event) -> Entry:
     WrongStep
         The event cannot follow in this state.
     """
-    if not allowed(entry, event.kind):
-        where = f"is {entry.state}" if entry else "does not exist"
-        raise WrongStep(f"entry {event.entry} {where}; {event.kind!r} cannot follow")
+    check(entry, event.kind)
     before = entry or _new(event)
     data = event.data
     changes: dict[str, Any] = {"state": _STEPS[event.kind][1], "owner": event.owner}
@@ -137,7 +144,7 @@ def after(entry: Entry | None, event: Event) -> Entry:
     if before.experiment is not None:  # whoever asked first
         changes.pop("experiment", None)
         changes.pop("cell", None)
-    if "raw" in data:
+    if event.raw is not None:
         changes["reply"] = event.id
     changes |= _moments(event)
     return msgspec.structs.replace(before, **changes)
