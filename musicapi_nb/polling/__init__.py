@@ -1,0 +1,21 @@
+"""When to ask next how a task is doing, learned from past render times. Pure: no clock, no wait."""
+
+from musicapi_nb.polling.history import PRICE, Eta, History, Key
+from musicapi_nb.polling.programme import Schedule, best
+from musicapi_nb.polling.published import Prior, pause, prior, usual
+from musicapi_nb.polling.scheduler import SHORTEST, Scheduler
+
+__all__ = [
+    "PRICE",
+    "SHORTEST",
+    "Eta",
+    "History",
+    "Key",
+    "Prior",
+    "Schedule",
+    "Scheduler",
+    "best",
+    "pause",
+    "prior",
+    "usual",
+]

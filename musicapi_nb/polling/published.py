@@ -1,0 +1,56 @@
+"""What is published about render times, and the pauses that the service's docs recommend."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+# Seconds between polls that the service's docs recommend (sonic 15 to 25, nuro and producer
+# 5 to 10); for studio and riffusion none is published, 10 is our choice.
+_PAUSE = {"sonic": 15.0, "nuro": 5.0, "producer": 5.0}
+_OTHERS = 10.0
+_LONGEST = 60.0
+
+
+def pause(engine: str | None, age: float) -> float:
+    """Seconds to wait before asking again about a task that was submitted `age` seconds ago.
+
+    The engine's recommended interval; a tenth of the age for tasks that take unusually long.
+    For one task on its own; :class:`Scheduler` asks about many, and learns.
+    """
+    return min(max(_PAUSE.get(engine or "", _OTHERS), age / 10), _LONGEST)
+
+
+# docs faq and nuro-instruction: about 2 minutes (2 to 4), about 30 seconds.
+_USUAL = {"sonic": (120.0, 240.0), "nuro": (30.0, 30.0)}
+
+
+def usual(engine: str | None) -> tuple[float, float] | None:
+    """How many seconds a task usually takes, from and to; None where nothing is published."""
+    return _USUAL.get(engine or "")
+
+
+class Prior(NamedTuple):
+    """What is believed of an engine's render times before any was seen.
+
+    `median` is in seconds; `spread` is how unsure that median is, as the standard deviation of
+    its logarithm (0.5: off by a factor of 1.65 is nothing special).
+    """
+
+    median: float
+    spread: float
+
+
+def prior(engine: str | None) -> Prior:
+    """The belief to start from, wide enough to be corrected by the first few tasks."""
+    return _PRIORS.get(engine or "", _UNHEARD)
+
+
+# sonic: the middle of "2 to 4 minutes" and "about 2"; studio: the one timed reply that the docs
+# show (16 s queued, 50 s rendered), so less sure; for the others nothing is published.
+_PRIORS = {
+    "sonic": Prior(math.sqrt(120.0 * 170.0), 0.5),
+    "nuro": Prior(30.0, 0.5),
+    "studio": Prior(66.0, 0.6),
+}
+_UNHEARD = Prior(60.0, 0.8)
