@@ -14,7 +14,7 @@ from musicapi_nb.plan.dry import PACE, dry_run
 from musicapi_nb.plan.show import plan_html, plan_words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import pandas as pd
 
@@ -75,7 +75,7 @@ class Plan:
         request: type[Request],
         *,
         base: Mapping[str, Any] | None = None,
-        factors: Mapping[str, Iterable[Any]],
+        factors: Mapping[str, Any],
         repeats: int = 1,
         seed: int = 0,
     ) -> Self:
@@ -88,7 +88,7 @@ class Plan:
         base
             The fields that all cells share.
         factors
-            Name to its levels: text, numbers, or whatever the field takes.
+            Name to a list of levels: text, numbers, or whatever the field takes.
         repeats
             How often each combination is bought.
         seed
@@ -108,7 +108,7 @@ class Plan:
         request: type[Request],
         *,
         base: Mapping[str, Any] | None = None,
-        factors: Mapping[str, Iterable[Any]],
+        factors: Mapping[str, Any],
         repeats: int = 1,
         seed: int = 0,
     ) -> Self:
@@ -121,7 +121,7 @@ class Plan:
         request: type[Request],
         *,
         base: Mapping[str, Any] | None = None,
-        factors: Mapping[str, Iterable[Any]],
+        factors: Mapping[str, Any],
         repeats: int = 1,
         seed: int = 0,
     ) -> Self:
@@ -139,7 +139,7 @@ class Plan:
         request: type[Request],
         *,
         base: Mapping[str, Any] | None = None,
-        factors: Mapping[str, Iterable[Any]],
+        factors: Mapping[str, Any],
         repeats: int = 1,
         seed: int = 0,
     ) -> Self:

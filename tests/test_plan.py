@@ -1,0 +1,678 @@
+"""Plans: cells, takes and blocks, texts with places, frames, and what is refused and how."""
+
+import itertools
+import pickle
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from musicapi_nb.engines import Request, nuro, sonic, studio
+from musicapi_nb.errors import InvalidPlan, InvalidRequest, MusicAPIError, WrongType
+from musicapi_nb.plan import Plan
+from musicapi_nb.plan.templates import BadTemplate, parse
+
+TEXT = "gpt_description_prompt"
+BASE: dict[str, Any] = {"custom_mode": False, TEXT: "{style} about {topic}", "mv": "sonic-v5"}
+STYLES, TOPICS = ["jazz", "punk", "fado"], ["rain", "tea"]
+FACTORS = {"style": STYLES, "topic": TOPICS}
+DESIGNS: list[Callable[..., Plan]] = [Plan.grid, Plan.pairwise, Plan.one_at_a_time]
+
+
+def texts(plan: Plan) -> list[Any]:
+    return [getattr(cell.request, TEXT) for cell in plan]
+
+
+def one(text: Any, **levels: Any) -> Any:
+    """What a text with places becomes with these levels."""
+    factors = {name: [level] for name, level in levels.items()}
+    plan = Plan.grid(sonic.Create, base={**BASE, TEXT: text}, factors=factors)
+    return getattr(plan.cells[0].request, TEXT)
+
+
+def refused(make: Callable[[], Any]) -> str:
+    with pytest.raises(InvalidPlan) as caught:
+        make()
+    return str(caught.value)
+
+
+# --- cells -----------------------------------------------------------------------------------
+
+
+def test_a_grid_buys_every_combination_in_whole_blocks() -> None:
+    plan = Plan.grid(sonic.Create, base=BASE, factors=FACTORS, repeats=3)
+
+    assert len(plan) == 18
+    assert plan.blocks == 3
+    wanted = {f"{style} about {topic}" for style in STYLES for topic in TOPICS}
+    for block in (1, 2, 3):
+        cells = [cell for cell in plan if cell.block == block]
+        assert {getattr(cell.request, TEXT) for cell in cells} == wanted
+        assert {cell.take for cell in cells} == {block}
+    assert [cell.order for cell in plan] == list(range(18))
+    assert [cell.block for cell in plan] == sorted(cell.block for cell in plan)
+
+
+def test_a_factor_that_is_a_field_sets_it_and_may_stand_in_texts_too() -> None:
+    factors = {"mv": ["sonic-v5", "sonic-v4"], "make_instrumental": [True, None]}
+    plan = Plan.grid(
+        sonic.Create, base={"custom_mode": False, TEXT: "made by {mv}"}, factors=factors
+    )
+
+    for cell in plan:
+        assert cell.request == sonic.Create(
+            custom_mode=False, gpt_description_prompt=f"made by {cell.levels['mv']}", **cell.levels
+        )
+    assert plan.check().empty
+
+
+def test_a_grid_without_factors_is_takes_of_one_request() -> None:
+    plan = Plan.grid(
+        sonic.Create, base={"custom_mode": False, TEXT: "rain", "mv": "sonic-v5"}, factors={},
+        repeats=4,
+    )  # fmt: skip
+
+    assert [cell.take for cell in plan] == [1, 2, 3, 4]
+    assert len({repr(cell.request) for cell in plan}) == 1
+
+
+def test_one_at_a_time_changes_one_factor_from_the_base() -> None:
+    plan = Plan.one_at_a_time(sonic.Create, base=BASE, factors=FACTORS)
+
+    assert sorted(texts(plan)) == [
+        "fado about rain", "jazz about rain", "jazz about tea", "punk about rain",
+    ]  # fmt: skip
+
+
+def test_one_at_a_time_takes_its_base_level_from_the_base() -> None:
+    plan = Plan.one_at_a_time(
+        sonic.Create,
+        base={"custom_mode": False, TEXT: "rain", "mv": "sonic-v4"},
+        factors={"mv": ["sonic-v5", "sonic-v4", "sonic-v3-5"], "make_instrumental": [False, True]},
+    )
+
+    found = {(cell.levels["mv"], cell.levels["make_instrumental"]) for cell in plan}
+    assert found == {
+        ("sonic-v4", False), ("sonic-v5", False), ("sonic-v3-5", False), ("sonic-v4", True),
+    }  # fmt: skip
+
+
+@given(
+    repeats=st.integers(1, 4),
+    seed=st.integers(-5, 5),
+    sizes=st.lists(st.integers(1, 4), min_size=2, max_size=4),
+    design=st.sampled_from(DESIGNS),
+    used=st.integers(0, 4),
+)
+@settings(max_examples=60, deadline=None)
+def test_no_two_cells_are_the_same_purchase(
+    repeats: int, seed: int, sizes: list[int], design: Callable[..., Plan], used: int
+) -> None:
+    factors = {f"f{at}": range(size) for at, size in enumerate(sizes)}
+    text = "song " + " ".join(f"{{f{at}}}" for at in range(min(used, len(sizes))))
+    plan = design(
+        sonic.Create, base={**BASE, TEXT: text}, factors=factors, repeats=repeats, seed=seed
+    )
+
+    takes: dict[str, list[int]] = {}
+    for cell in plan:
+        takes.setdefault(repr(cell.request), []).append(cell.take)
+    for found in takes.values():
+        assert sorted(found) == list(range(1, len(found) + 1))
+    per_block = Counter(cell.block for cell in plan)
+    assert set(per_block.values()) == {len(plan) // repeats}
+    levels = [
+        {tuple(cell.levels.values()) for cell in plan if cell.block == block + 1}
+        for block in range(repeats)
+    ]
+    assert all(found == levels[0] for found in levels)
+
+
+def test_equal_requests_in_one_block_are_said_to_be_bought_anew() -> None:
+    frame = pd.DataFrame({"style": ["jazz", "punk", "jazz"], "topic": "rain"})
+    plan = Plan.from_frame(sonic.Create, frame, base=BASE, repeats=2)
+
+    takes = sorted((cell.take, cell.block) for cell in plan if "jazz" in str(cell.request))
+    assert takes == [(1, 1), (2, 1), (3, 2), (4, 2)]
+    (advice,) = plan.advised
+    assert "1 of 3 combinations send the same" in advice.message
+
+
+def test_more_repeats_and_another_seed_keep_what_is_bought() -> None:
+    few, many = (
+        Plan.grid(sonic.Create, base=BASE, factors=FACTORS, repeats=repeats) for repeats in (2, 3)
+    )
+    other = Plan.grid(sonic.Create, base=BASE, factors=FACTORS, repeats=3, seed=1)
+
+    assert many.cells[: len(few)] == few.cells
+    bought = {(repr(cell.request), cell.take) for cell in many}
+    assert {(repr(cell.request), cell.take) for cell in other} == bought
+    assert texts(other) != texts(many)
+    assert texts(many)[:6] != texts(many)[6:12]
+
+
+_PRINTED = """
+from musicapi_nb.engines import sonic
+from musicapi_nb.plan import Plan
+factors = {name: list("abcd"[:size]) for name, size in zip("uvwxyz", (4, 3, 3, 2, 4, 3))}
+base = {"custom_mode": False, "mv": "sonic-v5", "gpt_description_prompt": "{u}{v}{w}{x}{y}{z}"}
+for make in (Plan.grid, Plan.pairwise, Plan.one_at_a_time):
+    print([cell for cell in make(sonic.Create, base=base, factors=factors, repeats=2, seed=7)])
+factors = {name: list("abcd") for name in "uvwxy"}
+base["gpt_description_prompt"] = "{u}{v}{w}{x}{y}"
+print(list(Plan.latin(sonic.Create, base=base, factors=factors, seed=7)))
+"""
+
+
+def test_a_seed_gives_the_same_plan_in_every_process() -> None:
+    printed = {
+        subprocess.run(
+            [sys.executable, "-c", _PRINTED], check=True, capture_output=True, text=True,
+            env={"PYTHONHASHSEED": hash_seed},
+        ).stdout
+        for hash_seed in ("0", "1", "4242")
+    }  # fmt: skip
+
+    (only,) = printed
+    assert only.count("Cell(") > 800
+
+
+def test_plans_are_values() -> None:
+    plan = Plan.grid(sonic.Create, base=BASE, factors=FACTORS, repeats=2)
+
+    assert plan == Plan.grid(sonic.Create, base=BASE, factors=FACTORS, repeats=2)
+    assert pickle.loads(pickle.dumps(plan)) == plan  # noqa: S301 - our own bytes
+    with pytest.raises(AttributeError):
+        plan.cells = ()  # type: ignore[misc]  # that is what is shown
+
+
+def test_a_list_changed_later_does_not_change_the_plan() -> None:
+    genre = ["jazz"]
+    factors = {"genre": [genre, ["rock", "pop"]]}
+    plan = Plan.grid(nuro.Instrumental, base={"description": "calm"}, factors=factors)
+    genre.append("polka")
+
+    sent = {tuple(cell.request.body()["genre"]) for cell in plan}
+    assert sent == {("jazz",), ("rock", "pop")}
+    assert not plan.check()["hard"].any()
+
+
+def test_a_sum_appends_blocks_and_goes_on_counting_takes() -> None:
+    first = Plan.grid(sonic.Create, base=BASE, factors=FACTORS)
+    second = Plan.grid(
+        sonic.Create, base=BASE, factors={"style": ["jazz", "ska"], "topic": ["rain"]}, repeats=2
+    )
+    both = first + second
+
+    assert len(both) == 10
+    assert both.blocks == 3
+    assert [cell.order for cell in both] == list(range(10))
+    jazz = [(cell.block, cell.take) for cell in both if "jazz about rain" in str(cell.request)]
+    assert jazz == [(1, 1), (2, 2), (3, 3)]
+    assert both.factors == {"style": (*STYLES, "ska"), "topic": tuple(TOPICS)}
+    with pytest.raises(TypeError):
+        _ = first + 1  # type: ignore[operator]  # that is what is shown
+
+
+def test_a_sum_may_be_of_two_operations() -> None:
+    both = Plan.grid(sonic.Create, base=BASE, factors=FACTORS) + Plan.grid(
+        studio.Description, base={"prompt": "{style}", "model_type": "studio130-v1.5"},
+        factors={"style": STYLES},
+    )  # fmt: skip
+    frame = both.frame()
+
+    assert set(frame["operation"]) == {"sonic.Create", "studio.Description"}
+    assert frame["topic"].isna().sum() == 3
+    assert both.dry_run().credits == 6 * 20 + 3 * 15
+
+
+# --- texts with places -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "levels", "filled"),
+    [
+        ("{a}", {"a": "x"}, "x"),
+        ("{a}{a} {b}", {"a": "x", "b": 2}, "xx 2"),
+        ("{a} of {b}", {"a": 0.5, "b": None}, "0.5 of "),
+        ("{a}", {"a": None}, None),
+        ("{{a}} {a}", {"a": "x"}, "{a} x"),
+        ("{{{a}}}", {"a": "x"}, "{x}"),
+        ("no places", {"a": "x"}, "no places"),
+        ("{My Style}", {"My Style": "x"}, "x"),
+        ("{a}", {"a": "{b} {{ {0} }"}, "{b} {{ {0} }"),
+        ("{a}", {"a": "%s $x ${x} \\1"}, "%s $x ${x} \\1"),
+        ("{été}", {"été": "chaud"}, "chaud"),
+        ("{v1.5}", {"v1.5": "x"}, "x"),
+    ],
+)
+def test_places_are_filled(text: str, levels: dict[str, Any], filled: str | None) -> None:
+    assert one(text, **levels) == filled
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{b}", "{b}, which is no factor"),
+        ("{styl}", "did you mean {style}?"),
+        ("{ style }", "did you mean {style}?"),
+        ("{style.upper}", "no attribute"),
+        ("{style.__class__.__mro__}", "no attribute"),
+        ("{style[0]}", "index"),
+        ("{style!r}", "conversion"),
+        ("{style:>10}", "format"),
+        ("{}", "an empty place {} at character 0"),
+        ("{0}", "{0}, which is no factor"),
+        ("{style", "a lone {"),
+        ("style}", "a lone }"),
+        ("{{style}", "a lone }"),
+        ("{a{style}}", "a lone {"),
+    ],
+)
+def test_what_cannot_be_filled_names_the_field(text: str, words: str) -> None:
+    said = refused(lambda: one(text, style="jazz"))
+
+    assert f"{TEXT}: " in said
+    assert words in said
+
+
+@pytest.mark.parametrize("level", [True, ("a", "b"), {"a": 1}, b"x", object()])
+def test_only_text_and_numbers_stand_in_a_text(level: Any) -> None:
+    said = refused(lambda: one("{style}", style=level))
+
+    assert f"{TEXT}: takes {{style}}" in said
+    assert type(level).__name__ in said
+
+
+def test_levels_of_a_field_are_texts_with_places_themselves() -> None:
+    plan = Plan.grid(
+        sonic.Create,
+        base={"custom_mode": False, "mv": "sonic-v5"},
+        factors={TEXT: ["{style} about rain", "rain, {style}", "{{rain}}"], "style": STYLES},
+    )
+
+    assert set(texts(plan)) == {
+        *(f"{style} about rain" for style in STYLES), *(f"rain, {style}" for style in STYLES),
+        "{rain}",
+    }  # fmt: skip
+    frame = plan.frame()
+    assert set(frame[TEXT]) == {"{style} about rain", "rain, {style}", "{{rain}}"}
+    assert set(frame[f"{TEXT}_sent"]) == set(texts(plan))
+
+
+def test_a_text_with_places_cannot_fill_another() -> None:
+    factors = {"title": ["{style} song", "a {{b}}"], "style": STYLES}
+
+    def make(**fields: Any) -> Plan:
+        base = {"custom_mode": True, "mv": "sonic-v5", **fields}
+        return Plan.grid(sonic.Create, base=base, factors=factors)
+
+    assert "prompt: takes {title}, whose level is itself a text" in refused(
+        lambda: make(prompt="[Verse] {title}")
+    )
+    assert {cell.request.body()["title"] for cell in make()} >= {"a {b}", "jazz song"}
+
+
+def test_texts_passed_through_are_filled() -> None:
+    plan = Plan.grid(
+        sonic.Create,
+        base={**BASE, TEXT: "rain", "extra": {"newer": "{style}", "kept": 1, "none": None}},
+        factors={"style": ["jazz", None]},
+    )
+
+    sent = [dict(cell.request.extra) for cell in plan]
+    assert {"newer": "jazz", "kept": 1, "none": None} in sent
+    assert {"kept": 1, "none": None} in sent
+    assert set(plan.frame()["newer"].dropna()) == {"jazz"}
+    assert "extra, newer: " in refused(
+        lambda: Plan.grid(sonic.Create, base={"extra": {"newer": "{a}"}}, factors={})
+    )
+
+
+@given(st.text(alphabet="{}ab.[]!:0 ", max_size=12))
+@settings(max_examples=300)
+def test_any_text_is_filled_or_refused_in_words(text: str) -> None:
+    """Compared with another way to read braces: from the left, piece by piece."""
+    levels = {"a": "1", "b": "{a}"}
+    pieces = {"{{": "{", "}}": "}", "{a}": "1", "{b}": "{a}"}
+    wanted, rest = "", text
+    while rest:
+        piece = next((piece for piece in pieces if rest.startswith(piece)), rest[0])
+        if piece in {"{", "}"}:
+            with pytest.raises(BadTemplate, match=r"."):
+                parse(text).fill(levels)
+            return
+        wanted += pieces.get(piece, piece)
+        rest = rest[len(piece) :]
+
+    assert (parse(text).fill(levels) or "") == wanted
+
+
+# --- from a frame ----------------------------------------------------------------------------
+
+
+def test_columns_are_fields_or_fill_places_and_missing_is_not_sent() -> None:
+    frame = pd.DataFrame(
+        {
+            "prompt": pd.Series(["a {style} tune", "{style}", None], dtype="str"),
+            "style": pd.Series(["jazz", None, "ska"], dtype="category"),
+            "seed": pd.Series([1, None, 3], dtype="Int64"),
+            "prompt_strength": [0.5, float("nan"), 1.0],
+            "bypass_prompt_optimization": pd.Series([True, None, False], dtype="boolean"),
+            "song_section_start": pd.Series([0.25, None, None], dtype="object"),
+            "year": [1990, None, 2020],
+        }
+    )
+    plan = Plan.from_frame(
+        studio.Description, frame, base={"model_type": "studio32-v1.5", "negative_prompt": "{year}"}
+    )
+    sent = {cell.levels["year"]: cell.request for cell in plan}
+
+    assert sent[1990] == studio.Description(
+        model_type="studio32-v1.5", negative_prompt="1990", prompt="a jazz tune", seed=1,
+        prompt_strength=0.5, bypass_prompt_optimization=True, song_section_start=0.25,
+    )  # fmt: skip
+    assert sent[None] == studio.Description(model_type="studio32-v1.5", prompt_strength=None)
+    assert sent[2020] == studio.Description(
+        model_type="studio32-v1.5", negative_prompt="2020", seed=3, prompt_strength=1.0,
+        bypass_prompt_optimization=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("column", "wanted"),
+    [
+        (pd.Series([1, 2], dtype="int64"), [1, 2]),
+        (pd.Series([1, pd.NA], dtype="Int64"), [1, None]),
+        (pd.Series([1.0, float("nan")]), [1, None]),
+        (pd.Series([1.5, float("nan")]), [1.5, None]),
+        (pd.Series([1, np.int8(2), None], dtype="object"), [1, 2, None]),
+        (pd.Series(np.array([3, 4], dtype="uint8"), dtype="category"), [3, 4]),
+    ],
+)
+def test_numbers_become_pythons_own(column: "pd.Series[Any]", wanted: list[Any]) -> None:
+    plan = Plan.from_frame(studio.Description, pd.DataFrame({"seed": column}))
+    found = sorted((cell.request.seed for cell in plan), key=repr)  # type: ignore[attr-defined]
+
+    assert found == sorted(wanted, key=repr)
+    assert {type(value) for value in found} == {type(value) for value in wanted}
+
+
+def test_lists_in_a_frame_reach_the_request(tmp_path: Any) -> None:
+    frame = pd.DataFrame({"genre": [["jazz"], ["rock", "pop"]], "description": "calm"})
+    frame.to_parquet(tmp_path / "plan.parquet")
+    plan = Plan.from_frame(nuro.Instrumental, pd.read_parquet(tmp_path / "plan.parquet"))
+
+    assert {tuple(cell.request.body()["genre"]) for cell in plan} == {("jazz",), ("rock", "pop")}
+    assert not plan.check().hard.any()
+
+
+def test_a_column_used_nowhere_is_advice() -> None:
+    frame = pd.DataFrame({"styles": ["jazz", "ska"], TEXT: ["a", "b"], "mv": "sonic-v5"})
+    plan = Plan.from_frame(sonic.Create, frame, base={"custom_mode": False})
+
+    found = plan.check()
+    assert list(found["field"]) == ["factor 'styles'"]
+    assert "changes nothing that is sent" in found["message"][0]
+    assert found["order"].isna().all()
+    assert not found["hard"].any()
+
+
+def test_a_bad_text_in_a_frame_names_field_and_rows() -> None:
+    frame = pd.DataFrame({TEXT: ["{a}", "fine", "{b}", "{b}", "{b}"], "a": "x"})
+
+    said = refused(lambda: Plan.from_frame(sonic.Create, frame))
+    assert f"{TEXT}: asks for {{b}}" in said
+    assert "(rows 2 to 4)" in said
+
+
+@pytest.mark.parametrize(
+    ("frame", "words"),
+    [
+        (pd.DataFrame({"mv": []}), "the frame has no rows"),
+        (pd.DataFrame(index=[0, 1]), "the frame has no columns"),
+        (pd.DataFrame([["a", "b"]], columns=["mv", "mv"]), "column 'mv': is there twice"),
+        (pd.DataFrame({0: ["a"]}), "column: 0 should be a name"),
+        (pd.DataFrame({"take": [1]}), "column 'take': is a column of the plan's own"),
+        (pd.DataFrame({"title": ["a"]}), "column 'title': stands in base too"),
+        (pd.DataFrame({"extra": ["a"]}), "column 'extra': cannot vary as a whole"),
+    ],
+)
+def test_frames_that_cannot_be_a_plan(frame: pd.DataFrame, words: str) -> None:
+    assert words in refused(lambda: Plan.from_frame(sonic.Create, frame, base={"title": "x"}))
+
+
+# --- frame, problems, check ------------------------------------------------------------------
+
+
+def test_the_frame_has_a_row_a_cell_with_its_own_dtypes() -> None:
+    factors = {"style": ["jazz", None], "mv": ["sonic-v5", "sonic-v4"], "bpm": [90, 120.5]}
+    plan = Plan.grid(
+        sonic.Create, base={"custom_mode": False, TEXT: "{style} at {bpm}"}, factors=factors,
+        repeats=2,
+    )  # fmt: skip
+    frame = plan.frame()
+
+    assert {name: str(dtype) for name, dtype in frame.dtypes.items()} == {
+        "block": "Int64", "order": "Int64", "take": "Int64", "style": "str", "mv": "str",
+        "bpm": "float64", TEXT: "str", "price": "Int64", "songs": "Int64",
+    }  # fmt: skip
+    assert list(frame["order"]) == list(range(16))
+    assert frame["price"].sum() == 320
+    for cell, row in zip(plan, frame.itertuples(), strict=True):
+        assert (cell.block, cell.take, cell.levels["mv"]) == (row.block, row.take, row.mv)
+        assert getattr(cell.request, TEXT) == getattr(row, TEXT)
+
+
+def test_an_unknown_number_of_songs_is_missing_not_zero() -> None:
+    plan = Plan.grid(sonic.Concat, factors={"continue_clip_id": ["a", "b"]})
+
+    assert plan.frame()["songs"].isna().all()
+    assert plan.dry_run().songs == 0
+    assert plan.dry_run().songs_unknown == 2
+    assert "2 cells that state no number" in repr(plan.dry_run())
+
+
+def test_check_tells_every_problem_of_every_cell_at_once() -> None:
+    plan = Plan.grid(
+        sonic.Create,
+        base={"custom_mode": False},
+        factors={TEXT: ["fine", "x" * 401, None], "mv": ["sonic-v5", 5]},
+    )
+
+    with pytest.raises(InvalidPlan) as caught:
+        plan.check()
+    error = caught.value
+    assert isinstance(error, InvalidRequest | ValueError | MusicAPIError)
+    by_field = {
+        (problem.field, problem.message[:12]): places
+        for problem, places in zip(error.problems, error.places, strict=True)
+    }
+    frame = plan.frame()
+    long, missing = frame[TEXT].str.len() > 400, frame[TEXT].isna()
+    assert list(by_field[TEXT, "has 401 char"]) == frame.index[long].tolist()
+    assert list(by_field[TEXT, "is needed wh"]) == frame.index[missing].tolist()
+    assert list(by_field["mv", "should be te"]) == frame.index[frame["mv"] == 5].tolist()
+    for words in ("the plan was not sent and cost nothing", "has 401 characters", "(cells "):
+        assert words in str(error)
+
+    problems = plan.problems()
+    assert len(problems) == 2 + 2 + 3
+    assert {name: str(dtype) for name, dtype in problems.dtypes.items()} == {
+        "order": "Int64", "block": "Int64", "take": "Int64", "field": "str", "message": "str",
+        "hard": "bool",
+    }  # fmt: skip
+
+
+def test_check_returns_the_advice_of_a_plan_that_can_be_sent() -> None:
+    base = {"model_type": "studio32-v1.5"}
+    plan = Plan.grid(studio.Description, base=base, factors={"prompt": ["a", "b"]})
+
+    advice = plan.check()
+    assert list(advice["order"]) == [0, 1]
+    assert advice["message"].str.startswith("unavailable").all()
+    assert list(Plan.grid(sonic.Create, base=BASE, factors=FACTORS).check().columns) == list(advice)
+
+
+def test_problems_name_their_cells_in_runs() -> None:
+    plan = Plan.grid(sonic.Create, base={**BASE, "mv": None}, factors=FACTORS)
+    assert "(cells 0 to 5)" in refused(plan.check)
+    only = Plan.grid(sonic.Create, base={"custom_mode": False, "mv": "sonic-v5"}, factors={})
+    assert "(cell 0)" in refused(only.check)
+
+
+# --- bad input -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"factors": {"style": []}}, "factor 'style': has no levels"),
+        ({"factors": {"style": "jazz"}}, "factor 'style': should be a list of levels, not 'jazz'"),
+        ({"factors": {"style": 3}}, "factor 'style': should be a list of levels"),
+        ({"factors": {"style": {"jazz", "ska"}}}, "factor 'style': is a set, which has no order"),
+        ({"factors": {"style": ["a", "b", "a"]}}, "factor 'style': has the level 'a' twice"),
+        ({"factors": {"style": [1, 1.0]}}, "level 1.0, equal to 1, twice"),
+        ({"factors": {"style": [["a"], ["a"]]}}, "level ('a',) twice"),
+        ({"factors": {1: ["a"]}}, "factor: 1 should be a name"),
+        ({"factors": {"": ["a"]}}, "factor: '' should be a name"),
+        ({"factors": {"block": ["a"]}}, "factor 'block': is a column of the plan's own"),
+        ({"factors": {"\ud800": ["a"]}}, "holds half of a surrogate pair"),
+        ({"factors": {"mv": ["sonic-v5"]}}, "factor 'mv': stands in base too"),
+        ({"factors": {"extra": [{}]}}, "factor 'extra': cannot vary as a whole"),
+        ({"base": {"tgas": "x"}, "factors": {}}, "base, tgas: no such field; did you mean tags?"),
+        ({"base": {"extra": 1}, "factors": {}}, "base, extra: should be a dict"),
+        ({"base": {1: "x"}, "factors": {}}, "base: 1 is no name of a field"),
+        ({"repeats": 0}, "repeats: should be a whole number from 1, not 0"),
+        ({"repeats": 2.0}, "repeats: should be a whole number"),
+        ({"repeats": True}, "repeats: should be a whole number"),
+        ({"seed": "x"}, "seed: should be a whole number, not 'x'"),
+        ({"seed": None}, "seed: should be a whole number"),
+        ({"repeats": 10**9}, "would have 6,000,000,000 cells, 100,000 are allowed"),
+        (
+            {"factors": {f"f{at}": range(10) for at in range(5000)}},
+            "would have far too many cells, 100,000 are allowed; Plan.pairwise needs far fewer",
+        ),
+    ],
+)
+def test_a_plan_with_problems_is_not_made(given: dict[str, Any], words: str) -> None:
+    said = refused(lambda: Plan.grid(sonic.Create, **{"base": BASE, "factors": FACTORS, **given}))
+
+    assert words in said
+    assert "cost nothing" in said
+
+
+def test_all_problems_of_the_arguments_come_at_once() -> None:
+    with pytest.raises(InvalidPlan) as caught:
+        Plan.grid(
+            sonic.Create, base={"tgas": "x", "mvv": "y"}, factors={"a": [], "b": [1, 1]},
+            repeats=0, seed="s",  # type: ignore[arg-type]  # that is what is shown
+        )  # fmt: skip
+
+    fields = [problem.field for problem in caught.value.problems]
+    assert fields == ["factor 'a'", "factor 'b'", "base, tgas", "base, mvv", "repeats", "seed"]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Plan.grid("sonic.Create", factors={}),  # type: ignore[arg-type]
+        lambda: Plan.grid(Request, factors={}),
+        lambda: Plan.grid(dict, factors={}),  # type: ignore[arg-type]
+        lambda: Plan.grid(sonic.Create(mv="sonic-v5"), factors={}),  # type: ignore[arg-type]
+        lambda: Plan.grid(sonic.Create, factors=["mv"]),  # type: ignore[arg-type]
+        lambda: Plan.grid(sonic.Create, base=["mv"], factors={}),  # type: ignore[arg-type]
+        lambda: Plan.one_at_a_time(sonic.Create, base="mv", factors={}),  # type: ignore[arg-type]
+        lambda: Plan.from_frame(sonic.Create, {"mv": ["sonic-v5"]}),  # type: ignore[arg-type]
+    ],
+    ids=["text", "root", "dict", "request", "factors", "base", "alone", "frame"],
+)
+def test_arguments_of_another_kind(make: Callable[[], Plan]) -> None:
+    with pytest.raises(WrongType, match=r"sonic\.Create|dict such as|DataFrame"):
+        make()
+
+
+def test_a_factor_without_end_is_refused() -> None:
+    def forever() -> Any:
+        yield from itertools.count()
+
+    said = refused(lambda: Plan.grid(sonic.Create, base=BASE, factors={"style": forever()}))
+    assert "would have 100,001 cells" in said
+
+
+def test_levels_may_come_from_numpy_and_pandas() -> None:
+    frame = pd.DataFrame({"style": ["jazz", "ska", None, "jazz"]})
+    plan = Plan.grid(
+        studio.Description,
+        base={"prompt": "{style}", "model_type": "studio32-v1.5"},
+        factors={"style": frame["style"].unique(), "seed": np.arange(2)},
+    )
+
+    assert plan.factors == {"style": ("jazz", "ska", None), "seed": (0, 1)}
+    assert {type(cell.request.seed) for cell in plan} == {int}  # type: ignore[attr-defined]
+
+
+# --- how it shows itself ---------------------------------------------------------------------
+
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
+
+
+@pytest.mark.parametrize("place", ["level", "name", "message"])
+def test_hostile_levels_and_names_are_text(place: str) -> None:
+    base = {**BASE, TEXT: "{style}"}
+    if place == "message":
+        base["mv"] = HOSTILE
+    factors = {"style": [HOSTILE if place == "level" else "jazz"]}
+    factors |= {HOSTILE: ["a"]} if place == "name" else {}
+    plan = Plan.grid(sonic.Create, base=base, factors=factors)
+
+    for shown in (plan._repr_html_(), plan.dry_run(10)._repr_html_()):
+        assert "<script" not in shown
+        assert "<img" not in shown
+    assert "&lt;script" in plan._repr_html_()
+    for words in (repr(plan), repr(plan.dry_run())):
+        assert "\x1b" not in words
+
+
+def test_a_plan_sums_itself_up() -> None:
+    plan = Plan.grid(sonic.Create, base=BASE, factors=FACTORS, repeats=3)
+
+    assert repr(plan) == (
+        "<Plan: grid of sonic.Create, 18 cells in 3 blocks: style (3) x topic (2)>"
+    )
+    shown = plan._repr_html_()
+    for words in ("Plan: grid of sonic.Create", "18 cells in 3 blocks", "36 songs", "360 credits",
+                  "jazz | punk | fado"):  # fmt: skip
+        assert words in shown
+
+
+def test_a_long_plan_shows_a_short_table() -> None:
+    frame = pd.DataFrame({TEXT: ["x" * (401 + at) for at in range(50)], "mv": "sonic-v5"})
+    plan = Plan.from_frame(sonic.Create, frame, base={"custom_mode": False})
+
+    shown = plan._repr_html_()
+    assert "and 42 more" in shown
+    assert len(shown) < 20_000
+    assert plan.problems()["hard"].sum() == 50
+    assert "and 30 more: plan.problems() lists them all" in repr(plan.dry_run())
+
+
+def test_ten_thousand_cells_are_quick() -> None:
+    factors = {"style": range(100), "topic": range(100)}
+    started = time.process_time()
+    plan = Plan.grid(sonic.Create, base=BASE, factors=factors)
+    plan.check()
+    plan.frame()
+    plan.dry_run(1_000_000)
+
+    assert len(plan) == 10_000
+    # about 1.2 s on two slow cores; a quadratic step would take minutes
+    assert time.process_time() - started < 15
