@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+_HEADER = 100  # bytes: SQLite, Database File Format, 1.3
 _PRIMARY = 0xFF  # the low byte of an extended result code
 _ERRORS: dict[int, tuple[type[LibraryError], str]] = {
     sqlite3.SQLITE_READONLY: (LibraryReadOnly, "cannot be written"),
@@ -65,6 +66,7 @@ class Store:
         self._depth = 0
         self._durable: bool | None = None
         self._process = os.getpid()
+        _check_length(path)
         with told(path):
             self._connection: sqlite3.Connection | None = sqlite3.connect(
                 path, timeout=patience, isolation_level=None, check_same_thread=False
@@ -159,6 +161,31 @@ def _check_kind(connection: sqlite3.Connection, path: Path, known: int) -> None:
         raise LibraryDamaged(f"{path} is a database of another program, not a library")
     if version > known:
         raise LibraryTooNew(f"the library {path} has version {version}; this package knows {known}")
+
+
+def _check_length(path: Path) -> None:
+    """Refuse a file that was cut off; SQLite reads zeros where its last page should be."""
+    if _journal(path):  # what is missing may stand there
+        return
+    try:
+        with path.open("rb") as file:
+            head, size = file.read(_HEADER), os.fstat(file.fileno()).st_size
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise LibraryReadOnly(f"the library {path} cannot be opened ({error.strerror})") from error
+    if len(head) == _HEADER and head[24:28] == head[92:96]:  # else the number is not kept
+        page, pages = int.from_bytes(head[16:18], "big"), int.from_bytes(head[28:32], "big")
+        page = 65_536 if page == 1 else page
+        if size < page * pages and not _journal(path):
+            raise LibraryDamaged(f"the library {path} is cut off: {size} of {page * pages} bytes")
+
+
+def _journal(path: Path) -> bool:
+    try:
+        return path.with_name(f"{path.name}-wal").stat().st_size > 0
+    except OSError:
+        return False
 
 
 def _to_wal(connection: sqlite3.Connection, deadline: float) -> None:

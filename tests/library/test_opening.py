@@ -1,0 +1,288 @@
+"""A library opens wherever it can be used, and says clearly why where it cannot."""
+
+import contextlib
+import os
+import random
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from musicapi_nb.errors import (
+    Closed,
+    LibraryDamaged,
+    LibraryError,
+    LibraryFull,
+    LibraryLocked,
+    LibraryReadOnly,
+    LibraryTooNew,
+)
+from musicapi_nb.library import Library
+from musicapi_nb.library.schema import STEPS
+from musicapi_nb.library.store import Store
+from tests.library.world import acknowledged, buy, looked, rebuilt_is_the_same, song
+
+NOBODY = 65534
+
+
+def filled(path: Path, number: int = 30) -> Path:
+    """A closed library with some finished songs; its database."""
+    with Library(path) as library:
+        for at in range(number):
+            request = song(str(at))
+            claim = buy(library, request, f"t{at}")
+            library.seen(claim.entry.id, looked(acknowledged(request, f"t{at}")))
+    return path / "library.sqlite"
+
+
+def everything(path: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in sorted(path.rglob("*")) if file.is_file())
+
+
+def test_a_new_library_keeps_itself_out_of_git(tmp_path: Path) -> None:
+    with Library(tmp_path / "some" / "where") as library:
+        assert library.counts() == {}
+    names = sorted(path.name for path in (tmp_path / "some" / "where").iterdir())
+    assert names == [".gitignore", "files", "library.sqlite", "open"]
+    assert (tmp_path / "some" / "where" / ".gitignore").read_text() == "*\n"
+
+
+def test_it_stands_in_the_working_directory_and_stays_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with Library() as library:
+        monkeypatch.chdir("/")
+        (tmp_path / "a").write_bytes(b"song")
+        file = library.add_file(tmp_path / "a", ".mp3")
+        library.attach("s", "audio", file)
+        assert library.file_of("s") == file.path
+        assert file.path.is_relative_to(tmp_path / "musicapi-library" / "files")
+        assert "<Library musicapi-library: empty" in repr(library)
+
+
+def test_a_moved_library_is_whole_and_names_no_place(tmp_path: Path) -> None:
+    filled(tmp_path / "before")
+    with Library(tmp_path / "before") as library:
+        (tmp_path / "a").write_bytes(b"song")
+        library.attach("s", "audio", library.add_file(tmp_path / "a", ".mp3"))
+        entries = library.entries()
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "before").rename(tmp_path / "deep" / "after")
+    assert str(tmp_path).encode() not in everything(tmp_path / "deep")
+    with Library(tmp_path / "deep" / "after") as library:
+        assert library.entries() == entries
+        found = library.file_of("s")
+        assert found is not None
+        assert found.read_bytes() == b"song"
+        assert library.verify() == []
+
+
+def test_a_closed_library_says_so(tmp_path: Path) -> None:
+    library = Library(tmp_path / "l")
+    library.close()
+    library.close()
+    with pytest.raises(Closed):
+        library.claim(song())
+    with pytest.raises(Closed):
+        library.tasks()
+    with pytest.raises(Closed):
+        library.add_file(tmp_path / "a", ".mp3")
+    assert "closed" in repr(library)
+    assert "closed" in library._repr_html_()
+
+
+# --- not to be written ---------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def powerless(path: Path) -> Iterator[None]:
+    """Be a user whom file modes bind: the superuser is bound by none."""
+    if os.geteuid() != 0:
+        yield
+        return
+    modes = {parent: parent.stat().st_mode for parent in path.parents}
+    shut = {parent: mode for parent, mode in modes.items() if not mode & 0o001}
+    for parent, mode in shut.items():
+        parent.chmod(mode | 0o001)
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        for parent, mode in shut.items():
+            parent.chmod(mode)
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    tmp_path.chmod(0o555)
+    with powerless(tmp_path / "l"), pytest.raises(LibraryReadOnly, match="Make the folder"):
+        Library(tmp_path / "l")
+    tmp_path.chmod(0o755)
+    assert not (tmp_path / "l").exists()
+
+
+@pytest.mark.parametrize("what", ["folder", "database", "all"])
+def test_a_library_that_cannot_be_written(tmp_path: Path, what: str) -> None:
+    database = filled(tmp_path / "l", 3)
+    before = database.read_bytes()
+    for path in [tmp_path / "l", *(tmp_path / "l").rglob("*")]:
+        mode = 0o777 if path.is_dir() else 0o666
+        shut = what == "all" or path == {"folder": tmp_path / "l", "database": database}[what]
+        path.chmod(mode & ~0o222 if shut else mode)
+    with powerless(tmp_path / "l" / "x"), pytest.raises(LibraryReadOnly):
+        Library(tmp_path / "l", patience=0.1)
+    assert database.read_bytes() == before
+    for path in [tmp_path / "l", *(tmp_path / "l").rglob("*")]:
+        path.chmod(0o755)
+    with Library(tmp_path / "l") as library:
+        assert library.counts() == {"done": 3}
+
+
+def test_a_path_that_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "l").write_text("a file")
+    with pytest.raises(LibraryError):
+        Library(tmp_path / "l")
+
+
+# --- full, locked --------------------------------------------------------------------------
+
+
+def test_a_full_disk_leaves_whole_steps(tmp_path: Path) -> None:
+    filled(tmp_path / "l", 1)
+    with Library(tmp_path / "l") as library:
+        connection = library._store.connection
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        connection.execute(f"PRAGMA max_page_count={pages + 2}")
+        claimed = 0
+
+        def go_on() -> None:
+            nonlocal claimed
+            while claimed < 1000:
+                library.claim(song(f"full {claimed}"))
+                claimed += 1
+
+        with pytest.raises(LibraryFull, match="Nothing was sent"):
+            go_on()
+        assert library.counts() == {"sending": claimed, "done": 1}
+        rebuilt = library.events()
+        assert sum(event.kind == "sending" for event in rebuilt) == claimed + 1
+        connection.execute("PRAGMA max_page_count=100000")
+        assert library.claim(song(f"full {claimed}")).kind == "buy"
+        rebuilt_is_the_same(library)
+
+
+def test_a_database_that_another_program_holds(tmp_path: Path) -> None:
+    database = filled(tmp_path / "l", 1)
+    with (
+        contextlib.closing(sqlite3.connect(database, isolation_level=None)) as other,
+        Library(tmp_path / "l", patience=0.02) as library,
+    ):
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(LibraryLocked, match=r"library\.sqlite"):
+            library.claim(song())
+        with pytest.raises(LibraryLocked):
+            Library(tmp_path / "l", patience=0.02)
+        assert library.counts() == {"done": 1}
+        other.execute("ROLLBACK")
+        assert library.claim(song()).kind == "buy"
+
+
+# --- damaged, foreign, newer ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.999])
+def test_a_truncated_database(tmp_path: Path, share: float) -> None:
+    database = filled(tmp_path / "l")
+    size = int(database.stat().st_size * share)
+    os.truncate(database, size)
+    with pytest.raises(LibraryDamaged, match="recover"):
+        Library(tmp_path / "l")
+    assert database.stat().st_size == size
+
+
+def test_a_database_that_is_text(tmp_path: Path) -> None:
+    (tmp_path / "library.sqlite").write_text("once upon a time " * 100)
+    with pytest.raises(LibraryDamaged):
+        Library(tmp_path)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_garbage_inside_is_told_or_harmless(tmp_path: Path, seed: int) -> None:
+    database = filled(tmp_path / "l")
+    draw = random.Random(seed)  # noqa: S311 - no secret
+    content = bytearray(database.read_bytes())
+    for _ in range(3):
+        at = draw.randrange(len(content) - 300)
+        content[at : at + 300] = draw.randbytes(300)
+    database.write_bytes(content)
+    with contextlib.suppress(LibraryError), Library(tmp_path / "l") as library:
+        library.entries()
+
+
+def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / "library.sqlite")) as other:
+        other.execute("CREATE TABLE events (mine TEXT)")
+        other.commit()
+    before = (tmp_path / "library.sqlite").read_bytes()
+    with pytest.raises(LibraryDamaged, match="another program"):
+        Library(tmp_path)
+    assert (tmp_path / "library.sqlite").read_bytes() == before
+
+
+def test_versions_go_forward_with_all_that_is_there(tmp_path: Path) -> None:
+    database = filled(tmp_path / "l", 3)
+    with Library(tmp_path / "l") as library:
+        before = library.entries()
+    newer = Store(
+        database,
+        patience=1,
+        steps=(*STEPS, "ALTER TABLE entries ADD COLUMN stars INTEGER;\nCREATE TABLE more (x);"),
+    )
+    assert newer.rows("SELECT id, stars FROM entries") == [(one.id, None) for one in before]
+    assert newer.rows("PRAGMA user_version") == [(len(STEPS) + 1,)]
+    newer.close()
+    content = database.read_bytes()
+    with pytest.raises(LibraryTooNew, match="Upgrade"):
+        Library(tmp_path / "l")
+    assert database.read_bytes() == content
+
+
+def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
+    database = filled(tmp_path / "l", 3)
+    steps = (*STEPS, "CREATE TABLE more (x);\nCREATE TABLE events (x);")
+    with pytest.raises(LibraryError, match="already exists"):
+        Store(database, patience=1, steps=steps)
+    with Library(tmp_path / "l") as library:
+        assert library.counts() == {"done": 3}
+        assert library._store.rows("SELECT 1 FROM sqlite_schema WHERE name='more'") == []
+
+
+def test_events_cannot_be_changed(tmp_path: Path) -> None:
+    database = filled(tmp_path / "l", 1)
+    with contextlib.closing(sqlite3.connect(database)) as other:
+        for attempt in ("UPDATE events SET at=0", "DELETE FROM events"):
+            with pytest.raises(sqlite3.IntegrityError, match="events are never"):
+                other.execute(attempt)
+
+
+def test_one_identity_has_one_live_entry_even_for_sql(tmp_path: Path) -> None:
+    database = filled(tmp_path / "l", 1)
+    with contextlib.closing(sqlite3.connect(database)) as other:
+        row = other.execute("SELECT * FROM entries").fetchone()
+        with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
+            other.execute(
+                f"INSERT INTO entries VALUES ({', '.join('?' * len(row))})",  # noqa: S608 - marks
+                (row[0] + 1, *row[1:]),
+            )
+
+
+def test_a_copy_is_a_library_of_its_own(tmp_path: Path) -> None:
+    with Library(tmp_path / "l") as library:
+        library.claim(song())
+        shutil.copytree(tmp_path / "l", tmp_path / "copy")
+        with Library(tmp_path / "copy") as copy:
+            assert copy.claim(song()).kind == "uncertain"
+        assert library.claim(song()).kind == "join"

@@ -1,0 +1,265 @@
+"""Many processes on one library, some of which are killed: real ones."""
+
+import os
+import random
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from musicapi_nb.errors import LibraryError, LostReply
+from musicapi_nb.library import Library
+from tests.library.world import (
+    PRICE,
+    acknowledged,
+    buy,
+    ended,
+    python,
+    rebuilt_is_the_same,
+    said,
+    song,
+    tell,
+)
+
+CLAIMS = """
+import sys
+from musicapi_nb.library import Library
+from tests.library.world import song
+with Library(sys.argv[1]) as library:
+    print(library.claim(song()).kind, flush=True)
+    sys.stdin.readline()
+"""
+RACES = """
+import sys
+from musicapi_nb.errors import OverBudget
+from musicapi_nb.library import Library
+from tests.library.world import song
+with Library(sys.argv[1]) as library:
+    print("ready", flush=True)
+    sys.stdin.readline()
+    for number in range(60):
+        try:
+            print(number, library.claim(song(str(number)), budgets=["b"]).kind, flush=True)
+        except OverBudget:
+            print(number, "over", flush=True)
+    sys.stdin.readline()
+"""
+WORKS = """
+import sys
+from musicapi_nb.errors import LostReply
+from musicapi_nb.library import Library
+from tests.library.world import acknowledged, looked, song
+with Library(sys.argv[1]) as library:
+    for number in range(100_000):
+        request = song(str(number))
+        claim = library.claim(request, budgets=["b"])
+        if claim.kind != "buy":
+            continue
+        entry = claim.entry.id
+        print("sending", entry, flush=True)
+        if number % 5 == 4:
+            library.uncertain(entry, LostReply("lost"))
+            continue
+        task = acknowledged(request, f"t{entry}")
+        library.accepted(entry, task)
+        print("accepted", entry, flush=True)
+        library.seen(entry, looked(task))
+        print("done", entry, flush=True)
+"""
+OPENS = """
+import sys
+from musicapi_nb.library import Library
+print("ready", flush=True)
+sys.stdin.readline()
+with Library(sys.argv[1]) as library:
+    print("open", flush=True)
+    sys.stdin.readline()
+"""
+PLACES = """
+import sys
+from musicapi_nb.library import Library
+with Library(sys.argv[1]) as library:
+    print("ready", flush=True)
+    sys.stdin.readline()
+    for _ in range(40):
+        print(library.place(3.0, 1_000_000.0), flush=True)
+"""
+
+
+def test_what_a_living_process_sends_is_joined_and_a_dead_ones_is_uncertain(
+    tmp_path: Path,
+) -> None:
+    with Library(tmp_path) as library:
+        other = python(CLAIMS, str(tmp_path))
+        assert said(other) == "buy"
+        assert library.claim(song()).kind == "join"
+        assert library.counts() == {"sending": 1}
+        other.kill()
+        ended(other)
+        claim = library.claim(song())
+        assert claim.kind == "uncertain"
+        assert claim.entry.note is not None
+        assert "ended before the reply was recorded" in claim.entry.note
+        assert [path.name for path in (tmp_path / "open").iterdir()] == [
+            f"{library._owner.id}.lock"
+        ]
+
+
+def test_opening_finds_what_died_and_so_does_looking(tmp_path: Path) -> None:
+    other = python(CLAIMS, str(tmp_path))
+    assert said(other) == "buy"
+    with Library(tmp_path) as library:
+        assert library.counts() == {"sending": 1}
+        other.kill()
+        ended(other)
+        assert library.counts() == {"uncertain": 1}
+    other = python(CLAIMS, str(tmp_path))
+    assert said(other) == "uncertain"
+    tell(other)
+    assert ended(other) == 0
+
+
+def test_a_library_that_was_closed_while_sending_left_it_uncertain(tmp_path: Path) -> None:
+    with Library(tmp_path) as first, Library(tmp_path) as second:
+        number = first.claim(song()).entry.id
+        assert second.claim(song()).kind == "join"
+        first.close()
+        assert second.claim(song()).kind == "uncertain"
+        # who was thought dead and was not is heard all the same
+        assert second.accepted(number, acknowledged(song())).state == "accepted"
+
+
+def test_two_processes_buy_each_take_once_and_keep_one_budget(tmp_path: Path) -> None:
+    with Library(tmp_path) as library:
+        library.set_budget("b", 41 * PRICE - 1)
+        others = [python(RACES, str(tmp_path)) for _ in range(2)]
+        assert [said(other) for other in others] == ["ready", "ready"]
+        for other in others:
+            tell(other)
+        outcomes = [[said(other) for _ in range(60)] for other in others]
+        for number in range(60):
+            kinds = sorted(lines[number].split()[1] for lines in outcomes)
+            assert kinds in (["buy", "join"], ["over", "over"]), number
+        bought = sum(line.endswith("buy") for lines in outcomes for line in lines)
+        assert bought == 40
+        assert library.budgets()["b"].held == 40 * PRICE
+        assert library.counts() == {"sending": 40}
+        for other in others:
+            tell(other)
+            assert ended(other) == 0
+        rebuilt_is_the_same(library)
+
+
+def test_two_processes_keep_one_pace(tmp_path: Path) -> None:
+    others = [python(PLACES, str(tmp_path)) for _ in range(2)]
+    assert [said(other) for other in others] == ["ready", "ready"]
+    for other in others:
+        tell(other)
+    places = [float(said(other)) for other in others for _ in range(40)]
+    assert sorted(places) == [1_000_000.0 + 3.0 * number for number in range(80)]
+    assert [ended(other) for other in others] == [0, 0]
+
+
+def test_processes_that_make_a_library_at_once_make_one(tmp_path: Path) -> None:
+    others = [python(OPENS, str(tmp_path / "l")) for _ in range(4)]
+    assert {said(other) for other in others} == {"ready"}
+    for other in others:
+        tell(other)
+    assert {said(other) for other in others} == {"open"}
+    for other in others:
+        tell(other)
+        assert ended(other) == 0
+
+
+def test_a_process_killed_at_any_moment_loses_nothing(tmp_path: Path) -> None:
+    with Library(tmp_path) as library:
+        library.set_budget("b", 10**9)
+    draw = random.Random(20)  # noqa: S311 - no secret
+    heard: dict[str, set[int]] = {"sending": set(), "accepted": set(), "done": set()}
+    for _ in range(14):
+        worker = python(WORKS, str(tmp_path))
+        for _ in range(draw.randrange(60)):
+            _hear(heard, said(worker))
+        os.kill(worker.pid, signal.SIGKILL)
+        assert worker.stdout is not None
+        for line in worker.stdout.read().split("\n")[:-1]:
+            _hear(heard, line)
+        ended(worker)
+        _nothing_is_lost(tmp_path, heard)
+    assert min(len(entries) for entries in heard.values()) > 50
+
+
+def _hear(heard: dict[str, set[int]], line: str) -> None:
+    kind, number = line.split()
+    heard[kind].add(int(number))
+
+
+def _nothing_is_lost(path: Path, heard: dict[str, set[int]]) -> None:
+    with Library(path) as library:
+        state = {entry.id: entry.state for entry in library.entries()}
+        assert heard["done"] <= {number for number in state if state[number] == "done"}
+        assert heard["accepted"] <= {
+            number for number in state if state[number] in {"accepted", "done"}
+        }
+        assert heard["sending"] <= set(state)
+        assert "sending" not in state.values()
+        identities = [entry.identity for entry in library.entries() if entry.state != "refused"]
+        assert len(identities) == len(set(identities))
+        assert library.budgets()["b"].held == PRICE * len(state)
+        for unfinished in library.unfinished():
+            assert unfinished.task.id == f"t{unfinished.entry.id}"
+        rebuilt_is_the_same(library)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot fork")
+def test_a_forked_child_neither_uses_nor_keeps_the_library_alive(tmp_path: Path) -> None:
+    code = """
+import os, sys, signal
+from musicapi_nb.errors import LibraryError
+from musicapi_nb.library import Library
+from tests.library.world import song
+library = Library(sys.argv[1])
+library.claim(song())
+child = os.fork()
+if child == 0:
+    try:
+        library.claim(song("other"))
+    except LibraryError as error:
+        print(os.getpid(), error.message, flush=True)
+    signal.pause()
+os.kill(os.getpid(), signal.SIGKILL) if sys.stdin.readline() else None
+"""
+    parent = python(code, str(tmp_path))
+    child, _, words = said(parent).partition(" ")
+    assert "forked" in words
+    with Library(tmp_path) as library:
+        assert library.claim(song()).kind == "join"
+        tell(parent)
+        parent.wait(timeout=60)
+        assert library.claim(song()).kind == "uncertain"
+    os.kill(int(child), signal.SIGKILL)
+    parent.communicate()
+
+
+def test_a_lock_file_that_somebody_deleted_makes_it_uncertain_not_bought_twice(
+    tmp_path: Path,
+) -> None:
+    with Library(tmp_path) as first, Library(tmp_path) as second:
+        first.claim(song())
+        for lock in (tmp_path / "open").iterdir():
+            lock.unlink()
+        assert second.claim(song()).kind == "uncertain"
+
+
+def test_reopened_it_goes_on_where_it_was(tmp_path: Path) -> None:
+    with Library(tmp_path) as library:
+        number = buy(library, song()).entry.id
+        library.uncertain(library.claim(song("lost")).entry.id, LostReply("lost"))
+    with Library(tmp_path) as library:
+        (found,) = library.unfinished()
+        assert (found.entry.id, found.task) == (number, acknowledged(song()))
+        assert library.claim(song()).kind == "join"
+        assert library.claim(song("lost")).kind == "uncertain"
+        with pytest.raises(LibraryError, match="is accepted"):
+            library.not_run(number, "no")
