@@ -220,6 +220,22 @@ class LostReply(MusicAPIError, ConnectionError):
     """A paid request may have arrived, but its reply did not."""
 
 
+class Unsettled(MusicAPIError):
+    """The take may have been bought already: its reply was lost, and nobody has settled it.
+
+    `entry` is its number in the ledger.
+    """
+
+    advice = (
+        "Nothing was sent. Settle it with library.resolve(entry, charged=True or False), "
+        "task_id=..., or before=..., after=... (balances); or ask for another take."
+    )
+
+    def __init__(self, message: str, *, entry: int) -> None:
+        super().__init__(message)
+        self.entry = entry
+
+
 class WaitTimeout(MusicAPIError, TimeoutError):
     """The wait's deadline has passed; the task goes on at the service.
 

@@ -1,6 +1,7 @@
 """connect() and jobs, over the embedded simulator's real HTTP."""
 
 import asyncio
+import contextlib
 import subprocess
 import sys
 import threading
@@ -21,7 +22,9 @@ from musicapi_nb.errors import (
     Unauthorized,
     WaitTimeout,
 )
+from musicapi_nb.library import Library
 from musicapi_nb.notebook import Handle, nested
+from musicapi_nb.notebook.background import BackgroundLoop
 from musicapi_nb.simulator import EmbeddedSimulator, Simulator
 
 SONG = sonic.Create(custom_mode=False, mv="sonic-v5", gpt_description_prompt="rain, slow jazz")
@@ -57,8 +60,9 @@ def test_without_a_key_it_is_the_simulator_and_says_so(
 
 
 def test_with_a_key_it_is_the_service_and_says_that_it_costs(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MUSICAPI_KEY", "sk-not-to-be-seen-0001")
     api = mnb.connect()
     try:
@@ -67,12 +71,14 @@ def test_with_a_key_it_is_the_service_and_says_that_it_costs(
         assert "costs credits" in said
         assert not api.simulated
         assert api.simulator is None
+        assert (tmp_path / "musicapi-library" / ".gitignore").read_text() == "*\n"
         assert "not-to-be-seen" not in said + repr(api) + api._repr_html_() + str(vars(api))
     finally:
         api.close()
 
 
-def test_another_host_needs_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_host_needs_a_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MUSICAPI_KEY", raising=False)
     with pytest.raises(Unauthorized):
         mnb.connect(base_url="https://example.com")
@@ -347,14 +353,63 @@ def test_nesting_lets_asyncio_run_inside_a_running_loop() -> None:
     assert done.stdout.split() == ["nest_asyncio2", "42"], done.stderr
 
 
-def test_closing_names_paid_tasks_that_are_still_under_way(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+def _kernel(simulator: Simulator, folder: Path) -> Handle:
+    """A handle as a kernel has it that talks to a service which outlives it."""
+    library = Library(folder)
+    client = mnb.MusicAPI(
+        "sk-some-key-0001", base_url=simulator.url, speed=simulator.speed, ledger=library
+    )
+    return Handle(client, BackgroundLoop(), library=library)
+
+
+def test_a_paid_task_outlives_the_kernel_in_the_library(tmp_path: Path) -> None:
     with EmbeddedSimulator(Simulator(speed=600)) as simulator:
-        simulator.faults.arm("stuck")
-        api = mnb.connect("sk-some-key-0001", base_url=simulator.url)
-        job = api.run(SONG)
+        first = _kernel(simulator, tmp_path)
+        job = first.run(SONG)
         _wait_until(lambda: job.task is not None)
-        api.close()
+        first.close()
+
+        second = _kernel(simulator, tmp_path)
+        (resumed,) = second.resume().result()
+        again = second.run(SONG).result()
+        other = second.run(SONG, take=2).result()
+        second.close()
+        assert len(simulator.traffic.posts) == 2
     assert job.task is not None
-    assert f"mnb.Task(id={job.task.id!r}, engine='sonic')" in caplog.text
+    assert resumed.id == again.id == job.task.id != other.id
+    assert again.state == "succeeded"
+    assert "from the library, 0 credits" in again._repr_html_()
+
+
+def test_a_spend_limit_covers_all_that_the_handle_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MUSICAPI_KEY", raising=False)
+    api = mnb.connect(simulator=Simulator(speed=2000), library=tmp_path, spend_limit=45)
+    try:
+        jobs = [api.run(SONG, take=take) for take in (1, 2, 3)]
+        errors = [job.exception() for job in jobs if _ended(job)]
+        assert [type(error).__name__ for error in errors].count("OverBudget") == 1
+        assert _simulator(api).accounts.charged("simulated-account") == 40
+    finally:
+        api.close()
+
+
+def _ended(job: mnb.Job[mnb.Task]) -> bool:
+    with contextlib.suppress(MusicAPIError):
+        job.result()
+    return job.done()
+
+
+def test_a_spend_limit_needs_a_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MUSICAPI_KEY", raising=False)
+    with pytest.raises(InvalidRequest, match="spend_limit"):
+        mnb.connect(spend_limit=100)
+
+
+def test_a_library_that_cannot_be_opened_stops_before_anything_is_sent(tmp_path: Path) -> None:
+    (tmp_path / "library.sqlite").write_text("this is no database " * 100)
+    with EmbeddedSimulator(Simulator()) as simulator:
+        with pytest.raises(mnb.errors.LibraryError):
+            mnb.connect("sk-some-key-0001", base_url=simulator.url, library=tmp_path)
+        assert simulator.traffic.total == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import time
 from pathlib import Path
@@ -13,6 +14,7 @@ import msgspec
 from musicapi_nb import polling, tasks, wire
 from musicapi_nb.client.download import fetch
 from musicapi_nb.client.pace import Pace
+from musicapi_nb.client.purchases import Purchases, TakenMeanwhile
 from musicapi_nb.client.tell import log_unclaimed, log_unwaited, name, tell, unfinished
 from musicapi_nb.client.transport import (
     BASE_URL,
@@ -36,10 +38,11 @@ from musicapi_nb.errors import (
 from musicapi_nb.tasks.part import as_number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Coroutine, Iterable, Sequence
     from types import TracebackType
 
     from musicapi_nb.client.download import Media
+    from musicapi_nb.client.purchases import Ledger
     from musicapi_nb.client.tell import Progress
     from musicapi_nb.engines import Request
     from musicapi_nb.tasks import Song, Task
@@ -64,7 +67,7 @@ class Balance:
 class MusicAPI:
     """The asyncio client of MusicAPI; an async context manager.
 
-    Without a ledger every submit buys.
+    Without a ledger every submit buys; with one, each take is bought once.
 
     Parameters
     ----------
@@ -80,6 +83,10 @@ class MusicAPI:
         How many times faster than ours the service's clock runs; 1 but for a simulator.
     simulated
         Whether the songs are a simulator's; tasks and cards then say so.
+    ledger
+        Where purchases are written down before they leave: a `library.Library`.
+    budgets
+        Names of the ledger's budgets that have to cover every purchase.
     """
 
     def __init__(  # noqa: PLR0913 - each is a setting of its own
@@ -92,6 +99,8 @@ class MusicAPI:
         pace: float = 3.0,
         speed: float = 1.0,
         simulated: bool = False,
+        ledger: Ledger | None = None,
+        budgets: Sequence[str] = (),
     ) -> None:
         timeouts = Timeouts(
             checked_number("connect_timeout", connect_timeout),
@@ -103,6 +112,7 @@ class MusicAPI:
         self._sending: dict[asyncio.Task[Task], asyncio.AbstractEventLoop] = {}
         self._closing = False
         self.simulated = simulated
+        self._purchases = Purchases(ledger, budgets, simulated=simulated) if ledger else None
 
     @property
     def base_url(self) -> str:
@@ -142,35 +152,69 @@ class MusicAPI:
         finally:
             await self._transport.close()
 
-    async def submit(self, request: Request, *, progress: Progress | None = None) -> Task:
+    async def submit(
+        self, request: Request, *, take: int = 1, progress: Progress | None = None
+    ) -> Task:
         """Buy what a request asks for, once; return the task, finished if answered at once.
 
         It waits for its turn first (see `pace`). From the moment the request leaves, cancelling
         the caller does not cut its reply off: the accepted task still reaches `progress`, or,
         without one, the log.
 
+        Parameters
+        ----------
+        take
+            With a ledger, a take is bought once: asked for again, in this kernel or in another,
+            its task comes from the ledger and costs nothing. Another take buys another song.
+
         Raises
         ------
         InvalidRequest
             It has hard problems; nothing was sent.
+        Unsettled
+            The ledger cannot tell whether this take was bought; nothing was sent.
         LostReply
             It may have arrived, but its reply did not; it was not sent again.
         MusicAPIError
             The service said no; `may_have_cost` tells whether that is certain.
         """
         call = wire.submit_call(request)
-        # Retried here, not in what is shielded: a pause after a refused connection can be
-        # cancelled, and then nothing is bought.
-        return await self._transport.retried(
-            lambda: self._submit(call, request, progress), paid=call.paid
-        )
+        purchases = self._purchases if call.paid else None
 
-    async def _submit(self, call: wire.Call, request: Request, progress: Progress | None) -> Task:
+        async def post() -> Task:
+            return await self._transport.once(
+                call,
+                lambda _, payload: tasks.accepted(payload, request, simulated=self.simulated),
+            )
+
+        async def send() -> Task:
+            task = await (purchases.buy(request, take, post) if purchases else post())
+            tell(progress, task)
+            return task
+
+        while True:
+            if purchases and (known := await purchases.find(request, take)):
+                tell(progress, known)
+                return known
+            # Retried here, not in what is shielded: a pause after a refused connection can be
+            # cancelled, and then nothing is bought.
+            with contextlib.suppress(TakenMeanwhile):
+                return await self._transport.retried(
+                    lambda: self._in_turn(call, send, request, progress), paid=call.paid
+                )
+
+    async def _in_turn(
+        self,
+        call: wire.Call,
+        send: Callable[[], Coroutine[Any, Any, Task]],
+        request: Request,
+        progress: Progress | None,
+    ) -> Task:
         self._check_open()
         if call.paid:
             await self._pace.turn()
             self._check_open()
-        sending = asyncio.create_task(self._send(call, request, progress))
+        sending = asyncio.create_task(send())
         self._sending[sending] = asyncio.get_running_loop()
         sending.add_done_callback(lambda sent: self._sending.pop(sent, None))
         try:
@@ -178,14 +222,6 @@ class MusicAPI:
         except asyncio.CancelledError:
             sending.add_done_callback(lambda sent: log_unclaimed(sent, request, progress))
             raise
-
-    async def _send(self, call: wire.Call, request: Request, progress: Progress | None) -> Task:
-        task = await self._transport.once(
-            call,
-            lambda _, payload: tasks.accepted(payload, request, simulated=self.simulated),
-        )
-        tell(progress, task)
-        return task
 
     def _check_open(self) -> None:
         if self._closing:
@@ -304,14 +340,31 @@ class MusicAPI:
                     raise
                 continue
             failures = 0
+            if self._purchases:
+                await self._purchases.looked(task)
             tell(progress, task)
         return task
 
+    async def resume(
+        self, *, deadline: float = 1800.0, progress: Progress | None = None
+    ) -> list[Task]:
+        """Wait for every task that the ledger knows as accepted, also those of earlier kernels.
+
+        Without a ledger there is none. See `wait` for what a list may hold.
+        """
+        found = self._purchases.unfinished() if self._purchases else []
+        return await self.wait(found, deadline=deadline, progress=progress)
+
     async def run(
-        self, request: Request, *, deadline: float = 1800.0, progress: Progress | None = None
+        self,
+        request: Request,
+        *,
+        take: int = 1,
+        deadline: float = 1800.0,
+        progress: Progress | None = None,
     ) -> Task:
         """Submit a request and wait for its songs: `submit`, then `wait`."""
-        task = await self.submit(request, progress=progress)
+        task = await self.submit(request, take=take, progress=progress)
         try:
             return await self.wait(task, deadline=deadline, progress=progress)
         except asyncio.CancelledError:

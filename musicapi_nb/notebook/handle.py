@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import atexit
 import hashlib
-import logging
 import os
-import weakref
+import uuid
 from typing import TYPE_CHECKING, Any
 
 from musicapi_nb import markup
@@ -23,13 +22,14 @@ if TYPE_CHECKING:
     from musicapi_nb.client import Balance
     from musicapi_nb.client.download import Media
     from musicapi_nb.engines import Request
+    from musicapi_nb.library import Library
     from musicapi_nb.simulator import Simulator
     from musicapi_nb.tasks import Song
 
 KEY_VARIABLE = "MUSICAPI_KEY"
+LIBRARY = "musicapi-library"
 _SIMULATOR_KEY = "simulated-account"
 _open: dict[str, Handle] = {}
-_log = logging.getLogger(__name__)
 
 
 def connect(
@@ -37,6 +37,8 @@ def connect(
     *,
     base_url: str | None = None,
     simulator: Simulator | None = None,
+    library: Path | str | None = None,
+    spend_limit: int | None = None,
 ) -> Handle:
     """Connect to MusicAPI, or to the embedded simulator when there is no key; say which.
 
@@ -50,43 +52,100 @@ def connect(
         Another host than `https://api.musicapi.ai`.
     simulator
         A simulator of your own making, not yet started, for another speed, balance or faults.
+    library
+        The folder in which purchases are written down before they leave; each take is then
+        bought once, also in later kernels. Left out: `musicapi-library` here for the real
+        service; none for the simulator, whose songs end with it.
+    spend_limit
+        Credits that this handle may spend in all; it needs a library.
 
     Raises
     ------
     Unauthorized
         A `base_url` without any key, or a key that cannot be one.
+    LibraryError
+        The library cannot be used, and why.
     """
     key = None if simulator else key or os.environ.get(KEY_VARIABLE) or None
-    name = _identity(key, base_url, simulator)
+    real = key is not None or base_url is not None
+    if library is None and real:
+        library = LIBRARY
+    if spend_limit is not None and library is None:
+        problem = Problem("spend_limit", "is kept in a library; give library='a-folder'")
+        raise InvalidRequest("connect()", [problem])
+    name = _identity(key, base_url, simulator, library, spend_limit)
     if (handle := _open.get(name)) is None:
-        handle = _open[name] = _connect(key, base_url, simulator)
+        kept = _library(library)
+        try:
+            budgets = _limit(kept, spend_limit)
+            if real:
+                handle = _to_service(key or "", base_url, simulator, kept, budgets)
+            else:
+                handle = _to_simulator(simulator, kept, budgets)
+        except BaseException:
+            if kept is not None:
+                kept.close()
+            raise
+        _open[name] = handle
     print(handle.where)  # noqa: T201 - a person must see whether songs will cost money
     return handle
 
 
-def _identity(key: str | None, base_url: str | None, simulator: Simulator | None) -> str:
+def _identity(key: str | None, *settings: object) -> str:
     """Tell handles apart without keeping the key."""
     digest = hashlib.sha256((key or "").encode()).hexdigest()
-    return f"{digest} {base_url} {id(simulator) if simulator else None}"
+    return f"{digest} {[str(each) for each in settings]}"
 
 
-def _connect(key: str | None, base_url: str | None, simulator: Simulator | None) -> Handle:
-    if key is None and base_url is None:
-        if simulator is None:
-            from musicapi_nb.simulator import Simulator as Embedded  # noqa: PLC0415 - loads numpy
+def _library(folder: Path | str | None) -> Library | None:
+    if folder is None:
+        return None
+    from musicapi_nb.library import Library as Kept  # noqa: PLC0415 - only who buys needs it
 
-            simulator = Embedded()
-        background = BackgroundLoop()
-        background.submit(simulator.start()).result()
-        client = MusicAPI(
-            _SIMULATOR_KEY, base_url=simulator.url, speed=simulator.speed, simulated=True
-        )
-        return Handle(client, background, simulator)
+    return Kept(folder)
+
+
+def _limit(library: Library | None, credits_: int | None) -> tuple[str, ...]:
+    """Make the handle's own budget, which no other handle shares."""
+    if library is None or credits_ is None:
+        return ()
+    name = f"spend limit {uuid.uuid4().hex[:8]}"
+    library.set_budget(name, credits_)
+    return (name,)
+
+
+def _to_service(
+    key: str,
+    base_url: str | None,
+    simulator: Simulator | None,
+    library: Library | None,
+    budgets: tuple[str, ...],
+) -> Handle:
     if simulator is not None:
         problem = Problem("simulator", "brings its own address; leave base_url out")
         raise InvalidRequest("connect()", [problem])
-    client = MusicAPI(key or "", base_url=base_url or BASE_URL)
-    return Handle(client, BackgroundLoop())
+    client = MusicAPI(key, base_url=base_url or BASE_URL, ledger=library, budgets=budgets)
+    return Handle(client, BackgroundLoop(), library=library)
+
+
+def _to_simulator(
+    simulator: Simulator | None, library: Library | None, budgets: tuple[str, ...]
+) -> Handle:
+    if simulator is None:
+        from musicapi_nb.simulator import Simulator as Embedded  # noqa: PLC0415 - loads numpy
+
+        simulator = Embedded()
+    background = BackgroundLoop()
+    background.submit(simulator.start()).result()
+    client = MusicAPI(
+        _SIMULATOR_KEY,
+        base_url=simulator.url,
+        speed=simulator.speed,
+        simulated=True,
+        ledger=library,
+        budgets=budgets,
+    )
+    return Handle(client, background, simulator, library)
 
 
 class Handle:
@@ -98,16 +157,22 @@ class Handle:
     ----------
     simulator
         The embedded simulator, or None when this is the real service.
+    library
+        Where purchases are written down, or None.
     """
 
     def __init__(
-        self, client: MusicAPI, background: BackgroundLoop, simulator: Simulator | None = None
+        self,
+        client: MusicAPI,
+        background: BackgroundLoop,
+        simulator: Simulator | None = None,
+        library: Library | None = None,
     ) -> None:
         self._client = client
         self._background = background
         self.simulator = simulator
+        self.library = library
         self._closed = False
-        self._jobs: weakref.WeakSet[Job[Any]] = weakref.WeakSet()
         atexit.register(self.close)
 
     @property
@@ -132,13 +197,16 @@ class Handle:
         badge = markup.badge("simulated") if self.simulated else markup.badge("paid", "warn")
         return markup.card("MusicAPI", markup.text(self.where), badges=[badge])
 
-    def run(self, request: Request, *, deadline: float = 1800.0) -> Job[Task]:
+    def run(self, request: Request, *, take: int = 1, deadline: float = 1800.0) -> Job[Task]:
         """Buy what a request asks for, and wait for its songs.
 
         Parameters
         ----------
         request
             Such as `sonic.Create(...)`.
+        take
+            With a library, a take is bought once: run again, in this kernel or in a later one,
+            it gives the same songs and costs nothing. `take=2` buys others.
         deadline
             Seconds to wait for the songs; the task goes on afterwards.
 
@@ -150,7 +218,7 @@ class Handle:
         request.check()
 
         async def work(job: Job[Task]) -> Task:
-            return await self._client.run(request, deadline=deadline, progress=job.see)
+            return await self._client.run(request, take=take, deadline=deadline, progress=job.see)
 
         return self._job(work, title=f"{request.engine}.{request.operation}", request=request)
 
@@ -170,6 +238,14 @@ class Handle:
             return await self._client.wait(many, deadline=deadline)
 
         return self._job(work_many, title=f"wait for {len(many)} tasks")
+
+    def resume(self, *, deadline: float = 1800.0) -> Job[list[Task]]:
+        """Wait for every task that the library knows as accepted, also of earlier kernels."""
+
+        async def work(_: Job[list[Task]]) -> list[Task]:
+            return await self._client.resume(deadline=deadline)
+
+        return self._job(work, title="resume")
 
     def poll(self, task: Task | str, *, engine: str | None = None) -> Job[Task]:
         """Ask once how a task is doing: see `MusicAPI.poll`. Costs nothing."""
@@ -199,9 +275,7 @@ class Handle:
         if self._closed:
             raise Closed("this handle is closed")
         speed = self._client.speed
-        job: Job[Any] = Job(self._background, work, title=title, request=request, speed=speed)
-        self._jobs.add(job)
-        return job
+        return Job(self._background, work, title=title, request=request, speed=speed)
 
     def close(self) -> None:
         """Wait for replies to what was submitted, then end connections, simulator and thread.
@@ -215,23 +289,11 @@ class Handle:
         for name in [name for name, handle in _open.items() if handle is self]:
             del _open[name]
         self._background.submit(self._aclose()).result()
-        if not self.simulated:
-            for job in self._jobs:
-                _tell_unfinished(job)
         self._background.stop()
+        if self.library is not None:
+            self.library.close()
 
     async def _aclose(self) -> None:
         await self._client.close()
         if self.simulator is not None:
             await self.simulator.stop()
-
-
-def _tell_unfinished(job: Job[Any]) -> None:
-    """Write down, as a last resort, the id of a paid task that nobody waits for any more."""
-    task = job.task
-    if task is not None and not task.finished:
-        _log.warning(
-            "Closed while %s task %s is under way; it was paid for. Later: "
-            "api.wait(mnb.Task(id=%r, engine=%r))",
-            task.engine, task.id, task.id, task.engine,
-        )  # fmt: skip

@@ -155,6 +155,7 @@ def read(payload: Any, *, status: int = 200, task: Task | None = None) -> Task:
         expected=known.expected,
         request=known.request,
         simulated=known.simulated,
+        bought_before=known.bought_before,
         raw=payload,
     )
     part = Part(payload, "", issues)

@@ -57,7 +57,7 @@ def task_card(task: Task) -> markup.Html:
         task.name,
         *_notices(task),
         answer if task.answer else markup.EMPTY,
-        facts=markup.facts(_asked_model(task), _price(task), _called(task)),
+        facts=markup.facts(_asked_model(task), _cost(task), _called(task)),
         badges=badges,
     )
 
@@ -69,7 +69,11 @@ def task_html(task: Task) -> str:
     shown = markup.cards([*head, *(song_card(song, task) for song in task.songs)])
     if needed:
         return shown
-    return markup.stack(shown, markup.caption(task.name, _price(task), _called(task)))
+    return markup.stack(shown, markup.caption(task.name, _cost(task), _called(task)))
+
+
+def _cost(task: Task) -> str | None:
+    return "from the library, 0 credits" if task.bought_before else _price(task)
 
 
 def _price(task: Task) -> str | None:

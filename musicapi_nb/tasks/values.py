@@ -111,6 +111,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
         Parts of the reply that were not understood; they stay in `extra` and `raw`.
     raw
         The reply as decoded from JSON.
+    bought_before
+        Whether a library had it: this time it cost nothing.
     """
 
     id: str | None = None
@@ -132,6 +134,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     raw: Any = None
     request: Request | None = None
     simulated: bool = False
+    bought_before: bool = False
 
     @property
     def name(self) -> str:

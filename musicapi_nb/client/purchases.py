@@ -1,0 +1,171 @@
+"""Buys through a ledger: each take once, written down before it leaves and after it arrives."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+
+from musicapi_nb.client.tell import name
+from musicapi_nb.errors import MusicAPIError, Unreachable, Unsettled
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from musicapi_nb.engines import Request
+    from musicapi_nb.tasks import Task
+
+_LOOK_SECONDS = 0.2
+_log = logging.getLogger(__name__)
+
+
+class Entry(Protocol):
+    """A purchase, as the ledger numbers it."""
+
+    @property
+    def id(self) -> int: ...
+
+
+class Claim(Protocol):
+    """What a ledger says about a take: buy, have, join or uncertain."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def entry(self) -> Entry: ...
+    @property
+    def task(self) -> Task | None: ...
+
+
+class Ledger(Protocol):
+    """What the client reports to; `library.Library` fulfils it.
+
+    `together(method, ...)` calls a method with the next group commit of the loop, and gives a
+    future of its outcome.
+    """
+
+    def together(
+        self, method: Callable[..., Any], /, *values: Any, **named: Any
+    ) -> asyncio.Future[Any]: ...
+    def find(self, request: Request, take: int = 1, *, simulated: bool = False) -> Any: ...
+    def claim(
+        self,
+        request: Request,
+        take: int = 1,
+        *,
+        simulated: bool = False,
+        budgets: Sequence[str] = (),
+    ) -> Any: ...
+    def accepted(self, entry: int, task: Task) -> Any: ...
+    def seen(self, entry: int, task: Task) -> Any: ...
+    def refused(self, entry: int, error: MusicAPIError) -> Any: ...
+    def uncertain(self, entry: int, error: BaseException) -> Any: ...
+    def never_left(self, entry: int, error: BaseException | None = None) -> Any: ...
+    def unfinished(self, *, simulated: bool | None = None) -> Sequence[Any]: ...
+
+
+class TakenMeanwhile(Exception):
+    """Somebody else bought the take while this one waited for its turn."""
+
+
+class Purchases:
+    """The takes that one client buys, and the tasks that it looks after.
+
+    Parameters
+    ----------
+    ledger, budgets
+        Where they are written down, and the names of the budgets that have to cover them.
+    simulated
+        Whether they are a simulator's, and so kept apart.
+    """
+
+    def __init__(self, ledger: Ledger, budgets: Sequence[str], *, simulated: bool) -> None:
+        self._ledger = ledger
+        self._budgets = tuple(budgets)
+        self._simulated = simulated
+        self._entries: dict[str, int] = {}
+
+    async def find(self, request: Request, take: int) -> Task | None:
+        """The task of a take that was bought before or is under way; None: it has to be bought.
+
+        While another job or kernel is sending it, this waits for what comes of that.
+
+        Raises
+        ------
+        Unsettled
+            It may have been bought, and a person has to say.
+        """
+        while True:
+            claim: Claim | None = await self._ledger.together(
+                self._ledger.find, request, take, simulated=self._simulated
+            )
+            if claim is None:
+                return None
+            if claim.kind == "uncertain":
+                what = f"{request.engine}.{request.operation} (take {take})"
+                raise Unsettled(
+                    f"{what} may have been bought: the reply to it was lost "
+                    f"(entry {claim.entry.id})",
+                    entry=claim.entry.id,
+                )
+            if claim.task is not None:
+                return self._known(claim.entry.id, claim.task)
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    def _known(self, entry: int, task: Task) -> Task:
+        if task.id is not None:
+            self._entries[task.id] = entry
+        return msgspec.structs.replace(task, bought_before=True)
+
+    async def buy(self, request: Request, take: int, post: Callable[[], Awaitable[Task]]) -> Task:
+        """Claim a take, send it, and write down what came of it.
+
+        Raises
+        ------
+        TakenMeanwhile
+            It was not claimed: `find` tells whose it is.
+        OverBudget
+            A budget does not cover it; nothing was sent.
+        """
+        step, ledger = self._ledger.together, self._ledger
+        claim: Claim = await step(
+            ledger.claim, request, take, simulated=self._simulated, budgets=self._budgets
+        )
+        if claim.kind != "buy":
+            raise TakenMeanwhile
+        entry = claim.entry.id
+        try:
+            task = await post()
+        except Unreachable as error:
+            await step(ledger.never_left, entry, error)
+            raise
+        except MusicAPIError as error:
+            await step(ledger.uncertain if error.may_have_cost else ledger.refused, entry, error)
+            raise
+        except BaseException as error:  # the loop ends: there is no next turn to write it in
+            ledger.uncertain(entry, error)
+            raise
+        try:
+            await step(ledger.accepted, entry, task)
+        except MusicAPIError as error:  # it was paid for: whoever asked is to have it all the same
+            _log.error("The ledger could not note %s, keep its id: %s", name(task), error)
+        if task.id is not None:
+            self._entries[task.id] = entry
+        return task
+
+    async def looked(self, task: Task) -> None:
+        """Write down a look at a task of this ledger."""
+        entry = self._entries.get(task.id or "")
+        if entry is None:
+            return
+        try:
+            await self._ledger.together(self._ledger.seen, entry, task)
+        except MusicAPIError as error:  # its end can be looked up again, its songs are here now
+            _log.warning("The ledger could not note how %s is doing: %s", name(task), error)
+
+    def unfinished(self) -> list[Task]:
+        """Tasks that the ledger knows as accepted, of this and of earlier kernels."""
+        found = self._ledger.unfinished(simulated=self._simulated)
+        return [self._known(each.entry.id, each.task) for each in found]
