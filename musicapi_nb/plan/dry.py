@@ -75,10 +75,10 @@ class DryRun:
         return len({order for orders in self.refused.values() for order in orders})
 
     def __repr__(self) -> str:
-        lines = [self.plan, *(f"{name:<9}{words}" for name, words in _facts(self))]
+        lines = [self.plan, *(f"{name}: {words}" for name, words in _facts(self))]
         for title, found in (("refused", self.refused), ("advice", self.advice)):
-            lines += (f"{title:<9}{words}" for words in _problems(found))
-        lines += (f"{'effects':<9}{words}" for words in self.effects.sentences())
+            lines += (f"{title}: {words}" for words in _problems(found))
+        lines += (f"effects: {words}" for words in self.effects.sentences())
         return "\n".join(markup.plain(line) for line in lines)
 
     def _repr_html_(self) -> str:
