@@ -1,0 +1,342 @@
+"""A take is bought once: whatever happens to replies, callers, kernels and the ledger itself."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from musicapi_nb import MusicAPI, errors, lyrics, nuro, sonic
+from musicapi_nb.library import Library
+from musicapi_nb.simulator import EmbeddedSimulator, Simulator
+
+KEY = "sk-of-an-account-0001"
+SONG = sonic.Create(custom_mode=False, mv="sonic-v5", gpt_description_prompt="rain, slow jazz")
+BEAT = nuro.Instrumental(description="harbour at night", duration=30)
+
+
+@pytest.fixture
+async def sim() -> AsyncIterator[Simulator]:
+    async with Simulator(speed=3000) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Iterator[Library]:
+    with Library(tmp_path / "library") as opened:
+        yield opened
+
+
+def client(sim: Simulator, library: Library, **settings: object) -> MusicAPI:
+    budgets = settings.pop("budgets", ())
+    assert not settings
+    assert isinstance(budgets, tuple)
+    return MusicAPI(KEY, base_url=sim.url, speed=sim.speed, pace=0, ledger=library, budgets=budgets)
+
+
+async def posted(sim: Simulator) -> None:
+    """Let the loop run until a purchase has arrived."""
+    for _ in range(100_000):
+        if sim.traffic.posts:
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("nothing arrived")
+
+
+def states(library: Library) -> list[str]:
+    return [entry.state for entry in library.entries()]
+
+
+# --- the same take again -------------------------------------------------------------------
+
+
+async def test_a_take_is_bought_once_and_given_again(sim: Simulator, library: Library) -> None:
+    async with client(sim, library) as api:
+        first = await api.run(SONG)
+        again = await api.run(SONG)
+    async with client(sim, library) as api:
+        later = await api.run(sonic.Create(**{name: getattr(SONG, name) for name in SONG.fields()}))
+
+    assert len(sim.traffic.paid) == 1
+    assert not first.bought_before
+    assert again.bought_before
+    assert later.bought_before
+    assert [song.id for song in later.songs] == [song.id for song in first.songs]
+    assert later.songs == first.songs
+    assert states(library) == ["done"]
+
+
+async def test_another_take_or_another_request_is_bought(sim: Simulator, library: Library) -> None:
+    async with client(sim, library) as api:
+        bought = [await api.run(SONG), await api.run(SONG, take=2), await api.run(BEAT)]
+    assert len({task.id for task in bought}) == 3
+    assert len(sim.traffic.paid) == 3
+    assert not any(task.bought_before for task in bought)
+
+
+async def test_asked_for_by_many_at_once_it_is_bought_once(
+    sim: Simulator, library: Library
+) -> None:
+    async with client(sim, library) as one, client(sim, library) as two:
+        got = await asyncio.gather(*(api.run(SONG) for api in (one, two) for _ in range(10)))
+    assert len(sim.traffic.paid) == 1
+    assert len({task.id for task in got}) == 1
+    assert sum(not task.bought_before for task in got) == 1
+
+
+async def test_what_is_answered_at_once_is_kept_too(sim: Simulator, library: Library) -> None:
+    request = lyrics.Make(description="a lighthouse keeper")
+    async with client(sim, library) as api:
+        first, again = await api.run(request), await api.run(request)
+    assert len(sim.traffic.paid) == 1
+    assert again.songs == first.songs
+
+
+async def test_reading_the_balance_is_no_purchase(sim: Simulator, library: Library) -> None:
+    async with client(sim, library) as api:
+        await api.credits()
+    assert library.entries() == []
+
+
+# --- replies that are lost, refusals, hosts that are down ------------------------------------
+
+
+@pytest.mark.parametrize("fault", ["lost_reply", "error_after", "drop_before"])
+async def test_a_lost_reply_is_never_sent_again_by_itself(
+    sim: Simulator, library: Library, fault: str
+) -> None:
+    sim.faults.arm(fault)
+    async with client(sim, library) as api:
+        with pytest.raises(errors.MusicAPIError) as lost:
+            await api.run(SONG)
+        assert lost.value.may_have_cost
+        for _ in range(3):
+            with pytest.raises(errors.Unsettled, match="may have been bought") as unsettled:
+                await api.run(SONG)
+        assert len(sim.traffic.posts) == 1
+        assert states(library) == ["uncertain"]
+
+        library.resolve(unsettled.value.entry, charged=False)
+        assert (await api.run(SONG)).state == "succeeded"
+    assert len(sim.traffic.posts) == 2
+
+
+async def test_a_lost_reply_whose_task_is_found_is_waited_for(
+    sim: Simulator, library: Library
+) -> None:
+    sim.faults.arm("lost_reply")
+    async with client(sim, library) as api:
+        with pytest.raises(errors.LostReply):
+            await api.run(SONG)
+        (charge,) = sim.accounts.charges(KEY)
+        (entry,) = library.entries()
+        library.resolve(entry.id, task_id=charge.task_id)
+        task = await api.run(SONG)
+    assert (task.id, task.state, len(task.songs)) == (charge.task_id, "succeeded", 2)
+    assert len(sim.traffic.posts) == 1
+
+
+@pytest.mark.parametrize("fault", ["too_many_requests", "refused_content", "wrong_key"])
+async def test_a_refusal_costs_nothing_and_may_be_asked_again(
+    sim: Simulator, library: Library, fault: str
+) -> None:
+    sim.faults.arm(fault)
+    async with client(sim, library) as api:
+        with pytest.raises(errors.MusicAPIError) as refused:
+            await api.run(SONG)
+        assert not refused.value.may_have_cost
+        assert states(library) == ["refused"]
+        await api.run(SONG)
+    assert sim.accounts.charged(KEY) == 20
+    assert sorted(states(library)) == ["done", "refused"]
+
+
+async def test_what_never_left_is_sent_when_the_host_is_there(library: Library) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    api = MusicAPI(KEY, base_url=f"http://127.0.0.1:{port}", speed=1000, pace=0, ledger=library)
+    async with api:
+        with pytest.raises(errors.Unreachable):
+            await api.run(SONG)
+        assert "uncertain" not in states(library)
+        async with Simulator(speed=1000, port=port) as sim:
+            assert (await api.run(SONG)).state == "succeeded"
+            assert len(sim.traffic.posts) == 1
+
+
+async def test_a_failed_take_may_be_bought_again(sim: Simulator, library: Library) -> None:
+    sim.faults.arm("task_fails")
+    async with client(sim, library) as api:
+        assert (await api.run(BEAT)).state == "failed"
+        assert (await api.run(BEAT)).state == "succeeded"
+    assert sim.accounts.charged(KEY) - sim.accounts.refunded(KEY) == 10
+
+
+# --- callers and kernels that go away --------------------------------------------------------
+
+
+async def test_a_caller_that_leaves_does_not_lose_what_it_paid(
+    sim: Simulator, library: Library
+) -> None:
+    sim.faults.arm("slow_reply", seconds=300.0)
+    async with client(sim, library) as api:
+        buying = asyncio.create_task(api.run(SONG))
+        await posted(sim)
+        buying.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await buying
+        task = await api.run(SONG)
+    assert task.state == "succeeded"
+    assert len(sim.traffic.posts) == 1
+
+
+async def test_a_later_kernel_takes_up_what_was_accepted(sim: Simulator, library: Library) -> None:
+    async with client(sim, library) as api:
+        accepted = [await api.submit(SONG), await api.submit(BEAT)]
+    async with client(sim, library) as api:
+        resumed = await api.resume()
+        assert await api.resume() == []
+    assert {task.id for task in resumed} == {task.id for task in accepted}
+    assert all(task.state == "succeeded" for task in resumed)
+    assert states(library) == ["done", "done"]
+
+
+async def test_without_a_ledger_there_is_nothing_to_resume(sim: Simulator) -> None:
+    async with MusicAPI(KEY, base_url=sim.url) as api:
+        assert await api.resume() == []
+
+
+BUYER = """if True:
+    import asyncio, sys
+    from musicapi_nb import MusicAPI, sonic
+    from musicapi_nb.library import Library
+    url, folder = sys.argv[1:]
+    song = sonic.Create(custom_mode=False, mv="sonic-v5", gpt_description_prompt="rain, slow jazz")
+    async def buy():
+        with Library(folder) as library:
+            async with MusicAPI("sk-of-an-account-0001", base_url=url, speed=3000, pace=0,
+                                ledger=library) as api:
+                print("ready", flush=True)
+                sys.stdin.readline()
+                task = await api.run(song)
+                print(task.id, task.bought_before, flush=True)
+    asyncio.run(buy())
+"""
+
+
+def buyer(sim: Simulator, folder: Path) -> subprocess.Popen[str]:
+    started = subprocess.Popen(
+        [sys.executable, "-c", BUYER, sim.url, str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert started.stdout is not None
+    assert started.stdout.readline() == "ready\n"
+    return started
+
+
+def say_go(started: subprocess.Popen[str]) -> None:
+    assert started.stdin is not None
+    started.stdin.write("go\n")
+    started.stdin.flush()
+
+
+def test_two_processes_that_ask_at_once_buy_once(tmp_path: Path) -> None:
+    with EmbeddedSimulator(Simulator(speed=3000)) as sim:
+        both = [buyer(sim, tmp_path), buyer(sim, tmp_path)]
+        for one in both:
+            say_go(one)
+        said = [one.communicate(timeout=60)[0].split() for one in both]
+        assert len(sim.traffic.paid) == 1
+    assert said[0][0] == said[1][0]
+    assert sorted(bought_before for _, bought_before in said) == ["False", "True"]
+
+
+def test_a_kernel_that_is_killed_while_it_buys_leaves_it_uncertain(tmp_path: Path) -> None:
+    with EmbeddedSimulator(Simulator(speed=3000)) as sim:
+        sim.faults.arm("slow_reply", seconds=1e9)
+        one = buyer(sim, tmp_path)
+        say_go(one)
+        asyncio.run(posted(sim))
+        one.send_signal(signal.SIGKILL)
+        one.communicate(timeout=60)
+
+        async def ask() -> None:
+            with Library(tmp_path) as library:
+                assert states(library) == ["uncertain"]
+                async with client(sim, library) as api:
+                    with pytest.raises(errors.Unsettled):
+                        await api.run(SONG)
+
+        asyncio.run(ask())
+        assert len(sim.traffic.posts) == 1
+
+
+# --- budgets, and a ledger that fails --------------------------------------------------------
+
+
+async def test_a_budget_is_not_exceeded_by_one_credit(sim: Simulator, library: Library) -> None:
+    library.set_budget("evening", 100)
+    async with client(sim, library, budgets=("evening",)) as api:
+        got = await asyncio.gather(
+            *(api.run(SONG, take=take) for take in range(1, 65)), return_exceptions=True
+        )
+    assert sim.accounts.charged(KEY) == 100
+    assert sum(isinstance(each, errors.OverBudget) for each in got) == 59
+
+
+async def test_what_is_refunded_may_be_spent_again(sim: Simulator, library: Library) -> None:
+    library.set_budget("evening", 20)
+    sim.faults.arm("task_fails")
+    sim.shapes.sonic_failure = "api_error"
+    async with client(sim, library, budgets=("evening",)) as api:
+        failed = await api.run(SONG)
+        assert (failed.state, failed.refunded) == ("failed", True)
+        assert (await api.run(SONG)).state == "succeeded"
+        with pytest.raises(errors.OverBudget):
+            await api.run(SONG, take=2)
+    assert library.budgets()["evening"].left == 0
+
+
+async def test_an_invalid_request_leaves_no_trace(sim: Simulator, library: Library) -> None:
+    async with client(sim, library) as api:
+        with pytest.raises(errors.InvalidRequest):
+            await api.run(sonic.Create(custom_mode=False))
+    assert library.entries() == []
+    assert sim.traffic.total == 0
+
+
+async def test_a_ledger_that_fails_before_the_purchase_stops_it(
+    sim: Simulator, tmp_path: Path
+) -> None:
+    closed = Library(tmp_path / "closed")
+    closed.close()
+    async with client(sim, closed) as api:
+        with pytest.raises(errors.MusicAPIError):
+            await api.run(SONG)
+    assert sim.traffic.total == 0
+
+
+async def test_a_ledger_that_fails_after_the_purchase_does_not_lose_the_task(
+    sim: Simulator, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    library = Library(tmp_path / "gone")
+    sim.faults.arm("slow_reply", seconds=300.0)
+    async with client(sim, library) as api:
+        buying = asyncio.create_task(api.submit(SONG))
+        await posted(sim)
+        library.close()
+        with caplog.at_level(logging.ERROR):
+            task = await buying
+    assert task.id is not None
+    assert task.id in caplog.text
+    with Library(tmp_path / "gone") as again:
+        assert states(again) == ["uncertain"]
