@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from musicapi_nb.engines import Request, nuro, sonic, studio
 from musicapi_nb.errors import InvalidPlan, InvalidRequest, MusicAPIError, WrongType
+from musicapi_nb.library.identity import identity
 from musicapi_nb.plan import Plan
 from musicapi_nb.plan.templates import BadTemplate, parse
 
@@ -146,6 +147,25 @@ def test_equal_requests_in_one_block_are_said_to_be_bought_anew() -> None:
     assert "1 of 3 combinations send the same" in advice.message
 
 
+def test_takes_are_counted_as_a_library_counts_them() -> None:
+    frame = pd.DataFrame({"continue_at": pd.Series([30, 30.0, 31], dtype="object")})
+    base = {"custom_mode": True, "mv": "sonic-v5", "prompt": "la", "continue_clip_id": "c"}
+    plan = Plan.from_frame(sonic.Extend, frame, base=base, repeats=2)
+
+    assert len({identity(cell.request, cell.take) for cell in plan}) == len(plan) == 6
+    assert sorted(cell.take for cell in plan) == [1, 1, 2, 2, 3, 4]
+
+
+def test_a_request_that_no_library_could_keep_is_a_cell_all_the_same() -> None:
+    endless: dict[str, Any] = {}
+    endless["self"] = endless
+    odd = {"nan": float("inf"), "object": object(), "endless": endless}
+    for extra in ({name: value} for name, value in odd.items()):
+        plan = Plan.grid(sonic.Create, base={**BASE, "extra": extra}, factors=FACTORS)
+        with pytest.raises(InvalidPlan, match="extra: cannot be written as JSON"):
+            plan.check()
+
+
 def test_more_repeats_and_another_seed_keep_what_is_bought() -> None:
     few, many = (
         Plan.grid(sonic.Create, base=BASE, factors=FACTORS, repeats=repeats) for repeats in (2, 3)
@@ -161,6 +181,7 @@ def test_more_repeats_and_another_seed_keep_what_is_bought() -> None:
 
 _PRINTED = """
 from musicapi_nb.engines import sonic
+from musicapi_nb.library.identity import identity
 from musicapi_nb.plan import Plan
 factors = {name: list("abcd"[:size]) for name, size in zip("uvwxyz", (4, 3, 3, 2, 4, 3))}
 base = {"custom_mode": False, "mv": "sonic-v5", "gpt_description_prompt": "{u}{v}{w}{x}{y}{z}"}

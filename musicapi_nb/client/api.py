@@ -14,7 +14,7 @@ import msgspec
 from musicapi_nb import polling, tasks, wire
 from musicapi_nb.client.download import fetch
 from musicapi_nb.client.pace import Pace
-from musicapi_nb.client.purchases import Purchases, TakenMeanwhile
+from musicapi_nb.client.purchases import Purchases, Purpose, TakenMeanwhile
 from musicapi_nb.client.tell import log_unclaimed, log_unwaited, name, tell, unfinished
 from musicapi_nb.client.transport import (
     BASE_URL,
@@ -153,7 +153,13 @@ class MusicAPI:
             await self._transport.close()
 
     async def submit(
-        self, request: Request, *, take: int = 1, progress: Progress | None = None
+        self,
+        request: Request,
+        *,
+        take: int = 1,
+        budgets: Sequence[str] = (),
+        experiment: str | None = None,
+        progress: Progress | None = None,
     ) -> Task:
         """Buy what a request asks for, once; return the task, finished if answered at once.
 
@@ -166,6 +172,9 @@ class MusicAPI:
         take
             With a ledger, a take is bought once: asked for again, in this kernel or in another,
             its task comes from the ledger and costs nothing. Another take buys another song.
+        budgets, experiment
+            Budgets of the ledger that have to cover it besides the client's own, and the name
+            of the experiment that it is a cell of.
 
         Raises
         ------
@@ -188,7 +197,11 @@ class MusicAPI:
             )
 
         async def send() -> Task:
-            task = await (purchases.buy(request, take, post) if purchases else post())
+            if purchases is None:
+                task = await post()
+            else:
+                purpose = Purpose(take, tuple(budgets), experiment)
+                task = await purchases.buy(request, purpose, post)
             tell(progress, task)
             return task
 
@@ -355,16 +368,20 @@ class MusicAPI:
         found = self._purchases.unfinished() if self._purchases else []
         return await self.wait(found, deadline=deadline, progress=progress)
 
-    async def run(
+    async def run(  # noqa: PLR0913 - what `submit` and `wait` take
         self,
         request: Request,
         *,
         take: int = 1,
+        budgets: Sequence[str] = (),
+        experiment: str | None = None,
         deadline: float = 1800.0,
         progress: Progress | None = None,
     ) -> Task:
         """Submit a request and wait for its songs: `submit`, then `wait`."""
-        task = await self.submit(request, take=take, progress=progress)
+        task = await self.submit(
+            request, take=take, budgets=budgets, experiment=experiment, progress=progress
+        )
         try:
             return await self.wait(task, deadline=deadline, progress=progress)
         except asyncio.CancelledError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -57,6 +58,7 @@ class Ledger(Protocol):
         *,
         simulated: bool = False,
         budgets: Sequence[str] = (),
+        experiment: str | None = None,
     ) -> Any: ...
     def accepted(self, entry: int, task: Task) -> Any: ...
     def seen(self, entry: int, task: Task) -> Any: ...
@@ -64,6 +66,15 @@ class Ledger(Protocol):
     def uncertain(self, entry: int, error: BaseException) -> Any: ...
     def never_left(self, entry: int, error: BaseException | None = None) -> Any: ...
     def unfinished(self, *, simulated: bool | None = None) -> Sequence[Any]: ...
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Purpose:
+    """Which take is bought, out of which budgets, and for which experiment."""
+
+    take: int = 1
+    budgets: tuple[str, ...] = ()
+    experiment: str | None = None
 
 
 class TakenMeanwhile(Exception):
@@ -119,7 +130,9 @@ class Purchases:
             self._entries[task.id] = entry
         return msgspec.structs.replace(task, bought_before=True)
 
-    async def buy(self, request: Request, take: int, post: Callable[[], Awaitable[Task]]) -> Task:
+    async def buy(
+        self, request: Request, purpose: Purpose, post: Callable[[], Awaitable[Task]]
+    ) -> Task:
         """Claim a take, send it, and write down what came of it.
 
         Raises
@@ -131,7 +144,12 @@ class Purchases:
         """
         step, ledger = self._ledger.together, self._ledger
         claim: Claim = await step(
-            ledger.claim, request, take, simulated=self._simulated, budgets=self._budgets
+            ledger.claim,
+            request,
+            purpose.take,
+            simulated=self._simulated,
+            budgets=(*self._budgets, *purpose.budgets),
+            experiment=purpose.experiment,
         )
         if claim.kind != "buy":
             raise TakenMeanwhile

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import json
 import random
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from musicapi_nb.errors import InvalidPlan, Problem
+from musicapi_nb.library.identity import identity
 from musicapi_nb.plan.templates import BadTemplate, parse
 
 if TYPE_CHECKING:
@@ -44,13 +44,12 @@ class Cell:
     order: int
 
 
-def identity(request: Request) -> str:
-    """A text that is equal for requests which send the same."""
-    name = f"{request.engine}.{request.operation} {request.path} "
+def purchase(request: Request) -> str:
+    """A text that is equal for requests which are the same purchase to a library."""
     try:
-        return name + json.dumps(request.body(), sort_keys=True)
+        return identity(request)
     except (TypeError, ValueError, RecursionError):  # invalid, and said to be so by problems()
-        return name + repr(request)
+        return repr(request)
 
 
 def requests(
@@ -129,7 +128,7 @@ def cells(
     Takes are counted in the design's order, not the random one: neither another seed nor more
     repeats change which takes are bought first.
     """
-    names = [identity(request) for request in made]
+    names = [purchase(request) for request in made]
     in_block = Counter(names)
     before: Counter[str] = Counter()
     takes = []
@@ -155,14 +154,14 @@ def cells(
 
 def appended(first: Sequence[Cell], second: Sequence[Cell]) -> tuple[Cell, ...]:
     """Put cells after others: blocks, order and takes go on counting."""
-    taken = Counter(identity(cell.request) for cell in first)
+    taken = Counter(purchase(cell.request) for cell in first)
     blocks = max((cell.block for cell in first), default=0)
     return (
         *first,
         *(
             dataclasses.replace(
                 cell,
-                take=taken[identity(cell.request)] + cell.take,
+                take=taken[purchase(cell.request)] + cell.take,
                 block=blocks + cell.block,
                 order=len(first) + cell.order,
             )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from musicapi_nb.errors import InvalidPlan
 from musicapi_nb.plan import lay, levels
-from musicapi_nb.plan.cells import appended, cells, identity, requests
+from musicapi_nb.plan.cells import appended, cells, purchase, requests
 from musicapi_nb.plan.dry import PACE, dry_run
 from musicapi_nb.plan.show import plan_html, plan_words
 
@@ -219,7 +219,7 @@ class Plan:
         request, base, factors = given
         made, used = requests(request, base, rows, place)
         advice = [levels.unused_advice(request, name) for name in factors if name not in used]
-        if again := len(made) - len({identity(one) for one in made}):
+        if again := len(made) - len({purchase(one) for one in made}):
             advice.append(levels.again_advice(again, len(made)))
         return cls(cells(made, rows, times.repeats, times.seed), factors, design, tuple(advice))
 

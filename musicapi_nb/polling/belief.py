@@ -46,9 +46,7 @@ _ODD_LEFT = tuple(_ODD * (1 - k / (HORIZON + 20)) for k in range(len(TIMES)))
 
 def cell(seconds: float) -> int:
     """The last point of the grid that is not after `seconds`."""
-    if not seconds > 1:
-        return 0
-    return min(int(math.log(seconds) / _STEP + 1e-9), HORIZON)
+    return min(int(math.log(seconds) / _STEP + 1e-9), HORIZON) if seconds > 1 else 0
 
 
 def _left(k: int) -> list[float]:

@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 PRICE = 1.0
 
 # The service changes: beyond so many tasks of one kind the older ones fade.
-_MEMORY = 300.0
+_MEMORY = 150.0
 # An ETA is promised from so many finished tasks of the same operation on.
 _ENOUGH = 5
+# What so few tasks live to see is a guess about a tail, and no ground for figures.
+_TAIL = 0.02
 # A belief is looked at afresh when so many times more tasks ended, or looks were made, than at
 # the last time: 10,000 tasks cost some 80 updates.
 _NEWS = (1.15, 1.5)
@@ -120,6 +122,9 @@ class History:
         since
             Up to which age, in seconds, the same task was told to be unfinished before.
         """
+        for seconds in (after, since, 0.0 if by is None else by):
+            if not 0 <= seconds < math.inf:
+                raise ValueError(f"an age is a finite number of seconds from 0 on, not {seconds}")
         seen = self._seen.setdefault(key, _Seen())
         before, last = belief.cell(since), max(belief.cell(after), belief.cell(since))
         if last > before:
@@ -167,10 +172,10 @@ class History:
             if age > usual[1]:
                 return Eta(None, None, "longer")
             return Eta(max(usual[0] - age, 0.0), usual[1] - age, "published")
-        if age > longest:
-            return Eta(None, None, "longer")
         survival = self._view(key).survival
         left = _at(survival, age)
+        if age > longest or left < _TAIL:
+            return Eta(None, None, "longer")
         low, high = (_when(survival, left * share) - age for share in (0.9, 0.1))
         return Eta(max(low, 0.0), max(high, 0.0), "learned")
 

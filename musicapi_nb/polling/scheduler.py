@@ -23,16 +23,16 @@ _DEARER, _DEAREST, _SLACK = 1.5, 9, 0.9
 
 
 class _Flight(Generic[T]):
-    """One task in flight. `due` is infinite while somebody asks about it."""
+    """One task in flight, with its ages at the last look and try; due never while asked about."""
 
-    __slots__ = ("due", "key", "looked", "order", "submitted", "task")
+    __slots__ = ("due", "key", "looked", "order", "submitted", "task", "tried")
 
     def __init__(self, task: T, key: Key, submitted: float, order: int) -> None:
         self.task = task
         self.key = key
         self.submitted = submitted
         self.order = order
-        self.looked = 0.0
+        self.looked = self.tried = 0.0
         self.due = math.inf
 
 
@@ -99,7 +99,7 @@ class Scheduler(Generic[T]):
         self._added += 1
         self._flights[task] = flight
         self._crowd[key] = self._crowd.get(key, 0) + 1
-        self._enter(flight, flight.looked)
+        self._enter(flight)
 
     def cancel(self, task: T) -> None:
         """Ask no more about a task: it failed (its time says nothing), or nobody waits for it."""
@@ -157,16 +157,17 @@ class Scheduler(Generic[T]):
             self.cancel(task)
         else:
             self.history.learn(flight.key, age, None, since=flight.looked)
-            flight.looked = age
-            self._enter(flight, flight.looked)
+            flight.looked = flight.tried = age
+            self._enter(flight)
 
     def missed(self, task: T, now: float) -> None:
         """A poll said nothing (the network is down): ask again, a usual pause later."""
         flight = self._flights[task]
-        self._enter(flight, max(now - flight.submitted, flight.looked))
+        flight.tried = max(now - flight.submitted, flight.tried)
+        self._enter(flight)
 
-    def _enter(self, flight: _Flight[T], age: float) -> None:
-        flight.due = flight.submitted + self._schedule(flight.key).after(age)
+    def _enter(self, flight: _Flight[T]) -> None:
+        flight.due = flight.submitted + self._schedule(flight.key).after(flight.tried)
         heapq.heappush(self._heap, (flight.due, flight.order, flight))
 
     def _schedule(self, key: Key) -> Schedule:
@@ -187,7 +188,7 @@ class Scheduler(Generic[T]):
         for flight in self._flights.values():
             if flight.key in self._stale and flight.due < math.inf:
                 schedule = self._schedule(flight.key)
-                due = flight.submitted + schedule.after(flight.looked)
+                due = flight.submitted + schedule.after(flight.tried)
                 # Where the rate binds, whoever has a place in the queue keeps it.
                 flight.due = min(due, flight.due) if self._level else due
         self._stale.clear()
