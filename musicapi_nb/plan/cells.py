@@ -122,8 +122,10 @@ def _unescaped(level: Any) -> Any:
 
 def cells(
     made: Sequence[Request], rows: Sequence[Mapping[str, Any]], repeats: int, seed: int
-) -> tuple[Cell, ...]:
+) -> tuple[tuple[Cell, ...], int]:
     """Lay out the whole design `repeats` times, each in an order of its own.
+
+    Also returns how many combinations are the same purchase as one before them.
 
     Takes are counted in the design's order, not the random one: neither another seed nor more
     repeats change which takes are bought first.
@@ -149,7 +151,7 @@ def cells(
             )
             for place, at in enumerate(shuffled)
         ]
-    return tuple(laid)
+    return tuple(laid), size - len(in_block)
 
 
 def appended(first: Sequence[Cell], second: Sequence[Cell]) -> tuple[Cell, ...]:

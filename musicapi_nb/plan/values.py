@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from musicapi_nb.errors import InvalidPlan
 from musicapi_nb.plan import lay, levels
-from musicapi_nb.plan.cells import appended, cells, purchase, requests
+from musicapi_nb.plan.cells import appended, cells, requests
 from musicapi_nb.plan.dry import PACE, dry_run
 from musicapi_nb.plan.show import plan_html, plan_words
 
@@ -219,9 +219,10 @@ class Plan:
         request, base, factors = given
         made, used = requests(request, base, rows, place)
         advice = [levels.unused_advice(request, name) for name in factors if name not in used]
-        if again := len(made) - len({purchase(one) for one in made}):
+        laid, again = cells(made, rows, times.repeats, times.seed)
+        if again:
             advice.append(levels.again_advice(again, len(made)))
-        return cls(cells(made, rows, times.repeats, times.seed), factors, design, tuple(advice))
+        return cls(laid, factors, design, tuple(advice))
 
     def __len__(self) -> int:
         return len(self.cells)
