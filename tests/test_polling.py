@@ -211,7 +211,7 @@ def test_whatever_was_seen_looks_go_on_and_pauses_are_bounded(
         history.learn(kind, after, by, since=since)
     schedule = history.schedule(key, price, 2.0)
 
-    assert math.isfinite(schedule.polls + schedule.lag + schedule.mean)
+    assert math.isfinite(schedule.polls + schedule.lag + schedule.median)
     assert schedule.polls >= 0.99
     age = 0.0
     for _ in range(60):

@@ -11,20 +11,21 @@ if TYPE_CHECKING:
 
 # Nobody waits longer than this because a guess was bad, however dear a look is.
 _LONGEST = 300.0
+_HALF = 0.5
 
 
 class Schedule(NamedTuple):
     """The best next look after every unfinished one, for tasks of one kind.
 
-    `polls` and `lag` (seconds) are what a task costs on average if the belief is true; `mean` is
-    how long a task is believed to take, in seconds.
+    `polls` and `lag` (seconds) are what a task costs on average if the belief is true; half of
+    the tasks are believed to take `median` seconds or less.
     """
 
     times: Sequence[float]
     following: tuple[int, ...]
     polls: float
     lag: float
-    mean: float
+    median: float
 
     def after(self, age: float) -> float:
         """At what age to look next, in seconds, if the last look (or the submit) was at `age`."""
@@ -84,7 +85,7 @@ def best(
         following=tuple(following),
         polls=polls,
         lag=max(cost[0] - price * polls, 0.0),
-        mean=times[0] + area[-1],
+        median=next((t for t, s in zip(times, survival, strict=True) if s <= _HALF), times[-1]),
     )
 
 

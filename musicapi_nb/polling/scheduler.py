@@ -218,7 +218,7 @@ class Scheduler(Generic[T]):
         total, price = 0.0, self._price * _DEARER**level
         for key, count in self._crowd.items():
             schedule = self.history.schedule(key, price, self._shortest)
-            total += count * schedule.polls / (schedule.mean + schedule.lag)
+            total += count * schedule.polls / (schedule.median + schedule.lag)
         return total
 
     def _drop_dead(self) -> None:
