@@ -56,12 +56,12 @@ def _canonical(value: Any) -> Any:
 
 def to_json(request: Request) -> dict[str, Any]:
     """Write a request so that `from_json` makes it again."""
+    values = ((name, getattr(request, name)) for name in request.fields())
+    given = {name: msgspec.to_builtins(value) for name, value in values if value is not None}
     return {
         "engine": request.engine,
         "operation": request.operation,
-        "fields": {
-            name: value for name, value in request.body().items() if name not in request.fixed
-        },
+        "fields": {**given, **request.extra},
     }
 
 
@@ -79,7 +79,7 @@ def from_json(written: Any) -> Request | None:
     if kind is None:
         return None
     fields: dict[str, Any] = written["fields"]
-    known = {name: value for name, value in fields.items() if name in kind.fields()}
+    known = {name: fields.get(name) for name in kind.fields()}  # None: said not to be sent
     extra = {name: value for name, value in fields.items() if name not in known}
     try:
         return msgspec.convert({**known, "extra": extra}, kind)
