@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import signal
 import socket
@@ -11,8 +12,10 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import soundfile
 
 from musicapi_nb import MusicAPI, errors, lyrics, nuro, sonic
+from musicapi_nb.client.keep import check_audio
 from musicapi_nb.library import Library
 from musicapi_nb.simulator import EmbeddedSimulator, Simulator
 
@@ -23,7 +26,7 @@ BEAT = nuro.Instrumental(description="harbour at night", duration=30)
 
 @pytest.fixture
 async def sim() -> AsyncIterator[Simulator]:
-    async with Simulator(speed=3000) as simulator:
+    async with Simulator(speed=3000, seconds=(1.0, 1.5)) as simulator:
         yield simulator
 
 
@@ -33,10 +36,7 @@ def library(tmp_path: Path) -> Iterator[Library]:
         yield opened
 
 
-def client(sim: Simulator, library: Library, **settings: object) -> MusicAPI:
-    budgets = settings.pop("budgets", ())
-    assert not settings
-    assert isinstance(budgets, tuple)
+def client(sim: Simulator, library: Library, *budgets: str) -> MusicAPI:
     return MusicAPI(KEY, base_url=sim.url, speed=sim.speed, pace=0, ledger=library, budgets=budgets)
 
 
@@ -142,7 +142,7 @@ async def test_a_lost_reply_whose_task_is_found_is_waited_for(
     assert len(sim.traffic.posts) == 1
 
 
-@pytest.mark.parametrize("fault", ["too_many_requests", "refused_content", "wrong_key"])
+@pytest.mark.parametrize("fault", ["refused_content", "wrong_key"])
 async def test_a_refusal_costs_nothing_and_may_be_asked_again(
     sim: Simulator, library: Library, fault: str
 ) -> None:
@@ -157,6 +157,29 @@ async def test_a_refusal_costs_nothing_and_may_be_asked_again(
     assert sorted(states(library)) == ["done", "refused"]
 
 
+async def test_too_many_requests_slow_everybody_down_and_are_asked_again(
+    sim: Simulator, library: Library
+) -> None:
+    sim.faults.arm("too_many_requests", times=3)
+    async with client(sim, library) as api:
+        assert (await api.run(SONG)).state == "succeeded"
+    assert len(sim.traffic.posts) == 4
+    assert sim.accounts.charged(KEY) == 20
+    assert sorted(states(library)) == ["done", "refused", "refused", "refused"]
+    assert library.paused_until(name=sim.url) > 0
+
+
+async def test_a_service_that_always_refuses_is_asked_so_many_times(
+    sim: Simulator, library: Library
+) -> None:
+    sim.faults.arm("too_many_requests", times=None)
+    async with client(sim, library) as api:
+        with pytest.raises(errors.RateLimited):
+            await api.run(SONG)
+    assert len(sim.traffic.posts) == 9
+    assert sim.accounts.charged(KEY) == 0
+
+
 async def test_what_never_left_is_sent_when_the_host_is_there(library: Library) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -166,7 +189,7 @@ async def test_what_never_left_is_sent_when_the_host_is_there(library: Library) 
         with pytest.raises(errors.Unreachable):
             await api.run(SONG)
         assert "uncertain" not in states(library)
-        async with Simulator(speed=1000, port=port) as sim:
+        async with Simulator(speed=1000, port=port, seconds=(1.0, 1.5)) as sim:
             assert (await api.run(SONG)).state == "succeeded"
             assert len(sim.traffic.posts) == 1
 
@@ -250,7 +273,7 @@ def say_go(started: subprocess.Popen[str]) -> None:
 
 
 def test_two_processes_that_ask_at_once_buy_once(tmp_path: Path) -> None:
-    with EmbeddedSimulator(Simulator(speed=3000)) as sim:
+    with EmbeddedSimulator(Simulator(speed=3000, seconds=(1.0, 1.5))) as sim:
         both = [buyer(sim, tmp_path), buyer(sim, tmp_path)]
         for one in both:
             say_go(one)
@@ -261,7 +284,7 @@ def test_two_processes_that_ask_at_once_buy_once(tmp_path: Path) -> None:
 
 
 def test_a_kernel_that_is_killed_while_it_buys_leaves_it_uncertain(tmp_path: Path) -> None:
-    with EmbeddedSimulator(Simulator(speed=3000)) as sim:
+    with EmbeddedSimulator(Simulator(speed=3000, seconds=(1.0, 1.5))) as sim:
         sim.faults.arm("slow_reply", seconds=1e9)
         one = buyer(sim, tmp_path)
         say_go(one)
@@ -285,7 +308,7 @@ def test_a_kernel_that_is_killed_while_it_buys_leaves_it_uncertain(tmp_path: Pat
 
 async def test_a_budget_is_not_exceeded_by_one_credit(sim: Simulator, library: Library) -> None:
     library.set_budget("evening", 100)
-    async with client(sim, library, budgets=("evening",)) as api:
+    async with client(sim, library, "evening") as api:
         got = await asyncio.gather(
             *(api.run(SONG, take=take) for take in range(1, 65)), return_exceptions=True
         )
@@ -297,7 +320,7 @@ async def test_what_is_refunded_may_be_spent_again(sim: Simulator, library: Libr
     library.set_budget("evening", 20)
     sim.faults.arm("task_fails")
     sim.shapes.sonic_failure = "api_error"
-    async with client(sim, library, budgets=("evening",)) as api:
+    async with client(sim, library, "evening") as api:
         failed = await api.run(SONG)
         assert (failed.state, failed.refunded) == ("failed", True)
         assert (await api.run(SONG)).state == "succeeded"
@@ -340,3 +363,71 @@ async def test_a_ledger_that_fails_after_the_purchase_does_not_lose_the_task(
     assert task.id in caplog.text
     with Library(tmp_path / "gone") as again:
         assert states(again) == ["uncertain"]
+
+
+# --- pace and files --------------------------------------------------------------------------
+
+
+async def test_two_clients_on_one_library_keep_one_pace(sim: Simulator, library: Library) -> None:
+    one, two = (
+        MusicAPI(KEY, ledger=library, base_url=sim.url, speed=sim.speed, pace=300.0)
+        for _ in range(2)
+    )
+    async with one, two:
+        await asyncio.gather(
+            *(api.submit(BEAT, take=take) for take, api in enumerate((one, two, one, two), 1))
+        )
+    sent = sorted(arrival.at for arrival in sim.traffic.posts)
+    assert all(later - earlier > 200 for earlier, later in itertools.pairwise(sent))
+
+
+async def test_finished_songs_are_in_the_library(sim: Simulator, library: Library) -> None:
+    async with client(sim, library) as api:
+        task = await api.run(SONG)
+        before = sim.traffic.count("GET", "/media/")
+        await api.run(SONG)
+        assert sim.traffic.count("GET", "/media/") == before == 4
+    for song in task.songs:
+        audio, cover = library.file_of(song), library.file_of(song, "image")
+        assert audio is not None
+        assert cover is not None
+        assert soundfile.info(audio).duration == pytest.approx(song.duration, abs=0.1)
+    assert library.missing_files() == []
+    assert sim.traffic.media_authorized == 0
+
+
+@pytest.mark.parametrize("fault", ["dead_link", "truncated_download", "media_error"])
+async def test_a_file_that_does_not_come_at_first_is_asked_for_again(
+    sim: Simulator, library: Library, fault: str
+) -> None:
+    sim.faults.arm(fault)
+    async with client(sim, library) as api:
+        await api.run(BEAT)
+    assert library.missing_files() == []
+    assert library.verify() == []
+
+
+async def test_what_is_no_song_is_not_kept(
+    sim: Simulator, library: Library, caplog: pytest.LogCaptureFixture
+) -> None:
+    sim.faults.arm("wrong_type_download", times=None)
+    async with client(sim, library) as api:
+        task = await api.run(BEAT)
+        assert task.state == "succeeded"
+        assert [missing.media for missing in library.missing_files()] == ["audio"]
+        assert "not in the library" in caplog.text
+        sim.faults.clear()
+        await api.run(BEAT)
+    assert library.missing_files() == []
+
+
+def test_audio_is_decoded_and_measured(tmp_path: Path) -> None:
+    path = tmp_path / "tone.wav"
+    soundfile.write(path, [0.0] * 8000, 8000)
+    check_audio(path, 1.0)
+    check_audio(path, None)
+    with pytest.raises(errors.DownloadFailed, match=r"lasts 1\.0 s, 60\.0 s were stated"):
+        check_audio(path, 60.0)
+    path.write_bytes(b"RIFF....WAVE" + b"no audio at all" * 100)
+    with pytest.raises(errors.DownloadFailed, match="cannot be decoded"):
+        check_audio(path, 1.0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
 import time
 from pathlib import Path
@@ -13,6 +12,7 @@ import msgspec
 
 from musicapi_nb import polling, tasks, wire
 from musicapi_nb.client.download import fetch
+from musicapi_nb.client.keep import Keeper
 from musicapi_nb.client.pace import Pace
 from musicapi_nb.client.purchases import Purchases, Purpose, TakenMeanwhile
 from musicapi_nb.client.tell import log_unclaimed, log_unwaited, name, tell, unfinished
@@ -31,6 +31,7 @@ from musicapi_nb.errors import (
     Closed,
     DownloadFailed,
     MusicAPIError,
+    RateLimited,
     TaskFailed,
     UnexpectedReply,
     WaitTimeout,
@@ -49,6 +50,9 @@ if TYPE_CHECKING:
 
 # A poll gives up after five attempts; so many polls in a row may, before a wait does.
 _FAILED_POLLS = 4
+# With a ledger, what was refused for its number is asked again, so many times, after this pause
+# (seconds of the service's clock) where the reply names none.
+_TOO_MANY, _REFUSALS, _REFUSED_PAUSE = 429, 8, 3.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -112,7 +116,9 @@ class MusicAPI:
         self._sending: dict[asyncio.Task[Task], asyncio.AbstractEventLoop] = {}
         self._closing = False
         self.simulated = simulated
-        self._purchases = Purchases(ledger, budgets, simulated=simulated) if ledger else None
+        self._purchases = (
+            Purchases(ledger, budgets, simulated=simulated, pace=self.base_url) if ledger else None
+        )
 
     @property
     def base_url(self) -> str:
@@ -205,16 +211,27 @@ class MusicAPI:
             tell(progress, task)
             return task
 
+        refusals = 0
         while True:
             if purchases and (known := await purchases.find(request, take)):
                 tell(progress, known)
                 return known
             # Retried here, not in what is shielded: a pause after a refused connection can be
             # cancelled, and then nothing is bought.
-            with contextlib.suppress(TakenMeanwhile):
+            try:
                 return await self._transport.retried(
                     lambda: self._in_turn(call, send, request, progress), paid=call.paid
                 )
+            except TakenMeanwhile:
+                continue
+            except RateLimited as error:  # refused, and written down as that: nothing was bought
+                refusals += 1
+                if purchases is None or error.status != _TOO_MANY or refusals > _REFUSALS:
+                    raise
+                wait = (
+                    _REFUSED_PAUSE / self.speed if error.retry_after is None else error.retry_after
+                )
+                await purchases.slow_down(wait)
 
     async def _in_turn(
         self,
@@ -225,7 +242,10 @@ class MusicAPI:
     ) -> Task:
         self._check_open()
         if call.paid:
-            await self._pace.turn()
+            if self._purchases:
+                await self._purchases.turn(self._pace.interval)
+            else:
+                await self._pace.turn()
             self._check_open()
         sending = asyncio.create_task(send())
         self._sending[sending] = asyncio.get_running_loop()
@@ -366,7 +386,13 @@ class MusicAPI:
         Without a ledger there is none. See `wait` for what a list may hold.
         """
         found = self._purchases.unfinished() if self._purchases else []
-        return await self.wait(found, deadline=deadline, progress=progress)
+        ended = await self.wait(found, deadline=deadline, progress=progress)
+        await asyncio.gather(*(self._keep(task) for task in ended))
+        return ended
+
+    async def _keep(self, task: Task) -> None:
+        if self._purchases:
+            await Keeper(self._transport, self._purchases.shelf, self.poll).keep(task)
 
     async def run(  # noqa: PLR0913 - what `submit` and `wait` take
         self,
@@ -378,16 +404,21 @@ class MusicAPI:
         deadline: float = 1800.0,
         progress: Progress | None = None,
     ) -> Task:
-        """Submit a request and wait for its songs: `submit`, then `wait`."""
+        """Submit a request and wait for its songs: `submit`, then `wait`.
+
+        With a ledger, the songs' audio and covers are fetched into its library before it returns.
+        """
         task = await self.submit(
             request, take=take, budgets=budgets, experiment=experiment, progress=progress
         )
         try:
-            return await self.wait(task, deadline=deadline, progress=progress)
+            task = await self.wait(task, deadline=deadline, progress=progress)
         except asyncio.CancelledError:
             if progress is None:  # nobody else knows of the task
                 log_unwaited(task)
             raise
+        await self._keep(task)
+        return task
 
     async def credits(self) -> Balance:
         """Read the balance. Costs nothing.

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
+import time
+import weakref
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
+from musicapi_nb.client.keep import Shelf
 from musicapi_nb.client.tell import name
 from musicapi_nb.errors import MusicAPIError, Unreachable, Unsettled
 
@@ -40,7 +43,7 @@ class Claim(Protocol):
     def task(self) -> Task | None: ...
 
 
-class Ledger(Protocol):
+class Ledger(Shelf, Protocol):
     """What the client reports to; `library.Library` fulfils it.
 
     `together(method, ...)` calls a method with the next group commit of the loop, and gives a
@@ -66,6 +69,10 @@ class Ledger(Protocol):
     def uncertain(self, entry: int, error: BaseException) -> Any: ...
     def never_left(self, entry: int, error: BaseException | None = None) -> Any: ...
     def unfinished(self, *, simulated: bool | None = None) -> Sequence[Any]: ...
+    def place(self, interval: float, *, name: str = "") -> float: ...
+    def give_back(self, at: float, *, name: str = "") -> None: ...
+    def slow_down(self, retry_after: float = 1.0, *, name: str = "") -> float: ...
+    def paused_until(self, *, name: str = "") -> float: ...
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -90,13 +97,26 @@ class Purchases:
         Where they are written down, and the names of the budgets that have to cover them.
     simulated
         Whether they are a simulator's, and so kept apart.
+    pace
+        The name of the pace that all clients of one service share.
     """
 
-    def __init__(self, ledger: Ledger, budgets: Sequence[str], *, simulated: bool) -> None:
+    def __init__(
+        self, ledger: Ledger, budgets: Sequence[str], *, simulated: bool, pace: str
+    ) -> None:
         self._ledger = ledger
         self._budgets = tuple(budgets)
         self._simulated = simulated
+        self._pace = pace
+        self._turns: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = (
+            weakref.WeakKeyDictionary()
+        )
         self._entries: dict[str, int] = {}
+
+    @property
+    def shelf(self) -> Shelf:
+        """Where files go."""
+        return self._ledger
 
     async def find(self, request: Request, take: int) -> Task | None:
         """The task of a take that was bought before or is under way; None: it has to be bought.
@@ -172,6 +192,28 @@ class Purchases:
         if task.id is not None:
             self._entries[task.id] = entry
         return task
+
+    async def turn(self, interval: float) -> None:
+        """Wait for one's place among all processes on the ledger.
+
+        One at a time takes a place: what was leased before a pause began is void.
+        """
+        loop = asyncio.get_running_loop()
+        async with self._turns.setdefault(loop, asyncio.Lock()):
+            while True:
+                place = await self._ledger.together(self._ledger.place, interval, name=self._pace)
+                try:
+                    await asyncio.sleep(max(0.0, place - time.time()))
+                except asyncio.CancelledError:
+                    self._ledger.give_back(place, name=self._pace)
+                    raise
+                paused = await asyncio.to_thread(self._ledger.paused_until, name=self._pace)
+                if paused <= place:
+                    return
+
+    async def slow_down(self, seconds: float) -> None:
+        """After a 429: pause for all on the ledger, then go slower for a while."""
+        await self._ledger.together(self._ledger.slow_down, seconds, name=self._pace)
 
     async def looked(self, task: Task) -> None:
         """Write down a look at a task of this ledger."""
