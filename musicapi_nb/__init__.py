@@ -21,11 +21,15 @@ if TYPE_CHECKING:
         tags_frame,
         tasks_frame,
     )
+    from musicapi_nb.library import Library
+    from musicapi_nb.plan import Plan
 
 __all__ = [
     "Job",
+    "Library",
     "MusicAPI",
     "MusicAPIError",
+    "Plan",
     "Song",
     "Task",
     "account",
@@ -46,10 +50,17 @@ __all__ = [
 ]
 
 
+# What loads pandas, numpy or SQLite is loaded when it is first asked for.
+_LATER = {
+    "Library": "musicapi_nb.library",
+    "Plan": "musicapi_nb.plan",
+    **{name: "musicapi_nb.frames" for name in __all__ if name.endswith("_frame")},
+}
+
+
 def __getattr__(name: str) -> Any:
-    """Load the frames, and pandas with them, when one is first asked for."""
-    if name in __all__ and name.endswith("_frame"):
-        return getattr(importlib.import_module("musicapi_nb.frames"), name)
+    if name in _LATER:
+        return getattr(importlib.import_module(_LATER[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
