@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, cast
 
 from musicapi_nb.errors import UnexpectedReply, WrongType
 from musicapi_nb.tasks import Issue, Task, read
@@ -13,9 +13,16 @@ from musicapi_nb.wire import decode
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-Reply: TypeAlias = Task | Mapping[str, Any] | str | bytes | bytearray | Path
+
+class HasTasks(Protocol):
+    """What knows its tasks, such as a library: a frame is made of all of them."""
+
+    def tasks(self) -> Iterable[Task]: ...
+
+
+Reply: TypeAlias = Task | Mapping[str, Any] | str | bytes | bytearray | Path | HasTasks
 Replies: TypeAlias = Reply | Iterable[Reply]
-"""What every frame takes: tasks, replies (decoded or as they came) and .ndjson files."""
+"""What every frame takes: tasks, replies (decoded or as they came), .ndjson files, a library."""
 
 _ALONE = (Task, Mapping, str, bytes, bytearray, Path)
 # What JSON knows besides objects is a reply too, if a bad one: a line of a file may hold it.
@@ -47,12 +54,14 @@ def read_all(given: Replies) -> Iterator[Read]:
             yield from _read_file(path)
         elif isinstance(item, (*_ALONE, *_BAD)):
             yield _read_one(None, place, item)
+        elif (known := _tasks_of(item)) is not None:
+            yield from (_read_one(None, at, task) for at, task in enumerate(known))
         else:
             raise _wrong(item, f"item {place}")
 
 
 def _items(given: object) -> Iterable[object]:
-    if isinstance(given, _ALONE):
+    if isinstance(given, _ALONE) or _has_tasks(given):
         return (given,)
     # iterating a table, of whatever library, yields its columns and not its rows
     if isinstance(given, Iterable) and not hasattr(given, "columns"):
@@ -60,10 +69,20 @@ def _items(given: object) -> Iterable[object]:
     raise _wrong(given, "this")
 
 
+def _has_tasks(item: object) -> bool:
+    # asked of the type: a table with a column of this name has it as an attribute
+    return callable(getattr(type(item), "tasks", None))
+
+
+def _tasks_of(item: Any) -> Iterable[Task] | None:
+    return cast("HasTasks", item).tasks() if _has_tasks(item) else None
+
+
 def _wrong(value: object, what: str) -> WrongType:
     return WrongType(
         f"{what} is a {type(value).__name__}; a frame is made of tasks, of raw replies "
-        "(dict, str, bytes), of an iterable of these, or of the path of an .ndjson file"
+        "(dict, str, bytes), of an iterable of these, of a library, or of the path of an .ndjson "
+        "file"
     )
 
 

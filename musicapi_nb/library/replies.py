@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from musicapi_nb.engines import Request
     from musicapi_nb.library.states import Entry
 
+_DEEPEST = 50
 _SAID = ("state", "state_word", "fail_reason", "refunded")
 
 
@@ -31,13 +32,23 @@ def written(task: tasks.Task) -> dict[str, Any]:
 
 
 def raw_text(task: tasks.Task) -> str | None:
-    """The raw reply as JSON text; what no JSON can hold by its beginning."""
+    """The raw reply as JSON text; of what is nested beyond measure, all that is not."""
     if task.raw is None:
         return None
     try:
         return as_json(task.raw)
     except (ValueError, TypeError, RecursionError):
-        return as_json({"unwritable": f"{task.raw!r:.200}"})
+        return as_json(_writable(task.raw, _DEEPEST))
+
+
+def _writable(value: Any, depth: int) -> Any:
+    if isinstance(value, dict | list) and not depth:
+        return "(nested too deeply to be kept)"
+    if isinstance(value, dict):
+        return {str(name): _writable(item, depth - 1) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_writable(item, depth - 1) for item in value]
+    return value if isinstance(value, str | int | float | None) else repr(value)
 
 
 def read_task(

@@ -1,0 +1,210 @@
+"""Whatever happens in whatever order: the ledger says what a plain model of it says."""
+
+import contextlib
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from musicapi_nb.errors import ContentRefused, LostReply, OverBudget, Unreachable, WrongStep
+from musicapi_nb.library import LIVE, OPEN, STATES, Library
+from musicapi_nb.library.states import Entry, Event, after, allowed
+from tests.library.world import (
+    FAILED,
+    FAILED_UNSAID,
+    PRICE,
+    RUNNING,
+    acknowledged,
+    looked,
+    rebuilt_is_the_same,
+    song,
+)
+
+LIMIT = 6 * PRICE
+KINDS = ("planned", "sending", "accepted", "looked", "done", "failed", "refused", "uncertain",
+         "never_left", "not_run", "charged", "refunded")  # fmt: skip
+
+
+class Ledgers(RuleBasedStateMachine):
+    """A library and its model: entry to [request, state, refunded, is it in the budget]."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp())
+        self.library = Library(self.folder)
+        self.library.set_budget("b", LIMIT)
+        self.model: dict[int, list[Any]] = {}
+
+    def teardown(self) -> None:
+        rebuilt_is_the_same(self.library)
+        self.library.close()
+        shutil.rmtree(self.folder)
+
+    def live(self, words: str) -> int | None:
+        found = [at for at, one in self.model.items() if one[0] == words and one[1] in LIVE]
+        assert len(found) <= 1
+        return found[0] if found else None
+
+    def held(self) -> int:
+        counted = ("sending", "accepted", "done", "uncertain")
+        held = [one for one in self.model.values() if one[3] and (
+            one[1] in counted or (one[1] == "failed" and one[2] is not True))]  # fmt: skip
+        return PRICE * len(held)
+
+    def some(self, number: int, *states: str) -> int | None:
+        found = [at for at, one in self.model.items() if one[1] in states]
+        return found[number % len(found)] if found else None
+
+    @rule(words=st.sampled_from("abcde"))
+    def plan(self, words: str) -> None:
+        known = self.live(words)
+        entry = self.library.plan(song(words))
+        assert known in {None, entry.id}
+        self.model.setdefault(entry.id, [words, "planned", None, False])
+
+    @rule(words=st.sampled_from("abcde"), budget=st.booleans(), again=st.booleans())
+    def claim(self, words: str, *, budget: bool, again: bool) -> None:
+        known = self.live(words)
+        ended = [at for at, one in self.model.items()
+                 if one[0] == words and one[1] in {"failed", "refused"}]  # fmt: skip
+        had = known is None and not again and ended
+        buys = not had and (known is None or self.model[known][1] == "planned")
+        if buys and budget and self.held() + PRICE > LIMIT:
+            with pytest.raises(OverBudget):
+                self.library.claim(song(words), budgets=["b"], again=again)
+            return
+        claim = self.library.claim(song(words), budgets=["b"] if budget else [], again=again)
+        if buys:
+            assert claim.kind == "buy"
+            assert known in {None, claim.entry.id}
+            self.model[claim.entry.id] = [words, "sending", None, budget]
+            return
+        assert claim.entry.id == (max(ended) if had else known)
+        kinds = {"sending": "join", "accepted": "join", "uncertain": "uncertain"}
+        assert claim.kind == kinds.get(self.model[claim.entry.id][1], "have")
+        assert (claim.task is None) is (claim.entry.state in {"sending", "uncertain"})
+
+    @rule(number=st.integers(0, 9))
+    def accepted(self, number: int) -> None:
+        entry = self.some(number, "sending", "uncertain")
+        if entry is not None:
+            self.library.accepted(entry, acknowledged(song(self.model[entry][0]), f"t{entry}"))
+            self.model[entry][1] = "accepted"
+
+    @rule(
+        number=st.integers(0, 9),
+        step=st.sampled_from(["refused", "uncertain", "never_left"]),
+    )
+    def answered(self, number: int, step: str) -> None:
+        entry = self.some(number, "sending")
+        if entry is None:
+            return
+        error = {"refused": ContentRefused("no"), "uncertain": LostReply("lost"),
+                 "never_left": Unreachable("no host")}[step]  # fmt: skip
+        getattr(self.library, step)(entry, error)
+        self.model[entry][1] = "not_run" if step == "never_left" else step
+
+    @rule(
+        number=st.integers(0, 9),
+        reply=st.sampled_from([RUNNING, None, FAILED, FAILED_UNSAID]),
+    )
+    def seen(self, number: int, reply: Any) -> None:
+        entry = self.some(number, "accepted", "failed", "done")
+        if entry is None:
+            return
+        task = acknowledged(song(self.model[entry][0]), f"t{entry}")
+        task = looked(task) if reply is None else looked(task, reply)
+        self.library.seen(entry, task)
+        one = self.model[entry]
+        if one[1] == "accepted" and task.finished:
+            one[1] = "done" if task.state == "succeeded" else "failed"
+            one[2] = task.refunded if one[1] == "failed" else None
+        elif one[1] == "failed" and one[2] is None:
+            one[2] = task.refunded
+
+    @rule(number=st.integers(0, 9), way=st.sampled_from(["charged", "free", "balance", "task"]))
+    def resolve(self, number: int, way: str) -> None:
+        entry = self.some(number, *STATES)
+        if entry is None:
+            return
+        ways: dict[str, dict[str, Any]] = {
+            "charged": {"charged": True}, "free": {"charged": False},
+            "balance": {"before": 100, "after": 100 - PRICE}, "task": {"task_id": f"t{entry}"},
+        }  # fmt: skip
+        one = self.model[entry]
+        doubtful = one[1] == "uncertain" or (one[1:3] == ["failed", None] and way != "task")
+        if not doubtful:
+            with pytest.raises(WrongStep):
+                self.library.resolve(entry, **ways[way])
+            return
+        self.library.resolve(entry, **ways[way])
+        if way == "task":
+            one[1] = "accepted"
+        elif way == "free":
+            one[1:3] = ["refused", None] if one[1] == "uncertain" else ["failed", True]
+        else:
+            one[1:3] = ["failed", False]
+
+    @precondition(lambda self: self.model)
+    @rule()
+    def reopen(self) -> None:
+        self.library.close()
+        self.library = Library(self.folder)
+        for one in self.model.values():
+            if one[1] == "sending":
+                one[1] = "uncertain"
+
+    @rule(number=st.integers(0, 9))
+    def cancel(self, number: int) -> None:
+        entry = self.some(number, "planned")
+        if entry is not None:
+            self.library.not_run(entry, "cancelled")
+            self.model[entry][1] = "not_run"
+
+    @invariant()
+    def the_library_says_what_the_model_says(self) -> None:
+        entries = {entry.id: entry for entry in self.library.entries()}
+        states = {at: (entry.state, entry.refunded) for at, entry in entries.items()}
+        assert states == {at: (one[1], one[2]) for at, one in self.model.items()}
+        assert self.library.budgets()["b"].held == self.held() <= LIMIT
+        account = self.library.account()
+        charged = [one for one in self.model.values() if one[1] in {"accepted", "done", "failed"}]
+        assert account.refunded == PRICE * sum(one[2] is True for one in charged)
+        assert account.spent == PRICE * len(charged) - account.refunded
+        assert {found.entry.id for found in self.library.unfinished()} == {
+            at for at, one in self.model.items() if one[1] == "accepted"
+        }
+
+
+TestLedgers = Ledgers.TestCase
+TestLedgers.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("state", [None, *STATES])
+def test_an_event_follows_or_is_refused_and_nothing_else(state: Any, kind: str) -> None:
+    entry = None if state is None else Entry(1, 1, "i", "sonic", "create", state)
+    event = Event(id=2, at=5.0, kind=kind, entry=1, owner="o", data={
+        "request": {"engine": "sonic", "operation": "create"}, "identity": "i", "take": 1,
+    })  # fmt: skip
+    if allowed(entry, kind):
+        assert after(entry, event).owner == "o"
+    else:
+        with pytest.raises(WrongStep, match=kind):
+            after(entry, event)
+
+
+def test_what_is_over_stays_over_but_for_its_refund() -> None:
+    over = set(STATES) - OPEN
+    for state in over:
+        entry = Entry(1, 1, "i", "sonic", "create", state)
+        follows = {kind for kind in KINDS if allowed(entry, kind)}
+        assert follows == ({"charged", "refunded"} if state == "failed" else set())
+    with contextlib.suppress(WrongStep):
+        after(None, Event(id=1, at=0.0, kind="done", entry=1))
+        pytest.fail("nothing is done that was never begun")
