@@ -12,7 +12,7 @@ from musicapi_nb.errors import Closed, WrongType
 from musicapi_nb.library import ask, journal, pace, settle
 from musicapi_nb.library.commits import Commits
 from musicapi_nb.library.files import Files, is_whole, on_disk, song_key
-from musicapi_nb.library.ledger import Ledger, known_entry, task_of
+from musicapi_nb.library.ledger import Ledger, known_entry
 from musicapi_nb.library.owner import Owner
 from musicapi_nb.library.records import DATABASE, Records
 from musicapi_nb.library.store import Store
@@ -252,11 +252,11 @@ class Library(Records):
         """Accepted purchases of any kernel, to be waited for again; None: real and simulated."""
         with self._reading() as connection:
             found = journal.entries(connection, "WHERE state='accepted' ORDER BY id")
-            return [
-                ask.Unfinished(entry, task_of(connection, entry))
-                for entry in found
-                if simulated is None or entry.simulated is simulated
-            ]
+        return [
+            ask.Unfinished(entry, task)
+            for entry, task in tasks_of(self._store, found)
+            if simulated is None or entry.simulated is simulated
+        ]
 
     # --- budget and pace -------------------------------------------------------------------
 
@@ -345,13 +345,11 @@ class Library(Records):
 
     def missing_files(self, media: Sequence[Media] = ask.MEDIA) -> list[ask.MissingFile]:
         """Files of finished songs that are not here, or not whole, with their links."""
-        with self._store.read() as connection:
-            return list(ask.missing_files(connection, self._files, media))
+        return list(ask.missing_files(self._store, self._files, media))
 
     def verify(self) -> list[ask.DamagedFile]:
         """Read every byte of every file; return those that are missing or damaged."""
-        with self._store.read() as connection:
-            return list(ask.damaged(connection, self._files))
+        return list(ask.damaged(self._store, self._files))
 
     def rebuild(self) -> None:
         """Make everything that is kept beside the events anew, from the events alone."""

@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from musicapi_nb.library import files, journal
-from musicapi_nb.library.ledger import task_of
+from musicapi_nb.library.ledger import tasks_of
 from musicapi_nb.library.show import Account
 from musicapi_nb.library.states import STATES
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from musicapi_nb.library.states import Entry, EntryState
+    from musicapi_nb.library.store import Store
     from musicapi_nb.tasks import Song, Task
 
 Media: TypeAlias = Literal["audio", "image", "video"]
@@ -124,17 +125,14 @@ def account(connection: sqlite3.Connection, *, simulated: bool) -> Account:
 
 
 def missing_files(
-    connection: sqlite3.Connection, store: files.Files, media: Sequence[Media]
+    store: Store, shelf: files.Files, media: Sequence[Media]
 ) -> Iterator[MissingFile]:
-    there = {
-        (song, kind)
-        for song, kind, *named in connection.execute(
-            "SELECT song, media, sha256, size, suffix FROM attached"
-        )
-        if files.is_whole(store.ref(*named))
-    }
-    for entry in journal.entries(connection, "WHERE state='done' ORDER BY id"):
-        for song in task_of(connection, entry).songs:
+    rows = store.rows("SELECT song, media, sha256, size, suffix FROM attached")
+    there = {(song, kind) for song, kind, *named in rows if files.is_whole(shelf.ref(*named))}
+    with store.read() as connection:
+        done = journal.entries(connection, "WHERE state='done' ORDER BY id")
+    for entry, task in tasks_of(store, done):
+        for song in task.songs:
             for kind in media:
                 url = getattr(song, f"{kind}_url")
                 if song.state == "succeeded" and url and (files.song_key(song), kind) not in there:
@@ -150,12 +148,10 @@ def attached(
     return store.ref(*row) if row else None
 
 
-def damaged(connection: sqlite3.Connection, store: files.Files) -> Iterator[DamagedFile]:
-    rows = connection.execute(
-        "SELECT song, media, sha256, size, suffix FROM attached ORDER BY song, media"
-    )
-    for song, media, *named in rows.fetchall():
-        ref = store.ref(*named)
+def damaged(store: Store, shelf: files.Files) -> Iterator[DamagedFile]:
+    rows = store.rows("SELECT song, media, sha256, size, suffix FROM attached ORDER BY song, media")
+    for song, media, *named in rows:
+        ref = shelf.ref(*named)
         what = files.damage(ref)
         if what is not None:
             yield DamagedFile(song, media, ref, what)

@@ -14,7 +14,7 @@ from musicapi_nb.library.states import allowed
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from musicapi_nb.engines import Request
     from musicapi_nb.library.owner import Owner
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from musicapi_nb.library.store import Store
     from musicapi_nb.tasks import Task
 
+_CHUNK = 128
 _DIED = "the process that sent it ended before the reply was recorded"
 _LIVE = "('planned', 'sending', 'accepted', 'uncertain', 'done')"
 
@@ -247,20 +248,39 @@ def request_of(connection: sqlite3.Connection, known: Entry) -> Request | None:
     return from_json(json.loads(data)["request"])
 
 
+_WITH_REPLIES = """
+    SELECT entries.id, asked.data, last.data, reply.raw FROM entries
+    JOIN events AS asked ON asked.id = entries.asked
+    LEFT JOIN events AS reply ON reply.id = entries.reply
+    LEFT JOIN events AS last ON last.id = (
+        SELECT max(id) FROM events WHERE entry = entries.id
+        AND kind IN ('accepted', 'looked', 'done', 'failed', 'refused', 'charged')
+    )
+    WHERE entries.id IN (SELECT value FROM json_each(?))
+"""
+
+
 def task_of(connection: sqlite3.Connection, known: Entry) -> Task:
     """The task as last seen, made again from the ledger."""
-    last = connection.execute(
-        "SELECT data FROM events WHERE entry=? AND kind IN "
-        "('accepted', 'looked', 'done', 'failed', 'refunded', 'charged', 'resolved') "
-        "ORDER BY id DESC LIMIT 1",
-        (known.id,),
-    ).fetchone()
-    data = json.loads(last[0]) if last else {}
-    reply = connection.execute("SELECT raw FROM events WHERE id=?", (known.reply,)).fetchone()
+    ((_, *written_down),) = connection.execute(_WITH_REPLIES, (f"[{known.id}]",))
+    return _made_again(known, *written_down)
+
+
+def tasks_of(store: Store, found: Sequence[Entry]) -> Iterator[tuple[Entry, Task]]:
+    """Make many tasks again; nobody's step waits while replies are read."""
+    for start in range(0, len(found), _CHUNK):
+        chunk = {known.id: known for known in found[start : start + _CHUNK]}
+        rows = {row[0]: row[1:] for row in store.rows(_WITH_REPLIES, str(list(chunk)))}
+        for number, known in chunk.items():
+            yield known, _made_again(known, *rows[number])
+
+
+def _made_again(known: Entry, asked: str, last: str | None, raw: str | None) -> Task:
+    data = json.loads(last) if last else {}
     if known.state in {"failed", "refused", "not_run"}:
         data |= {"state": "failed", "fail_reason": known.note}
         data |= {"refunded": known.refunded} if known.refunded is not None else {}
-    return read_task(known, request_of(connection, known), data, reply[0] if reply else None)
+    return read_task(known, from_json(json.loads(asked)["request"]), data, raw)
 
 
 def _reserve(connection: sqlite3.Connection, request: Request, budgets: Sequence[str]) -> int:

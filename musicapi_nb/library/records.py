@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from musicapi_nb import markup
 from musicapi_nb.errors import WrongType
 from musicapi_nb.library import ask, journal, show
-from musicapi_nb.library.ledger import known_entry, request_of, task_of
+from musicapi_nb.library.ledger import known_entry, request_of, task_of, tasks_of
 from musicapi_nb.library.states import STATES
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Records:
         """The tasks of entries, with their songs; those that have one when no state is named."""
         with self._reading() as connection:
             found = ask.entries(connection, _states(state, ask.WITH_TASKS), experiment)
-            return [task_of(connection, entry) for entry in found]
+        return [task for _, task in tasks_of(self._store, found)]
 
     def task(self, entry: int) -> Task:
         """The task of one entry, as last seen."""

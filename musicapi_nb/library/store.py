@@ -117,10 +117,12 @@ class Store:
             if self._depth:
                 yield connection
                 return
-            self._set_durable(connection, durable=durable)
-            connection.execute("BEGIN IMMEDIATE")
-            self._depth = 1
-            try:
+            try:  # from here on an interrupt, wherever it comes, leaves no transaction open
+                self._depth = 1
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                self._set_durable(connection, durable=durable)
+                connection.execute("BEGIN IMMEDIATE")
                 yield connection
                 connection.execute("COMMIT")
             except BaseException:

@@ -186,3 +186,16 @@ def test_a_transaction_is_all_or_nothing(library: Library) -> None:
             library.plan(song(str(number)), experiment="e")
     assert begun.count("BEGIN IMMEDIATE") == 1
     assert library.counts(experiment="e") == {"planned": 30}
+
+
+def test_an_interrupt_leaves_nothing_behind(library: Library) -> None:
+    def interrupted() -> None:
+        with library.transaction():
+            library.claim(song())
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    library._store.connection.execute("BEGIN IMMEDIATE")  # as one between two lines leaves it
+    assert library.claim(song("b")).kind == "buy"
+    assert len(library.entries()) == 1
