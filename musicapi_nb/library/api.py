@@ -12,7 +12,7 @@ from musicapi_nb.errors import Closed, WrongType
 from musicapi_nb.library import ask, journal, pace, settle
 from musicapi_nb.library.commits import Commits
 from musicapi_nb.library.files import Files, is_whole, on_disk, song_key
-from musicapi_nb.library.ledger import Ledger, known_entry
+from musicapi_nb.library.ledger import Ledger, known_entry, tasks_of
 from musicapi_nb.library.owner import Owner
 from musicapi_nb.library.records import DATABASE, Records
 from musicapi_nb.library.store import Store
