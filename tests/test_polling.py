@@ -108,6 +108,18 @@ def test_what_is_seen_corrects_a_wrong_prior_step_by_step() -> None:
         assert errors[-1] < 0.03
 
 
+def test_one_task_does_not_overrule_what_is_published() -> None:
+    history = believing(120.0, spread=0.3)
+    history.learn(STUDIO, 20.0, 60.0)
+    assert 60.0 < median(history) < 115.0
+
+
+def test_a_stuck_task_is_not_asked_about_all_the_time() -> None:
+    schedule = told(believing(50.0), times(1, 300)).schedule(STUDIO)
+    assert schedule.after(60.0) - 60.0 < 10.0
+    assert schedule.after(400.0) - 400.0 > 20.0
+
+
 def test_one_odd_task_moves_little() -> None:
     history = told(believing(50.0), times(2, 30))
     before = median(history)
