@@ -21,9 +21,6 @@ _INSERT = f"INSERT INTO entries ({_ALL}) VALUES ({', '.join('?' * len(COLUMNS))}
 _CHANGING = ("experiment", "cell", "price", "reserve", "budgets", "state", "owner", "task_id",
              "refunded", "planned_at", "sent_at", "accepted_at", "looked_at", "ended_at", "note",
              "reply")  # fmt: skip
-_UPDATE = f"UPDATE entries SET {', '.join(f'{name}=?' for name in _CHANGING)} WHERE id=?"  # noqa: S608 - as above
-
-
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
 _SIMULATED, _BUDGETS, _REFUNDED = (
     COLUMNS.index(name) for name in ("simulated", "budgets", "refunded")
@@ -74,15 +71,14 @@ def append(  # noqa: PLR0913 - an event has these parts
     new: bool = False,
 ) -> Event:
     """Write one event, and nothing that follows from it; a `new` entry has its number."""
-    (last,) = connection.execute("SELECT coalesce(max(id), 0) FROM events").fetchone()
-    number = last + 1
-    event = Event(id=number, at=time.time(), kind=kind, entry=number if new else about,
-                  owner=owner, data=data, raw=raw)  # fmt: skip
-    connection.execute(
+    at, text = time.time(), as_json(data)
+    if new:
+        (about,) = connection.execute("SELECT coalesce(max(id), 0) + 1 FROM events").fetchone()
+    number = connection.execute(
         "INSERT INTO events (id, at, kind, entry, owner, data, raw) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (number, event.at, kind, event.entry, owner, as_json(data), raw),
-    )
-    return event
+        (about if new else None, at, kind, about, owner, text, raw),
+    ).lastrowid
+    return Event(id=number or 0, at=at, kind=kind, entry=about, owner=owner, data=data, raw=raw)
 
 
 def write(  # noqa: PLR0913 - as append
@@ -122,7 +118,14 @@ def _apply(connection: sqlite3.Connection, before: Entry | None, now: Entry) -> 
     if before is None:
         connection.execute(_INSERT, _values(now, COLUMNS))
     else:
-        connection.execute(_UPDATE, [*_values(now, _CHANGING), now.id])
+        # only what differs: an index on a column that is not named is left alone
+        names = [name for name in _CHANGING if getattr(before, name) != getattr(now, name)]
+        marks = ", ".join(f"{name}=?" for name in names)
+        if names:  # two looks within one tick of the clock differ in nothing
+            connection.execute(
+                f"UPDATE entries SET {marks} WHERE id=?",  # noqa: S608 - our own names
+                [*_values(now, names), now.id],
+            )
     if now.experiment is not None and (before is None or before.experiment is None):
         place_cell(connection, now.experiment, now.cell or now.identity, now.id)
     _hold(connection, before, now)

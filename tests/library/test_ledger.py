@@ -148,7 +148,10 @@ def test_an_end_that_two_saw_is_written_once(library: Library) -> None:
     assert [event.kind for event in events] == ["sending", "accepted", "done"]
 
 
-def test_a_reply_that_says_nothing_new_is_kept_once(library: Library) -> None:
+def test_a_reply_that_says_nothing_new_is_kept_once(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("musicapi_nb.library.journal.time.time", lambda: 1000.0)
     number = buy(library, song()).entry.id
     running = looked(acknowledged(song()), RUNNING)
     for _ in range(3):
