@@ -401,6 +401,21 @@ def _ended(job: mnb.Job[mnb.Task]) -> bool:
     return job.done()
 
 
+def test_two_kernels_simulators_give_no_id_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MUSICAPI_KEY", raising=False)
+    ids = []
+    for take in (1, 2):
+        api = mnb.connect(library=tmp_path)
+        job = api.run(SONG, take=take)
+        _wait_until(lambda job=job: job.task is not None)
+        assert job.task is not None
+        ids.append(job.task.id)
+        api.close()
+    assert ids[0] != ids[1]
+
+
 def test_a_spend_limit_needs_a_library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MUSICAPI_KEY", raising=False)
     with pytest.raises(InvalidRequest, match="spend_limit"):

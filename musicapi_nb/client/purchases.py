@@ -198,18 +198,27 @@ class Purchases:
 
         One at a time takes a place: what was leased before a pause began is void.
         """
-        loop = asyncio.get_running_loop()
-        async with self._turns.setdefault(loop, asyncio.Lock()):
+        if interval == 0:  # nothing to queue for, but a pause
+            await self._wait_for(await self._place(interval))
+            return
+        async with self._turns.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
             while True:
-                place = await self._ledger.together(self._ledger.place, interval, name=self._pace)
-                try:
-                    await asyncio.sleep(max(0.0, place - time.time()))
-                except asyncio.CancelledError:
-                    self._ledger.give_back(place, name=self._pace)
-                    raise
+                place = await self._place(interval)
+                await self._wait_for(place)
                 paused = await asyncio.to_thread(self._ledger.paused_until, name=self._pace)
                 if paused <= place:
                     return
+
+    async def _place(self, interval: float) -> float:
+        place: float = await self._ledger.together(self._ledger.place, interval, name=self._pace)
+        return place
+
+    async def _wait_for(self, place: float) -> None:
+        try:
+            await asyncio.sleep(max(0.0, place - time.time()))
+        except asyncio.CancelledError:
+            self._ledger.give_back(place, name=self._pace)
+            raise
 
     async def slow_down(self, seconds: float) -> None:
         """After a 429: pause for all on the ledger, then go slower for a while."""

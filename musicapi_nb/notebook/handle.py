@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import hashlib
 import os
+import secrets
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -134,7 +135,8 @@ def _to_simulator(
     if simulator is None:
         from musicapi_nb.simulator import Simulator as Embedded  # noqa: PLC0415 - loads numpy
 
-        simulator = Embedded()
+        # Its seed makes the ids: in a library, those of two kernels must not be the same.
+        simulator = Embedded(seed=secrets.randbelow(2**31)) if library else Embedded()
     background = BackgroundLoop()
     background.submit(simulator.start()).result()
     client = MusicAPI(
