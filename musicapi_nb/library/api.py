@@ -92,7 +92,8 @@ class Library(Records):
         """Write what waits, and close. What is being sent is uncertain from then on."""
         if not self._closed:
             self._closed = True
-            self._commits.close()
+            if not self._store.forked:  # its thread stayed behind
+                self._commits.close()
             self._owner.close()
             self._store.close()
 

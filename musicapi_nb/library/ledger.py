@@ -169,7 +169,8 @@ class Ledger:
         about: Entry | None,
         raw: str | None = None,
     ) -> Entry:
-        return journal.write(connection, kind, data, about, owner=self._owner.id, raw=raw)
+        said = {name: value for name, value in data.items() if value is not None}
+        return journal.write(connection, kind, said, about, owner=self._owner.id, raw=raw)
 
     def step(self, number: int, kind: str, data: dict[str, Any], *, durable: bool = False) -> Entry:
         """Write one event about an entry."""

@@ -91,18 +91,20 @@ class Owner:
             return False
         try:
             dead = _probe(file)
-            if dead:
-                with contextlib.suppress(OSError):
-                    self._path(owner).unlink()
-            return not dead
         finally:
             os.close(file)
+        if dead:
+            self._remove(owner)
+        return not dead
+
+    def _remove(self, owner: str) -> None:
+        with contextlib.suppress(OSError):  # Windows keeps it while anybody looks at it
+            self._path(owner).unlink()
 
     def close(self) -> None:
         if self._file is not None:
-            with contextlib.suppress(OSError):
-                self._path(self.id).unlink()
             self.forget()
+            self._remove(self.id)
 
     def forget(self) -> None:
         """Close the file alone: in a forked child, where the lock is the parent's."""

@@ -95,10 +95,15 @@ class Store:
         connection.execute("COMMIT")
 
     @property
+    def forked(self) -> bool:
+        """Whether this process got it by forking; nothing of it can be used here."""
+        return self._process != os.getpid()
+
+    @property
     def connection(self) -> sqlite3.Connection:
         if self._connection is None:
             raise Closed("the library is closed")
-        if self._process != os.getpid():
+        if self.forked:
             raise LibraryError("a forked process cannot use its parent's library; open it anew")
         return self._connection
 
@@ -150,7 +155,7 @@ class Store:
     def close(self) -> None:
         with self._lock:
             connection, self._connection = self._connection, None
-            if connection is not None and self._process == os.getpid():
+            if connection is not None and not self.forked:
                 connection.close()
 
 

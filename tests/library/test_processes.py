@@ -215,17 +215,21 @@ def _nothing_is_lost(path: Path, heard: dict[str, set[int]]) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot fork")
 def test_a_forked_child_neither_uses_nor_keeps_the_library_alive(tmp_path: Path) -> None:
     code = """
-import os, sys, signal
+import asyncio, os, sys, signal, warnings
+warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside a thread: that is shown
 from musicapi_nb.errors import LibraryError
 from musicapi_nb.library import Library
 from tests.library.world import song
 library = Library(sys.argv[1])
-library.claim(song())
+async def main():
+    await library.together(library.claim, song())
+asyncio.run(main())
 child = os.fork()
 if child == 0:
     try:
         library.claim(song("other"))
     except LibraryError as error:
+        library.close()
         print(os.getpid(), error.message, flush=True)
     signal.pause()
 os.kill(os.getpid(), signal.SIGKILL) if sys.stdin.readline() else None
