@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from musicapi_nb.engines import Request
     from musicapi_nb.library.states import Entry
 
-_DEEPEST = 50
+_DEEPEST = 50  # levels; documented replies have 8 at most
+_MANY = 300  # brackets: with fewer, nothing can be nested beyond measure
 _SAID = ("state", "state_word", "fail_reason", "refunded")
 
 
@@ -36,9 +37,13 @@ def raw_text(task: tasks.Task) -> str | None:
     if task.raw is None:
         return None
     try:
-        return as_json(task.raw)
+        text = as_json(task.raw)
     except (ValueError, TypeError, RecursionError):
         return as_json(_writable(task.raw, _DEEPEST))
+    # How deep can be read depends on who reads: what is written here is not to fail elsewhere.
+    if text.count("[") + text.count("{") > _MANY:
+        return as_json(_writable(task.raw, _DEEPEST))
+    return text
 
 
 def _writable(value: Any, depth: int) -> Any:

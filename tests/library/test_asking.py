@@ -187,3 +187,10 @@ def test_disk_used_counts_files(library: Library, tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"x" * 1000)
     library.add_file(tmp_path / "a", ".mp3")
     assert library.disk_used() == before + 1000
+
+
+def test_a_long_reply_is_kept_whole(library: Library) -> None:
+    number = buy(library, song()).entry.id
+    task = looked(acknowledged(song()), {**DONE, "many": [{"a": [1, None, 0.5]}] * 500})
+    library.seen(number, task)
+    assert library.task(number) == task

@@ -217,6 +217,8 @@ def test_resolved_by_the_balance(library: Library) -> None:
     number = uncertain(library)
     with pytest.raises(WrongStep, match="fell by 25, the price is 20"):
         library.resolve(number, before=100, after=75)
+    with pytest.raises(WrongStep, match="proves neither"):
+        library.resolve(number, before=100, after=120)
     assert library.resolve(number, before=Balance(50, 50), after=Balance(30, 50)).state == "failed"
     assert library.account() == Account(spent=PRICE)
     number = uncertain(library, song("snow"))
