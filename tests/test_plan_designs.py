@@ -400,7 +400,11 @@ def test_a_balance_or_a_number_will_do(api: Any) -> None:
     assert plan_of(Plan.grid, [3, 2]).dry_run(api).share == 1.0
 
 
-@pytest.mark.parametrize("api", ["120", True, -1, float("inf"), object()], ids=repr)
+@pytest.mark.parametrize(
+    "api",
+    ["120", True, -1, float("inf"), object()],
+    ids=["text", "bool", "negative", "infinite", "object"],
+)
 def test_anything_else_is_no_balance(api: Any) -> None:
     with pytest.raises(WrongType, match="handle or a number of credits"):
         plan_of(Plan.grid, [2]).dry_run(api)
