@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from musicapi_nb.client.download import Media
     from musicapi_nb.engines import Request
     from musicapi_nb.library import Library
+    from musicapi_nb.notebook.run import Run
+    from musicapi_nb.plan import Plan
     from musicapi_nb.simulator import Simulator
     from musicapi_nb.tasks import Song
 
@@ -256,6 +258,38 @@ class Handle:
             return await self._client.poll(task, engine=engine)
 
         return self._job(work, title="poll")
+
+    def experiment(
+        self,
+        name: str,
+        plan: Plan,
+        *,
+        budget: int | None = None,
+        assume: int | None = None,
+        concurrency: int = 8,
+    ) -> Run:
+        """Make an experiment of a plan, and show its dry run; `start()` buys. It needs a library.
+
+        The arguments are those of `experiment.Experiment`.
+
+        Raises
+        ------
+        InvalidRequest
+            This handle has no library.
+        """
+        if self._closed:
+            raise Closed("this handle is closed")
+        if self.library is None:
+            problem = Problem(
+                "library", "is where an experiment is kept: connect(library='folder')"
+            )
+            raise InvalidRequest("api.experiment()", [problem])
+        from musicapi_nb.experiment import Experiment  # noqa: PLC0415 - only who buys needs it
+        from musicapi_nb.notebook.run import Run as Prepared  # noqa: PLC0415 - as above
+
+        experiment = Experiment(name, plan, self._client, self.library, budget=budget,
+                                assume=assume, concurrency=concurrency)  # fmt: skip
+        return Prepared(self, self._background, experiment)
 
     def credits(self) -> Job[Balance]:
         """Read the balance. Costs nothing."""

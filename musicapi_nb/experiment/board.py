@@ -1,0 +1,60 @@
+"""The states of all cells, with their sums kept as they change."""
+
+from __future__ import annotations
+
+import collections
+from typing import TYPE_CHECKING
+
+from musicapi_nb.experiment.values import ENDED, CellState, Failure
+from musicapi_nb.library import STATES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from musicapi_nb.library import EntryState
+    from musicapi_nb.plan import Cell
+    from musicapi_nb.tasks import Task
+
+_LAST = 5
+
+
+class Board:
+    """What is known of every cell; written by one loop, read by any thread."""
+
+    def __init__(self, cells: Sequence[Cell]) -> None:
+        self.cells = cells
+        self.states = [CellState(price=cell.request.price()) for cell in cells]
+        self.tasks: dict[int, Task] = {}
+        self.counts: dict[EntryState, int] = dict.fromkeys(STATES, 0)
+        self.counts["planned"] = len(cells)
+        self.spent = self.reserved = self.held = self.bought = self.before = self.ended = 0
+        self.blocks = len({cell.block for cell in cells})
+        self._open = collections.Counter(cell.block for cell in cells)
+        self.failures: collections.deque[Failure] = collections.deque(maxlen=_LAST)
+
+    def put(self, at: int, now: CellState) -> None:
+        """Replace what is known of a cell."""
+        before = self.states[at]
+        if now == before:
+            return
+        self._count(at, before, -1)
+        self.states[at] = now
+        self._count(at, now, 1)
+        if now.is_failure and (now.state, now.why) != (before.state, before.why):
+            failure = Failure(self.cells[at].order, now.state, now.why or "no reason was given")
+            self.failures.appendleft(failure)
+
+    def _count(self, at: int, state: CellState, one: int) -> None:
+        self.counts[state.state] += one
+        self.spent += one * state.spent
+        self.reserved += one * state.reserved
+        self.held += one * state.held
+        self.before += one * state.before
+        self.bought += 0 if state.before else one * (state.spent + state.reserved)
+        if state.state in ENDED:
+            self.ended += one
+            self._open[self.cells[at].block] -= one
+
+    @property
+    def blocks_done(self) -> int:
+        return sum(not number for number in list(self._open.values()))

@@ -1,0 +1,86 @@
+"""What the library knows of an experiment's cells, and the rows for those that are not run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from musicapi_nb.library import LIVE, identity
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from musicapi_nb.library import Budget, Entry, Library
+    from musicapi_nb.plan import Cell
+
+
+class Records:
+    """The cells of one experiment in one library; to be called where waiting is allowed.
+
+    Parameters
+    ----------
+    simulated
+        Whether a simulator is asked: its purchases and its budget are kept apart.
+    """
+
+    def __init__(
+        self, library: Library, name: str, cells: Sequence[Cell], *, simulated: bool
+    ) -> None:
+        self.library = library
+        self.name = name
+        self.budget_name = f"experiment {name}{' (simulated)' * simulated}"
+        self._cells = cells
+        self._simulated = simulated
+        self._identities = [identity(cell.request, cell.take) for cell in cells]
+
+    def budget(self) -> Budget | None:
+        """The budget of this name, where there is one."""
+        return self.library.budgets().get(self.budget_name)
+
+    def read(self) -> list[Entry | None]:
+        """For each cell the purchase that counts: one that lives, else the latest."""
+        wanted = set(self._identities)
+        known: dict[str, Entry] = {}
+        for entry in self.library.entries():
+            if entry.identity in wanted and entry.simulated is self._simulated:
+                before = known.get(entry.identity)
+                if before is None or before.state not in LIVE:
+                    known[entry.identity] = entry
+        return [known.get(name) for name in self._identities]
+
+    def join(self) -> list[Entry | None]:
+        """As `read`; what was bought elsewhere becomes the experiment's, too."""
+        found = self.read()
+        here = self.library.cells(self.name)
+        for cell, entry in zip(self._cells, found, strict=True):
+            if entry and entry.state in LIVE and here.get(entry.identity) != entry.id:
+                self._plan(cell)
+        return found
+
+    def without_files(self) -> set[int]:
+        """Entries with finished songs whose files are not all here."""
+        return {missing.entry.id for missing in self.library.missing_files()}
+
+    def others(self) -> int:
+        """Purchases of this experiment's name that are no cells of this plan."""
+        wanted = set(self._identities)
+        return sum(
+            entry.state in LIVE and entry.simulated is self._simulated
+            for entry in self.library.entries(experiment=self.name)
+            if entry.identity not in wanted
+        )
+
+    def not_run(self, whys: Mapping[int, str]) -> None:
+        """Write down which cells will not be bought, and why; what is said already stays."""
+        found = self.read()
+        for at, why in whys.items():
+            last = found[at]
+            if last is not None and (last.state, last.note) == ("not_run", why):
+                continue
+            entry = self._plan(self._cells[at])
+            if entry.state == "planned":  # else somebody has bought it meanwhile
+                self.library.not_run(entry.id, why)
+
+    def _plan(self, cell: Cell) -> Entry:
+        return self.library.plan(
+            cell.request, cell.take, simulated=self._simulated, experiment=self.name
+        )
