@@ -98,6 +98,30 @@ def test_a_closed_handle_is_replaced_by_a_new_one(monkeypatch: pytest.MonkeyPatc
         second.close()
 
 
+def test_another_simulator_or_library_is_another_handle(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("MUSICAPI_KEY", raising=False)
+    monkeypatch.chdir(tmp_path)
+    rich, poor = Simulator(), Simulator(balance=3)
+    handles = [
+        mnb.connect(simulator=rich),
+        mnb.connect(simulator=poor),
+        mnb.connect(),
+        mnb.connect(library="one"),
+        mnb.connect(library="two"),
+        mnb.connect(library="one", spend_limit=5),
+    ]
+    try:
+        assert len({id(handle) for handle in handles}) == len(handles)
+        assert mnb.connect(simulator=poor) is handles[1]
+        assert mnb.connect(library=tmp_path / "one") is handles[3]
+        assert handles[1].credits().result().total == 3
+    finally:
+        for handle in handles:
+            handle.close()
+
+
 def test_closing_ends_the_thread() -> None:
     before = threading.active_count()
     api = mnb.connect(simulator=Simulator())
@@ -128,6 +152,33 @@ def test_a_process_that_forgets_to_close_ends_silently(tmp_path: Path) -> None:
     assert done.stderr == ""
     assert done.stdout.splitlines()[-1] == "True"
     assert done.returncode == 0
+
+
+def test_a_process_that_forgets_to_close_loses_nothing_that_it_paid(tmp_path: Path) -> None:
+    code = """if True:
+        import sys, musicapi_nb as mnb
+        from musicapi_nb import sonic
+        request = sonic.Create(custom_mode=False, mv="sonic-v5", gpt_description_prompt="rain")
+        api = mnb.connect("sk-some-key-0001", base_url=sys.argv[1])
+        job = api.run(request)
+        sys.stdin.readline()
+    """
+    with EmbeddedSimulator(Simulator(speed=60)) as simulator:
+        simulator.faults.arm("slow_reply", seconds=60.0)
+        started = subprocess.Popen(
+            [sys.executable, "-X", "dev", "-W", "error", "-c", code, simulator.url],
+            cwd=tmp_path,
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        _wait_until(lambda: bool(simulator.traffic.posts))
+        said = started.communicate("end\n", timeout=60)[1]
+        (charge,) = simulator.accounts.charges("sk-some-key-0001")
+    assert said == ""
+    with Library(tmp_path / "musicapi-library") as library:
+        ((state, task_id),) = [(entry.state, entry.task_id) for entry in library.entries()]
+    assert (state, task_id) == ("accepted", charge.task_id)
 
 
 # --- jobs ----------------------------------------------------------------------------------

@@ -78,8 +78,13 @@ class Commits:
             if self._writing or not self._waiting:
                 return
             self._writing = True
-        with contextlib.suppress(RuntimeError):  # closed meanwhile: close() has written all
+        self._write_soon()
+
+    def _write_soon(self) -> None:
+        try:
             self._writer.submit(self._write_all)
+        except RuntimeError:  # Python is ending, and has ended all executors before our atexit
+            self._write_all()
 
     def _write_all(self) -> None:
         while True:
@@ -123,8 +128,8 @@ class Commits:
         """Write what waits, then take no more."""
         with self._lock:
             self._closed = True
-        self._writer.submit(self._write_all).result()
-        self._writer.shutdown()
+        self._write_soon()
+        self._writer.shutdown()  # waits for it
 
 
 class _HalfDone(Exception):

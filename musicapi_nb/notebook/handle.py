@@ -7,6 +7,7 @@ import hashlib
 import os
 import secrets
 import uuid
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from musicapi_nb import markup
@@ -18,7 +19,6 @@ from musicapi_nb.tasks import Task
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     from musicapi_nb.client import Balance
     from musicapi_nb.client.download import Media
@@ -94,10 +94,18 @@ def connect(
     return handle
 
 
-def _identity(key: str | None, *settings: object) -> str:
+def _identity(
+    key: str | None,
+    base_url: str | None,
+    simulator: Simulator | None,
+    library: Path | str | None,
+    spend_limit: int | None,
+) -> str:
     """Tell handles apart without keeping the key."""
     digest = hashlib.sha256((key or "").encode()).hexdigest()
-    return f"{digest} {[str(each) for each in settings]}"
+    folder = None if library is None else str(Path(library).expanduser().absolute())
+    own = None if simulator is None else id(simulator)
+    return repr((digest, base_url, own, folder, spend_limit))
 
 
 def _library(folder: Path | str | None) -> Library | None:
