@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime as dt
 import logging
 import math
 import time
 from typing import TYPE_CHECKING, Any
 
-from musicapi_nb.errors import MusicAPIError, OverBudget, UnknownPrice, WrongType
+from musicapi_nb.errors import Closed, MusicAPIError, OverBudget, UnknownPrice, WrongType
 from musicapi_nb.experiment import show
 from musicapi_nb.experiment.board import Board
 from musicapi_nb.experiment.records import Records
@@ -295,7 +296,8 @@ class Experiment:
         """Ask the library how the cells are doing, unless a run knows better."""
         if self._running or any(problem.hard for problem in self.plan.grouped_problems()):
             return
-        self._see(self._records)
+        with contextlib.suppress(Closed):  # then what is known here is all that can be told
+            self._see(self._records)
 
     def _tasks(self) -> dict[int, Task]:
         """The task of each cell that has one, by the cell's number."""

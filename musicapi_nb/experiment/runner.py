@@ -8,6 +8,7 @@ import contextlib
 import dataclasses
 import itertools
 import logging
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from musicapi_nb.errors import (
@@ -321,4 +322,5 @@ def _try_again(error: MusicAPIError, *, bought: bool) -> bool:
     if bought:  # asking costs nothing
         final = WaitTimeout | TaskNotFound | LibraryError | Closed | Unauthorized
         return not isinstance(error, final)
-    return isinstance(error, RateLimited)
+    # after a 429 the client has tried again itself; it does not after a 403 (a full queue)
+    return isinstance(error, RateLimited) and error.status != HTTPStatus.TOO_MANY_REQUESTS

@@ -1,0 +1,722 @@
+"""Experiments over the simulator's real HTTP: bought once, within the budget, whatever happens."""
+
+import asyncio
+import contextlib
+import itertools
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pandas as pd
+import pytest
+
+import musicapi_nb as mnb
+from musicapi_nb import MusicAPI, errors, lyrics, nuro, sonic, studio
+from musicapi_nb.engines.request import Price
+from musicapi_nb.experiment import Experiment, Progress
+from musicapi_nb.library import Library
+from musicapi_nb.plan import Plan
+from musicapi_nb.simulator import Simulator
+
+KEY = "sk-of-an-account-0001"
+PRICE = 20
+BASE = {"custom_mode": False, "gpt_description_prompt": "{style}, rain on a tin roof"}
+FACTORS = {"style": ["jazz", "rock"], "mv": ["sonic-v5", "sonic-v4-5"]}
+
+
+@pytest.fixture
+async def sim() -> AsyncIterator[Simulator]:
+    async with Simulator(speed=3000, balance=100_000, seconds=(1.0, 1.2)) as simulator:
+        mute(simulator)
+        yield simulator
+
+
+def mute(sim: Simulator) -> None:
+    """Let no files be made, which takes longer than all else: their links lead nowhere."""
+    sim.faults.arm("wrong_type_download", times=None)
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Iterator[Library]:
+    with Library(tmp_path / "library") as opened:
+        yield opened
+
+
+def client(sim: Simulator, library: Library, **settings: Any) -> MusicAPI:
+    return MusicAPI(
+        KEY, base_url=sim.url, speed=sim.speed, pace=0, ledger=library, **settings
+    )  # fmt: skip
+
+
+def plan(repeats: int = 1, factors: dict[str, Any] | None = None) -> Plan:
+    return Plan.grid(sonic.Create, base=BASE, factors=factors or FACTORS, repeats=repeats)
+
+
+class Unpriced(lyrics.Make, frozen=True, kw_only=True):
+    cost: ClassVar[Price | None] = None
+
+
+@contextlib.asynccontextmanager
+async def experiment(
+    sim: Simulator, library: Library, design: Plan, name: str = "harbour", **settings: Any
+) -> AsyncIterator[Experiment]:
+    async with client(sim, library) as api:
+        yield Experiment(name, design, api, library, **settings)
+
+
+async def ran(sim: Simulator, library: Library, design: Plan, **settings: Any) -> Experiment:
+    async with experiment(sim, library, design, **settings) as run:
+        return await run.run()
+
+
+def states(run: Experiment) -> dict[str, int]:
+    return dict(Counter(run.frame()["state"]))
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Let the loop run until something is so."""
+    for _ in range(60_000):
+        if condition():
+            return
+        await asyncio.sleep(0.001)
+    raise AssertionError("it never came to that")
+
+
+def agree(sim: Simulator, library: Library) -> None:
+    """The simulator's own ledger and the library tell the same story."""
+    charged = Counter(charge.task_id for charge in sim.accounts.charges(KEY))
+    assert all(number == 1 for number in charged.values())
+    known = {entry.task_id for entry in library.entries() if entry.task_id}
+    assert known <= set(charged)
+    lost = len(charged) - len(known)
+    assert lost <= len(library.entries("uncertain"))
+
+
+# --- a run ---------------------------------------------------------------------------------
+
+
+async def test_every_cell_is_bought_and_told_with_its_factors(
+    sim: Simulator, library: Library
+) -> None:
+    seen: list[Progress] = []
+    async with experiment(sim, library, plan(repeats=2)) as run:
+        assert run.progress.state == "new"
+        await run.run(seen.append)
+
+    assert len(sim.traffic.paid) == 8
+    agree(sim, library)
+    assert states(run) == {"done": 8}
+    assert run.failures().empty
+    done = run.progress
+    assert (done.state, done.ended, done.blocks_done, done.blocks) == ("ended", 8, 2, 2)
+    assert (done.spent, done.reserved, done.bought, done.left) == (8 * PRICE, 0, 8 * PRICE, None)
+    assert seen[0].counts == {"planned": 8}
+    assert all(sum(each.counts.values()) == 8 for each in seen)
+    assert [each.ended for each in seen] == sorted(each.ended for each in seen)
+    assert len(library.entries(experiment="harbour")) == 8
+
+
+async def test_frames_carry_the_factors_of_the_cell_that_each_song_is_of(
+    sim: Simulator, library: Library
+) -> None:
+    design = plan(repeats=2)
+    run = await ran(sim, library, design)
+    songs = run.songs()
+    assert songs.columns[:5].tolist() == ["cell", "block", "take", "style", "mv"]
+    assert len(songs) == 16
+    entries = {entry.task_id: entry for entry in library.entries()}
+    for row in songs.to_dict("records"):
+        cell = design.cells[row["cell"]]
+        request = library.request(entries[row["task_id"]].id)
+        assert isinstance(request, sonic.Create)
+        assert (request.mv, entries[row["task_id"]].take) == (row["mv"], row["take"])
+        assert str(request.gpt_description_prompt).startswith(row["style"])
+        assert (cell.levels["style"], cell.block) == (row["style"], row["block"])
+    tags = run.tags()
+    assert set(tags["song_id"]) == set(songs["song_id"])
+    merged = tags.merge(songs, on="song_id")
+    assert (merged["cell_x"] == merged["cell_y"]).all()
+    assert run.durations()["duration"].gt(0).all()
+
+
+async def test_rewritten_tags_of_studio_are_joined_too(sim: Simulator, library: Library) -> None:
+    design = Plan.grid(
+        studio.Description, base={"prompt": "a song about {topic}", "model_type": "studio130-v1.5"},
+        factors={"topic": ["ships", "rain"]},
+    )  # fmt: skip
+    run = await ran(sim, library, design)
+    steps = run.replaced_tags()
+    assert not steps.empty
+    assert set(steps["topic"]) <= {"ships", "rain"}
+    assert steps.groupby("song_id")["topic"].nunique().eq(1).all()
+
+
+async def test_a_factor_with_the_name_of_a_result_is_kept_under_another(
+    sim: Simulator, library: Library
+) -> None:
+    design = Plan.grid(
+        nuro.Instrumental, base={"description": "harbour"}, factors={"duration": [30, 60]}
+    )
+    run = await ran(sim, library, design)
+    for frame in (run.songs(), run.durations(), run.tags(), run.frame()):
+        assert frame.columns.is_unique
+        assert set(frame["duration_asked"]) <= {30, 60}
+    assert run.durations()["duration"].dtype == "float64"
+
+
+async def test_what_is_answered_at_once_and_has_no_id_is_joined(
+    sim: Simulator, library: Library
+) -> None:
+    design = Plan.grid(lyrics.Make, factors={"description": ["a lighthouse", "a storm"]})
+    run = await ran(sim, library, design)
+    songs = run.songs()
+    assert states(run) == {"done": 2}
+    assert set(songs["description"]) == {"a lighthouse", "a storm"}
+
+
+def dtypes(frame: pd.DataFrame) -> dict[str, str]:
+    return {str(name): str(dtype) for name, dtype in frame.dtypes.items()}
+
+
+async def test_frames_keep_columns_and_dtypes_with_no_rows(
+    sim: Simulator, library: Library, tmp_path: Path
+) -> None:
+    sim.faults.arm("task_fails")
+    full = await ran(sim, library, plan())
+    with Library(tmp_path / "other") as other:
+        async with experiment(sim, other, plan()) as new:
+            for name in ("songs", "tags", "replaced_tags", "durations", "failures"):
+                empty = getattr(new, name)()
+                assert len(empty) == 0
+                assert dtypes(empty) == dtypes(getattr(full, name)())
+            assert dtypes(new.frame()) == dtypes(full.frame())
+            assert set(new.frame()["state"]) == {"planned"}
+    assert sim.traffic.count("POST") == 4
+
+
+async def test_an_empty_plan_is_run_at_once(sim: Simulator, library: Library) -> None:
+    run = await ran(sim, library, Plan((), {}, "nothing"), budget=0)
+    assert run.progress.state == "ended"
+    assert run.songs().empty
+    assert run.frame().empty
+    assert "no cells" in repr(run)
+    assert run._repr_html_()
+    assert sim.traffic.total == 0
+
+
+# --- refused before anything is sent -------------------------------------------------------
+
+
+async def test_a_plan_with_problems_is_refused_with_all_of_them(
+    sim: Simulator, library: Library
+) -> None:
+    design = Plan.grid(
+        sonic.Create, base={"custom_mode": False},
+        factors={"mv": ["sonic-v5"], "gpt_description_prompt": ["x" * 5000, None]},
+    )  # fmt: skip
+    async with experiment(sim, library, design) as run:
+        with pytest.raises(errors.InvalidPlan) as refused:
+            await run.run()
+        assert len(refused.value.problems) > 1
+        html = run._repr_html_()
+        assert all(problem.message[:20] in html for problem in refused.value.problems)
+        assert run.frame()["state"].tolist() == ["planned", "planned"]
+    assert sim.traffic.total == 0
+    assert library.entries() == []
+
+
+async def test_a_budget_below_one_block_is_refused(sim: Simulator, library: Library) -> None:
+    async with experiment(sim, library, plan(2), budget=4 * PRICE - 1) as run:
+        with pytest.raises(errors.OverBudget, match=r"79 credits is below what block 1 .*80"):
+            await run.run()
+    assert sim.traffic.total == 0
+    assert library.budgets() == {}
+
+
+async def test_a_library_that_cannot_be_written_stops_it(sim: Simulator, tmp_path: Path) -> None:
+    closed = Library(tmp_path / "closed")
+    closed.close()
+    async with experiment(sim, closed, plan()) as run:
+        with pytest.raises(errors.MusicAPIError):
+            await run.run()
+    assert sim.traffic.total == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("", {}), (3, {}), ("x", {"budget": -1}), ("x", {"budget": True}), ("x", {"budget": 1.5}),
+        ("x", {"concurrency": 0}), ("x", {"concurrency": None}), ("x", {"assume": "1"}),
+    ],
+)  # fmt: skip
+async def test_arguments_that_cannot_be_used_are_refused(
+    sim: Simulator, library: Library, name: Any, settings: dict[str, Any]
+) -> None:
+    async with client(sim, library) as api:
+        with pytest.raises(errors.WrongType):
+            Experiment(name, plan(), api, library, **settings)
+        with pytest.raises(errors.WrongType):
+            Experiment("x", [1], api, library)  # type: ignore[arg-type]
+
+
+async def test_it_runs_once_at_a_time(sim: Simulator, library: Library) -> None:
+    async with experiment(sim, library, plan()) as run:
+        first = asyncio.create_task(run.run())
+        await until(lambda: run.running)
+        with pytest.raises(errors.MusicAPIError, match="running already"):
+            await run.run()
+        await first
+    assert len(sim.traffic.paid) == 4
+
+
+# --- the budget ----------------------------------------------------------------------------
+
+
+async def test_a_budget_stops_at_whole_blocks(sim: Simulator, library: Library) -> None:
+    run = await ran(sim, library, plan(repeats=4), budget=2 * 4 * PRICE + 3 * PRICE)
+    assert sim.accounts.charged(KEY) == 8 * PRICE
+    frame = run.frame()
+    assert set(frame[frame["block"] <= 2]["state"]) == {"done"}
+    assert set(frame[frame["block"] > 2]["state"]) == {"not_run"}
+    failures = run.failures()
+    assert len(failures) == 8
+    assert failures["reason"].str.contains(r"budget \(60 credits\).*block 3 \(80\)").all()
+    assert not failures["may_have_cost"].any()
+    assert (run.progress.left, run.progress.state) == (3 * PRICE, "stopped")
+    assert len(library.entries("not_run", experiment="harbour")) == 8
+
+    more = await ran(sim, library, plan(repeats=4), budget=4 * 4 * PRICE)
+    assert states(more) == {"done": 16}
+    assert sim.accounts.charged(KEY) == 16 * PRICE
+    assert (more.progress.left, more.progress.from_library) == (0, 8)
+
+
+async def test_run_again_with_nothing_left_it_says_so_and_writes_nothing_new(
+    sim: Simulator, library: Library
+) -> None:
+    for _ in range(2):
+        await ran(sim, library, plan(repeats=2), budget=4 * PRICE)
+    before = len(library.entries())
+    run = await ran(sim, library, plan(repeats=2))  # the budget stays what it was
+    assert run.budget == 4 * PRICE
+    assert states(run) == {"done": 4, "not_run": 4}
+    assert len(library.entries()) == before == 8
+    assert sim.accounts.charged(KEY) == 4 * PRICE
+
+
+async def test_credits_that_come_back_buy_another_block(sim: Simulator, library: Library) -> None:
+    sim.shapes.sonic_failure = "api_error"  # the reply says that the credits came back
+    sim.faults.arm("task_fails", times=4)
+    run = await ran(sim, library, plan(repeats=2), budget=4 * PRICE)
+    assert states(run) == {"failed": 4, "done": 4}
+    assert run.failures()["what_to_do"].str.contains("again").all()
+    assert not run.failures()["may_have_cost"].any()
+    assert sim.accounts.charged(KEY) - sim.accounts.refunded(KEY) == 4 * PRICE
+    assert run.progress.left == 0
+
+
+async def test_a_budget_holds_under_sixty_four_at_once(sim: Simulator, library: Library) -> None:
+    sim.faults.arm("lost_reply", times=3, after=5)
+    design = plan(repeats=40)
+    async with experiment(sim, library, design, budget=1010, concurrency=64) as run:
+        await run.run()
+    assert sim.accounts.charged(KEY) == 12 * 4 * PRICE  # of 1010, whole blocks
+    assert run.progress.reserved == 3 * PRICE
+    agree(sim, library)
+
+
+async def test_the_clients_own_limit_ends_it_too(sim: Simulator, library: Library) -> None:
+    library.set_budget("evening", 3 * PRICE)
+    async with client(sim, library, budgets=("evening",)) as api:
+        run = await Experiment("harbour", plan(), api, library).run()
+    assert states(run) == {"done": 3, "not_run": 1}
+    assert run.failures()["reason"].str.contains("evening").all()
+    assert run.progress.state == "stopped"
+    assert sim.accounts.charged(KEY) == 3 * PRICE
+
+
+async def test_prices_that_are_not_known_need_an_assumption(
+    sim: Simulator, library: Library
+) -> None:
+    design = Plan.grid(Unpriced, factors={"description": ["a storm"]})
+    async with experiment(sim, library, design, budget=50) as run:
+        with pytest.raises(errors.UnknownPrice, match="price of 1 cells is not known"):
+            await run.run()
+        assert sim.traffic.total == 0
+    run = await ran(sim, library, design, budget=50, assume=7)
+    assert states(run) == {"done": 1}
+    assert run.progress.left == 43
+
+
+# --- mishaps -------------------------------------------------------------------------------
+
+
+async def test_one_failing_cell_stops_no_other(sim: Simulator, library: Library) -> None:
+    sim.faults.arm("task_fails", after=0)
+    sim.faults.arm("lost_reply", after=2)
+    sim.faults.arm("refused_content", after=4)
+    sim.faults.arm("one_clip_fails", after=6)
+    run = await ran(sim, library, plan(repeats=3), concurrency=1)
+    assert states(run) == {"done": 9, "failed": 1, "uncertain": 1, "refused": 1}
+    failures = run.failures().set_index("state")
+    assert failures.loc["uncertain", "may_have_cost"]
+    assert failures.loc["failed", "may_have_cost"]
+    assert not failures.loc["refused", "may_have_cost"]
+    entry = library.entries("uncertain")[0].id
+    assert f"library.resolve({entry}, " in str(failures.loc["uncertain", "what_to_do"])
+    partial = run.frame().query("songs == 1")
+    assert len(partial) == 1
+    assert partial["state"].tolist() == ["done"]
+    agree(sim, library)
+    assert {each.state for each in run.progress.failures} == {"failed", "uncertain", "refused"}
+
+
+async def test_all_mishaps_together_leave_two_ledgers_that_agree(
+    sim: Simulator, library: Library
+) -> None:
+    for kind in ("drop_before", "lost_reply", "error_after", "server_error", "cut_body",
+                 "garbage_body", "html_body", "empty_body", "refused_content", "task_fails",
+                 "one_clip_fails", "duration_text", "unknown_state", "extra_keys", "code_missing",
+                 "too_many_requests"):  # fmt: skip
+        sim.faults.arm(kind, times=None, probability=0.05, method="POST")
+    for kind in ("server_error", "too_many_requests", "cut_body", "html_body"):
+        sim.faults.arm(kind, times=None, probability=0.04, method="GET")
+    design = plan(repeats=10)
+    run = await ran(sim, library, design, budget=40 * PRICE, concurrency=16)
+    agree(sim, library)
+    frame = run.frame()
+    assert set(frame["state"]) <= {"done", "failed", "refused", "uncertain"}
+    assert len(run.failures()) == (frame["state"] != "done").sum() > 0
+    assert run.failures()["reason"].notna().all()
+    assert sim.accounts.charged(KEY) <= 40 * PRICE
+
+    sim.faults.clear()
+    mute(sim)
+    posts = len(sim.traffic.posts)
+    again = await ran(sim, library, design, budget=40 * PRICE)
+    asked = int((frame["state"] == "refused").sum())
+    assert len(sim.traffic.posts) - posts == asked
+    assert (again.frame()["state"] == "uncertain").sum() == (frame["state"] == "uncertain").sum()
+    assert "refused" not in set(again.frame()["state"])
+    agree(sim, library)
+
+
+async def test_told_to_slow_down_it_tries_later(sim: Simulator, library: Library) -> None:
+    sim.faults.arm("too_many_requests", times=5, method="POST")
+    run = await ran(sim, library, plan())
+    assert states(run) == {"done": 4}
+    assert sim.accounts.charged(KEY) == 4 * PRICE
+
+
+async def test_told_so_for_ever_it_gives_up_at_no_cost(sim: Simulator, library: Library) -> None:
+    sim.faults.arm("too_many_requests", times=None, method="POST")
+    run = await ran(sim, library, plan(factors={"style": ["jazz"], "mv": ["sonic-v5"]}))
+    assert states(run) == {"refused": 1}
+    assert sim.accounts.charged(KEY) == 0
+    assert len(sim.traffic.posts) == len(library.entries("refused")) < 20
+
+
+async def test_without_credits_nothing_more_is_started(library: Library) -> None:
+    async with Simulator(speed=3000, balance=5 * PRICE, seconds=(1.0, 1.2)) as sim:
+        mute(sim)
+        run = await ran(sim, library, plan(repeats=5), concurrency=2)
+        assert len(sim.traffic.posts) <= 5 + 2
+        assert sim.accounts.of(KEY).balance == 0
+    counts = states(run)
+    assert counts["done"] == 5
+    assert counts["not_run"] >= 13
+    assert run.progress.state == "stopped"
+    assert "credits" in str(run.progress.why)
+    assert run.failures()["reason"].str.contains("redit").all()
+
+
+async def test_a_host_that_is_down_ends_it_soon(sim: Simulator, library: Library) -> None:
+    await sim.stop()
+    run = await ran(sim, library, plan(repeats=25), concurrency=2)
+    assert states(run) == {"not_run": 100}
+    assert "in a row" in str(run.progress.why)
+    assert len(library.entries()) < 200
+    await sim.start()
+    assert states(await ran(sim, library, plan(repeats=2))) == {"done": 8}
+
+
+async def test_a_wait_that_takes_too_long_is_said_and_taken_up_again(
+    sim: Simulator, library: Library
+) -> None:
+    sim.faults.arm("stuck")
+    run = await ran(sim, library, plan(), deadline=300.0)
+    assert states(run) == {"done": 3, "accepted": 1}
+    (failure,) = run.failures().to_dict("records")
+    assert failure["may_have_cost"]
+    assert "not finished after 300 s" in failure["reason"]
+    assert "not lost" in failure["what_to_do"]
+    assert len(sim.traffic.paid) == 4
+
+
+# --- again, elsewhere ----------------------------------------------------------------------
+
+
+async def test_run_again_in_another_kernel_costs_nothing(sim: Simulator, tmp_path: Path) -> None:
+    with Library(tmp_path) as one:
+        sim.faults.clear()
+        first = await ran(sim, one, plan(2), budget=500)
+        assert one.missing_files() == []
+    posts, total = len(sim.traffic.posts), sim.traffic.total
+    with Library(tmp_path) as two:
+        async with experiment(sim, two, plan(2), budget=500) as again:
+            assert len(again.songs()) == 16  # before it is run
+            await again.run()
+        pd.testing.assert_frame_equal(again.songs(), first.songs())
+        assert again.progress.from_library == 8
+        assert again.progress.bought == 0
+        assert again.frame()["bought_before"].all()
+    assert (len(sim.traffic.posts), sim.traffic.total) == (posts, total)
+
+
+async def test_files_that_did_not_come_are_fetched_when_it_is_run_again(
+    sim: Simulator, library: Library
+) -> None:
+    await ran(sim, library, plan())
+    assert len(library.missing_files()) == 4 * 2 * 2
+    sim.faults.clear()
+    run = await ran(sim, library, plan())
+    assert library.missing_files() == []
+    assert states(run) == {"done": 4}
+    assert len(sim.traffic.posts) == 4
+
+
+async def test_what_a_lost_kernel_was_doing_is_finished_by_the_next(
+    sim: Simulator, tmp_path: Path
+) -> None:
+    design = plan(repeats=5)
+    for stop_at in itertools.count(4, 4):
+        with Library(tmp_path) as library:
+            async with client(sim, library) as api:
+                run = Experiment("harbour", design, api, library, budget=20 * PRICE)
+                running = asyncio.create_task(run.run())
+                await until(lambda: running.done() or len(sim.traffic.posts) >= stop_at)  # noqa: B023 - awaited here
+                left = running.done()
+                library.close()  # nothing more of it reaches the disk
+                running.cancel()
+                await asyncio.gather(running, return_exceptions=True)
+        if left:
+            break
+    charges = sim.accounts.charges(KEY)
+    with Library(tmp_path) as library:
+        agree(sim, library)
+        counts = Counter(entry.state for entry in library.entries(experiment="harbour"))
+        assert counts["done"] + counts["uncertain"] == 20
+        assert len(charges) <= 20
+
+
+async def test_bought_elsewhere_a_cell_is_the_experiments_too(
+    sim: Simulator, library: Library
+) -> None:
+    design = plan()
+    async with client(sim, library) as api:
+        await api.run(design.cells[2].request)
+    run = await ran(sim, library, design)
+    assert run.frame()["bought_before"].tolist() == [False, False, True, False]
+    assert len(library.entries("done", experiment="harbour")) == 4
+    assert len(sim.traffic.paid) == 4
+
+
+async def test_another_plan_of_the_same_name_keeps_what_was_bought(
+    sim: Simulator, library: Library
+) -> None:
+    await ran(sim, library, plan())
+    other = plan(repeats=2, factors={**FACTORS, "style": ["jazz", "folk"]})
+    run = await ran(sim, library, other)
+    assert (run.progress.from_library, run.progress.bought) == (2, 6 * PRICE)
+    assert "2 purchases of this name are not in this plan" in run._repr_html_()
+
+
+async def test_the_simulators_purchases_and_budget_are_kept_apart(
+    sim: Simulator, library: Library
+) -> None:
+    async with client(sim, library, simulated=True) as api:
+        await Experiment("harbour", plan(), api, library, budget=4 * PRICE).run()
+    run = await ran(sim, library, plan(), budget=4 * PRICE)
+    assert states(run) == {"done": 4}
+    assert run.progress.from_library == 0
+
+
+async def test_two_of_one_name_at_once_buy_each_cell_once(sim: Simulator, tmp_path: Path) -> None:
+    with Library(tmp_path) as one, Library(tmp_path) as two:
+        runs = await asyncio.gather(
+            ran(sim, one, plan(5), budget=400), ran(sim, two, plan(5), budget=400)
+        )
+        assert all(states(run) == {"done": 20} for run in runs)
+        assert len(sim.traffic.paid) == 20
+        agree(sim, one)
+
+
+# --- pause, resume, cancel, concurrency ----------------------------------------------------
+
+
+async def test_no_more_than_so_many_are_under_way(sim: Simulator, library: Library) -> None:
+    most = 0
+
+    def look(seen: Progress) -> None:
+        nonlocal most
+        most = max(most, seen.counts.get("accepted", 0))
+
+    async with experiment(sim, library, plan(repeats=6), concurrency=3) as run:
+        await run.run(look)
+    assert most == 3
+
+
+async def test_paused_it_buys_nothing_and_goes_on_when_told(
+    sim: Simulator, library: Library
+) -> None:
+    async with experiment(sim, library, plan(repeats=5), concurrency=4) as run:
+        running = asyncio.create_task(run.run())
+        await until(lambda: run.progress.counts.get("accepted", 0) >= 2)
+        run.pause()
+        assert run.progress.state == "paused"
+        await until(lambda: not run.progress.counts.get("accepted", 0))
+        posts = len(sim.traffic.posts)
+        assert 2 <= posts < 20
+        for _ in range(2000):
+            await asyncio.sleep(0)
+        assert len(sim.traffic.posts) == posts
+        assert not running.done()
+        run.resume()
+        await running
+    assert states(run) == {"done": 20}
+    assert len(sim.traffic.paid) == 20
+    agree(sim, library)
+
+
+async def test_told_at_once_it_starts_paused(sim: Simulator, library: Library) -> None:
+    async with experiment(sim, library, plan()) as run:
+        running = asyncio.create_task(run.run())
+        await until(lambda: run.running)
+        run.pause()
+        await until(lambda: run._runner is not None)
+        for _ in range(500):
+            await asyncio.sleep(0)
+        assert sim.traffic.total == 0
+        run.cancel()
+        await running
+    assert states(run) == {"not_run": 4}
+    assert sim.traffic.total == 0
+
+
+async def test_cancelled_it_keeps_what_was_paid_for(sim: Simulator, library: Library) -> None:
+    async with experiment(sim, library, plan(repeats=5), concurrency=4) as run:
+        running = asyncio.create_task(run.run())
+        await until(lambda: run.progress.ended >= 5)
+        run.cancel()
+        await running
+        assert run.progress.state == "cancelled"
+    counts = states(run)
+    assert counts["not_run"] >= 1
+    assert sum(number for state, number in counts.items() if state != "not_run") == len(
+        sim.traffic.paid
+    )
+    stopped = run.failures().query("state == 'not_run'")
+    assert stopped["reason"].str.contains("cancelled").all()
+    again = await ran(sim, library, plan(repeats=5))
+    assert states(again) == {"done": 20}
+    assert len(sim.traffic.paid) == 20
+
+
+async def test_a_client_that_is_closed_ends_it(sim: Simulator, library: Library) -> None:
+    async with client(sim, library) as api:
+        run = Experiment("harbour", plan(repeats=5), api, library, concurrency=2)
+        running = asyncio.create_task(run.run())
+        await until(lambda: run.progress.ended >= 3)
+        await api.close()
+        await running
+    assert run.progress.state == "stopped"
+    assert run.failures()["reason"].str.contains("closed").any()
+    agree(sim, library)
+
+
+async def test_a_watcher_that_fails_costs_nobody_anything(
+    sim: Simulator, library: Library, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(_: Progress) -> None:
+        raise RuntimeError("a person's own mistake")
+
+    async with experiment(sim, library, plan()) as run:
+        await run.run(broken)
+    assert states(run) == {"done": 4}
+    assert "a person's own mistake" in caplog.text
+
+
+# --- in a notebook -------------------------------------------------------------------------
+
+
+def test_a_handle_runs_it_on_its_own_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MUSICAPI_KEY", raising=False)
+    simulator = Simulator(speed=3000, seconds=(1.0, 1.2))
+    mute(simulator)
+    api = mnb.connect(simulator=simulator, library=tmp_path / "library")
+    try:
+        run = api.experiment("harbour", plan(), budget=4 * PRICE)
+        assert "Dry run" in run._repr_html_()
+        assert "not started" in repr(run)
+        assert not simulator.traffic.posts
+        with pytest.raises(errors.MusicAPIError, match="not started"):
+            run.result()
+        job = run.start()
+        run.pause()
+        assert run.start() is job
+        run.resume()
+        assert run.result(60) is run.experiment
+        assert "4 done" in run._repr_html_()
+        assert "4 done" in repr(job)
+        assert len(run.songs()) == 8
+        assert (len(run.tags()) > 0, len(run.durations()), len(run.failures())) == (True, 8, 0)
+        assert run.frame()["state"].eq("done").all()
+        assert run.replaced_tags().columns[:3].tolist() == ["cell", "block", "take"]
+        again = api.experiment("harbour", plan(repeats=2), budget=4 * PRICE)
+        again.start()
+        again.cancel()
+        assert again.result(60).progress.spent == 4 * PRICE
+        assert len(simulator.traffic.paid) == 4
+        with pytest.raises(errors.OverBudget):
+            api.experiment("other", plan(repeats=2), budget=1).start()
+    finally:
+        api.close()
+
+
+def test_without_a_library_a_handle_says_how_to_have_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MUSICAPI_KEY", raising=False)
+    api = mnb.connect(simulator=Simulator())
+    try:
+        with pytest.raises(errors.InvalidRequest, match=r"connect\(library="):
+            api.experiment("harbour", plan())
+    finally:
+        api.close()
+
+
+# --- how it shows itself -------------------------------------------------------------------
+
+
+async def test_it_shows_bars_counts_credits_and_what_to_do(
+    sim: Simulator, library: Library
+) -> None:
+    sim.faults.arm("lost_reply")
+    async with experiment(sim, library, plan(2), budget=4 * PRICE) as run:
+        assert "Nothing is sent before it is started" in run._repr_html_()
+        await run.run()
+    html = run._repr_html_()
+    for words in ("1 uncertain", "3 done", "4 not run", "1 of 2 blocks", "0 of the budget of 80",
+                  "does not cover block 2", "failures() tells how to settle"):  # fmt: skip
+        assert words in html
+    assert "3 done" in repr(run)
+
+
+async def test_hostile_levels_and_names_are_escaped(sim: Simulator, library: Library) -> None:
+    bad = "<script>alert(1)</script>"
+    design = plan(factors={"style": [bad, '"><img src=x onerror=alert(1)>'], "mv": ["sonic-v5"]})
+    sim.faults.arm("refused_content", times=None)
+    run = await ran(sim, library, design, name=bad)
+    for html in (run._repr_html_(), design._repr_html_()):
+        assert "<script" not in html
+        assert "<img" not in html
+    assert run.failures()["style"].tolist().count(bad) == 1
