@@ -176,7 +176,9 @@ def test_a_process_that_forgets_to_close_loses_nothing_that_it_paid(tmp_path: Pa
         said = started.communicate("end\n", timeout=60)[1]
         (charge,) = simulator.accounts.charges("sk-some-key-0001")
     assert said == ""
-    with Library(tmp_path / "musicapi-library") as library:
+    (folder,) = tmp_path.iterdir()  # not the service's own: it was bought elsewhere
+    assert folder.name == f"musicapi-library-127.0.0.1-{simulator.port}"
+    with Library(folder) as library:
         ((state, task_id),) = [(entry.state, entry.task_id) for entry in library.entries()]
     assert (state, task_id) == ("accepted", charge.task_id)
 

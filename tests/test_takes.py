@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from musicapi_nb import MusicAPI, errors, lyrics, nuro, sonic
+from musicapi_nb import MusicAPI, Task, errors, lyrics, nuro, sonic
 from musicapi_nb.client.keep import check_audio
-from musicapi_nb.library import Library
+from musicapi_nb.library import Entry, Library
 from musicapi_nb.simulator import EmbeddedSimulator, Simulator
 
 KEY = "sk-of-an-account-0001"
@@ -239,7 +239,7 @@ async def test_without_a_ledger_there_is_nothing_to_resume(sim: Simulator) -> No
 BUYER = """if True:
     import asyncio, sys
     from musicapi_nb import MusicAPI, sonic
-    from musicapi_nb.library import Library
+    from musicapi_nb.library import Entry, Library
     url, folder = sys.argv[1:]
     song = sonic.Create(custom_mode=False, mv="sonic-v5", gpt_description_prompt="rain, slow jazz")
     async def buy():
@@ -361,8 +361,35 @@ async def test_a_ledger_that_fails_after_the_purchase_does_not_lose_the_task(
             task = await buying
     assert task.id is not None
     assert task.id in caplog.text
+    assert f"{task.id} was accepted" in caplog.text
     with Library(tmp_path / "gone") as again:
         assert states(again) == ["uncertain"]
+
+
+class Forgetful(Library):
+    """A library whose disk is full just when the reply is there."""
+
+    def accepted(self, entry: int, task: Task) -> Entry:
+        raise errors.LibraryFull(f"no room for entry {entry}, task {task.id}")
+
+    def uncertain(self, entry: int, error: BaseException) -> Entry:
+        raise errors.LibraryFull(f"no room for entry {entry}: {error}")
+
+
+async def test_what_the_ledger_could_not_write_is_neither_bought_again_nor_waited_for(
+    sim: Simulator, tmp_path: Path
+) -> None:
+    with Forgetful(tmp_path / "full") as library:
+        async with client(sim, library) as api:
+            first, again = await api.run(SONG), await api.run(SONG)
+            assert first.id == again.id
+            assert again.state == "succeeded"
+            sim.faults.arm("lost_reply")
+            with pytest.raises(errors.LostReply):
+                await api.run(BEAT)
+            with pytest.raises(errors.Unsettled):
+                await api.run(BEAT)
+    assert len(sim.traffic.paid) == 2
 
 
 # --- pace and files --------------------------------------------------------------------------

@@ -112,6 +112,8 @@ class Purchases:
             weakref.WeakKeyDictionary()
         )
         self._entries: dict[str, int] = {}
+        # What came of purchases whose end the ledger could not write: it calls them "sending".
+        self._unwritten: dict[int, Task | None] = {}
 
     @property
     def shelf(self) -> Shelf:
@@ -134,15 +136,16 @@ class Purchases:
             )
             if claim is None:
                 return None
-            if claim.kind == "uncertain":
+            task = claim.task or self._unwritten.get(claim.entry.id)
+            if task is not None:
+                return self._known(claim.entry.id, task)
+            if claim.kind == "uncertain" or claim.entry.id in self._unwritten:
                 what = f"{request.engine}.{request.operation} (take {take})"
                 raise Unsettled(
                     f"{what} may have been bought: the reply to it was lost "
                     f"(entry {claim.entry.id})",
                     entry=claim.entry.id,
                 )
-            if claim.task is not None:
-                return self._known(claim.entry.id, claim.task)
             await asyncio.sleep(_LOOK_SECONDS)
 
     def _known(self, entry: int, task: Task) -> Task:
@@ -162,8 +165,8 @@ class Purchases:
         OverBudget
             A budget does not cover it; nothing was sent.
         """
-        step, ledger = self._ledger.together, self._ledger
-        claim: Claim = await step(
+        ledger = self._ledger
+        claim: Claim = await ledger.together(
             ledger.claim,
             request,
             purpose.take,
@@ -177,21 +180,33 @@ class Purchases:
         try:
             task = await post()
         except Unreachable as error:
-            await step(ledger.never_left, entry, error)
+            await self._note(ledger.never_left, entry, error)
             raise
         except MusicAPIError as error:
-            await step(ledger.uncertain if error.may_have_cost else ledger.refused, entry, error)
+            outcome = ledger.uncertain if error.may_have_cost else ledger.refused
+            await self._note(outcome, entry, error)
             raise
         except BaseException as error:  # the loop ends: there is no next turn to write it in
             ledger.uncertain(entry, error)
             raise
-        try:
-            await step(ledger.accepted, entry, task)
-        except MusicAPIError as error:  # it was paid for: whoever asked is to have it all the same
-            _log.error("The ledger could not note %s, keep its id: %s", name(task), error)
+        await self._note(ledger.accepted, entry, task)
         if task.id is not None:
             self._entries[task.id] = entry
         return task
+
+    async def _note(
+        self, step: Callable[..., Any], entry: int, outcome: Task | MusicAPIError
+    ) -> None:
+        """Write down what came of a purchase; who bought it is to have that all the same."""
+        try:
+            await self._ledger.together(step, entry, outcome)
+        except MusicAPIError as error:
+            if isinstance(outcome, MusicAPIError):
+                self._unwritten[entry], said = None, str(outcome)
+            else:
+                self._unwritten[entry] = outcome
+                said = f"{name(outcome)} was accepted, keep its id"
+            _log.error("The ledger could not note of entry %s (%s): %s", entry, error, said)
 
     async def turn(self, interval: float) -> None:
         """Wait for one's place among all processes on the ledger.

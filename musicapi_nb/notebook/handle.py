@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import hashlib
 import os
+import re
 import secrets
 import uuid
 from pathlib import Path
@@ -58,7 +59,8 @@ def connect(
     library
         The folder in which purchases are written down before they leave; each take is then
         bought once, also in later kernels. Left out: `musicapi-library` here for the real
-        service; none for the simulator, whose songs end with it.
+        service, one of its own for another `base_url`, none for the embedded simulator, whose
+        songs end with it.
     spend_limit
         Credits that this handle may spend in all; it needs a library.
 
@@ -72,7 +74,7 @@ def connect(
     key = None if simulator else key or os.environ.get(KEY_VARIABLE) or None
     real = key is not None or base_url is not None
     if library is None and real:
-        library = LIBRARY
+        library = _usual_library(base_url)
     if spend_limit is not None and library is None:
         problem = Problem("spend_limit", "is kept in a library; give library='a-folder'")
         raise InvalidRequest("connect()", [problem])
@@ -106,6 +108,14 @@ def _identity(
     folder = None if library is None else str(Path(library).expanduser().absolute())
     own = None if simulator is None else id(simulator)
     return repr((digest, base_url, own, folder, spend_limit))
+
+
+def _usual_library(base_url: str | None) -> str:
+    """Name the folder: what another host sold, perhaps a simulator, is not the service's."""
+    if base_url is None:
+        return LIBRARY
+    host = re.sub(r"[^A-Za-z0-9.]+", "-", str(base_url).partition("://")[2]).strip("-")
+    return f"{LIBRARY}-{host}"
 
 
 def _library(folder: Path | str | None) -> Library | None:
