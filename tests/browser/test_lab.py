@@ -48,8 +48,9 @@ def test_cells_that_do_not_end_are_noticed(lab: Lab) -> None:
     with pytest.raises(AssertionError, match=r"\[\*\] threading.Event") as caught:
         notebook.run_all(seconds=2)
 
+    # Whether Lab has heard yet that the kernel is busy is a race, not ours.
     assert "[*] 'behind it'" in str(caught.value)
-    assert "kernel connected, busy" in str(caught.value)
+    assert "kernel connected, " in str(caught.value)
 
 
 def test_own_outputs_are_trusted_and_a_strangers_are_sanitised(lab: Lab) -> None:
