@@ -2,7 +2,9 @@
 
 import asyncio
 import re
+import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -17,9 +19,11 @@ from musicapi_nb.errors import (
     Unreachable,
     WaitTimeout,
 )
+from musicapi_nb.library import Library
 from musicapi_nb.simulator import Simulator
 from musicapi_nb.tasks import Task
 from tests.peers import (
+    ACK,
     AGES,
     CLIP,
     DONE,
@@ -32,6 +36,7 @@ from tests.peers import (
     peer,
     reply,
     timeless,
+    until,
 )
 
 NOT_READY = reply({"type": "not_ready"}, 202)
@@ -97,13 +102,96 @@ async def test_a_finished_task_is_not_asked_about() -> None:
         assert here.connections == []
 
 
-async def test_pauses_are_those_of_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    for engine, low, high in (("sonic", 15, 25), ("nuro", 5, 10), ("studio", 5, 25)):
-        async with peer(answers(*[NOT_READY] * 3, reply(DONE))) as here, client(here.url) as api:
-            pauses = timeless(api, monkeypatch)
-            await api.wait(pending(engine=engine), deadline=AGES)
-        assert len(pauses) == 4
-        assert all(low <= pause <= high for pause in pauses)
+class Late:
+    """A behaviour that answers "not ready" until a task is so many of its seconds old."""
+
+    def __init__(self, seconds: float, speed: float) -> None:
+        self._seconds, self._speed = seconds, speed
+        self._first: dict[bytes, float] = {}
+        self.ages: list[float] = []
+
+    async def __call__(self, connection: Connection) -> None:
+        while (request := await connection.request()) is not None:
+            now = time.monotonic()
+            if request.startswith(b"POST"):
+                number = f"task-{len(self._first)}"
+                self._first[number.encode()] = now
+                await connection.send(reply({**ACK, "task_id": number}))
+                continue
+            found = re.search(rb"/task/(\S+)", request)
+            assert found
+            age = (now - self._first[found[1]]) * self._speed
+            self.ages.append(age)
+            await connection.send(reply(DONE) if age >= self._seconds else NOT_READY)
+
+
+async def test_nothing_is_asked_before_it_can_be_ready() -> None:
+    late = Late(0, speed=400)
+    async with peer(late) as here, client(here.url, speed=400) as api:
+        assert api.eta(SONG) == (120, 240, "published")
+        assert (await api.run(SONG, deadline=AGES)).finished
+        assert late.ages[0] > 30  # sonic takes two minutes
+
+
+async def test_what_was_waited_for_is_learned_from() -> None:
+    late = Late(20, speed=400)
+    async with peer(late) as here, client(here.url, speed=400) as api:
+        for _ in range(6):
+            await api.run(SONG, deadline=AGES)
+        low, high, basis = api.eta(SONG)
+        assert basis == "learned"
+        assert low is not None
+        assert high is not None
+        assert low < high < 120
+        submitted = await api.submit(SONG)
+        assert api.eta(submitted).basis == "learned"
+        assert api.eta(Task(id="a stranger's", engine="sonic")).basis == "unknown"
+        late.ages.clear()
+        await api.wait(submitted, deadline=AGES)
+        assert api.eta(submitted).basis == "unknown"  # it is over
+
+
+async def test_a_task_of_unknown_age_teaches_nothing() -> None:
+    async with peer(answers(reply(DONE))) as here, client(here.url) as api:
+        for number in range(8):
+            await api.wait(Task(id=f"t{number}", engine="sonic", operation="create", request=SONG))
+        assert api.eta(SONG).basis == "published"
+
+
+async def test_what_states_its_own_times_teaches_at_any_age() -> None:
+    request = studio.Description(prompt="rain", model_type="studio32-v1.5")
+    async with Simulator(speed=SPEED, balance=10_000) as sim:
+        async with client(sim.url, speed=SPEED) as api:
+            tasks = await asyncio.gather(*(api.submit(request) for _ in range(8)))
+        async with client(sim.url, speed=SPEED) as api:
+            assert api.eta(request).basis == "unknown"
+            await api.wait(tasks, deadline=AGES)
+            assert api.eta(request).basis == "learned"
+
+
+async def test_the_library_s_past_is_learned_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Library(tmp_path) as library:
+        now = 1000.0
+        monkeypatch.setattr("musicapi_nb.library.journal.time.time", lambda: now)
+        for number in range(12):
+            task = Task(id=f"t{number}", engine="sonic", operation="create", request=SONG)
+            entry = library.claim(SONG, take=number + 1).entry.id
+            library.accepted(entry, task)
+            now += 30
+            library.seen(entry, msgspec.structs.replace(task, state="running"))
+            now += 4
+            library.seen(entry, msgspec.structs.replace(task, state="succeeded"))
+        async with client("http://127.0.0.1:1", ledger=library, speed=1) as api:
+            low, high, basis = api.eta(SONG)
+            assert basis == "learned"
+            assert low is not None
+            assert high is not None
+            assert 25 < low < high < 45
+            assert api.eta(nuro.Vocal(lyrics="la " * 200)).basis == "published"
+        async with client("http://127.0.0.1:1", ledger=library, speed=60) as api:
+            assert api.eta(SONG).basis == "published"  # nobody knows how fast that clock ran
 
 
 @pytest.mark.parametrize("state", ["mastering", ""])
@@ -116,9 +204,9 @@ async def test_an_unknown_state_is_asked_about_further(state: str) -> None:
 
 async def test_a_stuck_task_is_given_back_at_the_deadline() -> None:
     script = clips({}, {"state": "running", "audio_url": ""})
-    async with peer(answers(script)) as here, client(here.url, speed=SPEED) as api:
+    async with peer(answers(script)) as here, client(here.url) as api:
         with pytest.raises(WaitTimeout) as caught:
-            await api.wait(pending(), deadline=300)
+            await api.wait(pending(), deadline=1000)  # one second
     assert isinstance(caught.value, TimeoutError)
     last = caught.value.task
     assert isinstance(last, Task)
@@ -170,7 +258,7 @@ async def test_a_host_that_stays_away_is_one_error_that_names_the_task(
         with pytest.raises(Unreachable, match="about sonic task some-id") as caught:
             await api.wait(pending(), deadline=10**9)
     assert "sonic task some-id" in repr(caught.value)
-    assert len(pauses) == 2 * 4 * 5
+    assert len(pauses) == 2 * 4 * 4
 
 
 @pytest.mark.parametrize(("answer", "kind"), [
@@ -238,7 +326,7 @@ async def test_each_of_many_ends_in_its_own_way() -> None:
     )
     names = ["gone", "good", "half", "failed"]
     async with peer(script) as here, client(here.url, speed=SPEED) as api:
-        found = dict(zip(names, await api.wait(map(pending, names), deadline=10_000), strict=True))
+        found = dict(zip(names, await api.wait(map(pending, names), deadline=40_000), strict=True))
     assert {name: task.state for name, task in found.items()} == {
         "good": "succeeded", "half": "running", "gone": "unknown", "failed": "failed",
     }  # fmt: skip
@@ -247,6 +335,76 @@ async def test_each_of_many_ends_in_its_own_way() -> None:
     assert [song.finished for song in found["gone"].songs] == [True, False]  # as last seen
     assert "task not found" in (found["gone"].fail_reason or "")
     assert found["failed"].refunded
+
+
+async def test_many_tasks_are_waited_for_without_a_coroutine_each() -> None:
+    async with peer(answers(NOT_READY)) as here, client(here.url, speed=1) as api:
+        before = len(asyncio.all_tasks())
+        waiting = asyncio.create_task(api.wait([pending(f"t{n}") for n in range(5_000)]))
+        await until(lambda: api._waiting._watches)
+        await asyncio.sleep(0)
+        assert len(asyncio.all_tasks()) == before + 1
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert here.connections == []
+
+
+async def test_more_polls_than_may_be_under_way_take_turns() -> None:
+    release, under_way, most = asyncio.Event(), 0, 0
+
+    async def behave(connection: Connection) -> None:
+        nonlocal under_way, most
+        while await connection.request() is not None:
+            under_way += 1
+            most = max(most, under_way)
+            if under_way == 50:
+                release.set()
+            await release.wait()
+            under_way -= 1
+            await connection.send(reply(DONE))
+
+    async with peer(behave) as here, client(here.url, speed=SPEED) as api:
+        done = await api.wait([pending(f"t{n}") for n in range(120)], deadline=AGES)
+        assert all(task.state == "succeeded" for task in done)
+        assert most == 50
+
+
+async def test_one_task_waited_for_twice_is_given_to_both() -> None:
+    async with peer(answers(NOT_READY, NOT_READY, reply(DONE))) as here, client(here.url) as api:
+        one, (other,) = await asyncio.gather(
+            api.wait(pending(), deadline=AGES), api.wait([pending()], deadline=AGES)
+        )
+        assert one.state == other.state == "succeeded"
+
+
+async def test_cancelling_one_wait_leaves_the_others_alone() -> None:
+    release = asyncio.Event()
+
+    async def behave(connection: Connection) -> None:
+        while await connection.request() is not None:
+            await release.wait()
+            await connection.send(reply(DONE))
+
+    async with peer(behave) as here, client(here.url, speed=SPEED) as api:
+        first, other = (
+            asyncio.create_task(api.wait(pending(name), deadline=AGES)) for name in ("a", "b")
+        )
+        await until(lambda: len(here.requests) == 2)
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+        release.set()
+        assert (await other).state == "succeeded"
+
+
+def test_a_client_waits_on_one_loop_after_another() -> None:
+    async def once() -> Task:
+        async with peer(answers(reply(DONE))) as here:
+            api = client(here.url)
+            return await api.wait(pending(), deadline=AGES)
+
+    assert asyncio.run(once()).finished
+    assert asyncio.run(once()).finished
 
 
 async def test_cancelling_a_wait_ends_its_polls() -> None:

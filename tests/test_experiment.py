@@ -20,6 +20,7 @@ from musicapi_nb.plan import Plan
 from musicapi_nb.simulator import Simulator
 
 KEY = "sk-of-an-account-0001"
+AGES = 1e7  # a deadline in simulated seconds that no slow machine reaches
 PRICE = 20
 BASE = {"custom_mode": False, "gpt_description_prompt": "{style}, rain on a tin roof"}
 FACTORS = {"style": ["jazz", "rock"], "mv": ["sonic-v5", "sonic-v4-5"]}
@@ -62,7 +63,7 @@ async def experiment(
     sim: Simulator, library: Library, design: Plan, name: str = "harbour", **settings: Any
 ) -> AsyncIterator[Experiment]:
     async with client(sim, library) as api:
-        yield Experiment(name, design, api, library, **settings)
+        yield Experiment(name, design, api, library, **{"deadline": AGES, **settings})
 
 
 async def ran(sim: Simulator, library: Library, design: Plan, **settings: Any) -> Experiment:
@@ -329,7 +330,7 @@ async def test_a_budget_holds_under_sixty_four_at_once(sim: Simulator, library: 
 async def test_the_clients_own_limit_ends_it_too(sim: Simulator, library: Library) -> None:
     library.set_budget("evening", 3 * PRICE)
     async with client(sim, library, budgets=("evening",)) as api:
-        run = await Experiment("harbour", plan(), api, library).run()
+        run = await Experiment("harbour", plan(), api, library, deadline=AGES).run()
     assert states(run) == {"done": 3, "not_run": 1}
     assert run.failures()["reason"].str.contains("evening").all()
     assert run.progress.state == "stopped"
@@ -445,11 +446,11 @@ async def test_a_wait_that_takes_too_long_is_said_and_taken_up_again(
     sim: Simulator, library: Library
 ) -> None:
     sim.faults.arm("stuck")
-    run = await ran(sim, library, plan(), deadline=300.0)
+    run = await ran(sim, library, plan(), deadline=9000.0)
     assert states(run) == {"done": 3, "accepted": 1}
     (failure,) = run.failures().to_dict("records")
     assert failure["may_have_cost"]
-    assert "not finished after 300 s" in failure["reason"]
+    assert "not finished after 9000 s" in failure["reason"]
     assert "not lost" in failure["what_to_do"]
     assert len(sim.traffic.paid) == 4
 
@@ -493,7 +494,7 @@ async def test_what_a_lost_kernel_was_doing_is_finished_by_the_next(
     for stop_at in itertools.count(4, 4):
         with Library(tmp_path) as library:
             async with client(sim, library) as api:
-                run = Experiment("harbour", design, api, library, budget=20 * PRICE)
+                run = Experiment("harbour", design, api, library, budget=20 * PRICE, deadline=AGES)
                 running = asyncio.create_task(run.run())
                 await until(lambda: running.done() or len(sim.traffic.posts) >= stop_at)  # noqa: B023 - awaited here
                 left = running.done()
@@ -536,7 +537,7 @@ async def test_the_simulators_purchases_and_budget_are_kept_apart(
     sim: Simulator, library: Library
 ) -> None:
     async with client(sim, library, simulated=True) as api:
-        await Experiment("harbour", plan(), api, library, budget=4 * PRICE).run()
+        await Experiment("harbour", plan(), api, library, budget=4 * PRICE, deadline=AGES).run()
     run = await ran(sim, library, plan(), budget=4 * PRICE)
     assert states(run) == {"done": 4}
     assert run.progress.from_library == 0
@@ -625,7 +626,7 @@ async def test_cancelled_it_keeps_what_was_paid_for(sim: Simulator, library: Lib
 
 async def test_a_client_that_is_closed_ends_it(sim: Simulator, library: Library) -> None:
     async with client(sim, library) as api:
-        run = Experiment("harbour", plan(repeats=5), api, library, concurrency=2)
+        run = Experiment("harbour", plan(repeats=5), api, library, concurrency=2, deadline=AGES)
         running = asyncio.create_task(run.run())
         await until(lambda: run.progress.ended >= 3)
         await api.close()

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, overload
 
 import msgspec
 
-from musicapi_nb import polling, tasks, wire
+from musicapi_nb import tasks, wire
 from musicapi_nb.client.download import fetch
 from musicapi_nb.client.keep import Keeper
 from musicapi_nb.client.pace import Pace
 from musicapi_nb.client.purchases import Purchases, Purpose, TakenMeanwhile
-from musicapi_nb.client.tell import log_unclaimed, log_unwaited, name, tell, unfinished
+from musicapi_nb.client.tell import log_unclaimed, log_unwaited, tell
 from musicapi_nb.client.transport import (
     BASE_URL,
     Timeouts,
@@ -23,9 +22,8 @@ from musicapi_nb.client.transport import (
     checked_key,
     checked_number,
     checked_url,
-    is_transient,
-    reword,
 )
+from musicapi_nb.client.waiting import Waiting
 from musicapi_nb.engines import account
 from musicapi_nb.errors import (
     Closed,
@@ -42,14 +40,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Sequence
     from types import TracebackType
 
+    from musicapi_nb import polling
     from musicapi_nb.client.download import Media
     from musicapi_nb.client.purchases import Ledger
     from musicapi_nb.client.tell import Progress
+    from musicapi_nb.client.waiting import Waited
     from musicapi_nb.engines import Request
     from musicapi_nb.tasks import Song, Task
 
-# A poll gives up after five attempts; so many polls in a row may, before a wait does.
-_FAILED_POLLS = 4
 # With a ledger, what was refused for its number is asked again, so many times, after this pause
 # (seconds of the service's clock) where the reply names none.
 _TOO_MANY, _REFUSALS, _REFUSED_PAUSE = 429, 8, 3.0
@@ -116,6 +114,7 @@ class MusicAPI:
         self._sending: dict[asyncio.Task[Task], asyncio.AbstractEventLoop] = {}
         self._closing = False
         self.simulated = simulated
+        self._waiting = Waiting(self._transport, self.poll, self._looked, self._past)
         self._purchases = (
             Purchases(ledger, budgets, simulated=simulated, pace=self.base_url) if ledger else None
         )
@@ -208,6 +207,7 @@ class MusicAPI:
             else:
                 purpose = Purpose(take, tuple(budgets), experiment)
                 task = await purchases.buy(request, purpose, post)
+            self._waiting.accepted(task)
             tell(progress, task)
             return task
 
@@ -331,52 +331,27 @@ class MusicAPI:
             One task can't be asked about.
         """
         if isinstance(task, tasks.Task):
-            return await self._wait(task, deadline, progress)
-        return list(
-            await asyncio.gather(*(self._wait_kept(one, deadline, progress) for one in task))
-        )
+            (waited,) = await self._waiting.wait([task], deadline, progress)
+            if waited.error is not None:
+                raise waited.error
+            return waited.task
+        found = await self._waiting.wait(task, deadline, progress)
+        return [_as_seen(waited) for waited in found]
 
-    async def _wait_kept(self, task: Task, deadline: float, progress: Progress | None) -> Task:
-        last = task
+    def eta(self, what: Task | Request) -> polling.Eta:
+        """How many seconds of the service's clock a task still takes, as far as is known.
 
-        def seen(now: Task) -> None:
-            nonlocal last
-            last = now
-            tell(progress, now)
+        Parameters
+        ----------
+        what
+            A task that this client has seen accepted, or a request that is to be submitted.
 
-        try:
-            return await self._wait(task, deadline, seen)
-        except WaitTimeout:
-            return last
-        except MusicAPIError as error:
-            return msgspec.structs.replace(last, state="unknown", fail_reason=str(error))
-
-    async def _wait(self, task: Task, deadline: float, progress: Progress | None) -> Task:
-        speed, start = self._transport.speed, time.monotonic()
-        # A poll under way at the deadline may still be answered, but not be tried again.
-        end = asyncio.get_running_loop().time() + deadline / speed + self._transport.timeouts.reply
-        failures = 0
-        while not task.finished:
-            age = (time.monotonic() - start) * speed
-            if age >= deadline:
-                raise WaitTimeout(unfinished(task, deadline), task=task)
-            await self._transport.sleep(min(polling.pause(task.engine, age), deadline - age))
-            try:
-                async with asyncio.timeout_at(end):
-                    task = await self.poll(task)
-            except TimeoutError:
-                continue
-            except MusicAPIError as error:  # the task goes on while the network is down
-                failures += 1
-                if failures == _FAILED_POLLS or not is_transient(error):
-                    reword(error, f"{error.message.rstrip('. ')} (about {name(task)})")
-                    raise
-                continue
-            failures = 0
-            if self._purchases:
-                await self._purchases.looked(task)
-            tell(progress, task)
-        return task
+        Returns
+        -------
+        A range, and what it is based on: tasks of this kind that this client waited for, and,
+        with a library, those of the past; else what the service's docs say.
+        """
+        return self._waiting.eta(what)
 
     async def resume(
         self, *, deadline: float = 1800.0, progress: Progress | None = None
@@ -389,6 +364,16 @@ class MusicAPI:
         ended = await self.wait(found, deadline=deadline, progress=progress)
         await asyncio.gather(*(self._keep(task) for task in ended))
         return ended
+
+    async def _looked(self, task: Task) -> None:
+        if self._purchases:
+            await self._purchases.looked(task)
+
+    def _past(self, engine: str, operation: str) -> Sequence[tuple[str | None, float, float]]:
+        # The ledger's times are ours: of an earlier simulator nobody knows how fast it ran.
+        if self._purchases is None or self.speed != 1:
+            return ()
+        return self._purchases.past(engine, operation)
 
     async def _keep(self, task: Task) -> None:
         if self._purchases:
@@ -473,6 +458,16 @@ def _balance(payload: Any) -> Balance:
     if first is None or second is None:
         raise UnexpectedReply("the reply holds no balance", body=payload)
     return Balance(first, second)
+
+
+def _as_seen(waited: Waited) -> Task:
+    """A task of a list; one that cannot be asked about says so, and costs the others nothing."""
+    error = waited.error
+    if error is None or isinstance(error, WaitTimeout):
+        return waited.task
+    if not isinstance(error, MusicAPIError):
+        raise error
+    return msgspec.structs.replace(waited.task, state="unknown", fail_reason=str(error))
 
 
 async def _ended(sending: asyncio.Task[Task], loop: asyncio.AbstractEventLoop) -> None:

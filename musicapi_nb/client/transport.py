@@ -231,6 +231,10 @@ class Transport:
                     await kept.close()
         self._sessions.clear()
 
+    def now(self) -> float:
+        """Seconds of the service's clock, from some instant on."""
+        return time.monotonic() * self.speed
+
     async def sleep(self, seconds: float) -> None:
         """Wait for seconds of the service's clock."""
         await asyncio.sleep(seconds / self.speed)

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from musicapi_nb import markup
 from musicapi_nb.engines import account, lyrics, nuro, sonic, studio
-from musicapi_nb.engines.request import Field, Price, Request, Standing
+from musicapi_nb.engines.request import Field, Price, Request, Standing, model_of
 
 if TYPE_CHECKING:
     from types import ModuleType
 
 __all__ = [
-    "Field", "Price", "Request", "Standing", "account", "lyrics", "nuro", "operations", "sonic",
-    "studio",
+    "Field", "Price", "Request", "Standing", "account", "lyrics", "model_of", "nuro", "operations",
+    "sonic", "studio",
 ]  # fmt: skip
 
 ENGINES: tuple[ModuleType, ...] = (sonic, studio, lyrics, nuro, account)

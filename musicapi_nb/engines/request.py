@@ -109,6 +109,12 @@ def canonical_model(model: str | None) -> str:
     return (model or "").replace("chirp-", "sonic-")
 
 
+def model_of(request: Request) -> str | None:
+    """The model that a request names, under whichever field; None if it names none."""
+    model = getattr(request, "mv", None) or getattr(request, "model_type", None)
+    return model if isinstance(model, str) else None
+
+
 class _Meta(msgspec.StructMeta):
     """Refuses unknown fields by our own error, with the nearest name and the way through."""
 

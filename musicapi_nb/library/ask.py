@@ -41,6 +41,10 @@ class MissingFile:
     url: str
 
 
+# What is longer ago says little: the service changes.
+_RECENT = 1000
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class RenderTime:
     """Seconds from acceptance to the end, known to lie between two looks.
@@ -51,6 +55,7 @@ class RenderTime:
 
     low: float
     high: float
+    model: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -161,13 +166,14 @@ def render_times(
     connection: sqlite3.Connection, name: tuple[str, str], model: str | None, *, simulated: bool
 ) -> list[RenderTime]:
     rows = connection.execute(
-        "SELECT accepted_at, looked_at, ended_at FROM entries WHERE engine=? AND operation=? "
-        "AND (?3 IS NULL OR model=?3) AND simulated=? AND state='done' ORDER BY ended_at",
-        (*name, model, simulated),
+        "SELECT accepted_at, looked_at, ended_at, model FROM entries WHERE engine=? AND operation=?"
+        " AND (?3 IS NULL OR model=?3) AND simulated=? AND state='done' "
+        "ORDER BY ended_at DESC LIMIT ?",
+        (*name, model, simulated, _RECENT),
     )
     return [
-        RenderTime(max((looked or start) - start, 0.0), max(end - start, 0.0))
-        for start, looked, end in rows
+        RenderTime(max((looked or start) - start, 0.0), max(end - start, 0.0), of)
+        for start, looked, end, of in reversed(rows.fetchall())
     ]
 
 

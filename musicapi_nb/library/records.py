@@ -90,7 +90,7 @@ class Records:
     def render_times(
         self, engine: str, operation: str, model: str | None = None, *, simulated: bool = False
     ) -> list[ask.RenderTime]:
-        """How long past tasks took, oldest first; of any model when none is named."""
+        """How long the last 1,000 took, oldest first; of any model when none is named."""
         with self._store.read() as connection:
             return ask.render_times(connection, (engine, operation), model, simulated=simulated)
 

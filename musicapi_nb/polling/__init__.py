@@ -2,7 +2,7 @@
 
 from musicapi_nb.polling.history import PRICE, Eta, History, Key
 from musicapi_nb.polling.programme import Schedule, best
-from musicapi_nb.polling.published import Prior, pause, prior, usual
+from musicapi_nb.polling.published import Prior, prior, usual
 from musicapi_nb.polling.scheduler import SHORTEST, Scheduler
 
 __all__ = [
@@ -15,7 +15,6 @@ __all__ = [
     "Schedule",
     "Scheduler",
     "best",
-    "pause",
     "prior",
     "usual",
 ]

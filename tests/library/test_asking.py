@@ -130,7 +130,7 @@ def test_render_times_are_known_between_two_looks(
     library.seen(other, looked(acknowledged(song("b"), "t2")))
     failed = buy(library, song("c"), "t3").entry.id
     library.seen(failed, looked(acknowledged(song("c"), "t3"), FAILED))
-    expected = [RenderTime(45.0, 60.0), RenderTime(0.0, 40.0)]
+    expected = [RenderTime(45.0, 60.0, "sonic-v5"), RenderTime(0.0, 40.0, "sonic-v5")]
     assert library.render_times("sonic", "create", "sonic-v5") == expected
     assert library.render_times("sonic", "create") == expected
     assert library.render_times("sonic", "create", "sonic-v4") == []

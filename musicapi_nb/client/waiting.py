@@ -1,0 +1,273 @@
+"""Waits for all tasks of a client: one scheduler for each loop, no coroutine for each task."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import weakref
+from typing import TYPE_CHECKING
+
+from musicapi_nb import polling
+from musicapi_nb.client.tell import name, tell, unfinished
+from musicapi_nb.client.transport import is_transient, reword
+from musicapi_nb.engines import model_of
+from musicapi_nb.errors import MusicAPIError, WaitTimeout
+from musicapi_nb.tasks import Task
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
+
+    from musicapi_nb.client.tell import Progress
+    from musicapi_nb.client.transport import Transport
+    from musicapi_nb.engines import Request
+
+# A poll gives up after five attempts; so many polls in a row may, before a wait does.
+_FAILED_POLLS = 4
+# Polls of one loop under way at once.
+_AT_ONCE = 50
+
+
+class Waited:
+    """A task that is waited for: as last seen, and the error that ended the wait for it."""
+
+    __slots__ = ("call", "error", "failures", "task")
+
+    def __init__(self, task: Task, call: _Call) -> None:
+        self.task = task
+        self.call = call
+        self.failures = 0
+        self.error: Exception | None = None
+
+
+class _Call:
+    """One call of `Waiting.wait`: how long it goes on, and how many tasks are left."""
+
+    def __init__(self, deadline: float, progress: Progress | None, last: float) -> None:
+        self.deadline = deadline
+        self.progress = progress
+        self.last = last  # the loop's instant at which a poll under way is given up
+        self.left = 0
+        self.late = False
+        self.over = asyncio.Event()
+
+
+class Waiting:
+    """What a client waits for, and what it has learned of how long that takes.
+
+    Parameters
+    ----------
+    transport
+        Whose clock and patience hold.
+    poll
+        Asks once about a task.
+    looked
+        Writes down what a poll said.
+    past
+        Past render times of an engine's operation, oldest first: the model, and the seconds at
+        which a task was last seen unfinished, and first seen finished.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        poll: Callable[[Task], Awaitable[Task]],
+        looked: Callable[[Task], Awaitable[None]],
+        past: Callable[[str, str], Sequence[tuple[str | None, float, float]]],
+    ) -> None:
+        self.transport = transport
+        self.poll = poll
+        self.looked = looked
+        self._past = past
+        self.history = polling.History()
+        # Loops learn from one another, and any thread may ask for an ETA.
+        self.lock = threading.RLock()
+        self._replayed: set[tuple[str | None, str | None]] = set()
+        self._accepted: dict[str, float] = {}
+        self._watches: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Watch] = (
+            weakref.WeakKeyDictionary()
+        )
+
+    def accepted(self, task: Task, ago: float = 0.0) -> None:
+        """Note that a task was accepted so many seconds of the service's clock ago."""
+        if task.id is not None and not task.finished:
+            self._accepted.setdefault(task.id, self.transport.now() - ago)
+
+    def accepted_at(self, task: Task) -> float | None:
+        """When a task was accepted, on the service's clock; None where that is not known."""
+        return self._accepted.get(task.id or "")
+
+    def ended(self, task: Task) -> None:
+        """Forget when it was accepted."""
+        self._accepted.pop(task.id or "", None)
+
+    def eta(self, what: Task | Request) -> polling.Eta:
+        """How many seconds of the service's clock it still takes, as far as is known."""
+        age = 0.0
+        if isinstance(what, Task):
+            if (accepted := self.accepted_at(what)) is None:
+                return polling.Eta(None, None, "unknown")
+            age = self.transport.now() - accepted
+        self._replay(what.engine, what.operation)
+        with self.lock:
+            return self.history.eta(_key(what), age)
+
+    async def wait(
+        self, tasks: Iterable[Task], deadline: float, progress: Progress | None
+    ) -> list[Waited]:
+        """Ask about tasks until each is finished or given up, or the deadline has come.
+
+        `deadline` is in seconds of the service's clock. What came of them is in their order.
+        """
+        # A poll under way at the deadline may still be answered, but not be tried again.
+        patience = deadline / self.transport.speed + self.transport.timeouts.reply
+        call = _Call(deadline, progress, asyncio.get_running_loop().time() + patience)
+        found = [Waited(task, call) for task in tasks]
+        left = [waited for waited in found if not waited.task.finished]
+        if not left:
+            return found
+        kinds = {(waited.task.engine, waited.task.operation) for waited in left}
+        for kind in kinds - self._replayed:
+            await asyncio.to_thread(self._replay, *kind)
+        loop = asyncio.get_running_loop()
+        watch = self._watches.setdefault(loop, _Watch(self))
+        late = loop.call_later(deadline / self.transport.speed, watch.late, call, left)
+        try:
+            watch.add(call, left)
+            await call.over.wait()
+        finally:
+            late.cancel()
+            watch.drop(left)
+        return found
+
+    def _replay(self, engine: str | None, operation: str | None) -> None:
+        """Learn from the past, the first time that it matters."""
+        with self.lock:
+            if engine is None or operation is None or (engine, operation) in self._replayed:
+                return
+            self._replayed.add((engine, operation))
+            for model, after, by in self._past(engine, operation):
+                self.history.learn(polling.Key(engine, operation, model), after, by)
+
+
+class _Watch:
+    """What one loop waits for: a timer for the next polls, and the polls under way."""
+
+    def __init__(self, waiting: Waiting) -> None:
+        self._waiting = waiting
+        self._now = waiting.transport.now
+        self._scheduler: polling.Scheduler[Waited] = polling.Scheduler(waiting.history)
+        self._polls: dict[Waited, asyncio.Task[None]] = {}
+        self._keys: dict[polling.Key, polling.Key] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add(self, call: _Call, tasks: Sequence[Waited]) -> None:
+        now = self._now()
+        with self._waiting.lock:
+            for waited in tasks:
+                key = _key(waited.task)
+                key = self._keys.setdefault(key, key)  # one object for all that are alike
+                accepted = self._waiting.accepted_at(waited.task)
+                self._scheduler.add(waited, key, now if accepted is None else accepted, now)
+        call.left = len(tasks)
+        self._arm()
+
+    def late(self, call: _Call, tasks: Iterable[Waited]) -> None:
+        """The deadline has come; polls under way are waited for."""
+        call.late = True
+        for waited in tasks:
+            if waited in self._scheduler and waited not in self._polls:
+                self._give_up(waited)
+        self._arm()
+
+    def drop(self, tasks: Iterable[Waited]) -> None:
+        """Ask no more: nobody waits."""
+        for waited in tasks:
+            if waited in self._scheduler:
+                self._scheduler.cancel(waited)
+                if (poll := self._polls.pop(waited, None)) is not None:
+                    poll.cancel()
+        self._arm()
+
+    def _arm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if len(self._polls) >= _AT_ONCE:
+            return
+        with self._waiting.lock:
+            due = self._scheduler.next_due()
+        if due is not None:
+            pause = max(due - self._now(), 0.0) / self._waiting.transport.speed
+            self._timer = asyncio.get_running_loop().call_later(pause, self._ask_due)
+
+    def _ask_due(self) -> None:
+        with self._waiting.lock:
+            due = self._scheduler.due(self._now(), _AT_ONCE - len(self._polls))
+        for waited in due:
+            self._polls[waited] = asyncio.create_task(self._ask(waited))
+        self._arm()
+
+    async def _ask(self, waited: Waited) -> None:
+        try:
+            await self._poll(waited)
+        except Exception as error:  # noqa: BLE001 - raised where it is waited for
+            self._end(waited, error)
+        self._polls.pop(waited, None)
+        if waited in self._scheduler and waited.call.late:
+            self._give_up(waited)
+        self._arm()
+
+    async def _poll(self, waited: Waited) -> None:
+        try:
+            async with asyncio.timeout_at(waited.call.last):
+                task = await self._waiting.poll(waited.task)
+        except TimeoutError:
+            return  # it is late
+        except MusicAPIError as error:  # the task goes on while the network is down
+            waited.failures += 1
+            if waited.failures == _FAILED_POLLS or not is_transient(error):
+                reword(error, f"{error.message.rstrip('. ')} (about {name(waited.task)})")
+                raise
+            with self._waiting.lock:
+                self._scheduler.missed(waited, self._now())
+            return
+        waited.failures = 0
+        waited.task = task
+        self._learn(waited, task)
+        await self._waiting.looked(task)
+        tell(waited.call.progress, task)
+        if task.finished:
+            self._end(waited)
+
+    def _learn(self, waited: Waited, task: Task) -> None:
+        """Tell the scheduler what was seen; of a task of unknown age only what it says itself."""
+        now, took = self._now(), task.total_seconds
+        aged = self._waiting.accepted_at(task) is not None
+        with self._waiting.lock:
+            if task.state == "succeeded" and (aged or took is not None):
+                self._scheduler.seen(waited, now, finished=True, took=took)
+            elif task.finished:
+                self._scheduler.cancel(waited)
+            elif aged:
+                self._scheduler.seen(waited, now, finished=False)
+            else:
+                self._scheduler.missed(waited, now)
+
+    def _give_up(self, waited: Waited) -> None:
+        call = waited.call
+        self._end(waited, WaitTimeout(unfinished(waited.task, call.deadline), task=waited.task))
+
+    def _end(self, waited: Waited, error: Exception | None = None) -> None:
+        waited.error = error
+        if waited in self._scheduler:
+            self._scheduler.cancel(waited)
+        if waited.task.finished:
+            self._waiting.ended(waited.task)
+        waited.call.left -= 1
+        if not waited.call.left:
+            waited.call.over.set()
+
+
+def _key(what: Task | Request) -> polling.Key:
+    request = what.request if isinstance(what, Task) else what
+    return polling.Key(what.engine, what.operation, model_of(request) if request else None)
