@@ -15,8 +15,10 @@ import musicapi_nb as mnb
 from musicapi_nb import MusicAPI, errors, lyrics, nuro, sonic, studio
 from musicapi_nb.engines.request import Price
 from musicapi_nb.experiment import Experiment, Progress
+from musicapi_nb.experiment.ahead import ahead
 from musicapi_nb.library import Library
 from musicapi_nb.plan import Plan
+from musicapi_nb.polling import Eta
 from musicapi_nb.simulator import Simulator
 
 KEY = "sk-of-an-account-0001"
@@ -116,6 +118,31 @@ async def test_every_cell_is_bought_and_told_with_its_factors(
     assert all(sum(each.counts.values()) == 8 for each in seen)
     assert [each.ended for each in seen] == sorted(each.ended for each in seen)
     assert len(library.entries(experiment="harbour")) == 8
+
+
+def test_how_long_is_left_follows_from_the_pace_the_places_and_the_slowest_cell() -> None:
+    fresh, late = Eta(20.0, 40.0, "learned"), Eta(0.0, 300.0, "published")
+    assert ahead([], [], 3.0, 8) == (0.0, 0.0, "learned")
+    assert ahead([fresh], [], 3.0, 8) == (20.0, 40.0, "learned")
+    # the last one leaves after 27 s, or when eight others have been made; it is then made itself
+    assert ahead([fresh], [(fresh, 10)], 3.0, 8) == (27 + 20, 40 + 40, "learned")
+    assert ahead([late], [(fresh, 10)], 3.0, 8) == (47.0, 300.0, "published")
+    assert ahead([fresh], [(Eta(None, None, "longer"), 1)], 3.0, 8) == (None, None, "longer")
+    assert ahead([Eta(None, None, "unknown")], [(fresh, 1)], 3.0, 8).basis == "unknown"
+
+
+async def test_it_says_how_long_is_left_while_it_runs(sim: Simulator, library: Library) -> None:
+    seen: list[Progress] = []
+    async with experiment(sim, library, plan(repeats=2)) as run:
+        assert run.progress.eta is None
+        await run.run(seen.append)
+    assert run.progress.eta is None
+    first = seen[0].eta
+    assert first is not None
+    assert first.basis == "published"
+    assert first.low == 120 / sim.speed  # eight at once, as the docs say of one
+    left = [each.eta for each in seen if each.eta is not None]
+    assert left[-1].basis == "learned"
 
 
 async def test_frames_carry_the_factors_of_the_cell_that_each_song_is_of(

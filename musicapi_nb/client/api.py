@@ -129,6 +129,11 @@ class MusicAPI:
         """How many times faster than ours the service's clock runs."""
         return self._transport.speed
 
+    @property
+    def pace(self) -> float:
+        """Seconds of the service's clock between two submits."""
+        return self._pace.interval * self.speed
+
     def __repr__(self) -> str:
         return f"MusicAPI(base_url={self.base_url!r})"
 

@@ -81,6 +81,7 @@ class Waiting:
         self.history = polling.History()
         # Loops learn from one another, and any thread may ask for an ETA.
         self.lock = threading.RLock()
+        self._known: set[polling.Key] = set()
         self._replayed: set[tuple[str | None, str | None]] = set()
         self._accepted: dict[str, float] = {}
         self._watches: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Watch] = (
@@ -107,9 +108,9 @@ class Waiting:
             if (accepted := self.accepted_at(what)) is None:
                 return polling.Eta(None, None, "unknown")
             age = self.transport.now() - accepted
-        self._replay(what.engine, what.operation)
         with self.lock:
-            return self.history.eta(_key(what), age)
+            self._replay(key := _key(what))
+            return self.history.eta(key, age)
 
     async def wait(
         self, tasks: Iterable[Task], deadline: float, progress: Progress | None
@@ -125,9 +126,9 @@ class Waiting:
         left = [waited for waited in found if not waited.task.finished]
         if not left:
             return found
-        kinds = {(waited.task.engine, waited.task.operation) for waited in left}
-        for kind in kinds - self._replayed:
-            await asyncio.to_thread(self._replay, *kind)
+        keys = {_key(waited.task) for waited in left} - self._known
+        if keys:
+            await asyncio.to_thread(self._get_to_know, keys)
         loop = asyncio.get_running_loop()
         watch = self._watches.setdefault(loop, _Watch(self))
         late = loop.call_later(deadline / self.transport.speed, watch.late, call, left)
@@ -139,14 +140,21 @@ class Waiting:
             watch.drop(left)
         return found
 
-    def _replay(self, engine: str | None, operation: str | None) -> None:
-        """Learn from the past, the first time that it matters."""
+    def _get_to_know(self, keys: Iterable[polling.Key]) -> None:
+        """Learn from the past, and make the first schedules: 50 ms that no loop should stand."""
         with self.lock:
-            if engine is None or operation is None or (engine, operation) in self._replayed:
-                return
-            self._replayed.add((engine, operation))
-            for model, after, by in self._past(engine, operation):
-                self.history.learn(polling.Key(engine, operation, model), after, by)
+            for key in keys:
+                self._replay(key)
+                self.history.schedule(key, polling.PRICE, polling.SHORTEST)
+                self._known.add(key)
+
+    def _replay(self, key: polling.Key) -> None:
+        kind = key.engine, key.operation
+        if kind in self._replayed or key.engine is None or key.operation is None:
+            return
+        self._replayed.add(kind)
+        for model, after, by in self._past(key.engine, key.operation):
+            self.history.learn(polling.Key(*kind, model), after, by)
 
 
 class _Watch:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from musicapi_nb.errors import Closed, MusicAPIError, OverBudget, UnknownPrice, WrongType
 from musicapi_nb.experiment import show
+from musicapi_nb.experiment.ahead import ahead
 from musicapi_nb.experiment.board import Board
 from musicapi_nb.experiment.records import Records
 from musicapi_nb.experiment.runner import Runner, Settings
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from musicapi_nb.experiment.values import RunState
     from musicapi_nb.library import Library
     from musicapi_nb.plan import Plan
+    from musicapi_nb.polling import Eta
     from musicapi_nb.tasks import Task
 
 _log = logging.getLogger(__name__)
@@ -272,9 +274,23 @@ class Experiment:
             blocks=board.blocks,
             started=self._started,
             seconds=seconds,
+            eta=self._eta(left),
             failures=tuple(board.failures),
             why=runner.why if runner and (runner.stopped or not self._running) else None,
         )
+
+    def _eta(self, left: int | None) -> Eta | None:
+        if self._state() != "running":
+            return None
+        board, client = self._board, self._client
+        tasks = [board.tasks.get(at) for at in list(board.accepted)]
+        share = 1.0 if left is None or board.cost <= left else left / board.cost
+        to_buy = [(client.eta(board.kinds[kind]), share * number)
+                  for kind, number in list(board.to_buy.items()) if number]  # fmt: skip
+        eta = ahead(
+            [client.eta(task) for task in tasks if task], to_buy, client.pace, self.concurrency
+        )
+        return eta.on_clock(client.speed)
 
     def _state(self) -> RunState:
         if self._running:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 from typing import TYPE_CHECKING
 
+from musicapi_nb.engines import model_of
 from musicapi_nb.experiment.values import ENDED, CellState, Failure
 from musicapi_nb.library import STATES
 
@@ -18,8 +19,22 @@ if TYPE_CHECKING:
 _LAST = 5
 
 
+def kind_of(cell: Cell) -> tuple[str, str, str | None]:
+    """Engine, operation and model: cells of one kind are expected to take as long."""
+    request = cell.request
+    return request.engine, request.operation, model_of(request)
+
+
 class Board:
-    """What is known of every cell; written by one loop, read by any thread."""
+    """What is known of every cell; written by one loop, read by any thread.
+
+    Attributes
+    ----------
+    accepted
+        The cells that are being made.
+    kinds, to_buy, cost
+        A request of each kind, how many of each are to be bought, and their credits in all.
+    """
 
     def __init__(self, cells: Sequence[Cell]) -> None:
         self.cells = cells
@@ -29,6 +44,10 @@ class Board:
         self.counts["planned"] = len(cells)
         self.spent = self.reserved = self.held = self.bought = self.before = self.ended = 0
         self.blocks = len({cell.block for cell in cells})
+        self.accepted: set[int] = set()
+        self.kinds = {kind_of(cell): cell.request for cell in cells}
+        self.to_buy = collections.Counter(map(kind_of, cells))
+        self.cost = sum(state.price or 0 for state in self.states)
         self._open = collections.Counter(cell.block for cell in cells)
         self.failures: collections.deque[Failure] = collections.deque(maxlen=_LAST)
 
@@ -46,6 +65,11 @@ class Board:
 
     def _count(self, at: int, state: CellState, one: int) -> None:
         self.counts[state.state] += one
+        if state.to_buy:
+            self.to_buy[kind_of(self.cells[at])] += one
+            self.cost += one * (state.price or 0)
+        if state.state == "accepted":
+            (self.accepted.add if one > 0 else self.accepted.discard)(at)
         self.spent += one * state.spent
         self.reserved += one * state.reserved
         self.held += one * state.held

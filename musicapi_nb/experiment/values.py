@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from musicapi_nb.library import Entry, EntryState
     from musicapi_nb.plan import Cell
+    from musicapi_nb.polling import Eta
     from musicapi_nb.tasks import Task
 
 RunState: TypeAlias = Literal["new", "running", "paused", "ended", "stopped", "cancelled"]
@@ -214,6 +215,8 @@ class Progress:
         Blocks of which every cell has ended.
     started, seconds
         When this run began, and how long it has gone on or went, on our clock.
+    eta
+        How long it still takes on our clock, as a range, while it runs; see `polling.Eta`.
     failures
         The last ones, newest first.
     why
@@ -235,5 +238,6 @@ class Progress:
     blocks: int
     started: dt.datetime | None
     seconds: float
+    eta: Eta | None
     failures: tuple[Failure, ...]
     why: str | None

@@ -328,8 +328,7 @@ class Handle:
     def _job(self, work: Any, *, title: str, request: Request | None = None) -> Job[Any]:
         if self._closed:
             raise Closed("this handle is closed")
-        speed = self._client.speed
-        return Job(self._background, work, title=title, request=request, speed=speed)
+        return Job(self._background, work, title=title, request=request, client=self._client)
 
     def close(self) -> None:
         """Wait for replies to what was submitted, then end connections, simulator and thread.

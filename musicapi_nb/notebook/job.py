@@ -11,12 +11,13 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from musicapi_nb import markup, polling
+from musicapi_nb import markup
 from musicapi_nb.errors import MusicAPIError, WaitTimeout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator
 
+    from musicapi_nb.client import MusicAPI
     from musicapi_nb.engines import Request
     from musicapi_nb.notebook.background import BackgroundLoop
     from musicapi_nb.tasks import Task
@@ -48,12 +49,13 @@ class Job(Generic[_Result]):
         *,
         title: str,
         request: Request | None = None,
-        speed: float = 1.0,
+        client: MusicAPI | None = None,
     ) -> None:
         self.title = title
         self.request = request
         self.task: Task | None = None
-        self._speed = speed
+        self._client = client
+        self._speed = client.speed if client else 1.0
         self._background = background
         self._started = time.monotonic()
         self._ended: float | None = None
@@ -177,13 +179,9 @@ class Job(Generic[_Result]):
         )
 
     def _so_far(self) -> str:
-        usual = polling.usual(self.task.engine) if self.task else None
         clock = "" if self._speed == 1 else " on the simulator's clock"
-        now = f"now {markup.minutes(self.seconds)}{clock}"
-        if usual is None:
-            return now
-        ends = [markup.minutes(seconds) for seconds in dict.fromkeys(usual)]
-        return f"usually {'about ' * (len(ends) == 1)}{' to '.join(ends)}, {now}"
+        ahead = str(self._client.eta(self.task)) if self._client and self.task else ""
+        return f"{markup.minutes(self.seconds)} so far{ahead and ', '}{ahead}{clock}"
 
     def _stopped(self) -> str:
         if self.task is None or self.task.id is None:

@@ -8,6 +8,7 @@ from bisect import bisect_left
 from collections import Counter
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from musicapi_nb import markup
 from musicapi_nb.polling import belief, programme
 from musicapi_nb.polling import published as docs
 
@@ -53,6 +54,20 @@ class Eta(NamedTuple):
     low: float | None
     high: float | None
     basis: Literal["learned", "published", "longer", "unknown"]
+
+    def on_clock(self, speed: float) -> Eta:
+        """The same on a clock that runs so many times slower."""
+        if self.low is None or self.high is None:
+            return self
+        return Eta(self.low / speed, self.high / speed, self.basis)
+
+    def __str__(self) -> str:
+        if self.low is None or self.high is None:
+            return "longer than usual" if self.basis == "longer" else ""
+        low, high = (markup.minutes(seconds) for seconds in (self.low, self.high))
+        if low == high:
+            return f"about {high} more"
+        return f"{low} to {high} more" if round(self.low) else f"up to {high} more"
 
 
 class _Seen:
