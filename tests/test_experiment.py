@@ -354,14 +354,16 @@ async def test_a_budget_holds_under_sixty_four_at_once(sim: Simulator, library: 
     agree(sim, library)
 
 
-async def test_the_clients_own_limit_ends_it_too(sim: Simulator, library: Library) -> None:
-    library.set_budget("evening", 3 * PRICE)
+async def test_the_clients_own_limit_stops_at_whole_blocks_too(
+    sim: Simulator, library: Library
+) -> None:
+    library.set_budget("evening", 7 * PRICE)
     async with client(sim, library, budgets=("evening",)) as api:
-        run = await Experiment("harbour", plan(), api, library, deadline=AGES).run()
-    assert states(run) == {"done": 3, "not_run": 1}
-    assert run.failures()["reason"].str.contains("evening").all()
+        run = await Experiment("harbour", plan(repeats=2), api, library, deadline=AGES).run()
+    assert states(run) == {"done": 4, "not_run": 4}
+    assert run.failures()["reason"].str.contains(r"'evening' \(60 credits\).*block 2 \(80\)").all()
     assert run.progress.state == "stopped"
-    assert sim.accounts.charged(KEY) == 3 * PRICE
+    assert sim.accounts.charged(KEY) == 4 * PRICE
 
 
 async def test_prices_that_are_not_known_need_an_assumption(

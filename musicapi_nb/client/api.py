@@ -114,9 +114,12 @@ class MusicAPI:
         self._sending: dict[asyncio.Task[Task], asyncio.AbstractEventLoop] = {}
         self._closing = False
         self.simulated = simulated
+        self.budgets = tuple(budgets)
         self._waiting = Waiting(self._transport, self.poll, self._looked, self._past)
         self._purchases = (
-            Purchases(ledger, budgets, simulated=simulated, pace=self.base_url) if ledger else None
+            Purchases(ledger, self.budgets, simulated=simulated, pace=self.base_url)
+            if ledger
+            else None
         )
 
     @property

@@ -36,6 +36,12 @@ class Records:
         """The budget of this name, where there is one."""
         return self.library.budgets().get(self.budget_name)
 
+    def tightest(self, names: Sequence[str]) -> Budget | None:
+        """Of some budgets the one with the fewest credits left; None where there is none."""
+        known = self.library.budgets()
+        found = [known[name] for name in names if name in known]
+        return min(found, key=lambda budget: budget.left, default=None)
+
     def read(self) -> list[Entry | None]:
         """For each cell the purchase that counts: one that lives, else the latest."""
         wanted = set(self._identities)

@@ -173,22 +173,23 @@ class Runner:
         (self._queue if self._board.states[at].to_buy else self._paid).appendleft(at)
 
     async def _covers(self, block: Sequence[int]) -> bool:
-        """Whether the budget pays for all of a block, beside what was started before it.
+        """Whether every budget pays for all of a block, beside what was started before it.
 
         Credits that are under way may come back: it is asked again whenever a cell has ended.
         """
-        if not self._budgets:
+        names = (*self._budgets, *self._client.budgets)
+        budget = await self._records.library.together(self._records.tightest, names)
+        if budget is None:
             return True
-        budget = await self._records.library.together(self._records.budget)
-        left = budget.left if budget is not None else 0
         cost = sum(map(self._cost, block))
         claimed_next = [at for at in self._running if self._board.states[at].to_buy]
         pending = sum(map(self._cost, (*self._queue, *claimed_next)))
-        if cost + pending <= left:
+        if cost + pending <= budget.left:
             self.why = None
             return True
         number = self._board.cells[block[0]].block
-        short = f"what is left of the budget ({left} credits)"
+        which = "the budget" if budget.name in self._budgets else f"{budget.name!r}"
+        short = f"what is left of {which} ({budget.left} credits)"
         self.why = f"{short} does not cover block {number} ({cost})"
         return False
 
