@@ -152,7 +152,10 @@ class RejectedRequest(MusicAPIError, ValueError):
 class TaskNotFound(MusicAPIError, LookupError):
     """The service does not know this task id (HTTP 400, or 404 on nuro)."""
 
-    advice = "Check the id, its engine, and that the key is the one that asked for it."
+    advice = (
+        "Check the id, its engine, and that the key is the one that asked for it. What the service "
+        "has forgotten is settled in a library by library.resolve(entry, charged=True or False)."
+    )
 
 
 class RetiredOperation(RejectedRequest):

@@ -10,6 +10,7 @@ from musicapi_nb.errors import (
     LibraryError,
     MusicAPIError,
     OverBudget,
+    TaskNotFound,
     Unreachable,
     Unsettled,
 )
@@ -29,6 +30,10 @@ UNDER_WAY: frozenset[EntryState] = frozenset({"sending", "accepted", "uncertain"
 
 _AGAIN = "Run the experiment again: it is then bought."
 _WAIT_AGAIN = "It was paid for and is not lost: run the experiment again to wait for it."
+_FORGOTTEN = (
+    "The service does not know its task any more: library.resolve({entry}, charged=True or False) "
+    "settles it; with False, running the experiment again buys it."
+)
 _SETTLE = (
     "It is not sent again by itself. Settle it: library.resolve({entry}, task_id='...'), or "
     "before=..., after=... (balances), or charged=True or False; then run the experiment again."
@@ -113,7 +118,7 @@ class CellState:
         if self.state == "uncertain":
             return _SETTLE.format(entry=self.entry)
         if self.state in {"accepted", "sending"}:
-            return _WAIT_AGAIN
+            return (self.advice or _WAIT_AGAIN).format(entry=self.entry)
         if self.state == "failed" and self.refunded is None:
             return _PAID_FAILURE.format(entry=self.entry)
         if self.state == "failed" and not self.refunded:
@@ -167,8 +172,8 @@ def of_error(known: CellState, error: BaseException, held: int) -> CellState:
     advice = (error.advice or None) if isinstance(error, MusicAPIError) else None
     change = dataclasses.replace
     if not known.to_buy:  # of a finished one only the files were still to come
-        waited = known.state == "accepted"
-        return change(known, why=why, advice=_WAIT_AGAIN) if waited else known
+        way_out = _FORGOTTEN if isinstance(error, TaskNotFound) else _WAIT_AGAIN
+        return change(known, why=why, advice=way_out) if known.state == "accepted" else known
     if isinstance(error, Unsettled):
         return change(known, state="uncertain", why=why, entry=error.entry)
     if isinstance(error, OverBudget | Unreachable):

@@ -232,7 +232,8 @@ class Library(Records):
             The balance before it was sent and after its reply was lost: a fall by the price
             proves that it was charged, no change that it was not; anything else is refused.
         charged
-            What the person knows. Also for a failed one whose refund nobody has told.
+            What the person knows. Also for a failed one whose refund nobody has told, and for an
+            accepted one that the service has forgotten: nobody waits for that any more.
 
         Raises
         ------

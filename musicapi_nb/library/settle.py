@@ -41,8 +41,7 @@ def verdict(
     ways = [task_id is not None, before is not None or after is not None, charged is not None]
     if sum(ways) != 1 or (before is None) != (after is None):
         raise WrongStep("give one of: task_id=; before= and after=; charged=True or False")
-    doubtful = entry.state == "uncertain" or (entry.state == "failed" and entry.refunded is None)
-    if not doubtful or (task_id is not None and entry.state != "uncertain"):
+    if not _doubtful(entry) or (task_id is not None and entry.state != "uncertain"):
         raise WrongStep(f"entry {entry.id} is {entry.state}; there is nothing to resolve")
     if task_id is not None:
         if not task_id.strip():
@@ -51,6 +50,11 @@ def verdict(
     if before is not None and after is not None:
         return _by_balance(entry, _total(before) - _total(after))
     return _settled(entry, charged=bool(charged), note="resolved by a person's word")
+
+
+def _doubtful(entry: Entry) -> bool:
+    unsaid = entry.state == "failed" and entry.refunded is None
+    return unsaid or entry.state in {"uncertain", "accepted"}
 
 
 def _total(balance: Credits) -> float:
@@ -75,6 +79,6 @@ def _by_balance(entry: Entry, difference: float) -> Settled:
 def _settled(entry: Entry, *, charged: bool, note: str) -> Settled:
     if charged:
         return "charged", {"refunded": False, "note": note}
-    if entry.state == "failed":
+    if entry.state in {"failed", "accepted"}:
         return "refunded", {"refunded": True, "note": note}
     return "refused", {"note": note}

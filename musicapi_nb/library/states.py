@@ -30,10 +30,11 @@ _STEPS: Mapping[str, tuple[frozenset[EntryState | None], EntryState]] = {
     "uncertain": (frozenset({"sending"}), "uncertain"),
     "never_left": (frozenset({"sending"}), "not_run"),
     "not_run": (frozenset({"planned"}), "not_run"),
-    "charged": (frozenset({"uncertain", "failed"}), "failed"),
-    "refunded": (frozenset({"failed"}), "failed"),
+    "charged": (frozenset({"uncertain", "failed", "accepted"}), "failed"),
+    "refunded": (frozenset({"failed", "accepted"}), "failed"),
 }
-_ENDS = frozenset({"done", "failed", "refused", "never_left", "not_run", "charged"})
+_ENDS = frozenset({"done", "failed", "refused", "never_left", "not_run", "charged",
+                   "refunded"})  # fmt: skip
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):

@@ -251,6 +251,19 @@ def test_an_untold_refund_can_be_resolved(library: Library) -> None:
     assert library.account() == Account(refunded=PRICE)
 
 
+@pytest.mark.parametrize("charged", [True, False])
+def test_what_the_service_has_forgotten_is_settled_by_word(
+    library: Library, *, charged: bool
+) -> None:
+    library.set_budget("b", 100)
+    number = buy(library, song(), budgets=["b"]).entry.id
+    entry = library.resolve(number, charged=charged)
+    assert (entry.state, entry.refunded) == ("failed", not charged)
+    assert library.unfinished() == []
+    assert library.budgets()["b"].held == (PRICE if charged else 0)
+    assert library.claim(song()).kind == "buy"
+
+
 def test_a_resolution_is_one_of_the_three(library: Library) -> None:
     number = uncertain(library)
     with pytest.raises(WrongStep, match="give one of"):
