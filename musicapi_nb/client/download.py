@@ -27,6 +27,7 @@ Media: TypeAlias = Literal["audio", "image", "video"]
 
 _CHUNK = 256 * 1024
 _HEAD = 16
+_LONGEST_STEM = 50  # characters, of up to four bytes each; a name has at most 255 bytes
 _HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity"}  # so that a length is the file's
 _Result = TypeVar("_Result")
 _MAGIC: dict[Media, tuple[tuple[int, bytes, str], ...]] = {
@@ -106,9 +107,12 @@ def _disk_errors() -> Iterator[None]:
 
 def _beside(target: Path) -> Path:
     """Name a file in the folder where the target will be; the folder is made."""
-    folder = target if target.is_dir() else target.parent
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder / f".download-{secrets.token_hex(8)}"
+    mark = f"{secrets.token_hex(8)}.part"
+    if target.is_dir():
+        return target / f".download-{mark}"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # A library tells by the beginning of a name whose unfinished file it is.
+    return target.with_name(f"{target.name[:_LONGEST_STEM]}.{mark}")
 
 
 def _place(beside: Path, target: Path, url: str, suffix: str) -> Path:

@@ -15,7 +15,7 @@ from musicapi_nb.client import MusicAPI
 from musicapi_nb.errors import LibraryError, LibraryFull, WrongType
 from musicapi_nb.library import Library
 from tests.library.world import acknowledged, buy, looked, python, rebuilt_is_the_same, said, song
-from tests.peers import CLIP, DONE, KEY, once_each, peer, reply
+from tests.peers import CLIP, DONE, KEY, Connection, once_each, peer, reply, until
 
 
 @pytest.fixture
@@ -191,6 +191,27 @@ sys.stdin.readline()
         other.communicate()
         with Library(tmp_path):
             assert (half.exists(), mine.exists()) == (False, True)
+
+
+async def test_opening_a_library_leaves_alone_what_another_is_fetching(library: Library) -> None:
+    whole, go = reply(b"ID3" + bytes(5000)), asyncio.Event()
+
+    async def slowly(connection: Connection) -> None:
+        await connection.request()
+        await connection.send(whole[:2500])
+        await go.wait()
+        await connection.send(whole[2500:])
+
+    incoming = library.path / "files" / "incoming"
+    async with peer(slowly) as here, MusicAPI(KEY, base_url=here.url) as api:
+        fetching = asyncio.create_task(api.download(f"{here.url}/a.mp3", library.incoming()))
+        await until(lambda: list(incoming.iterdir()))
+        with Library(library.path):
+            (half,) = incoming.iterdir()
+            assert half.name.startswith(library._owner.id)  # so that it goes when its owner dies
+        go.set()
+        path = await fetching
+    assert path.stat().st_size == 5003
 
 
 async def test_the_key_is_never_in_it(tmp_path: Path) -> None:
