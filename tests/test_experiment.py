@@ -16,6 +16,7 @@ from musicapi_nb import MusicAPI, errors, lyrics, nuro, sonic, studio
 from musicapi_nb.engines.request import Price
 from musicapi_nb.experiment import Experiment, Progress
 from musicapi_nb.experiment.ahead import ahead
+from musicapi_nb.experiment.records import Records
 from musicapi_nb.library import Library
 from musicapi_nb.plan import Plan
 from musicapi_nb.polling import Eta
@@ -580,6 +581,37 @@ async def test_two_of_one_name_at_once_buy_each_cell_once(sim: Simulator, tmp_pa
         assert all(states(run) == {"done": 20} for run in runs)
         assert len(sim.traffic.paid) == 20
         agree(sim, one)
+
+
+async def test_what_another_kernel_bought_and_lost_meanwhile_is_not_bought_again(
+    sim: Simulator, tmp_path: Path
+) -> None:
+    design = plan(factors={"style": ["jazz"], "mv": ["sonic-v5", "sonic-v4-5"]})
+    sim.faults.arm("slow", seconds=1e6, method="POST")
+    sim.faults.arm("task_fails", refund=False)
+    with Library(tmp_path) as one, Library(tmp_path) as two:
+        first = asyncio.create_task(ran(sim, one, design, concurrency=1))
+        await until(lambda: sim.traffic.posts)
+        second = asyncio.create_task(ran(sim, two, design))
+        await until(lambda: two.counts().get("failed"))
+        sim.clock.advance(1e6)
+        for run in await asyncio.gather(first, second):
+            assert states(run) == {"done": 1, "failed": 1}
+            assert run.failures()["may_have_cost"].all()
+    assert len(sim.traffic.paid) == 2
+
+
+async def test_what_another_kernel_lost_meanwhile_is_not_called_not_run(
+    sim: Simulator, library: Library
+) -> None:
+    sim.faults.arm("task_fails", refund=False)
+    run = await ran(sim, library, plan(), concurrency=1)
+    cells = Records(library, run.name, run.plan.cells, simulated=False)
+    before = cells.read()
+    cells.not_run(dict.fromkeys(range(4), "the budget is used up"))
+    assert cells.read() == before
+    assert states(await ran(sim, library, plan())) == {"done": 3, "failed": 1}
+    assert len(sim.traffic.paid) == 4
 
 
 # --- pause, resume, cancel, concurrency ----------------------------------------------------

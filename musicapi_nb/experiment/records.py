@@ -82,6 +82,8 @@ class Records:
             last = found[at]
             if last is not None and (last.state, last.note) == ("not_run", why):
                 continue
+            if last is not None and last.state == "failed" and last.refunded is not True:
+                continue  # bought elsewhere meanwhile, and paid for
             entry = self._plan(self._cells[at])
             if entry.state == "planned":  # else somebody has bought it meanwhile
                 self.library.not_run(entry.id, why)

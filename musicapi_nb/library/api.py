@@ -182,6 +182,9 @@ class Library(Records):
             A budget does not cover the price. Nothing was written.
         UnknownPrice
             The price is not known, and a budget assumes none.
+        Unsettled
+            For an experiment: it was bought and failed, and its credits did not come back, as far
+            as is known. Only a person buys that again.
         """
         return self._ledger.claim(
             request,

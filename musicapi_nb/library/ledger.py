@@ -6,7 +6,14 @@ import dataclasses
 import json
 from typing import TYPE_CHECKING, Any, Literal
 
-from musicapi_nb.errors import LibraryError, MusicAPIError, OverBudget, UnknownPrice, WrongStep
+from musicapi_nb.errors import (
+    LibraryError,
+    MusicAPIError,
+    OverBudget,
+    UnknownPrice,
+    Unsettled,
+    WrongStep,
+)
 from musicapi_nb.library import journal
 from musicapi_nb.library.identity import from_json, identity, identity_of, to_json
 from musicapi_nb.library.replies import model_of, raw_text, read_task, written
@@ -107,6 +114,8 @@ class Ledger:
                 found = self._found(connection, known)
                 self._place(connection, found.entry, experiment, cell)
                 return found
+            if experiment is not None:
+                self._check_not_paid(connection, name, simulated=simulated)
             reserve = _reserve(connection, request, budgets)
             data: dict[str, Any] = {"price": request.price(), "reserve": reserve,
                                     "budgets": list(budgets), "experiment": experiment,
@@ -132,6 +141,18 @@ class Ledger:
             "ORDER BY id DESC LIMIT 1"
         )
         return next(iter(journal.entries(connection, where, name, simulated)), None)
+
+    def _check_not_paid(
+        self, connection: sqlite3.Connection, name: str, *, simulated: bool
+    ) -> None:
+        """Refuse an experiment what was paid for and failed, perhaps in another kernel just now."""
+        last = self._ended(connection, name, simulated=simulated)
+        if last is not None and last.state == "failed" and last.refunded is not True:
+            raise Unsettled(
+                f"{last.name} (take {last.take}) was bought and failed, and nobody said that its "
+                f"credits came back (entry {last.id})",
+                entry=last.id,
+            )
 
     def _alive(self, known: Entry) -> bool:
         return known.owner is not None and self._owner.is_alive(known.owner)
