@@ -63,7 +63,7 @@ FAULTS: tuple[tuple[str, int, float, dict[str, Any]], ...] = (
     ("slow", 15, 0.01, {"seconds": 60.0}),
     ("wrong_key", 3, 0.02, {"method": "POST"}),
     ("wrong_key", 5, 0.005, {"method": "GET"}),
-    ("no_subscription", 3, 0.02, {}),
+    ("no_subscription", 3, 0.04, {}),
     ("refused_content", 4, 0.03, {}),
     ("redirect_api", 2, 0.02, {"method": "POST"}),
     ("redirect_api", 5, 0.01, {"method": "GET"}),
@@ -87,7 +87,7 @@ FAULTS: tuple[tuple[str, int, float, dict[str, Any]], ...] = (
     ("one_clip_fails", 10, 0.05, {}),
     ("duration_text", 20, 0.08, {}),
     ("unknown_state", 20, 0.08, {}),
-    ("stuck", 3, 0.03, {}),
+    ("stuck", 3, 0.05, {}),
     ("truncated_download", 20, 0.04, {}),
     ("wrong_type_download", 20, 0.04, {}),
     ("dead_link", 15, 0.03, {}),
@@ -515,7 +515,7 @@ def test_whatever_is_killed_when_no_paid_song_is_lost_and_none_bought_twice(tmp_
                 while storm.killed.total() < KILLS:
                     storm.rage(cost, KILLS)
             assert any("2 alive" in how for how in storm.killed)
-            assert {fault.kind for fault in armed if fault.hits} == set(KINDS)
+            assert set(KINDS) - {fault.kind for fault in armed if fault.hits} == set()
             with Library(path) as library:
                 calm(sim, library, cost)
                 check_files(sim, library)
