@@ -33,9 +33,23 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
 
 def pytest_configure(config: pytest.Config) -> None:
     # Notebooks would buy songs: without a key everything talks to the simulator.
-    os.environ.pop("MUSICAPI_KEY", None)
+    for name in ("MUSICAPI_KEY", "MUSICAPI_SIMULATOR"):
+        os.environ.pop(name, None)
     config.stash[_FOLDERS] = Path(tempfile.mkdtemp(prefix="musicapi-nb-tests-"))
     os.environ.update(sandbox.environment(config.stash[_FOLDERS]))
+    _leave_nothing_beside_notebooks(config.stash[_FOLDERS])
+
+
+def _leave_nothing_beside_notebooks(folder: Path) -> None:
+    """Let nbval's kernels work elsewhere: a library beside a notebook would outlive the run."""
+    startup = Path(os.environ["IPYTHONDIR"]) / "profile_default" / "startup"
+    startup.mkdir(parents=True)
+    # Only nbval starts kernels in the notebooks' own folder; others chose theirs.
+    code = f"""import os
+if os.path.samefile(".", {str(Path(__file__).parent / "notebooks")!r}):
+    os.chdir({str(folder)!r})
+"""
+    (startup / "elsewhere.py").write_text(code)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -80,7 +80,9 @@ def room(size: int) -> str:
 def line(seen: Overview) -> str:
     """The library in one line."""
     states = ", ".join(f"{number} {_words(state)}" for state, number in seen.counts.items())
-    facts = (states or "empty", str(seen.real), f"{room(seen.disk)} on disk")
+    sums = [str(seen.real)]
+    sums += [f"simulated: {seen.simulated}"] if any(_sums(seen.simulated)) else []
+    facts = (states or "empty", *sums, f"{room(seen.disk)} on disk")
     return markup.plain(f"<Library {seen.path}: {'; '.join(facts)}>")
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from musicapi_nb import markup
 from musicapi_nb.client import BASE_URL, MusicAPI
 from musicapi_nb.errors import Closed, InvalidRequest, Problem
+from musicapi_nb.notebook import elsewhere
 from musicapi_nb.notebook.background import BackgroundLoop
 from musicapi_nb.notebook.job import Job
 from musicapi_nb.tasks import Task
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from musicapi_nb.tasks import Song
 
 KEY_VARIABLE = "MUSICAPI_KEY"
+SIMULATOR_VARIABLE = "MUSICAPI_SIMULATOR"
 LIBRARY = "musicapi-library"
 _SIMULATOR_KEY = "simulated-account"
 _open: dict[str, Handle] = {}
@@ -40,7 +42,7 @@ def connect(
     key: str | None = None,
     *,
     base_url: str | None = None,
-    simulator: Simulator | None = None,
+    simulator: Simulator | str | None = None,
     library: Path | str | None = None,
     spend_limit: int | None = None,
 ) -> Handle:
@@ -55,12 +57,15 @@ def connect(
     base_url
         Another host than `https://api.musicapi.ai`.
     simulator
-        A simulator of your own making, not yet started, for another speed, balance or faults.
+        A simulator of your own making, not yet started, for another speed, balance or faults;
+        or the address of one that runs by itself (`python -m musicapi_nb.simulator`), which
+        outlives the kernel. Without `key` and `base_url`, else the environment's
+        MUSICAPI_SIMULATOR: an address, which goes before MUSICAPI_KEY.
     library
         The folder in which purchases are written down before they leave; each take is then
         bought once, also in later kernels. Left out: `musicapi-library` here for the real
-        service, one of its own for another `base_url`, none for the embedded simulator, whose
-        songs end with it.
+        service, one of its own for another `base_url` and for a simulator that runs by itself,
+        none for the embedded simulator, whose songs end with it.
     spend_limit
         Credits that this handle may spend in all; it needs a library.
 
@@ -68,13 +73,20 @@ def connect(
     ------
     Unauthorized
         A `base_url` without any key, or a key that cannot be one.
+    Unreachable, UnexpectedReply
+        No simulator answers at the address.
     LibraryError
         The library cannot be used, and why.
     """
+    if simulator is not None and base_url is not None:
+        problem = Problem("simulator", "brings its own address; leave base_url out")
+        raise InvalidRequest("connect()", [problem])
+    if not (simulator or key or base_url):
+        simulator = os.environ.get(SIMULATOR_VARIABLE) or None
     key = None if simulator else key or os.environ.get(KEY_VARIABLE) or None
     real = key is not None or base_url is not None
-    if library is None and real:
-        library = _usual_library(base_url)
+    if library is None and (real or isinstance(simulator, str)):
+        library = _usual_library(simulator if isinstance(simulator, str) else base_url)
     if spend_limit is not None and library is None:
         problem = Problem("spend_limit", "is kept in a library; give library='a-folder'")
         raise InvalidRequest("connect()", [problem])
@@ -84,7 +96,7 @@ def connect(
         try:
             budgets = _limit(kept, spend_limit)
             if real:
-                handle = _to_service(key or "", base_url, simulator, kept, budgets)
+                handle = _to_service(key or "", base_url, kept, budgets)
             else:
                 handle = _to_simulator(simulator, kept, budgets)
         except BaseException:
@@ -99,14 +111,14 @@ def connect(
 def _identity(
     key: str | None,
     base_url: str | None,
-    simulator: Simulator | None,
+    simulator: Simulator | str | None,
     library: Path | str | None,
     spend_limit: int | None,
 ) -> str:
     """Tell handles apart without keeping the key."""
     digest = hashlib.sha256((key or "").encode()).hexdigest()
     folder = None if library is None else str(Path(library).expanduser().absolute())
-    own = None if simulator is None else id(simulator)
+    own = id(simulator) if simulator and not isinstance(simulator, str) else simulator
     return repr((digest, base_url, own, folder, spend_limit))
 
 
@@ -136,38 +148,43 @@ def _limit(library: Library | None, credits_: int | None) -> tuple[str, ...]:
 
 
 def _to_service(
-    key: str,
-    base_url: str | None,
-    simulator: Simulator | None,
-    library: Library | None,
-    budgets: tuple[str, ...],
+    key: str, base_url: str | None, library: Library | None, budgets: tuple[str, ...]
 ) -> Handle:
-    if simulator is not None:
-        problem = Problem("simulator", "brings its own address; leave base_url out")
-        raise InvalidRequest("connect()", [problem])
     client = MusicAPI(key, base_url=base_url or BASE_URL, ledger=library, budgets=budgets)
     return Handle(client, BackgroundLoop(), library=library)
 
 
 def _to_simulator(
-    simulator: Simulator | None, library: Library | None, budgets: tuple[str, ...]
+    simulator: Simulator | str | None, library: Library | None, budgets: tuple[str, ...]
 ) -> Handle:
-    if simulator is None:
-        from musicapi_nb.simulator import Simulator as Embedded  # noqa: PLC0415 - loads numpy
-
-        # Its seed makes the ids: in a library, those of two kernels must not be the same.
-        simulator = Embedded(seed=secrets.randbelow(2**31)) if library else Embedded()
     background = BackgroundLoop()
-    background.submit(simulator.start()).result()
+    try:
+        if isinstance(simulator, str):
+            url, speed = background.submit(elsewhere.found(simulator)).result()
+            own = None
+        else:
+            own = simulator or _embedded(library)
+            background.submit(own.start()).result()
+            url, speed = own.url, own.speed
+    except BaseException:
+        background.stop()
+        raise
     client = MusicAPI(
         _SIMULATOR_KEY,
-        base_url=simulator.url,
-        speed=simulator.speed,
+        base_url=url,
+        speed=speed,
         simulated=True,
         ledger=library,
         budgets=budgets,
     )
-    return Handle(client, background, simulator, library)
+    return Handle(client, background, own, library)
+
+
+def _embedded(library: Library | None) -> Simulator:
+    from musicapi_nb.simulator import Simulator as Embedded  # noqa: PLC0415 - loads numpy
+
+    # Its seed makes the ids: in a library, those of two kernels must not be the same.
+    return Embedded(seed=secrets.randbelow(2**31)) if library else Embedded()
 
 
 class Handle:
@@ -178,7 +195,7 @@ class Handle:
     Attributes
     ----------
     simulator
-        The embedded simulator, or None when this is the real service.
+        The embedded simulator; None for the real service, and for one that runs by itself.
     library
         Where purchases are written down, or None.
     """
@@ -203,14 +220,24 @@ class Handle:
         return self._client.simulated
 
     @property
+    def base_url(self) -> str:
+        """Where requests go; of a simulator, what another kernel connects to it by."""
+        return self._client.base_url
+
+    @property
     def where(self) -> str:
         """Whom it talks to, in a sentence."""
-        if self.simulated:
+        if self.simulator is not None:
             return (
                 "MusicAPI simulator: songs are made here, nothing is paid. "
                 f"Set {KEY_VARIABLE} for the real service."
             )
-        return f"MusicAPI at {self._client.base_url}: every submit costs credits."
+        if self.simulated:
+            return (
+                f"MusicAPI simulator at {self.base_url}: nothing is paid. "
+                "Connect with a key for the real service."
+            )
+        return f"MusicAPI at {self.base_url}: every submit costs credits."
 
     def __repr__(self) -> str:
         return f"<{self.where}>"

@@ -173,6 +173,8 @@ class Simulator:
         self.traffic.record(arrival)
         if request.path.startswith("/media/"):
             response = await self._media(request)
+        elif request.path == "/":  # who connects to it has to know how fast its clock runs
+            response = web.json_response({"simulator": "musicapi_nb", "speed": self.clock.speed})
         else:
             response = await self._api(request, arrival)
         arrival.status = None if isinstance(response, mishaps.Silence) else response.status

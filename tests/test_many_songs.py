@@ -1,0 +1,102 @@
+"""The second notebook, run to its end by one kernel after another, on a simulator of this process.
+
+What was paid is asserted from the simulator's own ledger: no kernel can have told it.
+"""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from musicapi_nb.library import Library
+from musicapi_nb.simulator import EmbeddedSimulator, Simulator
+
+_NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "02_many_songs.ipynb"
+_CELLS, _PRICE = 18, 20
+_STATE = """\
+import json as _json
+print(_json.dumps([run.progress.from_library, run.progress.counts, len(run.songs())]))"""
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[Simulator]:
+    with EmbeddedSimulator(Simulator(speed=600)) as simulator:
+        yield simulator
+
+
+def _run_all(folder: Path, simulator: Simulator) -> tuple[str, Any]:
+    """Run every cell in a new kernel; return what was printed, and how the experiment ended."""
+    notebook = nbformat.read(_NOTEBOOK, as_version=4)
+    notebook.cells.append(nbformat.v4.new_code_cell(_STATE))
+    client = NotebookClient(
+        notebook,
+        timeout=120,
+        kernel_name="python3",
+        resources={"metadata": {"path": folder}},
+        extra_arguments=["--log-level=ERROR"],
+    )
+    client.execute(env=os.environ | {"MUSICAPI_SIMULATOR": simulator.url})
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    *printed, state = [
+        "".join(output.text for output in cell.outputs if output.output_type == "stream")
+        for cell in cells
+    ]
+    return "".join(printed), json.loads(state)
+
+
+def _settle_what_got_lost(folder: Path, simulator: Simulator) -> tuple[int, int]:
+    """Do what a person does with the service's dashboard; count what was charged, and what not."""
+    made = {
+        _words(paid.body): paid.charge.task_id for paid in simulator.traffic.paid if paid.charge
+    }
+    charged = free = 0
+    with Library(folder / "many-songs") as library:
+        for entry in library.entries("uncertain"):
+            asked = library.request(entry.id)
+            assert asked is not None
+            task_id = made.get(_words(asked.body()))
+            if task_id is None:
+                library.resolve(entry.id, charged=False)
+                free += 1
+            else:
+                library.resolve(entry.id, task_id=task_id)
+                charged += 1
+    return charged, free
+
+
+def _words(body: Any) -> tuple[str, str]:
+    return body["tags"], body["mv"]
+
+
+def test_run_all_in_two_kernels_pays_once_through_a_kill_and_a_lost_reply(
+    simulator: Simulator, tmp_path: Path
+) -> None:
+    simulator.faults.arm("lost_reply", after=12)
+
+    printed, (before, counts, _) = _run_all(tmp_path, simulator)
+
+    assert f"buy {_CELLS} cells for {_CELLS * _PRICE} credits" in printed
+    assert "The other process was killed" in printed
+    assert before >= 8, "what the killed process had bought"
+    assert counts["done"] + counts["uncertain"] == _CELLS
+    paid = simulator.accounts.charges()
+    assert f"The account fell by {_PRICE * len(paid)} credits" in printed
+
+    charged, free = _settle_what_got_lost(tmp_path, simulator)
+    assert charged >= 1, "the lost reply"
+    assert len(paid) == _CELLS - free  # the kill may have come just before a request left
+    printed, (before, counts, songs) = _run_all(tmp_path, simulator)
+
+    assert len(simulator.accounts.charges()) == len(paid) + free == _CELLS
+    assert f"buy {free} cells for {_PRICE * free} credits" in printed
+    assert "The other process ended by itself" in printed
+    assert f"The account fell by {_PRICE * free} credits" in printed
+    assert (before, counts, songs) == (_CELLS, {"done": _CELLS}, 2 * _CELLS)
+    asked = Counter(_words(each.body) for each in simulator.traffic.paid)
+    assert len(asked) == asked.total() == _CELLS
