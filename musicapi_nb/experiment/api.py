@@ -308,6 +308,11 @@ class Experiment:
         problems = [str(problem) for problem in self.plan.grouped_problems() if problem.hard]
         return show.card(self.progress, problems, self._others)
 
+    def look(self) -> Progress:
+        """Ask the library how the cells are doing, unless a run knows better."""
+        self._refresh()
+        return self.progress
+
     def _refresh(self) -> None:
         """Ask the library how the cells are doing, unless a run knows better."""
         if self._running or any(problem.hard for problem in self.plan.grouped_problems()):

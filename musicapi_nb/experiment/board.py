@@ -59,8 +59,15 @@ class Board:
         self._count(at, before, -1)
         self.states[at] = now
         self._count(at, now, 1)
-        if now.is_failure and (now.state, now.why) != (before.state, before.why):
-            failure = Failure(self.cells[at].order, now.state, now.why or "no reason was given")
+        if (now.is_failure, now.state, now.why) != (before.is_failure, before.state, before.why):
+            self._note_failure(self.cells[at].order, before, now)
+
+    def _note_failure(self, order: int, before: CellState, now: CellState) -> None:
+        if before.is_failure:  # a new deque: another thread may be reading the old one
+            others = (failure for failure in self.failures if failure.cell != order)
+            self.failures = collections.deque(others, maxlen=_LAST)
+        if now.is_failure:
+            failure = Failure(order, now.state, now.why or "no reason was given")
             self.failures.appendleft(failure)
 
     def _count(self, at: int, state: CellState, one: int) -> None:

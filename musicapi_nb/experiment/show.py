@@ -19,6 +19,7 @@ _TONES: Mapping[EntryState, markup.Tone] = {
 _WORDS: Mapping[EntryState, str] = {
     "planned": "waiting", "accepted": "being made", "not_run": "not run",
 }  # fmt: skip
+_BOUGHT: tuple[EntryState, ...] = ("accepted", "done", "uncertain")
 _STATES: Mapping[RunState, str] = {
     "new": "not started", "running": "running", "paused": "paused", "ended": "ended",
     "stopped": "stopped", "cancelled": "cancelled",
@@ -28,7 +29,8 @@ _STATES: Mapping[RunState, str] = {
 def line(seen: Progress) -> str:
     """The experiment in one line."""
     counts = ", ".join(f"{number:,} {_word(state)}" for state, number in seen.counts.items())
-    words = (_STATES[seen.state], counts or "no cells", _credits(seen), seen.why or "")
+    why = "" if seen.state == "cancelled" else seen.why or ""
+    words = (_STATES[seen.state], counts or "no cells", _credits(seen), why)
     said = "; ".join(word for word in words if word)
     return markup.plain(f"<Experiment {seen.name}: {said}>")
 
@@ -44,10 +46,10 @@ def card(seen: Progress, problems: list[str], others: int) -> markup.Html:
     so_far += f", {seen.eta}" if seen.eta and str(seen.eta) else ""
     return markup.card(
         f"Experiment {seen.name}",
-        markup.progress(share, so_far),
+        markup.progress(share, so_far) if seen.state != "new" else markup.EMPTY,
         markup.caption(*_figures(seen)),
         *(markup.notice(words, "bad") for words in problems),
-        markup.notice(f"Not all was run: {seen.why}.", "warn") if seen.why else markup.EMPTY,
+        _not_all(seen),
         _failures(seen),
         markup.caption(_changed(others)) if others else markup.EMPTY,
         markup.stack(*(markup.caption(words) for words in _next(seen))),
@@ -71,7 +73,8 @@ def _credits(seen: Progress) -> str:
 
 def _figures(seen: Progress) -> Iterator[str]:
     yield _credits(seen)
-    yield f"{seen.blocks_done} of {seen.blocks} blocks ended"
+    if seen.state != "new":
+        yield f"{seen.blocks_done} of {seen.blocks} blocks ended"
     if seen.from_library:
         yield f"{seen.from_library:,} cells had been bought before"
     if seen.started is not None:
@@ -79,11 +82,20 @@ def _figures(seen: Progress) -> Iterator[str]:
         yield f"since {markup.moment(seen.started)} UTC"
 
 
-def _failures(seen: Progress) -> markup.Html:
-    if not seen.failures:
+def _not_all(seen: Progress) -> markup.Html:
+    if not seen.why or seen.ended == seen.cells:
         return markup.EMPTY
-    rows = [(each.cell, _word(each.state), each.reason) for each in seen.failures]
-    return markup.table(("cell", "state", "why"), rows, caption="The last that failed")
+    words = "it was cancelled" if seen.state == "cancelled" else seen.why
+    return markup.notice(f"Not all was run: {words}.", "warn")
+
+
+def _failures(seen: Progress) -> markup.Html:
+    """The cells that have a reason of their own: that of all others is told once."""
+    rows = [(each.cell, _word(each.state), each.reason)
+            for each in seen.failures if each.reason != seen.why]  # fmt: skip
+    if not rows:
+        return markup.EMPTY
+    return markup.table(("cell", "state", "why"), rows, caption="Without songs, the latest first")
 
 
 def _changed(others: int) -> str:
@@ -95,6 +107,9 @@ def _changed(others: int) -> str:
 
 def _next(seen: Progress) -> Iterator[str]:
     if seen.state == "new":
+        bought = sum(seen.counts.get(state, 0) for state in _BOUGHT)
+        if bought:
+            yield f"{bought:,} cells were bought before: they cost nothing, but are in the dry run."
         yield "Nothing is sent before it is started."
         return
     if seen.state == "paused":

@@ -18,12 +18,12 @@ _TONES: Mapping[EntryState, markup.Tone] = {
     "uncertain": "warn", "failed": "bad", "refused": "bad", "done": "good", "accepted": "info",
     "sending": "info",
 }  # fmt: skip
-_WHAT_TO_DO = (
-    "Their replies were lost: each was perhaps charged, and is not sent again by itself. Settle "
-    "each by what you know: library.resolve(entry, task_id='...'); library.resolve(entry, "
-    "before=..., after=...) with the balance of both times; library.resolve(entry, charged=True) "
-    "or charged=False."
-)
+_WHAT_TO_DO = """\
+{number} uncertain: the reply was lost, so that it was perhaps charged. It is not sent again by \
+itself. Settle {which} by what you know:
+library.resolve({entry}, task_id='...') with the task that was made;
+library.resolve({entry}, before=..., after=...) with the balance of both times;
+library.resolve({entry}, charged=True), or charged=False, by your word."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -80,9 +80,7 @@ def room(size: int) -> str:
 def line(seen: Overview) -> str:
     """The library in one line."""
     states = ", ".join(f"{number} {_words(state)}" for state, number in seen.counts.items())
-    sums = [str(seen.real)]
-    sums += [f"simulated: {seen.simulated}"] if any(_sums(seen.simulated)) else []
-    facts = (states or "empty", *sums, f"{room(seen.disk)} on disk")
+    facts = (states or "empty", *_sums(seen), f"{room(seen.disk)} on disk")
     return markup.plain(f"<Library {seen.path}: {'; '.join(facts)}>")
 
 
@@ -95,23 +93,27 @@ def card(seen: Overview) -> markup.Html:
         "Library",
         *_uncertain(seen),
         markup.EMPTY if seen.counts else markup.caption("Nothing was asked for yet."),
-        markup.caption(str(seen.real)),
-        *([markup.caption(f"simulated: {seen.simulated}")] if any(_sums(seen.simulated)) else []),
+        *map(markup.caption, _sums(seen)),
         facts=markup.facts(seen.path, f"{room(seen.disk)} on disk"),
         badges=badges,
         wide=True,
     )
 
 
-def _sums(account: Account) -> tuple[int, ...]:
-    return dataclasses.astuple(account)
+def _sums(seen: Overview) -> list[str]:
+    """Credits of the service and of simulators; of the one that was not asked nothing is said."""
+    simulated = any(dataclasses.astuple(seen.simulated))
+    real = any(dataclasses.astuple(seen.real)) or not simulated
+    return [str(seen.real)] * real + [f"simulated: {seen.simulated}"] * simulated
 
 
 def _uncertain(seen: Overview) -> Iterator[markup.Html]:
     if not seen.uncertain:
         return
     number = len(seen.uncertain)
-    yield markup.notice(f"{number} uncertain. {_WHAT_TO_DO}", "warn")
+    which = "it" if number == 1 else "each"
+    entry = seen.uncertain[0].id
+    yield markup.notice(_WHAT_TO_DO.format(number=number, which=which, entry=entry), "warn")
     yield markup.table(
         ("entry", "what", "credits", "sent", "why"),
         [

@@ -106,6 +106,8 @@ def cover(url: str | None, seed: str, title: str | None = None) -> Html:
 def stack(*blocks: str) -> Html:
     """Put blocks below each other; empty ones take no room."""
     shown = [element("div", block, style=WRAP) for block in blocks if block]
+    if not shown:
+        return EMPTY
     return element("div", *shown, style=f"display:flex;flex-direction:column;gap:12px;{WRAP}")
 
 

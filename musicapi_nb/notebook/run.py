@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from musicapi_nb import markup
@@ -146,6 +147,8 @@ class Run:
     def _repr_html_(self) -> str:
         if self.job is not None:
             return self.job._repr_html_()
+        with contextlib.suppress(MusicAPIError):  # then what was bought before is not told
+            self.experiment.look()
         shown = (self.dry_run._repr_html_(), self.experiment._repr_html_())
         return markup.stack(*map(markup.Html, shown))
 

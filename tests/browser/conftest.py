@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.browser.lab import PROBE, Lab, save_screenshot
 from tests.browser.server import LabServer, running_lab
+from tests.browser.watch import Watch
 
 _HERE = Path(__file__).parent
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -96,3 +97,11 @@ def page(context: BrowserContext) -> Page:
 def lab(lab_server: LabServer, context: BrowserContext) -> Iterator[Lab]:
     yield Lab(lab_server, context)
     lab_server.end_kernels()
+
+
+@pytest.fixture
+def watch(context: BrowserContext) -> Iterator[Watch]:
+    """Yield a look-out over every page of the test, which sees nothing happen that should not."""
+    watch = Watch(context)
+    yield watch
+    assert watch.seen == []

@@ -1,0 +1,155 @@
+"""Experiments in a real notebook: they change in place until they end, and are saved as they end.
+
+nbval sees neither: it sends one cell at a time and ignores updates of a display.
+"""
+
+from pathlib import Path
+
+from playwright.sync_api import expect
+
+from tests.browser import hostile
+from tests.browser.lab import Lab
+from tests.browser.watch import Watch
+
+_CONNECT = """\
+import json, threading, time
+from pathlib import Path
+import musicapi_nb as mnb
+from IPython.display import display
+from musicapi_nb import sonic
+from musicapi_nb.simulator import Simulator
+
+folder = Path("FOLDER")
+sim = Simulator(speed=300, seconds=(1, 1.2))
+api = mnb.connect(simulator=sim, library=folder / "library")
+plan = mnb.Plan.grid(
+    sonic.Create,
+    base={"custom_mode": False, "gpt_description_prompt": "{style} about {topic}"},
+    factors={"style": ["spy jazz", "sea shanty"], "topic": ["rain", "a lighthouse"],
+             "mv": ["sonic-v6"]},
+    repeats=2,
+)"""
+
+# The service's clock stands still until this moves it, and it acts when the test has looked.
+_DIRECTOR = """\
+sim.clock.speed = 0
+
+def told(word):
+    while not (folder / word).exists():
+        time.sleep(0.02)
+
+def until_done(number):
+    while run.progress.counts.get("done", 0) < number:
+        sim.clock.advance(4)
+        time.sleep(0.03)
+
+def direct():
+    told("pause")
+    run.pause()
+    told("end what was bought")
+    until_done(3)
+    told("resume")
+    run.resume()
+    told("go on")
+    sim.faults.arm("lost_reply")
+    until_done(6)
+    told("cancel")
+    run.cancel()
+
+threading.Thread(target=direct, daemon=True).start()"""
+
+
+def test_a_shown_experiment_follows_its_run_while_no_cell_runs(lab: Lab, tmp_path: Path) -> None:
+    notebook = lab.open(
+        [
+            _CONNECT.replace("FOLDER", str(tmp_path)),
+            'run = api.experiment("harbour", plan, budget=200, concurrency=3)\nrun',
+            "run.start()",
+            "run",
+            _DIRECTOR,
+        ]
+    )
+    dry, *shown = (notebook.output_area(cell) for cell in (1, 2, 3))
+
+    def tell(word: str) -> None:
+        (tmp_path / word).touch()
+
+    notebook.run_all()
+    expect(dry).to_contain_text("nothing was sent")
+    for area in shown:
+        expect(area).to_contain_text("3 being made")
+        expect(area).to_contain_text("5 waiting")
+        expect(area).to_contain_text("60 reserved, 140 of the budget of 200 left")
+    clock = shown[0].inner_text()
+    expect(shown[0]).not_to_have_text(clock)  # it goes on by itself
+    notebook.screenshot("experiment-running")
+
+    tell("pause")
+    for area in shown:
+        expect(area).to_contain_text("paused")
+        expect(area).to_contain_text("resume() goes on")
+    tell("end what was bought")
+    for area in shown:
+        expect(area).to_contain_text("3 done", timeout=30_000)
+        expect(area).to_contain_text("3 of 8 cells")
+        expect(area).to_contain_text("5 waiting")
+    notebook.screenshot("experiment-paused")
+
+    tell("resume")
+    expect(shown[0]).to_contain_text("3 being made")
+    expect(shown[0]).not_to_contain_text("paused")
+    tell("go on")
+    for area in shown:
+        expect(area).to_contain_text("1 uncertain", timeout=30_000)
+        expect(area).to_contain_text("6 done", timeout=30_000)
+        expect(area).to_contain_text("failures() tells how to settle each")
+    tell("cancel")
+    for area in shown:
+        expect(area).to_contain_text("cancelled")
+    saved = notebook.save()
+
+    assert "nothing was sent" in dry.inner_text(), "what was shown before the start stays"
+    assert "widgets" not in saved.metadata
+    for cell in saved.cells[2:4]:
+        (output,) = cell.outputs
+        assert output.output_type == "display_data"
+        assert output.data.keys() == {"text/html", "text/plain"}
+        assert "cancelled" in output.data["text/html"]
+        assert "<Experiment harbour: cancelled; " in output.data["text/plain"]
+    theirs = lab.open_untrusted(saved)
+    assert theirs.output_area(2).inner_text() == shown[0].inner_text()
+
+
+_HOSTILE = """\
+texts = json.loads((folder / "hostile.json").read_text())["texts"]
+plan = mnb.Plan.one_at_a_time(
+    sonic.Create,
+    base={"custom_mode": False, "gpt_description_prompt": "{topic}", "mv": "sonic-v6"},
+    factors={"topic": texts[:7], texts[7]: texts[7:]},
+)
+armed = sim.faults.arm("refused_content"), sim.faults.arm("lost_reply", after=2)"""
+
+
+def test_hostile_names_and_levels_are_shown_as_the_words_they_are(
+    lab: Lab, watch: Watch, tmp_path: Path
+) -> None:
+    (tmp_path / "hostile.json").write_text(hostile.as_json(), encoding="utf-8")
+    notebook = lab.open(
+        [
+            _CONNECT.replace("FOLDER", str(tmp_path)),
+            _HOSTILE,
+            "plan",
+            "run = api.experiment(texts[0], plan)\nrun",
+            "run.start()",
+            "await run.job",
+            "display(api.library, run.failures())\nrun",
+            "print(run.progress.counts)",
+        ]
+    )
+
+    notebook.run_all()
+
+    assert notebook.is_trusted(), "what is sanitised by JupyterLab proves nothing of ours"
+    assert notebook.texts()[7] == "{'done': 11, 'refused': 1, 'uncertain': 1}\n"
+    watch.check(notebook.page, notebook.page.locator(".jp-OutputArea-output"))
+    notebook.screenshot("experiment-hostile")
