@@ -304,7 +304,7 @@ class Handle:
 
         return self._job(work, title="poll")
 
-    def experiment(
+    def experiment(  # noqa: PLR0913 - those of Experiment
         self,
         name: str,
         plan: Plan,
@@ -312,6 +312,7 @@ class Handle:
         budget: int | None = None,
         assume: int | None = None,
         concurrency: int = 8,
+        deadline: float = 1800.0,
     ) -> Run:
         """Make an experiment of a plan, and show its dry run; `start()` buys. It needs a library.
 
@@ -333,7 +334,8 @@ class Handle:
         from musicapi_nb.notebook.run import Run as Prepared  # noqa: PLC0415 - as above
 
         experiment = Experiment(name, plan, self._client, self.library, budget=budget,
-                                assume=assume, concurrency=concurrency)  # fmt: skip
+                                assume=assume, concurrency=concurrency,
+                                deadline=deadline)  # fmt: skip
         return Prepared(self, self._background, experiment)
 
     def credits(self) -> Job[Balance]:

@@ -30,6 +30,10 @@ plan = mnb.Plan.grid(
     repeats=2,
 )"""
 
+_RUN = """\
+run = api.experiment("harbour", plan, budget=200, concurrency=3, deadline=100_000)
+run"""
+
 # The service's clock stands still until this moves it, and it acts when the test has looked.
 _DIRECTOR = """\
 sim.clock.speed = 0
@@ -63,7 +67,7 @@ def test_a_shown_experiment_follows_its_run_while_no_cell_runs(lab: Lab, tmp_pat
     notebook = lab.open(
         [
             _CONNECT.replace("FOLDER", str(tmp_path)),
-            'run = api.experiment("harbour", plan, budget=200, concurrency=3)\nrun',
+            _RUN,
             "run.start()",
             "run",
             _DIRECTOR,
