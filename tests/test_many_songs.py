@@ -8,11 +8,12 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from nbformat import NotebookNode
 
 from musicapi_nb.library import Library
 from musicapi_nb.simulator import EmbeddedSimulator, Simulator
@@ -24,16 +25,14 @@ import json as _json
 print(_json.dumps([run.progress.from_library, run.progress.counts, len(run.songs())]))"""
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def simulator() -> Iterator[Simulator]:
     with EmbeddedSimulator(Simulator(speed=600)) as simulator:
         yield simulator
 
 
-def _run_all(folder: Path, simulator: Simulator) -> tuple[str, Any]:
-    """Run every cell in a new kernel; return what was printed, and how the experiment ended."""
-    notebook = nbformat.read(_NOTEBOOK, as_version=4)
-    notebook.cells.append(nbformat.v4.new_code_cell(_STATE))
+def _run_all(folder: Path, notebook: NotebookNode, **environment: str) -> list[str]:
+    """Run every cell in a new kernel; return what each code cell printed, or its error."""
     client = NotebookClient(
         notebook,
         timeout=120,
@@ -41,12 +40,23 @@ def _run_all(folder: Path, simulator: Simulator) -> tuple[str, Any]:
         resources={"metadata": {"path": folder}},
         extra_arguments=["--log-level=ERROR"],
     )
-    client.execute(env=os.environ | {"MUSICAPI_SIMULATOR": simulator.url})
-    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    *printed, state = [
-        "".join(output.text for output in cell.outputs if output.output_type == "stream")
-        for cell in cells
+    client.execute(env=os.environ | environment)
+    return [
+        "".join(output.get("text", "") or output.get("evalue", "") for output in cell.outputs)
+        for cell in notebook.cells
+        if cell.cell_type == "code"
     ]
+
+
+def _notebook() -> NotebookNode:
+    return cast("NotebookNode", nbformat.read(_NOTEBOOK, as_version=4))
+
+
+def _ended(folder: Path, simulator: Simulator) -> tuple[str, Any]:
+    """Run all of it; return what was printed, and how the experiment ended."""
+    notebook = _notebook()
+    notebook.cells.append(nbformat.v4.new_code_cell(_STATE))
+    *printed, state = _run_all(folder, notebook, MUSICAPI_SIMULATOR=simulator.url)
     return "".join(printed), json.loads(state)
 
 
@@ -79,9 +89,8 @@ def test_run_all_in_two_kernels_pays_once_through_a_kill_and_a_lost_reply(
 ) -> None:
     simulator.faults.arm("lost_reply", after=12)
 
-    printed, (before, counts, _) = _run_all(tmp_path, simulator)
+    printed, (before, counts, _) = _ended(tmp_path, simulator)
 
-    assert f"buy {_CELLS} cells for {_CELLS * _PRICE} credits" in printed
     assert "The other process was killed" in printed
     assert before >= 8, "what the killed process had bought"
     assert counts["done"] + counts["uncertain"] == _CELLS
@@ -91,12 +100,31 @@ def test_run_all_in_two_kernels_pays_once_through_a_kill_and_a_lost_reply(
     charged, free = _settle_what_got_lost(tmp_path, simulator)
     assert charged >= 1, "the lost reply"
     assert len(paid) == _CELLS - free  # the kill may have come just before a request left
-    printed, (before, counts, songs) = _run_all(tmp_path, simulator)
+    printed, (before, counts, songs) = _ended(tmp_path, simulator)
 
     assert len(simulator.accounts.charges()) == len(paid) + free == _CELLS
-    assert f"buy {free} cells for {_PRICE * free} credits" in printed
     assert "The other process ended by itself" in printed
     assert f"The account fell by {_PRICE * free} credits" in printed
     assert (before, counts, songs) == (_CELLS, {"done": _CELLS}, 2 * _CELLS)
     asked = Counter(_words(each.body) for each in simulator.traffic.paid)
     assert len(asked) == asked.total() == _CELLS
+
+
+def test_with_a_key_run_all_buys_nothing_before_the_reader_has_said_so(
+    simulator: Simulator, tmp_path: Path
+) -> None:
+    notebook = _notebook()
+    connect, elsewhere = "mnb.connect(", f"mnb.connect(base_url={simulator.url!r}, "
+    assert connect in notebook.cells[1].source
+    notebook.cells[1].source = notebook.cells[1].source.replace(connect, elsewhere)
+    for cell in notebook.cells:
+        cell.metadata["tags"] = ["raises-exception"]  # a reader may go on, cell by cell
+
+    printed = _run_all(tmp_path, notebook, MUSICAPI_KEY="sk-some-key-0001")
+
+    assert "every submit costs credits" in printed[0]
+    refused = [text for text in printed if "the budget of 0 credits is below" in text]
+    assert len(refused) == 3, "one start, and two waits that would start it"
+    assert printed[-1].startswith("The account fell by 0 credits.")
+    assert simulator.accounts.charges() == ()
+    assert simulator.traffic.posts == []
