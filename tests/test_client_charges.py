@@ -22,6 +22,7 @@ FREE = {
     "too_many_requests": RateLimited,
     "wrong_key": Unauthorized,
     "no_subscription": NoSubscription,
+    "queue_full": RateLimited,
     "refused_content": ContentRefused,
 }
 

@@ -440,6 +440,17 @@ async def test_told_to_slow_down_it_tries_later(sim: Simulator, library: Library
     assert sim.accounts.charged(KEY) == 4 * PRICE
 
 
+async def test_a_full_queue_is_tried_again_later(sim: Simulator, library: Library) -> None:
+    sim.faults.arm("queue_full", times=4)
+    words = " ".join(["rain on the roof"] * 30)
+    design = Plan.grid(nuro.Vocal, base={"lyrics": words}, factors={"genre": ["Folk", "Pop"]})
+    run = await ran(sim, library, design)
+    assert states(run) == {"done": 2}
+    assert len(sim.traffic.posts) == 6
+    assert len(sim.accounts.charges()) == 2
+    agree(sim, library)
+
+
 async def test_told_so_for_ever_it_gives_up_at_no_cost(sim: Simulator, library: Library) -> None:
     sim.faults.arm("too_many_requests", times=None, method="POST")
     run = await ran(sim, library, plan(factors={"style": ["jazz"], "mv": ["sonic-v5"]}))

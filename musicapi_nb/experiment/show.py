@@ -42,7 +42,7 @@ def card(seen: Progress, problems: list[str], others: int) -> markup.Html:
         for state, number in seen.counts.items()
     ]
     share = seen.ended / seen.cells if seen.cells else 1.0
-    so_far = f"{seen.ended:,} of {seen.cells:,} cells, {markup.minutes(seen.seconds)}"
+    so_far = f"{seen.ended:,} of {seen.cells:,} cells, {markup.minutes(seen.seconds)} so far"
     so_far += f", {seen.eta}" if seen.eta and str(seen.eta) else ""
     return markup.card(
         f"Experiment {seen.name}",

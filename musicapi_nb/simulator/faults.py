@@ -46,6 +46,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         ),
         "wrong_key": Kind("arrival", "401, though the key is well-formed"),
         "no_subscription": Kind("arrival", "403, the subscription has lapsed", "POST"),
+        "queue_full": Kind("arrival", "403 in nuro's words: its queue is full", "POST"),
         "refused_content": Kind(
             "arrival",
             "403 with one of validation.REFUSALS (reason)",

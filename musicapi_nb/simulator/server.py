@@ -23,7 +23,13 @@ from musicapi_nb.simulator.service import API, Service
 from musicapi_nb.simulator.shapes import Shapes
 from musicapi_nb.simulator.tasks import Song
 from musicapi_nb.simulator.traffic import Arrival, Traffic
-from musicapi_nb.simulator.validation import NO_SUBSCRIPTION, REFUSALS, Refusal, forbidden
+from musicapi_nb.simulator.validation import (
+    NO_SUBSCRIPTION,
+    QUEUE_FULL,
+    REFUSALS,
+    Refusal,
+    forbidden,
+)
 
 HOST = "127.0.0.1"
 _SHUTDOWN_SECONDS = 1.0
@@ -225,6 +231,8 @@ class Simulator:
             refusal = Refusal(401, "unauthorized", "The API key is not valid.")
         elif self._strike("no_subscription", request) is not None:
             refusal = forbidden(NO_SUBSCRIPTION)
+        elif self._strike("queue_full", request) is not None:
+            refusal = forbidden(QUEUE_FULL)
         elif refused := self._strike("refused_content", request):
             refusal = forbidden(REFUSALS[refused["reason"]])
         return None if refusal is None else _json(self._error(refusal, _engine(request)))

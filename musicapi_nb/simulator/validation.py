@@ -46,6 +46,7 @@ REFUSED_PHRASES: Mapping[str, str] = {f"simulate {reason}": reason for reason in
 OUT_OF_CREDITS = (
     "The remaining credits are not enough. You can buy more one-time credit packs or subscribe."
 )
+QUEUE_FULL = "queue is full"
 NO_SUBSCRIPTION = (
     "You do not have an active subscription. Please check whether your renewal was successful."
 )
