@@ -156,7 +156,7 @@ def test_it_shows_what_needs_a_person_first(library: Library) -> None:
     library.uncertain(lost, LostReply("the <b>reply</b> was lost"))
     shown = library._repr_html_()
     assert shown.index("1 uncertain") < shown.index("1 done") < shown.index("1 failed")
-    assert "library.resolve(entry, task_id=" in shown
+    assert f"library.resolve({lost}, task_id=" in shown
     assert "the &lt;b&gt;reply&lt;/b&gt; was lost" in shown
     assert "<b>" not in shown
     assert f"{PRICE} credits spent, {PRICE} refunded, {PRICE} uncertain" in shown
