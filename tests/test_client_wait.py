@@ -337,6 +337,24 @@ async def test_each_of_many_ends_in_its_own_way() -> None:
     assert found["failed"].refunded
 
 
+async def test_a_task_of_an_earlier_kernel_is_as_old_as_the_library_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Library(tmp_path) as library:
+        now = time.time() - 100
+        with monkeypatch.context() as earlier:
+            earlier.setattr("musicapi_nb.library.journal.time.time", lambda: now)
+            entry = library.claim(SONG).entry.id
+            library.accepted(entry, Task(id="t", engine="sonic", operation="create", request=SONG))
+        async with client("http://127.0.0.1:1", ledger=library, speed=1) as api:
+            low, high, basis = api.eta(await api.submit(SONG))
+        assert basis == "published"
+        assert low is not None
+        assert high is not None
+        assert 0 <= low <= 20  # of 120 to 240 seconds
+        assert 100 <= high <= 140
+
+
 async def test_many_tasks_are_waited_for_without_a_coroutine_each() -> None:
     async with peer(answers(NOT_READY)) as here, client(here.url, speed=1) as api:
         before = len(asyncio.all_tasks())

@@ -117,7 +117,13 @@ class MusicAPI:
         self.budgets = tuple(budgets)
         self._waiting = Waiting(self._transport, self.poll, self._looked, self._past)
         self._purchases = (
-            Purchases(ledger, self.budgets, simulated=simulated, pace=self.base_url)
+            Purchases(
+                ledger,
+                self.budgets,
+                simulated=simulated,
+                pace=self.base_url,
+                since=lambda task, ago: self._waiting.accepted(task, ago * self.speed),
+            )
             if ledger
             else None
         )

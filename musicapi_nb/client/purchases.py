@@ -30,6 +30,8 @@ class Entry(Protocol):
 
     @property
     def id(self) -> int: ...
+    @property
+    def accepted_at(self) -> float | None: ...
 
 
 class Claim(Protocol):
@@ -102,15 +104,24 @@ class Purchases:
         Whether they are a simulator's, and so kept apart.
     pace
         The name of the pace that all clients of one service share.
+    since
+        Told how many of our seconds ago a task was accepted that was bought before.
     """
 
     def __init__(
-        self, ledger: Ledger, budgets: Sequence[str], *, simulated: bool, pace: str
+        self,
+        ledger: Ledger,
+        budgets: Sequence[str],
+        *,
+        simulated: bool,
+        pace: str,
+        since: Callable[[Task, float], None],
     ) -> None:
         self._ledger = ledger
         self._budgets = tuple(budgets)
         self._simulated = simulated
         self._pace = pace
+        self._since = since
         self._turns: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = (
             weakref.WeakKeyDictionary()
         )
@@ -141,7 +152,7 @@ class Purchases:
                 return None
             task = claim.task or self._unwritten.get(claim.entry.id)
             if task is not None:
-                return self._known(claim.entry.id, task)
+                return self._known(claim.entry, task)
             if claim.kind == "uncertain" or claim.entry.id in self._unwritten:
                 what = f"{request.engine}.{request.operation} (take {take})"
                 raise Unsettled(
@@ -151,9 +162,11 @@ class Purchases:
                 )
             await asyncio.sleep(_LOOK_SECONDS)
 
-    def _known(self, entry: int, task: Task) -> Task:
+    def _known(self, entry: Entry, task: Task) -> Task:
         if task.id is not None:
-            self._entries[task.id] = entry
+            self._entries[task.id] = entry.id
+        if entry.accepted_at is not None:
+            self._since(task, max(time.time() - entry.accepted_at, 0.0))
         return msgspec.structs.replace(task, bought_before=True)
 
     async def buy(
@@ -260,4 +273,4 @@ class Purchases:
     def unfinished(self) -> list[Task]:
         """Tasks that the ledger knows as accepted, of this and of earlier kernels."""
         found = self._ledger.unfinished(simulated=self._simulated)
-        return [self._known(each.entry.id, each.task) for each in found]
+        return [self._known(each.entry, each.task) for each in found]
