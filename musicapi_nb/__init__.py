@@ -13,6 +13,7 @@ from musicapi_nb.notebook import Job, connect, enable_nested_asyncio
 from musicapi_nb.tasks import Song, Task
 
 if TYPE_CHECKING:
+    from musicapi_nb.experiment import Experiment
     from musicapi_nb.frames import (
         durations_frame,
         issues_frame,
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
     )
     from musicapi_nb.library import Library
     from musicapi_nb.plan import Plan
+    from musicapi_nb.widgets.monitor import monitor, progress_bar
 
 __all__ = [
+    "Experiment",
     "Job",
     "Library",
     "MusicAPI",
@@ -39,8 +42,10 @@ __all__ = [
     "errors",
     "issues_frame",
     "lyrics",
+    "monitor",
     "nuro",
     "operations",
+    "progress_bar",
     "replaced_tags_frame",
     "songs_frame",
     "sonic",
@@ -52,8 +57,11 @@ __all__ = [
 
 # What loads pandas, numpy or SQLite is loaded when it is first asked for.
 _LATER = {
+    "Experiment": "musicapi_nb.experiment",
     "Library": "musicapi_nb.library",
     "Plan": "musicapi_nb.plan",
+    "monitor": "musicapi_nb.widgets.monitor",
+    "progress_bar": "musicapi_nb.widgets.monitor",
     **{name: "musicapi_nb.frames" for name in __all__ if name.endswith("_frame")},
 }
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from musicapi_nb import markup
 from musicapi_nb.errors import MusicAPIError, WaitTimeout
+from musicapi_nb.widgets.monitor import Action, Reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator
@@ -60,6 +61,7 @@ class Job(Generic[_Result]):
         self._started = time.monotonic()
         self._ended: float | None = None
         self._shown: set[str] = set()
+        self._watchers: list[Callable[[], None]] = []
         self._future = background.submit(work(self))
         self._future.add_done_callback(self._end)
 
@@ -215,15 +217,46 @@ class Job(Generic[_Result]):
         name = uuid.uuid4().hex
         display(self._bundle(), raw=True, display_id=name)
         self._shown.add(name)
-        if self._future.done():
-            self._refresh()  # it may have ended between the two lines above
-        elif len(self._shown) == 1:
-            self._background.submit(self._keep_fresh())
+        self._stay_fresh()
 
     def _bundle(self) -> dict[str, str]:
         return {"text/html": self._repr_html_(), "text/plain": repr(self)}
 
+    def watch(self, callback: Callable[[], None]) -> None:
+        """Call back, on the background thread, whenever it looks different, and at its end."""
+        self._watchers.append(callback)
+        self._stay_fresh()
+
+    def actions(self) -> tuple[Action, ...]:
+        """What a monitor's buttons do."""
+        help_ = "Stop waiting; what was paid for goes on at the service."
+        return (Action("Stop waiting", help_, self.cancel, possible=not self.done()),)
+
+    def reading(self) -> Reading:
+        """How far it has come, for a bar: songs that are final."""
+        songs = self.task.songs if self.task else ()
+        expected = (self.task.expected if self.task else None) or max(len(songs), 1)
+        words = "" if self.done() and self.exception() is None else self._state()
+        if not self.done():
+            words = self._so_far() if self.task else words
+        return Reading(sum(song.finished for song in songs), expected, "songs", words)
+
+    def _stay_fresh(self) -> None:
+        """Let what shows it follow it, from the first one on."""
+        if self._future.done():
+            self._refresh()  # it may have ended just now
+        elif len(self._shown) + len(self._watchers) == 1:
+            self._background.submit(self._keep_fresh())
+
     def _refresh(self) -> None:
+        self._redraw()
+        for callback in tuple(self._watchers):
+            try:
+                callback()
+            except Exception:  # noqa: BLE001 - what cannot be shown must not end paid work
+                _log.exception("%s cannot be shown", self.title)
+
+    def _redraw(self) -> None:
         if not self._shown:
             return
         from IPython.display import update_display  # noqa: PLC0415

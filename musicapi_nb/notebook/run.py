@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from musicapi_nb import markup
 from musicapi_nb.errors import MusicAPIError
 from musicapi_nb.notebook.job import Job
+from musicapi_nb.widgets.monitor import Action, reading_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from musicapi_nb.notebook.background import BackgroundLoop
     from musicapi_nb.notebook.handle import Handle
     from musicapi_nb.plan import DryRun, Plan
+    from musicapi_nb.widgets.monitor import Reading
 
 
 class ExperimentJob(Job["Experiment"]):
@@ -30,6 +32,10 @@ class ExperimentJob(Job["Experiment"]):
             return await experiment.run()
 
         super().__init__(background, work, title=f"experiment {experiment.name}")
+
+    def reading(self) -> Reading:
+        """How far it has come, for a bar: cells that have ended."""
+        return reading_of(self._experiment.progress)
 
     def _progress(self) -> markup.Html:
         return markup.Html(self._experiment._repr_html_())
@@ -62,6 +68,7 @@ class Run:
         self.dry_run = _dry_run(experiment.plan, api)
         self.job: ExperimentJob | None = None
         self._background = background
+        self._watchers: list[Callable[[], None]] = []
 
     def start(self) -> ExperimentJob:
         """Start it, or give the job that is under way.
@@ -74,6 +81,8 @@ class Run:
         if self.job is None or self.job.done():
             self.experiment.check()
             self.job = ExperimentJob(self._background, self.experiment)
+            for callback in self._watchers:
+                self.job.watch(callback)
         return self.job
 
     def pause(self) -> None:
@@ -91,6 +100,8 @@ class Run:
     def _on_loop(self, do: Callable[[], None]) -> None:
         async def done() -> None:
             do()
+            for callback in self._watchers:
+                callback()
 
         # as a coroutine it comes after the first step of a job that was started just before
         self._background.submit(done())
@@ -109,6 +120,43 @@ class Run:
         if self.job is None:
             raise MusicAPIError(f"{self.experiment.name!r} is not started; call start()")
         return self.job.result(timeout)
+
+    # --- a monitor's view ------------------------------------------------------------------
+
+    @property
+    def title(self) -> str:
+        """What a bar calls it."""
+        return f"experiment {self.experiment.name}"
+
+    def watch(self, callback: Callable[[], None]) -> None:
+        """Call back, on the background thread, whenever it looks different, in all its starts."""
+        self._watchers.append(callback)
+        if self.job is not None:
+            self.job.watch(callback)
+
+    def done(self) -> bool:
+        """Whether it has ended and nothing is left to do: every cell is done."""
+        seen = self.progress
+        return seen.state == "ended" and seen.counts.get("done", 0) == seen.cells
+
+    def actions(self) -> tuple[Action, ...]:
+        """What a monitor's buttons do."""
+        state = self.progress.state
+        runs = state in {"running", "paused"}
+        again = "Start" if state == "new" else "Start again"
+        return (
+            Action(again, "Buy what was not bought yet, within the budget, and wait for it.",
+                   self.start, not runs),
+            Action("Pause", "Buy nothing new; what was bought is waited for.",
+                   self.pause, state == "running"),
+            Action("Resume", "Go on buying.", self.resume, state == "paused"),
+            Action("Cancel", "Buy nothing new, stop waiting; what was paid for is kept.",
+                   self.cancel, runs),
+        )  # fmt: skip
+
+    def reading(self) -> Reading:
+        """How far it has come, for a bar."""
+        return reading_of(self.progress)
 
     @property
     def progress(self) -> Progress:

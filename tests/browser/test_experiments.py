@@ -48,50 +48,66 @@ def until_done(number):
         time.sleep(0.03)
 
 def direct():
-    told("pause")
-    run.pause()
     told("end what was bought")
     until_done(3)
-    told("resume")
-    run.resume()
     told("go on")
     sim.faults.arm("lost_reply")
     until_done(6)
-    told("cancel")
-    run.cancel()
 
 threading.Thread(target=direct, daemon=True).start()"""
 
+_AWAITING = """\
+import asyncio
+while not (folder / "paused").exists():
+    await asyncio.sleep(0.02)
+print(run.progress.state)"""
 
-def test_a_shown_experiment_follows_its_run_while_no_cell_runs(lab: Lab, tmp_path: Path) -> None:
+
+def test_a_shown_experiment_follows_its_run_and_the_monitor_s_buttons(
+    lab: Lab, tmp_path: Path
+) -> None:
     notebook = lab.open(
         [
             _CONNECT.replace("FOLDER", str(tmp_path)),
             _RUN,
-            "run.start()",
-            "run",
+            "mnb.monitor(run)",
+            "job = run.start()\nrun",
             _DIRECTOR,
+            _AWAITING,
         ]
     )
-    dry, *shown = (notebook.output_area(cell) for cell in (1, 2, 3))
+    dry, card, plain = (notebook.output_area(cell).first for cell in (1, 2, 3))
+    shown, monitor = (card, plain), notebook.output_area(2)
 
     def tell(word: str) -> None:
         (tmp_path / word).touch()
 
-    notebook.run_all()
+    def press(word: str) -> None:
+        monitor.get_by_role("button", name=word, exact=True).click()
+
+    def pressable() -> list[str]:
+        enabled = monitor.locator("button:not([disabled])")
+        return [word.strip() for word in enabled.all_inner_texts()]
+
+    notebook.start_run_all()
     expect(dry).to_contain_text("nothing was sent")
     for area in shown:
-        expect(area).to_contain_text("3 being made")
+        expect(area).to_contain_text("3 being made", timeout=30_000)
         expect(area).to_contain_text("5 waiting")
         expect(area).to_contain_text("60 reserved, 140 of the budget of 200 left")
-    clock = shown[0].inner_text()
-    expect(shown[0]).not_to_have_text(clock)  # it goes on by itself
+    clock = shown[1].inner_text()
+    expect(shown[1]).not_to_have_text(clock)  # it goes on by itself
+    assert pressable() == ["Pause", "Cancel"]
     notebook.screenshot("experiment-running")
 
-    tell("pause")
+    press("Pause")  # while a cell awaits
     for area in shown:
         expect(area).to_contain_text("paused")
         expect(area).to_contain_text("resume() goes on")
+    assert pressable() == ["Resume", "Cancel"]
+    tell("paused")
+    notebook.wait_until_done()
+    assert notebook.texts()[5] == "paused\n"
     tell("end what was bought")
     for area in shown:
         expect(area).to_contain_text("3 done", timeout=30_000)
@@ -99,7 +115,7 @@ def test_a_shown_experiment_follows_its_run_while_no_cell_runs(lab: Lab, tmp_pat
         expect(area).to_contain_text("5 waiting")
     notebook.screenshot("experiment-paused")
 
-    tell("resume")
+    press("Resume")  # while none runs
     expect(shown[0]).to_contain_text("3 being made")
     expect(shown[0]).not_to_contain_text("paused")
     tell("go on")
@@ -107,15 +123,16 @@ def test_a_shown_experiment_follows_its_run_while_no_cell_runs(lab: Lab, tmp_pat
         expect(area).to_contain_text("1 uncertain", timeout=30_000)
         expect(area).to_contain_text("6 done", timeout=30_000)
         expect(area).to_contain_text("failures() tells how to settle each")
-    tell("cancel")
+    press("Cancel")
     for area in shown:
         expect(area).to_contain_text("cancelled")
+    expect(monitor.get_by_role("button", name="Start again", exact=True)).to_be_enabled()
+    notebook.screenshot("experiment-cancelled")
     saved = notebook.save()
 
     assert "nothing was sent" in dry.inner_text(), "what was shown before the start stays"
-    assert "widgets" not in saved.metadata
     for cell in saved.cells[2:4]:
-        (output,) = cell.outputs
+        output = cell.outputs[0]
         assert output.output_type == "display_data"
         assert output.data.keys() == {"text/html", "text/plain"}
         assert "cancelled" in output.data["text/html"]

@@ -1,0 +1,1 @@
+"""What a person touches: live parts for notebooks, each with a static form that stays."""
