@@ -312,6 +312,12 @@ class Storm:
             self.killed[f"{moment.kind}, {1 + len(self.alive)} alive"] += 1
         return not idle
 
+    def check_words(self) -> None:
+        """Whether no kernel was in the way of another, or failed without anybody noticing."""
+        words = self._errors.read_text()
+        for never in ("Traceback", "cannot write", "could not note"):
+            assert never not in words, words
+
     def _wait(self, moment: Moment, victim: int) -> None:
         for _ in range(int(PATIENCE / 0.2)):
             word = _last_word(self.path, victim)
@@ -516,6 +522,7 @@ def test_whatever_is_killed_when_no_paid_song_is_lost_and_none_bought_twice(tmp_
                 while storm.killed.total() < KILLS:
                     storm.rage(cost, KILLS)
             assert any("2 alive" in how for how in storm.killed)
+            storm.check_words()
             assert set(KINDS) - {fault.kind for fault in armed if fault.hits} == set()
             with Library(path) as library:
                 calm(sim, library, cost)
