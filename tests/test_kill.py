@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 import traceback
+import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -147,8 +148,9 @@ def nursery() -> None:
 
     Every kernel is a process of its own; forked, since importing takes longer than its life.
     """
-    held, here = os.pipe()
-    design().check()  # loads pandas
+    orphaned, here = os.pipe()  # read to the end by kernels: it comes when this process ends
+    design().check()  # loads pandas, and with it a thread that kernels can do without
+    warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
     for line in sys.stdin:
         order = json.loads(line)
         if isinstance(order, int):
@@ -158,7 +160,7 @@ def nursery() -> None:
             _say(child)
         else:
             os.close(here)
-            _live(held, *order)
+            _live(orphaned, *order)
 
 
 def _say(number: int) -> None:
@@ -166,7 +168,7 @@ def _say(number: int) -> None:
     sys.stdout.flush()
 
 
-def _live(held: int, path: str, *given: Any) -> NoReturn:
+def _live(orphaned: int, path: str, *given: Any) -> NoReturn:
     """Run a kernel, then leave word and stay, as an idle one does, until killed or orphaned."""
     last = ""
     try:
@@ -177,7 +179,7 @@ def _live(held: int, path: str, *given: Any) -> NoReturn:
         word = _last_word(Path(path), os.getpid())
         word.with_suffix(".part").write_text(last, encoding="utf-8")
         word.with_suffix(".part").replace(word)
-        os.read(held, 1)
+        os.read(orphaned, 1)
         os._exit(1)
 
 
@@ -200,21 +202,18 @@ class Moment:
     exact: bool
 
     def counts(self, arrival: Arrival) -> bool:
-        parts = {"post": "/create", "poll": "/task/", "media": "/media/"}
-        if self.kind == "post":
-            return arrival.method == "POST"
-        return parts.get(self.kind, "nothing") in arrival.path
+        return {
+            "opening": False,
+            "post": arrival.method == "POST",
+            "poll": "/task/" in arrival.path,
+            "media": "/media/" in arrival.path,
+        }[self.kind]
 
 
 def drawn(draw: random.Random) -> Moment:
-    kinds: tuple[tuple[Kind, int], ...] = (
-        ("opening", 1),
-        ("post", 10),
-        ("poll", 60),
-        ("media", 30),
-    )
-    kind, most = draw.choices(kinds, (1, 4, 3, 3))[0]
-    return Moment(kind, draw.randint(1, most), draw.random() < 0.5)
+    most: dict[Kind, int] = {"opening": 1, "post": 10, "poll": 60, "media": 30}
+    (kind,) = draw.choices(list(most), (1, 4, 3, 3))
+    return Moment(kind, draw.randint(1, most[kind]), draw.random() < 0.5)
 
 
 class Watched(Traffic):
@@ -232,6 +231,11 @@ class Watched(Traffic):
         with self._lock:
             self._watch, self._seen = (moment, most_posts, strike), 0
             self.come.clear()
+
+    def forget(self) -> None:
+        """Strike no more."""
+        with self._lock:
+            self._watch = None
 
     def record(self, arrival: Arrival) -> None:
         super().record(arrival)
@@ -304,28 +308,37 @@ class Storm:
             self.traffic.come.wait(self.draw.uniform(0.0, 0.1))
         else:
             self._wait(moment, victim)
-        idle = _last_word(self.path, victim).exists()
+        idle = self._is_idle(victim)
         os.kill(victim, signal.SIGKILL)  # whoever was killed keeps its number until asked about
+        self.traffic.forget()
         self.alive.remove(victim)
         assert self._ask(victim) == -signal.SIGKILL
+        _last_word(self.path, victim).unlink(missing_ok=True)
         if not idle:
             self.killed[f"{moment.kind}, {1 + len(self.alive)} alive"] += 1
         return not idle
 
+    def _wait(self, moment: Moment, victim: int) -> None:
+        for _ in range(int(PATIENCE / 0.2)):
+            if self.traffic.come.wait(0.2) or self._is_idle(victim):
+                return
+        raise AssertionError(f"{moment} never came\n{self._errors.read_text()[-3000:]}")
+
+    def _is_idle(self, pid: int) -> bool:
+        word = _last_word(self.path, pid)
+        if not word.exists():
+            return False
+        text = word.read_text(encoding="utf-8")
+        assert not text, text
+        return True
+
     def check_words(self) -> None:
         """Whether no kernel was in the way of another, or failed without anybody noticing."""
+        for pid in self.alive:
+            self._is_idle(pid)
         words = self._errors.read_text()
         for never in ("Traceback", "cannot write", "could not note"):
             assert never not in words, words
-
-    def _wait(self, moment: Moment, victim: int) -> None:
-        for _ in range(int(PATIENCE / 0.2)):
-            word = _last_word(self.path, victim)
-            if self.traffic.come.wait(0.2) or word.exists():
-                said_last = word.read_text() if word.exists() else ""
-                assert not said_last, said_last
-                return
-        raise AssertionError(f"{moment} never came\n{self._errors.read_text()[-3000:]}")
 
 
 # --- the two ledgers, held against each other ------------------------------------------------
@@ -393,6 +406,11 @@ def credits_of(charge: Charge) -> int:
     return charge.credits
 
 
+def held(path: Path) -> int:
+    with Library(path) as library:
+        return library.budgets()[f"experiment {NAME}"].held
+
+
 def check_money(sim: Simulator, library: Library) -> None:
     """Once nothing is in doubt, both say the same of every credit."""
     account = library.account()
@@ -400,7 +418,7 @@ def check_money(sim: Simulator, library: Library) -> None:
     assert (account.spent, account.refunded) == (charged - refunded, refunded)
     assert (account.uncertain, account.unpriced) == (0, 0)
     assert sim.accounts.of(KEY).balance == GRANTED - account.spent
-    assert library.budgets()[f"experiment {NAME}"].held == account.spent
+    assert held(library.path) == account.spent
 
 
 def check_files(sim: Simulator, library: Library) -> None:
@@ -519,6 +537,7 @@ def test_whatever_is_killed_when_no_paid_song_is_lost_and_none_bought_twice(tmp_
             with storm.nursery():
                 storm.rage(few, KILLS // 2)
                 assert most_at_once(sim.accounts.charges(KEY), credits_of) <= few
+                assert held(path) <= few
                 while storm.killed.total() < KILLS:
                     storm.rage(cost, KILLS)
             assert any("2 alive" in how for how in storm.killed)
