@@ -81,7 +81,7 @@ class Store:
     def _prepare(
         self, connection: sqlite3.Connection, steps: Sequence[str], deadline: float
     ) -> None:
-        _check_kind(connection, self.path, len(steps))
+        check_kind(connection, self.path, len(steps))
         if any(row[0] != "ok" for row in connection.execute("PRAGMA quick_check(1)")):
             raise LibraryDamaged(f"the library {self.path} is damaged")
         _to_wal(connection, deadline)
@@ -159,11 +159,13 @@ class Store:
                 connection.close()
 
 
-def _check_kind(connection: sqlite3.Connection, path: Path, known: int) -> None:
+def check_kind(connection: sqlite3.Connection, path: Path, known: int) -> None:
     """Refuse, before anything is written, what is no library or a newer one."""
+    connection.execute("BEGIN")  # as of one moment: another process may be making it just now
     (mark,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    connection.execute("COMMIT")
     if mark != APPLICATION_ID and (tables or mark or version):
         raise LibraryDamaged(f"{path} is a database of another program, not a library")
     if version > known:

@@ -21,7 +21,7 @@ from musicapi_nb.errors import (
 )
 from musicapi_nb.library import Library
 from musicapi_nb.library.schema import STEPS
-from musicapi_nb.library.store import Store
+from musicapi_nb.library.store import Store, check_kind, migrate
 from tests.library.world import acknowledged, buy, looked, rebuilt_is_the_same, song
 
 NOBODY = 65534
@@ -277,6 +277,27 @@ def test_one_identity_has_one_live_entry_even_for_sql(tmp_path: Path) -> None:
                 f"INSERT INTO entries VALUES ({', '.join('?' * len(row))})",  # noqa: S608 - marks
                 (row[0] + 1, *row[1:]),
             )
+
+
+def test_one_that_is_made_while_it_is_opened_is_no_other_programs(tmp_path: Path) -> None:
+    path = tmp_path / "library.sqlite"
+    with (
+        contextlib.closing(sqlite3.connect(path, isolation_level=None)) as here,
+        contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other,
+    ):
+        other.execute("PRAGMA journal_mode=WAL")
+
+        def meanwhile(statement: str) -> None:
+            if "sqlite_schema" in statement:
+                here.set_trace_callback(None)
+                other.execute("BEGIN IMMEDIATE")
+                migrate(other, STEPS)
+                other.execute("COMMIT")
+
+        here.set_trace_callback(meanwhile)
+        check_kind(here, path, len(STEPS))
+        assert other.execute("PRAGMA user_version").fetchone() == (len(STEPS),)
+        check_kind(here, path, len(STEPS))
 
 
 def test_a_copy_is_a_library_of_its_own(tmp_path: Path) -> None:
