@@ -256,7 +256,7 @@ class Library(Records):
     def unfinished(self, *, simulated: bool | None = None) -> list[ask.Unfinished]:
         """Accepted purchases of any kernel, to be waited for again; None: real and simulated."""
         with self._reading() as connection:
-            found = journal.entries(connection, "WHERE state='accepted' ORDER BY id")
+            found = journal.in_state(connection, "accepted")
         return [
             ask.Unfinished(entry, task)
             for entry, task in tasks_of(self._store, found)

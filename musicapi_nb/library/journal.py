@@ -14,16 +14,19 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Iterator, Mapping
 
-COLUMNS = Entry.__struct_fields__
-_ALL = ", ".join(COLUMNS)
-_INSERT = f"INSERT INTO entries ({_ALL}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608 - our own names
+    from musicapi_nb.library.states import EntryState
+
+_FIELDS = Entry.__struct_fields__
+_ALL = ", ".join(_FIELDS)
+_COLUMNS = (*_FIELDS, "live")
+_INSERT = f"INSERT INTO entries ({_ALL}, live) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608 - our own names
 # What an event after the first can change.
-_CHANGING = ("experiment", "cell", "price", "reserve", "budgets", "state", "owner", "task_id",
-             "refunded", "planned_at", "sent_at", "accepted_at", "looked_at", "ended_at", "note",
-             "reply")  # fmt: skip
+_CHANGING = ("experiment", "cell", "price", "reserve", "budgets", "state", "live", "owner",
+             "task_id", "refunded", "planned_at", "sent_at", "accepted_at", "looked_at", "ended_at",
+             "note", "reply")  # fmt: skip
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
 _SIMULATED, _BUDGETS, _REFUNDED = (
-    COLUMNS.index(name) for name in ("simulated", "budgets", "refunded")
+    _FIELDS.index(name) for name in ("simulated", "budgets", "refunded")
 )
 
 
@@ -41,6 +44,11 @@ def entries(connection: sqlite3.Connection, where: str, *values: Any) -> list[En
     """Read entries; `where` is SQL of our own."""
     rows = connection.execute(f"SELECT {_ALL} FROM entries {where}", values)  # noqa: S608 - our own names
     return [_entry(row) for row in rows]
+
+
+def in_state(connection: sqlite3.Connection, state: EntryState) -> list[Entry]:
+    """Read the entries in a state that something may still come of, by its index."""
+    return entries(connection, "WHERE state=? AND ended_at IS NULL ORDER BY id", state)
 
 
 def entry(connection: sqlite3.Connection, number: int) -> Entry | None:
@@ -116,7 +124,7 @@ def write_other(
 
 def _apply(connection: sqlite3.Connection, before: Entry | None, now: Entry) -> None:
     if before is None:
-        connection.execute(_INSERT, _values(now, COLUMNS))
+        connection.execute(_INSERT, _values(now, _COLUMNS))
     else:
         # only what differs: an index on a column that is not named is left alone
         names = [name for name in _CHANGING if getattr(before, name) != getattr(now, name)]

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 _CHUNK = 128
 _DIED = "the process that sent it ended before the reply was recorded"
-_LIVE = "('planned', 'sending', 'accepted', 'uncertain', 'done')"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -128,7 +127,7 @@ class Ledger:
             return Claim("buy", bought)
 
     def _live(self, connection: sqlite3.Connection, name: str, *, simulated: bool) -> Entry | None:
-        where = f"WHERE identity=? AND simulated=? AND state IN {_LIVE}"
+        where = "WHERE identity=? AND simulated=? AND live=1"
         known = next(iter(journal.entries(connection, where, name, simulated)), None)
         if known is not None and known.state == "sending" and not self._alive(known):
             return self._write(connection, "uncertain", {"note": _DIED}, known)
@@ -137,7 +136,7 @@ class Ledger:
     @staticmethod
     def _ended(connection: sqlite3.Connection, name: str, *, simulated: bool) -> Entry | None:
         where = (
-            "WHERE identity=? AND simulated=? AND state IN ('failed', 'refused') "
+            "WHERE identity=? AND simulated=? AND live IS NULL AND state IN ('failed', 'refused') "
             "ORDER BY id DESC LIMIT 1"
         )
         return next(iter(journal.entries(connection, where, name, simulated)), None)
@@ -242,12 +241,14 @@ class Ledger:
 
     def recover(self) -> int:
         """Call uncertain what dead owners were sending; return how many that were."""
-        owners = self._store.rows("SELECT DISTINCT owner FROM entries WHERE state='sending'")
+        owners = self._store.rows(
+            "SELECT DISTINCT owner FROM entries WHERE state='sending' AND ended_at IS NULL"
+        )
         dead = [owner for (owner,) in owners if not self._owner.is_alive(owner)]
         found = 0
         if dead:
             with self._store.write() as connection:
-                for known in journal.entries(connection, "WHERE state='sending'"):
+                for known in journal.in_state(connection, "sending"):
                     if known.owner in dead:
                         self._write(connection, "uncertain", {"note": _DIED}, known)
                         found += 1

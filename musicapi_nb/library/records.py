@@ -110,7 +110,7 @@ class Records:
                 ask.account(connection, simulated=False),
                 ask.account(connection, simulated=True),
                 self.disk_used(),
-                journal.entries(connection, "WHERE state='uncertain' ORDER BY id"),
+                journal.in_state(connection, "uncertain"),
             )
 
     def __repr__(self) -> str:

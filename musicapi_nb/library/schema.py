@@ -92,5 +92,18 @@ CREATE TABLE places (
 );
 """
 
-STEPS: tuple[str, ...] = (_VERSION_1,)
+# To ask of every change of state which of five states it is costs more than all else of a step:
+# `live` (1, or NULL, of which there may be many) changes once in an entry's life.
+_VERSION_2 = """
+ALTER TABLE entries ADD COLUMN live INTEGER;
+UPDATE entries SET live = 1
+    WHERE state IN ('planned', 'sending', 'accepted', 'uncertain', 'done');
+DROP INDEX entries_of_identity;
+DROP INDEX bought_once;
+DROP INDEX entries_open;
+CREATE UNIQUE INDEX bought_once ON entries(identity, simulated, live);
+CREATE INDEX entries_open ON entries(state) WHERE ended_at IS NULL;
+"""
+
+STEPS: tuple[str, ...] = (_VERSION_1, _VERSION_2)
 """Script n leads from version n to n + 1; a released one is never changed."""

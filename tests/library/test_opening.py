@@ -12,12 +12,14 @@ import pytest
 
 from musicapi_nb.errors import (
     Closed,
+    ContentRefused,
     LibraryDamaged,
     LibraryError,
     LibraryFull,
     LibraryLocked,
     LibraryReadOnly,
     LibraryTooNew,
+    LostReply,
 )
 from musicapi_nb.library import Library
 from musicapi_nb.library.schema import STEPS
@@ -248,6 +250,30 @@ def test_versions_go_forward_with_all_that_is_there(tmp_path: Path) -> None:
     with pytest.raises(LibraryTooNew, match="Upgrade"):
         Library(tmp_path / "l")
     assert database.read_bytes() == content
+
+
+def test_a_library_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    database = filled(tmp_path / "new", 3)
+    with Library(tmp_path / "new") as library:
+        library.refused(library.claim(song("refused")).entry.id, ContentRefused("no"))
+        library.uncertain(library.claim(song("lost")).entry.id, LostReply("lost"))
+        library.plan(song("planned"))
+        before = library.entries()
+    (tmp_path / "old").mkdir()
+    old = Store(tmp_path / "old" / "library.sqlite", patience=1, steps=STEPS[:1])
+    with contextlib.closing(old):
+        old.rows("ATTACH ? AS new", str(database))
+        columns = ", ".join(name for _, name, *_ in old.rows("PRAGMA table_info(entries)"))
+        with old.write() as connection:
+            connection.execute("INSERT INTO events SELECT * FROM new.events")
+            connection.execute(f"INSERT INTO entries SELECT {columns} FROM new.entries")  # noqa: S608 - names of columns
+
+    with Library(tmp_path / "old") as library:
+        assert library.entries() == before
+        assert library.claim(song("lost")).kind == "uncertain"
+        rebuilt_is_the_same(library)
+        assert library.claim(song("refused")).kind == "buy"
+        rebuilt_is_the_same(library)
 
 
 def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
