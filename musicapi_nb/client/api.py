@@ -227,17 +227,16 @@ class MusicAPI:
 
         refusals = 0
         while True:
-            if purchases and (known := await purchases.find(request, take)):
-                tell(progress, known)
-                return known
             # Retried here, not in what is shielded: a pause after a refused connection can be
             # cancelled, and then nothing is bought.
             try:
                 return await self._transport.retried(
-                    lambda: self._in_turn(call, send, request, progress), paid=call.paid
+                    lambda: self._in_turn(call, send, request, take, progress), paid=call.paid
                 )
             except TakenMeanwhile:
-                continue
+                if purchases and (known := await purchases.find(request, take)):
+                    tell(progress, known)
+                    return known
             except RateLimited as error:  # refused, and written down as that: nothing was bought
                 refusals += 1
                 if purchases is None or error.status != _TOO_MANY or refusals > _REFUSALS:
@@ -252,12 +251,16 @@ class MusicAPI:
         call: wire.Call,
         send: Callable[[], Coroutine[Any, Any, Task]],
         request: Request,
+        take: int,
         progress: Progress | None,
     ) -> Task:
         self._check_open()
         if call.paid:
             if self._purchases:
-                await self._purchases.turn(self._pace.interval)
+                known = await self._purchases.turn(request, take, self._pace.interval)
+                if known is not None:
+                    tell(progress, known)
+                    return known
             else:
                 await self._pace.turn()
             self._check_open()

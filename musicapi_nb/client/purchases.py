@@ -224,12 +224,22 @@ class Purchases:
                 said = f"{name(outcome)} was accepted, keep its id"
             _log.error("The ledger could not note of entry %s (%s): %s", entry, error, said)
 
-    async def turn(self, interval: float) -> None:
+    async def turn(self, request: Request, take: int, interval: float) -> Task | None:
         """Wait for one's place among all processes on the ledger.
 
-        One at a time takes a place: what was leased before a pause began is void.
+        What need not be bought does not queue: its task is returned at once, as by `find`. Where
+        there is nothing to queue for, no pace and no pause, the claim tells that as well.
         """
-        if interval == 0:  # nothing to queue for, but a pause
+        if interval == 0 and await self._place(interval) <= time.time():
+            return None
+        known = await self.find(request, take)
+        if known is None:
+            await self._queue(interval)
+        return known
+
+    async def _queue(self, interval: float) -> None:
+        """Wait for a place: one at a time, for what was leased before a pause began is void."""
+        if interval == 0:
             await self._wait_for(await self._place(interval))
             return
         async with self._turns.setdefault(asyncio.get_running_loop(), asyncio.Lock()):

@@ -8,22 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from musicapi_nb.library.states import Entry, Event, after, check
+from musicapi_nb.library.states import LIVE, Entry, Event, after, check
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from musicapi_nb.library.states import EntryState
 
 _FIELDS = Entry.__struct_fields__
 _ALL = ", ".join(_FIELDS)
-_COLUMNS = (*_FIELDS, "live")
-_INSERT = f"INSERT INTO entries ({_ALL}, live) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608 - our own names
-# What an event after the first can change.
-_CHANGING = ("experiment", "cell", "price", "reserve", "budgets", "state", "live", "owner",
-             "task_id", "refunded", "planned_at", "sent_at", "accepted_at", "looked_at", "ended_at",
-             "note", "reply")  # fmt: skip
+_INSERT = f"INSERT INTO entries ({_ALL}, live) VALUES (?{', ?' * len(_FIELDS)})"  # noqa: S608 - our own names
+_ONE = f"SELECT {_ALL} FROM entries WHERE id=?"  # noqa: S608 - our own names
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
 _SIMULATED, _BUDGETS, _REFUNDED = (
     _FIELDS.index(name) for name in ("simulated", "budgets", "refunded")
@@ -52,7 +48,8 @@ def in_state(connection: sqlite3.Connection, state: EntryState) -> list[Entry]:
 
 
 def entry(connection: sqlite3.Connection, number: int) -> Entry | None:
-    return next(iter(entries(connection, "WHERE id=?", number)), None)
+    row = connection.execute(_ONE, (number,)).fetchone()
+    return _entry(row) if row else None
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:
@@ -64,8 +61,12 @@ def _entry(row: tuple[Any, ...]) -> Entry:
     return Entry(*values)
 
 
-def _values(known: Entry, names: Iterable[str]) -> list[Any]:
-    return [as_json(known.budgets) if name == "budgets" else getattr(known, name) for name in names]
+def _row(known: Entry) -> dict[str, Any]:
+    """What the table keeps of an entry."""
+    row = msgspec.structs.asdict(known)
+    row["budgets"] = as_json(known.budgets) if known.budgets else "[]"
+    row["live"] = True if known.state in LIVE else None
+    return row
 
 
 def append(  # noqa: PLR0913 - an event has these parts
@@ -123,16 +124,18 @@ def write_other(
 
 
 def _apply(connection: sqlite3.Connection, before: Entry | None, now: Entry) -> None:
+    row = _row(now)
     if before is None:
-        connection.execute(_INSERT, _values(now, _COLUMNS))
+        connection.execute(_INSERT, tuple(row.values()))
     else:
         # only what differs: an index on a column that is not named is left alone
-        names = [name for name in _CHANGING if getattr(before, name) != getattr(now, name)]
-        marks = ", ".join(f"{name}=?" for name in names)
-        if names:  # two looks within one tick of the clock differ in nothing
+        was = _row(before)
+        changed = {name: value for name, value in row.items() if value != was[name]}
+        marks = ", ".join(f"{name}=?" for name in changed)
+        if changed:  # two looks within one tick of the clock differ in nothing
             connection.execute(
                 f"UPDATE entries SET {marks} WHERE id=?",  # noqa: S608 - our own names
-                [*_values(now, names), now.id],
+                (*changed.values(), now.id),
             )
     if now.experiment is not None and (before is None or before.experiment is None):
         place_cell(connection, now.experiment, now.cell or now.identity, now.id)

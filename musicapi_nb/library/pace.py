@@ -12,11 +12,15 @@ LONGEST_PAUSE = 300.0
 _EASING = 0.95  # of what is too slow, after each place that was handed out
 _LEAST = 0.05  # seconds: what "slower" is measured in where there is no interval
 _STEP = 1.0  # seconds that clocks of one machine may seem to run backwards
+_NOTHING = 0.001  # seconds that keep nobody apart
 
 
 def place(connection: sqlite3.Connection, name: str, interval: float, now: float) -> float:
     """Hand out the next place, not before `now`; instants are unix seconds."""
     following, asked, slowness, paused = _read(connection, name, now)
+    gap = interval + (slowness - 1) * max(interval, _LEAST)
+    if gap < _NOTHING and max(following, paused) <= now and asked - _STEP <= now:
+        return now  # no pace to be kept: nothing to write down
     if now < asked - _STEP:  # the clock was set back, and every instant with it
         following, paused = following - (asked - now), min(paused, now)
         connection.execute("DELETE FROM places WHERE name=?", (name,))
@@ -27,7 +31,6 @@ def place(connection: sqlite3.Connection, name: str, interval: float, now: float
     if free is not None:
         return float(free)
     found = max(now, following, paused)
-    gap = interval + (slowness - 1) * max(interval, _LEAST)
     _keep(connection, name, (found + gap, now, 1 + (slowness - 1) * _EASING, paused))
     return found
 

@@ -107,11 +107,6 @@ class Entry(msgspec.Struct, frozen=True):
         return f"{self.engine}.{self.operation}"
 
     @property
-    def live(self) -> Literal[True] | None:
-        """Whether it is why its identity is not bought again, as the database keeps it."""
-        return True if self.state in LIVE else None
-
-    @property
     def held(self) -> int:
         """Credits that budgets count for it: spent, under way, or perhaps spent."""
         if self.state in {"sending", "accepted", "done", "uncertain"}:

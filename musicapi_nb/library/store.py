@@ -23,6 +23,7 @@ from musicapi_nb.library.schema import APPLICATION_ID, STEPS
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
+    from types import TracebackType
 
 _HEADER = 100  # bytes: SQLite, Database File Format, 1.3
 _PRIMARY = 0xFF  # the low byte of an extended result code
@@ -38,15 +39,27 @@ _ERRORS: dict[int, tuple[type[LibraryError], str]] = {
 }
 
 
-@contextlib.contextmanager
-def told(path: Path) -> Iterator[None]:
-    """Turn what SQLite raises about `path` into an error of the family."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY
-        kind, words = _ERRORS.get(code, (LibraryError, "could not be used"))
-        raise kind(f"the library {path} {words} ({error})") from error
+class _Told:
+    """Turns what SQLite raises about `path` into an error of the family; to be used again."""
+
+    __slots__ = ("_path",)
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if isinstance(error, sqlite3.Error):
+            code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY
+            family, words = _ERRORS.get(code, (LibraryError, "could not be used"))
+            raise family(f"the library {self._path} {words} ({error})") from error
 
 
 class Store:
@@ -66,13 +79,14 @@ class Store:
         self._depth = 0
         self._durable: bool | None = None
         self._process = os.getpid()
+        self._told = _Told(path)
         _check_length(path)
-        with told(path):
+        with self._told:
             self._connection: sqlite3.Connection | None = sqlite3.connect(
                 path, timeout=patience, isolation_level=None, check_same_thread=False
             )
         try:
-            with told(path):
+            with self._told:
                 self._prepare(self._connection, steps, time.monotonic() + patience)
         except BaseException:
             self._connection.close()
@@ -117,7 +131,7 @@ class Store:
             Whether it has to outlive a loss of power once it is committed; a killed process
             loses nothing either way.
         """
-        with self._lock, told(self.path):
+        with self._lock, self._told:
             connection = self.connection
             if self._depth:
                 yield connection
@@ -145,11 +159,11 @@ class Store:
     @contextlib.contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
         """Several questions that no other thread's step comes between."""
-        with self._lock, told(self.path):
+        with self._lock, self._told:
             yield self.connection
 
     def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
-        with self._lock, told(self.path):
+        with self._lock, self._told:
             return self.connection.execute(sql, values).fetchall()
 
     def close(self) -> None:
