@@ -9,7 +9,7 @@ from musicapi_nb import errors
 from musicapi_nb.client import MusicAPI
 from musicapi_nb.engines import account, lyrics, nuro, operations, sonic, studio
 from musicapi_nb.errors import MusicAPIError
-from musicapi_nb.notebook import Job, connect, enable_nested_asyncio
+from musicapi_nb.notebook import Job, connect, enable_nested_asyncio, form
 from musicapi_nb.tasks import Song, Task
 
 if TYPE_CHECKING:
@@ -40,7 +40,9 @@ __all__ = [
     "durations_frame",
     "enable_nested_asyncio",
     "errors",
+    "form",
     "issues_frame",
+    "load_ipython_extension",
     "lyrics",
     "monitor",
     "nuro",
@@ -74,3 +76,8 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return __all__
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """`%load_ext musicapi_nb` gives a shell the magics %%song and %songs."""
+    importlib.import_module("musicapi_nb.notebook.magics").register(shell)

@@ -22,6 +22,7 @@ class Make(Request, frozen=True, kw_only=True):
     answers: ClassVar[Literal["task", "now"]] = "now"
     songs: ClassVar[int | None] = 2
     cost: ClassVar[Price | None] = Price(2, dt.date(2026, 10, 7), "musicapi.ai ai-lyrics-api")
+    words: ClassVar[tuple[str, ...]] = ("description",)
 
     description: Annotated[
         str | None,

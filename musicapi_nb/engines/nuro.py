@@ -88,6 +88,7 @@ class Vocal(_Nuro, frozen=True, kw_only=True):
 
     operation: ClassVar[str] = "vocal"
     fixed: ClassVar[Mapping[str, Any]] = {"type": "vocal"}
+    words: ClassVar[tuple[str, ...]] = ("lyrics",)
 
     lyrics: Annotated[
         str | None,
@@ -121,6 +122,11 @@ class Instrumental(_Nuro, frozen=True, kw_only=True):
 
     operation: ClassVar[str] = "instrumental"
     fixed: ClassVar[Mapping[str, Any]] = {"type": "bgm"}
+    only_with: ClassVar[Mapping[str, Mapping[str, tuple[Any, ...]]]] = {
+        **{name: {"version": (None, "v1.0")} for name in ("genre", "mood", "instrument", "theme")},
+        "segments": {"version": ("v2.0",)},
+    }
+    words: ClassVar[tuple[str, ...]] = ("description",)
 
     description: Annotated[
         str | None, Field(kind="long text", required=True, help="What the music is to be.")

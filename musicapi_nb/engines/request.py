@@ -98,6 +98,9 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     duration: int
 
+    def __repr__(self) -> str:
+        return f"nuro.Segment(name={self.name!r}, duration={self.duration!r})"
+
 
 def is_missing(value: Any) -> bool:
     """Whether a field's value says nothing: left out, or blank text."""
@@ -158,6 +161,10 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, metaclass=_Meta):
     """How many songs to expect; None where that is not known."""
     cost: ClassVar[Price | None] = None
     standing: ClassVar[Standing | None] = None
+    only_with: ClassVar[Mapping[str, Mapping[str, tuple[Any, ...]]]] = {}
+    """Fields that are of use only while other fields have one of these values."""
+    words: ClassVar[tuple[str, ...]] = ()
+    """Where a text goes that comes without a field's name: the first of these that is of use."""
 
     extra: Mapping[str, Any] = msgspec.field(default_factory=dict)
 
@@ -173,6 +180,11 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, metaclass=_Meta):
     def rules(self) -> Iterator[Problem]:
         """Yield problems across fields; overridden where an operation has any."""
         return iter(())
+
+    def is_of_use(self, name: str) -> bool:
+        """Whether a field says anything in the mode that the other fields choose."""
+        wanted = self.only_with.get(name, {})
+        return all(getattr(self, other) in values for other, values in wanted.items())
 
     def price(self) -> int | None:
         """Credits that one submit costs, or None when that is not known."""

@@ -43,6 +43,7 @@ class _Music(Request, frozen=True, kw_only=True):
     path: ClassVar[str] = "/api/v1/sonic/create"
     songs: ClassVar[int | None] = 2
     cost: ClassVar[Price | None] = _price(15)
+    words: ClassVar[tuple[str, ...]] = ("prompt",)
 
     custom_mode: Annotated[
         bool | None,
@@ -85,6 +86,11 @@ class Create(_Music, frozen=True, kw_only=True):
     operation: ClassVar[str] = "create"
     fixed: ClassVar[Mapping[str, Any]] = {"task_type": "create_music"}
     cost: ClassVar[Price | None] = _price(20)
+    only_with: ClassVar[Mapping[str, Mapping[str, tuple[Any, ...]]]] = {
+        **{name: {"custom_mode": (True,)} for name in ("prompt", "title", "tags")},
+        "gpt_description_prompt": {"custom_mode": (False,)},
+    }
+    words: ClassVar[tuple[str, ...]] = ("prompt", "gpt_description_prompt")
 
     gpt_description_prompt: Annotated[
         str | None,
@@ -99,8 +105,8 @@ class Create(_Music, frozen=True, kw_only=True):
                     "gpt_description_prompt",
                     "is needed when custom_mode is False: describe the song",
                 )
-            for name in ("prompt", "title", "tags"):
-                if getattr(self, name) is not None:
+            for name in self.only_with:
+                if getattr(self, name) is not None and not self.is_of_use(name):
                     yield Problem(name, "is for custom_mode=True; a description may override it",
                                   hard=False)  # fmt: skip
 

@@ -28,6 +28,7 @@ class _Studio(Request, frozen=True, kw_only=True):
     path: ClassVar[str] = "/api/v1/studio/create"
     songs: ClassVar[int | None] = 2
     cost: ClassVar[Price | None] = Price(15, dt.date(2025, 2, 18), "docs doc-5540371")
+    words: ClassVar[tuple[str, ...]] = ("prompt",)
     standing: ClassVar[Standing | None] = Standing(
         "unavailable",
         "the service has listed studio as unavailable since early 2025",
@@ -103,6 +104,7 @@ class Custom(_Studio, frozen=True, kw_only=True):
 
     operation: ClassVar[str] = "custom"
     fixed: ClassVar[Mapping[str, Any]] = {"lyrics_type": "user", "config": {"mode": "regular"}}
+    words: ClassVar[tuple[str, ...]] = ("lyrics", "prompt")
 
     lyrics: Annotated[
         str | None, Field(kind="long text", required=True, help="The lyrics to be sung.")
@@ -123,6 +125,10 @@ class Extend(_Studio, frozen=True, kw_only=True):
 
     operation: ClassVar[str] = "extend"
     fixed: ClassVar[Mapping[str, Any]] = {"config": {}}  # `body` fills it
+    only_with: ClassVar[Mapping[str, Mapping[str, tuple[Any, ...]]]] = {
+        "lyrics": {"lyrics_type": ("user",)}
+    }
+    words: ClassVar[tuple[str, ...]] = ("lyrics", "prompt")
 
     mode: Annotated[
         str | None,

@@ -15,12 +15,15 @@ from musicapi_nb import markup
 from musicapi_nb.client import BASE_URL, MusicAPI
 from musicapi_nb.errors import Closed, InvalidRequest, Problem
 from musicapi_nb.notebook import elsewhere
+from musicapi_nb.notebook.asked import offered
 from musicapi_nb.notebook.background import BackgroundLoop
 from musicapi_nb.notebook.job import Job
+from musicapi_nb.notebook.songs import Songs
 from musicapi_nb.tasks import Task
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from types import ModuleType
 
     from musicapi_nb.client import Balance
     from musicapi_nb.client.download import Media
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from musicapi_nb.plan import Plan
     from musicapi_nb.simulator import Simulator
     from musicapi_nb.tasks import Song
+    from musicapi_nb.widgets.form import Form
 
 KEY_VARIABLE = "MUSICAPI_KEY"
 SIMULATOR_VARIABLE = "MUSICAPI_SIMULATOR"
@@ -103,7 +107,7 @@ def connect(
             if kept is not None:
                 kept.close()
             raise
-        _open[name] = handle
+    _open[name] = _open.pop(name, handle)  # the last one is `current`
     print(handle.where)  # noqa: T201 - a person must see whether songs will cost money
     return handle
 
@@ -187,6 +191,16 @@ def _embedded(library: Library | None) -> Simulator:
     return Embedded(seed=secrets.randbelow(2**31)) if library else Embedded()
 
 
+def current() -> Handle:
+    """Return the handle that was connected last and is open; else connect as `connect()` does."""
+    return next(reversed(_open.values()), None) or connect()
+
+
+def form(what: type[Request] | Request | ModuleType | None = None) -> Form:
+    """Make a form on the handle that was connected last, or on a new one: see `Handle.form`."""
+    return current().form(what)
+
+
 class Handle:
     """The notebook's way to MusicAPI; made by `connect`.
 
@@ -212,6 +226,7 @@ class Handle:
         self.simulator = simulator
         self.library = library
         self._closed = False
+        self._jobs: list[Job[Task]] = []
         atexit.register(self.close)
 
     @property
@@ -323,8 +338,7 @@ class Handle:
         InvalidRequest
             This handle has no library.
         """
-        if self._closed:
-            raise Closed("this handle is closed")
+        self._check_open()
         if self.library is None:
             problem = Problem(
                 "library", "is where an experiment is kept: connect(library='folder')"
@@ -354,10 +368,44 @@ class Handle:
 
         return self._job(work, title=f"download {media}")
 
-    def _job(self, work: Any, *, title: str, request: Request | None = None) -> Job[Any]:
+    def form(self, what: type[Request] | Request | ModuleType | None = None) -> Form:
+        """Make a form to fill in; its button buys, with a library the next take.
+
+        Parameters
+        ----------
+        what
+            An operation (`sonic.Create`), a request to start from, an engine (`sonic`) to
+            choose an operation of, or None to choose among all.
+
+        Raises
+        ------
+        WrongType
+            It is none of these.
+        """
+        self._check_open()
+        operations, start = offered(what)
+        from musicapi_nb.widgets.form import Form as Made  # noqa: PLC0415 - loads ipywidgets
+
+        return Made(self, self._background.submit, operations, start)
+
+    def songs(self, last: int = 12) -> Songs:
+        """Return the songs bought last, newest first: of the library, else of this handle."""
+        tasks = [job.task for job in self._jobs if job.task is not None]
+        if self.library is not None:
+            tasks = self.library.tasks()
+        found = [song for task in reversed(tasks) for song in task.songs if song.finished]
+        return Songs(found[: max(last, 0)])
+
+    def _check_open(self) -> None:
         if self._closed:
             raise Closed("this handle is closed")
-        return Job(self._background, work, title=title, request=request, client=self._client)
+
+    def _job(self, work: Any, *, title: str, request: Request | None = None) -> Job[Any]:
+        self._check_open()
+        job = Job(self._background, work, title=title, request=request, client=self._client)
+        if request is not None and self.library is None:
+            self._jobs.append(job)  # what a library would remember
+        return job
 
     def close(self) -> None:
         """Wait for replies to what was submitted, then end connections, simulator and thread.

@@ -1,0 +1,20 @@
+"""Songs: several of them, shown as cards."""
+
+from __future__ import annotations
+
+from musicapi_nb import markup
+from musicapi_nb.tasks import Song
+
+
+class Songs(tuple[Song, ...]):
+    """Songs that show themselves: as cards, or a line each."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "\n".join(map(repr, self)) or "<no songs yet>"
+
+    def _repr_html_(self) -> str:
+        if not self:
+            return markup.notice("No songs yet: api.run(request) makes some.")
+        return markup.cards(markup.Html(song._repr_html_()) for song in self)
