@@ -22,7 +22,7 @@ from musicapi_nb.notebook.songs import Songs
 from musicapi_nb.tasks import Task
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Coroutine, Iterable
     from types import ModuleType
 
     from musicapi_nb.client import Balance
@@ -386,7 +386,7 @@ class Handle:
         operations, start = offered(what)
         from musicapi_nb.widgets.form import Form as Made  # noqa: PLC0415 - loads ipywidgets
 
-        return Made(self, self._background.submit, operations, start)
+        return Made(self, self._spawn, operations, start)
 
     def songs(self, last: int = 12) -> Songs:
         """Return the songs bought last, newest first: of the library, else of this handle."""
@@ -395,6 +395,14 @@ class Handle:
             tasks = self.library.tasks()
         found = [song for task in reversed(tasks) for song in task.songs if song.finished]
         return Songs(found[: max(last, 0)])
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        try:
+            self._check_open()
+        except Closed:
+            coroutine.close()
+            raise
+        self._background.submit(coroutine)
 
     def _check_open(self) -> None:
         if self._closed:

@@ -10,12 +10,13 @@ from musicapi_nb import markup
 from musicapi_nb.engines.request import Segment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from musicapi_nb.engines import Field
+    from musicapi_nb.engines import Field, Request
     from musicapi_nb.errors import Problem
 
-_WIDE = {"long text", "tags", "segments", "choices"}
+_WIDE = {"long text", "tags", "segments"}
+_ADD_ONE = "A click with Ctrl or ⌘ adds one."
 _LEFT_OUT = "left to the service"
 _ROWS = 6
 
@@ -45,7 +46,7 @@ class Control:
         self._off = None if value is None and not field.required else False
         self._inputs: Sequence[Any] = make(self.label, field, self._given)
         self._start = self._state()
-        self._said, self._count, self._chips = (ipywidgets.HTML() for _ in range(3))
+        self._said, self._count = ipywidgets.HTML(), ipywidgets.HTML()
         self._changed = changed
         for each in self._inputs:
             each.observe(self._typed, "value")
@@ -54,11 +55,9 @@ class Control:
     def _boxed(self) -> Any:
         self._said.add_class("musicapi-said")
         self._count.add_class("musicapi-count")
-        self._chips.add_class("musicapi-chips")
         foot = ipywidgets.HBox([self._said, self._count])
         foot.add_class("musicapi-foot")
-        last = [self._chips] if self.field.kind == "tags" else []
-        box = ipywidgets.VBox([*self._inputs, foot, *last])
+        box = ipywidgets.VBox([*self._inputs, foot])
         box.add_class("musicapi-field")
         if self.field.kind in _WIDE:
             box.add_class("musicapi-wide")
@@ -84,16 +83,20 @@ class Control:
         hard = [problem for problem in problems if problem.hard]
         blamed = bool(hard) and (self.touched or not _is_empty(value))
         said = " ".join(_sentence(problem.message) for problem in (hard or problems))
-        self._said.value = markup.text(said or self.field.help)
+        self._said.value = markup.text(said) if said else self._help(value)
         _mark(self._said, "musicapi-bad", on=blamed)
         _mark(self._said, "musicapi-warn", on=bool(said) and not blamed)
         count, most = self._length(value, model)
         self._count.value = "" if most is None else f"{count:,} / {most:,}"
         _mark(self._count, "musicapi-bad", on=most is not None and count > most)
-        if self.field.kind == "tags":
-            parts = value.split(",") if isinstance(value, str) else []
-            self._chips.value = markup.chips(part.strip() for part in parts if part.strip())
         self.box.layout.display = None if visible else "none"
+
+    def _help(self, value: Any) -> str:
+        """What the field is for; of tags, how they are read."""
+        if self.field.kind == "tags" and isinstance(value, str):
+            return markup.chips(part.strip() for part in value.split(",") if part.strip())
+        more = f" {_ADD_ONE}" if self.field.kind == "choices" else ""
+        return markup.text(f"{self.field.help}{more}")
 
     def _length(self, value: Any, model: str | None) -> tuple[int, int | None]:
         count = len(value) if isinstance(value, str | list | tuple) else 0
@@ -101,13 +104,27 @@ class Control:
 
     def close(self) -> None:
         """Take it out of the page and out of the kernel."""
-        for each in (*self._inputs, self._said, self._count, self._chips, self.box):
+        for each in (*self._inputs, self._said, self._count, self.box):
             each.close()
 
 
 def label_of(name: str) -> str:
     """Name a field for people: "custom_mode" is "Custom mode"."""
     return name.replace("_", " ").capitalize()
+
+
+def in_order(kind: type[Request]) -> Mapping[str, Field]:
+    """The fields as a person fills them in: what is needed, the words, the long, the short."""
+
+    def place(name: str) -> int:
+        field = kind.fields()[name]
+        if name in kind.words:
+            return 1
+        if field.kind in _WIDE:
+            return 2
+        return 0 if field.required else 3
+
+    return {name: kind.fields()[name] for name in sorted(kind.fields(), key=place)}
 
 
 def can_take(field: Field, value: Any) -> bool:
@@ -195,8 +212,8 @@ def _parse_fraction(value: float, given: bool) -> float | None:  # noqa: FBT001 
 def _choice(label: str, field: Field, value: Any) -> Sequence[Any]:
     first = "choose one" if field.required else _LEFT_OUT
     known = [*field.choices, *([] if value is None or value in field.choices else [value])]
-    options = [(first, None), *((str(each), each) for each in known)]
-    return [ipywidgets.Dropdown(options=options, value=value, description=label)]
+    options = [(first, ""), *((str(each), each) for each in known)]  # None would choose none
+    return [ipywidgets.Dropdown(options=options, value=value or "", description=label)]
 
 
 def _open_choice(label: str, field: Field, value: Any) -> Sequence[Any]:
@@ -240,7 +257,7 @@ def _parse_segments(text: str) -> list[Segment] | str | None:
 
 _KINDS: dict[str, tuple[Callable[..., Sequence[Any]], Callable[..., Any]]] = {
     "long text": (_long_text, _parse_text),
-    "choice": (_choice, lambda value: value),
+    "choice": (_choice, lambda value: value or None),
     "switch": (_switch, lambda value: value),
     "fraction": (_fraction, _parse_fraction),
     "integer": (_text, _parse_whole),

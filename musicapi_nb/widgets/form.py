@@ -15,7 +15,7 @@ import ipywidgets
 
 from musicapi_nb import markup
 from musicapi_nb.errors import InvalidRequest, MusicAPIError, Problem
-from musicapi_nb.widgets.controls import Control, can_take
+from musicapi_nb.widgets.controls import Control, can_take, in_order
 from musicapi_nb.widgets.layout import Parts, bundle, head, offer, summary
 from musicapi_nb.widgets.purchase import Purchase
 
@@ -146,7 +146,7 @@ class Form:
             self._parts.extra.value = json.dumps(dict(start.extra)) if start.extra else ""
         self._controls = {
             name: Control(name, field, values[name], functools.partial(self._changed, name))
-            for name, field in kind.fields().items()
+            for name, field in in_order(kind).items()
         }
         self._parts.fields.children = [control.box for control in self._controls.values()]
         self._parts.head.value = head(kind, simulated=self._api.simulated)

@@ -45,7 +45,8 @@ class Parts:
             self.summary, self.said, _row(self.buy),
         ])  # fmt: skip
         for widget, name in ((self.form, "form"), (self.fields, "fields"), (extra[1], "code"),
-                             (self.summary, "summary"), (self.results, "results")):  # fmt: skip
+                             (self.summary, "summary"),
+                             (self.head, "head"), (self.results, "results")):  # fmt: skip
             widget.add_class(f"musicapi-{name}")
 
 
@@ -101,8 +102,9 @@ def head(kind: type[Request], *, simulated: bool) -> str:
     badges = [markup.badge("simulated") if simulated else markup.badge("paid", "warn")]
     if kind.standing:
         badges.append(markup.badge(kind.standing.word, "bad"))
+    name = markup.text(f"{kind.engine}.{kind.__name__}")
     return markup.stack(
-        markup.join(f"{kind.engine}.{kind.__name__}  ", *badges, separator=" "),
+        markup.join(markup.Html(f"<b>{name}</b>"), *badges, separator=" "),
         markup.caption(f"{_gist(kind)}."),
     )
 

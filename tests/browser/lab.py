@@ -1,4 +1,4 @@
-"""Notebooks in a real JupyterLab page: write, open, run, read, save, look."""
+"""Notebooks in a real JupyterLab, Notebook 7 or voila page: write, open, run, read, save, look."""
 
 import json
 import uuid
@@ -150,18 +150,39 @@ class Lab:
 
     def open(self, cells: Sequence[str] | NotebookNode) -> LabNotebook:
         """Write a notebook (given whole, or as the sources of its code cells) and open it."""
+        file = self._write(cells)
+        # A workspace of its own, or Lab would open the tabs of earlier tests as well.
+        notebook = self._opened(file, self.server.url(file.name, workspace=file.stem))
+        notebook.page.evaluate("() => window.labProbe.collapseSidebars()")
+        return notebook
+
+    def open_in_notebook7(self, cells: Sequence[str] | NotebookNode) -> LabNotebook:
+        """Open a notebook in Notebook 7 instead."""
+        file = self._write(cells)
+        return self._opened(file, self.server.notebook_url(file.name))
+
+    def open_in_voila(self, cells: Sequence[str] | NotebookNode) -> Page:
+        """Let voila run a notebook, and return the page once its widgets are drawn."""
+        file = self._write(cells)
+        page = self._context.new_page()
+        page.goto(self.server.voila_url(file.name))
+        page.locator(".jupyter-widgets").first.wait_for(timeout=_OPEN_SECONDS * 1000)
+        return page
+
+    def _write(self, cells: Sequence[str] | NotebookNode) -> Path:
         if not isinstance(cells, NotebookNode):
             sources = [nbformat.v4.new_code_cell(source) for source in cells]
             cells = nbformat.v4.new_notebook(cells=sources, metadata=_METADATA)
         file = self.server.folder / f"{uuid.uuid4().hex}.ipynb"
         nbformat.write(cells, file)
+        return file
+
+    def _opened(self, file: Path, url: str) -> LabNotebook:
         page = self._context.new_page()
-        # A workspace of its own, or Lab would open the tabs of earlier tests as well.
-        page.goto(self.server.url(file.name, workspace=file.stem))
+        page.goto(url)
         notebook = LabNotebook(page, file)
         notebook.wait_until_open()
         notebook.set_theme("light")
-        page.evaluate("() => window.labProbe.collapseSidebars()")
         return notebook
 
     def open_untrusted(self, notebook: NotebookNode) -> LabNotebook:

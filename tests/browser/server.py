@@ -41,8 +41,18 @@ class LabServer:
     folder: Path
 
     def url(self, path: str, workspace: str) -> str:
-        base = f"http://127.0.0.1:{self.port}/lab/workspaces/{workspace}"
-        return f"{base}/tree/{path}?token={self.token}"
+        return self._url(f"lab/workspaces/{workspace}/tree/{path}")
+
+    def notebook_url(self, path: str) -> str:
+        """Where Notebook 7 shows a notebook: it runs as a part of the same server."""
+        return self._url(f"notebooks/{path}")
+
+    def voila_url(self, path: str) -> str:
+        """Where voila runs a notebook and shows its outputs, as a part of the same server."""
+        return self._url(f"voila/render/{path}")
+
+    def _url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.port}/{path}?token={self.token}"
 
     def ask(self, method: str, path: str) -> bytes:
         """Send one request to the server's own REST interface; any answer but 2xx is an error."""
@@ -123,6 +133,7 @@ def running_lab(root: Path) -> Iterator[LabServer]:
         "--LanguageServerManager.autodetect=False",
         "--LabApp.extension_manager=readonly",
         "--LabApp.expose_app_in_browser=True",
+        "--JupyterNotebookApp.expose_app_in_browser=True",
     ]
     with subprocess.Popen(
         command,

@@ -1,0 +1,473 @@
+"""Forms over the embedded simulator's real HTTP; messages come as the front end sends them."""
+
+import itertools
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+import pytest
+
+import musicapi_nb as mnb
+from musicapi_nb import account, lyrics, nuro, sonic, studio
+from musicapi_nb.engines import Field, Price, Request, operations
+from musicapi_nb.errors import InvalidRequest, Unsettled, WrongType
+from musicapi_nb.notebook import Handle
+from musicapi_nb.simulator import Simulator
+from musicapi_nb.widgets import form as form_module
+from musicapi_nb.widgets.form import Form
+from tests.test_engines import EXTENDED, VALID
+
+REQUESTS = [case[0] for case in VALID] + [EXTENDED]
+SONG = sonic.Create(custom_mode=False, mv="sonic-v5", gpt_description_prompt="rain, slow jazz")
+NAMES = {"sonic": sonic, "studio": studio, "nuro": nuro, "lyrics": lyrics, "account": account}
+
+
+@pytest.fixture(autouse=True)
+def _no_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(form_module, "_REST_SECONDS", 0.0)
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Handle]:
+    monkeypatch.delenv("MUSICAPI_KEY", raising=False)
+    handle = mnb.connect(simulator=Simulator(speed=2000))
+    yield handle
+    handle.close()
+
+
+@pytest.fixture
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Handle]:
+    monkeypatch.delenv("MUSICAPI_KEY", raising=False)
+    handle = mnb.connect(simulator=Simulator(speed=2000), library=tmp_path / "library")
+    yield handle
+    handle.close()
+
+
+def sim(api: Handle) -> Simulator:
+    assert api.simulator is not None
+    return api.simulator
+
+
+def charges(api: Handle) -> int:
+    return len(sim(api).accounts.charges())
+
+
+def inputs(form: Form, name: str) -> Any:
+    return form._controls[name]._inputs
+
+
+def type_in(form: Form, name: str, value: Any) -> None:
+    inputs(form, name)[0].value = value
+
+
+def shown(form: Form) -> set[str]:
+    return {name for name, each in form._controls.items() if each.box.layout.display != "none"}
+
+
+def said(form: Form, name: str) -> str:
+    return str(form._controls[name]._said.value)
+
+
+class FrontEnd:
+    """What buy.js does with one view of the button."""
+
+    def __init__(self, form: Form, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.button = form._parts.buy
+        self.heard: list[dict[str, Any]] = []
+        monkeypatch.setattr(self.button, "send", self.heard.append)
+
+    def says(self, kind: str, turn: int | None = None, price: str | None = None) -> None:
+        content = {
+            "kind": kind,
+            "turn": self.button.turn if turn is None else turn,
+            "price": self.button.price if price is None else price,
+        }
+        self.button._handle_custom_msg(content, [])
+
+    def clicks(self) -> None:
+        self.says("ask")
+        if self.heard[-1]["kind"] == "heard":
+            self.says("buy")
+
+
+def when_ready(form: Form, act: Callable[[], object]) -> None:
+    """Act, then wait until the button can be pressed again."""
+    ready = threading.Event()
+    button = form._parts.buy
+    button.observe(lambda change: ready.set() if change["new"] else None, "ready")
+    act()
+    assert ready.wait(30)
+
+
+# --- made from declarations ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("request_", REQUESTS, ids=[type(each).__qualname__ + f"{at}" for at, each
+                         in enumerate(REQUESTS)])  # fmt: skip
+def test_a_form_gives_back_the_request_that_it_was_made_from(
+    api: Handle, request_: Request
+) -> None:
+    form = api.form(request_)
+
+    assert form.request == request_
+    assert not [problem for problem in form.problems() if problem.hard]
+    assert eval(repr(form.request), dict(NAMES)) == request_  # noqa: S307 - code to paste
+    assert form._parts.buy.ready
+    assert api.credits().result().total == 1000
+
+
+@pytest.mark.parametrize("kind", operations(), ids=lambda kind: f"{kind.engine}.{kind.__name__}")
+def test_what_is_hidden_never_holds_the_button_back(api: Handle, kind: type[Request]) -> None:
+    form = api.form(kind)
+    switches = sorted({other for wanted in kind.only_with.values() for other in wanted})
+    assert set(kind.only_with) | set(switches) | set(kind.words) <= set(kind.fields())
+    ways = [
+        (True, False)
+        if kind.fields()[name].kind == "switch"
+        else ("", *kind.fields()[name].choices)
+        for name in switches
+    ]
+    seen: set[str] = set()
+    for values in itertools.product(*ways):
+        for name, value in zip(switches, values, strict=True):
+            type_in(form, name, value)
+        seen |= shown(form)
+        assert {problem.field for problem in form.problems()} <= shown(form) | {""}
+    assert seen == set(kind.fields())
+    assert len(form._controls) == len(kind.fields())
+
+
+class Hum(Request, frozen=True, kw_only=True):
+    """Hum a tune; declared here only."""
+
+    engine: ClassVar[str] = "hum"
+    operation: ClassVar[str] = "hum"
+    path: ClassVar[str] = "/api/v1/hum"
+    songs: ClassVar[int | None] = 1
+    cost: ClassVar[Price | None] = None
+
+    tune: Annotated[str | None, Field(kind="long text", required=True, limit=9, help="Notes.")] = (
+        None
+    )
+    speed: Annotated[float | None, Field(kind="number", minimum=1, help="Beats.")] = None
+
+
+def test_an_operation_that_nobody_knew_has_a_form(api: Handle) -> None:
+    form = api.form(Hum)
+    type_in(form, "tune", "doremifaso")
+    assert "limit is 9" in said(form, "tune")
+    assert form._controls["tune"]._count.value == "10 / 9"
+    type_in(form, "tune", "doremi")
+    type_in(form, "speed", "1.5")
+    assert form.request == Hum(tune="doremi", speed=1.5)
+    assert form._parts.buy.label.startswith("Make 1 song, price unknown")
+
+
+def test_a_counter_follows_the_chosen_model(api: Handle) -> None:
+    form = api.form(sonic.Create)
+    type_in(form, "custom_mode", True)
+    type_in(form, "prompt", "la " * 44)
+    assert form._controls["prompt"]._count.value == "132 / 5,000"
+    type_in(form, "mv", "sonic-v4")
+    assert form._controls["prompt"]._count.value == "132 / 3,000"
+    type_in(form, "tags", "spy jazz, bossa nova")
+    assert form._controls["tags"]._count.value == "20 / 200"
+    assert said(form, "tags").count("border-radius:11px") == 2
+
+
+def test_a_mode_shows_what_it_needs_and_keeps_what_was_typed(api: Handle) -> None:
+    form = api.form(sonic.Create)
+    assert {"prompt", "title", "tags"}.isdisjoint(shown(form))
+    type_in(form, "gpt_description_prompt", "rain")
+    type_in(form, "custom_mode", True)
+    assert "gpt_description_prompt" not in shown(form)
+    type_in(form, "prompt", "la la")
+    assert form.request == sonic.Create(custom_mode=True, prompt="la la")
+    type_in(form, "custom_mode", False)
+    assert form.request == sonic.Create(custom_mode=False, gpt_description_prompt="rain")
+
+
+def test_what_a_given_request_says_against_its_mode_is_not_dropped(api: Handle) -> None:
+    odd = sonic.Create(
+        custom_mode=False, mv="sonic-v5", gpt_description_prompt="rain", title="Rain"
+    )
+    form = api.form(odd)
+    assert form.request == odd
+    assert "title" in shown(form)
+    assert "a description may override it" in said(form, "title")
+    type_in(form, "custom_mode", True)
+    type_in(form, "custom_mode", False)
+    assert "title" not in shown(form)
+    assert form.request.body().keys().isdisjoint({"title"})
+
+
+def test_odd_values_stay_as_typed_and_are_problems(api: Handle) -> None:
+    form = api.form(nuro.Instrumental)
+    type_in(form, "description", "harbour")
+    type_in(form, "duration", "thirty")
+    assert "should be a whole number" in said(form, "duration").lower()
+    assert not form._parts.buy.ready
+    type_in(form, "duration", " 30 ")
+    type_in(form, "genre", ("jazz", "rock"))
+    assert form.request == nuro.Instrumental(
+        description="harbour", duration=30, genre=["jazz", "rock"]
+    )
+    assert form._controls["genre"]._count.value == "2 / 5"
+    type_in(form, "version", "v2.0")
+    type_in(form, "duration", "")
+    type_in(form, "segments", "intro 10\nverse")
+    assert "list of nuro.Segment" in said(form, "segments")
+    type_in(form, "segments", "intro 10\n\nverse 20")
+    assert form.request.body()["segments"] == [
+        {"name": "intro", "duration": 10}, {"name": "verse", "duration": 20},
+    ]  # fmt: skip
+
+
+def test_a_fraction_can_be_left_out(api: Handle) -> None:
+    form = api.form(studio.Custom)
+    slider, given = inputs(form, "song_section_start")
+    assert slider.disabled
+    assert "song_section_start" not in form.request.body()
+    given.value = True
+    slider.value = 0.25
+    assert form.request.body()["song_section_start"] == 0.25
+    inputs(form, "prompt_strength")[1].value = False
+    assert "prompt_strength" not in form.request.body()
+
+
+def test_what_is_only_missing_is_no_reproach_until_it_was_typed_away(api: Handle) -> None:
+    form = api.form(sonic.Concat)
+    control = form._controls["continue_clip_id"]
+    assert "Is needed: The extended clip." in said(form, "continue_clip_id")
+    assert "musicapi-bad" not in control._said._dom_classes
+    assert "Still to do: Continue clip id." in form._parts.summary.value
+    type_in(form, "continue_clip_id", "c1")
+    assert form._parts.buy.ready
+    type_in(form, "continue_clip_id", "")
+    assert "musicapi-bad" in control._said._dom_classes
+    assert not form._parts.buy.ready
+
+
+def test_other_fields_go_through_as_json(api: Handle) -> None:
+    form = api.form(SONG)
+    form._parts.extra.value = '{"auto_lyrics": true}'
+    assert form.request.extra == {"auto_lyrics": True}
+    assert "extra={'auto_lyrics': True}" in repr(form.request)
+    for wrong, words in (
+        ('{"auto', "is no JSON"),
+        ("[1]", "JSON object"),
+        ('{"mv": 1}', "own field"),
+    ):
+        form._parts.extra.value = wrong
+        assert words in form._parts.summary.value
+        assert not form._parts.buy.ready
+    form._parts.extra.value = "[1]"
+    with pytest.raises(InvalidRequest, match="JSON object"):
+        _ = form.request
+
+
+# --- choosing ------------------------------------------------------------------------------
+
+
+def test_another_operation_keeps_what_was_typed_where_names_agree(api: Handle) -> None:
+    form: Any = mnb.form()
+    assert form._api is api  # the handle that was connected last
+    (picker,) = [
+        each for each in form._parts.form.children if "musicapi-picker" in each._dom_classes
+    ]
+    engine, operation = picker.children
+    assert set(engine.options) == set(NAMES)
+    assert form.request == sonic.Create(custom_mode=False)
+    type_in(form, "custom_mode", True)
+    type_in(form, "prompt", "la la")
+    operation.value = sonic.Cover
+    assert form.request == sonic.Cover(custom_mode=True, prompt="la la")
+    engine.value = "studio"
+    assert form.request.body()["prompt"] == "la la"
+    engine.value = "nuro"
+    operation.value = nuro.Vocal
+    type_in(form, "mood", "Chill")
+    operation.value = nuro.Instrumental
+    assert form.request == nuro.Instrumental()
+    engine.value = "sonic"
+    operation.value = sonic.Create
+    assert form.request == sonic.Create(custom_mode=True, prompt="la la")
+    assert "sonic.Create" in form._parts.head.value
+
+
+def test_what_a_form_can_be_made_of(api: Handle) -> None:
+    assert isinstance(api.form(studio).request, studio.Custom | studio.Description)
+    assert isinstance(api.form(lyrics).request, lyrics.Make)
+    for wrong in (mnb, "sonic", 3):
+        with pytest.raises(WrongType, match="an operation, a request or an engine"):
+            api.form(wrong)  # type: ignore[arg-type]  # that is the point
+
+
+# --- paying --------------------------------------------------------------------------------
+
+
+def test_the_button_says_price_and_balance_and_buys(
+    api: Handle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    form = api.form(SONG)
+    page = FrontEnd(form, monkeypatch)
+    assert page.button.label == "Make 2 songs for 20 credits"
+
+    when_ready(form, page.clicks)
+
+    assert page.button.label == "Make 2 songs for 20 credits · 960 left after"
+    assert form.job is not None
+    assert form.job.task.state == "succeeded"
+    (view,) = form._parts.results.children
+    assert view.value.count("<audio") == 2
+    assert charges(api) == 1
+
+
+def test_clicks_in_one_batch_and_from_two_views_pay_once(
+    api: Handle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    form = api.form(SONG)
+    page = FrontEnd(form, monkeypatch)
+
+    def all_at_once() -> None:
+        for kind in ("ask", "ask", "buy", "buy", "ask", "buy"):
+            page.says(kind, turn=0)
+
+    when_ready(form, all_at_once)
+    for kind in ("ask", "buy"):  # what was clicked long ago arrives late
+        page.says(kind, turn=0)
+
+    assert charges(api) == 1
+    assert page.button.turn == 1
+    assert [each["kind"] for each in page.heard] == ["heard", "heard", "no", "no", "no", "no", "no"]
+
+
+def test_a_press_while_one_is_under_way_joins(api: Handle, monkeypatch: pytest.MonkeyPatch) -> None:
+    sim(api).clock.speed = 0
+    form = api.form(SONG)
+    page = FrontEnd(form, monkeypatch)
+    page.clicks()
+    first = form.job
+    assert first is not None
+    page.clicks()
+    assert form.submit() is first
+    assert page.button.busy
+    assert not page.button.ready
+    type_in(form, "gpt_description_prompt", "something else")
+    assert not page.button.ready
+
+    def go_on() -> None:
+        while not first.done():
+            sim(api).clock.advance(5)
+
+    when_ready(form, go_on)
+    assert charges(api) == 1
+
+
+def test_nothing_is_sent_for_what_the_person_did_not_see(
+    api: Handle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    form = api.form(SONG)
+    page = FrontEnd(form, monkeypatch)
+    page.says("ask", price="2 credits")
+    assert page.heard[-1]["kind"] == "no"
+    type_in(form, "gpt_description_prompt", "")
+    page.clicks()
+    assert page.heard[-1]["kind"] == "no"
+    with pytest.raises(InvalidRequest, match="describe the song"):
+        form.submit()
+    odd: Any
+    for odd in (None, [], {"kind": "buy"}, {"turn": "0"}):
+        page.button._handle_custom_msg(odd, [])
+    assert form.job is None
+    assert sim(api).traffic.posts == []
+
+
+def test_what_goes_wrong_is_said_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MUSICAPI_KEY", raising=False)
+    poor = mnb.connect(simulator=Simulator(speed=2000, balance=3))
+    form = poor.form(SONG)
+    page = FrontEnd(form, monkeypatch)
+    when_ready(form, page.clicks)
+    (view,) = form._parts.results.children
+    assert "Buy credits, or ask for less." in view.value
+    assert page.button.label == "Make 2 songs for 20 credits · only 3 left"
+    poor.close()
+    page.clicks()
+    assert "this handle is closed" in form._parts.said.value
+    assert charges(poor) == 0
+
+
+def test_a_services_words_are_text(api: Handle, monkeypatch: pytest.MonkeyPatch) -> None:
+    attack = "<img src=x onerror=alert(1)>"
+    sim(api).faults.arm("task_fails", message=attack)
+    form = api.form(nuro.Instrumental(description=attack, duration=30))
+    when_ready(form, FrontEnd(form, monkeypatch).clicks)
+    (view,) = form._parts.results.children
+    assert "<img src=x" not in view.value
+    assert "&lt;img src=x" in view.value
+    form.tell(attack)
+    assert "<img" not in form._parts.said.value
+
+
+def test_without_a_balance_the_button_only_does_not_say_it(
+    api: Handle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sim(api).faults.arm("garbage_body", method="GET", on="get-credits", times=None)
+    form = api.form(SONG)
+    when_ready(form, FrontEnd(form, monkeypatch).clicks)
+    assert form._parts.buy.label == "Make 2 songs for 20 credits"
+
+
+def test_each_press_buys_the_next_take(kept: Handle, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept.run(SONG).result()
+    form = kept.form(SONG)
+    page = FrontEnd(form, monkeypatch)
+    when_ready(form, page.clicks)
+    when_ready(form, page.clicks)
+
+    assert kept.library is not None
+    assert [entry.take for entry in kept.library.entries()] == [1, 2, 3]
+    assert charges(kept) == 3
+    assert "take=3)" in form._parts.results.children[-1].value
+    again = kept.run(SONG, take=3).result()
+    assert form.job is not None
+    assert [song.id for song in again.songs] == [song.id for song in form.job.task.songs]
+    assert charges(kept) == 3
+
+
+def test_a_take_whose_reply_was_lost_is_asked_about_not_passed_over(
+    kept: Handle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sim(kept).faults.arm("lost_reply")
+    form = kept.form(SONG)
+    page = FrontEnd(form, monkeypatch)
+    when_ready(form, page.clicks)
+    when_ready(form, page.clicks)
+
+    assert charges(kept) == 1
+    assert isinstance(form.job, mnb.Job)
+    assert isinstance(form.job.exception(), Unsettled)
+    assert "resolve" in form._parts.results.children[-1].value
+
+
+# --- how it shows itself -------------------------------------------------------------------
+
+
+def test_it_reads_well_without_widgets(api: Handle, capsys: pytest.CaptureFixture[str]) -> None:
+    form = api.form(SONG)
+    text = (
+        "<Form sonic.Create(custom_mode=False, mv='sonic-v5', "
+        "gpt_description_prompt='rain, slow jazz'): Make 2 songs for 20 credits>"
+    )
+    assert repr(form) == text
+    assert repr(api.form(sonic.Concat)) == "<Form sonic.Concat(): 1 to mend>"
+    static = form._repr_html_()
+    assert "rain, slow jazz" in static
+    assert "Run its cell to type into it." in static
+    assert "<style" not in static
+    assert "api.run(sonic.Create(" in form._parts.code.value
+    form._ipython_display_()
+    assert capsys.readouterr().out == text + "\n"
+    assert form.widget.children == (form._parts.form, form._parts.results)
