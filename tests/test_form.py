@@ -53,51 +53,60 @@ def charges(api: Handle) -> int:
     return len(sim(api).accounts.charges())
 
 
-def inputs(form: Form, name: str) -> Any:
-    return form._controls[name]._inputs
+def state(form: Form) -> dict[str, Any]:
+    """What the front end was told to show."""
+    return dict(form._view.state)
+
+
+def says(form: Form, content: Any) -> None:
+    """Send a message as form.js does."""
+    form._view._handle_custom_msg(content, [])
 
 
 def type_in(form: Form, name: str, value: Any) -> None:
-    inputs(form, name)[0].value = value
+    says(form, {"kind": "typed", "name": name, "value": value, "view": "a"})
+
+
+def pick(form: Form, **what: str) -> None:
+    says(form, {"kind": "pick", **what})
 
 
 def shown(form: Form) -> set[str]:
-    return {name for name, each in form._controls.items() if each.box.layout.display != "none"}
+    return {name for name, each in state(form)["fields"].items() if each["shown"]}
 
 
-def said(form: Form, name: str) -> str:
-    return str(form._controls[name]._said.value)
+def beside(form: Form, name: str) -> dict[str, Any]:
+    return dict(state(form)["fields"][name])
 
 
-class FrontEnd:
-    """What buy.js does with one view of the button."""
+def results(form: Form) -> list[str]:
+    return [str(view) for view in form._results.children]
 
-    def __init__(self, form: Form, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.button = form._parts.buy
-        self.heard: list[dict[str, Any]] = []
-        monkeypatch.setattr(self.button, "send", self.heard.append)
 
-    def says(self, kind: str, turn: int | None = None, price: str | None = None) -> None:
-        content = {
-            "kind": kind,
-            "turn": self.button.turn if turn is None else turn,
-            "price": self.button.price if price is None else price,
-        }
-        self.button._handle_custom_msg(content, [])
-
-    def clicks(self) -> None:
-        self.says("ask")
-        if self.heard[-1]["kind"] == "heard":
-            self.says("buy")
+def click(form: Form, turn: int | None = None, price: str | None = None) -> None:
+    """Send what a click sends: by default by a person who sees what there is to see."""
+    seen = state(form)
+    says(form, {
+        "kind": "buy",
+        "turn": seen["turn"] if turn is None else turn,
+        "price": seen["price"] if price is None else price,
+    })  # fmt: skip
 
 
 def when_ready(form: Form, act: Callable[[], object]) -> None:
     """Act, then wait until the button can be pressed again."""
-    ready = threading.Event()
-    button = form._parts.buy
-    button.observe(lambda change: ready.set() if change["new"] else None, "ready")
+    ready, rested = threading.Event(), threading.Event()
+
+    def look(change: Any) -> None:
+        if not change["new"]["ready"]:
+            rested.set()
+        elif rested.is_set():
+            ready.set()
+
+    form._view.observe(look, "state")
     act()
     assert ready.wait(30)
+    form._view.unobserve(look, "state")
 
 
 # --- made from declarations ----------------------------------------------------------------
@@ -113,7 +122,7 @@ def test_a_form_gives_back_the_request_that_it_was_made_from(
     assert form.request == request_
     assert not [problem for problem in form.problems() if problem.hard]
     assert eval(repr(form.request), dict(NAMES)) == request_  # noqa: S307 - code to paste
-    assert form._parts.buy.ready
+    assert state(form)["ready"]
     assert api.credits().result().total == 1000
 
 
@@ -156,24 +165,24 @@ class Hum(Request, frozen=True, kw_only=True):
 def test_an_operation_that_nobody_knew_has_a_form(api: Handle) -> None:
     form = api.form(Hum)
     type_in(form, "tune", "doremifaso")
-    assert "limit is 9" in said(form, "tune")
-    assert form._controls["tune"]._count.value == "10 / 9"
+    assert "limit is 9" in beside(form, "tune")["said"]
+    assert beside(form, "tune")["count"] == "10 / 9"
     type_in(form, "tune", "doremi")
     type_in(form, "speed", "1.5")
     assert form.request == Hum(tune="doremi", speed=1.5)
-    assert form._parts.buy.label.startswith("Make 1 song, price unknown")
+    assert state(form)["label"].startswith("Make 1 song, price unknown")
 
 
 def test_a_counter_follows_the_chosen_model(api: Handle) -> None:
     form = api.form(sonic.Create)
     type_in(form, "custom_mode", True)
     type_in(form, "prompt", "la " * 44)
-    assert form._controls["prompt"]._count.value == "132 / 5,000"
+    assert beside(form, "prompt")["count"] == "132 / 5,000"
     type_in(form, "mv", "sonic-v4")
-    assert form._controls["prompt"]._count.value == "132 / 3,000"
+    assert beside(form, "prompt")["count"] == "132 / 3,000"
     type_in(form, "tags", "spy jazz, bossa nova")
-    assert form._controls["tags"]._count.value == "20 / 200"
-    assert said(form, "tags").count("border-radius:11px") == 2
+    assert beside(form, "tags")["count"] == "20 / 200"
+    assert beside(form, "tags")["chips"] == ["spy jazz", "bossa nova"]
 
 
 def test_a_mode_shows_what_it_needs_and_keeps_what_was_typed(api: Handle) -> None:
@@ -195,7 +204,7 @@ def test_what_a_given_request_says_against_its_mode_is_not_dropped(api: Handle) 
     form = api.form(odd)
     assert form.request == odd
     assert "title" in shown(form)
-    assert "a description may override it" in said(form, "title")
+    assert "a description may override it" in beside(form, "title")["said"]
     type_in(form, "custom_mode", True)
     type_in(form, "custom_mode", False)
     assert "title" not in shown(form)
@@ -206,18 +215,18 @@ def test_odd_values_stay_as_typed_and_are_problems(api: Handle) -> None:
     form = api.form(nuro.Instrumental)
     type_in(form, "description", "harbour")
     type_in(form, "duration", "thirty")
-    assert "should be a whole number" in said(form, "duration").lower()
-    assert not form._parts.buy.ready
+    assert "should be a whole number" in beside(form, "duration")["said"].lower()
+    assert not state(form)["ready"]
     type_in(form, "duration", " 30 ")
-    type_in(form, "genre", ("jazz", "rock"))
+    type_in(form, "genre", ["jazz", "rock"])
     assert form.request == nuro.Instrumental(
         description="harbour", duration=30, genre=["jazz", "rock"]
     )
-    assert form._controls["genre"]._count.value == "2 / 5"
+    assert beside(form, "genre")["count"] == "2 / 5"
     type_in(form, "version", "v2.0")
     type_in(form, "duration", "")
     type_in(form, "segments", "intro 10\nverse")
-    assert "list of nuro.Segment" in said(form, "segments")
+    assert "list of nuro.Segment" in beside(form, "segments")["said"]
     type_in(form, "segments", "intro 10\n\nverse 20")
     assert form.request.body()["segments"] == [
         {"name": "intro", "duration": 10}, {"name": "verse", "duration": 20},
@@ -226,32 +235,29 @@ def test_odd_values_stay_as_typed_and_are_problems(api: Handle) -> None:
 
 def test_a_fraction_can_be_left_out(api: Handle) -> None:
     form = api.form(studio.Custom)
-    slider, given = inputs(form, "song_section_start")
-    assert slider.disabled
+    assert form._view.held["values"]["song_section_start"] is None
     assert "song_section_start" not in form.request.body()
-    given.value = True
-    slider.value = 0.25
+    type_in(form, "song_section_start", 0.25)
     assert form.request.body()["song_section_start"] == 0.25
-    inputs(form, "prompt_strength")[1].value = False
+    type_in(form, "prompt_strength", None)
     assert "prompt_strength" not in form.request.body()
 
 
 def test_what_is_only_missing_is_no_reproach_until_it_was_typed_away(api: Handle) -> None:
     form = api.form(sonic.Concat)
-    control = form._controls["continue_clip_id"]
-    assert "Is needed: The extended clip." in said(form, "continue_clip_id")
-    assert "musicapi-bad" not in control._said._dom_classes
-    assert "Still to do: Continue clip id." in form._parts.summary.value
+    clip = beside(form, "continue_clip_id")
+    assert (clip["said"], clip["tone"]) == ("Is needed: The extended clip.", "warn")
+    assert state(form)["summary"] == [["Still to do: Continue clip id.", ""]]
     type_in(form, "continue_clip_id", "c1")
-    assert form._parts.buy.ready
+    assert state(form)["ready"]
     type_in(form, "continue_clip_id", "")
-    assert "musicapi-bad" in control._said._dom_classes
-    assert not form._parts.buy.ready
+    assert beside(form, "continue_clip_id")["tone"] == "bad"
+    assert not state(form)["ready"]
 
 
 def test_other_fields_go_through_as_json(api: Handle) -> None:
     form = api.form(SONG)
-    form._parts.extra.value = '{"auto_lyrics": true}'
+    type_in(form, "extra", '{"auto_lyrics": true}')
     assert form.request.extra == {"auto_lyrics": True}
     assert "extra={'auto_lyrics': True}" in repr(form.request)
     for wrong, words in (
@@ -259,10 +265,10 @@ def test_other_fields_go_through_as_json(api: Handle) -> None:
         ("[1]", "JSON object"),
         ('{"mv": 1}', "own field"),
     ):
-        form._parts.extra.value = wrong
-        assert words in form._parts.summary.value
-        assert not form._parts.buy.ready
-    form._parts.extra.value = "[1]"
+        type_in(form, "extra", wrong)
+        assert words in state(form)["summary"][0][0]
+        assert not state(form)["ready"]
+    type_in(form, "extra", "[1]")
     with pytest.raises(InvalidRequest, match="JSON object"):
         _ = form.request
 
@@ -273,27 +279,26 @@ def test_other_fields_go_through_as_json(api: Handle) -> None:
 def test_another_operation_keeps_what_was_typed_where_names_agree(api: Handle) -> None:
     form: Any = mnb.form()
     assert form._api is api  # the handle that was connected last
-    (picker,) = [
-        each for each in form._parts.form.children if "musicapi-picker" in each._dom_classes
-    ]
-    engine, operation = picker.children
-    assert set(engine.options) == set(NAMES)
+    assert {value for value, _ in form._view.spec["engines"]} == set(NAMES)
     assert form.request == sonic.Create(custom_mode=False)
     type_in(form, "custom_mode", True)
     type_in(form, "prompt", "la la")
-    operation.value = sonic.Cover
+    pick(form, operation="cover")
     assert form.request == sonic.Cover(custom_mode=True, prompt="la la")
-    engine.value = "studio"
+    assert form._view.held["values"]["prompt"] == "la la"
+    pick(form, engine="studio")
     assert form.request.body()["prompt"] == "la la"
-    engine.value = "nuro"
-    operation.value = nuro.Vocal
+    pick(form, engine="nuro")
+    pick(form, operation="vocal")
     type_in(form, "mood", "Chill")
-    operation.value = nuro.Instrumental
+    pick(form, operation="instrumental")
     assert form.request == nuro.Instrumental()
-    engine.value = "sonic"
-    operation.value = sonic.Create
+    pick(form, engine="sonic")
     assert form.request == sonic.Create(custom_mode=True, prompt="la la")
-    assert "sonic.Create" in form._parts.head.value
+    assert form._view.spec["title"] == "sonic.Create"
+    for odd in ({"engine": "harp"}, {"operation": 3}, {}):
+        pick(form, **odd)
+        assert isinstance(form.request, sonic.Create)
 
 
 def test_what_a_form_can_be_made_of(api: Handle) -> None:
@@ -307,20 +312,17 @@ def test_what_a_form_can_be_made_of(api: Handle) -> None:
 # --- paying --------------------------------------------------------------------------------
 
 
-def test_the_button_says_price_and_balance_and_buys(
-    api: Handle, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_button_says_price_and_balance_and_buys(api: Handle) -> None:
     form = api.form(SONG)
-    page = FrontEnd(form, monkeypatch)
-    assert page.button.label == "Make 2 songs for 20 credits"
+    assert state(form)["label"] == "Make 2 songs for 20 credits"
 
-    when_ready(form, page.clicks)
+    when_ready(form, lambda: click(form))
 
-    assert page.button.label == "Make 2 songs for 20 credits · 960 left after"
+    assert state(form)["label"] == "Make 2 songs for 20 credits · 960 left after"
     assert form.job is not None
     assert form.job.task.state == "succeeded"
-    (view,) = form._parts.results.children
-    assert view.value.count("<audio") == 2
+    (view,) = results(form)
+    assert view.count("<audio") == 2
     assert charges(api) == 1
 
 
@@ -328,34 +330,33 @@ def test_clicks_in_one_batch_and_from_two_views_pay_once(
     api: Handle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     form = api.form(SONG)
-    page = FrontEnd(form, monkeypatch)
+    answers: list[dict[str, Any]] = []
+    monkeypatch.setattr(form._view, "send", answers.append)
 
     def all_at_once() -> None:
-        for kind in ("ask", "ask", "buy", "buy", "ask", "buy"):
-            page.says(kind, turn=0)
+        for _ in range(3):
+            click(form, turn=0)
 
     when_ready(form, all_at_once)
-    for kind in ("ask", "buy"):  # what was clicked long ago arrives late
-        page.says(kind, turn=0)
+    click(form, turn=0)  # was clicked long ago, and arrives late
 
     assert charges(api) == 1
-    assert page.button.turn == 1
-    assert [each["kind"] for each in page.heard] == ["heard", "heard", "no", "no", "no", "no", "no"]
+    assert state(form)["turn"] == 1
+    assert answers == [{"kind": "no", "turn": 0}] * 3
 
 
-def test_a_press_while_one_is_under_way_joins(api: Handle, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_press_while_one_is_under_way_joins(api: Handle) -> None:
     sim(api).clock.speed = 0
     form = api.form(SONG)
-    page = FrontEnd(form, monkeypatch)
-    page.clicks()
+    click(form)
     first = form.job
     assert first is not None
-    page.clicks()
+    click(form)
     assert form.submit() is first
-    assert page.button.busy
-    assert not page.button.ready
+    assert state(form)["busy"]
+    assert not state(form)["ready"]
     type_in(form, "gpt_description_prompt", "something else")
-    assert not page.button.ready
+    assert not state(form)["ready"]
 
     def go_on() -> None:
         while not first.done():
@@ -365,21 +366,19 @@ def test_a_press_while_one_is_under_way_joins(api: Handle, monkeypatch: pytest.M
     assert charges(api) == 1
 
 
-def test_nothing_is_sent_for_what_the_person_did_not_see(
-    api: Handle, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_is_sent_for_what_the_person_did_not_see(api: Handle) -> None:
     form = api.form(SONG)
-    page = FrontEnd(form, monkeypatch)
-    page.says("ask", price="2 credits")
-    assert page.heard[-1]["kind"] == "no"
+    click(form, price="2 credits")
     type_in(form, "gpt_description_prompt", "")
-    page.clicks()
-    assert page.heard[-1]["kind"] == "no"
+    click(form)
     with pytest.raises(InvalidRequest, match="describe the song"):
         form.submit()
     odd: Any
-    for odd in (None, [], {"kind": "buy"}, {"turn": "0"}):
-        page.button._handle_custom_msg(odd, [])
+    for odd in (None, [], {"kind": "buy"}, {"kind": "typed"}, {"kind": "buy", "turn": "0"}):
+        says(form, odd)
+    for odd in (None, 3, ["jazz"], {"a": 1}):
+        type_in(form, "mv", odd)
+        type_in(form, "custom_mode", odd)
     assert form.job is None
     assert sim(api).traffic.posts == []
 
@@ -388,68 +387,61 @@ def test_what_goes_wrong_is_said_in_place(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.delenv("MUSICAPI_KEY", raising=False)
     poor = mnb.connect(simulator=Simulator(speed=2000, balance=3))
     form = poor.form(SONG)
-    page = FrontEnd(form, monkeypatch)
-    when_ready(form, page.clicks)
-    (view,) = form._parts.results.children
-    assert "Buy credits, or ask for less." in view.value
-    assert page.button.label == "Make 2 songs for 20 credits · only 3 left"
+    when_ready(form, lambda: click(form))
+    (view,) = results(form)
+    assert "Buy credits, or ask for less." in view
+    assert state(form)["label"] == "Make 2 songs for 20 credits · only 3 left"
     poor.close()
-    page.clicks()
-    assert "this handle is closed" in form._parts.said.value
+    click(form)
+    assert "this handle is closed" in state(form)["summary"][-1][0]
     assert charges(poor) == 0
 
 
-def test_a_services_words_are_text(api: Handle, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_services_words_are_text(api: Handle) -> None:
     attack = "<img src=x onerror=alert(1)>"
     sim(api).faults.arm("task_fails", message=attack)
     form = api.form(nuro.Instrumental(description=attack, duration=30))
-    when_ready(form, FrontEnd(form, monkeypatch).clicks)
-    (view,) = form._parts.results.children
-    assert "<img src=x" not in view.value
-    assert "&lt;img src=x" in view.value
+    when_ready(form, lambda: click(form))
+    (view,) = results(form)
+    assert "<img src=x" not in view
+    assert "&lt;img src=x" in view
     form.tell(attack)
-    assert "<img" not in form._parts.said.value
+    assert state(form)["summary"][-1] == [attack, "bad"]  # the front end shows it as text
 
 
-def test_without_a_balance_the_button_only_does_not_say_it(
-    api: Handle, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_a_balance_the_button_only_does_not_say_it(api: Handle) -> None:
     sim(api).faults.arm("garbage_body", method="GET", on="get-credits", times=None)
     form = api.form(SONG)
-    when_ready(form, FrontEnd(form, monkeypatch).clicks)
-    assert form._parts.buy.label == "Make 2 songs for 20 credits"
+    when_ready(form, lambda: click(form))
+    assert state(form)["label"] == "Make 2 songs for 20 credits"
 
 
-def test_each_press_buys_the_next_take(kept: Handle, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_press_buys_the_next_take(kept: Handle) -> None:
     kept.run(SONG).result()
     form = kept.form(SONG)
-    page = FrontEnd(form, monkeypatch)
-    when_ready(form, page.clicks)
-    when_ready(form, page.clicks)
+    when_ready(form, lambda: click(form))
+    when_ready(form, lambda: click(form))
 
     assert kept.library is not None
     assert [entry.take for entry in kept.library.entries()] == [1, 2, 3]
     assert charges(kept) == 3
-    assert "take=3)" in form._parts.results.children[-1].value
+    assert "take=3)" in results(form)[-1]
     again = kept.run(SONG, take=3).result()
     assert form.job is not None
     assert [song.id for song in again.songs] == [song.id for song in form.job.task.songs]
     assert charges(kept) == 3
 
 
-def test_a_take_whose_reply_was_lost_is_asked_about_not_passed_over(
-    kept: Handle, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_take_whose_reply_was_lost_is_asked_about_not_passed_over(kept: Handle) -> None:
     sim(kept).faults.arm("lost_reply")
     form = kept.form(SONG)
-    page = FrontEnd(form, monkeypatch)
-    when_ready(form, page.clicks)
-    when_ready(form, page.clicks)
+    when_ready(form, lambda: click(form))
+    when_ready(form, lambda: click(form))
 
     assert charges(kept) == 1
     assert isinstance(form.job, mnb.Job)
     assert isinstance(form.job.exception(), Unsettled)
-    assert "resolve" in form._parts.results.children[-1].value
+    assert "resolve" in results(form)[-1]
 
 
 # --- how it shows itself -------------------------------------------------------------------
@@ -467,7 +459,7 @@ def test_it_reads_well_without_widgets(api: Handle, capsys: pytest.CaptureFixtur
     assert "rain, slow jazz" in static
     assert "Run its cell to type into it." in static
     assert "<style" not in static
-    assert "api.run(sonic.Create(" in form._parts.code.value
+    assert "api.run(sonic.Create(" in state(form)["code"]
     form._ipython_display_()
     assert capsys.readouterr().out == text + "\n"
-    assert form.widget.children == (form._parts.form, form._parts.results)
+    assert form.widget.children == (form._view, form._results)

@@ -14,15 +14,18 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 import ipywidgets
 
 from musicapi_nb import markup
-from musicapi_nb.errors import InvalidRequest, MusicAPIError, Problem
+from musicapi_nb.engines import model_of
+from musicapi_nb.errors import InvalidRequest, MusicAPIError
+from musicapi_nb.widgets import words
 from musicapi_nb.widgets.controls import Control, can_take, in_order
-from musicapi_nb.widgets.layout import Parts, bundle, head, offer, summary
 from musicapi_nb.widgets.purchase import Purchase
+from musicapi_nb.widgets.view import FormView
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
 
     from musicapi_nb.engines import Request
+    from musicapi_nb.errors import Problem
     from musicapi_nb.widgets.purchase import Job, Shop
 
 _TICK_SECONDS = 0.5
@@ -77,18 +80,21 @@ class Form:
         self._lock = threading.RLock()
         self._balance: float | None = None
         self._resting = False
+        self._turn = 0
+        self._error = ""
+        self._extra = ""
         self._takes: dict[str, int] = {}
         self._typed: dict[tuple[str, str], Any] = {}
         self._kept: set[str] = set()
-        self._controls: dict[str, Control] = {}
+        self._controls: Mapping[str, Control] = {}
         self._bought: list[Purchase] = []
         self._saved_as: set[str] = set()
+        self._view, self._results = FormView(), ipywidgets.VBox()
+        self._results.add_class("musicapi-results")
         self._kind = type(start) if start else _first(self._operations)
-        self._parts = Parts(
-            self._operations, self._kind, self._changed, self._picked, self._pressed
-        )
         self._choose(self._kind, start)
-        self.widget = ipywidgets.VBox([self._parts.form, self._parts.results])
+        self._view.on_msg(self._hear)
+        self.widget = ipywidgets.VBox([self._view, self._results])
 
     # --- what is asked for -----------------------------------------------------------------
 
@@ -103,7 +109,7 @@ class Form:
         """
         request, problems = self._read()
         if problems:
-            raise InvalidRequest(f"{self._kind.engine}.{self._kind.__name__}", problems)
+            raise InvalidRequest(words.name_of(self._kind), problems)
         return request
 
     def problems(self) -> tuple[Problem, ...]:
@@ -112,62 +118,84 @@ class Form:
         return (*problems, *request.problems())
 
     def _read(self) -> tuple[Request, list[Problem]]:
-        extra, problems = _extra(self._parts.extra.value)
+        extra, problems = words.read_extra(self._extra)
         values = {name: control.read() for name, control in self._controls.items()}
-        whole = self._kind(**values, extra=extra)
-        of_use = {
-            name: value if self._is_shown(name, whole) else None for name, value in values.items()
-        }
+        shown = self._shown()
+        of_use = {name: value if name in shown else None for name, value in values.items()}
         return self._kind(**of_use, extra=extra), problems
 
-    def _is_shown(self, name: str, request: Request) -> bool:
-        return name in self._kept or request.is_of_use(name)
+    def _shown(self) -> set[str]:
+        whole = self._kind(**{name: control.read() for name, control in self._controls.items()})
+        return {name for name in self._controls if name in self._kept or whole.is_of_use(name)}
 
     def _choose(self, kind: type[Request], start: Request | None = None) -> None:
         """Make the controls of an operation; what was typed stays where names and kinds agree."""
-        with self._lock:
-            self._make(kind, start)
-            self._draw()
-
-    def _make(self, kind: type[Request], start: Request | None) -> None:
         for name, control in self._controls.items():
             self._typed[name, control.field.kind] = control.read()
-            control.close()
-        self._kind, self._kept = kind, set()
-        values = {name: getattr(kind(), name) for name in kind.fields()}
+        usual, values = kind(), {}
         for name, field in kind.fields().items():
-            typed = self._typed.get((name, field.kind), values[name])
-            values[name] = getattr(start, name) if start else typed
-            if start is None and not can_take(field, values[name]):
-                values[name] = getattr(kind(), name)
+            own = getattr(start or usual, name)
+            typed = self._typed.get((name, field.kind), own)
+            values[name] = typed if start is None and can_take(field, typed) else own
+        self._kind, self._kept = kind, set()
         if start is not None:
             given = {name for name, value in values.items() if value is not None}
             self._kept = {name for name in given if not start.is_of_use(name)}
-            self._parts.extra.value = json.dumps(dict(start.extra)) if start.extra else ""
+            self._extra = json.dumps(dict(start.extra)) if start.extra else ""
         self._controls = {
-            name: Control(name, field, values[name], functools.partial(self._changed, name))
-            for name, field in in_order(kind).items()
+            name: Control(name, field, values[name]) for name, field in in_order(kind).items()
         }
-        self._parts.fields.children = [control.box for control in self._controls.values()]
-        self._parts.head.value = head(kind, simulated=self._api.simulated)
+        with self._view.hold_sync():
+            self._view.spec = {
+                **words.head(kind, simulated=self._api.simulated),
+                **words.choices(self._operations, kind),
+                "fields": [control.spec() for control in self._controls.values()],
+            }
+            self._hold("")
+            self._draw()
 
     # --- what the person does --------------------------------------------------------------
 
     @_in_place
-    def _changed(self, name: str = "") -> None:
+    def _hear(self, _: object, content: Any, __: object) -> None:
+        said = content if isinstance(content, dict) else {}
+        with self._lock:
+            match said.get("kind"):
+                case "typed":
+                    self._type(said.get("name"), said.get("value"), str(said.get("view")))
+                case "pick":
+                    self._pick(said)
+                case "buy":
+                    self._press(said)
+
+    def _type(self, name: Any, raw: Any, view: str) -> None:
+        if name == "extra" and isinstance(raw, str):
+            self._extra = raw
+        elif name in self._controls:
+            self._controls[name].type(raw)
         if any(name in wanted for wanted in self._kind.only_with.values()):
             self._kept = set()  # another mode: what it ignores is put away
-        self._parts.said.value = ""
-        self._refresh()
+        self._error = ""
+        with self._view.hold_sync():
+            self._hold(view)
+            self._draw()
 
-    @_in_place
-    def _picked(self, kind: type[Request]) -> None:
-        if kind is not self._kind:
-            self._parts.said.value = ""
-            self._choose(kind)
+    def _pick(self, said: Mapping[str, Any]) -> None:
+        engine, operation = said.get("engine", self._kind.engine), said.get("operation")
+        own = [kind for kind in self._operations if kind.engine == engine]
+        if operation is not None:
+            own = [kind for kind in own if kind.operation == operation]
+        if own:
+            self._error = ""
+            self._choose(_first(own))
 
-    @_in_place
-    def _pressed(self) -> None:
+    def _press(self, said: Mapping[str, Any]) -> None:
+        """Buy for a click, once for each turn, and only at the price that the person saw."""
+        price = self._view.state["price"]
+        if said.get("turn") != self._turn or said.get("price") != price or not self._ready():
+            self._view.send({"kind": "no", "turn": said.get("turn")})
+            return
+        self._turn += 1
         try:
             self.submit()
         finally:
@@ -192,9 +220,9 @@ class Form:
             self._takes[repr(request)] = take
             bought = Purchase(self.job, request, take, ipywidgets.HTML())
             self._bought.append(bought)
-            self._parts.results.children = [each.view for each in self._bought]
+            self._results.children = [each.view for each in self._bought]
             self._resting = True
-            self._refresh()
+            self._draw()
         self._spawn(self._follow(bought))
         return self.job
 
@@ -214,37 +242,43 @@ class Form:
 
     # --- what it shows ---------------------------------------------------------------------
 
-    def tell(self, words: str) -> None:
+    def tell(self, message: str) -> None:
         """Show an error above the button."""
-        self._parts.said.value = markup.notice(words, "bad")
-
-    def _refresh(self) -> None:
         with self._lock:
+            self._error = markup.plain(message)
             self._draw()
+
+    def _hold(self, view: str) -> None:
+        values = {name: control.raw for name, control in self._controls.items()}
+        self._view.held = {"view": view, "values": {**values, "extra": self._extra}}
+
+    def _ready(self) -> bool:
+        return not self._resting and not any(problem.hard for problem in self.problems())
 
     def _draw(self) -> None:
         request, broken = self._read()
         problems = [*broken, *request.problems()]
-        model = getattr(request, "mv", None) or getattr(request, "model_type", None)
-        values = {name: control.read() for name, control in self._controls.items()}
-        whole = self._kind(**values)
-        for name, control in self._controls.items():
-            own = [problem for problem in problems if problem.field == name]
-            control.show(
-                own,
-                model if isinstance(model, str) else None,
-                visible=self._is_shown(name, whole),
+        shown, model = self._shown(), model_of(request)
+        busy = self.job is not None and not self.job.done()
+        summary = words.summary(problems, self._controls)
+        fields = {
+            name: control.state(
+                [problem for problem in problems if problem.field == name],
+                model,
+                shown=name in shown,
             )
-        self._parts.summary.value = summary(problems, self._controls)
-        self._parts.code.value = markup.verbatim(f"api.run({request!r})")
-        self._label(request, ready=not any(problem.hard for problem in problems))
-
-    def _label(self, request: Request, *, ready: bool) -> None:
-        button = self._parts.buy
-        button.busy = self.job is not None and not self.job.done()
-        button.price = markup.in_credits(request.price())
-        button.label = "Under way …" if button.busy else offer(request, self._balance)
-        button.ready = ready and not self._resting
+            for name, control in self._controls.items()
+        }
+        self._view.state = {
+            "fields": fields,
+            "summary": [*summary, [self._error, "bad"]] if self._error else summary,
+            "code": f"api.run({request!r})",
+            "label": "Under way …" if busy else words.offer(request, self._balance),
+            "price": markup.in_credits(request.price()),
+            "ready": not self._resting and not any(problem.hard for problem in problems),
+            "busy": busy,
+            "turn": self._turn,
+        }
 
     async def _follow(self, bought: Purchase) -> None:
         """Show how a job is doing until it has ended, then take the next press."""
@@ -266,14 +300,14 @@ class Form:
             await asyncio.sleep(_REST_SECONDS)
             self._arm()
 
-        self._refresh()
+        self._draw()
         self._spawn(rest())
 
     @_in_place
     def _arm(self) -> None:
         with self._lock:
             self._resting = self.job is not None and not self.job.done()
-        self._refresh()
+            self._draw()
 
     async def _read_balance(self) -> None:
         """Read what is left; without it the button only does not say so."""
@@ -285,21 +319,19 @@ class Form:
 
     @_in_place
     def _show_balance(self) -> None:
-        self._refresh()
+        with self._lock:
+            self._draw()
 
     def __repr__(self) -> str:
         request, problems = self._read()
         hard = sum(problem.hard for problem in (*problems, *request.problems()))
-        state = f"{hard} to mend" if hard else offer(request, None)
+        state = f"{hard} to mend" if hard else words.offer(request, None)
         return markup.plain(f"<Form {request!r}: {state}>")
 
     def _repr_html_(self) -> str:
         request, _ = self._read()
-        words = "The form as it was when it was shown. Run its cell to type into it."
-        return markup.stack(markup.notice(words), markup.Html(request._repr_html_()))
-
-    def _results_html(self) -> str:
-        return markup.stack(*(each.html for each in reversed(self._bought)))
+        said = "The form as it was when it was shown. Run its cell to type into it."
+        return markup.stack(markup.notice(said), markup.Html(request._repr_html_()))
 
     def _ipython_display_(self) -> None:
         from IPython import get_ipython  # noqa: PLC0415 - outside of notebooks it is not needed
@@ -309,25 +341,26 @@ class Form:
             print(repr(self))  # noqa: T201
             return
         self._spawn(self._read_balance())
-        display(bundle(self._parts.form, self._repr_html_(), repr(self)), raw=True)
+        display(_bundle(self._view, self._repr_html_(), repr(self)), raw=True)
         # An output of its own: to save its songs it is drawn anew, the form never is.
         name = uuid.uuid4().hex
-        display(self._resultsbundle(), raw=True, display_id=name)
+        display(self._results_bundle(), raw=True, display_id=name)
         self._saved_as.add(name)
 
-    def _resultsbundle(self) -> dict[str, Any]:
-        words = "; ".join(repr(each.job) for each in reversed(self._bought))
-        shown = words or "<nothing bought with this form yet>"
-        return bundle(self._parts.results, self._results_html(), shown)
+    def _results_bundle(self) -> dict[str, Any]:
+        latest_first = tuple(reversed(self._bought))
+        text = "; ".join(repr(each.job) for each in latest_first)
+        html = markup.stack(*(each.html for each in latest_first))
+        return _bundle(self._results, html, text or "<nothing bought with this form yet>")
 
     def _save(self) -> None:
         """Put the songs into the saved notebook, where no widget will be alive."""
         if not self._saved_as:
             return
-        from IPython.display import update_display  # noqa: PLC0415
+        from IPython.display import update_display  # noqa: PLC0415 - as above
 
         for name in tuple(self._saved_as):
-            update_display(self._resultsbundle(), raw=True, display_id=name)
+            update_display(self._results_bundle(), raw=True, display_id=name)
 
 
 def _first(operations: Sequence[type[Request]]) -> type[Request]:
@@ -340,18 +373,13 @@ def _first(operations: Sequence[type[Request]]) -> type[Request]:
     return next(plain, operations[0])
 
 
-def _extra(text: str) -> tuple[dict[str, Any], list[Problem]]:
-    if not text.strip():
-        return {}, []
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        return {}, [Problem("extra", f"is no JSON: {error}")]
-    if not isinstance(value, dict):
-        return {}, [Problem("extra", 'should be a JSON object: {"name": "value"}')]
-    return value, []
-
-
 async def _ended(job: Job) -> None:
     with contextlib.suppress(Exception):  # the job shows it
         await job
+
+
+def _bundle(widget: Any, html: str, text: str) -> dict[str, Any]:
+    view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
+    return {
+        "application/vnd.jupyter.widget-view+json": view, "text/html": html, "text/plain": text,
+    }  # fmt: skip

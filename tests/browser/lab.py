@@ -162,11 +162,10 @@ class Lab:
         return self._opened(file, self.server.notebook_url(file.name))
 
     def open_in_voila(self, cells: Sequence[str] | NotebookNode) -> Page:
-        """Let voila run a notebook, and return the page once its widgets are drawn."""
+        """Let voila run a notebook, and return the page with its outputs; widgets come later."""
         file = self._write(cells)
         page = self._context.new_page()
-        page.goto(self.server.voila_url(file.name))
-        page.locator(".jupyter-widgets").first.wait_for(timeout=_OPEN_SECONDS * 1000)
+        page.goto(self.server.voila_url(file.name), timeout=_OPEN_SECONDS * 1000)
         return page
 
     def _write(self, cells: Sequence[str] | NotebookNode) -> Path:

@@ -1,0 +1,208 @@
+"""The form in JupyterLab, Notebook 7 and voila: what is typed is what is bought, and once."""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from playwright.sync_api import Locator, expect
+
+from tests.browser.hostile import TEXTS
+from tests.browser.lab import Lab, LabNotebook, save_screenshot
+
+_APP = Path(__file__).parents[2] / "notebooks" / "app_compose.ipynb"
+_PATIENCE = 30.0
+_MS = _PATIENCE * 1000
+
+# A thread tells what Python knows, also while a cell awaits, blocks, or none runs.
+_CONNECT = """\
+import asyncio, json, threading, time
+from pathlib import Path
+import musicapi_nb as mnb
+from musicapi_nb import nuro, sonic
+from musicapi_nb.simulator import Simulator
+
+folder = Path("FOLDER")
+sim = Simulator(speed=300)
+api = mnb.connect(simulator=sim)
+
+def tell():
+    while True:
+        if "form" in globals():
+            state = {
+                "charges": [charge.credits for charge in sim.accounts.charges()],
+                "bought": [repr(bought.request) for bought in form._bought],
+                "turn": form._turn,
+                "ended": form.job is not None and form.job.done(),
+            }
+            (folder / "new").write_text(json.dumps(state))
+            (folder / "new").replace(folder / "state")
+        time.sleep(0.03)
+
+threading.Thread(target=tell, daemon=True).start()"""
+_AWAITING = "while not (folder / 'typed').exists():\n    await asyncio.sleep(0.02)"
+_BLOCKING = (
+    "(folder / 'blocked').touch()\nwhile not (folder / 'go').exists():\n    time.sleep(0.02)"
+)
+
+
+def _until(folder: Path, fits: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """Wait for what the kernel's thread tells."""
+    end, state = time.monotonic() + _PATIENCE, {}
+    while time.monotonic() < end:
+        if (folder / "state").exists():
+            state = json.loads((folder / "state").read_text())
+            if fits(state):
+                return state
+        time.sleep(0.03)
+    raise AssertionError(f"the kernel never came to say so; last it said {state}")
+
+
+def _run(lab: LabNotebook) -> tuple[Locator, Locator, Locator]:
+    """Start all cells; give the form, its button and its results once they are there."""
+    lab.start_run_all()
+    form, results = lab.output_area(1).first, lab.output_area(1).nth(1)
+    button = form.locator("button.musicapi-buy")
+    expect(button).to_be_visible(timeout=_MS)
+    return form, button, results
+
+
+def _type_into(form: Locator, button: Locator) -> None:
+    """Fill the form in, with something too long on the way."""
+    expect(button).to_have_text("Make 2 songs for 20 credits · 980 left after", timeout=_MS)
+    expect(button).to_be_disabled()
+    expect(form).to_contain_text("Still to do: Mv, Gpt description prompt.")
+    form.get_by_label("Custom mode").check()
+    expect(form.get_by_label("Gpt description prompt")).to_be_hidden()
+    form.get_by_label("Mv").fill("sonic-v4")
+    form.get_by_label("Prompt", exact=True).fill("la " * 1044)
+    expect(form).to_contain_text("3,132 / 3,000")
+    expect(form).to_contain_text("Has 3132 characters, the limit is 3000.")
+    form.get_by_label("Tags", exact=True).press_sequentially("spy jazz, bossa nova")
+    expect(form).to_contain_text("20 / 200")
+    expect(button).to_be_disabled()
+    place = button.evaluate("button => button.offsetTop")
+    form.get_by_label("Prompt", exact=True).fill("[Verse]\nla la\n" * 3)
+    expect(form).to_contain_text("42 / 3,000")
+    expect(button).to_be_enabled()
+    assert button.evaluate("button => button.offsetTop") == place, "it moved as the problem went"
+    form.get_by_label("Tags", exact=True).focus()
+    for _ in range(20):  # the keyboard alone reaches it
+        button.page.keyboard.press("Tab")
+        if button.evaluate("button => button === document.activeElement"):
+            break
+    expect(button).to_be_focused()
+
+
+def test_type_and_buy_while_a_cell_awaits_and_while_none_runs(lab: Lab, tmp_path: Path) -> None:
+    connect = _CONNECT.replace("FOLDER", str(tmp_path))
+    notebook = lab.open([connect, "form = api.form(sonic.Create)\nform", _AWAITING])
+    form, button, results = _run(notebook)
+
+    # a cell awaits
+    _type_into(form, button)
+    button.dblclick()
+    expect(results.locator("audio")).to_have_count(2, timeout=_MS)
+    expect(button).to_have_text("Make 2 songs for 20 credits · 960 left after", timeout=_MS)
+    state = _until(tmp_path, lambda state: state["ended"])
+    assert (state["charges"], state["turn"]) == ([20], 1)
+    assert "tags='spy jazz, bossa nova'" in state["bought"][0]
+    (tmp_path / "typed").touch()
+    notebook.wait_until_done()
+
+    # no cell runs
+    attack = TEXTS[1]
+    form.get_by_label("Title").fill(attack)
+    form.get_by_role("button", name="Show as code").click()
+    expect(form).to_contain_text(f"title={attack!r}")
+    expect(form).to_contain_text("api.run(sonic.Create(custom_mode=True")
+    button.press("Enter")
+    expect(results.locator("audio")).to_have_count(4, timeout=_MS)
+    state = _until(tmp_path, lambda state: len(state["bought"]) == 2 and state["ended"])
+    assert state["charges"] == [20, 20]
+    expect(results).to_contain_text(attack)
+    expect(button).to_be_enabled(timeout=_MS)
+    _photograph(notebook)
+
+    # what is saved shows itself to who does not trust it
+    saved = notebook.save()
+    assert len(saved.cells[1].outputs) == 2
+    reader = lab.open_untrusted(saved)
+    expect(reader.output_area(1).first).to_contain_text("Run its cell to type into it.")
+    expect(reader.output_area(1).nth(1).locator("audio")).to_have_count(4)
+    expect(reader.output_area(1).nth(1)).to_contain_text(attack)
+    for page in (notebook.page, reader.page):
+        assert page.evaluate("window.pwned") is None
+    reader.screenshot("form-untrusted")
+
+
+def _photograph(notebook: LabNotebook) -> None:
+    notebook.screenshot("form-light")
+    notebook.set_theme("dark")
+    for width in (1400, 400):
+        notebook.page.set_viewport_size({"width": width, "height": 900})
+        notebook.screenshot(f"form-dark-{width}")
+
+
+def test_what_is_bought_is_what_was_typed_though_the_kernel_was_busy(
+    lab: Lab, tmp_path: Path
+) -> None:
+    connect = _CONNECT.replace("FOLDER", str(tmp_path))
+    request = 'nuro.Instrumental(description="rain", duration=30)'
+    fault = f"sim.faults.arm('task_fails', times=None, message={TEXTS[0]!r})"
+    notebook = lab.open([connect, f"form = api.form({request})\nform", fault, _BLOCKING])
+    form, button, results = _run(notebook)
+    expect(button).to_be_enabled(timeout=_MS)
+    _until(tmp_path, lambda _: (tmp_path / "blocked").exists())
+
+    form.get_by_label("Description").press_sequentially(" on a tin roof")
+    for _ in range(2):  # the clicks are sent at once, most of the keystrokes are held back
+        button.evaluate("button => { button.click(); button.click(); }")
+    (tmp_path / "go").touch()
+    notebook.wait_until_done()
+
+    state = _until(tmp_path, lambda state: state["ended"])
+    assert state["bought"] == ["nuro.Instrumental(description='rain on a tin roof', duration=30)"]
+    assert (len(state["charges"]), state["turn"]) == (1, 1)
+    expect(results).to_contain_text(TEXTS[0], timeout=_MS)
+    expect(results).to_contain_text("refunded")
+    assert notebook.page.evaluate("window.pwned") is None
+
+
+def test_the_form_in_notebook_7(lab: Lab, tmp_path: Path) -> None:
+    connect = _CONNECT.replace("FOLDER", str(tmp_path))
+    notebook = lab.open_in_notebook7([connect, "form = api.form(sonic.Create)\nform"])
+    form, button, results = _run(notebook)
+    notebook.wait_until_done()
+    form.get_by_label("Mv").fill("sonic-v5")
+    form.get_by_label("Gpt description prompt").fill("rain on a tin roof")
+    expect(form).to_contain_text("18 / 400")
+    expect(button).to_be_enabled()
+    button.dblclick()
+    expect(results.locator("audio")).to_have_count(2, timeout=_MS)
+    assert _until(tmp_path, lambda state: state["ended"])["charges"] == [20]
+    notebook.screenshot("form-notebook-7")
+
+
+def test_the_app_in_voila(lab: Lab) -> None:
+    page = lab.open_in_voila(nbformat.read(_APP, as_version=4))
+    button = page.locator("button.musicapi-buy")
+    expect(button).to_have_text("Make 2 songs for 20 credits · 980 left after", timeout=_MS)
+    expect(page.get_by_text("mnb.connect()")).to_have_count(0)
+    page.get_by_label("Gpt description prompt").fill("rain on a tin roof")
+    page.get_by_label("Engine").select_option("lyrics")
+    page.get_by_label("Description").fill("rain")
+    expect(button).to_have_text("Send for 2 credits · 998 left after")
+    page.get_by_label("Engine").select_option("sonic")
+    page.get_by_label("Operation").select_option(
+        label="Create: Make two songs, from a description or from lyrics, tags and a title"
+    )
+    expect(page.get_by_label("Gpt description prompt")).to_have_value("rain on a tin roof")
+    page.get_by_label("Mv").fill("sonic-v5")
+    expect(button).to_be_enabled()
+    button.dblclick()
+    expect(page.locator("audio")).to_have_count(2, timeout=_MS)
+    expect(button).to_have_text("Make 2 songs for 20 credits · 960 left after", timeout=_MS)
+    save_screenshot(page, "form-voila")
