@@ -458,6 +458,7 @@ def test_it_reads_well_without_widgets(api: Handle, capsys: pytest.CaptureFixtur
     static = form._repr_html_()
     assert "rain, slow jazz" in static
     assert "Run its cell to type into it." in static
+    assert "api.run(request) buys it" in static
     assert "<style" not in static
     assert "api.run(sonic.Create(" in state(form)["code"]
     form._ipython_display_()

@@ -54,6 +54,7 @@ function switchControl(field, id) {
 function fractionControl(field, id) {
   const { low, high } = field;
   const range = make("input", { id, type: "range", min: low, max: high, step: "any" });
+  range.value = (low + high) / 2;
   const number = make("output", { for: id });
   const given = make("input", { type: "checkbox" });
   const show = () => {
@@ -144,7 +145,7 @@ function render({ model, el }) {
 
   const title = make("div", { className: "musicapi-title" });
   const gist = make("div", { className: "musicapi-quiet" });
-  const picker = make("div", { className: "musicapi-fields" });
+  const picker = make("div", { className: "musicapi-fields musicapi-picker" });
   const grid = make("div", { className: "musicapi-fields" });
   const code = make("pre", { className: "musicapi-code", tabindex: "0", "aria-label": "As code" });
   const extra = makeField({ name: "extra", label: "Other fields, as JSON", control: "long",

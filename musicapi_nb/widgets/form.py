@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 _TICK_SECONDS = 0.5
 # A second press of the mouse comes within this time, also where the answer came at once.
 _REST_SECONDS = 1.0
+_STATIC = "Here stood a form. Run its cell to type into it."
 _Given = ParamSpec("_Given")
 _FormT = TypeVar("_FormT", bound="Form")
 
@@ -329,9 +330,7 @@ class Form:
         return markup.plain(f"<Form {request!r}: {state}>")
 
     def _repr_html_(self) -> str:
-        request, _ = self._read()
-        said = "The form as it was when it was shown. Run its cell to type into it."
-        return markup.stack(markup.notice(said), markup.Html(request._repr_html_()))
+        return markup.stack(markup.notice(_STATIC), self._results_html())
 
     def _ipython_display_(self) -> None:
         from IPython import get_ipython  # noqa: PLC0415 - outside of notebooks it is not needed
@@ -341,17 +340,22 @@ class Form:
             print(repr(self))  # noqa: T201
             return
         self._spawn(self._read_balance())
-        display(_bundle(self._view, self._repr_html_(), repr(self)), raw=True)
+        display(_bundle(self._view, markup.notice(_STATIC), repr(self)), raw=True)
         # An output of its own: to save its songs it is drawn anew, the form never is.
         name = uuid.uuid4().hex
         display(self._results_bundle(), raw=True, display_id=name)
         self._saved_as.add(name)
 
     def _results_bundle(self) -> dict[str, Any]:
-        latest_first = tuple(reversed(self._bought))
-        text = "; ".join(repr(each.job) for each in latest_first)
-        html = markup.stack(*(each.html for each in latest_first))
-        return _bundle(self._results, html, text or "<nothing bought with this form yet>")
+        text = "; ".join(repr(each.job) for each in reversed(self._bought))
+        text = text or "<nothing bought with this form yet>"
+        return _bundle(self._results, self._results_html(), text)
+
+    def _results_html(self) -> markup.Html:
+        """What was bought, the latest first; before that, the request as it was when shown."""
+        if not self._bought:
+            return markup.Html(self._read()[0]._repr_html_())
+        return markup.stack(*(each.html for each in reversed(self._bought)))
 
     def _save(self) -> None:
         """Put the songs into the saved notebook, where no widget will be alive."""
