@@ -141,6 +141,7 @@ function render({ model, el }) {
   const view = Math.random().toString(36).slice(2);
   let fields = new Map();
   let clicked = null;
+  let said = null;
   const typed = (name, value) => model.send({ kind: "typed", name, value, view });
 
   const title = make("div", { className: "musicapi-title" });
@@ -199,8 +200,11 @@ function render({ model, el }) {
     const state = model.get("state");
     for (const [name, each] of Object.entries(state.fields)) fields.get(name)?.show(each);
     code.textContent = state.code;
-    summary.replaceChildren(...state.summary.map(([text, tone]) =>
-      make("div", { className: "musicapi-notice", text, "data-tone": tone })));
+    if (said !== JSON.stringify(state.summary)) {  // drawn anew, it would be read aloud anew
+      said = JSON.stringify(state.summary);
+      summary.replaceChildren(...state.summary.map(([text, tone]) =>
+        make("div", { className: "musicapi-notice", text, "data-tone": tone })));
+    }
     if (clicked !== null && state.turn !== clicked) clicked = null;
     button.textContent = state.label;
     button.disabled = !state.ready || clicked !== null;
