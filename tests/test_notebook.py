@@ -134,6 +134,8 @@ def test_closing_ends_the_thread() -> None:
 
 def test_a_process_that_forgets_to_close_ends_silently(tmp_path: Path) -> None:
     code = """if True:
+        import logging
+        logging.getLogger("asyncio").setLevel(logging.ERROR)  # a slow machine is no news
         import musicapi_nb as mnb
         from musicapi_nb import sonic
         api = mnb.connect()
