@@ -337,8 +337,10 @@ class Storm:
         for pid in self.alive:
             self._is_idle(pid)
         words = self._errors.read_text()
-        for never in ("Traceback", "cannot write", "could not note"):
-            assert never not in words, words
+        found = [
+            never for never in ("Traceback", "cannot write", "could not note") if never in words
+        ]
+        assert not found, words
 
 
 # --- the two ledgers, held against each other ------------------------------------------------
