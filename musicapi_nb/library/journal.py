@@ -18,8 +18,15 @@ if TYPE_CHECKING:
 
 _FIELDS = Entry.__struct_fields__
 _ALL = ", ".join(_FIELDS)
+_COLUMNS = (*_FIELDS, "live")
 _INSERT = f"INSERT INTO entries ({_ALL}, live) VALUES (?{', ?' * len(_FIELDS)})"  # noqa: S608 - our own names
 _ONE = f"SELECT {_ALL} FROM entries WHERE id=?"  # noqa: S608 - our own names
+_EVENT = "INSERT INTO events (at, kind, owner, data, raw, entry) VALUES (?, ?, ?, ?, ?, ?)"
+_NEXT = "(SELECT coalesce(max(id), 0) + 1 FROM events)"
+_FIRST_EVENT = (
+    "INSERT INTO events (at, kind, owner, data, raw, entry, id) "  # noqa: S608 - our own
+    f"VALUES (?, ?, ?, ?, ?, {_NEXT}, {_NEXT})"
+)
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
 _SIMULATED, _BUDGETS, _REFUNDED = (
     _FIELDS.index(name) for name in ("simulated", "budgets", "refunded")
@@ -61,11 +68,10 @@ def _entry(row: tuple[Any, ...]) -> Entry:
     return Entry(*values)
 
 
-def _row(known: Entry) -> dict[str, Any]:
+def _row(known: Entry) -> list[Any]:
     """What the table keeps of an entry."""
-    row = msgspec.structs.asdict(known)
-    row["budgets"] = as_json(known.budgets) if known.budgets else "[]"
-    row["live"] = True if known.state in LIVE else None
+    row = [*msgspec.structs.astuple(known), True if known.state in LIVE else None]
+    row[_BUDGETS] = as_json(known.budgets) if known.budgets else "[]"
     return row
 
 
@@ -80,13 +86,12 @@ def append(  # noqa: PLR0913 - an event has these parts
     new: bool = False,
 ) -> Event:
     """Write one event, and nothing that follows from it; a `new` entry has its number."""
-    at, text = time.time(), as_json(data)
+    at = time.time()
+    values = (at, kind, owner, as_json(data), raw)
     if new:
-        (about,) = connection.execute("SELECT coalesce(max(id), 0) + 1 FROM events").fetchone()
-    number = connection.execute(
-        "INSERT INTO events (id, at, kind, entry, owner, data, raw) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (about if new else None, at, kind, about, owner, text, raw),
-    ).lastrowid
+        about = number = connection.execute(_FIRST_EVENT, values).lastrowid
+    else:
+        number = connection.execute(_EVENT, (*values, about)).lastrowid
     return Event(id=number or 0, at=at, kind=kind, entry=about, owner=owner, data=data, raw=raw)
 
 
@@ -126,13 +131,13 @@ def write_other(
 def _apply(connection: sqlite3.Connection, before: Entry | None, now: Entry) -> None:
     row = _row(now)
     if before is None:
-        connection.execute(_INSERT, tuple(row.values()))
+        connection.execute(_INSERT, row)
     else:
         # only what differs: an index on a column that is not named is left alone
-        was = _row(before)
-        changed = {name: value for name, value in row.items() if value != was[name]}
-        marks = ", ".join(f"{name}=?" for name in changed)
+        was = zip(_COLUMNS, _row(before), row, strict=True)
+        changed = {name: value for name, old, value in was if value != old}
         if changed:  # two looks within one tick of the clock differ in nothing
+            marks = ", ".join([f"{name}=?" for name in changed])
             connection.execute(
                 f"UPDATE entries SET {marks} WHERE id=?",  # noqa: S608 - our own names
                 (*changed.values(), now.id),
@@ -152,6 +157,8 @@ def place_cell(connection: sqlite3.Connection, experiment: str, cell: str, numbe
 
 def _hold(connection: sqlite3.Connection, before: Entry | None, now: Entry) -> None:
     """Let the budgets follow what the entry holds."""
+    if not now.budgets:
+        return
     more = now.held - (before.held if before else 0)
     if more:
         connection.executemany(

@@ -36,6 +36,12 @@ _STEPS: Mapping[str, tuple[frozenset[EntryState | None], EntryState]] = {
 _ENDS = frozenset({"done", "failed", "refused", "never_left", "not_run", "charged",
                    "refunded"})  # fmt: skip
 
+_MOMENTS = {**dict.fromkeys(_ENDS, "ended_at"), "planned": "planned_at", "sending": "sent_at",
+            "accepted": "accepted_at", "looked": "looked_at"}  # fmt: skip
+# What an event says of its entry in these words, the entry says from then on.
+_SAID = frozenset({"task_id", "note", "refunded", "price", "reserve", "budgets", "experiment",
+                   "cell"})  # fmt: skip
+
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """One line of the ledger; never changed, never deleted.
@@ -136,10 +142,9 @@ def after(entry: Entry | None, event: Event) -> Entry:
     """
     check(entry, event.kind)
     before = entry or _new(event)
-    data = event.data
     changes: dict[str, Any] = {"state": _STEPS[event.kind][1], "owner": event.owner}
-    changes |= {name: data[name] for name in ("task_id", "note", "refunded", "price", "reserve",
-                "budgets", "experiment", "cell") if data.get(name) is not None}  # fmt: skip
+    changes |= {name: value for name, value in event.data.items()
+                if name in _SAID and value is not None}  # fmt: skip
     if "budgets" in changes:
         changes["budgets"] = tuple(changes["budgets"])
     if before.experiment is not None:  # whoever asked first
@@ -147,16 +152,9 @@ def after(entry: Entry | None, event: Event) -> Entry:
         changes.pop("cell", None)
     if event.raw is not None:
         changes["reply"] = event.id
-    changes |= _moments(event)
+    if event.kind in _MOMENTS:
+        changes[_MOMENTS[event.kind]] = event.at
     return msgspec.structs.replace(before, **changes)
-
-
-def _moments(event: Event) -> dict[str, Any]:
-    if event.kind in _ENDS:
-        return {"ended_at": event.at}
-    name = {"planned": "planned_at", "sending": "sent_at", "accepted": "accepted_at",
-            "looked": "looked_at"}.get(event.kind)  # fmt: skip
-    return {name: event.at} if name else {}
 
 
 def _new(event: Event) -> Entry:
