@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from musicapi_nb.frames import (
         durations_frame,
         issues_frame,
+        ratings_frame,
         replaced_tags_frame,
         songs_frame,
         tags_frame,
@@ -48,6 +49,7 @@ __all__ = [
     "nuro",
     "operations",
     "progress_bar",
+    "ratings_frame",
     "replaced_tags_frame",
     "songs_frame",
     "sonic",

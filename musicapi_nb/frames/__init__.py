@@ -1,9 +1,10 @@
-"""Tasks and raw replies as tables: six frames, each built from columns that it declares once."""
+"""Tasks and raw replies as tables: frames, each built from columns that it declares once."""
 
 from musicapi_nb.frames.reading import Replies, Reply
 from musicapi_nb.frames.tables import (
     durations_frame,
     issues_frame,
+    ratings_frame,
     replaced_tags_frame,
     songs_frame,
     tags_frame,
@@ -15,6 +16,7 @@ __all__ = [
     "Reply",
     "durations_frame",
     "issues_frame",
+    "ratings_frame",
     "replaced_tags_frame",
     "songs_frame",
     "tags_frame",

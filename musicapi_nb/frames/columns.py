@@ -6,13 +6,14 @@ import dataclasses
 import inspect
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 import pandas as pd
 
 from musicapi_nb.tasks.part import clean
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Iterable, Mapping
 
     from musicapi_nb.frames.reading import Read
@@ -48,6 +49,25 @@ class StepRow(NamedTuple):
     replacement: Replacement
     position: int | None
     tag: str | None
+
+
+class Rated(Protocol):
+    """What was said of a song; `library.Rating` fulfils it."""
+
+    @property
+    def task_id(self) -> str | None: ...
+    @property
+    def song_id(self) -> str | None: ...
+    @property
+    def position(self) -> int: ...
+    @property
+    def stars(self) -> int | None: ...
+    @property
+    def note(self) -> str: ...
+    @property
+    def at(self) -> dt.datetime: ...
+    @property
+    def simulated(self) -> bool: ...
 
 
 class IssueRow(NamedTuple):
@@ -203,6 +223,16 @@ DURATIONS: Mapping[str, Column[SongRow]] = {
     "total_seconds": Column(
         _SECONDS, lambda row: row.task.total_seconds, "its task's, from submission to end"
     ),
+}
+
+RATINGS: Mapping[str, Column[Rated]] = {
+    "task_id": Column(_TEXT, lambda rated: rated.task_id, "as in songs_frame"),
+    "song_id": Column(_TEXT, lambda rated: rated.song_id, "as in songs_frame"),
+    "song_position": Column(_COUNT, lambda rated: rated.position, "as in songs_frame"),
+    "rating": Column(_SOME_COUNT, lambda rated: rated.stars, "1 to 5; missing: a note alone"),
+    "note": Column(_TEXT, lambda rated: rated.note, "missing where there is none"),
+    "rated_at": Column(_MOMENT, lambda rated: rated.at, "when the last of both was said"),
+    "simulated": Column(_FLAG, lambda rated: rated.simulated, "a song of the simulator"),
 }
 
 ISSUES: Mapping[str, Column[IssueRow]] = {

@@ -1,12 +1,14 @@
-"""The six frames: what was given, as rows, under the columns of each."""
+"""The frames: what was given, as rows, under the columns of each."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from musicapi_nb.errors import WrongType
 from musicapi_nb.frames.columns import (
     DURATIONS,
     ISSUES,
+    RATINGS,
     SONGS,
     STEPS,
     TAGS,
@@ -21,10 +23,11 @@ from musicapi_nb.frames.columns import (
 from musicapi_nb.frames.reading import read_all
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     import pandas as pd
 
+    from musicapi_nb.frames.columns import Rated
     from musicapi_nb.frames.reading import Replies
     from musicapi_nb.tasks import Task
 
@@ -124,6 +127,33 @@ def issues_frame(replies: Replies) -> pd.DataFrame:
     0      0  the reply is an HTML page, not JSON
     """
     return build(ISSUES, _issues(replies))
+
+
+class HasRatings(Protocol):
+    """What knows what a person said of songs: a library, a gallery."""
+
+    def ratings(self) -> Iterable[Rated]: ...
+
+
+@shows(RATINGS)
+def ratings_frame(rated: HasRatings) -> pd.DataFrame:
+    """Make a table of ratings and notes: one row for each song of which something is said.
+
+    It is made of a library or of a gallery. Its first three columns name a song as `songs_frame`
+    does, so that it can be joined to that one:
+
+        songs.merge(ratings, how="left", on=["task_id", "song_id", "song_position", "simulated"])
+
+    Raises
+    ------
+    WrongType
+        What was given has no ratings.
+    """
+    if not callable(getattr(type(rated), "ratings", None)):
+        raise WrongType(
+            f"this is a {type(rated).__name__}; ratings are asked of a library or of a gallery"
+        )
+    return build(RATINGS, rated.ratings())
 
 
 def _tasks(given: Replies) -> Iterator[Task]:

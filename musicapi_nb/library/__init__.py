@@ -5,6 +5,7 @@ from musicapi_nb.library.ask import Budget, DamagedFile, MissingFile, RenderTime
 from musicapi_nb.library.files import FileRef
 from musicapi_nb.library.identity import identity
 from musicapi_nb.library.ledger import Claim
+from musicapi_nb.library.ratings import Rating
 from musicapi_nb.library.show import Account
 from musicapi_nb.library.states import LIVE, OPEN, STATES, Entry, EntryState, Event
 
@@ -22,6 +23,7 @@ __all__ = [
     "FileRef",
     "Library",
     "MissingFile",
+    "Rating",
     "RenderTime",
     "Unfinished",
     "identity",

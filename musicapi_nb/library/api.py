@@ -14,6 +14,7 @@ from musicapi_nb.library.commits import Commits
 from musicapi_nb.library.files import Files, is_whole, on_disk, song_key
 from musicapi_nb.library.ledger import Ledger, known_entry, tasks_of
 from musicapi_nb.library.owner import Owner
+from musicapi_nb.library.ratings import Ratings
 from musicapi_nb.library.records import DATABASE, Records
 from musicapi_nb.library.store import Store
 
@@ -38,7 +39,7 @@ _Result = TypeVar("_Result")
 _PASSING = frozenset({"seen", "place", "give_back", "slow_down", "plan", "not_run"})
 
 
-class Library(Records):
+class Library(Ratings, Records):
     """A folder with one database and the files of songs; made when there is none.
 
     All methods may be called from any thread; several libraries, in one process or in many, may

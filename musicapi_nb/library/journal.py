@@ -184,6 +184,21 @@ def _apply_other(connection: sqlite3.Connection, event: Event) -> None:
             "DO UPDATE SET sha256=excluded.sha256, size=excluded.size, suffix=excluded.suffix",
             dict(data),
         )
+    elif event.kind == "rated":
+        _rate(connection, event)
+
+
+def _rate(connection: sqlite3.Connection, event: Event) -> None:
+    if event.data["stars"] is None and not event.data["note"]:
+        connection.execute("DELETE FROM ratings WHERE song=?", (event.data["song"],))
+        return
+    connection.execute(
+        "INSERT INTO ratings (song, song_id, task_id, position, stars, note, at, simulated) "
+        "VALUES (:song, :song_id, :task_id, :position, :stars, :note, :at, :simulated) "
+        "ON CONFLICT (song) DO UPDATE SET song_id=excluded.song_id, task_id=excluded.task_id, "
+        "position=excluded.position, stars=excluded.stars, note=excluded.note, at=excluded.at",
+        {**event.data, "at": event.at},
+    )
 
 
 def events(connection: sqlite3.Connection, number: int | None = None) -> Iterator[Event]:
@@ -202,7 +217,7 @@ def events(connection: sqlite3.Connection, number: int | None = None) -> Iterato
 
 def rebuild(connection: sqlite3.Connection) -> None:
     """Make the tables beside the events anew, from the events alone."""
-    for table in ("entries", "cells", "budgets", "attached"):
+    for table in ("entries", "cells", "budgets", "attached", "ratings"):
         connection.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
     known: dict[int, Entry] = {}
     for event in list(events(connection)):

@@ -1,7 +1,7 @@
 """The tables of a library, and the steps from each version of them to the next.
 
-`events` is the truth; it only grows. `entries`, `cells`, `budgets` and `attached` are what the
-events amount to, kept beside them so that questions are quick (`rebuild` makes them anew).
+`events` is the truth; it only grows. `entries`, `cells`, `budgets`, `attached` and `ratings` are
+what the events amount to, kept beside them so that questions are quick (`rebuild` makes them anew).
 """
 
 from __future__ import annotations
@@ -105,5 +105,18 @@ CREATE UNIQUE INDEX bought_once ON entries(identity, simulated, live);
 CREATE INDEX entries_open ON entries(state) WHERE ended_at IS NULL;
 """
 
-STEPS: tuple[str, ...] = (_VERSION_1, _VERSION_2)
+_VERSION_3 = """
+CREATE TABLE ratings (
+    song TEXT PRIMARY KEY,
+    song_id TEXT,
+    task_id TEXT,
+    position INTEGER NOT NULL,
+    stars INTEGER,
+    note TEXT NOT NULL,
+    at REAL NOT NULL,
+    simulated INTEGER NOT NULL
+) WITHOUT ROWID;
+"""
+
+STEPS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3)
 """Script n leads from version n to n + 1; a released one is never changed."""

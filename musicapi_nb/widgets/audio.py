@@ -217,13 +217,13 @@ def peaks(audio: Audio | Sound, buckets: int = 240) -> NDArray[np.float32]:
     steps = np.concatenate(fine)
     edges = np.linspace(0, len(steps), buckets + 1)[:-1].astype(int)
     found = np.maximum.reduceat(steps, edges)
-    return np.clip(np.nan_to_num(found), 0, 1).astype(np.float32)
+    return np.asarray(np.clip(np.nan_to_num(found), 0, 1), dtype=np.float32)
 
 
 def _loudest(block: NDArray[np.float32]) -> NDArray[np.float32]:
     magnitude = np.abs(block).max(axis=1)
-    found: NDArray[np.float32] = np.maximum.reduceat(magnitude, np.arange(0, len(magnitude), _FINE))
-    return found
+    edges = np.arange(0, len(magnitude), _FINE)
+    return np.asarray(np.maximum.reduceat(magnitude, edges), dtype=np.float32)
 
 
 # --- loudness: ITU-R BS.1770-4 ---------------------------------------------------------------

@@ -78,7 +78,8 @@ def ended(process: subprocess.Popen[str]) -> int:
     return process.returncode
 
 
-_BESIDE = [f"SELECT * FROM {name}" for name in ("entries", "cells", "budgets", "attached")]  # noqa: S608 - names of tables
+_TABLES = ("entries", "cells", "budgets", "attached", "ratings")
+_BESIDE = [f"SELECT * FROM {name}" for name in _TABLES]  # noqa: S608 - our own names
 
 
 def rebuilt_is_the_same(library: Library) -> None:

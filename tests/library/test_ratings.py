@@ -1,0 +1,174 @@
+"""Ratings and notes: on disk at once, the last word counts, every word stays in the events."""
+
+import datetime as dt
+import sqlite3
+import threading
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+import musicapi_nb as mnb
+from musicapi_nb.errors import Closed, LibraryLocked, WrongType
+from musicapi_nb.library import Library
+from musicapi_nb.library.schema import STEPS
+from musicapi_nb.library.store import Store
+from musicapi_nb.tasks import Song
+from tests.library.world import acknowledged, buy, ended, looked, python, rebuilt_is_the_same, song
+
+SONG = Song(id="c1", task_id="t1", position=1, state="succeeded")
+
+
+def said(library: Library) -> list[tuple[str | None, int | None, str]]:
+    return [(rating.song_id, rating.stars, rating.note) for rating in library.ratings()]
+
+
+def test_the_last_word_counts_and_every_word_stays(tmp_path: Path) -> None:
+    with Library(tmp_path / "l") as library:
+        assert library.rating(SONG) is None
+        library.rate(SONG, 3)
+        library.rate(SONG, note="  the bass drags ")
+        given = library.rate(SONG, 5)
+        assert (given.stars, given.note, given.task_id, given.position) == (
+            5, "the bass drags", "t1", 1,
+        )  # fmt: skip
+        assert dt.datetime.now(dt.UTC) - given.at < dt.timedelta(minutes=1)
+        library.rate(SONG, 5)
+        events = [event for event in library.events() if event.kind == "rated"]
+        assert [event.data["stars"] for event in events] == [3, 3, 5]
+        rebuilt_is_the_same(library)
+    with Library(tmp_path / "l") as library:
+        assert library.rating(SONG) == given
+        assert said(library) == [("c1", 5, "the bass drags")]
+
+
+def test_what_is_taken_back_is_gone(tmp_path: Path) -> None:
+    with Library(tmp_path / "l") as library:
+        library.rate(SONG, 2, note="no")
+        library.rate(SONG, 0)
+        assert said(library) == [("c1", None, "no")]
+        library.rate(SONG, note="")
+        assert said(library) == []
+        assert library.rate(SONG, 0).empty
+        assert [event.kind for event in library.events()] == ["rated"] * 3
+        rebuilt_is_the_same(library)
+
+
+def test_songs_are_kept_apart_by_id_task_and_world(tmp_path: Path) -> None:
+    songs = [
+        Song(id="a", task_id="t"),
+        Song(id="a", task_id="t", simulated=True),
+        Song(task_id="t", position=0),
+        Song(task_id="t", position=1),
+    ]
+    with Library(tmp_path / "l") as library:
+        for stars, each in enumerate(songs, 1):
+            library.rate(each, stars)
+        assert [library.rating(each).stars for each in songs] == [1, 2, 3, 4]  # type: ignore[union-attr]
+        moved = msgspec.structs.replace(songs[0], task_id="other", position=7)
+        assert library.rating(moved) == library.rating(songs[0])
+
+
+@pytest.mark.parametrize("stars", [-1, 6, 2.5, True, "5", [1]])
+def test_no_other_stars_are_taken(tmp_path: Path, stars: Any) -> None:
+    with Library(tmp_path / "l") as library:
+        library.rate(SONG, 4)
+        with pytest.raises(WrongType, match="1 to 5"):
+            library.rate(SONG, stars)
+        with pytest.raises(WrongType, match="characters"):
+            library.rate(SONG, note="x" * 4_001)
+        with pytest.raises(WrongType, match="neither an id nor a task"):
+            library.rate(Song(state="succeeded"), 3)
+        assert said(library) == [("c1", 4, "")]
+
+
+@pytest.mark.parametrize(
+    "note", ["'; DROP TABLE ratings; --", "\ud800 half", "emoji 🥁", "\x00", "<b>\n\u202eturned"]
+)
+def test_any_text_can_be_a_note(tmp_path: Path, note: str) -> None:
+    with Library(tmp_path / "l") as library:
+        kept = library.rate(SONG, note=note).note
+        assert kept == note.replace("\ud800", "\ufffd").strip()
+        rebuilt_is_the_same(library)
+
+
+_RATE_AND_DIE = """
+import os, sys
+from musicapi_nb.library import Library
+from musicapi_nb.tasks import Song
+library = Library(sys.argv[1])
+library.rate(Song(id="c1", task_id="t1", position=1, state="succeeded"), 4, note="loud")
+os._exit(3)
+"""
+
+
+def test_it_is_on_disk_when_the_call_returns(tmp_path: Path) -> None:
+    assert ended(python(_RATE_AND_DIE, str(tmp_path / "l"))) == 3
+    with Library(tmp_path / "l") as library:
+        assert said(library) == [("c1", 4, "loud")]
+
+
+def test_a_refusal_leaves_what_was_said(tmp_path: Path) -> None:
+    library = Library(tmp_path / "l", patience=0.05)
+    library.rate(SONG, 2)
+    other = sqlite3.connect(tmp_path / "l" / "library.sqlite", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(LibraryLocked):
+        library.rate(SONG, 5)
+    other.execute("ROLLBACK")
+    other.close()
+    assert said(library) == [("c1", 2, "")]
+    library.close()
+    with pytest.raises(Closed):
+        library.rate(SONG, 5)
+
+
+def test_threads_may_rate_at_once(tmp_path: Path) -> None:
+    with Library(tmp_path / "l") as library:
+        songs = [Song(id=f"s{number}", task_id="t", state="succeeded") for number in range(40)]
+        threads = [
+            threading.Thread(target=lambda at=at: [library.rate(s, 1 + at) for s in songs[at::4]])
+            for at in range(4)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(rating.stars or 0 for rating in library.ratings()) == sorted(
+            [1, 2, 3, 4] * 10
+        )
+        rebuilt_is_the_same(library)
+
+
+def test_an_older_library_learns_to_rate(tmp_path: Path) -> None:
+    (tmp_path / "l").mkdir()
+    older = STEPS[: next(at for at, step in enumerate(STEPS) if "TABLE ratings" in step)]
+    Store(tmp_path / "l" / "library.sqlite", patience=1, steps=older).close()
+    with Library(tmp_path / "l") as library:
+        library.rate(SONG, 1)
+        assert said(library) == [("c1", 1, "")]
+
+
+def test_ratings_are_a_table_that_songs_can_be_joined_to(tmp_path: Path) -> None:
+    with Library(tmp_path / "l") as library:
+        empty = mnb.ratings_frame(library)
+        request = song()
+        claim = buy(library, request)
+        library.seen(claim.entry.id, looked(acknowledged(request)))
+        first, second = library.task(claim.entry.id).songs
+        library.rate(second, 5)
+        library.rate(first, note="thin")
+        frame = mnb.ratings_frame(library)
+        songs = mnb.songs_frame(library)
+    assert empty.dtypes.to_dict() == frame.dtypes.to_dict()
+    assert {name: str(kind) for name, kind in frame.dtypes.items()} == {
+        "task_id": "str", "song_id": "str", "song_position": "int64", "rating": "Int64",
+        "note": "str", "rated_at": "datetime64[us, UTC]", "simulated": "bool",
+    }  # fmt: skip
+    assert frame["song_id"].tolist() == ["d", "c"]
+    joined = songs.merge(frame, how="left", on=["task_id", "song_id", "song_position", "simulated"])
+    assert joined["rating"].fillna(0).tolist() == [0, 5]
+    assert joined["note"].fillna("").tolist() == ["thin", ""]
+    with pytest.raises(WrongType, match="library or of a gallery"):
+        mnb.ratings_frame(songs)  # type: ignore[arg-type]
