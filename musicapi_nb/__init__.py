@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from musicapi_nb.library import Library
     from musicapi_nb.plan import Plan
     from musicapi_nb.widgets.monitor import monitor, progress_bar
+    from musicapi_nb.widgets.gallery import gallery
+    from musicapi_nb.widgets.page import save_page
 
 __all__ = [
     "Experiment",
@@ -42,6 +44,7 @@ __all__ = [
     "enable_nested_asyncio",
     "errors",
     "form",
+    "gallery",
     "issues_frame",
     "load_ipython_extension",
     "lyrics",
@@ -51,6 +54,7 @@ __all__ = [
     "progress_bar",
     "ratings_frame",
     "replaced_tags_frame",
+    "save_page",
     "songs_frame",
     "sonic",
     "studio",
@@ -66,6 +70,8 @@ _LATER = {
     "Plan": "musicapi_nb.plan",
     "monitor": "musicapi_nb.widgets.monitor",
     "progress_bar": "musicapi_nb.widgets.monitor",
+    "gallery": "musicapi_nb.widgets.gallery",
+    "save_page": "musicapi_nb.widgets.page",
     **{name: "musicapi_nb.frames" for name in __all__ if name.endswith("_frame")},
 }
 

@@ -57,8 +57,13 @@ def song_key(song: Song | str) -> str:
     """The name by which files belong to a song: its id, else its task and position."""
     if isinstance(song, str):
         return song
-    name = song.id or f"{song.task_id}/{song.position}"
-    return f"simulated:{name}" if song.simulated else name
+    return key_of(song.id, song.task_id, song.position, simulated=song.simulated)
+
+
+def key_of(song_id: str | None, task_id: str | None, position: int, *, simulated: bool) -> str:
+    """As `song_key`, from the parts of a song."""
+    name = song_id or f"{task_id}/{position}"
+    return f"simulated:{name}" if simulated else name
 
 
 class Files:

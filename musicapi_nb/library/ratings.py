@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 
 from musicapi_nb.errors import WrongType
 from musicapi_nb.library import journal
-from musicapi_nb.library.files import song_key
+from musicapi_nb.library.files import key_of, song_key
 from musicapi_nb.tasks.part import clean
 
 if TYPE_CHECKING:
@@ -45,6 +45,11 @@ class Rating:
     simulated: bool = False
 
     @property
+    def key(self) -> str:
+        """The song's name in a library, as `song_key` has it."""
+        return key_of(self.song_id, self.task_id, self.position, simulated=self.simulated)
+
+    @property
     def empty(self) -> bool:
         """Whether nothing is said any more."""
         return self.stars is None and not self.note
@@ -56,8 +61,7 @@ def rated(song: Song, before: Rating | None, stars: int | None, note: str | None
     Raises
     ------
     WrongType
-        No such number of stars, no text, or one that is too long; or the song has no name to
-        keep a rating by.
+        No such number of stars, no text, or one that is too long.
     """
     if stars is not None and (
         isinstance(stars, bool) or not isinstance(stars, int) or not 0 <= stars <= MOST_STARS
@@ -65,8 +69,6 @@ def rated(song: Song, before: Rating | None, stars: int | None, note: str | None
         raise WrongType(f"a rating is 1 to {MOST_STARS}, or 0 for none, not {stars!r:.40}")
     if note is not None and (not isinstance(note, str) or len(note) > LONGEST_NOTE):
         raise WrongType(f"a note is a text of at most {LONGEST_NOTE:,} characters")
-    if song.id is None and song.task_id is None:
-        raise WrongType("this song has neither an id nor a task, so nothing can be kept by them")
     kept_stars, kept_note = (before.stars, before.note) if before else (None, "")
     return Rating(
         song_id=song.id,
@@ -102,6 +104,8 @@ class Ratings:
         LibraryError
             It could not be written; what was said before still stands.
         """
+        if song.id is None and song.task_id is None:
+            raise WrongType("this song has neither id nor task, so nothing can be kept by them")
         with self._store.write(durable=True):
             before = self.rating(song)
             now = rated(song, before, stars, note)

@@ -25,7 +25,7 @@ from musicapi_nb.markup.blocks import (
     table,
     verbatim,
 )
-from musicapi_nb.markup.cards import card, cards, cover, image, link, page, player, stack
+from musicapi_nb.markup.cards import card, cards, cover, gradient, image, link, page, player, stack
 from musicapi_nb.markup.safe import (
     EMPTY,
     DataUrl,
@@ -34,6 +34,7 @@ from musicapi_nb.markup.safe import (
     data_url,
     is_blank,
     join,
+    local_file,
     plain,
     quiet,
     text,
@@ -58,11 +59,13 @@ __all__ = [
     "data_url",
     "facts",
     "folded",
+    "gradient",
     "image",
     "in_credits",
     "is_blank",
     "join",
     "link",
+    "local_file",
     "lyrics",
     "minutes",
     "moment",

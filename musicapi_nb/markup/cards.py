@@ -13,6 +13,7 @@ from musicapi_nb.markup.safe import (
     TITLE_LIMIT,
     DataUrl,
     Html,
+    LocalFile,
     attribute,
     element,
     is_blank,
@@ -25,8 +26,8 @@ from musicapi_nb.markup.safe import (
 
 _FACTS: Final = f"margin:3px 0 0;font-size:12.5px;line-height:1.45;{QUIET}"
 _POLICY: Final = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src http: https: data:; "
-    "media-src http: https: data:; base-uri 'none'; form-action 'none'"
+    "default-src 'none'; style-src 'unsafe-inline'; img-src http: https: data: file:; "
+    "media-src http: https: data: file:; base-uri 'none'; form-action 'none'"
 )
 _PAGE_STYLE: Final = """
 :root { color-scheme: light dark; background: #fff; color: #1f2328 }
@@ -62,7 +63,7 @@ def player(url: str | None, label: str = "this song") -> Html:
         return element("div", words, style=f"font-size:12.5px;{QUIET}")
     name = attribute(label)
     # Where players are stripped and their content is kept, as on code hosts, the link remains.
-    fallback = EMPTY if isinstance(url, DataUrl) else link(f"Listen to {name}", address)
+    fallback = EMPTY if isinstance(url, DataUrl | LocalFile) else link(f"Listen to {name}", address)
     return element(
         "audio",
         fallback,
@@ -74,17 +75,22 @@ def player(url: str | None, label: str = "this song") -> Html:
     )
 
 
-def cover(url: str | None, seed: str, title: str | None = None) -> Html:
-    """Show a square picture; a missing or dead one leaves a quiet gradient, always its seed's."""
+def gradient(seed: str) -> str:
+    """The quiet gradient, as CSS, that stands for a picture; always the same for a seed."""
     digest = hashlib.blake2b(seed.encode("utf-8", "replace"), digest_size=2).digest()
     hue = int.from_bytes(digest, "big") / 65_536
     first, second = (
         ",".join(str(round(255 * part)) for part in colorsys.hls_to_rgb(turn % 1, light, 0.42))
         for turn, light in ((hue, 0.58), (hue + 0.14, 0.36))
     )
+    return f"linear-gradient(135deg,rgb({first}),rgb({second}))"
+
+
+def cover(url: str | None, seed: str, title: str | None = None) -> Html:
+    """Show a square picture; a missing or dead one leaves a quiet gradient, always its seed's."""
     box = (
         "flex:none;width:96px;height:96px;overflow:hidden;border-radius:10px;"
-        f"background-image:linear-gradient(135deg,rgb({first}),rgb({second}))"
+        f"background-image:{gradient(seed)}"
     )
     address = source(url)
     if address is None:

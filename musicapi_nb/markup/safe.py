@@ -5,7 +5,7 @@ import html
 import re
 import unicodedata
 from typing import Final, Literal, TypeAlias
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 MediaType: TypeAlias = Literal[
     "image/png", "image/jpeg", "image/webp", "audio/mpeg", "audio/mp4", "audio/ogg", "audio/wav"
@@ -28,6 +28,12 @@ class Html(str):
 
 class DataUrl(str):
     """A ``data:`` address that :func:`data_url` made; no other ``data:`` address is ever shown."""
+
+    __slots__ = ()
+
+
+class LocalFile(str):
+    """The address of a file beside a saved page, that :func:`local_file` made."""
 
     __slots__ = ()
 
@@ -158,6 +164,11 @@ def data_url(content: bytes, media_type: MediaType) -> DataUrl:
     return address
 
 
+def local_file(path: str) -> LocalFile:
+    """Write a relative path, with ``/`` between its parts, as an address for a saved page."""
+    return LocalFile(f"./{quote(path)}")
+
+
 def web_url(url: str | None) -> str | None:
     """Give back an absolute http or https address, or None for anything else.
 
@@ -182,4 +193,4 @@ def source(url: str | None) -> str | None:
     """Give back an address that a picture or player may load, or None."""
     if isinstance(url, DataUrl):
         return url if _MADE_HERE.fullmatch(url) else None
-    return web_url(url)
+    return url if isinstance(url, LocalFile) else web_url(url)

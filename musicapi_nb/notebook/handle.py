@@ -23,6 +23,7 @@ from musicapi_nb.tasks import Task
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable
+    from concurrent.futures import Future
     from types import ModuleType
 
     from musicapi_nb.client import Balance
@@ -33,7 +34,9 @@ if TYPE_CHECKING:
     from musicapi_nb.plan import Plan
     from musicapi_nb.simulator import Simulator
     from musicapi_nb.tasks import Song
+    from musicapi_nb.widgets.audio import Audio
     from musicapi_nb.widgets.form import Form
+    from musicapi_nb.widgets.gallery import Gallery
 
 KEY_VARIABLE = "MUSICAPI_KEY"
 SIMULATOR_VARIABLE = "MUSICAPI_SIMULATOR"
@@ -351,6 +354,31 @@ class Handle:
                                 assume=assume, concurrency=concurrency,
                                 deadline=deadline)  # fmt: skip
         return Prepared(self, self._background, experiment)
+
+    def gallery(self, what: Any = None, *, title: str = "") -> Gallery:
+        """Show songs to look through, play and rate: see `mnb.gallery`.
+
+        Parameters
+        ----------
+        what
+            Tasks, songs, jobs, an experiment; left out: all that the library has.
+
+        Raises
+        ------
+        InvalidRequest
+            Nothing was given, and this handle has no library.
+        """
+        if what is None and self.library is None:
+            problem = Problem("what", "is to be shown: give tasks, or connect(library='folder')")
+            raise InvalidRequest("api.gallery()", [problem])
+        from musicapi_nb.widgets.audio import fetched  # noqa: PLC0415 - only who looks needs it
+        from musicapi_nb.widgets.gallery import gallery  # noqa: PLC0415 - as above
+
+        def fetch(song: Song) -> Future[Audio]:
+            return self._background.submit(fetched(song, self._client))
+
+        given = self.library if what is None else what
+        return gallery(given, library=self.library, fetch=fetch, title=title)
 
     def credits(self) -> Job[Balance]:
         """Read the balance. Costs nothing."""

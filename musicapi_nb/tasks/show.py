@@ -31,7 +31,7 @@ def song_card(song: Song, task: Task | None = None) -> markup.Html:
     seed = song.id or f"{song.task_id}/{song.position}"
     return markup.card(
         song.title,
-        markup.chips(_fated(song, task)),
+        markup.chips(fated(song, task)),
         _audio(song),
         markup.verbatim(song.lyrics) if is_text and song.lyrics else markup.lyrics(song.lyrics),
         facts=markup.facts(length, model or song.engine, _moment(song)),
@@ -100,7 +100,7 @@ def _asked_model(task: Task | None) -> str | None:
     return model if isinstance(model, str) else None
 
 
-def _fated(song: Song, task: Task | None) -> Iterator[str | tuple[str, markup.Fate]]:
+def fated(song: Song, task: Task | None) -> Iterator[str | tuple[str, markup.Fate]]:
     """Tell, where it is known what was asked for, the kept tags from the added and the dropped."""
     asked = _asked_tags(song, task)
     if not asked or not song.tags:

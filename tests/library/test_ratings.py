@@ -78,7 +78,7 @@ def test_no_other_stars_are_taken(tmp_path: Path, stars: Any) -> None:
             library.rate(SONG, stars)
         with pytest.raises(WrongType, match="characters"):
             library.rate(SONG, note="x" * 4_001)
-        with pytest.raises(WrongType, match="neither an id nor a task"):
+        with pytest.raises(WrongType, match="neither id nor task"):
             library.rate(Song(state="succeeded"), 3)
         assert said(library) == [("c1", 4, "")]
 
