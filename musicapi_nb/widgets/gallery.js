@@ -48,6 +48,8 @@ function minutes(seconds) {
   return `${Math.floor(whole / 3600)}:${minute}:${rest}`;
 }
 
+const listed = (words) => words.flatMap((word, at) => (at ? [" · ", text(word)] : [text(word)]));
+
 const songs = (number) => `${number.toLocaleString("en")} song${number === 1 ? "" : "s"}`;
 
 // --- which songs, in which order: pure -------------------------------------------------------
@@ -425,14 +427,12 @@ class View {
     const title = data.title[index];
     const card = { cover: el("div", { class: "mnb-cover" }), facts: el("div", { class: "mnb-quiet" }),
                    body: el("div", { class: "mnb-body" }) };
-    const levels = data.factors.filter(({ of }) => of[index] >= 0)
-      .map(({ name, levels: all, of }) => `${name}: ${all[of[index]]}`);
-    card.facts.append(...this.facts(index, ""));
+    card.facts.append(...this.facts(index));
     const head = el("div", { class: "mnb-head" }, card.cover, el("div", { class: "mnb-what" },
       el("div", { class: "mnb-title" }, text(title)), card.facts, this.badges(index)));
     card.node = el("div", { class: "mnb-card", role: "group", tabindex: "-1",
       "aria-label": `Song ${title}`, "data-index": index, onfocusin: () => this.focused(index) },
-      head, levels.length ? el("div", { class: "mnb-levels" }, text(levels.join(" · "))) : "",
+      head, this.levels(index),
       this.chips(index), card.body);
     if (data.heard[index]) this.audible(index, card, title);
     card.lyrics = el("div", { class: "mnb-lyrics", dir: "auto" });
@@ -443,19 +443,26 @@ class View {
     return card;
   }
 
-  facts(index, made) {
-    const { seconds, model } = this.data;
+  facts(index) {
+    const { seconds, model, made } = this.data;
     const length = seconds[index] === null ? "" : minutes(seconds[index]);
-    const words = [length, model[index], made].filter(Boolean);
-    return words.flatMap((word, at) => (at ? [" · ", text(word)] : [text(word)]));
+    return listed([length, model[index], made[index]].filter(Boolean));
+  }
+
+  levels(index) {
+    const of = this.data.factors.filter((factor) => factor.of[index] >= 0);
+    if (!of.length) return "";
+    const words = of.map((factor) => `${factor.name}: ${factor.levels[factor.of[index]]}`);
+    return el("div", { class: "mnb-levels" }, ...listed(words));
   }
 
   badges(index) {
-    const { state, place } = this.data;
+    const { state, place, simulated } = this.data;
     const badge = (words, kind) => el("span", { class: `mnb-badge mnb-${kind}` }, words);
     const box = el("div", { class: "mnb-badges" });
     if (state[index] !== "succeeded") box.append(badge(state[index], state[index]));
     if (place[index]) box.append(badge(place[index], "plain"));
+    if (simulated[index]) box.append(badge("simulated", "plain"));
     return box;
   }
 
@@ -495,10 +502,10 @@ class View {
     card.note = el("input", { type: "text", class: "mnb-note", maxlength: "4000",
       placeholder: "Note", "aria-label": `Note on ${title}`,
       onchange: () => this.rate(index, { note: card.note.value }) });
-    card.body.append(card.player, card.why,
+    card.body.append(card.player,
       el("div", { class: "mnb-rating", role: "group", "aria-label": `Rating of ${title}` },
         el("span", { class: "mnb-quiet" }, "Rating"), ...card.stars, card.none, card.said),
-      card.note);
+      card.note, card.why);
   }
 
   fetchDetails(page) {
@@ -513,9 +520,9 @@ class View {
     if (!card) return;
     this.draw(index);
     if (!detail) return;
-    card.facts.replaceChildren(...this.facts(index, detail.made));
     card.cover.style.backgroundImage = detail.gradient;
-    const url = address(detail.cover, detail.simulated);
+    const simulated = this.data.simulated[index];
+    const url = address(detail.cover, simulated);
     if (url && !card.cover.firstChild) {
       const picture = el("img", { alt: "", loading: "lazy", onerror: () => picture.remove() });
       picture.src = url;
@@ -523,13 +530,9 @@ class View {
     }
     card.lyrics.textContent = detail.lyrics;
     if (card.note && document.activeElement !== card.note) card.note.value = detail.note;
-    if (detail.simulated && !card.node.querySelector(".mnb-simulated")) {
-      card.node.querySelector(".mnb-badges").append(
-        el("span", { class: "mnb-badge mnb-plain mnb-simulated" }, "simulated"));
-    }
     if (detail.why && card.player) {
       card.why.textContent = detail.why;
-      card.player.replaceWith(card.why);
+      card.player.replaceChildren(card.why);
       card.player = null;
     } else if (detail.why && !card.player && !card.body.firstChild) {
       const kind = this.data.state[index] === "failed" ? "mnb-notice mnb-failed" : "mnb-notice";
@@ -588,7 +591,7 @@ class View {
     this.wanted = index;
     card.why.textContent = "";
     const detail = this.store.details.get(index);
-    const link = address(detail?.url, detail?.simulated);
+    const link = address(detail?.url, this.data.simulated[index]);
     if (this.store.blobs.has(index)) {
       const url = this.store.blobs.get(index);
       this.store.blobs.delete(index); // the latest is kept longest

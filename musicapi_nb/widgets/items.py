@@ -237,12 +237,22 @@ def columns(shown: Shown) -> dict[str, Any]:
         "model": [markup.plain(item.model, _TAG_LIMIT) for item in items],
         "heard": [int(item.song.state == "succeeded" and item.song.engine != "lyrics")
                   for item in items],
+        "made": [_date(item.song) for item in items],
+        "simulated": [int(item.song.simulated) for item in items],
         "words": [int(not markup.is_blank(item.song.lyrics)) for item in items],
         "place": [_place(item) for item in items],
         "tags": [_tags(item, tag_words) for item in items],
         "tag_words": list(tag_words),
-        "factors": [_factor(name, levels, items) for name, levels in shown.factors.items()],
+        "factors": [
+            _factor(name, levels, items)
+            for name, levels in shown.factors.items()
+            if len(levels) > 1
+        ],
     }  # fmt: skip
+
+
+def _date(song: Song) -> str:
+    return markup.moment(song.created_at).partition(",")[0]
 
 
 def _place(item: Item) -> str:
@@ -274,16 +284,13 @@ def detail(item: Item, library: Library | None, rating: Rating | None) -> dict[s
     song = item.song
     on_file = song.state == "succeeded" and library is not None and library.file_of(song)
     why = "" if on_file else audio.why_none(song)
-    created = f"{markup.moment(song.created_at)} UTC" if song.created_at else ""
     lyrics = song.lyrics if song.lyrics and not markup.is_blank(song.lyrics) else ""
     return {
-        "made": created,
         "gradient": markup.gradient(item.seed),
         "cover": _picture(song),
         "audio": "file" if on_file else "" if why else "link",
         "url": None if on_file or why else audio.link(song),
         "why": attribute(why),
-        "simulated": song.simulated,
         "note": rating.note if rating else "",
         "lyrics": attribute(lyrics, _LYRICS_LIMIT),
     }
