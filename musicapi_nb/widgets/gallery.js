@@ -168,6 +168,7 @@ class View {
     this.wanted = null; // the song that plays, or is to as soon as its sound is here
     this.tried = new Set(); // links that failed here and were asked of Python
     this.waiting = new Map();
+    this.asked = new Map(); // notes on their way
     this.audio = el("audio", { preload: "auto", class: "mnb-audio" });
     this.build();
     this.listen();
@@ -301,6 +302,7 @@ class View {
       const options = [["", "any"], ...levels.map((level) => [level, level])];
       const select = this.select(options, view.factors[name] ?? "", (value) =>
         this.change({ page: 0, factors: { ...this.view.factors, [name]: value } }));
+      select.setAttribute("aria-label", name);
       box.append(el("label", {}, el("span", {}, text(name)), select));
     }
     const factors = data.factors.map(({ name }) => [`factor ${name}`, name]);
@@ -337,6 +339,7 @@ class View {
   choice(label, name, options) {
     const select = this.select(options, this.view[name], (value) =>
       this.change({ page: 0, [name]: value }));
+    select.setAttribute("aria-label", label); // the name that a label gives holds the choices too
     return el("label", {}, el("span", {}, label), select);
   }
 
@@ -501,7 +504,8 @@ class View {
     card.said = el("span", { class: "mnb-said", role: "status" });
     card.note = el("input", { type: "text", class: "mnb-note", maxlength: "4000",
       placeholder: "Note", "aria-label": `Note on ${title}`,
-      onchange: () => this.rate(index, { note: card.note.value }) });
+      onblur: () => this.noted(index),
+      onkeydown: ({ key }) => key === "Enter" && this.noted(index) });
     card.body.append(card.player,
       el("div", { class: "mnb-rating", role: "group", "aria-label": `Rating of ${title}` },
         el("span", { class: "mnb-quiet" }, "Rating"), ...card.stars, card.none, card.said),
@@ -568,7 +572,8 @@ class View {
   step(index, by) {
     const at = this.found.indexOf(index) + by;
     if (at < 0 || at >= this.found.length) return;
-    const playing = this.wanted === index && !this.audio.paused;
+    const awaited = !this.audio.getAttribute("src"); // its sound is on its way
+    const playing = this.wanted === index && (awaited || !this.audio.paused);
     const page = Math.floor(at / PAGE);
     if (page !== this.view.page) this.change({ page });
     const next = this.found[at];
@@ -710,6 +715,14 @@ class View {
     }, PATIENCE));
   }
 
+  noted(index) {
+    const { note } = this.cards.get(index);
+    const before = this.asked.get(index) ?? this.store.details.get(index)?.note ?? "";
+    if (note.value.trim() === before) return;
+    this.asked.set(index, note.value.trim());
+    this.rate(index, { note: note.value });
+  }
+
   say(index, words, bad) {
     const card = this.cards.get(index);
     if (!card?.said) return;
@@ -763,6 +776,7 @@ class View {
   hearRated({ index, note, problem, of, mark }) {
     const detail = this.store.details.get(index);
     if (detail) detail.note = note;
+    if (of === "note") this.asked.delete(index);
     const card = this.cards.get(index);
     if (card?.note && (of === "note" || document.activeElement !== card.note)) {
       card.note.value = note;

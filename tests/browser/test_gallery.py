@@ -1,0 +1,217 @@
+"""The gallery in a real JupyterLab: looked through, played and rated, by mouse and by keyboard."""
+
+import json
+from pathlib import Path
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.lab import Lab, LabNotebook
+
+_LIBRARY = """\
+import asyncio, io, json
+from pathlib import Path
+import numpy as np
+import soundfile
+import musicapi_nb as mnb
+from musicapi_nb import sonic, tasks
+from musicapi_nb.library import Library
+
+folder = Path("FOLDER")
+library = Library(folder / "songs")
+
+def sound(seconds):
+    file = io.BytesIO()
+    at = np.arange(8_000 * seconds)
+    samples = 0.4 * np.sin(at / 9) * at / len(at)
+    soundfile.write(file, samples, 8_000, format="WAV")
+    return file.getvalue()
+
+def bought(at):
+    request = sonic.Create(custom_mode=True, mv="sonic-v5", prompt="[Verse]", title=f"Song {at:02}",
+                           tags=f"{'jazz' if at % 2 else 'rock'}, rain")
+    claim = library.claim(request)
+    if claim.kind == "have":
+        return claim.task
+    task = tasks.accepted({"message": "success", "task_id": f"t{at}"}, request)
+    library.accepted(claim.entry.id, task)
+    reply = {"type": "api_error", "message": "no luck"} if at == 3 else {"code": 200, "data": [
+        {"clip_id": f"c{at}-{side}", "state": "succeeded", "title": f"Song {at:02}{side}",
+         "tags": f"{'jazz' if at % 2 else 'rock'}, swing", "duration": 4.0 + at,
+         "audio_url": f"http://127.0.0.1:9/{at}.mp3", "lyrics": "[Verse] words"} for side in "ab"]}
+    library.seen(claim.entry.id, tasks.read(reply, task=task))
+    for song in library.task(claim.entry.id).songs:
+        path = library.incoming()
+        path.write_bytes(sound(4 + at))
+        if at < 20:
+            library.attach(song, "audio", library.add_file(path, ".wav"))
+    return library.task(claim.entry.id)
+
+songs = [bought(at) for at in range(24)]
+gallery = mnb.gallery(library)"""
+
+_LOOKED = """\
+async def looked(name):
+    while not (folder / name).exists():
+        await asyncio.sleep(0.02)
+
+await looked("rated")
+print(json.dumps([[r.song_id, r.stars, r.note] for r in library.ratings()]))
+names = ("page", "found", "tag", "fate", "group")
+print(json.dumps({name: gallery.view[name] for name in names}))"""
+
+_SOUND = "() => document.querySelector('.musicapi-nb-gallery audio')"
+
+
+def _playing(page: Page) -> None:
+    page.wait_for_function(f"() => ({_SOUND})().currentTime > 0.3 && !({_SOUND})().paused")
+
+
+def _titles(gallery: Locator) -> list[str]:
+    return gallery.locator(".mnb-title").all_inner_texts()
+
+
+def _card(gallery: Locator, title: str) -> Locator:
+    return gallery.get_by_role("group", name=f"Song {title}", exact=True)
+
+
+def test_songs_are_looked_through_played_and_rated(lab: Lab, tmp_path: Path) -> None:
+    sources = [_LIBRARY.replace("FOLDER", str(tmp_path)), "gallery", _LOOKED]
+    notebook = lab.open(sources)
+    page = notebook.page
+    notebook.start_run_all()
+    gallery = page.locator(".musicapi-nb-gallery")
+    cards = gallery.locator(".mnb-card")
+    expect(cards).to_have_count(24, timeout=60_000)
+
+    _pages_filters_and_groups(gallery)
+    _plays_one_at_a_time(page, gallery)
+    _rates_by_keyboard(page, gallery)
+
+    (tmp_path / "rated").touch()
+    notebook.wait_until_done()
+    rated, view = map(json.loads, notebook.texts()[2].splitlines())
+    assert rated == [["c0-a", 4, ""], ["c1-a", 2, "thin & <b>loud</b>"]]
+    assert view == {"page": 0, "found": 47, "tag": "", "fate": "", "group": ""}
+    notebook.screenshot("gallery-light")
+
+    page.evaluate("() => void window.jupyterapp.commands.execute('notebook:restart-kernel')")
+    _restarted(notebook)
+    notebook.start_run_all()
+    expect(_card(gallery, "Song 00a").locator(".mnb-on")).to_have_count(4, timeout=60_000)
+    expect(_card(gallery, "Song 01a").get_by_label("Note on")).to_have_value("thin & <b>loud</b>")
+    notebook.wait_until_done()
+    _as_a_stranger_sees_it(lab, notebook)
+
+
+def _pages_filters_and_groups(gallery: Locator) -> None:
+    expect(gallery.locator(".mnb-count")).to_have_text("1 to 24 of 47 songs.")
+    gallery.get_by_role("button", name="Next").first.click()
+    assert _titles(gallery)[0] == "Song 12b"
+    assert len(_titles(gallery)) == 23
+    expect(gallery.get_by_role("button", name="Next").first).to_be_disabled()
+
+    gallery.get_by_label("Tag", exact=True).fill("rain")
+    expect(gallery.locator(".mnb-count")).to_have_text("None of 47 songs passes these filters.")
+    gallery.get_by_label("Tag is", exact=True).select_option("dropped")
+    expect(gallery.locator(".mnb-count")).to_contain_text("1 to 24 of 46 found, of 47 songs.")
+    gallery.get_by_label("Tag", exact=True).fill("swing")
+    gallery.get_by_label("Tag is", exact=True).select_option("asked")
+    expect(gallery.locator(".mnb-count")).to_contain_text("None of 47")
+    gallery.get_by_role("button", name="Clear filters").click()
+    gallery.get_by_role("searchbox", name="Title").fill("song 2")
+    assert _titles(gallery)[:2] == ["Song 20a", "Song 20b"]
+    gallery.get_by_role("searchbox", name="Title").fill("")
+    gallery.get_by_label("State", exact=True).select_option("failed")
+    assert _titles(gallery) == ["Song 03"]
+    expect(gallery.locator(".mnb-notice")).to_have_text("no luck")
+    gallery.get_by_label("State", exact=True).select_option("")
+    gallery.get_by_label("Sort by", exact=True).select_option("seconds")
+    gallery.get_by_label("Last first").check()
+    assert _titles(gallery)[0] == "Song 23a"
+    gallery.get_by_label("Group by", exact=True).select_option("state")
+    gallery.get_by_role("button", name="Next").last.click()
+    expect(gallery.get_by_role("heading")).to_have_text(
+        ["succeeded 46 songs, continued", "failed 1 song"]
+    )
+    gallery.get_by_role("button", name="Clear filters").click()
+
+
+def _plays_one_at_a_time(page: Page, gallery: Locator) -> None:
+    first, second = _card(gallery, "Song 00a"), _card(gallery, "Song 01a")
+    first.get_by_role("button", name="Play").click()
+    _playing(page)
+    assert page.evaluate(f"() => ({_SOUND})().src").startswith("blob:")
+    second.get_by_role("button", name="Play").click()
+    _playing(page)
+    assert page.evaluate(f"() => ({_SOUND})().duration") == 5
+    expect(first.get_by_role("button", name="Play")).to_be_visible()
+    expect(second.get_by_role("button", name="Pause")).to_be_visible()
+    wave = second.locator("canvas")
+    box = wave.bounding_box()
+    assert box is not None
+    wave.click(position={"x": box["width"] * 0.6, "y": 10})
+    page.wait_for_function(f"() => ({_SOUND})().currentTime >= 2.9")
+    # the sound grows louder: so does what is drawn of it
+    assert wave.evaluate(_INK, 0.9) > 3 * wave.evaluate(_INK, 0.1) > 0
+    second.get_by_role("button", name="Pause").click()
+    page.wait_for_function(f"() => ({_SOUND})().paused")
+
+    gallery.get_by_role("searchbox", name="Title").fill("song 2")
+    dead = _card(gallery, "Song 20a")
+    expect(dead.locator(".mnb-why")).to_have_text("No audio: its address is not one to open.")
+    gallery.get_by_role("searchbox", name="Title").fill("")
+
+
+# How many pixels are painted in the tenth of a canvas that starts at a share of its width.
+_INK = """\
+(canvas, share) => {
+  const width = Math.floor(canvas.width / 10);
+  const left = Math.min(Math.floor(canvas.width * share), canvas.width - width);
+  const { data } = canvas.getContext("2d").getImageData(left, 0, width, canvas.height);
+  return data.filter((value, at) => at % 4 === 3 && value > 40).length;
+}"""
+
+
+def _rates_by_keyboard(page: Page, gallery: Locator) -> None:
+    press = page.keyboard.press
+    first, second = _card(gallery, "Song 00a"), _card(gallery, "Song 01a")
+    first.focus()
+    press("5")
+    expect(first.locator(".mnb-on")).to_have_count(5)
+    press("0")
+    expect(first.locator(".mnb-on")).to_have_count(0)
+    press("4")
+    expect(first.locator(".mnb-said")).to_have_text("stored")
+    expect(first.locator(".mnb-on")).to_have_count(4)
+    press("Space")
+    _playing(page)
+    press("ArrowRight")
+    press("ArrowRight")
+    expect(second).to_be_focused()
+    _playing(page)
+    press("Shift+ArrowRight")
+    page.wait_for_function(f"() => ({_SOUND})().currentTime >= 4.5")
+    press("Space")
+    second.get_by_label("Note on").click()
+    page.keyboard.type("thin & <b>loud</b>")
+    press("Enter")
+    expect(second.locator(".mnb-said")).to_have_text("note stored")
+    second.get_by_role("button", name="Rate Song 01a 2 of 5").click()
+    expect(second.locator(".mnb-on")).to_have_count(2)
+    expect(second.locator(".mnb-said")).to_have_text("stored")
+
+
+def _restarted(notebook: LabNotebook) -> None:
+    page = notebook.page
+    page.get_by_role("button", name="Restart", exact=True).click()
+    notebook.wait_until_open()
+
+
+def _as_a_stranger_sees_it(lab: Lab, notebook: LabNotebook) -> None:
+    theirs = lab.open_untrusted(notebook.save())
+    area = theirs.output_area(1)
+    expect(area.locator("audio")).to_have_count(6)
+    expect(area).to_contain_text("rated 4 of 5")
+    expect(area).to_contain_text("The first 24 of 47 songs as they were")
+    assert area.locator(".musicapi-nb-gallery").count() == 0
+    theirs.screenshot("gallery-untrusted")
