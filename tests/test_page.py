@@ -13,6 +13,7 @@ from musicapi_nb.errors import MusicAPIError, WrongType
 from musicapi_nb.library import Library
 from musicapi_nb.widgets.page import PageTooLarge
 from tests.browser import hostile
+from tests.library.world import acknowledged, buy, looked, song
 from tests.test_gallery import made, put, wave
 
 
@@ -129,3 +130,12 @@ def test_what_cannot_be_written_is_said_so(tmp_path: Path) -> None:
     with pytest.raises(MusicAPIError, match="cannot be written"):
         mnb.save_page(tmp_path / "file" / "songs.html", made(1))
     assert mnb.save_page(tmp_path / "empty.html", []).songs == 0
+
+
+def test_a_library_saves_its_ratings_too(library: Library, tmp_path: Path) -> None:
+    request = song()
+    claim = buy(library, request)
+    library.seen(claim.entry.id, looked(acknowledged(request)))
+    library.rate(library.tasks()[0].songs[1], 2)
+    saved = mnb.save_page(tmp_path / "songs.html", library)
+    assert saved.path.read_text(encoding="utf-8").count("rated 2 of 5") == 1

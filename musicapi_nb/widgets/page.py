@@ -139,8 +139,8 @@ def save_page(  # noqa: PLR0913 - each is a choice of its own
 
 
 def _said(what: Any, shown: Shown) -> Mapping[int, Rating]:
-    if callable(given := getattr(what, "rating", None)):  # a gallery has its own
-        found = {at: given(at) for at in range(len(shown.items))}
+    if isinstance(getattr(what, "songs_shown", None), items.Shown):  # a gallery has its own
+        found = {at: what.rating(at) for at in range(len(shown.items))}
     elif shown.library is not None:
         found = {at: shown.library.rating(item.song) for at, item in enumerate(shown.items)}
     else:

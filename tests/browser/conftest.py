@@ -33,12 +33,15 @@ def pytest_runtest_makereport(
     return report
 
 
+def chromium_path() -> str | None:
+    return next((path for name in _NAMES if (path := shutil.which(name))), None)
+
+
 @pytest.fixture(scope="package")
 def chromium() -> str:
     """Return the browser's path. Without one the tests are skipped, in CI they fail."""
-    for name in _NAMES:
-        if path := shutil.which(name):
-            return path
+    if path := chromium_path():
+        return path
     message = f"none of {', '.join(_NAMES)} is on PATH"
     if os.environ.get("CI", "").lower() in {"", "0", "false"}:
         pytest.skip(message)

@@ -3,9 +3,11 @@
 import json
 from pathlib import Path
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 
+from tests.browser import hostile
 from tests.browser.lab import Lab, LabNotebook
+from tests.browser.test_cards import Watch
 
 _LIBRARY = """\
 import asyncio, io, json
@@ -29,7 +31,7 @@ def sound(seconds):
 def bought(at):
     request = sonic.Create(custom_mode=True, mv="sonic-v5", prompt="[Verse]", title=f"Song {at:02}",
                            tags=f"{'jazz' if at % 2 else 'rock'}, rain")
-    claim = library.claim(request)
+    claim = library.claim(request, again=False)
     if claim.kind == "have":
         return claim.task
     task = tasks.accepted({"message": "success", "task_id": f"t{at}"}, request)
@@ -60,6 +62,9 @@ names = ("page", "found", "tag", "fate", "group")
 print(json.dumps({name: gallery.view[name] for name in names}))"""
 
 _SOUND = "() => document.querySelector('.musicapi-nb-gallery audio')"
+
+
+_RESTART = "path => window.labProbe.panel(path).sessionContext.restartKernel()"
 
 
 def _playing(page: Page) -> None:
@@ -94,8 +99,8 @@ def test_songs_are_looked_through_played_and_rated(lab: Lab, tmp_path: Path) -> 
     assert view == {"page": 0, "found": 47, "tag": "", "fate": "", "group": ""}
     notebook.screenshot("gallery-light")
 
-    page.evaluate("() => void window.jupyterapp.commands.execute('notebook:restart-kernel')")
-    _restarted(notebook)
+    page.evaluate(_RESTART, notebook.file.name)
+    notebook.wait_until_open()
     notebook.start_run_all()
     expect(_card(gallery, "Song 00a").locator(".mnb-on")).to_have_count(4, timeout=60_000)
     expect(_card(gallery, "Song 01a").get_by_label("Note on")).to_have_value("thin & <b>loud</b>")
@@ -201,12 +206,6 @@ def _rates_by_keyboard(page: Page, gallery: Locator) -> None:
     expect(second.locator(".mnb-said")).to_have_text("stored")
 
 
-def _restarted(notebook: LabNotebook) -> None:
-    page = notebook.page
-    page.get_by_role("button", name="Restart", exact=True).click()
-    notebook.wait_until_open()
-
-
 def _as_a_stranger_sees_it(lab: Lab, notebook: LabNotebook) -> None:
     theirs = lab.open_untrusted(notebook.save())
     area = theirs.output_area(1)
@@ -215,3 +214,83 @@ def _as_a_stranger_sees_it(lab: Lab, notebook: LabNotebook) -> None:
     expect(area).to_contain_text("The first 24 of 47 songs as they were")
     assert area.locator(".musicapi-nb-gallery").count() == 0
     theirs.screenshot("gallery-untrusted")
+
+
+_HOSTILE = """\
+import json
+from pathlib import Path
+import musicapi_nb as mnb
+from musicapi_nb import tasks
+
+folder = Path("FOLDER")
+given = json.loads((folder / "hostile.json").read_text())
+songs = [tasks.read(reply) for reply in given["replies"]]
+shown = mnb.gallery(songs, title=given["texts"][0])
+for at, text in enumerate(given["texts"]):
+    shown._rate(at, 3, text)
+print(mnb.save_page(folder / "page.html", shown).songs)
+shown = mnb.gallery(songs, title=given["texts"][0])"""
+
+# What in the gallery could act, besides what the gallery itself is made of.
+_ACTING = """\
+area => [...area.querySelectorAll("*")].flatMap(node => {
+  const found = ["script", "iframe", "object", "embed", "svg", "form", "meta", "base", "a", "style"]
+    .includes(node.localName) ? [node.outerHTML] : [];
+  for (const { name, value } of node.attributes) {
+    const leads = ["src", "href", "action", "poster"].includes(name) && !/^https:/i.test(value);
+    const styled = name === "style" && /url|position|expression|import/i.test(value);
+    if (name.startsWith("on") || name === "srcdoc" || leads || styled) found.push(name + value);
+  }
+  return found;
+})"""
+
+
+def test_hostile_songs_are_words_in_a_gallery_and_on_a_saved_page(
+    lab: Lab, context: BrowserContext, page: Page, tmp_path: Path
+) -> None:
+    watch = Watch(context)
+    (tmp_path / "hostile.json").write_text(hostile.as_json(), encoding="utf-8")
+    notebook = lab.open([_HOSTILE.replace("FOLDER", str(tmp_path)), "shown"])
+    notebook.run_all()
+    gallery = notebook.page.locator(".musicapi-nb-gallery")
+    expect(gallery.locator(".mnb-card")).to_have_count(20)
+    for summary in gallery.locator("summary").all():
+        summary.click()
+    for more in gallery.get_by_text("more tags").all():
+        more.click()
+    gallery.locator(".mnb-play").evaluate_all("nodes => nodes.forEach(node => node.click())")
+    gallery.get_by_label("Group by").select_option("state")
+    words = gallery.inner_text()
+    for text in hostile.TEXTS:
+        assert text.replace("\u202e", "").partition("\x1b")[0][:40].strip() in words
+    assert gallery.evaluate(_ACTING) == []
+    assert notebook.page.evaluate("() => window.pwned ?? null") is None
+    notebook.screenshot("gallery-hostile")
+
+    page.goto((tmp_path / "page.html").as_uri())
+    watch.check(page, page.locator("body"))
+
+
+_SAVED = """\
+shown = mnb.gallery(library)
+print(mnb.save_page(folder / "page.html", shown, title="Beside the library"))
+print(mnb.save_page(folder / "whole.html", library, embed=True).embedded)"""
+
+
+def test_a_saved_page_plays_from_disk(lab: Lab, page: Page, tmp_path: Path) -> None:
+    notebook = lab.open([_LIBRARY.replace("FOLDER", str(tmp_path)), _SAVED])
+    notebook.run_all()
+    assert "38 from the library's files" in notebook.texts()[1]
+    for name, scheme in (("page", "file"), ("whole", "data")):
+        page.goto((tmp_path / f"{name}.html").as_uri())
+        player = page.locator("audio").first
+        assert player.evaluate(_PLAY).startswith(f"{scheme}:")
+        expect(page.locator("summary").last).to_have_text("All songs as a table")
+
+
+_PLAY = """\
+player => new Promise((done, fail) => {
+  player.addEventListener("timeupdate", () => player.currentTime > 0.2 && done(player.currentSrc));
+  player.addEventListener("error", () => fail(player.error?.message ?? "error"));
+  player.play().catch(fail);
+}).finally(() => player.pause())"""
