@@ -168,6 +168,7 @@ class View {
     this.wanted = null; // the song that plays, or is to as soon as its sound is here
     this.tried = new Set(); // links that failed here and were asked of Python
     this.waiting = new Map();
+    this.unpainted = new Set();
     this.asked = new Map(); // notes on their way
     this.audio = el("audio", { preload: "auto", class: "mnb-audio" });
     this.build();
@@ -697,7 +698,23 @@ class View {
     card.canvas.setAttribute("aria-valuemax", String(Math.round(end ?? 0)));
     card.canvas.setAttribute("aria-valuenow", String(Math.round(at)));
     card.canvas.setAttribute("aria-valuetext", `${minutes(at)} of ${minutes(end)}`);
-    paint(card.canvas, this.store.peaks.get(index), end ? at / end : 0);
+    card.share = end ? at / end : 0;
+    this.paintSoon(index);
+  }
+
+  // All of a frame at once: sizes are read before anything is painted, so the page is laid out once.
+  paintSoon(index) {
+    if (!this.unpainted.size) {
+      requestAnimationFrame(() => {
+        const cards = [...this.unpainted].map((at) => [at, this.cards.get(at)])
+          .filter(([, card]) => card?.player);
+        this.unpainted.clear();
+        const sizes = cards.map(([, { canvas }]) => [canvas.clientWidth, canvas.clientHeight]);
+        cards.forEach(([at, { canvas, share }], n) =>
+          paint(canvas, sizes[n], this.store.peaks.get(at), share));
+      });
+    }
+    this.unpainted.add(index);
   }
 
   // --- rating ---
@@ -795,8 +812,7 @@ class View {
 }
 
 // Draw the peaks, what was played in another colour; a thin line where there are none.
-function paint(canvas, peaks, share) {
-  const { clientWidth: width, clientHeight: height } = canvas;
+function paint(canvas, [width, height], peaks, share) {
   const scale = window.devicePixelRatio || 1;
   if (!width) return;
   if (canvas.width !== Math.round(width * scale)) {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -105,16 +106,18 @@ def read(what: Any, library: Library | None = None) -> Shown:
 
 
 def _experiment(what: Any) -> Experiment | None:
-    from musicapi_nb.experiment import Experiment as Kind  # noqa: PLC0415 - loaded with an experiment
-
     given = getattr(what, "experiment", what)  # a Run has one
-    return given if isinstance(given, Kind) else None
+    return given if _is_a(given, "musicapi_nb.experiment", "Experiment") else None
 
 
 def _library(what: Any) -> Library | None:
-    from musicapi_nb.library import Library as Kind  # noqa: PLC0415 - loads SQLite
+    return what if _is_a(what, "musicapi_nb.library", "Library") else None
 
-    return what if isinstance(what, Kind) else None
+
+def _is_a(value: Any, module: str, name: str) -> bool:
+    """Whether a value is of a class; one of a module that nobody has loaded is not."""
+    loaded = sys.modules.get(module)
+    return loaded is not None and isinstance(value, getattr(loaded, name))
 
 
 def _of_experiment(experiment: Experiment, library: Library | None) -> Shown:
@@ -228,7 +231,7 @@ def columns(shown: Shown) -> dict[str, Any]:
     1 kept, 2 added, 3 dropped.
     """
     items = shown.items
-    tag_words: dict[str, int] = {}
+    tag_words: dict[str, int] = {}  # as they came: what is shown of two may be the same
     return {
         "title": [item.title for item in items],
         "seconds": [None if item.song.duration is None else round(item.song.duration, 1)
@@ -242,7 +245,7 @@ def columns(shown: Shown) -> dict[str, Any]:
         "words": [int(not markup.is_blank(item.song.lyrics)) for item in items],
         "place": [_place(item) for item in items],
         "tags": [_tags(item, tag_words) for item in items],
-        "tag_words": list(tag_words),
+        "tag_words": [_word(tag) for tag in tag_words],
         "factors": [
             _factor(name, levels, items)
             for name, levels in shown.factors.items()
@@ -265,9 +268,12 @@ def _tags(item: Item, known: dict[str, int]) -> list[int]:
     for each in list(fated(item.song, item.task))[:_TAGS_LIMIT]:
         tag = each if isinstance(each, str) else each[0]
         fate = 0 if isinstance(each, str) else _FATES[each[1]]
-        word = "(blank)" if markup.is_blank(tag) else markup.plain(tag, _TAG_LIMIT)
-        found.append(4 * known.setdefault(word, len(known)) + fate)
+        found.append(4 * known.setdefault(tag, len(known)) + fate)
     return found
+
+
+def _word(tag: str) -> str:
+    return "(blank)" if markup.is_blank(tag) else markup.plain(tag, _TAG_LIMIT)
 
 
 def _factor(name: str, levels: Sequence[str], items: Sequence[Item]) -> dict[str, Any]:
