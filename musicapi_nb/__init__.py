@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     )
     from musicapi_nb.library import Library
     from musicapi_nb.plan import Plan
-    from musicapi_nb.widgets.monitor import monitor, progress_bar
     from musicapi_nb.widgets.gallery import gallery
+    from musicapi_nb.widgets.monitor import monitor, progress_bar
     from musicapi_nb.widgets.page import save_page
 
 __all__ = [

@@ -7,7 +7,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from tests.browser import hostile
 from tests.browser.lab import Lab, LabNotebook
-from tests.browser.test_cards import Watch
+from tests.browser.watch import Watch
 
 _LIBRARY = """\
 import asyncio, io, json
