@@ -14,6 +14,7 @@ from musicapi_nb.tasks import Song, Task
 
 if TYPE_CHECKING:
     from musicapi_nb.experiment import Experiment
+    from musicapi_nb.analysis import preference, preferences_frame
     from musicapi_nb.frames import (
         durations_frame,
         issues_frame,
@@ -51,6 +52,8 @@ __all__ = [
     "monitor",
     "nuro",
     "operations",
+    "preference",
+    "preferences_frame",
     "progress_bar",
     "ratings_frame",
     "replaced_tags_frame",
@@ -73,6 +76,8 @@ _LATER = {
     "gallery": "musicapi_nb.widgets.gallery",
     "save_page": "musicapi_nb.widgets.page",
     **{name: "musicapi_nb.frames" for name in __all__ if name.endswith("_frame")},
+    "preference": "musicapi_nb.analysis",
+    "preferences_frame": "musicapi_nb.analysis",
 }
 
 

@@ -8,12 +8,14 @@ from musicapi_nb.library.ledger import Claim
 from musicapi_nb.library.ratings import Rating
 from musicapi_nb.library.show import Account
 from musicapi_nb.library.states import LIVE, OPEN, STATES, Entry, EntryState, Event
+from musicapi_nb.library.trials import BlindDesign, Shown, Trial
 
 __all__ = [
     "LIVE",
     "OPEN",
     "STATES",
     "Account",
+    "BlindDesign",
     "Budget",
     "Claim",
     "DamagedFile",
@@ -25,6 +27,8 @@ __all__ = [
     "MissingFile",
     "Rating",
     "RenderTime",
+    "Shown",
+    "Trial",
     "Unfinished",
     "identity",
 ]

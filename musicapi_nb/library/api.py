@@ -17,6 +17,7 @@ from musicapi_nb.library.owner import Owner
 from musicapi_nb.library.ratings import Ratings
 from musicapi_nb.library.records import DATABASE, Records
 from musicapi_nb.library.store import Store
+from musicapi_nb.library.trials import Trials
 
 if TYPE_CHECKING:
     import asyncio
@@ -39,7 +40,7 @@ _Result = TypeVar("_Result")
 _PASSING = frozenset({"seen", "place", "give_back", "slow_down", "plan", "not_run"})
 
 
-class Library(Ratings, Records):
+class Library(Ratings, Trials, Records):
     """A folder with one database and the files of songs; made when there is none.
 
     All methods may be called from any thread; several libraries, in one process or in many, may

@@ -186,6 +186,14 @@ def _apply_other(connection: sqlite3.Connection, event: Event) -> None:
         )
     elif event.kind == "rated":
         _rate(connection, event)
+    elif event.kind == "drawn":
+        _draw(connection, event)
+    elif event.kind == "answered":
+        connection.execute(
+            "UPDATE trials SET answer=:answer, chosen=:chosen, seconds=:seconds, answered_at=:at "
+            "WHERE test=:test AND number=:number",
+            {**data, "at": event.at},
+        )
 
 
 def _rate(connection: sqlite3.Connection, event: Event) -> None:
@@ -198,6 +206,21 @@ def _rate(connection: sqlite3.Connection, event: Event) -> None:
         "ON CONFLICT (song) DO UPDATE SET song_id=excluded.song_id, task_id=excluded.task_id, "
         "position=excluded.position, stars=excluded.stars, note=excluded.note, at=excluded.at",
         {**event.data, "at": event.at},
+    )
+
+
+def _draw(connection: sqlite3.Connection, event: Event) -> None:
+    data = event.data
+    connection.execute(
+        "INSERT INTO blind_tests (name, factor, at, settings) VALUES (?, ?, ?, ?)",
+        (data["name"], data["factor"], event.at, as_json(data["settings"])),
+    )
+    connection.executemany(
+        "INSERT INTO trials (test, number, repeat_of, shown) VALUES (?, ?, ?, ?)",
+        [
+            (data["name"], number, trial["repeat_of"], as_json(trial["shown"]))
+            for number, trial in enumerate(data["trials"], 1)
+        ],
     )
 
 
@@ -217,7 +240,8 @@ def events(connection: sqlite3.Connection, number: int | None = None) -> Iterato
 
 def rebuild(connection: sqlite3.Connection) -> None:
     """Make the tables beside the events anew, from the events alone."""
-    for table in ("entries", "cells", "budgets", "attached", "ratings"):
+    tables = ("entries", "cells", "budgets", "attached", "ratings", "blind_tests", "trials")
+    for table in tables:
         connection.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
     known: dict[int, Entry] = {}
     for event in list(events(connection)):

@@ -118,5 +118,26 @@ CREATE TABLE ratings (
 ) WITHOUT ROWID;
 """
 
-STEPS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3)
+# `blind_tests` and `trials` too are what the events amount to.
+_VERSION_4 = """
+CREATE TABLE blind_tests (
+    name TEXT PRIMARY KEY,
+    factor TEXT NOT NULL,
+    at REAL NOT NULL,
+    settings TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE trials (
+    test TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    repeat_of INTEGER,
+    shown TEXT NOT NULL,
+    answer TEXT,
+    chosen INTEGER,
+    seconds REAL,
+    answered_at REAL,
+    PRIMARY KEY (test, number)
+) WITHOUT ROWID;
+"""
+
+STEPS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
 """Script n leads from version n to n + 1; a released one is never changed."""
