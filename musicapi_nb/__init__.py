@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     )
     from musicapi_nb.library import Library
     from musicapi_nb.plan import Plan
+    from musicapi_nb.widgets.blind import blind_test
     from musicapi_nb.widgets.gallery import gallery
     from musicapi_nb.widgets.monitor import monitor, progress_bar
     from musicapi_nb.widgets.page import save_page
@@ -40,6 +41,7 @@ __all__ = [
     "Song",
     "Task",
     "account",
+    "blind_test",
     "connect",
     "durations_frame",
     "enable_nested_asyncio",
@@ -71,6 +73,7 @@ _LATER = {
     "Experiment": "musicapi_nb.experiment",
     "Library": "musicapi_nb.library",
     "Plan": "musicapi_nb.plan",
+    "blind_test": "musicapi_nb.widgets.blind",
     "monitor": "musicapi_nb.widgets.monitor",
     "progress_bar": "musicapi_nb.widgets.monitor",
     "gallery": "musicapi_nb.widgets.gallery",

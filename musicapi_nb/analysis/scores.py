@@ -6,9 +6,9 @@ one wins over each of the other three: under Luce's choice axiom (Individual Cho
 that is the same model, and the intervals do not take these three for three answers, since they
 come from resampled tasks. Songs of equal levels say nothing about levels and are left out.
 
-Each s has a weak normal prior (mean 0, standard deviation `estimates.PRIOR_SD`), so that a level that always
-won has a finite strength; it also makes the strengths sum to 0, so that each is relative to the
-mean of all levels.
+Each s has a weak normal prior (mean 0, standard deviation `estimates.PRIOR_SD`), so that a level
+that always won has a finite strength; it also makes the strengths sum to 0, so that each is
+relative to the mean of all levels.
 """
 
 from __future__ import annotations
