@@ -114,6 +114,9 @@ def _sorted(made: Sequence[_Made], library: Library, name: str) -> Entrants:
     songs: dict[str, Song] = {}
     left_out: list[LeftOut] = []
     for one in made:
+        if not one.songs:
+            why = one.task.fail_reason or f"its task is {one.task.state} and has no songs"
+            left_out.append(LeftOut(one.task.id or "", why))
         for song in one.songs:
             key = song_key(song)
             why = _why_not(song, one)
