@@ -73,12 +73,13 @@ class Front:
 
 
 def everything(front: Front) -> str:
-    """All that leaves the kernel but the sound itself."""
+    """All words that leave the kernel."""
     test = front.test
     state = {name: str(value) for name, value in test.get_state().items()
              if name not in {"_esm", "_css"}}  # fmt: skip
     bundle = test._repr_mimebundle_()
-    return json.dumps([front.sent, state, bundle, repr(test), test._repr_html_()], default=str)
+    said = [content for content, _ in front.sent]
+    return json.dumps([said, state, bundle, repr(test), test._repr_html_()], default=str)
 
 
 # --- alike in all but the music --------------------------------------------------------------
@@ -166,9 +167,10 @@ def test_nothing_tells_which_song_is_heard(
         front.say(do="hear", place="x")
         front.say(do="boo")
         front.answer(chosen)
-        seen = everything(front)
+        seen, heard = everything(front), b"".join(sounds)
         for secret in songs[1]:
             assert secret not in seen
+            assert secret.encode() not in heard
     assert len(lengths) == 1
     assert "5 of 6 answered" in repr(test)
     assert "5 of 6 answered" in test._repr_html_()
