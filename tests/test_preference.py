@@ -169,6 +169,15 @@ def test_a_level_that_always_won_has_a_finite_score() -> None:
     assert any("few" in note for note in found.notes)
 
 
+def test_few_answers_that_agree_are_not_taken_for_certain() -> None:
+    shown = [[("x", f"x{at % 2}"), ("y", f"y{at % 2}")] for at in range(4)]
+    rows = [answer(at + 1, each, at // 2) for at, each in enumerate(shown)]  # 2 : 2, in each task
+    found = preference(preferences_frame(Answered(rows)))
+    assert found.scores["score"].tolist() == pytest.approx([0, 0], abs=1e-6)
+    assert (found.scores["high"] - found.scores["low"] > 1).all()
+    assert found.pairs["answers"].tolist() == [4]
+
+
 def test_what_was_never_compared_has_no_score_and_is_named() -> None:
     rows = [answer(at, [("x", f"x{at}"), ("y", f"y{at}")], at % 2) for at in range(1, 5)]
     rows += [answer(5, [("z", "z1"), ("other", "o1")], 0), answer(6, [("q", "1"), ("q", "2")], 0)]

@@ -23,18 +23,33 @@ def strengths(won: NDArray[np.float64]) -> NDArray[np.float64]:
     draws, size, _ = won.shape
     met = won + won.transpose(0, 2, 1)
     found = np.zeros((draws, size))
-    own = np.eye(size) / PRIOR_SD**2
     for _ in range(_ROUNDS):
         chance = 1 / (1 + np.exp(found[:, None, :] - found[:, :, None]))
         slope = (won - met * chance).sum(axis=2) - found / PRIOR_SD**2
         if not size or np.abs(slope).max(initial=0.0) < _CLOSE:
             break
-        spread = met * chance * (1 - chance)
-        bend = spread.sum(axis=2)[:, :, None] * np.eye(size) - spread + own
-        step = np.linalg.solve(bend, slope[:, :, None])[:, :, 0]
+        step = np.linalg.solve(_bend(met, chance), slope[:, :, None])[:, :, 0]
         longest = np.abs(step).max(axis=1, keepdims=True)
         found += step * np.minimum(1.0, _STRIDE / np.maximum(longest, _CLOSE))
     return np.where(met.sum(axis=2) > 0, found, np.nan)
+
+
+def _bend(met: NDArray[np.float64], chance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The curvature of the log-posterior, turned positive."""
+    spread = met * chance * (1 - chance)
+    own = np.eye(met.shape[1])
+    return np.asarray(spread.sum(axis=2)[:, :, None] * own - spread + own / PRIOR_SD**2)
+
+
+def errors(won: NDArray[np.float64], found: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Standard errors of fitted strengths, (levels,), as if all comparisons were independent."""
+    known = np.nan_to_num(found)
+    chance = 1 / (1 + np.exp(known[None, None, :] - known[None, :, None]))
+    bend = _bend((won + won.T)[None], chance)[0]
+    spread = np.linalg.inv(bend) if len(bend) else bend
+    # their mean is known to be 0, so what all share does not count
+    centred = np.eye(len(known)) - 1 / max(len(known), 1)
+    return np.asarray(np.sqrt(np.diag(centred @ spread @ centred)))
 
 
 def detectable(n: float, power: float = 0.8, alpha: float = 0.05) -> float:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -22,7 +23,7 @@ import pandas as pd
 
 from musicapi_nb import markup
 from musicapi_nb.analysis.answers import ANSWERS, PLACES
-from musicapi_nb.analysis.estimates import detectable, strengths, wilson
+from musicapi_nb.analysis.estimates import detectable, errors, strengths, wilson
 from musicapi_nb.errors import WrongType
 
 if TYPE_CHECKING:
@@ -38,8 +39,8 @@ _LEAST = "smallest difference it could have shown"
 _SCORES = {"level": "str", "score": "float64", "low": "float64", "high": "float64",
            "answers": "int64", "wins": "int64", "ties": "int64", "losses": "int64",
            "tasks": "int64"}  # fmt: skip
-_PAIRS = {"level": "str", "other": "str", "wins": "int64", "ties": "int64", "losses": "int64",
-          "share": "float64", "detectable": "float64"}  # fmt: skip
+_PAIRS = {"level": "str", "other": "str", "answers": "int64", "wins": "int64", "ties": "int64",
+          "losses": "int64", "share": "float64", "detectable": "float64"}  # fmt: skip
 _CHECKS = {"check": "str", "estimate": "float64", "low": "float64", "high": "float64",
            "by_chance": "float64", "n": "int64"}  # fmt: skip
 
@@ -56,13 +57,14 @@ class Preference:
         `wins`, `ties` and `losses` in comparisons of two songs; `tasks` that it was heard from.
     pairs
         One row for each two levels: `share` of the comparisons that `level` won (a tie is half a
-        win), and the smallest difference from 0.5 that so many could have shown (`detectable`).
+        win), and the smallest difference from 0.5 that so many answers could have shown
+        (`detectable`, see `estimates`); answers of few tasks show less.
     checks
         One row each: how often the first position was chosen (of all answers but ties;
         `by_chance`: what position alone would give), how often a repeated trial was answered
         alike, and the smallest difference in the probability of winning, from 0.5, that as many
-        comparisons as two levels have on average could have shown with 80 % power at 5 %,
-        two-sided. With their 95 % intervals, where they have one.
+        answers as two levels have on average could have shown with 80 % power at 5 %, two-sided.
+        With their 95 % intervals, where they have one.
     notes
         What is missing or uncertain, in sentences.
     """
@@ -81,17 +83,42 @@ class Preference:
         return markup.plain(f"<Preference by {self.factor}: {best or 'no answers'}>")
 
     def _repr_html_(self) -> str:
+        scores, pairs, checks = (_rows(each) for each in (self.scores, self.pairs, self.checks))
         tables = [
-            markup.table(list(frame.columns), frame.astype(object).to_numpy().tolist(), caption)
-            for caption, frame in (
-                ("strength of each level (log scale, 0 is the mean)", self.scores),
-                ("level against level", self.pairs),
-                ("how far to trust it", self.checks),
-            )
-            if len(frame)
-        ]
+            markup.table(
+                ["level", "score", "interval", "answers"],
+                [(row.level, _figure(row.score), _between(row), row.answers) for row in scores],
+                "strength on a log scale, 0 is the mean of all levels",
+            ),
+            markup.table(
+                ["level", "wins", "against", "answers"],
+                [(row.level, _percent(row.share), row.other, row.answers) for row in pairs],
+            ),
+            markup.table(
+                ["check", "found", "by chance", "of"],
+                [(row.check, _percent(row.estimate), _percent(row.by_chance), row.n)
+                 for row in checks],
+            ),
+        ]  # fmt: skip
+        shown = tables if scores else [markup.text("No answers yet.")]
         notes = [markup.notice(note, "neutral") for note in self.notes]
-        return markup.card(f"Preference by {self.factor}", *tables, *notes)
+        return markup.card(f"Preference by {self.factor}", *shown, *notes)
+
+
+def _rows(frame: pd.DataFrame) -> list[Any]:
+    return list(frame.itertuples())
+
+
+def _figure(value: Any) -> str | None:
+    return None if math.isnan(value) else f"{value:+.2f}".replace("-", "\N{MINUS SIGN}")
+
+
+def _between(row: Any) -> str | None:
+    return None if math.isnan(row.low) else f"{_figure(row.low)} to {_figure(row.high)}"
+
+
+def _percent(value: Any) -> str | None:
+    return None if math.isnan(value) else f"{value:.0%}"
 
 
 def preference(
@@ -104,11 +131,12 @@ def preference(
 ) -> Preference:
     """Estimate which levels are preferred, from rows of `preferences_frame`.
 
-    The intervals of the scores are percentiles over `draws` resamples, widened where needed to
-    hold the score itself. Tasks are resampled within their level, not answers, since songs of one
-    task are alike; a comparison counts as often as its two tasks were drawn, multiplied (Owen,
-    The pigeonhole bootstrap, Ann. Appl. Stat. 1, 2007). The shares in `checks` have Wilson
-    intervals: positions are drawn anew for each trial, whatever the task.
+    The intervals of the scores are percentiles over `draws` resamples. Tasks are resampled within
+    their level, not answers, since songs of one task are alike; a comparison counts as often as
+    its two tasks were drawn, multiplied (Owen, The pigeonhole bootstrap, Ann. Appl. Stat. 1,
+    2007). Where few answers of few tasks agree by chance that is too narrow: then the interval is
+    the one that independent comparisons give (the curvature of the log-posterior). The shares in
+    `checks` have Wilson intervals: positions are drawn anew for each trial, whatever the task.
 
     Parameters
     ----------
@@ -223,23 +251,23 @@ def _won(data: _Data, weights: Floats) -> Floats:
 def _scores(data: _Data, settings: _Settings, notes: list[str]) -> pd.DataFrame:
     won = _won(data, np.ones((1, len(data.wins))))[0]
     joined = _largest_group(data.levels, won + won.T, notes)
-    point = np.where(joined, strengths(_within(won, joined)[None])[0], np.nan)
+    won_within = _within(won, joined)
+    point = np.where(joined, strengths(won_within[None])[0], np.nan)
     low, high = _interval(data, joined, settings, notes)
+    reach = NormalDist().inv_cdf((1 + settings.level) / 2) * errors(won_within, point)
     ties = _won(data, np.where(data.wins == 0.5, 1.0, 0.0)[None])[0] * 2  # noqa: PLR2004 - half
     clear = won - ties / 2
     rows = {
         "level": data.levels,
         "score": point,
-        "low": np.fmin(low, point),
-        "high": np.fmax(high, point),
+        "low": np.minimum(low, point - reach),
+        "high": np.maximum(high, point + reach),
         "answers": [_answers(data, at) for at in range(len(data.levels))],
         "wins": clear.sum(axis=1),
         "ties": ties.sum(axis=1),
         "losses": clear.sum(axis=0),
         "tasks": np.bincount(data.task_level, minlength=len(data.levels)),
     }
-    unsure = np.isnan(low)
-    rows["low"], rows["high"] = (np.where(unsure, np.nan, rows[end]) for end in ("low", "high"))
     made = pd.DataFrame(rows).sort_values("score", ascending=False, kind="stable")
     return made.reset_index(drop=True).astype(_SCORES)
 
@@ -305,13 +333,14 @@ def _pairs(data: _Data) -> pd.DataFrame:
     rows = []
     for one in range(len(data.levels)):
         for other in range(one + 1, len(data.levels)):
-            ahead = data.wins[(data.first == one) & (data.second == other)]
-            behind = 1 - data.wins[(data.first == other) & (data.second == one)]
-            wins = np.concatenate([ahead, behind])
+            ahead = (data.first == one) & (data.second == other)
+            behind = (data.first == other) & (data.second == one)
+            wins = np.concatenate([data.wins[ahead], 1 - data.wins[behind]])
             if len(wins):
+                answers = len(set(data.answer[ahead | behind].tolist()))
                 counts = [int((wins == value).sum()) for value in (1, 0.5, 0)]
-                rows.append((data.levels[one], data.levels[other], *counts, wins.mean(),
-                             detectable(len(wins))))  # fmt: skip
+                rows.append((data.levels[one], data.levels[other], answers, *counts,
+                             wins.mean(), detectable(answers)))  # fmt: skip
     return pd.DataFrame(rows, columns=list(_PAIRS)).astype(_PAIRS)
 
 
@@ -321,8 +350,7 @@ def _checks(rows: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
     chance = float((1 / shown).mean()) if len(clear) else math.nan
     first = int((clear["chosen_position"] == 0).sum())
     alike, repeats = _repeats(rows)
-    per_pair = pairs[["wins", "ties", "losses"]].sum(axis=1)
-    number = float(per_pair.mean()) if len(pairs) else 0.0
+    number = float(pairs["answers"].mean()) if len(pairs) else 0.0
     found = [
         (_FIRST, *wilson(first, len(clear)), chance, len(clear)),
         (_SAME, *wilson(alike, repeats), math.nan, repeats),

@@ -20,7 +20,11 @@ const clock = (seconds) => {
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
 };
 const percent = (share) => `${Math.round(share * 100)} %`;
-const signed = (value) => (value === null ? "–" : `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(2)}`);
+function signed(value) {
+  if (value === null) return "–";
+  const figure = Math.abs(value).toFixed(2);
+  return figure === "0.00" ? figure : `${value < 0 ? "−" : "+"}${figure}`;
+}
 
 class Page {
   constructor(model, root) {
@@ -123,7 +127,8 @@ class Page {
   }
 
   choice(words, value) {
-    const button = el("button", { type: "button", role: "radio", class: "mnb-choice",
+    const kind = value === null ? "mnb-choice mnb-tie" : "mnb-choice";
+    const button = el("button", { type: "button", role: "radio", class: kind,
       onclick: () => this.choose(value) }, words);
     return { value, button };
   }
@@ -328,7 +333,9 @@ function summary(now) {
     el("div", { class: "mnb-head" }, el("div", { class: "mnb-heading" }, "Blind test: what was heard"),
       el("div", { class: "mnb-count" }, `${now.done} of ${now.trials} answered`)),
     el("div", { class: "mnb-question" }, `Compared: ${factor}`),
-    ...(scores.length ? [strengths(scores)] : []),
+    ...(scores.length ? [
+      el("div", { class: "mnb-quiet" }, "Strength of each level: log scale, 0 is the mean of all."),
+      strengths(scores)] : []),
     el("ul", { class: "mnb-checks" }, ...checks.map((check) => el("li", {}, sentence(check)))),
     ...notes.map((note) => el("div", { class: "mnb-note" }, note)),
     el("div", { class: "mnb-quiet" }, now.said),
@@ -363,14 +370,13 @@ function strengths(scores) {
   });
   const names = ["level", "", "score", "95 % interval", "won / tied / lost", "answers"];
   return el("div", { class: "mnb-table" }, el("table", {},
-    el("caption", {}, "Strength of each level: log scale, 0 is the mean of all"),
     el("thead", {}, el("tr", {}, ...names.map((name) => el("th", { scope: "col" }, name)))),
     el("tbody", {}, ...rows)));
 }
 
 function sentence({ check, estimate, low, high, by_chance: chance, n }) {
   if (estimate === null) return `${check}: not enough answers (${n}).`;
-  if (low === null) return `${check}: ${percent(0.5 + estimate)} against ${percent(0.5 - estimate)}, with ${n} comparisons of two levels.`;
+  if (low === null) return `${check}: ${percent(0.5 + estimate)} against ${percent(0.5 - estimate)}, with ${n} answers about two levels.`;
   const usual = chance === null ? "" : `; ${percent(chance)} by chance`;
   return `${check}: ${percent(estimate)} of ${n} (${percent(low)} to ${percent(high)}${usual}).`;
 }

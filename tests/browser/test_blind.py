@@ -164,6 +164,7 @@ def test_a_blind_test_tells_nothing_until_its_end_and_outlives_the_kernel(
     expect(area).to_contain_text("Trial 4 of 4")
     frames.check(secrets, _held(notebook))
     assert "2 of 4 answered" in notebook.texts()[0]
+    saved = notebook.save()
 
     _answer_a(area)
     for shown in page.locator(".musicapi-nb-blind").all():
@@ -172,3 +173,7 @@ def test_a_blind_test_tells_nothing_until_its_end_and_outlives_the_kernel(
             expect(shown).to_contain_text(level)
     assert [answer for answer, _ in _answers(path)] == ["chosen", "tie", "chosen", "chosen"]
     save_screenshot(area, "blind-end")
+
+    reader = lab.open_untrusted(saved).output_area(0)
+    expect(reader).to_contain_text("2 of 4 answered")
+    expect(reader).to_contain_text("told at the end")
