@@ -13,8 +13,8 @@ from musicapi_nb.notebook import Job, connect, enable_nested_asyncio, form
 from musicapi_nb.tasks import Song, Task
 
 if TYPE_CHECKING:
-    from musicapi_nb.experiment import Experiment
     from musicapi_nb.analysis import preference, preferences_frame
+    from musicapi_nb.experiment import Experiment
     from musicapi_nb.frames import (
         durations_frame,
         issues_frame,
