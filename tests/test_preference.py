@@ -355,6 +355,13 @@ def test_positions_and_songs_are_used_evenly() -> None:
     assert draw(songs, 24, seed=3) != draw(songs, 24, seed=4)
 
 
+def test_one_trial_does_not_tell_the_order_of_the_next() -> None:
+    for seed in range(20):
+        first = [each.songs[0].level for each in draw(candidates(2, 6), 24, seed=seed)]
+        same = sum(one == other for one, other in itertools.pairwise(first))
+        assert 2 < same < 21
+
+
 def test_songs_that_share_nothing_are_matched_as_closely_as_can_be() -> None:
     songs = [
         Candidate("a", "1", "x", ("jazz", "rain", "block 1")),

@@ -88,7 +88,7 @@ def draw(
         raise NothingToCompare(f"a trial shows {size} songs; here are {len(candidates)}")
     hat = _Hat(candidates, levels, random.Random(f"blind test {seed}"))  # noqa: S311 - to come again
     new = (trials + 1) // 2 if swap_repeats else trials
-    first = [hat.trial(size) for _ in range(new)]
+    first = hat.ordered([hat.trial(size) for _ in range(new)])
     again = [
         Drawn(tuple(reversed(first[at].songs)), at, first[at].alike)
         for at in hat.later(trials - new)
@@ -126,9 +126,23 @@ class _Hat:
         alike = songs is not None
         if songs is None:
             songs = self._closest(levels)
-        shown = self._ordered(songs)
-        self._count(shown)
-        return Drawn(shown, None, alike)
+        self._count(songs)
+        return Drawn(tuple(songs), None, alike)
+
+    def ordered(self, trials: Sequence[Drawn]) -> list[Drawn]:
+        """Put the songs of each trial in the order in which they are shown.
+
+        Positions are balanced in a random order of the trials: in the order of asking, a listener
+        could tell by one trial what the next one has to balance.
+        """
+        numbers = list(range(len(trials)))
+        self._rng.shuffle(numbers)
+        made = list(trials)
+        for number in numbers:
+            shown = self._balanced(trials[number].songs)
+            made[number] = dataclasses.replace(trials[number], songs=shown)
+            self._used.update(("place", song.level, at) for at, song in enumerate(shown))
+        return made
 
     def _least(self, values: Iterable[tuple[object, ...]]) -> tuple[object, ...]:
         """The one counted least so far; chance decides between equals."""
@@ -197,7 +211,7 @@ class _Hat:
     def _sample(self, songs: Sequence[Candidate], most: int) -> list[Candidate]:
         return sorted(songs, key=lambda song: (self._worn(song, ()), self._rng.random()))[:most]
 
-    def _ordered(self, songs: Sequence[Candidate]) -> tuple[Candidate, ...]:
+    def _balanced(self, songs: Sequence[Candidate]) -> tuple[Candidate, ...]:
         orders = list(itertools.permutations(songs))
         return min(orders, key=lambda order: (self._crowded(order), self._rng.random()))
 
@@ -211,9 +225,8 @@ class _Hat:
         self._used.update(("met", frozenset((one.key, other.key)))
                           for one, other in itertools.combinations(shown, 2))  # fmt: skip
         self._used["group", shown[0].like] += 1
-        for at, song in enumerate(shown):
-            self._used.update([("place", song.level, at), ("level", song.level),
-                               ("task", song.task), ("song", song.key)])  # fmt: skip
+        for song in shown:
+            self._used.update([("level", song.level), ("task", song.task), ("song", song.key)])
 
 
 def _unlike(one: Candidate, other: Candidate) -> int:
