@@ -108,6 +108,7 @@ def test_hostile_songs_are_words_on_it(tmp_path: Path) -> None:
     assert found.tags.isdisjoint({"script", "iframe", "svg", "form", "base", "object", "button"})
     assert all(re.match("https?://", url) for url in found.players + found.pictures)
     assert "default-src 'none'" in found.policy
+    assert "file:" not in found.policy
     assert "script-src" not in found.policy
     assert "&lt;script&gt;" in target.read_text(encoding="utf-8")
 

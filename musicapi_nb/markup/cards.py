@@ -26,8 +26,8 @@ from musicapi_nb.markup.safe import (
 
 _FACTS: Final = f"margin:3px 0 0;font-size:12.5px;line-height:1.45;{QUIET}"
 _POLICY: Final = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src http: https: data: file:; "
-    "media-src http: https: data: file:; base-uri 'none'; form-action 'none'"
+    "default-src 'none'; style-src 'unsafe-inline'; img-src http: https: data:; "
+    "media-src http: https: data:; base-uri 'none'; form-action 'none'"
 )
 _PAGE_STYLE: Final = """
 :root { color-scheme: light dark; background: #fff; color: #1f2328 }
@@ -154,11 +154,15 @@ def cards(shown: Iterable[Html]) -> Html:
     return element("div", *shown, style=f"{columns};gap:18px;align-items:flex-start")
 
 
-def page(title: str, *blocks: str) -> str:
-    """Write one whole HTML document that needs no other file and can run no script."""
+def page(title: str, *blocks: str, files: bool = False) -> str:
+    """Write one whole HTML document that can run no script.
+
+    It needs no other file, and may load none from the disk unless `files` allows it.
+    """
+    policy = _POLICY.replace(" data:;", " data: file:;") if files else _POLICY
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{html.escape(_POLICY)}">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{html.escape(policy)}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="referrer" content="no-referrer">\n'
         f"<title>{html.escape(attribute(title))}</title>\n<style>{_PAGE_STYLE}</style>\n</head>\n"

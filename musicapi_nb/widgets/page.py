@@ -122,6 +122,7 @@ def save_page(  # noqa: PLR0913 - each is a choice of its own
         markup.caption(still.counts(shown), shown.name),
         markup.cards(cards) if cards else markup.notice("There are no songs to show."),
         _table(shown, said),
+        files="file" in sources.places,
     ).encode("utf-8", "replace")
     if len(written) > max_bytes:
         raise _too_large(len(written), max_bytes)

@@ -59,7 +59,7 @@ async def looked(name):
 await looked("rated")
 print(json.dumps([[r.song_id, r.stars, r.note] for r in library.ratings()]))
 names = ("page", "found", "tag", "fate", "group")
-print(json.dumps({name: gallery.view[name] for name in names}))"""
+print(json.dumps({name: gallery.view.get(name) for name in names}))"""
 
 _SOUND = "() => document.querySelector('.musicapi-nb-gallery audio')"
 
