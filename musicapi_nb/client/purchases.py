@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from musicapi_nb.tasks import Task
 
 _LOOK_SECONDS = 0.2
+# Without a pace only a pause can be in the way; so long nobody asks again whether there is one.
+_FREE_SECONDS = 0.05
 _log = logging.getLogger(__name__)
 
 
@@ -125,6 +127,7 @@ class Purchases:
         self._turns: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = (
             weakref.WeakKeyDictionary()
         )
+        self._free_until = 0.0  # on the monotonic clock
         self._entries: dict[str, int] = {}
         # What came of purchases whose end the ledger could not write: it calls them "sending".
         self._unwritten: dict[int, Task | None] = {}
@@ -230,12 +233,21 @@ class Purchases:
         What need not be bought does not queue: its task is returned at once, as by `find`. Where
         there is nothing to queue for, no pace and no pause, the claim tells that as well.
         """
-        if interval == 0 and await self._place(interval) <= time.time():
+        if interval == 0 and await self._is_free():
             return None
         known = await self.find(request, take)
         if known is None:
             await self._queue(interval)
         return known
+
+    async def _is_free(self) -> bool:
+        if time.monotonic() >= self._free_until:
+            place = await self._place(0)
+            if place > time.time():
+                await self._ledger.together(self._ledger.give_back, place, name=self._pace)
+                return False
+            self._free_until = time.monotonic() + _FREE_SECONDS
+        return True
 
     async def _queue(self, interval: float) -> None:
         """Wait for a place: one at a time, for what was leased before a pause began is void."""
@@ -264,6 +276,7 @@ class Purchases:
     async def slow_down(self, seconds: float) -> None:
         """After a 429: pause for all on the ledger, then go slower for a while."""
         await self._ledger.together(self._ledger.slow_down, seconds, name=self._pace)
+        self._free_until = 0.0
 
     async def looked(self, task: Task) -> None:
         """Write down a look at a task of this ledger."""
