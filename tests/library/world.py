@@ -78,7 +78,7 @@ def ended(process: subprocess.Popen[str]) -> int:
     return process.returncode
 
 
-_TABLES = ("entries", "cells", "budgets", "attached", "ratings")
+_TABLES = ("entries", "cells", "budgets", "attached", "ratings", "blind_tests", "trials")
 _BESIDE = [f"SELECT * FROM {name}" for name in _TABLES]  # noqa: S608 - our own names
 
 
