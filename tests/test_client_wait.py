@@ -388,6 +388,32 @@ async def test_more_polls_than_may_be_under_way_take_turns() -> None:
         assert most == 50
 
 
+async def test_a_task_is_not_asked_about_again_while_a_reply_is_written_down(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    script = Script(slow=[NOT_READY, NOT_READY, reply(DONE)], quick=[NOT_READY])
+    async with peer(script) as here, client(here.url, speed=1e7) as api:  # all is due at once
+        asked = []
+
+        async def looked(task: Task) -> None:
+            if task.id != "slow":
+                return
+            asked.append(script.polls.count("slow"))
+            others = script.polls.count("quick")
+            await until(lambda: script.polls.count("quick") > others + 3)
+            assert script.polls.count("slow") == asked[-1]
+
+        monkeypatch.setattr(api._waiting, "looked", looked)
+        tasks = [pending("slow"), pending("quick")]
+        for task in tasks:
+            api._waiting.accepted(task)
+        both = asyncio.create_task(api.wait(tasks, deadline=1e12))
+        await until(lambda: len(asked) == 3)
+        assert asked == [1, 2, 3]
+        both.cancel()
+        await asyncio.gather(both, return_exceptions=True)
+
+
 async def test_one_task_waited_for_twice_is_given_to_both() -> None:
     async with peer(answers(NOT_READY, NOT_READY, reply(DONE))) as here, client(here.url) as api:
         one, (other,) = await asyncio.gather(

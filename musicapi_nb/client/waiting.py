@@ -239,17 +239,18 @@ class _Watch:
             with self._waiting.lock:
                 self._scheduler.missed(waited, self._now())
             return
+        now = self._now()
         waited.failures = 0
         waited.task = task
-        self._learn(waited, task)
         await self._waiting.looked(task)
         tell(waited.call.progress, task)
+        self._learn(waited, task, now)  # from here on it may be due again
         if task.finished:
             self._end(waited)
 
-    def _learn(self, waited: Waited, task: Task) -> None:
+    def _learn(self, waited: Waited, task: Task, now: float) -> None:
         """Tell the scheduler what was seen; of a task of unknown age only what it says itself."""
-        now, took = self._now(), task.total_seconds
+        took = task.total_seconds
         aged = self._waiting.accepted_at(task) is not None
         with self._waiting.lock:
             if task.state == "succeeded" and (aged or took is not None):
