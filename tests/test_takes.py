@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 import soundfile
@@ -88,6 +89,34 @@ async def test_asked_for_by_many_at_once_it_is_bought_once(
     assert len(sim.traffic.paid) == 1
     assert len({task.id for task in got}) == 1
     assert sum(not task.bought_before for task in got) == 1
+
+
+async def test_what_was_bought_before_waits_for_no_pause(sim: Simulator, library: Library) -> None:
+    async with client(sim, library) as api, client(sim, library) as fresh, asyncio.timeout(60):
+        first = await api.run(SONG)
+        library.slow_down(300, name=sim.url)
+        again = [await one.run(SONG) for one in (api, fresh)]
+        assert [task.id for task in again] == [first.id, first.id]
+        # the place in the queue that was not needed is the next one's
+        assert library.place(0, name=sim.url) == library.paused_until(name=sim.url)
+    assert len(sim.traffic.paid) == 1
+
+
+class Counting(Library):
+    """A library that notes which steps it is asked for."""
+
+    asked: ClassVar[list[str]] = []
+
+    def together(self, method: Any, /, *values: Any, **named: Any) -> asyncio.Future[Any]:
+        self.asked.append(method.__name__)
+        return super().together(method, *values, **named)
+
+
+async def test_a_purchase_takes_as_few_steps_as_it_can(sim: Simulator, tmp_path: Path) -> None:
+    with Counting(tmp_path / "library") as library:
+        async with client(sim, library) as api:
+            await api.run(lyrics.Make(description="a lighthouse keeper"))
+    assert library.asked == ["place", "claim", "accepted"]
 
 
 async def test_what_is_answered_at_once_is_kept_too(sim: Simulator, library: Library) -> None:

@@ -92,7 +92,7 @@ class Purpose:
 
 
 class TakenMeanwhile(Exception):
-    """Somebody else bought the take while this one waited for its turn."""
+    """The take need not be bought: it was before, or while this one waited for its turn."""
 
 
 class Purchases:

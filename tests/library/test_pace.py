@@ -31,6 +31,21 @@ def test_places_are_an_interval_apart_and_not_in_the_past(library: Library) -> N
     assert places(library, 3, interval=0, now=NOW + 200) == [200, 200, 200]
 
 
+def test_where_there_is_no_pace_nothing_is_written(library: Library) -> None:
+    def written(now: float) -> int:
+        before = library._store.connection.total_changes
+        library.place(0, now)
+        return library._store.connection.total_changes - before
+
+    assert written(NOW) == 0
+    library.slow_down(10, NOW)
+    assert library.place(0, NOW) == NOW + 10
+    assert written(NOW + 1) > 0
+    eased = [written(NOW + 20 + second) for second in range(100)]
+    assert all(eased[:70])
+    assert not any(eased[90:])  # it is as fast again as it was
+
+
 def test_two_libraries_of_one_folder_share_it_and_names_do_not(library: Library) -> None:
     with Library(library.path) as other:
         assert places(library, 1) == [0]
