@@ -122,7 +122,7 @@ def save_page(  # noqa: PLR0913 - each is a choice of its own
         markup.caption(still.counts(shown), shown.name),
         markup.cards(cards) if cards else markup.notice("There are no songs to show."),
         _table(shown, said),
-        files="file" in sources.places,
+        files=sources.files,
     ).encode("utf-8", "replace")
     if len(written) > max_bytes:
         raise _too_large(len(written), max_bytes)
@@ -170,6 +170,7 @@ class _Sources:
     def __init__(self, library: Library | None, folder: Path, room: int | None) -> None:
         self._library, self._folder, self._room, self._limit = library, folder, room, room
         self.places: list[str] = []
+        self.files = False  # whether anything is loaded from beside the page
         self.left_out: list[tuple[str, str]] = []
 
     def placed(self, item: Item) -> Song:
@@ -222,6 +223,7 @@ class _Sources:
             relative = os.path.relpath(path.resolve(), self._folder.resolve())
         except ValueError:  # on Windows: another drive
             return None
+        self.files = True
         return markup.local_file(Path(relative).as_posix())
 
     def _image(self, song: Song) -> str | None:
