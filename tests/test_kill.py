@@ -65,7 +65,7 @@ FAULTS: tuple[tuple[str, int, float, dict[str, Any]], ...] = (
     ("wrong_key", 3, 0.02, {"method": "POST"}),
     ("wrong_key", 5, 0.005, {"method": "GET"}),
     ("no_subscription", 3, 0.04, {}),
-    ("queue_full", 4, 0.05, {"on": "nuro"}),
+    ("queue_full", 4, 0.15, {"on": "nuro"}),
     ("refused_content", 4, 0.03, {}),
     ("redirect_api", 2, 0.02, {"method": "POST"}),
     ("redirect_api", 5, 0.01, {"method": "GET"}),
