@@ -14,6 +14,7 @@ from urllib.parse import quote
 from musicapi_nb.errors import (
     InvalidRequest,
     Problem,
+    ServerError,
     TaskFailed,
     UnexpectedReply,
     classify,
@@ -174,7 +175,9 @@ def _error(
     status: int, headers: Mapping[str, str], body: bytes, *, paid: bool, now: float
 ) -> MusicAPIError:
     words = words_of(body)
-    kind = classify(status, words)
+    kind, refunded = classify(status, words), _refunded(body)
+    if kind is ServerError and refunded and not paid:  # nuro tells a poll so that a task failed
+        kind = TaskFailed
     said = f": {words.rstrip('. ')}" if words else ""
     error = kind(
         f"the service answered {status} {_phrase(status)}{said}",
@@ -185,7 +188,7 @@ def _error(
     )
     error.retry_after = retry_after(headers, now)
     if isinstance(error, TaskFailed):
-        error.refunded = True if "refund" in words.lower() else None
+        error.refunded = refunded or (True if "refund" in words.lower() else None)
     return error
 
 
@@ -205,6 +208,11 @@ def words_of(body: bytes) -> str:
         plain = text[:1] not in {"<", "{", "[", '"', ""}
         said = text if plain else (_not_json(text) if text else "")
     return _one_line(said[: 2 * _LONGEST_WORDS])[:_LONGEST_WORDS]
+
+
+def _refunded(body: bytes) -> bool:
+    """Whether an error body says that credits were given back."""
+    return _decoded_or({}, body).get("refund_processed") is True
 
 
 def _said(value: Any, depth: int = 3) -> str:

@@ -355,6 +355,25 @@ async def test_a_task_of_an_earlier_kernel_is_as_old_as_the_library_says(
         assert 100 <= high <= 140
 
 
+async def test_a_past_that_cannot_be_read_is_no_reason_not_to_wait(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Library(tmp_path) as library:
+        api = client("http://127.0.0.1:1", ledger=library, speed=1)
+    async with api:  # the library is closed
+        assert api.eta(SONG) == (120, 240, "published")
+    assert "closed" in caplog.text
+
+
+async def test_a_failure_that_nuro_tells_by_an_error_is_a_failed_task() -> None:
+    async with Simulator(speed=SPEED) as sim, client(sim.url, speed=SPEED) as api:
+        sim.shapes.nuro_failure = "error"
+        sim.faults.arm("task_fails")
+        task = await api.run(nuro.Vocal(lyrics="la la la " * 50), deadline=AGES)
+        assert (task.state, task.refunded) == ("failed", True)
+        assert "failed" in (task.fail_reason or "")
+
+
 async def test_many_tasks_are_waited_for_without_a_coroutine_each() -> None:
     async with peer(answers(NOT_READY)) as here, client(here.url, speed=1) as api:
         before = len(asyncio.all_tasks())

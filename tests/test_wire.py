@@ -193,7 +193,7 @@ def test_status_and_words_make_the_class_in_every_known_shape(
     shapes: list[object] = [
         {"error": words}, {"message": words}, {"type": "x", "error": words}, {"detail": words},
         {"code": status, "message": words}, {"error": {"message": words}}, words, words.encode(),
-        {"type": "x", "error": words, "message": words, "refund_processed": True},
+        {"type": "x", "error": words, "message": words, "refund_processed": False},
         {"error": "", "message": f"  {words}\n"},
     ]  # fmt: skip
     for shape in shapes:
@@ -202,6 +202,15 @@ def test_status_and_words_make_the_class_in_every_known_shape(
         assert found.status == status
         assert words.rstrip(".") in str(found)
         assert "\n" not in str(found)
+
+
+def test_a_poll_that_tells_of_a_refund_tells_of_a_failed_task() -> None:
+    body = {"type": "api_error", "error": "Internal Server Error.", "refund_processed": True}
+    polled, submitted = error(500, body), error(500, body, paid=True)
+    assert isinstance(polled, TaskFailed)
+    assert polled.refunded is True
+    assert type(submitted) is ServerError
+    assert submitted.may_have_cost
 
 
 def test_a_failed_task_knows_of_its_refund() -> None:
