@@ -3,6 +3,7 @@
 import io
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -90,6 +91,27 @@ def test_a_double_click_starts_once(api: Handle) -> None:
     monitor._row()
     for _ in range(2):
         monitor._buttons[0].click()
+    assert run.job is not None
+    run.job.result()
+    assert api.simulator is not None
+    assert len(api.simulator.traffic.posts) == 2
+
+
+def test_two_threads_that_start_it_at_once_share_one_job(api: Handle) -> None:
+    run = made(api)
+    together = threading.Barrier(2)
+    jobs: list[object] = []
+
+    def start() -> None:
+        together.wait()
+        jobs.append(run.start())
+
+    threads = [threading.Thread(target=start) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert jobs[0] is jobs[1]
     assert run.job is not None
     run.job.result()
     assert api.simulator is not None

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, overload
 
-import msgspec
-
 from musicapi_nb import tasks, wire
+from musicapi_nb.client.balance import read_balance
 from musicapi_nb.client.download import fetch
 from musicapi_nb.client.keep import Keeper
 from musicapi_nb.client.pace import Pace
@@ -31,39 +30,24 @@ from musicapi_nb.errors import (
     MusicAPIError,
     RateLimited,
     TaskFailed,
-    UnexpectedReply,
-    WaitTimeout,
 )
-from musicapi_nb.tasks.part import as_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Sequence
     from types import TracebackType
 
     from musicapi_nb import polling
+    from musicapi_nb.client.balance import Balance
     from musicapi_nb.client.download import Media
     from musicapi_nb.client.purchases import Ledger
     from musicapi_nb.client.tell import Progress
-    from musicapi_nb.client.waiting import Waited
     from musicapi_nb.engines import Request
     from musicapi_nb.tasks import Song, Task
 
 # With a ledger, what was refused for its number is asked again, so many times, after this pause
 # (seconds of the service's clock) where the reply names none.
 _TOO_MANY, _REFUSALS, _REFUSED_PAUSE = 429, 8, 3.0
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Balance:
-    """Credits of the account: the subscription's, and those bought in packs."""
-
-    credits: float
-    extra_credits: float
-
-    @property
-    def total(self) -> float:
-        """All that can be spent (bought credits need an active subscription)."""
-        return self.credits + self.extra_credits
+_log = logging.getLogger(__name__)
 
 
 class MusicAPI:
@@ -353,7 +337,7 @@ class MusicAPI:
                 raise waited.error
             return waited.task
         found = await self._waiting.wait(task, deadline, progress)
-        return [_as_seen(waited) for waited in found]
+        return [waited.as_seen() for waited in found]
 
     def eta(self, what: Task | Request) -> polling.Eta:
         """How many seconds of the service's clock a task still takes, as far as is known.
@@ -390,7 +374,11 @@ class MusicAPI:
         # The ledger's times are ours: of an earlier simulator nobody knows how fast it ran.
         if self._purchases is None or self.speed != 1:
             return ()
-        return self._purchases.past(engine, operation)
+        try:
+            return self._purchases.past(engine, operation)
+        except MusicAPIError as error:  # what was paid for is waited for all the same
+            _log.warning("Nothing is learned from the library's past: %s", error)
+            return ()
 
     async def _keep(self, task: Task) -> None:
         if self._purchases:
@@ -431,7 +419,7 @@ class MusicAPI:
             The reply holds no balance.
         """
         return await self._transport.exchange(
-            wire.submit_call(account.Credits()), lambda _, payload: _balance(payload)
+            wire.submit_call(account.Credits()), lambda _, payload: read_balance(payload)
         )
 
     async def download(
@@ -466,25 +454,6 @@ class MusicAPI:
         if not url:
             raise DownloadFailed(f"the song has no {media} link")
         return await fetch(self._transport, url, Path(to), media=media, max_bytes=max_bytes)
-
-
-def _balance(payload: Any) -> Balance:
-    figures = payload if isinstance(payload, dict) else {}
-    extra = figures.get("extra_credits")
-    first, second = as_number(figures.get("credits")), as_number(0 if extra is None else extra)
-    if first is None or second is None:
-        raise UnexpectedReply("the reply holds no balance", body=payload)
-    return Balance(first, second)
-
-
-def _as_seen(waited: Waited) -> Task:
-    """A task of a list; one that cannot be asked about says so, and costs the others nothing."""
-    error = waited.error
-    if error is None or isinstance(error, WaitTimeout):
-        return waited.task
-    if not isinstance(error, MusicAPIError):
-        raise error
-    return msgspec.structs.replace(waited.task, state="unknown", fail_reason=str(error))
 
 
 async def _ended(sending: asyncio.Task[Task], loop: asyncio.AbstractEventLoop) -> None:

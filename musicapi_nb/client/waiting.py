@@ -7,10 +7,11 @@ import threading
 import weakref
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from musicapi_nb import polling
 from musicapi_nb.client.tell import name, tell, unfinished
 from musicapi_nb.client.transport import is_transient, reword
-from musicapi_nb.engines import model_of
 from musicapi_nb.errors import MusicAPIError, WaitTimeout
 from musicapi_nb.tasks import Task
 
@@ -37,6 +38,14 @@ class Waited:
         self.call = call
         self.failures = 0
         self.error: Exception | None = None
+
+    def as_seen(self) -> Task:
+        """The task, of many: one that cannot be asked about says so, at no cost to the others."""
+        if self.error is None or isinstance(self.error, WaitTimeout):
+            return self.task
+        if not isinstance(self.error, MusicAPIError):
+            raise self.error
+        return msgspec.structs.replace(self.task, state="unknown", fail_reason=str(self.error))
 
 
 class _Call:
@@ -278,5 +287,10 @@ class _Watch:
 
 
 def _key(what: Task | Request) -> polling.Key:
-    request = what.request if isinstance(what, Task) else what
-    return polling.Key(what.engine, what.operation, model_of(request) if request else None)
+    if isinstance(what, Task):
+        return (
+            polling.Key.of(what.request)
+            if what.request
+            else polling.Key(what.engine, what.operation)
+        )
+    return polling.Key.of(what)

@@ -310,19 +310,15 @@ class Experiment:
 
     def look(self) -> Progress:
         """Ask the library how the cells are doing, unless a run knows better."""
-        self._refresh()
+        bad = any(problem.hard for problem in self.plan.grouped_problems())
+        if not self._running and not bad:
+            with contextlib.suppress(Closed):  # then what is known here is all that can be told
+                self._see(self._records)
         return self.progress
-
-    def _refresh(self) -> None:
-        """Ask the library how the cells are doing, unless a run knows better."""
-        if self._running or any(problem.hard for problem in self.plan.grouped_problems()):
-            return
-        with contextlib.suppress(Closed):  # then what is known here is all that can be told
-            self._see(self._records)
 
     def _tasks(self) -> dict[int, Task]:
         """The task of each cell that has one, by the cell's number."""
-        self._refresh()
+        self.look()
         tasks = self._board.tasks
         for at, state in enumerate(self._board.states):
             known = tasks.get(at)
@@ -350,7 +346,7 @@ class Experiment:
         """
         from musicapi_nb.experiment.results import failures_frame  # noqa: PLC0415 - loads pandas
 
-        self._refresh()
+        self.look()
         return failures_frame(self.plan, self._board.states, running=self._running)
 
     def songs(self) -> pd.DataFrame:

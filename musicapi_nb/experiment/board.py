@@ -5,9 +5,9 @@ from __future__ import annotations
 import collections
 from typing import TYPE_CHECKING
 
-from musicapi_nb.engines import model_of
 from musicapi_nb.experiment.values import ENDED, CellState, Failure
 from musicapi_nb.library import STATES
+from musicapi_nb.polling import Key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,12 +17,6 @@ if TYPE_CHECKING:
     from musicapi_nb.tasks import Task
 
 _LAST = 5
-
-
-def kind_of(cell: Cell) -> tuple[str, str, str | None]:
-    """Engine, operation and model: cells of one kind are expected to take as long."""
-    request = cell.request
-    return request.engine, request.operation, model_of(request)
 
 
 class Board:
@@ -45,8 +39,8 @@ class Board:
         self.spent = self.reserved = self.held = self.bought = self.before = self.ended = 0
         self.blocks = len({cell.block for cell in cells})
         self.accepted: set[int] = set()
-        self.kinds = {kind_of(cell): cell.request for cell in cells}
-        self.to_buy = collections.Counter(map(kind_of, cells))
+        self.kinds = {Key.of(cell.request): cell.request for cell in cells}
+        self.to_buy = collections.Counter(Key.of(cell.request) for cell in cells)
         self.cost = sum(state.price or 0 for state in self.states)
         self._open = collections.Counter(cell.block for cell in cells)
         self.failures: collections.deque[Failure] = collections.deque(maxlen=_LAST)
@@ -73,7 +67,7 @@ class Board:
     def _count(self, at: int, state: CellState, one: int) -> None:
         self.counts[state.state] += one
         if state.to_buy:
-            self.to_buy[kind_of(self.cells[at])] += one
+            self.to_buy[Key.of(self.cells[at].request)] += one
             self.cost += one * (state.price or 0)
         if state.state == "accepted":
             (self.accepted.add if one > 0 else self.accepted.discard)(at)

@@ -6,6 +6,7 @@ import dataclasses
 import json
 from typing import TYPE_CHECKING, Any, Literal
 
+from musicapi_nb.engines import model_of
 from musicapi_nb.errors import (
     LibraryError,
     MusicAPIError,
@@ -16,7 +17,7 @@ from musicapi_nb.errors import (
 )
 from musicapi_nb.library import journal
 from musicapi_nb.library.identity import from_json, identity, identity_of, to_json
-from musicapi_nb.library.replies import model_of, raw_text, read_task, written
+from musicapi_nb.library.replies import raw_text, read_task, written
 from musicapi_nb.library.states import allowed
 
 if TYPE_CHECKING:

@@ -77,9 +77,3 @@ def read_task(
     if any(getattr(task, name) != value for name, value in said.items()):
         task = msgspec.structs.replace(task, **said)
     return task
-
-
-def model_of(request: Request) -> str | None:
-    """The model that a request names."""
-    model = getattr(request, "mv", None) or getattr(request, "model_type", None)
-    return model if isinstance(model, str) else None

@@ -1,22 +1,13 @@
-"""connect() and the notebook's handle: one background loop with the client, each call a Job."""
+"""The notebook's handle: one background loop with the client, each call a Job."""
 
 from __future__ import annotations
 
 import atexit
-import hashlib
-import os
-import re
-import secrets
-import uuid
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from musicapi_nb import markup
-from musicapi_nb.client import BASE_URL, MusicAPI
 from musicapi_nb.errors import Closed, InvalidRequest, Problem
-from musicapi_nb.notebook import elsewhere
 from musicapi_nb.notebook.asked import offered
-from musicapi_nb.notebook.background import BackgroundLoop
 from musicapi_nb.notebook.job import Job
 from musicapi_nb.notebook.songs import Songs
 from musicapi_nb.tasks import Task
@@ -24,12 +15,14 @@ from musicapi_nb.tasks import Task
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable
     from concurrent.futures import Future
+    from pathlib import Path
     from types import ModuleType
 
-    from musicapi_nb.client import Balance
+    from musicapi_nb.client import Balance, MusicAPI
     from musicapi_nb.client.download import Media
     from musicapi_nb.engines import Request
     from musicapi_nb.library import Library
+    from musicapi_nb.notebook.background import BackgroundLoop
     from musicapi_nb.notebook.run import Run
     from musicapi_nb.plan import Plan
     from musicapi_nb.simulator import Simulator
@@ -39,169 +32,8 @@ if TYPE_CHECKING:
     from musicapi_nb.widgets.gallery import Gallery
 
 KEY_VARIABLE = "MUSICAPI_KEY"
-SIMULATOR_VARIABLE = "MUSICAPI_SIMULATOR"
-LIBRARY = "musicapi-library"
-_SIMULATOR_KEY = "simulated-account"
-_open: dict[str, Handle] = {}
-
-
-def connect(
-    key: str | None = None,
-    *,
-    base_url: str | None = None,
-    simulator: Simulator | str | None = None,
-    library: Path | str | None = None,
-    spend_limit: int | None = None,
-) -> Handle:
-    """Connect to MusicAPI, or to the embedded simulator when there is no key; say which.
-
-    Called again with the same arguments, it returns the handle that is open.
-
-    Parameters
-    ----------
-    key
-        The account's key; else the environment's MUSICAPI_KEY.
-    base_url
-        Another host than `https://api.musicapi.ai`.
-    simulator
-        A simulator of your own making, not yet started, for another speed, balance or faults;
-        or the address of one that runs by itself (`python -m musicapi_nb.simulator`), which
-        outlives the kernel. Without `key` and `base_url`, else the environment's
-        MUSICAPI_SIMULATOR: an address, which goes before MUSICAPI_KEY.
-    library
-        The folder in which purchases are written down before they leave; each take is then
-        bought once, also in later kernels. Left out: `musicapi-library` here for the real
-        service, one of its own for another `base_url` and for a simulator that runs by itself,
-        none for the embedded simulator, whose songs end with it.
-    spend_limit
-        Credits that this handle may spend in all; it needs a library.
-
-    Raises
-    ------
-    Unauthorized
-        A `base_url` without any key, or a key that cannot be one.
-    Unreachable, UnexpectedReply
-        No simulator answers at the address.
-    LibraryError
-        The library cannot be used, and why.
-    """
-    if simulator is not None and base_url is not None:
-        problem = Problem("simulator", "brings its own address; leave base_url out")
-        raise InvalidRequest("connect()", [problem])
-    if not (simulator or key or base_url):
-        simulator = os.environ.get(SIMULATOR_VARIABLE) or None
-    key = None if simulator else key or os.environ.get(KEY_VARIABLE) or None
-    real = key is not None or base_url is not None
-    if library is None and (real or isinstance(simulator, str)):
-        library = _usual_library(simulator if isinstance(simulator, str) else base_url)
-    if spend_limit is not None and library is None:
-        problem = Problem("spend_limit", "is kept in a library; give library='a-folder'")
-        raise InvalidRequest("connect()", [problem])
-    name = _identity(key, base_url, simulator, library, spend_limit)
-    if (handle := _open.get(name)) is None:
-        kept = _library(library)
-        try:
-            budgets = _limit(kept, spend_limit)
-            if real:
-                handle = _to_service(key or "", base_url, kept, budgets)
-            else:
-                handle = _to_simulator(simulator, kept, budgets)
-        except BaseException:
-            if kept is not None:
-                kept.close()
-            raise
-    _open[name] = _open.pop(name, handle)  # the last one is `current`
-    print(handle.where)  # noqa: T201 - a person must see whether songs will cost money
-    return handle
-
-
-def _identity(
-    key: str | None,
-    base_url: str | None,
-    simulator: Simulator | str | None,
-    library: Path | str | None,
-    spend_limit: int | None,
-) -> str:
-    """Tell handles apart without keeping the key."""
-    digest = hashlib.sha256((key or "").encode()).hexdigest()
-    folder = None if library is None else str(Path(library).expanduser().absolute())
-    own = id(simulator) if simulator and not isinstance(simulator, str) else simulator
-    return repr((digest, base_url, own, folder, spend_limit))
-
-
-def _usual_library(base_url: str | None) -> str:
-    """Name the folder: what another host sold, perhaps a simulator, is not the service's."""
-    if base_url is None:
-        return LIBRARY
-    host = re.sub(r"[^A-Za-z0-9.]+", "-", str(base_url).partition("://")[2]).strip("-")
-    return f"{LIBRARY}-{host}"
-
-
-def _library(folder: Path | str | None) -> Library | None:
-    if folder is None:
-        return None
-    from musicapi_nb.library import Library as Kept  # noqa: PLC0415 - only who buys needs it
-
-    return Kept(folder)
-
-
-def _limit(library: Library | None, credits_: int | None) -> tuple[str, ...]:
-    """Make the handle's own budget, which no other handle shares."""
-    if library is None or credits_ is None:
-        return ()
-    name = f"spend limit {uuid.uuid4().hex[:8]}"
-    library.set_budget(name, credits_)
-    return (name,)
-
-
-def _to_service(
-    key: str, base_url: str | None, library: Library | None, budgets: tuple[str, ...]
-) -> Handle:
-    client = MusicAPI(key, base_url=base_url or BASE_URL, ledger=library, budgets=budgets)
-    return Handle(client, BackgroundLoop(), library=library)
-
-
-def _to_simulator(
-    simulator: Simulator | str | None, library: Library | None, budgets: tuple[str, ...]
-) -> Handle:
-    background = BackgroundLoop()
-    try:
-        if isinstance(simulator, str):
-            url, speed = background.submit(elsewhere.found(simulator)).result()
-            own = None
-        else:
-            own = simulator or _embedded(library)
-            background.submit(own.start()).result()
-            url, speed = own.url, own.speed
-    except BaseException:
-        background.stop()
-        raise
-    client = MusicAPI(
-        _SIMULATOR_KEY,
-        base_url=url,
-        speed=speed,
-        simulated=True,
-        ledger=library,
-        budgets=budgets,
-    )
-    return Handle(client, background, own, library)
-
-
-def _embedded(library: Library | None) -> Simulator:
-    from musicapi_nb.simulator import Simulator as Embedded  # noqa: PLC0415 - loads numpy
-
-    # Its seed makes the ids: in a library, those of two kernels must not be the same.
-    return Embedded(seed=secrets.randbelow(2**31)) if library else Embedded()
-
-
-def current() -> Handle:
-    """Return the handle that was connected last and is open; else connect as `connect()` does."""
-    return next(reversed(_open.values()), None) or connect()
-
-
-def form(what: type[Request] | Request | ModuleType | None = None) -> Form:
-    """Make a form on the handle that was connected last, or on a new one: see `Handle.form`."""
-    return current().form(what)
+OPEN: dict[str, Handle] = {}
+"""The handles that are open, by what they were connected with; the last one last."""
 
 
 class Handle:
@@ -452,8 +284,8 @@ class Handle:
             return
         self._closed = True
         atexit.unregister(self.close)
-        for name in [name for name, handle in _open.items() if handle is self]:
-            del _open[name]
+        for name in [name for name, handle in OPEN.items() if handle is self]:
+            del OPEN[name]
         self._background.submit(self._aclose()).result()
         self._background.stop()
         if self.library is not None:

@@ -9,7 +9,7 @@ from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
 
 from musicapi_nb.errors import MusicAPIError
 from musicapi_nb.notebook.asked import help_text, read_song, wants_help
-from musicapi_nb.notebook.handle import current
+from musicapi_nb.notebook.connecting import current
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from typing import TYPE_CHECKING
 
 from musicapi_nb import markup
@@ -69,6 +70,7 @@ class Run:
         self.job: ExperimentJob | None = None
         self._background = background
         self._watchers: list[Callable[[], None]] = []
+        self._starting = threading.Lock()
 
     def start(self) -> ExperimentJob:
         """Start it, or give the job that is under way.
@@ -78,12 +80,13 @@ class Run:
         MusicAPIError
             At once, if it could not be run (see `Experiment.check`); nothing is sent.
         """
-        if self.job is None or self.job.done():
-            self.experiment.check()
-            self.job = ExperimentJob(self._background, self.experiment)
-            for callback in self._watchers:
-                self.job.watch(callback)
-        return self.job
+        with self._starting:  # a click may come from another thread than a cell
+            if self.job is None or self.job.done():
+                self.experiment.check()
+                self.job = ExperimentJob(self._background, self.experiment)
+                for callback in self._watchers:
+                    self.job.watch(callback)
+            return self.job
 
     def pause(self) -> None:
         """Buy nothing new; what was bought is waited for."""

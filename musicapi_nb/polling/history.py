@@ -9,12 +9,14 @@ from collections import Counter
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from musicapi_nb import markup
+from musicapi_nb.engines import model_of
 from musicapi_nb.polling import belief, programme
 from musicapi_nb.polling import published as docs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from musicapi_nb.engines import Request
     from musicapi_nb.polling.programme import Schedule
     from musicapi_nb.polling.published import Prior
 
@@ -42,6 +44,11 @@ class Key(NamedTuple):
     engine: str | None
     operation: str | None = None
     model: str | None = None
+
+    @classmethod
+    def of(cls, request: Request) -> Key:
+        """The kind of task that a request makes."""
+        return cls(request.engine, request.operation, model_of(request))
 
 
 class Eta(NamedTuple):

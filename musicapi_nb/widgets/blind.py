@@ -8,13 +8,13 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import anywidget
 import traitlets
 
 from musicapi_nb import analysis, markup
 from musicapi_nb.errors import MusicAPIError, WrongType
 from musicapi_nb.widgets import matching
 from musicapi_nb.widgets.entrants import LeftOut, entrants
+from musicapi_nb.widgets.live import Live
 from musicapi_nb.widgets.prepare import Shelf, Wish, kept_or_drawn, said
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def blind_test(  # noqa: PLR0913 - each is a setting of its own
     return BlindTest(found.library, design, found.songs)
 
 
-class BlindTest(anywidget.AnyWidget):
+class BlindTest(Live):
     """A blind test that goes on wherever it was left; made by `blind_test`.
 
     Shown, it is where one listens and answers: A, B or 1 to 4 play a song, space plays and
@@ -280,13 +280,6 @@ class BlindTest(anywidget.AnyWidget):
             markup.text(state["said"]),
             markup.notice("Run the cell to go on. What was heard is told at the end.", "neutral"),
         )
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        if bundle is None:
-            return None
-        data, metadata = bundle
-        return {**data, "text/html": self._repr_html_(), "text/plain": repr(self)}, metadata
 
 
 def _seconds(message: Mapping[str, Any]) -> float | None:

@@ -6,7 +6,6 @@ import concurrent.futures
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import anywidget
 import traitlets
 
 from musicapi_nb import markup
@@ -14,6 +13,7 @@ from musicapi_nb.errors import MusicAPIError, WrongType
 from musicapi_nb.library.files import song_key
 from musicapi_nb.library.ratings import rated
 from musicapi_nb.widgets import audio, items, still
+from musicapi_nb.widgets.live import Live
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -56,7 +56,7 @@ def gallery(
     return Gallery(what, library=library, fetch=fetch, title=title)
 
 
-class Gallery(anywidget.AnyWidget):
+class Gallery(Live):
     """Songs by pages of 24, to be filtered, sorted, grouped by factors, played and rated.
 
     Audio comes from the library's file when there is one, else from the song's link. Stars and
@@ -298,13 +298,6 @@ class Gallery(anywidget.AnyWidget):
 
     def _repr_html_(self) -> str:
         return still.html(self.songs_shown, self._said(), self._title, PAGE)
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        if bundle is None:
-            return None
-        data, metadata = bundle
-        return {**data, "text/html": self._repr_html_(), "text/plain": repr(self)}, metadata
 
 
 def _mark(rating: Rating | None) -> list[int]:
