@@ -241,12 +241,15 @@ class Purchases:
         return known
 
     async def _is_free(self) -> bool:
-        if time.monotonic() >= self._free_until:
-            place = await self._place(0)
-            if place > time.time():
-                await self._ledger.together(self._ledger.give_back, place, name=self._pace)
-                return False
-            self._free_until = time.monotonic() + _FREE_SECONDS
+        if time.monotonic() < self._free_until:
+            return True
+        async with self._one_by_one():
+            if time.monotonic() >= self._free_until:  # the first of a crowd asks for all
+                place = await self._place(0)
+                if place > time.time():
+                    await self._ledger.together(self._ledger.give_back, place, name=self._pace)
+                    return False
+                self._free_until = time.monotonic() + _FREE_SECONDS
         return True
 
     async def _queue(self, interval: float) -> None:
@@ -254,13 +257,16 @@ class Purchases:
         if interval == 0:
             await self._wait_for(await self._place(interval))
             return
-        async with self._turns.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
+        async with self._one_by_one():
             while True:
                 place = await self._place(interval)
                 await self._wait_for(place)
                 paused = await asyncio.to_thread(self._ledger.paused_until, name=self._pace)
                 if paused <= place:
                     return
+
+    def _one_by_one(self) -> asyncio.Lock:
+        return self._turns.setdefault(asyncio.get_running_loop(), asyncio.Lock())
 
     async def _place(self, interval: float) -> float:
         place: float = await self._ledger.together(self._ledger.place, interval, name=self._pace)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from musicapi_nb.engines import Request
 
+_PLAIN = frozenset({str, int, bool})
 _CANON = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
@@ -45,12 +46,13 @@ def identity_of(written: Mapping[str, Any], take: int) -> str:
 
 def _canonical(value: Any) -> Any:
     """Spell equal numbers alike: 1.0 is 1 on the wire of any JSON library."""
-    if isinstance(value, str):
-        return value
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, dict):
-        return {str(name): _canonical(item) for name, item in value.items()}
+        return {
+            str(name): item if type(item) in _PLAIN else _canonical(item)
+            for name, item in value.items()
+        }
     if isinstance(value, list | tuple):
         return [_canonical(item) for item in value]
     return value
@@ -59,7 +61,7 @@ def _canonical(value: Any) -> Any:
 def to_json(request: Request) -> dict[str, Any]:
     """Write a request so that `from_json` makes it again."""
     values = ((name, getattr(request, name)) for name in request.fields())
-    given = {name: msgspec.to_builtins(value) for name, value in values if value is not None}
+    given = msgspec.to_builtins({name: value for name, value in values if value is not None})
     return {
         "engine": request.engine,
         "operation": request.operation,

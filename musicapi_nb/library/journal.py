@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import time
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 _FIELDS = Entry.__struct_fields__
 _ALL = ", ".join(_FIELDS)
-_COLUMNS = (*_FIELDS, "live")
 _INSERT = f"INSERT INTO entries ({_ALL}, live) VALUES (?{', ?' * len(_FIELDS)})"  # noqa: S608 - our own names
 _ONE = f"SELECT {_ALL} FROM entries WHERE id=?"  # noqa: S608 - our own names
 _EVENT = "INSERT INTO events (at, kind, owner, data, raw, entry) VALUES (?, ?, ?, ?, ?, ?)"
@@ -70,9 +70,13 @@ def _entry(row: tuple[Any, ...]) -> Entry:
 
 def _row(known: Entry) -> list[Any]:
     """What the table keeps of an entry."""
-    row = [*msgspec.structs.astuple(known), True if known.state in LIVE else None]
+    row = [*msgspec.structs.astuple(known), _live(known)]
     row[_BUDGETS] = as_json(known.budgets) if known.budgets else "[]"
     return row
+
+
+def _live(known: Entry) -> bool | None:
+    return True if known.state in LIVE else None
 
 
 def append(  # noqa: PLR0913 - an event has these parts
@@ -129,22 +133,32 @@ def write_other(
 
 
 def _apply(connection: sqlite3.Connection, before: Entry | None, now: Entry) -> None:
-    row = _row(now)
     if before is None:
-        connection.execute(_INSERT, row)
-    else:
-        # only what differs: an index on a column that is not named is left alone
-        was = zip(_COLUMNS, _row(before), row, strict=True)
-        changed = {name: value for name, old, value in was if value != old}
-        if changed:  # two looks within one tick of the clock differ in nothing
-            marks = ", ".join([f"{name}=?" for name in changed])
-            connection.execute(
-                f"UPDATE entries SET {marks} WHERE id=?",  # noqa: S608 - our own names
-                (*changed.values(), now.id),
-            )
+        connection.execute(_INSERT, _row(now))
+    elif changed := _changed(before, now):  # two looks in one tick of the clock differ in nothing
+        connection.execute(_update(*changed), (*changed.values(), now.id))
     if now.experiment is not None and (before is None or before.experiment is None):
         place_cell(connection, now.experiment, now.cell or now.identity, now.id)
     _hold(connection, before, now)
+
+
+def _changed(before: Entry, now: Entry) -> dict[str, Any]:
+    """The columns that differ: an index on a column that is not named is left alone."""
+    values = zip(
+        _FIELDS, msgspec.structs.astuple(before), msgspec.structs.astuple(now), strict=True
+    )
+    changed = {name: value for name, old, value in values if value is not old and value != old}
+    if "budgets" in changed:
+        changed["budgets"] = as_json(now.budgets)
+    if (now.state in LIVE) is not (before.state in LIVE):
+        changed["live"] = _live(now)
+    return changed
+
+
+@functools.cache
+def _update(*columns: str) -> str:
+    marks = ", ".join([f"{column}=?" for column in columns])
+    return f"UPDATE entries SET {marks} WHERE id=?"  # noqa: S608 - our own names
 
 
 def place_cell(connection: sqlite3.Connection, experiment: str, cell: str, number: int) -> None:

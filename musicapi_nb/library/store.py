@@ -22,6 +22,7 @@ from musicapi_nb.library.schema import APPLICATION_ID, STEPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
     from types import TracebackType
 
@@ -62,6 +63,26 @@ class _Told:
             raise family(f"the library {self._path} {words} ({error})") from error
 
 
+class _Part:
+    """A part of the transaction that its thread has open; to be used again."""
+
+    __slots__ = ("_store",)
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def __enter__(self) -> sqlite3.Connection:
+        return self._store.connection
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._store.told.__exit__(kind, error, traceback)
+
+
 class Store:
     """One connection to the database, shared by the threads of one process.
 
@@ -76,17 +97,18 @@ class Store:
     def __init__(self, path: Path, *, patience: float, steps: Sequence[str] = STEPS) -> None:
         self.path = path
         self._lock = threading.RLock()
-        self._depth = 0
+        self._writer: int | None = None  # the thread whose transaction is open
+        self._part = _Part(self)
         self._durable: bool | None = None
         self._process = os.getpid()
-        self._told = _Told(path)
+        self.told = _Told(path)
         _check_length(path)
-        with self._told:
+        with self.told:
             self._connection: sqlite3.Connection | None = sqlite3.connect(
                 path, timeout=patience, isolation_level=None, check_same_thread=False
             )
         try:
-            with self._told:
+            with self.told:
                 self._prepare(self._connection, steps, time.monotonic() + patience)
         except BaseException:
             self._connection.close()
@@ -121,8 +143,7 @@ class Store:
             raise LibraryError("a forked process cannot use its parent's library; open it anew")
         return self._connection
 
-    @contextlib.contextmanager
-    def write(self, *, durable: bool = False) -> Iterator[sqlite3.Connection]:
+    def write(self, *, durable: bool = False) -> AbstractContextManager[sqlite3.Connection]:
         """One transaction, alone among all threads and processes; within another, a part of it.
 
         Parameters
@@ -131,13 +152,16 @@ class Store:
             Whether it has to outlive a loss of power once it is committed; a killed process
             loses nothing either way.
         """
-        with self._lock, self._told:
+        if self._writer == threading.get_ident():
+            return self._part
+        return self._transaction(durable=durable)
+
+    @contextlib.contextmanager
+    def _transaction(self, *, durable: bool) -> Iterator[sqlite3.Connection]:
+        with self._lock, self.told:
             connection = self.connection
-            if self._depth:
-                yield connection
-                return
             try:  # from here on an interrupt, wherever it comes, leaves no transaction open
-                self._depth = 1
+                self._writer = threading.get_ident()
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 self._set_durable(connection, durable=durable)
@@ -149,7 +173,7 @@ class Store:
                     connection.execute("ROLLBACK")
                 raise
             finally:
-                self._depth = 0
+                self._writer = None
 
     def _set_durable(self, connection: sqlite3.Connection, *, durable: bool) -> None:
         if self._durable is not durable:
@@ -159,11 +183,11 @@ class Store:
     @contextlib.contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
         """Several questions that no other thread's step comes between."""
-        with self._lock, self._told:
+        with self._lock, self.told:
             yield self.connection
 
     def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
-        with self._lock, self._told:
+        with self._lock, self.told:
             return self.connection.execute(sql, values).fetchall()
 
     def close(self) -> None:
