@@ -362,6 +362,7 @@ class Library(Ratings, Trials, Records):
         """Make everything that is kept beside the events anew, from the events alone."""
         with self._store.write(durable=True) as connection:
             journal.rebuild(connection)
+            self._store.epoch += 1
 
     def _check_open(self) -> None:
         if self._closed:

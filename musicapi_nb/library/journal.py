@@ -120,9 +120,7 @@ def write(  # noqa: PLR0913 - as append
         connection, kind, data, owner=owner, about=about.id if about else None, raw=raw,
         new=about is None,
     )  # fmt: skip
-    now = after(about, event)
-    _apply(connection, about, now)
-    return now
+    return _apply(connection, about, event)
 
 
 def write_other(
@@ -132,27 +130,21 @@ def write_other(
     _apply_other(connection, append(connection, kind, data, owner=owner))
 
 
-def _apply(connection: sqlite3.Connection, before: Entry | None, now: Entry) -> None:
-    if before is None:
+def _apply(connection: sqlite3.Connection, about: Entry | None, event: Event) -> Entry:
+    """Keep what the event makes of its entry."""
+    now, changed = after(about, event)
+    if about is None:
         connection.execute(_INSERT, _row(now))
-    elif changed := _changed(before, now):  # two looks in one tick of the clock differ in nothing
+    elif changed:  # only these: an index on a column that is not named is left alone
+        if "budgets" in changed:
+            changed["budgets"] = as_json(now.budgets)
+        if (now.state in LIVE) is not (about.state in LIVE):
+            changed["live"] = _live(now)
         connection.execute(_update(*changed), (*changed.values(), now.id))
-    if now.experiment is not None and (before is None or before.experiment is None):
+    if now.experiment is not None and (about is None or about.experiment is None):
         place_cell(connection, now.experiment, now.cell or now.identity, now.id)
-    _hold(connection, before, now)
-
-
-def _changed(before: Entry, now: Entry) -> dict[str, Any]:
-    """The columns that differ: an index on a column that is not named is left alone."""
-    values = zip(
-        _FIELDS, msgspec.structs.astuple(before), msgspec.structs.astuple(now), strict=True
-    )
-    changed = {name: value for name, old, value in values if value is not old and value != old}
-    if "budgets" in changed:
-        changed["budgets"] = as_json(now.budgets)
-    if (now.state in LIVE) is not (before.state in LIVE):
-        changed["live"] = _live(now)
-    return changed
+    _hold(connection, about, now)
+    return now
 
 
 @functools.cache
@@ -263,5 +255,4 @@ def rebuild(connection: sqlite3.Connection) -> None:
             _apply_other(connection, event)
             continue
         before = known.get(event.entry)
-        known[event.entry] = after(before, event)
-        _apply(connection, before, known[event.entry])
+        known[event.entry] = _apply(connection, before, event)

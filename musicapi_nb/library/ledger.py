@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from musicapi_nb.tasks import Task
 
 _CHUNK = 128
+_MOST_RECENT = 256
 _DIED = "the process that sent it ended before the reply was recorded"
 
 
@@ -64,6 +65,9 @@ class Ledger:
     def __init__(self, store: Store, owner: Owner) -> None:
         self._store = store
         self._owner = owner
+        # What the last steps left of their entries, to spare the next step a look.
+        self._recent: dict[int, Entry] = {}
+        self._epoch = -1
 
     def plan(
         self,
@@ -191,16 +195,30 @@ class Ledger:
         raw: str | None = None,
     ) -> Entry:
         said = {name: value for name, value in data.items() if value is not None}
-        return journal.write(connection, kind, said, about, owner=self._owner.id, raw=raw)
+        now = journal.write(connection, kind, said, about, owner=self._owner.id, raw=raw)
+        if now.ended_at is not None:
+            self._recent.pop(now.id, None)
+        elif self._epoch == self._store.epoch:
+            if len(self._recent) >= _MOST_RECENT:
+                self._recent.clear()
+            self._recent[now.id] = now
+        return now
+
+    def _known(self, connection: sqlite3.Connection, number: int) -> Entry:
+        """The entry within a transaction."""
+        if self._epoch != self._store.epoch:
+            self._recent.clear()
+            self._epoch = self._store.epoch
+        return self._recent.get(number) or known_entry(connection, number)
 
     def step(self, number: int, kind: str, data: dict[str, Any], *, durable: bool = False) -> Entry:
         """Write one event about an entry."""
         with self._store.write(durable=durable) as connection:
-            return self._write(connection, kind, data, known_entry(connection, number))
+            return self._write(connection, kind, data, self._known(connection, number))
 
     def accepted(self, number: int, task: Task) -> Entry:
         with self._store.write(durable=True) as connection:
-            known = known_entry(connection, number)
+            known = self._known(connection, number)
             if known.state == "accepted" and known.task_id == task.id:
                 return known
             if not allowed(known, "accepted"):
@@ -213,7 +231,7 @@ class Ledger:
 
     def seen(self, number: int, task: Task) -> Entry:
         with self._store.write() as connection:
-            return self._seen(connection, known_entry(connection, number), task)
+            return self._seen(connection, self._known(connection, number), task)
 
     def _seen(self, connection: sqlite3.Connection, known: Entry, task: Task) -> Entry:
         if known.state == "failed" and known.refunded is None and task.refunded is not None:

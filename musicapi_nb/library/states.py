@@ -132,8 +132,8 @@ def check(entry: Entry | None, kind: str) -> None:
         raise WrongStep(f"{where}; {kind!r} cannot follow")
 
 
-def after(entry: Entry | None, event: Event) -> Entry:
-    """The entry once the event has happened.
+def after(entry: Entry | None, event: Event) -> tuple[Entry, dict[str, Any]]:
+    """The entry once the event has happened, and what of it the event made different.
 
     Raises
     ------
@@ -142,19 +142,20 @@ def after(entry: Entry | None, event: Event) -> Entry:
     """
     check(entry, event.kind)
     before = entry or _new(event)
-    changes: dict[str, Any] = {"state": _STEPS[event.kind][1], "owner": event.owner}
-    changes |= {name: value for name, value in event.data.items()
-                if name in _SAID and value is not None}  # fmt: skip
-    if "budgets" in changes:
-        changes["budgets"] = tuple(changes["budgets"])
+    found: dict[str, Any] = {"state": _STEPS[event.kind][1], "owner": event.owner}
+    found |= {name: value for name, value in event.data.items()
+              if name in _SAID and value is not None}  # fmt: skip
+    if "budgets" in found:
+        found["budgets"] = tuple(found["budgets"])
     if before.experiment is not None:  # whoever asked first
-        changes.pop("experiment", None)
-        changes.pop("cell", None)
+        found.pop("experiment", None)
+        found.pop("cell", None)
     if event.raw is not None:
-        changes["reply"] = event.id
+        found["reply"] = event.id
     if event.kind in _MOMENTS:
-        changes[_MOMENTS[event.kind]] = event.at
-    return msgspec.structs.replace(before, **changes)
+        found[_MOMENTS[event.kind]] = event.at
+    changed = {name: value for name, value in found.items() if value != getattr(before, name)}
+    return msgspec.structs.replace(before, **changed), changed
 
 
 def _new(event: Event) -> Entry:

@@ -99,6 +99,9 @@ class Store:
         self._lock = threading.RLock()
         self._writer: int | None = None  # the thread whose transaction is open
         self._part = _Part(self)
+        self._version: tuple[int] | None = None
+        self.epoch = 0
+        """Another one: what was read before may have changed by other hands than ours."""
         self._durable: bool | None = None
         self._process = os.getpid()
         self.told = _Told(path)
@@ -166,9 +169,14 @@ class Store:
                     connection.execute("ROLLBACK")
                 self._set_durable(connection, durable=durable)
                 connection.execute("BEGIN IMMEDIATE")
+                version = connection.execute("PRAGMA data_version").fetchone()
+                if version != self._version:  # another connection has written since
+                    self._version = version
+                    self.epoch += 1
                 yield connection
                 connection.execute("COMMIT")
             except BaseException:
+                self.epoch += 1
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 from itertools import repeat
-from operator import add, mul
+from operator import add, mul, sub, truediv
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -49,15 +49,15 @@ def cell(seconds: float) -> int:
     return min(int(math.log(seconds) / _STEP + 1e-9), HORIZON) if seconds > 1 else 0
 
 
-def _left(k: int) -> list[float]:
+@lru_cache(maxsize=128)
+def _left(k: int) -> tuple[float, ...]:
     """P(not finished at time k), for every spread and median, odd tasks included."""
     share, odd = 1 - _ODD, _ODD_LEFT[k]
     columns: list[float] = []
     for table in _TABLES:
         # The row of the last median begins k steps in; medians go up while offsets go down.
-        column = table[k : k + _STRIDE * _MEDIANS : _STRIDE]
-        columns.extend(share * each + odd for each in reversed(column))
-    return columns
+        columns += table[k : k + _STRIDE * _MEDIANS : _STRIDE][::-1]
+    return tuple([share * each + odd for each in columns])
 
 
 def finished(after: int, by: int) -> list[float]:
@@ -66,12 +66,13 @@ def finished(after: int, by: int) -> list[float]:
     One figure for each pair of spread and median, never above 0. An exact time is a pair of
     neighbours.
     """
-    return [math.log((one - two) / one) for one, two in zip(_left(after), _left(by), strict=True)]
+    before = _left(after)
+    return list(map(math.log, map(truediv, map(sub, before, _left(by)), before)))
 
 
 def survived(since: int, until: int) -> list[float]:
     """Log likelihoods of being unfinished at `until`, given that one was at `since`."""
-    return [math.log(two / one) for one, two in zip(_left(since), _left(until), strict=True)]
+    return list(map(math.log, map(truediv, _left(until), _left(since))))
 
 
 @lru_cache(maxsize=64)

@@ -6,6 +6,7 @@ import math
 import operator
 from bisect import bisect_left
 from collections import Counter
+from itertools import repeat
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from musicapi_nb import markup
@@ -92,7 +93,7 @@ class _Seen:
         """The log likelihoods of everything seen, the old fading when there is much of it."""
         for (since, until, done), count in self.new.items():
             logs = (belief.finished if done else belief.survived)(since, until)
-            self.logs = [one + count * two for one, two in zip(self.logs, logs, strict=True)]
+            self.logs = list(map(operator.add, self.logs, map(operator.mul, logs, repeat(count))))
             self.weight += count * done
         self.new.clear()
         if self.weight > _MEMORY:

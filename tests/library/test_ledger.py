@@ -148,6 +148,39 @@ def test_an_end_that_two_saw_is_written_once(library: Library) -> None:
     assert [event.kind for event in events] == ["sending", "accepted", "done"]
 
 
+def test_what_another_kernel_wrote_meanwhile_counts(library: Library) -> None:
+    ours, theirs = (buy(library, song(words), words).entry.id for words in ("a", "b"))
+    with Library(library.path) as other:
+        other.seen(ours, looked(acknowledged(song("a"), "a")))
+        other.resolve(theirs, charged=False)
+    library.seen(ours, looked(acknowledged(song("a"), "a")))
+    assert [event.kind for event in library.events(ours)] == ["sending", "accepted", "done"]
+    with pytest.raises(WrongStep, match="failed"):
+        library.uncertain(theirs, LostReply("lost"))
+
+
+def test_what_was_taken_back_never_happened(library: Library) -> None:
+    number = buy(library, song()).entry.id
+
+    def stumble() -> None:
+        with library.transaction():
+            library.seen(number, looked(acknowledged(song())))
+            raise RuntimeError("no")
+
+    def stumble_looking() -> None:
+        with library.transaction():
+            library.seen(number, looked(acknowledged(song()), RUNNING))
+            raise RuntimeError("no")
+
+    for each in (stumble, stumble_looking):
+        with pytest.raises(RuntimeError, match="no"):
+            each()
+    before = library.entry(number)
+    assert before.state == "accepted"
+    library.seen(number, looked(acknowledged(song()), RUNNING))
+    assert library.entry(number).reply != before.reply
+
+
 def test_a_reply_that_says_nothing_new_is_kept_once(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:

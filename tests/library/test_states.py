@@ -194,7 +194,7 @@ def test_an_event_follows_or_is_refused_and_nothing_else(state: Any, kind: str) 
         "request": {"engine": "sonic", "operation": "create"}, "identity": "i", "take": 1,
     })  # fmt: skip
     if allowed(entry, kind):
-        assert after(entry, event).owner == "o"
+        assert after(entry, event)[0].owner == "o"
     else:
         with pytest.raises(WrongStep, match=kind):
             after(entry, event)
