@@ -7,6 +7,7 @@ import collections
 import contextlib
 import dataclasses
 import threading
+import time
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from musicapi_nb.library.store import Store
 
 _Result = TypeVar("_Result")
+
+# Where so many wait, more are coming: one batch of them takes less than two, and the loop and the
+# writer get less in each other's way (PostgreSQL's commit_siblings and commit_delay, seconds).
+_CROWD, _GATHERING = 5, 0.005
 
 
 @dataclasses.dataclass(slots=True)
@@ -88,6 +93,8 @@ class Commits:
 
     def _write_all(self) -> None:
         while True:
+            if len(self._waiting) >= _CROWD and not self._closed:
+                time.sleep(_GATHERING)
             with self._lock:
                 batch = list(self._waiting)
                 self._waiting.clear()
