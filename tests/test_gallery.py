@@ -1,5 +1,6 @@
 """The gallery as Python has it: what is shown, what travels, what is answered, what is kept."""
 
+import asyncio
 import concurrent.futures
 import io
 import json
@@ -140,10 +141,17 @@ async def test_an_experiment_brings_its_factors(tmp_path: Path) -> None:
         base={"custom_mode": True, "prompt": "[Verse] {topic}", "mv": "sonic-v5"},
         factors={"topic": ["rain", None], "tags": ["slow jazz"]},
     )
-    api = mnb.connect(simulator=Simulator(speed=6000, seed=1), library=tmp_path / "l")
+    simulator = Simulator(speed=6000, seed=1)
+    api = mnb.connect(simulator=simulator, library=tmp_path / "l")
+    simulator.clock.speed = 0
     run = api.experiment("harbour", plan)
     before = api.gallery(run)
     assert (before._songs["title"], before._songs["without"]) == ([], 2)
+    run.start()
+    while run.progress.counts.get("accepted") != 2:  # noqa: ASYNC110 - it runs on another loop
+        await asyncio.sleep(0)
+    assert api.gallery(run)._songs["state"] == ["pending", "pending"]
+    simulator.clock.speed = 6000
     await run
     shown = api.gallery(run)
     (factor,) = shown._songs["factors"]

@@ -77,7 +77,7 @@ def test_a_watcher_hears_of_every_start_and_its_end(api: Handle) -> None:
 def test_a_button_that_fails_says_so_in_place_and_costs_nothing(api: Handle) -> None:
     run = made(api)
     monitor = Monitor(run)
-    monitor._row()
+    monitor._row(with_card=False)
     api.library.close()  # type: ignore[union-attr]
     monitor._buttons[0].click()
     assert "closed" in monitor._problem.value
@@ -88,7 +88,7 @@ def test_a_button_that_fails_says_so_in_place_and_costs_nothing(api: Handle) -> 
 def test_a_double_click_starts_once(api: Handle) -> None:
     run = made(api)
     monitor = Monitor(run)
-    monitor._row()
+    monitor._row(with_card=False)
     for _ in range(2):
         monitor._buttons[0].click()
     assert run.job is not None

@@ -316,8 +316,8 @@ class Experiment:
                 self._see(self._records)
         return self.progress
 
-    def _tasks(self) -> dict[int, Task]:
-        """The task of each cell that has one, by the cell's number."""
+    def tasks_of_cells(self) -> dict[int, Task]:
+        """The task of each cell that has one, by the cell's place in the plan, from 0."""
         self.look()
         tasks = self._board.tasks
         for at, state in enumerate(self._board.states):
@@ -335,7 +335,7 @@ class Experiment:
         """
         from musicapi_nb.experiment.results import states_frame  # noqa: PLC0415 - loads pandas
 
-        tasks = self._tasks()
+        tasks = self.tasks_of_cells()
         return states_frame(self.plan, self._board.states, tasks)
 
     def failures(self) -> pd.DataFrame:
@@ -372,7 +372,7 @@ class Experiment:
         from musicapi_nb import frames  # noqa: PLC0415 - loads pandas
         from musicapi_nb.experiment.results import joined  # noqa: PLC0415 - loads pandas
 
-        return joined(getattr(frames, name), self.plan, self._tasks())
+        return joined(getattr(frames, name), self.plan, self.tasks_of_cells())
 
 
 _WITH_TASK = frozenset({"accepted", "done", "failed"})

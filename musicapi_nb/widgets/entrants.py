@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from musicapi_nb.tasks import Song
 
 _OWN = ("cell", "block", "take")
-_WITH_TASK = frozenset({"accepted", "done", "failed"})
 _LONGEST = 200  # characters of a level
 _HOW = (
     "a blind test is made of an experiment, of tasks, of a library, or of a frame such as "
@@ -145,12 +144,8 @@ def _of_experiment(experiment: Experiment, factor: str) -> Iterator[_Made]:
             f"{experiment.name!r} has no factor {factor!r}; it has {', '.join(plan.factors)}"
         )
     others = [name for name in plan.factors if name != factor]
-    frame = experiment.frame()
-    states = zip(plan.cells, frame["state"], frame["entry"].tolist(), strict=True)
-    for cell, state, entry in states:
-        if state not in _WITH_TASK:
-            continue
-        task = experiment.library.task(entry)
+    for at, task in experiment.tasks_of_cells().items():
+        cell = plan.cells[at]
         like = (*(in_words(cell.levels.get(name)) for name in others), f"block {cell.block}")
         level = in_words(cell.levels[factor]) if factor in cell.levels else None
         yield _Made(task, level, like, task.songs)

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 _TAG_LIMIT, _TAGS_LIMIT = 60, 40
 _LYRICS_LIMIT = 6_000
-_WITH_TASK = frozenset({"accepted", "done", "failed"})
 _FATES: dict[markup.Fate, int] = {"plain": 0, "kept": 1, "added": 2, "dropped": 3}
 _ALONE = (Task, Song, Mapping, str, bytes, bytearray, Path)
 
@@ -121,13 +120,12 @@ def _is_a(value: Any, module: str, name: str) -> bool:
 
 
 def _of_experiment(experiment: Experiment, library: Library | None) -> Shown:
-    kept = experiment.library
-    frame = experiment.frame()
+    kept = library or experiment.library
+    tasks = experiment.tasks_of_cells()
     items: list[Item] = []
     without = 0
-    states = zip(experiment.plan.cells, frame["state"], frame["entry"], strict=True)
-    for cell, state, entry in states:
-        found = _task_items(kept.task(int(entry)), _levels(cell)) if state in _WITH_TASK else []
+    for at, cell in enumerate(experiment.plan.cells):
+        found = _task_items(tasks[at], _levels(cell)) if at in tasks else []
         items += found
         without += not found
     factors = {
@@ -135,7 +133,7 @@ def _of_experiment(experiment: Experiment, library: Library | None) -> Shown:
         for name, levels in experiment.plan.factors.items()
     }
     name = f"experiment {experiment.name}"
-    return Shown(tuple(items), factors, library or kept, name, without, live=True)
+    return Shown(tuple(items), factors, kept, name, without, live=True)
 
 
 def _levels(cell: Cell) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import threading
 import uuid
@@ -87,7 +88,8 @@ class Monitor:
     """The card of a job or an experiment with buttons below it; made by `monitor`.
 
     The card is static HTML that is replaced in place, so that the saved notebook has it as it
-    was at the end. The buttons are widgets; when nothing can be done any more they go.
+    was at the end; in voila, where only widgets change, it is one. The buttons are widgets; when
+    nothing can be done any more they go.
     """
 
     def __init__(self, what: Watchable) -> None:
@@ -99,6 +101,7 @@ class Monitor:
         self._lock = threading.Lock()
         self._buttons: list[ipywidgets.Button] = []
         self._problem: Any = None
+        self._panel: Any = None  # in voila the card
 
     def __repr__(self) -> str:
         return repr(self._what)
@@ -109,10 +112,12 @@ class Monitor:
     def _ipython_display_(self) -> None:
         from IPython.display import display  # noqa: PLC0415 - outside of notebooks it is not needed
 
-        display(self._bundle(), raw=True, display_id=self._card)
+        voila = "VOILA_PREHEAT" in os.environ  # voila gives it to each of its kernels
+        if not voila or self._what.done():
+            display(self._bundle(), raw=True, display_id=self._card)
         if self._what.done():
             return
-        display(self._row(), display_id=self._below)
+        display(self._row(with_card=voila), display_id=self._below)
         self._gone = False
         if not self._shown:
             self._shown = True
@@ -122,9 +127,10 @@ class Monitor:
     def _bundle(self) -> dict[str, str]:
         return {"text/html": self._repr_html_(), "text/plain": repr(self)}
 
-    def _row(self) -> Any:
+    def _row(self, *, with_card: bool) -> Any:
         import ipywidgets  # noqa: PLC0415 - only where buttons are shown
 
+        self._panel = ipywidgets.HTML() if with_card else None
         self._problem = ipywidgets.HTML(layout={"min_height": "28px"})
         self._buttons = [
             ipywidgets.Button(
@@ -138,7 +144,8 @@ class Monitor:
         for number, button in enumerate(self._buttons):
             button.on_click(lambda _, number=number: self._click(number))
         row = ipywidgets.HBox(self._buttons, layout={"flex_flow": "row wrap"})
-        return ipywidgets.VBox([row, self._problem])
+        card = [self._panel] if with_card else []
+        return ipywidgets.VBox([*card, row, self._problem])
 
     def _click(self, number: int) -> None:
         # An exception in a callback would be shown nowhere.
@@ -156,11 +163,17 @@ class Monitor:
         from IPython.display import update_display  # noqa: PLC0415 - as in _ipython_display_
 
         with self._lock:
-            update_display(self._bundle(), raw=True, display_id=self._card)
+            if self._panel is None:
+                update_display(self._bundle(), raw=True, display_id=self._card)
+            else:
+                self._panel.value = self._repr_html_()
             for button, action in zip(self._buttons, self._what.actions(), strict=True):
                 button.description = action.word
                 button.disabled = not action.possible
-            if self._what.done() and not self._gone:
+            if self._what.done() and self._panel is not None:
+                for button in self._buttons:
+                    button.layout.display = "none"
+            elif self._what.done() and not self._gone:
                 self._gone = True
                 empty = {"text/html": "", "text/plain": ""}
                 update_display(empty, raw=True, display_id=self._below)

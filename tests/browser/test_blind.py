@@ -4,9 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Locator, Page, WebSocket, expect
+from playwright.sync_api import Locator, expect
 
 from musicapi_nb.library import Library
+from tests.browser.ears import HTML, Frames, button, listen
 from tests.browser.lab import Lab, LabNotebook, save_screenshot
 from tests.listening import LEVELS, filled
 
@@ -18,51 +19,8 @@ test = mnb.blind_test(library, factor="mv", trials=4, swap_repeats=True, name="b
 test""",
     "test",
 ]
-_HTML = "() => document.documentElement.outerHTML"
 _TOGGLE = """() => window.jupyterapp.commands.execute(
   "@jupyter-widgets/jupyterlab-manager:saveWidgetState")"""
-
-
-class Frames:
-    """Every message between the pages and the server, from the first one on."""
-
-    def __init__(self, page: Page) -> None:
-        self.seen: list[bytes] = []
-        page.on("websocket", self._listen)
-        page.on("request", lambda request: self.seen.append(request.url.encode()))
-
-    def _listen(self, socket: WebSocket) -> None:
-        for event in ("framesent", "framereceived"):
-            socket.on(event, lambda data: self.seen.append(
-                data.encode() if isinstance(data, str) else data))  # fmt: skip
-
-    def check(self, secrets: list[str], held: str) -> None:
-        everything = [*self.seen, held.encode()]
-        for known in (b"RIFF", b"musicapi-nb-blind", b"No difference", b'"do": "hear"'):
-            assert any(
-                known.replace(b": ", b":") in part.replace(b": ", b":") for part in everything
-            )
-        for secret in secrets:
-            spelled = {secret.encode(), json.dumps(secret)[1:-1].encode()}
-            for part in everything:
-                for form in spelled:
-                    at = part.find(form)
-                    assert at < 0, f"{secret!r} in {part[max(at - 80, 0) : at + 80]!r}"
-
-
-def _button(area: Locator, name: str) -> Locator:
-    return area.get_by_role("button", name=name, exact=True)
-
-
-def _listen(area: Locator, letters: str = "AB") -> None:
-    """Play each in turn, until the sound really goes on."""
-    for at, letter in enumerate(letters):
-        _button(area, f"play {letter}").click()
-        sound = area.locator("audio").nth(at).element_handle()
-        area.page.wait_for_function(
-            "audio => !audio.paused && audio.currentTime > 0.15 && audio.readyState >= 3",
-            arg=sound,
-        )
 
 
 def _playing(area: Locator) -> list[bool]:
@@ -86,17 +44,17 @@ def _held(notebook: LabNotebook) -> str:
     notebook.page.evaluate(_TOGGLE)
     states = saved.metadata.widgets["application/vnd.jupyter.widget-state+json"]["state"]
     assert any("_now" in model["state"] for model in states.values())
-    return str(notebook.page.evaluate(_HTML)) + json.dumps(saved)
+    return str(notebook.page.evaluate(HTML)) + json.dumps(saved)
 
 
 def _by_mouse(area: Locator, path: Path) -> None:
-    _button(area, "Keep answer").click(force=True)  # nothing was played yet: nothing is kept
-    _listen(area)
+    button(area, "Keep answer").click(force=True)  # nothing was played yet: nothing is kept
+    listen(area)
     assert _playing(area) == [False, True]
     save_screenshot(area, "blind-asking")
     area.get_by_role("radio", name="B is better").click()
     assert _answers(path) == [(None, None)] * 4
-    _button(area, "Keep answer").dblclick()
+    button(area, "Keep answer").dblclick()
     expect(area).to_contain_text("Trial 2 of 4")
     assert _answers(path)[:2] == [("chosen", 1), (None, None)]
 
@@ -104,7 +62,7 @@ def _by_mouse(area: Locator, path: Path) -> None:
 def _by_keys(area: Locator, path: Path) -> None:
     page = area.page
     expect(area.get_by_role("status")).to_contain_text("Not played yet: A, B")
-    _button(area, "play A").focus()
+    button(area, "play A").focus()
     for key, at in (("a", 0), ("2", 1)):
         page.keyboard.press(key)
         sound = area.locator("audio").nth(at).element_handle()
@@ -126,10 +84,10 @@ def _by_keys(area: Locator, path: Path) -> None:
 
 
 def _answer_a(area: Locator) -> None:
-    _listen(area)
+    listen(area)
     area.get_by_role("radio", name="A is better").click()
     assert not any(level in area.inner_text() for level in LEVELS)
-    _button(area, "Keep answer").click()
+    button(area, "Keep answer").click()
 
 
 def test_a_blind_test_tells_nothing_until_its_end_and_outlives_the_kernel(
