@@ -1,7 +1,8 @@
 # `make` lists what there is. Everything lives in .venv and build, inside this folder.
 
 PYTHON ?= python3
-JOBS ?= 2
+# More than the two cores: tests wait a lot, for pages most of all.
+JOBS ?= 3
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed

@@ -16,14 +16,16 @@ _FOLDERS = pytest.StashKey[Path]()
 
 class _ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     """
-    A file's tests stay together on one worker, and so do all browser tests.
+    A file's tests stay together on one worker, and browser tests in two halves.
 
-    A notebook's cells share a kernel; the browser tests share one JupyterLab and one Chromium.
+    A notebook's cells share a kernel; each half shares one JupyterLab and one Chromium.
     """
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return "tests/browser" if file.startswith("tests/browser/") else file
+        if not file.startswith("tests/browser/"):
+            return file
+        return f"tests/browser: {'a to f' if Path(file).stem < 'test_g' else 'g to z'}"
 
 
 @pytest.hookimpl(optionalhook=True)

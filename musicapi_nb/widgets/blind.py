@@ -167,7 +167,10 @@ class BlindTest(Live):
         }
 
     def _refresh(self) -> None:
-        self._now = self._state()
+        state = self._state()
+        if state["summary"] is not None and self._now["summary"] is None:
+            self._show_again()  # first: once the page says that it is over, it can be saved so
+        self._now = state
 
     # --- what the page asks ----------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import anywidget
+from IPython.display import display, update_display
 
 
 class Live(anywidget.AnyWidget):
@@ -12,6 +13,17 @@ class Live(anywidget.AnyWidget):
 
     def _repr_html_(self) -> str:
         raise NotImplementedError
+
+    def _ipython_display_(self) -> None:
+        display(self._bundle(), raw=True, display_id=self.model_id)
+
+    def _show_again(self) -> None:
+        """Let the saved notebook have it as it is now; the page draws it anew."""
+        update_display(self._bundle(), raw=True, display_id=self.model_id)
+
+    def _bundle(self) -> dict[str, Any]:
+        bundle = self._repr_mimebundle_()
+        return bundle[0] if bundle else {}
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
         bundle = super()._repr_mimebundle_(**kwargs)
