@@ -108,12 +108,20 @@ def _write_settings(folder: Path) -> None:
         file.write_text(json.dumps(values))
 
 
+def _forget(ipython: Path) -> None:
+    """Let kernels not tell a page what the cells of earlier tests were."""
+    profile = ipython / "profile_default"
+    profile.mkdir(parents=True)
+    (profile / "ipython_config.py").write_text("get_config().HistoryManager.enabled = False\n")
+
+
 @contextmanager
 def running_lab(root: Path) -> Iterator[LabServer]:
     """Run JupyterLab on root/notebooks, with everything it writes below `root`."""
     folder = root / "notebooks"
     folder.mkdir()
     _write_settings(root / "settings")
+    _forget(root / "ipython")
     token = secrets.token_hex(16)
     # The token travels in the environment: command lines are readable by everyone.
     environment = (

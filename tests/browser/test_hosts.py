@@ -87,7 +87,8 @@ def _cancels_and_starts_again(page: Page, folder: Path) -> None:
     assert _told(folder, "cancelled") == ["cancelled", [20, 20]]
     page.get_by_role("button", name="Start again", exact=True).click()
     expect(page.get_by_text("4 of 4 cells")).to_be_visible(timeout=_MS)
-    expect(page.get_by_role("button", name="Cancel", exact=True)).to_be_hidden()
+    cancel = page.get_by_role("button", name="Cancel", exact=True)
+    expect(cancel).to_be_hidden(timeout=_MS)  # once the files are there, too
     assert _told(folder, "ended") == ["ended", [20] * 4]
 
 
