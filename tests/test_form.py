@@ -31,7 +31,7 @@ def _no_rest(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Handle]:
     monkeypatch.delenv("MUSICAPI_KEY", raising=False)
-    handle = mnb.connect(simulator=Simulator(speed=2000))
+    handle = mnb.connect(simulator=Simulator(seconds=(1, 1.2), speed=2000))
     yield handle
     handle.close()
 
@@ -39,7 +39,9 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Handle]:
 @pytest.fixture
 def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Handle]:
     monkeypatch.delenv("MUSICAPI_KEY", raising=False)
-    handle = mnb.connect(simulator=Simulator(speed=2000), library=tmp_path / "library")
+    handle = mnb.connect(
+        simulator=Simulator(seconds=(1, 1.2), speed=2000), library=tmp_path / "library"
+    )
     yield handle
     handle.close()
 
@@ -385,7 +387,7 @@ def test_nothing_is_sent_for_what_the_person_did_not_see(api: Handle) -> None:
 
 def test_what_goes_wrong_is_said_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MUSICAPI_KEY", raising=False)
-    poor = mnb.connect(simulator=Simulator(speed=2000, balance=3))
+    poor = mnb.connect(simulator=Simulator(seconds=(1, 1.2), speed=2000, balance=3))
     form = poor.form(SONG)
     when_ready(form, lambda: click(form))
     (view,) = results(form)

@@ -141,7 +141,7 @@ async def test_an_experiment_brings_its_factors(tmp_path: Path) -> None:
         base={"custom_mode": True, "prompt": "[Verse] {topic}", "mv": "sonic-v5"},
         factors={"topic": ["rain", None], "tags": ["slow jazz"]},
     )
-    simulator = Simulator(speed=6000, seed=1)
+    simulator = Simulator(seconds=(1, 1.2), speed=6000, seed=1)
     api = mnb.connect(simulator=simulator, library=tmp_path / "l")
     simulator.clock.speed = 0
     run = api.experiment("harbour", plan)
@@ -165,7 +165,7 @@ async def test_an_experiment_brings_its_factors(tmp_path: Path) -> None:
 
 
 def test_a_handle_without_a_library_needs_to_be_told_what() -> None:
-    api = mnb.connect(simulator=Simulator(speed=600))
+    api = mnb.connect(simulator=Simulator(seconds=(1, 1.2), speed=600))
     with pytest.raises(InvalidRequest, match="is to be shown"):
         api.gallery()
     assert len(api.gallery(made(1))._songs["title"]) == 2

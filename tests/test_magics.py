@@ -32,7 +32,9 @@ def shell() -> InteractiveShell:
 @pytest.fixture
 def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Handle]:
     monkeypatch.delenv("MUSICAPI_KEY", raising=False)
-    handle = mnb.connect(simulator=Simulator(speed=2000), library=tmp_path / "library")
+    handle = mnb.connect(
+        simulator=Simulator(seconds=(1, 1.2), speed=2000), library=tmp_path / "library"
+    )
     yield handle
     handle.close()
 
@@ -120,7 +122,7 @@ def test_help_and_songs_of_a_session(
 ) -> None:
     monkeypatch.delenv("MUSICAPI_KEY", raising=False)
     monkeypatch.chdir(tmp_path)
-    session = mnb.connect(simulator=Simulator(speed=2000))
+    session = mnb.connect(simulator=Simulator(seconds=(1, 1.2), speed=2000))
     assert run(shell, "%songs") == Songs()
     assert "No songs yet" in Songs()._repr_html_()
     assert repr(Songs()) == "<no songs yet>"

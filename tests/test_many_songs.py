@@ -27,7 +27,7 @@ print(_json.dumps([run.progress.from_library, run.progress.counts, len(run.songs
 
 @pytest.fixture
 def simulator() -> Iterator[Simulator]:
-    with EmbeddedSimulator(Simulator(speed=600)) as simulator:
+    with EmbeddedSimulator(Simulator(seconds=(1, 1.2), speed=600)) as simulator:
         yield simulator
 
 

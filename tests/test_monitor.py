@@ -23,7 +23,9 @@ PLAN_BASE = {"custom_mode": False, "gpt_description_prompt": "{style}, rain", "m
 
 @pytest.fixture
 def api(tmp_path: Path) -> Iterator[Handle]:
-    handle = mnb.connect(simulator=Simulator(speed=3000), library=tmp_path / "library")
+    handle = mnb.connect(
+        simulator=Simulator(seconds=(1, 1.2), speed=3000), library=tmp_path / "library"
+    )
     assert handle.simulator is not None
     handle.simulator.faults.arm("wrong_type_download", times=None)  # no time for files
     yield handle
@@ -171,7 +173,7 @@ async def test_an_experiment_in_plain_asyncio_prints_a_bar(
     written = io.StringIO()
     monkeypatch.setattr(sys, "stderr", written)
     plan = mnb.Plan.grid(sonic.Create, base=PLAN_BASE, factors={"style": ["jazz", "rock"]})
-    async with Simulator(speed=3000) as sim:
+    async with Simulator(seconds=(1, 1.2), speed=3000) as sim:
         sim.faults.arm("wrong_type_download", times=None)
         with Library(tmp_path) as library:
             async with MusicAPI("key", base_url=sim.url, speed=3000, ledger=library) as client:

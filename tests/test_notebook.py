@@ -34,7 +34,7 @@ SONG = sonic.Create(custom_mode=False, mv="sonic-v5", gpt_description_prompt="ra
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Handle]:
     monkeypatch.delenv("MUSICAPI_KEY", raising=False)
-    handle = mnb.connect(simulator=Simulator(speed=2000))
+    handle = mnb.connect(simulator=Simulator(seconds=(1, 1.2), speed=2000))
     yield handle
     handle.close()
 
@@ -166,7 +166,7 @@ def test_a_process_that_forgets_to_close_loses_nothing_that_it_paid(tmp_path: Pa
         job = api.run(request)
         sys.stdin.readline()
     """
-    with EmbeddedSimulator(Simulator(speed=60)) as simulator:
+    with EmbeddedSimulator(Simulator(seconds=(1, 1.2), speed=60)) as simulator:
         simulator.faults.arm("slow_reply", seconds=60.0)
         started = subprocess.Popen(
             [sys.executable, "-X", "dev", "-W", "error", "-c", code, simulator.url],
@@ -441,7 +441,9 @@ def test_a_spend_limit_covers_all_that_the_handle_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("MUSICAPI_KEY", raising=False)
-    api = mnb.connect(simulator=Simulator(speed=2000), library=tmp_path, spend_limit=45)
+    api = mnb.connect(
+        simulator=Simulator(seconds=(1, 1.2), speed=2000), library=tmp_path, spend_limit=45
+    )
     try:
         jobs = [api.run(SONG, take=take) for take in (1, 2, 3)]
         errors = [job.exception() for job in jobs if _ended(job)]

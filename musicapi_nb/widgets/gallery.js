@@ -6,6 +6,7 @@ const PAGE = 24;
 const BLOBS = 6; // songs whose bytes are kept
 const SEEK = 5; // seconds
 const PATIENCE = 10_000; // ms
+const GONE = "Not known to be stored: the kernel is gone. Run the cell again.";
 const MEDIA = new Set(["audio/mpeg", "audio/wav", "audio/mp4", "audio/flac", "audio/ogg"]);
 const FATES = ["", "kept", "added", "dropped"];
 const SIGNS = ["", "✓ ", "+ ", "− "];
@@ -213,7 +214,11 @@ class View {
     document.removeEventListener("play", this.quiet, true);
     this.seen.disconnect();
     this.resized.disconnect();
-    this.waiting.forEach(clearTimeout);
+    this.over = true;
+    this.waiting.forEach((timer, index) => {
+      clearTimeout(timer);
+      this.say(index, `No answer. ${GONE}`, true);
+    });
     this.wanted = null;
     this.audio.pause();
     this.audio.removeAttribute("src");
@@ -722,12 +727,17 @@ class View {
   rate(index, said) {
     const card = this.cards.get(index);
     if (!card?.stars) return;
-    this.ask({ type: "rate", index, ...said });
-    card.said.className = "mnb-said";
-    card.said.textContent = "storing…";
     clearTimeout(this.waiting.get(index));
+    try { // a model whose kernel is gone may refuse to send, or send to nobody
+      if (this.over) throw new Error("the kernel is gone");
+      this.ask({ type: "rate", index, ...said });
+    } catch {
+      this.say(index, GONE, true);
+      return;
+    }
+    this.say(index, "storing…", false);
     this.waiting.set(index, setTimeout(() => {
-      const words = "No answer: the kernel is busy or gone. It is not known to be stored.";
+      const words = "No answer: the kernel is busy or gone. Not known to be stored.";
       this.say(index, words, true);
     }, PATIENCE));
   }

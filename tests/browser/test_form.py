@@ -25,7 +25,7 @@ from musicapi_nb import nuro, sonic
 from musicapi_nb.simulator import Simulator
 
 folder = Path("FOLDER")
-sim = Simulator(speed=300)
+sim = Simulator(speed=300, seconds=(1, 1.2))
 api = mnb.connect(simulator=sim)
 
 def tell():

@@ -101,9 +101,13 @@ def test_songs_are_looked_through_played_and_rated(lab: Lab, tmp_path: Path) -> 
 
     page.evaluate(_RESTART, notebook.file.name)
     notebook.wait_until_open()
+    lost = _card(gallery, "Song 02a")  # of a kernel that is gone
+    lost.get_by_role("button", name="Rate Song 02a 5 of 5").click()
+    expect(lost.locator(".mnb-said")).to_contain_text("Not known to be stored", timeout=30_000)
     notebook.start_run_all()
     expect(_card(gallery, "Song 00a").locator(".mnb-on")).to_have_count(4, timeout=60_000)
     expect(_card(gallery, "Song 01a").get_by_label("Note on")).to_have_value("thin & <b>loud</b>")
+    expect(lost.locator(".mnb-on")).to_have_count(0)
     notebook.wait_until_done()
     _as_a_stranger_sees_it(lab, notebook)
 

@@ -23,7 +23,7 @@ from musicapi_nb import sonic
 from musicapi_nb.simulator import Simulator
 
 folder = Path("FOLDER")
-sim = Simulator(speed=300)
+sim = Simulator(speed=300, seconds=(2, 2.4))
 api = mnb.connect(simulator=sim, library=folder / "bought")
 plan = mnb.Plan.grid(
     sonic.Create,
