@@ -371,7 +371,7 @@ def test_without_anybody_to_fetch_it_says_so() -> None:
 def test_every_display_has_a_static_form(shelf: Library) -> None:
     shelf.rate(made(1)[0].songs[1], 5, note="<b>best</b>")
     shown = gallery(made(20), library=shelf, title="Twenty & more")
-    data, _ = shown._repr_mimebundle_() or ({}, {})
+    data, _ = shown._repr_mimebundle_()
     assert set(data) == {
         "text/html", "text/plain", "application/vnd.jupyter.widget-view+json",
     }  # fmt: skip

@@ -287,10 +287,5 @@ class _Watch:
 
 
 def _key(what: Task | Request) -> polling.Key:
-    if isinstance(what, Task):
-        return (
-            polling.Key.of(what.request)
-            if what.request
-            else polling.Key(what.engine, what.operation)
-        )
-    return polling.Key.of(what)
+    request = what.request if isinstance(what, Task) else what
+    return polling.Key.of(request) if request else polling.Key(what.engine, what.operation)

@@ -6,7 +6,7 @@ const PAGE = 24;
 const BLOBS = 6; // songs whose bytes are kept
 const SEEK = 5; // seconds
 const PATIENCE = 10_000; // ms
-const GONE = "Not known to be stored: the kernel is gone. Run the cell again.";
+const GONE = "The kernel is gone: run the cell again.";
 const MEDIA = new Set(["audio/mpeg", "audio/wav", "audio/mp4", "audio/flac", "audio/ogg"]);
 const FATES = ["", "kept", "added", "dropped"];
 const SIGNS = ["", "✓ ", "+ ", "− "];
@@ -181,8 +181,15 @@ class View {
     return this.model.get("_rated");
   }
 
+  // Whether it was sent: a model whose kernel is gone refuses to send, or sends to nobody.
   ask(message) {
-    this.model.send({ ...message, generation: this.data.generation });
+    if (this.over) return false;
+    try {
+      this.model.send({ ...message, generation: this.data.generation });
+    } catch {
+      return false;
+    }
+    return true;
   }
 
   listen() {
@@ -217,7 +224,7 @@ class View {
     this.over = true;
     this.waiting.forEach((timer, index) => {
       clearTimeout(timer);
-      this.say(index, `No answer. ${GONE}`, true);
+      this.say(index, `Not known to be stored. ${GONE}`, true);
     });
     this.wanted = null;
     this.audio.pause();
@@ -611,7 +618,10 @@ class View {
     } else if (link && !this.tried.has(index)) {
       this.load(link);
       if (this.data.fetches && !this.store.peaks.has(index)) this.ask({ type: "peaks", index });
-    } else this.ask({ type: "audio", index });
+    } else if (!this.ask({ type: "audio", index })) {
+      this.stop();
+      this.complain(index, `No audio. ${GONE}`);
+    }
     this.draw(index);
   }
 
@@ -728,11 +738,8 @@ class View {
     const card = this.cards.get(index);
     if (!card?.stars) return;
     clearTimeout(this.waiting.get(index));
-    try { // a model whose kernel is gone may refuse to send, or send to nobody
-      if (this.over) throw new Error("the kernel is gone");
-      this.ask({ type: "rate", index, ...said });
-    } catch {
-      this.say(index, GONE, true);
+    if (!this.ask({ type: "rate", index, ...said })) {
+      this.say(index, `Not known to be stored. ${GONE}`, true);
       return;
     }
     this.say(index, "storing…", false);

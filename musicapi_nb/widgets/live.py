@@ -22,12 +22,8 @@ class Live(anywidget.AnyWidget):
         update_display(self._bundle(), raw=True, display_id=self.model_id)
 
     def _bundle(self) -> dict[str, Any]:
-        bundle = self._repr_mimebundle_()
-        return bundle[0] if bundle else {}
+        return self._repr_mimebundle_()[0]
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        if bundle is None:
-            return None
-        data, metadata = bundle
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
         return {**data, "text/html": self._repr_html_(), "text/plain": repr(self)}, metadata

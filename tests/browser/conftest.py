@@ -1,4 +1,4 @@
-"""One JupyterLab and one Chromium for all browser tests; a fresh browser profile for each."""
+"""One JupyterLab and one Chromium for a worker's browser tests; a fresh profile for each test."""
 
 import os
 import re

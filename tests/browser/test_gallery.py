@@ -104,6 +104,8 @@ def test_songs_are_looked_through_played_and_rated(lab: Lab, tmp_path: Path) -> 
     lost = _card(gallery, "Song 02a")  # of a kernel that is gone
     lost.get_by_role("button", name="Rate Song 02a 5 of 5").click()
     expect(lost.locator(".mnb-said")).to_contain_text("Not known to be stored", timeout=30_000)
+    lost.get_by_role("button", name="Play").click()
+    expect(lost.locator(".mnb-why")).to_contain_text("The kernel is gone")
     notebook.start_run_all()
     expect(_card(gallery, "Song 00a").locator(".mnb-on")).to_have_count(4, timeout=60_000)
     expect(_card(gallery, "Song 01a").get_by_label("Note on")).to_have_value("thin & <b>loud</b>")
