@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from musicapi_nb.analysis import preference, preferences_frame
     from musicapi_nb.experiment import Experiment
     from musicapi_nb.frames import (
+        Flattener,
         durations_frame,
+        flatten,
         issues_frame,
         ratings_frame,
         replaced_tags_frame,
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Experiment",
+    "Flattener",
     "Job",
     "Library",
     "MusicAPI",
@@ -46,6 +49,7 @@ __all__ = [
     "durations_frame",
     "enable_nested_asyncio",
     "errors",
+    "flatten",
     "form",
     "gallery",
     "issues_frame",
@@ -79,6 +83,8 @@ _LATER = {
     "gallery": "musicapi_nb.widgets.gallery",
     "save_page": "musicapi_nb.widgets.page",
     **{name: "musicapi_nb.frames" for name in __all__ if name.endswith("_frame")},
+    "Flattener": "musicapi_nb.frames",
+    "flatten": "musicapi_nb.frames",
     "preference": "musicapi_nb.analysis",
     "preferences_frame": "musicapi_nb.analysis",
 }

@@ -36,10 +36,12 @@ DTYPES: dict[Frame, dict[str, str]] = {
         "lyrics": "str", "prompt": "str", "song_position": "int64", "state_word": "str",
         "fail_reason": "str", "simulated": "bool", "extra": "str",
     },
-    frames.tags_frame: {"task_id": "str", "song_id": "str", "position": "int64", "tag": "str"},
+    frames.tags_frame: {
+        "task_id": "category", "song_id": "category", "position": "int64", "tag": "str",
+    },
     frames.replaced_tags_frame: {
-        "task_id": "str", "song_id": "str", "step": "int64", "source": "str", "type": "str",
-        "position": "Int64", "tag": "str",
+        "task_id": "category", "song_id": "category", "step": "int64", "source": "category",
+        "type": "category", "position": "Int64", "tag": "str",
     },
     frames.durations_frame: {"task_id": "str", "song_id": "str", "duration": "float64", **SECONDS},
     frames.issues_frame: {

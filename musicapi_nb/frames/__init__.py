@@ -1,5 +1,6 @@
 """Tasks and raw replies as tables: frames, each built from columns that it declares once."""
 
+from musicapi_nb.frames.flatten import Flattener, Frames, flatten
 from musicapi_nb.frames.reading import Replies, Reply
 from musicapi_nb.frames.tables import (
     durations_frame,
@@ -12,9 +13,12 @@ from musicapi_nb.frames.tables import (
 )
 
 __all__ = [
+    "Flattener",
+    "Frames",
     "Replies",
     "Reply",
     "durations_frame",
+    "flatten",
     "issues_frame",
     "ratings_frame",
     "replaced_tags_frame",

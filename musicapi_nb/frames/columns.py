@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import inspect
 import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 import pandas as pd
+import pyarrow as pa
 
+from musicapi_nb.frames.growing import MOMENT, grown
 from musicapi_nb.tasks.part import clean
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Iterable, Mapping
 
     from musicapi_nb.frames.reading import Read
-    from musicapi_nb.tasks import Issue, Replacement, Song, Task
+    from musicapi_nb.tasks import Issue, Song, Task
 
 Row = TypeVar("Row")
 Frame = TypeVar("Frame", bound=Callable[..., pd.DataFrame])
 _EXCERPT = 200
+_EPOCH, _MICROSECOND = dt.datetime(1970, 1, 1, tzinfo=dt.UTC), dt.timedelta(microseconds=1)
 
 
 class SongRow(NamedTuple):
@@ -29,26 +32,6 @@ class SongRow(NamedTuple):
 
     task: Task
     song: Song
-
-
-class TagRow(NamedTuple):
-    """One tag of a song."""
-
-    task: Task
-    song: Song
-    position: int
-    tag: str
-
-
-class StepRow(NamedTuple):
-    """One tag that a step of the rewriting made; no tag where it made none."""
-
-    task: Task
-    song: Song
-    step: int
-    replacement: Replacement
-    position: int | None
-    tag: str | None
 
 
 class Rated(Protocol):
@@ -80,6 +63,23 @@ class IssueRow(NamedTuple):
 # --- cells ---------------------------------------------------------------------------------
 
 
+class Shown(Protocol):
+    """What a docstring says of a column."""
+
+    @property
+    def dtype(self) -> str: ...
+    @property
+    def about(self) -> str: ...
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Declared:
+    """A column that is not made by the row: its pandas dtype, and what it holds."""
+
+    dtype: str
+    about: str
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Column(Generic[Row]):
     """One column: its pandas dtype, its cell of a row, and what it holds."""
@@ -88,29 +88,38 @@ class Column(Generic[Row]):
     cell: Callable[[Row], Any]
     about: str
 
-    def series(self, rows: Iterable[Row]) -> pd.Series[Any]:
-        cells = (self.cell(row) for row in rows)
+    def cells(self, rows: Iterable[Row]) -> list[Any]:
+        """Its cells as Arrow takes them: no text is blank, none has halves of surrogate pairs."""
+        cells = [self.cell(row) for row in rows]
         if self.dtype == _TEXT:
-            cells = (clean(cell) if cell else None for cell in cells)
-        return pd.Series(list(cells), dtype=self.dtype)
+            return [clean(cell) if cell else None for cell in cells]
+        if self.dtype == MOMENT:
+            return [None if cell is None else (cell - _EPOCH) // _MICROSECOND for cell in cells]
+        return cells
+
+    def series(self, rows: Iterable[Row]) -> pd.Series[Any]:
+        column = grown(self.dtype)
+        column.extend(pa.array(self.cells(rows), column.arrow))
+        return column.series()
 
 
 _TEXT, _SECONDS, _SHARE = "str", "float64", "float64"
 _COUNT, _SOME_COUNT = "int64", "Int64"
 _FLAG, _SOME_FLAG = "bool", "boolean"
-_MOMENT = "datetime64[us, UTC]"
+_NAME = "category"
 
 
 def _as_json(values: Mapping[str, Any]) -> str | None:
-    """Write what has no column of its own as one JSON object; a value JSON cannot hold is named."""
+    """Write what has no column as one JSON object, by name; a value JSON cannot hold is named."""
     if not values:
         return None
-    return "{" + ", ".join(f"{_dumps(str(key))}: {_dumps(values[key])}" for key in values) + "}"
+    named = sorted((str(key), value) for key, value in values.items())
+    return "{" + ",".join(f"{_dumps(key)}:{_dumps(value)}" for key, value in named) + "}"
 
 
 def _dumps(value: Any) -> str:
     try:
-        return json.dumps(value, ensure_ascii=False)
+        return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     except (RecursionError, TypeError, ValueError) as error:
         return json.dumps(f"({type(value).__name__} that cannot be written as JSON: {error})")
 
@@ -140,9 +149,9 @@ TASKS: Mapping[str, Column[Task]] = {
     "state": Column(
         _TEXT, lambda task: task.state, "pending, running, succeeded, failed or unknown"
     ),
-    "submitted_at": Column(_MOMENT, lambda task: task.submitted_at, "as the service states it"),
-    "started_at": Column(_MOMENT, lambda task: task.started_at, "likewise"),
-    "finished_at": Column(_MOMENT, lambda task: task.finished_at, "likewise"),
+    "submitted_at": Column(MOMENT, lambda task: task.submitted_at, "as the service states it"),
+    "started_at": Column(MOMENT, lambda task: task.started_at, "likewise"),
+    "finished_at": Column(MOMENT, lambda task: task.finished_at, "likewise"),
     "queue_seconds": Column(_SECONDS, lambda task: task.queue_seconds, "submission to start"),
     "render_seconds": Column(_SECONDS, lambda task: task.render_seconds, "start to end"),
     "total_seconds": Column(_SECONDS, lambda task: task.total_seconds, "submission to end"),
@@ -179,7 +188,7 @@ SONGS: Mapping[str, Column[SongRow]] = {
     "audio_url": Column(_TEXT, lambda row: row.song.audio_url, "may be a passing stream"),
     "image_url": Column(_TEXT, lambda row: row.song.image_url, "the cover"),
     "video_url": Column(_TEXT, lambda row: row.song.video_url, "mostly missing"),
-    "created_at": Column(_MOMENT, lambda row: row.song.created_at, "as the service states it"),
+    "created_at": Column(MOMENT, lambda row: row.song.created_at, "as the service states it"),
     "lyrics": Column(_TEXT, lambda row: row.song.lyrics, "the whole text"),
     "prompt": Column(_TEXT, lambda row: row.song.prompt, "the description it was made from"),
     "song_position": Column(_COUNT, lambda row: row.song.position, "in its task, from 0"),
@@ -191,38 +200,33 @@ SONGS: Mapping[str, Column[SongRow]] = {
     ),
 }
 
-TAGS: Mapping[str, Column[TagRow]] = {
-    "task_id": Column(_TEXT, lambda row: row.task.id, "as in songs_frame"),
-    "song_id": Column(_TEXT, lambda row: row.song.id, "as in songs_frame"),
-    "position": Column(_COUNT, lambda row: row.position, "of the tag in its song, from 0"),
-    "tag": Column(_TEXT, lambda row: row.tag, "one tag"),
+_TASK = Declared(_NAME, "as in songs_frame")
+_SONG = Declared(_NAME, "as in songs_frame")
+
+TAGS: Mapping[str, Declared] = {
+    "task_id": _TASK,
+    "song_id": _SONG,
+    "position": Declared(_COUNT, "of the tag in its song, from 0"),
+    "tag": Declared(_TEXT, "one tag"),
 }
 
-STEPS: Mapping[str, Column[StepRow]] = {
-    "task_id": Column(_TEXT, lambda row: row.task.id, "as in songs_frame"),
-    "song_id": Column(_TEXT, lambda row: row.song.id, "as in songs_frame"),
-    "step": Column(_COUNT, lambda row: row.step, "of the rewriting, in order, from 0"),
-    "source": Column(_TEXT, lambda row: row.replacement.source, "the text that the step read"),
-    "type": Column(_TEXT, lambda row: row.replacement.type, "the service's word for the step"),
-    "position": Column(
-        _SOME_COUNT, lambda row: row.position, "of the tag in its step, from 0; missing: no tags"
-    ),
-    "tag": Column(_TEXT, lambda row: row.tag, "one tag that the step made; missing: no tags"),
+STEPS: Mapping[str, Declared] = {
+    "task_id": _TASK,
+    "song_id": _SONG,
+    "step": Declared(_COUNT, "of the rewriting, in order, from 0"),
+    "source": Declared(_NAME, "the text that the step read"),
+    "type": Declared(_NAME, "the service's word for the step"),
+    "position": Declared(_SOME_COUNT, "of the tag in its step, from 0; missing: no tags"),
+    "tag": Declared(_TEXT, "one tag that the step made; missing: no tags"),
 }
 
-DURATIONS: Mapping[str, Column[SongRow]] = {
+DURATIONS: Mapping[str, Shown] = {
     "task_id": SONGS["task_id"],
     "song_id": SONGS["song_id"],
     "duration": SONGS["duration"],
-    "queue_seconds": Column(
-        _SECONDS, lambda row: row.task.queue_seconds, "its task's, from submission to start"
-    ),
-    "render_seconds": Column(
-        _SECONDS, lambda row: row.task.render_seconds, "its task's, from start to end"
-    ),
-    "total_seconds": Column(
-        _SECONDS, lambda row: row.task.total_seconds, "its task's, from submission to end"
-    ),
+    "queue_seconds": Declared(_SECONDS, "its task's, from submission to start"),
+    "render_seconds": Declared(_SECONDS, "its task's, from start to end"),
+    "total_seconds": Declared(_SECONDS, "its task's, from submission to end"),
 }
 
 RATINGS: Mapping[str, Column[Rated]] = {
@@ -231,7 +235,7 @@ RATINGS: Mapping[str, Column[Rated]] = {
     "song_position": Column(_COUNT, lambda rated: rated.position, "as in songs_frame"),
     "rating": Column(_SOME_COUNT, lambda rated: rated.stars, "1 to 5; missing: a note alone"),
     "note": Column(_TEXT, lambda rated: rated.note, "missing where there is none"),
-    "rated_at": Column(_MOMENT, lambda rated: rated.at, "when the last of both was said"),
+    "rated_at": Column(MOMENT, lambda rated: rated.at, "when the last of both was said"),
     "simulated": Column(_FLAG, lambda rated: rated.simulated, "a song of the simulator"),
 }
 
@@ -254,7 +258,7 @@ def build(columns: Mapping[str, Column[Row]], rows: Iterable[Row]) -> pd.DataFra
     return pd.DataFrame({name: column.series(kept) for name, column in columns.items()})
 
 
-def shows(columns: Mapping[str, Column[Row]]) -> Callable[[Frame], Frame]:
+def shows(columns: Mapping[str, Shown]) -> Callable[[Frame], Frame]:
     """Append the columns to a frame's docstring."""
     lines = (f"{name} : {column.dtype}\n    {column.about}" for name, column in columns.items())
     section = "\n".join(("Columns", "-------", *lines))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, cast
@@ -11,7 +12,7 @@ from musicapi_nb.tasks import Issue, Task, read
 from musicapi_nb.wire import decode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 
 class HasTasks(Protocol):
@@ -22,11 +23,20 @@ class HasTasks(Protocol):
 
 Reply: TypeAlias = Task | Mapping[str, Any] | str | bytes | bytearray | Path | HasTasks
 Replies: TypeAlias = Reply | Iterable[Reply]
-"""What every frame takes: tasks, replies (decoded or as they came), .ndjson files, a library."""
+"""What every frame takes: tasks, replies (decoded or as they came), files of them, a library."""
 
 _ALONE = (Task, Mapping, str, bytes, bytearray, Path)
 # What JSON knows besides objects is a reply too, if a bad one: a line of a file may hold it.
 _BAD = (type(None), bool, int, float, list)
+_FILES = (".ndjson", ".ndjson.gz")
+
+
+class Item(NamedTuple):
+    """One reply as it was given, and where it stood."""
+
+    source: str | None
+    place: int
+    given: Any
 
 
 class Read(NamedTuple):
@@ -40,8 +50,8 @@ class Read(NamedTuple):
     issues: tuple[Issue, ...]
 
 
-def read_all(given: Replies) -> Iterator[Read]:
-    """Read what was given, one after the other; nothing of it is left out.
+def items(given: Replies) -> Iterator[Item]:
+    """Find the replies in what was given, one after the other, without reading them.
 
     Raises
     ------
@@ -51,13 +61,37 @@ def read_all(given: Replies) -> Iterator[Read]:
     for place, item in enumerate(_items(given)):
         path = _path(item)
         if path is not None:
-            yield from _read_file(path)
+            yield from _lines(path)
         elif isinstance(item, (*_ALONE, *_BAD)):
-            yield _read_one(None, place, item)
+            yield Item(None, place, item)
         elif (known := _tasks_of(item)) is not None:
-            yield from (_read_one(None, at, task) for at, task in enumerate(known))
+            yield from (Item(None, at, task) for at, task in enumerate(known))
         else:
             raise _wrong(item, f"item {place}")
+
+
+def shares(given: Replies) -> Callable[[Sequence[Item]], float]:
+    """Tell, told of each batch of items in turn, which share of all was read; 1 if unknown."""
+    path = _path(given)
+    if path is not None and not _packed(path):
+        whole = path.stat().st_size
+    elif isinstance(given, list | tuple):
+        whole = len(given)
+    else:
+        return lambda _: 1.0
+    done = 0
+
+    def share(batch: Sequence[Item]) -> float:
+        nonlocal done
+        done += len(batch) if path is None else sum(len(item.given) for item in batch)
+        return min(1.0, done / whole)
+
+    return share
+
+
+def read_all(given: Replies) -> Iterator[Read]:
+    """Read what was given, one after the other; nothing of it is left out."""
+    return map(read_one, items(given))
 
 
 def _items(given: object) -> Iterable[object]:
@@ -82,7 +116,7 @@ def _wrong(value: object, what: str) -> WrongType:
     return WrongType(
         f"{what} is a {type(value).__name__}; a frame is made of tasks, of raw replies "
         "(dict, str, bytes), of an iterable of these, of a library, or of the path of an .ndjson "
-        "file"
+        "or .ndjson.gz file"
     )
 
 
@@ -90,21 +124,29 @@ def _path(item: object) -> Path | None:
     if isinstance(item, Path):
         return item
     # no JSON text ends like this
-    if isinstance(item, str) and item.lower().endswith(".ndjson") and item.isprintable():
+    if isinstance(item, str) and item.lower().endswith(_FILES) and item.isprintable():
         return Path(item)
     return None
 
 
-def _read_file(path: Path) -> Iterator[Read]:
-    with path.open("rb") as file:
+def _packed(path: Path) -> bool:
+    return path.name.lower().endswith(".gz")
+
+
+def _lines(path: Path) -> Iterator[Item]:
+    with gzip.open(path, "rb") if _packed(path) else path.open("rb") as file:
         for place, line in enumerate(file):
-            if reply := line.strip():
-                yield _read_one(str(path), place, reply)
+            if not line.isspace():
+                yield Item(str(path), place, line)
 
 
-def _read_one(source: str | None, place: int, given: Any) -> Read:
+def read_one(item: Item) -> Read:
+    """Read one reply, whatever its shape."""
+    source, place, given = item
     if isinstance(given, Task):
         return Read(source, place, given.raw, given, given.id, given.issues)
+    if source is not None:
+        given = given.strip()
     try:
         task = read(_payload(given))
     except UnexpectedReply as error:

@@ -13,23 +13,18 @@ from musicapi_nb.frames.columns import (
     STEPS,
     TAGS,
     TASKS,
-    IssueRow,
-    SongRow,
-    StepRow,
-    TagRow,
     build,
     shows,
 )
-from musicapi_nb.frames.reading import read_all
+from musicapi_nb.frames.flatten import Columns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     import pandas as pd
 
     from musicapi_nb.frames.columns import Rated
     from musicapi_nb.frames.reading import Replies
-    from musicapi_nb.tasks import Task
 
 
 @shows(TASKS)
@@ -37,10 +32,11 @@ def tasks_frame(replies: Replies) -> pd.DataFrame:
     """Make a table of tasks: one row for every reply that was understood, in the given order.
 
     All six frames take the same input: a Task, a raw reply as dict, str or bytes, an iterable of
-    these (mixed as they come; an iterator serves one frame only), or the path of an .ndjson file
-    with one reply a line. They keep their columns and dtypes whatever is given, also for no rows.
-    What is unfinished or absent is missing, never 0 or "". A reply that was not understood is a
-    row of `issues_frame`, and the other frames carry on with the rest.
+    these (mixed as they come; an iterator serves one frame only), a library, or the path of an
+    .ndjson or .ndjson.gz file with one reply a line; `flatten` makes all six at once. They keep
+    their columns and dtypes whatever is given, also for no rows. What is unfinished or absent is
+    missing, never 0 or "". A reply that was not understood is a row of `issues_frame`, and the
+    other frames carry on with the rest.
 
     >>> tasks_frame(["{}", {"task_id": "t1", "message": "success"}])[["task_id", "state"]]
       task_id    state
@@ -53,7 +49,7 @@ def tasks_frame(replies: Replies) -> pd.DataFrame:
     FileNotFoundError
         There is no such .ndjson file.
     """
-    return build(TASKS, _tasks(replies))
+    return _only("tasks", replies)
 
 
 @shows(SONGS)
@@ -66,7 +62,7 @@ def songs_frame(replies: Replies) -> pd.DataFrame:
     0    104.88
     Name: duration, dtype: float64
     """
-    return build(SONGS, _songs(replies))
+    return _only("songs", replies)
 
 
 @shows(TAGS)
@@ -80,7 +76,7 @@ def tags_frame(replies: Replies) -> pd.DataFrame:
     0      c1  jazz
     1      c1   spy
     """
-    return build(TAGS, _tags(replies))
+    return _only("tags", replies)
 
 
 @shows(STEPS)
@@ -99,7 +95,7 @@ def replaced_tags_frame(replies: Replies) -> pd.DataFrame:
     0     0  jazz, spy         0      jazz
     1     0  jazz, spy         1  spy jazz
     """
-    return build(STEPS, _steps(replies))
+    return _only("replaced_tags", replies)
 
 
 @shows(DURATIONS)
@@ -113,7 +109,7 @@ def durations_frame(replies: Replies) -> pd.DataFrame:
       song_id  duration
     0      c1     179.0
     """
-    return build(DURATIONS, _songs(replies))
+    return _only("durations", replies)
 
 
 @shows(ISSUES)
@@ -126,7 +122,7 @@ def issues_frame(replies: Replies) -> pd.DataFrame:
        reply                              message
     0      0  the reply is an HTML page, not JSON
     """
-    return build(ISSUES, _issues(replies))
+    return _only("issues", replies)
 
 
 class HasRatings(Protocol):
@@ -156,29 +152,7 @@ def ratings_frame(rated: HasRatings) -> pd.DataFrame:
     return build(RATINGS, rated.ratings())
 
 
-def _tasks(given: Replies) -> Iterator[Task]:
-    return (reply.task for reply in read_all(given) if reply.task is not None)
-
-
-def _songs(given: Replies) -> Iterator[SongRow]:
-    return (SongRow(task, song) for task in _tasks(given) for song in task.songs)
-
-
-def _tags(given: Replies) -> Iterator[TagRow]:
-    for task, song in _songs(given):
-        for position, tag in enumerate(song.tags):
-            yield TagRow(task, song, position, tag)
-
-
-def _steps(given: Replies) -> Iterator[StepRow]:
-    for task, song in _songs(given):
-        for step, replacement in enumerate(song.replacements):
-            # a step that left no tag is a row too: its source would be lost otherwise
-            if not replacement.tags:
-                yield StepRow(task, song, step, replacement, None, None)
-            for position, tag in enumerate(replacement.tags):
-                yield StepRow(task, song, step, replacement, position, tag)
-
-
-def _issues(given: Replies) -> Iterator[IssueRow]:
-    return (IssueRow(reply, issue) for reply in read_all(given) for issue in reply.issues)
+def _only(name: str, replies: Replies) -> pd.DataFrame:
+    columns = Columns((name,))
+    columns.add(replies)
+    return columns.frame(name)

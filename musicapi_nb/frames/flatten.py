@@ -1,0 +1,227 @@
+"""All frames in one pass: replies to columns, batch by batch, and frames of these at any time."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import itertools
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from musicapi_nb.frames.batch import DTYPES, read_batch
+from musicapi_nb.frames.columns import DURATIONS, ISSUES, SONGS, TASKS, build
+from musicapi_nb.frames.growing import grown, text_series
+from musicapi_nb.frames.reading import items, shares
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from musicapi_nb.frames.batch import Key
+    from musicapi_nb.frames.columns import IssueRow
+    from musicapi_nb.frames.reading import Item, Replies
+
+    Counts = NDArray[np.int64]
+    _Coded = tuple[NDArray[np.int32], pd.CategoricalDtype]
+
+_BATCH = 256  # decoded replies that stay in the processor's cache
+
+
+class Frames(NamedTuple):
+    """All frames of the same replies."""
+
+    tasks: pd.DataFrame
+    songs: pd.DataFrame
+    tags: pd.DataFrame
+    replaced_tags: pd.DataFrame
+    durations: pd.DataFrame
+    issues: pd.DataFrame
+
+
+def flatten(replies: Replies) -> Frames:
+    """Make all six frames in one pass; the input is as for `tasks_frame`.
+
+    >>> frames = flatten({"data": [{"clip_id": "c1", "tags": "jazz, spy"}]})
+    >>> len(frames.songs), list(frames.tags["tag"])
+    (1, ['jazz', 'spy'])
+    """
+    flattener = Flattener()
+    flattener.add(replies)
+    return flattener.frames()
+
+
+class Flattener:
+    """Frames that grow: add replies as they come, look at all of them at any time.
+
+    What was added is not read again, and a frame stays as it is when more is added.
+
+    >>> flattener = Flattener()
+    >>> flattener.add({"data": [{"clip_id": "c1", "tags": "jazz"}]})
+    >>> flattener.add({"data": [{"clip_id": "c2", "tags": "spy"}]})
+    >>> list(flattener.frames().tags["tag"])
+    ['jazz', 'spy']
+    """
+
+    def __init__(self) -> None:
+        self._columns = Columns(Frames._fields)
+
+    def add(self, replies: Replies) -> None:
+        """Append replies; the input is as for `tasks_frame`.
+
+        Raises
+        ------
+        WrongType
+            As `tasks_frame`; batches before the item that it names were added.
+        """
+        self._columns.add(replies)
+
+    def frames(self) -> Frames:
+        """All frames of what was added so far."""
+        return Frames(*map(self._columns.frame, Frames._fields))
+
+
+class Columns:
+    """The columns that the wanted frames are made of."""
+
+    def __init__(self, wanted: Collection[str]) -> None:
+        keys = set().union(*(_NEEDED[name] for name in wanted))
+        self._columns = {key: grown(dtype) for key, dtype in DTYPES.items() if key in keys}
+        self._issues: list[IssueRow] = []
+        self._replies = 0
+        self._coded: dict[str, _Coded] = {}
+
+    def add(self, replies: Replies) -> None:
+        before, share = self._replies, shares(replies)
+        given = items(replies)
+        while batch := list(itertools.islice(given, _BATCH)):
+            self._replies += len(batch)
+            ahead = (before + (self._replies - before) / share(batch)) / self._replies
+            with _no_garbage_collection():
+                self._append(batch, ahead)
+
+    def _append(self, batch: Sequence[Item], ahead: float) -> None:
+        columns, issues = read_batch(batch, self._columns)
+        for key, rows in columns.items():
+            column = self._columns[key]
+            if isinstance(rows, int):
+                column.extend_unsaid(rows, ahead)
+            else:
+                column.extend(rows, ahead)
+        self._issues += issues
+
+    def frame(self, name: str) -> pd.DataFrame:
+        """One of the wanted frames, as it is now."""
+        if name == "issues":
+            return build(ISSUES, self._issues)
+        make = {"tags": self._tags, "replaced_tags": self._steps, "durations": self._durations}
+        columns = make[name]() if name in make else self._table(name)
+        return pd.DataFrame(columns, copy=False)
+
+    def _table(self, table: str) -> dict[str, pd.Series[Any]]:
+        return {name: column.series()
+                for (of, name), column in self._columns.items() if of == table}  # fmt: skip
+
+    def _durations(self) -> dict[str, pd.Series[Any]]:
+        songs = self._numbers("tasks", "songs")
+        return {
+            name: self._columns["songs", name].series()
+            if ("songs", name) in self._columns
+            else pd.Series(self._numbers("tasks", name).repeat(songs), copy=False)
+            for name in DURATIONS
+        }
+
+    def _tags(self) -> dict[str, pd.Series[Any]]:
+        each = self._numbers("lists", "per_song")
+        return {
+            **self._ids(each),
+            "position": pd.Series(_places(each), copy=False),
+            "tag": self._columns["lists", "tag"].series(),
+        }
+
+    def _steps(self) -> dict[str, pd.Series[Any]]:
+        steps, tags = self._numbers("lists", "per_song_steps"), self._numbers("lists", "per_step")
+        # a step that left no tag is a row too: its source would be lost otherwise
+        each = np.maximum(tags, 1)
+        rows = np.add.reduceat(each, _starts(steps)[steps > 0]) if len(each) else each
+        per_song = np.zeros_like(steps)
+        per_song[steps > 0] = rows
+        none = np.repeat(tags == 0, each)
+        made = self._texts("lists", "made")
+        if none.any():
+            made = made.take(pa.array(np.cumsum(~none) - 1, mask=none))
+        return {
+            **self._ids(per_song),
+            "step": pd.Series(_places(steps).repeat(each), copy=False),
+            "source": _repeated(_coded(self._texts("lists", "source")), each),
+            "type": _repeated(_coded(self._texts("lists", "type")), each),
+            "position": pd.Series(pd.arrays.IntegerArray(_places(each), none), copy=False),
+            "tag": text_series(made),
+        }
+
+    def _ids(self, each: Counts) -> dict[str, pd.Series[Any]]:
+        return {name: self._id(name, each) for name in ("task_id", "song_id")}
+
+    def _id(self, name: str, each: Counts) -> pd.Series[Any]:
+        texts = self._texts("songs", name)
+        if not each.all():
+            return _repeated(_coded(texts.filter(pa.array(each > 0))), each[each > 0])
+        coded = self._coded.get(name)  # both long frames have it, if every song has rows in both
+        if coded is None or len(coded[0]) != len(texts):
+            coded = self._coded[name] = _coded(texts)
+        return _repeated(coded, each)
+
+    def _numbers(self, table: str, name: str) -> NDArray[Any]:
+        return self._columns[table, name].array()
+
+    def _texts(self, table: str, name: str) -> pa.Array:
+        return self._columns[table, name].array()
+
+
+_LISTS = {key for key in DTYPES if key[0] == "lists"}
+_IDS = {("songs", "task_id"), ("songs", "song_id")}
+_NEEDED: dict[str, set[Key]] = {
+    "tasks": {("tasks", name) for name in TASKS},
+    "songs": {("songs", name) for name in SONGS},
+    "tags": _LISTS | _IDS,
+    "replaced_tags": _LISTS | _IDS,
+    "durations": {("songs" if name in SONGS else "tasks", name) for name in DURATIONS}
+    | {("tasks", "songs")},
+    "issues": set(),
+}
+
+
+def _starts(counts: Counts) -> Counts:
+    return counts.cumsum() - counts
+
+
+def _places(counts: Counts) -> Counts:
+    """0, 1, 2 ... for each count, one after the other."""
+    return np.arange(counts.sum()) - _starts(counts).repeat(counts)
+
+
+def _coded(texts: pa.Array) -> _Coded:
+    """Texts as numbers of their values, -1 where nothing is said; values as they first appear."""
+    coded = texts.dictionary_encode()
+    codes = coded.indices.fill_null(-1) if coded.null_count else coded.indices
+    return codes.to_numpy(), pd.CategoricalDtype(pd.Index(text_series(coded.dictionary)))
+
+
+def _repeated(coded: _Coded, each: Counts) -> pd.Series[Any]:
+    codes, dtype = coded
+    return pd.Series(pd.Categorical.from_codes(codes.repeat(each), dtype=dtype), copy=False)
+
+
+@contextlib.contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """What a batch makes and drops has no cycles; to look for some takes a fifth of the time."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()

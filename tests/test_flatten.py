@@ -1,0 +1,211 @@
+import copy
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from musicapi_nb import frames, tasks
+from musicapi_nb.errors import WrongType
+from musicapi_nb.frames import batch
+from tests import replies
+from tests.replies import NAMES, SONIC, STUDIO, sample
+
+BULK = (STUDIO, SONIC, "sonic_get_success_2024.json")
+
+
+def as_bytes(reply: Any) -> bytes:
+    return json.dumps(reply, ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
+def plainly(given_: Any) -> frames.Frames:
+    """The frames by `tasks.read` alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(batch, "SHAPES", ())
+        return frames.flatten(given_)
+
+
+def assert_same(left: frames.Frames, right: frames.Frames) -> None:
+    for name, made in left._asdict().items():
+        pd.testing.assert_frame_equal(made, getattr(right, name), obj=name)
+
+
+def loops(read: list[tasks.Task]) -> dict[str, list[tuple[Any, ...]]]:
+    """What the long tables hold, by plain loops over tasks."""
+    songs = [(task, song) for task in read for song in task.songs]
+    return {
+        "tags": [
+            (task.id, song.id, position, tag)
+            for task, song in songs
+            for position, tag in enumerate(song.tags)
+        ],
+        "replaced_tags": [
+            (task.id, song.id, step, made.source or None, made.type, position, tag)
+            for task, song in songs
+            for step, made in enumerate(song.replacements)
+            for position, tag in (enumerate(made.tags) if made.tags else [(None, None)])
+        ],
+        "durations": [
+            (task.id, song.id, song.duration, task.queue_seconds, task.render_seconds,
+             task.total_seconds)
+            for task, song in songs
+        ],
+    }  # fmt: skip
+
+
+def cells(table: pd.DataFrame) -> list[tuple[Any, ...]]:
+    table = table.astype(object)
+    return list(table.where(table.notna(), None).itertuples(index=False, name=None))
+
+
+# --- the same answer as the plain path --------------------------------------------------------
+
+
+def test_the_samples_that_come_in_bulk_are_read_by_their_types() -> None:
+    for name in BULK:
+        item = frames.reading.Item(None, 0, as_bytes(sample(name)))
+        ((shape, _),) = batch._decoded([item])
+        assert shape is not None, name
+
+
+def test_a_mix_of_all_samples_is_read_as_plainly_as_one_by_one() -> None:
+    mixed = [as_bytes(sample(name)) for name in (*NAMES, *reversed(NAMES), *BULK * 3)] * 12
+    assert_same(frames.flatten(mixed), plainly(mixed))
+
+
+def test_the_long_frames_hold_what_loops_over_tasks_find() -> None:
+    mixed = [sample(name) for name in NAMES] * 2
+    read = [tasks.read(reply) for reply in mixed if "error" not in reply]
+    made = frames.flatten([as_bytes(reply) for reply in mixed if "error" not in reply])
+    for name, found in loops(read).items():
+        assert cells(getattr(made, name)) == found, name
+
+
+@st.composite
+def bulk_replies(draw: st.DrawFn) -> bytes:
+    """A reply of a known shape: unchanged, or with a few parts changed; now and then no JSON."""
+    reply = sample(draw(st.sampled_from(BULK)))
+    for _ in range(draw(st.integers(0, 2))):
+        path = draw(st.sampled_from(list(replies.paths(reply))))
+        reply = replies._odd(draw, reply, path)
+    body = replies.as_text(reply).encode()
+    return body[: draw(st.integers(0, len(body)))] if draw(st.integers(0, 9)) == 0 else body
+
+
+TEXTS = st.one_of(
+    replies.any_text,
+    st.sampled_from(["", " ", "\n", "\u3000 ", "\u00a0", "a\\nb", '"', "\\", "\\\\n", "\t/",
+                     "\u2028", "\x00", "été 東京 🎷", "a, b,, c ", ",", "x" * 3000]),
+)  # fmt: skip
+WITH_TEXT = ("title", "lyrics", "prompt", "id", "song_path", "created_at", "artist", "user_id")
+MOMENTS = st.sampled_from(
+    ["2024-11-22T01:48:41.839599+00:00", "2025-10-12T13:13:02.488Z", "2024-11-22", "0", "20241122",
+     "0001-01-01T00:00:00+05:00", "9999-12-31T23:59:59-12:00", "0000-01-01T00:00:00Z",
+     "2024-11-22T24:00:00Z", "2024-02-30T00:00:00Z", "2024-11-22T01:48:41.8395999+05:30",
+     "2024-11-22t01:48:41z", " 2024-11-22T01:48:41Z", "2024-11-22T01:48:41", "1732240121"]
+)  # fmt: skip
+
+
+@st.composite
+def studio_replies(draw: st.DrawFn) -> bytes:
+    """A studio reply with all kinds of texts, tags, steps and times in the right places."""
+    reply = copy.deepcopy(sample(STUDIO))
+    tags = st.lists(TEXTS, max_size=4)
+    for song in reply["data"]["data"]["songs"]:
+        for name in WITH_TEXT:
+            if draw(st.booleans()):
+                song[name] = draw(TEXTS)
+        song["created_at"] = draw(MOMENTS | st.none())
+        song["duration"] = draw(st.none() | st.integers(-1, 10**20) | st.floats(allow_nan=False))
+        song["tags"] = draw(tags | st.none())
+        song["likes"] = draw(st.none() | st.integers())
+        step = st.fixed_dictionaries({}, optional={"tags": tags | st.none(), "type": TEXTS})
+        song["replaced_tags"] = draw(st.none() | st.dictionaries(TEXTS, step, max_size=3))
+    for name in ("submit_time", "start_time", "finish_time"):
+        reply["data"][name] = draw(st.integers(-1, 5 * 10**9) | st.none() | st.just(1732240123))
+    return json.dumps(reply, ensure_ascii=draw(st.booleans())).encode("utf-8", "surrogatepass")
+
+
+@settings(max_examples=120, deadline=None)
+@given(st.lists(bulk_replies() | studio_replies(), min_size=1, max_size=5))
+@example([b'{"data":[{"state":"succeeded","tags":"a, ,b","duration":"-1"}]}'])
+@example([b'{"data":[{"state":"succeeded","tags":null,"style_weight":0.5,"lyrics":5}]}'])
+@example(
+    [b'{"data":[{"state":"succeeded","tags":"a","lyrics":"\\ud83c\\udfb7","duration":"1e3"}]}']
+)
+@example([b'{"data":[{"state":"succeeded","tags":"a","lyrics":"\xff"}]}'])
+def test_any_replies_give_what_the_plain_path_gives(given_: list[bytes]) -> None:
+    assert_same(frames.flatten(given_), plainly(given_))
+
+
+# --- adding -----------------------------------------------------------------------------------
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(bulk_replies(), max_size=6), st.data())
+def test_replies_may_be_added_in_any_portions(given_: list[bytes], data: st.DataObject) -> None:
+    at = data.draw(st.integers(0, len(given_)))
+    flattener = frames.Flattener()
+    flattener.add(given_[:at])
+    between = flattener.frames()
+    flattener.add(iter(given_[at:]))
+    whole = flattener.frames()
+    for name in ("tasks", "songs", "tags", "replaced_tags", "durations"):
+        pd.testing.assert_frame_equal(
+            getattr(whole, name), getattr(frames.flatten(given_), name), obj=name
+        )
+    assert_same(between, frames.flatten(given_[:at]))
+
+
+def test_a_frame_stays_as_it_is_when_more_is_added_or_another_is_written_to() -> None:
+    flattener = frames.Flattener()
+    flattener.add([as_bytes(sample(STUDIO))] * 3)
+    first = flattener.frames()
+    kept = frames.Frames(*(frame.copy(deep=True) for frame in first))
+    written = flattener.frames()
+    written.songs.loc[0, "duration"] = -1.0
+    written.tasks.loc[0, "songs"] = 99
+    written.tags.loc[0, "position"] = 77
+    flattener.add([as_bytes(sample(SONIC))] * 2000)
+    assert_same(first, kept)
+    assert list(flattener.frames().songs["duration"][:2]) == list(first.songs["duration"][:2])
+    assert flattener.frames().tasks["songs"][0] == 2
+
+
+def test_each_text_column_is_one_piece() -> None:
+    flattener = frames.Flattener()
+    for _ in range(3):
+        flattener.add([as_bytes(sample(name)) for name in (STUDIO, SONIC)] * 300)
+    for frame in flattener.frames():
+        for name in frame.columns[frame.dtypes == "str"]:
+            assert frame[name].array.__arrow_array__().num_chunks == 1, name
+
+
+def test_what_is_refused_leaves_what_was_added() -> None:
+    flattener = frames.Flattener()
+    flattener.add(as_bytes(sample(STUDIO)))
+    with pytest.raises(WrongType, match="item 1 is a object"):
+        flattener.add([as_bytes(sample(STUDIO)), object()])  # type: ignore[list-item]
+    assert len(flattener.frames().tasks) == 1
+
+
+# --- files -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["ndjson", "ndjson.gz"])
+def test_a_file_is_its_lines(tmp_path: Path, *, packed: bool) -> None:
+    given_ = [as_bytes(sample(name)) for name in NAMES] * 40
+    path = tmp_path / ("replies.ndjson.gz" if packed else "replies.ndjson")
+    body = b"\n".join(given_) + b"\n\n  \n"
+    path.write_bytes(gzip.compress(body) if packed else body)
+    from_file, from_memory = frames.flatten(path), frames.flatten(given_)
+    assert set(from_file.issues["source"]) == {str(path)}
+    assert_same(
+        from_file._replace(issues=from_file.issues.drop(columns="source")),
+        from_memory._replace(issues=from_memory.issues.drop(columns="source")),
+    )
+    pd.testing.assert_frame_equal(frames.songs_frame(str(path)), from_memory.songs)
