@@ -25,7 +25,7 @@ VARIANCE = {
     "low": "float64", "high": "float64", "design_effect": "float64",
     "effective_songs": "float64", "tasks": "int64", "songs": "int64", "missing": "int64",
 }  # fmt: skip
-_DIGITS = 1e-13
+_DIGITS = 1e-12
 PAIR = 2
 """Songs of a task, as the service makes them."""
 
@@ -149,7 +149,8 @@ class Apart(NamedTuple):
         degrees = self._degrees()
         ratio = _divided(self._mean_square(), self.within)
         without = self._without()
-        if degrees < 1 or not ratio > 0 or len(without) < PAIR or not np.isfinite(without).all():
+        told = self._outer().sum() > self._least() and np.isfinite(without).all()
+        if not (told and ratio > 0 and len(without) >= PAIR):
             return math.nan, math.nan
         number = len(without)
         error = math.sqrt((number - 1) * float(np.var(without)))
@@ -177,6 +178,10 @@ class Apart(NamedTuple):
         tasks = summed(self.cell, self.total**2 / self.songs)
         return tasks - summed(self.cell, self.total) ** 2 / summed(self.cell, self.songs)
 
+    def _least(self) -> float:
+        """Squares below are what is left of 0."""
+        return _DIGITS * float(self._outer().sum() + self.inner.sum())
+
     def _without(self) -> Floats:
         """The logarithm of MSB / MSW without each task that says something of it."""
         own = self.total**2 / self.songs
@@ -186,12 +191,13 @@ class Apart(NamedTuple):
         )
         left = np.where(alone, 0.0, tasks - total**2 / np.where(alone, 1.0, songs))
         outer = self._outer()
-        between = np.maximum(outer.sum() - outer[self.cell] + left, 0.0)
-        inner = np.maximum(self.inner.sum() - self.inner, 0.0)
+        between = outer.sum() - outer[self.cell] + left
+        inner = self.inner.sum() - self.inner
         degrees = self._degrees() - np.where(alone, 0, 1)
         inner_degrees = self.songs.sum() - len(self.songs) - (self.songs - 1)
         says = ~alone | (self.songs > 1)
-        good = (between > 0) & (inner > 0) & (degrees > 0) & (inner_degrees > 0)
+        least = self._least()
+        good = (between > least) & (inner > least) & (degrees > 0) & (inner_degrees > 0)
         top = np.where(good, between, 1.0) * np.where(good, inner_degrees, 1.0)
         bottom = np.where(good, inner, 1.0) * np.where(good, degrees, 1.0)
         found: Floats = np.where(good, np.log(top / bottom), np.nan)[says]
