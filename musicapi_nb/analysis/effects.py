@@ -78,7 +78,8 @@ def effects(  # noqa: PLR0913 - what is asked, and how it is judged, each by its
       one (and no task is in two); see `permutation_p`. Missing where nothing can be dealt anew.
     - `p_adjusted` is for all rows of the table together.
 
-    Other factors are not taken out: in a balanced plan they only widen the intervals.
+    Other factors are not taken out: in a balanced plan they only widen the intervals. Rows of one
+    level of another factor, chosen beforehand, give the effect there.
 
     Parameters
     ----------
@@ -86,7 +87,7 @@ def effects(  # noqa: PLR0913 - what is asked, and how it is judged, each by its
         A row a song with the factor's column, as `run.songs()`, `run.durations()`, or a table
         joined with `ratings_frame`. A missing level is the level "(none)".
     outcomes
-        Numeric columns. Songs without a value are left out and counted as `missing`.
+        Numeric columns. Songs without a finite value are left out and counted as `missing`.
     tags, presence
         Rows of `tags_frame` of these songs, and tags to look for in them, spelled in any way
         (without regard to case, hyphens and white space). Asked of songs whose `state` is
@@ -94,7 +95,7 @@ def effects(  # noqa: PLR0913 - what is asked, and how it is judged, each by its
     baseline
         A level; default: the first in the frame (of categories: the first category there).
     measure
-        "difference", or "ratio" (missing unless both means are above 0).
+        "difference", or "ratio" (missing where the baseline's mean is 0, or either below 0).
     correction
         "holm", "bh" (Benjamini and Hochberg) or None.
     cluster
@@ -199,6 +200,7 @@ def _tasks(frame: pd.DataFrame, factor: str, cluster: str | None) -> _Tasks:
         )
     block_of = np.zeros(number, dtype="int64")
     if "block" in frame.columns and factor != "block":
+        require(frame, {"block": "any"}, "the frame of effects")
         block = pd.factorize(frame["block"], sort=True)[0].astype("int64")
         once = _of_tasks(task, block, number)
         block_of = once if (once[task] == block).all() else block_of
@@ -230,7 +232,7 @@ class _Outcome:
 
     def __init__(self, tasks: _Tasks, name: str, values: Floats, settings: _Settings) -> None:
         self._tasks, self._name, self._settings = tasks, name, settings
-        known = ~np.isnan(values)
+        known = np.isfinite(values)
         number = len(tasks.level_of)
         self._missing = np.bincount(tasks.level[~known], minlength=len(tasks.names))
         self._total = summed(tasks.task[known], values[known], number)

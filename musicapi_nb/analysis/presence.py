@@ -52,11 +52,14 @@ def tagged_songs(songs: pd.DataFrame, tags: pd.DataFrame) -> Tagged:
     require(tags, {"song_id": "any", "tag": "text"}, _TAGS)
     keys = [name for name in ("cell", "task_id", "song_id")
             if name in songs.columns and name in tags.columns]  # fmt: skip
+    state = [name for name in ("state",) if name in songs.columns]
+    require(songs, dict.fromkeys([*keys, *state], "any"), _SONGS)
+    require(tags, dict.fromkeys(keys, "any"), _TAGS)
     both = pd.concat([songs[keys], tags[keys]], ignore_index=True)
     groups = both.groupby(keys, dropna=False, sort=False, observed=True).ngroup()
     codes = groups.to_numpy().astype("int64")
     song, tagged = codes[: len(songs)], codes[len(songs) :]
-    if "state" in songs.columns:
+    if state:
         judged = songs["state"].isin(["succeeded"]).to_numpy(dtype=bool)
     else:
         judged = np.isin(song, tagged)

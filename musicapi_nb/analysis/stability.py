@@ -138,7 +138,7 @@ def _data(songs: pd.DataFrame, tags: pd.DataFrame, task: Ints, prompt: Ints) -> 
 def _row(data: _Songs, prompt: int, level: float) -> tuple[float, ...]:
     own = slice(data.first[prompt], data.first[prompt + 1])
     task, duration = data.task[own], data.duration[own]
-    known = ~np.isnan(duration)
+    known = np.isfinite(duration)
     apart = taken_apart(duration[known], task[known], np.zeros(int(known.sum()), dtype="int64"))
     places = np.arange(own.start, own.stop)
     tagged = places[data.start[places + 1] > data.start[places]]

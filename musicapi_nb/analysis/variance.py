@@ -62,7 +62,7 @@ def variance(
     frame
         A row a song, as `run.songs()` or `run.durations()`.
     outcomes
-        Numeric columns. Songs without a value are left out and counted as `missing`.
+        Numeric columns. Songs without a finite value are left out and counted as `missing`.
     within
         Factors: what differs between their cells is no variance of tasks. A cell of one task tells
         nothing about `between`.
@@ -91,7 +91,7 @@ def variance(
     rows = []
     for name in outcomes:
         values = frame[name].to_numpy("float64", na_value=np.nan)
-        known = ~np.isnan(values)
+        known = np.isfinite(values)
         parts = taken_apart(values[known], task[known], cell[known])
         low, high = parts.interval(level)
         effect = 1 + (PAIR - 1) * parts.icc
