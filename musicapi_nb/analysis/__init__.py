@@ -1,8 +1,12 @@
 """Tag and listening science: frames in, frames out."""
 
+from musicapi_nb.analysis.adherence import adherence, tag_fates
 from musicapi_nb.analysis.answers import preferences_frame
 from musicapi_nb.analysis.draw import Candidate, Drawn, Kind, NothingToCompare, draw
+from musicapi_nb.analysis.effects import effects
 from musicapi_nb.analysis.scores import Preference, preference
+from musicapi_nb.analysis.stability import stability
+from musicapi_nb.analysis.variance import variance
 
 __all__ = [
     "Candidate",
@@ -10,7 +14,12 @@ __all__ = [
     "Kind",
     "NothingToCompare",
     "Preference",
+    "adherence",
     "draw",
+    "effects",
     "preference",
     "preferences_frame",
+    "stability",
+    "tag_fates",
+    "variance",
 ]

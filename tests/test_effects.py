@@ -1,0 +1,470 @@
+"""What the levels of a factor do: estimates, intervals over tasks, p-values, bad tables."""
+
+import functools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy import stats
+from statsmodels.api import OLS
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.proportion import proportion_confint
+
+import musicapi_nb as mnb
+from musicapi_nb.analysis import effects
+from musicapi_nb.analysis.bootstrap import Sums, permutation_p, resampled
+from musicapi_nb.analysis.checks import BadFrame
+from musicapi_nb.analysis.clusters import cluster_codes, level_codes, summed
+from musicapi_nb.analysis.contrasts import Share, adjusted, difference, ratio
+from musicapi_nb.errors import WrongType
+
+if TYPE_CHECKING:
+    from musicapi_nb.analysis.contrasts import Correction
+
+Floats = NDArray[np.float64]
+NUMBERS = ["estimate", "low", "high", "p", "p_adjusted", "mean", "baseline_mean"]
+
+
+def songs_of(values: Mapping[str, Any], **columns: Any) -> pd.DataFrame:
+    """Songs of tasks of levels: {level: [[a task's durations], ...]}, a cell for each task."""
+    tasks = [(level, task) for level, each in values.items() for task in each]
+    rows = [
+        (cell, level, f"t{cell}", f"s{cell}.{at}", "succeeded", duration)
+        for cell, (level, task) in enumerate(tasks)
+        for at, duration in enumerate(task)
+    ]
+    names = ["cell", "style", "task_id", "song_id", "state", "duration"]
+    return pd.DataFrame(rows, columns=names).assign(**columns)
+
+
+def row_of(frame: pd.DataFrame, name: Any) -> Any:
+    return frame.loc[name]
+
+
+def tagged(songs: pd.DataFrame, tags: Sequence[Sequence[str]]) -> pd.DataFrame:
+    """Rows of tags for songs: for each song its tags."""
+    keys = songs[["cell", "task_id", "song_id"]].to_numpy().tolist()
+    rows = [(*key, at, tag) for key, each in zip(keys, tags, strict=True)
+            for at, tag in enumerate(each)]  # fmt: skip
+    names = ["cell", "task_id", "song_id", "position", "tag"]
+    dtypes = {"task_id": "str", "song_id": "str", "tag": "str"}
+    return pd.DataFrame(rows, columns=names).astype(dtypes)
+
+
+THREE = {
+    "jazz": [[100.0, 110.0], [120.0, 130.0], [140.0, 150.0]],
+    "rock": [[200.0, 210.0], [180.0], [220.0, 240.0], [205.0, 215.0]],
+    "folk": [[101.0, 109.0], [121.0, 131.0], [150.0, math.nan], [math.nan, math.nan]],
+}
+
+
+# --- figures -------------------------------------------------------------------------------
+
+
+def test_a_table_computed_by_hand() -> None:
+    found = effects(songs_of(THREE), "style").set_index("level")
+    assert found.index.tolist() == ["rock", "folk"]
+    rock, folk = row_of(found, "rock"), row_of(found, "folk")
+    assert rock["baseline_mean"] == 125
+    assert rock["mean"] == pytest.approx(1470 / 7)
+    assert rock["estimate"] == pytest.approx(210 - 125)
+    assert folk["estimate"] == pytest.approx(612 / 5 - 125)
+    counts = ["songs", "tasks", "baseline_songs", "baseline_tasks", "missing"]
+    assert rock[counts].tolist() == [7, 4, 6, 3, 0]
+    assert folk[counts].tolist() == [5, 3, 6, 3, 3]
+    assert rock["low"] < 85 < rock["high"]
+    assert rock["p"] == pytest.approx(1 / 35)  # of 35 ways to deal three of seven, the one seen
+    assert rock["p_adjusted"] == pytest.approx(2 / 35)
+    assert set(found["factor"]) == {"style"}
+    assert set(found["baseline"]) == {"jazz"}
+    assert set(found["measure"]) == {"difference"}
+    quotient = effects(songs_of(THREE), "style", measure="ratio")
+    quotient = row_of(quotient.set_index("level"), "rock")
+    assert quotient["estimate"] == pytest.approx(210 / 125)
+    assert 1 < quotient["low"] < 210 / 125 < quotient["high"]
+    assert quotient["p"] == rock["p"]
+
+
+@given(
+    st.lists(st.integers(0, 9), min_size=2, max_size=5),
+    st.lists(st.integers(0, 9), min_size=2, max_size=5),
+)
+@settings(max_examples=30, deadline=None)
+def test_p_is_that_of_scipy_where_all_is_gone_through(one: list[int], other: list[int]) -> None:
+    def welch(first: Floats, second: Floats) -> float:
+        error = math.sqrt(np.var(first, ddof=1) / len(first) + np.var(second, ddof=1) / len(second))
+        off = abs(np.mean(first) - np.mean(second))
+        if error < 1e-9:
+            return 1e9 if off > 1e-9 else 0.0
+        return float(np.round(off / error, 9))
+
+    known = stats.permutation_test((one, other), welch, vectorized=False, alternative="greater",
+                                   n_resamples=np.inf)  # fmt: skip
+    values = {"a": [[float(each)] for each in one], "b": [[float(each)] for each in other]}
+    found = effects(songs_of(values), "style", correction=None)
+    assert found["p"][0] == pytest.approx(known.pvalue)
+
+
+def test_with_many_tasks_it_is_welch() -> None:
+    rng = np.random.default_rng(4)
+    one, other = rng.normal(190, 20, 300), rng.normal(184, 30, 200)
+    frame = songs_of({"a": one[:, None].tolist(), "b": other[:, None].tolist()})
+    (found,) = effects(frame, "style", baseline="b", draws=8000).to_dict("records")
+    known = stats.ttest_ind(one, other, equal_var=False)
+    assert found["p"] == pytest.approx(known.pvalue, abs=0.004)
+    between = known.confidence_interval(0.95)
+    wide = between.high - between.low
+    assert found["low"] == pytest.approx(between.low, abs=0.05 * wide)
+    assert found["high"] == pytest.approx(between.high, abs=0.05 * wide)
+
+
+def test_the_variance_is_that_of_statsmodels_with_clusters() -> None:
+    rng = np.random.default_rng(1)
+    songs = rng.integers(1, 4, 25)
+    task = np.repeat(np.arange(25), songs)
+    values = rng.normal(180, 10, len(task)) + rng.normal(0, 20, 25)[task]
+    sums = Sums(summed(task, values), songs.astype("float64"), np.zeros(25, dtype="int64"))
+    found = resampled(sums, 4000, (0,))
+    known = OLS(values, np.ones(len(values))).fit(cov_type="cluster", cov_kwds={"groups": task})
+    assert found.mean == pytest.approx(known.params[0])
+    assert found.variance == pytest.approx(known.bse[0] ** 2)
+    assert np.var(found.means) == pytest.approx(found.variance, rel=0.15)
+    assert found.means.mean() == pytest.approx(found.mean, abs=0.5)
+
+
+def test_only_tasks_of_one_block_are_exchanged() -> None:
+    values = {"a": [[1.0], [11.0], [21.0]], "b": [[2.0], [12.0], [22.0]]}
+    frame = songs_of(values, block=pd.Series([1, 2, 3] * 2))
+    paired, free = (effects(each, "style")["p"][0] for each in (frame, frame.drop(columns="block")))
+    assert paired == pytest.approx(2 / 8)
+    assert free > 0.5
+    alone = frame.assign(block=[1, 2, 3, 4, 5, 6])
+    assert math.isnan(effects(alone, "style")["p"][0])
+    across = frame.assign(pair=[1, 2, 3, 4, 5, 6]).replace({"pair": {4: 4}})
+    assert effects(across, "style", cluster="pair")["p"][0] == pytest.approx(2 / 8)
+
+
+def test_dealing_is_even_where_not_all_is_gone_through() -> None:
+    rng = np.random.default_rng(0)
+    found = []
+    for seed in range(400):
+        values = rng.normal(size=(2, 10))
+        one, other = (Sums(each, np.ones(10), np.arange(10) // 5) for each in values)
+        found.append(permutation_p(one, other, 199, (seed,)))
+    assert stats.kstest(found, "uniform").pvalue > 0.01
+    assert min(found) >= 1 / 200
+
+
+@given(st.lists(st.floats(0, 1) | st.just(math.nan), max_size=12))
+@settings(max_examples=30, deadline=None)
+def test_corrections_are_those_of_statsmodels(given_p: list[float]) -> None:
+    p = np.array(given_p)
+    known = ~np.isnan(p)
+    for ours, theirs in (("holm", "holm"), ("bh", "fdr_bh")):
+        found = adjusted(p, ours)  # type: ignore[arg-type]  # a word of the pair above
+        assert np.isnan(found[~known]).all()
+        if known.any():
+            np.testing.assert_allclose(found[known], multipletests(p[known], method=theirs)[1])
+    np.testing.assert_array_equal(adjusted(p, None), p)
+
+
+def test_the_family_is_all_rows() -> None:
+    frame = songs_of(THREE).assign(other=lambda rows: rows["duration"] * (rows["cell"] % 2))
+    corrections: list[Correction | None] = ["holm", "bh", None]
+    by = {each: effects(frame, "style", outcomes=["duration", "other"], correction=each)
+          for each in corrections}  # fmt: skip
+    plain = by[None]["p"].to_numpy()
+    assert by[None]["outcome"].tolist() == ["duration", "duration", "other", "other"]
+    np.testing.assert_allclose(by["holm"]["p_adjusted"], multipletests(plain, method="holm")[1])
+    np.testing.assert_allclose(by["bh"]["p_adjusted"], multipletests(plain, method="fdr_bh")[1])
+
+
+# --- coverage ------------------------------------------------------------------------------
+
+
+def simulated(
+    rng: np.random.Generator,
+    tasks: tuple[int, int],
+    outcomes: int,
+    draw: Callable[[Floats], Floats],
+) -> pd.DataFrame:
+    """Tasks of levels a and b with two songs each, that correlate by 0.7; some songs are lost."""
+    alike = 0.7
+    number = sum(tasks)
+    shared = rng.normal(size=(number, 1, outcomes)) * math.sqrt(alike)
+    own = rng.normal(size=(number, 2, outcomes)) * math.sqrt(1 - alike)
+    values = draw(shared + own).reshape(2 * number, outcomes)
+    frame = pd.DataFrame(values, columns=[f"y{at}" for at in range(outcomes)])
+    frame["style"] = np.repeat(["a", "b"], [2 * each for each in tasks])
+    frame["task_id"] = np.repeat([f"t{at:02}" for at in range(number)], 2)
+    frame["song_id"] = [f"s{at:03}" for at in range(2 * number)]
+    return frame[rng.random(2 * number) >= 0.07]
+
+
+@pytest.mark.parametrize(
+    ("tasks", "draw", "true"),
+    [((15, 15), lambda z: z, 0.0), ((15, 40), lambda z: 60 * np.exp(0.3 * z), 0.0)],
+    ids=["normal", "skewed"],
+)
+def test_intervals_hold_the_truth_as_often_as_they_say(
+    tasks: tuple[int, int], draw: Callable[[Floats], Floats], true: float
+) -> None:
+    rng = np.random.default_rng(11)
+    by_task, by_song = [], []
+    for seed in range(10):
+        frame = simulated(rng, tasks, 50, draw)
+        ask = functools.partial(effects, frame, "style", outcomes=list(frame.columns[:50]),
+                                draws=400, seed=seed)  # fmt: skip
+        by_task.append(ask())
+        by_song.append(ask(cluster="song_id"))
+    right, wrong = pd.concat(by_task), pd.concat(by_song)
+    holds = [((each["low"] <= true) & (true <= each["high"])).mean() for each in (right, wrong)]
+    assert 0.93 <= holds[0] <= 0.97
+    assert holds[1] <= 0.91  # what songs for tasks would give
+    assert 0.03 <= (right["p"] <= 0.05).mean() <= 0.07
+    assert (wrong["p"] <= 0.05).mean() >= 0.09
+
+
+@pytest.mark.parametrize(("one", "other"), [(0.05, 0.05), (0.1, 0.5), (0.9, 0.6)])
+def test_intervals_of_shares_hold_the_truth(one: float, other: float) -> None:
+    rng = np.random.default_rng(5)
+    names = [f"tag {at}" for at in range(60)]
+    held: dict[str, list[Any]] = {"difference": [], "ratio": []}
+    for seed in range(8):
+        frame = simulated(rng, (20, 30), 60, stats.norm.cdf)
+        bound = np.where(frame["style"] == "a", one, other)[:, None]
+        row, at = np.nonzero(frame[frame.columns[:60]].to_numpy() < bound)
+        keys = frame[["task_id", "song_id"]]
+        tags = pd.concat([keys.iloc[row].assign(tag=np.array(names)[at]), keys.assign(tag="any")])
+        for measure, true in (("difference", one - other), ("ratio", one / other)):
+            found = effects(frame, "style", outcomes=(), tags=tags, presence=names, baseline="b",
+                            measure=measure, draws=1, seed=seed)  # type: ignore[arg-type]  # fmt: skip
+            known = found.dropna(subset=["low"])
+            assert len(known) > 40
+            held[measure].append((known["low"] <= true) & (true <= known["high"]))
+    for each in held.values():
+        assert 0.93 <= np.concatenate(each).mean() <= 1
+
+
+# --- shares --------------------------------------------------------------------------------
+
+
+def test_presence_is_judged_of_songs_that_succeeded() -> None:
+    frame = songs_of({"a": [[1.0, 2.0], [3.0, 4.0], [5.0]], "b": [[1.0, 2.0], [3.0, 4.0], [5.0]]})
+    frame.loc[9, "state"] = "failed"
+    frame["state"] = frame["state"].astype("str")
+    some = [["Spy  Jazz", "x"], ["spy-jazz"], ["SPY JAZZ", "spy jazz"], ["jazz"], [],
+            ["x"], ["spy jazz"], ["y"], [], []]  # fmt: skip
+    tags = tagged(frame, some)
+    ask = functools.partial(effects, tags=tags, presence=["spy jazz", "never"], outcomes=())
+    found = ask(frame, "style").set_index("outcome")
+    assert found.index.tolist() == ["tag: spy jazz", "tag: never"]
+    row = row_of(found, "tag: spy jazz")
+    assert (row["mean"], row["baseline_mean"]) == (1 / 4, 3 / 5)
+    assert row[["songs", "tasks", "baseline_songs", "missing"]].tolist() == [4, 2, 5, 1]
+    assert row["estimate"] == pytest.approx(1 / 4 - 3 / 5)
+    never = row_of(found, "tag: never")
+    assert never["low"] < never["estimate"] == 0 < never["high"]
+    assert never["p"] == 1
+    relative = ask(frame, "style", measure="ratio").set_index("outcome")
+    assert relative.loc["tag: spy jazz", "estimate"] == pytest.approx(5 / 12)
+    assert relative.loc["tag: never", ["estimate", "low", "high"]].isna().all()
+    # where nothing is said of success, songs without any tag are not judged
+    without = ask(frame.drop(columns="state"), "style").set_index("outcome")
+    assert row_of(without, "tag: spy jazz")[["songs", "baseline_songs", "missing"]].tolist() == [
+        3,
+        4,
+        3,
+    ]
+
+
+def test_two_shares_are_compared_as_newcombe_did() -> None:
+    # Newcombe 1998, table II: 56/70 against 48/80
+    one, other = (Share(k / n, *map(float, proportion_confint(k, n, method="wilson")))
+                  for k, n in ((56, 70), (48, 80)))  # fmt: skip
+    assert difference(one, other) == pytest.approx((0.0524, 0.3339), abs=5e-5)
+    assert difference(other, one) == pytest.approx((-0.3339, -0.0524), abs=5e-5)
+    low, high = ratio(one, other)
+    assert ratio(other, one) == pytest.approx((1 / high, 1 / low))
+    # the bounds are where the hypothesis p1 - r * p2 = 0 meets the bound of that difference
+    for r, sides in ((low, (one.low, other.high)), (high, (one.high, other.low))):
+        off = one.share - r * other.share
+        reach = math.hypot(one.share - sides[0], r * (other.share - sides[1]))
+        assert abs(off) == pytest.approx(reach)
+    none = Share(0.0, 0.0, 0.2)
+    assert ratio(none, one)[0] == 0 < ratio(none, one)[1] < 1
+    assert ratio(one, none)[1] == math.inf
+
+
+# --- what changes nothing ------------------------------------------------------------------
+
+
+VALUES = st.lists(
+    st.lists(st.integers(1, 300).map(float), min_size=1, max_size=3), min_size=1, max_size=6
+)
+
+
+@given(VALUES, VALUES, st.sampled_from(["difference", "ratio"]))
+@settings(max_examples=40, deadline=None)
+def test_swapping_level_and_baseline_turns_the_effect_round(
+    one: list[list[float]], other: list[list[float]], measure: Any
+) -> None:
+    frame = songs_of({"a": one, "b": other})
+    tags = tagged(frame, [["low"] if value < 150 else [] for value in frame["duration"]])
+    ask = functools.partial(effects, frame, "style", tags=tags, presence="low", measure=measure,
+                            draws=99)  # fmt: skip
+    forth, back = ask(baseline="a"), ask(baseline="b")
+
+    def turned(values: pd.Series) -> Any:
+        return -values if measure == "difference" else 1 / values
+
+    both = forth["estimate"].notna() & back["estimate"].notna() & (forth["estimate"] != 0)
+    for ours, theirs in (("estimate", "estimate"), ("low", "high"), ("high", "low")):
+        right = turned(back.loc[both, theirs].replace(0, math.nan))
+        known = right.notna()
+        np.testing.assert_allclose(forth.loc[both, ours][known], right[known], atol=1e-9)
+    np.testing.assert_allclose(forth["p"], back["p"])
+    assert forth[["songs", "tasks"]].equals(
+        back[["baseline_songs", "baseline_tasks"]].set_axis(["songs", "tasks"], axis=1)
+    )
+
+
+@given(st.data(), st.tuples(VALUES, VALUES, VALUES))
+@settings(max_examples=25, deadline=None)
+def test_names_of_levels_and_order_of_rows_change_nothing(
+    data: st.DataObject, values: tuple[list[list[float]], ...]
+) -> None:
+    frame = songs_of(dict(zip("abc", values, strict=True)))
+    tags = tagged(frame, [["low"] if value < 150 else ["high"] for value in frame["duration"]])
+    frame = frame.assign(block=frame["cell"] % 2)
+    ask = functools.partial(effects, factor="style", tags=tags, presence=["low"], draws=60)
+    plain = ask(frame, baseline="a")
+    shuffled = frame.loc[data.draw(st.permutations(list(frame.index)))]
+    names = {"a": "z", "b": "10", "c": "9"}
+    renamed = ask(frame.replace({"style": names}), baseline="z")
+    np.testing.assert_allclose(renamed[NUMBERS], plain[NUMBERS])
+    again = ask(shuffled, baseline="a")
+    sort = ["outcome", "level"]
+    left, right = (each.sort_values(sort).reset_index(drop=True) for each in (plain, again))
+    np.testing.assert_allclose(left[NUMBERS], right[NUMBERS], rtol=1e-9, atol=1e-9)
+    pd.testing.assert_frame_equal(left.drop(columns=NUMBERS), right.drop(columns=NUMBERS))
+    known = plain.dropna(subset=["low", "high"])
+    assert (known["low"] <= known["estimate"] + 1e-9).all()
+    assert (known["estimate"] <= known["high"] + 1e-9).all()
+    assert plain["p"].dropna().between(0, 1).all()
+
+
+def test_a_seed_decides() -> None:
+    frame = songs_of({"a": [[float(at), at + 3.0] for at in range(9)],
+                      "b": [[2.0 * at] for at in range(9)]})  # fmt: skip
+    ask = functools.partial(effects, frame, "style", draws=100)
+    pd.testing.assert_frame_equal(ask(seed=1), ask(seed=1))
+    assert not ask(seed=1).equals(ask(seed=2))
+    wide, narrow = (ask(level=level, draws=2000).loc[0] for level in (0.99, 0.8))
+    assert wide["low"] < narrow["low"] < narrow["high"] < wide["high"]
+
+
+# --- tables as they come -------------------------------------------------------------------
+
+
+def test_levels_come_as_given_and_nothing_is_a_level_too() -> None:
+    frame = songs_of({"b": [[1.0]], "a": [[2.0]], "c": [[3.0]]})
+    assert effects(frame, "style")["level"].tolist() == ["a", "c"]
+    ordered = frame.assign(style=pd.Categorical(frame["style"], ["c", "a", "b"]))
+    found = effects(ordered, "style")
+    assert (found["level"].tolist(), set(found["baseline"])) == (["a", "b"], {"c"})
+    some = frame.assign(style=pd.Series([None, "x", " "], dtype="str"), on=[True, False, True])
+    assert effects(some, "style", baseline="x")["level"].tolist() == ["(none)", "(blank)"]
+    assert effects(some, "on", baseline=False)[["level", "baseline"]].iloc[0].tolist() == [
+        "True",
+        "False",
+    ]
+    assert level_codes(frame[:0], "style")[1] == []
+
+
+def test_few_tasks_have_an_estimate_and_no_interval() -> None:
+    frame = songs_of({"a": [[1.0, 2.0], [3.0, 5.0]], "b": [[4.0], [9.0], [8.0]], "c": [[7.0, 7.0]],
+                      "d": [[math.nan]]})  # fmt: skip
+    found = effects(frame, "style").set_index("level")
+    assert found["estimate"].tolist()[:2] == pytest.approx([7 - 2.75, 7 - 2.75])
+    assert found[["low", "high"]].isna().all(axis=None)
+    assert found.loc["d", ["estimate", "p", "mean"]].isna().all()
+    assert found["tasks"].tolist() == [3, 1, 0]
+    endless = frame.assign(duration=frame["duration"].replace(9.0, math.inf))
+    first = row_of(effects(endless, "style"), 0)
+    assert (first["mean"], first["missing"]) == (6, 1)
+    same = row_of(effects(songs_of({"a": [[5.0]] * 4, "b": [[5.0]] * 4}), "style"), 0)
+    assert (same["estimate"], same["p"]) == (0, 1)
+    assert math.isnan(same["low"])
+
+
+def test_it_reads_the_tables_that_people_have() -> None:
+    replies = [
+        {"task_id": f"t{at}", "code": 200, "data": [
+            {"clip_id": f"c{at}{song}", "state": "succeeded", "duration": str(100 + 9 * at + song),
+             "tags": "slow, \N{FIRE}" if at % 2 else 'a "b", slow'} for song in range(2)]}
+        for at in range(8)
+    ]  # fmt: skip
+    songs = mnb.songs_frame(replies)
+    songs["asked"] = songs["task_id"].map(lambda name: "hot" if int(name[1:]) % 2 else "cold")
+    found = effects(songs, "asked", tags=mnb.tags_frame(replies), presence=["\N{FIRE}", "slow"])
+    assert found["estimate"].tolist() == pytest.approx([9, 1, 0])
+    assert found["tasks"].tolist() == [4, 4, 4]
+    rated = songs.assign(rating=pd.array([1, None, 3, 4] * 4, dtype="Int64"))
+    assert effects(rated, "asked", outcomes="rating")["missing"].tolist() == [4]
+
+
+def test_an_empty_table_has_the_columns_and_dtypes_of_a_full_one() -> None:
+    full = effects(songs_of(THREE), "style")
+    for frame in (songs_of(THREE)[:0], mnb.songs_frame([]).assign(style="x"),
+                  songs_of(THREE)[:1]):  # fmt: skip
+        nothing = effects(frame, "style")
+        assert nothing.dtypes.equals(full.dtypes)
+        assert len(nothing) == 0
+    empty = mnb.tags_frame([])
+    no_tags = effects(songs_of(THREE), "style", tags=empty, presence=["x"], outcomes=())
+    assert no_tags["estimate"].tolist() == [0, 0]
+    lost = songs_of(THREE).assign(state="failed", duration=math.nan)
+    failed = effects(lost, "style", tags=empty, presence=["x"])
+    assert failed[["estimate", "low", "high", "p"]].isna().all(axis=None)
+    assert failed["songs"].tolist() == [0] * 4
+    assert failed.dtypes.equals(full.dtypes)
+
+
+def test_tables_that_cannot_be_read_are_refused() -> None:
+    frame = songs_of(THREE)
+    tags = tagged(frame, [["x"]] * len(frame))
+
+    def refused(words: str, frame: Any, factor: str = "style", **named: Any) -> None:
+        with pytest.raises((BadFrame, WrongType), match=words):
+            effects(frame, factor, **named)
+
+    refused("column 'mv'", frame, "mv")
+    refused("'duration' .* is str, not number", frame.assign(duration="long"))
+    refused("no level 'metal'; it has jazz, rock, folk", frame, baseline="metal")
+    refused("a task has songs of style 'jazz' and 'rock'", frame.assign(cell=1, task_id="t"))
+    refused("tells no tasks", frame.drop(columns=["cell", "task_id"]))
+    by_task = frame.drop(columns="cell")
+    by_task["task_id"] = by_task["task_id"].where(by_task["task_id"] != "t1")
+    refused("2 of 21 rows .* have no 'task_id'", by_task)
+    refused("cell 0 .* several tasks", frame.assign(cell=0))
+    refused("go together", frame, tags=tags)
+    refused("go together", frame, presence=["x"])
+    refused("column 'song_id'", frame, presence=["x"], tags=tags.drop(columns="song_id"))
+    refused("column 'tag'", frame, presence=["x"], tags=tags.drop(columns="tag"))
+    refused("cannot be told|not known", pd.concat([frame, frame[:1]]), presence="x", tags=tags)
+    for name in ("block", "cell", "state"):
+        twice = pd.concat([frame.assign(block=1), frame[["cell"]].set_axis([name], axis=1)], axis=1)
+        refused(f"2 columns named '{name}'", twice, presence="x", tags=tags)
+    refused("measure is 'odds'", frame, measure="odds")
+    refused("correction is 'none'", frame, correction="none")
+    refused("draws is 0", frame, draws=0)
+    refused("level is 95", frame, level=95)
+    refused("is a list, not a DataFrame", [])
+    assert len(cluster_codes(by_task, cluster="song_id")) == 21

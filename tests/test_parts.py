@@ -1,0 +1,116 @@
+"""Reducing by parts: the sums of parts are the sums of the whole, and no rows travel."""
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+import dask.dataframe as dd
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from musicapi_nb.analysis import adherence
+from musicapi_nb.analysis.checks import BadFrame
+from musicapi_nb.analysis.parts import added, reduced
+from musicapi_nb.analysis.ratios import SUMS, ratio_sums
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+TAGS = ("jazz", "spy", "mpb", "pop rock", "2010s")
+rows = st.lists(
+    st.tuples(
+        st.integers(0, 6),
+        st.sampled_from(["calm", "dark", None]),
+        st.lists(st.sampled_from(TAGS), max_size=4),
+        st.lists(st.sampled_from(TAGS), max_size=4, unique=True),
+    ),
+    min_size=1,
+    max_size=20,
+)
+Rows = list[tuple[int, str | None, list[str], list[str]]]
+
+
+def tables(given_: Rows) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Songs and tags, by task."""
+    ordered = sorted(given_, key=lambda row: row[0])
+    songs = pd.DataFrame(
+        {
+            "mood": pd.Series([row[1] for row in ordered], dtype="str"),
+            "task_id": pd.Series([f"t{row[0]}" for row in ordered], dtype="str"),
+            "song_id": pd.Series([f"s{at}" for at in range(len(ordered))], dtype="str"),
+            "prompt": pd.Series([", ".join(row[2]) for row in ordered], dtype="str"),
+        }
+    )
+    cells = [(f"t{row[0]}", f"s{at}", tag) for at, row in enumerate(ordered) for tag in row[3]]
+    tags = pd.DataFrame(cells, columns=["task_id", "song_id", "tag"], dtype="str")
+    return songs, tags
+
+
+def in_parts(frame: pd.DataFrame) -> Any:
+    """Four parts, a task's rows in one of them; a part may be empty."""
+    place = frame["task_id"].str[1:].astype("int64") % 4
+    return dd.from_map(functools.partial(_part, frame, place), range(4), meta=frame.head(0))
+
+
+def _part(frame: pd.DataFrame, place: "pd.Series[int]", number: int) -> pd.DataFrame:
+    return frame[place == number]
+
+
+def alike(found: pd.DataFrame, wanted: pd.DataFrame, keys: list[str]) -> None:
+    """Of the same values; parts are met in another order than the whole."""
+    pd.testing.assert_frame_equal(
+        found.sort_values(keys).reset_index(drop=True),
+        wanted.sort_values(keys).reset_index(drop=True),
+    )
+
+
+@settings(max_examples=15, deadline=None)
+@given(rows)
+def test_adherence_by_parts(given_: Rows) -> None:
+    songs, tags = tables(given_)
+    make: Callable[..., pd.DataFrame] = functools.partial(adherence, asked="prompt", by="mood")
+    alike(make(in_parts(songs), in_parts(tags)), make(songs, tags), ["mood", "measure"])
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9), st.integers(0, 2)), min_size=1))
+def test_sums_of_parts_add_up(cases: list[tuple[int, int, int]]) -> None:
+    frame = pd.DataFrame(cases, columns=["group", "task", "hits"]).astype("int64")
+
+    def count(part: pd.DataFrame) -> pd.DataFrame:
+        sums = ratio_sums(
+            part["group"].to_numpy(),
+            part["task"].to_numpy(),
+            part["hits"].to_numpy(float),
+            part["hits"].to_numpy(float) + 1,
+            4,
+        )
+        return pd.DataFrame(sums, index=pd.RangeIndex(4, name="group"))  # fmt: skip
+
+    whole = reduced(count, frame)
+    parts = added([count(frame[frame["task"] % 3 == at]) for at in range(3)])
+    pd.testing.assert_frame_equal(parts, whole)
+    assert list(whole.columns) == list(SUMS)
+    assert whole["of"].sum() == len(frame) + frame["hits"].sum()
+    assert whole["tasks"].sum() == len(frame.groupby(["group", "task"]))
+
+
+def test_missing_names_are_counted_like_any_other() -> None:
+    index = pd.MultiIndex.from_tuples([("a", None), (None, "b")], names=["source", "target"])
+    one = pd.DataFrame({"count": [1.0, 2.0]}, index=index)
+    found = added([one, one.iloc[::-1], one])
+    pd.testing.assert_frame_equal(found.reset_index(), (one * 3).reset_index())
+
+
+def test_parts_must_fit() -> None:
+    songs, tags = tables([(0, "calm", ["jazz"], ["jazz"])])
+    with pytest.raises(BadFrame, match="some are not"):
+        adherence(in_parts(songs), tags, asked="prompt", by="mood")
+    with pytest.raises(BadFrame, match="4 and 1 parts"):
+        adherence(in_parts(songs), dd.from_pandas(tags, 1), asked="prompt", by="mood")
+
+
+def test_an_error_of_a_part_names_its_column() -> None:
+    songs, tags = tables([(0, "calm", ["jazz"], ["jazz"])])
+    with pytest.raises(BadFrame, match="lacks column 'tag'"):
+        adherence(in_parts(songs), in_parts(tags.drop(columns="tag")), asked="prompt", by="mood")

@@ -1,0 +1,247 @@
+"""How alike the songs of one prompt are: tags and durations, intervals, bad tables."""
+
+import functools
+import itertools
+import math
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy import stats
+
+import musicapi_nb as mnb
+from musicapi_nb.analysis import stability, variance
+from musicapi_nb.analysis.checks import BadFrame
+from musicapi_nb.errors import WrongType
+
+Tasks = Sequence[Sequence[Sequence[str]]]
+BOUNDS = ["jaccard_within_low", "jaccard_within_high", "jaccard_between_low",
+          "jaccard_between_high"]  # fmt: skip
+TWO: Tasks = [[["a", "b"], ["a", "c"]], [["a", "b"], ["b", "a"]]]
+
+
+def made(prompts: dict[str, Tasks]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Songs and tags of prompts: {prompt: [task: [song: [tag, ...], ...], ...]}."""
+    songs, tags, cell = [], [], 0
+    for prompt, tasks in prompts.items():
+        for task in tasks:
+            for at, has in enumerate(task):
+                key = (cell, f"t{cell}", f"s{cell}.{at}")
+                songs.append((*key[:1], prompt, *key[1:], "succeeded", 100.0 + cell + 3 * at))
+                tags += [(*key, place, tag) for place, tag in enumerate(has)]
+            cell += 1
+    return (
+        pd.DataFrame(songs, columns=["cell", "prompt", "task_id", "song_id", "state", "duration"])
+        .astype({"cell": "int64", "prompt": "str", "task_id": "str", "song_id": "str"})
+        .astype({"state": "str", "duration": "float64"}),
+        pd.DataFrame(tags, columns=["cell", "task_id", "song_id", "position", "tag"])
+        .astype({"cell": "int64", "task_id": "str", "song_id": "str", "tag": "str"}),
+    )  # fmt: skip
+
+
+def only(frame: pd.DataFrame) -> Any:
+    assert len(frame) == 1
+    return frame.iloc[0]
+
+
+def likeness(tasks: Tasks) -> tuple[float, float]:
+    """The mean Jaccard index within and between tasks, pair by pair."""
+    songs = [(at, set(song)) for at, task in enumerate(tasks) for song in task if song]
+    inside: list[float] = []
+    outside: list[float] = []
+    for (one, some), (other, more) in itertools.combinations(songs, 2):
+        (inside if one == other else outside).append(len(some & more) / len(some | more))
+    return tuple(np.mean(each) if each else math.nan for each in (inside, outside))  # type: ignore[return-value]  # two of them
+
+
+# --- figures -------------------------------------------------------------------------------
+
+
+def test_a_table_computed_by_hand() -> None:
+    songs, tags = made({"jazz": TWO, "rock": [[["x"]]]})
+    found = stability(songs, tags, by="prompt")
+    assert found["prompt"].tolist() == ["jazz", "rock"]
+    jazz, rock = (only(found[found["prompt"] == name]) for name in ("jazz", "rock"))
+    assert jazz["jaccard_within"] == pytest.approx((1 / 3 + 1) / 2)
+    assert jazz["jaccard_between"] == pytest.approx((1 + 1 + 1 / 3 + 1 / 3) / 4)
+    assert jazz[["tasks", "songs", "common"]].tolist() == [2, 4, 1]
+    # durations 100, 103 and 101, 104: squares within 4.5 each, between tasks 2 * 0.5
+    assert jazz["duration_sd_within"] == pytest.approx(math.sqrt(4.5))
+    assert jazz["duration_sd_between"] == 0
+    assert jazz[BOUNDS].isna().all()  # of two tasks
+    assert rock[["tasks", "songs", "common"]].tolist() == [1, 1, 1]
+    assert rock[["jaccard_within", "jaccard_between", "duration_sd_within"]].isna().all()
+
+
+SETS = st.lists(
+    st.lists(st.lists(st.sampled_from("abcde"), max_size=4), min_size=1, max_size=3), max_size=6
+)
+
+
+@given(SETS, st.randoms(use_true_random=False))
+@settings(max_examples=60, deadline=None)
+def test_means_are_those_of_all_pairs_and_bounds_of_leaving_tasks_out(
+    tasks: Tasks, rng: Any
+) -> None:
+    if not tasks:
+        return
+    songs, tags = made({"p": tasks})
+    found = only(stability(songs, tags, by="prompt"))
+    means = likeness(tasks)
+    assert [found["jaccard_within"], found["jaccard_between"]] == pytest.approx(means, nan_ok=True)
+    for name, which in (("within", 0), ("between", 1)):
+        low, high = found[f"jaccard_{name}_low"], found[f"jaccard_{name}_high"]
+        if not math.isnan(low):
+            assert 0 <= low <= means[which] <= high <= 1
+        without = [likeness([*tasks[:at], *tasks[at + 1 :]])[which] for at in range(len(tasks))]
+        changed = [part for part, task in zip(without, tasks, strict=True)
+                   if sum(map(bool, task)) > 1 - which]  # fmt: skip
+        p, spread = means[which], (len(changed) - 1) * float(np.var(changed)) if changed else 0.0
+        if len(changed) > 2 and not np.isnan(changed).any() and spread > 1e-12 and 0 < p < 1:
+            # Wilson's bounds are where the distance is t standard errors of the bound itself
+            t2 = float(stats.t.ppf(0.975, len(changed) - 1)) ** 2
+            for bound in (low, high):
+                error2 = bound * (1 - bound) * spread / (p * (1 - p))
+                assert (p - bound) ** 2 == pytest.approx(t2 * error2, abs=1e-9)
+    order = rng.sample(list(songs.index), len(songs)), rng.sample(list(tags.index), len(tags))
+    again = stability(songs.loc[order[0]], tags.loc[order[1]], by="prompt")
+    np.testing.assert_allclose(
+        again.drop(columns="prompt").iloc[0].astype("float64"),
+        found.drop("prompt").astype("float64"), atol=1e-9,
+    )  # fmt: skip
+
+
+def test_durations_vary_as_variance_says() -> None:
+    rng = np.random.default_rng(0)
+    songs, tags = made({"p": [[["x"]] * 2 for _ in range(12)], "q": [[["x"]] * 2] * 3})
+    songs["duration"] = rng.normal(0, 9, 15)[songs["cell"]] + rng.normal(180, 4, len(songs))
+    songs.loc[3, "duration"] = math.nan
+    found = stability(songs, tags, by="prompt")
+    for at, name in enumerate("pq"):
+        known = only(variance(songs[songs["prompt"] == name]))
+        assert found["duration_sd_within"][at] == pytest.approx(math.sqrt(known["within"]))
+        expected = math.sqrt(max(known["between"], 0))
+        assert found["duration_sd_between"][at] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("alike", [1.0, 1000.0], ids=["tasks differ", "tasks alike"])
+def test_intervals_hold_the_truth(alike: float) -> None:
+    rng = np.random.default_rng(6)
+    base = np.linspace(0.9, 0.05, 14)
+
+    def drawn(*shape: int) -> NDArray[np.bool_]:
+        chance = rng.beta(base * alike, (1 - base) * alike, (*shape, 1, 14))
+        return rng.random((*shape, 2, 14)) < chance
+
+    many = drawn(60_000, 2)
+
+    def index(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
+        shared, either = (one & other).sum(axis=1), (one | other).sum(axis=1)
+        return float((shared[either > 0] / either[either > 0]).mean())
+
+    true = {"within": index(many[:, 0, 0], many[:, 0, 1]),
+            "between": index(many[:, 0, 0], many[:, 1, 0])}  # fmt: skip
+    has = drawn(600, 8).reshape(600 * 16, 14)
+    row, tag = np.nonzero(has)
+    songs = pd.DataFrame({"task_id": np.repeat(np.arange(4800), 2), "song_id": np.arange(9600)})
+    songs = songs.assign(prompt=songs["task_id"] // 8, duration=1.0)
+    tags = songs[["task_id", "song_id"]].iloc[row].assign(tag=np.array(list("abcdefghijklmn"))[tag])
+    found = stability(songs, tags, by="prompt")
+    for name, value in true.items():
+        low, high = found[f"jaccard_{name}_low"], found[f"jaccard_{name}_high"]
+        assert 0.92 <= ((low <= value) & (value <= high)).mean() <= 0.985
+
+
+# --- tables as they come -------------------------------------------------------------------
+
+
+def test_songs_without_tags_or_success_are_not_compared() -> None:
+    songs, tags = made({"p": [*TWO, [["zzz"], []]]})
+    songs.loc[4, "state"] = "failed"
+    found = only(stability(songs, tags, by="prompt"))
+    assert found[["tasks", "songs", "common"]].tolist() == [3, 5, 1]
+    assert found["jaccard_between"] == pytest.approx(2 / 3)
+    lost = songs.assign(state="failed")
+    nothing = only(stability(lost, tags, by="prompt"))
+    assert nothing[["tasks", "songs", "common"]].tolist() == [0, 0, 0]
+    assert nothing["jaccard_within"] != nothing["jaccard_within"]
+    # failed songs may share a missing id: nobody asks for their tags
+    lost["song_id"] = pd.Series([None] * len(lost), dtype="str")
+    assert len(stability(lost, tags, by="prompt")) == 1
+
+
+def test_spelling_is_no_difference_and_odd_tags_are_tags() -> None:
+    same = [[["Lo-Fi", "a, b"], ["lo fi", "A,  B"]], [["LO FI", "a, b", "a, b"], ["lo-fi", "a, b"]],
+            [["lo  fi", "a, b"]]]  # fmt: skip
+    found = only(stability(*made({"p": same}), by="prompt"))
+    assert (found["jaccard_within"], found["jaccard_between"], found["common"]) == (1, 1, 2)
+    assert found["jaccard_between_low"] < 1 == found["jaccard_between_high"]
+    odd = only(stability(*made({"p": [[["\N{FIRE}", '"x"'], ["\N{FIRE}"]]]}), by="prompt"))
+    assert (odd["jaccard_within"], odd["common"]) == (0.5, 1)
+
+
+def test_a_prompt_may_be_several_columns_of_any_kind() -> None:
+    songs, tags = made({"p": TWO, "q": TWO})
+    songs["loud"] = pd.array([True, True, None, None] * 2, dtype="boolean")
+    found = stability(songs, tags, by=["prompt", "loud"])
+    assert list(found.columns[:2]) == ["prompt", "loud"]
+    assert found["loud"].dtype == "boolean"
+    assert found["tasks"].tolist() == [1, 1, 1, 1]
+    assert found["jaccard_within"].tolist() == pytest.approx([1 / 3, 1] * 2)
+
+
+def test_an_empty_table_has_the_columns_and_dtypes_of_a_full_one() -> None:
+    songs, tags = made({"p": TWO})
+    full = stability(songs, tags, by="prompt")
+    for none, some in ((songs[:0], tags), (songs[:0], tags[:0])):
+        nothing = stability(none, some, by="prompt")
+        assert len(nothing) == 0
+        assert nothing.dtypes.equals(full.dtypes)
+    untagged = stability(songs, tags[:0], by="prompt")
+    assert untagged.dtypes.equals(full.dtypes)
+    assert untagged[["jaccard_within", "jaccard_between"]].isna().all(axis=None)
+    two = [{"clip_id": f"c{at}", "state": "succeeded", "tags": "a, b"} for at in range(2)]
+    reply = {"task_id": "t", "code": 200, "data": two}
+    raw = stability(mnb.songs_frame(reply), mnb.tags_frame(reply), by="engine")
+    assert only(raw)["jaccard_within"] == 1
+
+
+def test_thousands_of_songs_and_tags_take_no_long_time() -> None:
+    rng = np.random.default_rng(0)
+    number = 4000
+    keys = pd.DataFrame({"task_id": np.repeat(np.arange(number // 2), 2).astype(str),
+                         "song_id": np.arange(number).astype(str)})  # fmt: skip
+    tags = keys.loc[np.repeat(keys.index, 6)].assign(tag=rng.integers(0, 10_000, 6 * number))
+    tags["tag"] = tags["tag"].map("tag {}".format)
+    start = time.perf_counter()
+    found = only(stability(keys.assign(prompt="p", duration=1.0), tags, by="prompt"))
+    assert time.perf_counter() - start < 10
+    assert 0 < found["jaccard_between"] < 0.01
+    assert found["common"] == 0
+
+
+def test_tables_that_cannot_be_read_are_refused() -> None:
+    songs, tags = made({"p": TWO})
+    ask = functools.partial(stability, songs, tags)
+    with pytest.raises(BadFrame, match="column 'mv'"):
+        ask(by="mv")
+    with pytest.raises(BadFrame, match="by is empty"):
+        ask(by=[])
+    with pytest.raises(BadFrame, match="by names songs, a column of the result"):
+        ask(by=["prompt", "songs"])
+    with pytest.raises(WrongType, match="level is 0"):
+        ask(by="prompt", level=0)
+    with pytest.raises(BadFrame, match="'tag' of the frame of tags is int64, not text"):
+        stability(songs, tags.assign(tag=1), by="prompt")
+    with pytest.raises(BadFrame, match="'duration'"):
+        stability(songs.drop(columns="duration"), tags, by="prompt")
+    with pytest.raises(BadFrame, match=r"1 rows .* whose tags are whose"):
+        stability(pd.concat([songs, songs[:1]]), tags, by="prompt")
+    with pytest.raises(BadFrame, match="tells no tasks"):
+        stability(songs.drop(columns=["cell", "task_id"]), tags, by="prompt")

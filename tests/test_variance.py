@@ -1,0 +1,221 @@
+"""How much songs of one task differ, and tasks of one cell: components, intervals, bad tables."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy import stats
+from statsmodels.formula.api import mixedlm, ols
+from statsmodels.stats.anova import anova_lm
+
+import musicapi_nb as mnb
+from musicapi_nb.analysis import variance
+from musicapi_nb.analysis.checks import BadFrame
+from musicapi_nb.analysis.ratios import student
+from musicapi_nb.analysis.variance import taken_apart
+from musicapi_nb.errors import WrongType
+
+Floats = NDArray[np.float64]
+FIGURES = ["between", "within", "icc", "low", "high", "design_effect", "effective_songs"]
+
+
+def songs_of(tasks: list[list[float]], cells: list[str] | None = None) -> pd.DataFrame:
+    """Songs of tasks, each a list of durations, and the cell of each task."""
+    cells = cells or ["x"] * len(tasks)
+    rows = [(f"t{at}", cell, seconds) for at, (task, cell) in enumerate(zip(tasks, cells,
+            strict=True)) for seconds in task]  # fmt: skip
+    frame = pd.DataFrame(rows, columns=["task_id", "style", "duration"])
+    return frame.astype({"task_id": "str", "style": "str", "duration": "float64"})
+
+
+def only(frame: pd.DataFrame) -> Any:
+    assert len(frame) == 1
+    return frame.iloc[0]
+
+
+def mean_squares(frame: pd.DataFrame) -> tuple[float, float, int]:
+    """Between tasks of one cell, and within tasks, by statsmodels; the first one's degrees."""
+    cells, tasks = (ols(f"duration ~ C({name})", frame).fit() for name in ("style", "task_id"))
+    table = anova_lm(cells, tasks)
+    degrees = int(table["df_diff"].iloc[1])
+    return table["ss_diff"].iloc[1] / degrees, tasks.mse_resid, degrees
+
+
+# --- figures -------------------------------------------------------------------------------
+
+
+def test_a_table_computed_by_hand() -> None:
+    found = only(variance(songs_of([[1, 3], [5, 7], [9, 11]])))
+    # squares: between 2 * (16 + 0 + 16) / 2 = 32, within (2 + 2 + 2) / 3 = 2
+    assert found["within"] == pytest.approx(2)
+    assert found["between"] == pytest.approx((32 - 2) / 2)
+    assert found["icc"] == pytest.approx(15 / 17)
+    assert found["design_effect"] == pytest.approx(32 / 17)
+    assert found["effective_songs"] == pytest.approx(17 / 16)
+    assert found[["tasks", "songs", "missing"]].tolist() == [3, 6, 0]
+    assert found["low"] < 15 / 17 < found["high"] < 1
+
+
+def test_songs_that_differ_more_than_tasks_do_have_a_negative_icc() -> None:
+    found = only(variance(songs_of([[1, 9], [2, 8.5], [0, 10.2], [3, 7.5]])))
+    assert found["between"] < 0
+    assert found["icc"] < 0
+    assert found["effective_songs"] > 2
+    assert -1 <= found["low"] < found["icc"] < found["high"] <= 1
+
+
+@given(st.integers(0, 10_000))
+@settings(max_examples=20, deadline=None)
+def test_mean_squares_are_those_of_scipy_and_statsmodels(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    sizes = rng.integers(1, 4, 12)
+    sizes[:2] = 2, 3
+    tasks = [(rng.normal(0, 3) + rng.normal(0, 2, size)).tolist() for size in sizes]
+    flat = only(variance(songs_of(tasks)))
+    ratio = stats.f_oneway(*map(np.array, tasks)).statistic
+    usual = (sizes.sum() - (sizes**2).sum() / sizes.sum()) / 11
+    assert flat["icc"] == pytest.approx((ratio - 1) / (ratio + usual - 1))
+    frame = songs_of(tasks, ["x", "y", "z"] * 4)
+    found = only(variance(frame, within="style"))
+    between, within, degrees = mean_squares(frame)
+    assert degrees == 9
+    cells = [sizes[at::3] for at in range(3)]
+    usual = (sizes.sum() - sum((each**2).sum() / each.sum() for each in cells)) / 9
+    assert found["within"] == pytest.approx(within)
+    assert found["between"] == pytest.approx((between - within) / usual)
+
+
+def test_of_a_balanced_table_it_is_the_reml_estimate() -> None:
+    rng = np.random.default_rng(3)
+    tasks = [(170 + rng.normal(0, 12) + rng.normal(0, 8, 2)).tolist() for _ in range(40)]
+    frame = songs_of(tasks)
+    found = only(variance(frame))
+    known = mixedlm("duration ~ 1", frame, groups=frame["task_id"]).fit()
+    assert found["between"] == pytest.approx(known.cov_re.iloc[0, 0], rel=1e-3)
+    assert found["within"] == pytest.approx(known.scale, rel=1e-3)
+
+
+def test_the_interval_is_the_jackknife_of_the_logarithm() -> None:
+    rng = np.random.default_rng(8)
+    sizes = [2, 1, 2, 3, 2, 2, 1, 2]
+    tasks = [(rng.normal(0, 3) + rng.normal(0, 2, size)).tolist() for size in sizes]
+    cells = ["x", "x", "x", "y", "y", "y", "alone", "also"]
+
+    def log_ratio(chosen: list[int]) -> float:
+        rows = songs_of([tasks[at] for at in chosen], [cells[at] for at in chosen])
+        between, within, _ = mean_squares(rows)
+        return math.log(between / within)
+
+    says = [at for at in range(8) if at != 6]  # a song alone in its cell says nothing
+    without = [log_ratio([other for other in range(8) if other != at]) for at in says]
+    error = math.sqrt((len(says) - 1) * float(np.var(without)))
+    reach = float(stats.t.ppf(0.95, 4)) * error
+    usual = ((5 - 9 / 5) + (7 - 17 / 7)) / 4
+    ends = [math.exp(log_ratio(list(range(8))) + side * reach) for side in (-1, 1)]
+    found = only(variance(songs_of(tasks, cells), within=["style"], level=0.9))
+    expected = [(end - 1) / (end + usual - 1) for end in ends]
+    assert [found["low"], found["high"]] == pytest.approx(expected)
+    assert student(0.9, 4) == pytest.approx(float(stats.t.ppf(0.95, 4)))
+
+
+@pytest.mark.parametrize(
+    ("draw", "least"),
+    [
+        (lambda rng, *shape: rng.normal(size=shape), 0.93),
+        (lambda rng, *shape: rng.exponential(size=shape) - 1, 0.89),
+    ],
+    ids=["normal", "skewed"],
+)
+@pytest.mark.parametrize("icc", [0.0, 0.6])
+def test_intervals_hold_the_truth(draw: Callable[..., Floats], least: float, icc: float) -> None:
+    rng = np.random.default_rng(2)
+    names = [f"y{at}" for at in range(600)]
+    shared = draw(rng, 30, 1, 600) * math.sqrt(icc)
+    values = (shared + draw(rng, 30, 2, 600) * math.sqrt(1 - icc)).reshape(60, 600)
+    frame = pd.DataFrame(values, columns=names).assign(task_id=np.repeat(np.arange(30), 2))
+    found = variance(frame[rng.random(60) > 0.07], names)
+    assert least <= ((found["low"] <= icc) & (icc <= found["high"])).mean() <= 0.98
+    assert found["icc"].mean() == pytest.approx(icc, abs=0.06)
+
+
+# --- what changes nothing ------------------------------------------------------------------
+
+
+@given(
+    st.lists(st.lists(st.integers(0, 400).map(float), min_size=1, max_size=3), max_size=8),
+    st.randoms(use_true_random=False),
+)
+@settings(max_examples=60, deadline=None)
+def test_cells_units_and_order_of_rows_change_nothing(tasks: list[list[float]], rng: Any) -> None:
+    cells = [rng.choice(["x", "y"]) for _ in tasks]
+    frame = songs_of(tasks, cells)
+    plain = variance(frame, within=["style"])
+    order = rng.sample(list(frame.index), len(frame))
+    moved = frame.loc[order]
+    np.testing.assert_allclose(variance(moved, within=["style"])[FIGURES], plain[FIGURES],
+                               rtol=1e-6, atol=1e-9)  # fmt: skip
+    shift = np.where(frame["style"] == "x", 0.0, 512.0)
+    apart = variance(frame.assign(duration=frame["duration"] + shift), within=["style"])
+    doubled = variance(frame.assign(duration=2 * frame["duration"]), within=["style"])
+    scale = [4, 4, 1, 1, 1, 1, 1]
+    for other, factor in ((apart, [1] * 7), (doubled, scale)):
+        np.testing.assert_allclose(other[FIGURES], plain[FIGURES] * factor, rtol=1e-5, atol=1e-7)
+    known = plain.dropna(subset=["low"])
+    assert (known["low"] <= known["icc"]).all()
+    assert (known["icc"] <= known["high"]).all()
+
+
+# --- tables as they come -------------------------------------------------------------------
+
+
+def test_what_cannot_be_told_is_missing() -> None:
+    full = variance(songs_of([[1, 3], [5, 7], [9, 11]]))
+    shown = {
+        "nothing": songs_of([]),
+        "one song": songs_of([[1.0]]),
+        "one task": songs_of([[1.0, 3.0]]),
+        "no pair": songs_of([[1.0], [2.0], [4.0]]),
+        "all alike": songs_of([[3.3, 3.3]] * 5),
+        "all failed": songs_of([[math.nan, math.nan]] * 3),
+        "of no reply": mnb.durations_frame([]),
+    }
+    for name, frame in shown.items():
+        found = variance(frame)
+        assert found.dtypes.equals(full.dtypes), name
+        assert found[["icc", "low", "high", "effective_songs"]].isna().all(axis=None), name
+        assert found["songs"][0] + found["missing"][0] == len(frame)
+    pairs = only(variance(songs_of([[3.3, 3.3], [1.1, 1.1], [9.7, 9.7]])))
+    assert (pairs["icc"], pairs["effective_songs"], pairs["within"]) == (1, 1, 0)
+    assert math.isnan(pairs["low"])
+    assert len(variance(songs_of([]), ())) == 0
+    assert variance(songs_of([]), ()).dtypes.equals(full.dtypes)
+
+
+def test_several_outcomes_and_what_is_left_out() -> None:
+    frame = songs_of([[1, 3], [5, math.nan], [9, 11], [math.nan, math.nan]])
+    rating = pd.array([1, 2, 5, None, 4, None, 3, 3], dtype="Int64")
+    found = variance(frame.assign(rating=rating), ["rating", "duration"])
+    assert found["outcome"].tolist() == ["rating", "duration"]
+    assert found[["tasks", "songs", "missing"]].to_numpy().tolist() == [[4, 6, 2], [3, 5, 3]]
+    apart = taken_apart(np.array([1.0, 3, 5, 9, 11]), np.array([0, 0, 1, 2, 2]), np.zeros(5, int))
+    assert found["icc"][1] == apart.icc
+
+
+def test_tables_that_cannot_be_read_are_refused() -> None:
+    frame = songs_of([[1, 3], [5, 7]])
+    with pytest.raises(BadFrame, match="columns 'mv', 'rating'"):
+        variance(frame, "rating", within="mv")
+    with pytest.raises(BadFrame, match=r"'style' .* is str, not number"):
+        variance(frame, "style")
+    with pytest.raises(BadFrame, match="a task has songs of several levels of style"):
+        variance(frame.assign(style=list("abab")), within=["style"])
+    with pytest.raises(BadFrame, match=r"4 of 4 rows .* have no 'task_id'"):
+        variance(frame.assign(task_id=pd.Series([None] * 4, dtype="str")))
+    with pytest.raises(WrongType, match="level is 2"):
+        variance(frame, level=2)
