@@ -124,7 +124,7 @@ def labels(texts: Iterable[object], inches: float, size: float) -> list[str]:
         if text not in others:
             others.append(text)
     return [
-        label if (at := seen[label].index(text)) == 0 else f"{label} ({at + 1})"
+        label if (at := seen[label].index(text)) == 0 else f"{label} #{at + 1}"
         for text, label in zip(given, short, strict=True)
     ]
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import io
+import textwrap
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import matplotlib.style
@@ -32,6 +33,7 @@ WIDTH = 7.6
 LABEL_INCHES = 2.2
 _DARK, _LIGHT, _WHITE = "#1f2328", "#f0f2f4", "#ffffff"
 _DPI = 100
+_LETTERS = 72
 
 Given = ParamSpec("Given")
 Made = TypeVar("Made")
@@ -129,7 +131,8 @@ def title(ax: Axes, words: str, *, above: float = 0) -> None:
 
 def below(ax: Axes, axis: str, *notes: str) -> None:
     """What the horizontal axis means and, under it, what there is to know."""
-    said = "\n".join(words for words in (axis, *notes) if words)
+    lines = [textwrap.fill(words, _LETTERS) for words in (axis, *notes) if words]
+    said = "\n".join(lines)
     ax.set_xlabel(said, loc="left", fontsize=TEXT, color=ink(ax), linespacing=1.5)
 
 
