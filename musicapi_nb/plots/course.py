@@ -106,16 +106,18 @@ def _draw(ax: Axes, tasks: pd.DataFrame, start: pd.Timestamp, *, thin: bool) -> 
     ends = {state: (~going) & (states == state) for state in _ENDS}
     for end, of_end in [*((_ENDS[state], which) for state, which in ends.items()), (_GOING, going)]:
         if of_end.any():
-            size = 3.0 if thin else 7.0
-            ax.plot(until[of_end], places[of_end], end.marker, color=end.colour, ms=size, mew=0)
+            ax.plot(until[of_end], places[of_end], end.marker, color=end.colour,
+                    ms=3 if thin else 8, mec=paper.face(ax), mew=0 if thin else 0.8)  # fmt: skip
             label = f"{end.means}: {of_end.sum():,}"
-            keys.append(Line2D([], [], ls="", marker=end.marker, color=end.colour, ms=7, label=label))
+            keys.append(
+                Line2D([], [], ls="", marker=end.marker, color=end.colour, ms=7, label=label)
+            )
     paper.legend(ax, keys, columns=5)
     clock.seconds(ax, 0, last)
 
 
 def _seconds(column: pd.Series[pd.Timestamp], start: pd.Timestamp) -> Floats:
-    return (column - start).dt.total_seconds().to_numpy(float, na_value=np.nan)
+    return np.asarray((column - start).dt.total_seconds().to_numpy(float, na_value=np.nan))
 
 
 def _name(ax: Axes, tasks: pd.DataFrame, *, named: bool) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import collections
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-import pandas as pd
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    import pandas as pd
 
 # a node's kind and its tag: a tag named "dropped" is not what is dropped
 Node: TypeAlias = tuple[str, str]
@@ -26,7 +26,7 @@ class Ribbon(NamedTuple):
     source: Node
     target: Node
     kind: str
-    count: float
+    times: float
     share: float
     low: float
     high: float
@@ -58,11 +58,11 @@ def flow(frame: pd.DataFrame, most: int) -> Flow:
 
 def _sizes(rows: pd.DataFrame, first: int, number: int) -> list[dict[Node, float]]:
     """How often each tag stands in each column: as a source, or as what a source became."""
-    sources = rows[rows["source"].notna()].groupby(["step", "source"], sort=False)["of"].max()
-    targets = rows[rows["target"].notna()].groupby(["step", "target"], sort=False)["count"].sum()
+    sources = rows.groupby(["step", "source"], sort=False, as_index=False)["of"].max()
+    targets = rows.groupby(["step", "target"], sort=False, as_index=False)["count"].sum()
     sizes: list[dict[Node, float]] = [{} for _ in range(number)]
     for found, ahead in ((sources, 0), (targets, 1)):
-        for (step, tag), size in found.items():
+        for step, tag, size in found.itertuples(index=False):
             column = sizes[int(step) - first + ahead]
             column["tag", str(tag)] = max(column.get(("tag", str(tag)), 0.0), float(size))
     return sizes
@@ -100,7 +100,7 @@ def _as_one(ribbons: list[Ribbon]) -> Ribbon:
     nan = float("nan")
     return ribbons[0]._replace(
         kind=kinds.pop() if len(kinds) == 1 else "several",
-        count=sum(ribbon.count for ribbon in ribbons),
+        times=sum(ribbon.times for ribbon in ribbons),
         share=nan, low=nan, high=nan,
     )  # fmt: skip
 
@@ -115,7 +115,7 @@ def _column(
     for ribbon in ribbons:
         for node, column in ((ribbon.source, ribbon.column), (ribbon.target, ribbon.column + 1)):
             if column == at and node in {ADDED, DROPPED}:
-                made[node] = made.get(node, 0.0) + ribbon.count
+                made[node] = made.get(node, 0.0) + ribbon.times
     return made
 
 
@@ -127,8 +127,8 @@ def _ordered(
     pull: dict[Node, list[float]] = collections.defaultdict(lambda: [0.0, 0.0])
     for ribbon in ribbons:
         if ribbon.column == at - 1 and ribbon.source in places and ribbon.source != ADDED:
-            pull[ribbon.target][0] += ribbon.count * places[ribbon.source]
-            pull[ribbon.target][1] += ribbon.count
+            pull[ribbon.target][0] += ribbon.times * places[ribbon.source]
+            pull[ribbon.target][1] += ribbon.times
 
     def rank(node: Node) -> tuple[int, float, float, Node]:
         weight, total = pull[node]

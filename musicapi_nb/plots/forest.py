@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from matplotlib.lines import Line2D
@@ -14,13 +14,15 @@ from musicapi_nb.plots import paper, rows
 from musicapi_nb.plots.lettering import counts, drawable, number_of, shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
     from matplotlib.axes import Axes
 
+    from musicapi_nb.analysis.checks import Kind
+
 WHAT = "the table of effects (effects(frame, factor, ...))"
-_COLUMNS = {
+_COLUMNS: Mapping[str, Kind] = {
     "factor": "text", "level": "text", "baseline": "text", "outcome": "text", "measure": "text",
     "estimate": "number", "low": "number", "high": "number", "p_adjusted": "number",
     "mean": "number", "baseline_mean": "number", "songs": "number", "tasks": "number",
@@ -28,13 +30,14 @@ _COLUMNS = {
 }  # fmt: skip
 _MOST = 36
 _ROW = 0.36
+_FAR = 2
 
 
 class Line(NamedTuple):
     """A line of the chart: a level's row of the table, or the heading of an outcome."""
 
     name: str
-    row: pd.Series[object] | None
+    row: pd.Series[Any] | None
 
 
 @paper.drawn
@@ -77,7 +80,7 @@ def _parts(frame: pd.DataFrame) -> list[tuple[str, list[Line]]]:
     """The lines of each panel, with the unit of its scale."""
     units = {outcome: _unit(rows_) for outcome, rows_ in frame.groupby("outcome", sort=False)}
     found: dict[str, list[Line]] = {}
-    several = frame["level"].nunique() > 1
+    several = len(frame["level"].unique()) > 1
     for outcome, of_outcome in frame.groupby("outcome", sort=False):
         lines = found.setdefault(units[outcome], [])
         if several:
@@ -95,7 +98,7 @@ def _unit(of_outcome: pd.DataFrame) -> str:
         return "seconds"
     means = of_outcome[["mean", "baseline_mean"]].to_numpy(float)
     # the mean of a tag's presence is the share of songs that have it
-    return "share" if (np.nan_to_num(means) >= 0).all() and (np.nan_to_num(means) <= 1).all() else outcome
+    return outcome if (means < 0).any() or (means > 1).any() else "share"
 
 
 def _draw_panel(ax: Axes, unit: str, lines: Sequence[Line]) -> None:
@@ -113,9 +116,9 @@ def _draw_panel(ax: Axes, unit: str, lines: Sequence[Line]) -> None:
     _scale(ax, unit, none)
 
 
-def _draw_row(ax: Axes, place: float, row: pd.Series[object], unit: str, none: float) -> None:
-    estimate, low, high = (float(row[name]) for name in ("estimate", "low", "high"))  # type: ignore[arg-type]
-    sizes = f"{number_of(float(row['tasks']), 'task')}, {number_of(float(row['songs']), 'song')}"  # type: ignore[arg-type]
+def _draw_row(ax: Axes, place: float, row: pd.Series[Any], unit: str, none: float) -> None:
+    estimate, low, high = (float(row[name]) for name in ("estimate", "low", "high"))
+    sizes = f"{number_of(float(row['tasks']), 'task')}, {number_of(float(row['songs']), 'song')}"
     if not math.isfinite(estimate) or (unit == "ratio" and estimate <= 0):
         rows.beside(ax, place, f"no estimate\n{sizes}")
         return
@@ -126,7 +129,7 @@ def _draw_row(ax: Axes, place: float, row: pd.Series[object], unit: str, none: f
             mfc=paper.BLUE if clear else paper.face(ax))  # fmt: skip
     number, word = _said(estimate, unit), _WORDS.get(unit, "")
     interval = f"[{_said(low, unit)}, {_said(high, unit)}]"
-    said = f"{number}{word} {interval}, {_p(float(row['p_adjusted']))}"  # type: ignore[arg-type]
+    said = f"{number}{word} {interval}, {_p(float(row['p_adjusted']))}"
     rows.beside(ax, place, f"{said}\n{sizes}")
 
 
@@ -160,9 +163,9 @@ def _scale(ax: Axes, unit: str, none: float) -> None:
     if unit == "ratio":
         ax.set_xscale("log")
         drawn = [float(x) for line in ax.lines for x in np.asarray(line.get_xdata(), float)]
-        far = max(max(max(x, 1 / x) for x in drawn if x > 0), 1.25) ** 1.08
+        far = max(1.25, *(max(x, 1 / x) for x in drawn if x > 0)) ** 1.08
         ax.set_xlim(1 / far, far)
-        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if far > 2 else (1, 1.25, 1.5, 8)))
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if far > _FAR else (1, 1.25, 1.5, 8)))
         ax.xaxis.set_minor_formatter(NullFormatter())
         ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"\N{MULTIPLICATION SIGN}{x:g}"))
     else:
@@ -174,7 +177,8 @@ def _scale(ax: Axes, unit: str, none: float) -> None:
 
 
 def _tick(value: float, unit: str) -> str:
-    text = f"{100 * value if unit == 'share' else value:+g}" if abs(value) > 1e-12 else "0"
+    scaled = round(100 * value if unit == "share" else value, 9)
+    text = f"{scaled:+g}" if scaled else "0"
     return text.replace("-", "\N{MINUS SIGN}")
 
 
@@ -187,8 +191,8 @@ def _explain(ax: Axes, made: Sequence[Axes], frame: pd.DataFrame, more: int) -> 
     keys = [
         Line2D([], [], color=paper.BLUE, marker="o", lw=2, ms=7, mew=1.6, mfc=fill, label=words)
         for fill, words in (
-            (paper.BLUE, "\"no effect\" lies outside the interval"),
-            (paper.face(ax), "\"no effect\" lies within it"),
+            (paper.BLUE, '"no effect" lies outside the interval'),
+            (paper.face(ax), '"no effect" lies within it'),
         )
     ]
     paper.legend(made[0], keys)
@@ -198,5 +202,7 @@ def _explain(ax: Axes, made: Sequence[Axes], frame: pd.DataFrame, more: int) -> 
         last,
         last.get_xlabel(),
         shortened(f"the baseline {baselines}: {sizes}; p as adjusted", 7, paper.TEXT),
-        f"the rows with the smallest p, and {number_of(more, 'more row')} not drawn" if more else "",
+        f"the rows with the smallest p, and {number_of(more, 'more row')} not drawn"
+        if more
+        else "",
     )

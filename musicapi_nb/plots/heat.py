@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
-import matplotlib
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.colors import ListedColormap
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import PercentFormatter
@@ -15,14 +16,18 @@ from musicapi_nb.plots import paper
 from musicapi_nb.plots.lettering import labels, number_of, percent
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
+    from musicapi_nb.analysis.checks import Kind
+
     Floats = NDArray[np.float64]
 
 WHAT = "the table of co-occurrence (cooccurrence(tags))"
-_COLUMNS = {
+_COLUMNS: Mapping[str, Kind] = {
     "tag": "text", "other": "text", "songs": "number", "tag_songs": "number",
     "other_songs": "number", "conditional": "number", "low": "number", "high": "number",
 }  # fmt: skip
@@ -30,7 +35,7 @@ _MOST = 24
 _MOST_WRITTEN = 9
 # ColorBrewer's Blues (Harrower and Brewer 2003), safe for the colour-blind, without its near-white
 # end: what has no row is blank.
-_MAP = ListedColormap(matplotlib.colormaps["Blues"](np.linspace(0.1, 1, 256)))
+_MAP = ListedColormap(colormaps["Blues"](np.linspace(0.1, 1, 256)))
 _CELL = 0.27
 _WIDE_CELL = 0.62
 _MORE, _LESS = "\N{BLACK UP-POINTING TRIANGLE}", "\N{BLACK DOWN-POINTING TRIANGLE}"
@@ -49,11 +54,12 @@ class Shares(NamedTuple):
 
 @paper.drawn
 def cooccurrence(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None = None) -> Axes:
-    """Draw the table of `cooccurrence`: of the songs with the row's tag, how many have the column's.
+    """Draw the table of `cooccurrence` as a map.
 
-    Tags stand by how many songs have them. Up to nine tags, each share is written with its
-    interval. A triangle marks a pair whose interval leaves out the column's share of all songs: up
-    if they come together more often than that, down if less. A blank cell has no row in the table.
+    A cell is the share of the songs with the row's tag that have the column's tag too. Tags stand
+    by how many songs have them. Up to nine tags, each share is written with its interval. A
+    triangle marks a pair whose interval leaves out the column's share of all songs: up if they
+    come together more often than that, down if less. A blank cell has no row in the table.
     `top` limits the tags: the 24 most frequent, or as many as fit on axes that are given; the
     picture says how many more there are.
 
@@ -122,14 +128,14 @@ def _draw(ax: Axes, shares: Shares) -> None:
     for spine in ax.spines.values():
         spine.set_visible(False)
     scale = ax.inset_axes((1.03, 0, 0.025, 1))
-    bar = ax.figure.colorbar(image, cax=scale, format=PercentFormatter(1, symbol=" %"))
-    bar.outline.set_visible(False)  # type: ignore[operator]  # matplotlib types it as a callable
+    bar = ax.figure.colorbar(image, cax=scale, format=PercentFormatter(1, decimals=0, symbol=" %"))
+    bar.outline.set_visible(False)
     scale.tick_params(length=0, labelsize=paper.SMALL, labelcolor=paper.ink(ax))
 
 
 def _step(share: float) -> float:
     """The next tenth: the scale ends at a round number."""
-    return min(1.0, np.ceil(share * 10 - 1e-9) / 10)
+    return min(1.0, math.ceil(share * 10 - 1e-9) / 10)
 
 
 def _mark(ax: Axes, shares: Shares, *, written: bool) -> None:

@@ -32,6 +32,7 @@ _WANTED = (
     "Symbola",
 )
 _MOST_MARKS = 2
+_LEAST = 0.005  # a share below it would be written as 0 %
 _UNDRAWABLE = "\N{WHITE SQUARE}"
 _CUT = "\N{HORIZONTAL ELLIPSIS}"
 
@@ -45,10 +46,7 @@ def fonts() -> tuple[str, ...]:
 
 @functools.cache
 def _files() -> tuple[str, ...]:
-    found = (
-        font_manager.findfont(font_manager.FontProperties(family=[name]))  # type: ignore[arg-type]
-        for name in fonts()
-    )
+    found = (font_manager.findfont(font_manager.FontProperties(family=[name])) for name in fonts())
     return tuple(str(path) for path in found)
 
 
@@ -89,11 +87,11 @@ def width(text: str, size: float) -> float:
     return float(wide) / 72
 
 
-_MEASURE = TextToPath()  # type: ignore[no-untyped-call]  # matplotlib types it in part
+_MEASURE = TextToPath()
 
 
 def shortened(text: object, inches: float, size: float) -> str:
-    """Make a text drawable, and no wider than so many inches: what is too much goes in the middle."""
+    """Make a text drawable, and no wider than so many inches: its middle goes."""
     whole = drawable(text)
     # a long text is not measured whole: no letter that is worth reading is thinner than this
     most = max(4, int(inches * 72 / (size * 0.2)))
@@ -135,7 +133,7 @@ def number_of(number: float, one: str, many: str = "") -> str:
 
 
 def percent(share: float) -> str:
-    return f"{share:.0%}".replace("%", " %") if 0.01 <= share or share == 0 else "< 1 %"
+    return f"{share:.0%}".replace("%", " %") if share >= _LEAST or share == 0 else "< 1 %"
 
 
 def counts(*given: tuple[str, Sequence[float]]) -> str:

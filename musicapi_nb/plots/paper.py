@@ -33,7 +33,8 @@ WIDTH = 7.6
 LABEL_INCHES = 2.2
 _DARK, _LIGHT, _WHITE = "#1f2328", "#f0f2f4", "#ffffff"
 _DPI = 100
-_LETTERS = 72
+_MIDDLE = 0.5
+_LETTER = 0.075  # inches of a letter of TEXT, on average
 
 Given = ParamSpec("Given")
 Made = TypeVar("Made")
@@ -47,7 +48,7 @@ class Plot(Axes):
 
     def _repr_png_(self) -> tuple[bytes, dict[str, int]] | None:
         sheet = self.figure
-        return sheet._repr_png_() if isinstance(sheet, Sheet) else None  # noqa: SLF001 - IPython's
+        return sheet._repr_png_() if isinstance(sheet, Sheet) else None
 
 
 class Sheet(Figure):
@@ -87,7 +88,7 @@ def sheet(ax: Axes | None, height: float, width: float = WIDTH) -> Axes:
 def tidy(ax: Axes) -> None:
     """Leave what carries meaning: two thin lines, small labels."""
     colour = ink(ax)
-    ax.spines[["top", "right"]].set_visible(False)  # type: ignore[call-overload]  # a list is fine
+    ax.spines[["top", "right"]].set_visible(False)
     for spine in ax.spines.values():
         spine.set_color(colour)
         spine.set_alpha(0.4)
@@ -107,7 +108,7 @@ def ink(ax: Axes) -> str:
     for owner in (ax.patch, ax.figure.patch):
         red, green, blue, alpha = to_rgba(owner.get_facecolor())
         if owner.get_visible() and alpha > 0:
-            return _DARK if 0.3 * red + 0.59 * green + 0.11 * blue > 0.5 else _LIGHT
+            return _DARK if 0.3 * red + 0.59 * green + 0.11 * blue > _MIDDLE else _LIGHT
     return _DARK
 
 
@@ -131,13 +132,17 @@ def title(ax: Axes, words: str, *, above: float = 0) -> None:
 
 def below(ax: Axes, axis: str, *notes: str) -> None:
     """What the horizontal axis means and, under it, what there is to know."""
-    lines = [textwrap.fill(words, _LETTERS) for words in (axis, *notes) if words]
+    wide = ax.figure.figure.get_size_inches()[0] - LABEL_INCHES
+    if not isinstance(ax.figure, Sheet):
+        wide = inches(ax)[0]
+    letters = max(24, int(wide / _LETTER))
+    lines = [textwrap.fill(words, letters) for words in (axis, *notes) if words]
     said = "\n".join(lines)
     ax.set_xlabel(said, loc="left", fontsize=TEXT, color=ink(ax), linespacing=1.5)
 
 
 def panels(ax: Axes, heights: list[float], between: float) -> list[Axes]:
-    """Axes one under the other within `ax`, of heights (and a space between) that keep their ratios."""
+    """Axes one under the other within `ax`; heights and the space between keep their ratios."""
     if len(heights) == 1:
         return [ax]
     bare(ax)
@@ -155,8 +160,9 @@ def panels(ax: Axes, heights: list[float], between: float) -> list[Axes]:
 def legend(ax: Axes, handles: Any, columns: int = 3) -> None:
     """Above the axes, beneath the title."""
     ax.legend(
-        handles=handles, loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=columns, frameon=False,
-        fontsize=TEXT, labelcolor=ink(ax), borderaxespad=0.2, handletextpad=0.5, columnspacing=1.6,
+        handles=handles, loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=columns,
+        frameon=False, fontsize=TEXT, labelcolor=ink(ax), borderaxespad=0.2, handletextpad=0.5,
+        columnspacing=1.6,
     )  # fmt: skip
 
 

@@ -10,15 +10,20 @@ from matplotlib.path import Path
 
 from musicapi_nb.analysis.checks import require
 from musicapi_nb.plots import paper
-from musicapi_nb.plots.flow import ADDED, DROPPED, MORE, Flow, Node, Ribbon, flow
+from musicapi_nb.plots.flow import ADDED, DROPPED, MORE, flow
 from musicapi_nb.plots.lettering import number_of, percent, shortened
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
     from matplotlib.axes import Axes
 
+    from musicapi_nb.analysis.checks import Kind
+    from musicapi_nb.plots.flow import Flow, Node, Ribbon
+
 WHAT = "the table of substitutions (substitutions(steps, ...))"
-_COLUMNS = {
+_COLUMNS: Mapping[str, Kind] = {
     "step": "number", "source": "text", "target": "text", "kind": "text", "count": "number",
     "of": "number", "share": "number", "low": "number", "high": "number",
 }  # fmt: skip
@@ -29,6 +34,8 @@ _PITCH = 2.9
 _BAR = 0.09
 _ENDS = 3.2
 _ROOM_FOR_SHARES = 2.3
+_ROOM_FOR_WORDS = 0.12
+_HAIR = 0.012
 _LOOKS = {
     "kept": (paper.GREEN, "kept"),
     "rewritten": (paper.PURPLE, "rewritten"),
@@ -39,7 +46,7 @@ _LOOKS = {
 
 
 class Spot(NamedTuple):
-    """Where a node stands, in inches from the top left; `scale` inches a time."""
+    """Where a node stands, in inches from the top left."""
 
     x: float
     top: float
@@ -50,8 +57,8 @@ class Spot(NamedTuple):
 def substitutions(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None = None) -> Axes:
     """Draw the table of `substitutions` as a flow: from what was asked over the steps to the tags.
 
-    A ribbon is as thick as its count, and has its share of the source, with the interval, written
-    on it where there is room. A tag that is thicker than what leaves it ended there in some songs.
+    A ribbon is as thick as its count, and has the table's share and interval written on it where
+    there is room. A tag that is thicker than what leaves it ended there in some songs.
     `top` limits the tags of a column: the 12 most frequent, or as many as fit on axes that are
     given; the others stand together as "n more tags".
 
@@ -70,7 +77,7 @@ def substitutions(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | Non
     tall = longest * (_GAP + _UNIT_ROW) + 0.6
     ax = paper.sheet(ax, tall + 1.3, _PITCH * (len(found.columns) - 1) + _ENDS)
     paper.bare(ax)
-    _explain(ax, frame, found)
+    _explain(ax, found)
     if own:
         wide = _PITCH * (len(found.columns) - 1) + _BAR
     else:
@@ -83,14 +90,16 @@ def substitutions(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | Non
 
 def _draw(ax: Axes, found: Flow, wide: float, tall: float) -> None:
     pitch = (wide - _BAR) / (len(found.columns) - 1)
-    spots = _spots(found, pitch, tall)
-    for ribbon, left, right, thick in _threads(found, spots):
+    scale = _scale(found, tall)
+    spots = _spots(found, pitch, scale)
+    for ribbon, left, right, thick in _threads(found, spots, scale):
         _draw_ribbon(ax, ribbon, (pitch * ribbon.column + _BAR, left),
                      (pitch * (ribbon.column + 1), right), thick)  # fmt: skip
     for at, column in enumerate(found.columns):
-        _head(ax, pitch * at, _heading(found.first_step + at), at, len(found.columns))
+        _head(ax, pitch * at, _heading(found.first_step + at), _side(at, found))
         for node, size in column.items():
-            _draw_node(ax, found, at, node, size, spots[at][node], pitch)
+            name = f"{_name(node, found.more[at], _room(at, found, pitch))} ({size:,.0f})"
+            _draw_node(ax, node, name, spots[at][node], _side(at, found))
 
 
 def _scale(found: Flow, tall: float) -> float:
@@ -101,26 +110,22 @@ def _scale(found: Flow, tall: float) -> float:
     )
 
 
-def _spots(found: Flow, pitch: float, tall: float) -> list[dict[Node, Spot]]:
-    scale = _scale(found, tall)
+def _spots(found: Flow, pitch: float, scale: float) -> list[dict[Node, Spot]]:
     made = []
     for at, column in enumerate(found.columns):
         y = _GAP / 2
         spots = {}
         for node, size in column.items():
-            spots[node] = Spot(pitch * at, y, max(size * scale, 0.012))
+            spots[node] = Spot(pitch * at, y, max(size * scale, _HAIR))
             y += size * scale + _GAP
         made.append(spots)
     return made
 
 
 def _threads(
-    found: Flow, spots: list[dict[Node, Spot]]
+    found: Flow, spots: list[dict[Node, Spot]], scale: float
 ) -> list[tuple[Ribbon, float, float, float]]:
     """Each ribbon with its top at its left and right end, and its thickness, in inches."""
-    scale = min((spot.height / size for column, places in zip(found.columns, spots, strict=True)
-                 for (node, size), spot in zip(column.items(), places.values(), strict=True)
-                 if spot.height > 0.012), default=0.01)  # fmt: skip
     starts: dict[tuple[Ribbon, str], float] = {}
     for side in ("source", "target"):
         used: dict[tuple[int, Node], float] = {}
@@ -130,8 +135,8 @@ def _threads(
             key = (ribbon.column + ahead, node)
             y = used.get(key, spots[key[0]][node].top)
             starts[ribbon, side] = y
-            used[key] = y + ribbon.count * scale
-    return [(ribbon, starts[ribbon, "source"], starts[ribbon, "target"], ribbon.count * scale)
+            used[key] = y + ribbon.times * scale
+    return [(ribbon, starts[ribbon, "source"], starts[ribbon, "target"], ribbon.times * scale)
             for ribbon in found.ribbons]  # fmt: skip
 
 
@@ -155,7 +160,11 @@ def _draw_ribbon(
     codes = [Path.MOVETO, *curve, Path.LINETO, *curve, Path.CLOSEPOLY]
     colour, _ = _LOOKS.get(ribbon.kind, _LOOKS["several"])
     ax.add_patch(PathPatch(Path(outline, codes), fc=colour, alpha=0.4, lw=0))
-    if thick >= 0.13 and x1 - x0 >= _ROOM_FOR_SHARES - _BAR and math.isfinite(ribbon.share):
+    if (
+        thick >= _ROOM_FOR_WORDS
+        and x1 - x0 >= _ROOM_FOR_SHARES - _BAR
+        and math.isfinite(ribbon.share)
+    ):
         words = f"{percent(ribbon.share)}"
         if math.isfinite(ribbon.low) and math.isfinite(ribbon.high):
             words += f" [{100 * ribbon.low:.0f}, {100 * ribbon.high:.0f}]"
@@ -163,26 +172,31 @@ def _draw_ribbon(
                 fontsize=paper.SMALL - 0.5, color=paper.ink(ax))  # fmt: skip
 
 
-def _draw_node(
-    ax: Axes, found: Flow, at: int, node: Node, size: float, spot: Spot, pitch: float
-) -> None:
+def _side(at: int, found: Flow) -> str:
+    return {0: "first", len(found.columns) - 1: "last"}.get(at, "inner")
+
+
+def _room(at: int, found: Flow, pitch: float) -> float:
+    """Inches for a node's name: an inner one must leave room for the shares on ribbons."""
+    return max(0.4, pitch * 0.42) if _side(at, found) == "inner" else _ENDS / 2 - 0.25
+
+
+def _name(node: Node, more: int, inches: float) -> str:
+    words = {ADDED: "added", DROPPED: "dropped", MORE: number_of(more, "more tag")}
+    return words.get(node) or shortened(node[1], inches, paper.TEXT)
+
+
+def _draw_node(ax: Axes, node: Node, name: str, spot: Spot, side: str) -> None:
     colour = {ADDED: paper.BLUE, DROPPED: paper.RED, MORE: paper.GREY}.get(node, paper.ink(ax))
     ax.add_patch(Rectangle((spot.x, spot.top), _BAR, spot.height, fc=colour, lw=0, zorder=3))
-    is_first = at == 0
-    is_last = at == len(found.columns) - 1
-    room = 1.35 if is_first or is_last else max(0.4, pitch * 0.42)
-    name = {ADDED: "added", DROPPED: "dropped", MORE: number_of(found.more[at], "more tag")}.get(
-        node, node[1]
-    )
-    count = f" ({size:,.0f})"
-    words = shortened(name, room, paper.TEXT) + count
-    x = spot.x - 0.06 if is_first else spot.x + _BAR + 0.06
+    x = spot.x - 0.06 if side == "first" else spot.x + _BAR + 0.06
+    # a name over ribbons stands on a veil
+    veil = {"fc": paper.face(ax), "alpha": 0.65, "lw": 0, "boxstyle": "square,pad=0.1"}
     ax.text(
-        x, spot.top + spot.height / 2, words, ha="right" if is_first else "left",
+        x, spot.top + spot.height / 2, name, ha="right" if side == "first" else "left",
         va="center_baseline", fontsize=paper.TEXT, color=paper.ink(ax), zorder=4, clip_on=False,
         fontstyle="normal" if node[0] == "tag" else "italic",
-        bbox=None if is_first or is_last else
-        {"fc": paper.face(ax), "alpha": 0.65, "lw": 0, "boxstyle": "square,pad=0.1"},
+        bbox=veil if side == "inner" else None,
     )  # fmt: skip
 
 
@@ -192,23 +206,24 @@ def _heading(step: int) -> str:
     return "first read" if step == 0 else f"after step {step}"
 
 
-def _head(ax: Axes, x: float, words: str, at: int, columns: int) -> None:
-    sides = {0: ("right", -0.06), columns - 1: ("left", _BAR + 0.06)}
-    side, off = sides.get(at, ("left", _BAR + 0.06))
-    if at == 0:
-        off = _BAR
-    ax.text(x + off, -0.12, words, ha=side, va="center", fontsize=paper.TEXT, fontweight="bold",
-            color=paper.ink(ax), clip_on=False)  # fmt: skip
+def _head(ax: Axes, x: float, words: str, side: str) -> None:
+    is_first = side == "first"
+    ax.text(
+        x + (_BAR if is_first else _BAR + 0.06), -0.12, words, va="center",
+        ha="right" if is_first else "left", fontsize=paper.TEXT, fontweight="bold",
+        color=paper.ink(ax), clip_on=False,
+    )  # fmt: skip
 
 
-def _explain(ax: Axes, frame: pd.DataFrame, found: Flow) -> None:
+def _explain(ax: Axes, found: Flow) -> None:
     kinds = {ribbon.kind for ribbon in found.ribbons}
     used = [look for kind, look in _LOOKS.items() if kind in kinds]
     keys = [Patch(fc=colour, alpha=0.6, label=words) for colour, words in used]
+    is_chain = any(_side(at, found) == "inner" for at in range(len(found.columns)))
     paper.title(ax, "What became of the words", above=18)
     paper.legend(ax, keys, columns=5)
     paper.below(
         ax, "",
-        "(n): how often; on a ribbon: its share of the source, with the interval, in percent",
-        "what ends without a ribbon was not rewritten again" if len(found.columns) > 2 else "",
+        "(n): how often; on a ribbon: its share [interval] in percent",
+        "what ends without a ribbon was not rewritten again" if is_chain else "",
     )  # fmt: skip

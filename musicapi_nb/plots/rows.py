@@ -41,7 +41,7 @@ def _is_ordered(frame: pd.DataFrame, by: Sequence[str]) -> bool:
 
 
 def level(value: object) -> str:
-    return MISSING if pd.isna(value) is True else str(value)
+    return str(value) if pd.Series([value]).notna().all() else MISSING
 
 
 def columns(by: str | Sequence[str] | None) -> list[str]:

@@ -105,9 +105,7 @@ def _checked(sets: Any) -> tuple[pd.DataFrame, NDArray[np.int64]]:
     return has, sets.fillna(0).to_numpy(np.int64)
 
 
-def _found(
-    has: pd.DataFrame, songs: NDArray[np.int64], most: int, most_tags: int
-) -> Sets:
+def _found(has: pd.DataFrame, songs: NDArray[np.int64], most: int, most_tags: int) -> Sets:
     is_in = has.to_numpy(bool)
     sizes = songs @ is_in
     order = np.argsort(-sizes, kind="stable")

@@ -77,24 +77,26 @@ def adherence(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None = 
     more = len(found) - len(shown)
     paper.below(
         ax, "share of tags; the line is the interval",
-        f"the first {len(shown)} levels, and {number_of(more, 'more level')} not drawn" if more else "",
+        f"the first {number_of(len(shown), 'level')}, and {number_of(more, 'more level')} not drawn"
+        if more else "",
     )  # fmt: skip
     return ax
 
 
 def _draw_level(ax: Axes, place: float, of_level: pd.DataFrame) -> None:
-    for row in of_level.itertuples():
-        look = _LOOKS.get(str(row.measure))
+    numbers = of_level[["estimate", "low", "high"]].to_numpy(dtype=float, na_value=math.nan)
+    for measure, (estimate, low, high) in zip(of_level["measure"], numbers, strict=True):
+        look = _LOOKS.get(str(measure))
         if look is None:
             continue
         at = place + look.offset
-        if not math.isfinite(row.estimate):
-            ax.text(0, at, f"{row.measure}: not defined here", va="center", fontsize=paper.SMALL,
+        if not math.isfinite(estimate):
+            ax.text(0, at, f"{measure}: not defined here", va="center", fontsize=paper.SMALL,
                     color=paper.ink(ax), alpha=0.75)  # fmt: skip
             continue
-        if math.isfinite(row.low) and math.isfinite(row.high):
-            ax.plot([row.low, row.high], [at, at], color=look.colour, lw=2, solid_capstyle="butt")
-        ax.plot(row.estimate, at, look.marker, color=look.colour, ms=6, mec=paper.face(ax), mew=0.8)
+        if math.isfinite(low) and math.isfinite(high):
+            ax.plot([low, high], [at, at], color=look.colour, lw=2, solid_capstyle="butt")
+        ax.plot(estimate, at, look.marker, color=look.colour, ms=6, mec=paper.face(ax), mew=0.8)
     sizes = counts(("task", list(of_level["tasks"])), ("song", list(of_level["songs"])))
     rows.beside(ax, place, sizes.replace(", ", "\n"))
 

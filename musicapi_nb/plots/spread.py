@@ -41,7 +41,7 @@ class Row(NamedTuple):
     """One row of the chart: its name, its values in seconds, and what is said beside it."""
 
     name: str
-    values: Floats
+    seconds: Floats
     colour: str
     said: str
 
@@ -133,15 +133,17 @@ def latencies(
     return ax
 
 
-_KEY = "each dot {one}, or their outline where there are many; bar: the middle half; diamond: median"
+_KEY = "dot: {one} (outline: many); bar: the middle half; diamond: the median"
 
 
 def _finite(column: pd.Series[float]) -> NDArray[np.bool_]:
-    return np.isfinite(column.to_numpy(dtype=float, na_value=np.nan))
+    is_finite: NDArray[np.bool_] = np.isfinite(column.to_numpy(dtype=float, na_value=np.nan))
+    return is_finite
 
 
 def _any_of(frame: pd.DataFrame, measures: Sequence[str]) -> NDArray[np.bool_]:
-    return np.logical_or.reduce([_finite(frame[name]) for name in measures])
+    found: NDArray[np.bool_] = np.any([_finite(frame[name]) for name in measures], axis=0)
+    return found
 
 
 def _by_words(by: Sequence[str]) -> str:
@@ -193,12 +195,12 @@ def _time(values: Floats, percentile: float) -> str:
 
 
 def _draw(ax: Axes, chart: Sequence[Row], of_level: int) -> None:
-    every = np.concatenate([row.values for row in chart])
+    every = np.concatenate([row.seconds for row in chart])
     edges = np.linspace(every.min(), max(every.max(), every.min() + 1e-3), _BINS + 1)
     # levels, not rows, are striped
     rows.stripes(ax, np.arange(len(chart) / of_level) * of_level + (of_level - 1) / 2, of_level / 2)  # type: ignore[arg-type]
     for place, row in enumerate(chart):
-        if len(row.values):
+        if len(row.seconds):
             _cloud(ax, place, row, edges)
             _summary(ax, place, row)
         rows.beside(ax, place, row.said)
@@ -211,22 +213,22 @@ def _draw(ax: Axes, chart: Sequence[Row], of_level: int) -> None:
 def _cloud(ax: Axes, place: float, row: Row, edges: Floats) -> None:
     """Dots stacked over the row's line; of many, their outline."""
     floor = place + 0.14
-    if len(row.values) > _MOST_DOTS:
-        tall, _ = np.histogram(row.values, edges)
+    if len(row.seconds) > _MOST_DOTS:
+        tall, _ = np.histogram(row.seconds, edges)
         heights = floor - _TALL * tall / tall.max()
         ax.stairs(heights, edges, baseline=floor, fill=True, color=row.colour, alpha=0.45, lw=0)
         return
-    bins = np.clip(np.digitize(row.values, edges) - 1, 0, _BINS - 1)
+    bins = np.clip(np.digitize(row.seconds, edges) - 1, 0, _BINS - 1)
     order = np.argsort(bins, kind="stable")
     sorted_bins = bins[order]
     nth = np.arange(len(order)) - np.searchsorted(sorted_bins, sorted_bins, side="left")
     step = min(0.12, _TALL / (nth.max() + 1))
-    ax.plot(row.values[order], floor - 0.06 - step * nth, "o", ms=3.6, color=row.colour,
+    ax.plot(row.seconds[order], floor - 0.06 - step * nth, "o", ms=3.6, color=row.colour,
             alpha=0.6, mew=0)  # fmt: skip
 
 
 def _summary(ax: Axes, place: float, row: Row) -> None:
-    low, middle, high = np.percentile(row.values, (25, 50, 75))
+    low, middle, high = np.percentile(row.seconds, (25, 50, 75))
     under = place + 0.28
     ax.plot([low, high], [under, under], lw=4, color=row.colour, solid_capstyle="butt")
     ax.plot(middle, under, "D", ms=6, mfc=paper.face(ax), mec=row.colour, mew=1.6)
