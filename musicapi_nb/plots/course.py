@@ -40,7 +40,7 @@ _ENDS = {
     "succeeded": End("o", paper.GREEN, "succeeded"),
     "failed": End("X", paper.RED, "failed"),
 }
-_GOING = End(">", "#5b6570", "not finished when last seen")
+_GOING = End(">", "#5b6570", "not finished")
 
 
 @paper.drawn

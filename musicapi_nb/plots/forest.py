@@ -30,6 +30,7 @@ _COLUMNS: Mapping[str, Kind] = {
 }  # fmt: skip
 _MOST = 36
 _ROW = 0.36
+_BETWEEN = 0.8
 _FAR = 2
 
 
@@ -59,11 +60,11 @@ def effects(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None = No
     require(frame, _COLUMNS, WHAT)
     if frame.empty:
         return paper.nothing(ax, "the table of effects has no rows")
-    shown = _telling(frame, top or paper.rows_that_fit(ax, _ROW * 0.8, _MOST))
+    shown = _telling(frame, top or (_MOST if ax is None else _that_fit(frame, ax)))
     parts = _parts(shown)
     heights = [len(lines) * _ROW for _, lines in parts]
-    ax = paper.sheet(ax, sum(heights) + 0.8 * (len(parts) - 1) + 1.5)
-    made = paper.panels(ax, heights, 0.8)
+    ax = paper.sheet(ax, sum(heights) + _BETWEEN * (len(parts) - 1) + 1.5)
+    made = paper.panels(ax, heights, _BETWEEN)
     for panel, (unit, lines) in zip(made, parts, strict=True):
         _draw_panel(panel, unit, lines)
     _explain(ax, made, frame, len(frame) - len(shown))
@@ -74,6 +75,17 @@ def _telling(frame: pd.DataFrame, most: int) -> pd.DataFrame:
     """The rows with the smallest p, in the table's order."""
     order = np.argsort(frame["p_adjusted"].fillna(2.0).to_numpy(float), kind="stable")
     return frame.iloc[np.sort(order[:most])]
+
+
+def _that_fit(frame: pd.DataFrame, ax: Axes) -> int:
+    """How many rows given axes hold, with the headings and the panels that they bring."""
+    room = paper.inches(ax)[1]
+    for number in range(min(len(frame), _MOST), 1, -1):
+        parts = _parts(_telling(frame, number))
+        lines = sum(len(of_part) for _, of_part in parts)
+        if lines * _ROW + _BETWEEN * (len(parts) - 1) <= room:
+            return number
+    return 1
 
 
 def _parts(frame: pd.DataFrame) -> list[tuple[str, list[Line]]]:

@@ -142,11 +142,15 @@ def below(ax: Axes, axis: str, *notes: str) -> None:
 
 
 def panels(ax: Axes, heights: list[float], between: float) -> list[Axes]:
-    """Axes one under the other within `ax`; heights and the space between keep their ratios."""
+    """Axes one under the other within `ax`, of so many inches or, in given axes, as it fits."""
     if len(heights) == 1:
         return [ax]
     bare(ax)
-    whole = sum(heights) + between * (len(heights) - 1)
+    gaps = between * (len(heights) - 1)
+    if not isinstance(ax.figure, Sheet):
+        room = max(inches(ax)[1] - gaps, sum(heights) / 10)
+        heights = [room * height / sum(heights) for height in heights]
+    whole = sum(heights) + gaps
     made, top = [], 1.0
     for height in heights:
         panel = ax.inset_axes((0, top - height / whole, 1, height / whole))

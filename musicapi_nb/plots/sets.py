@@ -26,6 +26,7 @@ _MOST_SETS = 20
 _MOST_COMBINATIONS = 24
 _ROW = 0.27
 _COLUMN = 0.3
+_DOTS_SHARE = 0.78  # of the width; the rest is for the bars of the tags
 _BARS = 1.7
 _BETWEEN = 0.12
 
@@ -71,13 +72,18 @@ def upset(
     has, songs = _checked(sets)
     if not songs.sum():
         return paper.nothing(ax, "no songs are counted in the exclusive sets")
-    found = _found(has, songs, top or _MOST_COMBINATIONS, top_sets or _MOST_SETS)
+    most, most_tags = _MOST_COMBINATIONS, _MOST_SETS
+    if ax is not None:
+        wide, high = paper.inches(ax)
+        most = min(most, max(1, int(wide * _DOTS_SHARE / _COLUMN)))
+        most_tags = min(most_tags, max(1, int(high / 2 / _ROW)))
+    found = _found(has, songs, top or most, top_sets or most_tags)
     tall = _ROW * len(found.tags)
     ax = paper.sheet(ax, tall + _BARS + 1.3, max(6.2, _COLUMN * len(found.songs) + 4.6))
     paper.bare(ax)
     share = tall / (tall + _BARS + _BETWEEN)
-    bars = ax.inset_axes((0.22, share + 0.03, 0.78, 0.97 - share))
-    dots = ax.inset_axes((0.22, 0, 0.78, share))
+    bars = ax.inset_axes((1 - _DOTS_SHARE, share + 0.03, _DOTS_SHARE, 0.97 - share))
+    dots = ax.inset_axes((1 - _DOTS_SHARE, 0, _DOTS_SHARE, share))
     sizes = ax.inset_axes((0, 0, 0.2, share))
     for part in (bars, dots, sizes):
         part.patch.set_alpha(0)
