@@ -40,6 +40,7 @@ _ENDS = {
     "succeeded": End("o", paper.GREEN, "succeeded"),
     "failed": End("X", paper.RED, "failed"),
 }
+_OTHER = End("d", paper.GREY, "ended in another state")
 _GOING = End(">", "#5b6570", "not finished")
 
 
@@ -60,11 +61,10 @@ def timeline(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     for name in _TIMES:
         if frame[name].notna().any() and not pd.api.types.is_datetime64_any_dtype(frame[name]):
             raise BadFrame(f"column {name!r} of {WHAT} is {frame[name].dtype}, not times")
-    kept = frame[frame["submitted_at"].notna()]
+    tasks = _one_a_task(frame)
+    kept = tasks[tasks["submitted_at"].notna()]
     if kept.empty:
         return paper.nothing(ax, "no task has a submit time (only studio states times)")
-    if any(name in kept.columns for name in ("cell", "task_id")):
-        kept = _one_a_task(kept)
     kept = kept.sort_values("submitted_at", kind="stable")
     named = len(kept) <= (_MOST_NAMED if ax is None else paper.rows_that_fit(ax, 0.16, _MOST_NAMED))
     ax = paper.sheet(ax, 1.7 + (_ROW * max(2, len(kept)) if named else _MANY_INCHES))
@@ -72,7 +72,7 @@ def timeline(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     _draw(ax, kept, start, thin=not named)
     _name(ax, kept, named=named)
     paper.title(ax, f"Timeline of {number_of(len(kept), 'task')}", above=16)
-    gone = int(frame["submitted_at"].isna().sum())
+    gone = len(tasks) - len(kept)
     paper.below(
         ax, f"time since the first submit, {markup.moment(start)}{_zone(start)}",
         f"{number_of(gone, 'task')} without a submit time left out" if gone else "",
@@ -85,8 +85,13 @@ def _zone(start: pd.Timestamp) -> str:
 
 
 def _one_a_task(frame: pd.DataFrame) -> pd.DataFrame:
-    key = "cell" if "cell" in frame.columns else "task_id"
-    return frame[frame[key].isna() | ~frame[key].duplicated()]
+    """Each task once; without a name, each row is one."""
+    key = _key(frame)
+    return frame if key is None else frame[frame[key].isna() | ~frame[key].duplicated()]
+
+
+def _key(frame: pd.DataFrame) -> str | None:
+    return next((name for name in ("cell", "task_id") if name in frame.columns), None)
 
 
 def _draw(ax: Axes, tasks: pd.DataFrame, start: pd.Timestamp, *, thin: bool) -> None:
@@ -104,7 +109,9 @@ def _draw(ax: Axes, tasks: pd.DataFrame, start: pd.Timestamp, *, thin: bool) -> 
     keys = [Line2D([], [], color=colour, lw=5, label=words)
             for colour, words in ((_WAITS, "in the queue"), (_RENDERS, "rendering"))]  # fmt: skip
     ends = {state: (~going) & (states == state) for state in _ENDS}
-    for end, of_end in [*((_ENDS[state], which) for state, which in ends.items()), (_GOING, going)]:
+    other = ~going & ~np.any(list(ends.values()), axis=0)
+    marked = [(_ENDS[state], which) for state, which in ends.items()]
+    for end, of_end in [*marked, (_OTHER, other), (_GOING, going)]:
         if of_end.any():
             ax.plot(until[of_end], places[of_end], end.marker, color=end.colour,
                     ms=3 if thin else 8, mec=paper.face(ax), mew=0 if thin else 0.8)  # fmt: skip
@@ -123,7 +130,7 @@ def _seconds(column: pd.Series[pd.Timestamp], start: pd.Timestamp) -> Floats:
 def _name(ax: Axes, tasks: pd.DataFrame, *, named: bool) -> None:
     ax.set_ylim(len(tasks) - 0.5, -0.5)
     ax.spines["left"].set_visible(False)
-    key = next((name for name in ("cell", "task_id") if name in tasks.columns), None)
+    key = _key(tasks)
     if named and key is not None:
         names = [f"cell {name}" if key == "cell" else rows.level(name) for name in tasks[key]]
         rows.name_rows(ax, range(len(tasks)), names, paper.LABEL_INCHES)

@@ -29,7 +29,7 @@ _COLUMNS: Mapping[str, Kind] = {
 }  # fmt: skip
 _MOST = 12
 _GAP = 0.21
-_UNIT_ROW = 0.2
+_UNIT_ROW = 0.25
 _PITCH = 2.9
 _BAR = 0.09
 _ENDS = 3.2

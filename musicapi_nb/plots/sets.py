@@ -29,6 +29,7 @@ _COLUMN = 0.3
 _DOTS_SHARE = 0.78  # of the width; the rest is for the bars of the tags
 _BARS = 1.7
 _BETWEEN = 0.12
+_LONG = 1000
 
 
 class Sets(NamedTuple):
@@ -133,10 +134,17 @@ def _draw_bars(ax: Axes, found: Sets) -> None:
     places = np.arange(len(found.songs))
     colours = [paper.BLUE if has.any() else paper.GREY for has in found.has]
     ax.bar(places, found.songs, width=0.62, color=colours)
+    # long numbers are wider than their bars, and stand upright
+    is_long = found.songs.max() >= _LONG
     for place, number in zip(places, found.songs, strict=True):
-        ax.annotate(f"{number:,}", (place, number), xytext=(0, 2), textcoords="offset points",
-                    ha="center", fontsize=paper.SMALL, color=paper.ink(ax))  # fmt: skip
-    ax.set(xlim=(-0.6, max(len(places), 6) - 0.4), xticks=[], ylim=(0, found.songs.max() * 1.12))
+        ax.annotate(f"{number:,}", (place, number), xytext=(0, 3), textcoords="offset points",
+                    ha="center", va="bottom", rotation=90 if is_long else 0,
+                    fontsize=paper.SMALL, color=paper.ink(ax))  # fmt: skip
+    ax.set(
+        xlim=(-0.6, max(len(places), 6) - 0.4),
+        xticks=[],
+        ylim=(0, found.songs.max() * (1.35 if is_long else 1.12)),
+    )
     ax.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     ax.set_ylabel("songs", fontsize=paper.TEXT, color=paper.ink(ax))
     ax.spines["bottom"].set_visible(False)
@@ -181,6 +189,6 @@ def _explain(ax: Axes, bars: Axes, found: Sets) -> None:
         f"{number_of(found.more_combinations, 'more combination')} not drawn "
         f"({number_of(found.more_songs, 'song')}, {percent(found.more_songs / found.all_songs)})"
         if found.more_combinations else "",
-        f"the {number_of(len(found.tags), 'most frequent tag')}; {found.more_tags:,} more are not "
-        "told apart" if found.more_tags else "",
+        f"the {number_of(len(found.tags), 'most frequent tag')}; {found.more_tags:,} more "
+        f"{'is' if found.more_tags == 1 else 'are'} not told apart" if found.more_tags else "",
     )  # fmt: skip
