@@ -369,3 +369,30 @@ def test_a_notebook_shows_a_plot_once(tmp_path: Path) -> None:
     size = shown[1][0]["metadata"]["image/png"]
     assert size["width"] == 760
     assert notebook.cells[-1].outputs[0]["data"]["text/plain"] == "[]"
+
+
+def test_a_timeline_of_tasks_that_have_not_ended_goes_to_the_last_known_time() -> None:
+    waiting = songs_frame(["v5"], 3).assign(started_at=None, finished_at=None, state="pending")
+
+    ax = plots.timeline(waiting)
+
+    assert "not finished: 3" in words(ax)
+    queue = next(lines for lines in ax.collections if isinstance(lines, LineCollection))
+    assert [float(one[1][0]) for one in queue.get_segments()] == [6.0, 6.0, 6.0]
+
+
+def test_odd_tables_are_drawn_as_well() -> None:
+    effects = effects_frame(TAGS, ["duration"])
+    none = {"estimate": np.nan, "low": np.nan, "high": np.nan, "p_adjusted": np.nan}
+    songs = songs_frame(TAGS, 3)
+
+    assert "no estimate" in words(plots.effects(effects.assign(**none)))
+    assert "no estimate" in words(plots.effects(effects.assign(measure="ratio", **none)))
+    assert "median 2:00" in words(plots.durations(songs.assign(duration=120.0)))
+    assert "1 song" in words(plots.durations(songs.iloc[:1]))
+    assert "Nothing to show" in words(plots.durations(songs.assign(duration=np.nan)))
+    assert "(missing)" in words(plots.durations(songs.assign(mv=None), by="mv"))
+    slow = songs.assign(render_seconds=songs["render_seconds"] * 1000)
+    assert ":00:00" in words(plots.latencies(slow))
+    neither = pd.MultiIndex.from_tuples([(False, False)], names=["a", "b"])
+    assert "none of these tags" in words(plots.upset(pd.Series([2], index=neither)))

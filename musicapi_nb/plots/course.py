@@ -50,7 +50,8 @@ def timeline(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
     Tasks stand in the order of their submits, all of them; up to 30 are named (`cell` where there
     is one, else `task_id`). A task that has not finished goes to the last time in the table. Only
-    studio states times; tasks without a submit time are left out and counted on the picture.
+    studio states times; those without a zone are taken as UTC. Tasks without a submit time are left
+    out and counted on the picture.
 
     Raises
     ------
@@ -61,7 +62,9 @@ def timeline(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     for name in _TIMES:
         if frame[name].notna().any() and not pd.api.types.is_datetime64_any_dtype(frame[name]):
             raise BadFrame(f"column {name!r} of {WHAT} is {frame[name].dtype}, not times")
-    tasks = _one_a_task(frame)
+    tasks = _one_a_task(frame).assign(
+        **{name: pd.to_datetime(frame[name], utc=True) for name in _TIMES}
+    )
     kept = tasks[tasks["submitted_at"].notna()]
     if kept.empty:
         return paper.nothing(ax, "no task has a submit time (only studio states times)")
@@ -74,14 +77,10 @@ def timeline(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     paper.title(ax, f"Timeline of {number_of(len(kept), 'task')}", above=16)
     gone = len(tasks) - len(kept)
     paper.below(
-        ax, f"time since the first submit, {markup.moment(start)}{_zone(start)}",
+        ax, f"time since the first submit, {markup.moment(start)} UTC",
         f"{number_of(gone, 'task')} without a submit time left out" if gone else "",
     )  # fmt: skip
     return ax
-
-
-def _zone(start: pd.Timestamp) -> str:
-    return f" {start.tzname()}" if start.tzinfo else ""
 
 
 def _one_a_task(frame: pd.DataFrame) -> pd.DataFrame:
