@@ -2,20 +2,26 @@
 
 import gc
 import itertools
+import subprocess
+import sys
 import weakref
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import nbformat
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from nbclient import NotebookClient
 
 from musicapi_nb import plots
 from musicapi_nb.analysis.checks import BadFrame
 from musicapi_nb.errors import WrongType
+from musicapi_nb.plots import lettering
 from tests.pictured import (
     HOSTILE,
     MANY,
@@ -27,7 +33,7 @@ from tests.pictured import (
     songs_frame,
     substitutions_frame,
 )
-from tests.seen import texts, words
+from tests.seen import names, texts, words
 
 Draw = Callable[..., Axes]
 
@@ -36,7 +42,12 @@ def every_plot(tags: tuple[str, ...]) -> Iterator[tuple[str, Draw, Any, dict[str
     """Each plot with a table of these tags, or of these levels."""
     few = tags[:12]
     yield "adherence", plots.adherence, adherence_frame(tags), {}
-    yield "effects", plots.effects, effects_frame(few[:4], ("duration", "rating", *tags)), {}
+    yield (
+        "effects",
+        plots.effects,
+        effects_frame(few[:4], ("duration", "rating", *(f"tag: {tag}" for tag in tags))),
+        {},
+    )
     yield "substitutions", plots.substitutions, substitutions_frame(tags), {}
     yield "cooccurrence", plots.cooccurrence, cooccurrence_frame(tags, songs=1000), {}
     yield "upset", plots.upset, sets_series(tags), {}
@@ -175,3 +186,67 @@ def test_bad_arguments_are_refused() -> None:
         plots.upset(pd.Series([1], index=pd.MultiIndex.from_tuples([("a", "b")], names=list("xy"))))
     with pytest.raises(BadFrame, match="named after it"):
         plots.upset(pd.Series([1], index=[True]))
+
+
+def test_hostile_text_is_written_as_it_is_in_one_line_that_fonts_have() -> None:
+    ax = plots.adherence(adherence_frame(HOSTILE))
+
+    shown = names(ax)
+    assert shown[0] == "$x$ and $\\alpha_{"
+    assert shown[2].startswith("saxo [saxophone] f")
+    assert "overridden" in shown[4]
+    assert not any(mark in "".join(shown) for mark in "\u202e\u202c\n\t")
+    assert len(set(shown)) == len(HOSTILE)
+    assert not any(label.get_parse_math() for label in ax.get_yticklabels())
+
+
+def test_labels_stay_apart_and_are_cut_in_the_middle() -> None:
+    one, other = lettering.labels(["b" * 90 + "x" * 90, "b" * 90 + "y" + "x" * 89], 1.0, 9)
+
+    assert one[0] == "b"
+    assert one[-1] == "x"
+    assert other == f"{one} #2"
+    assert lettering.width(one, 9) <= 1.0
+    assert lettering.labels(["a", "b", "a"], 1.0, 9) == ["a", "b", "a"]
+
+
+def test_plots_load_no_pyplot() -> None:
+    code = "import sys, musicapi_nb.plots; print('matplotlib.pyplot' in sys.modules)"
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
+    )
+
+    assert done.stdout.strip() == "False"
+
+
+_SETUP = """\
+import pandas as pd
+from musicapi_nb import plots
+songs = pd.DataFrame({"duration": [100.0, 150.0]})
+"""
+
+
+def test_a_notebook_shows_a_plot_once(tmp_path: Path) -> None:
+    cells = [
+        _SETUP,
+        "plots.durations(songs)",
+        "kept = plots.durations(songs)",
+        "kept.figure",
+        "import matplotlib.pyplot as plt\nplots.durations(songs)",
+        "plots.durations(songs, ax=plt.subplots()[1])",
+        "plt.get_fignums()",
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+
+    resources = {"metadata": {"path": str(tmp_path)}}
+    NotebookClient(notebook, timeout=120, kernel_name="python3", resources=resources).execute()
+
+    shown = [
+        [output for output in cell.outputs if "image/png" in output.get("data", {})]
+        for cell in notebook.cells
+    ]
+    assert [len(pictures) for pictures in shown] == [0, 1, 0, 1, 1, 1, 0]
+    size = shown[1][0]["metadata"]["image/png"]
+    assert size["width"] == 760
+    assert notebook.cells[-1].outputs[0]["data"]["text/plain"] == "[]"

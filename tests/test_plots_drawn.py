@@ -1,23 +1,15 @@
 """Plots, one by one: lengths, intervals, counts and orders are the table's."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import matplotlib.colors
-import nbformat
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.collections import LineCollection
 from matplotlib.patches import PathPatch, Rectangle, StepPatch
-from nbclient import NotebookClient
 
 from musicapi_nb import plots
-from musicapi_nb.plots import lettering
 from musicapi_nb.plots.flow import ADDED, DROPPED, MORE, flow
 from tests.pictured import (
-    HOSTILE,
     MANY,
     TAGS,
     adherence_frame,
@@ -79,7 +71,9 @@ def test_a_measure_that_is_not_defined_is_said_so() -> None:
 def test_what_does_not_fit_is_counted() -> None:
     assert "476 more levels" in words(plots.adherence(adherence_frame(MANY)))
     assert "497 more levels" in words(plots.adherence(adherence_frame(MANY), top=3))
-    assert "464 more rows" in words(plots.effects(effects_frame(["v5"], MANY)))
+    assert "464 more rows" in words(
+        plots.effects(effects_frame(["v5"], [f"tag: {tag}" for tag in MANY]))
+    )
     shown = cooccurrence_frame(MANY, songs=1000)
     others = len(set(shown["tag"]))
     assert f"{others - 24} more tags" in words(plots.cooccurrence(shown))
@@ -107,13 +101,13 @@ def test_effects_draws_what_the_table_has_and_fills_what_is_clear() -> None:
 
 
 def test_effects_of_different_units_have_scales_of_their_own() -> None:
-    table = effects_frame(["v4-5", "v5"], ["duration", "jazz", "rating", "spy jazz"])
+    table = effects_frame(["v4-5", "v5"], ["duration", "tag: jazz", "rating", "tag: spy jazz"])
 
     ax = plots.effects(table)
 
     seconds, shares, rating = ax.child_axes
     assert names(seconds) == ["duration", "v4-5", "v5"]
-    assert names(shares) == ["jazz", "v4-5", "v5", "spy jazz", "v4-5", "v5"]
+    assert names(shares) == ["tag: jazz", "v4-5", "v5", "tag: spy jazz", "v4-5", "v5"]
     assert names(rating) == ["rating", "v4-5", "v5"]
     assert "percentage points" in shares.get_xlabel()
     assert points(rating, "o") == table[table["outcome"] == "rating"]["estimate"].tolist()
@@ -134,8 +128,18 @@ def test_ratios_are_drawn_around_one_and_what_is_infinite_is_said() -> None:
     assert "no estimate" in words(ax)
 
 
+def test_a_ratio_of_nothing_is_written_though_it_has_no_place_on_the_scale() -> None:
+    table = effects_frame(["v5"], ["tag: jazz", "tag: spy"], measure="ratio")
+    table.loc[1, ["estimate", "low", "high"]] = [0.0, 0.0, 0.5]
+
+    ax = plots.effects(table)
+
+    assert points(ax, "o") == [table["estimate"][0]]
+    assert "\N{MULTIPLICATION SIGN}0.00 [" in words(ax)
+
+
 def test_the_rows_of_effects_are_those_with_the_smallest_p_in_their_order() -> None:
-    table = effects_frame(["v5"], MANY)
+    table = effects_frame(["v5"], [f"tag: {tag}" for tag in MANY])
 
     ax = plots.effects(table, top=3)
 
@@ -244,6 +248,32 @@ def test_a_flow_joins_rare_tags_and_tells_tags_from_fates() -> None:
     assert after[DROPPED] == table[table["kind"] == "dropped"]["count"].sum()
 
 
+def test_what_a_tag_brought_stands_under_it_and_is_not_counted_as_the_tag() -> None:
+    table = substitutions_frame(TAGS, steps=1)
+    along = {**table.iloc[0].to_dict(), "target": "mpb", "kind": "added", "count": 12.0}
+    table = pd.concat([table, pd.DataFrame([along])], ignore_index=True)
+
+    found = flow(table, 12)
+    ax = plots.substitutions(table)
+
+    assert found.brought[0] == {("tag", TAGS[0]): 12.0}
+    assert found.columns[0]["tag", TAGS[0]] == 60 + 12
+    assert f"{TAGS[0]} (60)" in words(ax)
+    assert "mpb (12)" in words(ax)
+    assert "brought" in words(ax)
+
+
+def test_a_tag_that_became_two_at_once_is_as_thick_as_both() -> None:
+    row = substitutions_frame(["spy jazz"], steps=1).iloc[0].to_dict()
+    both = [{**row, "target": target, "kind": "rewritten", "count": 60.0}
+            for target in ("spy", "jazz")]  # fmt: skip
+
+    found = flow(pd.DataFrame(both), 12)
+
+    assert found.columns[0]["tag", "spy jazz"] == 120
+    assert found.counts[0]["tag", "spy jazz"] == 60
+
+
 def test_every_song_is_a_dot_and_many_are_an_outline() -> None:
     songs = songs_frame(["v4", "v5"], 10)
     songs.loc[[0, 5], "duration"] = np.nan
@@ -305,70 +335,6 @@ def test_a_timeline_has_a_line_from_submit_to_start_to_end() -> None:
     ):
         assert said in words(ax)
     assert "22 Nov 2026, 10:00 UTC" in words(ax)
-
-
-def test_hostile_text_is_written_as_it_is_in_one_line_that_fonts_have() -> None:
-    ax = plots.adherence(adherence_frame(HOSTILE))
-
-    shown = names(ax)
-    assert shown[0] == "$x$ and $\\alpha_{"
-    assert shown[2].startswith("saxo [saxophone] f")
-    assert "overridden" in shown[4]
-    assert not any(mark in "".join(shown) for mark in "\u202e\u202c\n\t")
-    assert len(set(shown)) == len(HOSTILE)
-    assert not any(label.get_parse_math() for label in ax.get_yticklabels())
-
-
-def test_labels_stay_apart_and_are_cut_in_the_middle() -> None:
-    one, other = lettering.labels(["b" * 90 + "x" * 90, "b" * 90 + "y" + "x" * 89], 1.0, 9)
-
-    assert one[0] == "b"
-    assert one[-1] == "x"
-    assert other == f"{one} #2"
-    assert lettering.width(one, 9) <= 1.0
-    assert lettering.labels(["a", "b", "a"], 1.0, 9) == ["a", "b", "a"]
-
-
-def test_plots_load_no_pyplot() -> None:
-    code = "import sys, musicapi_nb.plots; print('matplotlib.pyplot' in sys.modules)"
-
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
-    )
-
-    assert done.stdout.strip() == "False"
-
-
-_SETUP = """\
-import pandas as pd
-from musicapi_nb import plots
-songs = pd.DataFrame({"duration": [100.0, 150.0]})
-"""
-
-
-def test_a_notebook_shows_a_plot_once(tmp_path: Path) -> None:
-    cells = [
-        _SETUP,
-        "plots.durations(songs)",
-        "kept = plots.durations(songs)",
-        "kept.figure",
-        "import matplotlib.pyplot as plt\nplots.durations(songs)",
-        "plots.durations(songs, ax=plt.subplots()[1])",
-        "plt.get_fignums()",
-    ]
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-
-    resources = {"metadata": {"path": str(tmp_path)}}
-    NotebookClient(notebook, timeout=120, kernel_name="python3", resources=resources).execute()
-
-    shown = [
-        [output for output in cell.outputs if "image/png" in output.get("data", {})]
-        for cell in notebook.cells
-    ]
-    assert [len(pictures) for pictures in shown] == [0, 1, 0, 1, 1, 1, 0]
-    size = shown[1][0]["metadata"]["image/png"]
-    assert size["width"] == 760
-    assert notebook.cells[-1].outputs[0]["data"]["text/plain"] == "[]"
 
 
 def test_a_timeline_of_tasks_that_have_not_ended_goes_to_the_last_known_time() -> None:

@@ -33,9 +33,15 @@ class Ribbon(NamedTuple):
 
 
 class Flow(NamedTuple):
-    """Columns from left to right: each node's size; `more` counts the tags that stand as one."""
+    """Columns from left to right: each node's size, which is all that its ribbons need.
+
+    That can be more than its `counts`, the times that it was there: one word may become two, and
+    others may come along with it (`brought`). `more` counts the tags that stand as one.
+    """
 
     columns: list[dict[Node, float]]
+    counts: list[dict[Node, float]]
+    brought: list[dict[Node, float]]
     ribbons: list[Ribbon]
     more: list[int]
     first_step: int
@@ -49,11 +55,30 @@ def flow(frame: pd.DataFrame, most: int) -> Flow:
     kept = [_largest(column, most) for column in sizes]
     ribbons = _ribbons(rows, first, kept)
     columns: list[dict[Node, float]] = []
+    counts: list[dict[Node, float]] = []
+    brought = _leaving(ribbons, len(sizes), added=True)
+    became = _leaving(ribbons, len(sizes), added=False)
     for at in range(len(sizes)):
-        columns.append(_ordered(_column(sizes[at], kept[at], ribbons, at), ribbons, at, columns))
+        own = _column(sizes[at], kept[at], ribbons, at)
+        counts.append(own)
+        whole = {
+            node: max(size, became[at].get(node, 0.0)) + brought[at].get(node, 0.0)
+            for node, size in own.items()
+        }
+        columns.append(_ordered(whole, ribbons, at, columns))
     more = [sum(node not in names for node in column if node[0] == "tag")
             for column, names in zip(sizes, kept, strict=True)]  # fmt: skip
-    return Flow(columns, ribbons, more, first)
+    return Flow(columns, counts, brought, ribbons, more, first)
+
+
+def _leaving(ribbons: Iterable[Ribbon], columns: int, *, added: bool) -> list[dict[Node, float]]:
+    """How much leaves each node: tags that it brought along, or what it became itself."""
+    found: list[dict[Node, float]] = [{} for _ in range(columns)]
+    for ribbon in ribbons:
+        if ribbon.source != ADDED and (ribbon.kind == "added") is added:
+            column = found[ribbon.column]
+            column[ribbon.source] = column.get(ribbon.source, 0.0) + ribbon.times
+    return found
 
 
 def _sizes(rows: pd.DataFrame, first: int, number: int) -> list[dict[Node, float]]:
@@ -75,14 +100,14 @@ def _largest(column: dict[Node, float], most: int) -> set[Node]:
 
 
 def _ribbons(rows: pd.DataFrame, first: int, kept: list[set[Node]]) -> list[Ribbon]:
-    joined: dict[tuple[int, Node, Node], list[Ribbon]] = collections.defaultdict(list)
+    joined: dict[tuple[int, Node, Node, bool], list[Ribbon]] = collections.defaultdict(list)
     for row in rows.to_dict("records"):
         column = int(row["step"]) - first
         source = _node(row["source"], ADDED, kept[column])
         target = _node(row["target"], DROPPED, kept[column + 1])
         ribbon = Ribbon(column, source, target, str(row["kind"]), float(row["count"]),
                         float(row["share"]), float(row["low"]), float(row["high"]))  # fmt: skip
-        joined[column, source, target].append(ribbon)
+        joined[column, source, target, ribbon.kind == "added"].append(ribbon)
     return [_as_one(ribbons) for ribbons in joined.values()]
 
 

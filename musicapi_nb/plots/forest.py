@@ -25,7 +25,7 @@ WHAT = "the table of effects (effects(frame, factor, ...))"
 _COLUMNS: Mapping[str, Kind] = {
     "factor": "text", "level": "text", "baseline": "text", "outcome": "text", "measure": "text",
     "estimate": "number", "low": "number", "high": "number", "p_adjusted": "number",
-    "mean": "number", "baseline_mean": "number", "songs": "number", "tasks": "number",
+    "songs": "number", "tasks": "number",
     "baseline_songs": "number", "baseline_tasks": "number",
 }  # fmt: skip
 _MOST = 36
@@ -108,9 +108,8 @@ def _unit(of_outcome: pd.DataFrame) -> str:
         return "ratio"
     if outcome == "duration" or outcome.endswith("_seconds"):
         return "seconds"
-    means = of_outcome[["mean", "baseline_mean"]].to_numpy(float)
     # the mean of a tag's presence is the share of songs that have it
-    return outcome if (means < 0).any() or (means > 1).any() else "share"
+    return "share" if outcome.startswith("tag: ") else outcome
 
 
 def _draw_panel(ax: Axes, unit: str, lines: Sequence[Line]) -> None:
@@ -131,14 +130,16 @@ def _draw_panel(ax: Axes, unit: str, lines: Sequence[Line]) -> None:
 def _draw_row(ax: Axes, place: float, row: pd.Series[Any], unit: str, none: float) -> None:
     estimate, low, high = (float(row[name]) for name in ("estimate", "low", "high"))
     sizes = f"{number_of(float(row['tasks']), 'task')}, {number_of(float(row['songs']), 'song')}"
-    if not math.isfinite(estimate) or (unit == "ratio" and estimate <= 0):
+    if math.isnan(estimate):
         rows.beside(ax, place, f"no estimate\n{sizes}")
         return
-    clear = low > none or high < none
     if math.isfinite(low) and math.isfinite(high) and not (unit == "ratio" and low <= 0):
         ax.plot([low, high], [place, place], color=paper.BLUE, lw=2, solid_capstyle="butt")
-    ax.plot(estimate, place, "o", ms=7, color=paper.BLUE, mew=1.6, mec=paper.BLUE,
-            mfc=paper.BLUE if clear else paper.face(ax))  # fmt: skip
+    # nothing, or infinitely much, has no place on the scale; its numbers are written all the same
+    if math.isfinite(estimate) and not (unit == "ratio" and estimate <= 0):
+        is_clear = low > none or high < none
+        ax.plot(estimate, place, "o", ms=7, color=paper.BLUE, mew=1.6, mec=paper.BLUE,
+                mfc=paper.BLUE if is_clear else paper.face(ax))  # fmt: skip
     number, word = _said(estimate, unit), _WORDS.get(unit, "")
     interval = f"[{_said(low, unit)}, {_said(high, unit)}]"
     said = f"{number}{word} {interval}, {_p(float(row['p_adjusted']))}"

@@ -97,9 +97,15 @@ def _draw(ax: Axes, found: Flow, wide: float, tall: float) -> None:
                      (pitch * (ribbon.column + 1), right), thick)  # fmt: skip
     for at, column in enumerate(found.columns):
         _head(ax, pitch * at, _heading(found.first_step + at), _side(at, found))
-        for node, size in column.items():
-            name = f"{_name(node, found.more[at], _room(at, found, pitch))} ({size:,.0f})"
-            _draw_node(ax, node, name, spots[at][node], _side(at, found))
+        for node in column:
+            brought = found.brought[at].get(node, 0.0)
+            words = _name(node, found.more[at], _room(at, found, pitch))
+            name = f"{words} ({found.counts[at][node]:,.0f})"
+            spot = spots[at][node]
+            _draw_node(ax, node, name, spot, _side(at, found))
+            low = Rectangle((spot.x, spot.top + spot.height - brought * scale), _BAR,
+                            brought * scale, fc=paper.BLUE, lw=0, zorder=3)  # fmt: skip
+            ax.add_patch(low)
 
 
 def _scale(found: Flow, tall: float) -> float:
@@ -140,11 +146,11 @@ def _threads(
             for ribbon in found.ribbons]  # fmt: skip
 
 
-def _rank(ribbon: Ribbon, side: str, spots: list[dict[Node, Spot]]) -> float:
-    """At each end, ribbons leave in the order of where they go."""
+def _rank(ribbon: Ribbon, side: str, spots: list[dict[Node, Spot]]) -> tuple[bool, float]:
+    """At each end, ribbons leave in the order of where they go; what a tag brought comes last."""
     if side == "source":
-        return spots[ribbon.column + 1][ribbon.target].top
-    return spots[ribbon.column][ribbon.source].top
+        return ribbon.kind == "added", spots[ribbon.column + 1][ribbon.target].top
+    return False, spots[ribbon.column][ribbon.source].top
 
 
 def _draw_ribbon(
@@ -225,5 +231,6 @@ def _explain(ax: Axes, found: Flow) -> None:
     paper.below(
         ax, "",
         "(n): how often; on a ribbon: its share [interval] in percent",
+        "blue part of a tag: others that it brought with it" if any(found.brought) else "",
         "what ends without a ribbon was not rewritten again" if is_chain else "",
     )  # fmt: skip
