@@ -58,7 +58,8 @@ def substitutions(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | Non
     """Draw the table of `substitutions` as a flow: from what was asked over the steps to the tags.
 
     A ribbon is as thick as its count, and has the table's share and interval written on it where
-    there is room. A tag that is thicker than what leaves it ended there in some songs.
+    there is room. A tag that is thicker than what leaves it ended there in some songs; the blue
+    part under it is tags that it brought along (rows "added" with a source).
     `top` limits the tags of a column: the 12 most frequent, or as many as fit on axes that are
     given; the others stand together as "n more tags".
 
