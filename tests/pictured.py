@@ -1,0 +1,167 @@
+"""Tables as the analyses make them, for plots: small, seeded, with tags as people write them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+HOSTILE = (
+    "$x$ and $\\alpha_{",
+    "jazz, with \"quotes\", 'more', and commas",
+    "saxo \N{SAXOPHONE} funk \N{PARTY POPPER}",
+    "\u0645\u0648\u0633\u064a\u0642\u0649 \u0627\u0644\u062c\u0627\u0632",
+    "\u202eoverridden\u202c",
+    "a" * 300,
+    "a" * 299 + "b",
+    "\u65e5\u672c\u306e\u30b8\u30e3\u30ba",
+    "<b>bold</b> & %s {x}",
+    "line\nbreak\ttab",
+    "z\u0335\u0321\u031b\u032e\u035a\u031calgo",
+    "_underscore_ \\frac{1}{2}",
+)
+TAGS = ("jazz", "spy jazz", "bossa nova", "1960s", "film score")
+MANY = tuple(f"tag {number}" for number in range(500))
+
+
+def adherence_frame(levels: Sequence[str], *, seed: int = 0) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    rows = []
+    for level in levels:
+        tasks = int(rng.integers(3, 40))
+        for measure in ("recall", "precision", "jaccard"):
+            estimate, half = rng.random(), rng.uniform(0.02, 0.15)
+            low, high = max(0.0, estimate - half), min(1.0, estimate + half)
+            rows.append((level, measure, estimate, low, high, tasks, 2 * tasks))
+    names = ["prompt", "measure", "estimate", "low", "high", "tasks", "songs"]
+    frame = pd.DataFrame(rows, columns=names)
+    return frame.astype({"prompt": "str", "measure": "str"})
+
+
+def effects_frame(
+    levels: Sequence[str], outcomes: Sequence[str], *, measure: str = "difference", seed: int = 0
+) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    rows = []
+    for outcome in outcomes:
+        base, scale = {"duration": (150.0, 12.0), "rating": (3.0, 0.6)}.get(outcome, (0.5, 0.15))
+        for level in levels:
+            estimate = rng.uniform(-2, 2) * scale
+            low, high = estimate - scale, estimate + scale
+            mean = base + estimate
+            if measure == "ratio":
+                estimate, low, high = np.exp([estimate, low, high])
+            p = rng.random()
+            tasks = int(rng.integers(15, 40))
+            rows.append(("mv", level, "sonic-v4", outcome, measure, estimate, low, high, p,
+                         min(1.0, 2 * p), mean, base, 2 * tasks, tasks, 44, 22))  # fmt: skip
+    names = [
+        "factor",
+        "level",
+        "baseline",
+        "outcome",
+        "measure",
+        "estimate",
+        "low",
+        "high",
+        "p",
+        "p_adjusted",
+        "mean",
+        "baseline_mean",
+        "songs",
+        "tasks",
+        "baseline_songs",
+        "baseline_tasks",
+    ]
+    return pd.DataFrame(rows, columns=names)
+
+
+def incidence(tags: Sequence[str], songs: int, *, seed: int = 0) -> pd.DataFrame:
+    """Which song has which tag, the first ones more often."""
+    rng = np.random.default_rng(seed)
+    weights = 1 / np.arange(1, len(tags) + 1) ** 0.8
+    has = np.zeros((songs, len(tags)), bool)
+    for song in has:
+        number = min(len(tags), int(rng.integers(1, 6)))
+        song[rng.choice(len(tags), number, replace=False, p=weights / weights.sum())] = True
+    return pd.DataFrame(has, columns=list(tags))
+
+
+def cooccurrence_frame(tags: Sequence[str], *, songs: int = 300) -> pd.DataFrame:
+    has = incidence(tags, songs).to_numpy(int)
+    together = has.T @ has
+    rows = []
+    for at, tag in enumerate(tags):
+        for beside, other in enumerate(tags):
+            both, own, its = together[at, beside], together[at, at], together[beside, beside]
+            if at != beside and both:
+                share = both / own
+                half = 1.96 * np.sqrt(share * (1 - share) / own + 0.0005)
+                rows.append((tag, other, songs, own, its, both, both / songs,
+                             both * songs / own / its, share, max(0.0, share - half),
+                             min(1.0, share + half)))  # fmt: skip
+    names = [
+        "tag",
+        "other",
+        "songs",
+        "tag_songs",
+        "other_songs",
+        "together",
+        "support",
+        "lift",
+        "conditional",
+        "low",
+        "high",
+    ]
+    frame = pd.DataFrame(rows, columns=names)
+    return frame.astype({"tag": "str", "other": "str"})
+
+
+def sets_series(tags: Sequence[str], *, songs: int = 300) -> "pd.Series[int]":
+    return incidence(tags, songs).value_counts().rename("songs")
+
+
+def substitutions_frame(tags: Sequence[str], *, steps: int = 2) -> pd.DataFrame:
+    """Each tag is kept, becomes the next one, or is dropped; one is added at each step."""
+    rows: list[tuple[object, ...]] = []
+    for step in range(-1, steps - 1):
+        for at, tag in enumerate(tags):
+            after = tags[(at + 1) % len(tags)]
+            rows += [(step, tag, tag, "kept", 36.0, 60, 0.6, 0.5, 0.7, 30),
+                     (step, tag, after, "rewritten", 18.0, 60, 0.3, 0.2, 0.4, 15),
+                     (step, tag, None, "dropped", 6.0, 60, 0.1, 0.04, 0.2, 6)]  # fmt: skip
+        rows.append((step, None, tags[0], "added", 20.0, 200, 0.1, 0.05, 0.2, 15))
+    names = ["step", "source", "target", "kind", "count", "of", "share", "low", "high", "tasks"]
+    frame = pd.DataFrame(rows, columns=names)
+    return frame.astype({"source": "str", "target": "str"})
+
+
+def songs_frame(levels: Sequence[str], tasks: int, *, seed: int = 0) -> pd.DataFrame:
+    """Two songs a task, with the times of their task, as an experiment joins them."""
+    rng = np.random.default_rng(seed)
+    start = pd.Timestamp("2026-11-22T10:00:00Z")
+    rows = []
+    for cell in range(tasks * len(levels)):
+        queue, render = rng.gamma(2, 4), rng.gamma(9, 9)
+        begun = start + pd.Timedelta(seconds=3 * cell + queue)
+        rows += [
+            (cell, levels[cell % len(levels)], f"task-{cell:05}", f"song-{cell}-{song}",
+             "succeeded", rng.normal(150, 20), queue, render, queue + render,
+             start + pd.Timedelta(seconds=3 * cell), begun,
+             begun + pd.Timedelta(seconds=render))
+            for song in range(2)
+        ]  # fmt: skip
+    names = [
+        "cell",
+        "mv",
+        "task_id",
+        "song_id",
+        "state",
+        "duration",
+        "queue_seconds",
+        "render_seconds",
+        "total_seconds",
+        "submitted_at",
+        "started_at",
+        "finished_at",
+    ]
+    return pd.DataFrame(rows, columns=names).astype({"mv": "str", "task_id": "str"})

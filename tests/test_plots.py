@@ -1,0 +1,252 @@
+"""Plots: what is drawn is what the table says, and it can be read."""
+
+import gc
+import itertools
+import subprocess
+import sys
+import weakref
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import nbformat
+import pandas as pd
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from nbclient import NotebookClient
+
+from musicapi_nb import plots
+from musicapi_nb.analysis.checks import BadFrame
+from musicapi_nb.errors import WrongType
+from musicapi_nb.plots import lettering
+from tests.pictured import (
+    HOSTILE,
+    MANY,
+    TAGS,
+    adherence_frame,
+    cooccurrence_frame,
+    effects_frame,
+    sets_series,
+    songs_frame,
+    substitutions_frame,
+)
+from tests.seen import names, texts, words
+
+Draw = Callable[..., Axes]
+
+
+def every_plot(tags: tuple[str, ...]) -> Iterator[tuple[str, Draw, Any, dict[str, Any]]]:
+    """Each plot with a table of these tags, or of these levels."""
+    few = tags[:12]
+    yield "adherence", plots.adherence, adherence_frame(tags), {}
+    yield (
+        "effects",
+        plots.effects,
+        effects_frame(few[:4], ("duration", "rating", *(f"tag: {tag}" for tag in tags))),
+        {},
+    )
+    yield "substitutions", plots.substitutions, substitutions_frame(tags), {}
+    yield "cooccurrence", plots.cooccurrence, cooccurrence_frame(tags, songs=1000), {}
+    yield "upset", plots.upset, sets_series(tags), {}
+    yield "durations", plots.durations, songs_frame(tags, 6), {"by": "mv"}
+    yield "latencies", plots.latencies, songs_frame(tags, 3), {"by": "mv"}
+    yield "timeline", plots.timeline, songs_frame(few, max(1, len(tags) // 8)), {}
+
+
+CASES = [
+    pytest.param(draw, table, named, id=f"{name}-{size}")
+    for size, tags in (("one", TAGS[:1]), ("few", TAGS), ("hostile", HOSTILE), ("many", MANY))
+    for name, draw, table, named in every_plot(tags)
+    if not (size == "one" and name == "cooccurrence")
+]
+FEW = [pytest.param(*case, id=name) for name, *case in every_plot(TAGS)]
+
+
+@pytest.mark.parametrize(("draw", "table", "named"), CASES)
+def test_words_lie_within_the_sheet_and_not_on_each_other(
+    draw: Draw, table: Any, named: dict[str, Any]
+) -> None:
+    ax = draw(table, **named)
+
+    sheet = ax.figure.figure.bbox
+    boxes = [
+        (text.get_text(), text.get_window_extent())
+        for text in texts(ax)
+        # the box of slanted words is larger than they are
+        if float(text.get_rotation()) % 90 == 0
+    ]
+    assert len(boxes) > 3
+    for said, box in boxes:
+        assert box.x0 >= sheet.x0 - 1, said
+        assert box.y0 >= sheet.y0 - 1, said
+        assert box.x1 <= sheet.x1 + 1, said
+        assert box.y1 <= sheet.y1 + 1, said
+    for (one, box), (other, its) in itertools.combinations(boxes, 2):
+        wide = min(box.x1, its.x1) - max(box.x0, its.x0)
+        high = min(box.y1, its.y1) - max(box.y0, its.y0)
+        assert wide <= 2 or high <= 2, (one, other)
+
+
+@pytest.mark.parametrize(("draw", "table", "named"), FEW)
+def test_a_plot_leaves_the_users_settings_and_their_table_alone(
+    draw: Draw, table: Any, named: dict[str, Any]
+) -> None:
+    with mpl.rc_context({"font.size": 31, "axes.facecolor": "black", "text.color": "red"}):
+        before, copy = dict(mpl.rcParams), table.copy(deep=True)
+        ax = draw(table, **named)
+        assert dict(mpl.rcParams) == before
+
+    assert table.equals(copy)
+    assert to_hex(ax.figure.get_facecolor()) == "#ffffff"
+    assert {to_hex(text.get_color()) for text in texts(ax)} <= {"#1f2328", "#ffffff"}
+    assert max(float(text.get_fontsize()) for text in texts(ax)) < 12
+
+
+@pytest.mark.parametrize(("draw", "table", "named"), FEW)
+def test_a_plot_is_drawn_on_given_axes_in_an_ink_that_is_seen_there(
+    draw: Draw, table: Any, named: dict[str, Any]
+) -> None:
+    figure = Figure(figsize=(7, 6), layout="constrained", facecolor="black")
+    given = figure.add_subplot(facecolor="black")
+
+    ax = draw(table, **named, ax=given)
+
+    assert ax is given
+    assert to_hex(figure.get_facecolor()) == "#000000"
+    # words in the cells of a map stand on the map's own colours
+    outside = [text for text in texts(ax) if text not in ax.texts or not ax.images]
+    assert {to_hex(text.get_color()) for text in outside} == {"#f0f2f4"}
+
+
+@pytest.mark.parametrize(("draw", "table", "named"), FEW)
+def test_an_empty_table_gives_axes_that_say_so(
+    draw: Draw, table: Any, named: dict[str, Any]
+) -> None:
+    ax = draw(table.iloc[:0], **named)
+
+    assert "Nothing to show" in words(ax)
+    assert not ax.lines
+
+
+@pytest.mark.parametrize(("draw", "table", "named"), FEW)
+def test_a_plot_keeps_nothing_once_it_is_forgotten(
+    draw: Draw, table: Any, named: dict[str, Any]
+) -> None:
+    figure = weakref.ref(draw(table, **named).figure)
+
+    gc.collect()
+
+    assert figure() is None
+
+
+@pytest.mark.parametrize(
+    ("draw", "table", "column"),
+    [
+        (plots.adherence, adherence_frame(TAGS), "measure"),
+        (plots.effects, effects_frame(TAGS, ["duration"]), "p_adjusted"),
+        (plots.substitutions, substitutions_frame(TAGS), "share"),
+        (plots.cooccurrence, cooccurrence_frame(TAGS), "conditional"),
+        (plots.durations, songs_frame(TAGS, 2), "duration"),
+        (plots.timeline, songs_frame(TAGS, 2), "finished_at"),
+    ],
+)
+def test_bad_tables_are_told_by_the_name_of_the_column(
+    draw: Draw, table: pd.DataFrame, column: str
+) -> None:
+    with pytest.raises(BadFrame, match=column):
+        draw(table.drop(columns=column))
+    other = "5" if column != "measure" else 5.0
+    with pytest.raises(BadFrame, match=column):
+        draw(table.assign(**{column: other}))
+    with pytest.raises(WrongType, match="list"):
+        draw([1, 2])
+
+
+def test_bad_arguments_are_refused() -> None:
+    table = adherence_frame(TAGS)
+    for top in (0, True, 2.5):
+        with pytest.raises(WrongType, match="top"):
+            plots.adherence(table, top=top)  # type: ignore[arg-type]  # the mistake itself
+    with pytest.raises(WrongType, match="ax"):
+        plots.adherence(table, ax=Figure())  # type: ignore[arg-type]  # the mistake itself
+    with pytest.raises(BadFrame, match="no column of levels"):
+        plots.adherence(table.drop(columns="prompt"))
+    with pytest.raises(BadFrame, match="'genre'"):
+        plots.durations(songs_frame(TAGS, 2), by="genre")
+    with pytest.raises(BadFrame, match="missing values"):
+        plots.latencies(songs_frame(TAGS, 2).drop(columns="cell").assign(task_id=None))
+    with pytest.raises(BadFrame, match="queue_seconds"):
+        plots.latencies(songs_frame(TAGS, 2)[["cell", "duration"]])
+    with pytest.raises(WrongType, match="not a Series"):
+        plots.upset(table)  # type: ignore[arg-type]  # the mistake itself
+    with pytest.raises(BadFrame, match="True or False"):
+        plots.upset(pd.Series([1], index=pd.MultiIndex.from_tuples([("a", "b")], names=list("xy"))))
+    with pytest.raises(BadFrame, match="named after it"):
+        plots.upset(pd.Series([1], index=[True]))
+
+
+def test_hostile_text_is_written_as_it_is_in_one_line_that_fonts_have() -> None:
+    ax = plots.adherence(adherence_frame(HOSTILE))
+
+    shown = names(ax)
+    assert shown[0] == "$x$ and $\\alpha_{"
+    assert shown[2].startswith("saxo [saxophone] f")
+    assert "overridden" in shown[4]
+    assert not any(mark in "".join(shown) for mark in "\u202e\u202c\n\t")
+    assert len(set(shown)) == len(HOSTILE)
+    assert not any(label.get_parse_math() for label in ax.get_yticklabels())
+
+
+def test_labels_stay_apart_and_are_cut_in_the_middle() -> None:
+    one, other = lettering.labels(["b" * 90 + "x" * 90, "b" * 90 + "y" + "x" * 89], 1.0, 9)
+
+    assert one[0] == "b"
+    assert one[-1] == "x"
+    assert other == f"{one} #2"
+    assert lettering.width(one, 9) <= 1.0
+    assert lettering.labels(["a", "b", "a"], 1.0, 9) == ["a", "b", "a"]
+
+
+def test_plots_load_no_pyplot() -> None:
+    code = "import sys, musicapi_nb.plots; print('matplotlib.pyplot' in sys.modules)"
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
+    )
+
+    assert done.stdout.strip() == "False"
+
+
+_SETUP = """\
+import pandas as pd
+from musicapi_nb import plots
+songs = pd.DataFrame({"duration": [100.0, 150.0]})
+"""
+
+
+def test_a_notebook_shows_a_plot_once(tmp_path: Path) -> None:
+    cells = [
+        _SETUP,
+        "plots.durations(songs)",
+        "kept = plots.durations(songs)",
+        "kept.figure",
+        "import matplotlib.pyplot as plt\nplots.durations(songs)",
+        "plots.durations(songs, ax=plt.subplots()[1])",
+        "plt.get_fignums()",
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+
+    resources = {"metadata": {"path": str(tmp_path)}}
+    NotebookClient(notebook, timeout=120, kernel_name="python3", resources=resources).execute()
+
+    shown = [
+        [output for output in cell.outputs if "image/png" in output.get("data", {})]
+        for cell in notebook.cells
+    ]
+    assert [len(pictures) for pictures in shown] == [0, 1, 0, 1, 1, 1, 0]
+    size = shown[1][0]["metadata"]["image/png"]
+    assert size["width"] == 760
+    assert notebook.cells[-1].outputs[0]["data"]["text/plain"] == "[]"
