@@ -4,6 +4,7 @@ from musicapi_nb.analysis.adherence import adherence, tag_fates
 from musicapi_nb.analysis.answers import preferences_frame
 from musicapi_nb.analysis.draw import Candidate, Drawn, Kind, NothingToCompare, draw
 from musicapi_nb.analysis.scores import Preference, preference
+from musicapi_nb.analysis.substitutions import substitution_graph, substitutions
 
 __all__ = [
     "Candidate",
@@ -15,5 +16,7 @@ __all__ = [
     "draw",
     "preference",
     "preferences_frame",
+    "substitution_graph",
+    "substitutions",
     "tag_fates",
 ]

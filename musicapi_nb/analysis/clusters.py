@@ -12,6 +12,7 @@ from musicapi_nb.analysis.checks import BadFrame, require
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
 NONE, BLANK = "(none)", "(blank)"
@@ -78,3 +79,9 @@ def level_codes(frame: pd.DataFrame, factor: str) -> tuple[Ints, list[str]]:
         names.sort(key=lambda name: order.get(name, len(order)))
     numbers = {name: at for at, name in enumerate(names)}
     return np.array([numbers[word] for word in words], dtype="int64"), names
+
+
+def summed(at: Ints, values: Floats, number: int = 0) -> Floats:
+    """Sum the values of each number; at least `number` sums."""
+    found: Floats = np.bincount(at, values, number).astype("float64")
+    return found
