@@ -2,6 +2,7 @@
 
 from musicapi_nb.analysis.adherence import adherence, tag_fates
 from musicapi_nb.analysis.answers import preferences_frame
+from musicapi_nb.analysis.cooccurrence import cooccurrence, exclusive_sets, tag_counts
 from musicapi_nb.analysis.draw import Candidate, Drawn, Kind, NothingToCompare, draw
 from musicapi_nb.analysis.scores import Preference, preference
 from musicapi_nb.analysis.substitutions import substitution_graph, substitutions
@@ -13,10 +14,13 @@ __all__ = [
     "NothingToCompare",
     "Preference",
     "adherence",
+    "cooccurrence",
     "draw",
+    "exclusive_sets",
     "preference",
     "preferences_frame",
     "substitution_graph",
     "substitutions",
+    "tag_counts",
     "tag_fates",
 ]
