@@ -241,9 +241,9 @@ def _finished(
     tasks = _Tasks(times, *_two(rows))
     events = list(numbers)
     what = attributed(events, summed(tasks.event, times[tasks.task], len(events)))
+    seen = _seen(what, events, tasks)
     found = [
-        _rows(kind, told, what, events, tasks, level)
-        for kind, told in zip(_KINDS, what[1:], strict=True)
+        _rows(kind, told, seen, tasks, level) for kind, told in zip(_KINDS, what[1:], strict=True)
     ]
     made = pd.concat(found, ignore_index=True)
     size = made.groupby(["step", "source"], dropna=False)["of"].transform("max")
@@ -254,39 +254,52 @@ def _finished(
     return made.loc[order.sort_values(list(order.columns)).index].reset_index(drop=True)
 
 
-def _rows(  # noqa: PLR0913, PLR0917 - what happened, to what, in which tasks
-    kind: str, told: Told, what: Attributed, events: Sequence[Event], tasks: _Tasks, level: float
-) -> pd.DataFrame:
-    """One row for each step, source and target of one kind."""
+class _Seen(NamedTuple):
+    """What stood in the sources: a step and source are one code, a step, source and target too.
+
+    `place` is what an event adds to the code of its source; `there` counts sources by task;
+    `hidden` are events and codes where source and target both stood in the source text.
+    """
+
+    words: NDArray[np.object_]
+    first: int
+    width: int
+    place: Ints
+    there: _ByTask
+    hidden: tuple[Ints, Ints]
+
+
+def _seen(what: Attributed, events: Sequence[Event], tasks: _Tasks) -> _Seen:
     step = np.array([event.step for event in events], dtype=np.int64)
-    base = int(step.min(initial=0))
-    width, number = len(what.words) + 1, len(tasks.times)
-    place = (step - base) * width
+    first, width = int(step.min(initial=0)), len(what.words) + 1
+    place = (step - first) * width
     numbers = {word: at + 1 for at, word in enumerate(what.words)}
     own = [[numbers[word] for word in event.before] for event in events]
+    event, source = _two([(at, one) for at, words in enumerate(own) for one in (0, *words)])
+    there = _by_task(*_over(tasks, event, place[event] + source), len(tasks.times))
+    both = [(at, one * width + other)
+            for at, words in enumerate(own) for one in (0, *words) for other in words]  # fmt: skip
+    event, code = _two(both)
+    names = np.array([*what.words, None], dtype=object)
+    return _Seen(names, first, width, place, there, (event, place[event] * width + code))
 
-    # rows of (step and source) by task, then of (step, source, target) by task
-    at = [(at, place[at] + each) for at, words in enumerate(own) for each in (0, *words)]
-    there = _by_task(*_over(tasks, *_two(at)), number)
-    found, param = np.unique(
-        (place[told.event] + told.source + 1) * width + told.target + 1, return_inverse=True
-    )
+
+def _rows(kind: str, told: Told, seen: _Seen, tasks: _Tasks, level: float) -> pd.DataFrame:
+    """One row for each step, source and target of one kind."""
+    width = seen.width
+    code = (seen.place[told.event] + told.source + 1) * width + told.target + 1
+    found, param = np.unique(code, return_inverse=True)
     codes, task, hits = _over(tasks, told.event, found[param], told.chance)
-    blind = [] if kind in {"kept", "dropped"} else [
-        (at, (place[at] + one) * width + other)
-        for at, words in enumerate(own) for one in (0, *words) for other in words
-    ]  # fmt: skip
-    hidden_at, hidden = _two(blind)
-    known = np.isin(hidden, found)
-    hidden_codes, hidden_task, _ = _over(tasks, hidden_at[known], hidden[known])
-    sums = _sums(found, width, there, tasks.times, (codes, task, hits), (hidden_codes, hidden_task))
+    event, hidden = seen.hidden
+    known = np.isin(hidden, found) & (kind in {"rewritten", "added"})
+    unseen = _over(tasks, event[known], hidden[known])
+    sums = _sums(found, width, seen.there, tasks.times, (codes, task, hits), unseen[:2])
     squares = summed(np.searchsorted(found, codes), hits**2 * tasks.times[task], len(found))
     share, low, high = ratios(sums, level, most=sums["of"], doubt=_doubt(sums, squares))
-    source, target = found // width % width - 1, found % width - 1
-    words = np.array([*what.words, None], dtype=object)
-    columns = {"step": found // width // width + base, "source": words[source],
-               "target": words[target], "kind": [kind] * len(found), "count": sums["hits"],
-               "of": sums["of"], "share": share, "low": low, "high": high,
+    columns = {"step": found // width // width + seen.first,
+               "source": seen.words[found // width % width - 1],
+               "target": seen.words[found % width - 1], "kind": [kind] * len(found),
+               "count": sums["hits"], "of": sums["of"], "share": share, "low": low, "high": high,
                "tasks": sums["tasks"]}  # fmt: skip
     return as_frame(columns, _COLUMNS)
 
