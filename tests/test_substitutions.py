@@ -272,6 +272,25 @@ def test_a_spelling_becomes_its_tag_and_that_ones_company_is_not_it(
             assert company[rule.to] == pytest.approx(rule.chance, abs=0.2)
 
 
+def test_twelve_songs_of_one_prompt_mostly_tell_a_spelling() -> None:
+    # nothing but how often each comes tells which of the new tags "rap" became
+    right = 0
+    for seed in range(30):
+        rng = random.Random(seed)
+        prompt = "rap, warm"
+        made = [(f"t{at // 2}", studio_steps(prompt, rng, first=at % 2 == 0)) for at in range(12)]
+        found = substitutions(chains(*made))
+        right += counts(found).get(("rap", "hip hop", "rewritten"), 0) == pytest.approx(12, abs=0.5)
+    assert right >= 27
+
+
+def test_another_spelling_is_sure_from_one_song() -> None:
+    steps = chains(("t", [("lo-fi, warm", ["chillhop", "lofi", "warm"])]))
+    found = substitutions(steps, min_count=0)
+    own = found[(found["source"] == "lo-fi") & (found["kind"] != "added")]
+    assert own[["target", "kind", "count"]].to_numpy().tolist() == [["lofi", "rewritten", 1.0]]
+
+
 def test_what_no_rule_says_is_not_found(rules: pd.DataFrame) -> None:
     kept = {word for word in (*GENRES, *MOODS, *INSTRUMENTS) if not
             any(rule.tag == word and rule.kind != "add" for rule in RULES)}  # fmt: skip

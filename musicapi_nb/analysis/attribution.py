@@ -7,13 +7,13 @@ with a chance for each (step, tag, other tag), so a new tag is a noisy-or of its
 The chances are fitted by expectation and maximisation (Dempster, Laird and Rubin, J. R. Stat. Soc.
 B 39, 1977). What all songs say alike cannot be told apart: then words that are shared decide, then
 that a lost tag is rather rewritten than another one brought along, and that anything has a cause.
-That is done by where the fit starts: lost tags at first bring nothing along, and what comes from
-nothing comes equally often, so that a lost tag finds what comes most often in its place. A tag
+That is done by where the fit starts: at first only rewritings are fitted, so that a lost tag finds
+what comes most often in its place, then what kept tags bring along, then all. A tag
 has few effects: half an occurrence is taken from each in every round (a Dirichlet prior of 1/2),
 and a whole one from what comes from nothing, so that what has no evidence of its own vanishes.
 
-A new tag made of words of a lost one alone ("jazz" of "spy jazz") is what that one became, with no
-estimate; so one lost tag may have become several.
+A new tag made of words of a lost one alone ("jazz" of "spy jazz"), or of its letters ("lofi" of
+"lo-fi"), is what that one became, with no estimate; so one lost tag may have become several.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-_EARLY, _ROUNDS, _CLOSE, _TINY = 30, 500, 1e-5, 1e-12
+_EARLY, _ROUNDS, _CLOSE, _TINY = (10, 30), 500, 1e-5, 1e-12
 _REWRITTEN, _REWRITTEN_SHARED = 0.3, 0.6
 _ADDED, _ADDED_SHARED = 0.05, 0.1
 _ADDED_BY_LOST = 0.001
@@ -99,9 +99,10 @@ def attributed(events: Sequence[Event], weight: Floats) -> Attributed:
     laid = _laid(events)
     step = np.array([event.step for event in events], dtype=np.int64)
     fit = _Fit(laid, step, weight, _opportunities(events, laid, weight))
-    for _ in range(_EARLY):
-        fit.round()
-    fit.let_lost_bring()
+    for rounds in _EARLY:
+        for _ in range(rounds):
+            fit.round()
+        fit.grow_up()
     for _ in range(_ROUNDS):
         if fit.round() < _CLOSE:
             break
@@ -155,7 +156,7 @@ def _laid(events: Sequence[Event]) -> _Laid:
             if word in after:
                 kept.append((at, source))
                 continue
-            parts = [slot for slot, other in new if _is_part(other, word)]
+            parts = [slot for slot, other in new if _is_of(other, word)]
             broken += [(at, source, slot) for slot in parts]
             if not parts:
                 rewriting += [(at, source, slot) for slot, _ in new]
@@ -167,8 +168,13 @@ def _laid(events: Sequence[Event]) -> _Laid:
     )  # fmt: skip
 
 
-def _is_part(word: str, whole: str) -> bool:
-    return set(folded(word).split()) < set(folded(whole).split())
+def _is_of(word: str, whole: str) -> bool:
+    """Whether it is made of words of the other alone, or is that one in another spelling."""
+    return set(folded(word).split()) < set(folded(whole).split()) or _joined(word) == _joined(whole)
+
+
+def _joined(word: str) -> str:
+    return folded(word).replace(" ", "")
 
 
 def _shares(words: Sequence[str], one: Ints, other: Ints) -> NDArray[np.bool_]:
@@ -278,7 +284,7 @@ class _Fit:
             self.lost_event * len(laid.words) + self.lost_source,
         )
         self.may_bring = np.where(lost, 0.0, 1.0)
-        self.early = True
+        self.age = 0
         self.settled = np.zeros(len(target), dtype=bool)
         self.settled[laid.broken.slot] = True
         self.became = np.zeros(len(rewriting.slot))
@@ -303,10 +309,12 @@ class _Fit:
         self.group = np.zeros(self.rewrite.number, dtype=np.int64)
         self.group[self.rewrite.at] = self.loss[self.whose]
 
-    def let_lost_bring(self) -> None:
-        self.early = False
-        self.may_bring[:] = 1.0
-        self.bring.values = np.maximum(self.bring.values, _ADDED_BY_LOST)
+    def grow_up(self) -> None:
+        """Let more be fitted: first what kept tags bring, then what lost ones do, and nothing."""
+        self.age += 1
+        if self.age > 1:
+            self.may_bring[:] = 1.0
+            self.bring.values = np.maximum(self.bring.values, _ADDED_BY_LOST)
 
     def round(self) -> float:
         """One step of expectation and maximisation; how far the chances moved."""
@@ -339,16 +347,13 @@ class _Fit:
 
     def _moved(self) -> float:
         weight = self.weight
-        far = [
-            self._rewritten(),
-            self.bring.move(weight[self.bringing.event], self.brought, self.times.bringing, _LESS),
-        ]
-        if not self.early:
-            far.append(
-                self.none.move(
-                    weight[self.slots.event], self.nothing, self.times.nothing, _LESS_FROM_NOTHING
-                )
-            )
+        far = [self._rewritten()]
+        if self.age > 0:
+            brought = weight[self.bringing.event], self.brought, self.times.bringing
+            far.append(self.bring.move(*brought, _LESS))
+        if self.age > 1:
+            nothing = weight[self.slots.event], self.nothing, self.times.nothing
+            far.append(self.none.move(*nothing, _LESS_FROM_NOTHING))
         return max(far)
 
     def _rewritten(self) -> float:
