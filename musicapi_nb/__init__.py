@@ -13,7 +13,21 @@ from musicapi_nb.notebook import Job, connect, enable_nested_asyncio, form
 from musicapi_nb.tasks import Song, Task
 
 if TYPE_CHECKING:
-    from musicapi_nb.analysis import preference, preferences_frame
+    from musicapi_nb import plots
+    from musicapi_nb.analysis import (
+        adherence,
+        cooccurrence,
+        effects,
+        exclusive_sets,
+        preference,
+        preferences_frame,
+        stability,
+        substitution_graph,
+        substitutions,
+        tag_counts,
+        tag_fates,
+        variance,
+    )
     from musicapi_nb.experiment import Experiment
     from musicapi_nb.frames import (
         Flattener,
@@ -44,11 +58,15 @@ __all__ = [
     "Song",
     "Task",
     "account",
+    "adherence",
     "blind_test",
     "connect",
+    "cooccurrence",
     "durations_frame",
+    "effects",
     "enable_nested_asyncio",
     "errors",
+    "exclusive_sets",
     "flatten",
     "form",
     "gallery",
@@ -58,6 +76,7 @@ __all__ = [
     "monitor",
     "nuro",
     "operations",
+    "plots",
     "preference",
     "preferences_frame",
     "progress_bar",
@@ -66,31 +85,45 @@ __all__ = [
     "save_page",
     "songs_frame",
     "sonic",
+    "stability",
     "studio",
+    "substitution_graph",
+    "substitutions",
+    "tag_counts",
+    "tag_fates",
     "tags_frame",
     "tasks_frame",
+    "variance",
 ]
 
 
-# What loads pandas, numpy or SQLite is loaded when it is first asked for.
+# What loads pandas, numpy, SQLite or matplotlib is loaded when it is first asked for.
 _LATER = {
-    "Experiment": "musicapi_nb.experiment",
-    "Library": "musicapi_nb.library",
-    "Plan": "musicapi_nb.plan",
-    "blind_test": "musicapi_nb.widgets.blind",
-    "monitor": "musicapi_nb.widgets.monitor",
-    "progress_bar": "musicapi_nb.widgets.monitor",
-    "gallery": "musicapi_nb.widgets.gallery",
-    "save_page": "musicapi_nb.widgets.page",
-    **{name: "musicapi_nb.frames" for name in __all__ if name.endswith("_frame")},
-    "Flattener": "musicapi_nb.frames",
-    "flatten": "musicapi_nb.frames",
-    "preference": "musicapi_nb.analysis",
-    "preferences_frame": "musicapi_nb.analysis",
+    name: module
+    for module, names in {
+        "musicapi_nb.analysis": """
+            adherence cooccurrence effects exclusive_sets preference preferences_frame stability
+            substitution_graph substitutions tag_counts tag_fates variance
+        """,
+        "musicapi_nb.experiment": "Experiment",
+        "musicapi_nb.frames": """
+            Flattener durations_frame flatten issues_frame ratings_frame replaced_tags_frame
+            songs_frame tags_frame tasks_frame
+        """,
+        "musicapi_nb.library": "Library",
+        "musicapi_nb.plan": "Plan",
+        "musicapi_nb.widgets.blind": "blind_test",
+        "musicapi_nb.widgets.gallery": "gallery",
+        "musicapi_nb.widgets.monitor": "monitor progress_bar",
+        "musicapi_nb.widgets.page": "save_page",
+    }.items()
+    for name in names.split()
 }
 
 
 def __getattr__(name: str) -> Any:
+    if name == "plots":
+        return importlib.import_module("musicapi_nb.plots")
     if name in _LATER:
         return getattr(importlib.import_module(_LATER[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -409,3 +409,31 @@ def test_a_task_more_and_the_interval_is_narrower() -> None:
         assert found["estimate"] == 0.5
         widths.append(found["high"] - found["low"])
     assert widths[0] > widths[1] > widths[2]
+
+
+# --- levels ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "levels",
+    [
+        pd.Series(["b", "a", None, "b"], dtype="str"),
+        pd.Series(pd.Categorical(["x", "y", None, "x"], categories=["y", "x", "z"])),
+        pd.Series([1.5, None, 2.0, 1.5]),
+        pd.Series([1, None, 2, 1], dtype="Int64"),
+        pd.Series([True, False, True, True]),
+        pd.Series(pd.to_datetime(["2026-11-22", "NaT", "2026-11-23", "NaT"], utc=True)),
+    ],
+    ids=lambda levels: str(levels.dtype),
+)
+def test_levels_of_any_kind_come_in_their_order_and_a_missing_one_is_one(
+    levels: "pd.Series[Any]",
+) -> None:
+    songs, tags = SMALL
+    songs = songs.assign(mood=levels)
+    found = adherence(songs, tags, asked="prompt", by="mood")
+    wanted = levels.drop_duplicates().repeat(3).reset_index(drop=True).rename("mood")
+    pd.testing.assert_series_equal(found["mood"], wanted)
+    both = adherence(songs, tags, asked="prompt", by=["mood", "song_id"])
+    alone = adherence(songs, tags, asked="prompt")
+    assert both["estimate"][::3].fillna(9).tolist() == alone["recall"].fillna(9).tolist()

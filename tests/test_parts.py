@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from musicapi_nb.analysis import adherence
+from musicapi_nb.analysis import (
+    adherence,
+    cooccurrence,
+    exclusive_sets,
+    substitutions,
+    tag_counts,
+)
 from musicapi_nb.analysis.checks import BadFrame
 from musicapi_nb.analysis.parts import added, reduced
 from musicapi_nb.analysis.ratios import SUMS, ratio_sums
@@ -65,12 +71,41 @@ def alike(found: pd.DataFrame, wanted: pd.DataFrame, keys: list[str]) -> None:
     )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(rows)
 def test_adherence_by_parts(given_: Rows) -> None:
     songs, tags = tables(given_)
     make: Callable[..., pd.DataFrame] = functools.partial(adherence, asked="prompt", by="mood")
     alike(make(in_parts(songs), in_parts(tags)), make(songs, tags), ["mood", "measure"])
+
+
+@settings(max_examples=8, deadline=None)
+@given(rows)
+def test_counts_of_tags_and_pairs_by_parts(given_: Rows) -> None:
+    _, tags = tables(given_)
+    alike(tag_counts(in_parts(tags)), tag_counts(tags), ["tag"])
+    alike(cooccurrence(in_parts(tags)), cooccurrence(tags), ["tag", "other"])
+    alike(cooccurrence(in_parts(tags), top=2), cooccurrence(tags, top=2), ["tag", "other"])
+    pd.testing.assert_series_equal(exclusive_sets(in_parts(tags)), exclusive_sets(tags))
+
+
+@settings(max_examples=8, deadline=None)
+@given(rows)
+def test_substitutions_by_parts(given_: Rows) -> None:
+    songs, tags = tables(given_)
+    # each song's own tags in two steps: the second reads what the first made
+    first = songs[["task_id", "song_id", "prompt"]].merge(tags, how="left")
+    first = first.rename(columns={"prompt": "source"}).assign(step=0)
+    made = first.dropna().groupby("song_id")["tag"].agg(", ".join)
+    second = first.dropna().assign(step=1, source=lambda rows: rows["song_id"].map(made))
+    steps = pd.concat([first, second], ignore_index=True).astype({"source": "str", "tag": "str"})
+    found, wanted = (
+        substitutions(steps_, songs=songs_, asked="mood", min_count=0)
+        for steps_, songs_ in ((in_parts(steps), in_parts(songs)), (steps, songs))
+    )
+    keys = ["step", "source", "target", "kind"]
+    pd.testing.assert_frame_equal(found[keys], wanted[keys])
+    pd.testing.assert_frame_equal(found, wanted, rtol=1e-4)
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9), st.integers(0, 2)), min_size=1))

@@ -2,10 +2,12 @@
 
 from musicapi_nb.analysis.adherence import adherence, tag_fates
 from musicapi_nb.analysis.answers import preferences_frame
+from musicapi_nb.analysis.cooccurrence import cooccurrence, exclusive_sets, tag_counts
 from musicapi_nb.analysis.draw import Candidate, Drawn, Kind, NothingToCompare, draw
 from musicapi_nb.analysis.effects import effects
 from musicapi_nb.analysis.scores import Preference, preference
 from musicapi_nb.analysis.stability import stability
+from musicapi_nb.analysis.substitutions import substitution_graph, substitutions
 from musicapi_nb.analysis.variance import variance
 
 __all__ = [
@@ -15,11 +17,16 @@ __all__ = [
     "NothingToCompare",
     "Preference",
     "adherence",
+    "cooccurrence",
     "draw",
     "effects",
+    "exclusive_sets",
     "preference",
     "preferences_frame",
     "stability",
+    "substitution_graph",
+    "substitutions",
+    "tag_counts",
     "tag_fates",
     "variance",
 ]

@@ -253,14 +253,14 @@ def _judged(
         rows = list(range(len(songs)))
     own = songs.iloc[rows].reset_index(drop=True)
     names = [name for name in ("cell", *_KEYS) if name in own.columns and name in tags.columns]
-    keys = _keys(own, names)
+    keys = song_keys(own, names)
     _told_apart(keys, names)
     lead = list(own.columns[: list(own.columns).index("task_id")])
     _free(lead, [*_KEYS, *taken], _SONGS)
-    texts = _asked_of(own, asked)
+    texts = asked_tags(own, asked)
     returned: dict[tuple[Any, ...], list[str]] = {key: [] for key in keys}
     has = tags["tag"].notna()
-    for key, tag in zip(_keys(tags[has], names), tags["tag"][has].astype(str), strict=True):
+    for key, tag in zip(song_keys(tags[has], names), tags["tag"][has].astype(str), strict=True):
         if key in returned:
             returned[key].append(tag)
     return _Judged(
@@ -276,7 +276,7 @@ def _song(asked: tuple[str, ...], returned: list[str], match: Match) -> _Song:
     return _Song(wanted, got, answers(wanted, got, match))
 
 
-def _keys(frame: pd.DataFrame, names: list[str]) -> list[tuple[Any, ...]]:
+def song_keys(frame: pd.DataFrame, names: list[str]) -> list[tuple[Any, ...]]:
     columns = [frame[name].astype(object).where(frame[name].notna(), None) for name in names]
     return list(zip(*columns, strict=True))
 
@@ -291,7 +291,7 @@ def _told_apart(keys: list[tuple[Any, ...]], names: list[str]) -> None:
         )
 
 
-def _asked_of(songs: pd.DataFrame, asked: Asked) -> list[tuple[str, ...]]:
+def asked_tags(songs: pd.DataFrame, asked: Asked) -> list[tuple[str, ...]]:
     if isinstance(asked, str):
         require(songs, {asked: "any"}, _SONGS)
         return [_readable(text, f"column {asked!r}") for text in songs[asked]]

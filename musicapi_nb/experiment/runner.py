@@ -145,7 +145,8 @@ class Runner:
     async def _fill(self) -> bool:
         """Start what may be started; tell whether anything is to be waited for."""
         while self._may_start() and (at := await self._next()) is not None:
-            if not self._may_start():  # told so meanwhile
+            held = self.paused and self._board.states[at].to_buy
+            if held or not self._may_start():  # told so meanwhile
                 self._put_back(at)
                 break
             self._start(at)
@@ -155,13 +156,12 @@ class Runner:
         return bool(self._running) or bool(self.paused and waiting)
 
     def _may_start(self) -> bool:
-        told_to_wait = self.paused or self.cancelled
-        return len(self._running) < self._settings.concurrency and not told_to_wait
+        return len(self._running) < self._settings.concurrency and not self.cancelled
 
     async def _next(self) -> int | None:
         if self._paid:
             return self._paid.popleft()
-        if self.stopped:
+        if self.stopped or self.paused:  # what is paid for is waited for all the same
             return None
         while not self._queue and self._blocks:
             if not await self._covers(self._blocks[0]):

@@ -1,0 +1,261 @@
+"""Counts of tags, of pairs and of exclusive sets: by hand, against scipy, and over tasks."""
+
+import itertools
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import sparse, stats
+
+from musicapi_nb import frames
+from musicapi_nb.analysis import cooccurrence, exclusive_sets, tag_counts
+from musicapi_nb.analysis.checks import BadFrame
+from musicapi_nb.errors import WrongType
+from tests.replies import NAMES, sample
+
+PAIR_DTYPES = ["str", "str", *["int64"] * 4, *["float64"] * 5]
+COUNT_DTYPES = ["str", "int64", "int64", "float64", "float64", "float64"]
+Songs = list[tuple[str, list[str]]]
+
+
+def table(songs: Songs) -> pd.DataFrame:
+    """Tags of songs, each as its task and its tags."""
+    rows = [(task, f"s{at}", tag) for at, (task, tags) in enumerate(songs) for tag in tags]
+    return pd.DataFrame(rows, columns=["task_id", "song_id", "tag"], dtype="str")
+
+
+SMALL: Songs = [
+    ("t1", ["jazz", "mpb", "spy"]), ("t1", ["jazz", "mpb"]),
+    ("t2", ["jazz", "spy"]), ("t2", ["jazz"]),
+    ("t3", ["house", "jazz"]), ("t3", ["house"]),
+]  # fmt: skip
+
+
+# --- by hand --------------------------------------------------------------------------------
+
+
+def test_counts_of_tags() -> None:
+    found = tag_counts(table(SMALL))
+    assert found[["tag", "songs", "tasks"]].to_numpy().tolist() == [
+        ["jazz", 5, 3], ["house", 2, 1], ["mpb", 2, 1], ["spy", 2, 2],
+    ]  # fmt: skip
+    assert found["share"].tolist() == pytest.approx([5 / 6, 1 / 3, 1 / 3, 1 / 3])
+    assert list(found.dtypes.astype(str)) == COUNT_DTYPES
+
+
+def test_pairs() -> None:
+    found = cooccurrence(table(SMALL))
+    assert list(found.dtypes.astype(str)) == PAIR_DTYPES
+    columns = ["tag", "other", "songs", "tag_songs", "other_songs", "together"]
+    assert found[columns].to_numpy().tolist() == [
+        ["jazz", "mpb", 6, 5, 2, 2], ["jazz", "spy", 6, 5, 2, 2], ["jazz", "house", 6, 5, 2, 1],
+        ["house", "jazz", 6, 2, 5, 1],
+        ["mpb", "jazz", 6, 2, 5, 2], ["mpb", "spy", 6, 2, 2, 1],
+        ["spy", "jazz", 6, 2, 5, 2], ["spy", "mpb", 6, 2, 2, 1],
+    ]  # fmt: skip
+    assert found["support"].tolist() == pytest.approx((found["together"] / 6).tolist())
+    assert found["conditional"].tolist() == pytest.approx([0.4, 0.4, 0.2, 0.5, 1, 0.5, 1, 0.5])
+    assert found["lift"].tolist() == pytest.approx([1.2, 1.2, 0.6, 0.6, 1.2, 1.5, 1.2, 1.5])
+
+
+def test_an_interval_by_hand() -> None:
+    # of the songs with jazz, by task: 2, 2, 1; with spy too: 1, 1, 0
+    row = cooccurrence(table(SMALL)).iloc[1]
+    share = 2 / 5
+    left = sum((y - share * x) ** 2 for y, x in ((1, 2), (1, 2), (0, 1)))
+    variance = 3 / 2 * left / 5**2
+    cases = share * (1 - share) / variance * (stats.t.ppf(0.975, 4) / stats.t.ppf(0.975, 2)) ** 2
+    z2 = stats.norm.ppf(0.975) ** 2
+    cases = min(cases, 5)
+    middle = (share + z2 / 2 / cases) / (1 + z2 / cases)
+    half = np.sqrt(z2 * (share * (1 - share) / cases + z2 / 4 / cases**2)) / (1 + z2 / cases)
+    assert row["low"] == pytest.approx(middle - half, abs=1e-7)
+    assert row["high"] == pytest.approx(middle + half, abs=1e-7)
+    assert np.isnan(cooccurrence(table(SMALL))["low"].iloc[3])  # house: one task alone
+
+
+def test_fewer_pairs() -> None:
+    tags = table(SMALL)
+    whole = cooccurrence(tags)
+    some = cooccurrence(tags, min_songs=2)
+    pd.testing.assert_frame_equal(some, whole[whole["together"] >= 2].reset_index(drop=True))
+    top = cooccurrence(tags, top=2)
+    assert top[["tag", "other"]].to_numpy().tolist() == [["jazz", "house"], ["house", "jazz"]]
+    assert cooccurrence(tags, top=1).empty
+
+
+def test_exclusive_sets() -> None:
+    found = exclusive_sets(table(SMALL), top=3)
+    assert found.name == "songs"
+    assert found.dtype == "int64"
+    assert list(found.index.names) == ["jazz", "house", "mpb"]
+    assert {str(dtype) for dtype in found.reset_index().dtypes[:3]} == {"bool"}
+    assert list(found.items()) == [
+        ((True, False, False), 2), ((True, False, True), 2),
+        ((False, True, False), 1), ((True, True, False), 1),
+    ]  # fmt: skip
+    none = exclusive_sets(table(SMALL), among=["spy", "polka"])
+    assert none.to_dict() == {(False, False): 4, (True, False): 2}
+    assert exclusive_sets(table(SMALL), among=["jazz"]).to_dict() == {(True,): 5, (False,): 1}
+
+
+# --- what must hold of any table ------------------------------------------------------------
+
+names = st.sampled_from(["a", "b", "c", "d", "é, è", '"q"', "🎷", "A"])
+songs = st.lists(
+    st.tuples(st.integers(0, 4).map(lambda at: f"t{at}"), st.lists(names, max_size=6)), max_size=12
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(songs, st.integers(0, 4))
+def test_against_plain_counting(given_: Songs, top: int) -> None:
+    tags = table(given_)
+    sets = [set(has) for _, has in given_ if has]
+    one = Counter(tag for has in sets for tag in has)
+    two = Counter(pair for has in sets for pair in itertools.permutations(has, 2))
+    pairs, single = cooccurrence(tags), tag_counts(tags)
+    assert dict(zip(single["tag"], single["songs"], strict=True)) == one
+    keys = zip(pairs["tag"], pairs["other"], strict=True)
+    assert dict(zip(keys, pairs["together"], strict=True)) == two
+    assert (pairs["tag_songs"] == pairs["tag"].map(one)).all()
+    assert (pairs["other_songs"] == pairs["other"].map(one)).all()
+    assert (pairs["songs"] == len(sets)).all()
+    for frame, share in ((pairs, "conditional"), (single, "share")):
+        known = frame[frame["low"].notna()]
+        assert ((known["low"] >= 0) & (known["low"] <= known[share])).all()
+        assert ((known[share] <= known["high"]) & (known["high"] <= 1)).all()
+    exact = exclusive_sets(tags, top=top)
+    chosen = single["tag"].head(top).tolist()
+    wanted = Counter(tuple(tag in has for tag in chosen) for has in sets) if chosen else {}
+    assert exact.to_dict() == wanted
+    assert exact.is_monotonic_decreasing
+
+
+def test_against_a_sparse_product() -> None:
+    rng = np.random.default_rng(1)
+    has = rng.random((300, 20)) < rng.random(20) * 0.5
+    tags = table([(f"t{at // 2}", [f"{tag:02}" for tag in np.flatnonzero(row)])
+                  for at, row in enumerate(has)])  # fmt: skip
+    both = sparse.csr_array(has.astype(int))
+    counts = (both.T @ both).toarray()
+    found = cooccurrence(tags)
+    one, other = found["tag"].astype(int), found["other"].astype(int)
+    assert (counts[one, other] == found["together"]).all()
+    np.fill_diagonal(counts, 0)
+    assert len(found) == np.count_nonzero(counts)
+
+
+def test_ten_thousand_tags_of_twenty_thousand_songs() -> None:
+    rng = np.random.default_rng(0)
+    number = 20_000
+    tags = pd.DataFrame(
+        {
+            "task_id": np.repeat([f"t{at // 2}" for at in range(number)], 6),
+            "song_id": np.repeat([f"s{at}" for at in range(number)], 6),
+            "tag": [f"tag {at}" for at in rng.integers(0, 10_000, 6 * number)],
+        }
+    )
+    began = time.process_time()
+    found = cooccurrence(tags)
+    assert time.process_time() - began < 5
+    assert len(found) > 500_000
+    assert (found["together"] <= found[["tag_songs", "other_songs"]].min(axis=1)).all()
+
+
+# --- intervals ------------------------------------------------------------------------------
+
+
+def agreeing(runs: int, tasks: int, chance: float) -> pd.DataFrame:
+    """Songs with a tag of their run, and with this chance another; a task's songs always agree."""
+    rng = np.random.default_rng(7)
+    rows: Songs = []
+    for run in range(runs):
+        for task, has in enumerate(rng.random(tasks) < chance):
+            rows += [(f"{run}/{task}", [f"a{run}", *([f"b{run}"] if has else [])])] * 2
+    return table(rows)
+
+
+def test_intervals_cover_as_often_as_they_say_only_if_tasks_are_respected() -> None:
+    chance, covered = 0.4, {}
+    tags = agreeing(400, 40, chance)
+    for cluster in (None, "song_id"):
+        found = cooccurrence(tags, cluster=cluster)
+        pairs = found[found["tag"].str.startswith("a")]
+        assert len(pairs) == 400
+        covered[cluster] = ((pairs["low"] <= chance) & (chance <= pairs["high"])).mean()
+    # the standard error of a coverage of 0.95 is 0.011 over 400 runs
+    assert 0.925 <= covered[None] <= 0.985
+    assert covered["song_id"] < 0.89
+
+
+def test_songs_that_agree_tell_less() -> None:
+    tags = agreeing(1, 200, 0.4)
+    tasks, songs = (tag_counts(tags, cluster=cluster).iloc[1] for cluster in (None, "song_id"))
+    assert tasks["share"] == songs["share"]
+    wider = (tasks["high"] - tasks["low"]) / (songs["high"] - songs["low"])
+    assert wider == pytest.approx(np.sqrt(2), abs=0.03)
+
+
+# --- other input ----------------------------------------------------------------------------
+
+
+def test_nothing_to_count() -> None:
+    for tags in (frames.tags_frame([]), table([]), table([("t", [])])):
+        assert list(cooccurrence(tags).dtypes.astype(str)) == PAIR_DTYPES
+        assert list(tag_counts(tags).dtypes.astype(str)) == COUNT_DTYPES
+        assert exclusive_sets(tags).empty
+        assert exclusive_sets(tags, among=["jazz"]).index.names == ["jazz"]
+        assert not len(cooccurrence(tags)) + len(tag_counts(tags))
+
+
+def test_the_sample_replies() -> None:
+    tags = frames.tags_frame([sample(name) for name in NAMES])
+    number = len(tags[["task_id", "song_id"]].drop_duplicates())
+    assert set(cooccurrence(tags, cluster="song_id")["songs"]) == {number}
+    assert exclusive_sets(tags).sum() == number
+
+
+def test_a_song_of_an_experiment_is_of_its_cell() -> None:
+    tags = table([("t1", ["a"]), ("t1", ["a", "b"])])
+    tags.insert(0, "cell", [0, 1, 1])
+    tags["song_id"] = "s"
+    tags["task_id"] = None
+    found = tag_counts(tags)
+    assert found["songs"].tolist() == [2, 1]
+    assert found["tasks"].tolist() == [2, 1]
+
+
+GIVEN = table(SMALL)
+
+
+@pytest.mark.parametrize("count", [cooccurrence, tag_counts, exclusive_sets])
+@pytest.mark.parametrize(
+    ("tags", "kind", "says"),
+    [
+        (GIVEN.drop(columns="tag"), BadFrame, "'tag'"),
+        (GIVEN.assign(tag=1.5), BadFrame, "'tag'.*float64"),
+        (GIVEN.assign(task_id=None, song_id=None), BadFrame, "neither task nor song"),
+        ("tags", WrongType, "tags.*str"),
+    ],
+)
+def test_bad_tables(
+    count: Callable[[Any], Any], tags: Any, kind: type[Exception], says: str
+) -> None:
+    with pytest.raises(kind, match=says):
+        count(tags)
+
+
+def test_bad_wishes() -> None:
+    with pytest.raises(BadFrame, match="task_id"):
+        cooccurrence(GIVEN.assign(task_id=None))
+    with pytest.raises(WrongType, match="level"):
+        tag_counts(GIVEN, level=0)
+    with pytest.raises(WrongType, match="list of tags"):
+        exclusive_sets(GIVEN, among="jazz")

@@ -1,0 +1,73 @@
+"""Asked and returned tags of an experiment, over the simulator's real HTTP."""
+
+from pathlib import Path
+
+from musicapi_nb import MusicAPI, studio
+from musicapi_nb.analysis import (
+    adherence,
+    cooccurrence,
+    exclusive_sets,
+    substitution_graph,
+    substitutions,
+    tag_counts,
+    tag_fates,
+)
+from musicapi_nb.experiment import Experiment
+from musicapi_nb.library import Library
+from musicapi_nb.plan import Plan
+from musicapi_nb.simulator import Simulator
+
+PROMPTS = ["spy jazz, slow", "lo-fi, warm"]
+
+
+async def ran(folder: Path) -> Experiment:
+    """Six tasks of each prompt; one failed, so its songs have no tags."""
+    design = Plan.grid(
+        studio.Description, base={"model_type": "studio130-v1.5"}, factors={"prompt": PROMPTS},
+        repeats=6,
+    )  # fmt: skip
+    key = "sk-of-an-account-0001"
+    async with Simulator(speed=3000, balance=100_000, seconds=(1.0, 1.2)) as sim:
+        sim.faults.arm("wrong_type_download", times=None)  # no audio is made, which takes longest
+        sim.faults.arm("task_fails", times=1)
+        with Library(folder) as library:
+            async with MusicAPI(
+                key, base_url=sim.url, speed=sim.speed, pace=0, ledger=library
+            ) as api:
+                return await Experiment("spies", design, api, library, deadline=1e7).run()
+
+
+async def test_the_tags_of_an_experiment(tmp_path: Path) -> None:
+    run = await ran(tmp_path / "library")
+    songs, tags, steps = run.songs(), run.tags(), run.replaced_tags()
+    good = songs[songs["state"] == "succeeded"]
+    assert len(good) == 22
+
+    fates = tag_fates(songs, tags, asked="prompt_asked")
+    lead = ["cell", "block", "take", "prompt_asked", "task_id", "song_id"]
+    assert fates.columns[:6].tolist() == lead
+    assert len(fates[["cell", "song_id"]].drop_duplicates()) == 22
+    returned = fates["returned"].notna().groupby(fates["song_id"]).sum()
+    assert returned.to_dict() == tags.groupby("song_id").size().to_dict()
+
+    by_prompt = adherence(songs, tags, asked="prompt_asked", by="prompt_asked", match="words")
+    assert list(dict.fromkeys(by_prompt["prompt_asked"])) == list(
+        dict.fromkeys(songs["prompt_asked"])
+    )
+    assert set(by_prompt["prompt_asked"]) == set(PROMPTS)
+    assert by_prompt["tasks"].sum() == 3 * 11
+    assert (by_prompt["songs"] == 2 * by_prompt["tasks"]).all()
+    assert by_prompt[["low", "high"]].notna().all(axis=None)
+
+    found = substitutions(steps, songs=songs, asked="prompt_asked")
+    first = found[(found["step"] == 0) & (found["source"] == "lo-fi")].iloc[0]
+    assert (first["target"], first["kind"], first["share"]) == ("lofi", "rewritten", 1.0)
+    asked = found[(found["step"] == -1) & (found["source"] == "spy jazz")].set_index("target")
+    assert asked.loc[["spy jazz", "jazz", "spy"], "share"].tolist() == [0.5] * 3
+    assert ("tag", "lofi") in substitution_graph(found)
+
+    counts = tag_counts(tags)
+    assert counts["songs"].max() <= 22
+    assert counts["tasks"].max() <= 11
+    assert set(cooccurrence(tags)["songs"]) == {22}
+    assert exclusive_sets(tags).sum() == 22
