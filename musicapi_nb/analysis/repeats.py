@@ -10,10 +10,10 @@ import pandas as pd
 
 from musicapi_nb.analysis.checks import BadFrame, require
 from musicapi_nb.analysis.clusters import cluster_codes, summed
+from musicapi_nb.analysis.components import taken_apart
 from musicapi_nb.analysis.matching import folded
 from musicapi_nb.analysis.presence import tagged_songs
 from musicapi_nb.analysis.ratios import as_frame, checked_level, student
-from musicapi_nb.analysis.variance import taken_apart
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,7 +11,7 @@ import networkx as nx
 import numpy as np
 import pandas as pd
 
-from musicapi_nb.analysis.adherence import asked_tags, song_keys
+from musicapi_nb.analysis.asked import asked_tags, song_keys
 from musicapi_nb.analysis.attribution import Event, attributed
 from musicapi_nb.analysis.checks import require
 from musicapi_nb.analysis.clusters import cluster_codes, summed
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from musicapi_nb.analysis.adherence import Asked
+    from musicapi_nb.analysis.asked import Asked
     from musicapi_nb.analysis.attribution import Attributed, Told
 
     Floats = NDArray[np.float64]
