@@ -31,14 +31,17 @@ if TYPE_CHECKING:
     from musicapi_nb.experiment import Experiment
     from musicapi_nb.frames import (
         Flattener,
+        dask_frames,
         durations_frame,
         flatten,
         issues_frame,
         ratings_frame,
+        read_parquet,
         replaced_tags_frame,
         songs_frame,
         tags_frame,
         tasks_frame,
+        write_parquet,
     )
     from musicapi_nb.library import Library
     from musicapi_nb.plan import Plan
@@ -62,6 +65,7 @@ __all__ = [
     "blind_test",
     "connect",
     "cooccurrence",
+    "dask_frames",
     "durations_frame",
     "effects",
     "enable_nested_asyncio",
@@ -81,6 +85,7 @@ __all__ = [
     "preferences_frame",
     "progress_bar",
     "ratings_frame",
+    "read_parquet",
     "replaced_tags_frame",
     "save_page",
     "songs_frame",
@@ -94,6 +99,7 @@ __all__ = [
     "tags_frame",
     "tasks_frame",
     "variance",
+    "write_parquet",
 ]
 
 
@@ -107,8 +113,8 @@ _LATER = {
         """,
         "musicapi_nb.experiment": "Experiment",
         "musicapi_nb.frames": """
-            Flattener durations_frame flatten issues_frame ratings_frame replaced_tags_frame
-            songs_frame tags_frame tasks_frame
+            Flattener dask_frames durations_frame flatten issues_frame ratings_frame read_parquet
+            replaced_tags_frame songs_frame tags_frame tasks_frame write_parquet
         """,
         "musicapi_nb.library": "Library",
         "musicapi_nb.plan": "Plan",

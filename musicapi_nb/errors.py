@@ -271,6 +271,15 @@ class NestingRefused(MusicAPIError, RuntimeError):
     )
 
 
+class MissingExtra(MusicAPIError, ImportError):
+    """A package is needed that is installed only when asked for."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(
+            f"this needs {package}, which is not installed: pip install 'musicapi_nb[{extra}]'"
+        )
+
+
 class LibraryError(MusicAPIError):
     """The library on disk cannot do what was asked; nothing was sent for it."""
 

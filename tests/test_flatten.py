@@ -1,6 +1,7 @@
 import copy
 import gzip
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +131,7 @@ def studio_replies(draw: st.DrawFn) -> bytes:
     return json.dumps(reply, ensure_ascii=draw(st.booleans())).encode("utf-8", "surrogatepass")
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(bulk_replies() | studio_replies(), min_size=1, max_size=5))
 @example([b'{"data":[{"state":"succeeded","tags":"a, ,b","duration":"-1"}]}'])
 @example([b'{"data":[{"state":"succeeded","tags":null,"style_weight":0.5,"lyrics":5}]}'])
@@ -209,3 +210,67 @@ def test_a_file_is_its_lines(tmp_path: Path, *, packed: bool) -> None:
         from_memory._replace(issues=from_memory.issues.drop(columns="source")),
     )
     pd.testing.assert_frame_equal(frames.songs_frame(str(path)), from_memory.songs)
+
+
+def test_raw_replies_are_kept_as_they_came(tmp_path: Path) -> None:
+    task = tasks.read(sample(SONIC))
+    given_ = [as_bytes(sample(STUDIO)), "<html>busy</html>", sample(STUDIO), task, b"{cut", None]
+    made = frames.flatten(given_)
+    frames.write_parquet(made, tmp_path / "kept", raw=given_)
+    again = frames.flatten(tmp_path / "kept" / "replies.parquet")
+    for name in ("tasks", "songs", "tags", "replaced_tags", "durations"):
+        pd.testing.assert_frame_equal(getattr(again, name), getattr(made, name), obj=name)
+    assert list(again.issues["reply"]) == list(made.issues["reply"]) == [1, 4, 5]
+    assert list(again.issues["message"]) == list(made.issues["message"])
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(bulk_replies() | studio_replies(), max_size=4))
+def test_frames_are_read_from_parquet_as_they_were_written(given_: list[bytes]) -> None:
+    made = frames.flatten(given_)
+    with tempfile.TemporaryDirectory() as folder:
+        frames.write_parquet(made, folder)
+        assert_same(frames.read_parquet(folder), made)
+        assert sorted(path.name for path in Path(folder).iterdir()) == sorted(
+            f"{name}.parquet" for name in frames.Frames._fields
+        )
+
+
+def test_columns_that_were_joined_are_kept_too(tmp_path: Path) -> None:
+    made = frames.flatten(as_bytes(sample(STUDIO)))
+    asked = pd.Categorical(["slow", "slow"], categories=["slow", "fast"], ordered=True)
+    made = made._replace(songs=made.songs.assign(tempo=asked, rating=pd.array([4, None], "Int64")))
+    frames.write_parquet(made, tmp_path)
+    assert_same(frames.read_parquet(tmp_path), made)
+
+
+def test_a_column_of_objects_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
+    made = frames.flatten(as_bytes(sample(STUDIO)))
+    for odd in ({"a": 1}, ["a"], object()):
+        bad = made._replace(songs=made.songs.assign(odd=pd.Series([odd, odd], dtype=object)))
+        with pytest.raises(WrongType, match="odd"):
+            frames.write_parquet(bad, tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+
+
+def test_what_is_no_file_of_replies_is_refused(tmp_path: Path) -> None:
+    frames.write_parquet(frames.flatten([]), tmp_path)
+    with pytest.raises(WrongType, match="no column 'reply'"):
+        frames.flatten(tmp_path / "songs.parquet")
+    with pytest.raises(FileNotFoundError):
+        frames.flatten(tmp_path / "absent.parquet")
+    with pytest.raises(FileNotFoundError, match=r"tasks\.parquet"):
+        frames.read_parquet(tmp_path / "absent")
+
+
+# --- what is leant on ---------------------------------------------------------------------------
+
+
+def test_categories_are_as_the_public_constructor_makes_them() -> None:
+    made = frames.tags_frame([as_bytes(sample(STUDIO)), as_bytes(sample(SONIC))])
+    for name in ("task_id", "song_id"):
+        values = list(dict.fromkeys(made[name].dropna()))
+        public = pd.CategoricalDtype(pd.Index(values, dtype="str"))
+        assert made[name].dtype == public
+        assert hash(made[name].dtype) == hash(public)
+        assert made[name].cat.categories.is_unique

@@ -1,7 +1,9 @@
 """Tasks and raw replies as tables: frames, each built from columns that it declares once."""
 
 from musicapi_nb.frames.flatten import Flattener, Frames, flatten
+from musicapi_nb.frames.parquet import read_parquet, write_parquet
 from musicapi_nb.frames.reading import Replies, Reply
+from musicapi_nb.frames.spread import dask_frames
 from musicapi_nb.frames.tables import (
     durations_frame,
     issues_frame,
@@ -17,12 +19,15 @@ __all__ = [
     "Frames",
     "Replies",
     "Reply",
+    "dask_frames",
     "durations_frame",
     "flatten",
     "issues_frame",
     "ratings_frame",
+    "read_parquet",
     "replaced_tags_frame",
     "songs_frame",
     "tags_frame",
     "tasks_frame",
+    "write_parquet",
 ]

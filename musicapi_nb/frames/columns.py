@@ -97,10 +97,11 @@ class Column(Generic[Row]):
             return [None if cell is None else (cell - _EPOCH) // _MICROSECOND for cell in cells]
         return cells
 
-    def series(self, rows: Iterable[Row]) -> pd.Series[Any]:
+    def values(self, rows: Iterable[Row]) -> Any:
+        """Its cells as pandas takes them."""
         column = grown(self.dtype)
         column.extend(pa.array(self.cells(rows), column.arrow))
-        return column.series()
+        return column.values()
 
 
 _TEXT, _SECONDS, _SHARE = "str", "float64", "float64"
@@ -255,7 +256,7 @@ ISSUES: Mapping[str, Column[IssueRow]] = {
 
 def build(columns: Mapping[str, Column[Row]], rows: Iterable[Row]) -> pd.DataFrame:
     kept = list(rows)
-    return pd.DataFrame({name: column.series(kept) for name, column in columns.items()})
+    return pd.DataFrame({name: column.values(kept) for name, column in columns.items()})
 
 
 def shows(columns: Mapping[str, Shown]) -> Callable[[Frame], Frame]:

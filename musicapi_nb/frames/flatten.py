@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from musicapi_nb.frames.batch import DTYPES, read_batch
 from musicapi_nb.frames.columns import DURATIONS, ISSUES, SONGS, TASKS, build
-from musicapi_nb.frames.growing import grown, text_series
+from musicapi_nb.frames.growing import grown, text_values
 from musicapi_nb.frames.reading import items, shares
 
 if TYPE_CHECKING:
@@ -121,28 +121,28 @@ class Columns:
         columns = make[name]() if name in make else self._table(name)
         return pd.DataFrame(columns, copy=False)
 
-    def _table(self, table: str) -> dict[str, pd.Series[Any]]:
-        return {name: column.series()
+    def _table(self, table: str) -> dict[str, Any]:
+        return {name: column.values()
                 for (of, name), column in self._columns.items() if of == table}  # fmt: skip
 
-    def _durations(self) -> dict[str, pd.Series[Any]]:
+    def _durations(self) -> dict[str, Any]:
         songs = self._numbers("tasks", "songs")
         return {
-            name: self._columns["songs", name].series()
+            name: self._columns["songs", name].values()
             if ("songs", name) in self._columns
-            else pd.Series(self._numbers("tasks", name).repeat(songs), copy=False)
+            else self._numbers("tasks", name).repeat(songs)
             for name in DURATIONS
         }
 
-    def _tags(self) -> dict[str, pd.Series[Any]]:
+    def _tags(self) -> dict[str, Any]:
         each = self._numbers("lists", "per_song")
         return {
             **self._ids(each),
-            "position": pd.Series(_places(each), copy=False),
-            "tag": self._columns["lists", "tag"].series(),
+            "position": _places(each),
+            "tag": self._columns["lists", "tag"].values(),
         }
 
-    def _steps(self) -> dict[str, pd.Series[Any]]:
+    def _steps(self) -> dict[str, Any]:
         steps, tags = self._numbers("lists", "per_song_steps"), self._numbers("lists", "per_step")
         # a step that left no tag is a row too: its source would be lost otherwise
         each = np.maximum(tags, 1)
@@ -155,17 +155,17 @@ class Columns:
             made = made.take(pa.array(np.cumsum(~none) - 1, mask=none))
         return {
             **self._ids(per_song),
-            "step": pd.Series(_places(steps).repeat(each), copy=False),
+            "step": _places(steps).repeat(each),
             "source": _repeated(_coded(self._texts("lists", "source")), each),
             "type": _repeated(_coded(self._texts("lists", "type")), each),
-            "position": pd.Series(pd.arrays.IntegerArray(_places(each), none), copy=False),
-            "tag": text_series(made),
+            "position": pd.arrays.IntegerArray(_places(each), none),
+            "tag": text_values(made),
         }
 
-    def _ids(self, each: Counts) -> dict[str, pd.Series[Any]]:
+    def _ids(self, each: Counts) -> dict[str, Any]:
         return {name: self._id(name, each) for name in ("task_id", "song_id")}
 
-    def _id(self, name: str, each: Counts) -> pd.Series[Any]:
+    def _id(self, name: str, each: Counts) -> pd.Categorical:
         texts = self._texts("songs", name)
         if not each.all():
             return _repeated(_coded(texts.filter(pa.array(each > 0))), each[each > 0])
@@ -207,12 +207,15 @@ def _coded(texts: pa.Array) -> _Coded:
     """Texts as numbers of their values, -1 where nothing is said; values as they first appear."""
     coded = texts.dictionary_encode()
     codes = coded.indices.fill_null(-1) if coded.null_count else coded.indices
-    return codes.to_numpy(), pd.CategoricalDtype(pd.Index(text_series(coded.dictionary)))
+    # the public way looks whether the values are distinct, by making Python strings of all
+    kind: Any = pd.CategoricalDtype
+    values = pd.Index(text_values(coded.dictionary), copy=False)
+    return codes.to_numpy(), kind._from_fastpath(values)  # noqa: SLF001
 
 
-def _repeated(coded: _Coded, each: Counts) -> pd.Series[Any]:
+def _repeated(coded: _Coded, each: Counts) -> pd.Categorical:
     codes, dtype = coded
-    return pd.Series(pd.Categorical.from_codes(codes.repeat(each), dtype=dtype), copy=False)
+    return pd.Categorical.from_codes(codes.repeat(each), dtype=dtype, validate=False)
 
 
 @contextlib.contextmanager

@@ -111,14 +111,14 @@ class Texts:
         self._known.extend(rows, ahead, np.zeros(rows, bool))
 
     def array(self) -> pa.Array:
-        """The column as it is now; it shares the memory."""
+        """The column as Arrow has it; it shares the memory."""
         known = self._known.all()
         bits = None if known is None else pa.py_buffer(np.packbits(known, bitorder="little"))
         data = (pa.py_buffer(self._ends.all()), pa.py_buffer(self._bytes.all()))
         return pa.Array.from_buffers(self.arrow, self._ends.size - 1, [bits, *data])
 
-    def series(self) -> pd.Series[Any]:
-        return text_series(self.array())
+    def values(self) -> pd.api.extensions.ExtensionArray:
+        return text_values(self.array())
 
 
 class Numbers:
@@ -142,19 +142,17 @@ class Numbers:
             self._known.extend(rows, ahead, np.zeros(rows, bool))
 
     def array(self) -> NDArray[Any]:
-        """The column as it is now; it shares the memory."""
+        """The column as numpy has it; it shares the memory."""
         return self._values.all()
 
-    def series(self) -> pd.Series[Any]:
+    def values(self) -> Any:
         values = self.array().copy()  # a frame may be written to
         if masked := _MASKED.get(self._dtype):
             known = self._known.all()
-            missing = np.zeros(len(values), bool) if known is None else ~known
-            return pd.Series(masked(values, missing), copy=False)
+            return masked(values, np.zeros(len(values), bool) if known is None else ~known)
         if self._dtype == MOMENT:
-            moments = pd.DatetimeIndex(values.view("M8[us]")).tz_localize("UTC")
-            return pd.Series(moments, copy=False)
-        return pd.Series(values, copy=False)
+            return pd.DatetimeIndex(values.view("M8[us]")).tz_localize("UTC").array
+        return values
 
 
 def grown(dtype: str) -> Texts | Numbers:
@@ -162,6 +160,7 @@ def grown(dtype: str) -> Texts | Numbers:
     return Texts() if dtype == "str" else Numbers(dtype)
 
 
-def text_series(array: pa.Array) -> pd.Series[Any]:
-    """A Series of dtype str over an array of large_string; it shares the memory."""
-    return pd.Series(pd.array(array, dtype=TEXT), copy=False)
+def text_values(array: pa.Array) -> pd.api.extensions.ExtensionArray:
+    """Values of dtype str over an array of large_string; they share the memory."""
+    values: pd.api.extensions.ExtensionArray = pd.array(array, dtype=TEXT)
+    return values

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, cast
 
 from musicapi_nb.errors import UnexpectedReply, WrongType
+from musicapi_nb.frames import files
 from musicapi_nb.tasks import Issue, Task, read
 from musicapi_nb.wire import decode
 
@@ -28,7 +28,6 @@ Replies: TypeAlias = Reply | Iterable[Reply]
 _ALONE = (Task, Mapping, str, bytes, bytearray, Path)
 # What JSON knows besides objects is a reply too, if a bad one: a line of a file may hold it.
 _BAD = (type(None), bool, int, float, list)
-_FILES = (".ndjson", ".ndjson.gz")
 
 
 class Item(NamedTuple):
@@ -61,7 +60,7 @@ def items(given: Replies) -> Iterator[Item]:
     for place, item in enumerate(_items(given)):
         path = _path(item)
         if path is not None:
-            yield from _lines(path)
+            yield from (Item(str(path), at, line) for at, line in files.lines(path))
         elif isinstance(item, (*_ALONE, *_BAD)):
             yield Item(None, place, item)
         elif (known := _tasks_of(item)) is not None:
@@ -73,7 +72,7 @@ def items(given: Replies) -> Iterator[Item]:
 def shares(given: Replies) -> Callable[[Sequence[Item]], float]:
     """Tell, told of each batch of items in turn, which share of all was read; 1 if unknown."""
     path = _path(given)
-    if path is not None and not _packed(path):
+    if path is not None and path.suffix.lower() == ".ndjson":
         whole = path.stat().st_size
     elif isinstance(given, list | tuple):
         whole = len(given)
@@ -115,8 +114,8 @@ def _tasks_of(item: Any) -> Iterable[Task] | None:
 def _wrong(value: object, what: str) -> WrongType:
     return WrongType(
         f"{what} is a {type(value).__name__}; a frame is made of tasks, of raw replies "
-        "(dict, str, bytes), of an iterable of these, of a library, or of the path of an .ndjson "
-        "or .ndjson.gz file"
+        "(dict, str, bytes), of an iterable of these, of a library, or of the path of an .ndjson, "
+        ".ndjson.gz or .parquet file"
     )
 
 
@@ -124,20 +123,9 @@ def _path(item: object) -> Path | None:
     if isinstance(item, Path):
         return item
     # no JSON text ends like this
-    if isinstance(item, str) and item.lower().endswith(_FILES) and item.isprintable():
+    if isinstance(item, str) and item.lower().endswith(files.SUFFIXES) and item.isprintable():
         return Path(item)
     return None
-
-
-def _packed(path: Path) -> bool:
-    return path.name.lower().endswith(".gz")
-
-
-def _lines(path: Path) -> Iterator[Item]:
-    with gzip.open(path, "rb") if _packed(path) else path.open("rb") as file:
-        for place, line in enumerate(file):
-            if not line.isspace():
-                yield Item(str(path), place, line)
 
 
 def read_one(item: Item) -> Read:

@@ -1,0 +1,55 @@
+"""Frames kept as Parquet, with the raw replies beside them if asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from musicapi_nb.frames import files
+from musicapi_nb.frames.flatten import Frames
+from musicapi_nb.frames.reading import items
+from musicapi_nb.tasks import Task
+
+if TYPE_CHECKING:
+    import os
+
+    from musicapi_nb.frames.reading import Replies
+
+
+def write_parquet(
+    frames: Frames, folder: str | os.PathLike[str], *, raw: Replies | None = None
+) -> None:
+    """Write each frame to `<name>.parquet` in a folder, which is made if there is none.
+
+    Frames may have columns more than `flatten` gives them (factors), all flat: text, numbers,
+    flags, moments, categories. `read_parquet` gives back what was written, dtypes included.
+
+    Parameters
+    ----------
+    raw
+        Replies to be kept as they came in `replies.parquet` (of a Task its raw reply). That file
+        is a file of replies like any .ndjson: `flatten(folder / "replies.parquet")` reads it.
+
+    Raises
+    ------
+    WrongType
+        A column holds lists or objects, or `raw` is nothing that frames are made of.
+    """
+    made = Path(folder).expanduser()
+    files.write_tables(made, frames._asdict())
+    if raw is not None:
+        given = (item.given for item in items(raw))
+        replies = (each.raw if isinstance(each, Task) else each for each in given)
+        files.write_replies(made / "replies.parquet", replies)
+
+
+def read_parquet(folder: str | os.PathLike[str]) -> Frames:
+    """Read the frames that `write_parquet` wrote.
+
+    Raises
+    ------
+    FileNotFoundError
+        One of them is not there.
+    """
+    made = Path(folder).expanduser()
+    return Frames(*(files.read_table(made / f"{name}.parquet") for name in Frames._fields))
