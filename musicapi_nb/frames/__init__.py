@@ -1,6 +1,6 @@
 """Tasks and raw replies as tables: frames, each built from columns that it declares once."""
 
-from musicapi_nb.frames.flatten import Flattener, Frames, flatten
+from musicapi_nb.frames.flattening import Flattener, Frames, flatten
 from musicapi_nb.frames.parquet import read_parquet, write_parquet
 from musicapi_nb.frames.reading import Replies, Reply
 from musicapi_nb.frames.spread import dask_frames

@@ -42,17 +42,17 @@ def texts(raw: Sequence[msgspec.Raw]) -> pa.Array:
     quoted = data[starts] == _QUOTE
     if not (quoted | (data[starts] == ord("n"))).all():
         raise ValueError("neither a text nor null")
-    kept = np.ones(len(data), bool)
-    kept[slashes] = kept[starts[quoted]] = kept[ends[quoted] - 1] = False
-    kept[(starts[~quoted, None] + np.arange(_NULL)).ravel()] = False
-    data = data.copy()
-    data[slashes + 1] = meant
     escapes = np.bincount(np.searchsorted(ends, slashes, "right"), minlength=len(raw))
     sizes = np.where(quoted, lengths - 2 - escapes, 0)
-    return _array(data[kept], sizes, sizes > 0)
+    data = data.copy()
+    data[slashes + 1] = meant  # never a backslash: one that is escaped stands beside another
+    data[starts[quoted]] = data[ends[quoted] - 1] = _BACKSLASH
+    data[(starts[~quoted, None] + np.arange(_NULL)).ravel()] = _BACKSLASH
+    return _array(data.tobytes().replace(b"\\", b""), sizes)
 
 
-def _array(data: NDArray[np.uint8], sizes: NDArray[np.int64], said: NDArray[np.bool_]) -> pa.Array:
+def _array(data: bytes, sizes: NDArray[np.int64]) -> pa.Array:
+    said = sizes > 0
     bits = None if said.all() else pa.py_buffer(np.packbits(said, bitorder="little"))
     offsets = np.concatenate([[0], sizes.cumsum()])
     buffers = [bits, pa.py_buffer(offsets), pa.py_buffer(data)]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from musicapi_nb.frames import files
-from musicapi_nb.frames.flatten import Frames
+from musicapi_nb.frames.flattening import Frames
 from musicapi_nb.frames.reading import items
 from musicapi_nb.tasks import Task
 

@@ -117,14 +117,15 @@ def _rests(kind: type[msgspec.Struct]) -> Callable[[Sequence[Any]], Cells]:
 
 def _moments(name: str) -> Callable[[Sequence[Any]], Cells]:
     """Microseconds since 1970; Odd if one is no plain ISO 8601 with a zone."""
-    texts = _texts(name)
+    get = attrgetter(name)
 
     def moments(values: Sequence[Any]) -> Cells:
         try:
-            found = pa.array(texts(values)).cast(pa.timestamp("us", "UTC")).cast(pa.int64())
+            texts = pa.array(list(map(get, values)), pa.string())
+            found = texts.cast(pa.timestamp("us", "UTC")).cast(pa.int64())
         except pa.ArrowInvalid:
             raise Odd from None
-        known = found.drop_null().to_numpy()
+        known = found.drop_null().to_numpy() if found.null_count else found.to_numpy()
         if len(known) and not _FIRST <= known.min() <= known.max() < _LAST:
             raise Odd
         return found

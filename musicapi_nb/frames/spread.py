@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from musicapi_nb.errors import MissingExtra, WrongType
 from musicapi_nb.frames import files
-from musicapi_nb.frames.flatten import Columns, Frames
+from musicapi_nb.frames.flattening import Columns, Frames
 
 if TYPE_CHECKING:
     import os

@@ -16,7 +16,7 @@ from musicapi_nb.frames.columns import (
     build,
     shows,
 )
-from musicapi_nb.frames.flatten import Columns
+from musicapi_nb.frames.flattening import Columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
