@@ -14,7 +14,7 @@ from musicapi_nb.frames.columns import SONGS, TASKS, IssueRow, SongRow
 from musicapi_nb.frames.escapes import has_blank
 from musicapi_nb.frames.growing import grown
 from musicapi_nb.frames.reading import read_one
-from musicapi_nb.frames.shapes import SHAPES, Lists, Odd
+from musicapi_nb.frames.shapes import SHAPES, Lists, Odd, joined
 from musicapi_nb.tasks.part import clean
 
 if TYPE_CHECKING:
@@ -83,16 +83,18 @@ class Batch:
         for name, make in shape.songs.items():
             self._say(("songs", name), make, songs)
         ids = shape.tasks["task_id"](replies)
-        self._say(("tasks", "songs"), iter, counts)
+        self._say(("tasks", "songs"), _as_given, counts)
         self._say(("songs", "task_id"), chain.from_iterable, map(repeat, ids, counts))
         self._say(("songs", "song_position"), chain.from_iterable, map(range, counts))
-        self._list(shape.lists(songs))
+        lists = shape.lists(songs)
+        self._list(lists)
+        if "tags_text" not in shape.songs:
+            self._say(("songs", "tags_text"), lambda tags: joined(*tags), lists[:2])
         self._end(len(replies), len(songs))
 
     def _list(self, lists: Lists) -> None:
-        for name, values in zip(Lists._fields, lists, strict=True):
-            if ("lists", name) in self._cells:
-                self._cells["lists", name] += values
+        for name, cells in zip(Lists._fields, lists, strict=True):
+            self._say(("lists", name), _as_given, cells)
 
     def _say(self, key: Key, make: Callable[[Any], Cells], values: Any) -> None:
         """Append a column's cells, made of values, if it is wanted."""
@@ -133,6 +135,10 @@ class Batch:
         self._fill(key)
         self._close(key)
         return closed[0] if len(closed) == 1 else pa.concat_arrays(closed)
+
+
+def _as_given(cells: Cells) -> Cells:
+    return cells
 
 
 def read_batch(

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Counts = NDArray[np.int64]
     _Coded = tuple[NDArray[np.int32], pd.CategoricalDtype]
 
-_BATCH = 384  # decoded replies that the processor's cache holds, more or less
+_BATCH = 256  # decoded replies that the processor's cache holds, more or less
 
 
 class Frames(NamedTuple):
