@@ -215,6 +215,15 @@ def test_nothing_to_count() -> None:
         assert not len(cooccurrence(tags)) + len(tag_counts(tags))
 
 
+def test_how_a_table_is_indexed_and_kept_is_no_matter() -> None:
+    tags = table(SMALL)
+    keys = dict.fromkeys(("task_id", "song_id"), "category")
+    for same in (tags.set_index("task_id", drop=False), tags.astype(object), tags.astype(keys)):
+        pd.testing.assert_frame_equal(cooccurrence(same), cooccurrence(tags))
+        pd.testing.assert_frame_equal(tag_counts(same), tag_counts(tags))
+        pd.testing.assert_series_equal(exclusive_sets(same), exclusive_sets(tags))
+
+
 def test_the_sample_replies() -> None:
     tags = frames.tags_frame([sample(name) for name in NAMES])
     number = len(tags[["task_id", "song_id"]].drop_duplicates())
@@ -233,6 +242,7 @@ def test_a_song_of_an_experiment_is_of_its_cell() -> None:
 
 
 GIVEN = table(SMALL)
+LISTS = pd.Series([["s"]] * len(GIVEN), dtype=object)
 
 
 @pytest.mark.parametrize("count", [cooccurrence, tag_counts, exclusive_sets])
@@ -242,6 +252,11 @@ GIVEN = table(SMALL)
         (GIVEN.drop(columns="tag"), BadFrame, "'tag'"),
         (GIVEN.assign(tag=1.5), BadFrame, "'tag'.*float64"),
         (GIVEN.assign(task_id=None, song_id=None), BadFrame, "neither task nor song"),
+        (
+            GIVEN.assign(song_id=LISTS),
+            BadFrame,
+            "'song_id'.*single values",
+        ),
         ("tags", WrongType, "tags.*str"),
     ],
 )
@@ -257,5 +272,12 @@ def test_bad_wishes() -> None:
         cooccurrence(GIVEN.assign(task_id=None))
     with pytest.raises(WrongType, match="level"):
         tag_counts(GIVEN, level=0)
+    for top in (-1, 2.5):
+        with pytest.raises(WrongType, match="top is"):
+            cooccurrence(GIVEN, top=top)  # type: ignore[arg-type]  # as people do
+        with pytest.raises(WrongType, match="top is"):
+            exclusive_sets(GIVEN, top=top)  # type: ignore[arg-type]  # as people do
+    with pytest.raises(WrongType, match=r"among is \[3\];"):
+        exclusive_sets(GIVEN, among=[3])  # type: ignore[list-item]  # as people do
     with pytest.raises(WrongType, match="list of tags"):
         exclusive_sets(GIVEN, among="jazz")

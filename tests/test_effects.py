@@ -399,6 +399,8 @@ def test_few_tasks_have_an_estimate_and_no_interval() -> None:
     endless = frame.assign(duration=frame["duration"].replace(9.0, math.inf))
     first = row_of(effects(endless, "style"), 0)
     assert (first["mean"], first["missing"]) == (6, 1)
+    pd.testing.assert_frame_equal(effects(endless.replace(math.inf, 1e200), "style"),
+                                  effects(endless, "style"))  # fmt: skip
     same = row_of(effects(songs_of({"a": [[5.0]] * 4, "b": [[5.0]] * 4}), "style"), 0)
     assert (same["estimate"], same["p"]) == (0, 1)
     assert math.isnan(same["low"])
@@ -458,10 +460,17 @@ def test_tables_that_cannot_be_read_are_refused() -> None:
     refused("go together", frame, presence=["x"])
     refused("column 'song_id'", frame, presence=["x"], tags=tags.drop(columns="song_id"))
     refused("column 'tag'", frame, presence=["x"], tags=tags.drop(columns="tag"))
-    refused("cannot be told|not known", pd.concat([frame, frame[:1]]), presence="x", tags=tags)
     for name in ("block", "cell", "state"):
         twice = pd.concat([frame.assign(block=1), frame[["cell"]].set_axis([name], axis=1)], axis=1)
         refused(f"2 columns named '{name}'", twice, presence="x", tags=tags)
+    same = pd.concat([frame, frame[:1]])
+    refused("2 rows .* cell 0, task_id 't0', song_id 's0.0', so what is said", same)
+    lists = pd.Series([["x"]] * len(frame), dtype=object)
+    refused("'style' .* is object, not single values", frame.assign(style=lists))
+    refused("'duration' .* is complex128, not number", frame.assign(duration=1j))
+    refused("'task_id' is int64 in .* and str in", frame.assign(task_id=1), presence="x", tags=tags)
+    refused("factor is", frame, ["style"])  # type: ignore[arg-type]  # as people do
+    refused("presence is .3.; it is a name", frame, presence=[3], tags=tags)
     refused("measure is 'odds'", frame, measure="odds")
     refused("correction is 'none'", frame, correction="none")
     refused("draws is 0", frame, draws=0)

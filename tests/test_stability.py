@@ -231,17 +231,17 @@ def test_tables_that_cannot_be_read_are_refused() -> None:
     ask = functools.partial(stability, songs, tags)
     with pytest.raises(BadFrame, match="column 'mv'"):
         ask(by="mv")
-    with pytest.raises(BadFrame, match="by is empty"):
+    with pytest.raises(WrongType, match="by names no column"):
         ask(by=[])
-    with pytest.raises(BadFrame, match="by names songs, a column of the result"):
+    with pytest.raises(BadFrame, match=r"by has .songs., which the result has too"):
         ask(by=["prompt", "songs"])
     with pytest.raises(WrongType, match="level is 0"):
         ask(by="prompt", level=0)
-    with pytest.raises(BadFrame, match="'tag' of the frame of tags is int64, not text"):
+    with pytest.raises(BadFrame, match=r"'tag' of tags .* is int64, not text"):
         stability(songs, tags.assign(tag=1), by="prompt")
     with pytest.raises(BadFrame, match="'duration'"):
         stability(songs.drop(columns="duration"), tags, by="prompt")
-    with pytest.raises(BadFrame, match=r"1 rows .* whose tags are whose"):
+    with pytest.raises(BadFrame, match=r"2 rows of songs .* song_id 's0.0', so what is"):
         stability(pd.concat([songs, songs[:1]]), tags, by="prompt")
     with pytest.raises(BadFrame, match="tells no tasks"):
         stability(songs.drop(columns=["cell", "task_id"]), tags, by="prompt")

@@ -1,5 +1,6 @@
 """What asked words became: small chains by hand, and the simulator's rules found out again."""
 
+import math
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -398,12 +399,30 @@ def test_odd_tags_are_tags() -> None:
 SMALL = chains(("t", [("jazz", ["jazz"])]))
 
 
+def asked_in(songs: pd.DataFrame) -> pd.DataFrame:
+    return substitutions(SMALL, songs=songs, asked="source")
+
+
+def test_a_task_that_was_asked_for_twice_counts_once() -> None:
+    steps = chains(("t", [("jazz, spy", ["jazz"])]), ("u", [("jazz", ["x"])]))
+    found = substitutions(pd.concat([steps, steps]))
+    pd.testing.assert_frame_equal(found, substitutions(steps))
+
+
 @pytest.mark.parametrize(
     ("spoil", "kind", "says"),
     [
         (lambda: substitutions(SMALL.drop(columns="source")), BadFrame, "'source'"),
         (lambda: substitutions(SMALL.assign(step="first")), BadFrame, "'step'"),
+        (lambda: substitutions(SMALL.assign(step=0.5)), BadFrame, "1 of 1 values of column 'step'"),
+        (
+            lambda: substitutions(pd.concat([SMALL, SMALL.assign(step=math.nan)])),
+            BadFrame,
+            "1 of 2 values of column 'step'",
+        ),
         (lambda: substitutions(SMALL.assign(task_id=None)), BadFrame, "'task_id'"),
+        (lambda: asked_in(pd.concat([SMALL, SMALL])), BadFrame, "2 rows of songs.*song_id 's0'"),
+        (lambda: asked_in(SMALL.assign(task_id=7)), BadFrame, "'task_id' is str in steps"),
         (lambda: substitutions(SMALL, asked="prompt"), WrongType, "belong together"),
         (lambda: substitutions(SMALL, songs=SMALL, asked="prompt"), BadFrame, "'prompt'"),
         (lambda: substitutions(SMALL, level=2), WrongType, "level"),

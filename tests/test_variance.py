@@ -217,5 +217,11 @@ def test_tables_that_cannot_be_read_are_refused() -> None:
         variance(frame.assign(style=list("abab")), within=["style"])
     with pytest.raises(BadFrame, match=r"4 of 4 rows .* have no 'task_id'"):
         variance(frame.assign(task_id=pd.Series([None] * 4, dtype="str")))
+    twice = frame.assign(song_id=["a", "b", "c", "c"])
+    with pytest.raises(BadFrame, match=r"2 rows .* task_id 't1', song_id 'c'"):
+        variance(twice)
+    assert variance(twice.assign(song_id=pd.Series([None] * 4, dtype="str")))["songs"][0] == 4
+    with pytest.raises(WrongType, match="outcomes is None"):
+        variance(frame, None)  # type: ignore[arg-type]  # as people do
     with pytest.raises(WrongType, match="level is 2"):
         variance(frame, level=2)

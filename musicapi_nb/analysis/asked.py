@@ -3,35 +3,39 @@
 from __future__ import annotations
 
 import functools
-from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
 
-from musicapi_nb.analysis.checks import BadFrame, require
+from musicapi_nb.analysis.checks import BadFrame, free, level_names, require
 from musicapi_nb.analysis.clusters import cluster_codes
-from musicapi_nb.analysis.matching import answers, distinct, split_tags
+from musicapi_nb.analysis.matching import answers, split_tags
 from musicapi_nb.analysis.parts import reduced
+from musicapi_nb.analysis.presence import SONGS, TAGS, tagged_songs
 from musicapi_nb.analysis.ratios import SUMS, as_frame, as_text, checked_level, ratio_sums, ratios
 from musicapi_nb.errors import WrongType
+from musicapi_nb.tasks.tags import distinct
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from numpy.typing import NDArray
+
     from musicapi_nb.analysis.matching import Match
+
+    Ints = NDArray[np.int64]
 
 Asked: TypeAlias = str | Mapping[Any, Any] | pd.Series
 
-_KEYS = {"task_id": "str", "song_id": "str"}
+_KEYS = ("task_id", "song_id")
 _FATES = {"tag": "str", "returned": "str", "fate": "str"}
 _COUNTS = ("asked", "returned", "kept", "dropped", "added")
 _MEASURES = ("recall", "precision", "jaccard")
 _BY_SONG = dict.fromkeys(_COUNTS, "int64") | dict.fromkeys(_MEASURES, "float64")
 _BY_LEVEL = {"measure": "str", "estimate": "float64", "low": "float64", "high": "float64",
              "tasks": "int64", "songs": "int64"}  # fmt: skip
-_SONGS, _TAGS = "songs (of songs_frame or run.songs())", "tags (of tags_frame or run.tags())"
 
 
 class _Song(NamedTuple):
@@ -53,8 +57,9 @@ def tag_fates(
     """Tell of each song which asked tags were kept and dropped, and which were added.
 
     Songs that did not succeed have no tags to judge and are left out; `.attrs["songs_left_out"]`
-    says how many. Repeats within a song, asked or returned, count once. The rows of a song are
-    its asked tags in their order, then those added.
+    says how many. Where songs have no column `state`, those without any tag are left out. Repeats
+    within a song, asked or returned, count once. The rows of a song are its asked tags in their
+    order, then those added.
 
     Parameters
     ----------
@@ -163,17 +168,15 @@ def adherence(  # noqa: PLR0913 - what is asked, of what, how it is matched and 
     """
     if by is None:
         return _by_song(songs, tags, asked, match)
-    names = [by] if isinstance(by, str) else list(by)
+    names = level_names(by, _BY_LEVEL)
     level = checked_level(level)
-    if not names:
-        raise WrongType("by names no column; leave it out for one row a song")
-    _free(names, _BY_LEVEL, "by")
     counted = functools.partial(_counted, asked=asked, names=names, match=match, cluster=cluster)
     sums = reduced(counted, songs, tags).reset_index()
     estimate, low, high = ratios(sums, level, most=sums["cases"])
     own = {"measure": sums["measure"], "estimate": estimate, "low": low, "high": high,
            "tasks": sums["tasks"], "songs": sums["of"]}  # fmt: skip
-    levels = sums[names].astype({name: as_text(songs.dtypes[name]) for name in names})
+    levels = sums[list(range(len(names)))].set_axis(pd.Index(names), axis=1)
+    levels = levels.astype({name: as_text(songs.dtypes[name]) for name in names})
     return pd.concat([levels, as_frame(own, _BY_LEVEL)], axis=1)
 
 
@@ -193,13 +196,18 @@ def _counted(  # noqa: PLR0913 - as adherence
     match: Match,
     cluster: str | None,
 ) -> pd.DataFrame:
-    """Sums by level and measure: of the measure's values (`SUMS`) and of the tags behind them."""
-    require(songs, dict.fromkeys(names, "any"), _SONGS)
+    """Sums by level and measure: of the measure's values (`SUMS`) and of the tags behind them.
+
+    The levels are named by their places: a factor may have any name.
+    """
+    require(songs, dict.fromkeys(names, "key"), SONGS)
     judged = _judged(songs, tags, asked, match)
     own = songs.iloc[judged.rows]
-    codes = cluster_codes(own, cluster, _SONGS)
-    levels = songs.groupby(names, sort=False, dropna=False, observed=True).ngroup().to_numpy()
-    first = songs[names].iloc[np.unique(levels, return_index=True)[1]]
+    codes = cluster_codes(own, cluster, SONGS)
+    by = songs[names].set_axis(range(len(names)), axis=1).reset_index(drop=True)
+    keys = list(by.columns)
+    levels = by.groupby(keys, sort=False, dropna=False, observed=True).ngroup().to_numpy()
+    first = by.iloc[np.unique(levels, return_index=True)[1]]
     found = judged.measured()
     cases = {"recall": found["asked"], "precision": found["returned"],
              "jaccard": found["asked"] + found["added"]}  # fmt: skip
@@ -211,10 +219,9 @@ def _counted(  # noqa: PLR0913 - as adherence
         sums = ratio_sums(group, tasks, values, np.ones(len(values)), len(first))
         behind = np.bincount(group, cases[measure].to_numpy()[defined], len(first))
         parts.append(first.assign(measure=measure, **sums, cases=behind))
-    keys = [*names, "measure"]
     # the measures of a level stand together
     order = np.arange(len(first) * len(parts)).reshape(len(parts), -1).T.ravel()
-    return pd.concat(parts).iloc[order].set_index(keys)[[*SUMS, "cases"]]
+    return pd.concat(parts).iloc[order].set_index([*keys, "measure"])[[*SUMS, "cases"]]
 
 
 # --- songs and their tags -------------------------------------------------------------------
@@ -223,7 +230,7 @@ def _counted(  # noqa: PLR0913 - as adherence
 class _Judged(NamedTuple):
     """The songs that succeeded: their places in the frame, their keys, their tags."""
 
-    rows: list[int]
+    rows: Ints
     keys: pd.DataFrame
     songs: list[_Song]
 
@@ -245,30 +252,21 @@ def _judged(
     match: Match,
     taken: Iterable[str] = (),
 ) -> _Judged:
-    require(songs, {"task_id": "any", "song_id": "any"}, _SONGS)
-    require(tags, {"task_id": "any", "song_id": "any", "tag": "text"}, _TAGS)
-    if "state" in songs.columns:
-        rows = np.flatnonzero(songs["state"].isin(["succeeded"]).to_numpy(dtype=bool)).tolist()
-    else:
-        rows = list(range(len(songs)))
+    require(songs, dict.fromkeys(_KEYS, "key"), SONGS)
+    require(tags, {**dict.fromkeys(_KEYS, "key"), "tag": "text"}, TAGS)
+    found = tagged_songs(songs, tags)
+    rows = np.flatnonzero(found.judged)
     own = songs.iloc[rows].reset_index(drop=True)
-    names = [name for name in ("cell", *_KEYS) if name in own.columns and name in tags.columns]
-    keys = song_keys(own, names)
-    _told_apart(keys, names)
     lead = list(own.columns[: list(own.columns).index("task_id")])
-    _free(lead, [*_KEYS, *taken], _SONGS)
-    texts = asked_tags(own, asked)
-    returned: dict[tuple[Any, ...], list[str]] = {key: [] for key in keys}
-    has = tags["tag"].notna()
-    for key, tag in zip(song_keys(tags[has], names), tags["tag"][has].astype(str), strict=True):
-        if key in returned:
-            returned[key].append(tag)
-    return _Judged(
-        rows,
-        pd.concat([own[lead], own[[name for name in _KEYS if name not in lead]].astype(_KEYS)],
-                  axis=1),
-        [_song(text, returned[key], match) for text, key in zip(texts, keys, strict=True)],
-    )  # fmt: skip
+    free(lead, [*_KEYS, *taken], SONGS)
+    returned: list[list[str]] = [[] for _ in range(found.number)]
+    has = tags["tag"].notna().to_numpy(dtype=bool)
+    for song, tag in zip(found.tagged[has].tolist(), tags["tag"][has].astype(str), strict=True):
+        returned[song].append(tag)
+    names = [name for name in _KEYS if name not in lead]
+    keys = pd.concat([own[lead], own[names].astype(dict.fromkeys(names, "str"))], axis=1)
+    texts = zip(asked_tags(own, asked), found.song[rows].tolist(), strict=True)
+    return _Judged(rows, keys, [_song(text, returned[song], match) for text, song in texts])
 
 
 def _song(asked: tuple[str, ...], returned: list[str], match: Match) -> _Song:
@@ -276,24 +274,9 @@ def _song(asked: tuple[str, ...], returned: list[str], match: Match) -> _Song:
     return _Song(wanted, got, answers(wanted, got, match))
 
 
-def song_keys(frame: pd.DataFrame, names: list[str]) -> list[tuple[Any, ...]]:
-    columns = [frame[name].astype(object).where(frame[name].notna(), None) for name in names]
-    return list(zip(*columns, strict=True))
-
-
-def _told_apart(keys: list[tuple[Any, ...]], names: list[str]) -> None:
-    key, number = next(iter(Counter(keys).most_common(1)), ((), 0))
-    if number > 1:
-        shown = ", ".join(f"{name} {value!r}" for name, value in zip(names, key, strict=True))
-        raise BadFrame(
-            f"{number} songs of {_SONGS} have {shown}, so whose tags are whose is not known: "
-            "leave out what is there twice (drop_duplicates), or songs without an id"
-        )
-
-
 def asked_tags(songs: pd.DataFrame, asked: Asked) -> list[tuple[str, ...]]:
     if isinstance(asked, str):
-        require(songs, {asked: "any"}, _SONGS)
+        require(songs, {asked: "any"}, SONGS)
         return [_readable(text, f"column {asked!r}") for text in songs[asked]]
     if not isinstance(asked, Mapping | pd.Series):
         raise WrongType(
@@ -317,9 +300,3 @@ def _readable(text: Any, where: str) -> tuple[str, ...]:
         return split_tags(text)
     except WrongType as error:
         raise WrongType(f"{where}: {error}") from None
-
-
-def _free(names: Iterable[Any], taken: Iterable[str], what: str) -> None:
-    twice = sorted({str(name) for name in names} & set(taken))
-    if twice:
-        raise BadFrame(f"{what} has {twice[0]!r}, which the result has too: rename the column")

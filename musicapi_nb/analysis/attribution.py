@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from musicapi_nb.analysis.clusters import summed
-from musicapi_nb.analysis.matching import folded
+from musicapi_nb.tasks.tags import folded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -38,7 +38,7 @@ def cluster_codes(frame: pd.DataFrame, cluster: str | None = None, what: str = "
             f"{what} tells no tasks: it has neither 'cell' nor 'task_id' (its columns are {has}); "
             "name the column that tells which songs belong together: cluster='...'"
         )
-    require(frame, {name: "any"}, what)
+    require(frame, {name: "key"}, what)
     column = frame[name]
     if number := int(column.isna().sum()):
         raise BadFrame(

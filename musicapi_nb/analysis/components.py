@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
-from musicapi_nb.analysis.checks import BadFrame, require
+from musicapi_nb.analysis.checks import BadFrame, measured, names_of, require
 from musicapi_nb.analysis.clusters import cluster_codes, level_codes, summed
+from musicapi_nb.analysis.presence import each_once
 from musicapi_nb.analysis.ratios import as_frame, checked_level, student
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ def variance(
     frame
         A row a song, as `run.songs()` or `run.durations()`.
     outcomes
-        Numeric columns. Songs without a finite value are left out and counted as `missing`.
+        Numeric columns. Songs without a finite value (below 1e100) are left out and counted as
+        `missing`.
     within
         Factors: what differs between their cells is no variance of tasks. A cell of one task tells
         nothing about `between`.
@@ -80,17 +82,21 @@ def variance(
     Raises
     ------
     BadFrame
-        Columns are missing or not numeric, or a task is in two cells of `within`.
+        Columns are missing or not numeric, a song is there twice, or a task is in two cells of
+        `within`.
+    WrongType
+        `outcomes`, `within` or `level` cannot be used.
     """
-    outcomes, within = _names(outcomes), _names(within)
+    outcomes, within = names_of(outcomes, "outcomes"), names_of(within, "within")
     checked_level(level)
     what = "the frame of variance"
-    require(frame, {**dict.fromkeys(within, "any"), **dict.fromkeys(outcomes, "number")}, what)
+    require(frame, {**dict.fromkeys(within, "key"), **dict.fromkeys(outcomes, "number")}, what)
+    each_once(frame, what)
     task = cluster_codes(frame, cluster, what)
     cell = _cells(frame, within, task)
     rows = []
     for name in outcomes:
-        values = frame[name].to_numpy("float64", na_value=np.nan)
+        values = measured(frame[name])
         known = np.isfinite(values)
         parts = taken_apart(values[known], task[known], cell[known])
         low, high = parts.interval(level)
@@ -102,10 +108,6 @@ def variance(
         ))  # fmt: skip
     table = pd.DataFrame(rows, columns=list(VARIANCE))
     return as_frame({name: table[name] for name in VARIANCE}, VARIANCE)
-
-
-def _names(given: Sequence[str]) -> tuple[str, ...]:
-    return (given,) if isinstance(given, str) else tuple(dict.fromkeys(given))
 
 
 def _cells(frame: pd.DataFrame, within: Sequence[str], task: Ints) -> Ints:

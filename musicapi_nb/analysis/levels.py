@@ -18,10 +18,10 @@ from musicapi_nb.analysis.bootstrap import (
     permutation_p,
     resampled,
 )
-from musicapi_nb.analysis.checks import BadFrame, require
+from musicapi_nb.analysis.checks import BadFrame, measured, names_of, require
 from musicapi_nb.analysis.clusters import cluster_codes, level_codes, summed
 from musicapi_nb.analysis.contrasts import Correction, Share, adjusted
-from musicapi_nb.analysis.presence import presence_values
+from musicapi_nb.analysis.presence import each_once, presence_values
 from musicapi_nb.analysis.ratios import as_frame, checked_level, ratio_sums, ratios
 from musicapi_nb.errors import WrongType
 
@@ -41,6 +41,7 @@ EFFECTS = {
     "p_adjusted": "float64", "mean": "float64", "baseline_mean": "float64", "songs": "int64",
     "tasks": "int64", "baseline_songs": "int64", "baseline_tasks": "int64", "missing": "int64",
 }  # fmt: skip
+_FRAME = "the frame of effects"
 
 
 def effects(  # noqa: PLR0913 - what is asked, and how it is judged, each by its name
@@ -87,7 +88,8 @@ def effects(  # noqa: PLR0913 - what is asked, and how it is judged, each by its
         A row a song with the factor's column, as `run.songs()`, `run.durations()`, or a table
         joined with `ratings_frame`. A missing level is the level "(none)".
     outcomes
-        Numeric columns. Songs without a finite value are left out and counted as `missing`.
+        Numeric columns. Songs without a finite value (below 1e100) are left out and counted as
+        `missing`.
     tags, presence
         Rows of `tags_frame` of these songs, and tags to look for in them, spelled in any way
         (without regard to case, hyphens and white space). Asked of songs whose `state` is
@@ -117,21 +119,22 @@ def effects(  # noqa: PLR0913 - what is asked, and how it is judged, each by its
         Columns are missing or not numeric, a task has songs of two levels, songs cannot be told
         apart, or there is no such baseline.
     WrongType
-        `measure`, `correction`, `level`, `draws` or `presence` cannot be used.
+        `factor`, `outcomes`, `presence`, `measure`, `correction`, `level` or `draws` cannot be
+        used.
     """
-    outcomes, presence = _names(outcomes), _names(presence)
+    outcomes, presence = names_of(outcomes, "outcomes"), names_of(presence, "presence")
     _check(measure, correction, draws, tags, presence)
     checked_level(level)
-    require(frame, {factor: "any", **dict.fromkeys(outcomes, "number")}, "the frame of effects")
+    if not isinstance(factor, str):
+        raise WrongType(f"factor is {factor!r}; it is the name of one column")
+    require(frame, {factor: "key", **dict.fromkeys(outcomes, "number")}, _FRAME)
+    each_once(frame, _FRAME)
     tasks = _tasks(frame, factor, cluster)
     base = _baseline(tasks.names, baseline, factor)
     settings = _Settings(measure, level, draws, seed)
-    made = [
-        _Outcome(tasks, name, frame[name].to_numpy("float64", na_value=np.nan), settings)
-        for name in outcomes
-    ]
+    made = [_Outcome(tasks, name, measured(frame[name]), settings) for name in outcomes]
     if tags is not None:
-        found = presence_values(frame, tags, presence)
+        found = presence_values(frame, tags, presence, _FRAME)
         made += [_Presence(tasks, f"tag: {tag}", has, settings) for tag, has in found.items()]
     table = pd.DataFrame([row for each in made for row in each.rows(base)], columns=list(EFFECTS))
     table["factor"] = factor
@@ -144,10 +147,6 @@ class _Settings(NamedTuple):
     level: float
     draws: int
     seed: int
-
-
-def _names(given: Sequence[str]) -> tuple[str, ...]:
-    return (given,) if isinstance(given, str) else tuple(dict.fromkeys(given))
 
 
 def _check(
@@ -188,7 +187,7 @@ class _Tasks(NamedTuple):
 
 
 def _tasks(frame: pd.DataFrame, factor: str, cluster: str | None) -> _Tasks:
-    task = cluster_codes(frame, cluster, "the frame of effects")
+    task = cluster_codes(frame, cluster, _FRAME)
     level, names = level_codes(frame, factor)
     number = int(task.max(initial=-1)) + 1
     level_of = _of_tasks(task, level, number)
@@ -200,7 +199,7 @@ def _tasks(frame: pd.DataFrame, factor: str, cluster: str | None) -> _Tasks:
         )
     block_of = np.zeros(number, dtype="int64")
     if "block" in frame.columns and factor != "block":
-        require(frame, {"block": "any"}, "the frame of effects")
+        require(frame, {"block": "key"}, _FRAME)
         block = pd.factorize(frame["block"], sort=True)[0].astype("int64")
         once = _of_tasks(task, block, number)
         block_of = once if (once[task] == block).all() else block_of

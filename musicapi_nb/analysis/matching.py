@@ -1,16 +1,15 @@
-"""Which returned tags answer which asked ones."""
+"""What was asked, as tags, and which returned tags answer which asked ones."""
 
 from __future__ import annotations
 
-import functools
-import re
-import unicodedata
 from collections.abc import Callable, Iterable
 from typing import Any, Literal, TypeAlias
 
 import pandas as pd
 
 from musicapi_nb.errors import WrongType
+from musicapi_nb.tasks.part import clean
+from musicapi_nb.tasks.tags import folded, split
 
 Match: TypeAlias = Literal["tag", "words"] | Callable[[str, str], bool]
 
@@ -26,40 +25,14 @@ def split_tags(asked: Any) -> tuple[str, ...]:
         It is neither a text nor a list of texts.
     """
     if isinstance(asked, str):
-        return _split(asked)
+        return split(clean(asked))
     if isinstance(asked, Iterable) and not isinstance(asked, bytes | bytearray):
         items = list(asked)
         if all(isinstance(item, str) for item in items):
-            return tuple(tag for item in items if (tag := " ".join(item.split())))
+            return tuple(tag for item in items if (tag := " ".join(clean(item).split())))
     elif pd.isna(asked):
         return ()
     raise WrongType(f"asked tags are a text or a list of texts, not {type(asked).__name__}")
-
-
-@functools.lru_cache(maxsize=65536)
-def _split(text: str) -> tuple[str, ...]:
-    parts = (" ".join(part.split()) for part in re.split(r"[,;\n\r]", text))
-    return tuple(part for part in parts if part)
-
-
-@functools.lru_cache(maxsize=65536)
-def plain(tag: str) -> str:
-    """One spelling of a tag: NFKC, without case, white space collapsed."""
-    return " ".join(unicodedata.normalize("NFKC", tag).casefold().split())
-
-
-@functools.lru_cache(maxsize=65536)
-def folded(tag: str) -> str:
-    """`plain`, and a hyphen is a space: "Lo-Fi" and "lo fi" are one tag."""
-    return " ".join(re.sub(r"[-\u2010\u2011]", " ", plain(tag)).split()) or plain(tag)
-
-
-def distinct(tags: Iterable[str]) -> tuple[str, ...]:
-    """The tags without repeats, in the spelling that came first."""
-    first: dict[str, str] = {}
-    for tag in tags:
-        first.setdefault(folded(tag), tag)
-    return tuple(first.values())
 
 
 def answers(

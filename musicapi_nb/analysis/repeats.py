@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
-from musicapi_nb.analysis.checks import BadFrame, require
+from musicapi_nb.analysis.checks import level_names, measured, require
 from musicapi_nb.analysis.clusters import cluster_codes, summed
 from musicapi_nb.analysis.components import taken_apart
-from musicapi_nb.analysis.matching import folded
-from musicapi_nb.analysis.presence import tagged_songs
+from musicapi_nb.analysis.presence import SONGS, tagged_songs
 from musicapi_nb.analysis.ratios import as_frame, checked_level, student
+from musicapi_nb.tasks.tags import folded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,18 +78,18 @@ def stability(
     Raises
     ------
     BadFrame
-        Columns are missing or of another kind, or songs cannot be told apart.
+        Columns are missing or of another kind, songs cannot be told apart, or `by` names a column
+        of the result.
+    WrongType
+        `by` names no column, or `level` is none.
     """
-    names = [by] if isinstance(by, str) else list(dict.fromkeys(by))
-    if not names or (taken := [name for name in names if name in STABILITY]):
-        problem = f"by names {', '.join(taken)}, a column of the result" if names else "by is empty"
-        raise BadFrame(f"{problem}; it names the columns that make a prompt")
+    names = level_names(by, STABILITY)
     checked_level(level)
-    what = "the frame of songs"
-    require(songs, {**dict.fromkeys(names, "any"), "duration": "number"}, what)
-    task = cluster_codes(songs, cluster, what)
-    prompt = songs.groupby(names, sort=False, dropna=False, observed=True).ngroup().to_numpy()
-    prompts = songs[names][~pd.Series(prompt, index=songs.index).duplicated()]
+    require(songs, {**dict.fromkeys(names, "key"), "duration": "number"}, SONGS)
+    task = cluster_codes(songs, cluster, SONGS)
+    own = songs[names].reset_index(drop=True)
+    prompt = own.groupby(names, sort=False, dropna=False, observed=True).ngroup().to_numpy()
+    prompts = own[~pd.Series(prompt).duplicated()]
     data = _data(songs, tags, task, prompt.astype("int64"))
     rows = [_row(data, at, level) for at in range(len(prompts))]
     table = pd.DataFrame(rows, columns=list(STABILITY))
@@ -129,7 +129,7 @@ def _data(songs: pd.DataFrame, tags: pd.DataFrame, task: Ints, prompt: Ints) -> 
     return _Songs(
         np.searchsorted(prompt[order], np.arange(prompts + 1)),
         task[order],
-        songs["duration"].to_numpy("float64", na_value=np.nan)[order],
+        measured(songs["duration"])[order],
         np.searchsorted(pairs[:, 0], np.arange(len(order) + 1)),
         pairs[:, 1],
     )

@@ -11,14 +11,15 @@ import networkx as nx
 import numpy as np
 import pandas as pd
 
-from musicapi_nb.analysis.asked import asked_tags, song_keys
+from musicapi_nb.analysis.asked import asked_tags
 from musicapi_nb.analysis.attribution import Event, attributed
-from musicapi_nb.analysis.checks import require
+from musicapi_nb.analysis.checks import BadFrame, require
 from musicapi_nb.analysis.clusters import cluster_codes, summed
-from musicapi_nb.analysis.matching import plain, split_tags
 from musicapi_nb.analysis.parts import reduced
+from musicapi_nb.analysis.presence import SONGS, numbered, told_apart
 from musicapi_nb.analysis.ratios import as_frame, checked_level, ratios
 from musicapi_nb.errors import WrongType
+from musicapi_nb.tasks.tags import plain, split
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -36,7 +37,6 @@ _COLUMNS = {"step": "int64", "source": "str", "target": "str", "kind": "str", "c
             "tasks": "int64"}  # fmt: skip
 _KINDS = ("kept", "rewritten", "dropped", "added")
 _STEPS = "steps (of replaced_tags_frame or run.replaced_tags())"
-_SONGS = "songs (of songs_frame or run.songs())"
 _DUST = 1e-6
 
 
@@ -145,7 +145,7 @@ def substitution_graph(frame: pd.DataFrame) -> nx.DiGraph[Any]:
             one,
             other,
             weight=weight,
-            share=weight / times,
+            share=weight / times if times else np.nan,
             steps=tuple(sorted({int(row["step"]) for row in rows})),
             kinds=tuple(kind for kind in _KINDS if any(row["kind"] == kind for row in rows)),
         )
@@ -167,25 +167,24 @@ def _counted(
     cluster: str | None,
 ) -> pd.DataFrame:
     """How many tasks met with each rewriting: the texts before and after of its songs."""
-    require(steps, {"task_id": "any", "song_id": "any", "step": "number", "source": "text",
+    require(steps, {"task_id": "key", "song_id": "key", "step": "number", "source": "text",
                     "tag": "text"}, _STEPS)  # fmt: skip
+    tables = ((steps, _STEPS), *(() if songs is None else ((songs, SONGS),)))
+    numbers = numbered(*tables)
     found: dict[tuple[int, int], list[tuple[Sequence[str], Sequence[str]]]] = defaultdict(list)
-    first: dict[tuple[Any, ...], tuple[str, ...]] = {}
-    names = [name for name in ("cell", "task_id", "song_id") if name in steps.columns]
-    if songs is not None:
-        require(songs, {"task_id": "any", "song_id": "any"}, _SONGS)
-        names = [name for name in names if name in songs.columns]
-    for key, task, step, before, after in _rewritings(steps, names, cluster):
+    first: dict[int, tuple[str, ...]] = {}
+    for song, task, step, before, after in _rewritings(steps, numbers[0], cluster):
         found[step, task].append((before, after))
         if step == 0:
-            first[key] = before
+            first[song] = before
     made: Counter[tuple[int, str]] = Counter()
     if songs is not None and asked is not None:
-        own = songs[np.array([key in first for key in song_keys(songs, names)], dtype=bool)]
-        texts = asked_tags(own, asked)
-        tasks = cluster_codes(own, cluster, _SONGS).tolist()
-        for key, task, text in zip(song_keys(own, names), tasks, texts, strict=True):
-            found[-1, task].append((_words(text), first[key]))
+        known = np.isin(numbers[1], list(first))
+        told_apart(tables[1], numbers[1], known, tables[0])
+        own = songs[known]
+        texts, tasks = asked_tags(own, asked), cluster_codes(own, cluster, SONGS).tolist()
+        for song, task, text in zip(numbers[1][known].tolist(), tasks, texts, strict=True):
+            found[-1, task].append((_words(text), first[song]))
     for (step, _), songs_of_task in found.items():
         made[step, json.dumps(sorted(songs_of_task), ensure_ascii=False)] += 1
     index = pd.MultiIndex.from_arrays(
@@ -196,22 +195,29 @@ def _counted(
 
 
 def _rewritings(
-    steps: pd.DataFrame, names: list[str], cluster: str | None
-) -> Iterator[tuple[tuple[Any, ...], int, int, tuple[str, ...], tuple[str, ...]]]:
-    """Each song's steps: its key, its task, which step, the words before and after."""
-    keys = song_keys(steps, names)
+    steps: pd.DataFrame, songs: Ints, cluster: str | None
+) -> Iterator[tuple[int, int, int, tuple[str, ...], tuple[str, ...]]]:
+    """Each song's steps: its number, its task, which step, the words before and after."""
     tasks = cluster_codes(steps, cluster, _STEPS).tolist()
     source = steps["source"].where(steps["source"].notna(), "").astype(str).tolist()
     tags = steps["tag"].astype(object).where(steps["tag"].notna(), None).tolist()
-    at: dict[tuple[Any, ...], list[str]] = {}
-    whose: dict[tuple[Any, ...], tuple[int, str]] = {}
-    numbers = steps["step"].astype("int64").tolist()
-    for key, task, step, text, tag in zip(keys, tasks, numbers, source, tags, strict=True):
-        at.setdefault((key, step), []).extend([] if tag is None else [tag])
-        whose[key, step] = task, text
-    for (key, step), after in at.items():
-        task, text = whose[key, step]
-        yield key, task, step, _words(split_tags(text)), _words(after)
+    at: dict[tuple[int, int], list[str]] = {}
+    whose: dict[tuple[int, int], tuple[int, str]] = {}
+    rows = zip(songs.tolist(), tasks, _numbers(steps["step"]), source, tags, strict=True)
+    for song, task, step, text, tag in rows:
+        at.setdefault((song, step), []).extend([] if tag is None else [tag])
+        whose[song, step] = task, text
+    for (song, step), after in at.items():
+        task, text = whose[song, step]
+        yield song, task, step, _words(split(text)), _words(after)
+
+
+def _numbers(step: pd.Series) -> list[int]:
+    values = step.to_numpy("float64", na_value=np.nan)
+    if (odd := int((values != np.floor(values)).sum()) + int(np.isinf(values).sum())) > 0:
+        raise BadFrame(f"{odd} of {len(step)} values of column 'step' of {_STEPS} are no numbers "
+                       "of steps: these are whole, from 0")  # fmt: skip
+    return values.astype("int64").tolist()
 
 
 def _words(tags: Iterable[str]) -> tuple[str, ...]:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from musicapi_nb.analysis.checks import BadFrame, require
+from musicapi_nb.analysis.checks import BadFrame, names_of, require
 from musicapi_nb.analysis.clusters import cluster_codes, summed
 from musicapi_nb.analysis.parts import reduced
+from musicapi_nb.analysis.presence import TAGS, numbered
 from musicapi_nb.analysis.ratios import SUMS, as_frame, checked_level, ratios
 from musicapi_nb.errors import WrongType
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-_TAGS = "tags (of tags_frame or run.tags())"
 _COUNTS = {"tag": "str", "songs": "int64", "tasks": "int64", "share": "float64",
            "low": "float64", "high": "float64"}  # fmt: skip
 _PAIRS = {"tag": "str", "other": "str", "songs": "int64", "tag_songs": "int64",
@@ -107,8 +107,11 @@ def cooccurrence(
     ------
     BadFrame
         As for `tag_counts`.
+    WrongType
+        `top` is no number of tags.
     """
     level = checked_level(level)
+    _check(top)
     sums = reduced(functools.partial(_counted, cluster=cluster, pairs=True), tags).reset_index()
     ranked = _single(sums)["tag"]
     chosen = ranked if top is None else ranked.head(top)
@@ -162,15 +165,16 @@ def exclusive_sets(
     BadFrame
         As for `tag_counts`.
     WrongType
-        `among` is one text.
+        `among` is no list of tags, or `top` no number of them.
     """
+    _check(top)
     if isinstance(among, str):
         raise WrongType(f"among is the text {among!r}; it is a list of tags")
     if among is None:
         count = functools.partial(_counted, cluster=_NO_TASKS, pairs=False)
         chosen = _single(reduced(count, tags).reset_index())["tag"].head(top).tolist()
     else:
-        chosen = list(dict.fromkeys(among))
+        chosen = names_of(among, "among")
     sums = reduced(functools.partial(_sets, among=chosen), tags)
     found = sums[sums["songs"] > 0].reset_index()
     size = found["set"].str.count("1")
@@ -183,6 +187,11 @@ def exclusive_sets(
         found = found.head(0)
     index = pd.MultiIndex.from_arrays(levels or [[]], names=chosen or [None])
     return pd.Series(found["songs"].to_numpy("int64"), index=index, name="songs")
+
+
+def _check(top: int | None) -> None:
+    if top is not None and (not isinstance(top, int) or top < 0):
+        raise WrongType(f"top is {top!r}; it is a number of tags, from 0")
 
 
 # --- counting -------------------------------------------------------------------------------
@@ -200,16 +209,16 @@ class _Had(NamedTuple):
 
 
 def _had(tags: pd.DataFrame, cluster: str | None) -> _Had:
-    require(tags, {"task_id": "any", "song_id": "any", "tag": "text"}, _TAGS)
+    require(tags, {"task_id": "key", "song_id": "key", "tag": "text"}, TAGS)
     own = tags[tags["tag"].notna()]
     names = [name for name in ("cell", "task_id", "song_id") if name in own.columns]
     if (unknown := int(own[names].isna().all(axis=1).sum())) > 0:
-        raise BadFrame(f"{unknown} of {len(own)} rows of {_TAGS} name neither task nor song")
-    songs = own.groupby(names, sort=False, dropna=False).ngroup().to_numpy().astype(np.int64)
+        raise BadFrame(f"{unknown} of {len(own)} rows of {TAGS} name neither task nor song")
+    (songs,) = numbered((own, TAGS))
     if cluster == _NO_TASKS:
         codes = np.zeros(len(own), dtype=np.int64)
     else:
-        codes = cluster_codes(own, cluster, _TAGS)
+        codes = cluster_codes(own, cluster, TAGS)
     number, found = pd.factorize(own["tag"].astype("str"))
     width = max(len(found), 1)
     rows, first = np.unique(songs * width + number, return_index=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from musicapi_nb import markup
+from musicapi_nb.tasks.tags import distinct, folded, split
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,25 +103,24 @@ def _asked_model(task: Task | None) -> str | None:
 
 def fated(song: Song, task: Task | None) -> Iterator[str | tuple[str, markup.Fate]]:
     """Tell, where it is known what was asked for, the kept tags from the added and the dropped."""
-    asked = _asked_tags(song, task)
+    asked = distinct(split(_asked_text(song, task)))
     if not asked or not song.tags:
         yield from song.tags
         return
-    made = {tag.casefold() for tag in song.tags}
+    wanted, made = ({folded(tag) for tag in tags} for tags in (asked, song.tags))
     for tag in song.tags:
-        yield tag, "kept" if tag.casefold() in asked else "added"
-    for folded, tag in asked.items():
-        if folded not in made:
+        yield tag, "kept" if folded(tag) in wanted else "added"
+    for tag in asked:
+        if folded(tag) not in made:
             yield tag, "dropped"
 
 
-def _asked_tags(song: Song, task: Task | None) -> dict[str, str]:
-    """The tags asked for, by their case-folded form: as the service read them, else as sent."""
-    text = getattr(task.request, "tags", None) if task else None
+def _asked_text(song: Song, task: Task | None) -> str:
+    """The tags asked for: as the service read them, else as sent."""
     if song.replacements:
-        text = song.replacements[0].source
-    parts = (part.strip() for part in text.split(",")) if isinstance(text, str) else ()
-    return {part.casefold(): part for part in parts if part}
+        return song.replacements[0].source
+    text = getattr(task.request, "tags", None) if task else None
+    return text if isinstance(text, str) else ""
 
 
 def _audio(song: Song) -> markup.Html:
