@@ -43,6 +43,15 @@ def test_adherence_draws_each_measure_and_its_interval() -> None:
         assert f"{tasks} tasks\n{2 * tasks} songs" in words(ax)
 
 
+def test_one_measure_alone_stands_in_the_middle_of_its_row() -> None:
+    table = adherence_frame(TAGS)
+
+    ax = plots.adherence(table[table["measure"] == "recall"])
+
+    rows = [line.get_ydata() for line in ax.lines if line.get_marker() == "o"]
+    assert [float(np.asarray(places)[0]) for places in rows] == [0, 1, 2, 3, 4]
+
+
 def test_levels_stand_in_the_order_of_the_table_from_the_top_down() -> None:
     ax = plots.adherence(adherence_frame(["v5", "v3-5", "v4"]))
 
@@ -228,7 +237,7 @@ def test_a_flow_has_a_ribbon_for_each_row_as_thick_as_its_count() -> None:
     )
     said = words(ax)
     assert said.count("60 % [50, 70]") == 2 * len(TAGS)
-    for heading in ("asked", "first read", "after step 1", "kept", "rewritten", "dropped (30)"):
+    for heading in ("asked", "first read", "after step 0", "kept", "rewritten", "dropped (30)"):
         assert heading in said
 
 

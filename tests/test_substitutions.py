@@ -292,6 +292,19 @@ def test_another_spelling_is_sure_from_one_song() -> None:
     assert own[["target", "kind", "count"]].to_numpy().tolist() == [["lofi", "rewritten", 1.0]]
 
 
+def test_a_control_tells_which_of_two_tags_brought_a_third_though_one_is_often_lost() -> None:
+    prompts = ("spy jazz", "spy jazz, bossa nova", "jazz, spy", "jazz")  # the last is the control
+    for seed in range(8):
+        rng = random.Random(seed)
+        songs = [
+            (f"{prompt} {task}", studio_steps(prompt, rng, first=first))
+            for prompt in prompts for task in range(50) for first in (True, False)
+        ]  # fmt: skip
+        found = counts(substitutions(chains(*songs)))
+        assert found["spy", "spy jazz", "added"] > 90
+        assert ("jazz", "spy jazz", "added") not in found
+
+
 def test_what_no_rule_says_is_not_found(rules: pd.DataFrame) -> None:
     kept = {word for word in (*GENRES, *MOODS, *INSTRUMENTS) if not
             any(rule.tag == word and rule.kind != "add" for rule in RULES)}  # fmt: skip

@@ -18,6 +18,7 @@ A new tag made of words of a lost one alone ("jazz" of "spy jazz"), or of its le
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -187,37 +188,40 @@ def _shares(words: Sequence[str], one: Ints, other: Ints) -> NDArray[np.bool_]:
 
 
 class _Opportunities(NamedTuple):
-    """How often each pair could have brought its slot's tag, and so for nothing."""
+    """How often each pair could have brought its slot's tag, also if kept, and so for nothing."""
 
     bringing: Floats
+    kept: Floats
     nothing: Floats
 
 
 def _opportunities(events: Sequence[Event], laid: _Laid, weight: Floats) -> _Opportunities:
     """A tag that stood in the source already can not be seen to come."""
     numbers = {word: at for at, word in enumerate(laid.words)}
-    there: dict[tuple[int, int], float] = {}
-    together: dict[tuple[int, int, int], float] = {}
-    steps: dict[int, float] = {}
-    for event, times in zip(events, weight.tolist(), strict=True):
-        own = [numbers[word] for word in event.before]
-        steps[event.step] = steps.get(event.step, 0.0) + times
-        for one in own:
-            there[event.step, one] = there.get((event.step, one), 0.0) + times
-            for other in own:
-                key = event.step, one, other
-                together[key] = together.get(key, 0.0) + times
+    # of a step, of a tag in it (whether kept or not, or kept), of two tags together
+    times: defaultdict[tuple[int, ...], float] = defaultdict(float)
+    for event, often in zip(events, weight.tolist(), strict=True):
+        own, after = [numbers[word] for word in event.before], set(event.after)
+        times[event.step,] += often
+        for one, word in zip(own, event.before, strict=True):
+            for kept in (0, 1) if word in after else (0,):
+                times[event.step, kept, one] += often
+                for other in own:
+                    times[event.step, kept, one, other] += often
     step = [event.step for event in events]
     target = laid.slots.target.tolist()
-    bringing = [
-        there[step[at], source] - together.get((step[at], source, target[slot]), 0.0)
-        for at, source, slot in zip(*(each.tolist() for each in laid.bringing), strict=True)
-    ]
+    bringing, kept_bringing = (
+        [
+            times[step[at], kept, source] - times.get((step[at], kept, source, target[slot]), 0.0)
+            for at, source, slot in zip(*(each.tolist() for each in laid.bringing), strict=True)
+        ]
+        for kept in (0, 1)
+    )
     nothing = [
-        steps[step[at]] - there.get((step[at], target[slot]), 0.0)
+        times[step[at],] - times.get((step[at], 0, target[slot]), 0.0)
         for slot, at in enumerate(laid.slots.event.tolist())
     ]
-    return _Opportunities(np.array(bringing, dtype=float), np.array(nothing, dtype=float))
+    return _Opportunities(*(np.array(each, float) for each in (bringing, kept_bringing, nothing)))
 
 
 def _numbered(*columns: Ints) -> tuple[int, Ints]:
@@ -349,7 +353,8 @@ class _Fit:
         weight = self.weight
         far = [self._rewritten()]
         if self.age > 0:
-            brought = weight[self.bringing.event], self.brought, self.times.bringing
+            times = self.times.kept if self.age == 1 else self.times.bringing
+            brought = weight[self.bringing.event], self.brought, times
             far.append(self.bring.move(*brought, _LESS))
         if self.age > 1:
             nothing = weight[self.slots.event], self.nothing, self.times.nothing

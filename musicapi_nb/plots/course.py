@@ -105,7 +105,7 @@ def _draw(ax: Axes, tasks: pd.DataFrame, start: pd.Timestamp, *, thin: bool) -> 
     ax.hlines(places, submitted, first, color=_WAITS, lw=width)
     ax.hlines(places, first, until, color=_RENDERS, lw=width)
     states = tasks["state"].astype(object).to_numpy()
-    keys = [Line2D([], [], color=colour, lw=5, label=words)
+    keys = [Line2D([], [], color=colour, lw=5, solid_capstyle="butt", label=words)
             for colour, words in ((_WAITS, "in the queue"), (_RENDERS, "rendering"))]  # fmt: skip
     ends = {state: (~going) & (states == state) for state in _ENDS}
     other = ~going & ~np.any(list(ends.values()), axis=0)

@@ -200,7 +200,7 @@ def _explain(ax: Axes, made: Sequence[Axes], frame: pd.DataFrame, more: int) -> 
     baselines = " or ".join(dict.fromkeys(frame["baseline"]))
     levels = list(dict.fromkeys(frame["level"]))
     against = f"{levels[0]} against {baselines}" if len(levels) == 1 else f"against {baselines}"
-    paper.title(made[0], shortened(f"What {factors} does, {against}", 6.5, paper.TITLE), above=16)
+    paper.title(made[0], shortened(f"Effects of {factors}, {against}", 6.5, paper.TITLE), above=16)
     keys = [
         Line2D([], [], color=paper.BLUE, marker="o", lw=2, ms=7, mew=1.6, mfc=fill, label=words)
         for fill, words in (

@@ -136,7 +136,8 @@ def below(ax: Axes, axis: str, *notes: str) -> None:
     if not isinstance(ax.figure, Sheet):
         wide = inches(ax)[0]
     letters = max(24, int(wide / _LETTER))
-    lines = [textwrap.fill(words, letters) for words in (axis, *notes) if words]
+    lines = [textwrap.fill(words, letters, subsequent_indent="    ")
+             for words in (axis, *notes) if words]  # fmt: skip
     said = "\n".join(lines)
     ax.set_xlabel(said, loc="left", fontsize=TEXT, color=ink(ax), linespacing=1.5)
 

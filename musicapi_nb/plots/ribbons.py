@@ -208,9 +208,8 @@ def _draw_node(ax: Axes, node: Node, name: str, spot: Spot, side: str) -> None:
 
 
 def _heading(step: int) -> str:
-    if step == -1:
-        return "asked"
-    return "first read" if step == 0 else f"after step {step}"
+    """What stands before a step of the table, which counts from 0."""
+    return {-1: "asked", 0: "first read"}.get(step, f"after step {step - 1}")
 
 
 def _head(ax: Axes, x: float, words: str, side: str) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 WHAT = "the table of adherence (adherence(songs, tags, asked=..., by=...))"
 _MOST = 24
 _ROW = 0.52
+_APART = 0.24
 
 
 class Look(NamedTuple):
@@ -26,14 +27,13 @@ class Look(NamedTuple):
 
     colour: str
     marker: str
-    offset: float
     means: str
 
 
 _LOOKS = {
-    "recall": Look(paper.BLUE, "o", -0.24, "recall: of the asked tags, came back"),
-    "precision": Look(paper.RED, "s", 0.0, "precision: of the tags that came, were asked"),
-    "jaccard": Look(paper.GREEN, "^", 0.24, "Jaccard: shared of all"),
+    "recall": Look(paper.BLUE, "o", "recall: of the asked tags, came back"),
+    "precision": Look(paper.RED, "s", "precision: of the tags that came, were asked"),
+    "jaccard": Look(paper.GREEN, "^", "Jaccard: shared of all"),
 }
 
 
@@ -65,13 +65,14 @@ def adherence(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None = 
     shown = found[: top or paper.rows_that_fit(ax, _ROW * 0.8, _MOST)]
     ax = paper.sheet(ax, 1.6 + _ROW * len(shown))
     rows.stripes(ax, range(len(shown)), 0.5)
+    used = [name for name in _LOOKS if name in set(frame["measure"])]
+    offsets = {name: _APART * (at - (len(used) - 1) / 2) for at, name in enumerate(used)}
     for place, group in enumerate(shown):
-        _draw_level(ax, place, group.rows)
+        _draw_level(ax, place, group.rows, offsets)
     rows.name_rows(ax, range(len(shown)), [group.name for group in shown], paper.LABEL_INCHES)
     ax.set(xlim=(-0.02, 1.02), ylim=(len(shown) - 0.5, -0.5))
     ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
     ax.grid(axis="x", color=paper.GREY, alpha=0.18, lw=0.7)
-    used = [name for name in _LOOKS if name in set(frame["measure"])]
     paper.legend(ax, [_key(_LOOKS[name]) for name in used], columns=1)
     paper.title(ax, f"Adherence by {drawable(rows.JOINT.join(by))}", above=13.5 * len(used) + 2)
     more = len(found) - len(shown)
@@ -83,13 +84,13 @@ def adherence(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None = 
     return ax
 
 
-def _draw_level(ax: Axes, place: float, of_level: pd.DataFrame) -> None:
+def _draw_level(ax: Axes, place: float, of_level: pd.DataFrame, offsets: dict[str, float]) -> None:
     numbers = of_level[["estimate", "low", "high"]].to_numpy(dtype=float, na_value=math.nan)
     for measure, (estimate, low, high) in zip(of_level["measure"], numbers, strict=True):
         look = _LOOKS.get(str(measure))
         if look is None:
             continue
-        at = place + look.offset
+        at = place + offsets[str(measure)]
         if not math.isfinite(estimate):
             ax.text(0, at, f"{measure}: not defined here", va="center", fontsize=paper.SMALL,
                     color=paper.ink(ax), alpha=0.75)  # fmt: skip
