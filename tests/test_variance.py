@@ -221,6 +221,9 @@ def test_tables_that_cannot_be_read_are_refused() -> None:
     with pytest.raises(BadFrame, match=r"2 rows .* task_id 't1', song_id 'c'"):
         variance(twice)
     assert variance(twice.assign(song_id=pd.Series([None] * 4, dtype="str")))["songs"][0] == 4
+    lists = frame.assign(cell=[0, 0, 1, 1], task_id=pd.Series([["t"]] * 4, dtype=object))
+    with pytest.raises(BadFrame, match=r"'task_id' .* single values"):
+        variance(lists)
     with pytest.raises(WrongType, match="outcomes is None"):
         variance(frame, None)  # type: ignore[arg-type]  # as people do
     with pytest.raises(WrongType, match="level is 2"):
