@@ -196,7 +196,7 @@ texts = st.text(st.characters(codec="utf-8", exclude_characters=",;\n\r"), max_s
 some_tags = st.lists(texts.filter(str.strip), min_size=1, max_size=5)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(some_tags, some_tags, st.data())
 @example(["Jazz", "spy"], ["jazz", "mpb"], None)
 @example(["Lo-Fi", "\uff4a\uff41zz", "-"], ["lo fi", "Jazz", "-", "--"], None)
@@ -217,7 +217,7 @@ def test_the_cards_say_the_same(asked: list[str], returned: list[str], data: Any
 some = st.lists(st.sampled_from(["a", "b c", "C", "b", "d", "B-C", "e"]), max_size=6)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     st.lists(st.tuples(some, some, st.booleans()), max_size=6),
     st.sampled_from(["tag", "words", lambda one, other: one[0] == other[0]]),
@@ -449,9 +449,9 @@ def coverage(runs: int, tasks: int, alike: float, cluster: str | None) -> float:
 
 
 def test_intervals_cover_as_often_as_they_say_only_if_tasks_are_respected() -> None:
-    # the standard error of a coverage of 0.95 is 0.007 over 1000 runs
-    assert 0.93 <= coverage(1000, 40, 0.8, None) <= 0.975
-    assert coverage(1000, 40, 0.8, "song_id") < 0.89
+    # the standard error of a coverage of 0.95 is 0.011 over 400 runs
+    assert 0.925 <= coverage(400, 40, 0.8, None) <= 0.98
+    assert coverage(400, 40, 0.8, "song_id") < 0.89
 
 
 def test_a_task_more_and_the_interval_is_narrower() -> None:

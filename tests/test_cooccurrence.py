@@ -113,7 +113,7 @@ songs = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(songs, st.integers(0, 4))
 def test_against_plain_counting(given_: Songs, top: int) -> None:
     tags = table(given_)

@@ -95,7 +95,7 @@ def test_a_table_computed_by_hand() -> None:
     st.lists(st.integers(0, 9), min_size=2, max_size=5),
     st.lists(st.integers(0, 9), min_size=2, max_size=5),
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_p_is_that_of_scipy_where_all_is_gone_through(one: list[int], other: list[int]) -> None:
     def welch(first: Floats, second: Floats) -> float:
         error = math.sqrt(np.var(first, ddof=1) / len(first) + np.var(second, ddof=1) / len(second))
@@ -161,10 +161,11 @@ def test_dealing_is_even_where_not_all_is_gone_through() -> None:
     assert min(found) >= 1 / 200
 
 
-@given(st.lists(st.floats(0, 1) | st.just(math.nan), max_size=12))
-@settings(max_examples=30, deadline=None)
-def test_corrections_are_those_of_statsmodels(given_p: list[float]) -> None:
-    p = np.array(given_p)
+@pytest.mark.parametrize("seed", range(5))
+def test_corrections_are_those_of_statsmodels(seed: int) -> None:
+    # few cases, of many ties: statsmodels collects garbage each time, which takes long
+    rng = np.random.default_rng(seed)
+    p = rng.choice([0.0, 0.001, 0.01, 0.04, 0.2, 1.0, math.nan, *rng.random(6)], 4 * seed)
     known = ~np.isnan(p)
     for ours, theirs in (("holm", "holm"), ("bh", "fdr_bh")):
         found = adjusted(p, ours)  # type: ignore[arg-type]  # a word of the pair above
@@ -217,12 +218,13 @@ def test_intervals_hold_the_truth_as_often_as_they_say(
 ) -> None:
     rng = np.random.default_rng(11)
     by_task, by_song = [], []
-    for seed in range(10):
+    for seed in range(8):
         frame = simulated(rng, tasks, 50, draw)
         ask = functools.partial(effects, frame, "style", outcomes=list(frame.columns[:50]),
-                                draws=400, seed=seed)  # fmt: skip
+                                draws=199, seed=seed)  # fmt: skip
         by_task.append(ask())
-        by_song.append(ask(cluster="song_id"))
+        if seed < 3:
+            by_song.append(ask(cluster="song_id"))
     right, wrong = pd.concat(by_task), pd.concat(by_song)
     holds = [((each["low"] <= true) & (true <= each["high"])).mean() for each in (right, wrong)]
     assert 0.93 <= holds[0] <= 0.97
@@ -236,7 +238,7 @@ def test_intervals_of_shares_hold_the_truth(one: float, other: float) -> None:
     rng = np.random.default_rng(5)
     names = [f"tag {at}" for at in range(60)]
     held: dict[str, list[Any]] = {"difference": [], "ratio": []}
-    for seed in range(8):
+    for seed in range(4):
         frame = simulated(rng, (20, 30), 60, stats.norm.cdf)
         bound = np.where(frame["style"] == "a", one, other)[:, None]
         row, at = np.nonzero(frame[frame.columns[:60]].to_numpy() < bound)
@@ -311,7 +313,7 @@ VALUES = st.lists(
 
 
 @given(VALUES, VALUES, st.sampled_from(["difference", "ratio"]))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_swapping_level_and_baseline_turns_the_effect_round(
     one: list[list[float]], other: list[list[float]], measure: Any
 ) -> None:
@@ -336,7 +338,7 @@ def test_swapping_level_and_baseline_turns_the_effect_round(
 
 
 @given(st.data(), st.tuples(VALUES, VALUES, VALUES))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_names_of_levels_and_order_of_rows_change_nothing(
     data: st.DataObject, values: tuple[list[list[float]], ...]
 ) -> None:

@@ -144,7 +144,7 @@ tags = st.lists(st.sampled_from(["a", "b", "a b", "c", "d", "e"]), max_size=4, u
 tables = st.lists(st.tuples(st.integers(0, 3), tags, tags), min_size=1, max_size=10)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(tables)
 def test_every_word_and_every_new_tag_is_accounted_for(
     given_: list[tuple[int, list[str], list[str]]],
@@ -276,13 +276,13 @@ def test_a_spelling_becomes_its_tag_and_that_ones_company_is_not_it(
 def test_twelve_songs_of_one_prompt_mostly_tell_a_spelling() -> None:
     # nothing but how often each comes tells which of the new tags "rap" became
     right = 0
-    for seed in range(30):
+    for seed in range(20):
         rng = random.Random(seed)
         prompt = "rap, warm"
         made = [(f"t{at // 2}", studio_steps(prompt, rng, first=at % 2 == 0)) for at in range(12)]
         found = substitutions(chains(*made))
         right += counts(found).get(("rap", "hip hop", "rewritten"), 0) == pytest.approx(12, abs=0.5)
-    assert right >= 27
+    assert right >= 18
 
 
 def test_another_spelling_is_sure_from_one_song() -> None:

@@ -52,6 +52,7 @@ def cluster_codes(frame: pd.DataFrame, cluster: str | None = None, what: str = "
 
 
 def _one_task_each(frame: pd.DataFrame, what: str) -> None:
+    require(frame, {"task_id": "key"}, what)
     pairs = frame[["cell", "task_id"]].dropna().drop_duplicates()
     twice = pairs["cell"][pairs["cell"].duplicated()]
     if len(twice):

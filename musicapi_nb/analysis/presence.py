@@ -84,9 +84,13 @@ def each_once(frame: pd.DataFrame, what: str) -> None:
     BadFrame
         Two rows name the same song.
     """
-    if "song_id" in frame.columns:
+    if "song_id" not in frame.columns:
+        return
+    require(frame, {"song_id": "key"}, what)
+    known = frame["song_id"].notna()
+    if not frame["song_id"][known].is_unique:  # perhaps of different tasks
         (song,) = numbered((frame, what))
-        told_apart((frame, what), song, frame["song_id"].notna().to_numpy(dtype=bool))
+        told_apart((frame, what), song, known.to_numpy(dtype=bool))
 
 
 def _shared(*tables: Named) -> list[str]:

@@ -44,7 +44,7 @@ def stability(
     """Compare the songs of each prompt with one another: those of one task, those of others.
 
     Two songs are as alike as their sets of tags: the Jaccard index (Jaccard, New Phytol. 11,
-    1912), tags in common by tags in either, spelled in any way (see `matching.folded`). Means are
+    1912), tags in common by tags in either, spelled in any way (see `tasks.tags.folded`). Means are
     over pairs of songs: of one task (`jaccard_within`), of two tasks (`jaccard_between`). That
     the first is higher says that a pair is not two repeats of the prompt. Songs are compared
     that succeeded and have tags.
