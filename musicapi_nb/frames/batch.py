@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 from itertools import chain, repeat
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 
 from musicapi_nb.frames.columns import SONGS, TASKS, IssueRow, SongRow
@@ -18,11 +18,14 @@ from musicapi_nb.frames.shapes import SHAPES, Lists, Odd, joined
 from musicapi_nb.tasks.part import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from musicapi_nb.frames.reading import Item
     from musicapi_nb.frames.shapes import Cells, Shape
-    from musicapi_nb.tasks import Task
+
+    Counts = NDArray[np.int64]
 
 Key: TypeAlias = tuple[str, str]
 """A column: its table and its name."""
@@ -34,6 +37,10 @@ DTYPES: Mapping[Key, str] = {
 }
 _ARROW = {dtype: grown(dtype).arrow for dtype in set(DTYPES.values())}
 _UNSAID: Mapping[str, Any] = {"int64": 0, "bool": False}
+_LIST_ROWS: Mapping[str, str] = {
+    "per_song": "song", "tag": "tag", "per_song_steps": "song", "source": "step", "type": "step",
+    "per_step": "step", "made": "made",
+}  # fmt: skip
 _TAGS = {("lists", "tag"), ("lists", "made")}
 
 
@@ -44,16 +51,14 @@ class Batch:
         self._cells: dict[Key, list[Any]] = {key: [] for key in wanted}
         self._closed: dict[Key, list[pa.Array]] = {key: [] for key in wanted}
         self._rows = {"tasks": 0, "songs": 0, "lists": 0}
+        self.songs_of: list[int] = []  # each task's songs
         self.issues: list[IssueRow] = []
 
-    def read(self, given: Iterable[Item]) -> None:
-        """Read replies of any shape."""
-        tasks: list[Task] = []
-        for item in given:
-            found = read_one(item)
-            self.issues += [IssueRow(found, issue) for issue in found.issues]
-            if found.task is not None:
-                tasks.append(found.task)
+    def read(self, given: Iterable[Item]) -> list[bool]:
+        """Read replies of any shape; tell which were understood."""
+        found = [read_one(item) for item in given]
+        self.issues += [IssueRow(each, issue) for each in found for issue in each.issues]
+        tasks = [each.task for each in found if each.task is not None]
         songs = [SongRow(task, song) for task in tasks for song in task.songs]
         steps = [step for _, song in songs for step in song.replacements]
         for name, column in TASKS.items():
@@ -71,7 +76,8 @@ class Batch:
                 made=[clean(tag) for step in steps for tag in step.tags],
             )
         )
-        self._end(len(tasks), len(songs))
+        self._end([len(task.songs) for task in tasks])
+        return [each.task is not None for each in found]
 
     def take(self, shape: Shape[Any, Any], replies: Sequence[Any]) -> None:
         """Take decoded replies of one shape."""
@@ -90,7 +96,7 @@ class Batch:
         self._list(lists)
         if "tags_text" not in shape.songs:
             self._say(("songs", "tags_text"), lambda tags: joined(*tags), lists[:2])
-        self._end(len(replies), len(songs))
+        self._end(counts)
 
     def _list(self, lists: Lists) -> None:
         for name, cells in zip(Lists._fields, lists, strict=True):
@@ -120,9 +126,10 @@ class Batch:
             self._closed[key].append(pa.array(cells, _ARROW[DTYPES[key]]))
             cells.clear()
 
-    def _end(self, tasks: int, songs: int) -> None:
-        self._rows["tasks"] += tasks
-        self._rows["songs"] += songs
+    def _end(self, songs_of: Sequence[int]) -> None:
+        self.songs_of += songs_of
+        self._rows["tasks"] += len(songs_of)
+        self._rows["songs"] += sum(songs_of)
 
     def columns(self) -> dict[Key, pa.Array | int]:
         """Each column, or how many rows it has where none says anything."""
@@ -160,16 +167,49 @@ def _typed(
     given: Sequence[Item], wanted: Collection[Key]
 ) -> tuple[dict[Key, pa.Array | int], list[IssueRow]]:
     batch = Batch(wanted)
-    for shape, run in itertools.groupby(_decoded(given), itemgetter(0)):
-        found = [value for _, value in run]
+    places: list[int] = []
+    groups: dict[Shape[Any, Any] | None, tuple[list[int], list[Any]]] = {}
+    for place, (shape, value) in enumerate(_decoded(given)):
+        at, values = groups.setdefault(shape, ([], []))
+        at.append(place)
+        values.append(value)
+    for shape, (at, values) in groups.items():
         if shape is None:
-            batch.read(found)
+            places += itertools.compress(at, batch.read(values))
         else:
-            batch.take(shape, found)
+            batch.take(shape, values)
+            places += at
     columns = batch.columns()
     if any(_has_blank(columns.get(key, 0)) for key in _TAGS):
         raise Odd
+    if len(groups) > 1:
+        columns = _ordered(columns, np.array(places, "int64"), np.array(batch.songs_of, "int64"))
     return columns, batch.issues
+
+
+def _ordered(
+    columns: dict[Key, pa.Array | int], places: Counts, songs_of: Counts
+) -> dict[Key, pa.Array | int]:
+    """Put rows that were read shape by shape into the order of their replies."""
+
+    def each(name: str) -> Counts:
+        counts = columns.get(("lists", name), 0)
+        return np.zeros(0, "int64") if isinstance(counts, int) else counts.to_numpy()
+
+    of = {"task": places, "song": places.repeat(songs_of)}
+    if ("lists", "per_song") in columns:
+        of["tag"] = of["song"].repeat(each("per_song"))
+        of["step"] = of["song"].repeat(each("per_song_steps"))
+        of["made"] = of["step"].repeat(each("per_step"))
+    order = {kind: pa.array(np.argsort(at, kind="stable")) for kind, at in of.items()}
+    return {key: rows if isinstance(rows, int) else rows.take(order[_row_kind(key)])
+            for key, rows in columns.items()}  # fmt: skip
+
+
+def _row_kind(key: Key) -> str:
+    """What a column has one row of."""
+    table, name = key
+    return _LIST_ROWS[name] if table == "lists" else table.removesuffix("s")
 
 
 def _has_blank(tags: pa.Array | int) -> bool:
@@ -177,7 +217,7 @@ def _has_blank(tags: pa.Array | int) -> bool:
     return not isinstance(tags, int) and has_blank(tags)
 
 
-def _decoded(given: Iterable[Item]) -> Iterable[tuple[Shape[Any, Any] | None, Any]]:
+def _decoded(given: Iterable[Item]) -> Iterator[tuple[Shape[Any, Any] | None, Any]]:
     """Each reply with the shape that it has, or as it was given with None."""
     shapes = list(SHAPES)
     for item in given:

@@ -62,7 +62,7 @@ class Lists(NamedTuple):
     made: Cells
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Shape(Generic[Reply, Clip]):
     """How one shape of reply becomes columns, each made of many replies (or songs) at once.
 
