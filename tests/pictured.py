@@ -89,31 +89,27 @@ def incidence(tags: Sequence[str], songs: int, *, seed: int = 0) -> pd.DataFrame
 def cooccurrence_frame(tags: Sequence[str], *, songs: int = 300) -> pd.DataFrame:
     has = incidence(tags, songs).to_numpy(int)
     together = has.T @ has
-    rows = []
-    for at, tag in enumerate(tags):
-        for beside, other in enumerate(tags):
-            both, own, its = together[at, beside], together[at, at], together[beside, beside]
-            if at != beside and both:
-                share = both / own
-                half = 1.96 * np.sqrt(share * (1 - share) / own + 0.0005)
-                rows.append((tag, other, songs, own, its, both, both / songs,
-                             both * songs / own / its, share, max(0.0, share - half),
-                             min(1.0, share + half)))  # fmt: skip
-    names = [
-        "tag",
-        "other",
-        "songs",
-        "tag_songs",
-        "other_songs",
-        "together",
-        "support",
-        "lift",
-        "conditional",
-        "low",
-        "high",
-    ]
-    frame = pd.DataFrame(rows, columns=names)
-    return frame.astype({"tag": "str", "other": "str"})
+    apart = ~np.eye(len(tags), dtype=bool)
+    at, beside = np.nonzero((together > 0) & apart)
+    both, own, its = together[at, beside], together[at, at], together[beside, beside]
+    share = both / own
+    half = 1.96 * np.sqrt(share * (1 - share) / own + 0.0005)
+    names = np.array(tags, dtype=object)
+    return pd.DataFrame(
+        {
+            "tag": pd.Series(names[at], dtype="str"),
+            "other": pd.Series(names[beside], dtype="str"),
+            "songs": songs,
+            "tag_songs": own,
+            "other_songs": its,
+            "together": both,
+            "support": both / songs,
+            "lift": both * songs / own / its,
+            "conditional": share,
+            "low": np.maximum(0.0, share - half),
+            "high": np.minimum(1.0, share + half),
+        }
+    )
 
 
 def sets_series(tags: Sequence[str], *, songs: int = 300) -> "pd.Series[int]":

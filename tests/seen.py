@@ -7,10 +7,11 @@ from matplotlib.colors import to_hex
 from matplotlib.text import Text
 
 
-def texts(ax: Any) -> list[Text]:
-    """All words that are seen on the sheet of these axes."""
+def texts(ax: Any, *, placed: bool = False) -> list[Text]:
+    """All words that are seen on the sheet of these axes; where they lie, if they are placed."""
     sheet = ax.figure.figure
-    sheet.draw_without_rendering()
+    if placed:  # laying out takes longest
+        sheet.draw_without_rendering()
     beyond = _beyond(sheet)
     return [
         text
@@ -24,6 +25,7 @@ def _beyond(sheet: Any) -> set[Text]:
     found: set[Text] = set()
     every = [*sheet.axes, *(child for ax in sheet.axes for child in ax.child_axes)]
     for axis in (axis for ax in every for axis in (ax.xaxis, ax.yaxis)):
+        axis.get_ticklabels(which="both")  # only then do ticks have their words
         low, high = sorted(axis.get_view_interval())
         for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks()):
             if not low <= tick.get_loc() <= high:

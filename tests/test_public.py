@@ -60,7 +60,8 @@ def test_the_readmes_code_runs(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert "20 credits for 2 songs" in done.stdout
     assert "credits left" in done.stdout
-    assert [path.suffix for path in tmp_path.iterdir()] == [".mp3"]
+    assert "recall" in done.stdout
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".mp3", ".png"]
 
 
 def test_the_readmes_commands_are_the_makefiles() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
@@ -40,8 +40,9 @@ def _is_ordered(frame: pd.DataFrame, by: Sequence[str]) -> bool:
     return all(isinstance(frame[name].dtype, pd.CategoricalDtype) for name in by)
 
 
-def level(value: object) -> str:
-    return str(value) if pd.Series([value]).notna().all() else MISSING
+def level(value: Any) -> str:
+    is_missing = pd.api.types.is_scalar(value) and bool(pd.isna(value))
+    return MISSING if is_missing else str(value)
 
 
 def columns(by: str | Sequence[str] | None) -> list[str]:

@@ -1,0 +1,39 @@
+"""Plots in a notebook: shown once, whoever imports pyplot or does not."""
+
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+
+_SETUP = """\
+import pandas as pd
+from musicapi_nb import plots
+songs = pd.DataFrame({"duration": [100.0, 150.0]})
+"""
+
+
+def test_a_notebook_shows_a_plot_once_without_pyplot(tmp_path: Path) -> None:
+    cells = [
+        _SETUP,
+        "plots.durations(songs)",
+        "kept = plots.durations(songs)",
+        "kept.figure",
+        "import sys\n'matplotlib.pyplot' in sys.modules",
+        "import matplotlib.pyplot as plt\nplots.durations(songs)",
+        "plots.durations(songs, ax=plt.subplots()[1])",
+        "plt.get_fignums()",
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+
+    resources = {"metadata": {"path": str(tmp_path)}}
+    NotebookClient(notebook, timeout=120, kernel_name="python3", resources=resources).execute()
+
+    shown = [
+        [output for output in cell.outputs if "image/png" in output.get("data", {})]
+        for cell in notebook.cells
+    ]
+    assert [len(pictures) for pictures in shown] == [0, 1, 0, 1, 0, 1, 1, 0]
+    size = shown[1][0]["metadata"]["image/png"]
+    assert size["width"] == 760
+    assert notebook.cells[4].outputs[0]["data"]["text/plain"] == "False"
+    assert notebook.cells[-1].outputs[0]["data"]["text/plain"] == "[]"
