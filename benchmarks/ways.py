@@ -35,12 +35,12 @@ def ours(given: Sequence[bytes]) -> Any:
     return flatten(list(given))
 
 
-def orjson_alone(given: Sequence[bytes]) -> Any:
+def orjson_alone(given: Sequence[bytes]) -> None:
+    """What no way can be faster than."""
     import orjson
 
     for reply in given:
         orjson.loads(reply)
-    return None
 
 
 def _timed(tasks: pd.DataFrame) -> pd.DataFrame:
@@ -214,7 +214,6 @@ def _tables(
 
 
 WAYS: Mapping[str, Callable[[Sequence[bytes]], Any]] = {
-    "orjson.loads alone": orjson_alone,
     "ours": ours,
     "pyarrow.json": pyarrow_json,
     "duckdb": duckdb,

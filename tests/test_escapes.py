@@ -28,26 +28,7 @@ def test_texts_are_those_that_json_reads(texts: list[str | None], ascii_only: bo
     assert escapes.has_blank(made) == any(text.isspace() for text in texts if text)
 
 
-@settings(max_examples=150, deadline=None)
-@given(st.lists(st.none() | st.lists(TEXTS, max_size=4), max_size=6), st.booleans())
-@example([["a, b"], [], ["[", "]", "é"]], False)
-@example([[""], ["  "]], False)
-def test_lists_are_those_that_json_reads(lists: list[list[str] | None], ascii_only: bool) -> None:  # noqa: FBT001 - drawn
-    counts, made = escapes.lists(raws(as_json(lists, ascii_only=ascii_only)))
-    texts = [text for each in lists for text in each or ()]
-    assert counts.to_pylist() == [len(each or ()) for each in lists]
-    assert made.to_pylist() == texts
-    made.validate(full=True)
-    assert escapes.has_blank(made) == any(not text or text.isspace() for text in texts)
-
-
 @pytest.mark.parametrize("odd", [b"5", b"1.25", b"true", b'["a"]', b'{"a": "b"}', b'"\xff"'])
 def test_what_is_no_text_is_refused(odd: bytes) -> None:
     with pytest.raises((ValueError, msgspec.MsgspecError)):
         escapes.texts(raws(b'["a", ' + odd + b"]"))
-
-
-@pytest.mark.parametrize("odd", [b"5", b'"a"', b"[1]", b'[["a"]]', b'{"a": ["b"]}', b'["\xff"]'])
-def test_what_is_no_list_of_texts_is_refused(odd: bytes) -> None:
-    with pytest.raises((ValueError, msgspec.MsgspecError)):
-        escapes.lists(raws(b'[["a"], ' + odd + b"]"))

@@ -402,6 +402,7 @@ def assert_all_accounted_for(given_: Any, count: int) -> None:
 @example({"data": [{"clip_id": "\ud800", "title": "\udfff", "tags": "a\ud800, b"}]})
 @example({"data": [{"replaced_tags": {"\ud800": {"tags": [1], "\ud800": 1}}}], "task_id": ""})
 @example({"task_id": "\ud800", "odd": 1})
+@example({"message": "success", "task_id": "t", "": None})
 def test_any_value_anywhere_is_a_row_somewhere(reply: Any) -> None:
     text = replies.as_text(reply)
     assert_all_accounted_for([replies.grown(reply), text, text.encode()], 3)

@@ -14,7 +14,7 @@ from musicapi_nb.frames.columns import SONGS, TASKS, IssueRow, SongRow
 from musicapi_nb.frames.escapes import has_blank
 from musicapi_nb.frames.growing import grown
 from musicapi_nb.frames.reading import read_one
-from musicapi_nb.frames.shapes import SHAPES, Lists, Odd, joined
+from musicapi_nb.frames.shapes import SHAPES, Lists, Odd
 from musicapi_nb.tasks.part import clean
 
 if TYPE_CHECKING:
@@ -92,10 +92,7 @@ class Batch:
         self._say(("tasks", "songs"), _as_given, counts)
         self._say(("songs", "task_id"), chain.from_iterable, map(repeat, ids, counts))
         self._say(("songs", "song_position"), chain.from_iterable, map(range, counts))
-        lists = shape.lists(songs)
-        self._list(lists)
-        if "tags_text" not in shape.songs:
-            self._say(("songs", "tags_text"), lambda tags: joined(*tags), lists[:2])
+        self._list(shape.lists(songs))
         self._end(counts)
 
     def _list(self, lists: Lists) -> None:

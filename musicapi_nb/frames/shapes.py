@@ -15,9 +15,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from msgspec import UNSET, Meta, UnsetType
 
 from musicapi_nb.frames import escapes
@@ -40,7 +38,7 @@ _RestShare: TypeAlias = Literal[0, 1] | Annotated[float, Meta(gt=0.001, lt=1)] |
 _Blank: TypeAlias = Literal[""] | None
 _Length: TypeAlias = Annotated[float, Meta(ge=0)] | None
 _Moment: TypeAlias = Annotated[int, Meta(ge=0, lt=4_102_444_800)] | None  # as `tasks.part` reads it
-_NULL, _NONE = msgspec.Raw(b"null"), msgspec.Raw(b"[]")
+_NULL = msgspec.Raw(b"null")
 _MICROSECONDS = 1_000_000
 _FIRST = int(dt.datetime(1, 1, 1, tzinfo=dt.UTC).timestamp()) * _MICROSECONDS
 _LAST = int(dt.datetime(9999, 12, 31, tzinfo=dt.UTC).timestamp()) * _MICROSECONDS
@@ -66,7 +64,7 @@ class Lists(NamedTuple):
 class Shape(Generic[Reply, Clip]):
     """How one shape of reply becomes columns, each made of many replies (or songs) at once.
 
-    What is not said here is missing, 0 or False; a text of all tags is made of the tags.
+    What is not said here is missing, 0 or False.
     """
 
     decode: Callable[[bytes | str], Reply]
@@ -74,14 +72,6 @@ class Shape(Generic[Reply, Clip]):
     tasks: Mapping[str, Callable[[Sequence[Reply]], Cells]]
     songs: Mapping[str, Callable[[Sequence[Clip]], Cells]]
     lists: Callable[[Sequence[Clip]], Lists]
-
-
-def joined(counts: pa.Array, tags: pa.Array) -> Cells:
-    """Each song's tags as one text; missing where there are none."""
-    offsets = np.concatenate([[0], counts.to_numpy().cumsum()]).astype("int32")
-    between = pa.scalar(", ", pa.large_string())
-    texts = pc.binary_join(pa.ListArray.from_arrays(offsets, tags), between)
-    return pc.if_else(pc.equal(counts, 0), None, texts)
 
 
 def _always(value: Any) -> Callable[[Sequence[Any]], Cells]:
@@ -109,13 +99,6 @@ def _lyrics(songs: Sequence[Any]) -> Cells:
     if escapes.has_blank(array):
         raise Odd
     return array
-
-
-def _raw_lists(raw: Sequence[msgspec.Raw]) -> tuple[pa.Array, pa.Array]:
-    try:
-        return escapes.lists(raw)
-    except (ValueError, msgspec.MsgspecError):
-        raise Odd from None
 
 
 def _rests(kind: type[msgspec.Struct]) -> Callable[[Sequence[Any]], Cells]:
@@ -154,7 +137,7 @@ def _moments(name: str) -> Callable[[Sequence[Any]], Cells]:
 
 
 class _Step(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    tags: msgspec.Raw = _NONE
+    tags: list[str] | None = None
     type: _Text = None
 
 
@@ -180,7 +163,7 @@ class _StudioSongRest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, 
 
 class _StudioSong(_StudioSongRest, forbid_unknown_fields=True, kw_only=True, gc=False):
     id: _Text = None
-    tags: msgspec.Raw = _NONE
+    tags: list[str] | None = None
     title: _Text = None
     lyrics: msgspec.Raw = _NULL
     prompt: _Text = None
@@ -247,18 +230,18 @@ def _seconds(start: int | None, end: int | None) -> float | None:
 
 
 def _studio_lists(songs: Sequence[_StudioSong]) -> Lists:
+    tags = [song.tags or () for song in songs]
     replaced = [song.replaced_tags or {} for song in songs]
     steps = list(chain.from_iterable(map(dict.values, replaced)))
-    per_song, tags = _raw_lists([song.tags for song in songs])
-    per_step, made = _raw_lists([step.tags for step in steps])
+    made = [step.tags or () for step in steps]
     return Lists(
-        per_song=per_song,
-        tag=tags,
+        per_song=list(map(len, tags)),
+        tag=list(chain.from_iterable(tags)),
         per_song_steps=list(map(len, replaced)),
         source=[source or None for source in chain.from_iterable(replaced)],
         type=_none_blank([step.type or None for step in steps]),
-        per_step=per_step,
-        made=made,
+        per_step=list(map(len, made)),
+        made=list(chain.from_iterable(made)),
     )
 
 
@@ -284,6 +267,7 @@ STUDIO: Shape[_StudioTask, _StudioSong] = Shape(
         "engine": _always("studio"),
         "state": _always("succeeded"),
         "title": _texts("title"),
+        "tags_text": lambda songs: [", ".join(song.tags or ()) or None for song in songs],
         "duration": lambda songs: [song.duration or None for song in songs],
         "audio_url": _texts("song_path"),
         "image_url": _texts("image_path"),

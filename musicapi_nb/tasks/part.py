@@ -29,6 +29,7 @@ class Part:
         self.issues = issues
 
     def note(self, name: str, message: str) -> None:
+        name = name or '""'  # a field may be called so; "" is the whole reply
         where = f"{self.where}.{name}" if self.where else name
         self.issues.append(Issue(clean(where), message))
 
