@@ -112,7 +112,8 @@ def access(given: list[bytes]) -> dict[str, Any]:
             for row in few:
                 frame.iloc[row]
             seconds[name].append(time.perf_counter() - begun)
-    return {name: statistics.median(each) for name, each in seconds.items()}
+    of_made, of_whole = (statistics.median(each) for each in seconds.values())
+    return {"ratio": of_made / of_whole}
 
 
 def append(given: list[bytes]) -> dict[str, Any]:
@@ -132,7 +133,7 @@ def append(given: list[bytes]) -> dict[str, Any]:
     rebuilt = time.perf_counter() - begun
     for name, table in whole._asdict().items():
         pd.testing.assert_frame_equal(getattr(grown, name), table)
-    return {"added": added, "rebuilt": rebuilt}
+    return {"ratio": added / rebuilt}
 
 
 def child(what: str, way: str, path: str) -> None:
@@ -232,10 +233,8 @@ def main() -> int:
 
 def finish(path: Path, rounds: int) -> list[str]:
     """What does not belong to one size."""
-    found = [ask("access", OURS, path) for _ in range(rounds)]
-    rows = ratio([each["made"] for each in found], [each["whole"] for each in found])
-    found = [ask("append", OURS, path) for _ in range(rounds)]
-    share = ratio([each["added"] for each in found], [each["rebuilt"] for each in found])
+    rows = middle([ask("access", OURS, path) for _ in range(rounds)], "ratio")
+    share = middle([ask("append", OURS, path) for _ in range(rounds)], "ratio")
     print(f"random rows {rows:.2f} x those of one contiguous frame")
     print(f"{MORE} added to {BASE:,}: {share:.1%} of making all anew")
     figures = [("random rows", rows, ACCESS), ("appending", share, APPEND)]
