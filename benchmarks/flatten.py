@@ -171,7 +171,7 @@ def compare(path: Path, rounds: int) -> dict[str, list[dict[str, Any]]]:
 
 
 def middle(found: list[dict[str, Any]], name: str) -> float:
-    return statistics.median(each[name] for each in found)
+    return float(statistics.median(each[name] for each in found))
 
 
 def measure(size: int, path: Path, rounds: int) -> list[str]:
