@@ -33,7 +33,8 @@ def tasks_frame(replies: Replies) -> pd.DataFrame:
 
     All six frames take the same input: a Task, a raw reply as dict, str or bytes, an iterable of
     these (mixed as they come; an iterator serves one frame only), a library, or the path of an
-    .ndjson or .ndjson.gz file with one reply a line; `flatten` makes all six at once. They keep
+    .ndjson or .ndjson.gz file with one reply a line, or of a .parquet file of raw replies (see
+    `write_parquet`); `flatten` makes all six at once. They keep
     their columns and dtypes whatever is given, also for no rows. What is unfinished or absent is
     missing, never 0 or "". A reply that was not understood is a row of `issues_frame`, and the
     other frames carry on with the rest.
@@ -47,7 +48,7 @@ def tasks_frame(replies: Replies) -> pd.DataFrame:
     WrongType
         What was given is none of the above (also a TypeError).
     FileNotFoundError
-        There is no such .ndjson file.
+        There is no such file.
     """
     return _only("tasks", replies)
 
