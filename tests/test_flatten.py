@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from musicapi_nb import frames, tasks
 from musicapi_nb.errors import WrongType
-from musicapi_nb.frames import batch
+from musicapi_nb.frames import batch, layouts
 from tests import replies
 from tests.replies import NAMES, SONIC, STUDIO, sample
 
@@ -25,8 +25,12 @@ def as_bytes(reply: Any) -> bytes:
 
 def plainly(given_: Any) -> frames.Frames:
     """The frames by `tasks.read` alone."""
+
+    def none(_: bytes) -> layouts.Layout:
+        raise layouts.Unknown
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(batch, "SHAPES", ())
+        patch.setattr(batch, "learn", none)
         return frames.flatten(given_)
 
 
@@ -66,11 +70,15 @@ def cells(table: pd.DataFrame) -> list[tuple[Any, ...]]:
 # --- the same answer as the plain path --------------------------------------------------------
 
 
-def test_the_samples_that_come_in_bulk_are_read_by_their_types() -> None:
-    for name in BULK:
-        item = frames.reading.Item(None, 0, as_bytes(sample(name)))
-        ((shape, _),) = batch._decoded([item])
-        assert shape is not None, name
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")])
+@pytest.mark.parametrize("name", BULK)
+def test_the_samples_that_come_in_bulk_are_read_by_their_layout(
+    name: str, separators: tuple[str, str]
+) -> None:
+    reply = json.dumps(sample(name), separators=separators, ensure_ascii=False)
+    items = [frames.reading.Item(None, place, reply) for place in range(3)]
+    (part,) = batch._by_layout(items, [])
+    assert part.places.tolist() == [0, 1, 2]
 
 
 def test_a_mix_of_all_samples_is_read_as_plainly_as_one_by_one() -> None:

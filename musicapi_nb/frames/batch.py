@@ -1,195 +1,165 @@
-"""A batch of replies as columns: known shapes by their types, all others by `tasks.read`."""
+"""A batch of replies as columns: known layouts all at once, all others by `tasks.read`."""
 
 from __future__ import annotations
 
-import itertools
-from itertools import chain, repeat
-from typing import TYPE_CHECKING, Any, TypeAlias
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-import msgspec
 import numpy as np
 import pyarrow as pa
 
 from musicapi_nb.frames.columns import SONGS, TASKS, IssueRow, SongRow
-from musicapi_nb.frames.escapes import has_blank
 from musicapi_nb.frames.growing import grown
+from musicapi_nb.frames.layouts import BEHIND, Unknown, find, learn
 from musicapi_nb.frames.reading import read_one
-from musicapi_nb.frames.shapes import SHAPES, Lists, Odd
+from musicapi_nb.frames.scan import scan
+from musicapi_nb.frames.values import columns
 from musicapi_nb.tasks.part import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-    from numpy.typing import NDArray
-
+    from musicapi_nb.frames.layouts import Found, Layout
     from musicapi_nb.frames.reading import Item
-    from musicapi_nb.frames.shapes import Cells, Shape
-
-    Counts = NDArray[np.int64]
+    from musicapi_nb.frames.scan import Numbers
+    from musicapi_nb.frames.values import Columns
 
 Key: TypeAlias = tuple[str, str]
 """A column: its table and its name."""
 
+_LIST_ROWS: Mapping[str, str] = {
+    "per_song": "song", "tag": "tag", "per_song_steps": "song", "source": "step", "type": "step",
+    "per_step": "step", "made": "made",
+}  # fmt: skip
 DTYPES: Mapping[Key, str] = {
-    **{("lists", name): "int64" if name.startswith("per_") else "str" for name in Lists._fields},
+    **{("lists", name): "int64" if name.startswith("per_") else "str" for name in _LIST_ROWS},
     **{("songs", name): column.dtype for name, column in SONGS.items()},
     **{("tasks", name): column.dtype for name, column in TASKS.items()},
 }
 _ARROW = {dtype: grown(dtype).arrow for dtype in set(DTYPES.values())}
 _UNSAID: Mapping[str, Any] = {"int64": 0, "bool": False}
-_LIST_ROWS: Mapping[str, str] = {
-    "per_song": "song", "tag": "tag", "per_song_steps": "song", "source": "step", "type": "step",
-    "per_step": "step", "made": "made",
-}  # fmt: skip
-_TAGS = {("lists", "tag"), ("lists", "made")}
+_MOST_LAYOUTS = 32
+_TRIES = 2  # in each batch, of learning one more layout
 
 
-class Batch:
-    """What was read of some replies."""
+class _Part(NamedTuple):
+    """Replies that were read together: their places, each one's songs, and their columns."""
 
-    def __init__(self, wanted: Collection[Key]) -> None:
-        self._cells: dict[Key, list[Any]] = {key: [] for key in wanted}
-        self._closed: dict[Key, list[pa.Array]] = {key: [] for key in wanted}
-        self._rows = {"tasks": 0, "songs": 0, "lists": 0}
-        self.songs_of: list[int] = []  # each task's songs
-        self.issues: list[IssueRow] = []
-
-    def read(self, given: Iterable[Item]) -> list[bool]:
-        """Read replies of any shape; tell which were understood."""
-        found = [read_one(item) for item in given]
-        self.issues += [IssueRow(each, issue) for each in found for issue in each.issues]
-        tasks = [each.task for each in found if each.task is not None]
-        songs = [SongRow(task, song) for task in tasks for song in task.songs]
-        steps = [step for _, song in songs for step in song.replacements]
-        for name, column in TASKS.items():
-            self._say(("tasks", name), column.cells, tasks)
-        for name, of_song in SONGS.items():
-            self._say(("songs", name), of_song.cells, songs)
-        self._list(
-            Lists(
-                per_song=[len(song.tags) for _, song in songs],
-                tag=[clean(tag) for _, song in songs for tag in song.tags],
-                per_song_steps=[len(song.replacements) for _, song in songs],
-                source=[clean(step.source) or None for step in steps],
-                type=[clean(step.type) if step.type else None for step in steps],
-                per_step=[len(step.tags) for step in steps],
-                made=[clean(tag) for step in steps for tag in step.tags],
-            )
-        )
-        self._end([len(task.songs) for task in tasks])
-        return [each.task is not None for each in found]
-
-    def take(self, shape: Shape[Any, Any], replies: Sequence[Any]) -> None:
-        """Take decoded replies of one shape."""
-        songs_of = [shape.songs_of(reply) for reply in replies]
-        songs = list(chain.from_iterable(songs_of))
-        counts = [len(each) for each in songs_of]
-        for name, make in shape.tasks.items():
-            self._say(("tasks", name), make, replies)
-        for name, make in shape.songs.items():
-            self._say(("songs", name), make, songs)
-        ids = shape.tasks["task_id"](replies)
-        self._say(("tasks", "songs"), _as_given, counts)
-        self._say(("songs", "task_id"), chain.from_iterable, map(repeat, ids, counts))
-        self._say(("songs", "song_position"), chain.from_iterable, map(range, counts))
-        self._list(shape.lists(songs))
-        self._end(counts)
-
-    def _list(self, lists: Lists) -> None:
-        for name, cells in zip(Lists._fields, lists, strict=True):
-            self._say(("lists", name), _as_given, cells)
-
-    def _say(self, key: Key, make: Callable[[Any], Cells], values: Any) -> None:
-        """Append a column's cells, made of values, if it is wanted."""
-        if key not in self._cells:
-            return
-        self._fill(key)
-        cells = make(values)
-        if isinstance(cells, pa.Array):
-            self._close(key)
-            self._closed[key].append(cells)
-        else:
-            self._cells[key] += cells
-
-    def _fill(self, key: Key) -> None:
-        """Write down that earlier rows say nothing."""
-        written = len(self._cells[key]) + sum(map(len, self._closed[key]))
-        self._cells[key] += repeat(_UNSAID.get(DTYPES[key]), self._rows[key[0]] - written)
-
-    def _close(self, key: Key) -> None:
-        """Turn the cells so far into an array."""
-        cells = self._cells[key]
-        if cells:
-            self._closed[key].append(pa.array(cells, _ARROW[DTYPES[key]]))
-            cells.clear()
-
-    def _end(self, songs_of: Sequence[int]) -> None:
-        self.songs_of += songs_of
-        self._rows["tasks"] += len(songs_of)
-        self._rows["songs"] += sum(songs_of)
-
-    def columns(self) -> dict[Key, pa.Array | int]:
-        """Each column, or how many rows it has where none says anything."""
-        return {key: self._column(key) for key in self._cells}
-
-    def _column(self, key: Key) -> pa.Array | int:
-        rows, cells, closed = self._rows[key[0]], self._cells[key], self._closed[key]
-        if not cells and not closed:
-            return rows
-        self._fill(key)
-        self._close(key)
-        return closed[0] if len(closed) == 1 else pa.concat_arrays(closed)
-
-
-def _as_given(cells: Cells) -> Cells:
-    return cells
+    places: Numbers
+    songs_of: Numbers
+    columns: Columns
 
 
 def read_batch(
-    given: Sequence[Item], wanted: Collection[Key]
+    given: Sequence[Item], wanted: Collection[Key], layouts: list[Layout]
 ) -> tuple[dict[Key, pa.Array | int], list[IssueRow]]:
     """Read some replies: the wanted columns, and what was not understood.
 
-    Of a column that says nothing, there is the number of its rows.
+    Of a column that says nothing, there is the number of its rows. `layouts` are those that are
+    known; what is learned is added.
     """
-    try:
-        return _typed(given, wanted)
-    except Odd:
-        batch = Batch(wanted)
-        batch.read(given)
-        return batch.columns(), batch.issues
+    parts = list(_by_layout(given, layouts))
+    issues: list[IssueRow] = []
+    known = set().union(*(part.places.tolist() for part in parts))
+    if len(known) < len(given):
+        left = [(place, item) for place, item in enumerate(given) if place not in known]
+        part, issues = _plainly(left, wanted)
+        parts.append(part)
+    made = {key: _joined(key, parts) for key in wanted}
+    if len(parts) > 1:
+        places, songs_of = (np.concatenate(each) for each in list(zip(*parts, strict=True))[:2])
+        made = _ordered(made, places, songs_of)
+    return made, issues
 
 
-def _typed(
-    given: Sequence[Item], wanted: Collection[Key]
-) -> tuple[dict[Key, pa.Array | int], list[IssueRow]]:
-    batch = Batch(wanted)
-    places: list[int] = []
-    groups: dict[Shape[Any, Any] | None, tuple[list[int], list[Any]]] = {}
-    for place, (shape, value) in enumerate(_decoded(given)):
-        at, values = groups.setdefault(shape, ([], []))
-        at.append(place)
-        values.append(value)
-    for shape, (at, values) in groups.items():
-        if shape is None:
-            places += itertools.compress(at, batch.read(values))
+def _by_layout(given: Sequence[Item], layouts: list[Layout]) -> Iterator[_Part]:
+    texts = [_as_bytes(item.given) for item in given]
+    left = np.flatnonzero([text is not None for text in texts])
+    scanned = scan([text or b"" for text in texts], BEHIND)
+    tried = number = 0
+    while len(left):
+        if number < len(layouts):
+            if (found := find(layouts[number], scanned, left)) is not None:
+                left = np.setdiff1d(left, found.rows, assume_unique=True)
+                yield from _understood(found)
+            number += 1
+        elif tried < _TRIES and number < _MOST_LAYOUTS:
+            tried += 1
+            try:
+                layouts.append(learn(texts[left[0]] or b""))
+            except Unknown:
+                left = left[1:]
         else:
-            batch.take(shape, values)
-            places += at
-    columns = batch.columns()
-    if any(_has_blank(columns.get(key, 0)) for key in _TAGS):
-        raise Odd
-    if len(groups) > 1:
-        columns = _ordered(columns, np.array(places, "int64"), np.array(batch.songs_of, "int64"))
-    return columns, batch.issues
+            return
+
+
+def _as_bytes(given: Any) -> bytes | None:
+    if isinstance(given, str):
+        try:
+            return given.encode()
+        except UnicodeEncodeError:
+            return None
+    return given if isinstance(given, bytes) else None
+
+
+def _understood(found: Found | None) -> Iterator[_Part]:
+    """Those of some replies in which nothing is odd."""
+    while found is not None:
+        made, odd = columns(found)
+        if not odd.any():
+            songs_of = np.full(len(found.rows), found.layout.songs)
+            yield _Part(found.rows, songs_of, made)
+            return
+        found = find(found.layout, found.scan, found.rows[~odd])
+
+
+def _plainly(
+    given: Sequence[tuple[int, Item]], wanted: Collection[Key]
+) -> tuple[_Part, list[IssueRow]]:
+    """Read replies of any shape, one by one."""
+    found = [read_one(item) for _, item in given]
+    issues = [IssueRow(each, issue) for each in found for issue in each.issues]
+    places = [place for (place, _), each in zip(given, found, strict=True) if each.task is not None]
+    tasks = [each.task for each in found if each.task is not None]
+    songs = [SongRow(task, song) for task in tasks for song in task.songs]
+    steps = [step for _, song in songs for step in song.replacements]
+    cells: dict[str, dict[str, Callable[[], list[Any]]]] = {
+        "tasks": {name: partial(column.cells, tasks) for name, column in TASKS.items()},
+        "songs": {name: partial(column.cells, songs) for name, column in SONGS.items()},
+        "lists": {
+            "per_song": lambda: [len(song.tags) for _, song in songs],
+            "tag": lambda: [clean(tag) for _, song in songs for tag in song.tags],
+            "per_song_steps": lambda: [len(song.replacements) for _, song in songs],
+            "source": lambda: [clean(step.source) or None for step in steps],
+            "type": lambda: [clean(step.type) if step.type else None for step in steps],
+            "per_step": lambda: [len(step.tags) for step in steps],
+            "made": lambda: [clean(tag) for step in steps for tag in step.tags],
+        },
+    }
+    arrays = {key: pa.array(cells[key[0]][key[1]](), _ARROW[DTYPES[key]]) for key in wanted}
+    songs_of = np.array([len(task.songs) for task in tasks], "int64")
+    return _Part(np.array(places, "int64"), songs_of, arrays), issues
+
+
+def _joined(key: Key, parts: Sequence[_Part]) -> pa.Array | int:
+    """A column of all parts, or how many rows it has where none says anything."""
+    rows = [part.songs_of.sum() if key[0] == "songs" else len(part.places) for part in parts]
+    if not any(key in part.columns for part in parts):
+        return int(sum(rows))
+    kind, unsaid = _ARROW[DTYPES[key]], _UNSAID.get(DTYPES[key])
+    found = [
+        part.columns[key] if key in part.columns else pa.repeat(pa.scalar(unsaid, kind), count)
+        for part, count in zip(parts, rows, strict=True)
+    ]
+    return found[0] if len(found) == 1 else pa.concat_arrays(found)
 
 
 def _ordered(
-    columns: dict[Key, pa.Array | int], places: Counts, songs_of: Counts
+    columns: dict[Key, pa.Array | int], places: Numbers, songs_of: Numbers
 ) -> dict[Key, pa.Array | int]:
     """Put rows that were read shape by shape into the order of their replies."""
 
-    def each(name: str) -> Counts:
+    def each(name: str) -> Numbers:
         counts = columns.get(("lists", name), 0)
         return np.zeros(0, "int64") if isinstance(counts, int) else counts.to_numpy()
 
@@ -207,28 +177,3 @@ def _row_kind(key: Key) -> str:
     """What a column has one row of."""
     table, name = key
     return _LIST_ROWS[name] if table == "lists" else table.removesuffix("s")
-
-
-def _has_blank(tags: pa.Array | int) -> bool:
-    """Such a tag is left out by `tasks.read`."""
-    return not isinstance(tags, int) and has_blank(tags)
-
-
-def _decoded(given: Iterable[Item]) -> Iterator[tuple[Shape[Any, Any] | None, Any]]:
-    """Each reply with the shape that it has, or as it was given with None."""
-    shapes = list(SHAPES)
-    for item in given:
-        if isinstance(item.given, bytes | str):
-            for shape in shapes:
-                try:
-                    yield shape, shape.decode(item.given)
-                except (Odd, msgspec.MsgspecError, ValueError, RecursionError):
-                    continue
-                if shape is not shapes[0]:  # the next one is likely to be of it too
-                    shapes.remove(shape)
-                    shapes.insert(0, shape)
-                break
-            else:
-                yield None, item
-        else:
-            yield None, item

@@ -1,4 +1,4 @@
-"""Long JSON texts to Arrow, many at once, without a Python string of each, which takes longer."""
+"""JSON strings as they are written to the texts that they mean, many at once."""
 
 from __future__ import annotations
 
@@ -9,59 +9,71 @@ import numpy as np
 import pyarrow as pa
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from numpy.typing import NDArray
 
-_QUOTE, _BACKSLASH, _NULL = ord('"'), ord("\\"), len("null")
+_BACKSLASH = ord("\\")
 # The character that an escaped letter stands for; 0: none, or one that has to be worked out.
 _MEANT = np.zeros(256, "uint8")
 for _letter, _character in zip(b'"\\/bfnrt', b'"\\/\b\f\n\r\t', strict=True):
     _MEANT[_letter] = _character
 _BLANK_FIRST = np.zeros(256, bool)  # by the first byte in UTF-8 of any white space
 _BLANK_FIRST[[chr(code).encode()[0] for code in range(0x3001) if chr(code).isspace()]] = True
-_decode = msgspec.json.Decoder(str | None).decode
+_decode = msgspec.json.Decoder(str).decode
 
 
-def texts(raw: Sequence[msgspec.Raw]) -> pa.Array:
-    """Turn JSON values, each a text or null, into an array of large_string; "" is missing too.
+def texts(written: pa.Array) -> tuple[pa.Array, list[int], list[int]]:
+    """Turn strings as JSON writes them, without their quotes, into texts.
 
-    Raises
-    ------
-    ValueError
-        One is neither, or no UTF-8.
+    Parameters
+    ----------
+    written
+        An array of large_binary that was just made, in UTF-8 and without nulls.
+
+    Returns
+    -------
+    An array of large_string in which "" is missing; the items that are no strings (an escape that
+    there is not, or half a surrogate pair); and those that are white space alone.
     """
-    joined = bytearray().join(raw)
-    data = np.frombuffer(joined, "uint8")
-    lengths = np.fromiter(map(len, raw), "int64", len(raw))
-    ends = lengths.cumsum()
-    starts = ends - lengths
-    slashes = np.flatnonzero(data == _BACKSLASH)
-    meant = _MEANT[data[slashes + 1]]
-    if not meant.all() or (np.diff(slashes) == 1).any():
-        return pa.array([_decode(each) or None for each in raw], pa.large_string())
-    quoted = data[starts] == _QUOTE
-    if not (quoted | (data[starts] == ord("n"))).all():
-        raise ValueError("neither a text nor null")
-    escapes = np.diff(np.searchsorted(slashes, ends), prepend=0)
-    sizes = np.where(quoted, lengths - 2 - escapes, 0)
-    data[slashes + 1] = meant  # never a backslash: one that is escaped stands beside another
-    data[starts[quoted]] = data[ends[quoted] - 1] = _BACKSLASH
-    data[(starts[~quoted, None] + np.arange(_NULL)).ravel()] = _BACKSLASH
-    said = pa.py_buffer(np.packbits(sizes > 0, bitorder="little"))
-    offsets = pa.py_buffer(np.concatenate([[0], sizes.cumsum()]))
-    buffers = [said, offsets, pa.py_buffer(joined.replace(b"\\", b""))]
-    # the cast looks whether it is UTF-8, and copies nothing
-    return pa.Array.from_buffers(pa.large_binary(), len(raw), buffers).cast(pa.large_string())
+    _, ends, data = written.buffers()
+    offsets = np.frombuffer(ends, "int64", len(written) + 1)
+    raw = np.frombuffer(b"" if data is None else data, "uint8", offsets[-1])
+    escaped = raw == _BACKSLASH
+    slashes = np.flatnonzero(escaped) if escaped.any() else np.zeros(0, "int64")
+    bad: list[int] = []
+    if len(slashes):
+        meant = _MEANT[raw[np.minimum(slashes + 1, len(raw) - 1)]]
+        if not meant.all() or (np.diff(slashes) == 1).any():
+            read = [_read(item) for item in written.to_pylist()]
+            bad = [place for place, text in enumerate(read) if text is None]
+            made = pa.array([text or "" for text in read], pa.large_string())
+            _, ends, data = made.buffers()
+            offsets = np.frombuffer(ends, "int64", len(made) + 1)
+        else:
+            changed = bytearray(raw)
+            # never a backslash: an escaped one is beside another
+            np.frombuffer(changed, "uint8")[slashes + 1] = meant
+            offsets = offsets - np.searchsorted(slashes, offsets)
+            data = pa.py_buffer(changed.replace(b"\\", b""))
+    sizes = np.diff(offsets)
+    said = None if sizes.all() else pa.py_buffer(np.packbits(sizes > 0, bitorder="little"))
+    made = pa.Array.from_buffers(
+        pa.large_string(), len(sizes), [said, pa.py_buffer(np.ascontiguousarray(offsets)), data]
+    )
+    return made, bad, _blank(made, offsets, data)
 
 
-def has_blank(array: pa.Array) -> bool:
-    """Whether one of the texts is empty or white space alone."""
-    known = array.drop_null() if array.null_count else array
-    if not len(known):
-        return False
-    _, ends, data = known.buffers()
-    offsets = np.frombuffer(ends, "int64", len(known) + 1)
-    if (offsets[1:] == offsets[:-1]).any():
-        return True
-    first = np.frombuffer(data, "uint8")[offsets[:-1]]
+def _read(written: bytes) -> str | None:
+    try:
+        return _decode(b'"' + written + b'"')
+    except (msgspec.MsgspecError, ValueError):
+        return None
+
+
+def _blank(made: pa.Array, offsets: NDArray[np.int64], data: pa.Buffer | None) -> list[int]:
+    """The texts that are white space alone."""
+    if data is None or not len(data):
+        return []
+    first = np.frombuffer(data, "uint8")[np.minimum(offsets[:-1], len(data) - 1)]
     # few begin like white space: these are looked at as a whole
-    return any(known[int(at)].as_py().isspace() for at in np.flatnonzero(_BLANK_FIRST[first]))
+    suspects = np.flatnonzero(_BLANK_FIRST[first] & (np.diff(offsets) > 0))
+    return [int(at) for at in suspects if made[int(at)].as_py().isspace()]

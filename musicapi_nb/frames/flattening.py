@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from musicapi_nb.frames.batch import Key
     from musicapi_nb.frames.columns import IssueRow
+    from musicapi_nb.frames.layouts import Layout
     from musicapi_nb.frames.reading import Item, Replies
 
     Counts = NDArray[np.int64]
@@ -93,6 +94,7 @@ class Columns:
         self._issues: list[IssueRow] = []
         self._replies = 0
         self._coded: dict[str, _Coded] = {}
+        self._layouts: list[Layout] = []
 
     def add(self, replies: Replies) -> None:
         before, share = self._replies, shares(replies)
@@ -104,7 +106,7 @@ class Columns:
                 self._append(batch, ahead)
 
     def _append(self, batch: Sequence[Item], ahead: float) -> None:
-        columns, issues = read_batch(batch, self._columns)
+        columns, issues = read_batch(batch, self._columns, self._layouts)
         for key, rows in columns.items():
             column = self._columns[key]
             if isinstance(rows, int):

@@ -95,15 +95,15 @@ class Texts:
         self._ends.more(1, 1.0)[:] = 0
 
     def extend(self, more: pa.Array, ahead: float = 1.0) -> None:
-        """Append an array that begins where its buffers do."""
         rows = len(more)
         if not rows:
             return
         _, ends, data = more.buffers()
-        offsets = np.frombuffer(ends, "int64", rows + 1)
-        np.add(offsets[1:], self._bytes.size, out=self._ends.more(rows, ahead))
+        offsets = np.frombuffer(ends, "int64")[more.offset : more.offset + rows + 1]
+        first, last = int(offsets[0]), int(offsets[-1])
+        np.add(offsets[1:], self._bytes.size - first, out=self._ends.more(rows, ahead))
         if data is not None:
-            self._bytes.extend(np.frombuffer(data, "uint8", int(offsets[-1])), ahead)
+            self._bytes.extend(np.frombuffer(data, "uint8")[first:last], ahead)
         self._known.extend(rows, ahead, _valid(more))
 
     def extend_unsaid(self, rows: int, ahead: float) -> None:

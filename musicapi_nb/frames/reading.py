@@ -28,6 +28,7 @@ Replies: TypeAlias = Reply | Iterable[Reply]
 _ALONE = (Task, Mapping, str, bytes, bytearray, Path)
 # What JSON knows besides objects is a reply too, if a bad one: a line of a file may hold it.
 _BAD = (type(None), bool, int, float, list)
+_REPLIES = (*_ALONE, *_BAD)
 
 
 class Item(NamedTuple):
@@ -58,10 +59,11 @@ def items(given: Replies) -> Iterator[Item]:
         It, or an item of it, is neither a task, nor a reply, nor a path.
     """
     for place, item in enumerate(_items(given)):
-        path = _path(item)
-        if path is not None:
+        if isinstance(item, bytes):  # what comes by the ten thousands is looked at once
+            yield Item(None, place, item)
+        elif (path := _path(item)) is not None:
             yield from (Item(str(path), at, line) for at, line in files.lines(path))
-        elif isinstance(item, (*_ALONE, *_BAD)):
+        elif isinstance(item, _REPLIES):
             yield Item(None, place, item)
         elif (known := _tasks_of(item)) is not None:
             yield from (Item(None, at, task) for at, task in enumerate(known))
