@@ -151,6 +151,56 @@ def test_any_replies_give_what_the_plain_path_gives(given_: list[bytes]) -> None
     assert_same(frames.flatten(given_), plainly(given_))
 
 
+def test_a_frame_alone_is_as_it_is_among_all() -> None:
+    odd = sample(STUDIO)
+    odd["data"]["data"]["songs"][0]["created_at"] = "never"
+    mixed = [as_bytes(each) for each in (sample(STUDIO), odd, sample(SONIC))] * 3
+    made = frames.flatten(mixed)
+    assert len(made.issues) == 3
+    for name, frame in made._asdict().items():
+        alone = getattr(frames, f"{name}_frame")(mixed)
+        pd.testing.assert_frame_equal(alone, frame, obj=name)
+
+
+LAYOUTS = [
+    (b'"duration":1', b'"duration":1""'),
+    (b'"duration":', b'"duration":0'),
+    (b'"status":"SUCCESS"', b'"status": "SUCCESS"'),
+    (b'"type":"tags"', b'"kind":"tags"'),
+    (b'"type":"tags"', b'"type":"tags","type":"x"'),
+    (b'"type":"tags"', b'"type":null'),
+    (b'"liked":false', b'"liked":falsy'),
+    (b'"plays":0', b'"plays":00'),
+    (b'"plays":0', b'"plays":1e2'),
+    (b'"user_tags":[]', b'"user_tags":["a",5]'),
+    (b'"user_tags":[]', b'"user_tags":["a","b"]'),
+    (b'"artist":"', b'"artist":"\\u0041'),
+    (b'"title":"', b'"title":"\\'),
+    (b'"title":"', b'"title":"\x01'),
+    (b'"tags":["', b'"tags":["","'),
+    (b'"tags":["', b'"tags":["\\u00e9 \\"so\\"","'),
+    (b'"tags":["', b'"tags":[ "'),
+    (b'"replaced_tags":{', b'"replaced_tags":{"tags":{"tags":["x"],"type":"tags"},'),
+    (b'"replaced_tags":{', b'"replaced_tags":{"":{"tags":[],"type":"tags"},'),
+    (b"}}", b"}} "),
+    (b"{", b"{{"),
+]
+
+
+@pytest.mark.parametrize(("old", "new"), LAYOUTS)
+def test_what_differs_by_bytes_is_read_plainly_and_nothing_beside_it(
+    old: bytes, new: bytes
+) -> None:
+    usual = json.dumps(sample(STUDIO), separators=(",", ":"), ensure_ascii=False).encode()
+    assert old in usual
+    changed = usual.replace(old, new, 1)
+    mixed = [usual, changed, usual, changed[:-1], usual + b"\n", b"\xff" + usual, usual]
+    assert_same(frames.flatten(mixed), plainly(mixed))
+    items = [frames.reading.Item(None, place, text) for place, text in enumerate(mixed)]
+    read = {place for part in batch._by_layout(items, []) for place in part.places.tolist()}
+    assert {0, 2, 6} <= read
+
+
 # --- adding -----------------------------------------------------------------------------------
 
 

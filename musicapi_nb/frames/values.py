@@ -19,7 +19,7 @@ from musicapi_nb.frames import escapes
 from musicapi_nb.frames.layouts import LIST, NUMBER, OBJECT, TEXT, letters, opening, taken
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -85,7 +85,7 @@ def _planned(layout: Layout) -> _Plan:
         return [column for how in hows for column in kinds.get(how, ())]
 
     def numbers_of(how: str) -> Numbers:
-        return np.concatenate([[], *(column.values for column in of(how))]).astype("int64")
+        return _joint(column.values for column in of(how))
 
     return _Plan(of("text", "iso", "joined"), of("unix"), of("length"),
                  numbers_of("list"), numbers_of("steps"), numbers_of("rest"))  # fmt: skip
@@ -132,12 +132,11 @@ class _Reading:
 
     def _cells(self, columns_: Sequence[_Column]) -> _Cells:
         """The values of columns, one column after the other."""
+        replies = np.arange(self._replies)
         return _Cells(
-            *(np.concatenate([[], *each]).astype("int64") for each in (
-                [np.arange(self._replies).repeat(len(each.values)) for each in columns_],
-                [np.tile(each.values, self._replies) for each in columns_],
-            ))
-        )  # fmt: skip
+            _joint(replies.repeat(len(each.values)) for each in columns_),
+            _joint(np.tile(each.values, self._replies) for each in columns_),
+        )
 
     def _each(self, values: Numbers) -> _Cells:
         return self._cells([_Column(None, values)])
@@ -153,18 +152,15 @@ class _Reading:
         tags = self._each(plan.tags)
         per_song, of_tags, tag_rows = self._listed(tags)
         steps = self._steps(self._each(plan.steps))
-        parts = [(strings, cells.rows), (of_tags, tag_rows), (steps.sources, steps.rows),
-                 (steps.types, steps.rows), (steps.made, steps.made_rows)]  # fmt: skip
-        written = taken(self._scan.strings, 2 * np.concatenate([each for each, _ in parts]))
-        rows = np.concatenate([each for _, each in parts])
-        texts, unread, blank = escapes.texts(written)
-        ends = np.cumsum([0, *(len(each) for each, _ in parts)])
-        columns_, tag, source, kind, made = (
+        columns_ = self._taken(strings, cells.rows)
+        # apart from the others: there are many of them, and few have escapes
+        parts = (of_tags, steps.sources, steps.types, steps.made)
+        rows = np.concatenate([tag_rows, steps.rows, steps.rows, steps.made_rows])
+        ends = np.cumsum([0, *map(len, parts)])
+        texts = self._taken(np.concatenate(parts), rows, (int(ends[1]), int(ends[2])))
+        tag, source, kind, made = (
             texts.slice(start, end - start) for start, end in itertools.pairwise(ends)
         )
-        self._mark(rows[unread])
-        # a source may say nothing, and is kept as it is
-        self._mark(rows[[item for item in blank if not ends[2] <= item < ends[3]]])
         for array, whose in ((tag, tag_rows), (made, steps.made_rows)):  # an empty tag is none
             if array.null_count:
                 self._mark(whose[array.is_null().to_numpy(zero_copy_only=False)])
@@ -180,6 +176,15 @@ class _Reading:
         if len(tags.values):
             self.made["songs", "tags_text"] = _joined(tag, per_song)
         self._columns_of(columns_)
+
+    def _taken(
+        self, strings: Numbers, rows: Numbers, blank_at: tuple[int, int] = (0, 0)
+    ) -> pa.Array:
+        """Strings as texts; from one item to another they may be white space, and are kept."""
+        texts, unread, blank = escapes.texts(taken(self._scan.strings, 2 * strings))
+        first, end = blank_at
+        self._mark(rows[[*unread, *(item for item in blank if not first <= item < end)]])
+        return texts
 
     def _columns_of(self, texts: pa.Array) -> None:
         start = 0
@@ -412,6 +417,10 @@ class _Steps(NamedTuple):
     def none(cls, songs: int) -> _Steps:
         no = np.zeros(0, "int64")
         return cls(no, no, np.zeros(songs, "int64"), no, no, no, no, no)
+
+
+def _joint(parts: Iterable[Numbers]) -> Numbers:
+    return np.concatenate([np.zeros(0, "int64"), *parts])
 
 
 def _ranges(first: Numbers, counts: Numbers) -> Numbers:
