@@ -162,6 +162,16 @@ def test_a_frame_alone_is_as_it_is_among_all() -> None:
         pd.testing.assert_frame_equal(alone, frame, obj=name)
 
 
+@pytest.mark.parametrize("name", [STUDIO, SONIC])
+def test_a_field_that_no_song_has_is_missing_as_plainly(name: str) -> None:
+    usual = sample(name)
+    songs = usual["data"]["data"]["songs"] if name == STUDIO else usual["data"]
+    for key in songs[0]:
+        kept = [{field: song[field] for field in song if field != key} for song in songs]
+        reply = json.dumps(usual).replace(json.dumps(songs), json.dumps(kept))
+        assert_same(frames.flatten([reply] * 3), plainly([reply] * 3))
+
+
 LAYOUTS = [
     (b'"duration":1', b'"duration":1""'),
     (b'"duration":', b'"duration":0'),

@@ -151,7 +151,13 @@ class _Reading:
         strings = np.where(is_text, found.names[cells] + 1, len(self._scan.strings) // 2)
         tags = self._each(plan.tags)
         per_song, of_tags, tag_rows = self._listed(tags)
-        steps = self._steps(self._each(plan.steps))
+        if not len(plan.tags):
+            per_song = np.zeros(self._replies * self._layout.songs, "int64")
+        steps = (
+            self._steps(self._each(plan.steps))
+            if len(plan.steps)
+            else _Steps.none(self._replies * self._layout.songs)
+        )
         columns_ = self._taken(strings, cells.rows)
         # apart from the others: there are many of them, and few have escapes
         parts = (of_tags, steps.sources, steps.types, steps.made)
@@ -173,7 +179,7 @@ class _Reading:
             ("lists", "type"): kind, ("lists", "per_step"): pa.array(steps.per_step),
             ("lists", "made"): made,
         }  # fmt: skip
-        if len(tags.values):
+        if len(plan.tags):
             self.made["songs", "tags_text"] = _joined(tag, per_song)
         self._columns_of(columns_)
 
@@ -324,8 +330,6 @@ class _Reading:
         per_step = types - sources - 2
         made = _ranges(sources + 2, per_step)
         self._check_steps(sources, types, last, per_step, rows)
-        if not len(counts):
-            return _Steps.none(self._replies * self._layout.songs)
         return _Steps(songs, rows, per_song, sources, types + 1, per_step, made,
                       rows.repeat(per_step))  # fmt: skip
 
