@@ -16,15 +16,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from musicapi_nb.frames import escapes
+from musicapi_nb.frames.arrays import doubled, joined, joint, odd_numbers, ranges
 from musicapi_nb.frames.layouts import LIST, NUMBER, OBJECT, TEXT, letters, opening, taken
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
     from musicapi_nb.frames.layouts import Found, Layout
-    from musicapi_nb.frames.scan import Bytes, Flags, Numbers
+    from musicapi_nb.frames.scan import Flags, Numbers
 
 Key: TypeAlias = tuple[str, str]
 Columns: TypeAlias = Mapping[Key, pa.Array]
@@ -36,8 +37,7 @@ _NUMBER = r"^((0|[1-9][0-9]*)(\.[0-9]+)?)?$"
 _UNIX_END = 4_102_444_800  # as `tasks.part` reads it
 _MICROSECONDS = 1_000_000
 _FIRST, _LAST = (np.datetime64(day, "us").astype("int64") for day in ("0001-01-01", "9999-12-31"))
-_ZERO, _POINT, _COMMA, _SPACE, _BACKSLASH = b"0., \\"
-_TEN, _DIGITS = 10, 15
+_COMMA, _SPACE, _BACKSLASH = b", \\"
 _SPANS = [(f"{name}_seconds", ("tasks", f"{start}_at"), ("tasks", f"{end}_at")) for name, start, end
           in (("queue", "submitted", "started"), ("render", "started", "finished"),
               ("total", "submitted", "finished"))]  # fmt: skip
@@ -85,7 +85,7 @@ def _planned(layout: Layout) -> _Plan:
         return [column for how in hows for column in kinds.get(how, ())]
 
     def numbers_of(how: str) -> Numbers:
-        return _joint(column.values for column in of(how))
+        return joint(column.values for column in of(how))
 
     return _Plan(of("text", "iso", "joined"), of("unix"), of("length"),
                  numbers_of("list"), numbers_of("steps"), numbers_of("rest"))  # fmt: skip
@@ -134,8 +134,8 @@ class _Reading:
         """The values of columns, one column after the other."""
         replies = np.arange(self._replies)
         return _Cells(
-            _joint(replies.repeat(len(each.values)) for each in columns_),
-            _joint(np.tile(each.values, self._replies) for each in columns_),
+            joint(replies.repeat(len(each.values)) for each in columns_),
+            joint(np.tile(each.values, self._replies) for each in columns_),
         )
 
     def _each(self, values: Numbers) -> _Cells:
@@ -170,7 +170,7 @@ class _Reading:
         for array, whose in ((tag, tag_rows), (made, steps.made_rows)):  # an empty tag is none
             if array.null_count:
                 self._mark(whose[array.is_null().to_numpy(zero_copy_only=False)])
-        self._mark(steps.rows[_doubled(source, steps.songs)])
+        self._mark(steps.rows[doubled(source, steps.songs)])
         if self.bad.any():
             return
         self.made |= {
@@ -180,7 +180,7 @@ class _Reading:
             ("lists", "made"): made,
         }  # fmt: skip
         if len(plan.tags):
-            self.made["songs", "tags_text"] = _joined(tag, per_song)
+            self.made["songs", "tags_text"] = joined(tag, per_song)
         self._columns_of(columns_)
 
     def _taken(
@@ -241,7 +241,7 @@ class _Reading:
                 if code == NUMBER
                 else taken(self._scan.strings, 2 * (found.names[some] + 1))
             )
-            odd = _odd_numbers(written, _NUMBER)
+            odd = odd_numbers(written, _NUMBER)
             self._mark(some.rows[odd])
             if not odd.any():
                 texts = written.view(pa.large_string())
@@ -295,7 +295,7 @@ class _Reading:
         """How many texts each list has; the numbers of all, and their replies."""
         scan, comma = self._scan, self._layout.comma
         first, counts = self._strings_of(cells, LIST)
-        strings, rows = _ranges(first, counts), cells.rows.repeat(counts)
+        strings, rows = ranges(first, counts), cells.rows.repeat(counts)
         full = np.flatnonzero(counts)
         last = counts[full].cumsum() - 1
         stops = scan.stops[strings]
@@ -314,7 +314,7 @@ class _Reading:
         begin = np.searchsorted(scan.steps[:, 0], first)
         per_song = np.searchsorted(scan.steps[:, 0], past) - begin
         self._mark(cells.rows[(counts > 0) != (per_song > 0)])
-        which = _ranges(begin, per_song)
+        which = ranges(begin, per_song)
         sources, types = scan.steps[which, 0], scan.steps[which, 1]
         songs = np.arange(len(counts)).repeat(per_song)
         rows = cells.rows[songs]
@@ -328,7 +328,7 @@ class _Reading:
         if not fits.all():  # then nothing is where it should be
             return _Steps.none(len(counts))
         per_step = types - sources - 2
-        made = _ranges(sources + 2, per_step)
+        made = ranges(sources + 2, per_step)
         self._check_steps(sources, types, last, per_step, rows)
         return _Steps(songs, rows, per_song, sources, types + 1, per_step, made,
                       rows.repeat(per_step))  # fmt: skip
@@ -343,7 +343,7 @@ class _Reading:
         kinds = (
             (sources, np.full(len(sources), _SOURCE), rows),
             (sources + 1, np.where(some, _TAGS, _NO_TAGS), rows),
-            (_ranges(sources + 2, per_step), after_tags, rows.repeat(per_step)),
+            (ranges(sources + 2, per_step), after_tags, rows.repeat(per_step)),
             (types, np.full(len(types), _TYPE), rows),
             (types[~last] + 1, np.full(np.count_nonzero(~last), _NEXT), rows[~last]),
         )
@@ -397,7 +397,7 @@ class _Reading:
         rows, at = np.nonzero(codes == NUMBER)
         if len(rows):
             written = taken(found.pieces, found.piece(rows, values[at]))
-            self._mark(rows[_odd_numbers(written, _PLAIN_NUMBER, whole=True)])
+            self._mark(rows[odd_numbers(written, _PLAIN_NUMBER, whole=True)])
         rows, at = np.nonzero(codes == LIST)
         if len(rows):
             counts, _, _ = self._listed(_Cells(rows, values[at]))
@@ -421,60 +421,6 @@ class _Steps(NamedTuple):
     def none(cls, songs: int) -> _Steps:
         no = np.zeros(0, "int64")
         return cls(no, no, np.zeros(songs, "int64"), no, no, no, no, no)
-
-
-def _joint(parts: Iterable[Numbers]) -> Numbers:
-    return np.concatenate([np.zeros(0, "int64"), *parts])
-
-
-def _ranges(first: Numbers, counts: Numbers) -> Numbers:
-    """So many numbers from each first one on, one range after the other."""
-    before = counts.cumsum() - counts
-    made: Numbers = (first - before).repeat(counts) + np.arange(counts.sum())
-    return made
-
-
-def _odd_numbers(written: pa.Array, pattern: str, *, whole: bool = False) -> Flags:
-    """Which numbers are not written as a pattern says; usually none, which is seen at once."""
-    raw = letters(written)
-    offsets = np.frombuffer(written.buffers()[1], "int64", len(written) + 1)
-    sizes = np.diff(offsets)
-    points = np.flatnonzero(raw == _POINT)
-    if (
-        sizes.min(initial=1) > 0
-        and not (whole and (len(points) or sizes.max(initial=0) > _DIGITS))
-        and np.count_nonzero(raw - _ZERO < _TEN) + len(points) == len(raw)  # bytes wrap around
-        and (np.diff(np.searchsorted(points, offsets)) <= 1).all()
-        and not (raw[offsets[1:] - 1] == _POINT).any()
-        and _begin_well(raw, offsets[:-1], sizes)
-    ):
-        return np.zeros(len(written), bool)
-    matches = pc.match_substring_regex(written.view(pa.large_string()), pattern)
-    odd: Flags = ~matches.to_numpy(zero_copy_only=False)
-    return odd
-
-
-def _begin_well(raw: Bytes, begins: Numbers, sizes: Numbers) -> bool:
-    """Whether numbers begin with a digit, and with 0 only before a point."""
-    first = raw[begins]
-    second = raw[begins + (sizes > 1)]
-    return not ((first == _POINT) | ((first == _ZERO) & (sizes > 1) & (second != _POINT))).any()
-
-
-def _joined(tags: pa.Array, per_song: Numbers) -> pa.Array:
-    """The tags of each song as one text."""
-    offsets = pa.array(np.concatenate([[0], per_song.cumsum()]), pa.int32())
-    text = pc.binary_join(pa.ListArray.from_arrays(offsets, tags), pa.scalar(", ", tags.type))
-    return pc.if_else(pa.array(per_song > 0), text, None)
-
-
-def _doubled(sources: pa.Array, songs: Numbers) -> Numbers:
-    """Steps whose source stands in the same song before; JSON reads the last of them."""
-    codes = sources.dictionary_encode().indices.fill_null(-1).to_numpy()
-    _, first = np.unique(songs * (len(codes) + 1) + codes, return_index=True)
-    again = np.ones(len(codes), bool)
-    again[first] = False
-    return np.flatnonzero(again)
 
 
 # What stands behind the strings of a step, up to the next string.
