@@ -198,7 +198,7 @@ LAYOUTS = [
 
 
 @pytest.mark.parametrize(("old", "new"), LAYOUTS)
-def test_what_differs_by_bytes_is_read_plainly_and_nothing_beside_it(
+def test_what_differs_by_bytes_is_read_as_plainly_and_spoils_nothing_beside_it(
     old: bytes, new: bytes
 ) -> None:
     usual = json.dumps(sample(STUDIO), separators=(",", ":"), ensure_ascii=False).encode()
