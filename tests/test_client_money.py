@@ -234,6 +234,7 @@ async def test_a_silent_server_loses_the_reply_once(sent: bytes) -> None:
 @pytest.mark.filterwarnings("ignore:Sending a large body")  # large, so that no buffer takes it
 async def test_a_server_that_does_not_read_loses_the_request_once() -> None:
     async def deaf(connection: Connection) -> None:
+        await connection.until(1)
         connection.writer.transport.pause_reading()  # type: ignore[attr-defined]
         await asyncio.Event().wait()
 
@@ -244,7 +245,8 @@ async def test_a_server_that_does_not_read_loses_the_request_once() -> None:
     async with world(deaf, connect_timeout=0.05, reply_timeout=0.1) as (here, api):
         with pytest.raises(LostReply):
             await api.submit(big)
-        assert len(here.connections) == 1
+        # on a loaded machine a connection may be given up before anything is sent, and tried anew
+        assert here.posts == 1
 
 
 @contextlib.contextmanager
