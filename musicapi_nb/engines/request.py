@@ -161,6 +161,10 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, metaclass=_Meta):
     """How many songs to expect; None where that is not known."""
     cost: ClassVar[Price | None] = None
     standing: ClassVar[Standing | None] = None
+    webhook: ClassVar[bool] = False
+    """Whether the service takes a `webhook_url` here; the client adds it, it is no field."""
+    repeats: ClassVar[bool] = False
+    """Whether the same POST is how to ask again, as long as its reply says "not ready"."""
     only_with: ClassVar[Mapping[str, Mapping[str, tuple[Any, ...]]]] = {}
     """Fields that are of use only while other fields have one of these values."""
     words: ClassVar[tuple[str, ...]] = ()
