@@ -5,6 +5,9 @@ from __future__ import annotations
 import contextlib
 import gc
 import itertools
+import os
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -17,7 +20,8 @@ from musicapi_nb.frames.growing import grown, text_values
 from musicapi_nb.frames.reading import items, shares
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from concurrent.futures import Future
 
     from numpy.typing import NDArray
 
@@ -27,10 +31,12 @@ if TYPE_CHECKING:
     from musicapi_nb.frames.reading import Item, Replies
 
     Counts = NDArray[np.int64]
+    _Batch = tuple[dict[Key, pa.Array | int], list[IssueRow]]
     _Coded = tuple[NDArray[np.int32], pd.CategoricalDtype]
 
 _KEPT = 1 << 23
 _BATCH = 448  # more leaves the processor's cache and takes memory, less costs more steps
+_THREADS = min(2, os.cpu_count() or 1)
 
 
 class Frames(NamedTuple):
@@ -103,14 +109,31 @@ class Columns:
         # is dear; it keeps as much as a piece that was once allocated and freed, here never touched
         np.empty(_KEPT, "uint8")
         given = items(replies)
-        while batch := list(itertools.islice(given, _BATCH)):
-            self._replies += len(batch)
-            ahead = (before + (self._replies - before) / share(batch)) / self._replies
-            with _no_garbage_collection():
-                self._append(batch, ahead)
+        reading: deque[tuple[Sequence[Item], Future[_Batch]]] = deque()
 
-    def _append(self, batch: Sequence[Item], ahead: float) -> None:
-        columns, issues = read_batch(batch, self._columns, self._layouts)
+        def append() -> None:
+            batch, future = reading[0]
+            many = self._replies + len(batch)
+            ahead = (before + (many - before) / share(batch)) / many
+            self._append(*future.result(), ahead)
+            self._replies = many
+            reading.popleft()
+
+        # a few batches at once: most of the time numpy and Arrow let other threads run
+        with _no_garbage_collection(), ThreadPoolExecutor(_THREADS) as pool:
+            try:
+                while batch := list(itertools.islice(given, _BATCH)):
+                    read = pool.submit(read_batch, batch, self._columns, self._layouts)
+                    reading.append((batch, read))
+                    if len(reading) > _THREADS:
+                        append()
+            finally:  # also what stood before an item that is no reply
+                while reading:
+                    append()
+
+    def _append(
+        self, columns: Mapping[Key, pa.Array | int], issues: Sequence[IssueRow], ahead: float
+    ) -> None:
         for key, rows in columns.items():
             column = self._columns[key]
             if isinstance(rows, int):
