@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 import gc
 import itertools
-import os
-from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -21,7 +20,6 @@ from musicapi_nb.frames.reading import items, shares
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
-    from concurrent.futures import Future
 
     from numpy.typing import NDArray
 
@@ -34,9 +32,8 @@ if TYPE_CHECKING:
     _Batch = tuple[dict[Key, pa.Array | int], list[IssueRow]]
     _Coded = tuple[NDArray[np.int32], pd.CategoricalDtype]
 
-_KEPT = 1 << 23
-_BATCH = 448  # more leaves the processor's cache and takes memory, less costs more steps
-_THREADS = min(2, os.cpu_count() or 1)
+_KEPT = 1 << 21
+_BATCH = 256  # two at once; more takes memory, less costs more steps
 
 
 class Frames(NamedTuple):
@@ -109,27 +106,23 @@ class Columns:
         # is dear; it keeps as much as a piece that was once allocated and freed, here never touched
         np.empty(_KEPT, "uint8")
         given = items(replies)
-        reading: deque[tuple[Sequence[Item], Future[_Batch]]] = deque()
 
-        def append() -> None:
-            batch, future = reading[0]
-            many = self._replies + len(batch)
-            ahead = (before + (many - before) / share(batch)) / many
-            self._append(*future.result(), ahead)
-            self._replies = many
-            reading.popleft()
+        def append(batch: Sequence[Item], read: _Batch) -> None:
+            self._replies += len(batch)
+            ahead = (before + (self._replies - before) / share(batch)) / self._replies
+            self._append(*read, ahead)
 
-        # a few batches at once: most of the time numpy and Arrow let other threads run
-        with _no_garbage_collection(), ThreadPoolExecutor(_THREADS) as pool:
-            try:
-                while batch := list(itertools.islice(given, _BATCH)):
-                    read = pool.submit(read_batch, batch, self._columns, self._layouts)
-                    reading.append((batch, read))
-                    if len(reading) > _THREADS:
-                        append()
-            finally:  # also what stood before an item that is no reply
-                while reading:
-                    append()
+        read = partial(read_batch, wanted=self._columns, layouts=self._layouts)
+        # two batches at once: most of the time numpy and Arrow let another thread run
+        with _no_garbage_collection(), ThreadPoolExecutor(1) as other:
+            while batch := list(itertools.islice(given, _BATCH)):
+                reading = other.submit(read, batch)
+                try:
+                    following = list(itertools.islice(given, _BATCH))
+                    found = read(following)
+                finally:  # also what stood before an item that is no reply
+                    append(batch, reading.result())
+                append(following, found)
 
     def _append(
         self, columns: Mapping[Key, pa.Array | int], issues: Sequence[IssueRow], ahead: float
