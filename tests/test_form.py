@@ -9,18 +9,19 @@ from typing import Annotated, Any, ClassVar
 import pytest
 
 import musicapi_nb as mnb
-from musicapi_nb import account, lyrics, nuro, sonic, studio
+from musicapi_nb import account, lyrics, nuro, producer, riffusion, sonic, studio
 from musicapi_nb.engines import Field, Price, Request, operations
 from musicapi_nb.errors import InvalidRequest, Unsettled, WrongType
 from musicapi_nb.notebook import Handle
 from musicapi_nb.simulator import Simulator
 from musicapi_nb.widgets import form as form_module
 from musicapi_nb.widgets.form import Form
-from tests.test_engines import EXTENDED, VALID
+from tests import asked
+from tests.asked import REQUESTS
 
-REQUESTS = [case[0] for case in VALID] + [EXTENDED]
 SONG = sonic.Create(custom_mode=False, mv="sonic-v5", gpt_description_prompt="rain, slow jazz")
-NAMES = {"sonic": sonic, "studio": studio, "nuro": nuro, "lyrics": lyrics, "account": account}
+NAMES = {"sonic": sonic, "studio": studio, "nuro": nuro, "lyrics": lyrics, "account": account,
+         "producer": producer, "riffusion": riffusion}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -114,8 +115,7 @@ def when_ready(form: Form, act: Callable[[], object]) -> None:
 # --- made from declarations ----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("request_", REQUESTS, ids=[type(each).__qualname__ + f"{at}" for at, each
-                         in enumerate(REQUESTS)])  # fmt: skip
+@pytest.mark.parametrize("request_", REQUESTS, ids=asked.NAMES)
 def test_a_form_gives_back_the_request_that_it_was_made_from(
     api: Handle, request_: Request
 ) -> None:
@@ -259,9 +259,9 @@ def test_what_is_only_missing_is_no_reproach_until_it_was_typed_away(api: Handle
 
 def test_other_fields_go_through_as_json(api: Handle) -> None:
     form = api.form(SONG)
-    type_in(form, "extra", '{"auto_lyrics": true}')
-    assert form.request.extra == {"auto_lyrics": True}
-    assert "extra={'auto_lyrics': True}" in repr(form.request)
+    type_in(form, "extra", '{"newer": true}')
+    assert form.request.extra == {"newer": True}
+    assert "extra={'newer': True}" in repr(form.request)
     for wrong, words in (
         ('{"auto', "is no JSON"),
         ("[1]", "JSON object"),
