@@ -252,7 +252,7 @@ def test_choices_are_hard_or_open() -> None:
         (sonic.Create(**DESCRIBED, auto_lyrics=False), []),
         (sonic.Create(**{**WRITTEN, "use_suno_cdn": "false"}), ["use_suno_cdn"]),
         (sonic.Create(**WRITTEN, vocal_gender="female"), ["vocal_gender"]),
-        (sonic.Create(**WRITTEN, duration=60.5), ["duration"]),
+        (sonic.Create(**{**WRITTEN, "duration": 60.5}), ["duration"]),
         (sonic.AddVocals(**FROM_CLIP, overpainting_start_s=9, overpainting_end_s=9),
          ["overpainting_end_s"]),
         (sonic.Remaster(mv="sonic-v5"), ["continue_clip_id"]),
@@ -267,7 +267,7 @@ def test_choices_are_hard_or_open() -> None:
         (sonic.Sample(**SAMPLE, url=TUNE), ["url"]),
         (sonic.Sample(**{**SAMPLE, "chop_sample_end_s": 1}), ["chop_sample_end_s"]),
         (sonic.Mashup(**WRITTEN), ["mashup_clip_ids"]),
-        *((sonic.Mashup(**WRITTEN, mashup_clip_ids=ids), ["mashup_clip_ids"] * wrong)
+        *((sonic.Mashup(**{**WRITTEN, "mashup_clip_ids": ids}), ["mashup_clip_ids"] * wrong)
           for ids, wrong in [((), 1), (["c1"], 1), (("c1", "c2"), 0), (["c1", "c2", "c3"], 1),
                              (["c1", " "], 1), (["c1", None], 1), ("c1", 1)]),
         (sonic.ReplaceSection(**{**SECTION, "infill_end_s": 10}), ["infill_end_s"]),
@@ -361,7 +361,7 @@ def test_what_takes_a_webhook_and_what_is_asked_again() -> None:
         assert "webhook_url" not in kind.fields()
     tasks = {kind for kind in operations() if kind.answers == "task"}
     without = {kind for kind in tasks - hooked if kind.engine in {"sonic", "nuro", "producer"}}
-    assert without == {sonic.StemsBasic, sonic.StemsFull}
+    assert without == {sonic.StemsBasic, sonic.StemsFull, sonic.Batch}
     again = {kind for kind in operations() if kind.repeats}
     assert again == {sonic.Midi, sonic.Wav, sonic.Download}
     assert {kind.answers for kind in again} == {"now"}

@@ -1,6 +1,7 @@
 """Forms over the embedded simulator's real HTTP; messages come as the front end sends them."""
 
 import itertools
+import json
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -233,6 +234,38 @@ def test_odd_values_stay_as_typed_and_are_problems(api: Handle) -> None:
     assert form.request.body()["segments"] == [
         {"name": "intro", "duration": 10}, {"name": "verse", "duration": 20},
     ]  # fmt: skip
+
+
+def test_clips_are_typed_one_after_the_other(api: Handle) -> None:
+    form = api.form(sonic.Mashup)
+    type_in(form, "mashup_clip_ids", "c1")
+    assert "at least 2 are needed" in beside(form, "mashup_clip_ids")["said"]
+    assert beside(form, "mashup_clip_ids")["count"] == "1 / 2"
+    type_in(form, "mashup_clip_ids", "c1, c2 ,")
+    assert form.request == sonic.Mashup(custom_mode=False, mashup_clip_ids=["c1", "c2"])
+    type_in(form, "mashup_clip_ids", " ")
+    assert form.request.body().keys() == {"custom_mode"}
+
+
+def test_a_batch_is_typed_line_by_line(api: Handle) -> None:
+    form = api.form(sonic.Batch)
+    described: dict[str, Any] = {
+        "custom_mode": False,
+        "mv": "sonic-v5",
+        "gpt_description_prompt": "rain",
+    }
+    line = json.dumps(described)
+    for odd in ("{", "3", "[]", '{"titel": "Rain"}'):
+        type_in(form, "items", f"{line}\n{odd}")
+        assert "Should be a list of requests" in beside(form, "items")["said"]
+        assert not state(form)["ready"]
+    type_in(form, "items", f'{line}\n\n{line[:-1]}, "title": "{"x" * 81}"}}')
+    assert "[1] title: has 81 characters" in beside(form, "items")["said"]
+    type_in(form, "items", f"{line}\n\n{line}")
+    assert form.request == sonic.Batch(items=[sonic.Create(**described)] * 2)
+    assert beside(form, "items")["count"] == "2 / 10"
+    assert state(form)["label"] == "Send for 40 credits"
+    assert state(form)["ready"]
 
 
 def test_a_fraction_can_be_left_out(api: Handle) -> None:

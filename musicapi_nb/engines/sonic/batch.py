@@ -6,7 +6,7 @@ Facts: musicapi.ai batch-music-generation-api, 2026.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from musicapi_nb.engines.request import Field, Price, Request
 from musicapi_nb.engines.sonic.create import Create
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 class Batch(Request, frozen=True, kw_only=True):
     """Submit up to ten creates at once; each may fail by itself, and has a task of its own.
 
-    The reply holds a `batch_id` and the tasks. The price is that of all its items.
+    The reply holds a `batch_id` and the tasks. The price is that of all its items, and so is
+    the number of songs.
     """
 
     engine: ClassVar[str] = "sonic"
     operation: ClassVar[str] = "batch"
     path: ClassVar[str] = "/api/v1/sonic/batch"
-    answers: ClassVar[Literal["task", "now"]] = "now"
     cost: ClassVar[Price | None] = Create.cost
 
     items: Annotated[
