@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from musicapi_nb import errors
 from musicapi_nb.client import MusicAPI
-from musicapi_nb.engines import account, lyrics, nuro, operations, sonic, studio
+from musicapi_nb.engines import (
+    account,
+    lyrics,
+    nuro,
+    operations,
+    producer,
+    riffusion,
+    sonic,
+    studio,
+)
 from musicapi_nb.errors import MusicAPIError
 from musicapi_nb.notebook import Job, connect, enable_nested_asyncio, form
 from musicapi_nb.tasks import Song, Task
@@ -83,10 +92,12 @@ __all__ = [
     "plots",
     "preference",
     "preferences_frame",
+    "producer",
     "progress_bar",
     "ratings_frame",
     "read_parquet",
     "replaced_tags_frame",
+    "riffusion",
     "save_page",
     "songs_frame",
     "sonic",

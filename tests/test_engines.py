@@ -3,7 +3,7 @@ import datetime as dt
 import json
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 import pytest
@@ -12,58 +12,37 @@ from hypothesis import strategies as st
 
 from musicapi_nb import engines
 from musicapi_nb.engines import (
-    Field,
     Price,
     Request,
-    account,
     lyrics,
     nuro,
     operations,
+    producer,
+    riffusion,
     sonic,
     studio,
 )
 from musicapi_nb.errors import InvalidRequest
+from tests.asked import (
+    DESCRIBED,
+    EXTENDED,
+    FROM_CLIP,
+    NAMES,
+    STRENGTHS,
+    STUDIO,
+    TUNE,
+    VALID,
+    WRITTEN,
+)
 
-DESCRIBED: dict[str, Any] = {
-    "custom_mode": False, "gpt_description_prompt": "rain on tin", "mv": "sonic-v5",
+SAMPLE: dict[str, Any] = {
+    **WRITTEN, "make_instrumental": False, "sample_clip_id": "c1", "chop_sample_start_s": 1,
+    "chop_sample_end_s": 9,
 }  # fmt: skip
-WRITTEN: dict[str, Any] = {"custom_mode": True, "prompt": "[Verse]\nla la", "mv": "sonic-v5"}
-FROM_CLIP: dict[str, Any] = {**WRITTEN, "continue_clip_id": "c1"}
-STUDIO: dict[str, Any] = {"prompt": "spy jazz", "model_type": "studio130-v1.5"}
-STRENGTHS = {
-    "prompt_strength": 0.5, "clarity_strength": 0.25, "lyrics_strength": 0.5,
-    "generation_quality": 0.75,
+SECTION: dict[str, Any] = {
+    "clip_id": "c1", "mv": "sonic-v5", "infill_start_s": 10, "infill_end_s": 20,
 }  # fmt: skip
-SONIC_CREATE, REGULAR = "/api/v1/sonic/create", {"config": {"mode": "regular"}}
-
-# a valid request, its path, what its body holds besides what was given, songs, credits
-VALID: list[tuple[Request, str, dict[str, Any], int | None, int | None]] = [
-    (sonic.Create(**DESCRIBED), SONIC_CREATE, {"task_type": "create_music"}, 2, 20),
-    (sonic.Create(**WRITTEN, tags="jazz", title="Rain"), SONIC_CREATE,
-     {"task_type": "create_music"}, 2, 20),
-    (sonic.Extend(**FROM_CLIP, continue_at=30), SONIC_CREATE, {"task_type": "extend_music"}, 2, 15),
-    (sonic.ExtendUpload(**FROM_CLIP, continue_at=30.5), SONIC_CREATE,
-     {"task_type": "extend_upload_music"}, 2, 15),
-    (sonic.Concat(continue_clip_id="c1"), SONIC_CREATE, {"task_type": "concat_music"}, None, 2),
-    (sonic.Cover(**FROM_CLIP), SONIC_CREATE, {"task_type": "cover_music"}, 2, 15),
-    (sonic.CoverUpload(**FROM_CLIP), SONIC_CREATE, {"task_type": "cover_upload_music"}, 2, 15),
-    (sonic.PersonaMusic(**WRITTEN, persona_id="p1"), SONIC_CREATE,
-     {"task_type": "persona_music"}, 2, 15),
-    (sonic.CreatePersona(name="Ada", clip_id="c1"), "/api/v1/sonic/persona", {}, 0, 1),
-    (sonic.Upload(url="https://example.org/a.mp3"), "/api/v1/sonic/upload", {}, 0, 2),
-    (studio.Description(**STUDIO), "/api/v1/studio/create",
-     {**STRENGTHS, **REGULAR, "lyrics_type": "generate"}, 2, 15),
-    (studio.Custom(**STUDIO, lyrics="la"), "/api/v1/studio/create",
-     {**STRENGTHS, **REGULAR, "lyrics_type": "user"}, 2, 15),
-    (studio.Instrumental(**STUDIO), "/api/v1/studio/create",
-     {**STRENGTHS, **REGULAR, "lyrics_type": "instrumental"}, 2, 15),
-    (lyrics.Make(description="rain on tin"), "/api/v1/sonic/lyrics", {}, 2, 2),
-    (nuro.Vocal(lyrics="la " * 200), "/api/v1/nuro/create", {"type": "vocal"}, 1, 10),
-    (nuro.Instrumental(description="calm", genre=["jazz"]), "/api/v1/nuro/create",
-     {"type": "bgm"}, 1, 10),
-    (account.Credits(), "/api/v1/get-credits", {}, 0, 0),
-]  # fmt: skip
-EXTENDED = studio.Extend(**STUDIO, song_id="s1", context_length=20)
+NEWEST = {"sonic-v6", "sonic-v6-wild", "sonic-v6-mini"}
 
 
 def hard(request: Request) -> list[tuple[str, str]]:
@@ -81,8 +60,7 @@ def fields(problems: list[tuple[str, str]]) -> list[str]:
 # --- every operation --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("request_", "path", "fixed", "songs", "credits_"), VALID,
-                         ids=[repr(case[0])[:50] for case in VALID])  # fmt: skip
+@pytest.mark.parametrize(("request_", "path", "fixed", "songs", "credits_"), VALID, ids=NAMES[:-1])
 def test_a_valid_request(
     request_: Request,
     path: str,
@@ -118,17 +96,18 @@ def test_what_a_declaration_says(operation: type[Request]) -> None:
     assert operation.operation
     assert operation.path.startswith("/api/v1/")
     assert (operation.__doc__ or "").strip()
-    assert operation.cost is not None
-    assert dt.date(2025, 1, 1) < operation.cost.read < dt.date(2027, 1, 1)
-    assert operation.cost.source
+    if operation.cost is not None:
+        assert dt.date(2025, 1, 1) < operation.cost.read < dt.date(2027, 1, 1)
+        assert operation.cost.source
     for name, field in operation.fields().items():
         assert field.help.endswith("."), name
         assert (field.kind in {"choice", "choices"}) == bool(field.choices), name
+        assert (field.kind in {"segments", "requests"}) == bool(field.item), name
 
 
 def test_no_two_operations_share_a_name() -> None:
     names = [(kind.engine, kind.operation) for kind in operations()]
-    assert len(set(names)) == len(names) == 17
+    assert len(set(names)) == len(names) == 45
 
 
 @pytest.mark.parametrize(
@@ -163,6 +142,13 @@ def test_all_that_is_missing_is_named_at_once(operation: type[Request]) -> None:
         (sonic.Create, "gpt_description_prompt", 400, DESCRIBED),
         (sonic.CreatePersona, "name", 80, {"clip_id": "c1"}),
         (sonic.CreatePersona, "description", 200, {"name": "Ada", "clip_id": "c1"}),
+        (sonic.CreatePersona, "styles", 2000, {"name": "Ada", "clip_id": "c1"}),
+        (sonic.ReplaceSection, "tags", 200, {**SECTION, "mv": "sonic-v4"}),
+        (sonic.Sample, "prompt", 5000, {**SAMPLE, "mv": "sonic-v4-5-all"}),
+        (producer.Create, "title", 80, {"sound": "jazz"}),
+        (riffusion.Create, "lyrics", 3000, {"custom_mode": True}),
+        (riffusion.Create, "sound", 200, {"custom_mode": True}),
+        (riffusion.Create, "prompt", 200, {"custom_mode": False}),
         (lyrics.Make, "description", 120, {}),
         (nuro.Vocal, "lyrics", 2000, {}),
     ],
@@ -186,6 +172,19 @@ def test_character_limits(
         (nuro.Instrumental, "duration", 1, 60, 1, {"description": "calm"}),
         (nuro.Instrumental, "duration", 30, 120, 1, {"description": "calm", "version": "v2.0"}),
         (sonic.Extend, "continue_at", 0, None, 0.1, FROM_CLIP),
+        *((kind, "duration", 10, 360, 1, others)
+          for kind, others in [(sonic.Create, WRITTEN), (sonic.Cover, FROM_CLIP),
+                               (sonic.PersonaMusic, {**WRITTEN, "persona_id": "p1"}),
+                               (sonic.UploadCover, {**WRITTEN, "url": TUNE})]),
+        *((sonic.Create, name, 0, 1, 0.01, WRITTEN)
+          for name in ("style_weight", "weirdness_constraint")),
+        (sonic.Cover, "audio_weight", 0, 1, 0.01, FROM_CLIP),
+        (sonic.Vox, "vocal_end_s", 5.5, 35, 0.5, {"clip_id": "c1", "vocal_start_s": 5}),
+        *((producer.Create, name, low, 1, 0.01, {"sound": "jazz", "cover_url": TUNE})
+          for name, low in [("sound_strength", 0.2), ("cover_strength", 0.2), ("weirdness", 0),
+                            ("lyrics_strength", 0)]),
+        (producer.Create, "length", 1, 240, 1, {"sound": "jazz"}),
+        (riffusion.Create, "vocal_variation", 0, 1, 0.01, {"custom_mode": True, "lyrics": "la"}),
         (studio.Description, "seed", -1, None, 1, STUDIO),
         *((studio.Description, name, 0, 1, 0.01, STUDIO)
           for name in (*STRENGTHS, "song_section_start", "song_section_end",
@@ -248,6 +247,50 @@ def test_choices_are_hard_or_open() -> None:
         (sonic.CreatePersona(name="Ada", clip_id="c1", continue_clip_id="c2"),
          ["continue_clip_id"]),
         (sonic.Upload(url="file:///a.mp3"), ["url"]),
+        (sonic.Create(**{**WRITTEN, "auto_lyrics": True, "prompt": None}), ["prompt"]),
+        (sonic.Create(**DESCRIBED, auto_lyrics=True), ["auto_lyrics"]),
+        (sonic.Create(**DESCRIBED, auto_lyrics=False), []),
+        (sonic.Create(**{**WRITTEN, "use_suno_cdn": "false"}), ["use_suno_cdn"]),
+        (sonic.Create(**WRITTEN, vocal_gender="female"), ["vocal_gender"]),
+        (sonic.Create(**{**WRITTEN, "duration": 60.5}), ["duration"]),
+        (sonic.AddVocals(**FROM_CLIP, overpainting_start_s=9, overpainting_end_s=9),
+         ["overpainting_end_s"]),
+        (sonic.Remaster(mv="sonic-v5"), ["continue_clip_id"]),
+        (sonic.Remaster(continue_clip_id="c1", mv="sonic-v5", variation_category="loud"),
+         ["variation_category"]),
+        (sonic.UploadExtend(**WRITTEN, url=TUNE), ["continue_at"]),
+        (sonic.UploadCover(**WRITTEN, url=TUNE), []),
+        (sonic.UploadCover(**WRITTEN, url=TUNE, extra={"audio_weight": 1}), ["extra"]),
+        (sonic.Sample(**{**SAMPLE, "make_instrumental": None}), ["make_instrumental"]),
+        (sonic.Sample(**{**SAMPLE, "sample_clip_id": None}), ["sample_clip_id"]),
+        (sonic.Sample(**{**SAMPLE, "sample_clip_id": None, "url": TUNE}), []),
+        (sonic.Sample(**SAMPLE, url=TUNE), ["url"]),
+        (sonic.Sample(**{**SAMPLE, "chop_sample_end_s": 1}), ["chop_sample_end_s"]),
+        (sonic.Mashup(**WRITTEN), ["mashup_clip_ids"]),
+        *((sonic.Mashup(**{**WRITTEN, "mashup_clip_ids": ids}), ["mashup_clip_ids"] * wrong)
+          for ids, wrong in [((), 1), (["c1"], 1), (("c1", "c2"), 0), (["c1", "c2", "c3"], 1),
+                             (["c1", " "], 1), (["c1", None], 1), ("c1", 1)]),
+        (sonic.ReplaceSection(**{**SECTION, "infill_end_s": 10}), ["infill_end_s"]),
+        (sonic.CreatePersona(name="Ada", clip_id="c1", vocal_start_s=9, vocal_end_s=8),
+         ["vocal_end_s"]),
+        (sonic.Download(clip_id="c1"), ["formats"]),
+        (sonic.Download(clip_id="c1", formats=[]), ["formats"]),
+        (sonic.Download(clip_id="c1", formats=["flac"]), ["formats"]),
+        (sonic.Batch(), ["items"]),
+        *((sonic.Batch(items=[sonic.Create(**DESCRIBED)] * count), ["items"] * wrong)
+          for count, wrong in [(0, 1), (1, 0), (10, 0), (11, 1)]),
+        (sonic.Batch(items=[sonic.Create(**DESCRIBED), sonic.Create(title="x" * 81)]),
+         ["items"] * 3),
+        (producer.Create(title="Rain"), ["sound"]),
+        (producer.Create(lyrics="la"), []),
+        (producer.Extend(sound="jazz"), ["clip_id"]),
+        (producer.Replace(sound="jazz", clip_id="c1", starts_at=5, ends_at=5), ["ends_at"]),
+        (producer.Download(clip_id="c1", format="m4a"), ["format"]),
+        (riffusion.Create(custom_mode=False), ["prompt"]),
+        (riffusion.Create(custom_mode=True, lyrics="la", task_type="remaster"), ["task_type"]),
+        (riffusion.Create(custom_mode=True, lyrics="la", task_type="replace_music",
+                          continue_clip_id="c1", replace_start_time=9, replace_end_time=8),
+         ["replace_end_time"]),
         (studio.Custom(**STUDIO), ["lyrics"]),
         (studio.Extend(**STUDIO, song_id="s1", lyrics_type="user"), ["lyrics"]),
         (studio.Extend(**STUDIO, song_id="s1", mode="sideways"), ["mode"]),
@@ -260,10 +303,68 @@ def test_choices_are_hard_or_open() -> None:
         (nuro.Instrumental(description="x", segments=[nuro.Segment(name="verse", duration=30)]),
          ["segments"]),
     ],
-    ids=lambda value: repr(value)[:90],
+    ids=lambda value: f"{value!r:.60}~{len(repr(value))}",
 )  # fmt: skip
 def test_rules(request_: Request, wrong: list[str]) -> None:
     assert fields(hard(request_)) == wrong
+
+
+@pytest.mark.parametrize(
+    ("request_", "field", "refused", "advised"),
+    [
+        (sonic.Create(**WRITTEN), "mv", {"sonic-v4-5-all"}, set()),
+        (sonic.Sample(**SAMPLE), "mv", set(), set()),
+        (sonic.Mashup(**WRITTEN, mashup_clip_ids=["c1", "c2"]), "mv", set(), set()),
+        (sonic.Remaster(continue_clip_id="c1"), "mv",
+         {"sonic-v3-5", "sonic-v4-5", "sonic-v5-5"}, NEWEST),
+        (sonic.ReplaceSection(**SECTION), "mv", {"sonic-v3-5"}, NEWEST),
+        (sonic.Cover(**FROM_CLIP, vocal_gender="m"), "vocal_gender", set(),
+         {"sonic-v3-5", "sonic-v4"}),
+        (sonic.AddVocals(**FROM_CLIP, overpainting_end_s=9), "overpainting_end_s", set(),
+         {"sonic-v3-5", "sonic-v4", "sonic-v4-5", "sonic-v5-5"}),
+        (sonic.Remaster(continue_clip_id="c1", variation_category="high"), "variation_category",
+         set(), {"sonic-v3-5", "sonic-v4", "sonic-v4-5", "sonic-v4-5-plus", "sonic-v5-5"}),
+    ],
+    ids=["create", "sample", "mashup", "remaster", "section", "gender", "painted", "variation"],
+)  # fmt: skip
+def test_what_wants_which_models(
+    request_: Request, field: str, refused: set[str], advised: set[str]
+) -> None:
+    known = [*sonic.MODELS, *(["sonic-v4-5-all"] if field == "mv" else [])]
+    made = {mv: msgspec.structs.replace(request_, mv=mv) for mv in known}
+    made |= {mv.replace("sonic", "chirp"): msgspec.structs.replace(request_, mv=mv) for mv in known}
+    for mv, request in made.items():
+        spelt = mv.replace("chirp", "sonic")
+        assert (field in fields(hard(request))) == (spelt in refused), mv
+        if spelt in sonic.MODELS:
+            assert (field in fields(advice(request))) == (spelt in advised), mv
+
+
+def test_a_batch_is_its_creates() -> None:
+    creates = [sonic.Create(**DESCRIBED, extra={"newer": 1}), sonic.Create(**WRITTEN)]
+    batch = sonic.Batch(items=creates)
+    assert batch.body() == {"items": [create.body() for create in creates]}
+    assert batch.price() == 40
+    assert sonic.Batch().price() is None
+    odd: Any = sonic.Batch(items=[sonic.Create(**DESCRIBED, title="Rain"), sonic.Extend()])  # type: ignore[list-item]  # on purpose
+    assert advice(odd)[0][0] == "items"
+    assert advice(odd)[0][1].startswith("[0] title: is for custom_mode=True")
+    assert fields(hard(odd)) == ["items"]
+    assert "no Create" in hard(odd)[0][1]
+
+
+def test_what_takes_a_webhook_and_what_is_asked_again() -> None:
+    hooked = {kind for kind in operations() if kind.webhook}
+    for kind in hooked:
+        assert kind.answers == "task"
+        assert kind.engine in {"sonic", "nuro", "producer"}
+        assert "webhook_url" not in kind.fields()
+    tasks = {kind for kind in operations() if kind.answers == "task"}
+    without = {kind for kind in tasks - hooked if kind.engine in {"sonic", "nuro", "producer"}}
+    assert without == {sonic.StemsBasic, sonic.StemsFull, sonic.Batch}
+    again = {kind for kind in operations() if kind.repeats}
+    assert again == {sonic.Midi, sonic.Wav, sonic.Download}
+    assert {kind.answers for kind in again} == {"now"}
 
 
 @pytest.mark.parametrize(
@@ -324,6 +425,10 @@ def test_everything_wrong_is_said_at_once() -> None:
         (nuro.Vocal, {"duration": 30.5}), (nuro.Instrumental, {"genre": "jazz"}),
         (nuro.Instrumental, {"mood": [5]}),
         (nuro.Instrumental, {"version": "v2.0", "segments": [{"name": "verse"}]}),
+        (sonic.Mashup, {"mashup_clip_ids": ["c1", "\ud800"]}),
+        (sonic.Mashup, {"mashup_clip_ids": "c1, c2"}), (sonic.Batch, {"items": [{"mv": "x"}]}),
+        (sonic.Batch, {"items": sonic.Create()}), (producer.Create, {"seed": 7}),
+        (sonic.Download, {"formats": "mp3"}), (riffusion.Create, {"continue_at": 30.5}),
         (sonic.Create, {"title": "half \ud800"}), (lyrics.Make, {"description": "\udfff"}),
     ],
     ids=repr,
@@ -381,10 +486,10 @@ def test_an_unknown_field_names_the_near_one_and_the_way_through() -> None:
 
 
 def test_extra_is_passed_through() -> None:
-    request = sonic.Create(**DESCRIBED, extra={"vocal_gender": "f", "weights": [1, {"a": None}]})
+    request = sonic.Create(**DESCRIBED, extra={"voice": "f", "weights": [1, {"a": None}]})
     assert hard(request) == []
     assert request.body() == {
-        **DESCRIBED, "task_type": "create_music", "vocal_gender": "f", "weights": [1, {"a": None}],
+        **DESCRIBED, "task_type": "create_music", "voice": "f", "weights": [1, {"a": None}],
     }  # fmt: skip
 
 
@@ -433,8 +538,12 @@ def test_an_unknown_price_is_none_and_never_zero() -> None:
 
 @pytest.mark.parametrize(
     ("request_", "word"),
-    [(studio.Description(**STUDIO), "unavailable"), (nuro.Vocal(lyrics="x" * 300), "retired")],
-    ids=["studio", "nuro"],
+    [
+        (studio.Description(**STUDIO), "unavailable"),
+        (nuro.Vocal(lyrics="x" * 300), "retired"),
+        (riffusion.Upload(url=TUNE), "deprecated"),
+    ],
+    ids=["studio", "nuro", "riffusion"],
 )
 def test_standing_is_advice_where_it_is_chosen(request_: Request, word: str) -> None:
     request_.check()
@@ -447,7 +556,7 @@ def test_standing_is_advice_where_it_is_chosen(request_: Request, word: str) -> 
 
 def test_the_table_of_operations_says_price_and_standing() -> None:
     lines = {line.split()[0]: line for line in repr(operations()).splitlines()}
-    assert len(lines) == 17
+    assert len(lines) == 45
     assert "20 credits" in lines["sonic.Create"]
     assert "unavailable" in lines["studio.Custom"]
 
@@ -464,8 +573,7 @@ def test_the_table_of_operations_says_price_and_standing() -> None:
     ids=repr,
 )  # fmt: skip
 def test_repr_evaluates_back(request_: Request) -> None:
-    names = {name: getattr(engines, name) for name in ("sonic", "studio", "lyrics", "nuro",
-                                                       "account")}  # fmt: skip
+    names = {kind.engine: getattr(engines, kind.engine) for kind in operations()}
     again = eval(repr(request_), {**names, "Segment": nuro.Segment})  # noqa: S307 - our own text
     assert again == request_
     assert type(again) is type(request_)
@@ -485,35 +593,3 @@ def test_building_a_body_leaves_the_declaration_alone() -> None:
     body = studio.Description(**STUDIO).body()
     body["config"]["mode"] = "changed"
     assert studio.Description(**STUDIO).body()["config"] == {"mode": "regular"}
-
-
-# --- adding an operation is one class ----------------------------------------------------------
-
-
-class Bpm(Request, frozen=True, kw_only=True):
-    """Count the beats of a clip."""
-
-    engine: ClassVar[str] = "sonic"
-    operation: ClassVar[str] = "bpm"
-    path: ClassVar[str] = "/api/v1/sonic/bpm"
-    fixed: ClassVar[Mapping[str, Any]] = {"precise": True}
-    cost: ClassVar[Price | None] = Price(1, dt.date(2026, 10, 7), "public client")
-
-    clip_id: Annotated[
-        str | None, Field(kind="clip", required=True, limit=36, help="The clip.")
-    ] = None
-    window: Annotated[float | None, Field(kind="seconds", maximum=30, help="Seconds.")] = None
-
-
-def test_adding_an_operation_is_one_class() -> None:
-    assert list(Bpm.fields()) == ["clip_id", "window"]
-    assert fields(hard(Bpm())) == ["clip_id"]
-    assert fields(hard(Bpm(clip_id="x" * 37, window=31))) == ["clip_id", "window"]
-    request = Bpm(clip_id="c1", window=30, extra={"newer": 1})
-    request.check()
-    assert request.body() == {"precise": True, "clip_id": "c1", "window": 30, "newer": 1}
-    assert request.price() == 1
-    assert repr(request) == "sonic.Bpm(clip_id='c1', window=30, extra={'newer': 1})"
-    assert "sonic.Bpm" in request._repr_html_()
-    with pytest.raises(InvalidRequest, match="did you mean window"):
-        Bpm(windw=3)  # type: ignore[call-arg]  # on purpose

@@ -1,6 +1,7 @@
 """Forms over the embedded simulator's real HTTP; messages come as the front end sends them."""
 
 import itertools
+import json
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,18 +10,19 @@ from typing import Annotated, Any, ClassVar
 import pytest
 
 import musicapi_nb as mnb
-from musicapi_nb import account, lyrics, nuro, sonic, studio
+from musicapi_nb import account, lyrics, nuro, producer, riffusion, sonic, studio
 from musicapi_nb.engines import Field, Price, Request, operations
 from musicapi_nb.errors import InvalidRequest, Unsettled, WrongType
 from musicapi_nb.notebook import Handle
 from musicapi_nb.simulator import Simulator
 from musicapi_nb.widgets import form as form_module
 from musicapi_nb.widgets.form import Form
-from tests.test_engines import EXTENDED, VALID
+from tests import asked
+from tests.asked import REQUESTS
 
-REQUESTS = [case[0] for case in VALID] + [EXTENDED]
 SONG = sonic.Create(custom_mode=False, mv="sonic-v5", gpt_description_prompt="rain, slow jazz")
-NAMES = {"sonic": sonic, "studio": studio, "nuro": nuro, "lyrics": lyrics, "account": account}
+NAMES = {"sonic": sonic, "studio": studio, "nuro": nuro, "lyrics": lyrics, "account": account,
+         "producer": producer, "riffusion": riffusion}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -114,8 +116,7 @@ def when_ready(form: Form, act: Callable[[], object]) -> None:
 # --- made from declarations ----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("request_", REQUESTS, ids=[type(each).__qualname__ + f"{at}" for at, each
-                         in enumerate(REQUESTS)])  # fmt: skip
+@pytest.mark.parametrize("request_", REQUESTS, ids=asked.NAMES)
 def test_a_form_gives_back_the_request_that_it_was_made_from(
     api: Handle, request_: Request
 ) -> None:
@@ -235,6 +236,38 @@ def test_odd_values_stay_as_typed_and_are_problems(api: Handle) -> None:
     ]  # fmt: skip
 
 
+def test_clips_are_typed_one_after_the_other(api: Handle) -> None:
+    form = api.form(sonic.Mashup)
+    type_in(form, "mashup_clip_ids", "c1")
+    assert "at least 2 are needed" in beside(form, "mashup_clip_ids")["said"]
+    assert beside(form, "mashup_clip_ids")["count"] == "1 / 2"
+    type_in(form, "mashup_clip_ids", "c1, c2 ,")
+    assert form.request == sonic.Mashup(custom_mode=False, mashup_clip_ids=["c1", "c2"])
+    type_in(form, "mashup_clip_ids", " ")
+    assert form.request.body().keys() == {"custom_mode"}
+
+
+def test_a_batch_is_typed_line_by_line(api: Handle) -> None:
+    form = api.form(sonic.Batch)
+    described: dict[str, Any] = {
+        "custom_mode": False,
+        "mv": "sonic-v5",
+        "gpt_description_prompt": "rain",
+    }
+    line = json.dumps(described)
+    for odd in ("{", "3", "[]", '{"titel": "Rain"}'):
+        type_in(form, "items", f"{line}\n{odd}")
+        assert "Should be a list of requests" in beside(form, "items")["said"]
+        assert not state(form)["ready"]
+    type_in(form, "items", f'{line}\n\n{line[:-1]}, "title": "{"x" * 81}"}}')
+    assert "[1] title: has 81 characters" in beside(form, "items")["said"]
+    type_in(form, "items", f"{line}\n\n{line}")
+    assert form.request == sonic.Batch(items=[sonic.Create(**described)] * 2)
+    assert beside(form, "items")["count"] == "2 / 10"
+    assert state(form)["label"] == "Send for 40 credits"
+    assert state(form)["ready"]
+
+
 def test_a_fraction_can_be_left_out(api: Handle) -> None:
     form = api.form(studio.Custom)
     assert form._view.held["values"]["song_section_start"] is None
@@ -259,9 +292,9 @@ def test_what_is_only_missing_is_no_reproach_until_it_was_typed_away(api: Handle
 
 def test_other_fields_go_through_as_json(api: Handle) -> None:
     form = api.form(SONG)
-    type_in(form, "extra", '{"auto_lyrics": true}')
-    assert form.request.extra == {"auto_lyrics": True}
-    assert "extra={'auto_lyrics': True}" in repr(form.request)
+    type_in(form, "extra", '{"newer": true}')
+    assert form.request.extra == {"newer": True}
+    assert "extra={'newer': True}" in repr(form.request)
     for wrong, words in (
         ('{"auto', "is no JSON"),
         ("[1]", "JSON object"),

@@ -94,7 +94,7 @@ def test_a_cell_is_a_song_and_again_the_same_song(
         ("nuro.Vocal --duration soon", "should be a whole number, not str 'soon'"),
         ("nuro", "say %%song nuro.Instrumental or %%song nuro.Vocal"),
         ("sonic --mv sonic-v5 --custom_mode --continue_clip_id c1",
-         "say %%song sonic.Cover or %%song sonic.CoverUpload"),
+         "say %%song sonic.AddInstrumental or %%song sonic.AddVocals or %%song sonic.Cover or"),
         ("account", "no operation of account.Credits takes a text and this body"),
     ],
 )  # fmt: skip
@@ -179,8 +179,8 @@ def test_without_a_handle_one_is_connected(
         ("nuro --segments 'intro:10,verse:20'", "harbour",
          nuro.Instrumental(version="v2.0", description="harbour", segments=[
              nuro.Segment(name="intro", duration=10), nuro.Segment(name="verse", duration=20)])),
-        ("sonic --mv sonic-v5 --extra '{\"auto_lyrics\": true}'", LYRICS,
-         sonic.Create(custom_mode=True, mv="sonic-v5", prompt=WORDS, extra={"auto_lyrics": True})),
+        ("sonic --mv sonic-v5 --extra '{\"newer\": true}'", LYRICS,
+         sonic.Create(custom_mode=True, mv="sonic-v5", prompt=WORDS, extra={"newer": True})),
     ],
 )  # fmt: skip
 def test_what_a_line_and_a_body_ask_for(line: str, body: str, expected: Request) -> None:

@@ -1,4 +1,4 @@
-"""What can be asked of the service, declared: one module an engine, one class an operation."""
+"""What can be asked of the service, declared: a module an engine, a class an operation."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import inspect
 from typing import TYPE_CHECKING
 
 from musicapi_nb import markup
-from musicapi_nb.engines import account, lyrics, nuro, sonic, studio
+from musicapi_nb.engines import account, lyrics, nuro, producer, riffusion, sonic, studio
 from musicapi_nb.engines.request import Field, Price, Request, Standing, model_of
 
 if TYPE_CHECKING:
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Field", "Price", "Request", "Standing", "account", "lyrics", "model_of", "nuro", "operations",
-    "sonic", "studio",
+    "producer", "riffusion", "sonic", "studio",
 ]  # fmt: skip
 
-ENGINES: tuple[ModuleType, ...] = (sonic, studio, lyrics, nuro, account)
+ENGINES: tuple[ModuleType, ...] = (sonic, studio, lyrics, nuro, producer, riffusion, account)
 
 
 class Operations(tuple[type[Request], ...]):
@@ -40,7 +40,7 @@ class Operations(tuple[type[Request], ...]):
 
     def __repr__(self) -> str:
         return "\n".join(
-            f"{name:<20} {markup.in_credits(price):>10}  {what}{f' ({word})' if word else ''}"
+            f"{name:<22} {markup.in_credits(price):>15}  {what}{f' ({word})' if word else ''}"
             for name, what, price, _, word in self._rows()
         )
 
@@ -56,4 +56,6 @@ class Operations(tuple[type[Request], ...]):
 def operations() -> Operations:
     """Return every declared operation, engine by engine."""
     found = (getattr(engine, name) for engine in ENGINES for name in engine.__all__)
-    return Operations(item for item in found if issubclass(item, Request))
+    return Operations(
+        item for item in found if isinstance(item, type) and issubclass(item, Request)
+    )

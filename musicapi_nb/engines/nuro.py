@@ -75,6 +75,7 @@ class _Nuro(Request, frozen=True, kw_only=True):
     engine: ClassVar[str] = "nuro"
     path: ClassVar[str] = "/api/v1/nuro/create"
     songs: ClassVar[int | None] = 1
+    webhook: ClassVar[bool] = True
     cost: ClassVar[Price | None] = Price(10, dt.date(2025, 3, 26), "docs nuro-instruction")
     standing: ClassVar[Standing | None] = Standing(
         "retired elsewhere",
@@ -163,7 +164,9 @@ class Instrumental(_Nuro, frozen=True, kw_only=True):
     segments: Annotated[
         Sequence[Segment] | None,
         Field(
-            kind="segments", help="The parts in order, 5 to 120 s each, 30 to 120 in all (v2.0)."
+            kind="segments",
+            item=Segment,
+            help="The parts in order, 5 to 120 s each, 30 to 120 in all (v2.0).",
         ),
     ] = None
 

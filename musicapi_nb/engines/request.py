@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Kind: TypeAlias = Literal[
     "text", "long text", "tags", "choice", "switch", "fraction", "integer", "number", "seconds",
-    "clip", "url", "choices", "segments",
+    "clip", "clips", "url", "choices", "segments", "requests",
 ]  # fmt: skip
 
 
@@ -53,8 +53,10 @@ class Field:
         Bounds of a number, both allowed.
     choices
         Allowed values; with `open_choices` others draw advice instead of refusal.
-    most
+    least, most
         Items of a list.
+    item
+        What a list holds, where it is no text: a class whose values are built by keywords.
     """
 
     help: str
@@ -65,7 +67,9 @@ class Field:
     maximum: float | None = None
     choices: tuple[str, ...] = ()
     open_choices: bool = False
+    least: int | None = None
     most: int | None = None
+    item: type[msgspec.Struct] | None = None
 
     def limit_for(self, model: str | None) -> int | None:
         """Characters allowed when `model` is chosen (None: no limit known)."""
@@ -143,7 +147,9 @@ def _unknown(name: str, known: Sequence[str]) -> Problem:
     )
 
 
-class Request(msgspec.Struct, frozen=True, kw_only=True, metaclass=_Meta):
+# What is left out of a request that stands in another is left out of its JSON too: a purchase
+# keeps its identity when an operation gets one more field.
+class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, metaclass=_Meta):
     """The base of all operations; a subclass is one declaration.
 
     Every field may be left out at construction, so that `problems` can name all that is missing
@@ -288,7 +294,9 @@ _PYTHON_TYPES: Mapping[str, tuple[tuple[type, ...], str]] = {
     "number": ((int, float), "a number"),
     "seconds": ((int, float), "a number of seconds"),
     "choices": ((list, tuple), "a list of texts"),
+    "clips": ((list, tuple), "a list of clip ids"),
     "segments": ((list, tuple), "a list of nuro.Segment(name=..., duration=...)"),
+    "requests": ((list, tuple), "a list of requests"),
 }
 _TEXT = ((str,), "text")
 
@@ -307,8 +315,12 @@ def _faults(value: Any, field: Field, model: str | None) -> Iterator[tuple[str, 
         yield from _list_faults(value, field)
 
 
+def _is_broken(text: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def _text_faults(value: str, field: Field, model: str | None) -> Iterator[tuple[str, bool]]:
-    if any("\ud800" <= character <= "\udfff" for character in value):
+    if _is_broken(value):
         yield "holds half of a surrogate pair, which no JSON text can carry", True
     limit = field.limit_for(model)
     if limit is not None and len(value) > limit:
@@ -339,9 +351,20 @@ def _number_faults(value: float, field: Field) -> Iterator[tuple[str, bool]]:
 def _list_faults(value: Sequence[Any], field: Field) -> Iterator[tuple[str, bool]]:
     if field.most is not None and len(value) > field.most:
         yield f"has {len(value)} items, at most {field.most} are allowed", True
-    wanted: type = Segment if field.kind == "segments" else str
+    if field.least is not None and len(value) < field.least:
+        yield f"has {len(value)} items, at least {field.least} are needed", True
+    wanted: type = field.item or str
     for item in value:
         if not isinstance(item, wanted):
             yield f"holds {item!r:.40}, which is no {wanted.__name__}", True
-        elif field.kind == "choices" and item not in field.choices:
-            yield f"holds {item!r:.40}; choose from {', '.join(field.choices)}", True
+        elif isinstance(item, str):
+            yield from _item_faults(item, field)
+
+
+def _item_faults(item: str, field: Field) -> Iterator[tuple[str, bool]]:
+    if field.kind == "choices" and item not in field.choices:
+        yield f"holds {item!r:.40}; choose from {', '.join(field.choices)}", True
+    elif not item.strip():
+        yield "holds a blank text", True
+    elif _is_broken(item):
+        yield f"holds {item!r:.40}: half of a surrogate pair, which no JSON text can carry", True

@@ -35,8 +35,9 @@ def offered(
         return (type(what),), what
     if isinstance(what, type) and issubclass(what, Request):
         return (what,), None
-    name = getattr(what, "__name__", "")
-    wanted = tuple(kind for kind in operations() if what is None or kind.__module__ == name)
+    wanted = tuple(
+        kind for kind in operations() if what is None or getattr(what, kind.__name__, None) is kind
+    )
     if not wanted:
         raise WrongType(
             f"a form is made of an operation, a request or an engine, not of {what!r:.60}"
@@ -212,16 +213,33 @@ def _parsed(name: str, field: Field, text: str) -> Any:
         raise _refused(Problem(f"--{name}", "needs a value"))
     if field.kind in {"integer", "number", "seconds", "fraction"}:
         return _number(text)
-    parts = [part.strip() for part in text.split(",") if part.strip()]
-    if field.kind == "choices":
-        return parts
-    if field.kind == "segments":
-        pairs = [part.replace(":", " ").split() for part in parts]
-        try:
-            return [nuro.Segment(name=part, duration=int(seconds)) for part, seconds in pairs]
-        except ValueError:
-            return text
+    if field.kind in {"choices", "clips", "segments", "requests"}:
+        return _list(field, text)
     return text
+
+
+def _list(field: Field, text: str) -> Any:
+    if field.kind == "requests":
+        return _requests(field, text)
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if field.kind != "segments":
+        return parts
+    pairs = [part.replace(":", " ").split() for part in parts]
+    try:
+        return [nuro.Segment(name=part, duration=int(seconds)) for part, seconds in pairs]
+    except ValueError:
+        return text
+
+
+def _requests(field: Field, text: str) -> Any:
+    """Read requests written as a JSON list of their fields."""
+    try:
+        each = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    if field.item is None or not isinstance(each, list):
+        return text
+    return [field.item(**fields) if isinstance(fields, dict) else fields for fields in each]
 
 
 def _number(text: str) -> float | str:

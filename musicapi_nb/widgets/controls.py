@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import json
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from musicapi_nb.engines.request import Segment
 
@@ -13,7 +17,7 @@ if TYPE_CHECKING:
     from musicapi_nb.engines import Field, Request
     from musicapi_nb.errors import Problem
 
-_WIDE = {"long text", "tags", "segments", "choices"}
+_WIDE = {"long text", "tags", "clips", "segments", "choices", "requests"}
 _LEFT_OUT = "left to the service"
 
 
@@ -137,6 +141,8 @@ class _Kind:
 def _kind(field: Field) -> _Kind:
     if field.kind == "choice" and field.open_choices:
         return _OPEN_CHOICE
+    if field.kind == "requests":
+        return dataclasses.replace(_REQUESTS, read=functools.partial(_read_requests, field))
     return _KINDS.get(field.kind, _TEXT)
 
 
@@ -206,7 +212,34 @@ def _read_segments(raw: str) -> list[Segment] | str | None:
     return parts or None
 
 
+def _read_list(raw: str) -> list[str] | None:
+    return [part.strip() for part in raw.split(",") if part.strip()] or None
+
+
+def _write_requests(value: Any) -> str:
+    parts = value if isinstance(value, list | tuple) else ()
+    lines = (msgspec.to_builtins(part) for part in parts if isinstance(part, msgspec.Struct))
+    return "\n".join(json.dumps(line, ensure_ascii=False) for line in lines)
+
+
+def _read_requests(field: Field, raw: str) -> list[Any] | str | None:
+    assert field.item is not None  # noqa: S101 - the kind is declared with one
+    try:
+        lines = [json.loads(line) for line in raw.splitlines() if line.strip()]
+        return [field.item(**line) for line in lines] or None
+    except (ValueError, TypeError, RecursionError):
+        return raw
+
+
 _TEXT = _Kind("text", _as_text, _read_text)
+_REQUESTS = _Kind(
+    "long",
+    _write_requests,
+    _read_text,
+    lambda _field, _raw: {
+        "placeholder": 'a line for each: its fields as JSON\n{"custom_mode": false, ...}'
+    },
+)
 _OPEN_CHOICE = _Kind(
     "text",
     _as_text,
@@ -221,6 +254,7 @@ _KINDS: Mapping[str, _Kind] = {
     "integer": _Kind("text", _as_text, _read_whole, lambda _field, _raw: {"numeric": True}),
     "number": _Kind("text", _as_text, _read_number, lambda _field, _raw: {"numeric": True}),
     "seconds": _Kind("text", _as_text, _read_number, lambda _field, _raw: {"numeric": True}),
+    "clips": _Kind("text", _as_text, _read_list),
     "choices": _Kind("choices", _list, lambda raw: _list(raw) or None, _all_choices),
     "segments": _Kind(
         "long",

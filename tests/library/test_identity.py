@@ -34,6 +34,16 @@ def _values(field: Field) -> st.SearchStrategy[Any]:
         "number": _numbers,
         "seconds": st.floats(0, 300),
         "choices": st.lists(_texts, max_size=3),
+        "clips": st.lists(_texts, max_size=3),
+        "requests": st.lists(
+            st.builds(
+                sonic.Create,
+                title=st.none() | _texts,
+                duration=st.none() | st.integers(0, 300),
+                extra=st.dictionaries(st.just("new"), _json),
+            ),
+            max_size=2,
+        ),
         "segments": st.lists(
             st.builds(nuro.Segment, name=_texts, duration=st.integers(1, 99)), max_size=3
         ),

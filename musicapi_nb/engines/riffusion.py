@@ -1,0 +1,132 @@
+"""Riffusion: two songs for a call; deprecated, producer is its successor.
+
+Facts: docs.musicapi.ai (riffusion pages, 2025) and musicapi-sdk 0.1.0.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from musicapi_nb.engines.request import Field, Price, Request, Standing, is_missing
+from musicapi_nb.errors import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Create", "Upload"]
+
+MODELS = ("FUZZ-1.1 Pro", "FUZZ-1.1", "FUZZ-1.0 Pro", "FUZZ-1.0")
+TASKS = (
+    "create_music", "extend_music", "extend_upload_music", "cover_music", "cover_upload_music",
+    "replace_music", "replace_upload_music", "swap_music_sound", "swap_upload_music_sound",
+    "swap_music_vocals", "swap_upload_music_vocals",
+)  # fmt: skip
+_NEW, _LATER = TASKS[0], TASKS[1:]
+_EXTENDS = ("extend_music", "extend_upload_music")
+_REPLACES = ("replace_music", "replace_upload_music")
+_REPLACED_BY = Standing(
+    "deprecated",
+    "the docs mark riffusion deprecated; producer is its successor",
+    "docs.musicapi.ai, riffusion pages",
+)
+
+
+class Create(Request, frozen=True, kw_only=True):
+    """Make two songs, new ones or from an earlier clip, as `task_type` says."""
+
+    engine: ClassVar[str] = "riffusion"
+    operation: ClassVar[str] = "create"
+    path: ClassVar[str] = "/api/v1/riffusion/create"
+    songs: ClassVar[int | None] = 2
+    cost: ClassVar[Price | None] = Price(12, dt.date(2025, 6, 19), "docs credits-usage-guide")
+    standing: ClassVar[Standing | None] = _REPLACED_BY
+    only_with: ClassVar[Mapping[str, Mapping[str, tuple[Any, ...]]]] = {
+        **{name: {"custom_mode": (True,)} for name in ("lyrics", "sound", "title")},
+        "prompt": {"custom_mode": (False,)},
+        "continue_clip_id": {"task_type": _LATER},
+        "continue_at": {"task_type": _EXTENDS},
+        **{name: {"task_type": _REPLACES} for name in ("replace_start_time", "replace_end_time")},
+    }
+    words: ClassVar[tuple[str, ...]] = ("lyrics", "prompt")
+
+    task_type: Annotated[
+        str | None,
+        Field(kind="choice", required=True, choices=TASKS, help="What to make."),
+    ] = "create_music"
+    custom_mode: Annotated[
+        bool | None,
+        Field(
+            kind="switch",
+            required=True,
+            help="True: you write lyrics, sound and title. False: you describe the song.",
+        ),
+    ] = None
+    mv: Annotated[
+        str | None,
+        Field(kind="choice", choices=MODELS, open_choices=True, help="The model."),
+    ] = None
+    lyrics: Annotated[
+        str | None, Field(kind="long text", limit=3000, help="The lyrics (custom mode).")
+    ] = None
+    sound: Annotated[
+        str | None, Field(kind="tags", limit=200, help="Styles, comma-separated (custom mode).")
+    ] = None
+    title: Annotated[str | None, Field(help="The title (custom mode).")] = None
+    prompt: Annotated[
+        str | None,
+        Field(kind="long text", limit=200, help="What the song is to be (description mode)."),
+    ] = None
+    make_instrumental: Annotated[bool | None, Field(kind="switch", help="No vocals.")] = None
+    vocal_variation: Annotated[
+        float | None, Field(kind="fraction", help="How much the voice may vary.")
+    ] = None
+    continue_clip_id: Annotated[str | None, Field(kind="clip", help="The clip to start from.")] = (
+        None
+    )
+    continue_at: Annotated[
+        int | None,
+        Field(
+            kind="integer",
+            minimum=0,
+            help="Where in the clip the continuation begins, in whole seconds.",
+        ),
+    ] = None
+    replace_start_time: Annotated[
+        float | None, Field(kind="seconds", help="Where the section to replace begins.")
+    ] = None
+    replace_end_time: Annotated[
+        float | None, Field(kind="seconds", help="Where the section to replace ends.")
+    ] = None
+
+    def rules(self) -> Iterator[Problem]:
+        if self.custom_mode is False and is_missing(self.prompt):
+            yield Problem("prompt", "is needed when custom_mode is False: describe the song")
+        words = (self.lyrics, self.sound)
+        if self.custom_mode is True and all(is_missing(text) for text in words):
+            yield Problem("lyrics", "or a sound usually say what the song is to be", hard=False)
+        yield from self._from_clip()
+
+    def _from_clip(self) -> Iterator[Problem]:
+        if self.task_type in _LATER and is_missing(self.continue_clip_id):
+            yield Problem("continue_clip_id", f"is what {self.task_type} starts from", hard=False)
+        start, end = self.replace_start_time, self.replace_end_time
+        if isinstance(start, int | float) and isinstance(end, int | float) and not end > start:
+            yield Problem("replace_end_time", "should be later than replace_start_time")
+
+
+class Upload(Request, frozen=True, kw_only=True):
+    """Register audio at a public address as a clip; the reply holds its `clip_id`."""
+
+    engine: ClassVar[str] = "riffusion"
+    operation: ClassVar[str] = "upload"
+    path: ClassVar[str] = "/api/v1/riffusion/upload"
+    answers: ClassVar[Literal["task", "now"]] = "now"
+    songs: ClassVar[int | None] = 0
+    standing: ClassVar[Standing | None] = _REPLACED_BY
+
+    url: Annotated[
+        str | None,
+        Field(kind="url", required=True, help="Where the audio is: reachable from the internet."),
+    ] = None

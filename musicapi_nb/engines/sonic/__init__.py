@@ -1,0 +1,39 @@
+"""Sonic: songs with vocals, what is made of them, and the voices and uploads to make them with.
+
+Facts: docs.musicapi.ai (2025 to 2026) and musicapi-sdk 0.1.0; the modules name the pages.
+"""
+
+from musicapi_nb.engines.sonic.batch import Batch
+from musicapi_nb.engines.sonic.clips import (
+    AlignedLyrics,
+    Bpm,
+    Download,
+    Midi,
+    StemsBasic,
+    StemsFull,
+    UpsampleTags,
+    Wav,
+)
+from musicapi_nb.engines.sonic.create import (
+    AddInstrumental,
+    AddVocals,
+    Concat,
+    Cover,
+    CoverUpload,
+    Create,
+    Extend,
+    ExtendUpload,
+    PersonaMusic,
+    Remaster,
+)
+from musicapi_nb.engines.sonic.mixing import Mashup, ReplaceSection, Sample
+from musicapi_nb.engines.sonic.music import MODELS
+from musicapi_nb.engines.sonic.uploads import Upload, UploadCover, UploadExtend
+from musicapi_nb.engines.sonic.voices import CreatePersona, CreateVoice, Vox
+
+__all__ = [
+    "MODELS", "AddInstrumental", "AddVocals", "AlignedLyrics", "Batch", "Bpm", "Concat", "Cover",
+    "CoverUpload", "Create", "CreatePersona", "CreateVoice", "Download", "Extend", "ExtendUpload",
+    "Mashup", "Midi", "PersonaMusic", "Remaster", "ReplaceSection", "Sample", "StemsBasic",
+    "StemsFull", "Upload", "UploadCover", "UploadExtend", "UpsampleTags", "Vox", "Wav",
+]  # fmt: skip

@@ -1,0 +1,59 @@
+"""Many creates in one request.
+
+Facts: musicapi.ai batch-music-generation-api, 2026.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from musicapi_nb.engines.request import Field, Price, Request
+from musicapi_nb.engines.sonic.create import Create
+from musicapi_nb.errors import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Batch(Request, frozen=True, kw_only=True):
+    """Submit up to ten creates at once; each may fail by itself, and has a task of its own.
+
+    The reply holds a `batch_id` and the tasks. The price is that of all its items, and so is
+    the number of songs.
+    """
+
+    engine: ClassVar[str] = "sonic"
+    operation: ClassVar[str] = "batch"
+    path: ClassVar[str] = "/api/v1/sonic/batch"
+    cost: ClassVar[Price | None] = Create.cost
+
+    items: Annotated[
+        Sequence[Create] | None,
+        Field(
+            kind="requests",
+            required=True,
+            item=Create,
+            least=1,
+            most=10,
+            help="The creates, each as it would be sent alone.",
+        ),
+    ] = None
+
+    def rules(self) -> Iterator[Problem]:
+        for place, item in enumerate(self._creates()):
+            for problem in item.problems():
+                yield Problem("items", f"[{place}] {problem}", problem.hard)
+
+    def price(self) -> int | None:
+        """Credits for all items; None where there are none."""
+        prices = [item.price() for item in self._creates()]
+        known = [price for price in prices if price is not None]
+        return sum(known) if prices and len(known) == len(prices) else None
+
+    def body(self) -> dict[str, Any]:
+        return {**super().body(), "items": [item.body() for item in self._creates()]}
+
+    def _creates(self) -> list[Create]:
+        items = self.items if isinstance(self.items, list | tuple) else ()
+        return [item for item in items if isinstance(item, Create)]

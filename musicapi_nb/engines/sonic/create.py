@@ -1,0 +1,195 @@
+"""Songs made anew and from earlier clips: the task types of one address.
+
+Facts: docs.musicapi.ai (create-music and its sisters, 2025; their one page of 2026-07, with
+auto lyrics, singer gender, remaster and duration) and musicapi-sdk 0.1.0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from musicapi_nb.engines.request import Field, Price, Request, is_missing
+from musicapi_nb.engines.sonic.music import (
+    AudioWeight,
+    Length,
+    Model,
+    Music,
+    allowed_by,
+    documented_for,
+    in_order,
+    priced,
+)
+from musicapi_nb.errors import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+REMASTERED = ("sonic-v5", "sonic-v4-5-plus", "sonic-v4")
+_VARIED = ("sonic-v5",)
+_PAINTED = ("sonic-v5", "sonic-v4-5-plus")
+
+
+class Create(Music, frozen=True, kw_only=True):
+    """Make two songs, from a description or from lyrics, tags and a title."""
+
+    operation: ClassVar[str] = "create"
+    fixed: ClassVar[Mapping[str, Any]] = {"task_type": "create_music"}
+    cost: ClassVar[Price | None] = priced(20)
+    only_with: ClassVar[Mapping[str, Mapping[str, tuple[Any, ...]]]] = {
+        **Music.only_with,
+        **{name: {"custom_mode": (True,)} for name in ("prompt", "title", "tags")},
+    }
+
+    duration: Length = None
+
+    def rules(self) -> Iterator[Problem]:
+        yield from super().rules()
+        if self.custom_mode is False:
+            if is_missing(self.gpt_description_prompt):
+                yield Problem(
+                    "gpt_description_prompt",
+                    "is needed when custom_mode is False: describe the song",
+                )
+            for name in ("prompt", "title", "tags"):
+                if getattr(self, name) is not None:
+                    yield Problem(name, "is for custom_mode=True; a description may override it",
+                                  hard=False)  # fmt: skip
+
+    def _without_lyrics(self) -> Problem:
+        if self.auto_lyrics is True:
+            return Problem("prompt", "is needed with auto_lyrics: say what the lyrics are about")
+        return Problem("prompt", "is needed when custom_mode is True: give the lyrics, or "
+                       "make_instrumental=True")  # fmt: skip
+
+
+class _FromClip(Music, frozen=True, kw_only=True):
+    """Music made from an earlier clip."""
+
+    continue_clip_id: Annotated[
+        str | None, Field(kind="clip", required=True, help="The clip to start from.")
+    ] = None
+    audio_weight: AudioWeight = None
+
+
+class Extend(_FromClip, frozen=True, kw_only=True):
+    """Continue a clip from a moment on."""
+
+    operation: ClassVar[str] = "extend"
+    fixed: ClassVar[Mapping[str, Any]] = {"task_type": "extend_music"}
+
+    continue_at: Annotated[
+        float | None,
+        Field(kind="seconds", required=True, help="Where in the clip the continuation begins."),
+    ] = None
+    duration: Length = None
+
+
+class ExtendUpload(Extend, frozen=True, kw_only=True):
+    """Continue a clip that came from `Upload`."""
+
+    operation: ClassVar[str] = "extend_upload"
+    fixed: ClassVar[Mapping[str, Any]] = {"task_type": "extend_upload_music"}
+
+
+class Cover(_FromClip, frozen=True, kw_only=True):
+    """Sing a clip anew in another style."""
+
+    operation: ClassVar[str] = "cover"
+    fixed: ClassVar[Mapping[str, Any]] = {"task_type": "cover_music"}
+
+    duration: Length = None
+
+
+class CoverUpload(Cover, frozen=True, kw_only=True):
+    """Cover a clip that came from `Upload`."""
+
+    operation: ClassVar[str] = "cover_upload"
+    fixed: ClassVar[Mapping[str, Any]] = {"task_type": "cover_upload_music"}
+
+
+class PersonaMusic(Music, frozen=True, kw_only=True):
+    """Make songs with the voice of a persona."""
+
+    operation: ClassVar[str] = "persona_music"
+    fixed: ClassVar[Mapping[str, Any]] = {"task_type": "persona_music"}
+
+    persona_id: Annotated[
+        str | None,
+        Field(required=True, help="The persona, from `CreatePersona` or `CreateVoice`."),
+    ] = None
+    duration: Length = None
+
+
+class _Painted(_FromClip, frozen=True, kw_only=True):
+    """A part added to a clip; on a clip that came from `Upload`, to a stretch of it."""
+
+    overpainting_start_s: Annotated[
+        float | None, Field(kind="seconds", help="Where the part begins (uploaded clips).")
+    ] = None
+    overpainting_end_s: Annotated[
+        float | None, Field(kind="seconds", help="Where the part ends (uploaded clips).")
+    ] = None
+
+    def rules(self) -> Iterator[Problem]:
+        yield from super().rules()
+        yield from in_order(self, "overpainting_start_s", "overpainting_end_s")
+        yield from documented_for(self, "overpainting_start_s", _PAINTED)
+        yield from documented_for(self, "overpainting_end_s", _PAINTED)
+
+
+class AddVocals(_Painted, frozen=True, kw_only=True):
+    """Sing over a clip, which is best less than a day old."""
+
+    operation: ClassVar[str] = "add_vocals"
+    fixed: ClassVar[Mapping[str, Any]] = {"task_type": "add_vocals"}
+
+
+class AddInstrumental(_Painted, frozen=True, kw_only=True):
+    """Play to a clip, which is best less than a day old."""
+
+    operation: ClassVar[str] = "add_instrumental"
+    fixed: ClassVar[Mapping[str, Any]] = {"task_type": "add_instrumental"}
+
+
+class Remaster(Request, frozen=True, kw_only=True):
+    """Render a clip anew, which is best less than a day old; how many songs come is not known."""
+
+    engine: ClassVar[str] = "sonic"
+    operation: ClassVar[str] = "remaster"
+    path: ClassVar[str] = "/api/v1/sonic/create"
+    fixed: ClassVar[Mapping[str, Any]] = {"task_type": "remaster"}
+    cost: ClassVar[Price | None] = priced(15)
+    webhook: ClassVar[bool] = True
+
+    continue_clip_id: Annotated[
+        str | None, Field(kind="clip", required=True, help="The clip to render anew.")
+    ] = None
+    mv: Model = None
+    variation_category: Annotated[
+        str | None,
+        Field(
+            kind="choice",
+            choices=("subtle", "normal", "high"),
+            help="How much may change (sonic-v5).",
+        ),
+    ] = None
+
+    def rules(self) -> Iterator[Problem]:
+        yield from allowed_by(self, REMASTERED)
+        yield from documented_for(self, "variation_category", _VARIED)
+
+
+class Concat(Request, frozen=True, kw_only=True):
+    """Join an extended clip with what it extends; how many songs come back is not known."""
+
+    engine: ClassVar[str] = "sonic"
+    operation: ClassVar[str] = "concat"
+    path: ClassVar[str] = "/api/v1/sonic/create"
+    fixed: ClassVar[Mapping[str, Any]] = {"task_type": "concat_music"}
+    cost: ClassVar[Price | None] = priced(2)
+    webhook: ClassVar[bool] = True
+
+    continue_clip_id: Annotated[
+        str | None, Field(kind="clip", required=True, help="The extended clip.")
+    ] = None

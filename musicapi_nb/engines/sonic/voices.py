@@ -1,0 +1,108 @@
+"""Voices to sing with: a persona of a clip, one of a recording, the vocals of a clip.
+
+Facts: docs.musicapi.ai (create-persona, create-voice; 2025 to 2026), public clients of the
+sibling host and musicapi-sdk 0.1.0.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeAlias
+
+from musicapi_nb.engines.request import Field, Price, Request, is_missing
+from musicapi_nb.engines.sonic.music import Clip, in_order, priced
+from musicapi_nb.errors import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_LONGEST_VOCALS = 30
+
+_Start: TypeAlias = Annotated[
+    float | None, Field(kind="seconds", help="Where in the clip the vocals begin.")
+]
+_End: TypeAlias = Annotated[
+    float | None, Field(kind="seconds", help="Where in the clip the vocals end.")
+]
+
+
+class CreatePersona(Request, frozen=True, kw_only=True):
+    """Make a persona from a clip; the reply holds its `persona_id`.
+
+    The clip's field is `clip_id` in the newer docs and `continue_clip_id` in the older; the
+    description is `describe` or `description` likewise. The clip is best less than a day old.
+    """
+
+    engine: ClassVar[str] = "sonic"
+    operation: ClassVar[str] = "create_persona"
+    path: ClassVar[str] = "/api/v1/sonic/persona"
+    answers: ClassVar[Literal["task", "now"]] = "now"
+    songs: ClassVar[int | None] = 0
+    cost: ClassVar[Price | None] = Price(
+        1, dt.date(2026, 10, 7), "sibling host; not confirmed for api.musicapi.ai"
+    )
+
+    name: Annotated[str | None, Field(required=True, limit=80, help="The persona's name.")] = None
+    clip_id: Annotated[str | None, Field(kind="clip", help="The clip to take the voice from.")] = (
+        None
+    )
+    describe: Annotated[str | None, Field(kind="long text", help="What the voice is like.")] = None
+    continue_clip_id: Annotated[
+        str | None, Field(kind="clip", help="The older docs' name of clip_id.")
+    ] = None
+    description: Annotated[
+        str | None,
+        Field(kind="long text", limit=200, help="The older docs' name of describe."),
+    ] = None
+    styles: Annotated[
+        str | None, Field(kind="tags", limit=2000, help="Its styles, comma-separated.")
+    ] = None
+    vox_audio_id: Annotated[str | None, Field(help="The vocals to take, from `Vox`.")] = None
+    vocal_start_s: _Start = None
+    vocal_end_s: _End = None
+
+    def rules(self) -> Iterator[Problem]:
+        if is_missing(self.clip_id) and is_missing(self.continue_clip_id):
+            yield Problem("clip_id", "is needed: the clip to take the voice from")
+        if self.clip_id is not None and self.continue_clip_id is not None:
+            yield Problem("continue_clip_id", "is the older name of clip_id; give one of the two")
+        yield from in_order(self, "vocal_start_s", "vocal_end_s")
+
+
+class CreateVoice(Request, frozen=True, kw_only=True):
+    """Make a persona from a recording; its task ends with the `persona_id`.
+
+    MP3 or WAV, longer than 10 s, one clear speaker.
+    """
+
+    engine: ClassVar[str] = "sonic"
+    operation: ClassVar[str] = "create_voice"
+    path: ClassVar[str] = "/api/v1/sonic/create-voice"
+    songs: ClassVar[int | None] = 0
+    cost: ClassVar[Price | None] = Price(4, dt.date(2026, 10, 7), "docs create-voice")
+    webhook: ClassVar[bool] = True
+
+    audio_url: Annotated[
+        str | None,
+        Field(
+            kind="url", required=True, help="Where the recording is: reachable from the internet."
+        ),
+    ] = None
+
+
+class Vox(Request, frozen=True, kw_only=True):
+    """Take the vocals out of a stretch of a clip, at most 30 s; best less than a day old."""
+
+    engine: ClassVar[str] = "sonic"
+    operation: ClassVar[str] = "vox"
+    path: ClassVar[str] = "/api/v1/sonic/vox"
+    answers: ClassVar[Literal["task", "now"]] = "now"
+    songs: ClassVar[int | None] = 0
+    cost: ClassVar[Price | None] = priced(1)
+
+    clip_id: Clip = None
+    vocal_start_s: _Start = None
+    vocal_end_s: _End = None
+
+    def rules(self) -> Iterator[Problem]:
+        yield from in_order(self, "vocal_start_s", "vocal_end_s", _LONGEST_VOCALS)
