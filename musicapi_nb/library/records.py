@@ -9,6 +9,7 @@ from musicapi_nb import markup
 from musicapi_nb.errors import WrongType
 from musicapi_nb.library import ask, journal, show
 from musicapi_nb.library.ledger import known_entry, request_of, task_of, tasks_of
+from musicapi_nb.library.lineage import lineage
 from musicapi_nb.library.states import STATES
 
 if TYPE_CHECKING:
@@ -19,10 +20,11 @@ if TYPE_CHECKING:
     from musicapi_nb.engines import Request
     from musicapi_nb.library.files import Files
     from musicapi_nb.library.ledger import Ledger
+    from musicapi_nb.library.lineage import Lineage
     from musicapi_nb.library.show import Account
     from musicapi_nb.library.states import Entry, EntryState, Event
     from musicapi_nb.library.store import Store
-    from musicapi_nb.tasks import Task
+    from musicapi_nb.tasks import Song, Task
 
 DATABASE = "library.sqlite"
 
@@ -76,6 +78,19 @@ class Records:
         """What happened, in order: to everything, or to one entry."""
         with self._store.read() as connection:
             return list(journal.events(connection, entry))
+
+    def lineage(self, of: Song | Task | str | None = None) -> Lineage:
+        """What was made from what, as trees with the credits of each branch.
+
+        Parameters
+        ----------
+        of
+            A song or task of the library, or an id (of a song, a persona, an uploaded clip): then
+            only the tree that it is of.
+        """
+        with self._reading() as connection:
+            found = ask.entries(connection, STATES, None)
+        return lineage(tasks_of(self._store, found), of if isinstance(of, str | None) else of.id)
 
     def counts(self, *, experiment: str | None = None) -> dict[EntryState, int]:
         """How many entries are in each state, uncertain ones first."""

@@ -10,6 +10,7 @@ import msgspec
 
 from musicapi_nb import markup
 from musicapi_nb.engines import Request
+from musicapi_nb.tasks.follow import follow_up
 from musicapi_nb.tasks.show import song_card, task_html
 
 State: TypeAlias = Literal["pending", "running", "succeeded", "failed", "unknown"]
@@ -48,6 +49,8 @@ class Song(msgspec.Struct, frozen=True, kw_only=True):
         Seconds of music; None while it is not known.
     replacements
         How the service rewrote the asked tags, in order (studio only).
+    uploaded
+        Whether it is a clip that was uploaded: what is made of one is asked for by other words.
     extra
         Every field of the reply that has no place above, and those that were not understood.
     """
@@ -72,12 +75,88 @@ class Song(msgspec.Struct, frozen=True, kw_only=True):
     replacements: tuple[Replacement, ...] = ()
     fail_reason: str | None = None
     simulated: bool = False
+    uploaded: bool = False
     extra: Mapping[str, Any] = {}
 
     @property
     def finished(self) -> bool:
         """Whether the service will not change this song any more."""
         return self.state in FINAL
+
+    def extend(self, **fields: Any) -> Request:
+        """The request that continues this song, from its end unless `continue_at` says else.
+
+        Like all methods that make a request of a song: nothing is sent; what is known of the song
+        (its id, model, title, tags) is filled in, and `fields` win over it.
+
+        Raises
+        ------
+        InvalidRequest
+            The song is not ready, or its engine has no such operation.
+        """
+        return follow_up(self, "extend", fields)
+
+    def concat(self, **fields: Any) -> Request:
+        """The request that joins this song, an extension, with what it extends."""
+        return follow_up(self, "concat", fields)
+
+    def cover(self, **fields: Any) -> Request:
+        """The request that sings this song anew; give the `tags` of the other style."""
+        return follow_up(self, "cover", fields)
+
+    def remaster(self, **fields: Any) -> Request:
+        """The request that renders this song anew, as it is."""
+        return follow_up(self, "remaster", fields)
+
+    def replace(self, **fields: Any) -> Request:
+        """The request that makes a part of this song anew."""
+        section = self.engine == "sonic"
+        return follow_up(self, "replace_section" if section else "replace", fields)
+
+    def add_vocals(self, **fields: Any) -> Request:
+        """The request that sings over this song."""
+        return follow_up(self, "add_vocals", fields)
+
+    def add_instrumental(self, **fields: Any) -> Request:
+        """The request that puts instruments under this song."""
+        return follow_up(self, "add_instrumental", fields)
+
+    def sample(self, start: float, end: float, **fields: Any) -> Request:
+        """The request for a new song around this one's part from `start` to `end`, in seconds."""
+        part = {"chop_sample_start_s": start, "chop_sample_end_s": end}
+        return follow_up(self, "sample", part | fields)
+
+    def mashup(self, other: Song, **fields: Any) -> Request:
+        """The request for a new song out of this one and another."""
+        return follow_up(self, "mashup", fields, [other])
+
+    def persona(self, **fields: Any) -> Request:
+        """The request that makes a persona of this song's voice."""
+        return follow_up(self, "create_persona", fields)
+
+    def stems(self, *, full: bool = False) -> Request:
+        """The request that separates this song: a few tracks, or many."""
+        return follow_up(self, "stems_full" if full else "stems_basic", {})
+
+    def wav(self) -> Request:
+        """The request for a link to this song as WAV."""
+        return follow_up(self, "wav", {})
+
+    def midi(self) -> Request:
+        """The request for this song's notes."""
+        return follow_up(self, "midi", {})
+
+    def bpm(self) -> Request:
+        """The request for this song's beats per minute."""
+        return follow_up(self, "bpm", {})
+
+    def vox(self, **fields: Any) -> Request:
+        """The request for this song's voice alone."""
+        return follow_up(self, "vox", fields)
+
+    def aligned_lyrics(self) -> Request:
+        """The request for the time of each word of this song."""
+        return follow_up(self, "aligned_lyrics", {})
 
     def __repr__(self) -> str:
         length = markup.minutes(self.duration) if self.duration is not None else None
@@ -140,6 +219,15 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     def name(self) -> str:
         """Engine and operation, such as "sonic.create"; "task" where neither is known."""
         return ".".join(part for part in (self.engine, self.operation) if part) or "task"
+
+    @property
+    def clip(self) -> Song | None:
+        """The uploaded clip that the answer names, to go on from: `task.clip.extend(...)`."""
+        clip_id = self.answer.get("clip_id")
+        if not isinstance(clip_id, str) or not clip_id:
+            return None
+        return Song(id=clip_id, task_id=self.id, engine=self.engine, state=self.state,
+                    simulated=self.simulated, uploaded=True)  # fmt: skip
 
     @property
     def finished(self) -> bool:

@@ -1,0 +1,117 @@
+"""What was made from what, found in the ledger."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from musicapi_nb import sonic, tasks
+from musicapi_nb.client import MusicAPI
+from musicapi_nb.engines import Request
+from musicapi_nb.library import Library
+from musicapi_nb.library.lineage import Branch
+from musicapi_nb.simulator import EmbeddedSimulator, Simulator
+from tests.library.world import FAILED, acknowledged, buy, looked, song
+from tests.peers import KEY
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Iterator[Library]:
+    with Library(tmp_path / "library") as opened:
+        yield opened
+
+
+def songs(*ids: str, title: str = "Rain") -> dict[str, Any]:
+    return {"code": 200, "data": [
+        {"clip_id": name, "state": "succeeded", "title": title, "tags": "jazz", "duration": 100,
+         "mv": "sonic-v5", "audio_url": "https://cdn1.suno.ai/a.mp3"} for name in ids]}  # fmt: skip
+
+
+def bought(library: Library, request: Request, reply: Any) -> tuple[int, tasks.Task]:
+    number = buy(library, request, f"task of {request!r}").entry.id
+    task = looked(acknowledged(request, f"task of {request!r}"), reply)
+    library.seen(number, task)
+    return number, task
+
+
+def told(branch: Branch) -> tuple[Any, ...]:
+    return (branch.entry, branch.origin, *map(told, branch.made))
+
+
+def test_a_chain_is_a_tree_with_the_credits_of_each_branch(library: Library) -> None:
+    root, first = bought(library, song(), songs("a", "b"))
+    longer, second = bought(library, first.songs[1].extend(prompt="more"), songs("c", "d"))
+    whole, _ = bought(library, second.songs[0].concat(), songs("e"))
+    again, _ = bought(library, first.songs[0].cover(prompt="la"), songs("f", "g"))
+    bought(library, song("alone"), songs("x", "y"))
+    (tree,) = library.lineage().trees
+    assert told(tree) == (root, None, (longer, "song 2", (whole, "song 1")), (again, "song 1"))
+    assert [branch.credits for branch in tree.walk()] == [20 + 15 + 2 + 15, 15 + 2, 2, 15]
+    assert library.lineage(second.songs[0]) == library.lineage("f") == library.lineage(first)
+    ((alone,),) = (library.lineage("x").trees,)
+    assert alone.made == ()
+    assert library.lineage("unheard of").trees == ()
+
+
+def test_what_came_to_nothing_costs_nothing(library: Library) -> None:
+    _, first = bought(library, song(), songs("a", "b"))
+    bought(library, first.songs[0].extend(prompt="more"), FAILED)
+    (tree,) = library.lineage().trees
+    assert (tree.credits, tree.made[0].credits, tree.made[0].state) == (20, 0, "failed")
+
+
+def test_personas_and_uploaded_clips_are_links_too(library: Library) -> None:
+    _, first = bought(library, song(), songs("a", "b"))
+    request = first.songs[0].persona()
+    claim = library.claim(request)
+    library.accepted(claim.entry.id, tasks.accepted({"code": 200, "persona_id": "p"}, request))
+    sung = sonic.PersonaMusic(custom_mode=True, prompt="la", persona_id="p", mv="sonic-v5")
+    number, _ = bought(library, sung, songs("c", "d"))
+    (tree,) = library.lineage().trees
+    assert told(tree)[2] == (claim.entry.id, "song 1", (number, "persona"))
+
+
+def test_what_has_two_parents_stands_once_and_names_the_other(library: Library) -> None:
+    first, one = bought(library, song(), songs("a", "b"))
+    second, two = bought(library, song("other"), songs("c", "d"))
+    mixed, _ = bought(library, one.songs[0].mashup(two.songs[1], prompt="la"), songs("e", "f"))
+    (tree,) = library.lineage().trees
+    assert told(tree) == (first, None, (mixed, "song 1"))
+    assert tree.made[0].others == (second,)
+    assert f"and {second}" in repr(library.lineage())
+
+
+def test_it_shows_itself_and_lets_no_title_out(library: Library) -> None:
+    assert "nothing was made" in repr(library.lineage())
+    evil = "<script>alert(1)</script>\n\x1b[31m"
+    _, first = bought(library, song(), songs("a", "b", title=evil))
+    bought(library, first.songs[1].extend(prompt="more"), songs("c", "d", title=evil))
+    shown = library.lineage()
+    first_line, second_line = repr(shown).splitlines()
+    assert re.search(r"20 credits, 35 with all made from it$", first_line)
+    assert second_line.lstrip("\u2003").startswith("\u2514 ")
+    assert "\x1b" not in repr(shown)
+    assert "<script" not in shown._repr_html_()
+    assert "35 credits" in shown._repr_html_()
+
+
+def test_a_long_chain_is_no_deep_recursion(library: Library) -> None:
+    _, task = bought(library, song(), songs("s0"))
+    for place in range(1, 40):
+        _, task = bought(library, task.songs[0].extend(prompt="more"), songs(f"s{place}"))
+    (tree,) = library.lineage().trees
+    assert tree.credits == 20 + 39 * 15
+    assert len(repr(library.lineage()).splitlines()) == 40
+
+
+async def test_a_chain_bought_from_the_simulator_is_found(library: Library) -> None:
+    with EmbeddedSimulator(Simulator(speed=100_000, balance=10_000)) as sim:
+        async with MusicAPI(KEY, base_url=sim.url, pace=0, speed=100_000, ledger=library) as api:
+            first = await api.run(song())
+            second = await api.run(first.songs[0].extend(prompt="more"))
+            await api.run(second.songs[1].cover(tags="bossa nova"))
+    (tree,) = library.lineage().trees
+    assert [branch.price for branch in tree.walk()] == [20, 15, 15]
+    assert [branch.origin for branch in tree.walk()] == [None, "song 1", "song 2"]

@@ -1,0 +1,128 @@
+"""What is asked about a song next: the request for it, with what is known filled in."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from musicapi_nb import producer, sonic
+from musicapi_nb.engines import Request
+from musicapi_nb.errors import InvalidRequest
+from musicapi_nb.tasks import Song, Task
+
+SONG = Song(
+    id="clip-1", engine="sonic", state="succeeded", title="Rain", tags=("spy jazz", "vibraphone"),
+    tags_text="spy jazz, vibraphone", lyrics="[Verse]\nrain", model="chirp-v5", duration=118.5,
+)  # fmt: skip
+CLIP = Song(id="clip-1", engine="sonic", state="succeeded", uploaded=True)
+
+FOLLOW_UPS: dict[type[Request], Callable[[Song], Request]] = {
+    sonic.Extend: lambda song: song.extend(prompt="more"),
+    sonic.Concat: lambda song: song.concat(),
+    sonic.Cover: lambda song: song.cover(tags="bossa nova"),
+    sonic.Remaster: lambda song: song.remaster(),
+    sonic.ReplaceSection: lambda song: song.replace(
+        infill_start_s=10, infill_end_s=20, infill_lyrics="sun"
+    ),
+    sonic.AddVocals: lambda song: song.add_vocals(prompt="la"),
+    sonic.AddInstrumental: lambda song: song.add_instrumental(),
+    sonic.Sample: lambda song: song.sample(5, 15, make_instrumental=False, prompt="la"),
+    sonic.Mashup: lambda song: song.mashup(SONG, prompt="la"),
+    sonic.CreatePersona: lambda song: song.persona(describe="a low voice"),
+    sonic.StemsBasic: lambda song: song.stems(),
+    sonic.StemsFull: lambda song: song.stems(full=True),
+    sonic.Wav: lambda song: song.wav(),
+    sonic.Midi: lambda song: song.midi(),
+    sonic.Bpm: lambda song: song.bpm(),
+    sonic.Vox: lambda song: song.vox(),
+    sonic.AlignedLyrics: lambda song: song.aligned_lyrics(),
+}
+
+
+@pytest.mark.parametrize("kind", FOLLOW_UPS, ids=lambda kind: kind.operation)
+def test_a_follow_up_of_a_finished_song_can_be_sent(kind: type[Request]) -> None:
+    made = FOLLOW_UPS[kind](SONG)
+    assert type(made) is kind
+    assert [str(problem) for problem in made.problems() if problem.hard] == []
+    assert "clip-1" in str(made.body())
+
+
+def test_what_is_known_is_filled_in() -> None:
+    assert SONG.extend(prompt="more").body() == {
+        "task_type": "extend_music", "custom_mode": True, "mv": "sonic-v5", "prompt": "more",
+        "title": "Rain", "tags": "spy jazz, vibraphone", "continue_clip_id": "clip-1",
+        "continue_at": 118.5,
+    }  # fmt: skip
+
+
+def test_a_cover_sings_the_same_words() -> None:
+    made = SONG.cover(tags="bossa nova")
+    assert (made.body()["prompt"], made.body()["tags"]) == ("[Verse]\nrain", "bossa nova")
+
+
+def test_what_is_given_wins_and_none_is_not_sent() -> None:
+    made = SONG.extend(prompt="more", mv="sonic-v6", continue_at=60, title=None).body()
+    assert (made["mv"], made["continue_at"]) == ("sonic-v6", 60)
+    assert "title" not in made
+
+
+def test_a_description_is_not_mixed_with_what_it_stands_for() -> None:
+    made = SONG.cover(custom_mode=False, gpt_description_prompt="as bossa nova").body()
+    assert not {"prompt", "title", "tags"} & made.keys()
+
+
+def test_a_model_that_an_operation_does_not_know_is_asked_for() -> None:
+    made = Song(id="c", engine="sonic", state="succeeded", model="moon-1").extend(prompt="more")
+    assert [problem.field for problem in made.problems() if problem.hard] == ["mv", "continue_at"]
+
+
+@pytest.mark.parametrize(
+    ("made", "task_type"),
+    [
+        (CLIP.extend(prompt="more", mv="sonic-v5", continue_at=30), "extend_upload_music"),
+        (CLIP.cover(prompt="la", mv="sonic-v5"), "cover_upload_music"),
+    ],
+)
+def test_an_uploaded_clip_takes_the_upload_kind(made: Request, task_type: str) -> None:
+    assert made.body()["task_type"] == task_type
+    made.check()
+
+
+def test_the_clip_of_an_upload_is_gone_on_from() -> None:
+    task = Task(id="t", engine="sonic", operation="upload", state="succeeded",
+                answer={"clip_id": "clip-9"})  # fmt: skip
+    assert task.clip is not None
+    assert task.clip.cover(prompt="la", mv="sonic-v5").body()["continue_clip_id"] == "clip-9"
+    assert Task(id="t", answer={"clip_id": 9}).clip is None
+
+
+def test_another_engine_has_its_own_operations() -> None:
+    song = Song(id="c", engine="producer", state="succeeded", title="Rain")
+    assert type(song.extend()) is producer.Extend
+    with pytest.raises(InvalidRequest, match=r"offers .*extend") as caught:
+        song.stems()
+    assert "producer" in str(caught.value)
+    text = Song(id="c", engine="lyrics", state="succeeded")
+    with pytest.raises(InvalidRequest, match="offers nothing"):
+        text.extend()
+
+
+@pytest.mark.parametrize(
+    ("song", "words"),
+    [
+        ({"id": None}, "no id"),
+        ({"state": "running"}, "wait for its task"),
+        ({"state": "failed"}, "failed"),
+    ],
+)
+def test_a_song_that_is_not_ready_is_refused(song: dict[str, Any], words: str) -> None:
+    unready = Song(**{"id": "c", "engine": "sonic", "state": "succeeded", **song})
+    with pytest.raises(InvalidRequest, match=words):
+        unready.extend()
+    with pytest.raises(InvalidRequest, match=words):
+        SONG.mashup(unready)
+
+
+def test_a_misspelt_field_is_named() -> None:
+    with pytest.raises(InvalidRequest, match="did you mean title"):
+        SONG.cover(titel="Rain")
