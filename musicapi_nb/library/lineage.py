@@ -68,7 +68,7 @@ class Lineage:
     def __repr__(self) -> str:
         if not self.trees:
             return "<Lineage: nothing was made from anything yet>"
-        return "\n".join(markup.plain(line) for tree in self.trees for line in _lines(tree))
+        return "\n".join(line for tree in self.trees for line in _lines(tree))
 
     def _repr_html_(self) -> str:
         rows = [
@@ -110,7 +110,8 @@ def _lines(tree: Branch) -> Iterator[str]:
     for depth, branch in _deep(tree):
         whole = f", {branch.credits:,} with all made from it" if branch.made else ""
         price = markup.in_credits(branch.price)
-        yield f"{_indent(depth)}{_words(branch)}: {branch.state}, {price}{whole}"
+        line = markup.plain(f"{_words(branch)}: {branch.state}, {price}{whole}")
+        yield f"{_indent(depth)}{line}"
 
 
 # --- from the ledger -----------------------------------------------------------------------
