@@ -149,7 +149,8 @@ def _gain(mixed: Samples, level: float) -> float:
 
 
 def _centred(mixed: Samples) -> Samples:
-    return np.subtract(mixed, mixed.mean(axis=0, dtype=np.float64).astype(np.float32))
+    mean = mixed.mean(axis=0, dtype=np.float64)
+    return np.asarray(mixed - mean.astype(np.float32), dtype=np.float32)
 
 
 def _mastered(mixed: Samples, gain: float) -> Samples:

@@ -10,6 +10,7 @@ _KILOBITS = {
     2: (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
     0: (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
+_SYNC = 0x7FF
 _DECODER_DELAY = 529
 _ENCODER_DELAY = 576
 _MATRIX = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
@@ -31,7 +32,7 @@ def _frames(mp3: bytes) -> tuple[list[bytes], int]:
     while at + 4 <= len(mp3):
         word = int.from_bytes(mp3[at : at + 4], "big")
         version = word >> 19 & 3
-        if word >> 21 != 0x7FF or version not in _SAMPLES:
+        if word >> 21 != _SYNC or version not in _SAMPLES:
             at += 1
             continue
         each = _SAMPLES[version]

@@ -36,6 +36,12 @@ _TASKS: Mapping[str, tuple[Engine, Callable[[Task, float, Shapes, Links], Answer
     "producer/task": ("producer", replies_fuzz.producer_task),
     "riffusion/task": ("riffusion", replies_fuzz.riffusion_task),
 }
+_WORDS = {
+    Phase.QUEUED: "pending",
+    Phase.RUNNING: "running",
+    Phase.SUCCEEDED: "succeeded",
+    Phase.FAILED: "failed",
+}
 _UPLOAD_PRICE = 2
 _FAILS_AFTER = 0.6
 """Share of its time after which a failing task fails."""
@@ -113,26 +119,20 @@ class Service:
         return dress(task, now, self.world.shapes, self.links)
 
     def _look_at_batch(self, batch_id: str, key: str) -> Answer:
+        if not batch_id:
+            raise invalid("missing batch id.")
         if self.world.owners.get(batch_id) != key or batch_id not in self.world.batches:
-            raise invalid("batch not found." if batch_id else "missing batch id.")
-        tasks = []
-        for listed, answer in zip(
-            replies.batch_tasks(self.world.batches[batch_id], self.world.shapes),
-            self.world.batches[batch_id],
-            strict=True,
-        ):
-            task_id = answer.body.get("task_id")
-            if task_id is None or not isinstance(listed, dict):
-                tasks.append(listed)
-                continue
-            reply = self._get(f"sonic/task/{task_id}", key, {})
-            tasks.append(
-                {
-                    **listed,
-                    "status": _word(self.world.tasks[task_id], self.clock.now()),
-                    "data": reply.body.get("data"),
-                }
-            )
+            raise invalid("batch not found.")
+        answers = self.world.batches[batch_id]
+        tasks = replies.batch_tasks(answers, self.world.shapes)
+        for listed in tasks:
+            if isinstance(listed, dict) and listed["task_id"]:
+                listed["status"] = _WORDS[
+                    self.world.tasks[listed["task_id"]].phase(self.clock.now())
+                ]
+                listed["data"] = self._get(f"sonic/task/{listed['task_id']}", key, {}).body.get(
+                    "data"
+                )
         body = {"code": 200, "message": "success", "batch_id": batch_id, "tasks": tasks}
         return Answer(200, body)
 
@@ -182,7 +182,7 @@ class Service:
     ) -> Answer:
         operation.check(body, self.world, key)
         if operation.steps and (failing := self._failing_step(operation, path, body)):
-            return self._step_failed(operation, path, key, body, *failing)
+            return self._step_failed(operation, path, key, body, failing)
         asked = self._asked(operation, key, body)
         charge = None
         if operation.price and not (asked and asked.paid):
@@ -240,10 +240,10 @@ class Service:
         path: str,
         key: str,
         body: Mapping[str, Any],
-        failed: str,
-        message: str,
+        failing: tuple[str, str],
     ) -> Answer:
         """Charge for the upload alone, if that step was done."""
+        failed, message = failing
         clip_id = None
         if failed != operation.steps[0]:
             charge = self._charge(key, path, "sonic.upload", _UPLOAD_PRICE)
@@ -329,8 +329,3 @@ def _key(authorization: str | None) -> str:
 
 def _no_such_path(path: str) -> Refusal:
     return Refusal(404, "not_found", f"There is no {API}{path} here.")
-
-
-def _word(task: Task, now: float) -> str:
-    words = {Phase.QUEUED: "pending", Phase.RUNNING: "running", Phase.SUCCEEDED: "succeeded"}
-    return words.get(task.phase(now), "failed")

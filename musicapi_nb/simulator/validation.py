@@ -145,7 +145,10 @@ def address(body: Body, name: str) -> None:
 
 def reachable(url: str) -> bool:
     """Whether a file can be fetched; hosts below ``.invalid`` count as not reachable."""
-    host = urlsplit(url).hostname or ""
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return False
     return bool(host) and not host.endswith(".invalid")
 
 
