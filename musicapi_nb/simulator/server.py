@@ -240,7 +240,11 @@ class Simulator:
 
     async def _after(self, request: web.Request, answer: Answer) -> web.StreamResponse:
         """Whatever spoils the answer on its way out."""
-        if answer.status == HTTPStatus.OK and (lost := await self._lost(request)) is not None:
+        # A POST answered by 202 was carried out too: its file is on the way.
+        carried_out = answer.status == HTTPStatus.OK or (
+            answer.status == HTTPStatus.ACCEPTED and request.method == "POST"
+        )
+        if carried_out and (lost := await self._lost(request)) is not None:
             return lost
         if self._strike("cut_body", request) is not None:
             content = json.dumps(answer.body).encode()

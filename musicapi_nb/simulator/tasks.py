@@ -116,9 +116,9 @@ def sonic_timing(submitted: float, songs: int, rng: Random, median: float = 106.
 
 
 def paired_timing(submitted: float, songs: int, rng: Random) -> Timing:
-    """As sonic's, twice: the second half of the songs are joined when the first half is done."""
+    """As sonic's, twice: the second half of the songs is joined when the first half is done."""
     parts = sonic_timing(submitted, songs // 2, rng)
-    joined = [done + rng.uniform(8, 20) for done in parts.done]
+    joined = [parts.finished + rng.uniform(8, 20) for _ in parts.done]
     return replace(parts, done=(*parts.done, *joined))
 
 

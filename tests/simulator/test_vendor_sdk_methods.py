@@ -270,7 +270,7 @@ def _producer_upload(client: sdk.MusicAPI, _: list[str]) -> None:
 @use("riffusion.create")
 @use("riffusion.get_task")
 @use("riffusion.generate_and_wait")
-def _riffusion(client: sdk.MusicAPI, _: list[str]) -> None:
+def _riffusion(client: sdk.MusicAPI, _clips: list[str]) -> None:
     assert client.riffusion.generate_and_wait(FUZZ, FAST).data
     task_id = client.riffusion.create(FUZZ).task_id
     for _ in range(30):
