@@ -218,8 +218,8 @@ def _items(task: Task, now: float, shapes: Shapes, links: Links) -> list[Json | 
     pairs: list[Json | None] = []
     for clip in clips[: len(joined)]:
         index = joined[clip["clip_id"]]
-        done = task.song_phase(index, now) is Phase.SUCCEEDED
-        pairs.append({"extended": clip, "full": clips[index] if done else None})
+        ended = task.song_phase(index, now) in (Phase.SUCCEEDED, Phase.FAILED)
+        pairs.append({"extended": clip, "full": clips[index] if ended else None})
     return pairs
 
 

@@ -1,5 +1,6 @@
 """The simulated service without its sockets: a request in, an answer out; credits, tasks, songs."""
 
+import json
 from collections.abc import Callable, Mapping
 from random import Random
 from types import MappingProxyType
@@ -142,7 +143,6 @@ class Service:
             raise _no_such_path(path)
         if not isinstance(body, Mapping):
             raise invalid("The request body should be a JSON object.")
-        self._offered(operation)
         self._paced(operation, key)
         if operation.each:
             return self._batch(operation, key, body)
@@ -180,6 +180,7 @@ class Service:
     def _carried_out(
         self, operation: Operation, path: str, key: str, body: Mapping[str, Any]
     ) -> Answer:
+        self._offered(operation)
         operation.check(body, self.world, key)
         if operation.steps and (failing := self._failing_step(operation, path, body)):
             return self._step_failed(operation, path, key, body, failing)
@@ -204,7 +205,7 @@ class Service:
         """Give what is known of a call that is repeated until its file is there."""
         if operation.wait is None:
             return None
-        return self.world.asked.get((operation.name, key, str(body["clip_id"])))
+        return self.world.asked.get(_identity(operation, key, body))
 
     def _answered(
         self,
@@ -219,7 +220,7 @@ class Service:
         shapes, now = self.world.shapes, self.clock.now()
         if asked is None:
             asked = Asked(now + Random(f"{call.seed}/wait").uniform(*wait.seconds))
-            self.world.asked[operation.name, call.key, str(call.body["clip_id"])] = asked
+            self.world.asked[_identity(operation, call.key, call.body)] = asked
         ready = now >= asked.ready_at
         asked.paid = wait.repeats_free or (not ready and shapes.again_charge == "first")
         return Answer(200, answer(call)) if ready else wait.unready(call)
@@ -316,6 +317,10 @@ class Service:
         if song_id in self.dead_links or form not in forms:
             return False
         return self.world.phase(song_id) is (Phase.RUNNING if streaming else Phase.SUCCEEDED)
+
+
+def _identity(operation: Operation, key: str, body: Mapping[str, Any]) -> tuple[str, str, str]:
+    return operation.name, key, json.dumps(body, sort_keys=True)
 
 
 def _key(authorization: str | None) -> str:

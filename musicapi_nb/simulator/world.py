@@ -38,7 +38,7 @@ class World:
     files: dict[str, set[str]] = field(default_factory=dict)
     """Forms in which a song was made beside its own: ``wav``, ``mid`` and so on."""
     asked: dict[tuple[str, str, str], Asked] = field(default_factory=dict, repr=False)
-    """By operation, key and clip."""
+    """By operation, key and body."""
     batches: dict[str, tuple[Answer, ...]] = field(default_factory=dict)
 
     def keep(self, song: Song, key: str, task_id: str = "") -> None:

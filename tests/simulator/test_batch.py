@@ -62,3 +62,15 @@ async def test_credits_may_run_out_half_way(sim: Simulator) -> None:
 async def test_a_batch_holds_one_to_ten(caller: Caller, items: Any) -> None:
     reply = await caller.post("sonic/batch", {"items": items})
     assert (reply.status, "1 to 10" in reply.body["message"]) == (400, True)
+
+
+async def test_a_retired_engine_refuses_each_item(sim: Simulator, caller: Caller) -> None:
+    sim.shapes.retired = frozenset(["sonic"])
+    ack = (await caller.post("sonic/batch", {"items": [CREATE]})).body
+    assert (ack["submitted"], ack["tasks"][0]["code"]) == (0, 410)
+
+
+async def test_a_batch_is_paced_once() -> None:
+    async with Simulator(speed=0, rate_limit=3) as sim, Caller(sim, "k") as paced:
+        assert (await paced.post("sonic/batch", {"items": [CREATE] * 3})).body["submitted"] == 3
+        assert (await paced.post("sonic/batch", {"items": [CREATE]})).status == 429

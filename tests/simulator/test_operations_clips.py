@@ -108,6 +108,8 @@ async def test_a_download_is_prepared_in_every_form_asked_for(
     kinds = [(await fetched(caller, data[f"{form}_url"]))[1] for form in body["formats"]]
     assert kinds == ["audio/mpeg", "audio/mp4", "audio/wav"]
     assert spent(sim) == [2]
+    assert (await caller.post("sonic/download", {**body, "formats": ["mp3"]})).status == 202
+    assert spent(sim) == [2, 2]
     for wrong in ([], "mp3", ["flac"], None):
         assert (await caller.post("sonic/download", {**body, "formats": wrong})).status == 400
 

@@ -252,5 +252,14 @@ async def test_failing_pairs_are_refunded(sim: Simulator, caller: Caller) -> Non
     sim.faults.arm("task_fails")
     task_id = await caller.submit({**EXTEND, "auto_concat": True}, "sonic/upload-extend")
     pairs = (await caller.finished(task_id))["data"]
-    assert [(pair["extended"]["state"], pair["full"]) for pair in pairs] == [("failed", None)] * 2
+    states = [(pair["extended"]["state"], pair["full"]["state"]) for pair in pairs]
+    assert states == [("failed", "failed")] * 2
     assert await caller.credits() == 1000
+
+
+async def test_joining_may_fail_alone(sim: Simulator, caller: Caller) -> None:
+    sim.faults.arm("one_clip_fails")
+    task_id = await caller.submit({**EXTEND, "auto_concat": True}, "sonic/upload-extend")
+    pairs = (await caller.finished(task_id))["data"]
+    assert [pair["extended"]["state"] for pair in pairs] == ["succeeded", "succeeded"]
+    assert [pair["full"]["state"] for pair in pairs] == ["succeeded", "failed"]
