@@ -44,12 +44,8 @@ def _check_create(body: Body, world: World, key: str) -> None:
         raise invalid("The 'overpainting_start_s' field needs an uploaded clip.")
 
 
-def _check_upload_extend(body: Body, world: World, _key: str) -> None:
-    validation_sonic.upload_extend(body, world.shapes)
-
-
-def _check_upload_cover(body: Body, world: World, _key: str) -> None:
-    validation_sonic.upload_cover(body, world.shapes)
+def _check_uploaded(body: Body, world: World, _key: str) -> None:
+    validation_sonic.upload_and_make(body, world.shapes)
 
 
 def _check_sample(body: Body, world: World, key: str) -> None:
@@ -175,8 +171,8 @@ def _sample(body: Body) -> Operation:
 SONGS: Table = MappingProxyType(
     {
         "sonic/create": by_task_type(CREATES),
-        "sonic/upload-extend": _stepped("upload_extend", _check_upload_extend, "extend"),
-        "sonic/upload-cover": _stepped("upload_cover", _check_upload_cover, "cover"),
+        "sonic/upload-extend": _stepped("upload_extend", _check_uploaded, "extend"),
+        "sonic/upload-cover": _stepped("upload_cover", _check_uploaded, "cover"),
         "sonic/sample": _sample,
         "sonic/mashup": _made("mashup", 15, _check_mashup, _sing_mashup),
         "sonic/replace-section": _made("replace_section", 15, _check_section, _sing_section),

@@ -17,11 +17,10 @@ from musicapi_nb.simulator.songs import make_id, uploaded
 from musicapi_nb.simulator.tasks import Engine, Phase, Task
 from musicapi_nb.simulator.validation import (
     OUT_OF_CREDITS,
-    UNREACHABLE,
     Refusal,
+    file_problem,
     forbidden,
     invalid,
-    reachable,
     retired,
 )
 from musicapi_nb.simulator.world import Asked, Call, Operation, World
@@ -228,8 +227,8 @@ class Service:
     def _failing_step(
         self, operation: Operation, path: str, body: Mapping[str, Any]
     ) -> tuple[str, str] | None:
-        if not reachable(str(body["url"])):
-            return operation.steps[0], UNREACHABLE
+        if problem := file_problem(str(body["url"])):
+            return operation.steps[0], problem
         fault = self.faults.strike("step_fails", "POST", API + path)
         if fault is None:
             return None

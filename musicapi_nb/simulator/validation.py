@@ -15,6 +15,7 @@ Body = Mapping[str, Any]
 
 WEBHOOK_LIMIT = 1024
 UNREACHABLE = "The audio URL is not reachable."
+KNOWN_RECORDING = "The audio matches an existing recording."
 
 REFUSALS: Mapping[str, str] = {
     "lyrics_format": "The lyrics format is invalid. Please check and try again.",
@@ -135,21 +136,27 @@ def hooked(body: Body) -> None:
 
 
 def address(body: Body, name: str) -> None:
-    """Refuse what is no URL, and one that cannot be reached."""
+    """Refuse what is no URL, and one whose file is not taken."""
     url = body.get(name)
     if not isinstance(url, str) or not url.startswith(("http://", "https://")):
         raise invalid(f"The '{name}' field should be a URL.")
-    if not reachable(url):
-        raise invalid(UNREACHABLE)
+    if problem := file_problem(url):
+        raise invalid(problem)
 
 
-def reachable(url: str) -> bool:
-    """Whether a file can be fetched; hosts below ``.invalid`` count as not reachable."""
+def file_problem(url: str) -> str | None:
+    """Say why a file is not taken, if it is not.
+
+    Hosts below ``.invalid`` count as not reachable, a URL that contains ``simulate-recording`` as
+    music that exists already.
+    """
     try:
         host = urlsplit(url).hostname or ""
     except ValueError:
-        return False
-    return bool(host) and not host.endswith(".invalid")
+        host = ""
+    if not host or host.endswith(".invalid"):
+        return UNREACHABLE
+    return KNOWN_RECORDING if "simulate-recording" in url else None
 
 
 def number(value: Any) -> bool:

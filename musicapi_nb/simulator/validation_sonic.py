@@ -65,8 +65,7 @@ TASK_TYPES: Mapping[str, Rule] = MappingProxyType(
         "add_instrumental": Rule(_CLIP, modes=False),
     }
 )
-_UPLOAD_EXTEND = Rule(("url", "continue_at"), duration=True)
-_UPLOAD_COVER = Rule(("url",), duration=True)
+_UPLOAD = Rule(("url",), duration=True)
 _SAMPLE = Rule(("chop_sample_start_s", "chop_sample_end_s", "make_instrumental"), _ALL)
 _MASHUP = Rule(("mashup_clip_ids",), _ALL)
 _REPLACE = Rule(("clip_id", "infill_start_s", "infill_end_s"), SONIC_MODELS[1:], modes=False)
@@ -82,14 +81,9 @@ def create(body: Body, shapes: Shapes) -> None:
     _made(body, rule, shapes, task_type)
 
 
-def upload_extend(body: Body, shapes: Shapes) -> None:
-    """Check a body for /sonic/upload-extend."""
-    _made(body, _UPLOAD_EXTEND, shapes)
-
-
-def upload_cover(body: Body, shapes: Shapes) -> None:
-    """Check a body for /sonic/upload-cover."""
-    _made(body, _UPLOAD_COVER, shapes)
+def upload_and_make(body: Body, shapes: Shapes) -> None:
+    """Check a body for /sonic/upload-extend or /sonic/upload-cover."""
+    _made(body, _UPLOAD, shapes)
 
 
 def sample(body: Body, shapes: Shapes) -> None:
@@ -152,7 +146,7 @@ def _made(body: Body, rule: Rule, shapes: Shapes, task_type: str | None = None) 
 
 
 def _audio_url(body: Body) -> None:
-    # Whether it can be reached is found out in the step that uploads it.
+    # Whether the file is taken is found out in the step that uploads it.
     if not str(body["url"]).startswith(("http://", "https://")):
         address(body, "url")
 

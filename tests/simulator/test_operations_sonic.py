@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from musicapi_nb.simulator import Simulator
-from musicapi_nb.simulator.validation import REFUSALS, UNREACHABLE
+from musicapi_nb.simulator.validation import KNOWN_RECORDING, REFUSALS, UNREACHABLE
 from tests.simulator.caller import CREATE, Caller
 
 CUSTOM: dict[str, Any] = {"custom_mode": True, "prompt": "[Verse]\nla la", "mv": "sonic-v5"}
@@ -144,12 +144,23 @@ async def test_uploading_and_making_in_one_tells_its_steps(
     assert await caller.credits() == 983
 
 
-async def test_an_upload_that_cannot_be_fetched_costs_nothing(caller: Caller) -> None:
-    body = {**UPLOAD, "url": "https://nowhere.invalid/a.mp3"}
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("https://nowhere.invalid/a.mp3", UNREACHABLE),
+        ("https://example.org/simulate-recording.mp3", KNOWN_RECORDING),
+    ],
+)
+async def test_a_file_that_is_not_taken_costs_nothing(
+    caller: Caller, url: str, problem: str
+) -> None:
+    body = {**UPLOAD, "url": url}
     reply = await caller.post("sonic/upload-cover", body)
     assert (reply.status, reply.body["failed_step"]) == (200, "upload")
-    assert reply.body["steps"] == {"upload": {"success": False, "error": UNREACHABLE}}
+    assert reply.body["steps"] == {"upload": {"success": False, "error": problem}}
     assert "task_id" not in reply.body
+    alone = await caller.post("sonic/upload", {"url": url})
+    assert (alone.status, alone.body["message"]) == (400, problem)
     assert await caller.credits() == 1000
 
 
