@@ -20,6 +20,7 @@ from musicapi_nb.simulator.validation import (
     Refusal,
     file_problem,
     forbidden,
+    hooked,
     invalid,
     retired,
 )
@@ -126,13 +127,10 @@ class Service:
         answers = self.world.batches[batch_id]
         tasks = replies.batch_tasks(answers, self.world.shapes)
         for listed in tasks:
-            if isinstance(listed, dict) and listed["task_id"]:
-                listed["status"] = _WORDS[
-                    self.world.tasks[listed["task_id"]].phase(self.clock.now())
-                ]
-                listed["data"] = self._get(f"sonic/task/{listed['task_id']}", key, {}).body.get(
-                    "data"
-                )
+            if isinstance(listed, dict) and (task := self.world.tasks.get(listed["task_id"])):
+                reply = self._get(f"sonic/task/{task.task_id}", key, {})
+                listed["status"] = _WORDS[task.phase(self.clock.now())]
+                listed["data"] = reply.body.get("data")
         body = {"code": 200, "message": "success", "batch_id": batch_id, "tasks": tasks}
         return Answer(200, body)
 
@@ -181,6 +179,7 @@ class Service:
     ) -> Answer:
         self._offered(operation)
         operation.check(body, self.world, key)
+        hooked(body)
         if operation.steps and (failing := self._failing_step(operation, path, body)):
             return self._step_failed(operation, path, key, body, failing)
         asked = self._asked(operation, key, body)

@@ -3,7 +3,6 @@
 from musicapi_nb.simulator.validation import (
     Body,
     address,
-    hooked,
     invalid,
     moderated,
     required,
@@ -62,7 +61,6 @@ def upload(body: Body) -> None:
 def audio_url(body: Body) -> None:
     """Check a body for /sonic/create-voice or /producer/upload."""
     address(body, "audio_url")
-    hooked(body)
 
 
 def clip(body: Body) -> None:

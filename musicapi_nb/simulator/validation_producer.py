@@ -8,7 +8,6 @@ from musicapi_nb.simulator.validation import (
     Body,
     either,
     fraction,
-    hooked,
     invalid,
     moderated,
     number,
@@ -91,7 +90,6 @@ def producer(body: Body) -> None:
         raise invalid(f"The 'length' field should be an integer from {low} to {high}.")
     if type(body.get("seed", "")) not in (int, str):
         raise invalid("The 'seed' field should be an integer or a string.")
-    hooked(body)
     moderated(body.get("lyrics") or None, body.get("sound"))
 
 
@@ -99,7 +97,6 @@ def producer_download(body: Body) -> None:
     """Check a body for /producer/download."""
     clip(body)
     one_of(body, "format", ("mp3", "wav"))
-    hooked(body)
 
 
 def riffusion(body: Body) -> None:

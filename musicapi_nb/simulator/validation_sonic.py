@@ -10,7 +10,6 @@ from musicapi_nb.simulator.validation import (
     address,
     either,
     fraction,
-    hooked,
     invalid,
     moderated,
     one_of,
@@ -181,7 +180,6 @@ def _types(body: Body) -> None:
     low, high = SONIC_SECONDS
     if length is not None and (type(length) is not int or not low <= length <= high):
         raise invalid(f"The 'duration' field should be an integer from {low} to {high}.")
-    hooked(body)
 
 
 def _words(body: Body) -> None:
