@@ -110,7 +110,7 @@ def remastered(brief: Brief, count: int) -> tuple[Song, ...]:
     )
 
 
-def with_vocals(brief: Brief, count: int) -> tuple[Song, ...]:
+def with_vocals(brief: Brief, count: int = 2) -> tuple[Song, ...]:
     """Let somebody sing to an instrumental."""
     source = brief.source
     if source is None:
@@ -131,7 +131,7 @@ def with_vocals(brief: Brief, count: int) -> tuple[Song, ...]:
     )
 
 
-def with_instruments(brief: Brief, count: int) -> tuple[Song, ...]:
+def with_instruments(brief: Brief, count: int = 2) -> tuple[Song, ...]:
     """Play to somebody's singing."""
     source = brief.source
     if source is None:

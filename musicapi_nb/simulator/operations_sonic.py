@@ -87,11 +87,17 @@ def _sing_concat(call: Call) -> tuple[Song, ...]:
     return (derived.join(extension, first, kept, f"{call.seed}/0", lineage),)
 
 
-def _reworked(make: Callable[..., tuple[Song, ...]]) -> Sing:
-    def sung(call: Call) -> tuple[Song, ...]:
-        return make(brief(call, call.song("continue_clip_id")), call.world.shapes.remaster_clips)
+def _sing_remaster(call: Call) -> tuple[Song, ...]:
+    source = call.song("continue_clip_id")
+    return derived.remastered(brief(call, source), call.world.shapes.remaster_clips)
 
-    return sung
+
+def _sing_with_vocals(call: Call) -> tuple[Song, ...]:
+    return derived.with_vocals(brief(call, call.song("continue_clip_id")))
+
+
+def _sing_with_instruments(call: Call) -> tuple[Song, ...]:
+    return derived.with_instruments(brief(call, call.song("continue_clip_id")))
 
 
 def _sing_uploaded(call: Call) -> tuple[Song, ...]:
@@ -151,9 +157,9 @@ CREATES: Mapping[str, Operation] = MappingProxyType(
         "extend_upload_music": _create("extend_upload_music", _sing, 15),
         "cover_upload_music": _create("cover_upload_music", _sing, 15),
         "concat_music": _create("concat_music", _sing_concat, 2, _time_concat),
-        "remaster": _create("remaster", _reworked(derived.remastered), 15),
-        "add_vocals": _create("add_vocals", _reworked(derived.with_vocals), 15),
-        "add_instrumental": _create("add_instrumental", _reworked(derived.with_instruments), 15),
+        "remaster": _create("remaster", _sing_remaster, 15),
+        "add_vocals": _create("add_vocals", _sing_with_vocals, 15),
+        "add_instrumental": _create("add_instrumental", _sing_with_instruments, 15),
     }
 )
 """By ``task_type``. Prices: service.md 14, the newest seen (2026-10-07)."""

@@ -53,7 +53,7 @@ class Shapes:
     )
     """Engines (``riffusion``) and operations (``producer.cover_music``) that answer 410."""
     remaster_clips: Literal[1, 2] = 1
-    """How many clips a remaster, ``add_vocals`` or ``add_instrumental`` gives."""
+    """How many clips a remaster gives."""
     stems: Literal["2/12", "4/24"] = "4/24"
     """How many stems basic and full give (2025 docs; 2026 pages and live)."""
     again_charge: Literal["first", "each"] = "first"
