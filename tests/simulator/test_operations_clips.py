@@ -289,3 +289,15 @@ async def test_older_lyrics_are_a_task(sim: Simulator, caller: Caller) -> None:
     failing = (await caller.post("suno/make-lyrics", {"prompt": "x"})).body["data"]["task_id"]
     sim.clock.advance(60)
     assert (await caller.get(f"suno/get-lyrics/{failing}")).body["type"] == "api_error"
+
+
+async def test_an_uploaded_clip_can_be_heard_and_taken_apart(
+    sim: Simulator, caller: Caller
+) -> None:
+    clip_id = (await caller.post("sonic/upload", {"url": URL})).body["clip_id"]
+    link = f"{sim.url}/media/audio/{clip_id}.mp3"
+    assert (await fetched(caller, link))[:2] == (200, "audio/mpeg")
+    task_id = await caller.submit({"clip_id": clip_id}, "sonic/stems/basic")
+    stems = (await caller.finished(task_id))["data"]
+    assert stems[1]["title"] == "My Voice (Drums)"
+    assert (await fetched(caller, stems[1]["audio_url"]))[0] == 200
