@@ -20,7 +20,8 @@ It is written from the service's public facts alone and shares no code with the 
 built on the client's own reading of a reply, both could share one misunderstanding. Songs, titles,
 lyrics, tags, covers and audio are made up from the seed; what becomes of asked tags follows
 ``vocabulary.RULES``. Lyrics or descriptions that contain one of ``validation.REFUSED_PHRASES`` are
-refused as the service refuses content.
+refused as the service refuses content. Files to upload are not fetched: a song made up stands for
+each, and ``validation.file_problem`` says which are refused.
 """
 
 from musicapi_nb.simulator.accounts import Account, Accounts, Charge

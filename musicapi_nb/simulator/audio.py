@@ -1,6 +1,7 @@
 """A song's audio: composed, played, mixed and encoded when it is first asked for."""
 
 import io
+import itertools
 import math
 from collections.abc import Sequence
 from random import Random
@@ -8,22 +9,28 @@ from typing import Literal
 
 import numpy as np
 import soundfile
-from numpy.typing import NDArray
 
+from musicapi_nb.simulator.boxes import boxed
 from musicapi_nb.simulator.composition import Score, compose
 from musicapi_nb.simulator.drums import stroke
 from musicapi_nb.simulator.styles import character
 from musicapi_nb.simulator.synth import GAINS, RATE, VOICES, Samples, frequency
 
-AudioFormat = Literal["mp3", "wav"]
+AudioFormat = Literal["mp3", "m4a", "wav"]
 
-CONTENT_TYPES: dict[AudioFormat, str] = {"mp3": "audio/mpeg", "wav": "audio/wav"}
+CONTENT_TYPES: dict[AudioFormat, str] = {
+    "mp3": "audio/mpeg",
+    "m4a": "audio/mp4",
+    "wav": "audio/wav",
+}
 
 _PEAK = 0.85
 _FADE_OUT = 1.8
 _BLOCK = 1 << 18
 """Frames convolved at once: a power of two, much longer than the echo."""
 _ROOM_SECONDS = 1.3
+_JOINT = 0.02
+"""Seconds over which two pieces are blended."""
 
 
 def frames(duration: float) -> int:
@@ -31,20 +38,48 @@ def frames(duration: float) -> int:
     return round(duration * RATE)
 
 
-def render(seed: str, tags: Sequence[str], duration: float, *, instrumental: bool) -> Samples:
-    """Play a song: float32 of shape (frames, 2), peak below 1, exactly ``duration`` seconds."""
+def render(
+    seed: str,
+    tags: Sequence[str],
+    duration: float,
+    *,
+    instrumental: bool,
+    parts: frozenset[str] | None = None,
+) -> Samples:
+    """Play a song: float32 of shape (frames, 2), peak below 1, exactly ``duration`` seconds.
+
+    ``parts`` leaves only these voices and drums, as loud as they are among the others.
+    """
     rng = Random(f"{seed}/audio")
     played = character(tags, rng, instrumental=instrumental)
     score = compose(played, duration, rng)
-    count = frames(duration)
-    dry = _mix(score, count)
+    room = rng.randrange(2**32)
     wet = np.float32(played.style.wet)
-    mixed = dry * (1 - wet / 2) + _room(dry, rng.randrange(2**32)) * wet
-    return _mastered(mixed, played.style.level)
+
+    def mixed(score: Score) -> Samples:
+        dry = _mix(score, frames(duration))
+        return dry * (1 - wet / 2) + _room(dry, room) * wet
+
+    whole = mixed(score)
+    gain = _gain(whole, played.style.level)
+    return _mastered(whole if parts is None else mixed(_only(score, parts)), gain)
+
+
+def join(pieces: Sequence[Samples]) -> Samples:
+    """Set pieces one after the other, each faded in and out so briefly that nothing clicks."""
+    edge = int(_JOINT * RATE / 2)
+    faded = [piece.copy() for piece in pieces]
+    for before, after in itertools.pairwise(faded):
+        out, into = before[-edge:], after[:edge]
+        out *= np.linspace(1, 0, len(out), dtype=np.float32)[:, None]
+        into *= np.linspace(0, 1, len(into), dtype=np.float32)[:, None]
+    return np.concatenate(faded)
 
 
 def encode(samples: Samples, form: AudioFormat) -> bytes:
-    """Write a file: MP3 at a variable rate, or 16-bit WAV."""
+    """Write a file: MP3 at a variable rate, the same in the boxes of an M4A, or 16-bit WAV."""
+    if form == "m4a":
+        return boxed(encode(samples, "mp3"), len(samples), RATE)
     file = io.BytesIO()
     if form == "wav":
         soundfile.write(file, samples, RATE, format="WAV", subtype="PCM_16")
@@ -100,11 +135,27 @@ def _room(dry: Samples, seed: int) -> Samples:
     return np.ascontiguousarray(out[:, : len(dry)].T)
 
 
-def _mastered(mixed: NDArray[np.float32], level: float) -> Samples:
-    """Bring the piece to its loudness (dBFS RMS), round off peaks, fade in and out."""
-    mixed = mixed - mixed.mean(axis=0, dtype=np.float64).astype(np.float32)
-    rms = math.sqrt(float(np.mean(np.square(mixed, dtype=np.float64))))
-    gain = 10 ** (level / 20) / max(rms, 1e-9)
+def _only(score: Score, parts: frozenset[str]) -> Score:
+    return Score(
+        [note for note in score.notes if note.voice in parts],
+        [hit for hit in score.hits if hit.drum in parts],
+    )
+
+
+def _gain(mixed: Samples, level: float) -> float:
+    """Say what brings a piece to its loudness (dBFS RMS)."""
+    rms = math.sqrt(float(np.mean(np.square(_centred(mixed), dtype=np.float64))))
+    return float(10 ** (level / 20) / max(rms, 1e-9))
+
+
+def _centred(mixed: Samples) -> Samples:
+    mean = mixed.mean(axis=0, dtype=np.float64)
+    return np.asarray(mixed - mean.astype(np.float32), dtype=np.float32)
+
+
+def _mastered(mixed: Samples, gain: float) -> Samples:
+    """Bring the piece to its loudness, round off peaks, fade in and out."""
+    mixed = _centred(mixed)
     # tanh leaves quiet passages alone and lets nothing through above its ceiling.
     out = np.tanh(mixed * np.float32(gain / _PEAK)) * np.float32(_PEAK)
     edge = min(len(out) // 4, int(0.01 * RATE))

@@ -38,6 +38,8 @@ class Score:
 
     notes: list[Note] = field(default_factory=list)
     hits: list[Hit] = field(default_factory=list)
+    bpm: float = 0.0
+    """The tempo that it is played at."""
 
 
 DRUMS: dict[str, dict[str, str]] = {
@@ -138,6 +140,7 @@ class _Writer:
         self.bars = max(2, round((seconds - _ENDING) / bar))
         # The tempo gives a little, so that the last bar ends where the piece is to end.
         self.beat = max(seconds - _ENDING, seconds * 0.7) / (self.bars * _BEATS)
+        self.score.bpm = 60 / self.beat
         table = JAZZ_PROGRESSIONS if self.style.sevenths else PROGRESSIONS
         verse, chorus = rng.sample(table[character.mode], k=2)
         self.progressions = {"verse": verse, "chorus": chorus}

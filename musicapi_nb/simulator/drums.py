@@ -84,7 +84,7 @@ def _tom() -> Samples:
     return shaped(_thump(0.35, 170, 105, 14, 9), 0.002, 0.1)
 
 
-_KIT: Mapping[str, tuple[Callable[[], Samples], float, float]] = MappingProxyType(
+KIT: Mapping[str, tuple[Callable[[], Samples], float, float]] = MappingProxyType(
     {
         "kick": (_kick, 0.72, 0.0), "snare": (_snare, 0.6, 0.05), "gate": (_gate, 0.55, 0.0),
         "clap": (_clap, 0.5, -0.05), "hat": (_hat, 0.3, 0.3), "open": (_open, 0.28, 0.3),
@@ -96,5 +96,5 @@ _KIT: Mapping[str, tuple[Callable[[], Samples], float, float]] = MappingProxyTyp
 
 def stroke(drum: str) -> tuple[Samples, float]:
     """One stroke at its loudness in the mix, and its place between left (-1) and right (1)."""
-    make, gain, pan = _KIT[drum]
+    make, gain, pan = KIT[drum]
     return make() * np.float32(gain), pan

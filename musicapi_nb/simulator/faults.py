@@ -91,6 +91,12 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             "POST",
             {"message": "One of the songs failed."},
         ),
+        "step_fails": Kind(
+            "task",
+            "step 1 (the upload) or 2 of a request that does two in one; 1 costs nothing",
+            "POST",
+            {"step": 1, "message": "This step failed."},
+        ),
         "duration_text": Kind("task", "durations are text, whatever the engine", "POST"),
         "unknown_state": Kind(
             "task", "a state word nobody documented while running", "POST", {"word": "mastering"}

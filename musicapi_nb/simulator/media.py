@@ -6,11 +6,13 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import NamedTuple
 
+import numpy as np
 from aiohttp import web
 
-from musicapi_nb.simulator import audio, covers
+from musicapi_nb.simulator import audio, covers, scores
 from musicapi_nb.simulator.songs import played_tags
 from musicapi_nb.simulator.styles import mood_of
+from musicapi_nb.simulator.synth import Samples
 from musicapi_nb.simulator.tasks import Song
 
 CORS = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "*"}
@@ -34,9 +36,15 @@ class Files:
         self._size = 0
         self._under_way: dict[str, asyncio.Future[File]] = {}
 
-    async def audio(self, song: Song) -> File:
+    async def audio(self, song: Song, form: audio.AudioFormat) -> File:
         """Give a song's sound file."""
-        return await self._file(f"audio/{song.song_id}", lambda: sound(song))
+        return await self._file(f"{form}/{song.song_id}", lambda: sound(song, form))
+
+    async def midi(self, song: Song) -> File:
+        """Give a song's notes."""
+        return await self._file(
+            f"midi/{song.song_id}", lambda: File(scores.midi(song), "audio/midi")
+        )
 
     async def image(self, song: Song) -> File:
         """Give a song's cover."""
@@ -64,12 +72,31 @@ class Files:
             self._size -= len(dropped.content)
 
 
-def sound(song: Song) -> File:
+def sound(song: Song, form: audio.AudioFormat) -> File:
     """Play and encode a song."""
-    samples = audio.render(
-        song.seed, played_tags(song), song.duration, instrumental=song.instrumental
+    return File(audio.encode(samples(song), form), audio.CONTENT_TYPES[form])
+
+
+def samples(song: Song, parts: frozenset[str] | None = None) -> Samples:
+    """Play a song, or some of its voices and drums; what is made of pieces, piece by piece."""
+    if "of" in song.details:
+        return samples(song.details["of"], song.details["parts"])
+    if "pieces" not in song.details:
+        return audio.render(
+            song.seed,
+            played_tags(song),
+            song.duration,
+            instrumental=song.instrumental,
+            parts=parts,
+        )
+    played = audio.join(
+        [
+            samples(piece, parts)[audio.frames(first) : audio.frames(last)]
+            for piece, first, last in song.details["pieces"]
+        ]
     )
-    return File(audio.encode(samples, song.form), audio.CONTENT_TYPES[song.form])
+    missing = audio.frames(song.duration) - len(played)  # pieces are cut at whole samples
+    return np.pad(played, ((0, max(0, missing)), (0, 0)))[: audio.frames(song.duration)]
 
 
 def picture(song: Song) -> File:

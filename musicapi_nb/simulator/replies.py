@@ -1,5 +1,6 @@
 """Tasks dressed as each engine's reply: the keys of the documented examples, all of them. Pure."""
 
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -11,7 +12,9 @@ Json = dict[str, Any]
 _LISTENER = "5b7b1c7e-8d5c-4a39-9d1f-6f0c2d4e8a11"
 TIMED_OUT = "Task failed due to timeout. Credits were previously refunded."
 _QUEUE_WORDS = ("NOT_START", "SUBMITTED", "QUEUED")
-_SLUGS = {401: "unauthorized", 403: "forbidden", 404: "not_found", 429: "too_many_requests"}
+_SLUGS = {
+    401: "unauthorized", 403: "forbidden", 404: "not_found", 410: "gone", 429: "too_many_requests",
+}  # fmt: skip
 
 
 class Answer(NamedTuple):
@@ -33,6 +36,11 @@ class Links(NamedTuple):
     def stream(self, song: Song) -> str:
         """Temporary link, good only while the song is being made."""
         return f"{self.base}/media/stream/{song.song_id}.{song.form}"
+
+    def file(self, song: Song, form: str) -> str:
+        """Link of the file in another form; a score lies apart."""
+        kind = "midi" if form == "mid" else "audio"
+        return f"{self.base}/media/{kind}/{song.song_id}.{form}"
 
     def image(self, song: Song) -> str:
         """Link of the cover picture."""
@@ -57,13 +65,53 @@ def error(status: int, message: str, kind: str | None, shapes: Shapes, engine: s
     return Answer(status, bodies[shapes.error_body])
 
 
-def sonic_ack(task: Task, shapes: Shapes) -> Json:
+def plain_ack(task: Task, _shapes: Shapes) -> Json:
+    """Answer the submit of an engine other than sonic and studio."""
+    return {"message": "success", "task_id": task.task_id}
+
+
+def ack(task: Task, shapes: Shapes) -> Json:
     """Answer a sonic submit."""
-    body: Json = {"message": "success", "task_id": task.task_id}
+    body = plain_ack(task, shapes)
     return {"code": 200, **body} if shapes.ack_code else body
 
 
-def studio_ack(task: Task) -> Json:
+def voice_ack(task: Task, shapes: Shapes) -> Json:
+    """Answer a submit of /sonic/create-voice, which may carry a warning."""
+    return {**ack(task, shapes), "warning": "A voice is made from what was uploaded today."}
+
+
+def steps_ack(*steps: str) -> Callable[[Task, Shapes], Json]:
+    """Answer a request that uploads and makes a song of it, step by step."""
+
+    def acked(task: Task, _shapes: Shapes) -> Json:
+        clip_id = task.songs[0].details["parent"]
+        done = {
+            steps[0]: {"success": True, "clip_id": clip_id},
+            steps[1]: {"success": True, "task_id": task.task_id},
+        }
+        return {"code": 200, "message": "success", "task_id": task.task_id, "steps": done}
+
+    return acked
+
+
+def step_failed(
+    steps: tuple[str, ...], failed: str, message: str, clip_id: str | None, shapes: Shapes
+) -> Answer:
+    """Answer such a request of which one step failed; ``clip_id`` is what was uploaded before."""
+    done: Json = {failed: {"success": False, "error": message}}
+    if clip_id is not None:
+        done = {steps[0]: {"success": True, "clip_id": clip_id}, **done}
+    body = {"code": 400, "message": message, "failed_step": failed, "steps": done}
+    return Answer(shapes.step_failure, body)
+
+
+def lyrics_ack(task: Task, _shapes: Shapes) -> Json:
+    """Answer a submit of /suno/make-lyrics."""
+    return {"code": 200, "data": {"task_id": task.task_id}, "message": "success"}
+
+
+def studio_ack(task: Task, _shapes: Shapes) -> Json:
     """Answer a studio submit: ``code`` is a string and ``data`` the id itself."""
     return {"code": "success", "message": "", "data": task.task_id}
 
@@ -73,14 +121,43 @@ def sonic_task(task: Task, now: float, shapes: Shapes, links: Links) -> Answer:
     phase = task.phase(now)
     if phase is Phase.FAILED and shapes.sonic_failure == "timeout":
         return error(504, TIMED_OUT, "timeout", shapes, "sonic")
-    if phase is Phase.FAILED and shapes.sonic_failure == "api_error":
-        body = {"type": "api_error", "message": task.failure, shapes.refund_key: task.refunded}
-        return Answer(200, body)
-    hidden = shapes.sonic_unfinished == "not_ready" and phase is Phase.RUNNING
-    if phase is Phase.QUEUED or hidden:
+    if phase is Phase.FAILED and (shapes.sonic_failure == "api_error" or not task.songs):
+        return failed(task, shapes)
+    hidden = shapes.sonic_unfinished == "not_ready" or not task.songs
+    if phase is Phase.QUEUED or (hidden and phase is Phase.RUNNING):
         return Answer(202, {"type": "not_ready"})
-    clips = [_clip(task, index, now, shapes, links) for index in range(len(task.songs))]
-    return Answer(200, {"code": 200, "data": clips, "message": "success"})
+    data = _items(task, now, shapes, links) if task.songs else task.result
+    return Answer(200, {"code": 200, "data": data, "message": "success"})
+
+
+def failed(task: Task, shapes: Shapes) -> Answer:
+    """Answer the poll of a failed task with a 200 that says so."""
+    body = {"type": "api_error", "message": task.failure, shapes.refund_key: task.refunded}
+    return Answer(200, body)
+
+
+def lyrics_task(task: Task, now: float, shapes: Shapes, _links: Links) -> Answer:
+    """Answer a poll of /suno/get-lyrics."""
+    phase = task.phase(now)
+    if phase is Phase.FAILED:
+        return failed(task, shapes)
+    done = phase is Phase.SUCCEEDED
+    known = task.result if done else {"title": "", "text": ""}
+    status = "complete" if done else "running"
+    return Answer(200, {"code": 200, "data": {**known, "status": status}, "message": "success"})
+
+
+def batch_tasks(answers: Sequence[Answer], shapes: Shapes) -> list[Any]:
+    """List the tasks of a batch; a refused item has none."""
+    ids = [answer.body.get("task_id") for answer in answers]
+    if shapes.batch_tasks == "ids":
+        return ids
+    return [
+        {"index": index, "task_id": task_id, "status": "submitted"}
+        if task_id
+        else {"index": index, "task_id": None, "status": "failed", "code": each.status, **each.body}
+        for index, (task_id, each) in enumerate(zip(ids, answers, strict=True))
+    ]
 
 
 def studio_task(task: Task, now: float, shapes: Shapes, links: Links) -> Answer:
@@ -128,6 +205,24 @@ def nuro_task(task: Task, now: float, shapes: Shapes, links: Links) -> Answer:
     return Answer(200, {**body, **problem} if failed else body)
 
 
+def _items(task: Task, now: float, shapes: Shapes, links: Links) -> list[Json | None]:
+    """Dress the clips; where each is also joined to what it extends, in pairs."""
+    clips = [_clip(task, index, now, shapes, links) for index in range(len(task.songs))]
+    joined = {
+        song.details["full_of"]: index
+        for index, song in enumerate(task.songs)
+        if "full_of" in song.details
+    }
+    if not joined:
+        return list(clips)
+    pairs: list[Json | None] = []
+    for clip in clips[: len(joined)]:
+        index = joined[clip["clip_id"]]
+        ended = task.song_phase(index, now) in (Phase.SUCCEEDED, Phase.FAILED)
+        pairs.append({"extended": clip, "full": clips[index] if ended else None})
+    return pairs
+
+
 def _clip(task: Task, index: int, now: float, shapes: Shapes, links: Links) -> Json:
     song, phase = task.songs[index], task.song_phase(index, now)
     body, done = task.body, phase is Phase.SUCCEEDED
@@ -141,9 +236,6 @@ def _clip(task: Task, index: int, now: float, shapes: Shapes, links: Links) -> J
     if phase is Phase.RUNNING and shapes.sonic_running_audio == "stream":
         audio = links.stream(song)
     old = shapes.sonic_form == "2024"
-    model = (
-        song.model.replace("sonic-", "chirp-", 1) if shapes.mv_spelling == "chirp" else song.model
-    )
     text = task.duration_text or not old
     clip: Json = {
         "clip_id": song.song_id,
@@ -157,12 +249,19 @@ def _clip(task: Task, index: int, now: float, shapes: Shapes, links: Links) -> J
         "created_at": _zulu(task.timing.started),
         "gpt_description_prompt": body.get("gpt_description_prompt"),
         "duration": (_text(song.duration) if text else song.duration) if done else None,
-        "mv": model,
+        "mv": _model(song.model, shapes),
     }
     if not old:
         echoed = ("negative_tags", "style_weight", "weirdness_constraint")
         clip |= {name: body.get(name) for name in echoed}
     return clip
+
+
+def _model(asked: str, shapes: Shapes) -> str:
+    if shapes.mv_spelling == "chirp":
+        return asked.replace("sonic-", "chirp-", 1)
+    renders = shapes.mv_spelling == "v6" and not asked.startswith("sonic-v6")
+    return "sonic-v6" if renders else asked
 
 
 def _studio_status(task: Task, now: float) -> str:

@@ -13,11 +13,10 @@ from weakref import WeakSet
 
 from aiohttp import web
 
-from musicapi_nb.simulator import media, mishaps
+from musicapi_nb.simulator import audio, media, mishaps
 from musicapi_nb.simulator.accounts import Accounts
 from musicapi_nb.simulator.clock import SimulatedClock
 from musicapi_nb.simulator.faults import Faults
-from musicapi_nb.simulator.operations import World
 from musicapi_nb.simulator.replies import Answer, Links
 from musicapi_nb.simulator.service import API, Service
 from musicapi_nb.simulator.shapes import Shapes
@@ -30,6 +29,7 @@ from musicapi_nb.simulator.validation import (
     Refusal,
     forbidden,
 )
+from musicapi_nb.simulator.world import World
 
 HOST = "127.0.0.1"
 _SHUTDOWN_SECONDS = 1.0
@@ -83,7 +83,7 @@ class Simulator:
         self.shapes = shapes or Shapes()
         self.traffic = Traffic()
         self.port = port
-        world = World(self.shapes, seconds)
+        world = World(self.shapes, seconds, self.clock.now)
         self.service = Service(
             self.clock, self.accounts, self.faults, world, seed=seed, rate_limit=rate_limit
         )
@@ -205,7 +205,8 @@ class Simulator:
         if method not in ("GET", "POST"):
             return self._error(Refusal(405, "method_not_allowed", f"{method} is not allowed."), "")
         before, known = self.accounts.latest, request.headers.get("Authorization")
-        answer = self.service.answer(method, path.removeprefix(API), known, arrival.body)
+        path = path.removeprefix(API)
+        answer = self.service.answer(method, path, known, arrival.body, request.query)
         if self.accounts.latest is not before:
             arrival.charge = self.accounts.latest
         return answer
@@ -239,7 +240,11 @@ class Simulator:
 
     async def _after(self, request: web.Request, answer: Answer) -> web.StreamResponse:
         """Whatever spoils the answer on its way out."""
-        if answer.status == HTTPStatus.OK and (lost := await self._lost(request)) is not None:
+        # A POST answered by 202 was carried out too: its file is on the way.
+        carried_out = answer.status == HTTPStatus.OK or (
+            answer.status == HTTPStatus.ACCEPTED and request.method == "POST"
+        )
+        if carried_out and (lost := await self._lost(request)) is not None:
             return lost
         if self._strike("cut_body", request) is not None:
             content = json.dumps(answer.body).encode()
@@ -268,7 +273,8 @@ class Simulator:
             self.service.dead_links.add(song.song_id)
         if (spoilt := self._diverted(request)) is not None:
             return spoilt
-        file = None if song is None else await self._file(kind, song)
+        form = name.rpartition(".")[2]
+        file = None if song is None else await self._file(kind, song, form)
         if file is None:
             refusal = Refusal(404, "not_found", "There is no such file.")
             return _json(self._error(refusal, ""), media.CORS)
@@ -283,14 +289,18 @@ class Simulator:
             return web.Response(status=broken["status"], headers=media.CORS)
         return self._redirected("redirect_media", request, 302)
 
-    async def _file(self, kind: str, song: Song) -> media.File | None:
+    async def _file(self, kind: str, song: Song, form: str) -> media.File | None:
         if self._files is None or song.song_id in self.service.dead_links:
             return None
         if kind == "image":
             return await self._files.image(song)
         streaming = kind == "stream"
-        if kind in ("audio", "stream") and self.service.playable(song.song_id, streaming=streaming):
-            return await self._files.audio(song)
+        if not self.service.playable(song.song_id, form, streaming=streaming):
+            return None
+        if kind == "midi":
+            return await self._files.midi(song) if form == "mid" else None
+        if kind in ("audio", "stream") and form in audio.CONTENT_TYPES:
+            return await self._files.audio(song, form)
         return None
 
     def _strike(self, kind: str, request: web.Request) -> Mapping[str, Any] | None:

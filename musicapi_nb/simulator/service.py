@@ -1,27 +1,49 @@
 """The simulated service without its sockets: a request in, an answer out; credits, tasks, songs."""
 
+import json
 from collections.abc import Callable, Mapping
 from random import Random
+from types import MappingProxyType
 from typing import Any
 
-from musicapi_nb.simulator import replies
+from musicapi_nb.simulator import replies, replies_fuzz
 from musicapi_nb.simulator.accounts import Accounts, Charge
 from musicapi_nb.simulator.clock import SimulatedClock
 from musicapi_nb.simulator.faults import Faults
-from musicapi_nb.simulator.operations import Call, Operation, World, operation_at
+from musicapi_nb.simulator.operations import operation_at
 from musicapi_nb.simulator.replies import Answer, Links
 from musicapi_nb.simulator.shapes import Shapes
-from musicapi_nb.simulator.songs import make_id
+from musicapi_nb.simulator.songs import make_id, uploaded
 from musicapi_nb.simulator.tasks import Engine, Phase, Task
-from musicapi_nb.simulator.validation import OUT_OF_CREDITS, Refusal, forbidden, invalid
+from musicapi_nb.simulator.validation import (
+    OUT_OF_CREDITS,
+    Refusal,
+    file_problem,
+    forbidden,
+    hooked,
+    invalid,
+    retired,
+)
+from musicapi_nb.simulator.world import Asked, Call, Operation, World
 
 API = "/api/v1/"
 
 _TASKS: Mapping[str, tuple[Engine, Callable[[Task, float, Shapes, Links], Answer]]] = {
     "sonic/task": ("sonic", replies.sonic_task),
+    "suno/clip": ("sonic", replies.sonic_task),
+    "suno/get-lyrics": ("suno", replies.lyrics_task),
     "studio/task": ("studio", replies.studio_task),
     "nuro/task": ("nuro", replies.nuro_task),
+    "producer/task": ("producer", replies_fuzz.producer_task),
+    "riffusion/task": ("riffusion", replies_fuzz.riffusion_task),
 }
+_WORDS = {
+    Phase.QUEUED: "pending",
+    Phase.RUNNING: "running",
+    Phase.SUCCEEDED: "succeeded",
+    Phase.FAILED: "failed",
+}
+_UPLOAD_PRICE = 2
 _FAILS_AFTER = 0.6
 """Share of its time after which a failing task fails."""
 
@@ -49,14 +71,21 @@ class Service:
         self._rate_limit = rate_limit
         self._last_create: dict[str, float] = {}
 
-    def answer(self, method: str, path: str, authorization: str | None, body: Any) -> Answer:
+    def answer(
+        self,
+        method: str,
+        path: str,
+        authorization: str | None,
+        body: Any,
+        query: Mapping[str, str] = MappingProxyType({}),
+    ) -> Answer:
         """Answer one request; ``path`` is the part below ``/api/v1/``, ``body`` parsed JSON."""
         engine = path.partition("/")[0]
         try:
             key = _key(authorization)
             if method == "POST":
                 return self._post(path, key, body)
-            return self._get(path, key)
+            return self._get(path, key, query)
         except Refusal as refusal:
             return self.error(refusal, engine)
 
@@ -65,11 +94,13 @@ class Service:
         shapes = self.world.shapes
         return replies.error(refusal.status, refusal.message, refusal.kind, shapes, engine)
 
-    def _get(self, path: str, key: str) -> Answer:
+    def _get(self, path: str, key: str, query: Mapping[str, str]) -> Answer:
         if path == "get-credits":
             account = self.accounts.of(key)
             pots = {"credits": account.credits, "extra_credits": account.extra_credits}
             return Answer(200, pots)
+        if path == "sonic/batch":
+            return self._look_at_batch(query.get("batch_id", ""), key)
         route, _, task_id = path.rpartition("/")
         if path in _TASKS:
             route, task_id = path, ""
@@ -88,27 +119,137 @@ class Service:
         self.dead_links -= {song.song_id for song in task.songs}
         return dress(task, now, self.world.shapes, self.links)
 
+    def _look_at_batch(self, batch_id: str, key: str) -> Answer:
+        if not batch_id:
+            raise invalid("missing batch id.")
+        if self.world.owners.get(batch_id) != key or batch_id not in self.world.batches:
+            raise invalid("batch not found.")
+        answers = self.world.batches[batch_id]
+        tasks = replies.batch_tasks(answers, self.world.shapes)
+        for listed in tasks:
+            if isinstance(listed, dict) and (task := self.world.tasks.get(listed["task_id"])):
+                reply = self._get(f"sonic/task/{task.task_id}", key, {})
+                listed["status"] = _WORDS[task.phase(self.clock.now())]
+                listed["data"] = reply.body.get("data")
+        body = {"code": 200, "message": "success", "batch_id": batch_id, "tasks": tasks}
+        return Answer(200, body)
+
     def _post(self, path: str, key: str, body: Any) -> Answer:
-        if not isinstance(body, Mapping):
-            if operation_at(path, {}) is None:
-                raise _no_such_path(path)
-            raise invalid("The request body should be a JSON object.")
-        operation = operation_at(path, body)
+        operation = operation_at(path, body if isinstance(body, Mapping) else {})
         if operation is None:
             raise _no_such_path(path)
+        if not isinstance(body, Mapping):
+            raise invalid("The request body should be a JSON object.")
         self._paced(operation, key)
+        if operation.each:
+            return self._batch(operation, key, body)
+        return self._carried_out(operation, path, key, body)
+
+    def _offered(self, operation: Operation) -> None:
+        gone = self.world.shapes.retired
+        for name in (operation.name.partition(".")[0], operation.name):
+            if name in gone:
+                raise retired(name)
+
+    def _batch(self, operation: Operation, key: str, body: Mapping[str, Any]) -> Answer:
         operation.check(body, self.world, key)
-        charge = self.accounts.charge(key, API + path, operation.name, operation.price)
+        answers = [self._item(operation.each, key, item) for item in body["items"]]
+        shapes = self.world.shapes
+        batch_id = make_id(f"{self._seed}/batch/{len(self.world.batches)}")
+        self.world.batches[batch_id] = tuple(answers)
+        self.world.owners[batch_id] = key
+        reply = {
+            "message": "success",
+            "batch_id": batch_id,
+            "submitted": sum("task_id" in answer.body for answer in answers),
+            "tasks": replies.batch_tasks(answers, shapes),
+        }
+        return Answer(200, reply)
+
+    def _item(self, path: str, key: str, item: Any) -> Answer:
+        try:
+            if not isinstance(item, Mapping) or (found := operation_at(path, item)) is None:
+                raise invalid("An item should be a JSON object.")
+            return self._carried_out(found, path, key, item)
+        except Refusal as refusal:
+            return self.error(refusal, path.partition("/")[0])
+
+    def _carried_out(
+        self, operation: Operation, path: str, key: str, body: Mapping[str, Any]
+    ) -> Answer:
+        self._offered(operation)
+        operation.check(body, self.world, key)
+        hooked(body)
+        if operation.steps and (failing := self._failing_step(operation, path, body)):
+            return self._step_failed(operation, path, key, body, failing)
+        asked = self._asked(operation, key, body)
+        charge = None
+        if operation.price and not (asked and asked.paid):
+            charge = self._charge(key, path, operation.name, operation.price)
+        number = charge.number if charge else f"free/{operation.name}/{body.get('clip_id')}"
+        call = Call(body, key, f"{self._seed}/{number}", self.world, self.links)
+        if operation.answer is not None:
+            return self._answered(operation, operation.answer, call, asked)
+        task = self._task(operation, call, charge, API + path)
+        return Answer(200, operation.ack(task, self.world.shapes))
+
+    def _charge(self, key: str, path: str, name: str, price: int) -> Charge:
+        charge = self.accounts.charge(key, API + path, name, price)
         if charge is None:
             raise forbidden(OUT_OF_CREDITS)
-        call = Call(body, key, f"{self._seed}/{charge.number}", self.world)
-        if operation.answer is not None:
-            return Answer(200, operation.answer(call))
-        task = self._task(operation, call, charge, API + path)
-        if task.engine == "studio":
-            return Answer(200, replies.studio_ack(task))
-        shapes = self.world.shapes if task.engine == "sonic" else Shapes()
-        return Answer(200, replies.sonic_ack(task, shapes))
+        return charge
+
+    def _asked(self, operation: Operation, key: str, body: Mapping[str, Any]) -> Asked | None:
+        """Give what is known of a call that is repeated until its file is there."""
+        if operation.wait is None:
+            return None
+        return self.world.asked.get(_identity(operation, key, body))
+
+    def _answered(
+        self,
+        operation: Operation,
+        answer: Callable[[Call], replies.Json],
+        call: Call,
+        asked: Asked | None,
+    ) -> Answer:
+        wait = operation.wait
+        if wait is None:
+            return Answer(200, answer(call))
+        shapes, now = self.world.shapes, self.clock.now()
+        if asked is None:
+            asked = Asked(now + Random(f"{call.seed}/wait").uniform(*wait.seconds))
+            self.world.asked[_identity(operation, call.key, call.body)] = asked
+        ready = now >= asked.ready_at
+        asked.paid = wait.repeats_free or (not ready and shapes.again_charge == "first")
+        return Answer(200, answer(call)) if ready else wait.unready(call)
+
+    def _failing_step(
+        self, operation: Operation, path: str, body: Mapping[str, Any]
+    ) -> tuple[str, str] | None:
+        if problem := file_problem(str(body["url"])):
+            return operation.steps[0], problem
+        fault = self.faults.strike("step_fails", "POST", API + path)
+        if fault is None:
+            return None
+        return operation.steps[fault.settings["step"] - 1], fault.settings["message"]
+
+    def _step_failed(
+        self,
+        operation: Operation,
+        path: str,
+        key: str,
+        body: Mapping[str, Any],
+        failing: tuple[str, str],
+    ) -> Answer:
+        """Charge for the upload alone, if that step was done."""
+        failed, message = failing
+        clip_id = None
+        if failed != operation.steps[0]:
+            charge = self._charge(key, path, "sonic.upload", _UPLOAD_PRICE)
+            song = uploaded(str(body["url"]), f"{self._seed}/{charge.number}/upload")
+            self.world.keep(song, key)
+            clip_id = song.song_id
+        return replies.step_failed(operation.steps, failed, message, clip_id, self.world.shapes)
 
     def _paced(self, operation: Operation, key: str) -> None:
         if self._rate_limit is None or operation.engine is None:
@@ -118,10 +259,10 @@ class Service:
             raise Refusal(429, "too_many_requests", "Too many requests. Please slow down.")
         self._last_create[key] = now
 
-    def _task(self, operation: Operation, call: Call, charge: Charge, path: str) -> Task:
-        if operation.engine is None or operation.sing is None or operation.timer is None:
-            raise TypeError(f"{operation.name} neither answers at once nor makes a task")
-        songs = operation.sing(call)
+    def _task(self, operation: Operation, call: Call, charge: Charge | None, path: str) -> Task:
+        if operation.engine is None or operation.timer is None or charge is None:
+            raise TypeError(f"{operation.name} neither answers at once nor makes a paid task")
+        songs = operation.sing(call) if operation.sing else ()
         timing = operation.timer(self.clock.now(), len(songs), Random(f"{call.seed}/time"))
         task = Task(
             task_id=make_id(call.seed),
@@ -133,6 +274,7 @@ class Service:
             timing=timing,
             songs=songs,
             charge=charge,
+            result=operation.result(call) if operation.result else None,
         )
         charge.task_id = task.task_id
         self._troubled(task, path)
@@ -166,14 +308,17 @@ class Service:
             task.state_word = state["word"]
         task.stuck = strike("stuck") is not None
 
-    def playable(self, song_id: str, *, streaming: bool) -> bool:
+    def playable(self, song_id: str, form: str, *, streaming: bool) -> bool:
         """Whether a song's audio is there: its file when done, its stream while it is made."""
-        task = self.world.tasks.get(self.world.task_of.get(song_id, ""))
-        if task is None or song_id in self.dead_links:
+        song = self.world.songs[song_id]
+        forms = {song.form, *song.details.get("forms", ()), *self.world.files.get(song_id, ())}
+        if song_id in self.dead_links or form not in forms:
             return False
-        index = [song.song_id for song in task.songs].index(song_id)
-        phase = task.song_phase(index, self.clock.now())
-        return phase is (Phase.RUNNING if streaming else Phase.SUCCEEDED)
+        return self.world.phase(song_id) is (Phase.RUNNING if streaming else Phase.SUCCEEDED)
+
+
+def _identity(operation: Operation, key: str, body: Mapping[str, Any]) -> tuple[str, str, str]:
+    return operation.name, key, json.dumps(body, sort_keys=True)
 
 
 def _key(authorization: str | None) -> str:

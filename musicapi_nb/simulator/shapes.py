@@ -1,4 +1,4 @@
-"""What nobody outside knows about the service's replies (service.md 17), each as a switch."""
+"""What nobody outside knows about the service (service.md 17), each as a switch."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -27,8 +27,9 @@ class Shapes:
     """A failed task: clips in state failed, a 200 with ``type: api_error``, or HTTP 504."""
     refund_key: Literal["already_refunded", "refund_processed"] = "already_refunded"
     """How ``api_error`` says that the credits are back."""
-    mv_spelling: Literal["asked", "chirp"] = "asked"
-    """Whether a sonic clip repeats the model as asked, or with the upstream's prefix."""
+    mv_spelling: Literal["asked", "chirp", "v6"] = "asked"
+    """Whether a sonic clip repeats the model as asked, with the upstream's prefix, or names the
+    one that renders them all since 2026-09-09."""
     studio_unfinished: Literal["null", "empty", "songs"] = "null"
     """``data.data`` of an unfinished studio task: null, {}, or songs with an empty path."""
     studio_failure: Literal["status", "code"] = "status"
@@ -42,3 +43,35 @@ class Shapes:
     """A failed nuro task: status failed in a 200, or HTTP 500 with ``type: api_error``."""
     unknown_clip: Literal["refuse", "accept"] = "refuse"
     """Whether a clip, song or persona id that the account does not own is refused with a 400."""
+    unfit: Literal["refuse", "ignore"] = "refuse"
+    """Whether a field that the model or the kind of clip does not know is a 400 or passed over."""
+    use_suno_cdn: Literal["optional", "required"] = "optional"
+    """Whether sonic's ``use_suno_cdn`` may be left out (live calls: yes, schema: no)."""
+    retired: frozenset[str] = frozenset(
+        f"producer.{kind}"
+        for kind in ("cover_music", "music_variation", "swap_music_vocals", "swap_music_sound")
+    )
+    """Engines (``riffusion``) and operations (``producer.cover_music``) that answer 410."""
+    remaster_clips: Literal[1, 2] = 1
+    """How many clips a remaster gives."""
+    stems: Literal["2/12", "4/24"] = "4/24"
+    """How many stems basic and full give (2025 docs; 2026 pages and live)."""
+    again_charge: Literal["first", "each"] = "first"
+    """Which calls are charged where a call is repeated until its file is there."""
+    midi_unfinished: Literal["202", "text"] = "202"
+    """A MIDI file that is not there yet: HTTP 202, or a 200 with words in place of the link."""
+    wav_unfinished: Literal["202", "empty"] = "202"
+    """A WAV file that is not there yet: HTTP 202, or a 200 with an empty link."""
+    aligned_words: Literal["breaks", "plain"] = "breaks"
+    """Whether aligned words keep the section marks before and the line breaks after them."""
+    step_failure: Literal[200, 400] = 200
+    """HTTP status where one step of several failed (``failed_step``)."""
+    batch_tasks: Literal["objects", "ids"] = "objects"
+    """What ``tasks`` of a batch holds: objects, or task ids with null for a refused item."""
+    producer_form: Literal["2025", "2026"] = "2025"
+    """2026 (seen on the sibling host): a ``status`` beside ``data``, a WAV link, 200 while it
+    waits."""
+    riffusion_unfinished: Literal["one", "clips"] = "one"
+    """An unfinished riffusion task: only the songs that are done, or both with their states."""
+    purged_after: float | None = None
+    """Simulated seconds after which the source of a finished song is gone; None: never."""

@@ -1,7 +1,6 @@
 """From an accepted request to its songs: everything drawn from the task's seed. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from random import Random
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -10,8 +9,8 @@ from musicapi_nb.simulator import tags as tagging
 from musicapi_nb.simulator.audio import frames
 from musicapi_nb.simulator.synth import RATE
 from musicapi_nb.simulator.tasks import Song
-from musicapi_nb.simulator.validation import lyrics_of
 from musicapi_nb.simulator.validation_nuro import BGM_WORDS, VOCAL_WORDS, bgm_seconds
+from musicapi_nb.simulator.validation_sonic import lyrics_of
 from musicapi_nb.simulator.words import (
     INSTRUMENTAL_LYRICS,
     make_lyrics,
@@ -28,8 +27,6 @@ class Brief(NamedTuple):
     seed: str
     seconds: tuple[float, float]
     source: Song | None = None
-    before: Song | None = None
-    """For concat: the song that ``source`` extends."""
     style: str = ""
     """For personas: the tags that belong to the voice."""
 
@@ -60,7 +57,7 @@ def sonic_songs(brief: Brief, count: int = 2) -> tuple[Song, ...]:
     """Sing the clips of a create, extend, cover or persona request: one title, two takes."""
     body, source = brief.body, brief.source
     rng = Random(f"{brief.seed}/words")
-    custom = bool(body["custom_mode"])
+    custom = bool(body.get("custom_mode"))
     instrumental = bool(body.get("make_instrumental"))
     description = str(body.get("gpt_description_prompt") or "")
     said = (body.get("title"), body.get("tags"), lyrics_of(body)) if custom else (description,)
@@ -93,27 +90,6 @@ def sonic_songs(brief: Brief, count: int = 2) -> tuple[Song, ...]:
             )
         )
     return tuple(songs)
-
-
-def concat_songs(brief: Brief) -> tuple[Song, ...]:
-    """Join an extension to the song it extends."""
-    extension, first = brief.source, brief.before
-    if extension is None:
-        # Only where Shapes.unknown_clip accepts ids that nobody made.
-        return sonic_songs(_made_up(brief), 1)
-    kept = min(float(extension.details.get("continue_at", 0)), first.duration if first else 0.0)
-    lyrics = "\n\n".join(part.lyrics for part in (first, extension) if part and part.lyrics)
-    joined = replace(
-        first or extension,
-        song_id=make_id(f"{brief.seed}/0"),
-        seed=f"{brief.seed}/0",
-        lyrics=lyrics,
-        tags=extension.tags,
-        duration=round(kept + extension.duration, 2),
-        model=extension.model,
-        details={"parent": extension.song_id},
-    )
-    return (joined,)
 
 
 def studio_songs(brief: Brief) -> tuple[Song, ...]:
@@ -217,6 +193,7 @@ def _lineage(brief: Brief, *, instrumental: bool) -> dict[str, Any]:
     return details
 
 
-def _made_up(brief: Brief) -> Brief:
+def made_up(brief: Brief) -> Brief:
+    """Fill in what a request need not say, so that a song can be made of it all the same."""
     body = {"custom_mode": False, "gpt_description_prompt": "", "mv": "sonic-v5", **brief.body}
     return brief._replace(body=body)

@@ -1,7 +1,7 @@
 """A task's life on the simulated clock: when it starts, when each song is done, how it ends."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from random import Random
 from typing import Any, Literal
@@ -9,7 +9,7 @@ from typing import Any, Literal
 from musicapi_nb.simulator.accounts import Charge
 from musicapi_nb.simulator.tags import Step
 
-Engine = Literal["sonic", "studio", "nuro"]
+Engine = Literal["sonic", "studio", "nuro", "producer", "riffusion", "suno"]
 
 
 class Phase(Enum):
@@ -33,7 +33,7 @@ class Song:
     duration: float
     instrumental: bool
     model: str
-    form: Literal["mp3", "wav"] = "mp3"
+    form: Literal["mp3", "m4a", "wav"] = "mp3"
     steps: tuple[Step, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
 
@@ -66,6 +66,8 @@ class Task:
     timing: Timing
     songs: tuple[Song, ...]
     charge: Charge
+    result: Any = None
+    """What a task gives that makes no songs."""
     fails_at: float | None = None
     failure: str = ""
     refunded: bool = False
@@ -111,6 +113,18 @@ def sonic_timing(submitted: float, songs: int, rng: Random, median: float = 106.
     rng.shuffle(done)
     started = submitted + total * rng.uniform(0.08, 0.16)
     return Timing(submitted, started, submitted + total * rng.uniform(0.2, 0.3), tuple(done))
+
+
+def paired_timing(submitted: float, songs: int, rng: Random) -> Timing:
+    """As sonic's, twice: the second half of the songs is joined when the first half is done."""
+    parts = sonic_timing(submitted, songs // 2, rng)
+    joined = [parts.finished + rng.uniform(8, 20) for _ in parts.done]
+    return replace(parts, done=(*parts.done, *joined))
+
+
+def fuzz_timing(submitted: float, songs: int, rng: Random) -> Timing:
+    """About 50 s, one song after the other."""
+    return sonic_timing(submitted, songs, rng, median=50.0)
 
 
 def studio_timing(submitted: float, songs: int, rng: Random) -> Timing:

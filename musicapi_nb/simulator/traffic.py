@@ -14,7 +14,8 @@ _RECENT = 2000
 class Arrival:
     """One request as it came in.
 
-    ``status`` is None when it was never answered, ``charge`` is what it cost, if it cost anything.
+    ``status`` is None when it was never answered, ``charge`` is what it cost, if it cost anything;
+    of a batch, which is charged item by item, the last.
     """
 
     number: int

@@ -1,0 +1,68 @@
+"""Every operation of the table: whatever it is asked, it answers, and the books balance."""
+
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from musicapi_nb.simulator import Simulator
+from musicapi_nb.simulator.operations import OPERATIONS
+from tests.simulator.caller import CREATE
+
+# A body that every operation finds something in, and what may stand in its fields instead.
+SOUND: dict[str, Any] = {
+    **CREATE, "prompt": "la", "title": "Sea", "tags": "pop", "lyrics": "la", "sound": "house",
+    "url": "https://example.org/a.mp3", "audio_url": "https://example.org/a.mp3",
+    "share_link": "https://suno.com/song/x", "description": "a kettle", "name": "Ada",
+    "chop_sample_start_s": 0, "chop_sample_end_s": 1, "infill_start_s": 0, "infill_end_s": 1,
+    "formats": ["mp3"], "lyrics_type": "generate", "type": "vocal", "continue_at": 1,
+    "make_instrumental": False, "items": [CREATE],
+}  # fmt: skip
+CLIPS = ("clip_id", "continue_clip_id", "persona_id", "vox_audio_id")
+FIELDS = (
+    *SOUND, *CLIPS, "task_type", "mashup_clip_ids", "sample_clip_id", "auto_concat", "auto_lyrics",
+    "callback_url", "config", "duration", "ends_at", "extend_s", "format", "infill_lyrics",
+    "length", "mood", "overpainting_start_s", "replace_start_time", "seed", "segments", "starts_at",
+    "style_weight", "styles", "variation_category", "version", "vocal_gender", "webhook_url",
+)  # fmt: skip
+ODD = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-2, 400),
+    st.floats(allow_nan=False),
+    st.sampled_from(["", "x", "http://[", "https://x.invalid/", "remaster", "bgm", "\ud800"]),
+    st.just([]),
+    st.just([{}]),
+    st.just({}),
+    st.just(["a", "b"]),
+)
+
+
+@pytest.mark.parametrize("path", OPERATIONS)
+@settings(
+    max_examples=20, deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)  # fmt: skip
+@given(changes=st.dictionaries(st.sampled_from(FIELDS), ODD, max_size=3), strange=st.booleans())
+def test_any_body_is_answered_and_paid_for_once_or_not_at_all(
+    path: str, *, changes: dict[str, Any], strange: bool
+) -> None:
+    sim = Simulator(speed=0, seconds=(1, 2))
+    sim.shapes.unknown_clip = "accept" if strange else "refuse"
+    engine, _, _ = path.partition("/")
+    model = {"mv": "FUZZ-1.1"} if engine in ("producer", "riffusion") else {}
+    body = {**SOUND, **model, **dict.fromkeys(CLIPS, "x"), **changes}
+    reply = sim.service.answer("POST", path, "Bearer k", body)
+    if reply.status >= 400:
+        assert reply.status in (400, 403, 404, 410)
+        assert sim.accounts.charged("k") == 0
+    elif path not in ("suno/get-song", "sonic/batch") and "failed_step" not in reply.body:
+        (charge,) = sim.accounts.charges("k")
+        assert charge.credits > 0
+    if isinstance(task_id := reply.body.get("task_id"), str):
+        route = "suno/clip" if engine == "suno" else f"{engine}/task"
+        for _ in range(3):
+            looked = sim.service.answer("GET", f"{route}/{task_id}", "Bearer k", None)
+            assert looked.status in (200, 202)
+            sim.clock.advance(60)

@@ -1,0 +1,278 @@
+"""Sonic's ways of making songs that build on others: what they give, refuse and cost."""
+
+from typing import Any
+
+import pytest
+
+from musicapi_nb.simulator import Simulator
+from musicapi_nb.simulator.validation import KNOWN_RECORDING, REFUSALS, UNREACHABLE
+from tests.simulator.caller import CREATE, Caller
+
+CUSTOM: dict[str, Any] = {"custom_mode": True, "prompt": "[Verse]\nla la", "mv": "sonic-v5"}
+URL = "https://example.org/my-tune.mp3"
+UPLOAD = {**CUSTOM, "url": URL}
+EXTEND = {**UPLOAD, "continue_at": 2}
+CHOP = {"chop_sample_start_s": 0, "chop_sample_end_s": 2, "make_instrumental": False}
+
+
+@pytest.fixture
+async def clip(caller: Caller) -> str:
+    made = await caller.clips({**CUSTOM, "title": "Two Kettles", "tags": "organ"})
+    return str(made[0]["clip_id"])
+
+
+async def songs(caller: Caller, path: str, body: dict[str, Any]) -> list[dict[str, Any]]:
+    reply = await caller.finished(await caller.submit(body, path))
+    found: list[dict[str, Any]] = reply["data"]
+    return found
+
+
+def song(sim: Simulator, clip_id: str) -> Any:
+    return sim.service.world.songs[clip_id]
+
+
+@pytest.mark.parametrize(
+    ("task_type", "count"),
+    [("remaster", 1), ("remaster", 2), ("add_vocals", 2), ("add_instrumental", 2)],
+)
+async def test_a_clip_is_reworked(caller: Caller, clip: str, task_type: str, count: Any) -> None:
+    sim = caller.sim
+    if task_type == "remaster":
+        sim.shapes.remaster_clips = count
+    body = {"task_type": task_type, "mv": "sonic-v5", "continue_clip_id": clip}
+    made = await caller.clips(body)
+    assert len(made) == count
+    assert {(each["title"], each["state"]) for each in made} == {("Two Kettles", "succeeded")}
+    assert song(sim, made[0]["clip_id"]).seed == song(sim, clip).seed  # the same piece
+    assert song(sim, made[0]["clip_id"]).details["parent"] == clip
+    assert sim.accounts.charges()[-1].credits == 15
+
+
+async def test_a_high_variation_is_another_performance(
+    sim: Simulator, caller: Caller, clip: str
+) -> None:
+    body = {"task_type": "remaster", "mv": "sonic-v5", "continue_clip_id": clip}
+    made = await caller.clips({**body, "variation_category": "high"})
+    assert song(sim, made[0]["clip_id"]).seed != song(sim, clip).seed
+
+
+async def test_vocals_are_added_to_an_instrumental(sim: Simulator, caller: Caller) -> None:
+    bare = (await caller.clips({**CREATE, "make_instrumental": True}))[0]
+    body = {
+        **CUSTOM, "task_type": "add_vocals", "continue_clip_id": bare["clip_id"],
+        "vocal_gender": "m",
+    }  # fmt: skip
+    sung = (await caller.clips(body))[0]
+    assert sung["lyrics"] == "[Verse]\nla la"
+    assert not song(sim, sung["clip_id"]).instrumental
+    assert song(sim, sung["clip_id"]).details["played"] == "male vocals"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"mv": "sonic-v5-5"}, "The 'mv' field is invalid. The model should be 'sonic-v4', "),
+        ({"continue_clip_id": ""}, "The 'continue_clip_id' field is required when task_type = re"),
+        ({"duration": 20}, "The 'duration' field is not supported when task_type = remaster."),
+        ({"variation_category": "odd"}, "The 'variation_category' field is invalid."),
+        (
+            {"mv": "sonic-v4", "variation_category": "high"},
+            "The 'variation_category' field is not supported by sonic-v4.",
+        ),
+        (
+            {"task_type": "add_vocals", "overpainting_start_s": 1, "overpainting_end_s": 2},
+            "The 'overpainting_start_s' field needs an uploaded clip.",
+        ),
+        (
+            {"task_type": "add_vocals", "overpainting_start_s": 2, "overpainting_end_s": 1},
+            "The 'overpainting_start_s' field should be less than 'overpainting_end_s'.",
+        ),
+        (
+            {"task_type": "add_vocals", "mv": "sonic-v6", "overpainting_start_s": 2},
+            "The 'overpainting_start_s' field is not supported by sonic-v6.",
+        ),
+    ],
+)
+async def test_reworking_is_refused(
+    caller: Caller, clip: str, change: dict[str, Any], message: str
+) -> None:
+    before = await caller.credits()
+    body = {"task_type": "remaster", "mv": "sonic-v5", "continue_clip_id": clip, **change}
+    reply = await caller.post("sonic/create", body)
+    assert reply.status == 400
+    assert reply.body["message"].startswith(message)
+    assert await caller.credits() == before
+
+
+async def test_what_does_not_fit_may_be_passed_over(caller: Caller) -> None:
+    body = {**CREATE, "mv": "sonic-v4", "vocal_gender": "f"}
+    reply = await caller.post("sonic/create", body)
+    assert reply.body["message"] == "The 'vocal_gender' field is not supported by sonic-v4."
+    caller.sim.shapes.unfit = "ignore"
+    assert (await caller.post("sonic/create", body)).status == 200
+
+
+async def test_use_suno_cdn_may_be_asked_for(caller: Caller) -> None:
+    caller.sim.shapes.use_suno_cdn = "required"
+    reply = await caller.post("sonic/create", CREATE)
+    assert (reply.status, "'use_suno_cdn'" in reply.body["message"]) == (400, True)
+    assert (await caller.post("sonic/create", {**CREATE, "use_suno_cdn": False})).status == 200
+
+
+async def test_older_models_may_come_back_as_v6(caller: Caller) -> None:
+    caller.sim.shapes.mv_spelling = "v6"
+    assert (await caller.clips(CREATE))[0]["mv"] == "sonic-v6"
+    assert (await caller.clips({**CREATE, "mv": "sonic-v6-mini"}))[0]["mv"] == "sonic-v6-mini"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "last"),
+    [
+        ("sonic/upload-extend", EXTEND, "extend"),
+        ("sonic/upload-cover", UPLOAD, "cover"),
+        ("sonic/sample", {**UPLOAD, **CHOP}, "sample"),
+    ],
+)
+async def test_uploading_and_making_in_one_tells_its_steps(
+    sim: Simulator, caller: Caller, path: str, body: dict[str, Any], last: str
+) -> None:
+    ack = (await caller.post(path, body)).body
+    assert ack["steps"]["upload"]["success"]
+    assert ack["steps"][last] == {"success": True, "task_id": ack["task_id"]}
+    made = (await caller.finished(ack["task_id"]))["data"]
+    assert [each["title"] for each in made] == ["My Tune", "My Tune"]
+    lineage = song(sim, made[0]["clip_id"]).details["parent"]
+    assert lineage == ack["steps"]["upload"]["clip_id"]
+    assert await caller.credits() == 983
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("https://nowhere.invalid/a.mp3", UNREACHABLE),
+        ("https://example.org/simulate-recording.mp3", KNOWN_RECORDING),
+    ],
+)
+async def test_a_file_that_is_not_taken_costs_nothing(
+    caller: Caller, url: str, problem: str
+) -> None:
+    body = {**UPLOAD, "url": url}
+    reply = await caller.post("sonic/upload-cover", body)
+    assert (reply.status, reply.body["failed_step"]) == (200, "upload")
+    assert reply.body["steps"] == {"upload": {"success": False, "error": problem}}
+    assert "task_id" not in reply.body
+    alone = await caller.post("sonic/upload", {"url": url})
+    assert (alone.status, alone.body["message"]) == (400, problem)
+    assert await caller.credits() == 1000
+
+
+async def test_a_second_step_that_fails_leaves_the_upload(sim: Simulator, caller: Caller) -> None:
+    sim.shapes.step_failure = 400
+    sim.faults.arm("step_fails", step=2, message="no room")
+    reply = await caller.post("sonic/upload-extend", EXTEND)
+    assert (reply.status, reply.body["failed_step"]) == (400, "extend")
+    clip_id = reply.body["steps"]["upload"]["clip_id"]
+    assert sim.service.world.song(clip_id, "key-a") is not None
+    assert [charge.credits for charge in sim.accounts.charges()] == [2]
+
+
+@pytest.mark.parametrize("path", ["sonic/upload-extend", "sonic/upload-cover"])
+async def test_with_auto_concat_clips_come_in_pairs(
+    sim: Simulator, caller: Caller, path: str
+) -> None:
+    task_id = await caller.submit({**EXTEND, "auto_concat": True}, path)
+    seen = []
+    for _ in range(120):
+        reply = await caller.get(f"sonic/task/{task_id}")
+        if reply.status == 200:
+            pairs = reply.body["data"]
+            first = [pair["extended"]["state"] for pair in pairs]
+            full = [pair["full"] and pair["full"]["state"] for pair in pairs]
+            seen.append((*first, *full))
+        sim.clock.advance(3)
+    assert ("succeeded", "succeeded", None, None) in seen
+    assert seen[-1] == ("succeeded",) * 4
+    assert sorted(seen[0][:2]) == ["pending", "pending"]
+    for pair in pairs:
+        assert float(pair["full"]["duration"]) > float(pair["extended"]["duration"])
+        async with caller.session.get(pair["full"]["audio_url"]) as audio:
+            assert audio.status == 200
+
+
+async def test_a_sample_is_of_a_file_or_of_a_clip(caller: Caller, clip: str) -> None:
+    body = {**CUSTOM, **CHOP, "sample_clip_id": clip, "mv": "sonic-v4-5-all"}
+    reply = await caller.post("sonic/sample", body)
+    assert set(reply.body) == {"message", "task_id"}
+    for both in ({**body, "url": URL}, {**CUSTOM, **CHOP}):
+        refused = await caller.post("sonic/sample", both)
+        assert refused.body["message"].startswith("Exactly one of 'url' and 'sample_clip_id'")
+    backwards = await caller.post("sonic/sample", {**body, "chop_sample_start_s": 3})
+    assert backwards.status == 400
+
+
+async def test_a_mashup_has_two_parents(sim: Simulator, caller: Caller, clip: str) -> None:
+    other = (await caller.clips({**CUSTOM, "title": "Rain", "tags": "flute"}))[0]["clip_id"]
+    body = {"mashup_clip_ids": [clip, other], "custom_mode": False, "mv": "sonic-v4-5-all"}
+    made = await songs(caller, "sonic/mashup", body)
+    assert made[0]["title"] == "Two Kettles x Rain"
+    assert made[0]["lyrics"] == "[Verse]\nla la"
+    assert {"organ", "flute"} <= set(made[0]["tags"].split(", ") + made[1]["tags"].split(", "))
+    assert song(sim, made[0]["clip_id"]).details["parents"] == (clip, other)
+    for wrong in ([clip], [clip, clip, other], [clip, "unknown"], "ab", [1, 2]):
+        reply = await caller.post("sonic/mashup", {**body, "mashup_clip_ids": wrong})
+        assert (reply.status, "'mashup_clip_ids'" in reply.body["message"]) == (400, True)
+
+
+async def test_a_section_is_replaced_and_the_rest_kept(
+    sim: Simulator, caller: Caller, clip: str
+) -> None:
+    body = {
+        "clip_id": clip, "mv": "sonic-v5", "infill_start_s": 1, "infill_end_s": 2,
+        "infill_lyrics": "[Bridge]\noh",
+    }  # fmt: skip
+    made = await songs(caller, "sonic/replace-section", body)
+    assert [each["lyrics"] for each in made] == ["[Verse]\nla la\n\n[Bridge]\noh"] * 2
+    assert float(made[0]["duration"]) == song(sim, clip).duration
+    for change, word in (
+        ({"infill_end_s": 1}, "infill_start_s"),
+        ({"infill_start_s": 90, "infill_end_s": 99}, "within the song"),
+        ({"mv": "sonic-v3-5"}, "'mv'"),
+        ({"clip_id": "unknown"}, "'clip_id'"),
+        ({"auto_concat": "yes"}, "'auto_concat'"),
+    ):
+        reply = await caller.post("sonic/replace-section", {**body, **change})
+        assert (reply.status, word in reply.body["message"]) == (400, True)
+    reply = await caller.post(
+        "sonic/replace-section", {**body, "infill_lyrics": "simulate copyrighted"}
+    )
+    assert (reply.status, reply.body["message"]) == (403, REFUSALS["copyrighted"])
+
+
+async def test_clips_that_nobody_made_may_be_accepted(caller: Caller) -> None:
+    caller.sim.shapes.unknown_clip = "accept"
+    section = {"infill_start_s": 1, "infill_end_s": 2, "clip_id": "gone", "mv": "sonic-v5"}
+    for path, body in (
+        ("sonic/create", {"task_type": "remaster", "continue_clip_id": "x", "mv": "sonic-v5"}),
+        ("sonic/create", {"task_type": "add_vocals", "continue_clip_id": "x", "mv": "sonic-v5"}),
+        ("sonic/mashup", {"mashup_clip_ids": ["x", "y"], "custom_mode": False, "mv": "sonic-v5"}),
+        ("sonic/replace-section", section),
+        ("sonic/stems/basic", {"clip_id": "gone"}),
+    ):
+        assert (await songs(caller, path, body))[0]["state"] == "succeeded"
+
+
+async def test_failing_pairs_are_refunded(sim: Simulator, caller: Caller) -> None:
+    sim.faults.arm("task_fails")
+    task_id = await caller.submit({**EXTEND, "auto_concat": True}, "sonic/upload-extend")
+    pairs = (await caller.finished(task_id))["data"]
+    states = [(pair["extended"]["state"], pair["full"]["state"]) for pair in pairs]
+    assert states == [("failed", "failed")] * 2
+    assert await caller.credits() == 1000
+
+
+async def test_joining_may_fail_alone(sim: Simulator, caller: Caller) -> None:
+    sim.faults.arm("one_clip_fails")
+    task_id = await caller.submit({**EXTEND, "auto_concat": True}, "sonic/upload-extend")
+    pairs = (await caller.finished(task_id))["data"]
+    assert [pair["extended"]["state"] for pair in pairs] == ["succeeded", "succeeded"]
+    assert [pair["full"]["state"] for pair in pairs] == ["succeeded", "failed"]
