@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         variance,
     )
     from musicapi_nb.experiment import Experiment
+    from musicapi_nb.exports import export, lrc
     from musicapi_nb.frames import (
         Flattener,
         dask_frames,
@@ -71,11 +72,13 @@ __all__ = [
     "enable_nested_asyncio",
     "errors",
     "exclusive_sets",
+    "export",
     "flatten",
     "form",
     "gallery",
     "issues_frame",
     "load_ipython_extension",
+    "lrc",
     "lyrics",
     "monitor",
     "nuro",
@@ -112,6 +115,7 @@ _LATER = {
             substitution_graph substitutions tag_counts tag_fates variance
         """,
         "musicapi_nb.experiment": "Experiment",
+        "musicapi_nb.exports": "export lrc",
         "musicapi_nb.frames": """
             Flattener dask_frames durations_frame flatten issues_frame ratings_frame read_parquet
             replaced_tags_frame songs_frame tags_frame tasks_frame write_parquet

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from musicapi_nb.client import Balance, MusicAPI
     from musicapi_nb.client.download import Media
     from musicapi_nb.engines import Request
+    from musicapi_nb.exports import Exported
     from musicapi_nb.library import Library
     from musicapi_nb.notebook.background import BackgroundLoop
     from musicapi_nb.notebook.run import Run
@@ -211,6 +212,28 @@ class Handle:
 
         given = self.library if what is None else what
         return gallery(given, library=self.library, fetch=fetch, title=title)
+
+    def export(self, path: Path | str, what: Any = None) -> Exported:
+        """Write songs to a folder or a ZIP, for other programs: see `mnb.export`.
+
+        Parameters
+        ----------
+        what
+            Tasks, songs, jobs, an experiment, rows of `songs_frame`; left out: all finished songs
+            of the library.
+
+        Raises
+        ------
+        InvalidRequest
+            This handle has no library, where the files would be.
+        """
+        self._check_open()
+        if self.library is None:
+            problem = Problem("library", "has the files: connect(library='folder')")
+            raise InvalidRequest("api.export()", [problem])
+        from musicapi_nb.exports import export  # noqa: PLC0415 - loads pandas and mutagen
+
+        return export(path, self.library if what is None else what, library=self.library)
 
     def credits(self) -> Job[Balance]:
         """Read the balance. Costs nothing."""
