@@ -6,7 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from musicapi_nb import errors
-from musicapi_nb.client import MusicAPI
+from musicapi_nb.client import MusicAPI, publish
 from musicapi_nb.engines import account, lyrics, nuro, operations, sonic, studio
 from musicapi_nb.errors import MusicAPIError
 from musicapi_nb.notebook import Job, connect, enable_nested_asyncio, form
@@ -87,6 +87,7 @@ __all__ = [
     "preference",
     "preferences_frame",
     "progress_bar",
+    "publish",
     "ratings_frame",
     "read_parquet",
     "replaced_tags_frame",

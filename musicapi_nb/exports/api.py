@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from musicapi_nb import markup
 from musicapi_nb.errors import MusicAPIError, WrongType
 from musicapi_nb.exports import lists, packing, provenance, tagging
-from musicapi_nb.exports.folder import MANIFEST, PLAYLIST, STAGE, TABLES, Folder, digest
-from musicapi_nb.exports.select import asked, choose, known
+from musicapi_nb.exports.folder import MANIFEST, PLAYLIST, STAGE, TABLES, Folder, digest, sweep
+from musicapi_nb.exports.select import asked, choose
 from musicapi_nb.exports.timed import lrc
 from musicapi_nb.exports.values import Exported, ExportedSong, ExportFailed
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterator
 
-    from musicapi_nb.exports.select import Chosen
+    from musicapi_nb.exports.select import Chosen, Known
     from musicapi_nb.exports.values import Outcome
     from musicapi_nb.library import Library
     from musicapi_nb.tasks import Song, Task
@@ -93,6 +93,7 @@ def _told(target: Path) -> Iterator[None]:
 
 def _to_zip(target: Path, chosen: Chosen) -> Exported:
     target.parent.mkdir(parents=True, exist_ok=True)
+    sweep(target.parent)
     with tempfile.TemporaryDirectory(prefix=STAGE, dir=target.parent) as beside:
         folder = Path(beside) / "songs"
         before = packing.unpack(target, folder, chosen.songs)
@@ -107,7 +108,7 @@ def _to_zip(target: Path, chosen: Chosen) -> Exported:
 
 def _to_folder(target: Path, chosen: Chosen) -> Exported:
     with contextlib.closing(Folder(target)) as folder:
-        writer = _Writer(folder, chosen.library)
+        writer = _Writer(folder, chosen.known)
         songs = [writer.song(key, *each) for key, each in chosen.songs.items()]
         beside = _beside(folder, chosen, songs, writer.notes)
     left_out = [ExportedSong(title, "failed", why=why) for title, why in chosen.left_out]
@@ -136,9 +137,8 @@ def _beside(
 class _Writer:
     """Writes songs of a library into a folder, one by one."""
 
-    def __init__(self, folder: Folder, library: Library) -> None:
-        self._folder, self._library = folder, library
-        self._known = known(library)
+    def __init__(self, folder: Folder, known: Known) -> None:
+        self._folder, self._known, self._library = folder, known, known.library
         self.notes: list[tuple[str, str]] = []
 
     def song(self, key: str, song: Song, task: Task) -> ExportedSong:

@@ -37,7 +37,7 @@ class Folder:
     def __init__(self, path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
         self.path = path
-        _sweep(path)
+        sweep(path)
         self.stage = Path(tempfile.mkdtemp(prefix=STAGE, dir=path))
         manifest = read_json(path / MANIFEST)
         self.files = texts(manifest.get("files"))
@@ -122,7 +122,7 @@ class Folder:
             path.replace(self.path / MANIFEST)
 
 
-def _sweep(folder: Path) -> None:
+def sweep(folder: Path) -> None:
     """Remove what processes left that were killed."""
     for left in folder.glob(f"{STAGE}*"):
         try:

@@ -6,9 +6,11 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pandas as pd
 
 from musicapi_nb import frames, markup
+from musicapi_nb.exports import provenance
 from musicapi_nb.frames import files
 
 if TYPE_CHECKING:
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from musicapi_nb.exports.select import Chosen
-    from musicapi_nb.tasks import Song
+    from musicapi_nb.tasks import Song, Task
 
 _TITLE = 200
 # What a spreadsheet takes for a formula (OWASP, CSV injection), wide forms of the signs included.
@@ -41,7 +43,7 @@ def tables(chosen: Chosen, names: Mapping[tuple[str | None, int], str]) -> dict[
 
     The songs' table has them in its column `file`. An experiment's tables have its factors.
     """
-    made = frames.flatten(chosen.tasks)._asdict()
+    made = frames.flatten(map(_shareable, chosen.tasks))._asdict()
     if chosen.experiment is not None:
         asked = ("songs", "tags", "replaced_tags", "durations")
         made |= {name: getattr(chosen.experiment, name)() for name in asked}
@@ -54,6 +56,15 @@ def tables(chosen: Chosen, names: Mapping[tuple[str | None, int], str]) -> dict[
     keys = {(task.id, song.position) for task in chosen.tasks for song in task.songs}
     kept = [key in keys for key in zip(rated["task_id"], rated["song_position"], strict=True)]
     return {**made, "ratings": rated[kept].reset_index(drop=True)} if any(kept) else made
+
+
+def _shareable(task: Task) -> Task:
+    """The task with a request that tells no secret; only fields passed through can hold any."""
+    request = task.request
+    if request is None or not request.extra:
+        return task
+    extra = provenance.without_secrets(request.extra)
+    return msgspec.structs.replace(task, request=msgspec.structs.replace(request, extra=extra))
 
 
 def write_tables(folder: Path, made: Mapping[str, pd.DataFrame]) -> None:

@@ -44,7 +44,7 @@ def provenance(
             "operation": task.name,
             "method": request.method if request else None,
             "path": request.path if request else None,
-            "body": _without_secrets(request.body() if request else fields),
+            "body": without_secrets(request.body() if request else fields),
         },
         "task": {
             "id": task.id, "submitted_at": task.submitted_at, "started_at": task.started_at,
@@ -63,15 +63,16 @@ def _of_ledger(entry: Entry) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _without_secrets(value: Any) -> Any:
+def without_secrets(value: Any) -> Any:
+    """The same JSON value, but for what fields hold whose names speak of a secret."""
     if isinstance(value, Mapping):
         return {
             str(name): "(left out)" if any(word in str(name).lower() for word in _SECRET)
-            else _without_secrets(item)
+            else without_secrets(item)
             for name, item in value.items()
         }  # fmt: skip
     if isinstance(value, list | tuple):
-        return [_without_secrets(item) for item in value]
+        return [without_secrets(item) for item in value]
     return value
 
 

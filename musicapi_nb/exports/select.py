@@ -37,8 +37,12 @@ class Chosen:
 
     songs: Mapping[str, tuple[Song, Task]]
     left_out: Sequence[tuple[str, str]]
-    library: Library
+    known: Known
     experiment: Experiment | None = None
+
+    @property
+    def library(self) -> Library:
+        return self.known.library
 
     @property
     def tasks(self) -> list[Task]:
@@ -60,23 +64,16 @@ def choose(what: Any, library: Library | None) -> Chosen:
         shown = items.read(what, library)
     if shown.library is None:
         raise WrongType("audio comes from a library: give library=api.library, or a library")
-    experiment = items._experiment(what)  # noqa: SLF001
+    known = _known(shown.library)
     songs: dict[str, tuple[Song, Task]] = {}
     left_out = []
     for item in shown.items:
         if item.song.state == "succeeded" and item.song.engine != "lyrics":
-            songs.setdefault(song_key(item.song), (item.song, _task(item)))
+            songs.setdefault(song_key(item.song), (item.song, known.task(item)))
         elif not shown.live:  # of a library or an experiment, all that is finished is meant
             left_out.append((item.title, why_none(item.song) or f"It is {item.song.state}."))
-    return Chosen(songs, left_out, shown.library, experiment)
-
-
-def _task(item: Item) -> Task:
-    if item.task is not None:
-        return item.task
-    song = item.song
-    return Task(id=song.task_id, engine=song.engine, state=song.state, songs=(song,),
-                simulated=song.simulated)  # fmt: skip
+    experiment = items._experiment(what)  # noqa: SLF001
+    return Chosen(songs, left_out, known, experiment)
 
 
 def _of_frame(frame: Any, library: Library | None) -> list[Song]:
@@ -99,15 +96,31 @@ def _of_frame(frame: Any, library: Library | None) -> list[Song]:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Known:
-    """The library's entries by task, and the alignments of lyrics by song."""
+    """The library's entries by task, the alignments of lyrics by song, tasks made again."""
 
+    library: Library
     entries: Mapping[tuple[str | None, bool], Entry]
     alignments: Mapping[tuple[str, bool], Sequence[Mapping[str, Any]]]
+    tasks: dict[int, Task] = dataclasses.field(default_factory=dict)
+
+    def task(self, item: Item) -> Task:
+        """The task of a song; a song that was given alone has it from the library."""
+        song, given = item.song, item.task
+        entry = self.entries.get((song.task_id or (given.id if given else None), song.simulated))
+        if given is not None and (given.request is not None or entry is None):
+            return given
+        if entry is None:
+            return Task(id=song.task_id, engine=song.engine, state=song.state, songs=(song,),
+                        simulated=song.simulated)  # fmt: skip
+        if entry.id not in self.tasks:
+            self.tasks[entry.id] = self.library.task(entry.id)
+        return self.tasks[entry.id]
 
 
-def known(library: Library) -> Known:
+def _known(library: Library) -> Known:
     entries = library.entries()
     return Known(
+        library,
         {(entry.task_id, entry.simulated): entry for entry in entries if entry.task_id},
         dict(_alignments(library, entries)),
     )
