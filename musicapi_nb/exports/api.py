@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _IMAGES = {".png": "image/png", ".jpg": "image/jpeg", ".gif": "image/gif", ".webp": "image/webp"}
 _CHUNK = 1 << 20
+_TITLE = 80  # characters shown
 _NO_AUDIO = "the library has no whole audio of it; api.resume() fetches what is missing"
 
 
@@ -142,7 +143,7 @@ class _Writer:
         self.notes: list[tuple[str, str]] = []
 
     def song(self, key: str, song: Song, task: Task) -> ExportedSong:
-        title = markup.plain(song.title or "") or "(untitled)"
+        title = markup.plain(song.title or "", _TITLE) or "(untitled)"
         source = self._library.file_of(song)
         if source is None:
             return ExportedSong(title, "failed", why=_NO_AUDIO)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from musicapi_nb import markup
@@ -11,8 +12,7 @@ from musicapi_nb.errors import MusicAPIError
 from musicapi_nb.library.show import room
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+    from collections.abc import Iterable, Mapping
 
 Outcome: TypeAlias = Literal["written", "replaced", "skipped", "failed"]
 _WORDS: Mapping[Outcome, tuple[str, markup.Tone]] = {
@@ -91,23 +91,33 @@ class Exported:
     def _said(self) -> list[tuple[str, str]]:
         return [*((song.title, song.why) for song in self.failed), *self.notes]
 
+    def _shared(self) -> list[str]:
+        tables = [name for name in self.beside if "/" in name]
+        names = {Path(name).stem for name in tables}
+        said = [f"tables: {', '.join(sorted(names))} ({_endings(tables)})"] if tables else []
+        return [*(name for name in self.beside if name not in tables), *said]
+
     def _repr_html_(self) -> str:
         badges = [
             markup.badge(f"{number:,} {_WORDS[outcome][0]}", _WORDS[outcome][1])
             for outcome, number in self.counts.items()
         ]
         kept = [song for song in self.songs if song.files]
-        listed = markup.table(("song", "files"), [(song.title, ", ".join(song.files))
-                                                  for song in kept], limit=_SHOWN)  # fmt: skip
+        rows = [(song.title, song.files[0], _endings(song.files[1:])) for song in kept]
+        listed = markup.table(("song", "file", "beside it"), rows, limit=_SHOWN)
         said = self._said()
         wrong = markup.table(("what", "why"), said, limit=_SHOWN) if said else markup.EMPTY
         return markup.card(
             f"Exported to {self.path.name}",
             wrong,
             markup.folded(f"Files of {len(kept):,} songs", listed) if kept else markup.EMPTY,
-            markup.caption("beside them:", *self.beside) if self.beside else markup.EMPTY,
+            markup.caption(*self._shared()),
             markup.EMPTY if self.songs else markup.notice("There are no finished songs to export."),
             facts=markup.facts(str(self.path), room(self.size)),
             badges=badges,
             wide=True,
         )
+
+
+def _endings(names: Iterable[str]) -> str:
+    return ", ".join(sorted({Path(name).suffix for name in names}))
