@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _IMAGES = {".png": "image/png", ".jpg": "image/jpeg", ".gif": "image/gif", ".webp": "image/webp"}
 _CHUNK = 1 << 20
 _TITLE = 80  # characters shown
-_NO_AUDIO = "the library has no whole audio of it; api.resume() fetches what is missing"
+_NO_AUDIO = "the library has no whole audio of it"
 
 
 def export(path: str | os.PathLike[str], what: Any, *, library: Library | None = None) -> Exported:
@@ -146,7 +146,7 @@ class _Writer:
         title = markup.plain(song.title or "", _TITLE) or "(untitled)"
         source = self._library.file_of(song)
         if source is None:
-            return ExportedSong(title, "failed", why=_NO_AUDIO)
+            return ExportedSong(title, "failed", why=f"{_NO_AUDIO}{self._way_out(song, task)}")
         stem = self._folder.stem_of(key, song.title)
         timed, record = self._texts(key, song, task)
         tags = tagging.tags_of(song, record["model"]["returned"] or record["model"]["asked"])
@@ -176,9 +176,16 @@ class _Writer:
         self._folder.put([others[-1], audio, *others[:-1]])
         return ExportedSong(title, outcome, names)
 
+    def _way_out(self, song: Song, task: Task) -> str:
+        entry = self._known.entry(song, task)
+        if entry is None or task.request is None:
+            return ""
+        take = f", take={entry.take}" if entry.take != 1 else ""
+        return f"; api.run(api.library.request({entry.id}){take}) fetches it and costs nothing"
+
     def _texts(self, key: str, song: Song, task: Task) -> tuple[str, dict[str, Any]]:
         """The timed lyrics ("" where there are none), and the record without files."""
-        entry = self._known.entries.get((song.task_id or task.id, song.simulated))
+        entry = self._known.entry(song, task)
         alignment = self._known.alignments.get((song.id or "", song.simulated), ())
         timed = lrc(alignment, song.lyrics, title=song.title, seconds=song.duration)
         fields = asked(self._library, entry) if entry and task.request is None else {}

@@ -72,7 +72,7 @@ def choose(what: Any, library: Library | None) -> Chosen:
             songs.setdefault(song_key(item.song), (item.song, known.task(item)))
         elif not shown.live:  # of a library or an experiment, all that is finished is meant
             left_out.append((item.title, why_none(item.song) or f"It is {item.song.state}."))
-    experiment = items._experiment(what)  # noqa: SLF001
+    experiment = items.experiment_of(what)
     return Chosen(songs, left_out, known, experiment)
 
 
@@ -103,10 +103,14 @@ class Known:
     alignments: Mapping[tuple[str, bool], Sequence[Mapping[str, Any]]]
     tasks: dict[int, Task] = dataclasses.field(default_factory=dict)
 
+    def entry(self, song: Song, task: Task | None) -> Entry | None:
+        """The purchase that made a song."""
+        return self.entries.get((song.task_id or (task.id if task else None), song.simulated))
+
     def task(self, item: Item) -> Task:
         """The task of a song; a song that was given alone has it from the library."""
         song, given = item.song, item.task
-        entry = self.entries.get((song.task_id or (given.id if given else None), song.simulated))
+        entry = self.entry(song, given)
         if given is not None and (given.request is not None or entry is None):
             return given
         if entry is None:

@@ -90,7 +90,7 @@ def write_tags(path: Path, tags: Tags, cover: bytes | None = None, media_type: s
         else:
             _to_comments(file, tags, cover, media_type)
         file.save()
-    except mutagen.MutagenError as error:
+    except (mutagen.MutagenError, IndexError, ValueError) as error:  # of files that are damaged
         raise Untaggable(f"no tags can be written into it ({error})") from None
 
 

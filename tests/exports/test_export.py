@@ -15,11 +15,12 @@ import pytest
 import soundfile
 
 import musicapi_nb as mnb
+from musicapi_nb import nuro, sonic
 from musicapi_nb import plan as plans
-from musicapi_nb import sonic
-from musicapi_nb.errors import WrongType
+from musicapi_nb.errors import InvalidRequest, WrongType
 from musicapi_nb.exports import Exported, ExportFailed
 from musicapi_nb.library import Library
+from musicapi_nb.simulator import Simulator
 from tests.exports.world import PNG, add, align, attach, inside, sound
 from tests.library.world import ended, python
 
@@ -330,7 +331,7 @@ def test_a_song_without_a_whole_file_is_named_and_the_others_are_there(
 
     assert _outcomes(made) == ["failed", "failed", "failed", "written"]
     assert [song.title for song in made.failed] == ["Missing", "Damaged", "No audio"]
-    assert "api.resume()" in made.failed[0].why
+    assert "api.run(api.library.request(1)) fetches it" in made.failed[0].why
     assert "library.verify()" in made.failed[1].why
     assert "Good.wav" in inside(tmp_path / "songs")
     assert not [name for name in inside(tmp_path / "songs") if "Damaged" in name]
@@ -437,6 +438,47 @@ def test_an_experiments_tables_have_its_factors(library: Library, tmp_path: Path
     assert made.counts == {"written": 1}
     assert frame["gpt_description_prompt"].tolist() == ["rain 0"]
     assert frame["file"].tolist() == ["Rain.wav"]
+
+
+# --- with the handle -------------------------------------------------------------------------
+
+
+def test_what_the_handle_bought_is_exported_and_missing_audio_is_fetched_again(
+    tmp_path: Path,
+) -> None:
+    api = mnb.connect(simulator=Simulator(speed=1000), library=tmp_path / "library")
+    try:
+        asked = nuro.Instrumental(description="harbour at night", duration=30)
+        api.run(asked).result()
+        (song,) = api.songs()
+        made = api.export(tmp_path / "songs")
+        assert made.counts == {"written": 1}
+        stated = soundfile.info(tmp_path / "songs" / made.songs[0].files[0])
+        assert stated.duration == pytest.approx(song.duration, abs=1)
+
+        assert api.library is not None
+        kept = api.library.file_of(song)
+        assert kept is not None
+        kept.unlink()
+        (failed,) = api.export(tmp_path / "again").failed
+        assert failed.why.endswith("api.run(api.library.request(1)) fetches it and costs nothing")
+        balance = api.credits().result()
+        again = api.library.request(1)
+        assert again is not None
+        api.run(again).result()
+        assert api.credits().result() == balance
+        assert api.export(tmp_path / "again", song).counts == {"written": 1}
+    finally:
+        api.close()
+
+
+def test_a_handle_without_a_library_says_what_to_do(tmp_path: Path) -> None:
+    api = mnb.connect(simulator=Simulator(speed=1000))
+    try:
+        with pytest.raises(InvalidRequest, match="connect\\(library="):
+            api.export(tmp_path / "songs")
+    finally:
+        api.close()
 
 
 # --- ZIP -------------------------------------------------------------------------------------
