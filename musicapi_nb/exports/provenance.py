@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import hashlib
 import importlib.metadata
 import json
@@ -76,7 +77,9 @@ def without_secrets(value: Any) -> Any:
     return value
 
 
+@functools.cache
 def package() -> dict[str, str]:
+    """What wrote the record."""
     return {"name": "musicapi_nb", "version": importlib.metadata.version("musicapi_nb")}
 
 
