@@ -4,7 +4,7 @@ import math
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from musicapi_nb.exports.lists import harmless, playlist
@@ -15,6 +15,7 @@ TEXTS = st.one_of(
 )
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(TEXTS, max_size=6))
 def test_no_cell_is_a_formula_and_all_others_are_as_they_were(texts: list[str | None]) -> None:
     table = pd.DataFrame({"title": pd.Series(texts, dtype="object"), "n": range(len(texts))})
@@ -44,6 +45,7 @@ def test_a_length_that_is_not_known_is_said_so(seconds: float | None) -> None:
     assert "#EXTINF:-1,Rain\n" in playlist([(Song(title="Rain", duration=seconds), "Rain.mp3")])
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.text(max_size=20))
 def test_any_title_is_one_line_of_a_playlist(title: str) -> None:
     lines = playlist([(Song(title=title, duration=61.4), "x.mp3")]).splitlines()

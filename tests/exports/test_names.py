@@ -5,7 +5,7 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from musicapi_nb.exports.names import LONGEST_STEM, folded, stem, unique
@@ -67,6 +67,7 @@ def test_twins_are_numbered_whatever_their_case_and_composition() -> None:
                      "Stra\u00dfe", "STRASSE (2)"]  # fmt: skip
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(TITLES, max_size=8))
 def test_any_titles_end_as_safe_and_unique_names(titles: list[str]) -> None:
     taken: set[str] = set()

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from musicapi_nb.exports import lrc
@@ -97,6 +97,7 @@ ITEMS = st.fixed_dictionaries(
 )
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(ITEMS, max_size=12), st.text(alphabet="la \n[]<>x", max_size=40))
 def test_any_alignment_gives_lines_in_the_order_of_time(words: list[Any], lyrics: str) -> None:
     lines = [line for line in lrc(words, lyrics).split("\n") if re.match(r"\[\d", line)]
