@@ -6,7 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from musicapi_nb import errors
-from musicapi_nb.client import MusicAPI
+from musicapi_nb.client import MusicAPI, publish
 from musicapi_nb.engines import (
     account,
     lyrics,
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         variance,
     )
     from musicapi_nb.experiment import Experiment
+    from musicapi_nb.exports import export, lrc
     from musicapi_nb.frames import (
         Flattener,
         dask_frames,
@@ -80,11 +81,13 @@ __all__ = [
     "enable_nested_asyncio",
     "errors",
     "exclusive_sets",
+    "export",
     "flatten",
     "form",
     "gallery",
     "issues_frame",
     "load_ipython_extension",
+    "lrc",
     "lyrics",
     "monitor",
     "nuro",
@@ -94,6 +97,7 @@ __all__ = [
     "preferences_frame",
     "producer",
     "progress_bar",
+    "publish",
     "ratings_frame",
     "read_parquet",
     "replaced_tags_frame",
@@ -123,6 +127,7 @@ _LATER = {
             substitution_graph substitutions tag_counts tag_fates variance
         """,
         "musicapi_nb.experiment": "Experiment",
+        "musicapi_nb.exports": "export lrc",
         "musicapi_nb.frames": """
             Flattener dask_frames durations_frame flatten issues_frame ratings_frame read_parquet
             replaced_tags_frame songs_frame tags_frame tasks_frame write_parquet

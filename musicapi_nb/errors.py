@@ -256,6 +256,12 @@ class DownloadFailed(MusicAPIError):
     """A file did not arrive whole, is not what it should be, or is too large; none was kept."""
 
 
+class PublishFailed(MusicAPIError):
+    """A local file is not where the service could fetch it."""
+
+    advice = "Nothing was paid."
+
+
 class Closed(MusicAPIError):
     """The client has been closed."""
 

@@ -435,7 +435,7 @@ def check_files(sim: Simulator, library: Library) -> None:
             sung = sim.service.world.tasks[str(task.id)].songs[song.position]
             path = library.file_of(song, "audio")
             assert path is not None
-            assert path.read_bytes() == media.sound(sung).content
+            assert path.read_bytes() == media.sound(sung, sung.form).content
             assert len(soundfile.read(path)[0]) > 0
             names.add(path.name)
             songs += 1
@@ -453,12 +453,15 @@ def quick_files(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sing and paint once for all songs, and mark each: making them takes longer than all else."""
     sing, paint, made = media.sound, media.picture, dict[str, media.File]()
 
-    def marked(name: str, make: Callable[[Song], media.File], song: Song) -> media.File:
-        whole = made.get(name) or made.setdefault(name, make(song))
+    def marked(name: str, make: Callable[[], media.File], song: Song) -> media.File:
+        whole = made.get(name) or made.setdefault(name, make())
         return whole._replace(content=whole.content + b"TAG" + song.song_id.encode().ljust(125))
 
-    monkeypatch.setattr(media, "sound", lambda song: marked(song.form, sing, song))
-    monkeypatch.setattr(media, "picture", lambda song: marked("cover", paint, song))
+    def sound(song: Song, form: AudioFormat) -> media.File:
+        return marked(form, lambda: sing(song, form), song)
+
+    monkeypatch.setattr(media, "sound", sound)
+    monkeypatch.setattr(media, "picture", lambda song: marked("cover", lambda: paint(song), song))
 
 
 def other_shapes(sim: Simulator, draw: random.Random) -> None:

@@ -61,7 +61,8 @@ def test_the_readmes_code_runs(tmp_path: Path) -> None:
     assert "20 credits for 2 songs" in done.stdout
     assert "credits left" in done.stdout
     assert "recall" in done.stdout
-    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".mp3", ".png"]
+    assert "best.zip: 1 written" in done.stdout
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == ["", ".mp3", ".png", ".zip"]
 
 
 def test_the_readmes_commands_are_the_makefiles() -> None:

@@ -2,6 +2,7 @@
 
 from musicapi_nb.client.api import MusicAPI
 from musicapi_nb.client.balance import Balance
+from musicapi_nb.client.publishing import publish
 from musicapi_nb.client.transport import BASE_URL
 
-__all__ = ["BASE_URL", "Balance", "MusicAPI"]
+__all__ = ["BASE_URL", "Balance", "MusicAPI", "publish"]

@@ -7,6 +7,8 @@ import difflib
 import functools
 import json
 import math
+import os
+import re
 import typing
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
@@ -299,12 +301,27 @@ _PYTHON_TYPES: Mapping[str, tuple[tuple[type, ...], str]] = {
     "requests": ((list, tuple), "a list of requests"),
 }
 _TEXT = ((str,), "text")
+# The service takes no files (docs upload-music; its server probes the address).
+_PUBLISH = (
+    "a file of this machine, which the service cannot reach; it takes the address of a public one. "
+    "api.publish(path, 's3://bucket/songs/').result() copies the file there and gives its address"
+)
+_FILE = re.compile(
+    r"file:.*|[./~\\].*|[a-z]:[\\/].*|[^/:]*\.(mp3|wav|m4a|flac|ogg|aac)"
+    r"|[^.:/]+/[^:]*\.(mp3|wav|m4a|flac|ogg|aac)",
+    re.IGNORECASE | re.DOTALL,
+)
+_PRIVATE = re.compile(
+    r"https?://(localhost|127\.|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|\[::1\])", re.IGNORECASE
+)
 
 
 def _faults(value: Any, field: Field, model: str | None) -> Iterator[tuple[str, bool]]:
     """Yield (message, hard) for one given value against its field."""
     types, wanted = _PYTHON_TYPES.get(field.kind, _TEXT)
-    if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
+    if field.kind == "url" and _is_file(value):
+        yield f"is {os.fspath(value)!r:.80}, {_PUBLISH}", True
+    elif not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
         hint = '; join a list: ", ".join(tags)' if field.kind == "tags" else ""
         yield f"should be {wanted}, not {type(value).__name__} {value!r:.40}{hint}", True
     elif isinstance(value, str):
@@ -317,6 +334,13 @@ def _faults(value: Any, field: Field, model: str | None) -> Iterator[tuple[str, 
 
 def _is_broken(text: str) -> bool:
     return any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _is_file(value: Any) -> bool:
+    """Whether a file of this machine is meant: a path, or a text that reads as one."""
+    return isinstance(value, os.PathLike) or (
+        isinstance(value, str) and _FILE.fullmatch(value.strip()) is not None
+    )
 
 
 def _text_faults(value: str, field: Field, model: str | None) -> Iterator[tuple[str, bool]]:
@@ -335,6 +359,8 @@ def _text_faults(value: str, field: Field, model: str | None) -> Iterator[tuple[
             yield f"is {value!r:.60}, which this version does not know; known: {listed}", False
     if field.kind == "url" and not value.startswith(("https://", "http://")):
         yield "should be a public https:// or http:// address", True
+    elif field.kind == "url" and _PRIVATE.match(value):
+        yield "is of this machine or a private network; only a simulator can reach it", False
 
 
 def _number_faults(value: float, field: Field) -> Iterator[tuple[str, bool]]:

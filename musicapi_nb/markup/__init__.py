@@ -38,6 +38,7 @@ from musicapi_nb.markup.safe import (
     plain,
     quiet,
     text,
+    visible,
     web_url,
 )
 
@@ -79,5 +80,6 @@ __all__ = [
     "table",
     "text",
     "verbatim",
+    "visible",
     "web_url",
 ]

@@ -51,6 +51,7 @@ _INVISIBLE: Final = (
 # Emoji and several scripts need a few in a row; the longest in use, a flag's, are seven.
 _FLOOD: Final = re.compile(f"([{_INVISIBLE}]{{8}})[{_INVISIBLE}]+")
 _BLANK: Final = re.compile(f"[\\s\u2800\u202a-\u202e\u2066-\u206f{_INVISIBLE}]*")
+_UNSEEN: Final = re.compile(f"{_REORDERS.pattern}|{_UNPRINTABLE.pattern}|[{_INVISIBLE}]")
 _MARKS_PER_LETTER: Final = 4
 # JupyterLab and exported pages typeset $...$ and \(...\) anywhere in HTML, but not in these
 # classes (MathJax 3, MathJax 2): a song called "$5 or $6" is no formula.
@@ -114,6 +115,11 @@ def text(value: str, limit: int = SENTENCE_LIMIT) -> Html:
 def plain(value: str, limit: int = SENTENCE_LIMIT) -> str:
     """Tame a text for a terminal or a log: one line, no control characters, cut at `limit`."""
     return " ".join(_shown(str(value), limit)[0].split())
+
+
+def visible(value: str) -> str:
+    """Leave out what shows nothing or turns the text around it, such as marks of direction."""
+    return _UNSEEN.sub("", value)
 
 
 def is_blank(value: str | None) -> bool:

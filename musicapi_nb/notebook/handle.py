@@ -6,6 +6,7 @@ import atexit
 from typing import TYPE_CHECKING, Any
 
 from musicapi_nb import markup
+from musicapi_nb.client import publish
 from musicapi_nb.errors import Closed, InvalidRequest, Problem
 from musicapi_nb.notebook.asked import offered
 from musicapi_nb.notebook.job import Job
@@ -13,7 +14,7 @@ from musicapi_nb.notebook.songs import Songs
 from musicapi_nb.tasks import Task
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterable
+    from collections.abc import Coroutine, Iterable, Mapping
     from concurrent.futures import Future
     from pathlib import Path
     from types import ModuleType
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from musicapi_nb.client import Balance, MusicAPI
     from musicapi_nb.client.download import Media
     from musicapi_nb.engines import Request
+    from musicapi_nb.exports import Exported
     from musicapi_nb.library import Library
     from musicapi_nb.notebook.background import BackgroundLoop
     from musicapi_nb.notebook.run import Run
@@ -212,6 +214,28 @@ class Handle:
         given = self.library if what is None else what
         return gallery(given, library=self.library, fetch=fetch, title=title)
 
+    def export(self, path: Path | str, what: Any = None) -> Exported:
+        """Write songs to a folder or a ZIP, for other programs: see `mnb.export`.
+
+        Parameters
+        ----------
+        what
+            Tasks, songs, jobs, an experiment, rows of `songs_frame`; left out: all finished songs
+            of the library.
+
+        Raises
+        ------
+        InvalidRequest
+            This handle has no library, where the files would be.
+        """
+        self._check_open()
+        if self.library is None:
+            problem = Problem("library", "has the files: connect(library='folder')")
+            raise InvalidRequest("api.export()", [problem])
+        from musicapi_nb.exports import export  # noqa: PLC0415 - loads pandas and mutagen
+
+        return export(path, self.library if what is None else what, library=self.library)
+
     def credits(self) -> Job[Balance]:
         """Read the balance. Costs nothing."""
 
@@ -227,6 +251,27 @@ class Handle:
             return await self._client.download(source, to, media=media)
 
         return self._job(work, title=f"download {media}")
+
+    def publish(
+        self,
+        path: Path | str,
+        to: str,
+        *,
+        url: str | None = None,
+        expires: int = 86_400,
+        options: Mapping[str, Any] | None = None,
+    ) -> Job[str]:
+        """Copy an audio file to public storage, and give its address: see `mnb.publish`.
+
+        With a simulator, an address of this machine will do.
+        """
+
+        async def work(_: Job[str]) -> str:
+            return await publish(
+                path, to, url=url, expires=expires, local=self.simulated, options=options
+            )
+
+        return self._job(work, title="publish")
 
     def form(self, what: type[Request] | Request | ModuleType | None = None) -> Form:
         """Make a form to fill in; its button buys, with a library the next take.

@@ -94,7 +94,7 @@ def read(what: Any, library: Library | None = None) -> Shown:
         return what if library is None else dataclasses.replace(what, library=library)
     if isinstance(shown := getattr(what, "songs_shown", None), Shown):  # a gallery
         return read(shown, library)
-    experiment = _experiment(what)
+    experiment = experiment_of(what)
     if experiment is not None:
         return _of_experiment(experiment, library)
     if (kept := _library(what)) is not None:
@@ -104,7 +104,8 @@ def read(what: Any, library: Library | None = None) -> Shown:
     return Shown(items, {}, library, "", without)
 
 
-def _experiment(what: Any) -> Experiment | None:
+def experiment_of(what: Any) -> Experiment | None:
+    """The experiment that was given, by itself or as a run of it."""
     given = getattr(what, "experiment", what)  # a Run has one
     return given if _is_a(given, "musicapi_nb.experiment", "Experiment") else None
 

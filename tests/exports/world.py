@@ -1,0 +1,98 @@
+"""Libraries with songs of any kind of file, for tests of exports."""
+
+import io
+import struct
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import soundfile
+
+from musicapi_nb import tasks
+from musicapi_nb.engines import Request
+from musicapi_nb.library import Library
+from tests.library.world import acknowledged, buy, looked, song
+
+PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b55"
+    "0000000a49444154789c63680000008200817c0d2f0e0000000049454e44ae426082"
+)
+FORMATS = {".mp3": "MP3", ".wav": "WAV", ".flac": "FLAC", ".ogg": "OGG"}
+RATE = 8_000
+
+
+def sound(suffix: str = ".wav", seconds: float = 0.3) -> bytes:
+    if suffix == ".m4a":
+        return _mp4(seconds)
+    file = io.BytesIO()
+    wave = 0.3 * np.sin(np.arange(int(RATE * seconds)) / 9)
+    soundfile.write(file, wave, RATE, format=FORMATS[suffix])
+    return file.getvalue()
+
+
+def _mp4(seconds: float) -> bytes:
+    """The least that is an MP4 with a sound track: no encoder for it is at hand."""
+
+    def atom(name: bytes, content: bytes) -> bytes:
+        return struct.pack(">I4s", 8 + len(content), name) + content
+
+    media = atom(b"mdhd", struct.pack(">6I", 0, 0, 0, 1000, int(seconds * 1000), 0))
+    media += atom(b"hdlr", bytes(8) + b"soun" + bytes(12))
+    ftyp = atom(b"ftyp", b"M4A " + bytes(4))
+    return ftyp + atom(b"moov", atom(b"trak", atom(b"mdia", media))) + atom(b"mdat", b"sound")
+
+
+def add(library: Library, *titles: str | None, suffix: str = ".wav", **named: Any) -> list[str]:
+    """Buy one finished task with songs of these titles; return their ids."""
+    number = len(library.entries())
+    ids = [f"clip-{number}-{at}" for at in range(len(titles))]
+    clip = {"state": "succeeded", "tags": "jazz, spy",
+            "lyrics": "[Verse]\nRain on tin",
+            "audio_url": "https://cdn.example/a",
+            "image_url": "https://cdn.example/a.jpg",
+            "created_at": "2026-10-07T12:30:01.500Z", "mv": "chirp-v5",
+            "duration": 0.3}  # fmt: skip
+    clips = [{**clip, **named, "clip_id": name, "title": title}
+             for name, title in zip(ids, titles, strict=True)]  # fmt: skip
+    asked = song(f"rain {number}")
+    claim = buy(library, asked, f"task-{number}")
+    reply = {"code": 200, "data": clips}
+    library.seen(claim.entry.id, looked(acknowledged(asked, f"task-{number}"), reply))
+    for at, name in enumerate(ids):
+        attach(library, name, "audio", sound(suffix, 0.3 + at / 10), suffix)
+        attach(library, name, "image", PNG, ".png")
+    return ids
+
+
+def attach(
+    library: Library, name: str, media: Literal["audio", "image"], content: bytes, suffix: str
+) -> None:
+    path = library.incoming(suffix)
+    path.write_bytes(content)
+    library.attach(name, media, library.add_file(path, suffix))
+
+
+class Aligned(Request, frozen=True, kw_only=True):
+    """The operation of aligned lyrics, as the ledger has it."""
+
+    engine: ClassVar[str] = "sonic"
+    operation: ClassVar[str] = "aligned_lyrics"
+    path: ClassVar[str] = "/api/v1/sonic/aligned-lyrics"
+    answers: ClassVar[Literal["task", "now"]] = "now"
+    songs: ClassVar[int | None] = 0
+
+
+def align(library: Library, clip: str, *words: tuple[str, float, float]) -> None:
+    """Have the ledger keep an answer of aligned-lyrics."""
+    request = Aligned(extra={"clip_id": clip})
+    alignment = [{"word": word, "start_s": start, "end_s": end, "p_align": 0.9, "success": True}
+                 for word, start, end in words]  # fmt: skip
+    reply = {"code": 200, "message": "success", "data": {"alignment": alignment}}
+    claim = library.claim(request)
+    library.accepted(claim.entry.id, tasks.accepted(reply, request))
+
+
+def inside(folder: Path) -> dict[str, bytes]:
+    """All files of a folder by their names in it."""
+    return {path.relative_to(folder).as_posix(): path.read_bytes()
+            for path in sorted(folder.rglob("*")) if path.is_file()}  # fmt: skip

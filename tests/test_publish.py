@@ -1,0 +1,264 @@
+"""publish: a local file to storage, its address checked over real HTTP before anything is paid."""
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import fsspec
+import pytest
+from aiohttp import web
+from fsspec.implementations.memory import MemoryFileSystem
+
+import musicapi_nb as mnb
+from musicapi_nb import sonic
+from musicapi_nb.client.publishing import is_private
+from musicapi_nb.errors import MissingExtra, PublishFailed, WrongType
+from tests.exports.world import sound
+
+
+def _copies(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir())
+
+
+def _content(path: Path) -> bytes:
+    return path.read_bytes()
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+
+
+class Site:
+    """A web server on loopback; its folder, and what it was asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.url = folder, ""
+        self.asked: list[tuple[str, str]] = []
+        self.instead: web.Response | None = None
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        self.asked.append((request.method, request.headers.get("Range", "")))
+        assert "Authorization" not in request.headers
+        if self.instead is not None:
+            return self.instead
+        if request.path.startswith("/memory/"):
+            content = MemoryFileSystem().cat_file(request.path.removeprefix("/memory"))
+            return web.Response(body=content, content_type="audio/wav")
+        if request.path.startswith("/away/"):
+            raise web.HTTPFound(request.path.removeprefix("/away"))
+        path = self.folder / request.path.lstrip("/")
+        return web.FileResponse(path) if path.is_file() else web.Response(status=404)
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> AsyncIterator[Site]:
+    here = Site(tmp_path / "www")
+    here.folder.mkdir()
+    app = web.Application()
+    app.router.add_get("/{path:.*}", here.answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    here.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield here
+    await runner.cleanup()
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Path:
+    path = tmp_path / "my démo (1).wav"
+    path.write_bytes(sound())
+    return path
+
+
+async def test_a_file_is_copied_and_its_address_answers(site: Site, demo: Path) -> None:
+    url = await mnb.publish(demo, f"file://{site.folder}/songs", url=site.url + "/songs",
+                            local=True)  # fmt: skip
+
+    (copy,) = _copies(site.folder / "songs")
+    assert _content(copy) == sound()
+    assert url == f"{site.url}/songs/{copy.name}"
+    assert copy.name.startswith("my_d_mo_1-")
+    assert copy.suffix == ".wav"
+    assert site.asked == [("GET", "bytes=0-4095")]
+    sonic.Upload(url=url).check()
+
+
+async def test_published_again_it_is_not_copied_again(site: Site, demo: Path) -> None:
+    async def again() -> str:
+        return await mnb.publish(demo, f"file://{site.folder}", url=site.url, local=True)
+
+    url = await again()
+    (copy,) = _copies(site.folder)
+    os.utime(copy, (0, 0))
+
+    assert await again() == url
+    assert os.stat(copy).st_mtime == 0  # noqa: PTH116 - not of a loop's concern
+    _write(demo, sound(seconds=0.5))
+    assert await again() != url
+    assert len(_copies(site.folder)) == 2
+
+
+async def test_memory_and_a_server_that_knows_no_ranges_will_do(site: Site, demo: Path) -> None:
+    url = await mnb.publish(demo, "memory://bucket/songs/", url=f"{site.url}/memory/bucket/songs/",
+                            local=True)  # fmt: skip
+
+    assert fsspec.filesystem("memory").cat_file(
+        url.removeprefix(f"{site.url}/memory")
+    ) == sound()  # fmt: skip
+
+
+async def test_a_redirect_is_followed(site: Site, demo: Path) -> None:
+    url = await mnb.publish(demo, f"file://{site.folder}", url=f"{site.url}/away", local=True)
+
+    assert url.startswith(f"{site.url}/away/my_d_mo")
+    assert len(site.asked) == 2
+
+
+class _Signing(MemoryFileSystem):  # type: ignore[misc]  # fsspec has no types
+    protocol = "signing"
+    store: ClassVar[dict[str, Any]] = {}
+    pseudo_dirs: ClassVar[list[str]] = [""]
+    site = ""
+
+    def sign(self, path: str, expiration: int = 100, **_: Any) -> str:
+        return f"{self.site}{path.removeprefix('signing:/')}?signature=s&expires={expiration}"
+
+
+async def test_storage_that_signs_needs_no_public_address(site: Site, demo: Path) -> None:
+    fsspec.register_implementation("signing", _Signing, clobber=True)
+    _Signing.site = site.url
+    site.instead = web.Response(body=sound())
+
+    url = await mnb.publish(demo, "signing://bucket", expires=60, local=True)
+
+    assert url.startswith(f"{site.url}/bucket/my_d_mo")
+    assert url.endswith("?signature=s&expires=60")
+
+
+async def test_storage_that_signs_nothing_says_what_to_give(tmp_path: Path, demo: Path) -> None:
+    with pytest.raises(PublishFailed, match=r"give url=.* Nothing was paid"):
+        await mnb.publish(demo, f"file://{tmp_path}/www")
+
+
+@pytest.mark.parametrize(
+    ("instead", "why"),
+    [
+        (web.Response(status=403), "answered 403"),
+        (web.Response(body=b"<html>sign in</html>"), "something else"),
+        (web.Response(body=sound()[:100]), "something else"),
+        (web.Response(body=sound(seconds=0.6)), "something else"),
+    ],
+)
+async def test_an_address_that_does_not_answer_with_the_file_is_refused(
+    site: Site, demo: Path, instead: web.Response, why: str
+) -> None:
+    site.instead = instead
+    with pytest.raises(PublishFailed, match=why):
+        await mnb.publish(demo, f"file://{site.folder}", url=site.url, local=True)
+
+
+async def test_a_wrong_public_address_is_found(site: Site, demo: Path) -> None:
+    with pytest.raises(PublishFailed, match="answered 404"):
+        await mnb.publish(demo, f"file://{site.folder}", url=f"{site.url}/songs", local=True)
+    with pytest.raises(PublishFailed, match="does not answer"):
+        await mnb.publish(demo, f"file://{site.folder}", url="http://127.0.0.1:1", local=True)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://localhost:8000/x", "http://192.168.1.7/x", "https://nas.local/x",
+            "http://[::1]/x", "https://printer/x"],
+)  # fmt: skip
+async def test_private_addresses_are_refused_before_anything_is_copied(
+    tmp_path: Path, demo: Path, url: str
+) -> None:
+    with pytest.raises(PublishFailed, match="private network, where the service cannot reach it"):
+        await mnb.publish(demo, f"file://{tmp_path}/www", url=url)
+
+    assert not (tmp_path / "www").exists()
+
+
+@pytest.mark.parametrize(
+    ("host", "private"),
+    [("10.1.2.3", True), ("169.254.169.254", True), ("::1", True), ("fd00::1", True),
+     ("100.64.0.1", True), ("0.0.0.0", True), ("db.internal", True), ("", True),  # noqa: S104
+     ("8.8.8.8", False), ("2606:4700::1111", False), ("cdn.example.org", False),
+     ("127.0.0.1.example.org", False)],
+)  # fmt: skip
+def test_which_hosts_are_private(host: str, *, private: bool) -> None:
+    assert is_private(host) is private
+
+
+@pytest.mark.parametrize(
+    "url", ["cdn.example", "ftp://cdn.example/", "https://cdn.example/?a=1", 7]
+)
+async def test_what_is_no_address_is_refused(tmp_path: Path, demo: Path, url: Any) -> None:
+    with pytest.raises(WrongType, match="url"):
+        await mnb.publish(demo, f"file://{tmp_path}/www", url=url)
+
+
+async def test_what_is_no_audio_never_leaves(tmp_path: Path) -> None:
+    _write(tmp_path / "notes.mp3", b"no audio")
+    for path in (tmp_path / "notes.mp3", tmp_path / "gone.mp3", tmp_path):
+        with pytest.raises(PublishFailed, match=r"is no audio|cannot be read"):
+            await mnb.publish(path, f"file://{tmp_path}/www", url="https://cdn.example")
+    assert not (tmp_path / "www").exists()
+
+
+async def test_storage_that_does_not_take_it_is_an_error_of_the_family(demo: Path) -> None:
+    for to in ("nosuch://user:s3cret@bucket/x", f"file://{demo}/x"):
+        with pytest.raises(PublishFailed, match="did not take the file") as raised:
+            await mnb.publish(demo, to, url="https://cdn.example")
+        assert "s3cret" not in str(raised.value)
+
+
+async def test_without_fsspec_the_way_out_is_named(
+    demo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "fsspec", None)
+    with pytest.raises(MissingExtra, match=r"musicapi_nb\[upload\]"):
+        await mnb.publish(demo, "memory://x", url="https://cdn.example")
+
+
+# --- a path given as an address --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "url", ["demo.mp3", Path("demo.mp3"), "./a b.wav", "~/demo.mp3", "songs/demo.wav",
+            "C:\\songs\\demo.mp3", "file:///home/me/demo.mp3", "/home/me/demo"],
+)  # fmt: skip
+def test_a_path_given_as_url_is_explained(url: Any) -> None:
+    (problem,) = sonic.Upload(url=url).problems()
+
+    assert problem.hard
+    assert problem.field == "url"
+    assert "a file of this machine, which the service cannot reach" in problem.message
+    assert "api.publish(" in problem.message
+
+
+@pytest.mark.parametrize("url", ["cdn.example.org/a.mp3", "ftp://x.example/a.mp3", "what"])
+def test_another_address_is_not_taken_for_a_file(url: str) -> None:
+    (problem,) = sonic.Upload(url=url).problems()
+
+    assert problem.message == "should be a public https:// or http:// address"
+
+
+def test_a_private_address_draws_advice() -> None:
+    for url in ("http://127.0.0.1:8000/a.mp3", "http://192.168.0.2/a.mp3", "https://localhost/a"):
+        (problem,) = sonic.Upload(url=url).problems()
+        assert not problem.hard
+        assert "only a simulator can reach it" in problem.message
+    assert sonic.Upload(url="https://cdn.example/127.0.0.1/a.mp3").problems() == ()
+
+
+async def test_a_handle_on_a_simulator_takes_a_local_address(site: Site, demo: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(demo.parent)
+        api = mnb.connect()
+    try:
+        url = await api.publish(demo, f"file://{site.folder}", url=site.url)
+        task = await api.run(sonic.Upload(url=url))
+        assert task.answer["clip_id"]
+    finally:
+        api.close()
