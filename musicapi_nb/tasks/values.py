@@ -106,11 +106,15 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     refunded
         Whether the service says that it gave the credits back; None where it says nothing.
     answer
-        What an operation without songs returned (`persona_id`, `clip_id`, links).
+        What an operation without songs returned (`persona_id`, `clip_id`, links, figures).
+    parts
+        Of a batch, the tasks that it made; each can be waited for on its own as well.
     issues
         Parts of the reply that were not understood; they stay in `extra` and `raw`.
     raw
         The reply as decoded from JSON.
+    take
+        Which take of the request it is.
     bought_before
         Whether a library had it: this time it cost nothing.
     """
@@ -129,17 +133,24 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     fail_reason: str | None = None
     refunded: bool | None = None
     answer: Mapping[str, Any] = {}
+    parts: tuple[Task, ...] = ()
     issues: tuple[Issue, ...] = ()
     extra: Mapping[str, Any] = {}
     raw: Any = None
     request: Request | None = None
     simulated: bool = False
+    take: int = 1
     bought_before: bool = False
 
     @property
     def name(self) -> str:
         """Engine and operation, such as "sonic.create"; "task" where neither is known."""
         return ".".join(part for part in (self.engine, self.operation) if part) or "task"
+
+    @property
+    def repeats(self) -> bool:
+        """Whether it has no task to ask about: the request itself is how to ask again."""
+        return self.id is None and self.request is not None and self.request.repeats
 
     @property
     def finished(self) -> bool:
