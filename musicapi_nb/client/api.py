@@ -30,6 +30,8 @@ from musicapi_nb.errors import (
     MusicAPIError,
     RateLimited,
     TaskFailed,
+    TaskNotFound,
+    UnexpectedReply,
 )
 
 if TYPE_CHECKING:
@@ -196,7 +198,9 @@ class MusicAPI:
         async def post() -> Task:
             return await self._transport.once(
                 call,
-                lambda _, payload: tasks.accepted(payload, request, simulated=self.simulated),
+                lambda status, payload: tasks.accepted(
+                    payload, request, status=status, take=take, simulated=self.simulated
+                ),
             )
 
         async def send() -> Task:
@@ -225,10 +229,7 @@ class MusicAPI:
                 refusals += 1
                 if purchases is None or error.status != _TOO_MANY or refusals > _REFUSALS:
                     raise
-                wait = (
-                    _REFUSED_PAUSE / self.speed if error.retry_after is None else error.retry_after
-                )
-                await purchases.slow_down(wait)
+                await purchases.slow_down(self._pause(error))
 
     async def _in_turn(
         self,
@@ -248,6 +249,15 @@ class MusicAPI:
             else:
                 await self._pace.turn()
             self._check_open()
+        return await self._uncut(send, request, progress)
+
+    async def _uncut(
+        self,
+        send: Callable[[], Coroutine[Any, Any, Task]],
+        request: Request,
+        progress: Progress | None,
+    ) -> Task:
+        """Send; from here on, cancelling the caller does not cut the reply off."""
         sending = asyncio.create_task(send())
         self._sending[sending] = asyncio.get_running_loop()
         sending.add_done_callback(lambda sent: self._sending.pop(sent, None))
@@ -257,12 +267,22 @@ class MusicAPI:
             sending.add_done_callback(lambda sent: log_unclaimed(sent, request, progress))
             raise
 
+    def _pause(self, error: RateLimited) -> float:
+        """Our seconds to pause after a 429."""
+        told = error.retry_after
+        return _REFUSED_PAUSE / self.speed if told is None else told
+
     def _check_open(self) -> None:
         if self._closing:
             raise Closed("the client is closed")
 
     async def poll(self, task: Task | str, *, engine: str | None = None) -> Task:
-        """Ask once how a task is doing. Costs nothing.
+        """Ask once how a task is doing. Costs nothing, but for what `Task.repeats`.
+
+        Of a batch, each of its tasks is asked about. What the service lets one ask for again
+        until it is there (`Task.repeats`) is asked for again: by the same request, which waits
+        for its turn, is in the ledger before it leaves, and is not sent again once a reply to it
+        was lost. Whether such a repeat is charged is not known.
 
         Parameters
         ----------
@@ -277,8 +297,15 @@ class MusicAPI:
         ------
         TaskNotFound
             The service does not know the id.
+        LostReply, Unsettled
+            Of what is asked for again: the reply was lost, now or before.
         """
         known = self._known(task, engine)
+        if known.parts:
+            polls = (self._poll_part(part, known) for part in known.parts)
+            return tasks.with_parts(known, await asyncio.gather(*polls))
+        if known.repeats and known.request is not None:
+            return known if known.finished else await self._ask_again(known, known.request)
         try:
             return await self._transport.exchange(
                 wire.poll_call(known.engine, known.id),
@@ -286,6 +313,51 @@ class MusicAPI:
             )
         except TaskFailed as error:
             return tasks.failed(known, error.message, refunded=error.refunded)
+
+    async def _poll_part(self, part: Task, batch: Task) -> Task:
+        if part.id is None or (part.finished and not batch.finished):
+            return part
+        try:
+            return await self.poll(part)
+        except TaskNotFound as error:  # nothing of the others is lost
+            return tasks.failed(part, error.message)
+
+    async def _ask_again(self, task: Task, request: Request) -> Task:
+        """Send a request anew whose last reply said "not ready"."""
+        call = wire.submit_call(request)
+        purchases = self._purchases
+
+        def answer(status: int, payload: Any) -> Task:
+            try:
+                return tasks.read(payload, status=status, task=task)
+            except UnexpectedReply as error:
+                error.may_have_cost = True
+                raise
+
+        async def post() -> Task:
+            try:
+                return await self._transport.once(call, answer)
+            except TaskFailed as error:
+                return tasks.failed(task, error.message, refunded=error.refunded)
+
+        async def send() -> Task:
+            return await (purchases.ask_again(task, request, post) if purchases else post())
+
+        async def in_turn() -> Task:
+            self._check_open()
+            if purchases:
+                await purchases.queue(self._pace.interval)
+            else:
+                await self._pace.turn()
+            self._check_open()
+            return await self._uncut(send, request, None)
+
+        try:
+            return await self._transport.retried(in_turn, paid=True)
+        except RateLimited as error:
+            if purchases:
+                await purchases.slow_down(self._pause(error))
+            raise
 
     def _known(self, task: Task | str, engine: str | None) -> Task:
         if isinstance(task, str):

@@ -50,7 +50,7 @@ def answer_of(part: Part, task: Task) -> Mapping[str, Any]:
 
 def flat_answer(part: Part, task: Task) -> dict[str, Any]:
     """The answer of a reply without an envelope."""
-    if _is_songless(task) and task.id is None:
+    if _is_songless(task) and task.id is None and not part.left.get("error"):
         return {name: value for name, value in part.left.items() if name not in _ENVELOPE}
     return {name: part.left[name] for name in _FLAT if name in part.left}
 

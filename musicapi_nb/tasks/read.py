@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from musicapi_nb.engines import Request
     from musicapi_nb.tasks.answers import Ready
-    from musicapi_nb.tasks.values import Issue, Song
+    from musicapi_nb.tasks.values import Issue, Song, State
 
 # `type` of a body that says that a task failed; the last is nuro's.
 _FAILURES = frozenset({"failed", "timeout", "forbidden", "api_error", "bad_request"})
