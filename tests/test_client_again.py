@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import importlib
 import re
-from collections.abc import AsyncIterator, Iterator
+import sys
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -15,6 +16,7 @@ from musicapi_nb.engines import Request
 from musicapi_nb.errors import (
     LostReply,
     MusicAPIError,
+    RetiredOperation,
     Unauthorized,
     UnexpectedReply,
     Unsettled,
@@ -22,8 +24,9 @@ from musicapi_nb.errors import (
     WrongStep,
 )
 from musicapi_nb.library import Library
-from tests.library.world import rebuilt_is_the_same
-from tests.peers import AGES, Behaviour, Connection, Peer, answers, client, peer, reply, until
+from tests.library.world import ended, python, rebuilt_is_the_same
+from tests.library.world import said as heard
+from tests.peers import AGES, CLIP, Behaviour, Connection, Peer, answers, client, peer, reply, until
 
 if TYPE_CHECKING:
     from musicapi_nb import Task
@@ -334,4 +337,128 @@ async def test_what_is_there_is_not_asked_for_by_a_poll() -> None:
     async with world(answers(DONE)) as (here, api):
         task = await api.run(CHART)
         assert await api.poll(task) is task
+    assert here.posts == 1
+
+
+KERNEL = """
+import asyncio, sys
+from musicapi_nb.library import Library
+from tests.peers import AGES, client
+from tests.test_client_again import CHART
+async def main():
+    with Library(sys.argv[2]) as library:
+        async with client(sys.argv[1], speed=20_000, ledger=library) as api:
+            task = await api.poll(await api.submit(CHART))
+            print(task.state, flush=True)
+            sys.stdin.readline()
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+async def test_a_kernel_killed_between_two_asks_is_followed_by_one_that_goes_on(
+    tmp_path: Path,
+) -> None:
+    async with peer(answers(WAITING, WAITING, WAITING, DONE)) as here:
+        kernel = python(KERNEL, here.url, str(tmp_path))
+        assert await asyncio.to_thread(heard, kernel) == "pending"
+        kernel.kill()
+        ended(kernel)
+        with Library(tmp_path) as library:
+            assert [entry.state for entry in library.entries()] == ["accepted"]
+            async with client(here.url, speed=20_000, ledger=library) as api:
+                (task,) = await api.resume(deadline=AGES)
+            assert task.answer == READY["data"]
+            assert [entry.state for entry in library.entries()] == ["done"]
+    assert here.posts == 4
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+async def test_a_kernel_killed_while_it_asks_leaves_doubt_and_nothing_is_sent(
+    tmp_path: Path,
+) -> None:
+    behaviour, arrived, _ = held(WAITING, DONE)
+    async with peer(behaviour) as here:
+        kernel = python(KERNEL, here.url, str(tmp_path))
+        await arrived.wait()
+        kernel.kill()
+        ended(kernel)
+        with Library(tmp_path) as library:
+            assert [entry.state for entry in library.entries()] == ["uncertain"]
+            async with client(here.url, speed=20_000, ledger=library) as api:
+                assert await api.resume() == []
+                with pytest.raises(Unsettled):
+                    await api.run(CHART)
+            library.resolve(1, charged=False)
+            rebuilt_is_the_same(library)
+    assert here.posts == 2
+
+
+# --- batches -------------------------------------------------------------------------------
+
+
+class Many(Request, frozen=True, kw_only=True):
+    """An operation that makes several tasks."""
+
+    engine: ClassVar[str] = "sonic"
+    operation: ClassVar[str] = "many"
+    path: ClassVar[str] = "/api/v1/sonic/batch"
+
+
+def batches(polls: Mapping[str, list[bytes]], ack: Any) -> Behaviour:
+    """Answer a submit by `ack`, and the polls of each task in turn."""
+
+    async def behave(connection: Connection) -> None:
+        while (request := await connection.request()) is not None:
+            if request.startswith(b"POST"):
+                await connection.send(reply(ack))
+                continue
+            task = request.split(b" ")[1].rpartition(b"/")[2].decode()
+            left = polls[task]
+            await connection.send(left.pop(0) if len(left) > 1 else left[0])
+
+    return behave
+
+
+async def test_a_batch_is_waited_for_task_by_task_and_had_again(library: Library) -> None:
+    items = [{"index": 0, "task_id": "x"}, "y", {"index": 2, "error": "no lyrics"}, "z"]
+    ack = {"message": "success", "batch_id": "b1", "submitted": 2, "tasks": items}
+    silent = {**CLIP, "audio_url": None}
+    songs = {name: {"code": 200, "data": [{**silent, "clip_id": f"{name}{n}"} for n in (1, 2)]}
+             for name in "xy"}  # fmt: skip
+    gone = reply({"error": "task not found."}, 400)
+    polls = {"x": [WAITING, reply(songs["x"])], "y": [WAITING, WAITING, reply(songs["y"])],
+             "z": [gone]}  # fmt: skip
+    async with world(batches(polls, ack), library) as (here, api):
+        task = await api.submit(Many())
+        assert (task.id, task.state, len(task.parts)) == ("b1", "running", 4)
+        task = await api.wait(task, deadline=AGES)
+        again = await api.run(Many())
+        alone = await api.wait(task.parts[0])
+    assert task.state == "succeeded"
+    assert [song.id for song in task.songs] == ["x1", "x2", "y1", "y2"]
+    assert [song.task_id for song in task.songs] == ["x", "x", "y", "y"]
+    assert [part.state for part in task.parts] == ["succeeded", "succeeded", "failed", "failed"]
+    assert again.songs == task.songs
+    assert again.parts == task.parts
+    assert alone.songs == task.parts[0].songs
+    assert here.posts == 1
+
+
+# --- retired -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("engine", "words"), [("riffusion", "successor is the engine producer"), ("nuro", "sonic and")]
+)
+async def test_a_retired_engine_says_what_is_living(engine: str, words: str) -> None:
+    class Gone(Request, frozen=True, kw_only=True):
+        path: ClassVar[str] = f"/api/v1/{engine}/create"
+        operation: ClassVar[str] = "create"
+
+    Gone.engine = engine
+    async with world(answers(reply({"error": "This is retired."}, 410))) as (here, api):
+        with pytest.raises(RetiredOperation, match=f"This is retired; .*{words}") as caught:
+            await api.run(Gone())
+    assert not caught.value.may_have_cost
     assert here.posts == 1

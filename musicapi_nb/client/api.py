@@ -318,9 +318,14 @@ class MusicAPI:
         if part.id is None or (part.finished and not batch.finished):
             return part
         try:
-            return await self.poll(part)
+            found = await self.poll(part)
         except TaskNotFound as error:  # nothing of the others is lost
-            return tasks.failed(part, error.message)
+            found = tasks.failed(part, error.message)
+        if found.raw is not part.raw:
+            return found
+        # told by a status: said in a reply's own words, so that the batch's says it as well
+        said = {"type": "failed", "message": found.fail_reason, "refund_processed": found.refunded}
+        return tasks.read(said, task=part)
 
     async def _ask_again(self, task: Task, request: Request) -> Task:
         """Send a request anew whose last reply said "not ready"."""
