@@ -21,7 +21,8 @@ Ready: TypeAlias = Literal["ready", "not ready", "failed", "odd"]
 # on the sibling host bpm, vox, aligned-lyrics and upsample-tags have `data` around theirs.
 _FLAT = (
     "persona_id", "clip_id", "credits", "extra_credits", "wav_url", "midi_url", "instruments",
-    "avg_bpm", "max_bpm", "min_bpm", "vox_audio_id", "alignment", "upsampled_tags",
+    "avg_bpm", "max_bpm", "min_bpm", "vox_audio_id", "source_clip_id", "vocal_start_s",
+    "vocal_end_s", "wave_response", "alignment", "upsampled_tags",
 )  # fmt: skip
 # What any reply may say about itself; the rest of a reply that came at once is its answer.
 _ENVELOPE = frozenset({"code", "message", "data", "type", "success", "warning", "task_id", "error",

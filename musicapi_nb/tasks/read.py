@@ -287,6 +287,7 @@ def _engine(payload: Mapping[str, Any]) -> str | None:
     if "progress" in payload and "gender" in payload:
         return "nuro"
     clips = [clip for clip in data if isinstance(clip, dict)] if isinstance(data, list) else []
+    clips += [clip["extended"] for clip in clips if isinstance(clip.get("extended"), dict)]
     for engine, field in (("producer", "sound"), ("riffusion", "timestamp"), ("sonic", "tags")):
         if any(field in clip for clip in clips):
             return engine

@@ -10,6 +10,7 @@ import msgspec
 
 from musicapi_nb import markup
 from musicapi_nb.engines import Request
+from musicapi_nb.tasks import answer_card
 from musicapi_nb.tasks.show import song_card, task_html
 
 State: TypeAlias = Literal["pending", "running", "succeeded", "failed", "unknown"]
@@ -174,7 +175,9 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         songs = f"{len(self.songs)} song{'' if len(self.songs) == 1 else 's'}"
-        facts = [self.state, songs, self.fail_reason, self.id]
+        made = answer_card.line(self.answer) if self.answer and not self.songs else songs
+        tasks = f"{len(self.parts)} tasks" if self.parts else None
+        facts = [self.state, tasks, made, self.fail_reason, self.id]
         return markup.plain(f"<Task {self.name}: {', '.join(fact for fact in facts if fact)}>")
 
     def _repr_html_(self) -> str:
