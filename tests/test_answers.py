@@ -1,6 +1,7 @@
 """Replies that are no songs, or more than songs: answers, pairs, steps, batches; how each shows."""
 
-from typing import Any, ClassVar, Literal
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from musicapi_nb import sonic
-from musicapi_nb.engines import Request
+from musicapi_nb.engines import Field, Request
 from musicapi_nb.errors import UnexpectedReply
 from musicapi_nb.tasks import Task, accepted, read, with_parts
 from tests.replies import any_text, grown, json_values, sample
@@ -31,6 +32,15 @@ class Fetch(Measure, frozen=True, kw_only=True):
 
     operation: ClassVar[str] = "fetch"
     repeats: ClassVar[bool] = True
+
+
+class Many(Measure, frozen=True, kw_only=True):
+    """One that is made of requests."""
+
+    operation: ClassVar[str] = "many"
+    answers: ClassVar[Literal["task", "now"]] = "task"
+
+    items: Annotated[Sequence[sonic.Create] | None, Field(help="The creates.")] = None
 
 
 class Voice(Measure, frozen=True, kw_only=True):
@@ -203,6 +213,17 @@ def test_a_batch_is_done_when_all_its_tasks_are_and_is_read_again_as_it_was() ->
     whole = with_parts(half, [first, read(done, task=batch.parts[1])])
     assert (whole.state, len(whole.songs), whole.songs[1].position) == ("succeeded", 2, 1)
     assert read(whole.raw) == whole
+
+
+def test_a_task_of_a_batch_knows_what_was_asked_of_it() -> None:
+    songs = [sonic.Create(title="One"), sonic.Create(title="Two")]
+    one, two = accepted(sample("batch_ack.json"), Many(items=songs)).parts
+    assert [one.request, two.request] == songs
+    assert (one.name, one.expected) == ("sonic.create", 2)
+    first_clip = {"code": 200, "data": [{"clip_id": "c", "state": "succeeded"}]}
+    assert not read(first_clip, task=one).finished
+    (alone,) = accepted({"batch_id": "b", "tasks": ["x"]}, Many(items=songs)).parts
+    assert (alone.request, alone.expected) == (None, 2)
 
 
 # --- producer and riffusion -----------------------------------------------------------------

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
+from musicapi_nb.engines import Request
 from musicapi_nb.errors import UnexpectedReply
 from musicapi_nb.tasks.part import Part, clean, kind
 from musicapi_nb.tasks.songs import failed
@@ -22,17 +23,41 @@ Read: TypeAlias = "Callable[..., Task]"
 def batch_of(part: Part, task: Task, read: Read) -> Task:
     """Read many tasks in one reply; how each is told is not documented, so any way will do."""
     items = part.left.pop("tasks")
-    each, odd = divmod(task.expected or 0, len(items) or 1)
-    one = Task(
-        engine=task.engine,
-        expected=each if each and not odd else None,
-        simulated=task.simulated,
-        take=task.take,
-    )
-    parts = [_part(item, f"tasks[{at}]", part, one, read) for at, item in enumerate(items)]
+    ones = _asked(task, len(items))
+    parts = [
+        _part(item, f"tasks[{at}]", part, one, read)
+        for at, (item, one) in enumerate(zip(items, ones, strict=True))
+    ]
     ids = ",".join(one.id for one in parts if one.id)
     name = part.text("batch_id")
     return joined(msgspec.structs.replace(task, id=task.id or name or ids or None), parts)
+
+
+def _asked(task: Task, number: int) -> list[Task]:
+    """So many tasks as they were asked for, as far as the batch's request tells."""
+    asked = _requests(task.request) if task.request else []
+    songs = {request.songs for request in asked}
+    one = Task(
+        engine=task.engine,
+        expected=songs.pop() if len(songs) == 1 else None,
+        simulated=task.simulated,
+        take=task.take,
+    )
+    if len(asked) != number:  # which of them is which is then not known
+        return [one] * number
+    return [
+        msgspec.structs.replace(
+            one, request=request, operation=request.operation, expected=request.songs
+        )
+        for request in asked
+    ]
+
+
+def _requests(batch: Request) -> list[Request]:
+    """The requests that a request is made of."""
+    values = (getattr(batch, name) for name in batch.fields())
+    lists = (value for value in values if isinstance(value, list | tuple))
+    return next(([*one] for one in lists if all(isinstance(item, Request) for item in one)), [])
 
 
 def _part(item: Any, where: str, batch: Part, task: Task, read: Read) -> Task:
