@@ -45,7 +45,10 @@ class Call:
 
     @property
     def paid(self) -> bool:
-        """Whether sending it may cost credits: such a call is never sent twice."""
+        """Whether sending it may cost credits: it is sent twice only if the first never left.
+
+        Or (`repeats`) if the reply to the first said "not ready".
+        """
         return self.method != "GET"
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, overload
 
 from musicapi_nb import tasks, wire
+from musicapi_nb.client.again import ask_again
 from musicapi_nb.client.balance import read_balance
 from musicapi_nb.client.download import fetch
 from musicapi_nb.client.keep import Keeper
@@ -31,7 +32,6 @@ from musicapi_nb.errors import (
     RateLimited,
     TaskFailed,
     TaskNotFound,
-    UnexpectedReply,
 )
 
 if TYPE_CHECKING:
@@ -305,7 +305,16 @@ class MusicAPI:
             polls = (self._poll_part(part, known) for part in known.parts)
             return tasks.with_parts(known, await asyncio.gather(*polls))
         if known.repeats and known.request is not None:
-            return known if known.finished else await self._ask_again(known, known.request)
+            if known.finished:
+                return known
+            try:
+                return await ask_again(
+                    known, known.request, self._transport, self._purchases, self._in_turn_again
+                )
+            except RateLimited as error:
+                if self._purchases:
+                    await self._purchases.slow_down(self._pause(error))
+                raise
         try:
             return await self._transport.exchange(
                 wire.poll_call(known.engine, known.id),
@@ -327,42 +336,16 @@ class MusicAPI:
         said = {"type": "failed", "message": found.fail_reason, "refund_processed": found.refunded}
         return tasks.read(said, task=part)
 
-    async def _ask_again(self, task: Task, request: Request) -> Task:
-        """Send a request anew whose last reply said "not ready"."""
-        call = wire.submit_call(request)
-        purchases = self._purchases
-
-        def answer(status: int, payload: Any) -> Task:
-            try:
-                return tasks.read(payload, status=status, task=task)
-            except UnexpectedReply as error:
-                error.may_have_cost = True
-                raise
-
-        async def post() -> Task:
-            try:
-                return await self._transport.once(call, answer)
-            except TaskFailed as error:
-                return tasks.failed(task, error.message, refunded=error.refunded)
-
-        async def send() -> Task:
-            return await (purchases.ask_again(task, request, post) if purchases else post())
-
-        async def in_turn() -> Task:
-            self._check_open()
-            if purchases:
-                await purchases.queue(self._pace.interval)
-            else:
-                await self._pace.turn()
-            self._check_open()
-            return await self._uncut(send, request, None)
-
-        try:
-            return await self._transport.retried(in_turn, paid=True)
-        except RateLimited as error:
-            if purchases:
-                await purchases.slow_down(self._pause(error))
-            raise
+    async def _in_turn_again(
+        self, send: Callable[[], Coroutine[Any, Any, Task]], request: Request
+    ) -> Task:
+        self._check_open()
+        if self._purchases:
+            await self._purchases.queue(self._pace.interval)
+        else:
+            await self._pace.turn()
+        self._check_open()
+        return await self._uncut(send, request, None)
 
     def _known(self, task: Task | str, engine: str | None) -> Task:
         if isinstance(task, str):
