@@ -174,7 +174,6 @@ async def test_words_that_are_not_known_to_put_off_are_an_answer_and_named() -> 
     [
         {"code": 200, "data": {"midi_url": "failed to generate"}},
         {"type": "failed", "message": "failed to generate"},
-        {"message": "failed to generate"},
     ],
 )
 async def test_what_comes_to_nothing_is_failed_and_not_asked_again(
@@ -209,8 +208,17 @@ async def test_a_repeat_whose_reply_is_lost_is_not_sent_again(
 
 @pytest.mark.parametrize(
     "said",
-    [reply({"error": "Oh."}, 500), reply(b"{", 200), reply({"odd": 1, "error": "x"}), reply([])],
-    ids=["500", "cut off", "unknown", "list"],
+    [
+        reply({"error": "Oh."}, 500),
+        reply(b"{", 200),
+        reply({"odd": 1, "error": "x"}),
+        reply([]),
+        reply({"message": "failed to generate"}),
+        reply(b"an error occurred while processing your request"),
+        reply(b"try again later"),
+        reply(b"<html>still generating</html>"),
+    ],
+    ids=["500", "cut off", "unknown", "list", "in passing", "a proxy", "its advice", "a page"],
 )
 async def test_a_repeat_of_unknown_outcome_is_not_sent_again(said: bytes, library: Library) -> None:
     async with world(answers(WAITING, said), library) as (here, api):

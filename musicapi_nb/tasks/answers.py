@@ -29,9 +29,9 @@ _ENVELOPE = frozenset({"code", "message", "data", "type", "success", "warning", 
                        "steps", "failed_step", "platform", "event"})  # fmt: skip
 _SONG = frozenset({"clip_id", "audio_url", "state"})
 # get-midi is called again until its link is a link; "generating midi..." was seen before it.
+# "Try again later" is no such word: who says it need not have heard of the request's being paid.
 _WAITING = re.compile(
-    r"generat|process|prepar|creating|build|convert|render|pending|queue|progress|not[ _]ready"
-    r"|wait|try again|later",
+    r"generat|process|prepar|creating|build|convert|render|pending|queue|progress|not[ _]ready",
     re.IGNORECASE,
 )
 _GIVEN_UP = re.compile(r"fail|error|unable|could ?n[o']t|cannot|not found", re.IGNORECASE)

@@ -229,8 +229,9 @@ def _answered(part: Part, task: Task) -> Task:
     if task.repeats:
         for name in ("data", "message", "error"):
             words = part.left.get(name)
-            if isinstance(words, str) and (said := spoken(words)) != "odd":
-                return _put_off(task, said, clean(words))
+            # of a failure told in passing nobody knows who says it, and what it cost
+            if isinstance(words, str) and spoken(words) == "not ready":
+                return _put_off(task, "not ready", clean(words))
     if task.id and "task_id" in part.left and "error" not in part.left:
         # whatever else an acknowledgement may carry: its task was paid for
         for name in sorted(set(part.left) - _ACKNOWLEDGED):
