@@ -339,7 +339,22 @@ class UnknownPrice(OverBudget):
     advice = "Nothing was sent. Let the budget assume a price for what has none."
 
 
+# What is living where an engine, or a kind of its tasks, is answered 410: docs producer pages and
+# riffusion's (whose successor producer is), musicapi-sdk 0.1.0 (producer's living task types).
+_LIVING: Mapping[str, str] = {
+    "riffusion": "its successor is the engine producer",
+    "producer": "create, extend and replace are living there, also of uploads",
+    "nuro": "sonic and producer are living",
+    "studio": "sonic and producer are living",
+}
+
 ErrorClass: TypeAlias = type[MusicAPIError]
+
+
+def living_instead(path: str) -> str | None:
+    """What to ask for in the place of a retired operation, by the path that it had."""
+    return next((words for engine, words in _LIVING.items() if f"/{engine}/" in path), None)
+
 
 # Words first: 400 and 403 each carry several meanings that only the text tells apart.
 # Documented wordings: docs error-handling, 2025; see engines for the limits they speak of.

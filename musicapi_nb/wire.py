@@ -40,10 +40,15 @@ class Call:
     method: Literal["GET", "POST"]
     path: str
     body: bytes | None = None
+    repeats: bool = False
+    """Whether its reply may say "not ready", and the same call is how to ask again."""
 
     @property
     def paid(self) -> bool:
-        """Whether sending it may cost credits: such a call is never sent twice."""
+        """Whether sending it may cost credits: it is sent twice only if the first never left.
+
+        Or (`repeats`) if the reply to the first said "not ready".
+        """
         return self.method != "GET"
 
 
@@ -58,7 +63,8 @@ def submit_call(request: Request) -> Call:
     request.check()
     if request.method == "GET":
         return Call("GET", request.path)
-    return Call("POST", request.path, json.dumps(request.body(), allow_nan=False).encode())
+    body = json.dumps(request.body(), allow_nan=False).encode()
+    return Call("POST", request.path, body, request.repeats)
 
 
 def poll_call(engine: str | None, task_id: str | None) -> Call:
@@ -118,8 +124,14 @@ def _one_line(text: str) -> str:
     return " ".join("".join(printable).split())
 
 
-def read(
-    status: int, headers: Mapping[str, str], body: bytes, *, paid: bool = False, now: float = 0.0
+def read(  # noqa: PLR0913 - a reply, and what is known of the call
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    paid: bool = False,
+    repeats: bool = False,
+    now: float = 0.0,
 ) -> Any:
     """Read a reply: return its payload, or raise the error that it is.
 
@@ -129,6 +141,8 @@ def read(
         As they came; the names of `headers` in lower case.
     paid
         Whether it answers a paid call: an outcome that is not known then `may_have_cost`.
+    repeats
+        Whether "not ready" is one of its answers: as a 202, or as a text that is no JSON.
     now
         Unix time in seconds, for a Retry-After that is a date.
 
@@ -137,12 +151,14 @@ def read(
     MusicAPIError
         Of the class that status and words mean (see `errors.classify`).
     """
-    if status == HTTPStatus.ACCEPTED and not paid:  # "keep asking", whatever the body
+    if status == HTTPStatus.ACCEPTED and (repeats or not paid):  # "keep asking", whatever the body
         return _decoded_or({}, body)
     if 200 <= status < 300:  # noqa: PLR2004 - the HTTP classes are their own names
         try:
             return decode(body)
         except UnexpectedReply as error:
+            if repeats and (words := _plain_words(body)):
+                return {"message": words}
             raise UnexpectedReply(
                 error.message,
                 status=status,
@@ -205,9 +221,14 @@ def words_of(body: bytes) -> str:
         said = _said(decode(body))
     except UnexpectedReply:
         text = body.decode("utf-8-sig", "replace").strip()
-        plain = text[:1] not in {"<", "{", "[", '"', ""}
-        said = text if plain else (_not_json(text) if text else "")
+        said = _plain_words(body) or (_not_json(text) if text else "")
     return _one_line(said[: 2 * _LONGEST_WORDS])[:_LONGEST_WORDS]
+
+
+def _plain_words(body: bytes) -> str:
+    """A body that is neither JSON, nor a part of it, nor a page; "" for anything else."""
+    text = body.decode("utf-8-sig", "replace").strip()
+    return text if text[:1] not in {"<", "{", "[", '"', ""} else ""
 
 
 def _refunded(body: bytes) -> bool:

@@ -36,6 +36,7 @@ from musicapi_nb.simulator import (
     Traffic,
     media,
 )
+from musicapi_nb.simulator.audio import AudioFormat
 from musicapi_nb.simulator.tasks import Song
 from tests.library.world import python, rebuilt_is_the_same, said
 

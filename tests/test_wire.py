@@ -155,6 +155,29 @@ def test_a_202_to_a_submit_has_to_be_readable() -> None:
     assert error(202, b"", paid=True).may_have_cost
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "payload"),
+    [
+        (202, b"", {}),
+        (202, b"<html>", {}),
+        (202, b'{"code": 202}', {"code": 202}),
+        (200, b"generating midi...", {"message": "generating midi..."}),
+        (200, b'{"data": 1}', {"data": 1}),
+    ],
+)
+def test_what_is_asked_again_may_say_so_in_any_words(
+    status: int, body: bytes, payload: object
+) -> None:
+    assert wire.read(status, {}, body, paid=True, repeats=True) == payload
+
+
+@pytest.mark.parametrize("body", [b"", b"<html><title>Oh</title>", b'{"data": {"midi', b'["x'])
+def test_a_200_that_is_cut_off_is_no_word_of_what_is_asked_again(body: bytes) -> None:
+    with pytest.raises(UnexpectedReply) as caught:
+        wire.read(200, {}, body, paid=True, repeats=True)
+    assert caught.value.may_have_cost
+
+
 # --- errors --------------------------------------------------------------------------------
 
 DOCUMENTED = [

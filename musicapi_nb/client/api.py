@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, overload
 
 from musicapi_nb import tasks, wire
+from musicapi_nb.client.again import ask_again
 from musicapi_nb.client.balance import read_balance
 from musicapi_nb.client.download import fetch
 from musicapi_nb.client.keep import Keeper
@@ -30,6 +31,7 @@ from musicapi_nb.errors import (
     MusicAPIError,
     RateLimited,
     TaskFailed,
+    TaskNotFound,
 )
 
 if TYPE_CHECKING:
@@ -196,7 +198,9 @@ class MusicAPI:
         async def post() -> Task:
             return await self._transport.once(
                 call,
-                lambda _, payload: tasks.accepted(payload, request, simulated=self.simulated),
+                lambda status, payload: tasks.accepted(
+                    payload, request, status=status, take=take, simulated=self.simulated
+                ),
             )
 
         async def send() -> Task:
@@ -225,10 +229,7 @@ class MusicAPI:
                 refusals += 1
                 if purchases is None or error.status != _TOO_MANY or refusals > _REFUSALS:
                     raise
-                wait = (
-                    _REFUSED_PAUSE / self.speed if error.retry_after is None else error.retry_after
-                )
-                await purchases.slow_down(wait)
+                await purchases.slow_down(self._pause(error))
 
     async def _in_turn(
         self,
@@ -248,6 +249,15 @@ class MusicAPI:
             else:
                 await self._pace.turn()
             self._check_open()
+        return await self._uncut(send, request, progress)
+
+    async def _uncut(
+        self,
+        send: Callable[[], Coroutine[Any, Any, Task]],
+        request: Request,
+        progress: Progress | None,
+    ) -> Task:
+        """Send; from here on, cancelling the caller does not cut the reply off."""
         sending = asyncio.create_task(send())
         self._sending[sending] = asyncio.get_running_loop()
         sending.add_done_callback(lambda sent: self._sending.pop(sent, None))
@@ -257,12 +267,22 @@ class MusicAPI:
             sending.add_done_callback(lambda sent: log_unclaimed(sent, request, progress))
             raise
 
+    def _pause(self, error: RateLimited) -> float:
+        """Our seconds to pause after a 429."""
+        told = error.retry_after
+        return _REFUSED_PAUSE / self.speed if told is None else told
+
     def _check_open(self) -> None:
         if self._closing:
             raise Closed("the client is closed")
 
     async def poll(self, task: Task | str, *, engine: str | None = None) -> Task:
-        """Ask once how a task is doing. Costs nothing.
+        """Ask once how a task is doing. Costs nothing, but for what `Task.repeats`.
+
+        Of a batch, each of its tasks is asked about. What the service lets one ask for again
+        until it is there (`Task.repeats`) is asked for again: by the same request, which waits
+        for its turn, is in the ledger before it leaves, and is not sent again once a reply to it
+        was lost. Whether such a repeat is charged is not known.
 
         Parameters
         ----------
@@ -277,8 +297,24 @@ class MusicAPI:
         ------
         TaskNotFound
             The service does not know the id.
+        LostReply, Unsettled
+            Of what is asked for again: the reply was lost, now or before.
         """
         known = self._known(task, engine)
+        if known.parts:
+            polls = (self._poll_part(part, known) for part in known.parts)
+            return tasks.with_parts(known, await asyncio.gather(*polls))
+        if known.repeats and known.request is not None:
+            if known.finished:
+                return known
+            try:
+                return await ask_again(
+                    known, known.request, self._transport, self._purchases, self._in_turn_again
+                )
+            except RateLimited as error:
+                if self._purchases:
+                    await self._purchases.slow_down(self._pause(error))
+                raise
         try:
             return await self._transport.exchange(
                 wire.poll_call(known.engine, known.id),
@@ -286,6 +322,30 @@ class MusicAPI:
             )
         except TaskFailed as error:
             return tasks.failed(known, error.message, refunded=error.refunded)
+
+    async def _poll_part(self, part: Task, batch: Task) -> Task:
+        if part.id is None or (part.finished and not batch.finished):
+            return part
+        try:
+            found = await self.poll(part)
+        except TaskNotFound as error:  # nothing of the others is lost
+            found = tasks.failed(part, error.message)
+        if found.raw is not part.raw:
+            return found
+        # told by a status: said in a reply's own words, so that the batch's says it as well
+        said = {"type": "failed", "message": found.fail_reason, "refund_processed": found.refunded}
+        return tasks.read(said, task=part)
+
+    async def _in_turn_again(
+        self, send: Callable[[], Coroutine[Any, Any, Task]], request: Request
+    ) -> Task:
+        self._check_open()
+        if self._purchases:
+            await self._purchases.queue(self._pace.interval)
+        else:
+            await self._pace.turn()
+        self._check_open()
+        return await self._uncut(send, request, None)
 
     def _known(self, task: Task | str, engine: str | None) -> Task:
         if isinstance(task, str):

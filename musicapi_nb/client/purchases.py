@@ -67,10 +67,12 @@ class Ledger(Shelf, Protocol):
         budgets: Sequence[str] = (),
         experiment: str | None = None,
     ) -> Any: ...
+    def ask_again(self, request: Request, take: int = 1, *, simulated: bool = False) -> Any: ...
     def accepted(self, entry: int, task: Task) -> Any: ...
     def seen(self, entry: int, task: Task) -> Any: ...
     def refused(self, entry: int, error: MusicAPIError) -> Any: ...
     def uncertain(self, entry: int, error: BaseException) -> Any: ...
+    def still_accepted(self, entry: int) -> Any: ...
     def never_left(self, entry: int, error: BaseException | None = None) -> Any: ...
     def unfinished(self, *, simulated: bool | None = None) -> Sequence[Any]: ...
     def render_times(
@@ -155,14 +157,11 @@ class Purchases:
                 return None
             task = claim.task or self._unwritten.get(claim.entry.id)
             if task is not None:
-                return self._known(claim.entry, task)
+                # of an operation that only the caller knows the ledger cannot make the request
+                known = msgspec.structs.replace(task, request=request)
+                return self._known(claim.entry, known)
             if claim.kind == "uncertain" or claim.entry.id in self._unwritten:
-                what = f"{request.engine}.{request.operation} (take {take})"
-                raise Unsettled(
-                    f"{what} may have been bought: the reply to it was lost "
-                    f"(entry {claim.entry.id})",
-                    entry=claim.entry.id,
-                )
+                raise _unsettled(request, take, claim.entry.id)
             await asyncio.sleep(_LOOK_SECONDS)
 
     def _known(self, entry: Entry, task: Task) -> Task:
@@ -213,15 +212,53 @@ class Purchases:
             self._entries[task.id] = entry
         return task
 
+    async def ask_again(
+        self, task: Task, request: Request, post: Callable[[], Awaitable[Task]]
+    ) -> Task:
+        """Send what was accepted without a task once more, and write down what came of it.
+
+        While another job or kernel is asking, and once one has its answer, nothing is sent: the
+        task is as they know it.
+
+        Raises
+        ------
+        Unsettled
+            The reply to an earlier repeat was lost, and a person has to say.
+        WrongStep
+            The ledger knows of no such purchase.
+        """
+        ledger = self._ledger
+        claim: Claim = await ledger.together(
+            ledger.ask_again, request, task.take, simulated=self._simulated
+        )
+        entry = claim.entry.id
+        if claim.kind == "uncertain":
+            raise _unsettled(request, task.take, entry)
+        if claim.kind != "ask":
+            return self._unwritten.get(entry) or claim.task or task
+        try:
+            found = await post()
+        except MusicAPIError as error:
+            if error.may_have_cost:
+                await self._note(ledger.uncertain, entry, error)
+            else:  # it never left, or was refused: what was accepted before is as it was
+                await self._note(ledger.still_accepted, entry)
+            raise
+        except BaseException as error:  # the loop ends: there is no next turn to write it in
+            ledger.uncertain(entry, error)
+            raise
+        await self._note(ledger.seen, entry, found)
+        return found
+
     async def _note(
-        self, step: Callable[..., Any], entry: int, outcome: Task | MusicAPIError
+        self, step: Callable[..., Any], entry: int, outcome: Task | MusicAPIError | None = None
     ) -> None:
         """Write down what came of a purchase; who bought it is to have that all the same."""
         try:
-            await self._ledger.together(step, entry, outcome)
+            await self._ledger.together(step, entry, *([] if outcome is None else [outcome]))
         except MusicAPIError as error:
-            if isinstance(outcome, MusicAPIError):
-                self._unwritten[entry], said = None, str(outcome)
+            if outcome is None or isinstance(outcome, MusicAPIError):
+                self._unwritten[entry], said = None, str(outcome or "it is as it was")
             else:
                 self._unwritten[entry] = outcome
                 said = f"{name(outcome)} was accepted, keep its id"
@@ -237,7 +274,7 @@ class Purchases:
             return None
         known = await self.find(request, take)
         if known is None:
-            await self._queue(interval)
+            await self.queue(interval)
         return known
 
     async def _is_free(self) -> bool:
@@ -252,7 +289,7 @@ class Purchases:
                 self._free_until = time.monotonic() + _FREE_SECONDS
         return True
 
-    async def _queue(self, interval: float) -> None:
+    async def queue(self, interval: float) -> None:
         """Wait for a place: one at a time, for what was leased before a pause began is void."""
         if interval == 0:
             await self._wait_for(await self._place(interval))
@@ -303,3 +340,10 @@ class Purchases:
         """Tasks that the ledger knows as accepted, of this and of earlier kernels."""
         found = self._ledger.unfinished(simulated=self._simulated)
         return [self._known(each.entry, each.task) for each in found]
+
+
+def _unsettled(request: Request, take: int, entry: int) -> Unsettled:
+    what = f"{request.engine}.{request.operation} (take {take})"
+    return Unsettled(
+        f"{what} may have been bought: the reply to it was lost (entry {entry})", entry=entry
+    )

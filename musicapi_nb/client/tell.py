@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 
 def name(task: Task) -> str:
-    return f"{task.engine} task {task.id}"
+    return f"{task.name} (take {task.take})" if task.repeats else f"{task.engine} task {task.id}"
 
 
 def tell(progress: Progress | None, task: Task) -> None:
@@ -33,7 +33,8 @@ def tell(progress: Progress | None, task: Task) -> None:
 def unfinished(task: Task, deadline: float) -> str:
     ready = sum(song.finished for song in task.songs)
     share = f", {ready} of {task.expected} songs ready" if task.expected else ""
-    return f"task {task.id} is not finished after {deadline:g} s ({task.state}{share})"
+    what = name(task) if task.repeats else f"task {task.id}"
+    return f"{what} is not finished after {deadline:g} s ({task.state}{share})"
 
 
 def log_unclaimed(sending: asyncio.Task[Task], request: Request, progress: Progress | None) -> None:

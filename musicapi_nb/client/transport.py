@@ -23,10 +23,12 @@ from musicapi_nb.errors import (
     MusicAPIError,
     Problem,
     RateLimited,
+    RetiredOperation,
     ServerError,
     Unauthorized,
     UnexpectedReply,
     Unreachable,
+    living_instead,
 )
 
 if TYPE_CHECKING:
@@ -271,9 +273,13 @@ class Transport:
         """Make one attempt of `exchange`."""
         try:
             status, headers, body = await self._carried(call)
-            payload = wire.read(status, headers, body, paid=call.paid, now=time.time())
+            payload = wire.read(
+                status, headers, body, paid=call.paid, repeats=call.repeats, now=time.time()
+            )
             return read(status, payload)
         except MusicAPIError as error:
+            if isinstance(error, RetiredOperation) and (living := living_instead(call.path)):
+                reword(error, f"{error.message.rstrip('. ')}; {living}")
             self.secret.remove_from(error)
             raise
 

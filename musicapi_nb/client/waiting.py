@@ -99,16 +99,16 @@ class Waiting:
 
     def accepted(self, task: Task, ago: float = 0.0) -> None:
         """Note that a task was accepted so many seconds of the service's clock ago."""
-        if task.id is not None and not task.finished:
-            self._accepted.setdefault(task.id, self.transport.now() - ago)
+        if not task.finished:
+            self._accepted.setdefault(_name(task), self.transport.now() - ago)
 
     def accepted_at(self, task: Task) -> float | None:
         """When a task was accepted, on the service's clock; None where that is not known."""
-        return self._accepted.get(task.id or "")
+        return self._accepted.get(_name(task))
 
     def ended(self, task: Task) -> None:
         """Forget when it was accepted."""
-        self._accepted.pop(task.id or "", None)
+        self._accepted.pop(_name(task), None)
 
     def eta(self, what: Task | Request) -> polling.Eta:
         """How many seconds of the service's clock it still takes, as far as is known."""
@@ -242,7 +242,8 @@ class _Watch:
             return  # it is late
         except MusicAPIError as error:  # the task goes on while the network is down
             waited.failures += 1
-            if waited.failures == _FAILED_POLLS or not is_transient(error):
+            lost = error.may_have_cost  # of what is asked for again by paying, perhaps
+            if waited.failures == _FAILED_POLLS or lost or not is_transient(error):
                 reword(error, f"{error.message.rstrip('. ')} (about {name(waited.task)})")
                 raise
             with self._waiting.lock:
@@ -289,3 +290,8 @@ class _Watch:
 def _key(what: Task | Request) -> polling.Key:
     request = what.request if isinstance(what, Task) else what
     return polling.Key.of(request) if request else polling.Key(what.engine, what.operation)
+
+
+def _name(task: Task) -> str:
+    """What tells a task from others: its id, or what was asked for."""
+    return task.id or f"{task.request!r} take {task.take}"

@@ -124,9 +124,10 @@ class Runner:
         self._see(await together(self._records.join))
         states = self._board.states
         for at, state in enumerate(states):
-            bought = state.state in {"accepted", "done", "uncertain", "failed"}
+            bought = state.state in {"accepted", "asking", "done", "uncertain", "failed"}
             self._board.put(at, dataclasses.replace(state, before=bought and not state.to_buy))
-        self._paid.extend(at for at, state in enumerate(states) if state.state == "accepted")
+        self._paid.extend(at for at, state in enumerate(states)
+                          if state.state in {"accepted", "asking"})  # fmt: skip
         bare = await together(self._records.without_files)
         self._paid.extend(at for at, state in enumerate(states)
                           if state.state == "done" and state.entry in bare)  # fmt: skip

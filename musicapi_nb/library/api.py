@@ -198,6 +198,19 @@ class Library(Ratings, Trials, Records):
             again=again,
         )
 
+    def ask_again(self, request: Request, take: int = 1, *, simulated: bool = False) -> Claim:
+        """Decide whether what was accepted without a task is asked for once more.
+
+        When it says "ask", the step `asking` is on disk already: send the same request, then
+        call `seen`, `uncertain` or `still_accepted`. Whether a repeat is charged is not known.
+
+        Raises
+        ------
+        WrongStep
+            It was never bought with this library.
+        """
+        return self._ledger.ask_again(request, take, simulated=simulated)
+
     def accepted(self, entry: int, task: Task) -> Entry:
         """Note, durably, the task that the service made; also for one that was uncertain."""
         return self._ledger.accepted(entry, task)
@@ -213,6 +226,10 @@ class Library(Ratings, Trials, Records):
     def uncertain(self, entry: int, error: BaseException) -> Entry:
         """Note that the reply was lost: perhaps charged, never sent again by itself."""
         return self._ledger.uncertain(entry, error)
+
+    def still_accepted(self, entry: int) -> Entry:
+        """Note of an entry that was asked for again that this changed nothing."""
+        return self._ledger.still_accepted(entry)
 
     def never_left(self, entry: int, error: BaseException | None = None) -> Entry:
         """Note that the request provably never reached the service."""

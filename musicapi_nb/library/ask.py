@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Media: TypeAlias = Literal["audio", "image", "video"]
 MEDIA: tuple[Media, ...] = ("audio", "image")
-WITH_TASKS: tuple[EntryState, ...] = ("accepted", "done", "failed")
+WITH_TASKS: tuple[EntryState, ...] = ("accepted", "asking", "done", "failed")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ def account(connection: sqlite3.Connection, *, simulated: bool) -> Account:
     row = connection.execute(
         """
         SELECT
-            coalesce(sum(price) FILTER (WHERE state IN ('accepted', 'done')
+            coalesce(sum(price) FILTER (WHERE state IN ('accepted', 'asking', 'done')
                 OR (state = 'failed' AND refunded IS NOT 1)), 0),
             coalesce(sum(price) FILTER (WHERE state = 'failed' AND refunded IS 1), 0),
             coalesce(sum(price) FILTER (WHERE state IN ('uncertain', 'sending')), 0),

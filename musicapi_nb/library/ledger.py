@@ -26,12 +26,14 @@ if TYPE_CHECKING:
 
     from musicapi_nb.engines import Request
     from musicapi_nb.library.owner import Owner
-    from musicapi_nb.library.states import Entry
+    from musicapi_nb.library.states import Entry, EntryState
     from musicapi_nb.library.store import Store
     from musicapi_nb.tasks import Task
 
 _CHUNK = 128
 _MOST_RECENT = 256
+# States of a paid request that has no reply yet.
+_LEAVING: tuple[EntryState, ...] = ("sending", "asking")
 _DIED = "the process that sent it ended before the reply was recorded"
 
 
@@ -42,14 +44,15 @@ class Claim:
     Attributes
     ----------
     kind
-        "buy": it is yours to send, `sending` is on disk. "have": it was bought before, `task` is
-        what came of it. "join": it is under way, at the service when `task` is there, else being
-        sent by an opened library. "uncertain": it may have been bought, a person has to say.
+        "buy": it is yours to send, `sending` is on disk. "ask": it is yours to send once more,
+        `asking` is on disk. "have": it was bought before, `task` is what came of it. "join": it
+        is under way, at the service when `task` is there, else being sent by an opened library.
+        "uncertain": it may have been bought, a person has to say.
     entry
         The entry of the ledger that all of this is about.
     """
 
-    kind: Literal["buy", "have", "join", "uncertain"]
+    kind: Literal["buy", "ask", "have", "join", "uncertain"]
     entry: Entry
     task: Task | None = None
 
@@ -131,10 +134,24 @@ class Ledger:
             self._place(connection, bought, experiment, cell)
             return Claim("buy", bought)
 
+    def ask_again(self, request: Request, take: int, *, simulated: bool) -> Claim:
+        with self._store.write(durable=True) as connection:
+            name = identity(request, take)
+            known = self._live(connection, name, simulated=simulated)
+            known = known or self._ended(connection, name, simulated=simulated)
+            if known is None or known.state == "planned":
+                raise WrongStep(
+                    f"the library knows no {request.engine}.{request.operation} (take {take}) that "
+                    "could be asked for again; buy it here with run()"
+                )
+            if known.state == "accepted" and known.task_id is None:
+                return Claim("ask", self._write(connection, "asking", {}, known))
+            return self._found(connection, known)
+
     def _live(self, connection: sqlite3.Connection, name: str, *, simulated: bool) -> Entry | None:
         where = "WHERE identity=? AND simulated=? AND live=1"
         known = next(iter(journal.entries(connection, where, name, simulated)), None)
-        if known is not None and known.state == "sending" and not self._alive(known):
+        if known is not None and known.state in _LEAVING and not self._alive(known):
             return self._write(connection, "uncertain", {"note": _DIED}, known)
         return known
 
@@ -167,7 +184,8 @@ class Ledger:
         if known.state == "sending":
             return Claim("join", known)
         task = task_of(connection, known)
-        return Claim("join" if known.state == "accepted" else "have", known, task)
+        under_way = known.state in {"accepted", "asking"}
+        return Claim("join" if under_way else "have", known, task)
 
     def _place(
         self, connection: sqlite3.Connection, known: Entry, experiment: str | None, cell: str | None
@@ -254,6 +272,9 @@ class Ledger:
     def uncertain(self, number: int, error: BaseException) -> Entry:
         return self.step(number, "uncertain", {"note": _said(error)})
 
+    def still_accepted(self, number: int) -> Entry:
+        return self.step(number, "looked", {})
+
     def never_left(self, number: int, error: BaseException | None) -> Entry:
         note = f"it never left: {_said(error)}" if error else "it never left"
         return self.step(number, "never_left", {"note": note})
@@ -261,16 +282,18 @@ class Ledger:
     def recover(self) -> int:
         """Call uncertain what dead owners were sending; return how many that were."""
         owners = self._store.rows(
-            "SELECT DISTINCT owner FROM entries WHERE state='sending' AND ended_at IS NULL"
+            "SELECT DISTINCT owner FROM entries WHERE state IN ('sending', 'asking') "
+            "AND ended_at IS NULL"
         )
         dead = [owner for (owner,) in owners if not self._owner.is_alive(owner)]
         found = 0
         if dead:
             with self._store.write() as connection:
-                for known in journal.in_state(connection, "sending"):
-                    if known.owner in dead:
-                        self._write(connection, "uncertain", {"note": _DIED}, known)
-                        found += 1
+                for state in _LEAVING:
+                    for known in journal.in_state(connection, state):
+                        if known.owner in dead:
+                            self._write(connection, "uncertain", {"note": _DIED}, known)
+                            found += 1
         return found
 
 

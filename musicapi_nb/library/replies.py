@@ -68,6 +68,7 @@ def read_task(
         expected=request.songs if request else None,
         request=request,
         simulated=entry.simulated,
+        take=entry.take,
     )
     said = {name: data[name] for name in _SAID if name in data}
     try:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _SHOWN_OPEN = 20
 _TONES: Mapping[EntryState, markup.Tone] = {
     "uncertain": "warn", "failed": "bad", "refused": "bad", "done": "good", "accepted": "info",
-    "sending": "info",
+    "sending": "info", "asking": "info",
 }  # fmt: skip
 _WHAT_TO_DO = """\
 {number} uncertain: the reply was lost, so that it was perhaps charged. It is not sent again by \

@@ -10,10 +10,10 @@ import msgspec
 from musicapi_nb.errors import WrongStep
 
 EntryState: TypeAlias = Literal[
-    "planned", "sending", "accepted", "done", "failed", "refused", "uncertain", "not_run"
+    "planned", "sending", "accepted", "asking", "done", "failed", "refused", "uncertain", "not_run"
 ]
 STATES: tuple[EntryState, ...] = get_args(EntryState)
-OPEN: frozenset[EntryState] = frozenset({"planned", "sending", "accepted", "uncertain"})
+OPEN: frozenset[EntryState] = frozenset({"planned", "sending", "accepted", "asking", "uncertain"})
 """What something may still come of."""
 LIVE: frozenset[EntryState] = OPEN | {"done"}
 """Of one identity at most one entry is in any of these: it is not bought again."""
@@ -23,11 +23,13 @@ _STEPS: Mapping[str, tuple[frozenset[EntryState | None], EntryState]] = {
     "planned": (frozenset({None}), "planned"),
     "sending": (frozenset({None, "planned"}), "sending"),
     "accepted": (frozenset({"sending", "uncertain"}), "accepted"),
-    "looked": (frozenset({"accepted"}), "accepted"),
-    "done": (frozenset({"accepted"}), "done"),
-    "failed": (frozenset({"accepted"}), "failed"),
+    # accepted without a task: the same request is how to ask again, and may be charged again
+    "asking": (frozenset({"accepted"}), "asking"),
+    "looked": (frozenset({"accepted", "asking"}), "accepted"),
+    "done": (frozenset({"accepted", "asking"}), "done"),
+    "failed": (frozenset({"accepted", "asking"}), "failed"),
     "refused": (frozenset({"sending", "uncertain"}), "refused"),
-    "uncertain": (frozenset({"sending"}), "uncertain"),
+    "uncertain": (frozenset({"sending", "asking"}), "uncertain"),
     "never_left": (frozenset({"sending"}), "not_run"),
     "not_run": (frozenset({"planned"}), "not_run"),
     "charged": (frozenset({"uncertain", "failed", "accepted"}), "failed"),
@@ -115,7 +117,7 @@ class Entry(msgspec.Struct, frozen=True):
     @property
     def held(self) -> int:
         """Credits that budgets count for it: spent, under way, or perhaps spent."""
-        if self.state in {"sending", "accepted", "done", "uncertain"}:
+        if self.state in {"sending", "accepted", "asking", "done", "uncertain"}:
             return self.reserve
         return self.reserve if self.state == "failed" and self.refunded is not True else 0
 

@@ -132,7 +132,7 @@ class Handle:
                 job.see(one)
                 return await self._client.wait(one, deadline=deadline, progress=job.see)
 
-            return self._job(work, title=f"wait for {task.engine} task {task.id}")
+            return self._job(work, title=f"wait for {_called(task)}")
         many = list(task)
 
         async def work_many(_: Job[Any]) -> Any:
@@ -340,3 +340,7 @@ class Handle:
         await self._client.close()
         if self.simulator is not None:
             await self.simulator.stop()
+
+
+def _called(task: Task) -> str:
+    return task.name if task.id is None else f"{task.engine} task {task.id}"

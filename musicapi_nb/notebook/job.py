@@ -186,6 +186,11 @@ class Job(Generic[_Result]):
         return f"{markup.minutes(self.seconds)} so far{ahead and ', '}{ahead}{clock}"
 
     def _stopped(self) -> str:
+        if self.task is not None and self.task.repeats:
+            return (
+                f"Stopped waiting. {self.task.name} was accepted and is not ready yet: "
+                "api.wait(job.task) asks for it again."
+            )
         if self.task is None or self.task.id is None:
             return "Stopped waiting. Nothing had been accepted by the service when it was stopped."
         return (

@@ -2,125 +2,36 @@
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from musicapi_nb.errors import UnexpectedReply
+from musicapi_nb.tasks.answers import (
+    answer_of,
+    is_link,
+    readiness,
+    spoken,
+    with_steps,
+)
+from musicapi_nb.tasks.batch import batch_of
 from musicapi_nb.tasks.part import Part, clean, kind
-from musicapi_nb.tasks.values import FINAL, Issue, Replacement, Song, Task
+from musicapi_nb.tasks.songs import failed, song_of, songs_of, state_of, with_songs
+from musicapi_nb.tasks.values import Task
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping
 
     from musicapi_nb.engines import Request
-    from musicapi_nb.tasks.values import State
+    from musicapi_nb.tasks.answers import Ready
+    from musicapi_nb.tasks.values import Issue, Song, State
 
-# Words for a state, as the engines and the relay behind studio spell them (lower case here).
-_STATES: Mapping[str, State] = {
-    "pending": "pending", "not_start": "pending", "submitted": "pending", "queued": "pending",
-    "not_ready": "pending", "running": "running", "in_progress": "running",
-    "succeeded": "succeeded", "success": "succeeded", "failed": "failed", "failure": "failed",
-}  # fmt: skip
 # `type` of a body that says that a task failed; the last is nuro's.
 _FAILURES = frozenset({"failed", "timeout", "forbidden", "api_error", "bad_request"})
-_ACKNOWLEDGED = frozenset({"task_id", "message", "code", "warning"})
+_ACKNOWLEDGED = frozenset({"task_id", "message", "code", "warning", "steps", "failed_step"})
 _PLATFORMS = {"suno": "sonic", "nuro": "nuro", "producer": "producer"}
-
-
-def _state(word: str | None) -> State | None:
-    """Translate the service's word; None for no word, "unknown" for an unknown one."""
-    return _STATES.get(word.strip().lower(), "unknown") if word else None
-
-
-# --- songs ---------------------------------------------------------------------------------
-
-
-def _song(part: Part, position: int, task: Task, default: State | None) -> Song:
-    word = part.text("state", "status")
-    reason = part.text("error_detail", "fail_reason", "error", "error_message", "error_type")
-    tags, tags_text = part.tags("tags", "sound")
-    if not tags:  # nuro says its tags in two fields
-        tags = tuple(tag for name in ("genre", "mood") for tag in part.tags(name)[0])
-        tags_text = ", ".join(tags) or None
-    audio_url = part.text("audio_url", "song_path")
-    if (finished := part.flag("finished")) is not None:  # studio says it by a flag and an error
-        default = "failed" if reason else ("succeeded" if finished else "running")
-    state = _state(word) or default or ("succeeded" if audio_url else "unknown")
-    return Song(
-        id=part.text("clip_id", "id") or (task.id if task.engine == "nuro" else None),
-        task_id=task.id,
-        engine=task.engine,
-        position=position,
-        state=state,
-        state_word=word,
-        title=part.text("title"),
-        tags=tags,
-        tags_text=tags_text,
-        lyrics=part.text("lyrics"),
-        prompt=part.text("prompt", "gpt_description_prompt"),
-        model=part.text("mv"),
-        duration=part.length("duration"),
-        audio_url=audio_url,
-        image_url=part.text("image_url", "image_path"),
-        video_url=part.text("video_url", "video_path"),
-        created_at=part.moment("created_at"),
-        replacements=_replacements(part),
-        fail_reason=reason,
-        simulated=task.simulated,
-        extra=part.left,
-    )
-
-
-def _replacements(part: Part) -> tuple[Replacement, ...]:
-    steps = part.part("replaced_tags")
-    if steps is None:
-        return ()
-    found = []
-    for source in tuple(steps.left):
-        step = steps.part(source)
-        if step is None:
-            found.append(Replacement(clean(source), ()))
-            continue
-        tags, _ = step.tags("tags")
-        found.append(Replacement(clean(source), tags, step.text("type")))
-        if step.left:
-            steps.left[source] = step.left
-    if steps.left:
-        part.left["replaced_tags"] = steps.left
-    return tuple(found)
-
-
-def _songs(items: Any, where: str, task: Task, default: State | None,
-           issues: list[Issue]) -> tuple[Song, ...]:  # fmt: skip
-    if not isinstance(items, list):
-        issues.append(Issue(where, f"{kind(items)} instead of a list of songs"))
-        return ()
-    found = []
-    for position, item in enumerate(items):
-        place = f"{where}[{position}]"
-        if isinstance(item, dict):
-            found.append(_song(Part(item, place, issues), position, task, default))
-        else:
-            issues.append(Issue(place, f"{kind(item)} instead of a song"))
-    return tuple(found)
-
-
-def _task_state(songs: Sequence[Song], expected: int | None, stated: State | None) -> State:
-    """Judge the whole from its songs: finished only when every expected song is final."""
-    if stated == "failed":
-        return "failed"
-    if not songs:
-        return "running" if stated in {"running", "succeeded"} else (stated or "pending")
-    states = {song.state for song in songs}
-    if states <= FINAL and len(songs) >= (expected or 1):
-        if stated in {"pending", "running"}:
-            return "running"
-        return "succeeded" if "succeeded" in states else "failed"
-    if states <= {"unknown"} | FINAL and "unknown" in states:
-        return "unknown"
-    return "pending" if states == {"pending"} else "running"
 
 
 # --- replies -------------------------------------------------------------------------------
@@ -155,6 +66,7 @@ def read(payload: Any, *, status: int = 200, task: Task | None = None) -> Task:
         expected=known.expected,
         request=known.request,
         simulated=known.simulated,
+        take=known.take,
         bought_before=known.bought_before,
         raw=payload,
     )
@@ -171,6 +83,8 @@ def _by_shape(part: Part, task: Task, status: int) -> Task:
         return _failed(part, task)
     if isinstance(code, int) and code >= HTTPStatus.BAD_REQUEST and not part.left.get("data"):
         raise _unexpected(part, task)
+    if isinstance(part.left.get("tasks"), list) and "data" not in part.left:
+        return batch_of(part, task, read)
     return _by_payload(part, task)
 
 
@@ -178,13 +92,16 @@ def _by_payload(part: Part, task: Task) -> Task:
     data = part.left.get("data")
     if "handledData" in part.left or (isinstance(data, dict) and _is_studio(data)):
         return _studio(part, task)
-    if isinstance(data, list) or ("data" in part.left and not _flat_answer(part) and _no(data)):
+    if not answer_of(part, task) and (
+        isinstance(data, list) or ("data" in part.left and _no(data))
+    ):
         return _listed(part, task)
     if isinstance(part.left.get("results"), list):
         return _lyrics(part, task)
     if "status" in part.left and "audio_url" in part.left:
         return _flat(part, task)
-    if isinstance(word := part.left.get("status"), str) and _state(word) not in {None, "unknown"}:
+    stated = state_of(word) if isinstance(word := part.left.get("status"), str) else None
+    if stated not in {None, "unknown"} and not answer_of(part, task):
         return _stated(part, task)
     return _answered(part, task)
 
@@ -209,34 +126,44 @@ def _failed(part: Part, task: Task) -> Task:
 def _listed(part: Part, task: Task) -> Task:
     """Sonic, producer, riffusion: a list of clips under `data`."""
     word = part.text("status")
-    stated = _state(word)
+    stated = state_of(word)
     items = part.left.pop("data")
-    songs = _songs(items or [], "data", task, stated, part.issues)
-    reason = part.text("message") if stated == "failed" else None
-    return _with_songs(task, songs, stated, word, reason)
+    songs = songs_of(items or [], "data", task, stated, part.issues)
+    reason = part.text("message", "error") if stated == "failed" else None
+    task = msgspec.structs.replace(task, refunded=_refund(part, reason))
+    return with_songs(task, songs, stated, word, reason)
 
 
 def _flat(part: Part, task: Task) -> Task:
     """Nuro: the one song and its task in one flat object."""
     word = part.text("status")
-    stated = _state(word)
+    stated = state_of(word)
     progress = part.share("progress")
     reason = part.text("error", "message")
     if part.left.get("task_id") == task.id:
         part.left.pop("task_id", None)
-    song = _song(part, 0, task, stated)
+    song = song_of(part, 0, task, stated)
     part.left = {}
     task = msgspec.structs.replace(task, progress=progress)
-    return _with_songs(task, (song,), stated, word, reason)
+    return with_songs(task, (song,), stated, word, reason)
 
 
 def _stated(part: Part, task: Task) -> Task:
     """Read a task that says how it is doing, and has no songs to show (yet, or at all)."""
     word = part.text("status")
-    stated = _state(word)
-    task = msgspec.structs.replace(task, progress=part.share("progress"))
+    stated = state_of(word)
     reason = part.text("error", "message") if stated == "failed" else None
-    return _with_songs(task, (), stated, word, reason)
+    task = msgspec.structs.replace(
+        task, progress=part.share("progress"), refunded=_refund(part, reason)
+    )
+    return with_songs(task, (), stated, word, reason)
+
+
+def _refund(part: Part, reason: str | None) -> bool | None:
+    """Whether the credits came back: as a flag, or (sibling's producer) in the words."""
+    flag = part.flag("refund_processed", "already_refunded") if reason else None
+    said = re.search(r"(not )?(been )?refunded", reason or "", re.IGNORECASE)
+    return flag if flag is not None or said is None else said[1] is None
 
 
 def _studio(part: Part, task: Task) -> Task:
@@ -247,7 +174,7 @@ def _studio(part: Part, task: Task) -> Task:
     if not _is_studio(body.left) and isinstance(body.left.get("data"), dict):
         body = body.part("data") or body
     word = body.text("status")
-    stated = _state(word)
+    stated = state_of(word)
     named = body.text("task_id")
     if task.id and named and named != task.id:
         body.left["task_id"] = named
@@ -262,7 +189,7 @@ def _studio(part: Part, task: Task) -> Task:
     songs = _studio_songs(body, task, stated)
     reason = body.text("fail_reason")
     part.left.update(body.left)
-    return _with_songs(task, songs, stated, word, reason)
+    return with_songs(task, songs, stated, word, reason)
 
 
 def _studio_songs(body: Part, task: Task, stated: State | None) -> tuple[Song, ...]:
@@ -275,29 +202,36 @@ def _studio_songs(body: Part, task: Task, stated: State | None) -> tuple[Song, .
     if items is None:
         return ()
     default = stated if stated == "failed" else None
-    return _songs(items[1], f"{holder.where}.songs", task, default, body.issues)
+    return songs_of(items[1], f"{holder.where}.songs", task, default, body.issues)
 
 
 def _lyrics(part: Part, task: Task) -> Task:
     items = part.left.pop("results")
-    songs = _songs(items, "results", task, "succeeded", part.issues)
-    return _with_songs(task, songs, "succeeded", None, None)
+    songs = songs_of(items, "results", task, "succeeded", part.issues)
+    return with_songs(task, songs, "succeeded", None, None)
 
 
 def _answered(part: Part, task: Task) -> Task:
-    """Read what came at once: an acknowledgement, ids, links, a balance."""
+    """Read what came at once: an acknowledgement, ids, links, figures, a balance."""
     code = part.left.get("code")
     data = part.left.get("data")
-    if isinstance(data, str) and data.strip() and code == "success":
+    if isinstance(data, str) and data.strip() and code == "success" and not is_link(data):
         part.text("data")
         return msgspec.structs.replace(
             task, id=task.id or clean(data), engine=task.engine or "studio"
         )
-    answer = data if isinstance(data, dict) else _flat_answer(part)
-    if answer:
-        part.left = {name: value for name, value in part.left.items() if name not in answer}
-        part.left.pop("data", None)
-        return msgspec.structs.replace(task, state="succeeded", answer=answer)
+    if isinstance(part.left.get("steps"), dict):
+        task = with_steps(part, task)
+        if task.id is not None or task.finished:
+            return task
+    if answer := answer_of(part, task):
+        return _with_answer(part, task, answer)
+    if task.repeats:
+        for name in ("data", "message", "error"):
+            words = part.left.get(name)
+            # of a failure told in passing nobody knows who says it, and what it cost
+            if isinstance(words, str) and spoken(words) == "not ready":
+                return _put_off(task, "not ready", clean(words))
     if task.id and "task_id" in part.left and "error" not in part.left:
         # whatever else an acknowledgement may carry: its task was paid for
         for name in sorted(set(part.left) - _ACKNOWLEDGED):
@@ -306,32 +240,39 @@ def _answered(part: Part, task: Task) -> Task:
     raise _unexpected(part, task)
 
 
+def _with_answer(part: Part, task: Task, answer: Mapping[str, Any]) -> Task:
+    data = part.left.get("data")
+    word = part.text("status") if task.id is not None or task.repeats else None
+    task = msgspec.structs.replace(task, state_word=word)
+    if word is not None and state_of(word) in {"pending", "running", "failed"}:
+        part.left["status"] = word
+        return _stated(part, task)
+    part.left = {name: value for name, value in part.left.items() if name not in answer}
+    if isinstance(data, dict):
+        part.left.pop("data", None)
+    task = msgspec.structs.replace(task, answer=answer)
+    if task.id is not None and all(value in (None, "", 0) for value in answer.values()):
+        return task
+    state, words = readiness(answer, repeats=task.repeats)
+    if state == "odd":
+        part.note("data", f'{words!r:.60} where a link belongs, and not known to say "not ready"')
+    if state in {"ready", "odd"}:
+        return msgspec.structs.replace(task, state="succeeded")
+    return _put_off(task, state, words)
+
+
+def _put_off(task: Task, said: Ready, words: str | None) -> Task:
+    """The task whose answer is not there yet, or will never be, as the service's words say."""
+    if said == "failed":
+        return failed(task, words or "the service gives no reason")
+    return msgspec.structs.replace(task, state_word=words)
+
+
 def _unexpected(part: Part, task: Task) -> UnexpectedReply:
     said = next((part.left[name] for name in ("error", "message")
                  if isinstance(part.left.get(name), str)), "")  # fmt: skip
     words = f": {clean(said)[:300]}" if said else ""
     return UnexpectedReply(f"the reply has no known shape{words}", body=task.raw)
-
-
-def _flat_answer(part: Part) -> dict[str, Any]:
-    names = ("persona_id", "clip_id", "credits", "extra_credits")
-    return {name: part.left[name] for name in names if name in part.left}
-
-
-def _with_songs(task: Task, songs: tuple[Song, ...], stated: State | None, word: str | None,
-                reason: str | None) -> Task:  # fmt: skip
-    state = _task_state(songs, task.expected, stated)
-    return msgspec.structs.replace(
-        task,
-        songs=songs,
-        state=state,
-        state_word=word,
-        fail_reason=reason or _song_reasons(songs) if state == "failed" else None,
-    )
-
-
-def _song_reasons(songs: Iterable[Song]) -> str | None:
-    return "; ".join(dict.fromkeys(song.fail_reason for song in songs if song.fail_reason)) or None
 
 
 def _engine(payload: Mapping[str, Any]) -> str | None:
@@ -347,13 +288,16 @@ def _engine(payload: Mapping[str, Any]) -> str | None:
     if "progress" in payload and "gender" in payload:
         return "nuro"
     clips = [clip for clip in data if isinstance(clip, dict)] if isinstance(data, list) else []
+    clips += [clip["extended"] for clip in clips if isinstance(clip.get("extended"), dict)]
     for engine, field in (("producer", "sound"), ("riffusion", "timestamp"), ("sonic", "tags")):
         if any(field in clip for clip in clips):
             return engine
     return None
 
 
-def accepted(payload: Any, request: Request, *, simulated: bool = False) -> Task:
+def accepted(
+    payload: Any, request: Request, *, status: int = 200, take: int = 1, simulated: bool = False
+) -> Task:
     """Read the reply to a submit.
 
     Raises
@@ -366,15 +310,17 @@ def accepted(payload: Any, request: Request, *, simulated: bool = False) -> Task
         operation=request.operation,
         expected=request.songs,
         request=request,
+        take=take,
         simulated=simulated,
     )
     try:
-        task = read(payload, task=known)
+        # a 202 says "not ready" only where asking again is how the operation works
+        task = read(payload, status=status if request.repeats else 200, task=known)
     except UnexpectedReply as error:
         error.may_have_cost = True
         raise
     arrived = task.finished and (task.songs or task.state == "failed" or request.answers == "now")
-    if task.id is None and not arrived:
+    if task.id is None and not arrived and not (task.repeats and task.state == "pending"):
         raise UnexpectedReply(
             "the reply to the submit holds no task id that is known (the body is kept in .body)",
             body=payload,
@@ -383,13 +329,4 @@ def accepted(payload: Any, request: Request, *, simulated: bool = False) -> Task
     return task
 
 
-def failed(
-    task: Task, reason: str, *, refunded: bool | None = None, word: str | None = None
-) -> Task:
-    """The same task, failed for `reason`."""
-    return msgspec.structs.replace(
-        task, state="failed", fail_reason=reason, refunded=refunded, state_word=word
-    )
-
-
-__all__ = ["accepted", "failed", "read"]
+__all__ = ["accepted", "read"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from musicapi_nb import markup
+from musicapi_nb.tasks import answer_card
 from musicapi_nb.tasks.tags import distinct, folded, split
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ _TONES: dict[State, markup.Tone] = {
     "pending": "info", "running": "info", "succeeded": "good", "failed": "bad", "unknown": "warn",
 }  # fmt: skip
 # docs error-handling and nuro-error-handling: most replies do not say it, the balance shows it.
+_AT_WORK = "The service is at work; wait for the task, or ask again."
+_AT_WORK_AGAIN = "Not ready yet: the same request is how to ask again; api.wait(task) does."
 _REFUNDS = "The service refunds failed tasks by itself; api.credits() shows the balance."
 
 
@@ -27,6 +30,8 @@ def song_card(song: Song, task: Task | None = None) -> markup.Html:
     badges = [] if song.state == "succeeded" else [_state_badge(song.state, song.state_word)]
     if task is not None and len(task.songs) > 1:
         badges.append(markup.badge(f"{song.position + 1} of {len(task.songs)}"))
+    if isinstance(pair := song.extra.get("pair"), str):
+        badges.append(markup.badge(pair))
     if song.simulated:
         badges.append(markup.badge("simulated"))
     seed = song.id or f"{song.task_id}/{song.position}"
@@ -34,6 +39,7 @@ def song_card(song: Song, task: Task | None = None) -> markup.Html:
         song.title,
         markup.chips(fated(song, task)),
         _audio(song),
+        _links(song),
         markup.verbatim(song.lyrics) if is_text and song.lyrics else markup.lyrics(song.lyrics),
         facts=markup.facts(length, model or song.engine, _moment(song)),
         badges=badges,
@@ -53,11 +59,11 @@ def task_card(task: Task) -> markup.Html:
         )
     if task.simulated:
         badges.append(markup.badge("simulated"))
-    answer = markup.table(("name", "value"), [(key, str(task.answer[key])) for key in task.answer])
     return markup.card(
         task.name,
         *_notices(task),
-        answer if task.answer else markup.EMPTY,
+        *_parts(task),
+        *answer_card.blocks(task.answer),
         facts=markup.facts(_asked_model(task), _cost(task), _called(task)),
         badges=badges,
     )
@@ -65,12 +71,23 @@ def task_card(task: Task) -> markup.Html:
 
 def task_html(task: Task) -> str:
     """Show a task: a card for each song, and one of its own where no song's card tells all."""
-    needed = not task.songs or bool(task.answer) or task.state == "failed" or bool(task.issues)
+    told = bool(task.answer or task.parts or task.issues)
+    needed = not task.songs or told or task.state == "failed"
     head = [task_card(task)] if needed else []
     shown = markup.cards([*head, *(song_card(song, task) for song in task.songs)])
     if needed:
         return shown
     return markup.stack(shown, markup.caption(task.name, _cost(task), _called(task)))
+
+
+def _parts(task: Task) -> Iterator[markup.Html]:
+    """What became of each task of a batch."""
+    if task.parts:
+        rows = [
+            (at, part.id, part.state, len(part.songs), part.fail_reason)
+            for at, part in enumerate(task.parts, 1)
+        ]
+        yield markup.table(("", "task", "state", "songs", "why"), rows)
 
 
 def _cost(task: Task) -> str | None:
@@ -135,6 +152,16 @@ def _audio(song: Song) -> markup.Html:
     return markup.player(song.audio_url, song.title or "this song")
 
 
+def _links(song: Song) -> markup.Html:
+    """Links of a song that have no place of their own, such as producer's `wav_url`."""
+    found = [
+        markup.link(name.removesuffix("_url"), url)
+        for name, url in song.extra.items()
+        if name.endswith("_url") and isinstance(url, str) and markup.web_url(url)
+    ]
+    return markup.caption(*found)
+
+
 def _notices(task: Task) -> Iterator[markup.Html]:
     if task.state == "failed":
         reason = task.fail_reason or "It came to nothing; the service gives no reason."
@@ -142,7 +169,7 @@ def _notices(task: Task) -> Iterator[markup.Html]:
         yield markup.notice(f"{reason}{refund}", "bad")
     elif not task.finished:
         share = None if task.progress is None else min(max(task.progress, 0.0), 1.0)
-        yield markup.progress(share, "The service is at work; wait for the task, or ask again.")
+        yield markup.progress(share, _AT_WORK_AGAIN if task.repeats else _AT_WORK)
     if task.issues:
         odd = "\n".join(f"{issue.where}: {issue.message}" for issue in task.issues[:5])
         yield markup.notice(f"Not understood in the reply (kept in .raw):\n{odd}", "warn")

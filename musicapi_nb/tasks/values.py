@@ -10,6 +10,7 @@ import msgspec
 
 from musicapi_nb import markup
 from musicapi_nb.engines import Request
+from musicapi_nb.tasks import answer_card
 from musicapi_nb.tasks.follow import follow_up
 from musicapi_nb.tasks.show import song_card, task_html
 
@@ -185,11 +186,15 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     refunded
         Whether the service says that it gave the credits back; None where it says nothing.
     answer
-        What an operation without songs returned (`persona_id`, `clip_id`, links).
+        What an operation without songs returned (`persona_id`, `clip_id`, links, figures).
+    parts
+        Of a batch, the tasks that it made; each can be waited for on its own as well.
     issues
         Parts of the reply that were not understood; they stay in `extra` and `raw`.
     raw
         The reply as decoded from JSON.
+    take
+        Which take of the request it is.
     bought_before
         Whether a library had it: this time it cost nothing.
     """
@@ -208,11 +213,13 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     fail_reason: str | None = None
     refunded: bool | None = None
     answer: Mapping[str, Any] = {}
+    parts: tuple[Task, ...] = ()
     issues: tuple[Issue, ...] = ()
     extra: Mapping[str, Any] = {}
     raw: Any = None
     request: Request | None = None
     simulated: bool = False
+    take: int = 1
     bought_before: bool = False
 
     @property
@@ -228,6 +235,11 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
             return None
         return Song(id=clip_id, task_id=self.id, engine=self.engine, state=self.state,
                     simulated=self.simulated, uploaded=True)  # fmt: skip
+
+    @property
+    def repeats(self) -> bool:
+        """Whether it has no task to ask about: the request itself is how to ask again."""
+        return self.id is None and self.request is not None and self.request.repeats
 
     @property
     def finished(self) -> bool:
@@ -251,7 +263,9 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         songs = f"{len(self.songs)} song{'' if len(self.songs) == 1 else 's'}"
-        facts = [self.state, songs, self.fail_reason, self.id]
+        made = answer_card.line(self.answer) if self.answer and not self.songs else songs
+        tasks = f"{len(self.parts)} tasks" if self.parts else None
+        facts = [self.state, tasks, made, self.fail_reason, self.id]
         return markup.plain(f"<Task {self.name}: {', '.join(fact for fact in facts if fact)}>")
 
     def _repr_html_(self) -> str:

@@ -14,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from musicapi_nb.errors import ContentRefused, LostReply, OverBudget, Unreachable, WrongStep
 from musicapi_nb.library import LIVE, OPEN, STATES, Library
 from musicapi_nb.library.states import Entry, Event, after, allowed
+from musicapi_nb.tasks import Task
 from tests.library.world import (
     FAILED,
     FAILED_UNSAID,
@@ -26,8 +27,8 @@ from tests.library.world import (
 )
 
 LIMIT = 6 * PRICE
-KINDS = ("planned", "sending", "accepted", "looked", "done", "failed", "refused", "uncertain",
-         "never_left", "not_run", "charged", "refunded")  # fmt: skip
+KINDS = ("planned", "sending", "accepted", "asking", "looked", "done", "failed", "refused",
+         "uncertain", "never_left", "not_run", "charged", "refunded")  # fmt: skip
 
 
 class Ledgers(RuleBasedStateMachine):
@@ -39,6 +40,7 @@ class Ledgers(RuleBasedStateMachine):
         self.library = Library(self.folder)
         self.library.set_budget("b", LIMIT)
         self.model: dict[int, list[Any]] = {}
+        self.tasks: set[int] = set()  # entries whose task has an id
 
     def teardown(self) -> None:
         rebuilt_is_the_same(self.library)
@@ -51,7 +53,7 @@ class Ledgers(RuleBasedStateMachine):
         return found[0] if found else None
 
     def held(self) -> int:
-        counted = ("sending", "accepted", "done", "uncertain")
+        counted = ("sending", "accepted", "asking", "done", "uncertain")
         held = [one for one in self.model.values() if one[3] and (
             one[1] in counted or (one[1] == "failed" and one[2] is not True))]  # fmt: skip
         return PRICE * len(held)
@@ -85,7 +87,8 @@ class Ledgers(RuleBasedStateMachine):
             self.model[claim.entry.id] = [words, "sending", None, budget]
             return
         assert claim.entry.id == (max(ended) if had else known)
-        kinds = {"sending": "join", "accepted": "join", "uncertain": "uncertain"}
+        kinds = {"sending": "join", "accepted": "join", "asking": "join",
+                 "uncertain": "uncertain"}  # fmt: skip
         assert claim.kind == kinds.get(self.model[claim.entry.id][1], "have")
         assert (claim.task is None) is (claim.entry.state in {"sending", "uncertain"})
 
@@ -94,6 +97,40 @@ class Ledgers(RuleBasedStateMachine):
         entry = self.some(number, "sending", "uncertain")
         if entry is not None:
             self.library.accepted(entry, acknowledged(song(self.model[entry][0]), f"t{entry}"))
+            self.model[entry][1] = "accepted"
+            self.tasks.add(entry)
+
+    @rule(number=st.integers(0, 9))
+    def accepted_without_a_task(self, number: int) -> None:
+        entry = self.some(number, "sending")
+        if entry is not None:
+            self.library.accepted(entry, Task(request=song(self.model[entry][0])))
+            self.model[entry][1] = "accepted"
+
+    @rule(words=st.sampled_from("abcde"))
+    def ask_again(self, words: str) -> None:
+        known = self.live(words)
+        ended = [at for at, one in self.model.items()
+                 if one[0] == words and one[1] in {"failed", "refused"}]  # fmt: skip
+        if (known is None and not ended) or (known and self.model[known][1] == "planned"):
+            with pytest.raises(WrongStep, match="buy it here"):
+                self.library.ask_again(song(words))
+            return
+        claim = self.library.ask_again(song(words))
+        assert claim.entry.id == (known or max(ended))
+        asks = self.model[claim.entry.id][1] == "accepted" and claim.entry.id not in self.tasks
+        assert (claim.kind == "ask") is asks
+        if asks:
+            self.model[claim.entry.id][1] = "asking"
+
+    @rule(number=st.integers(0, 9), step=st.sampled_from(["still_accepted", "uncertain"]))
+    def asked(self, number: int, step: str) -> None:
+        entry = self.some(number, "asking")
+        if entry is not None and step == "uncertain":
+            self.library.uncertain(entry, LostReply("lost"))
+            self.model[entry][1] = "uncertain"
+        elif entry is not None:
+            self.library.still_accepted(entry)
             self.model[entry][1] = "accepted"
 
     @rule(
@@ -114,14 +151,18 @@ class Ledgers(RuleBasedStateMachine):
         reply=st.sampled_from([RUNNING, None, FAILED, FAILED_UNSAID]),
     )
     def seen(self, number: int, reply: Any) -> None:
-        entry = self.some(number, "accepted", "failed", "done")
+        entry = self.some(number, "accepted", "asking", "failed", "done")
         if entry is None:
             return
         task = acknowledged(song(self.model[entry][0]), f"t{entry}")
         task = looked(task) if reply is None else looked(task, reply)
         self.library.seen(entry, task)
         one = self.model[entry]
-        if one[1] == "accepted" and task.finished:
+        if one[1] in {"accepted", "asking"}:
+            self.tasks.add(entry)
+        if one[1] == "asking" and not task.finished:
+            one[1] = "accepted"
+        elif one[1] in {"accepted", "asking"} and task.finished:
             one[1] = "done" if task.state == "succeeded" else "failed"
             one[2] = task.refunded if one[1] == "failed" else None
         elif one[1] == "failed" and one[2] is None:
@@ -146,6 +187,7 @@ class Ledgers(RuleBasedStateMachine):
         self.library.resolve(entry, **ways[way])
         if way == "task":
             one[1] = "accepted"
+            self.tasks.add(entry)
         elif way == "free":
             one[1:3] = ["refused", None] if one[1] == "uncertain" else ["failed", True]
         else:
@@ -157,7 +199,7 @@ class Ledgers(RuleBasedStateMachine):
         self.library.close()
         self.library = Library(self.folder)
         for one in self.model.values():
-            if one[1] == "sending":
+            if one[1] in {"sending", "asking"}:
                 one[1] = "uncertain"
 
     @rule(number=st.integers(0, 9))
@@ -174,7 +216,9 @@ class Ledgers(RuleBasedStateMachine):
         assert states == {at: (one[1], one[2]) for at, one in self.model.items()}
         assert self.library.budgets()["b"].held == self.held() <= LIMIT
         account = self.library.account()
-        charged = [one for one in self.model.values() if one[1] in {"accepted", "done", "failed"}]
+        charged = [
+            one for one in self.model.values() if one[1] in {"accepted", "asking", "done", "failed"}
+        ]
         assert account.refunded == PRICE * sum(one[2] is True for one in charged)
         assert account.spent == PRICE * len(charged) - account.refunded
         assert {found.entry.id for found in self.library.unfinished()} == {
