@@ -47,8 +47,8 @@ class Call:
         return self.method != "GET"
 
 
-def submit_call(request: Request) -> Call:
-    """Write a request as a call.
+def submit_call(request: Request, added: Mapping[str, Any] | None = None) -> Call:
+    """Write a request as a call; `added` is sent besides, and is no part of the request.
 
     Raises
     ------
@@ -58,7 +58,8 @@ def submit_call(request: Request) -> Call:
     request.check()
     if request.method == "GET":
         return Call("GET", request.path)
-    return Call("POST", request.path, json.dumps(request.body(), allow_nan=False).encode())
+    body = {**request.body(), **(added or {})}
+    return Call("POST", request.path, json.dumps(body, allow_nan=False).encode())
 
 
 def poll_call(engine: str | None, task_id: str | None) -> Call:

@@ -76,6 +76,7 @@ class _Nuro(Request, frozen=True, kw_only=True):
     path: ClassVar[str] = "/api/v1/nuro/create"
     songs: ClassVar[int | None] = 1
     cost: ClassVar[Price | None] = Price(10, dt.date(2025, 3, 26), "docs nuro-instruction")
+    webhook: ClassVar[bool] = True
     standing: ClassVar[Standing | None] = Standing(
         "retired elsewhere",
         "marked deprecated, and answered with 410 on a sister host; it may be gone here too",

@@ -43,6 +43,7 @@ class _Music(Request, frozen=True, kw_only=True):
     path: ClassVar[str] = "/api/v1/sonic/create"
     songs: ClassVar[int | None] = 2
     cost: ClassVar[Price | None] = _price(15)
+    webhook: ClassVar[bool] = True
     words: ClassVar[tuple[str, ...]] = ("prompt",)
 
     custom_mode: Annotated[
@@ -175,6 +176,7 @@ class Concat(Request, frozen=True, kw_only=True):
     path: ClassVar[str] = "/api/v1/sonic/create"
     fixed: ClassVar[Mapping[str, Any]] = {"task_type": "concat_music"}
     cost: ClassVar[Price | None] = _price(2)
+    webhook: ClassVar[bool] = True
 
     continue_clip_id: Annotated[
         str | None, Field(kind="clip", required=True, help="The extended clip.")
