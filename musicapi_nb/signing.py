@@ -22,6 +22,7 @@ INTENT = "intent"
 """The part of an address's query that says which purchase it is about."""
 _SHORTEST_SECRET = 16  # characters; a shorter one cannot be told from ordinary words and ids
 _LONGEST_URL = 1024  # service.md 3.2: webhook_url, at most 1024 characters
+_HEADER = "utf-8", "surrogateescape"  # what aiohttp reads headers as, whatever their bytes
 _INTENT_DIGITS = 32  # of the signature in an intent: 128 bits
 _LONGEST_INTENT = len(f"&{INTENT}=-") + 19 + _INTENT_DIGITS
 
@@ -124,7 +125,7 @@ def checked_secret(value: str | None, what: str) -> Secret:
 
 def signature(secret: Secret, timestamp: str, body: bytes) -> str:
     """Sign a webhook: `X-Webhook-Signature`, of its timestamp's text and its raw body."""
-    return f"sha256={secret.sign(f'{timestamp}.'.encode('latin-1') + body)}"
+    return f"sha256={secret.sign(f'{timestamp}.'.encode(*_HEADER) + body)}"
 
 
 def older_signature(secret: Secret, body: bytes) -> str:
@@ -134,7 +135,7 @@ def older_signature(secret: Secret, body: bytes) -> str:
 
 def same(one: str, other: str) -> bool:
     """Compare two signatures in a time that tells nothing about them."""
-    return hmac.compare_digest(one.encode("latin-1", "replace"), other.encode("latin-1", "replace"))
+    return hmac.compare_digest(one.encode(*_HEADER), other.encode(*_HEADER))
 
 
 # --- addresses -----------------------------------------------------------------------------

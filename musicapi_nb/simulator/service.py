@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
 
-from musicapi_nb.simulator import replies
+from musicapi_nb.simulator import replies, webhooks
 from musicapi_nb.simulator.accounts import Accounts, Charge
 from musicapi_nb.simulator.clock import SimulatedClock
 from musicapi_nb.simulator.faults import Faults
@@ -14,6 +14,7 @@ from musicapi_nb.simulator.shapes import Shapes
 from musicapi_nb.simulator.songs import make_id
 from musicapi_nb.simulator.tasks import Engine, Phase, Task
 from musicapi_nb.simulator.validation import OUT_OF_CREDITS, Refusal, forbidden, invalid
+from musicapi_nb.simulator.webhooks import Webhooks
 
 API = "/api/v1/"
 
@@ -45,6 +46,7 @@ class Service:
         self.world = world
         self.links = Links("")
         self.dead_links: set[str] = set()
+        self.webhooks = Webhooks(clock, faults, world.shapes, self._reply)
         self._seed = seed
         self._rate_limit = rate_limit
         self._last_create: dict[str, float] = {}
@@ -98,6 +100,7 @@ class Service:
             raise _no_such_path(path)
         self._paced(operation, key)
         operation.check(body, self.world, key)
+        webhooks.check(body, self.world.shapes)
         charge = self.accounts.charge(key, API + path, operation.name, operation.price)
         if charge is None:
             raise forbidden(OUT_OF_CREDITS)
@@ -139,7 +142,13 @@ class Service:
         self.world.tasks[task.task_id] = task
         for song in songs:
             self.world.keep(song, call.key, task.task_id)
+        self.webhooks.follow(task, path)
         return task
+
+    def _reply(self, task: Task, at: float) -> Answer:
+        """Dress a task as a poll at that instant would show it."""
+        dress = next(dress for engine, dress in _TASKS.values() if engine == task.engine)
+        return dress(task, at, self.world.shapes, self.links)
 
     def _troubled(self, task: Task, path: str) -> None:
         """Fix at birth what will go wrong with a task."""

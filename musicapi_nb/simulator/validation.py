@@ -199,9 +199,6 @@ def _types(body: Body) -> None:
     low, high = SONIC_SECONDS
     if length is not None and (type(length) is not int or not low <= length <= high):
         raise invalid(f"The 'duration' field should be an integer from {low} to {high}.")
-    hook = body.get("webhook_url")
-    if hook is not None and (not str(hook).startswith("https://") or len(hook) > WEBHOOK_LIMIT):
-        raise invalid("The 'webhook_url' field should be a public https URL.")
 
 
 def _sonic_mode(body: Body, task_type: str) -> None:
