@@ -24,7 +24,7 @@ _SHORTEST_SECRET = 16  # characters; a shorter one cannot be told from ordinary 
 _LONGEST_URL = 1024  # service.md 3.2: webhook_url, at most 1024 characters
 _HEADER = "utf-8", "surrogateescape"  # what aiohttp reads headers as, whatever their bytes
 _INTENT_DIGITS = 32  # of the signature in an intent: 128 bits
-_LONGEST_INTENT = len(f"&{INTENT}=-") + 19 + _INTENT_DIGITS
+_LONGEST_INTENT = "9" * 18 + "-" + "0" * _INTENT_DIGITS
 
 
 class Secret:
@@ -197,8 +197,8 @@ def checked_address(url: str, what: str, *, loopback: bool) -> yarl.URL:
         wrong = "should be https: the service calls nothing else (a tunnel gives this machine one)"
     elif parts.fragment or INTENT in parts.query:
         wrong = f"should have no fragment, and no {INTENT!r} in its query"
-    elif len(str(parts)) > _LONGEST_URL - _LONGEST_INTENT:
-        wrong = f"should have at most {_LONGEST_URL - _LONGEST_INTENT} characters"
+    elif len(str(parts.update_query({INTENT: _LONGEST_INTENT}))) > _LONGEST_URL:
+        wrong = f"should leave room for what names a purchase: {_LONGEST_URL} characters in all"
     if wrong or parts is None:
         raise InvalidRequest(what, [Problem("webhook", wrong or "is no address")])
     return parts

@@ -76,7 +76,7 @@ class MusicAPI:
         Names of the ledger's budgets that have to cover every purchase.
     webhook
         Address that the service calls when a song can be streamed, is done or failed: https, of
-        at most 963 characters. With a ledger it carries which purchase it is about, so that a
+        at most 960 characters. With a ledger it carries which purchase it is about, so that a
         lost reply is recovered (see `webhooks.app`).
     webhook_secret
         What webhooks are signed with, of 16 characters or more. It is sent to the service with
