@@ -171,6 +171,13 @@ def test_a_requests_own_address_goes_before() -> None:
     assert hook_fields(checked_hook(HOOKS, SECRET, local=False), own, ENTRY) == {}
 
 
+def test_a_secret_is_no_part_of_a_request() -> None:
+    own = sonic.Create(custom_mode=False, mv="sonic-v5", extra={"webhook_secret": SECRET})
+    with pytest.raises(InvalidRequest, match="webhook_secret=") as caught:
+        own.check()
+    assert SECRET not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     "settings",
     [{"webhook": HOOKS}, {"webhook_secret": SECRET}, {"webhook": HOOKS, "webhook_secret": "short"},

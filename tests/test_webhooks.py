@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from musicapi_nb import MusicAPI, nuro, signing, tasks, webhooks
+from musicapi_nb import Experiment, MusicAPI, Plan, nuro, signing, sonic, tasks, webhooks
 from musicapi_nb.errors import InvalidRequest, LostReply, Unsettled
 from musicapi_nb.library import Entry, Library
 from musicapi_nb.signing import Secret
@@ -578,6 +578,22 @@ async def test_a_failed_task_whose_reply_was_lost_is_refunded_and_may_be_bought_
     assert task.state == "succeeded"
     assert len(sim.traffic.paid) == 2
     assert sim.accounts.refunded(KEY) == 10
+
+
+async def test_an_experiment_has_the_song_whose_reply_was_lost(
+    sim: Simulator, library: Library, door: Door
+) -> None:
+    sim.faults.arm("lost_reply", after=1)
+    base = {"custom_mode": False, "gpt_description_prompt": "rain on tin"}
+    design = Plan.grid(sonic.Create, base=base, factors={"mv": ["sonic-v4-5", "sonic-v5"]})
+    async with client(sim, library, door.url) as api:
+        await Experiment("harbour", design, api, library).run()
+        await until(lambda: library.counts() == {"done": 2})
+        again = Experiment("harbour", design, api, library)
+        await again.run()
+    assert again.failures().empty
+    assert len(sim.traffic.paid) == 2
+    assert library.missing_files() == []
 
 
 async def test_who_waits_hears_of_the_end_before_the_next_poll_is_due(

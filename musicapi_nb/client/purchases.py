@@ -215,7 +215,7 @@ class Purchases:
             outcome = ledger.uncertain if error.may_have_cost else ledger.refused
             now = await self._note(outcome, entry, error)
             if error.may_have_cost and now is not None and now.state in _BOUGHT:
-                raise TakenMeanwhile from None  # a webhook said so before the reply was lost
+                raise TakenMeanwhile("its webhook came before its reply was lost") from None
             raise
         except BaseException as error:  # the loop ends: there is no next turn to write it in
             ledger.uncertain(entry, error)
