@@ -136,7 +136,7 @@ class _Receiver:
         """The signature that it came with, before anything of its body is read."""
         signed = request.headers.get("X-Webhook-Signature")
         if signed is None and self._older:
-            signed = request.headers.get("X-Signature")
+            signed = request.headers.get("X-Signature", "").removeprefix("sha256=") or None
         if signed is None:
             raise _Refused(HTTPStatus.UNAUTHORIZED, "there is no signature")
         return signed
