@@ -22,7 +22,7 @@ from musicapi_nb.notebook import Job, connect, enable_nested_asyncio, form
 from musicapi_nb.tasks import Song, Task
 
 if TYPE_CHECKING:
-    from musicapi_nb import plots
+    from musicapi_nb import plots, webhooks
     from musicapi_nb.analysis import (
         adherence,
         cooccurrence,
@@ -114,6 +114,7 @@ __all__ = [
     "tags_frame",
     "tasks_frame",
     "variance",
+    "webhooks",
     "write_parquet",
 ]
 
@@ -144,8 +145,8 @@ _LATER = {
 
 
 def __getattr__(name: str) -> Any:
-    if name == "plots":
-        return importlib.import_module("musicapi_nb.plots")
+    if name in {"plots", "webhooks"}:
+        return importlib.import_module(f"musicapi_nb.{name}")
     if name in _LATER:
         return getattr(importlib.import_module(_LATER[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -52,8 +52,8 @@ class Call:
         return self.method != "GET"
 
 
-def submit_call(request: Request) -> Call:
-    """Write a request as a call.
+def submit_call(request: Request, added: Mapping[str, Any] | None = None) -> Call:
+    """Write a request as a call; `added` is sent besides, and is no part of the request.
 
     Raises
     ------
@@ -63,8 +63,9 @@ def submit_call(request: Request) -> Call:
     request.check()
     if request.method == "GET":
         return Call("GET", request.path)
-    body = json.dumps(request.body(), allow_nan=False).encode()
-    return Call("POST", request.path, body, request.repeats)
+    body = {**request.body(), **(added or {})}
+    text = json.dumps(body, allow_nan=False).encode()
+    return Call("POST", request.path, text, request.repeats)
 
 
 def poll_call(engine: str | None, task_id: str | None) -> Call:

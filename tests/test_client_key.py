@@ -18,8 +18,8 @@ from urllib.parse import quote
 import pytest
 
 from musicapi_nb.client import MusicAPI
-from musicapi_nb.client.transport import Secret
 from musicapi_nb.errors import MusicAPIError, Unauthorized
+from musicapi_nb.signing import Secret
 from musicapi_nb.simulator import Simulator
 from tests.peers import (
     ACK,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from aiohttp import web
 
 import musicapi_nb as mnb
 from musicapi_nb import account, lyrics, nuro, sonic
@@ -26,7 +27,7 @@ from musicapi_nb.errors import (
 from musicapi_nb.library import Library
 from musicapi_nb.notebook import Handle, nested
 from musicapi_nb.notebook.background import BackgroundLoop
-from musicapi_nb.simulator import EmbeddedSimulator, Simulator
+from musicapi_nb.simulator import EmbeddedSimulator, Shapes, Simulator
 
 SONG = sonic.Create(custom_mode=False, mv="sonic-v5", gpt_description_prompt="rain, slow jazz")
 
@@ -55,6 +56,7 @@ def test_without_a_key_it_is_the_simulator_and_says_so(
     try:
         assert api.simulated
         assert "simulator" in capsys.readouterr().out
+        assert _simulator(api).shapes.webhook_hosts == "loopback"
         assert mnb.connect() is api
     finally:
         api.close()
@@ -184,6 +186,56 @@ def test_a_process_that_forgets_to_close_loses_nothing_that_it_paid(tmp_path: Pa
     with Library(folder) as library:
         ((state, task_id),) = [(entry.state, entry.task_id) for entry in library.entries()]
     assert (state, task_id) == ("accepted", charge.task_id)
+
+
+def test_webhooks_reach_a_receiver_for_the_same_library(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("MUSICAPI_KEY", raising=False)
+    monkeypatch.setenv("MUSICAPI_WEBHOOK_SECRET", "from-the-environment-1")
+    background = BackgroundLoop()
+
+    async def listen() -> web.AppRunner:
+        runner = web.AppRunner(mnb.webhooks.app(library), access_log=None)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        return runner
+
+    with Library(tmp_path / "library") as library:
+        runner = background.submit(listen()).result()
+        url = f"http://127.0.0.1:{runner.addresses[0][1]}/hooks"
+        shapes = Shapes(webhook_hosts="loopback")
+        sim = Simulator(seconds=(1, 1.2), speed=2000, shapes=shapes)
+        api = mnb.connect(simulator=sim, library=library.path, webhook=url)
+        try:
+            assert mnb.connect(simulator=sim, library=library.path, webhook=url) is api
+            api.run(SONG).result()
+            assert {sent.status for sent in sim.webhooks.sent} <= {200, None}
+            assert sim.webhooks.sent[0].url.startswith(f"{url}?intent=1-")
+        finally:
+            api.close()
+            background.submit(runner.cleanup()).result()
+            background.stop()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"webhook": "https://example.com/hooks"},
+        {"webhook": "https://example.com/hooks", "webhook_secret": "too-short"},
+        {"webhook": "ftp://example.com/hooks", "webhook_secret": "long-enough-for-that"},
+        {"webhook_secret": "long-enough-for-that"},
+    ],
+)
+def test_webhooks_that_nobody_could_send_or_trust_are_refused(
+    monkeypatch: pytest.MonkeyPatch, settings: dict[str, str]
+) -> None:
+    for name in ("MUSICAPI_KEY", "MUSICAPI_WEBHOOK_SECRET"):
+        monkeypatch.delenv(name, raising=False)
+    threads = threading.active_count()
+    with pytest.raises(InvalidRequest, match="webhook"):
+        mnb.connect(**settings)  # type: ignore[arg-type]
+    assert threading.active_count() == threads
 
 
 # --- jobs ----------------------------------------------------------------------------------

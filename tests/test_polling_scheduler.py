@@ -235,3 +235,19 @@ def test_wrong_use_is_refused() -> None:
             Scheduler(History(), rate=wrong)
         with pytest.raises(ValueError, match="price"):
             Scheduler(History(), price=wrong)
+
+
+def test_who_is_hurried_is_due_at_once_and_then_as_planned() -> None:
+    scheduler: Scheduler[str] = Scheduler(History())
+    for task in ("rain", "snow"):
+        scheduler.add(task, STUDIO, 0.0, 0.0)
+    planned = scheduler.next_due()
+    assert planned is not None
+    assert planned > 1.0
+    scheduler.hurry("snow", 1.0)
+    assert scheduler.due(1.0) == ["snow"]
+    scheduler.hurry("snow", 1.0)  # it is being asked about
+    assert scheduler.due(1.0) == []
+    scheduler.seen("snow", 1.0, finished=False)
+    assert scheduler.due(1.0) == []
+    assert sorted(scheduler.due(10 * planned)) == ["rain", "snow"]

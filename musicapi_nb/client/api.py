@@ -11,6 +11,7 @@ from musicapi_nb import tasks, wire
 from musicapi_nb.client.again import ask_again
 from musicapi_nb.client.balance import read_balance
 from musicapi_nb.client.download import fetch
+from musicapi_nb.client.hook import checked_hook, hook_fields
 from musicapi_nb.client.keep import Keeper
 from musicapi_nb.client.pace import Pace
 from musicapi_nb.client.purchases import Purchases, Purpose, TakenMeanwhile
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from musicapi_nb import polling
     from musicapi_nb.client.balance import Balance
     from musicapi_nb.client.download import Media
-    from musicapi_nb.client.purchases import Ledger
+    from musicapi_nb.client.purchases import Entry, Ledger
     from musicapi_nb.client.tell import Progress
     from musicapi_nb.engines import Request
     from musicapi_nb.tasks import Song, Task
@@ -75,6 +76,13 @@ class MusicAPI:
         Where purchases are written down before they leave: a `library.Library`.
     budgets
         Names of the ledger's budgets that have to cover every purchase.
+    webhook
+        Address that the service calls when a song can be streamed, is done or failed: https, of
+        at most 960 characters. With a ledger it carries which purchase it is about, so that a
+        lost reply is recovered (see `webhooks.app`).
+    webhook_secret
+        What webhooks are signed with, of 16 characters or more. It is sent to the service with
+        each request, and shown and kept nowhere.
     """
 
     def __init__(  # noqa: PLR0913 - each is a setting of its own
@@ -89,19 +97,23 @@ class MusicAPI:
         simulated: bool = False,
         ledger: Ledger | None = None,
         budgets: Sequence[str] = (),
+        webhook: str | None = None,
+        webhook_secret: str | None = None,
     ) -> None:
         timeouts = Timeouts(
             checked_number("connect_timeout", connect_timeout),
             checked_number("reply_timeout", reply_timeout),
         )
         speed = checked_number("speed", speed)
-        self._transport = Transport(checked_url(base_url), checked_key(key), timeouts, speed)
+        url = checked_url(base_url)
+        self._hook = checked_hook(webhook, webhook_secret, local=url.startswith("http:"))
+        secret = checked_key(key, self._hook.secret if self._hook else None)
+        self._transport = Transport(url, secret, timeouts, speed)
         self._pace = Pace(checked_number("pace", pace, zero=True) / speed)
         self._sending: dict[asyncio.Task[Task], asyncio.AbstractEventLoop] = {}
         self._closing = False
         self.simulated = simulated
         self.budgets = tuple(budgets)
-        self._waiting = Waiting(self._transport, self.poll, self._looked, self._past)
         self._purchases = (
             Purchases(
                 ledger,
@@ -113,6 +125,9 @@ class MusicAPI:
             if ledger
             else None
         )
+        # With webhooks, somebody else may hear first of a task's end: it is in the ledger then.
+        told = self._purchases.ended if self._purchases and self._hook else None
+        self._waiting = Waiting(self._transport, self.poll, self._looked, self._past, told)
 
     @property
     def base_url(self) -> str:
@@ -195,9 +210,9 @@ class MusicAPI:
         call = wire.submit_call(request)
         purchases = self._purchases if call.paid else None
 
-        async def post() -> Task:
+        async def post(entry: Entry | None = None) -> Task:
             return await self._transport.once(
-                call,
+                wire.submit_call(request, hook_fields(self._hook, request, entry)),
                 lambda status, payload: tasks.accepted(
                     payload, request, status=status, take=take, simulated=self.simulated
                 ),

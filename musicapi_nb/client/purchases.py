@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from musicapi_nb.tasks import Task
 
 _LOOK_SECONDS = 0.2
+_BOUGHT = frozenset({"accepted", "done", "failed"})
 # Without a pace only a pause can be in the way; so long nobody asks again whether there is one.
 _FREE_SECONDS = 0.05
 _log = logging.getLogger(__name__)
@@ -32,6 +33,12 @@ class Entry(Protocol):
 
     @property
     def id(self) -> int: ...
+    @property
+    def identity(self) -> str: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def sent_at(self) -> float | None: ...
     @property
     def accepted_at(self) -> float | None: ...
 
@@ -74,6 +81,7 @@ class Ledger(Shelf, Protocol):
     def uncertain(self, entry: int, error: BaseException) -> Any: ...
     def still_accepted(self, entry: int) -> Any: ...
     def never_left(self, entry: int, error: BaseException | None = None) -> Any: ...
+    def ended(self, entries: Sequence[int]) -> Sequence[int]: ...
     def unfinished(self, *, simulated: bool | None = None) -> Sequence[Any]: ...
     def render_times(
         self, engine: str, operation: str, *, simulated: bool = False
@@ -172,14 +180,16 @@ class Purchases:
         return msgspec.structs.replace(task, bought_before=True)
 
     async def buy(
-        self, request: Request, purpose: Purpose, post: Callable[[], Awaitable[Task]]
+        self, request: Request, purpose: Purpose, post: Callable[[Entry], Awaitable[Task]]
     ) -> Task:
         """Claim a take, send it, and write down what came of it.
+
+        `post` is told which entry it is written down as.
 
         Raises
         ------
         TakenMeanwhile
-            It was not claimed: `find` tells whose it is.
+            It was not claimed, or its reply was lost but its webhook came: see `find`.
         OverBudget
             A budget does not cover it; nothing was sent.
         """
@@ -196,13 +206,15 @@ class Purchases:
             raise TakenMeanwhile
         entry = claim.entry.id
         try:
-            task = await post()
+            task = await post(claim.entry)
         except Unreachable as error:
             await self._note(ledger.never_left, entry, error)
             raise
         except MusicAPIError as error:
             outcome = ledger.uncertain if error.may_have_cost else ledger.refused
-            await self._note(outcome, entry, error)
+            now = await self._note(outcome, entry, error)
+            if error.may_have_cost and now is not None and now.state in _BOUGHT:
+                raise TakenMeanwhile("its webhook came before its reply was lost") from None
             raise
         except BaseException as error:  # the loop ends: there is no next turn to write it in
             ledger.uncertain(entry, error)
@@ -252,10 +264,11 @@ class Purchases:
 
     async def _note(
         self, step: Callable[..., Any], entry: int, outcome: Task | MusicAPIError | None = None
-    ) -> None:
+    ) -> Entry | None:
         """Write down what came of a purchase; who bought it is to have that all the same."""
+        told = [] if outcome is None else [outcome]
         try:
-            await self._ledger.together(step, entry, *([] if outcome is None else [outcome]))
+            now: Entry = await self._ledger.together(step, entry, *told)
         except MusicAPIError as error:
             if outcome is None or isinstance(outcome, MusicAPIError):
                 self._unwritten[entry], said = None, str(outcome or "it is as it was")
@@ -263,6 +276,8 @@ class Purchases:
                 self._unwritten[entry] = outcome
                 said = f"{name(outcome)} was accepted, keep its id"
             _log.error("The ledger could not note of entry %s (%s): %s", entry, error, said)
+            return None
+        return now
 
     async def turn(self, request: Request, take: int, interval: float) -> Task | None:
         """Wait for one's place among all processes on the ledger.
@@ -330,6 +345,17 @@ class Purchases:
             await self._ledger.together(self._ledger.seen, entry, task)
         except MusicAPIError as error:  # its end can be looked up again, its songs are here now
             _log.warning("The ledger could not note how %s is doing: %s", name(task), error)
+
+    async def ended(self, tasks: Sequence[Task]) -> list[Task]:
+        """Those of these tasks whose end the ledger knows already: somebody else heard of it."""
+        named = ((self._entries.get(task.id or ""), task) for task in tasks)
+        entries = {entry: task for entry, task in named if entry is not None}
+        try:
+            ended = await asyncio.to_thread(self._ledger.ended, list(entries))
+        except MusicAPIError as error:  # it is asked about all the same
+            _log.warning("The ledger could not say what has ended: %s", error)
+            return []
+        return [entries[entry] for entry in ended]
 
     def past(self, engine: str, operation: str) -> list[tuple[str | None, float, float]]:
         """How long past tasks took: see `Waiting`."""

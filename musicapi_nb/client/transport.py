@@ -8,7 +8,6 @@ import dataclasses
 import ipaddress
 import math
 import random
-import re
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -30,6 +29,7 @@ from musicapi_nb.errors import (
     Unreachable,
     living_instead,
 )
+from musicapi_nb.signing import Secret, reword
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
@@ -39,72 +39,17 @@ LARGEST_REPLY = 32 * 1024 * 1024
 _ATTEMPTS = 5
 _FIRST_PAUSE, _LONGEST_PAUSE, _LONGEST_TOLD = 0.5, 30.0, 60.0
 _LONGEST_CAUSE = 200
-_SHORTEST_SECRET = 16  # characters; a shorter key cannot be told from ordinary words and ids
 _Result = TypeVar("_Result")
 
 
-class Secret:
-    """The key: printable nowhere, readable only where a call is sent."""
-
-    __slots__ = ("__spellings", "__value")
-
-    def __init__(self, value: str) -> None:
-        self.__value = value
-        self.__spellings = _spellings(value)
-
-    def __repr__(self) -> str:
-        return "[key]"
-
-    def __reduce__(self) -> Any:
-        raise TypeError("the key is not to be pickled")
-
-    def headers(self) -> Mapping[str, str]:
-        return {"Authorization": f"Bearer {self.__value}"}
-
-    def removed_from(self, text: str) -> str:
-        """Take the key out of a text that a server may have echoed it into."""
-        return self.__spellings.sub("[key]", text)
-
-    def removed_from_body(self, body: bytes) -> bytes:
-        """Take the key out of a body; a short one stays, lest a task's id is damaged."""
-        if len(self.__value) < _SHORTEST_SECRET:
-            return body
-        return self.removed_from(body.decode("latin-1")).encode("latin-1")
-
-    def remove_from(self, error: MusicAPIError) -> None:
-        """Take the key out of all that an error says and keeps."""
-        reword(error, self.removed_from(error.message))
-        error.request_id = error.request_id and self.removed_from(error.request_id)
-        if isinstance(error.body, bytes):
-            error.body = self.removed_from(error.body.decode("latin-1")).encode("latin-1")
-
-
-def _spellings(key: str) -> re.Pattern[str]:
-    """Match the key, its signs also as JSON, a URL or a repr may spell them."""
-    spelt = "".join(sign if sign.isalnum() else _spelt(sign) for sign in key)
-    if len(key) >= _SHORTEST_SECRET:
-        return re.compile(spelt)
-    return re.compile(rf"(?<![A-Za-z0-9]){spelt}(?![A-Za-z0-9])")
-
-
-def _spelt(sign: str) -> str:
-    return rf"(?:\\*{re.escape(sign)}|\\+u(?i:{ord(sign):04x})|%(?i:{ord(sign):02x}))"
-
-
-def reword(error: MusicAPIError, message: str) -> None:
-    """Give an error another message."""
-    error.message = message
-    error.args = (message,)
-
-
-def checked_key(key: str) -> Secret:
-    """Take a key, or say what is wrong with it without showing it."""
+def checked_key(key: str, also: Secret | None = None) -> Secret:
+    """Take a key, or say what is wrong with it without showing it; see `Secret` for `also`."""
     if not isinstance(key, str) or not key.strip():
         raise Unauthorized("there is no key")
     key = key.strip()
     if not key.isascii() or not key.isprintable() or " " in key:
         raise Unauthorized("the key holds a space or a character that no key has")
-    return Secret(key)
+    return Secret(key, also)
 
 
 def checked_url(url: str) -> str:

@@ -11,8 +11,9 @@ import msgspec
 
 from musicapi_nb import polling
 from musicapi_nb.client.tell import name, tell, unfinished
-from musicapi_nb.client.transport import is_transient, reword
+from musicapi_nb.client.transport import is_transient
 from musicapi_nb.errors import MusicAPIError, WaitTimeout
+from musicapi_nb.signing import reword
 from musicapi_nb.tasks import Task
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 # A poll gives up after five attempts; so many polls in a row may, before a wait does.
 _FAILED_POLLS = 4
+# So often it is looked whether a webhook has settled a task: a question to the ledger alone.
+_LISTEN_SECONDS = 0.5
 # Polls of one loop under way at once.
 _AT_ONCE = 50
 
@@ -74,6 +77,9 @@ class Waiting:
     past
         Past render times of an engine's operation, oldest first: the model, and the seconds at
         which a task was last seen unfinished, and first seen finished.
+    told
+        Which of some tasks have ended by somebody else's word (a webhook's): those are asked
+        about at once. None: nobody else hears of them.
     """
 
     def __init__(
@@ -82,11 +88,13 @@ class Waiting:
         poll: Callable[[Task], Awaitable[Task]],
         looked: Callable[[Task], Awaitable[None]],
         past: Callable[[str, str], Sequence[tuple[str | None, float, float]]],
+        told: Callable[[Sequence[Task]], Awaitable[Sequence[Task]]] | None = None,
     ) -> None:
         self.transport = transport
         self.poll = poll
         self.looked = looked
         self._past = past
+        self.told = told
         self.history = polling.History()
         # Loops learn from one another, and any thread may ask for an ETA.
         self.lock = threading.RLock()
@@ -141,11 +149,14 @@ class Waiting:
         loop = asyncio.get_running_loop()
         watch = self._watches.setdefault(loop, _Watch(self))
         late = loop.call_later(deadline / self.transport.speed, watch.late, call, left)
+        listening = loop.create_task(watch.listen(call, left)) if self.told else None
         try:
             watch.add(call, left)
             await call.over.wait()
         finally:
             late.cancel()
+            if listening is not None:
+                listening.cancel()
             watch.drop(left)
         return found
 
@@ -195,6 +206,24 @@ class _Watch:
             if waited in self._scheduler and waited not in self._polls:
                 self._give_up(waited)
         self._arm()
+
+    async def listen(self, call: _Call, tasks: Iterable[Waited]) -> None:
+        """Ask at once about what has ended by somebody else's word; a poll confirms it."""
+        heard: set[Waited] = set()
+        while self._waiting.told is not None and not call.over.is_set():
+            await asyncio.sleep(_LISTEN_SECONDS)
+            left = {
+                waited.task.id: waited
+                for waited in tasks
+                if waited in self._scheduler and waited not in heard
+            }
+            for task in await self._waiting.told([waited.task for waited in left.values()]):
+                waited = left[task.id]
+                heard.add(waited)  # whatever the poll says: from then on the schedule decides
+                if waited in self._scheduler:
+                    with self._waiting.lock:
+                        self._scheduler.hurry(waited, self._now())
+            self._arm()
 
     def drop(self, tasks: Iterable[Waited]) -> None:
         """Ask no more: nobody waits."""

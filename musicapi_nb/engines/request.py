@@ -237,6 +237,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
                 way = f"choose another operation than {self.operation}"
                 way = f"give {name}= itself" if name in self.fields() else way
                 yield Problem("extra", f"{name!r} is this operation's own field; {way}")
+        if "webhook_secret" in self.extra:
+            way = "give it to the client: MusicAPI(webhook=..., webhook_secret=...)"
+            yield Problem("extra", f"'webhook_secret' would be shown and kept with it; {way}")
         try:
             json.dumps(dict(self.extra), allow_nan=False, ensure_ascii=False).encode()
         except (TypeError, ValueError, RecursionError) as error:

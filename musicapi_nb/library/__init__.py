@@ -3,6 +3,7 @@
 from musicapi_nb.library.api import Library
 from musicapi_nb.library.ask import Budget, DamagedFile, MissingFile, RenderTime, Unfinished
 from musicapi_nb.library.files import FileRef
+from musicapi_nb.library.heard import Heard, Word
 from musicapi_nb.library.identity import identity
 from musicapi_nb.library.ledger import Claim
 from musicapi_nb.library.ratings import Rating
@@ -23,6 +24,7 @@ __all__ = [
     "EntryState",
     "Event",
     "FileRef",
+    "Heard",
     "Library",
     "MissingFile",
     "Rating",
@@ -30,5 +32,6 @@ __all__ = [
     "Shown",
     "Trial",
     "Unfinished",
+    "Word",
     "identity",
 ]

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from musicapi_nb.errors import MusicAPIError
     from musicapi_nb.library.ask import Media
     from musicapi_nb.library.files import FileRef
+    from musicapi_nb.library.heard import Heard, Word
     from musicapi_nb.library.ledger import Claim
     from musicapi_nb.library.settle import Credits
     from musicapi_nb.library.states import Entry
@@ -218,6 +219,21 @@ class Library(Ratings, Trials, Records):
     def seen(self, entry: int, task: Task) -> Entry:
         """Note a look at the task: unfinished, done or failed, with the reply as it came."""
         return self._ledger.seen(entry, task)
+
+    def heard(self, word: Word, read: Callable[[Task], Task]) -> Heard:
+        """Note what the service says of a task unasked, as by a webhook.
+
+        What was uncertain, or is being sent still, is accepted by it; an end that is known
+        already stays as it is.
+
+        Parameters
+        ----------
+        word
+            Which task it is about, and which purchase.
+        read
+            Makes of the task as the ledger knows it the task as it is said to be.
+        """
+        return self._ledger.heard(word, read)
 
     def refused(self, entry: int, error: MusicAPIError) -> Entry:
         """Note that the service said no: nothing was charged, budgets get it back."""

@@ -16,15 +16,17 @@ from musicapi_nb.errors import (
     WrongStep,
 )
 from musicapi_nb.library import journal
+from musicapi_nb.library.heard import Heard, meant
 from musicapi_nb.library.identity import from_json, identity, identity_of, to_json
 from musicapi_nb.library.replies import raw_text, read_task, written
 from musicapi_nb.library.states import allowed
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from musicapi_nb.engines import Request
+    from musicapi_nb.library.heard import Word
     from musicapi_nb.library.owner import Owner
     from musicapi_nb.library.states import Entry, EntryState
     from musicapi_nb.library.store import Store
@@ -34,6 +36,8 @@ _CHUNK = 128
 _MOST_RECENT = 256
 # States of a paid request that has no reply yet.
 _LEAVING: tuple[EntryState, ...] = ("sending", "asking")
+_BOUGHT = frozenset({"accepted", "done", "failed"})
+_HEARD = "its reply was lost, and its webhook came"
 _DIED = "the process that sent it ended before the reply was recorded"
 
 
@@ -237,8 +241,8 @@ class Ledger:
     def accepted(self, number: int, task: Task) -> Entry:
         with self._store.write(durable=True) as connection:
             known = self._known(connection, number)
-            if known.state == "accepted" and known.task_id == task.id:
-                return known
+            if known.task_id is not None and known.task_id == task.id:
+                return known  # its webhook came before this
             if not allowed(known, "accepted"):
                 raise WrongStep(
                     f"entry {number} is {known.state}, and now its task {task.id} was accepted; "
@@ -266,11 +270,31 @@ class Ledger:
             raw = None if connection.execute(same, (known.reply, raw)).fetchone() else raw
         return self._write(connection, kind, written(task), known, raw)
 
+    def heard(self, word: Word, read: Callable[[Task], Task]) -> Heard:
+        with self._store.write(durable=True) as connection:
+            found = meant(connection, word)
+            known = found.entry
+            if found.kind != "noted" or known is None:
+                return found
+            request = request_of(connection, known)
+            if known.task_id is None:
+                if not allowed(known, "accepted"):
+                    return Heard("other", known)
+                note = _HEARD if known.state == "uncertain" else None
+                data = {"task_id": word.task_id, "note": note}
+                known = self._write(connection, "accepted", data, known)
+            now = self._seen(connection, known, read(read_task(known, request, {}, None)))
+            return Heard("same" if now is known else "noted", now)
+
     def refused(self, number: int, error: MusicAPIError) -> Entry:
         return self.step(number, "refused", {"note": _said(error)})
 
     def uncertain(self, number: int, error: BaseException) -> Entry:
-        return self.step(number, "uncertain", {"note": _said(error)})
+        with self._store.write(durable=True) as connection:
+            known = self._known(connection, number)
+            if known.state in _BOUGHT and known.task_id is not None:
+                return known  # its webhook came before its reply was lost
+            return self._write(connection, "uncertain", {"note": _said(error)}, known)
 
     def still_accepted(self, number: int) -> Entry:
         return self.step(number, "looked", {})

@@ -14,7 +14,7 @@ from musicapi_nb.library.states import STATES
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from musicapi_nb.engines import Request
@@ -63,6 +63,12 @@ class Records:
         """The task of one entry, as last seen."""
         with self._store.read() as connection:
             return task_of(connection, known_entry(connection, entry))
+
+    def ended(self, entries: Sequence[int]) -> list[int]:
+        """Those of these entries of which nothing more will come."""
+        sql = ("SELECT id FROM entries WHERE ended_at IS NOT NULL "
+               "AND id IN (SELECT value FROM json_each(?))")  # fmt: skip
+        return [number for (number,) in self._store.rows(sql, str(list(entries)))]
 
     def request(self, entry: int) -> Request | None:
         """What was asked; None where this version does not know the operation."""

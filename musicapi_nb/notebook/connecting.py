@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from musicapi_nb.client import BASE_URL, MusicAPI
+from musicapi_nb.client.hook import checked_hook
 from musicapi_nb.errors import InvalidRequest, Problem
 from musicapi_nb.notebook import elsewhere
 from musicapi_nb.notebook.background import BackgroundLoop
 from musicapi_nb.notebook.handle import KEY_VARIABLE, OPEN, Handle
+from musicapi_nb.signing import SECRET_VARIABLE
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -29,13 +31,15 @@ LIBRARY = "musicapi-library"
 _SIMULATOR_KEY = "simulated-account"
 
 
-def connect(
+def connect(  # noqa: PLR0913 - each is a setting of its own
     key: str | None = None,
     *,
     base_url: str | None = None,
     simulator: Simulator | str | None = None,
     library: Path | str | None = None,
     spend_limit: int | None = None,
+    webhook: str | None = None,
+    webhook_secret: str | None = None,
 ) -> Handle:
     """Connect to MusicAPI, or to the embedded simulator when there is no key; say which.
 
@@ -59,6 +63,12 @@ def connect(
         none for the embedded simulator, whose songs end with it.
     spend_limit
         Credits that this handle may spend in all; it needs a library.
+    webhook
+        Public https address at which a `webhooks.app` of the same library listens: the service
+        calls it when a task comes on, and a purchase whose reply was lost is recovered. The
+        embedded simulator calls http addresses on this machine too.
+    webhook_secret
+        What webhooks are signed with; else the environment's MUSICAPI_WEBHOOK_SECRET.
 
     Raises
     ------
@@ -68,6 +78,8 @@ def connect(
         No simulator answers at the address.
     LibraryError
         The library cannot be used, and why.
+    InvalidRequest
+        Arguments that contradict each other, or a webhook that nobody could send or trust.
     """
     if simulator is not None and base_url is not None:
         problem = Problem("simulator", "brings its own address; leave base_url out")
@@ -81,15 +93,19 @@ def connect(
     if spend_limit is not None and library is None:
         problem = Problem("spend_limit", "is kept in a library; give library='a-folder'")
         raise InvalidRequest("connect()", [problem])
-    name = _identity(key, base_url, simulator, library, spend_limit)
+    if webhook is not None and webhook_secret is None:
+        webhook_secret = os.environ.get(SECRET_VARIABLE) or None
+    hook = (webhook, webhook_secret)
+    checked_hook(*hook, local=True)  # before anything is opened or started
+    name = _identity((key, *hook), base_url, simulator, library, spend_limit)
     if (handle := OPEN.get(name)) is None:
         kept = _library(library)
         try:
             budgets = _limit(kept, spend_limit)
             if real:
-                handle = _to_service(key or "", base_url, kept, budgets)
+                handle = _to_service(key or "", base_url, kept, budgets, hook)
             else:
-                handle = _to_simulator(simulator, kept, budgets)
+                handle = _to_simulator(simulator, kept, budgets, hook)
         except BaseException:
             if kept is not None:
                 kept.close()
@@ -100,14 +116,14 @@ def connect(
 
 
 def _identity(
-    key: str | None,
+    secret: tuple[str | None, ...],
     base_url: str | None,
     simulator: Simulator | str | None,
     library: Path | str | None,
     spend_limit: int | None,
 ) -> str:
-    """Tell handles apart without keeping the key."""
-    digest = hashlib.sha256((key or "").encode()).hexdigest()
+    """Tell handles apart without keeping the key, or the secret of webhooks."""
+    digest = hashlib.sha256(repr(secret).encode()).hexdigest()
     folder = None if library is None else str(Path(library).expanduser().absolute())
     own = id(simulator) if simulator and not isinstance(simulator, str) else simulator
     return repr((digest, base_url, own, folder, spend_limit))
@@ -139,14 +155,28 @@ def _limit(library: Library | None, credits_: int | None) -> tuple[str, ...]:
 
 
 def _to_service(
-    key: str, base_url: str | None, library: Library | None, budgets: tuple[str, ...]
+    key: str,
+    base_url: str | None,
+    library: Library | None,
+    budgets: tuple[str, ...],
+    hook: tuple[str | None, str | None],
 ) -> Handle:
-    client = MusicAPI(key, base_url=base_url or BASE_URL, ledger=library, budgets=budgets)
+    client = MusicAPI(
+        key,
+        base_url=base_url or BASE_URL,
+        ledger=library,
+        budgets=budgets,
+        webhook=hook[0],
+        webhook_secret=hook[1],
+    )
     return Handle(client, BackgroundLoop(), library=library)
 
 
 def _to_simulator(
-    simulator: Simulator | str | None, library: Library | None, budgets: tuple[str, ...]
+    simulator: Simulator | str | None,
+    library: Library | None,
+    budgets: tuple[str, ...],
+    hook: tuple[str | None, str | None],
 ) -> Handle:
     background = BackgroundLoop()
     try:
@@ -167,15 +197,19 @@ def _to_simulator(
         simulated=True,
         ledger=library,
         budgets=budgets,
+        webhook=hook[0],
+        webhook_secret=hook[1],
     )
     return Handle(client, background, own, library)
 
 
 def _embedded(library: Library | None) -> Simulator:
-    from musicapi_nb.simulator import Simulator as Embedded  # noqa: PLC0415 - loads numpy
+    from musicapi_nb.simulator import Shapes  # noqa: PLC0415 - loads numpy
+    from musicapi_nb.simulator import Simulator as Embedded  # noqa: PLC0415 - as above
 
+    shapes = Shapes(webhook_hosts="loopback")
     # Its seed makes the ids: in a library, those of two kernels must not be the same.
-    return Embedded(seed=secrets.randbelow(2**31)) if library else Embedded()
+    return Embedded(seed=secrets.randbelow(2**31) if library else 0, shapes=shapes)
 
 
 def current() -> Handle:

@@ -14,6 +14,7 @@ What to look at and to turn, from any thread:
 - ``sim.accounts``: ``of(key).balance``, ``open``, ``deposit``, ``charges()``, ``refunded(key)``
 - ``sim.traffic``: ``paid``, ``posts``, ``recent``, ``count("POST", "/sonic/create")``
 - ``sim.faults``: ``arm("lost_reply")``, ``disarm``, ``clear``; ``KINDS`` names them all
+- ``sim.webhooks``: ``sent``, every webhook with its bytes and how it was answered
 - ``sim.shapes``: how replies look where nobody outside knows (``Shapes``)
 
 It is written from the service's public facts alone and shares no code with the client: were it
@@ -31,6 +32,7 @@ from musicapi_nb.simulator.faults import KINDS, Armed, Faults
 from musicapi_nb.simulator.server import Simulator
 from musicapi_nb.simulator.shapes import Shapes
 from musicapi_nb.simulator.traffic import Arrival, Traffic
+from musicapi_nb.simulator.webhooks import Delivery, Webhooks
 
 __all__ = [
     "KINDS",
@@ -39,10 +41,12 @@ __all__ = [
     "Armed",
     "Arrival",
     "Charge",
+    "Delivery",
     "EmbeddedSimulator",
     "Faults",
     "Shapes",
     "SimulatedClock",
     "Simulator",
     "Traffic",
+    "Webhooks",
 ]

@@ -5,8 +5,10 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Sequence
+from typing import Literal
 
 from musicapi_nb.simulator.server import Simulator
+from musicapi_nb.simulator.shapes import Shapes
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -21,9 +23,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--balance", type=int, default=1000, help="credits of every key")
     parser.add_argument("--seed", type=int, default=0, help="same seed, same songs")
+    parser.add_argument(
+        "--loopback-webhooks", action="store_true", help="call http addresses on this machine too"
+    )
     chosen = parser.parse_args(arguments)
+    hosts: Literal["loopback", "public"] = "loopback" if chosen.loopback_webhooks else "public"
     simulator = Simulator(
-        speed=chosen.speed, balance=chosen.balance, seed=chosen.seed, port=chosen.port
+        speed=chosen.speed,
+        balance=chosen.balance,
+        seed=chosen.seed,
+        port=chosen.port,
+        shapes=Shapes(webhook_hosts=hosts),
     )
     with contextlib.suppress(KeyboardInterrupt):  # where signals cannot be given to the loop
         asyncio.run(_serve(simulator))

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
 
-Stage = Literal["arrival", "task", "reply", "media"]
+Stage = Literal["arrival", "task", "reply", "webhook", "media"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +102,13 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             "task", "a state word nobody documented while running", "POST", {"word": "mastering"}
         ),
         "stuck": Kind("task", "never finishes", "POST"),
+        # webhook: fixed when a task is made that has an address for them
+        "webhook_lost": Kind("webhook", "none of its webhooks arrives", "POST"),
+        "webhook_late": Kind(
+            "webhook", "they come simulated seconds later", "POST", {"seconds": 120.0}
+        ),
+        "webhook_twice": Kind("webhook", "each comes twice", "POST"),
+        "webhook_out_of_order": Kind("webhook", "the end comes before the progress", "POST"),
         # media
         "truncated_download": Kind("media", "half of the promised bytes arrive"),
         "wrong_type_download": Kind("media", "200 with an HTML page instead of the file"),
@@ -217,7 +224,7 @@ def of_stage(stage: Stage) -> tuple[str, ...]:
 
 
 STAGES: Mapping[Stage, tuple[str, ...]] = MappingProxyType(
-    {stage: of_stage(stage) for stage in ("arrival", "task", "reply", "media")}
+    {stage: of_stage(stage) for stage in ("arrival", "task", "reply", "webhook", "media")}
 )
 
 

@@ -29,6 +29,7 @@ from musicapi_nb.simulator.validation import (
     Refusal,
     forbidden,
 )
+from musicapi_nb.simulator.webhooks import Webhooks
 from musicapi_nb.simulator.world import World
 
 HOST = "127.0.0.1"
@@ -107,6 +108,11 @@ class Simulator:
         return self.clock.speed
 
     @property
+    def webhooks(self) -> Webhooks:
+        """What was told unasked; ``webhooks.sent`` has every one."""
+        return self.service.webhooks
+
+    @property
     def running(self) -> bool:
         """Whether it listens now."""
         return self._runner is not None
@@ -127,6 +133,7 @@ class Simulator:
         self._runner, self._listener = runner, listener
         self.port = listener.getsockname()[1]
         self.service.links = Links(self.url)
+        self.service.webhooks.start()
         return self
 
     async def stop(self) -> None:
@@ -135,6 +142,7 @@ class Simulator:
         if runner is None or self._executor is None or self._listener is None:
             return
         self._stopping.set()
+        await self.service.webhooks.stop()
         # asyncio forgets a connection whose accepting is overtaken by the close of its server: so
         # accept no more, let what is under way arrive, and only then close.
         with contextlib.suppress(NotImplementedError):  # Windows

@@ -6,7 +6,7 @@ from random import Random
 from types import MappingProxyType
 from typing import Any
 
-from musicapi_nb.simulator import replies, replies_fuzz
+from musicapi_nb.simulator import replies, replies_fuzz, webhooks
 from musicapi_nb.simulator.accounts import Accounts, Charge
 from musicapi_nb.simulator.clock import SimulatedClock
 from musicapi_nb.simulator.faults import Faults
@@ -20,10 +20,10 @@ from musicapi_nb.simulator.validation import (
     Refusal,
     file_problem,
     forbidden,
-    hooked,
     invalid,
     retired,
 )
+from musicapi_nb.simulator.webhooks import Webhooks
 from musicapi_nb.simulator.world import Asked, Call, Operation, World
 
 API = "/api/v1/"
@@ -67,6 +67,7 @@ class Service:
         self.world = world
         self.links = Links("")
         self.dead_links: set[str] = set()
+        self.webhooks = Webhooks(clock, faults, world.shapes, self._reply)
         self._seed = seed
         self._rate_limit = rate_limit
         self._last_create: dict[str, float] = {}
@@ -179,7 +180,7 @@ class Service:
     ) -> Answer:
         self._offered(operation)
         operation.check(body, self.world, key)
-        hooked(body)
+        webhooks.check(body, self.world.shapes)
         if operation.steps and (failing := self._failing_step(operation, path, body)):
             return self._step_failed(operation, path, key, body, failing)
         asked = self._asked(operation, key, body)
@@ -281,7 +282,13 @@ class Service:
         self.world.tasks[task.task_id] = task
         for song in songs:
             self.world.keep(song, call.key, task.task_id)
+        self.webhooks.follow(task, path)
         return task
+
+    def _reply(self, task: Task, at: float) -> Answer:
+        """Dress a task as a poll at that instant would show it."""
+        dress = next(dress for engine, dress in _TASKS.values() if engine == task.engine)
+        return dress(task, at, self.world.shapes, self.links)
 
     def _troubled(self, task: Task, path: str) -> None:
         """Fix at birth what will go wrong with a task."""

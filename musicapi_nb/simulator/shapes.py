@@ -41,6 +41,11 @@ class Shapes:
     """Whether studio fills in numbers, model and config that a request leaves out."""
     nuro_failure: Literal["status", "error"] = "status"
     """A failed nuro task: status failed in a 200, or HTTP 500 with ``type: api_error``."""
+    webhook_hosts: Literal["public", "loopback"] = "public"
+    """Which ``webhook_url`` is taken: https alone, or http on this machine too."""
+    webhook_signature: Literal["signed", "default", "older", "none"] = "signed"
+    """With the secret that was asked for, always with the service's own, ``X-Signature`` of the
+    body alone and without an age, or not at all."""
     unknown_clip: Literal["refuse", "accept"] = "refuse"
     """Whether a clip, song or persona id that the account does not own is refused with a 400."""
     unfit: Literal["refuse", "ignore"] = "refuse"

@@ -128,13 +128,6 @@ def one_of(body: Body, name: str, words: Sequence[str]) -> None:
         raise invalid(f"The '{name}' field is invalid. It should be {either(words)}.")
 
 
-def hooked(body: Body) -> None:
-    """Refuse a webhook that is no public https address."""
-    hook = body.get("webhook_url")
-    if hook is not None and (not str(hook).startswith("https://") or len(hook) > WEBHOOK_LIMIT):
-        raise invalid("The 'webhook_url' field should be a public https URL.")
-
-
 def address(body: Body, name: str) -> None:
     """Refuse what is no URL, and one whose file is not taken."""
     url = body.get(name)

@@ -156,7 +156,7 @@ def test_what_another_kernel_wrote_meanwhile_counts(library: Library) -> None:
     library.seen(ours, looked(acknowledged(song("a"), "a")))
     assert [event.kind for event in library.events(ours)] == ["sending", "accepted", "done"]
     with pytest.raises(WrongStep, match="failed"):
-        library.uncertain(theirs, LostReply("lost"))
+        library.refused(theirs, LostReply("lost"))
 
 
 def test_what_was_taken_back_never_happened(library: Library) -> None:

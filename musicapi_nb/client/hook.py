@@ -1,0 +1,59 @@
+"""What is sent with a purchase so that the service reports back: an address and a secret."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from musicapi_nb import signing
+from musicapi_nb.errors import InvalidRequest, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import yarl
+
+    from musicapi_nb.engines import Request
+    from musicapi_nb.signing import Purchase, Secret
+
+_WHAT = "the client's first request"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Hook:
+    """Where webhooks go, and what they are signed with."""
+
+    url: yarl.URL
+    secret: Secret
+
+
+def checked_hook(url: str | None, secret: str | None, *, local: bool) -> Hook | None:
+    """Take both or neither; `local`: the service is on this machine, so may be the receiver.
+
+    Raises
+    ------
+    InvalidRequest
+        One of them cannot be used; the secret is not shown.
+    """
+    if url is None:
+        if secret is None:
+            return None
+        problem = Problem("webhook", "is needed with webhook_secret: https://host/hooks")
+        raise InvalidRequest(_WHAT, [problem])
+    address = signing.checked_address(url, _WHAT, loopback=local)
+    return Hook(address, signing.checked_secret(secret, _WHAT))
+
+
+def hook_fields(
+    hook: Hook | None, request: Request, purchase: Purchase | None
+) -> Mapping[str, str]:
+    """The fields to be sent besides the request's own, which go before.
+
+    Without a ledger there is no purchase to name, and the address is sent as it is.
+    """
+    if hook is None or not request.webhook or "webhook_url" in request.extra:
+        return {}
+    address = str(hook.url)
+    if purchase is not None:
+        address = signing.address(hook.url, purchase, hook.secret)
+    return {"webhook_url": address, **hook.secret.fields()}
