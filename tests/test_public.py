@@ -86,6 +86,7 @@ def test_the_readmes_map_names_every_module() -> None:
 def test_the_readmes_prices_are_the_declared_ones() -> None:
     prices = {(kind.engine, kind.operation): kind().price() for kind in mnb.operations()}
     assert "A sonic create is 20 credits" in README
+    assert f"lists all {len(prices)} operations" in README
     assert prices["sonic", "create"] == 20
     assert prices["sonic", "extend"] == prices["studio", "custom"] == 15
     assert prices["nuro", "vocal"] == 10

@@ -124,6 +124,8 @@ class PersonaMusic(Music, frozen=True, kw_only=True):
 class _Painted(_FromClip, frozen=True, kw_only=True):
     """A part added to a clip; on a clip that came from `Upload`, to a stretch of it."""
 
+    songs: ClassVar[int | None] = None  # no page says it
+
     overpainting_start_s: Annotated[
         float | None, Field(kind="seconds", help="Where the part begins (uploaded clips).")
     ] = None
@@ -139,21 +141,21 @@ class _Painted(_FromClip, frozen=True, kw_only=True):
 
 
 class AddVocals(_Painted, frozen=True, kw_only=True):
-    """Sing over a clip, which is best less than a day old."""
+    """Sing over a clip, best less than a day old; how many songs come is not known."""
 
     operation: ClassVar[str] = "add_vocals"
     fixed: ClassVar[Mapping[str, Any]] = {"task_type": "add_vocals"}
 
 
 class AddInstrumental(_Painted, frozen=True, kw_only=True):
-    """Play to a clip, which is best less than a day old."""
+    """Play to a clip, best less than a day old; how many songs come is not known."""
 
     operation: ClassVar[str] = "add_instrumental"
     fixed: ClassVar[Mapping[str, Any]] = {"task_type": "add_instrumental"}
 
 
 class Remaster(Request, frozen=True, kw_only=True):
-    """Render a clip anew, which is best less than a day old; how many songs come is not known."""
+    """Render a clip anew, best less than a day old; how many songs come is not known."""
 
     engine: ClassVar[str] = "sonic"
     operation: ClassVar[str] = "remaster"
