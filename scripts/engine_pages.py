@@ -16,7 +16,7 @@ from typing import Any
 
 import musicapi_nb as mnb
 from musicapi_nb import markup
-from musicapi_nb.engines.request import ByModel, Field, Request, Segment
+from musicapi_nb.engines.request import ByModel, Field, Request, Segment, Standing
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "engines"
 
@@ -33,10 +33,10 @@ _CREATE = mnb.sonic.Create(
 Kind = type[Request]
 
 
-def pages() -> dict[str, str]:
+def pages(kinds: Sequence[Kind]) -> dict[str, str]:
     """Return every page, file name to text."""
     engines: dict[str, list[Kind]] = {}
-    for kind in mnb.operations():
+    for kind in kinds:
         engines.setdefault(kind.engine, []).append(kind)
     written = {f"{engine}.md": _page(engine, kinds) for engine, kinds in engines.items()}
     return {"index.md": _index(engines), **written}
@@ -71,8 +71,9 @@ def _page(engine: str, kinds: Sequence[Kind]) -> str:
     homes = (f"musicapi_nb.engines.{engine}", *(kind.__module__ for kind in kinds))
     paragraphs = [
         paragraph
-        for home in dict.fromkeys(map(sys.modules.get, homes))
-        for paragraph in (inspect.getdoc(home) or "").split("\n\n")
+        for home in dict.fromkeys(homes)
+        if home in sys.modules
+        for paragraph in (inspect.getdoc(sys.modules[home]) or "").split("\n\n")
     ]
     told = [paragraph for paragraph in paragraphs if not paragraph.startswith("Facts:")]
     facts = [paragraph for paragraph in paragraphs if paragraph.startswith("Facts:")]
@@ -91,7 +92,7 @@ def _page(engine: str, kinds: Sequence[Kind]) -> str:
 def _without_name(paragraph: str) -> str:
     """Leave out "Sonic:" of a module's first line: the page is called that."""
     said = paragraph.partition(": ")[2] or paragraph
-    return said[0].upper() + said[1:]
+    return said[:1].upper() + said[1:]
 
 
 def _said_where(facts: str) -> str:
@@ -100,27 +101,27 @@ def _said_where(facts: str) -> str:
 
 
 def _standing_of(kinds: Sequence[Kind]) -> Iterator[str]:
-    """Yield a warning that holds for the whole engine."""
+    """Yield a warning that holds for the whole engine; a quotation, which reads anywhere."""
     standings = {kind.standing for kind in kinds}
     if len(standings) == 1 and (standing := standings.pop()):
-        yield f'!!! warning "{standing.word.capitalize()}"'
-        yield f"    {_sentence(standing.note)} Read in: {standing.source}.\n"
+        yield f"> **{standing.word.capitalize()}.** {_standing(standing)}\n"
 
 
 def _operation(kind: Kind) -> Iterator[str]:
-    yield f"## {_name(kind)} {{ #{_anchor(kind)} }}\n"
+    yield f"## {_name(kind)}\n"
     yield f"{_docstring(kind)}\n"
     yield f"- **Sent as** {_sent(kind)}"
     yield f"- **Answer:** {_answer(kind)}"
     yield f"- **Price:** {_price(kind)}"
     if kind.standing:
-        yield f"- **Standing:** {kind.standing.word}; {kind.standing.note}"
+        yield f"- **Standing:** {kind.standing.word}. {_standing(kind.standing)}"
+    if kind.webhook:
+        yield "- **Webhook:** takes a `webhook_url`"
     yield ""
     fields = kind.fields()
     if fields:
         rows = [
-            _escaped((_field(name, field), field.help, _takes(kind, name)))
-            for name, field in fields.items()
+            (_field(name, field), field.help, _takes(kind, name)) for name, field in fields.items()
         ]
         yield from _table(("field", "what it does", "what it takes"), rows)
         yield ""
@@ -136,7 +137,8 @@ def _name(kind: Kind) -> str:
 
 
 def _anchor(kind: Kind) -> str:
-    return _name(kind).replace(".", "-").lower()
+    """Spell the heading's anchor as MkDocs and code hosts do."""
+    return _name(kind).replace(".", "").lower()
 
 
 def _docstring(kind: Kind) -> str:
@@ -147,6 +149,10 @@ def _sentence(words: str) -> str:
     return words[0].upper() + words[1:].rstrip(".") + "."
 
 
+def _standing(standing: Standing) -> str:
+    return f"{_sentence(standing.note)} Read in: {standing.source}."
+
+
 def _sent(kind: Kind) -> str:
     fixed = ", ".join(f"`{json.dumps({name: value})[1:-1]}`" for name, value in kind.fixed.items())
     return f"`{kind.method} {kind.path}`" + (f", always with {fixed}" if fixed else "")
@@ -154,6 +160,8 @@ def _sent(kind: Kind) -> str:
 
 def _answer(kind: Kind) -> str:
     songs = "" if not kind.songs else f", {kind.songs} song{'' if kind.songs == 1 else 's'}"
+    if kind.repeats:
+        return '"not ready" until it is; the client asks again by the same request'
     if kind.answers == "now":
         return "at once, without a task" + (f", {kind.songs} texts" if kind.songs else "")
     return "a task to wait for" + (songs or "; how many songs is not known")
@@ -242,11 +250,8 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
     yield f"| {' | '.join(head)} |"
     yield f"|{'---|' * len(head)}"
     for row in rows:
-        yield f"| {' | '.join(row)} |"
-
-
-def _escaped(row: Sequence[str]) -> list[str]:
-    return [cell.replace("|", "\\|").replace("\n", " ") for cell in row]
+        cells = (cell.replace("|", "\\|").replace("\n", " ") for cell in row)
+        yield f"| {' | '.join(cells)} |"
 
 
 def _code(request: Request) -> str:
@@ -319,7 +324,7 @@ def _candidates(field: Field, name: str, values: dict[str, Any]) -> list[Any]:
     sung = name == "lyrics" or field.help.lower().startswith(("the lyrics", "lyrics"))
     words = _LYRICS if sung else "rain on a tin roof, slow jazz"
     known: dict[str, list[Any]] = {
-        "text": ["Tin roof"] if name in _NAMES else [words],
+        "text": [_text(name, words)],
         "long text": [words],
         "tags": ["spy jazz, bossa nova"],
         "choice": list(field.choices),
@@ -336,10 +341,16 @@ def _candidates(field: Field, name: str, values: dict[str, Any]) -> list[Any]:
     return known.get(field.kind) or [list(_CLIPS), _CLIPS[0], 1, True, [_CREATE]]
 
 
+def _text(name: str, words: str) -> str:
+    if name.endswith("_id"):
+        return _CLIPS[0]
+    return "Tin roof" if name in _NAMES else words
+
+
 def stale() -> list[str]:
     """Name the pages that are not as they would be written now."""
     kept = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.md")}
-    now = pages()
+    now = pages(mnb.operations())
     return sorted(name for name in kept.keys() | now.keys() if kept.get(name) != now.get(name))
 
 
@@ -352,7 +363,7 @@ def main() -> None:
         if changed:
             sys.exit(f"not current: {', '.join(changed)}; run scripts/engine_pages.py")
         return
-    now = pages()
+    now = pages(mnb.operations())
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name in changed:
         if name in now:
