@@ -45,14 +45,13 @@ def pages(kinds: Sequence[Kind]) -> dict[str, str]:
 def _index(engines: dict[str, list[Kind]]) -> str:
     rows = [
         (
-            f"[`{_name(kind)}`]({engine}.md#{_anchor(kind)})",
+            _link(kind),
             _docstring(kind).partition("\n")[0],
             markup.in_credits(kind().price()),
             "not known" if kind.songs is None else str(kind.songs or ""),
             kind.standing.word if kind.standing else "",
         )
-        for engine, kinds in engines.items()
-        for kind in kinds
+        for kind in _all(engines)
     ]
     return "\n".join(
         [
@@ -62,8 +61,25 @@ def _index(engines: dict[str, list[Kind]]) -> str:
             "its fields, their limits and its price; a request is checked before it is sent.",
             "`mnb.operations()` shows this table in a notebook.\n",
             *_table(("request", "what it does", "price", "songs", "standing"), rows),
+            "\n## By path\n",
+            "Where a path serves several operations, a field of the body tells them apart; it is sent",
+            "by itself.\n",
+            *_table(("path", "with", "request"), sorted(map(_by_path, _all(engines)))),
+            "",
         ]
     )
+
+
+def _all(engines: dict[str, list[Kind]]) -> list[Kind]:
+    return [kind for kinds in engines.values() for kind in kinds]
+
+
+def _by_path(kind: Kind) -> tuple[str, str, str]:
+    return f"`{kind.method} {kind.path}`", _fixed(kind), _link(kind)
+
+
+def _link(kind: Kind) -> str:
+    return f"[`{_name(kind)}`]({kind.engine}.md#{_anchor(kind)})"
 
 
 def _page(engine: str, kinds: Sequence[Kind]) -> str:
@@ -153,8 +169,12 @@ def _standing(standing: Standing) -> str:
     return f"{_sentence(standing.note)} Read in: {standing.source}."
 
 
+def _fixed(kind: Kind) -> str:
+    return ", ".join(f"`{json.dumps({name: value})[1:-1]}`" for name, value in kind.fixed.items())
+
+
 def _sent(kind: Kind) -> str:
-    fixed = ", ".join(f"`{json.dumps({name: value})[1:-1]}`" for name, value in kind.fixed.items())
+    fixed = _fixed(kind)
     return f"`{kind.method} {kind.path}`" + (f", always with {fixed}" if fixed else "")
 
 
