@@ -12,7 +12,7 @@ from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
-from mkdocs.structure.files import File, Files
+from mkdocs.structure.files import File, Files, InclusionLevel
 from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -45,7 +45,10 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
     for path in sorted(EXECUTED.rglob("*")):
         if path.is_file():
             name = f"notebooks/{path.relative_to(EXECUTED).as_posix()}"
-            files.append(File.generated(config, name, abs_src_path=str(path)))
+            file = File.generated(config, name, abs_src_path=str(path))
+            if path.suffix == ".md" and not path.stem[0].isdigit():  # an app, led to by its guide
+                file.inclusion = InclusionLevel.NOT_IN_NAV
+            files.append(file)
     return files
 
 
@@ -55,7 +58,7 @@ def on_page_markdown(markdown: str, *, page: Page, **_: Any) -> str:
 
 def section(title: str) -> str:
     """
-    Return what README says below a heading, without the heading.
+    Return what README says below a heading, down to the next of its sections.
 
     Raises
     ------
@@ -63,7 +66,7 @@ def section(title: str) -> str:
         README has no such heading.
     """
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    found = re.search(rf"(?ms)^## {re.escape(title)}\n(.*?)(?=^## |\Z)", readme)
+    found = re.search(rf"(?ms)^##? {re.escape(title)}\n(.*?)(?=^## |\Z)", readme)
     if not found:
         raise PluginError(f"README.md has no section {title!r}")
     return found[1].strip()

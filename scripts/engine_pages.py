@@ -62,8 +62,8 @@ def _index(engines: dict[str, list[Kind]]) -> str:
             "`mnb.operations()` shows this table in a notebook.\n",
             *_table(("request", "what it does", "price", "songs", "standing"), rows),
             "\n## By path\n",
-            "Where a path serves several operations, a field of the body tells them apart; it is sent",
-            "by itself.\n",
+            "Where a path serves several operations, a field of the body tells them apart;",
+            "it is sent by itself.\n",
             *_table(("path", "with", "request"), sorted(map(_by_path, _all(engines)))),
             "",
         ]

@@ -71,7 +71,7 @@ def main() -> None:
     if not given.notebooks:
         shutil.rmtree(OUT, ignore_errors=True)
     OUT.mkdir(parents=True, exist_ok=True)
-    for source in given.notebooks or sorted(NOTEBOOKS.glob("[0-9]*.ipynb")):
+    for source in given.notebooks or sorted(NOTEBOOKS.glob("*.ipynb")):
         start = time.monotonic()
         write(source, OUT)
         print(f"{source.name}: {time.monotonic() - start:.0f} s", flush=True)
