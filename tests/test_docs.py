@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import docs_parameters
 import docs_site
+import griffe
 import pytest
 import yaml
 from mkdocs.exceptions import PluginError
@@ -33,6 +35,20 @@ for file in sys.argv[1:]:
     print("page", pathlib.Path(file).stem)
     exec(compile(pathlib.Path(file).read_text(), file, "exec"), {"__name__": "__main__"})
 """
+
+
+_SHARED = '''
+def f(three: float, one: int = 1, two: str = "b"):
+    """Do.
+
+    Parameters
+    ----------
+    one, two
+        Both.
+    three
+        Alone.
+    """
+'''
 
 
 def _leaves(nav: Any) -> Iterator[str]:
@@ -74,6 +90,33 @@ def test_what_pages_take_from_the_readme_is_there() -> None:
     assert all(docs_site.section(title) for title in taken)
     with pytest.raises(PluginError, match="Nothing of the kind"):
         docs_site.section("Nothing of the kind")
+
+
+def test_links_of_the_readme_lead_to_pages_of_the_site() -> None:
+    text = "[a](docs/images/cards.png) [b](notebooks/01_x.ipynb) [c](CHANGELOG.md) [d](https://e.f)"
+    assert docs_site._relinked(text, "guides/tags.md") == (
+        "[a](../images/cards.png) [b](../notebooks/01_x.md) [c](../changelog.md) [d](https://e.f)"
+    )
+    assert "[a](images/cards.png)" in docs_site._relinked(text, "index.md")
+
+
+def test_engine_pages_are_listed_in_the_order_of_their_index() -> None:
+    listed = docs_site._listed({"Engines": "engines/"})["Engines"]
+    assert listed[:2] == ["engines/index.md", "engines/sonic.md"]
+    assert {f"engines/{path.name}" for path in DOCS.glob("engines/*.md")} == set(listed)
+    assert docs_site._listed({"Home": "index.md"}) == {"Home": "index.md"}
+
+
+def test_parameters_that_share_an_entry_keep_their_own_defaults() -> None:
+    parser = griffe.Parser("numpy")
+    module = griffe.visit("taught", Path("taught.py"), _SHARED, docstring_parser=parser)
+    docs_parameters.OwnTypesAndDefaults().on_object(obj=module["f"])
+    told = module["f"].docstring.parsed[1].value
+    assert [(each.name, str(each.annotation), each.value) for each in told] == [
+        ("one", "int", "1"),
+        ("two", "str", "'b'"),
+        ("three", "float", None),
+    ]
 
 
 def test_every_public_name_stands_on_one_page_of_the_reference() -> None:

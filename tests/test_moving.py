@@ -13,7 +13,7 @@ from musicapi import PollOptions, SonicCreateParams, StudioCreateParams
 
 import musicapi_nb as mnb
 from musicapi_nb import MusicAPI, sonic, studio
-from musicapi_nb.errors import LostReply, MusicAPIError
+from musicapi_nb.errors import ContentRefused, LostReply, MusicAPIError, WaitTimeout
 from musicapi_nb.simulator import EmbeddedSimulator, Simulator
 
 PAGES = Path(__file__).parents[1] / "docs" / "moving"
@@ -149,6 +149,24 @@ async def test_the_sdk_waits_out_a_failed_studio_task_and_we_say_why(
     assert (task.state, task.fail_reason) == ("failed", "no voice left")
 
 
+async def test_a_wait_that_ends_early_leaves_the_sdk_words_and_us_the_task(
+    sim: Simulator, theirs: musicapi.MusicAPI
+) -> None:
+    sim.faults.arm("stuck", times=2)
+    sim.shapes.sonic_unfinished = "not_ready"
+    with pytest.raises(musicapi.MusicAPIError, match=r"/sonic/task/") as raised:
+        theirs.sonic.generate_and_wait(THEIRS, PollOptions(poll_interval_ms=1, timeout_ms=1))
+    assert (raised.value.code, raised.value.response_body) == ("client_timeout", None)
+
+    sim.clock.speed = 1000
+    async with ours(sim) as api:
+        with pytest.raises(WaitTimeout) as ended:
+            await api.run(OURS, deadline=60)
+    charge = sim.traffic.paid[-1].charge
+    assert charge is not None
+    assert ended.value.task.id == charge.task_id
+
+
 async def test_the_sdk_drops_replaced_tags_and_we_make_a_table_of_them(
     sim: Simulator, theirs: musicapi.MusicAPI
 ) -> None:
@@ -184,5 +202,5 @@ async def test_every_403_is_a_credit_error_to_the_sdk(
     assert raised.value.is_credit_error
 
     async with ours(sim) as api:
-        with pytest.raises(mnb.errors.ContentRefused):
+        with pytest.raises(ContentRefused):
             await api.submit(OURS)
