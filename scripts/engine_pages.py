@@ -209,9 +209,11 @@ _TAKES = {
     "number": "a number",
     "seconds": "seconds",
     "clip": "the id of a clip",
+    "clips": "a list of ids of clips",
     "url": "a public address",
     "choices": "a list",
     "segments": "a list of `nuro.Segment(name=..., duration=...)`",
+    "requests": "a list of requests",
 }
 
 
@@ -222,7 +224,7 @@ def _takes(kind: Kind, name: str) -> str:
         _TAKES.get(field.kind, field.kind),
         _characters(field),
         _bounds(field),
-        f"at most {field.most} items" if field.most is not None else "",
+        _items(field),
         *(_only_with(other, values) for other, values in kind.only_with.get(name, {}).items()),
         f"`{_literal(default)}` unless given" if default is not None else "",
         _choices(field),
@@ -247,6 +249,15 @@ def _bounds(field: Field) -> str:
     if low is not None:
         return f"at least {low:g}"
     return "" if high is None else f"at most {high:g}"
+
+
+def _items(field: Field) -> str:
+    least, most = getattr(field, "least", None), field.most
+    if least is not None and most is not None:
+        return f"{least} items" if least == most else f"{least} to {most} items"
+    if least is not None:
+        return f"at least {least} items"
+    return "" if most is None else f"at most {most} items"
 
 
 def _choices(field: Field) -> str:
@@ -275,20 +286,23 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
 
 
 def _code(request: Request) -> str:
-    fields = {
-        name: value
-        for name in request.fields()
-        if (value := getattr(request, name)) != getattr(type(request)(), name)
-    }
-    name = _name(type(request))
-    if not fields:
-        return f"request = {name}()"
-    given = "".join(f"    {field}={_literal(value)},\n" for field, value in fields.items())
-    return f"request = {name}(\n{given})"
+    given = "".join(f"    {each},\n" for each in _given(request))
+    return f"request = {_name(type(request))}(" + (f"\n{given})" if given else ")")
+
+
+def _given(request: Request) -> Iterator[str]:
+    usual = type(request)()
+    for name in request.fields():
+        if (value := getattr(request, name)) != getattr(usual, name):
+            yield f"{name}={_literal(value)}"
 
 
 def _literal(value: Any) -> str:
     """Spell a value as the formatter would: texts in double quotes."""
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_literal, value))}]"
+    if isinstance(value, Request):
+        return f"{_name(type(value))}({', '.join(_given(value))})"
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
 
 

@@ -101,6 +101,13 @@ def test_an_operation_of_tomorrow_has_its_page() -> None:
     assert made.body()["lit"] is True
 
 
+def test_values_are_spelled_as_the_formatter_would() -> None:
+    made = mnb.lyrics.Make(description='a "quiet" sea')
+    assert engine_pages._literal([made]) == '[lyrics.Make(description="a \\"quiet\\" sea")]'
+    assert engine_pages._literal(["mp3", "wav"]) == '["mp3", "wav"]'
+    assert engine_pages._literal(None) == "None"
+
+
 def test_an_operation_that_nothing_satisfies_is_named() -> None:
     class Never(Roast, frozen=True, kw_only=True):
         def rules(self) -> Any:
