@@ -14,21 +14,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from engine_samples import sample
+
 import musicapi_nb as mnb
 from musicapi_nb import markup
-from musicapi_nb.engines.request import ByModel, Field, Request, Segment, Standing
+from musicapi_nb.engines.request import ByModel, Field, Request, Standing
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "engines"
 
 _WRITTEN = "<!-- Written by scripts/engine_pages.py from the declarations: change those. -->\n"
 _FEW = 8  # more choices than this are folded
-_CLIPS = ("5a1e7c0d-2f64-4c0b-9d8e-7b3a6f215c90", "c7d2f3b8-91a4-4e6f-8b25-0e4d9a6c1f37")
-_LYRICS = "[Verse]\nRain on a tin roof"
-_NAMES = ("title", "name")
-_ENRICHING = ("title", "tags")
-_CREATE = mnb.sonic.Create(
-    custom_mode=False, mv="sonic-v6", gpt_description_prompt="rain on a tin roof, slow jazz"
-)
 
 Kind = type[Request]
 
@@ -83,37 +78,31 @@ def _link(kind: Kind) -> str:
 
 
 def _page(engine: str, kinds: Sequence[Kind]) -> str:
-    # An engine may be a module or a folder of modules: each says where its facts are from.
-    homes = (f"musicapi_nb.engines.{engine}", *(kind.__module__ for kind in kinds))
-    paragraphs = [
-        paragraph
-        for home in dict.fromkeys(homes)
-        if home in sys.modules
-        for paragraph in (inspect.getdoc(sys.modules[home]) or "").split("\n\n")
-    ]
-    told = [paragraph for paragraph in paragraphs if not paragraph.startswith("Facts:")]
-    facts = [paragraph for paragraph in paragraphs if paragraph.startswith("Facts:")]
+    home = f"musicapi_nb.engines.{engine}"
+    told, facts = _of_module(home if home in sys.modules else kinds[0].__module__)
     return "\n".join(
         [
             f"# {engine.capitalize()}\n",
             _WRITTEN,
-            *(f"{_without_name(paragraph)}\n" for paragraph in told[:1]),
+            f"{_without_name(told)}\n",
             *_standing_of(kinds),
-            *(f"{_said_where(paragraph)}\n" for paragraph in dict.fromkeys(facts)),
-            *(line for kind in kinds for line in _operation(kind)),
+            *([f"**Where it was read.** {facts}\n"] if facts else []),
+            *(line for kind in kinds for line in _operation(kind, facts)),
         ]
     )
+
+
+def _of_module(name: str) -> tuple[str, str]:
+    """Return what a module says of itself first, and from where it has its facts."""
+    paragraphs = (inspect.getdoc(sys.modules[name]) or "").split("\n\n")
+    facts = [each for each in paragraphs if each.startswith("Facts:")]
+    return paragraphs[0], " ".join(facts).removeprefix("Facts:").strip()
 
 
 def _without_name(paragraph: str) -> str:
     """Leave out "Sonic:" of a module's first line: the page is called that."""
     said = paragraph.partition(": ")[2] or paragraph
     return said[:1].upper() + said[1:]
-
-
-def _said_where(facts: str) -> str:
-    said = facts.removeprefix("Facts:").strip()
-    return f"**Where it was read.** {said}"
 
 
 def _standing_of(kinds: Sequence[Kind]) -> Iterator[str]:
@@ -123,7 +112,7 @@ def _standing_of(kinds: Sequence[Kind]) -> Iterator[str]:
         yield f"> **{standing.word.capitalize()}.** {_standing(standing)}\n"
 
 
-def _operation(kind: Kind) -> Iterator[str]:
+def _operation(kind: Kind, known: str) -> Iterator[str]:
     yield f"## {_name(kind)}\n"
     yield f"{_docstring(kind)}\n"
     yield f"- **Sent as** {_sent(kind)}"
@@ -133,6 +122,9 @@ def _operation(kind: Kind) -> Iterator[str]:
         yield f"- **Standing:** {kind.standing.word}. {_standing(kind.standing)}"
     if kind.webhook:
         yield "- **Webhook:** takes a `webhook_url`"
+    _, facts = _of_module(kind.__module__)
+    if facts not in ("", known):  # an engine may be a folder of modules
+        yield f"- **Read in:** {' '.join(facts.split())}"
     yield ""
     fields = kind.fields()
     if fields:
@@ -304,81 +296,6 @@ def _literal(value: Any) -> str:
     if isinstance(value, Request):
         return f"{_name(type(value))}({', '.join(_given(value))})"
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
-
-
-def sample(kind: Kind) -> Request:
-    """
-    Make a request that its own declaration accepts, from nothing but that declaration.
-
-    Required fields come first, then whatever the problems still name, then what makes the sample
-    worth reading.
-
-    Raises
-    ------
-    LookupError
-        No such request was found.
-    """
-    fields = kind.fields()
-    values: dict[str, Any] = {}
-    for name, field in fields.items():
-        if field.required and getattr(kind(), name) is None:
-            values = _added(kind, values, name)
-    for _ in fields:
-        hard = _hard(kind, values)
-        if not hard:
-            break
-        named = [name for name in hard if name in fields and name not in values]
-        ways = [_added(kind, values, name) for name in named or fields]
-        values = min(ways, key=lambda way: len(_hard(kind, way)))
-    if _hard(kind, values):
-        raise LookupError(f"no sample of {_name(kind)} was found: {kind(**values).problems()}")
-    for name in (*kind.words, *_ENRICHING):
-        if name in fields and name not in values:
-            richer = _added(kind, values, name)
-            made, before = kind(**richer), kind(**values)
-            if made.is_of_use(name) and len(made.problems()) <= len(before.problems()):
-                values = richer
-    return kind(**{name: values[name] for name in fields if name in values})
-
-
-def _hard(kind: Kind, values: dict[str, Any]) -> list[str]:
-    return [problem.field for problem in kind(**values).problems() if problem.hard]
-
-
-def _added(kind: Kind, values: dict[str, Any], name: str) -> dict[str, Any]:
-    """Give a field the value that leaves the fewest problems: the first of the best."""
-    ways = [values | {name: value} for value in _candidates(kind.fields()[name], name, values)]
-    return min(ways, key=lambda way: len(_hard(kind, way)))
-
-
-def _candidates(field: Field, name: str, values: dict[str, Any]) -> list[Any]:
-    """Values to try: those of the field's kind, then of any kind that is not known here."""
-    later = 30 * (1 + sum(type(value) is int for value in values.values()))
-    bounds = [int(bound) for bound in (field.minimum, field.maximum) if bound is not None]
-    sung = name == "lyrics" or field.help.lower().startswith(("the lyrics", "lyrics"))
-    words = _LYRICS if sung else "rain on a tin roof, slow jazz"
-    known: dict[str, list[Any]] = {
-        "text": [_text(name, words)],
-        "long text": [words],
-        "tags": ["spy jazz, bossa nova"],
-        "choice": list(field.choices),
-        "choices": [list(field.choices[:2])],
-        "switch": [True, False],
-        "fraction": [0.5],
-        "integer": [later, *bounds],
-        "number": [later, *bounds],
-        "seconds": [later, *bounds],
-        "clip": list(_CLIPS),
-        "url": ["https://example.org/tune.mp3"],
-        "segments": [[Segment(name="intro", duration=20)]],
-    }
-    return known.get(field.kind) or [list(_CLIPS), _CLIPS[0], 1, True, [_CREATE]]
-
-
-def _text(name: str, words: str) -> str:
-    if name.endswith("_id"):
-        return _CLIPS[0]
-    return "Tin roof" if name in _NAMES else words
 
 
 def stale() -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 import engine_pages
+import engine_samples
 import pytest
 
 import musicapi_nb as mnb
@@ -77,7 +78,7 @@ def test_the_python_of_each_sample_makes_the_body_beside_it() -> None:
 
 async def test_the_simulator_takes_every_sample() -> None:
     """Its checks were written from the service's facts, not from the declarations."""
-    samples = [engine_pages.sample(kind) for kind in mnb.operations() if kind.method == "POST"]
+    samples = [engine_samples.sample(kind) for kind in mnb.operations() if kind.method == "POST"]
     async with Simulator(speed=2500, balance=100_000, seconds=(1.0, 1.2)) as sim:
         sim.shapes.unknown_clip = "accept"
         async with MusicAPI("sk-of-an-account-0001", base_url=sim.url, speed=2500, pace=0) as api:
@@ -96,7 +97,7 @@ def test_an_operation_of_tomorrow_has_its_page() -> None:
     assert "| `lit` (needed) | Whether it burns. | `True` or `False` |" in page
     assert "a whole number; 120 to 250; only with `lit=True`" in page
     assert "Roast a clip \\| slowly." in pages["index.md"]
-    made = engine_pages.sample(Roast)
+    made = engine_samples.sample(Roast)
     assert not [problem for problem in made.problems() if problem.hard]
     assert made.body()["lit"] is True
 
@@ -114,4 +115,4 @@ def test_an_operation_that_nothing_satisfies_is_named() -> None:
             yield Problem("heat", "is never right")
 
     with pytest.raises(LookupError, match=r"oven\.Never"):
-        engine_pages.sample(Never)
+        engine_samples.sample(Never)
