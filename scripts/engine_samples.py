@@ -7,6 +7,14 @@ from musicapi_nb.engines.request import Field, Request, Segment
 
 _CLIPS = ("5a1e7c0d-2f64-4c0b-9d8e-7b3a6f215c90", "c7d2f3b8-91a4-4e6f-8b25-0e4d9a6c1f37")
 _LYRICS = "[Verse]\nRain on a tin roof"
+_SONG = """[Verse]
+Rain on a tin roof, and the kettle sings along,
+a bus goes by with no one in it, humming half a song.
+I count the drops between the lamps and lose them at the door,
+then somebody upstairs begins to dance across the floor.
+[Chorus]
+Stay a little longer, let the gutters keep the time,
+the rain has got the rhythm and the tin has got the rhyme."""
 _NAMES = ("title", "name")
 _ENRICHING = ("title", "tags")
 _CREATE = mnb.sonic.Create(
@@ -20,8 +28,8 @@ def sample(kind: Kind) -> Request:
     """
     Make a request that its own declaration accepts, from nothing but that declaration.
 
-    Required fields come first, then whatever the problems still name, then what makes the sample
-    worth reading.
+    Required fields come first, then whatever problems and advice still name, then what makes the
+    sample worth reading.
 
     Raises
     ------
@@ -35,11 +43,12 @@ def sample(kind: Kind) -> Request:
             values = _added(kind, values, name)
     for _ in fields:
         hard = _hard(kind, values)
-        if not hard:
-            break
-        named = [name for name in hard if name in fields and name not in values]
-        ways = [_added(kind, values, name) for name in named or fields]
-        values = min(ways, key=lambda way: len(_hard(kind, way)))
+        named = [problem.field for problem in kind(**values).problems() if problem.field in fields]
+        ways = [_added(kind, values, name) for name in (named if named or not hard else fields)]
+        best = min(ways, key=lambda way: _faults(kind, way), default=values)
+        if not hard and _faults(kind, best) >= _faults(kind, values):
+            break  # what is left is advice that no value meets
+        values = best
     if _hard(kind, values):
         raise LookupError(
             f"no sample of {kind.engine}.{kind.__name__} was found: {kind(**values).problems()}"
@@ -57,10 +66,15 @@ def _hard(kind: Kind, values: dict[str, Any]) -> list[str]:
     return [problem.field for problem in kind(**values).problems() if problem.hard]
 
 
+def _faults(kind: Kind, values: dict[str, Any]) -> tuple[int, int]:
+    """How many problems are hard, and how many there are: less is better."""
+    return len(_hard(kind, values)), len(kind(**values).problems())
+
+
 def _added(kind: Kind, values: dict[str, Any], name: str) -> dict[str, Any]:
     """Give a field the value that leaves the fewest problems: the first of the best."""
     ways = [values | {name: value} for value in _candidates(kind.fields()[name], name, values)]
-    return min(ways, key=lambda way: len(_hard(kind, way)))
+    return min(ways, key=lambda way: _faults(kind, way))
 
 
 def _candidates(field: Field, name: str, values: dict[str, Any]) -> list[Any]:
@@ -71,7 +85,7 @@ def _candidates(field: Field, name: str, values: dict[str, Any]) -> list[Any]:
     words = _LYRICS if sung else "rain on a tin roof, slow jazz"
     known: dict[str, list[Any]] = {
         "text": [_text(name, words)],
-        "long text": [words],
+        "long text": [words, _SONG] if sung else [words],
         "tags": ["spy jazz, bossa nova"],
         "choice": list(field.choices),
         "choices": [list(field.choices[:2])],
