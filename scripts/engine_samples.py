@@ -40,7 +40,8 @@ def sample(kind: Kind) -> Request:
     values: dict[str, Any] = {}
     for name, field in fields.items():
         if field.required and getattr(kind(), name) is None:
-            values = _added(kind, values, name)
+            ways = _ways(kind, values, name)  # advice is for later, when more is known
+            values = min(ways, key=lambda way: len(_hard(kind, way)))
     for _ in fields:
         hard = _hard(kind, values)
         named = [problem.field for problem in kind(**values).problems() if problem.field in fields]
@@ -73,8 +74,11 @@ def _faults(kind: Kind, values: dict[str, Any]) -> tuple[int, int]:
 
 def _added(kind: Kind, values: dict[str, Any], name: str) -> dict[str, Any]:
     """Give a field the value that leaves the fewest problems: the first of the best."""
-    ways = [values | {name: value} for value in _candidates(kind.fields()[name], name, values)]
-    return min(ways, key=lambda way: _faults(kind, way))
+    return min(_ways(kind, values, name), key=lambda way: _faults(kind, way))
+
+
+def _ways(kind: Kind, values: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    return [values | {name: value} for value in _candidates(kind.fields()[name], name, values)]
 
 
 def _candidates(field: Field, name: str, values: dict[str, Any]) -> list[Any]:
