@@ -7,7 +7,7 @@ JOBS ?= 3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help test demo lab lint types contract pytest chromium clean
+.PHONY: help test demo docs lab lint types contract pytest chromium clean
 .NOTPARALLEL:
 
 # Nothing is written outside this folder, pip's cache neither.
@@ -19,6 +19,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help:
 	@echo "make demo   ask for songs from the simulator, in a real kernel; leaves a page to listen to"
 	@echo "make test   lint, types, import contract, tests, notebooks, JupyterLab in Chromium"
+	@echo "make docs   build the documentation, notebooks run and all, into build/site"
 	@echo "make lab    open JupyterLab on the notebooks"
 	@echo "make clean  remove .venv and build"
 	@echo
@@ -48,6 +49,13 @@ chromium:
 
 demo: $(INSTALLED)
 	@$(BIN)/python scripts/demo.py
+
+# Pages that are kept in git are checked, not written: scripts/engine_pages.py writes them.
+docs: $(INSTALLED)
+	@$(BIN)/python scripts/engine_pages.py --check
+	@$(BIN)/python scripts/notebook_pages.py
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@echo "build/site/index.html (the search needs a server: python3 -m http.server -d build/site)"
 
 # In a container one is root, and Jupyter wants to be told that this is meant.
 lab: AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)

@@ -6,38 +6,21 @@ and a static page. The simulator ends with the kernel, so what it serves is save
 """
 
 import argparse
-import hashlib
-import html
-import http.client
 import json
-import mimetypes
-import os
 import re
 import shutil
-import tempfile
 import textwrap
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
-from urllib.parse import urlsplit
+from typing import Any
 
+import executed
 import nbformat
-import sandbox
-from nbclient import NotebookClient
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 
 _ROOT = Path(__file__).resolve().parent.parent
 _NOTEBOOK = Path("notebooks", "01_first_song.ipynb")
-_CELL_SECONDS = 120
-_FETCH_SECONDS = 60
-_WIDGET = "application/vnd.jupyter.widget-view+json"
-
-# An attribute that points at a server of this machine: (name, quote, address).
-_LOCAL = re.compile(
-    r"""\b(src|href|poster)\s*=\s*(["'])(http://(?:127\.0\.0\.1|localhost):\d+/.*?)\2"""
-)
 
 _EMPTY_SCRIPT = re.compile(r'<script src="">\s*</script>')
 
@@ -64,105 +47,6 @@ print(_json.dumps({
     ],
 }))
 """
-
-
-def execute(notebook: NotebookNode, out: Path) -> dict[str, Any]:
-    """
-    Run the cells, keep in out/media what their outputs play and show, and return the summary.
-
-    The notebook is changed in place: it gets its outputs, whose addresses then lead to the media
-    folder instead of the simulator.
-    """
-    with tempfile.TemporaryDirectory(prefix="musicapi-nb-demo-") as folder:
-        os.environ.update(sandbox.environment(Path(folder)))
-        client = NotebookClient(
-            notebook,
-            timeout=_CELL_SECONDS,
-            kernel_name="python3",
-            resources={"metadata": {"path": folder}},
-            # The kernel would warn of its unencrypted port, which is on loopback.
-            extra_arguments=["--log-level=ERROR"],
-            # A widget is dead on a page without a kernel. Its state not being there, nbconvert
-            # shows the static HTML that our displays carry beside it.
-            store_widget_state=False,
-        )
-        with client.setup_kernel():
-            _follow_updates(client)
-            _run_aside(client, notebook, _BEFORE)
-            for index, cell in enumerate(notebook.cells):
-                client.execute_cell(cell, index)
-            summary = json.loads(_run_aside(client, notebook, _SUMMARY))
-            for output in _rich_outputs(notebook):
-                if "text/html" in output.data:
-                    output.data.pop(_WIDGET, None)
-                    output.data["text/html"] = _keep_media(output.data["text/html"], out)
-    return cast("dict[str, Any]", summary)
-
-
-def _run_aside(client: NotebookClient, notebook: NotebookNode, source: str) -> str:
-    """Run code in the notebook's kernel that does not become part of it; return what it prints."""
-    cell = nbformat.v4.new_code_cell(source)
-    notebook.cells.append(cell)
-    try:
-        client.execute_cell(cell, len(notebook.cells) - 1, store_history=False)
-    finally:
-        notebook.cells.pop()
-    return "".join(output.text for output in cell.outputs if output.output_type == "stream")
-
-
-def _follow_updates(client: NotebookClient) -> None:
-    """
-    Let a display be updated while a later cell runs, as every front end does.
-
-    nbclient hears only messages of the cell that it is running, so that a job shown in one cell
-    and awaited in the next would stay on "asking the service" for ever.
-    """
-    channel = cast("Any", client.kc).iopub_channel
-    receive = channel.get_msg
-
-    async def get_msg(*arguments: Any, **options: Any) -> Any:
-        message = await receive(*arguments, **options)
-        if message["msg_type"] == "update_display_data":
-            client.process_message(message, NotebookNode(), -1)
-        return message
-
-    channel.get_msg = get_msg
-
-
-def _rich_outputs(notebook: NotebookNode) -> Iterator[NotebookNode]:
-    for cell in notebook.cells:
-        for output in cell.get("outputs", []):
-            if "data" in output:
-                yield output
-
-
-def _keep_media(markup: str, out: Path) -> str:
-    def kept(match: re.Match[str]) -> str:
-        name, quote, address = match.groups()
-        file = _download(html.unescape(address), out / "media")
-        return f"{name}={quote}media/{file.name}{quote}"
-
-    return _LOCAL.sub(kept, markup)
-
-
-def _download(address: str, folder: Path) -> Path:
-    parts = urlsplit(address)
-    connection = http.client.HTTPConnection(parts.netloc, timeout=_FETCH_SECONDS)
-    try:
-        connection.request("GET", f"{parts.path}?{parts.query}" if parts.query else parts.path)
-        response = connection.getresponse()
-        body = response.read()
-    finally:
-        connection.close()
-    if response.status != http.HTTPStatus.OK:
-        raise ConnectionError(f"{address} was answered with {response.status}")
-    kind = response.headers.get_content_type()
-    suffix = Path(parts.path).suffix or mimetypes.guess_extension(kind) or ""
-    folder.mkdir(exist_ok=True)
-    # Named by what it holds: a cover shown in two cells is one file.
-    file = folder / (hashlib.sha256(body).hexdigest()[:16] + suffix)
-    file.write_bytes(body)
-    return file
 
 
 def export(notebook: NotebookNode) -> str:
@@ -198,7 +82,6 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=_ROOT / "build" / "demo")
     given = parser.parse_args()
 
-    os.environ.pop("MUSICAPI_KEY", None)
     out: Path = given.out
     shutil.rmtree(out / "media", ignore_errors=True)
     out.mkdir(parents=True, exist_ok=True)
@@ -206,14 +89,14 @@ def main() -> None:
     print(f"Running {given.notebook.name} on the simulator: no key, nothing is paid.", flush=True)
     start = time.monotonic()
     notebook = nbformat.read(given.notebook, as_version=4)
-    summary = execute(notebook, out)
-    executed = out / given.notebook.name
-    page = executed.with_suffix(".html")
-    nbformat.write(notebook, executed)
+    summary = json.loads(executed.execute(notebook, out, before=_BEFORE, after=_SUMMARY))
+    file = out / given.notebook.name
+    page = file.with_suffix(".html")
+    nbformat.write(notebook, file)
     page.write_text(export(notebook), encoding="utf-8")
 
     print(_report(summary, time.monotonic() - start))
-    print(f"\nexecuted notebook  {_shown(executed)}\npage to listen to  {_shown(page)}")
+    print(f"\nexecuted notebook  {_shown(file)}\npage to listen to  {_shown(page)}")
 
 
 def _shown(path: Path) -> Path:
