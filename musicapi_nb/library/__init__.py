@@ -6,6 +6,7 @@ from musicapi_nb.library.files import FileRef
 from musicapi_nb.library.heard import Heard, Word
 from musicapi_nb.library.identity import identity
 from musicapi_nb.library.ledger import Claim
+from musicapi_nb.library.lineage import Branch, Lineage
 from musicapi_nb.library.ratings import Rating
 from musicapi_nb.library.show import Account
 from musicapi_nb.library.states import LIVE, OPEN, STATES, Entry, EntryState, Event
@@ -17,6 +18,7 @@ __all__ = [
     "STATES",
     "Account",
     "BlindDesign",
+    "Branch",
     "Budget",
     "Claim",
     "DamagedFile",
@@ -26,6 +28,7 @@ __all__ = [
     "FileRef",
     "Heard",
     "Library",
+    "Lineage",
     "MissingFile",
     "Rating",
     "RenderTime",

@@ -6,7 +6,7 @@ import contextlib
 import functools
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
 
 from musicapi_nb.errors import Closed, WrongType
 from musicapi_nb.library import ask, journal, pace, settle
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from musicapi_nb.engines import Request
     from musicapi_nb.errors import MusicAPIError
+    from musicapi_nb.exports import Exported
     from musicapi_nb.library.ask import Media
     from musicapi_nb.library.files import FileRef
     from musicapi_nb.library.heard import Heard, Word
@@ -390,6 +391,20 @@ class Library(Ratings, Trials, Records):
     def verify(self) -> list[ask.DamagedFile]:
         """Read every byte of every file; return those that are missing or damaged."""
         return list(ask.damaged(self._store, self._files))
+
+    def export(self, path: str | os.PathLike[str], what: Any = None) -> Exported:
+        """Write songs of this library as files that other programs take: `mnb.export`.
+
+        Parameters
+        ----------
+        path
+            A folder, made if there is none; or a file that ends in `.zip`.
+        what
+            Which songs, as for `mnb.export`; all finished ones when left out.
+        """
+        from musicapi_nb.exports import export  # noqa: PLC0415 - it needs tables, which are above
+
+        return export(path, self if what is None else what, library=self)
 
     def rebuild(self) -> None:
         """Make everything that is kept beside the events anew, from the events alone."""

@@ -232,9 +232,7 @@ class Handle:
         if self.library is None:
             problem = Problem("library", "has the files: connect(library='folder')")
             raise InvalidRequest("api.export()", [problem])
-        from musicapi_nb.exports import export  # noqa: PLC0415 - loads pandas and mutagen
-
-        return export(path, self.library if what is None else what, library=self.library)
+        return self.library.export(path, what)
 
     def credits(self) -> Job[Balance]:
         """Read the balance. Costs nothing."""

@@ -398,6 +398,16 @@ def test_songs_tasks_and_rows_of_a_table_choose(library: Library, tmp_path: Path
         assert made.counts == {"written": 2}
 
 
+def test_a_library_exports_all_of_its_songs_or_those_it_is_given(
+    library: Library, tmp_path: Path
+) -> None:
+    add(library, "One", "Two")
+    made = library.export(tmp_path / "all")
+    assert [song.files[0] for song in made.songs] == ["One.wav", "Two.wav"]
+    (one,) = library.export(tmp_path / "one.zip", library.tasks()[0].songs[:1]).songs
+    assert one.files[0] == "One.wav"
+
+
 def test_what_is_unfinished_is_named_when_it_was_given(library: Library, tmp_path: Path) -> None:
     add(library, "One", "Two", state="running")
     task = library.tasks()[0]

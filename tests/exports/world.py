@@ -3,13 +3,12 @@
 import io
 import struct
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import numpy as np
 import soundfile
 
-from musicapi_nb import tasks
-from musicapi_nb.engines import Request
+from musicapi_nb import sonic, tasks
 from musicapi_nb.library import Library
 from tests.library.world import acknowledged, buy, looked, song
 
@@ -72,19 +71,9 @@ def attach(
     library.attach(name, media, library.add_file(path, suffix))
 
 
-class Aligned(Request, frozen=True, kw_only=True):
-    """The operation of aligned lyrics, as the ledger has it."""
-
-    engine: ClassVar[str] = "sonic"
-    operation: ClassVar[str] = "aligned_lyrics"
-    path: ClassVar[str] = "/api/v1/sonic/aligned-lyrics"
-    answers: ClassVar[Literal["task", "now"]] = "now"
-    songs: ClassVar[int | None] = 0
-
-
 def align(library: Library, clip: str, *words: tuple[str, float, float]) -> None:
     """Have the ledger keep an answer of aligned-lyrics."""
-    request = Aligned(extra={"clip_id": clip})
+    request = sonic.AlignedLyrics(clip_id=clip)
     alignment = [{"word": word, "start_s": start, "end_s": end, "p_align": 0.9, "success": True}
                  for word, start, end in words]  # fmt: skip
     reply = {"code": 200, "message": "success", "data": {"alignment": alignment}}
