@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     _Batch = tuple[dict[Key, pa.Array | int], list[IssueRow]]
     _Coded = tuple[NDArray[np.int32], pd.CategoricalDtype]
 
-_KEPT = 1 << 21
-_BATCH = 256  # two at once; more takes memory, less costs more steps
+_KEPT = 1 << 23
+_BATCH = 512  # two at once; more takes memory, less costs more steps
 
 
 class Frames(NamedTuple):

@@ -45,7 +45,10 @@ def check(body: Body, shapes: Shapes) -> None:
     url = body.get("webhook_url")
     if url is None:
         return
-    parts = urlsplit(url) if isinstance(url, str) and len(url) <= WEBHOOK_LIMIT else None
+    try:
+        parts = urlsplit(url) if isinstance(url, str) and len(url) <= WEBHOOK_LIMIT else None
+    except ValueError:  # half an IPv6 address
+        parts = None
     local = shapes.webhook_hosts == "loopback" and parts and parts.hostname in _LOOPBACK
     if parts is None or not parts.hostname or not (parts.scheme == "https" or local):
         raise invalid("The 'webhook_url' field should be a public https URL.")
