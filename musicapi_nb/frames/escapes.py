@@ -30,7 +30,8 @@ def texts(written: pa.Array) -> tuple[pa.Array, list[int], list[int]]:
     Parameters
     ----------
     written
-        An array of large_binary that was just made, in UTF-8 and without nulls.
+        An array of large_binary that `layouts.taken` just made, in UTF-8 and without nulls; its
+        memory is written to.
 
     Returns
     -------
@@ -40,8 +41,7 @@ def texts(written: pa.Array) -> tuple[pa.Array, list[int], list[int]]:
     _, ends, data = written.buffers()
     offsets = np.frombuffer(ends, "int64", len(written) + 1)
     raw = np.frombuffer(b"" if data is None else data, "uint8", offsets[-1])
-    escaped = raw == _BACKSLASH
-    slashes = np.flatnonzero(escaped) if escaped.any() else np.zeros(0, "int64")
+    slashes = np.flatnonzero(raw == _BACKSLASH)
     bad: list[int] = []
     if len(slashes):
         meant = _MEANT[raw[np.minimum(slashes + 1, len(raw) - 1)]]
@@ -52,10 +52,9 @@ def texts(written: pa.Array) -> tuple[pa.Array, list[int], list[int]]:
             _, ends, data = made.buffers()
             offsets = np.frombuffer(ends, "int64", len(made) + 1)
         else:
-            changed = raw.copy()
-            changed[slashes + 1] = meant
+            raw[slashes + 1] = meant
             offsets = offsets - np.searchsorted(slashes, offsets)
-            data = _without(slashes, changed)
+            data = _without(slashes, raw)
     sizes = np.diff(offsets)
     said = None if sizes.all() else pa.py_buffer(np.packbits(sizes > 0, bitorder="little"))
     made = pa.Array.from_buffers(

@@ -283,20 +283,20 @@ def find(layout: Layout, texts: Scan, rows: Numbers) -> Found | None:
     if not len(rows):
         return None
     names = texts.keys[texts.key_bounds[rows][:, None] + np.arange(count)]
-    starts = texts.stops[names] + (1 + layout.colon)
-    begins, ends_of_all = texts.bounds[rows], texts.bounds[rows + 1]
-    ends = np.column_stack([texts.starts[names[:, 1:]] - 1, ends_of_all]) - layout.gaps
     # from the beginning of each text to its end, between values and within them in turn
-    places = np.empty((len(rows), 2 * count + 2), "int64")
-    places[:, 0], places[:, 1:-1:2], places[:, 2:-1:2] = begins, starts, ends
-    places[:, -1] = ends_of_all
+    width = 2 * count + 2
+    offsets = np.append(np.empty(len(rows) * width, "int64"), texts.bounds[-1] + _BEHIND)
+    places = offsets[: len(rows) * width].reshape(len(rows), width)
+    starts, ends = places[:, 1:-1:2], places[:, 2:-1:2]
+    places[:, 0], places[:, -1] = texts.bounds[rows], texts.bounds[rows + 1]
+    starts[:] = texts.stops[names] + (1 + layout.colon)
+    ends[:, :-1], ends[:, -1] = texts.starts[names[:, 1:]] - 1, places[:, -1]
+    ends -= layout.gaps
     lengths = np.diff(places)
     good = (lengths[:, ::2] == layout.lengths).all(axis=1) & (lengths >= 0).all(axis=1)
     if not good.all():
         return find(layout, texts, rows[good])
-    pieces = between(
-        np.concatenate([places.ravel(), texts.bounds[-1] + _BEHIND]), pa.py_buffer(texts.data)
-    )
+    pieces = between(offsets, pa.py_buffer(texts.data))
     found = Found(layout, texts, rows, names, starts, ends, _codes(texts, names, starts, ends),
                   pieces)  # fmt: skip
     good = _same_between(found) & ((found.codes & layout.allowed) != 0).all(axis=1)

@@ -71,10 +71,12 @@ def scan(texts: Sequence[bytes], behind: bytes) -> Scan:
             kept[in_text[at] : in_text[at + 1]] = True
         quotes = quotes[kept]
         in_text = np.searchsorted(quotes, bounds)
-    starts = np.append(quotes[0::2] + 1, bounds[-1])
-    stops = np.append(quotes[1::2], bounds[-1])
+    # where strings begin and end in turn, and the end of all twice
+    places = np.append(quotes, [bounds[-1] - 1, bounds[-1]])
+    places[0::2] += 1
+    starts, stops = places[0::2], places[1::2]
     fit &= ~_broken(texts, data, bounds, starts, stops)
-    strings = between(np.ravel(np.column_stack([starts, stops])), pa.py_buffer(joined))
+    strings = between(places, pa.py_buffer(joined))
     keys, steps = _keys(data, starts, stops)
     return Scan(data, bounds, starts, stops, strings, keys,
                 np.searchsorted(keys, in_text // 2), steps, fit)  # fmt: skip
