@@ -77,6 +77,7 @@ def in_song(**fields: Any) -> Any:
         ("batch_ack.json", None, "pending", 0),
         ("bpm_success.json", None, "succeeded", 0),
         ("create_voice_ack.json", None, "pending", 0),
+        ("download_success.json", None, "succeeded", 0),
         ("midi_not_ready.json", None, "pending", 0),
         ("producer_download_success.json", None, "succeeded", 1),
         ("producer_get_failed_2026.json", None, "failed", 0),
