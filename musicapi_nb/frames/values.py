@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from musicapi_nb.frames import escapes
 from musicapi_nb.frames.arrays import doubled, joined, joint, odd_numbers, ranges
 from musicapi_nb.frames.layouts import LIST, NUMBER, OBJECT, TEXT, letters, opening, taken
+from musicapi_nb.frames.steps import Steps, read_steps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -156,7 +157,7 @@ class _Reading:
         steps = (
             self._steps(self._each(plan.steps))
             if len(plan.steps)
-            else _Steps.none(self._replies * self._layout.songs)
+            else Steps.none(self._replies * self._layout.songs)
         )
         columns_ = self._taken(strings, cells.rows)
         # apart from the others: there are many of them, and few have escapes
@@ -307,55 +308,11 @@ class _Reading:
         self._mark(rows[~apart])
         return counts, strings, rows
 
-    def _steps(self, cells: _Cells) -> _Steps:
-        scan, found = self._scan, self._found
+    def _steps(self, cells: _Cells) -> Steps:
         first, counts = self._strings_of(cells, OBJECT)
-        past = first + counts
-        begin = np.searchsorted(scan.steps[:, 0], first)
-        per_song = np.searchsorted(scan.steps[:, 0], past) - begin
-        self._mark(cells.rows[(counts > 0) != (per_song > 0)])
-        which = ranges(begin, per_song)
-        sources, types = scan.steps[which, 0], scan.steps[which, 1]
-        songs = np.arange(len(counts)).repeat(per_song)
-        rows = cells.rows[songs]
-        new = np.diff(songs, prepend=-1) != 0
-        last = np.append(new[1:], True)[: len(new)]
-        after = np.append(sources[1:], 0)[: len(new)]
-        fits = types + 2 == np.where(last, past[songs], after)
-        fits &= ~new | (sources == first[songs])
-        fits &= ~last | (scan.stops[types + 1] + 3 == found.ends[cells][songs])
-        self._mark(rows[~fits])
-        if not fits.all():  # then nothing is where it should be
-            return _Steps.none(len(counts))
-        per_step = types - sources - 2
-        made = ranges(sources + 2, per_step)
-        self._check_steps(sources, types, last, per_step, rows)
-        return _Steps(songs, rows, per_song, sources, types + 1, per_step, made,
-                      rows.repeat(per_step))  # fmt: skip
-
-    def _check_steps(
-        self, sources: Numbers, types: Numbers, last: Flags, per_step: Numbers, rows: Numbers
-    ) -> None:
-        """Flag what has anything else between the strings of its steps than belongs there."""
-        strings, some = self._scan.strings, per_step > 0
-        after_tags = np.full(per_step.sum(), _BETWEEN_TAGS)
-        after_tags[per_step[some].cumsum() - 1] = _LAST_TAG
-        kinds = (
-            (sources, np.full(len(sources), _SOURCE), rows),
-            (sources + 1, np.where(some, _TAGS, _NO_TAGS), rows),
-            (ranges(sources + 2, per_step), after_tags, rows.repeat(per_step)),
-            (types, np.full(len(types), _TYPE), rows),
-            (types[~last] + 1, np.full(np.count_nonzero(~last), _NEXT), rows[~last]),
-        )
-        before, wanted, whose = (np.concatenate(each) for each in zip(*kinds, strict=True))
-        gaps = taken(_gaps(self._layout.colon, self._layout.comma), wanted)
-        self._alike(taken(strings, 2 * before + 1), gaps, whose)
-        self._alike(taken(strings, 2 * types), pa.array([b"type"] * len(types), gaps.type), rows)
-
-    def _alike(self, made: pa.Array, wanted: pa.Array, rows: Numbers) -> None:
-        if not made.equals(wanted):
-            same = pc.equal(made, wanted).to_numpy(zero_copy_only=False)
-            self._mark(rows[~same])
+        steps, odd = read_steps(self._found, cells.rows, self._found.ends[cells], first, counts)
+        self._mark(odd)
+        return steps
 
     # --- the rest --------------------------------------------------------------------------
 
@@ -403,33 +360,3 @@ class _Reading:
             counts, _, _ = self._listed(_Cells(rows, values[at]))
             if self._layout.comma > 1:
                 self._mark(rows[counts > 1])
-
-
-class _Steps(NamedTuple):
-    """Steps of rewriting: each one's song and reply, how many each song has; their strings."""
-
-    songs: Numbers
-    rows: Numbers
-    per_song: Numbers
-    sources: Numbers
-    types: Numbers
-    per_step: Numbers
-    made: Numbers
-    made_rows: Numbers
-
-    @classmethod
-    def none(cls, songs: int) -> _Steps:
-        no = np.zeros(0, "int64")
-        return cls(no, no, np.zeros(songs, "int64"), no, no, no, no, no)
-
-
-# What stands behind the strings of a step, up to the next string.
-_SOURCE, _TAGS, _NO_TAGS, _BETWEEN_TAGS, _LAST_TAG, _TYPE, _NEXT = range(7)
-
-
-@functools.cache
-def _gaps(colon: int, comma: int) -> pa.Array:
-    named, then = '":'.ljust(1 + colon), ",".ljust(comma)
-    gaps = (f'{named}{{"', f'{named}["', f'{named}[]{then}"', f'"{then}"', f'"]{then}"',
-            f'{named}"', f'"}}{then}"')  # fmt: skip
-    return pa.array([gap.encode() for gap in gaps], pa.large_binary())
