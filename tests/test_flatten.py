@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from musicapi_nb import frames, tasks
+from musicapi_nb import frames, sonic, tasks
 from musicapi_nb.errors import WrongType
 from musicapi_nb.frames import batch, layouts
 from tests import replies
@@ -209,6 +209,60 @@ def test_what_differs_by_bytes_is_read_as_plainly_and_spoils_nothing_beside_it(
     items = [frames.reading.Item(None, place, text) for place, text in enumerate(mixed)]
     read = {place for part in batch._by_layout(items, []) for place in part.places.tolist()}
     assert {0, 2, 6} <= read
+
+
+# --- as a library has them ---------------------------------------------------------------------
+
+
+class Shelf:
+    """What has replies about tasks of which something was known before."""
+
+    def __init__(self, kept: list[tasks.Kept]) -> None:
+        self._kept = kept
+
+    def replies(self) -> list[tasks.Kept]:
+        return self._kept
+
+
+OWN_ID = sample(STUDIO)["data"]["task_id"]
+
+
+@st.composite
+def kept_replies(draw: st.DrawFn) -> tasks.Kept:
+    known = tasks.Task(
+        id=draw(st.sampled_from([None, "t1", OWN_ID])),
+        engine=draw(st.sampled_from(["studio", "sonic", "sonic", "producer", None])),
+        operation=draw(st.sampled_from([None, "create"])),
+        expected=draw(st.sampled_from([None, 1, 2])),
+        request=draw(st.sampled_from([None, sonic.Concat(continue_clip_id="\ud800 c1")])),
+        simulated=draw(st.booleans()),
+    )
+    said: dict[str, Any] = draw(st.sampled_from([
+        {}, {"state": "succeeded"}, {"state": "succeeded", "state_word": "SUCCESS"},
+        {"state": "failed", "fail_reason": "no luck", "refunded": True},
+    ]))  # fmt: skip
+    raw = draw(bulk_replies() | st.sampled_from([as_bytes(sample(name)) for name in BULK]))
+    try:
+        json.loads(raw)
+    except (ValueError, RecursionError):  # a library writes down neither
+        return tasks.Kept(known, None, said)
+    return tasks.Kept(known, raw.decode(), said)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(kept_replies(), max_size=12))
+def test_kept_replies_give_what_their_tasks_give(kept: list[tasks.Kept]) -> None:
+    assert_same(frames.flatten(Shelf(kept)), frames.flatten([each.task() for each in kept]))
+
+
+def test_kept_replies_of_known_tasks_are_read_by_their_layout() -> None:
+    known = tasks.Task(id="t1", engine="sonic", operation="create", expected=1)
+    kept = tasks.Kept(known, json.dumps(sample(SONIC)), {"state": "succeeded"})
+    items = [frames.reading.Item(None, place, kept) for place in range(3)]
+    (part,) = batch._by_layout(items, [])
+    assert part.columns["songs", "task_id"].to_pylist() == ["t1"] * 3
+    odd = kept._replace(known=tasks.Task(id="t1", engine="sonic", expected=2))
+    assert list(batch._by_layout([frames.reading.Item(None, 0, odd)], [])) == []
 
 
 # --- adding -----------------------------------------------------------------------------------

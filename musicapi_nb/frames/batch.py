@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from musicapi_nb.frames.columns import SONGS, TASKS, IssueRow, SongRow
 from musicapi_nb.frames.growing import grown
@@ -14,6 +15,7 @@ from musicapi_nb.frames.layouts import BEHIND, Unknown, find, learn
 from musicapi_nb.frames.reading import read_one
 from musicapi_nb.frames.scan import scan
 from musicapi_nb.frames.values import columns
+from musicapi_nb.tasks import Kept
 from musicapi_nb.tasks.part import clean
 
 if TYPE_CHECKING:
@@ -38,6 +40,8 @@ DTYPES: Mapping[Key, str] = {
 }
 _ARROW = {dtype: grown(dtype).arrow for dtype in set(DTYPES.values())}
 _UNSAID: Mapping[str, Any] = {"int64": 0, "bool": False}
+_TASK_ID = ("tasks", "task_id")
+_BEFORE = ("task_id", "operation", "expected", "simulated", "request")
 _MOST_LAYOUTS = 32
 _TRIES = 2  # in each batch, of learning one more layout
 
@@ -81,7 +85,7 @@ def _by_layout(given: Sequence[Item], layouts: list[Layout]) -> Iterator[_Part]:
         if number < len(layouts):
             if (found := find(layouts[number], scanned, left)) is not None:
                 left = np.setdiff1d(left, found.rows, assume_unique=True)
-                yield from _understood(found)
+                yield from _understood(found, given)
             number += 1
         elif tried < _TRIES and number < _MOST_LAYOUTS:
             tried += 1
@@ -94,6 +98,8 @@ def _by_layout(given: Sequence[Item], layouts: list[Layout]) -> Iterator[_Part]:
 
 
 def _as_bytes(given: Any) -> bytes | None:
+    if isinstance(given, Kept):
+        given = given.raw
     if isinstance(given, str):
         try:
             return given.encode()
@@ -102,15 +108,46 @@ def _as_bytes(given: Any) -> bytes | None:
     return given if isinstance(given, bytes) else None
 
 
-def _understood(found: Found | None) -> Iterator[_Part]:
+def _understood(found: Found | None, given: Sequence[Item]) -> Iterator[_Part]:
     """Those of some replies in which nothing is odd."""
     while found is not None:
         made, odd = columns(found)
+        kept = [given[row].given for row in found.rows]
+        if any(isinstance(each, Kept) for each in kept):
+            own = made[_TASK_ID].to_pylist() if _TASK_ID in made else [None] * len(kept)
+            odd |= [_says_else(*each, found.layout) for each in zip(kept, own, strict=True)]
         if not odd.any():
+            if isinstance(kept[0], Kept):
+                made = {**made, **_known(kept, made, found.layout.songs)}
             songs_of = np.full(len(found.rows), found.layout.songs)
             yield _Part(found.rows, songs_of, made)
             return
         found = find(found.layout, found.scan, found.rows[~odd])
+
+
+def _says_else(kept: Any, own: str | None, layout: Layout) -> bool:
+    """Whether a reply beside what is known of its task is not read as it is alone."""
+    if not isinstance(kept, Kept):
+        return True
+    known, alone = kept.known, layout.same
+    return (
+        known.engine != alone["tasks", "engine"]
+        or known.expected not in {None, layout.songs}
+        or (known.id is not None and own is not None and known.id != own)
+        or any(value != alone.get(("tasks", name)) for name, value in kept.said.items())
+    )
+
+
+def _known(kept: Sequence[Kept], made: Columns, songs: int) -> Columns:
+    """The columns of what was known of tasks before their replies."""
+    tasks = [each.known for each in kept]
+    found = {("tasks", name): pa.array(TASKS[name].cells(tasks), _ARROW[TASKS[name].dtype])
+             for name in _BEFORE}  # fmt: skip
+    if _TASK_ID in made:
+        found[_TASK_ID] = pc.coalesce(found[_TASK_ID], made[_TASK_ID])
+    of_song = pa.array(np.arange(len(kept)).repeat(songs))
+    return found | {("songs", name): found["tasks", name].take(of_song)
+                    for name in _BEFORE if name in SONGS}  # fmt: skip
 
 
 def _plainly(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, cast
 
 from musicapi_nb.errors import UnexpectedReply, WrongType
 from musicapi_nb.frames import files
-from musicapi_nb.tasks import Issue, Task, read
+from musicapi_nb.tasks import Issue, Kept, Task, read
 from musicapi_nb.wire import decode
 
 if TYPE_CHECKING:
@@ -16,12 +16,18 @@ if TYPE_CHECKING:
 
 
 class HasTasks(Protocol):
-    """What knows its tasks, such as a library: a frame is made of all of them."""
+    """What knows its tasks: a frame is made of all of them."""
 
     def tasks(self) -> Iterable[Task]: ...
 
 
-Reply: TypeAlias = Task | Mapping[str, Any] | str | bytes | bytearray | Path | HasTasks
+class HasReplies(Protocol):
+    """What has the replies about its tasks, such as a library: they are read many at once."""
+
+    def replies(self) -> Iterable[Kept]: ...
+
+
+Reply: TypeAlias = Task | Mapping[str, Any] | str | bytes | bytearray | Path | HasTasks | HasReplies
 Replies: TypeAlias = Reply | Iterable[Reply]
 """What every frame takes: tasks, replies (decoded or as they came), files of them, a library."""
 
@@ -29,6 +35,7 @@ _ALONE = (Task, Mapping, str, bytes, bytearray, Path)
 # What JSON knows besides objects is a reply too, if a bad one: a line of a file may hold it.
 _BAD = (type(None), bool, int, float, list)
 _REPLIES = (*_ALONE, *_BAD)
+_KNOWING = ("replies", "tasks")  # the methods of `HasReplies` and `HasTasks`
 
 
 class Item(NamedTuple):
@@ -65,8 +72,8 @@ def items(given: Replies) -> Iterator[Item]:
             yield from (Item(str(path), at, line) for at, line in files.lines(path))
         elif isinstance(item, _REPLIES):
             yield Item(None, place, item)
-        elif (known := _tasks_of(item)) is not None:
-            yield from (Item(None, at, task) for at, task in enumerate(known))
+        elif (known := _known_to(item)) is not None:
+            yield from (Item(None, at, each) for at, each in enumerate(known))
         else:
             raise _wrong(item, f"item {place}")
 
@@ -106,11 +113,12 @@ def _items(given: object) -> Iterable[object]:
 
 def _has_tasks(item: object) -> bool:
     # asked of the type: a table with a column of this name has it as an attribute
-    return callable(getattr(type(item), "tasks", None))
+    return any(callable(getattr(type(item), name, None)) for name in _KNOWING)
 
 
-def _tasks_of(item: Any) -> Iterable[Task] | None:
-    return cast("HasTasks", item).tasks() if _has_tasks(item) else None
+def _known_to(item: Any) -> Iterable[Kept | Task] | None:
+    method = next((name for name in _KNOWING if callable(getattr(type(item), name, None))), None)
+    return cast("Iterable[Kept | Task]", getattr(item, method)()) if method else None
 
 
 def _wrong(value: object, what: str) -> WrongType:
@@ -133,6 +141,8 @@ def _path(item: object) -> Path | None:
 def read_one(item: Item) -> Read:
     """Read one reply, whatever its shape."""
     source, place, given = item
+    if isinstance(given, Kept):
+        given = given.task()
     if isinstance(given, Task):
         return Read(source, place, given.raw, given, given.id, given.issues)
     if source is not None:

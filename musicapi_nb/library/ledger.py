@@ -18,7 +18,7 @@ from musicapi_nb.errors import (
 from musicapi_nb.library import journal
 from musicapi_nb.library.heard import Heard, meant
 from musicapi_nb.library.identity import from_json, identity, identity_of, to_json
-from musicapi_nb.library.replies import raw_text, read_task, written
+from musicapi_nb.library.replies import kept, raw_text, written
 from musicapi_nb.library.states import allowed
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from musicapi_nb.library.owner import Owner
     from musicapi_nb.library.states import Entry, EntryState
     from musicapi_nb.library.store import Store
-    from musicapi_nb.tasks import Task
+    from musicapi_nb.tasks import Kept, Task
 
 _CHUNK = 128
 _MOST_RECENT = 256
@@ -283,7 +283,7 @@ class Ledger:
                 note = _HEARD if known.state == "uncertain" else None
                 data = {"task_id": word.task_id, "note": note}
                 known = self._write(connection, "accepted", data, known)
-            now = self._seen(connection, known, read(read_task(known, request, {}, None)))
+            now = self._seen(connection, known, read(kept(known, request, {}, None).known))
             return Heard("same" if now is known else "noted", now)
 
     def refused(self, number: int, error: MusicAPIError) -> Entry:
@@ -352,24 +352,28 @@ _WITH_REPLIES = """
 def task_of(connection: sqlite3.Connection, known: Entry) -> Task:
     """The task as last seen, made again from the ledger."""
     ((_, *written_down),) = connection.execute(_WITH_REPLIES, (f"[{known.id}]",))
-    return _made_again(known, *written_down)
+    return _kept(known, *written_down).task()
 
 
 def tasks_of(store: Store, found: Sequence[Entry]) -> Iterator[tuple[Entry, Task]]:
     """Make many tasks again; nobody's step waits while replies are read."""
+    return ((known, reply.task()) for known, reply in replies_of(store, found))
+
+
+def replies_of(store: Store, found: Sequence[Entry]) -> Iterator[tuple[Entry, Kept]]:
     for start in range(0, len(found), _CHUNK):
         chunk = {known.id: known for known in found[start : start + _CHUNK]}
         rows = {row[0]: row[1:] for row in store.rows(_WITH_REPLIES, str(list(chunk)))}
         for number, known in chunk.items():
-            yield known, _made_again(known, *rows[number])
+            yield known, _kept(known, *rows[number])
 
 
-def _made_again(known: Entry, asked: str, last: str | None, raw: str | None) -> Task:
+def _kept(known: Entry, asked: str, last: str | None, raw: str | None) -> Kept:
     data = json.loads(last) if last else {}
     if known.state in {"failed", "refused", "not_run"}:
         data |= {"state": "failed", "fail_reason": known.note}
         data |= {"refunded": known.refunded} if known.refunded is not None else {}
-    return read_task(known, from_json(json.loads(asked)["request"]), data, raw)
+    return kept(known, from_json(json.loads(asked)["request"]), data, raw)
 
 
 def _reserve(connection: sqlite3.Connection, request: Request, budgets: Sequence[str]) -> int:

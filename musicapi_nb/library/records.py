@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from musicapi_nb import markup
 from musicapi_nb.errors import WrongType
 from musicapi_nb.library import ask, journal, show
-from musicapi_nb.library.ledger import known_entry, request_of, task_of, tasks_of
+from musicapi_nb.library.ledger import known_entry, replies_of, request_of, task_of, tasks_of
 from musicapi_nb.library.lineage import lineage
 from musicapi_nb.library.states import STATES
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from musicapi_nb.library.show import Account
     from musicapi_nb.library.states import Entry, EntryState, Event
     from musicapi_nb.library.store import Store
-    from musicapi_nb.tasks import Song, Task
+    from musicapi_nb.tasks import Kept, Song, Task
 
 DATABASE = "library.sqlite"
 
@@ -58,6 +58,12 @@ class Records:
         with self._reading() as connection:
             found = ask.entries(connection, _states(state, ask.WITH_TASKS), experiment)
         return [task for _, task in tasks_of(self._store, found)]
+
+    def replies(self) -> Iterator[Kept]:
+        """The last reply about each of `tasks()`, as it came: what tables are made of."""
+        with self._reading() as connection:
+            found = ask.entries(connection, ask.WITH_TASKS, None)
+        return (reply for _, reply in replies_of(self._store, found))
 
     def task(self, entry: int) -> Task:
         """The task of one entry, as last seen."""

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from musicapi_nb import tasks
-from musicapi_nb.errors import UnexpectedReply
 from musicapi_nb.library.journal import as_json
 
 if TYPE_CHECKING:
@@ -56,11 +52,10 @@ def _writable(value: Any, depth: int) -> Any:
     return value if isinstance(value, str | int | float | None) else repr(value)
 
 
-def read_task(
+def kept(
     entry: Entry, request: Request | None, data: Mapping[str, Any], raw: str | None
-) -> tasks.Task:
-    """Make the task again, as it was last seen."""
-    payload = json.loads(raw) if raw is not None else None
+) -> tasks.Kept:
+    """What the ledger has of a task."""
     known = tasks.Task(
         id=entry.task_id,
         engine=entry.engine,
@@ -70,11 +65,4 @@ def read_task(
         simulated=entry.simulated,
         take=entry.take,
     )
-    said = {name: data[name] for name in _SAID if name in data}
-    try:
-        task = known if payload is None else tasks.read(payload, task=known)
-    except UnexpectedReply:  # a reply that was told to be a failure by its status
-        task = msgspec.structs.replace(known, raw=payload)
-    if any(getattr(task, name) != value for name, value in said.items()):
-        task = msgspec.structs.replace(task, **said)
-    return task
+    return tasks.Kept(known, raw, {name: data[name] for name in _SAID if name in data})

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from musicapi_nb import frames, tasks
 from musicapi_nb.errors import LostReply, MusicAPIError, UnexpectedReply, WrongType
 from musicapi_nb.library import Library, RenderTime, identity
-from musicapi_nb.library.replies import raw_text, read_task, written
+from musicapi_nb.library.replies import kept, raw_text, written
 from musicapi_nb.library.states import Entry
 from tests.library.world import (
     FAILED,
@@ -97,8 +97,8 @@ def test_odd_replies_come_back_too(reply: Any) -> None:
         return
     entry = Entry(1, 1, "i", "sonic", "create", "accepted", task_id=task.id)
     data = json.loads(json.dumps(written(task)))
-    assert repr(read_task(entry, song(), data, raw_text(task))) == repr(task)
-    back = read_task(entry, song(), data, raw_text(task))
+    assert repr(kept(entry, song(), data, raw_text(task)).task()) == repr(task)
+    back = kept(entry, song(), data, raw_text(task)).task()
     assert json.dumps(back.raw) == json.dumps(task.raw)
 
 
