@@ -64,8 +64,10 @@ class Ledger(Shelf, Protocol):
     def together(
         self, method: Callable[..., Any], /, *values: Any, **named: Any
     ) -> asyncio.Future[Any]: ...
-    def find(self, request: Request, take: int = 1, *, simulated: bool = False) -> Any: ...
-    def claim(
+    def find(
+        self, request: Request, take: int = 1, *, simulated: bool = False, again: bool = True
+    ) -> Any: ...
+    def claim(  # noqa: PLR0913 - as `Library.claim`
         self,
         request: Request,
         take: int = 1,
@@ -73,6 +75,7 @@ class Ledger(Shelf, Protocol):
         simulated: bool = False,
         budgets: Sequence[str] = (),
         experiment: str | None = None,
+        again: bool = True,
     ) -> Any: ...
     def ask_again(self, request: Request, take: int = 1, *, simulated: bool = False) -> Any: ...
     def accepted(self, entry: int, task: Task) -> Any: ...
@@ -94,11 +97,15 @@ class Ledger(Shelf, Protocol):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Purpose:
-    """Which take is bought, out of which budgets, and for which experiment."""
+    """Which take is bought, out of which budgets, for which experiment, and (`again`) how often.
+
+    Without `again`, what failed or was refused before is not bought anew.
+    """
 
     take: int = 1
     budgets: tuple[str, ...] = ()
     experiment: str | None = None
+    again: bool = True
 
 
 class TakenMeanwhile(Exception):
@@ -147,7 +154,7 @@ class Purchases:
         """Where files go."""
         return self._ledger
 
-    async def find(self, request: Request, take: int) -> Task | None:
+    async def find(self, request: Request, purpose: Purpose) -> Task | None:
         """The task of a take that was bought before or is under way; None: it has to be bought.
 
         While another job or kernel is sending it, this waits for what comes of that.
@@ -159,7 +166,11 @@ class Purchases:
         """
         while True:
             claim: Claim | None = await self._ledger.together(
-                self._ledger.find, request, take, simulated=self._simulated
+                self._ledger.find,
+                request,
+                purpose.take,
+                simulated=self._simulated,
+                again=purpose.again,
             )
             if claim is None:
                 return None
@@ -169,7 +180,7 @@ class Purchases:
                 known = msgspec.structs.replace(task, request=request)
                 return self._known(claim.entry, known)
             if claim.kind == "uncertain" or claim.entry.id in self._unwritten:
-                raise _unsettled(request, take, claim.entry.id)
+                raise _unsettled(request, purpose.take, claim.entry.id)
             await asyncio.sleep(_LOOK_SECONDS)
 
     def _known(self, entry: Entry, task: Task) -> Task:
@@ -201,6 +212,7 @@ class Purchases:
             simulated=self._simulated,
             budgets=(*self._budgets, *purpose.budgets),
             experiment=purpose.experiment,
+            again=purpose.again,
         )
         if claim.kind != "buy":
             raise TakenMeanwhile
@@ -279,7 +291,7 @@ class Purchases:
             return None
         return now
 
-    async def turn(self, request: Request, take: int, interval: float) -> Task | None:
+    async def turn(self, request: Request, purpose: Purpose, interval: float) -> Task | None:
         """Wait for one's place among all processes on the ledger.
 
         What need not be bought does not queue: its task is returned at once, as by `find`. Where
@@ -287,7 +299,7 @@ class Purchases:
         """
         if interval == 0 and await self._is_free():
             return None
-        known = await self.find(request, take)
+        known = await self.find(request, purpose)
         if known is None:
             await self.queue(interval)
         return known
