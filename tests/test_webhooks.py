@@ -19,7 +19,7 @@ from musicapi_nb.library import Entry, Library
 from musicapi_nb.signing import Secret
 from musicapi_nb.simulator import Shapes, Simulator
 from tests.library.world import acknowledged, python, song
-from tests.peers import CLIP, DONE, answers, peer, reply
+from tests.peers import CLIP, DONE, Connection, answers, peer, reply
 from tests.replies import sample
 
 KEY = "sk-of-an-account-0001"
@@ -590,6 +590,29 @@ async def test_a_failed_task_whose_reply_was_lost_is_refunded_and_may_be_bought_
     assert task.state == "succeeded"
     assert len(sim.traffic.paid) == 2
     assert sim.accounts.refunded(KEY) == 10
+
+
+@pytest.mark.parametrize("refund", [True, False, None])
+async def test_a_failure_that_overtakes_a_lost_reply_is_told_and_nothing_is_sent_again(
+    library: Library, door: Door, *, refund: bool | None
+) -> None:
+    """Who asked once pays once, whatever came of it; only who asks again buys again."""
+    failed = {**FAILED, "refund_processed": refund}
+
+    async def told_then_cut(connection: Connection) -> None:
+        await connection.request()
+        assert (await door.send(failed, library.entries()[-1])).status == 200
+        connection.reset()
+
+    async with (
+        peer(told_then_cut) as here,
+        MusicAPI(KEY, base_url=here.url, pace=0, ledger=library, webhook=door.url,
+                 webhook_secret=SECRET) as api,
+    ):  # fmt: skip
+        task = await api.run(song())
+        assert here.posts == 1
+    assert (task.state, task.refunded, task.bought_before) == ("failed", refund, True)
+    assert library.counts() == {"failed": 1}
 
 
 async def test_an_experiment_has_the_song_whose_reply_was_lost(

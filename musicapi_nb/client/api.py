@@ -240,8 +240,8 @@ class MusicAPI:
                 return await self._transport.retried(
                     lambda: self._in_turn(call, send, request, purpose, progress), paid=call.paid
                 )
-            except TakenMeanwhile:
-                if purchases and (known := await purchases.find(request, purpose)):
+            except TakenMeanwhile as taken:
+                if purchases and (known := await purchases.find(request, purpose, taken.entry)):
                     tell(progress, known)
                     return known
             except RateLimited as error:  # refused, and written down as that: nothing was bought

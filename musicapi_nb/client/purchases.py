@@ -109,7 +109,14 @@ class Purpose:
 
 
 class TakenMeanwhile(Exception):
-    """The take need not be bought: it was before, or while this one waited for its turn."""
+    """The take need not be bought: it was before, or while this one waited for its turn.
+
+    `entry` is what was joined by that.
+    """
+
+    def __init__(self, entry: int) -> None:
+        super().__init__(f"see entry {entry}")
+        self.entry = entry
 
 
 class Purchases:
@@ -154,10 +161,13 @@ class Purchases:
         """Where files go."""
         return self._ledger
 
-    async def find(self, request: Request, purpose: Purpose) -> Task | None:
+    async def find(
+        self, request: Request, purpose: Purpose, joined: int | None = None
+    ) -> Task | None:
         """The task of a take that was bought before or is under way; None: it has to be bought.
 
-        While another job or kernel is sending it, this waits for what comes of that.
+        While another job or kernel is sending it, this waits for what comes of that. Of an entry
+        that was `joined`, a failure is what came of it: who asked once does not buy twice.
 
         Raises
         ------
@@ -170,9 +180,9 @@ class Purchases:
                 request,
                 purpose.take,
                 simulated=self._simulated,
-                again=purpose.again,
+                again=purpose.again and joined is None,
             )
-            if claim is None:
+            if claim is None or (purpose.again and _came_to_nothing(claim.entry, joined)):
                 return None
             task = claim.task or self._unwritten.get(claim.entry.id)
             if task is not None:
@@ -181,6 +191,7 @@ class Purchases:
                 return self._known(claim.entry, known)
             if claim.kind == "uncertain" or claim.entry.id in self._unwritten:
                 raise _unsettled(request, purpose.take, claim.entry.id)
+            joined = claim.entry.id
             await asyncio.sleep(_LOOK_SECONDS)
 
     def _known(self, entry: Entry, task: Task) -> Task:
@@ -215,7 +226,7 @@ class Purchases:
             again=purpose.again,
         )
         if claim.kind != "buy":
-            raise TakenMeanwhile
+            raise TakenMeanwhile(claim.entry.id)
         entry = claim.entry.id
         try:
             task = await post(claim.entry)
@@ -226,7 +237,7 @@ class Purchases:
             outcome = ledger.uncertain if error.may_have_cost else ledger.refused
             now = await self._note(outcome, entry, error)
             if error.may_have_cost and now is not None and now.state in _BOUGHT:
-                raise TakenMeanwhile("its webhook came before its reply was lost") from None
+                raise TakenMeanwhile(entry) from None  # its webhook came before
             raise
         except BaseException as error:  # the loop ends: there is no next turn to write it in
             ledger.uncertain(entry, error)
@@ -378,6 +389,11 @@ class Purchases:
         """Tasks that the ledger knows as accepted, of this and of earlier kernels."""
         found = self._ledger.unfinished(simulated=self._simulated)
         return [self._known(each.entry, each.task) for each in found]
+
+
+def _came_to_nothing(entry: Entry, joined: int | None) -> bool:
+    """Whether what was joined was refused or never left; this is then it, or an older one."""
+    return joined is not None and (entry.state == "refused" or entry.id < joined)
 
 
 def _unsettled(request: Request, take: int, entry: int) -> Unsettled:
