@@ -5,6 +5,7 @@ import io
 import json
 import logging
 import time
+import traceback
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -425,6 +426,19 @@ async def test_an_event_of_an_unknown_kind_proves_the_task_and_ends_nothing(
     assert (now.state, now.task_id) == ("accepted", "t1")
 
 
+@pytest.mark.parametrize(
+    "odd", [["["] * 9, {"a": 1}, 1e400, "x" * 500_000], ids=["list", "object", "inf", "long"]
+)
+async def test_of_an_event_or_platform_that_is_no_word_little_is_remembered(
+    library: Library, door: Door, odd: Any
+) -> None:
+    entry = accepted(library)
+    body = {**COMPLETED, "event": odd, "platform": odd}
+    assert (await door.send(body, entry)).status == 200
+    assert (await door.send(body, entry)).said["status"] == "known already"
+    assert library.entry(entry.id).state == "accepted"
+
+
 async def test_an_end_that_cannot_be_read_is_left_to_the_next_poll(
     library: Library, door: Door
 ) -> None:
@@ -729,6 +743,9 @@ async def test_a_service_that_echoes_the_secret_does_not_get_it_shown(library: L
         ):  # fmt: skip
             with pytest.raises(MusicAPIError) as caught:
                 await api.submit(song(f"rain {status}"))
+            for frame, _ in traceback.walk_tb(caught.value.__traceback__):
+                if "/musicapi_nb/" in frame.f_code.co_filename:  # as verbose tracebacks show them
+                    assert SECRET not in repr(frame.f_locals)
             assert SECRET.encode() in here.received
         assert SECRET not in f"{caught.value} {caught.value!r} {vars(caught.value)}"
     assert SECRET not in repr(library.events())
