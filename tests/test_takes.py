@@ -19,7 +19,7 @@ from musicapi_nb import MusicAPI, Task, errors, lyrics, nuro, sonic
 from musicapi_nb.client.keep import check_audio
 from musicapi_nb.library import Entry, Library
 from musicapi_nb.simulator import EmbeddedSimulator, Simulator
-from tests.peers import Connection, peer, reply
+from tests.peers import Connection, answers, peer, reply
 from tests.peers import client as peer_client
 from tests.replies import sample
 
@@ -285,6 +285,37 @@ async def test_a_caller_that_leaves_does_not_lose_what_it_paid(
         task = await api.run(SONG)
     assert task.state == "succeeded"
     assert len(sim.traffic.posts) == 1
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2, 3, 4, 5, 6, 8, 10, 20, 50, 100, 200])
+def test_a_loop_that_ends_while_it_buys_leaves_no_take_that_nobody_sends(
+    tmp_path: Path, turns: int
+) -> None:
+    """Whatever had left is in doubt; what had not is bought by the next loop."""
+    posts = []
+
+    async def buy(turns: int | None = None) -> None:
+        async with peer(answers(reply())) as here, asyncio.timeout(20):
+            api = peer_client(here.url, ledger=library)
+            buying = asyncio.create_task(api.submit(SONG))
+            if turns is None:
+                with contextlib.suppress(errors.Unsettled):
+                    await buying
+            else:
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                for under_way in (buying, *api._sending):
+                    under_way.cancel()
+                await asyncio.gather(buying, *api._sending, return_exceptions=True)
+            await api.close()
+            posts.append(here.posts)
+
+    with Library(tmp_path) as library:
+        asyncio.run(buy(turns))
+        asyncio.run(buy())
+        left = set(states(library))
+    assert left <= {"accepted", "uncertain", "not_run"}
+    assert sum(posts) == 1 or (sum(posts) == 0 and "uncertain" in left)
 
 
 async def test_a_later_kernel_takes_up_what_was_accepted(sim: Simulator, library: Library) -> None:

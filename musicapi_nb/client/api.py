@@ -300,8 +300,9 @@ class MusicAPI:
 
         Of a batch, each of its tasks is asked about. What the service lets one ask for again
         until it is there (`Task.repeats`) is asked for again: by the same request, which waits
-        for its turn, is in the ledger before it leaves, and is not sent again once a reply to it
-        was lost. Whether such a repeat is charged is not known.
+        for its turn. With a ledger it is in there before it leaves, is sent by one at a time, and
+        not again once a reply to it was lost; without one, each call of this asks anew. Whether
+        such a repeat is charged is not known.
 
         Parameters
         ----------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import logging
 import time
@@ -61,6 +62,7 @@ class Ledger(Shelf, Protocol):
     future of its outcome.
     """
 
+    def entry(self, number: int, /) -> Any: ...
     def together(
         self, method: Callable[..., Any], /, *values: Any, **named: Any
     ) -> asyncio.Future[Any]: ...
@@ -216,7 +218,8 @@ class Purchases:
             A budget does not cover it; nothing was sent.
         """
         ledger = self._ledger
-        claim: Claim = await ledger.together(
+        claim = await self._claimed(
+            ledger.never_left,
             ledger.claim,
             request,
             purpose.take,
@@ -263,8 +266,12 @@ class Purchases:
             The ledger knows of no such purchase.
         """
         ledger = self._ledger
-        claim: Claim = await ledger.together(
-            ledger.ask_again, request, task.take, simulated=self._simulated
+        claim = await self._claimed(
+            ledger.still_accepted,
+            ledger.ask_again,
+            request,
+            task.take,
+            simulated=self._simulated,
         )
         entry = claim.entry.id
         if claim.kind == "uncertain":
@@ -284,6 +291,31 @@ class Purchases:
             raise
         await self._note(ledger.seen, entry, found)
         return found
+
+    async def _claimed(
+        self, undo: Callable[[int], Any], step: Callable[..., Claim], *values: Any, **named: Any
+    ) -> Claim:
+        """Ask the ledger whether to send; undone if the loop ends before the answer is here."""
+        ledger, found = self._ledger, list[Claim]()
+
+        def claim() -> Claim:
+            found.clear()  # a step whose commit failed may be taken again
+            found.append(step(*values, **named))
+            return found[0]
+
+        def let_go() -> None:
+            for claimed in found:
+                entry = claimed.entry
+                if claimed.kind in {"buy", "ask"} and ledger.entry(entry.id) == entry:
+                    undo(entry.id)
+
+        try:
+            answer: Claim = await ledger.together(claim)
+        except asyncio.CancelledError:
+            with contextlib.suppress(MusicAPIError):  # closed: it is uncertain from then on
+                ledger.together(let_go)
+            raise
+        return answer
 
     async def _note(
         self, step: Callable[..., Any], entry: int, outcome: Task | MusicAPIError | None = None
