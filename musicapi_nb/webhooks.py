@@ -122,6 +122,7 @@ class _Receiver:
         self._check_age(request)
         payload, task_id = _read(self._secret.removed_from_body(body))
         event = payload.get("event")
+        event = event[:_LONGEST_ID] if isinstance(event, str) else None  # it is remembered
         # A sender who tries again may sign anew, and one name may serve all events of a task.
         names: list[tuple[str, ...]] = [("signature", signed)]
         if named := request.headers.get("X-Webhook-Id"):
@@ -156,7 +157,8 @@ class _Receiver:
             raise _Refused(HTTPStatus.UNAUTHORIZED, "it was signed too long ago, or not yet")
 
     def _word(self, request: web.Request, payload: dict[str, Any], task_id: str) -> Word:
-        engine = _PLATFORMS.get(str(payload.get("platform")))
+        platform = payload.get("platform")
+        engine = _PLATFORMS.get(platform) if isinstance(platform, str) else None
         intents = request.query.getall(signing.INTENT, [])
         if not intents:
             return Word(task_id, engine)

@@ -39,7 +39,8 @@ class Call:
 
     method: Literal["GET", "POST"]
     path: str
-    body: bytes | None = None
+    # not in what a verbose traceback shows: it holds the secret of webhooks
+    body: bytes | None = dataclasses.field(default=None, repr=False)
     repeats: bool = False
     """Whether its reply may say "not ready", and the same call is how to ask again."""
 

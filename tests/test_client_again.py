@@ -115,7 +115,8 @@ NOT_READY = {
     "no link yet": reply({"message": "success", "data": {"wav_url": None}}),
     "message": reply({"code": 200, "message": "generating midi..."}),
     "text for data": reply({"message": "success", "data": "still being processed"}),
-    "no data": reply({"code": 200, "message": "success", "data": None}),
+    "message, and no data": reply({"code": 200, "message": "not ready", "data": None}),
+    "status": reply({"status": "running", "data": None}),
 }
 
 
@@ -124,13 +125,15 @@ NOT_READY = {
 async def test_it_is_asked_again_until_it_is_there(
     said: bytes, library: Library, *, kept: bool
 ) -> None:
+    """Only what says so is asked again."""
     seen: list[Task] = []
     async with world(answers(said, said, DONE), library if kept else None) as (here, api):
         task = await api.run(CHART, deadline=AGES, progress=seen.append)
     assert (task.state, task.id, task.answer) == ("succeeded", None, READY["data"])
     assert here.posts == len(here.requests) == 3
     assert {body for _, body in _bodies(here)} == {b"{}"}
-    assert [one.state for one in seen] == ["pending", "pending", "succeeded"]
+    waited = "running" if b"running" in said else "pending"
+    assert [one.state for one in seen] == [waited, waited, "succeeded"]
     if kept:
         assert kinds(library) == ["sending", "accepted", "asking", "looked", "asking", "done"]
 
@@ -148,7 +151,9 @@ async def test_what_is_there_at_once_is_asked_for_once(library: Library) -> None
 
 
 @pytest.mark.parametrize(
-    "said", [NOT_READY["202"], NOT_READY["message"], NOT_READY["no data"]], ids=["202", "m", "n"]
+    "said",
+    [NOT_READY["202"], NOT_READY["message"], NOT_READY["text for data"]],
+    ids=["2", "m", "t"],
 )
 async def test_what_is_not_said_to_be_asked_again_never_is(said: bytes, library: Library) -> None:
     async with world(answers(said), library) as (here, api):
@@ -204,6 +209,34 @@ async def test_a_repeat_whose_reply_is_lost_is_not_sent_again(
             assert [entry.state for entry in library.entries()] == ["uncertain"]
             assert await api.resume() == []
     assert here.posts == 2
+
+
+# None of these says that it is not ready.
+SILENT = {
+    "no data": {"code": 200, "message": "success", "data": None},
+    "an empty list": {"code": 200, "message": "success", "data": []},
+    "an empty object": {"code": 200, "message": "success", "data": {}},
+    "nothing": {},
+    "success alone": {"status": "succeeded", "data": None},
+    "success in words": {"message": "Your file was generated successfully.", "data": None},
+    "past": {"message": "The request was processed."},
+    "a clip": {"code": 200, "data": [{"clip_id": "c", "state": "archived"}]},
+    "a flat song": {"status": "archived", "audio_url": None},
+    "an unknown word": {"status": "archived", "data": None},
+}
+
+
+@pytest.mark.parametrize("said", SILENT.values(), ids=SILENT)
+@pytest.mark.parametrize("first", [True, False], ids=["first", "later"])
+async def test_what_does_not_say_that_it_is_not_ready_is_not_asked_again(
+    said: dict[str, Any], library: Library, *, first: bool
+) -> None:
+    replies = [reply(said), DONE] if first else [WAITING, reply(said), DONE]
+    async with world(answers(*replies), library) as (here, api):
+        with pytest.raises(UnexpectedReply, match="may have cost"):
+            await api.run(CHART, deadline=AGES)
+    assert here.posts == len(replies) - 1
+    assert [entry.state for entry in library.entries()] == ["uncertain"]
 
 
 @pytest.mark.parametrize(

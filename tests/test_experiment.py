@@ -662,6 +662,34 @@ async def test_paused_it_buys_nothing_and_goes_on_when_told(
     agree(sim, library)
 
 
+@pytest.mark.parametrize("pause", [True, False], ids=["paused", "running"])
+async def test_what_fails_elsewhere_while_it_is_to_be_waited_for_is_not_bought_anew(
+    sim: Simulator, tmp_path: Path, *, pause: bool
+) -> None:
+    design = plan(factors={"style": ["jazz"], "mv": ["sonic-v5", "sonic-v4-5"]})
+    lasting, failing = design.cells
+    sim.shapes.sonic_failure = "api_error"  # the reply says that the credits came back
+    sim.faults.arm("task_fails", after=1)
+    with Library(tmp_path) as one, Library(tmp_path) as two:
+        async with experiment(sim, one, design, concurrency=1) as run, client(sim, two) as other:
+            for cell in design.cells:
+                await other.submit(cell.request, take=cell.take)
+            sim.faults.arm("slow", seconds=1e6, method="GET")
+            running = asyncio.create_task(run.run())
+            await until(lambda: sim.traffic.total > 2)
+            if pause:
+                run.pause()
+            assert (await other.run(failing.request, take=failing.take)).refunded
+            sim.clock.advance(1e6)
+            await until(lambda: running.done() or run.progress.ended == 2)
+            run.cancel()
+            await running
+            assert states(run) == {"done": 1, "failed": 1}
+            assert two.find(lasting.request, lasting.take) is not None
+            assert two.find(failing.request, failing.take) is None
+    assert len(sim.traffic.posts) == 2
+
+
 async def test_told_at_once_it_starts_paused(sim: Simulator, library: Library) -> None:
     async with experiment(sim, library, plan()) as run:
         running = asyncio.create_task(run.run())

@@ -19,10 +19,15 @@ from musicapi_nb import MusicAPI, Task, errors, lyrics, nuro, sonic
 from musicapi_nb.client.keep import check_audio
 from musicapi_nb.library import Entry, Library
 from musicapi_nb.simulator import EmbeddedSimulator, Simulator
+from tests.peers import Connection, answers, peer, reply
+from tests.peers import client as peer_client
+from tests.replies import sample
 
 KEY = "sk-of-an-account-0001"
 SONG = sonic.Create(custom_mode=False, mv="sonic-v5", gpt_description_prompt="rain, slow jazz")
 BEAT = nuro.Instrumental(description="harbour at night", duration=30)
+UPLOADED = sonic.UploadExtend(url="https://example.com/a.mp3", custom_mode=True, mv="sonic-v5",
+                              prompt="[Verse] rain", continue_at=10)  # fmt: skip
 
 
 @pytest.fixture
@@ -89,6 +94,39 @@ async def test_asked_for_by_many_at_once_it_is_bought_once(
     assert len(sim.traffic.paid) == 1
     assert len({task.id for task in got}) == 1
     assert sum(not task.bought_before for task in got) == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "came", "posts"),
+    [
+        (reply({**sample("upload_extend_failed.json")}), ["failed", "failed"], 1),
+        (reply({"error": "The prompt is refused."}, 400), [errors.MusicAPIError, "pending"], 2),
+    ],
+    ids=["charged", "refused"],
+)
+async def test_who_asked_while_it_was_sent_has_what_came_of_it_unless_it_cost_nothing(
+    library: Library, said: bytes, came: list[Any], posts: int
+) -> None:
+    left, arrived, go = [said, reply()], asyncio.Event(), asyncio.Event()
+
+    async def behave(connection: Connection) -> None:
+        await connection.request()
+        arrived.set()
+        await go.wait()
+        await connection.send(left.pop(0))
+
+    async with peer(behave) as here, peer_client(here.url, ledger=library) as api:
+        one = asyncio.create_task(api.submit(UPLOADED))
+        await arrived.wait()
+        two = asyncio.create_task(api.submit(UPLOADED))
+        for _ in range(20):  # steps of the ledger: by then the second has joined
+            await library.flushed()
+        go.set()
+        got = await asyncio.gather(one, two, return_exceptions=True)
+    assert here.posts == posts
+    assert got[1].bought_before is (posts == 1)  # type: ignore[union-attr]
+    for found, wanted in zip(got, came, strict=True):
+        assert isinstance(found, wanted) if isinstance(wanted, type) else found.state == wanted  # type: ignore[union-attr]
 
 
 async def test_what_was_bought_before_waits_for_no_pause(sim: Simulator, library: Library) -> None:
@@ -247,6 +285,37 @@ async def test_a_caller_that_leaves_does_not_lose_what_it_paid(
         task = await api.run(SONG)
     assert task.state == "succeeded"
     assert len(sim.traffic.posts) == 1
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2, 3, 4, 5, 6, 8, 10, 20, 50, 100, 200])
+def test_a_loop_that_ends_while_it_buys_leaves_no_take_that_nobody_sends(
+    tmp_path: Path, turns: int
+) -> None:
+    """Whatever had left is in doubt; what had not is bought by the next loop."""
+    posts = []
+
+    async def buy(turns: int | None = None) -> None:
+        async with peer(answers(reply())) as here, asyncio.timeout(20):
+            api = peer_client(here.url, ledger=library)
+            buying = asyncio.create_task(api.submit(SONG))
+            if turns is None:
+                with contextlib.suppress(errors.Unsettled):
+                    await buying
+            else:
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                for under_way in (buying, *api._sending):
+                    under_way.cancel()
+                await asyncio.gather(buying, *api._sending, return_exceptions=True)
+            await api.close()
+            posts.append(here.posts)
+
+    with Library(tmp_path) as library:
+        asyncio.run(buy(turns))
+        asyncio.run(buy())
+        left = set(states(library))
+    assert left <= {"accepted", "uncertain", "not_run"}
+    assert sum(posts) == 1 or (sum(posts) == 0 and "uncertain" in left)
 
 
 async def test_a_later_kernel_takes_up_what_was_accepted(sim: Simulator, library: Library) -> None:

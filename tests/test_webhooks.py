@@ -5,6 +5,7 @@ import io
 import json
 import logging
 import time
+import traceback
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,7 +20,7 @@ from musicapi_nb.library import Entry, Library
 from musicapi_nb.signing import Secret
 from musicapi_nb.simulator import Shapes, Simulator
 from tests.library.world import acknowledged, python, song
-from tests.peers import CLIP, DONE, answers, peer, reply
+from tests.peers import CLIP, DONE, Connection, answers, peer, reply
 from tests.replies import sample
 
 KEY = "sk-of-an-account-0001"
@@ -425,6 +426,19 @@ async def test_an_event_of_an_unknown_kind_proves_the_task_and_ends_nothing(
     assert (now.state, now.task_id) == ("accepted", "t1")
 
 
+@pytest.mark.parametrize(
+    "odd", [["["] * 9, {"a": 1}, 1e400, "x" * 500_000], ids=["list", "object", "inf", "long"]
+)
+async def test_of_an_event_or_platform_that_is_no_word_little_is_remembered(
+    library: Library, door: Door, odd: Any
+) -> None:
+    entry = accepted(library)
+    body = {**COMPLETED, "event": odd, "platform": odd}
+    assert (await door.send(body, entry)).status == 200
+    assert (await door.send(body, entry)).said["status"] == "known already"
+    assert library.entry(entry.id).state == "accepted"
+
+
 async def test_an_end_that_cannot_be_read_is_left_to_the_next_poll(
     library: Library, door: Door
 ) -> None:
@@ -592,6 +606,29 @@ async def test_a_failed_task_whose_reply_was_lost_is_refunded_and_may_be_bought_
     assert sim.accounts.refunded(KEY) == 10
 
 
+@pytest.mark.parametrize("refund", [True, False, None])
+async def test_a_failure_that_overtakes_a_lost_reply_is_told_and_nothing_is_sent_again(
+    library: Library, door: Door, *, refund: bool | None
+) -> None:
+    """Who asked once pays once, whatever came of it; only who asks again buys again."""
+    failed = {**FAILED, "refund_processed": refund}
+
+    async def told_then_cut(connection: Connection) -> None:
+        await connection.request()
+        assert (await door.send(failed, library.entries()[-1])).status == 200
+        connection.reset()
+
+    async with (
+        peer(told_then_cut) as here,
+        MusicAPI(KEY, base_url=here.url, pace=0, ledger=library, webhook=door.url,
+                 webhook_secret=SECRET) as api,
+    ):  # fmt: skip
+        task = await api.run(song())
+        assert here.posts == 1
+    assert (task.state, task.refunded, task.bought_before) == ("failed", refund, True)
+    assert library.counts() == {"failed": 1}
+
+
 async def test_an_experiment_has_the_song_whose_reply_was_lost(
     sim: Simulator, library: Library, door: Door
 ) -> None:
@@ -706,6 +743,9 @@ async def test_a_service_that_echoes_the_secret_does_not_get_it_shown(library: L
         ):  # fmt: skip
             with pytest.raises(MusicAPIError) as caught:
                 await api.submit(song(f"rain {status}"))
+            for frame, _ in traceback.walk_tb(caught.value.__traceback__):
+                if "/musicapi_nb/" in frame.f_code.co_filename:  # as verbose tracebacks show them
+                    assert SECRET not in repr(frame.f_locals)
             assert SECRET.encode() in here.received
         assert SECRET not in f"{caught.value} {caught.value!r} {vars(caught.value)}"
     assert SECRET not in repr(library.events())

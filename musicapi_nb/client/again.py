@@ -46,10 +46,14 @@ async def ask_again(
 
     def answer(status: int, payload: Any) -> Task:
         try:
-            return tasks.read(payload, status=status, task=task)
+            found = tasks.read(payload, status=status, task=task)
         except UnexpectedReply as error:
             error.may_have_cost = True
             raise
+        if found.state == "unknown":
+            words = "the reply says neither that it is ready nor that it is not"
+            raise UnexpectedReply(words, body=payload, may_have_cost=True)
+        return found
 
     async def post() -> Task:
         try:

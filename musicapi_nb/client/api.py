@@ -172,13 +172,14 @@ class MusicAPI:
         finally:
             await self._transport.close()
 
-    async def submit(
+    async def submit(  # noqa: PLR0913 - what is bought, for whom, and who is told
         self,
         request: Request,
         *,
         take: int = 1,
         budgets: Sequence[str] = (),
         experiment: str | None = None,
+        again: bool = True,
         progress: Progress | None = None,
     ) -> Task:
         """Buy what a request asks for, once; return the task, finished if answered at once.
@@ -195,6 +196,9 @@ class MusicAPI:
         budgets, experiment
             Budgets of the ledger that have to cover it besides the client's own, and the name
             of the experiment that it is a cell of.
+        again
+            With a ledger, whether what failed or was refused before is bought anew; else its
+            task comes from the ledger as well, and nothing is paid.
 
         Raises
         ------
@@ -209,6 +213,7 @@ class MusicAPI:
         """
         call = wire.submit_call(request)
         purchases = self._purchases if call.paid else None
+        purpose = Purpose(take, tuple(budgets), experiment, again)
 
         async def post(entry: Entry | None = None) -> Task:
             return await self._transport.once(
@@ -222,7 +227,6 @@ class MusicAPI:
             if purchases is None:
                 task = await post()
             else:
-                purpose = Purpose(take, tuple(budgets), experiment)
                 task = await purchases.buy(request, purpose, post)
             self._waiting.accepted(task)
             tell(progress, task)
@@ -234,10 +238,10 @@ class MusicAPI:
             # cancelled, and then nothing is bought.
             try:
                 return await self._transport.retried(
-                    lambda: self._in_turn(call, send, request, take, progress), paid=call.paid
+                    lambda: self._in_turn(call, send, request, purpose, progress), paid=call.paid
                 )
-            except TakenMeanwhile:
-                if purchases and (known := await purchases.find(request, take)):
+            except TakenMeanwhile as taken:
+                if purchases and (known := await purchases.find(request, purpose, taken.entry)):
                     tell(progress, known)
                     return known
             except RateLimited as error:  # refused, and written down as that: nothing was bought
@@ -251,13 +255,13 @@ class MusicAPI:
         call: wire.Call,
         send: Callable[[], Coroutine[Any, Any, Task]],
         request: Request,
-        take: int,
+        purpose: Purpose,
         progress: Progress | None,
     ) -> Task:
         self._check_open()
         if call.paid:
             if self._purchases:
-                known = await self._purchases.turn(request, take, self._pace.interval)
+                known = await self._purchases.turn(request, purpose, self._pace.interval)
                 if known is not None:
                     tell(progress, known)
                     return known
@@ -296,8 +300,9 @@ class MusicAPI:
 
         Of a batch, each of its tasks is asked about. What the service lets one ask for again
         until it is there (`Task.repeats`) is asked for again: by the same request, which waits
-        for its turn, is in the ledger before it leaves, and is not sent again once a reply to it
-        was lost. Whether such a repeat is charged is not known.
+        for its turn. With a ledger it is in there before it leaves, is sent by one at a time, and
+        not again once a reply to it was lost; without one, each call of this asks anew. Whether
+        such a repeat is charged is not known.
 
         Parameters
         ----------
@@ -466,6 +471,7 @@ class MusicAPI:
         take: int = 1,
         budgets: Sequence[str] = (),
         experiment: str | None = None,
+        again: bool = True,
         deadline: float = 1800.0,
         progress: Progress | None = None,
     ) -> Task:
@@ -474,7 +480,12 @@ class MusicAPI:
         With a ledger, the songs' audio and covers are fetched into its library before it returns.
         """
         task = await self.submit(
-            request, take=take, budgets=budgets, experiment=experiment, progress=progress
+            request,
+            take=take,
+            budgets=budgets,
+            experiment=experiment,
+            again=again,
+            progress=progress,
         )
         try:
             task = await self.wait(task, deadline=deadline, progress=progress)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import logging
 import time
@@ -61,11 +62,14 @@ class Ledger(Shelf, Protocol):
     future of its outcome.
     """
 
+    def entry(self, number: int, /) -> Any: ...
     def together(
         self, method: Callable[..., Any], /, *values: Any, **named: Any
     ) -> asyncio.Future[Any]: ...
-    def find(self, request: Request, take: int = 1, *, simulated: bool = False) -> Any: ...
-    def claim(
+    def find(
+        self, request: Request, take: int = 1, *, simulated: bool = False, again: bool = True
+    ) -> Any: ...
+    def claim(  # noqa: PLR0913 - as `Library.claim`
         self,
         request: Request,
         take: int = 1,
@@ -73,6 +77,7 @@ class Ledger(Shelf, Protocol):
         simulated: bool = False,
         budgets: Sequence[str] = (),
         experiment: str | None = None,
+        again: bool = True,
     ) -> Any: ...
     def ask_again(self, request: Request, take: int = 1, *, simulated: bool = False) -> Any: ...
     def accepted(self, entry: int, task: Task) -> Any: ...
@@ -94,15 +99,26 @@ class Ledger(Shelf, Protocol):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Purpose:
-    """Which take is bought, out of which budgets, and for which experiment."""
+    """Which take is bought, out of which budgets, for which experiment, and (`again`) how often.
+
+    Without `again`, what failed or was refused before is not bought anew.
+    """
 
     take: int = 1
     budgets: tuple[str, ...] = ()
     experiment: str | None = None
+    again: bool = True
 
 
 class TakenMeanwhile(Exception):
-    """The take need not be bought: it was before, or while this one waited for its turn."""
+    """The take need not be bought: it was before, or while this one waited for its turn.
+
+    `entry` is what was joined by that.
+    """
+
+    def __init__(self, entry: int) -> None:
+        super().__init__(f"see entry {entry}")
+        self.entry = entry
 
 
 class Purchases:
@@ -147,10 +163,13 @@ class Purchases:
         """Where files go."""
         return self._ledger
 
-    async def find(self, request: Request, take: int) -> Task | None:
+    async def find(
+        self, request: Request, purpose: Purpose, joined: int | None = None
+    ) -> Task | None:
         """The task of a take that was bought before or is under way; None: it has to be bought.
 
-        While another job or kernel is sending it, this waits for what comes of that.
+        While another job or kernel is sending it, this waits for what comes of that. Of an entry
+        that was `joined`, a failure is what came of it: who asked once does not buy twice.
 
         Raises
         ------
@@ -159,9 +178,13 @@ class Purchases:
         """
         while True:
             claim: Claim | None = await self._ledger.together(
-                self._ledger.find, request, take, simulated=self._simulated
+                self._ledger.find,
+                request,
+                purpose.take,
+                simulated=self._simulated,
+                again=purpose.again and joined is None,
             )
-            if claim is None:
+            if claim is None or (purpose.again and _came_to_nothing(claim.entry, joined)):
                 return None
             task = claim.task or self._unwritten.get(claim.entry.id)
             if task is not None:
@@ -169,7 +192,8 @@ class Purchases:
                 known = msgspec.structs.replace(task, request=request)
                 return self._known(claim.entry, known)
             if claim.kind == "uncertain" or claim.entry.id in self._unwritten:
-                raise _unsettled(request, take, claim.entry.id)
+                raise _unsettled(request, purpose.take, claim.entry.id)
+            joined = claim.entry.id
             await asyncio.sleep(_LOOK_SECONDS)
 
     def _known(self, entry: Entry, task: Task) -> Task:
@@ -194,16 +218,18 @@ class Purchases:
             A budget does not cover it; nothing was sent.
         """
         ledger = self._ledger
-        claim: Claim = await ledger.together(
+        claim = await self._claimed(
+            ledger.never_left,
             ledger.claim,
             request,
             purpose.take,
             simulated=self._simulated,
             budgets=(*self._budgets, *purpose.budgets),
             experiment=purpose.experiment,
+            again=purpose.again,
         )
         if claim.kind != "buy":
-            raise TakenMeanwhile
+            raise TakenMeanwhile(claim.entry.id)
         entry = claim.entry.id
         try:
             task = await post(claim.entry)
@@ -214,7 +240,7 @@ class Purchases:
             outcome = ledger.uncertain if error.may_have_cost else ledger.refused
             now = await self._note(outcome, entry, error)
             if error.may_have_cost and now is not None and now.state in _BOUGHT:
-                raise TakenMeanwhile("its webhook came before its reply was lost") from None
+                raise TakenMeanwhile(entry) from None  # its webhook came before
             raise
         except BaseException as error:  # the loop ends: there is no next turn to write it in
             ledger.uncertain(entry, error)
@@ -240,8 +266,12 @@ class Purchases:
             The ledger knows of no such purchase.
         """
         ledger = self._ledger
-        claim: Claim = await ledger.together(
-            ledger.ask_again, request, task.take, simulated=self._simulated
+        claim = await self._claimed(
+            ledger.still_accepted,
+            ledger.ask_again,
+            request,
+            task.take,
+            simulated=self._simulated,
         )
         entry = claim.entry.id
         if claim.kind == "uncertain":
@@ -262,6 +292,31 @@ class Purchases:
         await self._note(ledger.seen, entry, found)
         return found
 
+    async def _claimed(
+        self, undo: Callable[[int], Any], step: Callable[..., Claim], *values: Any, **named: Any
+    ) -> Claim:
+        """Ask the ledger whether to send; undone if the loop ends before the answer is here."""
+        ledger, found = self._ledger, list[Claim]()
+
+        def claim() -> Claim:
+            found.clear()  # a step whose commit failed may be taken again
+            found.append(step(*values, **named))
+            return found[0]
+
+        def let_go() -> None:
+            for claimed in found:
+                entry = claimed.entry
+                if claimed.kind in {"buy", "ask"} and ledger.entry(entry.id) == entry:
+                    undo(entry.id)
+
+        try:
+            answer: Claim = await ledger.together(claim)
+        except asyncio.CancelledError:
+            with contextlib.suppress(MusicAPIError):  # closed: it is uncertain from then on
+                ledger.together(let_go)
+            raise
+        return answer
+
     async def _note(
         self, step: Callable[..., Any], entry: int, outcome: Task | MusicAPIError | None = None
     ) -> Entry | None:
@@ -279,7 +334,7 @@ class Purchases:
             return None
         return now
 
-    async def turn(self, request: Request, take: int, interval: float) -> Task | None:
+    async def turn(self, request: Request, purpose: Purpose, interval: float) -> Task | None:
         """Wait for one's place among all processes on the ledger.
 
         What need not be bought does not queue: its task is returned at once, as by `find`. Where
@@ -287,7 +342,7 @@ class Purchases:
         """
         if interval == 0 and await self._is_free():
             return None
-        known = await self.find(request, take)
+        known = await self.find(request, purpose)
         if known is None:
             await self.queue(interval)
         return known
@@ -366,6 +421,11 @@ class Purchases:
         """Tasks that the ledger knows as accepted, of this and of earlier kernels."""
         found = self._ledger.unfinished(simulated=self._simulated)
         return [self._known(each.entry, each.task) for each in found]
+
+
+def _came_to_nothing(entry: Entry, joined: int | None) -> bool:
+    """Whether what was joined was refused or never left; this is then it, or an older one."""
+    return joined is not None and (entry.state == "refused" or entry.id < joined)
 
 
 def _unsettled(request: Request, take: int, entry: int) -> Unsettled:

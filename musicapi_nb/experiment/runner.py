@@ -234,6 +234,8 @@ class Runner:
             take=cell.take,
             budgets=self._budgets,
             experiment=self._records.name,
+            # what was bought is waited for; should it have failed meanwhile, that is its end
+            again=self._board.states[at].to_buy,
             deadline=self._settings.deadline,
             progress=lambda task: self._seen(at, task),
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import math
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -89,9 +88,9 @@ def _aligned(alignment: Sequence[Mapping[str, Any]]) -> Iterator[_Word]:
 
 def _time(value: Any, least: float = 0.0) -> float | None:
     """A number of seconds from `least` on; None for anything else."""
-    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+    if not isinstance(value, int | float) or isinstance(value, bool):
         return None
-    return float(value) if least <= value < _LONGEST else None
+    return float(value) if least <= value < _LONGEST else None  # neither holds for NaN
 
 
 def _by_lyrics(lyrics: str, aligned: Sequence[_Word]) -> list[list[_Word]]:

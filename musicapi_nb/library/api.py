@@ -149,9 +149,14 @@ class Library(Ratings, Trials, Records):
         """Note that a planned purchase will not be made (budget, cancel)."""
         return self._ledger.step(entry, "not_run", {"note": why})
 
-    def find(self, request: Request, take: int = 1, *, simulated: bool = False) -> Claim | None:
-        """Look whether a request was bought, or is under way, without deciding anything."""
-        return self._ledger.find(request, take, simulated=simulated)
+    def find(
+        self, request: Request, take: int = 1, *, simulated: bool = False, again: bool = True
+    ) -> Claim | None:
+        """Look whether a request was bought, or is under way, without deciding anything.
+
+        None: `claim` with the same arguments would buy it.
+        """
+        return self._ledger.find(request, take, simulated=simulated, again=again)
 
     def claim(  # noqa: PLR0913 - what is bought, for whom, and who has to allow it
         self,

@@ -97,9 +97,10 @@ class Ledger:
             self._place(connection, known, experiment, cell)
             return known
 
-    def find(self, request: Request, take: int, *, simulated: bool) -> Claim | None:
+    def find(self, request: Request, take: int, *, simulated: bool, again: bool) -> Claim | None:
         with self._store.write() as connection:
-            known = self._live(connection, identity(request, take), simulated=simulated)
+            name = identity(request, take)
+            known = self._counts(connection, name, simulated=simulated, again=again)
             if known is None or known.state == "planned":
                 return None
             return self._found(connection, known)
@@ -118,9 +119,7 @@ class Ledger:
         with self._store.write(durable=True) as connection:
             asked = to_json(request)
             name = identity_of(asked, take)
-            known = self._live(connection, name, simulated=simulated)
-            if known is None and not again:
-                known = self._ended(connection, name, simulated=simulated)
+            known = self._counts(connection, name, simulated=simulated, again=again)
             if known is not None and known.state != "planned":
                 found = self._found(connection, known)
                 self._place(connection, found.entry, experiment, cell)
@@ -151,6 +150,15 @@ class Ledger:
             if known.state == "accepted" and known.task_id is None:
                 return Claim("ask", self._write(connection, "asking", {}, known))
             return self._found(connection, known)
+
+    def _counts(
+        self, connection: sqlite3.Connection, name: str, *, simulated: bool, again: bool
+    ) -> Entry | None:
+        """The entry that says whether to buy: one that lives, or (not `again`) that has ended."""
+        known = self._live(connection, name, simulated=simulated)
+        if not again and (known is None or known.state == "planned"):
+            return self._ended(connection, name, simulated=simulated) or known
+        return known
 
     def _live(self, connection: sqlite3.Connection, name: str, *, simulated: bool) -> Entry | None:
         where = "WHERE identity=? AND simulated=? AND live=1"

@@ -34,6 +34,12 @@ _WAITING = re.compile(
     r"generat|process|prepar|creating|build|convert|render|pending|queue|progress|not[ _]ready",
     re.IGNORECASE,
 )
+# What is said to be over, and is not there, is not to be asked for again by paying.
+_OVER = re.compile(
+    r"success|\bdone\b|completed"
+    r"|(?<!being )(generated|processed|prepared|created|built|converted|rendered)",
+    re.IGNORECASE,
+)
 _GIVEN_UP = re.compile(r"fail|error|unable|could ?n[o']t|cannot|not found", re.IGNORECASE)
 
 
@@ -52,7 +58,8 @@ def answer_of(part: Part, task: Task) -> Mapping[str, Any]:
 def flat_answer(part: Part, task: Task) -> dict[str, Any]:
     """The answer of a reply without an envelope."""
     if _is_songless(task) and task.id is None and not part.left.get("error"):
-        return {name: value for name, value in part.left.items() if name not in _ENVELOPE}
+        found = {name: value for name, value in part.left.items() if name not in _ENVELOPE}
+        return found if found.keys() - {"status"} else {}
     return {name: part.left[name] for name in _FLAT if name in part.left}
 
 
@@ -91,7 +98,7 @@ def spoken(words: str) -> Ready:
     """What words in the place of an answer mean; "odd" for words that are not known."""
     if _GIVEN_UP.search(words):
         return "failed"
-    return "not ready" if _WAITING.search(words) else "odd"
+    return "not ready" if _WAITING.search(words) and not _OVER.search(words) else "odd"
 
 
 def _links(answer: Mapping[str, Any], depth: int = 3) -> Iterator[Any]:

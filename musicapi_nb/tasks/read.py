@@ -92,22 +92,23 @@ def _by_payload(part: Part, task: Task) -> Task:
     data = part.left.get("data")
     if "handledData" in part.left or (isinstance(data, dict) and _is_studio(data)):
         return _studio(part, task)
-    if not answer_of(part, task) and (
-        isinstance(data, list) or ("data" in part.left and _no(data))
-    ):
+    bare = not answer_of(part, task)
+    nothing = "data" in part.left and _no(data)
+    # That there is nothing does not say that it is to be asked for again, which may cost.
+    if bare and (isinstance(data, list) or nothing) and not (nothing and task.repeats):
         return _listed(part, task)
     if isinstance(part.left.get("results"), list):
         return _lyrics(part, task)
     if "status" in part.left and "audio_url" in part.left:
         return _flat(part, task)
     stated = state_of(word) if isinstance(word := part.left.get("status"), str) else None
-    if stated not in {None, "unknown"} and not answer_of(part, task):
+    if bare and stated not in ({None, "unknown"} | ({"succeeded"} if task.repeats else set())):
         return _stated(part, task)
     return _answered(part, task)
 
 
 def _no(data: Any) -> bool:
-    return data is None or data == {}
+    return data is None or data in ({}, [])
 
 
 def _is_studio(data: Mapping[str, Any]) -> bool:
@@ -320,7 +321,8 @@ def accepted(
         error.may_have_cost = True
         raise
     arrived = task.finished and (task.songs or task.state == "failed" or request.answers == "now")
-    if task.id is None and not arrived and not (task.repeats and task.state == "pending"):
+    put_off = task.repeats and task.state in {"pending", "running"}
+    if task.id is None and not arrived and not put_off:
         raise UnexpectedReply(
             "the reply to the submit holds no task id that is known (the body is kept in .body)",
             body=payload,

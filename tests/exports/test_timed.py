@@ -71,6 +71,17 @@ def test_words_that_the_lyrics_have_and_the_alignment_has_not_stay() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [10**400, -(10**400), float("nan"), float("inf"), True, "1", None],
+    ids=["huge", "-huge", "nan", "inf", "flag", "text", "none"],
+)
+def test_a_time_that_is_none_is_no_time(odd: Any) -> None:
+    made = lrc([*aligned(("Rain", 1, 2)), *aligned(("on", odd, odd))], "Rain on")
+
+    assert made.splitlines()[1:] == ["[00:01.00]<00:01.00>Rain on <00:02.00>"]
+
+
 def test_lyrics_cannot_forge_times() -> None:
     made = lrc(aligned(("la", 1, 2), ("[09:00.00]<08:00.00>ha", 3, 4)), "la [09:00.00]<08:00.00>ha")
 

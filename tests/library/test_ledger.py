@@ -105,6 +105,9 @@ def test_what_failed_can_be_bought_again_and_the_refund_is_told(library: Library
     assert library.account() == Account(refunded=PRICE)
     kept = library.claim(song(), again=False)
     assert (kept.kind, kept.task) == ("have", failed)
+    library.plan(song())
+    assert library.claim(song(), again=False) == kept == library.find(song(), again=False)
+    assert library.find(song()) is None
     assert library.claim(song()).kind == "buy"
 
 

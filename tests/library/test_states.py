@@ -74,8 +74,9 @@ class Ledgers(RuleBasedStateMachine):
         known = self.live(words)
         ended = [at for at, one in self.model.items()
                  if one[0] == words and one[1] in {"failed", "refused"}]  # fmt: skip
-        had = known is None and not again and ended
-        buys = not had and (known is None or self.model[known][1] == "planned")
+        planned = known is None or self.model[known][1] == "planned"
+        had = planned and not again and ended
+        buys = planned and not had
         if buys and budget and self.held() + PRICE > LIMIT:
             with pytest.raises(OverBudget):
                 self.library.claim(song(words), budgets=["b"], again=again)
