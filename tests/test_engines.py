@@ -361,7 +361,9 @@ def test_what_takes_a_webhook_and_what_is_asked_again() -> None:
         assert "webhook_url" not in kind.fields()
     tasks = {kind for kind in operations() if kind.answers == "task"}
     without = {kind for kind in tasks - hooked if kind.engine in {"sonic", "nuro", "producer"}}
-    assert without == {sonic.StemsBasic, sonic.StemsFull, sonic.Batch}
+    assert without == {
+        sonic.StemsBasic, sonic.StemsFull, sonic.Batch, producer.Upload, producer.Download,
+    }  # fmt: skip
     again = {kind for kind in operations() if kind.repeats}
     assert again == {sonic.Midi, sonic.Wav, sonic.Download}
     assert {kind.answers for kind in again} == {"now"}

@@ -33,7 +33,6 @@ def _price(credits_: int) -> Price:
 
 class _Producer(Request, frozen=True, kw_only=True):
     engine: ClassVar[str] = "producer"
-    webhook: ClassVar[bool] = True
 
 
 class _Music(_Producer, frozen=True, kw_only=True):
@@ -42,6 +41,7 @@ class _Music(_Producer, frozen=True, kw_only=True):
     path: ClassVar[str] = "/api/v1/producer/create"
     songs: ClassVar[int | None] = 1
     cost: ClassVar[Price | None] = _price(12)
+    webhook: ClassVar[bool] = True
     words: ClassVar[tuple[str, ...]] = ("lyrics", "sound")
 
     sound: Annotated[
@@ -181,5 +181,5 @@ class Download(_Producer, frozen=True, kw_only=True):
     clip_id: _Clip = None
     format: Annotated[
         str | None,
-        Field(kind="choice", choices=("mp3", "wav"), help="The format; mp3 if left out."),
+        Field(kind="choice", choices=("mp3", "wav"), help="The format."),
     ] = None

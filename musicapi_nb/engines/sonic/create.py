@@ -15,6 +15,7 @@ from musicapi_nb.engines.sonic.music import (
     Length,
     Model,
     Music,
+    SunoCdn,
     allowed_by,
     documented_for,
     in_order,
@@ -176,6 +177,7 @@ class Remaster(Request, frozen=True, kw_only=True):
             help="How much may change (sonic-v5).",
         ),
     ] = None
+    use_suno_cdn: SunoCdn = None
 
     def rules(self) -> Iterator[Problem]:
         yield from allowed_by(self, REMASTERED)
@@ -195,3 +197,4 @@ class Concat(Request, frozen=True, kw_only=True):
     continue_clip_id: Annotated[
         str | None, Field(kind="clip", required=True, help="The extended clip.")
     ] = None
+    use_suno_cdn: SunoCdn = None

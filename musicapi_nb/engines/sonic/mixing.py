@@ -123,4 +123,7 @@ class ReplaceSection(Request, frozen=True, kw_only=True):
     def rules(self) -> Iterator[Problem]:
         yield from allowed_by(self, _REPLACED)
         yield from in_order(self, "infill_start_s", "infill_end_s")
+        for name in ("infill_lyrics", "prompt", "title", "tags"):
+            if getattr(self, name) is None:
+                yield Problem(name, "is listed by the docs like what is needed", hard=False)
         yield from documented_for(self, "vocal_gender", GENDERED)

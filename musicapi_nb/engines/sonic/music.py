@@ -74,6 +74,14 @@ Length: TypeAlias = Annotated[
 AutoConcat: TypeAlias = Annotated[
     bool | None, Field(kind="switch", help="Also join the new part with what it was made from.")
 ]
+SunoCdn: TypeAlias = Annotated[
+    bool | None,
+    Field(
+        kind="switch",
+        help="Links on the CDN of the music's maker; the docs call it needed, the service did "
+        "without it.",
+    ),
+]
 Clip: TypeAlias = Annotated[str | None, Field(kind="clip", required=True, help="The clip.")]
 
 
@@ -123,14 +131,7 @@ class Music(Request, frozen=True, kw_only=True):
     vocal_gender: Gender = None
     style_weight: StyleWeight = None
     weirdness_constraint: Weirdness = None
-    use_suno_cdn: Annotated[
-        bool | None,
-        Field(
-            kind="switch",
-            help="Links on the CDN of the music's maker; the docs call it needed, the service "
-            "did without it.",
-        ),
-    ] = None
+    use_suno_cdn: SunoCdn = None
 
     def rules(self) -> Iterator[Problem]:
         if self.mv == MIXING_MODEL and MIXING_MODEL not in self.fields()["mv"].choices:

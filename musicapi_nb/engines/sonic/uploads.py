@@ -40,7 +40,6 @@ class _Uploaded(Music, frozen=True, kw_only=True):
     ] = None
     audio_weight: AudioWeight = None
     duration: Length = None
-    auto_concat: AutoConcat = None
 
 
 class UploadExtend(_Uploaded, frozen=True, kw_only=True):
@@ -53,6 +52,7 @@ class UploadExtend(_Uploaded, frozen=True, kw_only=True):
         float | None,
         Field(kind="seconds", required=True, help="Where in the audio the continuation begins."),
     ] = None
+    auto_concat: AutoConcat = None
 
 
 class UploadCover(_Uploaded, frozen=True, kw_only=True):
