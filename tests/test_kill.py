@@ -806,11 +806,16 @@ def at_rest(sim: Simulator, entry: Entry) -> bool:
 def settle(sim: Simulator, library: Library, draw: random.Random) -> None:
     """Say of everything that is in doubt what the simulator knows."""
     for number, bill in agree(sim, library).items():
+        entry = library.entry(number)
         if bill is None:
             library.resolve(number, charged=False)
+        elif entry.accepted_at is not None:  # of a repeat: if it was free, asking goes on
+            last = [arrival for arrival in sim.traffic.posts
+                    if arrival.path in AGAIN and what(arrival) == bill.words][-1]  # fmt: skip
+            library.resolve(number, charged=last.charge is not None)
         elif bill.name in sim.service.world.tasks and (bill.refunded_at or draw.random() < 0.5):
             library.resolve(number, task_id=bill.name)
-        elif library.entry(number).price is None:
+        elif entry.price is None:
             library.resolve(number, before=bill.credits, after=0)
         else:
             library.resolve(number, charged=True)
