@@ -137,6 +137,9 @@ def read(  # noqa: PLR0913 - a reply, and what is known of the call
 ) -> Any:
     """Read a reply: return its payload, or raise the error that it is.
 
+    Of an operation in several steps an error is a payload where one of the steps was done: it
+    tells of a task that failed, after what may have been charged.
+
     Parameters
     ----------
     status, headers, body
@@ -168,7 +171,16 @@ def read(  # noqa: PLR0913 - a reply, and what is known of the call
                 body=body,
                 may_have_cost=paid,
             ) from None
+    if paid and refuses(status) and _did_a_step(body):  # no refusal: that step may have cost
+        return decode(body)
     raise _error(status, headers, body, paid=paid, now=now)
+
+
+def _did_a_step(body: bytes) -> bool:
+    """Whether an error is one step's, of several, and another one was done."""
+    steps = _decoded_or({}, body).get("steps")
+    told = steps.values() if isinstance(steps, dict) else ()
+    return any(isinstance(step, dict) and step.get("success") is True for step in told)
 
 
 def _decoded_or(default: Any, body: bytes) -> Any:

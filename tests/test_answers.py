@@ -171,9 +171,11 @@ def test_the_steps_of_an_upload_lead_to_its_task() -> None:
         assert task.answer == {"clip_id": "(clip id)"}
 
 
-def test_a_step_that_failed_says_so_and_keeps_the_clip_of_the_one_before() -> None:
-    task = accepted(sample("upload_extend_failed.json"), sonic.Extend())
-    assert (task.state, task.fail_reason) == ("failed", "the step 'extend' failed: (error)")
+@pytest.mark.parametrize("code", [200, 400])
+def test_a_step_that_failed_says_so_and_keeps_the_clip_of_the_one_before(code: int) -> None:
+    task = accepted({**sample("upload_extend_failed.json"), "code": code}, sonic.Extend())
+    why = "the step 'extend' failed: (error) (done, and perhaps charged: upload)"
+    assert (task.state, task.fail_reason, task.refunded) == ("failed", why, None)
     assert task.answer == {"clip_id": "(clip id)"}
     assert task.extra["failed_step"] == "extend"
 

@@ -430,9 +430,10 @@ async def test_a_kernel_killed_while_it_asks_leaves_doubt_and_nothing_is_sent(
                 assert await api.resume() == []
                 with pytest.raises(Unsettled):
                     await api.run(CHART)
-            library.resolve(1, charged=False)
+            assert here.posts == 2
+            assert library.resolve(1, charged=False).state == "accepted"  # as the first was
+            assert library.account().unpriced == 1
             rebuilt_is_the_same(library)
-    assert here.posts == 2
 
 
 # --- batches -------------------------------------------------------------------------------

@@ -1,9 +1,12 @@
 """What the simulator charged, beside what the client says that it may have cost."""
 
 import contextlib
+from pathlib import Path
+from typing import Literal
 
 import pytest
 
+from musicapi_nb import sonic
 from musicapi_nb.errors import (
     ContentRefused,
     MusicAPIError,
@@ -12,8 +15,9 @@ from musicapi_nb.errors import (
     RateLimited,
     Unauthorized,
 )
-from musicapi_nb.simulator import KINDS, Simulator
-from tests.peers import SONG, client
+from musicapi_nb.library import Library
+from musicapi_nb.simulator import KINDS, Shapes, Simulator
+from tests.peers import KEY, SONG, client
 
 SUBMIT_FAULTS = sorted(
     name for name, kind in KINDS.items() if kind.stage != "media" and kind.method in (None, "POST")
@@ -67,3 +71,43 @@ async def test_an_empty_account_is_told_so() -> None:
         with pytest.raises(OutOfCredits) as caught:
             await api.submit(SONG)
     assert not caught.value.may_have_cost
+
+
+CONTINUED = sonic.UploadExtend(
+    custom_mode=False, gpt_description_prompt="rain", mv="sonic-v5", continue_at=9.0,
+    url="https://example.org/rain.mp3",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("status", [200, 400])
+async def test_a_step_that_fails_after_one_that_was_charged_is_no_refusal(
+    status: Literal[200, 400], tmp_path: Path
+) -> None:
+    async with Simulator(speed=100_000, shapes=Shapes(step_failure=status)) as sim:
+        sim.faults.arm("step_fails", step=2)
+        with Library(tmp_path) as library:
+            async with client(sim.url, speed=sim.speed, ledger=library) as api:
+                before = await api.credits()
+                task = await api.submit(CONTINUED)
+                after = await api.credits()
+            (entry,) = library.entries()
+            assert (entry.state, entry.refunded, library.account().unpriced) == ("failed", None, 1)
+            assert "(done, and perhaps charged: upload)" in str(entry.note)
+            assert sim.service.world.song(task.answer["clip_id"], KEY) is not None
+            library.resolve(entry.id, before=before, after=after)
+            assert (library.account().spent, library.account().unpriced) == (2, 0)
+
+
+async def test_a_first_step_that_fails_is_refused_or_failed_as_the_status_says(
+    tmp_path: Path,
+) -> None:
+    async with Simulator(speed=100_000) as sim:
+        sim.faults.arm("step_fails", times=2)
+        with Library(tmp_path) as library:
+            async with client(sim.url, speed=sim.speed, ledger=library) as api:
+                assert (await api.submit(CONTINUED)).state == "failed"
+                sim.shapes.step_failure = 400
+                with pytest.raises(MusicAPIError, match="This step failed"):
+                    await api.submit(CONTINUED, take=2)
+            assert [entry.state for entry in library.entries()] == ["failed", "refused"]
+        assert sim.accounts.charges() == ()

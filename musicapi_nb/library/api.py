@@ -277,7 +277,8 @@ class Library(Ratings, Trials, Records):
             proves that it was charged, no change that it was not; anything else is refused.
         charged
             What the person knows. Also for a failed one whose refund nobody has told, and for an
-            accepted one that the service has forgotten: nobody waits for that any more.
+            accepted one that the service has forgotten: nobody waits for that any more. Where a
+            repeat was lost (`ask_again`) and was not charged, the purchase goes on as accepted.
 
         Raises
         ------

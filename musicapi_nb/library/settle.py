@@ -79,6 +79,9 @@ def _by_balance(entry: Entry, difference: float) -> Settled:
 def _settled(entry: Entry, *, charged: bool, note: str) -> Settled:
     if charged:
         return "charged", {"refunded": False, "note": note}
+    if entry.state == "uncertain" and entry.accepted_at is not None:
+        # what was lost is a repeat: the first was accepted, and goes on being asked for
+        return "accepted", {"note": f"its last repeat was not charged, {note}"}
     if entry.state in {"failed", "accepted"}:
         return "refunded", {"refunded": True, "note": note}
     return "refused", {"note": note}

@@ -39,7 +39,9 @@ class Account:
     uncertain
         Perhaps charged.
     unpriced
-        How many purchases have no known price; they are in none of the sums.
+        How many purchases have no known price; they are in none of the sums. What failed in one
+        of several steps is among them: its note says which steps were done, and only two
+        balances (`Library.resolve`) tell what was charged for those.
     """
 
     spent: int = 0

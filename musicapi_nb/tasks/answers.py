@@ -113,7 +113,8 @@ def with_steps(part: Part, task: Task) -> Task:
     """Read the reply of an operation that takes several steps (upload-extend and its sisters).
 
     The steps stay in `extra`; the clip that a step made is in `answer`, so that it can be used
-    also where a later step failed.
+    also where a later step failed; what it cost is charged then, as far as is known, and the
+    reason says so.
     """
     steps = part.left["steps"]
     told = [(name, step) for name, step in steps.items() if isinstance(step, dict)]
@@ -130,6 +131,8 @@ def with_steps(part: Part, task: Task) -> Task:
     words = step.get("error") or part.left.get("error") or part.left.get("message")
     said = clean(words) if isinstance(words, str) and words.strip() else "no reason was given"
     reason = f"the step {clean(str(name))!r} failed: {said}"
+    done = [clean(str(name)) for name, step in told if step.get("success") is True]
+    reason += f" (done, and perhaps charged: {', '.join(done)})" if done else ""
     return msgspec.structs.replace(task, state="failed", fail_reason=reason)
 
 

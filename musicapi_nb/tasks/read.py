@@ -81,6 +81,8 @@ def _by_shape(part: Part, task: Task, status: int) -> Task:
         return msgspec.structs.replace(task, state_word=part.text("type"))
     if isinstance(word, str) and word in _FAILURES:
         return _failed(part, task)
+    if isinstance(part.left.get("steps"), dict) and (fallen := with_steps(part, task)).finished:
+        return fallen  # whatever its code is
     if isinstance(code, int) and code >= HTTPStatus.BAD_REQUEST and not part.left.get("data"):
         raise _unexpected(part, task)
     if isinstance(part.left.get("tasks"), list) and "data" not in part.left:

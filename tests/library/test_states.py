@@ -41,6 +41,7 @@ class Ledgers(RuleBasedStateMachine):
         self.library.set_budget("b", LIMIT)
         self.model: dict[int, list[Any]] = {}
         self.tasks: set[int] = set()  # entries whose task has an id
+        self.repeated: set[int] = set()  # entries accepted without a task
 
     def teardown(self) -> None:
         rebuilt_is_the_same(self.library)
@@ -107,6 +108,7 @@ class Ledgers(RuleBasedStateMachine):
         if entry is not None:
             self.library.accepted(entry, Task(request=song(self.model[entry][0])))
             self.model[entry][1] = "accepted"
+            self.repeated.add(entry)
 
     @rule(words=st.sampled_from("abcde"))
     def ask_again(self, words: str) -> None:
@@ -189,6 +191,8 @@ class Ledgers(RuleBasedStateMachine):
         if way == "task":
             one[1] = "accepted"
             self.tasks.add(entry)
+        elif way == "free" and one[1] == "uncertain" and entry in self.repeated:
+            one[1] = "accepted"  # the repeat cost nothing; the first was accepted all the same
         elif way == "free":
             one[1:3] = ["refused", None] if one[1] == "uncertain" else ["failed", True]
         else:
