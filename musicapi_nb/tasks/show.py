@@ -83,11 +83,14 @@ def task_html(task: Task) -> str:
 def _parts(task: Task) -> Iterator[markup.Html]:
     """What became of each task of a batch."""
     if task.parts:
-        rows = [
-            (at, part.id, part.state, len(part.songs), part.fail_reason)
-            for at, part in enumerate(task.parts, 1)
+        columns = ["", "task", "state", "songs"]
+        rows: list[list[markup.Cell]] = [
+            [at, part.id, part.state, len(part.songs)] for at, part in enumerate(task.parts, 1)
         ]
-        yield markup.table(("", "task", "state", "songs", "why"), rows)
+        if any(part.fail_reason for part in task.parts):
+            columns.append("why")
+            rows = [[*row, part.fail_reason] for row, part in zip(rows, task.parts, strict=True)]
+        yield markup.table(columns, rows)
 
 
 def _cost(task: Task) -> str | None:

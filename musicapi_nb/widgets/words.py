@@ -7,13 +7,12 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from musicapi_nb import markup
+from musicapi_nb.engines import Request
 from musicapi_nb.errors import Problem
 from musicapi_nb.widgets.controls import label_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-
-    from musicapi_nb.engines import Request
 
 
 def head(kind: type[Request], *, simulated: bool) -> dict[str, Any]:
@@ -57,7 +56,7 @@ def summary(problems: Sequence[Problem], fields: Collection[str]) -> list[list[s
 
 def offer(request: Request, balance: float | None) -> str:
     """What the button says: what comes of it, the price, and the balance after it."""
-    price, songs = request.price(), request.songs if request.answers == "task" else 0
+    price, songs = request.price(), _songs(request)
     what = f"Make {songs} song{'' if songs == 1 else 's'}" if songs else "Send"
     if price is None:
         left = "" if balance is None else f" · {balance:,.0f} left now"
@@ -70,6 +69,20 @@ def offer(request: Request, balance: float | None) -> str:
     if balance < price:
         return f"{said} · only {balance:,.0f} left"
     return f"{said} · {balance - price:,.0f} left after"
+
+
+def _songs(request: Request) -> int:
+    """How many songs come of it: of a list of requests, those of its items."""
+    if request.answers != "task":
+        return 0
+    items = [
+        item
+        for name, field in request.fields().items()
+        if field.kind == "requests" and isinstance(getattr(request, name), list | tuple)
+        for item in getattr(request, name)
+        if isinstance(item, Request)
+    ]
+    return sum(map(_songs, items)) if items else request.songs or 0
 
 
 def read_extra(text: str) -> tuple[dict[str, Any], list[Problem]]:
