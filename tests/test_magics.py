@@ -199,3 +199,13 @@ def test_help_names_every_field(kind: type[Request]) -> None:
         assert f"--{name} " in text
         assert field.help in text
     assert help_text("").startswith("%%song ENGINE")
+
+
+def test_help_of_an_engine_is_a_list_and_the_options_of_its_usual_operation() -> None:
+    text = help_text("sonic --help")
+    lines = text.splitlines()
+    assert any(line.startswith("%%song sonic.Mashup ") for line in lines)
+    assert "%%song sonic.Create  20 credits" in lines
+    assert text.count("--take N") == 1
+    assert len(lines) < 60
+    assert help_text("producer --help").count("--take N") == 1

@@ -7,7 +7,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from musicapi_nb import markup
-from musicapi_nb.engines import Request, nuro, operations
+from musicapi_nb.engines import Request, first_of, gist, nuro, operations
 from musicapi_nb.errors import InvalidRequest, Problem, WrongType
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def wants_help(line: str) -> bool:
 
 
 def help_text(line: str) -> str:
-    """Say what a `%%song` line may hold: all engines, or the options of those it names."""
+    """Say what a `%%song` line may hold: all engines, an engine's operations, or one's options."""
     named = [part for part in line.split() if not part.startswith("-")][:1]
     if not named:
         engines = dict.fromkeys(kind.engine for kind in operations() if kind.words)
@@ -101,7 +101,13 @@ def help_text(line: str) -> str:
             f"ENGINE: {', '.join(engines)}, or an operation such as sonic.Create\n"
             f"{_SONG} ENGINE --help lists its options"
         )
-    return "\n\n".join(_help(kind) for kind in _kinds(named[0]))
+    kinds = _kinds(named[0])
+    if len(kinds) == 1:
+        return _help(kinds[0])
+    wide = max(len(_name(kind)) for kind in kinds)
+    listed = [f"{_SONG} {_name(kind):<{wide}}  {gist(kind)}" for kind in kinds]
+    more = f"{_SONG} OPERATION --help lists the options of each; the usual one's are:"
+    return "\n".join([*listed, "", more, "", _help(first_of(kinds))])
 
 
 def _help(kind: type[Request]) -> str:

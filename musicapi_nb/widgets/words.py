@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 from typing import TYPE_CHECKING, Any
 
 from musicapi_nb import markup
-from musicapi_nb.engines import Request
+from musicapi_nb.engines import Request, gist
 from musicapi_nb.errors import Problem
 from musicapi_nb.widgets.controls import label_of
 
@@ -20,7 +19,7 @@ def head(kind: type[Request], *, simulated: bool) -> dict[str, Any]:
     badges = [["simulated", ""] if simulated else ["paid", "warn"]]
     if kind.standing:
         badges.append([kind.standing.word, "bad"])
-    return {"title": name_of(kind), "badges": badges, "gist": f"{_gist(kind)}."}
+    return {"title": name_of(kind), "badges": badges, "gist": gist(kind)}
 
 
 def choices(operations: Sequence[type[Request]], kind: type[Request]) -> dict[str, Any]:
@@ -31,17 +30,15 @@ def choices(operations: Sequence[type[Request]], kind: type[Request]) -> dict[st
         "engine": kind.engine,
         "engines": [[name, name] for name in engines],
         "operation": kind.operation,
-        "operations": [[each.operation, f"{each.__name__}: {_gist(each)}"] for each in own],
+        "operations": [
+            [each.operation, f"{each.__name__}: {gist(each).rstrip('.')}"] for each in own
+        ],
     }
 
 
 def name_of(kind: type[Request]) -> str:
     """Spell an operation as code does: "sonic.Create"."""
     return f"{kind.engine}.{kind.__name__}"
-
-
-def _gist(kind: type[Request]) -> str:
-    return (inspect.getdoc(kind) or "").partition("\n")[0].replace("`", "").rstrip(".")
 
 
 def summary(problems: Sequence[Problem], fields: Collection[str]) -> list[list[str]]:
