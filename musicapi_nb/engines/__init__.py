@@ -36,7 +36,7 @@ class Operations(tuple[type[Request], ...]):
                 kind.songs,
                 kind.standing.word if kind.standing else "",
             )
-            for kind in self
+            for kind in sorted(self, key=_place)
         ]
 
     def __repr__(self) -> str:
@@ -62,6 +62,12 @@ def gist(kind: type[Request]) -> str:
 def first_of(kinds: Sequence[type[Request]]) -> type[Request]:
     """The operation to begin with: one that needs words and nothing that was made before."""
     return next((kind for kind in kinds if kind.words and not _goes_on(kind)), kinds[0])
+
+
+def _place(kind: type[Request]) -> tuple[int, bool]:
+    """Engine by engine, first what makes songs of words alone."""
+    engines = [module.__name__.rpartition(".")[2] for module in ENGINES]
+    return engines.index(kind.engine), not kind.words or _goes_on(kind)
 
 
 def _goes_on(kind: type[Request]) -> bool:
