@@ -256,11 +256,12 @@ def test_a_batch_is_typed_line_by_line(api: Handle) -> None:
     }
     line = json.dumps(described)
     for odd, why in (
-        ("{", "Line 2 is no JSON: "),
+        ("{", "Line 2 is no JSON from character 2 on"),
         ("3", "Line 2 should be a JSON object"),
         ("[" * 100_000, "Line 2 is no JSON"),
         ('{"titel": "Rain"}', "Line 2: titel: no such field"),
         ('{"extra": 3}', "Line 2: extra: "),
+        ('{"cls": 3}', "Line 2 names a field that there cannot be"),
     ):
         type_in(form, "items", f"{line}\n{odd}")
         assert beside(form, "items")["said"].startswith(why)

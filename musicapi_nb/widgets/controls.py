@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from musicapi_nb.engines import Field, Request
     from musicapi_nb.errors import Problem
 
-_WIDE = {"long text", "tags", "clips", "segments", "choices", "requests"}
-_SOURCES = {"clips", "requests"}  # what an operation is about, as a clip's id is
+_SOURCES = {"clip", "clips", "requests", "url"}  # what an operation is about: it comes first
+_WIDE = {"long text", "tags", "segments", "choices"} | _SOURCES
 _LEFT_OUT = "left to the service"
 
 
@@ -267,15 +267,18 @@ def _requests(field: Field, raw: str) -> list[Any]:
 def _one_request(kind: Callable[..., Any], line: str, where: str) -> Any:
     try:
         values = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        why = f"{error.msg}, at {error.pos + 1}" if isinstance(error, json.JSONDecodeError) else ""
-        raise ValueError(f"{where} is no JSON{why and f': {why}'}.") from None
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{where} is no JSON from character {error.pos + 1} on.") from None
+    except (ValueError, RecursionError):
+        raise ValueError(f"{where} is no JSON that can be read.") from None
     if not isinstance(values, dict):
         raise ValueError(f'{where} should be a JSON object: {{"custom_mode": false, ...}}.')  # noqa: TRY004 - a person typed it
     try:
         return kind(**values)
     except InvalidRequest as error:
         raise ValueError(f"{where}: {'; '.join(map(str, error.problems))}.") from None
+    except TypeError:  # a name that Python itself keeps
+        raise ValueError(f"{where} names a field that there cannot be.") from None
 
 
 _TEXT = _Kind("text", _as_text, _read_text)
