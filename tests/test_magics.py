@@ -80,6 +80,8 @@ def test_a_cell_is_a_song_and_again_the_same_song(
 @pytest.mark.parametrize(
     ("line", "words"),
     [
+        ("sonic.Batch --items '[{'", "--items: is no JSON"),
+        ("sonic.Batch --items '[{\"cls\": 1}]'", "cls: no such field"),
         ("sonic --tag jazz --mv sonic-v5", "did you mean --tags? %%song sonic --help lists them"),
         ("sonic --tags jazz", "mv: is needed: The model."),
         ("sonic --mv sonic-v5 --tags spy jazz", "a value of several words needs quotes"),

@@ -128,7 +128,7 @@ class _Meta(msgspec.StructMeta):
     """Refuses unknown fields by our own error, with the nearest name and the way through."""
 
     # msgspec reports an unknown keyword as a bare TypeError
-    def __call__(cls, *args: Any, **fields: Any) -> Any:  # noqa: N805 - a metaclass
+    def __call__(cls, /, *args: Any, **fields: Any) -> Any:  # noqa: N805 - a metaclass
         known: tuple[str, ...] = cls.__struct_fields__
         unknown = [name for name in fields if name not in known]
         if unknown:

@@ -220,13 +220,13 @@ def _parsed(name: str, field: Field, text: str) -> Any:
     if field.kind in {"integer", "number", "seconds", "fraction"}:
         return _number(text)
     if field.kind in {"choices", "clips", "segments", "requests"}:
-        return _list(field, text)
+        return _list(name, field, text)
     return text
 
 
-def _list(field: Field, text: str) -> Any:
+def _list(name: str, field: Field, text: str) -> Any:
     if field.kind == "requests":
-        return _requests(field, text)
+        return _requests(name, field, text)
     parts = [part.strip() for part in text.split(",") if part.strip()]
     if field.kind != "segments":
         return parts
@@ -237,12 +237,15 @@ def _list(field: Field, text: str) -> Any:
         return text
 
 
-def _requests(field: Field, text: str) -> Any:
+def _requests(name: str, field: Field, text: str) -> Any:
     """Read requests written as a JSON list of their fields."""
     try:
         each = json.loads(text)
     except (ValueError, RecursionError):
-        return text
+        problem = Problem(
+            f"--{name}", "is no JSON; it is a list: '[{\"custom_mode\": false, ...}]'"
+        )
+        raise _refused(problem) from None
     if field.item is None or not isinstance(each, list):
         return text
     return [field.item(**fields) if isinstance(fields, dict) else fields for fields in each]

@@ -277,8 +277,6 @@ def _one_request(kind: Callable[..., Any], line: str, where: str) -> Any:
         return kind(**values)
     except InvalidRequest as error:
         raise ValueError(f"{where}: {'; '.join(map(str, error.problems))}.") from None
-    except TypeError:  # a name that Python itself keeps
-        raise ValueError(f"{where} names a field that there cannot be.") from None
 
 
 _TEXT = _Kind("text", _as_text, _read_text)
