@@ -1,5 +1,6 @@
 """Replies that are no songs, or more than songs: answers, pairs, steps, batches; how each shows."""
 
+import re
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -276,7 +277,23 @@ def test_sound_is_played_links_open_and_lists_fold() -> None:
     assert "0.98" in words
     midi = read(sample("midi_success.json"))._repr_html_()
     assert "Synth Voice" in midi
+    assert re.search(r">\d+ items?<", midi)
     assert "<audio" not in midi
+
+
+def test_a_long_address_is_shown_by_its_host_and_its_end() -> None:
+    url = f"https://cdn.example.com/{'a' * 80}/0123456789-name.wav?token=1"
+    shown = read({"data": {"wav_url": url}})._repr_html_()
+    assert f'href="{url}"' in shown
+    label = re.findall(r">(cdn\.example\.com/[^<]*)<", shown)[0]
+    assert label.endswith("name.wav?token=1")
+    assert len(label) < 50
+
+
+def test_figures_stand_in_lines_and_objects_below_each_other() -> None:
+    shown = read({"data": {"wave": [0.5, 0.25], "nested": [[1], {"a": 2}]}})._repr_html_()
+    assert "[0.5, 0.25]" in shown
+    assert "[\n [" in shown
 
 
 @pytest.mark.parametrize("name", ["wav_url", HOSTILE])

@@ -353,6 +353,13 @@ def test_a_batch_is_its_creates() -> None:
     assert "no Create" in hard(odd)[0][1]
 
 
+def test_lists_are_shown_as_a_person_reads_them() -> None:
+    create = sonic.Create(custom_mode=False, mv="sonic-v5", gpt_description_prompt="rain")
+    shown = sonic.Batch(items=[create, create])._repr_html_()
+    assert "items[1]" in shown
+    assert "c1, c2" in sonic.Mashup(mashup_clip_ids=["c1", "c2"])._repr_html_()
+
+
 def test_what_takes_a_webhook_and_what_is_asked_again() -> None:
     hooked = {kind for kind in operations() if kind.webhook}
     for kind in hooked:

@@ -255,16 +255,24 @@ def test_a_batch_is_typed_line_by_line(api: Handle) -> None:
         "gpt_description_prompt": "rain",
     }
     line = json.dumps(described)
-    for odd in ("{", "3", "[]", '{"titel": "Rain"}'):
+    for odd, why in (
+        ("{", "Line 2 is no JSON from character 2 on"),
+        ("3", "Line 2 should be a JSON object"),
+        ("[" * 100_000, "Line 2 is no JSON"),
+        ('{"titel": "Rain"}', "Line 2: titel: no such field"),
+        ('{"extra": 3}', "Line 2: extra: "),
+        ('{"cls": 3}', "Line 2: cls: no such field"),
+    ):
         type_in(form, "items", f"{line}\n{odd}")
-        assert "Should be a list of requests" in beside(form, "items")["said"]
+        assert beside(form, "items")["said"].startswith(why)
+        assert (beside(form, "items")["tone"], beside(form, "items")["count"]) == ("bad", "2 / 10")
         assert not state(form)["ready"]
     type_in(form, "items", f'{line}\n\n{line[:-1]}, "title": "{"x" * 81}"}}')
     assert "[1] title: has 81 characters" in beside(form, "items")["said"]
     type_in(form, "items", f"{line}\n\n{line}")
     assert form.request == sonic.Batch(items=[sonic.Create(**described)] * 2)
     assert beside(form, "items")["count"] == "2 / 10"
-    assert state(form)["label"] == "Send for 40 credits"
+    assert state(form)["label"] == "Make 4 songs for 40 credits"
     assert state(form)["ready"]
 
 

@@ -80,6 +80,8 @@ def test_a_cell_is_a_song_and_again_the_same_song(
 @pytest.mark.parametrize(
     ("line", "words"),
     [
+        ("sonic.Batch --items '[{'", "--items: is no JSON"),
+        ("sonic.Batch --items '[{\"cls\": 1}]'", "cls: no such field"),
         ("sonic --tag jazz --mv sonic-v5", "did you mean --tags? %%song sonic --help lists them"),
         ("sonic --tags jazz", "mv: is needed: The model."),
         ("sonic --mv sonic-v5 --tags spy jazz", "a value of several words needs quotes"),
@@ -199,3 +201,13 @@ def test_help_names_every_field(kind: type[Request]) -> None:
         assert f"--{name} " in text
         assert field.help in text
     assert help_text("").startswith("%%song ENGINE")
+
+
+def test_help_of_an_engine_is_a_list_and_the_options_of_its_usual_operation() -> None:
+    text = help_text("sonic --help")
+    lines = text.splitlines()
+    assert any(line.startswith("%%song sonic.Mashup ") for line in lines)
+    assert "%%song sonic.Create  20 credits" in lines
+    assert text.count("--take N") == 1
+    assert len(lines) < 60
+    assert help_text("producer --help").count("--take N") == 1

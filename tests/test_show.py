@@ -103,3 +103,16 @@ def test_what_the_service_says_reaches_no_terminal_raw(value: str) -> None:
 )
 def test_songs_are_counted(songs: int, words: str) -> None:
     assert words in repr(Task(id="t", songs=(Song(),) * songs))
+
+
+def test_tracks_are_cards_without_what_they_share() -> None:
+    url = "https://example.com/a.mp3"
+    track = Song(
+        title="Rain (Drums)", state="succeeded", tags=("jazz",), lyrics="la", audio_url=url
+    )
+    shown = Task(engine="sonic", operation="stems_full", state="succeeded", songs=(track,))
+    said = shown._repr_html_()
+    assert "Rain (Drums)" in said
+    assert f'src="{url}"' in said
+    assert "jazz" not in said
+    assert "Lyrics" not in said

@@ -10,11 +10,12 @@ from musicapi_nb.engines import account, lyrics, nuro, producer, riffusion, soni
 from musicapi_nb.engines.request import Field, Price, Request, Standing, model_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import ModuleType
 
 __all__ = [
-    "Field", "Price", "Request", "Standing", "account", "lyrics", "model_of", "nuro", "operations",
-    "producer", "riffusion", "sonic", "studio",
+    "Field", "Price", "Request", "Standing", "account", "first_of", "gist", "lyrics", "model_of",
+    "nuro", "operations", "producer", "riffusion", "sonic", "studio",
 ]  # fmt: skip
 
 ENGINES: tuple[ModuleType, ...] = (sonic, studio, lyrics, nuro, producer, riffusion, account)
@@ -30,12 +31,12 @@ class Operations(tuple[type[Request], ...]):
         return [
             (
                 f"{kind.engine}.{kind.__name__}",
-                (inspect.getdoc(kind) or "").partition("\n")[0].replace("`", ""),
+                gist(kind),
                 kind().price(),
                 kind.songs,
                 kind.standing.word if kind.standing else "",
             )
-            for kind in self
+            for kind in sorted(self, key=_place)
         ]
 
     def __repr__(self) -> str:
@@ -51,6 +52,26 @@ class Operations(tuple[type[Request], ...]):
             for engine, standing in standings.items()
         ]
         return markup.stack(markup.table(self._COLUMNS, self._rows()), *said)
+
+
+def gist(kind: type[Request]) -> str:
+    """Say in a line what an operation does."""
+    return (inspect.getdoc(kind) or "").partition("\n")[0].replace("`", "")
+
+
+def first_of(kinds: Sequence[type[Request]]) -> type[Request]:
+    """The operation to begin with: one that needs words and nothing that was made before."""
+    return next((kind for kind in kinds if kind.words and not _goes_on(kind)), kinds[0])
+
+
+def _place(kind: type[Request]) -> tuple[int, bool]:
+    """Engine by engine, first what makes songs of words alone."""
+    engines = [module.__name__.rpartition(".")[2] for module in ENGINES]
+    return engines.index(kind.engine), not kind.words or _goes_on(kind)
+
+
+def _goes_on(kind: type[Request]) -> bool:
+    return any(field.kind in {"clip", "clips"} for field in kind.fields().values())
 
 
 def operations() -> Operations:

@@ -128,7 +128,7 @@ class _Meta(msgspec.StructMeta):
     """Refuses unknown fields by our own error, with the nearest name and the way through."""
 
     # msgspec reports an unknown keyword as a bare TypeError
-    def __call__(cls, *args: Any, **fields: Any) -> Any:  # noqa: N805 - a metaclass
+    def __call__(cls, /, *args: Any, **fields: Any) -> Any:  # noqa: N805 - a metaclass
         known: tuple[str, ...] = cls.__struct_fields__
         unknown = [name for name in fields if name not in known]
         if unknown:
@@ -262,8 +262,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
         badges = [markup.badge(markup.in_credits(self.price()))]
         if self.standing:
             badges.append(markup.badge(self.standing.word, "bad"))
-        rows = [(name, value if isinstance(value, str) else repr(value)) for name, value in
-                (*self._given(), *self.extra.items())]  # fmt: skip
+        given = (*self._given(), *self.extra.items())
+        rows = [row for name, value in given for row in _rows(name, value)]
         notices = [
             markup.notice(str(problem), "bad" if problem.hard else "info")
             for problem in self.problems()
@@ -280,6 +280,17 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
             facts=markup.facts(self.operation, songs),
             badges=badges,
         )
+
+
+def _rows(name: str, value: Any) -> Iterator[tuple[str, str]]:
+    """The lines of a field on a card: of a list of requests or parts, one for each."""
+    listed = value if isinstance(value, list | tuple) else ()
+    if listed and all(isinstance(item, str) for item in listed):
+        yield name, ", ".join(listed)
+    elif listed:
+        yield from ((f"{name}[{at}]", repr(item)) for at, item in enumerate(listed))
+    else:
+        yield name, value if isinstance(value, str) else repr(value)
 
 
 @functools.cache

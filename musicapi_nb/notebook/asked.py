@@ -7,7 +7,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from musicapi_nb import markup
-from musicapi_nb.engines import Request, nuro, operations
+from musicapi_nb.engines import Request, first_of, gist, nuro, operations
 from musicapi_nb.errors import InvalidRequest, Problem, WrongType
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def wants_help(line: str) -> bool:
 
 
 def help_text(line: str) -> str:
-    """Say what a `%%song` line may hold: all engines, or the options of those it names."""
+    """Say what a `%%song` line may hold: all engines, an engine's operations, or one's options."""
     named = [part for part in line.split() if not part.startswith("-")][:1]
     if not named:
         engines = dict.fromkeys(kind.engine for kind in operations() if kind.words)
@@ -101,7 +101,13 @@ def help_text(line: str) -> str:
             f"ENGINE: {', '.join(engines)}, or an operation such as sonic.Create\n"
             f"{_SONG} ENGINE --help lists its options"
         )
-    return "\n\n".join(_help(kind) for kind in _kinds(named[0]))
+    kinds = _kinds(named[0])
+    if len(kinds) == 1:
+        return _help(kinds[0])
+    wide = max(len(_name(kind)) for kind in kinds)
+    listed = [f"{_SONG} {_name(kind):<{wide}}  {gist(kind)}" for kind in kinds]
+    more = f"{_SONG} OPERATION --help lists the options of each; the usual one's are:"
+    return "\n".join([*listed, "", more, "", _help(first_of(kinds))])
 
 
 def _help(kind: type[Request]) -> str:
@@ -214,13 +220,13 @@ def _parsed(name: str, field: Field, text: str) -> Any:
     if field.kind in {"integer", "number", "seconds", "fraction"}:
         return _number(text)
     if field.kind in {"choices", "clips", "segments", "requests"}:
-        return _list(field, text)
+        return _list(name, field, text)
     return text
 
 
-def _list(field: Field, text: str) -> Any:
+def _list(name: str, field: Field, text: str) -> Any:
     if field.kind == "requests":
-        return _requests(field, text)
+        return _requests(name, field, text)
     parts = [part.strip() for part in text.split(",") if part.strip()]
     if field.kind != "segments":
         return parts
@@ -231,12 +237,15 @@ def _list(field: Field, text: str) -> Any:
         return text
 
 
-def _requests(field: Field, text: str) -> Any:
+def _requests(name: str, field: Field, text: str) -> Any:
     """Read requests written as a JSON list of their fields."""
     try:
         each = json.loads(text)
     except (ValueError, RecursionError):
-        return text
+        problem = Problem(
+            f"--{name}", "is no JSON; it is a list: '[{\"custom_mode\": false, ...}]'"
+        )
+        raise _refused(problem) from None
     if field.item is None or not isinstance(each, list):
         return text
     return [field.item(**fields) if isinstance(fields, dict) else fields for fields in each]

@@ -183,7 +183,10 @@ class Job(Generic[_Result]):
     def _so_far(self) -> str:
         clock = "" if self._speed == 1 else " on the simulator's clock"
         ahead = str(self._client.eta(self.task)) if self._client and self.task else ""
-        return f"{markup.minutes(self.seconds)} so far{ahead and ', '}{ahead}{clock}"
+        words = f"{markup.minutes(self.seconds)} so far{ahead and ', '}{ahead}{clock}"
+        if self.task is not None and self.task.repeats:
+            return f"Not ready yet; asked for again until it is. {words}"
+        return words
 
     def _stopped(self) -> str:
         if self.task is not None and self.task.repeats:

@@ -6,13 +6,14 @@ import itertools
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from musicapi_nb import markup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_FIGURES, _WORDS, _ROWS, _COLUMNS, _JSON = 4, 60, 200, 8, 4000
+_FIGURES, _WORDS, _ROWS, _COLUMNS, _JSON, _ADDRESS = 4, 60, 200, 8, 4000, 40
 _LARGEST = 10**15
 _HEARD = (".wav", ".mp3", ".m4a", ".ogg", ".flac")
 
@@ -64,8 +65,14 @@ def _is_long(value: Any) -> bool:
 
 def _cell(value: Any) -> markup.Cell:
     if isinstance(value, str):
-        return markup.link(value, value) if markup.web_url(value) else value
+        return markup.link(_address(value), value) if markup.web_url(value) else value
     return _sayable(value) if isinstance(value, bool | int | float | None) else json.dumps(value)
+
+
+def _address(url: str) -> str:
+    """An address in short: its host and its end, which is what a narrow card has room for."""
+    host = urlsplit(url).hostname or ""
+    return url if len(url) <= _ADDRESS else f"{host}/…{url[-_ADDRESS // 2 :]}"
 
 
 def _sayable(value: Any) -> Any:
@@ -87,12 +94,15 @@ def _listed(items: list[Any]) -> markup.Html:
 
 
 def _nested(value: Any) -> markup.Cell:
-    return _few(value) if isinstance(value, list | dict) else _cell(value)
+    if isinstance(value, list):
+        return f"{len(value):,} item{'' if len(value) == 1 else 's'}"
+    return _few(value) if isinstance(value, dict) else _cell(value)
 
 
 def _as_json(value: Any) -> markup.Html:
+    deep = isinstance(value, dict) or any(isinstance(item, list | dict) for item in value)
     try:
-        text = json.dumps(value, indent=1, ensure_ascii=False)
+        text = json.dumps(value, indent=1 if deep else None, ensure_ascii=False)
     except (RecursionError, ValueError):  # a number of thousands of digits
         text = "(nested too deeply, or too large, to be shown)"
     return markup.verbatim(text, _JSON)

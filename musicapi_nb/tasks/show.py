@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _TONES: dict[State, markup.Tone] = {
     "pending": "info", "running": "info", "succeeded": "good", "failed": "bad", "unknown": "warn",
 }  # fmt: skip
+# Tracks of one song: its cover, tags and lyrics beside each would tell nothing.
+_TRACKS = frozenset({"sonic.stems_basic", "sonic.stems_full"})
 # docs error-handling and nuro-error-handling: most replies do not say it, the balance shows it.
 _AT_WORK = "The service is at work; wait for the task, or ask again."
 _AT_WORK_AGAIN = "Not ready yet: the same request is how to ask again; api.wait(task) does."
@@ -34,6 +36,10 @@ def song_card(song: Song, task: Task | None = None) -> markup.Html:
         badges.append(markup.badge(pair))
     if song.simulated:
         badges.append(markup.badge("simulated"))
+    if task is not None and task.name in _TRACKS:
+        return markup.card(
+            song.title, _audio(song), _links(song), facts=markup.facts(length), badges=badges
+        )
     seed = song.id or f"{song.task_id}/{song.position}"
     return markup.card(
         song.title,
@@ -83,11 +89,14 @@ def task_html(task: Task) -> str:
 def _parts(task: Task) -> Iterator[markup.Html]:
     """What became of each task of a batch."""
     if task.parts:
-        rows = [
-            (at, part.id, part.state, len(part.songs), part.fail_reason)
-            for at, part in enumerate(task.parts, 1)
+        columns = ["", "task", "state", "songs"]
+        rows: list[list[markup.Cell]] = [
+            [at, part.id, part.state, len(part.songs)] for at, part in enumerate(task.parts, 1)
         ]
-        yield markup.table(("", "task", "state", "songs", "why"), rows)
+        if any(part.fail_reason for part in task.parts):
+            columns.append("why")
+            rows = [[*row, part.fail_reason] for row, part in zip(rows, task.parts, strict=True)]
+        yield markup.table(columns, rows)
 
 
 def _cost(task: Task) -> str | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from musicapi_nb.engines.request import Segment
+from musicapi_nb.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from musicapi_nb.engines import Field, Request
     from musicapi_nb.errors import Problem
 
-_WIDE = {"long text", "tags", "clips", "segments", "choices", "requests"}
+_SOURCES = {"clip", "clips", "requests", "url"}  # what an operation is about: it comes first
+_WIDE = {"long text", "tags", "segments", "choices"} | _SOURCES
 _LEFT_OUT = "left to the service"
 
 
@@ -68,6 +70,12 @@ class Control:
             **self._kind.more(self.field, self._start),
         }
 
+    def _count(self, value: Any) -> int:
+        """How long a text is, or how many a list has: a line each while it cannot be read."""
+        if isinstance(value, str) and self.field.most is not None:
+            return sum(1 for line in value.splitlines() if line.strip())
+        return len(value) if isinstance(value, str | list | tuple) else 0
+
     def state(
         self, problems: Sequence[Problem], model: str | None, *, shown: bool
     ) -> dict[str, Any]:
@@ -75,8 +83,9 @@ class Control:
         value = self.read()
         hard = [problem for problem in problems if problem.hard]
         blamed = bool(hard) and (self.touched or value not in (None, ""))
-        said = " ".join(_sentence(problem.message) for problem in (hard or problems))
-        count = len(value) if isinstance(value, str | list | tuple) else 0
+        why = self._kind.why(self.raw) if isinstance(value, str) and hard else ""
+        said = why or " ".join(_sentence(problem.message) for problem in (hard or problems))
+        count = self._count(value)
         most = self.field.most or self.field.limit_for(model)
         tags = self.field.kind == "tags" and not said and isinstance(value, str)
         return {
@@ -90,8 +99,9 @@ class Control:
 
 
 def label_of(name: str) -> str:
-    """Name a field for people: "custom_mode" is "Custom mode"."""
-    return name.replace("_", " ").capitalize()
+    """Name a field for people: "custom_mode" is "Custom mode", "start_s" is "Start (seconds)"."""
+    words = name.removesuffix("_s").replace("_", " ").capitalize()
+    return f"{words} (seconds)" if name.endswith("_s") else words
 
 
 def in_order(kind: type[Request]) -> Mapping[str, Field]:
@@ -101,6 +111,8 @@ def in_order(kind: type[Request]) -> Mapping[str, Field]:
         field = kind.fields()[name]
         if name in kind.words:
             return 1
+        if field.required and field.kind in _SOURCES:
+            return 0
         if field.kind in _WIDE:
             return 2
         return 0 if field.required else 3
@@ -136,13 +148,18 @@ class _Kind:
     write: Callable[[Any], Any]
     read: Callable[[Any], Any]
     more: Callable[[Field, Any], dict[str, Any]] = lambda _field, _raw: {}
+    why: Callable[[str], str] = lambda _raw: ""  # what cannot be read in it
 
 
 def _kind(field: Field) -> _Kind:
     if field.kind == "choice" and field.open_choices:
         return _OPEN_CHOICE
     if field.kind == "requests":
-        return dataclasses.replace(_REQUESTS, read=functools.partial(_read_requests, field))
+        return dataclasses.replace(
+            _REQUESTS,
+            read=functools.partial(_read_requests, field),
+            why=functools.partial(_why_no_requests, field),
+        )
     return _KINDS.get(field.kind, _TEXT)
 
 
@@ -223,12 +240,43 @@ def _write_requests(value: Any) -> str:
 
 
 def _read_requests(field: Field, raw: str) -> list[Any] | str | None:
-    assert field.item is not None  # noqa: S101 - the kind is declared with one
     try:
-        lines = [json.loads(line) for line in raw.splitlines() if line.strip()]
-        return [field.item(**line) for line in lines] or None
-    except (ValueError, TypeError, RecursionError):
+        return _requests(field, raw) or None
+    except ValueError:
         return raw
+
+
+def _why_no_requests(field: Field, raw: str) -> str:
+    try:
+        _requests(field, raw)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def _requests(field: Field, raw: str) -> list[Any]:
+    """Read a request a line; ValueError says which line is none, and why."""
+    assert field.item is not None  # noqa: S101 - the kind is declared with one
+    found = []
+    for number, line in enumerate(raw.splitlines(), 1):
+        if line.strip():
+            found.append(_one_request(field.item, line, f"Line {number}"))
+    return found
+
+
+def _one_request(kind: Callable[..., Any], line: str, where: str) -> Any:
+    try:
+        values = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{where} is no JSON from character {error.pos + 1} on.") from None
+    except (ValueError, RecursionError):
+        raise ValueError(f"{where} is no JSON that can be read.") from None
+    if not isinstance(values, dict):
+        raise ValueError(f'{where} should be a JSON object: {{"custom_mode": false, ...}}.')  # noqa: TRY004 - a person typed it
+    try:
+        return kind(**values)
+    except InvalidRequest as error:
+        raise ValueError(f"{where}: {'; '.join(map(str, error.problems))}.") from None
 
 
 _TEXT = _Kind("text", _as_text, _read_text)
@@ -254,7 +302,9 @@ _KINDS: Mapping[str, _Kind] = {
     "integer": _Kind("text", _as_text, _read_whole, lambda _field, _raw: {"numeric": True}),
     "number": _Kind("text", _as_text, _read_number, lambda _field, _raw: {"numeric": True}),
     "seconds": _Kind("text", _as_text, _read_number, lambda _field, _raw: {"numeric": True}),
-    "clips": _Kind("text", _as_text, _read_list),
+    "clips": _Kind(
+        "text", _as_text, _read_list, lambda _field, _raw: {"placeholder": "ids, comma-separated"}
+    ),
     "choices": _Kind("choices", _list, lambda raw: _list(raw) or None, _all_choices),
     "segments": _Kind(
         "long",

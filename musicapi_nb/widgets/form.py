@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 import ipywidgets
 
 from musicapi_nb import markup
-from musicapi_nb.engines import model_of
+from musicapi_nb.engines import first_of, model_of
 from musicapi_nb.errors import InvalidRequest, MusicAPIError
 from musicapi_nb.widgets import words
 from musicapi_nb.widgets.controls import Control, can_take, in_order
@@ -92,7 +92,7 @@ class Form:
         self._saved_as: set[str] = set()
         self._view, self._results = FormView(), ipywidgets.VBox()
         self._results.add_class("musicapi-results")
-        self._kind = type(start) if start else _first(self._operations)
+        self._kind = type(start) if start else first_of(self._operations)
         self._choose(self._kind, start)
         self._view.on_msg(self._hear)
         self.widget = ipywidgets.VBox([self._view, self._results])
@@ -188,7 +188,7 @@ class Form:
             own = [kind for kind in own if kind.operation == operation]
         if own:
             self._error = ""
-            self._choose(_first(own))
+            self._choose(first_of(own))
 
     def _press(self, said: Mapping[str, Any]) -> None:
         """Buy for a click, once for each turn, and only at the price that the person saw."""
@@ -365,16 +365,6 @@ class Form:
 
         for name in tuple(self._saved_as):
             update_display(self._results_bundle(), raw=True, display_id=name)
-
-
-def _first(operations: Sequence[type[Request]]) -> type[Request]:
-    """The operation to begin with: one that needs words and nothing that was made before."""
-    plain = (
-        kind
-        for kind in operations
-        if kind.words and all(field.kind != "clip" for field in kind.fields().values())
-    )
-    return next(plain, operations[0])
 
 
 async def _ended(job: Job) -> None:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 from typing import TYPE_CHECKING, Any
 
 from musicapi_nb import markup
+from musicapi_nb.engines import Request, gist
 from musicapi_nb.errors import Problem
 from musicapi_nb.widgets.controls import label_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-
-    from musicapi_nb.engines import Request
 
 
 def head(kind: type[Request], *, simulated: bool) -> dict[str, Any]:
@@ -21,7 +19,7 @@ def head(kind: type[Request], *, simulated: bool) -> dict[str, Any]:
     badges = [["simulated", ""] if simulated else ["paid", "warn"]]
     if kind.standing:
         badges.append([kind.standing.word, "bad"])
-    return {"title": name_of(kind), "badges": badges, "gist": f"{_gist(kind)}."}
+    return {"title": name_of(kind), "badges": badges, "gist": gist(kind)}
 
 
 def choices(operations: Sequence[type[Request]], kind: type[Request]) -> dict[str, Any]:
@@ -32,17 +30,15 @@ def choices(operations: Sequence[type[Request]], kind: type[Request]) -> dict[st
         "engine": kind.engine,
         "engines": [[name, name] for name in engines],
         "operation": kind.operation,
-        "operations": [[each.operation, f"{each.__name__}: {_gist(each)}"] for each in own],
+        "operations": [
+            [each.operation, f"{each.__name__}: {gist(each).rstrip('.')}"] for each in own
+        ],
     }
 
 
 def name_of(kind: type[Request]) -> str:
     """Spell an operation as code does: "sonic.Create"."""
     return f"{kind.engine}.{kind.__name__}"
-
-
-def _gist(kind: type[Request]) -> str:
-    return (inspect.getdoc(kind) or "").partition("\n")[0].replace("`", "").rstrip(".")
 
 
 def summary(problems: Sequence[Problem], fields: Collection[str]) -> list[list[str]]:
@@ -57,7 +53,7 @@ def summary(problems: Sequence[Problem], fields: Collection[str]) -> list[list[s
 
 def offer(request: Request, balance: float | None) -> str:
     """What the button says: what comes of it, the price, and the balance after it."""
-    price, songs = request.price(), request.songs if request.answers == "task" else 0
+    price, songs = request.price(), _songs(request)
     what = f"Make {songs} song{'' if songs == 1 else 's'}" if songs else "Send"
     if price is None:
         left = "" if balance is None else f" · {balance:,.0f} left now"
@@ -70,6 +66,20 @@ def offer(request: Request, balance: float | None) -> str:
     if balance < price:
         return f"{said} · only {balance:,.0f} left"
     return f"{said} · {balance - price:,.0f} left after"
+
+
+def _songs(request: Request) -> int:
+    """How many songs come of it: of a list of requests, those of its items."""
+    if request.answers != "task":
+        return 0
+    items = [
+        item
+        for name, field in request.fields().items()
+        if field.kind == "requests" and isinstance(getattr(request, name), list | tuple)
+        for item in getattr(request, name)
+        if isinstance(item, Request)
+    ]
+    return sum(map(_songs, items)) if items else request.songs or 0
 
 
 def read_extra(text: str) -> tuple[dict[str, Any], list[Problem]]:

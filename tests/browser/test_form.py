@@ -212,3 +212,46 @@ def test_the_app_in_voila(lab: Lab) -> None:
     expect(page.locator("audio")).to_have_count(2, timeout=_MS)
     expect(button).to_have_text("Make 2 songs for 20 credits · 960 left after", timeout=_MS)
     save_screenshot(page, "form-voila")
+
+
+_DESCRIBED = '{"custom_mode": false, "mv": "sonic-v5", "gpt_description_prompt": "rain"}'
+_TWO_SONGS = """\
+asked = sonic.Create(custom_mode=False, mv="sonic-v5", gpt_description_prompt="rain")
+first, second = api.run(asked).result().songs
+print(first.id, second.id)"""
+_MASHUP = "mashup = api.form(first.mashup(second, mashup_clip_ids=None, title='Both'))\nmashup"
+
+
+def test_clips_and_requests_are_typed_as_lists(lab: Lab, tmp_path: Path) -> None:
+    connect = _CONNECT.replace("FOLDER", str(tmp_path))
+    batch = "form = api.form(sonic.Batch)\nform"
+    notebook = lab.open([connect, _TWO_SONGS, _MASHUP, batch])
+    notebook.run_all()
+
+    form, results = notebook.output_area(2).first, notebook.output_area(2).nth(1)
+    clips, button = form.get_by_label("Mashup clip ids"), form.locator("button.musicapi-buy")
+    expect(clips).to_have_attribute("placeholder", "ids, comma-separated")
+    first, second = notebook.texts()[1].split()
+    clips.fill(first)
+    expect(form).to_contain_text("Still to do: Mashup clip ids.")
+    clips.fill(f"{first}, {second}")
+    expect(form).to_contain_text("2 / 2")
+    expect(button).to_have_text("Make 2 songs, price unknown · 980 left now", timeout=_MS)
+    button.click()
+    expect(results.locator("audio")).to_have_count(2, timeout=_MS)
+    expect(results).to_contain_text("Both")
+
+    form, results = notebook.output_area(3).first, notebook.output_area(3).nth(1)
+    items, button = form.get_by_label("Items"), form.locator("button.musicapi-buy")
+    items.fill(f"{_DESCRIBED}\n{_DESCRIBED[:-1]}")
+    expect(form).to_contain_text("Line 2 is no JSON")
+    expect(button).to_be_disabled()
+    items.fill(f"{_DESCRIBED}\n{_DESCRIBED}")
+    expect(button).to_contain_text("Make 4 songs for 40 credits")
+    expect(button).to_be_enabled()
+    button.dblclick()
+    expect(results.locator("audio")).to_have_count(4, timeout=_MS)
+    state = _until(tmp_path, lambda state: state["ended"])
+    assert (len(state["charges"]), state["charges"][2:]) == (4, [20, 20])
+    assert len(state["bought"]) == 1
+    notebook.screenshot("form-lists")
