@@ -202,10 +202,9 @@ def _grown(
     for number in reversed(order):
         entry, task = known[number]
         sources = parents[number]
-        title = next((song.title for song in task.songs if song.title), None)
         made[number] = Branch(
             number,
-            f"{entry.name}{f' {title!r}' if title else ''}",
+            f"{entry.name}{_titled(task)}",
             entry.state,
             _price(entry),
             next(iter(sources.values()), None),
@@ -213,6 +212,12 @@ def _grown(
             tuple(made[child] for child in children.get(number, ())),
         )
     return made[root]
+
+
+def _titled(task: Task) -> str:
+    titles = list(dict.fromkeys(song.title for song in task.songs if song.title))
+    more = f" and {len(titles) - 1} more" if len(titles) > 1 else ""
+    return f" {titles[0]!r}{more}" if titles else ""
 
 
 def _price(entry: Entry) -> int | None:

@@ -97,6 +97,15 @@ def test_it_shows_itself_and_lets_no_title_out(library: Library) -> None:
     assert "35 credits" in shown._repr_html_()
 
 
+def test_songs_of_several_titles_are_counted(library: Library) -> None:
+    _, first = bought(library, song(), songs("a"))
+    stems = songs("v", "d", "b")
+    for clip, part in zip(stems["data"], ("Vocals", "Drums", "Bass"), strict=True):
+        clip["title"] = f"Rain ({part})"
+    bought(library, first.songs[0].stems(), stems)
+    assert "'Rain (Vocals)' and 2 more (from its song)" in repr(library.lineage())
+
+
 def test_a_long_chain_is_no_deep_recursion(library: Library) -> None:
     _, task = bought(library, song(), songs("s0"))
     for place in range(1, 40):
