@@ -117,7 +117,7 @@ def test_a_long_chain_is_no_deep_recursion(library: Library) -> None:
 
 
 async def test_a_chain_bought_from_the_simulator_is_found(library: Library) -> None:
-    with EmbeddedSimulator(Simulator(speed=100_000, balance=10_000)) as sim:
+    with EmbeddedSimulator(Simulator(speed=100_000, balance=10_000, seconds=(1, 1))) as sim:
         async with MusicAPI(KEY, base_url=sim.url, pace=0, speed=100_000, ledger=library) as api:
             first = await api.run(song())
             second = await api.run(first.songs[0].extend(prompt="more"))
