@@ -2,21 +2,43 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from musicapi_nb.frames.layouts import letters
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from musicapi_nb.frames.scan import Bytes, Flags, Numbers
+    from numpy.typing import NDArray
 
+    Bytes: TypeAlias = NDArray[np.uint8]
+    Flags: TypeAlias = NDArray[np.bool_]
+    Numbers: TypeAlias = NDArray[np.int64]
+
+# Arrow's default pool gives memory back too soon, and to be given it anew is dear; it also keeps
+# its own beside what numpy's memory comes from.
+POOL = pa.system_memory_pool()
 _ZERO, _POINT = b"0."
 _TEN, _DIGITS = 10, 15
+
+
+def between(offsets: Numbers, data: pa.Buffer) -> pa.Array:
+    """The pieces of data from each of these places to the next."""
+    buffers = [None, pa.py_buffer(np.ascontiguousarray(offsets)), data]
+    return pa.Array.from_buffers(pa.large_binary(), len(offsets) - 1, buffers)
+
+
+def taken(array: pa.Array, items: Numbers) -> pa.Array:
+    """These items of an array, one after the other."""
+    return pc.take(array, pa.array(items.ravel()), boundscheck=False, memory_pool=POOL)
+
+
+def letters(array: pa.Array) -> Bytes:
+    """What all items of an array that was just made hold, as one."""
+    data = array.buffers()[2]
+    return np.frombuffer(b"" if data is None else data, "uint8")
 
 
 def joint(parts: Iterable[Numbers]) -> Numbers:
@@ -60,14 +82,23 @@ def _begin_well(raw: Bytes, begins: Numbers, sizes: Numbers) -> bool:
 def joined(tags: pa.Array, per_song: Numbers) -> pa.Array:
     """The tags of each song as one text."""
     offsets = pa.array(np.concatenate([[0], per_song.cumsum()]), pa.int32())
-    text = pc.binary_join(pa.ListArray.from_arrays(offsets, tags), pa.scalar(", ", tags.type))
-    return pc.if_else(pa.array(per_song > 0), text, None)
+    lists = pa.ListArray.from_arrays(offsets, tags)
+    text = pc.binary_join(lists, pa.scalar(", ", tags.type), memory_pool=POOL)
+    return text if per_song.all() else pc.if_else(pa.array(per_song > 0), text, None)
 
 
-def doubled(sources: pa.Array, songs: Numbers) -> Numbers:
+def doubled(sources: pa.Array, songs: Numbers) -> list[int]:
     """Steps whose source stands in the same song before; JSON reads the last of them."""
-    codes = sources.dictionary_encode().indices.fill_null(-1).to_numpy()
-    _, first = np.unique(songs * (len(codes) + 1) + codes, return_index=True)
-    again = np.ones(len(codes), bool)
-    again[first] = False
-    return np.flatnonzero(again)
+    ends = np.frombuffer(sources.buffers()[1], "int64")
+    sizes = np.diff(ends[sources.offset : sources.offset + len(sources) + 1])
+    alike = songs * (sizes.max(initial=0) + 1) + sizes
+    order = np.argsort(alike, kind="stable")
+    same = np.diff(alike[order]) == 0
+    # few are as long as another of their song: these are looked at
+    seen, again = set[tuple[int, str]](), list[int]()
+    for at in order[np.append(False, same) | np.append(same, False)[: len(order)]].tolist():
+        source = int(songs[at]), sources[at].as_py()
+        if source in seen:
+            again.append(at)
+        seen.add(source)
+    return again

@@ -21,9 +21,9 @@ from musicapi_nb.tasks.part import clean
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
+    from musicapi_nb.frames.arrays import Numbers
     from musicapi_nb.frames.layouts import Found, Layout
     from musicapi_nb.frames.reading import Item
-    from musicapi_nb.frames.scan import Numbers
     from musicapi_nb.frames.values import Columns
 
 Key: TypeAlias = tuple[str, str]

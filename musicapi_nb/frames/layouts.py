@@ -9,24 +9,21 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from musicapi_nb.frames.scan import between, scan
+from musicapi_nb.frames.arrays import between, letters, taken
+from musicapi_nb.frames.scan import scan
 from musicapi_nb.frames.shapes import SHAPES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from numpy.typing import NDArray
-
-    from musicapi_nb.frames.scan import Flags, Numbers, Scan
+    from musicapi_nb.frames.arrays import Bytes, Flags, Numbers
+    from musicapi_nb.frames.scan import Scan
     from musicapi_nb.frames.shapes import Field, How, Shape
-
-    Codes: TypeAlias = NDArray[np.uint8]
 
 # What a value is, by its first byte.
 TEXT, NULL, FLAG, NUMBER, LIST, OBJECT, NOTHING = (1 << place for place in range(7))
@@ -39,8 +36,8 @@ _ALLOWED: Mapping[How, int] = {
     "length": NUMBER | TEXT | NULL, "list": LIST | NULL, "steps": OBJECT | NULL, "same": NOTHING,
     "rest": TEXT | NULL | FLAG | NUMBER | LIST,
 }  # fmt: skip
-_WORDS = (b"null", b"true", b"false")
-_POOL = pa.system_memory_pool()
+# null, true, false: their first four bytes, and how many there are
+_WORDS, _LENGTHS = np.array([b"null", b"true", b"fals"]).view("u4"), np.array([4, 4, 5])
 
 
 def opening(name: str, field: Field, *, first: bool) -> str:
@@ -89,9 +86,9 @@ class Layout:
     """
 
     shape: Shape
-    between: Codes
+    between: Bytes
     lengths: Numbers
-    allowed: Codes
+    allowed: Bytes
     task: Mapping[str, int]
     song: Mapping[str, int]
     songs: int
@@ -108,8 +105,8 @@ class Found:
 
     Attributes
     ----------
-    names
-        The number of the string that names the value.
+    names, past
+        The number of the string that names the value, and of the first string behind it.
     starts, ends
         Where it is.
     codes
@@ -122,23 +119,21 @@ class Found:
     scan: Scan
     rows: Numbers
     names: Numbers
+    past: Numbers
     starts: Numbers
     ends: Numbers
-    codes: Codes
+    codes: Bytes
     pieces: pa.Array
 
     def piece(self, rows: Numbers, values: Numbers) -> Numbers:
         """Where in `pieces` values of replies are."""
-        places: Numbers = rows * self._width + (2 * values + 1)
+        places: Numbers = rows * self.width + (2 * values + 1)
         return places
 
     @property
-    def _width(self) -> int:
+    def width(self) -> int:
+        """How many of `pieces` are of one reply; those of `PIECES` stand behind all."""
         return 2 * int(self.starts.shape[1]) + 2
-
-    def behind(self, piece: str) -> int:
-        """Where in `pieces` one of `PIECES` is."""
-        return len(self.rows) * self._width + PIECES[piece]
 
 
 # --- learning ------------------------------------------------------------------------------
@@ -282,7 +277,10 @@ def find(layout: Layout, texts: Scan, rows: Numbers) -> Found | None:
     rows = rows[(np.diff(texts.key_bounds)[rows] == count) & texts.fit[rows]]
     if not len(rows):
         return None
-    names = texts.keys[texts.key_bounds[rows][:, None] + np.arange(count)]
+    strings = np.empty((len(rows), count + 1), "int64")
+    strings[:, :-1] = texts.keys[texts.key_bounds[rows][:, None] + np.arange(count)]
+    strings[:, -1] = texts.string_bounds[rows + 1]
+    names, past = strings[:, :-1], strings[:, 1:]
     # from the beginning of each text to its end, between values and within them in turn
     width = 2 * count + 2
     offsets = np.append(np.empty(len(rows) * width, "int64"), texts.bounds[-1] + _BEHIND)
@@ -290,54 +288,38 @@ def find(layout: Layout, texts: Scan, rows: Numbers) -> Found | None:
     starts, ends = places[:, 1:-1:2], places[:, 2:-1:2]
     places[:, 0], places[:, -1] = texts.bounds[rows], texts.bounds[rows + 1]
     starts[:] = texts.stops[names] + (1 + layout.colon)
-    ends[:, :-1], ends[:, -1] = texts.starts[names[:, 1:]] - 1, places[:, -1]
+    ends[:, :-1], ends[:, -1] = texts.starts[past[:, :-1]] - 1, places[:, -1]
     ends -= layout.gaps
     lengths = np.diff(places)
     good = (lengths[:, ::2] == layout.lengths).all(axis=1) & (lengths >= 0).all(axis=1)
     if not good.all():
         return find(layout, texts, rows[good])
     pieces = between(offsets, pa.py_buffer(texts.data))
-    found = Found(layout, texts, rows, names, starts, ends, _codes(texts, names, starts, ends),
-                  pieces)  # fmt: skip
+    codes = _codes(texts, names, starts, ends)
+    found = Found(layout, texts, rows, names, past, starts, ends, codes, pieces)
     good = _same_between(found) & ((found.codes & layout.allowed) != 0).all(axis=1)
     return found if good.all() else find(layout, texts, rows[good])
 
 
-def taken(array: pa.Array, items: Numbers) -> pa.Array:
-    """These items of an array, one after the other."""
-    # the default pool gives memory back too soon, and to be given it anew is dear
-    return pc.take(array, pa.array(items.ravel()), boundscheck=False, memory_pool=_POOL)
-
-
-def letters(array: pa.Array) -> Codes:
-    """What all items of an array that was just made hold, as one."""
-    data = array.buffers()[2]
-    return np.frombuffer(b"" if data is None else data, "uint8")
-
-
 def _same_between(found: Found) -> Flags:
-    count = found.starts.shape[1]
-    every = found.piece(np.arange(len(found.rows))[:, None], np.arange(count + 1))
-    said = letters(taken(found.pieces, every - 1))
+    every = np.arange(0, len(found.rows) * found.width, 2)
+    said = letters(taken(found.pieces, every))
     good: Flags = (said.reshape(len(found.rows), -1) == found.layout.between).all(axis=1)
     return good
 
 
-def _codes(texts: Scan, names: Numbers, starts: Numbers, ends: Numbers) -> Codes:
+def _codes(texts: Scan, names: Numbers, starts: Numbers, ends: Numbers) -> Bytes:
     data, lengths = texts.data, ends - starts
-    first = data[starts]
-    codes = _BY_FIRST[first]
-    following = texts.starts[names + 1]
-    whole = (following == starts + 1) & (texts.stops[names + 1] == ends - 1)
+    codes = _BY_FIRST[data[starts]]
+    string = names + 1
+    following = texts.starts[string]
+    whole = (following == starts + 1) & (texts.stops[string] == ends - 1)
     codes[((codes == TEXT) & ~whole) | ((codes == NUMBER) & (following <= ends))] = 0
-    rows, columns = np.nonzero(codes & (NULL | FLAG))
-    begins, sizes = starts[rows, columns], lengths[rows, columns]
-    good = np.zeros(len(rows), bool)
-    for word in _WORDS:
-        at = np.flatnonzero((data[begins] == word[0]) & (sizes == len(word)))
-        for place, letter in enumerate(word):
-            at = at[data[begins[at] + place] == letter]
-        good[at] = True
-    codes[rows[~good], columns[~good]] = 0
+    words = np.nonzero(codes & (NULL | FLAG))
+    begins, sizes = starts[words], lengths[words]
+    said = data[begins[:, None] + np.arange(4)].view("u4") == _WORDS
+    said &= sizes[:, None] == _LENGTHS
+    said[:, 2] &= data[begins + 4] == ord("e")
+    codes[words] *= said.any(axis=1)
     codes[lengths == 0] = NOTHING
     return codes

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
+from musicapi_nb.frames.arrays import between
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
-    Bytes: TypeAlias = NDArray[np.uint8]
-    Flags: TypeAlias = NDArray[np.bool_]
-    Numbers: TypeAlias = NDArray[np.int64]
+    from musicapi_nb.frames.arrays import Bytes, Flags, Numbers
 
 _QUOTE, _BACKSLASH, _SPACE, _COLON, _OPENS = b'"\\ :{'
 _KEYS_OF_A_STEP = 3
@@ -36,6 +34,8 @@ class Scan:
     strings
         All strings: item `2 * i` is string `i` as it is written, `2 * i + 1` what follows it up
         to the next one, both quotes included; the last item is empty.
+    string_bounds
+        Strings `string_bounds[i]` up to `string_bounds[i + 1]` are those of text `i`.
     keys
         The numbers of the strings that name fields, in order, but for those within the steps of
         `replaced_tags`; `key_bounds` tells which are of which text.
@@ -50,6 +50,7 @@ class Scan:
     starts: Numbers
     stops: Numbers
     strings: pa.Array
+    string_bounds: Numbers
     keys: Numbers
     key_bounds: Numbers
     steps: Numbers
@@ -78,14 +79,16 @@ def scan(texts: Sequence[bytes], behind: bytes) -> Scan:
     fit &= ~_broken(texts, data, bounds, starts, stops)
     strings = between(places, pa.py_buffer(joined))
     keys, steps = _keys(data, starts, stops)
-    return Scan(data, bounds, starts, stops, strings, keys,
-                np.searchsorted(keys, in_text // 2), steps, fit)  # fmt: skip
+    string_bounds = in_text // 2
+    return Scan(data, bounds, starts, stops, strings, string_bounds, keys,
+                np.searchsorted(keys, string_bounds), steps, fit)  # fmt: skip
 
 
-def between(offsets: Numbers, data: pa.Buffer) -> pa.Array:
-    """The pieces of data from each of these places to the next."""
-    buffers = [None, pa.py_buffer(np.ascontiguousarray(offsets)), data]
-    return pa.Array.from_buffers(pa.large_binary(), len(offsets) - 1, buffers)
+def spelled(data: Bytes, at: Numbers, word: bytes) -> Flags:
+    """Whether a word stands at each of these places."""
+    letters = data[at[:, None] + np.arange(len(word))]
+    found: Flags = (letters == np.frombuffer(word, "uint8")).all(axis=1)
+    return found
 
 
 def _quotes(data: Bytes) -> Numbers:
@@ -109,9 +112,8 @@ def _broken(
 ) -> Flags:
     """Which texts have a raw control character in a string, or are no UTF-8."""
     broken = np.zeros(len(texts), bool)
-    control = data[: bounds[-1]] < _SPACE
-    if control.any():
-        controls = np.flatnonzero(control)
+    if data.min() < _SPACE:
+        controls = np.flatnonzero(data < _SPACE)
         string = np.searchsorted(starts, controls, "right") - 1
         inside = controls[(string >= 0) & (controls < stops[string])]
         broken[np.searchsorted(bounds, inside, "right") - 1] = True
@@ -144,9 +146,7 @@ def _keys(data: Bytes, starts: Numbers, stops: Numbers) -> tuple[Numbers, Number
     at = np.flatnonzero(first[: -_KEYS_OF_A_STEP + 1] == _OPENS)
     inner = keys[at + 1]
     is_step = (inner == keys[at] + 1) & (stops[inner] - starts[inner] == len(b"tags"))
-    is_step &= first[at + 1] == ord("[")
-    for place, letter in enumerate(b"tags"):
-        is_step &= data[starts[inner] + place] == letter
+    is_step &= (first[at + 1] == ord("[")) & spelled(data, starts[inner], b"tags")
     at = at[is_step]
     steps = np.column_stack([keys[at], keys[at + _KEYS_OF_A_STEP - 1]])
     kept = np.ones(len(keys), bool)

@@ -9,12 +9,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from musicapi_nb.frames.arrays import joint, ranges
-from musicapi_nb.frames.layouts import taken
+from musicapi_nb.frames.arrays import joint, ranges, taken
+from musicapi_nb.frames.scan import spelled
 
 if TYPE_CHECKING:
+    from musicapi_nb.frames.arrays import Flags, Numbers
     from musicapi_nb.frames.layouts import Found
-    from musicapi_nb.frames.scan import Flags, Numbers
+    from musicapi_nb.frames.scan import Scan
 
 
 class Steps(NamedTuple):
@@ -27,12 +28,11 @@ class Steps(NamedTuple):
     types: Numbers
     per_step: Numbers
     made: Numbers
-    made_rows: Numbers
 
     @classmethod
     def none(cls, songs: int) -> Steps:
         no = np.zeros(0, "int64")
-        return cls(no, no, np.zeros(songs, "int64"), no, no, no, no, no)
+        return cls(no, no, np.zeros(songs, "int64"), no, no, no, no)
 
 
 def read_steps(
@@ -66,7 +66,7 @@ def read_steps(
         return Steps.none(len(counts)), joint([odd, rows[~fits]])
     per_step = types - sources - 2
     made = ranges(sources + 2, per_step)
-    steps = Steps(songs, rows, per_song, sources, types + 1, per_step, made, rows.repeat(per_step))
+    steps = Steps(songs, rows, per_song, sources, types + 1, per_step, made)
     return steps, joint([odd, _odd(found, steps, last)])
 
 
@@ -75,28 +75,25 @@ def _odd(found: Found, steps: Steps, last: Flags) -> Numbers:
     strings, layout = found.scan.strings, found.layout
     sources, types, per_step, rows = steps.sources, steps.types - 1, steps.per_step, steps.rows
     some = per_step > 0
-    after_tags = np.full(per_step.sum(), _BETWEEN_TAGS)
+    after_tags = np.full(len(steps.made), _BETWEEN_TAGS)
     after_tags[per_step[some].cumsum() - 1] = _LAST_TAG
-    kinds = (
-        (sources, np.full(len(sources), _SOURCE), rows),
-        (sources + 1, np.where(some, _TAGS, _NO_TAGS), rows),
-        (steps.made, after_tags, steps.made_rows),
-        (types, np.full(len(types), _TYPE), rows),
-        (types[~last] + 1, np.full(np.count_nonzero(~last), _NEXT), rows[~last]),
-    )
-    before, wanted, whose = (np.concatenate(each) for each in zip(*kinds, strict=True))
-    gaps = taken(_gaps(layout.colon, layout.comma), wanted)
-    named = pa.array([b"type"] * len(types), gaps.type)
-    return joint([
-        whose[_other(taken(strings, 2 * before + 1), gaps)],
-        rows[_other(taken(strings, 2 * types), named)],
-    ])  # fmt: skip
+    after_name = np.where(some, _TAGS, _NO_TAGS)
+    before = (sources, sources + 1, steps.made, types, types[~last] + 1)
+    wanted = (np.full(len(sources), _SOURCE), after_name, after_tags,
+              np.full(len(types), _TYPE), np.full(np.count_nonzero(~last), _NEXT))  # fmt: skip
+    gaps = taken(_gaps(layout.colon, layout.comma), np.concatenate(wanted))
+    made = taken(strings, 2 * np.concatenate(before) + 1)
+    odd = rows[~_named_type(found.scan, types)]
+    if made.equals(gaps):
+        return odd
+    whose = np.concatenate([rows, rows, rows.repeat(per_step), rows, rows[~last]])
+    return joint([odd, whose[~pc.equal(made, gaps).to_numpy(zero_copy_only=False)]])
 
 
-def _other(made: pa.Array, wanted: pa.Array) -> Numbers:
-    if made.equals(wanted):
-        return np.zeros(0, "int64")
-    return np.flatnonzero(~pc.equal(made, wanted).to_numpy(zero_copy_only=False))
+def _named_type(scan: Scan, strings: Numbers) -> Flags:
+    starts = scan.starts[strings]
+    named: Flags = spelled(scan.data, starts, b"type")
+    return named & (scan.stops[strings] - starts == len(b"type"))
 
 
 # What stands behind the strings of a step, up to the next string.

@@ -7,7 +7,6 @@ one step, whatever columns they are of, and so are all numbers.
 from __future__ import annotations
 
 import functools
-import itertools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -16,8 +15,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from musicapi_nb.frames import escapes
-from musicapi_nb.frames.arrays import doubled, joined, joint, odd_numbers, ranges
-from musicapi_nb.frames.layouts import LIST, NUMBER, OBJECT, TEXT, letters, opening, taken
+from musicapi_nb.frames.arrays import (
+    POOL,
+    doubled,
+    joined,
+    joint,
+    letters,
+    odd_numbers,
+    ranges,
+    taken,
+)
+from musicapi_nb.frames.layouts import LIST, NUMBER, OBJECT, PIECES, TEXT, opening
 from musicapi_nb.frames.steps import Steps, read_steps
 
 if TYPE_CHECKING:
@@ -25,8 +33,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from musicapi_nb.frames.arrays import Bytes, Flags, Numbers
     from musicapi_nb.frames.layouts import Found, Layout
-    from musicapi_nb.frames.scan import Flags, Numbers
+    from musicapi_nb.frames.shapes import Field, How
 
 Key: TypeAlias = tuple[str, str]
 Columns: TypeAlias = Mapping[Key, pa.Array]
@@ -45,51 +54,120 @@ _SPANS = [(f"{name}_seconds", ("tasks", f"{start}_at"), ("tasks", f"{end}_at")) 
 
 
 class _Cells(NamedTuple):
-    """Values, each by its reply and its number in the layout."""
+    """Values of columns, the tasks' before the songs'; a column's are in the order of replies.
 
-    rows: Numbers
-    values: Numbers
+    Attributes
+    ----------
+    tasks, songs
+        The numbers of the values in a reply, a row a column: of one, and of each song.
+    """
+
+    tasks: Numbers
+    songs: Numbers
+
+    def of(self, grid: NDArray[Any]) -> NDArray[Any]:
+        """What a grid, a row a reply and a column a value, has of them."""
+        return np.concatenate([grid.T[each].transpose(0, 2, 1).ravel() for each in self])
+
+    def counts(self, replies: int) -> list[int]:
+        """How many cells each column has."""
+        return [each.size * replies for group in self for each in group]
+
+    def rows(self, at: Any, replies: int) -> Numbers:
+        """The replies of the cells at some places."""
+        at, of_tasks = np.asarray(at, "int64"), len(self.tasks) * replies
+        songs = self.songs.shape[1]
+        rows: Numbers = np.where(at < of_tasks, at % replies, (at - of_tasks) // songs % replies)
+        return rows
 
 
-class _Column(NamedTuple):
-    """A column to be made, and the numbers of its values in the first reply."""
+class _Lists(NamedTuple):
+    """Lists and objects: what each is, its first string and the one behind it, where it is."""
 
-    key: Key | None
-    values: Numbers
+    codes: Bytes
+    first: Numbers
+    past: Numbers
+    starts: Numbers
+    ends: Numbers
+
+
+class _Rest(NamedTuple):
+    """What is written down again: for each song (or task), a row of values and of what is between.
+
+    Attributes
+    ----------
+    pieces
+        The numbers of values, and of `layouts.PIECES`; a row a song.
+    is_value
+        Which of them are values.
+    """
+
+    table: str
+    pieces: Numbers
+    is_value: Flags
 
 
 class _Plan(NamedTuple):
-    """What is to be made of a layout."""
+    """What is to be made of a layout: cells, and the column of each of their rows."""
 
-    texts: Sequence[_Column]
-    unix: Sequence[_Column]
-    lengths: Sequence[_Column]
-    tags: Numbers
-    steps: Numbers
-    rest: Numbers
+    texts: _Cells
+    text_keys: Sequence[Key | None]
+    numbers: _Cells
+    number_keys: Sequence[tuple[How, Key | None]]
+    tags: _Cells
+    steps: _Cells
+    rest: Sequence[_Rest]
+    plain: Numbers
 
 
 @functools.lru_cache(maxsize=64)
 def _planned(layout: Layout) -> _Plan:
-    offsets = np.arange(layout.songs) * layout.step
-    kinds: dict[str, list[_Column]] = {}
-    for table, fields, numbers, places in (
-        ("tasks", layout.shape.task, layout.task, np.zeros(1, "int64")),
-        ("songs", layout.shape.song, layout.song, offsets),
-    ):
-        for name, number in numbers.items():
-            if (field := fields.get(name)) is not None:
-                key = (table, field.column) if field.column else None
-                kinds.setdefault(field.how, []).append(_Column(key, number + places))
+    tables = {
+        "tasks": (layout.shape.task, layout.task, np.zeros(1, "int64")),
+        "songs": (layout.shape.song, layout.song, np.arange(layout.songs) * layout.step),
+    }
+    found = {
+        table: [(fields[name].how, fields[name].column, number + places)
+                for name, number in numbers.items() if name in fields]
+        for table, (fields, numbers, places) in tables.items()
+    }  # fmt: skip
 
-    def of(*hows: str) -> list[_Column]:
-        return [column for how in hows for column in kinds.get(how, ())]
+    def cells(*hows: How) -> _Cells:
+        rows = {table: [values for how, _, values in some if how in hows]
+                for table, some in found.items()}  # fmt: skip
+        return _Cells(np.array(rows["tasks"], "int64").reshape(-1, 1),
+                      np.array(rows["songs"], "int64").reshape(-1, layout.songs))  # fmt: skip
 
-    def numbers_of(how: str) -> Numbers:
-        return joint(column.values for column in of(how))
+    def keys(*hows: How) -> list[tuple[How, Key | None]]:
+        return [(how, (table, column) if column else None)
+                for table in tables for how, column, _ in found[table] if how in hows]  # fmt: skip
 
-    return _Plan(of("text", "iso", "joined"), of("unix"), of("length"),
-                 numbers_of("list"), numbers_of("steps"), numbers_of("rest"))  # fmt: skip
+    texts, numbers = ("text", "iso", "joined"), ("unix", "length")
+    plain = joint(values for some in found.values() for how, _, values in some if how == "rest")
+    rest = [made for table, given in tables.items() if (made := _rest(table, *given)) is not None]
+    return _Plan(cells(*texts), [key for _, key in keys(*texts)], cells(*numbers), keys(*numbers),
+                 cells("list"), cells("steps"), rest, plain)  # fmt: skip
+
+
+def _rest(
+    table: str, fields: Mapping[str, Field], numbers: Mapping[str, int], places: Numbers
+) -> _Rest | None:
+    """What has no column, by name."""
+    named = sorted(
+        (name.rpartition(".")[2], fields[name], number) for name, number in numbers.items()
+        if name in fields and (fields[name].rest or fields[name].how == "rest")
+    )  # fmt: skip
+    pieces: list[Numbers] = []
+    is_value: list[bool] = []
+    for at, (name, field, number) in enumerate(named):
+        pieces.append(np.full_like(places, PIECES[opening(name, field, first=not at)]))
+        is_value.append(False)
+        if field.how != "same":
+            pieces.append(places + number)
+            is_value.append(True)
+    pieces.append(np.full_like(places, PIECES["}"]))
+    made = _Rest(table, np.column_stack(pieces), np.array([*is_value, False]))
+    return made if named else None
 
 
 def columns(found: Found) -> tuple[Columns, Flags]:
@@ -109,11 +187,9 @@ class _Reading:
 
     def read(self) -> None:
         songs, made, rows = self._layout.songs, self.made, self._replies * self._layout.songs
-        self._rest("tasks", self._layout.task, np.zeros(1, "int64"))
-        self._rest("songs", self._layout.song, np.arange(songs) * self._layout.step)
         self._plain_rest()
-        self._lengths()
-        self._moments()
+        self._rest()
+        self._numbers()
         self._texts()
         if self.bad.any():
             return
@@ -121,7 +197,7 @@ class _Reading:
             if value is not None:
                 kind = pa.large_string() if isinstance(value, str) else pa.float64()
                 many = rows if table == "songs" else self._replies
-                made[table, name] = pa.repeat(pa.scalar(value, kind), many)
+                made[table, name] = pa.repeat(pa.scalar(value, kind), many, memory_pool=POOL)
         made["tasks", "songs"] = pa.array(np.full(self._replies, songs))
         made["songs", "song_position"] = pa.array(np.tile(np.arange(songs), self._replies))
         if ("tasks", "task_id") in made:
@@ -131,46 +207,34 @@ class _Reading:
     def _mark(self, rows: Any) -> None:
         self.bad[rows] = True
 
-    def _cells(self, columns_: Sequence[_Column]) -> _Cells:
-        """The values of columns, one column after the other."""
-        replies = np.arange(self._replies)
-        return _Cells(
-            joint(replies.repeat(len(each.values)) for each in columns_),
-            joint(np.tile(each.values, self._replies) for each in columns_),
-        )
-
-    def _each(self, values: Numbers) -> _Cells:
-        return self._cells([_Column(None, values)])
-
     # --- texts -----------------------------------------------------------------------------
 
     def _texts(self) -> None:
         """Take all texts: of columns, of tags, of steps."""
-        plan, found = self._plan, self._found
-        cells = self._cells(plan.texts)
-        is_text = found.codes[cells] == TEXT
-        strings = np.where(is_text, found.names[cells] + 1, len(self._scan.strings) // 2)
-        tags = self._each(plan.tags)
-        per_song, of_tags, tag_rows = self._listed(tags)
-        if not len(plan.tags):
-            per_song = np.zeros(self._replies * self._layout.songs, "int64")
-        steps = (
-            self._steps(self._each(plan.steps))
-            if len(plan.steps)
-            else Steps.none(self._replies * self._layout.songs)
-        )
-        columns_ = self._taken(strings, cells.rows)
-        # apart from the others: there are many of them, and few have escapes
-        parts = (of_tags, steps.sources, steps.types, steps.made)
-        rows = np.concatenate([tag_rows, steps.rows, steps.rows, steps.made_rows])
-        ends = np.cumsum([0, *map(len, parts)])
-        texts = self._taken(np.concatenate(parts), rows, (int(ends[1]), int(ends[2])))
-        tag, source, kind, made = (
-            texts.slice(start, end - start) for start, end in itertools.pairwise(ends)
-        )
-        for array, whose in ((tag, tag_rows), (made, steps.made_rows)):  # an empty tag is none
-            if array.null_count:
-                self._mark(whose[array.is_null().to_numpy(zero_copy_only=False)])
+        plan, found, songs = self._plan, self._found, self._replies * self._layout.songs
+        is_text = plan.texts.of(found.codes) == TEXT
+        strings = np.where(is_text, plan.texts.of(found.names) + 1, len(self._scan.strings) // 2)
+        per_song, of_tags = np.zeros(songs, "int64"), np.zeros(0, "int64")
+        of_reply = np.arange(self._replies).repeat(self._layout.songs)
+        if len(plan.tags.songs):
+            per_song, of_tags = self._listed(self._lists(plan.tags), of_reply)
+        steps = (self._steps(self._lists(plan.steps), of_reply) if len(plan.steps.songs)
+                 else Steps.none(songs))  # fmt: skip
+        lists = (of_tags, steps.sources, steps.types, steps.made)
+        counts = [*plan.texts.counts(self._replies), *map(len, lists)]
+        written = taken(self._scan.strings, 2 * np.concatenate([strings, *lists]))
+        (*columns_, tag, source, kind, made), unread, blank = escapes.texts(written, counts)
+        past = len(strings) + len(of_tags) + len(steps.sources)
+        sources = range(past - len(steps.sources), past)  # which may be white space
+        if odd := [*unread, *(at for at in blank if at not in sources)]:
+            rows = joint([
+                plan.texts.rows(np.arange(len(strings)), self._replies), of_reply.repeat(per_song),
+                steps.rows, steps.rows, steps.rows.repeat(steps.per_step),
+            ])  # fmt: skip
+            self._mark(rows[odd])
+        for array, rows, each in ((tag, of_reply, per_song), (made, steps.rows, steps.per_step)):
+            if array.null_count:  # an empty tag is none
+                self._mark(rows.repeat(each)[array.is_null().to_numpy(zero_copy_only=False)])
         self._mark(steps.rows[doubled(source, steps.songs)])
         if self.bad.any():
             return
@@ -180,41 +244,29 @@ class _Reading:
             ("lists", "type"): kind, ("lists", "per_step"): pa.array(steps.per_step),
             ("lists", "made"): made,
         }  # fmt: skip
-        if len(plan.tags):
+        if len(plan.tags.songs):
             self.made["songs", "tags_text"] = joined(tag, per_song)
         self._columns_of(columns_)
 
-    def _taken(
-        self, strings: Numbers, rows: Numbers, blank_at: tuple[int, int] = (0, 0)
-    ) -> pa.Array:
-        """Strings as texts; from one item to another they may be white space, and are kept."""
-        texts, unread, blank = escapes.texts(taken(self._scan.strings, 2 * strings))
-        first, end = blank_at
-        self._mark(rows[[*unread, *(item for item in blank if not first <= item < end)]])
-        return texts
-
-    def _columns_of(self, texts: pa.Array) -> None:
-        start = 0
-        for key, values in self._plan.texts:
-            rows = self._replies * len(values)
-            column = texts.slice(start, rows)
-            start += rows
+    def _columns_of(self, texts: Sequence[pa.Array]) -> None:
+        for key, column in zip(self._plan.text_keys, texts, strict=True):
             if key == ("songs", "created_at"):
-                column = self._instants(column, len(values))
+                self.made[key] = self._instants(column)
             elif key == ("songs", "tags_text"):
-                column = self._split(column)
-            if key is not None:
+                self.made[key] = self._split(column)
+            elif key is not None:
                 self.made[key] = column
 
-    def _instants(self, texts: pa.Array, songs: int) -> pa.Array:
+    def _instants(self, texts: pa.Array) -> pa.Array:
         """ISO 8601 as microseconds since 1970."""
         try:
-            found = texts.cast(pa.timestamp("us", "UTC")).cast(pa.int64())
+            found = pc.cast(texts, pa.timestamp("us", "UTC"), memory_pool=POOL).view(pa.int64())
         except pa.ArrowInvalid:
             self._mark(slice(None))
             return pa.nulls(len(texts), pa.int64())
-        known = found.fill_null(0).to_numpy()
-        self._mark(np.flatnonzero((known < _FIRST) | (known >= _LAST)) // songs)
+        known = pc.fill_null(found, 0).to_numpy() if found.null_count else found.to_numpy()
+        at = np.flatnonzero((known < _FIRST) | (known >= _LAST))
+        self._mark(at // self._layout.songs)
         return found
 
     def _split(self, texts: pa.Array) -> pa.Array:
@@ -228,75 +280,77 @@ class _Reading:
 
     # --- numbers ---------------------------------------------------------------------------
 
-    def _numbers(self, cells: _Cells) -> NDArray[np.float64]:
+    def _numbers(self) -> None:
+        """Lengths in seconds, moments, and how long lies between them; 0 says nothing."""
+        numbers, start = self._plan.numbers, 0
+        seconds = self._seconds(numbers)
+        known: dict[Key, NDArray[np.float64]] = {}
+        counts = numbers.counts(self._replies)
+        for (how, key), count in zip(self._plan.number_keys, counts, strict=True):
+            some = said = seconds[start : start + count]
+            if how == "unix":
+                odd = start + np.flatnonzero((some >= _UNIX_END) | (some % 1 != 0))
+                self._mark(numbers.rows(odd, self._replies))
+                said = (some * _MICROSECONDS).astype("int64")
+            start += count
+            if key is not None:
+                known[key] = some
+                self.made[key] = _said(said, some == 0)
+        for name, begin, end in _SPANS:
+            if {begin, end} <= known.keys():
+                took = known[end] - known[begin]
+                unsaid = (took < 0) | (known[begin] == 0) | (known[end] == 0)
+                self.made["tasks", name] = _said(took, unsaid)
+
+    def _seconds(self, cells: _Cells) -> NDArray[np.float64]:
         """Numbers as JSON or as text; 0 where there is none."""
-        found, codes = self._found, self._found.codes[cells]
+        found, codes = self._found, cells.of(self._found.codes)
         made = np.zeros(len(codes))
         for code in (NUMBER, TEXT):
             at = np.flatnonzero(codes == code)
             if not len(at):
                 continue
-            some = _Cells(cells.rows[at], cells.values[at])
-            written = (
-                taken(found.pieces, found.piece(some.rows, some.values))
-                if code == NUMBER
-                else taken(self._scan.strings, 2 * (found.names[some] + 1))
-            )
+            if code == NUMBER:
+                replies, values = found.codes.shape
+                every = found.piece(np.arange(replies)[:, None], np.arange(values))
+                written = taken(found.pieces, cells.of(every)[at])
+            else:
+                written = taken(self._scan.strings, 2 * (cells.of(found.names)[at] + 1))
             odd = odd_numbers(written, _NUMBER)
-            self._mark(some.rows[odd])
-            if not odd.any():
-                texts = written.view(pa.large_string())
-                if code == TEXT:
-                    texts = pc.if_else(pc.equal(texts, ""), "0", texts)
-                made[at] = texts.cast(pa.float64()).to_numpy()
+            if odd.any():
+                self._mark(cells.rows(at[odd], self._replies))
+                continue
+            texts = written.view(pa.large_string())
+            if code == TEXT:
+                texts = pc.if_else(pc.equal(texts, ""), "0", texts)
+            made[at] = pc.cast(texts, pa.float64(), memory_pool=POOL).to_numpy()
         return made
-
-    def _lengths(self) -> None:
-        seconds, start = self._numbers(self._cells(self._plan.lengths)), 0
-        for key, values in self._plan.lengths:
-            end = start + self._replies * len(values)
-            some = seconds[start:end]
-            start = end
-            if key is not None:
-                self.made[key] = pa.array(some, mask=some == 0)
-
-    def _moments(self) -> None:
-        """Unix seconds as microseconds since 1970, and how long lies between them."""
-        seconds = self._numbers(self._cells(self._plan.unix))
-        seconds = seconds.reshape(len(self._plan.unix), self._replies)
-        self._mark(((seconds >= _UNIX_END) | (seconds % 1 != 0)).any(axis=0))
-        known = {}
-        for (key, _), some in zip(self._plan.unix, seconds, strict=True):
-            if key is not None:
-                known[key] = some
-                self.made[key] = pa.array((some * _MICROSECONDS).astype("int64"), mask=some == 0)
-        for name, start, end in _SPANS:
-            if {start, end} <= known.keys():
-                took = known[end] - known[start]
-                unsaid = (took < 0) | (known[start] == 0) | (known[end] == 0)
-                self.made["tasks", name] = pa.array(took, mask=unsaid)
 
     # --- lists -----------------------------------------------------------------------------
 
-    def _strings_of(self, cells: _Cells, code: int) -> tuple[Numbers, Numbers]:
-        """The first string within each value of that code, and how many there are.
+    def _lists(self, cells: _Cells) -> _Lists:
+        found = self._found
+        return _Lists(*(cells.of(each) for each in (found.codes, found.names + 1, found.past,
+                                                    found.starts, found.ends)))  # fmt: skip
+
+    def _strings_of(self, lists: _Lists, code: int, rows: Numbers) -> Numbers:
+        """How many strings there are within each value of that code.
 
         A value without a string has to be two bytes long, and the others have to begin with one.
         """
-        found, data = self._found, self._scan.data
-        starts, ends, first = found.starts[cells], found.ends[cells], found.names[cells] + 1
-        is_one = found.codes[cells] == code
-        counts = np.where(is_one, np.searchsorted(self._scan.starts[:-1], ends) - first, 0)
-        good = data[ends - 1] == ord("]" if code == LIST else "}")
-        good &= np.where(counts > 0, self._scan.starts[first], ends) == starts + 2
-        self._mark(cells.rows[is_one & ~good])
-        return first, counts
+        is_one = lists.codes == code
+        counts = np.where(is_one, lists.past - lists.first, 0)
+        good = self._scan.data[lists.ends - 1] == ord("]" if code == LIST else "}")
+        begins = np.where(counts > 0, self._scan.starts[lists.first], lists.ends)
+        good &= begins == lists.starts + 2
+        self._mark(rows[is_one & ~good])
+        return counts
 
-    def _listed(self, cells: _Cells) -> tuple[Numbers, Numbers, Numbers]:
-        """How many texts each list has; the numbers of all, and their replies."""
+    def _listed(self, lists: _Lists, rows: Numbers) -> tuple[Numbers, Numbers]:
+        """How many texts each list has, and the numbers of all."""
         scan, comma = self._scan, self._layout.comma
-        first, counts = self._strings_of(cells, LIST)
-        strings, rows = ranges(first, counts), cells.rows.repeat(counts)
+        counts = self._strings_of(lists, LIST, rows)
+        strings = ranges(lists.first, counts)
         full = np.flatnonzero(counts)
         last = counts[full].cumsum() - 1
         stops = scan.stops[strings]
@@ -304,52 +358,48 @@ class _Reading:
         apart &= scan.data[stops + 1] == _COMMA
         if comma > 1:
             apart &= scan.data[stops + 2] == _SPACE
-        apart[last] = stops[last] + 2 == self._found.ends[cells][full]
-        self._mark(rows[~apart])
-        return counts, strings, rows
+        apart[last] = stops[last] + 2 == lists.ends[full]
+        if not apart.all():
+            self._mark(rows.repeat(counts)[~apart])
+        return counts, strings
 
-    def _steps(self, cells: _Cells) -> Steps:
-        first, counts = self._strings_of(cells, OBJECT)
-        steps, odd = read_steps(self._found, cells.rows, self._found.ends[cells], first, counts)
+    def _steps(self, lists: _Lists, rows: Numbers) -> Steps:
+        counts = self._strings_of(lists, OBJECT, rows)
+        steps, odd = read_steps(self._found, rows, lists.ends, lists.first, counts)
         self._mark(odd)
         return steps
 
     # --- the rest --------------------------------------------------------------------------
 
-    def _rest(self, table: str, numbers: Mapping[str, int], offsets: Numbers) -> None:
+    def _rest(self) -> None:
         """Write down again what has no column, by name."""
-        found = self._found
-        fields = self._layout.shape.song if table == "songs" else self._layout.shape.task
-        named = sorted(
-            (name.rpartition(".")[2], fields[name], number) for name, number in numbers.items()
-            if name in fields and (fields[name].rest or fields[name].how == "rest")
-        )  # fmt: skip
-        if not named:
+        found, rest = self._found, self._plan.rest
+        if not rest:
             return
-        songs = len(offsets)
-        cells = self._each(offsets)
-        pieces: list[Any] = []
-        for place, (name, field, number) in enumerate(named):
-            pieces.append(found.behind(opening(name, field, first=not place)))
-            if field.how != "same":
-                pieces.append(found.piece(cells.rows, cells.values + number))
-        pieces.append(found.behind("}"))
-        items = np.empty((self._replies * songs, len(pieces)), "int64")
-        for place, piece in enumerate(pieces):
-            items[:, place] = piece
-        written = taken(found.pieces, items)
+        first = np.arange(self._replies) * found.width  # of the pieces of each reply
+        behind = self._replies * found.width
+        every = []
+        for _, pieces, is_value in rest:
+            places = np.where(is_value, 2 * pieces + 1, behind + pieces)
+            every.append((first[:, None, None] * is_value + places).ravel())
+        written = taken(found.pieces, np.concatenate(every))
         _, ends, data = written.buffers()
-        places = np.frombuffer(ends, "int64", len(written) + 1)[:: len(pieces)].copy()
+        ends, start = np.frombuffer(ends, "int64", len(written) + 1), 0
         slashes = np.flatnonzero(letters(written) == _BACKSLASH)
-        if len(slashes):  # it might be spelled otherwise when it is written again
-            self._mark((np.searchsorted(places, slashes, "right") - 1) // songs)
-        self.made[table, "extra"] = pa.Array.from_buffers(
-            pa.large_string(), len(items), [None, pa.py_buffer(places), data]
-        )
+        for (table, pieces, is_value), some in zip(rest, every, strict=True):
+            places = ends[start : start + len(some) + 1 : len(is_value)].copy()
+            start += len(some)
+            if len(slashes):  # it might be spelled otherwise when it is written again
+                at = np.searchsorted(places, slashes, "right") - 1
+                here = (at >= 0) & (at < len(places) - 1)
+                self._mark(at[here] // len(pieces))
+            self.made[table, "extra"] = pa.Array.from_buffers(
+                pa.large_string(), len(places) - 1, [None, pa.py_buffer(places), data]
+            )
 
     def _plain_rest(self) -> None:
         """Flag numbers and lists that might be spelled otherwise when they are written again."""
-        found, values = self._found, self._plan.rest
+        found, values = self._found, self._plan.plain
         codes = found.codes[:, values]
         rows, at = np.nonzero(codes == NUMBER)
         if len(rows):
@@ -357,6 +407,13 @@ class _Reading:
             self._mark(rows[odd_numbers(written, _PLAIN_NUMBER, whole=True)])
         rows, at = np.nonzero(codes == LIST)
         if len(rows):
-            counts, _, _ = self._listed(_Cells(rows, values[at]))
+            where = rows, values[at]
+            lists = _Lists(codes[rows, at], found.names[where] + 1, found.past[where],
+                           found.starts[where], found.ends[where])  # fmt: skip
+            counts, _ = self._listed(lists, rows)
             if self._layout.comma > 1:
                 self._mark(rows[counts > 1])
+
+
+def _said(values: NDArray[Any], unsaid: Flags) -> pa.Array:
+    return pa.array(values, mask=unsaid, memory_pool=POOL) if unsaid.any() else pa.array(values)
