@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import itertools
+from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,7 +16,7 @@ import pyarrow as pa
 
 from musicapi_nb.frames.batch import DTYPES, read_batch
 from musicapi_nb.frames.columns import DURATIONS, ISSUES, SONGS, TASKS, build
-from musicapi_nb.frames.growing import grown, text_values
+from musicapi_nb.frames.growing import Coded, grown, text_values
 from musicapi_nb.frames.reading import items, shares
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
     Counts = NDArray[np.int64]
     _Batch = tuple[dict[Key, pa.Array | int], list[IssueRow]]
-    _Coded = tuple[NDArray[np.int32], pd.CategoricalDtype]
 
 _KEPT = 1 << 23
 _BATCH = 512  # two at once; more takes memory, less costs more steps
@@ -97,7 +97,7 @@ class Columns:
         self._columns = {key: grown(dtype) for key, dtype in DTYPES.items() if key in keys}
         self._issues: list[IssueRow] = []
         self._replies = 0
-        self._coded: dict[str, _Coded] = {}
+        self._coded: defaultdict[Key, Coded] = defaultdict(Coded)
         self._layouts: list[Layout] = []
 
     def add(self, replies: Replies) -> None:
@@ -116,6 +116,9 @@ class Columns:
         # two batches at once: most of the time numpy and Arrow let another thread run
         with _no_garbage_collection(), ThreadPoolExecutor(1) as other:
             while batch := list(itertools.islice(given, _BATCH)):
+                if len(batch) < _BATCH:
+                    append(batch, read(batch))
+                    return
                 reading = other.submit(read, batch)
                 try:
                     following = list(itertools.islice(given, _BATCH))
@@ -171,30 +174,32 @@ class Columns:
         rows = np.add.reduceat(each, _starts(steps)[steps > 0]) if len(each) else each
         per_song = np.zeros_like(steps)
         per_song[steps > 0] = rows
-        none = np.repeat(tags == 0, each)
+        none = np.zeros(each.sum(), bool)
         made = self._texts("lists", "made")
-        if none.any():
+        if not tags.all():
+            none = np.repeat(tags == 0, each)
             made = made.take(pa.array(np.cumsum(~none) - 1, mask=none))
         return {
             **self._ids(per_song),
             "step": _places(steps).repeat(each),
-            "source": _repeated(_coded(self._texts("lists", "source")), each),
-            "type": _repeated(_coded(self._texts("lists", "type")), each),
+            "source": self._coded_text("lists", "source", each),
+            "type": self._coded_text("lists", "type", each),
             "position": pd.arrays.IntegerArray(_places(each), none),
             "tag": text_values(made),
         }
 
     def _ids(self, each: Counts) -> dict[str, Any]:
-        return {name: self._id(name, each) for name in ("task_id", "song_id")}
+        return {name: self._coded_text("songs", name, each) for name in ("task_id", "song_id")}
 
-    def _id(self, name: str, each: Counts) -> pd.Categorical:
-        texts = self._texts("songs", name)
-        if not each.all():
-            return _repeated(_coded(texts.filter(pa.array(each > 0))), each[each > 0])
-        coded = self._coded.get(name)  # both long frames have it, if every song has rows in both
-        if coded is None or len(coded[0]) != len(texts):
-            coded = self._coded[name] = _coded(texts)
-        return _repeated(coded, each)
+    def _coded_text(self, table: str, name: str, each: Counts) -> pd.Categorical:
+        """A text for each of its rows, as a category."""
+        texts = self._texts(table, name)
+        if each.all():
+            codes, dtype = self._coded[table, name].grow(texts)
+        else:  # what has no row is no category
+            codes, dtype = Coded().grow(texts.filter(pa.array(each > 0)))
+            each = each[each > 0]
+        return pd.Categorical.from_codes(codes.repeat(each), dtype=dtype, validate=False)
 
     def _numbers(self, table: str, name: str) -> NDArray[Any]:
         return self._columns[table, name].array()
@@ -223,21 +228,6 @@ def _starts(counts: Counts) -> Counts:
 def _places(counts: Counts) -> Counts:
     """0, 1, 2 ... for each count, one after the other."""
     return np.arange(counts.sum()) - _starts(counts).repeat(counts)
-
-
-def _coded(texts: pa.Array) -> _Coded:
-    """Texts as numbers of their values, -1 where nothing is said; values as they first appear."""
-    coded = texts.dictionary_encode()
-    codes = coded.indices.fill_null(-1) if coded.null_count else coded.indices
-    # the public way looks whether the values are distinct, by making Python strings of all
-    kind: Any = pd.CategoricalDtype
-    values = pd.Index(text_values(coded.dictionary), copy=False)
-    return codes.to_numpy(), kind._from_fastpath(values)  # noqa: SLF001
-
-
-def _repeated(coded: _Coded, each: Counts) -> pd.Categorical:
-    codes, dtype = coded
-    return pd.Categorical.from_codes(codes.repeat(each), dtype=dtype, validate=False)
 
 
 @contextlib.contextmanager

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
+
+from musicapi_nb.frames.arrays import POOL
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,6 +23,7 @@ TEXT = pd.StringDtype(na_value=np.nan)
 MOMENT = "datetime64[us, UTC]"
 _SOME = 1024
 _SPARE = 1.1
+_CODES = ("int8", "int16", "int32")
 _NAT = np.iinfo("int64").min
 # of each dtype: Arrow's type, numpy's, and what stands where nothing is said
 _NUMBERS: dict[str, tuple[pa.DataType, str, Any]] = {
@@ -131,8 +135,7 @@ class Numbers:
         self._known = _Known()
 
     def extend(self, more: pa.Array, ahead: float = 1.0) -> None:
-        filled = more.fill_null(self._unsaid) if more.null_count else more
-        self._values.extend(filled.to_numpy(zero_copy_only=False), ahead)
+        self._values.extend(_filled(more, self._unsaid), ahead)
         if self._dtype in _MASKED:
             self._known.extend(len(more), ahead, _valid(more))
 
@@ -162,5 +165,50 @@ def grown(dtype: str) -> Texts | Numbers:
 
 def text_values(array: pa.Array) -> pd.api.extensions.ExtensionArray:
     """Values of dtype str over an array of large_string; they share the memory."""
-    values: pd.api.extensions.ExtensionArray = pd.array(array, dtype=TEXT)
+    values: pd.api.extensions.ExtensionArray = pd.arrays.ArrowStringArray(array, dtype=TEXT)
     return values
+
+
+class Coded:
+    """A growing column of text as numbers of its values, which are in order of appearance."""
+
+    def __init__(self) -> None:
+        self._values, self._codes = Texts(), Grown("int32")
+        self._dtype = _categories(self._values)
+
+    def grow(self, texts: pa.Array) -> tuple[NDArray[np.signedinteger], pd.CategoricalDtype]:
+        """Take in what follows the texts of the time before; -1 is where nothing is said."""
+        fresh = texts.slice(self._codes.size)
+        if len(fresh):
+            found = pc.dictionary_encode(fresh, memory_pool=POOL)
+            codes, values = _filled(found.indices, -1), found.dictionary
+            if self._codes.size:
+                # the many are looked up among the few new ones, which make a small table
+                old = self._values.array()
+                at = _filled(pc.index_in(old, value_set=values, memory_pool=POOL), -1)
+                known = np.flatnonzero(at >= 0)
+                numbers = np.full(len(values) + 1, -1)  # the last: what -1 stands for
+                numbers[at[known]] = known
+                new = np.flatnonzero(numbers[:-1] < 0)
+                numbers[new] = np.arange(len(new)) + len(self._dtype.categories)
+                codes, values = numbers[codes], values.take(pa.array(new))
+            self._codes.extend(codes, 1.0)
+            if len(values):
+                self._values.extend(values)
+                self._dtype = _categories(self._values)
+        for kind in _CODES:  # as pandas has them
+            if len(self._dtype.categories) < np.iinfo(kind).max:
+                break
+        return self._codes.all().astype(kind), self._dtype
+
+
+def _filled(numbers: pa.Array, unsaid: Any) -> NDArray[Any]:
+    if numbers.null_count:
+        numbers = pc.coalesce(numbers, pa.scalar(unsaid, numbers.type), memory_pool=POOL)
+    return numbers.to_numpy(zero_copy_only=False)
+
+
+def _categories(values: Texts) -> pd.CategoricalDtype:
+    # the public way looks whether they are distinct, by making Python strings of all
+    kind: Any = pd.CategoricalDtype
+    return kind._from_fastpath(pd.Index(values.values(), copy=False))  # noqa: SLF001
