@@ -64,8 +64,8 @@ def read_batch(
     """
     parts = list(_by_layout(given, layouts))
     issues: list[IssueRow] = []
-    known = set().union(*(part.places.tolist() for part in parts))
-    if len(known) < len(given):
+    if sum(len(part.places) for part in parts) < len(given):
+        known = set().union(*(part.places.tolist() for part in parts))
         left = [(place, item) for place, item in enumerate(given) if place not in known]
         part, issues = _plainly(left, wanted)
         parts.append(part)
@@ -77,15 +77,18 @@ def read_batch(
 
 
 def _by_layout(given: Sequence[Item], layouts: list[Layout]) -> Iterator[_Part]:
-    texts = [_as_bytes(item.given) for item in given]
-    left = np.flatnonzero([text is not None for text in texts])
+    texts = [each if type(each := item.given) is bytes else _as_bytes(each) for item in given]
+    left = np.array([place for place, text in enumerate(texts) if text is not None])
     scanned = scan([text or b"" for text in texts], BEHIND)
+    kept = any(type(item.given) is Kept for item in given)
     tried = number = 0
     while len(left):
         if number < len(layouts):
             if (found := find(layouts[number], scanned, left)) is not None:
-                left = np.setdiff1d(left, found.rows, assume_unique=True)
-                yield from _understood(found, given)
+                others = np.ones(len(texts), bool)
+                others[found.rows] = False
+                left = left[others[left]]
+                yield from _understood(found, given if kept else ())
             number += 1
         elif tried < _TRIES and number < _MOST_LAYOUTS:
             tried += 1
@@ -109,15 +112,15 @@ def _as_bytes(given: Any) -> bytes | None:
 
 
 def _understood(found: Found | None, given: Sequence[Item]) -> Iterator[_Part]:
-    """Those of some replies in which nothing is odd."""
+    """Those of some replies in which nothing is odd; `given` if some of them are `Kept`."""
     while found is not None:
         made, odd = columns(found)
-        kept = [given[row].given for row in found.rows]
+        kept = [given[row].given for row in found.rows] if given else []
         if any(isinstance(each, Kept) for each in kept):
             own = made[_TASK_ID].to_pylist() if _TASK_ID in made else [None] * len(kept)
             odd |= [_says_else(*each, found.layout) for each in zip(kept, own, strict=True)]
         if not odd.any():
-            if isinstance(kept[0], Kept):
+            if kept and isinstance(kept[0], Kept):
                 made = {**made, **_known(kept, made, found.layout.songs)}
             songs_of = np.full(len(found.rows), found.layout.songs)
             yield _Part(found.rows, songs_of, made)
@@ -180,15 +183,17 @@ def _plainly(
 
 def _joined(key: Key, parts: Sequence[_Part]) -> pa.Array | int:
     """A column of all parts, or how many rows it has where none says anything."""
+    found = [part.columns.get(key) for part in parts]
+    if len(found) == 1 and found[0] is not None:
+        return found[0]
     rows = [part.songs_of.sum() if key[0] == "songs" else len(part.places) for part in parts]
-    if not any(key in part.columns for part in parts):
+    if not any(column is not None for column in found):
         return int(sum(rows))
-    kind, unsaid = _ARROW[DTYPES[key]], _UNSAID.get(DTYPES[key])
-    found = [
-        part.columns[key] if key in part.columns else pa.repeat(pa.scalar(unsaid, kind), count)
-        for part, count in zip(parts, rows, strict=True)
-    ]
-    return found[0] if len(found) == 1 else pa.concat_arrays(found)
+    unsaid = pa.scalar(_UNSAID.get(DTYPES[key]), _ARROW[DTYPES[key]])
+    return pa.concat_arrays(
+        pa.repeat(unsaid, count) if column is None else column
+        for column, count in zip(found, rows, strict=True)
+    )
 
 
 def _ordered(

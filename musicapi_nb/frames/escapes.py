@@ -81,7 +81,8 @@ def _unescaped(column: pa.Array, raw: Bytes, slashes: Numbers) -> tuple[pa.Array
     offsets = np.frombuffer(column.buffers()[1], "int64")
     offsets = offsets[column.offset : column.offset + len(column) + 1]
     first, last = offsets[0], offsets[-1]
-    bounds = np.concatenate([[first], (slashes[:, None] + [0, 1]).ravel(), [last]])
+    bounds = np.empty(2 * len(slashes) + 2, "int64")
+    bounds[0], bounds[1:-1:2], bounds[2:-1:2], bounds[-1] = first, slashes, slashes + 1, last
     pieces = between(bounds, column.buffers()[2])
     kept = taken(pieces, np.arange(0, len(pieces), 2))
     offsets = offsets - np.searchsorted(slashes, offsets) - first

@@ -21,7 +21,7 @@ from musicapi_nb.frames.shapes import SHAPES
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from musicapi_nb.frames.arrays import Bytes, Flags, Numbers
+    from musicapi_nb.frames.arrays import Bytes, Numbers
     from musicapi_nb.frames.scan import Scan
     from musicapi_nb.frames.shapes import Field, How, Shape
 
@@ -36,8 +36,7 @@ _ALLOWED: Mapping[How, int] = {
     "length": NUMBER | TEXT | NULL, "list": LIST | NULL, "steps": OBJECT | NULL, "same": NOTHING,
     "rest": TEXT | NULL | FLAG | NUMBER | LIST,
 }  # fmt: skip
-# null, true, false: their first four bytes, and how many there are
-_WORDS, _LENGTHS = np.array([b"null", b"true", b"fals"]).view("u4"), np.array([4, 4, 5])
+_NULL, _TRUE, _FALS = np.array([b"null", b"true", b"fals"]).view("u4")
 
 
 def opening(name: str, field: Field, *, first: bool) -> str:
@@ -291,21 +290,22 @@ def find(layout: Layout, texts: Scan, rows: Numbers) -> Found | None:
     ends[:, :-1], ends[:, -1] = texts.starts[past[:, :-1]] - 1, places[:, -1]
     ends -= layout.gaps
     lengths = np.diff(places)
-    good = (lengths[:, ::2] == layout.lengths).all(axis=1) & (lengths >= 0).all(axis=1)
-    if not good.all():
-        return find(layout, texts, rows[good])
+    good = lengths[:, ::2] == layout.lengths
+    if not good.all() or lengths.min() < 0:
+        return find(layout, texts, rows[good.all(axis=1) & (lengths >= 0).all(axis=1)])
     pieces = between(offsets, pa.py_buffer(texts.data))
     codes = _codes(texts, names, starts, ends)
     found = Found(layout, texts, rows, names, past, starts, ends, codes, pieces)
-    good = _same_between(found) & ((found.codes & layout.allowed) != 0).all(axis=1)
-    return found if good.all() else find(layout, texts, rows[good])
+    same, allowed = _between(found) == layout.between, codes & layout.allowed
+    if same.all() and allowed.all():
+        return found
+    return find(layout, texts, rows[same.all(axis=1) & allowed.all(axis=1)])
 
 
-def _same_between(found: Found) -> Flags:
+def _between(found: Found) -> Bytes:
+    """What stands between the values, a row a reply."""
     every = np.arange(0, len(found.rows) * found.width, 2)
-    said = letters(taken(found.pieces, every))
-    good: Flags = (said.reshape(len(found.rows), -1) == found.layout.between).all(axis=1)
-    return good
+    return letters(taken(found.pieces, every)).reshape(len(found.rows), -1)
 
 
 def _codes(texts: Scan, names: Numbers, starts: Numbers, ends: Numbers) -> Bytes:
@@ -315,11 +315,12 @@ def _codes(texts: Scan, names: Numbers, starts: Numbers, ends: Numbers) -> Bytes
     following = texts.starts[string]
     whole = (following == starts + 1) & (texts.stops[string] == ends - 1)
     codes[((codes == TEXT) & ~whole) | ((codes == NUMBER) & (following <= ends))] = 0
-    words = np.nonzero(codes & (NULL | FLAG))
-    begins, sizes = starts[words], lengths[words]
-    said = data[begins[:, None] + np.arange(4)].view("u4") == _WORDS
-    said &= sizes[:, None] == _LENGTHS
-    said[:, 2] &= data[begins + 4] == ord("e")
-    codes[words] *= said.any(axis=1)
+    every = codes.ravel()
+    words = np.flatnonzero(every & (NULL | FLAG))
+    begins, sizes = starts.ravel()[words], lengths.ravel()[words]
+    said = data[begins[:, None] + np.arange(4)].view("u4").ravel()
+    good = ((said == _NULL) | (said == _TRUE)) & (sizes == len(b"null"))
+    good |= (said == _FALS) & (sizes == len(b"false")) & (data[begins + 4] == ord("e"))
+    every[words[~good]] = 0
     codes[lengths == 0] = NOTHING
     return codes
