@@ -18,19 +18,25 @@ def written(texts: list[str], *, ascii_only: bool = False) -> pa.Array:
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(TEXTS, max_size=8), st.booleans())
-@example(["", "a\nb", 'say "so"'], False)
-@example(["\\n", "\\\\", "n\\"], False)
-def test_texts_are_those_that_json_reads(texts: list[str], ascii_only: bool) -> None:  # noqa: FBT001 - drawn
-    made, unread, blank = escapes.texts(written(texts, ascii_only=ascii_only))
-    assert made.to_pylist() == [text or None for text in texts]
-    made.validate(full=True)
+@given(st.lists(st.lists(TEXTS, max_size=4), max_size=4), st.booleans())
+@example([["", "a\nb", 'say "so"']], False)
+@example([["\\n", "\\\\", "n\\"], ["a"], [], ["\n", "\t b"]], False)
+def test_texts_are_those_that_json_reads(columns: list[list[str]], ascii_only: bool) -> None:  # noqa: FBT001 - drawn
+    texts = [text for column in columns for text in column]
+    array = written(texts, ascii_only=ascii_only)
+    made, unread, blank = escapes.texts(array, [len(column) for column in columns])
+    assert [column.to_pylist() for column in made] == [
+        [text or None for text in column] for column in columns
+    ]
+    for column in made:
+        column.validate(full=True)
     assert unread == []
     assert blank == [place for place, text in enumerate(texts) if text.isspace()]
 
 
 @pytest.mark.parametrize("odd", [rb"\x", rb"\u12", rb"\ud800", rb"a\n\q"])
 def test_what_is_no_string_is_told(odd: bytes) -> None:
-    made, unread, _ = escapes.texts(pa.array([b"a", odd, b"b\\n"], pa.large_binary()))
-    assert unread == [1]
-    assert made.to_pylist() == ["a", None, "b\n"]
+    array = pa.array([b"c", b"a", odd, b"b\\n"], pa.large_binary())
+    (before, made), unread, _ = escapes.texts(array, [1, 3])
+    assert unread == [2]
+    assert (before.to_pylist(), made.to_pylist()) == (["c"], ["a", None, "b\n"])

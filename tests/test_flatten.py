@@ -2,6 +2,7 @@ import copy
 import gzip
 import json
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from musicapi_nb import frames, sonic, tasks
 from musicapi_nb.errors import WrongType
-from musicapi_nb.frames import batch, layouts
+from musicapi_nb.frames import batch, flattening, layouts
 from tests import replies
 from tests.replies import NAMES, SONIC, STUDIO, sample
 
@@ -181,6 +182,9 @@ LAYOUTS = [
     (b'"type":"tags"', b'"type":null'),
     (b'"liked":false', b'"liked":falsy'),
     (b'"plays":0', b'"plays":00'),
+    (b'"submit_time":', b'"submit_time":922337'),
+    (b'"submit_time":', b'"submit_time":' + b"9" * 400),
+    (b'"duration":', b'"duration":' + b"9" * 400),
     (b'"plays":0', b'"plays":1e2'),
     (b'"user_tags":[]', b'"user_tags":["a",5]'),
     (b'"user_tags":[]', b'"user_tags":["a","b"]'),
@@ -314,6 +318,56 @@ def test_what_is_refused_leaves_what_was_added() -> None:
     with pytest.raises(WrongType, match="item 1 is a object"):
         flattener.add([as_bytes(sample(STUDIO)), object()])  # type: ignore[list-item]
     assert len(flattener.frames().tasks) == 1
+
+
+@pytest.fixture
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches of two replies: every other of them is read in another thread."""
+    monkeypatch.setattr(flattening, "_BATCH", 2)
+
+
+@pytest.mark.usefixtures("small_batches")
+@pytest.mark.parametrize("number", range(9))
+def test_batches_keep_their_order(number: int) -> None:
+    given_ = [as_bytes(sample(NAMES[place % len(NAMES)])) for place in range(number)]
+    assert_same(frames.flatten(given_), plainly(given_))
+
+
+@pytest.mark.usefixtures("small_batches")
+@pytest.mark.parametrize("number", range(9))
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
+def test_whole_batches_before_an_end_by_force_are_kept_in_order(
+    number: int, error: type[BaseException]
+) -> None:
+    given_ = [as_bytes(sample(NAMES[place % len(NAMES)])) for place in range(number)]
+
+    def ended() -> Iterator[bytes]:
+        yield from given_
+        raise error
+
+    flattener = frames.Flattener()
+    with pytest.raises(error):
+        flattener.add(ended())
+    assert_same(flattener.frames(), plainly(given_[: number // 2 * 2]))
+    flattener.add(given_)
+    assert_same(flattener.frames(), plainly([*given_[: number // 2 * 2], *given_]))
+
+
+@pytest.mark.usefixtures("small_batches")
+@pytest.mark.parametrize("place", range(8))
+def test_a_batch_that_fails_ends_all_and_those_before_it_are_kept(place: int) -> None:
+    class Failing(dict[str, Any]):
+        def items(self) -> Any:
+            raise MemoryError
+
+        keys = __iter__ = items
+
+    given_: list[Any] = [as_bytes(sample(STUDIO)) for _ in range(8)]
+    given_[place] = Failing(data=[])
+    flattener = frames.Flattener()
+    with pytest.raises(MemoryError):
+        flattener.add(given_)
+    assert_same(flattener.frames(), plainly(given_[: place // 2 * 2]))
 
 
 # --- files -------------------------------------------------------------------------------------

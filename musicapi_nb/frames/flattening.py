@@ -6,8 +6,7 @@ import contextlib
 import gc
 import itertools
 from collections import defaultdict
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -20,7 +19,7 @@ from musicapi_nb.frames.growing import Coded, grown, text_values
 from musicapi_nb.frames.reading import items, shares
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -30,10 +29,9 @@ if TYPE_CHECKING:
     from musicapi_nb.frames.reading import Item, Replies
 
     Counts = NDArray[np.int64]
-    _Batch = tuple[dict[Key, pa.Array | int], list[IssueRow]]
 
 _KEPT = 1 << 23
-_BATCH = 512  # two at once; more takes memory, less costs more steps
+_BATCH = 384  # two at once; more takes memory, less costs more steps
 
 
 class Frames(NamedTuple):
@@ -101,31 +99,32 @@ class Columns:
         self._layouts: list[Layout] = []
 
     def add(self, replies: Replies) -> None:
-        before, share = self._replies, shares(replies)
+        earlier, share = self._replies, shares(replies)
         # glibc gives free memory back to the system, and every batch would ask for its anew, which
         # is dear; it keeps as much as a piece that was once allocated and freed, here never touched
         np.empty(_KEPT, "uint8")
         given = items(replies)
 
-        def append(batch: Sequence[Item], read: _Batch) -> None:
+        def step(batch: Sequence[Item], before: Future[None]) -> None:
+            read = read_batch(batch, self._columns, self._layouts)
+            before.result()  # in order; if that one failed, this one does
             self._replies += len(batch)
-            ahead = (before + (self._replies - before) / share(batch)) / self._replies
+            ahead = (earlier + (self._replies - earlier) / share(batch)) / self._replies
             self._append(*read, ahead)
 
-        read = partial(read_batch, wanted=self._columns, layouts=self._layouts)
-        # two batches at once: most of the time numpy and Arrow let another thread run
+        # every other batch in another thread: most of the time numpy and Arrow let both run
         with _no_garbage_collection(), ThreadPoolExecutor(1) as other:
+            before = Future[None]()
+            before.set_result(None)
             while batch := list(itertools.islice(given, _BATCH)):
-                if len(batch) < _BATCH:
-                    append(batch, read(batch))
-                    return
-                reading = other.submit(read, batch)
+                own = last = Future[None]()
                 try:
-                    following = list(itertools.islice(given, _BATCH))
-                    found = read(following)
+                    if theirs := list(itertools.islice(given, _BATCH)):
+                        last = other.submit(step, theirs, own)
                 finally:  # also what stood before an item that is no reply
-                    append(batch, reading.result())
-                append(following, found)
+                    _run(own, step, batch, before)
+                before = last
+            before.result()
 
     def _append(
         self, columns: Mapping[Key, pa.Array | int], issues: Sequence[IssueRow], ahead: float
@@ -228,6 +227,16 @@ def _starts(counts: Counts) -> Counts:
 def _places(counts: Counts) -> Counts:
     """0, 1, 2 ... for each count, one after the other."""
     return np.arange(counts.sum()) - _starts(counts).repeat(counts)
+
+
+def _run(future: Future[None], step: Callable[..., None], *given: Any) -> None:
+    """Do a step here; whoever waits for it is told how it ended."""
+    try:
+        step(*given)
+    except BaseException as error:
+        future.set_exception(error)
+        raise
+    future.set_result(None)
 
 
 @contextlib.contextmanager

@@ -165,7 +165,8 @@ def grown(dtype: str) -> Texts | Numbers:
 
 def text_values(array: pa.Array) -> pd.api.extensions.ExtensionArray:
     """Values of dtype str over an array of large_string; they share the memory."""
-    values: pd.api.extensions.ExtensionArray = pd.arrays.ArrowStringArray(array, dtype=TEXT)
+    made: Any = pd.arrays.ArrowStringArray  # its stubs know no dtype
+    values: pd.api.extensions.ExtensionArray = made(array, dtype=TEXT)
     return values
 
 
@@ -205,10 +206,13 @@ class Coded:
 def _filled(numbers: pa.Array, unsaid: Any) -> NDArray[Any]:
     if numbers.null_count:
         numbers = pc.coalesce(numbers, pa.scalar(unsaid, numbers.type), memory_pool=POOL)
-    return numbers.to_numpy(zero_copy_only=False)
+    filled: NDArray[Any] = numbers.to_numpy(zero_copy_only=False)
+    return filled
 
 
 def _categories(values: Texts) -> pd.CategoricalDtype:
     # the public way looks whether they are distinct, by making Python strings of all
     kind: Any = pd.CategoricalDtype
-    return kind._from_fastpath(pd.Index(values.values(), copy=False))  # noqa: SLF001
+    index = pd.Index(values.values(), copy=False)
+    dtype: pd.CategoricalDtype = kind._from_fastpath(index)  # noqa: SLF001
+    return dtype

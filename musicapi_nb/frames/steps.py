@@ -92,8 +92,8 @@ def _odd(found: Found, steps: Steps, last: Flags) -> Numbers:
 
 def _named_type(scan: Scan, strings: Numbers) -> Flags:
     starts = scan.starts[strings]
-    named: Flags = spelled(scan.data, starts, b"type")
-    return named & (scan.stops[strings] - starts == len(b"type"))
+    alone: Flags = scan.stops[strings] - starts == len(b"type")
+    return alone & spelled(scan.data, starts, b"type")
 
 
 # What stands behind the strings of a step, up to the next string.

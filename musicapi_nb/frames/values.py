@@ -142,7 +142,8 @@ def _planned(layout: Layout) -> _Plan:
         return [(how, (table, column) if column else None)
                 for table in tables for how, column, _ in found[table] if how in hows]  # fmt: skip
 
-    texts, numbers = ("text", "iso", "joined"), ("unix", "length")
+    texts: tuple[How, ...] = ("text", "iso", "joined")
+    numbers: tuple[How, ...] = ("unix", "length")
     plain = joint(values for some in found.values() for how, _, values in some if how == "rest")
     rest = [made for table, given in tables.items() if (made := _rest(table, *given)) is not None]
     return _Plan(cells(*texts), [key for _, key in keys(*texts)], cells(*numbers), keys(*numbers),
@@ -289,8 +290,10 @@ class _Reading:
         for (how, key), count in zip(self._plan.number_keys, counts, strict=True):
             some = said = seconds[start : start + count]
             if how == "unix":
-                odd = start + np.flatnonzero((some >= _UNIX_END) | (some % 1 != 0))
-                self._mark(numbers.rows(odd, self._replies))
+                late = some >= _UNIX_END
+                some[late] = 0  # it might not fit in
+                odd = np.flatnonzero(late | (some % 1 != 0))
+                self._mark(numbers.rows(start + odd, self._replies))
                 said = (some * _MICROSECONDS).astype("int64")
             start += count
             if key is not None:
@@ -317,13 +320,13 @@ class _Reading:
             else:
                 written = taken(self._scan.strings, 2 * (cells.of(found.names)[at] + 1))
             odd = odd_numbers(written, _NUMBER)
-            if odd.any():
-                self._mark(cells.rows(at[odd], self._replies))
-                continue
-            texts = written.view(pa.large_string())
-            if code == TEXT:
-                texts = pc.if_else(pc.equal(texts, ""), "0", texts)
-            made[at] = pc.cast(texts, pa.float64(), memory_pool=POOL).to_numpy()
+            if not odd.any():
+                texts = written.view(pa.large_string())
+                if code == TEXT:
+                    texts = pc.if_else(pc.equal(texts, ""), "0", texts)
+                made[at] = pc.cast(texts, pa.float64(), memory_pool=POOL).to_numpy()
+                odd = made[at] == np.inf  # so many digits
+            self._mark(cells.rows(at[odd], self._replies))
         return made
 
     # --- lists -----------------------------------------------------------------------------
