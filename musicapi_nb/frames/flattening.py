@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
     Counts = NDArray[np.int64]
 
-_KEPT = 1 << 23
 _BATCH = 384  # two at once; more takes memory, less costs more steps
 
 
@@ -100,9 +99,6 @@ class Columns:
 
     def add(self, replies: Replies) -> None:
         earlier, share = self._replies, shares(replies)
-        # glibc gives free memory back to the system, and every batch would ask for its anew, which
-        # is dear; it keeps as much as a piece that was once allocated and freed, here never touched
-        np.empty(_KEPT, "uint8")
         given = items(replies)
 
         def step(batch: Sequence[Item], before: Future[None]) -> None:
@@ -160,45 +156,45 @@ class Columns:
 
     def _tags(self) -> dict[str, Any]:
         each = self._numbers("lists", "per_song")
+        song = _owners(each)
         return {
-            **self._ids(each),
-            "position": _places(each),
+            **self._ids(each, song),
+            "position": _places(each, song),
             "tag": self._columns["lists", "tag"].values(),
         }
 
     def _steps(self) -> dict[str, Any]:
         steps, tags = self._numbers("lists", "per_song_steps"), self._numbers("lists", "per_step")
-        # a step that left no tag is a row too: its source would be lost otherwise
-        each = np.maximum(tags, 1)
-        rows = np.add.reduceat(each, _starts(steps)[steps > 0]) if len(each) else each
-        per_song = np.zeros_like(steps)
-        per_song[steps > 0] = rows
-        none = np.zeros(each.sum(), bool)
+        each = np.maximum(tags, 1)  # a step that left no tag is a row too: its source would be lost
+        song, step = _owners(steps), _owners(each)
+        none = np.zeros(len(step), bool)
         made = self._texts("lists", "made")
         if not tags.all():
-            none = np.repeat(tags == 0, each)
+            none = (tags == 0).take(step)
             made = made.take(pa.array(np.cumsum(~none) - 1, mask=none))
         return {
-            **self._ids(per_song),
-            "step": _places(steps).repeat(each),
-            "source": self._coded_text("lists", "source", each),
-            "type": self._coded_text("lists", "type", each),
-            "position": pd.arrays.IntegerArray(_places(each), none),
+            **self._ids(steps, song.take(step)),
+            "step": _places(steps, song).take(step),
+            "source": self._coded_text("lists", "source", each, step),
+            "type": self._coded_text("lists", "type", each, step),
+            "position": pd.arrays.IntegerArray(_places(each, step), none),
             "tag": text_values(made),
         }
 
-    def _ids(self, each: Counts) -> dict[str, Any]:
-        return {name: self._coded_text("songs", name, each) for name in ("task_id", "song_id")}
+    def _ids(self, each: Counts, song: Counts) -> dict[str, Any]:
+        return {
+            name: self._coded_text("songs", name, each, song) for name in ("task_id", "song_id")
+        }
 
-    def _coded_text(self, table: str, name: str, each: Counts) -> pd.Categorical:
+    def _coded_text(self, table: str, name: str, each: Counts, owner: Counts) -> pd.Categorical:
         """A text for each of its rows, as a category."""
         texts = self._texts(table, name)
         if each.all():
             codes, dtype = self._coded[table, name].grow(texts)
         else:  # what has no row is no category
             codes, dtype = Coded().grow(texts.filter(pa.array(each > 0)))
-            each = each[each > 0]
-        return pd.Categorical.from_codes(codes.repeat(each), dtype=dtype, validate=False)
+            owner = (np.cumsum(each > 0) - 1).take(owner)
+        return pd.Categorical.from_codes(codes.take(owner), dtype=dtype, validate=False)
 
     def _numbers(self, table: str, name: str) -> NDArray[Any]:
         return self._columns[table, name].array()
@@ -220,13 +216,15 @@ _NEEDED: dict[str, set[Key]] = {
 }
 
 
-def _starts(counts: Counts) -> Counts:
-    return counts.cumsum() - counts
+def _owners(counts: Counts) -> Counts:
+    """0, 1, 2 ..., each as often as its count says."""
+    return np.arange(len(counts)).repeat(counts)
 
 
-def _places(counts: Counts) -> Counts:
+def _places(counts: Counts, owners: Counts) -> Counts:
     """0, 1, 2 ... for each count, one after the other."""
-    return np.arange(counts.sum()) - _starts(counts).repeat(counts)
+    places: Counts = np.arange(len(owners)) - (counts.cumsum() - counts).take(owners)
+    return places
 
 
 def _run(future: Future[None], step: Callable[..., None], *given: Any) -> None:
