@@ -159,7 +159,7 @@ class Columns:
         song = _owners(each)
         return {
             **self._ids(each, song),
-            "position": _places(each, song),
+            "position": _places(each),
             "tag": self._columns["lists", "tag"].values(),
         }
 
@@ -173,18 +173,17 @@ class Columns:
             none = (tags == 0).take(step)
             made = made.take(pa.array(np.cumsum(~none) - 1, mask=none))
         return {
-            **self._ids(steps, song.take(step)),
-            "step": _places(steps, song).take(step),
+            **{name: ids.take(step) for name, ids in self._ids(steps, song).items()},
+            "step": _places(steps).take(step),
             "source": self._coded_text("lists", "source", each, step),
             "type": self._coded_text("lists", "type", each, step),
-            "position": pd.arrays.IntegerArray(_places(each, step), none),
+            "position": pd.arrays.IntegerArray(_places(each), none),
             "tag": text_values(made),
         }
 
-    def _ids(self, each: Counts, song: Counts) -> dict[str, Any]:
-        return {
-            name: self._coded_text("songs", name, each, song) for name in ("task_id", "song_id")
-        }
+    def _ids(self, each: Counts, song: Counts) -> dict[str, pd.Categorical]:
+        return {name: self._coded_text("songs", name, each, song)
+                for name in ("task_id", "song_id")}  # fmt: skip
 
     def _coded_text(self, table: str, name: str, each: Counts, owner: Counts) -> pd.Categorical:
         """A text for each of its rows, as a category."""
@@ -221,10 +220,13 @@ def _owners(counts: Counts) -> Counts:
     return np.arange(len(counts)).repeat(counts)
 
 
-def _places(counts: Counts, owners: Counts) -> Counts:
+def _places(counts: Counts) -> Counts:
     """0, 1, 2 ... for each count, one after the other."""
-    places: Counts = np.arange(len(owners)) - (counts.cumsum() - counts).take(owners)
-    return places
+    counts = counts[counts > 0]
+    places = np.ones(counts.sum(), "int64")
+    places[:1] = 0
+    places[counts[:-1].cumsum()] = 1 - counts[:-1]
+    return places.cumsum(out=places)
 
 
 def _run(future: Future[None], step: Callable[..., None], *given: Any) -> None:
