@@ -67,7 +67,8 @@ class _Cells(NamedTuple):
 
     def of(self, grid: NDArray[Any]) -> NDArray[Any]:
         """What a grid, a row a reply and a column a value, has of them."""
-        return np.concatenate([grid.T[each].transpose(0, 2, 1).ravel() for each in self])
+        found = [grid.T[each].transpose(0, 2, 1).ravel() for each in self if each.size]
+        return found[0] if len(found) == 1 else np.concatenate([np.zeros(0, grid.dtype), *found])
 
     def counts(self, replies: int) -> list[int]:
         """How many cells each column has."""
@@ -292,8 +293,10 @@ class _Reading:
             if how == "unix":
                 late = some >= _UNIX_END
                 some[late] = 0  # it might not fit in
-                odd = np.flatnonzero(late | (some % 1 != 0))
-                self._mark(numbers.rows(start + odd, self._replies))
+                late |= some % 1 != 0
+                if late.any():
+                    odd = start + np.flatnonzero(late)
+                    self._mark(numbers.rows(odd, self._replies))
                 said = (some * _MICROSECONDS).astype("int64")
             start += count
             if key is not None:
@@ -326,7 +329,8 @@ class _Reading:
                     texts = pc.if_else(pc.equal(texts, ""), "0", texts)
                 made[at] = pc.cast(texts, pa.float64(), memory_pool=POOL).to_numpy()
                 odd = made[at] == np.inf  # so many digits
-            self._mark(cells.rows(at[odd], self._replies))
+            if odd.any():
+                self._mark(cells.rows(at[odd], self._replies))
         return made
 
     # --- lists -----------------------------------------------------------------------------
