@@ -69,7 +69,10 @@ def read_batch(
         left = [(place, item) for place, item in enumerate(given) if place not in known]
         part, issues = _plainly(left, wanted)
         parts.append(part)
-    made = {key: _joined(key, parts) for key in wanted}
+    made: dict[Key, pa.Array | int] = {}
+    if len(parts) == 1:
+        made |= {key: column for key, column in parts[0].columns.items() if key in wanted}
+    made |= {key: _joined(key, parts) for key in wanted if key not in made}
     if len(parts) > 1:
         places, songs_of = (np.concatenate(each) for each in list(zip(*parts, strict=True))[:2])
         made = _ordered(made, places, songs_of)
@@ -184,8 +187,6 @@ def _plainly(
 def _joined(key: Key, parts: Sequence[_Part]) -> pa.Array | int:
     """A column of all parts, or how many rows it has where none says anything."""
     found = [part.columns.get(key) for part in parts]
-    if len(found) == 1 and found[0] is not None:
-        return found[0]
     rows = [part.songs_of.sum() if key[0] == "songs" else len(part.places) for part in parts]
     if not any(column is not None for column in found):
         return int(sum(rows))

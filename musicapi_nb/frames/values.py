@@ -47,7 +47,7 @@ _NUMBER = r"^((0|[1-9][0-9]*)(\.[0-9]+)?)?$"
 _UNIX_END = 4_102_444_800  # as `tasks.part` reads it
 _MICROSECONDS = 1_000_000
 _FIRST, _LAST = (np.datetime64(day, "us").astype("int64") for day in ("0001-01-01", "9999-12-31"))
-_COMMA, _SPACE, _BACKSLASH = b", \\"
+_COMMA, _SPACE, _BACKSLASH, _MINUS = b", \\-"
 _SPANS = [(f"{name}_seconds", ("tasks", f"{start}_at"), ("tasks", f"{end}_at")) for name, start, end
           in (("queue", "submitted", "started"), ("render", "started", "finished"),
               ("total", "submitted", "finished"))]  # fmt: skip
@@ -407,12 +407,16 @@ class _Reading:
     def _plain_rest(self) -> None:
         """Flag numbers and lists that might be spelled otherwise when they are written again."""
         found, values = self._found, self._plan.plain
-        codes = found.codes[:, values]
-        rows, at = np.nonzero(codes == NUMBER)
+        codes, data = found.codes[:, values], self._scan.data
+        starts, ends = found.starts[:, values], found.ends[:, values]
+        # most are one digit or an empty list, of which there is no other spelling
+        digit = (ends - starts == 1) & (data[starts] != _MINUS)
+        rows, at = np.nonzero((codes == NUMBER) & ~digit)
         if len(rows):
             written = taken(found.pieces, found.piece(rows, values[at]))
             self._mark(rows[odd_numbers(written, _PLAIN_NUMBER, whole=True)])
-        rows, at = np.nonzero(codes == LIST)
+        empty = (ends - starts == len("[]")) & (data[ends - 1] == ord("]"))
+        rows, at = np.nonzero((codes == LIST) & ~empty)
         if len(rows):
             where = rows, values[at]
             lists = _Lists(codes[rows, at], found.names[where] + 1, found.past[where],
