@@ -140,21 +140,23 @@ async def test_what_was_bought_before_waits_for_no_pause(sim: Simulator, library
     assert len(sim.traffic.paid) == 1
 
 
-class Counting(Library):
-    """A library that notes which steps it is asked for."""
+class RecordingLibrary(Library):
+    """A library that records the steps it is asked to commit, and which are durable."""
 
-    asked: ClassVar[list[str]] = []
+    steps: ClassVar[list[tuple[str, bool]]] = []
 
-    def together(self, method: Any, /, *values: Any, **named: Any) -> asyncio.Future[Any]:
-        self.asked.append(method.__name__)
-        return super().together(method, *values, **named)
+    def together(
+        self, method: Any, /, *values: Any, durable: bool = True, **options: Any
+    ) -> asyncio.Future[Any]:
+        self.steps.append((method.__name__, durable))
+        return super().together(method, *values, durable=durable, **options)
 
 
 async def test_a_purchase_takes_as_few_steps_as_it_can(sim: Simulator, tmp_path: Path) -> None:
-    with Counting(tmp_path / "library") as library:
+    with RecordingLibrary(tmp_path / "library") as library:
         async with client(sim, library) as api:
             await api.run(lyrics.Make(description="a lighthouse keeper"))
-    assert library.asked == ["place", "claim", "accepted"]
+    assert library.steps == [("place", False), ("claim", True), ("accepted", True)]
 
 
 async def test_what_is_answered_at_once_is_kept_too(sim: Simulator, library: Library) -> None:

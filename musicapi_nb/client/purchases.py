@@ -64,7 +64,7 @@ class Ledger(Shelf, Protocol):
 
     def entry(self, number: int, /) -> Any: ...
     def together(
-        self, method: Callable[..., Any], /, *values: Any, **named: Any
+        self, method: Callable[..., Any], /, *values: Any, durable: bool = True, **named: Any
     ) -> asyncio.Future[Any]: ...
     def find(
         self, request: Request, take: int = 1, *, simulated: bool = False, again: bool = True
@@ -289,7 +289,7 @@ class Purchases:
         except BaseException as error:  # the loop ends: there is no next turn to write it in
             ledger.uncertain(entry, error)
             raise
-        await self._note(ledger.seen, entry, found)
+        await self._note(ledger.seen, entry, found, durable=False)
         return found
 
     async def _claimed(
@@ -318,12 +318,17 @@ class Purchases:
         return answer
 
     async def _note(
-        self, step: Callable[..., Any], entry: int, outcome: Task | MusicAPIError | None = None
+        self,
+        step: Callable[..., Any],
+        entry: int,
+        outcome: Task | MusicAPIError | None = None,
+        *,
+        durable: bool = True,
     ) -> Entry | None:
         """Write down what came of a purchase; who bought it is to have that all the same."""
         told = [] if outcome is None else [outcome]
         try:
-            now: Entry = await self._ledger.together(step, entry, *told)
+            now: Entry = await self._ledger.together(step, entry, *told, durable=durable)
         except MusicAPIError as error:
             if outcome is None or isinstance(outcome, MusicAPIError):
                 self._unwritten[entry], said = None, str(outcome or "it is as it was")
@@ -354,7 +359,9 @@ class Purchases:
             if time.monotonic() >= self._free_until:  # the first of a crowd asks for all
                 place = await self._place(0)
                 if place > time.time():
-                    await self._ledger.together(self._ledger.give_back, place, name=self._pace)
+                    await self._ledger.together(
+                        self._ledger.give_back, place, durable=False, name=self._pace
+                    )
                     return False
                 self._free_until = time.monotonic() + _FREE_SECONDS
         return True
@@ -376,7 +383,9 @@ class Purchases:
         return self._turns.setdefault(asyncio.get_running_loop(), asyncio.Lock())
 
     async def _place(self, interval: float) -> float:
-        place: float = await self._ledger.together(self._ledger.place, interval, name=self._pace)
+        place: float = await self._ledger.together(
+            self._ledger.place, interval, durable=False, name=self._pace
+        )
         return place
 
     async def _wait_for(self, place: float) -> None:
@@ -388,7 +397,7 @@ class Purchases:
 
     async def slow_down(self, seconds: float) -> None:
         """After a 429: pause for all on the ledger, then go slower for a while."""
-        await self._ledger.together(self._ledger.slow_down, seconds, name=self._pace)
+        await self._ledger.together(self._ledger.slow_down, seconds, durable=False, name=self._pace)
         self._free_until = 0.0
 
     async def looked(self, task: Task) -> None:
@@ -397,7 +406,7 @@ class Purchases:
         if entry is None:
             return
         try:
-            await self._ledger.together(self._ledger.seen, entry, task)
+            await self._ledger.together(self._ledger.seen, entry, task, durable=False)
         except MusicAPIError as error:  # its end can be looked up again, its songs are here now
             _log.warning("The ledger could not note how %s is doing: %s", name(task), error)
 

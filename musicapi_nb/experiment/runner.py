@@ -317,7 +317,7 @@ class Runner:
         with contextlib.suppress(LibraryError, Closed):  # that is why it stopped
             together = self._records.library.together
             if left:
-                await together(self._records.not_run, left)
+                await together(self._records.not_run, left, durable=False)
             self._see(await together(self._records.read))
         self._tell()
 

@@ -6,7 +6,7 @@ import contextlib
 import functools
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from musicapi_nb.errors import Closed, WrongType
 from musicapi_nb.library import ask, journal, pace, settle
@@ -36,10 +36,7 @@ if TYPE_CHECKING:
     from musicapi_nb.library.states import Entry
     from musicapi_nb.tasks import Song, Task
 
-_Given = ParamSpec("_Given")
 _Result = TypeVar("_Result")
-# What a loss of power may take: it is seen again, or asked again, at no cost.
-_PASSING = frozenset({"seen", "place", "give_back", "slow_down", "plan", "not_run"})
 
 
 class Library(Ratings, Trials, Records):
@@ -105,18 +102,25 @@ class Library(Ratings, Trials, Records):
 
     def together(
         self,
-        method: Callable[_Given, _Result],
+        method: Callable[..., _Result],
         /,
-        *values: _Given.args,
-        **named: _Given.kwargs,
+        *values: Any,
+        durable: bool = True,
+        **named: Any,
     ) -> asyncio.Future[_Result]:
         """Call a method of this library with the next group commit of the running loop.
 
         All that is asked for in one turn of the loop is written in one transaction, on a thread:
         `await library.together(library.claim, request, take=2)`. The future has the method's
         outcome once that is on disk; it need not be awaited (see `flushed`).
+
+        Parameters
+        ----------
+        durable
+            Whether the step must survive a power failure once the future is done. Pass False for
+            steps that can be repeated at no cost: a poll, a slot of the rate limiter. A killed
+            process loses nothing either way.
         """
-        durable = getattr(method, "__name__", "") not in _PASSING
         return self._commits.add(functools.partial(method, *values, **named), durable=durable)
 
     async def flushed(self) -> None:

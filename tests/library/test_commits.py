@@ -40,19 +40,43 @@ async def test_one_turn_is_one_commit(library: Library) -> None:
     assert library.counts() == {"sending": 200}
 
 
-async def test_what_guards_money_is_flushed_to_disk_and_looks_are_not(library: Library) -> None:
+async def test_a_durable_step_is_flushed_to_disk(library: Library) -> None:
     begun = commits(library)
     claim = await library.together(library.claim, song())
     task = acknowledged(song())
     await library.together(library.accepted, claim.entry.id, task)
     assert begun == ["PRAGMA synchronous=FULL", "BEGIN IMMEDIATE", "BEGIN IMMEDIATE"]
     begun.clear()
-    await library.together(library.seen, claim.entry.id, looked(task, RUNNING))
+    await library.together(library.seen, claim.entry.id, looked(task, RUNNING), durable=False)
     assert begun == ["PRAGMA synchronous=NORMAL", "BEGIN IMMEDIATE"]
     begun.clear()
     claim = library.claim(song("b"))
     library.accepted(claim.entry.id, acknowledged(song("b"), "t2"))
     assert begun[0] == "PRAGMA synchronous=FULL"
+
+
+async def test_durability_does_not_depend_on_the_name_of_a_step(library: Library) -> None:
+    def seen() -> int:
+        return 1
+
+    begun = commits(library)
+    await library.together(seen)
+    await library.together(library.claim, song(), durable=False)
+    assert begun == [
+        "PRAGMA synchronous=FULL",
+        "BEGIN IMMEDIATE",
+        "PRAGMA synchronous=NORMAL",
+        "BEGIN IMMEDIATE",
+    ]
+
+
+async def test_one_durable_step_makes_its_whole_batch_durable(library: Library) -> None:
+    begun = commits(library)
+    await asyncio.gather(
+        library.together(library.claim, song("a"), durable=False),
+        library.together(library.claim, song("b"), durable=True),
+    )
+    assert begun == ["PRAGMA synchronous=FULL", "BEGIN IMMEDIATE"]
 
 
 async def test_each_has_its_own_outcome(library: Library) -> None:
