@@ -16,11 +16,11 @@ from statsmodels.stats.proportion import proportion_confint
 from musicapi_nb import frames
 from musicapi_nb.analysis import adherence, effects, tag_fates
 from musicapi_nb.analysis.checks import BadFrame
-from musicapi_nb.analysis.matching import answers, split_tags
-from musicapi_nb.analysis.ratios import ratio_sums, ratios, student, wilson_bounds
+from musicapi_nb.analysis.ratio_estimator import ratio_sums, ratios, student, wilson_bounds
+from musicapi_nb.analysis.tag_matching import answers, split_tags
 from musicapi_nb.errors import WrongType
 from musicapi_nb.tasks import Replacement, Song
-from musicapi_nb.tasks.show import fated
+from musicapi_nb.tasks.html import fated
 from musicapi_nb.tasks.tags import distinct
 from tests.replies import NAMES, sample
 

@@ -26,7 +26,18 @@ from musicapi_nb.errors import (
 from musicapi_nb.library import Library
 from tests.library.world import ended, python, rebuilt_is_the_same
 from tests.library.world import said as heard
-from tests.peers import AGES, CLIP, Behaviour, Connection, Peer, answers, client, peer, reply, until
+from tests.raw_http_server import (
+    AGES,
+    CLIP,
+    Behaviour,
+    Connection,
+    Peer,
+    answers,
+    client,
+    peer,
+    reply,
+    until,
+)
 
 if TYPE_CHECKING:
     from musicapi_nb import Task

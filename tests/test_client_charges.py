@@ -17,7 +17,7 @@ from musicapi_nb.errors import (
 )
 from musicapi_nb.library import Library
 from musicapi_nb.simulator import KINDS, Shapes, Simulator
-from tests.peers import KEY, SONG, client
+from tests.raw_http_server import KEY, SONG, client
 
 SUBMIT_FAULTS = sorted(
     name for name, kind in KINDS.items() if kind.stage != "media" and kind.method in (None, "POST")

@@ -13,7 +13,7 @@ from musicapi_nb.client.download import Media, suffix_of
 from musicapi_nb.errors import DownloadFailed, MusicAPIError, ServerError, Unreachable
 from musicapi_nb.simulator import Simulator
 from musicapi_nb.tasks import Song
-from tests.peers import (
+from tests.raw_http_server import (
     AGES,
     SONG,
     Connection,

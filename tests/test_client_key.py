@@ -21,7 +21,7 @@ from musicapi_nb.client import MusicAPI
 from musicapi_nb.errors import MusicAPIError, Unauthorized
 from musicapi_nb.signing import Secret
 from musicapi_nb.simulator import Simulator
-from tests.peers import (
+from tests.raw_http_server import (
     ACK,
     AGES,
     DONE,

@@ -6,7 +6,7 @@ import pytest
 
 from musicapi_nb.errors import Closed
 from musicapi_nb.tasks import Task
-from tests.peers import (
+from tests.raw_http_server import (
     SONG,
     TASK_ID,
     Connection,

@@ -18,7 +18,7 @@ from musicapi_nb.errors import (
     UnexpectedReply,
     Unreachable,
 )
-from tests.peers import (
+from tests.raw_http_server import (
     ACK,
     KEY,
     SONG,

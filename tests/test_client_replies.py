@@ -22,7 +22,17 @@ from musicapi_nb.errors import (
     Unreachable,
 )
 from musicapi_nb.simulator import Simulator
-from tests.peers import DONE, Connection, Peer, answers, client, once_each, peer, reply, timeless
+from tests.raw_http_server import (
+    DONE,
+    Connection,
+    Peer,
+    answers,
+    client,
+    once_each,
+    peer,
+    reply,
+    timeless,
+)
 
 BALANCE = {"credits": 50, "extra_credits": 7}
 

@@ -13,10 +13,10 @@ from typing import Any, Self
 import pytest
 
 from musicapi_nb.client import BASE_URL, MusicAPI
-from musicapi_nb.client.pace import Pace
+from musicapi_nb.client.rate_limit import Pace
 from musicapi_nb.errors import Closed, InvalidRequest, MusicAPIError
 from musicapi_nb.simulator import EmbeddedSimulator, Simulator
-from tests.peers import AGES, KEY, SONG, Connection, answers, client, peer, reply
+from tests.raw_http_server import AGES, KEY, SONG, Connection, answers, client, peer, reply
 
 INTERVAL = 0.03
 CLOCK_TICK = 0.002  # asyncio may wake so much early

@@ -22,7 +22,7 @@ from musicapi_nb.errors import (
 from musicapi_nb.library import Library
 from musicapi_nb.simulator import Simulator
 from musicapi_nb.tasks import Task
-from tests.peers import (
+from tests.raw_http_server import (
     ACK,
     AGES,
     CLIP,
@@ -174,7 +174,7 @@ async def test_the_library_s_past_is_learned_from(
 ) -> None:
     with Library(tmp_path) as library:
         now = 1000.0
-        monkeypatch.setattr("musicapi_nb.library.journal.time.time", lambda: now)
+        monkeypatch.setattr("musicapi_nb.library.events.time.time", lambda: now)
         for number in range(12):
             task = Task(id=f"t{number}", engine="sonic", operation="create", request=SONG)
             entry = library.claim(SONG, take=number + 1).entry.id
@@ -343,7 +343,7 @@ async def test_a_task_of_an_earlier_kernel_is_as_old_as_the_library_says(
     with Library(tmp_path) as library:
         now = time.time() - 100
         with monkeypatch.context() as earlier:
-            earlier.setattr("musicapi_nb.library.journal.time.time", lambda: now)
+            earlier.setattr("musicapi_nb.library.events.time.time", lambda: now)
             entry = library.claim(SONG).entry.id
             library.accepted(entry, Task(id="t", engine="sonic", operation="create", request=SONG))
         async with client("http://127.0.0.1:1", ledger=library, speed=1) as api:

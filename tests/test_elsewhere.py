@@ -12,7 +12,7 @@ import musicapi_nb as mnb
 from musicapi_nb import lyrics
 from musicapi_nb.errors import InvalidRequest, UnexpectedReply, Unreachable
 from musicapi_nb.simulator import EmbeddedSimulator, Simulator
-from tests.peers import answers, peer, reply
+from tests.raw_http_server import answers, peer, reply
 
 _WORDS = lyrics.Make(description="a lighthouse keeper who collects echoes")
 

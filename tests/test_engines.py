@@ -23,7 +23,7 @@ from musicapi_nb.engines import (
     studio,
 )
 from musicapi_nb.errors import InvalidRequest
-from tests.asked import (
+from tests.valid_requests import (
     DESCRIBED,
     EXTENDED,
     FROM_CLIP,

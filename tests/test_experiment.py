@@ -15,8 +15,8 @@ import musicapi_nb as mnb
 from musicapi_nb import MusicAPI, errors, lyrics, nuro, sonic, studio
 from musicapi_nb.engines.request import Price
 from musicapi_nb.experiment import Experiment, Progress
-from musicapi_nb.experiment.ahead import ahead
-from musicapi_nb.experiment.records import Records
+from musicapi_nb.experiment.eta import ahead
+from musicapi_nb.experiment.ledger_view import Records
 from musicapi_nb.library import Library
 from musicapi_nb.plan import Plan
 from musicapi_nb.polling import Eta

@@ -9,9 +9,9 @@ import pytest
 
 from musicapi_nb import MusicAPI, sonic
 from musicapi_nb.errors import LostReply
-from musicapi_nb.experiment import Experiment, Progress, show
-from musicapi_nb.experiment.board import Board
-from musicapi_nb.experiment.values import CellState, Failure
+from musicapi_nb.experiment import Experiment, Progress, html
+from musicapi_nb.experiment.progress import CellState, Failure
+from musicapi_nb.experiment.tracker import Board
 from musicapi_nb.library import Library
 from musicapi_nb.plan import Plan
 
@@ -44,7 +44,7 @@ def seen(library: Library) -> Seen:
 
 
 def _card(seen: Progress) -> str:
-    return show.card(seen, [], 0)
+    return html.card(seen, [], 0)
 
 
 # --- the board -----------------------------------------------------------------------------
@@ -95,7 +95,7 @@ def test_a_cancelled_one_says_so_only_where_something_was_left(seen: Seen) -> No
     why = "the experiment was cancelled before"
     half = seen(state="cancelled", counts={"done": 2, "not_run": 2}, ended=2, why=why)
     assert "Not all was run: it was cancelled." in _card(half)
-    assert "cancelled before" not in _card(half) + show.line(half)
+    assert "cancelled before" not in _card(half) + html.line(half)
     whole = seen(state="cancelled", counts={"done": 4}, ended=4, why=why)
     assert "Not all was run" not in _card(whole)
 

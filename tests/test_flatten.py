@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from musicapi_nb import frames, sonic, tasks
 from musicapi_nb.errors import WrongType
-from musicapi_nb.frames import batch, flattening, layouts
+from musicapi_nb.frames import decode, layouts
+from musicapi_nb.frames import flattener as flattener_module
 from tests import replies
 from tests.replies import NAMES, SONIC, STUDIO, sample
 
@@ -31,7 +32,7 @@ def plainly(given_: Any) -> frames.Frames:
         raise layouts.Unknown
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(batch, "learn", none)
+        patch.setattr(decode, "learn", none)
         return frames.flatten(given_)
 
 
@@ -77,8 +78,8 @@ def test_the_samples_that_come_in_bulk_are_read_by_their_layout(
     name: str, separators: tuple[str, str]
 ) -> None:
     reply = json.dumps(sample(name), separators=separators, ensure_ascii=False)
-    items = [frames.reading.Item(None, place, reply) for place in range(3)]
-    (part,) = batch._by_layout(items, [])
+    items = [frames.inputs.Item(None, place, reply) for place in range(3)]
+    (part,) = decode._by_layout(items, [])
     assert part.places.tolist() == [0, 1, 2]
 
 
@@ -210,8 +211,8 @@ def test_what_differs_by_bytes_is_read_as_plainly_and_spoils_nothing_beside_it(
     changed = usual.replace(old, new, 1)
     mixed = [usual, changed, usual, changed[:-1], usual + b"\n", b"\xff" + usual, usual]
     assert_same(frames.flatten(mixed), plainly(mixed))
-    items = [frames.reading.Item(None, place, text) for place, text in enumerate(mixed)]
-    read = {place for part in batch._by_layout(items, []) for place in part.places.tolist()}
+    items = [frames.inputs.Item(None, place, text) for place, text in enumerate(mixed)]
+    read = {place for part in decode._by_layout(items, []) for place in part.places.tolist()}
     assert {0, 2, 6} <= read
 
 
@@ -262,11 +263,11 @@ def test_kept_replies_give_what_their_tasks_give(kept: list[tasks.Kept]) -> None
 def test_kept_replies_of_known_tasks_are_read_by_their_layout() -> None:
     known = tasks.Task(id="t1", engine="sonic", operation="create", expected=1)
     kept = tasks.Kept(known, json.dumps(sample(SONIC)), {"state": "succeeded"})
-    items = [frames.reading.Item(None, place, kept) for place in range(3)]
-    (part,) = batch._by_layout(items, [])
+    items = [frames.inputs.Item(None, place, kept) for place in range(3)]
+    (part,) = decode._by_layout(items, [])
     assert part.columns["songs", "task_id"].to_pylist() == ["t1"] * 3
     odd = kept._replace(known=tasks.Task(id="t1", engine="sonic", expected=2))
-    assert list(batch._by_layout([frames.reading.Item(None, 0, odd)], [])) == []
+    assert list(decode._by_layout([frames.inputs.Item(None, 0, odd)], [])) == []
 
 
 # --- adding -----------------------------------------------------------------------------------
@@ -323,7 +324,7 @@ def test_what_is_refused_leaves_what_was_added() -> None:
 @pytest.fixture
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Batches of two replies: every other of them is read in another thread."""
-    monkeypatch.setattr(flattening, "_BATCH", 2)
+    monkeypatch.setattr(flattener_module, "_BATCH", 2)
 
 
 @pytest.mark.usefixtures("small_batches")

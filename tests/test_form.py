@@ -17,8 +17,8 @@ from musicapi_nb.notebook import Handle
 from musicapi_nb.simulator import Simulator
 from musicapi_nb.widgets import form as form_module
 from musicapi_nb.widgets.form import Form
-from tests import asked
-from tests.asked import REQUESTS
+from tests import valid_requests
+from tests.valid_requests import REQUESTS
 
 SONG = sonic.Create(custom_mode=False, mv="sonic-v5", gpt_description_prompt="rain, slow jazz")
 NAMES = {"sonic": sonic, "studio": studio, "nuro": nuro, "lyrics": lyrics, "account": account,
@@ -116,7 +116,7 @@ def when_ready(form: Form, act: Callable[[], object]) -> None:
 # --- made from declarations ----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("request_", REQUESTS, ids=asked.NAMES)
+@pytest.mark.parametrize("request_", REQUESTS, ids=valid_requests.NAMES)
 def test_a_form_gives_back_the_request_that_it_was_made_from(
     api: Handle, request_: Request
 ) -> None:

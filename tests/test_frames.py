@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from musicapi_nb import frames, tasks
 from musicapi_nb.engines import sonic
 from musicapi_nb.errors import MusicAPIError, WrongType
-from musicapi_nb.frames import tables
+from musicapi_nb.frames import frames as frame_functions
 from tests import replies
 from tests.replies import NAMES, SONIC, STUDIO, sample, sample_text
 
@@ -180,7 +180,7 @@ def test_the_docstring_shows_every_column_with_its_dtype(frame: Frame) -> None:
 
 
 def test_the_examples_in_the_docstrings_are_true() -> None:
-    ran = doctest.testmod(tables)
+    ran = doctest.testmod(frame_functions)
     assert ran.failed == 0
     assert ran.attempted >= len(DTYPES)
 

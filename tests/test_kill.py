@@ -33,7 +33,7 @@ from musicapi_nb import MusicAPI, Task, lyrics, nuro, sonic, studio, tasks, webh
 from musicapi_nb.engines import Request
 from musicapi_nb.experiment import Experiment
 from musicapi_nb.library import Entry, Event, Library
-from musicapi_nb.notebook.background import BackgroundLoop
+from musicapi_nb.notebook.event_loop import BackgroundLoop
 from musicapi_nb.plan import Plan
 from musicapi_nb.simulator import (
     KINDS,

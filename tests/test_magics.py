@@ -13,8 +13,8 @@ from musicapi_nb import lyrics, nuro, sonic, studio
 from musicapi_nb.engines import Request, operations
 from musicapi_nb.errors import InvalidRequest
 from musicapi_nb.notebook import Handle
-from musicapi_nb.notebook.asked import help_text, read_song
-from musicapi_nb.notebook.songs import Songs
+from musicapi_nb.notebook.song_list import Songs
+from musicapi_nb.notebook.song_magic_parser import help_text, read_song
 from musicapi_nb.simulator import Simulator
 
 LYRICS = "[Verse]\nla la\n"

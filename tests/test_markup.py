@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from musicapi_nb import markup
 from musicapi_nb.markup import Fate, Html, Tone
-from musicapi_nb.markup.safe import TITLE_LIMIT, URL_LIMIT
+from musicapi_nb.markup.escape import TITLE_LIMIT, URL_LIMIT
 
 VOID = {"img"}
 # What JupyterLab 4.6.6 keeps of an untrusted notebook, as far as the blocks make use of it.

@@ -13,8 +13,8 @@ import pytest
 import musicapi_nb as mnb
 from musicapi_nb import MusicAPI, sonic
 from musicapi_nb.library import Library
-from musicapi_nb.notebook.handle import Handle
-from musicapi_nb.notebook.run import Run
+from musicapi_nb.notebook.experiment_run import Run
+from musicapi_nb.notebook.session import Handle
 from musicapi_nb.simulator import Simulator
 from musicapi_nb.widgets.monitor import Action, Bar, Monitor, Reading, follow
 

@@ -25,8 +25,8 @@ from musicapi_nb.errors import (
     WaitTimeout,
 )
 from musicapi_nb.library import Library
-from musicapi_nb.notebook import Handle, nested
-from musicapi_nb.notebook.background import BackgroundLoop
+from musicapi_nb.notebook import Handle, nest_asyncio
+from musicapi_nb.notebook.event_loop import BackgroundLoop
 from musicapi_nb.simulator import EmbeddedSimulator, Shapes, Simulator
 
 SONG = sonic.Create(custom_mode=False, mv="sonic-v5", gpt_description_prompt="rain, slow jazz")
@@ -434,15 +434,15 @@ def test_nesting_is_chosen_or_refused_by_what_is_installed(
     chosen: str | None,
 ) -> None:
     versions = {"nest-asyncio2": second, "ipykernel": kernel}
-    monkeypatch.setattr(nested, "_version", versions.get)
+    monkeypatch.setattr(nest_asyncio, "_version", versions.get)
     monkeypatch.setitem(sys.modules, "ipykernel", sys.modules[__name__])
     if patched:
         monkeypatch.setattr(asyncio, "_nest_patched", True, raising=False)
     if chosen is not None:
-        assert nested._choose() == chosen
+        assert nest_asyncio._choose() == chosen
     else:
         with pytest.raises(mnb.errors.NestingRefused, match="lose every cell") as caught:
-            nested._choose()
+            nest_asyncio._choose()
         assert "job.result()" in str(caught.value)
 
 

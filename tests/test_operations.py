@@ -20,13 +20,13 @@ from musicapi_nb.client.balance import read_balance
 from musicapi_nb.engines import Field, Price, Request, operations
 from musicapi_nb.errors import InvalidRequest
 from musicapi_nb.library import Library, identity
-from musicapi_nb.library.identity import _kinds, from_json, to_json
-from musicapi_nb.notebook.asked import help_text, read_song
+from musicapi_nb.library.request_key import _kinds, from_json, to_json
+from musicapi_nb.notebook.song_magic_parser import help_text, read_song
 from musicapi_nb.plan import Plan
 from musicapi_nb.simulator import EmbeddedSimulator, Simulator
-from tests.asked import DESCRIBED, FROM_CLIP, NAMES, REQUESTS, STUDIO, TUNE
-from tests.peers import ACK, answers, client, peer, reply
+from tests.raw_http_server import ACK, answers, client, peer, reply
 from tests.replies import sample
+from tests.valid_requests import DESCRIBED, FROM_CLIP, NAMES, REQUESTS, STUDIO, TUNE
 
 KEY = "sk-of-an-account-0001"
 PATIENCE = 200_000  # seconds of the simulated clock: ten of ours

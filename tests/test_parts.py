@@ -19,8 +19,8 @@ from musicapi_nb.analysis import (
     tag_counts,
 )
 from musicapi_nb.analysis.checks import BadFrame
-from musicapi_nb.analysis.parts import added, reduced
-from musicapi_nb.analysis.ratios import SUMS, ratio_sums
+from musicapi_nb.analysis.partitions import added, reduced
+from musicapi_nb.analysis.ratio_estimator import SUMS, ratio_sums
 
 if TYPE_CHECKING:
     from collections.abc import Callable

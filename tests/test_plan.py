@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from musicapi_nb.engines import Request, nuro, sonic, studio
 from musicapi_nb.errors import InvalidPlan, InvalidRequest, MusicAPIError, WrongType
-from musicapi_nb.library.identity import identity
+from musicapi_nb.library.request_key import identity
 from musicapi_nb.plan import Plan
 from musicapi_nb.plan.templates import BadTemplate, parse
 

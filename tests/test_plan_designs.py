@@ -18,7 +18,7 @@ from musicapi_nb.client import Balance, MusicAPI
 from musicapi_nb.engines import lyrics, sonic, studio
 from musicapi_nb.errors import InvalidPlan, WrongType
 from musicapi_nb.notebook import connect
-from musicapi_nb.plan import DryRun, Effects, Plan, designs, galois
+from musicapi_nb.plan import DryRun, Effects, Plan, designs, orthogonal_arrays
 from musicapi_nb.simulator import Simulator
 
 X = "\N{MULTIPLICATION SIGN}"
@@ -104,8 +104,8 @@ def test_a_wide_pairwise_takes_seconds() -> None:
 
 @pytest.mark.parametrize("levels", [2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 16, 27])
 def test_an_orthogonal_array_holds_every_pair_once(levels: int) -> None:
-    columns = galois.widest(levels)
-    rows = galois.orthogonal(levels, columns)
+    columns = orthogonal_arrays.widest(levels)
+    rows = orthogonal_arrays.orthogonal(levels, columns)
 
     assert len(rows) == levels**2
     assert covers(rows, [levels] * columns)

@@ -16,8 +16,9 @@ from matplotlib.figure import Figure
 from musicapi_nb import plots
 from musicapi_nb.analysis.checks import BadFrame
 from musicapi_nb.errors import WrongType
-from musicapi_nb.plots import lettering
-from tests.pictured import (
+from musicapi_nb.plots import text
+from tests.plot_inspection import names, texts, words
+from tests.plot_tables import (
     HOSTILE,
     MANY,
     TAGS,
@@ -28,7 +29,6 @@ from tests.pictured import (
     songs_frame,
     substitutions_frame,
 )
-from tests.seen import names, texts, words
 
 Draw = Callable[..., Axes]
 
@@ -193,10 +193,10 @@ def test_hostile_text_is_written_as_it_is_in_one_line_that_fonts_have() -> None:
 
 
 def test_labels_stay_apart_and_are_cut_in_the_middle() -> None:
-    one, other = lettering.labels(["b" * 90 + "x" * 90, "b" * 90 + "y" + "x" * 89], 1.0, 9)
+    one, other = text.labels(["b" * 90 + "x" * 90, "b" * 90 + "y" + "x" * 89], 1.0, 9)
 
     assert one[0] == "b"
     assert one[-1] == "x"
     assert other == f"{one} #2"
-    assert lettering.width(one, 9) <= 1.0
-    assert lettering.labels(["a", "b", "a"], 1.0, 9) == ["a", "b", "a"]
+    assert text.width(one, 9) <= 1.0
+    assert text.labels(["a", "b", "a"], 1.0, 9) == ["a", "b", "a"]

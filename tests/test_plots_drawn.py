@@ -8,8 +8,9 @@ from matplotlib.collections import LineCollection
 from matplotlib.patches import PathPatch, Rectangle, StepPatch
 
 from musicapi_nb import plots
-from musicapi_nb.plots.flow import ADDED, DROPPED, MORE, flow
-from tests.pictured import (
+from musicapi_nb.plots.sankey_layout import ADDED, DROPPED, MORE, flow
+from tests.plot_inspection import names, points, spans, words
+from tests.plot_tables import (
     MANY,
     TAGS,
     adherence_frame,
@@ -19,7 +20,6 @@ from tests.pictured import (
     songs_frame,
     substitutions_frame,
 )
-from tests.seen import names, points, spans, words
 
 BLUE, RED, GREEN = "#0072b2", "#d55e00", "#009e73"
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from musicapi_nb import polling
-from musicapi_nb.polling import History, Key, Prior, belief
+from musicapi_nb.polling import History, Key, Prior, posterior
 from musicapi_nb.polling.history import _when
 
 SONIC = Key("sonic", "create", "sonic-v5")
@@ -166,23 +166,24 @@ def test_a_service_that_changes_is_followed() -> None:
 
 def test_what_was_learned_costs_little_more_than_the_truth() -> None:
     spread = 0.35 * math.sqrt(2)
-    truth = [0.5 * math.erfc(math.log(each / 50.0) / spread) for each in belief.TIMES]
+    truth = [0.5 * math.erfc(math.log(each / 50.0) / spread) for each in posterior.TIMES]
     history = told(believing(50.0), times(9, 500))
     for price in (0.5, 1.0, 2.0, 4.0):
-        best = polling.best(belief.TIMES, truth, price)
+        best = polling.best(posterior.TIMES, truth, price)
         schedule, spent, age, left = history.schedule(STUDIO, price), 0.0, 0.0, 1.0
         while left > 1e-4:
             after = schedule.after(age)
             spent += price * left + _unseen(truth, age, after)
-            age, left = after, truth[belief.cell(after * 1.0001)]
+            age, left = after, truth[posterior.cell(after * 1.0001)]
         assert spent <= 1.06 * (price * best.polls + best.lag)
 
 
 def _unseen(survival: list[float], since: float, until: float) -> float:
     """Expected lag of the tasks that end between two looks."""
-    inside = [k for k, t in enumerate(belief.TIMES) if since * 0.9999 <= t <= until * 1.0001]
+    inside = [k for k, t in enumerate(posterior.TIMES) if since * 0.9999 <= t <= until * 1.0001]
     return sum(
-        (survival[k] - survival[k + 1]) * (until - (belief.TIMES[k] + belief.TIMES[k + 1]) / 2)
+        (survival[k] - survival[k + 1])
+        * (until - (posterior.TIMES[k] + posterior.TIMES[k + 1]) / 2)
         for k in inside[:-1]
     )
 

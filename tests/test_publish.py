@@ -12,7 +12,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 import musicapi_nb as mnb
 from musicapi_nb import sonic
-from musicapi_nb.client.publishing import is_private
+from musicapi_nb.client._publish import is_private
 from musicapi_nb.errors import MissingExtra, PublishFailed, WrongType
 from tests.exports.world import sound
 

@@ -4,8 +4,8 @@ import pytest
 
 from musicapi_nb import Song, Task, lyrics, sonic
 from musicapi_nb.tasks import read
-from musicapi_nb.tasks.show import song_card, task_html
-from musicapi_nb.tasks.values import Replacement
+from musicapi_nb.tasks.html import song_card, task_html
+from musicapi_nb.tasks.models import Replacement
 from tests.replies import STUDIO, sample
 
 ASKED = sonic.Create(

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from musicapi_nb import MusicAPI, account, nuro, signing, sonic, studio
-from musicapi_nb.client.hook import checked_hook, hook_fields
+from musicapi_nb.client.webhook_fields import checked_hook, hook_fields
 from musicapi_nb.errors import InvalidRequest, RejectedRequest
 from musicapi_nb.signing import Secret
-from tests.peers import SONG
+from tests.raw_http_server import SONG
 
 SECRET = "whsec/Zq81+longer-than-a-word"  # noqa: S105 - made up
 KEY = "key/of+an-account-0001"

@@ -16,11 +16,11 @@ import pytest
 import soundfile
 
 from musicapi_nb import MusicAPI, Task, errors, lyrics, nuro, sonic
-from musicapi_nb.client.keep import check_audio
+from musicapi_nb.client.archive import check_audio
 from musicapi_nb.library import Entry, Library
 from musicapi_nb.simulator import EmbeddedSimulator, Simulator
-from tests.peers import Connection, answers, peer, reply
-from tests.peers import client as peer_client
+from tests.raw_http_server import Connection, answers, peer, reply
+from tests.raw_http_server import client as peer_client
 from tests.replies import sample
 
 KEY = "sk-of-an-account-0001"

@@ -17,8 +17,8 @@ from statsmodels.stats.anova import anova_lm
 import musicapi_nb as mnb
 from musicapi_nb.analysis import variance
 from musicapi_nb.analysis.checks import BadFrame
-from musicapi_nb.analysis.components import taken_apart
-from musicapi_nb.analysis.ratios import student
+from musicapi_nb.analysis.ratio_estimator import student
+from musicapi_nb.analysis.variance_components import taken_apart
 from musicapi_nb.errors import WrongType
 
 Floats = NDArray[np.float64]

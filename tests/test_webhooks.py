@@ -20,7 +20,7 @@ from musicapi_nb.library import Entry, Library
 from musicapi_nb.signing import Secret
 from musicapi_nb.simulator import Shapes, Simulator
 from tests.library.world import acknowledged, python, song
-from tests.peers import CLIP, DONE, Connection, answers, peer, reply
+from tests.raw_http_server import CLIP, DONE, Connection, answers, peer, reply
 from tests.replies import sample
 
 KEY = "sk-of-an-account-0001"

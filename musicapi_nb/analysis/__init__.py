@@ -1,14 +1,14 @@
 """Tag and listening science: frames in, frames out."""
 
+from musicapi_nb.analysis._adherence import adherence, tag_fates
+from musicapi_nb.analysis._cooccurrence import cooccurrence, exclusive_sets, tag_counts
+from musicapi_nb.analysis._effects import effects
+from musicapi_nb.analysis._stability import stability
+from musicapi_nb.analysis._substitutions import substitution_graph, substitutions
 from musicapi_nb.analysis.answers import preferences_frame
-from musicapi_nb.analysis.asked import adherence, tag_fates
-from musicapi_nb.analysis.components import variance
 from musicapi_nb.analysis.draw import Candidate, Drawn, Kind, NothingToCompare, draw
-from musicapi_nb.analysis.levels import effects
-from musicapi_nb.analysis.repeats import stability
-from musicapi_nb.analysis.rewriting import substitution_graph, substitutions
 from musicapi_nb.analysis.scores import Preference, preference
-from musicapi_nb.analysis.together import cooccurrence, exclusive_sets, tag_counts
+from musicapi_nb.analysis.variance_components import variance
 
 __all__ = [
     "Candidate",

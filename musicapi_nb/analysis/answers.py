@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from musicapi_nb.errors import WrongType
-from musicapi_nb.frames.columns import Column, build, shows
+from musicapi_nb.frames.schema import Column, build, shows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 from musicapi_nb.errors import UnexpectedReply
-from musicapi_nb.tasks.part import as_number
+from musicapi_nb.tasks.json_reader import as_number
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

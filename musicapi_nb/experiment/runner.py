@@ -24,14 +24,14 @@ from musicapi_nb.errors import (
     Unreachable,
     WaitTimeout,
 )
-from musicapi_nb.experiment.values import of_entry, of_error, of_task
+from musicapi_nb.experiment.progress import of_entry, of_error, of_task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from musicapi_nb.client import MusicAPI
-    from musicapi_nb.experiment.board import Board
-    from musicapi_nb.experiment.records import Records
+    from musicapi_nb.experiment.ledger_view import Records
+    from musicapi_nb.experiment.tracker import Board
     from musicapi_nb.library import Entry
     from musicapi_nb.tasks import Task
 

@@ -1,7 +1,7 @@
 """What leaves the notebook: songs as files with tags, lyrics, playlist, tables and provenance."""
 
-from musicapi_nb.exports.api import export
-from musicapi_nb.exports.timed import lrc
-from musicapi_nb.exports.values import Exported, ExportedSong, ExportFailed, Outcome
+from musicapi_nb.exports._export import export
+from musicapi_nb.exports._lrc import lrc
+from musicapi_nb.exports.result import Exported, ExportedSong, ExportFailed, Outcome
 
 __all__ = ["ExportFailed", "Exported", "ExportedSong", "Outcome", "export", "lrc"]

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from musicapi_nb.exports import names, provenance
+from musicapi_nb.exports import filenames, provenance
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -45,8 +45,8 @@ class Folder:
                       if is_plain(stem)}  # fmt: skip
         self._records = self._read_records()
         there = (entry.stem for entry in path.iterdir())
-        self._taken = {names.folded(Path(name).stem) for name in _OURS}
-        self._taken |= {names.folded(stem) for stem in (*there, *self.stems.values())}
+        self._taken = {filenames.folded(Path(name).stem) for name in _OURS}
+        self._taken |= {filenames.folded(stem) for stem in (*there, *self.stems.values())}
 
     def close(self) -> None:
         shutil.rmtree(self.stage, ignore_errors=True)
@@ -66,8 +66,8 @@ class Folder:
     def stem_of(self, key: str, title: str | None) -> str:
         """The name of a song's files: the one that it has here, else a new one."""
         if key not in self.stems:
-            self.stems[key] = names.unique(title, self._taken)
-            self._taken.add(names.folded(self.stems[key]))
+            self.stems[key] = filenames.unique(title, self._taken)
+            self._taken.add(filenames.folded(self.stems[key]))
         return self.stems[key]
 
     def record(self, key: str) -> Mapping[str, Any]:

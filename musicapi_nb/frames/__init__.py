@@ -1,10 +1,8 @@
 """Tasks and raw replies as tables: frames, each built from columns that it declares once."""
 
-from musicapi_nb.frames.flattening import Flattener, Frames, flatten
-from musicapi_nb.frames.parquet import read_parquet, write_parquet
-from musicapi_nb.frames.reading import Replies, Reply
-from musicapi_nb.frames.spread import dask_frames
-from musicapi_nb.frames.tables import (
+from musicapi_nb.frames.dask import dask_frames
+from musicapi_nb.frames.flattener import Flattener, Frames, flatten
+from musicapi_nb.frames.frames import (
     durations_frame,
     issues_frame,
     ratings_frame,
@@ -13,6 +11,8 @@ from musicapi_nb.frames.tables import (
     tags_frame,
     tasks_frame,
 )
+from musicapi_nb.frames.inputs import Replies, Reply
+from musicapi_nb.frames.parquet import read_parquet, write_parquet
 
 __all__ = [
     "Flattener",

@@ -15,15 +15,15 @@ import numpy as np
 import pyarrow as pa
 
 from musicapi_nb.frames.arrays import between, letters, taken
+from musicapi_nb.frames.reply_types import SHAPES
 from musicapi_nb.frames.scan import scan
-from musicapi_nb.frames.shapes import SHAPES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from musicapi_nb.frames.arrays import Bytes, Numbers
+    from musicapi_nb.frames.reply_types import Field, How, Shape
     from musicapi_nb.frames.scan import Scan
-    from musicapi_nb.frames.shapes import Field, How, Shape
 
 # What a value is, by its first byte.
 TEXT, NULL, FLAG, NUMBER, LIST, OBJECT, NOTHING = (1 << place for place in range(7))

@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from musicapi_nb.frames import files
-from musicapi_nb.frames.flattening import Frames
-from musicapi_nb.frames.reading import items
+from musicapi_nb.frames import io
+from musicapi_nb.frames.flattener import Frames
+from musicapi_nb.frames.inputs import items
 from musicapi_nb.tasks import Task
 
 if TYPE_CHECKING:
     import os
 
-    from musicapi_nb.frames.reading import Replies
+    from musicapi_nb.frames.inputs import Replies
 
 
 def write_parquet(
@@ -36,11 +36,11 @@ def write_parquet(
         A column holds lists or objects, or `raw` is nothing that frames are made of.
     """
     made = Path(folder).expanduser()
-    files.write_tables(made, frames._asdict())
+    io.write_tables(made, frames._asdict())
     if raw is not None:
         given = (item.given for item in items(raw))
         replies = (each.raw if isinstance(each, Task) else each for each in given)
-        files.write_replies(made / "replies.parquet", replies)
+        io.write_replies(made / "replies.parquet", replies)
 
 
 def read_parquet(folder: str | os.PathLike[str]) -> Frames:
@@ -52,4 +52,4 @@ def read_parquet(folder: str | os.PathLike[str]) -> Frames:
         One of them is not there.
     """
     made = Path(folder).expanduser()
-    return Frames(*(files.read_table(made / f"{name}.parquet") for name in Frames._fields))
+    return Frames(*(io.read_table(made / f"{name}.parquet") for name in Frames._fields))

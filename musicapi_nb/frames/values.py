@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from musicapi_nb.frames.arrays import Bytes, Flags, Numbers
     from musicapi_nb.frames.layouts import Found, Layout
-    from musicapi_nb.frames.shapes import Field, How
+    from musicapi_nb.frames.reply_types import Field, How
 
 Key: TypeAlias = tuple[str, str]
 Columns: TypeAlias = Mapping[Key, pa.Array]

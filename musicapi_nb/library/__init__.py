@@ -1,15 +1,15 @@
 """The ledger and the files: what was asked, paid for and heard, in one folder that outlives all."""
 
-from musicapi_nb.library.api import Library
-from musicapi_nb.library.ask import Budget, DamagedFile, MissingFile, RenderTime, Unfinished
-from musicapi_nb.library.files import FileRef
-from musicapi_nb.library.heard import Heard, Word
-from musicapi_nb.library.identity import identity
+from musicapi_nb.library.entry import LIVE, OPEN, STATES, Entry, EntryState, Event
+from musicapi_nb.library.html import Account
 from musicapi_nb.library.ledger import Claim
+from musicapi_nb.library.library import Library
 from musicapi_nb.library.lineage import Branch, Lineage
+from musicapi_nb.library.media_files import FileRef
+from musicapi_nb.library.notifications import Heard, Word
+from musicapi_nb.library.queries import Budget, DamagedFile, MissingFile, RenderTime, Unfinished
 from musicapi_nb.library.ratings import Rating
-from musicapi_nb.library.show import Account
-from musicapi_nb.library.states import LIVE, OPEN, STATES, Entry, EntryState, Event
+from musicapi_nb.library.request_key import identity
 from musicapi_nb.library.trials import BlindDesign, Shown, Trial
 
 __all__ = [

@@ -15,21 +15,21 @@ from musicapi_nb.errors import (
     Unsettled,
     WrongStep,
 )
-from musicapi_nb.library import journal
-from musicapi_nb.library.heard import Heard, meant
-from musicapi_nb.library.identity import from_json, identity, identity_of, to_json
-from musicapi_nb.library.replies import kept, raw_text, written
-from musicapi_nb.library.states import allowed
+from musicapi_nb.library import events
+from musicapi_nb.library.entry import allowed
+from musicapi_nb.library.notifications import Heard, meant
+from musicapi_nb.library.request_key import from_json, identity, identity_of, to_json
+from musicapi_nb.library.serialize import kept, raw_text, written
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterator, Sequence
 
     from musicapi_nb.engines import Request
-    from musicapi_nb.library.heard import Word
-    from musicapi_nb.library.owner import Owner
-    from musicapi_nb.library.states import Entry, EntryState
-    from musicapi_nb.library.store import Store
+    from musicapi_nb.library.database import Store
+    from musicapi_nb.library.entry import Entry, EntryState
+    from musicapi_nb.library.notifications import Word
+    from musicapi_nb.library.process_lock import Owner
     from musicapi_nb.tasks import Kept, Task
 
 _CHUNK = 128
@@ -162,7 +162,7 @@ class Ledger:
 
     def _live(self, connection: sqlite3.Connection, name: str, *, simulated: bool) -> Entry | None:
         where = "WHERE identity=? AND simulated=? AND live=1"
-        known = next(iter(journal.entries(connection, where, name, simulated)), None)
+        known = next(iter(events.entries(connection, where, name, simulated)), None)
         if known is not None and known.state in _LEAVING and not self._alive(known):
             return self._write(connection, "uncertain", {"note": _DIED}, known)
         return known
@@ -173,7 +173,7 @@ class Ledger:
             "WHERE identity=? AND simulated=? AND live IS NULL AND state IN ('failed', 'refused') "
             "ORDER BY id DESC LIMIT 1"
         )
-        return next(iter(journal.entries(connection, where, name, simulated)), None)
+        return next(iter(events.entries(connection, where, name, simulated)), None)
 
     def _check_not_paid(
         self, connection: sqlite3.Connection, name: str, *, simulated: bool
@@ -214,7 +214,7 @@ class Ledger:
         ).fetchone()
         if row != (known.id,):
             data = {"experiment": experiment, "cell": cell, "entry": known.id}
-            journal.write_other(connection, "cell", data, owner=self._owner.id)
+            events.write_other(connection, "cell", data, owner=self._owner.id)
 
     def _write(
         self,
@@ -225,7 +225,7 @@ class Ledger:
         raw: str | None = None,
     ) -> Entry:
         said = {name: value for name, value in data.items() if value is not None}
-        now = journal.write(connection, kind, said, about, owner=self._owner.id, raw=raw)
+        now = events.write(connection, kind, said, about, owner=self._owner.id, raw=raw)
         if now.ended_at is not None:
             self._recent.pop(now.id, None)
         elif self._epoch == self._store.epoch:
@@ -322,7 +322,7 @@ class Ledger:
         if dead:
             with self._store.write() as connection:
                 for state in _LEAVING:
-                    for known in journal.in_state(connection, state):
+                    for known in events.in_state(connection, state):
                         if known.owner in dead:
                             self._write(connection, "uncertain", {"note": _DIED}, known)
                             found += 1
@@ -334,7 +334,7 @@ def _said(error: BaseException | None) -> str:
 
 
 def known_entry(connection: sqlite3.Connection, number: int) -> Entry:
-    known = journal.entry(connection, number)
+    known = events.entry(connection, number)
     if known is None:
         raise WrongStep(f"the library has no entry {number}")
     return known

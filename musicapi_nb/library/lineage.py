@@ -11,7 +11,7 @@ from musicapi_nb import markup
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from musicapi_nb.library.states import Entry
+    from musicapi_nb.library.entry import Entry
     from musicapi_nb.tasks import Task
 
 _SHOWN = 200  # more branches are counted, not shown

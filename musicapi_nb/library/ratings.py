@@ -7,13 +7,13 @@ import datetime as dt
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 from musicapi_nb.errors import WrongType
-from musicapi_nb.library import journal
-from musicapi_nb.library.files import key_of, song_key
-from musicapi_nb.tasks.part import clean
+from musicapi_nb.library import events
+from musicapi_nb.library.media_files import key_of, song_key
+from musicapi_nb.tasks.json_reader import clean
 
 if TYPE_CHECKING:
-    from musicapi_nb.library.owner import Owner
-    from musicapi_nb.library.store import Store
+    from musicapi_nb.library.database import Store
+    from musicapi_nb.library.process_lock import Owner
     from musicapi_nb.tasks import Song
 
 MOST_STARS = 5
@@ -116,7 +116,7 @@ class Ratings:
                         "position": now.position, "simulated": now.simulated,
                         "stars": now.stars, "note": now.note}  # fmt: skip
                 with self._store.write() as connection:
-                    journal.write_other(connection, "rated", data, owner=self._owner.id)
+                    events.write_other(connection, "rated", data, owner=self._owner.id)
         return self.rating(song) or now
 
     def rating(self, song: Song) -> Rating | None:

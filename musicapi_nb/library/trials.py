@@ -9,13 +9,13 @@ import math
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from musicapi_nb.errors import WrongStep, WrongType
-from musicapi_nb.library import journal
+from musicapi_nb.library import events
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from musicapi_nb.library.owner import Owner
-    from musicapi_nb.library.store import Store
+    from musicapi_nb.library.database import Store
+    from musicapi_nb.library.process_lock import Owner
 
 Answer: TypeAlias = Literal["chosen", "tie", "left out"]
 
@@ -106,7 +106,7 @@ class Trials:
         }
         with self._store.write(durable=True) as connection:
             if self.blind_design(name) is None:
-                journal.write_other(connection, "drawn", data, owner=self._owner.id)
+                events.write_other(connection, "drawn", data, owner=self._owner.id)
         design = self.blind_design(name)
         if design is None:
             raise WrongStep(f"the blind test {name!r} was not kept")
@@ -144,7 +144,7 @@ class Trials:
             took = seconds if seconds is not None and math.isfinite(seconds) else None
             data = {"test": test, "number": number, "answer": answer, "chosen": chosen,
                     "seconds": took}  # fmt: skip
-            journal.write_other(connection, "answered", data, owner=self._owner.id)
+            events.write_other(connection, "answered", data, owner=self._owner.id)
         return True
 
     def blind_design(self, test: str) -> BlindDesign | None:

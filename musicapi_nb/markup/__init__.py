@@ -6,7 +6,8 @@ values, no ids, no classes to style by, no svg. Text inherits its colour and sur
 translucent, so that the same HTML reads on light and on dark.
 """
 
-from musicapi_nb.markup.blocks import (
+from musicapi_nb.markup.cards import card, cards, cover, gradient, image, link, page, player, stack
+from musicapi_nb.markup.components import (
     Cell,
     Fate,
     Tone,
@@ -25,8 +26,7 @@ from musicapi_nb.markup.blocks import (
     table,
     verbatim,
 )
-from musicapi_nb.markup.cards import card, cards, cover, gradient, image, link, page, player, stack
-from musicapi_nb.markup.safe import (
+from musicapi_nb.markup.escape import (
     EMPTY,
     DataUrl,
     Html,

@@ -6,8 +6,8 @@ import html
 from collections.abc import Iterable
 from typing import Final
 
-from musicapi_nb.markup.blocks import LINE, WRAP
-from musicapi_nb.markup.safe import (
+from musicapi_nb.markup.components import LINE, WRAP
+from musicapi_nb.markup.escape import (
     EMPTY,
     QUIET,
     TITLE_LIMIT,

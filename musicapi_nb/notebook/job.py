@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from musicapi_nb.client import MusicAPI
     from musicapi_nb.engines import Request
-    from musicapi_nb.notebook.background import BackgroundLoop
+    from musicapi_nb.notebook.event_loop import BackgroundLoop
     from musicapi_nb.tasks import Task
 
 _Result = TypeVar("_Result")

@@ -9,7 +9,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from musicapi_nb.errors import InvalidPlan, Problem
-from musicapi_nb.library.identity import identity
+from musicapi_nb.library.request_key import identity
 from musicapi_nb.plan.templates import BadTemplate, parse
 
 if TYPE_CHECKING:

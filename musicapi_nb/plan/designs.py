@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from musicapi_nb.plan import galois
+from musicapi_nb.plan import orthogonal_arrays
 
 if TYPE_CHECKING:
     import random
@@ -41,7 +41,7 @@ def one_at_a_time(sizes: Sequence[int]) -> list[Row]:
 
 def latin(levels: int, factors: int, rng: random.Random) -> list[Row]:
     """A Latin square (three factors) or several orthogonal ones (more), levels relabelled."""
-    rows = galois.orthogonal(levels, factors)
+    rows = orthogonal_arrays.orthogonal(levels, factors)
     return _relabelled(rows, [levels] * factors, rng)
 
 
@@ -106,8 +106,8 @@ def _of_orthogonal(sizes: Sequence[int], rng: random.Random) -> list[Row] | None
     """Take an orthogonal array that is wide enough; levels too many are free to choose."""
     most = max(sizes)
     for levels in range(most, most + 3):
-        if levels > 1 and galois.widest(levels) >= len(sizes):
-            rows = galois.orthogonal(levels, len(sizes))
+        if levels > 1 and orthogonal_arrays.widest(levels) >= len(sizes):
+            rows = orthogonal_arrays.orthogonal(levels, len(sizes))
             if all(size == levels for size in sizes):
                 return rows
             return _thinned(rows, sizes, rng)

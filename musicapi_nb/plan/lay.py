@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from musicapi_nb.errors import Problem
-from musicapi_nb.plan import designs, galois, levels
+from musicapi_nb.plan import designs, orthogonal_arrays, validation
 
 if TYPE_CHECKING:
     import random
@@ -18,16 +18,16 @@ _MOST_PAIRED = 2_000
 
 def grid(sizes: Sequence[int], repeats: int, _: random.Random) -> list[designs.Row]:
     instead = "; Plan.pairwise needs far fewer" if len(sizes) > 2 else ""  # noqa: PLR2004 - two
-    levels.refuse(levels.size_problems(math.prod(sizes), repeats, instead))
+    validation.refuse(validation.size_problems(math.prod(sizes), repeats, instead))
     return designs.grid(sizes)
 
 
 def pairwise(sizes: Sequence[int], repeats: int, rng: random.Random) -> list[designs.Row]:
     _need(sizes, 2, "pairwise is about pairs of factors; there should be two or more")
-    levels.refuse(levels.size_problems(math.prod(sorted(sizes)[-2:]), repeats))
+    validation.refuse(validation.size_problems(math.prod(sorted(sizes)[-2:]), repeats))
     _few_enough(sizes)
     rows = designs.pairwise(sizes, rng)
-    levels.refuse(levels.size_problems(len(rows), repeats))
+    validation.refuse(validation.size_problems(len(rows), repeats))
     return rows
 
 
@@ -35,7 +35,7 @@ def _few_enough(sizes: Sequence[int]) -> None:
     """Growing a covering array takes the square of this in memory, and more than that in time."""
     if len(sizes) * max(sizes) > _MOST_PAIRED:
         said = f"{len(sizes)} factors of up to {max(sizes)} levels are too many for pairwise"
-        levels.refuse([Problem("factors", said)])
+        validation.refuse([Problem("factors", said)])
 
 
 def latin(sizes: Sequence[int], repeats: int, rng: random.Random) -> list[designs.Row]:
@@ -43,11 +43,11 @@ def latin(sizes: Sequence[int], repeats: int, rng: random.Random) -> list[design
     if len(set(sizes)) > 1 or sizes[0] < 2:  # noqa: PLR2004 - two make a square
         said = ", ".join(str(size) for size in sizes)
         wanted = "all factors need the same number of levels, two or more"
-        levels.refuse([Problem("factors", f"{wanted}; they have {said}. Or use Plan.pairwise")])
-    levels.refuse(levels.size_problems(sizes[0] ** 2, repeats))
-    most = galois.widest(sizes[0])
+        validation.refuse([Problem("factors", f"{wanted}; they have {said}. Or use Plan.pairwise")])
+    validation.refuse(validation.size_problems(sizes[0] ** 2, repeats))
+    most = orthogonal_arrays.widest(sizes[0])
     if len(sizes) > most:
-        levels.refuse([
+        validation.refuse([
             Problem("factors", f"with {sizes[0]} levels each a square is known here for "
                     f"{most} factors at most, not {len(sizes)}. Or use Plan.pairwise"),
         ])  # fmt: skip
@@ -56,10 +56,10 @@ def latin(sizes: Sequence[int], repeats: int, rng: random.Random) -> list[design
 
 def alone(sizes: Sequence[int], repeats: int, _: random.Random) -> list[designs.Row]:
     _need(sizes, 1, "there is nothing to change one at a time")
-    levels.refuse(levels.size_problems(1 + sum(size - 1 for size in sizes), repeats))
+    validation.refuse(validation.size_problems(1 + sum(size - 1 for size in sizes), repeats))
     return designs.one_at_a_time(sizes)
 
 
 def _need(sizes: Sequence[int], fewest: int, otherwise: str) -> None:
     if len(sizes) < fewest:
-        levels.refuse([Problem("factors", otherwise)])
+        validation.refuse([Problem("factors", otherwise)])

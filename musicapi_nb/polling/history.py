@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from musicapi_nb import markup
 from musicapi_nb.engines import model_of
-from musicapi_nb.polling import belief, programme
-from musicapi_nb.polling import published as docs
+from musicapi_nb.polling import _optimal_schedule, posterior
+from musicapi_nb.polling import priors as docs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from musicapi_nb.engines import Request
-    from musicapi_nb.polling.programme import Schedule
-    from musicapi_nb.polling.published import Prior
+    from musicapi_nb.polling._optimal_schedule import Schedule
+    from musicapi_nb.polling.priors import Prior
 
 # At 1 the service is asked less often than its docs allow, and ends are noticed sooner: sonic 6.6
 # polls and 6.4 s of lag (every 20 s: 7.9 and 10.0), nuro 3.3 and 2.9 s (every 7.5 s: 4.8 and 3.8).
@@ -84,7 +84,7 @@ class _Seen:
     __slots__ = ("finished", "logs", "longest", "new", "weight")
 
     def __init__(self) -> None:
-        self.logs = [0.0] * belief.SIZE
+        self.logs = [0.0] * posterior.SIZE
         self.new: Counter[tuple[int, int, bool]] = Counter()
         self.finished = 0
         self.weight = self.longest = 0.0
@@ -92,7 +92,7 @@ class _Seen:
     def settle(self) -> list[float]:
         """The log likelihoods of everything seen, the old fading when there is much of it."""
         for (since, until, done), count in self.new.items():
-            logs = (belief.finished if done else belief.survived)(since, until)
+            logs = (posterior.finished if done else posterior.survived)(since, until)
             self.logs = list(map(operator.add, self.logs, map(operator.mul, logs, repeat(count))))
             self.weight += count * done
         self.new.clear()
@@ -149,11 +149,11 @@ class History:
             if not 0 <= seconds < math.inf:
                 raise ValueError(f"an age is a finite number of seconds from 0 on, not {seconds}")
         seen = self._seen.setdefault(key, _Seen())
-        before, last = belief.cell(since), max(belief.cell(after), belief.cell(since))
+        before, last = posterior.cell(since), max(posterior.cell(after), posterior.cell(since))
         if last > before:
             seen.new[before, last, False] += 1
         if by is not None:
-            end = min(max(belief.cell(by) + 1, last + 1), belief.HORIZON)
+            end = min(max(posterior.cell(by) + 1, last + 1), posterior.HORIZON)
             if end > last:
                 seen.new[last, end, True] += 1
             seen.finished += 1
@@ -180,8 +180,8 @@ class History:
         view = self._view(key)
         known = view.schedules.get((price, shortest))
         if known is None:
-            survival = belief.with_odd_ones(view.survival)
-            known = programme.best(belief.TIMES, survival, price, shortest)
+            survival = posterior.with_odd_ones(view.survival)
+            known = _optimal_schedule.best(posterior.TIMES, survival, price, shortest)
             view.schedules[price, shortest] = known
         return known
 
@@ -210,12 +210,12 @@ class History:
     def _view(self, key: Key) -> _View:
         version, view = self.version(key), self._views.get(key)
         if view is None or view.version != version:
-            view = _View(version, belief.survival(self._weights(key)), {})
+            view = _View(version, posterior.survival(self._weights(key)), {})
             self._views[key] = view
         return view
 
     def _weights(self, key: Key) -> Sequence[float]:
-        prior = belief.start(self._priors(key.engine))
+        prior = posterior.start(self._priors(key.engine))
         weights: Sequence[float] = prior
         for kin in (
             (seen for k, seen in self._seen.items() if k[:1] == key[:1] and k[:2] != key[:2]),
@@ -223,9 +223,9 @@ class History:
         ):
             logs = _total(kin)
             if logs is not None:
-                weights = belief.relative(belief.learn(weights, logs), prior)
+                weights = posterior.relative(posterior.learn(weights, logs), prior)
         logs = _total(self._seen[k] for k in (key,) if k in self._seen)
-        return weights if logs is None else belief.learn(weights, logs)
+        return weights if logs is None else posterior.learn(weights, logs)
 
 
 def _total(kin: Iterable[_Seen]) -> list[float] | None:
@@ -238,18 +238,18 @@ def _total(kin: Iterable[_Seen]) -> list[float] | None:
 
 def _at(survival: Sequence[float], age: float) -> float:
     """P(not finished at `age`), between the points of the grid as well."""
-    k = belief.cell(age)
-    if k == belief.HORIZON:
+    k = posterior.cell(age)
+    if k == posterior.HORIZON:
         return survival[k]
-    share = (age - belief.TIMES[k]) / (belief.TIMES[k + 1] - belief.TIMES[k])
+    share = (age - posterior.TIMES[k]) / (posterior.TIMES[k + 1] - posterior.TIMES[k])
     return survival[k] + min(max(share, 0.0), 1.0) * (survival[k + 1] - survival[k])
 
 
 def _when(survival: Sequence[float], left: float) -> float:
     """At what age, in seconds, the probability of being unfinished has fallen to `left`."""
     k = bisect_left(survival, -left, key=operator.neg)
-    if k == 0 or k > belief.HORIZON:
-        return belief.TIMES[min(k, belief.HORIZON)]
+    if k == 0 or k > posterior.HORIZON:
+        return posterior.TIMES[min(k, posterior.HORIZON)]
     fall = survival[k - 1] - survival[k]
     share = (survival[k - 1] - left) / fall if fall > 0 else 1.0
-    return belief.TIMES[k - 1] + share * (belief.TIMES[k] - belief.TIMES[k - 1])
+    return posterior.TIMES[k - 1] + share * (posterior.TIMES[k] - posterior.TIMES[k - 1])

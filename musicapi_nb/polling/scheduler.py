@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from musicapi_nb.polling.history import PRICE
 
 if TYPE_CHECKING:
+    from musicapi_nb.polling._optimal_schedule import Schedule
     from musicapi_nb.polling.history import History, Key
-    from musicapi_nb.polling.programme import Schedule
 
 T = TypeVar("T", bound=Hashable)
 

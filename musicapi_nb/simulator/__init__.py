@@ -29,10 +29,10 @@ from musicapi_nb.simulator.accounts import Account, Accounts, Charge
 from musicapi_nb.simulator.clock import SimulatedClock
 from musicapi_nb.simulator.embedded import EmbeddedSimulator
 from musicapi_nb.simulator.faults import KINDS, Armed, Faults
+from musicapi_nb.simulator.reply_options import Shapes
+from musicapi_nb.simulator.request_log import Arrival, Traffic
 from musicapi_nb.simulator.server import Simulator
-from musicapi_nb.simulator.shapes import Shapes
-from musicapi_nb.simulator.traffic import Arrival, Traffic
-from musicapi_nb.simulator.webhooks import Delivery, Webhooks
+from musicapi_nb.simulator.webhook_sender import Delivery, Webhooks
 
 __all__ = [
     "KINDS",

@@ -7,8 +7,8 @@ import signal
 from collections.abc import Sequence
 from typing import Literal
 
+from musicapi_nb.simulator.reply_options import Shapes
 from musicapi_nb.simulator.server import Simulator
-from musicapi_nb.simulator.shapes import Shapes
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -10,10 +10,10 @@ from typing import Literal
 import numpy as np
 import soundfile
 
-from musicapi_nb.simulator.boxes import boxed
 from musicapi_nb.simulator.composition import Score, compose
 from musicapi_nb.simulator.drums import stroke
-from musicapi_nb.simulator.styles import character
+from musicapi_nb.simulator.genres import character
+from musicapi_nb.simulator.m4a import boxed
 from musicapi_nb.simulator.synth import GAINS, RATE, VOICES, Samples, frequency
 
 AudioFormat = Literal["mp3", "m4a", "wav"]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import NamedTuple
 
-from musicapi_nb.simulator.styles import JAZZ_PROGRESSIONS, PROGRESSIONS, Character
+from musicapi_nb.simulator.genres import JAZZ_PROGRESSIONS, PROGRESSIONS, Character
 
 _BEATS = 4
 _SCALES = {"major": (0, 2, 4, 5, 7, 9, 11), "minor": (0, 2, 3, 5, 7, 8, 10)}

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from aiohttp import web
 
-from musicapi_nb.simulator import audio, covers, scores
+from musicapi_nb.simulator import audio, covers, midi
+from musicapi_nb.simulator.genres import mood_of
 from musicapi_nb.simulator.songs import played_tags
-from musicapi_nb.simulator.styles import mood_of
 from musicapi_nb.simulator.synth import Samples
 from musicapi_nb.simulator.tasks import Song
 
@@ -42,9 +42,7 @@ class Files:
 
     async def midi(self, song: Song) -> File:
         """Give a song's notes."""
-        return await self._file(
-            f"midi/{song.song_id}", lambda: File(scores.midi(song), "audio/midi")
-        )
+        return await self._file(f"midi/{song.song_id}", lambda: File(midi.midi(song), "audio/midi"))
 
     async def image(self, song: Song) -> File:
         """Give a song's cover."""

@@ -9,13 +9,13 @@ from types import MappingProxyType
 
 from musicapi_nb.simulator import songs as making
 from musicapi_nb.simulator import validation_nuro, validation_studio
+from musicapi_nb.simulator.catalog import Call, Operation, Table, World, brief, only_body
 from musicapi_nb.simulator.operations_clips import CLIPS
-from musicapi_nb.simulator.operations_fuzz import FUZZ
+from musicapi_nb.simulator.operations_producer import FUZZ
 from musicapi_nb.simulator.operations_sonic import SONGS
 from musicapi_nb.simulator.replies import plain_ack, studio_ack
 from musicapi_nb.simulator.tasks import Song, Timing, nuro_timing, studio_timing
 from musicapi_nb.simulator.validation import Body, invalid
-from musicapi_nb.simulator.world import Call, Operation, Table, World, brief, only_body
 
 
 def operation_at(path: str, body: Body) -> Operation | None:

@@ -5,16 +5,9 @@ from random import Random
 from types import MappingProxyType
 from typing import Any
 
-from musicapi_nb.simulator import derived, scores
+from musicapi_nb.simulator import midi, song_edits
 from musicapi_nb.simulator import validation_clips as checks
-from musicapi_nb.simulator.replies import Answer, Json, lyrics_ack, voice_ack
-from musicapi_nb.simulator.songs import make_id, sonic_songs, uploaded
-from musicapi_nb.simulator.tags import split
-from musicapi_nb.simulator.tasks import Song, Timing, sonic_timing
-from musicapi_nb.simulator.validation import Body, Refusal, invalid
-from musicapi_nb.simulator.vocabulary import GENRES
-from musicapi_nb.simulator.words import make_lyrics, make_title
-from musicapi_nb.simulator.world import (
+from musicapi_nb.simulator.catalog import (
     Call,
     Operation,
     Table,
@@ -24,6 +17,13 @@ from musicapi_nb.simulator.world import (
     only_body,
     owned,
 )
+from musicapi_nb.simulator.lyrics import make_lyrics, make_title
+from musicapi_nb.simulator.replies import Answer, Json, lyrics_ack, voice_ack
+from musicapi_nb.simulator.songs import make_id, sonic_songs, uploaded
+from musicapi_nb.simulator.tags import split
+from musicapi_nb.simulator.tasks import Song, Timing, sonic_timing
+from musicapi_nb.simulator.validation import Body, Refusal, invalid
+from musicapi_nb.simulator.vocabulary import GENRES
 
 _VOX_SECONDS = 30.0
 _WRITING_MIDI = "generating midi..."
@@ -115,12 +115,12 @@ def _uploaded(call: Call) -> Json:
 
 
 def _bpm(call: Call) -> Json:
-    return _success(scores.tempo(_clip(call)))
+    return _success(midi.tempo(_clip(call)))
 
 
 def _aligned(call: Call) -> Json:
     breaks = call.world.shapes.aligned_words == "breaks"
-    return _success({"alignment": scores.aligned(_clip(call), breaks=breaks)})
+    return _success({"alignment": midi.aligned(_clip(call), breaks=breaks)})
 
 
 def _vox(call: Call) -> Json:
@@ -136,7 +136,7 @@ def _vox(call: Call) -> Json:
             "source_clip_id": song.song_id,
             "vocal_start_s": first,
             "vocal_end_s": last,
-            "wave_response": scores.loudness(song, first, last),
+            "wave_response": midi.loudness(song, first, last),
         }
     )
 
@@ -160,7 +160,7 @@ def _no_wav(call: Call) -> Answer:
 
 
 def _midi(call: Call) -> Json:
-    notes = scores.instruments(_clip(call))
+    notes = midi.instruments(_clip(call))
     return _success({"midi_url": _file(call, "mid"), "instruments": notes})
 
 
@@ -182,7 +182,7 @@ def _no_download(_: Call) -> Answer:
 def _stems(kind: int) -> Callable[[Call], tuple[Song, ...]]:
     def sung(call: Call) -> tuple[Song, ...]:
         count = int(call.world.shapes.stems.split("/")[kind])
-        return derived.stems(brief(call, _clip(call)), count)
+        return song_edits.stems(brief(call, _clip(call)), count)
 
     return sung
 

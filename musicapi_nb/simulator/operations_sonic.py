@@ -4,12 +4,8 @@ from collections.abc import Callable, Mapping
 from random import Random
 from types import MappingProxyType
 
-from musicapi_nb.simulator import derived, validation_sonic
-from musicapi_nb.simulator.replies import steps_ack
-from musicapi_nb.simulator.songs import made_up, sonic_songs, uploaded
-from musicapi_nb.simulator.tasks import Song, Timing, paired_timing, sonic_timing
-from musicapi_nb.simulator.validation import Body, invalid
-from musicapi_nb.simulator.world import (
+from musicapi_nb.simulator import song_edits, validation_sonic
+from musicapi_nb.simulator.catalog import (
     Call,
     Operation,
     Table,
@@ -20,6 +16,10 @@ from musicapi_nb.simulator.world import (
     only_body,
     owned,
 )
+from musicapi_nb.simulator.replies import steps_ack
+from musicapi_nb.simulator.songs import made_up, sonic_songs, uploaded
+from musicapi_nb.simulator.tasks import Song, Timing, paired_timing, sonic_timing
+from musicapi_nb.simulator.validation import Body, invalid
 
 Sing = Callable[[Call], tuple[Song, ...]]
 
@@ -84,20 +84,20 @@ def _sing_concat(call: Call) -> tuple[Song, ...]:
     first = call.world.song(extension.details.get("parent"), call.key)
     kept = min(float(extension.details.get("continue_at", 0)), first.duration if first else 0.0)
     lineage = {"parent": extension.song_id}
-    return (derived.join(extension, first, kept, f"{call.seed}/0", lineage),)
+    return (song_edits.join(extension, first, kept, f"{call.seed}/0", lineage),)
 
 
 def _sing_remaster(call: Call) -> tuple[Song, ...]:
     source = call.song("continue_clip_id")
-    return derived.remastered(brief(call, source), call.world.shapes.remaster_clips)
+    return song_edits.remastered(brief(call, source), call.world.shapes.remaster_clips)
 
 
 def _sing_with_vocals(call: Call) -> tuple[Song, ...]:
-    return derived.with_vocals(brief(call, call.song("continue_clip_id")))
+    return song_edits.with_vocals(brief(call, call.song("continue_clip_id")))
 
 
 def _sing_with_instruments(call: Call) -> tuple[Song, ...]:
-    return derived.with_instruments(brief(call, call.song("continue_clip_id")))
+    return song_edits.with_instruments(brief(call, call.song("continue_clip_id")))
 
 
 def _sing_uploaded(call: Call) -> tuple[Song, ...]:
@@ -105,7 +105,7 @@ def _sing_uploaded(call: Call) -> tuple[Song, ...]:
     call.world.keep(source, call.key)
     asked = brief(call, source)
     made = sonic_songs(asked)
-    return derived.paired(asked, made) if call.body.get("auto_concat") else made
+    return song_edits.paired(asked, made) if call.body.get("auto_concat") else made
 
 
 def _time_uploaded(submitted: float, songs: int, rng: Random) -> Timing:
@@ -119,11 +119,11 @@ def _sing_sample(call: Call) -> tuple[Song, ...]:
 
 def _sing_mashup(call: Call) -> tuple[Song, ...]:
     first, second = (call.world.song(each, call.key) for each in call.body["mashup_clip_ids"])
-    return derived.mashed(brief(call, first), second)
+    return song_edits.mashed(brief(call, first), second)
 
 
 def _sing_section(call: Call) -> tuple[Song, ...]:
-    return derived.section_replaced(brief(call, call.song("clip_id")))
+    return song_edits.section_replaced(brief(call, call.song("clip_id")))
 
 
 def _time_concat(submitted: float, songs: int, rng: Random) -> Timing:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from musicapi_nb.simulator.shapes import Shapes
+from musicapi_nb.simulator.reply_options import Shapes
 from musicapi_nb.simulator.tasks import Phase, Song, Task
 
 Json = dict[str, Any]

@@ -13,15 +13,16 @@ from weakref import WeakSet
 
 from aiohttp import web
 
-from musicapi_nb.simulator import audio, media, mishaps
+from musicapi_nb.simulator import audio, broken_responses, media
 from musicapi_nb.simulator.accounts import Accounts
+from musicapi_nb.simulator.catalog import World
 from musicapi_nb.simulator.clock import SimulatedClock
 from musicapi_nb.simulator.faults import Faults
 from musicapi_nb.simulator.replies import Answer, Links
+from musicapi_nb.simulator.reply_options import Shapes
+from musicapi_nb.simulator.request_log import Arrival, Traffic
 from musicapi_nb.simulator.service import API, Service
-from musicapi_nb.simulator.shapes import Shapes
 from musicapi_nb.simulator.tasks import Song
-from musicapi_nb.simulator.traffic import Arrival, Traffic
 from musicapi_nb.simulator.validation import (
     NO_SUBSCRIPTION,
     QUEUE_FULL,
@@ -29,8 +30,7 @@ from musicapi_nb.simulator.validation import (
     Refusal,
     forbidden,
 )
-from musicapi_nb.simulator.webhooks import Webhooks
-from musicapi_nb.simulator.world import World
+from musicapi_nb.simulator.webhook_sender import Webhooks
 
 HOST = "127.0.0.1"
 _SHUTDOWN_SECONDS = 1.0
@@ -191,7 +191,7 @@ class Simulator:
             response = web.json_response({"simulator": "musicapi_nb", "speed": self.clock.speed})
         else:
             response = await self._api(request, arrival)
-        arrival.status = None if isinstance(response, mishaps.Silence) else response.status
+        arrival.status = None if isinstance(response, broken_responses.Silence) else response.status
         if not response.prepared:
             response.headers["x-request-id"] = f"sim-{arrival.number:06d}"
         return response
@@ -203,7 +203,7 @@ class Simulator:
         body = dict(answer.body)
         for kind in ("code_missing", "extra_keys"):
             if (kind != "code_missing" or "code" in body) and self._strike(kind, request):
-                body = mishaps.altered(kind, body)
+                body = broken_responses.altered(kind, body)
         return await self._after(request, Answer(answer.status, body))
 
     def _answered(self, request: web.Request, arrival: Arrival) -> Answer:
@@ -222,9 +222,9 @@ class Simulator:
     async def _before(self, request: web.Request) -> web.StreamResponse | None:
         """Whatever strikes instead of handling the request."""
         if self._strike("drop_before", request) is not None:
-            return mishaps.silence(request, reset=True)
+            return broken_responses.silence(request, reset=True)
         if (slow := self._strike("slow", request)) and await self._interrupted(slow["seconds"]):
-            return mishaps.silence(request, reset=True)
+            return broken_responses.silence(request, reset=True)
         if broken := self._strike("server_error", request):
             return self._broken(request, broken)
         if (redirect := self._redirected("redirect_api", request, 307)) is not None:
@@ -235,7 +235,7 @@ class Simulator:
         refusal: Refusal | None = None
         if limited := self._strike("too_many_requests", request):
             refusal = Refusal(429, "too_many_requests", "Too many requests. Please slow down.")
-            return mishaps.too_many(self._error(refusal, _engine(request)), limited)
+            return broken_responses.too_many(self._error(refusal, _engine(request)), limited)
         if self._strike("wrong_key", request) is not None:
             refusal = Refusal(401, "unauthorized", "The API key is not valid.")
         elif self._strike("no_subscription", request) is not None:
@@ -256,19 +256,19 @@ class Simulator:
             return lost
         if self._strike("cut_body", request) is not None:
             content = json.dumps(answer.body).encode()
-            return await mishaps.cut(request, media.File(content, "application/json"))
+            return await broken_responses.cut(request, media.File(content, "application/json"))
         for kind in ("garbage_body", "html_body", "empty_body"):
             if self._strike(kind, request) is not None:
-                return mishaps.unreadable(kind)
+                return broken_responses.unreadable(kind)
         return _json(answer)
 
     async def _lost(self, request: web.Request) -> web.StreamResponse | None:
         """Whatever hides that a request was carried out."""
         if self._strike("lost_reply", request) is not None:
-            return mishaps.silence(request, reset=False)
+            return broken_responses.silence(request, reset=False)
         held = self._strike("slow_reply", request)
         if held and await self._interrupted(held["seconds"]):
-            return mishaps.silence(request, reset=False)
+            return broken_responses.silence(request, reset=False)
         broken = self._strike("error_after", request)
         return self._broken(request, broken) if broken else None
 
@@ -287,9 +287,9 @@ class Simulator:
             refusal = Refusal(404, "not_found", "There is no such file.")
             return _json(self._error(refusal, ""), media.CORS)
         if self._strike("truncated_download", request) is not None:
-            return await mishaps.cut(request, file)
+            return await broken_responses.cut(request, file)
         if self._strike("wrong_type_download", request) is not None:
-            return mishaps.unreadable("html_body")
+            return broken_responses.unreadable("html_body")
         return media.served(request, file)
 
     def _diverted(self, request: web.Request) -> web.Response | None:
@@ -327,7 +327,7 @@ class Simulator:
     def _broken(self, request: web.Request, settings: Mapping[str, Any]) -> web.Response:
         refusal = Refusal(settings["status"], "server_error", "Internal Server Error.")
         if settings["page"]:
-            return mishaps.proxy_page(settings["status"])
+            return broken_responses.proxy_page(settings["status"])
         return _json(self._error(refusal, _engine(request)))
 
     def _error(self, refusal: Refusal, engine: str) -> Answer:

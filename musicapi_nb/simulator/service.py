@@ -6,13 +6,14 @@ from random import Random
 from types import MappingProxyType
 from typing import Any
 
-from musicapi_nb.simulator import replies, replies_fuzz, webhooks
+from musicapi_nb.simulator import replies, replies_producer, webhook_sender
 from musicapi_nb.simulator.accounts import Accounts, Charge
+from musicapi_nb.simulator.catalog import Asked, Call, Operation, World
 from musicapi_nb.simulator.clock import SimulatedClock
 from musicapi_nb.simulator.faults import Faults
 from musicapi_nb.simulator.operations import operation_at
 from musicapi_nb.simulator.replies import Answer, Links
-from musicapi_nb.simulator.shapes import Shapes
+from musicapi_nb.simulator.reply_options import Shapes
 from musicapi_nb.simulator.songs import make_id, uploaded
 from musicapi_nb.simulator.tasks import Engine, Phase, Task
 from musicapi_nb.simulator.validation import (
@@ -23,8 +24,7 @@ from musicapi_nb.simulator.validation import (
     invalid,
     retired,
 )
-from musicapi_nb.simulator.webhooks import Webhooks
-from musicapi_nb.simulator.world import Asked, Call, Operation, World
+from musicapi_nb.simulator.webhook_sender import Webhooks
 
 API = "/api/v1/"
 
@@ -34,8 +34,8 @@ _TASKS: Mapping[str, tuple[Engine, Callable[[Task, float, Shapes, Links], Answer
     "suno/get-lyrics": ("suno", replies.lyrics_task),
     "studio/task": ("studio", replies.studio_task),
     "nuro/task": ("nuro", replies.nuro_task),
-    "producer/task": ("producer", replies_fuzz.producer_task),
-    "riffusion/task": ("riffusion", replies_fuzz.riffusion_task),
+    "producer/task": ("producer", replies_producer.producer_task),
+    "riffusion/task": ("riffusion", replies_producer.riffusion_task),
 }
 _WORDS = {
     Phase.QUEUED: "pending",
@@ -180,7 +180,7 @@ class Service:
     ) -> Answer:
         self._offered(operation)
         operation.check(body, self.world, key)
-        webhooks.check(body, self.world.shapes)
+        webhook_sender.check(body, self.world.shapes)
         if operation.steps and (failing := self._failing_step(operation, path, body)):
             return self._step_failed(operation, path, key, body, failing)
         asked = self._asked(operation, key, body)

@@ -7,17 +7,17 @@ from uuid import UUID
 
 from musicapi_nb.simulator import tags as tagging
 from musicapi_nb.simulator.audio import frames
-from musicapi_nb.simulator.synth import RATE
-from musicapi_nb.simulator.tasks import Song
-from musicapi_nb.simulator.validation_nuro import BGM_WORDS, VOCAL_WORDS, bgm_seconds
-from musicapi_nb.simulator.validation_sonic import lyrics_of
-from musicapi_nb.simulator.words import (
+from musicapi_nb.simulator.lyrics import (
     INSTRUMENTAL_LYRICS,
     make_lyrics,
     make_title,
     studio_artist,
     title_case,
 )
+from musicapi_nb.simulator.synth import RATE
+from musicapi_nb.simulator.tasks import Song
+from musicapi_nb.simulator.validation_nuro import BGM_WORDS, VOCAL_WORDS, bgm_seconds
+from musicapi_nb.simulator.validation_sonic import lyrics_of
 
 
 class Brief(NamedTuple):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from musicapi_nb.simulator.shapes import Shapes
+from musicapi_nb.simulator.reply_options import Shapes
 from musicapi_nb.simulator.validation import (
     Body,
     address,

@@ -13,8 +13,8 @@ import traitlets
 from musicapi_nb import analysis, markup
 from musicapi_nb.errors import MusicAPIError, WrongType
 from musicapi_nb.widgets import matching
+from musicapi_nb.widgets.base import Live
 from musicapi_nb.widgets.entrants import LeftOut, entrants
-from musicapi_nb.widgets.live import Live
 from musicapi_nb.widgets.prepare import Shelf, Wish, kept_or_drawn, said
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import msgspec
 from musicapi_nb import markup
 from musicapi_nb.analysis import Candidate
 from musicapi_nb.errors import WrongType
-from musicapi_nb.library.files import song_key
+from musicapi_nb.library.media_files import song_key
 from musicapi_nb.tasks import Task
 from musicapi_nb.widgets.audio import why_none
 

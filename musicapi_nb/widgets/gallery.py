@@ -10,10 +10,10 @@ import traitlets
 
 from musicapi_nb import markup
 from musicapi_nb.errors import MusicAPIError, WrongType
-from musicapi_nb.library.files import song_key
+from musicapi_nb.library.media_files import song_key
 from musicapi_nb.library.ratings import rated
-from musicapi_nb.widgets import audio, items, still
-from musicapi_nb.widgets.live import Live
+from musicapi_nb.widgets import audio, gallery_html, song_items
+from musicapi_nb.widgets.base import Live
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from musicapi_nb.library import Library, Rating
     from musicapi_nb.tasks import Song
     from musicapi_nb.widgets.audio import Audio
-    from musicapi_nb.widgets.page import SavedPage
+    from musicapi_nb.widgets.saved_page import SavedPage
 
     Fetch = Callable[[Song], Future[Audio]]
 
@@ -79,7 +79,7 @@ class Gallery(Live):
         self._peaks: dict[int, bytes] = {}
         self._generation = 0
         self._worker: concurrent.futures.ThreadPoolExecutor | None = None
-        self.songs_shown = items.read(what, library)
+        self.songs_shown = song_items.read(what, library)
         super().__init__(**self._state())
         self.on_msg(self._receive)
 
@@ -89,7 +89,7 @@ class Gallery(Live):
         """Look again at the experiment or library that it was made of."""
         if not self.songs_shown.live:
             return
-        self.songs_shown = items.read(self._what, self._library)
+        self.songs_shown = song_items.read(self._what, self._library)
         self._generation += 1
         self._peaks.clear()
         state = self._state()
@@ -115,7 +115,7 @@ class Gallery(Live):
 
     def save_page(self, path: str | Path, **named: Any) -> SavedPage:
         """Write these songs as one page to listen to: see `mnb.save_page`."""
-        from musicapi_nb.widgets.page import save_page  # noqa: PLC0415 - only who saves needs it
+        from musicapi_nb.widgets.saved_page import save_page  # noqa: PLC0415 - only who saves needs it
 
         return save_page(path, self, **{"title": self._title, **named})
 
@@ -131,14 +131,14 @@ class Gallery(Live):
         shown, said = self.songs_shown, self._said()
         first = range(min(PAGE, len(shown.items)))
         songs = {
-            **items.columns(shown),
+            **song_items.columns(shown),
             "generation": self._generation,
             "heading": markup.plain(self._title),
             "without": shown.without,
             "live": shown.live,
             "fetches": self._fetch is not None,
             "kept": _kept(shown.library),
-            "details": {str(at): items.detail(shown.items[at], shown.library, said.get(at))
+            "details": {str(at): song_items.detail(shown.items[at], shown.library, said.get(at))
                         for at in first},
         }  # fmt: skip
         return {"_songs": songs, "_rated": {str(at): _mark(one) for at, one in said.items()}}
@@ -178,7 +178,7 @@ class Gallery(Live):
         details = {}
         for index in wanted[:PAGE]:
             at = self._index({"index": index})
-            details[str(at)] = items.detail(shown.items[at], shown.library, self.rating(at))
+            details[str(at)] = song_items.detail(shown.items[at], shown.library, self.rating(at))
         self.send({"type": "page", "generation": self._generation, "details": details})
 
     def _on_rate(self, message: Mapping[str, Any]) -> None:
@@ -294,10 +294,10 @@ class Gallery(Live):
     # --- how it shows itself where it is not live ------------------------------------------
 
     def __repr__(self) -> str:
-        return still.line(self.songs_shown, self._said())
+        return gallery_html.line(self.songs_shown, self._said())
 
     def _repr_html_(self) -> str:
-        return still.html(self.songs_shown, self._said(), self._title, PAGE)
+        return gallery_html.html(self.songs_shown, self._said(), self._title, PAGE)
 
 
 def _mark(rating: Rating | None) -> list[int]:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from musicapi_nb.exports.lists import harmless, playlist
+from musicapi_nb.exports.playlist import harmless, playlist
 from musicapi_nb.tasks import Song
 
 TEXTS = st.one_of(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from musicapi_nb.exports.names import LONGEST_STEM, folded, stem, unique
+from musicapi_nb.exports.filenames import LONGEST_STEM, folded, stem, unique
 
 DEVICES = {"con", "prn", "aux", "nul", *(f"{name}{at}" for name in ("com", "lpt")
                                          for at in range(10))}  # fmt: skip

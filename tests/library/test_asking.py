@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from musicapi_nb import frames, tasks
 from musicapi_nb.errors import LostReply, MusicAPIError, UnexpectedReply, WrongType
 from musicapi_nb.library import Library, RenderTime, identity
-from musicapi_nb.library.replies import kept, raw_text, written
-from musicapi_nb.library.states import Entry
+from musicapi_nb.library.entry import Entry
+from musicapi_nb.library.serialize import kept, raw_text, written
 from tests.library.world import (
     FAILED,
     PRICE,
@@ -24,7 +24,7 @@ from tests.library.world import (
     looked,
     song,
 )
-from tests.peers import DONE
+from tests.raw_http_server import DONE
 from tests.replies import NAMES, grown, odd_replies, sample
 
 
@@ -115,7 +115,7 @@ def test_render_times_are_known_between_two_looks(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1000.0
-    monkeypatch.setattr("musicapi_nb.library.journal.time.time", lambda: now)
+    monkeypatch.setattr("musicapi_nb.library.events.time.time", lambda: now)
     request = song()
     number = buy(library, request).entry.id
     task = acknowledged(request)

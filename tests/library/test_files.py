@@ -15,7 +15,7 @@ from musicapi_nb.client import MusicAPI
 from musicapi_nb.errors import LibraryError, LibraryFull, WrongType
 from musicapi_nb.library import Library
 from tests.library.world import acknowledged, buy, looked, python, rebuilt_is_the_same, said, song
-from tests.peers import CLIP, DONE, KEY, Connection, once_each, peer, reply, until
+from tests.raw_http_server import CLIP, DONE, KEY, Connection, once_each, peer, reply, until
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from musicapi_nb.engines import Request, operations
 from musicapi_nb.engines.request import Field
 from musicapi_nb.errors import InvalidRequest
 from musicapi_nb.library import identity
-from musicapi_nb.library.identity import from_json, to_json
+from musicapi_nb.library.request_key import from_json, to_json
 from tests.library.world import ROOT, Unpriced, song
 
 _texts = st.text(st.characters(codec="utf-8"), max_size=12)

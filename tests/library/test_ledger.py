@@ -187,7 +187,7 @@ def test_what_was_taken_back_never_happened(library: Library) -> None:
 def test_a_reply_that_says_nothing_new_is_kept_once(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("musicapi_nb.library.journal.time.time", lambda: 1000.0)
+    monkeypatch.setattr("musicapi_nb.library.events.time.time", lambda: 1000.0)
     number = buy(library, song()).entry.id
     running = looked(acknowledged(song()), RUNNING)
     for _ in range(3):

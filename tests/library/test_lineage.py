@@ -14,7 +14,7 @@ from musicapi_nb.library import Library
 from musicapi_nb.library.lineage import Branch
 from musicapi_nb.simulator import EmbeddedSimulator, Simulator
 from tests.library.world import FAILED, acknowledged, buy, looked, song
-from tests.peers import KEY
+from tests.raw_http_server import KEY
 
 
 @pytest.fixture

@@ -22,8 +22,8 @@ from musicapi_nb.errors import (
     LostReply,
 )
 from musicapi_nb.library import Library
-from musicapi_nb.library.schema import STEPS
-from musicapi_nb.library.store import Store, check_kind, migrate
+from musicapi_nb.library.database import Store, check_kind, migrate
+from musicapi_nb.library.migrations import STEPS
 from tests.library.world import acknowledged, buy, looked, rebuilt_is_the_same, song
 
 NOBODY = 65534

@@ -12,8 +12,8 @@ import pytest
 import musicapi_nb as mnb
 from musicapi_nb.errors import Closed, LibraryLocked, WrongType
 from musicapi_nb.library import Library
-from musicapi_nb.library.schema import STEPS
-from musicapi_nb.library.store import Store
+from musicapi_nb.library.database import Store
+from musicapi_nb.library.migrations import STEPS
 from musicapi_nb.tasks import Song
 from tests.library.world import acknowledged, buy, ended, looked, python, rebuilt_is_the_same, song
 

@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from musicapi_nb.errors import ContentRefused, LostReply, OverBudget, Unreachable, WrongStep
 from musicapi_nb.library import LIVE, OPEN, STATES, Library
-from musicapi_nb.library.states import Entry, Event, after, allowed
+from musicapi_nb.library.entry import Entry, Event, after, allowed
 from musicapi_nb.tasks import Task
 from tests.library.world import (
     FAILED,

@@ -12,8 +12,8 @@ import pytest
 from musicapi_nb.analysis import preferences_frame
 from musicapi_nb.errors import WrongStep, WrongType
 from musicapi_nb.library import Library, Shown, Trial
-from musicapi_nb.library.schema import STEPS
-from musicapi_nb.library.store import Store
+from musicapi_nb.library.database import Store
+from musicapi_nb.library.migrations import STEPS
 from tests.library.world import buy, python, said, song
 
 SHOWN = (Shown("simulated:s1", "t1", "sonic-v5"), Shown("s2", "t2", "a <b>level</b>"))

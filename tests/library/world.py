@@ -9,7 +9,7 @@ from musicapi_nb import sonic, tasks
 from musicapi_nb.engines import Request
 from musicapi_nb.library import Claim, Library
 from musicapi_nb.tasks import Task
-from tests.peers import DONE
+from tests.raw_http_server import DONE
 
 ROOT = Path(__file__).parent.parent.parent
 PRICE = 20  # of one sonic.Create

@@ -12,8 +12,8 @@ import pytest
 import soundfile
 
 from musicapi_nb.simulator import Simulator, audio, covers
+from musicapi_nb.simulator.genres import STYLES
 from musicapi_nb.simulator.media import Files
-from musicapi_nb.simulator.styles import STYLES
 from musicapi_nb.simulator.synth import RATE
 from musicapi_nb.simulator.vocabulary import GENRES
 from tests.simulator.caller import CREATE, STUDIO, VOCAL, Caller

@@ -8,9 +8,9 @@ import mutagen
 import numpy as np
 import pytest
 
-from musicapi_nb.simulator import audio, derived, media, scores
-from musicapi_nb.simulator.derived import STEMS
+from musicapi_nb.simulator import audio, media, midi, song_edits
 from musicapi_nb.simulator.drums import KIT
+from musicapi_nb.simulator.song_edits import STEMS
 from musicapi_nb.simulator.songs import Brief
 from musicapi_nb.simulator.synth import RATE, VOICES
 from musicapi_nb.simulator.tasks import Song
@@ -43,7 +43,7 @@ def test_stems_share_all_voices_and_drums_out(count: int) -> None:
 
 def test_stems_are_parts_that_sum_up_to_the_song() -> None:
     whole = song()
-    stems = [media.samples(stem) for stem in derived.stems(brief(whole), 4)]
+    stems = [media.samples(stem) for stem in song_edits.stems(brief(whole), 4)]
     mixed = media.samples(whole)
     vocals, drums, bass, other = (float(np.abs(stem).max()) for stem in stems)
     assert min(vocals, drums, bass, other) > 0.01
@@ -58,16 +58,16 @@ def test_stems_are_parts_that_sum_up_to_the_song() -> None:
 
 
 def test_a_stem_that_nobody_plays_is_silent() -> None:
-    flute = derived.stems(brief(song()), 24)[-1]
+    flute = song_edits.stems(brief(song()), 24)[-1]
     assert flute.title == "Sea (Flute)"
     assert np.abs(media.samples(flute)).max() < 1e-3
-    assert scores.instruments(flute) == []
+    assert midi.instruments(flute) == []
 
 
 def test_a_replaced_section_sounds_other_and_the_rest_the_same() -> None:
     before = song()
     body = {"infill_start_s": 2.0, "infill_end_s": 4.0}
-    after = derived.section_replaced(brief(before, **body), 1)[0]
+    after = song_edits.section_replaced(brief(before, **body), 1)[0]
     old, new = media.samples(before), media.samples(after)
     assert old.shape == new.shape
     edge = RATE // 10
@@ -76,15 +76,15 @@ def test_a_replaced_section_sounds_other_and_the_rest_the_same() -> None:
     middle = slice(2 * RATE + edge, 4 * RATE - edge)
     assert np.corrcoef(old[middle].ravel(), new[middle].ravel())[0, 1] < 0.5
     assert np.abs(np.diff(new, axis=0)).max() < 0.6  # no click at the joints
-    notes = scores.score_of(after).notes
-    assert {note for note in scores.score_of(before).notes if note.start < 2} <= set(notes)
-    vocals = media.samples(derived.stems(brief(after), 4)[0])
+    notes = midi.score_of(after).notes
+    assert {note for note in midi.score_of(before).notes if note.start < 2} <= set(notes)
+    vocals = media.samples(song_edits.stems(brief(after), 4)[0])
     assert vocals.shape == new.shape
 
 
 def test_what_is_joined_lasts_as_long_as_both_parts() -> None:
     first, second = song("a", seconds=3.3), song("b", seconds=2.2)
-    joined = derived.join(second, first, 1.7, "j", {})
+    joined = song_edits.join(second, first, 1.7, "j", {})
     assert joined.duration == 3.9
     assert len(media.samples(joined)) == audio.frames(3.9)
     assert joined.lyrics == "[Verse]\nla la\n\n[Verse]\nla la"
@@ -93,24 +93,24 @@ def test_what_is_joined_lasts_as_long_as_both_parts() -> None:
 @pytest.mark.parametrize("tags", [("techno",), ("jazz",), ("pop", "female vocals")])
 def test_a_midi_file_holds_the_notes_and_the_tempo(tags: tuple[str, ...]) -> None:
     played = song("m", *tags)
-    file = mido.MidiFile(file=io.BytesIO(scores.midi(played)))
+    file = mido.MidiFile(file=io.BytesIO(midi.midi(played)))
     (tempo,) = [each.tempo for each in file.tracks[0] if each.type == "set_tempo"]
-    assert mido.tempo2bpm(tempo) == pytest.approx(scores.tempo(played)["avg_bpm"], abs=0.05)
-    score = scores.score_of(played)
+    assert mido.tempo2bpm(tempo) == pytest.approx(midi.tempo(played)["avg_bpm"], abs=0.05)
+    score = midi.score_of(played)
     struck = [each for each in file if each.type == "note_on" and each.velocity]
     assert len(struck) == len(score.notes) + len(score.hits)
     assert {each.channel == 9 for each in struck} == ({True, False} if score.hits else {False})
     last = max(note.start + note.length for note in score.notes)
     assert file.length == pytest.approx(last, abs=0.5)
-    listed = scores.instruments(played)
+    listed = midi.instruments(played)
     assert sum(len(each["notes"]) for each in listed) == len(struck)
 
 
 @pytest.mark.parametrize("tags", [("techno",), ("rock",)])
 def test_the_tempo_can_be_heard(tags: tuple[str, ...]) -> None:
     played = song("t", *tags, seconds=10)
-    beat = 60 / scores.tempo(played)["avg_bpm"]
-    kicks = [hit.start for hit in scores.score_of(played).hits if hit.drum == "kick"]
+    beat = 60 / midi.tempo(played)["avg_bpm"]
+    kicks = [hit.start for hit in midi.score_of(played).hits if hit.drum == "kick"]
     # Each lies on a sixteenth of the beat.
     off = [abs(at / (beat / 4) - round(at / (beat / 4))) for at in kicks]
     assert kicks

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from musicapi_nb.simulator import Simulator
 from musicapi_nb.simulator import tags as tagging
+from musicapi_nb.simulator.lyrics import make_lyrics, make_title
 from musicapi_nb.simulator.vocabulary import (
     COMPOUNDS,
     DECADES,
@@ -22,7 +23,6 @@ from musicapi_nb.simulator.vocabulary import (
     RULES,
     SPELLINGS,
 )
-from musicapi_nb.simulator.words import make_lyrics, make_title
 from tests.simulator.caller import CREATE, STUDIO, VOCAL, Caller
 from tests.simulator.conftest import EPOCH
 

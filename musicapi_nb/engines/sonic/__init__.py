@@ -4,7 +4,7 @@ Facts: docs.musicapi.ai (2025 to 2026) and musicapi-sdk 0.1.0; the modules name 
 """
 
 from musicapi_nb.engines.sonic.batch import Batch
-from musicapi_nb.engines.sonic.clips import (
+from musicapi_nb.engines.sonic.clip_tools import (
     AlignedLyrics,
     Bpm,
     Download,
@@ -26,8 +26,8 @@ from musicapi_nb.engines.sonic.create import (
     PersonaMusic,
     Remaster,
 )
-from musicapi_nb.engines.sonic.mixing import Mashup, ReplaceSection, Sample
-from musicapi_nb.engines.sonic.music import MODELS
+from musicapi_nb.engines.sonic.generation import MODELS
+from musicapi_nb.engines.sonic.remix import Mashup, ReplaceSection, Sample
 from musicapi_nb.engines.sonic.uploads import Upload, UploadCover, UploadExtend
 from musicapi_nb.engines.sonic.voices import CreatePersona, CreateVoice, Vox
 

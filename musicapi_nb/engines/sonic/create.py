@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from musicapi_nb.engines.request import Field, Price, Request, is_missing
-from musicapi_nb.engines.sonic.music import (
+from musicapi_nb.engines.sonic.generation import (
     AudioWeight,
     Length,
     Model,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Annotated, ClassVar, Literal
 
 from musicapi_nb.engines.request import Field, Price, Request
-from musicapi_nb.engines.sonic.music import AudioWeight, AutoConcat, Length, Music, priced
+from musicapi_nb.engines.sonic.generation import AudioWeight, AutoConcat, Length, Music, priced
 
 
 class Upload(Request, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ import datetime as dt
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeAlias
 
 from musicapi_nb.engines.request import Field, Price, Request, is_missing
-from musicapi_nb.engines.sonic.music import Clip, in_order, priced
+from musicapi_nb.engines.sonic.generation import Clip, in_order, priced
 from musicapi_nb.errors import Problem
 
 if TYPE_CHECKING:

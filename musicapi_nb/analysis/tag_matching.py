@@ -1,0 +1,85 @@
+"""What was asked, as tags, and which returned tags answer which asked ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Literal, TypeAlias
+
+import pandas as pd
+
+from musicapi_nb.errors import WrongType
+from musicapi_nb.tasks.json_reader import clean
+from musicapi_nb.tasks.tags import folded, split
+
+Match: TypeAlias = Literal["tag", "words"] | Callable[[str, str], bool]
+
+
+def split_tags(asked: Any) -> tuple[str, ...]:
+    """Split what was asked into tags: a text at commas, semicolons and line ends; a list is taken.
+
+    White space is collapsed, empty parts are left out; a missing value asks for nothing.
+
+    Raises
+    ------
+    WrongType
+        It is neither a text nor a list of texts.
+    """
+    if isinstance(asked, str):
+        return split(clean(asked))
+    if isinstance(asked, Iterable) and not isinstance(asked, bytes | bytearray):
+        items = list(asked)
+        if all(isinstance(item, str) for item in items):
+            return tuple(tag for item in items if (tag := " ".join(clean(item).split())))
+    elif pd.isna(asked):
+        return ()
+    raise WrongType(f"asked tags are a text or a list of texts, not {type(asked).__name__}")
+
+
+def answers(
+    asked: tuple[str, ...], returned: tuple[str, ...], match: Match
+) -> tuple[int | None, ...]:
+    """Which of the returned tags answers each asked one; both without repeats (`distinct`).
+
+    Raises
+    ------
+    WrongType
+        `match` is neither "tag", "words" nor callable.
+    """
+    if match == "tag":
+        places = {folded(tag): at for at, tag in enumerate(returned)}
+        return tuple(places.get(folded(tag)) for tag in asked)
+    if match == "words":
+        return _by_words(asked, returned)
+    if not callable(match):
+        raise WrongType(f'match is {match!r}; it is "tag", "words" or a function of two tags')
+    return _most([[at for at, tag in enumerate(returned) if match(each, tag)] for each in asked])
+
+
+def _by_words(asked: tuple[str, ...], returned: tuple[str, ...]) -> tuple[int | None, ...]:
+    places = {folded(tag): at for at, tag in enumerate(returned)}
+    words = [set(folded(tag).split()) for tag in returned]
+    found = []
+    for tag in asked:
+        wanted = set(folded(tag).split())
+        within = next((at for at, has in enumerate(words) if wanted <= has), None)
+        found.append(places.get(folded(tag), within))
+    return tuple(found)
+
+
+def _most(choices: list[list[int]]) -> tuple[int | None, ...]:
+    """Give as many as can be a place of their own (augmenting paths: Kuhn, 1955)."""
+    holder: dict[int, int] = {}
+
+    def placed(one: int, tried: set[int]) -> bool:
+        for at in choices[one]:
+            if at not in tried:
+                tried.add(at)
+                if at not in holder or placed(holder[at], tried):
+                    holder[at] = one
+                    return True
+        return False
+
+    for one in range(len(choices)):
+        placed(one, set())
+    place = {one: at for at, one in holder.items()}
+    return tuple(place.get(one) for one in range(len(choices)))

@@ -1,0 +1,67 @@
+"""Asks again for what the service called "not ready": by the same request, which may be charged."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from musicapi_nb import tasks, wire
+from musicapi_nb.errors import TaskFailed, UnexpectedReply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from musicapi_nb.client.purchasing import Purchases
+    from musicapi_nb.client.transport import Transport
+    from musicapi_nb.engines import Request
+    from musicapi_nb.tasks import Task
+
+
+class InTurn(Protocol):
+    """Sends when it is its turn; from then on nothing cuts the reply off."""
+
+    async def __call__(
+        self, send: Callable[[], Coroutine[Any, Any, Task]], request: Request, /
+    ) -> Task: ...
+
+
+async def ask_again(
+    task: Task,
+    request: Request,
+    transport: Transport,
+    purchases: Purchases | None,
+    in_turn: InTurn,
+) -> Task:
+    """Send a request anew whose last reply said "not ready"; it is tried again while it never left.
+
+    With a ledger it is in there before it leaves. What the reply makes of the task is returned.
+
+    Raises
+    ------
+    LostReply
+        The reply did not come: it is not sent again.
+    MusicAPIError
+        The service said no, or something that nobody knows (`may_have_cost`).
+    """
+    call = wire.submit_call(request)
+
+    def answer(status: int, payload: Any) -> Task:
+        try:
+            found = tasks.read(payload, status=status, task=task)
+        except UnexpectedReply as error:
+            error.may_have_cost = True
+            raise
+        if found.state == "unknown":
+            words = "the reply says neither that it is ready nor that it is not"
+            raise UnexpectedReply(words, body=payload, may_have_cost=True)
+        return found
+
+    async def post() -> Task:
+        try:
+            return await transport.once(call, answer)
+        except TaskFailed as error:
+            return tasks.failed(task, error.message, refunded=error.refunded)
+
+    async def send() -> Task:
+        return await (purchases.ask_again(task, request, post) if purchases else post())
+
+    return await transport.retried(lambda: in_turn(send, request), paid=True)

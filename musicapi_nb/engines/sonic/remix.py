@@ -1,0 +1,129 @@
+"""Songs out of parts of others: a sample, two mashed, a section replaced.
+
+Facts: docs.musicapi.ai (sample-this-song, mashup, api-413625810; 2025 to 2026) and musicapi-sdk
+0.1.0. No price of the three is published.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from musicapi_nb.engines.request import Field, Price, Request, is_missing
+from musicapi_nb.engines.sonic.generation import (
+    GENDERED,
+    MIXING_MODEL,
+    MODELS,
+    AudioWeight,
+    AutoConcat,
+    Clip,
+    Gender,
+    Model,
+    Music,
+    NegativeTags,
+    StyleWeight,
+    Tags,
+    Title,
+    Weirdness,
+    allowed_by,
+    choice_of,
+    documented_for,
+    in_order,
+)
+from musicapi_nb.errors import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_REPLACED = ("sonic-v5-5", "sonic-v5", "sonic-v4-5-plus", "sonic-v4-5", "sonic-v4")
+
+
+class _Mixed(Music, frozen=True, kw_only=True):
+    cost: ClassVar[Price | None] = None
+
+    mv: Annotated[str | None, choice_of((*MODELS, MIXING_MODEL))] = None
+    audio_weight: AudioWeight = None
+
+
+class Sample(_Mixed, frozen=True, kw_only=True):
+    """Make songs around a stretch of another: of a clip, or of audio at a public address."""
+
+    operation: ClassVar[str] = "sample"
+    path: ClassVar[str] = "/api/v1/sonic/sample"
+
+    make_instrumental: Annotated[
+        bool | None, Field(kind="switch", required=True, help="No vocals.")
+    ] = None
+    sample_clip_id: Annotated[
+        str | None, Field(kind="clip", help="The clip to take the stretch from.")
+    ] = None
+    url: Annotated[
+        str | None, Field(kind="url", help="Or where the audio is: reachable from the internet.")
+    ] = None
+    chop_sample_start_s: Annotated[
+        float | None, Field(kind="seconds", required=True, help="Where the stretch begins.")
+    ] = None
+    chop_sample_end_s: Annotated[
+        float | None, Field(kind="seconds", required=True, help="Where the stretch ends.")
+    ] = None
+
+    def rules(self) -> Iterator[Problem]:
+        yield from super().rules()
+        if is_missing(self.sample_clip_id) and is_missing(self.url):
+            yield Problem("sample_clip_id", "is needed, or url: what to take the stretch from")
+        if self.sample_clip_id is not None and self.url is not None:
+            yield Problem("url", "is the other source; give sample_clip_id or url")
+        yield from in_order(self, "chop_sample_start_s", "chop_sample_end_s")
+
+
+class Mashup(_Mixed, frozen=True, kw_only=True):
+    """Make songs of two clips."""
+
+    operation: ClassVar[str] = "mashup"
+    path: ClassVar[str] = "/api/v1/sonic/mashup"
+
+    mashup_clip_ids: Annotated[
+        Sequence[str] | None,
+        Field(kind="clips", required=True, least=2, most=2, help="The two clips."),
+    ] = None
+
+
+class ReplaceSection(Request, frozen=True, kw_only=True):
+    """Sing one section of a clip anew."""
+
+    engine: ClassVar[str] = "sonic"
+    operation: ClassVar[str] = "replace_section"
+    path: ClassVar[str] = "/api/v1/sonic/replace-section"
+    songs: ClassVar[int | None] = 2
+    webhook: ClassVar[bool] = True
+    words: ClassVar[tuple[str, ...]] = ("infill_lyrics",)
+
+    clip_id: Clip = None
+    mv: Model = None
+    infill_start_s: Annotated[
+        float | None, Field(kind="seconds", required=True, help="Where the section begins.")
+    ] = None
+    infill_end_s: Annotated[
+        float | None, Field(kind="seconds", required=True, help="Where the section ends.")
+    ] = None
+    infill_lyrics: Annotated[
+        str | None, Field(kind="long text", help="The lyrics of the section.")
+    ] = None
+    prompt: Annotated[str | None, Field(kind="long text", help="The lyrics of the whole song.")] = (
+        None
+    )
+    title: Title = None
+    tags: Tags = None
+    negative_tags: NegativeTags = None
+    vocal_gender: Gender = None
+    style_weight: StyleWeight = None
+    weirdness_constraint: Weirdness = None
+    auto_concat: AutoConcat = None
+
+    def rules(self) -> Iterator[Problem]:
+        yield from allowed_by(self, _REPLACED)
+        yield from in_order(self, "infill_start_s", "infill_end_s")
+        for name in ("infill_lyrics", "prompt", "title", "tags"):
+            if getattr(self, name) is None:
+                yield Problem(name, "is listed by the docs like what is needed", hard=False)
+        yield from documented_for(self, "vocal_gender", GENDERED)

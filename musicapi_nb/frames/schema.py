@@ -1,0 +1,271 @@
+"""The columns of every frame, declared once: a dtype, a cell of a row, a line of doc."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import inspect
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
+
+import pandas as pd
+import pyarrow as pa
+
+from musicapi_nb.frames.builders import MOMENT, grown
+from musicapi_nb.tasks.json_reader import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from musicapi_nb.frames.inputs import Read
+    from musicapi_nb.tasks import Issue, Song, Task
+
+Row = TypeVar("Row")
+Frame = TypeVar("Frame", bound=Callable[..., pd.DataFrame])
+_EXCERPT = 200
+_EPOCH, _MICROSECOND = dt.datetime(1970, 1, 1, tzinfo=dt.UTC), dt.timedelta(microseconds=1)
+
+
+class SongRow(NamedTuple):
+    """One song and the task that it belongs to."""
+
+    task: Task
+    song: Song
+
+
+class Rated(Protocol):
+    """What was said of a song; `library.Rating` fulfils it."""
+
+    @property
+    def task_id(self) -> str | None: ...
+    @property
+    def song_id(self) -> str | None: ...
+    @property
+    def position(self) -> int: ...
+    @property
+    def stars(self) -> int | None: ...
+    @property
+    def note(self) -> str: ...
+    @property
+    def at(self) -> dt.datetime: ...
+    @property
+    def simulated(self) -> bool: ...
+
+
+class IssueRow(NamedTuple):
+    """One thing that was not understood."""
+
+    read: Read
+    issue: Issue
+
+
+# --- cells ---------------------------------------------------------------------------------
+
+
+class Shown(Protocol):
+    """What a docstring says of a column."""
+
+    @property
+    def dtype(self) -> str: ...
+    @property
+    def about(self) -> str: ...
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Declared:
+    """A column that is not made by the row: its pandas dtype, and what it holds."""
+
+    dtype: str
+    about: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Column(Generic[Row]):
+    """One column: its pandas dtype, its cell of a row, and what it holds."""
+
+    dtype: str
+    cell: Callable[[Row], Any]
+    about: str
+
+    def cells(self, rows: Iterable[Row]) -> list[Any]:
+        """Its cells as Arrow takes them: no text is blank, none has halves of surrogate pairs."""
+        cells = [self.cell(row) for row in rows]
+        if self.dtype == _TEXT:
+            return [clean(cell) if cell else None for cell in cells]
+        if self.dtype == MOMENT:
+            return [None if cell is None else (cell - _EPOCH) // _MICROSECOND for cell in cells]
+        return cells
+
+    def values(self, rows: Iterable[Row]) -> Any:
+        """Its cells as pandas takes them."""
+        column = grown(self.dtype)
+        column.extend(pa.array(self.cells(rows), column.arrow))
+        return column.values()
+
+
+_TEXT, _SECONDS, _SHARE = "str", "float64", "float64"
+_COUNT, _SOME_COUNT = "int64", "Int64"
+_FLAG, _SOME_FLAG = "bool", "boolean"
+_NAME = "category"
+
+
+def _as_json(values: Mapping[str, Any]) -> str | None:
+    """Write what has no column as one JSON object, by name; a value JSON cannot hold is named."""
+    if not values:
+        return None
+    named = sorted((str(key), value) for key, value in values.items())
+    return "{" + ",".join(f"{_dumps(key)}:{_dumps(value)}" for key, value in named) + "}"
+
+
+def _dumps(value: Any) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    except (RecursionError, TypeError, ValueError) as error:
+        return json.dumps(f"({type(value).__name__} that cannot be written as JSON: {error})")
+
+
+def _excerpt(given: Any) -> str | None:
+    """Return the beginning of a reply, as text."""
+    if given is None or isinstance(given, str):
+        return given[:_EXCERPT] if given else None
+    if isinstance(given, bytes | bytearray):
+        return given[:_EXCERPT].decode("utf-8", "replace")
+    shown = ""
+    try:
+        for piece in json.JSONEncoder(ensure_ascii=False, default=repr).iterencode(given):
+            shown += piece
+            if len(shown) >= _EXCERPT:
+                break
+    except (RecursionError, TypeError, ValueError):
+        shown += f"... ({type(given).__name__})"
+    return shown[:_EXCERPT]
+
+
+TASKS: Mapping[str, Column[Task]] = {
+    "task_id": Column(_TEXT, lambda task: task.id, "missing where a raw reply names none"),
+    "songs": Column(_COUNT, lambda task: len(task.songs), "songs in the reply, final or not"),
+    "engine": Column(_TEXT, lambda task: task.engine, "missing where a raw reply does not tell"),
+    "operation": Column(_TEXT, lambda task: task.operation, "missing for raw replies"),
+    "state": Column(
+        _TEXT, lambda task: task.state, "pending, running, succeeded, failed or unknown"
+    ),
+    "submitted_at": Column(MOMENT, lambda task: task.submitted_at, "as the service states it"),
+    "started_at": Column(MOMENT, lambda task: task.started_at, "likewise"),
+    "finished_at": Column(MOMENT, lambda task: task.finished_at, "likewise"),
+    "queue_seconds": Column(_SECONDS, lambda task: task.queue_seconds, "submission to start"),
+    "render_seconds": Column(_SECONDS, lambda task: task.render_seconds, "start to end"),
+    "total_seconds": Column(_SECONDS, lambda task: task.total_seconds, "submission to end"),
+    "fail_reason": Column(_TEXT, lambda task: task.fail_reason, "the service's words"),
+    "refunded": Column(_SOME_FLAG, lambda task: task.refunded, "missing if nothing is said"),
+    "state_word": Column(_TEXT, lambda task: task.state_word, "the service's own word"),
+    "expected": Column(_SOME_COUNT, lambda task: task.expected, "songs that were asked for"),
+    "progress": Column(_SHARE, lambda task: task.progress, "0.0 to 1.0"),
+    "simulated": Column(_FLAG, lambda task: task.simulated, "made by the embedded simulator"),
+    "issues": Column(_COUNT, lambda task: len(task.issues), "its rows in issues_frame"),
+    "request": Column(
+        _TEXT, lambda task: repr(task.request) if task.request else None, "what was asked, as code"
+    ),
+    "answer": Column(
+        _TEXT, lambda task: _as_json(task.answer), "what came instead of songs, as JSON text"
+    ),
+    "extra": Column(
+        _TEXT, lambda task: _as_json(task.extra), "fields without a column, as JSON text"
+    ),
+}
+
+SONGS: Mapping[str, Column[SongRow]] = {
+    "task_id": Column(_TEXT, lambda row: row.task.id, "missing where a raw reply names none"),
+    "song_id": Column(_TEXT, lambda row: row.song.id, "the clip id, for follow-up requests"),
+    "engine": Column(_TEXT, lambda row: row.song.engine, "missing where a raw reply tells none"),
+    "operation": Column(_TEXT, lambda row: row.task.operation, "missing for raw replies"),
+    "state": Column(
+        _TEXT, lambda row: row.song.state, "pending, running, succeeded, failed or unknown"
+    ),
+    "title": Column(_TEXT, lambda row: row.song.title, "as the service has it"),
+    "tags_text": Column(_TEXT, lambda row: row.song.tags_text, "all tags as one text"),
+    "duration": Column(_SECONDS, lambda row: row.song.duration, "seconds of music"),
+    "model": Column(_TEXT, lambda row: row.song.model, "as the service names it"),
+    "audio_url": Column(_TEXT, lambda row: row.song.audio_url, "may be a passing stream"),
+    "image_url": Column(_TEXT, lambda row: row.song.image_url, "the cover"),
+    "video_url": Column(_TEXT, lambda row: row.song.video_url, "mostly missing"),
+    "created_at": Column(MOMENT, lambda row: row.song.created_at, "as the service states it"),
+    "lyrics": Column(_TEXT, lambda row: row.song.lyrics, "the whole text"),
+    "prompt": Column(_TEXT, lambda row: row.song.prompt, "the description it was made from"),
+    "song_position": Column(_COUNT, lambda row: row.song.position, "in its task, from 0"),
+    "state_word": Column(_TEXT, lambda row: row.song.state_word, "the service's own word"),
+    "fail_reason": Column(_TEXT, lambda row: row.song.fail_reason, "the service's words"),
+    "simulated": Column(_FLAG, lambda row: row.song.simulated, "made by the embedded simulator"),
+    "extra": Column(
+        _TEXT, lambda row: _as_json(row.song.extra), "fields without a column, as JSON text"
+    ),
+}
+
+_TASK = Declared(_NAME, "as in songs_frame")
+_SONG = Declared(_NAME, "as in songs_frame")
+
+TAGS: Mapping[str, Declared] = {
+    "task_id": _TASK,
+    "song_id": _SONG,
+    "position": Declared(_COUNT, "of the tag in its song, from 0"),
+    "tag": Declared(_TEXT, "one tag"),
+}
+
+STEPS: Mapping[str, Declared] = {
+    "task_id": _TASK,
+    "song_id": _SONG,
+    "step": Declared(_COUNT, "of the rewriting, in order, from 0"),
+    "source": Declared(_NAME, "the text that the step read"),
+    "type": Declared(_NAME, "the service's word for the step"),
+    "position": Declared(_SOME_COUNT, "of the tag in its step, from 0; missing: no tags"),
+    "tag": Declared(_TEXT, "one tag that the step made; missing: no tags"),
+}
+
+DURATIONS: Mapping[str, Shown] = {
+    "task_id": SONGS["task_id"],
+    "song_id": SONGS["song_id"],
+    "duration": SONGS["duration"],
+    "queue_seconds": Declared(_SECONDS, "its task's, from submission to start"),
+    "render_seconds": Declared(_SECONDS, "its task's, from start to end"),
+    "total_seconds": Declared(_SECONDS, "its task's, from submission to end"),
+}
+
+RATINGS: Mapping[str, Column[Rated]] = {
+    "task_id": Column(_TEXT, lambda rated: rated.task_id, "as in songs_frame"),
+    "song_id": Column(_TEXT, lambda rated: rated.song_id, "as in songs_frame"),
+    "song_position": Column(_COUNT, lambda rated: rated.position, "as in songs_frame"),
+    "rating": Column(_SOME_COUNT, lambda rated: rated.stars, "1 to 5; missing: a note alone"),
+    "note": Column(_TEXT, lambda rated: rated.note, "missing where there is none"),
+    "rated_at": Column(MOMENT, lambda rated: rated.at, "when the last of both was said"),
+    "simulated": Column(_FLAG, lambda rated: rated.simulated, "a song of the simulator"),
+}
+
+ISSUES: Mapping[str, Column[IssueRow]] = {
+    "source": Column(_TEXT, lambda row: row.read.source, "the file; missing: given as a value"),
+    "reply": Column(
+        _COUNT, lambda row: row.read.place, "which of the input, or line of the file, from 0"
+    ),
+    "task_id": Column(_TEXT, lambda row: row.read.task_id, "missing where the reply names none"),
+    "where": Column(_TEXT, lambda row: row.issue.where, "in the reply; missing: all of it"),
+    "message": Column(_TEXT, lambda row: row.issue.message, "what is odd about it"),
+    "excerpt": Column(
+        _TEXT, lambda row: _excerpt(row.read.given), f"the reply's first {_EXCERPT} characters"
+    ),
+}
+
+
+def build(columns: Mapping[str, Column[Row]], rows: Iterable[Row]) -> pd.DataFrame:
+    kept = list(rows)
+    return pd.DataFrame({name: column.values(kept) for name, column in columns.items()})
+
+
+def shows(columns: Mapping[str, Shown]) -> Callable[[Frame], Frame]:
+    """Append the columns to a frame's docstring."""
+    lines = (f"{name} : {column.dtype}\n    {column.about}" for name, column in columns.items())
+    section = "\n".join(("Columns", "-------", *lines))
+
+    def documented(frame: Frame) -> Frame:
+        frame.__doc__ = f"{inspect.cleandoc(frame.__doc__ or '')}\n\n{section}"
+        return frame
+
+    return documented

@@ -1,0 +1,185 @@
+"""One JSON object while it is read: fields are handed out once, the rest is left over."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import re
+from typing import TYPE_CHECKING, Any
+
+from musicapi_nb.tasks.models import Issue
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
+_WHOLE = 100
+_LATEST = dt.datetime(2100, 1, 1, tzinfo=dt.UTC).timestamp()
+
+
+class Part:
+    """One JSON object while it is read: hands out fields once, notes what it cannot read.
+
+    What was never handed out, or could not be read, is left over for `extra`.
+    """
+
+    def __init__(self, value: Mapping[str, Any], where: str, issues: list[Issue]) -> None:
+        self.left = dict(value)
+        self.where = where
+        self.issues = issues
+
+    def note(self, name: str, message: str) -> None:
+        name = name or '""'  # a field may be called so; "" is the whole reply
+        where = f"{self.where}.{name}" if self.where else name
+        self.issues.append(Issue(clean(where), message))
+
+    def take(self, *names: str) -> tuple[str, Any] | None:
+        """Take the first of the fields that says something; drop those that say nothing."""
+        for name in names:
+            value = self.left.get(name)
+            if value is None or (isinstance(value, str | list | dict) and not _full(value)):
+                self.left.pop(name, None)
+            else:
+                return name, self.left.pop(name)
+        return None
+
+    def _refuse(self, name: str, value: Any, wanted: str) -> None:
+        self.left[name] = value
+        self.note(name, f"{kind(value)} instead of {wanted}")
+
+    def text(self, *names: str) -> str | None:
+        taken = self.take(*names)
+        if taken is None:
+            return None
+        name, value = taken
+        if isinstance(value, str):
+            return clean(value)
+        if as_number(value) is not None:
+            return str(value)
+        self._refuse(name, value, "a text")
+        return None
+
+    def length(self, *names: str) -> float | None:
+        """Take seconds; what is unfinished has 0, which says nothing."""
+        taken = self.take(*names)
+        if taken is None:
+            return None
+        name, value = taken
+        number = as_number(value)
+        if number is None or number < 0:
+            self._refuse(name, value, "a number from 0 on")
+            return None
+        return number or None
+
+    def share(self, *names: str) -> float | None:
+        """Take a percentage, "45%" or 45, as 0.0 to 1.0."""
+        taken = self.take(*names)
+        if taken is None:
+            return None
+        name, value = taken
+        number = as_number(value.strip().removesuffix("%") if isinstance(value, str) else value)
+        if number is None or not 0 <= number <= _WHOLE:
+            self._refuse(name, value, "a percentage")
+            return None
+        return number / _WHOLE
+
+    def flag(self, *names: str) -> bool | None:
+        taken = self.take(*names)
+        if taken is None:
+            return None
+        name, value = taken
+        if isinstance(value, bool):
+            return value
+        self._refuse(name, value, "true or false")
+        return None
+
+    def moment(self, *names: str) -> dt.datetime | None:
+        taken = self.take(*names)
+        if taken is None or as_number(taken[1]) == 0:
+            return None
+        name, value = taken
+        moment = as_moment(value)
+        if moment is None:
+            self._refuse(name, value, "a date and time")
+        return moment
+
+    def texts(self, *names: str) -> tuple[str, ...]:
+        """Take a list of texts; what is no text in it is noted and left."""
+        taken = self.take(*names)
+        if taken is None:
+            return ()
+        name, value = taken
+        if not isinstance(value, list):
+            self._refuse(name, value, "a list of texts")
+            return ()
+        if any(not isinstance(item, str) for item in value):
+            self._refuse(name, value, "a list of texts only")
+        return tuple(clean(item) for item in value if isinstance(item, str) and item.strip())
+
+    def tags(self, *names: str) -> tuple[tuple[str, ...], str | None]:
+        """Take tags, which come as one comma-separated text or as a list of texts."""
+        taken = self.take(*names)
+        if taken is None:
+            return (), None
+        name, value = taken
+        if isinstance(value, str):
+            text = clean(value)
+            parts = (part.strip() for part in text.split(","))
+            return tuple(part for part in parts if part), text
+        self.left[name] = value
+        tags = self.texts(name)
+        return tags, ", ".join(tags) or None
+
+    def part(self, *names: str) -> Part | None:
+        """Take a nested object."""
+        taken = self.take(*names)
+        if taken is None:
+            return None
+        name, value = taken
+        if isinstance(value, dict):
+            return Part(value, f"{self.where}.{name}" if self.where else name, self.issues)
+        self._refuse(name, value, "an object")
+        return None
+
+
+def _full(value: str | list[Any] | dict[str, Any]) -> bool:
+    return bool(value.strip() if isinstance(value, str) else value)
+
+
+def kind(value: Any) -> str:
+    """Name what a value is: texts and floats by their beginning, the rest by type alone."""
+    shown = f" {value[:40]!r}" if isinstance(value, str) else ""
+    return f"{type(value).__name__}{shown}"
+
+
+def clean(text: str) -> str:
+    """Replace halves of surrogate pairs, which no encoder takes, by the replacement character."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def as_number(value: Any) -> float | None:
+    if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
+        value = float(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def as_moment(value: Any) -> dt.datetime | None:
+    """Read ISO 8601 (no zone: UTC) or unix seconds."""
+    if isinstance(value, str) and not _NUMBER.fullmatch(value.strip()):
+        try:
+            moment = dt.datetime.fromisoformat(value.strip())
+            return (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).astimezone(dt.UTC)
+        except (ValueError, OverflowError):
+            return None
+    seconds = as_number(value)
+    if seconds is None or not 0 < seconds < _LATEST:
+        return None
+    return dt.datetime.fromtimestamp(seconds, dt.UTC)
