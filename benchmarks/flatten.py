@@ -140,10 +140,13 @@ def child(what: str, way: str, path: str) -> None:
     for name in _IMPORTS:
         importlib.import_module(name)
     given = Path(path).read_bytes().splitlines()
-    does = {"timed": lambda: timed(way, given, digest=False),
-            "digested": lambda: timed(way, given, digest=True),
-            "memory": lambda: memory(way, given),
-            "access": lambda: access(given), "append": lambda: append(given)}  # fmt: skip
+    does = {
+        "timed": lambda: timed(way, given, digest=False),
+        "digested": lambda: timed(way, given, digest=True),
+        "memory": lambda: memory(way, given),
+        "access": lambda: access(given),
+        "append": lambda: append(given),
+    }
     print(json.dumps(does[what]()))
 
 
@@ -179,16 +182,20 @@ def measure(size: int, path: Path, rounds: int) -> list[str]:
     found = compare(path, rounds)
     raw = path.stat().st_size
     alone = statistics.median(each["alone"] for way in found.values() for each in way)
-    print(f"{size:,} replies of {raw / size / 1000:.1f} KB; "
-          f"orjson.loads alone {alone / size * 1e6:.1f} us each")  # fmt: skip
+    print(
+        f"{size:,} replies of {raw / size / 1000:.1f} KB; "
+        f"orjson.loads alone {alone / size * 1e6:.1f} us each"
+    )
     missed = []
     ours = middle(found[OURS], "ratio")
     for way, each in found.items():
         times = middle(each, "ratio")
         faster = times / ours
         least, most = min(one["ratio"] for one in each), max(one["ratio"] for one in each)
-        print(f"  {way:16}{times:7.2f} x orjson.loads ({least:.2f} to {most:.2f})" + (
-            f"{faster:8.2f} x ours" if way != OURS else ""))  # fmt: skip
+        print(
+            f"  {way:16}{times:7.2f} x orjson.loads ({least:.2f} to {most:.2f})"
+            + (f"{faster:8.2f} x ours" if way != OURS else "")
+        )
         if way == OURS and size >= BASE and times > COLD:
             missed.append(f"ours at {size:,}: {times:.2f} x orjson.loads, limit {COLD}")
         limit = NORMALIZE if way == "json_normalize" else 1.0
@@ -242,8 +249,9 @@ def finish(path: Path, rounds: int) -> list[str]:
         growth = per_task[SIZES[-1]] / per_task[SIZES[0]]
         print(f"a task at {SIZES[-1]:,} takes {growth:.2f} x what it takes at {SIZES[0]:,}")
         figures.append(("time of a task", growth, GROWTH))
-    return [f"{name}: {value:.2f}, limit {limit}" for name, value, limit in figures
-            if value > limit]  # fmt: skip
+    return [
+        f"{name}: {value:.2f}, limit {limit}" for name, value, limit in figures if value > limit
+    ]
 
 
 if __name__ == "__main__":

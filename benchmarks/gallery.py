@@ -67,14 +67,7 @@ markup.cards([
                 facts=markup.facts(markup.minutes(song.duration)))
     for task in songs for song in task.songs])"""
 
-_WAYS = {
-    "gallery": ("gallery(songs)", ".mnb-card", 24),
-    "blob": (
-        _BLOB,
-        "audio[controls]",
-        None,
-    ),
-}
+_WAYS = {"gallery": ("gallery(songs)", ".mnb-card", 24), "blob": (_BLOB, "audio[controls]", None)}
 
 # Runs the second cell; resolves with the milliseconds until its last part is painted.
 _PAINT = """\

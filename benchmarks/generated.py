@@ -12,16 +12,57 @@ import uuid
 from typing import Any
 
 _WORDS = [
-    "boat", "harbour", "lamp", "rain", "tin", "roof", "slow", "quiet", "brass", "tide", "seven",
-    "small", "radio", "hums", "paint", "wall", "dries", "salt", "air", "turn", "carry", "nowhere",
-    "hide", "counting", "steps", "pier", "square",
-]  # fmt: skip
+    "boat",
+    "harbour",
+    "lamp",
+    "rain",
+    "tin",
+    "roof",
+    "slow",
+    "quiet",
+    "brass",
+    "tide",
+    "seven",
+    "small",
+    "radio",
+    "hums",
+    "paint",
+    "wall",
+    "dries",
+    "salt",
+    "air",
+    "turn",
+    "carry",
+    "nowhere",
+    "hide",
+    "counting",
+    "steps",
+    "pier",
+    "square",
+]
 _FOREIGN = ["été", "naïve", "Škoda", "東京", "夜", "море", "🎷", "żółw", "ñandú", "שלום", '"so"']
 _TAGS = [
-    "jazz", "bossa nova", "mpb", "vocal jazz", "spy", "2010s", "samba-jazz", "spy jazz", "slow",
-    "rain", "cinematic", "lo-fi", "ambient", "female vocalist", "chanson française",
-    "brushed drums", "J-ポップ", "funk", "soul", "dub",
-]  # fmt: skip
+    "jazz",
+    "bossa nova",
+    "mpb",
+    "vocal jazz",
+    "spy",
+    "2010s",
+    "samba-jazz",
+    "spy jazz",
+    "slow",
+    "rain",
+    "cinematic",
+    "lo-fi",
+    "ambient",
+    "female vocalist",
+    "chanson française",
+    "brushed drums",
+    "J-ポップ",
+    "funk",
+    "soul",
+    "dub",
+]
 _STORE = "https://storage.googleapis.com/studio-artifacts-c33fe3ba-3ffe-471f-92c8-5dfef90b3ea3"
 _PICTURES = "https://imagedelivery.net/C9yUr1FL21Q6JwfYYh2ozQ"
 
@@ -62,26 +103,47 @@ def _song(rng: random.Random, task_id: str, number: int) -> dict[str, Any]:
         steps[source] = {"tags": tags, "type": "tags"}
         source = ", ".join(tags)
     return {
-        "id": _id(rng), "tags": tags, "liked": False, "likes": 0, "plays": 0,
-        "title": f"{title} v1.2.{number}", "artist": "QuietTrombone0000", "lyrics": _lyrics(rng),
-        "prompt": prompt, "user_id": _id(rng), "disliked": False,
-        "duration": rng.uniform(30, 200), "error_id": None, "finished": True,
+        "id": _id(rng),
+        "tags": tags,
+        "liked": False,
+        "likes": 0,
+        "plays": 0,
+        "title": f"{title} v1.2.{number}",
+        "artist": "QuietTrombone0000",
+        "lyrics": _lyrics(rng),
+        "prompt": prompt,
+        "user_id": _id(rng),
+        "disliked": False,
+        "duration": rng.uniform(30, 200),
+        "error_id": None,
+        "finished": True,
         "song_path": f"{_STORE}/samples/{_id(rng)}/{number}/{title.replace(' ', '%2520')}.mp3",
-        "user_tags": [], "created_at": _moment(rng), "error_code": None, "error_type": None,
-        "image_path": f"{_PICTURES}/{_id(rng)}/public", "video_path": None, "attribution": "",
-        "description": "", "publishable": True,
+        "user_tags": [],
+        "created_at": _moment(rng),
+        "error_code": None,
+        "error_type": None,
+        "image_path": f"{_PICTURES}/{_id(rng)}/public",
+        "video_path": None,
+        "attribution": "",
+        "description": "",
+        "publishable": True,
         "artist_image": "https://lh3.googleusercontent.com/a/ACg8ocIORKAHmHyclVkNM=s96-c",
-        "error_detail": None, "published_at": None, "generation_id": task_id,
-        "replaced_tags": steps, "original_song_path": None,
+        "error_detail": None,
+        "published_at": None,
+        "generation_id": task_id,
+        "replaced_tags": steps,
+        "original_song_path": None,
         "audio_conditioning_type": "precede",
-    }  # fmt: skip
+    }
 
 
 def _lyrics(rng: random.Random) -> str:
     length, lines, size = rng.randint(500, 2500), list[str](), 0
     while size < length:
-        words = (rng.choice(_FOREIGN if rng.random() < 0.06 else _WORDS)  # noqa: PLR2004
-                 for _ in range(rng.randint(4, 9)))  # fmt: skip
+        words = (
+            rng.choice(_FOREIGN if rng.random() < 0.06 else _WORDS)  # noqa: PLR2004
+            for _ in range(rng.randint(4, 9))
+        )
         lines.append(" ".join(words))
         if len(lines) % 6 == 0:
             lines.append(rng.choice(["[Verse]", "[Chorus]", "[Bridge]"]))
@@ -91,8 +153,7 @@ def _lyrics(rng: random.Random) -> str:
 
 def _moment(rng: random.Random) -> str:
     day, hour, minute, second = (rng.randrange(1, 31), *(rng.randrange(n) for n in (24, 60, 60)))
-    return (f"2024-11-{day:02}T{hour:02}:{minute:02}:{second:02}"
-            f".{rng.randrange(10**6):06}+00:00")  # fmt: skip
+    return f"2024-11-{day:02}T{hour:02}:{minute:02}:{second:02}.{rng.randrange(10**6):06}+00:00"
 
 
 def _id(rng: random.Random) -> str:

@@ -62,8 +62,9 @@ async def _serve(pipe: Connection) -> None:
         return web.json_response({"code": 200, "message": "success", "data": clips})
 
     app = web.Application()
-    app.add_routes([web.post("/api/v1/sonic/create", create),
-                    web.get("/api/v1/sonic/task/{task}", poll)])  # fmt: skip
+    app.add_routes(
+        [web.post("/api/v1/sonic/create", create), web.get("/api/v1/sonic/task/{task}", poll)]
+    )
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

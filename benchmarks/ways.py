@@ -18,10 +18,15 @@ if TYPE_CHECKING:
 
 Tables = dict[str, pd.DataFrame]
 KEPT: Mapping[str, str] = {
-    "id": "song_id", "title": "title", "lyrics": "lyrics", "prompt": "prompt",
-    "duration": "duration", "song_path": "audio_url", "image_path": "image_url",
+    "id": "song_id",
+    "title": "title",
+    "lyrics": "lyrics",
+    "prompt": "prompt",
+    "duration": "duration",
+    "song_path": "audio_url",
+    "image_path": "image_url",
     "created_at": "created_at",
-}  # fmt: skip
+}
 SONGS = ("task_id", *KEPT.values())
 TAGS = ("task_id", "song_id", "position", "tag")
 STEPS = ("task_id", "song_id", "step", "source", "type", "position", "tag")
@@ -143,11 +148,12 @@ def polars(given: Sequence[bytes]) -> Tables:
     read = pl.read_ndjson(io.BytesIO(b"\n".join(given)), schema={"data": data})
     tasks = read.unnest("data").unnest("data")
     timed = tasks.select(
-        "task_id", "songs",
+        "task_id",
+        "songs",
         queue_seconds=pl.col("start_time") - pl.col("submit_time"),
         render_seconds=pl.col("finish_time") - pl.col("start_time"),
         total_seconds=pl.col("finish_time") - pl.col("submit_time"),
-    )  # fmt: skip
+    )
     songs = timed.explode("songs").unnest("songs").rename(dict(KEPT))
     songs = songs.with_columns(
         pl.col("created_at").str.to_datetime(time_unit="us", time_zone="UTC")
@@ -232,8 +238,13 @@ def same_shape(made: Any) -> Tables:
 def _same(table: pd.DataFrame) -> pd.DataFrame:
     whole, real = {"position", "step"}, {"duration", *TIMES}
     kinds = {
-        name: "int64" if name in whole else "float64" if name in real
-        else "datetime64[us, UTC]" if name == "created_at" else "str"
+        name: "int64"
+        if name in whole
+        else "float64"
+        if name in real
+        else "datetime64[us, UTC]"
+        if name == "created_at"
+        else "str"
         for name in table.columns
-    }  # fmt: skip
+    }
     return table.reset_index(drop=True).astype(kinds)

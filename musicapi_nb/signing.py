@@ -6,16 +6,12 @@ import contextlib
 import hashlib
 import hmac
 import re
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import yarl
 
-from musicapi_nb.errors import InvalidRequest, Problem
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from musicapi_nb.errors import MusicAPIError
+from musicapi_nb.errors import InvalidRequest, MusicAPIError, Problem
 
 SECRET_VARIABLE = "MUSICAPI_WEBHOOK_SECRET"  # noqa: S105 - a variable's name
 INTENT = "intent"

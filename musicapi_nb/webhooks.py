@@ -8,6 +8,7 @@ import logging
 import os
 import re
 import time
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +18,11 @@ from aiohttp import web
 from musicapi_nb import signing, tasks, wire
 from musicapi_nb.errors import InvalidRequest, MusicAPIError, Problem, UnexpectedReply
 from musicapi_nb.library import Word
+from musicapi_nb.signing import Secret
+from musicapi_nb.tasks import Task
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from musicapi_nb.library import Heard, Library
-    from musicapi_nb.signing import Secret
-    from musicapi_nb.tasks import Task
 
 LARGEST = 1024 * 1024
 """Bytes of a body; a documented one has some thousands."""
@@ -38,11 +37,7 @@ _log = logging.getLogger(__name__)
 
 
 def app(
-    library: Library,
-    *,
-    secret: str | None = None,
-    max_age: float = MAX_AGE,
-    older: bool = False,
+    library: Library, *, secret: str | None = None, max_age: float = MAX_AGE, older: bool = False
 ) -> web.Application:
     """Make the application that the service's webhooks are sent to.
 
@@ -184,9 +179,13 @@ class _Receiver:
             raise _Refused(HTTPStatus.NOT_FOUND, "the library has no such purchase")
         if heard.kind == "other":
             entry = heard.entry
-            _log.warning("A webhook named task %r with entry %s (%s, task %r); look at both",
-                         word.task_id, entry and entry.id, entry and entry.state,
-                         entry and entry.task_id)  # fmt: skip
+            _log.warning(
+                "A webhook named task %r with entry %s (%s, task %r); look at both",
+                word.task_id,
+                entry and entry.id,
+                entry and entry.state,
+                entry and entry.task_id,
+            )
             raise _Refused(HTTPStatus.CONFLICT, "the purchase and the task do not belong together")
         return heard
 

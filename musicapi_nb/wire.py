@@ -7,24 +7,21 @@ import datetime as dt
 import email.utils
 import json
 import re
+from collections.abc import Mapping
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 from urllib.parse import quote
 
+from musicapi_nb.engines import Request
 from musicapi_nb.errors import (
     InvalidRequest,
+    MusicAPIError,
     Problem,
     ServerError,
     TaskFailed,
     UnexpectedReply,
     classify,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from musicapi_nb.engines import Request
-    from musicapi_nb.errors import MusicAPIError
 
 _REQUEST_IDS = ("x-request-id", "x-vercel-id", "cf-ray")
 _WORDS = ("error", "message", "detail")

@@ -71,8 +71,15 @@ def keep(
             file = library.add_file(path, ".wav")
             library.attach(song, "audio", file)
             secrets.append(file.sha256)
-        secrets += [song.id or "", song.title or "", song.audio_url or "", song.image_url or "",
-                    str(song.duration), *song.tags, *(song.lyrics or "").split("\n")]  # fmt: skip
+        secrets += [
+            song.id or "",
+            song.title or "",
+            song.audio_url or "",
+            song.image_url or "",
+            str(song.duration),
+            *song.tags,
+            *(song.lyrics or "").split("\n"),
+        ]
     return [secret for secret in secrets if secret]
 
 

@@ -52,8 +52,26 @@ def effects_frame(
                 estimate, low, high = np.exp([estimate, low, high])
             p = rng.random()
             tasks = int(rng.integers(15, 40))
-            rows.append(("mv", level, "sonic-v4", outcome, measure, estimate, low, high, p,
-                         min(1.0, 2 * p), mean, base, 2 * tasks, tasks, 44, 22))  # fmt: skip
+            rows.append(
+                (
+                    "mv",
+                    level,
+                    "sonic-v4",
+                    outcome,
+                    measure,
+                    estimate,
+                    low,
+                    high,
+                    p,
+                    min(1.0, 2 * p),
+                    mean,
+                    base,
+                    2 * tasks,
+                    tasks,
+                    44,
+                    22,
+                )
+            )
     names = [
         "factor",
         "level",
@@ -122,9 +140,11 @@ def substitutions_frame(tags: Sequence[str], *, steps: int = 2) -> pd.DataFrame:
     for step in range(-1, steps - 1):
         for at, tag in enumerate(tags):
             after = tags[(at + 1) % len(tags)]
-            rows += [(step, tag, tag, "kept", 36.0, 60, 0.6, 0.5, 0.7, 30),
-                     (step, tag, after, "rewritten", 18.0, 60, 0.3, 0.2, 0.4, 15),
-                     (step, tag, None, "dropped", 6.0, 60, 0.1, 0.04, 0.2, 6)]  # fmt: skip
+            rows += [
+                (step, tag, tag, "kept", 36.0, 60, 0.6, 0.5, 0.7, 30),
+                (step, tag, after, "rewritten", 18.0, 60, 0.3, 0.2, 0.4, 15),
+                (step, tag, None, "dropped", 6.0, 60, 0.1, 0.04, 0.2, 6),
+            ]
         rows.append((step, None, tags[0], "added", 20.0, 200, 0.1, 0.05, 0.2, 15))
     names = ["step", "source", "target", "kind", "count", "of", "share", "low", "high", "tasks"]
     frame = pd.DataFrame(rows, columns=names)
@@ -140,12 +160,22 @@ def songs_frame(levels: Sequence[str], tasks: int, *, seed: int = 0) -> pd.DataF
         queue, render = rng.gamma(2, 4), rng.gamma(9, 9)
         begun = start + pd.Timedelta(seconds=3 * cell + queue)
         rows += [
-            (cell, levels[cell % len(levels)], f"task-{cell:05}", f"song-{cell}-{song}",
-             "succeeded", rng.normal(150, 20), queue, render, queue + render,
-             start + pd.Timedelta(seconds=3 * cell), begun,
-             begun + pd.Timedelta(seconds=render))
+            (
+                cell,
+                levels[cell % len(levels)],
+                f"task-{cell:05}",
+                f"song-{cell}-{song}",
+                "succeeded",
+                rng.normal(150, 20),
+                queue,
+                render,
+                queue + render,
+                start + pd.Timedelta(seconds=3 * cell),
+                begun,
+                begun + pd.Timedelta(seconds=render),
+            )
             for song in range(2)
-        ]  # fmt: skip
+        ]
     names = [
         "cell",
         "mv",

@@ -18,8 +18,14 @@ SONG = sonic.Create(custom_mode=False, gpt_description_prompt="rain on tin", mv=
 TASK_ID = "11111111-2222-3333-4444-555555555555"
 AGES = 1e7  # a deadline in simulated seconds that no slow machine reaches
 ACK = {"message": "success", "task_id": TASK_ID}
-CLIP = {"clip_id": "c", "state": "succeeded", "title": "Rain", "tags": "jazz",
-        "audio_url": "https://cdn1.suno.ai/c.mp3", "duration": 60.0}  # fmt: skip
+CLIP = {
+    "clip_id": "c",
+    "state": "succeeded",
+    "title": "Rain",
+    "tags": "jazz",
+    "audio_url": "https://cdn1.suno.ai/c.mp3",
+    "duration": 60.0,
+}
 DONE = {"code": 200, "message": "success", "data": [CLIP, {**CLIP, "clip_id": "d"}]}
 
 _REQUEST_LINE = re.compile(rb"^(GET|POST) (\S+) HTTP/1\.1\r\n", re.MULTILINE)

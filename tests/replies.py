@@ -61,8 +61,16 @@ def without(value: Any, path: Path_) -> Any:
 
 
 _PARTS = [at(payload, path) for payload in map(sample, NAMES) for path in paths(payload)]
-_KEYS = sorted({step for part in map(sample, NAMES) for path in paths(part)
-                for step in path if isinstance(step, str)} | {"handledData"})  # fmt: skip
+_KEYS = sorted(
+    {
+        step
+        for part in map(sample, NAMES)
+        for path in paths(part)
+        for step in path
+        if isinstance(step, str)
+    }
+    | {"handledData"}
+)
 
 any_text = st.text(st.characters(exclude_categories=()), max_size=20)
 scalars = st.one_of(
@@ -71,10 +79,29 @@ scalars = st.one_of(
     st.integers(),
     st.floats(),
     any_text,
-    st.sampled_from(["", " ", "0", "-1", "104.88", "1e999", "NaN", "true", "100%", "2024-11-22",
-                     "9999-12-31T23:59:59-12:00", "<b>&", "\ud800", "\0", DEEP, LONG, HUGE]),
+    st.sampled_from(
+        [
+            "",
+            " ",
+            "0",
+            "-1",
+            "104.88",
+            "1e999",
+            "NaN",
+            "true",
+            "100%",
+            "2024-11-22",
+            "9999-12-31T23:59:59-12:00",
+            "<b>&",
+            "\ud800",
+            "\0",
+            DEEP,
+            LONG,
+            HUGE,
+        ]
+    ),
     st.sampled_from([0, -1, 202, 400, 10**400, 1e308, float("inf"), float("nan")]),
-)  # fmt: skip
+)
 keys = st.one_of(st.sampled_from(_KEYS), any_text)
 json_values = st.one_of(
     scalars,

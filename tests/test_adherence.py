@@ -108,9 +108,13 @@ def test_measures_by_level_are_means_over_songs_that_have_them() -> None:
     songs, tags = SMALL
     found = adherence(songs, tags, asked="prompt", by="mood")
     assert found[["mood", "measure", "tasks", "songs"]].to_numpy().tolist() == [
-        ["calm", "recall", 1, 2], ["calm", "precision", 1, 2], ["calm", "jaccard", 1, 2],
-        ["dark", "recall", 1, 1], ["dark", "precision", 1, 1], ["dark", "jaccard", 2, 2],
-    ]  # fmt: skip
+        ["calm", "recall", 1, 2],
+        ["calm", "precision", 1, 2],
+        ["calm", "jaccard", 1, 2],
+        ["dark", "recall", 1, 1],
+        ["dark", "precision", 1, 1],
+        ["dark", "jaccard", 2, 2],
+    ]
     assert found["estimate"].tolist() == pytest.approx([1 / 2, 1 / 2, 13 / 40, 0, 0, 0])
     assert found["low"].isna().tolist() == [True] * 5 + [False]
 
@@ -118,10 +122,14 @@ def test_measures_by_level_are_means_over_songs_that_have_them() -> None:
 def test_an_interval_by_hand() -> None:
     # recalls 1, 1 | 1/2, 0 | 1/2, 1/2: the mean is 7/12, the sums over tasks 2, 1/2, 1
     songs, tags = tables(
-        ("t1", "a", "x, y", ["x", "y"]), ("t1", "b", "x, y", ["x", "y"]),
-        ("t2", "c", "x, y", ["x"]), ("t2", "d", "x, y", []),
-        ("t3", "e", "x, y", ["y"]), ("t3", "f", "x, y", ["x"]), one=[1] * 6,
-    )  # fmt: skip
+        ("t1", "a", "x, y", ["x", "y"]),
+        ("t1", "b", "x, y", ["x", "y"]),
+        ("t2", "c", "x, y", ["x"]),
+        ("t2", "d", "x, y", []),
+        ("t3", "e", "x, y", ["y"]),
+        ("t3", "f", "x, y", ["x"]),
+        one=[1] * 6,
+    )
     recall = adherence(songs, tags, asked="prompt", by="one").iloc[0]
     mean = 7 / 12
     left = [2 - 2 * mean, 0.5 - 2 * mean, 1 - 2 * mean]
@@ -207,8 +215,9 @@ def test_the_cards_say_the_same(asked: list[str], returned: list[str], data: Any
     song = Song(tags=tuple(returned), replacements=(Replacement(", ".join(asked), ()),))
     shown = [each for each in fated(song, None) if isinstance(each, tuple)]
     found = tag_fates(*tables(("t", "s", ", ".join(asked), returned)), asked="prompt")
-    said = [(row.returned if row.fate == "kept" else row.tag, row.fate)
-            for row in found.itertuples()]  # fmt: skip
+    said = [
+        (row.returned if row.fate == "kept" else row.tag, row.fate) for row in found.itertuples()
+    ]
     assert sorted(shown) == sorted((str(tag), fate) for tag, fate in said)
 
 
@@ -225,8 +234,10 @@ some = st.lists(st.sampled_from(["a", "b c", "C", "b", "d", "B-C", "e"]), max_si
 def test_kept_and_dropped_are_what_was_asked(
     given_: list[tuple[list[str], list[str], bool]], match: Any
 ) -> None:
-    rows = [(f"t{at // 2}", f"s{at}", ",".join(asked), returned)
-            for at, (asked, returned, _) in enumerate(given_)]  # fmt: skip
+    rows = [
+        (f"t{at // 2}", f"s{at}", ",".join(asked), returned)
+        for at, (asked, returned, _) in enumerate(given_)
+    ]
     songs, tags = tables(*rows, state=["succeeded" if each[2] else "failed" for each in given_])
     found = adherence(songs, tags, asked="prompt", match=match)
     fates = tag_fates(songs, tags, asked="prompt", match=match)
@@ -333,8 +344,10 @@ def test_the_sample_replies_and_their_dtypes() -> None:
 
 
 def test_ten_thousand_tags() -> None:
-    rows = [(f"t{at // 2}", f"s{at}", f"tag {at}, other", [f"tag {at}", f"new {at}"])
-            for at in range(10_000)]  # fmt: skip
+    rows = [
+        (f"t{at // 2}", f"s{at}", f"tag {at}, other", [f"tag {at}", f"new {at}"])
+        for at in range(10_000)
+    ]
     songs, tags = tables(*rows, one=1)
     found = adherence(songs, tags, asked="prompt", by="one")
     assert found["estimate"].tolist() == pytest.approx([1 / 2, 1 / 2, 1 / 3])
@@ -439,8 +452,11 @@ def coverage(runs: int, tasks: int, alike: float, cluster: str | None) -> float:
     chance, number = 0.6, runs * tasks
     kept = rng.random((number, 2)) < chance
     kept[:, 1] = np.where(rng.random(number) < alike, kept[:, 0], kept[:, 1])
-    rows = [(f"t{at}", f"{at}{song}", "jazz", ["jazz"] if kept[at, song] else [])
-            for at in range(number) for song in (0, 1)]  # fmt: skip
+    rows = [
+        (f"t{at}", f"{at}{song}", "jazz", ["jazz"] if kept[at, song] else [])
+        for at in range(number)
+        for song in (0, 1)
+    ]
     songs, tags = tables(*rows, run=np.arange(2 * number) // (2 * tasks))
     found = adherence(songs, tags, asked="prompt", by="run", cluster=cluster)
     recall = found[found["measure"] == "recall"]
@@ -457,8 +473,11 @@ def test_intervals_cover_as_often_as_they_say_only_if_tasks_are_respected() -> N
 def test_a_task_more_and_the_interval_is_narrower() -> None:
     widths = []
     for tasks in (4, 16, 64):
-        rows = [(f"t{at}", f"{at}{song}", "x", ["x"] if at % 2 else [])
-                for at in range(tasks) for song in "ab"]  # fmt: skip
+        rows = [
+            (f"t{at}", f"{at}{song}", "x", ["x"] if at % 2 else [])
+            for at in range(tasks)
+            for song in "ab"
+        ]
         found = adherence(*tables(*rows, one=1), asked="prompt", by="one").iloc[0]
         assert found["estimate"] == 0.5
         widths.append(found["high"] - found["low"])

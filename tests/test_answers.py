@@ -104,9 +104,7 @@ def test_a_clip_that_is_fetched_is_a_song_and_not_an_answer() -> None:
 )
 def test_the_status_of_a_task_holds_its_answer_back(status: str, state: str) -> None:
     voice = accepted(sample("create_voice_ack.json"), Voice())
-    assert (voice.state, voice.extra["warning"]) == (
-        "pending", "(advice about how long it keeps)",
-    )  # fmt: skip
+    assert (voice.state, voice.extra["warning"]) == ("pending", "(advice about how long it keeps)")
     reply = {"code": 200, "status": status, "data": {"persona_id": None}, "message": "no"}
     assert read(reply, task=voice).state == state
     assert (
@@ -119,11 +117,16 @@ def test_the_status_of_a_task_holds_its_answer_back(status: str, state: str) -> 
 @pytest.mark.parametrize(
     ("words", "state"),
     [
-        ("generating midi...", "pending"), ("Processing", "pending"), ("NOT_READY", "pending"),
-        ("generation failed", "failed"), ("midi/c.mid", "succeeded"), (LINK, "succeeded"),
-        ("", "pending"), (None, "pending"),
+        ("generating midi...", "pending"),
+        ("Processing", "pending"),
+        ("NOT_READY", "pending"),
+        ("generation failed", "failed"),
+        ("midi/c.mid", "succeeded"),
+        (LINK, "succeeded"),
+        ("", "pending"),
+        (None, "pending"),
     ],
-)  # fmt: skip
+)
 def test_a_link_is_there_when_it_is_a_link(words: str | None, state: str) -> None:
     task = accepted({"code": 200, "data": {"midi_url": words}}, Fetch())
     assert task.state == state
@@ -147,9 +150,11 @@ def test_whatever_stands_for_a_link_is_one_state_and_kept(words: str) -> None:
 def test_pairs_are_songs_that_say_which_they_are() -> None:
     task = read(sample("upload_extend_get_success.json"))
     assert [(song.id, song.position, song.extra["pair"]) for song in task.songs] == [
-        ("(clip id 1)", 0, "extended"), ("(clip id 3)", 1, "full"),
-        ("(clip id 2)", 2, "extended"), ("(clip id 4)", 3, "full"),
-    ]  # fmt: skip
+        ("(clip id 1)", 0, "extended"),
+        ("(clip id 3)", 1, "full"),
+        ("(clip id 2)", 2, "extended"),
+        ("(clip id 4)", 3, "full"),
+    ]
     assert task._repr_html_().count(">full<") == 2
 
 
@@ -299,10 +304,20 @@ def test_figures_stand_in_lines_and_objects_below_each_other() -> None:
 @pytest.mark.parametrize("name", ["wav_url", HOSTILE])
 @pytest.mark.parametrize(
     "value",
-    [HOSTILE, "javascript:alert(1)", [HOSTILE], {HOSTILE: HOSTILE}, [{HOSTILE: HOSTILE}],
-     f"https://x.org/{HOSTILE}.wav", HOSTILE * 100, [[HOSTILE]], 10**5000, float("nan")],
+    [
+        HOSTILE,
+        "javascript:alert(1)",
+        [HOSTILE],
+        {HOSTILE: HOSTILE},
+        [{HOSTILE: HOSTILE}],
+        f"https://x.org/{HOSTILE}.wav",
+        HOSTILE * 100,
+        [[HOSTILE]],
+        10**5000,
+        float("nan"),
+    ],
     ids=["text", "script", "list", "object", "objects", "link", "long", "deep", "huge", "nan"],
-)  # fmt: skip
+)
 def test_a_hostile_answer_is_escaped(name: str, value: Any) -> None:
     task = read({"code": 200, "data": {name: value, "x": "y"}}, task=Task(id="t"))
     shown = task._repr_html_()

@@ -75,8 +75,9 @@ class Front:
 def everything(front: Front) -> str:
     """All words that leave the kernel."""
     test = front.test
-    state = {name: str(value) for name, value in test.get_state().items()
-             if name not in {"_esm", "_css"}}  # fmt: skip
+    state = {
+        name: str(value) for name, value in test.get_state().items() if name not in {"_esm", "_css"}
+    }
     bundle = test._repr_mimebundle_()
     said = [content for content, _ in front.sent]
     return json.dumps([said, state, bundle, repr(test), test._repr_html_()], default=str)
@@ -94,8 +95,9 @@ def test_excerpts_are_equally_long_equally_loud_and_of_one_format() -> None:
     form = matching.common_form(map(matching.measure, files), 30.0)
     assert (form.seconds, form.rate, form.channels) == (3.0, 48_000, 1)
     cut = [matching.excerpt(file, form) for file in files]
-    target, gains = matching.gains({str(at): matching.level(each, form) for at, each in
-                                    enumerate(cut)})  # fmt: skip
+    target, gains = matching.gains(
+        {str(at): matching.level(each, form) for at, each in enumerate(cut)}
+    )
     assert max(gains.values()) == pytest.approx(0)
     made = [matching.wav(each, form, gains[str(at)]) for at, each in enumerate(cut)]
     assert len({len(each) for each in made}) == 1
@@ -136,9 +138,12 @@ def test_another_rate_keeps_the_pitch(rate: int, target: int) -> None:
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(b"no sound", "cannot be decoded"), (tone(seconds=0.2), "too short"),
-     (tone(level=0.0), "silent")],
-)  # fmt: skip
+    [
+        (b"no sound", "cannot be decoded"),
+        (tone(seconds=0.2), "too short"),
+        (tone(level=0.0), "silent"),
+    ],
+)
 def test_what_cannot_be_judged_is_no_audio(content: bytes, words: str) -> None:
     found = Audio(content, "audio/wav")
 
@@ -316,9 +321,15 @@ def test_tasks_need_a_library_and_a_field(library: Library) -> None:
 
 @pytest.mark.parametrize(
     ("named", "words"),
-    [({"trials": 0}, "1 to"), ({"trials": 2.5}, "whole"), ({"kind": "abx"}, "best_of_four"),
-     ({"seconds": 90}, "1 to 30"), ({"factor": ""}, "'mv'"), ({"name": " "}, "name")],
-)  # fmt: skip
+    [
+        ({"trials": 0}, "1 to"),
+        ({"trials": 2.5}, "whole"),
+        ({"kind": "abx"}, "best_of_four"),
+        ({"seconds": 90}, "1 to 30"),
+        ({"factor": ""}, "'mv'"),
+        ({"name": " "}, "name"),
+    ],
+)
 def test_what_is_no_test_is_refused(library: Library, named: dict[str, Any], words: str) -> None:
     with pytest.raises(WrongType, match=words):
         mnb.blind_test(library, **{"factor": "mv", **named})
@@ -358,8 +369,9 @@ def test_a_song_that_went_missing_is_told_and_its_trial_left_out(library: Librar
         front = Front(mnb.blind_test(later, "mv", trials=3))
         front.hear()
         assert front.say(do="leave out")[0]["why"] == "WrongType"
-        later_test = Front(mnb.blind_test([later.tasks()[0]], "mv", trials=3, library=later,
-                                          name=test.name))  # fmt: skip
+        later_test = Front(
+            mnb.blind_test([later.tasks()[0]], "mv", trials=3, library=later, name=test.name)
+        )
         path.unlink()
         said = later_test.say(do="hear", place=1)[0]
         assert (said["do"], said["about"], said["why"]) == ("failed", "hear", "NoAudio")

@@ -477,11 +477,16 @@ async def test_a_batch_is_waited_for_task_by_task_and_had_again(library: Library
     items = [{"index": 0, "task_id": "x"}, "y", {"index": 2, "error": "no lyrics"}, "z"]
     ack = {"message": "success", "batch_id": "b1", "submitted": 2, "tasks": items}
     silent = {**CLIP, "audio_url": None}
-    songs = {name: {"code": 200, "data": [{**silent, "clip_id": f"{name}{n}"} for n in (1, 2)]}
-             for name in "xy"}  # fmt: skip
+    songs = {
+        name: {"code": 200, "data": [{**silent, "clip_id": f"{name}{n}"} for n in (1, 2)]}
+        for name in "xy"
+    }
     gone = reply({"error": "task not found."}, 400)
-    polls = {"x": [WAITING, reply(songs["x"])], "y": [WAITING, WAITING, reply(songs["y"])],
-             "z": [gone]}  # fmt: skip
+    polls = {
+        "x": [WAITING, reply(songs["x"])],
+        "y": [WAITING, WAITING, reply(songs["y"])],
+        "z": [gone],
+    }
     async with world(batches(polls, ack), library) as (here, api):
         task = await api.submit(Many())
         assert (task.id, task.state, len(task.parts)) == ("b1", "running", 4)

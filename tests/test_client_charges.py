@@ -54,8 +54,9 @@ async def test_what_the_service_refuses_is_free_and_said_to_be(kind: str) -> Non
         assert sim.accounts.charges() == ()
 
 
-@pytest.mark.parametrize("kind", ["lost_reply", "error_after", "cut_body", "garbage_body",
-                                  "html_body", "empty_body"])  # fmt: skip
+@pytest.mark.parametrize(
+    "kind", ["lost_reply", "error_after", "cut_body", "garbage_body", "html_body", "empty_body"]
+)
 async def test_what_was_charged_behind_our_back_may_have_cost(kind: str) -> None:
     async with Simulator(speed=100_000) as sim:
         sim.faults.arm(kind, method="POST")
@@ -74,9 +75,12 @@ async def test_an_empty_account_is_told_so() -> None:
 
 
 CONTINUED = sonic.UploadExtend(
-    custom_mode=False, gpt_description_prompt="rain", mv="sonic-v5", continue_at=9.0,
+    custom_mode=False,
+    gpt_description_prompt="rain",
+    mv="sonic-v5",
+    continue_at=9.0,
     url="https://example.org/rain.mp3",
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize("status", [200, 400])

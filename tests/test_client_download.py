@@ -70,8 +70,15 @@ async def nowhere() -> AsyncIterator[MusicAPI]:
 # --- whole ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("data", [reply(SOUND), chunked(SOUND[:1], SOUND[1:7], SOUND[7:], b""),
-                                  b"HTTP/1.0 200 OK\r\n\r\n" + SOUND], ids=range(3))  # fmt: skip
+@pytest.mark.parametrize(
+    "data",
+    [
+        reply(SOUND),
+        chunked(SOUND[:1], SOUND[1:7], SOUND[7:], b""),
+        b"HTTP/1.0 200 OK\r\n\r\n" + SOUND,
+    ],
+    ids=range(3),
+)
 async def test_a_file_arrives_whole(data: bytes, tmp_path: Path, nowhere: MusicAPI) -> None:
     async with peer(once_each(data)) as here:
         to = tmp_path / "new" / "folder" / "song.mp3"
@@ -112,9 +119,20 @@ async def test_a_redirect_is_followed(tmp_path: Path, nowhere: MusicAPI) -> None
     assert found.read_bytes() == SOUND
 
 
-@pytest.mark.parametrize("broken", [cut(0), cut(3), cut(100_000), cut(len(SOUND) - 1), b"",
-                                    chunked(SOUND[:999]), chunked(SOUND),  # no end of the chunks
-                                    reply(b"", 503)], ids=range(8))  # fmt: skip
+@pytest.mark.parametrize(
+    "broken",
+    [
+        cut(0),
+        cut(3),
+        cut(100_000),
+        cut(len(SOUND) - 1),
+        b"",
+        chunked(SOUND[:999]),
+        chunked(SOUND),  # no end of the chunks
+        reply(b"", 503),
+    ],
+    ids=range(8),
+)
 async def test_what_broke_off_is_fetched_again(
     broken: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nowhere: MusicAPI
 ) -> None:
@@ -128,23 +146,35 @@ async def test_what_broke_off_is_fetched_again(
 # --- not whole -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("data", "kind"), [
-    (cut(100_000), Unreachable), (chunked(SOUND), Unreachable), (b"", Unreachable),
-    (reply(b"", 503), ServerError), (reply(b"", 404), DownloadFailed),
-    (reply(b"", 403), DownloadFailed),
-    (reply(SOUND, 206), DownloadFailed), (reply(b"", 204), DownloadFailed),
-    (reply(b""), DownloadFailed), (reply(b"ID"), DownloadFailed),
-    (reply(b"<!DOCTYPE html><p>Please sign in"), DownloadFailed),
-    (reply({"error": "expired"}), DownloadFailed),
-    (reply(b"", 302, {"Location": "/again", "Connection": "close"}), DownloadFailed),
-    (reply(b"", 302, {"Location": "file:///etc/passwd"}), DownloadFailed),
-    (reply(b"", 302, {"Location": "http://[::1"}), DownloadFailed),
-    (reply(SOUND, 200, {"Content-Encoding": "gzip"}), Unreachable),
-], ids=range(16))  # fmt: skip
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (cut(100_000), Unreachable),
+        (chunked(SOUND), Unreachable),
+        (b"", Unreachable),
+        (reply(b"", 503), ServerError),
+        (reply(b"", 404), DownloadFailed),
+        (reply(b"", 403), DownloadFailed),
+        (reply(SOUND, 206), DownloadFailed),
+        (reply(b"", 204), DownloadFailed),
+        (reply(b""), DownloadFailed),
+        (reply(b"ID"), DownloadFailed),
+        (reply(b"<!DOCTYPE html><p>Please sign in"), DownloadFailed),
+        (reply({"error": "expired"}), DownloadFailed),
+        (reply(b"", 302, {"Location": "/again", "Connection": "close"}), DownloadFailed),
+        (reply(b"", 302, {"Location": "file:///etc/passwd"}), DownloadFailed),
+        (reply(b"", 302, {"Location": "http://[::1"}), DownloadFailed),
+        (reply(SOUND, 200, {"Content-Encoding": "gzip"}), Unreachable),
+    ],
+    ids=range(16),
+)
 async def test_what_does_not_arrive_leaves_the_old_file_alone(
-    data: bytes, kind: type[MusicAPIError], kept: Path, monkeypatch: pytest.MonkeyPatch,
+    data: bytes,
+    kind: type[MusicAPIError],
+    kept: Path,
+    monkeypatch: pytest.MonkeyPatch,
     nowhere: MusicAPI,
-) -> None:  # fmt: skip
+) -> None:
     timeless(nowhere, monkeypatch)
     async with peer(once_each(data)) as here:
         error = await refused(nowhere, f"{here.url}/x.mp3?signature=abc", kept)
@@ -175,10 +205,22 @@ async def test_exactly_as_large_as_allowed_is_taken(tmp_path: Path, nowhere: Mus
     assert names(tmp_path) == ["x.mp3"]
 
 
-@pytest.mark.parametrize("url", [
-    "file:///etc/passwd", "javascript:alert(1)", "data:audio/wav;base64,AAAA", "ftp://host/x.mp3",
-    "//host/x.mp3", "x.mp3", "", "http://[::1", "http://", "https://:80/x", "http://host:99999/x",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "url",
+    [
+        "file:///etc/passwd",
+        "javascript:alert(1)",
+        "data:audio/wav;base64,AAAA",
+        "ftp://host/x.mp3",
+        "//host/x.mp3",
+        "x.mp3",
+        "",
+        "http://[::1",
+        "http://",
+        "https://:80/x",
+        "http://host:99999/x",
+    ],
+)
 async def test_what_is_no_web_address_is_refused(
     url: str, kept: Path, monkeypatch: pytest.MonkeyPatch, nowhere: MusicAPI
 ) -> None:
@@ -202,14 +244,27 @@ async def test_a_song_without_a_file_says_why(tmp_path: Path, nowhere: MusicAPI)
 # --- the disk ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("path", "name"), [
-    ("/a/b/rain.mp3", "rain.mp3"), ("/rain.wav", "rain.mp3"), ("/rain", "rain.mp3"),
-    ("/", "file.mp3"), ("", "file.mp3"), ("/?item_id=7", "file.mp3"), ("/.mp3", "_mp3.mp3"),
-    ("/..%2F..%2Fetc%2Fcron.d%2Fevil.mp3", "evil.mp3"), ("/%2e%2e", "_.mp3"),
-    ("/..%5C..%5Cx.mp3", "_x.mp3"),
-    ("/a%00b%0d%0a.mp3", "a_b_.mp3"), ("/C:evil.mp3", "C_evil.mp3"), ("/-rf%20~.mp3", "-rf_.mp3"),
-    ("/" + "%F0%90%8D%88" * 200 + ".mp3", "_.mp3"), ("/" + "x" * 500 + ".mp3", "x" * 80 + ".mp3"),
-], ids=range(15))  # fmt: skip
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/a/b/rain.mp3", "rain.mp3"),
+        ("/rain.wav", "rain.mp3"),
+        ("/rain", "rain.mp3"),
+        ("/", "file.mp3"),
+        ("", "file.mp3"),
+        ("/?item_id=7", "file.mp3"),
+        ("/.mp3", "_mp3.mp3"),
+        ("/..%2F..%2Fetc%2Fcron.d%2Fevil.mp3", "evil.mp3"),
+        ("/%2e%2e", "_.mp3"),
+        ("/..%5C..%5Cx.mp3", "_x.mp3"),
+        ("/a%00b%0d%0a.mp3", "a_b_.mp3"),
+        ("/C:evil.mp3", "C_evil.mp3"),
+        ("/-rf%20~.mp3", "-rf_.mp3"),
+        ("/" + "%F0%90%8D%88" * 200 + ".mp3", "_.mp3"),
+        ("/" + "x" * 500 + ".mp3", "x" * 80 + ".mp3"),
+    ],
+    ids=range(15),
+)
 async def test_a_folder_gets_a_harmless_name(
     path: str, name: str, tmp_path: Path, nowhere: MusicAPI
 ) -> None:
@@ -249,8 +304,11 @@ async def test_a_folder_that_cannot_be_made_is_a_clear_error(
 ) -> None:
     (tmp_path / "file").write_bytes(KEPT)
     async with peer(answers(reply(SOUND))) as here:
-        for to in (tmp_path / "file" / "song.mp3", tmp_path / ("x" * 300) / "song.mp3",
-                   Path("/proc/no-such-folder/song.mp3")):  # fmt: skip
+        for to in (
+            tmp_path / "file" / "song.mp3",
+            tmp_path / ("x" * 300) / "song.mp3",
+            Path("/proc/no-such-folder/song.mp3"),
+        ):
             with pytest.raises(DownloadFailed, match="cannot write") as caught:
                 await nowhere.download(f"{here.url}/x.mp3", to)
             assert str(to.parent) in str(caught.value)
@@ -326,16 +384,26 @@ async def test_many_downloads_of_one_target_leave_one_whole_file(
 # --- what a file is -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("head", "media", "suffix"), [
-    (b"ID3\x04\0\0", "audio", ".mp3"), (b"\xff\xfb\x90\x64", "audio", ".mp3"),
-    (b"RIFF\x24\0\0\0WAVEfmt ", "audio", ".wav"), (b"RIFF\x24\0\0\0WEBPVP8 ", "audio", None),
-    (b"\0\0\0\x20ftypM4A ", "audio", ".m4a"), (b"fLaC", "audio", ".flac"),
-    (b"OggS", "audio", ".ogg"),
-    (b"\xff\xd8\xff\xe0", "image", ".jpg"), (b"\x89PNG\r\n\x1a\n", "image", ".png"),
-    (b"RIFF\x24\0\0\0WEBPVP8 ", "image", ".webp"), (b"<svg onload=alert(1)>", "image", None),
-    (b"\0\0\0\x20ftypisom", "video", ".mp4"), (b"\x1aE\xdf\xa3", "video", ".webm"),
-    (b"ID3", "image", None), (b"", "audio", None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("head", "media", "suffix"),
+    [
+        (b"ID3\x04\0\0", "audio", ".mp3"),
+        (b"\xff\xfb\x90\x64", "audio", ".mp3"),
+        (b"RIFF\x24\0\0\0WAVEfmt ", "audio", ".wav"),
+        (b"RIFF\x24\0\0\0WEBPVP8 ", "audio", None),
+        (b"\0\0\0\x20ftypM4A ", "audio", ".m4a"),
+        (b"fLaC", "audio", ".flac"),
+        (b"OggS", "audio", ".ogg"),
+        (b"\xff\xd8\xff\xe0", "image", ".jpg"),
+        (b"\x89PNG\r\n\x1a\n", "image", ".png"),
+        (b"RIFF\x24\0\0\0WEBPVP8 ", "image", ".webp"),
+        (b"<svg onload=alert(1)>", "image", None),
+        (b"\0\0\0\x20ftypisom", "video", ".mp4"),
+        (b"\x1aE\xdf\xa3", "video", ".webm"),
+        (b"ID3", "image", None),
+        (b"", "audio", None),
+    ],
+)
 def test_what_a_file_begins_with_says_what_it_is(
     head: bytes, media: Media, suffix: str | None
 ) -> None:
@@ -356,10 +424,16 @@ async def test_a_song_and_its_cover_are_fetched(tmp_path: Path) -> None:
     assert names(tmp_path) == sorted([sound.name, "cover"])
 
 
-@pytest.mark.parametrize(("fault", "kind"), [
-    ("truncated_download", None), ("media_error", None), ("redirect_media", None),
-    ("wrong_type_download", DownloadFailed), ("dead_link", DownloadFailed),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        ("truncated_download", None),
+        ("media_error", None),
+        ("redirect_media", None),
+        ("wrong_type_download", DownloadFailed),
+        ("dead_link", DownloadFailed),
+    ],
+)
 async def test_a_mishap_of_the_file_server(
     fault: str, kind: type[MusicAPIError] | None, tmp_path: Path
 ) -> None:

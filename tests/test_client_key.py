@@ -83,8 +83,11 @@ def echoing(head: str, body: bytes = b"{}") -> bytes:
 
 
 ECHOES = [
-    *(echoing(f"{status} No", json.dumps({name: f"Bad key: {KEY}"}).encode())
-      for status in (400, 401, 403, 429, 500, 302) for name in ("error", "message", "detail")),
+    *(
+        echoing(f"{status} No", json.dumps({name: f"Bad key: {KEY}"}).encode())
+        for status in (400, 401, 403, 429, 500, 302)
+        for name in ("error", "message", "detail")
+    ),
     *(echoing("401 No", f'{{"error": "{spelling}"}}'.encode()) for spelling in SPELLINGS[1:5]),
     *(echoing("401 No", spelling.encode()) for spelling in SPELLINGS),
     echoing("401 No", b"x" * 480 + f" {KEY} ".encode() + b"y" * 100),
@@ -100,7 +103,7 @@ ECHOES = [
     echoing(f"200 OK\r\nX: {KEY}\x00"),
     f"HTTP/1.1 2OO {KEY}\r\n\r\n".encode(),
     KEY.encode() + b"\r\n\r\n",
-]  # fmt: skip
+]
 
 
 CALLS: list[Callable[[MusicAPI], Awaitable[object]]] = [
@@ -142,10 +145,7 @@ async def test_an_echoed_key_does_not_reach_a_task() -> None:
 
 async def test_a_short_key_damages_no_reply() -> None:
     for key in ("1", "e", "task", "success", TASK_ID[:8]):
-        async with (
-            peer(answers(reply())) as here,
-            MusicAPI(key, base_url=here.url, pace=0) as api,
-        ):
+        async with peer(answers(reply())) as here, MusicAPI(key, base_url=here.url, pace=0) as api:
             assert (await api.submit(SONG)).id == TASK_ID
     secret = Secret("short")
     assert secret.removed_from("Bad key: 'short'. shorter") == "Bad key: '[key]'. shorter"
@@ -153,10 +153,7 @@ async def test_a_short_key_damages_no_reply() -> None:
 
 async def test_a_short_key_is_taken_out_of_errors_all_the_same() -> None:
     echo = reply({"error": "Bad key 'tiny-key'."}, 401, {"X-Request-Id": "tiny-key"})
-    async with (
-        peer(answers(echo)) as here,
-        MusicAPI("tiny-key", base_url=here.url, pace=0) as api,
-    ):
+    async with peer(answers(echo)) as here, MusicAPI("tiny-key", base_url=here.url, pace=0) as api:
         for call in CALLS:
             with pytest.raises(Unauthorized) as caught:
                 await call(api)
@@ -204,8 +201,24 @@ async def test_the_client_itself_shows_and_gives_no_key() -> None:
     await api.close()
 
 
-@pytest.mark.parametrize("bad", ["", " ", "\n", "a b", "kéy-of-mine", "key\nof-mine", "key\x00x",
-                                 "key\x7f", "Bearer x", "雨", None, 7, b"bytes-key"])  # fmt: skip
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "",
+        " ",
+        "\n",
+        "a b",
+        "kéy-of-mine",
+        "key\nof-mine",
+        "key\x00x",
+        "key\x7f",
+        "Bearer x",
+        "雨",
+        None,
+        7,
+        b"bytes-key",
+    ],
+)
 def test_a_key_that_cannot_be_one_is_refused_without_being_shown(bad: str) -> None:
     with pytest.raises(Unauthorized) as caught:
         MusicAPI(bad)
@@ -215,10 +228,7 @@ def test_a_key_that_cannot_be_one_is_refused_without_being_shown(bad: str) -> No
 
 
 async def test_a_key_with_white_space_around_it_is_trimmed() -> None:
-    async with (
-        peer(answers(reply())) as here,
-        MusicAPI(f" {KEY}\n", base_url=here.url) as api,
-    ):
+    async with peer(answers(reply())) as here, MusicAPI(f" {KEY}\n", base_url=here.url) as api:
         await api.submit(SONG)
     assert f"Authorization: Bearer {KEY}\r\n".encode() in here.received
 

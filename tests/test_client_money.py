@@ -136,8 +136,11 @@ async def test_a_failing_server_leaves_the_cost_open(status: int, body: bytes) -
 @pytest.mark.parametrize("where", ["itself", "another host", "another scheme", "nowhere"])
 async def test_a_redirected_submit_is_not_followed(status: int, where: str) -> None:
     async with peer(answers(reply())) as other:
-        to = {"itself": "/api/v1/sonic/create", "another host": f"{other.url}/taken",
-              "another scheme": "file:///etc/passwd"}  # fmt: skip
+        to = {
+            "itself": "/api/v1/sonic/create",
+            "another host": f"{other.url}/taken",
+            "another scheme": "file:///etc/passwd",
+        }
         headers = {"Location": to[where]} if where in to else {}
         async with world(answers(reply(b"", status, headers))) as (here, api):
             error = await lost(api)

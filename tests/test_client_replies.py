@@ -48,12 +48,26 @@ async def balance_error(api: MusicAPI) -> MusicAPIError:
 # --- tried again ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("spoilt", [
-    reply(b"", 500), reply(b"<html>", 502), reply(b"", 503), reply({"error": "x"}, 504),
-    reply(b"", 429), reply(b"", 200), reply(b"<html>", 200), reply(b"\x80\xff", 200),
-    reply({"unheard": "of"}, 200), reply([], 200), reply(BALANCE)[:-4], b"", b"HTTP/1.1 2",
-    b"\x16\x03\x01garbage\r\n\r\n", reply(b"", 307, {"Location": "/elsewhere"}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        reply(b"", 500),
+        reply(b"<html>", 502),
+        reply(b"", 503),
+        reply({"error": "x"}, 504),
+        reply(b"", 429),
+        reply(b"", 200),
+        reply(b"<html>", 200),
+        reply(b"\x80\xff", 200),
+        reply({"unheard": "of"}, 200),
+        reply([], 200),
+        reply(BALANCE)[:-4],
+        b"",
+        b"HTTP/1.1 2",
+        b"\x16\x03\x01garbage\r\n\r\n",
+        reply(b"", 307, {"Location": "/elsewhere"}),
+    ],
+)
 async def test_a_free_call_is_tried_again_after_a_passing_mishap(
     spoilt: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -66,12 +80,19 @@ async def test_a_free_call_is_tried_again_after_a_passing_mishap(
     assert [target for _, target in here.requests] == ["/api/v1/get-credits"] * 3
 
 
-@pytest.mark.parametrize(("answer", "kind"), [
-    (reply(b"", 500), ServerError), (reply(b"", 429), RateLimited),
-    (reply(b"<title>Oops</title>"), UnexpectedReply), (reply(b""), UnexpectedReply),
-    (reply({"credits": "many"}), UnexpectedReply), (reply(BALANCE)[:-1], Unreachable),
-    (b"SSH-2.0-OpenSSH\r\n\r\n", Unreachable), (b"", Unreachable),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (reply(b"", 500), ServerError),
+        (reply(b"", 429), RateLimited),
+        (reply(b"<title>Oops</title>"), UnexpectedReply),
+        (reply(b""), UnexpectedReply),
+        (reply({"credits": "many"}), UnexpectedReply),
+        (reply(BALANCE)[:-1], Unreachable),
+        (b"SSH-2.0-OpenSSH\r\n\r\n", Unreachable),
+        (b"", Unreachable),
+    ],
+)
 async def test_a_lasting_mishap_is_one_error_after_five_attempts(
     answer: bytes, kind: type[MusicAPIError], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -83,9 +104,10 @@ async def test_a_lasting_mishap_is_one_error_after_five_attempts(
     assert 5 <= len(here.requests) <= 10
 
 
-@pytest.mark.parametrize(("status", "kind"), [
-    (400, RejectedRequest), (401, Unauthorized), (403, MusicAPIError), (404, RejectedRequest),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(400, RejectedRequest), (401, Unauthorized), (403, MusicAPIError), (404, RejectedRequest)],
+)
 async def test_a_refusal_is_not_tried_again(
     status: int, kind: type[MusicAPIError], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -225,14 +247,29 @@ async def test_a_refusal_of_the_simulator_is_understood(kind: str) -> None:
 # --- a task that failed --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("answer", "reason", "refunded"), [
-    (reply({"message": "Task failed due to timeout. Credits were previously refunded."}, 504),
-     "Task failed due to timeout", True),
-    (reply({"type": "api_error", "message": "System error.", "already_refunded": True}),
-     "System error", True),
-    (reply({"type": "failed", "error": "No luck.", "refund_processed": False}), "No luck", False),
-    (reply({"type": "timeout", "message": "Too slow."}), "Too slow", None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("answer", "reason", "refunded"),
+    [
+        (
+            reply(
+                {"message": "Task failed due to timeout. Credits were previously refunded."}, 504
+            ),
+            "Task failed due to timeout",
+            True,
+        ),
+        (
+            reply({"type": "api_error", "message": "System error.", "already_refunded": True}),
+            "System error",
+            True,
+        ),
+        (
+            reply({"type": "failed", "error": "No luck.", "refund_processed": False}),
+            "No luck",
+            False,
+        ),
+        (reply({"type": "timeout", "message": "Too slow."}), "Too slow", None),
+    ],
+)
 async def test_a_failed_task_is_a_task_with_its_reason(
     answer: bytes, reason: str, *, refunded: bool | None
 ) -> None:
@@ -246,18 +283,24 @@ async def test_a_failed_task_is_a_task_with_its_reason(
 # --- the balance ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("payload", "total"), [
-    (BALANCE, 57), ({"credits": 3}, 3), ({"credits": 0, "extra_credits": None}, 0),
-    ({"credits": 2.5, "extra_credits": 1}, 3.5),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("payload", "total"),
+    [
+        (BALANCE, 57),
+        ({"credits": 3}, 3),
+        ({"credits": 0, "extra_credits": None}, 0),
+        ({"credits": 2.5, "extra_credits": 1}, 3.5),
+    ],
+)
 async def test_the_balance(payload: object, total: float) -> None:
     async with peer(answers(reply(payload))) as here, client(here.url) as api:
         assert (await api.credits()).total == total
 
 
-@pytest.mark.parametrize("payload", [
-    {}, [], {"credits": True}, {"credits": None}, {"credits": [5]}, {"extra_credits": 5},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "payload",
+    [{}, [], {"credits": True}, {"credits": None}, {"credits": [5]}, {"extra_credits": 5}],
+)
 async def test_what_is_no_balance_is_no_zero(
     payload: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -314,20 +314,23 @@ async def test_many_clients_leave_no_memory_behind() -> None:
 # --- settings ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("given", "base"), [
-    ("https://api.musicapi.ai", "https://api.musicapi.ai"),
-    ("https://api.musicapi.ai/", "https://api.musicapi.ai"),
-    ("https://api.musicapi.ai/api/v1", "https://api.musicapi.ai"),
-    ("https://api.musicapi.ai/api/v1/", "https://api.musicapi.ai"),
-    ("https://proxy.example/music/api/v1/", "https://proxy.example/music"),
-    ("HTTPS://API.MusicAPI.ai", "https://api.musicapi.ai"),
-    ("https://api.musicapi.ai:8443", "https://api.musicapi.ai:8443"),
-    (" https://api.musicapi.ai\n", "https://api.musicapi.ai"),
-    ("http://127.0.0.1:8765", "http://127.0.0.1:8765"),
-    ("http://127.5.5.5:8765/api/v1", "http://127.5.5.5:8765"),
-    ("http://localhost:8765", "http://localhost:8765"),
-    ("http://[::1]:8765/", "http://[::1]:8765"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("given", "base"),
+    [
+        ("https://api.musicapi.ai", "https://api.musicapi.ai"),
+        ("https://api.musicapi.ai/", "https://api.musicapi.ai"),
+        ("https://api.musicapi.ai/api/v1", "https://api.musicapi.ai"),
+        ("https://api.musicapi.ai/api/v1/", "https://api.musicapi.ai"),
+        ("https://proxy.example/music/api/v1/", "https://proxy.example/music"),
+        ("HTTPS://API.MusicAPI.ai", "https://api.musicapi.ai"),
+        ("https://api.musicapi.ai:8443", "https://api.musicapi.ai:8443"),
+        (" https://api.musicapi.ai\n", "https://api.musicapi.ai"),
+        ("http://127.0.0.1:8765", "http://127.0.0.1:8765"),
+        ("http://127.5.5.5:8765/api/v1", "http://127.5.5.5:8765"),
+        ("http://localhost:8765", "http://localhost:8765"),
+        ("http://[::1]:8765/", "http://[::1]:8765"),
+    ],
+)
 def test_a_base_url_is_understood(given: str, base: str) -> None:
     assert MusicAPI(KEY, base_url=given).base_url == base
 
@@ -336,14 +339,36 @@ def test_the_base_url_is_the_services() -> None:
     assert MusicAPI(KEY).base_url == BASE_URL == "https://api.musicapi.ai"
 
 
-@pytest.mark.parametrize("given", [
-    "http://api.musicapi.ai", "http://192.168.1.5:8000", "http://127.0.0.1.evil.example",
-    "http://localhost.evil.example", "http://127.0.0.1@evil.example", "http://[::2]", "http://0.0.0.0",
-    "api.musicapi.ai", "//api.musicapi.ai", "ftp://api.musicapi.ai", "file:///etc", "javascript:1",
-    "https://", "https://:443", "https:///path", "https://user:pass@api.musicapi.ai", "",
-    "https://user@api.musicapi.ai", "https://api.musicapi.ai?key=1", "https://api.musicapi.ai:99999",
-    "https://[::1", "https://a b.example", "https://api.musicapi.ai\r\nHost: evil", None, 7,
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "given",
+    [
+        "http://api.musicapi.ai",
+        "http://192.168.1.5:8000",
+        "http://127.0.0.1.evil.example",
+        "http://localhost.evil.example",
+        "http://127.0.0.1@evil.example",
+        "http://[::2]",
+        "http://0.0.0.0",
+        "api.musicapi.ai",
+        "//api.musicapi.ai",
+        "ftp://api.musicapi.ai",
+        "file:///etc",
+        "javascript:1",
+        "https://",
+        "https://:443",
+        "https:///path",
+        "https://user:pass@api.musicapi.ai",
+        "",
+        "https://user@api.musicapi.ai",
+        "https://api.musicapi.ai?key=1",
+        "https://api.musicapi.ai:99999",
+        "https://[::1",
+        "https://a b.example",
+        "https://api.musicapi.ai\r\nHost: evil",
+        None,
+        7,
+    ],
+)
 def test_a_base_url_that_would_betray_the_key_is_refused(given: str) -> None:
     with pytest.raises(InvalidRequest, match="base_url") as caught:
         MusicAPI(KEY, base_url=given)

@@ -48,8 +48,12 @@ def pending(name: str = "some-id", engine: str = "sonic") -> Task:
 
 
 def clips(*changes: Mapping[str, object]) -> bytes:
-    return reply({"code": 200, "data": [{**CLIP, "clip_id": f"c{n}", **change}
-                                        for n, change in enumerate(changes)]})  # fmt: skip
+    return reply(
+        {
+            "code": 200,
+            "data": [{**CLIP, "clip_id": f"c{n}", **change} for n, change in enumerate(changes)],
+        }
+    )
 
 
 class Script:
@@ -237,8 +241,18 @@ async def test_no_deadline_but_now_asks_nothing() -> None:
 # --- mishaps meanwhile ---------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("spoilt", [b"", reply(b"", 500), reply(b"<html>", 502), reply(b"", 429),
-                                    reply([1]), reply(b"{"), reply({"odd": 1})])  # fmt: skip
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        b"",
+        reply(b"", 500),
+        reply(b"<html>", 502),
+        reply(b"", 429),
+        reply([1]),
+        reply(b"{"),
+        reply({"odd": 1}),
+    ],
+)
 async def test_an_outage_is_survived(spoilt: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     outage = [spoilt] * 15  # three polls of five attempts each
     behaviour = once_each(NOT_READY, *outage, NOT_READY, *outage, reply(DONE))
@@ -261,9 +275,10 @@ async def test_a_host_that_stays_away_is_one_error_that_names_the_task(
     assert len(pauses) == 2 * 4 * 4
 
 
-@pytest.mark.parametrize(("answer", "kind"), [
-    (reply({"message": "task not found."}, 400), TaskNotFound), (reply(b"", 401), Unauthorized),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [(reply({"message": "task not found."}, 400), TaskNotFound), (reply(b"", 401), Unauthorized)],
+)
 async def test_what_will_not_change_ends_the_wait_at_once(
     answer: bytes, kind: type[MusicAPIError]
 ) -> None:
@@ -328,8 +343,11 @@ async def test_each_of_many_ends_in_its_own_way() -> None:
     async with peer(script) as here, client(here.url, speed=SPEED) as api:
         found = dict(zip(names, await api.wait(map(pending, names), deadline=40_000), strict=True))
     assert {name: task.state for name, task in found.items()} == {
-        "good": "succeeded", "half": "running", "gone": "unknown", "failed": "failed",
-    }  # fmt: skip
+        "good": "succeeded",
+        "half": "running",
+        "gone": "unknown",
+        "failed": "failed",
+    }
     assert [task.id for task in found.values()] == names
     assert [song.finished for song in found["half"].songs] == [True, False]
     assert [song.finished for song in found["gone"].songs] == [True, False]  # as last seen
@@ -494,12 +512,16 @@ REQUESTS = [
     SONG,
     sonic.Create(custom_mode=True, prompt="la la", mv="sonic-v5"),
     studio.Description(
-        prompt="rain", model_type="studio32-v1.5", prompt_strength=0.5, clarity_strength=0.25,
-        lyrics_strength=0.5, generation_quality=0.75,
+        prompt="rain",
+        model_type="studio32-v1.5",
+        prompt_strength=0.5,
+        clarity_strength=0.25,
+        lyrics_strength=0.5,
+        generation_quality=0.75,
     ),
     nuro.Vocal(lyrics="la la la " * 50),
     lyrics.Make(description="rain"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("request_", REQUESTS, ids=repr)
@@ -529,14 +551,20 @@ async def _run(api: MusicAPI, deadline: float = AGES) -> Task:
     return await api.run(SONG, deadline=deadline)
 
 
-@pytest.mark.parametrize(("kind", "judge"), [
-    ("task_fails", lambda task: task.state == "failed" and task.refunded is not False),
-    ("one_clip_fails", lambda task: [song.state for song in task.songs] == ["succeeded", "failed"]),
-    ("duration_text", lambda task: all(song.duration > 0 for song in task.songs)),
-    ("unknown_state", lambda task: task.state == "succeeded"),
-    ("code_missing", lambda task: task.state == "succeeded"),
-    ("extra_keys", lambda task: task.state == "succeeded"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "judge"),
+    [
+        ("task_fails", lambda task: task.state == "failed" and task.refunded is not False),
+        (
+            "one_clip_fails",
+            lambda task: [song.state for song in task.songs] == ["succeeded", "failed"],
+        ),
+        ("duration_text", lambda task: all(song.duration > 0 for song in task.songs)),
+        ("unknown_state", lambda task: task.state == "succeeded"),
+        ("code_missing", lambda task: task.state == "succeeded"),
+        ("extra_keys", lambda task: task.state == "succeeded"),
+    ],
+)
 async def test_a_mishap_of_the_service_is_understood(
     kind: str, judge: Callable[[Task], bool]
 ) -> None:

@@ -31,10 +31,13 @@ def table(songs: Songs) -> pd.DataFrame:
 
 
 SMALL: Songs = [
-    ("t1", ["jazz", "mpb", "spy"]), ("t1", ["jazz", "mpb"]),
-    ("t2", ["jazz", "spy"]), ("t2", ["jazz"]),
-    ("t3", ["house", "jazz"]), ("t3", ["house"]),
-]  # fmt: skip
+    ("t1", ["jazz", "mpb", "spy"]),
+    ("t1", ["jazz", "mpb"]),
+    ("t2", ["jazz", "spy"]),
+    ("t2", ["jazz"]),
+    ("t3", ["house", "jazz"]),
+    ("t3", ["house"]),
+]
 
 
 # --- by hand --------------------------------------------------------------------------------
@@ -43,8 +46,11 @@ SMALL: Songs = [
 def test_counts_of_tags() -> None:
     found = tag_counts(table(SMALL))
     assert found[["tag", "songs", "tasks"]].to_numpy().tolist() == [
-        ["jazz", 5, 3], ["house", 2, 1], ["mpb", 2, 1], ["spy", 2, 2],
-    ]  # fmt: skip
+        ["jazz", 5, 3],
+        ["house", 2, 1],
+        ["mpb", 2, 1],
+        ["spy", 2, 2],
+    ]
     assert found["share"].tolist() == pytest.approx([5 / 6, 1 / 3, 1 / 3, 1 / 3])
     assert list(found.dtypes.astype(str)) == COUNT_DTYPES
 
@@ -54,11 +60,15 @@ def test_pairs() -> None:
     assert list(found.dtypes.astype(str)) == PAIR_DTYPES
     columns = ["tag", "other", "songs", "tag_songs", "other_songs", "together"]
     assert found[columns].to_numpy().tolist() == [
-        ["jazz", "mpb", 6, 5, 2, 2], ["jazz", "spy", 6, 5, 2, 2], ["jazz", "house", 6, 5, 2, 1],
+        ["jazz", "mpb", 6, 5, 2, 2],
+        ["jazz", "spy", 6, 5, 2, 2],
+        ["jazz", "house", 6, 5, 2, 1],
         ["house", "jazz", 6, 2, 5, 1],
-        ["mpb", "jazz", 6, 2, 5, 2], ["mpb", "spy", 6, 2, 2, 1],
-        ["spy", "jazz", 6, 2, 5, 2], ["spy", "mpb", 6, 2, 2, 1],
-    ]  # fmt: skip
+        ["mpb", "jazz", 6, 2, 5, 2],
+        ["mpb", "spy", 6, 2, 2, 1],
+        ["spy", "jazz", 6, 2, 5, 2],
+        ["spy", "mpb", 6, 2, 2, 1],
+    ]
     assert found["support"].tolist() == pytest.approx((found["together"] / 6).tolist())
     assert found["conditional"].tolist() == pytest.approx([0.4, 0.4, 0.2, 0.5, 1, 0.5, 1, 0.5])
     assert found["lift"].tolist() == pytest.approx([1.2, 1.2, 0.6, 0.6, 1.2, 1.5, 1.2, 1.5])
@@ -97,9 +107,11 @@ def test_exclusive_sets() -> None:
     assert list(found.index.names) == ["jazz", "house", "mpb"]
     assert {str(dtype) for dtype in found.reset_index().dtypes[:3]} == {"bool"}
     assert list(found.items()) == [
-        ((True, False, False), 2), ((True, False, True), 2),
-        ((False, True, False), 1), ((True, True, False), 1),
-    ]  # fmt: skip
+        ((True, False, False), 2),
+        ((True, False, True), 2),
+        ((False, True, False), 1),
+        ((True, True, False), 1),
+    ]
     none = exclusive_sets(table(SMALL), among=["spy", "polka"])
     assert none.to_dict() == {(False, False): 4, (True, False): 2}
     assert exclusive_sets(table(SMALL), among=["jazz"]).to_dict() == {(True,): 5, (False,): 1}
@@ -141,8 +153,12 @@ def test_against_plain_counting(given_: Songs, top: int) -> None:
 def test_against_a_sparse_product() -> None:
     rng = np.random.default_rng(1)
     has = rng.random((300, 20)) < rng.random(20) * 0.5
-    tags = table([(f"t{at // 2}", [f"{tag:02}" for tag in np.flatnonzero(row)])
-                  for at, row in enumerate(has)])  # fmt: skip
+    tags = table(
+        [
+            (f"t{at // 2}", [f"{tag:02}" for tag in np.flatnonzero(row)])
+            for at, row in enumerate(has)
+        ]
+    )
     both = sparse.csr_array(has.astype(int))
     counts = (both.T @ both).toarray()
     found = cooccurrence(tags)
@@ -252,11 +268,7 @@ LISTS = pd.Series([["s"]] * len(GIVEN), dtype=object)
         (GIVEN.drop(columns="tag"), BadFrame, "'tag'"),
         (GIVEN.assign(tag=1.5), BadFrame, "'tag'.*float64"),
         (GIVEN.assign(task_id=None, song_id=None), BadFrame, "neither task nor song"),
-        (
-            GIVEN.assign(song_id=LISTS),
-            BadFrame,
-            "'song_id'.*single values",
-        ),
+        (GIVEN.assign(song_id=LISTS), BadFrame, "'song_id'.*single values"),
         ("tags", WrongType, "tags.*str"),
     ],
 )

@@ -131,8 +131,9 @@ def test_every_public_name_stands_on_one_page_of_the_reference() -> None:
 def test_nothing_is_fetched_by_who_builds_or_reads() -> None:
     assert CONFIG["theme"]["font"] is False
     asking = {"privacy", "social", "offline", "git-committers"}  # each asks another host
-    assert not asking & {name if isinstance(name, str) else next(iter(name))
-                         for name in CONFIG["plugins"]}  # fmt: skip
+    assert not asking & {
+        name if isinstance(name, str) else next(iter(name)) for name in CONFIG["plugins"]
+    }
     assert "repo_url" not in CONFIG  # its stars and forks are looked up at each visit
 
 

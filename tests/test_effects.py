@@ -50,8 +50,9 @@ def row_of(frame: pd.DataFrame, name: Any) -> Any:
 def tagged(songs: pd.DataFrame, tags: Sequence[Sequence[str]]) -> pd.DataFrame:
     """Rows of tags for songs: for each song its tags."""
     keys = songs[["cell", "task_id", "song_id"]].to_numpy().tolist()
-    rows = [(*key, at, tag) for key, each in zip(keys, tags, strict=True)
-            for at, tag in enumerate(each)]  # fmt: skip
+    rows = [
+        (*key, at, tag) for key, each in zip(keys, tags, strict=True) for at, tag in enumerate(each)
+    ]
     names = ["cell", "task_id", "song_id", "position", "tag"]
     dtypes = {"task_id": "str", "song_id": "str", "tag": "str"}
     return pd.DataFrame(rows, columns=names).astype(dtypes)
@@ -104,8 +105,9 @@ def test_p_is_that_of_scipy_where_all_is_gone_through(one: list[int], other: lis
             return 1e9 if off > 1e-9 else 0.0
         return float(np.round(off / error, 9))
 
-    known = stats.permutation_test((one, other), welch, vectorized=False, alternative="greater",
-                                   n_resamples=np.inf)  # fmt: skip
+    known = stats.permutation_test(
+        (one, other), welch, vectorized=False, alternative="greater", n_resamples=np.inf
+    )
     values = {"a": [[float(each)] for each in one], "b": [[float(each)] for each in other]}
     found = effects(songs_of(values), "style", correction=None)
     assert found["p"][0] == pytest.approx(known.pvalue)
@@ -178,8 +180,10 @@ def test_corrections_are_those_of_statsmodels(seed: int) -> None:
 def test_the_family_is_all_rows() -> None:
     frame = songs_of(THREE).assign(other=lambda rows: rows["duration"] * (rows["cell"] % 2))
     corrections: list[Correction | None] = ["holm", "bh", None]
-    by = {each: effects(frame, "style", outcomes=["duration", "other"], correction=each)
-          for each in corrections}  # fmt: skip
+    by = {
+        each: effects(frame, "style", outcomes=["duration", "other"], correction=each)
+        for each in corrections
+    }
     plain = by[None]["p"].to_numpy()
     assert by[None]["outcome"].tolist() == ["duration", "duration", "other", "other"]
     np.testing.assert_allclose(by["holm"]["p_adjusted"], multipletests(plain, method="holm")[1])
@@ -220,8 +224,9 @@ def test_intervals_hold_the_truth_as_often_as_they_say(
     by_task, by_song = [], []
     for seed in range(8):
         frame = simulated(rng, tasks, 50, draw)
-        ask = functools.partial(effects, frame, "style", outcomes=list(frame.columns[:50]),
-                                draws=199, seed=seed)  # fmt: skip
+        ask = functools.partial(
+            effects, frame, "style", outcomes=list(frame.columns[:50]), draws=199, seed=seed
+        )
         by_task.append(ask())
         if seed < 3:
             by_song.append(ask(cluster="song_id"))
@@ -245,8 +250,17 @@ def test_intervals_of_shares_hold_the_truth(one: float, other: float) -> None:
         keys = frame[["task_id", "song_id"]]
         tags = pd.concat([keys.iloc[row].assign(tag=np.array(names)[at]), keys.assign(tag="any")])
         for measure, true in (("difference", one - other), ("ratio", one / other)):
-            found = effects(frame, "style", outcomes=(), tags=tags, presence=names, baseline="b",
-                            measure=measure, draws=1, seed=seed)  # type: ignore[arg-type]  # fmt: skip
+            found = effects(
+                frame,
+                "style",
+                outcomes=(),
+                tags=tags,
+                presence=names,
+                baseline="b",
+                measure=measure,  # type: ignore[arg-type]
+                draws=1,
+                seed=seed,
+            )
             known = found.dropna(subset=["low"])
             assert len(known) > 40
             held[measure].append((known["low"] <= true) & (true <= known["high"]))
@@ -261,8 +275,18 @@ def test_presence_is_judged_of_songs_that_succeeded() -> None:
     frame = songs_of({"a": [[1.0, 2.0], [3.0, 4.0], [5.0]], "b": [[1.0, 2.0], [3.0, 4.0], [5.0]]})
     frame.loc[9, "state"] = "failed"
     frame["state"] = frame["state"].astype("str")
-    some = [["Spy  Jazz", "x"], ["spy-jazz"], ["SPY JAZZ", "spy jazz"], ["jazz"], [],
-            ["x"], ["spy jazz"], ["y"], [], []]  # fmt: skip
+    some = [
+        ["Spy  Jazz", "x"],
+        ["spy-jazz"],
+        ["SPY JAZZ", "spy jazz"],
+        ["jazz"],
+        [],
+        ["x"],
+        ["spy jazz"],
+        ["y"],
+        [],
+        [],
+    ]
     tags = tagged(frame, some)
     ask = functools.partial(effects, tags=tags, presence=["spy jazz", "never"], outcomes=())
     found = ask(frame, "style").set_index("outcome")
@@ -288,8 +312,10 @@ def test_presence_is_judged_of_songs_that_succeeded() -> None:
 
 def test_two_shares_are_compared_as_newcombe_did() -> None:
     # Newcombe 1998, table II: 56/70 against 48/80
-    one, other = (Share(k / n, *map(float, proportion_confint(k, n, method="wilson")))
-                  for k, n in ((56, 70), (48, 80)))  # fmt: skip
+    one, other = (
+        Share(k / n, *map(float, proportion_confint(k, n, method="wilson")))
+        for k, n in ((56, 70), (48, 80))
+    )
     assert difference(one, other) == pytest.approx((0.0524, 0.3339), abs=5e-5)
     assert difference(other, one) == pytest.approx((-0.3339, -0.0524), abs=5e-5)
     low, high = ratio(one, other)
@@ -319,8 +345,9 @@ def test_swapping_level_and_baseline_turns_the_effect_round(
 ) -> None:
     frame = songs_of({"a": one, "b": other})
     tags = tagged(frame, [["low"] if value < 150 else [] for value in frame["duration"]])
-    ask = functools.partial(effects, frame, "style", tags=tags, presence="low", measure=measure,
-                            draws=99)  # fmt: skip
+    ask = functools.partial(
+        effects, frame, "style", tags=tags, presence="low", measure=measure, draws=99
+    )
     forth, back = ask(baseline="a"), ask(baseline="b")
 
     def turned(values: pd.Series) -> Any:
@@ -363,8 +390,9 @@ def test_names_of_levels_and_order_of_rows_change_nothing(
 
 
 def test_a_seed_decides() -> None:
-    frame = songs_of({"a": [[float(at), at + 3.0] for at in range(9)],
-                      "b": [[2.0 * at] for at in range(9)]})  # fmt: skip
+    frame = songs_of(
+        {"a": [[float(at), at + 3.0] for at in range(9)], "b": [[2.0 * at] for at in range(9)]}
+    )
     ask = functools.partial(effects, frame, "style", draws=100)
     pd.testing.assert_frame_equal(ask(seed=1), ask(seed=1))
     assert not ask(seed=1).equals(ask(seed=2))
@@ -391,8 +419,14 @@ def test_levels_come_as_given_and_nothing_is_a_level_too() -> None:
 
 
 def test_few_tasks_have_an_estimate_and_no_interval() -> None:
-    frame = songs_of({"a": [[1.0, 2.0], [3.0, 5.0]], "b": [[4.0], [9.0], [8.0]], "c": [[7.0, 7.0]],
-                      "d": [[math.nan]]})  # fmt: skip
+    frame = songs_of(
+        {
+            "a": [[1.0, 2.0], [3.0, 5.0]],
+            "b": [[4.0], [9.0], [8.0]],
+            "c": [[7.0, 7.0]],
+            "d": [[math.nan]],
+        }
+    )
     found = effects(frame, "style").set_index("level")
     assert found["estimate"].tolist()[:2] == pytest.approx([7 - 2.75, 7 - 2.75])
     assert found[["low", "high"]].isna().all(axis=None)
@@ -401,8 +435,9 @@ def test_few_tasks_have_an_estimate_and_no_interval() -> None:
     endless = frame.assign(duration=frame["duration"].replace(9.0, math.inf))
     first = row_of(effects(endless, "style"), 0)
     assert (first["mean"], first["missing"]) == (6, 1)
-    pd.testing.assert_frame_equal(effects(endless.replace(math.inf, 1e200), "style"),
-                                  effects(endless, "style"))  # fmt: skip
+    pd.testing.assert_frame_equal(
+        effects(endless.replace(math.inf, 1e200), "style"), effects(endless, "style")
+    )
     same = row_of(effects(songs_of({"a": [[5.0]] * 4, "b": [[5.0]] * 4}), "style"), 0)
     assert (same["estimate"], same["p"]) == (0, 1)
     assert math.isnan(same["low"])
@@ -410,11 +445,21 @@ def test_few_tasks_have_an_estimate_and_no_interval() -> None:
 
 def test_it_reads_the_tables_that_people_have() -> None:
     replies = [
-        {"task_id": f"t{at}", "code": 200, "data": [
-            {"clip_id": f"c{at}{song}", "state": "succeeded", "duration": str(100 + 9 * at + song),
-             "tags": "slow, \N{FIRE}" if at % 2 else 'a "b", slow'} for song in range(2)]}
+        {
+            "task_id": f"t{at}",
+            "code": 200,
+            "data": [
+                {
+                    "clip_id": f"c{at}{song}",
+                    "state": "succeeded",
+                    "duration": str(100 + 9 * at + song),
+                    "tags": "slow, \N{FIRE}" if at % 2 else 'a "b", slow',
+                }
+                for song in range(2)
+            ],
+        }
         for at in range(8)
-    ]  # fmt: skip
+    ]
     songs = mnb.songs_frame(replies)
     songs["asked"] = songs["task_id"].map(lambda name: "hot" if int(name[1:]) % 2 else "cold")
     found = effects(songs, "asked", tags=mnb.tags_frame(replies), presence=["\N{FIRE}", "slow"])
@@ -426,8 +471,7 @@ def test_it_reads_the_tables_that_people_have() -> None:
 
 def test_an_empty_table_has_the_columns_and_dtypes_of_a_full_one() -> None:
     full = effects(songs_of(THREE), "style")
-    for frame in (songs_of(THREE)[:0], mnb.songs_frame([]).assign(style="x"),
-                  songs_of(THREE)[:1]):  # fmt: skip
+    for frame in (songs_of(THREE)[:0], mnb.songs_frame([]).assign(style="x"), songs_of(THREE)[:1]):
         nothing = effects(frame, "style")
         assert nothing.dtypes.equals(full.dtypes)
         assert len(nothing) == 0

@@ -36,12 +36,18 @@ from tests.valid_requests import (
 )
 
 SAMPLE: dict[str, Any] = {
-    **WRITTEN, "make_instrumental": False, "sample_clip_id": "c1", "chop_sample_start_s": 1,
+    **WRITTEN,
+    "make_instrumental": False,
+    "sample_clip_id": "c1",
+    "chop_sample_start_s": 1,
     "chop_sample_end_s": 9,
-}  # fmt: skip
+}
 SECTION: dict[str, Any] = {
-    "clip_id": "c1", "mv": "sonic-v5", "infill_start_s": 10, "infill_end_s": 20,
-}  # fmt: skip
+    "clip_id": "c1",
+    "mv": "sonic-v5",
+    "infill_start_s": 10,
+    "infill_end_s": 20,
+}
 NEWEST = {"sonic-v6", "sonic-v6-wild", "sonic-v6-mini"}
 
 
@@ -62,11 +68,7 @@ def fields(problems: list[tuple[str, str]]) -> list[str]:
 
 @pytest.mark.parametrize(("request_", "path", "fixed", "songs", "credits_"), VALID, ids=NAMES[:-1])
 def test_a_valid_request(
-    request_: Request,
-    path: str,
-    fixed: dict[str, Any],
-    songs: int | None,
-    credits_: int | None,
+    request_: Request, path: str, fixed: dict[str, Any], songs: int | None, credits_: int | None
 ) -> None:
     request_.check()
     given_ = {name: getattr(request_, name) for name in request_.fields()}
@@ -83,9 +85,11 @@ def test_every_operation_is_tried() -> None:
 def test_studio_extend_puts_its_source_into_config() -> None:
     EXTENDED.check()
     assert EXTENDED.body() == {
-        **STUDIO, **STRENGTHS, "lyrics_type": "generate",
+        **STUDIO,
+        **STRENGTHS,
+        "lyrics_type": "generate",
         "config": {"mode": "continuation", "source": {"song_id": "s1"}, "context_length": 20},
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize(
@@ -131,13 +135,31 @@ def test_all_that_is_missing_is_named_at_once(operation: type[Request]) -> None:
 @pytest.mark.parametrize(
     ("operation", "field", "limit", "others"),
     [
-        *((sonic.Create, "prompt", limit, {**WRITTEN, "mv": mv})
-          for mv, limit in [("sonic-v3-5", 3000), ("sonic-v4", 3000), ("chirp-v4", 3000),
-                            ("sonic-v4-5", 5000), ("sonic-v4-5-plus", 5000), ("sonic-v5", 5000),
-                            ("sonic-v5-5", 5000), ("sonic-v6", 5000), ("chirp-v5", 5000)]),
-        *((sonic.Cover, "tags", limit, {**FROM_CLIP, "mv": mv})
-          for mv, limit in [("sonic-v3-5", 200), ("chirp-v3-5", 200), ("sonic-v4", 200),
-                            ("sonic-v4-5", 1000), ("sonic-v5-5", 1000), ("sonic-v6-mini", 1000)]),
+        *(
+            (sonic.Create, "prompt", limit, {**WRITTEN, "mv": mv})
+            for mv, limit in [
+                ("sonic-v3-5", 3000),
+                ("sonic-v4", 3000),
+                ("chirp-v4", 3000),
+                ("sonic-v4-5", 5000),
+                ("sonic-v4-5-plus", 5000),
+                ("sonic-v5", 5000),
+                ("sonic-v5-5", 5000),
+                ("sonic-v6", 5000),
+                ("chirp-v5", 5000),
+            ]
+        ),
+        *(
+            (sonic.Cover, "tags", limit, {**FROM_CLIP, "mv": mv})
+            for mv, limit in [
+                ("sonic-v3-5", 200),
+                ("chirp-v3-5", 200),
+                ("sonic-v4", 200),
+                ("sonic-v4-5", 1000),
+                ("sonic-v5-5", 1000),
+                ("sonic-v6-mini", 1000),
+            ]
+        ),
         (sonic.Create, "title", 80, WRITTEN),
         (sonic.Create, "gpt_description_prompt", 400, DESCRIBED),
         (sonic.CreatePersona, "name", 80, {"clip_id": "c1"}),
@@ -152,7 +174,7 @@ def test_all_that_is_missing_is_named_at_once(operation: type[Request]) -> None:
         (lyrics.Make, "description", 120, {}),
         (nuro.Vocal, "lyrics", 2000, {}),
     ],
-)  # fmt: skip
+)
 def test_character_limits(
     operation: type[Request], field: str, limit: int, others: Mapping[str, Any]
 ) -> None:
@@ -172,25 +194,45 @@ def test_character_limits(
         (nuro.Instrumental, "duration", 1, 60, 1, {"description": "calm"}),
         (nuro.Instrumental, "duration", 30, 120, 1, {"description": "calm", "version": "v2.0"}),
         (sonic.Extend, "continue_at", 0, None, 0.1, FROM_CLIP),
-        *((kind, "duration", 10, 360, 1, others)
-          for kind, others in [(sonic.Create, WRITTEN), (sonic.Cover, FROM_CLIP),
-                               (sonic.PersonaMusic, {**WRITTEN, "persona_id": "p1"}),
-                               (sonic.UploadCover, {**WRITTEN, "url": TUNE})]),
-        *((sonic.Create, name, 0, 1, 0.01, WRITTEN)
-          for name in ("style_weight", "weirdness_constraint")),
+        *(
+            (kind, "duration", 10, 360, 1, others)
+            for kind, others in [
+                (sonic.Create, WRITTEN),
+                (sonic.Cover, FROM_CLIP),
+                (sonic.PersonaMusic, {**WRITTEN, "persona_id": "p1"}),
+                (sonic.UploadCover, {**WRITTEN, "url": TUNE}),
+            ]
+        ),
+        *(
+            (sonic.Create, name, 0, 1, 0.01, WRITTEN)
+            for name in ("style_weight", "weirdness_constraint")
+        ),
         (sonic.Cover, "audio_weight", 0, 1, 0.01, FROM_CLIP),
         (sonic.Vox, "vocal_end_s", 5.5, 35, 0.5, {"clip_id": "c1", "vocal_start_s": 5}),
-        *((producer.Create, name, low, 1, 0.01, {"sound": "jazz", "cover_url": TUNE})
-          for name, low in [("sound_strength", 0.2), ("cover_strength", 0.2), ("weirdness", 0),
-                            ("lyrics_strength", 0)]),
+        *(
+            (producer.Create, name, low, 1, 0.01, {"sound": "jazz", "cover_url": TUNE})
+            for name, low in [
+                ("sound_strength", 0.2),
+                ("cover_strength", 0.2),
+                ("weirdness", 0),
+                ("lyrics_strength", 0),
+            ]
+        ),
         (producer.Create, "length", 1, 240, 1, {"sound": "jazz"}),
         (riffusion.Create, "vocal_variation", 0, 1, 0.01, {"custom_mode": True, "lyrics": "la"}),
         (studio.Description, "seed", -1, None, 1, STUDIO),
-        *((studio.Description, name, 0, 1, 0.01, STUDIO)
-          for name in (*STRENGTHS, "song_section_start", "song_section_end",
-                       "lyrics_placement_start", "lyrics_placement_end")),
+        *(
+            (studio.Description, name, 0, 1, 0.01, STUDIO)
+            for name in (
+                *STRENGTHS,
+                "song_section_start",
+                "song_section_end",
+                "lyrics_placement_start",
+                "lyrics_placement_end",
+            )
+        ),
     ],
-)  # fmt: skip
+)
 def test_ranges(  # noqa: PLR0913 - a case is a row of the table
     *,
     operation: type[Request],
@@ -235,8 +277,7 @@ def test_choices_are_hard_or_open() -> None:
     ("request_", "wrong"),
     [
         (sonic.Create(custom_mode=False, mv="sonic-v5"), ["gpt_description_prompt"]),
-        (sonic.Create(**{**DESCRIBED, "gpt_description_prompt": "  "}),
-         ["gpt_description_prompt"]),
+        (sonic.Create(**{**DESCRIBED, "gpt_description_prompt": "  "}), ["gpt_description_prompt"]),
         (sonic.Create(custom_mode=True, mv="sonic-v5"), ["prompt"]),
         (sonic.Create(custom_mode=True, mv="sonic-v5", make_instrumental=True), []),
         (sonic.Create(**{**DESCRIBED, "mv": "sonic-v4-5-all"}), ["mv"]),
@@ -244,8 +285,10 @@ def test_choices_are_hard_or_open() -> None:
         (sonic.PersonaMusic(**WRITTEN), ["persona_id"]),
         (sonic.CreatePersona(name="Ada"), ["clip_id"]),
         (sonic.CreatePersona(name="Ada", continue_clip_id="c1"), []),
-        (sonic.CreatePersona(name="Ada", clip_id="c1", continue_clip_id="c2"),
-         ["continue_clip_id"]),
+        (
+            sonic.CreatePersona(name="Ada", clip_id="c1", continue_clip_id="c2"),
+            ["continue_clip_id"],
+        ),
         (sonic.Upload(url="file:///a.mp3"), ["url"]),
         (sonic.Create(**{**WRITTEN, "auto_lyrics": True, "prompt": None}), ["prompt"]),
         (sonic.Create(**DESCRIBED, auto_lyrics=True), ["auto_lyrics"]),
@@ -253,11 +296,15 @@ def test_choices_are_hard_or_open() -> None:
         (sonic.Create(**{**WRITTEN, "use_suno_cdn": "false"}), ["use_suno_cdn"]),
         (sonic.Create(**WRITTEN, vocal_gender="female"), ["vocal_gender"]),
         (sonic.Create(**{**WRITTEN, "duration": 60.5}), ["duration"]),
-        (sonic.AddVocals(**FROM_CLIP, overpainting_start_s=9, overpainting_end_s=9),
-         ["overpainting_end_s"]),
+        (
+            sonic.AddVocals(**FROM_CLIP, overpainting_start_s=9, overpainting_end_s=9),
+            ["overpainting_end_s"],
+        ),
         (sonic.Remaster(mv="sonic-v5"), ["continue_clip_id"]),
-        (sonic.Remaster(continue_clip_id="c1", mv="sonic-v5", variation_category="loud"),
-         ["variation_category"]),
+        (
+            sonic.Remaster(continue_clip_id="c1", mv="sonic-v5", variation_category="loud"),
+            ["variation_category"],
+        ),
         (sonic.UploadExtend(**WRITTEN, url=TUNE), ["continue_at"]),
         (sonic.UploadCover(**WRITTEN, url=TUNE), []),
         (sonic.UploadCover(**WRITTEN, url=TUNE, extra={"audio_weight": 1}), ["extra"]),
@@ -267,20 +314,35 @@ def test_choices_are_hard_or_open() -> None:
         (sonic.Sample(**SAMPLE, url=TUNE), ["url"]),
         (sonic.Sample(**{**SAMPLE, "chop_sample_end_s": 1}), ["chop_sample_end_s"]),
         (sonic.Mashup(**WRITTEN), ["mashup_clip_ids"]),
-        *((sonic.Mashup(**{**WRITTEN, "mashup_clip_ids": ids}), ["mashup_clip_ids"] * wrong)
-          for ids, wrong in [((), 1), (["c1"], 1), (("c1", "c2"), 0), (["c1", "c2", "c3"], 1),
-                             (["c1", " "], 1), (["c1", None], 1), ("c1", 1)]),
+        *(
+            (sonic.Mashup(**{**WRITTEN, "mashup_clip_ids": ids}), ["mashup_clip_ids"] * wrong)
+            for ids, wrong in [
+                ((), 1),
+                (["c1"], 1),
+                (("c1", "c2"), 0),
+                (["c1", "c2", "c3"], 1),
+                (["c1", " "], 1),
+                (["c1", None], 1),
+                ("c1", 1),
+            ]
+        ),
         (sonic.ReplaceSection(**{**SECTION, "infill_end_s": 10}), ["infill_end_s"]),
-        (sonic.CreatePersona(name="Ada", clip_id="c1", vocal_start_s=9, vocal_end_s=8),
-         ["vocal_end_s"]),
+        (
+            sonic.CreatePersona(name="Ada", clip_id="c1", vocal_start_s=9, vocal_end_s=8),
+            ["vocal_end_s"],
+        ),
         (sonic.Download(clip_id="c1"), ["formats"]),
         (sonic.Download(clip_id="c1", formats=[]), ["formats"]),
         (sonic.Download(clip_id="c1", formats=["flac"]), ["formats"]),
         (sonic.Batch(), ["items"]),
-        *((sonic.Batch(items=[sonic.Create(**DESCRIBED)] * count), ["items"] * wrong)
-          for count, wrong in [(0, 1), (1, 0), (10, 0), (11, 1)]),
-        (sonic.Batch(items=[sonic.Create(**DESCRIBED), sonic.Create(title="x" * 81)]),
-         ["items"] * 3),
+        *(
+            (sonic.Batch(items=[sonic.Create(**DESCRIBED)] * count), ["items"] * wrong)
+            for count, wrong in [(0, 1), (1, 0), (10, 0), (11, 1)]
+        ),
+        (
+            sonic.Batch(items=[sonic.Create(**DESCRIBED), sonic.Create(title="x" * 81)]),
+            ["items"] * 3,
+        ),
         (producer.Create(title="Rain"), ["sound"]),
         (producer.Create(lyrics="la"), []),
         (producer.Extend(sound="jazz"), ["clip_id"]),
@@ -288,23 +350,35 @@ def test_choices_are_hard_or_open() -> None:
         (producer.Download(clip_id="c1", format="m4a"), ["format"]),
         (riffusion.Create(custom_mode=False), ["prompt"]),
         (riffusion.Create(custom_mode=True, lyrics="la", task_type="remaster"), ["task_type"]),
-        (riffusion.Create(custom_mode=True, lyrics="la", task_type="replace_music",
-                          continue_clip_id="c1", replace_start_time=9, replace_end_time=8),
-         ["replace_end_time"]),
+        (
+            riffusion.Create(
+                custom_mode=True,
+                lyrics="la",
+                task_type="replace_music",
+                continue_clip_id="c1",
+                replace_start_time=9,
+                replace_end_time=8,
+            ),
+            ["replace_end_time"],
+        ),
         (studio.Custom(**STUDIO), ["lyrics"]),
         (studio.Extend(**STUDIO, song_id="s1", lyrics_type="user"), ["lyrics"]),
         (studio.Extend(**STUDIO, song_id="s1", mode="sideways"), ["mode"]),
-        (studio.Description(**STUDIO, song_section_start=0.5, song_section_end=0.5),
-         ["song_section_end"]),
+        (
+            studio.Description(**STUDIO, song_section_start=0.5, song_section_end=0.5),
+            ["song_section_end"],
+        ),
         (studio.Description(**STUDIO, lyrics_placement_start=0, lyrics_placement_end=0.95), []),
         (nuro.Instrumental(description="x" * 199, version="v2.0"), []),
         (nuro.Instrumental(description="x" * 200, version="v2.0"), ["description"]),
         (nuro.Instrumental(description="loud" * 50), []),
-        (nuro.Instrumental(description="x", segments=[nuro.Segment(name="verse", duration=30)]),
-         ["segments"]),
+        (
+            nuro.Instrumental(description="x", segments=[nuro.Segment(name="verse", duration=30)]),
+            ["segments"],
+        ),
     ],
     ids=lambda value: f"{value!r:.60}~{len(repr(value))}",
-)  # fmt: skip
+)
 def test_rules(request_: Request, wrong: list[str]) -> None:
     assert fields(hard(request_)) == wrong
 
@@ -315,18 +389,34 @@ def test_rules(request_: Request, wrong: list[str]) -> None:
         (sonic.Create(**WRITTEN), "mv", {"sonic-v4-5-all"}, set()),
         (sonic.Sample(**SAMPLE), "mv", set(), set()),
         (sonic.Mashup(**WRITTEN, mashup_clip_ids=["c1", "c2"]), "mv", set(), set()),
-        (sonic.Remaster(continue_clip_id="c1"), "mv",
-         {"sonic-v3-5", "sonic-v4-5", "sonic-v5-5"}, NEWEST),
+        (
+            sonic.Remaster(continue_clip_id="c1"),
+            "mv",
+            {"sonic-v3-5", "sonic-v4-5", "sonic-v5-5"},
+            NEWEST,
+        ),
         (sonic.ReplaceSection(**SECTION), "mv", {"sonic-v3-5"}, NEWEST),
-        (sonic.Cover(**FROM_CLIP, vocal_gender="m"), "vocal_gender", set(),
-         {"sonic-v3-5", "sonic-v4"}),
-        (sonic.AddVocals(**FROM_CLIP, overpainting_end_s=9), "overpainting_end_s", set(),
-         {"sonic-v3-5", "sonic-v4", "sonic-v4-5", "sonic-v5-5"}),
-        (sonic.Remaster(continue_clip_id="c1", variation_category="high"), "variation_category",
-         set(), {"sonic-v3-5", "sonic-v4", "sonic-v4-5", "sonic-v4-5-plus", "sonic-v5-5"}),
+        (
+            sonic.Cover(**FROM_CLIP, vocal_gender="m"),
+            "vocal_gender",
+            set(),
+            {"sonic-v3-5", "sonic-v4"},
+        ),
+        (
+            sonic.AddVocals(**FROM_CLIP, overpainting_end_s=9),
+            "overpainting_end_s",
+            set(),
+            {"sonic-v3-5", "sonic-v4", "sonic-v4-5", "sonic-v5-5"},
+        ),
+        (
+            sonic.Remaster(continue_clip_id="c1", variation_category="high"),
+            "variation_category",
+            set(),
+            {"sonic-v3-5", "sonic-v4", "sonic-v4-5", "sonic-v4-5-plus", "sonic-v5-5"},
+        ),
     ],
     ids=["create", "sample", "mashup", "remaster", "section", "gender", "painted", "variation"],
-)  # fmt: skip
+)
 def test_what_wants_which_models(
     request_: Request, field: str, refused: set[str], advised: set[str]
 ) -> None:
@@ -369,8 +459,12 @@ def test_what_takes_a_webhook_and_what_is_asked_again() -> None:
     tasks = {kind for kind in operations() if kind.answers == "task"}
     without = {kind for kind in tasks - hooked if kind.engine in {"sonic", "nuro", "producer"}}
     assert without == {
-        sonic.StemsBasic, sonic.StemsFull, sonic.Batch, producer.Upload, producer.Download,
-    }  # fmt: skip
+        sonic.StemsBasic,
+        sonic.StemsFull,
+        sonic.Batch,
+        producer.Upload,
+        producer.Download,
+    }
     again = {kind for kind in operations() if kind.repeats}
     assert again == {sonic.Midi, sonic.Wav, sonic.Download}
     assert {kind.answers for kind in again} == {"now"}
@@ -379,13 +473,19 @@ def test_what_takes_a_webhook_and_what_is_asked_again() -> None:
 @pytest.mark.parametrize(
     ("parts", "wrong"),
     [
-        ([("intro", 30)], 0), ([("intro", 29)], 1), ([("intro", 5), ("verse", 25)], 0),
-        ([("intro", 4), ("verse", 26)], 1), ([("verse", 120)], 0), ([("verse", 121)], 2),
-        ([("solo", 30)], 1), ([("verse", 60), ("chorus", 60)], 0),
-        ([("verse", 60), ("chorus", 61)], 1), ([], 1),
+        ([("intro", 30)], 0),
+        ([("intro", 29)], 1),
+        ([("intro", 5), ("verse", 25)], 0),
+        ([("intro", 4), ("verse", 26)], 1),
+        ([("verse", 120)], 0),
+        ([("verse", 121)], 2),
+        ([("solo", 30)], 1),
+        ([("verse", 60), ("chorus", 60)], 0),
+        ([("verse", 60), ("chorus", 61)], 1),
+        ([], 1),
     ],
     ids=repr,
-)  # fmt: skip
+)
 def test_segments(parts: list[tuple[str, int]], wrong: int) -> None:
     segments = [nuro.Segment(name=name, duration=duration) for name, duration in parts]
     request = nuro.Instrumental(description="calm", version="v2.0", segments=segments)
@@ -425,23 +525,34 @@ def test_everything_wrong_is_said_at_once() -> None:
 @pytest.mark.parametrize(
     ("operation", "wrong"),
     [
-        (sonic.Create, {"custom_mode": "false"}), (sonic.Create, {"custom_mode": 1}),
-        (sonic.Create, {"mv": 5}), (sonic.Create, {"title": ["a"]}),
-        (sonic.Create, {"tags": ["jazz", "spy"]}), (sonic.Create, {"prompt": b"la"}),
-        (sonic.Extend, {"continue_at": "30"}), (sonic.Extend, {"continue_at": True}),
-        (sonic.Extend, {"continue_at": math.nan}), (sonic.Extend, {"continue_at": math.inf}),
-        (studio.Description, {"seed": 1.5}), (studio.Description, {"prompt_strength": math.nan}),
-        (nuro.Vocal, {"duration": 30.5}), (nuro.Instrumental, {"genre": "jazz"}),
+        (sonic.Create, {"custom_mode": "false"}),
+        (sonic.Create, {"custom_mode": 1}),
+        (sonic.Create, {"mv": 5}),
+        (sonic.Create, {"title": ["a"]}),
+        (sonic.Create, {"tags": ["jazz", "spy"]}),
+        (sonic.Create, {"prompt": b"la"}),
+        (sonic.Extend, {"continue_at": "30"}),
+        (sonic.Extend, {"continue_at": True}),
+        (sonic.Extend, {"continue_at": math.nan}),
+        (sonic.Extend, {"continue_at": math.inf}),
+        (studio.Description, {"seed": 1.5}),
+        (studio.Description, {"prompt_strength": math.nan}),
+        (nuro.Vocal, {"duration": 30.5}),
+        (nuro.Instrumental, {"genre": "jazz"}),
         (nuro.Instrumental, {"mood": [5]}),
         (nuro.Instrumental, {"version": "v2.0", "segments": [{"name": "verse"}]}),
         (sonic.Mashup, {"mashup_clip_ids": ["c1", "\ud800"]}),
-        (sonic.Mashup, {"mashup_clip_ids": "c1, c2"}), (sonic.Batch, {"items": [{"mv": "x"}]}),
-        (sonic.Batch, {"items": sonic.Create()}), (producer.Create, {"seed": 7}),
-        (sonic.Download, {"formats": "mp3"}), (riffusion.Create, {"continue_at": 30.5}),
-        (sonic.Create, {"title": "half \ud800"}), (lyrics.Make, {"description": "\udfff"}),
+        (sonic.Mashup, {"mashup_clip_ids": "c1, c2"}),
+        (sonic.Batch, {"items": [{"mv": "x"}]}),
+        (sonic.Batch, {"items": sonic.Create()}),
+        (producer.Create, {"seed": 7}),
+        (sonic.Download, {"formats": "mp3"}),
+        (riffusion.Create, {"continue_at": 30.5}),
+        (sonic.Create, {"title": "half \ud800"}),
+        (lyrics.Make, {"description": "\udfff"}),
     ],
     ids=repr,
-)  # fmt: skip
+)
 def test_wrong_values_are_problems_of_their_field(
     operation: type[Request], wrong: dict[str, Any]
 ) -> None:
@@ -457,11 +568,17 @@ def test_a_list_of_tags_is_told_how_to_be_text() -> None:
 
 
 any_value = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(),
-              st.text(st.characters(exclude_categories=())), st.binary(max_size=3)),
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(),
+        st.floats(),
+        st.text(st.characters(exclude_categories=())),
+        st.binary(max_size=3),
+    ),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=5,
-)  # fmt: skip
+)
 
 
 @settings(max_examples=200, deadline=None)
@@ -498,8 +615,11 @@ def test_extra_is_passed_through() -> None:
     request = sonic.Create(**DESCRIBED, extra={"voice": "f", "weights": [1, {"a": None}]})
     assert hard(request) == []
     assert request.body() == {
-        **DESCRIBED, "task_type": "create_music", "voice": "f", "weights": [1, {"a": None}],
-    }  # fmt: skip
+        **DESCRIBED,
+        "task_type": "create_music",
+        "voice": "f",
+        "weights": [1, {"a": None}],
+    }
 
 
 @pytest.mark.parametrize(
@@ -575,12 +695,16 @@ def test_the_table_of_operations_says_price_and_standing() -> None:
 
 @pytest.mark.parametrize(
     "request_",
-    [*(case[0] for case in VALID), EXTENDED,
-     sonic.Create(**DESCRIBED, extra={"new": [1, "é\n"]}),
-     nuro.Instrumental(description="calm", version="v2.0",
-                       segments=(nuro.Segment(name="verse", duration=30),))],
+    [
+        *(case[0] for case in VALID),
+        EXTENDED,
+        sonic.Create(**DESCRIBED, extra={"new": [1, "é\n"]}),
+        nuro.Instrumental(
+            description="calm", version="v2.0", segments=(nuro.Segment(name="verse", duration=30),)
+        ),
+    ],
     ids=repr,
-)  # fmt: skip
+)
 def test_repr_evaluates_back(request_: Request) -> None:
     names = {kind.engine: getattr(engines, kind.engine) for kind in operations()}
     again = eval(repr(request_), {**names, "Segment": nuro.Segment})  # noqa: S307 - our own text

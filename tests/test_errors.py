@@ -60,14 +60,20 @@ NO_SUBSCRIPTION = (
 )
 # (status, the server's words, our class): docs error-handling and nuro-error-handling, 2025
 DOCUMENTED = [
-    (400, "The 'mv' field is invalid. The model should be 'sonic-v3-5' or 'sonic-v4'.",
-     RejectedRequest),
+    (
+        400,
+        "The 'mv' field is invalid. The model should be 'sonic-v3-5' or 'sonic-v4'.",
+        RejectedRequest,
+    ),
     (400, "The 'persona_id' field is required when task_type = persona_music.", RejectedRequest),
     (400, "The 'make_instrumental' field should be boolean.", RejectedRequest),
     (400, "The 'custom_mode' field should be boolean.", RejectedRequest),
     (400, "The prompt character length should be less than 3000.", RejectedRequest),
-    (400, "The 'gpt_description_prompt' character length should be less than 200.",
-     RejectedRequest),
+    (
+        400,
+        "The 'gpt_description_prompt' character length should be less than 200.",
+        RejectedRequest,
+    ),
     (400, "The tags character length should be less than 200.", RejectedRequest),
     (400, "The title character length should be less than 80.", RejectedRequest),
     (400, "description is required.", RejectedRequest),
@@ -84,8 +90,11 @@ DOCUMENTED = [
     (403, NO_CREDITS, OutOfCredits),
     (403, NO_SUBSCRIPTION, NoSubscription),
     (403, "The lyrics format is invalid. Please check and try again.", ContentRefused),
-    (403, "The lyrics contain copyrighted content: 'a line'. Please use original lyrics.",
-     ContentRefused),
+    (
+        403,
+        "The lyrics contain copyrighted content: 'a line'. Please use original lyrics.",
+        ContentRefused,
+    ),
     (403, "The lyrics contain inappropriate content: 'a line'.", ContentRefused),
     (403, "The song description needs moderation review.", ContentRefused),
     (403, "description contains artist names", ContentRefused),
@@ -99,7 +108,7 @@ DOCUMENTED = [
     (429, "", RateLimited),
     (500, "Internal Server Error.", ServerError),
     (504, "Task failed due to timeout. Credits were previously refunded.", TaskFailed),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("error", "parent"), PARENTS.items())
@@ -122,8 +131,11 @@ def test_only_what_never_left_or_left_nothing_is_an_oserror() -> None:
     assert kinds == {Unreachable, LostReply, WaitTimeout}
 
 
-@pytest.mark.parametrize(("status", "words", "kind"), DOCUMENTED,
-                         ids=[f"{status} {words}" for status, words, _ in DOCUMENTED])  # fmt: skip
+@pytest.mark.parametrize(
+    ("status", "words", "kind"),
+    DOCUMENTED,
+    ids=[f"{status} {words}" for status, words, _ in DOCUMENTED],
+)
 def test_documented_words(status: int, words: str, kind: type[MusicAPIError]) -> None:
     assert classify(status, words) is kind
     assert classify(status, words.upper()) is kind
@@ -143,11 +155,23 @@ def test_4xx_is_never_a_server_error_and_5xx_always_is(words: str) -> None:
 
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [(400, RejectedRequest), (401, Unauthorized), (402, OutOfCredits), (403, Forbidden),
-     (404, RejectedRequest), (405, RejectedRequest), (410, RetiredOperation),
-     (422, RejectedRequest), (429, RateLimited), (500, ServerError), (502, ServerError),
-     (503, ServerError), (504, ServerError), (599, ServerError)],
-)  # fmt: skip
+    [
+        (400, RejectedRequest),
+        (401, Unauthorized),
+        (402, OutOfCredits),
+        (403, Forbidden),
+        (404, RejectedRequest),
+        (405, RejectedRequest),
+        (410, RetiredOperation),
+        (422, RejectedRequest),
+        (429, RateLimited),
+        (500, ServerError),
+        (502, ServerError),
+        (503, ServerError),
+        (504, ServerError),
+        (599, ServerError),
+    ],
+)
 def test_status_without_known_words(status: int, kind: type[MusicAPIError]) -> None:
     assert classify(status, "") is kind
     assert classify(status, "words that nobody documented") is kind

@@ -48,9 +48,7 @@ def library(tmp_path: Path) -> Iterator[Library]:
 
 
 def client(sim: Simulator, library: Library, **settings: Any) -> MusicAPI:
-    return MusicAPI(
-        KEY, base_url=sim.url, speed=sim.speed, pace=0, ledger=library, **settings
-    )  # fmt: skip
+    return MusicAPI(KEY, base_url=sim.url, speed=sim.speed, pace=0, ledger=library, **settings)
 
 
 def plan(repeats: int = 1, factors: dict[str, Any] | None = None) -> Plan:
@@ -171,9 +169,10 @@ async def test_frames_carry_the_factors_of_the_cell_that_each_song_is_of(
 
 async def test_rewritten_tags_of_studio_are_joined_too(sim: Simulator, library: Library) -> None:
     design = Plan.grid(
-        studio.Description, base={"prompt": "a song about {topic}", "model_type": "studio130-v1.5"},
+        studio.Description,
+        base={"prompt": "a song about {topic}", "model_type": "studio130-v1.5"},
         factors={"topic": ["ships", "rain"]},
-    )  # fmt: skip
+    )
     run = await ran(sim, library, design)
     steps = run.replaced_tags()
     assert not steps.empty
@@ -241,9 +240,10 @@ async def test_a_plan_with_problems_is_refused_with_all_of_them(
     sim: Simulator, library: Library
 ) -> None:
     design = Plan.grid(
-        sonic.Create, base={"custom_mode": False},
+        sonic.Create,
+        base={"custom_mode": False},
         factors={"mv": ["sonic-v5"], "gpt_description_prompt": ["x" * 5000, None]},
-    )  # fmt: skip
+    )
     async with experiment(sim, library, design) as run:
         with pytest.raises(errors.InvalidPlan) as refused:
             await run.run()
@@ -275,10 +275,16 @@ async def test_a_library_that_cannot_be_written_stops_it(sim: Simulator, tmp_pat
 @pytest.mark.parametrize(
     ("name", "settings"),
     [
-        ("", {}), (3, {}), ("x", {"budget": -1}), ("x", {"budget": True}), ("x", {"budget": 1.5}),
-        ("x", {"concurrency": 0}), ("x", {"concurrency": None}), ("x", {"assume": "1"}),
+        ("", {}),
+        (3, {}),
+        ("x", {"budget": -1}),
+        ("x", {"budget": True}),
+        ("x", {"budget": 1.5}),
+        ("x", {"concurrency": 0}),
+        ("x", {"concurrency": None}),
+        ("x", {"assume": "1"}),
     ],
-)  # fmt: skip
+)
 async def test_arguments_that_cannot_be_used_are_refused(
     sim: Simulator, library: Library, name: Any, settings: dict[str, Any]
 ) -> None:
@@ -406,10 +412,24 @@ async def test_one_failing_cell_stops_no_other(sim: Simulator, library: Library)
 async def test_all_mishaps_together_leave_two_ledgers_that_agree(
     sim: Simulator, library: Library
 ) -> None:
-    for kind in ("drop_before", "lost_reply", "error_after", "server_error", "cut_body",
-                 "garbage_body", "html_body", "empty_body", "refused_content", "task_fails",
-                 "one_clip_fails", "duration_text", "unknown_state", "extra_keys", "code_missing",
-                 "too_many_requests"):  # fmt: skip
+    for kind in (
+        "drop_before",
+        "lost_reply",
+        "error_after",
+        "server_error",
+        "cut_body",
+        "garbage_body",
+        "html_body",
+        "empty_body",
+        "refused_content",
+        "task_fails",
+        "one_clip_fails",
+        "duration_text",
+        "unknown_state",
+        "extra_keys",
+        "code_missing",
+        "too_many_requests",
+    ):
         sim.faults.arm(kind, times=None, probability=0.05, method="POST")
     for kind in ("server_error", "too_many_requests", "cut_body", "html_body"):
         sim.faults.arm(kind, times=None, probability=0.04, method="GET")
@@ -806,8 +826,15 @@ async def test_it_shows_bars_counts_credits_and_what_to_do(
         assert "Nothing is sent before it is started" in run._repr_html_()
         await run.run()
     html = run._repr_html_()
-    for words in ("1 uncertain", "3 done", "4 not run", "1 of 2 blocks", "0 of the budget of 80",
-                  "does not cover block 2", "failures() tells how to settle"):  # fmt: skip
+    for words in (
+        "1 uncertain",
+        "3 done",
+        "4 not run",
+        "1 of 2 blocks",
+        "0 of the budget of 80",
+        "does not cover block 2",
+        "failures() tells how to settle",
+    ):
         assert words in html
     assert "3 done" in repr(run)
 

@@ -57,11 +57,17 @@ def loops(read: list[tasks.Task]) -> dict[str, list[tuple[Any, ...]]]:
             for position, tag in (enumerate(made.tags) if made.tags else [(None, None)])
         ],
         "durations": [
-            (task.id, song.id, song.duration, task.queue_seconds, task.render_seconds,
-             task.total_seconds)
+            (
+                task.id,
+                song.id,
+                song.duration,
+                task.queue_seconds,
+                task.render_seconds,
+                task.total_seconds,
+            )
             for task, song in songs
         ],
-    }  # fmt: skip
+    }
 
 
 def cells(table: pd.DataFrame) -> list[tuple[Any, ...]]:
@@ -109,16 +115,47 @@ def bulk_replies(draw: st.DrawFn) -> bytes:
 
 TEXTS = st.one_of(
     replies.any_text,
-    st.sampled_from(["", " ", "\n", "\u3000 ", "\u00a0", "a\\nb", '"', "\\", "\\\\n", "\t/",
-                     "\u2028", "\x00", "été 東京 🎷", "a, b,, c ", ",", "x" * 3000]),
-)  # fmt: skip
+    st.sampled_from(
+        [
+            "",
+            " ",
+            "\n",
+            "\u3000 ",
+            "\u00a0",
+            "a\\nb",
+            '"',
+            "\\",
+            "\\\\n",
+            "\t/",
+            "\u2028",
+            "\x00",
+            "été 東京 🎷",
+            "a, b,, c ",
+            ",",
+            "x" * 3000,
+        ]
+    ),
+)
 WITH_TEXT = ("title", "lyrics", "prompt", "id", "song_path", "created_at", "artist", "user_id")
 MOMENTS = st.sampled_from(
-    ["2024-11-22T01:48:41.839599+00:00", "2025-10-12T13:13:02.488Z", "2024-11-22", "0", "20241122",
-     "0001-01-01T00:00:00+05:00", "9999-12-31T23:59:59-12:00", "0000-01-01T00:00:00Z",
-     "2024-11-22T24:00:00Z", "2024-02-30T00:00:00Z", "2024-11-22T01:48:41.8395999+05:30",
-     "2024-11-22t01:48:41z", " 2024-11-22T01:48:41Z", "2024-11-22T01:48:41", "1732240121"]
-)  # fmt: skip
+    [
+        "2024-11-22T01:48:41.839599+00:00",
+        "2025-10-12T13:13:02.488Z",
+        "2024-11-22",
+        "0",
+        "20241122",
+        "0001-01-01T00:00:00+05:00",
+        "9999-12-31T23:59:59-12:00",
+        "0000-01-01T00:00:00Z",
+        "2024-11-22T24:00:00Z",
+        "2024-02-30T00:00:00Z",
+        "2024-11-22T01:48:41.8395999+05:30",
+        "2024-11-22t01:48:41z",
+        " 2024-11-22T01:48:41Z",
+        "2024-11-22T01:48:41",
+        "1732240121",
+    ]
+)
 
 
 @st.composite
@@ -242,10 +279,16 @@ def kept_replies(draw: st.DrawFn) -> tasks.Kept:
         request=draw(st.sampled_from([None, sonic.Concat(continue_clip_id="\ud800 c1")])),
         simulated=draw(st.booleans()),
     )
-    said: dict[str, Any] = draw(st.sampled_from([
-        {}, {"state": "succeeded"}, {"state": "succeeded", "state_word": "SUCCESS"},
-        {"state": "failed", "fail_reason": "no luck", "refunded": True},
-    ]))  # fmt: skip
+    said: dict[str, Any] = draw(
+        st.sampled_from(
+            [
+                {},
+                {"state": "succeeded"},
+                {"state": "succeeded", "state_word": "SUCCESS"},
+                {"state": "failed", "fail_reason": "no luck", "refunded": True},
+            ]
+        )
+    )
     raw = draw(bulk_replies() | st.sampled_from([as_bytes(sample(name)) for name in BULK]))
     try:
         json.loads(raw)

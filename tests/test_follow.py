@@ -11,9 +11,16 @@ from musicapi_nb.errors import InvalidRequest
 from musicapi_nb.tasks import Song, Task
 
 SONG = Song(
-    id="clip-1", engine="sonic", state="succeeded", title="Rain", tags=("spy jazz", "vibraphone"),
-    tags_text="spy jazz, vibraphone", lyrics="[Verse]\nrain", model="chirp-v5", duration=118.5,
-)  # fmt: skip
+    id="clip-1",
+    engine="sonic",
+    state="succeeded",
+    title="Rain",
+    tags=("spy jazz", "vibraphone"),
+    tags_text="spy jazz, vibraphone",
+    lyrics="[Verse]\nrain",
+    model="chirp-v5",
+    duration=118.5,
+)
 CLIP = Song(id="clip-1", engine="sonic", state="succeeded", uploaded=True)
 
 FOLLOW_UPS: dict[type[Request], Callable[[Song], Request]] = {
@@ -49,10 +56,15 @@ def test_a_follow_up_of_a_finished_song_can_be_sent(kind: type[Request]) -> None
 
 def test_what_is_known_is_filled_in() -> None:
     assert SONG.extend(prompt="more").body() == {
-        "task_type": "extend_music", "custom_mode": True, "mv": "sonic-v5", "prompt": "more",
-        "title": "Rain", "tags": "spy jazz, vibraphone", "continue_clip_id": "clip-1",
+        "task_type": "extend_music",
+        "custom_mode": True,
+        "mv": "sonic-v5",
+        "prompt": "more",
+        "title": "Rain",
+        "tags": "spy jazz, vibraphone",
+        "continue_clip_id": "clip-1",
         "continue_at": 118.5,
-    }  # fmt: skip
+    }
 
 
 def test_a_cover_sings_the_same_words() -> None:
@@ -89,8 +101,9 @@ def test_an_uploaded_clip_takes_the_upload_kind(made: Request, task_type: str) -
 
 
 def test_the_clip_of_an_upload_is_gone_on_from() -> None:
-    task = Task(id="t", engine="sonic", operation="upload", state="succeeded",
-                answer={"clip_id": "clip-9"})  # fmt: skip
+    task = Task(
+        id="t", engine="sonic", operation="upload", state="succeeded", answer={"clip_id": "clip-9"}
+    )
     assert task.clip is not None
     assert task.clip.cover(prompt="la", mv="sonic-v5").body()["continue_clip_id"] == "clip-9"
     assert Task(id="t", answer={"clip_id": 9}).clip is None

@@ -21,8 +21,15 @@ from tests import valid_requests
 from tests.valid_requests import REQUESTS
 
 SONG = sonic.Create(custom_mode=False, mv="sonic-v5", gpt_description_prompt="rain, slow jazz")
-NAMES = {"sonic": sonic, "studio": studio, "nuro": nuro, "lyrics": lyrics, "account": account,
-         "producer": producer, "riffusion": riffusion}  # fmt: skip
+NAMES = {
+    "sonic": sonic,
+    "studio": studio,
+    "nuro": nuro,
+    "lyrics": lyrics,
+    "account": account,
+    "producer": producer,
+    "riffusion": riffusion,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -90,11 +97,14 @@ def results(form: Form) -> list[str]:
 def click(form: Form, turn: int | None = None, price: str | None = None) -> None:
     """Send what a click sends: by default by a person who sees what there is to see."""
     seen = state(form)
-    says(form, {
-        "kind": "buy",
-        "turn": seen["turn"] if turn is None else turn,
-        "price": seen["price"] if price is None else price,
-    })  # fmt: skip
+    says(
+        form,
+        {
+            "kind": "buy",
+            "turn": seen["turn"] if turn is None else turn,
+            "price": seen["price"] if price is None else price,
+        },
+    )
 
 
 def when_ready(form: Form, act: Callable[[], object]) -> None:
@@ -232,8 +242,9 @@ def test_odd_values_stay_as_typed_and_are_problems(api: Handle) -> None:
     assert "list of nuro.Segment" in beside(form, "segments")["said"]
     type_in(form, "segments", "intro 10\n\nverse 20")
     assert form.request.body()["segments"] == [
-        {"name": "intro", "duration": 10}, {"name": "verse", "duration": 20},
-    ]  # fmt: skip
+        {"name": "intro", "duration": 10},
+        {"name": "verse", "duration": 20},
+    ]
 
 
 def test_clips_are_typed_one_after_the_other(api: Handle) -> None:

@@ -23,32 +23,73 @@ MOMENT = "datetime64[us, UTC]"
 Frame: TypeAlias = Callable[[Any], pd.DataFrame]
 DTYPES: dict[Frame, dict[str, str]] = {
     frames.tasks_frame: {
-        "task_id": "str", "songs": "int64", "engine": "str", "operation": "str", "state": "str",
-        "submitted_at": MOMENT, "started_at": MOMENT, "finished_at": MOMENT, **SECONDS,
-        "fail_reason": "str", "refunded": "boolean", "state_word": "str", "expected": "Int64",
-        "progress": "float64", "simulated": "bool", "issues": "int64", "request": "str",
-        "answer": "str", "extra": "str",
+        "task_id": "str",
+        "songs": "int64",
+        "engine": "str",
+        "operation": "str",
+        "state": "str",
+        "submitted_at": MOMENT,
+        "started_at": MOMENT,
+        "finished_at": MOMENT,
+        **SECONDS,
+        "fail_reason": "str",
+        "refunded": "boolean",
+        "state_word": "str",
+        "expected": "Int64",
+        "progress": "float64",
+        "simulated": "bool",
+        "issues": "int64",
+        "request": "str",
+        "answer": "str",
+        "extra": "str",
     },
     frames.songs_frame: {
-        "task_id": "str", "song_id": "str", "engine": "str", "operation": "str", "state": "str",
-        "title": "str", "tags_text": "str", "duration": "float64", "model": "str",
-        "audio_url": "str", "image_url": "str", "video_url": "str", "created_at": MOMENT,
-        "lyrics": "str", "prompt": "str", "song_position": "int64", "state_word": "str",
-        "fail_reason": "str", "simulated": "bool", "extra": "str",
+        "task_id": "str",
+        "song_id": "str",
+        "engine": "str",
+        "operation": "str",
+        "state": "str",
+        "title": "str",
+        "tags_text": "str",
+        "duration": "float64",
+        "model": "str",
+        "audio_url": "str",
+        "image_url": "str",
+        "video_url": "str",
+        "created_at": MOMENT,
+        "lyrics": "str",
+        "prompt": "str",
+        "song_position": "int64",
+        "state_word": "str",
+        "fail_reason": "str",
+        "simulated": "bool",
+        "extra": "str",
     },
     frames.tags_frame: {
-        "task_id": "category", "song_id": "category", "position": "int64", "tag": "str",
+        "task_id": "category",
+        "song_id": "category",
+        "position": "int64",
+        "tag": "str",
     },
     frames.replaced_tags_frame: {
-        "task_id": "category", "song_id": "category", "step": "int64", "source": "category",
-        "type": "category", "position": "Int64", "tag": "str",
+        "task_id": "category",
+        "song_id": "category",
+        "step": "int64",
+        "source": "category",
+        "type": "category",
+        "position": "Int64",
+        "tag": "str",
     },
     frames.durations_frame: {"task_id": "str", "song_id": "str", "duration": "float64", **SECONDS},
     frames.issues_frame: {
-        "source": "str", "reply": "int64", "task_id": "str", "where": "str", "message": "str",
+        "source": "str",
+        "reply": "int64",
+        "task_id": "str",
+        "where": "str",
+        "message": "str",
         "excerpt": "str",
     },
-}  # fmt: skip
+}
 
 every_frame = pytest.mark.parametrize("frame", DTYPES, ids=lambda frame: frame.__name__)
 ACK = {"message": "success", "task_id": "t1"}
@@ -70,10 +111,15 @@ def assert_fixed(table: pd.DataFrame, frame: Frame) -> None:
 
 
 @pytest.fixture(
-    params=[sample, sample_text, lambda name: sample_text(name).encode(),
-            lambda name: tasks.read(sample(name)), lambda name: [sample(name)]],
+    params=[
+        sample,
+        sample_text,
+        lambda name: sample_text(name).encode(),
+        lambda name: tasks.read(sample(name)),
+        lambda name: [sample(name)],
+    ],
     ids=["dict", "str", "bytes", "task", "list"],
-)  # fmt: skip
+)
 def studio(request: pytest.FixtureRequest) -> Any:
     return request.param(STUDIO)
 
@@ -134,8 +180,11 @@ def test_studio_durations(studio: Any) -> None:
 def test_studio_task_and_no_issues(studio: Any) -> None:
     (row,) = (row for _, row in frames.tasks_frame(studio).iterrows())
     assert (row.songs, row.engine, row.state, row.state_word) == (
-        2, "studio", "succeeded", "SUCCESS",
-    )  # fmt: skip
+        2,
+        "studio",
+        "succeeded",
+        "SUCCESS",
+    )
     assert row.submitted_at == pd.Timestamp(1732240123, unit="s", tz="UTC")
     assert (row.queue_seconds, row.render_seconds, row.total_seconds) == (16.0, 50.0, 66.0)
     assert row.progress == 1.0

@@ -68,10 +68,19 @@ def made(number: int = 3, **named: Any) -> list[Task]:
     """Tasks with two songs each."""
     found = []
     for at in range(number):
-        clips = [{"clip_id": f"c{at}-{side}", "state": "succeeded", "title": f"Song {at}{side}",
-                  "tags": "jazz, rain", "duration": 60.0 + at, "mv": "sonic-v5",
-                  "audio_url": f"https://cdn.example/{at}{side}.mp3", **named}
-                 for side in "ab"]  # fmt: skip
+        clips = [
+            {
+                "clip_id": f"c{at}-{side}",
+                "state": "succeeded",
+                "title": f"Song {at}{side}",
+                "tags": "jazz, rain",
+                "duration": 60.0 + at,
+                "mv": "sonic-v5",
+                "audio_url": f"https://cdn.example/{at}{side}.mp3",
+                **named,
+            }
+            for side in "ab"
+        ]
         request = sonic.Create(custom_mode=True, mv="sonic-v5", prompt="[Verse]", tags="jazz, spy")
         found.append(looked(acknowledged(request, f"t{at}"), {"code": 200, "data": clips}))
     return found
@@ -262,8 +271,9 @@ def test_a_refusal_is_told_in_place_with_what_still_stands(shelf: Library, tmp_p
 
 
 def test_without_a_library_ratings_last_as_long_as_the_gallery() -> None:
-    shown = gallery([msgspec.structs.replace(each, id=None, task_id=None)
-                     for each in made(1)[0].songs])  # fmt: skip
+    shown = gallery(
+        [msgspec.structs.replace(each, id=None, task_id=None) for each in made(1)[0].songs]
+    )
     page = Page(shown)
     assert shown._songs["kept"] == ""
     assert page.asked("rate", "rated", index=0, stars=5)["mark"] == [5, 0]
@@ -285,13 +295,21 @@ def test_what_cannot_be_rated_is_refused(shelf: Library) -> None:
 @pytest.mark.parametrize(
     "message",
     [
-        None, 3, "rate", [], {}, {"type": "eval"}, {"type": "_told"},
-        {"type": "rate", "generation": 0}, {"type": "rate", "generation": 0, "index": 99},
-        {"type": "rate", "generation": 0, "index": -1}, {"type": "page", "generation": 0},
+        None,
+        3,
+        "rate",
+        [],
+        {},
+        {"type": "eval"},
+        {"type": "_told"},
+        {"type": "rate", "generation": 0},
+        {"type": "rate", "generation": 0, "index": 99},
+        {"type": "rate", "generation": 0, "index": -1},
+        {"type": "page", "generation": 0},
         {"type": "page", "generation": 0, "indices": ["x"]},
         {"type": "audio", "generation": 0, "index": None},
     ],
-)  # fmt: skip
+)
 def test_nonsense_from_the_page_is_answered_and_harms_nothing(message: Any) -> None:
     shown = gallery(made(1))
     page = Page(shown)
@@ -372,9 +390,7 @@ def test_every_display_has_a_static_form(shelf: Library) -> None:
     shelf.rate(made(1)[0].songs[1], 5, note="<b>best</b>")
     shown = gallery(made(20), library=shelf, title="Twenty & more")
     data, _ = shown._repr_mimebundle_()
-    assert set(data) == {
-        "text/html", "text/plain", "application/vnd.jupyter.widget-view+json",
-    }  # fmt: skip
+    assert set(data) == {"text/html", "text/plain", "application/vnd.jupyter.widget-view+json"}
     assert data["text/plain"] == "<Gallery: 40 songs, 1 rated>"
     html = data["text/html"]
     assert html.count("<audio") == 6

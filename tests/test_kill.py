@@ -123,8 +123,17 @@ FAULTS: tuple[tuple[str, int, float, dict[str, Any]], ...] = (
     ("redirect_media", 20, 0.04, {}),
 )
 # After these nobody but the service knows what came of a POST.
-SPOILT = {"drop_before", "lost_reply", "cut_body", "garbage_body", "html_body", "empty_body",
-          "error_after", "server_error", "redirect_api"}  # fmt: skip
+SPOILT = {
+    "drop_before",
+    "lost_reply",
+    "cut_body",
+    "garbage_body",
+    "html_body",
+    "empty_body",
+    "error_after",
+    "server_error",
+    "redirect_api",
+}
 
 
 @functools.cache
@@ -193,9 +202,15 @@ async def kernel(path: str, url: str, budget: int, hook: str) -> None:
 
 def experiment(api: MusicAPI, library: Library, budget: int) -> Experiment:
     return Experiment(
-        NAME, design(), api, library, budget=budget, assume=ASSUMED, concurrency=CONCURRENCY,
+        NAME,
+        design(),
+        api,
+        library,
+        budget=budget,
+        assume=ASSUMED,
+        concurrency=CONCURRENCY,
         deadline=DEADLINE,
-    )  # fmt: skip
+    )
 
 
 def nursery() -> None:
@@ -465,8 +480,11 @@ class Receiver:
 
     async def _front(self, request: web.Request) -> web.Response:
         body, query = await request.read(), dict(request.query)
-        headers = {name: value for name, value in request.headers.items()
-                   if name.startswith(("X-", "Content-Type"))}  # fmt: skip
+        headers = {
+            name: value
+            for name, value in request.headers.items()
+            if name.startswith(("X-", "Content-Type"))
+        }
         named = headers.get("X-Webhook-Id", "")
         if named not in self._known:  # a copy of what is known already is answered as that
             for forged in self._forgeries(headers, query):
@@ -557,8 +575,9 @@ def asked(request: Request | None) -> str:
 
 
 def bills(sim: Simulator) -> list[Bill]:
-    batches = {task.task_id: name for name in sim.service.world.batches
-               for task in made_for(sim, name)}  # fmt: skip
+    batches = {
+        task.task_id: name for name in sim.service.world.batches for task in made_for(sim, name)
+    }
     found: dict[str, Bill] = {}
     for arrival in sim.traffic.paid:
         assert arrival.charge is not None
@@ -810,8 +829,11 @@ def settle(sim: Simulator, library: Library, draw: random.Random) -> None:
         if bill is None:
             library.resolve(number, charged=False)
         elif entry.accepted_at is not None:  # of a repeat: if it was free, asking goes on
-            last = [arrival for arrival in sim.traffic.posts
-                    if arrival.path in AGAIN and what(arrival) == bill.words][-1]  # fmt: skip
+            last = [
+                arrival
+                for arrival in sim.traffic.posts
+                if arrival.path in AGAIN and what(arrival) == bill.words
+            ][-1]
             library.resolve(number, charged=last.charge is not None)
         elif bill.name in sim.service.world.tasks and (bill.refunded_at or draw.random() < 0.5):
             library.resolve(number, task_id=bill.name)
@@ -848,9 +870,13 @@ def test_whatever_is_killed_when_no_paid_song_is_lost_and_none_bought_twice(tmp_
         traffic = Watched()
         faults = Noted(draw.randrange(9999), traffic)
         sim = Simulator(
-            speed=SPEED, balance=GRANTED, seconds=(1.0, 1.5), seed=draw.randrange(9999),
-            faults=faults, shapes=Shapes(**FIXED),
-        )  # fmt: skip
+            speed=SPEED,
+            balance=GRANTED,
+            seconds=(1.0, 1.5),
+            seed=draw.randrange(9999),
+            faults=faults,
+            shapes=Shapes(**FIXED),
+        )
         sim.traffic = traffic
         armed = [
             faults.arm(kind, times=times, probability=chance, **settings)

@@ -95,17 +95,15 @@ def test_a_cell_is_a_song_and_again_the_same_song(
         ("sonata --mv sonic-v5", "there are sonic, studio, lyrics, nuro"),
         ("nuro.Vocal --duration soon", "should be a whole number, not str 'soon'"),
         ("nuro", "say %%song nuro.Instrumental or %%song nuro.Vocal"),
-        ("sonic --mv sonic-v5 --custom_mode --continue_clip_id c1",
-         "say %%song sonic.AddInstrumental or %%song sonic.AddVocals or %%song sonic.Cover or"),
+        (
+            "sonic --mv sonic-v5 --custom_mode --continue_clip_id c1",
+            "say %%song sonic.AddInstrumental or %%song sonic.AddVocals or %%song sonic.Cover or",
+        ),
         ("account", "no operation of account.Credits takes a text and this body"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_sent_is_said_in_one_line(
-    shell: InteractiveShell,
-    api: Handle,
-    capsys: pytest.CaptureFixture[str],
-    line: str,
-    words: str,
+    shell: InteractiveShell, api: Handle, capsys: pytest.CaptureFixture[str], line: str, words: str
 ) -> None:
     done = shell.run_cell(f"%%song {line}\n{LYRICS}")
     said = capsys.readouterr()
@@ -153,38 +151,89 @@ def test_without_a_handle_one_is_connected(
 @pytest.mark.parametrize(
     ("line", "body", "expected"),
     [
-        ("sonic --mv sonic-v5", LYRICS,
-         sonic.Create(custom_mode=True, mv="sonic-v5", prompt=WORDS)),
-        ("sonic --mv sonic-v5 --custom_mode false", "rain",
-         sonic.Create(custom_mode=False, mv="sonic-v5", gpt_description_prompt="rain")),
-        ("sonic --mv=sonic-v5 --gpt-description-prompt 'slow rain'", "\n",
-         sonic.Create(custom_mode=False, mv="sonic-v5", gpt_description_prompt="slow rain")),
-        ("sonic --mv sonic-v5 --make_instrumental --title Rain --custom_mode", "",
-         sonic.Create(custom_mode=True, mv="sonic-v5", title="Rain", make_instrumental=True)),
-        ("sonic.Cover --mv sonic-v5 --continue_clip_id c1 --custom_mode true", LYRICS,
-         sonic.Cover(custom_mode=True, mv="sonic-v5", continue_clip_id="c1", prompt=WORDS)),
-        ("sonic.extend --mv sonic-v5 --continue_clip_id c1 --continue_at 30.5 --custom_mode",
-         LYRICS,
-         sonic.Extend(custom_mode=True, mv="sonic-v5", continue_clip_id="c1", continue_at=30.5,
-                      prompt=WORDS)),
-        ("studio --prompt 'spy jazz' --model_type studio32-v1.5 --seed -1", LYRICS,
-         studio.Custom(prompt="spy jazz", model_type="studio32-v1.5", seed=-1, lyrics=WORDS)),
-        ("studio.Description --model_type studio32-v1.5 --prompt_strength 1", "spy jazz",
-         studio.Description(prompt="spy jazz", model_type="studio32-v1.5", prompt_strength=1)),
-        ("studio.Extend --prompt x --model_type studio32-v1.5 --song_id s", LYRICS,
-         studio.Extend(prompt="x", model_type="studio32-v1.5", song_id="s", lyrics_type="user",
-                       lyrics=WORDS)),
+        (
+            "sonic --mv sonic-v5",
+            LYRICS,
+            sonic.Create(custom_mode=True, mv="sonic-v5", prompt=WORDS),
+        ),
+        (
+            "sonic --mv sonic-v5 --custom_mode false",
+            "rain",
+            sonic.Create(custom_mode=False, mv="sonic-v5", gpt_description_prompt="rain"),
+        ),
+        (
+            "sonic --mv=sonic-v5 --gpt-description-prompt 'slow rain'",
+            "\n",
+            sonic.Create(custom_mode=False, mv="sonic-v5", gpt_description_prompt="slow rain"),
+        ),
+        (
+            "sonic --mv sonic-v5 --make_instrumental --title Rain --custom_mode",
+            "",
+            sonic.Create(custom_mode=True, mv="sonic-v5", title="Rain", make_instrumental=True),
+        ),
+        (
+            "sonic.Cover --mv sonic-v5 --continue_clip_id c1 --custom_mode true",
+            LYRICS,
+            sonic.Cover(custom_mode=True, mv="sonic-v5", continue_clip_id="c1", prompt=WORDS),
+        ),
+        (
+            "sonic.extend --mv sonic-v5 --continue_clip_id c1 --continue_at 30.5 --custom_mode",
+            LYRICS,
+            sonic.Extend(
+                custom_mode=True,
+                mv="sonic-v5",
+                continue_clip_id="c1",
+                continue_at=30.5,
+                prompt=WORDS,
+            ),
+        ),
+        (
+            "studio --prompt 'spy jazz' --model_type studio32-v1.5 --seed -1",
+            LYRICS,
+            studio.Custom(prompt="spy jazz", model_type="studio32-v1.5", seed=-1, lyrics=WORDS),
+        ),
+        (
+            "studio.Description --model_type studio32-v1.5 --prompt_strength 1",
+            "spy jazz",
+            studio.Description(prompt="spy jazz", model_type="studio32-v1.5", prompt_strength=1),
+        ),
+        (
+            "studio.Extend --prompt x --model_type studio32-v1.5 --song_id s",
+            LYRICS,
+            studio.Extend(
+                prompt="x",
+                model_type="studio32-v1.5",
+                song_id="s",
+                lyrics_type="user",
+                lyrics=WORDS,
+            ),
+        ),
         ("lyrics", "rain on tin", lyrics.Make(description="rain on tin")),
         ("nuro --gender Female", "la " * 120, nuro.Vocal(gender="Female", lyrics="la " * 120)),
-        ("nuro --genre 'jazz, rock' --duration 30", "harbour",
-         nuro.Instrumental(genre=["jazz", "rock"], duration=30, description="harbour")),
-        ("nuro --segments 'intro:10,verse:20'", "harbour",
-         nuro.Instrumental(version="v2.0", description="harbour", segments=[
-             nuro.Segment(name="intro", duration=10), nuro.Segment(name="verse", duration=20)])),
-        ("sonic --mv sonic-v5 --extra '{\"newer\": true}'", LYRICS,
-         sonic.Create(custom_mode=True, mv="sonic-v5", prompt=WORDS, extra={"newer": True})),
+        (
+            "nuro --genre 'jazz, rock' --duration 30",
+            "harbour",
+            nuro.Instrumental(genre=["jazz", "rock"], duration=30, description="harbour"),
+        ),
+        (
+            "nuro --segments 'intro:10,verse:20'",
+            "harbour",
+            nuro.Instrumental(
+                version="v2.0",
+                description="harbour",
+                segments=[
+                    nuro.Segment(name="intro", duration=10),
+                    nuro.Segment(name="verse", duration=20),
+                ],
+            ),
+        ),
+        (
+            "sonic --mv sonic-v5 --extra '{\"newer\": true}'",
+            LYRICS,
+            sonic.Create(custom_mode=True, mv="sonic-v5", prompt=WORDS, extra={"newer": True}),
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_a_line_and_a_body_ask_for(line: str, body: str, expected: Request) -> None:
     assert read_song(line, body) == (expected, 1)
 

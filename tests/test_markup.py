@@ -134,13 +134,24 @@ HOSTILE = [
     '"><img src=x onerror=alert(1)>',
     "' onmouseover='alert(1)",
     "</details></div><script>alert(1)</script>",
-    "<!-- ", "]]>", "<?php", "&lt;b&gt;&amp;", "&#60;script&#62;",
+    "<!-- ",
+    "]]>",
+    "<?php",
+    "&lt;b&gt;&amp;",
+    "&#60;script&#62;",
     "javascript:alert(1)",
     'https://example.com/" onerror="alert(1)',
     "data:text/html,<script>alert(1)</script>",
-    "NUL\x00 and \ud800 alone", "\u202etfel ot thgir\u2066", "\u200b" * 5_000, "e\u0301\u0301" * 90,
-    "a" + "\u0336" * 1_000, "wide " * 200_000, "שלום", "🎷👩\u200d🎤", "\r\n\u2028\t",
-]  # fmt: skip
+    "NUL\x00 and \ud800 alone",
+    "\u202etfel ot thgir\u2066",
+    "\u200b" * 5_000,
+    "e\u0301\u0301" * 90,
+    "a" + "\u0336" * 1_000,
+    "wide " * 200_000,
+    "שלום",
+    "🎷👩\u200d🎤",
+    "\r\n\u2028\t",
+]
 
 
 def every_block(value: str) -> Html:
@@ -317,24 +328,69 @@ FINE = [
     "https://example.com",
 ]
 REFUSED = [
-    "", " ", "javascript:alert(1)", "JaVaScRiPt:alert(1)", "java\nscript:alert(1)",
-    "\x01javascript:alert(1)", " javascript:alert(1)", "javascript&colon;alert(1)",
-    "vbscript:msgbox(1)", "file:///etc/passwd", "blob:https://example.com/1",
-    "data:text/html,x", "data:image/svg+xml,<svg onload=alert(1)>", "data:audio/wav;base64,UklG",
-    "ftp://example.com/a", "about:blank", "mailto:a@example.com", "attachment:a.png",
-    "//example.com/a", "/a.mp3", "a.mp3", "../a", "#a", "?a", "\\\\example.com\\a",
-    "https:", "https:/", "https://", "https:///a", "https:example.com", "http:/example.com/a",
-    "https:\\\\example.com", "https://good.example\\@evil.example/", "https:///\\evil.example",
-    "https://user@example.com/", "https://user:word@example.com/", "https://a@b@example.com",
-    "https://example.com:port/", "https://example.com:99999/", "https://example.com:0/",
-    "https://[::1/", "https://[zz]/", "https://exa mple.com/", "https://example.com/a b",
-    "https://example.com/a\tb", "https://example.com/a\n", "\nhttps://example.com/",
-    " https://example.com/", "https://example.com/\x00", "https://example.com/\u202egpj.exe",
-    "https://exam\u200bple.com/", "https://example.com/\ud800", "https://\u0435xample.com/",
-    "https://example。com/", "https://example.com℀/", "https://%6a/", "https://-/", "https://./",
-    'https://example.com/"onerror="alert(1)', "https://example.com/<b>", "https://example.com/`",
+    "",
+    " ",
+    "javascript:alert(1)",
+    "JaVaScRiPt:alert(1)",
+    "java\nscript:alert(1)",
+    "\x01javascript:alert(1)",
+    " javascript:alert(1)",
+    "javascript&colon;alert(1)",
+    "vbscript:msgbox(1)",
+    "file:///etc/passwd",
+    "blob:https://example.com/1",
+    "data:text/html,x",
+    "data:image/svg+xml,<svg onload=alert(1)>",
+    "data:audio/wav;base64,UklG",
+    "ftp://example.com/a",
+    "about:blank",
+    "mailto:a@example.com",
+    "attachment:a.png",
+    "//example.com/a",
+    "/a.mp3",
+    "a.mp3",
+    "../a",
+    "#a",
+    "?a",
+    "\\\\example.com\\a",
+    "https:",
+    "https:/",
+    "https://",
+    "https:///a",
+    "https:example.com",
+    "http:/example.com/a",
+    "https:\\\\example.com",
+    "https://good.example\\@evil.example/",
+    "https:///\\evil.example",
+    "https://user@example.com/",
+    "https://user:word@example.com/",
+    "https://a@b@example.com",
+    "https://example.com:port/",
+    "https://example.com:99999/",
+    "https://example.com:0/",
+    "https://[::1/",
+    "https://[zz]/",
+    "https://exa mple.com/",
+    "https://example.com/a b",
+    "https://example.com/a\tb",
+    "https://example.com/a\n",
+    "\nhttps://example.com/",
+    " https://example.com/",
+    "https://example.com/\x00",
+    "https://example.com/\u202egpj.exe",
+    "https://exam\u200bple.com/",
+    "https://example.com/\ud800",
+    "https://\u0435xample.com/",
+    "https://example。com/",
+    "https://example.com℀/",
+    "https://%6a/",
+    "https://-/",
+    "https://./",
+    'https://example.com/"onerror="alert(1)',
+    "https://example.com/<b>",
+    "https://example.com/`",
     "https://example.com/" + "a" * URL_LIMIT,
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("url", FINE)
@@ -388,10 +444,18 @@ def test_no_data_address_is_made_of_nothing() -> None:
 @pytest.mark.parametrize(
     ("seconds", "shown"),
     [
-        (130.794666666667, "2:11"), (0, "0:00"), (45, "0:45"), (59.6, "1:00"), (600, "10:00"),
-        (3_731, "1:02:11"), (None, ""), (-1, ""), (float("nan"), ""), (float("inf"), ""),
+        (130.794666666667, "2:11"),
+        (0, "0:00"),
+        (45, "0:45"),
+        (59.6, "1:00"),
+        (600, "10:00"),
+        (3_731, "1:02:11"),
+        (None, ""),
+        (-1, ""),
+        (float("nan"), ""),
+        (float("inf"), ""),
     ],
-)  # fmt: skip
+)
 def test_minutes(seconds: float | None, shown: str) -> None:
     assert markup.minutes(seconds) == shown
 
@@ -408,11 +472,16 @@ def test_a_moment_is_told_on_the_clock_that_it_carries() -> None:
 @pytest.mark.parametrize(
     ("amount", "shown"),
     [
-        (15, "15 credits"), (1, "1 credit"), (0, "0 credits"), (1_200, "1,200 credits"),
-        (2.5, "2.5 credits"), (15.0, "15 credits"), (None, "credits unknown"),
+        (15, "15 credits"),
+        (1, "1 credit"),
+        (0, "0 credits"),
+        (1_200, "1,200 credits"),
+        (2.5, "2.5 credits"),
+        (15.0, "15 credits"),
+        (None, "credits unknown"),
         (float("nan"), "credits unknown"),
     ],
-)  # fmt: skip
+)
 def test_credits_in_words(amount: float | None, shown: str) -> None:
     assert markup.in_credits(amount) == shown
 
@@ -528,10 +597,16 @@ def test_a_ragged_table_is_refused() -> None:
 @pytest.mark.parametrize(
     ("value", "shown"),
     [
-        (66.0, "66"), (130.794666, "130.79"), (0.25, "0.25"), (0.1, "0.1"), (-1_234.5, "-1,234.5"),
-        (0.004, "0.004"), (float("inf"), "inf"), (10**21, "1,000,000,000,000,000,000,000"),
+        (66.0, "66"),
+        (130.794666, "130.79"),
+        (0.25, "0.25"),
+        (0.1, "0.1"),
+        (-1_234.5, "-1,234.5"),
+        (0.004, "0.004"),
+        (float("inf"), "inf"),
+        (10**21, "1,000,000,000,000,000,000,000"),
     ],
-)  # fmt: skip
+)
 def test_figures(value: float, shown: str) -> None:
     assert Seen(markup.table(["n"], [[value]])).text == f"n{shown}"
 

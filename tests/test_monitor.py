@@ -196,8 +196,14 @@ def test_a_script_sees_a_bar_and_needs_no_notebook(tmp_path: Path) -> None:
         job.result()
         api.close()
     """
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True,
-                          text=True, timeout=120, check=True)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
     assert "sonic.create" in done.stderr
     assert "2/2" in done.stderr
     assert "Traceback" not in done.stderr

@@ -109,12 +109,17 @@ def test_no_two_samples_are_one_purchase() -> None:
 # First digits of what earlier libraries call these purchases: with another name, a song that was
 # paid for would be bought again.
 BOUGHT = {
-    "sonic.Create": "c1b3980b3cd7", "sonic.Extend": "25eefecd64af",
-    "sonic.Batch": "838d7be1be32", "sonic.Mashup": "e85cf5850f56",
-    "sonic.CreatePersona": "eca642be55e9", "studio.Extend": "7e7248953c9b",
-    "nuro.Vocal": "e37af6b2a58f", "lyrics.Make": "c8823ea64816",
-    "producer.Replace": "f983f566c3ac", "riffusion.Create": "2d98b5cf1168",
-}  # fmt: skip
+    "sonic.Create": "c1b3980b3cd7",
+    "sonic.Extend": "25eefecd64af",
+    "sonic.Batch": "838d7be1be32",
+    "sonic.Mashup": "e85cf5850f56",
+    "sonic.CreatePersona": "eca642be55e9",
+    "studio.Extend": "7e7248953c9b",
+    "nuro.Vocal": "e37af6b2a58f",
+    "lyrics.Make": "c8823ea64816",
+    "producer.Replace": "f983f566c3ac",
+    "riffusion.Create": "2d98b5cf1168",
+}
 
 
 @pytest.mark.parametrize("name", BOUGHT)
@@ -220,8 +225,12 @@ def test_declared_here_it_is_a_request() -> None:
     assert [problem.field for problem in wrong.problems()] == ["tune", "over", "window"]
     HUMMED.check()
     assert HUMMED.body() == {
-        "precise": True, "tune": "doremi", "over": ["c1", "c2"], "window": 30, "newer": 1,
-    }  # fmt: skip
+        "precise": True,
+        "tune": "doremi",
+        "over": ["c1", "c2"],
+        "window": 30,
+        "newer": 1,
+    }
     assert HUMMED.price() == 3
     assert repr(HUMMED) == (
         "sonic.Hum(tune='doremi', over=['c1', 'c2'], window=30, extra={'newer': 1})"
@@ -248,8 +257,9 @@ def test_declared_here_it_has_plans_lines_and_a_form() -> None:
     plan = Plan.grid(Hum, base={"tune": "{style}"}, factors={"style": ["do", "re"]})
     assert sorted(cell.request.body()["tune"] for cell in plan) == ["do", "re"]
     assert read_song("sonic.hum --over c1,c2 --window 30 --extra '{\"newer\": 1}'", "doremi") == (
-        HUMMED, 1,
-    )  # fmt: skip
+        HUMMED,
+        1,
+    )
     assert "--over CLIPS" in help_text("sonic.Hum")
     api = mnb.connect(simulator=Simulator(seconds=(1, 1.2), speed=2000))
     form = api.form(Hum)

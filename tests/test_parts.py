@@ -11,13 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from musicapi_nb.analysis import (
-    adherence,
-    cooccurrence,
-    exclusive_sets,
-    substitutions,
-    tag_counts,
-)
+from musicapi_nb.analysis import adherence, cooccurrence, exclusive_sets, substitutions, tag_counts
 from musicapi_nb.analysis.checks import BadFrame
 from musicapi_nb.analysis.partitions import added, reduced
 from musicapi_nb.analysis.ratio_estimator import SUMS, ratio_sums
@@ -131,7 +125,7 @@ def test_sums_of_parts_add_up(cases: list[tuple[int, int, int]]) -> None:
             part["hits"].to_numpy(float) + 1,
             4,
         )
-        return pd.DataFrame(sums, index=pd.RangeIndex(4, name="group"))  # fmt: skip
+        return pd.DataFrame(sums, index=pd.RangeIndex(4, name="group"))
 
     whole = reduced(count, frame)
     parts = added([count(frame[frame["task"] % 3 == at]) for at in range(3)])

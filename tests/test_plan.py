@@ -77,9 +77,11 @@ def test_a_factor_that_is_a_field_sets_it_and_may_stand_in_texts_too() -> None:
 
 def test_a_grid_without_factors_is_takes_of_one_request() -> None:
     plan = Plan.grid(
-        sonic.Create, base={"custom_mode": False, TEXT: "rain", "mv": "sonic-v5"}, factors={},
+        sonic.Create,
+        base={"custom_mode": False, TEXT: "rain", "mv": "sonic-v5"},
+        factors={},
         repeats=4,
-    )  # fmt: skip
+    )
 
     assert [cell.take for cell in plan] == [1, 2, 3, 4]
     assert len({repr(cell.request) for cell in plan}) == 1
@@ -89,8 +91,11 @@ def test_one_at_a_time_changes_one_factor_from_the_base() -> None:
     plan = Plan.one_at_a_time(sonic.Create, base=BASE, factors=FACTORS)
 
     assert sorted(texts(plan)) == [
-        "fado about rain", "jazz about rain", "jazz about tea", "punk about rain",
-    ]  # fmt: skip
+        "fado about rain",
+        "jazz about rain",
+        "jazz about tea",
+        "punk about rain",
+    ]
 
 
 def test_one_at_a_time_takes_its_base_level_from_the_base() -> None:
@@ -102,8 +107,11 @@ def test_one_at_a_time_takes_its_base_level_from_the_base() -> None:
 
     found = {(cell.levels["mv"], cell.levels["make_instrumental"]) for cell in plan}
     assert found == {
-        ("sonic-v4", False), ("sonic-v5", False), ("sonic-v3-5", False), ("sonic-v4", True),
-    }  # fmt: skip
+        ("sonic-v4", False),
+        ("sonic-v5", False),
+        ("sonic-v3-5", False),
+        ("sonic-v4", True),
+    }
 
 
 @given(
@@ -196,11 +204,14 @@ print(list(Plan.latin(sonic.Create, base=base, factors=factors, seed=7)))
 def test_a_seed_gives_the_same_plan_in_every_process() -> None:
     printed = {
         subprocess.run(
-            [sys.executable, "-c", _PRINTED], check=True, capture_output=True, text=True,
+            [sys.executable, "-c", _PRINTED],
+            check=True,
+            capture_output=True,
+            text=True,
             env={"PYTHONHASHSEED": hash_seed},
         ).stdout
         for hash_seed in ("0", "1", "4242")
-    }  # fmt: skip
+    }
 
     (only,) = printed
     assert only.count("Cell(") > 800
@@ -245,9 +256,10 @@ def test_a_sum_appends_blocks_and_goes_on_counting_takes() -> None:
 
 def test_a_sum_may_be_of_two_operations() -> None:
     both = Plan.grid(sonic.Create, base=BASE, factors=FACTORS) + Plan.grid(
-        studio.Description, base={"prompt": "{style}", "model_type": "studio130-v1.5"},
+        studio.Description,
+        base={"prompt": "{style}", "model_type": "studio130-v1.5"},
         factors={"style": STYLES},
-    )  # fmt: skip
+    )
     frame = both.frame()
 
     assert set(frame["operation"]) == {"sonic.Create", "studio.Description"}
@@ -321,9 +333,10 @@ def test_levels_of_a_field_are_texts_with_places_themselves() -> None:
     )
 
     assert set(texts(plan)) == {
-        *(f"{style} about rain" for style in STYLES), *(f"rain, {style}" for style in STYLES),
+        *(f"{style} about rain" for style in STYLES),
+        *(f"rain, {style}" for style in STYLES),
         "{rain}",
-    }  # fmt: skip
+    }
     frame = plan.frame()
     assert set(frame[TEXT]) == {"{style} about rain", "rain, {style}", "{{rain}}"}
     assert set(frame[f"{TEXT}_sent"]) == set(texts(plan))
@@ -398,14 +411,22 @@ def test_columns_are_fields_or_fill_places_and_missing_is_not_sent() -> None:
     sent = {cell.levels["year"]: cell.request for cell in plan}
 
     assert sent[1990] == studio.Description(
-        model_type="studio32-v1.5", negative_prompt="1990", prompt="a jazz tune", seed=1,
-        prompt_strength=0.5, bypass_prompt_optimization=True, song_section_start=0.25,
-    )  # fmt: skip
+        model_type="studio32-v1.5",
+        negative_prompt="1990",
+        prompt="a jazz tune",
+        seed=1,
+        prompt_strength=0.5,
+        bypass_prompt_optimization=True,
+        song_section_start=0.25,
+    )
     assert sent[None] == studio.Description(model_type="studio32-v1.5", prompt_strength=None)
     assert sent[2020] == studio.Description(
-        model_type="studio32-v1.5", negative_prompt="2020", seed=3, prompt_strength=1.0,
+        model_type="studio32-v1.5",
+        negative_prompt="2020",
+        seed=3,
+        prompt_strength=1.0,
         bypass_prompt_optimization=False,
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize(
@@ -477,15 +498,24 @@ def test_frames_that_cannot_be_a_plan(frame: pd.DataFrame, words: str) -> None:
 def test_the_frame_has_a_row_a_cell_with_its_own_dtypes() -> None:
     factors = {"style": ["jazz", None], "mv": ["sonic-v5", "sonic-v4"], "bpm": [90, 120.5]}
     plan = Plan.grid(
-        sonic.Create, base={"custom_mode": False, TEXT: "{style} at {bpm}"}, factors=factors,
+        sonic.Create,
+        base={"custom_mode": False, TEXT: "{style} at {bpm}"},
+        factors=factors,
         repeats=2,
-    )  # fmt: skip
+    )
     frame = plan.frame()
 
     assert {name: str(dtype) for name, dtype in frame.dtypes.items()} == {
-        "block": "Int64", "order": "Int64", "take": "Int64", "style": "str", "mv": "str",
-        "bpm": "float64", TEXT: "str", "price": "Int64", "songs": "Int64",
-    }  # fmt: skip
+        "block": "Int64",
+        "order": "Int64",
+        "take": "Int64",
+        "style": "str",
+        "mv": "str",
+        "bpm": "float64",
+        TEXT: "str",
+        "price": "Int64",
+        "songs": "Int64",
+    }
     assert list(frame["order"]) == list(range(16))
     assert frame["price"].sum() == 320
     for cell, row in zip(plan, frame.itertuples(), strict=True):
@@ -528,9 +558,13 @@ def test_check_tells_every_problem_of_every_cell_at_once() -> None:
     problems = plan.problems()
     assert len(problems) == 2 + 2 + 3
     assert {name: str(dtype) for name, dtype in problems.dtypes.items()} == {
-        "order": "Int64", "block": "Int64", "take": "Int64", "field": "str", "message": "str",
+        "order": "Int64",
+        "block": "Int64",
+        "take": "Int64",
+        "field": "str",
+        "message": "str",
         "hard": "bool",
-    }  # fmt: skip
+    }
 
 
 def test_check_returns_the_advice_of_a_plan_that_can_be_sent() -> None:
@@ -594,9 +628,12 @@ def test_a_plan_with_problems_is_not_made(given: dict[str, Any], words: str) -> 
 def test_all_problems_of_the_arguments_come_at_once() -> None:
     with pytest.raises(InvalidPlan) as caught:
         Plan.grid(
-            sonic.Create, base={"tgas": "x", "mvv": "y"}, factors={"a": [], "b": [1, 1]},
-            repeats=0, seed="s",  # type: ignore[arg-type]  # that is what is shown
-        )  # fmt: skip
+            sonic.Create,
+            base={"tgas": "x", "mvv": "y"},
+            factors={"a": [], "b": [1, 1]},
+            repeats=0,
+            seed="s",  # type: ignore[arg-type]  # that is what is shown
+        )
 
     fields = [problem.field for problem in caught.value.problems]
     assert fields == ["factor 'a'", "factor 'b'", "base, tgas", "base, mvv", "repeats", "seed"]
@@ -670,8 +707,13 @@ def test_a_plan_sums_itself_up() -> None:
         "<Plan: grid of sonic.Create, 18 cells in 3 blocks: style (3) x topic (2)>"
     )
     shown = plan._repr_html_()
-    for words in ("Plan: grid of sonic.Create", "18 cells in 3 blocks", "36 songs", "360 credits",
-                  "jazz | punk | fado"):  # fmt: skip
+    for words in (
+        "Plan: grid of sonic.Create",
+        "18 cells in 3 blocks",
+        "36 songs",
+        "360 credits",
+        "jazz | punk | fado",
+    ):
         assert words in shown
 
 

@@ -268,10 +268,11 @@ def _rank(*parts: np.ndarray[Any, Any]) -> int:
 @given(
     st.lists(
         st.tuples(st.integers(0, 1), st.integers(0, 2), st.integers(0, 2), st.integers(0, 1)),
-        min_size=2, max_size=24,
+        min_size=2,
+        max_size=24,
     ),
     st.integers(1, 23),
-)  # fmt: skip
+)
 @settings(max_examples=80, deadline=None)
 def test_verdicts_agree_with_ranks_of_another_coding(
     cells: list[tuple[int, ...]], split: int
@@ -288,8 +289,9 @@ def test_verdicts_agree_with_ranks_of_another_coding(
     pairs = {pair: _dummies(rows, pair) for pair in itertools.combinations(varying, 2)}
     name = {at: "xabcd"[at] for at in varying}
     assert set(verdicts(found)) == {
-        *name.values(), *(f"{name[one]} {X} {name[two]}" for one, two in pairs),
-    }  # fmt: skip
+        *name.values(),
+        *(f"{name[one]} {X} {name[two]}" for one, two in pairs),
+    }
 
     for at in varying:
         others = [mains[other] for other in varying if other != at]
@@ -322,8 +324,11 @@ def test_a_dry_run_tells_songs_credits_share_and_time() -> None:
     assert (run.cells, run.blocks, run.songs, run.credits) == (18, 3, 36, 360)
     assert (run.balance, run.share, run.blocks_covered) == (300, 1.2, 2)
     assert run.seconds == 17 * 3.0
-    for words in ("18, in 3 blocks", "300 credits; this would take 120% of it: enough for 2 of 3",
-                  "0:51 to submit all, one each 3 s"):  # fmt: skip
+    for words in (
+        "18, in 3 blocks",
+        "300 credits; this would take 120% of it: enough for 2 of 3",
+        "0:51 to submit all, one each 3 s",
+    ):
         assert words in repr(run)
         assert words in run._repr_html_()
     with pytest.raises(AttributeError):

@@ -174,11 +174,29 @@ def test_a_map_has_the_shares_in_its_cells_the_most_frequent_tags_first() -> Non
 
 
 def test_a_pair_is_marked_where_its_interval_leaves_out_what_is_usual() -> None:
-    row = {"tag": "a", "other": "b", "songs": 100, "tag_songs": 50, "other_songs": 40,
-           "together": 30, "support": 0.3, "lift": 1.5, "conditional": 0.6,
-           "low": 0.45, "high": 0.73}  # fmt: skip
-    back = {**row, "tag": "b", "other": "a", "tag_songs": 40, "other_songs": 50,
-            "conditional": 0.2, "low": 0.1, "high": 0.4}  # fmt: skip
+    row = {
+        "tag": "a",
+        "other": "b",
+        "songs": 100,
+        "tag_songs": 50,
+        "other_songs": 40,
+        "together": 30,
+        "support": 0.3,
+        "lift": 1.5,
+        "conditional": 0.6,
+        "low": 0.45,
+        "high": 0.73,
+    }
+    back = {
+        **row,
+        "tag": "b",
+        "other": "a",
+        "tag_songs": 40,
+        "other_songs": 50,
+        "conditional": 0.2,
+        "low": 0.1,
+        "high": 0.4,
+    }
     unsure = {**row, "tag": "c", "tag_songs": 30, "low": 0.3, "high": 0.8}
 
     ax = plots.cooccurrence(pd.DataFrame([row, back, unsure]))
@@ -274,8 +292,9 @@ def test_what_a_tag_brought_stands_under_it_and_is_not_counted_as_the_tag() -> N
 
 def test_a_tag_that_became_two_at_once_is_as_thick_as_both() -> None:
     row = substitutions_frame(["spy jazz"], steps=1).iloc[0].to_dict()
-    both = [{**row, "target": target, "kind": "rewritten", "count": 60.0}
-            for target in ("spy", "jazz")]  # fmt: skip
+    both = [
+        {**row, "target": target, "kind": "rewritten", "count": 60.0} for target in ("spy", "jazz")
+    ]
 
     found = flow(pd.DataFrame(both), 12)
 

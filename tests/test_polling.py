@@ -59,8 +59,9 @@ def test_nothing_is_said_where_nothing_is_published() -> None:
     assert polling.usual(None) is None
 
 
-@pytest.mark.parametrize(("engine", "low", "high"), [("sonic", 120, 240), ("nuro", 25, 35),
-                                                     ("studio", 60, 72)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("engine", "low", "high"), [("sonic", 120, 240), ("nuro", 25, 35), ("studio", 60, 72)]
+)
 def test_a_new_library_starts_from_what_the_docs_say(engine: str, low: float, high: float) -> None:
     assert low <= median(History(), Key(engine)) <= high
 

@@ -54,9 +54,13 @@ def answer(
     songs = tuple(Shown(f"{task} of {level}", task, level) for level, task in shown)
     named = {"test": "t", "repeat_of": None, "seconds": 4.0, **named}
     return Trial(
-        number=number, shown=songs, answer="tie" if chosen is None else "chosen", chosen=chosen,
-        answered_at=NOW, **named,
-    )  # fmt: skip
+        number=number,
+        shown=songs,
+        answer="tie" if chosen is None else "chosen",
+        chosen=chosen,
+        answered_at=NOW,
+        **named,
+    )
 
 
 def simulated(
@@ -119,8 +123,12 @@ def test_scores_recover_a_known_order(order: list[str], size: int, seed: int) ->
 def test_intervals_hold_the_score_and_nothing_hangs_on_names_or_sides(data: st.DataObject) -> None:
     levels = ["u", "v", "w"][: data.draw(st.integers(2, 3))]
     size = data.draw(st.sampled_from([2, 4]))
-    shown = st.lists(st.tuples(st.sampled_from(levels), st.integers(0, 3)), min_size=size,
-                     max_size=size, unique=True)  # fmt: skip
+    shown = st.lists(
+        st.tuples(st.sampled_from(levels), st.integers(0, 3)),
+        min_size=size,
+        max_size=size,
+        unique=True,
+    )
     asked = data.draw(st.lists(st.tuples(shown, st.none() | st.integers(0, size - 1)), max_size=12))
 
     def frame(
@@ -162,8 +170,9 @@ def test_more_tasks_give_narrower_intervals_than_more_answers_of_few() -> None:
 
 def test_a_level_that_always_won_has_a_finite_score() -> None:
     shown = [[("x", f"x{at}"), ("y", f"y{at}")] for at in range(6)]
-    found = preference(preferences_frame(Answered([answer(at, each, 0) for at, each in
-                                                   enumerate(shown, 1)])))  # fmt: skip
+    found = preference(
+        preferences_frame(Answered([answer(at, each, 0) for at, each in enumerate(shown, 1)]))
+    )
     assert 1 < scored(found)["x"] < 4
     assert np.isfinite(found.scores[["low", "high"]].to_numpy()).all()
     assert any("few" in note for note in found.notes)
@@ -299,19 +308,28 @@ def test_only_answers_are_rows() -> None:
 
 def candidates(levels: int, tasks: int, *, likes: int = 1, songs: int = 2) -> list[Candidate]:
     return [
-        Candidate(f"{level}/{like}/{task}/{song}", f"{level}/{like}/{task}", f"level {level}",
-                  (f"like {like}", f"block {task}"))
+        Candidate(
+            f"{level}/{like}/{task}/{song}",
+            f"{level}/{like}/{task}",
+            f"level {level}",
+            (f"like {like}", f"block {task}"),
+        )
         for level, like, task, song in itertools.product(
             range(levels), range(likes), range(tasks), range(songs)
         )
-    ]  # fmt: skip
+    ]
 
 
 @settings(max_examples=60, deadline=None)
 @given(
-    st.integers(2, 5), st.integers(1, 4), st.integers(1, 3), st.integers(1, 40),
-    st.sampled_from(["pairs", "best_of_four"]), st.booleans(), st.integers(0, 99),
-)  # fmt: skip
+    st.integers(2, 5),
+    st.integers(1, 4),
+    st.integers(1, 3),
+    st.integers(1, 40),
+    st.sampled_from(["pairs", "best_of_four"]),
+    st.booleans(),
+    st.integers(0, 99),
+)
 def test_a_draw_is_balanced_matched_and_the_same_again(  # noqa: PLR0913, PLR0917 - what it hangs on
     levels: int,
     tasks: int,

@@ -73,8 +73,9 @@ def demo(tmp_path: Path) -> Path:
 
 
 async def test_a_file_is_copied_and_its_address_answers(site: Site, demo: Path) -> None:
-    url = await mnb.publish(demo, f"file://{site.folder}/songs", url=site.url + "/songs",
-                            local=True)  # fmt: skip
+    url = await mnb.publish(
+        demo, f"file://{site.folder}/songs", url=site.url + "/songs", local=True
+    )
 
     (copy,) = _copies(site.folder / "songs")
     assert _content(copy) == sound()
@@ -101,12 +102,11 @@ async def test_published_again_it_is_not_copied_again(site: Site, demo: Path) ->
 
 
 async def test_memory_and_a_server_that_knows_no_ranges_will_do(site: Site, demo: Path) -> None:
-    url = await mnb.publish(demo, "memory://bucket/songs/", url=f"{site.url}/memory/bucket/songs/",
-                            local=True)  # fmt: skip
+    url = await mnb.publish(
+        demo, "memory://bucket/songs/", url=f"{site.url}/memory/bucket/songs/", local=True
+    )
 
-    assert fsspec.filesystem("memory").cat_file(
-        url.removeprefix(f"{site.url}/memory")
-    ) == sound()  # fmt: skip
+    assert fsspec.filesystem("memory").cat_file(url.removeprefix(f"{site.url}/memory")) == sound()
 
 
 async def test_a_redirect_is_followed(site: Site, demo: Path) -> None:
@@ -167,9 +167,15 @@ async def test_a_wrong_public_address_is_found(site: Site, demo: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["http://localhost:8000/x", "http://192.168.1.7/x", "https://nas.local/x",
-            "http://[::1]/x", "https://printer/x"],
-)  # fmt: skip
+    "url",
+    [
+        "http://localhost:8000/x",
+        "http://192.168.1.7/x",
+        "https://nas.local/x",
+        "http://[::1]/x",
+        "https://printer/x",
+    ],
+)
 async def test_private_addresses_are_refused_before_anything_is_copied(
     tmp_path: Path, demo: Path, url: str
 ) -> None:
@@ -181,11 +187,21 @@ async def test_private_addresses_are_refused_before_anything_is_copied(
 
 @pytest.mark.parametrize(
     ("host", "private"),
-    [("10.1.2.3", True), ("169.254.169.254", True), ("::1", True), ("fd00::1", True),
-     ("100.64.0.1", True), ("0.0.0.0", True), ("db.internal", True), ("", True),  # noqa: S104
-     ("8.8.8.8", False), ("2606:4700::1111", False), ("cdn.example.org", False),
-     ("127.0.0.1.example.org", False)],
-)  # fmt: skip
+    [
+        ("10.1.2.3", True),
+        ("169.254.169.254", True),
+        ("::1", True),
+        ("fd00::1", True),
+        ("100.64.0.1", True),
+        ("0.0.0.0", True),  # noqa: S104 - an address to refuse
+        ("db.internal", True),
+        ("", True),
+        ("8.8.8.8", False),
+        ("2606:4700::1111", False),
+        ("cdn.example.org", False),
+        ("127.0.0.1.example.org", False),
+    ],
+)
 def test_which_hosts_are_private(host: str, *, private: bool) -> None:
     assert is_private(host) is private
 
@@ -225,9 +241,18 @@ async def test_without_fsspec_the_way_out_is_named(
 
 
 @pytest.mark.parametrize(
-    "url", ["demo.mp3", Path("demo.mp3"), "./a b.wav", "~/demo.mp3", "songs/demo.wav",
-            "C:\\songs\\demo.mp3", "file:///home/me/demo.mp3", "/home/me/demo"],
-)  # fmt: skip
+    "url",
+    [
+        "demo.mp3",
+        Path("demo.mp3"),
+        "./a b.wav",
+        "~/demo.mp3",
+        "songs/demo.wav",
+        "C:\\songs\\demo.mp3",
+        "file:///home/me/demo.mp3",
+        "/home/me/demo",
+    ],
+)
 def test_a_path_given_as_url_is_explained(url: Any) -> None:
     (problem,) = sonic.Upload(url=url).problems()
 

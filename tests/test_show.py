@@ -46,9 +46,13 @@ def test_the_sample_studio_song_keeps_three_tags_and_gets_three() -> None:
 def test_a_task_says_what_was_asked_and_what_it_cost() -> None:
     song = Song(engine="sonic", state="succeeded", audio_url="https://example.com/a.mp3")
     task = Task(
-        id="t-1", engine="sonic", operation="create", state="succeeded", songs=(song,),
+        id="t-1",
+        engine="sonic",
+        operation="create",
+        state="succeeded",
+        songs=(song,),
         request=ASKED,
-    )  # fmt: skip
+    )
 
     shown = task_html(task)
 

@@ -50,9 +50,18 @@ def test_a_short_key_leaves_bodies_alone_and_a_long_secret_beside_it_does_not() 
 
 @pytest.mark.parametrize(
     "value",
-    [None, "", " ", "short", "fifteen-letters", 7, "ünïcödé-of-16-or-more", "with a space in it",
-     "line\nbreak-in-the-middle"],
-)  # fmt: skip
+    [
+        None,
+        "",
+        " ",
+        "short",
+        "fifteen-letters",
+        7,
+        "ünïcödé-of-16-or-more",
+        "with a space in it",
+        "line\nbreak-in-the-middle",
+    ],
+)
 def test_a_secret_that_guards_nothing_is_refused_unseen(value: Any) -> None:
     with pytest.raises(InvalidRequest) as caught:
         signing.checked_secret(value, "it")
@@ -89,8 +98,11 @@ def test_an_intent_names_its_entry_and_no_other() -> None:
     ]
     assert signing.number_of(named) == 7
     assert named == signing.intent(Secret(SECRET), ENTRY)
-    names = {named, signing.intent(Secret(SECRET + "x"), ENTRY),
-             *(signing.intent(KNOWN, other) for other in others)}  # fmt: skip
+    names = {
+        named,
+        signing.intent(Secret(SECRET + "x"), ENTRY),
+        *(signing.intent(KNOWN, other) for other in others),
+    }
     assert len(names) == 6
 
 
@@ -102,9 +114,18 @@ def test_what_is_no_intent_names_nothing(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "7", "7-", "-7-" + "0" * 32, "\u0667-" + "0" * 32, "7-" + "0" * 31, "7-" + "G" * 32,
-     "7-" + "0" * 32 + "\n", "9" * 19 + "-" + "0" * 32],
-)  # fmt: skip
+    [
+        "",
+        "7",
+        "7-",
+        "-7-" + "0" * 32,
+        "\u0667-" + "0" * 32,
+        "7-" + "0" * 31,
+        "7-" + "G" * 32,
+        "7-" + "0" * 32 + "\n",
+        "9" * 19 + "-" + "0" * 32,
+    ],
+)
 def test_these_are_no_intents(text: str) -> None:
     assert signing.number_of(text) is None
 
@@ -128,10 +149,24 @@ def test_the_longest_address_stays_within_the_services_limit() -> None:
 
 @pytest.mark.parametrize(
     "url",
-    [None, 7, "", " ", "rain", "https://", "http://example.org/", "ftp://example.org/",
-     "https://exa mple.org/", "https://example.org/\n", f"{HOOKS}#part", f"{HOOKS}?intent=1",
-     "https://example.org:99999/", "http://127.0.0.1.example.org/", "javascript:alert(1)"],
-)  # fmt: skip
+    [
+        None,
+        7,
+        "",
+        " ",
+        "rain",
+        "https://",
+        "http://example.org/",
+        "ftp://example.org/",
+        "https://exa mple.org/",
+        "https://example.org/\n",
+        f"{HOOKS}#part",
+        f"{HOOKS}?intent=1",
+        "https://example.org:99999/",
+        "http://127.0.0.1.example.org/",
+        "javascript:alert(1)",
+    ],
+)
 def test_an_address_that_the_service_would_not_call_is_refused(url: Any) -> None:
     for loopback in (False, True):
         with pytest.raises(InvalidRequest) as caught:
@@ -180,9 +215,13 @@ def test_a_secret_is_no_part_of_a_request() -> None:
 
 @pytest.mark.parametrize(
     "settings",
-    [{"webhook": HOOKS}, {"webhook_secret": SECRET}, {"webhook": HOOKS, "webhook_secret": "short"},
-     {"webhook": "http://127.0.0.1/", "webhook_secret": SECRET}],
-)  # fmt: skip
+    [
+        {"webhook": HOOKS},
+        {"webhook_secret": SECRET},
+        {"webhook": HOOKS, "webhook_secret": "short"},
+        {"webhook": "http://127.0.0.1/", "webhook_secret": SECRET},
+    ],
+)
 def test_a_client_is_not_made_with_half_of_it(settings: Any) -> None:
     with pytest.raises(InvalidRequest) as caught:
         MusicAPI(KEY, **settings)

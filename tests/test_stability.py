@@ -21,8 +21,12 @@ from musicapi_nb.analysis.checks import BadFrame
 from musicapi_nb.errors import WrongType
 
 Tasks = Sequence[Sequence[Sequence[str]]]
-BOUNDS = ["jaccard_within_low", "jaccard_within_high", "jaccard_between_low",
-          "jaccard_between_high"]  # fmt: skip
+BOUNDS = [
+    "jaccard_within_low",
+    "jaccard_within_high",
+    "jaccard_between_low",
+    "jaccard_between_high",
+]
 TWO: Tasks = [[["a", "b"], ["a", "c"]], [["a", "b"], ["b", "a"]]]
 
 
@@ -40,9 +44,10 @@ def made(prompts: dict[str, Tasks]) -> tuple[pd.DataFrame, pd.DataFrame]:
         pd.DataFrame(songs, columns=["cell", "prompt", "task_id", "song_id", "state", "duration"])
         .astype({"cell": "int64", "prompt": "str", "task_id": "str", "song_id": "str"})
         .astype({"state": "str", "duration": "float64"}),
-        pd.DataFrame(tags, columns=["cell", "task_id", "song_id", "position", "tag"])
-        .astype({"cell": "int64", "task_id": "str", "song_id": "str", "tag": "str"}),
-    )  # fmt: skip
+        pd.DataFrame(tags, columns=["cell", "task_id", "song_id", "position", "tag"]).astype(
+            {"cell": "int64", "task_id": "str", "song_id": "str", "tag": "str"}
+        ),
+    )
 
 
 def only(frame: pd.DataFrame) -> Any:
@@ -100,8 +105,11 @@ def test_means_are_those_of_all_pairs_and_bounds_of_leaving_tasks_out(
         if not math.isnan(low):
             assert 0 <= low <= means[which] <= high <= 1
         without = [likeness([*tasks[:at], *tasks[at + 1 :]])[which] for at in range(len(tasks))]
-        changed = [part for part, task in zip(without, tasks, strict=True)
-                   if sum(map(bool, task)) > 1 - which]  # fmt: skip
+        changed = [
+            part
+            for part, task in zip(without, tasks, strict=True)
+            if sum(map(bool, task)) > 1 - which
+        ]
         p, spread = means[which], (len(changed) - 1) * float(np.var(changed)) if changed else 0.0
         if len(changed) > 2 and not np.isnan(changed).any() and spread > 1e-12 and 0 < p < 1:
             # Wilson's bounds are where the distance is t standard errors of the bound itself
@@ -113,8 +121,9 @@ def test_means_are_those_of_all_pairs_and_bounds_of_leaving_tasks_out(
     again = stability(songs.loc[order[0]], tags.loc[order[1]], by="prompt")
     np.testing.assert_allclose(
         again.drop(columns="prompt").iloc[0].astype("float64"),
-        found.drop("prompt").astype("float64"), atol=1e-9,
-    )  # fmt: skip
+        found.drop("prompt").astype("float64"),
+        atol=1e-9,
+    )
 
 
 def test_durations_vary_as_variance_says() -> None:
@@ -145,8 +154,10 @@ def test_intervals_hold_the_truth(alike: float) -> None:
         shared, either = (one & other).sum(axis=1), (one | other).sum(axis=1)
         return float((shared[either > 0] / either[either > 0]).mean())
 
-    true = {"within": index(many[:, 0, 0], many[:, 0, 1]),
-            "between": index(many[:, 0, 0], many[:, 1, 0])}  # fmt: skip
+    true = {
+        "within": index(many[:, 0, 0], many[:, 0, 1]),
+        "between": index(many[:, 0, 0], many[:, 1, 0]),
+    }
     has = drawn(400, 8).reshape(400 * 16, 14)
     row, tag = np.nonzero(has)
     songs = pd.DataFrame({"task_id": np.repeat(np.arange(3200), 2), "song_id": np.arange(6400)})
@@ -177,8 +188,11 @@ def test_songs_without_tags_or_success_are_not_compared() -> None:
 
 
 def test_spelling_is_no_difference_and_odd_tags_are_tags() -> None:
-    same = [[["Lo-Fi", "a, b"], ["lo fi", "A,  B"]], [["LO FI", "a, b", "a, b"], ["lo-fi", "a, b"]],
-            [["lo  fi", "a, b"]]]  # fmt: skip
+    same = [
+        [["Lo-Fi", "a, b"], ["lo fi", "A,  B"]],
+        [["LO FI", "a, b", "a, b"], ["lo-fi", "a, b"]],
+        [["lo  fi", "a, b"]],
+    ]
     found = only(stability(*made({"p": same}), by="prompt"))
     assert (found["jaccard_within"], found["jaccard_between"], found["common"]) == (1, 1, 2)
     assert found["jaccard_between_low"] < 1 == found["jaccard_between_high"]
@@ -215,8 +229,12 @@ def test_an_empty_table_has_the_columns_and_dtypes_of_a_full_one() -> None:
 def test_thousands_of_songs_and_tags_take_no_long_time() -> None:
     rng = np.random.default_rng(0)
     number = 4000
-    keys = pd.DataFrame({"task_id": np.repeat(np.arange(number // 2), 2).astype(str),
-                         "song_id": np.arange(number).astype(str)})  # fmt: skip
+    keys = pd.DataFrame(
+        {
+            "task_id": np.repeat(np.arange(number // 2), 2).astype(str),
+            "song_id": np.arange(number).astype(str),
+        }
+    )
     tags = keys.loc[np.repeat(keys.index, 6)].assign(tag=rng.integers(0, 10_000, 6 * number))
     tags["tag"] = tags["tag"].map("tag {}".format)
     start = time.perf_counter()

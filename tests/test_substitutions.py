@@ -31,8 +31,18 @@ from musicapi_nb.simulator.vocabulary import (
 )
 from tests.replies import STUDIO, sample
 
-DTYPES = ["int64", "str", "str", "str", "float64", "int64", "float64", "float64", "float64",
-          "int64"]  # fmt: skip
+DTYPES = [
+    "int64",
+    "str",
+    "str",
+    "str",
+    "float64",
+    "int64",
+    "float64",
+    "float64",
+    "float64",
+    "int64",
+]
 KIND = {"rewrite": "rewritten", "drop": "dropped", "add": "added"}
 Steps = Sequence[tuple[str, Sequence[str]]]
 
@@ -94,11 +104,13 @@ def test_other_songs_tell_what_became_of_what() -> None:
     found = substitutions(chains(*((task, [(text, tags)]) for task, text, tags in songs)))
     assert counts(found) == pytest.approx(
         {
-            ("a", "x", "rewritten"): 3, ("b", "y", "rewritten"): 1, ("c", "z", "rewritten"): 1,
+            ("a", "x", "rewritten"): 3,
+            ("b", "y", "rewritten"): 1,
+            ("c", "z", "rewritten"): 1,
             ("d", "d", "kept"): 1,
         },
         abs=0.05,
-    )  # fmt: skip
+    )
 
 
 def test_steps_are_walked_in_order_and_counted_by_themselves() -> None:
@@ -111,14 +123,18 @@ def test_steps_are_walked_in_order_and_counted_by_themselves() -> None:
     songs["asked"] = pd.Series(["Warm Jazz", None, "jazz"], index=songs.index, dtype="str")
     found = substitutions(steps, songs=songs, asked="asked")
     assert counts(found, -1) == {
-        ("warm jazz", "warm", "rewritten"): 1, ("warm jazz", "jazz", "rewritten"): 1,
-        (None, "warm", "added"): 1, (None, "jazz", "added"): 1,
+        ("warm jazz", "warm", "rewritten"): 1,
+        ("warm jazz", "jazz", "rewritten"): 1,
+        (None, "warm", "added"): 1,
+        (None, "jazz", "added"): 1,
         ("jazz", "jazz", "kept"): 1,
-    }  # fmt: skip
+    }
     assert counts(found, 0) == {
-        ("jazz", "jazz", "kept"): 2, ("jazz", None, "dropped"): 1,
-        ("warm", "warm", "kept"): 1, ("warm", None, "dropped"): 1,
-    }  # fmt: skip
+        ("jazz", "jazz", "kept"): 2,
+        ("jazz", None, "dropped"): 1,
+        ("warm", "warm", "kept"): 1,
+        ("warm", None, "dropped"): 1,
+    }
     assert counts(found, 1) == {("jazz", "jazz", "kept"): 1, ("jazz", "warm", "added"): 1}
     jazz = found[(found["step"] == 0) & (found["source"] == "jazz")]
     assert jazz["of"].tolist() == [3, 3]
@@ -170,8 +186,11 @@ def test_every_word_and_every_new_tag_is_accounted_for(
         else:
             assert total == pytest.approx(number, abs=1e-3)
     for word, number in new.items():
-        causes = sum(count for (_, target, kind), count in said.items()
-                     if target == word and kind in {"rewritten", "added"})  # fmt: skip
+        causes = sum(
+            count
+            for (_, target, kind), count in said.items()
+            if target == word and kind in {"rewritten", "added"}
+        )
         assert causes >= number - 1e-3
     whole = found[found["kind"].isin(["kept", "dropped"])]
     assert (whole["of"] == whole["source"].map(there)).all()
@@ -179,8 +198,12 @@ def test_every_word_and_every_new_tag_is_accounted_for(
 
 def test_order_of_songs_does_not_matter() -> None:
     made: list[tuple[str, list[str]]] = [
-        ("a, b", ["x", "b"]), ("a", ["x"]), ("b, c", ["b", "y"]), ("c", []), ("a, c", ["c", "z"]),
-    ]  # fmt: skip
+        ("a, b", ["x", "b"]),
+        ("a", ["x"]),
+        ("b, c", ["b", "y"]),
+        ("c", []),
+        ("a, c", ["c", "z"]),
+    ]
     songs = [(f"t{at // 2}", [each]) for at, each in enumerate(made)]
     one, other = substitutions(chains(*songs)), substitutions(chains(*songs[::-1]))
     pd.testing.assert_frame_equal(one, other, rtol=1e-6)
@@ -298,16 +321,21 @@ def test_a_control_tells_which_of_two_tags_brought_a_third_though_one_is_often_l
         rng = random.Random(seed)
         songs = [
             (f"{prompt} {task}", studio_steps(prompt, rng, first=first))
-            for prompt in prompts for task in range(50) for first in (True, False)
-        ]  # fmt: skip
+            for prompt in prompts
+            for task in range(50)
+            for first in (True, False)
+        ]
         found = counts(substitutions(chains(*songs)))
         assert found["spy", "spy jazz", "added"] > 90
         assert ("jazz", "spy jazz", "added") not in found
 
 
 def test_what_no_rule_says_is_not_found(rules: pd.DataFrame) -> None:
-    kept = {word for word in (*GENRES, *MOODS, *INSTRUMENTS) if not
-            any(rule.tag == word and rule.kind != "add" for rule in RULES)}  # fmt: skip
+    kept = {
+        word
+        for word in (*GENRES, *MOODS, *INSTRUMENTS)
+        if not any(rule.tag == word and rule.kind != "add" for rule in RULES)
+    }
     rows = rules[(rules["step"] == 0) & rules["source"].isin(kept)]
     assert set(rows["kind"]) == {"kept", "added"}
     truth = {(rule.tag, rule.to) for rule in RULES if rule.kind == "add"}
@@ -379,8 +407,12 @@ def test_the_graph_of_a_table() -> None:
         ("tag", word) for word in ("sad", "dropped", "melancholic")
     }
     lost = graph.edges[("tag", "dropped"), ("dropped", "")]
-    assert lost == {"weight": pytest.approx(2), "share": pytest.approx(1), "steps": (0,),
-                    "kinds": ("dropped",)}  # fmt: skip
+    assert lost == {
+        "weight": pytest.approx(2),
+        "share": pytest.approx(1),
+        "steps": (0,),
+        "kinds": ("dropped",),
+    }
     became = graph.edges[("tag", "sad"), ("tag", "melancholic")]
     assert became["weight"] == pytest.approx(2, abs=0.1)
     assert became["share"] == pytest.approx(2 / 3, abs=0.05)

@@ -23,9 +23,11 @@ PROMPTS = ["spy jazz, slow", "lo-fi, warm"]
 async def ran(folder: Path) -> Experiment:
     """Four tasks of each prompt; one failed, so its songs have no tags."""
     design = Plan.grid(
-        studio.Description, base={"model_type": "studio130-v1.5"}, factors={"prompt": PROMPTS},
+        studio.Description,
+        base={"model_type": "studio130-v1.5"},
+        factors={"prompt": PROMPTS},
         repeats=4,
-    )  # fmt: skip
+    )
     key = "sk-of-an-account-0001"
     async with Simulator(speed=3000, balance=100_000, seconds=(1.0, 1.2)) as sim:
         sim.faults.arm("wrong_type_download", times=None)  # no audio is made, which takes longest

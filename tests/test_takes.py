@@ -26,8 +26,13 @@ from tests.replies import sample
 KEY = "sk-of-an-account-0001"
 SONG = sonic.Create(custom_mode=False, mv="sonic-v5", gpt_description_prompt="rain, slow jazz")
 BEAT = nuro.Instrumental(description="harbour at night", duration=30)
-UPLOADED = sonic.UploadExtend(url="https://example.com/a.mp3", custom_mode=True, mv="sonic-v5",
-                              prompt="[Verse] rain", continue_at=10)  # fmt: skip
+UPLOADED = sonic.UploadExtend(
+    url="https://example.com/a.mp3",
+    custom_mode=True,
+    mv="sonic-v5",
+    prompt="[Verse] rain",
+    continue_at=10,
+)
 
 
 @pytest.fixture

@@ -186,11 +186,13 @@ def test_producer_says_its_tags_as_sound() -> None:
         ("persona_success.json", {"persona_id": "c08806c1-34fa-4290-a78d-0c623eb1dd1c"}),
         ("upload_success.json", {"clip_id": "cfbc3d3c-2add-4265-bcdf-924092096e3d"}),
         ("create_voice_task_completed.json", {"persona_id": "(persona id)", "name": "(name)"}),
-        ("wav_success.json",
-         {"wav_url": "https://cdn1.suno.ai/8ce9770b-ec3b-4029-a3e3-4b8db20da7d1.wav"}),
+        (
+            "wav_success.json",
+            {"wav_url": "https://cdn1.suno.ai/8ce9770b-ec3b-4029-a3e3-4b8db20da7d1.wav"},
+        ),
         ("midi_success.json", sample("midi_success.json")["data"]),
     ],
-)  # fmt: skip
+)
 def test_answers(name: str, answer: dict[str, Any]) -> None:
     task = read(sample(name))
     assert task.answer == answer
@@ -203,14 +205,27 @@ def test_answers(name: str, answer: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("said", "duration", "issues"),
     [
-        (179, 179.0, 0), (104.88, 104.88, 0), ("104.88", 104.88, 0), (" 60 ", 60.0, 0),
-        ("1e2", 100.0, 0), (None, None, 0), ("", None, 0), (0, None, 0), ("0", None, 0),
-        ("two minutes", None, 1), (-1, None, 1), (True, None, 1), ([60], None, 1),
-        (math.nan, None, 1), (math.inf, None, 1), ("NaN", None, 1), (10**400, None, 1),
+        (179, 179.0, 0),
+        (104.88, 104.88, 0),
+        ("104.88", 104.88, 0),
+        (" 60 ", 60.0, 0),
+        ("1e2", 100.0, 0),
+        (None, None, 0),
+        ("", None, 0),
+        (0, None, 0),
+        ("0", None, 0),
+        ("two minutes", None, 1),
+        (-1, None, 1),
+        (True, None, 1),
+        ([60], None, 1),
+        (math.nan, None, 1),
+        (math.inf, None, 1),
+        ("NaN", None, 1),
+        (10**400, None, 1),
         ("1_000", None, 1),
     ],
     ids=lambda value: repr(value)[:20],
-)  # fmt: skip
+)
 def test_duration(said: Any, duration: float | None, issues: int) -> None:
     task = read(clips(clip(duration=said)))
     (song,) = task.songs
@@ -225,12 +240,14 @@ def test_duration(said: Any, duration: float | None, issues: int) -> None:
         ("pop", ("pop",), "pop", 0),
         ("pop,  slow jazz ,", ("pop", "slow jazz"), "pop,  slow jazz ,", 0),
         (["pop", "slow, jazz"], ("pop", "slow, jazz"), "pop, slow, jazz", 0),
-        ([], (), None, 0), ("", (), None, 0), (None, (), None, 0),
+        ([], (), None, 0),
+        ("", (), None, 0),
+        (None, (), None, 0),
         (["pop", 5], ("pop",), "pop", 1),
         ({"a": 1}, (), None, 1),
     ],
     ids=repr,
-)  # fmt: skip
+)
 def test_tags(said: Any, tags: tuple[str, ...], text: str | None, issues: int) -> None:
     task = read(clips(clip(tags=said)))
     (song,) = task.songs
@@ -247,18 +264,22 @@ def test_tags(said: Any, tags: tuple[str, ...], text: str | None, issues: int) -
         ("2025-10-12T13:13:02", dt.datetime(2025, 10, 12, 13, 13, 2, tzinfo=dt.UTC)),
         (1732240123, dt.datetime(2024, 11, 22, 1, 48, 43, tzinfo=dt.UTC)),
         ("1732240123", dt.datetime(2024, 11, 22, 1, 48, 43, tzinfo=dt.UTC)),
-        (0, None), ("0", None), ("", None), (None, None),
+        (0, None),
+        ("0", None),
+        ("", None),
+        (None, None),
     ],
     ids=repr,
-)  # fmt: skip
+)
 def test_moments(said: Any, moment: dt.datetime | None) -> None:
     task = read(clips(clip(created_at=said)))
     assert task.songs[0].created_at == moment
     assert task.issues == ()
 
 
-@pytest.mark.parametrize("said", ["yesterday", -1, 1e300, math.inf, [2025], True,
-                                  "0001-01-01T00:00:00+14:00"], ids=repr)  # fmt: skip
+@pytest.mark.parametrize(
+    "said", ["yesterday", -1, 1e300, math.inf, [2025], True, "0001-01-01T00:00:00+14:00"], ids=repr
+)
 def test_moments_that_are_none(said: Any) -> None:
     task = read(clips(clip(created_at=said)))
     assert task.songs[0].created_at is None
@@ -268,9 +289,18 @@ def test_moments_that_are_none(said: Any) -> None:
 
 @pytest.mark.parametrize(
     ("said", "progress", "issues"),
-    [("100%", 1.0, 0), ("0%", 0.0, 0), ("20 %", 0.2, 0), ("", None, 0), (45, 0.45, 0),
-     ("half", None, 1), ([1], None, 1), ("900%", None, 1), ("-1%", None, 1)],
-)  # fmt: skip
+    [
+        ("100%", 1.0, 0),
+        ("0%", 0.0, 0),
+        ("20 %", 0.2, 0),
+        ("", None, 0),
+        (45, 0.45, 0),
+        ("half", None, 1),
+        ([1], None, 1),
+        ("900%", None, 1),
+        ("-1%", None, 1),
+    ],
+)
 def test_studio_progress(said: Any, progress: float | None, issues: int) -> None:
     task = read(in_studio(progress=said))
     assert (task.progress, len(task.issues)) == (progress, issues)
@@ -279,11 +309,16 @@ def test_studio_progress(said: Any, progress: float | None, issues: int) -> None
 @pytest.mark.parametrize(
     ("word", "state"),
     [
-        ("pending", "pending"), ("running", "running"), ("succeeded", "succeeded"),
-        ("failed", "failed"), ("SUCCEEDED", "succeeded"), (" Running ", "running"),
-        ("paused", "unknown"), ("瞬", "unknown"),
+        ("pending", "pending"),
+        ("running", "running"),
+        ("succeeded", "succeeded"),
+        ("failed", "failed"),
+        ("SUCCEEDED", "succeeded"),
+        (" Running ", "running"),
+        ("paused", "unknown"),
+        ("瞬", "unknown"),
     ],
-)  # fmt: skip
+)
 def test_clip_states_keep_their_word(word: str, state: str) -> None:
     task = read(clips(clip(state=word)))
     assert task.songs[0].state == task.state == state
@@ -294,11 +329,15 @@ def test_clip_states_keep_their_word(word: str, state: str) -> None:
 @pytest.mark.parametrize(
     ("word", "state"),
     [
-        ("NOT_START", "pending"), ("SUBMITTED", "pending"), ("QUEUED", "pending"),
-        ("IN_PROGRESS", "running"), ("FAILURE", "failed"), ("UNKNOWN", "unknown"),
+        ("NOT_START", "pending"),
+        ("SUBMITTED", "pending"),
+        ("QUEUED", "pending"),
+        ("IN_PROGRESS", "running"),
+        ("FAILURE", "failed"),
+        ("UNKNOWN", "unknown"),
         ("REVIEW", "unknown"),
     ],
-)  # fmt: skip
+)
 def test_studio_states(word: str, state: str) -> None:
     task = read(in_studio(status=word, data=None))
     assert (task.state, task.state_word) == (state, word)
@@ -449,9 +488,11 @@ def test_odd_steps_of_the_rewriting_are_kept_and_named() -> None:
     task = read(in_song(replaced_tags=steps))
     song = task.songs[0]
     assert song.replacements == (
-        Replacement("a", ()), Replacement("b", ()), Replacement("c", ("x", "y")),
+        Replacement("a", ()),
+        Replacement("b", ()),
+        Replacement("c", ("x", "y")),
         Replacement("d", ()),
-    )  # fmt: skip
+    )
     assert [issue.where for issue in task.issues] == ["data.data.songs[0].replaced_tags.b"]
     assert song.extra["replaced_tags"] == {"b": ["x"], "c": {"why": 1}}
 
@@ -463,9 +504,13 @@ def test_odd_steps_of_the_rewriting_are_kept_and_named() -> None:
 @pytest.mark.parametrize("says", ["message", "error"])
 @pytest.mark.parametrize(
     ("refund", "refunded"),
-    [({}, None), ({"refund_processed": True}, True), ({"already_refunded": True}, True),
-     ({"refund_processed": False}, False)],
-)  # fmt: skip
+    [
+        ({}, None),
+        ({"refund_processed": True}, True),
+        ({"already_refunded": True}, True),
+        ({"refund_processed": False}, False),
+    ],
+)
 def test_a_failed_task_in_a_200_body(
     word: str, says: str, refund: dict[str, Any], *, refunded: bool | None
 ) -> None:
@@ -490,8 +535,12 @@ def test_a_later_reply_leaves_nothing_of_an_earlier_one_but_who_it_is() -> None:
     later = read({"type": "not_ready"}, status=202, task=first)
     assert (later.fail_reason, later.refunded, later.progress) == (None, None, None)
     assert (later.id, later.engine, later.operation, later.expected, later.request) == (
-        "t1", "sonic", "create", 2, DESCRIBED,
-    )  # fmt: skip
+        "t1",
+        "sonic",
+        "create",
+        2,
+        DESCRIBED,
+    )
 
 
 # --- webhooks -----------------------------------------------------------------------------------
@@ -507,8 +556,14 @@ def test_webhook_bodies_name_their_task_and_engine() -> None:
 
 
 def test_a_nuro_webhook_carries_more() -> None:
-    body = {**sample("nuro_get_success.json"), "platform": "nuro", "event": "song.completed",
-            "prompt": "rain", "theme": None, "instrument": None}  # fmt: skip
+    body = {
+        **sample("nuro_get_success.json"),
+        "platform": "nuro",
+        "event": "song.completed",
+        "prompt": "rain",
+        "theme": None,
+        "instrument": None,
+    }
     task = read(body)
     assert (task.engine, task.state, task.songs[0].prompt) == ("nuro", "succeeded", "rain")
     assert task.songs[0].extra["event"] == "song.completed"
@@ -539,12 +594,22 @@ def test_acknowledgements(payload: dict[str, Any], task_id: str) -> None:
 @pytest.mark.parametrize(
     "payload",
     [
-        {"message": "success"}, {}, [], "id", None, {"task_id": ""}, {"task_id": None},
-        {"task_id": "  ", "message": "success"}, {"code": "success", "message": "", "data": ""},
-        {"code": 200, "data": None}, {"task_id": ["t1"]}, clips(clip()), {"error": "no"},
+        {"message": "success"},
+        {},
+        [],
+        "id",
+        None,
+        {"task_id": ""},
+        {"task_id": None},
+        {"task_id": "  ", "message": "success"},
+        {"code": "success", "message": "", "data": ""},
+        {"code": 200, "data": None},
+        {"task_id": ["t1"]},
+        clips(clip()),
+        {"error": "no"},
     ],
     ids=repr,
-)  # fmt: skip
+)
 def test_an_acknowledgement_without_an_id_may_have_cost(payload: Any) -> None:
     with pytest.raises(UnexpectedReply, match="may have cost") as refused:
         accepted(payload, DESCRIBED)
@@ -564,8 +629,10 @@ def test_what_answers_at_once_needs_no_id() -> None:
 def test_the_way_of_a_task_from_ack_to_song() -> None:
     request = nuro.Vocal(lyrics="la")
     task = accepted(sample("nuro_submit_ack.json"), request)
-    for name, state in (("nuro_get_running.json", "running"),
-                        ("nuro_get_success.json", "succeeded")):  # fmt: skip
+    for name, state in (
+        ("nuro_get_running.json", "running"),
+        ("nuro_get_success.json", "succeeded"),
+    ):
         task = read(sample(name), task=task)
         assert (task.state, task.operation, task.request) == (state, "vocal", request)
         assert task.id == "b1eac403-06cb-4e58-971d-835d3b321508", "the id that was asked about"
@@ -588,9 +655,19 @@ def test_unknown_fields_beside_the_songs_of_studio_survive() -> None:
 
 
 @pytest.mark.parametrize(
-    "payload", [None, [], "text", 5, {}, {"success": True}, {"error": "Internal Server Error."},
-                {"code": 500, "message": "no"}], ids=repr,
-)  # fmt: skip
+    "payload",
+    [
+        None,
+        [],
+        "text",
+        5,
+        {},
+        {"success": True},
+        {"error": "Internal Server Error."},
+        {"code": 500, "message": "no"},
+    ],
+    ids=repr,
+)
 def test_unknown_shapes(payload: Any) -> None:
     with pytest.raises(UnexpectedReply) as refused:
         read(payload)

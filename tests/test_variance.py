@@ -28,8 +28,11 @@ FIGURES = ["between", "within", "icc", "low", "high", "design_effect", "effectiv
 def songs_of(tasks: list[list[float]], cells: list[str] | None = None) -> pd.DataFrame:
     """Songs of tasks, each a list of durations, and the cell of each task."""
     cells = cells or ["x"] * len(tasks)
-    rows = [(f"t{at}", cell, seconds) for at, (task, cell) in enumerate(zip(tasks, cells,
-            strict=True)) for seconds in task]  # fmt: skip
+    rows = [
+        (f"t{at}", cell, seconds)
+        for at, (task, cell) in enumerate(zip(tasks, cells, strict=True))
+        for seconds in task
+    ]
     frame = pd.DataFrame(rows, columns=["task_id", "style", "duration"])
     return frame.astype({"task_id": "str", "style": "str", "duration": "float64"})
 
@@ -158,8 +161,9 @@ def test_cells_units_and_order_of_rows_change_nothing(tasks: list[list[float]], 
     plain = variance(frame, within=["style"])
     order = rng.sample(list(frame.index), len(frame))
     moved = frame.loc[order]
-    np.testing.assert_allclose(variance(moved, within=["style"])[FIGURES], plain[FIGURES],
-                               rtol=1e-6, atol=1e-9)  # fmt: skip
+    np.testing.assert_allclose(
+        variance(moved, within=["style"])[FIGURES], plain[FIGURES], rtol=1e-6, atol=1e-9
+    )
     shift = np.where(frame["style"] == "x", 0.0, 512.0)
     apart = variance(frame.assign(duration=frame["duration"] + shift), within=["style"])
     doubled = variance(frame.assign(duration=2 * frame["duration"]), within=["style"])

@@ -137,15 +137,21 @@ async def until(condition: Callable[[], bool]) -> None:
         {"headers": {"X-Webhook-Signature": "sha256="}},
         {"headers": {"X-Webhook-Signature": "sha256=" + "0" * 64}},
         {"headers": {"X-Webhook-Signature": "é"}},
-        {"headers": {"X-Webhook-Signature": "", "X-Signature": signing.older_signature(
-            Secret(SECRET), json.dumps(COMPLETED).encode())}},
+        {
+            "headers": {
+                "X-Webhook-Signature": "",
+                "X-Signature": signing.older_signature(
+                    Secret(SECRET), json.dumps(COMPLETED).encode()
+                ),
+            }
+        },
         {"headers": {"X-Webhook-Timestamp": ""}},
         {"headers": {"X-Webhook-Timestamp": "1"}},
         {"age": 301},
         {"age": 86_400},
         {"age": -301},
     ],
-)  # fmt: skip
+)
 async def test_what_is_not_signed_now_and_with_the_secret_changes_nothing(
     library: Library, door: Door, forgery: Any
 ) -> None:
@@ -238,9 +244,16 @@ async def test_a_guessed_intent_changes_nothing(library: Library, door: Door) ->
     entry = uncertain(library)
     true = signing.intent(Secret(SECRET), entry)
     before = library.events()
-    guesses = ["", str(entry.id), f"{entry.id}-{'0' * 32}", true.upper() + "x", f"0{true[1:-1]}0",
-               f"99{true[1:]}", "999999999999999999-" + true.partition("-")[2],
-               true + "&intent=" + true]  # fmt: skip
+    guesses = [
+        "",
+        str(entry.id),
+        f"{entry.id}-{'0' * 32}",
+        true.upper() + "x",
+        f"0{true[1:-1]}0",
+        f"99{true[1:]}",
+        "999999999999999999-" + true.partition("-")[2],
+        true + "&intent=" + true,
+    ]
     for guess in guesses:
         answer = await door.send({**COMPLETED, "task_id": "t2"}, intent=guess)
         assert answer.status == 404, guess
@@ -305,10 +318,22 @@ async def test_what_was_refused_or_never_left_is_not_revived(library: Library, d
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"rain", b"{", b"\xff\xfe", b"[" * 5000, b"[]", b"null", b'"t1"', b"{}",
-     b'{"task_id": null}', b'{"task_id": " "}', b'{"task_id": 7}',
-     b'{"task_id": "' + b"t" * 500 + b'"}'],
-)  # fmt: skip
+    [
+        b"",
+        b"rain",
+        b"{",
+        b"\xff\xfe",
+        b"[" * 5000,
+        b"[]",
+        b"null",
+        b'"t1"',
+        b"{}",
+        b'{"task_id": null}',
+        b'{"task_id": " "}',
+        b'{"task_id": 7}',
+        b'{"task_id": "' + b"t" * 500 + b'"}',
+    ],
+)
 async def test_what_is_no_webhook_is_a_bad_request(
     library: Library, door: Door, body: bytes
 ) -> None:
@@ -321,8 +346,10 @@ async def _raw(door: Door, head: str, sent: bytes, *, whole: bool = False) -> by
     """What the receiver says to bytes of which more would follow; `whole`: until it hangs up."""
     host, port = door.url.removeprefix("http://").removesuffix("/hooks").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
-    writer.write(f"POST /hooks HTTP/1.1\r\nHost: x\r\nX-Webhook-Signature: x\r\n{head}\r\n\r\n"
-                 .encode() + sent)  # fmt: skip
+    writer.write(
+        f"POST /hooks HTTP/1.1\r\nHost: x\r\nX-Webhook-Signature: x\r\n{head}\r\n\r\n".encode()
+        + sent
+    )
     try:
         async with asyncio.timeout(10):
             return await reader.read() if whole else await reader.readline()
@@ -335,9 +362,7 @@ async def test_ten_megabytes_are_refused_before_they_have_come(door: Door) -> No
     assert said.startswith(b"HTTP/1.1 413 ")
 
 
-async def test_ten_megabytes_of_unsaid_length_are_refused_before_they_have_come(
-    door: Door,
-) -> None:
+async def test_ten_megabytes_of_unsaid_length_are_refused_before_they_have_come(door: Door) -> None:
     chunk = b"%x\r\n%s\r\n" % (65536, b" " * 65536)
     said = await _raw(door, "Transfer-Encoding: chunked", chunk * 17)
     assert said.startswith(b"HTTP/1.1 413 ")
@@ -514,8 +539,15 @@ async def still() -> AsyncIterator[Simulator]:
 
 
 def client(sim: Simulator, library: Library, url: str) -> MusicAPI:
-    return MusicAPI(KEY, base_url=sim.url, speed=sim.speed or 1, pace=0, ledger=library,
-                    webhook=url, webhook_secret=SECRET)  # fmt: skip
+    return MusicAPI(
+        KEY,
+        base_url=sim.url,
+        speed=sim.speed or 1,
+        pace=0,
+        ledger=library,
+        webhook=url,
+        webhook_secret=SECRET,
+    )
 
 
 async def test_a_lost_reply_is_recovered_by_its_webhook_and_paid_once(
@@ -532,7 +564,10 @@ async def test_a_lost_reply_is_recovered_by_its_webhook_and_paid_once(
     assert task.state == "succeeded"
     assert library.file_of(task.songs[0]) is not None
     assert [event.kind for event in library.events(entry.id)][:3] == [
-        "sending", "uncertain", "accepted"]  # fmt: skip
+        "sending",
+        "uncertain",
+        "accepted",
+    ]
     assert len(sim.traffic.paid) == 1
     assert sim.traffic.count("POST") == 1
 
@@ -585,7 +620,11 @@ async def test_webhooks_twice_and_out_of_order_end_it_once(
         await until(lambda: [one.status for one in sim.webhooks.sent] == [200] * 4)
     (entry,) = library.entries()
     assert [each.event for each in sim.webhooks.sent] == [
-        "song.completed", "song.completed", "song.streaming", "song.streaming"]  # fmt: skip
+        "song.completed",
+        "song.completed",
+        "song.streaming",
+        "song.streaming",
+    ]
     assert kinds(library, entry) == ["sending", "uncertain", "accepted", "done"]
 
 
@@ -620,9 +659,10 @@ async def test_a_failure_that_overtakes_a_lost_reply_is_told_and_nothing_is_sent
 
     async with (
         peer(told_then_cut) as here,
-        MusicAPI(KEY, base_url=here.url, pace=0, ledger=library, webhook=door.url,
-                 webhook_secret=SECRET) as api,
-    ):  # fmt: skip
+        MusicAPI(
+            KEY, base_url=here.url, pace=0, ledger=library, webhook=door.url, webhook_secret=SECRET
+        ) as api,
+    ):
         task = await api.run(song())
         assert here.posts == 1
     assert (task.state, task.refunded, task.bought_before) == ("failed", refund, True)
@@ -718,9 +758,17 @@ async def test_the_secret_is_sent_and_shown_nowhere(
     await door.send({**COMPLETED, "seen": SECRET, "lyrics": SECRET}, entry)
     await door.send(SECRET.encode(), entry)
     await door.send(COMPLETED, entry, headers={"X-Webhook-Signature": SECRET})
-    shown += [repr(task), task._repr_html_(), repr(library), repr(library.entries()),
-              repr(library.events()), repr(request), request._repr_html_(), caplog.text,
-              repr(webhooks.app(library, secret=SECRET).router.resources())]  # fmt: skip
+    shown += [
+        repr(task),
+        task._repr_html_(),
+        repr(library),
+        repr(library.entries()),
+        repr(library.events()),
+        repr(request),
+        request._repr_html_(),
+        caplog.text,
+        repr(webhooks.app(library, secret=SECRET).router.resources()),
+    ]
     assert library.entry(entry.id).state == "done"
     assert sim.traffic.posts[-1].body["webhook_secret"] == SECRET
     library.close()
@@ -738,9 +786,15 @@ async def test_a_service_that_echoes_the_secret_does_not_get_it_shown(library: L
         )
         async with (
             peer(answers(echo)) as here,
-            MusicAPI(KEY, base_url=here.url, pace=0, ledger=library, webhook=here.url,
-                     webhook_secret=SECRET) as api,
-        ):  # fmt: skip
+            MusicAPI(
+                KEY,
+                base_url=here.url,
+                pace=0,
+                ledger=library,
+                webhook=here.url,
+                webhook_secret=SECRET,
+            ) as api,
+        ):
             with pytest.raises(MusicAPIError) as caught:
                 await api.submit(song(f"rain {status}"))
             for frame, _ in traceback.walk_tb(caught.value.__traceback__):

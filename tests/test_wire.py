@@ -47,12 +47,16 @@ def error(status: int, body: object = b"", *, paid: bool = False, **headers: str
 # --- calls ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("request_", [
-    SONG,
-    lyrics.Make(description="rain"),
-    nuro.Vocal(lyrics="la la la " * 50),
-    studio.Description(prompt="rain", model_type="studio32-v1.5"),
-], ids=repr)  # fmt: skip
+@pytest.mark.parametrize(
+    "request_",
+    [
+        SONG,
+        lyrics.Make(description="rain"),
+        nuro.Vocal(lyrics="la la la " * 50),
+        studio.Description(prompt="rain", model_type="studio32-v1.5"),
+    ],
+    ids=repr,
+)
 def test_a_request_becomes_a_paid_post_of_its_body(request_: sonic.Create) -> None:
     call = wire.submit_call(request_)
     assert (call.method, call.path, call.paid) == ("POST", request_.path, True)
@@ -125,18 +129,21 @@ def test_json_is_decoded_leniently() -> None:
     assert wire.decode(b'{"a": "\xff"}') == {"a": "�"}
 
 
-@pytest.mark.parametrize(("body", "said"), [
-    (b"", "empty"),
-    (b" \r\n", "empty"),
-    (b"<!DOCTYPE html><title>502\n Bad  gateway</title>", r"HTML page \(502 Bad gateway\)"),
-    (b"<p>", "HTML page"),
-    (b'{"message": "succ', "cut off or garbled"),
-    (b'["', "cut off or garbled"),
-    (b"upstream timed out", "the text 'upstream timed out'"),
-    (b"[" * 100_000, "cut off or garbled"),
-    (b"9" * 10_000, "the text '999"),
-    (b"\x00\x1b[31mred\x1b[0m\r\nnext", r"the text '\[31mred \[0m next'"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"", "empty"),
+        (b" \r\n", "empty"),
+        (b"<!DOCTYPE html><title>502\n Bad  gateway</title>", r"HTML page \(502 Bad gateway\)"),
+        (b"<p>", "HTML page"),
+        (b'{"message": "succ', "cut off or garbled"),
+        (b'["', "cut off or garbled"),
+        (b"upstream timed out", "the text 'upstream timed out'"),
+        (b"[" * 100_000, "cut off or garbled"),
+        (b"9" * 10_000, "the text '999"),
+        (b"\x00\x1b[31mred\x1b[0m\r\nnext", r"the text '\[31mred \[0m next'"),
+    ],
+)
 def test_what_is_no_json_is_named(body: bytes, said: str) -> None:
     with pytest.raises(UnexpectedReply, match=said) as caught:
         wire.read(200, {}, body)
@@ -188,13 +195,28 @@ DOCUMENTED = [
     (404, "", RejectedRequest),
     (401, "Authorization header is missing.", Unauthorized),
     (401, "Invalid authorization format.", Unauthorized),
-    (403, ("The remaining credits are not enough. You can buy more one-time credit packs or "
-           "subscribe."), OutOfCredits),
-    (403, ("You do not have an active subscription. Please check whether your renewal was "
-           "successful."), NoSubscription),
+    (
+        403,
+        (
+            "The remaining credits are not enough. You can buy more one-time credit packs or "
+            "subscribe."
+        ),
+        OutOfCredits,
+    ),
+    (
+        403,
+        (
+            "You do not have an active subscription. Please check whether your renewal was "
+            "successful."
+        ),
+        NoSubscription,
+    ),
     (403, "The lyrics format is invalid. Please check and try again.", ContentRefused),
-    (403, "The lyrics contain copyrighted content: 'x'. Please use original lyrics.",
-     ContentRefused),
+    (
+        403,
+        "The lyrics contain copyrighted content: 'x'. Please use original lyrics.",
+        ContentRefused,
+    ),
     (403, "The song description needs moderation review.", ContentRefused),
     (403, "The queue is full", RateLimited),
     (403, "Something new", Forbidden),
@@ -206,7 +228,7 @@ DOCUMENTED = [
     (599, "", ServerError),
     (301, "", UnexpectedReply),
     (101, "", UnexpectedReply),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("status", "words", "kind"), DOCUMENTED)
@@ -214,11 +236,17 @@ def test_status_and_words_make_the_class_in_every_known_shape(
     status: int, words: str, kind: type[MusicAPIError]
 ) -> None:
     shapes: list[object] = [
-        {"error": words}, {"message": words}, {"type": "x", "error": words}, {"detail": words},
-        {"code": status, "message": words}, {"error": {"message": words}}, words, words.encode(),
+        {"error": words},
+        {"message": words},
+        {"type": "x", "error": words},
+        {"detail": words},
+        {"code": status, "message": words},
+        {"error": {"message": words}},
+        words,
+        words.encode(),
         {"type": "x", "error": words, "message": words, "refund_processed": False},
         {"error": "", "message": f"  {words}\n"},
-    ]  # fmt: skip
+    ]
     for shape in shapes:
         found = error(status, shape)
         assert type(found) is kind, shape
@@ -284,17 +312,30 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     time.tzset()
 
 
-@pytest.mark.parametrize(("value", "seconds"), [
-    ("0", 0.0), ("7", 7.0), (" 7 ", 7.0), ("1.5", 1.5), ("999999999", 999999999.0),
-    (email.utils.formatdate(NOW + 30, usegmt=True), 30.0),
-    (email.utils.formatdate(NOW - 30, usegmt=True), 0.0),
-    ("Wed, 07 Oct 2026 12:00:30 -0000", 30.0),
-    ("Wed, 07 Oct 2026 12:00:30", 30.0),
-    ("Wed, 07 Oct 2026 14:00:30 +0200", 30.0),
-    ("", None), ("soon", None), ("-5", None), ("NaN", None), ("inf", None), ("1e9", None),
-    ("\N{ARABIC-INDIC DIGIT THREE}", None), ("9" * 400, None),
-    ("Wed, 99 Oct 2026 12:00:30 GMT", None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("0", 0.0),
+        ("7", 7.0),
+        (" 7 ", 7.0),
+        ("1.5", 1.5),
+        ("999999999", 999999999.0),
+        (email.utils.formatdate(NOW + 30, usegmt=True), 30.0),
+        (email.utils.formatdate(NOW - 30, usegmt=True), 0.0),
+        ("Wed, 07 Oct 2026 12:00:30 -0000", 30.0),
+        ("Wed, 07 Oct 2026 12:00:30", 30.0),
+        ("Wed, 07 Oct 2026 14:00:30 +0200", 30.0),
+        ("", None),
+        ("soon", None),
+        ("-5", None),
+        ("NaN", None),
+        ("inf", None),
+        ("1e9", None),
+        ("\N{ARABIC-INDIC DIGIT THREE}", None),
+        ("9" * 400, None),
+        ("Wed, 99 Oct 2026 12:00:30 GMT", None),
+    ],
+)
 @pytest.mark.usefixtures("elsewhere")
 def test_retry_after(value: str, seconds: float | None) -> None:
     found = error(429, b"", retry_after=value)

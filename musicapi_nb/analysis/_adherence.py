@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -26,8 +26,6 @@ from musicapi_nb.errors import WrongType
 from musicapi_nb.tasks.tags import distinct
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
     from numpy.typing import NDArray
 
     from musicapi_nb.analysis.tag_matching import Match
@@ -41,8 +39,14 @@ _FATES = {"tag": "str", "returned": "str", "fate": "str"}
 _COUNTS = ("asked", "returned", "kept", "dropped", "added")
 _MEASURES = ("recall", "precision", "jaccard")
 _BY_SONG = dict.fromkeys(_COUNTS, "int64") | dict.fromkeys(_MEASURES, "float64")
-_BY_LEVEL = {"measure": "str", "estimate": "float64", "low": "float64", "high": "float64",
-             "tasks": "int64", "songs": "int64"}  # fmt: skip
+_BY_LEVEL = {
+    "measure": "str",
+    "estimate": "float64",
+    "low": "float64",
+    "high": "float64",
+    "tasks": "int64",
+    "songs": "int64",
+}
 
 
 class _Song(NamedTuple):
@@ -180,8 +184,14 @@ def adherence(  # noqa: PLR0913 - what is asked, of what, how it is matched and 
     counted = functools.partial(_counted, asked=asked, names=names, match=match, cluster=cluster)
     sums = reduced(counted, songs, tags).reset_index()
     estimate, low, high = ratios(sums, level, most=sums["cases"])
-    own = {"measure": sums["measure"], "estimate": estimate, "low": low, "high": high,
-           "tasks": sums["tasks"], "songs": sums["of"]}  # fmt: skip
+    own = {
+        "measure": sums["measure"],
+        "estimate": estimate,
+        "low": low,
+        "high": high,
+        "tasks": sums["tasks"],
+        "songs": sums["of"],
+    }
     levels = sums[list(range(len(names)))].set_axis(pd.Index(names), axis=1)
     levels = levels.astype({name: as_text(songs.dtypes[name]) for name in names})
     return pd.concat([levels, as_frame(own, _BY_LEVEL)], axis=1)
@@ -216,8 +226,11 @@ def _counted(  # noqa: PLR0913 - as adherence
     levels = by.groupby(keys, sort=False, dropna=False, observed=True).ngroup().to_numpy()
     first = by.iloc[np.unique(levels, return_index=True)[1]]
     found = judged.measured()
-    cases = {"recall": found["asked"], "precision": found["returned"],
-             "jaccard": found["asked"] + found["added"]}  # fmt: skip
+    cases = {
+        "recall": found["asked"],
+        "precision": found["returned"],
+        "jaccard": found["asked"] + found["added"],
+    }
     parts = []
     for measure in _MEASURES:
         defined = found[measure].notna().to_numpy()
@@ -253,11 +266,7 @@ class _Judged(NamedTuple):
 
 
 def _judged(
-    songs: pd.DataFrame,
-    tags: pd.DataFrame,
-    asked: Asked,
-    match: Match,
-    taken: Iterable[str] = (),
+    songs: pd.DataFrame, tags: pd.DataFrame, asked: Asked, match: Match, taken: Iterable[str] = ()
 ) -> _Judged:
     require(songs, dict.fromkeys(_KEYS, "key"), SONGS)
     require(tags, {**dict.fromkeys(_KEYS, "key"), "tag": "text"}, TAGS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -16,18 +17,32 @@ from musicapi_nb.analysis.song_keys import TAGS, numbered
 from musicapi_nb.errors import WrongType
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-_COUNTS = {"tag": "str", "songs": "int64", "tasks": "int64", "share": "float64",
-           "low": "float64", "high": "float64"}  # fmt: skip
-_PAIRS = {"tag": "str", "other": "str", "songs": "int64", "tag_songs": "int64",
-          "other_songs": "int64", "together": "int64", "support": "float64", "lift": "float64",
-          "conditional": "float64", "low": "float64", "high": "float64"}  # fmt: skip
+_COUNTS = {
+    "tag": "str",
+    "songs": "int64",
+    "tasks": "int64",
+    "share": "float64",
+    "low": "float64",
+    "high": "float64",
+}
+_PAIRS = {
+    "tag": "str",
+    "other": "str",
+    "songs": "int64",
+    "tag_songs": "int64",
+    "other_songs": "int64",
+    "together": "int64",
+    "support": "float64",
+    "lift": "float64",
+    "conditional": "float64",
+    "low": "float64",
+    "high": "float64",
+}
 # of a row of sums: all songs, those with a tag, those with two (the other way round: a row too)
 _ALL, _ONE, _TWO = 0, 1, 2
 
@@ -59,14 +74,27 @@ def tag_counts(
     sums = reduced(functools.partial(_counted, cluster=cluster, pairs=False), tags).reset_index()
     found = _single(sums)
     every = sums[sums["what"] == _ALL].iloc[0]
-    ratio = {"tasks": every["tasks"], "hits": found["hits"], "of": every["of"],
-             "hits2": found["hits2"], "cross": found["cross"], "of2": every["of2"]}  # fmt: skip
+    ratio = {
+        "tasks": every["tasks"],
+        "hits": found["hits"],
+        "of": every["of"],
+        "hits2": found["hits2"],
+        "cross": found["cross"],
+        "of2": every["of2"],
+    }
     whole = {name: np.broadcast_to(values, len(found)) for name, values in ratio.items()}
     share, low, high = ratios(whole, level)
     return as_frame(
-        {"tag": found["tag"], "songs": found["hits"], "tasks": found["tasks"], "share": share,
-         "low": low, "high": high}, _COUNTS,
-    )  # fmt: skip
+        {
+            "tag": found["tag"],
+            "songs": found["hits"],
+            "tasks": found["tasks"],
+            "share": share,
+            "low": low,
+            "high": high,
+        },
+        _COUNTS,
+    )
 
 
 def cooccurrence(
@@ -125,18 +153,33 @@ def cooccurrence(
     both, one, other = both.iloc[order], one[order], other[order]
     alone = _single(sums)
     own = {name: alone[name].to_numpy()[one] for name in ("tasks", "hits", "hits2")}
-    ratio = {"tasks": own["tasks"], "hits": both["hits"], "of": own["hits"],
-             "hits2": both["hits2"], "cross": both["cross"], "of2": own["hits2"]}  # fmt: skip
+    ratio = {
+        "tasks": own["tasks"],
+        "hits": both["hits"],
+        "of": own["hits"],
+        "hits2": both["hits2"],
+        "cross": both["cross"],
+        "of2": own["hits2"],
+    }
     conditional, low, high = ratios(ratio, level)
     songs = float(sums["of"][sums["what"] == _ALL].iloc[0])
     together, others = both["hits"].to_numpy(), alone["hits"].to_numpy()[other]
     return as_frame(
-        {"tag": both["tag"].to_numpy(), "other": both["other"].to_numpy(),
-         "songs": np.full(len(both), songs), "tag_songs": own["hits"], "other_songs": others,
-         "together": together, "support": together / max(songs, 1.0),
-         "lift": conditional * songs / others, "conditional": conditional, "low": low,
-         "high": high}, _PAIRS,
-    )  # fmt: skip
+        {
+            "tag": both["tag"].to_numpy(),
+            "other": both["other"].to_numpy(),
+            "songs": np.full(len(both), songs),
+            "tag_songs": own["hits"],
+            "other_songs": others,
+            "together": together,
+            "support": together / max(songs, 1.0),
+            "lift": conditional * songs / others,
+            "conditional": conditional,
+            "low": low,
+            "high": high,
+        },
+        _PAIRS,
+    )
 
 
 def exclusive_sets(
@@ -181,8 +224,10 @@ def exclusive_sets(
     order = pd.DataFrame({"songs": -found["songs"], "size": size, "set": found["set"]})
     order["set"] = order["set"].str.replace("1", " ")  # what has the first tags comes first
     found = found.loc[order.sort_values(["songs", "size", "set"]).index]
-    levels: list[Any] = [np.array([text[at] == "1" for text in found["set"]], dtype=bool)
-              for at in range(len(chosen))]  # fmt: skip
+    levels: list[Any] = [
+        np.array([text[at] == "1" for text in found["set"]], dtype=bool)
+        for at in range(len(chosen))
+    ]
     if not levels:
         found = found.head(0)
     index = pd.MultiIndex.from_arrays(levels or [[]], names=chosen or [None])

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 import numpy as np
 import pandas as pd
 
 from musicapi_nb.analysis import contrasts
-from musicapi_nb.analysis.bootstrap import (
-    FEWEST,
-    Measure,
-    Sums,
-    interval,
-    permutation_p,
-    resampled,
-)
+from musicapi_nb.analysis.bootstrap import FEWEST, Measure, Sums, interval, permutation_p, resampled
 from musicapi_nb.analysis.checks import BadFrame, measured, names_of, require
 from musicapi_nb.analysis.clusters import cluster_codes, level_codes, summed
 from musicapi_nb.analysis.contrasts import Correction, Share, adjusted
@@ -26,8 +20,6 @@ from musicapi_nb.analysis.song_keys import each_once, presence_values
 from musicapi_nb.errors import WrongType
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from numpy.typing import NDArray
 
     from musicapi_nb.analysis.bootstrap import Resampled
@@ -36,11 +28,24 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 EFFECTS = {
-    "factor": "str", "level": "str", "baseline": "str", "outcome": "str", "measure": "str",
-    "estimate": "float64", "low": "float64", "high": "float64", "p": "float64",
-    "p_adjusted": "float64", "mean": "float64", "baseline_mean": "float64", "songs": "int64",
-    "tasks": "int64", "baseline_songs": "int64", "baseline_tasks": "int64", "missing": "int64",
-}  # fmt: skip
+    "factor": "str",
+    "level": "str",
+    "baseline": "str",
+    "outcome": "str",
+    "measure": "str",
+    "estimate": "float64",
+    "low": "float64",
+    "high": "float64",
+    "p": "float64",
+    "p_adjusted": "float64",
+    "mean": "float64",
+    "baseline_mean": "float64",
+    "songs": "int64",
+    "tasks": "int64",
+    "baseline_songs": "int64",
+    "baseline_tasks": "int64",
+    "missing": "int64",
+}
 _FRAME = "the frame of effects"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -16,21 +17,24 @@ from musicapi_nb.analysis.variance_components import taken_apart
 from musicapi_nb.tasks.tags import folded
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
 STABILITY = {
-    "tasks": "int64", "songs": "int64",
-    "jaccard_within": "float64", "jaccard_within_low": "float64",
+    "tasks": "int64",
+    "songs": "int64",
+    "jaccard_within": "float64",
+    "jaccard_within_low": "float64",
     "jaccard_within_high": "float64",
-    "jaccard_between": "float64", "jaccard_between_low": "float64",
+    "jaccard_between": "float64",
+    "jaccard_between_low": "float64",
     "jaccard_between_high": "float64",
-    "common": "int64", "duration_sd_within": "float64", "duration_sd_between": "float64",
-}  # fmt: skip
+    "common": "int64",
+    "duration_sd_within": "float64",
+    "duration_sd_between": "float64",
+}
 
 
 def stability(
@@ -122,8 +126,11 @@ def _data(songs: pd.DataFrame, tags: pd.DataFrame, task: Ints, prompt: Ints) -> 
     known = tags["tag"].notna().to_numpy() & (place[tagged] >= 0)
     codes, spelled = pd.factorize(tags["tag"][known])
     numbers, _ = pd.factorize(np.array([folded(each) for each in spelled], dtype=object))
-    pairs = np.column_stack([place[tagged[known]], numbers[codes]]) if len(codes) else (
-        np.zeros((0, 2), dtype="int64"))  # fmt: skip
+    pairs = (
+        np.column_stack([place[tagged[known]], numbers[codes]])
+        if len(codes)
+        else (np.zeros((0, 2), dtype="int64"))
+    )
     pairs = np.unique(pairs, axis=0)
     prompts = int(prompt.max(initial=-1)) + 1
     return _Songs(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import networkx as nx
@@ -22,8 +23,6 @@ from musicapi_nb.errors import WrongType
 from musicapi_nb.tasks.tags import plain, split
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
     from numpy.typing import NDArray
 
     from musicapi_nb.analysis._adherence import Asked
@@ -32,9 +31,18 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-_COLUMNS = {"step": "int64", "source": "str", "target": "str", "kind": "str", "count": "float64",
-            "of": "int64", "share": "float64", "low": "float64", "high": "float64",
-            "tasks": "int64"}  # fmt: skip
+_COLUMNS = {
+    "step": "int64",
+    "source": "str",
+    "target": "str",
+    "kind": "str",
+    "count": "float64",
+    "of": "int64",
+    "share": "float64",
+    "low": "float64",
+    "high": "float64",
+    "tasks": "int64",
+}
 _KINDS = ("kept", "rewritten", "dropped", "added")
 _STEPS = "steps (of replaced_tags_frame or run.replaced_tags())"
 _DUST = 1e-6
@@ -109,8 +117,9 @@ def substitutions(  # noqa: PLR0913 - steps, what was asked before them, and how
     count = functools.partial(_counted, asked=asked, cluster=cluster)
     sums = reduced(count, *((steps,) if songs is None else (steps, songs)))
     tasks = sums.reset_index()
-    found = _finished(tasks["step"].tolist(), tasks["rewriting"].tolist(),
-                      tasks["tasks"].to_numpy(float), level)  # fmt: skip
+    found = _finished(
+        tasks["step"].tolist(), tasks["rewriting"].tolist(), tasks["tasks"].to_numpy(float), level
+    )
     found = found[(found["count"] >= min_count - _DUST) & (found["count"] > _DUST)]
     return found.reset_index(drop=True)
 
@@ -128,8 +137,18 @@ def substitution_graph(frame: pd.DataFrame) -> nx.DiGraph[Any]:
     BadFrame
         The table is not one of `substitutions`.
     """
-    require(frame, {"step": "number", "source": "text", "target": "text", "kind": "text",
-                    "count": "number", "of": "number"}, "frame (of substitutions)")  # fmt: skip
+    require(
+        frame,
+        {
+            "step": "number",
+            "source": "text",
+            "target": "text",
+            "kind": "text",
+            "count": "number",
+            "of": "number",
+        },
+        "frame (of substitutions)",
+    )
     edges: dict[tuple[tuple[str, str], tuple[str, str]], list[dict[str, Any]]] = defaultdict(list)
     for row in frame.to_dict("records"):
         edges[_node(row["source"], "added"), _node(row["target"], "dropped")].append(
@@ -167,8 +186,11 @@ def _counted(
     cluster: str | None,
 ) -> pd.DataFrame:
     """How many tasks met with each rewriting: the texts before and after of its songs."""
-    require(steps, {"task_id": "key", "song_id": "key", "step": "number", "source": "text",
-                    "tag": "text"}, _STEPS)  # fmt: skip
+    require(
+        steps,
+        {"task_id": "key", "song_id": "key", "step": "number", "source": "text", "tag": "text"},
+        _STEPS,
+    )
     tables = ((steps, _STEPS), *(() if songs is None else ((songs, SONGS),)))
     numbers = numbered(*tables)
     found: dict[tuple[int, int], list[tuple[Sequence[str], Sequence[str]]]] = defaultdict(list)
@@ -188,9 +210,12 @@ def _counted(
     for (step, _), songs_of_task in found.items():
         made[step, json.dumps(sorted(songs_of_task), ensure_ascii=False)] += 1
     index = pd.MultiIndex.from_arrays(
-        [pd.Series([key[0] for key in made], dtype="int64"),
-         pd.Series([key[1] for key in made], dtype="str")], names=["step", "rewriting"]
-    )  # fmt: skip
+        [
+            pd.Series([key[0] for key in made], dtype="int64"),
+            pd.Series([key[1] for key in made], dtype="str"),
+        ],
+        names=["step", "rewriting"],
+    )
     return pd.DataFrame({"tasks": pd.Series(list(made.values()), dtype="int64").to_numpy()}, index)
 
 
@@ -215,8 +240,10 @@ def _rewritings(
 def _numbers(step: pd.Series) -> list[int]:
     values = step.to_numpy("float64", na_value=np.nan)
     if (odd := int((values != np.floor(values)).sum()) + int(np.isinf(values).sum())) > 0:
-        raise BadFrame(f"{odd} of {len(step)} values of column 'step' of {_STEPS} are no numbers "
-                       "of steps: these are whole, from 0")  # fmt: skip
+        raise BadFrame(
+            f"{odd} of {len(step)} values of column 'step' of {_STEPS} are no numbers "
+            "of steps: these are whole, from 0"
+        )
     return values.astype("int64").tolist()
 
 
@@ -254,9 +281,17 @@ def _finished(
     made = pd.concat(found, ignore_index=True)
     size = made.groupby(["step", "source"], dropna=False)["of"].transform("max")
     kind = made["kind"].map({kind: at for at, kind in enumerate(_KINDS)})
-    order = pd.DataFrame({"step": made["step"], "none": made["source"].isna(), "size": -size,
-                          "source": made["source"], "kind": kind, "count": -made["count"].round(6),
-                          "target": made["target"]})  # fmt: skip
+    order = pd.DataFrame(
+        {
+            "step": made["step"],
+            "none": made["source"].isna(),
+            "size": -size,
+            "source": made["source"],
+            "kind": kind,
+            "count": -made["count"].round(6),
+            "target": made["target"],
+        }
+    )
     return made.loc[order.sort_values(list(order.columns)).index].reset_index(drop=True)
 
 
@@ -283,8 +318,12 @@ def _seen(what: Attributed, events: Sequence[Event], tasks: _Tasks) -> _Seen:
     own = [[numbers[word] for word in event.before] for event in events]
     event, source = _two([(at, one) for at, words in enumerate(own) for one in (0, *words)])
     there = _by_task(*_over(tasks, event, place[event] + source), len(tasks.times))
-    both = [(at, one * width + other)
-            for at, words in enumerate(own) for one in (0, *words) for other in words]  # fmt: skip
+    both = [
+        (at, one * width + other)
+        for at, words in enumerate(own)
+        for one in (0, *words)
+        for other in words
+    ]
     event, code = _two(both)
     names = np.array([*what.words, None], dtype=object)
     return _Seen(names, first, width, place, there, (event, place[event] * width + code))
@@ -302,11 +341,18 @@ def _rows(kind: str, told: Told, seen: _Seen, tasks: _Tasks, level: float) -> pd
     sums = _sums(found, width, seen.there, tasks.times, (codes, task, hits), unseen[:2])
     squares = summed(np.searchsorted(found, codes), hits**2 * tasks.times[task], len(found))
     share, low, high = ratios(sums, level, most=sums["of"], doubt=_doubt(sums, squares))
-    columns = {"step": found // width // width + seen.first,
-               "source": seen.words[found // width % width - 1],
-               "target": seen.words[found % width - 1], "kind": [kind] * len(found),
-               "count": sums["hits"], "of": sums["of"], "share": share, "low": low, "high": high,
-               "tasks": sums["tasks"]}  # fmt: skip
+    columns = {
+        "step": found // width // width + seen.first,
+        "source": seen.words[found // width % width - 1],
+        "target": seen.words[found % width - 1],
+        "kind": [kind] * len(found),
+        "count": sums["hits"],
+        "of": sums["of"],
+        "share": share,
+        "low": low,
+        "high": high,
+        "tasks": sums["tasks"],
+    }
     return as_frame(columns, _COLUMNS)
 
 
@@ -370,8 +416,7 @@ def _sums(  # noqa: PLR0913, PLR0917 - as _rows
 
     sources, at = np.unique(there.pairs // number, return_inverse=True)
     every = times[there.pairs % number]
-    whole = [summed(at, every * each) for each in (there.total > 0, there.total,
-                                                        there.total**2)]  # fmt: skip
+    whole = [summed(at, every * each) for each in (there.total > 0, there.total, there.total**2)]
     row = np.searchsorted(sources, found // width)
     return {
         "tasks": whole[0][row] - added((seen == 0).astype(float)),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from musicapi_nb.errors import WrongType
 from musicapi_nb.frames.schema import Column, build, shows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-
     import pandas as pd
 
     from musicapi_nb.library import BlindDesign, Shown, Trial

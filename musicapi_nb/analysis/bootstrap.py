@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
@@ -82,12 +81,14 @@ def interval(
     For a ratio on the log scale. Missing where a mean has no logarithm, where all tasks are alike
     or where the tasks are so few that no bound can be told.
     """
-    estimate, error = _contrast(measure, level.mean, level.variance, baseline.mean,
-                                baseline.variance)  # fmt: skip
+    estimate, error = _contrast(
+        measure, level.mean, level.variance, baseline.mean, baseline.variance
+    )
     if not (np.isfinite(estimate) and error > 0):
         return math.nan, math.nan
-    means, errors = _contrast(measure, level.means, level.variances, baseline.means,
-                              baseline.variances)  # fmt: skip
+    means, errors = _contrast(
+        measure, level.means, level.variances, baseline.means, baseline.variances
+    )
     off = means - estimate
     alone = ~(errors > _CLOSE * error)  # one task, drawn again and again
     far = np.where(off == 0, 0.0, np.copysign(np.inf, off))
@@ -142,10 +143,13 @@ def permutation_p(one: Sums, other: Sums, draws: int, seed: Sequence[int]) -> fl
     rng = np.random.default_rng(seed)
     rows = max(_CELLS // len(total), 1)
     hits = sum(
-        int(_as_far(_difference(_dealt(block, first, min(rows, draws - start), rng), columns),
-                    seen).sum())
+        int(
+            _as_far(
+                _difference(_dealt(block, first, min(rows, draws - start), rng), columns), seen
+            ).sum()
+        )
         for start in range(0, draws, rows)
-    )  # fmt: skip
+    )
     return (1 + hits) / (1 + draws)
 
 
@@ -173,8 +177,9 @@ def _difference(first: Floats, columns: Floats) -> Floats:
 
 
 def _arrangements(block: Ints, first: Flags) -> int:
-    sizes = [(int((block == each).sum()), int(first[block == each].sum()))
-             for each in np.unique(block)]  # fmt: skip
+    sizes = [
+        (int((block == each).sum()), int(first[block == each].sum())) for each in np.unique(block)
+    ]
     return math.prod(math.comb(size, taken) for size, taken in sizes)
 
 

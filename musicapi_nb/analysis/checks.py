@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
@@ -12,8 +12,6 @@ from pandas.api import types
 from musicapi_nb.errors import MusicAPIError, WrongType
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from numpy.typing import NDArray
 
 Kind: TypeAlias = Literal["text", "number", "key", "any"]

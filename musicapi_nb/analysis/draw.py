@@ -6,12 +6,10 @@ import collections
 import dataclasses
 import itertools
 import random
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from collections.abc import Iterable, Sequence
+from typing import Literal, TypeAlias
 
 from musicapi_nb.errors import MusicAPIError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
 
 Kind: TypeAlias = Literal["pairs", "best_of_four"]
 SIZES: dict[Kind, int] = {"pairs": 2, "best_of_four": 4}
@@ -155,10 +153,11 @@ class _Hat:
     def _several(self, size: int) -> list[str]:
         picked: collections.Counter[str] = collections.Counter()
         for _ in range(size):
-            free = [level for level in self._levels
-                    if picked[level] < len(self._of_level[level])]  # fmt: skip
-            level = min(free, key=lambda level: (picked[level], self._used["level", level],
-                                                 self._rng.random()))  # fmt: skip
+            free = [level for level in self._levels if picked[level] < len(self._of_level[level])]
+            level = min(
+                free,
+                key=lambda level: (picked[level], self._used["level", level], self._rng.random()),
+            )
             picked[level] += 1
         return [level for level in self._levels for _ in range(picked[level])]
 
@@ -222,8 +221,10 @@ class _Hat:
         present = {song.level for song in shown}
         in_order = [level for level in self._levels if level in present]
         self._used.update(("pair", *pair) for pair in itertools.combinations(in_order, 2))
-        self._used.update(("met", frozenset((one.key, other.key)))
-                          for one, other in itertools.combinations(shown, 2))  # fmt: skip
+        self._used.update(
+            ("met", frozenset((one.key, other.key)))
+            for one, other in itertools.combinations(shown, 2)
+        )
         self._used["group", shown[0].like] += 1
         for song in shown:
             self._used.update([("level", song.level), ("task", song.task), ("song", song.key)])

@@ -19,6 +19,7 @@ A new tag made of words of a lost one alone ("jazz" of "spy jazz"), or of its le
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -27,8 +28,6 @@ from musicapi_nb.analysis.clusters import summed
 from musicapi_nb.tasks.tags import folded
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
@@ -163,10 +162,14 @@ def _laid(events: Sequence[Event]) -> _Laid:
                 rewriting += [(at, source, slot) for slot, _ in new]
             lost.append((at, source, bool(parts)))
     return _Laid(
-        list(numbers), kept, lost, _Slots(*_columns(slots, 2)),
-        _Pairs(*_columns(rewriting, 3)), _Pairs(*_columns(broken, 3)),
+        list(numbers),
+        kept,
+        lost,
+        _Slots(*_columns(slots, 2)),
+        _Pairs(*_columns(rewriting, 3)),
+        _Pairs(*_columns(broken, 3)),
         _Pairs(*_columns(bringing, 3)),
-    )  # fmt: skip
+    )
 
 
 def _is_of(word: str, whole: str) -> bool:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pandas as pd
 
 from musicapi_nb.analysis.checks import BadFrame
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 def reduced(count: Callable[..., pd.DataFrame], *frames: Any) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Mapping
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,6 @@ import pandas as pd
 from musicapi_nb.errors import WrongType
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
@@ -76,11 +75,7 @@ def ratios(
     few = (_students(level, x - 1) / _students(level, n - 1)) ** 2
     size = np.where(inner > 0, np.minimum(alike * few, most), n)
     low, high = wilson_bounds(p, np.where(several, size, 1.0), level)
-    return (
-        share,
-        np.where(known & several, low, np.nan),
-        np.where(known & several, high, np.nan),
-    )
+    return (share, np.where(known & several, low, np.nan), np.where(known & several, high, np.nan))
 
 
 def wilson_bounds(p: Floats, n: Floats, level: float) -> tuple[Floats, Floats]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -27,8 +28,6 @@ from musicapi_nb.analysis.estimates import detectable, errors, strengths, wilson
 from musicapi_nb.errors import WrongType
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
@@ -36,13 +35,35 @@ if TYPE_CHECKING:
 _FIRST = "first position chosen"
 _SAME = "answered alike when asked again"
 _LEAST = "smallest difference it could have shown"
-_SCORES = {"level": "str", "score": "float64", "low": "float64", "high": "float64",
-           "answers": "int64", "wins": "int64", "ties": "int64", "losses": "int64",
-           "tasks": "int64"}  # fmt: skip
-_PAIRS = {"level": "str", "other": "str", "answers": "int64", "wins": "int64", "ties": "int64",
-          "losses": "int64", "share": "float64", "detectable": "float64"}  # fmt: skip
-_CHECKS = {"check": "str", "estimate": "float64", "low": "float64", "high": "float64",
-           "by_chance": "float64", "n": "int64"}  # fmt: skip
+_SCORES = {
+    "level": "str",
+    "score": "float64",
+    "low": "float64",
+    "high": "float64",
+    "answers": "int64",
+    "wins": "int64",
+    "ties": "int64",
+    "losses": "int64",
+    "tasks": "int64",
+}
+_PAIRS = {
+    "level": "str",
+    "other": "str",
+    "answers": "int64",
+    "wins": "int64",
+    "ties": "int64",
+    "losses": "int64",
+    "share": "float64",
+    "detectable": "float64",
+}
+_CHECKS = {
+    "check": "str",
+    "estimate": "float64",
+    "low": "float64",
+    "high": "float64",
+    "by_chance": "float64",
+    "n": "int64",
+}
 
 
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)
@@ -96,10 +117,12 @@ class Preference:
             ),
             markup.table(
                 ["check", "found", "by chance", "of"],
-                [(row.check, _percent(row.estimate), _percent(row.by_chance), row.n)
-                 for row in checks],
+                [
+                    (row.check, _percent(row.estimate), _percent(row.by_chance), row.n)
+                    for row in checks
+                ],
             ),
-        ]  # fmt: skip
+        ]
         shown = tables if scores else [markup.text("No answers yet.")]
         notes = [markup.notice(note, "neutral") for note in self.notes]
         return markup.card(f"Preference by {self.factor}", *shown, *notes)
@@ -204,21 +227,34 @@ def _compared(rows: pd.DataFrame) -> _Data:
     found: list[tuple[str, str, float, int, str, str]] = []
     seen: dict[str, None] = {}
     for at, row in enumerate(rows.to_dict("records")):
-        shown = [(row[f"level_{letter}"], row[f"task_{letter}"]) for letter in PLACES
-                 if not pd.isna(row[f"level_{letter}"])]  # fmt: skip
+        shown = [
+            (row[f"level_{letter}"], row[f"task_{letter}"])
+            for letter in PLACES
+            if not pd.isna(row[f"level_{letter}"])
+        ]
         seen.update(dict.fromkeys(level for level, _ in shown))
         if row["tie"]:
-            both = [(one, other, 0.5) for number, one in enumerate(shown)
-                    for other in shown[number + 1 :]]  # fmt: skip
+            both = [
+                (one, other, 0.5)
+                for number, one in enumerate(shown)
+                for other in shown[number + 1 :]
+            ]
         else:
             best = int(row["chosen_position"])
-            both = [(shown[best], other, 1.0) for number, other in enumerate(shown)
-                    if number != best]  # fmt: skip
-        found += [(one[0], other[0], win, at, str(one[1]), str(other[1]))
-                  for one, other, win in both if one[0] != other[0]]  # fmt: skip
+            both = [
+                (shown[best], other, 1.0) for number, other in enumerate(shown) if number != best
+            ]
+        found += [
+            (one[0], other[0], win, at, str(one[1]), str(other[1]))
+            for one, other, win in both
+            if one[0] != other[0]
+        ]
     levels = list(seen)
-    of_task = {task: levels.index(name) for one, other, _, _, first, second in found
-               for task, name in ((second, other), (first, one))}  # fmt: skip
+    of_task = {
+        task: levels.index(name)
+        for one, other, _, _, first, second in found
+        for task, name in ((second, other), (first, one))
+    }
     tasks = {task: at for at, task in enumerate(sorted(of_task))}
 
     def column(values: Sequence[Any], dtype: type) -> NDArray[Any]:
@@ -339,8 +375,16 @@ def _pairs(data: _Data) -> pd.DataFrame:
             if len(wins):
                 answers = len(set(data.answer[ahead | behind].tolist()))
                 counts = [int((wins == value).sum()) for value in (1, 0.5, 0)]
-                rows.append((data.levels[one], data.levels[other], answers, *counts,
-                             wins.mean(), detectable(answers)))  # fmt: skip
+                rows.append(
+                    (
+                        data.levels[one],
+                        data.levels[other],
+                        answers,
+                        *counts,
+                        wins.mean(),
+                        detectable(answers),
+                    )
+                )
     return pd.DataFrame(rows, columns=list(_PAIRS)).astype(_PAIRS)
 
 
@@ -368,8 +412,9 @@ def _repeats(rows: pd.DataFrame) -> tuple[int, int]:
             "a tie" if row["tie"] else str(row[f"song_{PLACES[int(at)]}"])
         )
     again = rows[rows["repeat_of"].notna()]
-    both = [(said.get((test, int(of))), said[test, trial])
-            for test, trial, of in zip(again["test"], again["trial"], again["repeat_of"],
-                                       strict=True)]  # fmt: skip
+    both = [
+        (said.get((test, int(of))), said[test, trial])
+        for test, trial, of in zip(again["test"], again["trial"], again["repeat_of"], strict=True)
+    ]
     known = [(one, other) for one, other in both if one is not None]
     return sum(one == other for one, other in known), len(known)

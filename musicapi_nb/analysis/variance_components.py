@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -14,18 +15,24 @@ from musicapi_nb.analysis.ratio_estimator import as_frame, checked_level, studen
 from musicapi_nb.analysis.song_keys import each_once
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
 VARIANCE = {
-    "outcome": "str", "between": "float64", "within": "float64", "icc": "float64",
-    "low": "float64", "high": "float64", "design_effect": "float64",
-    "effective_songs": "float64", "tasks": "int64", "songs": "int64", "missing": "int64",
-}  # fmt: skip
+    "outcome": "str",
+    "between": "float64",
+    "within": "float64",
+    "icc": "float64",
+    "low": "float64",
+    "high": "float64",
+    "design_effect": "float64",
+    "effective_songs": "float64",
+    "tasks": "int64",
+    "songs": "int64",
+    "missing": "int64",
+}
 _DIGITS = 1e-12
 PAIR = 2
 """Songs of a task, as the service makes them."""
@@ -101,11 +108,21 @@ def variance(
         parts = taken_apart(values[known], task[known], cell[known])
         low, high = parts.interval(level)
         effect = 1 + (PAIR - 1) * parts.icc
-        rows.append((
-            name, parts.between, parts.within, parts.icc, low, high, effect,
-            PAIR / effect if effect > 0 else math.nan, len(parts.songs), int(known.sum()),
-            int((~known).sum()),
-        ))  # fmt: skip
+        rows.append(
+            (
+                name,
+                parts.between,
+                parts.within,
+                parts.icc,
+                low,
+                high,
+                effect,
+                PAIR / effect if effect > 0 else math.nan,
+                len(parts.songs),
+                int(known.sum()),
+                int((~known).sum()),
+            )
+        )
     table = pd.DataFrame(rows, columns=list(VARIANCE))
     return as_frame({name: table[name] for name in VARIANCE}, VARIANCE)
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import ipaddress
+import os
 import re
 import socket
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 import aiohttp
@@ -16,10 +18,6 @@ import aiohttp
 from musicapi_nb import markup
 from musicapi_nb.client.download import suffix_of
 from musicapi_nb.errors import MissingExtra, PublishFailed, WrongType
-
-if TYPE_CHECKING:
-    import os
-    from collections.abc import Mapping
 
 _HEAD = 4096  # bytes that are compared
 _PATIENCE = aiohttp.ClientTimeout(total=60, connect=20)

@@ -5,18 +5,17 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from musicapi_nb.client.download import fetch, suffix_of
 from musicapi_nb.errors import DownloadFailed, MusicAPIError
+from musicapi_nb.tasks import Song, Task
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-    from pathlib import Path
-
     from musicapi_nb.client.download import Media
     from musicapi_nb.client.transport import Transport
-    from musicapi_nb.tasks import Song, Task
 
 LARGEST_FILE = 500_000_000
 _MEDIA: tuple[Media, ...] = ("audio", "image")

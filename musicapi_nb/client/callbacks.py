@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Callable
+from typing import TypeAlias
 
-if TYPE_CHECKING:
-    import asyncio
-    from collections.abc import Callable
-
-    from musicapi_nb.engines import Request
-    from musicapi_nb.tasks import Task
+from musicapi_nb.engines import Request
+from musicapi_nb.tasks import Task
 
 Progress: TypeAlias = "Callable[[Task], None]"
 _log = logging.getLogger(__name__)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, overload
 
 from musicapi_nb import tasks, wire
@@ -25,7 +27,7 @@ from musicapi_nb.client.transport import (
     checked_url,
 )
 from musicapi_nb.client.webhook_fields import checked_hook, hook_fields
-from musicapi_nb.engines import account
+from musicapi_nb.engines import Request, account
 from musicapi_nb.errors import (
     Closed,
     DownloadFailed,
@@ -34,18 +36,14 @@ from musicapi_nb.errors import (
     TaskFailed,
     TaskNotFound,
 )
+from musicapi_nb.tasks import Song, Task
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable, Sequence
-    from types import TracebackType
-
     from musicapi_nb import polling
     from musicapi_nb.client.balance import Balance
     from musicapi_nb.client.callbacks import Progress
     from musicapi_nb.client.download import Media
     from musicapi_nb.client.purchasing import Entry, Ledger
-    from musicapi_nb.engines import Request
-    from musicapi_nb.tasks import Song, Task
 
 # With a ledger, what was refused for its number is asked again, so many times, after this pause
 # (seconds of the service's clock) where the reply names none.

@@ -10,6 +10,8 @@ import hashlib
 import os
 import re
 import secrets
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Literal, TypeAlias, TypeVar
 from urllib.parse import unquote, urlsplit
 
@@ -18,9 +20,6 @@ import aiohttp
 from musicapi_nb.errors import DownloadFailed, ServerError, Unreachable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
     from musicapi_nb.client.transport import Transport
 
 Media: TypeAlias = Literal["audio", "image", "video"]
@@ -32,16 +31,25 @@ _HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity"}  # so that a length 
 _Result = TypeVar("_Result")
 _MAGIC: dict[Media, tuple[tuple[int, bytes, str], ...]] = {
     "audio": (
-        (0, b"ID3", ".mp3"), (0, b"\xff\xfb", ".mp3"), (0, b"\xff\xf3", ".mp3"),
-        (0, b"\xff\xf2", ".mp3"), (0, b"\xff\xfa", ".mp3"), (8, b"WAVE", ".wav"),
-        (4, b"ftyp", ".m4a"), (0, b"fLaC", ".flac"), (0, b"OggS", ".ogg"),
+        (0, b"ID3", ".mp3"),
+        (0, b"\xff\xfb", ".mp3"),
+        (0, b"\xff\xf3", ".mp3"),
+        (0, b"\xff\xf2", ".mp3"),
+        (0, b"\xff\xfa", ".mp3"),
+        (8, b"WAVE", ".wav"),
+        (4, b"ftyp", ".m4a"),
+        (0, b"fLaC", ".flac"),
+        (0, b"OggS", ".ogg"),
     ),
     "image": (
-        (0, b"\x89PNG\r\n\x1a\n", ".png"), (0, b"\xff\xd8\xff", ".jpg"), (0, b"GIF8", ".gif"),
-        (8, b"WEBP", ".webp"), (4, b"ftypavif", ".avif"),
+        (0, b"\x89PNG\r\n\x1a\n", ".png"),
+        (0, b"\xff\xd8\xff", ".jpg"),
+        (0, b"GIF8", ".gif"),
+        (8, b"WEBP", ".webp"),
+        (4, b"ftypavif", ".avif"),
     ),
     "video": ((4, b"ftyp", ".mp4"), (0, b"\x1aE\xdf\xa3", ".webm")),
-}  # fmt: skip
+}
 
 
 def suffix_of(head: bytes, media: Media) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import weakref
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -12,16 +13,14 @@ import msgspec
 from musicapi_nb import polling
 from musicapi_nb.client.callbacks import name, tell, unfinished
 from musicapi_nb.client.transport import is_transient
+from musicapi_nb.engines import Request
 from musicapi_nb.errors import MusicAPIError, WaitTimeout
 from musicapi_nb.signing import reword
 from musicapi_nb.tasks import Task
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Sequence
-
     from musicapi_nb.client.callbacks import Progress
     from musicapi_nb.client.transport import Transport
-    from musicapi_nb.engines import Request
 
 # A poll gives up after five attempts; so many polls in a row may, before a wait does.
 _FAILED_POLLS = 4

@@ -8,19 +8,16 @@ import dataclasses
 import logging
 import time
 import weakref
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol
 
 import msgspec
 
 from musicapi_nb.client.archive import Shelf
 from musicapi_nb.client.callbacks import name
+from musicapi_nb.engines import Request
 from musicapi_nb.errors import MusicAPIError, Unreachable, Unsettled
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
-
-    from musicapi_nb.engines import Request
-    from musicapi_nb.tasks import Task
+from musicapi_nb.tasks import Task
 
 _LOOK_SECONDS = 0.2
 _BOUGHT = frozenset({"accepted", "done", "failed"})
@@ -267,11 +264,7 @@ class Purchases:
         """
         ledger = self._ledger
         claim = await self._claimed(
-            ledger.still_accepted,
-            ledger.ask_again,
-            request,
-            task.take,
-            simulated=self._simulated,
+            ledger.still_accepted, ledger.ask_again, request, task.take, simulated=self._simulated
         )
         entry = claim.entry.id
         if claim.kind == "uncertain":

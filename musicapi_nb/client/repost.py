@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Protocol
 
 from musicapi_nb import tasks, wire
+from musicapi_nb.engines import Request
 from musicapi_nb.errors import TaskFailed, UnexpectedReply
+from musicapi_nb.tasks import Task
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
-
     from musicapi_nb.client.purchasing import Purchases
     from musicapi_nb.client.transport import Transport
-    from musicapi_nb.engines import Request
-    from musicapi_nb.tasks import Task
 
 
 class InTurn(Protocol):
@@ -25,11 +24,7 @@ class InTurn(Protocol):
 
 
 async def ask_again(
-    task: Task,
-    request: Request,
-    transport: Transport,
-    purchases: Purchases | None,
-    in_turn: InTurn,
+    task: Task, request: Request, transport: Transport, purchases: Purchases | None, in_turn: InTurn
 ) -> Task:
     """Send a request anew whose last reply said "not ready"; it is tried again while it never left.
 

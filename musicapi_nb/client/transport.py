@@ -9,7 +9,8 @@ import ipaddress
 import math
 import random
 import time
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from typing import Any, TypeVar
 
 import aiohttp
 import yarl
@@ -30,9 +31,6 @@ from musicapi_nb.errors import (
     living_instead,
 )
 from musicapi_nb.signing import Secret, reword
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
 BASE_URL = "https://api.musicapi.ai"
 LARGEST_REPLY = 32 * 1024 * 1024

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from musicapi_nb import signing
+from musicapi_nb.engines import Request
 from musicapi_nb.errors import InvalidRequest, Problem
+from musicapi_nb.signing import Purchase, Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import yarl
-
-    from musicapi_nb.engines import Request
-    from musicapi_nb.signing import Purchase, Secret
 
 _WHAT = "the client's first request"
 

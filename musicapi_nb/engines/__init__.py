@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from types import ModuleType
 
 from musicapi_nb import markup
 from musicapi_nb.engines import account, lyrics, nuro, producer, riffusion, sonic, studio
 from musicapi_nb.engines.request import Field, Price, Request, Standing, model_of
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from types import ModuleType
-
 __all__ = [
-    "Field", "Price", "Request", "Standing", "account", "first_of", "gist", "lyrics", "model_of",
-    "nuro", "operations", "producer", "riffusion", "sonic", "studio",
-]  # fmt: skip
+    "Field",
+    "Price",
+    "Request",
+    "Standing",
+    "account",
+    "first_of",
+    "gist",
+    "lyrics",
+    "model_of",
+    "nuro",
+    "operations",
+    "producer",
+    "riffusion",
+    "sonic",
+    "studio",
+]
 
 ENGINES: tuple[ModuleType, ...] = (sonic, studio, lyrics, nuro, producer, riffusion, account)
 

@@ -8,21 +8,24 @@ published by clients on 2026-10-07.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, ClassVar, TypeAlias
 
 from musicapi_nb.engines.request import Field, Price, Request, is_missing
 from musicapi_nb.errors import Problem
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 __all__ = ["Create", "Download", "Extend", "ExtendUpload", "Replace", "ReplaceUpload", "Upload"]
 
 MODELS = (
-    "FUZZ-2.0", "FUZZ-2.0 Pro", "FUZZ-2.0 Raw", "FUZZ-1.1 Pro", "FUZZ-1.1", "FUZZ-1.0 Pro",
-    "FUZZ-1.0", "FUZZ-0.8",
-)  # fmt: skip
+    "FUZZ-2.0",
+    "FUZZ-2.0 Pro",
+    "FUZZ-2.0 Raw",
+    "FUZZ-1.1 Pro",
+    "FUZZ-1.1",
+    "FUZZ-1.0 Pro",
+    "FUZZ-1.0",
+    "FUZZ-0.8",
+)
 
 _Clip: TypeAlias = Annotated[str | None, Field(kind="clip", required=True, help="The clip.")]
 
@@ -180,6 +183,5 @@ class Download(_Producer, frozen=True, kw_only=True):
 
     clip_id: _Clip = None
     format: Annotated[
-        str | None,
-        Field(kind="choice", choices=("mp3", "wav"), help="The format."),
+        str | None, Field(kind="choice", choices=("mp3", "wav"), help="The format.")
     ] = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import difflib
 import functools
 import json
@@ -10,22 +11,31 @@ import math
 import os
 import re
 import typing
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 import msgspec
 
 from musicapi_nb import markup
 from musicapi_nb.errors import InvalidRequest, Problem
 
-if TYPE_CHECKING:
-    import datetime as dt
-    from collections.abc import Iterator, Sequence
-
 Kind: TypeAlias = Literal[
-    "text", "long text", "tags", "choice", "switch", "fraction", "integer", "number", "seconds",
-    "clip", "clips", "url", "choices", "segments", "requests",
-]  # fmt: skip
+    "text",
+    "long text",
+    "tags",
+    "choice",
+    "switch",
+    "fraction",
+    "integer",
+    "number",
+    "seconds",
+    "clip",
+    "clips",
+    "url",
+    "choices",
+    "segments",
+    "requests",
+]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -144,8 +154,7 @@ def _unknown(name: str, known: Sequence[str]) -> Problem:
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]}? " if near else ""
     return Problem(
-        name,
-        f"no such field; {hint}What is newer than this goes through extra={{{name!r}: ...}}",
+        name, f"no such field; {hint}What is newer than this goes through extra={{{name!r}: ...}}"
     )
 
 

@@ -6,23 +6,28 @@ Facts: docs.musicapi.ai (riffusion pages, 2025) and musicapi-sdk 0.1.0.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 from musicapi_nb.engines.request import Field, Price, Request, Standing, is_missing
 from musicapi_nb.errors import Problem
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 __all__ = ["Create", "Upload"]
 
 MODELS = ("FUZZ-1.1 Pro", "FUZZ-1.1", "FUZZ-1.0 Pro", "FUZZ-1.0")
 TASKS = (
-    "create_music", "extend_music", "extend_upload_music", "cover_music", "cover_upload_music",
-    "replace_music", "replace_upload_music", "swap_music_sound", "swap_upload_music_sound",
-    "swap_music_vocals", "swap_upload_music_vocals",
-)  # fmt: skip
+    "create_music",
+    "extend_music",
+    "extend_upload_music",
+    "cover_music",
+    "cover_upload_music",
+    "replace_music",
+    "replace_upload_music",
+    "swap_music_sound",
+    "swap_upload_music_sound",
+    "swap_music_vocals",
+    "swap_upload_music_vocals",
+)
 _NEW, _LATER = TASKS[0], TASKS[1:]
 _EXTENDS = ("extend_music", "extend_upload_music")
 _REPLACES = ("replace_music", "replace_upload_music")
@@ -52,8 +57,7 @@ class Create(Request, frozen=True, kw_only=True):
     words: ClassVar[tuple[str, ...]] = ("lyrics", "prompt")
 
     task_type: Annotated[
-        str | None,
-        Field(kind="choice", required=True, choices=TASKS, help="What to make."),
+        str | None, Field(kind="choice", required=True, choices=TASKS, help="What to make.")
     ] = "create_music"
     custom_mode: Annotated[
         bool | None,
@@ -64,8 +68,7 @@ class Create(Request, frozen=True, kw_only=True):
         ),
     ] = None
     mv: Annotated[
-        str | None,
-        Field(kind="choice", choices=MODELS, open_choices=True, help="The model."),
+        str | None, Field(kind="choice", choices=MODELS, open_choices=True, help="The model.")
     ] = None
     lyrics: Annotated[
         str | None, Field(kind="long text", limit=3000, help="The lyrics (custom mode).")

@@ -7,14 +7,11 @@ musicapi-sdk 0.1.0.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, ClassVar
 
 from musicapi_nb.engines.request import Field, Price, Request, Standing, is_missing
 from musicapi_nb.errors import Problem
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 __all__ = ["Custom", "Description", "Extend", "Instrumental"]
 
@@ -94,9 +91,7 @@ class Description(_Studio, frozen=True, kw_only=True):
     """Two songs from a description; the service writes the lyrics."""
 
     operation: ClassVar[str] = "description"
-    fixed: ClassVar[Mapping[str, Any]] = {
-        "lyrics_type": "generate", "config": {"mode": "regular"},
-    }  # fmt: skip
+    fixed: ClassVar[Mapping[str, Any]] = {"lyrics_type": "generate", "config": {"mode": "regular"}}
 
 
 class Custom(_Studio, frozen=True, kw_only=True):
@@ -116,8 +111,9 @@ class Instrumental(_Studio, frozen=True, kw_only=True):
 
     operation: ClassVar[str] = "instrumental"
     fixed: ClassVar[Mapping[str, Any]] = {
-        "lyrics_type": "instrumental", "config": {"mode": "regular"},
-    }  # fmt: skip
+        "lyrics_type": "instrumental",
+        "config": {"mode": "regular"},
+    }
 
 
 class Extend(_Studio, frozen=True, kw_only=True):

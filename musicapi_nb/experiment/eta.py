@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from musicapi_nb.polling import Eta
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 def ahead(

@@ -8,6 +8,7 @@ import datetime as dt
 import logging
 import math
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from musicapi_nb.errors import Closed, MusicAPIError, OverBudget, UnknownPrice, WrongType
@@ -17,10 +18,9 @@ from musicapi_nb.experiment.ledger_view import Records
 from musicapi_nb.experiment.progress import Progress, of_entry
 from musicapi_nb.experiment.runner import Runner, Settings
 from musicapi_nb.experiment.tracker import Board
+from musicapi_nb.tasks import Task
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import pandas as pd
 
     from musicapi_nb.client import MusicAPI
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from musicapi_nb.library import Library
     from musicapi_nb.plan import Plan
     from musicapi_nb.polling import Eta
-    from musicapi_nb.tasks import Task
 
 _log = logging.getLogger(__name__)
 
@@ -285,8 +284,11 @@ class Experiment:
         board, client = self._board, self._client
         tasks = [board.tasks.get(at) for at in list(board.accepted)]
         share = 1.0 if left is None or board.cost <= left else left / board.cost
-        to_buy = [(client.eta(board.kinds[kind]), share * number)
-                  for kind, number in list(board.to_buy.items()) if number]  # fmt: skip
+        to_buy = [
+            (client.eta(board.kinds[kind]), share * number)
+            for kind, number in list(board.to_buy.items())
+            if number
+        ]
         eta = ahead(
             [client.eta(task) for task in tasks if task], to_buy, client.pace, self.concurrency
         )

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pandas as pd
 
 from musicapi_nb import frames
+from musicapi_nb.tasks import Task
 from musicapi_nb.tasks.json_reader import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-
     from musicapi_nb.experiment.progress import CellState
     from musicapi_nb.plan import Plan
-    from musicapi_nb.tasks import Task
 
 OWN = ("cell", "block", "take")
 _STATES: Mapping[str, tuple[str, Callable[[CellState], Any]]] = {
@@ -43,8 +42,12 @@ def cells_frame(plan: Plan) -> pd.DataFrame:
 
 
 def _taken() -> frozenset[str]:
-    shown = (frames.songs_frame, frames.tags_frame, frames.replaced_tags_frame,
-             frames.durations_frame)  # fmt: skip
+    shown = (
+        frames.songs_frame,
+        frames.tags_frame,
+        frames.replaced_tags_frame,
+        frames.durations_frame,
+    )
     columns = [name for frame in shown for name in frame([]).columns]
     return frozenset({*OWN, *columns, *_STATES, "songs", "reason", "may_have_cost", "what_to_do"})
 
@@ -71,9 +74,11 @@ def states_frame(
 ) -> pd.DataFrame:
     """One row a cell with its state; `songs` counts those that are ready."""
     frame = pd.DataFrame(
-        {name: pd.Series([value(each) for each in states], dtype=dtype)
-         for name, (dtype, value) in _STATES.items()}
-    )  # fmt: skip
+        {
+            name: pd.Series([value(each) for each in states], dtype=dtype)
+            for name, (dtype, value) in _STATES.items()
+        }
+    )
     ready = [_ready(tasks.get(at)) for at in range(len(states))]
     frame.insert(1, "songs", pd.Series(ready, dtype="int64"))
     return _beside(cells_frame(plan), range(len(states)), frame)

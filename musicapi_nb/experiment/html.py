@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from musicapi_nb import markup
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
     from musicapi_nb.experiment.progress import Progress, RunState
     from musicapi_nb.library import EntryState
 
 _TONES: Mapping[EntryState, markup.Tone] = {
-    "uncertain": "warn", "failed": "bad", "refused": "bad", "done": "good", "accepted": "info",
-    "sending": "info", "not_run": "warn",
-}  # fmt: skip
+    "uncertain": "warn",
+    "failed": "bad",
+    "refused": "bad",
+    "done": "good",
+    "accepted": "info",
+    "sending": "info",
+    "not_run": "warn",
+}
 _WORDS: Mapping[EntryState, str] = {
-    "planned": "waiting", "accepted": "being made", "not_run": "not run",
-}  # fmt: skip
+    "planned": "waiting",
+    "accepted": "being made",
+    "not_run": "not run",
+}
 _BOUGHT: tuple[EntryState, ...] = ("accepted", "done", "uncertain")
 _STATES: Mapping[RunState, str] = {
-    "new": "not started", "running": "running", "paused": "paused", "ended": "ended",
-    "stopped": "stopped", "cancelled": "cancelled",
-}  # fmt: skip
+    "new": "not started",
+    "running": "running",
+    "paused": "paused",
+    "ended": "ended",
+    "stopped": "stopped",
+    "cancelled": "cancelled",
+}
 
 
 def line(seen: Progress) -> str:
@@ -91,8 +101,11 @@ def _not_all(seen: Progress) -> markup.Html:
 
 def _failures(seen: Progress) -> markup.Html:
     """The cells that have a reason of their own: that of all others is told once."""
-    rows = [(each.cell, _word(each.state), each.reason)
-            for each in seen.failures if each.reason != seen.why]  # fmt: skip
+    rows = [
+        (each.cell, _word(each.state), each.reason)
+        for each in seen.failures
+        if each.reason != seen.why
+    ]
     if not rows:
         return markup.EMPTY
     return markup.table(("cell", "state", "why"), rows, caption="Without songs, the latest first")

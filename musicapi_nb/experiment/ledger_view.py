@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from musicapi_nb.library import LIVE, identity
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from musicapi_nb.library import Budget, Entry, Library
     from musicapi_nb.plan import Cell
 

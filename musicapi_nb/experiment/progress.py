@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from musicapi_nb.errors import (
@@ -14,15 +16,12 @@ from musicapi_nb.errors import (
     Unreachable,
     Unsettled,
 )
+from musicapi_nb.tasks import Task
 
 if TYPE_CHECKING:
-    import datetime as dt
-    from collections.abc import Mapping
-
     from musicapi_nb.library import Entry, EntryState
     from musicapi_nb.plan import Cell
     from musicapi_nb.polling import Eta
-    from musicapi_nb.tasks import Task
 
 RunState: TypeAlias = Literal["new", "running", "paused", "ended", "stopped", "cancelled"]
 ENDED: frozenset[EntryState] = frozenset({"done", "failed", "refused", "uncertain"})

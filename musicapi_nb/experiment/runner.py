@@ -8,6 +8,7 @@ import contextlib
 import dataclasses
 import itertools
 import logging
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -25,15 +26,13 @@ from musicapi_nb.errors import (
     WaitTimeout,
 )
 from musicapi_nb.experiment.progress import of_entry, of_error, of_task
+from musicapi_nb.tasks import Task
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from musicapi_nb.client import MusicAPI
     from musicapi_nb.experiment.ledger_view import Records
     from musicapi_nb.experiment.tracker import Board
     from musicapi_nb.library import Entry
-    from musicapi_nb.tasks import Task
 
 _ATTEMPTS = 6  # of one cell that is told to slow down: nothing was charged
 _FIRST_PAUSE, _LONGEST_PAUSE = 3.0, 300.0  # seconds of the service's clock
@@ -126,11 +125,13 @@ class Runner:
         for at, state in enumerate(states):
             bought = state.state in {"accepted", "asking", "done", "uncertain", "failed"}
             self._board.put(at, dataclasses.replace(state, before=bought and not state.to_buy))
-        self._paid.extend(at for at, state in enumerate(states)
-                          if state.state in {"accepted", "asking"})  # fmt: skip
+        self._paid.extend(
+            at for at, state in enumerate(states) if state.state in {"accepted", "asking"}
+        )
         bare = await together(self._records.without_files)
-        self._paid.extend(at for at, state in enumerate(states)
-                          if state.state == "done" and state.entry in bare)  # fmt: skip
+        self._paid.extend(
+            at for at, state in enumerate(states) if state.state == "done" and state.entry in bare
+        )
         for _, cells in itertools.groupby(enumerate(self._board.cells), lambda each: each[1].block):
             left = [at for at, _ in cells if states[at].to_buy]
             if left:
@@ -311,8 +312,9 @@ class Runner:
         """Write down what is not run, and let the library have the last word."""
         why = self.why or "nothing says why"
         states = self._board.states
-        left = {at: why for at in (*self._queue, *itertools.chain(*self._blocks))
-                if states[at].to_buy}  # fmt: skip
+        left = {
+            at: why for at in (*self._queue, *itertools.chain(*self._blocks)) if states[at].to_buy
+        }
         left |= {at: states[at].why or why for at in self._over_budget}
         with contextlib.suppress(LibraryError, Closed):  # that is why it stopped
             together = self._records.library.together

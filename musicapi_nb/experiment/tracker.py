@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import collections
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from musicapi_nb.experiment.progress import ENDED, CellState, Failure
 from musicapi_nb.library import STATES
 from musicapi_nb.polling import Key
+from musicapi_nb.tasks import Task
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from musicapi_nb.library import EntryState
     from musicapi_nb.plan import Cell
-    from musicapi_nb.tasks import Task
 
 _LAST = 5
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import hashlib
+import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,15 +18,12 @@ from musicapi_nb.exports._lrc import lrc
 from musicapi_nb.exports.folder import MANIFEST, PLAYLIST, STAGE, TABLES, Folder, digest, sweep
 from musicapi_nb.exports.result import Exported, ExportedSong, ExportFailed
 from musicapi_nb.exports.selection import asked, choose
+from musicapi_nb.tasks import Song, Task
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Iterator
-
     from musicapi_nb.exports.result import Outcome
     from musicapi_nb.exports.selection import Chosen, Known
     from musicapi_nb.library import Library
-    from musicapi_nb.tasks import Song, Task
 
 _IMAGES = {".png": "image/png", ".jpg": "image/jpeg", ".gif": "image/gif", ".webp": "image/webp"}
 _CHUNK = 1 << 20
@@ -170,9 +169,12 @@ class _Writer:
             others[0].write_text(timed, encoding="utf-8", newline="\n")
             written[names[1]] = digest(others[0])
         record |= {
-            "files": written, "source": {"audio_sha256": source.stem}, "recipe": recipe,
-            "package": provenance.package(), "exported_at": dt.datetime.now(dt.UTC),
-        }  # fmt: skip
+            "files": written,
+            "source": {"audio_sha256": source.stem},
+            "recipe": recipe,
+            "package": provenance.package(),
+            "exported_at": dt.datetime.now(dt.UTC),
+        }
         others[-1].write_text(provenance.text(record), encoding="utf-8", newline="\n")
         outcome: Outcome = "replaced" if self._folder.record(key) else "written"
         self._folder.put([others[-1], audio, *others[:-1]])

@@ -5,13 +5,10 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from musicapi_nb import markup
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 _MOST_WORDS = 4_000  # lyrics have 5,000 characters at most; matching takes the square of it
 _LONGEST = 86_400.0  # seconds
@@ -98,9 +95,11 @@ def _by_lyrics(lyrics: str, aligned: Sequence[_Word]) -> list[list[_Word]]:
     lines = [line for line in lyrics.splitlines() if not _SECTION.fullmatch(line)]
     words = [(at, word) for at, line in enumerate(lines) for word in line.split()][:_MOST_WORDS]
     matcher = difflib.SequenceMatcher(
-        None, [_key(word) for _, word in words], [_key(word.text) for word in aligned],
+        None,
+        [_key(word) for _, word in words],
+        [_key(word.text) for word in aligned],
         autojunk=False,
-    )  # fmt: skip
+    )
     found = {
         block.a + step: aligned[block.b + step]
         for block in matcher.get_matching_blocks()

@@ -6,7 +6,9 @@ import base64
 import dataclasses
 import datetime as dt
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import mutagen
 from mutagen.flac import FLAC, Picture
@@ -14,13 +16,8 @@ from mutagen.id3 import APIC, ID3, TCON, TDRC, TIT2, TXXX, USLT
 from mutagen.mp4 import MP4Cover, MP4FreeForm, MP4Tags
 
 from musicapi_nb.errors import MusicAPIError
+from musicapi_nb.tasks import Song
 from musicapi_nb.tasks.json_reader import clean
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from musicapi_nb.tasks import Song
 
 # NUL parts the values of one ID3 frame; other controls show as rubbish.
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
@@ -110,18 +107,28 @@ def _to_id3(found: Any, tags: Tags, cover: bytes | None, media_type: str) -> Non
 
 
 def _to_mp4(found: Any, tags: Tags, cover: bytes | None, media_type: str) -> None:
-    texts = {"\xa9nam": tags.title, "\xa9gen": tags.genre, "\xa9lyr": tags.lyrics,
-             "\xa9day": tags.date}  # fmt: skip
+    texts = {
+        "\xa9nam": tags.title,
+        "\xa9gen": tags.genre,
+        "\xa9lyr": tags.lyrics,
+        "\xa9day": tags.date,
+    }
     found.update({name: [text] for name, text in texts.items() if text})
-    found.update({f"{_FREE}{name}": [MP4FreeForm(value.encode())]
-                  for name, value in tags.ids.items()})  # fmt: skip
+    found.update(
+        {f"{_FREE}{name}": [MP4FreeForm(value.encode())] for name, value in tags.ids.items()}
+    )
     if cover is not None and media_type in _MP4_COVERS:
         found["covr"] = [MP4Cover(cover, _MP4_COVERS[media_type])]
 
 
 def _to_comments(file: Any, tags: Tags, cover: bytes | None, media_type: str) -> None:
-    texts = {"title": tags.title, "genre": tags.genre, "lyrics": tags.lyrics, "date": tags.date,
-             **tags.ids}  # fmt: skip
+    texts = {
+        "title": tags.title,
+        "genre": tags.genre,
+        "lyrics": tags.lyrics,
+        "date": tags.date,
+        **tags.ids,
+    }
     for name, text in texts.items():
         if text:
             file.tags[name] = [text]

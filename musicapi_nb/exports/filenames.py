@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import TYPE_CHECKING
+from collections.abc import Collection
 
 from musicapi_nb import markup
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
 
 # A name has 255 bytes at most, on encrypted folders 143; number and suffix come after the stem.
 LONGEST_STEM = 110

@@ -8,14 +8,11 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from musicapi_nb.exports import filenames, provenance
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 MANIFEST = "export.json"
 PLAYLIST = "songs.m3u8"
@@ -41,8 +38,9 @@ class Folder:
         self.stage = Path(tempfile.mkdtemp(prefix=STAGE, dir=path))
         manifest = read_json(path / MANIFEST)
         self.files = texts(manifest.get("files"))
-        self.stems = {key: stem for key, stem in texts(manifest.get("songs")).items()
-                      if is_plain(stem)}  # fmt: skip
+        self.stems = {
+            key: stem for key, stem in texts(manifest.get("songs")).items() if is_plain(stem)
+        }
         self._records = self._read_records()
         there = (entry.stem for entry in path.iterdir())
         self._taken = {filenames.folded(Path(name).stem) for name in _OURS}
@@ -85,8 +83,10 @@ class Folder:
             return False
         self.files[beside] = digest(self.path / beside) or ""
         self.files.update(written)
-        return all(is_plain(name) and digest(self.path / name) == sha256
-                   for name, sha256 in written.items())  # fmt: skip
+        return all(
+            is_plain(name) and digest(self.path / name) == sha256
+            for name, sha256 in written.items()
+        )
 
     def put(self, staged: Iterable[Path]) -> None:
         """Move whole files into place, in this order: what names the others comes first."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -12,13 +14,10 @@ import pandas as pd
 from musicapi_nb import frames, markup
 from musicapi_nb.exports import provenance
 from musicapi_nb.frames import io
+from musicapi_nb.tasks import Song, Task
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from pathlib import Path
-
     from musicapi_nb.exports.selection import Chosen
-    from musicapi_nb.tasks import Song, Task
 
 _TITLE = 200
 # What a spreadsheet takes for a formula (OWASP, CSV injection), wide forms of the signs included.

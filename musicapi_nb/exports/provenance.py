@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from musicapi_nb.engines import model_of
+from musicapi_nb.tasks import Song, Task
 
 if TYPE_CHECKING:
     from musicapi_nb.library import Entry
-    from musicapi_nb.tasks import Song, Task
 
 FORMAT = "musicapi_nb export 1"
 _SECRET = ("secret", "password", "passwd", "token", "authorization", "api_key", "apikey")
@@ -35,10 +35,18 @@ def provenance(
     return {
         "format": FORMAT,
         "song": {
-            "key": key, "id": song.id, "task_id": song.task_id, "position": song.position,
-            "title": song.title, "tags": song.tags_text or ", ".join(song.tags),
-            "duration_s": song.duration, "created_at": song.created_at, "engine": song.engine,
-            "audio_url": song.audio_url, "image_url": song.image_url, "video_url": song.video_url,
+            "key": key,
+            "id": song.id,
+            "task_id": song.task_id,
+            "position": song.position,
+            "title": song.title,
+            "tags": song.tags_text or ", ".join(song.tags),
+            "duration_s": song.duration,
+            "created_at": song.created_at,
+            "engine": song.engine,
+            "audio_url": song.audio_url,
+            "image_url": song.image_url,
+            "video_url": song.video_url,
         },
         "model": {"asked": model_of(request) if request else None, "returned": song.model},
         "request": {
@@ -48,30 +56,36 @@ def provenance(
             "body": without_secrets(request.body() if request else fields),
         },
         "task": {
-            "id": task.id, "submitted_at": task.submitted_at, "started_at": task.started_at,
-            "finished_at": task.finished_at, "songs": len(task.songs),
+            "id": task.id,
+            "submitted_at": task.submitted_at,
+            "started_at": task.started_at,
+            "finished_at": task.finished_at,
+            "songs": len(task.songs),
         },
         "ledger": _of_ledger(entry) if entry else None,
-    }  # fmt: skip
+    }
 
 
 def _of_ledger(entry: Entry) -> dict[str, Any]:
     moments = {name: getattr(entry, name) for name in _MOMENTS}
     return {
         **{name: getattr(entry, name) for name in _OF_ENTRY},
-        **{name: None if at is None else dt.datetime.fromtimestamp(at, dt.UTC)
-           for name, at in moments.items()},
-    }  # fmt: skip
+        **{
+            name: None if at is None else dt.datetime.fromtimestamp(at, dt.UTC)
+            for name, at in moments.items()
+        },
+    }
 
 
 def without_secrets(value: Any) -> Any:
     """The same JSON value, but for what fields hold whose names speak of a secret."""
     if isinstance(value, Mapping):
         return {
-            str(name): "(left out)" if any(word in str(name).lower() for word in _SECRET)
+            str(name): "(left out)"
+            if any(word in str(name).lower() for word in _SECRET)
             else without_secrets(item)
             for name, item in value.items()
-        }  # fmt: skip
+        }
     if isinstance(value, list | tuple):
         return [without_secrets(item) for item in value]
     return value

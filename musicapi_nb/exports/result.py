@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from musicapi_nb import markup
 from musicapi_nb.errors import MusicAPIError
 from musicapi_nb.library.html import room
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
 Outcome: TypeAlias = Literal["written", "replaced", "skipped", "failed"]
 _WORDS: Mapping[Outcome, tuple[str, markup.Tone]] = {
-    "written": ("written", "good"), "replaced": ("replaced", "info"),
-    "skipped": ("whole already", "neutral"), "failed": ("failed", "bad"),
-}  # fmt: skip
+    "written": ("written", "good"),
+    "replaced": ("replaced", "info"),
+    "skipped": ("whole already", "neutral"),
+    "failed": ("failed", "bad"),
+}
 _SHOWN = 20
 
 

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from musicapi_nb.errors import WrongType
 from musicapi_nb.library.media_files import song_key
-from musicapi_nb.tasks import Task
+from musicapi_nb.tasks import Song, Task
 from musicapi_nb.widgets import song_items
 from musicapi_nb.widgets.audio import why_none
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
     from musicapi_nb.experiment import Experiment
     from musicapi_nb.library import Entry, Library
-    from musicapi_nb.tasks import Song
     from musicapi_nb.widgets.song_items import Item
 
 _ALIGNED = "aligned_lyrics"
@@ -114,8 +112,13 @@ class Known:
         if given is not None and (given.request is not None or entry is None):
             return given
         if entry is None:
-            return Task(id=song.task_id, engine=song.engine, state=song.state, songs=(song,),
-                        simulated=song.simulated)  # fmt: skip
+            return Task(
+                id=song.task_id,
+                engine=song.engine,
+                state=song.state,
+                songs=(song,),
+                simulated=song.simulated,
+            )
         if entry.id not in self.tasks:
             self.tasks[entry.id] = self.library.task(entry.id)
         return self.tasks[entry.id]

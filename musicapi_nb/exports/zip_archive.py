@@ -8,15 +8,13 @@ import os
 import shutil
 import zipfile
 import zlib
+from collections.abc import Collection, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from musicapi_nb.errors import WrongType
 from musicapi_nb.exports import provenance
 from musicapi_nb.exports.folder import MANIFEST, PLAYLIST, TABLES, digest, is_plain, texts
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
 
 _DENSE = frozenset({".mp3", ".m4a", ".flac", ".ogg", ".parquet"})  # deflating them gains nothing
 _LARGEST = 1_000_000_000  # bytes of one file
@@ -39,14 +37,20 @@ def unpack(path: Path, folder: Path, keys: Collection[str]) -> dict[str, str | N
     try:
         with zipfile.ZipFile(path) as packed:
             manifest = _manifest(packed)
-            stems = {key: stem for key, stem in texts(manifest.get("songs")).items()
-                     if key in keys and is_plain(stem)}  # fmt: skip
+            stems = {
+                key: stem
+                for key, stem in texts(manifest.get("songs")).items()
+                if key in keys and is_plain(stem)
+            }
             known = texts(manifest.get("files"))
             wanted = {name: sha256 for name, sha256 in known.items() if _is_ours(name, stems)}
             for name in wanted:
                 _take(packed, name, folder)
-            listed = {name: digest(folder / name) for name in packed.namelist()
-                      if name in wanted or name == MANIFEST}  # fmt: skip
+            listed = {
+                name: digest(folder / name)
+                for name in packed.namelist()
+                if name in wanted or name == MANIFEST
+            }
             others = [name for name in packed.namelist() if name not in listed]
     except (zipfile.BadZipFile, OSError):
         raise WrongType(f"{path} is no ZIP that can be read; remove it, or name another") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,14 +13,10 @@ from musicapi_nb.frames import io
 from musicapi_nb.frames.flattener import Columns, Frames
 
 if TYPE_CHECKING:
-    import os
-
     import pandas as pd
 
 
-def dask_frames(
-    given: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
-) -> Frames:
+def dask_frames(given: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> Frames:
     """Make the six frames of a folder's files of replies as Dask DataFrames, a partition a file.
 
     Nothing is read until something is computed, and then by the workers, so that a cluster's

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -19,8 +20,6 @@ from musicapi_nb.tasks import Kept
 from musicapi_nb.tasks.json_reader import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-
     from musicapi_nb.frames.arrays import Numbers
     from musicapi_nb.frames.inputs import Item
     from musicapi_nb.frames.layouts import Found, Layout
@@ -30,9 +29,14 @@ Key: TypeAlias = tuple[str, str]
 """A column: its table and its name."""
 
 _LIST_ROWS: Mapping[str, str] = {
-    "per_song": "song", "tag": "tag", "per_song_steps": "song", "source": "step", "type": "step",
-    "per_step": "step", "made": "made",
-}  # fmt: skip
+    "per_song": "song",
+    "tag": "tag",
+    "per_song_steps": "song",
+    "source": "step",
+    "type": "step",
+    "per_step": "step",
+    "made": "made",
+}
 DTYPES: Mapping[Key, str] = {
     **{("lists", name): "int64" if name.startswith("per_") else "str" for name in _LIST_ROWS},
     **{("songs", name): column.dtype for name, column in SONGS.items()},
@@ -147,13 +151,16 @@ def _says_else(kept: Any, own: str | None, layout: Layout) -> bool:
 def _known(kept: Sequence[Kept], made: Columns, songs: int) -> Columns:
     """The columns of what was known of tasks before their replies."""
     tasks = [each.known for each in kept]
-    found = {("tasks", name): pa.array(TASKS[name].cells(tasks), _ARROW[TASKS[name].dtype])
-             for name in _BEFORE}  # fmt: skip
+    found = {
+        ("tasks", name): pa.array(TASKS[name].cells(tasks), _ARROW[TASKS[name].dtype])
+        for name in _BEFORE
+    }
     if _TASK_ID in made:
         found[_TASK_ID] = pc.coalesce(found[_TASK_ID], made[_TASK_ID])
     of_song = pa.array(np.arange(len(kept)).repeat(songs))
-    return found | {("songs", name): found["tasks", name].take(of_song)
-                    for name in _BEFORE if name in SONGS}  # fmt: skip
+    return found | {
+        ("songs", name): found["tasks", name].take(of_song) for name in _BEFORE if name in SONGS
+    }
 
 
 def _plainly(
@@ -212,8 +219,10 @@ def _ordered(
         of["step"] = of["song"].repeat(each("per_song_steps"))
         of["made"] = of["step"].repeat(each("per_step"))
     order = {kind: pa.array(np.argsort(at, kind="stable")) for kind, at in of.items()}
-    return {key: rows if isinstance(rows, int) else rows.take(order[_row_kind(key)])
-            for key, rows in columns.items()}  # fmt: skip
+    return {
+        key: rows if isinstance(rows, int) else rows.take(order[_row_kind(key)])
+        for key, rows in columns.items()
+    }
 
 
 def _row_kind(key: Key) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,6 @@ import pyarrow as pa
 from musicapi_nb.frames.arrays import between, letters, taken
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from musicapi_nb.frames.arrays import Bytes, Numbers
 
 _BACKSLASH = ord("\\")

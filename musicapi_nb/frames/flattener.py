@@ -6,6 +6,7 @@ import contextlib
 import gc
 import itertools
 from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,8 +20,6 @@ from musicapi_nb.frames.inputs import items, shares
 from musicapi_nb.frames.schema import DURATIONS, ISSUES, SONGS, TASKS, build
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-
     from numpy.typing import NDArray
 
     from musicapi_nb.frames.decode import Key
@@ -142,8 +141,9 @@ class Columns:
         return pd.DataFrame(columns, copy=False)
 
     def _table(self, table: str) -> dict[str, Any]:
-        return {name: column.values()
-                for (of, name), column in self._columns.items() if of == table}  # fmt: skip
+        return {
+            name: column.values() for (of, name), column in self._columns.items() if of == table
+        }
 
     def _durations(self) -> dict[str, Any]:
         songs = self._numbers("tasks", "songs")
@@ -182,8 +182,9 @@ class Columns:
         }
 
     def _ids(self, each: Counts, song: Counts) -> dict[str, pd.Categorical]:
-        return {name: self._coded_text("songs", name, each, song)
-                for name in ("task_id", "song_id")}  # fmt: skip
+        return {
+            name: self._coded_text("songs", name, each, song) for name in ("task_id", "song_id")
+        }
 
     def _coded_text(self, table: str, name: str, each: Counts, owner: Counts) -> pd.Categorical:
         """A text for each of its rows, as a category."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Protocol
 
 from musicapi_nb.errors import WrongType
@@ -19,8 +20,6 @@ from musicapi_nb.frames.schema import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     import pandas as pd
 
     from musicapi_nb.frames.inputs import Replies

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, cast
+from typing import Any, NamedTuple, Protocol, TypeAlias, cast
 
 from musicapi_nb.errors import UnexpectedReply, WrongType
 from musicapi_nb.frames import io
 from musicapi_nb.tasks import Issue, Kept, Task, read
 from musicapi_nb.wire import decode
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
 
 
 class HasTasks(Protocol):

@@ -7,18 +7,15 @@ import gzip
 import itertools
 import json
 import os
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from musicapi_nb.errors import WrongType
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
 
 SUFFIXES = (".ndjson", ".ndjson.gz", ".parquet")
 """How the name of a file of replies ends, whatever its case."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,8 +20,6 @@ from musicapi_nb.frames.reply_types import SHAPES
 from musicapi_nb.frames.scan import scan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
     from musicapi_nb.frames.arrays import Bytes, Numbers
     from musicapi_nb.frames.reply_types import Field, How, Shape
     from musicapi_nb.frames.scan import Scan
@@ -28,14 +27,26 @@ if TYPE_CHECKING:
 # What a value is, by its first byte.
 TEXT, NULL, FLAG, NUMBER, LIST, OBJECT, NOTHING = (1 << place for place in range(7))
 _BY_FIRST = np.zeros(256, "uint8")
-for _first, _code in ((b'"', TEXT), (b"n", NULL), (b"tf", FLAG), (b"-0123456789", NUMBER),
-                      (b"[", LIST), (b"{", OBJECT)):  # fmt: skip
+for _first, _code in (
+    (b'"', TEXT),
+    (b"n", NULL),
+    (b"tf", FLAG),
+    (b"-0123456789", NUMBER),
+    (b"[", LIST),
+    (b"{", OBJECT),
+):
     _BY_FIRST[list(_first)] = _code
 _ALLOWED: Mapping[How, int] = {
-    "text": TEXT | NULL, "unix": NUMBER | NULL, "iso": TEXT | NULL, "joined": TEXT | NULL,
-    "length": NUMBER | TEXT | NULL, "list": LIST | NULL, "steps": OBJECT | NULL, "same": NOTHING,
+    "text": TEXT | NULL,
+    "unix": NUMBER | NULL,
+    "iso": TEXT | NULL,
+    "joined": TEXT | NULL,
+    "length": NUMBER | TEXT | NULL,
+    "list": LIST | NULL,
+    "steps": OBJECT | NULL,
+    "same": NOTHING,
     "rest": TEXT | NULL | FLAG | NUMBER | LIST,
-}  # fmt: skip
+}
 _NULL, _TRUE, _FALS = np.array([b"null", b"true", b"fals"]).view("u4")
 
 
@@ -46,12 +57,17 @@ def opening(name: str, field: Field, *, first: bool) -> str:
 
 
 # Such beginnings stand behind the replies, so that they can be taken like their values.
-_PIECES = ("}", *dict.fromkeys(
-    opening(name.rpartition(".")[2], field, first=first)
-    for shape in SHAPES for fields in (shape.task, shape.song)
-    for name, field in fields.items() if field.rest or field.how == "rest"
-    for first in (True, False)
-))  # fmt: skip
+_PIECES = (
+    "}",
+    *dict.fromkeys(
+        opening(name.rpartition(".")[2], field, first=first)
+        for shape in SHAPES
+        for fields in (shape.task, shape.song)
+        for name, field in fields.items()
+        if field.rest or field.how == "rest"
+        for first in (True, False)
+    ),
+)
 PIECES: Mapping[str, int] = {piece: place for place, piece in enumerate(_PIECES)}
 BEHIND = "".join(_PIECES).encode()
 _BEHIND = np.cumsum([0, *map(len, _PIECES)])
@@ -180,8 +196,9 @@ def _of_task(read: Any, shape: Shape, path: str = "") -> Iterator[_Value]:
             for place, song in enumerate(value):
                 for field, item in _distinct(song):
                     yield _Value(field, place, _known(shape.song, field, item), item)
-        elif isinstance(value, _Pairs) and any(each.startswith(f"{name}.") for each in (
-            shape.songs, *shape.task)):  # fmt: skip
+        elif isinstance(value, _Pairs) and any(
+            each.startswith(f"{name}.") for each in (shape.songs, *shape.task)
+        ):
             yield _Value(name, None, None)
             yield from _of_task(value, shape, f"{name}.")
         else:
@@ -218,8 +235,9 @@ def _laid(text: bytes, shape: Shape, values: Sequence[_Value]) -> Layout:
         raise Unknown
     starts, ends = _extents(text, found, values)
     quotes = [*(int(found.starts[key]) - 1 for key in found.keys[1:]), len(text)]
-    colons = {start - int(found.stops[key]) - 1
-              for start, key in zip(starts, found.keys, strict=True)}  # fmt: skip
+    colons = {
+        start - int(found.stops[key]) - 1 for start, key in zip(starts, found.keys, strict=True)
+    }
     if len(colons) != 1 or not colons <= {1, 2}:
         raise Unknown
     bounds = [(0, starts[0]), *zip(ends, [*starts[1:], len(text)], strict=True)]
@@ -228,8 +246,9 @@ def _laid(text: bytes, shape: Shape, values: Sequence[_Value]) -> Layout:
         shape=shape,
         between=np.frombuffer(b"".join(text[start:end] for start, end in bounds), "uint8"),
         lengths=np.array([end - start for start, end in bounds]),
-        allowed=np.array([_ALLOWED[each.field.how if each.field else "same"] for each in values],
-                         "uint8"),
+        allowed=np.array(
+            [_ALLOWED[each.field.how if each.field else "same"] for each in values], "uint8"
+        ),
         task={name: place for (song, name), place in numbers.items() if song is None},
         song={name: place for (song, name), place in numbers.items() if song == 0},
         songs=len(songs),
@@ -238,7 +257,7 @@ def _laid(text: bytes, shape: Shape, values: Sequence[_Value]) -> Layout:
         gaps=np.array([quote - end for quote, end in zip(quotes, ends, strict=True)]),
         colon=colons.pop(),
         comma=1 + (b'": ' in text[: starts[0] + 1]),
-    )  # fmt: skip
+    )
 
 
 def _extents(text: bytes, found: Scan, values: Sequence[_Value]) -> tuple[list[int], list[int]]:

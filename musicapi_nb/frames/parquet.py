@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,6 @@ from musicapi_nb.frames.inputs import items
 from musicapi_nb.tasks import Task
 
 if TYPE_CHECKING:
-    import os
-
     from musicapi_nb.frames.inputs import Replies
 
 

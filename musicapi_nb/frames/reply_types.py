@@ -7,10 +7,8 @@ A reply is read by these tables only if it holds nothing unknown and nothing unf
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypeAlias
 
 How: TypeAlias = Literal["text", "unix", "iso", "length", "list", "joined", "steps", "rest", "same"]
 
@@ -74,8 +72,11 @@ def _rest(*names: str) -> dict[str, Field]:
 
 
 def _of(engine: str) -> dict[tuple[str, str], Any]:
-    return {(table, name): value for table in ("tasks", "songs")
-            for name, value in (("engine", engine), ("state", "succeeded"))}  # fmt: skip
+    return {
+        (table, name): value
+        for table in ("tasks", "songs")
+        for name, value in (("engine", engine), ("state", "succeeded"))
+    }
 
 
 STUDIO = Shape(
@@ -94,9 +95,23 @@ STUDIO = Shape(
     },
     song={
         **_rest(
-            "artist", "artist_image", "attribution", "audio_conditioning_type", "description",
-            "disliked", "error_code", "error_id", "generation_id", "liked", "likes",
-            "original_song_path", "plays", "publishable", "published_at", "user_id", "user_tags",
+            "artist",
+            "artist_image",
+            "attribution",
+            "audio_conditioning_type",
+            "description",
+            "disliked",
+            "error_code",
+            "error_id",
+            "generation_id",
+            "liked",
+            "likes",
+            "original_song_path",
+            "plays",
+            "publishable",
+            "published_at",
+            "user_id",
+            "user_tags",
         ),
         "id": _text("song_id"),
         "tags": Field("list"),
@@ -115,7 +130,7 @@ STUDIO = Shape(
     },
     needed=frozenset({"data.status", "finished"}),
     always=_of("studio"),
-)  # fmt: skip
+)
 
 SONIC = Shape(
     songs="data",

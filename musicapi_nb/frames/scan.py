@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,8 +12,6 @@ import pyarrow as pa
 from musicapi_nb.frames.arrays import between
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from musicapi_nb.frames.arrays import Bytes, Flags, Numbers
 
 _QUOTE, _BACKSLASH, _SPACE, _COLON, _OPENS = b'"\\ :{'
@@ -80,8 +79,18 @@ def scan(texts: Sequence[bytes], behind: bytes) -> Scan:
     strings = between(places, pa.py_buffer(joined))
     keys, steps = _keys(data, starts, stops)
     string_bounds = in_text // 2
-    return Scan(data, bounds, starts, stops, strings, string_bounds, keys,
-                np.searchsorted(keys, string_bounds), steps, fit)  # fmt: skip
+    return Scan(
+        data,
+        bounds,
+        starts,
+        stops,
+        strings,
+        string_bounds,
+        keys,
+        np.searchsorted(keys, string_bounds),
+        steps,
+        fit,
+    )
 
 
 def spelled(data: Bytes, at: Numbers, word: bytes) -> Flags:

@@ -6,20 +6,18 @@ import dataclasses
 import datetime as dt
 import inspect
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 import pandas as pd
 import pyarrow as pa
 
 from musicapi_nb.frames.builders import MOMENT, grown
+from musicapi_nb.tasks import Issue, Song, Task
 from musicapi_nb.tasks.json_reader import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
     from musicapi_nb.frames.inputs import Read
-    from musicapi_nb.tasks import Issue, Song, Task
 
 Row = TypeVar("Row")
 Frame = TypeVar("Frame", bound=Callable[..., pd.DataFrame])

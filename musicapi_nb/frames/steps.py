@@ -79,8 +79,13 @@ def _odd(found: Found, steps: Steps, last: Flags) -> Numbers:
     after_tags[per_step[some].cumsum() - 1] = _LAST_TAG
     after_name = np.where(some, _TAGS, _NO_TAGS)
     before = (sources, sources + 1, steps.made, types, types[~last] + 1)
-    wanted = (np.full(len(sources), _SOURCE), after_name, after_tags,
-              np.full(len(types), _TYPE), np.full(np.count_nonzero(~last), _NEXT))  # fmt: skip
+    wanted = (
+        np.full(len(sources), _SOURCE),
+        after_name,
+        after_tags,
+        np.full(len(types), _TYPE),
+        np.full(np.count_nonzero(~last), _NEXT),
+    )
     gaps = taken(_gaps(layout.colon, layout.comma), np.concatenate(wanted))
     made = taken(strings, 2 * np.concatenate(before) + 1)
     odd = rows[~_named_type(found.scan, types)]
@@ -103,6 +108,13 @@ _SOURCE, _TAGS, _NO_TAGS, _BETWEEN_TAGS, _LAST_TAG, _TYPE, _NEXT = range(7)
 @functools.cache
 def _gaps(colon: int, comma: int) -> pa.Array:
     named, then = '":'.ljust(1 + colon), ",".ljust(comma)
-    gaps = (f'{named}{{"', f'{named}["', f'{named}[]{then}"', f'"{then}"', f'"]{then}"',
-            f'{named}"', f'"}}{then}"')  # fmt: skip
+    gaps = (
+        f'{named}{{"',
+        f'{named}["',
+        f'{named}[]{then}"',
+        f'"{then}"',
+        f'"]{then}"',
+        f'{named}"',
+        f'"}}{then}"',
+    )
     return pa.array([gap.encode() for gap in gaps], pa.large_binary())

@@ -7,7 +7,7 @@ one step, whatever columns they are of, and so are all numbers.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -29,8 +29,6 @@ from musicapi_nb.frames.layouts import LIST, NUMBER, OBJECT, PIECES, TEXT, openi
 from musicapi_nb.frames.steps import Steps, read_steps
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from musicapi_nb.frames.arrays import Bytes, Flags, Numbers
@@ -48,9 +46,14 @@ _UNIX_END = 4_102_444_800  # as `tasks.part` reads it
 _MICROSECONDS = 1_000_000
 _FIRST, _LAST = (np.datetime64(day, "us").astype("int64") for day in ("0001-01-01", "9999-12-31"))
 _COMMA, _SPACE, _BACKSLASH, _MINUS = b", \\-"
-_SPANS = [(f"{name}_seconds", ("tasks", f"{start}_at"), ("tasks", f"{end}_at")) for name, start, end
-          in (("queue", "submitted", "started"), ("render", "started", "finished"),
-              ("total", "submitted", "finished"))]  # fmt: skip
+_SPANS = [
+    (f"{name}_seconds", ("tasks", f"{start}_at"), ("tasks", f"{end}_at"))
+    for name, start, end in (
+        ("queue", "submitted", "started"),
+        ("render", "started", "finished"),
+        ("total", "submitted", "finished"),
+    )
+]
 
 
 class _Cells(NamedTuple):
@@ -128,27 +131,46 @@ def _planned(layout: Layout) -> _Plan:
         "songs": (layout.shape.song, layout.song, np.arange(layout.songs) * layout.step),
     }
     found = {
-        table: [(fields[name].how, fields[name].column, number + places)
-                for name, number in numbers.items() if name in fields]
+        table: [
+            (fields[name].how, fields[name].column, number + places)
+            for name, number in numbers.items()
+            if name in fields
+        ]
         for table, (fields, numbers, places) in tables.items()
-    }  # fmt: skip
+    }
 
     def cells(*hows: How) -> _Cells:
-        rows = {table: [values for how, _, values in some if how in hows]
-                for table, some in found.items()}  # fmt: skip
-        return _Cells(np.array(rows["tasks"], "int64").reshape(-1, 1),
-                      np.array(rows["songs"], "int64").reshape(-1, layout.songs))  # fmt: skip
+        rows = {
+            table: [values for how, _, values in some if how in hows]
+            for table, some in found.items()
+        }
+        return _Cells(
+            np.array(rows["tasks"], "int64").reshape(-1, 1),
+            np.array(rows["songs"], "int64").reshape(-1, layout.songs),
+        )
 
     def keys(*hows: How) -> list[tuple[How, Key | None]]:
-        return [(how, (table, column) if column else None)
-                for table in tables for how, column, _ in found[table] if how in hows]  # fmt: skip
+        return [
+            (how, (table, column) if column else None)
+            for table in tables
+            for how, column, _ in found[table]
+            if how in hows
+        ]
 
     texts: tuple[How, ...] = ("text", "iso", "joined")
     numbers: tuple[How, ...] = ("unix", "length")
     plain = joint(values for some in found.values() for how, _, values in some if how == "rest")
     rest = [made for table, given in tables.items() if (made := _rest(table, *given)) is not None]
-    return _Plan(cells(*texts), [key for _, key in keys(*texts)], cells(*numbers), keys(*numbers),
-                 cells("list"), cells("steps"), rest, plain)  # fmt: skip
+    return _Plan(
+        cells(*texts),
+        [key for _, key in keys(*texts)],
+        cells(*numbers),
+        keys(*numbers),
+        cells("list"),
+        cells("steps"),
+        rest,
+        plain,
+    )
 
 
 def _rest(
@@ -156,9 +178,10 @@ def _rest(
 ) -> _Rest | None:
     """What has no column, by name."""
     named = sorted(
-        (name.rpartition(".")[2], fields[name], number) for name, number in numbers.items()
+        (name.rpartition(".")[2], fields[name], number)
+        for name, number in numbers.items()
         if name in fields and (fields[name].rest or fields[name].how == "rest")
-    )  # fmt: skip
+    )
     pieces: list[Numbers] = []
     is_value: list[bool] = []
     for at, (name, field, number) in enumerate(named):
@@ -220,8 +243,11 @@ class _Reading:
         of_reply = np.arange(self._replies).repeat(self._layout.songs)
         if len(plan.tags.songs):
             per_song, of_tags = self._listed(self._lists(plan.tags), of_reply)
-        steps = (self._steps(self._lists(plan.steps), of_reply) if len(plan.steps.songs)
-                 else Steps.none(songs))  # fmt: skip
+        steps = (
+            self._steps(self._lists(plan.steps), of_reply)
+            if len(plan.steps.songs)
+            else Steps.none(songs)
+        )
         lists = (of_tags, steps.sources, steps.types, steps.made)
         counts = [*plan.texts.counts(self._replies), *map(len, lists)]
         written = taken(self._scan.strings, 2 * np.concatenate([strings, *lists]))
@@ -229,10 +255,15 @@ class _Reading:
         past = len(strings) + len(of_tags) + len(steps.sources)
         sources = range(past - len(steps.sources), past)  # which may be white space
         if odd := [*unread, *(at for at in blank if at not in sources)]:
-            rows = joint([
-                plan.texts.rows(np.arange(len(strings)), self._replies), of_reply.repeat(per_song),
-                steps.rows, steps.rows, steps.rows.repeat(steps.per_step),
-            ])  # fmt: skip
+            rows = joint(
+                [
+                    plan.texts.rows(np.arange(len(strings)), self._replies),
+                    of_reply.repeat(per_song),
+                    steps.rows,
+                    steps.rows,
+                    steps.rows.repeat(steps.per_step),
+                ]
+            )
             self._mark(rows[odd])
         for array, rows, each in ((tag, of_reply, per_song), (made, steps.rows, steps.per_step)):
             if array.null_count:  # an empty tag is none
@@ -241,11 +272,14 @@ class _Reading:
         if self.bad.any():
             return
         self.made |= {
-            ("lists", "per_song"): pa.array(per_song), ("lists", "tag"): tag,
-            ("lists", "per_song_steps"): pa.array(steps.per_song), ("lists", "source"): source,
-            ("lists", "type"): kind, ("lists", "per_step"): pa.array(steps.per_step),
+            ("lists", "per_song"): pa.array(per_song),
+            ("lists", "tag"): tag,
+            ("lists", "per_song_steps"): pa.array(steps.per_song),
+            ("lists", "source"): source,
+            ("lists", "type"): kind,
+            ("lists", "per_step"): pa.array(steps.per_step),
             ("lists", "made"): made,
-        }  # fmt: skip
+        }
         if len(plan.tags.songs):
             self.made["songs", "tags_text"] = joined(tag, per_song)
         self._columns_of(columns_)
@@ -273,8 +307,10 @@ class _Reading:
 
     def _split(self, texts: pa.Array) -> pa.Array:
         """Tags that come as one text, one by one."""
-        tags = [[tag for part in (text or "").split(",") if (tag := part.strip())]
-                for text in texts.to_pylist()]  # fmt: skip
+        tags = [
+            [tag for part in (text or "").split(",") if (tag := part.strip())]
+            for text in texts.to_pylist()
+        ]
         counts = np.array([len(each) for each in tags])
         self.made["lists", "per_song"] = pa.array(counts)
         self.made["lists", "tag"] = pa.array([tag for each in tags for tag in each], texts.type)
@@ -337,8 +373,12 @@ class _Reading:
 
     def _lists(self, cells: _Cells) -> _Lists:
         found = self._found
-        return _Lists(*(cells.of(each) for each in (found.codes, found.names + 1, found.past,
-                                                    found.starts, found.ends)))  # fmt: skip
+        return _Lists(
+            *(
+                cells.of(each)
+                for each in (found.codes, found.names + 1, found.past, found.starts, found.ends)
+            )
+        )
 
     def _strings_of(self, lists: _Lists, code: int, rows: Numbers) -> Numbers:
         """How many strings there are within each value of that code.
@@ -419,8 +459,13 @@ class _Reading:
         rows, at = np.nonzero((codes == LIST) & ~empty)
         if len(rows):
             where = rows, values[at]
-            lists = _Lists(codes[rows, at], found.names[where] + 1, found.past[where],
-                           found.starts[where], found.ends[where])  # fmt: skip
+            lists = _Lists(
+                codes[rows, at],
+                found.names[where] + 1,
+                found.past[where],
+                found.starts[where],
+                found.ends[where],
+            )
             counts, _ = self._listed(lists, rows)
             if self._layout.comma > 1:
                 self._mark(rows[counts > 1])

@@ -7,7 +7,11 @@ import os
 import sqlite3
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
 
 from musicapi_nb.errors import (
     Closed,
@@ -19,12 +23,6 @@ from musicapi_nb.errors import (
     LibraryTooNew,
 )
 from musicapi_nb.library.migrations import APPLICATION_ID, STEPS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from contextlib import AbstractContextManager
-    from pathlib import Path
-    from types import TracebackType
 
 _HEADER = 100  # bytes: SQLite, Database File Format, 1.3
 _PRIMARY = 0xFF  # the low byte of an extended result code

@@ -35,14 +35,19 @@ _STEPS: Mapping[str, tuple[frozenset[EntryState | None], EntryState]] = {
     "charged": (frozenset({"uncertain", "failed", "accepted"}), "failed"),
     "refunded": (frozenset({"failed", "accepted"}), "failed"),
 }
-_ENDS = frozenset({"done", "failed", "refused", "never_left", "not_run", "charged",
-                   "refunded"})  # fmt: skip
+_ENDS = frozenset({"done", "failed", "refused", "never_left", "not_run", "charged", "refunded"})
 
-_MOMENTS = {**dict.fromkeys(_ENDS, "ended_at"), "planned": "planned_at", "sending": "sent_at",
-            "accepted": "accepted_at", "looked": "looked_at"}  # fmt: skip
+_MOMENTS = {
+    **dict.fromkeys(_ENDS, "ended_at"),
+    "planned": "planned_at",
+    "sending": "sent_at",
+    "accepted": "accepted_at",
+    "looked": "looked_at",
+}
 # What an event says of its entry in these words, the entry says from then on.
-_SAID = frozenset({"task_id", "note", "refunded", "price", "reserve", "budgets", "experiment",
-                   "cell"})  # fmt: skip
+_SAID = frozenset(
+    {"task_id", "note", "refunded", "price", "reserve", "budgets", "experiment", "cell"}
+)
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,8 +150,9 @@ def after(entry: Entry | None, event: Event) -> tuple[Entry, dict[str, Any]]:
     check(entry, event.kind)
     before = entry or _new(event)
     found: dict[str, Any] = {"state": _STEPS[event.kind][1], "owner": event.owner}
-    found |= {name: value for name, value in event.data.items()
-              if name in _SAID and value is not None}  # fmt: skip
+    found |= {
+        name: value for name, value in event.data.items() if name in _SAID and value is not None
+    }
     if "budgets" in found:
         found["budgets"] = tuple(found["budgets"])
     if before.experiment is not None:  # whoever asked first

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import json
+import sqlite3
 import time
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -12,9 +14,6 @@ import msgspec
 from musicapi_nb.library.entry import LIVE, Entry, Event, after, check
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Iterator, Mapping
-
     from musicapi_nb.library.entry import EntryState
 
 _FIELDS = Entry.__struct_fields__
@@ -117,9 +116,14 @@ def write(  # noqa: PLR0913 - as append
     """
     check(about, kind)
     event = append(
-        connection, kind, data, owner=owner, about=about.id if about else None, raw=raw,
+        connection,
+        kind,
+        data,
+        owner=owner,
+        about=about.id if about else None,
+        raw=raw,
         new=about is None,
-    )  # fmt: skip
+    )
     return _apply(connection, about, event)
 
 
@@ -239,9 +243,14 @@ def events(connection: sqlite3.Connection, number: int | None = None) -> Iterato
     )
     for row in rows:
         yield Event(
-            id=row[0], at=row[1], kind=row[2], entry=row[3], owner=row[4], data=json.loads(row[5]),
+            id=row[0],
+            at=row[1],
+            kind=row[2],
+            entry=row[3],
+            owner=row[4],
+            data=json.loads(row[5]),
             raw=row[6],
-        )  # fmt: skip
+        )
 
 
 def rebuild(connection: sqlite3.Connection) -> None:

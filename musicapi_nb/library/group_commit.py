@@ -9,14 +9,13 @@ import dataclasses
 import threading
 import time
 import weakref
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from musicapi_nb.errors import Closed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
     from musicapi_nb.library.database import Store
 
 _Result = TypeVar("_Result")

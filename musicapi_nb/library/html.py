@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from musicapi_nb import markup
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
     from musicapi_nb.library.entry import Entry, EntryState
 
 _SHOWN_OPEN = 20
 _TONES: Mapping[EntryState, markup.Tone] = {
-    "uncertain": "warn", "failed": "bad", "refused": "bad", "done": "good", "accepted": "info",
-    "sending": "info", "asking": "info",
-}  # fmt: skip
+    "uncertain": "warn",
+    "failed": "bad",
+    "refused": "bad",
+    "done": "good",
+    "accepted": "info",
+    "sending": "info",
+    "asking": "info",
+}
 _WHAT_TO_DO = """\
 {number} uncertain: the reply was lost, so that it was perhaps charged. It is not sent again by \
 itself. Settle {which} by what you know:
@@ -119,12 +123,17 @@ def _uncertain(seen: Overview) -> Iterator[markup.Html]:
     yield markup.table(
         ("entry", "what", "credits", "sent", "why"),
         [
-            (str(entry.id), f"{entry.name}{' (simulated)' if entry.simulated else ''}",
-             entry.price, _moment(entry.sent_at), entry.note)
+            (
+                str(entry.id),
+                f"{entry.name}{' (simulated)' if entry.simulated else ''}",
+                entry.price,
+                _moment(entry.sent_at),
+                entry.note,
+            )
             for entry in seen.uncertain
         ],
         limit=_SHOWN_OPEN,
-    )  # fmt: skip
+    )
 
 
 def _moment(at: float | None) -> dt.datetime | None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from musicapi_nb.engines import model_of
+from musicapi_nb.engines import Request, model_of
 from musicapi_nb.errors import (
     LibraryError,
     MusicAPIError,
@@ -20,17 +22,13 @@ from musicapi_nb.library.entry import allowed
 from musicapi_nb.library.notifications import Heard, meant
 from musicapi_nb.library.request_key import from_json, identity, identity_of, to_json
 from musicapi_nb.library.serialize import kept, raw_text, written
+from musicapi_nb.tasks import Kept, Task
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Callable, Iterator, Sequence
-
-    from musicapi_nb.engines import Request
     from musicapi_nb.library.database import Store
     from musicapi_nb.library.entry import Entry, EntryState
     from musicapi_nb.library.notifications import Word
     from musicapi_nb.library.process_lock import Owner
-    from musicapi_nb.tasks import Kept, Task
 
 _CHUNK = 128
 _MOST_RECENT = 256
@@ -90,9 +88,16 @@ class Ledger:
             name = identity_of(asked, take)
             known = self._live(connection, name, simulated=simulated)
             if known is None:
-                data = {"identity": name, "request": asked, "take": take, "simulated": simulated,
-                        "model": model_of(request), "price": request.price(),
-                        "experiment": experiment, "cell": cell}  # fmt: skip
+                data = {
+                    "identity": name,
+                    "request": asked,
+                    "take": take,
+                    "simulated": simulated,
+                    "model": model_of(request),
+                    "price": request.price(),
+                    "experiment": experiment,
+                    "cell": cell,
+                }
                 known = self._write(connection, "planned", data, None)
             self._place(connection, known, experiment, cell)
             return known
@@ -127,12 +132,21 @@ class Ledger:
             if experiment is not None:
                 self._check_not_paid(connection, name, simulated=simulated)
             reserve = _reserve(connection, request, budgets)
-            data: dict[str, Any] = {"price": request.price(), "reserve": reserve,
-                                    "budgets": list(budgets), "experiment": experiment,
-                                    "cell": cell}  # fmt: skip
+            data: dict[str, Any] = {
+                "price": request.price(),
+                "reserve": reserve,
+                "budgets": list(budgets),
+                "experiment": experiment,
+                "cell": cell,
+            }
             if known is None:
-                data |= {"identity": name, "request": asked, "take": take, "simulated": simulated,
-                         "model": model_of(request)}  # fmt: skip
+                data |= {
+                    "identity": name,
+                    "request": asked,
+                    "take": take,
+                    "simulated": simulated,
+                    "model": model_of(request),
+                }
             bought = self._write(connection, "sending", data, known)
             self._place(connection, bought, experiment, cell)
             return Claim("buy", bought)

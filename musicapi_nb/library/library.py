@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
+import os
 import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from musicapi_nb.errors import Closed, WrongType
+from musicapi_nb.engines import Request
+from musicapi_nb.errors import Closed, MusicAPIError, WrongType
 from musicapi_nb.library import events, queries, rate_limit, resolve
 from musicapi_nb.library.database import Store
 from musicapi_nb.library.group_commit import Commits
@@ -18,15 +23,9 @@ from musicapi_nb.library.process_lock import Owner
 from musicapi_nb.library.ratings import Ratings
 from musicapi_nb.library.read_api import DATABASE, Records
 from musicapi_nb.library.trials import Trials
+from musicapi_nb.tasks import Song, Task
 
 if TYPE_CHECKING:
-    import asyncio
-    import os
-    from collections.abc import Callable, Iterator, Sequence
-    from types import TracebackType
-
-    from musicapi_nb.engines import Request
-    from musicapi_nb.errors import MusicAPIError
     from musicapi_nb.exports import Exported
     from musicapi_nb.library.entry import Entry
     from musicapi_nb.library.ledger import Claim
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from musicapi_nb.library.notifications import Heard, Word
     from musicapi_nb.library.queries import Media
     from musicapi_nb.library.resolve import Credits
-    from musicapi_nb.tasks import Song, Task
 
 _Result = TypeVar("_Result")
 
@@ -101,12 +99,7 @@ class Library(Ratings, Trials, Records):
     # --- many at once ----------------------------------------------------------------------
 
     def together(
-        self,
-        method: Callable[..., _Result],
-        /,
-        *values: Any,
-        durable: bool = True,
-        **named: Any,
+        self, method: Callable[..., _Result], /, *values: Any, durable: bool = True, **named: Any
     ) -> asyncio.Future[_Result]:
         """Call a method of this library with the next group commit of the running loop.
 
@@ -381,8 +374,13 @@ class Library(Ratings, Trials, Records):
 
     def attach(self, song: Song | str, media: Media, file: FileRef) -> None:
         """Say that a file is a song's audio, image or video; the last word counts."""
-        data = {"song": song_key(song), "media": media, "sha256": file.sha256, "size": file.size,
-                "suffix": file.suffix}  # fmt: skip
+        data = {
+            "song": song_key(song),
+            "media": media,
+            "sha256": file.sha256,
+            "size": file.size,
+            "suffix": file.suffix,
+        }
         with self._store.write() as connection:
             known = queries.attached(connection, self._files, song_key(song), media)
             if known != file:

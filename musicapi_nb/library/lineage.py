@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from musicapi_nb import markup
+from musicapi_nb.tasks import Task
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
     from musicapi_nb.library.entry import Entry
-    from musicapi_nb.tasks import Task
 
 _SHOWN = 200  # more branches are counted, not shown
 _FREE = frozenset({"planned", "not_run", "refused"})
@@ -79,11 +78,12 @@ class Lineage:
         purchases = sum(1 for tree in self.trees for _ in tree.walk())
         spent = sum(tree.credits for tree in self.trees)
         body = (
-            markup.table(("purchase", "state", "credits", "with all made from it"), rows,
-                         limit=_SHOWN)
+            markup.table(
+                ("purchase", "state", "credits", "with all made from it"), rows, limit=_SHOWN
+            )
             if rows
             else markup.caption("Nothing was made from anything yet: song.extend(...) is a start.")
-        )  # fmt: skip
+        )
         facts = markup.facts(f"{purchases:,} purchases", markup.in_credits(spent)) if rows else ""
         return markup.card("Lineage", body, facts=facts, wide=True)
 

@@ -10,16 +10,15 @@ import os
 import re
 import secrets
 import shutil
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from musicapi_nb.errors import LibraryError, LibraryFull, LibraryReadOnly, WrongType
+from musicapi_nb.tasks import Song
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from musicapi_nb.library.process_lock import Owner
-    from musicapi_nb.tasks import Song
 
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
 _READ_ONLY = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})

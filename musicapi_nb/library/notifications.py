@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import sqlite3
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
 from musicapi_nb.library import events
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Callable
-
     from musicapi_nb.library.entry import Entry
 
 

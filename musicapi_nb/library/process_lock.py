@@ -8,10 +8,7 @@ import os
 import secrets
 import sys
 import weakref
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pathlib import Path
 
 if sys.platform == "win32":
     import msvcrt

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import sqlite3
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from musicapi_nb.library import events, media_files
 from musicapi_nb.library.entry import STATES
 from musicapi_nb.library.html import Account
 from musicapi_nb.library.ledger import tasks_of
+from musicapi_nb.tasks import Song, Task
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Iterator, Sequence
-
     from musicapi_nb.library.database import Store
     from musicapi_nb.library.entry import Entry, EntryState
-    from musicapi_nb.tasks import Song, Task
 
 Media: TypeAlias = Literal["audio", "image", "video"]
 MEDIA: tuple[Media, ...] = ("audio", "image")
@@ -108,8 +107,9 @@ def counts(connection: sqlite3.Connection, experiment: str | None) -> dict[Entry
 
 
 _URGENT_FIRST: tuple[EntryState, ...] = (
-    "uncertain", *(state for state in STATES if state != "uncertain")
-)  # fmt: skip
+    "uncertain",
+    *(state for state in STATES if state != "uncertain"),
+)
 
 
 def account(connection: sqlite3.Connection, *, simulated: bool) -> Account:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 from musicapi_nb.errors import WrongType
 from musicapi_nb.library import events
 from musicapi_nb.library.media_files import key_of, song_key
+from musicapi_nb.tasks import Song
 from musicapi_nb.tasks.json_reader import clean
 
 if TYPE_CHECKING:
     from musicapi_nb.library.database import Store
     from musicapi_nb.library.process_lock import Owner
-    from musicapi_nb.tasks import Song
 
 MOST_STARS = 5
 LONGEST_NOTE = 4_000
@@ -112,9 +112,15 @@ class Ratings:
             if before is None and now.empty:
                 return now
             if before is None or (before.stars, before.note) != (now.stars, now.note):
-                data = {"song": song_key(song), "song_id": now.song_id, "task_id": now.task_id,
-                        "position": now.position, "simulated": now.simulated,
-                        "stars": now.stars, "note": now.note}  # fmt: skip
+                data = {
+                    "song": song_key(song),
+                    "song_id": now.song_id,
+                    "task_id": now.task_id,
+                    "position": now.position,
+                    "simulated": now.simulated,
+                    "stars": now.stars,
+                    "note": now.note,
+                }
                 with self._store.write() as connection:
                     events.write_other(connection, "rated", data, owner=self._owner.id)
         return self.rating(song) or now

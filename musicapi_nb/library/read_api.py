@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import contextlib
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from musicapi_nb import markup
+from musicapi_nb.engines import Request
 from musicapi_nb.errors import WrongType
 from musicapi_nb.library import events, html, queries
 from musicapi_nb.library.entry import STATES
 from musicapi_nb.library.ledger import known_entry, replies_of, request_of, task_of, tasks_of
 from musicapi_nb.library.lineage import lineage
+from musicapi_nb.tasks import Kept, Song, Task
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
-
-    from musicapi_nb.engines import Request
     from musicapi_nb.library.database import Store
     from musicapi_nb.library.entry import Entry, EntryState, Event
     from musicapi_nb.library.html import Account
     from musicapi_nb.library.ledger import Ledger
     from musicapi_nb.library.lineage import Lineage
     from musicapi_nb.library.media_files import Files
-    from musicapi_nb.tasks import Kept, Song, Task
 
 DATABASE = "library.sqlite"
 
@@ -72,8 +71,10 @@ class Records:
 
     def ended(self, entries: Sequence[int]) -> list[int]:
         """Those of these entries of which nothing more will come."""
-        sql = ("SELECT id FROM entries WHERE ended_at IS NOT NULL "
-               "AND id IN (SELECT value FROM json_each(?))")  # fmt: skip
+        sql = (
+            "SELECT id FROM entries WHERE ended_at IS NOT NULL "
+            "AND id IN (SELECT value FROM json_each(?))"
+        )
         return [number for (number,) in self._store.rows(sql, str(list(entries)))]
 
     def request(self, entry: int) -> Request | None:

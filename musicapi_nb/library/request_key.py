@@ -5,17 +5,13 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
-from musicapi_nb.engines import operations
+from musicapi_nb.engines import Request, operations
 from musicapi_nb.errors import InvalidRequest, Problem
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from musicapi_nb.engines import Request
 
 _PLAIN = frozenset({str, int, bool})
 _CANON = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from musicapi_nb import tasks
+from musicapi_nb.engines import Request
 from musicapi_nb.library.events import as_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from musicapi_nb.engines import Request
     from musicapi_nb.library.entry import Entry
 
 _DEEPEST = 50  # levels; documented replies have 8 at most

@@ -6,14 +6,13 @@ import dataclasses
 import datetime as dt
 import json
 import math
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from musicapi_nb.errors import WrongStep, WrongType
 from musicapi_nb.library import events
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from musicapi_nb.library.database import Store
     from musicapi_nb.library.process_lock import Owner
 
@@ -142,8 +141,13 @@ class Trials:
             if trial.answer is not None:
                 return False
             took = seconds if seconds is not None and math.isfinite(seconds) else None
-            data = {"test": test, "number": number, "answer": answer, "chosen": chosen,
-                    "seconds": took}  # fmt: skip
+            data = {
+                "test": test,
+                "number": number,
+                "answer": answer,
+                "chosen": chosen,
+                "seconds": took,
+            }
             events.write_other(connection, "answered", data, owner=self._owner.id)
         return True
 

@@ -5,16 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final, Literal, TypeAlias
 
-from musicapi_nb.markup.escape import (
-    EMPTY,
-    QUIET,
-    TITLE_LIMIT,
-    Html,
-    element,
-    is_blank,
-    join,
-    text,
-)
+from musicapi_nb.markup.escape import EMPTY, QUIET, TITLE_LIMIT, Html, element, is_blank, join, text
 
 Tone: TypeAlias = Literal["neutral", "good", "info", "warn", "bad"]
 Fate: TypeAlias = Literal["plain", "kept", "added", "dropped"]

@@ -8,10 +8,12 @@ import re
 import secrets
 import uuid
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from musicapi_nb.client import BASE_URL, MusicAPI
 from musicapi_nb.client.webhook_fields import checked_hook
+from musicapi_nb.engines import Request
 from musicapi_nb.errors import InvalidRequest, Problem
 from musicapi_nb.notebook import remote_simulator
 from musicapi_nb.notebook.event_loop import BackgroundLoop
@@ -19,9 +21,6 @@ from musicapi_nb.notebook.session import KEY_VARIABLE, OPEN, Handle
 from musicapi_nb.signing import SECRET_VARIABLE
 
 if TYPE_CHECKING:
-    from types import ModuleType
-
-    from musicapi_nb.engines import Request
     from musicapi_nb.library import Library
     from musicapi_nb.simulator import Simulator
     from musicapi_nb.widgets.form import Form

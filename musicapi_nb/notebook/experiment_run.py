@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING
 
 from musicapi_nb import markup
@@ -12,8 +13,6 @@ from musicapi_nb.notebook.job import Job
 from musicapi_nb.widgets.monitor import Action, reading_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
-
     import pandas as pd
 
     from musicapi_nb.experiment import Experiment, Progress
@@ -148,14 +147,26 @@ class Run:
         runs = state in {"running", "paused"}
         again = "Start" if state == "new" else "Start again"
         return (
-            Action(again, "Buy what was not bought yet, within the budget, and wait for it.",
-                   self.start, not runs),
-            Action("Pause", "Buy nothing new; what was bought is waited for.",
-                   self.pause, state == "running"),
+            Action(
+                again,
+                "Buy what was not bought yet, within the budget, and wait for it.",
+                self.start,
+                not runs,
+            ),
+            Action(
+                "Pause",
+                "Buy nothing new; what was bought is waited for.",
+                self.pause,
+                state == "running",
+            ),
             Action("Resume", "Go on buying.", self.resume, state == "paused"),
-            Action("Cancel", "Buy nothing new, stop waiting; what was paid for is kept.",
-                   self.cancel, runs),
-        )  # fmt: skip
+            Action(
+                "Cancel",
+                "Buy nothing new, stop waiting; what was paid for is kept.",
+                self.cancel,
+                runs,
+            ),
+        )
 
     def reading(self) -> Reading:
         """How far it has come, for a bar."""

@@ -9,19 +9,18 @@ import logging
 import textwrap
 import time
 import uuid
+from collections.abc import Callable, Coroutine, Generator
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from musicapi_nb import markup
+from musicapi_nb.engines import Request
 from musicapi_nb.errors import MusicAPIError, WaitTimeout
+from musicapi_nb.tasks import Task
 from musicapi_nb.widgets.monitor import Action, Reading
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Generator
-
     from musicapi_nb.client import MusicAPI
-    from musicapi_nb.engines import Request
     from musicapi_nb.notebook.event_loop import BackgroundLoop
-    from musicapi_nb.tasks import Task
 
 _Result = TypeVar("_Result")
 _log = logging.getLogger(__name__)

@@ -10,13 +10,13 @@ from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
 from musicapi_nb.errors import MusicAPIError
 from musicapi_nb.notebook._connect import current
 from musicapi_nb.notebook.song_magic_parser import help_text, read_song, wants_help
+from musicapi_nb.tasks import Task
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from musicapi_nb.notebook.job import Job
     from musicapi_nb.notebook.song_list import Songs
-    from musicapi_nb.tasks import Task
 
 _RECENT = 12
 

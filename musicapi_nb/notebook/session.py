@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import atexit
+from collections.abc import Coroutine, Iterable, Mapping
+from concurrent.futures import Future
+from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from musicapi_nb import markup
 from musicapi_nb.client import publish
+from musicapi_nb.engines import Request
 from musicapi_nb.errors import Closed, InvalidRequest, Problem
 from musicapi_nb.notebook.job import Job
 from musicapi_nb.notebook.song_list import Songs
 from musicapi_nb.notebook.song_magic_parser import offered
-from musicapi_nb.tasks import Task
+from musicapi_nb.tasks import Song, Task
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterable, Mapping
-    from concurrent.futures import Future
-    from pathlib import Path
-    from types import ModuleType
-
     from musicapi_nb.client import Balance, MusicAPI
     from musicapi_nb.client.download import Media
-    from musicapi_nb.engines import Request
     from musicapi_nb.exports import Exported
     from musicapi_nb.library import Library
     from musicapi_nb.notebook.event_loop import BackgroundLoop
     from musicapi_nb.notebook.experiment_run import Run
     from musicapi_nb.plan import Plan
     from musicapi_nb.simulator import Simulator
-    from musicapi_nb.tasks import Song
     from musicapi_nb.widgets.audio import Audio
     from musicapi_nb.widgets.form import Form
     from musicapi_nb.widgets.gallery import Gallery
@@ -184,9 +182,16 @@ class Handle:
         from musicapi_nb.experiment import Experiment  # noqa: PLC0415 - only who buys needs it
         from musicapi_nb.notebook.experiment_run import Run as Prepared  # noqa: PLC0415 - as above
 
-        experiment = Experiment(name, plan, self._client, self.library, budget=budget,
-                                assume=assume, concurrency=concurrency,
-                                deadline=deadline)  # fmt: skip
+        experiment = Experiment(
+            name,
+            plan,
+            self._client,
+            self.library,
+            budget=budget,
+            assume=assume,
+            concurrency=concurrency,
+            deadline=deadline,
+        )
         return Prepared(self, self._background, experiment)
 
     def gallery(self, what: Any = None, *, title: str = "") -> Gallery:

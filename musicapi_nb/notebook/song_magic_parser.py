@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import json
 import shlex
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from types import ModuleType
+from typing import Any
 
 from musicapi_nb import markup
-from musicapi_nb.engines import Request, first_of, gist, nuro, operations
+from musicapi_nb.engines import Field, Request, first_of, gist, nuro, operations
 from musicapi_nb.errors import InvalidRequest, Problem, WrongType
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from types import ModuleType
-
-    from musicapi_nb.engines import Field
 
 _SONG = "%%song"
 _SWITCHED = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
@@ -12,8 +13,6 @@ import numpy as np
 from musicapi_nb.plan.validation import same
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
     from numpy.typing import NDArray
 
     from musicapi_nb.plan.cells import Cell
@@ -255,9 +254,12 @@ def _judged(model: _Model, names: Sequence[str], pairs: Sequence[Name]) -> list[
 
 
 def _main(
-    model: _Model, main: Name, without: dict[Name, int], every: dict[Name, int],
+    model: _Model,
+    main: Name,
+    without: dict[Name, int],
+    every: dict[Name, int],
     others: Sequence[Name],
-) -> Effect:  # fmt: skip
+) -> Effect:
     full = model.width(main)
     if every.get(main) == full:
         return Effect(main, "clear")
@@ -269,9 +271,8 @@ def _main(
 
 
 def _pair(
-    model: _Model, pair: Name, simple: Sequence[Name], every: dict[Name, int],
-    pairs: Sequence[Name],
-) -> Effect:  # fmt: skip
+    model: _Model, pair: Name, simple: Sequence[Name], every: dict[Name, int], pairs: Sequence[Name]
+) -> Effect:
     full = model.width(pair)
     if every[pair] == full:
         return Effect(pair, "clear")

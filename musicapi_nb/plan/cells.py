@@ -6,16 +6,13 @@ import copy
 import dataclasses
 import random
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from musicapi_nb.engines import Request
 from musicapi_nb.errors import InvalidPlan, Problem
 from musicapi_nb.library.request_key import identity
 from musicapi_nb.plan.templates import BadTemplate, parse
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from musicapi_nb.engines import Request
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,8 +97,10 @@ def _filled(
 
     filled = {name: fill(name, value) for name, value in values.items() if name != "extra"}
     if "extra" in values:
-        extra = {name: (value, fill(f"extra, {name}", value))
-                 for name, value in copy.deepcopy(values["extra"]).items()}  # fmt: skip
+        extra = {
+            name: (value, fill(f"extra, {name}", value))
+            for name, value in copy.deepcopy(values["extra"]).items()
+        }
         # a text that nothing was filled into is not sent, as with fields; a given None is
         filled["extra"] = {
             name: new for name, (old, new) in extra.items() if new is not None or old is None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
+import random
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -11,9 +13,6 @@ import numpy as np
 from musicapi_nb.plan import orthogonal_arrays
 
 if TYPE_CHECKING:
-    import random
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
 Row: TypeAlias = tuple[int, ...]
@@ -95,9 +94,7 @@ def _of_two_levels(factors: int) -> list[Row]:
     Its columns are different sets of ceil(n / 2) of n rows, none of which holds the first row.
     """
     height = next(n for n in itertools.count(4) if math.comb(n - 1, (n + 1) // 2) >= factors)
-    columns = itertools.islice(
-        itertools.combinations(range(1, height), (height + 1) // 2), factors
-    )  # fmt: skip
+    columns = itertools.islice(itertools.combinations(range(1, height), (height + 1) // 2), factors)
     members = [frozenset(column) for column in columns]
     return [tuple(int(row in member) for member in members) for row in range(height)]
 

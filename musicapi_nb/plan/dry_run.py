@@ -5,17 +5,15 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from musicapi_nb import markup
-from musicapi_nb.errors import WrongType
+from musicapi_nb.errors import Problem, WrongType
 from musicapi_nb.plan.aliasing import effects
 from musicapi_nb.plan.validation import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-    from musicapi_nb.errors import Problem
     from musicapi_nb.plan.aliasing import Effects
     from musicapi_nb.plan.cells import Cell
     from musicapi_nb.plan.plan import Plan
@@ -203,10 +201,13 @@ def _time(run: DryRun) -> str:
 
 def _problems(found: Mapping[Problem, tuple[int, ...]]) -> list[str]:
     words = [
-        f"{problem} ({len(orders):,} cells, such as {orders[0]})" if len(orders) > 1
-        else f"{problem} (cell {orders[0]})" if orders else str(problem)
+        f"{problem} ({len(orders):,} cells, such as {orders[0]})"
+        if len(orders) > 1
+        else f"{problem} (cell {orders[0]})"
+        if orders
+        else str(problem)
         for problem, orders in found.items()
-    ]  # fmt: skip
+    ]
     if len(words) > _LISTED:
         words[_LISTED:] = [f"and {len(words) - _LISTED:,} more: plan.problems() lists them all"]
     return words

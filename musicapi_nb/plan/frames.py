@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from musicapi_nb.engines import Request
 from musicapi_nb.errors import Problem, WrongType
 from musicapi_nb.plan.validation import fitted, name_problems, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from musicapi_nb.engines import Request
     from musicapi_nb.plan.cells import Cell
     from musicapi_nb.plan.plan import PlanProblem
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from musicapi_nb import markup
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from musicapi_nb.plan.plan import Plan
 
 _LEVELS = 8

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+import random
+from collections.abc import Sequence
 
 from musicapi_nb.errors import Problem
 from musicapi_nb.plan import designs, orthogonal_arrays, validation
-
-if TYPE_CHECKING:
-    import random
-    from collections.abc import Sequence
 
 _FOR_LATIN = 3
 _MOST_PAIRED = 2_000
@@ -47,10 +44,15 @@ def latin(sizes: Sequence[int], repeats: int, rng: random.Random) -> list[design
     validation.refuse(validation.size_problems(sizes[0] ** 2, repeats))
     most = orthogonal_arrays.widest(sizes[0])
     if len(sizes) > most:
-        validation.refuse([
-            Problem("factors", f"with {sizes[0]} levels each a square is known here for "
-                    f"{most} factors at most, not {len(sizes)}. Or use Plan.pairwise"),
-        ])  # fmt: skip
+        validation.refuse(
+            [
+                Problem(
+                    "factors",
+                    f"with {sizes[0]} levels each a square is known here for "
+                    f"{most} factors at most, not {len(sizes)}. Or use Plan.pairwise",
+                )
+            ]
+        )
     return designs.latin(sizes[0], len(sizes), rng)
 
 

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from musicapi_nb.errors import InvalidPlan
+from musicapi_nb.engines import Request
+from musicapi_nb.errors import InvalidPlan, Problem
 from musicapi_nb.plan import lay, validation
 from musicapi_nb.plan.cells import appended, cells, requests
 from musicapi_nb.plan.dry_run import PACE, dry_run
 from musicapi_nb.plan.html import plan_html, plan_words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
     import pandas as pd
 
-    from musicapi_nb.engines import Request
-    from musicapi_nb.errors import Problem
     from musicapi_nb.plan.cells import Cell
     from musicapi_nb.plan.designs import Row
     from musicapi_nb.plan.dry_run import DryRun
@@ -345,6 +342,9 @@ def _base_first(
             first = validation.plain(base[name])
             others = [level for level in given if validation.plain(level) != first]
             moved[name] = [first, *others]
-    kept = {name: value for name, value in base.items()
-            if name not in moved or moved[name] is factors[name]}  # fmt: skip
+    kept = {
+        name: value
+        for name, value in base.items()
+        if name not in moved or moved[name] is factors[name]
+    }
     return kept, moved

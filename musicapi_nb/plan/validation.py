@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import difflib
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from musicapi_nb.engines import Request
 from musicapi_nb.errors import InvalidPlan, InvalidRequest, Problem, WrongType
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 Factors: TypeAlias = Mapping[str, tuple[Any, ...]]
 MOST_CELLS = 100_000

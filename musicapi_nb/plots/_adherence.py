@@ -54,10 +54,16 @@ def adherence(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None = 
     figure.check_top(top)
     require(
         frame,
-        {"measure": "text", "estimate": "number", "low": "number", "high": "number",
-         "tasks": "number", "songs": "number"},
+        {
+            "measure": "text",
+            "estimate": "number",
+            "low": "number",
+            "high": "number",
+            "tasks": "number",
+            "songs": "number",
+        },
         WHAT,
-    )  # fmt: skip
+    )
     by = row_chart.before(frame, "measure", WHAT)
     if frame.empty:
         return figure.nothing(ax, "the table of adherence has no rows")
@@ -79,10 +85,12 @@ def adherence(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None = 
     )
     more = len(found) - len(shown)
     figure.below(
-        ax, "share of tags; the line is the interval",
+        ax,
+        "share of tags; the line is the interval",
         f"the first {number_of(len(shown), 'level')}, and {number_of(more, 'more level')} not drawn"
-        if more else "",
-    )  # fmt: skip
+        if more
+        else "",
+    )
     return ax
 
 
@@ -94,8 +102,15 @@ def _draw_level(ax: Axes, place: float, of_level: pd.DataFrame, offsets: dict[st
             continue
         at = place + offsets[str(measure)]
         if not math.isfinite(estimate):
-            ax.text(0, at, f"{measure}: not defined here", va="center", fontsize=figure.SMALL,
-                    color=figure.ink(ax), alpha=0.75)  # fmt: skip
+            ax.text(
+                0,
+                at,
+                f"{measure}: not defined here",
+                va="center",
+                fontsize=figure.SMALL,
+                color=figure.ink(ax),
+                alpha=0.75,
+            )
             continue
         if math.isfinite(low) and math.isfinite(high):
             ax.plot([low, high], [at, at], color=look.colour, lw=2, solid_capstyle="butt")

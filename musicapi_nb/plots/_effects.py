@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -14,8 +15,6 @@ from musicapi_nb.plots import figure, row_chart
 from musicapi_nb.plots.text import counts, drawable, number_of, shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     import pandas as pd
     from matplotlib.axes import Axes
 
@@ -23,11 +22,20 @@ if TYPE_CHECKING:
 
 WHAT = "the table of effects (effects(frame, factor, ...))"
 _COLUMNS: Mapping[str, Kind] = {
-    "factor": "text", "level": "text", "baseline": "text", "outcome": "text", "measure": "text",
-    "estimate": "number", "low": "number", "high": "number", "p_adjusted": "number",
-    "songs": "number", "tasks": "number",
-    "baseline_songs": "number", "baseline_tasks": "number",
-}  # fmt: skip
+    "factor": "text",
+    "level": "text",
+    "baseline": "text",
+    "outcome": "text",
+    "measure": "text",
+    "estimate": "number",
+    "low": "number",
+    "high": "number",
+    "p_adjusted": "number",
+    "songs": "number",
+    "tasks": "number",
+    "baseline_songs": "number",
+    "baseline_tasks": "number",
+}
 _MOST = 36
 _ROW = 0.36
 _BETWEEN = 0.8
@@ -138,8 +146,16 @@ def _draw_row(ax: Axes, place: float, row: pd.Series[Any], unit: str, none: floa
     # nothing, or infinitely much, has no place on the scale; its numbers are written all the same
     if math.isfinite(estimate) and not (unit == "ratio" and estimate <= 0):
         is_clear = low > none or high < none
-        ax.plot(estimate, place, "o", ms=7, color=figure.BLUE, mew=1.6, mec=figure.BLUE,
-                mfc=figure.BLUE if is_clear else figure.face(ax))  # fmt: skip
+        ax.plot(
+            estimate,
+            place,
+            "o",
+            ms=7,
+            color=figure.BLUE,
+            mew=1.6,
+            mec=figure.BLUE,
+            mfc=figure.BLUE if is_clear else figure.face(ax),
+        )
     number, word = _said(estimate, unit), _WORDS.get(unit, "")
     interval = f"[{_said(low, unit)}, {_said(high, unit)}]"
     said = f"{number}{word} {interval}, {_p(float(row['p_adjusted']))}"

@@ -36,10 +36,7 @@ class End(NamedTuple):
     means: str
 
 
-_ENDS = {
-    "succeeded": End("o", figure.GREEN, "succeeded"),
-    "failed": End("X", figure.RED, "failed"),
-}
+_ENDS = {"succeeded": End("o", figure.GREEN, "succeeded"), "failed": End("X", figure.RED, "failed")}
 _OTHER = End("d", figure.GREY, "ended in another state")
 _GOING = End(">", "#5b6570", "not finished")
 
@@ -79,9 +76,10 @@ def timeline(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     figure.title(ax, f"Timeline of {number_of(len(kept), 'task')}", above=16)
     gone = len(tasks) - len(kept)
     figure.below(
-        ax, f"time since the first submit, {markup.moment(start)} UTC",
+        ax,
+        f"time since the first submit, {markup.moment(start)} UTC",
         f"{number_of(gone, 'task')} without a submit time left out" if gone else "",
-    )  # fmt: skip
+    )
     return ax
 
 
@@ -107,15 +105,24 @@ def _draw(ax: Axes, tasks: pd.DataFrame, start: pd.Timestamp, *, thin: bool) -> 
     ax.hlines(places, submitted, first, color=_WAITS, lw=width)
     ax.hlines(places, first, until, color=_RENDERS, lw=width)
     states = tasks["state"].astype(object).to_numpy()
-    keys = [Line2D([], [], color=colour, lw=5, solid_capstyle="butt", label=words)
-            for colour, words in ((_WAITS, "in the queue"), (_RENDERS, "rendering"))]  # fmt: skip
+    keys = [
+        Line2D([], [], color=colour, lw=5, solid_capstyle="butt", label=words)
+        for colour, words in ((_WAITS, "in the queue"), (_RENDERS, "rendering"))
+    ]
     ends = {state: (~going) & (states == state) for state in _ENDS}
     other = ~going & ~np.any(list(ends.values()), axis=0)
     marked = [(_ENDS[state], which) for state, which in ends.items()]
     for end, of_end in [*marked, (_OTHER, other), (_GOING, going)]:
         if of_end.any():
-            ax.plot(until[of_end], places[of_end], end.marker, color=end.colour,
-                    ms=3 if thin else 8, mec=figure.face(ax), mew=0 if thin else 0.8)  # fmt: skip
+            ax.plot(
+                until[of_end],
+                places[of_end],
+                end.marker,
+                color=end.colour,
+                ms=3 if thin else 8,
+                mec=figure.face(ax),
+                mew=0 if thin else 0.8,
+            )
             label = f"{end.means}: {of_end.sum():,}"
             keys.append(
                 Line2D([], [], ls="", marker=end.marker, color=end.colour, ms=7, label=label)

@@ -125,9 +125,15 @@ def _found(has: pd.DataFrame, songs: NDArray[np.int64], most: int, most_tags: in
     ranks = ranks[counted[ranks] > 0]
     shown, rest = ranks[:most], ranks[most:]
     return Sets(
-        [str(has.columns[at]) for at in chosen], sizes[chosen], kinds[shown], counted[shown],
-        int(songs.sum()), len(order) - len(chosen), len(rest), int(counted[rest].sum()),
-    )  # fmt: skip
+        [str(has.columns[at]) for at in chosen],
+        sizes[chosen],
+        kinds[shown],
+        counted[shown],
+        int(songs.sum()),
+        len(order) - len(chosen),
+        len(rest),
+        int(counted[rest].sum()),
+    )
 
 
 def _draw_bars(ax: Axes, found: Sets) -> None:
@@ -137,9 +143,17 @@ def _draw_bars(ax: Axes, found: Sets) -> None:
     # long numbers are wider than their bars, and stand upright
     is_long = found.songs.max() >= _LONG
     for place, number in zip(places, found.songs, strict=True):
-        ax.annotate(f"{number:,}", (place, number), xytext=(0, 3), textcoords="offset points",
-                    ha="center", va="bottom", rotation=90 if is_long else 0,
-                    fontsize=figure.SMALL, color=figure.ink(ax))  # fmt: skip
+        ax.annotate(
+            f"{number:,}",
+            (place, number),
+            xytext=(0, 3),
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            rotation=90 if is_long else 0,
+            fontsize=figure.SMALL,
+            color=figure.ink(ax),
+        )
     ax.set(
         xlim=(-0.6, max(len(places), 6) - 0.4),
         xticks=[],
@@ -188,7 +202,10 @@ def _explain(ax: Axes, bars: Axes, found: Sets) -> None:
         "no dot, grey bar: none of these tags" if not found.has.any(axis=1).all() else "",
         f"{number_of(found.more_combinations, 'more combination')} not drawn "
         f"({number_of(found.more_songs, 'song')}, {percent(found.more_songs / found.all_songs)})"
-        if found.more_combinations else "",
+        if found.more_combinations
+        else "",
         f"the {number_of(len(found.tags), 'most frequent tag')}; {found.more_tags:,} more "
-        f"{'is' if found.more_tags == 1 else 'are'} not told apart" if found.more_tags else "",
-    )  # fmt: skip
+        f"{'is' if found.more_tags == 1 else 'are'} not told apart"
+        if found.more_tags
+        else "",
+    )

@@ -6,6 +6,7 @@ to a mean, with its interval, is `analysis.effects` and `plots.effects`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -15,8 +16,6 @@ from musicapi_nb.plots import figure, row_chart, time_axis
 from musicapi_nb.plots.text import drawable, number_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import pandas as pd
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
@@ -79,11 +78,12 @@ def durations(
     figure.title(ax, f"Length of songs{_by_words(by)}")
     gone = len(frame) - len(kept)
     figure.below(
-        ax, "minutes and seconds of music",
+        ax,
+        "minutes and seconds of music",
         _KEY.format(one="a song"),
         _more(len(found), len(shown)),
         f"{number_of(gone, 'song')} without a duration left out" if gone else "",
-    )  # fmt: skip
+    )
     return ax
 
 
@@ -125,11 +125,12 @@ def latencies(
     figure.title(ax, f"Time that tasks took{_by_words(by)}")
     gone = len(tasks) - len(timed)
     figure.below(
-        ax, "minutes and seconds",
+        ax,
+        "minutes and seconds",
         _KEY.format(one="a task"),
         _more(len(found), len(shown)),
         f"{number_of(gone, 'task')} without times left out" if gone else "",
-    )  # fmt: skip
+    )
     return ax
 
 
@@ -226,8 +227,15 @@ def _cloud(ax: Axes, place: float, row: Row, edges: Floats) -> None:
     sorted_bins = bins[order]
     nth = np.arange(len(order)) - np.searchsorted(sorted_bins, sorted_bins, side="left")
     step = min(0.12, _TALL / (nth.max() + 1))
-    ax.plot(row.seconds[order], floor - 0.06 - step * nth, "o", ms=3.6, color=row.colour,
-            alpha=0.6, mew=0)  # fmt: skip
+    ax.plot(
+        row.seconds[order],
+        floor - 0.06 - step * nth,
+        "o",
+        ms=3.6,
+        color=row.colour,
+        alpha=0.6,
+        mew=0,
+    )
 
 
 def _summary(ax: Axes, place: float, row: Row) -> None:

@@ -12,7 +12,8 @@ from __future__ import annotations
 import functools
 import io
 import textwrap
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
 
 import matplotlib.style
 from matplotlib.axes import Axes
@@ -21,9 +22,6 @@ from matplotlib.figure import Figure
 
 from musicapi_nb.errors import WrongType
 from musicapi_nb.plots.text import fonts
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 GREEN, BLUE, RED, PURPLE = "#009E73", "#0072B2", "#D55E00", "#CC79A7"
 ORANGE, SKY, GREY = "#E69F00", "#56B4E9", "#7f7f7f"
@@ -136,8 +134,9 @@ def below(ax: Axes, axis: str, *notes: str) -> None:
     if not isinstance(ax.figure, Sheet):
         wide = inches(ax)[0]
     letters = max(24, int(wide / _LETTER))
-    lines = [textwrap.fill(words, letters, subsequent_indent="    ")
-             for words in (axis, *notes) if words]  # fmt: skip
+    lines = [
+        textwrap.fill(words, letters, subsequent_indent="    ") for words in (axis, *notes) if words
+    ]
     said = "\n".join(lines)
     ax.set_xlabel(said, loc="left", fontsize=TEXT, color=ink(ax), linespacing=1.5)
 
@@ -165,10 +164,17 @@ def panels(ax: Axes, heights: list[float], between: float) -> list[Axes]:
 def legend(ax: Axes, handles: Any, columns: int = 3) -> None:
     """Above the axes, beneath the title."""
     ax.legend(
-        handles=handles, loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=columns,
-        frameon=False, fontsize=TEXT, labelcolor=ink(ax), borderaxespad=0.2, handletextpad=0.5,
+        handles=handles,
+        loc="lower left",
+        bbox_to_anchor=(-0.01, 1.0),
+        ncols=columns,
+        frameon=False,
+        fontsize=TEXT,
+        labelcolor=ink(ax),
+        borderaxespad=0.2,
+        handletextpad=0.5,
         columnspacing=1.6,
-    )  # fmt: skip
+    )
 
 
 def nothing(ax: Axes | None, why: str) -> Axes:
@@ -176,8 +182,16 @@ def nothing(ax: Axes | None, why: str) -> Axes:
     ax = sheet(ax, 1.4)
     bare(ax)
     ax.set(xlim=(0, 1), ylim=(0, 1))
-    ax.text(0.5, 0.5, f"Nothing to show: {why}.", ha="center", va="center", wrap=True,
-            fontsize=TEXT, color=ink(ax))  # fmt: skip
+    ax.text(
+        0.5,
+        0.5,
+        f"Nothing to show: {why}.",
+        ha="center",
+        va="center",
+        wrap=True,
+        fontsize=TEXT,
+        color=ink(ax),
+    )
     return ax
 
 

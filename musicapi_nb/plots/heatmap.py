@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -16,8 +17,6 @@ from musicapi_nb.plots import figure
 from musicapi_nb.plots.text import labels, number_of, percent
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import pandas as pd
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
@@ -28,9 +27,15 @@ if TYPE_CHECKING:
 
 WHAT = "the table of co-occurrence (cooccurrence(tags))"
 _COLUMNS: Mapping[str, Kind] = {
-    "tag": "text", "other": "text", "songs": "number", "tag_songs": "number",
-    "other_songs": "number", "conditional": "number", "low": "number", "high": "number",
-}  # fmt: skip
+    "tag": "text",
+    "other": "text",
+    "songs": "number",
+    "tag_songs": "number",
+    "other_songs": "number",
+    "conditional": "number",
+    "low": "number",
+    "high": "number",
+}
 _MOST = 24
 _MOST_WRITTEN = 9
 # ColorBrewer's Blues (Harrower and Brewer 2003), safe for the colour-blind, without its near-white
@@ -111,19 +116,24 @@ def _shares(frame: pd.DataFrame, sizes: dict[str, int], number: int) -> Shares:
 def _draw(ax: Axes, shares: Shares) -> None:
     most = np.nanmax(shares.conditional, initial=0.0)
     image = ax.imshow(
-        np.ma.masked_invalid(shares.conditional), cmap=_MAP, vmin=0, vmax=max(_step(most), 0.05),
-        aspect="auto", interpolation="nearest",
-    )  # fmt: skip
+        np.ma.masked_invalid(shares.conditional),
+        cmap=_MAP,
+        vmin=0,
+        vmax=max(_step(most), 0.05),
+        aspect="auto",
+        interpolation="nearest",
+    )
     number = len(shares.tags)
     for at in range(number):
-        ax.add_patch(Rectangle((at - 0.5, at - 0.5), 1, 1, lw=0,
-                     fc=figure.GREY, alpha=0.15))  # fmt: skip
+        ax.add_patch(Rectangle((at - 0.5, at - 0.5), 1, 1, lw=0, fc=figure.GREY, alpha=0.15))
     names = labels(shares.tags, 1.9, figure.TEXT)
-    counted = [f"{name} ({shares.sizes[tag]:,})"
-               for name, tag in zip(names, shares.tags, strict=True)]  # fmt: skip
+    counted = [
+        f"{name} ({shares.sizes[tag]:,})" for name, tag in zip(names, shares.tags, strict=True)
+    ]
     ax.set_yticks(range(number), counted, parse_math=False)
-    ax.set_xticks(range(number), names, parse_math=False, rotation=45, ha="right",
-                  rotation_mode="anchor")  # fmt: skip
+    ax.set_xticks(
+        range(number), names, parse_math=False, rotation=45, ha="right", rotation_mode="anchor"
+    )
     ax.tick_params(length=0)
     for spine in ax.spines.values():
         spine.set_visible(False)
@@ -152,19 +162,29 @@ def _mark(ax: Axes, shares: Shares, *, written: bool) -> None:
         if words:
             # the map is dark from about half of its length on
             colour = "#ffffff" if share > 0.55 * top else "#1f2328"
-            ax.text(across, down, words, ha="center", va="center", color=colour,
-                    fontsize=figure.SMALL if written else 6.5, linespacing=1.4)  # fmt: skip
+            ax.text(
+                across,
+                down,
+                words,
+                ha="center",
+                va="center",
+                color=colour,
+                fontsize=figure.SMALL if written else 6.5,
+                linespacing=1.4,
+            )
 
 
 def _explain(ax: Axes, shares: Shares, tags: int, songs: int, *, written: bool) -> None:
     figure.title(ax, "Tags that come together")
     more = tags - len(shares.tags)
     figure.below(
-        ax, "",
+        ax,
+        "",
         "colour: of the songs with the row's tag, the share that has the column's",
         "second line of a cell: its interval, in percent" if written else "",
         f"{_MORE} more often, {_LESS} less often than in all songs, beyond the interval",
         f"{number_of(songs, 'song')} in all; (n): songs with the tag; blank: no row in the table",
         f"the {len(shares.tags)} most frequent tags, and {number_of(more, 'more tag')} not drawn"
-        if more else "",
-    )  # fmt: skip
+        if more
+        else "",
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
@@ -11,8 +12,6 @@ from musicapi_nb.plots import figure
 from musicapi_nb.plots.text import labels
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from matplotlib.axes import Axes
 
 JOINT = " \N{MIDDLE DOT} "
@@ -71,9 +70,17 @@ def name_rows(ax: Axes, places: Sequence[float], names: Sequence[str], inches: f
 def beside(ax: Axes, place: float, words: str, *, at: float = 1.02, quiet: bool = True) -> None:
     """Write a row's facts at its right."""
     ax.text(
-        at, place, words, transform=ax.get_yaxis_transform(), va="center", fontsize=figure.SMALL,
-        color=figure.ink(ax), alpha=0.75 if quiet else 1, clip_on=False, linespacing=1.35,
-    )  # fmt: skip
+        at,
+        place,
+        words,
+        transform=ax.get_yaxis_transform(),
+        va="center",
+        fontsize=figure.SMALL,
+        color=figure.ink(ax),
+        alpha=0.75 if quiet else 1,
+        clip_on=False,
+        linespacing=1.35,
+    )
 
 
 def stripes(ax: Axes, places: Sequence[float], half: float) -> None:

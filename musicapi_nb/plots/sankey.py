@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from matplotlib.patches import Patch, PathPatch, Rectangle
@@ -14,8 +15,6 @@ from musicapi_nb.plots.sankey_layout import ADDED, DROPPED, MORE, flow
 from musicapi_nb.plots.text import number_of, percent, shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import pandas as pd
     from matplotlib.axes import Axes
 
@@ -24,9 +23,16 @@ if TYPE_CHECKING:
 
 WHAT = "the table of substitutions (substitutions(steps, ...))"
 _COLUMNS: Mapping[str, Kind] = {
-    "step": "number", "source": "text", "target": "text", "kind": "text", "count": "number",
-    "of": "number", "share": "number", "low": "number", "high": "number",
-}  # fmt: skip
+    "step": "number",
+    "source": "text",
+    "target": "text",
+    "kind": "text",
+    "count": "number",
+    "of": "number",
+    "share": "number",
+    "low": "number",
+    "high": "number",
+}
 _MOST = 12
 _GAP = 0.21
 _UNIT_ROW = 0.25
@@ -94,8 +100,13 @@ def _draw(ax: Axes, found: Flow, wide: float, tall: float) -> None:
     scale = _scale(found, tall)
     spots = _spots(found, pitch, scale)
     for ribbon, left, right, thick in _threads(found, spots, scale):
-        _draw_ribbon(ax, ribbon, (pitch * ribbon.column + _BAR, left),
-                     (pitch * (ribbon.column + 1), right), thick)  # fmt: skip
+        _draw_ribbon(
+            ax,
+            ribbon,
+            (pitch * ribbon.column + _BAR, left),
+            (pitch * (ribbon.column + 1), right),
+            thick,
+        )
     for at, column in enumerate(found.columns):
         _head(ax, pitch * at, _heading(found.first_step + at), _side(at, found))
         for node in column:
@@ -104,8 +115,14 @@ def _draw(ax: Axes, found: Flow, wide: float, tall: float) -> None:
             name = f"{words} ({found.counts[at][node]:,.0f})"
             spot = spots[at][node]
             _draw_node(ax, node, name, spot, _side(at, found))
-            low = Rectangle((spot.x, spot.top + spot.height - brought * scale), _BAR,
-                            brought * scale, fc=figure.BLUE, lw=0, zorder=3)  # fmt: skip
+            low = Rectangle(
+                (spot.x, spot.top + spot.height - brought * scale),
+                _BAR,
+                brought * scale,
+                fc=figure.BLUE,
+                lw=0,
+                zorder=3,
+            )
             ax.add_patch(low)
 
 
@@ -143,8 +160,10 @@ def _threads(
             y = used.get(key, spots[key[0]][node].top)
             starts[ribbon, side] = y
             used[key] = y + ribbon.times * scale
-    return [(ribbon, starts[ribbon, "source"], starts[ribbon, "target"], ribbon.times * scale)
-            for ribbon in found.ribbons]  # fmt: skip
+    return [
+        (ribbon, starts[ribbon, "source"], starts[ribbon, "target"], ribbon.times * scale)
+        for ribbon in found.ribbons
+    ]
 
 
 def _rank(ribbon: Ribbon, side: str, spots: list[dict[Node, Spot]]) -> tuple[bool, float]:
@@ -160,9 +179,16 @@ def _draw_ribbon(
     (x0, y0), (x1, y1) = left, right
     middle = (x0 + x1) / 2
     outline = [
-        (x0, y0), (middle, y0), (middle, y1), (x1, y1),
-        (x1, y1 + thick), (middle, y1 + thick), (middle, y0 + thick), (x0, y0 + thick), (x0, y0),
-    ]  # fmt: skip
+        (x0, y0),
+        (middle, y0),
+        (middle, y1),
+        (x1, y1),
+        (x1, y1 + thick),
+        (middle, y1 + thick),
+        (middle, y0 + thick),
+        (x0, y0 + thick),
+        (x0, y0),
+    ]
     curve = [Path.CURVE4] * 3
     codes = [Path.MOVETO, *curve, Path.LINETO, *curve, Path.CLOSEPOLY]
     colour, _ = _LOOKS.get(ribbon.kind, _LOOKS["several"])
@@ -175,8 +201,15 @@ def _draw_ribbon(
         words = f"{percent(ribbon.share)}"
         if math.isfinite(ribbon.low) and math.isfinite(ribbon.high):
             words += f" [{100 * ribbon.low:.0f}, {100 * ribbon.high:.0f}]"
-        ax.text(x1 - 0.06, y1 + thick / 2, words, ha="right", va="center_baseline",
-                fontsize=figure.SMALL - 0.5, color=figure.ink(ax))  # fmt: skip
+        ax.text(
+            x1 - 0.06,
+            y1 + thick / 2,
+            words,
+            ha="right",
+            va="center_baseline",
+            fontsize=figure.SMALL - 0.5,
+            color=figure.ink(ax),
+        )
 
 
 def _side(at: int, found: Flow) -> str:
@@ -200,11 +233,18 @@ def _draw_node(ax: Axes, node: Node, name: str, spot: Spot, side: str) -> None:
     # a name over ribbons stands on a veil
     veil = {"fc": figure.face(ax), "alpha": 0.65, "lw": 0, "boxstyle": "square,pad=0.1"}
     ax.text(
-        x, spot.top + spot.height / 2, name, ha="right" if side == "first" else "left",
-        va="center_baseline", fontsize=figure.TEXT, color=figure.ink(ax), zorder=4, clip_on=False,
+        x,
+        spot.top + spot.height / 2,
+        name,
+        ha="right" if side == "first" else "left",
+        va="center_baseline",
+        fontsize=figure.TEXT,
+        color=figure.ink(ax),
+        zorder=4,
+        clip_on=False,
         fontstyle="normal" if node[0] == "tag" else "italic",
         bbox=veil if side == "inner" else None,
-    )  # fmt: skip
+    )
 
 
 def _heading(step: int) -> str:
@@ -215,10 +255,16 @@ def _heading(step: int) -> str:
 def _head(ax: Axes, x: float, words: str, side: str) -> None:
     is_first = side == "first"
     ax.text(
-        x + (_BAR if is_first else _BAR + 0.06), -0.12, words, va="center",
-        ha="right" if is_first else "left", fontsize=figure.TEXT, fontweight="bold",
-        color=figure.ink(ax), clip_on=False,
-    )  # fmt: skip
+        x + (_BAR if is_first else _BAR + 0.06),
+        -0.12,
+        words,
+        va="center",
+        ha="right" if is_first else "left",
+        fontsize=figure.TEXT,
+        fontweight="bold",
+        color=figure.ink(ax),
+        clip_on=False,
+    )
 
 
 def _explain(ax: Axes, found: Flow) -> None:
@@ -229,8 +275,9 @@ def _explain(ax: Axes, found: Flow) -> None:
     figure.title(ax, "What became of the words", above=18)
     figure.legend(ax, keys, columns=5)
     figure.below(
-        ax, "",
+        ax,
+        "",
         "(n): how often; on a ribbon: its share [interval] in percent",
         "blue part of a tag: others that it brought with it" if any(found.brought) else "",
         "what ends without a ribbon was not rewritten again" if is_chain else "",
-    )  # fmt: skip
+    )

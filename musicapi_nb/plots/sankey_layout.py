@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import collections
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     import pandas as pd
 
 # a node's kind and its tag: a tag named "dropped" is not what is dropped
@@ -66,8 +65,10 @@ def flow(frame: pd.DataFrame, most: int) -> Flow:
             for node, size in own.items()
         }
         columns.append(_ordered(whole, ribbons, at, columns))
-    more = [sum(node not in names for node in column if node[0] == "tag")
-            for column, names in zip(sizes, kept, strict=True)]  # fmt: skip
+    more = [
+        sum(node not in names for node in column if node[0] == "tag")
+        for column, names in zip(sizes, kept, strict=True)
+    ]
     return Flow(columns, counts, brought, ribbons, more, first)
 
 
@@ -105,8 +106,16 @@ def _ribbons(rows: pd.DataFrame, first: int, kept: list[set[Node]]) -> list[Ribb
         column = int(row["step"]) - first
         source = _node(row["source"], ADDED, kept[column])
         target = _node(row["target"], DROPPED, kept[column + 1])
-        ribbon = Ribbon(column, source, target, str(row["kind"]), float(row["count"]),
-                        float(row["share"]), float(row["low"]), float(row["high"]))  # fmt: skip
+        ribbon = Ribbon(
+            column,
+            source,
+            target,
+            str(row["kind"]),
+            float(row["count"]),
+            float(row["share"]),
+            float(row["low"]),
+            float(row["high"]),
+        )
         joined[column, source, target, ribbon.kind == "added"].append(ribbon)
     return [_as_one(ribbons) for ribbons in joined.values()]
 
@@ -126,8 +135,10 @@ def _as_one(ribbons: list[Ribbon]) -> Ribbon:
     return ribbons[0]._replace(
         kind=kinds.pop() if len(kinds) == 1 else "several",
         times=sum(ribbon.times for ribbon in ribbons),
-        share=nan, low=nan, high=nan,
-    )  # fmt: skip
+        share=nan,
+        low=nan,
+        high=nan,
+    )
 
 
 def _column(

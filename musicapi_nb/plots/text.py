@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import functools
 import unicodedata
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
 
 from matplotlib import font_manager
 from matplotlib.textpath import TextToPath
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
 
 # DejaVu Sans comes with matplotlib; the others are taken where a system has them. Fonts of
 # coloured bitmaps (Noto Color Emoji, Apple Color Emoji) are not here: matplotlib cannot draw them.

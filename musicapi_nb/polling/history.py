@@ -6,18 +6,16 @@ import math
 import operator
 from bisect import bisect_left
 from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from itertools import repeat
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from musicapi_nb import markup
-from musicapi_nb.engines import model_of
+from musicapi_nb.engines import Request, model_of
 from musicapi_nb.polling import _optimal_schedule, posterior
 from musicapi_nb.polling import priors as docs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
-    from musicapi_nb.engines import Request
     from musicapi_nb.polling._optimal_schedule import Schedule
     from musicapi_nb.polling.priors import Prior
 

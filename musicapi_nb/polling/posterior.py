@@ -7,14 +7,13 @@ unfinished task is as good an observation as an exact time, and no table is comp
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import repeat
 from operator import add, mul, sub, truediv
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
     from musicapi_nb.polling.priors import Prior
 
 _STEP = 0.02  # of the logarithm of time: 1 s at 50 s, far below the lag that is aimed at

@@ -98,8 +98,16 @@ _BASSLINES = {
     "long": ((0, 3.9, 0),),
 }
 
-_REGISTERS = {"voice": 58, "reed": 57, "electric": 57, "brass": 59, "strings": 62, "flute": 66,
-              "harp": 66, "marimba": 64}  # fmt: skip
+_REGISTERS = {
+    "voice": 58,
+    "reed": 57,
+    "electric": 57,
+    "brass": 59,
+    "strings": 62,
+    "flute": 66,
+    "harp": 66,
+    "marimba": 64,
+}
 _LOWEST_STEP, _HIGHEST_STEP = -3, 9
 """The reach of a melody, in steps of the scale from its tonic."""
 _CONSONANT = 0.85
@@ -296,8 +304,19 @@ class _Writer:
         self.score.notes.append(Note(start, length * self.beat, pitch, loud, voice, place))
 
 
-_PANS = {"piano": -0.2, "guitar": 0.3, "rhodes": 0.2, "electric": -0.3, "organ": 0.3, "reed": 0.15,
-         "flute": 0.2, "marimba": -0.25, "harp": 0.25, "brass": 0.2, "synth": 0.1}  # fmt: skip
+_PANS = {
+    "piano": -0.2,
+    "guitar": 0.3,
+    "rhodes": 0.2,
+    "electric": -0.3,
+    "organ": 0.3,
+    "reed": 0.15,
+    "flute": 0.2,
+    "marimba": -0.25,
+    "harp": 0.25,
+    "brass": 0.2,
+    "synth": 0.1,
+}
 
 
 def _form(bars: int) -> Iterator[str]:

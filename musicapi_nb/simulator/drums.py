@@ -86,12 +86,19 @@ def _tom() -> Samples:
 
 KIT: Mapping[str, tuple[Callable[[], Samples], float, float]] = MappingProxyType(
     {
-        "kick": (_kick, 0.72, 0.0), "snare": (_snare, 0.6, 0.05), "gate": (_gate, 0.55, 0.0),
-        "clap": (_clap, 0.5, -0.05), "hat": (_hat, 0.3, 0.3), "open": (_open, 0.28, 0.3),
-        "pedal": (_pedal, 0.24, 0.3), "ride": (_ride, 0.3, -0.3), "rim": (_rim, 0.26, 0.15),
-        "shaker": (_shaker, 0.22, -0.35), "tom": (_tom, 0.45, -0.2),
+        "kick": (_kick, 0.72, 0.0),
+        "snare": (_snare, 0.6, 0.05),
+        "gate": (_gate, 0.55, 0.0),
+        "clap": (_clap, 0.5, -0.05),
+        "hat": (_hat, 0.3, 0.3),
+        "open": (_open, 0.28, 0.3),
+        "pedal": (_pedal, 0.24, 0.3),
+        "ride": (_ride, 0.3, -0.3),
+        "rim": (_rim, 0.26, 0.15),
+        "shaker": (_shaker, 0.22, -0.35),
+        "tom": (_tom, 0.45, -0.2),
     }
-)  # fmt: skip
+)
 
 
 def stroke(drum: str) -> tuple[Samples, float]:

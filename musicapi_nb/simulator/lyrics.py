@@ -65,48 +65,117 @@ THEMES: tuple[Theme, ...] = (
 )
 
 _TAILS: tuple[tuple[str, ...], ...] = (
-    ("in the kitchen light", "for the better part of the night", "and we hold it tight",
-     "till the morning comes out right", "like a borrowed kite"),
-    ("in the falling rain", "like the last slow train", "and it starts again",
-     "with your name on the windowpane", "and I don't complain"),
-    ("when the day is done", "like we've only begun", "one by one",
-     "and it weighs a ton", "still warm from the sun"),
-    ("and nobody knows", "wherever it goes", "as the evening slows",
-     "where the small wind blows", "and I guess it shows"),
-    ("a long way down", "on the edge of town", "without a sound",
-     "till it turns around", "and we're homeward bound"),
-    ("and I'll let you know", "where the rivers slow", "in the afterglow",
-     "from a year ago", "and away we go"),
-    ("for a little while", "another mile", "with a crooked smile",
-     "in the finest style", "from a dusty pile"),
-    ("and I let it be", "between you and me", "like an open sea",
-     "and the rest is free", "under lock and key"),
-)  # fmt: skip
+    (
+        "in the kitchen light",
+        "for the better part of the night",
+        "and we hold it tight",
+        "till the morning comes out right",
+        "like a borrowed kite",
+    ),
+    (
+        "in the falling rain",
+        "like the last slow train",
+        "and it starts again",
+        "with your name on the windowpane",
+        "and I don't complain",
+    ),
+    (
+        "when the day is done",
+        "like we've only begun",
+        "one by one",
+        "and it weighs a ton",
+        "still warm from the sun",
+    ),
+    (
+        "and nobody knows",
+        "wherever it goes",
+        "as the evening slows",
+        "where the small wind blows",
+        "and I guess it shows",
+    ),
+    (
+        "a long way down",
+        "on the edge of town",
+        "without a sound",
+        "till it turns around",
+        "and we're homeward bound",
+    ),
+    (
+        "and I'll let you know",
+        "where the rivers slow",
+        "in the afterglow",
+        "from a year ago",
+        "and away we go",
+    ),
+    (
+        "for a little while",
+        "another mile",
+        "with a crooked smile",
+        "in the finest style",
+        "from a dusty pile",
+    ),
+    (
+        "and I let it be",
+        "between you and me",
+        "like an open sea",
+        "and the rest is free",
+        "under lock and key",
+    ),
+)
 """Each row rhymes with itself."""
 
 _HEADS: tuple[str, ...] = (
-    "The {thing} is humming", "I left the {thing} burning", "You carry the {thing}",
-    "We painted the {thing}", "Somebody's {thing} by {place}", "There's a {thing} at {place}",
-    "I counted each {thing}", "The {thing} and the {other}", "Down by {place} we're waiting",
-    "Past {place} and over", "Every {thing} remembers", "They sold me a {thing}",
-    "My {thing} keeps turning", "Hang the {thing} over {place}", "Nobody mends the {thing}",
-)  # fmt: skip
+    "The {thing} is humming",
+    "I left the {thing} burning",
+    "You carry the {thing}",
+    "We painted the {thing}",
+    "Somebody's {thing} by {place}",
+    "There's a {thing} at {place}",
+    "I counted each {thing}",
+    "The {thing} and the {other}",
+    "Down by {place} we're waiting",
+    "Past {place} and over",
+    "Every {thing} remembers",
+    "They sold me a {thing}",
+    "My {thing} keeps turning",
+    "Hang the {thing} over {place}",
+    "Nobody mends the {thing}",
+)
 
 _HOOKS: tuple[str, ...] = (
-    "Hold on to the {thing}", "Carry me over to {place}", "Leave one {thing} for me",
-    "All the way back to {place}", "Oh, the {thing} and I", "Meet me once more by {place}",
-    "Turn, little {thing}, turn", "Keep the {thing} running",
-)  # fmt: skip
+    "Hold on to the {thing}",
+    "Carry me over to {place}",
+    "Leave one {thing} for me",
+    "All the way back to {place}",
+    "Oh, the {thing} and I",
+    "Meet me once more by {place}",
+    "Turn, little {thing}, turn",
+    "Keep the {thing} running",
+)
 
 _TITLES: tuple[str, ...] = (
-    "The {thing} and the {other}", "Back at {place}", "A {thing} for Later", "One More {thing}",
-    "Leave the {thing} On", "Past {place}", "Letters from {place}", "Slow {thing}",
-    "No {thing} Tonight", "Where the {thing} Goes", "Half a {thing}", "Third {thing} from the Left",
-)  # fmt: skip
+    "The {thing} and the {other}",
+    "Back at {place}",
+    "A {thing} for Later",
+    "One More {thing}",
+    "Leave the {thing} On",
+    "Past {place}",
+    "Letters from {place}",
+    "Slow {thing}",
+    "No {thing} Tonight",
+    "Where the {thing} Goes",
+    "Half a {thing}",
+    "Third {thing} from the Left",
+)
 
 _STUDIO_ARTISTS: tuple[str, ...] = (
-    "QuietTrombone", "PaperLantern", "SecondCellar", "MarbleStairs", "TinOrchard", "LateFerry",
-)  # fmt: skip
+    "QuietTrombone",
+    "PaperLantern",
+    "SecondCellar",
+    "MarbleStairs",
+    "TinOrchard",
+    "LateFerry",
+)
 
 _SMALL_WORDS = frozenset(
     [

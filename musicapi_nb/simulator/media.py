@@ -81,11 +81,7 @@ def samples(song: Song, parts: frozenset[str] | None = None) -> Samples:
         return samples(song.details["of"], song.details["parts"])
     if "pieces" not in song.details:
         return audio.render(
-            song.seed,
-            played_tags(song),
-            song.duration,
-            instrumental=song.instrumental,
-            parts=parts,
+            song.seed, played_tags(song), song.duration, instrumental=song.instrumental, parts=parts
         )
     played = audio.join(
         [

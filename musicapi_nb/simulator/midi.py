@@ -22,18 +22,39 @@ _TICKS = 480
 _DRUM_CHANNEL = 9
 _PROGRAMS: Mapping[str, tuple[int, str]] = {
     # General MIDI programs, from 0, with the names that replies give the instruments.
-    "piano": (0, "Piano"), "rhodes": (4, "Electric Piano"), "organ": (16, "Organ"),
-    "guitar": (24, "Acoustic Guitar"), "electric": (27, "Electric Guitar"), "harp": (46, "Harp"),
-    "marimba": (12, "Marimba"), "strings": (48, "Strings"), "pad": (89, "Synth Pad"),
-    "synth": (81, "Synth Lead"), "reed": (65, "Reed"), "brass": (61, "Brass"),
-    "flute": (73, "Flute"), "voice": (54, "Synth Voice"), "finger": (33, "Bass Guitar"),
-    "pick": (34, "Picked Bass"), "upright": (32, "Upright Bass"), "cello": (42, "Cello"),
+    "piano": (0, "Piano"),
+    "rhodes": (4, "Electric Piano"),
+    "organ": (16, "Organ"),
+    "guitar": (24, "Acoustic Guitar"),
+    "electric": (27, "Electric Guitar"),
+    "harp": (46, "Harp"),
+    "marimba": (12, "Marimba"),
+    "strings": (48, "Strings"),
+    "pad": (89, "Synth Pad"),
+    "synth": (81, "Synth Lead"),
+    "reed": (65, "Reed"),
+    "brass": (61, "Brass"),
+    "flute": (73, "Flute"),
+    "voice": (54, "Synth Voice"),
+    "finger": (33, "Bass Guitar"),
+    "pick": (34, "Picked Bass"),
+    "upright": (32, "Upright Bass"),
+    "cello": (42, "Cello"),
     "sub": (38, "Synth Bass"),
-}  # fmt: skip
+}
 _DRUM_KEYS: Mapping[str, int] = {
-    "kick": 36, "snare": 38, "gate": 40, "clap": 39, "hat": 42, "open": 46, "pedal": 44,
-    "ride": 51, "rim": 37, "shaker": 82, "tom": 45,
-}  # fmt: skip
+    "kick": 36,
+    "snare": 38,
+    "gate": 40,
+    "clap": 39,
+    "hat": 42,
+    "open": 46,
+    "pedal": 44,
+    "ride": 51,
+    "rim": 37,
+    "shaker": 82,
+    "tom": 45,
+}
 _DRUM_SECONDS = 0.1
 
 

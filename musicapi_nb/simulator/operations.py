@@ -52,13 +52,23 @@ OPERATIONS: Table = MappingProxyType(
         **FUZZ,
         "suno/create": SONGS["sonic/create"],
         "studio/create": Operation(
-            "studio.create", 15, _check_studio, "studio", _sing_studio, studio_timing,
+            "studio.create",
+            15,
+            _check_studio,
+            "studio",
+            _sing_studio,
+            studio_timing,
             ack=studio_ack,
         ),
         "nuro/create": Operation(
-            "nuro.create", 10, only_body(validation_nuro.nuro), "nuro", _sing_nuro, _time_nuro,
+            "nuro.create",
+            10,
+            only_body(validation_nuro.nuro),
+            "nuro",
+            _sing_nuro,
+            _time_nuro,
             ack=plain_ack,
         ),
     }
-)  # fmt: skip
+)
 """Path below /api/v1 to the operation, or to the choice among several."""

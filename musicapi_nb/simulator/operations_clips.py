@@ -226,11 +226,7 @@ def _now(
 
 
 def _later(
-    name: str,
-    price: int,
-    check: Callable[[Body], None],
-    result: Callable[[Call], Any],
-    **more: Any,
+    name: str, price: int, check: Callable[[Body], None], result: Callable[[Call], Any], **more: Any
 ) -> Operation:
     known = {"engine": "sonic", "timer": _briefly, **more}
     return Operation(name, price, only_body(check), result=result, **known)

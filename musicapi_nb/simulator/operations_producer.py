@@ -84,16 +84,26 @@ def _briefly(submitted: float, songs: int, rng: Random) -> Timing:
 
 def _producer(name: str) -> Operation:
     return Operation(
-        f"producer.{name}", 12, _check_producer, "producer", _sing_producer, fuzz_timing,
+        f"producer.{name}",
+        12,
+        _check_producer,
+        "producer",
+        _sing_producer,
+        fuzz_timing,
         ack=plain_ack,
-    )  # fmt: skip
+    )
 
 
 def _riffusion(name: str) -> Operation:
     return Operation(
-        f"riffusion.{name}", 12, _check_riffusion, "riffusion", _sing_riffusion, fuzz_timing,
+        f"riffusion.{name}",
+        12,
+        _check_riffusion,
+        "riffusion",
+        _sing_riffusion,
+        fuzz_timing,
         ack=plain_ack,
-    )  # fmt: skip
+    )
 
 
 # Prices: service.md 14; of /riffusion/upload none is public.
@@ -103,12 +113,22 @@ FUZZ: Table = MappingProxyType(
             {name: _producer(name) for name in validation_producer.PRODUCER_TASKS}
         ),
         "producer/upload": Operation(
-            "producer.upload", 2, only_body(validation_clips.audio_url), "producer", _imported,
-            _briefly, ack=plain_ack,
+            "producer.upload",
+            2,
+            only_body(validation_clips.audio_url),
+            "producer",
+            _imported,
+            _briefly,
+            ack=plain_ack,
         ),
         "producer/download": Operation(
-            "producer.download", 2, _check_download, "producer", timer=_briefly,
-            result=_exported, ack=plain_ack,
+            "producer.download",
+            2,
+            _check_download,
+            "producer",
+            timer=_briefly,
+            result=_exported,
+            ack=plain_ack,
         ),
         "riffusion/create": by_task_type(
             {name: _riffusion(name) for name in validation_producer.RIFFUSION_TASKS}
@@ -117,4 +137,4 @@ FUZZ: Table = MappingProxyType(
             "riffusion.upload", 2, only_body(validation_clips.upload), answer=_upload
         ),
     }
-)  # fmt: skip
+)

@@ -143,9 +143,15 @@ def _made(
 def _stepped(name: str, check: Callable[[Body, World, str], None], last: str) -> Operation:
     steps = ("upload", last)
     return Operation(
-        f"sonic.{name}", 17, check, "sonic", _sing_uploaded, _time_uploaded,
-        steps=steps, ack=steps_ack(*steps),
-    )  # fmt: skip
+        f"sonic.{name}",
+        17,
+        check,
+        "sonic",
+        _sing_uploaded,
+        _time_uploaded,
+        steps=steps,
+        ack=steps_ack(*steps),
+    )
 
 
 CREATES: Mapping[str, Operation] = MappingProxyType(

@@ -13,8 +13,12 @@ _LISTENER = "5b7b1c7e-8d5c-4a39-9d1f-6f0c2d4e8a11"
 TIMED_OUT = "Task failed due to timeout. Credits were previously refunded."
 _QUEUE_WORDS = ("NOT_START", "SUBMITTED", "QUEUED")
 _SLUGS = {
-    401: "unauthorized", 403: "forbidden", 404: "not_found", 410: "gone", 429: "too_many_requests",
-}  # fmt: skip
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    410: "gone",
+    429: "too_many_requests",
+}
 
 
 class Answer(NamedTuple):
@@ -280,9 +284,7 @@ def _studio_data(task: Task, now: float, shapes: Shapes, links: Links) -> Json |
             return None
         if shapes.studio_unfinished == "empty" or phase in (Phase.QUEUED, Phase.FAILED):
             return {}
-    return {
-        "songs": [_studio_song(task, index, now, links) for index in range(len(task.songs))],
-    }
+    return {"songs": [_studio_song(task, index, now, links) for index in range(len(task.songs))]}
 
 
 def _studio_song(task: Task, index: int, now: float, links: Links) -> Json:

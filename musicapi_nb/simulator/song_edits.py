@@ -27,16 +27,8 @@ def _parts(**names: str) -> dict[str, frozenset[str]]:
 
 STEMS: Mapping[int, Mapping[str, frozenset[str]]] = MappingProxyType(
     {
-        2: {
-            "Vocals": frozenset(["voice"]),
-            "Instrumental": frozenset(VOICES) - {"voice"} | _DRUMS,
-        },
-        4: {
-            "Vocals": frozenset(["voice"]),
-            "Drums": _DRUMS,
-            "Bass": _BASSES,
-            "Other": _REST,
-        },
+        2: {"Vocals": frozenset(["voice"]), "Instrumental": frozenset(VOICES) - {"voice"} | _DRUMS},
+        4: {"Vocals": frozenset(["voice"]), "Drums": _DRUMS, "Bass": _BASSES, "Other": _REST},
         12: _parts(
             vocals="voice",
             backing_vocals="",

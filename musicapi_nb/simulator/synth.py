@@ -216,17 +216,51 @@ def sub(hertz: float, seconds: float) -> Samples:
 VOICES: Mapping[str, Callable[[float, float], Samples]] = MappingProxyType(
     {
         each.__name__: each
-        for each in (piano, rhodes, organ, guitar, electric, harp, marimba, strings, pad, synth,
-                     reed, brass, flute, voice, finger, pick, upright, cello, sub)
+        for each in (
+            piano,
+            rhodes,
+            organ,
+            guitar,
+            electric,
+            harp,
+            marimba,
+            strings,
+            pad,
+            synth,
+            reed,
+            brass,
+            flute,
+            voice,
+            finger,
+            pick,
+            upright,
+            cello,
+            sub,
+        )
     }
-)  # fmt: skip
+)
 
 GAINS: Mapping[str, float] = MappingProxyType(
     {
-        "piano": 0.42, "rhodes": 0.42, "organ": 0.26, "guitar": 0.42, "electric": 0.3, "harp": 0.46,
-        "marimba": 0.5, "strings": 0.24, "pad": 0.3, "synth": 0.36, "reed": 0.36, "brass": 0.36,
-        "flute": 0.36, "voice": 0.5, "finger": 0.4, "pick": 0.38, "upright": 0.46, "cello": 0.36,
+        "piano": 0.42,
+        "rhodes": 0.42,
+        "organ": 0.26,
+        "guitar": 0.42,
+        "electric": 0.3,
+        "harp": 0.46,
+        "marimba": 0.5,
+        "strings": 0.24,
+        "pad": 0.3,
+        "synth": 0.36,
+        "reed": 0.36,
+        "brass": 0.36,
+        "flute": 0.36,
+        "voice": 0.5,
+        "finger": 0.4,
+        "pick": 0.38,
+        "upright": 0.46,
+        "cello": 0.36,
         "sub": 0.33,
     }
-)  # fmt: skip
+)
 """How loud each is in the mix."""

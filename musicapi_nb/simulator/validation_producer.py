@@ -21,9 +21,15 @@ from musicapi_nb.simulator.validation import (
 from musicapi_nb.simulator.validation_clips import clip
 
 PRODUCER_MODELS = (
-    "FUZZ-2.0", "FUZZ-2.0 Pro", "FUZZ-2.0 Raw", "FUZZ-1.1 Pro", "FUZZ-1.1", "FUZZ-1.0 Pro",
-    "FUZZ-1.0", "FUZZ-0.8",
-)  # fmt: skip
+    "FUZZ-2.0",
+    "FUZZ-2.0 Pro",
+    "FUZZ-2.0 Raw",
+    "FUZZ-1.1 Pro",
+    "FUZZ-1.1",
+    "FUZZ-1.0 Pro",
+    "FUZZ-1.0",
+    "FUZZ-0.8",
+)
 RIFFUSION_MODELS = ("FUZZ-1.1 Pro", "FUZZ-1.0 Pro", "FUZZ-1.1", "FUZZ-1.0")
 TITLE_LIMIT = 80
 LENGTH = (1, 240)
@@ -45,9 +51,10 @@ PRODUCER_TASKS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 """What each ``task_type`` needs; which of them are still offered says ``Shapes.retired``."""
-_CONTINUED, _REPLACED = ("continue_clip_id", "continue_at"), (
-    "continue_clip_id", "replace_start_time", "replace_end_time",
-)  # fmt: skip
+_CONTINUED, _REPLACED = (
+    ("continue_clip_id", "continue_at"),
+    ("continue_clip_id", "replace_start_time", "replace_end_time"),
+)
 RIFFUSION_TASKS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "create_music": (),
@@ -78,9 +85,11 @@ def producer(body: Body) -> None:
         raise invalid("At least one of 'sound' and 'lyrics' is required.")
     shorter(body.get("title") or "", TITLE_LIMIT, "title")
     for name, low in (
-        ("lyrics_strength", 0.0), ("weirdness", 0.0), ("sound_strength", 0.2),
+        ("lyrics_strength", 0.0),
+        ("weirdness", 0.0),
+        ("sound_strength", 0.2),
         ("cover_strength", 0.2),
-    ):  # fmt: skip
+    ):
         _share(body, name, low)
     span(body, "starts_at", "ends_at")
     seconds(body, "extend_s")

@@ -21,9 +21,16 @@ from musicapi_nb.simulator.validation import (
 )
 
 SONIC_MODELS: tuple[str, ...] = (
-    "sonic-v3-5", "sonic-v4", "sonic-v4-5", "sonic-v4-5-plus", "sonic-v5", "sonic-v5-5",
-    "sonic-v6", "sonic-v6-wild", "sonic-v6-mini",
-)  # fmt: skip
+    "sonic-v3-5",
+    "sonic-v4",
+    "sonic-v4-5",
+    "sonic-v4-5-plus",
+    "sonic-v5",
+    "sonic-v5-5",
+    "sonic-v6",
+    "sonic-v6-wild",
+    "sonic-v6-mini",
+)
 _SMALL_MODELS = frozenset(("sonic-v3-5", "sonic-v4"))
 _ALL = (*SONIC_MODELS, "sonic-v4-5-all")
 _OVERPAINTING = ("sonic-v4-5-plus", "sonic-v5")

@@ -131,11 +131,7 @@ class Webhooks:
                 sent.status = reply.status
 
     def _body(self, task: Task, event: str, at: float) -> dict[str, Any]:
-        named = {
-            "task_id": task.task_id,
-            "platform": _PLATFORMS[task.engine],
-            "event": event,
-        }
+        named = {"task_id": task.task_id, "platform": _PLATFORMS[task.engine], "event": event}
         if event == "song.failed":
             refund = {"message": task.failure, "refund_processed": task.refunded}
             return {"event": event, "type": "failed", **refund, **named}

@@ -7,6 +7,14 @@ from musicapi_nb.tasks.parse_songs import failed
 from musicapi_nb.tasks.stored_reply import Kept
 
 __all__ = [
-    "Issue", "Kept", "Replacement", "Song", "State", "Task", "accepted", "failed", "read",
+    "Issue",
+    "Kept",
+    "Replacement",
+    "Song",
+    "State",
+    "Task",
+    "accepted",
+    "failed",
+    "read",
     "with_parts",
-]  # fmt: skip
+]

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 from musicapi_nb import markup
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _FIGURES, _WORDS, _ROWS, _COLUMNS, _JSON, _ADDRESS = 4, 60, 200, 8, 4000, 40
 _LARGEST = 10**15
@@ -58,9 +55,9 @@ def _is_sound(value: Any) -> bool:
 
 def _is_long(value: Any) -> bool:
     return bool(value) and (
-        isinstance(value, list | dict) or (isinstance(value, str) and len(value) > 4 * _WORDS
-                                           and markup.web_url(value) is None)
-    )  # fmt: skip
+        isinstance(value, list | dict)
+        or (isinstance(value, str) and len(value) > 4 * _WORDS and markup.web_url(value) is None)
+    )
 
 
 def _cell(value: Any) -> markup.Cell:

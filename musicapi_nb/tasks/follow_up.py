@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from musicapi_nb.engines import operations
+from musicapi_nb.engines import Field, Request, operations
 from musicapi_nb.engines.request import canonical_model
 from musicapi_nb.errors import InvalidRequest, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from musicapi_nb.engines import Field, Request
     from musicapi_nb.tasks.models import Song
 
 _UPLOADED = "_upload"

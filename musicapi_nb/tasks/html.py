@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from musicapi_nb import markup
@@ -9,13 +10,15 @@ from musicapi_nb.tasks import answer_html
 from musicapi_nb.tasks.tags import distinct, folded, split
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from musicapi_nb.tasks.models import Song, State, Task
 
 _TONES: dict[State, markup.Tone] = {
-    "pending": "info", "running": "info", "succeeded": "good", "failed": "bad", "unknown": "warn",
-}  # fmt: skip
+    "pending": "info",
+    "running": "info",
+    "succeeded": "good",
+    "failed": "bad",
+    "unknown": "warn",
+}
 # Tracks of one song: its cover, tags and lyrics beside each would tell nothing.
 _TRACKS = frozenset({"sonic.stems_basic", "sonic.stems_full"})
 # docs error-handling and nuro-error-handling: most replies do not say it, the balance shows it.

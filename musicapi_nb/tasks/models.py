@@ -233,8 +233,14 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
         clip_id = self.answer.get("clip_id")
         if not isinstance(clip_id, str) or not clip_id:
             return None
-        return Song(id=clip_id, task_id=self.id, engine=self.engine, state=self.state,
-                    simulated=self.simulated, uploaded=True)  # fmt: skip
+        return Song(
+            id=clip_id,
+            task_id=self.id,
+            engine=self.engine,
+            state=self.state,
+            simulated=self.simulated,
+            uploaded=True,
+        )
 
     @property
     def repeats(self) -> bool:

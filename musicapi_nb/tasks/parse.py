@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from musicapi_nb.engines import Request
 from musicapi_nb.errors import UnexpectedReply
 from musicapi_nb.tasks.json_reader import Part, clean, kind
 from musicapi_nb.tasks.models import Task
-from musicapi_nb.tasks.parse_answers import (
-    answer_of,
-    is_link,
-    readiness,
-    spoken,
-    with_steps,
-)
+from musicapi_nb.tasks.parse_answers import answer_of, is_link, readiness, spoken, with_steps
 from musicapi_nb.tasks.parse_batch import batch_of
 from musicapi_nb.tasks.parse_songs import failed, song_of, songs_of, state_of, with_songs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from musicapi_nb.engines import Request
     from musicapi_nb.tasks.models import Issue, Song, State
     from musicapi_nb.tasks.parse_answers import Ready
 
@@ -272,8 +265,10 @@ def _put_off(task: Task, said: Ready, words: str | None) -> Task:
 
 
 def _unexpected(part: Part, task: Task) -> UnexpectedReply:
-    said = next((part.left[name] for name in ("error", "message")
-                 if isinstance(part.left.get(name), str)), "")  # fmt: skip
+    said = next(
+        (part.left[name] for name in ("error", "message") if isinstance(part.left.get(name), str)),
+        "",
+    )
     words = f": {clean(said)[:300]}" if said else ""
     return UnexpectedReply(f"the reply has no known shape{words}", body=task.raw)
 

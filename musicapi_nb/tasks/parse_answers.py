@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import msgspec
@@ -10,8 +11,6 @@ import msgspec
 from musicapi_nb.tasks.json_reader import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
     from musicapi_nb.tasks.json_reader import Part
     from musicapi_nb.tasks.models import Task
 
@@ -20,13 +19,41 @@ Ready: TypeAlias = Literal["ready", "not ready", "failed", "odd"]
 # Of the answers that come without an envelope: docs create-persona, upload-music, get-credits;
 # on the sibling host bpm, vox, aligned-lyrics and upsample-tags have `data` around theirs.
 _FLAT = (
-    "persona_id", "clip_id", "credits", "extra_credits", "wav_url", "midi_url", "instruments",
-    "avg_bpm", "max_bpm", "min_bpm", "vox_audio_id", "source_clip_id", "vocal_start_s",
-    "vocal_end_s", "wave_response", "alignment", "upsampled_tags",
-)  # fmt: skip
+    "persona_id",
+    "clip_id",
+    "credits",
+    "extra_credits",
+    "wav_url",
+    "midi_url",
+    "instruments",
+    "avg_bpm",
+    "max_bpm",
+    "min_bpm",
+    "vox_audio_id",
+    "source_clip_id",
+    "vocal_start_s",
+    "vocal_end_s",
+    "wave_response",
+    "alignment",
+    "upsampled_tags",
+)
 # What any reply may say about itself; the rest of a reply that came at once is its answer.
-_ENVELOPE = frozenset({"code", "message", "data", "type", "success", "warning", "task_id", "error",
-                       "steps", "failed_step", "platform", "event"})  # fmt: skip
+_ENVELOPE = frozenset(
+    {
+        "code",
+        "message",
+        "data",
+        "type",
+        "success",
+        "warning",
+        "task_id",
+        "error",
+        "steps",
+        "failed_step",
+        "platform",
+        "event",
+    }
+)
 _SONG = frozenset({"clip_id", "audio_url", "state"})
 # get-midi is called again until its link is a link; "generating midi..." was seen before it.
 # "Try again later" is no such word: who says it need not have heard of the request's being paid.
@@ -123,8 +150,7 @@ def with_steps(part: Part, task: Task) -> Task:
     answer = {"clip_id": clean(clips[-1])} if clips else {}
     task = msgspec.structs.replace(task, id=task.id or _id(ids), answer=answer)
     named = part.left.get("failed_step")
-    failed = [(name, step) for name, step in told
-              if name == named or step.get("success") is False]  # fmt: skip
+    failed = [(name, step) for name, step in told if name == named or step.get("success") is False]
     if not failed and not (isinstance(named, str) and named.strip()):
         return task
     name, step = failed[0] if failed else (named, {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
@@ -13,8 +14,6 @@ from musicapi_nb.tasks.models import Task
 from musicapi_nb.tasks.parse_songs import failed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from musicapi_nb.tasks.models import State
 
 Read: TypeAlias = "Callable[..., Task]"
@@ -73,8 +72,10 @@ def _part(item: Any, where: str, batch: Part, task: Task, read: Read) -> Task:
     try:
         found = read(reply, task=task)
     except UnexpectedReply as error:
-        words = next((fields[name] for name in ("error", "message")
-                      if isinstance(fields.get(name), str)), error.message)  # fmt: skip
+        words = next(
+            (fields[name] for name in ("error", "message") if isinstance(fields.get(name), str)),
+            error.message,
+        )
         found = task if named and not fields.get("error") else failed(task, clean(words))
     if found.id is None and not found.finished:
         batch.note(where, "names no task that could be waited for")

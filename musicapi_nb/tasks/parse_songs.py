@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -10,16 +11,22 @@ from musicapi_nb.tasks.json_reader import Part, clean, kind
 from musicapi_nb.tasks.models import FINAL, Issue, Replacement, Song
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
     from musicapi_nb.tasks.models import State, Task
 
 # Words for a state, as the engines and the relay behind studio spell them (lower case here).
 _STATES: Mapping[str, State] = {
-    "pending": "pending", "not_start": "pending", "submitted": "pending", "queued": "pending",
-    "not_ready": "pending", "running": "running", "in_progress": "running",
-    "succeeded": "succeeded", "success": "succeeded", "failed": "failed", "failure": "failed",
-}  # fmt: skip
+    "pending": "pending",
+    "not_start": "pending",
+    "submitted": "pending",
+    "queued": "pending",
+    "not_ready": "pending",
+    "running": "running",
+    "in_progress": "running",
+    "succeeded": "succeeded",
+    "success": "succeeded",
+    "failed": "failed",
+    "failure": "failed",
+}
 
 
 # The keys by which an item is a pair of clips.
@@ -86,8 +93,9 @@ def _replacements(part: Part) -> tuple[Replacement, ...]:
     return tuple(found)
 
 
-def songs_of(items: Any, where: str, task: Task, default: State | None,
-             issues: list[Issue]) -> tuple[Song, ...]:  # fmt: skip
+def songs_of(
+    items: Any, where: str, task: Task, default: State | None, issues: list[Issue]
+) -> tuple[Song, ...]:
     if not isinstance(items, list):
         issues.append(Issue(where, f"{kind(items)} instead of a list of songs"))
         return ()
@@ -144,8 +152,9 @@ def _task_state(songs: Sequence[Song], expected: int | None, stated: State | Non
     return "pending" if states == {"pending"} else "running"
 
 
-def with_songs(task: Task, songs: tuple[Song, ...], stated: State | None, word: str | None,
-                reason: str | None) -> Task:  # fmt: skip
+def with_songs(
+    task: Task, songs: tuple[Song, ...], stated: State | None, word: str | None, reason: str | None
+) -> Task:
     state = _task_state(songs, task.expected, stated)
     return msgspec.structs.replace(
         task,

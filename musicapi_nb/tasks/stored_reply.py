@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -11,8 +12,6 @@ from musicapi_nb.errors import UnexpectedReply
 from musicapi_nb.tasks.parse import read
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from musicapi_nb.tasks.models import Task
 
 

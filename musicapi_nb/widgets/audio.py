@@ -7,6 +7,7 @@ import dataclasses
 import io
 import ipaddress
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
@@ -16,20 +17,22 @@ import numpy as np
 from musicapi_nb import markup
 from musicapi_nb.client.download import suffix_of
 from musicapi_nb.errors import MusicAPIError
+from musicapi_nb.tasks import Song
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
-
-    from musicapi_nb.tasks import Song
 
 LARGEST = 64_000_000
 """Bytes of one song that are taken into memory, unless said otherwise."""
 LONGEST = 1_800.0
 """Seconds of one song that are decoded."""
-_MEDIA_TYPES = {".mp3": "audio/mpeg", ".wav": "audio/wav", ".m4a": "audio/mp4",
-                ".flac": "audio/flac", ".ogg": "audio/ogg"}  # fmt: skip
+_MEDIA_TYPES = {
+    ".mp3": "audio/mpeg",
+    ".wav": "audio/wav",
+    ".m4a": "audio/mp4",
+    ".flac": "audio/flac",
+    ".ogg": "audio/ogg",
+}
 _BLOCK = 1 << 18  # frames
 _FINE = 256  # frames
 _HEAD = 16
@@ -230,8 +233,10 @@ def _loudest(block: NDArray[np.float32]) -> NDArray[np.float32]:
 
 # Annex 1, tables 1 and 2: the two filters of the K weighting, at 48 kHz.
 _KRATE = 48_000.0
-_SHELF = ((1.53512485958697, -2.69169618940638, 1.19839281085285),
-          (1.0, -1.69065929318241, 0.73248077421585))  # fmt: skip
+_SHELF = (
+    (1.53512485958697, -2.69169618940638, 1.19839281085285),
+    (1.0, -1.69065929318241, 0.73248077421585),
+)
 _HIGH_PASS = ((1.0, -2.0, 1.0), (1.0, -1.99004745483398, 0.99007225036621))
 _SILENCE, _BELOW, _OFFSET = -70.0, -10.0, -0.691
 _STEPS = 4  # a gating block is four steps of 100 ms

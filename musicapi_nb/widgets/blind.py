@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import secrets
 import threading
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,20 +13,18 @@ import traitlets
 
 from musicapi_nb import analysis, markup
 from musicapi_nb.errors import MusicAPIError, WrongType
+from musicapi_nb.tasks import Song
 from musicapi_nb.widgets import matching
 from musicapi_nb.widgets.base import Live
 from musicapi_nb.widgets.entrants import LeftOut, entrants
 from musicapi_nb.widgets.prepare import Shelf, Wish, kept_or_drawn, said
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     import pandas as pd
 
     from musicapi_nb.analysis import Kind, Preference
     from musicapi_nb.library import BlindDesign, Library, Trial
     from musicapi_nb.library.trials import Answer
-    from musicapi_nb.tasks import Song
 
 _HERE = Path(__file__).parent
 _LONGEST = 86_400.0  # seconds on one answer that are believed
@@ -186,8 +185,15 @@ class BlindTest(Live):
         self.error = error
         about = message.get("do") if isinstance(message, dict) else None
         place = message.get("place") if isinstance(message, dict) else None
-        self.send({"do": "failed", "about": about, "place": place, "trial": self._now["trial"],
-                   "why": type(error).__name__})  # fmt: skip
+        self.send(
+            {
+                "do": "failed",
+                "about": about,
+                "place": place,
+                "trial": self._now["trial"],
+                "why": type(error).__name__,
+            }
+        )
 
     def _answer(self, message: Any) -> None:
         do = message.get("do") if isinstance(message, dict) else None

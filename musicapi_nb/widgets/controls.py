@@ -5,18 +5,14 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
+from musicapi_nb.engines import Field, Request
 from musicapi_nb.engines.request import Segment
-from musicapi_nb.errors import InvalidRequest
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from musicapi_nb.engines import Field, Request
-    from musicapi_nb.errors import Problem
+from musicapi_nb.errors import InvalidRequest, Problem
 
 _SOURCES = {"clip", "clips", "requests", "url"}  # what an operation is about: it comes first
 _WIDE = {"long text", "tags", "segments", "choices"} | _SOURCES

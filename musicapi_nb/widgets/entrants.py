@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -13,15 +13,12 @@ from musicapi_nb import markup
 from musicapi_nb.analysis import Candidate
 from musicapi_nb.errors import WrongType
 from musicapi_nb.library.media_files import song_key
-from musicapi_nb.tasks import Task
+from musicapi_nb.tasks import Song, Task
 from musicapi_nb.widgets.audio import why_none
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
     from musicapi_nb.experiment import Experiment
     from musicapi_nb.library import Library
-    from musicapi_nb.tasks import Song
 
 _OWN = ("cell", "block", "take")
 _LONGEST = 200  # characters of a level
@@ -192,8 +189,9 @@ def _of_frame(frame: Any, factor: str, library: Library) -> Iterator[_Made]:
         raise WrongType(f"the frame has no column {lacking}; {_HOW}")
     before = names[: names.index("task_id")]
     others = [name for name in before if name not in {*_OWN, factor}]
-    known = {(task.id, song.position): (task, song)
-             for task in library.tasks() for song in task.songs}  # fmt: skip
+    known = {
+        (task.id, song.position): (task, song) for task in library.tasks() for song in task.songs
+    }
     rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
     for row in rows:
         found = known.get((row["task_id"], row["song_position"]))

@@ -9,23 +9,20 @@ import json
 import threading
 import time
 import uuid
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import ipywidgets
 
 from musicapi_nb import markup
-from musicapi_nb.engines import first_of, model_of
-from musicapi_nb.errors import InvalidRequest, MusicAPIError
+from musicapi_nb.engines import Request, first_of, model_of
+from musicapi_nb.errors import InvalidRequest, MusicAPIError, Problem
 from musicapi_nb.widgets import form_text
 from musicapi_nb.widgets.controls import Control, can_take, in_order
 from musicapi_nb.widgets.form_submission import Purchase
 from musicapi_nb.widgets.form_view import FormView
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping, Sequence
-
-    from musicapi_nb.engines import Request
-    from musicapi_nb.errors import Problem
     from musicapi_nb.widgets.form_submission import Job, Shop
 
 _TICK_SECONDS = 0.5
@@ -374,6 +371,4 @@ async def _ended(job: Job) -> None:
 
 def _bundle(widget: Any, html: str, text: str) -> dict[str, Any]:
     view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
-    return {
-        "application/vnd.jupyter.widget-view+json": view, "text/html": html, "text/plain": text,
-    }  # fmt: skip
+    return {"application/vnd.jupyter.widget-view+json": view, "text/html": html, "text/plain": text}

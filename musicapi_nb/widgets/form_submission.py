@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Generator
+from typing import Any, Protocol
 
 from musicapi_nb import markup
-
-if TYPE_CHECKING:
-    from collections.abc import Generator
-
-    from musicapi_nb.engines import Request
+from musicapi_nb.engines import Request
 
 
 class Job(Protocol):

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Sequence
+from typing import Any
 
 from musicapi_nb import markup
 from musicapi_nb.engines import Request, gist
 from musicapi_nb.errors import Problem
 from musicapi_nb.widgets.controls import label_of
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
 
 
 def head(kind: type[Request], *, simulated: bool) -> dict[str, Any]:

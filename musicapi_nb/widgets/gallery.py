@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import concurrent.futures
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,15 +14,12 @@ from musicapi_nb import markup
 from musicapi_nb.errors import MusicAPIError, WrongType
 from musicapi_nb.library.media_files import song_key
 from musicapi_nb.library.ratings import rated
+from musicapi_nb.tasks import Song
 from musicapi_nb.widgets import audio, gallery_html, song_items
 from musicapi_nb.widgets.base import Live
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from concurrent.futures import Future
-
     from musicapi_nb.library import Library, Rating
-    from musicapi_nb.tasks import Song
     from musicapi_nb.widgets.audio import Audio
     from musicapi_nb.widgets.saved_page import SavedPage
 
@@ -138,9 +137,11 @@ class Gallery(Live):
             "live": shown.live,
             "fetches": self._fetch is not None,
             "kept": _kept(shown.library),
-            "details": {str(at): song_items.detail(shown.items[at], shown.library, said.get(at))
-                        for at in first},
-        }  # fmt: skip
+            "details": {
+                str(at): song_items.detail(shown.items[at], shown.library, said.get(at))
+                for at in first
+            },
+        }
         return {"_songs": songs, "_rated": {str(at): _mark(one) for at, one in said.items()}}
 
     # --- what the page asks ----------------------------------------------------------------
@@ -192,11 +193,17 @@ class Gallery(Live):
         mark = _mark(now)
         if self._rated.get(str(at)) != mark:
             self._rated = {**self._rated, str(at): mark}
-        self.send({
-            "type": "rated", "generation": self._generation, "index": at, "mark": mark,
-            "note": now.note if now else "", "problem": problem,
-            "of": "note" if stars is None else "stars",
-        })  # fmt: skip
+        self.send(
+            {
+                "type": "rated",
+                "generation": self._generation,
+                "index": at,
+                "mark": mark,
+                "note": now.note if now else "",
+                "problem": problem,
+                "of": "note" if stars is None else "stars",
+            }
+        )
 
     def _rate(self, at: int, stars: Any, note: Any) -> Rating:
         shown = self.songs_shown
@@ -230,8 +237,9 @@ class Gallery(Live):
 
     def _silent(self, at: int, generation: int, error: BaseException) -> None:
         words = str(error) if isinstance(error, MusicAPIError) else repr(error)
-        self.send({"type": "silent", "generation": generation, "index": at,
-                   "message": words[:1_000]})  # fmt: skip
+        self.send(
+            {"type": "silent", "generation": generation, "index": at, "message": words[:1_000]}
+        )
 
     def _send_audio(self, at: int, generation: int) -> None:
         shown = self.songs_shown
@@ -282,8 +290,9 @@ class Gallery(Live):
                 self._peaks[at] = audio.peaks(found, _BUCKETS).tobytes()
             except audio.NoAudio:  # it may be played all the same; there is nothing to draw
                 self._peaks[at] = b""
-        self.send({"type": "peaks", "generation": generation, "index": at},
-                  buffers=[self._peaks[at]])  # fmt: skip
+        self.send(
+            {"type": "peaks", "generation": generation, "index": at}, buffers=[self._peaks[at]]
+        )
 
     def close(self) -> None:
         """End the widget, and what it is still reading."""

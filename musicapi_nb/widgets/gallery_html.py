@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from musicapi_nb import markup
@@ -10,8 +11,6 @@ from musicapi_nb.markup.escape import element
 from musicapi_nb.tasks.html import fated, song_card
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from musicapi_nb.library import Rating
     from musicapi_nb.widgets.song_items import Item, Shown
 
@@ -84,17 +83,27 @@ def table(
     lines = []
     for at, item in enumerate(rows, start):
         rating = said.get(at)
-        lines.append([
-            str(at + 1), item.title, markup.minutes(item.song.duration) or None, item.song.state,
-            *(item.levels.get(name) for name in shown.factors), tags(item),
-            rating.stars if rating else None, rating.note or None if rating else None,
-        ])  # fmt: skip
+        lines.append(
+            [
+                str(at + 1),
+                item.title,
+                markup.minutes(item.song.duration) or None,
+                item.song.state,
+                *(item.levels.get(name) for name in shown.factors),
+                tags(item),
+                rating.stars if rating else None,
+                rating.note or None if rating else None,
+            ]
+        )
     return markup.table(names, lines, limit=len(lines) or 1)
 
 
 def tags(item: Item) -> str | None:
     """The first tags that the song has, in one text."""
-    found = [tag if isinstance(tag, str) else tag[0] for tag in fated(item.song, item.task)
-             if isinstance(tag, str) or tag[1] != "dropped"]  # fmt: skip
+    found = [
+        tag if isinstance(tag, str) else tag[0]
+        for tag in fated(item.song, item.task)
+        if isinstance(tag, str) or tag[1] != "dropped"
+    ]
     more = ["…"] if len(found) > _FEW_TAGS else []
     return ", ".join([*found[:_FEW_TAGS], *more]) or None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import struct
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,8 +13,6 @@ import numpy as np
 from musicapi_nb.widgets.audio import NoAudio, Sound, loudness
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
     from numpy.typing import NDArray
 
     from musicapi_nb.widgets.audio import Audio
@@ -171,7 +170,19 @@ def wav(samples: NDArray[np.float32], form: Form, gain: float) -> bytes:
     data: bytes = np.rint(loud * _FULL).astype("<i2").tobytes()
     wide = 2 * form.channels
     head = struct.pack(
-        "<4sI4s4sIHHIIHH4sI", b"RIFF", 36 + len(data), b"WAVE", b"fmt ", 16, 1, form.channels,
-        form.rate, form.rate * wide, wide, 16, b"data", len(data),
-    )  # fmt: skip
+        "<4sI4s4sIHHIIHH4sI",
+        b"RIFF",
+        36 + len(data),
+        b"WAVE",
+        b"fmt ",
+        16,
+        1,
+        form.channels,
+        form.rate,
+        form.rate * wide,
+        wide,
+        16,
+        b"data",
+        len(data),
+    )
     return head + data

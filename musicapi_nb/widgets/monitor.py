@@ -7,13 +7,12 @@ import os
 import sys
 import threading
 import uuid
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from musicapi_nb import markup
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     import ipywidgets
 
     from musicapi_nb.experiment import Progress
@@ -196,8 +195,9 @@ class Bar:
                 return
             from tqdm import tqdm  # noqa: PLC0415 - only who wants a bar needs it
 
-            self._line = tqdm(total=reading.total, desc=self._title, unit=f" {reading.unit}",
-                              dynamic_ncols=True)  # fmt: skip
+            self._line = tqdm(
+                total=reading.total, desc=self._title, unit=f" {reading.unit}", dynamic_ncols=True
+            )
         line = self._line
         line.n, line.total = reading.done, reading.total
         line.set_postfix_str(reading.words, refresh=False)

@@ -6,6 +6,8 @@ import asyncio
 import concurrent.futures
 import contextlib
 import dataclasses
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from musicapi_nb import analysis
@@ -17,9 +19,6 @@ from musicapi_nb.widgets import audio, matching
 from musicapi_nb.widgets.entrants import LeftOut
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-    from pathlib import Path
-
     from musicapi_nb.analysis import Drawn, Kind
     from musicapi_nb.library import BlindDesign, Library
     from musicapi_nb.widgets.audio import Audio

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import os
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -13,22 +14,22 @@ import msgspec
 
 from musicapi_nb import markup
 from musicapi_nb.errors import MusicAPIError, WrongType
+from musicapi_nb.tasks import Song
 from musicapi_nb.tasks.html import song_card
 from musicapi_nb.widgets import audio, gallery_html, song_items
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from musicapi_nb.library import Library, Rating
-    from musicapi_nb.tasks import Song
     from musicapi_nb.widgets.song_items import Item, Shown
 
 MOST_BYTES = 100_000_000
 _LARGEST_COVER = 2_000_000
 _EMBEDDED = frozenset(get_args(markup.MediaType))
 _IMAGES: Mapping[str, markup.MediaType] = {
-    ".png": "image/png", ".jpg": "image/jpeg", ".webp": "image/webp",
-}  # fmt: skip
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".webp": "image/webp",
+}
 
 
 class PageTooLarge(MusicAPIError, ValueError):
@@ -61,8 +62,11 @@ class SavedPage:
     left_out: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
-        where = ((self.embedded, "in the page"), (self.beside, "from the library's files"),
-                 (self.linked, "from the web"))  # fmt: skip
+        where = (
+            (self.embedded, "in the page"),
+            (self.beside, "from the library's files"),
+            (self.linked, "from the web"),
+        )
         plays = ", ".join(f"{number:,} {words}" for number, words in where if number)
         left = "".join(f"\n- {title}: {why}" for title, why in self.left_out)
         return (

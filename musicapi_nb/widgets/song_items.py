@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +16,6 @@ from musicapi_nb.tasks.html import fated
 from musicapi_nb.widgets import audio
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from musicapi_nb.experiment import Experiment
     from musicapi_nb.library import Library, Rating
     from musicapi_nb.plan import Cell
@@ -233,12 +231,14 @@ def columns(shown: Shown) -> dict[str, Any]:
     tag_words: dict[str, int] = {}  # as they came: what is shown of two may be the same
     return {
         "title": [item.title for item in items],
-        "seconds": [None if item.song.duration is None else round(item.song.duration, 1)
-                    for item in items],
+        "seconds": [
+            None if item.song.duration is None else round(item.song.duration, 1) for item in items
+        ],
         "state": [item.song.state for item in items],
         "model": [markup.plain(item.model, _TAG_LIMIT) for item in items],
-        "heard": [int(item.song.state == "succeeded" and item.song.engine != "lyrics")
-                  for item in items],
+        "heard": [
+            int(item.song.state == "succeeded" and item.song.engine != "lyrics") for item in items
+        ],
         "made": [_date(item.song) for item in items],
         "simulated": [int(item.song.simulated) for item in items],
         "words": [int(not markup.is_blank(item.song.lyrics)) for item in items],
@@ -250,7 +250,7 @@ def columns(shown: Shown) -> dict[str, Any]:
             for name, levels in shown.factors.items()
             if len(levels) > 1
         ],
-    }  # fmt: skip
+    }
 
 
 def _date(song: Song) -> str:

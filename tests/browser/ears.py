@@ -17,8 +17,10 @@ class Frames:
 
     def _attach(self, socket: WebSocket) -> None:
         for event in ("framesent", "framereceived"):
-            socket.on(event, lambda data: self.seen.append(
-                data.encode() if isinstance(data, str) else data))  # fmt: skip
+            socket.on(
+                event,
+                lambda data: self.seen.append(data.encode() if isinstance(data, str) else data),
+            )
 
     def check(self, secrets: list[str], held: str) -> None:
         """See that no secret is in any message, nor in what the page holds."""
@@ -45,6 +47,5 @@ def listen(area: Locator, letters: str = "AB") -> None:
         button(area, f"play {letter}").click()
         sound = area.locator("audio").nth(at).element_handle()
         area.page.wait_for_function(
-            "audio => !audio.paused && audio.currentTime > 0.15 && audio.readyState >= 3",
-            arg=sound,
+            "audio => !audio.paused && audio.currentTime > 0.15 && audio.readyState >= 3", arg=sound
         )

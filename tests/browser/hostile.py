@@ -67,10 +67,19 @@ def _studio() -> Any:
 
 def _sonic(text: str, address: str, state: str) -> dict[str, Any]:
     return {
-        "clip_id": text, "state": state, "title": text, "tags": f"{text}, {TEXTS[0]}",
-        "lyrics": text, "image_url": address, "audio_url": address, "video_url": address,
-        "created_at": text, "mv": text, "duration": text, text: text,
-    }  # fmt: skip
+        "clip_id": text,
+        "state": state,
+        "title": text,
+        "tags": f"{text}, {TEXTS[0]}",
+        "lyrics": text,
+        "image_url": address,
+        "audio_url": address,
+        "video_url": address,
+        "created_at": text,
+        "mv": text,
+        "duration": text,
+        text: text,
+    }
 
 
 def replies() -> list[Any]:

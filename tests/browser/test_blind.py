@@ -132,8 +132,10 @@ def test_a_blind_test_tells_nothing_until_its_end_and_outlives_the_kernel(
     assert [answer for answer, _ in _answers(path)] == ["chosen", "tie", "chosen", "chosen"]
     save_screenshot(area, "blind-end")
 
-    for written, words in ((saved, ("2 of 4 answered", "told at the end")),
-                           (notebook.save(), LEVELS)):  # fmt: skip
+    for written, words in (
+        (saved, ("2 of 4 answered", "told at the end")),
+        (notebook.save(), LEVELS),
+    ):
         reader = lab.open_untrusted(written)
         for cell in (0, 1):
             for each in words:

@@ -41,9 +41,11 @@ def _queued(*numbers: int) -> list[str]:
 
 def test_queued_cells_run_in_order_however_a_job_is_waited_for(lab: Lab) -> None:
     cells = [_CONNECT, "titles = []"]
-    waits = ["titles.append((await job).songs[0].title)",
-             "titles.append(job.result().songs[0].title)",
-             _BY_ASYNCIO_RUN]  # fmt: skip
+    waits = [
+        "titles.append((await job).songs[0].title)",
+        "titles.append(job.result().songs[0].title)",
+        _BY_ASYNCIO_RUN,
+    ]
     for number, wait in enumerate(waits):
         if wait == _BY_ASYNCIO_RUN:
             cells.append("mnb.enable_nested_asyncio()")

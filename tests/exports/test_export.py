@@ -52,10 +52,15 @@ def test_tags_are_read_back_and_the_sound_is_as_it_was(
     file: Any = mutagen.File(path)
     said = _said(file, suffix)
     assert said == {
-        "title": "Rain \u2014 \u05d2\u05e9\u05dd", "genre": "jazz, spy",
-        "lyrics": "[Verse]\nRain on tin", "date": "2026-10-07T12:30:01", "song": clip,
-        "task": "task-0", "model": "chirp-v5", "cover": PNG,
-    }  # fmt: skip
+        "title": "Rain \u2014 \u05d2\u05e9\u05dd",
+        "genre": "jazz, spy",
+        "lyrics": "[Verse]\nRain on tin",
+        "date": "2026-10-07T12:30:01",
+        "song": clip,
+        "task": "task-0",
+        "model": "chirp-v5",
+        "cover": PNG,
+    }
     if suffix != ".m4a":
         kept = library.file_of(clip)
         assert kept is not None
@@ -69,17 +74,26 @@ def _said(file: Any, suffix: str) -> dict[str, Any]:
     tags = file.tags
     ids = {"song": "MUSICAPI_SONG_ID", "task": "MUSICAPI_TASK_ID", "model": "MUSICAPI_MODEL"}
     if suffix in {".mp3", ".wav"}:
-        names = {"title": "TIT2", "genre": "TCON", "date": "TDRC",
-                 **{key: f"TXXX:{name}" for key, name in ids.items()}}  # fmt: skip
+        names = {
+            "title": "TIT2",
+            "genre": "TCON",
+            "date": "TDRC",
+            **{key: f"TXXX:{name}" for key, name in ids.items()},
+        }
         found = {key: str(tags[name]) for key, name in names.items()}
         found["date"] = found["date"].replace(" ", "T")
         return {**found, "lyrics": tags.getall("USLT")[0].text, "cover": tags["APIC:"].data}
     if suffix == ".m4a":
         names = {"title": "\xa9nam", "genre": "\xa9gen", "date": "\xa9day", "lyrics": "\xa9lyr"}
-        free = {key: bytes(tags[f"----:com.apple.iTunes:{name}"][0]).decode()
-                for key, name in ids.items()}  # fmt: skip
-        return {**{key: tags[name][0] for key, name in names.items()}, **free,
-                "cover": bytes(tags["covr"][0])}  # fmt: skip
+        free = {
+            key: bytes(tags[f"----:com.apple.iTunes:{name}"][0]).decode()
+            for key, name in ids.items()
+        }
+        return {
+            **{key: tags[name][0] for key, name in names.items()},
+            **free,
+            "cover": bytes(tags["covr"][0]),
+        }
     names = {name: name for name in ("title", "genre", "date", "lyrics")} | ids
     if suffix == ".flac":
         cover = file.pictures[0].data
@@ -102,10 +116,16 @@ def test_the_provenance_says_what_was_asked_returned_and_written(
     kept = library.file_of(clip)
     assert kept is not None
     assert record["request"] == {
-        "operation": "sonic.create", "method": "POST", "path": "/api/v1/sonic/create",
-        "body": {"task_type": "create_music", "custom_mode": False, "mv": "sonic-v5",
-                 "gpt_description_prompt": "rain 0"},
-    }  # fmt: skip
+        "operation": "sonic.create",
+        "method": "POST",
+        "path": "/api/v1/sonic/create",
+        "body": {
+            "task_type": "create_music",
+            "custom_mode": False,
+            "mv": "sonic-v5",
+            "gpt_description_prompt": "rain 0",
+        },
+    }
     assert record["model"] == {"asked": "sonic-v5", "returned": "chirp-v5"}
     assert record["song"]["id"] == clip
     assert record["task"]["id"] == "task-0"
@@ -118,9 +138,12 @@ def test_the_provenance_says_what_was_asked_returned_and_written(
 
 
 def test_secrets_are_in_no_file(library: Library, tmp_path: Path) -> None:
-    asked = sonic.Create(custom_mode=False, gpt_description_prompt="x", mv="sonic-v5",
-                         extra={"webhook_secret": "s3cret", "deep": {"api_key": "s3cret"}},
-                         )  # fmt: skip
+    asked = sonic.Create(
+        custom_mode=False,
+        gpt_description_prompt="x",
+        mv="sonic-v5",
+        extra={"webhook_secret": "s3cret", "deep": {"api_key": "s3cret"}},
+    )
     _finished(library, asked, "task-s", "Rain")
     mnb.export(tmp_path / "songs", library)
 
@@ -136,8 +159,12 @@ def _finished(library: Library, asked: sonic.Create, task_id: str, title: str) -
     from tests.library.world import acknowledged, buy, looked  # noqa: PLC0415
 
     claim = buy(library, asked, task_id)
-    clip = {"clip_id": f"{task_id}-c", "state": "succeeded", "title": title,
-            "audio_url": "https://cdn.example/a"}  # fmt: skip
+    clip = {
+        "clip_id": f"{task_id}-c",
+        "state": "succeeded",
+        "title": title,
+        "audio_url": "https://cdn.example/a",
+    }
     reply = {"code": 200, "data": [clip, {**clip, "clip_id": f"{task_id}-d", "title": "Other"}]}
     library.seen(claim.entry.id, looked(acknowledged(asked, task_id), reply))
     attach(library, f"{task_id}-c", "audio", sound(), ".wav")
@@ -207,8 +234,21 @@ def test_hostile_titles_stay_one_line_one_cell_and_no_formula(
 
 # --- titles ----------------------------------------------------------------------------------
 
-TITLES = ("../../x", "CON", "\U0001f3b7" * 300, "\u202e\u05d2\u05e9\u05dd\u200b", "", None, "Rain",
-          "RAIN", "a/b\\c:d", "export", "songs", "\x00\x1b[31m", "x" * 3000)  # fmt: skip
+TITLES = (
+    "../../x",
+    "CON",
+    "\U0001f3b7" * 300,
+    "\u202e\u05d2\u05e9\u05dd\u200b",
+    "",
+    None,
+    "Rain",
+    "RAIN",
+    "a/b\\c:d",
+    "export",
+    "songs",
+    "\x00\x1b[31m",
+    "x" * 3000,
+)
 
 
 def test_any_title_ends_as_a_file_of_the_folder(library: Library, tmp_path: Path) -> None:
@@ -235,15 +275,19 @@ def test_exported_again_whole_files_are_not_touched(library: Library, tmp_path: 
     made = mnb.export(tmp_path / "songs", library)
 
     assert _outcomes(made) == ["skipped", "skipped"]
-    assert {path: path.stat().st_mtime_ns
-            for path in (tmp_path / "songs").rglob("*.*")} == times  # fmt: skip
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "songs").rglob("*.*")} == times
 
 
 @pytest.mark.parametrize(
     ("broken", "how"),
-    [("Rain.wav", None), ("Rain.wav", b"cut"), ("Rain.json", None), ("Rain.json", b'{"x": 1}'),
-     ("Rain.lrc", b"")],
-)  # fmt: skip
+    [
+        ("Rain.wav", None),
+        ("Rain.wav", b"cut"),
+        ("Rain.json", None),
+        ("Rain.json", b'{"x": 1}'),
+        ("Rain.lrc", b""),
+    ],
+)
 def test_a_file_that_is_not_whole_is_replaced(
     library: Library, tmp_path: Path, broken: str, how: bytes | None
 ) -> None:
@@ -293,8 +337,10 @@ def test_files_of_another_origin_are_left_as_they_are(library: Library, tmp_path
     assert made.songs[0].files == ("Rain (2).wav", "Rain (2).json")
     assert made.notes[0][0] == "songs.m3u8"
     assert {name for name, content in inside(folder).items() if content == b"mine"} == {
-        "Rain.wav", "rain.txt", "songs.m3u8",
-    }  # fmt: skip
+        "Rain.wav",
+        "rain.txt",
+        "songs.m3u8",
+    }
 
 
 @pytest.mark.parametrize("names", [{"clip-0-0": "../../evil"}, {"clip-0-0": ["x"]}, "x", None])
@@ -414,8 +460,10 @@ def test_what_is_unfinished_is_named_when_it_was_given(library: Library, tmp_pat
 
     assert mnb.export(tmp_path / "all", library).songs == ()
     made = mnb.export(tmp_path / "given", task, library=library)
-    assert [(song.title, song.outcome) for song in made.songs] == [("One", "failed"),
-                                                                   ("Two", "failed")]  # fmt: skip
+    assert [(song.title, song.outcome) for song in made.songs] == [
+        ("One", "failed"),
+        ("Two", "failed"),
+    ]
 
 
 def test_what_holds_no_songs_is_refused(library: Library, tmp_path: Path) -> None:
@@ -436,8 +484,11 @@ def test_an_experiments_tables_have_its_factors(library: Library, tmp_path: Path
     from musicapi_nb.client import MusicAPI  # noqa: PLC0415
     from musicapi_nb.experiment import Experiment  # noqa: PLC0415
 
-    plan = plans.Plan.grid(sonic.Create, base={"custom_mode": False, "mv": "sonic-v5"},
-                           factors={"gpt_description_prompt": ["rain 0", "rain 1"]})  # fmt: skip
+    plan = plans.Plan.grid(
+        sonic.Create,
+        base={"custom_mode": False, "mv": "sonic-v5"},
+        factors={"gpt_description_prompt": ["rain 0", "rain 1"]},
+    )
     add(library, "Rain")
     library.claim(plan.cells[0].request, experiment="harbour")
     experiment = Experiment("harbour", plan, MusicAPI("key"), library)

@@ -31,8 +31,14 @@ def test_no_cell_is_a_formula_and_all_others_are_as_they_were(texts: list[str | 
 
 
 def test_numbers_below_zero_and_categories_stay_what_they_are() -> None:
-    table = pd.DataFrame({"n": [-1.5], "at": pd.to_datetime(["2026-10-07"], utc=True),
-                          "tag": pd.Series(["-soft"], dtype="category"), "ok": [True]})  # fmt: skip
+    table = pd.DataFrame(
+        {
+            "n": [-1.5],
+            "at": pd.to_datetime(["2026-10-07"], utc=True),
+            "tag": pd.Series(["-soft"], dtype="category"),
+            "ok": [True],
+        }
+    )
 
     assert harmless(table).to_csv(index=False) == (
         "n,at,tag,ok\n-1.5,2026-10-07 00:00:00+00:00,'-soft,True\n"

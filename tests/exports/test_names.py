@@ -10,8 +10,13 @@ from hypothesis import strategies as st
 
 from musicapi_nb.exports.filenames import LONGEST_STEM, folded, stem, unique
 
-DEVICES = {"con", "prn", "aux", "nul", *(f"{name}{at}" for name in ("com", "lpt")
-                                         for at in range(10))}  # fmt: skip
+DEVICES = {
+    "con",
+    "prn",
+    "aux",
+    "nul",
+    *(f"{name}{at}" for name in ("com", "lpt") for at in range(10)),
+}
 TITLES = st.one_of(
     st.text(),
     st.text(alphabet="./\\ conCON\u202e\u200b\u0301\U0001f3b7a:~-#\n\x00"),
@@ -63,8 +68,15 @@ def test_twins_are_numbered_whatever_their_case_and_composition() -> None:
         names.append(unique(title, taken))
         taken.add(folded(names[-1]))
 
-    assert names == ["Rain", "RAIN (2)", "rain (3)", "\u00e9", "\u00c9 (2)",
-                     "Stra\u00dfe", "STRASSE (2)"]  # fmt: skip
+    assert names == [
+        "Rain",
+        "RAIN (2)",
+        "rain (3)",
+        "\u00e9",
+        "\u00c9 (2)",
+        "Stra\u00dfe",
+        "STRASSE (2)",
+    ]
 
 
 @settings(max_examples=60, deadline=None)
@@ -77,8 +89,9 @@ def test_any_titles_end_as_safe_and_unique_names(titles: list[str]) -> None:
         assert 0 < len(os.fsencode(name)) <= LONGEST_STEM
         assert folded(name) not in taken
         assert not set(name) & set('<>:"/\\|?*')
-        assert all(unicodedata.category(letter) not in {"Cc", "Cf", "Cs", "Zl", "Zp"}
-                   for letter in name)  # fmt: skip
+        assert all(
+            unicodedata.category(letter) not in {"Cc", "Cf", "Cs", "Zl", "Zp"} for letter in name
+        )
         assert name == name.strip(" .")
         assert not name.startswith(("-", "~", "#"))
         assert name.partition(".")[0].rstrip().casefold() not in DEVICES

@@ -20,10 +20,17 @@ def aligned(*words: tuple[str, float, float], **more: Any) -> list[dict[str, Any
 
 
 WORDS = aligned(
-    ("[Verse]\nRain ", 1.0, 1.4), ("on ", 1.5, 1.6), ("a ", 1.7, 1.75), ("tin ", 1.8, 2.0),
-    ("roof\n", 2.1, 2.6), ("slow ", 61.0, 61.5), ("and ", 61.6, 61.7), ("low\n\n", 61.8, 62.5),
-    ("[Chorus]\nNobody ", 70.254, 71.0), ("else", 71.1, 71.9),
-)  # fmt: skip
+    ("[Verse]\nRain ", 1.0, 1.4),
+    ("on ", 1.5, 1.6),
+    ("a ", 1.7, 1.75),
+    ("tin ", 1.8, 2.0),
+    ("roof\n", 2.1, 2.6),
+    ("slow ", 61.0, 61.5),
+    ("and ", 61.6, 61.7),
+    ("low\n\n", 61.8, 62.5),
+    ("[Chorus]\nNobody ", 70.254, 71.0),
+    ("else", 71.1, 71.9),
+)
 
 
 def test_lines_come_from_the_lyrics_and_times_from_the_words() -> None:
@@ -55,8 +62,12 @@ def test_without_any_line_break_pauses_and_length_end_a_line() -> None:
 
 
 def test_a_word_that_was_not_aligned_has_no_time_and_a_line_of_them_is_left_out() -> None:
-    words = [*aligned(("Rain", 1, 2)), *aligned(("on", 2.5, 3), success=False),
-             *aligned(("tin", 4, 5)), *aligned(("silence", 6, 7), success=False)]  # fmt: skip
+    words = [
+        *aligned(("Rain", 1, 2)),
+        *aligned(("on", 2.5, 3), success=False),
+        *aligned(("tin", 4, 5)),
+        *aligned(("silence", 6, 7), success=False),
+    ]
 
     assert lrc(words, "Rain on tin\nsilence").splitlines()[1:] == [
         "[00:01.00]<00:01.00>Rain on <00:04.00>tin <00:05.00>"
@@ -92,11 +103,18 @@ def test_lyrics_cannot_forge_times() -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        [], [{}], [{"word": None}], [{"word": "a"}], ["a"], [{"word": "a", "start_s": "1"}],
-        aligned(("a", float("nan"), 1)), aligned(("a", -1, 1)), aligned(("a", 1e300, 1)),
+        [],
+        [{}],
+        [{"word": None}],
+        [{"word": "a"}],
+        ["a"],
+        [{"word": "a", "start_s": "1"}],
+        aligned(("a", float("nan"), 1)),
+        aligned(("a", -1, 1)),
+        aligned(("a", 1e300, 1)),
         aligned(("a", 1, 2), success=False),
     ],
-)  # fmt: skip
+)
 def test_what_has_no_time_gives_no_text(words: list[Any]) -> None:
     assert lrc(words, "a") == ""
 

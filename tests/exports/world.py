@@ -45,14 +45,20 @@ def add(library: Library, *titles: str | None, suffix: str = ".wav", **named: An
     """Buy one finished task with songs of these titles; return their ids."""
     number = len(library.entries())
     ids = [f"clip-{number}-{at}" for at in range(len(titles))]
-    clip = {"state": "succeeded", "tags": "jazz, spy",
-            "lyrics": "[Verse]\nRain on tin",
-            "audio_url": "https://cdn.example/a",
-            "image_url": "https://cdn.example/a.jpg",
-            "created_at": "2026-10-07T12:30:01.500Z", "mv": "chirp-v5",
-            "duration": 0.3}  # fmt: skip
-    clips = [{**clip, **named, "clip_id": name, "title": title}
-             for name, title in zip(ids, titles, strict=True)]  # fmt: skip
+    clip = {
+        "state": "succeeded",
+        "tags": "jazz, spy",
+        "lyrics": "[Verse]\nRain on tin",
+        "audio_url": "https://cdn.example/a",
+        "image_url": "https://cdn.example/a.jpg",
+        "created_at": "2026-10-07T12:30:01.500Z",
+        "mv": "chirp-v5",
+        "duration": 0.3,
+    }
+    clips = [
+        {**clip, **named, "clip_id": name, "title": title}
+        for name, title in zip(ids, titles, strict=True)
+    ]
     asked = song(f"rain {number}")
     claim = buy(library, asked, f"task-{number}")
     reply = {"code": 200, "data": clips}
@@ -74,8 +80,10 @@ def attach(
 def align(library: Library, clip: str, *words: tuple[str, float, float]) -> None:
     """Have the ledger keep an answer of aligned-lyrics."""
     request = sonic.AlignedLyrics(clip_id=clip)
-    alignment = [{"word": word, "start_s": start, "end_s": end, "p_align": 0.9, "success": True}
-                 for word, start, end in words]  # fmt: skip
+    alignment = [
+        {"word": word, "start_s": start, "end_s": end, "p_align": 0.9, "success": True}
+        for word, start, end in words
+    ]
     reply = {"code": 200, "message": "success", "data": {"alignment": alignment}}
     claim = library.claim(request)
     library.accepted(claim.entry.id, tasks.accepted(reply, request))
@@ -83,5 +91,8 @@ def align(library: Library, clip: str, *words: tuple[str, float, float]) -> None
 
 def inside(folder: Path) -> dict[str, bytes]:
     """All files of a folder by their names in it."""
-    return {path.relative_to(folder).as_posix(): path.read_bytes()
-            for path in sorted(folder.rglob("*")) if path.is_file()}  # fmt: skip
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }

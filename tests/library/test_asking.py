@@ -14,16 +14,7 @@ from musicapi_nb.errors import LostReply, MusicAPIError, UnexpectedReply, WrongT
 from musicapi_nb.library import Library, RenderTime, identity
 from musicapi_nb.library.entry import Entry
 from musicapi_nb.library.serialize import kept, raw_text, written
-from tests.library.world import (
-    FAILED,
-    PRICE,
-    RUNNING,
-    Unpriced,
-    acknowledged,
-    buy,
-    looked,
-    song,
-)
+from tests.library.world import FAILED, PRICE, RUNNING, Unpriced, acknowledged, buy, looked, song
 from tests.raw_http_server import DONE
 from tests.replies import NAMES, grown, odd_replies, sample
 
@@ -66,9 +57,7 @@ def test_a_frame_takes_a_library(library: Library) -> None:
     given_library = frames.songs_frame(library)
     assert given_library.equals(frames.songs_frame(made))
     assert len(given_library) == 2
-    assert list(frames.tasks_frame([library, made[0]])["task_id"]) == [
-        "task a", "task b", "task a",
-    ]  # fmt: skip
+    assert list(frames.tasks_frame([library, made[0]])["task_id"]) == ["task a", "task b", "task a"]
 
 
 def test_a_table_with_such_a_column_is_no_library() -> None:

@@ -74,8 +74,10 @@ def test_only_what_is_the_same_has_the_same_name(one: Request, other: Request) -
     if identity(one) == identity(other):
         assert (type(one), one.body()) == (type(other), other.body())
     else:
-        written = [json.dumps([request.path, request.operation, request.body()], sort_keys=True)
-                   for request in (one, other)]  # fmt: skip
+        written = [
+            json.dumps([request.path, request.operation, request.body()], sort_keys=True)
+            for request in (one, other)
+        ]
         assert written[0] != written[1]
 
 

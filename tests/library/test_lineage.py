@@ -24,9 +24,21 @@ def library(tmp_path: Path) -> Iterator[Library]:
 
 
 def songs(*ids: str, title: str = "Rain") -> dict[str, Any]:
-    return {"code": 200, "data": [
-        {"clip_id": name, "state": "succeeded", "title": title, "tags": "jazz", "duration": 100,
-         "mv": "sonic-v5", "audio_url": "https://cdn1.suno.ai/a.mp3"} for name in ids]}  # fmt: skip
+    return {
+        "code": 200,
+        "data": [
+            {
+                "clip_id": name,
+                "state": "succeeded",
+                "title": title,
+                "tags": "jazz",
+                "duration": 100,
+                "mv": "sonic-v5",
+                "audio_url": "https://cdn1.suno.ai/a.mp3",
+            }
+            for name in ids
+        ],
+    }
 
 
 def bought(library: Library, request: Request, reply: Any) -> tuple[int, tasks.Task]:

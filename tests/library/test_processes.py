@@ -87,9 +87,7 @@ with Library(sys.argv[1]) as library:
 """
 
 
-def test_what_a_living_process_sends_is_joined_and_a_dead_ones_is_uncertain(
-    tmp_path: Path,
-) -> None:
+def test_what_a_living_process_sends_is_joined_and_a_dead_ones_is_uncertain(tmp_path: Path) -> None:
     with Library(tmp_path) as library:
         other = python(CLAIMS, str(tmp_path))
         assert said(other) == "buy"

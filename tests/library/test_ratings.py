@@ -31,8 +31,11 @@ def test_the_last_word_counts_and_every_word_stays(tmp_path: Path) -> None:
         library.rate(SONG, note="  the bass drags ")
         given = library.rate(SONG, 5)
         assert (given.stars, given.note, given.task_id, given.position) == (
-            5, "the bass drags", "t1", 1,
-        )  # fmt: skip
+            5,
+            "the bass drags",
+            "t1",
+            1,
+        )
         assert dt.datetime.now(dt.UTC) - given.at < dt.timedelta(minutes=1)
         library.rate(SONG, 5)
         events = [event for event in library.events() if event.kind == "rated"]
@@ -163,9 +166,14 @@ def test_ratings_are_a_table_that_songs_can_be_joined_to(tmp_path: Path) -> None
         songs = mnb.songs_frame(library)
     assert empty.dtypes.to_dict() == frame.dtypes.to_dict()
     assert {name: str(kind) for name, kind in frame.dtypes.items()} == {
-        "task_id": "str", "song_id": "str", "song_position": "int64", "rating": "Int64",
-        "note": "str", "rated_at": "datetime64[us, UTC]", "simulated": "bool",
-    }  # fmt: skip
+        "task_id": "str",
+        "song_id": "str",
+        "song_position": "int64",
+        "rating": "Int64",
+        "note": "str",
+        "rated_at": "datetime64[us, UTC]",
+        "simulated": "bool",
+    }
     assert frame["song_id"].tolist() == ["d", "c"]
     joined = songs.merge(frame, how="left", on=["task_id", "song_id", "song_position", "simulated"])
     assert joined["rating"].fillna(0).tolist() == [0, 5]

@@ -27,8 +27,21 @@ from tests.library.world import (
 )
 
 LIMIT = 6 * PRICE
-KINDS = ("planned", "sending", "accepted", "asking", "looked", "done", "failed", "refused",
-         "uncertain", "never_left", "not_run", "charged", "refunded")  # fmt: skip
+KINDS = (
+    "planned",
+    "sending",
+    "accepted",
+    "asking",
+    "looked",
+    "done",
+    "failed",
+    "refused",
+    "uncertain",
+    "never_left",
+    "not_run",
+    "charged",
+    "refunded",
+)
 
 
 class Ledgers(RuleBasedStateMachine):
@@ -55,8 +68,11 @@ class Ledgers(RuleBasedStateMachine):
 
     def held(self) -> int:
         counted = ("sending", "accepted", "asking", "done", "uncertain")
-        held = [one for one in self.model.values() if one[3] and (
-            one[1] in counted or (one[1] == "failed" and one[2] is not True))]  # fmt: skip
+        held = [
+            one
+            for one in self.model.values()
+            if one[3] and (one[1] in counted or (one[1] == "failed" and one[2] is not True))
+        ]
         return PRICE * len(held)
 
     def some(self, number: int, *states: str) -> int | None:
@@ -73,8 +89,11 @@ class Ledgers(RuleBasedStateMachine):
     @rule(words=st.sampled_from("abcde"), budget=st.booleans(), again=st.booleans())
     def claim(self, words: str, *, budget: bool, again: bool) -> None:
         known = self.live(words)
-        ended = [at for at, one in self.model.items()
-                 if one[0] == words and one[1] in {"failed", "refused"}]  # fmt: skip
+        ended = [
+            at
+            for at, one in self.model.items()
+            if one[0] == words and one[1] in {"failed", "refused"}
+        ]
         planned = known is None or self.model[known][1] == "planned"
         had = planned and not again and ended
         buys = planned and not had
@@ -89,8 +108,7 @@ class Ledgers(RuleBasedStateMachine):
             self.model[claim.entry.id] = [words, "sending", None, budget]
             return
         assert claim.entry.id == (max(ended) if had else known)
-        kinds = {"sending": "join", "accepted": "join", "asking": "join",
-                 "uncertain": "uncertain"}  # fmt: skip
+        kinds = {"sending": "join", "accepted": "join", "asking": "join", "uncertain": "uncertain"}
         assert claim.kind == kinds.get(self.model[claim.entry.id][1], "have")
         assert (claim.task is None) is (claim.entry.state in {"sending", "uncertain"})
 
@@ -113,8 +131,11 @@ class Ledgers(RuleBasedStateMachine):
     @rule(words=st.sampled_from("abcde"))
     def ask_again(self, words: str) -> None:
         known = self.live(words)
-        ended = [at for at, one in self.model.items()
-                 if one[0] == words and one[1] in {"failed", "refused"}]  # fmt: skip
+        ended = [
+            at
+            for at, one in self.model.items()
+            if one[0] == words and one[1] in {"failed", "refused"}
+        ]
         if (known is None and not ended) or (known and self.model[known][1] == "planned"):
             with pytest.raises(WrongStep, match="buy it here"):
                 self.library.ask_again(song(words))
@@ -136,23 +157,20 @@ class Ledgers(RuleBasedStateMachine):
             self.library.still_accepted(entry)
             self.model[entry][1] = "accepted"
 
-    @rule(
-        number=st.integers(0, 9),
-        step=st.sampled_from(["refused", "uncertain", "never_left"]),
-    )
+    @rule(number=st.integers(0, 9), step=st.sampled_from(["refused", "uncertain", "never_left"]))
     def answered(self, number: int, step: str) -> None:
         entry = self.some(number, "sending")
         if entry is None:
             return
-        error = {"refused": ContentRefused("no"), "uncertain": LostReply("lost"),
-                 "never_left": Unreachable("no host")}[step]  # fmt: skip
+        error = {
+            "refused": ContentRefused("no"),
+            "uncertain": LostReply("lost"),
+            "never_left": Unreachable("no host"),
+        }[step]
         getattr(self.library, step)(entry, error)
         self.model[entry][1] = "not_run" if step == "never_left" else step
 
-    @rule(
-        number=st.integers(0, 9),
-        reply=st.sampled_from([RUNNING, None, FAILED, FAILED_UNSAID]),
-    )
+    @rule(number=st.integers(0, 9), reply=st.sampled_from([RUNNING, None, FAILED, FAILED_UNSAID]))
     def seen(self, number: int, reply: Any) -> None:
         entry = self.some(number, "accepted", "asking", "failed", "done")
         if entry is None:
@@ -177,9 +195,11 @@ class Ledgers(RuleBasedStateMachine):
         if entry is None:
             return
         ways: dict[str, dict[str, Any]] = {
-            "charged": {"charged": True}, "free": {"charged": False},
-            "balance": {"before": 100, "after": 100 - PRICE}, "task": {"task_id": f"t{entry}"},
-        }  # fmt: skip
+            "charged": {"charged": True},
+            "free": {"charged": False},
+            "balance": {"before": 100, "after": 100 - PRICE},
+            "task": {"task_id": f"t{entry}"},
+        }
         one = self.model[entry]
         forgotten = one[1] == "accepted" or one[1:3] == ["failed", None]
         doubtful = one[1] == "uncertain" or (forgotten and way != "task")
@@ -239,9 +259,14 @@ TestLedgers.settings = settings(max_examples=25, stateful_step_count=30, deadlin
 @pytest.mark.parametrize("state", [None, *STATES])
 def test_an_event_follows_or_is_refused_and_nothing_else(state: Any, kind: str) -> None:
     entry = None if state is None else Entry(1, 1, "i", "sonic", "create", state)
-    event = Event(id=2, at=5.0, kind=kind, entry=1, owner="o", data={
-        "request": {"engine": "sonic", "operation": "create"}, "identity": "i", "take": 1,
-    })  # fmt: skip
+    event = Event(
+        id=2,
+        at=5.0,
+        kind=kind,
+        entry=1,
+        owner="o",
+        data={"request": {"engine": "sonic", "operation": "create"}, "identity": "i", "take": 1},
+    )
     if allowed(entry, kind):
         assert after(entry, event)[0].owner == "o"
     else:

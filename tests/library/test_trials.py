@@ -61,8 +61,14 @@ def test_the_first_answer_stands(library: Library) -> None:
 
 def test_what_is_no_answer_changes_nothing(library: Library) -> None:
     library.keep_draw("test", "mv", SETTINGS, TRIALS)
-    for answer, chosen in (("chosen", None), ("chosen", 2), ("chosen", True), ("tie", 0),
-                           ("left out", 1), ("maybe", None)):  # fmt: skip
+    for answer, chosen in (
+        ("chosen", None),
+        ("chosen", 2),
+        ("chosen", True),
+        ("tie", 0),
+        ("left out", 1),
+        ("maybe", None),
+    ):
         with pytest.raises(WrongType):
             library.answer_trial("test", 1, answer, chosen=chosen)  # type: ignore[arg-type]  # from a page
     with pytest.raises(WrongStep, match="no trial 3"):

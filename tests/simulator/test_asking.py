@@ -275,9 +275,13 @@ async def test_instrumental_lyrics_are_a_bracket_marker(caller: Caller) -> None:
 async def test_extend_and_concat_build_on_a_clip(caller: Caller) -> None:
     first = (await caller.clips({**CUSTOM, "title": "Two Kettles", "duration": 20}))[0]
     extension = {
-        **CUSTOM, "task_type": "extend_music", "prompt": "[Bridge]\nmore", "continue_at": 15,
-        "continue_clip_id": first["clip_id"], "duration": 12,
-    }  # fmt: skip
+        **CUSTOM,
+        "task_type": "extend_music",
+        "prompt": "[Bridge]\nmore",
+        "continue_at": 15,
+        "continue_clip_id": first["clip_id"],
+        "duration": 12,
+    }
     longer = (await caller.clips(extension))[0]
     assert longer["title"] == "Two Kettles"
     joined = await caller.clips(
@@ -391,10 +395,7 @@ async def test_studio_echoes_lyrics_and_prompt(caller: Caller) -> None:
             {
                 **BGM,
                 "version": "v2.0",
-                "segments": [
-                    {"name": "intro", "duration": 10},
-                    {"name": "chorus", "duration": 25},
-                ],
+                "segments": [{"name": "intro", "duration": 10}, {"name": "chorus", "duration": 25}],
             },
             35,
         ),

@@ -20,8 +20,9 @@ async def test_items_are_made_and_refused_singly(sim: Simulator, caller: Caller)
     assert "less than 400" in tasks[1]["message"]
     assert [charge.credits for charge in sim.accounts.charges()] == [20, 20]
     assert {charge.task_id for charge in sim.accounts.charges()} == {
-        tasks[0]["task_id"], tasks[3]["task_id"],
-    }  # fmt: skip
+        tasks[0]["task_id"],
+        tasks[3]["task_id"],
+    }
     assert (await caller.finished(tasks[0]["task_id"]))["data"][0]["state"] == "succeeded"
     assert len(sim.traffic.paid) == 1  # one POST
 

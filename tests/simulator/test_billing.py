@@ -95,8 +95,12 @@ async def test_one_failed_clip_is_not_refunded(sim: Simulator, caller: Caller) -
 
 async def test_what_was_refused_is_not_charged(sim: Simulator, caller: Caller) -> None:
     for kind in (
-        "wrong_key", "no_subscription", "refused_content", "too_many_requests", "queue_full",
-    ):  # fmt: skip
+        "wrong_key",
+        "no_subscription",
+        "refused_content",
+        "too_many_requests",
+        "queue_full",
+    ):
         sim.faults.arm(kind)
         assert (await caller.post("sonic/create", CREATE)).status in (401, 403, 429)
     assert sim.accounts.charges() == ()

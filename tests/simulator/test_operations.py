@@ -12,20 +12,58 @@ from tests.simulator.caller import CREATE
 
 # A body that every operation finds something in, and what may stand in its fields instead.
 SOUND: dict[str, Any] = {
-    **CREATE, "prompt": "la", "title": "Sea", "tags": "pop", "lyrics": "la", "sound": "house",
-    "url": "https://example.org/a.mp3", "audio_url": "https://example.org/a.mp3",
-    "share_link": "https://suno.com/song/x", "description": "a kettle", "name": "Ada",
-    "chop_sample_start_s": 0, "chop_sample_end_s": 1, "infill_start_s": 0, "infill_end_s": 1,
-    "formats": ["mp3"], "lyrics_type": "generate", "type": "vocal", "continue_at": 1,
-    "make_instrumental": False, "items": [CREATE],
-}  # fmt: skip
+    **CREATE,
+    "prompt": "la",
+    "title": "Sea",
+    "tags": "pop",
+    "lyrics": "la",
+    "sound": "house",
+    "url": "https://example.org/a.mp3",
+    "audio_url": "https://example.org/a.mp3",
+    "share_link": "https://suno.com/song/x",
+    "description": "a kettle",
+    "name": "Ada",
+    "chop_sample_start_s": 0,
+    "chop_sample_end_s": 1,
+    "infill_start_s": 0,
+    "infill_end_s": 1,
+    "formats": ["mp3"],
+    "lyrics_type": "generate",
+    "type": "vocal",
+    "continue_at": 1,
+    "make_instrumental": False,
+    "items": [CREATE],
+}
 CLIPS = ("clip_id", "continue_clip_id", "persona_id", "vox_audio_id")
 FIELDS = (
-    *SOUND, *CLIPS, "task_type", "mashup_clip_ids", "sample_clip_id", "auto_concat", "auto_lyrics",
-    "callback_url", "config", "duration", "ends_at", "extend_s", "format", "infill_lyrics",
-    "length", "mood", "overpainting_start_s", "replace_start_time", "seed", "segments", "starts_at",
-    "style_weight", "styles", "variation_category", "version", "vocal_gender", "webhook_url",
-)  # fmt: skip
+    *SOUND,
+    *CLIPS,
+    "task_type",
+    "mashup_clip_ids",
+    "sample_clip_id",
+    "auto_concat",
+    "auto_lyrics",
+    "callback_url",
+    "config",
+    "duration",
+    "ends_at",
+    "extend_s",
+    "format",
+    "infill_lyrics",
+    "length",
+    "mood",
+    "overpainting_start_s",
+    "replace_start_time",
+    "seed",
+    "segments",
+    "starts_at",
+    "style_weight",
+    "styles",
+    "variation_category",
+    "version",
+    "vocal_gender",
+    "webhook_url",
+)
 ODD = st.one_of(
     st.none(),
     st.booleans(),
@@ -41,9 +79,10 @@ ODD = st.one_of(
 
 @pytest.mark.parametrize("path", OPERATIONS)
 @settings(
-    max_examples=20, deadline=None,
+    max_examples=20,
+    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
-)  # fmt: skip
+)
 @given(changes=st.dictionaries(st.sampled_from(FIELDS), ODD, max_size=3), strange=st.booleans())
 def test_any_body_is_answered_and_paid_for_once_or_not_at_all(
     path: str, *, changes: dict[str, Any], strange: bool

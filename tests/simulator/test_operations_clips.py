@@ -10,9 +10,12 @@ from tests.simulator.caller import CREATE, Caller
 from tests.simulator.test_replies import shape
 
 CUSTOM: dict[str, Any] = {
-    "custom_mode": True, "prompt": "[Verse]\nla li lo\nlu\n\n[Chorus]\nhey", "mv": "sonic-v5",
-    "tags": "pop, female vocals", "title": "Two Kettles",
-}  # fmt: skip
+    "custom_mode": True,
+    "prompt": "[Verse]\nla li lo\nlu\n\n[Chorus]\nhey",
+    "mv": "sonic-v5",
+    "tags": "pop, female vocals",
+    "title": "Two Kettles",
+}
 URL = "https://example.org/my-voice.mp3"
 
 
@@ -193,9 +196,13 @@ async def test_an_extracted_voice_may_make_a_persona(
     body = {"clip_id": clip_id, "vocal_start_s": 1, "vocal_end_s": 3}
     vox = (await caller.post("sonic/vox", body)).body["data"]
     assert set(vox) == {
-        "vox_audio_id", "status", "source_clip_id", "vocal_start_s", "vocal_end_s",
+        "vox_audio_id",
+        "status",
+        "source_clip_id",
+        "vocal_start_s",
+        "vocal_end_s",
         "wave_response",
-    }  # fmt: skip
+    }
     assert (vox["vocal_start_s"], vox["vocal_end_s"]) == (1, 3)
     assert all(0 <= each <= 1 for each in vox["wave_response"])
     assert max(vox["wave_response"]) > 0  # somebody sings

@@ -68,8 +68,11 @@ async def test_producer_extends_and_replaces(sim: Simulator, caller: Caller) -> 
     longer = (await produced(caller, {**extend, "extend_s": 1, "length": 4}))["data"][0]
     assert (longer["title"], longer["duration"]) == ("Sea", 3)
     section = {
-        "task_type": "replace_music", "clip_id": first["clip_id"], "starts_at": 1, "ends_at": 2,
-    }  # fmt: skip
+        "task_type": "replace_music",
+        "clip_id": first["clip_id"],
+        "starts_at": 1,
+        "ends_at": 2,
+    }
     same = (await produced(caller, section))["data"][0]
     assert same["duration"] == 3
     uploaded = (await produced(caller, {"audio_url": URL}, "upload"))["data"][0]["clip_id"]

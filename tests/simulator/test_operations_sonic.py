@@ -59,9 +59,11 @@ async def test_a_high_variation_is_another_performance(
 async def test_vocals_are_added_to_an_instrumental(sim: Simulator, caller: Caller) -> None:
     bare = (await caller.clips({**CREATE, "make_instrumental": True}))[0]
     body = {
-        **CUSTOM, "task_type": "add_vocals", "continue_clip_id": bare["clip_id"],
+        **CUSTOM,
+        "task_type": "add_vocals",
+        "continue_clip_id": bare["clip_id"],
         "vocal_gender": "m",
-    }  # fmt: skip
+    }
     sung = (await caller.clips(body))[0]
     assert sung["lyrics"] == "[Verse]\nla la"
     assert not song(sim, sung["clip_id"]).instrumental
@@ -227,9 +229,12 @@ async def test_a_section_is_replaced_and_the_rest_kept(
     sim: Simulator, caller: Caller, clip: str
 ) -> None:
     body = {
-        "clip_id": clip, "mv": "sonic-v5", "infill_start_s": 1, "infill_end_s": 2,
+        "clip_id": clip,
+        "mv": "sonic-v5",
+        "infill_start_s": 1,
+        "infill_end_s": 2,
         "infill_lyrics": "[Bridge]\noh",
-    }  # fmt: skip
+    }
     made = await songs(caller, "sonic/replace-section", body)
     assert [each["lyrics"] for each in made] == ["[Verse]\nla la\n\n[Bridge]\noh"] * 2
     assert float(made[0]["duration"]) == song(sim, clip).duration

@@ -184,9 +184,16 @@ def _section(client: sdk.MusicAPI, clips: list[str]) -> None:
 def _sample(client: sdk.MusicAPI, clips: list[str]) -> None:
     for where in ({"sample_clip_id": clips[0]}, {"url": URL}):
         found = client.sonic.sample(
-            sdk.SampleParams(0, 2, custom_mode=False, mv="sonic-v5", make_instrumental=True,
-                             gpt_description_prompt="dub", **where)  # type: ignore[arg-type]
-        )  # fmt: skip
+            sdk.SampleParams(
+                0,
+                2,
+                custom_mode=False,
+                mv="sonic-v5",
+                make_instrumental=True,
+                gpt_description_prompt="dub",
+                **where,  # type: ignore[arg-type]
+            )
+        )
         assert bool(found.steps) == ("url" in where)
         made(waited(client, found.task_id))
 

@@ -162,9 +162,18 @@ async def test_without_a_secret_it_signs_with_its_own(
 
 @pytest.mark.parametrize(
     "url",
-    ["http://example.org/", "http://127.0.0.1/", "ftp://127.0.0.1/", "https://", "rain", "", 7,
-     ["https://example.org"], "https://example.org/" + "x" * 1024],
-)  # fmt: skip
+    [
+        "http://example.org/",
+        "http://127.0.0.1/",
+        "ftp://127.0.0.1/",
+        "https://",
+        "rain",
+        "",
+        7,
+        ["https://example.org"],
+        "https://example.org/" + "x" * 1024,
+    ],
+)
 async def test_an_address_that_is_not_public_https_is_refused_and_not_charged(
     sim: Simulator, caller: Caller, url: Any
 ) -> None:

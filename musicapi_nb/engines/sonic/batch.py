@@ -5,15 +5,12 @@ Facts: musicapi.ai batch-music-generation-api, 2026.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, ClassVar
 
 from musicapi_nb.engines.request import Field, Price, Request
 from musicapi_nb.engines.sonic.create import Create
 from musicapi_nb.errors import Problem
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 class Batch(Request, frozen=True, kw_only=True):

@@ -6,8 +6,8 @@ auto lyrics, singer gender, remaster and duration) and musicapi-sdk 0.1.0.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, ClassVar
 
 from musicapi_nb.engines.request import Field, Price, Request, is_missing
 from musicapi_nb.engines.sonic.generation import (
@@ -22,9 +22,6 @@ from musicapi_nb.engines.sonic.generation import (
     priced,
 )
 from musicapi_nb.errors import Problem
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 REMASTERED = ("sonic-v5", "sonic-v4-5-plus", "sonic-v4")
 _VARIED = ("sonic-v5",)
@@ -54,14 +51,17 @@ class Create(Music, frozen=True, kw_only=True):
                 )
             for name in ("prompt", "title", "tags"):
                 if getattr(self, name) is not None:
-                    yield Problem(name, "is for custom_mode=True; a description may override it",
-                                  hard=False)  # fmt: skip
+                    yield Problem(
+                        name, "is for custom_mode=True; a description may override it", hard=False
+                    )
 
     def _without_lyrics(self) -> Problem:
         if self.auto_lyrics is True:
             return Problem("prompt", "is needed with auto_lyrics: say what the lyrics are about")
-        return Problem("prompt", "is needed when custom_mode is True: give the lyrics, or "
-                       "make_instrumental=True")  # fmt: skip
+        return Problem(
+            "prompt",
+            "is needed when custom_mode is True: give the lyrics, or make_instrumental=True",
+        )
 
 
 class _FromClip(Music, frozen=True, kw_only=True):
@@ -116,8 +116,7 @@ class PersonaMusic(Music, frozen=True, kw_only=True):
     fixed: ClassVar[Mapping[str, Any]] = {"task_type": "persona_music"}
 
     persona_id: Annotated[
-        str | None,
-        Field(required=True, help="The persona, from `CreatePersona` or `CreateVoice`."),
+        str | None, Field(required=True, help="The persona, from `CreatePersona` or `CreateVoice`.")
     ] = None
     duration: Length = None
 

@@ -7,21 +7,11 @@ limits confirmed by live refusals of 2026-07-15; prices as published by clients 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, ClassVar, TypeAlias
 
-from musicapi_nb.engines.request import (
-    ByModel,
-    Field,
-    Price,
-    Request,
-    canonical_model,
-    is_missing,
-)
+from musicapi_nb.engines.request import ByModel, Field, Price, Request, canonical_model, is_missing
 from musicapi_nb.errors import Problem
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 # The newest three came by 2026-10-07; the older ids are still accepted and rendered by v6.
 NEWEST = ("sonic-v6", "sonic-v6-wild", "sonic-v6-mini")

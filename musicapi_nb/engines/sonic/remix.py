@@ -6,8 +6,8 @@ Facts: docs.musicapi.ai (sample-this-song, mashup, api-413625810; 2025 to 2026) 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from collections.abc import Iterator, Sequence
+from typing import Annotated, ClassVar
 
 from musicapi_nb.engines.request import Field, Price, Request, is_missing
 from musicapi_nb.engines.sonic.generation import (
@@ -31,9 +31,6 @@ from musicapi_nb.engines.sonic.generation import (
     in_order,
 )
 from musicapi_nb.errors import Problem
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _REPLACED = ("sonic-v5-5", "sonic-v5", "sonic-v4-5-plus", "sonic-v4-5", "sonic-v4")
 

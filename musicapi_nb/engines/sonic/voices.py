@@ -7,14 +7,12 @@ sibling host and musicapi-sdk 0.1.0.
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeAlias
+from collections.abc import Iterator
+from typing import Annotated, ClassVar, Literal, TypeAlias
 
 from musicapi_nb.engines.request import Field, Price, Request, is_missing
 from musicapi_nb.engines.sonic.generation import Clip, in_order, priced
 from musicapi_nb.errors import Problem
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _LONGEST_VOCALS = 30
 
@@ -51,8 +49,7 @@ class CreatePersona(Request, frozen=True, kw_only=True):
         str | None, Field(kind="clip", help="The older docs' name of clip_id.")
     ] = None
     description: Annotated[
-        str | None,
-        Field(kind="long text", limit=200, help="The older docs' name of describe."),
+        str | None, Field(kind="long text", limit=200, help="The older docs' name of describe.")
     ] = None
     styles: Annotated[
         str | None, Field(kind="tags", limit=2000, help="Its styles, comma-separated.")
