@@ -63,7 +63,7 @@ def _ended(folder: Path, simulator: Simulator) -> tuple[str, Any]:
 def _settle_what_got_lost(folder: Path, simulator: Simulator) -> tuple[int, int]:
     """Do what a person does with the service's dashboard; count what was charged, and what not."""
     made = {
-        _words(paid.body): paid.charge.task_id for paid in simulator.traffic.paid if paid.charge
+        _words(paid.body): paid.charge.task_id for paid in simulator.request_log.paid if paid.charge
     }
     charged = free = 0
     with Library(folder / "many-songs") as library:
@@ -106,7 +106,7 @@ def test_run_all_in_two_kernels_pays_once_through_a_kill_and_a_lost_reply(
     assert "The other process ended by itself" in printed
     assert f"The account fell by {_PRICE * free} credits" in printed
     assert (before, counts, songs) == (_CELLS, {"done": _CELLS}, 2 * _CELLS)
-    asked = Counter(_words(each.body) for each in simulator.traffic.paid)
+    asked = Counter(_words(each.body) for each in simulator.request_log.paid)
     assert len(asked) == asked.total() == _CELLS
 
 
@@ -127,4 +127,4 @@ def test_with_a_key_run_all_buys_nothing_before_the_reader_has_said_so(
     assert len(refused) == 3, "one start, and two waits that would start it"
     assert printed[-1].startswith("The account fell by 0 credits.")
     assert simulator.accounts.charges() == ()
-    assert simulator.traffic.posts == []
+    assert simulator.request_log.posts == []
