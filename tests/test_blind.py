@@ -21,8 +21,8 @@ from musicapi_nb.experiment import Experiment
 from musicapi_nb.library import Library
 from musicapi_nb.plan import Plan
 from musicapi_nb.widgets import matching
-from musicapi_nb.widgets.audio import Audio, NoAudio, Sound, loudness
 from musicapi_nb.widgets.blind import BlindTest
+from musicapi_nb.widgets.song_audio import Audio, NoAudio, Sound, loudness
 from tests.library.world import FAILED, acknowledged, buy, looked
 from tests.listening import LEVELS, TOPICS, filled, keep, request, tone
 

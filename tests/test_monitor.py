@@ -16,7 +16,7 @@ from musicapi_nb.library import Library
 from musicapi_nb.notebook.experiment_run import Run
 from musicapi_nb.notebook.session import Handle
 from musicapi_nb.simulator import Simulator
-from musicapi_nb.widgets.monitor import Action, Bar, Monitor, Reading, follow
+from musicapi_nb.widgets.monitor import Action, Bar, BarState, Monitor, follow
 
 PLAN_BASE = {"custom_mode": False, "gpt_description_prompt": "{style}, rain", "mv": "sonic-v5"}
 
@@ -148,8 +148,8 @@ class _Failing:
     def actions(self) -> tuple[Action, ...]:
         return ()
 
-    def reading(self) -> Reading:
-        return Reading(1, 3, "cells", "2 failed")
+    def bar_state(self) -> BarState:
+        return BarState(1, 3, "cells", "2 failed")
 
     def done(self) -> bool:
         return False
@@ -160,7 +160,7 @@ class _Failing:
 
 def test_a_bar_holds_no_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
     bar = follow(_Failing())
-    bar.show(Reading(3, 3, "cells", ""), over=True)
+    bar.show(BarState(3, 3, "cells", ""), over=True)
     said = capsys.readouterr().err
     assert "\x1b[31m" not in said
     assert "1/3" in said

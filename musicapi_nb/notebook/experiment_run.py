@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from musicapi_nb import markup
 from musicapi_nb.errors import MusicAPIError
 from musicapi_nb.notebook.job import Job
-from musicapi_nb.widgets.monitor import Action, reading_of
+from musicapi_nb.widgets.monitor import Action, experiment_bar_state
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from musicapi_nb.notebook.event_loop import BackgroundLoop
     from musicapi_nb.notebook.session import Handle
     from musicapi_nb.plan import DryRun, Plan
-    from musicapi_nb.widgets.monitor import Reading
+    from musicapi_nb.widgets.monitor import BarState
 
 
 class ExperimentJob(Job["Experiment"]):
@@ -33,9 +33,9 @@ class ExperimentJob(Job["Experiment"]):
 
         super().__init__(background, work, title=f"experiment {experiment.name}")
 
-    def reading(self) -> Reading:
+    def bar_state(self) -> BarState:
         """How far it has come, for a bar: cells that have ended."""
-        return reading_of(self._experiment.progress)
+        return experiment_bar_state(self._experiment.progress)
 
     def _progress(self) -> markup.Html:
         return markup.Html(self._experiment._repr_html_())
@@ -168,9 +168,9 @@ class Run:
             ),
         )
 
-    def reading(self) -> Reading:
+    def bar_state(self) -> BarState:
         """How far it has come, for a bar."""
-        return reading_of(self.progress)
+        return experiment_bar_state(self.progress)
 
     @property
     def progress(self) -> Progress:

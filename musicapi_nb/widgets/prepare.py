@@ -15,15 +15,15 @@ from musicapi_nb.client.download import suffix_of
 from musicapi_nb.errors import MusicAPIError, WrongType
 from musicapi_nb.library import Shown, Trial
 from musicapi_nb.tasks import Song
-from musicapi_nb.widgets import audio, matching
+from musicapi_nb.widgets import matching, song_audio
 from musicapi_nb.widgets.entrants import LeftOut
 
 if TYPE_CHECKING:
     from musicapi_nb.analysis import Drawn, Kind
     from musicapi_nb.library import BlindDesign, Library
-    from musicapi_nb.widgets.audio import Audio
     from musicapi_nb.widgets.entrants import Entrants
     from musicapi_nb.widgets.matching import Form, Measured
+    from musicapi_nb.widgets.song_audio import Audio
 
 _NOBODY = "no-account"  # links are public; a client wants a key nevertheless
 _MOST = 10_000
@@ -189,17 +189,19 @@ class Shelf:
             self._fetch(key)
             found = self._kept(key)
         if found is None:
-            raise audio.NoAudio("its file is gone")
+            raise song_audio.NoAudio("its file is gone")
         return found
 
     def _kept(self, key: str) -> Audio | None:
-        return audio.kept(self._songs.get(key) or Song(), _File(self._library.file_of(key)))
+        return song_audio.stored_audio(
+            self._songs.get(key) or Song(), _File(self._library.file_of(key))
+        )
 
     def _fetch(self, key: str) -> None:
         song = self._songs.get(key)
-        if song is None or audio.link(song) is None:
-            raise audio.NoAudio(
-                (audio.why_none(song) if song else "")
+        if song is None or song_audio.playable_url(song) is None:
+            raise song_audio.NoAudio(
+                (song_audio.no_audio_reason(song) if song else "")
                 or "it is not in the library, and has no link"
             )
         # a thread of its own: a notebook's cell runs in a loop already
@@ -217,7 +219,7 @@ class Shelf:
 
         async with MusicAPI(_NOBODY, simulated=song.simulated) as client:
             return await client.download(
-                song, self._library.incoming(".audio"), max_bytes=audio.LARGEST
+                song, self._library.incoming(".audio"), max_bytes=song_audio.MAX_BYTES
             )
 
 

@@ -11,7 +11,7 @@ import musicapi_nb as mnb
 from musicapi_nb import tasks
 from musicapi_nb.errors import MusicAPIError, WrongType
 from musicapi_nb.library import Library
-from musicapi_nb.widgets.saved_page import PageTooLarge
+from musicapi_nb.widgets.gallery.saved_page import PageTooLarge
 from tests.browser import hostile
 from tests.library.world import acknowledged, buy, looked, song
 from tests.test_gallery import made, put, wave
