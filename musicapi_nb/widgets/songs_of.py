@@ -206,9 +206,9 @@ def _tasks(element: Any) -> Iterable[Any]:
             raise WrongType("this job has no task yet; await it first")
         return result if isinstance(result, list) else [result]
     if isinstance(element, _RAW_REPLIES):
-        from musicapi_nb.frames.inputs import read_all  # noqa: PLC0415 - loads pandas
+        from musicapi_nb.frames.inputs import parse_replies  # noqa: PLC0415 - loads pandas
 
-        return [reply.task for reply in read_all(element) if reply.task is not None]
+        return [reply.task for reply in parse_replies(element) if reply.task is not None]
     if _has_tasks(element):
         return list(element.tasks())
     if isinstance(element, list | tuple):
