@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from musicapi_nb._blind_test.store import list_designs, load_trials
 from musicapi_nb.errors import WrongType
-from musicapi_nb.frames.schema import Column, build, shows
+from musicapi_nb.frames.schema import Column, build_frame, document_columns
 from musicapi_nb.library import Library
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ ANSWERS: Mapping[str, Column[AnswerRow]] = {
 }
 
 
-@shows(ANSWERS)
+@document_columns(ANSWERS)
 def preferences_frame(source: HasTrials | Library, name: str | None = None) -> pd.DataFrame:
     """Make a table of blind tests: one row for every answered trial, in the order of asking.
 
@@ -104,7 +104,7 @@ def preferences_frame(source: HasTrials | Library, name: str | None = None) -> p
         raise WrongType(
             f"there is no blind test {name!r}; there are {', '.join(factors) or 'none'}"
         )
-    return build(
+    return build_frame(
         ANSWERS,
         (
             AnswerRow(trial, factors[trial.test])
