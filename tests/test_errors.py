@@ -4,7 +4,9 @@ from musicapi_nb import errors
 from musicapi_nb.errors import (
     ContentRefused,
     Forbidden,
+    InvalidArgument,
     InvalidRequest,
+    InvalidTransition,
     LibraryError,
     LostReply,
     MusicAPIError,
@@ -24,8 +26,6 @@ from musicapi_nb.errors import (
     UnknownPrice,
     Unreachable,
     WaitTimeout,
-    WrongStep,
-    WrongType,
     classify,
 )
 
@@ -37,7 +37,7 @@ FAMILY = [
 
 PARENTS = {
     InvalidRequest: ValueError,
-    WrongType: TypeError,
+    InvalidArgument: TypeError,
     RejectedRequest: ValueError,
     RetiredOperation: RejectedRequest,
     TaskNotFound: LookupError,
@@ -50,7 +50,7 @@ PARENTS = {
     NestingRefused: RuntimeError,
     OverBudget: LibraryError,
     UnknownPrice: OverBudget,
-    WrongStep: ValueError,
+    InvalidTransition: ValueError,
 }
 NO_CREDITS = (
     "The remaining credits are not enough. You can buy more one-time credit packs or subscribe."

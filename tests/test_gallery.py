@@ -18,7 +18,7 @@ import soundfile
 
 import musicapi_nb as mnb
 from musicapi_nb import sonic, tasks
-from musicapi_nb.errors import DownloadFailed, InvalidRequest, WrongType
+from musicapi_nb.errors import DownloadFailed, InvalidArgument, InvalidRequest
 from musicapi_nb.library import Library
 from musicapi_nb.simulator import Simulator
 from musicapi_nb.tasks import Song, Task
@@ -120,7 +120,7 @@ def test_it_is_made_of_whatever_holds_songs(tmp_path: Path) -> None:
     assert gallery(str(tmp_path / "r.ndjson"))._songs["title"] == titles
     assert gallery([])._songs["title"] == []
     for wrong in (3, None, [3], mnb.songs_frame(two), {"a": 3}.items()):
-        with pytest.raises(WrongType, match="gallery is made of"):
+        with pytest.raises(InvalidArgument, match="gallery is made of"):
             gallery(wrong)
 
 

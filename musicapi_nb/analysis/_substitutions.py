@@ -13,13 +13,13 @@ import numpy as np
 import pandas as pd
 
 from musicapi_nb.analysis._adherence import asked_tags
-from musicapi_nb.analysis.checks import BadFrame, require
+from musicapi_nb.analysis.checks import require
 from musicapi_nb.analysis.clusters import cluster_codes, summed
 from musicapi_nb.analysis.noisy_or import Event, attributed
 from musicapi_nb.analysis.partitions import reduced
 from musicapi_nb.analysis.ratio_estimator import as_frame, checked_level, ratios
 from musicapi_nb.analysis.song_keys import SONGS, numbered, told_apart
-from musicapi_nb.errors import WrongType
+from musicapi_nb.errors import BadFrame, InvalidArgument
 from musicapi_nb.tasks.tags import plain, split
 
 if TYPE_CHECKING:
@@ -108,12 +108,12 @@ def substitutions(  # noqa: PLR0913 - steps, what was asked before them, and how
     ------
     BadFrame
         A column is missing or of a wrong kind, or a task is not known.
-    WrongType
+    InvalidArgument
         Of `songs` and `asked` only one is given.
     """
     level = checked_level(level)
     if (songs is None) != (asked is None):
-        raise WrongType("songs and asked belong together: give both or neither")
+        raise InvalidArgument("songs and asked belong together: give both or neither")
     count = functools.partial(_counted, asked=asked, cluster=cluster)
     sums = reduced(count, *((steps,) if songs is None else (steps, songs)))
     tasks = sums.reset_index()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from musicapi_nb.errors import WrongType
+from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.frames.schema import Column, build, shows
 
 if TYPE_CHECKING:
@@ -85,16 +85,16 @@ def preferences_frame(given: HasTrials, name: str | None = None) -> pd.DataFrame
 
     Raises
     ------
-    WrongType
+    InvalidArgument
         What was given has no blind tests, or none of that name.
     """
     if not callable(getattr(type(given), "blind_tests", None)):
-        raise WrongType(
+        raise InvalidArgument(
             f"this is a {type(given).__name__}; preferences are asked of a blind test or a library"
         )
     factors = {design.name: design.factor for design in given.blind_tests()}
     if name is not None and name not in factors:
-        raise WrongType(
+        raise InvalidArgument(
             f"there is no blind test {name!r}; there are {', '.join(factors) or 'none'}"
         )
     return build(

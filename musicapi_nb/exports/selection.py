@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from musicapi_nb.errors import WrongType
+from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.library.media_files import song_key
 from musicapi_nb.tasks import Song, Task
 from musicapi_nb.widgets import song_items
@@ -53,7 +53,7 @@ def choose(what: Any, library: Library | None) -> Chosen:
 
     Raises
     ------
-    WrongType
+    InvalidArgument
         It holds no songs, or no library is known that has their files.
     """
     if hasattr(what, "columns"):
@@ -61,7 +61,7 @@ def choose(what: Any, library: Library | None) -> Chosen:
     else:
         shown = song_items.read(what, library)
     if shown.library is None:
-        raise WrongType("audio comes from a library: give library=api.library, or a library")
+        raise InvalidArgument("audio comes from a library: give library=api.library, or a library")
     known = _known(shown.library)
     songs: dict[str, tuple[Song, Task]] = {}
     left_out = []
@@ -79,13 +79,13 @@ def _of_frame(frame: Any, library: Library | None) -> list[Song]:
     lacking = [name for name in _NEEDED if name not in frame.columns]
     if lacking or library is None:
         wanted = f"the columns {' and '.join(_NEEDED)}, as songs_frame has them, and library="
-        raise WrongType(f"a table chooses songs by {wanted}")
+        raise InvalidArgument(f"a table chooses songs by {wanted}")
     known = {(task.id, song.position): song for task in library.tasks() for song in task.songs}
     rows = zip(*(frame[name] for name in _NEEDED), strict=True)
     found = [(row, known.get((row[0], int(row[1])))) for row in rows]
     unknown = [row for row, song in found if song is None]
     if unknown:
-        raise WrongType(f"the library has no song {unknown[0][1]} of task {unknown[0][0]!r}")
+        raise InvalidArgument(f"the library has no song {unknown[0][1]} of task {unknown[0][0]!r}")
     return [song for _, song in found if song is not None]
 
 

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from musicapi_nb.errors import WrongStep, WrongType
+from musicapi_nb.errors import InvalidArgument, InvalidTransition
 from musicapi_nb.library import events
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class Trials:
 
         Raises
         ------
-        WrongType
+        InvalidArgument
             No name, no trials, or trials that do not count from 1.
         LibraryError
             It could not be written.
@@ -93,7 +93,7 @@ class Trials:
         if not name.strip() or [trial.number for trial in trials] != [
             *range(1, max(len(trials), 1) + 1)
         ]:
-            raise WrongType("a blind test has a name, and trials that count from 1")
+            raise InvalidArgument("a blind test has a name, and trials that count from 1")
         data = {
             "name": name,
             "factor": factor,
@@ -108,7 +108,7 @@ class Trials:
                 events.write_other(connection, "drawn", data, owner=self._owner.id)
         design = self.blind_design(name)
         if design is None:
-            raise WrongStep(f"the blind test {name!r} was not kept")
+            raise InvalidTransition(f"the blind test {name!r} was not kept")
         return design
 
     def answer_trial(
@@ -126,9 +126,9 @@ class Trials:
 
         Raises
         ------
-        WrongStep
+        InvalidTransition
             There is no such trial.
-        WrongType
+        InvalidArgument
             A position that it does not have, or one where none is meant.
         LibraryError
             It could not be written; the trial is still open.
@@ -136,7 +136,7 @@ class Trials:
         with self._store.write(durable=True) as connection:
             trial = next((each for each in self.trials(test) if each.number == number), None)
             if trial is None:
-                raise WrongStep(f"there is no trial {number} in a blind test {test!r}")
+                raise InvalidTransition(f"there is no trial {number} in a blind test {test!r}")
             _check(trial, answer, chosen)
             if trial.answer is not None:
                 return False
@@ -181,11 +181,11 @@ def _row(shown: Shown) -> dict[str, str]:
 
 def _check(trial: Trial, answer: Answer, chosen: int | None) -> None:
     if answer not in {"chosen", "tie", "left out"}:
-        raise WrongType(f"an answer is 'chosen', 'tie' or 'left out', not {answer!r:.40}")
+        raise InvalidArgument(f"an answer is 'chosen', 'tie' or 'left out', not {answer!r:.40}")
     places = range(len(trial.shown))
     good = chosen in places and not isinstance(chosen, bool) if answer == "chosen" else not chosen
     if not good or (answer != "chosen" and chosen is not None):
-        raise WrongType(f"{chosen!r:.40} is no position that {answer!r} can name")
+        raise InvalidArgument(f"{chosen!r:.40} is no position that {answer!r} can name")
 
 
 def _trial(  # noqa: PLR0913, PLR0917 - a row of the table

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from musicapi_nb import markup
 from musicapi_nb.client import publish
 from musicapi_nb.engines import Request
-from musicapi_nb.errors import Closed, InvalidRequest, Problem
+from musicapi_nb.errors import ClientClosed, InvalidRequest, Problem
 from musicapi_nb.notebook.job import Job
 from musicapi_nb.notebook.song_list import Songs
 from musicapi_nb.notebook.song_magic_parser import offered
@@ -287,7 +287,7 @@ class Handle:
 
         Raises
         ------
-        WrongType
+        InvalidArgument
             It is none of these.
         """
         self._check_open()
@@ -307,14 +307,14 @@ class Handle:
     def _spawn(self, coroutine: Coroutine[Any, Any, Any]) -> None:
         try:
             self._check_open()
-        except Closed:
+        except ClientClosed:
             coroutine.close()
             raise
         self._background.submit(coroutine)
 
     def _check_open(self) -> None:
         if self._closed:
-            raise Closed("this handle is closed")
+            raise ClientClosed("this handle is closed")
 
     def _job(self, work: Any, *, title: str, request: Request | None = None) -> Job[Any]:
         self._check_open()

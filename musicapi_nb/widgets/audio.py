@@ -16,7 +16,7 @@ import numpy as np
 
 from musicapi_nb import markup
 from musicapi_nb.client.download import suffix_of
-from musicapi_nb.errors import MusicAPIError
+from musicapi_nb.errors import NoAudio
 from musicapi_nb.tasks import Song
 
 if TYPE_CHECKING:
@@ -36,10 +36,6 @@ _MEDIA_TYPES = {
 _BLOCK = 1 << 18  # frames
 _FINE = 256  # frames
 _HEAD = 16
-
-
-class NoAudio(MusicAPIError, LookupError):
-    """A song has no audio that can be had, or none that can be read; it says why."""
 
 
 class HasFiles(Protocol):

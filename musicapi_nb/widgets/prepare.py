@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from musicapi_nb import analysis
 from musicapi_nb.client.download import suffix_of
-from musicapi_nb.errors import MusicAPIError, WrongType
+from musicapi_nb.errors import InvalidArgument, MusicAPIError, NoAudio, NothingToCompare
 from musicapi_nb.library import Shown, Trial
 from musicapi_nb.tasks import Song
 from musicapi_nb.widgets import audio, matching
@@ -44,17 +44,17 @@ class Wish:
 
         Raises
         ------
-        WrongType
+        InvalidArgument
             Which argument, and what it may be.
         """
         if isinstance(self.trials, bool) or not isinstance(self.trials, int):
-            raise WrongType(f"trials is a whole number, not {self.trials!r:.40}")
+            raise InvalidArgument(f"trials is a whole number, not {self.trials!r:.40}")
         if not 1 <= self.trials <= _MOST:
-            raise WrongType(f"trials is 1 to {_MOST:,}, not {self.trials}")
+            raise InvalidArgument(f"trials is 1 to {_MOST:,}, not {self.trials}")
         if self.kind not in {"pairs", "best_of_four"}:
-            raise WrongType(f"kind is 'pairs' or 'best_of_four', not {self.kind!r:.40}")
+            raise InvalidArgument(f"kind is 'pairs' or 'best_of_four', not {self.kind!r:.40}")
         if not 1 <= self.seconds <= 30:  # noqa: PLR2004 - longer ones nobody keeps in mind
-            raise WrongType(f"seconds is 1 to 30, not {self.seconds!r:.40}")
+            raise InvalidArgument(f"seconds is 1 to 30, not {self.seconds!r:.40}")
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -66,7 +66,7 @@ def kept_or_drawn(found: Entrants, wish: Wish, name: str, seed: int | None) -> B
 
     Raises
     ------
-    WrongType
+    InvalidArgument
         There is one of that name, with other settings.
     NothingToCompare
         Too few songs can be heard.
@@ -78,7 +78,7 @@ def kept_or_drawn(found: Entrants, wish: Wish, name: str, seed: int | None) -> B
     there = {"factor": design.factor, **design.settings}
     other = [f"{key}={there.get(key)!r}" for key in asked if asked[key] != there.get(key)]
     if other:
-        raise WrongType(
+        raise InvalidArgument(
             f"the blind test {name!r} is there already, with {', '.join(other)}: ask for it so, "
             "or give another name=..."
         )
@@ -119,8 +119,8 @@ def _heard(
             drawn = analysis.draw(
                 able, wish.trials, kind=wish.kind, swap_repeats=wish.swap_repeats, seed=seed
             )
-        except analysis.NothingToCompare as error:
-            raise analysis.NothingToCompare(_with_reasons(error, found, left_out)) from None
+        except NothingToCompare as error:
+            raise NothingToCompare(_with_reasons(error, found, left_out)) from None
         used = list(dict.fromkeys(song.key for each in drawn for song in each.songs))
         for key in used:
             if key not in measured:
@@ -189,7 +189,7 @@ class Shelf:
             self._fetch(key)
             found = self._kept(key)
         if found is None:
-            raise audio.NoAudio("its file is gone")
+            raise NoAudio("its file is gone")
         return found
 
     def _kept(self, key: str) -> Audio | None:
@@ -198,7 +198,7 @@ class Shelf:
     def _fetch(self, key: str) -> None:
         song = self._songs.get(key)
         if song is None or audio.link(song) is None:
-            raise audio.NoAudio(
+            raise NoAudio(
                 (audio.why_none(song) if song else "")
                 or "it is not in the library, and has no link"
             )

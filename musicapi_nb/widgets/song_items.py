@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from musicapi_nb import markup
-from musicapi_nb.errors import WrongType
+from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.markup.escape import TITLE_LIMIT, attribute
 from musicapi_nb.tasks import Song, Task
 from musicapi_nb.tasks.html import fated
@@ -85,7 +85,7 @@ def read(what: Any, library: Library | None = None) -> Shown:
 
     Raises
     ------
-    WrongType
+    InvalidArgument
         It, or a part of it, is none of these.
     """
     if isinstance(what, Shown):
@@ -179,7 +179,7 @@ def _tasks(part: Any) -> Sequence[Task]:
     if _is_job(part):
         done = part.result() if part.done() else part.task
         if done is None:
-            raise WrongType("this job has no task yet; await it first")
+            raise InvalidArgument("this job has no task yet; await it first")
         return [one for each in _as_list(done) for one in _tasks(each)]
     if isinstance(part, (Mapping, str, bytes, bytearray, Path)):
         from musicapi_nb.frames.inputs import read_all  # noqa: PLC0415 - loads pandas
@@ -194,8 +194,8 @@ def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _wrong(what: object) -> WrongType:
-    return WrongType(
+def _wrong(what: object) -> InvalidArgument:
+    return InvalidArgument(
         f"this is a {type(what).__name__}; a gallery is made of tasks, songs, jobs, raw replies, "
         "of an iterable of these, of an experiment, or of a library"
     )

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from musicapi_nb.analysis import preferences_frame
-from musicapi_nb.errors import WrongStep, WrongType
+from musicapi_nb.errors import InvalidArgument, InvalidTransition
 from musicapi_nb.library import Library, Shown, Trial
 from musicapi_nb.library.database import Store
 from musicapi_nb.library.migrations import STEPS
@@ -69,13 +69,13 @@ def test_what_is_no_answer_changes_nothing(library: Library) -> None:
         ("left out", 1),
         ("maybe", None),
     ):
-        with pytest.raises(WrongType):
+        with pytest.raises(InvalidArgument):
             library.answer_trial("test", 1, answer, chosen=chosen)  # type: ignore[arg-type]  # from a page
-    with pytest.raises(WrongStep, match="no trial 3"):
+    with pytest.raises(InvalidTransition, match="no trial 3"):
         library.answer_trial("test", 3, "tie")
     assert library.trials("test") == TRIALS
     for name, trials in (("", TRIALS), ("t", []), ("t", TRIALS[1:])):
-        with pytest.raises(WrongType, match="count from 1"):
+        with pytest.raises(InvalidArgument, match="count from 1"):
             library.keep_draw(name, "mv", {}, trials)
 
 
