@@ -2,6 +2,7 @@ import pytest
 
 from musicapi_nb import errors
 from musicapi_nb.errors import (
+    BadFrame,
     ContentRefused,
     Forbidden,
     InvalidArgument,
@@ -11,9 +12,12 @@ from musicapi_nb.errors import (
     LostReply,
     MusicAPIError,
     NestingRefused,
+    NoAudio,
     NoSubscription,
+    NothingToCompare,
     OutOfCredits,
     OverBudget,
+    PageTooLarge,
     Problem,
     RateLimited,
     RejectedRequest,
@@ -51,6 +55,10 @@ PARENTS = {
     OverBudget: LibraryError,
     UnknownPrice: OverBudget,
     InvalidTransition: ValueError,
+    BadFrame: ValueError,
+    NothingToCompare: ValueError,
+    NoAudio: LookupError,
+    PageTooLarge: ValueError,
 }
 NO_CREDITS = (
     "The remaining credits are not enough. You can buy more one-time credit packs or subscribe."
