@@ -9,7 +9,7 @@ _PNG = "iVBORw0KGgo="  # eight bytes, as a picture begins
 def _page() -> tuple[str, dict[str, bytes]]:
     outputs = [
         v4.new_output("stream", name="stdout", text="<b>bold?</b>\n\x1b[31mred\x1b[0m\n"),
-        v4.new_output("execute_result", data={"text/plain": "<Handle 1 < 2>"}),
+        v4.new_output("execute_result", data={"text/plain": "<Session 1 < 2>"}),
         v4.new_output(
             "display_data", data={"text/plain": "x", "text/html": "<p>one</p>\n\n<p>*two*</p>"}
         ),
@@ -27,7 +27,7 @@ def test_text_is_escaped_in_a_box_of_its_own() -> None:
     text, _ = _page()
     assert '<pre class="output">&lt;b&gt;bold?&lt;/b&gt;' in text
     assert "\x1b" not in text
-    assert '<pre class="output">&lt;Handle 1 &lt; 2&gt;</pre>' in text
+    assert '<pre class="output">&lt;Session 1 &lt; 2&gt;</pre>' in text
 
 
 def test_html_comes_whole_and_alone() -> None:
