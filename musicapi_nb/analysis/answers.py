@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from musicapi_nb.errors import WrongType
-from musicapi_nb.frames.schema import Column, build, shows
+from musicapi_nb.frames.schema import Column, build_frame, document_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,7 +76,7 @@ ANSWERS: Mapping[str, Column[AnswerRow]] = {
 }
 
 
-@shows(ANSWERS)
+@document_columns(ANSWERS)
 def preferences_frame(given: HasTrials, name: str | None = None) -> pd.DataFrame:
     """Make a table of blind tests: one row for every answered trial, in the order of asking.
 
@@ -97,7 +97,7 @@ def preferences_frame(given: HasTrials, name: str | None = None) -> pd.DataFrame
         raise WrongType(
             f"there is no blind test {name!r}; there are {', '.join(factors) or 'none'}"
         )
-    return build(
+    return build_frame(
         ANSWERS,
         (
             AnswerRow(trial, factors[trial.test])

@@ -127,7 +127,7 @@ def _beside(
     there = [(song, made.files[0]) for (song, _), made in pairs if made.files]
     (folder.stage / PLAYLIST).write_text(playlist.playlist(there), encoding="utf-8", newline="\n")
     names = {(task.id, song.position): made.files[0] for (song, task), made in pairs if made.files}
-    playlist.write_tables(folder.stage / TABLES, playlist.tables(chosen, names))
+    playlist.write_frames(folder.stage / TABLES, playlist.tables(chosen, names))
     staged = [folder.stage / PLAYLIST, *sorted((folder.stage / TABLES).iterdir())]
     shared = [path.relative_to(folder.stage).as_posix() for path in staged]
     foreign = folder.put_shared(staged)

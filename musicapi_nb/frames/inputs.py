@@ -43,7 +43,7 @@ class Item(NamedTuple):
     given: Any
 
 
-class Read(NamedTuple):
+class ParsedReply(NamedTuple):
     """One reply: where it stood, as it came, what was understood of it and what was not."""
 
     source: str | None
@@ -94,9 +94,9 @@ def shares(given: Replies) -> Callable[[Sequence[Item]], float]:
     return share
 
 
-def read_all(given: Replies) -> Iterator[Read]:
+def parse_replies(given: Replies) -> Iterator[ParsedReply]:
     """Read what was given, one after the other; nothing of it is left out."""
-    return map(read_one, items(given))
+    return map(parse_reply, items(given))
 
 
 def _items(given: object) -> Iterable[object]:
@@ -135,20 +135,22 @@ def _path(item: object) -> Path | None:
     return None
 
 
-def read_one(item: Item) -> Read:
+def parse_reply(item: Item) -> ParsedReply:
     """Read one reply, whatever its shape."""
     source, place, given = item
     if isinstance(given, Kept):
         given = given.task()
     if isinstance(given, Task):
-        return Read(source, place, given.raw, given, given.id, given.issues)
+        return ParsedReply(source, place, given.raw, given, given.id, given.issues)
     if source is not None:
         given = given.strip()
     try:
         task = read(_payload(given))
     except UnexpectedReply as error:
-        return Read(source, place, given, None, _named(error.body), (Issue("", error.message),))
-    return Read(source, place, given, task, task.id, task.issues)
+        return ParsedReply(
+            source, place, given, None, _named(error.body), (Issue("", error.message),)
+        )
+    return ParsedReply(source, place, given, task, task.id, task.issues)
 
 
 def _named(payload: Any) -> str | None:

@@ -62,7 +62,7 @@ def _rows(path: Path) -> Iterator[tuple[int, bytes]]:
             yield from ((next(place), reply or b"") for reply in batch[REPLY].to_pylist())
 
 
-def write_tables(folder: Path, tables: Mapping[str, pd.DataFrame]) -> None:
+def write_frames(folder: Path, tables: Mapping[str, pd.DataFrame]) -> None:
     """Write each table to `<name>.parquet`; a table appears whole or not at all."""
     written = {name: _flat(name, table) for name, table in tables.items()}
     folder.mkdir(parents=True, exist_ok=True)
@@ -84,7 +84,7 @@ def _flat(name: str, table: pd.DataFrame) -> pa.Table:
     return made
 
 
-def read_table(path: Path) -> pd.DataFrame:
+def read_frame(path: Path) -> pd.DataFrame:
     """Read what `write_tables` wrote, with its dtypes."""
     with pq.ParquetFile(path) as file:
         read = file.read()

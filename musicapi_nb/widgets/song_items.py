@@ -182,9 +182,9 @@ def _tasks(part: Any) -> Sequence[Task]:
             raise WrongType("this job has no task yet; await it first")
         return [one for each in _as_list(done) for one in _tasks(each)]
     if isinstance(part, (Mapping, str, bytes, bytearray, Path)):
-        from musicapi_nb.frames.inputs import read_all  # noqa: PLC0415 - loads pandas
+        from musicapi_nb.frames.inputs import parse_replies  # noqa: PLC0415 - loads pandas
 
-        return [read.task for read in read_all(part) if read.task is not None]
+        return [read.task for read in parse_replies(part) if read.task is not None]
     if callable(getattr(type(part), "tasks", None)):
         return list(part.tasks())
     raise _wrong(part)
