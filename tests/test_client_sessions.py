@@ -165,7 +165,7 @@ def test_a_client_lives_through_several_loops(sim: Simulator) -> None:
         assert len(api._transport._sessions) <= 2  # those of loops that ended are let go
         asyncio.run(api.close())
         del api
-    assert len(sim.traffic.posts) == 3
+    assert len(sim.request_log.posts) == 3
 
 
 def test_a_client_that_nobody_closed_leaves_nothing_open(sim: Simulator) -> None:
@@ -213,7 +213,7 @@ def test_one_client_serves_two_loops_at_once_and_closes_both(sim: Simulator) -> 
         for here in (one, other):
             with pytest.raises(Closed):
                 here.run(api.credits())
-    assert len(sim.traffic.posts) == 2
+    assert len(sim.request_log.posts) == 2
 
 
 def test_closing_in_one_loop_waits_for_what_another_sends(sim: Simulator) -> None:
@@ -221,7 +221,7 @@ def test_closing_in_one_loop_waits_for_what_another_sends(sim: Simulator) -> Non
     with nothing_left_open(), Thread() as one, Thread() as other:
         api = client(sim.url, speed=sim.speed)
         submitting = asyncio.run_coroutine_threadsafe(api.submit(SONG), one.loop)
-        while not sim.traffic.posts:
+        while not sim.request_log.posts:
             pass
         other.run(api.close())
         assert submitting.result(timeout=0).id

@@ -84,8 +84,8 @@ def test_analyses_that_reduce_find_the_same(folder: Path, local: frames.Frames) 
         (analysis.tag_counts(far), analysis.tag_counts(tags)),
         (analysis.cooccurrence(far), analysis.cooccurrence(tags)),
         (
-            analysis.adherence(there, far, asked="prompt", by="prompt"),
-            analysis.adherence(here, tags, asked="prompt", by="prompt"),
+            analysis.adherence(there, far, requested="prompt", by="prompt"),
+            analysis.adherence(here, tags, requested="prompt", by="prompt"),
         ),
         (analysis.substitutions(spread.replaced_tags), analysis.substitutions(local.replaced_tags)),
     ):

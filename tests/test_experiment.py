@@ -106,7 +106,7 @@ async def test_every_cell_is_bought_and_told_with_its_factors(
         assert run.progress.state == "new"
         await run.run(seen.append)
 
-    assert len(sim.traffic.paid) == 8
+    assert len(sim.request_log.paid) == 8
     agree(sim, library)
     assert states(run) == {"done": 8}
     assert run.failures().empty
@@ -229,7 +229,7 @@ async def test_frames_keep_columns_and_dtypes_with_no_rows(
                 assert dtypes(empty) == dtypes(getattr(full, name)())
             assert dtypes(new.frame()) == dtypes(full.frame())
             assert set(new.frame()["state"]) == {"planned"}
-    assert sim.traffic.count("POST") == 4
+    assert sim.request_log.count("POST") == 4
 
 
 async def test_an_empty_plan_is_run_at_once(sim: Simulator, library: Library) -> None:
@@ -239,7 +239,7 @@ async def test_an_empty_plan_is_run_at_once(sim: Simulator, library: Library) ->
     assert run.frame().empty
     assert "no cells" in repr(run)
     assert run._repr_html_()
-    assert sim.traffic.total == 0
+    assert sim.request_log.total == 0
 
 
 # --- refused before anything is sent -------------------------------------------------------
@@ -260,7 +260,7 @@ async def test_a_plan_with_problems_is_refused_with_all_of_them(
         html = run._repr_html_()
         assert all(problem.message[:20] in html for problem in refused.value.problems)
         assert run.frame()["state"].tolist() == ["planned", "planned"]
-    assert sim.traffic.total == 0
+    assert sim.request_log.total == 0
     assert library.entries() == []
 
 
@@ -268,7 +268,7 @@ async def test_a_budget_below_one_block_is_refused(sim: Simulator, library: Libr
     async with experiment(sim, library, plan(2), budget=4 * PRICE - 1) as run:
         with pytest.raises(errors.OverBudget, match=r"79 credits is below what block 1 .*80"):
             await run.run()
-    assert sim.traffic.total == 0
+    assert sim.request_log.total == 0
     assert library.budgets() == {}
 
 
@@ -278,7 +278,7 @@ async def test_a_library_that_cannot_be_written_stops_it(sim: Simulator, tmp_pat
     async with experiment(sim, closed, plan()) as run:
         with pytest.raises(errors.MusicAPIError):
             await run.run()
-    assert sim.traffic.total == 0
+    assert sim.request_log.total == 0
 
 
 @pytest.mark.parametrize(
@@ -311,7 +311,7 @@ async def test_it_runs_once_at_a_time(sim: Simulator, library: Library) -> None:
         with pytest.raises(errors.MusicAPIError, match="running already"):
             await run.run()
         await first
-    assert len(sim.traffic.paid) == 4
+    assert len(sim.request_log.paid) == 4
 
 
 # --- the budget ----------------------------------------------------------------------------
@@ -350,7 +350,7 @@ async def test_run_again_with_nothing_left_it_says_so_and_writes_nothing_new(
 
 
 async def test_credits_that_come_back_buy_another_block(sim: Simulator, library: Library) -> None:
-    sim.shapes.sonic_failure = "api_error"  # the reply says that the credits came back
+    sim.reply_options.sonic_failure = "api_error"  # the reply says that the credits came back
     sim.faults.arm("task_fails", times=4)
     run = await ran(sim, library, plan(repeats=2), budget=4 * PRICE)
     assert states(run) == {"failed": 4, "done": 4}
@@ -389,7 +389,7 @@ async def test_prices_that_are_not_known_need_an_assumption(
     async with experiment(sim, library, design, budget=50) as run:
         with pytest.raises(errors.UnknownPrice, match="price of 1 cells is not known"):
             await run.run()
-        assert sim.traffic.total == 0
+        assert sim.request_log.total == 0
     run = await ran(sim, library, design, budget=50, assume=7)
     assert states(run) == {"done": 1}
     assert run.progress.remaining == 43
@@ -453,10 +453,10 @@ async def test_all_mishaps_together_leave_two_ledgers_that_agree(
 
     sim.faults.clear()
     mute(sim)
-    posts = len(sim.traffic.posts)
+    posts = len(sim.request_log.posts)
     again = await ran(sim, library, design, budget=40 * PRICE)
     asked = int((frame["state"] == "refused").sum())
-    assert len(sim.traffic.posts) - posts == asked
+    assert len(sim.request_log.posts) - posts == asked
     assert (again.frame()["state"] == "uncertain").sum() == (frame["state"] == "uncertain").sum()
     assert "refused" not in set(again.frame()["state"])
     agree(sim, library)
@@ -475,7 +475,7 @@ async def test_a_full_queue_is_tried_again_later(sim: Simulator, library: Librar
     design = Plan.grid(nuro.Vocal, base={"lyrics": words}, factors={"genre": ["Folk", "Pop"]})
     run = await ran(sim, library, design)
     assert states(run) == {"done": 2}
-    assert len(sim.traffic.posts) == 6
+    assert len(sim.request_log.posts) == 6
     assert len(sim.accounts.charges()) == 2
     agree(sim, library)
 
@@ -485,15 +485,15 @@ async def test_told_so_for_ever_it_gives_up_at_no_cost(sim: Simulator, library: 
     run = await ran(sim, library, plan(factors={"style": ["jazz"], "mv": ["sonic-v5"]}))
     assert states(run) == {"refused": 1}
     assert sim.accounts.charged(KEY) == 0
-    assert len(sim.traffic.posts) == len(library.entries("refused")) < 20
+    assert len(sim.request_log.posts) == len(library.entries("refused")) < 20
 
 
 async def test_without_credits_nothing_more_is_started(library: Library) -> None:
     async with Simulator(speed=3000, balance=5 * PRICE, seconds=(1.0, 1.2)) as sim:
         mute(sim)
         run = await ran(sim, library, plan(repeats=5), concurrency=2)
-        assert len(sim.traffic.posts) <= 5 + 2
-        assert sim.accounts.of(KEY).balance == 0
+        assert len(sim.request_log.posts) <= 5 + 2
+        assert sim.accounts.get(KEY).balance == 0
     counts = states(run)
     assert counts["done"] == 5
     assert counts["not_run"] >= 13
@@ -522,7 +522,7 @@ async def test_a_wait_that_takes_too_long_is_said_and_taken_up_again(
     assert failure["may_have_cost"]
     assert "not finished after 9000 s" in failure["reason"]
     assert "not lost" in failure["what_to_do"]
-    assert len(sim.traffic.paid) == 4
+    assert len(sim.request_log.paid) == 4
 
 
 # --- again, elsewhere ----------------------------------------------------------------------
@@ -533,7 +533,7 @@ async def test_run_again_in_another_kernel_costs_nothing(sim: Simulator, tmp_pat
         sim.faults.clear()
         first = await ran(sim, one, plan(2), budget=500)
         assert one.missing_files() == []
-    posts, total = len(sim.traffic.posts), sim.traffic.total
+    posts, total = len(sim.request_log.posts), sim.request_log.total
     with Library(tmp_path) as two:
         async with experiment(sim, two, plan(2), budget=500) as again:
             assert len(again.songs()) == 16  # before it is run
@@ -542,7 +542,7 @@ async def test_run_again_in_another_kernel_costs_nothing(sim: Simulator, tmp_pat
         assert again.progress.from_library == 8
         assert again.progress.bought == 0
         assert again.frame()["bought_before"].all()
-    assert (len(sim.traffic.posts), sim.traffic.total) == (posts, total)
+    assert (len(sim.request_log.posts), sim.request_log.total) == (posts, total)
 
 
 async def test_files_that_did_not_come_are_fetched_when_it_is_run_again(
@@ -554,7 +554,7 @@ async def test_files_that_did_not_come_are_fetched_when_it_is_run_again(
     run = await ran(sim, library, plan())
     assert library.missing_files() == []
     assert states(run) == {"done": 4}
-    assert len(sim.traffic.posts) == 4
+    assert len(sim.request_log.posts) == 4
 
 
 async def test_what_a_lost_kernel_was_doing_is_finished_by_the_next(
@@ -566,7 +566,7 @@ async def test_what_a_lost_kernel_was_doing_is_finished_by_the_next(
             async with client(sim, library) as api:
                 run = Experiment("harbour", design, api, library, budget=20 * PRICE, deadline=AGES)
                 running = asyncio.create_task(run.run())
-                await until(lambda: running.done() or len(sim.traffic.posts) >= stop_at)  # noqa: B023 - awaited here
+                await until(lambda: running.done() or len(sim.request_log.posts) >= stop_at)  # noqa: B023 - awaited here
                 left = running.done()
                 library.close()  # nothing more of it reaches the disk
                 running.cancel()
@@ -590,7 +590,7 @@ async def test_bought_elsewhere_a_cell_is_the_experiments_too(
     run = await ran(sim, library, design)
     assert run.frame()["bought_before"].tolist() == [False, False, True, False]
     assert len(library.entries("done", experiment="harbour")) == 4
-    assert len(sim.traffic.paid) == 4
+    assert len(sim.request_log.paid) == 4
 
 
 async def test_another_plan_of_the_same_name_keeps_what_was_bought(
@@ -619,7 +619,7 @@ async def test_two_of_one_name_at_once_buy_each_cell_once(sim: Simulator, tmp_pa
             ran(sim, one, plan(5), budget=400), ran(sim, two, plan(5), budget=400)
         )
         assert all(states(run) == {"done": 20} for run in runs)
-        assert len(sim.traffic.paid) == 20
+        assert len(sim.request_log.paid) == 20
         agree(sim, one)
 
 
@@ -631,14 +631,14 @@ async def test_what_another_kernel_bought_and_lost_meanwhile_is_not_bought_again
     sim.faults.arm("task_fails", refund=False)
     with Library(tmp_path) as one, Library(tmp_path) as two:
         first = asyncio.create_task(ran(sim, one, design, concurrency=1))
-        await until(lambda: sim.traffic.posts)
+        await until(lambda: sim.request_log.posts)
         second = asyncio.create_task(ran(sim, two, design))
         await until(lambda: two.counts().get("failed"))
         sim.clock.advance(1e6)
         for run in await asyncio.gather(first, second):
             assert states(run) == {"done": 1, "failed": 1}
             assert run.failures()["may_have_cost"].all()
-    assert len(sim.traffic.paid) == 2
+    assert len(sim.request_log.paid) == 2
 
 
 async def test_what_another_kernel_lost_meanwhile_is_not_called_not_run(
@@ -651,7 +651,7 @@ async def test_what_another_kernel_lost_meanwhile_is_not_called_not_run(
     cells.not_run(dict.fromkeys(range(4), "the budget is used up"))
     assert cells.read() == before
     assert states(await ran(sim, library, plan())) == {"done": 3, "failed": 1}
-    assert len(sim.traffic.paid) == 4
+    assert len(sim.request_log.paid) == 4
 
 
 # --- pause, resume, cancel, concurrency ----------------------------------------------------
@@ -678,16 +678,16 @@ async def test_paused_it_buys_nothing_and_goes_on_when_told(
         run.pause()
         assert run.progress.state == "paused"
         await until(lambda: not {"sending", "accepted"} & run.progress.counts.keys())
-        posts = len(sim.traffic.posts)
+        posts = len(sim.request_log.posts)
         assert 2 <= posts < 20
         for _ in range(2000):
             await asyncio.sleep(0)
-        assert len(sim.traffic.posts) == posts
+        assert len(sim.request_log.posts) == posts
         assert not running.done()
         run.resume()
         await running
     assert states(run) == {"done": 20}
-    assert len(sim.traffic.paid) == 20
+    assert len(sim.request_log.paid) == 20
     agree(sim, library)
 
 
@@ -697,7 +697,7 @@ async def test_what_fails_elsewhere_while_it_is_to_be_waited_for_is_not_bought_a
 ) -> None:
     design = plan(factors={"style": ["jazz"], "mv": ["sonic-v5", "sonic-v4-5"]})
     lasting, failing = design.cells
-    sim.shapes.sonic_failure = "api_error"  # the reply says that the credits came back
+    sim.reply_options.sonic_failure = "api_error"  # the reply says that the credits came back
     sim.faults.arm("task_fails", after=1)
     with Library(tmp_path) as one, Library(tmp_path) as two:
         async with experiment(sim, one, design, concurrency=1) as run, client(sim, two) as other:
@@ -705,7 +705,7 @@ async def test_what_fails_elsewhere_while_it_is_to_be_waited_for_is_not_bought_a
                 await other.submit(cell.request, take=cell.take)
             sim.faults.arm("slow", seconds=1e6, method="GET")
             running = asyncio.create_task(run.run())
-            await until(lambda: sim.traffic.total > 2)
+            await until(lambda: sim.request_log.total > 2)
             if pause:
                 run.pause()
             assert (await other.run(failing.request, take=failing.take)).refunded
@@ -716,7 +716,7 @@ async def test_what_fails_elsewhere_while_it_is_to_be_waited_for_is_not_bought_a
             assert states(run) == {"done": 1, "failed": 1}
             assert two.find(lasting.request, lasting.take) is not None
             assert two.find(failing.request, failing.take) is None
-    assert len(sim.traffic.posts) == 2
+    assert len(sim.request_log.posts) == 2
 
 
 async def test_told_at_once_it_starts_paused(sim: Simulator, library: Library) -> None:
@@ -727,11 +727,11 @@ async def test_told_at_once_it_starts_paused(sim: Simulator, library: Library) -
         await until(lambda: run._runner is not None)
         for _ in range(500):
             await asyncio.sleep(0)
-        assert sim.traffic.total == 0
+        assert sim.request_log.total == 0
         run.cancel()
         await running
     assert states(run) == {"not_run": 4}
-    assert sim.traffic.total == 0
+    assert sim.request_log.total == 0
 
 
 async def test_cancelled_it_keeps_what_was_paid_for(sim: Simulator, library: Library) -> None:
@@ -744,13 +744,13 @@ async def test_cancelled_it_keeps_what_was_paid_for(sim: Simulator, library: Lib
     counts = states(run)
     assert counts["not_run"] >= 1
     assert sum(number for state, number in counts.items() if state != "not_run") == len(
-        sim.traffic.paid
+        sim.request_log.paid
     )
     stopped = run.failures().query("state == 'not_run'")
     assert stopped["reason"].str.contains("cancelled").all()
     again = await ran(sim, library, plan(repeats=5))
     assert states(again) == {"done": 20}
-    assert len(sim.traffic.paid) == 20
+    assert len(sim.request_log.paid) == 20
 
 
 async def test_a_client_that_is_closed_ends_it(sim: Simulator, library: Library) -> None:
@@ -789,7 +789,7 @@ def test_a_handle_runs_it_on_its_own_loop(tmp_path: Path, monkeypatch: pytest.Mo
         run = api.experiment("harbour", plan(), budget=4 * PRICE)
         assert "Dry run" in run._repr_html_()
         assert "not started" in repr(run)
-        assert not simulator.traffic.posts
+        assert not simulator.request_log.posts
         with pytest.raises(errors.MusicAPIError, match="not started"):
             run.result()
         job = run.start()
@@ -807,7 +807,7 @@ def test_a_handle_runs_it_on_its_own_loop(tmp_path: Path, monkeypatch: pytest.Mo
         again.start()
         again.cancel()
         assert again.result(60).progress.spent == 4 * PRICE
-        assert len(simulator.traffic.paid) == 4
+        assert len(simulator.request_log.paid) == 4
         with pytest.raises(errors.OverBudget):
             api.experiment("other", plan(repeats=2), budget=1).start()
     finally:

@@ -434,7 +434,7 @@ def test_nothing_is_sent_for_what_the_person_did_not_see(api: Session) -> None:
         type_in(form, "mv", odd)
         type_in(form, "custom_mode", odd)
     assert form.job is None
-    assert sim(api).traffic.posts == []
+    assert sim(api).request_log.posts == []
 
 
 def test_what_goes_wrong_is_said_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -464,7 +464,7 @@ def test_a_services_words_are_text(api: Session) -> None:
 
 
 def test_without_a_balance_the_button_only_does_not_say_it(api: Session) -> None:
-    sim(api).faults.arm("garbage_body", method="GET", on="get-credits", times=None)
+    sim(api).faults.arm("garbage_body", method="GET", path="get-credits", times=None)
     form = api.form(SONG)
     when_ready(form, lambda: click(form))
     assert state(form)["label"] == "Make 2 songs for 20 credits"

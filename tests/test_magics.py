@@ -41,7 +41,7 @@ def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
 
 def posts(api: Session) -> int:
     assert api.simulator is not None
-    return len(api.simulator.traffic.posts)
+    return len(api.simulator.request_log.posts)
 
 
 def run(shell: InteractiveShell, code: str) -> Any:

@@ -64,7 +64,7 @@ def _resolve_uncertain_entries(folder: Path, simulator: Simulator) -> tuple[int,
     """Resolve uncertain entries from the simulator's records; count charged and free ones."""
     task_ids = {
         _tags_and_model(paid.body): paid.charge.task_id
-        for paid in simulator.traffic.paid
+        for paid in simulator.request_log.paid
         if paid.charge
     }
     charged = free = 0
@@ -108,7 +108,7 @@ def test_two_kernels_pay_once_despite_a_kill_and_a_lost_reply(
     assert "The other process ended by itself" in printed
     assert f"The account fell by {_PRICE * free} credits" in printed
     assert (before, counts, songs) == (_CELLS, {"done": _CELLS}, 2 * _CELLS)
-    bought = Counter(_tags_and_model(paid.body) for paid in simulator.traffic.paid)
+    bought = Counter(_tags_and_model(paid.body) for paid in simulator.request_log.paid)
     assert len(bought) == bought.total() == _CELLS
 
 
@@ -129,4 +129,4 @@ def test_with_a_key_nothing_is_bought_before_the_reader_sets_a_budget(
     assert len(refused) == 3, "one start, and two waits that would start it"
     assert printed[-1].startswith("The account fell by 0 credits.")
     assert simulator.accounts.charges() == ()
-    assert simulator.traffic.posts == []
+    assert simulator.request_log.posts == []

@@ -84,7 +84,7 @@ def test_a_button_that_fails_says_so_in_place_and_costs_nothing(api: Session) ->
     monitor._buttons[0].click()
     assert "closed" in monitor._problem.value
     assert api.simulator is not None
-    assert len(api.simulator.traffic.posts) == 0
+    assert len(api.simulator.request_log.posts) == 0
 
 
 def test_a_double_click_starts_once(api: Session) -> None:
@@ -96,7 +96,7 @@ def test_a_double_click_starts_once(api: Session) -> None:
     assert run.job is not None
     run.job.result()
     assert api.simulator is not None
-    assert len(api.simulator.traffic.posts) == 2
+    assert len(api.simulator.request_log.posts) == 2
 
 
 def test_two_threads_that_start_it_at_once_share_one_job(api: Session) -> None:
@@ -117,7 +117,7 @@ def test_two_threads_that_start_it_at_once_share_one_job(api: Session) -> None:
     assert run.job is not None
     run.job.result()
     assert api.simulator is not None
-    assert len(api.simulator.traffic.posts) == 2
+    assert len(api.simulator.request_log.posts) == 2
 
 
 def test_shown_as_text_it_is_what_it_follows(api: Session) -> None:

@@ -27,7 +27,7 @@ from musicapi_nb.errors import (
 from musicapi_nb.library import Library
 from musicapi_nb.notebook import Session, nest_asyncio
 from musicapi_nb.notebook.event_loop import BackgroundLoop
-from musicapi_nb.simulator import EmbeddedSimulator, Shapes, Simulator
+from musicapi_nb.simulator import EmbeddedSimulator, ReplyOptions, Simulator
 
 SONG = sonic.Create(custom_mode=False, mv="sonic-v5", gpt_description_prompt="rain, slow jazz")
 
@@ -56,7 +56,7 @@ def test_without_a_key_it_is_the_simulator_and_says_so(
     try:
         assert api.simulated
         assert "simulator" in capsys.readouterr().out
-        assert _simulator(api).shapes.webhook_hosts == "loopback"
+        assert _simulator(api).reply_options.webhook_hosts == "loopback"
         assert mnb.connect() is api
     finally:
         api.close()
@@ -177,7 +177,7 @@ def test_a_process_that_forgets_to_close_loses_nothing_that_it_paid(tmp_path: Pa
             stderr=subprocess.PIPE,
             text=True,
         )
-        _wait_until(lambda: bool(simulator.traffic.posts))
+        _wait_until(lambda: bool(simulator.request_log.posts))
         said = started.communicate("end\n", timeout=60)[1]
         (charge,) = simulator.accounts.charges("sk-some-key-0001")
     assert said == ""
@@ -204,8 +204,8 @@ def test_webhooks_reach_a_receiver_for_the_same_library(
     with Library(tmp_path / "library") as library:
         runner = background.submit(listen()).result()
         url = f"http://127.0.0.1:{runner.addresses[0][1]}/hooks"
-        shapes = Shapes(webhook_hosts="loopback")
-        sim = Simulator(seconds=(1, 1.2), speed=2000, shapes=shapes)
+        reply_options = ReplyOptions(webhook_hosts="loopback")
+        sim = Simulator(seconds=(1, 1.2), speed=2000, reply_options=reply_options)
         api = mnb.connect(simulator=sim, library=library.path, webhook=url)
         try:
             assert mnb.connect(simulator=sim, library=library.path, webhook=url) is api
@@ -296,7 +296,7 @@ def test_an_invalid_request_is_refused_at_once_with_every_problem(api: Session) 
 
 
 def _posts(api: Session) -> int:
-    return len(_simulator(api).traffic.posts)
+    return len(_simulator(api).request_log.posts)
 
 
 def test_an_error_is_shown_where_the_job_is_shown(api: Session) -> None:
@@ -482,7 +482,7 @@ def test_a_paid_task_outlives_the_kernel_in_the_library(tmp_path: Path) -> None:
         again = second.run(SONG).result()
         other = second.run(SONG, take=2).result()
         second.close()
-        assert len(simulator.traffic.posts) == 2
+        assert len(simulator.request_log.posts) == 2
     assert job.task is not None
     assert resumed.id == again.id == job.task.id != other.id
     assert again.state == "succeeded"
@@ -537,4 +537,4 @@ def test_a_library_that_cannot_be_opened_stops_before_anything_is_sent(tmp_path:
     with EmbeddedSimulator(Simulator()) as simulator:
         with pytest.raises(mnb.errors.LibraryError):
             mnb.connect("sk-some-key-0001", base_url=simulator.url, library=tmp_path)
-        assert simulator.traffic.total == 0
+        assert simulator.request_log.total == 0

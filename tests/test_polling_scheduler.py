@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from musicapi_nb.polling import MIN_INTERVAL, History, Prior, Scheduler, TaskKind
 
 STUDIO = TaskKind("studio", "custom", "studio-v1")
-KINDS = (STUDIO, TaskKind("sonic", "create"), TaskKind("nuro"))
+FAULT_KINDS = (STUDIO, TaskKind("sonic", "create"), TaskKind("nuro"))
 
 
 class Naive:
@@ -56,7 +56,7 @@ def test_the_heap_does_what_going_through_all_tasks_does(acts: list[tuple[str, i
     for number, (act, figure) in enumerate(acts):
         asked = sorted(naive.asked)
         if act == "add":
-            key, age = KINDS[figure % 3], figure % 50
+            key, age = FAULT_KINDS[figure % 3], figure % 50
             scheduler.add(number, key, now - age, now)
             naive.flights[number] = (key, now - age, 0.0)
         elif act == "wait":

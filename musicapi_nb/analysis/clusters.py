@@ -82,7 +82,7 @@ def level_codes(frame: pd.DataFrame, factor: str) -> tuple[Ints, list[str]]:
     return np.array([numbers[word] for word in words], dtype="int64"), names
 
 
-def summed(at: Ints, values: Floats, number: int = 0) -> Floats:
+def sum_by_code(at: Ints, values: Floats, number: int = 0) -> Floats:
     """Sum the values of each number; at least `number` sums."""
     found: Floats = np.bincount(at, values, number).astype("float64")
     return found

@@ -203,12 +203,12 @@ def _to_simulator(
 
 
 def _embedded(library: Library | None) -> Simulator:
-    from musicapi_nb.simulator import Shapes  # noqa: PLC0415 - loads numpy
+    from musicapi_nb.simulator import ReplyOptions  # noqa: PLC0415 - loads numpy
     from musicapi_nb.simulator import Simulator as Embedded  # noqa: PLC0415 - as above
 
-    shapes = Shapes(webhook_hosts="loopback")
+    reply_options = ReplyOptions(webhook_hosts="loopback")
     # Its seed makes the ids: in a library, those of two kernels must not be the same.
-    return Embedded(seed=secrets.randbelow(2**31) if library else 0, shapes=shapes)
+    return Embedded(seed=secrets.randbelow(2**31) if library else 0, reply_options=reply_options)
 
 
 def current() -> Session:
