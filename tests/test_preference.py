@@ -16,18 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import musicapi_nb as mnb
-from musicapi_nb.analysis import (
-    Candidate,
-    Kind,
-    NothingToCompare,
-    Preference,
-    draw,
-    preference,
-    preferences_frame,
-)
-from musicapi_nb.analysis.estimates import detectable, strengths
+from musicapi_nb._blind_test.answers import preferences_frame
+from musicapi_nb._blind_test.bradley_terry import detectable, strengths
+from musicapi_nb._blind_test.design import Candidate, Kind, NothingToCompare, draw
+from musicapi_nb._blind_test.preference import Preference, preference
+from musicapi_nb._blind_test.store import BlindDesign, Shown, Trial
 from musicapi_nb.errors import WrongType
-from musicapi_nb.library import BlindDesign, Shown, Trial
 
 NOW = dt.datetime(2026, 11, 22, tzinfo=dt.UTC)
 
@@ -39,12 +33,12 @@ class Answered:
     found: list[Trial]
     factor: str = "mv"
 
-    def blind_tests(self) -> list[BlindDesign]:
-        names = dict.fromkeys(trial.test for trial in self.found)
-        return [BlindDesign(name, self.factor, NOW, {}) for name in names]
+    @property
+    def design(self) -> BlindDesign:
+        return BlindDesign("t", self.factor, NOW, {})
 
-    def trials(self, test: str | None = None) -> list[Trial]:
-        return [trial for trial in self.found if test in {None, trial.test}]
+    def trials(self) -> list[Trial]:
+        return self.found
 
 
 def answer(

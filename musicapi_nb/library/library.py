@@ -22,7 +22,6 @@ from musicapi_nb.library.media_files import Files, is_whole, on_disk, song_key
 from musicapi_nb.library.process_lock import Owner
 from musicapi_nb.library.ratings import Ratings
 from musicapi_nb.library.read_api import DATABASE, Records
-from musicapi_nb.library.trials import Trials
 from musicapi_nb.tasks import Song, Task
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
 _Result = TypeVar("_Result")
 
 
-class Library(Ratings, Trials, Records):
+class Library(Ratings, Records):
     """A folder with one database and the files of songs; made when there is none.
 
     All methods may be called from any thread; several libraries, in one process or in many, may

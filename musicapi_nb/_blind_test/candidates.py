@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from musicapi_nb import markup
-from musicapi_nb.analysis import Candidate
+from musicapi_nb._blind_test.design import Candidate
 from musicapi_nb.errors import WrongType
 from musicapi_nb.library.media_files import song_key
 from musicapi_nb.tasks import Song, Task

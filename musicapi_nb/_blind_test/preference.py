@@ -23,8 +23,8 @@ import numpy as np
 import pandas as pd
 
 from musicapi_nb import markup
-from musicapi_nb.analysis.answers import ANSWERS, PLACES
-from musicapi_nb.analysis.estimates import detectable, errors, strengths, wilson
+from musicapi_nb._blind_test.answers import ANSWERS, PLACES
+from musicapi_nb._blind_test.bradley_terry import detectable, errors, strengths, wilson
 from musicapi_nb.errors import WrongType
 
 if TYPE_CHECKING:
