@@ -19,11 +19,11 @@ from musicapi_nb.errors import (
     UnknownPrice,
 )
 from musicapi_nb.experiment import html
-from musicapi_nb.experiment.eta import ahead
-from musicapi_nb.experiment.ledger_view import Records
+from musicapi_nb.experiment.eta import estimate_remaining
+from musicapi_nb.experiment.ledger_view import ExperimentLedger
 from musicapi_nb.experiment.progress import Progress, of_entry
 from musicapi_nb.experiment.runner import Runner, Settings
-from musicapi_nb.experiment.tracker import Board
+from musicapi_nb.experiment.tracker import CellTracker
 from musicapi_nb.tasks import Task
 
 if TYPE_CHECKING:
@@ -91,8 +91,8 @@ class Experiment:
         self._assume = _number("assume", assume, 0)
         self._deadline = deadline
         self._client = client
-        self._board = Board(plan.cells)
-        self._known: Records | None = None
+        self._board = CellTracker(plan.cells)
+        self._known: ExperimentLedger | None = None
         self._others = 0
         self._held = 0
         self._runner: Runner | None = None
@@ -145,16 +145,18 @@ class Experiment:
         self.budget = limit
         self._held = held - self._board.held
 
-    def _see(self, records: Records) -> None:
+    def _see(self, records: ExperimentLedger) -> None:
         for at, entry in enumerate(records.read()):
             if entry is not None:
-                self._board.put(at, of_entry(entry, records.budget_name, self._board.states[at]))
+                self._board.update(at, of_entry(entry, records.budget_name, self._board.states[at]))
 
     @property
-    def _records(self) -> Records:
+    def _records(self) -> ExperimentLedger:
         if self._known is None:  # not before the plan was checked: a bad request has no identity
             simulated = self._client.simulated
-            self._known = Records(self.library, self.name, self.plan.cells, simulated=simulated)
+            self._known = ExperimentLedger(
+                self.library, self.name, self.plan.cells, simulated=simulated
+            )
         return self._known
 
     def _check_prices(self) -> None:
@@ -268,20 +270,22 @@ class Experiment:
             state=self._state(),
             cells=len(board.cells),
             counts=counts,
-            ended=board.ended,
+            finished=board.ended,
             from_library=board.before,
             spent=board.spent,
             reserved=board.reserved,
             bought=board.bought,
             budget=self.budget,
-            left=left,
+            remaining=left,
             blocks_done=board.blocks_done,
             blocks=board.blocks,
             started=self._started,
             seconds=seconds,
             eta=self._eta(left),
             failures=tuple(board.failures),
-            why=runner.why if runner and (runner.stopped or not self._running) else None,
+            stop_reason=runner.stop_reason
+            if runner and (runner.stopped or not self._running)
+            else None,
         )
 
     def _eta(self, left: int | None) -> Eta | None:
@@ -295,7 +299,7 @@ class Experiment:
             for kind, number in list(board.to_buy.items())
             if number
         ]
-        eta = ahead(
+        eta = estimate_remaining(
             [client.eta(task) for task in tasks if task], to_buy, client.pace, self.concurrency
         )
         return eta.on_clock(client.speed)
@@ -307,7 +311,7 @@ class Experiment:
             return "new"
         if self._cancelled:
             return "cancelled"
-        return "stopped" if self._runner.why else "ended"
+        return "stopped" if self._runner.stop_reason else "ended"
 
     def __repr__(self) -> str:
         return html.line(self.progress)

@@ -25,7 +25,7 @@ from musicapi_nb.library.read_api import DATABASE, Records
 from musicapi_nb.tasks import Song, Task
 
 if TYPE_CHECKING:
-    from musicapi_nb.exports import Exported
+    from musicapi_nb.exports import ExportResult
     from musicapi_nb.library.entry import Entry
     from musicapi_nb.library.ledger import Claim
     from musicapi_nb.library.media_files import FileRef
@@ -399,7 +399,7 @@ class Library(Ratings, Records):
         """Read every byte of every file; return those that are missing or damaged."""
         return list(queries.damaged(self._store, self._files))
 
-    def export(self, path: str | os.PathLike[str], what: Any = None) -> Exported:
+    def export(self, path: str | os.PathLike[str], what: Any = None) -> ExportResult:
         """Write songs of this library as files that other programs take: `mnb.export`.
 
         Parameters

@@ -17,7 +17,7 @@ _SWITCHED = {"true": True, "yes": True, "on": True, "false": False, "no": False,
 _OWN = ("take", "extra", "help")
 
 
-def offered(
+def form_operations(
     what: type[Request] | Request | ModuleType | None,
 ) -> tuple[tuple[type[Request], ...], Request | None]:
     """Give the operations that a form is to offer, and the request that it starts from.
@@ -41,7 +41,7 @@ def offered(
     return wanted, None
 
 
-def read_song(line: str, body: str = "") -> tuple[Request, int]:
+def parse_song_cell(line: str, body: str = "") -> tuple[Request, int]:
     """Read the line and the body of a `%%song` cell.
 
     The line names an engine or an operation, then options: the fields of its declaration.

@@ -18,7 +18,7 @@ import musicapi_nb as mnb
 from musicapi_nb import nuro, sonic
 from musicapi_nb import plan as plans
 from musicapi_nb.errors import ExportFailed, InvalidArgument, InvalidRequest
-from musicapi_nb.exports import Exported
+from musicapi_nb.exports import ExportResult
 from musicapi_nb.library import Library
 from musicapi_nb.simulator import Simulator
 from tests.exports.world import PNG, add, align, attach, inside, sound
@@ -33,7 +33,7 @@ def library(tmp_path: Path) -> Iterator[Library]:
         yield library
 
 
-def _outcomes(made: Exported) -> list[str]:
+def _outcomes(made: ExportResult) -> list[str]:
     return [song.outcome for song in made.songs]
 
 
@@ -377,8 +377,8 @@ def test_a_song_without_a_whole_file_is_named_and_the_others_are_there(
 
     assert _outcomes(made) == ["failed", "failed", "failed", "written"]
     assert [song.title for song in made.failed] == ["Missing", "Damaged", "No audio"]
-    assert "api.run(api.library.request(1)) fetches it" in made.failed[0].why
-    assert "library.verify()" in made.failed[1].why
+    assert "api.run(api.library.request(1)) fetches it" in made.failed[0].reason
+    assert "library.verify()" in made.failed[1].reason
     assert "Good.wav" in inside(tmp_path / "songs")
     assert not [name for name in inside(tmp_path / "songs") if "Damaged" in name]
     shown = made._repr_html_()
@@ -522,7 +522,9 @@ def test_what_the_handle_bought_is_exported_and_missing_audio_is_fetched_again(
         assert kept is not None
         kept.unlink()
         (failed,) = api.export(tmp_path / "again").failed
-        assert failed.why.endswith("api.run(api.library.request(1)) fetches it and costs nothing")
+        assert failed.reason.endswith(
+            "api.run(api.library.request(1)) fetches it and costs nothing"
+        )
         balance = api.credits().result()
         again = api.library.request(1)
         assert again is not None
