@@ -18,7 +18,7 @@ import soundfile
 
 import musicapi_nb as mnb
 from musicapi_nb import sonic, tasks
-from musicapi_nb.errors import DownloadFailed, InvalidRequest, WrongType
+from musicapi_nb.errors import DownloadFailed, InvalidArgument, InvalidRequest
 from musicapi_nb.library import Library
 from musicapi_nb.simulator import Simulator
 from musicapi_nb.tasks import Song, Task
@@ -121,7 +121,7 @@ def test_it_is_made_of_whatever_holds_songs(tmp_path: Path) -> None:
     assert gallery([])._songs["title"] == []
     assert gallery([two[0].songs, [two[1]]])._songs["title"] == titles
     for wrong in (3, None, [3], {"a": 3}.items()):
-        with pytest.raises(WrongType, match="songs come from"):
+        with pytest.raises(InvalidArgument, match="songs come from"):
             gallery(wrong)
 
 
@@ -135,11 +135,11 @@ def test_rows_of_a_table_select_songs_of_a_library(shelf: Library) -> None:
     rows = gallery(frame.iloc[1:], library=shelf)
     assert [item.song.position for item in rows.collection.items] == [1, 0, 1]
     assert rows.collection.factors == {"style": ("jazz", "folk", "(none)")}
-    with pytest.raises(WrongType, match=r"library=api\.library"):
+    with pytest.raises(InvalidArgument, match=r"library=api\.library"):
         gallery(frame)
-    with pytest.raises(WrongType, match="columns task_id and song_position"):
+    with pytest.raises(InvalidArgument, match="columns task_id and song_position"):
         gallery(frame.drop(columns="task_id"), library=shelf)
-    with pytest.raises(WrongType, match="has no song 7 of task 't0'"):
+    with pytest.raises(InvalidArgument, match="has no song 7 of task 't0'"):
         gallery(frame.assign(task_id="t0", song_position=7), library=shelf)
 
 

@@ -9,11 +9,11 @@ import soundfile
 
 from musicapi_nb import tasks
 from musicapi_nb.client import MusicAPI
-from musicapi_nb.errors import DownloadFailed
+from musicapi_nb.errors import DownloadFailed, NoAudio
 from musicapi_nb.library import Library
 from musicapi_nb.simulator import Simulator
 from musicapi_nb.widgets import song_audio
-from musicapi_nb.widgets.song_audio import Audio, NoAudio, Sound, decode, loudness, peaks
+from musicapi_nb.widgets.song_audio import Audio, Sound, decode, loudness, peaks
 
 RATE = 48_000
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from musicapi_nb.widgets.song_audio import NoAudio, Sound, loudness
+from musicapi_nb.errors import NoAudio
+from musicapi_nb.widgets.song_audio import Sound, loudness
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from musicapi_nb._blind_test import loudness_match, store
 from musicapi_nb._blind_test.candidates import LeftOut
-from musicapi_nb._blind_test.design import NothingToCompare, draw
+from musicapi_nb._blind_test.design import draw
 from musicapi_nb._blind_test.store import Shown, Trial
 from musicapi_nb.client.download import suffix_of
-from musicapi_nb.errors import MusicAPIError, WrongType
+from musicapi_nb.errors import InvalidArgument, MusicAPIError, NoAudio, NothingToCompare
 from musicapi_nb.tasks import Song
 from musicapi_nb.widgets import song_audio
 
@@ -46,17 +46,17 @@ class Wish:
 
         Raises
         ------
-        WrongType
+        InvalidArgument
             Which argument, and what it may be.
         """
         if isinstance(self.trials, bool) or not isinstance(self.trials, int):
-            raise WrongType(f"trials is a whole number, not {self.trials!r:.40}")
+            raise InvalidArgument(f"trials is a whole number, not {self.trials!r:.40}")
         if not 1 <= self.trials <= _MOST:
-            raise WrongType(f"trials is 1 to {_MOST:,}, not {self.trials}")
+            raise InvalidArgument(f"trials is 1 to {_MOST:,}, not {self.trials}")
         if self.kind not in {"pairs", "best_of_four"}:
-            raise WrongType(f"kind is 'pairs' or 'best_of_four', not {self.kind!r:.40}")
+            raise InvalidArgument(f"kind is 'pairs' or 'best_of_four', not {self.kind!r:.40}")
         if not 1 <= self.seconds <= 30:  # noqa: PLR2004 - longer ones nobody keeps in mind
-            raise WrongType(f"seconds is 1 to 30, not {self.seconds!r:.40}")
+            raise InvalidArgument(f"seconds is 1 to 30, not {self.seconds!r:.40}")
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def kept_or_drawn(found: Entrants, wish: Wish, name: str, seed: int | None) -> B
 
     Raises
     ------
-    WrongType
+    InvalidArgument
         There is one of that name, with other settings.
     NothingToCompare
         Too few songs can be heard.
@@ -80,7 +80,7 @@ def kept_or_drawn(found: Entrants, wish: Wish, name: str, seed: int | None) -> B
     there = {"factor": design.factor, **design.settings}
     other = [f"{key}={there.get(key)!r}" for key in asked if asked[key] != there.get(key)]
     if other:
-        raise WrongType(
+        raise InvalidArgument(
             f"the blind test {name!r} is there already, with {', '.join(other)}: ask for it so, "
             "or give another name=..."
         )
@@ -191,7 +191,7 @@ class Shelf:
             self._fetch(key)
             found = self._kept(key)
         if found is None:
-            raise song_audio.NoAudio("its file is gone")
+            raise NoAudio("its file is gone")
         return found
 
     def _kept(self, key: str) -> Audio | None:
@@ -202,7 +202,7 @@ class Shelf:
     def _fetch(self, key: str) -> None:
         song = self._songs.get(key)
         if song is None or song_audio.playable_url(song) is None:
-            raise song_audio.NoAudio(
+            raise NoAudio(
                 (song_audio.no_audio_reason(song) if song else "")
                 or "it is not in the library, and has no link"
             )

@@ -17,7 +17,7 @@ from musicapi_nb._blind_test.answers import preferences_frame
 from musicapi_nb._blind_test.candidates import LeftOut, entrants
 from musicapi_nb._blind_test.preference import preference
 from musicapi_nb._blind_test.setup import Shelf, Wish, kept_or_drawn, said
-from musicapi_nb.errors import MusicAPIError, WrongType
+from musicapi_nb.errors import InvalidArgument, MusicAPIError
 from musicapi_nb.tasks import Song
 from musicapi_nb.widgets.base import LiveWidget
 
@@ -79,7 +79,7 @@ def blind_test(  # noqa: PLR0913 - each is a setting of its own
 
     Raises
     ------
-    WrongType
+    InvalidArgument
         An argument that cannot be used, or a test of that name with other settings.
     NothingToCompare
         Too few songs of different levels can be heard.
@@ -197,7 +197,7 @@ class BlindTest(LiveWidget):
     def _answer(self, message: Any) -> None:
         do = message.get("do") if isinstance(message, dict) else None
         if do not in {"hear", "answer", "leave out"}:
-            raise WrongType(f"the page sent something unknown: {message!r:.80}")
+            raise InvalidArgument(f"the page sent something unknown: {message!r:.80}")
         trial = next((each for each in self.trials() if each.answer is None), None)
         if trial is None or message.get("trial") != trial.number:
             self._refresh()  # another page, or another kernel, was faster
@@ -205,7 +205,7 @@ class BlindTest(LiveWidget):
         if do == "hear":
             place = message.get("place")
             if not isinstance(place, int) or not 0 <= place < len(trial.shown):
-                raise WrongType(f"there is no song {place!r:.40}")
+                raise InvalidArgument(f"there is no song {place!r:.40}")
             self._beside(self._play, trial, message)
         elif do == "leave out":
             self._check_gone(trial)
@@ -230,7 +230,7 @@ class BlindTest(LiveWidget):
                 self._shelf.audio(shown.song)
             except MusicAPIError:
                 return
-        raise WrongType("a trial that can be heard is answered, not left out")
+        raise InvalidArgument("a trial that can be heard is answered, not left out")
 
     # --- sound -----------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from musicapi_nb.errors import WrongType
+from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.library.media_files import song_key
 from musicapi_nb.tasks import Song, Task
 from musicapi_nb.widgets.song_audio import no_audio_reason
@@ -52,12 +52,12 @@ def choose(what: Any, library: Library | None) -> Chosen:
 
     Raises
     ------
-    WrongType
+    InvalidArgument
         It holds no songs, or no library is known that has their files.
     """
     shown = songs_of(what, library)
     if shown.library is None:
-        raise WrongType("audio comes from a library: give library=api.library, or a library")
+        raise InvalidArgument("audio comes from a library: give library=api.library, or a library")
     known = _known(shown.library)
     songs: dict[str, tuple[Song, Task]] = {}
     left_out = []

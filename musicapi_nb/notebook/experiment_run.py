@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from musicapi_nb.experiment import Experiment, Progress
     from musicapi_nb.notebook.event_loop import BackgroundLoop
-    from musicapi_nb.notebook.session import Handle
+    from musicapi_nb.notebook.session import Session
     from musicapi_nb.plan import DryRun, Plan
     from musicapi_nb.widgets.monitor import BarState
 
@@ -47,7 +47,7 @@ class ExperimentJob(Job["Experiment"]):
         return "Stopped waiting. What was paid for is in the library: start() waits for it again."
 
 
-class Run:
+class ExperimentRun:
     """An experiment to be looked at, started, paused and cancelled: `run.start()`.
 
     Where it is shown, it shows the dry run until it is started, then its progress. Started
@@ -63,7 +63,7 @@ class Run:
         The last start; None before.
     """
 
-    def __init__(self, api: Handle, background: BackgroundLoop, experiment: Experiment) -> None:
+    def __init__(self, api: Session, background: BackgroundLoop, experiment: Experiment) -> None:
         self.experiment = experiment
         self.dry_run = _dry_run(experiment.plan, api)
         self.job: ExperimentJob | None = None
@@ -224,7 +224,7 @@ class Run:
         display(bundle, raw=True)
 
 
-def _dry_run(plan: Plan, api: Handle) -> DryRun:
+def _dry_run(plan: Plan, api: Session) -> DryRun:
     try:
         return plan.dry_run(api)
     except MusicAPIError:  # the balance cannot be read now; all the rest can be told

@@ -68,7 +68,7 @@ class Job(Generic[_Result]):
         self._ended = time.monotonic()
         self._refresh()
 
-    def see(self, task: Task) -> None:
+    def update(self, task: Task) -> None:
         """Take note of how the task is doing (the client's progress callback)."""
         before, self.task = self.task, task
         # drawing a player anew would stop the song that somebody is listening to

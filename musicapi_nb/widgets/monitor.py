@@ -244,4 +244,4 @@ def experiment_bar_state(seen: Progress) -> BarState:
     words += [f"{failed:,} failed"] if failed else []
     words += [seen.state] if seen.state == "paused" else []
     words += [str(seen.eta)] if seen.eta is not None and str(seen.eta) else []
-    return BarState(seen.ended, seen.cells, "cells", ", ".join(words))
+    return BarState(seen.finished, seen.cells, "cells", ", ".join(words))

@@ -16,7 +16,7 @@ import numpy as np
 
 from musicapi_nb import markup
 from musicapi_nb.client.download import suffix_of
-from musicapi_nb.errors import MusicAPIError
+from musicapi_nb.errors import NoAudio
 from musicapi_nb.tasks import Song
 
 if TYPE_CHECKING:
@@ -36,10 +36,6 @@ _MEDIA_TYPES = {
 _BLOCK_FRAMES = 1 << 18
 _PEAK_FRAMES = 256  # resolution of peaks before they are put into buckets
 _HEADER_BYTES = 16
-
-
-class NoAudio(MusicAPIError, LookupError):
-    """A song has no audio, or its audio cannot be read; the message gives the reason."""
 
 
 class HasFiles(Protocol):

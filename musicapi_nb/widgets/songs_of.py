@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from musicapi_nb import markup
-from musicapi_nb.errors import WrongType
+from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.experiment import Experiment
 from musicapi_nb.library import Library
 from musicapi_nb.markup.escape import TITLE_LIMIT, attribute
@@ -96,7 +96,7 @@ def songs_of(source: Any, library: Library | None = None) -> SongCollection:
 
     Raises
     ------
-    WrongType
+    InvalidArgument
         The source, or an element of it, is none of these.
     """
     collection = _read_whole(source, library)
@@ -147,7 +147,7 @@ def _read_frame(frame: pd.DataFrame, library: Library | None) -> SongCollection:
     """Look up the library's songs that the rows name; columns before `task_id` are factors."""
     names = [str(name) for name in frame.columns]
     if library is None or not set(_FRAME_KEYS) <= set(names):
-        raise WrongType(
+        raise InvalidArgument(
             "a table selects songs by its columns task_id and song_position, as songs_frame has "
             "them, from a library: give library=api.library"
         )
@@ -159,7 +159,7 @@ def _read_frame(frame: pd.DataFrame, library: Library | None) -> SongCollection:
     for row in frame.astype(object).where(frame.notna(), None).to_dict("records"):
         task_id, position = (row[key] for key in _FRAME_KEYS)
         if (task_id, position) not in songs:
-            raise WrongType(f"the library has no song {position} of task {task_id!r}")
+            raise InvalidArgument(f"the library has no song {position} of task {task_id!r}")
         song, task = songs[task_id, position]
         row_levels = {name: level_text(row[name]) for name in factors}
         items.append(SongItem(song, task, row_levels, level_text(row.get("block"))))
@@ -203,7 +203,7 @@ def _tasks(element: Any) -> Iterable[Any]:
     if _is_job(element):
         result = element.result() if element.done() else element.task
         if result is None:
-            raise WrongType("this job has no task yet; await it first")
+            raise InvalidArgument("this job has no task yet; await it first")
         return result if isinstance(result, list) else [result]
     if isinstance(element, _RAW_REPLIES):
         from musicapi_nb.frames.inputs import parse_replies  # noqa: PLC0415 - loads pandas
@@ -224,8 +224,8 @@ def _has_tasks(source: Any) -> bool:
     return callable(getattr(type(source), "tasks", None))
 
 
-def _wrong_type(source: object) -> WrongType:
-    return WrongType(
+def _wrong_type(source: object) -> InvalidArgument:
+    return InvalidArgument(
         f"this is a {type(source).__name__}; songs come from tasks, songs, jobs, raw replies, "
         "an iterable of these, an experiment, a library, or rows of songs_frame"
     )

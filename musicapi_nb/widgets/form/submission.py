@@ -21,7 +21,7 @@ class Job(Protocol):
 
 
 class Buyer(Protocol):
-    """What the form needs of a handle: `notebook.Handle` fulfils it."""
+    """What the form needs of a handle: `notebook.Session` fulfils it."""
 
     library: Any
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import traitlets
 
 from musicapi_nb import markup
-from musicapi_nb.errors import MusicAPIError, WrongType
+from musicapi_nb.errors import InvalidArgument, MusicAPIError, NoAudio
 from musicapi_nb.library.media_files import song_key
 from musicapi_nb.library.ratings import rated
 from musicapi_nb.tasks import Song
@@ -51,7 +51,7 @@ def gallery(
 
     Raises
     ------
-    WrongType
+    InvalidArgument
         What was given holds no songs.
     """
     return Gallery(what, library=library, fetch=fetch, title=title)
@@ -163,21 +163,21 @@ class Gallery(LiveWidget):
             self.refresh()
         elif kind in {"page", "rate", "audio", "peaks"}:
             if message.get("generation") != self._generation:
-                raise WrongType("the list has changed meanwhile; try again")
+                raise InvalidArgument("the list has changed meanwhile; try again")
             getattr(self, f"_on_{kind}")(message)
         else:
-            raise WrongType(f"the page sent something unknown: {message!r:.80}")
+            raise InvalidArgument(f"the page sent something unknown: {message!r:.80}")
 
     def _index(self, message: Mapping[str, Any]) -> int:
         index = message.get("index")
         if not isinstance(index, int) or not 0 <= index < len(self.collection.items):
-            raise WrongType(f"there is no song {index!r:.40} in this gallery")
+            raise InvalidArgument(f"there is no song {index!r:.40} in this gallery")
         return index
 
     def _on_page(self, message: Mapping[str, Any]) -> None:
         shown, wanted = self.collection, message.get("indices")
         if not isinstance(wanted, list):
-            raise WrongType("a page is a list of numbers")
+            raise InvalidArgument("a page is a list of numbers")
         details = {}
         for index in wanted[:PAGE]:
             at = self._index({"index": index})
@@ -211,7 +211,7 @@ class Gallery(LiveWidget):
         shown = self.collection
         song = shown.items[at].song
         if song.state != "succeeded":
-            raise WrongType("there is nothing to rate: this song was not made")
+            raise InvalidArgument("there is nothing to rate: this song was not made")
         if shown.library is not None:
             return shown.library.rate(song, stars, note=note)
         self._session[at] = rated(song, self._session.get(at), stars, note)
@@ -260,7 +260,7 @@ class Gallery(LiveWidget):
                 song_audio.no_audio_reason(song)
                 or "the browser cannot reach its link, or the link is dead"
             )
-            raise song_audio.NoAudio(why)
+            raise NoAudio(why)
 
     def _fetched(self, at: int, generation: int, done: Future[Audio]) -> None:
         self._deliver(at, generation, done.result())
@@ -293,7 +293,7 @@ class Gallery(LiveWidget):
         if at not in self._peaks and found is not None:
             try:
                 self._peaks[at] = song_audio.peaks(found, _BUCKETS).tobytes()
-            except song_audio.NoAudio:  # it may be played all the same; there is nothing to draw
+            except NoAudio:  # it may be played all the same; there is nothing to draw
                 self._peaks[at] = b""
         self.send(
             {"type": "peaks", "generation": generation, "index": at}, buffers=[self._peaks[at]]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import msgspec
 
 from musicapi_nb import markup
-from musicapi_nb.errors import MusicAPIError, WrongType
+from musicapi_nb.errors import InvalidArgument, MusicAPIError, NoAudio, PageTooLarge
 from musicapi_nb.tasks import Song
 from musicapi_nb.tasks.html import song_card
 from musicapi_nb.widgets import song_audio
@@ -32,12 +32,6 @@ _IMAGES: Mapping[str, markup.MediaType] = {
     ".jpg": "image/jpeg",
     ".webp": "image/webp",
 }
-
-
-class PageTooLarge(MusicAPIError, ValueError):
-    """The page would have more bytes than were allowed; nothing was written."""
-
-    advice = "Raise max_bytes, give fewer songs, or leave embed out: players then use the files."
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -113,13 +107,13 @@ def save_page(  # noqa: PLR0913 - each is a choice of its own
     ------
     PageTooLarge
         Nothing was written.
-    WrongType
+    InvalidArgument
         What was given holds no songs.
     """
     shown = songs_of(what, library)
     target = Path(path).expanduser().absolute()
     if target.is_dir():
-        raise WrongType(f"{target} is a folder; name a file, such as 'songs.html'")
+        raise InvalidArgument(f"{target} is a folder; name a file, such as 'songs.html'")
     said = _said(what, shown)
     sources = _Sources(shown.library, target.parent, max_bytes if embed else None)
     cards = [_card(item, said.get(at), sources) for at, item in enumerate(shown.items)]
@@ -209,7 +203,7 @@ class _Sources:
         self._take(path.stat().st_size)
         try:
             sound = song_audio.stored_audio(item.song, self._library, max_bytes=self._limit or 0)
-        except song_audio.NoAudio as error:
+        except NoAudio as error:
             self.left_out.append((item.title, error.message))
             return None
         if sound is None or sound.media_type not in _EMBEDDED:
