@@ -33,7 +33,7 @@ MEDIAN, SIGMA = 50.0, 0.35
 PACE = 3.0  # the service takes one create in 3 s
 PRICES = (0.5, 1.0, 2.0, 4.0)
 PAST, BATCH, ROUNDS = 500, 100, 5
-KEY = polling.Key("studio", "custom", "studio-v1")
+KEY = polling.TaskKind("studio", "custom", "studio-v1")
 # What a prior says of the median, and what may be lost by it. All at once is harder: the first
 # looks are all made before anything was learned.
 PRIORS = (
@@ -51,8 +51,8 @@ class Spent(NamedTuple):
     polls: int
     lag: float
 
-    def cost(self, price: float) -> float:
-        return price * self.polls + self.lag
+    def cost(self, poll_cost: float) -> float:
+        return poll_cost * self.polls + self.lag
 
 
 def durations(count: int, seed: int) -> list[float]:
@@ -87,7 +87,7 @@ def batch(scheduler: polling.Scheduler[int], took: Sequence[float], pace: float)
             end = task * pace + took[task]
             polls += 1
             lag += max(now - end, 0.0) if end <= now else 0.0
-            scheduler.seen(task, now, finished=end <= now)
+            scheduler.record_poll(task, now, finished=end <= now)
     return Spent(polls, lag)
 
 
@@ -118,10 +118,10 @@ def learned(seed: int) -> polling.History:
     return history
 
 
-def oracle(price: float) -> polling.Schedule:
+def oracle(poll_cost: float) -> polling.Schedule:
     times = [0.2 * k for k in range(5 * 400)]
     left = [1.0] + [0.5 * math.erfc(math.log(t / MEDIAN) / SIGMA / 2**0.5) for t in times[1:]]
-    return polling.best(times, left, price)
+    return polling.optimal_schedule(times, left, poll_cost)
 
 
 def backing_off(first: float, factor: float, longest: float) -> Callable[[float], float]:
@@ -137,20 +137,20 @@ def every(interval: float) -> Callable[[float], float]:
     return lambda age: age + interval
 
 
-def one_round(price: float, seed: int, past: polling.History) -> dict[str, Spent]:
+def one_round(poll_cost: float, seed: int, past: polling.History) -> dict[str, Spent]:
     took = durations(BATCH, seed)
 
     def run(history: polling.History, pace: float) -> Spent:
-        return batch(polling.Scheduler(history, price=price), took, pace)
+        return batch(polling.Scheduler(history, poll_cost=poll_cost), took, pace)
 
     fixed = (follow(every(k / 2), took) for k in range(4, 240))
     return {
-        "oracle": follow(oracle(price).after, took),
+        "oracle": follow(oracle(poll_cost).after, took),
         "learned": run(copy.deepcopy(past), PACE),
         "learned, at once": run(copy.deepcopy(past), 0.0),
         **{f"cold, {name}": run(believing(median), PACE) for name, median, _ in PRIORS},
         **{f"at once, {name}": run(believing(median), 0.0) for name, median, _ in PRIORS},
-        "best fixed": min(fixed, key=lambda spent: spent.cost(price)),
+        "best fixed": min(fixed, key=lambda spent: spent.cost(poll_cost)),
         **{f"fixed {k} s": follow(every(k), took) for k in (5, 15, 25)},
         "back-off": follow(backing_off(1, 1.5, 30), took),
     }
@@ -161,13 +161,13 @@ def compare(rounds: int) -> dict[str, list[float]]:
     pasts = [learned(seed) for seed in range(rounds)]
     ratios: dict[str, list[float]] = {}
     cells: dict[str, list[str]] = {}
-    for price in PRICES:
-        runs = [one_round(price, seed, past) for seed, past in enumerate(pasts)]
+    for poll_cost in PRICES:
+        runs = [one_round(poll_cost, seed, past) for seed, past in enumerate(pasts)]
         for name in runs[0]:
             ratio, polls, lag = (
                 statistics.median(values)
                 for values in (
-                    [run[name].cost(price) / run["oracle"].cost(price) for run in runs],
+                    [run[name].cost(poll_cost) / run["oracle"].cost(poll_cost) for run in runs],
                     [run[name].polls / BATCH for run in runs],
                     [run[name].lag / BATCH for run in runs],
                 )
@@ -176,7 +176,7 @@ def compare(rounds: int) -> dict[str, list[float]]:
             cells.setdefault(name, []).append(f"{ratio:.2f} ({polls:4.1f}, {lag:4.1f} s)")
     print(f"Cost over the oracle's, and (polls, lag) of a task; {rounds} rounds of {BATCH} tasks,")
     print(f"one in {PACE:g} s or all at once; learned: from {PAST} tasks of an earlier batch.")
-    print(f"{'c':20}" + "".join(f"{price:>20g}" for price in PRICES))
+    print(f"{'c':20}" + "".join(f"{poll_cost:>20g}" for poll_cost in PRICES))
     for name, row in cells.items():
         print(f"{name:20}" + "".join(f"{each:>20}" for each in row))
     return ratios
@@ -207,7 +207,7 @@ def weigh() -> float:
         scheduler.add(name, KEY, 0.0, 0.0)
     now = scheduler.next_due() or 0.0
     for name in scheduler.due(now):
-        scheduler.seen(name, now, finished=False)
+        scheduler.record_poll(name, now, finished=False)
     size = tracemalloc.get_traced_memory()[1] / MANY
     tracemalloc.stop()
     print(f"\n{MANY:,} tasks at once, from a cold start: {1e6 * cpu / spent.polls:.0f} us a poll,")
@@ -228,9 +228,9 @@ def main() -> int:
     for name, _, limit in PRIORS:
         limits |= {f"cold, {name}": limit, f"at once, {name}": limit}
     missed = [
-        f"{name} at c = {price:g}: {ratio:.3f}, limit {limit}"
+        f"{name} at c = {poll_cost:g}: {ratio:.3f}, limit {limit}"
         for name, limit in limits.items()
-        for price, ratio in zip(PRICES, ratios[name], strict=True)
+        for poll_cost, ratio in zip(PRICES, ratios[name], strict=True)
         if not ratio <= limit
     ]
     if size > BYTES:

@@ -9,17 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from musicapi_nb import polling
-from musicapi_nb.polling import History, Key, Prior, posterior
+from musicapi_nb.polling import History, Prior, TaskKind, posterior
 from musicapi_nb.polling.history import _when
 
-SONIC = Key("sonic", "create", "sonic-v5")
-STUDIO = Key("studio", "custom", "studio-v1")
+SONIC = TaskKind("sonic", "create", "sonic-v5")
+STUDIO = TaskKind("studio", "custom", "studio-v1")
 
 engines = st.sampled_from(
     ["sonic", "studio", "nuro", "producer", "riffusion", "unheard-of", "", None]
 )
 ages = st.floats(0, 1e6)
-keys = st.builds(Key, engines, st.sampled_from(["create", "extend"]), st.sampled_from(["a", "b"]))
+keys = st.builds(
+    TaskKind, engines, st.sampled_from(["create", "extend"]), st.sampled_from(["a", "b"])
+)
 # Whatever a library may hold: absurd times, ends before looks, tasks without an end.
 pasts = st.lists(st.tuples(keys, ages, st.none() | ages, ages), max_size=12)
 
@@ -33,14 +35,16 @@ def times(seed: int, count: int, median: float = 50.0, sigma: float = 0.35) -> l
     return [median * math.exp(chance.gauss(0, sigma)) for _ in range(count)]
 
 
-def told(history: History, took: list[float], key: Key = STUDIO, every: float = 10.0) -> History:
+def told(
+    history: History, took: list[float], key: TaskKind = STUDIO, every: float = 10.0
+) -> History:
     """The history after tasks that were looked at in fixed intervals."""
     for seconds in took:
         history.learn(key, seconds // every * every, (seconds // every + 1) * every)
     return history
 
 
-def median(history: History, key: Key = STUDIO) -> float:
+def median(history: History, key: TaskKind = STUDIO) -> float:
     """What half of the tasks of a kind are believed to take."""
     return _when(history._view(key).survival, 0.5)
 
@@ -50,20 +54,22 @@ def median(history: History, key: Key = STUDIO) -> float:
 
 @given(engines)
 def test_what_is_usual_is_a_range_or_not_known(engine: str | None) -> None:
-    usual = polling.usual(engine)
-    assert usual is None or (0 < usual[0] <= usual[1] and math.isfinite(usual[1]))
+    published_range = polling.published_range(engine)
+    assert published_range is None or (
+        0 < published_range[0] <= published_range[1] and math.isfinite(published_range[1])
+    )
 
 
 def test_nothing_is_said_where_nothing_is_published() -> None:
-    assert polling.usual("studio") is None
-    assert polling.usual(None) is None
+    assert polling.published_range("studio") is None
+    assert polling.published_range(None) is None
 
 
 @pytest.mark.parametrize(
     ("engine", "low", "high"), [("sonic", 120, 240), ("nuro", 25, 35), ("studio", 60, 72)]
 )
 def test_a_new_library_starts_from_what_the_docs_say(engine: str, low: float, high: float) -> None:
-    assert low <= median(History(), Key(engine)) <= high
+    assert low <= median(History(), TaskKind(engine)) <= high
 
 
 # what is learned
@@ -134,7 +140,7 @@ def test_an_exact_time_says_more_than_an_interval() -> None:
 
 def _width(history: History) -> float:
     for _ in range(5):  # an ETA needs ends; these say nothing of when
-        history.learn(Key("studio", "custom", "other"), 0.0, 1e4)
+        history.learn(TaskKind("studio", "custom", "other"), 0.0, 1e4)
     eta = history.eta(STUDIO, 0.0)
     assert eta.low is not None
     assert eta.high is not None
@@ -143,8 +149,8 @@ def _width(history: History) -> float:
 
 def test_relatives_are_listened_to_the_closer_the_more_and_one_s_own_kind_most() -> None:
     took = times(4, 40, median=150.0)
-    far = median(told(believing(50.0), took, Key("studio", "extend", "other")))
-    near = median(told(believing(50.0), took, Key("studio", "custom", "other")))
+    far = median(told(believing(50.0), took, TaskKind("studio", "extend", "other")))
+    near = median(told(believing(50.0), took, TaskKind("studio", "custom", "other")))
     own = median(told(believing(50.0), took, STUDIO))
     stranger = told(believing(50.0), took, SONIC)
 
@@ -154,7 +160,9 @@ def test_relatives_are_listened_to_the_closer_the_more_and_one_s_own_kind_most()
 
 
 def test_own_tasks_overrule_relatives() -> None:
-    history = told(believing(50.0), times(5, 300, median=200.0), Key("studio", "custom", "slow"))
+    history = told(
+        believing(50.0), times(5, 300, median=200.0), TaskKind("studio", "custom", "slow")
+    )
     assert median(told(history, times(6, 30))) == pytest.approx(50.0, rel=0.12)
 
 
@@ -169,14 +177,14 @@ def test_what_was_learned_costs_little_more_than_the_truth() -> None:
     spread = 0.35 * math.sqrt(2)
     truth = [0.5 * math.erfc(math.log(each / 50.0) / spread) for each in posterior.TIMES]
     history = told(believing(50.0), times(9, 500))
-    for price in (0.5, 1.0, 2.0, 4.0):
-        best = polling.best(posterior.TIMES, truth, price)
-        schedule, spent, age, left = history.schedule(STUDIO, price), 0.0, 0.0, 1.0
+    for poll_cost in (0.5, 1.0, 2.0, 4.0):
+        optimal_schedule = polling.optimal_schedule(posterior.TIMES, truth, poll_cost)
+        schedule, spent, age, left = history.schedule(STUDIO, poll_cost), 0.0, 0.0, 1.0
         while left > 1e-4:
             after = schedule.after(age)
-            spent += price * left + _unseen(truth, age, after)
+            spent += poll_cost * left + _unseen(truth, age, after)
             age, left = after, truth[posterior.cell(after * 1.0001)]
-        assert spent <= 1.06 * (price * best.polls + best.lag)
+        assert spent <= 1.06 * (poll_cost * optimal_schedule.polls + optimal_schedule.lag)
 
 
 def _unseen(survival: list[float], since: float, until: float) -> float:
@@ -191,12 +199,12 @@ def _unseen(survival: list[float], since: float, until: float) -> float:
 
 @given(pasts, keys, st.sampled_from([0.1, 1.0, 30.0, 1e6]))
 def test_whatever_was_seen_looks_go_on_and_pauses_are_bounded(
-    past: list[tuple[Key, float, float | None, float]], key: Key, price: float
+    past: list[tuple[TaskKind, float, float | None, float]], key: TaskKind, poll_cost: float
 ) -> None:
     history = History()
     for kind, after, by, since in past:
         history.learn(kind, after, by, since=since)
-    schedule = history.schedule(key, price, 2.0)
+    schedule = history.schedule(key, poll_cost, 2.0)
 
     assert math.isfinite(schedule.polls + schedule.lag + schedule.median)
     assert schedule.polls >= 0.99
@@ -209,7 +217,7 @@ def test_whatever_was_seen_looks_go_on_and_pauses_are_bounded(
 
 @given(pasts, keys, ages)
 def test_whatever_was_seen_an_eta_is_a_range_or_none(
-    past: list[tuple[Key, float, float | None, float]], key: Key, age: float
+    past: list[tuple[TaskKind, float, float | None, float]], key: TaskKind, age: float
 ) -> None:
     history = History()
     for kind, after, by, since in past:
@@ -247,9 +255,9 @@ def test_little_news_changes_no_mind() -> None:
 def test_the_usual_price_asks_no_more_often_than_the_docs_recommend(
     engine: str, took: float, docs: float
 ) -> None:
-    key = Key(engine, "create", "any")
+    key = TaskKind(engine, "create", "any")
     history = told(History(), times(13, 300, median=took), key, every=1.0)
-    assert history.schedule(key, polling.PRICE, polling.SHORTEST).polls <= took / docs
+    assert history.schedule(key, polling.POLL_COST, polling.MIN_INTERVAL).polls <= took / docs
 
 
 # the ETA
@@ -260,15 +268,15 @@ def test_without_a_past_an_eta_is_what_is_published() -> None:
     assert history.eta(SONIC, 0.0) == (120.0, 240.0, "published")
     assert history.eta(SONIC, 150.0) == (0.0, 90.0, "published")
     assert history.eta(SONIC, 241.0) == (None, None, "longer")
-    assert history.eta(Key("nuro"), 10.0) == (20.0, 20.0, "published")
+    assert history.eta(TaskKind("nuro"), 10.0) == (20.0, 20.0, "published")
     assert history.eta(STUDIO, 10.0) == (None, None, "unknown")
 
 
 def test_an_eta_waits_for_evidence_of_the_same_operation() -> None:
     history = told(History(), times(14, 4))
-    told(history, times(15, 50), Key("studio", "extend", "studio-v1"))
+    told(history, times(15, 50), TaskKind("studio", "extend", "studio-v1"))
     assert history.eta(STUDIO, 10.0).basis == "unknown"
-    told(history, times(16, 1), Key("studio", "custom", "another"))
+    told(history, times(16, 1), TaskKind("studio", "custom", "another"))
     assert history.eta(STUDIO, 10.0).basis == "learned"
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from musicapi_nb.polling import best
+from musicapi_nb.polling import optimal_schedule
 
 
 def spent(times: list[float], survival: list[float], looks: tuple[int, ...]) -> tuple[float, float]:
@@ -21,7 +21,7 @@ def spent(times: list[float], survival: list[float], looks: tuple[int, ...]) -> 
     return polls, lag
 
 
-def everything(times: list[float], shortest: float) -> list[tuple[int, ...]]:
+def everything(times: list[float], min_interval: float) -> list[tuple[int, ...]]:
     """Every choice of looks that keeps the pauses; the last point is always one of them."""
     last = len(times) - 1
     chosen = [
@@ -33,7 +33,7 @@ def everything(times: list[float], shortest: float) -> list[tuple[int, ...]]:
         looks
         for looks in chosen
         if all(
-            two == last or times[two] >= times[one] + shortest
+            two == last or times[two] >= times[one] + min_interval
             for one, two in itertools.pairwise((0, *looks))
         )
     ]
@@ -53,13 +53,13 @@ def cases(draw: st.DrawFn) -> tuple[list[float], list[float]]:
 
 @given(cases(), st.sampled_from([0.01, 0.5, 2.0, 100.0]), st.sampled_from([0.0, 3.0, 15.0]))
 def test_no_other_looks_cost_less(
-    case: tuple[list[float], list[float]], price: float, shortest: float
+    case: tuple[list[float], list[float]], poll_cost: float, min_interval: float
 ) -> None:
     times, survival = case
-    schedule = best(times, survival, price, shortest)
+    schedule = optimal_schedule(times, survival, poll_cost, min_interval)
     costs = {
-        looks: price * polls + lag
-        for looks in everything(times, shortest)
+        looks: poll_cost * polls + lag
+        for looks in everything(times, min_interval)
         for polls, lag in [spent(times, survival, looks)]
     }
     looks, here = [], 0
@@ -76,7 +76,7 @@ def test_no_other_looks_cost_less(
 def test_a_dearer_look_is_taken_more_rarely() -> None:
     times = [0.5 * k for k in range(600)]
     left = [1.0] + [0.5 * math.erfc(math.log(t / 50) / 0.35 / 2**0.5) for t in times[1:]]
-    plans = [best(times, left, price) for price in (0.5, 1.0, 2.0, 4.0, 1000.0)]
+    plans = [optimal_schedule(times, left, poll_cost) for poll_cost in (0.5, 1.0, 2.0, 4.0, 1000.0)]
 
     assert [plan.polls for plan in plans] == sorted((p.polls for p in plans), reverse=True)
     assert [plan.lag for plan in plans] == sorted(plan.lag for plan in plans)
@@ -86,6 +86,6 @@ def test_a_dearer_look_is_taken_more_rarely() -> None:
 
 def test_between_points_and_beyond_them_there_is_a_next_look() -> None:
     times = [1.0, 10.0, 20.0, 40.0]
-    schedule = best(times, [1.0, 0.6, 0.3, 0.0], 0.1)
+    schedule = optimal_schedule(times, [1.0, 0.6, 0.3, 0.0], 0.1)
     assert [schedule.after(age) for age in (0.0, 5.0, 10.0, 15.0)] == [10.0, 20.0, 20.0, 40.0]
     assert [schedule.after(age) for age in (40.0, 100.0)] == [60.0, 120.0]

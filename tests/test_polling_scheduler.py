@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from musicapi_nb.polling import SHORTEST, History, Key, Prior, Scheduler
+from musicapi_nb.polling import MIN_INTERVAL, History, Prior, Scheduler, TaskKind
 
-STUDIO = Key("studio", "custom", "studio-v1")
-FAULT_KINDS = (STUDIO, Key("sonic", "create"), Key("nuro"))
+STUDIO = TaskKind("studio", "custom", "studio-v1")
+FAULT_KINDS = (STUDIO, TaskKind("sonic", "create"), TaskKind("nuro"))
 
 
 class Naive:
@@ -18,12 +18,12 @@ class Naive:
 
     def __init__(self, history: History) -> None:
         self.history = history
-        self.flights: dict[int, tuple[Key, float, float]] = {}  # kind, submitted, last try
+        self.flights: dict[int, tuple[TaskKind, float, float]] = {}  # kind, submitted, last try
         self.asked: set[int] = set()
 
     def planned(self, task: int) -> float:
         key, submitted, tried = self.flights[task]
-        return submitted + self.history.schedule(key, shortest=SHORTEST).after(tried)
+        return submitted + self.history.schedule(key, min_interval=MIN_INTERVAL).after(tried)
 
     def waiting(self) -> list[int]:
         return sorted(self.flights.keys() - self.asked, key=lambda task: (self.planned(task), task))
@@ -69,9 +69,9 @@ def test_the_heap_does_what_going_through_all_tasks_does(acts: list[tuple[str, i
         elif act in {"seen", "end", "missed"} and asked:
             task = asked[figure % len(asked)]
             if act == "missed":
-                scheduler.missed(task, now)
+                scheduler.retry_later(task, now)
             else:
-                scheduler.seen(task, now, finished=act == "end")
+                scheduler.record_poll(task, now, finished=act == "end")
             naive.back(task, now, gone=act == "end")
         waiting = naive.waiting()
         assert len(scheduler) == len(naive.flights)
@@ -79,7 +79,7 @@ def test_the_heap_does_what_going_through_all_tasks_does(acts: list[tuple[str, i
 
 
 def run(
-    scheduler: Scheduler[int], took: list[float], key: Key = STUDIO
+    scheduler: Scheduler[int], took: list[float], key: TaskKind = STUDIO
 ) -> tuple[list[float], float]:
     """When each poll of a batch left, all tasks sent at once; the mean lag."""
     for task in range(len(took)):
@@ -90,7 +90,7 @@ def run(
         now = max(now, due)
         for task in scheduler.due(now):
             left.append(now)
-            scheduler.seen(task, now, finished=took[task] <= now)
+            scheduler.record_poll(task, now, finished=took[task] <= now)
             lag += max(now - took[task], 0.0) / len(took)
     return left, lag
 
@@ -114,9 +114,9 @@ def test_tasks_in_flight_follow_what_others_show() -> None:
     for number in range(40):
         scheduler.add(f"early-{number}", STUDIO, 0.0, 0.0)
     scheduler.add("late", STUDIO, 90.0, 90.0)
-    planned = history.schedule(STUDIO, shortest=SHORTEST).after(0.0) + 90.0
+    planned = history.schedule(STUDIO, min_interval=MIN_INTERVAL).after(0.0) + 90.0
     for task in scheduler.due(90.0):
-        scheduler.seen(task, 90.0, finished=False)  # all of them take longer than thought
+        scheduler.record_poll(task, 90.0, finished=False)  # all of them take longer than thought
 
     assert "late" not in scheduler.due(planned)
     assert "late" in scheduler
@@ -146,7 +146,7 @@ def test_whoever_is_due_longest_goes_first() -> None:
 
 def test_a_poll_gets_dearer_where_the_rate_binds_and_cheap_again() -> None:
     scheduler: Scheduler[int] = Scheduler(History(), rate=2.0)
-    assert scheduler.price == 1.0
+    assert scheduler.poll_cost == 1.0
     dearest, took = 0.0, times(200)
     for task in range(len(took)):
         scheduler.add(task, STUDIO, 0.0, 0.0)
@@ -154,10 +154,10 @@ def test_a_poll_gets_dearer_where_the_rate_binds_and_cheap_again() -> None:
     while (due := scheduler.next_due()) is not None:
         now = max(now, due)
         for task in scheduler.due(now):
-            scheduler.seen(task, now, finished=took[task] <= now)
-        dearest = max(dearest, scheduler.price)
+            scheduler.record_poll(task, now, finished=took[task] <= now)
+        dearest = max(dearest, scheduler.poll_cost)
     assert dearest > 5.0
-    assert scheduler.price == 1.0
+    assert scheduler.poll_cost == 1.0
 
 
 def test_without_a_rate_all_that_is_due_comes_at_once_or_as_many_as_wanted() -> None:
@@ -174,11 +174,11 @@ def test_a_poll_that_says_nothing_is_repeated_later_and_teaches_nothing() -> Non
     scheduler.add(1, STUDIO, 0.0, 0.0)
     version = scheduler.history.version(STUDIO)
     assert scheduler.due(100.0) == [1]
-    scheduler.missed(1, 100.0)
+    scheduler.retry_later(1, 100.0)
     assert scheduler.history.version(STUDIO) == version
     due = scheduler.next_due()
     assert due is not None
-    assert 100.0 + SHORTEST <= due <= 130.0
+    assert 100.0 + MIN_INTERVAL <= due <= 130.0
 
 
 def test_a_time_that_the_service_states_is_believed_over_the_poll_s() -> None:
@@ -187,7 +187,7 @@ def test_a_time_that_the_service_states_is_believed_over_the_poll_s() -> None:
         scheduler: Scheduler[int] = Scheduler(history)
         scheduler.add(task, STUDIO, 0.0, 0.0)
         scheduler.due(200.0)
-        scheduler.seen(task, 200.0, finished=True, took=50.0 + task / 10)
+        scheduler.record_poll(task, 200.0, finished=True, took=50.0 + task / 10)
     eta = history.eta(STUDIO, 0.0)
     assert eta.low is not None
     assert eta.high is not None
@@ -206,7 +206,7 @@ def test_many_tasks_in_flight_are_small() -> None:
     due = scheduler.next_due()
     assert due is not None
     for name in scheduler.due(due):
-        scheduler.seen(name, due, finished=False)
+        scheduler.record_poll(name, due, finished=False)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak / count < 600
@@ -233,8 +233,8 @@ def test_wrong_use_is_refused() -> None:
     for wrong in (0.0, -1.0, float("nan"), float("inf")):
         with pytest.raises(ValueError, match="rate"):
             Scheduler(History(), rate=wrong)
-        with pytest.raises(ValueError, match="price"):
-            Scheduler(History(), price=wrong)
+        with pytest.raises(ValueError, match="poll_cost"):
+            Scheduler(History(), poll_cost=wrong)
 
 
 def test_who_is_hurried_is_due_at_once_and_then_as_planned() -> None:
@@ -244,10 +244,10 @@ def test_who_is_hurried_is_due_at_once_and_then_as_planned() -> None:
     planned = scheduler.next_due()
     assert planned is not None
     assert planned > 1.0
-    scheduler.hurry("snow", 1.0)
+    scheduler.poll_now("snow", 1.0)
     assert scheduler.due(1.0) == ["snow"]
-    scheduler.hurry("snow", 1.0)  # it is being asked about
+    scheduler.poll_now("snow", 1.0)  # it is being asked about
     assert scheduler.due(1.0) == []
-    scheduler.seen("snow", 1.0, finished=False)
+    scheduler.record_poll("snow", 1.0, finished=False)
     assert scheduler.due(1.0) == []
     assert sorted(scheduler.due(10 * planned)) == ["rain", "snow"]

@@ -10,14 +10,12 @@ from musicapi_nb.library.notifications import Heard, Word
 from musicapi_nb.library.queries import Budget, DamagedFile, MissingFile, RenderTime, Unfinished
 from musicapi_nb.library.ratings import Rating
 from musicapi_nb.library.request_key import identity
-from musicapi_nb.library.trials import BlindDesign, Shown, Trial
 
 __all__ = [
     "LIVE",
     "OPEN",
     "STATES",
     "Account",
-    "BlindDesign",
     "Branch",
     "Budget",
     "Claim",
@@ -32,8 +30,6 @@ __all__ = [
     "MissingFile",
     "Rating",
     "RenderTime",
-    "Shown",
-    "Trial",
     "Unfinished",
     "Word",
     "identity",

@@ -33,8 +33,8 @@ class Schedule(NamedTuple):
         return min(self.times[self.following[here]], age + _LONGEST)
 
 
-def best(
-    times: Sequence[float], survival: Sequence[float], price: float, shortest: float = 0.0
+def optimal_schedule(
+    times: Sequence[float], survival: Sequence[float], poll_cost: float, min_interval: float = 0.0
 ) -> Schedule:
     """The schedule that minimises price x looks + lag.
 
@@ -44,9 +44,9 @@ def best(
         Instants at which one may look, in seconds, ascending; looks begin after the first.
     survival
         The probability of being unfinished at each of them, never rising.
-    price
+    poll_cost
         What a look costs, in seconds of lag.
-    shortest
+    min_interval
         Seconds between two looks at least.
 
     Notes
@@ -66,7 +66,7 @@ def best(
     hull: deque[int] = deque()
     entering = size - 1
     for i in range(size - 2, -1, -1):
-        while entering > i and (times[entering] >= times[i] + shortest or entering == size - 1):
+        while entering > i and (times[entering] >= times[i] + min_interval or entering == size - 1):
             height[entering] = cost[entering] - area[entering]
             _insert(hull, entering, times, height)
             entering -= 1
@@ -76,13 +76,13 @@ def best(
         ):
             hull.popleft()
         j = following[i] = hull[0]
-        cost[i] = left * (price + times[j] - times[i]) + area[i] + height[j]
+        cost[i] = left * (poll_cost + times[j] - times[i]) + area[i] + height[j]
     polls = _looks(following, survival)
     return Schedule(
         times=times,
         following=tuple(following),
         polls=polls,
-        lag=max(cost[0] - price * polls, 0.0),
+        lag=max(cost[0] - poll_cost * polls, 0.0),
         median=next((t for t, s in zip(times, survival, strict=True) if s <= _HALF), times[-1]),
     )
 

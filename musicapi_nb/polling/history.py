@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # At 1 the service is asked less often than its docs allow, and ends are noticed sooner: sonic 6.6
 # polls and 6.4 s of lag (every 20 s: 7.9 and 10.0), nuro 3.3 and 2.9 s (every 7.5 s: 4.8 and 3.8).
-PRICE = 1.0
+POLL_COST = 1.0
 
 # The service changes: beyond so many tasks of one kind the older ones fade.
 _MEMORY = 150.0
@@ -37,7 +37,7 @@ _NEWS = (1.15, 1.5)
 _NONE = (0, 0)
 
 
-class Key(NamedTuple):
+class TaskKind(NamedTuple):
     """What kind of task: those of one model, else operation, else engine are expected alike."""
 
     engine: str | None
@@ -45,7 +45,7 @@ class Key(NamedTuple):
     model: str | None = None
 
     @classmethod
-    def of(cls, request: Request) -> Key:
+    def of(cls, request: Request) -> TaskKind:
         """The kind of task that a request makes."""
         return cls(request.engine, request.operation, model_of(request))
 
@@ -123,12 +123,12 @@ class History:
 
     def __init__(self, priors: Callable[[str | None], Prior] = docs.prior) -> None:
         self._priors = priors
-        self._seen: dict[Key, _Seen] = {}
-        self._views: dict[Key, _View] = {}
+        self._seen: dict[TaskKind, _Seen] = {}
+        self._views: dict[TaskKind, _View] = {}
         # Finished tasks and looks, by key and by its beginnings: operations and engines.
         self._counts: dict[tuple[str | None, ...], list[int]] = {}
 
-    def learn(self, key: Key, after: float, by: float | None, *, since: float = 0.0) -> None:
+    def learn(self, key: TaskKind, after: float, by: float | None, *, since: float = 0.0) -> None:
         """Take in one task's end, or that it has not come yet.
 
         Parameters
@@ -161,7 +161,7 @@ class History:
             counts[0] += by is not None
             counts[1] += 1
 
-    def version(self, key: Key) -> tuple[int, ...]:
+    def version(self, key: TaskKind) -> tuple[int, ...]:
         """Changes when enough was seen to make up one's mind afresh about such tasks."""
         counts = self._counts.get(key, _NONE)
         rings = [counts]
@@ -173,26 +173,30 @@ class History:
             for each, news in zip(ring, _NEWS, strict=True)
         )
 
-    def schedule(self, key: Key, price: float = PRICE, shortest: float = 0.0) -> Schedule:
+    def schedule(
+        self, key: TaskKind, poll_cost: float = POLL_COST, min_interval: float = 0.0
+    ) -> Schedule:
         """When to ask about tasks of this kind; `price` and `shortest` in seconds."""
         view = self._view(key)
-        known = view.schedules.get((price, shortest))
+        known = view.schedules.get((poll_cost, min_interval))
         if known is None:
             survival = posterior.with_odd_ones(view.survival)
-            known = _optimal_schedule.best(posterior.TIMES, survival, price, shortest)
-            view.schedules[price, shortest] = known
+            known = _optimal_schedule.optimal_schedule(
+                posterior.TIMES, survival, poll_cost, min_interval
+            )
+            view.schedules[poll_cost, min_interval] = known
         return known
 
-    def eta(self, key: Key, age: float) -> Eta:
+    def eta(self, key: TaskKind, age: float) -> Eta:
         """How much longer a task takes that is still unfinished at `age` seconds."""
         finished, longest = self._ends(key)
         if finished < _ENOUGH:
-            usual = docs.usual(key.engine)
-            if usual is None:
+            published_range = docs.published_range(key.engine)
+            if published_range is None:
                 return Eta(None, None, "unknown")
-            if age > usual[1]:
+            if age > published_range[1]:
                 return Eta(None, None, "longer")
-            return Eta(max(usual[0] - age, 0.0), usual[1] - age, "published")
+            return Eta(max(published_range[0] - age, 0.0), published_range[1] - age, "published")
         survival = self._view(key).survival
         left = _at(survival, age)
         if age > longest or left < _TAIL:
@@ -200,19 +204,19 @@ class History:
         low, high = (_when(survival, left * share) - age for share in (0.9, 0.1))
         return Eta(max(low, 0.0), max(high, 0.0), "learned")
 
-    def _ends(self, key: Key) -> tuple[int, float]:
+    def _ends(self, key: TaskKind) -> tuple[int, float]:
         """How many tasks of the operation were seen to end, and after how long at most."""
         kin = [seen for other, seen in self._seen.items() if other[:2] == key[:2]]
         return sum(seen.finished for seen in kin), max((seen.longest for seen in kin), default=0.0)
 
-    def _view(self, key: Key) -> _View:
+    def _view(self, key: TaskKind) -> _View:
         version, view = self.version(key), self._views.get(key)
         if view is None or view.version != version:
             view = _View(version, posterior.survival(self._weights(key)), {})
             self._views[key] = view
         return view
 
-    def _weights(self, key: Key) -> Sequence[float]:
+    def _weights(self, key: TaskKind) -> Sequence[float]:
         prior = posterior.start(self._priors(key.engine))
         weights: Sequence[float] = prior
         for kin in (

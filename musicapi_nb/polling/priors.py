@@ -9,7 +9,7 @@ from typing import NamedTuple
 _USUAL = {"sonic": (120.0, 240.0), "nuro": (30.0, 30.0)}
 
 
-def usual(engine: str | None) -> tuple[float, float] | None:
+def published_range(engine: str | None) -> tuple[float, float] | None:
     """How many seconds a task usually takes, from and to; None where nothing is published."""
     return _USUAL.get(engine or "")
 

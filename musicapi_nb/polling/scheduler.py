@@ -7,16 +7,16 @@ import math
 from collections.abc import Hashable
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from musicapi_nb.polling.history import PRICE
+from musicapi_nb.polling.history import POLL_COST
 
 if TYPE_CHECKING:
     from musicapi_nb.polling._optimal_schedule import Schedule
-    from musicapi_nb.polling.history import History, Key
+    from musicapi_nb.polling.history import History, TaskKind
 
 T = TypeVar("T", bound=Hashable)
 
 # Two looks at one task are at least so many seconds apart, however sure its end is.
-SHORTEST = 2.0
+MIN_INTERVAL = 2.0
 # Where the allowed rate binds, the price of a poll goes up in such steps, to 38 times at most
 # (then hardly a task is asked about twice), and down again where it leaves some of the rate.
 _DEARER, _DEAREST, _SLACK = 1.5, 9, 0.9
@@ -27,7 +27,7 @@ class _Flight(Generic[T]):
 
     __slots__ = ("due", "key", "looked", "order", "submitted", "task", "tried")
 
-    def __init__(self, task: T, key: Key, submitted: float, order: int) -> None:
+    def __init__(self, task: T, key: TaskKind, submitted: float, order: int) -> None:
         self.task = task
         self.key = key
         self.submitted = submitted
@@ -46,13 +46,13 @@ class Scheduler(Generic[T]):
     ----------
     history
         Where past render times are, and where what is seen is told.
-    price
+    poll_cost
         What one poll is worth in seconds of noticing later.
     rate
         Polls per second allowed for all tasks together; None for no limit. When so many tasks are
         in flight that it would be passed, a poll becomes dearer for all, and who has been due
         longest goes first.
-    shortest
+    min_interval
         Seconds between two polls of one task at least.
     """
 
@@ -60,22 +60,26 @@ class Scheduler(Generic[T]):
         self,
         history: History,
         *,
-        price: float = PRICE,
+        poll_cost: float = POLL_COST,
         rate: float | None = None,
-        shortest: float = SHORTEST,
+        min_interval: float = MIN_INTERVAL,
     ) -> None:
-        for name, value in (("price", price), ("rate", rate), ("shortest", shortest)):
+        for name, value in (
+            ("poll_cost", poll_cost),
+            ("rate", rate),
+            ("min_interval", min_interval),
+        ):
             if value is not None and not 0 < value < math.inf:
                 raise ValueError(f"{name} is a number above 0, not {value}")
         self.history = history
-        self._price, self._rate, self._shortest = price, rate, shortest
+        self._poll_cost, self._rate, self._min_interval = poll_cost, rate, min_interval
         self._flights: dict[T, _Flight[T]] = {}
         # An entry counts while its instant is the flight's own; others are left over.
         self._heap: list[tuple[float, int, _Flight[T]]] = []
         self._added = 0
-        self._plans: dict[Key, tuple[tuple[int, ...], Schedule]] = {}
-        self._crowd: dict[Key, int] = {}
-        self._stale: set[Key] = set()
+        self._plans: dict[TaskKind, tuple[tuple[int, ...], Schedule]] = {}
+        self._crowd: dict[TaskKind, int] = {}
+        self._stale: set[TaskKind] = set()
         self._level = self._weighed = 0
         self._late = False
         self._free = -math.inf  # when the allowed rate lets the next poll pass
@@ -87,11 +91,11 @@ class Scheduler(Generic[T]):
         return task in self._flights
 
     @property
-    def price(self) -> float:
+    def poll_cost(self) -> float:
         """What a poll is worth at present, in seconds of lag: more than asked if the rate binds."""
-        return self._price * _DEARER**self._level
+        return self._poll_cost * _DEARER**self._level
 
-    def add(self, task: T, key: Key, submitted_at: float, now: float) -> None:
+    def add(self, task: T, key: TaskKind, submitted_at: float, now: float) -> None:
         """Take a task in; one that was submitted long ago (another kernel's) is asked soon."""
         if task in self._flights:
             raise ValueError(f"{task!r} is in flight already")
@@ -113,7 +117,7 @@ class Scheduler(Generic[T]):
         if len(self._heap) > 2 * len(self._flights) + 64:
             self._tidy()
 
-    def hurry(self, task: T, now: float) -> None:
+    def poll_now(self, task: T, now: float) -> None:
         """Ask about a task next, whatever its schedule: somebody else says that it has ended."""
         self._replan()
         flight = self._flights[task]
@@ -149,7 +153,9 @@ class Scheduler(Generic[T]):
         self._weigh(late=bool(self._heap) and self._heap[0][0] <= now)
         return out
 
-    def seen(self, task: T, now: float, *, finished: bool, took: float | None = None) -> None:
+    def record_poll(
+        self, task: T, now: float, *, finished: bool, took: float | None = None
+    ) -> None:
         """Tell what a poll said; a task that finished well is forgotten here, and learned from.
 
         `took` is how many seconds it took, where the service says so.
@@ -168,7 +174,7 @@ class Scheduler(Generic[T]):
             flight.looked = flight.tried = age
             self._enter(flight)
 
-    def missed(self, task: T, now: float) -> None:
+    def retry_later(self, task: T, now: float) -> None:
         """A poll said nothing (the network is down): ask again, a usual pause later."""
         flight = self._flights[task]
         flight.tried = max(now - flight.submitted, flight.tried)
@@ -178,12 +184,12 @@ class Scheduler(Generic[T]):
         flight.due = flight.submitted + self._schedule(flight.key).after(flight.tried)
         heapq.heappush(self._heap, (flight.due, flight.order, flight))
 
-    def _schedule(self, key: Key) -> Schedule:
+    def _schedule(self, key: TaskKind) -> Schedule:
         version = self.history.version(key)
         known = self._plans.get(key)
         if known is not None and known[0] == version:
             return known[1]
-        schedule = self.history.schedule(key, self.price, self._shortest)
+        schedule = self.history.schedule(key, self.poll_cost, self._min_interval)
         self._plans[key] = (version, schedule)
         if known is not None:
             self._stale.add(key)
@@ -223,9 +229,9 @@ class Scheduler(Generic[T]):
 
     def _demand(self, level: int) -> float:
         """Polls per second that all tasks in flight need together at a level of the price."""
-        total, price = 0.0, self._price * _DEARER**level
+        total, poll_cost = 0.0, self._poll_cost * _DEARER**level
         for key, count in self._crowd.items():
-            schedule = self.history.schedule(key, price, self._shortest)
+            schedule = self.history.schedule(key, poll_cost, self._min_interval)
             total += count * schedule.polls / (schedule.median + schedule.lag)
         return total
 
