@@ -22,7 +22,7 @@ from musicapi_nb.errors import InvalidArgument, LibraryError, NoAudio, NothingTo
 from musicapi_nb.experiment import Experiment
 from musicapi_nb.library import Library
 from musicapi_nb.plan import Plan
-from musicapi_nb.widgets.audio import Audio, Sound, loudness
+from musicapi_nb.widgets.song_audio import Audio, Sound, loudness
 from tests.blind_helpers import LEVELS, TOPICS, filled, keep, request, tone
 from tests.library.world import FAILED, acknowledged, buy, looked
 

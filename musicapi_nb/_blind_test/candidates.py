@@ -14,7 +14,7 @@ from musicapi_nb._blind_test.design import Candidate
 from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.library.media_files import song_key
 from musicapi_nb.tasks import Song, Task
-from musicapi_nb.widgets.audio import why_none
+from musicapi_nb.widgets.song_audio import no_audio_reason
 
 if TYPE_CHECKING:
     from musicapi_nb.experiment import Experiment
@@ -131,7 +131,7 @@ def _sorted(made: Sequence[_Made], library: Library, name: str) -> Entrants:
 
 def _why_not(song: Song, made: _Made) -> str:
     if song.engine == "lyrics" or song.state != "succeeded":
-        return why_none(song) or f"it is {song.state}"
+        return no_audio_reason(song) or f"it is {song.state}"
     return "" if made.level is not None else "its level of the factor is not known"
 
 

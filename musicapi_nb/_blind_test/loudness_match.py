@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from musicapi_nb.errors import NoAudio
-from musicapi_nb.widgets.audio import Sound, loudness
+from musicapi_nb.widgets.song_audio import Sound, loudness
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from musicapi_nb.widgets.audio import Audio
+    from musicapi_nb.widgets.song_audio import Audio
 
 START = 0.35  # share of the remaining song that lies before the excerpt
 HEADROOM_DB = 1.0

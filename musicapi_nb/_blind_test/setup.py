@@ -17,7 +17,7 @@ from musicapi_nb._blind_test.store import Shown, Trial
 from musicapi_nb.client.download import suffix_of
 from musicapi_nb.errors import InvalidArgument, MusicAPIError, NoAudio, NothingToCompare
 from musicapi_nb.tasks import Song
-from musicapi_nb.widgets import audio
+from musicapi_nb.widgets import song_audio
 
 if TYPE_CHECKING:
     from musicapi_nb._blind_test.candidates import Entrants
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from musicapi_nb._blind_test.loudness_match import Form, Measured
     from musicapi_nb._blind_test.store import BlindDesign
     from musicapi_nb.library import Library
-    from musicapi_nb.widgets.audio import Audio
+    from musicapi_nb.widgets.song_audio import Audio
 
 _NOBODY = "no-account"  # links are public; a client wants a key nevertheless
 _MOST = 10_000
@@ -195,13 +195,15 @@ class Shelf:
         return found
 
     def _kept(self, key: str) -> Audio | None:
-        return audio.kept(self._songs.get(key) or Song(), _File(self._library.file_of(key)))
+        return song_audio.stored_audio(
+            self._songs.get(key) or Song(), _File(self._library.file_of(key))
+        )
 
     def _fetch(self, key: str) -> None:
         song = self._songs.get(key)
-        if song is None or audio.link(song) is None:
+        if song is None or song_audio.playable_url(song) is None:
             raise NoAudio(
-                (audio.why_none(song) if song else "")
+                (song_audio.no_audio_reason(song) if song else "")
                 or "it is not in the library, and has no link"
             )
         # a thread of its own: a notebook's cell runs in a loop already
@@ -219,7 +221,7 @@ class Shelf:
 
         async with MusicAPI(_NOBODY, simulated=song.simulated) as client:
             return await client.download(
-                song, self._library.incoming(".audio"), max_bytes=audio.LARGEST
+                song, self._library.incoming(".audio"), max_bytes=song_audio.MAX_BYTES
             )
 
 

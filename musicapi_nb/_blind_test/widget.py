@@ -19,7 +19,7 @@ from musicapi_nb._blind_test.preference import preference
 from musicapi_nb._blind_test.setup import Shelf, Wish, kept_or_drawn, said
 from musicapi_nb.errors import InvalidArgument, MusicAPIError
 from musicapi_nb.tasks import Song
-from musicapi_nb.widgets.base import Live
+from musicapi_nb.widgets.base import LiveWidget
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,7 +94,7 @@ def blind_test(  # noqa: PLR0913 - each is a setting of its own
     return BlindTest(found.library, design, found.songs)
 
 
-class BlindTest(Live):
+class BlindTest(LiveWidget):
     """A blind test that goes on wherever it was left; made by `blind_test`.
 
     Shown, it is where one listens and answers: A, B or 1 to 4 play a song, space plays and
@@ -167,7 +167,7 @@ class BlindTest(Live):
     def _refresh(self) -> None:
         state = self._state()
         if state["summary"] is not None and self._now["summary"] is None:
-            self._show_again()  # first: once the page says that it is over, it can be saved so
+            self._update_display()  # first: once the page says that it is over, it can be saved so
         self._now = state
 
     # --- what the page asks ----------------------------------------------------------------
