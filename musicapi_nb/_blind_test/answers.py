@@ -5,13 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from musicapi_nb._blind_test.store import (
-    BlindDesign,
-    Trial,
-    TrialSong,
-    list_designs,
-    load_trials,
-)
+from musicapi_nb._blind_test.store import BlindDesign, Trial, TrialSong, list_designs, load_trials
 from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.frames.schema import Column, build_frame, document_columns
 from musicapi_nb.library import Library

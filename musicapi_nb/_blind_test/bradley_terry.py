@@ -1,4 +1,4 @@
-"""Fit Bradley-Terry strengths to wins, and compute the smallest effect a test can detect. No I/O."""
+"""Fit Bradley-Terry strengths, and compute the smallest detectable effect. No I/O."""
 
 from __future__ import annotations
 
@@ -47,9 +47,7 @@ def standard_errors(
     return np.asarray(np.sqrt(np.diag(centering @ covariance @ centering)))
 
 
-def _neg_hessian(
-    games: NDArray[np.float64], chances: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _neg_hessian(games: NDArray[np.float64], chances: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the negative Hessian of the log-posterior, (draws, levels, levels)."""
     weights = games * chances * (1 - chances)
     identity = np.eye(games.shape[1])

@@ -90,12 +90,12 @@ def draw_trials(
     rng = random.Random(f"blind test {seed}")  # noqa: S311 - reproducible by its seed
     sampler = _TrialSampler(candidates, levels, rng)
     count = (trials + 1) // 2 if swap_repeats else trials
-    drawn = sampler.assign_positions([sampler.draw(size) for _ in range(count)])
+    first_pass = sampler.assign_positions([sampler.draw(size) for _ in range(count)])
     repeats = [
-        DrawnTrial(drawn[index].songs[::-1], index, drawn[index].matched)
+        DrawnTrial(first_pass[index].songs[::-1], index, first_pass[index].matched)
         for index in sampler.repeat_order(trials - count)
     ]
-    return drawn + repeats
+    return first_pass + repeats
 
 
 class _TrialSampler:
@@ -163,15 +163,15 @@ class _TrialSampler:
 
     def _draw_levels(self, size: int) -> tuple[str, ...]:
         """Draw `size` levels, repeated only where there are fewer levels than songs."""
-        drawn: Counter[str] = Counter()
+        counts: Counter[str] = Counter()
         for _ in range(size):
-            free = [level for level in self._levels if drawn[level] < len(self._by_level[level])]
+            free = [level for level in self._levels if counts[level] < len(self._by_level[level])]
             level = min(
                 free,
-                key=lambda level: (drawn[level], self._level_counts[level], self._rng.random()),
+                key=lambda level: (counts[level], self._level_counts[level], self._rng.random()),
             )
-            drawn[level] += 1
-        return tuple(level for level in self._levels for _ in range(drawn[level]))
+            counts[level] += 1
+        return tuple(level for level in self._levels for _ in range(counts[level]))
 
     def _matched(self, levels: Sequence[str]) -> list[Candidate] | None:
         """Draw songs that share all covariates; None where no group has these levels."""
@@ -234,8 +234,7 @@ class _TrialSampler:
         levels = [level for level in self._levels if level in present]
         self._level_pair_counts.update(itertools.combinations(levels, 2))
         self._song_pair_counts.update(
-            frozenset((first.key, second.key))
-            for first, second in itertools.combinations(songs, 2)
+            frozenset((first.key, second.key)) for first, second in itertools.combinations(songs, 2)
         )
         self._group_counts[songs[0].covariates] += 1
         self._level_counts.update(song.level for song in songs)

@@ -162,9 +162,7 @@ def match_gains(loudnesses: Mapping[str, Loudness]) -> tuple[float, dict[str, fl
     return target, {name: target - excerpt.lufs for name, excerpt in loudnesses.items()}
 
 
-def wav_bytes(
-    samples: NDArray[np.float32], excerpt_format: ExcerptFormat, gain_db: float
-) -> bytes:
+def wav_bytes(samples: NDArray[np.float32], excerpt_format: ExcerptFormat, gain_db: float) -> bytes:
     """Encode an excerpt as a 16-bit WAV file; files of one format have the same size."""
     import soundfile  # noqa: PLC0415 - loads libsndfile, which only playback needs
 

@@ -242,7 +242,7 @@ def _compare(rows: pd.DataFrame) -> _Comparisons:
     tasks = {task: index for index, task in enumerate(sorted(level_of_task))}
     table = table.assign(
         first_task=table["first_task"].map(tasks), second_task=table["second_task"].map(tasks)
-    ).astype({name: "int64" for name in columns[:-1]})
+    ).astype(dict.fromkeys(columns[:-1], "int64"))
     task_levels = np.array([level_of_task[task] for task in tasks], dtype=np.int64)
     return _Comparisons(list(levels), task_levels, table)
 
@@ -270,7 +270,7 @@ def _scores(comparisons: _Comparisons, bootstrap: _Bootstrap, notes: list[str]) 
     half_width = NormalDist().inv_cdf((1 + bootstrap.level) / 2) * standard_errors(
         compared, strengths
     )
-    is_tie = (table["win"] == _TIE).to_numpy(dtype="float64")
+    is_tie: Floats = np.asarray(table["win"] == _TIE, dtype=np.float64)
     ties = 2 * _win_matrix(comparisons, is_tie[None])[0]
     clear_wins = wins - ties / 2
     answers = [
@@ -298,7 +298,7 @@ def _largest_component(comparisons: _Comparisons, notes: list[str]) -> NDArray[n
     graph = nx.Graph()
     graph.add_nodes_from(range(len(levels)))
     graph.add_edges_from(zip(table["first"], table["second"], strict=True))
-    component = max(nx.connected_components(graph), key=len, default=set())
+    component: set[int] = max(nx.connected_components(graph), key=len, default=set())
     connected = np.array(
         [len(component) > 1 and index in component for index in range(len(levels))], dtype=bool
     )
@@ -311,10 +311,7 @@ def _largest_component(comparisons: _Comparisons, notes: list[str]) -> NDArray[n
 
 
 def _bootstrap_interval(
-    comparisons: _Comparisons,
-    connected: NDArray[np.bool_],
-    bootstrap: _Bootstrap,
-    notes: list[str],
+    comparisons: _Comparisons, connected: NDArray[np.bool_], bootstrap: _Bootstrap, notes: list[str]
 ) -> tuple[Floats, Floats]:
     """Return percentiles over resampled tasks; NaN if some level has songs of one task only."""
     levels, task_levels, table = comparisons
@@ -361,17 +358,15 @@ def _pairs(comparisons: _Comparisons) -> pd.DataFrame:
             "win": table["win"].where(table["first"] < table["second"], 1 - table["win"]),
         }
     )
-    rows = [
-        (
-            comparisons.levels[level],
-            comparisons.levels[versus],
-            (answers := group["answer"].nunique()),
-            *((group["win"] == result).sum() for result in (1, _TIE, 0)),
-            group["win"].mean(),
-            minimum_detectable_effect(answers),
-        )
-        for (level, versus), group in ordered.groupby(["level", "versus"])
-    ]
+    rows: list[tuple[Any, ...]] = []
+    for level, versus in itertools.combinations(range(len(comparisons.levels)), 2):
+        group = ordered[(ordered["level"] == level) & (ordered["versus"] == versus)]
+        if len(group):
+            answers = group["answer"].nunique()
+            results = [(group["win"] == result).sum() for result in (1, _TIE, 0)]
+            names = comparisons.levels[level], comparisons.levels[versus]
+            effect = minimum_detectable_effect(answers)
+            rows.append((*names, answers, *results, group["win"].mean(), effect))
     return pd.DataFrame(rows, columns=list(_PAIR_DTYPES)).astype(_PAIR_DTYPES)
 
 

@@ -66,11 +66,7 @@ class BlindDesign:
 
 
 def save_blind_test(
-    library: Library,
-    name: str,
-    factor: str,
-    settings: Mapping[str, Any],
-    trials: Sequence[Trial],
+    library: Library, name: str, factor: str, settings: Mapping[str, Any], trials: Sequence[Trial]
 ) -> BlindDesign:
     """Write a new blind test; a test that has this name already stays unchanged.
 
@@ -128,7 +124,8 @@ def save_answer(  # noqa: PLR0913 - the fields of an answer
         The library could not be written; the trial is still open.
     """
     with _writing(library) as append:
-        trial = next((trial for trial in load_trials(library, test) if trial.number == number), None)
+        trials = load_trials(library, test)
+        trial = next((trial for trial in trials if trial.number == number), None)
         if trial is None:
             raise InvalidTransition(f"the blind test {test!r} has no trial {number}")
         _check_answer(trial, answer, chosen)
@@ -155,8 +152,8 @@ def list_designs(library: Library) -> list[BlindDesign]:
     """Return all blind tests of a library, oldest first."""
     rows = _rows(library, "SELECT name, factor, at, settings FROM blind_tests ORDER BY at, name")
     return [
-        BlindDesign(name, factor, dt.datetime.fromtimestamp(at, dt.UTC), json.loads(settings))
-        for name, factor, at, settings in rows
+        BlindDesign(name, factor, dt.datetime.fromtimestamp(moment, dt.UTC), json.loads(settings))
+        for name, factor, moment, settings in rows
     ]
 
 
@@ -177,9 +174,9 @@ def load_trials(library: Library, test: str | None = None) -> list[Trial]:
             answer=answer,
             chosen=chosen,
             seconds=seconds,
-            answered_at=None if at is None else dt.datetime.fromtimestamp(at, dt.UTC),
+            answered_at=None if moment is None else dt.datetime.fromtimestamp(moment, dt.UTC),
         )
-        for name, number, repeat_of, songs, answer, chosen, seconds, at in rows
+        for name, number, repeat_of, songs, answer, chosen, seconds, moment in rows
     ]
 
 
