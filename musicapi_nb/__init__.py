@@ -57,8 +57,8 @@ if TYPE_CHECKING:
     from musicapi_nb.library import Library
     from musicapi_nb.plan import Plan
     from musicapi_nb.widgets.gallery import gallery
+    from musicapi_nb.widgets.gallery.saved_page import save_page
     from musicapi_nb.widgets.monitor import monitor, progress_bar
-    from musicapi_nb.widgets.saved_page import save_page
 
 __all__ = [
     "Experiment",
@@ -140,7 +140,7 @@ _LATER = {
         "musicapi_nb.plan": "Plan",
         "musicapi_nb.widgets.gallery": "gallery",
         "musicapi_nb.widgets.monitor": "monitor progress_bar",
-        "musicapi_nb.widgets.saved_page": "save_page",
+        "musicapi_nb.widgets.gallery.saved_page": "save_page",
     }.items()
     for name in names.split()
 }

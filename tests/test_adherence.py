@@ -15,10 +15,9 @@ from statsmodels.stats.proportion import proportion_confint
 
 from musicapi_nb import frames
 from musicapi_nb.analysis import adherence, effects, tag_fates
-from musicapi_nb.analysis.checks import BadFrame
 from musicapi_nb.analysis.ratio_estimator import ratio_sums, ratios, t_quantile, wilson_bounds
 from musicapi_nb.analysis.tag_matching import answers, split_tags
-from musicapi_nb.errors import WrongType
+from musicapi_nb.errors import BadFrame, InvalidArgument
 from musicapi_nb.tasks import Replacement, Song
 from musicapi_nb.tasks.html import fated
 from musicapi_nb.tasks.tags import distinct
@@ -172,7 +171,7 @@ def test_split_and_distinct() -> None:
     assert split_tags(None) == split_tags(math.nan) == split_tags(pd.NA) == split_tags("") == ()
     assert distinct(("Lo-Fi", "jazz", "lo fi", "JAZZ")) == ("Lo-Fi", "jazz")
     for bad in (3, 0.5, b"jazz", ["jazz", 3]):
-        with pytest.raises(WrongType, match="a text or a list of texts"):
+        with pytest.raises(InvalidArgument, match="a text or a list of texts"):
             split_tags(bad)
 
 
@@ -363,7 +362,7 @@ def test_ten_thousand_tags() -> None:
         (lambda s, t: (s, t.drop(columns="tag")), BadFrame, "'tag'"),
         (lambda s, t: (s, t.assign(tag=3)), BadFrame, "'tag'.*int64"),
         (lambda s, t: (s.drop(columns="prompt"), t), BadFrame, "'prompt'"),
-        (lambda s, t: (s.assign(prompt=3), t), WrongType, "'prompt'.*int"),
+        (lambda s, t: (s.assign(prompt=3), t), InvalidArgument, "'prompt'.*int"),
         (lambda s, t: (pd.concat([s, s]), t), BadFrame, "2 rows.*task_id 't1', song_id 'a'"),
         (lambda s, t: (s.assign(song_id=None), t), BadFrame, "2 rows.*song_id None"),
         (
@@ -372,7 +371,7 @@ def test_ten_thousand_tags() -> None:
             "'task_id' is int64 in songs.*str in tags",
         ),
         (lambda s, t: (s.assign(song_id=[[1]] * 4), t), BadFrame, "'song_id'.*single values"),
-        (lambda _, t: ([], t), WrongType, "songs.*list"),
+        (lambda _, t: ([], t), InvalidArgument, "songs.*list"),
         (lambda s, t: (s.rename(columns={"mood": "fate"}), t), BadFrame, "'fate'"),
     ],
 )
@@ -399,7 +398,7 @@ def test_bad_wishes() -> None:
     ]
     for bad, says in wishes:
         wish: dict[str, Any] = {"requested": "prompt", **bad}
-        with pytest.raises(WrongType, match=says):
+        with pytest.raises(InvalidArgument, match=says):
             adherence(songs, tags, **wish)
     with pytest.raises(BadFrame, match="lacks column 'genre'"):
         adherence(songs, tags, requested="prompt", by="genre")

@@ -15,15 +15,14 @@ import soundfile
 
 import musicapi_nb as mnb
 from musicapi_nb._blind_test import loudness_match, store
-from musicapi_nb._blind_test.design import NothingToCompare
 from musicapi_nb._blind_test.store import list_designs, load_trials
 from musicapi_nb._blind_test.widget import BlindTest
 from musicapi_nb.client import MusicAPI
-from musicapi_nb.errors import LibraryError, WrongType
+from musicapi_nb.errors import InvalidArgument, LibraryError, NoAudio, NothingToCompare
 from musicapi_nb.experiment import Experiment
 from musicapi_nb.library import Library
 from musicapi_nb.plan import Plan
-from musicapi_nb.widgets.audio import Audio, NoAudio, Sound, loudness
+from musicapi_nb.widgets.song_audio import Audio, Sound, loudness
 from tests.blind_helpers import LEVELS, TOPICS, filled, keep, request, tone
 from tests.library.world import FAILED, acknowledged, buy, looked
 
@@ -250,7 +249,7 @@ def test_an_answer_is_on_disk_before_the_next_trial_shows(
         for bad in ({"chosen": 2}, {"chosen": "a"}, {"chosen": True}):
             front.say(do="answer", seconds=1.0, **bad)
         assert front.sent[-1][0]["about"] == "answer"
-        assert front.sent[-1][0]["why"] == "WrongType"
+        assert front.sent[-1][0]["why"] == "InvalidArgument"
         front.answer(1, seconds=-5)
         front.answer(1, seconds=float("inf"))
         assert [trial.seconds for trial in load_trials(other, test.name)] == [2.0, None, None]
@@ -271,9 +270,9 @@ def test_an_answer_is_on_disk_before_the_next_trial_shows(
 def test_what_is_another_test_has_another_name(library: Library) -> None:
     test = mnb.blind_test(library, "mv", trials=4, seed=3)
     assert mnb.blind_test(library, "mv", trials=4).name == test.name
-    with pytest.raises(WrongType, match="trials=4"):
+    with pytest.raises(InvalidArgument, match="trials=4"):
         mnb.blind_test(library, "mv", trials=5)
-    with pytest.raises(WrongType, match="seed=3"):
+    with pytest.raises(InvalidArgument, match="seed=3"):
         mnb.blind_test(library, "mv", trials=4, seed=4)
     other = mnb.blind_test(library, "mv", trials=5, seed=3, name="another")
     assert [design.name for design in list_designs(library)] == [test.name, "another"]
@@ -300,19 +299,19 @@ def test_an_experiments_cells_are_matched_by_their_other_factors(library: Librar
     rainy = mnb.blind_test(frame[frame["topic"] == TOPICS[0]], "mv", trials=4, library=library)
     tasks = {shown.task for trial in rainy.trials() for shown in trial.shown}
     assert tasks <= set(frame.loc[frame["topic"] == TOPICS[0], "task_id"])
-    with pytest.raises(WrongType, match="no factor 'tags'; it has mv, topic"):
+    with pytest.raises(InvalidArgument, match="no factor 'tags'; it has mv, topic"):
         mnb.blind_test(experiment, "tags")
-    with pytest.raises(WrongType, match="no column song_position"):
+    with pytest.raises(InvalidArgument, match="no column song_position"):
         mnb.blind_test(frame.drop(columns="song_position"), "mv", library=library)
 
 
 def test_tasks_need_a_library_and_a_field(library: Library) -> None:
     tasks = library.tasks()
-    with pytest.raises(WrongType, match=r"library=api\.library"):
+    with pytest.raises(InvalidArgument, match=r"library=api\.library"):
         mnb.blind_test(tasks, "mv")
-    with pytest.raises(WrongType, match=r"no request has a field 'style'; there are .*mv"):
+    with pytest.raises(InvalidArgument, match=r"no request has a field 'style'; there are .*mv"):
         mnb.blind_test(tasks, "style", library=library)
-    with pytest.raises(WrongType, match="is no task"):
+    with pytest.raises(InvalidArgument, match="is no task"):
         mnb.blind_test(["t1"], "mv", library=library)
     with pytest.raises(NothingToCompare, match="all of level 'sonic-v5'"):
         mnb.blind_test(tasks[0], "mv", library=library)
@@ -332,7 +331,7 @@ def test_tasks_need_a_library_and_a_field(library: Library) -> None:
     ],
 )
 def test_what_is_no_test_is_refused(library: Library, named: dict[str, Any], words: str) -> None:
-    with pytest.raises(WrongType, match=words):
+    with pytest.raises(InvalidArgument, match=words):
         mnb.blind_test(library, **{"factor": "mv", **named})
     assert list_designs(library) == []
 
@@ -369,7 +368,7 @@ def test_a_song_that_went_missing_is_told_and_its_trial_left_out(library: Librar
     with Library(library.path) as later:
         front = Front(mnb.blind_test(later, "mv", trials=3))
         front.hear()
-        assert front.say(do="leave out")[0]["why"] == "WrongType"
+        assert front.say(do="leave out")[0]["why"] == "InvalidArgument"
         later_test = Front(
             mnb.blind_test([later.tasks()[0]], "mv", trials=3, library=later, name=test.name)
         )

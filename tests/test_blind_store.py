@@ -19,7 +19,7 @@ from musicapi_nb._blind_test.store import (
     save_answer,
     save_blind_test,
 )
-from musicapi_nb.errors import WrongStep, WrongType
+from musicapi_nb.errors import InvalidArgument, InvalidTransition
 from musicapi_nb.library import Library
 from musicapi_nb.library.database import Store
 from musicapi_nb.library.migrations import STEPS
@@ -78,13 +78,13 @@ def test_what_is_no_answer_changes_nothing(library: Library) -> None:
         ("left out", 1),
         ("maybe", None),
     ):
-        with pytest.raises(WrongType):
+        with pytest.raises(InvalidArgument):
             save_answer(library, "test", 1, answer, chosen=chosen)  # type: ignore[arg-type]  # from a page
-    with pytest.raises(WrongStep, match="no trial 3"):
+    with pytest.raises(InvalidTransition, match="no trial 3"):
         save_answer(library, "test", 3, "tie")
     assert load_trials(library, "test") == TRIALS
     for name, trials in (("", TRIALS), ("t", []), ("t", TRIALS[1:])):
-        with pytest.raises(WrongType, match="count from 1"):
+        with pytest.raises(InvalidArgument, match="count from 1"):
             save_blind_test(library, name, "mv", {}, trials)
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from musicapi_nb.client import BASE_URL, MusicAPI
 from musicapi_nb.client.rate_limit import Pace
-from musicapi_nb.errors import Closed, InvalidRequest, MusicAPIError
+from musicapi_nb.errors import ClientClosed, InvalidRequest, MusicAPIError
 from musicapi_nb.simulator import EmbeddedSimulator, Simulator
 from tests.raw_http_server import AGES, KEY, SONG, Connection, answers, client, peer, reply
 
@@ -211,7 +211,7 @@ def test_one_client_serves_two_loops_at_once_and_closes_both(sim: Simulator) -> 
         one.run(api.close())
         assert not api._transport._sessions
         for here in (one, other):
-            with pytest.raises(Closed):
+            with pytest.raises(ClientClosed):
                 here.run(api.credits())
     assert len(sim.request_log.posts) == 2
 
@@ -258,7 +258,7 @@ async def test_after_closing_nothing_is_sent() -> None:
         await api.close()
         await api.close()
         for call in CALLS:
-            with pytest.raises(Closed, match="closed"):
+            with pytest.raises(ClientClosed, match="closed"):
                 await call(api)
         assert here.posts == len(here.requests) == 1
 

@@ -19,10 +19,9 @@ from statsmodels.stats.proportion import proportion_confint
 import musicapi_nb as mnb
 from musicapi_nb.analysis import effects
 from musicapi_nb.analysis.bootstrap import Sums, permutation_p, resample
-from musicapi_nb.analysis.checks import BadFrame
 from musicapi_nb.analysis.clusters import cluster_codes, level_codes, sum_by_code
 from musicapi_nb.analysis.contrasts import Share, adjust_p_values, difference, ratio
-from musicapi_nb.errors import WrongType
+from musicapi_nb.errors import BadFrame, InvalidArgument
 
 if TYPE_CHECKING:
     from musicapi_nb.analysis.contrasts import Correction
@@ -488,7 +487,7 @@ def test_tables_that_cannot_be_read_are_refused() -> None:
     tags = tagged(frame, [["x"]] * len(frame))
 
     def refused(words: str, frame: Any, factor: str = "style", **named: Any) -> None:
-        with pytest.raises((BadFrame, WrongType), match=words):
+        with pytest.raises((BadFrame, InvalidArgument), match=words):
             effects(frame, factor, **named)
 
     refused("column 'mv'", frame, "mv")

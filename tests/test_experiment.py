@@ -298,9 +298,9 @@ async def test_arguments_that_cannot_be_used_are_refused(
     sim: Simulator, library: Library, name: Any, settings: dict[str, Any]
 ) -> None:
     async with client(sim, library) as api:
-        with pytest.raises(errors.WrongType):
+        with pytest.raises(errors.InvalidArgument):
             Experiment(name, plan(), api, library, **settings)
-        with pytest.raises(errors.WrongType):
+        with pytest.raises(errors.InvalidArgument):
             Experiment("x", [1], api, library)  # type: ignore[arg-type]
 
 

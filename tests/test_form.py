@@ -12,7 +12,7 @@ import pytest
 import musicapi_nb as mnb
 from musicapi_nb import account, lyrics, nuro, producer, riffusion, sonic, studio
 from musicapi_nb.engines import Field, Price, Request, operations
-from musicapi_nb.errors import InvalidRequest, Unsettled, WrongType
+from musicapi_nb.errors import InvalidArgument, InvalidRequest, UncertainPurchase
 from musicapi_nb.notebook import Session
 from musicapi_nb.simulator import Simulator
 from musicapi_nb.widgets import form as form_module
@@ -359,7 +359,7 @@ def test_what_a_form_can_be_made_of(api: Session) -> None:
     assert isinstance(api.form(studio).request, studio.Custom | studio.Description)
     assert isinstance(api.form(lyrics).request, lyrics.Make)
     for wrong in (mnb, "sonic", 3):
-        with pytest.raises(WrongType, match="an operation, a request or an engine"):
+        with pytest.raises(InvalidArgument, match="an operation, a request or an engine"):
             api.form(wrong)  # type: ignore[arg-type]  # that is the point
 
 
@@ -494,7 +494,7 @@ def test_a_take_whose_reply_was_lost_is_asked_about_not_passed_over(kept: Sessio
 
     assert charges(kept) == 1
     assert isinstance(form.job, mnb.Job)
-    assert isinstance(form.job.exception(), Unsettled)
+    assert isinstance(form.job.exception(), UncertainPurchase)
     assert "resolve" in results(form)[-1]
 
 

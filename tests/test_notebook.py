@@ -16,7 +16,7 @@ from aiohttp import web
 import musicapi_nb as mnb
 from musicapi_nb import account, lyrics, nuro, sonic
 from musicapi_nb.errors import (
-    Closed,
+    ClientClosed,
     InvalidRequest,
     LostReply,
     MusicAPIError,
@@ -92,7 +92,7 @@ def test_a_closed_handle_is_replaced_by_a_new_one(monkeypatch: pytest.MonkeyPatc
     first = mnb.connect()
     first.close()
     first.close()
-    with pytest.raises(Closed):
+    with pytest.raises(ClientClosed):
         first.credits()
     second = mnb.connect()
     try:

@@ -191,7 +191,7 @@ async def test_a_lost_reply_is_never_sent_again_by_itself(
             await api.run(SONG)
         assert lost.value.may_have_cost
         for _ in range(3):
-            with pytest.raises(errors.Unsettled, match="may have been bought") as unsettled:
+            with pytest.raises(errors.UncertainPurchase, match="may have been bought") as unsettled:
                 await api.run(SONG)
         assert len(sim.request_log.posts) == 1
         assert states(library) == ["uncertain"]
@@ -306,7 +306,7 @@ def test_a_loop_that_ends_while_it_buys_leaves_no_take_that_nobody_sends(
             api = peer_client(here.url, ledger=library)
             buying = asyncio.create_task(api.submit(SONG))
             if turns is None:
-                with contextlib.suppress(errors.Unsettled):
+                with contextlib.suppress(errors.UncertainPurchase):
                     await buying
             else:
                 for _ in range(turns):
@@ -401,7 +401,7 @@ def test_a_kernel_that_is_killed_while_it_buys_leaves_it_uncertain(tmp_path: Pat
             with Library(tmp_path) as library:
                 assert states(library) == ["uncertain"]
                 async with client(sim, library) as api:
-                    with pytest.raises(errors.Unsettled):
+                    with pytest.raises(errors.UncertainPurchase):
                         await api.run(SONG)
 
         asyncio.run(ask())
@@ -492,7 +492,7 @@ async def test_what_the_ledger_could_not_write_is_neither_bought_again_nor_waite
             sim.faults.arm("lost_reply")
             with pytest.raises(errors.LostReply):
                 await api.run(BEAT)
-            with pytest.raises(errors.Unsettled):
+            with pytest.raises(errors.UncertainPurchase):
                 await api.run(BEAT)
     assert len(sim.request_log.paid) == 2
 

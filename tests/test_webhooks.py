@@ -15,7 +15,7 @@ import pytest
 from aiohttp import web
 
 from musicapi_nb import Experiment, MusicAPI, Plan, nuro, signing, sonic, tasks, webhooks
-from musicapi_nb.errors import InvalidRequest, LostReply, MusicAPIError, Unsettled
+from musicapi_nb.errors import InvalidRequest, LostReply, MusicAPIError, UncertainPurchase
 from musicapi_nb.library import Entry, Library
 from musicapi_nb.signing import Secret
 from musicapi_nb.simulator import ReplyOptions, Simulator
@@ -580,7 +580,7 @@ async def test_without_its_webhook_a_lost_reply_stays_uncertain(
     async with client(sim, library, door.url) as api:
         with pytest.raises(LostReply):
             await api.submit(song())
-        with pytest.raises(Unsettled):
+        with pytest.raises(UncertainPurchase):
             await api.run(song())
     assert library.counts() == {"uncertain": 1}
     assert len(sim.request_log.paid) == 1

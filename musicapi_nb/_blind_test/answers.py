@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from musicapi_nb._blind_test.store import list_designs, load_trials
-from musicapi_nb.errors import WrongType
+from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.frames.schema import Column, build_frame, document_columns
 from musicapi_nb.library import Library
 
@@ -88,7 +88,7 @@ def preferences_frame(source: HasTrials | Library, name: str | None = None) -> p
 
     Raises
     ------
-    WrongType
+    InvalidArgument
         What was given has no blind tests, or none of that name.
     """
     if isinstance(source, Library):
@@ -96,12 +96,12 @@ def preferences_frame(source: HasTrials | Library, name: str | None = None) -> p
     elif callable(getattr(type(source), "trials", None)) and hasattr(source, "design"):
         designs, trials = [source.design], [*source.trials()]
     else:
-        raise WrongType(
+        raise InvalidArgument(
             f"this is a {type(source).__name__}; preferences are asked of a blind test or a library"
         )
     factors = {design.name: design.factor for design in designs}
     if name is not None and name not in factors:
-        raise WrongType(
+        raise InvalidArgument(
             f"there is no blind test {name!r}; there are {', '.join(factors) or 'none'}"
         )
     return build_frame(

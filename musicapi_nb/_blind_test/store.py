@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
-from musicapi_nb.errors import WrongStep, WrongType
+from musicapi_nb.errors import InvalidArgument, InvalidTransition
 from musicapi_nb.library import Library, events
 
 Answer: TypeAlias = Literal["chosen", "tie", "left out"]
@@ -76,7 +76,7 @@ def save_blind_test(
 
     Raises
     ------
-    WrongType
+    InvalidArgument
         No name, no trials, or trials that do not count from 1.
     LibraryError
         It could not be written.
@@ -84,7 +84,7 @@ def save_blind_test(
     if not name.strip() or [trial.number for trial in trials] != [
         *range(1, max(len(trials), 1) + 1)
     ]:
-        raise WrongType("a blind test has a name, and trials that count from 1")
+        raise InvalidArgument("a blind test has a name, and trials that count from 1")
     data = {
         "name": name,
         "factor": factor,
@@ -99,7 +99,7 @@ def save_blind_test(
             append("drawn", data)
     design = load_design(library, name)
     if design is None:
-        raise WrongStep(f"the blind test {name!r} was not kept")
+        raise InvalidTransition(f"the blind test {name!r} was not kept")
     return design
 
 
@@ -118,9 +118,9 @@ def save_answer(  # noqa: PLR0913 - the fields of an answer
 
     Raises
     ------
-    WrongStep
+    InvalidTransition
         There is no such trial.
-    WrongType
+    InvalidArgument
         A position that it does not have, or one where none is meant.
     LibraryError
         It could not be written; the trial is still open.
@@ -128,7 +128,7 @@ def save_answer(  # noqa: PLR0913 - the fields of an answer
     with _writing(library) as append:
         trial = next((each for each in load_trials(library, test) if each.number == number), None)
         if trial is None:
-            raise WrongStep(f"there is no trial {number} in a blind test {test!r}")
+            raise InvalidTransition(f"there is no trial {number} in a blind test {test!r}")
         _check(trial, answer, chosen)
         if trial.answer is not None:
             return False
@@ -184,11 +184,11 @@ def _row(shown: Shown) -> dict[str, str]:
 
 def _check(trial: Trial, answer: Answer, chosen: int | None) -> None:
     if answer not in {"chosen", "tie", "left out"}:
-        raise WrongType(f"an answer is 'chosen', 'tie' or 'left out', not {answer!r:.40}")
+        raise InvalidArgument(f"an answer is 'chosen', 'tie' or 'left out', not {answer!r:.40}")
     places = range(len(trial.shown))
     good = chosen in places and not isinstance(chosen, bool) if answer == "chosen" else not chosen
     if not good or (answer != "chosen" and chosen is not None):
-        raise WrongType(f"{chosen!r:.40} is no position that {answer!r} can name")
+        raise InvalidArgument(f"{chosen!r:.40} is no position that {answer!r} can name")
 
 
 def _trial(  # noqa: PLR0913, PLR0917 - a row of the table

@@ -17,9 +17,9 @@ from musicapi_nb._blind_test.answers import preferences_frame
 from musicapi_nb._blind_test.candidates import LeftOut, entrants
 from musicapi_nb._blind_test.preference import preference
 from musicapi_nb._blind_test.setup import Shelf, Wish, kept_or_drawn, said
-from musicapi_nb.errors import MusicAPIError, WrongType
+from musicapi_nb.errors import InvalidArgument, MusicAPIError
 from musicapi_nb.tasks import Song
-from musicapi_nb.widgets.base import Live
+from musicapi_nb.widgets.base import LiveWidget
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,7 +79,7 @@ def blind_test(  # noqa: PLR0913 - each is a setting of its own
 
     Raises
     ------
-    WrongType
+    InvalidArgument
         An argument that cannot be used, or a test of that name with other settings.
     NothingToCompare
         Too few songs of different levels can be heard.
@@ -94,7 +94,7 @@ def blind_test(  # noqa: PLR0913 - each is a setting of its own
     return BlindTest(found.library, design, found.songs)
 
 
-class BlindTest(Live):
+class BlindTest(LiveWidget):
     """A blind test that goes on wherever it was left; made by `blind_test`.
 
     Shown, it is where one listens and answers: A, B or 1 to 4 play a song, space plays and
@@ -167,7 +167,7 @@ class BlindTest(Live):
     def _refresh(self) -> None:
         state = self._state()
         if state["summary"] is not None and self._now["summary"] is None:
-            self._show_again()  # first: once the page says that it is over, it can be saved so
+            self._update_display()  # first: once the page says that it is over, it can be saved so
         self._now = state
 
     # --- what the page asks ----------------------------------------------------------------
@@ -197,7 +197,7 @@ class BlindTest(Live):
     def _answer(self, message: Any) -> None:
         do = message.get("do") if isinstance(message, dict) else None
         if do not in {"hear", "answer", "leave out"}:
-            raise WrongType(f"the page sent something unknown: {message!r:.80}")
+            raise InvalidArgument(f"the page sent something unknown: {message!r:.80}")
         trial = next((each for each in self.trials() if each.answer is None), None)
         if trial is None or message.get("trial") != trial.number:
             self._refresh()  # another page, or another kernel, was faster
@@ -205,7 +205,7 @@ class BlindTest(Live):
         if do == "hear":
             place = message.get("place")
             if not isinstance(place, int) or not 0 <= place < len(trial.shown):
-                raise WrongType(f"there is no song {place!r:.40}")
+                raise InvalidArgument(f"there is no song {place!r:.40}")
             self._beside(self._play, trial, message)
         elif do == "leave out":
             self._check_gone(trial)
@@ -230,7 +230,7 @@ class BlindTest(Live):
                 self._shelf.audio(shown.song)
             except MusicAPIError:
                 return
-        raise WrongType("a trial that can be heard is answered, not left out")
+        raise InvalidArgument("a trial that can be heard is answered, not left out")
 
     # --- sound -----------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 import pandas as pd
 
-from musicapi_nb.analysis.checks import BadFrame, level_names, require, require_no_conflict
+from musicapi_nb.analysis.checks import level_names, require, require_no_conflict
 from musicapi_nb.analysis.clusters import cluster_codes
 from musicapi_nb.analysis.partitions import map_reduce
 from musicapi_nb.analysis.ratio_estimator import (
@@ -22,7 +22,7 @@ from musicapi_nb.analysis.ratio_estimator import (
 )
 from musicapi_nb.analysis.song_keys import SONGS, TAGS, tagged_songs
 from musicapi_nb.analysis.tag_matching import answers, split_tags
-from musicapi_nb.errors import WrongType
+from musicapi_nb.errors import BadFrame, InvalidArgument
 from musicapi_nb.tasks.tags import distinct
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def tag_fates(
     ------
     BadFrame
         A column is missing or of a wrong kind, or two songs cannot be told apart.
-    WrongType
+    InvalidArgument
         `requested` or `match` is none of the above.
     """
     judged = _judged(songs, tags, requested, match, taken=_FATES)
@@ -174,7 +174,7 @@ def adherence(  # noqa: PLR0913 - what is asked, of what, how it is matched and 
 
     Raises
     ------
-    BadFrame, WrongType
+    BadFrame, InvalidArgument
         As for `tag_fates`; `by` is no column; a task is not known.
     """
     if by is None:
@@ -303,7 +303,7 @@ def requested_tags(songs: pd.DataFrame, requested: RequestedTags) -> list[tuple[
         require(songs, {requested: "any"}, SONGS)
         return [_readable(text, f"column {requested!r}") for text in songs[requested]]
     if not isinstance(requested, Mapping | pd.Series):
-        raise WrongType(
+        raise InvalidArgument(
             f"requested is a {type(requested).__name__}; it is the name of a column of songs, or a "
             "mapping or Series from song_id or cell to what was asked"
         )
@@ -322,5 +322,5 @@ def requested_tags(songs: pd.DataFrame, requested: RequestedTags) -> list[tuple[
 def _readable(text: Any, where: str) -> tuple[str, ...]:
     try:
         return split_tags(text)
-    except WrongType as error:
-        raise WrongType(f"{where}: {error}") from None
+    except InvalidArgument as error:
+        raise InvalidArgument(f"{where}: {error}") from None

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from musicapi_nb.analysis.checks import BadFrame, names_of, require
+from musicapi_nb.analysis.checks import names_of, require
 from musicapi_nb.analysis.clusters import cluster_codes, sum_by_code
 from musicapi_nb.analysis.partitions import map_reduce
 from musicapi_nb.analysis.ratio_estimator import SUMS, as_frame, check_level, ratios
 from musicapi_nb.analysis.song_keys import TAGS, song_codes
-from musicapi_nb.errors import WrongType
+from musicapi_nb.errors import BadFrame, InvalidArgument
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -135,7 +135,7 @@ def cooccurrence(
     ------
     BadFrame
         As for `tag_counts`.
-    WrongType
+    InvalidArgument
         `top` is no number of tags.
     """
     level = check_level(level)
@@ -207,12 +207,12 @@ def exclusive_sets(
     ------
     BadFrame
         As for `tag_counts`.
-    WrongType
+    InvalidArgument
         `among` is no list of tags, or `top` no number of them.
     """
     _check(top)
     if isinstance(among, str):
-        raise WrongType(f"among is the text {among!r}; it is a list of tags")
+        raise InvalidArgument(f"among is the text {among!r}; it is a list of tags")
     if among is None:
         count = functools.partial(_counted, cluster=_NO_TASKS, pairs=False)
         chosen = _single(map_reduce(count, tags).reset_index())["tag"].head(top).tolist()
@@ -236,7 +236,7 @@ def exclusive_sets(
 
 def _check(top: int | None) -> None:
     if top is not None and (not isinstance(top, int) or top < 0):
-        raise WrongType(f"top is {top!r}; it is a number of tags, from 0")
+        raise InvalidArgument(f"top is {top!r}; it is a number of tags, from 0")
 
 
 # --- counting -------------------------------------------------------------------------------

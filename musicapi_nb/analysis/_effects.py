@@ -12,12 +12,12 @@ import pandas as pd
 
 from musicapi_nb.analysis import contrasts
 from musicapi_nb.analysis.bootstrap import FEWEST, Measure, Sums, interval, permutation_p, resample
-from musicapi_nb.analysis.checks import BadFrame, finite_values, names_of, require
+from musicapi_nb.analysis.checks import finite_values, names_of, require
 from musicapi_nb.analysis.clusters import cluster_codes, level_codes, sum_by_code
 from musicapi_nb.analysis.contrasts import Correction, Share, adjust_p_values
 from musicapi_nb.analysis.ratio_estimator import as_frame, check_level, ratio_sums, ratios
 from musicapi_nb.analysis.song_keys import presence_values, require_unique
-from musicapi_nb.errors import WrongType
+from musicapi_nb.errors import BadFrame, InvalidArgument
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -124,7 +124,7 @@ def effects(  # noqa: PLR0913 - what is asked, and how it is judged, each by its
     BadFrame
         Columns are missing or not numeric, a task has songs of two levels, songs cannot be told
         apart, or there is no such baseline.
-    WrongType
+    InvalidArgument
         `factor`, `outcomes`, `presence`, `measure`, `correction`, `level` or `draws` cannot be
         used.
     """
@@ -132,7 +132,7 @@ def effects(  # noqa: PLR0913 - what is asked, and how it is judged, each by its
     _check(measure, correction, draws, tags, presence)
     check_level(level)
     if not isinstance(factor, str):
-        raise WrongType(f"factor is {factor!r}; it is the name of one column")
+        raise InvalidArgument(f"factor is {factor!r}; it is the name of one column")
     require(frame, {factor: "key", **dict.fromkeys(outcomes, "number")}, _FRAME)
     require_unique(frame, _FRAME)
     tasks = _tasks(frame, factor, cluster)
@@ -163,13 +163,13 @@ def _check(
     presence: Sequence[str],
 ) -> None:
     if measure not in get_args(Measure):
-        raise WrongType(f'measure is {measure!r}; it is "difference" or "ratio"')
+        raise InvalidArgument(f'measure is {measure!r}; it is "difference" or "ratio"')
     if correction not in {*get_args(Correction), None}:
-        raise WrongType(f'correction is {correction!r}; it is "holm", "bh" or None')
+        raise InvalidArgument(f'correction is {correction!r}; it is "holm", "bh" or None')
     if not isinstance(draws, int) or draws < 1:
-        raise WrongType(f"draws is {draws!r}; it is a number from 1, such as 2000")
+        raise InvalidArgument(f"draws is {draws!r}; it is a number from 1, such as 2000")
     if bool(presence) != (tags is not None):
-        raise WrongType(
+        raise InvalidArgument(
             "which tags to look for, and in which rows: presence=[...] and tags=run.tags() "
             "go together"
         )

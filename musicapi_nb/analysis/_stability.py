@@ -84,7 +84,7 @@ def stability(
     BadFrame
         Columns are missing or of another kind, songs cannot be told apart, or `by` names a column
         of the result.
-    WrongType
+    InvalidArgument
         `by` names no column, or `level` is none.
     """
     names = level_names(by, STABILITY)

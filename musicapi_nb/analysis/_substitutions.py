@@ -13,13 +13,13 @@ import numpy as np
 import pandas as pd
 
 from musicapi_nb.analysis._adherence import requested_tags
-from musicapi_nb.analysis.checks import BadFrame, require
+from musicapi_nb.analysis.checks import require
 from musicapi_nb.analysis.clusters import cluster_codes, sum_by_code
 from musicapi_nb.analysis.noisy_or import Event, attribute
 from musicapi_nb.analysis.partitions import map_reduce
 from musicapi_nb.analysis.ratio_estimator import as_frame, check_level, ratios
 from musicapi_nb.analysis.song_keys import SONGS, require_distinct, song_codes
-from musicapi_nb.errors import WrongType
+from musicapi_nb.errors import BadFrame, InvalidArgument
 from musicapi_nb.tasks.tags import plain, split
 
 if TYPE_CHECKING:
@@ -108,12 +108,12 @@ def substitutions(  # noqa: PLR0913 - steps, what was asked before them, and how
     ------
     BadFrame
         A column is missing or of a wrong kind, or a task is not known.
-    WrongType
+    InvalidArgument
         Of `songs` and `requested` only one is given.
     """
     level = check_level(level)
     if (songs is None) != (requested is None):
-        raise WrongType("songs and requested belong together: give both or neither")
+        raise InvalidArgument("songs and requested belong together: give both or neither")
     count = functools.partial(_counted, requested=requested, cluster=cluster)
     sums = map_reduce(count, *((steps,) if songs is None else (steps, songs)))
     tasks = sums.reset_index()

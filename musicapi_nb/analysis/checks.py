@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from musicapi_nb.errors import MusicAPIError, WrongType
+from musicapi_nb.errors import BadFrame, InvalidArgument
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,10 +36,6 @@ _SAYS: Mapping[ColumnKind, str] = {
 _MOST = 1e100
 
 
-class BadFrame(MusicAPIError, ValueError):
-    """A table lacks a column that is needed, or has it in a kind that cannot be used."""
-
-
 def require(frame: pd.DataFrame, columns: Mapping[str, ColumnKind], what: str) -> None:
     """Check a table before anything is made of it; `what` names it and where it comes from.
 
@@ -48,13 +44,13 @@ def require(frame: pd.DataFrame, columns: Mapping[str, ColumnKind], what: str) -
 
     Raises
     ------
-    WrongType
+    InvalidArgument
         It is no DataFrame.
     BadFrame
         It lacks columns (all are named), has two of one name, or has one of another kind.
     """
     if not isinstance(frame, pd.DataFrame):
-        raise WrongType(f"{what} is a {type(frame).__name__}, not a DataFrame")
+        raise InvalidArgument(f"{what} is a {type(frame).__name__}, not a DataFrame")
     missing = [name for name in columns if name not in frame.columns]
     if missing:
         has = ", ".join(map(str, frame.columns)) or "none"
@@ -72,12 +68,12 @@ def names_of(given: Any, what: str) -> list[str]:
 
     Raises
     ------
-    WrongType
+    InvalidArgument
         It is neither a text nor texts.
     """
     names = [given] if isinstance(given, str) else given
     if not isinstance(names, Iterable) or not all(isinstance(name, str) for name in names):
-        raise WrongType(f"{what} is {given!r}; it is a name or a list of names")
+        raise InvalidArgument(f"{what} is {given!r}; it is a name or a list of names")
     return list(dict.fromkeys(names))
 
 
@@ -86,14 +82,14 @@ def level_names(by: Any, taken: Iterable[str]) -> list[str]:
 
     Raises
     ------
-    WrongType
+    InvalidArgument
         It names no column.
     BadFrame
         The result has a column of such a name.
     """
     names = names_of(by, "by")
     if not names:
-        raise WrongType("by names no column; it names those that make a row")
+        raise InvalidArgument("by names no column; it names those that make a row")
     require_no_conflict(names, taken, "by")
     return names
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from musicapi_nb.errors import WrongType
+from musicapi_nb.errors import InvalidArgument
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,7 +26,7 @@ _EXACT = 60
 
 def check_level(level: float) -> float:
     if not isinstance(level, int | float) or not 0 < level < 1:
-        raise WrongType(f"level is {level!r}; the level of an interval lies between 0 and 1")
+        raise InvalidArgument(f"level is {level!r}; the level of an interval lies between 0 and 1")
     return float(level)
 
 

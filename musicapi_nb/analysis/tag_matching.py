@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias
 
 import pandas as pd
 
-from musicapi_nb.errors import WrongType
+from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.tasks.json_reader import clean
 from musicapi_nb.tasks.tags import folded, split
 
@@ -21,7 +21,7 @@ def split_tags(requested: Any) -> tuple[str, ...]:
 
     Raises
     ------
-    WrongType
+    InvalidArgument
         It is neither a text nor a list of texts.
     """
     if isinstance(requested, str):
@@ -32,7 +32,9 @@ def split_tags(requested: Any) -> tuple[str, ...]:
             return tuple(tag for item in items if (tag := " ".join(clean(item).split())))
     elif pd.isna(requested):
         return ()
-    raise WrongType(f"asked tags are a text or a list of texts, not {type(requested).__name__}")
+    raise InvalidArgument(
+        f"asked tags are a text or a list of texts, not {type(requested).__name__}"
+    )
 
 
 def answers(
@@ -42,7 +44,7 @@ def answers(
 
     Raises
     ------
-    WrongType
+    InvalidArgument
         `match` is neither "tag", "words" nor callable.
     """
     if match == "tag":
@@ -51,7 +53,7 @@ def answers(
     if match == "words":
         return _by_words(requested, returned)
     if not callable(match):
-        raise WrongType(f'match is {match!r}; it is "tag", "words" or a function of two tags')
+        raise InvalidArgument(f'match is {match!r}; it is "tag", "words" or a function of two tags')
     return _most(
         [[at for at, tag in enumerate(returned) if match(each, tag)] for each in requested]
     )

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
-from musicapi_nb.analysis.checks import BadFrame, finite_values, names_of, require
+from musicapi_nb.analysis.checks import finite_values, names_of, require
 from musicapi_nb.analysis.clusters import cluster_codes, level_codes, sum_by_code
 from musicapi_nb.analysis.ratio_estimator import as_frame, check_level, t_quantile
 from musicapi_nb.analysis.song_keys import require_unique
+from musicapi_nb.errors import BadFrame
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -92,7 +93,7 @@ def variance(
     BadFrame
         Columns are missing or not numeric, a song is there twice, or a task is in two cells of
         `within`.
-    WrongType
+    InvalidArgument
         `outcomes`, `within` or `level` cannot be used.
     """
     outcomes, within = names_of(outcomes, "outcomes"), names_of(within, "within")

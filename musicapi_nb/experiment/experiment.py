@@ -11,7 +11,13 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from musicapi_nb.errors import Closed, MusicAPIError, OverBudget, UnknownPrice, WrongType
+from musicapi_nb.errors import (
+    ClientClosed,
+    InvalidArgument,
+    MusicAPIError,
+    OverBudget,
+    UnknownPrice,
+)
 from musicapi_nb.experiment import html
 from musicapi_nb.experiment.eta import estimate_remaining
 from musicapi_nb.experiment.ledger_view import ExperimentLedger
@@ -58,7 +64,7 @@ class Experiment:
 
     Raises
     ------
-    WrongType
+    InvalidArgument
         A name, a number or a plan that cannot be used.
     """
 
@@ -75,7 +81,7 @@ class Experiment:
         deadline: float = 1800.0,
     ) -> None:
         if not isinstance(name, str) or not name.strip():
-            raise WrongType(f"an experiment has a name, such as 'harbour', not {name!r:.40}")
+            raise InvalidArgument(f"an experiment has a name, such as 'harbour', not {name!r:.40}")
         _check_plan(plan)
         self.name = name
         self.plan = plan
@@ -318,7 +324,9 @@ class Experiment:
         """Ask the library how the cells are doing, unless a run knows better."""
         bad = any(problem.hard for problem in self.plan.grouped_problems())
         if not self._running and not bad:
-            with contextlib.suppress(Closed):  # then what is known here is all that can be told
+            with contextlib.suppress(
+                ClientClosed
+            ):  # then what is known here is all that can be told
                 self._see(self._records)
         return self.progress
 
@@ -388,12 +396,14 @@ def _check_plan(plan: Any) -> None:
     from musicapi_nb.plan import Plan  # noqa: PLC0415 - loads numpy
 
     if not isinstance(plan, Plan):
-        raise WrongType(f"an experiment runs a Plan, such as Plan.grid(...), not {plan!r:.60}")
+        raise InvalidArgument(
+            f"an experiment runs a Plan, such as Plan.grid(...), not {plan!r:.60}"
+        )
 
 
 def _number(name: str, value: Any, fewest: int) -> int | None:
     if value is None and name != "concurrency":
         return None
     if isinstance(value, bool) or not isinstance(value, int) or not fewest <= value < math.inf:
-        raise WrongType(f"{name} is a whole number from {fewest} on, not {value!r:.40}")
+        raise InvalidArgument(f"{name} is a whole number from {fewest} on, not {value!r:.40}")
     return value

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from musicapi_nb.errors import (
-    Closed,
+    ClientClosed,
     LibraryError,
     MusicAPIError,
     OverBudget,
     TaskNotFound,
+    UncertainPurchase,
     Unreachable,
-    Unsettled,
 )
 from musicapi_nb.tasks import Task
 
@@ -173,13 +173,13 @@ def of_error(known: CellState, error: BaseException, held: int) -> CellState:
     if not known.to_buy:  # of a finished one only the files were still to come
         way_out = _FORGOTTEN if isinstance(error, TaskNotFound) else _WAIT_AGAIN
         return change(known, reason=reason, advice=way_out) if known.state == "accepted" else known
-    if isinstance(error, Unsettled):
+    if isinstance(error, UncertainPurchase):
         return change(known, state="uncertain", reason=reason, entry=error.entry)
     if isinstance(error, OverBudget | Unreachable):
         return change(known, state="not_run", reason=reason, advice=advice)
-    if isinstance(error, LibraryError | Closed) or not isinstance(error, MusicAPIError):
+    if isinstance(error, LibraryError | ClientClosed) or not isinstance(error, MusicAPIError):
         # whether it left is what the library knows, if it can still be read
-        doubtful = not isinstance(error, Closed)
+        doubtful = not isinstance(error, ClientClosed)
         return change(known, state="planned", reason=reason, advice=advice, doubtful=doubtful)
     if error.may_have_cost:
         return change(known, state="uncertain", reason=reason, held=held)

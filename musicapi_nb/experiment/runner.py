@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from musicapi_nb.errors import (
-    Closed,
+    ClientClosed,
     LibraryError,
     MusicAPIError,
     NoSubscription,
@@ -264,7 +264,7 @@ class Runner:
         why = error.message if isinstance(error, MusicAPIError) else repr(error)
         if isinstance(error, OverBudget):
             self._over_budget.append(at)
-        if isinstance(error, OutOfCredits | OverBudget | Closed | LibraryError):
+        if isinstance(error, OutOfCredits | OverBudget | ClientClosed | LibraryError):
             self._stop(why)
         elif isinstance(error, Unauthorized | NoSubscription | Unreachable):
             self._in_a_row += 1
@@ -316,7 +316,7 @@ class Runner:
             at: why for at in (*self._queue, *itertools.chain(*self._blocks)) if states[at].to_buy
         }
         left |= {at: states[at].reason or why for at in self._over_budget}
-        with contextlib.suppress(LibraryError, Closed):  # that is why it stopped
+        with contextlib.suppress(LibraryError, ClientClosed):  # that is why it stopped
             together = self._records.library.together
             if left:
                 await together(self._records.not_run, left, durable=False)
@@ -326,7 +326,7 @@ class Runner:
 
 def _try_again(error: MusicAPIError, *, bought: bool) -> bool:
     if bought:  # asking costs nothing
-        final = WaitTimeout | TaskNotFound | LibraryError | Closed | Unauthorized
+        final = WaitTimeout | TaskNotFound | LibraryError | ClientClosed | Unauthorized
         return not isinstance(error, final)
     # after a 429 the client has tried again itself; it does not after a 403 (a full queue)
     return isinstance(error, RateLimited) and error.status != HTTPStatus.TOO_MANY_REQUESTS

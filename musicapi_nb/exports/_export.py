@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from musicapi_nb import markup
-from musicapi_nb.errors import MusicAPIError, WrongType
+from musicapi_nb.errors import ExportFailed, InvalidArgument, MusicAPIError, Untaggable
 from musicapi_nb.exports import audio_tags, playlist, provenance, zip_archive
 from musicapi_nb.exports._lrc import lrc
 from musicapi_nb.exports.folder import MANIFEST, PLAYLIST, STAGE, TABLES, Folder, digest, sweep
-from musicapi_nb.exports.result import ExportedSong, ExportFailed, ExportResult
+from musicapi_nb.exports.result import ExportedSong, ExportResult
 from musicapi_nb.exports.selection import asked, choose
 from musicapi_nb.tasks import Song, Task
 
@@ -66,7 +66,7 @@ def export(
 
     Raises
     ------
-    WrongType
+    InvalidArgument
         What was given holds no songs; no library is known; the path is the library's own or
         holds something else.
     ExportFailed
@@ -75,12 +75,12 @@ def export(
     chosen = choose(what, library)
     target = Path(path).expanduser().absolute()
     if target.resolve().is_relative_to(chosen.library.path.resolve()):
-        raise WrongType(f"{target} is the library's own; name a folder beside it")
+        raise InvalidArgument(f"{target} is the library's own; name a folder beside it")
     with _told(target):
         if target.suffix.lower() == ".zip":
             return _to_zip(target, chosen)
         if target.exists() and not target.is_dir():
-            raise WrongType(f"{target} is a file; name a folder, or a file that ends in .zip")
+            raise InvalidArgument(f"{target} is a file; name a folder, or a file that ends in .zip")
         return _to_folder(target, chosen)
 
 
@@ -215,4 +215,4 @@ def _copy(source: Path, target: Path) -> None:
             digest_.update(chunk)
             write.write(chunk)
     if digest_.hexdigest() != source.stem:
-        raise audio_tags.Untaggable("its file in the library is damaged; see library.verify()")
+        raise Untaggable("its file in the library is damaged; see library.verify()")

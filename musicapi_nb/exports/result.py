@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from musicapi_nb import markup
-from musicapi_nb.errors import MusicAPIError
 from musicapi_nb.library.html import room
 
 Outcome: TypeAlias = Literal["written", "replaced", "skipped", "failed"]
@@ -20,12 +19,6 @@ _WORDS: Mapping[Outcome, tuple[str, markup.Tone]] = {
     "failed": ("failed", "bad"),
 }
 _SHOWN = 20
-
-
-class ExportFailed(MusicAPIError):
-    """The folder or the ZIP cannot be written; the library is as it was."""
-
-    advice = "What was exported so far is whole: mend that and run it again."
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ class Flattener:
 
         Raises
         ------
-        WrongType
+        InvalidArgument
             As `tasks_frame`; batches before the item that it names were added.
         """
         self._columns.add(replies)

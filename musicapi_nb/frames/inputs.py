@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeAlias, cast
 
-from musicapi_nb.errors import UnexpectedReply, WrongType
+from musicapi_nb.errors import InvalidArgument, UnexpectedReply
 from musicapi_nb.frames import io
 from musicapi_nb.tasks import Issue, Kept, Task, read
 from musicapi_nb.wire import decode
@@ -59,7 +59,7 @@ def items(given: Replies) -> Iterator[Item]:
 
     Raises
     ------
-    WrongType
+    InvalidArgument
         It, or an item of it, is neither a task, nor a reply, nor a path.
     """
     for place, item in enumerate(_items(given)):
@@ -118,8 +118,8 @@ def _known_to(item: Any) -> Iterable[Kept | Task] | None:
     return cast("Iterable[Kept | Task]", getattr(item, method)()) if method else None
 
 
-def _wrong(value: object, what: str) -> WrongType:
-    return WrongType(
+def _wrong(value: object, what: str) -> InvalidArgument:
+    return InvalidArgument(
         f"{what} is a {type(value).__name__}; a frame is made of tasks, of raw replies "
         "(dict, str, bytes), of an iterable of these, of a library, or of the path of an .ndjson, "
         ".ndjson.gz or .parquet file"

@@ -31,7 +31,7 @@ def write_parquet(
 
     Raises
     ------
-    WrongType
+    InvalidArgument
         A column holds lists or objects, or `raw` is nothing that frames are made of.
     """
     made = Path(folder).expanduser()

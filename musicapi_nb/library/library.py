@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from musicapi_nb.engines import Request
-from musicapi_nb.errors import Closed, MusicAPIError, WrongType
+from musicapi_nb.errors import ClientClosed, InvalidArgument, MusicAPIError
 from musicapi_nb.library import events, queries, rate_limit, resolve
 from musicapi_nb.library.database import Store
 from musicapi_nb.library.group_commit import Commits
@@ -187,7 +187,7 @@ class Library(Ratings, Records):
             A budget does not cover the price. Nothing was written.
         UnknownPrice
             The price is not known, and a budget assumes none.
-        Unsettled
+        UncertainPurchase
             For an experiment: it was bought and failed, and its credits did not come back, as far
             as is known. Only a person buys that again.
         """
@@ -209,7 +209,7 @@ class Library(Ratings, Records):
 
         Raises
         ------
-        WrongStep
+        InvalidTransition
             It was never bought with this library.
         """
         return self._ledger.ask_again(request, take, simulated=simulated)
@@ -278,7 +278,7 @@ class Library(Ratings, Records):
 
         Raises
         ------
-        WrongStep
+        InvalidTransition
             This settles nothing, or there is nothing to settle.
         """
         with self._store.write(durable=True) as connection:
@@ -312,7 +312,7 @@ class Library(Ratings, Records):
             Credits that a request without a known price counts; None: it is refused.
         """
         if not name or credits_ < 0 or (assume is not None and assume < 0):
-            raise WrongType("a budget has a name and a number of credits from 0 on")
+            raise InvalidArgument("a budget has a name and a number of credits from 0 on")
         data = {"name": name, "credits": credits_, "assume": assume}
         with self._store.write(durable=True) as connection:
             events.write_other(connection, "budget", data, owner=self._owner.id)
@@ -421,4 +421,4 @@ class Library(Ratings, Records):
 
     def _check_open(self) -> None:
         if self._closed:
-            raise Closed("the library is closed")
+            raise ClientClosed("the library is closed")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from musicapi_nb import markup
 from musicapi_nb.errors import MusicAPIError
 from musicapi_nb.notebook.job import Job
-from musicapi_nb.widgets.monitor import Action, reading_of
+from musicapi_nb.widgets.monitor import Action, experiment_bar_state
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +35,7 @@ class ExperimentJob(Job["Experiment"]):
 
     def bar_state(self) -> BarState:
         """How far it has come, for a bar: cells that have ended."""
-        return reading_of(self._experiment.progress)
+        return experiment_bar_state(self._experiment.progress)
 
     def _progress(self) -> markup.Html:
         return markup.Html(self._experiment._repr_html_())
@@ -170,7 +170,7 @@ class ExperimentRun:
 
     def bar_state(self) -> BarState:
         """How far it has come, for a bar."""
-        return reading_of(self.progress)
+        return experiment_bar_state(self.progress)
 
     @property
     def progress(self) -> Progress:

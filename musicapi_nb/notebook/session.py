@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from musicapi_nb import markup
 from musicapi_nb.client import publish
 from musicapi_nb.engines import Request
-from musicapi_nb.errors import Closed, InvalidRequest, Problem
+from musicapi_nb.errors import ClientClosed, InvalidRequest, Problem
 from musicapi_nb.notebook.job import Job
 from musicapi_nb.notebook.song_list import SongList
 from musicapi_nb.notebook.song_magic_parser import form_operations
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from musicapi_nb.notebook.experiment_run import ExperimentRun
     from musicapi_nb.plan import Plan
     from musicapi_nb.simulator import Simulator
-    from musicapi_nb.widgets.audio import Audio
     from musicapi_nb.widgets.form import Form
     from musicapi_nb.widgets.gallery import Gallery
+    from musicapi_nb.widgets.song_audio import Audio
 
 KEY_VARIABLE = "MUSICAPI_KEY"
 _sessions: dict[str, Session] = {}
@@ -212,11 +212,11 @@ class Session:
         if what is None and self.library is None:
             problem = Problem("what", "is to be shown: give tasks, or connect(library='folder')")
             raise InvalidRequest("api.gallery()", [problem])
-        from musicapi_nb.widgets.audio import fetched  # noqa: PLC0415 - only who looks needs it
         from musicapi_nb.widgets.gallery import gallery  # noqa: PLC0415 - as above
+        from musicapi_nb.widgets.song_audio import fetch_audio  # noqa: PLC0415 - only who looks needs it
 
         def fetch(song: Song) -> Future[Audio]:
-            return self._background.submit(fetched(song, self._client))
+            return self._background.submit(fetch_audio(song, self._client))
 
         given = self.library if what is None else what
         return gallery(given, library=self.library, fetch=fetch, title=title)
@@ -289,7 +289,7 @@ class Session:
 
         Raises
         ------
-        WrongType
+        InvalidArgument
             It is none of these.
         """
         self._check_open()
@@ -309,14 +309,14 @@ class Session:
     def _spawn(self, coroutine: Coroutine[Any, Any, Any]) -> None:
         try:
             self._check_open()
-        except Closed:
+        except ClientClosed:
             coroutine.close()
             raise
         self._background.submit(coroutine)
 
     def _check_open(self) -> None:
         if self._closed:
-            raise Closed("this handle is closed")
+            raise ClientClosed("this handle is closed")
 
     def _job(self, work: Any, *, title: str, request: Request | None = None) -> Job[Any]:
         self._check_open()

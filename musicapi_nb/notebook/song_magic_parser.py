@@ -10,7 +10,7 @@ from typing import Any
 
 from musicapi_nb import markup
 from musicapi_nb.engines import Field, Request, first_of, gist, nuro, operations
-from musicapi_nb.errors import InvalidRequest, Problem, WrongType
+from musicapi_nb.errors import InvalidArgument, InvalidRequest, Problem
 
 _SONG = "%%song"
 _SWITCHED = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
@@ -24,7 +24,7 @@ def form_operations(
 
     Raises
     ------
-    WrongType
+    InvalidArgument
         It names none.
     """
     if isinstance(what, Request):
@@ -35,7 +35,7 @@ def form_operations(
         kind for kind in operations() if what is None or getattr(what, kind.__name__, None) is kind
     )
     if not wanted:
-        raise WrongType(
+        raise InvalidArgument(
             f"a form is made of an operation, a request or an engine, not of {what!r:.60}"
         )
     return wanted, None

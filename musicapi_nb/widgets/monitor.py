@@ -232,12 +232,12 @@ def progress_bar(title: str | None = None) -> Callable[[Progress], None]:
     def show(seen: Progress) -> None:
         if not bars:
             bars.append(Bar(markup.plain(title or seen.name)))
-        bars[0].show(reading_of(seen), over=seen.state in _ENDED)
+        bars[0].show(experiment_bar_state(seen), over=seen.state in _ENDED)
 
     return show
 
 
-def reading_of(seen: Progress) -> BarState:
+def experiment_bar_state(seen: Progress) -> BarState:
     """What a bar says of an experiment: its cells, those that failed, credits, time left."""
     failed = sum(seen.counts.get(state, 0) for state in ("failed", "refused", "uncertain"))
     words = [f"{seen.spent + seen.reserved:,} credits"]

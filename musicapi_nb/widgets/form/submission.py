@@ -20,7 +20,7 @@ class Job(Protocol):
     def _repr_html_(self) -> str: ...
 
 
-class Shop(Protocol):
+class Buyer(Protocol):
     """What the form needs of a handle: `notebook.Session` fulfils it."""
 
     library: Any
