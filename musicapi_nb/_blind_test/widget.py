@@ -283,7 +283,7 @@ def _summary(result: Preference) -> dict[str, Any]:
     checks = result.checks.astype(object).where(result.checks.notna(), None)
     scores = result.scores.astype(object).where(result.scores.notna(), None)
     return {
-        "factor": markup.plain(result.factor),
+        "factor": markup.one_line(result.factor),
         "scores": scores[columns].to_dict("records"),
         "checks": checks.to_dict("records"),
         "notes": list(result.notes),
