@@ -188,7 +188,7 @@ def test_the_page_asks_no_other_host(page: str) -> None:
         (("x = 1",), "tasks"),
         (
             (_SERVER, _SHOW.replace("/cover", "/gone"), _RESULTS),
-            "/gone?a=1&b=2 was answered with 404",
+            "/gone?a=1&b=2 returned 404",
         ),
     ],
     ids=["a cell fails", "no results", "a picture is missing"],
