@@ -143,7 +143,7 @@ class Purchase(Protocol):
     @property
     def id(self) -> int: ...
     @property
-    def identity(self) -> str: ...
+    def request_key(self) -> str: ...
     @property
     def sent_at(self) -> float | None: ...
 
@@ -154,7 +154,7 @@ def intent(secret: Secret, purchase: Purchase) -> str:
     It is made anew where it is needed, and kept nowhere: its number in the ledger, and a
     signature of what that entry says from the moment it is sent.
     """
-    what = f"intent/{purchase.id}/{purchase.identity}/{purchase.sent_at!r}"
+    what = f"intent/{purchase.id}/{purchase.request_key}/{purchase.sent_at!r}"
     return f"{purchase.id}-{secret.sign(what.encode())[:_INTENT_DIGITS]}"
 
 

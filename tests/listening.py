@@ -62,7 +62,7 @@ def keep(
     ]
     claim = buy(library, asked, task_id, take=take, simulated=simulated)
     task = looked(acknowledged(asked, task_id), {"code": 200, "data": clips})
-    library.seen(claim.entry.id, task)
+    library.record_poll(claim.entry.id, task)
     secrets = [task_id, asked.mv or "", asked.gpt_description_prompt or ""]
     for song, sound in zip(library.task(claim.entry.id).songs, sounds, strict=True):
         if sound is not None:

@@ -344,7 +344,7 @@ def test_failed_missing_and_silent_songs_are_left_out_and_said(library: Library)
     secrets += keep(library, request(LEVELS[1], "odd"), 91, (tone(), None), audio_url=None)
     failed = request(LEVELS[1], "failed")
     number = buy(library, failed, "t-failed").entry.id
-    library.seen(number, looked(acknowledged(failed, "t-failed"), FAILED))
+    library.record_poll(number, looked(acknowledged(failed, "t-failed"), FAILED))
     test = mnb.blind_test(library, "mv", trials=9, seed=0)
     why = {one.song: one.why for one in test.left_out}
     assert "silent" in why["clip-0090-0"]

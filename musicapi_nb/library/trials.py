@@ -13,8 +13,8 @@ from musicapi_nb.errors import WrongStep, WrongType
 from musicapi_nb.library import events
 
 if TYPE_CHECKING:
-    from musicapi_nb.library.database import Store
-    from musicapi_nb.library.process_lock import Owner
+    from musicapi_nb.library.database import Database
+    from musicapi_nb.library.process_lock import ProcessLock
 
 Answer: TypeAlias = Literal["chosen", "tie", "left out"]
 
@@ -70,8 +70,8 @@ class BlindDesign:
 class Trials:
     """The blind tests of a `Library`."""
 
-    _store: Store
-    _owner: Owner
+    _database: Database
+    _process_lock: ProcessLock
 
     def keep_draw(
         self, name: str, factor: str, settings: Mapping[str, Any], trials: Sequence[Trial]
@@ -103,9 +103,9 @@ class Trials:
                 for trial in trials
             ],
         }
-        with self._store.write(durable=True) as connection:
+        with self._database.write(durable=True) as connection:
             if self.blind_design(name) is None:
-                events.write_other(connection, "drawn", data, owner=self._owner.id)
+                events.append_unbound(connection, "drawn", data, owner=self._process_lock.id)
         design = self.blind_design(name)
         if design is None:
             raise WrongStep(f"the blind test {name!r} was not kept")
@@ -133,7 +133,7 @@ class Trials:
         LibraryError
             It could not be written; the trial is still open.
         """
-        with self._store.write(durable=True) as connection:
+        with self._database.write(durable=True) as connection:
             trial = next((each for each in self.trials(test) if each.number == number), None)
             if trial is None:
                 raise WrongStep(f"there is no trial {number} in a blind test {test!r}")
@@ -148,7 +148,7 @@ class Trials:
                 "chosen": chosen,
                 "seconds": took,
             }
-            events.write_other(connection, "answered", data, owner=self._owner.id)
+            events.append_unbound(connection, "answered", data, owner=self._process_lock.id)
         return True
 
     def blind_design(self, test: str) -> BlindDesign | None:
@@ -157,7 +157,7 @@ class Trials:
 
     def blind_tests(self) -> list[BlindDesign]:
         """All blind tests, in the order in which they were drawn."""
-        rows = self._store.rows(
+        rows = self._database.rows(
             "SELECT name, factor, at, settings FROM blind_tests ORDER BY at, name"
         )
         return [
@@ -167,7 +167,7 @@ class Trials:
 
     def trials(self, test: str | None = None) -> list[Trial]:
         """The trials of a test, or of all, in the order in which they are asked."""
-        rows = self._store.rows(
+        rows = self._database.rows(
             "SELECT test, number, repeat_of, shown, answer, chosen, seconds, answered_at "
             "FROM trials WHERE ?1 IS NULL OR test=?1 ORDER BY test, number",
             test,

@@ -12,7 +12,7 @@ import pytest
 from musicapi_nb.analysis import preferences_frame
 from musicapi_nb.errors import WrongStep, WrongType
 from musicapi_nb.library import Library, Shown, Trial
-from musicapi_nb.library.database import Store
+from musicapi_nb.library.database import Database
 from musicapi_nb.library.migrations import STEPS
 from tests.library.world import buy, python, said, song
 
@@ -28,7 +28,7 @@ def library(tmp_path: Path) -> Iterator[Library]:
 
 
 def kept(library: Library) -> list[list[tuple[Any, ...]]]:
-    return [library._store.rows(f"SELECT * FROM {name}") for name in ("blind_tests", "trials")]  # noqa: S608 - names of tables
+    return [library._database.rows(f"SELECT * FROM {name}") for name in ("blind_tests", "trials")]  # noqa: S608 - names of tables
 
 
 def test_a_draw_comes_back_and_is_never_drawn_again(library: Library) -> None:
@@ -114,7 +114,7 @@ def test_an_answer_outlives_its_process(tmp_path: Path) -> None:
 
 
 def test_a_library_from_before_takes_blind_tests(tmp_path: Path) -> None:
-    old = Store(tmp_path / "library.sqlite", patience=1, steps=STEPS[:1])
+    old = Database(tmp_path / "library.sqlite", lock_timeout=1, steps=STEPS[:1])
     old.close()
     with Library(tmp_path) as library:
         buy(library, song())
