@@ -1,32 +1,33 @@
-# `make` lists what there is. Everything lives in .venv and build, inside this folder.
+# `make` lists the targets. Everything is written to .venv and build, inside this folder.
 
 PYTHON ?= python3
-# More than the two cores: tests wait a lot, for pages most of all.
+# More workers than cores: browser tests mostly wait.
 JOBS ?= 3
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help test demo docs lab lint types contract pytest chromium clean
+.PHONY: help test coverage demo docs lab lint types contract pytest chromium clean
 .NOTPARALLEL:
 
-# Nothing is written outside this folder, pip's cache neither.
+# Nothing is written outside this folder, not even pip's cache.
 export PIP_NO_CACHE_DIR := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo   ask for songs from the simulator, in a real kernel; leaves a page to listen to"
-	@echo "make test   lint, types, import contract, tests, notebooks, JupyterLab in Chromium"
-	@echo "make docs   build the documentation, notebooks run and all, into build/site"
-	@echo "make lab    open JupyterLab on the notebooks"
-	@echo "make clean  remove .venv and build"
+	@echo "make demo      generate songs with the simulator in a real kernel; writes a page with players"
+	@echo "make test      lint, types, import contract, tests, notebooks, JupyterLab in Chromium"
+	@echo "make coverage  run the tests and print the line coverage of the package"
+	@echo "make docs      build the documentation, with notebooks as run, into build/site"
+	@echo "make lab       open JupyterLab on the notebooks"
+	@echo "make clean     remove .venv and build"
 	@echo
 	@echo "PYTHON=python3.12 picks another Python (3.11 or newer)."
-	@echo "CI=1 makes a missing Chromium a failure instead of a loud gap."
+	@echo "CI=1 makes a missing Chromium a failure instead of a warning."
 
-# One step after the other: the first that fails ends the run (`make -k test` does them all).
+# The first step that fails ends the run; `make -k test` runs all of them.
 test: lint types contract pytest
 
 lint: $(INSTALLED)
@@ -39,10 +40,18 @@ types: $(INSTALLED)
 contract: $(INSTALLED)
 	$(BIN)/lint-imports --no-logo
 
-# One run, so that one summary counts everything. Browser tests are the longest and go first.
+# One run with one summary. Browser tests take longest and are scheduled first.
+PYTEST := pytest tests notebooks -ra -n $(JOBS) --no-loadscope-reorder \
+	--nbval --nbval-current-env --nbval-cell-timeout 120
+
 pytest: $(INSTALLED) chromium
-	$(BIN)/python -m pytest tests notebooks -ra -n $(JOBS) --no-loadscope-reorder \
-		--nbval --nbval-current-env --nbval-cell-timeout 120
+	$(BIN)/python -m $(PYTEST)
+
+coverage: $(INSTALLED) chromium
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m $(PYTEST)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --skip-covered --fail-under=95
 
 chromium:
 	@scripts/install_chromium
@@ -50,14 +59,14 @@ chromium:
 demo: $(INSTALLED)
 	@$(BIN)/python scripts/demo.py
 
-# Pages that are kept in git are checked, not written: scripts/engine_pages.py writes them.
+# docs/engines is in git: it is checked here, and written by scripts/engine_pages.py.
 docs: $(INSTALLED)
 	@$(BIN)/python scripts/engine_pages.py --check
 	@$(BIN)/python scripts/notebook_pages.py
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
-	@echo "build/site/index.html (the search needs a server: python3 -m http.server -d build/site)"
+	@echo "build/site/index.html (its search needs a server: python3 -m http.server -d build/site)"
 
-# In a container one is root, and Jupyter wants to be told that this is meant.
+# Jupyter refuses to run as root without this flag; in a container one is root.
 lab: AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 lab: $(INSTALLED)
 	$(BIN)/jupyter lab --notebook-dir=notebooks $(AS_ROOT)
@@ -65,7 +74,7 @@ lab: $(INSTALLED)
 clean:
 	rm -rf .venv build
 
-# The last command builds matplotlib's font list once, before kernels race to do so.
+# The last command builds matplotlib's font list, so that kernels do not do it at the same time.
 $(INSTALLED): pyproject.toml
 	@command -v $(PYTHON) >/dev/null \
 		|| { echo "musicapi_nb needs Python 3.11 or newer; there is no $(PYTHON) here." >&2; exit 1; }

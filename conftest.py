@@ -1,4 +1,4 @@
-"""What holds for every test run: no key, folders of its own, a loud word on what did not run."""
+"""Configuration of every test run: no key, separate folders, a warning about tests not run."""
 
 import os
 import shutil
@@ -16,9 +16,9 @@ _FOLDERS = pytest.StashKey[Path]()
 
 class _ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     """
-    A file's tests stay together on one worker, and browser tests in two halves.
+    Keep the tests of a file on one worker, and split the browser tests into two groups.
 
-    A notebook's cells share a kernel; each half shares one JupyterLab and one Chromium.
+    The cells of a notebook share a kernel; each group shares one JupyterLab and one Chromium.
     """
 
     def _split_scope(self, nodeid: str) -> str:
@@ -34,24 +34,24 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # Notebooks would buy songs: without a key everything talks to the simulator.
+    # With a key, notebooks would buy songs; without one everything uses the simulator.
     for name in ("MUSICAPI_KEY", "MUSICAPI_SIMULATOR"):
         os.environ.pop(name, None)
     config.stash[_FOLDERS] = Path(tempfile.mkdtemp(prefix="musicapi-nb-tests-"))
     os.environ.update(sandbox.environment(config.stash[_FOLDERS]))
-    _leave_nothing_beside_notebooks(config.stash[_FOLDERS])
+    _move_notebook_kernels(config.stash[_FOLDERS])
 
 
-def _leave_nothing_beside_notebooks(folder: Path) -> None:
-    """Let nbval's kernels work elsewhere: a library beside a notebook would outlive the run."""
+def _move_notebook_kernels(folder: Path) -> None:
+    """Run nbval's kernels in another folder, so that no library is left beside the notebooks."""
     startup = Path(os.environ["IPYTHONDIR"]) / "profile_default" / "startup"
     startup.mkdir(parents=True)
-    # Only nbval starts kernels in the notebooks' own folder; others chose theirs.
+    # Only nbval starts kernels in the notebooks' folder.
     code = f"""import os
 if os.path.samefile(".", {str(Path(__file__).parent / "notebooks")!r}):
     os.chdir({str(folder)!r})
 """
-    (startup / "elsewhere.py").write_text(code)
+    (startup / "notebook_folder.py").write_text(code)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -62,7 +62,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter,
 ) -> Generator[None, None, None]:
-    yield  # everything else first: only the line that counts the tests comes after this
+    yield  # print this section last, just before the line that counts the tests
     skipped = terminalreporter.stats.get("skipped", [])
     not_run = [report for report in skipped if "browser" in report.keywords]
     if not_run:

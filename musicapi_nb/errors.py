@@ -131,7 +131,7 @@ def _at(place: str, places: Sequence[int]) -> str:
     return f" ({place}{'s' if len(places) > 1 else ''} {said})" if runs else ""
 
 
-class WrongType(MusicAPIError, TypeError):
+class InvalidArgument(MusicAPIError, TypeError):
     """An argument is of a kind that cannot be used; the message says what can be given."""
 
 
@@ -221,7 +221,7 @@ class LostReply(MusicAPIError, ConnectionError):
     """A paid request may have arrived, but its reply did not."""
 
 
-class Unsettled(MusicAPIError):
+class UncertainPurchase(MusicAPIError):
     """The take may have been bought already: its reply was lost, and nobody has settled it.
 
     `entry` is its number in the ledger.
@@ -260,7 +260,7 @@ class PublishFailed(MusicAPIError):
     advice = "Nothing was paid."
 
 
-class Closed(MusicAPIError):
+class ClientClosed(MusicAPIError):
     """The client has been closed."""
 
     advice = "Make a new one, or call connect() again."
@@ -321,7 +321,7 @@ class LibraryTooNew(LibraryError):
     advice = "Nothing was changed. Upgrade: pip install -U musicapi_nb."
 
 
-class WrongStep(LibraryError, ValueError):
+class InvalidTransition(LibraryError, ValueError):
     """An entry of the library cannot take this step from the state that it is in."""
 
 
@@ -337,6 +337,34 @@ class UnknownPrice(OverBudget):
     advice = "Nothing was sent. Let the budget assume a price for what has none."
 
 
+class BadFrame(MusicAPIError, ValueError):
+    """A table lacks a column that is needed, or has it in a kind that cannot be used."""
+
+
+class NothingToCompare(MusicAPIError, ValueError):
+    """There are not enough songs, or not of two levels, for a comparison."""
+
+
+class NoAudio(MusicAPIError, LookupError):
+    """A song has no audio that can be had, or none that can be read; it says why."""
+
+
+class Untaggable(MusicAPIError):
+    """A file is no audio that can carry tags, or is damaged."""
+
+
+class ExportFailed(MusicAPIError):
+    """The folder or the ZIP cannot be written; the library is as it was."""
+
+    advice = "What was exported so far is whole: mend that and run it again."
+
+
+class PageTooLarge(MusicAPIError, ValueError):
+    """The page would have more bytes than were allowed; nothing was written."""
+
+    advice = "Raise max_bytes, give fewer songs, or leave embed out: players then use the files."
+
+
 # What is living where an engine, or a kind of its tasks, is answered 410: docs producer pages and
 # riffusion's (whose successor producer is), musicapi-sdk 0.1.0 (producer's living task types).
 _LIVING: Mapping[str, str] = {
@@ -349,7 +377,7 @@ _LIVING: Mapping[str, str] = {
 ErrorClass: TypeAlias = type[MusicAPIError]
 
 
-def living_instead(path: str) -> str | None:
+def replacement_for(path: str) -> str | None:
     """What to ask for in the place of a retired operation, by the path that it had."""
     return next((words for engine, words in _LIVING.items() if f"/{engine}/" in path), None)
 

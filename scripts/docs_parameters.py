@@ -1,6 +1,6 @@
-"""For mkdocstrings: parameters that share a docstring's entry keep their own types and defaults.
+"""Griffe extension: parameters documented in one entry keep their own types and defaults.
 
-Where one entry tells of several ("before, after"), griffe gives all of them those of the first.
+For an entry of several names ("before, after"), griffe shows the type and default of the first.
 """
 
 from typing import Any
@@ -9,15 +9,16 @@ import griffe
 
 
 class OwnTypesAndDefaults(griffe.Extension):
-    """Say of each documented parameter what its signature says."""
+    """Copy types and defaults from the signature to the documented parameters."""
 
     def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
         if obj.docstring is None or not isinstance(obj, griffe.Class | griffe.Function):
             return
         for section in obj.docstring.parsed:
             if isinstance(section, griffe.DocstringSectionParameters):
-                for told in section.value:
-                    if told.name in obj.parameters:
-                        signed = obj.parameters[told.name]
-                        told.annotation = signed.annotation
-                        told.value = None if signed.required else str(signed.default)
+                for documented in section.value:
+                    if documented.name in obj.parameters:
+                        parameter = obj.parameters[documented.name]
+                        documented.annotation = parameter.annotation
+                        default = None if parameter.required else str(parameter.default)
+                        documented.value = default

@@ -1,8 +1,8 @@
 """
-What MkDocs asks while it builds the documentation: pages that are kept elsewhere, once each.
+MkDocs hooks: add pages that live outside docs/, and include README sections.
 
-README, changelog and contributing stay where people look for them; a page takes a README section by
-a line of its own: `<!-- README: Experiments -->`. Engine pages are found, not listed.
+README, changelog and contributing stay at the top of the repository. A page includes a README
+section with the line `<!-- README: Experiments -->`. Engine pages are listed from their index.
 """
 
 import posixpath
@@ -18,7 +18,7 @@ from mkdocs.structure.pages import Page
 ROOT = Path(__file__).resolve().parent.parent
 EXECUTED = ROOT / "build" / "notebooks"
 ELSEWHERE = {"changelog.md": "CHANGELOG.md", "contributing.md": "CONTRIBUTING.md"}
-"""Pages of the site that are files at the top of the repository."""
+"""Page of the site -> file at the top of the repository."""
 
 INCLUDED = re.compile(r"^<!-- README: (.+) -->$", re.MULTILINE)
 _LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)([^)#\s]+)")
@@ -30,7 +30,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 
 def _listed(item: Any) -> Any:
-    """Put the pages of engines where the navigation names their folder."""
+    """Replace the folder of engine pages in the navigation by its pages."""
     if item != {"Engines": "engines/"}:
         return item
     index = ROOT / "docs" / "engines" / "index.md"
@@ -46,43 +46,43 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
         if path.is_file():
             name = f"notebooks/{path.relative_to(EXECUTED).as_posix()}"
             file = File.generated(config, name, abs_src_path=str(path))
-            if path.suffix == ".md" and not path.stem[0].isdigit():  # an app, led to by its guide
+            if path.suffix == ".md" and not path.stem[0].isdigit():  # an app, linked from its guide
                 file.inclusion = InclusionLevel.NOT_IN_NAV
             files.append(file)
     return files
 
 
 def on_page_markdown(markdown: str, *, page: Page, **_: Any) -> str:
-    return INCLUDED.sub(lambda found: _relinked(section(found[1]), page.file.src_uri), markdown)
+    return INCLUDED.sub(lambda match: _relinked(section(match[1]), page.file.src_uri), markdown)
 
 
 def section(title: str) -> str:
     """
-    Return what README says below a heading, down to the next of its sections.
+    Return the text of a README section.
 
     Raises
     ------
     PluginError
-        README has no such heading.
+        README has no section of that title.
     """
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    found = re.search(rf"(?ms)^##? {re.escape(title)}\n(.*?)(?=^## |\Z)", readme)
-    if not found:
+    match = re.search(rf"(?ms)^##? {re.escape(title)}\n(.*?)(?=^## |\Z)", readme)
+    if not match:
         raise PluginError(f"README.md has no section {title!r}")
-    return found[1].strip()
+    return match[1].strip()
 
 
 def _relinked(text: str, page: str) -> str:
-    """Let links that are right at the top of the repository be right on a page of the site."""
+    """Rewrite links that are relative to the repository into links relative to a page."""
 
-    def linked(match: re.Match[str]) -> str:
+    def relative(match: re.Match[str]) -> str:
         return posixpath.relpath(_page_of(match[1]), posixpath.dirname(page) or ".")
 
-    return _LINK.sub(linked, text)
+    return _LINK.sub(relative, text)
 
 
 def _page_of(path: str) -> str:
     if path.startswith("notebooks/"):
         return path.replace(".ipynb", ".md")
-    moved = {source: page for page, source in ELSEWHERE.items()} | {"README.md": "index.md"}
-    return moved.get(path, path.removeprefix("docs/"))
+    pages = {source: page for page, source in ELSEWHERE.items()} | {"README.md": "index.md"}
+    return pages.get(path, path.removeprefix("docs/"))

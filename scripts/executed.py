@@ -1,7 +1,7 @@
 """
-Run a notebook without a key and keep what it plays and shows, as demo and documentation need it.
+Run a notebook without a key and save its media, for the demo and the documentation.
 
-The simulator ends with the kernel, so what it serves is saved in a folder of media beside the page.
+The simulator stops with the kernel, so the audio and images it serves are saved beside the page.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ _CELL_SECONDS = 120
 _FETCH_SECONDS = 60
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 
-# An attribute that points at a server of this machine: (name, quote, address).
+# An attribute whose value is a URL on this machine: (name, quote, URL).
 _LOCAL = re.compile(
     r"""\b(src|href|poster)\s*=\s*(["'])(http://(?:127\.0\.0\.1|localhost):\d+/.*?)\2"""
 )
@@ -33,13 +33,12 @@ _LOCAL = re.compile(
 
 def execute(notebook: NotebookNode, out: Path, *, before: str = "", after: str = "") -> str:
     """
-    Run the cells and keep in out/media what their outputs play and show.
+    Run the cells, save the media of their outputs in out/media, and return the text of `after`.
 
-    The notebook is changed in place: it gets its outputs, whose addresses then lead to the media
-    folder instead of the simulator. `before` and `after` run in the same kernel without becoming
-    part of it; what `after` prints is returned.
+    The notebook gets its outputs in place; their URLs point to the media folder instead of the
+    simulator. `before` and `after` run in the same kernel without becoming part of the notebook.
     """
-    for name in ("MUSICAPI_KEY", "MUSICAPI_SIMULATOR"):  # a key would buy
+    for name in ("MUSICAPI_KEY", "MUSICAPI_SIMULATOR"):  # with a key, the notebooks would buy songs
         os.environ.pop(name, None)
     with tempfile.TemporaryDirectory(prefix="musicapi-nb-executed-") as folder:
         os.environ.update(sandbox.environment(Path(folder)))
@@ -48,10 +47,10 @@ def execute(notebook: NotebookNode, out: Path, *, before: str = "", after: str =
             timeout=_CELL_SECONDS,
             kernel_name="python3",
             resources={"metadata": {"path": folder}},
-            # The kernel would warn of its unencrypted port, which is on loopback.
+            # Silence the kernel's warning about its unencrypted port: it is on loopback.
             extra_arguments=["--log-level=ERROR"],
-            # A widget is dead on a page without a kernel. Its state not being there, nbconvert
-            # shows the static HTML that our displays carry beside it.
+            # Widgets do not work on a page without a kernel. Without their state, nbconvert shows
+            # the static HTML of our displays.
             store_widget_state=False,
         )
         with client.setup_kernel():
@@ -68,7 +67,7 @@ def execute(notebook: NotebookNode, out: Path, *, before: str = "", after: str =
 
 
 def _run_aside(client: NotebookClient, notebook: NotebookNode, source: str) -> str:
-    """Run code in the notebook's kernel that does not become part of it; return what it prints."""
+    """Run code in the notebook's kernel outside the notebook; return its printed text."""
     cell = nbformat.v4.new_code_cell(source)
     notebook.cells.append(cell)
     try:
@@ -80,10 +79,10 @@ def _run_aside(client: NotebookClient, notebook: NotebookNode, source: str) -> s
 
 def _follow_updates(client: NotebookClient) -> None:
     """
-    Let a display be updated while a later cell runs, as every front end does.
+    Apply updates of a display while a later cell runs, as every front end does.
 
-    nbclient hears only messages of the cell that it is running, so that a job shown in one cell
-    and awaited in the next would stay on "asking the service" for ever.
+    nbclient handles only messages of the running cell, so a job that is shown in one cell and
+    awaited in the next would never update.
     """
     channel = cast("Any", client.kc).iopub_channel
     receive = channel.get_msg
@@ -105,12 +104,12 @@ def _rich_outputs(notebook: NotebookNode) -> Iterator[NotebookNode]:
 
 
 def _keep_media(markup: str, out: Path) -> str:
-    def kept(match: re.Match[str]) -> str:
+    def local(match: re.Match[str]) -> str:
         name, quote, address = match.groups()
         file = _download(html.unescape(address), out / "media")
         return f"{name}={quote}media/{file.name}{quote}"
 
-    return _LOCAL.sub(kept, markup)
+    return _LOCAL.sub(local, markup)
 
 
 def _download(address: str, folder: Path) -> Path:
@@ -123,11 +122,11 @@ def _download(address: str, folder: Path) -> Path:
     finally:
         connection.close()
     if response.status != http.HTTPStatus.OK:
-        raise ConnectionError(f"{address} was answered with {response.status}")
+        raise ConnectionError(f"GET {address} returned {response.status}")
     kind = response.headers.get_content_type()
     suffix = Path(parts.path).suffix or mimetypes.guess_extension(kind) or ""
     folder.mkdir(exist_ok=True)
-    # Named by what it holds: a cover shown in two cells is one file.
+    # The name is a hash of the content, so a cover shown in two cells is one file.
     file = folder / (hashlib.sha256(body).hexdigest()[:16] + suffix)
     file.write_bytes(body)
     return file

@@ -1,8 +1,8 @@
 """
 Run the notebooks on the simulator and write each as a page of the documentation.
 
-Notebooks are kept without outputs. A page has them, with the songs and pictures as files beside it:
-build/notebooks/*.md, which `make docs` takes from there.
+Notebooks are stored without outputs. The pages in build/notebooks have them, with songs and
+pictures as files beside them; `make docs` includes these pages.
 """
 
 import argparse
@@ -21,7 +21,7 @@ _ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = _ROOT / "notebooks"
 OUT = _ROOT / "build" / "notebooks"
 
-# Outputs are HTML in boxes of their own, so that nothing in them is taken for Markdown.
+# Each output is an HTML element, so that its text is not read as Markdown.
 _TEMPLATE = """\
 {%- extends 'markdown/index.md.j2' -%}
 {% block stream %}
@@ -45,12 +45,12 @@ _TEMPLATE = """\
 
 
 def page(notebook: NotebookNode, name: str) -> tuple[str, dict[str, bytes]]:
-    """Return an executed notebook as Markdown, and the pictures that it shows by their names."""
+    """Return an executed notebook as Markdown, and its pictures by file name."""
     exporter = MarkdownExporter(raw_template=_TEMPLATE)
     resources: dict[str, Any] = {"unique_key": name, "output_files_dir": f"{name}_files"}
-    text, kept = exporter.from_notebook_node(notebook, resources=resources)
+    text, extras = exporter.from_notebook_node(notebook, resources=resources)
     linked = re.sub(r"\((\w+)\.ipynb(#[\w-]+)?\)", r"(\1.md\2)", text)
-    return f"{linked.strip()}\n", cast("dict[str, bytes]", kept["outputs"])
+    return f"{linked.strip()}\n", cast("dict[str, bytes]", extras["outputs"])
 
 
 def write(source: Path, out: Path) -> None:
@@ -66,12 +66,12 @@ def write(source: Path, out: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("notebooks", nargs="*", type=Path, help="those in notebooks/ unless given")
-    given = parser.parse_args()
-    if not given.notebooks:
+    parser.add_argument("notebooks", nargs="*", type=Path, help="default: all of notebooks/")
+    options = parser.parse_args()
+    if not options.notebooks:
         shutil.rmtree(OUT, ignore_errors=True)
     OUT.mkdir(parents=True, exist_ok=True)
-    for source in given.notebooks or sorted(NOTEBOOKS.glob("*.ipynb")):
+    for source in options.notebooks or sorted(NOTEBOOKS.glob("*.ipynb")):
         start = time.monotonic()
         write(source, OUT)
         print(f"{source.name}: {time.monotonic() - start:.0f} s", flush=True)

@@ -1,4 +1,4 @@
-"""Folders of their own for the tools that tests and demo start, so that none writes elsewhere."""
+"""Keep the tools that tests and the demo start out of the home folder."""
 
 from pathlib import Path
 
@@ -7,10 +7,9 @@ _CACHE = Path(__file__).resolve().parent.parent / "build" / "cache"
 
 def environment(root: Path) -> dict[str, str]:
     """
-    Environment variables that keep Jupyter, IPython and matplotlib out of the home folder.
+    Return environment variables that keep Jupyter, IPython and matplotlib out of the home folder.
 
-    What a run leaves behind goes below `root`; caches, which only cost time to make again, are
-    shared below build/cache.
+    Files of a run go below `root`; caches are shared in build/cache, because they are slow to make.
     """
     return {
         "JUPYTER_CONFIG_DIR": str(root / "jupyter-config"),

@@ -16,11 +16,13 @@ from musicapi_nb.errors import (
     Unauthorized,
 )
 from musicapi_nb.library import Library
-from musicapi_nb.simulator import KINDS, Shapes, Simulator
+from musicapi_nb.simulator import FAULT_KINDS, ReplyOptions, Simulator
 from tests.raw_http_server import KEY, SONG, client
 
 SUBMIT_FAULTS = sorted(
-    name for name, kind in KINDS.items() if kind.stage != "media" and kind.method in (None, "POST")
+    name
+    for name, kind in FAULT_KINDS.items()
+    if kind.stage != "media" and kind.method in (None, "POST")
 )
 FREE = {
     "too_many_requests": RateLimited,
@@ -39,7 +41,7 @@ async def test_no_mishap_makes_a_submit_pay_twice(kind: str) -> None:
             with contextlib.suppress(MusicAPIError):
                 await api.submit(SONG)
         charged = len(sim.accounts.charges())
-        assert len(sim.traffic.posts) == 1
+        assert len(sim.request_log.posts) == 1
         assert charged <= 1
 
 
@@ -87,7 +89,7 @@ CONTINUED = sonic.UploadExtend(
 async def test_a_step_that_fails_after_one_that_was_charged_is_no_refusal(
     status: Literal[200, 400], tmp_path: Path
 ) -> None:
-    async with Simulator(speed=100_000, shapes=Shapes(step_failure=status)) as sim:
+    async with Simulator(speed=100_000, reply_options=ReplyOptions(step_failure=status)) as sim:
         sim.faults.arm("step_fails", step=2)
         with Library(tmp_path) as library:
             async with client(sim.url, speed=sim.speed, ledger=library) as api:
@@ -97,7 +99,7 @@ async def test_a_step_that_fails_after_one_that_was_charged_is_no_refusal(
             (entry,) = library.entries()
             assert (entry.state, entry.refunded, library.account().unpriced) == ("failed", None, 1)
             assert "(done, and perhaps charged: upload)" in str(entry.note)
-            assert sim.service.world.song(task.answer["clip_id"], KEY) is not None
+            assert sim.service.catalog.song(task.answer["clip_id"], KEY) is not None
             library.resolve(entry.id, before=before, after=after)
             assert (library.account().spent, library.account().unpriced) == (2, 0)
 
@@ -110,7 +112,7 @@ async def test_a_first_step_that_fails_is_refused_or_failed_as_the_status_says(
         with Library(tmp_path) as library:
             async with client(sim.url, speed=sim.speed, ledger=library) as api:
                 assert (await api.submit(CONTINUED)).state == "failed"
-                sim.shapes.step_failure = 400
+                sim.reply_options.step_failure = 400
                 with pytest.raises(MusicAPIError, match="This step failed"):
                     await api.submit(CONTINUED, take=2)
             assert [entry.state for entry in library.entries()] == ["failed", "refused"]

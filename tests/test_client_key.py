@@ -268,8 +268,8 @@ async def test_the_simulators_files_are_fetched_without_the_key(tmp_path: Path) 
             sim.faults.arm("redirect_media")
             for song in task.songs:
                 await api.download(song, tmp_path)
-        assert sim.traffic.count("GET", "/media/") == 3
-        assert sim.traffic.media_authorized == 0
+        assert sim.request_log.count("GET", "/media/") == 3
+        assert sim.request_log.media_authorized == 0
     assert_keyless(*names(tmp_path))
 
 

@@ -212,7 +212,7 @@ async def test_an_unknown_task_is_said_to_be_unknown() -> None:
             with pytest.raises(TaskNotFound) as caught:
                 await api.poll("no-such-id", engine=engine)
             assert isinstance(caught.value, LookupError)
-        assert sim.traffic.total == 3
+        assert sim.request_log.total == 3
 
 
 @pytest.mark.parametrize(

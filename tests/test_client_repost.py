@@ -14,14 +14,14 @@ import pytest
 from musicapi_nb import MusicAPI
 from musicapi_nb.engines import Request
 from musicapi_nb.errors import (
+    InvalidTransition,
     LostReply,
     MusicAPIError,
     RetiredOperation,
     Unauthorized,
+    UncertainPurchase,
     UnexpectedReply,
-    Unsettled,
     WaitTimeout,
-    WrongStep,
 )
 from musicapi_nb.library import Library
 from tests.library.world import ended, python, rebuilt_is_the_same
@@ -170,7 +170,7 @@ async def test_what_is_not_said_to_be_asked_again_never_is(said: bytes, library:
     async with world(answers(said), library) as (here, api):
         with pytest.raises(UnexpectedReply) as caught:
             await api.run(Once())
-        with pytest.raises(Unsettled):
+        with pytest.raises(UncertainPurchase):
             await api.run(Once())
     assert caught.value.may_have_cost
     assert here.posts == 1
@@ -215,7 +215,7 @@ async def test_a_repeat_whose_reply_is_lost_is_not_sent_again(
         assert caught.value.may_have_cost
         assert here.posts == 2
         if kept:
-            with pytest.raises(Unsettled):
+            with pytest.raises(UncertainPurchase):
                 await api.run(CHART)
             assert [entry.state for entry in library.entries()] == ["uncertain"]
             assert await api.resume() == []
@@ -379,7 +379,7 @@ async def test_what_another_library_bought_is_not_asked_for_here(library: Librar
     async with world(answers(WAITING, DONE)) as (here, plain):
         task = await plain.submit(CHART)
         async with client(here.url, speed=20_000, ledger=library) as api:
-            with pytest.raises(WrongStep, match="buy it here"):
+            with pytest.raises(InvalidTransition, match="buy it here"):
                 await api.wait(task, deadline=AGES)
         assert here.posts == 1
         assert (await plain.wait(task, deadline=AGES)).answer == READY["data"]
@@ -439,7 +439,7 @@ async def test_a_kernel_killed_while_it_asks_leaves_doubt_and_nothing_is_sent(
             assert [entry.state for entry in library.entries()] == ["uncertain"]
             async with client(here.url, speed=20_000, ledger=library) as api:
                 assert await api.resume() == []
-                with pytest.raises(Unsettled):
+                with pytest.raises(UncertainPurchase):
                     await api.run(CHART)
             assert here.posts == 2
             assert library.resolve(1, charged=False).state == "accepted"  # as the first was

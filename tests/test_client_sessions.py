@@ -14,7 +14,7 @@ import pytest
 
 from musicapi_nb.client import BASE_URL, MusicAPI
 from musicapi_nb.client.rate_limit import RateLimiter
-from musicapi_nb.errors import Closed, InvalidRequest, MusicAPIError
+from musicapi_nb.errors import ClientClosed, InvalidRequest, MusicAPIError
 from musicapi_nb.simulator import EmbeddedSimulator, Simulator
 from tests.raw_http_server import AGES, KEY, SONG, Connection, answers, client, peer, reply
 
@@ -165,7 +165,7 @@ def test_a_client_lives_through_several_loops(sim: Simulator) -> None:
         assert len(api._transport._sessions) <= 2  # those of loops that ended are let go
         asyncio.run(api.close())
         del api
-    assert len(sim.traffic.posts) == 3
+    assert len(sim.request_log.posts) == 3
 
 
 def test_a_client_that_nobody_closed_leaves_nothing_open(sim: Simulator) -> None:
@@ -211,9 +211,9 @@ def test_one_client_serves_two_loops_at_once_and_closes_both(sim: Simulator) -> 
         one.run(api.close())
         assert not api._transport._sessions
         for here in (one, other):
-            with pytest.raises(Closed):
+            with pytest.raises(ClientClosed):
                 here.run(api.credits())
-    assert len(sim.traffic.posts) == 2
+    assert len(sim.request_log.posts) == 2
 
 
 def test_closing_in_one_loop_waits_for_what_another_sends(sim: Simulator) -> None:
@@ -221,7 +221,7 @@ def test_closing_in_one_loop_waits_for_what_another_sends(sim: Simulator) -> Non
     with nothing_left_open(), Thread() as one, Thread() as other:
         api = client(sim.url, speed=sim.speed)
         submitting = asyncio.run_coroutine_threadsafe(api.submit(SONG), one.loop)
-        while not sim.traffic.posts:
+        while not sim.request_log.posts:
             pass
         other.run(api.close())
         assert submitting.result(timeout=0).id
@@ -258,7 +258,7 @@ async def test_after_closing_nothing_is_sent() -> None:
         await api.close()
         await api.close()
         for call in CALLS:
-            with pytest.raises(Closed, match="closed"):
+            with pytest.raises(ClientClosed, match="closed"):
                 await call(api)
         assert here.posts == len(here.requests) == 1
 

@@ -387,7 +387,7 @@ async def test_a_past_that_cannot_be_read_is_no_reason_not_to_wait(
 
 async def test_a_failure_that_nuro_tells_by_an_error_is_a_failed_task() -> None:
     async with Simulator(speed=SPEED) as sim, client(sim.url, speed=SPEED) as api:
-        sim.shapes.nuro_failure = "error"
+        sim.reply_options.nuro_failure = "error"
         sim.faults.arm("task_fails")
         task = await api.run(nuro.Vocal(lyrics="la la la " * 50), deadline=AGES)
         assert (task.state, task.refunded) == ("failed", True)
@@ -545,7 +545,7 @@ async def test_many_runs_at_once_cost_one_submit_each() -> None:
             submitted = await asyncio.gather(*(api.submit(SONG) for _ in range(40)))
             done = await api.wait(submitted, deadline=AGES)
         assert [task.id for task in done] == [task.id for task in submitted]
-        assert len({task.id for task in done}) == len(sim.traffic.posts) == 40
+        assert len({task.id for task in done}) == len(sim.request_log.posts) == 40
         assert all(task.state == "succeeded" for task in done)
 
 

@@ -36,7 +36,7 @@ def test_one_simulator_serves_several_handles_that_come_and_go(simulator: Simula
         assert first.simulated
         assert first.simulator is None
         assert first.base_url == simulator.url
-        assert simulator.url in first.where
+        assert simulator.url in first.description
         assert first._client.speed == 2500
         first.run(_WORDS).result()
         assert mnb.connect(simulator=simulator.url) is first
@@ -70,7 +70,7 @@ def test_the_environment_names_it_and_goes_before_a_key_that_would_pay(
         assert api.simulated
         assert "nothing is paid" in capsys.readouterr().out
         assert api.credits().result().total == 50
-        (asked,) = (each for each in simulator.traffic.recent if each.path.endswith("credits"))
+        (asked,) = (each for each in simulator.request_log.recent if each.path.endswith("credits"))
         assert "not-to-be-used" not in str(asked.headers)
     finally:
         api.close()

@@ -80,11 +80,11 @@ async def test_the_simulator_takes_every_sample() -> None:
     """Its checks were written from the service's facts, not from the declarations."""
     samples = [engine_samples.sample(kind) for kind in mnb.operations() if kind.method == "POST"]
     async with Simulator(speed=2500, balance=100_000, seconds=(1.0, 1.2)) as sim:
-        sim.shapes.unknown_clip = "accept"
+        sim.reply_options.unknown_clip = "accept"
         async with MusicAPI("sk-of-an-account-0001", base_url=sim.url, speed=2500, pace=0) as api:
             for request in samples:
                 await api.submit(request)
-        assert len(sim.traffic.paid) == len(samples)
+        assert len(sim.request_log.paid) == len(samples)
 
 
 def test_an_operation_of_tomorrow_has_its_page() -> None:

@@ -15,8 +15,8 @@ import musicapi_nb as mnb
 from musicapi_nb import MusicAPI, errors, lyrics, nuro, sonic, studio
 from musicapi_nb.engines.request import Price
 from musicapi_nb.experiment import Experiment, Progress
-from musicapi_nb.experiment.eta import ahead
-from musicapi_nb.experiment.ledger_view import Records
+from musicapi_nb.experiment.eta import estimate_remaining
+from musicapi_nb.experiment.ledger_view import ExperimentLedger
 from musicapi_nb.library import Library
 from musicapi_nb.plan import Plan
 from musicapi_nb.polling import Eta
@@ -106,28 +106,37 @@ async def test_every_cell_is_bought_and_told_with_its_factors(
         assert run.progress.state == "new"
         await run.run(seen.append)
 
-    assert len(sim.traffic.paid) == 8
+    assert len(sim.request_log.paid) == 8
     agree(sim, library)
     assert states(run) == {"done": 8}
     assert run.failures().empty
     done = run.progress
-    assert (done.state, done.ended, done.blocks_done, done.blocks) == ("ended", 8, 2, 2)
-    assert (done.spent, done.reserved, done.bought, done.left) == (8 * PRICE, 0, 8 * PRICE, None)
+    assert (done.state, done.finished, done.blocks_done, done.blocks) == ("ended", 8, 2, 2)
+    assert (done.spent, done.reserved, done.bought, done.remaining) == (
+        8 * PRICE,
+        0,
+        8 * PRICE,
+        None,
+    )
     assert seen[0].counts == {"planned": 8}
     assert all(sum(each.counts.values()) == 8 for each in seen)
-    assert [each.ended for each in seen] == sorted(each.ended for each in seen)
+    assert [each.finished for each in seen] == sorted(each.finished for each in seen)
     assert len(library.entries(experiment="harbour")) == 8
 
 
 def test_how_long_is_left_follows_from_the_pace_the_places_and_the_slowest_cell() -> None:
     fresh, late = Eta(20.0, 40.0, "learned"), Eta(0.0, 300.0, "published")
-    assert ahead([], [], 3.0, 8) == (0.0, 0.0, "learned")
-    assert ahead([fresh], [], 3.0, 8) == (20.0, 40.0, "learned")
+    assert estimate_remaining([], [], 3.0, 8) == (0.0, 0.0, "learned")
+    assert estimate_remaining([fresh], [], 3.0, 8) == (20.0, 40.0, "learned")
     # the last one leaves after 27 s, or when eight others have been made; it is then made itself
-    assert ahead([fresh], [(fresh, 10)], 3.0, 8) == (27 + 20, 40 + 40, "learned")
-    assert ahead([late], [(fresh, 10)], 3.0, 8) == (47.0, 300.0, "published")
-    assert ahead([fresh], [(Eta(None, None, "longer"), 1)], 3.0, 8) == (None, None, "longer")
-    assert ahead([Eta(None, None, "unknown")], [(fresh, 1)], 3.0, 8).basis == "unknown"
+    assert estimate_remaining([fresh], [(fresh, 10)], 3.0, 8) == (27 + 20, 40 + 40, "learned")
+    assert estimate_remaining([late], [(fresh, 10)], 3.0, 8) == (47.0, 300.0, "published")
+    assert estimate_remaining([fresh], [(Eta(None, None, "longer"), 1)], 3.0, 8) == (
+        None,
+        None,
+        "longer",
+    )
+    assert estimate_remaining([Eta(None, None, "unknown")], [(fresh, 1)], 3.0, 8).basis == "unknown"
 
 
 async def test_it_says_how_long_is_left_while_it_runs(sim: Simulator, library: Library) -> None:
@@ -220,7 +229,7 @@ async def test_frames_keep_columns_and_dtypes_with_no_rows(
                 assert dtypes(empty) == dtypes(getattr(full, name)())
             assert dtypes(new.frame()) == dtypes(full.frame())
             assert set(new.frame()["state"]) == {"planned"}
-    assert sim.traffic.count("POST") == 4
+    assert sim.request_log.count("POST") == 4
 
 
 async def test_an_empty_plan_is_run_at_once(sim: Simulator, library: Library) -> None:
@@ -230,7 +239,7 @@ async def test_an_empty_plan_is_run_at_once(sim: Simulator, library: Library) ->
     assert run.frame().empty
     assert "no cells" in repr(run)
     assert run._repr_html_()
-    assert sim.traffic.total == 0
+    assert sim.request_log.total == 0
 
 
 # --- refused before anything is sent -------------------------------------------------------
@@ -251,7 +260,7 @@ async def test_a_plan_with_problems_is_refused_with_all_of_them(
         html = run._repr_html_()
         assert all(problem.message[:20] in html for problem in refused.value.problems)
         assert run.frame()["state"].tolist() == ["planned", "planned"]
-    assert sim.traffic.total == 0
+    assert sim.request_log.total == 0
     assert library.entries() == []
 
 
@@ -259,7 +268,7 @@ async def test_a_budget_below_one_block_is_refused(sim: Simulator, library: Libr
     async with experiment(sim, library, plan(2), budget=4 * PRICE - 1) as run:
         with pytest.raises(errors.OverBudget, match=r"79 credits is below what block 1 .*80"):
             await run.run()
-    assert sim.traffic.total == 0
+    assert sim.request_log.total == 0
     assert library.budgets() == {}
 
 
@@ -269,7 +278,7 @@ async def test_a_library_that_cannot_be_written_stops_it(sim: Simulator, tmp_pat
     async with experiment(sim, closed, plan()) as run:
         with pytest.raises(errors.MusicAPIError):
             await run.run()
-    assert sim.traffic.total == 0
+    assert sim.request_log.total == 0
 
 
 @pytest.mark.parametrize(
@@ -289,9 +298,9 @@ async def test_arguments_that_cannot_be_used_are_refused(
     sim: Simulator, library: Library, name: Any, settings: dict[str, Any]
 ) -> None:
     async with client(sim, library) as api:
-        with pytest.raises(errors.WrongType):
+        with pytest.raises(errors.InvalidArgument):
             Experiment(name, plan(), api, library, **settings)
-        with pytest.raises(errors.WrongType):
+        with pytest.raises(errors.InvalidArgument):
             Experiment("x", [1], api, library)  # type: ignore[arg-type]
 
 
@@ -302,7 +311,7 @@ async def test_it_runs_once_at_a_time(sim: Simulator, library: Library) -> None:
         with pytest.raises(errors.MusicAPIError, match="running already"):
             await run.run()
         await first
-    assert len(sim.traffic.paid) == 4
+    assert len(sim.request_log.paid) == 4
 
 
 # --- the budget ----------------------------------------------------------------------------
@@ -318,13 +327,13 @@ async def test_a_budget_stops_at_whole_blocks(sim: Simulator, library: Library) 
     assert len(failures) == 8
     assert failures["reason"].str.contains(r"budget \(60 credits\).*block 3 \(80\)").all()
     assert not failures["may_have_cost"].any()
-    assert (run.progress.left, run.progress.state) == (3 * PRICE, "stopped")
+    assert (run.progress.remaining, run.progress.state) == (3 * PRICE, "stopped")
     assert len(library.entries("not_run", experiment="harbour")) == 8
 
     more = await ran(sim, library, plan(repeats=4), budget=4 * 4 * PRICE)
     assert states(more) == {"done": 16}
     assert sim.accounts.charged(KEY) == 16 * PRICE
-    assert (more.progress.left, more.progress.from_library) == (0, 8)
+    assert (more.progress.remaining, more.progress.from_library) == (0, 8)
 
 
 async def test_run_again_with_nothing_left_it_says_so_and_writes_nothing_new(
@@ -341,14 +350,14 @@ async def test_run_again_with_nothing_left_it_says_so_and_writes_nothing_new(
 
 
 async def test_credits_that_come_back_buy_another_block(sim: Simulator, library: Library) -> None:
-    sim.shapes.sonic_failure = "api_error"  # the reply says that the credits came back
+    sim.reply_options.sonic_failure = "api_error"  # the reply says that the credits came back
     sim.faults.arm("task_fails", times=4)
     run = await ran(sim, library, plan(repeats=2), budget=4 * PRICE)
     assert states(run) == {"failed": 4, "done": 4}
     assert run.failures()["what_to_do"].str.contains("again").all()
     assert not run.failures()["may_have_cost"].any()
     assert sim.accounts.charged(KEY) - sim.accounts.refunded(KEY) == 4 * PRICE
-    assert run.progress.left == 0
+    assert run.progress.remaining == 0
 
 
 async def test_a_budget_holds_under_sixty_four_at_once(sim: Simulator, library: Library) -> None:
@@ -380,10 +389,10 @@ async def test_prices_that_are_not_known_need_an_assumption(
     async with experiment(sim, library, design, budget=50) as run:
         with pytest.raises(errors.UnknownPrice, match="price of 1 cells is not known"):
             await run.run()
-        assert sim.traffic.total == 0
+        assert sim.request_log.total == 0
     run = await ran(sim, library, design, budget=50, assume=7)
     assert states(run) == {"done": 1}
-    assert run.progress.left == 43
+    assert run.progress.remaining == 43
 
 
 # --- mishaps -------------------------------------------------------------------------------
@@ -444,10 +453,10 @@ async def test_all_mishaps_together_leave_two_ledgers_that_agree(
 
     sim.faults.clear()
     mute(sim)
-    posts = len(sim.traffic.posts)
+    posts = len(sim.request_log.posts)
     again = await ran(sim, library, design, budget=40 * PRICE)
     asked = int((frame["state"] == "refused").sum())
-    assert len(sim.traffic.posts) - posts == asked
+    assert len(sim.request_log.posts) - posts == asked
     assert (again.frame()["state"] == "uncertain").sum() == (frame["state"] == "uncertain").sum()
     assert "refused" not in set(again.frame()["state"])
     agree(sim, library)
@@ -466,7 +475,7 @@ async def test_a_full_queue_is_tried_again_later(sim: Simulator, library: Librar
     design = Plan.grid(nuro.Vocal, base={"lyrics": words}, factors={"genre": ["Folk", "Pop"]})
     run = await ran(sim, library, design)
     assert states(run) == {"done": 2}
-    assert len(sim.traffic.posts) == 6
+    assert len(sim.request_log.posts) == 6
     assert len(sim.accounts.charges()) == 2
     agree(sim, library)
 
@@ -476,20 +485,20 @@ async def test_told_so_for_ever_it_gives_up_at_no_cost(sim: Simulator, library: 
     run = await ran(sim, library, plan(factors={"style": ["jazz"], "mv": ["sonic-v5"]}))
     assert states(run) == {"refused": 1}
     assert sim.accounts.charged(KEY) == 0
-    assert len(sim.traffic.posts) == len(library.entries("refused")) < 20
+    assert len(sim.request_log.posts) == len(library.entries("refused")) < 20
 
 
 async def test_without_credits_nothing_more_is_started(library: Library) -> None:
     async with Simulator(speed=3000, balance=5 * PRICE, seconds=(1.0, 1.2)) as sim:
         mute(sim)
         run = await ran(sim, library, plan(repeats=5), concurrency=2)
-        assert len(sim.traffic.posts) <= 5 + 2
-        assert sim.accounts.of(KEY).balance == 0
+        assert len(sim.request_log.posts) <= 5 + 2
+        assert sim.accounts.get(KEY).balance == 0
     counts = states(run)
     assert counts["done"] == 5
     assert counts["not_run"] >= 13
     assert run.progress.state == "stopped"
-    assert "credits" in str(run.progress.why)
+    assert "credits" in str(run.progress.stop_reason)
     assert run.failures()["reason"].str.contains("redit").all()
 
 
@@ -497,7 +506,7 @@ async def test_a_host_that_is_down_ends_it_soon(sim: Simulator, library: Library
     await sim.stop()
     run = await ran(sim, library, plan(repeats=25), concurrency=2)
     assert states(run) == {"not_run": 100}
-    assert "in a row" in str(run.progress.why)
+    assert "in a row" in str(run.progress.stop_reason)
     assert len(library.entries()) < 200
     await sim.start()
     assert states(await ran(sim, library, plan(repeats=2))) == {"done": 8}
@@ -513,7 +522,7 @@ async def test_a_wait_that_takes_too_long_is_said_and_taken_up_again(
     assert failure["may_have_cost"]
     assert "not finished after 9000 s" in failure["reason"]
     assert "not lost" in failure["what_to_do"]
-    assert len(sim.traffic.paid) == 4
+    assert len(sim.request_log.paid) == 4
 
 
 # --- again, elsewhere ----------------------------------------------------------------------
@@ -524,7 +533,7 @@ async def test_run_again_in_another_kernel_costs_nothing(sim: Simulator, tmp_pat
         sim.faults.clear()
         first = await ran(sim, one, plan(2), budget=500)
         assert one.missing_files() == []
-    posts, total = len(sim.traffic.posts), sim.traffic.total
+    posts, total = len(sim.request_log.posts), sim.request_log.total
     with Library(tmp_path) as two:
         async with experiment(sim, two, plan(2), budget=500) as again:
             assert len(again.songs()) == 16  # before it is run
@@ -533,7 +542,7 @@ async def test_run_again_in_another_kernel_costs_nothing(sim: Simulator, tmp_pat
         assert again.progress.from_library == 8
         assert again.progress.bought == 0
         assert again.frame()["bought_before"].all()
-    assert (len(sim.traffic.posts), sim.traffic.total) == (posts, total)
+    assert (len(sim.request_log.posts), sim.request_log.total) == (posts, total)
 
 
 async def test_files_that_did_not_come_are_fetched_when_it_is_run_again(
@@ -545,7 +554,7 @@ async def test_files_that_did_not_come_are_fetched_when_it_is_run_again(
     run = await ran(sim, library, plan())
     assert library.missing_files() == []
     assert states(run) == {"done": 4}
-    assert len(sim.traffic.posts) == 4
+    assert len(sim.request_log.posts) == 4
 
 
 async def test_what_a_lost_kernel_was_doing_is_finished_by_the_next(
@@ -557,7 +566,7 @@ async def test_what_a_lost_kernel_was_doing_is_finished_by_the_next(
             async with client(sim, library) as api:
                 run = Experiment("harbour", design, api, library, budget=20 * PRICE, deadline=AGES)
                 running = asyncio.create_task(run.run())
-                await until(lambda: running.done() or len(sim.traffic.posts) >= stop_at)  # noqa: B023 - awaited here
+                await until(lambda: running.done() or len(sim.request_log.posts) >= stop_at)  # noqa: B023 - awaited here
                 left = running.done()
                 library.close()  # nothing more of it reaches the disk
                 running.cancel()
@@ -581,7 +590,7 @@ async def test_bought_elsewhere_a_cell_is_the_experiments_too(
     run = await ran(sim, library, design)
     assert run.frame()["bought_before"].tolist() == [False, False, True, False]
     assert len(library.entries("done", experiment="harbour")) == 4
-    assert len(sim.traffic.paid) == 4
+    assert len(sim.request_log.paid) == 4
 
 
 async def test_another_plan_of_the_same_name_keeps_what_was_bought(
@@ -610,7 +619,7 @@ async def test_two_of_one_name_at_once_buy_each_cell_once(sim: Simulator, tmp_pa
             ran(sim, one, plan(5), budget=400), ran(sim, two, plan(5), budget=400)
         )
         assert all(states(run) == {"done": 20} for run in runs)
-        assert len(sim.traffic.paid) == 20
+        assert len(sim.request_log.paid) == 20
         agree(sim, one)
 
 
@@ -622,14 +631,14 @@ async def test_what_another_kernel_bought_and_lost_meanwhile_is_not_bought_again
     sim.faults.arm("task_fails", refund=False)
     with Library(tmp_path) as one, Library(tmp_path) as two:
         first = asyncio.create_task(ran(sim, one, design, concurrency=1))
-        await until(lambda: sim.traffic.posts)
+        await until(lambda: sim.request_log.posts)
         second = asyncio.create_task(ran(sim, two, design))
         await until(lambda: two.counts().get("failed"))
         sim.clock.advance(1e6)
         for run in await asyncio.gather(first, second):
             assert states(run) == {"done": 1, "failed": 1}
             assert run.failures()["may_have_cost"].all()
-    assert len(sim.traffic.paid) == 2
+    assert len(sim.request_log.paid) == 2
 
 
 async def test_what_another_kernel_lost_meanwhile_is_not_called_not_run(
@@ -637,12 +646,12 @@ async def test_what_another_kernel_lost_meanwhile_is_not_called_not_run(
 ) -> None:
     sim.faults.arm("task_fails", refund=False)
     run = await ran(sim, library, plan(), concurrency=1)
-    cells = Records(library, run.name, run.plan.cells, simulated=False)
+    cells = ExperimentLedger(library, run.name, run.plan.cells, simulated=False)
     before = cells.read()
     cells.not_run(dict.fromkeys(range(4), "the budget is used up"))
     assert cells.read() == before
     assert states(await ran(sim, library, plan())) == {"done": 3, "failed": 1}
-    assert len(sim.traffic.paid) == 4
+    assert len(sim.request_log.paid) == 4
 
 
 # --- pause, resume, cancel, concurrency ----------------------------------------------------
@@ -669,16 +678,16 @@ async def test_paused_it_buys_nothing_and_goes_on_when_told(
         run.pause()
         assert run.progress.state == "paused"
         await until(lambda: not {"sending", "accepted"} & run.progress.counts.keys())
-        posts = len(sim.traffic.posts)
+        posts = len(sim.request_log.posts)
         assert 2 <= posts < 20
         for _ in range(2000):
             await asyncio.sleep(0)
-        assert len(sim.traffic.posts) == posts
+        assert len(sim.request_log.posts) == posts
         assert not running.done()
         run.resume()
         await running
     assert states(run) == {"done": 20}
-    assert len(sim.traffic.paid) == 20
+    assert len(sim.request_log.paid) == 20
     agree(sim, library)
 
 
@@ -688,7 +697,7 @@ async def test_what_fails_elsewhere_while_it_is_to_be_waited_for_is_not_bought_a
 ) -> None:
     design = plan(factors={"style": ["jazz"], "mv": ["sonic-v5", "sonic-v4-5"]})
     lasting, failing = design.cells
-    sim.shapes.sonic_failure = "api_error"  # the reply says that the credits came back
+    sim.reply_options.sonic_failure = "api_error"  # the reply says that the credits came back
     sim.faults.arm("task_fails", after=1)
     with Library(tmp_path) as one, Library(tmp_path) as two:
         async with experiment(sim, one, design, concurrency=1) as run, client(sim, two) as other:
@@ -696,18 +705,18 @@ async def test_what_fails_elsewhere_while_it_is_to_be_waited_for_is_not_bought_a
                 await other.submit(cell.request, take=cell.take)
             sim.faults.arm("slow", seconds=1e6, method="GET")
             running = asyncio.create_task(run.run())
-            await until(lambda: sim.traffic.total > 2)
+            await until(lambda: sim.request_log.total > 2)
             if pause:
                 run.pause()
             assert (await other.run(failing.request, take=failing.take)).refunded
             sim.clock.advance(1e6)
-            await until(lambda: running.done() or run.progress.ended == 2)
+            await until(lambda: running.done() or run.progress.finished == 2)
             run.cancel()
             await running
             assert states(run) == {"done": 1, "failed": 1}
             assert two.find(lasting.request, lasting.take) is not None
             assert two.find(failing.request, failing.take) is None
-    assert len(sim.traffic.posts) == 2
+    assert len(sim.request_log.posts) == 2
 
 
 async def test_told_at_once_it_starts_paused(sim: Simulator, library: Library) -> None:
@@ -718,37 +727,37 @@ async def test_told_at_once_it_starts_paused(sim: Simulator, library: Library) -
         await until(lambda: run._runner is not None)
         for _ in range(500):
             await asyncio.sleep(0)
-        assert sim.traffic.total == 0
+        assert sim.request_log.total == 0
         run.cancel()
         await running
     assert states(run) == {"not_run": 4}
-    assert sim.traffic.total == 0
+    assert sim.request_log.total == 0
 
 
 async def test_cancelled_it_keeps_what_was_paid_for(sim: Simulator, library: Library) -> None:
     async with experiment(sim, library, plan(repeats=5), concurrency=4) as run:
         running = asyncio.create_task(run.run())
-        await until(lambda: run.progress.ended >= 5)
+        await until(lambda: run.progress.finished >= 5)
         run.cancel()
         await running
         assert run.progress.state == "cancelled"
     counts = states(run)
     assert counts["not_run"] >= 1
     assert sum(number for state, number in counts.items() if state != "not_run") == len(
-        sim.traffic.paid
+        sim.request_log.paid
     )
     stopped = run.failures().query("state == 'not_run'")
     assert stopped["reason"].str.contains("cancelled").all()
     again = await ran(sim, library, plan(repeats=5))
     assert states(again) == {"done": 20}
-    assert len(sim.traffic.paid) == 20
+    assert len(sim.request_log.paid) == 20
 
 
 async def test_a_client_that_is_closed_ends_it(sim: Simulator, library: Library) -> None:
     async with client(sim, library) as api:
         run = Experiment("harbour", plan(repeats=5), api, library, concurrency=2, deadline=AGES)
         running = asyncio.create_task(run.run())
-        await until(lambda: run.progress.ended >= 3)
+        await until(lambda: run.progress.finished >= 3)
         await api.close()
         await running
     assert run.progress.state == "stopped"
@@ -780,7 +789,7 @@ def test_a_handle_runs_it_on_its_own_loop(tmp_path: Path, monkeypatch: pytest.Mo
         run = api.experiment("harbour", plan(), budget=4 * PRICE)
         assert "Dry run" in run._repr_html_()
         assert "not started" in repr(run)
-        assert not simulator.traffic.posts
+        assert not simulator.request_log.posts
         with pytest.raises(errors.MusicAPIError, match="not started"):
             run.result()
         job = run.start()
@@ -798,7 +807,7 @@ def test_a_handle_runs_it_on_its_own_loop(tmp_path: Path, monkeypatch: pytest.Mo
         again.start()
         again.cancel()
         assert again.result(60).progress.spent == 4 * PRICE
-        assert len(simulator.traffic.paid) == 4
+        assert len(simulator.request_log.paid) == 4
         with pytest.raises(errors.OverBudget):
             api.experiment("other", plan(repeats=2), budget=1).start()
     finally:

@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from musicapi_nb import frames, sonic, tasks
-from musicapi_nb.errors import WrongType
+from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.frames import decode, layouts
 from musicapi_nb.frames import flattener as flattener_module
 from tests import replies
@@ -359,7 +359,7 @@ def test_each_text_column_is_one_piece() -> None:
 def test_what_is_refused_leaves_what_was_added() -> None:
     flattener = frames.Flattener()
     flattener.add(as_bytes(sample(STUDIO)))
-    with pytest.raises(WrongType, match="item 1 is a object"):
+    with pytest.raises(InvalidArgument, match="item 1 is a object"):
         flattener.add([as_bytes(sample(STUDIO)), object()])  # type: ignore[list-item]
     assert len(flattener.frames().tasks) == 1
 
@@ -468,14 +468,14 @@ def test_a_column_of_objects_is_refused_and_nothing_is_written(tmp_path: Path) -
     made = frames.flatten(as_bytes(sample(STUDIO)))
     for odd in ({"a": 1}, ["a"], object()):
         bad = made._replace(songs=made.songs.assign(odd=pd.Series([odd, odd], dtype=object)))
-        with pytest.raises(WrongType, match="odd"):
+        with pytest.raises(InvalidArgument, match="odd"):
             frames.write_parquet(bad, tmp_path / "none")
     assert not (tmp_path / "none").exists()
 
 
 def test_what_is_no_file_of_replies_is_refused(tmp_path: Path) -> None:
     frames.write_parquet(frames.flatten([]), tmp_path)
-    with pytest.raises(WrongType, match="no column 'reply'"):
+    with pytest.raises(InvalidArgument, match="no column 'reply'"):
         frames.flatten(tmp_path / "songs.parquet")
     with pytest.raises(FileNotFoundError):
         frames.flatten(tmp_path / "absent.parquet")

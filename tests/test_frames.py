@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from musicapi_nb import frames, tasks
 from musicapi_nb.engines import sonic
-from musicapi_nb.errors import MusicAPIError, WrongType
+from musicapi_nb.errors import InvalidArgument, MusicAPIError
 from musicapi_nb.frames import frames as frame_functions
 from tests import replies
 from tests.replies import NAMES, SONIC, STUDIO, sample, sample_text
@@ -355,7 +355,7 @@ def test_a_missing_file_is_the_builtin_error(frame: Frame, tmp_path: Path) -> No
     ids=["int", "None", "float", "bool", "table", "object", "objects", "tuple inside"],
 )
 def test_what_is_no_reply_is_refused_with_what_can_be_given(frame: Frame, given_: Any) -> None:
-    with pytest.raises(WrongType, match=r"tasks.*dict, str, bytes.*\.ndjson") as refused:
+    with pytest.raises(InvalidArgument, match=r"tasks.*dict, str, bytes.*\.ndjson") as refused:
         frame(given_)
     assert isinstance(refused.value, MusicAPIError)
     assert isinstance(refused.value, TypeError)
@@ -363,7 +363,7 @@ def test_what_is_no_reply_is_refused_with_what_can_be_given(frame: Frame, given_
 
 def test_the_refusal_names_the_item() -> None:
     nested: Any = [ACK, (ACK,)]
-    with pytest.raises(WrongType, match="item 1 is a tuple"):
+    with pytest.raises(InvalidArgument, match="item 1 is a tuple"):
         frames.songs_frame(nested)
 
 

@@ -36,15 +36,15 @@ from musicapi_nb.library import Entry, Event, Library
 from musicapi_nb.notebook.event_loop import BackgroundLoop
 from musicapi_nb.plan import Plan
 from musicapi_nb.simulator import (
-    KINDS,
-    Armed,
-    Arrival,
+    FAULT_KINDS,
+    ArmedFault,
     Charge,
     EmbeddedSimulator,
     Faults,
-    Shapes,
+    LoggedRequest,
+    ReplyOptions,
+    RequestLog,
     Simulator,
-    Traffic,
     media,
 )
 from musicapi_nb.simulator.audio import AudioFormat
@@ -109,7 +109,7 @@ FAULTS: tuple[tuple[str, int, float, dict[str, Any]], ...] = (
     ("webhook_twice", 30, 0.1, {}),
     ("webhook_out_of_order", 30, 0.1, {}),
     ("task_fails", 12, 0.05, {}),
-    # not for sonic, which calls some failures refunded whether they are or not (Shapes)
+    # not for sonic, which calls some failures refunded whether they are or not (ReplyOptions)
     ("task_fails", 3, 0.05, {"on": "studio", "refund": False}),
     ("task_fails", 3, 0.05, {"on": "nuro", "refund": False}),
     ("one_clip_fails", 10, 0.05, {}),
@@ -271,7 +271,7 @@ class Moment:
     number: int
     exact: bool
 
-    def counts(self, arrival: Arrival, *, again: bool) -> bool:
+    def counts(self, arrival: LoggedRequest, *, again: bool) -> bool:
         return {
             "opening": False,
             "post": arrival.method == "POST",
@@ -287,7 +287,7 @@ def drawn(draw: random.Random) -> Moment:
     return Moment(kind, draw.randint(1, most[kind]), draw.random() < 0.5)
 
 
-class Watched(Traffic):
+class Watched(RequestLog):
     """Traffic that says when a moment has come; an exact one is used on the server's thread.
 
     `struck` has the faults that each POST met.
@@ -297,7 +297,7 @@ class Watched(Traffic):
         super().__init__()
         self.come = threading.Event()
         self.struck: dict[int, set[str]] = defaultdict(set)
-        self._handled = weakref.WeakKeyDictionary[asyncio.Task[Any], Arrival]()
+        self._handled = weakref.WeakKeyDictionary[asyncio.Task[Any], LoggedRequest]()
         self._asked: set[str] = set()
         self._lock = threading.Lock()
         self._watch: tuple[Moment, int, Callable[[], None]] | None = None
@@ -320,7 +320,7 @@ class Watched(Traffic):
         if task and (arrival := self._handled.get(task)) and arrival.method == "POST":
             self.struck[arrival.number].add(kind)
 
-    def record(self, arrival: Arrival) -> None:
+    def record(self, arrival: LoggedRequest) -> None:
         super().record(arrival)
         if task := asyncio.current_task():
             self._handled[task] = arrival
@@ -346,7 +346,7 @@ class Noted(Faults):
         super().__init__(seed)
         self._traffic = traffic
 
-    def strike(self, kind: str, method: str, path: str) -> Armed | None:
+    def strike(self, kind: str, method: str, path: str) -> ArmedFault | None:
         fault = super().strike(kind, method, path)
         if fault is not None:
             self._traffic.meets(kind)
@@ -360,7 +360,7 @@ class Storm:
         self, sim: Simulator, traffic: Watched, path: Path, hook: str, draw: random.Random
     ) -> None:
         self.sim, self.path, self.hook, self.draw = sim, path, hook, draw
-        self.traffic = traffic
+        self.request_log = traffic
         self.alive: list[int] = []
         self.killed: Counter[str] = Counter()
         self._errors = path.with_name("stderr")
@@ -406,14 +406,14 @@ class Storm:
             self.alive.append(self._ask([str(self.path), self.sim.url, budget, self.hook]))
         victim = self.draw.choice(self.alive)
         moment = drawn(self.draw)
-        self.traffic.watch(moment, most_posts, lambda: os.kill(victim, signal.SIGKILL))
+        self.request_log.watch(moment, most_posts, lambda: os.kill(victim, signal.SIGKILL))
         if moment.kind == "opening":
-            self.traffic.come.wait(self.draw.uniform(0.0, 0.1))
+            self.request_log.come.wait(self.draw.uniform(0.0, 0.1))
         else:
             self._wait(moment, victim)
         idle = self._is_idle(victim)
         os.kill(victim, signal.SIGKILL)  # whoever was killed keeps its number until asked about
-        self.traffic.forget()
+        self.request_log.forget()
         self.alive.remove(victim)
         assert self._ask(victim) == -signal.SIGKILL
         _last_word(self.path, victim).unlink(missing_ok=True)
@@ -423,7 +423,7 @@ class Storm:
 
     def _wait(self, moment: Moment, victim: int) -> None:
         for _ in range(int(PATIENCE / 0.2)):
-            if self.traffic.come.wait(0.2) or self._is_idle(victim):
+            if self.request_log.come.wait(0.2) or self._is_idle(victim):
                 return
         raise AssertionError(f"{moment} never came\n{self._errors.read_text()[-3000:]}")
 
@@ -562,7 +562,7 @@ class Bill:
         return max(given) if len(given) == len(self.charges) else None
 
 
-def what(arrival: Arrival) -> str:
+def what(arrival: LoggedRequest) -> str:
     """What a request asks for; where its webhooks go is no part of that."""
     hook = {"webhook_url", "webhook_secret"}
     body = {name: value for name, value in arrival.body.items() if name not in hook}
@@ -576,10 +576,10 @@ def asked(request: Request | None) -> str:
 
 def bills(sim: Simulator) -> list[Bill]:
     batches = {
-        task.task_id: name for name in sim.service.world.batches for task in made_for(sim, name)
+        task.task_id: name for name in sim.service.catalog.batches for task in made_for(sim, name)
     }
     found: dict[str, Bill] = {}
-    for arrival in sim.traffic.paid:
+    for arrival in sim.request_log.paid:
         assert arrival.charge is not None
         charge, words = arrival.charge, what(arrival)
         if arrival.path in AGAIN and (known := found.get(words)):
@@ -596,7 +596,7 @@ def bills(sim: Simulator) -> list[Bill]:
 
 def made_for(sim: Simulator, name: str) -> list[Made]:
     """The tasks of a batch, without items that were refused; else the task of that name."""
-    world = sim.service.world
+    world = sim.service.catalog
     names = [answer.body.get("task_id") for answer in world.batches.get(name, ())]
     return [world.tasks[each] for each in [*names, name] if each in world.tasks]
 
@@ -619,7 +619,7 @@ def matched(sim: Simulator, library: Library) -> dict[int, Bill]:
         else:
             assert wants[entry.id] == bill.words
             found[entry.id] = bill
-    empty = {name for name in sim.service.world.batches if not made_for(sim, name)}
+    empty = {name for name in sim.service.catalog.batches if not made_for(sim, name)}
     assert set(by_task) <= empty, "tasks that the simulator never made"
     for state in ("done", "accepted", "reposting", "failed", "uncertain"):
         for entry in entries:
@@ -667,8 +667,8 @@ def check_repeats(sim: Simulator, library: Library, traffic: Watched) -> None:
         for asking, then in itertools.pairwise(known):
             if asking.kind == "reposting":  # whoever asks has the reply, or nobody
                 assert then.kind == "uncertain" or then.owner == asking.owner
-    arrived = defaultdict[str, list[Arrival]](list)
-    for arrival in sim.traffic.posts:
+    arrived = defaultdict[str, list[LoggedRequest]](list)
+    for arrival in sim.request_log.posts:
         if arrival.path in AGAIN:
             arrived[what(arrival)].append(arrival)
     request_keys = {
@@ -726,7 +726,7 @@ def check_money(sim: Simulator, library: Library) -> None:
     assert repeated > 0
     mine = sum(charge.credits for charge in sim.accounts.charges(KEY) if not charge.refunded)
     assert mine == repeated + sum(bill.left for bill in found.values())
-    assert sim.accounts.of(KEY).balance == GRANTED - mine
+    assert sim.accounts.get(KEY).balance == GRANTED - mine
     assert held(library.path) == account.spent + sum(
         entry.held for entry in library.entries() if entry.price is None
     )
@@ -758,7 +758,7 @@ def check_files(sim: Simulator, library: Library) -> None:
 
 
 def sung_as(sim: Simulator, task: Task, song: tasks.Song) -> Song:
-    world = sim.service.world
+    world = sim.service.catalog
     return (
         world.songs[str(song.id)] if task.parts else world.tasks[str(task.id)].songs[song.position]
     )
@@ -787,19 +787,19 @@ FIXED: Mapping[str, Any] = {"unknown_clip": "accept", "webhook_hosts": "loopback
 def other_shapes(sim: Simulator, draw: random.Random) -> None:
     """Let replies look otherwise from now on, wherever nobody knows how they look."""
     settled = {*FIXED, "studio_defaults", "retired", "purged_after"}  # about what is refused
-    for name, kind in get_type_hints(Shapes).items():
+    for name, kind in get_type_hints(ReplyOptions).items():
         if name not in settled:
             choices = get_args(kind) if get_origin(kind) is Literal else (False, True)
-            setattr(sim.shapes, name, draw.choice(choices))
+            setattr(sim.reply_options, name, draw.choice(choices))
     if draw.random() < 0.6:  # else most are refused
-        sim.shapes.webhook_signature = "signed"
+        sim.reply_options.webhook_signature = "signed"
 
 
 def calm(sim: Simulator, library: Library, budget: int) -> None:
     """Run the experiment until nothing is left to do, then `resume`."""
     sim.faults.clear()
-    for field in dataclasses.fields(Shapes):
-        setattr(sim.shapes, field.name, FIXED.get(field.name, field.default))
+    for field in dataclasses.fields(ReplyOptions):
+        setattr(sim.reply_options, field.name, FIXED.get(field.name, field.default))
 
     async def main() -> None:
         async with MusicAPI(KEY, base_url=sim.url, speed=SPEED, ledger=library) as api:
@@ -833,11 +833,11 @@ def settle(sim: Simulator, library: Library, draw: random.Random) -> None:
         elif entry.accepted_at is not None:  # of a repeat: if it was free, asking goes on
             last = [
                 arrival
-                for arrival in sim.traffic.posts
+                for arrival in sim.request_log.posts
                 if arrival.path in AGAIN and what(arrival) == bill.words
             ][-1]
             library.resolve(number, charged=last.charge is not None)
-        elif bill.name in sim.service.world.tasks and (bill.refunded_at or draw.random() < 0.5):
+        elif bill.name in sim.service.catalog.tasks and (bill.refunded_at or draw.random() < 0.5):
             library.resolve(number, task_id=bill.name)
         elif entry.price is None:
             library.resolve(number, before=bill.credits, after=0)
@@ -877,14 +877,14 @@ def test_whatever_is_killed_when_no_paid_song_is_lost_and_none_bought_twice(tmp_
             seconds=(1.0, 1.5),
             seed=draw.randrange(9999),
             faults=faults,
-            shapes=Shapes(**FIXED),
+            reply_options=ReplyOptions(**FIXED),
         )
-        sim.traffic = traffic
+        sim.request_log = traffic
         armed = [
             faults.arm(kind, times=times, probability=chance, **settings)
             for kind, times, chance, settings in FAULTS
         ]
-        assert {fault.kind for fault in armed} == set(KINDS)
+        assert {fault.kind for fault in armed} == set(FAULT_KINDS)
         with EmbeddedSimulator(sim), receiving(told, random.Random(draw.random())) as receiver:
             storm = Storm(sim, traffic, path, receiver.url, draw)
             with storm.nursery():
@@ -895,7 +895,7 @@ def test_whatever_is_killed_when_no_paid_song_is_lost_and_none_bought_twice(tmp_
                     storm.rage(cost, KILLS)
             assert any("2 alive" in how for how in storm.killed)
             storm.check_words()
-            assert set(KINDS) - {fault.kind for fault in armed if fault.hits} == set()
+            assert set(FAULT_KINDS) - {fault.kind for fault in armed if fault.hits} == set()
             with Library(path) as library:
                 calm(sim, library, cost)
                 receiver.check()
@@ -911,7 +911,7 @@ def test_whatever_is_killed_when_no_paid_song_is_lost_and_none_bought_twice(tmp_
                 check_files(sim, library)
                 rebuilt_is_the_same(library)
         assert most_credits(sim) <= cost
-        assert sim.traffic.media_authorized == 0
+        assert sim.request_log.media_authorized == 0
 
 
 def check_doubt(truth: Mapping[int, Bill | None], library: Library) -> None:

@@ -1,6 +1,6 @@
-"""The second notebook, run to its end by one kernel after another, on a simulator of this process.
+"""Run the second notebook in one kernel after another, against a simulator in this process.
 
-What was paid is asserted from the simulator's own ledger: no kernel can have told it.
+Payments are asserted from the simulator's accounts, which no kernel can change.
 """
 
 import json
@@ -32,7 +32,7 @@ def simulator() -> Iterator[Simulator]:
 
 
 def _run_all(folder: Path, notebook: NotebookNode, **environment: str) -> list[str]:
-    """Run every cell in a new kernel; return what each code cell printed, or its error."""
+    """Run all cells in a new kernel; return the printed text or error of each code cell."""
     client = NotebookClient(
         notebook,
         timeout=120,
@@ -52,25 +52,27 @@ def _notebook() -> NotebookNode:
     return cast("NotebookNode", nbformat.read(_NOTEBOOK, as_version=4))
 
 
-def _ended(folder: Path, simulator: Simulator) -> tuple[str, Any]:
-    """Run all of it; return what was printed, and how the experiment ended."""
+def _run_to_the_end(folder: Path, simulator: Simulator) -> tuple[str, Any]:
+    """Run the notebook; return its printed text and the final state of the experiment."""
     notebook = _notebook()
     notebook.cells.append(nbformat.v4.new_code_cell(_STATE))
     *printed, state = _run_all(folder, notebook, MUSICAPI_SIMULATOR=simulator.url)
     return "".join(printed), json.loads(state)
 
 
-def _settle_what_got_lost(folder: Path, simulator: Simulator) -> tuple[int, int]:
-    """Do what a person does with the service's dashboard; count what was charged, and what not."""
-    made = {
-        _words(paid.body): paid.charge.task_id for paid in simulator.traffic.paid if paid.charge
+def _resolve_uncertain_entries(folder: Path, simulator: Simulator) -> tuple[int, int]:
+    """Resolve uncertain entries from the simulator's records; count charged and free ones."""
+    task_ids = {
+        _tags_and_model(paid.body): paid.charge.task_id
+        for paid in simulator.request_log.paid
+        if paid.charge
     }
     charged = free = 0
     with Library(folder / "many-songs") as library:
         for entry in library.entries("uncertain"):
-            asked = library.request(entry.id)
-            assert asked is not None
-            task_id = made.get(_words(asked.body()))
+            request = library.request(entry.id)
+            assert request is not None
+            task_id = task_ids.get(_tags_and_model(request.body()))
             if task_id is None:
                 library.resolve(entry.id, charged=False)
                 free += 1
@@ -80,45 +82,45 @@ def _settle_what_got_lost(folder: Path, simulator: Simulator) -> tuple[int, int]
     return charged, free
 
 
-def _words(body: Any) -> tuple[str, str]:
+def _tags_and_model(body: Any) -> tuple[str, str]:
     return body["tags"], body["mv"]
 
 
-def test_run_all_in_two_kernels_pays_once_through_a_kill_and_a_lost_reply(
+def test_two_kernels_pay_once_despite_a_kill_and_a_lost_reply(
     simulator: Simulator, tmp_path: Path
 ) -> None:
     simulator.faults.arm("lost_reply", after=12)
 
-    printed, (before, counts, _) = _ended(tmp_path, simulator)
+    printed, (before, counts, _) = _run_to_the_end(tmp_path, simulator)
 
     assert "The other process was killed" in printed
-    assert before >= 8, "what the killed process had bought"
+    assert before >= 8, "bought by the killed process"
     assert counts["done"] + counts["uncertain"] == _CELLS
     paid = simulator.accounts.charges()
     assert f"The account fell by {_PRICE * len(paid)} credits" in printed
 
-    charged, free = _settle_what_got_lost(tmp_path, simulator)
+    charged, free = _resolve_uncertain_entries(tmp_path, simulator)
     assert charged >= 1, "the lost reply"
-    assert len(paid) == _CELLS - free  # the kill may have come just before a request left
-    printed, (before, counts, songs) = _ended(tmp_path, simulator)
+    assert len(paid) == _CELLS - free  # the kill may come just before a request leaves
+    printed, (before, counts, songs) = _run_to_the_end(tmp_path, simulator)
 
     assert len(simulator.accounts.charges()) == len(paid) + free == _CELLS
     assert "The other process ended by itself" in printed
     assert f"The account fell by {_PRICE * free} credits" in printed
     assert (before, counts, songs) == (_CELLS, {"done": _CELLS}, 2 * _CELLS)
-    asked = Counter(_words(each.body) for each in simulator.traffic.paid)
-    assert len(asked) == asked.total() == _CELLS
+    bought = Counter(_tags_and_model(paid.body) for paid in simulator.request_log.paid)
+    assert len(bought) == bought.total() == _CELLS
 
 
-def test_with_a_key_run_all_buys_nothing_before_the_reader_has_said_so(
+def test_with_a_key_nothing_is_bought_before_the_reader_sets_a_budget(
     simulator: Simulator, tmp_path: Path
 ) -> None:
     notebook = _notebook()
-    connect, elsewhere = "mnb.connect(", f"mnb.connect(base_url={simulator.url!r}, "
+    connect, replacement = "mnb.connect(", f"mnb.connect(base_url={simulator.url!r}, "
     assert connect in notebook.cells[1].source
-    notebook.cells[1].source = notebook.cells[1].source.replace(connect, elsewhere)
+    notebook.cells[1].source = notebook.cells[1].source.replace(connect, replacement)
     for cell in notebook.cells:
-        cell.metadata["tags"] = ["raises-exception"]  # a reader may go on, cell by cell
+        cell.metadata["tags"] = ["raises-exception"]  # go on after an error, as a reader may
 
     printed = _run_all(tmp_path, notebook, MUSICAPI_KEY="sk-some-key-0001")
 
@@ -127,4 +129,4 @@ def test_with_a_key_run_all_buys_nothing_before_the_reader_has_said_so(
     assert len(refused) == 3, "one start, and two waits that would start it"
     assert printed[-1].startswith("The account fell by 0 credits.")
     assert simulator.accounts.charges() == ()
-    assert simulator.traffic.posts == []
+    assert simulator.request_log.posts == []

@@ -65,7 +65,7 @@ def _code(page: str, title: str) -> str:
 def test_the_vendors_blocks_run_as_they_stand(
     sim: Simulator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sim.shapes.sonic_unfinished = "not_ready"  # else it returns before there are songs
+    sim.reply_options.sonic_unfinished = "not_ready"  # else it returns before there are songs
     here = partial(musicapi.MusicAPI, base_url=f"{sim.url}/api/v1")
     monkeypatch.setattr(musicapi, "MusicAPI", here)
     scope: dict[str, Any] = {}
@@ -76,7 +76,7 @@ def test_the_vendors_blocks_run_as_they_stand(
     printed = capsys.readouterr().out
     assert f"{sim.url}/media/" in printed
     assert "400 validation_error" in printed
-    assert len(sim.traffic.paid) == 6
+    assert len(sim.request_log.paid) == 6
 
 
 def test_the_script_with_requests_runs_as_it_stands(
@@ -99,12 +99,12 @@ async def test_a_lost_reply_is_paid_for_four_times_by_the_sdk_and_once_by_us(
     sim.faults.arm("lost_reply", times=None)
     with pytest.raises(musicapi.MusicAPIError):
         theirs.sonic.create(THEIRS)
-    assert len(sim.traffic.paid) == 4
+    assert len(sim.request_log.paid) == 4
 
     async with ours(sim) as api:
         with pytest.raises(LostReply):
             await api.submit(OURS)
-    assert len(sim.traffic.paid) == 5
+    assert len(sim.request_log.paid) == 5
 
 
 async def test_an_error_after_the_charge_is_paid_for_four_times_by_the_sdk_and_once_by_us(
@@ -113,13 +113,13 @@ async def test_an_error_after_the_charge_is_paid_for_four_times_by_the_sdk_and_o
     sim.faults.arm("error_after", times=None)
     with pytest.raises(musicapi.MusicAPIError):
         theirs.sonic.create(THEIRS)
-    assert len(sim.traffic.paid) == 4
+    assert len(sim.request_log.paid) == 4
 
     async with ours(sim) as api:
         with pytest.raises(MusicAPIError) as raised:
             await api.submit(OURS)
     assert raised.value.may_have_cost
-    assert len(sim.traffic.paid) == 5
+    assert len(sim.request_log.paid) == 5
 
 
 async def test_the_sdk_returns_while_clips_are_pending_and_we_wait(
@@ -153,7 +153,7 @@ async def test_a_wait_that_ends_early_leaves_the_sdk_words_and_us_the_task(
     sim: Simulator, theirs: musicapi.MusicAPI
 ) -> None:
     sim.faults.arm("stuck", times=2)
-    sim.shapes.sonic_unfinished = "not_ready"
+    sim.reply_options.sonic_unfinished = "not_ready"
     with pytest.raises(musicapi.MusicAPIError, match=r"/sonic/task/") as raised:
         theirs.sonic.generate_and_wait(THEIRS, PollOptions(poll_interval_ms=1, timeout_ms=1))
     assert (raised.value.code, raised.value.response_body) == ("client_timeout", None)
@@ -162,7 +162,7 @@ async def test_a_wait_that_ends_early_leaves_the_sdk_words_and_us_the_task(
     async with ours(sim) as api:
         with pytest.raises(WaitTimeout) as ended:
             await api.run(OURS, deadline=60)
-    charge = sim.traffic.paid[-1].charge
+    charge = sim.request_log.paid[-1].charge
     assert charge is not None
     assert ended.value.task.id == charge.task_id
 
@@ -187,7 +187,7 @@ async def test_a_key_more_in_the_reply_breaks_the_sdk_after_paying(
     sim.faults.arm("extra_keys", method="POST", times=2)
     with pytest.raises(TypeError):
         theirs.sonic.create(THEIRS)
-    assert len(sim.traffic.paid) == 1
+    assert len(sim.request_log.paid) == 1
 
     async with ours(sim) as api:
         assert (await api.submit(OURS)).id

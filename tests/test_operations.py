@@ -21,7 +21,7 @@ from musicapi_nb.engines import Field, Price, Request, operations
 from musicapi_nb.errors import InvalidRequest
 from musicapi_nb.library import Library, request_key
 from musicapi_nb.library._request_key import _kinds, from_json, to_json
-from musicapi_nb.notebook.song_magic_parser import help_text, read_song
+from musicapi_nb.notebook.song_magic_parser import help_text, parse_song_cell
 from musicapi_nb.plan import Plan
 from musicapi_nb.simulator import EmbeddedSimulator, Simulator
 from tests.raw_http_server import ACK, answers, client, peer, reply
@@ -180,7 +180,7 @@ def spelt(value: Any) -> str:
 def test_a_line_says_it(request_: Request) -> None:
     options = [f"--{name} {shlex.quote(spelt(value))}" for name, value in given(request_).items()]
     line = f"{request_.engine}.{type(request_).__name__} {' '.join(options)}"
-    assert read_song(line) == (request_, 1)
+    assert parse_song_cell(line) == (request_, 1)
 
 
 def test_a_line_of_a_batch_that_cannot_be_read() -> None:
@@ -191,7 +191,7 @@ def test_a_line_of_a_batch_that_cannot_be_read() -> None:
         ('[{"titel": "x"}]', "did you mean title"),
     ):
         with pytest.raises(InvalidRequest, match=words):
-            read_song(f"sonic.Batch --items {shlex.quote(items)}")
+            parse_song_cell(f"sonic.Batch --items {shlex.quote(items)}")
 
 
 # --- an operation that nobody knew -------------------------------------------------------------
@@ -256,10 +256,9 @@ def test_declared_here_it_has_plans_lines_and_a_form() -> None:
     assert "sonic.Hum" in repr(operations())
     plan = Plan.grid(Hum, base={"tune": "{style}"}, factors={"style": ["do", "re"]})
     assert sorted(cell.request.body()["tune"] for cell in plan) == ["do", "re"]
-    assert read_song("sonic.hum --over c1,c2 --window 30 --extra '{\"newer\": 1}'", "doremi") == (
-        HUMMED,
-        1,
-    )
+    assert parse_song_cell(
+        "sonic.hum --over c1,c2 --window 30 --extra '{\"newer\": 1}'", "doremi"
+    ) == (HUMMED, 1)
     assert "--over CLIPS" in help_text("sonic.Hum")
     api = mnb.connect(simulator=Simulator(seconds=(1, 1.2), speed=2000))
     form = api.form(Hum)

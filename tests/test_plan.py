@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from musicapi_nb.engines import Request, nuro, sonic, studio
-from musicapi_nb.errors import InvalidPlan, InvalidRequest, MusicAPIError, WrongType
+from musicapi_nb.errors import InvalidArgument, InvalidPlan, InvalidRequest, MusicAPIError
 from musicapi_nb.library._request_key import request_key
 from musicapi_nb.plan import Plan
 from musicapi_nb.plan.templates import BadTemplate, parse
@@ -654,7 +654,7 @@ def test_all_problems_of_the_arguments_come_at_once() -> None:
     ids=["text", "root", "dict", "request", "factors", "base", "alone", "frame"],
 )
 def test_arguments_of_another_kind(make: Callable[[], Plan]) -> None:
-    with pytest.raises(WrongType, match=r"sonic\.Create|dict such as|DataFrame"):
+    with pytest.raises(InvalidArgument, match=r"sonic\.Create|dict such as|DataFrame"):
         make()
 
 

@@ -16,18 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import musicapi_nb as mnb
-from musicapi_nb.analysis import (
-    Candidate,
-    Kind,
-    NothingToCompare,
-    Preference,
-    draw,
-    preference,
-    preferences_frame,
-)
-from musicapi_nb.analysis.estimates import detectable, strengths
-from musicapi_nb.errors import WrongType
-from musicapi_nb.library import BlindDesign, Shown, Trial
+from musicapi_nb._blind_test.answers import preferences_frame
+from musicapi_nb._blind_test.bradley_terry import detectable, strengths
+from musicapi_nb._blind_test.design import Candidate, Kind, draw
+from musicapi_nb._blind_test.preference import Preference, preference
+from musicapi_nb._blind_test.store import BlindDesign, Shown, Trial
+from musicapi_nb.errors import InvalidArgument, NothingToCompare
 
 NOW = dt.datetime(2026, 11, 22, tzinfo=dt.UTC)
 
@@ -39,12 +33,12 @@ class Answered:
     found: list[Trial]
     factor: str = "mv"
 
-    def blind_tests(self) -> list[BlindDesign]:
-        names = dict.fromkeys(trial.test for trial in self.found)
-        return [BlindDesign(name, self.factor, NOW, {}) for name in names]
+    @property
+    def design(self) -> BlindDesign:
+        return BlindDesign("t", self.factor, NOW, {})
 
-    def trials(self, test: str | None = None) -> list[Trial]:
-        return [trial for trial in self.found if test in {None, trial.test}]
+    def trials(self) -> list[Trial]:
+        return self.found
 
 
 def answer(
@@ -268,16 +262,16 @@ def test_the_smallest_difference_is_what_the_formula_says() -> None:
 
 
 def test_what_is_no_such_frame_is_refused() -> None:
-    with pytest.raises(WrongType, match="preferences_frame"):
+    with pytest.raises(InvalidArgument, match="preferences_frame"):
         preference(pd.DataFrame({"level": []}))
     one = simulated({"x": 0.0, "y": 0.0}, 3)
     two = pd.concat([one, one.assign(factor="tags")])
-    with pytest.raises(WrongType, match="mv, tags"):
+    with pytest.raises(InvalidArgument, match="mv, tags"):
         preference(two)
     assert preference(two, "tags").factor == "tags"
-    with pytest.raises(WrongType, match="str"):
+    with pytest.raises(InvalidArgument, match="str"):
         preferences_frame("library")  # type: ignore[arg-type]  # what a person may try
-    with pytest.raises(WrongType, match="no blind test 'u'; there are t"):
+    with pytest.raises(InvalidArgument, match="no blind test 'u'; there are t"):
         preferences_frame(Answered([answer(1, [("x", "1"), ("y", "2")], 0)]), "u")
 
 

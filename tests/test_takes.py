@@ -54,7 +54,7 @@ def client(sim: Simulator, library: Library, *budgets: str) -> MusicAPI:
 async def posted(sim: Simulator) -> None:
     """Let the loop run until a purchase has arrived."""
     for _ in range(100_000):
-        if sim.traffic.posts:
+        if sim.request_log.posts:
             return
         await asyncio.sleep(0)
     raise AssertionError("nothing arrived")
@@ -74,7 +74,7 @@ async def test_a_take_is_bought_once_and_given_again(sim: Simulator, library: Li
     async with client(sim, library) as api:
         later = await api.run(sonic.Create(**{name: getattr(SONG, name) for name in SONG.fields()}))
 
-    assert len(sim.traffic.paid) == 1
+    assert len(sim.request_log.paid) == 1
     assert not first.bought_before
     assert again.bought_before
     assert later.bought_before
@@ -87,7 +87,7 @@ async def test_another_take_or_another_request_is_bought(sim: Simulator, library
     async with client(sim, library) as api:
         bought = [await api.run(SONG), await api.run(SONG, take=2), await api.run(BEAT)]
     assert len({task.id for task in bought}) == 3
-    assert len(sim.traffic.paid) == 3
+    assert len(sim.request_log.paid) == 3
     assert not any(task.bought_before for task in bought)
 
 
@@ -96,7 +96,7 @@ async def test_asked_for_by_many_at_once_it_is_bought_once(
 ) -> None:
     async with client(sim, library) as one, client(sim, library) as two:
         got = await asyncio.gather(*(api.run(SONG) for api in (one, two) for _ in range(10)))
-    assert len(sim.traffic.paid) == 1
+    assert len(sim.request_log.paid) == 1
     assert len({task.id for task in got}) == 1
     assert sum(not task.bought_before for task in got) == 1
 
@@ -142,7 +142,7 @@ async def test_what_was_bought_before_waits_for_no_pause(sim: Simulator, library
         assert [task.id for task in again] == [first.id, first.id]
         # the place in the queue that was not needed is the next one's
         assert library.reserve_slot(0, name=sim.url) == library.paused_until(name=sim.url)
-    assert len(sim.traffic.paid) == 1
+    assert len(sim.request_log.paid) == 1
 
 
 class RecordingLibrary(Library):
@@ -168,7 +168,7 @@ async def test_what_is_answered_at_once_is_kept_too(sim: Simulator, library: Lib
     request = lyrics.Make(description="a lighthouse keeper")
     async with client(sim, library) as api:
         first, again = await api.run(request), await api.run(request)
-    assert len(sim.traffic.paid) == 1
+    assert len(sim.request_log.paid) == 1
     assert again.songs == first.songs
 
 
@@ -191,14 +191,14 @@ async def test_a_lost_reply_is_never_sent_again_by_itself(
             await api.run(SONG)
         assert lost.value.may_have_cost
         for _ in range(3):
-            with pytest.raises(errors.Unsettled, match="may have been bought") as unsettled:
+            with pytest.raises(errors.UncertainPurchase, match="may have been bought") as unsettled:
                 await api.run(SONG)
-        assert len(sim.traffic.posts) == 1
+        assert len(sim.request_log.posts) == 1
         assert states(library) == ["uncertain"]
 
         library.resolve(unsettled.value.entry, charged=False)
         assert (await api.run(SONG)).state == "succeeded"
-    assert len(sim.traffic.posts) == 2
+    assert len(sim.request_log.posts) == 2
 
 
 async def test_a_lost_reply_whose_task_is_found_is_waited_for(
@@ -213,7 +213,7 @@ async def test_a_lost_reply_whose_task_is_found_is_waited_for(
         library.resolve(entry.id, task_id=charge.task_id)
         task = await api.run(SONG)
     assert (task.id, task.state, len(task.songs)) == (charge.task_id, "succeeded", 2)
-    assert len(sim.traffic.posts) == 1
+    assert len(sim.request_log.posts) == 1
 
 
 @pytest.mark.parametrize("fault", ["refused_content", "wrong_key"])
@@ -237,7 +237,7 @@ async def test_too_many_requests_slow_everybody_down_and_are_asked_again(
     sim.faults.arm("too_many_requests", times=3)
     async with client(sim, library) as api:
         assert (await api.run(SONG)).state == "succeeded"
-    assert len(sim.traffic.posts) == 4
+    assert len(sim.request_log.posts) == 4
     assert sim.accounts.charged(KEY) == 20
     assert sorted(states(library)) == ["done", "refused", "refused", "refused"]
     assert library.paused_until(name=sim.url) > 0
@@ -250,7 +250,7 @@ async def test_a_service_that_always_refuses_is_asked_so_many_times(
     async with client(sim, library) as api:
         with pytest.raises(errors.RateLimited):
             await api.run(SONG)
-    assert len(sim.traffic.posts) == 9
+    assert len(sim.request_log.posts) == 9
     assert sim.accounts.charged(KEY) == 0
 
 
@@ -265,7 +265,7 @@ async def test_what_never_left_is_sent_when_the_host_is_there(library: Library) 
         assert "uncertain" not in states(library)
         async with Simulator(speed=1000, port=port, seconds=(1.0, 1.5)) as sim:
             assert (await api.run(SONG)).state == "succeeded"
-            assert len(sim.traffic.posts) == 1
+            assert len(sim.request_log.posts) == 1
 
 
 async def test_a_failed_take_may_be_bought_again(sim: Simulator, library: Library) -> None:
@@ -291,7 +291,7 @@ async def test_a_caller_that_leaves_does_not_lose_what_it_paid(
             await buying
         task = await api.run(SONG)
     assert task.state == "succeeded"
-    assert len(sim.traffic.posts) == 1
+    assert len(sim.request_log.posts) == 1
 
 
 @pytest.mark.parametrize("turns", [0, 1, 2, 3, 4, 5, 6, 8, 10, 20, 50, 100, 200])
@@ -306,7 +306,7 @@ def test_a_loop_that_ends_while_it_buys_leaves_no_take_that_nobody_sends(
             api = peer_client(here.url, ledger=library)
             buying = asyncio.create_task(api.submit(SONG))
             if turns is None:
-                with contextlib.suppress(errors.Unsettled):
+                with contextlib.suppress(errors.UncertainPurchase):
                     await buying
             else:
                 for _ in range(turns):
@@ -383,7 +383,7 @@ def test_two_processes_that_ask_at_once_buy_once(tmp_path: Path) -> None:
         for one in both:
             say_go(one)
         said = [one.communicate(timeout=60)[0].split() for one in both]
-        assert len(sim.traffic.paid) == 1
+        assert len(sim.request_log.paid) == 1
     assert said[0][0] == said[1][0]
     assert sorted(bought_before for _, bought_before in said) == ["False", "True"]
 
@@ -401,11 +401,11 @@ def test_a_kernel_that_is_killed_while_it_buys_leaves_it_uncertain(tmp_path: Pat
             with Library(tmp_path) as library:
                 assert states(library) == ["uncertain"]
                 async with client(sim, library) as api:
-                    with pytest.raises(errors.Unsettled):
+                    with pytest.raises(errors.UncertainPurchase):
                         await api.run(SONG)
 
         asyncio.run(ask())
-        assert len(sim.traffic.posts) == 1
+        assert len(sim.request_log.posts) == 1
 
 
 # --- budgets, and a ledger that fails --------------------------------------------------------
@@ -424,7 +424,7 @@ async def test_a_budget_is_not_exceeded_by_one_credit(sim: Simulator, library: L
 async def test_what_is_refunded_may_be_spent_again(sim: Simulator, library: Library) -> None:
     library.set_budget("evening", 20)
     sim.faults.arm("task_fails")
-    sim.shapes.sonic_failure = "api_error"
+    sim.reply_options.sonic_failure = "api_error"
     async with client(sim, library, "evening") as api:
         failed = await api.run(SONG)
         assert (failed.state, failed.refunded) == ("failed", True)
@@ -439,7 +439,7 @@ async def test_an_invalid_request_leaves_no_trace(sim: Simulator, library: Libra
         with pytest.raises(errors.InvalidRequest):
             await api.run(sonic.Create(custom_mode=False))
     assert library.entries() == []
-    assert sim.traffic.total == 0
+    assert sim.request_log.total == 0
 
 
 async def test_a_ledger_that_fails_before_the_purchase_stops_it(
@@ -450,7 +450,7 @@ async def test_a_ledger_that_fails_before_the_purchase_stops_it(
     async with client(sim, closed) as api:
         with pytest.raises(errors.MusicAPIError):
             await api.run(SONG)
-    assert sim.traffic.total == 0
+    assert sim.request_log.total == 0
 
 
 async def test_a_ledger_that_fails_after_the_purchase_does_not_lose_the_task(
@@ -492,9 +492,9 @@ async def test_what_the_ledger_could_not_write_is_neither_bought_again_nor_waite
             sim.faults.arm("lost_reply")
             with pytest.raises(errors.LostReply):
                 await api.run(BEAT)
-            with pytest.raises(errors.Unsettled):
+            with pytest.raises(errors.UncertainPurchase):
                 await api.run(BEAT)
-    assert len(sim.traffic.paid) == 2
+    assert len(sim.request_log.paid) == 2
 
 
 # --- pace and files --------------------------------------------------------------------------
@@ -509,23 +509,23 @@ async def test_two_clients_on_one_library_keep_one_pace(sim: Simulator, library:
         await asyncio.gather(
             *(api.submit(BEAT, take=take) for take, api in enumerate((one, two, one, two), 1))
         )
-    sent = sorted(arrival.at for arrival in sim.traffic.posts)
+    sent = sorted(arrival.arrived_at for arrival in sim.request_log.posts)
     assert all(later - earlier > 200 for earlier, later in itertools.pairwise(sent))
 
 
 async def test_finished_songs_are_in_the_library(sim: Simulator, library: Library) -> None:
     async with client(sim, library) as api:
         task = await api.run(SONG)
-        before = sim.traffic.count("GET", "/media/")
+        before = sim.request_log.count("GET", "/media/")
         await api.run(SONG)
-        assert sim.traffic.count("GET", "/media/") == before == 4
+        assert sim.request_log.count("GET", "/media/") == before == 4
     for song in task.songs:
         audio, cover = library.file_of(song), library.file_of(song, "image")
         assert audio is not None
         assert cover is not None
         assert soundfile.info(audio).duration == pytest.approx(song.duration, abs=0.1)
     assert library.missing_files() == []
-    assert sim.traffic.media_authorized == 0
+    assert sim.request_log.media_authorized == 0
 
 
 @pytest.mark.parametrize("fault", ["dead_link", "truncated_download", "media_error"])

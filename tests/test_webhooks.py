@@ -15,10 +15,10 @@ import pytest
 from aiohttp import web
 
 from musicapi_nb import Experiment, MusicAPI, Plan, nuro, signing, sonic, tasks, webhooks
-from musicapi_nb.errors import InvalidRequest, LostReply, MusicAPIError, Unsettled
+from musicapi_nb.errors import InvalidRequest, LostReply, MusicAPIError, UncertainPurchase
 from musicapi_nb.library import Entry, Library
 from musicapi_nb.signing import Secret
-from musicapi_nb.simulator import Shapes, Simulator
+from musicapi_nb.simulator import ReplyOptions, Simulator
 from tests.library.world import acknowledged, python, song
 from tests.raw_http_server import CLIP, DONE, Connection, answers, peer, reply
 from tests.replies import sample
@@ -525,16 +525,16 @@ async def test_the_ledger_made_anew_from_its_events_is_the_same(
 
 @pytest.fixture
 async def sim() -> AsyncIterator[Simulator]:
-    shapes = Shapes(webhook_hosts="loopback")
-    async with Simulator(speed=3000, seconds=(1.0, 1.5), shapes=shapes) as simulator:
+    reply_options = ReplyOptions(webhook_hosts="loopback")
+    async with Simulator(speed=3000, seconds=(1.0, 1.5), reply_options=reply_options) as simulator:
         yield simulator
 
 
 @pytest.fixture
 async def still() -> AsyncIterator[Simulator]:
     """A simulator whose clock stands still until a test moves it."""
-    shapes = Shapes(webhook_hosts="loopback")
-    async with Simulator(speed=0, seconds=(1.0, 1.5), shapes=shapes) as simulator:
+    reply_options = ReplyOptions(webhook_hosts="loopback")
+    async with Simulator(speed=0, seconds=(1.0, 1.5), reply_options=reply_options) as simulator:
         yield simulator
 
 
@@ -568,8 +568,8 @@ async def test_a_lost_reply_is_recovered_by_its_webhook_and_paid_once(
         "uncertain",
         "accepted",
     ]
-    assert len(sim.traffic.paid) == 1
-    assert sim.traffic.count("POST") == 1
+    assert len(sim.request_log.paid) == 1
+    assert sim.request_log.count("POST") == 1
 
 
 async def test_without_its_webhook_a_lost_reply_stays_uncertain(
@@ -580,10 +580,10 @@ async def test_without_its_webhook_a_lost_reply_stays_uncertain(
     async with client(sim, library, door.url) as api:
         with pytest.raises(LostReply):
             await api.submit(song())
-        with pytest.raises(Unsettled):
+        with pytest.raises(UncertainPurchase):
             await api.run(song())
     assert library.counts() == {"uncertain": 1}
-    assert len(sim.traffic.paid) == 1
+    assert len(sim.request_log.paid) == 1
 
 
 @pytest.mark.parametrize("lost", [False, True])
@@ -596,7 +596,7 @@ async def test_a_webhook_overtakes_the_reply(
         still.faults.arm("error_after")
     async with client(still, library, door.url) as api:
         running = asyncio.create_task(api.run(song()))
-        await until(lambda: len(still.traffic.paid) == 1)
+        await until(lambda: len(still.request_log.paid) == 1)
         still.clock.advance(600)
         await until(lambda: library.counts() == {"done": 1})
         still.clock.advance(600)
@@ -605,7 +605,7 @@ async def test_a_webhook_overtakes_the_reply(
     assert task.state == "succeeded"
     assert task.bought_before == lost
     assert kinds(library, entry) == ["sending", "accepted", "polled", "done"]
-    assert len(still.traffic.paid) == 1
+    assert len(still.request_log.paid) == 1
 
 
 async def test_webhooks_twice_and_out_of_order_end_it_once(
@@ -641,7 +641,7 @@ async def test_a_failed_task_whose_reply_was_lost_is_refunded_and_may_be_bought_
         assert entry.refunded is True
         task = await api.run(BEAT)
     assert task.state == "succeeded"
-    assert len(sim.traffic.paid) == 2
+    assert len(sim.request_log.paid) == 2
     assert sim.accounts.refunded(KEY) == 10
 
 
@@ -681,7 +681,7 @@ async def test_an_experiment_has_the_song_whose_reply_was_lost(
         again = Experiment("harbour", design, api, library)
         await again.run()
     assert again.failures().empty
-    assert len(sim.traffic.paid) == 2
+    assert len(sim.request_log.paid) == 2
     assert library.missing_files() == []
 
 
@@ -696,7 +696,7 @@ async def test_who_waits_hears_of_the_end_before_the_next_poll_is_due(
         async with asyncio.timeout(20):
             task = await running
     assert task.state == "succeeded"
-    assert still.traffic.count("GET", "/sonic/task") == 1
+    assert still.request_log.count("GET", "/sonic/task") == 1
     assert library.counts() == {"done": 1}
 
 
@@ -736,7 +736,7 @@ async def test_a_receiver_in_another_process_tells_who_waits_here(
     finally:
         await asyncio.to_thread(receiver.communicate, "\n", 20)
     assert task.state == "succeeded"
-    assert len(sim.traffic.paid) == 1
+    assert len(sim.request_log.paid) == 1
 
 
 # --- secrets -------------------------------------------------------------------------------
@@ -770,7 +770,7 @@ async def test_the_secret_is_sent_and_shown_nowhere(
         repr(webhooks.app(library, secret=SECRET).router.resources()),
     ]
     assert library.entry(entry.id).state == "done"
-    assert sim.traffic.posts[-1].body["webhook_secret"] == SECRET
+    assert sim.request_log.posts[-1].body["webhook_secret"] == SECRET
     library.close()
     files = [path.read_bytes() for path in library.path.rglob("*") if path.is_file()]
     for text in [*shown, *(content.decode("latin-1") for content in files)]:

@@ -29,7 +29,7 @@ from musicapi_nb.client.transport import (
 from musicapi_nb.client.webhook_fields import webhook_fields, webhook_target
 from musicapi_nb.engines import Request, account
 from musicapi_nb.errors import (
-    Closed,
+    ClientClosed,
     DownloadFailed,
     MusicAPIError,
     RateLimited,
@@ -202,7 +202,7 @@ class MusicAPI:
         ------
         InvalidRequest
             It has hard problems; nothing was sent.
-        Unsettled
+        UncertainPurchase
             The ledger cannot tell whether this take was bought; nothing was sent.
         LostReply
             It may have arrived, but its reply did not; it was not sent again.
@@ -291,7 +291,7 @@ class MusicAPI:
 
     def _check_open(self) -> None:
         if self._closing:
-            raise Closed("the client is closed")
+            raise ClientClosed("the client is closed")
 
     async def poll(self, task: Task | str, *, engine: str | None = None) -> Task:
         """Ask once how a task is doing. Costs nothing, but for what `Task.repeats`.
@@ -315,7 +315,7 @@ class MusicAPI:
         ------
         TaskNotFound
             The service does not know the id.
-        LostReply, Unsettled
+        LostReply, UncertainPurchase
             Of what is asked for again: the reply was lost, now or before.
         """
         known = self._known(task, engine)

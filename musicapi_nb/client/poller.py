@@ -97,7 +97,7 @@ class Poller:
         self.history = polling.History()
         # Loops learn from one another, and any thread may ask for an ETA.
         self.lock = threading.RLock()
-        self._known: set[polling.Key] = set()
+        self._known: set[polling.TaskKind] = set()
         self._replayed: set[tuple[str | None, str | None]] = set()
         self._accepted: dict[str, float] = {}
         self._watches: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopPoller] = (
@@ -159,21 +159,21 @@ class Poller:
             watch.drop(left)
         return found
 
-    def _get_to_know(self, keys: Iterable[polling.Key]) -> None:
+    def _get_to_know(self, keys: Iterable[polling.TaskKind]) -> None:
         """Learn from the past, and make the first schedules: 50 ms that no loop should stand."""
         with self.lock:
             for key in keys:
                 self._replay(key)
-                self.history.schedule(key, polling.PRICE, polling.SHORTEST)
+                self.history.schedule(key, polling.POLL_COST, polling.MIN_INTERVAL)
                 self._known.add(key)
 
-    def _replay(self, key: polling.Key) -> None:
+    def _replay(self, key: polling.TaskKind) -> None:
         kind = key.engine, key.operation
         if kind in self._replayed or key.engine is None or key.operation is None:
             return
         self._replayed.add(kind)
         for model, after, by in self._past(key.engine, key.operation):
-            self.history.learn(polling.Key(*kind, model), after, by)
+            self.history.learn(polling.TaskKind(*kind, model), after, by)
 
 
 class _LoopPoller:
@@ -184,7 +184,7 @@ class _LoopPoller:
         self._now = waiting.transport.now
         self._scheduler: polling.Scheduler[PolledTask] = polling.Scheduler(waiting.history)
         self._polls: dict[PolledTask, asyncio.Task[None]] = {}
-        self._keys: dict[polling.Key, polling.Key] = {}
+        self._keys: dict[polling.TaskKind, polling.TaskKind] = {}
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self, call: _WaitGroup, tasks: Sequence[PolledTask]) -> None:
@@ -221,7 +221,7 @@ class _LoopPoller:
                 heard.add(waited)  # whatever the poll says: from then on the schedule decides
                 if waited in self._scheduler:
                     with self._waiting.lock:
-                        self._scheduler.hurry(waited, self._now())
+                        self._scheduler.poll_now(waited, self._now())
             self._arm()
 
     def drop(self, tasks: Iterable[PolledTask]) -> None:
@@ -275,7 +275,7 @@ class _LoopPoller:
                 reword(error, f"{error.message.rstrip('. ')} (about {name(waited.task)})")
                 raise
             with self._waiting.lock:
-                self._scheduler.missed(waited, self._now())
+                self._scheduler.retry_later(waited, self._now())
             return
         now = self._now()
         waited.failures = 0
@@ -292,13 +292,13 @@ class _LoopPoller:
         aged = self._waiting.accepted_at(task) is not None
         with self._waiting.lock:
             if task.state == "succeeded" and (aged or took is not None):
-                self._scheduler.seen(waited, now, finished=True, took=took)
+                self._scheduler.record_poll(waited, now, finished=True, took=took)
             elif task.finished:
                 self._scheduler.cancel(waited)
             elif aged:
-                self._scheduler.seen(waited, now, finished=False)
+                self._scheduler.record_poll(waited, now, finished=False)
             else:
-                self._scheduler.missed(waited, now)
+                self._scheduler.retry_later(waited, now)
 
     def _give_up(self, waited: PolledTask) -> None:
         call = waited.call
@@ -315,9 +315,11 @@ class _LoopPoller:
             waited.call.over.set()
 
 
-def _key(what: Task | Request) -> polling.Key:
+def _key(what: Task | Request) -> polling.TaskKind:
     request = what.request if isinstance(what, Task) else what
-    return polling.Key.of(request) if request else polling.Key(what.engine, what.operation)
+    return (
+        polling.TaskKind.of(request) if request else polling.TaskKind(what.engine, what.operation)
+    )
 
 
 def _name(task: Task) -> str:

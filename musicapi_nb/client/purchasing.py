@@ -16,7 +16,7 @@ import msgspec
 from musicapi_nb.client.archive import MediaStore
 from musicapi_nb.client.callbacks import name
 from musicapi_nb.engines import Request
-from musicapi_nb.errors import MusicAPIError, Unreachable, Unsettled
+from musicapi_nb.errors import MusicAPIError, UncertainPurchase, Unreachable
 from musicapi_nb.tasks import Task
 
 _LOOK_SECONDS = 0.2
@@ -170,7 +170,7 @@ class PurchaseCoordinator:
 
         Raises
         ------
-        Unsettled
+        UncertainPurchase
             It may have been bought, and a person has to say.
         """
         while True:
@@ -257,9 +257,9 @@ class PurchaseCoordinator:
 
         Raises
         ------
-        Unsettled
+        UncertainPurchase
             The reply to an earlier repeat was lost, and a person has to say.
-        WrongStep
+        InvalidTransition
             The ledger knows of no such purchase.
         """
         ledger = self._ledger
@@ -438,8 +438,8 @@ def _came_to_nothing(entry: Entry, joined: int | None) -> bool:
     return joined is not None and (entry.state == "refused" or entry.id < joined)
 
 
-def _unsettled(request: Request, take: int, entry: int) -> Unsettled:
+def _unsettled(request: Request, take: int, entry: int) -> UncertainPurchase:
     what = f"{request.engine}.{request.operation} (take {take})"
-    return Unsettled(
+    return UncertainPurchase(
         f"{what} may have been bought: the reply to it was lost (entry {entry})", entry=entry
     )

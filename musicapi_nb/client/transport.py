@@ -17,7 +17,7 @@ import yarl
 
 from musicapi_nb import wire
 from musicapi_nb.errors import (
-    Closed,
+    ClientClosed,
     InvalidRequest,
     LostReply,
     MusicAPIError,
@@ -28,7 +28,7 @@ from musicapi_nb.errors import (
     Unauthorized,
     UnexpectedReply,
     Unreachable,
-    living_instead,
+    replacement_for,
 )
 from musicapi_nb.signing import Secret, reword
 
@@ -147,7 +147,7 @@ class Transport:
         at that moment, it could get lost. Nor does it ever wait behind downloads.
         """
         if self.closed:
-            raise Closed("the client is closed")
+            raise ClientClosed("the client is closed")
         for where in [where for where in self._sessions if where[0].is_closed()]:
             self._sessions.pop(where, None)
         where = (asyncio.get_running_loop(), paid)
@@ -223,7 +223,7 @@ class Transport:
             )
             return read(status, payload)
         except MusicAPIError as error:
-            if isinstance(error, RetiredOperation) and (living := living_instead(call.path)):
+            if isinstance(error, RetiredOperation) and (living := replacement_for(call.path)):
                 reword(error, f"{error.message.rstrip('. ')}; {living}")
             self.secret.remove_from(error)
             raise

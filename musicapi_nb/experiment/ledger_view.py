@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from musicapi_nb.plan import Cell
 
 
-class Records:
+class ExperimentLedger:
     """The cells of one experiment in one library; to be called where waiting is allowed.
 
     Parameters

@@ -66,13 +66,13 @@ def _shareable(task: Task) -> Task:
     return msgspec.structs.replace(task, request=msgspec.structs.replace(request, extra=extra))
 
 
-def write_tables(folder: Path, made: Mapping[str, pd.DataFrame]) -> None:
+def write_frames(folder: Path, made: Mapping[str, pd.DataFrame]) -> None:
     """Write each table to `<name>.csv` and `<name>.parquet`.
 
     Parquet holds every value as it is, for programs. CSV is for spreadsheets: UTF-8 with a byte
     order mark, and a text that a spreadsheet would run as a formula has an apostrophe before it.
     """
-    io.write_tables(folder, made)
+    io.write_frames(folder, made)
     for name, table in made.items():
         harmless(table).to_csv(
             folder / f"{name}.csv", index=False, encoding="utf-8-sig", lineterminator="\n"

@@ -37,7 +37,7 @@ _NUMBERS: dict[str, tuple[pa.DataType, str, Any]] = {
 _MASKED: dict[str, Any] = {"Int64": pd.arrays.IntegerArray, "boolean": pd.arrays.BooleanArray}
 
 
-class Grown:
+class GrowableArray:
     """Items of one fixed width, one after the other in memory."""
 
     def __init__(self, dtype: str) -> None:
@@ -65,17 +65,17 @@ class Grown:
         return self._room[: self.size]
 
 
-class _Known:
+class ValidityMask:
     """Which rows say something: nothing is kept while all do."""
 
     def __init__(self) -> None:
-        self._flags: Grown | None = None
+        self._flags: GrowableArray | None = None
         self._rows = 0
 
     def extend(self, rows: int, ahead: float, known: NDArray[np.bool_] | None) -> None:
         """Append rows; `known` is None if all of them say something."""
         if self._flags is None and known is not None:
-            self._flags = Grown("bool")
+            self._flags = GrowableArray("bool")
             self._flags.more(self._rows, ahead)[:] = True
         self._rows += rows
         if self._flags is not None:
@@ -95,7 +95,11 @@ class Texts:
     arrow = pa.large_string()
 
     def __init__(self) -> None:
-        self._bytes, self._ends, self._known = Grown("uint8"), Grown("int64"), _Known()
+        self._bytes, self._ends, self._known = (
+            GrowableArray("uint8"),
+            GrowableArray("int64"),
+            ValidityMask(),
+        )
         self._ends.more(1, 1.0)[:] = 0
 
     def extend(self, more: pa.Array, ahead: float = 1.0) -> None:
@@ -131,8 +135,8 @@ class Numbers:
     def __init__(self, dtype: str) -> None:
         self._dtype = dtype
         self.arrow, numpy, self._unsaid = _NUMBERS[dtype]
-        self._values = Grown(numpy)
-        self._known = _Known()
+        self._values = GrowableArray(numpy)
+        self._known = ValidityMask()
 
     def extend(self, more: pa.Array, ahead: float = 1.0) -> None:
         self._values.extend(_filled(more, self._unsaid), ahead)
@@ -170,11 +174,11 @@ def text_values(array: pa.Array) -> pd.api.extensions.ExtensionArray:
     return values
 
 
-class Coded:
+class DictionaryBuilder:
     """A growing column of text as numbers of its values, which are in order of appearance."""
 
     def __init__(self) -> None:
-        self._values, self._codes = Texts(), Grown("int32")
+        self._values, self._codes = Texts(), GrowableArray("int32")
         self._dtype = _categories(self._values)
 
     def grow(self, texts: pa.Array) -> tuple[NDArray[np.signedinteger], pd.CategoricalDtype]:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from musicapi_nb.frames.builders import grown
-from musicapi_nb.frames.inputs import read_one
+from musicapi_nb.frames.inputs import parse_reply
 from musicapi_nb.frames.layouts import BEHIND, Unknown, find, learn
 from musicapi_nb.frames.scan import scan
 from musicapi_nb.frames.schema import SONGS, TASKS, IssueRow, SongRow
@@ -167,7 +167,7 @@ def _plainly(
     given: Sequence[tuple[int, Item]], wanted: Collection[Key]
 ) -> tuple[_Part, list[IssueRow]]:
     """Read replies of any shape, one by one."""
-    found = [read_one(item) for _, item in given]
+    found = [parse_reply(item) for _, item in given]
     issues = [IssueRow(each, issue) for each in found for issue in each.issues]
     places = [place for (place, _), each in zip(given, found, strict=True) if each.task is not None]
     tasks = [each.task for each in found if each.task is not None]

@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from musicapi_nb.frames.builders import Coded, grown, text_values
+from musicapi_nb.frames.builders import DictionaryBuilder, grown, text_values
 from musicapi_nb.frames.decode import DTYPES, read_batch
 from musicapi_nb.frames.inputs import items, shares
-from musicapi_nb.frames.schema import DURATIONS, ISSUES, SONGS, TASKS, build
+from musicapi_nb.frames.schema import DURATIONS, ISSUES, SONGS, TASKS, build_frame
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -75,7 +75,7 @@ class Flattener:
 
         Raises
         ------
-        WrongType
+        InvalidArgument
             As `tasks_frame`; batches before the item that it names were added.
         """
         self._columns.add(replies)
@@ -93,7 +93,7 @@ class Columns:
         self._columns = {key: grown(dtype) for key, dtype in DTYPES.items() if key in keys}
         self._issues: list[IssueRow] = []
         self._replies = 0
-        self._coded: defaultdict[Key, Coded] = defaultdict(Coded)
+        self._coded: defaultdict[Key, DictionaryBuilder] = defaultdict(DictionaryBuilder)
         self._layouts: list[Layout] = []
 
     def add(self, replies: Replies) -> None:
@@ -135,7 +135,7 @@ class Columns:
     def frame(self, name: str) -> pd.DataFrame:
         """One of the wanted frames, as it is now."""
         if name == "issues":
-            return build(ISSUES, self._issues)
+            return build_frame(ISSUES, self._issues)
         make = {"tags": self._tags, "replaced_tags": self._steps, "durations": self._durations}
         columns = make[name]() if name in make else self._table(name)
         return pd.DataFrame(columns, copy=False)
@@ -192,7 +192,7 @@ class Columns:
         if each.all():
             codes, dtype = self._coded[table, name].grow(texts)
         else:  # what has no row is no category
-            codes, dtype = Coded().grow(texts.filter(pa.array(each > 0)))
+            codes, dtype = DictionaryBuilder().grow(texts.filter(pa.array(each > 0)))
             owner = (np.cumsum(each > 0) - 1).take(owner)
         return pd.Categorical.from_codes(codes.take(owner), dtype=dtype, validate=False)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Protocol
 
-from musicapi_nb.errors import WrongType
+from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.frames.flattener import Columns
 from musicapi_nb.frames.schema import (
     DURATIONS,
@@ -15,8 +15,8 @@ from musicapi_nb.frames.schema import (
     STEPS,
     TAGS,
     TASKS,
-    build,
-    shows,
+    build_frame,
+    document_columns,
 )
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from musicapi_nb.frames.schema import Rated
 
 
-@shows(TASKS)
+@document_columns(TASKS)
 def tasks_frame(replies: Replies) -> pd.DataFrame:
     """Make a table of tasks: one row for every reply that was understood, in the given order.
 
@@ -44,7 +44,7 @@ def tasks_frame(replies: Replies) -> pd.DataFrame:
 
     Raises
     ------
-    WrongType
+    InvalidArgument
         What was given is none of the above (also a TypeError).
     FileNotFoundError
         There is no such file.
@@ -52,7 +52,7 @@ def tasks_frame(replies: Replies) -> pd.DataFrame:
     return _only("tasks", replies)
 
 
-@shows(SONGS)
+@document_columns(SONGS)
 def songs_frame(replies: Replies) -> pd.DataFrame:
     """Make a table of songs: one row for every song (or text of a lyrics reply) in any state.
 
@@ -65,7 +65,7 @@ def songs_frame(replies: Replies) -> pd.DataFrame:
     return _only("songs", replies)
 
 
-@shows(TAGS)
+@document_columns(TAGS)
 def tags_frame(replies: Replies) -> pd.DataFrame:
     """Make a table of tags: one row for every tag of every song, in the service's order.
 
@@ -79,7 +79,7 @@ def tags_frame(replies: Replies) -> pd.DataFrame:
     return _only("tags", replies)
 
 
-@shows(STEPS)
+@document_columns(STEPS)
 def replaced_tags_frame(replies: Replies) -> pd.DataFrame:
     """Make a table of how tags were rewritten: one row for every tag of every step (studio only).
 
@@ -98,7 +98,7 @@ def replaced_tags_frame(replies: Replies) -> pd.DataFrame:
     return _only("replaced_tags", replies)
 
 
-@shows(DURATIONS)
+@document_columns(DURATIONS)
 def durations_frame(replies: Replies) -> pd.DataFrame:
     """Make a table of lengths in seconds: one row for every song, with the times of its task.
 
@@ -112,7 +112,7 @@ def durations_frame(replies: Replies) -> pd.DataFrame:
     return _only("durations", replies)
 
 
-@shows(ISSUES)
+@document_columns(ISSUES)
 def issues_frame(replies: Replies) -> pd.DataFrame:
     """Make a table of what was not understood: whole replies, and odd parts of the others.
 
@@ -131,7 +131,7 @@ class HasRatings(Protocol):
     def ratings(self) -> Iterable[Rated]: ...
 
 
-@shows(RATINGS)
+@document_columns(RATINGS)
 def ratings_frame(rated: HasRatings) -> pd.DataFrame:
     """Make a table of ratings and notes: one row for each song of which something is said.
 
@@ -142,14 +142,14 @@ def ratings_frame(rated: HasRatings) -> pd.DataFrame:
 
     Raises
     ------
-    WrongType
+    InvalidArgument
         What was given has no ratings.
     """
     if not callable(getattr(type(rated), "ratings", None)):
-        raise WrongType(
+        raise InvalidArgument(
             f"this is a {type(rated).__name__}; ratings are asked of a library or of a gallery"
         )
-    return build(RATINGS, rated.ratings())
+    return build_frame(RATINGS, rated.ratings())
 
 
 def _only(name: str, replies: Replies) -> pd.DataFrame:

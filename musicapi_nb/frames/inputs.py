@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeAlias, cast
 
-from musicapi_nb.errors import UnexpectedReply, WrongType
+from musicapi_nb.errors import InvalidArgument, UnexpectedReply
 from musicapi_nb.frames import io
 from musicapi_nb.tasks import Issue, Kept, Task, read
 from musicapi_nb.wire import decode
@@ -43,7 +43,7 @@ class Item(NamedTuple):
     given: Any
 
 
-class Read(NamedTuple):
+class ParsedReply(NamedTuple):
     """One reply: where it stood, as it came, what was understood of it and what was not."""
 
     source: str | None
@@ -59,7 +59,7 @@ def items(given: Replies) -> Iterator[Item]:
 
     Raises
     ------
-    WrongType
+    InvalidArgument
         It, or an item of it, is neither a task, nor a reply, nor a path.
     """
     for place, item in enumerate(_items(given)):
@@ -94,9 +94,9 @@ def shares(given: Replies) -> Callable[[Sequence[Item]], float]:
     return share
 
 
-def read_all(given: Replies) -> Iterator[Read]:
+def parse_replies(given: Replies) -> Iterator[ParsedReply]:
     """Read what was given, one after the other; nothing of it is left out."""
-    return map(read_one, items(given))
+    return map(parse_reply, items(given))
 
 
 def _items(given: object) -> Iterable[object]:
@@ -118,8 +118,8 @@ def _known_to(item: Any) -> Iterable[Kept | Task] | None:
     return cast("Iterable[Kept | Task]", getattr(item, method)()) if method else None
 
 
-def _wrong(value: object, what: str) -> WrongType:
-    return WrongType(
+def _wrong(value: object, what: str) -> InvalidArgument:
+    return InvalidArgument(
         f"{what} is a {type(value).__name__}; a frame is made of tasks, of raw replies "
         "(dict, str, bytes), of an iterable of these, of a library, or of the path of an .ndjson, "
         ".ndjson.gz or .parquet file"
@@ -135,20 +135,22 @@ def _path(item: object) -> Path | None:
     return None
 
 
-def read_one(item: Item) -> Read:
+def parse_reply(item: Item) -> ParsedReply:
     """Read one reply, whatever its shape."""
     source, place, given = item
     if isinstance(given, Kept):
         given = given.task()
     if isinstance(given, Task):
-        return Read(source, place, given.raw, given, given.id, given.issues)
+        return ParsedReply(source, place, given.raw, given, given.id, given.issues)
     if source is not None:
         given = given.strip()
     try:
         task = read(_payload(given))
     except UnexpectedReply as error:
-        return Read(source, place, given, None, _named(error.body), (Issue("", error.message),))
-    return Read(source, place, given, task, task.id, task.issues)
+        return ParsedReply(
+            source, place, given, None, _named(error.body), (Issue("", error.message),)
+        )
+    return ParsedReply(source, place, given, task, task.id, task.issues)
 
 
 def _named(payload: Any) -> str | None:

@@ -31,11 +31,11 @@ def write_parquet(
 
     Raises
     ------
-    WrongType
+    InvalidArgument
         A column holds lists or objects, or `raw` is nothing that frames are made of.
     """
     made = Path(folder).expanduser()
-    io.write_tables(made, frames._asdict())
+    io.write_frames(made, frames._asdict())
     if raw is not None:
         given = (item.given for item in items(raw))
         replies = (each.raw if isinstance(each, Task) else each for each in given)
@@ -51,4 +51,4 @@ def read_parquet(folder: str | os.PathLike[str]) -> Frames:
         One of them is not there.
     """
     made = Path(folder).expanduser()
-    return Frames(*(io.read_table(made / f"{name}.parquet") for name in Frames._fields))
+    return Frames(*(io.read_frame(made / f"{name}.parquet") for name in Frames._fields))

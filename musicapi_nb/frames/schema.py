@@ -17,7 +17,7 @@ from musicapi_nb.tasks import Issue, Song, Task
 from musicapi_nb.tasks.json_reader import clean
 
 if TYPE_CHECKING:
-    from musicapi_nb.frames.inputs import Read
+    from musicapi_nb.frames.inputs import ParsedReply
 
 Row = TypeVar("Row")
 Frame = TypeVar("Frame", bound=Callable[..., pd.DataFrame])
@@ -54,14 +54,14 @@ class Rated(Protocol):
 class IssueRow(NamedTuple):
     """One thing that was not understood."""
 
-    read: Read
+    read: ParsedReply
     issue: Issue
 
 
 # --- cells ---------------------------------------------------------------------------------
 
 
-class Shown(Protocol):
+class ColumnDoc(Protocol):
     """What a docstring says of a column."""
 
     @property
@@ -71,7 +71,7 @@ class Shown(Protocol):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Declared:
+class ColumnSpec:
     """A column that is not made by the row: its pandas dtype, and what it holds."""
 
     dtype: str
@@ -199,33 +199,33 @@ SONGS: Mapping[str, Column[SongRow]] = {
     ),
 }
 
-_TASK = Declared(_NAME, "as in songs_frame")
-_SONG = Declared(_NAME, "as in songs_frame")
+_TASK = ColumnSpec(_NAME, "as in songs_frame")
+_SONG = ColumnSpec(_NAME, "as in songs_frame")
 
-TAGS: Mapping[str, Declared] = {
+TAGS: Mapping[str, ColumnSpec] = {
     "task_id": _TASK,
     "song_id": _SONG,
-    "position": Declared(_COUNT, "of the tag in its song, from 0"),
-    "tag": Declared(_TEXT, "one tag"),
+    "position": ColumnSpec(_COUNT, "of the tag in its song, from 0"),
+    "tag": ColumnSpec(_TEXT, "one tag"),
 }
 
-STEPS: Mapping[str, Declared] = {
+STEPS: Mapping[str, ColumnSpec] = {
     "task_id": _TASK,
     "song_id": _SONG,
-    "step": Declared(_COUNT, "of the rewriting, in order, from 0"),
-    "source": Declared(_NAME, "the text that the step read"),
-    "type": Declared(_NAME, "the service's word for the step"),
-    "position": Declared(_SOME_COUNT, "of the tag in its step, from 0; missing: no tags"),
-    "tag": Declared(_TEXT, "one tag that the step made; missing: no tags"),
+    "step": ColumnSpec(_COUNT, "of the rewriting, in order, from 0"),
+    "source": ColumnSpec(_NAME, "the text that the step read"),
+    "type": ColumnSpec(_NAME, "the service's word for the step"),
+    "position": ColumnSpec(_SOME_COUNT, "of the tag in its step, from 0; missing: no tags"),
+    "tag": ColumnSpec(_TEXT, "one tag that the step made; missing: no tags"),
 }
 
-DURATIONS: Mapping[str, Shown] = {
+DURATIONS: Mapping[str, ColumnDoc] = {
     "task_id": SONGS["task_id"],
     "song_id": SONGS["song_id"],
     "duration": SONGS["duration"],
-    "queue_seconds": Declared(_SECONDS, "its task's, from submission to start"),
-    "render_seconds": Declared(_SECONDS, "its task's, from start to end"),
-    "total_seconds": Declared(_SECONDS, "its task's, from submission to end"),
+    "queue_seconds": ColumnSpec(_SECONDS, "its task's, from submission to start"),
+    "render_seconds": ColumnSpec(_SECONDS, "its task's, from start to end"),
+    "total_seconds": ColumnSpec(_SECONDS, "its task's, from submission to end"),
 }
 
 RATINGS: Mapping[str, Column[Rated]] = {
@@ -252,12 +252,12 @@ ISSUES: Mapping[str, Column[IssueRow]] = {
 }
 
 
-def build(columns: Mapping[str, Column[Row]], rows: Iterable[Row]) -> pd.DataFrame:
+def build_frame(columns: Mapping[str, Column[Row]], rows: Iterable[Row]) -> pd.DataFrame:
     kept = list(rows)
     return pd.DataFrame({name: column.values(kept) for name, column in columns.items()})
 
 
-def shows(columns: Mapping[str, Shown]) -> Callable[[Frame], Frame]:
+def document_columns(columns: Mapping[str, ColumnDoc]) -> Callable[[Frame], Frame]:
     """Append the columns to a frame's docstring."""
     lines = (f"{name} : {column.dtype}\n    {column.about}" for name, column in columns.items())
     section = "\n".join(("Columns", "-------", *lines))

@@ -10,14 +10,12 @@ from musicapi_nb.library.media_files import FileRef
 from musicapi_nb.library.notifications import Notification, NotificationResult
 from musicapi_nb.library.queries import Budget, DamagedFile, MissingFile, RenderTime, Unfinished
 from musicapi_nb.library.ratings import Rating
-from musicapi_nb.library.trials import BlindDesign, Shown, Trial
 
 __all__ = [
     "ACTIVE_STATES",
     "OPEN_STATES",
     "STATES",
     "Account",
-    "BlindDesign",
     "Branch",
     "Budget",
     "Claim",
@@ -33,8 +31,6 @@ __all__ = [
     "NotificationResult",
     "Rating",
     "RenderTime",
-    "Shown",
-    "Trial",
     "Unfinished",
     "request_key",
 ]

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any
 
 from musicapi_nb.errors import (
-    Closed,
+    ClientClosed,
     LibraryDamaged,
     LibraryError,
     LibraryFull,
@@ -139,7 +139,7 @@ class Database:
     @property
     def connection(self) -> sqlite3.Connection:
         if self._connection is None:
-            raise Closed("the library is closed")
+            raise ClientClosed("the library is closed")
         if self.forked:
             raise LibraryError("a forked process cannot use its parent's library; open it anew")
         return self._connection

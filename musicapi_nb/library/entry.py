@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 import msgspec
 
-from musicapi_nb.errors import WrongStep
+from musicapi_nb.errors import InvalidTransition
 
 EntryState: TypeAlias = Literal[
     "planned",
@@ -143,10 +143,10 @@ def allowed(entry: Entry | None, kind: str) -> bool:
 
 
 def check(entry: Entry | None, kind: str) -> None:
-    """Raise `WrongStep` if an event of this kind cannot follow."""
+    """Raise `InvalidTransition` if an event of this kind cannot follow."""
     if not allowed(entry, kind):
         where = f"entry {entry.id} is {entry.state}" if entry else "there is no entry"
-        raise WrongStep(f"{where}; {kind!r} cannot follow")
+        raise InvalidTransition(f"{where}; {kind!r} cannot follow")
 
 
 def apply_event(entry: Entry | None, event: Event) -> tuple[Entry, dict[str, Any]]:
@@ -154,7 +154,7 @@ def apply_event(entry: Entry | None, event: Event) -> tuple[Entry, dict[str, Any
 
     Raises
     ------
-    WrongStep
+    InvalidTransition
         The event cannot follow in this state.
     """
     check(entry, event.kind)
@@ -179,7 +179,7 @@ def apply_event(entry: Entry | None, event: Event) -> tuple[Entry, dict[str, Any
 def _new(event: Event) -> Entry:
     data, request = event.data, event.data["request"]
     if event.entry is None:
-        raise WrongStep(f"event {event.id} of kind {event.kind!r} names no entry")
+        raise InvalidTransition(f"event {event.id} of kind {event.kind!r} names no entry")
     return Entry(
         id=event.entry,
         request_key=data["request_key"],

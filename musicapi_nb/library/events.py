@@ -111,7 +111,7 @@ def append_to(  # noqa: PLR0913 - as append
 
     Raises
     ------
-    WrongStep
+    InvalidTransition
         The entry cannot take it; nothing was written.
     """
     check(about, kind)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from musicapi_nb.errors import Closed
+from musicapi_nb.errors import ClientClosed
 
 if TYPE_CHECKING:
     from musicapi_nb.library.database import Database
@@ -66,7 +66,7 @@ class GroupCommit:
         future: asyncio.Future[_Result] = loop.create_future()
         with self._lock:
             if self._closed:
-                raise Closed("the library is closed")
+                raise ClientClosed("the library is closed")
             self._waiting.append(_Step(call, durable, loop, future))
             # A loop may end before its call comes: it must not keep the others from starting.
             start = not self._writing and loop not in self._starting

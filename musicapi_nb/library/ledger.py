@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from musicapi_nb.engines import Request, model_of
 from musicapi_nb.errors import (
+    InvalidTransition,
     LibraryError,
     MusicAPIError,
     OverBudget,
+    UncertainPurchase,
     UnknownPrice,
-    Unsettled,
-    WrongStep,
 )
 from musicapi_nb.library import events
 from musicapi_nb.library._request_key import from_json, key_of_json, request_key, to_json
@@ -163,7 +163,7 @@ class Ledger:
             known = self._active_entry(connection, name, simulated=simulated)
             known = known or self._ended(connection, name, simulated=simulated)
             if known is None or known.state == "planned":
-                raise WrongStep(
+                raise InvalidTransition(
                     f"the library knows no {request.engine}.{request.operation} (take {take}) that "
                     "could be asked for again; buy it here with run()"
                 )
@@ -203,7 +203,7 @@ class Ledger:
         """Refuse an experiment what was paid for and failed, perhaps in another kernel just now."""
         last = self._ended(connection, name, simulated=simulated)
         if last is not None and last.state == "failed" and last.refunded is not True:
-            raise Unsettled(
+            raise UncertainPurchase(
                 f"{last.name} (take {last.take}) was bought and failed, and nobody said that its "
                 f"credits came back (entry {last.id})",
                 entry=last.id,
@@ -274,7 +274,7 @@ class Ledger:
             if known.task_id is not None and known.task_id == task.id:
                 return known  # its webhook came before this
             if not allowed(known, "accepted"):
-                raise WrongStep(
+                raise InvalidTransition(
                     f"entry {number} is {known.state}, and now its task {task.id} was accepted; "
                     "keep that id"
                 )
@@ -360,7 +360,7 @@ def _said(error: BaseException | None) -> str:
 def require_entry(connection: sqlite3.Connection, number: int) -> Entry:
     known = events.entry(connection, number)
     if known is None:
-        raise WrongStep(f"the library has no entry {number}")
+        raise InvalidTransition(f"the library has no entry {number}")
     return known
 
 

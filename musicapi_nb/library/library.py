@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from musicapi_nb.engines import Request
-from musicapi_nb.errors import Closed, MusicAPIError, WrongType
+from musicapi_nb.errors import ClientClosed, InvalidArgument, MusicAPIError
 from musicapi_nb.library import events, queries, rate_limit, resolve
 from musicapi_nb.library.database import Database
 from musicapi_nb.library.group_commit import GroupCommit
@@ -22,11 +22,10 @@ from musicapi_nb.library.media_files import Files, is_whole, on_disk, song_key
 from musicapi_nb.library.process_lock import ProcessLock
 from musicapi_nb.library.ratings import Ratings
 from musicapi_nb.library.read_api import DATABASE, Records
-from musicapi_nb.library.trials import Trials
 from musicapi_nb.tasks import Song, Task
 
 if TYPE_CHECKING:
-    from musicapi_nb.exports import Exported
+    from musicapi_nb.exports import ExportResult
     from musicapi_nb.library.entry import Entry
     from musicapi_nb.library.ledger import Claim
     from musicapi_nb.library.media_files import FileRef
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
 _Result = TypeVar("_Result")
 
 
-class Library(Ratings, Trials, Records):
+class Library(Ratings, Records):
     """A folder with one database and the files of songs; made when there is none.
 
     All methods may be called from any thread; several libraries, in one process or in many, may
@@ -188,7 +187,7 @@ class Library(Ratings, Trials, Records):
             A budget does not cover the price. Nothing was written.
         UnknownPrice
             The price is not known, and a budget assumes none.
-        Unsettled
+        UncertainPurchase
             For an experiment: it was bought and failed, and its credits did not come back, as far
             as is known. Only a person buys that again.
         """
@@ -210,7 +209,7 @@ class Library(Ratings, Trials, Records):
 
         Raises
         ------
-        WrongStep
+        InvalidTransition
             It was never bought with this library.
         """
         return self._ledger.claim_repost(request, take, simulated=simulated)
@@ -281,7 +280,7 @@ class Library(Ratings, Trials, Records):
 
         Raises
         ------
-        WrongStep
+        InvalidTransition
             This settles nothing, or there is nothing to settle.
         """
         with self._database.write(durable=True) as connection:
@@ -315,7 +314,7 @@ class Library(Ratings, Trials, Records):
             Credits that a request without a known price counts; None: it is refused.
         """
         if not name or credits_ < 0 or (assume is not None and assume < 0):
-            raise WrongType("a budget has a name and a number of credits from 0 on")
+            raise InvalidArgument("a budget has a name and a number of credits from 0 on")
         data = {"name": name, "credits": credits_, "assume": assume}
         with self._database.write(durable=True) as connection:
             events.append_unbound(connection, "budget", data, owner=self._process_lock.id)
@@ -402,7 +401,7 @@ class Library(Ratings, Trials, Records):
         """Read every byte of every file; return those that are missing or damaged."""
         return list(queries.damaged(self._database, self._files))
 
-    def export(self, path: str | os.PathLike[str], what: Any = None) -> Exported:
+    def export(self, path: str | os.PathLike[str], what: Any = None) -> ExportResult:
         """Write songs of this library as files that other programs take: `mnb.export`.
 
         Parameters
@@ -424,4 +423,4 @@ class Library(Ratings, Trials, Records):
 
     def _check_open(self) -> None:
         if self._closed:
-            raise Closed("the library is closed")
+            raise ClientClosed("the library is closed")

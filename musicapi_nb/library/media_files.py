@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from musicapi_nb.errors import LibraryError, LibraryFull, LibraryReadOnly, WrongType
+from musicapi_nb.errors import InvalidArgument, LibraryError, LibraryFull, LibraryReadOnly
 from musicapi_nb.tasks import Song
 
 if TYPE_CHECKING:
@@ -96,7 +96,9 @@ class Files:
         """Move a file in under the hash of its bytes; one that is there already stays."""
         suffix = suffix.lower()
         if not _SUFFIX.fullmatch(suffix):
-            raise WrongType(f"a file's suffix is a dot and letters, such as '.mp3', not {suffix!r}")
+            raise InvalidArgument(
+                f"a file's suffix is a dot and letters, such as '.mp3', not {suffix!r}"
+            )
         with on_disk(source):
             ref = self.ref(*_hashed(source), suffix)
             if not is_whole(ref):

@@ -6,7 +6,7 @@ import dataclasses
 import datetime as dt
 from typing import TYPE_CHECKING, TypeAlias, cast
 
-from musicapi_nb.errors import WrongType
+from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.library import events
 from musicapi_nb.library.media_files import key_of, song_key
 from musicapi_nb.tasks import Song
@@ -60,15 +60,15 @@ def rated(song: Song, before: Rating | None, stars: int | None, note: str | None
 
     Raises
     ------
-    WrongType
+    InvalidArgument
         No such number of stars, no text, or one that is too long.
     """
     if stars is not None and (
         isinstance(stars, bool) or not isinstance(stars, int) or not 0 <= stars <= MOST_STARS
     ):
-        raise WrongType(f"a rating is 1 to {MOST_STARS}, or 0 for none, not {stars!r:.40}")
+        raise InvalidArgument(f"a rating is 1 to {MOST_STARS}, or 0 for none, not {stars!r:.40}")
     if note is not None and (not isinstance(note, str) or len(note) > LONGEST_NOTE):
-        raise WrongType(f"a note is a text of at most {LONGEST_NOTE:,} characters")
+        raise InvalidArgument(f"a note is a text of at most {LONGEST_NOTE:,} characters")
     kept_stars, kept_note = (before.stars, before.note) if before else (None, "")
     return Rating(
         song_id=song.id,
@@ -99,13 +99,15 @@ class Ratings:
 
         Raises
         ------
-        WrongType
+        InvalidArgument
             What cannot be a rating or a note, or a song without id and task.
         LibraryError
             It could not be written; what was said before still stands.
         """
         if song.id is None and song.task_id is None:
-            raise WrongType("this song has neither id nor task, so nothing can be kept by them")
+            raise InvalidArgument(
+                "this song has neither id nor task, so nothing can be kept by them"
+            )
         with self._database.write(durable=True):
             before = self.rating(song)
             now = rated(song, before, stars, note)

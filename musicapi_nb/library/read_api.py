@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from musicapi_nb import markup
 from musicapi_nb.engines import Request
-from musicapi_nb.errors import WrongType
+from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.library import events, html, queries
 from musicapi_nb.library.entry import STATES
 from musicapi_nb.library.ledger import replies_of, request_of, require_entry, task_of, tasks_of
@@ -163,5 +163,5 @@ def _states(state: EntryState | None, otherwise: tuple[EntryState, ...]) -> tupl
     if state is None:
         return otherwise
     if state not in STATES:
-        raise WrongType(f"{state!r} is no state; there are {', '.join(STATES)}")
+        raise InvalidArgument(f"{state!r} is no state; there are {', '.join(STATES)}")
     return (state,)

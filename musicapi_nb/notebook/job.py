@@ -16,7 +16,7 @@ from musicapi_nb import markup
 from musicapi_nb.engines import Request
 from musicapi_nb.errors import MusicAPIError, WaitTimeout
 from musicapi_nb.tasks import Task
-from musicapi_nb.widgets.monitor import Action, Reading
+from musicapi_nb.widgets.monitor import Action, BarState
 
 if TYPE_CHECKING:
     from musicapi_nb.client import MusicAPI
@@ -68,7 +68,7 @@ class Job(Generic[_Result]):
         self._ended = time.monotonic()
         self._refresh()
 
-    def see(self, task: Task) -> None:
+    def update(self, task: Task) -> None:
         """Take note of how the task is doing (the client's progress callback)."""
         before, self.task = self.task, task
         # drawing a player anew would stop the song that somebody is listening to
@@ -239,14 +239,14 @@ class Job(Generic[_Result]):
         help_ = "Stop waiting; what was paid for goes on at the service."
         return (Action("Stop waiting", help_, self.cancel, possible=not self.done()),)
 
-    def reading(self) -> Reading:
+    def bar_state(self) -> BarState:
         """How far it has come, for a bar: songs that are final."""
         songs = self.task.songs if self.task else ()
         expected = (self.task.expected if self.task else None) or max(len(songs), 1)
         words = "" if self.done() and self.exception() is None else self._state()
         if not self.done():
             words = self._so_far() if self.task else words
-        return Reading(sum(song.finished for song in songs), expected, "songs", words)
+        return BarState(sum(song.finished for song in songs), expected, "songs", words)
 
     def _stay_fresh(self) -> None:
         """Let what shows it follow it, from the first one on."""

@@ -10,21 +10,21 @@ from typing import Any
 
 from musicapi_nb import markup
 from musicapi_nb.engines import Field, Request, first_of, gist, nuro, operations
-from musicapi_nb.errors import InvalidRequest, Problem, WrongType
+from musicapi_nb.errors import InvalidArgument, InvalidRequest, Problem
 
 _SONG = "%%song"
 _SWITCHED = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _OWN = ("take", "extra", "help")
 
 
-def offered(
+def form_operations(
     what: type[Request] | Request | ModuleType | None,
 ) -> tuple[tuple[type[Request], ...], Request | None]:
     """Give the operations that a form is to offer, and the request that it starts from.
 
     Raises
     ------
-    WrongType
+    InvalidArgument
         It names none.
     """
     if isinstance(what, Request):
@@ -35,13 +35,13 @@ def offered(
         kind for kind in operations() if what is None or getattr(what, kind.__name__, None) is kind
     )
     if not wanted:
-        raise WrongType(
+        raise InvalidArgument(
             f"a form is made of an operation, a request or an engine, not of {what!r:.60}"
         )
     return wanted, None
 
 
-def read_song(line: str, body: str = "") -> tuple[Request, int]:
+def parse_song_cell(line: str, body: str = "") -> tuple[Request, int]:
     """Read the line and the body of a `%%song` cell.
 
     The line names an engine or an operation, then options: the fields of its declaration.

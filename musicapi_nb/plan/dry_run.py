@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from musicapi_nb import markup
-from musicapi_nb.errors import Problem, WrongType
+from musicapi_nb.errors import InvalidArgument, Problem
 from musicapi_nb.plan.aliasing import effects
 from musicapi_nb.plan.validation import plain
 
@@ -100,7 +100,7 @@ def _lines(words: Iterable[str]) -> list[markup.Html]:
 
 def dry_run(plan: Plan, api: Any, pace: float) -> DryRun:
     if isinstance(pace, bool) or not isinstance(pace, int | float) or not 0 <= pace < math.inf:
-        raise WrongType(f"pace is the seconds between two submits, not {pace!r:.40}")
+        raise InvalidArgument(f"pace is the seconds between two submits, not {pace!r:.40}")
     balance = _balance(api)
     found = plan.grouped_problems()
     prices = [cell.request.price() for cell in plan.cells]
@@ -131,13 +131,17 @@ def _balance(api: Any) -> float | None:
         answer = asked()
         if inspect.iscoroutine(answer):
             answer.close()
-            raise WrongType("a plain client has to be awaited: dry_run(await client.credits())")
+            raise InvalidArgument(
+                "a plain client has to be awaited: dry_run(await client.credits())"
+            )
         api = answer.result()
     value = plain(getattr(api, "total", api))
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
-        raise WrongType(f"dry_run takes connect()'s handle or a number of credits, not {api!r:.60}")
+        raise InvalidArgument(
+            f"dry_run takes connect()'s handle or a number of credits, not {api!r:.60}"
+        )
     return value
 
 

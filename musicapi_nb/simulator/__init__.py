@@ -11,11 +11,11 @@ or ``python -m musicapi_nb.simulator --port 8765``. Any non-empty key is an acco
 What to look at and to turn, from any thread:
 
 - ``sim.clock``: ``now()``, ``advance(seconds)``, ``speed`` (0: only ``advance`` moves it)
-- ``sim.accounts``: ``of(key).balance``, ``open``, ``deposit``, ``charges()``, ``refunded(key)``
-- ``sim.traffic``: ``paid``, ``posts``, ``recent``, ``count("POST", "/sonic/create")``
-- ``sim.faults``: ``arm("lost_reply")``, ``disarm``, ``clear``; ``KINDS`` names them all
+- ``sim.accounts``: ``get(key).balance``, ``open``, ``deposit``, ``charges()``, ``refunded(key)``
+- ``sim.request_log``: ``paid``, ``posts``, ``recent``, ``count("POST", "/sonic/create")``
+- ``sim.faults``: ``arm("lost_reply")``, ``disarm``, ``clear``; ``FAULT_KINDS`` names them all
 - ``sim.webhooks``: ``sent``, every webhook with its bytes and how it was answered
-- ``sim.shapes``: how replies look where nobody outside knows (``Shapes``)
+- ``sim.reply_options``: how replies look where nobody outside knows (``ReplyOptions``)
 
 It is written from the service's public facts alone and shares no code with the client: were it
 built on the client's own reading of a reply, both could share one misunderstanding. Songs, titles,
@@ -28,25 +28,25 @@ each, and ``validation.file_problem`` says which are refused.
 from musicapi_nb.simulator.accounts import Account, Accounts, Charge
 from musicapi_nb.simulator.clock import SimulatedClock
 from musicapi_nb.simulator.embedded import EmbeddedSimulator
-from musicapi_nb.simulator.faults import KINDS, Armed, Faults
-from musicapi_nb.simulator.reply_options import Shapes
-from musicapi_nb.simulator.request_log import Arrival, Traffic
+from musicapi_nb.simulator.faults import FAULT_KINDS, ArmedFault, Faults
+from musicapi_nb.simulator.reply_options import ReplyOptions
+from musicapi_nb.simulator.request_log import LoggedRequest, RequestLog
 from musicapi_nb.simulator.server import Simulator
-from musicapi_nb.simulator.webhook_sender import Delivery, Webhooks
+from musicapi_nb.simulator.webhook_sender import Delivery, WebhookSender
 
 __all__ = [
-    "KINDS",
+    "FAULT_KINDS",
     "Account",
     "Accounts",
-    "Armed",
-    "Arrival",
+    "ArmedFault",
     "Charge",
     "Delivery",
     "EmbeddedSimulator",
     "Faults",
-    "Shapes",
+    "LoggedRequest",
+    "ReplyOptions",
+    "RequestLog",
     "SimulatedClock",
     "Simulator",
-    "Traffic",
-    "Webhooks",
+    "WebhookSender",
 ]

@@ -7,7 +7,7 @@ import signal
 from collections.abc import Sequence
 from typing import Literal
 
-from musicapi_nb.simulator.reply_options import Shapes
+from musicapi_nb.simulator.reply_options import ReplyOptions
 from musicapi_nb.simulator.server import Simulator
 
 
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         balance=chosen.balance,
         seed=chosen.seed,
         port=chosen.port,
-        shapes=Shapes(webhook_hosts=hosts),
+        reply_options=ReplyOptions(webhook_hosts=hosts),
     )
     with contextlib.suppress(KeyboardInterrupt):  # where signals cannot be given to the loop
         asyncio.run(_serve(simulator))

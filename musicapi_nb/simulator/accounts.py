@@ -73,11 +73,11 @@ class Accounts:
     def deposit(self, key: str, extra_credits: int) -> None:
         """Add a bought pack."""
         with self._lock:
-            account = self.of(key)
+            account = self.get(key)
             account.extra_credits += extra_credits
             account.granted += extra_credits
 
-    def of(self, key: str) -> Account:
+    def get(self, key: str) -> Account:
         """Give the account of ``key``, opened with the default balance when first seen."""
         with self._lock:
             self.settle()
@@ -88,7 +88,7 @@ class Accounts:
     def charge(self, key: str, path: str, operation: str, price: int) -> Charge | None:
         """Take ``price`` credits, or nothing at all (None) when the balance is too low."""
         with self._lock:
-            account = self.of(key)
+            account = self.get(key)
             if account.balance < price:
                 return None
             from_extra = min(price, account.extra_credits)

@@ -13,7 +13,7 @@ import soundfile
 from musicapi_nb.simulator.composition import Score, compose
 from musicapi_nb.simulator.drums import stroke
 from musicapi_nb.simulator.genres import character
-from musicapi_nb.simulator.m4a import boxed
+from musicapi_nb.simulator.m4a import to_m4a
 from musicapi_nb.simulator.synth import GAINS, RATE, VOICES, Samples, frequency
 
 AudioFormat = Literal["mp3", "m4a", "wav"]
@@ -79,7 +79,7 @@ def join(pieces: Sequence[Samples]) -> Samples:
 def encode(samples: Samples, form: AudioFormat) -> bytes:
     """Write a file: MP3 at a variable rate, the same in the boxes of an M4A, or 16-bit WAV."""
     if form == "m4a":
-        return boxed(encode(samples, "mp3"), len(samples), RATE)
+        return to_m4a(encode(samples, "mp3"), len(samples), RATE)
     file = io.BytesIO()
     if form == "wav":
         soundfile.write(file, samples, RATE, format="WAV", subtype="PCM_16")

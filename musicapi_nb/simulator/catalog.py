@@ -6,7 +6,7 @@ from random import Random
 from typing import Any, NamedTuple
 
 from musicapi_nb.simulator.replies import Answer, Json, Links, ack
-from musicapi_nb.simulator.reply_options import Shapes
+from musicapi_nb.simulator.reply_options import ReplyOptions
 from musicapi_nb.simulator.songs import Brief
 from musicapi_nb.simulator.tasks import Engine, Phase, Song, Task, Timing
 from musicapi_nb.simulator.validation import Body, invalid
@@ -23,10 +23,10 @@ class Asked:
 
 
 @dataclass(slots=True)
-class World:
+class Catalog:
     """What the simulator remembers: tasks, songs and personas, and to which key they belong."""
 
-    shapes: Shapes
+    options: ReplyOptions
     seconds: tuple[float, float]
     now: Callable[[], float]
     tasks: dict[str, Task] = field(default_factory=dict)
@@ -61,7 +61,7 @@ class World:
 
     def purged(self, song_id: str) -> bool:
         """Whether the source of a song is gone."""
-        task, after = self.tasks.get(self.task_of.get(song_id, "")), self.shapes.purged_after
+        task, after = self.tasks.get(self.task_of.get(song_id, "")), self.options.purged_after
         return task is not None and after is not None and self.now() > task.timing.finished + after
 
 
@@ -72,12 +72,12 @@ class Call:
     body: Body
     key: str = field(repr=False)
     seed: str
-    world: World
+    catalog: Catalog
     links: Links
 
     def song(self, name: str) -> Song | None:
         """Give the song that a field of the body names."""
-        return self.world.song(self.body.get(name), self.key)
+        return self.catalog.song(self.body.get(name), self.key)
 
 
 class Wait(NamedTuple):
@@ -101,7 +101,7 @@ class Operation:
 
     name: str
     price: int
-    check: Callable[[Body, World, str], None]
+    check: Callable[[Body, Catalog, str], None]
     engine: Engine | None = None
     sing: Callable[[Call], tuple[Song, ...]] | None = None
     timer: Timer | None = None
@@ -110,7 +110,7 @@ class Operation:
     result: Callable[[Call], Any] | None = None
     each: str = ""
     steps: tuple[str, ...] = ()
-    ack: Callable[[Task, Shapes], Json] = ack
+    ack: Callable[[Task, ReplyOptions], Json] = ack
 
 
 Choice = Callable[[Body], Operation]
@@ -118,23 +118,23 @@ Choice = Callable[[Body], Operation]
 Table = Mapping[str, Operation | Choice]
 
 
-def owned(body: Body, name: str, world: World, key: str) -> Song | None:
+def owned(body: Body, name: str, catalog: Catalog, key: str) -> Song | None:
     """Give the clip that a field names; refuse one that the account does not own."""
-    clip = world.song(body.get(name), key)
-    if clip is None and world.shapes.unknown_clip == "refuse":
+    clip = catalog.song(body.get(name), key)
+    if clip is None and catalog.options.unknown_clip == "refuse":
         raise invalid(f"The '{name}' field is invalid.")
     return clip
 
 
 def brief(call: Call, source: Song | None = None) -> Brief:
     """Put together what a song is made from."""
-    return Brief(call.body, call.seed, call.world.seconds, source)
+    return Brief(call.body, call.seed, call.catalog.seconds, source)
 
 
-def only_body(check: Callable[[Body], None]) -> Callable[[Body, World, str], None]:
+def only_body(check: Callable[[Body], None]) -> Callable[[Body, Catalog, str], None]:
     """Check what can be seen in the body alone."""
 
-    def checked(body: Body, _world: World, _key: str) -> None:
+    def checked(body: Body, _world: Catalog, _key: str) -> None:
         check(body)
 
     return checked

@@ -15,9 +15,9 @@ class EmbeddedSimulator:
         with EmbeddedSimulator(Simulator(speed=600)) as sim:
             requests.get(f"{sim.url}/api/v1/get-credits", ...)
 
-    ``sim`` is the ``Simulator`` itself: its clock, accounts, faults, shapes and traffic may be used
-    from any thread. Without a ``with``, call ``start()`` and ``stop()``; what is still running when
-    Python ends is stopped then.
+    ``sim`` is the ``Simulator`` itself; its clock, accounts, faults, reply options and request log
+    may be used from any thread. Without a ``with``, call ``start()`` and ``stop()``; a simulator
+    that still runs when Python exits is stopped then.
     """
 
     def __init__(self, simulator: Simulator | None = None) -> None:

@@ -4,7 +4,7 @@
     faults.arm("too_many_requests", retry_after=2, times=3)   # the next three requests
     faults.arm("server_error", status=502, page=True, method="GET", times=None, probability=0.1)
 
-``KINDS`` lists every name with one line on what it does and the settings it takes.
+``FAULT_KINDS`` lists every name with one line on what it does and the settings it takes.
 """
 
 import random
@@ -27,7 +27,7 @@ class Kind:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
-KINDS: Mapping[str, Kind] = MappingProxyType(
+FAULT_KINDS: Mapping[str, Kind] = MappingProxyType(
     {
         # arrival: instead of handling the request; no task is made and nothing is charged
         "drop_before": Kind("arrival", "the connection is reset, no task is made", "POST"),
@@ -124,13 +124,13 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
 
 
 @dataclass(slots=True, eq=False)
-class Armed:
+class ArmedFault:
     """A fault that waits for its requests. ``hits`` counts how often it struck."""
 
     kind: str
     settings: Mapping[str, Any]
     method: str | None
-    on: str
+    path: str
     times: int | None
     probability: float
     after: int
@@ -148,7 +148,7 @@ class Faults:
     def __init__(self, seed: int = 0) -> None:
         self._random = random.Random(seed)
         self._lock = threading.Lock()
-        self._armed: list[Armed] = []
+        self._armed: list[ArmedFault] = []
 
     def arm(
         self,
@@ -157,26 +157,27 @@ class Faults:
         times: int | None = 1,
         probability: float = 1.0,
         after: int = 0,
-        on: str = "",
+        path: str = "",
         method: str | None = None,
         **settings: Any,
-    ) -> Armed:
+    ) -> ArmedFault:
         """Let ``kind`` strike the next requests that it fits.
 
         ``times`` is how often (None: until removed), ``probability`` the chance each time (drawn
-        from the seed), ``after`` how many fitting requests pass unharmed first. ``on`` is a part of
-        the path, ``method`` overrides the kind's own; ``settings`` are the kind's (see ``KINDS``).
+        from the seed), ``after`` how many matching requests pass unharmed first. ``path`` is a
+        part of the request's path, ``method`` overrides the kind's method; ``settings`` are the
+        kind's (see ``FAULT_KINDS``).
         """
-        known = KINDS.get(kind)
+        known = FAULT_KINDS.get(kind)
         if known is None:
-            raise ValueError(f"no fault is called {kind!r}; there are: {', '.join(KINDS)}")
+            raise ValueError(f"no fault is called {kind!r}; there are: {', '.join(FAULT_KINDS)}")
         if strange := set(settings) - set(known.settings):
             raise ValueError(f"{kind} does not take {', '.join(sorted(strange))}")
-        fault = Armed(
+        fault = ArmedFault(
             kind,
             {**known.settings, **settings},
             method or known.method,
-            on,
+            path,
             times,
             probability,
             after,
@@ -185,7 +186,7 @@ class Faults:
             self._armed.append(fault)
         return fault
 
-    def disarm(self, fault: Armed) -> None:
+    def disarm(self, fault: ArmedFault) -> None:
         """Take one fault away again; nothing happens if it is gone already."""
         with self._lock:
             self._armed = [each for each in self._armed if each is not fault]
@@ -196,12 +197,12 @@ class Faults:
             self._armed = []
 
     @property
-    def armed(self) -> tuple[Armed, ...]:
+    def armed(self) -> tuple[ArmedFault, ...]:
         """The faults that may still strike."""
         with self._lock:
             return tuple(self._armed)
 
-    def strike(self, kind: str, method: str, path: str) -> Armed | None:
+    def strike(self, kind: str, method: str, path: str) -> ArmedFault | None:
         """Whether ``kind`` strikes this request now; if so, one of its times is used up."""
         with self._lock:
             for fault in self._armed:
@@ -220,7 +221,7 @@ class Faults:
 
 def of_stage(stage: Stage) -> tuple[str, ...]:
     """Names of the kinds that strike at a stage, in the order in which they are tried."""
-    return tuple(name for name, kind in KINDS.items() if kind.stage == stage)
+    return tuple(name for name, kind in FAULT_KINDS.items() if kind.stage == stage)
 
 
 STAGES: Mapping[Stage, tuple[str, ...]] = MappingProxyType(
@@ -228,5 +229,5 @@ STAGES: Mapping[Stage, tuple[str, ...]] = MappingProxyType(
 )
 
 
-def _fits(fault: Armed, method: str, path: str) -> bool:
-    return fault.method in (None, method) and fault.on in path
+def _fits(fault: ArmedFault, method: str, path: str) -> bool:
+    return fault.method in (None, method) and fault.path in path

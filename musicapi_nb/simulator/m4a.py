@@ -16,7 +16,7 @@ _ENCODER_DELAY = 576
 _MATRIX = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
 
 
-def boxed(mp3: bytes, length: int, rate: int) -> bytes:
+def to_m4a(mp3: bytes, length: int, rate: int) -> bytes:
     """Wrap an MP3 of ``length`` sample frames at ``rate`` Hz; an edit list cuts its padding off."""
     frames, each = _frames(mp3)
     sizes = [len(frame) for frame in frames]

@@ -9,9 +9,9 @@ from types import MappingProxyType
 
 from musicapi_nb.simulator import songs as making
 from musicapi_nb.simulator import validation_nuro, validation_studio
-from musicapi_nb.simulator.catalog import Call, Operation, Table, World, brief, only_body
+from musicapi_nb.simulator.catalog import Call, Catalog, Operation, Table, brief, only_body
 from musicapi_nb.simulator.operations_clips import CLIPS
-from musicapi_nb.simulator.operations_producer import FUZZ
+from musicapi_nb.simulator.operations_producer import PRODUCER
 from musicapi_nb.simulator.operations_sonic import SONGS
 from musicapi_nb.simulator.replies import plain_ack, studio_ack
 from musicapi_nb.simulator.tasks import Song, Timing, nuro_timing, studio_timing
@@ -24,16 +24,20 @@ def operation_at(path: str, body: Body) -> Operation | None:
     return entry if entry is None or isinstance(entry, Operation) else entry(body)
 
 
-def _check_studio(body: Body, world: World, key: str) -> None:
-    validation_studio.studio(body, defaults=world.shapes.studio_defaults)
+def _check_studio(body: Body, catalog: Catalog, key: str) -> None:
+    validation_studio.studio(body, defaults=catalog.options.studio_defaults)
     source = (body.get("config") or {}).get("source")
-    if source and world.shapes.unknown_clip == "refuse" and not world.song(source["song_id"], key):
+    if (
+        source
+        and catalog.options.unknown_clip == "refuse"
+        and not catalog.song(source["song_id"], key)
+    ):
         raise invalid("The 'config.source.song_id' field is invalid.")
 
 
 def _sing_studio(call: Call) -> tuple[Song, ...]:
     source = (call.body.get("config") or {}).get("source") or {}
-    return making.studio_songs(brief(call, call.world.song(source.get("song_id"), call.key)))
+    return making.studio_songs(brief(call, call.catalog.song(source.get("song_id"), call.key)))
 
 
 def _sing_nuro(call: Call) -> tuple[Song, ...]:
@@ -49,7 +53,7 @@ OPERATIONS: Table = MappingProxyType(
     {
         **SONGS,
         **CLIPS,
-        **FUZZ,
+        **PRODUCER,
         "suno/create": SONGS["sonic/create"],
         "studio/create": Operation(
             "studio.create",

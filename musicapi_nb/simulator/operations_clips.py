@@ -9,10 +9,10 @@ from musicapi_nb.simulator import midi, song_edits
 from musicapi_nb.simulator import validation_clips as checks
 from musicapi_nb.simulator.catalog import (
     Call,
+    Catalog,
     Operation,
     Table,
     Wait,
-    World,
     brief,
     only_body,
     owned,
@@ -29,33 +29,33 @@ _VOX_SECONDS = 30.0
 _WRITING_MIDI = "generating midi..."
 
 
-def _check_clip(body: Body, world: World, key: str) -> None:
+def _check_clip(body: Body, catalog: Catalog, key: str) -> None:
     checks.clip(body)
-    owned(body, "clip_id", world, key)
+    owned(body, "clip_id", catalog, key)
 
 
-def _check_vox(body: Body, world: World, key: str) -> None:
+def _check_vox(body: Body, catalog: Catalog, key: str) -> None:
     checks.vox(body)
-    owned(body, "clip_id", world, key)
+    owned(body, "clip_id", catalog, key)
 
 
-def _check_download(body: Body, world: World, key: str) -> None:
+def _check_download(body: Body, catalog: Catalog, key: str) -> None:
     checks.download(body)
-    clip = owned(body, "clip_id", world, key)
-    if clip is not None and world.purged(clip.song_id):
+    clip = owned(body, "clip_id", catalog, key)
+    if clip is not None and catalog.purged(clip.song_id):
         raise Refusal(404, "not_found", "The source audio of this clip is no longer available.")
 
 
-def _check_persona(body: Body, world: World, key: str) -> None:
+def _check_persona(body: Body, catalog: Catalog, key: str) -> None:
     checks.persona(body)
-    owned(body, "clip_id" if "clip_id" in body else "continue_clip_id", world, key)
+    owned(body, "clip_id" if "clip_id" in body else "continue_clip_id", catalog, key)
     vox = body.get("vox_audio_id")
-    if vox and world.shapes.unknown_clip == "refuse" and world.owners.get(vox) != key:
+    if vox and catalog.options.unknown_clip == "refuse" and catalog.owners.get(vox) != key:
         raise invalid("The 'vox_audio_id' field is invalid.")
 
 
 def _clip(call: Call) -> Song:
-    # Where Shapes.unknown_clip accepts ids that nobody made, a song is made up for the id.
+    # Where ReplyOptions.unknown_clip accepts ids that nobody made, a song is made up for the id.
     known = call.song("clip_id")
     if known is not None:
         return known
@@ -67,7 +67,7 @@ def _clip(call: Call) -> Song:
 def _file(call: Call, form: str) -> str:
     """Make a clip in another form, and give its link."""
     song = _clip(call)
-    call.world.files.setdefault(song.song_id, set()).add(form)
+    call.catalog.files.setdefault(song.song_id, set()).add(form)
     return call.links.file(song, form)
 
 
@@ -87,15 +87,15 @@ def _text(about: str, seed: str) -> dict[str, str]:
 
 
 def _persona(call: Call) -> Json:
-    clip = call.world.song(call.body.get("clip_id", call.body.get("continue_clip_id")), call.key)
+    clip = call.catalog.song(call.body.get("clip_id", call.body.get("continue_clip_id")), call.key)
     style = call.body.get("styles") or (", ".join(clip.tags[:2]) if clip else "")
     return {"code": 200, "persona_id": _voice(call, str(style)), "message": "success"}
 
 
 def _voice(call: Call, style: str) -> str:
     persona_id = make_id(call.seed)
-    call.world.personas[persona_id] = style
-    call.world.owners[persona_id] = call.key
+    call.catalog.personas[persona_id] = style
+    call.catalog.owners[persona_id] = call.key
     return persona_id
 
 
@@ -110,7 +110,7 @@ def _upload(call: Call) -> Json:
 
 def _uploaded(call: Call) -> Json:
     song = uploaded(str(call.body["url"]), call.seed)
-    call.world.keep(song, call.key)
+    call.catalog.keep(song, call.key)
     return {"clip_id": song.song_id}
 
 
@@ -119,7 +119,7 @@ def _bpm(call: Call) -> Json:
 
 
 def _aligned(call: Call) -> Json:
-    breaks = call.world.shapes.aligned_words == "breaks"
+    breaks = call.catalog.options.aligned_words == "breaks"
     return _success({"alignment": midi.aligned(_clip(call), breaks=breaks)})
 
 
@@ -128,7 +128,7 @@ def _vox(call: Call) -> Json:
     first = float(call.body.get("vocal_start_s") or 0.0)
     last = float(call.body.get("vocal_end_s") or min(first + _VOX_SECONDS, song.duration))
     vox_id = make_id(f"{song.song_id}/vox/{first}/{last}")
-    call.world.owners[vox_id] = call.key
+    call.catalog.owners[vox_id] = call.key
     return _success(
         {
             "vox_audio_id": vox_id,
@@ -154,7 +154,7 @@ def _wav(call: Call) -> Json:
 
 
 def _no_wav(call: Call) -> Answer:
-    later = call.world.shapes.wav_unfinished == "202"
+    later = call.catalog.options.wav_unfinished == "202"
     message = "not ready" if later else "success"
     return Answer(202 if later else 200, {"message": message, "data": {"wav_url": ""}})
 
@@ -165,7 +165,7 @@ def _midi(call: Call) -> Json:
 
 
 def _no_midi(call: Call) -> Answer:
-    status = 202 if call.world.shapes.midi_unfinished == "202" else 200
+    status = 202 if call.catalog.options.midi_unfinished == "202" else 200
     data = {"midi_url": _WRITING_MIDI, "instruments": []}
     return Answer(status, {"code": status, "data": data, "message": "success"})
 
@@ -181,7 +181,7 @@ def _no_download(_: Call) -> Answer:
 
 def _stems(kind: int) -> Callable[[Call], tuple[Song, ...]]:
     def sung(call: Call) -> tuple[Song, ...]:
-        count = int(call.world.shapes.stems.split("/")[kind])
+        count = int(call.catalog.options.stems.split("/")[kind])
         return song_edits.stems(brief(call, _clip(call)), count)
 
     return sung
@@ -196,7 +196,7 @@ def _shared(call: Call) -> Json:
     """Tell what lies behind a share link: a song of this account, or one made up."""
     link = str(call.body["share_link"]).rstrip("/")
     song_id = link.rpartition("/")[2]
-    song = _clip(Call({"clip_id": song_id}, call.key, link, call.world, call.links))
+    song = _clip(Call({"clip_id": song_id}, call.key, link, call.catalog, call.links))
     return {
         "audio_url": call.links.audio(song),
         "video_url": call.links.video(song),
@@ -218,7 +218,7 @@ def _part_by_part(submitted: float, songs: int, rng: Random) -> Timing:
 def _now(
     name: str,
     price: int,
-    check: Callable[[Body, World, str], None],
+    check: Callable[[Body, Catalog, str], None],
     answer: Callable[[Call], Json],
     wait: Wait | None = None,
 ) -> Operation:

@@ -7,9 +7,9 @@ from types import MappingProxyType
 from musicapi_nb.simulator import validation_clips, validation_producer
 from musicapi_nb.simulator.catalog import (
     Call,
+    Catalog,
     Operation,
     Table,
-    World,
     brief,
     by_task_type,
     only_body,
@@ -22,31 +22,31 @@ from musicapi_nb.simulator.tasks import Song, Timing, fuzz_timing, sonic_timing
 from musicapi_nb.simulator.validation import Body, invalid
 
 
-def _check_producer(body: Body, world: World, key: str) -> None:
+def _check_producer(body: Body, catalog: Catalog, key: str) -> None:
     validation_producer.producer(body)
-    _builds_on(body, "clip_id", world, key)
+    _builds_on(body, "clip_id", catalog, key)
 
 
-def _check_riffusion(body: Body, world: World, key: str) -> None:
+def _check_riffusion(body: Body, catalog: Catalog, key: str) -> None:
     validation_producer.riffusion(body)
-    _builds_on(body, "continue_clip_id", world, key)
+    _builds_on(body, "continue_clip_id", catalog, key)
 
 
-def _builds_on(body: Body, name: str, world: World, key: str) -> None:
+def _builds_on(body: Body, name: str, catalog: Catalog, key: str) -> None:
     """Refuse a clip of somebody else, and an uploaded one where a made one is meant or the like."""
     task_type = str(body.get("task_type", "create_music"))
     if task_type == "create_music":
         return
-    clip = owned(body, name, world, key)
+    clip = owned(body, name, catalog, key)
     sent_up = clip is not None and "uploaded" in clip.details
     own = task_type.replace("_music", "_upload_music", 1)
     if sent_up and "upload" not in task_type and own in validation_producer.UPLOAD_TASKS:
         raise invalid(f"The task_type should be '{own}' for an uploaded clip.")
 
 
-def _check_download(body: Body, world: World, key: str) -> None:
+def _check_download(body: Body, catalog: Catalog, key: str) -> None:
     validation_producer.producer_download(body)
-    owned(body, "clip_id", world, key)
+    owned(body, "clip_id", catalog, key)
 
 
 def _sing_producer(call: Call) -> tuple[Song, ...]:
@@ -65,16 +65,16 @@ def _imported(call: Call) -> tuple[Song, ...]:
 
 def _exported(call: Call) -> list[Json]:
     song, form = call.song("clip_id"), str(call.body.get("format") or "mp3")
-    if song is None:  # only where Shapes.unknown_clip accepts ids that nobody made
+    if song is None:  # only where ReplyOptions.unknown_clip accepts ids that nobody made
         song = uploaded(str(call.body["clip_id"]), call.seed)
-        call.world.keep(song, call.key)
-    call.world.files.setdefault(song.song_id, set()).add(form)
+        call.catalog.keep(song, call.key)
+    call.catalog.files.setdefault(song.song_id, set()).add(form)
     return [{"audio_url": call.links.file(song, form)}]
 
 
 def _upload(call: Call) -> Json:
     song = uploaded(str(call.body["url"]), call.seed)
-    call.world.keep(song, call.key)
+    call.catalog.keep(song, call.key)
     return {"code": 200, "clip_id": song.song_id, "message": "success"}
 
 
@@ -107,7 +107,7 @@ def _riffusion(name: str) -> Operation:
 
 
 # Prices: service.md 14; of /riffusion/upload none is public.
-FUZZ: Table = MappingProxyType(
+PRODUCER: Table = MappingProxyType(
     {
         "producer/create": by_task_type(
             {name: _producer(name) for name in validation_producer.PRODUCER_TASKS}

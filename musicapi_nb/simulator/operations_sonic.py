@@ -7,10 +7,10 @@ from types import MappingProxyType
 from musicapi_nb.simulator import song_edits, validation_sonic
 from musicapi_nb.simulator.catalog import (
     Call,
+    Catalog,
     Operation,
     Table,
     Timer,
-    World,
     brief,
     by_task_type,
     only_body,
@@ -24,46 +24,46 @@ from musicapi_nb.simulator.validation import Body, invalid
 Sing = Callable[[Call], tuple[Song, ...]]
 
 
-def _check_create(body: Body, world: World, key: str) -> None:
-    validation_sonic.create(body, world.shapes)
+def _check_create(body: Body, catalog: Catalog, key: str) -> None:
+    validation_sonic.create(body, catalog.options)
     task_type = str(body.get("task_type", "create_music"))
-    if task_type == "create_music" or world.shapes.unknown_clip == "accept":
+    if task_type == "create_music" or catalog.options.unknown_clip == "accept":
         return
     if task_type == "persona_music":
-        if world.owners.get(str(body["persona_id"])) != key:
+        if catalog.owners.get(str(body["persona_id"])) != key:
             raise invalid("The 'persona_id' field is invalid.")
         return
-    clip = owned(body, "continue_clip_id", world, key)
+    clip = owned(body, "continue_clip_id", catalog, key)
     sent_up = clip is not None and clip.details.get("uploaded")
     if task_type in ("extend_music", "cover_music") and sent_up:
         own = task_type.replace("_music", "_upload_music")
         raise invalid(f"The task_type should be '{own}' for an uploaded clip.")
     if task_type == "concat_music" and clip is not None and "continue_at" not in clip.details:
         raise invalid("The 'continue_clip_id' field should be an extended clip.")
-    if "overpainting_start_s" in body and not sent_up and world.shapes.unfit == "refuse":
+    if "overpainting_start_s" in body and not sent_up and catalog.options.unfit == "refuse":
         raise invalid("The 'overpainting_start_s' field needs an uploaded clip.")
 
 
-def _check_uploaded(body: Body, world: World, _key: str) -> None:
-    validation_sonic.upload_and_make(body, world.shapes)
+def _check_uploaded(body: Body, catalog: Catalog, _key: str) -> None:
+    validation_sonic.upload_and_make(body, catalog.options)
 
 
-def _check_sample(body: Body, world: World, key: str) -> None:
-    validation_sonic.sample(body, world.shapes)
+def _check_sample(body: Body, catalog: Catalog, key: str) -> None:
+    validation_sonic.sample(body, catalog.options)
     if "sample_clip_id" in body:
-        owned(body, "sample_clip_id", world, key)
+        owned(body, "sample_clip_id", catalog, key)
 
 
-def _check_mashup(body: Body, world: World, key: str) -> None:
-    validation_sonic.mashup(body, world.shapes)
+def _check_mashup(body: Body, catalog: Catalog, key: str) -> None:
+    validation_sonic.mashup(body, catalog.options)
     for clip in body["mashup_clip_ids"]:
-        if world.shapes.unknown_clip == "refuse" and world.song(clip, key) is None:
+        if catalog.options.unknown_clip == "refuse" and catalog.song(clip, key) is None:
             raise invalid("The 'mashup_clip_ids' field is invalid.")
 
 
-def _check_section(body: Body, world: World, key: str) -> None:
-    validation_sonic.replace_section(body, world.shapes)
-    clip = owned(body, "clip_id", world, key)
+def _check_section(body: Body, catalog: Catalog, key: str) -> None:
+    validation_sonic.replace_section(body, catalog.options)
+    clip = owned(body, "clip_id", catalog, key)
     if clip is not None and body["infill_start_s"] >= clip.duration:
         raise invalid("The 'infill_start_s' field should lie within the song.")
 
@@ -73,15 +73,15 @@ def _sing(call: Call) -> tuple[Song, ...]:
 
 
 def _sing_persona(call: Call) -> tuple[Song, ...]:
-    style = call.world.personas.get(str(call.body["persona_id"]), "")
+    style = call.catalog.personas.get(str(call.body["persona_id"]), "")
     return sonic_songs(brief(call)._replace(style=style))
 
 
 def _sing_concat(call: Call) -> tuple[Song, ...]:
     extension = call.song("continue_clip_id")
-    if extension is None:  # only where Shapes.unknown_clip accepts ids that nobody made
+    if extension is None:  # only where ReplyOptions.unknown_clip accepts ids that nobody made
         return sonic_songs(made_up(brief(call)), 1)
-    first = call.world.song(extension.details.get("parent"), call.key)
+    first = call.catalog.song(extension.details.get("parent"), call.key)
     kept = min(float(extension.details.get("continue_at", 0)), first.duration if first else 0.0)
     lineage = {"parent": extension.song_id}
     return (song_edits.join(extension, first, kept, f"{call.seed}/0", lineage),)
@@ -89,7 +89,7 @@ def _sing_concat(call: Call) -> tuple[Song, ...]:
 
 def _sing_remaster(call: Call) -> tuple[Song, ...]:
     source = call.song("continue_clip_id")
-    return song_edits.remastered(brief(call, source), call.world.shapes.remaster_clips)
+    return song_edits.remastered(brief(call, source), call.catalog.options.remaster_clips)
 
 
 def _sing_with_vocals(call: Call) -> tuple[Song, ...]:
@@ -102,7 +102,7 @@ def _sing_with_instruments(call: Call) -> tuple[Song, ...]:
 
 def _sing_uploaded(call: Call) -> tuple[Song, ...]:
     source = uploaded(str(call.body["url"]), f"{call.seed}/upload")
-    call.world.keep(source, call.key)
+    call.catalog.keep(source, call.key)
     asked = brief(call, source)
     made = sonic_songs(asked)
     return song_edits.paired(asked, made) if call.body.get("auto_concat") else made
@@ -118,7 +118,7 @@ def _sing_sample(call: Call) -> tuple[Song, ...]:
 
 
 def _sing_mashup(call: Call) -> tuple[Song, ...]:
-    first, second = (call.world.song(each, call.key) for each in call.body["mashup_clip_ids"])
+    first, second = (call.catalog.song(each, call.key) for each in call.body["mashup_clip_ids"])
     return song_edits.mashed(brief(call, first), second)
 
 
@@ -135,12 +135,12 @@ def _create(task_type: str, sing: Sing, price: int, timer: Timer = sonic_timing)
 
 
 def _made(
-    name: str, price: int, check: Callable[[Body, World, str], None], sing: Sing
+    name: str, price: int, check: Callable[[Body, Catalog, str], None], sing: Sing
 ) -> Operation:
     return Operation(f"sonic.{name}", price, check, "sonic", sing, sonic_timing)
 
 
-def _stepped(name: str, check: Callable[[Body, World, str], None], last: str) -> Operation:
+def _stepped(name: str, check: Callable[[Body, Catalog, str], None], last: str) -> Operation:
     steps = ("upload", last)
     return Operation(
         f"sonic.{name}",

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from musicapi_nb.simulator.reply_options import Shapes
+from musicapi_nb.simulator.reply_options import ReplyOptions
 from musicapi_nb.simulator.tasks import Phase, Song, Task
 
 Json = dict[str, Any]
@@ -55,10 +55,12 @@ class Links(NamedTuple):
         return f"{self.base}/media/video/{song.song_id}.mp4"
 
 
-def error(status: int, message: str, kind: str | None, shapes: Shapes, engine: str) -> Answer:
-    """Dress an error; nuro's shape is documented, the others' is a choice (``Shapes``)."""
+def error(
+    status: int, message: str, kind: str | None, options: ReplyOptions, engine: str
+) -> Answer:
+    """Dress an error; nuro's shape is documented, the others' is a choice (``ReplyOptions``)."""
     slug = kind or _SLUGS.get(status, "server_error" if status >= 500 else "error")  # noqa: PLR2004 - HTTP
-    if engine == "nuro" or shapes.error_body == "refund":
+    if engine == "nuro" or options.error_body == "refund":
         return Answer(status, {"type": slug, "message": message, "refund_processed": False})
     bodies: dict[str, Json] = {
         "all": {"type": slug, "error": message, "message": message},
@@ -66,29 +68,29 @@ def error(status: int, message: str, kind: str | None, shapes: Shapes, engine: s
         "message": {"message": message},
         "envelope": {"code": slug, "message": message, "data": None},
     }
-    return Answer(status, bodies[shapes.error_body])
+    return Answer(status, bodies[options.error_body])
 
 
-def plain_ack(task: Task, _shapes: Shapes) -> Json:
+def plain_ack(task: Task, _options: ReplyOptions) -> Json:
     """Answer the submit of an engine other than sonic and studio."""
     return {"message": "success", "task_id": task.task_id}
 
 
-def ack(task: Task, shapes: Shapes) -> Json:
+def ack(task: Task, options: ReplyOptions) -> Json:
     """Answer a sonic submit."""
-    body = plain_ack(task, shapes)
-    return {"code": 200, **body} if shapes.ack_code else body
+    body = plain_ack(task, options)
+    return {"code": 200, **body} if options.ack_code else body
 
 
-def voice_ack(task: Task, shapes: Shapes) -> Json:
+def voice_ack(task: Task, options: ReplyOptions) -> Json:
     """Answer a submit of /sonic/create-voice, which may carry a warning."""
-    return {**ack(task, shapes), "warning": "A voice is made from what was uploaded today."}
+    return {**ack(task, options), "warning": "A voice is made from what was uploaded today."}
 
 
-def steps_ack(*steps: str) -> Callable[[Task, Shapes], Json]:
+def steps_ack(*steps: str) -> Callable[[Task, ReplyOptions], Json]:
     """Answer a request that uploads and makes a song of it, step by step."""
 
-    def acked(task: Task, _shapes: Shapes) -> Json:
+    def acked(task: Task, _options: ReplyOptions) -> Json:
         clip_id = task.songs[0].details["parent"]
         done = {
             steps[0]: {"success": True, "clip_id": clip_id},
@@ -100,61 +102,61 @@ def steps_ack(*steps: str) -> Callable[[Task, Shapes], Json]:
 
 
 def step_failed(
-    steps: tuple[str, ...], failed: str, message: str, clip_id: str | None, shapes: Shapes
+    steps: tuple[str, ...], failed: str, message: str, clip_id: str | None, options: ReplyOptions
 ) -> Answer:
     """Answer such a request of which one step failed; ``clip_id`` is what was uploaded before."""
     done: Json = {failed: {"success": False, "error": message}}
     if clip_id is not None:
         done = {steps[0]: {"success": True, "clip_id": clip_id}, **done}
     body = {"code": 400, "message": message, "failed_step": failed, "steps": done}
-    return Answer(shapes.step_failure, body)
+    return Answer(options.step_failure, body)
 
 
-def lyrics_ack(task: Task, _shapes: Shapes) -> Json:
+def lyrics_ack(task: Task, _options: ReplyOptions) -> Json:
     """Answer a submit of /suno/make-lyrics."""
     return {"code": 200, "data": {"task_id": task.task_id}, "message": "success"}
 
 
-def studio_ack(task: Task, _shapes: Shapes) -> Json:
+def studio_ack(task: Task, _options: ReplyOptions) -> Json:
     """Answer a studio submit: ``code`` is a string and ``data`` the id itself."""
     return {"code": "success", "message": "", "data": task.task_id}
 
 
-def sonic_task(task: Task, now: float, shapes: Shapes, links: Links) -> Answer:
+def sonic_task(task: Task, now: float, options: ReplyOptions, links: Links) -> Answer:
     """Answer a sonic poll."""
     phase = task.phase(now)
-    if phase is Phase.FAILED and shapes.sonic_failure == "timeout":
-        return error(504, TIMED_OUT, "timeout", shapes, "sonic")
-    if phase is Phase.FAILED and (shapes.sonic_failure == "api_error" or not task.songs):
-        return failed(task, shapes)
-    hidden = shapes.sonic_unfinished == "not_ready" or not task.songs
+    if phase is Phase.FAILED and options.sonic_failure == "timeout":
+        return error(504, TIMED_OUT, "timeout", options, "sonic")
+    if phase is Phase.FAILED and (options.sonic_failure == "api_error" or not task.songs):
+        return failed(task, options)
+    hidden = options.sonic_unfinished == "not_ready" or not task.songs
     if phase is Phase.QUEUED or (hidden and phase is Phase.RUNNING):
         return Answer(202, {"type": "not_ready"})
-    data = _items(task, now, shapes, links) if task.songs else task.result
+    data = _items(task, now, options, links) if task.songs else task.result
     return Answer(200, {"code": 200, "data": data, "message": "success"})
 
 
-def failed(task: Task, shapes: Shapes) -> Answer:
+def failed(task: Task, options: ReplyOptions) -> Answer:
     """Answer the poll of a failed task with a 200 that says so."""
-    body = {"type": "api_error", "message": task.failure, shapes.refund_key: task.refunded}
+    body = {"type": "api_error", "message": task.failure, options.refund_key: task.refunded}
     return Answer(200, body)
 
 
-def lyrics_task(task: Task, now: float, shapes: Shapes, _links: Links) -> Answer:
+def lyrics_task(task: Task, now: float, options: ReplyOptions, _links: Links) -> Answer:
     """Answer a poll of /suno/get-lyrics."""
     phase = task.phase(now)
     if phase is Phase.FAILED:
-        return failed(task, shapes)
+        return failed(task, options)
     done = phase is Phase.SUCCEEDED
     known = task.result if done else {"title": "", "text": ""}
     status = "complete" if done else "running"
     return Answer(200, {"code": 200, "data": {**known, "status": status}, "message": "success"})
 
 
-def batch_tasks(answers: Sequence[Answer], shapes: Shapes) -> list[Any]:
+def batch_tasks(answers: Sequence[Answer], options: ReplyOptions) -> list[Any]:
     """List the tasks of a batch; a refused item has none."""
     ids = [answer.body.get("task_id") for answer in answers]
-    if shapes.batch_tasks == "ids":
+    if options.batch_tasks == "ids":
         return ids
     return [
         {"index": index, "task_id": task_id, "status": "submitted"}
@@ -164,10 +166,10 @@ def batch_tasks(answers: Sequence[Answer], shapes: Shapes) -> list[Any]:
     ]
 
 
-def studio_task(task: Task, now: float, shapes: Shapes, links: Links) -> Answer:
+def studio_task(task: Task, now: float, options: ReplyOptions, links: Links) -> Answer:
     """Answer a studio poll."""
     phase, timing = task.phase(now), task.timing
-    if phase is Phase.FAILED and shapes.studio_failure == "code":
+    if phase is Phase.FAILED and options.studio_failure == "code":
         return Answer(200, {"code": "failed", "message": task.failure, "data": None})
     ended = phase in (Phase.SUCCEEDED, Phase.FAILED)
     finished = timing.finished if task.fails_at is None else task.fails_at
@@ -181,18 +183,18 @@ def studio_task(task: Task, now: float, shapes: Shapes, links: Links) -> Answer:
         "start_time": 0 if phase is Phase.QUEUED else int(timing.started),
         "finish_time": int(finished) if ended else 0,
         "progress": "100%" if ended else f"{task.progress(now)}%",
-        "data": _studio_data(task, now, shapes, links),
+        "data": _studio_data(task, now, options, links),
     }
-    holder = "handledData" if shapes.studio_wrapper else "data"
+    holder = "handledData" if options.studio_wrapper else "data"
     return Answer(200, {"code": "success", "message": "", holder: data})
 
 
-def nuro_task(task: Task, now: float, shapes: Shapes, links: Links) -> Answer:
+def nuro_task(task: Task, now: float, options: ReplyOptions, links: Links) -> Answer:
     """Answer a nuro poll: a flat object; empty strings and 0 until it is done."""
     phase, song = task.phase(now), task.songs[0]
     done, failed = phase is Phase.SUCCEEDED, phase is Phase.FAILED
     problem = {"type": "api_error", "message": task.failure, "refund_processed": task.refunded}
-    if failed and shapes.nuro_failure == "error":
+    if failed and options.nuro_failure == "error":
         return Answer(500, problem)
     words = {Phase.QUEUED: "pending", Phase.RUNNING: task.state_word or "running"}
     status = "failed" if failed else words.get(phase, "succeeded")
@@ -209,9 +211,9 @@ def nuro_task(task: Task, now: float, shapes: Shapes, links: Links) -> Answer:
     return Answer(200, {**body, **problem} if failed else body)
 
 
-def _items(task: Task, now: float, shapes: Shapes, links: Links) -> list[Json | None]:
+def _items(task: Task, now: float, options: ReplyOptions, links: Links) -> list[Json | None]:
     """Dress the clips; where each is also joined to what it extends, in pairs."""
-    clips = [_clip(task, index, now, shapes, links) for index in range(len(task.songs))]
+    clips = [_clip(task, index, now, options, links) for index in range(len(task.songs))]
     joined = {
         song.details["full_of"]: index
         for index, song in enumerate(task.songs)
@@ -227,7 +229,7 @@ def _items(task: Task, now: float, shapes: Shapes, links: Links) -> list[Json | 
     return pairs
 
 
-def _clip(task: Task, index: int, now: float, shapes: Shapes, links: Links) -> Json:
+def _clip(task: Task, index: int, now: float, options: ReplyOptions, links: Links) -> Json:
     song, phase = task.songs[index], task.song_phase(index, now)
     body, done = task.body, phase is Phase.SUCCEEDED
     words = {
@@ -237,9 +239,9 @@ def _clip(task: Task, index: int, now: float, shapes: Shapes, links: Links) -> J
         Phase.FAILED: "failed",
     }
     audio = links.audio(song) if done else ""
-    if phase is Phase.RUNNING and shapes.sonic_running_audio == "stream":
+    if phase is Phase.RUNNING and options.sonic_running_audio == "stream":
         audio = links.stream(song)
-    old = shapes.sonic_form == "2024"
+    old = options.sonic_form == "2024"
     text = task.duration_text or not old
     clip: Json = {
         "clip_id": song.song_id,
@@ -253,7 +255,7 @@ def _clip(task: Task, index: int, now: float, shapes: Shapes, links: Links) -> J
         "created_at": _zulu(task.timing.started),
         "gpt_description_prompt": body.get("gpt_description_prompt"),
         "duration": (_text(song.duration) if text else song.duration) if done else None,
-        "mv": _model(song.model, shapes),
+        "mv": _model(song.model, options),
     }
     if not old:
         echoed = ("negative_tags", "style_weight", "weirdness_constraint")
@@ -261,10 +263,10 @@ def _clip(task: Task, index: int, now: float, shapes: Shapes, links: Links) -> J
     return clip
 
 
-def _model(asked: str, shapes: Shapes) -> str:
-    if shapes.mv_spelling == "chirp":
+def _model(asked: str, options: ReplyOptions) -> str:
+    if options.mv_spelling == "chirp":
         return asked.replace("sonic-", "chirp-", 1)
-    renders = shapes.mv_spelling == "v6" and not asked.startswith("sonic-v6")
+    renders = options.mv_spelling == "v6" and not asked.startswith("sonic-v6")
     return "sonic-v6" if renders else asked
 
 
@@ -277,12 +279,12 @@ def _studio_status(task: Task, now: float) -> str:
     return {Phase.RUNNING: running, Phase.SUCCEEDED: "SUCCESS"}.get(phase, "FAILURE")
 
 
-def _studio_data(task: Task, now: float, shapes: Shapes, links: Links) -> Json | None:
+def _studio_data(task: Task, now: float, options: ReplyOptions, links: Links) -> Json | None:
     phase = task.phase(now)
     if phase is not Phase.SUCCEEDED:
-        if shapes.studio_unfinished == "null":
+        if options.studio_unfinished == "null":
             return None
-        if shapes.studio_unfinished == "empty" or phase in (Phase.QUEUED, Phase.FAILED):
+        if options.studio_unfinished == "empty" or phase in (Phase.QUEUED, Phase.FAILED):
             return {}
     return {"songs": [_studio_song(task, index, now, links) for index in range(len(task.songs))]}
 

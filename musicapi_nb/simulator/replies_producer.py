@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from musicapi_nb.simulator.replies import Answer, Json, Links, failed
-from musicapi_nb.simulator.reply_options import Shapes
+from musicapi_nb.simulator.reply_options import ReplyOptions
 from musicapi_nb.simulator.tasks import Phase, Task
 
 _WAITS: Json = {
@@ -19,12 +19,12 @@ _WORDS = {
 }
 
 
-def producer_task(task: Task, now: float, shapes: Shapes, links: Links) -> Answer:
+def producer_task(task: Task, now: float, options: ReplyOptions, links: Links) -> Answer:
     """Answer a producer poll: 202 until the song is there; the form of 2026 has a ``status``."""
-    phase, late = task.phase(now), shapes.producer_form == "2026"
+    phase, late = task.phase(now), options.producer_form == "2026"
     done = phase is Phase.SUCCEEDED
     if phase is Phase.FAILED and not late:
-        return failed(task, shapes)
+        return failed(task, options)
     if not done and not late:
         return Answer(202, _WAITS)
     body: Json = {"code": 200}
@@ -33,22 +33,22 @@ def producer_task(task: Task, now: float, shapes: Shapes, links: Links) -> Answe
         body["status"] = words.get(phase, "FAILED")
         if phase is Phase.RUNNING and task.state_word:
             body["status"] = task.state_word.upper()
-    songs = [_producer_song(task, index, shapes, links) for index in range(len(task.songs))]
+    songs = [_producer_song(task, index, options, links) for index in range(len(task.songs))]
     body |= {"data": (songs or task.result) if done else [], "message": "success"}
     if phase is Phase.FAILED:
-        body |= {"message": task.failure, shapes.refund_key: task.refunded}
+        body |= {"message": task.failure, options.refund_key: task.refunded}
     return Answer(200, body)
 
 
-def riffusion_task(task: Task, now: float, shapes: Shapes, links: Links) -> Answer:
+def riffusion_task(task: Task, now: float, options: ReplyOptions, links: Links) -> Answer:
     """Answer a riffusion poll."""
     phase = task.phase(now)
     if phase is Phase.FAILED:
-        return failed(task, shapes)
+        return failed(task, options)
     shown = [
         index
         for index in range(len(task.songs))
-        if shapes.riffusion_unfinished == "clips"
+        if options.riffusion_unfinished == "clips"
         or task.song_phase(index, now) in (Phase.SUCCEEDED, Phase.FAILED)
     ]
     if phase is Phase.QUEUED or not shown:
@@ -57,7 +57,7 @@ def riffusion_task(task: Task, now: float, shapes: Shapes, links: Links) -> Answ
     return Answer(200, {"code": 200, "data": songs, "message": "success"})
 
 
-def _producer_song(task: Task, index: int, shapes: Shapes, links: Links) -> Json:
+def _producer_song(task: Task, index: int, options: ReplyOptions, links: Links) -> Json:
     song = task.songs[index]
     dressed: Json = {
         "clip_id": song.song_id,
@@ -73,7 +73,7 @@ def _producer_song(task: Task, index: int, shapes: Shapes, links: Links) -> Json
         "duration": str(song.duration) if task.duration_text else song.duration,
         "state": "failed" if song.song_id in task.spoilt else "succeeded",
     }
-    if shapes.producer_form == "2026":
+    if options.producer_form == "2026":
         dressed["wav_url"] = links.file(song, "wav")
     return dressed
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 
 @dataclass(slots=True, kw_only=True)
-class Shapes:
+class ReplyOptions:
     """How replies look where the truth is unknown or has changed; may be changed while running.
 
     The defaults are what most public clients met.

@@ -11,7 +11,7 @@ _RECENT = 2000
 
 
 @dataclass(slots=True, eq=False)
-class Arrival:
+class LoggedRequest:
     """One request as it came in.
 
     ``status`` is None when it was never answered, ``charge`` is what it cost, if it cost anything;
@@ -19,7 +19,7 @@ class Arrival:
     """
 
     number: int
-    at: float
+    arrived_at: float
     method: str
     path: str
     host: str
@@ -34,7 +34,7 @@ class Arrival:
         return "authorization" in self.headers
 
 
-class Traffic:
+class RequestLog:
     """Every POST, the latest of the rest, and exact counts of all.
 
     ``media_authorized`` counts requests below ``/media`` that carried a key: a file server is to
@@ -42,13 +42,13 @@ class Traffic:
     """
 
     def __init__(self) -> None:
-        self.posts: list[Arrival] = []
-        self.recent: deque[Arrival] = deque(maxlen=_RECENT)
+        self.posts: list[LoggedRequest] = []
+        self.recent: deque[LoggedRequest] = deque(maxlen=_RECENT)
         self.media_authorized = 0
         self._counts: Counter[tuple[str, str]] = Counter()
         self._total = 0
 
-    def record(self, arrival: Arrival) -> None:
+    def record(self, arrival: LoggedRequest) -> None:
         """Note a request that has just arrived."""
         self._total += 1
         self._counts[arrival.method, arrival.path] += 1
@@ -59,7 +59,7 @@ class Traffic:
             self.media_authorized += 1
 
     @property
-    def paid(self) -> tuple[Arrival, ...]:
+    def paid(self) -> tuple[LoggedRequest, ...]:
         """The POSTs that were charged, oldest first."""
         return tuple(arrival for arrival in self.posts if arrival.charge is not None)
 

@@ -15,12 +15,12 @@ from aiohttp import web
 
 from musicapi_nb.simulator import audio, broken_responses, media
 from musicapi_nb.simulator.accounts import Accounts
-from musicapi_nb.simulator.catalog import World
+from musicapi_nb.simulator.catalog import Catalog
 from musicapi_nb.simulator.clock import SimulatedClock
 from musicapi_nb.simulator.faults import Faults
 from musicapi_nb.simulator.replies import Answer, Links
-from musicapi_nb.simulator.reply_options import Shapes
-from musicapi_nb.simulator.request_log import Arrival, Traffic
+from musicapi_nb.simulator.reply_options import ReplyOptions
+from musicapi_nb.simulator.request_log import LoggedRequest, RequestLog
 from musicapi_nb.simulator.service import API, Service
 from musicapi_nb.simulator.tasks import Song
 from musicapi_nb.simulator.validation import (
@@ -30,7 +30,7 @@ from musicapi_nb.simulator.validation import (
     Refusal,
     forbidden,
 )
-from musicapi_nb.simulator.webhook_sender import Webhooks
+from musicapi_nb.simulator.webhook_sender import WebhookSender
 
 HOST = "127.0.0.1"
 _SHUTDOWN_SECONDS = 1.0
@@ -55,7 +55,7 @@ class Simulator:
         results outlive the simulator (a library), give each simulator a seed of its own.
     port
         0 takes a free one, and keeps it when stopped and started again.
-    shapes
+    reply_options
         How replies look where the truth is unknown; may be changed while running.
     seconds
         Shortest and longest song where the request does not say (real ones are minutes).
@@ -73,7 +73,7 @@ class Simulator:
         faults: Faults | None = None,
         seed: int = 0,
         port: int = 0,
-        shapes: Shapes | None = None,
+        reply_options: ReplyOptions | None = None,
         seconds: tuple[float, float] = (20.0, 45.0),
         rate_limit: float | None = None,
         epoch: float | None = None,
@@ -81,12 +81,12 @@ class Simulator:
         self.clock = SimulatedClock(speed, epoch)
         self.accounts = Accounts(self.clock, balance)
         self.faults = faults or Faults(seed)
-        self.shapes = shapes or Shapes()
-        self.traffic = Traffic()
+        self.reply_options = reply_options or ReplyOptions()
+        self.request_log = RequestLog()
         self.port = port
-        world = World(self.shapes, seconds, self.clock.now)
+        catalog = Catalog(self.reply_options, seconds, self.clock.now)
         self.service = Service(
-            self.clock, self.accounts, self.faults, world, seed=seed, rate_limit=rate_limit
+            self.clock, self.accounts, self.faults, catalog, seed=seed, rate_limit=rate_limit
         )
         self._runner: web.AppRunner | None = None
         self._listener: socket.socket | None = None
@@ -108,7 +108,7 @@ class Simulator:
         return self.clock.speed
 
     @property
-    def webhooks(self) -> Webhooks:
+    def webhooks(self) -> WebhookSender:
         """What was told unasked; ``webhooks.sent`` has every one."""
         return self.service.webhooks
 
@@ -175,16 +175,16 @@ class Simulator:
         if request.transport is not None:
             self._transports.add(request.transport)
         raw = await request.read()
-        arrival = Arrival(
-            number=self.traffic.total + 1,
-            at=self.clock.now(),
+        arrival = LoggedRequest(
+            number=self.request_log.total + 1,
+            arrived_at=self.clock.now(),
             method=request.method,
             path=request.path,
             host=request.host,
             headers={name.lower(): value for name, value in request.headers.items()},
             body=_parsed(raw),
         )
-        self.traffic.record(arrival)
+        self.request_log.record(arrival)
         if request.path.startswith("/media/"):
             response = await self._media(request)
         elif request.path == "/":  # who connects to it has to know how fast its clock runs
@@ -196,7 +196,7 @@ class Simulator:
             response.headers["x-request-id"] = f"sim-{arrival.number:06d}"
         return response
 
-    async def _api(self, request: web.Request, arrival: Arrival) -> web.StreamResponse:
+    async def _api(self, request: web.Request, arrival: LoggedRequest) -> web.StreamResponse:
         if (early := await self._before(request)) is not None:
             return early
         answer = self._answered(request, arrival)
@@ -206,7 +206,7 @@ class Simulator:
                 body = broken_responses.altered(kind, body)
         return await self._after(request, Answer(answer.status, body))
 
-    def _answered(self, request: web.Request, arrival: Arrival) -> Answer:
+    def _answered(self, request: web.Request, arrival: LoggedRequest) -> Answer:
         method, path = request.method, request.path
         if not path.startswith(API):
             return self._error(Refusal(404, "not_found", f"There is no {path} here."), "")
@@ -276,7 +276,7 @@ class Simulator:
         if request.method == "OPTIONS":
             return media.preflight()
         *_, kind, name = request.path.split("/")
-        song = self.service.world.songs.get(name.rpartition(".")[0])
+        song = self.service.catalog.songs.get(name.rpartition(".")[0])
         if song is not None and self._strike("dead_link", request) is not None:
             self.service.dead_links.add(song.song_id)
         if (spoilt := self._diverted(request)) is not None:

@@ -8,12 +8,12 @@ from typing import Any
 
 from musicapi_nb.simulator import replies, replies_producer, webhook_sender
 from musicapi_nb.simulator.accounts import Accounts, Charge
-from musicapi_nb.simulator.catalog import Asked, Call, Operation, World
+from musicapi_nb.simulator.catalog import Asked, Call, Catalog, Operation
 from musicapi_nb.simulator.clock import SimulatedClock
 from musicapi_nb.simulator.faults import Faults
 from musicapi_nb.simulator.operations import operation_at
 from musicapi_nb.simulator.replies import Answer, Links
-from musicapi_nb.simulator.reply_options import Shapes
+from musicapi_nb.simulator.reply_options import ReplyOptions
 from musicapi_nb.simulator.songs import make_id, uploaded
 from musicapi_nb.simulator.tasks import Engine, Phase, Task
 from musicapi_nb.simulator.validation import (
@@ -24,11 +24,11 @@ from musicapi_nb.simulator.validation import (
     invalid,
     retired,
 )
-from musicapi_nb.simulator.webhook_sender import Webhooks
+from musicapi_nb.simulator.webhook_sender import WebhookSender
 
 API = "/api/v1/"
 
-_TASKS: Mapping[str, tuple[Engine, Callable[[Task, float, Shapes, Links], Answer]]] = {
+_TASKS: Mapping[str, tuple[Engine, Callable[[Task, float, ReplyOptions, Links], Answer]]] = {
     "sonic/task": ("sonic", replies.sonic_task),
     "suno/clip": ("sonic", replies.sonic_task),
     "suno/get-lyrics": ("suno", replies.lyrics_task),
@@ -56,7 +56,7 @@ class Service:
         clock: SimulatedClock,
         accounts: Accounts,
         faults: Faults,
-        world: World,
+        catalog: Catalog,
         *,
         seed: int,
         rate_limit: float | None,
@@ -64,10 +64,10 @@ class Service:
         self.clock = clock
         self.accounts = accounts
         self.faults = faults
-        self.world = world
+        self.catalog = catalog
         self.links = Links("")
         self.dead_links: set[str] = set()
-        self.webhooks = Webhooks(clock, faults, world.shapes, self._reply)
+        self.webhooks = WebhookSender(clock, faults, catalog.options, self._reply)
         self._seed = seed
         self._rate_limit = rate_limit
         self._last_create: dict[str, float] = {}
@@ -92,12 +92,12 @@ class Service:
 
     def error(self, refusal: Refusal, engine: str) -> Answer:
         """Dress a refusal as the engine would."""
-        shapes = self.world.shapes
-        return replies.error(refusal.status, refusal.message, refusal.kind, shapes, engine)
+        options = self.catalog.options
+        return replies.error(refusal.status, refusal.message, refusal.kind, options, engine)
 
     def _get(self, path: str, key: str, query: Mapping[str, str]) -> Answer:
         if path == "get-credits":
-            account = self.accounts.of(key)
+            account = self.accounts.get(key)
             pots = {"credits": account.credits, "extra_credits": account.extra_credits}
             return Answer(200, pots)
         if path == "sonic/batch":
@@ -110,7 +110,7 @@ class Service:
         engine, dress = _TASKS[route]
         if not task_id:
             raise invalid("missing task id.")
-        task = self.world.tasks.get(task_id)
+        task = self.catalog.tasks.get(task_id)
         if task is None or task.key != key or task.engine != engine:
             if engine == "nuro":
                 raise Refusal(404, "not_found", "task not found.")
@@ -118,17 +118,17 @@ class Service:
         now = self.clock.now()
         self.accounts.settle()
         self.dead_links -= {song.song_id for song in task.songs}
-        return dress(task, now, self.world.shapes, self.links)
+        return dress(task, now, self.catalog.options, self.links)
 
     def _look_at_batch(self, batch_id: str, key: str) -> Answer:
         if not batch_id:
             raise invalid("missing batch id.")
-        if self.world.owners.get(batch_id) != key or batch_id not in self.world.batches:
+        if self.catalog.owners.get(batch_id) != key or batch_id not in self.catalog.batches:
             raise invalid("batch not found.")
-        answers = self.world.batches[batch_id]
-        tasks = replies.batch_tasks(answers, self.world.shapes)
+        answers = self.catalog.batches[batch_id]
+        tasks = replies.batch_tasks(answers, self.catalog.options)
         for listed in tasks:
-            if isinstance(listed, dict) and (task := self.world.tasks.get(listed["task_id"])):
+            if isinstance(listed, dict) and (task := self.catalog.tasks.get(listed["task_id"])):
                 reply = self._get(f"sonic/task/{task.task_id}", key, {})
                 listed["status"] = _WORDS[task.phase(self.clock.now())]
                 listed["data"] = reply.body.get("data")
@@ -147,23 +147,23 @@ class Service:
         return self._carried_out(operation, path, key, body)
 
     def _offered(self, operation: Operation) -> None:
-        gone = self.world.shapes.retired
+        gone = self.catalog.options.retired
         for name in (operation.name.partition(".")[0], operation.name):
             if name in gone:
                 raise retired(name)
 
     def _batch(self, operation: Operation, key: str, body: Mapping[str, Any]) -> Answer:
-        operation.check(body, self.world, key)
+        operation.check(body, self.catalog, key)
         answers = [self._item(operation.each, key, item) for item in body["items"]]
-        shapes = self.world.shapes
-        batch_id = make_id(f"{self._seed}/batch/{len(self.world.batches)}")
-        self.world.batches[batch_id] = tuple(answers)
-        self.world.owners[batch_id] = key
+        options = self.catalog.options
+        batch_id = make_id(f"{self._seed}/batch/{len(self.catalog.batches)}")
+        self.catalog.batches[batch_id] = tuple(answers)
+        self.catalog.owners[batch_id] = key
         reply = {
             "message": "success",
             "batch_id": batch_id,
             "submitted": sum("task_id" in answer.body for answer in answers),
-            "tasks": replies.batch_tasks(answers, shapes),
+            "tasks": replies.batch_tasks(answers, options),
         }
         return Answer(200, reply)
 
@@ -179,8 +179,8 @@ class Service:
         self, operation: Operation, path: str, key: str, body: Mapping[str, Any]
     ) -> Answer:
         self._offered(operation)
-        operation.check(body, self.world, key)
-        webhook_sender.check(body, self.world.shapes)
+        operation.check(body, self.catalog, key)
+        webhook_sender.check(body, self.catalog.options)
         if operation.steps and (failing := self._failing_step(operation, path, body)):
             return self._step_failed(operation, path, key, body, failing)
         asked = self._asked(operation, key, body)
@@ -188,11 +188,11 @@ class Service:
         if operation.price and not (asked and asked.paid):
             charge = self._charge(key, path, operation.name, operation.price)
         number = charge.number if charge else f"free/{operation.name}/{body.get('clip_id')}"
-        call = Call(body, key, f"{self._seed}/{number}", self.world, self.links)
+        call = Call(body, key, f"{self._seed}/{number}", self.catalog, self.links)
         if operation.answer is not None:
             return self._answered(operation, operation.answer, call, asked)
         task = self._task(operation, call, charge, API + path)
-        return Answer(200, operation.ack(task, self.world.shapes))
+        return Answer(200, operation.ack(task, self.catalog.options))
 
     def _charge(self, key: str, path: str, name: str, price: int) -> Charge:
         charge = self.accounts.charge(key, API + path, name, price)
@@ -204,7 +204,7 @@ class Service:
         """Give what is known of a call that is repeated until its file is there."""
         if operation.wait is None:
             return None
-        return self.world.asked.get(_identity(operation, key, body))
+        return self.catalog.asked.get(_identity(operation, key, body))
 
     def _answered(
         self,
@@ -216,12 +216,12 @@ class Service:
         wait = operation.wait
         if wait is None:
             return Answer(200, answer(call))
-        shapes, now = self.world.shapes, self.clock.now()
+        options, now = self.catalog.options, self.clock.now()
         if asked is None:
             asked = Asked(now + Random(f"{call.seed}/wait").uniform(*wait.seconds))
-            self.world.asked[_identity(operation, call.key, call.body)] = asked
+            self.catalog.asked[_identity(operation, call.key, call.body)] = asked
         ready = now >= asked.ready_at
-        asked.paid = wait.repeats_free or (not ready and shapes.again_charge == "first")
+        asked.paid = wait.repeats_free or (not ready and options.again_charge == "first")
         return Answer(200, answer(call)) if ready else wait.unready(call)
 
     def _failing_step(
@@ -248,9 +248,9 @@ class Service:
         if failed != operation.steps[0]:
             charge = self._charge(key, path, "sonic.upload", _UPLOAD_PRICE)
             song = uploaded(str(body["url"]), f"{self._seed}/{charge.number}/upload")
-            self.world.keep(song, key)
+            self.catalog.keep(song, key)
             clip_id = song.song_id
-        return replies.step_failed(operation.steps, failed, message, clip_id, self.world.shapes)
+        return replies.step_failed(operation.steps, failed, message, clip_id, self.catalog.options)
 
     def _paced(self, operation: Operation, key: str) -> None:
         if self._rate_limit is None or operation.engine is None:
@@ -279,16 +279,16 @@ class Service:
         )
         charge.task_id = task.task_id
         self._troubled(task, path)
-        self.world.tasks[task.task_id] = task
+        self.catalog.tasks[task.task_id] = task
         for song in songs:
-            self.world.keep(song, call.key, task.task_id)
+            self.catalog.keep(song, call.key, task.task_id)
         self.webhooks.follow(task, path)
         return task
 
     def _reply(self, task: Task, at: float) -> Answer:
         """Dress a task as a poll at that instant would show it."""
         dress = next(dress for engine, dress in _TASKS.values() if engine == task.engine)
-        return dress(task, at, self.world.shapes, self.links)
+        return dress(task, at, self.catalog.options, self.links)
 
     def _troubled(self, task: Task, path: str) -> None:
         """Fix at birth what will go wrong with a task."""
@@ -317,11 +317,11 @@ class Service:
 
     def playable(self, song_id: str, form: str, *, streaming: bool) -> bool:
         """Whether a song's audio is there: its file when done, its stream while it is made."""
-        song = self.world.songs[song_id]
-        forms = {song.form, *song.details.get("forms", ()), *self.world.files.get(song_id, ())}
+        song = self.catalog.songs[song_id]
+        forms = {song.form, *song.details.get("forms", ()), *self.catalog.files.get(song_id, ())}
         if song_id in self.dead_links or form not in forms:
             return False
-        return self.world.phase(song_id) is (Phase.RUNNING if streaming else Phase.SUCCEEDED)
+        return self.catalog.phase(song_id) is (Phase.RUNNING if streaming else Phase.SUCCEEDED)
 
 
 def _identity(operation: Operation, key: str, body: Mapping[str, Any]) -> tuple[str, str, str]:

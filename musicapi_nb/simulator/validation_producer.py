@@ -50,7 +50,7 @@ PRODUCER_TASKS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "swap_music_sound": ("clip_id",),
     }
 )
-"""What each ``task_type`` needs; which of them are still offered says ``Shapes.retired``."""
+"""What each ``task_type`` needs; which of them are still offered says ``ReplyOptions.retired``."""
 _CONTINUED, _REPLACED = (
     ("continue_clip_id", "continue_at"),
     ("continue_clip_id", "replace_start_time", "replace_end_time"),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from musicapi_nb.simulator.reply_options import Shapes
+from musicapi_nb.simulator.reply_options import ReplyOptions
 from musicapi_nb.simulator.validation import (
     Body,
     address,
@@ -77,40 +77,40 @@ _MASHUP = Rule(("mashup_clip_ids",), _ALL)
 _REPLACE = Rule(("clip_id", "infill_start_s", "infill_end_s"), SONIC_MODELS[1:], modes=False)
 
 
-def create(body: Body, shapes: Shapes) -> None:
+def create(body: Body, options: ReplyOptions) -> None:
     """Check a body for /sonic/create, whatever its ``task_type``."""
     task_type = body.get("task_type", "create_music")
     rule = TASK_TYPES.get(task_type) if isinstance(task_type, str) else None
     if rule is None:
         allowed = either(tuple(TASK_TYPES))
         raise invalid(f"The 'task_type' field is invalid. It should be {allowed}.")
-    _made(body, rule, shapes, task_type)
+    _made(body, rule, options, task_type)
 
 
-def upload_and_make(body: Body, shapes: Shapes) -> None:
+def upload_and_make(body: Body, options: ReplyOptions) -> None:
     """Check a body for /sonic/upload-extend or /sonic/upload-cover."""
-    _made(body, _UPLOAD, shapes)
+    _made(body, _UPLOAD, options)
 
 
-def sample(body: Body, shapes: Shapes) -> None:
+def sample(body: Body, options: ReplyOptions) -> None:
     """Check a body for /sonic/sample: a part of a file or of a clip, not of both."""
     if bool(body.get("url")) == bool(body.get("sample_clip_id")):
         raise invalid("Exactly one of 'url' and 'sample_clip_id' is required.")
-    _made(body, _SAMPLE, shapes)
+    _made(body, _SAMPLE, options)
 
 
-def mashup(body: Body, shapes: Shapes) -> None:
+def mashup(body: Body, options: ReplyOptions) -> None:
     """Check a body for /sonic/mashup."""
     clips = body.get("mashup_clip_ids")
     strange = not isinstance(clips, list) or not all(isinstance(each, str) for each in clips)
     if strange or len(clips) != 2:  # type: ignore[arg-type] # noqa: PLR2004 - a mashup is of two
         raise invalid("The 'mashup_clip_ids' field should hold exactly two clip ids.")
-    _made(body, _MASHUP, shapes)
+    _made(body, _MASHUP, options)
 
 
-def replace_section(body: Body, shapes: Shapes) -> None:
+def replace_section(body: Body, options: ReplyOptions) -> None:
     """Check a body for /sonic/replace-section."""
-    _made(body, _REPLACE, shapes)
+    _made(body, _REPLACE, options)
 
 
 def batch(body: Body) -> None:
@@ -126,12 +126,12 @@ def lyrics_of(body: Body) -> str | None:
     return text if isinstance(text, str) else None
 
 
-def _made(body: Body, rule: Rule, shapes: Shapes, task_type: str | None = None) -> None:
+def _made(body: Body, rule: Rule, options: ReplyOptions, task_type: str | None = None) -> None:
     _types(body)
     when = f" when task_type = {task_type}" if task_type else ""
     if "duration" in body and not rule.duration:
         raise invalid(f"The 'duration' field is not supported{when}.")
-    if shapes.use_suno_cdn == "required":
+    if options.use_suno_cdn == "required":
         required(body, ("use_suno_cdn",), None)
     if rule.modes and not isinstance(body.get("custom_mode"), bool):
         raise invalid("The 'custom_mode' field should be boolean.")
@@ -145,7 +145,7 @@ def _made(body: Body, rule: Rule, shapes: Shapes, task_type: str | None = None) 
         raise invalid("The 'auto_lyrics' field requires custom_mode = true.")
     if model:
         _limits(body, model)
-        if shapes.unfit == "refuse":
+        if options.unfit == "refuse":
             _features(body, model)
     infilled = body.get("infill_lyrics")
     moderated(lyrics_of(body) or infilled, body.get("gpt_description_prompt"))

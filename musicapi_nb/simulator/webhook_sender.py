@@ -16,7 +16,7 @@ import aiohttp
 from musicapi_nb.simulator.clock import SimulatedClock
 from musicapi_nb.simulator.faults import STAGES, Faults
 from musicapi_nb.simulator.replies import Answer
-from musicapi_nb.simulator.reply_options import Shapes
+from musicapi_nb.simulator.reply_options import ReplyOptions
 from musicapi_nb.simulator.songs import make_id
 from musicapi_nb.simulator.tasks import Task
 from musicapi_nb.simulator.validation import WEBHOOK_LIMIT, Body, invalid
@@ -40,7 +40,7 @@ class Delivery:
     status: int | None = None
 
 
-def check(body: Body, shapes: Shapes) -> None:
+def check(body: Body, options: ReplyOptions) -> None:
     """Refuse an address that the service would not call."""
     url = body.get("webhook_url")
     if url is None:
@@ -49,12 +49,12 @@ def check(body: Body, shapes: Shapes) -> None:
         parts = urlsplit(url) if isinstance(url, str) and len(url) <= WEBHOOK_LIMIT else None
     except ValueError:  # half an IPv6 address
         parts = None
-    local = shapes.webhook_hosts == "loopback" and parts and parts.hostname in _LOOPBACK
+    local = options.webhook_hosts == "loopback" and parts and parts.hostname in _LOOPBACK
     if parts is None or not parts.hostname or not (parts.scheme == "https" or local):
         raise invalid("The 'webhook_url' field should be a public https URL.")
 
 
-class Webhooks:
+class WebhookSender:
     """Sends the webhooks of one simulator, in the simulated clock.
 
     ``sent`` has every one that left, oldest first. They are signed with real unix seconds: whoever
@@ -65,13 +65,13 @@ class Webhooks:
         self,
         clock: SimulatedClock,
         faults: Faults,
-        shapes: Shapes,
+        options: ReplyOptions,
         reply: Callable[[Task, float], Answer],
     ) -> None:
         self.sent: list[Delivery] = []
         self._clock = clock
         self._faults = faults
-        self._shapes = shapes
+        self._options = options
         self._reply = reply
         self._session: aiohttp.ClientSession | None = None
         self._senders: set[asyncio.Task[None]] = set()
@@ -118,7 +118,7 @@ class Webhooks:
         body = json.dumps(self._body(task, event, at)).encode()
         headers = {
             "Content-Type": "application/json",
-            **_headers(task, event, body, self._shapes.webhook_signature),
+            **_headers(task, event, body, self._options.webhook_signature),
         }
         sent = Delivery(event, task.task_id, str(task.body["webhook_url"]), headers, body)
         self.sent.append(sent)

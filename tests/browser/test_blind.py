@@ -6,10 +6,11 @@ from typing import Any
 
 from playwright.sync_api import Locator, expect
 
+from musicapi_nb._blind_test.store import load_trials
 from musicapi_nb.library import Library
+from tests.blind_helpers import LEVELS, filled
 from tests.browser.ears import HTML, Frames, button, listen
 from tests.browser.lab import Lab, LabNotebook, save_screenshot
-from tests.listening import LEVELS, filled
 
 _CELLS = [
     """\
@@ -34,7 +35,7 @@ def _at(area: Locator, number: int) -> float:
 
 def _answers(path: Path) -> list[Any]:
     with Library(path) as library:
-        return [(trial.answer, trial.chosen) for trial in library.trials("by ear")]
+        return [(trial.answer, trial.chosen) for trial in load_trials(library, "by ear")]
 
 
 def _held(notebook: LabNotebook) -> str:

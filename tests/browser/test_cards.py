@@ -27,10 +27,10 @@ async def looked(name):
         await asyncio.sleep(0.02)
 
 def asked_for():
-    paths = [arrival.path for arrival in sim.traffic.recent]
+    paths = [arrival.path for arrival in sim.request_log.recent]
     audio = [path for path in paths if path.endswith((".mp3", ".wav"))]
     covers = {path for path in paths if path.startswith("/media/") and path not in audio}
-    return len(audio), len(covers), sim.traffic.media_authorized"""
+    return len(audio), len(covers), sim.request_log.media_authorized"""
 
 _FIRST_LOOK = """\
 songs = task.songs + (await job).songs
@@ -116,9 +116,9 @@ jobs = [
     for text in texts[:4]
 ]
 for text in texts[:3]:
-    sim.faults.arm("task_fails", message=text, on="/nuro/")
+    sim.faults.arm("task_fails", message=text, path="/nuro/")
     jobs.append(api.run(nuro.Instrumental(description=text, genre=["jazz"], duration=30)))
-    sim.faults.arm("unknown_state", word=text, on="/sonic/")
+    sim.faults.arm("unknown_state", word=text, path="/sonic/")
 for job in jobs:
     display(job)"""
 

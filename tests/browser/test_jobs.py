@@ -76,9 +76,9 @@ def state():
 
 def steps(until):
     while state() != until:
-        asked = sim.traffic.total
+        asked = sim.request_log.total
         sim.clock.advance(4)
-        while sim.traffic.total == asked and not job.done():  # let the client see each step
+        while sim.request_log.total == asked and not job.done():  # let the client see each step
             yield 0.01
 """
 )

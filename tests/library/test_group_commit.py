@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from musicapi_nb.errors import Closed, LibraryFull, LostReply, OverBudget, WrongStep
+from musicapi_nb.errors import ClientClosed, InvalidTransition, LibraryFull, LostReply, OverBudget
 from musicapi_nb.library import Library
 from tests.library.world import PRICE, RUNNING, acknowledged, looked, rebuilt_is_the_same, song
 
@@ -89,7 +89,7 @@ async def test_each_has_its_own_outcome(library: Library) -> None:
         return_exceptions=True,
     )
     kinds = [getattr(outcome, "kind", type(outcome)) for outcome in outcomes]
-    assert kinds == ["buy", "buy", "buy", OverBudget, OverBudget, WrongStep]
+    assert kinds == ["buy", "buy", "buy", OverBudget, OverBudget, InvalidTransition]
     assert library.budgets()["b"].held == 3 * PRICE
     rebuilt_is_the_same(library)
 
@@ -150,7 +150,7 @@ def test_closing_writes_what_waits(tmp_path: Path) -> None:
     async def main() -> None:
         opened.together(opened.claim, song())
         opened.close()
-        with pytest.raises(Closed):
+        with pytest.raises(ClientClosed):
             opened.together(opened.claim, song("b"))
 
     asyncio.run(main())

@@ -12,12 +12,12 @@ from musicapi_nb.client import Balance
 from musicapi_nb.engines import Request, lyrics
 from musicapi_nb.errors import (
     ContentRefused,
+    InvalidArgument,
+    InvalidTransition,
     LostReply,
     OverBudget,
     UnknownPrice,
     Unreachable,
-    WrongStep,
-    WrongType,
 )
 from musicapi_nb.library import Account, Library
 from musicapi_nb.tasks import accepted
@@ -136,12 +136,12 @@ def test_a_lost_reply_is_uncertain_and_not_bought_again(library: Library) -> Non
 def test_steps_come_in_their_order(library: Library) -> None:
     task = acknowledged(song())
     number = library.claim(song()).entry.id
-    with pytest.raises(WrongStep, match="is sending"):
+    with pytest.raises(InvalidTransition, match="is sending"):
         library.record_poll(number, looked(task, RUNNING))
     library.record_refused(number, ContentRefused("no"))
-    with pytest.raises(WrongStep, match="t1"):
+    with pytest.raises(InvalidTransition, match="t1"):
         library.record_accepted(number, task)
-    with pytest.raises(WrongStep, match="no entry 99"):
+    with pytest.raises(InvalidTransition, match="no entry 99"):
         library.record_uncertain(99, LostReply("lost"))
 
 
@@ -162,7 +162,7 @@ def test_what_another_kernel_wrote_meanwhile_counts(library: Library) -> None:
         other.resolve(theirs, charged=False)
     library.record_poll(ours, looked(acknowledged(song("a"), "a")))
     assert [event.kind for event in library.events(ours)] == ["sending", "accepted", "done"]
-    with pytest.raises(WrongStep, match="failed"):
+    with pytest.raises(InvalidTransition, match="failed"):
         library.record_refused(theirs, LostReply("lost"))
 
 
@@ -255,9 +255,9 @@ def test_resolved_by_its_task(library: Library) -> None:
 
 def test_resolved_by_the_balance(library: Library) -> None:
     number = uncertain(library)
-    with pytest.raises(WrongStep, match="fell by 25, the price is 20"):
+    with pytest.raises(InvalidTransition, match="fell by 25, the price is 20"):
         library.resolve(number, before=100, after=75)
-    with pytest.raises(WrongStep, match="proves neither"):
+    with pytest.raises(InvalidTransition, match="proves neither"):
         library.resolve(number, before=100, after=120)
     assert library.resolve(number, before=Balance(50, 50), after=Balance(30, 50)).state == "failed"
     assert library.account() == Account(spent=PRICE)
@@ -280,7 +280,7 @@ def test_resolved_by_word(library: Library, *, charged: bool) -> None:
     assert entry.state == ("failed" if charged else "refused")
     assert library.account() == Account(spent=PRICE if charged else 0)
     assert library.claim(song()).kind == "buy"
-    with pytest.raises(WrongStep, match="nothing to resolve"):
+    with pytest.raises(InvalidTransition, match="nothing to resolve"):
         library.resolve(number, charged=not charged)
 
 
@@ -306,13 +306,13 @@ def test_what_the_service_has_forgotten_is_settled_by_word(
 
 def test_a_resolution_is_one_of_the_three(library: Library) -> None:
     number = uncertain(library)
-    with pytest.raises(WrongStep, match="give one of"):
+    with pytest.raises(InvalidTransition, match="give one of"):
         library.resolve(number)
-    with pytest.raises(WrongStep, match="give one of"):
+    with pytest.raises(InvalidTransition, match="give one of"):
         library.resolve(number, before=3)
-    with pytest.raises(WrongStep, match="give one of"):
+    with pytest.raises(InvalidTransition, match="give one of"):
         library.resolve(number, task_id="t", charged=True)
-    with pytest.raises(WrongStep, match="blank"):
+    with pytest.raises(InvalidTransition, match="blank"):
         library.resolve(number, task_id=" ")
     assert library.entry(number).state == "uncertain"
 
@@ -373,7 +373,7 @@ def test_an_unknown_price_is_refused_or_assumed(library: Library) -> None:
 
 
 def test_a_budget_that_is_none(library: Library) -> None:
-    with pytest.raises(WrongType):
+    with pytest.raises(InvalidArgument):
         library.set_budget("b", -1)
     with pytest.raises(Exception, match="no budget 'b'"):
         library.claim(song(), budgets=["b"])

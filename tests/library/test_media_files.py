@@ -12,7 +12,7 @@ import pytest
 
 from musicapi_nb import tasks
 from musicapi_nb.client import MusicAPI
-from musicapi_nb.errors import LibraryError, LibraryFull, WrongType
+from musicapi_nb.errors import InvalidArgument, LibraryError, LibraryFull
 from musicapi_nb.library import Library
 from tests.library.world import acknowledged, buy, looked, python, rebuilt_is_the_same, said, song
 from tests.raw_http_server import CLIP, DONE, KEY, Connection, once_each, peer, reply, until
@@ -97,7 +97,7 @@ def test_a_disk_without_room_is_told_and_leaves_nothing(
 
 @pytest.mark.parametrize("suffix", ["", "mp3", "./x", ".mp3/..", ".m p", "." + "x" * 9])
 def test_a_suffix_is_a_suffix(library: Library, tmp_path: Path, suffix: str) -> None:
-    with pytest.raises(WrongType, match="suffix"):
+    with pytest.raises(InvalidArgument, match="suffix"):
         library.add_file(a_file(tmp_path), suffix)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from musicapi_nb.errors import (
-    Closed,
+    ClientClosed,
     ContentRefused,
     LibraryDamaged,
     LibraryError,
@@ -86,11 +86,11 @@ def test_a_closed_library_says_so(tmp_path: Path) -> None:
     library = Library(tmp_path / "l")
     library.close()
     library.close()
-    with pytest.raises(Closed):
+    with pytest.raises(ClientClosed):
         library.claim(song())
-    with pytest.raises(Closed):
+    with pytest.raises(ClientClosed):
         library.tasks()
-    with pytest.raises(Closed):
+    with pytest.raises(ClientClosed):
         library.add_file(tmp_path / "a", ".mp3")
     assert "closed" in repr(library)
     assert "closed" in library._repr_html_()

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from musicapi_nb import frames, tasks
-from musicapi_nb.errors import LostReply, MusicAPIError, UnexpectedReply, WrongType
+from musicapi_nb.errors import InvalidArgument, LostReply, MusicAPIError, UnexpectedReply
 from musicapi_nb.library import Library, RenderTime, request_key
 from musicapi_nb.library.entry import Entry
 from musicapi_nb.library.serialize import kept, raw_text, written
@@ -40,7 +40,7 @@ def test_tasks_come_back_as_they_were_seen(library: Library) -> None:
     assert library.tasks("done") == made[:1]
     assert library.tasks("accepted") == made[2:]
     assert [entry.state for entry in library.entries()] == ["done", "failed", "accepted", "sending"]
-    with pytest.raises(WrongType, match="planned, sending"):
+    with pytest.raises(InvalidArgument, match="planned, sending"):
         library.tasks("finished")  # type: ignore[arg-type]  # what a person may type
 
 
@@ -61,7 +61,7 @@ def test_a_frame_takes_a_library(library: Library) -> None:
 
 
 def test_a_table_with_such_a_column_is_no_library() -> None:
-    with pytest.raises(WrongType, match="DataFrame"):
+    with pytest.raises(InvalidArgument, match="DataFrame"):
         frames.songs_frame(cast("Any", pd.DataFrame({"tasks": [1]})))
 
 

@@ -11,7 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from musicapi_nb.errors import ContentRefused, LostReply, OverBudget, Unreachable, WrongStep
+from musicapi_nb.errors import ContentRefused, InvalidTransition, LostReply, OverBudget, Unreachable
 from musicapi_nb.library import ACTIVE_STATES, OPEN_STATES, STATES, Library
 from musicapi_nb.library.entry import Entry, Event, allowed, apply_event
 from musicapi_nb.tasks import Task
@@ -148,7 +148,7 @@ class Ledgers(RuleBasedStateMachine):
             if one[0] == words and one[1] in {"failed", "refused"}
         ]
         if (known is None and not ended) or (known and self.model[known][1] == "planned"):
-            with pytest.raises(WrongStep, match="buy it here"):
+            with pytest.raises(InvalidTransition, match="buy it here"):
                 self.library.claim_repost(song(words))
             return
         claim = self.library.claim_repost(song(words))
@@ -215,7 +215,7 @@ class Ledgers(RuleBasedStateMachine):
         forgotten = one[1] == "accepted" or one[1:3] == ["failed", None]
         doubtful = one[1] == "uncertain" or (forgotten and way != "task")
         if not doubtful:
-            with pytest.raises(WrongStep):
+            with pytest.raises(InvalidTransition):
                 self.library.resolve(entry, **ways[way])
             return
         self.library.resolve(entry, **ways[way])
@@ -283,7 +283,7 @@ def test_an_event_follows_or_is_refused_and_nothing_else(state: Any, kind: str) 
     if allowed(entry, kind):
         assert apply_event(entry, event)[0].owner == "o"
     else:
-        with pytest.raises(WrongStep, match=kind):
+        with pytest.raises(InvalidTransition, match=kind):
             apply_event(entry, event)
 
 
@@ -293,6 +293,6 @@ def test_what_is_over_stays_over_but_for_its_refund() -> None:
         entry = Entry(1, 1, "i", "sonic", "create", state)
         follows = {kind for kind in KINDS if allowed(entry, kind)}
         assert follows == ({"charged", "refunded"} if state == "failed" else set())
-    with contextlib.suppress(WrongStep):
+    with contextlib.suppress(InvalidTransition):
         apply_event(None, Event(id=1, at=0.0, kind="done", entry=1))
         pytest.fail("nothing is done that was never begun")

@@ -235,7 +235,7 @@ async def test_lyrics_without_a_letter_are_no_lyrics(caller: Caller) -> None:
 async def test_error_bodies_come_in_five_shapes(
     caller: Caller, choice: Any, keys: set[str]
 ) -> None:
-    caller.sim.shapes.error_body = choice
+    caller.sim.reply_options.error_body = choice
     assert set((await caller.post("sonic/create", {})).body) == keys
 
 
@@ -344,7 +344,7 @@ async def test_a_persona_sings(caller: Caller) -> None:
 
 
 async def test_unknown_clips_may_be_accepted(caller: Caller) -> None:
-    caller.sim.shapes.unknown_clip = "accept"
+    caller.sim.reply_options.unknown_clip = "accept"
     for body in (
         {"task_type": "concat_music", "continue_clip_id": "gone"},
         {**CUSTOM, "task_type": "extend_music", "continue_clip_id": "gone", "continue_at": 3},
@@ -369,7 +369,7 @@ async def test_studio_extends_a_song_of_its_own(caller: Caller) -> None:
 async def test_studio_defaults_may_be_switched_off(caller: Caller) -> None:
     bare = {"prompt": "jazz", "lyrics_type": "generate"}
     assert (await caller.post("studio/create", bare)).status == 200
-    caller.sim.shapes.studio_defaults = False
+    caller.sim.reply_options.studio_defaults = False
     reply = await caller.post("studio/create", bare)
     assert (reply.status, reply.body["message"]) == (
         400,

@@ -24,7 +24,7 @@ async def test_items_are_made_and_refused_singly(sim: Simulator, caller: Caller)
         tasks[3]["task_id"],
     }
     assert (await caller.finished(tasks[0]["task_id"]))["data"][0]["state"] == "succeeded"
-    assert len(sim.traffic.paid) == 1  # one POST
+    assert len(sim.request_log.paid) == 1  # one POST
 
 
 async def test_a_batch_can_be_looked_at(sim: Simulator, caller: Caller) -> None:
@@ -42,7 +42,7 @@ async def test_a_batch_can_be_looked_at(sim: Simulator, caller: Caller) -> None:
 
 
 async def test_tasks_may_be_ids_alone(sim: Simulator, caller: Caller) -> None:
-    sim.shapes.batch_tasks = "ids"
+    sim.reply_options.batch_tasks = "ids"
     ack = (await caller.post("sonic/batch", {"items": [LONG, CREATE]})).body
     assert ack["tasks"][0] is None
     assert (await caller.get(f"sonic/task/{ack['tasks'][1]}")).status == 202
@@ -66,7 +66,7 @@ async def test_a_batch_holds_one_to_ten(caller: Caller, items: Any) -> None:
 
 
 async def test_a_retired_engine_refuses_each_item(sim: Simulator, caller: Caller) -> None:
-    sim.shapes.retired = frozenset(["sonic"])
+    sim.reply_options.retired = frozenset(["sonic"])
     ack = (await caller.post("sonic/batch", {"items": [CREATE]})).body
     assert (ack["submitted"], ack["tasks"][0]["code"]) == (0, 410)
 

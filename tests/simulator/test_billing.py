@@ -127,7 +127,7 @@ async def test_the_books_balance_under_a_storm(sim: Simulator) -> None:
         for seconds in (20, 100, 500):
             sim.clock.advance(seconds)
             for key, granted in (("a", 185), ("b", 1000)):
-                account, accounts = sim.accounts.of(key), sim.accounts
+                account, accounts = sim.accounts.get(key), sim.accounts
                 assert account.granted == granted
                 spent = accounts.charged(key) - accounts.refunded(key)
                 assert account.balance == granted - spent
@@ -162,10 +162,10 @@ def test_any_run_of_charges_and_refunds_adds_up(
 
 def test_an_account_is_opened_once() -> None:
     accounts = Accounts(SimulatedClock(0), 5)
-    assert accounts.of("k").balance == 5
+    assert accounts.get("k").balance == 5
     with pytest.raises(ValueError, match="deposit"):
         accounts.open("k", credits=1)
-    assert "k'" not in repr(accounts.of("k"))
+    assert "k'" not in repr(accounts.get("k"))
 
 
 async def test_creates_may_be_paced() -> None:

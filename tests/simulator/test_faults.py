@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from musicapi_nb.simulator import KINDS, Faults, Simulator
+from musicapi_nb.simulator import FAULT_KINDS, Faults, Simulator
 from musicapi_nb.simulator.faults import STAGES
 from tests.simulator.caller import CREATE, STUDIO, VOCAL, Caller
 
@@ -28,7 +28,7 @@ async def test_a_lost_reply_left_a_paid_task_behind(sim: Simulator, caller: Call
     (charge,) = sim.accounts.charges("key-a")
     assert charge.task_id is not None
     assert len(await caller.finished(charge.task_id)) == 3
-    (arrival,) = sim.traffic.paid
+    (arrival,) = sim.request_log.paid
     assert (arrival.status, arrival.body, arrival.charge) == (None, CREATE, charge)
 
 
@@ -39,7 +39,7 @@ async def test_only_the_reply_to_an_accepted_request_is_lost(
     assert (await caller.post("sonic/create", {})).status == 400
     with pytest.raises(aiohttp.ServerDisconnectedError):
         await caller.post("sonic/create", CREATE)
-    assert (len(sim.traffic.posts), len(sim.traffic.paid)) == (2, 1)
+    assert (len(sim.request_log.posts), len(sim.request_log.paid)) == (2, 1)
 
 
 async def test_a_connection_dropped_before_left_nothing(sim: Simulator, caller: Caller) -> None:
@@ -47,7 +47,7 @@ async def test_a_connection_dropped_before_left_nothing(sim: Simulator, caller: 
     with pytest.raises((aiohttp.ClientConnectionError, ConnectionError)):
         await caller.post("sonic/create", CREATE)
     assert sim.accounts.charges() == ()
-    assert sim.traffic.count("POST", CREATE_PATH) == 1
+    assert sim.request_log.count("POST", CREATE_PATH) == 1
 
 
 async def test_429_with_and_without_advice(sim: Simulator, caller: Caller) -> None:
@@ -86,8 +86,8 @@ async def test_slow_waits_on_the_simulated_clock(kind: str) -> None:
     async with Simulator(speed=200_000) as sim, Caller(sim, "k") as caller:
         sim.faults.arm(kind, seconds=10_000)
         await caller.submit(CREATE)
-        (arrival,) = sim.traffic.posts
-        assert sim.clock.now() - arrival.at >= 10_000
+        (arrival,) = sim.request_log.posts
+        assert sim.clock.now() - arrival.arrived_at >= 10_000
 
 
 async def test_a_held_request_ends_with_the_simulator(caller: Caller) -> None:
@@ -142,7 +142,7 @@ async def test_code_missing_and_keys_nobody_knows(sim: Simulator, caller: Caller
 async def test_a_failed_sonic_task_has_three_looks(
     sim: Simulator, caller: Caller, choice: Any, status: int, body: Any
 ) -> None:
-    sim.shapes.sonic_failure = choice
+    sim.reply_options.sonic_failure = choice
     sim.faults.arm("task_fails", message="no voice left")
     task_id = await caller.submit(CREATE)
     sim.clock.advance(600)
@@ -164,7 +164,7 @@ async def test_a_failed_studio_task_has_two_looks(sim: Simulator, caller: Caller
     data = (await caller.finished(await caller.submit(STUDIO, "studio/create"), "studio"))["data"]
     assert (data["status"], data["fail_reason"]) == ("FAILURE", "no voice left")
     assert data["data"] is None
-    sim.shapes.studio_failure = "code"
+    sim.reply_options.studio_failure = "code"
     reply = await caller.finished(await caller.submit(STUDIO, "studio/create"), "studio")
     assert (reply["code"] == "success", reply["message"]) == (False, "no voice left")
 
@@ -173,7 +173,7 @@ async def test_a_failed_nuro_task_has_two_looks(sim: Simulator, caller: Caller) 
     sim.faults.arm("task_fails", times=2)
     reply = await caller.finished(await caller.submit(VOCAL, "nuro/create"), "nuro")
     assert (reply["status"], reply["refund_processed"]) == ("failed", True)
-    sim.shapes.nuro_failure = "error"
+    sim.reply_options.nuro_failure = "error"
     task_id = await caller.submit(VOCAL, "nuro/create")
     sim.clock.advance(600)
     error = await caller.get(f"nuro/task/{task_id}")
@@ -241,7 +241,7 @@ async def test_a_redirected_request_is_served_under_the_other_name(
     sim.faults.arm("redirect_api", times=None)
     async with caller.session.get(f"{sim.url}/api/v1/get-credits") as reply:
         assert reply.url.host == "localhost"
-    assert [arrival.host.partition(":")[0] for arrival in sim.traffic.recent] == [
+    assert [arrival.host.partition(":")[0] for arrival in sim.request_log.recent] == [
         "127.0.0.1",
         "localhost",
     ]
@@ -293,13 +293,13 @@ async def test_files_may_fail_and_move(sim: Simulator, caller: Caller, link: str
 
 
 def test_every_kind_has_a_stage_and_a_line() -> None:
-    assert sorted(name for names in STAGES.values() for name in names) == sorted(KINDS)
-    assert all(kind.help for kind in KINDS.values())
+    assert sorted(name for names in STAGES.values() for name in names) == sorted(FAULT_KINDS)
+    assert all(kind.help for kind in FAULT_KINDS.values())
 
 
 def test_times_after_probability_and_place() -> None:
     faults = Faults(seed=1)
-    faults.arm("slow", times=2, after=1, on="/sonic/", method="GET")
+    faults.arm("slow", times=2, after=1, path="/sonic/", method="GET")
     hits = [
         faults.strike("slow", method, path) is not None
         for method, path in [

@@ -162,7 +162,7 @@ async def test_unknown_files_are_404(sim: Simulator, path: str) -> None:
 
 async def test_audio_of_an_unfinished_song_is_404(sim: Simulator, caller: Caller) -> None:
     await caller.submit(CREATE)
-    song_id = next(iter(sim.service.world.songs))
+    song_id = next(iter(sim.service.catalog.songs))
     assert (await fetched(f"{sim.url}/media/audio/{song_id}.mp3"))[0] == 404
 
 
@@ -170,10 +170,10 @@ async def test_a_key_sent_to_the_files_is_noticed(
     sim: Simulator, caller: Caller, link: str
 ) -> None:
     await fetched(link)
-    assert sim.traffic.media_authorized == 0
+    assert sim.request_log.media_authorized == 0
     async with caller.session.get(link) as reply:
         await reply.read()
-    assert sim.traffic.media_authorized == 1
+    assert sim.request_log.media_authorized == 1
 
 
 async def test_polls_are_answered_while_a_long_song_is_rendered(
@@ -189,7 +189,7 @@ async def test_polls_are_answered_while_a_long_song_is_rendered(
         answered += 1
     assert (await download)[0] == 200
     assert answered > 3
-    assert sim.traffic.count("GET", "/media/audio/") == 1
+    assert sim.request_log.count("GET", "/media/audio/") == 1
 
 
 async def test_a_file_is_made_once_and_kept_while_there_is_room(

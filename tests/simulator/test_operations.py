@@ -88,7 +88,7 @@ def test_any_body_is_answered_and_paid_for_once_or_not_at_all(
     path: str, *, changes: dict[str, Any], strange: bool
 ) -> None:
     sim = Simulator(speed=0, seconds=(1, 2))
-    sim.shapes.unknown_clip = "accept" if strange else "refuse"
+    sim.reply_options.unknown_clip = "accept" if strange else "refuse"
     engine, _, _ = path.partition("/")
     model = {"mv": "FUZZ-1.1"} if engine in ("producer", "riffusion") else {}
     body = {**SOUND, **model, **dict.fromkeys(CLIPS, "x"), **changes}

@@ -60,14 +60,14 @@ async def test_wav_is_asked_for_again_until_it_is_there(
 
 
 async def test_each_call_may_be_charged(sim: Simulator, caller: Caller, clip_id: str) -> None:
-    sim.shapes.again_charge = "each"
+    sim.reply_options.again_charge = "each"
     for _ in range(3):
         await caller.post("sonic/midi", {"clip_id": clip_id})
     assert spent(sim) == [1, 1, 1]
 
 
 async def test_an_unfinished_wav_may_be_an_empty_link(caller: Caller, clip_id: str) -> None:
-    caller.sim.shapes.wav_unfinished = "empty"
+    caller.sim.reply_options.wav_unfinished = "empty"
     reply = await caller.post("sonic/wav", {"clip_id": clip_id})
     assert (reply.status, reply.body["data"]) == (200, {"wav_url": ""})
 
@@ -76,7 +76,7 @@ async def test_an_unfinished_wav_may_be_an_empty_link(caller: Caller, clip_id: s
 async def test_midi_is_written_meanwhile(
     sim: Simulator, caller: Caller, clip_id: str, choice: Any, status: int
 ) -> None:
-    sim.shapes.midi_unfinished = choice
+    sim.reply_options.midi_unfinished = choice
     reply = await caller.post("sonic/midi", {"clip_id": clip_id})
     assert (reply.status, reply.body["code"]) == (status, status)
     assert reply.body["data"]["midi_url"] == "generating midi..."
@@ -118,7 +118,7 @@ async def test_a_download_is_prepared_in_every_form_asked_for(
 
 
 async def test_a_purged_source_is_404(sim: Simulator, caller: Caller, clip_id: str) -> None:
-    sim.shapes.purged_after = 86_400
+    sim.reply_options.purged_after = 86_400
     body = {"clip_id": clip_id, "formats": ["mp3"]}
     assert (await caller.post("sonic/download", body)).status == 202
     sim.clock.advance(86_401)
@@ -133,7 +133,7 @@ async def test_a_purged_source_is_404(sim: Simulator, caller: Caller, clip_id: s
 async def test_stems_are_as_many_as_the_year_says(
     caller: Caller, clip_id: str, path: str, choice: Any, count: int
 ) -> None:
-    caller.sim.shapes.stems = choice
+    caller.sim.reply_options.stems = choice
     ack = await caller.post(f"sonic/stems/{path}", {"clip_id": clip_id})
     assert shape(ack.body) == shape(sample("stems_submit_ack.json"))
     stems = (await caller.finished(ack.body["task_id"]))["data"]
@@ -170,7 +170,7 @@ async def test_bpm_is_that_of_the_composition(sim: Simulator, caller: Caller, cl
 async def test_words_are_aligned_with_the_song_and_repeats_are_free(
     sim: Simulator, caller: Caller, clip: dict[str, Any], choice: Any, words: list[str]
 ) -> None:
-    sim.shapes.aligned_words = choice
+    sim.reply_options.aligned_words = choice
     replies = [
         (await caller.post("sonic/aligned-lyrics", {"clip_id": clip["clip_id"]})).body
         for _ in range(2)

@@ -28,7 +28,7 @@ async def songs(caller: Caller, path: str, body: dict[str, Any]) -> list[dict[st
 
 
 def song(sim: Simulator, clip_id: str) -> Any:
-    return sim.service.world.songs[clip_id]
+    return sim.service.catalog.songs[clip_id]
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def song(sim: Simulator, clip_id: str) -> Any:
 async def test_a_clip_is_reworked(caller: Caller, clip: str, task_type: str, count: Any) -> None:
     sim = caller.sim
     if task_type == "remaster":
-        sim.shapes.remaster_clips = count
+        sim.reply_options.remaster_clips = count
     body = {"task_type": task_type, "mv": "sonic-v5", "continue_clip_id": clip}
     made = await caller.clips(body)
     assert len(made) == count
@@ -110,19 +110,19 @@ async def test_what_does_not_fit_may_be_passed_over(caller: Caller) -> None:
     body = {**CREATE, "mv": "sonic-v4", "vocal_gender": "f"}
     reply = await caller.post("sonic/create", body)
     assert reply.body["message"] == "The 'vocal_gender' field is not supported by sonic-v4."
-    caller.sim.shapes.unfit = "ignore"
+    caller.sim.reply_options.unfit = "ignore"
     assert (await caller.post("sonic/create", body)).status == 200
 
 
 async def test_use_suno_cdn_may_be_asked_for(caller: Caller) -> None:
-    caller.sim.shapes.use_suno_cdn = "required"
+    caller.sim.reply_options.use_suno_cdn = "required"
     reply = await caller.post("sonic/create", CREATE)
     assert (reply.status, "'use_suno_cdn'" in reply.body["message"]) == (400, True)
     assert (await caller.post("sonic/create", {**CREATE, "use_suno_cdn": False})).status == 200
 
 
 async def test_older_models_may_come_back_as_v6(caller: Caller) -> None:
-    caller.sim.shapes.mv_spelling = "v6"
+    caller.sim.reply_options.mv_spelling = "v6"
     assert (await caller.clips(CREATE))[0]["mv"] == "sonic-v6"
     assert (await caller.clips({**CREATE, "mv": "sonic-v6-mini"}))[0]["mv"] == "sonic-v6-mini"
 
@@ -169,12 +169,12 @@ async def test_a_file_that_is_not_taken_costs_nothing(
 
 
 async def test_a_second_step_that_fails_leaves_the_upload(sim: Simulator, caller: Caller) -> None:
-    sim.shapes.step_failure = 400
+    sim.reply_options.step_failure = 400
     sim.faults.arm("step_fails", step=2, message="no room")
     reply = await caller.post("sonic/upload-extend", EXTEND)
     assert (reply.status, reply.body["failed_step"]) == (400, "extend")
     clip_id = reply.body["steps"]["upload"]["clip_id"]
-    assert sim.service.world.song(clip_id, "key-a") is not None
+    assert sim.service.catalog.song(clip_id, "key-a") is not None
     assert [charge.credits for charge in sim.accounts.charges()] == [2]
 
 
@@ -254,7 +254,7 @@ async def test_a_section_is_replaced_and_the_rest_kept(
 
 
 async def test_clips_that_nobody_made_may_be_accepted(caller: Caller) -> None:
-    caller.sim.shapes.unknown_clip = "accept"
+    caller.sim.reply_options.unknown_clip = "accept"
     section = {"infill_start_s": 1, "infill_end_s": 2, "clip_id": "gone", "mv": "sonic-v5"}
     for path, body in (
         ("sonic/create", {"task_type": "remaster", "continue_clip_id": "x", "mv": "sonic-v5"}),

@@ -30,7 +30,7 @@ async def test_sonic_2025_has_the_keys_and_kinds_of_the_sample(caller: Caller) -
 
 
 async def test_sonic_2024_has_the_keys_and_kinds_of_the_sample(caller: Caller) -> None:
-    caller.sim.shapes.sonic_form = "2024"
+    caller.sim.reply_options.sonic_form = "2024"
     reply = await caller.finished(
         await caller.submit({"custom_mode": True, "prompt": "[Verse]\nla", "mv": "sonic-v3-5"})
     )
@@ -91,7 +91,7 @@ async def test_persona_and_credits_have_the_shape_of_the_samples(caller: Caller)
 
 
 async def test_the_ack_may_carry_a_code(caller: Caller) -> None:
-    caller.sim.shapes.ack_code = True
+    caller.sim.reply_options.ack_code = True
     reply = await caller.post("sonic/create", CREATE)
     assert shape(reply.body) == shape(sample("sonic_submit_ack_schema_with_code.json"))
 
@@ -143,13 +143,13 @@ async def test_a_running_clip_has_a_stream_that_is_gone_when_it_is_done(caller: 
 
 
 async def test_a_running_clip_may_have_no_audio(caller: Caller) -> None:
-    caller.sim.shapes.sonic_running_audio = "empty"
+    caller.sim.reply_options.sonic_running_audio = "empty"
     clips = await running(caller, await caller.submit(CREATE))
     assert {clip["audio_url"] for clip in clips} == {""}
 
 
 async def test_clips_may_stay_hidden_until_all_are_done(caller: Caller) -> None:
-    caller.sim.shapes.sonic_unfinished = "not_ready"
+    caller.sim.reply_options.sonic_unfinished = "not_ready"
     task_id = await caller.submit(CREATE)
     for _ in range(300):
         reply = await caller.get(f"sonic/task/{task_id}")
@@ -161,7 +161,7 @@ async def test_clips_may_stay_hidden_until_all_are_done(caller: Caller) -> None:
 
 
 async def test_the_model_may_come_back_in_the_upstream_spelling(caller: Caller) -> None:
-    caller.sim.shapes.mv_spelling = "chirp"
+    caller.sim.reply_options.mv_spelling = "chirp"
     assert (await caller.clips(CREATE))[0]["mv"] == "chirp-v5"
 
 
@@ -190,7 +190,7 @@ async def test_studio_times_are_those_of_the_simulated_clock(
 async def test_unfinished_studio_has_three_looks(
     caller: Caller, choice: Any, expected: Any
 ) -> None:
-    caller.sim.shapes.studio_unfinished = choice
+    caller.sim.reply_options.studio_unfinished = choice
     task_id = await caller.submit(STUDIO, "studio/create")
     caller.sim.clock.advance(45)
     data = (await caller.get(f"studio/task/{task_id}")).body["data"]
@@ -200,7 +200,7 @@ async def test_unfinished_studio_has_three_looks(
 
 
 async def test_studio_may_wrap_its_object(caller: Caller) -> None:
-    caller.sim.shapes.studio_wrapper = True
+    caller.sim.reply_options.studio_wrapper = True
     reply = await caller.finished(await caller.submit(STUDIO, "studio/create"), "studio")
     assert len(reply["handledData"]["data"]["songs"]) == 2
     assert "data" not in reply
@@ -213,7 +213,7 @@ async def test_sonic_takes_about_two_minutes_studio_one_nuro_half(
     for body, engine in ((CREATE, "sonic"), (STUDIO, "studio"), (VOCAL, "nuro")):
         for _ in range(21):
             await caller.submit(body, f"{engine}/create")
-    for task in sim.service.world.tasks.values():
+    for task in sim.service.catalog.tasks.values():
         totals[task.engine].append(task.timing.finished - task.timing.submitted)
     medians = {engine: sorted(each)[10] for engine, each in totals.items()}
     assert medians["sonic"] == pytest.approx(120, abs=25)

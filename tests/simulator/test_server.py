@@ -88,7 +88,7 @@ def test_in_a_thread_it_serves_clients_that_block() -> None:
         sim.accounts.deposit("k", 5)
         sim.clock.advance(10)
         assert b'"extra_credits": 5' in ask(sim.url)
-        assert sim.traffic.count("GET", "get-credits") == 2
+        assert sim.request_log.count("GET", "get-credits") == 2
     assert threading.active_count() == before
     with pytest.raises(OSError, match="refused"):
         ask(sim.url)
@@ -133,7 +133,7 @@ def test_it_stops_while_a_song_is_rendered_and_a_reply_held() -> None:
         link = urlsplit(json.loads(polled.getresponse().read())["audio_url"]).path
         sim.faults.arm("slow")
         waiting = [opened(sim, "GET", "/api/v1/get-credits"), opened(sim, "GET", link)]
-        while sim.traffic.total < 4:
+        while sim.request_log.total < 4:
             threading.Event().wait(0.001)
     for connection in (submitted, polled, *waiting):
         connection.close()

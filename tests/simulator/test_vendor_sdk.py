@@ -66,7 +66,7 @@ def test_create_and_wait_returns_at_the_first_200_with_clips_still_under_way(
 def test_create_and_wait_returns_songs_where_clips_are_shown_only_when_done(
     sim: Simulator, client: musicapi.MusicAPI
 ) -> None:
-    sim.shapes.sonic_unfinished = "not_ready"
+    sim.reply_options.sonic_unfinished = "not_ready"
     result = client.sonic.generate_and_wait(CREATE, FAST)
     assert [song.state for song in result.data] == ["succeeded", "succeeded"]
     for song in result.data:
@@ -74,7 +74,7 @@ def test_create_and_wait_returns_songs_where_clips_are_shown_only_when_done(
         assert song.tags
         assert song.audio_url
         assert httpx.get(song.audio_url).headers["content-type"] == "audio/mpeg"
-    assert sim.traffic.count("POST", "/sonic/create") == 1
+    assert sim.request_log.count("POST", "/sonic/create") == 1
 
 
 def test_create_then_poll_by_hand(client: musicapi.MusicAPI) -> None:
@@ -90,7 +90,7 @@ def test_create_then_poll_by_hand(client: musicapi.MusicAPI) -> None:
 
 @pytest.mark.parametrize("unfinished", ["null", "empty", "songs"])
 def test_studio_create_and_wait(sim: Simulator, client: musicapi.MusicAPI, unfinished: str) -> None:
-    sim.shapes.studio_unfinished = unfinished  # type: ignore[assignment]
+    sim.reply_options.studio_unfinished = unfinished  # type: ignore[assignment]
     result = client.studio.generate_and_wait(STUDIO, FAST)
     assert result.data is not None
     assert (result.code, result.data.status, result.data.progress) == ("success", "SUCCESS", "100%")
@@ -138,9 +138,9 @@ def test_its_errors_read_ours(sim: Simulator, client: musicapi.MusicAPI) -> None
     with client_of(sim, "poor") as poor, pytest.raises(musicapi.MusicAPIError) as broke:
         poor.sonic.create(CREATE)
     assert broke.value.is_credit_error
-    sim.shapes.sonic_failure = "api_error"
+    sim.reply_options.sonic_failure = "api_error"
     sim.faults.arm("task_fails", message="no voice left")
-    sim.shapes.sonic_unfinished = "not_ready"
+    sim.reply_options.sonic_unfinished = "not_ready"
     with pytest.raises(musicapi.MusicAPIError, match="no voice left") as failed:
         client.sonic.generate_and_wait(CREATE, FAST)
     assert failed.value.code == "api_error"

@@ -22,8 +22,8 @@ PRODUCED = sdk.ProducerCreateParams(sound="deep house", length=3, seed=7)
 @pytest.fixture(scope="module")
 def sim() -> Iterator[Simulator]:
     simulator = Simulator(speed=0, seconds=(3, 4), balance=100_000)
-    simulator.shapes.sonic_unfinished = "not_ready"  # it takes the first 200 for the end
-    simulator.shapes.riffusion_unfinished = "clips"
+    simulator.reply_options.sonic_unfinished = "not_ready"  # it takes the first 200 for the end
+    simulator.reply_options.riffusion_unfinished = "clips"
     with EmbeddedSimulator(simulator) as running:
         yield running
 

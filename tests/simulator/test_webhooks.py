@@ -20,7 +20,7 @@ SECRET = "whsec-of-the-caller"  # noqa: S105 - made up
 @pytest.fixture
 async def address(sim: Simulator) -> AsyncIterator[str]:
     """Where somebody listens who agrees to everything."""
-    sim.shapes.webhook_hosts = "loopback"
+    sim.reply_options.webhook_hosts = "loopback"
     site = web.Application()
     site.router.add_post("/hooks", _agreed)
     runner = web.AppRunner(site, access_log=None)
@@ -143,7 +143,7 @@ async def test_late_twice_out_of_order_and_lost(
 async def test_other_signatures(
     sim: Simulator, caller: Caller, address: str, signature: Any
 ) -> None:
-    sim.shapes.webhook_signature = signature
+    sim.reply_options.webhook_signature = signature
     *_, last = await ended(sim, caller, address)
     ours = hmac.new(SECRET.encode(), last.body, hashlib.sha256).hexdigest()
     assert last.headers.get("X-Signature") == (ours if signature == "older" else None)
@@ -180,11 +180,11 @@ async def test_an_address_that_is_not_public_https_is_refused_and_not_charged(
     reply = await caller.post("sonic/create", {**CREATE, "webhook_url": url})
     assert reply.status == 400
     assert "'webhook_url'" in reply.body["message"]
-    assert sim.traffic.paid == ()
+    assert sim.request_log.paid == ()
 
 
 async def test_who_does_not_answer_harms_nobody(sim: Simulator, caller: Caller) -> None:
-    sim.shapes.webhook_hosts = "loopback"
+    sim.reply_options.webhook_hosts = "loopback"
     await caller.submit({**CREATE, "webhook_url": "http://127.0.0.1:9/"})
     sim.clock.advance(LONG_AFTER)
     for _ in range(2000):

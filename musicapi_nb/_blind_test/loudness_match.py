@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from musicapi_nb.widgets.audio import NoAudio, Sound, loudness
+from musicapi_nb.errors import NoAudio
+from musicapi_nb.widgets.song_audio import Sound, loudness
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from musicapi_nb.widgets.audio import Audio
+    from musicapi_nb.widgets.song_audio import Audio
 
 PLACE = 0.35
 """Where an excerpt begins: this share of what is left of the song is before it."""

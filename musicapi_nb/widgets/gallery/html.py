@@ -12,13 +12,13 @@ from musicapi_nb.tasks.html import fated, song_card
 
 if TYPE_CHECKING:
     from musicapi_nb.library import Rating
-    from musicapi_nb.widgets.song_items import Item, Shown
+    from musicapi_nb.widgets.songs_of import SongCollection, SongItem
 
 _CARDS = 6  # players are what makes a page slow
 _FEW_TAGS = 6
 
 
-def counts(shown: Shown) -> str:
+def counts(shown: SongCollection) -> str:
     """How many songs there are, and how many of them are not as one would have them."""
     total = len(shown.items)
     states = Counter(item.song.state for item in shown.items)
@@ -27,14 +27,14 @@ def counts(shown: Shown) -> str:
     return f"{words} ({', '.join(odd)})" if odd else words
 
 
-def line(shown: Shown, said: Mapping[int, Rating]) -> str:
+def line(shown: SongCollection, said: Mapping[int, Rating]) -> str:
     """The gallery in one line."""
     stars = sum(rating.stars is not None for rating in said.values())
     words = [counts(shown), f"{stars:,} rated" if stars else "", shown.name]
     return markup.plain(f"<Gallery: {', '.join(word for word in words if word)}>")
 
 
-def html(shown: Shown, said: Mapping[int, Rating], title: str, page: int) -> markup.Html:
+def html(shown: SongCollection, said: Mapping[int, Rating], title: str, page: int) -> markup.Html:
     """The first page: some cards with players, the others as rows of a table."""
     first = shown.items[:page]
     cards = [card(item, said.get(at)) for at, item in enumerate(first[:_CARDS])]
@@ -57,7 +57,7 @@ def heading(words: str) -> markup.Html:
     return element("div", markup.text(words, 120), style="font-size:16px;font-weight:600")
 
 
-def card(item: Item, rating: Rating | None) -> markup.Html:
+def card(item: SongItem, rating: Rating | None) -> markup.Html:
     """A song's card, with the levels of its factors and what is said of it below."""
     return markup.stack(
         song_card(item.song, item.task),
@@ -66,7 +66,7 @@ def card(item: Item, rating: Rating | None) -> markup.Html:
     )
 
 
-def levels(item: Item) -> list[str]:
+def levels(item: SongItem) -> list[str]:
     return [f"{name}: {level}" for name, level in item.levels.items()]
 
 
@@ -76,7 +76,7 @@ def stars(rating: Rating | None) -> str | None:
 
 
 def table(
-    rows: Sequence[Item], said: Mapping[int, Rating], shown: Shown, start: int = 0
+    rows: Sequence[SongItem], said: Mapping[int, Rating], shown: SongCollection, start: int = 0
 ) -> markup.Html:
     """Songs as rows: number, title, length, state, factors, tags, rating."""
     names = ["#", "title", "length", "state", *shown.factors, "tags", "rating", "note"]
@@ -98,7 +98,7 @@ def table(
     return markup.table(names, lines, limit=len(lines) or 1)
 
 
-def tags(item: Item) -> str | None:
+def tags(item: SongItem) -> str | None:
     """The first tags that the song has, in one text."""
     found = [
         tag if isinstance(tag, str) else tag[0]

@@ -10,20 +10,22 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from musicapi_nb import analysis
+from musicapi_nb._blind_test import loudness_match, store
+from musicapi_nb._blind_test.candidates import LeftOut
+from musicapi_nb._blind_test.design import draw
+from musicapi_nb._blind_test.store import Shown, Trial
 from musicapi_nb.client.download import suffix_of
-from musicapi_nb.errors import MusicAPIError, WrongType
-from musicapi_nb.library import Shown, Trial
+from musicapi_nb.errors import InvalidArgument, MusicAPIError, NoAudio, NothingToCompare
 from musicapi_nb.tasks import Song
-from musicapi_nb.widgets import audio, matching
-from musicapi_nb.widgets.entrants import LeftOut
+from musicapi_nb.widgets import song_audio
 
 if TYPE_CHECKING:
-    from musicapi_nb.analysis import Drawn, Kind
-    from musicapi_nb.library import BlindDesign, Library
-    from musicapi_nb.widgets.audio import Audio
-    from musicapi_nb.widgets.entrants import Entrants
-    from musicapi_nb.widgets.matching import Form, Measured
+    from musicapi_nb._blind_test.candidates import Entrants
+    from musicapi_nb._blind_test.design import Drawn, Kind
+    from musicapi_nb._blind_test.loudness_match import Form, Measured
+    from musicapi_nb._blind_test.store import BlindDesign
+    from musicapi_nb.library import Library
+    from musicapi_nb.widgets.song_audio import Audio
 
 _NOBODY = "no-account"  # links are public; a client wants a key nevertheless
 _MOST = 10_000
@@ -44,17 +46,17 @@ class Wish:
 
         Raises
         ------
-        WrongType
+        InvalidArgument
             Which argument, and what it may be.
         """
         if isinstance(self.trials, bool) or not isinstance(self.trials, int):
-            raise WrongType(f"trials is a whole number, not {self.trials!r:.40}")
+            raise InvalidArgument(f"trials is a whole number, not {self.trials!r:.40}")
         if not 1 <= self.trials <= _MOST:
-            raise WrongType(f"trials is 1 to {_MOST:,}, not {self.trials}")
+            raise InvalidArgument(f"trials is 1 to {_MOST:,}, not {self.trials}")
         if self.kind not in {"pairs", "best_of_four"}:
-            raise WrongType(f"kind is 'pairs' or 'best_of_four', not {self.kind!r:.40}")
+            raise InvalidArgument(f"kind is 'pairs' or 'best_of_four', not {self.kind!r:.40}")
         if not 1 <= self.seconds <= 30:  # noqa: PLR2004 - longer ones nobody keeps in mind
-            raise WrongType(f"seconds is 1 to 30, not {self.seconds!r:.40}")
+            raise InvalidArgument(f"seconds is 1 to 30, not {self.seconds!r:.40}")
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -66,19 +68,19 @@ def kept_or_drawn(found: Entrants, wish: Wish, name: str, seed: int | None) -> B
 
     Raises
     ------
-    WrongType
+    InvalidArgument
         There is one of that name, with other settings.
     NothingToCompare
         Too few songs can be heard.
     """
-    design = found.library.blind_design(name)
+    design = store.load_design(found.library, name)
     if design is None:
         design = _drawn(found, wish, name, 0 if seed is None else seed)
     asked = {"factor": wish.factor, **wish.settings, **({} if seed is None else {"seed": seed})}
     there = {"factor": design.factor, **design.settings}
     other = [f"{key}={there.get(key)!r}" for key in asked if asked[key] != there.get(key)]
     if other:
-        raise WrongType(
+        raise InvalidArgument(
             f"the blind test {name!r} is there already, with {', '.join(other)}: ask for it so, "
             "or give another name=..."
         )
@@ -104,7 +106,7 @@ def _drawn(found: Entrants, wish: Wish, name: str, seed: int) -> BlindDesign:
         "left_out": [list(one) for one in (*found.left_out, *left_out)],
         **matched,
     }
-    return found.library.keep_draw(name, wish.factor, settings, trials)
+    return store.save_blind_test(found.library, name, wish.factor, settings, trials)
 
 
 def _heard(
@@ -116,25 +118,25 @@ def _heard(
     while True:
         able = [each for each in found.candidates if each.key not in left_out]
         try:
-            drawn = analysis.draw(
+            drawn = draw(
                 able, wish.trials, kind=wish.kind, swap_repeats=wish.swap_repeats, seed=seed
             )
-        except analysis.NothingToCompare as error:
-            raise analysis.NothingToCompare(_with_reasons(error, found, left_out)) from None
+        except NothingToCompare as error:
+            raise NothingToCompare(_with_reasons(error, found, left_out)) from None
         used = list(dict.fromkeys(song.key for each in drawn for song in each.songs))
         for key in used:
             if key not in measured:
                 with _leaving_out(key, left_out):
-                    measured[key] = matching.measure(shelf.audio(key))
+                    measured[key] = loudness_match.measure(shelf.audio(key))
         if not left_out.keys().isdisjoint(used):
             continue
-        form = matching.common_form((measured[key] for key in used), wish.seconds)
-        levels: dict[str, matching.Level] = {}
+        form = loudness_match.common_form((measured[key] for key in used), wish.seconds)
+        levels: dict[str, loudness_match.Level] = {}
         for key in used:
             with _leaving_out(key, left_out):
-                levels[key] = matching.level(shelf.excerpt(key, form), form)
+                levels[key] = loudness_match.level(shelf.excerpt(key, form), form)
         if len(levels) == len(used):
-            target, gains = matching.gains(levels)
+            target, gains = loudness_match.gains(levels)
             matched = {"form": dataclasses.asdict(form), "target": target, "gains": gains}
             return drawn, matched, list(left_out.values())
 
@@ -173,8 +175,8 @@ class Shelf:
         self._songs = songs
 
     def excerpt(self, key: str, form: Form) -> Any:
-        """The excerpt of a song: see `matching.excerpt`."""
-        return matching.excerpt(self.audio(key), form)
+        """The excerpt of a song: see `loudness_match.excerpt`."""
+        return loudness_match.excerpt(self.audio(key), form)
 
     def audio(self, key: str) -> Audio:
         """The audio of a song.
@@ -189,17 +191,19 @@ class Shelf:
             self._fetch(key)
             found = self._kept(key)
         if found is None:
-            raise audio.NoAudio("its file is gone")
+            raise NoAudio("its file is gone")
         return found
 
     def _kept(self, key: str) -> Audio | None:
-        return audio.kept(self._songs.get(key) or Song(), _File(self._library.file_of(key)))
+        return song_audio.stored_audio(
+            self._songs.get(key) or Song(), _File(self._library.file_of(key))
+        )
 
     def _fetch(self, key: str) -> None:
         song = self._songs.get(key)
-        if song is None or audio.link(song) is None:
-            raise audio.NoAudio(
-                (audio.why_none(song) if song else "")
+        if song is None or song_audio.playable_url(song) is None:
+            raise NoAudio(
+                (song_audio.no_audio_reason(song) if song else "")
                 or "it is not in the library, and has no link"
             )
         # a thread of its own: a notebook's cell runs in a loop already
@@ -217,7 +221,7 @@ class Shelf:
 
         async with MusicAPI(_NOBODY, simulated=song.simulated) as client:
             return await client.download(
-                song, self._library.incoming(".audio"), max_bytes=audio.LARGEST
+                song, self._library.incoming(".audio"), max_bytes=song_audio.MAX_BYTES
             )
 
 

@@ -9,16 +9,12 @@ import random
 from collections.abc import Iterable, Sequence
 from typing import Literal, TypeAlias
 
-from musicapi_nb.errors import MusicAPIError
+from musicapi_nb.errors import NothingToCompare
 
 Kind: TypeAlias = Literal["pairs", "best_of_four"]
 SIZES: dict[Kind, int] = {"pairs": 2, "best_of_four": 4}
 _ANCHORS = 16
 _CLOSEST = 250
-
-
-class NothingToCompare(MusicAPIError, ValueError):
-    """There are not enough songs, or not of two levels, for a comparison."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

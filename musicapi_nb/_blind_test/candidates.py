@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from musicapi_nb import markup
-from musicapi_nb.analysis import Candidate
-from musicapi_nb.errors import WrongType
+from musicapi_nb._blind_test.design import Candidate
+from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.library.media_files import song_key
 from musicapi_nb.tasks import Song, Task
-from musicapi_nb.widgets.audio import why_none
+from musicapi_nb.widgets.song_audio import no_audio_reason
 
 if TYPE_CHECKING:
     from musicapi_nb.experiment import Experiment
@@ -63,18 +63,22 @@ def entrants(what: Any, factor: str, library: Library | None = None) -> Entrants
 
     Raises
     ------
-    WrongType
+    InvalidArgument
         It has no songs or not that factor, or there is no library to keep answers in.
     """
     if not isinstance(factor, str) or not factor:
-        raise WrongType(f"factor is the name of what is compared, such as 'mv', not {factor!r:.40}")
+        raise InvalidArgument(
+            f"factor is the name of what is compared, such as 'mv', not {factor!r:.40}"
+        )
     experiment = _experiment(what)
     if experiment is not None:
         made = list(_of_experiment(experiment, factor))
         return _sorted(made, experiment.library, f"{experiment.name} by {factor}")
     kept = library if library is not None else what if _is_library(what) else None
     if kept is None or not _is_library(kept):
-        raise WrongType("a blind test keeps its answers in a library: give library=api.library")
+        raise InvalidArgument(
+            "a blind test keeps its answers in a library: give library=api.library"
+        )
     if hasattr(what, "columns"):
         made = list(_of_frame(what, factor, kept))
     else:
@@ -127,7 +131,7 @@ def _sorted(made: Sequence[_Made], library: Library, name: str) -> Entrants:
 
 def _why_not(song: Song, made: _Made) -> str:
     if song.engine == "lyrics" or song.state != "succeeded":
-        return why_none(song) or f"it is {song.state}"
+        return no_audio_reason(song) or f"it is {song.state}"
     return "" if made.level is not None else "its level of the factor is not known"
 
 
@@ -137,7 +141,7 @@ def _why_not(song: Song, made: _Made) -> str:
 def _of_experiment(experiment: Experiment, factor: str) -> Iterator[_Made]:
     plan = experiment.plan
     if factor not in plan.factors:
-        raise WrongType(
+        raise InvalidArgument(
             f"{experiment.name!r} has no factor {factor!r}; it has {', '.join(plan.factors)}"
         )
     others = [name for name in plan.factors if name != factor]
@@ -159,14 +163,14 @@ def _tasks(what: Any) -> Iterator[Task]:
     elif isinstance(task := getattr(what, "task", None), Task):  # a job's
         yield task
     else:
-        raise WrongType(f"{what!r:.60} is no task; {_HOW}")
+        raise InvalidArgument(f"{what!r:.60} is no task; {_HOW}")
 
 
 def _of_tasks(tasks: Sequence[Task], factor: str) -> Iterator[_Made]:
     asked = [_asked(task) for task in tasks]
     if tasks and not any(factor in fields for fields in asked):
         known = sorted({name for fields in asked for name in fields})
-        raise WrongType(f"no request has a field {factor!r}; there are {', '.join(known)}")
+        raise InvalidArgument(f"no request has a field {factor!r}; there are {', '.join(known)}")
     others = sorted({name for fields in asked for name in fields} - {factor})
     varied = [name for name in others if len({fields.get(name) for fields in asked}) > 1]
     for task, fields in zip(tasks, asked, strict=True):
@@ -186,7 +190,7 @@ def _of_frame(frame: Any, factor: str, library: Library) -> Iterator[_Made]:
     needed = {"task_id", "song_position", factor}
     if not needed <= set(names):
         lacking = ", ".join(sorted(needed - set(names)))
-        raise WrongType(f"the frame has no column {lacking}; {_HOW}")
+        raise InvalidArgument(f"the frame has no column {lacking}; {_HOW}")
     before = names[: names.index("task_id")]
     others = [name for name in before if name not in {*_OWN, factor}]
     known = {
@@ -196,7 +200,7 @@ def _of_frame(frame: Any, factor: str, library: Library) -> Iterator[_Made]:
     for row in rows:
         found = known.get((row["task_id"], row["song_position"]))
         if found is None:
-            raise WrongType(
+            raise InvalidArgument(
                 f"the library has no song {row['song_position']} of task {row['task_id']!r}"
             )
         like = (*(in_words(row[name]) for name in others), in_words(row.get("block")))

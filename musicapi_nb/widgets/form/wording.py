@@ -9,7 +9,7 @@ from typing import Any
 from musicapi_nb import markup
 from musicapi_nb.engines import Request, gist
 from musicapi_nb.errors import Problem
-from musicapi_nb.widgets.controls import label_of
+from musicapi_nb.widgets.form.controls import label_of
 
 
 def head(kind: type[Request], *, simulated: bool) -> dict[str, Any]:

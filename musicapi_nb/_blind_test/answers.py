@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from musicapi_nb.errors import WrongType
-from musicapi_nb.frames.schema import Column, build, shows
+from musicapi_nb._blind_test.store import list_designs, load_trials
+from musicapi_nb.errors import InvalidArgument
+from musicapi_nb.frames.schema import Column, build_frame, document_columns
+from musicapi_nb.library import Library
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from musicapi_nb.library import BlindDesign, Shown, Trial
+    from musicapi_nb._blind_test.store import BlindDesign, Shown, Trial
 
 PLACES = ("a", "b", "c", "d")
 
 
 class HasTrials(Protocol):
-    """What knows the trials of blind tests: a library, or one test."""
+    """A blind test: its design, and its trials in the order of asking."""
 
-    def blind_tests(self) -> Sequence[BlindDesign]: ...
+    @property
+    def design(self) -> BlindDesign: ...
 
-    def trials(self, test: str | None = None) -> Iterable[Trial]: ...
+    def trials(self) -> Sequence[Trial]: ...
 
 
 class AnswerRow(NamedTuple):
@@ -76,8 +79,8 @@ ANSWERS: Mapping[str, Column[AnswerRow]] = {
 }
 
 
-@shows(ANSWERS)
-def preferences_frame(given: HasTrials, name: str | None = None) -> pd.DataFrame:
+@document_columns(ANSWERS)
+def preferences_frame(source: HasTrials | Library, name: str | None = None) -> pd.DataFrame:
     """Make a table of blind tests: one row for every answered trial, in the order of asking.
 
     It is made of a test or of a library (`name`: of the test of that name alone). A pair has
@@ -85,23 +88,27 @@ def preferences_frame(given: HasTrials, name: str | None = None) -> pd.DataFrame
 
     Raises
     ------
-    WrongType
+    InvalidArgument
         What was given has no blind tests, or none of that name.
     """
-    if not callable(getattr(type(given), "blind_tests", None)):
-        raise WrongType(
-            f"this is a {type(given).__name__}; preferences are asked of a blind test or a library"
+    if isinstance(source, Library):
+        designs, trials = list_designs(source), load_trials(source, name)
+    elif callable(getattr(type(source), "trials", None)) and hasattr(source, "design"):
+        designs, trials = [source.design], [*source.trials()]
+    else:
+        raise InvalidArgument(
+            f"this is a {type(source).__name__}; preferences are asked of a blind test or a library"
         )
-    factors = {design.name: design.factor for design in given.blind_tests()}
+    factors = {design.name: design.factor for design in designs}
     if name is not None and name not in factors:
-        raise WrongType(
+        raise InvalidArgument(
             f"there is no blind test {name!r}; there are {', '.join(factors) or 'none'}"
         )
-    return build(
+    return build_frame(
         ANSWERS,
         (
             AnswerRow(trial, factors[trial.test])
-            for trial in given.trials(name)
+            for trial in trials
             if trial.answer in {"chosen", "tie"}
         ),
     )

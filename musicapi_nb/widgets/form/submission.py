@@ -20,8 +20,8 @@ class Job(Protocol):
     def _repr_html_(self) -> str: ...
 
 
-class Shop(Protocol):
-    """What the form needs of a handle: `notebook.Handle` fulfils it."""
+class Buyer(Protocol):
+    """What the form needs of a handle: `notebook.Session` fulfils it."""
 
     library: Any
 

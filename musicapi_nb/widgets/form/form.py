@@ -17,13 +17,13 @@ import ipywidgets
 from musicapi_nb import markup
 from musicapi_nb.engines import Request, first_of, model_of
 from musicapi_nb.errors import InvalidRequest, MusicAPIError, Problem
-from musicapi_nb.widgets import form_text
-from musicapi_nb.widgets.controls import Control, can_take, in_order
-from musicapi_nb.widgets.form_submission import Purchase
-from musicapi_nb.widgets.form_view import FormView
+from musicapi_nb.widgets.form import wording
+from musicapi_nb.widgets.form.controls import Control, can_take, in_order
+from musicapi_nb.widgets.form.submission import Purchase
+from musicapi_nb.widgets.form.view import FormView
 
 if TYPE_CHECKING:
-    from musicapi_nb.widgets.form_submission import Job, Shop
+    from musicapi_nb.widgets.form.submission import Buyer, Job
 
 _TICK_SECONDS = 0.5
 # A second press of the mouse comes within this time, also where the answer came at once.
@@ -66,7 +66,7 @@ class Form:
 
     def __init__(
         self,
-        api: Shop,
+        api: Buyer,
         spawn: Callable[[Coroutine[Any, Any, Any]], Any],
         operations: Sequence[type[Request]],
         start: Request | None = None,
@@ -107,7 +107,7 @@ class Form:
         """
         request, problems = self._read()
         if problems:
-            raise InvalidRequest(form_text.name_of(self._kind), problems)
+            raise InvalidRequest(wording.name_of(self._kind), problems)
         return request
 
     def problems(self) -> tuple[Problem, ...]:
@@ -116,7 +116,7 @@ class Form:
         return (*problems, *request.problems())
 
     def _read(self) -> tuple[Request, list[Problem]]:
-        extra, problems = form_text.read_extra(self._extra)
+        extra, problems = wording.read_extra(self._extra)
         values = {name: control.read() for name, control in self._controls.items()}
         shown = self._shown()
         of_use = {name: value if name in shown else None for name, value in values.items()}
@@ -145,8 +145,8 @@ class Form:
         }
         with self._view.hold_sync():
             self._view.spec = {
-                **form_text.head(kind, simulated=self._api.simulated),
-                **form_text.choices(self._operations, kind),
+                **wording.head(kind, simulated=self._api.simulated),
+                **wording.choices(self._operations, kind),
                 "fields": [control.spec() for control in self._controls.values()],
             }
             self._hold("")
@@ -258,7 +258,7 @@ class Form:
         problems = [*broken, *request.problems()]
         shown, model = self._shown(), model_of(request)
         busy = self.job is not None and not self.job.done()
-        summary = form_text.summary(problems, self._controls)
+        summary = wording.summary(problems, self._controls)
         fields = {
             name: control.state(
                 [problem for problem in problems if problem.field == name],
@@ -271,7 +271,7 @@ class Form:
             "fields": fields,
             "summary": [*summary, [self._error, "bad"]] if self._error else summary,
             "code": f"api.run({request!r})",
-            "label": "Under way …" if busy else form_text.offer(request, self._balance),
+            "label": "Under way …" if busy else wording.offer(request, self._balance),
             "price": markup.in_credits(request.price()),
             "ready": not self._resting and not any(problem.hard for problem in problems),
             "busy": busy,
@@ -323,7 +323,7 @@ class Form:
     def __repr__(self) -> str:
         request, problems = self._read()
         hard = sum(problem.hard for problem in (*problems, *request.problems()))
-        state = f"{hard} to mend" if hard else form_text.offer(request, None)
+        state = f"{hard} to mend" if hard else wording.offer(request, None)
         return markup.plain(f"<Form {request!r}: {state}>")
 
     def _repr_html_(self) -> str:

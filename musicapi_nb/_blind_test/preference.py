@@ -23,9 +23,9 @@ import numpy as np
 import pandas as pd
 
 from musicapi_nb import markup
-from musicapi_nb.analysis.answers import ANSWERS, PLACES
-from musicapi_nb.analysis.estimates import detectable, errors, strengths, wilson
-from musicapi_nb.errors import WrongType
+from musicapi_nb._blind_test.answers import ANSWERS, PLACES
+from musicapi_nb._blind_test.bradley_terry import detectable, errors, strengths, wilson
+from musicapi_nb.errors import InvalidArgument
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -172,7 +172,7 @@ def preference(
 
     Raises
     ------
-    WrongType
+    InvalidArgument
         The frame has not the columns of `preferences_frame`, or several factors.
     """
     rows, name = _of_factor(frame, factor)
@@ -213,12 +213,12 @@ class _Data(NamedTuple):
 
 def _of_factor(frame: pd.DataFrame, factor: str | None) -> tuple[pd.DataFrame, str]:
     if not isinstance(frame, pd.DataFrame) or not set(ANSWERS) <= set(frame.columns):
-        raise WrongType("preference() reads what preferences_frame() made")
+        raise InvalidArgument("preference() reads what preferences_frame() made")
     if factor is not None:
         return frame[frame["factor"] == factor].reset_index(drop=True), factor
     factors = list(dict.fromkeys(frame["factor"].dropna()))
     if len(factors) > 1:
-        raise WrongType(f"the frame has the factors {', '.join(factors)}; say factor=...")
+        raise InvalidArgument(f"the frame has the factors {', '.join(factors)}; say factor=...")
     return frame.reset_index(drop=True), factors[0] if factors else "no factor"
 
 

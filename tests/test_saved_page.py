@@ -9,9 +9,8 @@ import pytest
 
 import musicapi_nb as mnb
 from musicapi_nb import tasks
-from musicapi_nb.errors import MusicAPIError, WrongType
+from musicapi_nb.errors import InvalidArgument, MusicAPIError, PageTooLarge
 from musicapi_nb.library import Library
-from musicapi_nb.widgets.saved_page import PageTooLarge
 from tests.browser import hostile
 from tests.library.world import acknowledged, buy, looked, song
 from tests.test_gallery import made, put, wave
@@ -125,7 +124,7 @@ def test_a_gallery_saves_its_ratings_with_it(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_written_is_said_so(tmp_path: Path) -> None:
-    with pytest.raises(WrongType, match="is a folder"):
+    with pytest.raises(InvalidArgument, match="is a folder"):
         mnb.save_page(tmp_path, made(1))
     (tmp_path / "file").write_text("")
     with pytest.raises(MusicAPIError, match="cannot be written"):

@@ -9,9 +9,18 @@ from typing import Any
 
 import pytest
 
-from musicapi_nb.analysis import preferences_frame
-from musicapi_nb.errors import WrongStep, WrongType
-from musicapi_nb.library import Library, Shown, Trial
+from musicapi_nb._blind_test.answers import preferences_frame
+from musicapi_nb._blind_test.store import (
+    Shown,
+    Trial,
+    list_designs,
+    load_design,
+    load_trials,
+    save_answer,
+    save_blind_test,
+)
+from musicapi_nb.errors import InvalidArgument, InvalidTransition
+from musicapi_nb.library import Library
 from musicapi_nb.library.database import Database
 from musicapi_nb.library.migrations import STEPS
 from tests.library.world import buy, python, said, song
@@ -32,23 +41,23 @@ def kept(library: Library) -> list[list[tuple[Any, ...]]]:
 
 
 def test_a_draw_comes_back_and_is_never_drawn_again(library: Library) -> None:
-    design = library.keep_draw("test", "mv", SETTINGS, TRIALS)
+    design = save_blind_test(library, "test", "mv", SETTINGS, TRIALS)
     assert (design.name, design.factor, design.settings) == ("test", "mv", SETTINGS)
-    assert library.trials("test") == TRIALS
-    again = library.keep_draw("test", "tags", {"seed": 8}, TRIALS[:1])
-    assert again == design == library.blind_design("test")
-    assert library.trials("test") == TRIALS
-    assert library.blind_tests() == [design]
-    assert library.blind_design("other") is None
-    assert library.trials("other") == []
+    assert load_trials(library, "test") == TRIALS
+    again = save_blind_test(library, "test", "tags", {"seed": 8}, TRIALS[:1])
+    assert again == design == load_design(library, "test")
+    assert load_trials(library, "test") == TRIALS
+    assert list_designs(library) == [design]
+    assert load_design(library, "other") is None
+    assert load_trials(library, "other") == []
 
 
 def test_the_first_answer_stands(library: Library) -> None:
-    library.keep_draw("test", "mv", SETTINGS, TRIALS)
-    assert library.answer_trial("test", 1, "chosen", chosen=1, seconds=2.5)
-    assert not library.answer_trial("test", 1, "chosen", chosen=0)
-    assert library.answer_trial("test", 2, "tie", seconds=float("nan"))
-    first, second = library.trials("test")
+    save_blind_test(library, "test", "mv", SETTINGS, TRIALS)
+    assert save_answer(library, "test", 1, "chosen", chosen=1, seconds=2.5)
+    assert not save_answer(library, "test", 1, "chosen", chosen=0)
+    assert save_answer(library, "test", 2, "tie", seconds=float("nan"))
+    first, second = load_trials(library, "test")
     assert (first.answer, first.chosen, first.seconds) == ("chosen", 1, 2.5)
     assert (second.answer, second.chosen, second.seconds) == ("tie", None, None)
     assert first.answered_at is not None
@@ -60,7 +69,7 @@ def test_the_first_answer_stands(library: Library) -> None:
 
 
 def test_what_is_no_answer_changes_nothing(library: Library) -> None:
-    library.keep_draw("test", "mv", SETTINGS, TRIALS)
+    save_blind_test(library, "test", "mv", SETTINGS, TRIALS)
     for answer, chosen in (
         ("chosen", None),
         ("chosen", 2),
@@ -69,21 +78,21 @@ def test_what_is_no_answer_changes_nothing(library: Library) -> None:
         ("left out", 1),
         ("maybe", None),
     ):
-        with pytest.raises(WrongType):
-            library.answer_trial("test", 1, answer, chosen=chosen)  # type: ignore[arg-type]  # from a page
-    with pytest.raises(WrongStep, match="no trial 3"):
-        library.answer_trial("test", 3, "tie")
-    assert library.trials("test") == TRIALS
+        with pytest.raises(InvalidArgument):
+            save_answer(library, "test", 1, answer, chosen=chosen)  # type: ignore[arg-type]  # from a page
+    with pytest.raises(InvalidTransition, match="no trial 3"):
+        save_answer(library, "test", 3, "tie")
+    assert load_trials(library, "test") == TRIALS
     for name, trials in (("", TRIALS), ("t", []), ("t", TRIALS[1:])):
-        with pytest.raises(WrongType, match="count from 1"):
-            library.keep_draw(name, "mv", {}, trials)
+        with pytest.raises(InvalidArgument, match="count from 1"):
+            save_blind_test(library, name, "mv", {}, trials)
 
 
 def test_events_alone_make_the_tables_again(library: Library) -> None:
-    library.keep_draw("test", "mv", SETTINGS, TRIALS)
-    library.keep_draw("b", "mv", {}, [dataclasses.replace(TRIALS[0], test="b")])
-    library.answer_trial("test", 2, "chosen", chosen=0, seconds=1.0)
-    library.answer_trial("b", 1, "left out")
+    save_blind_test(library, "test", "mv", SETTINGS, TRIALS)
+    save_blind_test(library, "b", "mv", {}, [dataclasses.replace(TRIALS[0], test="b")])
+    save_answer(library, "test", 2, "chosen", chosen=0, seconds=1.0)
+    save_answer(library, "b", 1, "left out")
     before = kept(library)
     library.rebuild()
     assert kept(library) == before
@@ -92,9 +101,10 @@ def test_events_alone_make_the_tables_again(library: Library) -> None:
 
 _ANSWER = """
 import sys, threading
+from musicapi_nb._blind_test.store import save_answer
 from musicapi_nb.library import Library
 library = Library(sys.argv[1])
-library.answer_trial("test", 1, "chosen", chosen=1, seconds=3.0)
+save_answer(library, "test", 1, "chosen", chosen=1, seconds=3.0)
 print("answered", flush=True)
 threading.Event().wait()
 """
@@ -102,15 +112,15 @@ threading.Event().wait()
 
 def test_an_answer_outlives_its_process(tmp_path: Path) -> None:
     with Library(tmp_path) as library:
-        library.keep_draw("test", "mv", SETTINGS, TRIALS)
+        save_blind_test(library, "test", "mv", SETTINGS, TRIALS)
         process = python(_ANSWER, str(tmp_path))
         assert said(process) == "answered"
         os.kill(process.pid, signal.SIGKILL)
         process.communicate(timeout=60)
-        assert [trial.answer for trial in library.trials("test")] == ["chosen", None]
-        assert not library.answer_trial("test", 1, "tie")
+        assert [trial.answer for trial in load_trials(library, "test")] == ["chosen", None]
+        assert not save_answer(library, "test", 1, "tie")
     with Library(tmp_path) as library:
-        assert library.trials("test")[0].chosen == 1
+        assert load_trials(library, "test")[0].chosen == 1
 
 
 def test_a_library_from_before_takes_blind_tests(tmp_path: Path) -> None:
@@ -118,6 +128,6 @@ def test_a_library_from_before_takes_blind_tests(tmp_path: Path) -> None:
     old.close()
     with Library(tmp_path) as library:
         buy(library, song())
-        library.keep_draw("test", "mv", SETTINGS, TRIALS)
-        assert library.trials("test") == TRIALS
+        save_blind_test(library, "test", "mv", SETTINGS, TRIALS)
+        assert load_trials(library, "test") == TRIALS
         assert library.counts() == {"accepted": 1}

@@ -9,11 +9,11 @@ import soundfile
 
 from musicapi_nb import tasks
 from musicapi_nb.client import MusicAPI
-from musicapi_nb.errors import DownloadFailed
+from musicapi_nb.errors import DownloadFailed, NoAudio
 from musicapi_nb.library import Library
 from musicapi_nb.simulator import Simulator
-from musicapi_nb.widgets import audio
-from musicapi_nb.widgets.audio import Audio, NoAudio, Sound, decode, loudness, peaks
+from musicapi_nb.widgets import song_audio
+from musicapi_nb.widgets.song_audio import Audio, Sound, decode, loudness, peaks
 
 RATE = 48_000
 
@@ -99,27 +99,29 @@ def test_silence_around_it_does_not_make_a_sound_softer() -> None:
 )
 def test_only_some_links_are_played(url: str | None, simulated: bool, plays: bool) -> None:  # noqa: FBT001 - parametrised
     given = song(url, simulated=simulated)
-    assert (audio.link(given) == url) is (plays or url is None)
-    assert (audio.why_none(given) == "") is plays
+    assert (song_audio.playable_url(given) == url) is (plays or url is None)
+    assert (song_audio.no_audio_reason(given) == "") is plays
 
 
 def test_why_there_is_none() -> None:
-    assert "at work" in audio.why_none(song(None, state="running"))
-    assert "no audio" in audio.why_none(song(None))
-    assert audio.why_none(song(None, state="failed", fail_reason="bad luck")) == "bad luck"
-    assert "text" in audio.why_none(song(None, engine="lyrics"))
+    assert "being made" in song_audio.no_audio_reason(song(None, state="running"))
+    assert "no audio" in song_audio.no_audio_reason(song(None))
+    assert (
+        song_audio.no_audio_reason(song(None, state="failed", fail_reason="bad luck")) == "bad luck"
+    )
+    assert "text" in song_audio.no_audio_reason(song(None, engine="lyrics"))
 
 
 def test_a_librarys_file_is_found_first(tmp_path: Path) -> None:
     content = encoded(tone(0.5))
     (tmp_path / "a").write_bytes(content)
     with Library(tmp_path / "l") as library:
-        assert audio.kept(song(), library) is None
-        assert audio.kept(song(), None) is None
+        assert song_audio.stored_audio(song(), library) is None
+        assert song_audio.stored_audio(song(), None) is None
         library.attach(song(), "audio", library.add_file(tmp_path / "a", ".wav"))
-        assert audio.kept(song(), library) == Audio(content, "audio/wav")
-        with pytest.raises(NoAudio, match="allowed"):
-            audio.kept(song(), library, max_bytes=10)
+        assert song_audio.stored_audio(song(), library) == Audio(content, "audio/wav")
+        with pytest.raises(NoAudio, match="limit"):
+            song_audio.stored_audio(song(), library, max_bytes=10)
 
 
 async def test_else_it_comes_from_the_link() -> None:
@@ -131,10 +133,10 @@ async def test_else_it_comes_from_the_link() -> None:
         MusicAPI("k", base_url=sim.url, speed=600, simulated=True) as api,
     ):
         task = await api.run(request)
-        made = await audio.audio_of(task.songs[0], None, api)
+        made = await song_audio.fetch_audio(task.songs[0], api)
         assert decode(made).seconds == pytest.approx(task.songs[0].duration, abs=0.2)
         with pytest.raises(DownloadFailed, match="allowed"):
-            await audio.fetched(task.songs[0], api, max_bytes=100)
+            await song_audio.fetch_audio(task.songs[0], api, max_bytes=100)
         dead = song(f"{sim.url}/media/nothing.mp3", simulated=True)
         with pytest.raises(DownloadFailed, match="404"):
-            await audio.fetched(dead, api)
+            await song_audio.fetch_audio(dead, api)

@@ -36,7 +36,7 @@ async def test_producer_has_the_keys_and_kinds_of_the_sample(
 
 
 async def test_producer_of_2026_has_a_status(sim: Simulator, caller: Caller) -> None:
-    sim.shapes.producer_form = "2026"
+    sim.reply_options.producer_form = "2026"
     sim.faults.arm("unknown_state")
     task_id = await caller.submit(SOUND, "producer/create")
     seen = []
@@ -54,7 +54,7 @@ async def test_producer_of_2026_has_a_status(sim: Simulator, caller: Caller) -> 
 async def test_a_failed_producer_task_is_refunded(
     sim: Simulator, caller: Caller, form: Any
 ) -> None:
-    sim.shapes.producer_form = form
+    sim.reply_options.producer_form = form
     sim.faults.arm("task_fails", message="no room")
     failed = await produced(caller, SOUND)
     assert (failed["message"], failed["already_refunded"]) == ("no room", True)
@@ -127,7 +127,7 @@ async def test_retired_tasks_are_410_and_may_come_back(caller: Caller, task_type
     reply = await caller.post("producer/create", body)
     assert (reply.status, reply.body["type"]) == (410, "gone")
     assert await caller.credits() == 988
-    caller.sim.shapes.retired = frozenset()
+    caller.sim.reply_options.retired = frozenset()
     assert (await caller.post("producer/create", body)).status == 200
 
 
@@ -138,7 +138,7 @@ async def test_retired_tasks_are_410_and_may_come_back(caller: Caller, task_type
 async def test_any_engine_may_be_retired(caller: Caller, engine: str, body: Any) -> None:
     earlier = await caller.submit(body, f"{engine}/create")
     before = await caller.credits()
-    caller.sim.shapes.retired = frozenset([engine])
+    caller.sim.reply_options.retired = frozenset([engine])
     assert (await caller.post(f"{engine}/create", body)).status == 410
     assert await caller.credits() == before
     assert (await caller.get(f"{engine}/task/{earlier}")).status in (200, 202)
@@ -158,7 +158,7 @@ async def test_riffusion_shows_a_song_when_it_is_done(sim: Simulator, caller: Ca
 
 
 async def test_riffusion_may_show_both_from_the_start(caller: Caller) -> None:
-    caller.sim.shapes.riffusion_unfinished = "clips"
+    caller.sim.reply_options.riffusion_unfinished = "clips"
     task_id = await caller.submit(FUZZ, "riffusion/create")
     caller.sim.clock.advance(20)
     clips = (await caller.get(f"riffusion/task/{task_id}")).body["data"]

@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING, Any
 import traitlets
 
 from musicapi_nb import markup
-from musicapi_nb.errors import MusicAPIError, WrongType
+from musicapi_nb.errors import InvalidArgument, MusicAPIError, NoAudio
 from musicapi_nb.library.media_files import song_key
 from musicapi_nb.library.ratings import rated
 from musicapi_nb.tasks import Song
-from musicapi_nb.widgets import audio, gallery_html, song_items
-from musicapi_nb.widgets.base import Live
+from musicapi_nb.widgets import song_audio
+from musicapi_nb.widgets.base import LiveWidget
+from musicapi_nb.widgets.gallery import html, page_data
+from musicapi_nb.widgets.songs_of import songs_of
 
 if TYPE_CHECKING:
     from musicapi_nb.library import Library, Rating
-    from musicapi_nb.widgets.audio import Audio
-    from musicapi_nb.widgets.saved_page import SavedPage
+    from musicapi_nb.widgets.gallery.saved_page import SavedPage
+    from musicapi_nb.widgets.song_audio import Audio
 
     Fetch = Callable[[Song], Future[Audio]]
 
@@ -49,13 +51,13 @@ def gallery(
 
     Raises
     ------
-    WrongType
+    InvalidArgument
         What was given holds no songs.
     """
     return Gallery(what, library=library, fetch=fetch, title=title)
 
 
-class Gallery(Live):
+class Gallery(LiveWidget):
     """Songs by pages of 24, to be filtered, sorted, grouped by factors, played and rated.
 
     Audio comes from the library's file when there is one, else from the song's link. Stars and
@@ -78,7 +80,7 @@ class Gallery(Live):
         self._peaks: dict[int, bytes] = {}
         self._generation = 0
         self._worker: concurrent.futures.ThreadPoolExecutor | None = None
-        self.songs_shown = song_items.read(what, library)
+        self.collection = songs_of(what, library)
         super().__init__(**self._state())
         self.on_msg(self._receive)
 
@@ -86,9 +88,9 @@ class Gallery(Live):
 
     def refresh(self) -> None:
         """Look again at the experiment or library that it was made of."""
-        if not self.songs_shown.live:
+        if not self.collection.refreshable:
             return
-        self.songs_shown = song_items.read(self._what, self._library)
+        self.collection = songs_of(self._what, self._library)
         self._generation += 1
         self._peaks.clear()
         state = self._state()
@@ -103,7 +105,7 @@ class Gallery(Live):
 
     def rating(self, index: int) -> Rating | None:
         """What is said of the song at a place in the list, from 0."""
-        shown = self.songs_shown
+        shown = self.collection
         if shown.library is None:
             return self._session.get(index)
         return shown.library.rating(shown.items[index].song)
@@ -114,12 +116,12 @@ class Gallery(Live):
 
     def save_page(self, path: str | Path, **named: Any) -> SavedPage:
         """Write these songs as one page to listen to: see `mnb.save_page`."""
-        from musicapi_nb.widgets.saved_page import save_page  # noqa: PLC0415 - only who saves needs it
+        from musicapi_nb.widgets.gallery.saved_page import save_page  # noqa: PLC0415 - only who saves needs it
 
         return save_page(path, self, **{"title": self._title, **named})
 
     def _said(self) -> dict[int, Rating]:
-        shown = self.songs_shown
+        shown = self.collection
         if shown.library is None:
             return {at: one for at, one in self._session.items() if not one.empty}
         known = {one.key: one for one in shown.library.ratings()}
@@ -127,18 +129,18 @@ class Gallery(Live):
         return {at: known[key] for at, key in keys if key in known}
 
     def _state(self) -> dict[str, Any]:
-        shown, said = self.songs_shown, self._said()
+        shown, said = self.collection, self._said()
         first = range(min(PAGE, len(shown.items)))
         songs = {
-            **song_items.columns(shown),
+            **page_data.columns(shown),
             "generation": self._generation,
             "heading": markup.plain(self._title),
-            "without": shown.without,
-            "live": shown.live,
+            "without": shown.without_songs,
+            "live": shown.refreshable,
             "fetches": self._fetch is not None,
             "kept": _kept(shown.library),
             "details": {
-                str(at): song_items.detail(shown.items[at], shown.library, said.get(at))
+                str(at): page_data.detail(shown.items[at], shown.library, said.get(at))
                 for at in first
             },
         }
@@ -161,25 +163,25 @@ class Gallery(Live):
             self.refresh()
         elif kind in {"page", "rate", "audio", "peaks"}:
             if message.get("generation") != self._generation:
-                raise WrongType("the list has changed meanwhile; try again")
+                raise InvalidArgument("the list has changed meanwhile; try again")
             getattr(self, f"_on_{kind}")(message)
         else:
-            raise WrongType(f"the page sent something unknown: {message!r:.80}")
+            raise InvalidArgument(f"the page sent something unknown: {message!r:.80}")
 
     def _index(self, message: Mapping[str, Any]) -> int:
         index = message.get("index")
-        if not isinstance(index, int) or not 0 <= index < len(self.songs_shown.items):
-            raise WrongType(f"there is no song {index!r:.40} in this gallery")
+        if not isinstance(index, int) or not 0 <= index < len(self.collection.items):
+            raise InvalidArgument(f"there is no song {index!r:.40} in this gallery")
         return index
 
     def _on_page(self, message: Mapping[str, Any]) -> None:
-        shown, wanted = self.songs_shown, message.get("indices")
+        shown, wanted = self.collection, message.get("indices")
         if not isinstance(wanted, list):
-            raise WrongType("a page is a list of numbers")
+            raise InvalidArgument("a page is a list of numbers")
         details = {}
         for index in wanted[:PAGE]:
             at = self._index({"index": index})
-            details[str(at)] = song_items.detail(shown.items[at], shown.library, self.rating(at))
+            details[str(at)] = page_data.detail(shown.items[at], shown.library, self.rating(at))
         self.send({"type": "page", "generation": self._generation, "details": details})
 
     def _on_rate(self, message: Mapping[str, Any]) -> None:
@@ -206,10 +208,10 @@ class Gallery(Live):
         )
 
     def _rate(self, at: int, stars: Any, note: Any) -> Rating:
-        shown = self.songs_shown
+        shown = self.collection
         song = shown.items[at].song
         if song.state != "succeeded":
-            raise WrongType("there is nothing to rate: this song was not made")
+            raise InvalidArgument("there is nothing to rate: this song was not made")
         if shown.library is not None:
             return shown.library.rate(song, stars, note=note)
         self._session[at] = rated(song, self._session.get(at), stars, note)
@@ -242,11 +244,11 @@ class Gallery(Live):
         )
 
     def _send_audio(self, at: int, generation: int) -> None:
-        shown = self.songs_shown
+        shown = self.collection
         if generation != self._generation:
             return
         song = shown.items[at].song
-        found = audio.kept(song, shown.library)
+        found = song_audio.stored_audio(song, shown.library)
         if found is not None:
             self._deliver(at, generation, found)
         elif self._fetch is not None and song.audio_url:
@@ -254,8 +256,11 @@ class Gallery(Live):
                 lambda done: self._beside(self._fetched, at, generation, done)
             )
         else:
-            why = audio.why_none(song) or "the browser cannot reach its link, or the link is dead"
-            raise audio.NoAudio(why)
+            why = (
+                song_audio.no_audio_reason(song)
+                or "the browser cannot reach its link, or the link is dead"
+            )
+            raise NoAudio(why)
 
     def _fetched(self, at: int, generation: int, done: Future[Audio]) -> None:
         self._deliver(at, generation, done.result())
@@ -270,12 +275,12 @@ class Gallery(Live):
     def _send_peaks(self, at: int, generation: int) -> None:
         if generation != self._generation:
             return
-        shown = self.songs_shown
+        shown = self.collection
         if at in self._peaks:
             self._draw(at, generation, None)
-        elif (found := audio.kept(shown.items[at].song, shown.library)) is not None:
+        elif (found := song_audio.stored_audio(shown.items[at].song, shown.library)) is not None:
             self._draw(at, generation, found)
-        elif self._fetch is not None and audio.link(shown.items[at].song):
+        elif self._fetch is not None and song_audio.playable_url(shown.items[at].song):
             self._fetch(shown.items[at].song).add_done_callback(
                 lambda done: self._beside(self._drawn, at, generation, done)
             )
@@ -287,8 +292,8 @@ class Gallery(Live):
     def _draw(self, at: int, generation: int, found: Audio | None) -> None:
         if at not in self._peaks and found is not None:
             try:
-                self._peaks[at] = audio.peaks(found, _BUCKETS).tobytes()
-            except audio.NoAudio:  # it may be played all the same; there is nothing to draw
+                self._peaks[at] = song_audio.peaks(found, _BUCKETS).tobytes()
+            except NoAudio:  # it may be played all the same; there is nothing to draw
                 self._peaks[at] = b""
         self.send(
             {"type": "peaks", "generation": generation, "index": at}, buffers=[self._peaks[at]]
@@ -303,10 +308,10 @@ class Gallery(Live):
     # --- how it shows itself where it is not live ------------------------------------------
 
     def __repr__(self) -> str:
-        return gallery_html.line(self.songs_shown, self._said())
+        return html.line(self.collection, self._said())
 
     def _repr_html_(self) -> str:
-        return gallery_html.html(self.songs_shown, self._said(), self._title, PAGE)
+        return html.html(self.collection, self._said(), self._title, PAGE)
 
 
 def _mark(rating: Rating | None) -> list[int]:

@@ -11,20 +11,23 @@ from typing import TYPE_CHECKING, Any
 
 import traitlets
 
-from musicapi_nb import analysis, markup
-from musicapi_nb.errors import MusicAPIError, WrongType
+from musicapi_nb import markup
+from musicapi_nb._blind_test import loudness_match, store
+from musicapi_nb._blind_test.answers import preferences_frame
+from musicapi_nb._blind_test.candidates import LeftOut, entrants
+from musicapi_nb._blind_test.preference import preference
+from musicapi_nb._blind_test.setup import Shelf, Wish, kept_or_drawn, said
+from musicapi_nb.errors import InvalidArgument, MusicAPIError
 from musicapi_nb.tasks import Song
-from musicapi_nb.widgets import matching
-from musicapi_nb.widgets.base import Live
-from musicapi_nb.widgets.entrants import LeftOut, entrants
-from musicapi_nb.widgets.prepare import Shelf, Wish, kept_or_drawn, said
+from musicapi_nb.widgets.base import LiveWidget
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from musicapi_nb.analysis import Kind, Preference
-    from musicapi_nb.library import BlindDesign, Library, Trial
-    from musicapi_nb.library.trials import Answer
+    from musicapi_nb._blind_test.design import Kind
+    from musicapi_nb._blind_test.preference import Preference
+    from musicapi_nb._blind_test.store import Answer, BlindDesign, Trial
+    from musicapi_nb.library import Library
 
 _HERE = Path(__file__).parent
 _LONGEST = 86_400.0  # seconds on one answer that are believed
@@ -76,7 +79,7 @@ def blind_test(  # noqa: PLR0913 - each is a setting of its own
 
     Raises
     ------
-    WrongType
+    InvalidArgument
         An argument that cannot be used, or a test of that name with other settings.
     NothingToCompare
         Too few songs of different levels can be heard.
@@ -85,13 +88,13 @@ def blind_test(  # noqa: PLR0913 - each is a setting of its own
     wish.check()
     found = entrants(what, factor, library)
     called = found.name if name is None else name
-    known = found.library.blind_design(called) is not None
+    known = store.load_design(found.library, called) is not None
     drawn_by = secrets.randbelow(2**31) if seed is None and not known else seed
     design = kept_or_drawn(found, wish, called, drawn_by)
     return BlindTest(found.library, design, found.songs)
 
 
-class BlindTest(Live):
+class BlindTest(LiveWidget):
     """A blind test that goes on wherever it was left; made by `blind_test`.
 
     Shown, it is where one listens and answers: A, B or 1 to 4 play a song, space plays and
@@ -106,8 +109,8 @@ class BlindTest(Live):
         What last went wrong, whole; the page says less, so that it tells nothing.
     """
 
-    _esm = _HERE / "blind.js"
-    _css = _HERE / "blind.css"
+    _esm = _HERE / "blind_test.js"
+    _css = _HERE / "blind_test.css"
     _now = traitlets.Dict().tag(sync=True)
 
     def __init__(self, library: Library, design: BlindDesign, songs: Mapping[str, Song]) -> None:
@@ -115,7 +118,7 @@ class BlindTest(Live):
         self.error: Exception | None = None
         self._library = library
         self._shelf = Shelf(library, songs)
-        self._form = matching.Form(**design.settings["form"])
+        self._form = loudness_match.Form(**design.settings["form"])
         self._ready: dict[str, bytes] = {}
         self._lock = threading.RLock()
         self._worker: concurrent.futures.ThreadPoolExecutor | None = None
@@ -134,21 +137,17 @@ class BlindTest(Live):
         """The songs that could not be heard when it was drawn, and why."""
         return [LeftOut(*one) for one in self.design.settings["left_out"]]
 
-    def blind_tests(self) -> list[BlindDesign]:
-        """Itself, as a library tells of it."""
-        return [self.design]
-
-    def trials(self, test: str | None = None) -> list[Trial]:
+    def trials(self) -> list[Trial]:
         """Its trials and answers. To look before the end tells what is heard."""
-        return self._library.trials(self.name) if test in {None, self.name} else []
+        return store.load_trials(self._library, self.name)
 
     def preferences_frame(self) -> pd.DataFrame:
         """Its answers: see `mnb.preferences_frame`. To look before the end tells the levels."""
-        return analysis.preferences_frame(self)
+        return preferences_frame(self)
 
     def preference(self) -> Preference:
         """What the answers amount to: see `mnb.preference`."""
-        return analysis.preference(self.preferences_frame(), self.design.factor)
+        return preference(self.preferences_frame(), self.design.factor)
 
     # --- what the page knows ---------------------------------------------------------------
 
@@ -168,7 +167,7 @@ class BlindTest(Live):
     def _refresh(self) -> None:
         state = self._state()
         if state["summary"] is not None and self._now["summary"] is None:
-            self._show_again()  # first: once the page says that it is over, it can be saved so
+            self._update_display()  # first: once the page says that it is over, it can be saved so
         self._now = state
 
     # --- what the page asks ----------------------------------------------------------------
@@ -198,7 +197,7 @@ class BlindTest(Live):
     def _answer(self, message: Any) -> None:
         do = message.get("do") if isinstance(message, dict) else None
         if do not in {"hear", "answer", "leave out"}:
-            raise WrongType(f"the page sent something unknown: {message!r:.80}")
+            raise InvalidArgument(f"the page sent something unknown: {message!r:.80}")
         trial = next((each for each in self.trials() if each.answer is None), None)
         if trial is None or message.get("trial") != trial.number:
             self._refresh()  # another page, or another kernel, was faster
@@ -206,17 +205,22 @@ class BlindTest(Live):
         if do == "hear":
             place = message.get("place")
             if not isinstance(place, int) or not 0 <= place < len(trial.shown):
-                raise WrongType(f"there is no song {place!r:.40}")
+                raise InvalidArgument(f"there is no song {place!r:.40}")
             self._beside(self._play, trial, message)
         elif do == "leave out":
             self._check_gone(trial)
-            self._library.answer_trial(self.name, trial.number, "left out")
+            store.save_answer(self._library, self.name, trial.number, "left out")
             self._refresh()
         else:
             chosen = message.get("chosen")
             answer: Answer = "tie" if chosen is None else "chosen"
-            self._library.answer_trial(
-                self.name, trial.number, answer, chosen=chosen, seconds=_seconds(message)
+            store.save_answer(
+                self._library,
+                self.name,
+                trial.number,
+                answer,
+                chosen=chosen,
+                seconds=_seconds(message),
             )
             self._refresh()
 
@@ -226,7 +230,7 @@ class BlindTest(Live):
                 self._shelf.audio(shown.song)
             except MusicAPIError:
                 return
-        raise WrongType("a trial that can be heard is answered, not left out")
+        raise InvalidArgument("a trial that can be heard is answered, not left out")
 
     # --- sound -----------------------------------------------------------------------------
 
@@ -261,7 +265,7 @@ class BlindTest(Live):
             gain = self.design.settings["gains"][key]
             while len(self._ready) >= _READY:
                 self._ready.pop(next(iter(self._ready)))
-            self._ready[key] = matching.wav(samples, self._form, gain)
+            self._ready[key] = loudness_match.wav(samples, self._form, gain)
         return self._ready[key]
 
     def close(self) -> None:

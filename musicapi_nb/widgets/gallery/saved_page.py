@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING, Any, get_args
 import msgspec
 
 from musicapi_nb import markup
-from musicapi_nb.errors import MusicAPIError, WrongType
+from musicapi_nb.errors import InvalidArgument, MusicAPIError, NoAudio, PageTooLarge
 from musicapi_nb.tasks import Song
 from musicapi_nb.tasks.html import song_card
-from musicapi_nb.widgets import audio, gallery_html, song_items
+from musicapi_nb.widgets import song_audio
+from musicapi_nb.widgets.gallery import html
+from musicapi_nb.widgets.songs_of import SongCollection, songs_of
 
 if TYPE_CHECKING:
     from musicapi_nb.library import Library, Rating
-    from musicapi_nb.widgets.song_items import Item, Shown
+    from musicapi_nb.widgets.songs_of import SongItem
 
 MOST_BYTES = 100_000_000
 _LARGEST_COVER = 2_000_000
@@ -30,12 +32,6 @@ _IMAGES: Mapping[str, markup.MediaType] = {
     ".jpg": "image/jpeg",
     ".webp": "image/webp",
 }
-
-
-class PageTooLarge(MusicAPIError, ValueError):
-    """The page would have more bytes than were allowed; nothing was written."""
-
-    advice = "Raise max_bytes, give fewer songs, or leave embed out: players then use the files."
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -111,19 +107,19 @@ def save_page(  # noqa: PLR0913 - each is a choice of its own
     ------
     PageTooLarge
         Nothing was written.
-    WrongType
+    InvalidArgument
         What was given holds no songs.
     """
-    shown = song_items.read(what, library)
+    shown = songs_of(what, library)
     target = Path(path).expanduser().absolute()
     if target.is_dir():
-        raise WrongType(f"{target} is a folder; name a file, such as 'songs.html'")
+        raise InvalidArgument(f"{target} is a folder; name a file, such as 'songs.html'")
     said = _said(what, shown)
     sources = _Sources(shown.library, target.parent, max_bytes if embed else None)
     cards = [_card(item, said.get(at), sources) for at, item in enumerate(shown.items)]
     written = markup.page(
         title or "Songs to listen to",
-        markup.caption(gallery_html.counts(shown), shown.name),
+        markup.caption(html.counts(shown), shown.name),
         markup.cards(cards) if cards else markup.notice("There are no songs to show."),
         _table(shown, said),
         files=sources.files,
@@ -143,8 +139,8 @@ def save_page(  # noqa: PLR0913 - each is a choice of its own
     )
 
 
-def _said(what: Any, shown: Shown) -> Mapping[int, Rating]:
-    if isinstance(getattr(what, "songs_shown", None), song_items.Shown):  # a gallery has its own
+def _said(what: Any, shown: SongCollection) -> Mapping[int, Rating]:
+    if isinstance(getattr(what, "collection", None), SongCollection):  # a gallery has its own
         found = {at: what.rating(at) for at in range(len(shown.items))}
     elif shown.library is not None:
         found = {at: shown.library.rating(item.song) for at, item in enumerate(shown.items)}
@@ -153,18 +149,18 @@ def _said(what: Any, shown: Shown) -> Mapping[int, Rating]:
     return {at: rating for at, rating in found.items() if rating is not None}
 
 
-def _table(shown: Shown, said: Mapping[int, Rating]) -> markup.Html:
+def _table(shown: SongCollection, said: Mapping[int, Rating]) -> markup.Html:
     if not shown.items:
         return markup.EMPTY
-    return markup.folded("All songs as a table", gallery_html.table(shown.items, said, shown))
+    return markup.folded("All songs as a table", html.table(shown.items, said, shown))
 
 
-def _card(item: Item, rating: Rating | None, sources: _Sources) -> markup.Html:
+def _card(item: SongItem, rating: Rating | None, sources: _Sources) -> markup.Html:
     song = sources.placed(item)
     return markup.stack(
         song_card(song, item.task),
-        markup.caption(*gallery_html.levels(item)),
-        markup.caption(gallery_html.stars(rating), rating.note if rating else None),
+        markup.caption(*html.levels(item)),
+        markup.caption(html.stars(rating), rating.note if rating else None),
     )
 
 
@@ -177,7 +173,7 @@ class _Sources:
         self.files = False  # whether anything is loaded from beside the page
         self.left_out: list[tuple[str, str]] = []
 
-    def placed(self, item: Item) -> Song:
+    def placed(self, item: SongItem) -> Song:
         """The song with addresses that this page may use."""
         song = item.song
         if song.state != "succeeded" or song.engine == "lyrics":
@@ -185,7 +181,7 @@ class _Sources:
         image = self._image(song) or song.image_url
         return msgspec.structs.replace(song, audio_url=self._audio(item), image_url=image)
 
-    def _audio(self, item: Item) -> str | None:
+    def _audio(self, item: SongItem) -> str | None:
         song = item.song
         path = self._library.file_of(song) if self._library is not None else None
         if self._room is not None:
@@ -195,19 +191,19 @@ class _Sources:
         elif path is not None and (beside := self._beside(path)):
             self.places.append("file")
             return beside
-        address = audio.link(song)
+        address = song_audio.playable_url(song)
         if address:
             self.places.append("link")
         return address
 
-    def _embedded(self, item: Item, path: Path | None) -> str | None:
+    def _embedded(self, item: SongItem, path: Path | None) -> str | None:
         if path is None or self._library is None:
             self.left_out.append((item.title, "the library has no file of it"))
             return None
         self._take(path.stat().st_size)
         try:
-            sound = audio.kept(item.song, self._library, max_bytes=self._limit or 0)
-        except audio.NoAudio as error:
+            sound = song_audio.stored_audio(item.song, self._library, max_bytes=self._limit or 0)
+        except NoAudio as error:
             self.left_out.append((item.title, error.message))
             return None
         if sound is None or sound.media_type not in _EMBEDDED:
