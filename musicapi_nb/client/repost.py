@@ -45,7 +45,7 @@ async def repost(
 
     def answer(status: int, payload: Any) -> Task:
         try:
-            found = tasks.read(payload, status=status, task=task)
+            found = tasks.parse_task(payload, status=status, task=task)
         except UnexpectedReply as error:
             error.may_have_cost = True
             raise
@@ -58,7 +58,7 @@ async def repost(
         try:
             return await transport.send(call, answer)
         except TaskFailed as error:
-            return tasks.failed(task, error.message, refunded=error.refunded)
+            return tasks.mark_failed(task, error.message, refunded=error.refunded)
 
     async def send() -> Task:
         return await (purchases.repost(task, request, post) if purchases else post())
