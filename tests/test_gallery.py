@@ -241,7 +241,7 @@ def test_five_thousand_songs_are_as_quick() -> None:
 
 
 def test_hostile_songs_are_tamed_and_lead_nowhere() -> None:
-    shown = gallery([tasks.read(reply) for reply in hostile.replies()])
+    shown = gallery([tasks.parse_task(reply) for reply in hostile.replies()])
     sent = json.dumps(shown.get_state()["_songs"])
     assert "\\u202e" not in sent
     for details in shown._songs["details"].values():

@@ -101,7 +101,7 @@ def test_a_page_that_would_be_too_large_is_not_written(library: Library, tmp_pat
 def test_hostile_songs_are_words_on_it(tmp_path: Path) -> None:
     target = tmp_path / "songs.html"
     mnb.save_page(
-        target, [tasks.read(reply) for reply in hostile.replies()], title=hostile.TEXTS[0]
+        target, [tasks.parse_task(reply) for reply in hostile.replies()], title=hostile.TEXTS[0]
     )
     found = Sources(target)
     assert found.tags.isdisjoint({"script", "iframe", "svg", "form", "base", "object", "button"})

@@ -1,4 +1,4 @@
-"""A batch of replies as Arrow columns: bulk replies by their types, others by `tasks.read`."""
+"""A batch of replies as Arrow columns."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from musicapi_nb.frames.inputs import Item, parse_reply
 from musicapi_nb.frames.reply_types import TypedTask, decode_reply, decode_stored
 from musicapi_nb.frames.schema import SONGS, TASKS, IssueRow, SongRow, array
-from musicapi_nb.tasks import Kept
+from musicapi_nb.tasks import StoredReply
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -61,9 +61,9 @@ def _decode(reply: Any) -> tuple[TypedTask, list[SongRow]] | None:
     try:
         if isinstance(reply, bytes | str):
             return decode_reply(reply)
-        if isinstance(reply, Kept):
+        if isinstance(reply, StoredReply):
             return decode_stored(reply)
-    except Exception:  # noqa: BLE001, S110 - whatever is wrong with a reply, `tasks.read` names it
+    except Exception:  # noqa: BLE001, S110 - whatever is wrong with a reply, `tasks.parse_task` names it
         pass
     return None
 

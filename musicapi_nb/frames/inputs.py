@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias, cast
 
 from musicapi_nb.errors import InvalidArgument, UnexpectedReply
 from musicapi_nb.frames import io
-from musicapi_nb.tasks import Issue, Kept, Task, read
+from musicapi_nb.tasks import Issue, StoredReply, Task, parse_task
 from musicapi_nb.wire import decode
 
 
@@ -21,7 +21,7 @@ class HasTasks(Protocol):
 class HasReplies(Protocol):
     """Anything with a method `replies`, such as a library; it is preferred to `tasks`."""
 
-    def replies(self) -> Iterable[Kept]: ...
+    def replies(self) -> Iterable[StoredReply]: ...
 
 
 Reply: TypeAlias = Task | Mapping[str, Any] | str | bytes | bytearray | Path | HasTasks | HasReplies
@@ -104,14 +104,14 @@ def parse_replies(replies: Replies) -> Iterator[ParsedReply]:
 def parse_reply(item: Item) -> ParsedReply:
     """Parse one reply of any shape."""
     source, position, reply = item
-    if isinstance(reply, Kept):
+    if isinstance(reply, StoredReply):
         reply = reply.task()
     if isinstance(reply, Task):
         return ParsedReply(source, position, reply.raw, reply, reply.id, reply.issues)
     if source is not None:
         reply = reply.strip()
     try:
-        task = read(_payload(reply))
+        task = parse_task(_payload(reply))
     except UnexpectedReply as error:
         issue = Issue("", error.message)
         return ParsedReply(source, position, reply, None, _task_id(error.body), (issue,))
@@ -127,11 +127,11 @@ def _as_iterable(replies: object) -> Iterable[object]:
     raise _wrong_type(replies, "this")
 
 
-def _reply_method(item: object) -> Callable[[], Iterable[Kept | Task]] | None:
+def _reply_method(item: object) -> Callable[[], Iterable[StoredReply | Task]] | None:
     # looked up on the type: a table has its columns as attributes, whatever their names
     names = (name for name in _METHODS if callable(getattr(type(item), name, None)))
     name = next(names, None)
-    return cast("Callable[[], Iterable[Kept | Task]]", getattr(item, name)) if name else None
+    return cast("Callable[[], Iterable[StoredReply | Task]]", getattr(item, name)) if name else None
 
 
 def _wrong_type(value: object, subject: str) -> InvalidArgument:

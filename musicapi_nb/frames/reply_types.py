@@ -1,7 +1,8 @@
 """Typed declarations of the replies that come in bulk: finished songs of studio and of sonic.
 
-msgspec decodes such a reply several times faster than `tasks.read`, which has to read all others.
-Whatever is decoded here, `tasks.read` would understand alike: tests compare the two. No I/O.
+msgspec decodes such a reply several times faster than `tasks.parse_task`, which has to parse all
+others. Whatever is accepted here, `parse_task` would understand alike: tests compare the two.
+No I/O.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import msgspec
 from msgspec import UNSET, Meta
 
 from musicapi_nb.frames.schema import SongRow
-from musicapi_nb.tasks import Kept, Replacement
+from musicapi_nb.tasks import Replacement, StoredReply
 from musicapi_nb.tasks.json_reader import LATEST, as_number
 
 _MICROSECONDS = 1_000_000
@@ -25,7 +26,7 @@ _UnixSeconds: TypeAlias = Annotated[int, Meta(ge=0, lt=int(LATEST))]
 
 
 class UntypedReply(ValueError):
-    """The reply differs from the declarations, so `tasks.read` has to read it."""
+    """The reply differs from the declarations, so `tasks.parse_task` has to read it."""
 
 
 # --- songs -----------------------------------------------------------------------------------
@@ -134,7 +135,7 @@ def _moment(text: Any) -> dt.datetime | None:
     if text is None or text == "":
         return None
     moment = dt.datetime.fromisoformat(text)
-    # `tasks.read` takes digits alone for Unix seconds; another zone may leave the last year
+    # `tasks.parse_task` takes digits alone for Unix seconds; another zone may leave the last year
     if text[4] != "-" or not dt.MINYEAR < moment.year < dt.MAXYEAR:
         raise UntypedReply
     return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
@@ -194,7 +195,7 @@ _EXTRA_OF: dict[type[_Song], Callable[[_Song], msgspec.Struct]] = {
     _FullStudioSong: _extra_getter(_FullStudioSong, _StudioSong),
     _FullSonicSong: _extra_getter(_FullSonicSong, _SonicSong),
 }
-# Fields that `tasks.read` reads from a song of some engine: never extra ones.
+# Fields that `tasks.parse_task` reads from a song of some engine: never extra ones.
 _PARSED = frozenset(
     [
         "audio_url",
@@ -238,7 +239,7 @@ def _unknown_fields(song: _Song, raw_song: dict[str, Any]) -> dict[str, Any]:
     Raises
     ------
     UntypedReply
-        `tasks.read` reads one of them.
+        `tasks.parse_task` reads one of them.
     """
     names = raw_song.keys() - set(song.__struct_encode_fields__)
     if not names.isdisjoint(_PARSED):
@@ -338,7 +339,7 @@ def decode_reply(text: bytes | str) -> tuple[TypedTask, list[SongRow]]:
     Raises
     ------
     ValueError
-        `tasks.read` has to read this reply.
+        `tasks.parse_task` has to read this reply.
     RecursionError
         It is nested too deeply.
     """
@@ -385,7 +386,7 @@ def _microseconds(unix_seconds: int | None) -> int | None:
     return unix_seconds * _MICROSECONDS if unix_seconds else None
 
 
-def decode_stored(stored: Kept) -> tuple[TypedTask, list[SongRow]]:
+def decode_stored(stored: StoredReply) -> tuple[TypedTask, list[SongRow]]:
     """Decode a stored reply and add what the library knows about its task.
 
     Raises
@@ -394,18 +395,18 @@ def decode_stored(stored: Kept) -> tuple[TypedTask, list[SongRow]]:
         As `decode_reply`; also where the library contradicts the reply.
     """
     task, rows = decode_reply(stored.raw or "")
-    known = stored.known
+    base = stored.base
     if (
-        known.engine not in {None, task.engine}
-        or len(task.songs) < (known.expected or 1)
-        or (known.id and task.id and known.id != task.id)
+        base.engine not in {None, task.engine}
+        or len(task.songs) < (base.expected or 1)
+        or (base.id and task.id and base.id != task.id)
     ):
         raise UntypedReply
-    task.id = known.id or task.id
-    task.operation = known.operation
-    task.expected = known.expected
-    task.request = known.request
-    task.simulated = known.simulated
-    if any(getattr(task, name) != value for name, value in stored.said.items()):
+    task.id = base.id or task.id
+    task.operation = base.operation
+    task.expected = base.expected
+    task.request = base.request
+    task.simulated = base.simulated
+    if any(getattr(task, name) != value for name, value in stored.overrides.items()):
         raise UntypedReply
     return task, rows
