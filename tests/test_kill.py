@@ -498,9 +498,9 @@ class Receiver:
     def _forgeries(
         self, headers: Mapping[str, str], query: Mapping[str, str]
     ) -> Iterator[tuple[Mapping[str, str], Mapping[str, str]]]:
-        number, _, proof = query["intent"].partition("-")
+        number, _, proof = query["purchase"].partition("-")
         other = max(int(number) + self._draw.choice((-3, -2, -1, 1, 2, 3)), 1)
-        yield headers, {"intent": f"{other}-{proof}"}
+        yield headers, {"purchase": f"{other}-{proof}"}
         yield {**headers, "X-Webhook-Signature": f"sha256={self._draw.randbytes(32).hex()}"}, query
 
     async def _send(self, body: bytes, headers: Mapping[str, str], query: Mapping[str, str]) -> int:

@@ -15,7 +15,6 @@ from musicapi_nb.client.callbacks import name, tell, unfinished
 from musicapi_nb.client.transport import is_transient
 from musicapi_nb.engines import Request
 from musicapi_nb.errors import MusicAPIError, WaitTimeout
-from musicapi_nb.signing import reword
 from musicapi_nb.tasks import Task
 
 if TYPE_CHECKING:
@@ -272,7 +271,7 @@ class _Watch:
             waited.failures += 1
             lost = error.may_have_cost  # of what is asked for again by paying, perhaps
             if waited.failures == _FAILED_POLLS or lost or not is_transient(error):
-                reword(error, f"{error.message.rstrip('. ')} (about {name(waited.task)})")
+                error.set_message(f"{error.message.rstrip('. ')} (about {name(waited.task)})")
                 raise
             with self._waiting.lock:
                 self._scheduler.retry_later(waited, self._now())

@@ -30,7 +30,7 @@ from musicapi_nb.errors import (
     Unreachable,
     replacement_for,
 )
-from musicapi_nb.signing import Secret, reword
+from musicapi_nb.secret import Secret
 
 BASE_URL = "https://api.musicapi.ai"
 LARGEST_REPLY = 32 * 1024 * 1024
@@ -227,8 +227,8 @@ class Transport:
             return read(status, payload)
         except MusicAPIError as error:
             if isinstance(error, RetiredOperation) and (living := replacement_for(call.path)):
-                reword(error, f"{error.message.rstrip('. ')}; {living}")
-            self.secret.remove_from(error)
+                error.set_message(f"{error.message.rstrip('. ')}; {living}")
+            self.secret.redact_error(error)
             raise
 
     async def _carried(self, call: wire.Call) -> tuple[int, Mapping[str, str], bytes]:
@@ -238,7 +238,7 @@ class Transport:
                 call.method,
                 f"{self.base_url}{call.path}",
                 data=call.body,
-                headers={**_headers(call), **self.secret.headers()},
+                headers={**_headers(call), **self.secret.auth_headers()},
                 allow_redirects=False,  # a redirect would carry key and request elsewhere
             ) as reply:
                 body = await _body(reply, paid=call.paid)
@@ -252,12 +252,12 @@ class Transport:
                     f"the reply to {what} was lost ({cause})", may_have_cost=True
                 ) from None
             raise Unreachable(f"no reply to {what} ({cause})") from None
-        clean = self.secret.removed_from
+        clean = self.secret.redact
         headers = {name.lower(): clean(value) for name, value in reply.headers.items()}
-        return reply.status, headers, self.secret.removed_from_body(body)
+        return reply.status, headers, self.secret.redact_body(body)
 
     def _cause(self, error: BaseException) -> str:
-        said = " ".join(self.secret.removed_from(str(error)).split())[:_LONGEST_CAUSE]
+        said = " ".join(self.secret.redact(str(error)).split())[:_LONGEST_CAUSE]
         return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
 

@@ -18,7 +18,7 @@ from musicapi_nb.errors import InvalidRequest, Problem
 from musicapi_nb.notebook import remote_simulator
 from musicapi_nb.notebook.event_loop import BackgroundLoop
 from musicapi_nb.notebook.session import KEY_VARIABLE, Session, _sessions
-from musicapi_nb.signing import SECRET_VARIABLE
+from musicapi_nb.webhook_signing import SECRET_VARIABLE
 
 if TYPE_CHECKING:
     from musicapi_nb.library import Library
