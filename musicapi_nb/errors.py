@@ -308,7 +308,7 @@ class LibraryFull(LibraryError):
 class LibraryLocked(LibraryError):
     """Another program has held the library's database for too long."""
 
-    advice = "Close what else has library.sqlite open, or give Library(..., patience=...) more."
+    advice = "Close what else has library.sqlite open, or give Library(..., lock_timeout=...) more."
 
 
 class LibraryDamaged(LibraryError):
