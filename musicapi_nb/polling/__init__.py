@@ -1,4 +1,4 @@
-"""When to ask next how a task is doing, learned from past render times. Pure: no clock, no wait."""
+"""When to poll a task next, learned from past render times. No I/O and no clock."""
 
 from musicapi_nb.polling._optimal_schedule import Schedule, optimal_schedule
 from musicapi_nb.polling.history import POLL_COST, Eta, History, TaskKind
