@@ -243,7 +243,9 @@ function render({ model, el }) {
     for (const field of spec.fields) {
       fields.set(field.name, createField(field, `musicapi-${view}-${field.name}`, changed));
     }
-    grid.replaceChildren(...spec.fields.map((/** @type {FieldSpec} */ { name }) => fields.get(name)?.node));
+    grid.replaceChildren(
+      ...spec.fields.map((/** @type {FieldSpec} */ { name }) => fields.get(name)?.node),
+    );
     fill(true);
     show();
   };

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import concurrent.futures
+import dataclasses
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import traitlets
 
@@ -35,7 +36,8 @@ _FOLDER = Path(__file__).parent
 _MODULES = ("text", "filter", "store", "waveform", "toolbar", "card", "player", "view")
 
 
-class _SongRef(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class _SongRef:
     """A song of the list as it was at one `refresh`; indices change meaning with the next."""
 
     index: int

@@ -101,7 +101,11 @@ function chips(songs, index) {
   const box = element("div", { class: "mnb-chips" }, ...codes.slice(0, VISIBLE_TAGS).map(chip));
   const hidden = codes.slice(VISIBLE_TAGS);
   if (hidden.length) {
-    const more = element("button", { type: "button", class: "mnb-link" }, `and ${hidden.length} more tags`);
+    const more = element(
+      "button",
+      { type: "button", class: "mnb-link" },
+      `and ${hidden.length} more tags`,
+    );
     more.addEventListener("click", () => {
       more.replaceWith(...hidden.map(chip));
       box.closest(/** @type {"div"} */ (".mnb-card"))?.focus();
@@ -120,7 +124,12 @@ function chips(songs, index) {
 function addPlayer(card, index, title, actions) {
   const button = element(
     "button",
-    { type: "button", class: "mnb-play", "aria-label": `Play ${title}`, onclick: () => actions.toggle(index) },
+    {
+      type: "button",
+      class: "mnb-play",
+      "aria-label": `Play ${title}`,
+      onclick: () => actions.toggle(index),
+    },
     "Play",
   );
   const canvas = element("canvas", {
@@ -174,7 +183,8 @@ function addRating(card, index, title, actions) {
     placeholder: "Note",
     "aria-label": `Note on ${title}`,
     onblur: () => actions.noteChanged(index),
-    onkeydown: (/** @type {KeyboardEvent} */ { key }) => key === "Enter" && actions.noteChanged(index),
+    onkeydown: (/** @type {KeyboardEvent} */ { key }) =>
+      key === "Enter" && actions.noteChanged(index),
   });
   card.rating = { stars, clear, status, note };
   card.body.append(

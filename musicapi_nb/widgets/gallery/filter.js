@@ -152,7 +152,9 @@ export function groupLabel(songs, ratings, view, index) {
 export function countText(songs, matches, first, number) {
   const total = songs.title.length;
   const without = songs.without_songs;
-  const missing = without ? ` ${without} request${without === 1 ? " has" : "s have"} no songs yet.` : "";
+  const missing = without
+    ? ` ${without} request${without === 1 ? " has" : "s have"} no songs yet.`
+    : "";
   if (!total) return `There are no songs to show yet.${missing}`;
   if (!number) return `None of ${songCount(total)} matches these filters.${missing}`;
   const all = matches === total ? songCount(total) : `${matches} matches (${songCount(total)})`;

@@ -44,7 +44,9 @@ def gallery_html(
     rows = items[_MAX_CARDS:]
     part = "These songs" if len(items) == total else f"The first {len(items):,} of {total:,} songs"
     return markup.stack(
-        element("div", markup.text(title or "Gallery", 120), style="font-size:16px;font-weight:600"),
+        element(
+            "div", markup.text(title or "Gallery", 120), style="font-size:16px;font-weight:600"
+        ),
         markup.caption(count_text(collection), collection.name),
         markup.cards(cards) if cards else markup.notice("There are no songs to show yet."),
         table(rows, ratings, collection, _MAX_CARDS) if rows else markup.EMPTY,

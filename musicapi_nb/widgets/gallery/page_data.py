@@ -64,7 +64,8 @@ def _position(item: SongItem) -> str:
 def _tags(item: SongItem, tag_codes: dict[str, int]) -> list[int]:
     codes = []
     for mark in list(fated(item.song, item.task))[:_MAX_TAGS]:
-        tag, fate = (mark, "plain") if isinstance(mark, str) else mark
+        tag = mark if isinstance(mark, str) else mark[0]
+        fate: markup.Fate = "plain" if isinstance(mark, str) else mark[1]
         codes.append(4 * tag_codes.setdefault(tag, len(tag_codes)) + _FATE_CODES[fate])
     return codes
 

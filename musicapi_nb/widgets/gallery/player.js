@@ -229,7 +229,10 @@ export class Player {
     });
     this.unpainted.clear();
     /** @type {[number, number][]} */
-    const sizes = paints.map(({ player }) => [player.canvas.clientWidth, player.canvas.clientHeight]);
+    const sizes = paints.map(({ player }) => [
+      player.canvas.clientWidth,
+      player.canvas.clientHeight,
+    ]);
     paints.forEach(({ index, player }, position) => {
       drawWaveform(player.canvas, sizes[position], this.view.store.peaks.get(index), player.share);
     });

@@ -15,7 +15,9 @@ const MAX_SUGGESTIONS = 200;
  * @param {(changes: Partial<ViewState>) => void} change
  */
 export function toolbar(songs, view, change) {
-  const factors = /** @type {Option[]} */ (songs.factors.map(({ name }) => [`factor ${name}`, name]));
+  const factors = /** @type {Option[]} */ (
+    songs.factors.map(({ name }) => [`factor ${name}`, name])
+  );
   let chosen = view.factors;
   return element(
     "div",
@@ -25,7 +27,10 @@ export function toolbar(songs, view, change) {
     ...stateFilter(songs, view, change),
     choice("Rating", RATINGS, view.rating, (rating) => change({ page: 0, rating })),
     ...songs.factors.map(({ name, levels }) => {
-      const options = /** @type {Option[]} */ ([["", "any"], ...levels.map((level) => [level, level])]);
+      const options = /** @type {Option[]} */ ([
+        ["", "any"],
+        ...levels.map((level) => [level, level]),
+      ]);
       return choice(name, options, chosen[name] ?? "", (level) => {
         chosen = { ...chosen, [name]: level };
         change({ page: 0, factors: chosen });
@@ -121,7 +126,10 @@ function commonTags(songs) {
 function stateFilter(songs, view, change) {
   const present = STATES.filter((state) => songs.state.includes(state));
   if (present.length < 2) return [];
-  const options = /** @type {Option[]} */ ([["", "any"], ...present.map((state) => [state, state])]);
+  const options = /** @type {Option[]} */ ([
+    ["", "any"],
+    ...present.map((state) => [state, state]),
+  ]);
   return [choice("State", options, view.state, (state) => change({ page: 0, state }))];
 }
 
