@@ -255,11 +255,11 @@ def _reader(payload: dict[str, Any], event: object) -> Callable[[Task], Task]:
 
     def read(known: Task) -> Task:
         try:
-            task = tasks.read(payload, task=known)
+            task = tasks.parse_task(payload, task=known)
         except UnexpectedReply:
             task = msgspec.structs.replace(known, raw=payload)
         if event == _FAILED and task.state != "failed":
-            return tasks.failed(task, "the service gives no reason")
+            return tasks.mark_failed(task, "the service gives no reason")
         if event not in (_COMPLETED, _FAILED) and task.finished:
             return msgspec.structs.replace(task, state="running", fail_reason=None)
         return task

@@ -54,16 +54,16 @@ class Chart(Request, frozen=True, kw_only=True):
     engine: ClassVar[str] = "sonic"
     operation: ClassVar[str] = "chart"
     path: ClassVar[str] = "/api/v1/sonic/chart"
-    answers: ClassVar[Literal["task", "now"]] = "now"
+    reply: ClassVar[Literal["task", "immediate"]] = "immediate"
     songs: ClassVar[int | None] = 0
-    repeats: ClassVar[bool] = True
+    poll_by_repost: ClassVar[bool] = True
 
 
 class Once(Chart, frozen=True, kw_only=True):
     """The same, but nothing is known of asking again."""
 
     operation: ClassVar[str] = "once"
-    repeats: ClassVar[bool] = False
+    poll_by_repost: ClassVar[bool] = False
 
 
 CHART = Chart()
@@ -358,7 +358,7 @@ async def test_a_later_kernel_goes_on_asking(tmp_path: Path) -> None:
         assert (waiting.state, here.posts) == ("pending", 2)
         with Library(tmp_path) as later:
             (found,) = later.unfinished()
-            assert (found.entry.task_id, found.task.repeats) == (None, True)
+            assert (found.entry.task_id, found.task.poll_by_repost) == (None, True)
             async with client(here.url, speed=20_000, ledger=later) as api:
                 task = await api.run(CHART, deadline=AGES)
             assert task.bought_before
@@ -371,7 +371,7 @@ async def test_a_deadline_leaves_it_to_be_asked_for_later(library: Library) -> N
     async with world(answers(WAITING), library) as (_, api):
         with pytest.raises(WaitTimeout, match=r"sonic\.chart \(take 1\) is not finished") as caught:
             await api.run(CHART, deadline=1.0)
-        assert caught.value.task.repeats
+        assert caught.value.task.poll_by_repost
     assert [entry.state for entry in library.entries()] == ["accepted"]
 
 

@@ -26,7 +26,7 @@ def as_bytes(reply: Any) -> bytes:
 
 
 def plainly(given_: Any) -> frames.Frames:
-    """The frames by `tasks.read` alone."""
+    """The frames by `tasks.parse_task` alone."""
 
     def none(_: bytes) -> layouts.Layout:
         raise layouts.Unknown
@@ -96,7 +96,7 @@ def test_a_mix_of_all_samples_is_read_as_plainly_as_one_by_one() -> None:
 
 def test_the_long_frames_hold_what_loops_over_tasks_find() -> None:
     mixed = [sample(name) for name in NAMES] * 2
-    read = [tasks.read(reply) for reply in mixed if "error" not in reply]
+    read = [tasks.parse_task(reply) for reply in mixed if "error" not in reply]
     made = frames.flatten([as_bytes(reply) for reply in mixed if "error" not in reply])
     for name, found in loops(read).items():
         assert cells(getattr(made, name)) == found, name
@@ -259,10 +259,10 @@ def test_what_differs_by_bytes_is_read_as_plainly_and_spoils_nothing_beside_it(
 class Shelf:
     """What has replies about tasks of which something was known before."""
 
-    def __init__(self, kept: list[tasks.Kept]) -> None:
+    def __init__(self, kept: list[tasks.StoredReply]) -> None:
         self._kept = kept
 
-    def replies(self) -> list[tasks.Kept]:
+    def replies(self) -> list[tasks.StoredReply]:
         return self._kept
 
 
@@ -270,7 +270,7 @@ OWN_ID = sample(STUDIO)["data"]["task_id"]
 
 
 @st.composite
-def kept_replies(draw: st.DrawFn) -> tasks.Kept:
+def kept_replies(draw: st.DrawFn) -> tasks.StoredReply:
     known = tasks.Task(
         id=draw(st.sampled_from([None, "t1", OWN_ID])),
         engine=draw(st.sampled_from(["studio", "sonic", "sonic", "producer", None])),
@@ -293,23 +293,23 @@ def kept_replies(draw: st.DrawFn) -> tasks.Kept:
     try:
         json.loads(raw)
     except (ValueError, RecursionError):  # a library writes down neither
-        return tasks.Kept(known, None, said)
-    return tasks.Kept(known, raw.decode(), said)
+        return tasks.StoredReply(known, None, said)
+    return tasks.StoredReply(known, raw.decode(), said)
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(kept_replies(), max_size=12))
-def test_kept_replies_give_what_their_tasks_give(kept: list[tasks.Kept]) -> None:
+def test_kept_replies_give_what_their_tasks_give(kept: list[tasks.StoredReply]) -> None:
     assert_same(frames.flatten(Shelf(kept)), frames.flatten([each.task() for each in kept]))
 
 
 def test_kept_replies_of_known_tasks_are_read_by_their_layout() -> None:
     known = tasks.Task(id="t1", engine="sonic", operation="create", expected=1)
-    kept = tasks.Kept(known, json.dumps(sample(SONIC)), {"state": "succeeded"})
+    kept = tasks.StoredReply(known, json.dumps(sample(SONIC)), {"state": "succeeded"})
     items = [frames.inputs.Item(None, place, kept) for place in range(3)]
     (part,) = decode._by_layout(items, [])
     assert part.columns["songs", "task_id"].to_pylist() == ["t1"] * 3
-    odd = kept._replace(known=tasks.Task(id="t1", engine="sonic", expected=2))
+    odd = kept._replace(base=tasks.Task(id="t1", engine="sonic", expected=2))
     assert list(decode._by_layout([frames.inputs.Item(None, 0, odd)], [])) == []
 
 
@@ -433,7 +433,7 @@ def test_a_file_is_its_lines(tmp_path: Path, *, packed: bool) -> None:
 
 
 def test_raw_replies_are_kept_as_they_came(tmp_path: Path) -> None:
-    task = tasks.read(sample(SONIC))
+    task = tasks.parse_task(sample(SONIC))
     given_ = [as_bytes(sample(STUDIO)), "<html>busy</html>", sample(STUDIO), task, b"{cut", None]
     made = frames.flatten(given_)
     frames.write_parquet(made, tmp_path / "kept", raw=given_)

@@ -240,7 +240,7 @@ def test_state_of_five_thousand_songs_is_bounded() -> None:
 
 
 def test_hostile_songs_are_escaped_and_not_linked() -> None:
-    widget = gallery([tasks.read(reply) for reply in hostile.replies()])
+    widget = gallery([tasks.parse_task(reply) for reply in hostile.replies()])
     sent = json.dumps(widget.get_state()["_songs"])
     assert "\\u202e" not in sent
     for details in widget._songs["details"].values():

@@ -76,13 +76,13 @@ def test_its_reply_is_understood(request_: Request) -> None:
         assert read_balance(sample("credits.json")).total == 50
         return
     ack, *end = SAMPLES.get(type(request_)) or _OF_ENGINE[request_.engine]
-    task = tasks.accepted(sample(ack), request_)
+    task = tasks.parse_submit_reply(sample(ack), request_)
     for name in end:
         assert not task.finished
         reply = sample(name)
         if isinstance(found := reply.get("data"), list) and task.expected == 2 * len(found):
             reply["data"] *= 2  # the docs show the first of two
-        task = tasks.read(reply, task=task)
+        task = tasks.parse_task(reply, task=task)
     # the docs show no moment of riffusion's, a placeholder stands there
     assert [issue for issue in task.issues if "(timestamp string)" not in issue.message] == []
     assert task.answer or task.songs or task.parts
@@ -203,16 +203,18 @@ class Hum(Request, frozen=True, kw_only=True):
     engine: ClassVar[str] = "sonic"
     operation: ClassVar[str] = "hum"
     path: ClassVar[str] = "/api/v1/sonic/hum"
-    fixed: ClassVar[Mapping[str, Any]] = {"precise": True}
+    constants: ClassVar[Mapping[str, Any]] = {"precise": True}
     songs: ClassVar[int | None] = 1
     cost: ClassVar[Price | None] = Price(3, dt.date(2026, 10, 7), "this test")
     webhook: ClassVar[bool] = True
-    words: ClassVar[tuple[str, ...]] = ("tune",)
+    text_fields: ClassVar[tuple[str, ...]] = ("tune",)
 
     tune: Annotated[
         str | None, Field(kind="long text", required=True, limit=36, help="The tune.")
     ] = None
-    over: Annotated[Sequence[str] | None, Field(kind="clips", most=2, help="The clips.")] = None
+    over: Annotated[Sequence[str] | None, Field(kind="clips", max_items=2, help="The clips.")] = (
+        None
+    )
     window: Annotated[float | None, Field(kind="seconds", maximum=30, help="Seconds.")] = None
 
 

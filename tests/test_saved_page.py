@@ -97,7 +97,7 @@ def test_too_large_page_is_not_written(library: Library, tmp_path: Path) -> None
 def test_hostile_songs_are_escaped_on_page(tmp_path: Path) -> None:
     target = tmp_path / "songs.html"
     mnb.save_page(
-        target, [tasks.read(reply) for reply in hostile.replies()], title=hostile.TEXTS[0]
+        target, [tasks.parse_task(reply) for reply in hostile.replies()], title=hostile.TEXTS[0]
     )
     parser = PageParser(target)
     assert parser.tags.isdisjoint({"script", "iframe", "svg", "form", "base", "object", "button"})

@@ -423,7 +423,7 @@ async def test_a_webhook_tells_the_refund_of_what_failed_before(
     library: Library, door: Door
 ) -> None:
     entry = accepted(library)
-    library.seen(entry.id, tasks.failed(library.task(entry.id), "no luck"))
+    library.seen(entry.id, tasks.mark_failed(library.task(entry.id), "no luck"))
     await door.send(FAILED, entry)
     assert library.entry(entry.id).refunded is True
 

@@ -106,7 +106,7 @@ def in_words(level: Any) -> str:
     """Say a level in words; nothing and blank texts are named."""
     if level is None:
         return "(none)"
-    return markup.plain(str(level), _LONGEST) or "(blank)"
+    return markup.one_line(str(level), _LONGEST) or "(blank)"
 
 
 def _sorted(made: Sequence[_Made], library: Library, name: str) -> Entrants:

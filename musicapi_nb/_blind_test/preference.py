@@ -101,7 +101,7 @@ class Preference:
             f"{row.level} {row.score:+.2f} [{row.low:+.2f}, {row.high:+.2f}]"
             for row in self.scores.itertuples()
         )
-        return markup.plain(f"<Preference by {self.factor}: {best or 'no answers'}>")
+        return markup.one_line(f"<Preference by {self.factor}: {best or 'no answers'}>")
 
     def _repr_html_(self) -> str:
         scores, pairs, checks = (_rows(each) for each in (self.scores, self.pairs, self.checks))

@@ -308,7 +308,7 @@ def _summary(found: Preference) -> dict[str, Any]:
     checks = found.checks.astype(object).where(found.checks.notna(), None)
     scores = found.scores.astype(object).where(found.scores.notna(), None)
     return {
-        "factor": markup.plain(found.factor),
+        "factor": markup.one_line(found.factor),
         "scores": scores[columns].to_dict("records"),
         "checks": checks.to_dict("records"),
         "notes": list(found.notes),

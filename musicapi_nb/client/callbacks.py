@@ -15,7 +15,11 @@ _log = logging.getLogger(__name__)
 
 
 def name(task: Task) -> str:
-    return f"{task.name} (take {task.take})" if task.repeats else f"{task.engine} task {task.id}"
+    return (
+        f"{task.name} (take {task.take})"
+        if task.poll_by_repost
+        else f"{task.engine} task {task.id}"
+    )
 
 
 def tell(progress: Progress | None, task: Task) -> None:
@@ -31,7 +35,7 @@ def tell(progress: Progress | None, task: Task) -> None:
 def unfinished(task: Task, deadline: float) -> str:
     ready = sum(song.finished for song in task.songs)
     share = f", {ready} of {task.expected} songs ready" if task.expected else ""
-    what = name(task) if task.repeats else f"task {task.id}"
+    what = name(task) if task.poll_by_repost else f"task {task.id}"
     return f"{what} is not finished after {deadline:g} s ({task.state}{share})"
 
 

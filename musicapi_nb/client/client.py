@@ -216,7 +216,7 @@ class MusicAPI:
         async def post(entry: Entry | None = None) -> Task:
             return await self._transport.once(
                 wire.submit_call(request, hook_fields(self._hook, request, entry)),
-                lambda status, payload: tasks.accepted(
+                lambda status, payload: tasks.parse_submit_reply(
                     payload, request, status=status, take=take, simulated=self.simulated
                 ),
             )
@@ -294,10 +294,10 @@ class MusicAPI:
             raise ClientClosed("the client is closed")
 
     async def poll(self, task: Task | str, *, engine: str | None = None) -> Task:
-        """Ask once how a task is doing. Costs nothing, but for what `Task.repeats`.
+        """Ask once how a task is doing. Costs nothing, but for what `Task.poll_by_repost`.
 
-        Of a batch, each of its tasks is asked about. What the service lets one ask for again
-        until it is there (`Task.repeats`) is asked for again: by the same request, which waits
+        Of a batch, each of its tasks is asked about. What the service lets one ask for again until
+        it is there (`Task.poll_by_repost`) is asked for again: by the same request, which waits
         for its turn. With a ledger it is in there before it leaves, is sent by one at a time, and
         not again once a reply to it was lost; without one, each call of this asks anew. Whether
         such a repeat is charged is not known.
@@ -322,7 +322,7 @@ class MusicAPI:
         if known.parts:
             polls = (self._poll_part(part, known) for part in known.parts)
             return tasks.with_parts(known, await asyncio.gather(*polls))
-        if known.repeats and known.request is not None:
+        if known.poll_by_repost and known.request is not None:
             if known.finished:
                 return known
             try:
@@ -336,10 +336,10 @@ class MusicAPI:
         try:
             return await self._transport.exchange(
                 wire.poll_call(known.engine, known.id),
-                lambda status, payload: tasks.read(payload, status=status, task=known),
+                lambda status, payload: tasks.parse_task(payload, status=status, task=known),
             )
         except TaskFailed as error:
-            return tasks.failed(known, error.message, refunded=error.refunded)
+            return tasks.mark_failed(known, error.message, refunded=error.refunded)
 
     async def _poll_part(self, part: Task, batch: Task) -> Task:
         if part.id is None or (part.finished and not batch.finished):
@@ -347,12 +347,12 @@ class MusicAPI:
         try:
             found = await self.poll(part)
         except TaskNotFound as error:  # nothing of the others is lost
-            found = tasks.failed(part, error.message)
+            found = tasks.mark_failed(part, error.message)
         if found.raw is not part.raw:
             return found
         # told by a status: said in a reply's own words, so that the batch's says it as well
         said = {"type": "failed", "message": found.fail_reason, "refund_processed": found.refunded}
-        return tasks.read(said, task=part)
+        return tasks.parse_task(said, task=part)
 
     async def _in_turn_again(
         self, send: Callable[[], Coroutine[Any, Any, Task]], request: Request

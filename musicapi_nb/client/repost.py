@@ -41,7 +41,7 @@ async def ask_again(
 
     def answer(status: int, payload: Any) -> Task:
         try:
-            found = tasks.read(payload, status=status, task=task)
+            found = tasks.parse_task(payload, status=status, task=task)
         except UnexpectedReply as error:
             error.may_have_cost = True
             raise
@@ -54,7 +54,7 @@ async def ask_again(
         try:
             return await transport.once(call, answer)
         except TaskFailed as error:
-            return tasks.failed(task, error.message, refunded=error.refunded)
+            return tasks.mark_failed(task, error.message, refunded=error.refunded)
 
     async def send() -> Task:
         return await (purchases.ask_again(task, request, post) if purchases else post())

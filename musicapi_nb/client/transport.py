@@ -216,8 +216,13 @@ class Transport:
         """Make one attempt of `exchange`."""
         try:
             status, headers, body = await self._carried(call)
-            payload = wire.read(
-                status, headers, body, paid=call.paid, repeats=call.repeats, now=time.time()
+            payload = wire.read_response(
+                status,
+                headers,
+                body,
+                paid=call.paid,
+                poll_by_repost=call.poll_by_repost,
+                now=time.time(),
             )
             return read(status, payload)
         except MusicAPIError as error:

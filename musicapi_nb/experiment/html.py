@@ -42,7 +42,7 @@ def line(seen: Progress) -> str:
     why = "" if seen.state == "cancelled" else seen.stop_reason or ""
     words = (_STATES[seen.state], counts or "no cells", _credits(seen), why)
     said = "; ".join(word for word in words if word)
-    return markup.plain(f"<Experiment {seen.name}: {said}>")
+    return markup.one_line(f"<Experiment {seen.name}: {said}>")
 
 
 def card(seen: Progress, problems: list[str], others: int) -> markup.Html:
@@ -52,7 +52,9 @@ def card(seen: Progress, problems: list[str], others: int) -> markup.Html:
         for state, number in seen.counts.items()
     ]
     share = seen.finished / seen.cells if seen.cells else 1.0
-    so_far = f"{seen.finished:,} of {seen.cells:,} cells, {markup.minutes(seen.seconds)} so far"
+    so_far = (
+        f"{seen.finished:,} of {seen.cells:,} cells, {markup.format_duration(seen.seconds)} so far"
+    )
     so_far += f", {seen.eta}" if seen.eta and str(seen.eta) else ""
     return markup.card(
         f"Experiment {seen.name}",
@@ -88,8 +90,8 @@ def _figures(seen: Progress) -> Iterator[str]:
     if seen.from_library:
         yield f"{seen.from_library:,} cells had been bought before"
     if seen.started is not None:
-        yield f"this run: {markup.in_credits(seen.bought)}"
-        yield f"since {markup.moment(seen.started)} UTC"
+        yield f"this run: {markup.format_credits(seen.bought)}"
+        yield f"since {markup.format_datetime(seen.started)} UTC"
 
 
 def _not_all(seen: Progress) -> markup.Html:

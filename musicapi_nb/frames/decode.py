@@ -1,4 +1,4 @@
-"""A batch of replies as columns: known layouts all at once, all others by `tasks.read`."""
+"""A batch of replies as columns: known layouts all at once, all others by `tasks.parse_task`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from musicapi_nb.frames.layouts import BEHIND, Unknown, find, learn
 from musicapi_nb.frames.scan import scan
 from musicapi_nb.frames.schema import SONGS, TASKS, IssueRow, SongRow
 from musicapi_nb.frames.values import columns
-from musicapi_nb.tasks import Kept
+from musicapi_nb.tasks import StoredReply
 from musicapi_nb.tasks.json_reader import clean
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def _by_layout(given: Sequence[Item], layouts: list[Layout]) -> Iterator[_Part]:
     texts = [each if type(each := item.given) is bytes else _as_bytes(each) for item in given]
     left = np.array([place for place, text in enumerate(texts) if text is not None])
     scanned = scan([text or b"" for text in texts], BEHIND)
-    kept = any(type(item.given) is Kept for item in given)
+    kept = any(type(item.given) is StoredReply for item in given)
     tried = number = 0
     while len(left):
         if number < len(layouts):
@@ -108,7 +108,7 @@ def _by_layout(given: Sequence[Item], layouts: list[Layout]) -> Iterator[_Part]:
 
 
 def _as_bytes(given: Any) -> bytes | None:
-    if isinstance(given, Kept):
+    if isinstance(given, StoredReply):
         given = given.raw
     if isinstance(given, str):
         try:
@@ -119,15 +119,15 @@ def _as_bytes(given: Any) -> bytes | None:
 
 
 def _understood(found: Found | None, given: Sequence[Item]) -> Iterator[_Part]:
-    """Those of some replies in which nothing is odd; `given` if some of them are `Kept`."""
+    """Those of some replies in which nothing is odd; `given` if some of them are `StoredReply`."""
     while found is not None:
         made, odd = columns(found)
         kept = [given[row].given for row in found.rows] if given else []
-        if any(isinstance(each, Kept) for each in kept):
+        if any(isinstance(each, StoredReply) for each in kept):
             own = made[_TASK_ID].to_pylist() if _TASK_ID in made else [None] * len(kept)
             odd |= [_says_else(*each, found.layout) for each in zip(kept, own, strict=True)]
         if not odd.any():
-            if kept and isinstance(kept[0], Kept):
+            if kept and isinstance(kept[0], StoredReply):
                 made = {**made, **_known(kept, made, found.layout.songs)}
             songs_of = np.full(len(found.rows), found.layout.songs)
             yield _Part(found.rows, songs_of, made)
@@ -137,20 +137,20 @@ def _understood(found: Found | None, given: Sequence[Item]) -> Iterator[_Part]:
 
 def _says_else(kept: Any, own: str | None, layout: Layout) -> bool:
     """Whether a reply beside what is known of its task is not read as it is alone."""
-    if not isinstance(kept, Kept):
+    if not isinstance(kept, StoredReply):
         return True
-    known, alone = kept.known, layout.same
+    known, alone = kept.base, layout.same
     return (
         known.engine != alone["tasks", "engine"]
         or known.expected not in {None, layout.songs}
         or (known.id is not None and own is not None and known.id != own)
-        or any(value != alone.get(("tasks", name)) for name, value in kept.said.items())
+        or any(value != alone.get(("tasks", name)) for name, value in kept.overrides.items())
     )
 
 
-def _known(kept: Sequence[Kept], made: Columns, songs: int) -> Columns:
+def _known(kept: Sequence[StoredReply], made: Columns, songs: int) -> Columns:
     """The columns of what was known of tasks before their replies."""
-    tasks = [each.known for each in kept]
+    tasks = [each.base for each in kept]
     found = {
         ("tasks", name): pa.array(TASKS[name].cells(tasks), _ARROW[TASKS[name].dtype])
         for name in _BEFORE

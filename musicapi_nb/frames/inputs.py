@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias, cast
 
 from musicapi_nb.errors import InvalidArgument, UnexpectedReply
 from musicapi_nb.frames import io
-from musicapi_nb.tasks import Issue, Kept, Task, read
+from musicapi_nb.tasks import Issue, StoredReply, Task, parse_task
 from musicapi_nb.wire import decode
 
 
@@ -21,7 +21,7 @@ class HasTasks(Protocol):
 class HasReplies(Protocol):
     """What has the replies about its tasks, such as a library: they are read many at once."""
 
-    def replies(self) -> Iterable[Kept]: ...
+    def replies(self) -> Iterable[StoredReply]: ...
 
 
 Reply: TypeAlias = Task | Mapping[str, Any] | str | bytes | bytearray | Path | HasTasks | HasReplies
@@ -113,9 +113,9 @@ def _has_tasks(item: object) -> bool:
     return any(callable(getattr(type(item), name, None)) for name in _KNOWING)
 
 
-def _known_to(item: Any) -> Iterable[Kept | Task] | None:
+def _known_to(item: Any) -> Iterable[StoredReply | Task] | None:
     method = next((name for name in _KNOWING if callable(getattr(type(item), name, None))), None)
-    return cast("Iterable[Kept | Task]", getattr(item, method)()) if method else None
+    return cast("Iterable[StoredReply | Task]", getattr(item, method)()) if method else None
 
 
 def _wrong(value: object, what: str) -> InvalidArgument:
@@ -138,14 +138,14 @@ def _path(item: object) -> Path | None:
 def parse_reply(item: Item) -> ParsedReply:
     """Read one reply, whatever its shape."""
     source, place, given = item
-    if isinstance(given, Kept):
+    if isinstance(given, StoredReply):
         given = given.task()
     if isinstance(given, Task):
         return ParsedReply(source, place, given.raw, given, given.id, given.issues)
     if source is not None:
         given = given.strip()
     try:
-        task = read(_payload(given))
+        task = parse_task(_payload(given))
     except UnexpectedReply as error:
         return ParsedReply(
             source, place, given, None, _named(error.body), (Issue("", error.message),)

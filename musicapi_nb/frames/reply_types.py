@@ -1,7 +1,7 @@
 """The two replies that come in bulk, finished songs of sonic and studio: which field goes where.
 
 A reply is read by these tables only if it holds nothing unknown and nothing unfinished.
-`tasks.read` reads all others, and would read these alike: that they agree is tested on any reply.
+`tasks.parse_task` reads all others, and would read these alike: tests compare the two.
 """
 
 from __future__ import annotations

@@ -87,7 +87,7 @@ def line(seen: Overview) -> str:
     """The library in one line."""
     states = ", ".join(f"{number} {_words(state)}" for state, number in seen.counts.items())
     facts = (states or "empty", *_sums(seen), f"{room(seen.disk)} on disk")
-    return markup.plain(f"<Library {seen.path}: {'; '.join(facts)}>")
+    return markup.one_line(f"<Library {seen.path}: {'; '.join(facts)}>")
 
 
 def card(seen: Overview) -> markup.Html:

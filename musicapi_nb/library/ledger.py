@@ -22,7 +22,7 @@ from musicapi_nb.library.entry import allowed
 from musicapi_nb.library.notifications import Heard, meant
 from musicapi_nb.library.request_key import from_json, identity, identity_of, to_json
 from musicapi_nb.library.serialize import kept, raw_text, written
-from musicapi_nb.tasks import Kept, Task
+from musicapi_nb.tasks import StoredReply, Task
 
 if TYPE_CHECKING:
     from musicapi_nb.library.database import Store
@@ -305,7 +305,7 @@ class Ledger:
                 note = _HEARD if known.state == "uncertain" else None
                 data = {"task_id": word.task_id, "note": note}
                 known = self._write(connection, "accepted", data, known)
-            now = self._seen(connection, known, read(kept(known, request, {}, None).known))
+            now = self._seen(connection, known, read(kept(known, request, {}, None).base))
             return Heard("same" if now is known else "noted", now)
 
     def refused(self, number: int, error: MusicAPIError) -> Entry:
@@ -382,7 +382,7 @@ def tasks_of(store: Store, found: Sequence[Entry]) -> Iterator[tuple[Entry, Task
     return ((known, reply.task()) for known, reply in replies_of(store, found))
 
 
-def replies_of(store: Store, found: Sequence[Entry]) -> Iterator[tuple[Entry, Kept]]:
+def replies_of(store: Store, found: Sequence[Entry]) -> Iterator[tuple[Entry, StoredReply]]:
     for start in range(0, len(found), _CHUNK):
         chunk = {known.id: known for known in found[start : start + _CHUNK]}
         rows = {row[0]: row[1:] for row in store.rows(_WITH_REPLIES, str(list(chunk)))}
@@ -390,7 +390,7 @@ def replies_of(store: Store, found: Sequence[Entry]) -> Iterator[tuple[Entry, Ke
             yield known, _kept(known, *rows[number])
 
 
-def _kept(known: Entry, asked: str, last: str | None, raw: str | None) -> Kept:
+def _kept(known: Entry, asked: str, last: str | None, raw: str | None) -> StoredReply:
     data = json.loads(last) if last else {}
     if known.state in {"failed", "refused", "not_run"}:
         data |= {"state": "failed", "fail_reason": known.note}

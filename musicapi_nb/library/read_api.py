@@ -15,7 +15,7 @@ from musicapi_nb.library import events, html, queries
 from musicapi_nb.library.entry import STATES
 from musicapi_nb.library.ledger import known_entry, replies_of, request_of, task_of, tasks_of
 from musicapi_nb.library.lineage import lineage
-from musicapi_nb.tasks import Kept, Song, Task
+from musicapi_nb.tasks import Song, StoredReply, Task
 
 if TYPE_CHECKING:
     from musicapi_nb.library.database import Store
@@ -58,7 +58,7 @@ class Records:
             found = queries.entries(connection, _states(state, queries.WITH_TASKS), experiment)
         return [task for _, task in tasks_of(self._store, found)]
 
-    def replies(self) -> Iterator[Kept]:
+    def replies(self) -> Iterator[StoredReply]:
         """The last reply about each of `tasks()`, as it came: what tables are made of."""
         with self._reading() as connection:
             found = queries.entries(connection, queries.WITH_TASKS, None)
@@ -143,7 +143,7 @@ class Records:
 
     def __repr__(self) -> str:
         if self._closed:
-            return markup.plain(f"<Library {self._shown}: closed>")
+            return markup.one_line(f"<Library {self._shown}: closed>")
         return html.line(self._overview())
 
     def _repr_html_(self) -> str:

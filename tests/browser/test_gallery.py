@@ -35,14 +35,15 @@ def bought_task(number):
     claim = library.claim(request, again=False)
     if claim.kind == "have":
         return claim.task
-    task = tasks.accepted({"message": "success", "task_id": f"t{number}"}, request)
+    task = tasks.parse_submit_reply({"message": "success", "task_id": f"t{number}"}, request)
     library.accepted(claim.entry.id, task)
     failure = {"type": "api_error", "message": "no luck"}
     reply = failure if number == 3 else {"code": 200, "data": [
         {"clip_id": f"c{number}-{side}", "state": "succeeded", "title": f"Song {number:02}{side}",
          "tags": f"{'jazz' if number % 2 else 'rock'}, swing", "duration": 4.0 + number,
-         "audio_url": f"http://127.0.0.1:9/{number}.mp3", "lyrics": "[Verse] words"} for side in "ab"]}
-    library.seen(claim.entry.id, tasks.read(reply, task=task))
+         "audio_url": f"http://127.0.0.1:9/{number}.mp3", "lyrics": "[Verse] words"}
+        for side in "ab"]}
+    library.seen(claim.entry.id, tasks.parse_task(reply, task=task))
     for song in library.task(claim.entry.id).songs:
         path = library.incoming()
         path.write_bytes(wav_bytes(4 + number))
@@ -232,7 +233,7 @@ from musicapi_nb import tasks
 
 folder = Path("FOLDER")
 texts_and_replies = json.loads((folder / "hostile.json").read_text())
-songs = [tasks.read(reply) for reply in texts_and_replies["replies"]]
+songs = [tasks.parse_task(reply) for reply in texts_and_replies["replies"]]
 widget = mnb.gallery(songs, title=texts_and_replies["texts"][0])
 for index, text in enumerate(texts_and_replies["texts"]):
     widget._rate(index, 3, text)
@@ -242,7 +243,7 @@ widget = mnb.gallery(songs, title=texts_and_replies["texts"][0])"""
 # Elements and attributes that could run or load something and are not the gallery's.
 _ACTIVE_CONTENT = """\
 area => [...area.querySelectorAll("*")].flatMap(node => {
-  const names = ["script", "iframe", "object", "embed", "svg", "form", "meta", "base", "a", "style"];
+  const names = "script iframe object embed svg form meta base a style".split(" ");
   const active = names.includes(node.localName) ? [node.outerHTML] : [];
   for (const { name, value } of node.attributes) {
     const isLink = ["src", "href", "action", "poster"].includes(name) && !/^https:/i.test(value);

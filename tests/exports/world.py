@@ -86,7 +86,7 @@ def align(library: Library, clip: str, *words: tuple[str, float, float]) -> None
     ]
     reply = {"code": 200, "message": "success", "data": {"alignment": alignment}}
     claim = library.claim(request)
-    library.accepted(claim.entry.id, tasks.accepted(reply, request))
+    library.accepted(claim.entry.id, tasks.parse_submit_reply(reply, request))
 
 
 def inside(folder: Path) -> dict[str, bytes]:

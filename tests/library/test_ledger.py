@@ -20,7 +20,7 @@ from musicapi_nb.errors import (
     Unreachable,
 )
 from musicapi_nb.library import Account, Library
-from musicapi_nb.tasks import accepted
+from musicapi_nb.tasks import parse_submit_reply
 from tests.library.world import (
     FAILED,
     FAILED_UNSAID,
@@ -200,7 +200,7 @@ def test_a_reply_that_says_nothing_new_is_kept_once(
 def test_an_answer_at_once_is_done_when_it_is_accepted(library: Library) -> None:
     request = lyrics.Make(description="rain")
     number = library.claim(request).entry.id
-    task = accepted(sample("lyrics_success.json"), request)
+    task = parse_submit_reply(sample("lyrics_success.json"), request)
     assert library.accepted(number, task).state == "done"
     assert library.claim(request).task == task
 

@@ -78,7 +78,9 @@ def test_personas_and_uploaded_clips_are_links_too(library: Library) -> None:
     _, first = bought(library, song(), songs("a", "b"))
     request = first.songs[0].persona()
     claim = library.claim(request)
-    library.accepted(claim.entry.id, tasks.accepted({"code": 200, "persona_id": "p"}, request))
+    library.accepted(
+        claim.entry.id, tasks.parse_submit_reply({"code": 200, "persona_id": "p"}, request)
+    )
     sung = sonic.PersonaMusic(custom_mode=True, prompt="la", persona_id="p", mv="sonic-v5")
     number, _ = bought(library, sung, songs("c", "d"))
     (tree,) = library.lineage().trees

@@ -28,11 +28,11 @@ def song(words: str = "rain on tin", model: str = "sonic-v5") -> sonic.Create:
 
 
 def acknowledged(request: Request, task_id: str = "t1") -> Task:
-    return tasks.accepted({"message": "success", "task_id": task_id}, request)
+    return tasks.parse_submit_reply({"message": "success", "task_id": task_id}, request)
 
 
 def looked(task: Task, payload: Any = DONE) -> Task:
-    return tasks.read(payload, task=task)
+    return tasks.parse_task(payload, task=task)
 
 
 FAILED = {"type": "api_error", "message": "no luck", "refund_processed": True}

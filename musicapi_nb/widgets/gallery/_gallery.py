@@ -151,11 +151,11 @@ class Gallery(LiveWidget):
         songs = {
             **page_data.columns(collection),
             "generation": self._generation,
-            "heading": markup.plain(self._title),
+            "heading": markup.one_line(self._title),
             "without_songs": collection.without_songs,
             "refreshable": collection.refreshable,
             "can_fetch": self._fetch is not None,
-            "library": "" if library is None else markup.plain(library.path.name),
+            "library": "" if library is None else markup.one_line(library.path.name),
             "details": {
                 str(index): page_data.detail(item, library, ratings.get(index))
                 for index, item in enumerate(collection.items[:PAGE_SIZE])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from musicapi_nb import markup
 from musicapi_nb.markup.escape import element
-from musicapi_nb.tasks.html import fated, song_card
+from musicapi_nb.tasks.html import song_card, tag_marks
 
 if TYPE_CHECKING:
     from musicapi_nb.library import Rating
@@ -32,7 +32,7 @@ def summary_line(collection: SongCollection, ratings: Mapping[int, Rating]) -> s
     """Return the repr of a gallery."""
     rated = sum(rating.stars is not None for rating in ratings.values())
     parts = [count_text(collection), f"{rated:,} rated" if rated else "", collection.name]
-    return markup.plain(f"<Gallery: {', '.join(part for part in parts if part)}>")
+    return markup.one_line(f"<Gallery: {', '.join(part for part in parts if part)}>")
 
 
 def gallery_html(
@@ -79,7 +79,7 @@ def table(
             [
                 str(index + 1),
                 item.title,
-                markup.minutes(item.song.duration) or None,
+                markup.format_duration(item.song.duration) or None,
                 item.song.state,
                 *(item.levels.get(name) for name in collection.factors),
                 _tags_text(item),
@@ -92,6 +92,6 @@ def table(
 
 def _tags_text(item: SongItem) -> str | None:
     """Join the first tags that the song has; None if it has none."""
-    marks = [(tag, "") if isinstance(tag, str) else tag for tag in fated(item.song, item.task)]
+    marks = [(tag, "") if isinstance(tag, str) else tag for tag in tag_marks(item.song, item.task)]
     tags = [tag for tag, fate in marks if fate != "dropped"]
     return ", ".join([*tags[:_MAX_TAGS], *(["…"] if len(tags) > _MAX_TAGS else [])]) or None

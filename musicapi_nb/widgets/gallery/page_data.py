@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from musicapi_nb import markup
 from musicapi_nb.markup.escape import attribute
 from musicapi_nb.tasks import Song
-from musicapi_nb.tasks.html import fated
+from musicapi_nb.tasks.html import tag_marks
 from musicapi_nb.widgets.song_audio import no_audio_reason, playable_url
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _TEXT_LIMIT, _LYRICS_LIMIT = 60, 6_000
 _MAX_TAGS = 40
-_FATE_CODES: dict[markup.Fate, int] = {"plain": 0, "kept": 1, "added": 2, "dropped": 3}
+_FATE_CODES: dict[markup.TagMark, int] = {"plain": 0, "kept": 1, "added": 2, "dropped": 3}
 
 
 def columns(collection: SongCollection) -> dict[str, Any]:
@@ -34,7 +34,7 @@ def columns(collection: SongCollection) -> dict[str, Any]:
             None if item.song.duration is None else round(item.song.duration, 1) for item in items
         ],
         "state": [item.song.state for item in items],
-        "model": [markup.plain(item.model, _TEXT_LIMIT) for item in items],
+        "model": [markup.one_line(item.model, _TEXT_LIMIT) for item in items],
         "playable": [
             int(item.song.state == "succeeded" and item.song.engine != "lyrics") for item in items
         ],
@@ -53,7 +53,7 @@ def columns(collection: SongCollection) -> dict[str, Any]:
 
 
 def _date(song: Song) -> str:
-    return markup.moment(song.created_at).partition(",")[0]
+    return markup.format_datetime(song.created_at).partition(",")[0]
 
 
 def _position(item: SongItem) -> str:
@@ -63,21 +63,21 @@ def _position(item: SongItem) -> str:
 
 def _tags(item: SongItem, tag_codes: dict[str, int]) -> list[int]:
     codes = []
-    for mark in list(fated(item.song, item.task))[:_MAX_TAGS]:
+    for mark in list(tag_marks(item.song, item.task))[:_MAX_TAGS]:
         tag = mark if isinstance(mark, str) else mark[0]
-        fate: markup.Fate = "plain" if isinstance(mark, str) else mark[1]
+        fate: markup.TagMark = "plain" if isinstance(mark, str) else mark[1]
         codes.append(4 * tag_codes.setdefault(tag, len(tag_codes)) + _FATE_CODES[fate])
     return codes
 
 
 def _tag_name(tag: str) -> str:
-    return "(blank)" if markup.is_blank(tag) else markup.plain(tag, _TEXT_LIMIT)
+    return "(blank)" if markup.is_blank(tag) else markup.one_line(tag, _TEXT_LIMIT)
 
 
 def _factor(name: str, levels: Sequence[str], items: Sequence[SongItem]) -> dict[str, Any]:
     level_indices = {level: index for index, level in enumerate(levels)}
     return {
-        "name": markup.plain(name, _TEXT_LIMIT),
+        "name": markup.one_line(name, _TEXT_LIMIT),
         "levels": list(levels),
         "level_indices": [level_indices.get(item.levels.get(name, ""), -1) for item in items],
     }

@@ -120,12 +120,14 @@ def save_page(  # noqa: PLR0913 - all but two are options
     ]
     rows = markup.EMPTY
     if collection.items:
-        rows = markup.folded("All songs as a table", table(collection.items, ratings, collection))
+        rows = markup.collapsible(
+            "All songs as a table", table(collection.items, ratings, collection)
+        )
     content = markup.page(
         title or "Songs to listen to",
         markup.caption(count_text(collection), collection.name),
         markup.cards(cards) if cards else markup.notice("There are no songs to show."),
-        rows,
+        markup.collapsible("All songs as a table", rows) if cards else markup.EMPTY,
         files=links.uses_files,
     ).encode("utf-8", "replace")
     if len(content) > max_bytes:
