@@ -128,7 +128,7 @@ def test_frame_rows_select_songs_of_library(library: Library) -> None:
     requests = [song("one"), song("two")]
     for number, request in enumerate(requests):
         entry = buy(library, request, f"t{number}").entry.id
-        library.seen(entry, looked(acknowledged(request, f"t{number}")))
+        library.record_poll(entry, looked(acknowledged(request, f"t{number}")))
     frame = mnb.songs_frame(library)
     frame.insert(0, "style", ["jazz", "jazz", "folk", None])
     rows = gallery(frame.iloc[1:], library=library)
@@ -144,13 +144,13 @@ def test_frame_rows_select_songs_of_library(library: Library) -> None:
 
 def test_library_gallery_refreshes(library: Library) -> None:
     first = song("one")
-    library.seen(buy(library, first, "t1").entry.id, looked(acknowledged(first, "t1")))
+    library.record_poll(buy(library, first, "t1").entry.id, looked(acknowledged(first, "t1")))
     widget = gallery(library)
     assert widget._songs["title"] == ["Rain", "Rain"]
     second = song("two")
     failed = buy(library, second, "t2").entry.id
     buy(library, song("three"), "t3")
-    library.seen(failed, looked(acknowledged(second, "t2"), FAILED))
+    library.record_poll(failed, looked(acknowledged(second, "t2"), FAILED))
     page = FakePage(widget)
     page.send("refresh")
     assert widget._songs["state"] == ["succeeded", "succeeded", "failed", "pending"]
@@ -274,7 +274,7 @@ def test_rating_is_stored_before_reply(library: Library, tmp_path: Path) -> None
 
 
 def test_failed_rating_reports_problem_and_stored_rating(library: Library, tmp_path: Path) -> None:
-    with Library(tmp_path / "shelf", patience=0.05) as impatient:
+    with Library(tmp_path / "shelf", lock_timeout=0.05) as impatient:
         widget = gallery(finished_tasks(1), library=impatient)
         page = FakePage(widget)
         page.ask("rate", "rating", index=0, stars=2)

@@ -131,7 +131,7 @@ def test_unwritable_path_is_refused(tmp_path: Path) -> None:
 def test_library_page_has_ratings(library: Library, tmp_path: Path) -> None:
     request = song()
     claim = buy(library, request)
-    library.seen(claim.entry.id, looked(acknowledged(request)))
+    library.record_poll(claim.entry.id, looked(acknowledged(request)))
     library.rate(library.tasks()[0].songs[1], 2)
     saved = mnb.save_page(tmp_path / "songs.html", library)
     assert saved.path.read_text(encoding="utf-8").count("rated 2 of 5") == 1
