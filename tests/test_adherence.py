@@ -19,8 +19,8 @@ from musicapi_nb.analysis.ratio_estimator import ratio_sums, ratios, t_quantile,
 from musicapi_nb.analysis.tag_matching import answers, split_tags
 from musicapi_nb.errors import BadFrame, InvalidArgument
 from musicapi_nb.tasks import Replacement, Song
-from musicapi_nb.tasks.html import fated
-from musicapi_nb.tasks.tags import distinct
+from musicapi_nb.tasks.html import tag_marks
+from musicapi_nb.tasks.tags import unique_tags
 from tests.replies import NAMES, sample
 
 Pair = tuple[str, str]
@@ -169,7 +169,7 @@ def test_split_and_distinct() -> None:
     assert split_tags(" jazz ,, slow   swing;spy\nJazz ") == ("jazz", "slow swing", "spy", "Jazz")
     assert split_tags(["rock, hard", " x "]) == ("rock, hard", "x")
     assert split_tags(None) == split_tags(math.nan) == split_tags(pd.NA) == split_tags("") == ()
-    assert distinct(("Lo-Fi", "jazz", "lo fi", "JAZZ")) == ("Lo-Fi", "jazz")
+    assert unique_tags(("Lo-Fi", "jazz", "lo fi", "JAZZ")) == ("Lo-Fi", "jazz")
     for bad in (3, 0.5, b"jazz", ["jazz", 3]):
         with pytest.raises(InvalidArgument, match="a text or a list of texts"):
             split_tags(bad)
@@ -210,9 +210,9 @@ some_tags = st.lists(texts.filter(str.strip), min_size=1, max_size=5)
 def test_the_cards_say_the_same(asked: list[str], returned: list[str], data: Any) -> None:
     if data is not None:
         returned += data.draw(st.lists(st.sampled_from(asked).map(str.swapcase), max_size=3))
-    returned = list(distinct(returned))
+    returned = list(unique_tags(returned))
     song = Song(tags=tuple(returned), replacements=(Replacement(", ".join(asked), ()),))
-    shown = [each for each in fated(song, None) if isinstance(each, tuple)]
+    shown = [each for each in tag_marks(song, None) if isinstance(each, tuple)]
     found = tag_fates(*tables(("t", "s", ", ".join(asked), returned)), requested="prompt")
     said = [
         (row.returned if row.fate == "kept" else row.tag, row.fate) for row in found.itertuples()

@@ -1,4 +1,4 @@
-"""Blind tests in a library: drawn once, each answer kept once, whoever is killed meanwhile."""
+"""Blind tests in a library: one design, one answer per trial, safe against SIGKILL."""
 
 import dataclasses
 import os
@@ -11,8 +11,8 @@ import pytest
 
 from musicapi_nb._blind_test.answers import preferences_frame
 from musicapi_nb._blind_test.store import (
-    Shown,
     Trial,
+    TrialSong,
     list_designs,
     load_design,
     load_trials,
@@ -21,13 +21,13 @@ from musicapi_nb._blind_test.store import (
 )
 from musicapi_nb.errors import InvalidArgument, InvalidTransition
 from musicapi_nb.library import Library
-from musicapi_nb.library.database import Store
+from musicapi_nb.library.database import Database
 from musicapi_nb.library.migrations import STEPS
 from tests.library.world import buy, python, said, song
 
-SHOWN = (Shown("simulated:s1", "t1", "sonic-v5"), Shown("s2", "t2", "a <b>level</b>"))
-TRIALS = [Trial("test", 1, None, SHOWN), Trial("test", 2, 1, SHOWN[::-1])]
-SETTINGS = {"seed": 7, "kind": "pairs", "left_out": ["a", "b"], "nothing": None}
+SONGS = (TrialSong("simulated:s1", "t1", "sonic-v5"), TrialSong("s2", "t2", "a <b>level</b>"))
+TRIALS = [Trial("test", 1, None, SONGS), Trial("test", 2, 1, SONGS[::-1])]
+SETTINGS = {"seed": 7, "kind": "pairs", "excluded": ["a", "b"], "name": None}
 
 
 @pytest.fixture
@@ -36,11 +36,11 @@ def library(tmp_path: Path) -> Iterator[Library]:
         yield opened
 
 
-def kept(library: Library) -> list[list[tuple[Any, ...]]]:
-    return [library._store.rows(f"SELECT * FROM {name}") for name in ("blind_tests", "trials")]  # noqa: S608 - names of tables
+def blind_test_rows(library: Library) -> list[list[tuple[Any, ...]]]:
+    return [library._database.rows(f"SELECT * FROM {name}") for name in ("blind_tests", "trials")]  # noqa: S608 - our own names
 
 
-def test_a_draw_comes_back_and_is_never_drawn_again(library: Library) -> None:
+def test_saved_design_is_loaded_and_never_replaced(library: Library) -> None:
     design = save_blind_test(library, "test", "mv", SETTINGS, TRIALS)
     assert (design.name, design.factor, design.settings) == ("test", "mv", SETTINGS)
     assert load_trials(library, "test") == TRIALS
@@ -52,7 +52,7 @@ def test_a_draw_comes_back_and_is_never_drawn_again(library: Library) -> None:
     assert load_trials(library, "other") == []
 
 
-def test_the_first_answer_stands(library: Library) -> None:
+def test_first_answer_is_final(library: Library) -> None:
     save_blind_test(library, "test", "mv", SETTINGS, TRIALS)
     assert save_answer(library, "test", 1, "chosen", chosen=1, seconds=2.5)
     assert not save_answer(library, "test", 1, "chosen", chosen=0)
@@ -68,34 +68,34 @@ def test_the_first_answer_stands(library: Library) -> None:
     assert frame["repeat_of"].tolist()[1] == 1
 
 
-def test_what_is_no_answer_changes_nothing(library: Library) -> None:
+def test_invalid_answers_change_nothing(library: Library) -> None:
     save_blind_test(library, "test", "mv", SETTINGS, TRIALS)
     for answer, chosen in (
         ("chosen", None),
         ("chosen", 2),
         ("chosen", True),
         ("tie", 0),
-        ("left out", 1),
+        ("skipped", 1),
         ("maybe", None),
     ):
         with pytest.raises(InvalidArgument):
-            save_answer(library, "test", 1, answer, chosen=chosen)  # type: ignore[arg-type]  # from a page
+            save_answer(library, "test", 1, answer, chosen=chosen)  # type: ignore[arg-type]  # invalid on purpose
     with pytest.raises(InvalidTransition, match="no trial 3"):
         save_answer(library, "test", 3, "tie")
     assert load_trials(library, "test") == TRIALS
     for name, trials in (("", TRIALS), ("t", []), ("t", TRIALS[1:])):
-        with pytest.raises(InvalidArgument, match="count from 1"):
+        with pytest.raises(InvalidArgument, match="numbered from 1"):
             save_blind_test(library, name, "mv", {}, trials)
 
 
-def test_events_alone_make_the_tables_again(library: Library) -> None:
+def test_tables_are_rebuilt_from_events(library: Library) -> None:
     save_blind_test(library, "test", "mv", SETTINGS, TRIALS)
     save_blind_test(library, "b", "mv", {}, [dataclasses.replace(TRIALS[0], test="b")])
     save_answer(library, "test", 2, "chosen", chosen=0, seconds=1.0)
-    save_answer(library, "b", 1, "left out")
-    before = kept(library)
+    save_answer(library, "b", 1, "skipped")
+    before = blind_test_rows(library)
     library.rebuild()
-    assert kept(library) == before
+    assert blind_test_rows(library) == before
     assert [event.kind for event in library.events()] == ["drawn", "drawn", "answered", "answered"]
 
 
@@ -110,7 +110,7 @@ threading.Event().wait()
 """
 
 
-def test_an_answer_outlives_its_process(tmp_path: Path) -> None:
+def test_answer_survives_sigkill(tmp_path: Path) -> None:
     with Library(tmp_path) as library:
         save_blind_test(library, "test", "mv", SETTINGS, TRIALS)
         process = python(_ANSWER, str(tmp_path))
@@ -123,8 +123,8 @@ def test_an_answer_outlives_its_process(tmp_path: Path) -> None:
         assert load_trials(library, "test")[0].chosen == 1
 
 
-def test_a_library_from_before_takes_blind_tests(tmp_path: Path) -> None:
-    old = Store(tmp_path / "library.sqlite", patience=1, steps=STEPS[:1])
+def test_old_library_accepts_blind_tests(tmp_path: Path) -> None:
+    old = Database(tmp_path / "library.sqlite", lock_timeout=1, steps=STEPS[:1])
     old.close()
     with Library(tmp_path) as library:
         buy(library, song())

@@ -110,7 +110,7 @@ def test_cancelled_is_shown_only_with_unfinished_cells(make_progress: MakeProgre
 def test_library_card_names_the_account(library: Library) -> None:
     assert "0 credits spent" in library._repr_html_()
     bought = library.claim(_PLAN.cells[0].request, simulated=True).entry
-    library.uncertain(bought.id, LostReply("the reply was lost"))
+    library.record_uncertain(bought.id, LostReply("the reply was lost"))
     for text in (library._repr_html_(), repr(library)):
         assert "simulated: 0 credits spent, 20 uncertain" in text
         assert text.count("credits spent") == 1
@@ -118,7 +118,7 @@ def test_library_card_names_the_account(library: Library) -> None:
 
 def test_library_card_shows_how_to_settle_uncertain_entries(library: Library) -> None:
     bought = library.claim(_PLAN.cells[0].request).entry
-    library.uncertain(bought.id, LostReply("the reply was lost"))
+    library.record_uncertain(bought.id, LostReply("the reply was lost"))
     card = library._repr_html_()
     assert "1 uncertain: the reply was lost" in card
     assert f"library.resolve({bought.id}, task_id=" in card

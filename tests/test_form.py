@@ -142,8 +142,8 @@ def test_a_form_gives_back_the_request_that_it_was_made_from(
 @pytest.mark.parametrize("kind", operations(), ids=lambda kind: f"{kind.engine}.{kind.__name__}")
 def test_what_is_hidden_never_holds_the_button_back(api: Session, kind: type[Request]) -> None:
     form = api.form(kind)
-    switches = sorted({other for wanted in kind.only_with.values() for other in wanted})
-    assert set(kind.only_with) | set(switches) | set(kind.words) <= set(kind.fields())
+    switches = sorted({other for wanted in kind.active_when.values() for other in wanted})
+    assert set(kind.active_when) | set(switches) | set(kind.text_fields) <= set(kind.fields())
     ways = [
         (True, False)
         if kind.fields()[name].kind == "switch"

@@ -115,7 +115,7 @@ def assert_fixed(table: pd.DataFrame, frame: Frame) -> None:
         sample,
         sample_text,
         lambda name: sample_text(name).encode(),
-        lambda name: tasks.read(sample(name)),
+        lambda name: tasks.parse_task(sample(name)),
         lambda name: [sample(name)],
     ],
     ids=["dict", "str", "bytes", "task", "list"],
@@ -268,8 +268,8 @@ def test_a_raw_sonic_reply_invents_no_task_id() -> None:
 
 def test_a_task_that_was_asked_for_brings_its_operation_and_request() -> None:
     request = sonic.Create(custom_mode=False, gpt_description_prompt="rain", mv="sonic-v5")
-    asked = tasks.accepted(ACK, request, simulated=True)
-    task = tasks.read(sample(SONIC), task=asked)
+    asked = tasks.parse_submit_reply(ACK, request, simulated=True)
+    task = tasks.parse_task(sample(SONIC), task=asked)
     (row,) = (row for _, row in frames.tasks_frame(task).iterrows())
     assert (row.task_id, row.operation, row.expected) == ("t1", "create", 2)
     assert row.request == repr(request)
@@ -310,7 +310,7 @@ def test_a_mix_keeps_its_order() -> None:
     given_ = (
         item
         for item in (
-            tasks.read({**ACK, "task_id": "a"}),
+            tasks.parse_task({**ACK, "task_id": "a"}),
             {**ACK, "task_id": "b"},
             json.dumps({**ACK, "task_id": "c"}),
             json.dumps({**ACK, "task_id": "d"}).encode(),

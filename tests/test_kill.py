@@ -498,9 +498,9 @@ class Receiver:
     def _forgeries(
         self, headers: Mapping[str, str], query: Mapping[str, str]
     ) -> Iterator[tuple[Mapping[str, str], Mapping[str, str]]]:
-        number, _, proof = query["intent"].partition("-")
+        number, _, proof = query["purchase"].partition("-")
         other = max(int(number) + self._draw.choice((-3, -2, -1, 1, 2, 3)), 1)
-        yield headers, {"intent": f"{other}-{proof}"}
+        yield headers, {"purchase": f"{other}-{proof}"}
         yield {**headers, "X-Webhook-Signature": f"sha256={self._draw.randbytes(32).hex()}"}, query
 
     async def _send(self, body: bytes, headers: Mapping[str, str], query: Mapping[str, str]) -> int:
@@ -621,7 +621,7 @@ def matched(sim: Simulator, library: Library) -> dict[int, Bill]:
             found[entry.id] = bill
     empty = {name for name in sim.service.catalog.batches if not made_for(sim, name)}
     assert set(by_task) <= empty, "tasks that the simulator never made"
-    for state in ("done", "accepted", "asking", "failed", "uncertain"):
+    for state in ("done", "accepted", "reposting", "failed", "uncertain"):
         for entry in entries:
             if entry.state == state and entry.task_id is None and not fell_at_once(library, entry):
                 likely = sorted(
@@ -649,7 +649,7 @@ def agree(sim: Simulator, library: Library) -> dict[int, Bill | None]:
         if bill := found.get(entry.id):
             items = entry.operation == "batch"
             assert entry.price in {None, bill.credits} or (items and entry.price > bill.credits)
-            purchases[entry.identity].append(bill)
+            purchases[entry.request_key].append(bill)
     for each in purchases.values():
         assert most_at_once(each) <= 1, f"bought twice: {each}"
     return {entry.id: found.get(entry.id) for entry in library.entries("uncertain")}
@@ -662,18 +662,20 @@ def check_repeats(sim: Simulator, library: Library, traffic: Watched) -> None:
     for event in library.events():
         if event.entry is not None:
             steps[event.entry].append(event)
-            written[entries[event.entry].identity] += event.kind in {"sending", "asking"}
+            written[entries[event.entry].request_key] += event.kind in {"sending", "reposting"}
     for known in steps.values():
         for asking, then in itertools.pairwise(known):
-            if asking.kind == "asking":  # whoever asks has the reply, or nobody
+            if asking.kind == "reposting":  # whoever asks has the reply, or nobody
                 assert then.kind == "uncertain" or then.owner == asking.owner
     arrived = defaultdict[str, list[LoggedRequest]](list)
     for arrival in sim.request_log.posts:
         if arrival.path in AGAIN:
             arrived[what(arrival)].append(arrival)
-    identities = {asked(library.request(entry.id)): entry.identity for entry in entries.values()}
+    request_keys = {
+        asked(library.request(entry.id)): entry.request_key for entry in entries.values()
+    }
     for words, arrivals in arrived.items():
-        assert len(arrivals) <= written[identities[words]], f"not in the ledger: {arrivals}"
+        assert len(arrivals) <= written[request_keys[words]], f"not in the ledger: {arrivals}"
         lost = [bool(traffic.struck[arrival.number] & SPOILT) for arrival in arrivals]
         assert not any(lost[:-1]), f"asked again after a lost reply: {arrivals}"
 

@@ -1,10 +1,10 @@
-// The blind test's page. It is told numbers and sounds, never which song is which; all text that
-// comes from Python is set as text.
+// The page of a blind test. It receives trial numbers and audio, nothing that identifies a song.
+// Text from Python is inserted as text, never as HTML.
 
 const LETTERS = ["A", "B", "C", "D"];
-const PATIENCE = 30_000; // ms until the kernel's silence is told
+const KERNEL_TIMEOUT = 30_000; // ms without a reply until the page says so
 
-function el(name, attributes = {}, ...children) {
+function element(name, attributes = {}, ...children) {
   const node = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {
     if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
@@ -15,7 +15,7 @@ function el(name, attributes = {}, ...children) {
   return node;
 }
 
-const clock = (seconds) => {
+const minutes = (seconds) => {
   const whole = Math.floor(seconds || 0);
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
 };
@@ -30,257 +30,257 @@ class Page {
   constructor(model, root) {
     this.model = model;
     this.root = root;
-    this.trial = null; // the number that is on the page
-    this.places = [];
+    this.trial = null; // number of the trial that is displayed
+    this.players = [];
     this.onchange = () => this.update();
     this.onmessage = (message, buffers) => this.receive(message, buffers);
-    model.on("change:_now", this.onchange);
+    model.on("change:_view", this.onchange);
     model.on("msg:custom", this.onmessage);
-    // Lab would take A, B and Enter for commands of the notebook.
+    // Otherwise JupyterLab takes A, B and Enter for notebook commands.
     root.setAttribute("data-lm-suppress-shortcuts", "true");
-    root.addEventListener("keydown", (event) => this.pressed(event));
+    root.addEventListener("keydown", (event) => this.handleKey(event));
     this.update();
   }
 
-  get now() {
-    return this.model.get("_now");
+  get state() {
+    return this.model.get("_view");
   }
 
   close() {
-    this.model.off("change:_now", this.onchange);
+    this.model.off("change:_view", this.onchange);
     this.model.off("msg:custom", this.onmessage);
-    this.forget();
+    this.reset();
   }
 
-  forget() {
-    clearTimeout(this.patience);
-    for (const place of this.places) {
-      place.audio.pause();
-      place.audio.removeAttribute("src");
-      if (place.url) URL.revokeObjectURL(place.url);
-      Object.assign(place, { url: null, ready: false, heard: false });
+  reset() {
+    clearTimeout(this.timer);
+    for (const player of this.players) {
+      player.audio.pause();
+      player.audio.removeAttribute("src");
+      if (player.url) URL.revokeObjectURL(player.url);
+      Object.assign(player, { url: null, ready: false, played: false });
     }
     Object.assign(this, { current: null, chosen: undefined, pending: false, since: null });
   }
 
   update() {
-    const now = this.now;
-    if (now.summary) {
-      this.forget();
-      this.root.replaceChildren(...summary(now));
+    const state = this.state;
+    if (state.summary) {
+      this.reset();
+      this.root.replaceChildren(...summary(state));
       return;
     }
-    if (this.places.length !== now.places) this.build(now.places);
-    if (now.trial !== this.trial) this.begin(now);
-    this.said.textContent = now.said;
+    if (this.players.length !== state.songs) this.build(state.songs);
+    if (state.trial !== this.trial) this.begin(state);
+    this.description.textContent = state.description;
   }
 
   // --- building ---------------------------------------------------------------------------
 
-  build(number) {
-    this.forget();
-    const letters = LETTERS.slice(0, number);
-    this.count = el("div", { class: "mnb-count" });
-    this.fill = el("div");
-    this.bar = el("div", { class: "mnb-bar", role: "progressbar", "aria-label": "answered",
+  build(count) {
+    this.reset();
+    const letters = LETTERS.slice(0, count);
+    this.counter = element("div", { class: "mnb-count" });
+    this.fill = element("div");
+    this.bar = element("div", { class: "mnb-bar", role: "progressbar", "aria-label": "answered",
       "aria-valuemin": "0" }, this.fill);
-    this.places = letters.map((letter, at) => this.player(letter, at));
-    this.time = el("div", { class: "mnb-time" });
-    this.along = el("input", { class: "mnb-along", type: "range", min: "0", max: "1000", value: "0",
+    this.players = letters.map((letter, index) => this.createPlayer(letter, index));
+    this.time = element("div", { class: "mnb-time" });
+    this.slider = element("input", { class: "mnb-along", type: "range", min: "0", max: "1000", value: "0",
       "aria-label": "position in the excerpt", oninput: () => this.seek() });
-    this.choices = [...letters.map((letter, at) => this.choice(
-      number === 2 ? `${letter} is better` : `${letter} is best`, at)), this.choice("No difference", null)];
-    if (number === 2) this.choices.splice(1, 0, this.choices.pop()); // between the two
-    this.keep = el("button", { class: "mnb-keep", type: "button", onclick: () => this.answer() }, "Keep answer");
-    this.skip = el("button", { class: "mnb-skip", type: "button", onclick: () => this.leaveOut() },
-      "Leave this trial out");
-    this.skip.hidden = true;
-    this.status = el("div", { class: "mnb-status", role: "status" });
-    this.said = el("div", { class: "mnb-quiet" });
-    const keys = number === 2 ? "A and B play" : "A to D play";
+    this.choices = [...letters.map((letter, index) => this.createChoice(
+      count === 2 ? `${letter} is better` : `${letter} is best`, index)), this.createChoice("No difference", null)];
+    if (count === 2) this.choices.splice(1, 0, this.choices.pop()); // between A and B
+    this.saveButton = element("button", { class: "mnb-keep", type: "button", onclick: () => this.answer() }, "Save answer");
+    this.skipButton = element("button", { class: "mnb-skip", type: "button", onclick: () => this.skip() },
+      "Skip this trial");
+    this.skipButton.hidden = true;
+    this.status = element("div", { class: "mnb-status", role: "status" });
+    this.description = element("div", { class: "mnb-quiet" });
+    const keys = count === 2 ? "A and B play" : "A to D play";
     this.root.replaceChildren(
-      el("div", { class: "mnb-head" }, el("div", { class: "mnb-heading" }, "Blind test"), this.count),
+      element("div", { class: "mnb-head" }, element("div", { class: "mnb-heading" }, "Blind test"), this.counter),
       this.bar,
-      el("div", { class: "mnb-question" }, number === 2 ? "Which do you like better?" : "Which do you like best?"),
-      el("div", { class: "mnb-players", role: "group", "aria-label": "players" },
-        ...this.places.map((place) => place.button)),
-      el("div", { class: "mnb-where" }, this.along, this.time),
-      el("div", { class: "mnb-choices", role: "radiogroup", "aria-label": "your answer" },
+      element("div", { class: "mnb-question" }, count === 2 ? "Which do you like better?" : "Which do you like best?"),
+      element("div", { class: "mnb-players", role: "group", "aria-label": "players" },
+        ...this.players.map((player) => player.button)),
+      element("div", { class: "mnb-where" }, this.slider, this.time),
+      element("div", { class: "mnb-choices", role: "radiogroup", "aria-label": "your answer" },
         ...this.choices.map((choice) => choice.button)),
-      el("div", { class: "mnb-end" }, this.keep, this.skip, this.status),
-      el("div", { class: "mnb-quiet mnb-keys" },
-        `Keys: ${keys}, Space pauses, ← → choose, T no difference, Enter keeps the answer.`),
-      this.said,
-      ...this.places.map((place) => place.audio),
+      element("div", { class: "mnb-end" }, this.saveButton, this.skipButton, this.status),
+      element("div", { class: "mnb-quiet mnb-keys" },
+        `Keys: ${keys}, Space pauses, ← → choose, T no difference, Enter saves the answer.`),
+      this.description,
+      ...this.players.map((player) => player.audio),
     );
     this.trial = null;
   }
 
-  player(letter, at) {
-    const place = { letter, at, ready: false, heard: false, url: null };
-    place.word = el("span", { class: "mnb-word" });
-    place.button = el("button", { class: "mnb-player", type: "button", onclick: () => this.toggle(at) },
-      el("span", { class: "mnb-letter" }, letter), place.word);
-    place.audio = el("audio", { preload: "auto", onplaying: () => this.playing(place),
-      ontimeupdate: () => this.moved(place), onended: () => this.draw(), onpause: () => this.draw() });
-    return place;
+  createPlayer(letter, index) {
+    const player = { letter, index, ready: false, played: false, url: null };
+    player.label = element("span", { class: "mnb-word" });
+    player.button = element("button", { class: "mnb-player", type: "button", onclick: () => this.toggle(index) },
+      element("span", { class: "mnb-letter" }, letter), player.label);
+    player.audio = element("audio", { preload: "auto", onplaying: () => this.onPlaying(player),
+      ontimeupdate: () => this.updatePosition(player), onended: () => this.render(), onpause: () => this.render() });
+    return player;
   }
 
-  choice(words, value) {
-    const kind = value === null ? "mnb-choice mnb-tie" : "mnb-choice";
-    const button = el("button", { type: "button", role: "radio", class: kind,
-      onclick: () => this.choose(value) }, words);
+  createChoice(label, value) {
+    const className = value === null ? "mnb-choice mnb-tie" : "mnb-choice";
+    const button = element("button", { type: "button", role: "radio", class: className,
+      onclick: () => this.choose(value) }, label);
     return { value, button };
   }
 
-  begin(now) {
-    this.forget();
-    this.trial = now.trial;
-    this.count.textContent = `Trial ${now.done + 1} of ${now.trials}`;
-    this.fill.style.width = `${(100 * now.done) / now.trials}%`;
-    this.bar.setAttribute("aria-valuemax", String(now.trials));
-    this.bar.setAttribute("aria-valuenow", String(now.done));
-    this.skip.hidden = true;
-    this.along.value = "0";
+  begin(state) {
+    this.reset();
+    this.trial = state.trial;
+    this.counter.textContent = `Trial ${state.done + 1} of ${state.trials}`;
+    this.fill.style.width = `${(100 * state.done) / state.trials}%`;
+    this.bar.setAttribute("aria-valuemax", String(state.trials));
+    this.bar.setAttribute("aria-valuenow", String(state.done));
+    this.skipButton.hidden = true;
+    this.slider.value = "0";
     this.time.textContent = "";
-    this.tell("");
-    this.ask(0);
-    this.draw();
+    this.show("");
+    this.load(0);
+    this.render();
   }
 
   // --- the kernel -------------------------------------------------------------------------
 
   send(message) {
     this.model.send({ ...message, trial: this.trial });
-    clearTimeout(this.patience);
-    this.patience = setTimeout(() => {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => {
       this.pending = false;
-      this.tell("The kernel does not answer. Is it running? Run the cell again to go on.", true);
-      this.draw();
-    }, PATIENCE);
+      this.show("The kernel does not respond. If it has stopped, run the cell again to continue.", true);
+      this.render();
+    }, KERNEL_TIMEOUT);
   }
 
-  ask(place) {
-    this.send({ do: "hear", place });
+  load(position) {
+    this.send({ do: "load", position });
   }
 
   receive(message, buffers) {
-    if (message.trial !== this.trial || this.now.summary) return;
-    clearTimeout(this.patience);
-    if (message.do === "play") this.received(message.place, buffers[0]);
+    if (message.trial !== this.trial || this.state.summary) return;
+    clearTimeout(this.timer);
+    if (message.do === "audio") this.loaded(message.position, buffers[0]);
     if (message.do === "failed") this.failed(message);
   }
 
-  received(at, buffer) {
-    const place = this.places[at];
-    if (!place || place.ready) return; // another page on the same test asked as well
-    place.url = URL.createObjectURL(new Blob([buffer], { type: "audio/wav" }));
-    place.audio.src = place.url;
-    place.ready = true;
-    const next = this.places.findIndex((each) => !each.ready);
-    if (next >= 0) this.ask(next);
+  loaded(index, buffer) {
+    const player = this.players[index];
+    if (!player || player.ready) return; // another page of the same test requested it too
+    player.url = URL.createObjectURL(new Blob([buffer], { type: "audio/wav" }));
+    player.audio.src = player.url;
+    player.ready = true;
+    const next = this.players.findIndex((player) => !player.ready);
+    if (next >= 0) this.load(next);
     else this.since = performance.now();
-    this.draw();
+    this.render();
   }
 
   failed(message) {
     this.pending = false;
-    if (message.about === "hear") {
-      this.tell(`The audio of this trial cannot be had (${message.why}). Leave the trial out, or run `
-        + "the cell again when it can.", true);
-      this.skip.hidden = false;
+    if (message.request === "load") {
+      this.show(`The audio of this trial is missing (${message.error}). Skip the trial, or run the cell `
+        + "again when the audio is available.", true);
+      this.skipButton.hidden = false;
     } else {
-      this.tell(`The answer was not kept (${message.why}). Try again; test.error says more.`, true);
+      this.show(`The answer was not saved (${message.error}). Try again; test.error has the details.`, true);
     }
-    this.draw();
+    this.render();
   }
 
   // --- listening --------------------------------------------------------------------------
 
-  toggle(at) {
-    const place = this.places[at];
-    if (!place?.ready) return;
-    if (this.current === place && !place.audio.paused) {
-      place.audio.pause();
+  toggle(index) {
+    const player = this.players[index];
+    if (!player?.ready) return;
+    if (this.current === player && !player.audio.paused) {
+      player.audio.pause();
       return;
     }
-    const before = this.current;
-    if (before && before !== place) {
-      before.audio.pause();
-      place.audio.currentTime = before.audio.ended ? 0 : before.audio.currentTime;
+    const previous = this.current;
+    if (previous && previous !== player) {
+      previous.audio.pause();
+      player.audio.currentTime = previous.audio.ended ? 0 : previous.audio.currentTime;
     }
-    this.current = place;
-    place.audio.play().catch(() => this.tell("The browser did not play it. Press the button again.", true));
-    this.draw();
+    this.current = player;
+    player.audio.play().catch(() => this.show("The browser blocked playback. Press the button again.", true));
+    this.render();
   }
 
-  playing(place) {
-    place.heard = true;
-    for (const other of this.places) if (other !== place) other.audio.pause();
-    this.draw();
+  onPlaying(player) {
+    player.played = true;
+    for (const other of this.players) if (other !== player) other.audio.pause();
+    this.render();
   }
 
-  moved(place) {
-    if (place !== this.current) return;
-    const { currentTime, duration } = place.audio;
+  updatePosition(player) {
+    if (player !== this.current) return;
+    const { currentTime, duration } = player.audio;
     if (!duration) return;
-    this.along.value = String(Math.round((1000 * currentTime) / duration));
-    this.time.textContent = `${clock(currentTime)} / ${clock(duration)}`;
-    this.along.setAttribute("aria-valuetext", this.time.textContent);
+    this.slider.value = String(Math.round((1000 * currentTime) / duration));
+    this.time.textContent = `${minutes(currentTime)} / ${minutes(duration)}`;
+    this.slider.setAttribute("aria-valuetext", this.time.textContent);
   }
 
   seek() {
-    const audio = (this.current ?? this.places[0]).audio;
-    if (audio.duration) audio.currentTime = (Number(this.along.value) / 1000) * audio.duration;
-    this.current ??= this.places[0];
+    const audio = (this.current ?? this.players[0]).audio;
+    if (audio.duration) audio.currentTime = (Number(this.slider.value) / 1000) * audio.duration;
+    this.current ??= this.players[0];
   }
 
   // --- answering --------------------------------------------------------------------------
 
-  get heardAll() {
-    return this.places.every((place) => place.heard);
+  get allPlayed() {
+    return this.players.every((player) => player.played);
   }
 
   choose(value) {
     if (this.pending) return;
     this.chosen = value;
-    this.draw();
+    this.render();
   }
 
   answer() {
-    if (this.pending || this.chosen === undefined || !this.heardAll) return;
+    if (this.pending || this.chosen === undefined || !this.allPlayed) return;
     this.pending = true;
     const seconds = this.since === null ? null : (performance.now() - this.since) / 1000;
     this.send({ do: "answer", chosen: this.chosen, seconds });
-    this.draw();
+    this.render();
   }
 
-  leaveOut() {
+  skip() {
     if (this.pending) return;
     this.pending = true;
-    this.send({ do: "leave out" });
-    this.draw();
+    this.send({ do: "skip" });
+    this.render();
   }
 
   step(by) {
-    const last = this.places.length - 1;
+    const last = this.players.length - 1;
     if (last === 1) this.choose(by < 0 ? 0 : 1);
     else if (typeof this.chosen !== "number") this.choose(by < 0 ? last : 0);
     else this.choose(Math.min(Math.max(this.chosen + by, 0), last));
   }
 
-  pressed(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || this.now.summary) return;
+  handleKey(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || this.state.summary) return;
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-    const at = Math.max("abcd".indexOf(key), "1234".indexOf(key));
+    const index = Math.max("abcd".indexOf(key), "1234".indexOf(key));
     const onButton = event.target.closest("button") !== null;
-    const onSlider = event.target === this.along;
-    if (key.length === 1 && at >= 0) this.toggle(at);
-    else if (key === " " && !onButton) this.toggle((this.current ?? this.places[0]).at);
+    const onSlider = event.target === this.slider;
+    if (key.length === 1 && index >= 0) this.toggle(index);
+    else if (key === " " && !onButton) this.toggle((this.current ?? this.players[0]).index);
     else if (key === "ArrowLeft" && !onSlider) this.step(-1);
     else if (key === "ArrowRight" && !onSlider) this.step(1);
     else if (key === "t") this.choose(null);
-    else if (key === "Enter" && event.target !== this.skip) this.answer();
+    else if (key === "Enter" && event.target !== this.skipButton) this.answer();
     else {
       if (key !== "Tab" && key !== "Escape") event.stopPropagation();
       return;
@@ -289,99 +289,99 @@ class Page {
     event.stopPropagation();
   }
 
-  // --- drawing ----------------------------------------------------------------------------
+  // --- rendering ----------------------------------------------------------------------------
 
-  tell(words, bad = false) {
-    this.words = words;
-    this.status.classList.toggle("mnb-bad", bad);
+  show(message, isError = false) {
+    this.message = message;
+    this.status.classList.toggle("mnb-bad", isError);
   }
 
-  draw() {
-    for (const place of this.places) {
-      const on = !place.audio.paused && !place.audio.ended;
-      place.word.textContent = !place.ready ? "loading" : on ? "pause" : place.heard ? "play again" : "play";
-      place.button.setAttribute("aria-label", `${place.word.textContent} ${place.letter}`);
-      place.button.setAttribute("aria-pressed", String(on));
-      place.button.setAttribute("aria-disabled", String(!place.ready));
-      place.button.classList.toggle("mnb-on", on);
-      place.button.classList.toggle("mnb-current", place === this.current);
+  render() {
+    for (const player of this.players) {
+      const isPlaying = !player.audio.paused && !player.audio.ended;
+      player.label.textContent = !player.ready ? "loading" : isPlaying ? "pause" : player.played ? "play again" : "play";
+      player.button.setAttribute("aria-label", `${player.label.textContent} ${player.letter}`);
+      player.button.setAttribute("aria-pressed", String(isPlaying));
+      player.button.setAttribute("aria-disabled", String(!player.ready));
+      player.button.classList.toggle("mnb-on", isPlaying);
+      player.button.classList.toggle("mnb-current", player === this.current);
     }
     for (const { value, button } of this.choices) {
       button.setAttribute("aria-checked", String(this.chosen === value));
     }
-    const able = this.heardAll && this.chosen !== undefined && !this.pending;
-    // not `disabled`: that would take the focus away, and keys would reach the notebook
-    this.keep.setAttribute("aria-disabled", String(!able));
-    this.status.textContent = this.words || this.hint();
+    const canSave = this.allPlayed && this.chosen !== undefined && !this.pending;
+    // Not `disabled`: that would move the focus, and keys would reach the notebook.
+    this.saveButton.setAttribute("aria-disabled", String(!canSave));
+    this.status.textContent = this.message || this.hint();
   }
 
   hint() {
-    if (this.pending) return "Keeping the answer …";
-    if (!this.places.every((place) => place.ready)) return "Loading …";
-    const left = this.places.filter((place) => !place.heard).map((place) => place.letter);
-    if (left.length) return `Not played yet: ${left.join(", ")}.`;
+    if (this.pending) return "Saving the answer …";
+    if (!this.players.every((player) => player.ready)) return "Loading …";
+    const unplayed = this.players.filter((player) => !player.played).map((player) => player.letter);
+    if (unplayed.length) return `Not played yet: ${unplayed.join(", ")}.`;
     if (this.chosen === undefined) return "Choose one, or no difference.";
-    return "Ready to keep.";
+    return "Ready to save.";
   }
 }
 
-// --- the end --------------------------------------------------------------------------------
+// --- results --------------------------------------------------------------------------------
 
-function summary(now) {
-  const { factor, scores, checks, notes } = now.summary;
+function summary(state) {
+  const { factor, scores, checks, notes } = state.summary;
   return [
-    el("div", { class: "mnb-head" }, el("div", { class: "mnb-heading" }, "Blind test: what was heard"),
-      el("div", { class: "mnb-count" }, `${now.done} of ${now.trials} answered`)),
-    el("div", { class: "mnb-question" }, `Compared: ${factor}`),
+    element("div", { class: "mnb-head" }, element("div", { class: "mnb-heading" }, "Blind test: results"),
+      element("div", { class: "mnb-count" }, `${state.done} of ${state.trials} answered`)),
+    element("div", { class: "mnb-question" }, `Compared: ${factor}`),
     ...(scores.length ? [
-      el("div", { class: "mnb-quiet" }, "Strength of each level: log scale, 0 is the mean of all."),
+      element("div", { class: "mnb-quiet" }, "Strength of each level on a log scale; 0 is the mean of all levels."),
       strengths(scores)] : []),
-    el("ul", { class: "mnb-checks" }, ...checks.map((check) => el("li", {}, sentence(check)))),
-    ...notes.map((note) => el("div", { class: "mnb-note" }, note)),
-    el("div", { class: "mnb-quiet" }, now.said),
+    element("ul", { class: "mnb-checks" }, ...checks.map((check) => element("li", {}, sentence(check)))),
+    ...notes.map((note) => element("div", { class: "mnb-note" }, note)),
+    element("div", { class: "mnb-quiet" }, state.description),
   ];
 }
 
 function strengths(scores) {
-  const known = scores.flatMap(({ score, low, high }) => [score, low, high]).filter((value) => value !== null);
-  const most = Math.max(0.5, ...known.map(Math.abs));
-  const at = (value) => 50 + (50 * value) / most;
+  const values = scores.flatMap(({ score, low, high }) => [score, low, high]).filter((value) => value !== null);
+  const limit = Math.max(0.5, ...values.map(Math.abs));
+  const toPercent = (value) => 50 + (50 * value) / limit;
   const rows = scores.map((row) => {
-    const track = el("div", { class: "mnb-track", "aria-hidden": "true" });
+    const track = element("div", { class: "mnb-track", "aria-hidden": "true" });
     if (row.low !== null) {
-      const line = el("div", { class: "mnb-line" });
-      line.style.left = `${at(row.low)}%`;
-      line.style.width = `${at(row.high) - at(row.low)}%`;
+      const line = element("div", { class: "mnb-line" });
+      line.style.left = `${toPercent(row.low)}%`;
+      line.style.width = `${toPercent(row.high) - toPercent(row.low)}%`;
       track.append(line);
     }
     if (row.score !== null) {
-      const dot = el("div", { class: "mnb-dot" });
-      dot.style.left = `${at(row.score)}%`;
+      const dot = element("div", { class: "mnb-dot" });
+      dot.style.left = `${toPercent(row.score)}%`;
       track.append(dot);
     }
-    const between = row.low === null ? "no interval" : `${signed(row.low)} to ${signed(row.high)}`;
-    return el("tr", {},
-      el("th", { scope: "row" }, el("bdi", {}, row.level)),
-      el("td", { class: "mnb-chart" }, track),
-      el("td", {}, signed(row.score)),
-      el("td", {}, between),
-      el("td", {}, `${row.wins} / ${row.ties} / ${row.losses}`),
-      el("td", {}, String(row.answers)));
+    const interval = row.low === null ? "no interval" : `${signed(row.low)} to ${signed(row.high)}`;
+    return element("tr", {},
+      element("th", { scope: "row" }, element("bdi", {}, row.level)),
+      element("td", { class: "mnb-chart" }, track),
+      element("td", {}, signed(row.score)),
+      element("td", {}, interval),
+      element("td", {}, `${row.wins} / ${row.ties} / ${row.losses}`),
+      element("td", {}, String(row.answers)));
   });
   const names = ["level", "", "score", "95 % interval", "won / tied / lost", "answers"];
-  return el("div", { class: "mnb-table" }, el("table", {},
-    el("thead", {}, el("tr", {}, ...names.map((name) => el("th", { scope: "col" }, name)))),
-    el("tbody", {}, ...rows)));
+  return element("div", { class: "mnb-table" }, element("table", {},
+    element("thead", {}, element("tr", {}, ...names.map((name) => element("th", { scope: "col" }, name)))),
+    element("tbody", {}, ...rows)));
 }
 
 function sentence({ check, estimate, low, high, by_chance: chance, n }) {
   if (estimate === null) return `${check}: not enough answers (${n}).`;
-  if (low === null) return `${check}: ${percent(0.5 + estimate)} against ${percent(0.5 - estimate)}, with ${n} answers about two levels.`;
-  const usual = chance === null ? "" : `; ${percent(chance)} by chance`;
-  return `${check}: ${percent(estimate)} of ${n} (${percent(low)} to ${percent(high)}${usual}).`;
+  if (low === null) return `${check}: ${percent(0.5 + estimate)} against ${percent(0.5 - estimate)}, with ${n} answers per pair of levels.`;
+  const byChance = chance === null ? "" : `; ${percent(chance)} by chance`;
+  return `${check}: ${percent(estimate)} of ${n} (${percent(low)} to ${percent(high)}${byChance}).`;
 }
 
-function render({ model, el: host }) {
+function mount({ model, el: host }) {
   const root = document.createElement("div");
   root.className = "musicapi-nb-blind";
   root.setAttribute("role", "region");
@@ -391,4 +391,4 @@ function render({ model, el: host }) {
   return () => page.close();
 }
 
-export default { render };
+export default { render: mount };

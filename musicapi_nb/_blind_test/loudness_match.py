@@ -1,10 +1,9 @@
-"""Excerpts that are alike in all but the music: one length, place, rate, width and loudness."""
+"""Cut excerpts of songs that share duration, relative start, sample rate, channels and loudness."""
 
 from __future__ import annotations
 
 import dataclasses
 import io
-import struct
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -18,19 +17,18 @@ if TYPE_CHECKING:
 
     from musicapi_nb.widgets.song_audio import Audio
 
-PLACE = 0.35
-"""Where an excerpt begins: this share of what is left of the song is before it."""
-HEADROOM = 1.0  # dB
-_FASTEST, _WIDEST = 48_000, 2
-_FADE = 0.02  # seconds: a cut in the middle of a wave clicks
-_AUDIBLE = -50.0  # LUFS
-_SHORTEST = 0.5  # seconds
-_FULL = 32_767
+START = 0.35  # share of the remaining song that lies before the excerpt
+HEADROOM_DB = 1.0
+_MAX_RATE, _MAX_CHANNELS = 48_000, 2
+_FADE_SECONDS = 0.02  # a cut in the middle of a wave clicks
+_MIN_LUFS = -50.0
+_MIN_SECONDS = 0.5
+_FULL_SCALE = 32_767
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Measured:
-    """A sound file as it says of itself: seconds, frames a second, channels."""
+class AudioInfo:
+    """Duration in seconds, sample rate in Hz and channels, from a file's header."""
 
     seconds: float
     rate: int
@@ -38,8 +36,8 @@ class Measured:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Form:
-    """What all excerpts of a test share."""
+class ExcerptFormat:
+    """Duration in seconds, sample rate in Hz and channels of all excerpts of a test."""
 
     seconds: float
     rate: int
@@ -51,64 +49,65 @@ class Form:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Level:
-    """How loud an excerpt is: gated loudness in LUFS, and its peak in dB below full scale."""
+class Loudness:
+    """Gated loudness of an excerpt in LUFS, and its sample peak in dB relative to full scale."""
 
     lufs: float
     peak: float
 
 
-def measure(audio: Audio) -> Measured:
-    """Look how long a sound is, without decoding it.
+def read_info(audio: Audio) -> AudioInfo:
+    """Read the header of a sound file.
 
     Raises
     ------
     NoAudio
         It cannot be decoded, or is shorter than half a second.
     """
-    with _opened(audio) as file:
-        found = Measured(file.frames / file.samplerate, file.samplerate, file.channels)
-    if found.seconds < _SHORTEST:
-        raise NoAudio(f"the audio is {found.seconds:.1f} s long, which is too short to judge")
-    return found
+    with _open(audio) as file:
+        info = AudioInfo(file.frames / file.samplerate, file.samplerate, file.channels)
+    if info.seconds < _MIN_SECONDS:
+        raise NoAudio(f"the audio is {info.seconds:.1f} s long, which is too short to judge")
+    return info
 
 
-def common_form(measured: Iterable[Measured], longest: float) -> Form:
-    """The form that all of them can take: the shortest of them, at most `longest` seconds.
+def common_format(infos: Iterable[AudioInfo], max_seconds: float) -> ExcerptFormat:
+    """Choose the format: the shortest duration, fewest channels and highest rate of all songs.
 
-    One mono song makes all mono; the highest rate is the rate of all, at most 48 kHz.
+    Limits: `max_seconds`, two channels, 48 kHz.
     """
-    known = list(measured)
-    return Form(
-        seconds=min([longest, *(each.seconds for each in known)]),
-        rate=min(max(each.rate for each in known), _FASTEST),
-        channels=min([_WIDEST, *(each.channels for each in known)]),
+    songs = list(infos)
+    return ExcerptFormat(
+        seconds=min([max_seconds, *(song.seconds for song in songs)]),
+        rate=min(max(song.rate for song in songs), _MAX_RATE),
+        channels=min([_MAX_CHANNELS, *(song.channels for song in songs)]),
     )
 
 
-def excerpt(audio: Audio, form: Form) -> NDArray[np.float32]:
-    """Cut the excerpt out of a song: float32 of shape (form.frames, form.channels).
+def cut_excerpt(audio: Audio, excerpt_format: ExcerptFormat) -> NDArray[np.float32]:
+    """Decode the excerpt of a song: float32, shape (frames, channels) of the format.
 
     Raises
     ------
     NoAudio
-        It cannot be decoded, or not as far as its length promises.
+        It cannot be decoded, or ends before the duration in its header.
     """
-    with _opened(audio) as file:
+    with _open(audio) as file:
         rate = file.samplerate
-        wanted = round(form.seconds * rate)
-        file.seek(max(int(PLACE * (file.frames - wanted)), 0))
-        samples = file.read(wanted, dtype="float32", always_2d=True)
-    if len(samples) < wanted - rate // 10:
-        raise NoAudio("the audio ends before the length that it states")
+        length = round(excerpt_format.seconds * rate)
+        file.seek(max(int(START * (file.frames - length)), 0))
+        samples = file.read(length, dtype="float32", always_2d=True)
+    if len(samples) < length - rate // 10:
+        raise NoAudio("the audio ends before the duration in its header")
     samples = np.nan_to_num(samples)
-    if form.channels == 1 or samples.shape[1] == 1:
+    if excerpt_format.channels == 1 or samples.shape[1] == 1:
         samples = samples.mean(axis=1, keepdims=True)
-    return _faded(_resampled(samples[:, : form.channels], form.frames), form)
+    samples = _resample(samples[:, : excerpt_format.channels], excerpt_format.frames)
+    return _fade(samples, excerpt_format.rate)
 
 
-def _opened(audio: Audio) -> Any:
-    import soundfile  # noqa: PLC0415 - loaded when something is heard
+def _open(audio: Audio) -> Any:
+    import soundfile  # noqa: PLC0415 - loads libsndfile, which only playback needs
 
     try:
         return soundfile.SoundFile(io.BytesIO(audio.content))
@@ -116,20 +115,20 @@ def _opened(audio: Audio) -> Any:
         raise NoAudio(f"the audio cannot be decoded here ({error})") from None
 
 
-def _resampled(samples: NDArray[np.float32], frames: int) -> NDArray[np.float32]:
-    """Bring samples to a number of frames, exact for what both rates can hold."""
+def _resample(samples: NDArray[np.float32], frames: int) -> NDArray[np.float32]:
+    """Resample to a number of frames in the frequency domain (band-limited)."""
     if len(samples) == frames:
         return samples
     spectrum = np.fft.rfft(samples, axis=0)
-    kept = np.zeros((frames // 2 + 1, samples.shape[1]), dtype=spectrum.dtype)
-    both = min(len(kept), len(spectrum))
-    kept[:both] = spectrum[:both]
-    made = np.fft.irfft(kept, frames, axis=0) * (frames / len(samples))
-    return np.asarray(made, dtype=np.float32)
+    resized = np.zeros((frames // 2 + 1, samples.shape[1]), dtype=spectrum.dtype)
+    common = min(len(resized), len(spectrum))
+    resized[:common] = spectrum[:common]
+    resampled = np.fft.irfft(resized, frames, axis=0) * (frames / len(samples))
+    return np.asarray(resampled, dtype=np.float32)
 
 
-def _faded(samples: NDArray[np.float32], form: Form) -> NDArray[np.float32]:
-    length = min(int(_FADE * form.rate), len(samples) // 2)
+def _fade(samples: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
+    length = min(int(_FADE_SECONDS * rate), len(samples) // 2)
     ramp = np.sin(np.linspace(0, np.pi / 2, length, dtype=np.float32)) ** 2
     faded = samples.copy()
     faded[:length] *= ramp[:, None]
@@ -137,53 +136,40 @@ def _faded(samples: NDArray[np.float32], form: Form) -> NDArray[np.float32]:
     return np.asarray(faded, dtype=np.float32)
 
 
-# --- loudness ------------------------------------------------------------------------------
-
-
-def level(samples: NDArray[np.float32], form: Form) -> Level:
-    """Measure an excerpt.
+def measure_loudness(samples: NDArray[np.float32], rate: int) -> Loudness:
+    """Measure an excerpt (ITU-R BS.1770-4).
 
     Raises
     ------
     NoAudio
-        It is silent, or as good as silent.
+        It is silent, or quieter than -50 LUFS.
     """
-    lufs = loudness(Sound(samples, form.rate))
-    if not lufs > _AUDIBLE:
+    lufs = loudness(Sound(samples, rate))
+    if not lufs > _MIN_LUFS:
         raise NoAudio("the excerpt is silent")
-    return Level(lufs, 20 * float(np.log10(np.abs(samples).max())))
+    return Loudness(lufs, 20 * float(np.log10(np.abs(samples).max())))
 
 
-def gains(levels: Mapping[str, Level]) -> tuple[float, dict[str, float]]:
-    """The loudness that all are brought to (LUFS), and the gain of each (dB).
+def match_gains(loudnesses: Mapping[str, Loudness]) -> tuple[float, dict[str, float]]:
+    """Return the common loudness in LUFS, and the gain in dB of each excerpt.
 
-    All are turned down to the quietest; further where one would come too near to full scale.
+    The target is the quietest excerpt, or lower where a peak would exceed the headroom.
     """
-    target = min(min(each.lufs, each.lufs - each.peak - HEADROOM) for each in levels.values())
-    return target, {name: target - each.lufs for name, each in levels.items()}
-
-
-def wav(samples: NDArray[np.float32], form: Form, gain: float) -> bytes:
-    """A 16-bit WAV file, the gain (dB) applied; files of one form have equally many bytes."""
-    loud = np.clip(samples * 10 ** (gain / 20), -1.0, 1.0)
-    if loud.shape[1] < form.channels:
-        loud = np.repeat(loud, form.channels, axis=1)
-    data: bytes = np.rint(loud * _FULL).astype("<i2").tobytes()
-    wide = 2 * form.channels
-    head = struct.pack(
-        "<4sI4s4sIHHIIHH4sI",
-        b"RIFF",
-        36 + len(data),
-        b"WAVE",
-        b"fmt ",
-        16,
-        1,
-        form.channels,
-        form.rate,
-        form.rate * wide,
-        wide,
-        16,
-        b"data",
-        len(data),
+    target = min(
+        min(excerpt.lufs, excerpt.lufs - excerpt.peak - HEADROOM_DB)
+        for excerpt in loudnesses.values()
     )
-    return head + data
+    return target, {name: target - excerpt.lufs for name, excerpt in loudnesses.items()}
+
+
+def wav_bytes(samples: NDArray[np.float32], excerpt_format: ExcerptFormat, gain_db: float) -> bytes:
+    """Encode an excerpt as a 16-bit WAV file; files of one format have the same size."""
+    import soundfile  # noqa: PLC0415 - loads libsndfile, which only playback needs
+
+    scaled = np.clip(samples * 10 ** (gain_db / 20), -1.0, 1.0)
+    if scaled.shape[1] < excerpt_format.channels:
+        scaled = np.repeat(scaled, excerpt_format.channels, axis=1)
+    file = io.BytesIO()
+    integers = np.rint(scaled * _FULL_SCALE).astype(np.int16)
+    soundfile.write(file, integers, excerpt_format.rate, format="WAV", subtype="PCM_16")
+    return file.getvalue()

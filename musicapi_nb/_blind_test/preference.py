@@ -1,62 +1,65 @@
-"""What blind answers amount to: strengths of levels, how sure they are, and how far to trust them.
+"""preference: strengths of levels estimated from blind answers, with intervals and checks.
 
 Strengths follow Bradley and Terry (Biometrika 39, 1952): level i is chosen over level j with
-probability 1 / (1 + exp(s_j - s_i)). A tie counts as half a win for each. Of four songs the chosen
-one wins over each of the other three: under Luce's choice axiom (Individual Choice Behavior, 1959)
-that is the same model, and the intervals do not take these three for three answers, since they
-come from resampled tasks. Songs of equal levels say nothing about levels and are left out.
+probability 1 / (1 + exp(s_j - s_i)). A tie counts as half a win for each. The song chosen of four
+wins over each of the other three, which is the same model under Luce's choice axiom (Individual
+Choice Behavior, 1959). The intervals do not treat these three as independent answers, since they
+come from resampled tasks. Comparisons of two songs of the same level are left out.
 
-Each s has a weak normal prior (mean 0, standard deviation `estimates.PRIOR_SD`), so that a level
-that always won has a finite strength; it also makes the strengths sum to 0, so that each is
-relative to the mean of all levels.
+Each strength has a weak normal prior (mean 0, standard deviation `bradley_terry.PRIOR_SD`), so
+that a level that always won has a finite strength. The prior also makes the strengths sum to 0:
+each is relative to the mean of all levels.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
-from collections.abc import Sequence
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import networkx as nx
 import numpy as np
 import pandas as pd
 
 from musicapi_nb import markup
-from musicapi_nb._blind_test.answers import ANSWERS, PLACES
-from musicapi_nb._blind_test.bradley_terry import detectable, errors, strengths, wilson
+from musicapi_nb._blind_test.answers import ANSWERS, LETTERS
+from musicapi_nb._blind_test.bradley_terry import (
+    fit_strengths,
+    minimum_detectable_effect,
+    standard_errors,
+)
+from musicapi_nb.analysis.ratio_estimator import wilson_bounds
 from musicapi_nb.errors import InvalidArgument
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
+    Integers = NDArray[np.int64]
 
-_FIRST = "first position chosen"
-_SAME = "answered alike when asked again"
-_LEAST = "smallest difference it could have shown"
-_SCORES = {
+_FEW_ANSWERS = 10
+_TIE = 0.5
+_COUNTS = {"wins": "int64", "ties": "int64", "losses": "int64"}
+_SCORE_DTYPES = {
     "level": "str",
     "score": "float64",
     "low": "float64",
     "high": "float64",
     "answers": "int64",
-    "wins": "int64",
-    "ties": "int64",
-    "losses": "int64",
+    **_COUNTS,
     "tasks": "int64",
 }
-_PAIRS = {
+_PAIR_DTYPES = {
     "level": "str",
-    "other": "str",
+    "versus": "str",
     "answers": "int64",
-    "wins": "int64",
-    "ties": "int64",
-    "losses": "int64",
+    **_COUNTS,
     "share": "float64",
     "detectable": "float64",
 }
-_CHECKS = {
+_CHECK_DTYPES = {
     "check": "str",
     "estimate": "float64",
     "low": "float64",
@@ -68,26 +71,25 @@ _CHECKS = {
 
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class Preference:
-    """What the answers amount to.
+    """Estimated preferences between the levels of a factor.
 
     Attributes
     ----------
     scores
-        One row a level, best first. `score`: log-strength relative to the mean of the levels,
-        with its interval `low` to `high`; `answers` in which it was compared with another level;
-        `wins`, `ties` and `losses` in comparisons of two songs; `tasks` that it was heard from.
+        One row per level, best first. `score`: log-strength relative to the mean of the levels,
+        with its interval `low` to `high`; `answers`: answers that compared it with another level;
+        `wins`, `ties`, `losses`: comparisons of two songs; `tasks`: tasks its songs came from.
     pairs
-        One row for each two levels: `share` of the comparisons that `level` won (a tie is half a
-        win), and the smallest difference from 0.5 that so many answers could have shown
-        (`detectable`, see `estimates`); answers of few tasks show less.
+        One row per pair of levels. `share`: comparisons that `level` won against `versus` (a tie
+        is half a win); `detectable`: smallest difference from 0.5 that this many independent
+        answers detect with 80 % power at 5 %, two-sided. Answers from few tasks detect less.
     checks
-        One row each: how often the first position was chosen (of all answers but ties;
-        `by_chance`: what position alone would give), how often a repeated trial was answered
-        alike, and the smallest difference in the probability of winning, from 0.5, that as many
-        answers as two levels have on average could have shown with 80 % power at 5 %, two-sided.
-        With their 95 % intervals, where they have one.
+        Three rows: how often the first position was chosen (ties excluded; `by_chance` is what a
+        listener without preference gives), how often a repeated trial got the same answer, and
+        the smallest detectable difference for the mean number of answers per pair of levels.
+        `low` and `high` are 95 % Wilson intervals.
     notes
-        What is missing or uncertain, in sentences.
+        Sentences about what is missing or uncertain.
     """
 
     factor: str
@@ -97,50 +99,50 @@ class Preference:
     notes: tuple[str, ...]
 
     def __repr__(self) -> str:
-        best = ", ".join(
+        scores = ", ".join(
             f"{row.level} {row.score:+.2f} [{row.low:+.2f}, {row.high:+.2f}]"
             for row in self.scores.itertuples()
         )
-        return markup.plain(f"<Preference by {self.factor}: {best or 'no answers'}>")
+        return markup.one_line(f"<Preference by {self.factor}: {scores or 'no answers'}>")
 
     def _repr_html_(self) -> str:
-        scores, pairs, checks = (_rows(each) for each in (self.scores, self.pairs, self.checks))
-        tables = [
+        notes = [markup.notice(note, "neutral") for note in self.notes]
+        tables = self._tables() if len(self.scores) else [markup.text("No answers yet.")]
+        return markup.card(f"Preference by {self.factor}", *tables, *notes)
+
+    def _tables(self) -> list[markup.Html]:
+        scores: list[Any] = list(self.scores.itertuples())
+        pairs: list[Any] = list(self.pairs.itertuples())
+        checks: list[Any] = list(self.checks.itertuples())
+        return [
             markup.table(
                 ["level", "score", "interval", "answers"],
-                [(row.level, _figure(row.score), _between(row), row.answers) for row in scores],
+                [(row.level, _signed(row.score), _interval(row), row.answers) for row in scores],
                 "strength on a log scale, 0 is the mean of all levels",
             ),
             markup.table(
                 ["level", "wins", "against", "answers"],
-                [(row.level, _percent(row.share), row.other, row.answers) for row in pairs],
+                [(row.level, _percent(row.share), row.versus, row.answers) for row in pairs],
             ),
             markup.table(
-                ["check", "found", "by chance", "of"],
+                ["check", "estimate", "by chance", "of"],
                 [
                     (row.check, _percent(row.estimate), _percent(row.by_chance), row.n)
                     for row in checks
                 ],
             ),
         ]
-        shown = tables if scores else [markup.text("No answers yet.")]
-        notes = [markup.notice(note, "neutral") for note in self.notes]
-        return markup.card(f"Preference by {self.factor}", *shown, *notes)
 
 
-def _rows(frame: pd.DataFrame) -> list[Any]:
-    return list(frame.itertuples())
-
-
-def _figure(value: Any) -> str | None:
+def _signed(value: float) -> str | None:
     return None if math.isnan(value) else f"{value:+.2f}".replace("-", "\N{MINUS SIGN}")
 
 
-def _between(row: Any) -> str | None:
-    return None if math.isnan(row.low) else f"{_figure(row.low)} to {_figure(row.high)}"
+def _interval(row: Any) -> str | None:
+    return None if math.isnan(row.low) else f"{_signed(row.low)} to {_signed(row.high)}"
 
 
-def _percent(value: Any) -> str | None:
+def _percent(value: float) -> str | None:
     return None if math.isnan(value) else f"{value:.0%}"
 
 
@@ -154,267 +156,258 @@ def preference(
 ) -> Preference:
     """Estimate which levels are preferred, from rows of `preferences_frame`.
 
-    The intervals of the scores are percentiles over `draws` resamples. Tasks are resampled within
-    their level, not answers, since songs of one task are alike; a comparison counts as often as
-    its two tasks were drawn, multiplied (Owen, The pigeonhole bootstrap, Ann. Appl. Stat. 1,
-    2007). Where few answers of few tasks agree by chance that is too narrow: then the interval is
-    the one that independent comparisons give (the curvature of the log-posterior). The shares in
-    `checks` have Wilson intervals: positions are drawn anew for each trial, whatever the task.
+    The intervals of the scores are percentiles over `draws` bootstrap resamples. Tasks are
+    resampled within their level, not answers, since songs of one task are alike; a comparison
+    has the product of its two tasks' counts as its weight (Owen, The pigeonhole bootstrap, Ann.
+    Appl. Stat. 1, 2007). Where few answers agree by chance such an interval is too narrow, so it
+    is widened to at least the interval for independent comparisons (from the curvature of the
+    log-posterior). The shares in `checks` have Wilson intervals: positions are drawn separately
+    for each trial.
 
     Parameters
     ----------
     factor
-        Which factor; it may be left out where the frame has one.
+        May be omitted if the frame has one factor.
     level
-        Of the intervals of the scores.
+        Confidence level of the intervals of the scores.
     seed
-        Determines the resamples.
+        Seed of the resamples.
 
     Raises
     ------
     InvalidArgument
-        The frame has not the columns of `preferences_frame`, or several factors.
+        The frame lacks columns of `preferences_frame`, or has several factors.
     """
-    rows, name = _of_factor(frame, factor)
-    data = _compared(rows)
+    rows, name = _rows_of_factor(frame, factor)
+    comparisons = _compare(rows)
     notes: list[str] = []
-    scores = _scores(data, _Settings(draws, level, seed), notes)
-    pairs = _pairs(data)
+    scores = _scores(comparisons, _Bootstrap(draws, level, seed), notes)
+    pairs = _pairs(comparisons)
     checks = _checks(rows, pairs)
-    if 0 < len(rows) < _FEW:
+    if 0 < len(rows) < _FEW_ANSWERS:
         notes.append(f"{len(rows)} answers are few: read the intervals, not the scores.")
     return Preference(name, scores, pairs, checks, tuple(notes))
 
 
-_FEW = 10
-
-
-class _Settings(NamedTuple):
+class _Bootstrap(NamedTuple):
     draws: int
     level: float
     seed: int
 
 
-class _Data(NamedTuple):
-    """Comparisons of two songs of different levels, as numbers of levels and of tasks.
+class _Comparisons(NamedTuple):
+    """Comparisons of two songs of different levels.
 
-    `wins` is 1 for the first of the two, 0.5 for a tie; `answer` is the row it comes from.
+    `table` has one row each: `answer` (row of the frame), `first` and `second` (indices into
+    `levels`), `first_task` and `second_task` (indices into `task_levels`, which holds each task's
+    level), and `win` (1: the first song won, 0.5: a tie).
     """
 
     levels: list[str]
-    first: NDArray[np.int64]
-    second: NDArray[np.int64]
-    wins: Floats
-    answer: NDArray[np.int64]
-    first_task: NDArray[np.int64]
-    second_task: NDArray[np.int64]
-    task_level: NDArray[np.int64]
+    task_levels: Integers
+    table: pd.DataFrame
 
 
-def _of_factor(frame: pd.DataFrame, factor: str | None) -> tuple[pd.DataFrame, str]:
+def _rows_of_factor(frame: pd.DataFrame, factor: str | None) -> tuple[pd.DataFrame, str]:
     if not isinstance(frame, pd.DataFrame) or not set(ANSWERS) <= set(frame.columns):
-        raise InvalidArgument("preference() reads what preferences_frame() made")
+        raise InvalidArgument("preference() takes a frame that preferences_frame() returned")
     if factor is not None:
         return frame[frame["factor"] == factor].reset_index(drop=True), factor
     factors = list(dict.fromkeys(frame["factor"].dropna()))
     if len(factors) > 1:
-        raise InvalidArgument(f"the frame has the factors {', '.join(factors)}; say factor=...")
+        raise InvalidArgument(f"the frame has the factors {', '.join(factors)}; pass factor=...")
     return frame.reset_index(drop=True), factors[0] if factors else "no factor"
 
 
-def _compared(rows: pd.DataFrame) -> _Data:
+def _compare(rows: pd.DataFrame) -> _Comparisons:
     """Reduce each answer to comparisons of two songs of different levels."""
-    found: list[tuple[str, str, float, int, str, str]] = []
-    seen: dict[str, None] = {}
-    for at, row in enumerate(rows.to_dict("records")):
-        shown = [
-            (row[f"level_{letter}"], row[f"task_{letter}"])
-            for letter in PLACES
+    records: list[tuple[Any, ...]] = []
+    levels: dict[str, int] = {}
+    for answer, row in enumerate(rows.to_dict("records")):
+        songs = [
+            (levels.setdefault(row[f"level_{letter}"], len(levels)), str(row[f"task_{letter}"]))
+            for letter in LETTERS
             if not pd.isna(row[f"level_{letter}"])
         ]
-        seen.update(dict.fromkeys(level for level, _ in shown))
         if row["tie"]:
-            both = [
-                (one, other, 0.5)
-                for number, one in enumerate(shown)
-                for other in shown[number + 1 :]
-            ]
+            win, pairs = _TIE, list(itertools.combinations(songs, 2))
         else:
-            best = int(row["chosen_position"])
-            both = [
-                (shown[best], other, 1.0) for number, other in enumerate(shown) if number != best
-            ]
-        found += [
-            (one[0], other[0], win, at, str(one[1]), str(other[1]))
-            for one, other, win in both
-            if one[0] != other[0]
-        ]
-    levels = list(seen)
-    of_task = {
-        task: levels.index(name)
-        for one, other, _, _, first, second in found
-        for task, name in ((second, other), (first, one))
-    }
-    tasks = {task: at for at, task in enumerate(sorted(of_task))}
-
-    def column(values: Sequence[Any], dtype: type) -> NDArray[Any]:
-        return np.array(values, dtype=dtype)
-
-    return _Data(
-        levels,
-        column([levels.index(each[0]) for each in found], np.int64),
-        column([levels.index(each[1]) for each in found], np.int64),
-        column([each[2] for each in found], np.float64),
-        column([each[3] for each in found], np.int64),
-        column([tasks[each[4]] for each in found], np.int64),
-        column([tasks[each[5]] for each in found], np.int64),
-        column([of_task[task] for task in tasks], np.int64),
-    )
+            chosen = songs.pop(int(row["chosen_position"]))
+            win, pairs = 1.0, [(chosen, song) for song in songs]
+        records += [(answer, *a, *b, win) for a, b in pairs if a[0] != b[0]]
+    columns = ["answer", "first", "first_task", "second", "second_task", "win"]
+    table = pd.DataFrame(records, columns=columns).astype({"win": "float64"})
+    level_of_task = dict(zip(table["second_task"], table["second"], strict=True))
+    level_of_task |= dict(zip(table["first_task"], table["first"], strict=True))
+    tasks = {task: index for index, task in enumerate(sorted(level_of_task))}
+    table = table.assign(
+        first_task=table["first_task"].map(tasks), second_task=table["second_task"].map(tasks)
+    ).astype(dict.fromkeys(columns[:-1], "int64"))
+    task_levels = np.array([level_of_task[task] for task in tasks], dtype=np.int64)
+    return _Comparisons(list(levels), task_levels, table)
 
 
 # --- scores --------------------------------------------------------------------------------
 
 
-def _won(data: _Data, weights: Floats) -> Floats:
-    """Wins of each level over each other, for each row of weights: (draws, levels, levels)."""
-    size, draws = len(data.levels), len(weights)
-    won = np.zeros((size * size, draws))
-    np.add.at(won, data.first * size + data.second, (weights * data.wins).T)
-    np.add.at(won, data.second * size + data.first, (weights * (1 - data.wins)).T)
-    return won.T.reshape(draws, size, size)
+def _win_matrix(comparisons: _Comparisons, weights: Floats) -> Floats:
+    """Sum wins of each level over each other one, for rows of weights: (draws, levels, levels)."""
+    size, draws = len(comparisons.levels), len(weights)
+    first, second, win = (comparisons.table[name].to_numpy() for name in ("first", "second", "win"))
+    wins = np.zeros((size * size, draws))
+    np.add.at(wins, first * size + second, (weights * win).T)
+    np.add.at(wins, second * size + first, (weights * (1 - win)).T)
+    return wins.T.reshape(draws, size, size)
 
 
-def _scores(data: _Data, settings: _Settings, notes: list[str]) -> pd.DataFrame:
-    won = _won(data, np.ones((1, len(data.wins))))[0]
-    joined = _largest_group(data.levels, won + won.T, notes)
-    won_within = _within(won, joined)
-    point = np.where(joined, strengths(won_within[None])[0], np.nan)
-    low, high = _interval(data, joined, settings, notes)
-    reach = NormalDist().inv_cdf((1 + settings.level) / 2) * errors(won_within, point)
-    ties = _won(data, np.where(data.wins == 0.5, 1.0, 0.0)[None])[0] * 2  # noqa: PLR2004 - half
-    clear = won - ties / 2
-    rows = {
-        "level": data.levels,
-        "score": point,
-        "low": np.minimum(low, point - reach),
-        "high": np.maximum(high, point + reach),
-        "answers": [_answers(data, at) for at in range(len(data.levels))],
-        "wins": clear.sum(axis=1),
+def _scores(comparisons: _Comparisons, bootstrap: _Bootstrap, notes: list[str]) -> pd.DataFrame:
+    levels, table = comparisons.levels, comparisons.table
+    wins = _win_matrix(comparisons, np.ones((1, len(table))))[0]
+    connected = _largest_component(comparisons, notes)
+    compared = wins * np.outer(connected, connected)
+    strengths = np.where(connected, fit_strengths(compared[None])[0], np.nan)
+    low, high = _bootstrap_interval(comparisons, connected, bootstrap, notes)
+    half_width = NormalDist().inv_cdf((1 + bootstrap.level) / 2) * standard_errors(
+        compared, strengths
+    )
+    is_tie: Floats = np.asarray(table["win"] == _TIE, dtype=np.float64)
+    ties = 2 * _win_matrix(comparisons, is_tie[None])[0]
+    clear_wins = wins - ties / 2
+    answers = [
+        table.loc[(table["first"] == index) | (table["second"] == index), "answer"].nunique()
+        for index in range(len(levels))
+    ]
+    columns = {
+        "level": levels,
+        "score": strengths,
+        "low": np.minimum(low, strengths - half_width),
+        "high": np.maximum(high, strengths + half_width),
+        "answers": answers,
+        "wins": clear_wins.sum(axis=1),
         "ties": ties.sum(axis=1),
-        "losses": clear.sum(axis=0),
-        "tasks": np.bincount(data.task_level, minlength=len(data.levels)),
+        "losses": clear_wins.sum(axis=0),
+        "tasks": np.bincount(comparisons.task_levels, minlength=len(levels)),
     }
-    made = pd.DataFrame(rows).sort_values("score", ascending=False, kind="stable")
-    return made.reset_index(drop=True).astype(_SCORES)
+    frame = pd.DataFrame(columns).sort_values("score", ascending=False, kind="stable")
+    return frame.reset_index(drop=True).astype(_SCORE_DTYPES)
 
 
-def _answers(data: _Data, level: int) -> int:
-    return len(set(data.answer[(data.first == level) | (data.second == level)].tolist()))
-
-
-def _within(won: Floats, joined: NDArray[np.bool_]) -> Floats:
-    return won * joined[..., :, None] * joined[..., None, :]
-
-
-def _largest_group(levels: Sequence[str], met: Floats, notes: list[str]) -> NDArray[np.bool_]:
-    """Which levels are compared with one another, directly or through others."""
-    near = (met > 0) | np.eye(len(levels), dtype=bool)
-    for _ in levels:
-        near = near @ near
-    widest = max(near, key=lambda row: row.sum(), default=np.zeros(0, dtype=bool))
-    joined: NDArray[np.bool_] = np.asarray(widest & (widest.sum() > 1), dtype=bool)
-    out = [name for name, inside in zip(levels, joined, strict=True) if not inside]
-    if out:
-        notes.append(f"Never compared with the other levels, so without a score: {', '.join(out)}.")
-    return joined
-
-
-def _interval(
-    data: _Data, joined: NDArray[np.bool_], settings: _Settings, notes: list[str]
-) -> tuple[Floats, Floats]:
-    """Percentiles over resampled tasks; missing where a level was heard from one task alone."""
-    size = len(data.levels)
-    tasks = np.bincount(data.task_level, minlength=size)
-    missing = np.full(size, np.nan)
-    if not len(data.wins) or settings.draws < 1:
-        return missing, missing
-    alone = [name for name, number in zip(data.levels, tasks, strict=True) if number == 1]
-    if alone:
+def _largest_component(comparisons: _Comparisons, notes: list[str]) -> NDArray[np.bool_]:
+    """Mark the levels that are compared with one another, directly or through others."""
+    levels, table = comparisons.levels, comparisons.table
+    graph = nx.Graph()
+    graph.add_nodes_from(range(len(levels)))
+    graph.add_edges_from(zip(table["first"], table["second"], strict=True))
+    component: set[int] = max(nx.connected_components(graph), key=len, default=set())
+    connected = np.array(
+        [len(component) > 1 and index in component for index in range(len(levels))], dtype=bool
+    )
+    missing = [name for name, inside in zip(levels, connected, strict=True) if not inside]
+    if missing:
         notes.append(
-            f"Heard from one task alone: {', '.join(alone)}. How much another song of the same "
-            "level would differ cannot be told, so there are no intervals."
+            f"Never compared with the other levels, so without a score: {', '.join(missing)}."
         )
-        return missing, missing
-    rng = np.random.default_rng(settings.seed)
-    drawn = np.zeros((settings.draws, len(data.task_level)))
-    # in the order of their first task: the names of the levels decide nothing
-    for level in dict.fromkeys(data.task_level.tolist()):
-        own = np.flatnonzero(data.task_level == level)
-        drawn[:, own] = rng.multinomial(len(own), np.full(len(own), 1 / len(own)), settings.draws)
-    won = _won(data, drawn[:, data.first_task] * drawn[:, data.second_task])
-    found = np.where(joined, strengths(_within(won, joined)), np.nan)
-    low, high = missing.copy(), missing.copy()
-    tail = (1 - settings.level) / 2
-    for at in range(size):
-        known = found[~np.isnan(found[:, at]), at]
-        if len(known):
-            low[at], high[at] = np.quantile(known, [tail, 1 - tail])
+    return connected
+
+
+def _bootstrap_interval(
+    comparisons: _Comparisons, connected: NDArray[np.bool_], bootstrap: _Bootstrap, notes: list[str]
+) -> tuple[Floats, Floats]:
+    """Return percentiles over resampled tasks; NaN if some level has songs of one task only."""
+    levels, task_levels, table = comparisons
+    low = np.full(len(levels), np.nan)
+    high = low.copy()
+    if not len(table) or bootstrap.draws < 1:
+        return low, high
+    task_counts = np.bincount(task_levels, minlength=len(levels))
+    single = [name for name, count in zip(levels, task_counts, strict=True) if count == 1]
+    if single:
+        notes.append(
+            f"Only one task has songs of: {', '.join(single)}. The difference to another song of "
+            "the same level is unknown, so there are no intervals."
+        )
+        return low, high
+    rng = np.random.default_rng(bootstrap.seed)
+    multiplicities = np.zeros((bootstrap.draws, len(task_levels)))
+    # In the order of the first tasks, so that the names of the levels have no influence.
+    for level in dict.fromkeys(task_levels.tolist()):
+        tasks = np.flatnonzero(task_levels == level)
+        shares = np.full(len(tasks), 1 / len(tasks))
+        multiplicities[:, tasks] = rng.multinomial(len(tasks), shares, bootstrap.draws)
+    first, second = (table[name].to_numpy() for name in ("first_task", "second_task"))
+    wins = _win_matrix(comparisons, multiplicities[:, first] * multiplicities[:, second])
+    strengths = fit_strengths(wins * np.outer(connected, connected))
+    tail = (1 - bootstrap.level) / 2
+    for index in np.flatnonzero(connected):
+        sample = strengths[~np.isnan(strengths[:, index]), index]
+        if len(sample):
+            low[index], high[index] = np.quantile(sample, [tail, 1 - tail])
     return low, high
 
 
-# --- checks --------------------------------------------------------------------------------
+# --- pairs and checks ----------------------------------------------------------------------
 
 
-def _pairs(data: _Data) -> pd.DataFrame:
-    rows = []
-    for one in range(len(data.levels)):
-        for other in range(one + 1, len(data.levels)):
-            ahead = (data.first == one) & (data.second == other)
-            behind = (data.first == other) & (data.second == one)
-            wins = np.concatenate([data.wins[ahead], 1 - data.wins[behind]])
-            if len(wins):
-                answers = len(set(data.answer[ahead | behind].tolist()))
-                counts = [int((wins == value).sum()) for value in (1, 0.5, 0)]
-                rows.append(
-                    (
-                        data.levels[one],
-                        data.levels[other],
-                        answers,
-                        *counts,
-                        wins.mean(),
-                        detectable(answers),
-                    )
-                )
-    return pd.DataFrame(rows, columns=list(_PAIRS)).astype(_PAIRS)
+def _pairs(comparisons: _Comparisons) -> pd.DataFrame:
+    table = comparisons.table
+    ordered = pd.DataFrame(
+        {
+            "level": table[["first", "second"]].min(axis=1),
+            "versus": table[["first", "second"]].max(axis=1),
+            "answer": table["answer"],
+            "win": table["win"].where(table["first"] < table["second"], 1 - table["win"]),
+        }
+    )
+    rows: list[tuple[Any, ...]] = []
+    for level, versus in itertools.combinations(range(len(comparisons.levels)), 2):
+        group = ordered[(ordered["level"] == level) & (ordered["versus"] == versus)]
+        if len(group):
+            answers = group["answer"].nunique()
+            results = [(group["win"] == result).sum() for result in (1, _TIE, 0)]
+            names = comparisons.levels[level], comparisons.levels[versus]
+            effect = minimum_detectable_effect(answers)
+            rows.append((*names, answers, *results, group["win"].mean(), effect))
+    return pd.DataFrame(rows, columns=list(_PAIR_DTYPES)).astype(_PAIR_DTYPES)
 
 
 def _checks(rows: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
     clear = rows[~rows["tie"]]
-    shown = clear[[f"level_{letter}" for letter in PLACES]].notna().sum(axis=1)
-    chance = float((1 / shown).mean()) if len(clear) else math.nan
+    songs = clear[[f"level_{letter}" for letter in LETTERS]].notna().sum(axis=1)
+    by_chance = float((1 / songs).mean()) if len(clear) else math.nan
     first = int((clear["chosen_position"] == 0).sum())
-    alike, repeats = _repeats(rows)
-    number = float(pairs["answers"].mean()) if len(pairs) else 0.0
-    found = [
-        (_FIRST, *wilson(first, len(clear)), chance, len(clear)),
-        (_SAME, *wilson(alike, repeats), math.nan, repeats),
-        (_LEAST, detectable(number), math.nan, math.nan, math.nan, math.floor(number)),
+    agreeing, repeats = _count_repeats(rows)
+    answers = float(pairs["answers"].mean()) if len(pairs) else 0.0
+    effect = minimum_detectable_effect(answers)
+    checks = [
+        ("first position chosen", *_wilson(first, len(clear)), by_chance, len(clear)),
+        ("same answer to a repeated trial", *_wilson(agreeing, repeats), math.nan, repeats),
+        ("smallest detectable difference", effect, *(math.nan,) * 3, math.floor(answers)),
     ]
-    return pd.DataFrame(found, columns=list(_CHECKS)).astype(_CHECKS)
+    return pd.DataFrame(checks, columns=list(_CHECK_DTYPES)).astype(_CHECK_DTYPES)
 
 
-def _repeats(rows: pd.DataFrame) -> tuple[int, int]:
-    """How many repeated trials were answered alike, and how many there were."""
-    said: dict[tuple[str, int], str] = {}
+def _wilson(hits: int, n: int) -> tuple[float, float, float]:
+    """Return a share and its 95 % Wilson interval; NaN if n is 0."""
+    if not n:
+        return math.nan, math.nan, math.nan
+    share = hits / n
+    low, high = wilson_bounds(np.asarray(share), np.asarray(float(n)), 0.95)
+    return share, float(low), float(high)
+
+
+def _count_repeats(rows: pd.DataFrame) -> tuple[int, int]:
+    """Count repeated trials with the same answer, and all whose first trial was answered."""
+    answers: dict[tuple[str, int], str] = {}
     for row in rows.to_dict("records"):
-        at = row["chosen_position"]
-        said[row["test"], row["trial"]] = (
-            "a tie" if row["tie"] else str(row[f"song_{PLACES[int(at)]}"])
+        answers[row["test"], row["trial"]] = (
+            "tie" if row["tie"] else str(row[f"song_{LETTERS[int(row['chosen_position'])]}"])
         )
-    again = rows[rows["repeat_of"].notna()]
-    both = [
-        (said.get((test, int(of))), said[test, trial])
-        for test, trial, of in zip(again["test"], again["trial"], again["repeat_of"], strict=True)
+    repeats = rows[rows["repeat_of"].notna()]
+    pairs = [
+        (answers.get((test, int(original))), answers[test, trial])
+        for test, trial, original in zip(
+            repeats["test"], repeats["trial"], repeats["repeat_of"], strict=True
+        )
     ]
-    known = [(one, other) for one, other in both if one is not None]
-    return sum(one == other for one, other in known), len(known)
+    answered = [(before, again) for before, again in pairs if before is not None]
+    return sum(before == again for before, again in answered), len(answered)

@@ -1,4 +1,4 @@
-"""A blind test laid out: songs drawn, their files found, measured and matched; kept once."""
+"""Set up a blind test: draw songs, load their audio, match the excerpts, save the design."""
 
 from __future__ import annotations
 
@@ -8,32 +8,29 @@ import contextlib
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from musicapi_nb._blind_test import loudness_match, store
-from musicapi_nb._blind_test.candidates import LeftOut
-from musicapi_nb._blind_test.design import draw
-from musicapi_nb._blind_test.store import Shown, Trial
+from musicapi_nb._blind_test.candidates import Candidates, ExcludedSong
+from musicapi_nb._blind_test.design import DrawnTrial, Kind, draw_trials
+from musicapi_nb._blind_test.loudness_match import AudioInfo, ExcerptFormat, Loudness
+from musicapi_nb._blind_test.store import BlindDesign, Trial, TrialSong
 from musicapi_nb.client.download import suffix_of
 from musicapi_nb.errors import InvalidArgument, MusicAPIError, NoAudio, NothingToCompare
+from musicapi_nb.library import Library
 from musicapi_nb.tasks import Song
 from musicapi_nb.widgets import song_audio
+from musicapi_nb.widgets.song_audio import Audio
 
-if TYPE_CHECKING:
-    from musicapi_nb._blind_test.candidates import Entrants
-    from musicapi_nb._blind_test.design import Drawn, Kind
-    from musicapi_nb._blind_test.loudness_match import Form, Measured
-    from musicapi_nb._blind_test.store import BlindDesign
-    from musicapi_nb.library import Library
-    from musicapi_nb.widgets.song_audio import Audio
-
-_NOBODY = "no-account"  # links are public; a client wants a key nevertheless
-_MOST = 10_000
+_ANONYMOUS_KEY = "no-account"  # audio links are public, but the client requires some key
+_MAX_TRIALS = 10_000
+_MAX_SECONDS = 30
+_CACHED_EXCERPTS = 8
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Wish:
-    """What a person asked for."""
+class BlindTestSpec:
+    """The arguments of `blind_test` that describe its trials."""
 
     factor: str
     trials: int
@@ -41,174 +38,164 @@ class Wish:
     swap_repeats: bool
     seconds: float
 
-    def check(self) -> None:
-        """Refuse what is no test.
-
-        Raises
-        ------
-        InvalidArgument
-            Which argument, and what it may be.
-        """
+    def __post_init__(self) -> None:
         if isinstance(self.trials, bool) or not isinstance(self.trials, int):
-            raise InvalidArgument(f"trials is a whole number, not {self.trials!r:.40}")
-        if not 1 <= self.trials <= _MOST:
-            raise InvalidArgument(f"trials is 1 to {_MOST:,}, not {self.trials}")
+            raise InvalidArgument(f"trials must be a whole number, not {self.trials!r:.40}")
+        if not 1 <= self.trials <= _MAX_TRIALS:
+            raise InvalidArgument(f"trials must be 1 to {_MAX_TRIALS:,}, not {self.trials}")
         if self.kind not in {"pairs", "best_of_four"}:
-            raise InvalidArgument(f"kind is 'pairs' or 'best_of_four', not {self.kind!r:.40}")
-        if not 1 <= self.seconds <= 30:  # noqa: PLR2004 - longer ones nobody keeps in mind
-            raise InvalidArgument(f"seconds is 1 to 30, not {self.seconds!r:.40}")
+            raise InvalidArgument(f"kind must be 'pairs' or 'best_of_four', not {self.kind!r:.40}")
+        if not 1 <= self.seconds <= _MAX_SECONDS:
+            raise InvalidArgument(f"seconds must be 1 to {_MAX_SECONDS}, not {self.seconds!r:.40}")
 
     @property
     def settings(self) -> dict[str, Any]:
         return {"kind": self.kind, "trials": self.trials, "swap_repeats": self.swap_repeats}
 
 
-def kept_or_drawn(found: Entrants, wish: Wish, name: str, seed: int | None) -> BlindDesign:
-    """The test of that name, or a new one.
+def load_or_create(
+    candidates: Candidates, spec: BlindTestSpec, name: str, seed: int | None
+) -> BlindDesign:
+    """Return the saved design of this name, or draw, save and return a new one.
 
     Raises
     ------
     InvalidArgument
-        There is one of that name, with other settings.
+        The library has a test of this name with other settings.
     NothingToCompare
-        Too few songs can be heard.
+        Too few songs have audio.
     """
-    design = store.load_design(found.library, name)
+    design = store.load_design(candidates.library, name)
     if design is None:
-        design = _drawn(found, wish, name, 0 if seed is None else seed)
-    asked = {"factor": wish.factor, **wish.settings, **({} if seed is None else {"seed": seed})}
-    there = {"factor": design.factor, **design.settings}
-    other = [f"{key}={there.get(key)!r}" for key in asked if asked[key] != there.get(key)]
-    if other:
+        design = _create(candidates, spec, name, 0 if seed is None else seed)
+    requested = {"factor": spec.factor, **spec.settings}
+    if seed is not None:
+        requested["seed"] = seed
+    saved = {"factor": design.factor, **design.settings}
+    differing = [key for key, value in requested.items() if value != saved.get(key)]
+    if differing:
+        settings = ", ".join(f"{key}={saved.get(key)!r}" for key in differing)
         raise InvalidArgument(
-            f"the blind test {name!r} is there already, with {', '.join(other)}: ask for it so, "
-            "or give another name=..."
+            f"the blind test {name!r} exists with {settings}: use these values, or another name=..."
         )
     return design
 
 
-def _drawn(found: Entrants, wish: Wish, name: str, seed: int) -> BlindDesign:
-    shelf = Shelf(found.library, found.songs)
-    drawn, matched, left_out = _heard(found, wish, seed, shelf)
+def _create(candidates: Candidates, spec: BlindTestSpec, name: str, seed: int) -> BlindDesign:
+    cache = ExcerptCache(candidates.library, candidates.songs)
+    sample, audio_settings, excluded = _draw_playable(candidates, spec, seed, cache)
     trials = [
         Trial(
             test=name,
             number=number,
-            repeat_of=None if each.repeat_of is None else each.repeat_of + 1,
-            shown=tuple(Shown(song.key, song.task, song.level) for song in each.songs),
+            repeat_of=None if trial.repeat_of is None else trial.repeat_of + 1,
+            songs=tuple(TrialSong(song.key, song.task, song.level) for song in trial.songs),
         )
-        for number, each in enumerate(drawn, 1)
+        for number, trial in enumerate(sample, 1)
     ]
     settings = {
-        **wish.settings,
+        **spec.settings,
         "seed": seed,
-        "alike": sum(each.alike for each in drawn),
-        "left_out": [list(one) for one in (*found.left_out, *left_out)],
-        **matched,
+        "matched": sum(trial.matched for trial in sample),
+        "excluded": [list(song) for song in (*candidates.excluded, *excluded)],
+        **audio_settings,
     }
-    return store.save_blind_test(found.library, name, wish.factor, settings, trials)
+    return store.save_blind_test(candidates.library, name, spec.factor, settings, trials)
 
 
-def _heard(
-    found: Entrants, wish: Wish, seed: int, shelf: Shelf
-) -> tuple[list[Drawn], dict[str, Any], list[LeftOut]]:
-    """Draw until all that is drawn can be heard; what cannot is left out."""
-    left_out: dict[str, LeftOut] = {}
-    measured: dict[str, Measured] = {}
+def _draw_playable(
+    candidates: Candidates, spec: BlindTestSpec, seed: int, cache: ExcerptCache
+) -> tuple[list[DrawnTrial], dict[str, Any], list[ExcludedSong]]:
+    """Draw trials until all drawn songs can be played; exclude those that cannot."""
+    excluded: dict[str, ExcludedSong] = {}
+    infos: dict[str, AudioInfo] = {}
     while True:
-        able = [each for each in found.candidates if each.key not in left_out]
+        eligible = [song for song in candidates.candidates if song.key not in excluded]
         try:
-            drawn = draw(
-                able, wish.trials, kind=wish.kind, swap_repeats=wish.swap_repeats, seed=seed
+            trials = draw_trials(
+                eligible, spec.trials, kind=spec.kind, swap_repeats=spec.swap_repeats, seed=seed
             )
         except NothingToCompare as error:
-            raise NothingToCompare(_with_reasons(error, found, left_out)) from None
-        used = list(dict.fromkeys(song.key for each in drawn for song in each.songs))
-        for key in used:
-            if key not in measured:
-                with _leaving_out(key, left_out):
-                    measured[key] = loudness_match.measure(shelf.audio(key))
-        if not left_out.keys().isdisjoint(used):
+            reasons = [*candidates.excluded, *excluded.values()]
+            raise NothingToCompare(_explain(error, reasons)) from None
+        keys = list(dict.fromkeys(song.key for trial in trials for song in trial.songs))
+        for key in keys:
+            if key not in infos:
+                with _excluding(key, excluded):
+                    infos[key] = loudness_match.read_info(cache.audio(key))
+        if not excluded.keys().isdisjoint(keys):
             continue
-        form = loudness_match.common_form((measured[key] for key in used), wish.seconds)
-        levels: dict[str, loudness_match.Level] = {}
-        for key in used:
-            with _leaving_out(key, left_out):
-                levels[key] = loudness_match.level(shelf.excerpt(key, form), form)
-        if len(levels) == len(used):
-            target, gains = loudness_match.gains(levels)
-            matched = {"form": dataclasses.asdict(form), "target": target, "gains": gains}
-            return drawn, matched, list(left_out.values())
+        excerpt_format = loudness_match.common_format((infos[key] for key in keys), spec.seconds)
+        levels: dict[str, Loudness] = {}
+        for key in keys:
+            with _excluding(key, excluded):
+                samples = loudness_match.cut_excerpt(cache.audio(key), excerpt_format)
+                levels[key] = loudness_match.measure_loudness(samples, excerpt_format.rate)
+        if len(levels) == len(keys):
+            target, gains = loudness_match.match_gains(levels)
+            settings = {"format": dataclasses.asdict(excerpt_format), "lufs": target}
+            return trials, {**settings, "gains": gains}, list(excluded.values())
 
 
 @contextlib.contextmanager
-def _leaving_out(key: str, left_out: dict[str, LeftOut]) -> Iterator[None]:
+def _excluding(key: str, excluded: dict[str, ExcludedSong]) -> Iterator[None]:
+    """Exclude the song if its audio cannot be used."""
     try:
         yield
     except MusicAPIError as error:
-        left_out[key] = LeftOut(key, str(error))
+        excluded[key] = ExcludedSong(key, str(error))
 
 
-def _with_reasons(error: MusicAPIError, found: Entrants, left_out: Mapping[str, LeftOut]) -> str:
-    out = [*found.left_out, *left_out.values()]
-    if not out:
+def _explain(error: MusicAPIError, excluded: list[ExcludedSong]) -> str:
+    if not excluded:
         return error.message
-    why = "; ".join(dict.fromkeys(one.why for one in out))
-    return f"{error.message}. {len(out)} songs cannot be heard: {why:.500}"
+    reasons = "; ".join(dict.fromkeys(song.reason for song in excluded))
+    return f"{error.message}. {len(excluded)} songs cannot be played: {reasons:.500}"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _File:
-    """A file that is known already, where songs are asked for theirs."""
-
-    path: Path | None
-
-    def file_of(self, _: Song) -> Path | None:
-        return self.path
-
-
-class Shelf:
-    """Where a test's songs are: in the library; what is missing there is fetched into it."""
+class ExcerptCache:
+    """Excerpts and audio of a test's songs; downloads into the library what it lacks."""
 
     def __init__(self, library: Library, songs: Mapping[str, Song]) -> None:
         self._library = library
         self._songs = songs
+        self._excerpts: dict[str, bytes] = {}
 
-    def excerpt(self, key: str, form: Form) -> Any:
-        """The excerpt of a song: see `loudness_match.excerpt`."""
-        return loudness_match.excerpt(self.audio(key), form)
+    def excerpt(self, key: str, design: BlindDesign) -> bytes:
+        """Return the WAV file of a song's excerpt, as matched in the design."""
+        if key not in self._excerpts:
+            excerpt_format = ExcerptFormat(**design.settings["format"])
+            samples = loudness_match.cut_excerpt(self.audio(key), excerpt_format)
+            wav = loudness_match.wav_bytes(samples, excerpt_format, design.settings["gains"][key])
+            while len(self._excerpts) >= _CACHED_EXCERPTS:
+                self._excerpts.pop(next(iter(self._excerpts)))
+            self._excerpts[key] = wav
+        return self._excerpts[key]
 
     def audio(self, key: str) -> Audio:
-        """The audio of a song.
+        """Read a song's audio from the library, after downloading it if necessary.
 
         Raises
         ------
         MusicAPIError
-            It is neither in the library nor behind its link.
+            The library has no file, and the link is missing or dead.
         """
-        found = self._kept(key)
-        if found is None:
-            self._fetch(key)
-            found = self._kept(key)
-        if found is None:
-            raise NoAudio("its file is gone")
-        return found
+        audio = song_audio.stored_audio(key, self._library)
+        if audio is None:
+            self._download(key)
+            audio = song_audio.stored_audio(key, self._library)
+        if audio is None:
+            raise NoAudio("the audio file is missing")
+        return audio
 
-    def _kept(self, key: str) -> Audio | None:
-        return song_audio.stored_audio(
-            self._songs.get(key) or Song(), _File(self._library.file_of(key))
-        )
-
-    def _fetch(self, key: str) -> None:
+    def _download(self, key: str) -> None:
         song = self._songs.get(key)
         if song is None or song_audio.playable_url(song) is None:
-            raise NoAudio(
-                (song_audio.no_audio_reason(song) if song else "")
-                or "it is not in the library, and has no link"
-            )
-        # a thread of its own: a notebook's cell runs in a loop already
+            reason = song_audio.no_audio_reason(song) if song else ""
+            raise NoAudio(reason or "the song has no file in the library, and no link")
+        # In a thread, since a notebook cell already runs inside an event loop.
         with concurrent.futures.ThreadPoolExecutor(1) as thread:
-            path = thread.submit(asyncio.run, self._fetched(song)).result()
+            path = thread.submit(asyncio.run, self._fetch(song)).result()
         try:
             with path.open("rb") as file:
                 suffix = suffix_of(file.read(16), "audio") or ".audio"
@@ -216,34 +203,37 @@ class Shelf:
         finally:
             path.unlink(missing_ok=True)
 
-    async def _fetched(self, song: Song) -> Path:
-        from musicapi_nb.client import MusicAPI  # noqa: PLC0415 - files are mostly here
+    async def _fetch(self, song: Song) -> Path:
+        from musicapi_nb.client import MusicAPI  # noqa: PLC0415 - most songs have a file
 
-        async with MusicAPI(_NOBODY, simulated=song.simulated) as client:
+        async with MusicAPI(_ANONYMOUS_KEY, simulated=song.simulated) as client:
             return await client.download(
                 song, self._library.incoming(".audio"), max_bytes=song_audio.MAX_BYTES
             )
 
 
-def said(design: BlindDesign, trials: Iterable[Trial]) -> str:
-    """What was done to make the songs alike; nothing that tells one from another."""
+def describe(design: BlindDesign, trials: Iterable[Trial]) -> str:
+    """Describe how the excerpts were matched, without revealing any song."""
     settings = design.settings
-    form, asked = settings["form"], settings["trials"]
-    wide = "mono" if form["channels"] == 1 else "stereo"
-    quieter = [-gain for gain in settings["gains"].values()]
-    first = (
-        f"All excerpts are {form['seconds']:.0f} s from the same relative place, in {wide} and in "
-        f"one format, turned down by 0 to {max(quieter, default=0):.0f} dB to be equally loud."
-    )
-    words = [first]
-    if settings["alike"] < asked:
-        words.append(
-            f"{settings['alike']} of {asked} trials have songs that share all that was asked but "
-            "what is compared; the others share as much as there was."
+    excerpt_format, count = settings["format"], settings["trials"]
+    channels = "mono" if excerpt_format["channels"] == 1 else "stereo"
+    reduction = max((-gain for gain in settings["gains"].values()), default=0)
+    sentences = [
+        (
+            f"Each excerpt is {excerpt_format['seconds']:.0f} s of {channels} audio from the same "
+            f"relative point of its song, reduced by 0 to {reduction:.0f} dB to be equally loud."
         )
-    if settings["left_out"]:
-        words.append(f"{len(settings['left_out'])} songs were left out: they cannot be heard.")
-    gone = sum(trial.answer == "left out" for trial in trials)
-    if gone:
-        words.append(f"{gone} trials were left out, since their audio was gone.")
-    return " ".join(words)
+    ]
+    if settings["matched"] < count:
+        sentences.append(
+            f"In {settings['matched']} of {count} trials the songs differ only in the compared "
+            "factor; in the others they also differ in something else."
+        )
+    if settings["excluded"]:
+        sentences.append(
+            f"{len(settings['excluded'])} songs are excluded because they cannot be played."
+        )
+    skipped = sum(trial.answer == "skipped" for trial in trials)
+    if skipped:
+        sentences.append(f"{skipped} trials were skipped because their audio was missing.")
+    return " ".join(sentences)

@@ -1,4 +1,4 @@
-"""Blind tests: their draw, kept once, and each answer, on disk when the call returns."""
+"""Blind tests in a library: write a design once, write each answer once, read both back."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from typing import Any, Literal, TypeAlias
 from musicapi_nb.errors import InvalidArgument, InvalidTransition
 from musicapi_nb.library import Library, events
 
-Answer: TypeAlias = Literal["chosen", "tie", "left out"]
+Answer: TypeAlias = Literal["chosen", "tie", "skipped"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Shown:
-    """A song in a trial: its name among the library's files, its task, the level of the factor."""
+class TrialSong:
+    """A song of a trial: its key in the library, its task id, and its level of the factor."""
 
     song: str
     task: str
@@ -27,27 +27,28 @@ class Shown:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Trial:
-    """One question of a blind test, and its answer once it has one.
+    """One question of a blind test, and its answer if there is one.
 
     Attributes
     ----------
     number
-        From 1, in the order in which they are asked.
+        Position in the test, from 1.
     repeat_of
-        The number of the trial with the same songs in another order; None: asked first here.
-    shown
-        The songs by position.
-    answer, chosen
-        What was said, and the position (from 0) of the song that was chosen. "left out": the
-        audio could not be had when it was to be asked.
+        Number of the trial that has the same songs in another order, or None.
+    songs
+        In the order of their positions: A, B, ...
+    answer
+        "chosen", "tie", "skipped" (the audio was missing), or None: not answered yet.
+    chosen
+        Position (from 0) of the chosen song, or None.
     seconds
-        From the moment it could be heard to the answer.
+        Time from the moment all songs could be played to the answer.
     """
 
     test: str
     number: int
     repeat_of: int | None
-    shown: tuple[Shown, ...]
+    songs: tuple[TrialSong, ...]
     answer: Answer | None = None
     chosen: int | None = None
     seconds: float | None = None
@@ -56,7 +57,7 @@ class Trial:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class BlindDesign:
-    """How a test was drawn: its name, the factor, and whatever else was written down then."""
+    """How a blind test was drawn: name, factor, time, and settings as JSON values."""
 
     name: str
     factor: str
@@ -67,30 +68,29 @@ class BlindDesign:
 def save_blind_test(
     library: Library, name: str, factor: str, settings: Mapping[str, Any], trials: Sequence[Trial]
 ) -> BlindDesign:
-    """Keep the draw of a new test; one of that name that is there already stays as it is.
+    """Write a new blind test; a test that has this name already stays unchanged.
 
-    Parameters
-    ----------
-    settings
-        JSON values that tell how it was drawn.
+    Returns the design that the library has under this name.
 
     Raises
     ------
     InvalidArgument
-        No name, no trials, or trials that do not count from 1.
+        The name is blank, or the trials are not numbered from 1.
     LibraryError
-        It could not be written.
+        The library could not be written.
     """
-    if not name.strip() or [trial.number for trial in trials] != [
-        *range(1, max(len(trials), 1) + 1)
-    ]:
-        raise InvalidArgument("a blind test has a name, and trials that count from 1")
+    numbers = [trial.number for trial in trials]
+    if not name.strip() or not trials or numbers != [*range(1, len(trials) + 1)]:
+        raise InvalidArgument("a blind test needs a name, and trials numbered from 1")
     data = {
         "name": name,
         "factor": factor,
         "settings": dict(settings),
         "trials": [
-            {"repeat_of": trial.repeat_of, "shown": [_row(shown) for shown in trial.shown]}
+            {
+                "repeat_of": trial.repeat_of,
+                "shown": [dataclasses.asdict(song) for song in trial.songs],
+            }
             for trial in trials
         ],
     }
@@ -99,7 +99,7 @@ def save_blind_test(
             append("drawn", data)
     design = load_design(library, name)
     if design is None:
-        raise InvalidTransition(f"the blind test {name!r} was not kept")
+        raise InvalidTransition(f"the blind test {name!r} was not saved")
     return design
 
 
@@ -112,95 +112,99 @@ def save_answer(  # noqa: PLR0913 - the fields of an answer
     chosen: int | None = None,
     seconds: float | None = None,
 ) -> bool:
-    """Keep an answer; on disk, also after a loss of power, when this returns.
-
-    The first answer to a trial stands: False says that there was one.
+    """Write an answer durably (fsync) before returning; False if the trial had one already.
 
     Raises
     ------
     InvalidTransition
-        There is no such trial.
+        The test has no such trial.
     InvalidArgument
-        A position that it does not have, or one where none is meant.
+        The answer is unknown, or `chosen` does not fit it.
     LibraryError
-        It could not be written; the trial is still open.
+        The library could not be written; the trial is still open.
     """
     with _writing(library) as append:
-        trial = next((each for each in load_trials(library, test) if each.number == number), None)
+        trials = load_trials(library, test)
+        trial = next((trial for trial in trials if trial.number == number), None)
         if trial is None:
-            raise InvalidTransition(f"there is no trial {number} in a blind test {test!r}")
-        _check(trial, answer, chosen)
+            raise InvalidTransition(f"the blind test {test!r} has no trial {number}")
+        _check_answer(trial, answer, chosen)
         if trial.answer is not None:
             return False
-        took = seconds if seconds is not None and math.isfinite(seconds) else None
-        data = {"test": test, "number": number, "answer": answer, "chosen": chosen, "seconds": took}
+        finite = seconds if seconds is not None and math.isfinite(seconds) else None
+        data = {
+            "test": test,
+            "number": number,
+            "answer": answer,
+            "chosen": chosen,
+            "seconds": finite,
+        }
         append("answered", data)
     return True
 
 
 def load_design(library: Library, test: str) -> BlindDesign | None:
-    """How a test was drawn; None when there is none of that name."""
-    return next((each for each in list_designs(library) if each.name == test), None)
+    """Return the design of a blind test, or None if the library has no test of this name."""
+    return next((design for design in list_designs(library) if design.name == test), None)
 
 
 def list_designs(library: Library) -> list[BlindDesign]:
-    """All blind tests, in the order in which they were drawn."""
+    """Return all blind tests of a library, oldest first."""
     rows = _rows(library, "SELECT name, factor, at, settings FROM blind_tests ORDER BY at, name")
     return [
-        BlindDesign(name, factor, dt.datetime.fromtimestamp(at, dt.UTC), json.loads(settings))
-        for name, factor, at, settings in rows
+        BlindDesign(name, factor, dt.datetime.fromtimestamp(moment, dt.UTC), json.loads(settings))
+        for name, factor, moment, settings in rows
     ]
 
 
 def load_trials(library: Library, test: str | None = None) -> list[Trial]:
-    """The trials of a test, or of all, in the order in which they are asked."""
+    """Return the trials of one test, or of all tests, ordered by test and number."""
     rows = _rows(
         library,
         "SELECT test, number, repeat_of, shown, answer, chosen, seconds, answered_at "
         "FROM trials WHERE ?1 IS NULL OR test=?1 ORDER BY test, number",
         test,
     )
-    return [_trial(*row) for row in rows]
+    return [
+        Trial(
+            test=name,
+            number=number,
+            repeat_of=repeat_of,
+            songs=tuple(TrialSong(**song) for song in json.loads(songs)),
+            answer=answer,
+            chosen=chosen,
+            seconds=seconds,
+            answered_at=None if moment is None else dt.datetime.fromtimestamp(moment, dt.UTC),
+        )
+        for name, number, repeat_of, songs, answer, chosen, seconds, moment in rows
+    ]
+
+
+def _check_answer(trial: Trial, answer: Answer, chosen: int | None) -> None:
+    if answer not in {"chosen", "tie", "skipped"}:
+        raise InvalidArgument(f"answer must be 'chosen', 'tie' or 'skipped', not {answer!r:.40}")
+    if answer != "chosen":
+        if chosen is not None:
+            raise InvalidArgument(f"the answer {answer!r} has no chosen song, not {chosen!r:.40}")
+    elif isinstance(chosen, bool) or chosen not in range(len(trial.songs)):
+        raise InvalidArgument(
+            f"position {chosen!r:.40} does not exist (0 to {len(trial.songs) - 1})"
+        )
+
+
+# --- private parts of the library: nothing else in this package uses them -------------------
 
 
 @contextlib.contextmanager
 def _writing(library: Library) -> Iterator[Callable[[str, Mapping[str, Any]], None]]:
-    """Open a durable write transaction and yield a function that appends an event in it."""
-    with library._store.write(durable=True) as connection:  # noqa: SLF001 - the only place that writes
+    """Open a durable write transaction and yield a function that appends an event to it."""
+    with library._database.write(durable=True) as connection:  # noqa: SLF001
 
         def append(kind: str, data: Mapping[str, Any]) -> None:
-            events.write_other(connection, kind, data, owner=library._owner.id)  # noqa: SLF001
+            events.append_unbound(connection, kind, data, owner=library._process_lock.id)  # noqa: SLF001
 
         yield append
 
 
 def _rows(library: Library, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
-    return library._store.rows(sql, *parameters)  # noqa: SLF001 - the only place that reads
-
-
-def _row(shown: Shown) -> dict[str, str]:
-    return {"song": shown.song, "task": shown.task, "level": shown.level}
-
-
-def _check(trial: Trial, answer: Answer, chosen: int | None) -> None:
-    if answer not in {"chosen", "tie", "left out"}:
-        raise InvalidArgument(f"an answer is 'chosen', 'tie' or 'left out', not {answer!r:.40}")
-    places = range(len(trial.shown))
-    good = chosen in places and not isinstance(chosen, bool) if answer == "chosen" else not chosen
-    if not good or (answer != "chosen" and chosen is not None):
-        raise InvalidArgument(f"{chosen!r:.40} is no position that {answer!r} can name")
-
-
-def _trial(  # noqa: PLR0913, PLR0917 - a row of the table
-    test: str,
-    number: int,
-    repeat_of: int | None,
-    shown: str,
-    answer: Answer | None,
-    chosen: int | None,
-    seconds: float | None,
-    answered_at: float | None,
-) -> Trial:
-    moment = None if answered_at is None else dt.datetime.fromtimestamp(answered_at, dt.UTC)
-    songs = tuple(Shown(**each) for each in json.loads(shown))
-    return Trial(test, number, repeat_of, songs, answer, chosen, seconds, moment)
+    return library._database.rows(sql, *parameters)  # noqa: SLF001

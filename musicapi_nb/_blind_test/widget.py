@@ -1,41 +1,39 @@
-"""BlindTest: songs heard without a name, one trial after the other, each answer kept at once."""
+"""blind_test and its widget BlindTest: anonymous excerpts, one trial at a time."""
 
 from __future__ import annotations
 
 import concurrent.futures
 import secrets
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import traitlets
 
 from musicapi_nb import markup
-from musicapi_nb._blind_test import loudness_match, store
+from musicapi_nb._blind_test import store
 from musicapi_nb._blind_test.answers import preferences_frame
-from musicapi_nb._blind_test.candidates import LeftOut, entrants
-from musicapi_nb._blind_test.preference import preference
-from musicapi_nb._blind_test.setup import Shelf, Wish, kept_or_drawn, said
+from musicapi_nb._blind_test.candidates import ExcludedSong, find_candidates
+from musicapi_nb._blind_test.design import Kind
+from musicapi_nb._blind_test.preference import Preference, preference
+from musicapi_nb._blind_test.setup import BlindTestSpec, ExcerptCache, describe, load_or_create
+from musicapi_nb._blind_test.store import BlindDesign, Trial
 from musicapi_nb.errors import InvalidArgument, MusicAPIError
+from musicapi_nb.library import Library
 from musicapi_nb.tasks import Song
 from musicapi_nb.widgets.base import LiveWidget
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from musicapi_nb._blind_test.design import Kind
-    from musicapi_nb._blind_test.preference import Preference
-    from musicapi_nb._blind_test.store import Answer, BlindDesign, Trial
-    from musicapi_nb.library import Library
-
 _HERE = Path(__file__).parent
-_LONGEST = 86_400.0  # seconds on one answer that are believed
-_READY = 8  # excerpts
+_MAX_ANSWER_SECONDS = 86_400.0
+_REQUESTS = frozenset({"load", "answer", "skip"})
 
 
-def blind_test(  # noqa: PLR0913 - each is a setting of its own
-    what: Any,
+def blind_test(  # noqa: PLR0913 - each argument is an independent setting
+    source: Any,
     factor: str,
     *,
     trials: int = 24,
@@ -46,270 +44,247 @@ def blind_test(  # noqa: PLR0913 - each is a setting of its own
     library: Library | None = None,
     seconds: float = 30.0,
 ) -> BlindTest:
-    """Compare the levels of a factor by ear, not knowing which one is heard.
+    """Compare the levels of a factor by ear, without knowing which level is playing.
 
     The songs of a trial differ in the factor and share the levels of the other factors, and the
-    block, where the design has such songs. Excerpts are equally long and equally loud
-    (ITU-R BS.1770-4), in one format; nothing of what a song is leaves the kernel before the end.
-    The draw is kept in the library, each answer before the next trial shows: run again, here or
-    in another kernel, the test goes on where it was.
+    block, where the design has such songs. Excerpts have the same length, loudness (ITU-R
+    BS.1770-4) and format; nothing that identifies a song leaves the kernel before the end. The
+    library stores the design, and each answer before the next trial appears: the same call, also
+    in another kernel, resumes the test.
 
     Parameters
     ----------
-    what
-        An experiment; or, with `library`, tasks, or a frame of songs such as
-        `run.songs().query(...)`, in which the columns before `task_id` are what else to share;
-        or a library.
+    source
+        An experiment, tasks, a library, or a frame of songs such as `run.songs().query(...)`, in
+        which the columns before `task_id` are further factors. Tasks and frames need `library`.
     factor
-        What is compared: a factor of the experiment, a field of the requests, a column.
+        What is compared: a factor of the experiment, a column of the frame, or a request field.
     trials
-        How many questions there are in all.
+        Total number of trials.
     kind
-        "pairs" asks which of two is better, "best_of_four" which of four.
+        "pairs": which of two songs is better; "best_of_four": which of four is best.
     swap_repeats
-        Whether the second half of the trials asks the first half again, in the other order.
+        Whether the second half repeats the first half with the songs in the opposite order.
     seed
-        Determines the draw; left out, it is a new one.
+        Determines the trials; random if omitted.
     name
-        Of the test in the library; else it follows from what was given.
+        Name of the test in the library; derived from the source and the factor if omitted.
     library
-        Where answers are kept; an experiment and a library bring theirs.
+        Where the answers are stored, if the source has no library.
     seconds
-        The longest excerpt, 1 to 30.
+        Maximum length of the excerpts, 1 to 30.
 
     Raises
     ------
     InvalidArgument
-        An argument that cannot be used, or a test of that name with other settings.
+        An argument cannot be used, or the library has a test of this name with other settings.
     NothingToCompare
-        Too few songs of different levels can be heard.
+        Too few songs of different levels have audio.
     """
-    wish = Wish(factor, trials, kind, swap_repeats, seconds)
-    wish.check()
-    found = entrants(what, factor, library)
-    called = found.name if name is None else name
-    known = store.load_design(found.library, called) is not None
-    drawn_by = secrets.randbelow(2**31) if seed is None and not known else seed
-    design = kept_or_drawn(found, wish, called, drawn_by)
-    return BlindTest(found.library, design, found.songs)
+    spec = BlindTestSpec(factor, trials, kind, swap_repeats, seconds)
+    candidates = find_candidates(source, factor, library)
+    test_name = candidates.name if name is None else name
+    if seed is None and store.load_design(candidates.library, test_name) is None:
+        seed = secrets.randbelow(2**31)
+    design = load_or_create(candidates, spec, test_name, seed)
+    return BlindTest(candidates.library, design, candidates.songs)
 
 
 class BlindTest(LiveWidget):
-    """A blind test that goes on wherever it was left; made by `blind_test`.
+    """A blind test that can be resumed at any time; `blind_test` returns it.
 
-    Shown, it is where one listens and answers: A, B or 1 to 4 play a song, space plays and
-    pauses, the arrows choose, T says that there is no difference, Enter keeps the answer.
-    `mnb.preferences_frame(test)` has the answers, `test.preference()` what they amount to.
+    Keys: A, B, ... or 1 to 4 play a song, space plays and pauses, the arrows choose, T chooses
+    "no difference", Enter saves the answer. `mnb.preferences_frame(test)` has the answers,
+    `test.preference()` the estimated preferences.
 
     Attributes
     ----------
     design
         How it was drawn and matched.
     error
-        What last went wrong, whole; the page says less, so that it tells nothing.
+        The last error, in full; the page shows only its type, since the text may name a song.
     """
 
     _esm = _HERE / "blind_test.js"
     _css = _HERE / "blind_test.css"
-    _now = traitlets.Dict().tag(sync=True)
+    _view = traitlets.Dict().tag(sync=True)
 
     def __init__(self, library: Library, design: BlindDesign, songs: Mapping[str, Song]) -> None:
         self.design = design
         self.error: Exception | None = None
         self._library = library
-        self._shelf = Shelf(library, songs)
-        self._form = loudness_match.Form(**design.settings["form"])
-        self._ready: dict[str, bytes] = {}
+        self._cache = ExcerptCache(library, songs)
         self._lock = threading.RLock()
         self._worker: concurrent.futures.ThreadPoolExecutor | None = None
-        super().__init__(_now=self._state())
+        super().__init__(_view=self._view_state())
         self.on_msg(self._receive)
-
-    # --- looking ---------------------------------------------------------------------------
 
     @property
     def name(self) -> str:
-        """Its name in the library."""
+        """Name of the test in the library."""
         return self.design.name
 
     @property
-    def left_out(self) -> list[LeftOut]:
-        """The songs that could not be heard when it was drawn, and why."""
-        return [LeftOut(*one) for one in self.design.settings["left_out"]]
+    def excluded(self) -> list[ExcludedSong]:
+        """Songs that had no usable audio when the test was drawn, and why."""
+        return [ExcludedSong(*song) for song in self.design.settings["excluded"]]
 
     def trials(self) -> list[Trial]:
-        """Its trials and answers. To look before the end tells what is heard."""
+        """Return the trials and answers, which reveal the levels."""
         return store.load_trials(self._library, self.name)
 
     def preferences_frame(self) -> pd.DataFrame:
-        """Its answers: see `mnb.preferences_frame`. To look before the end tells the levels."""
+        """Tabulate the answers, which reveal the levels; see `mnb.preferences_frame`."""
         return preferences_frame(self)
 
     def preference(self) -> Preference:
-        """What the answers amount to: see `mnb.preference`."""
+        """Estimate the preferences; see `mnb.preference`."""
         return preference(self.preferences_frame(), self.design.factor)
 
-    # --- what the page knows ---------------------------------------------------------------
+    # --- state of the page -----------------------------------------------------------------
 
-    def _state(self) -> dict[str, Any]:
-        """All that the page is told: numbers of trials, nothing of songs, until the end."""
+    def _view_state(self) -> dict[str, Any]:
+        """Return all that the page shows; it identifies no song until the test has ended."""
         trials = self.trials()
-        open_ = [trial for trial in trials if trial.answer is None]
+        remaining = [trial for trial in trials if trial.answer is None]
         return {
-            "trial": open_[0].number if open_ else None,
-            "done": len(trials) - len(open_),
+            "trial": remaining[0].number if remaining else None,
+            "done": len(trials) - len(remaining),
             "trials": len(trials),
-            "places": len(open_[0].shown) if open_ else 0,
-            "said": said(self.design, trials),
-            "summary": None if open_ else _summary(self.preference()),
+            "songs": len(remaining[0].songs) if remaining else 0,
+            "description": describe(self.design, trials),
+            "summary": None if remaining else _summary(self.preference()),
         }
 
     def _refresh(self) -> None:
-        state = self._state()
-        if state["summary"] is not None and self._now["summary"] is None:
-            self._update_display()  # first: once the page says that it is over, it can be saved so
-        self._now = state
+        state = self._view_state()
+        if state["summary"] is not None and self._view["summary"] is None:
+            self._update_display()  # first, so that a page that shows the end can be saved
+        self._view = state
 
-    # --- what the page asks ----------------------------------------------------------------
+    # --- messages of the page --------------------------------------------------------------
 
     def _receive(self, _: Any, message: Any, __: Any) -> None:
         try:
             with self._lock:
-                self._answer(message)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs on the page
-            self._failed(error, message)
+                self._handle(message)
+        except Exception as error:  # noqa: BLE001 - the page shows every error
+            self._send_failure(error, message)
 
-    def _failed(self, error: Exception, message: Any) -> None:
-        """Say that something went wrong; the words of an error may name a song."""
+    def _send_failure(self, error: Exception, message: Any) -> None:
+        """Send the type of an error only, since its text may name a song."""
         self.error = error
-        about = message.get("do") if isinstance(message, dict) else None
-        place = message.get("place") if isinstance(message, dict) else None
-        self.send(
-            {
-                "do": "failed",
-                "about": about,
-                "place": place,
-                "trial": self._now["trial"],
-                "why": type(error).__name__,
-            }
-        )
+        request = message.get("do") if isinstance(message, dict) else None
+        failure = {"request": request, "error": type(error).__name__}
+        self.send({"do": "failed", "trial": self._view["trial"], **failure})
 
-    def _answer(self, message: Any) -> None:
-        do = message.get("do") if isinstance(message, dict) else None
-        if do not in {"hear", "answer", "leave out"}:
-            raise InvalidArgument(f"the page sent something unknown: {message!r:.80}")
-        trial = next((each for each in self.trials() if each.answer is None), None)
+    def _handle(self, message: Any) -> None:
+        request = message.get("do") if isinstance(message, dict) else None
+        if request not in _REQUESTS:
+            raise InvalidArgument(f"unknown message of the page: {message!r:.80}")
+        trial = next((trial for trial in self.trials() if trial.answer is None), None)
         if trial is None or message.get("trial") != trial.number:
-            self._refresh()  # another page, or another kernel, was faster
-            return
-        if do == "hear":
-            place = message.get("place")
-            if not isinstance(place, int) or not 0 <= place < len(trial.shown):
-                raise InvalidArgument(f"there is no song {place!r:.40}")
-            self._beside(self._play, trial, message)
-        elif do == "leave out":
-            self._check_gone(trial)
-            store.save_answer(self._library, self.name, trial.number, "left out")
+            self._refresh()  # answered on another page or in another kernel
+        elif request == "load":
+            position = message.get("position")
+            if not isinstance(position, int) or not 0 <= position < len(trial.songs):
+                raise InvalidArgument(f"the trial has no song at position {position!r:.40}")
+            self._in_thread(self._send_excerpt, trial, position)
+        elif request == "skip":
+            self._check_unplayable(trial)
+            store.save_answer(self._library, self.name, trial.number, "skipped")
             self._refresh()
         else:
             chosen = message.get("chosen")
-            answer: Answer = "tie" if chosen is None else "chosen"
             store.save_answer(
                 self._library,
                 self.name,
                 trial.number,
-                answer,
+                "tie" if chosen is None else "chosen",
                 chosen=chosen,
                 seconds=_seconds(message),
             )
             self._refresh()
 
-    def _check_gone(self, trial: Trial) -> None:
-        for shown in trial.shown:
+    def _check_unplayable(self, trial: Trial) -> None:
+        for song in trial.songs:
             try:
-                self._shelf.audio(shown.song)
+                self._cache.audio(song.song)
             except MusicAPIError:
                 return
-        raise InvalidArgument("a trial that can be heard is answered, not left out")
+        raise InvalidArgument("only a trial with missing audio can be skipped")
 
-    # --- sound -----------------------------------------------------------------------------
+    # --- audio -----------------------------------------------------------------------------
 
-    def _beside(self, work: Callable[..., None], *given: Any) -> None:
-        """Do it on a thread: decoding takes longer than a click should."""
+    def _in_thread(self, function: Any, *arguments: Any) -> None:
+        """Run it in the worker thread: decoding would block the kernel."""
         if self._worker is None:
             self._worker = concurrent.futures.ThreadPoolExecutor(1, "musicapi_nb blind test")
-        self._worker.submit(work, *given)
+        self._worker.submit(function, *arguments)
 
-    def _play(self, trial: Trial, message: Mapping[str, Any]) -> None:
+    def _send_excerpt(self, trial: Trial, position: int) -> None:
         try:
-            place = message["place"]
-            sound = self._excerpt(trial.shown[place].song)
-            self.send({"do": "play", "trial": trial.number, "place": place}, buffers=[sound])
-            if place == len(trial.shown) - 1:
-                self._beside(self._get_ready, trial.number + 1)
-        except Exception as error:  # noqa: BLE001 - as _receive
-            self._failed(error, dict(message))
+            wav = self._cache.excerpt(trial.songs[position].song, self.design)
+            message = {"do": "audio", "trial": trial.number, "position": position}
+            self.send(message, buffers=[wav])
+            if position == len(trial.songs) - 1:
+                self._in_thread(self._preload, trial.number + 1)
+        except Exception as error:  # noqa: BLE001 - the page shows every error
+            self._send_failure(error, {"do": "load"})
 
-    def _get_ready(self, number: int) -> None:
-        """Prepare what is asked next, while this trial is listened to."""
+    def _preload(self, number: int) -> None:
+        """Prepare the next trial while the listener hears this one."""
         for trial in self.trials():
-            for shown in trial.shown if trial.number == number else ():
+            for song in trial.songs if trial.number == number else ():
                 try:
-                    self._excerpt(shown.song)
+                    self._cache.excerpt(song.song, self.design)
                 except MusicAPIError as error:
-                    self.error = error  # told when it is asked for
-
-    def _excerpt(self, key: str) -> bytes:
-        if key not in self._ready:
-            samples = self._shelf.excerpt(key, self._form)
-            gain = self.design.settings["gains"][key]
-            while len(self._ready) >= _READY:
-                self._ready.pop(next(iter(self._ready)))
-            self._ready[key] = loudness_match.wav(samples, self._form, gain)
-        return self._ready[key]
+                    self.error = error  # the page shows it when it loads the song
 
     def close(self) -> None:
-        """End the widget; the test can be gone on with at any time."""
+        """Close the widget; the test can be resumed later."""
         if self._worker is not None:
             self._worker.shutdown(wait=False, cancel_futures=True)
         super().close()
 
-    # --- how it shows itself where it is not live ------------------------------------------
+    # --- static output ---------------------------------------------------------------------
 
     def __repr__(self) -> str:
-        state = self._state()
+        state = self._view_state()
         if state["summary"] is None:
             return f"<BlindTest: {state['done']} of {state['trials']} answered>"
         return f"<BlindTest: all {state['trials']} answered; {self.preference()!r}>"
 
     def _repr_html_(self) -> str:
-        state = self._state()
+        state = self._view_state()
         if state["summary"] is not None:
-            return str(markup.stack(markup.Html(self.preference()._repr_html_())))
+            return self.preference()._repr_html_()
         done, trials = state["done"], state["trials"]
         return markup.card(
             "Blind test",
             markup.progress(done / trials, f"{done} of {trials} answered"),
-            markup.text(state["said"]),
-            markup.notice("Run the cell to go on. What was heard is told at the end.", "neutral"),
+            markup.text(state["description"]),
+            markup.notice(
+                "Run the cell to continue. The levels are revealed after the last trial.", "neutral"
+            ),
         )
 
 
 def _seconds(message: Mapping[str, Any]) -> float | None:
-    took = message.get("seconds")
-    if not isinstance(took, int | float) or isinstance(took, bool):
+    seconds = message.get("seconds")
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool):
         return None
-    return float(took) if 0 <= took <= _LONGEST else None  # not a NaN either
+    return float(seconds) if 0 <= seconds <= _MAX_ANSWER_SECONDS else None  # None for NaN too
 
 
-def _summary(found: Preference) -> dict[str, Any]:
-    """The end, for the page: plain values."""
+def _summary(result: Preference) -> dict[str, Any]:
+    """Return the result as JSON values for the page."""
     columns = ["level", "score", "low", "high", "answers", "wins", "ties", "losses"]
-    checks = found.checks.astype(object).where(found.checks.notna(), None)
-    scores = found.scores.astype(object).where(found.scores.notna(), None)
+    checks = result.checks.astype(object).where(result.checks.notna(), None)
+    scores = result.scores.astype(object).where(result.scores.notna(), None)
     return {
-        "factor": markup.plain(found.factor),
+        "factor": markup.one_line(result.factor),
         "scores": scores[columns].to_dict("records"),
         "checks": checks.to_dict("records"),
-        "notes": list(found.notes),
+        "notes": list(result.notes),
     }

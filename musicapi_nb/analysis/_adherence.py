@@ -23,7 +23,7 @@ from musicapi_nb.analysis.ratio_estimator import (
 from musicapi_nb.analysis.song_keys import SONGS, TAGS, tagged_songs
 from musicapi_nb.analysis.tag_matching import answers, split_tags
 from musicapi_nb.errors import BadFrame, InvalidArgument
-from musicapi_nb.tasks.tags import distinct
+from musicapi_nb.tasks.tags import unique_tags
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -294,7 +294,7 @@ def _judged(
 
 
 def _song(requested: tuple[str, ...], returned: list[str], match: Match) -> _Song:
-    wanted, got = distinct(requested), distinct(returned)
+    wanted, got = unique_tags(requested), unique_tags(returned)
     return _Song(wanted, got, answers(wanted, got, match))
 
 

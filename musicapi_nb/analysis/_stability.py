@@ -14,7 +14,7 @@ from musicapi_nb.analysis.clusters import cluster_codes, sum_by_code
 from musicapi_nb.analysis.ratio_estimator import as_frame, check_level, t_quantile
 from musicapi_nb.analysis.song_keys import SONGS, tagged_songs
 from musicapi_nb.analysis.variance_components import nested_sums
-from musicapi_nb.tasks.tags import folded
+from musicapi_nb.tasks.tags import match_key
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -125,7 +125,7 @@ def _data(songs: pd.DataFrame, tags: pd.DataFrame, task: Ints, prompt: Ints) -> 
     place[song[order]] = np.arange(len(order))
     known = tags["tag"].notna().to_numpy() & (place[tagged] >= 0)
     codes, spelled = pd.factorize(tags["tag"][known])
-    numbers, _ = pd.factorize(np.array([folded(each) for each in spelled], dtype=object))
+    numbers, _ = pd.factorize(np.array([match_key(each) for each in spelled], dtype=object))
     pairs = (
         np.column_stack([place[tagged[known]], numbers[codes]])
         if len(codes)

@@ -20,7 +20,7 @@ from musicapi_nb.analysis.partitions import map_reduce
 from musicapi_nb.analysis.ratio_estimator import as_frame, check_level, ratios
 from musicapi_nb.analysis.song_keys import SONGS, require_distinct, song_codes
 from musicapi_nb.errors import BadFrame, InvalidArgument
-from musicapi_nb.tasks.tags import plain, split
+from musicapi_nb.tasks.tags import normalize_tag, split_tag_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -234,7 +234,7 @@ def _rewritings(
         whose[song, step] = task, text
     for (song, step), after in at.items():
         task, text = whose[song, step]
-        yield song, task, step, _words(split(text)), _words(after)
+        yield song, task, step, _words(split_tag_text(text)), _words(after)
 
 
 def _numbers(step: pd.Series) -> list[int]:
@@ -248,7 +248,7 @@ def _numbers(step: pd.Series) -> list[int]:
 
 
 def _words(tags: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(word for tag in tags if (word := plain(tag))))
+    return tuple(dict.fromkeys(word for tag in tags if (word := normalize_tag(tag))))
 
 
 # --- summing up -----------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from musicapi_nb.analysis.clusters import sum_by_code
-from musicapi_nb.tasks.tags import folded
+from musicapi_nb.tasks.tags import match_key
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -176,15 +176,17 @@ def _laid(events: Sequence[Event]) -> _Laid:
 
 def _is_of(word: str, whole: str) -> bool:
     """Whether it is made of words of the other alone, or is that one in another spelling."""
-    return set(folded(word).split()) < set(folded(whole).split()) or _joined(word) == _joined(whole)
+    return set(match_key(word).split()) < set(match_key(whole).split()) or _joined(word) == _joined(
+        whole
+    )
 
 
 def _joined(word: str) -> str:
-    return folded(word).replace(" ", "")
+    return match_key(word).replace(" ", "")
 
 
 def _shares(words: Sequence[str], one: Ints, other: Ints) -> NDArray[np.bool_]:
-    parts = [set(folded(word).split()) for word in words]
+    parts = [set(match_key(word).split()) for word in words]
     alike = [bool(parts[a] & parts[b]) for a, b in zip(one.tolist(), other.tolist(), strict=True)]
     return np.array(alike, dtype=bool)
 

@@ -11,7 +11,7 @@ from pandas.api import types
 
 from musicapi_nb.analysis.checks import require
 from musicapi_nb.errors import BadFrame
-from musicapi_nb.tasks.tags import folded
+from musicapi_nb.tasks.tags import match_key
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -168,9 +168,9 @@ def presence_values(
         As for `tagged_songs`.
     """
     found = tagged_songs(songs, tags, what)
-    spelled = np.array([folded(tag) if isinstance(tag, str) else "" for tag in tags["tag"]])
+    spelled = np.array([match_key(tag) if isinstance(tag, str) else "" for tag in tags["tag"]])
     values = {}
     for tag in wanted:
-        has = np.bincount(found.tagged[spelled == folded(tag)], minlength=found.number) > 0
+        has = np.bincount(found.tagged[spelled == match_key(tag)], minlength=found.number) > 0
         values[tag] = np.where(found.judged, has[found.song].astype("float64"), np.nan)
     return values

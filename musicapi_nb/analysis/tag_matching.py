@@ -9,7 +9,7 @@ import pandas as pd
 
 from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.tasks.json_reader import clean
-from musicapi_nb.tasks.tags import folded, split
+from musicapi_nb.tasks.tags import match_key, split_tag_text
 
 Match: TypeAlias = Literal["tag", "words"] | Callable[[str, str], bool]
 
@@ -25,7 +25,7 @@ def split_tags(requested: Any) -> tuple[str, ...]:
         It is neither a text nor a list of texts.
     """
     if isinstance(requested, str):
-        return split(clean(requested))
+        return split_tag_text(clean(requested))
     if isinstance(requested, Iterable) and not isinstance(requested, bytes | bytearray):
         items = list(requested)
         if all(isinstance(item, str) for item in items):
@@ -48,8 +48,8 @@ def answers(
         `match` is neither "tag", "words" nor callable.
     """
     if match == "tag":
-        places = {folded(tag): at for at, tag in enumerate(returned)}
-        return tuple(places.get(folded(tag)) for tag in requested)
+        places = {match_key(tag): at for at, tag in enumerate(returned)}
+        return tuple(places.get(match_key(tag)) for tag in requested)
     if match == "words":
         return _by_words(requested, returned)
     if not callable(match):
@@ -60,13 +60,13 @@ def answers(
 
 
 def _by_words(requested: tuple[str, ...], returned: tuple[str, ...]) -> tuple[int | None, ...]:
-    places = {folded(tag): at for at, tag in enumerate(returned)}
-    words = [set(folded(tag).split()) for tag in returned]
+    places = {match_key(tag): at for at, tag in enumerate(returned)}
+    words = [set(match_key(tag).split()) for tag in returned]
     found = []
     for tag in requested:
-        wanted = set(folded(tag).split())
+        wanted = set(match_key(tag).split())
         within = next((at for at, has in enumerate(words) if wanted <= has), None)
-        found.append(places.get(folded(tag), within))
+        found.append(places.get(match_key(tag), within))
     return tuple(found)
 
 

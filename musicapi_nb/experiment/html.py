@@ -32,7 +32,7 @@ def line(progress: Progress) -> str:
     reason = "" if progress.state == "cancelled" else progress.stop_reason or ""
     parts = (_state(progress.state), counts or "no cells", _credits(progress), reason)
     text = "; ".join(part for part in parts if part)
-    return markup.plain(f"<Experiment {progress.name}: {text}>")
+    return markup.one_line(f"<Experiment {progress.name}: {text}>")
 
 
 def card(progress: Progress, problems: list[str], outside_plan: int) -> markup.Html:
@@ -46,7 +46,7 @@ def card(progress: Progress, problems: list[str], outside_plan: int) -> markup.H
         for state, count in progress.counts.items()
     ]
     share = progress.finished / progress.cells if progress.cells else 1.0
-    elapsed = f"{markup.minutes(progress.seconds)} elapsed"
+    elapsed = f"{markup.format_duration(progress.seconds)} elapsed"
     text = f"{progress.finished:,} of {progress.cells:,} cells, {elapsed}"
     text += f", {progress.eta}" if progress.eta and str(progress.eta) else ""
     return markup.card(
@@ -87,8 +87,8 @@ def _figures(progress: Progress) -> Iterator[str]:
     if progress.from_library:
         yield f"{progress.from_library:,} cells bought earlier"
     if progress.started is not None:
-        yield f"this run: {markup.in_credits(progress.bought)}"
-        yield f"since {markup.moment(progress.started)} UTC"
+        yield f"this run: {markup.format_credits(progress.bought)}"
+        yield f"since {markup.format_datetime(progress.started)} UTC"
 
 
 def _stop_notice(progress: Progress) -> markup.Html:

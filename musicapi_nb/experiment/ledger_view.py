@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from musicapi_nb.library import LIVE, Budget, Entry, Library, identity
+from musicapi_nb.library import ACTIVE_STATES, Budget, Entry, Library, request_key
 from musicapi_nb.plan import Cell
 
 
@@ -25,7 +25,7 @@ class ExperimentLedger:
         self.budget_name = f"experiment {name}{' (simulated)' * simulated}"
         self._cells = cells
         self._simulated = simulated
-        self._identities = [identity(cell.request, cell.take) for cell in cells]
+        self._request_keys = [request_key(cell.request, cell.take) for cell in cells]
 
     def budget(self) -> Budget | None:
         """Return the budget of this experiment, if one was set."""
@@ -39,21 +39,21 @@ class ExperimentLedger:
 
     def read(self) -> list[Entry | None]:
         """Return each cell's entry: the live one, else the latest."""
-        identities = set(self._identities)
+        keys = set(self._request_keys)
         entries: dict[str, Entry] = {}
         for entry in self.library.entries():
-            if entry.identity in identities and entry.simulated is self._simulated:
-                earlier = entries.get(entry.identity)
-                if earlier is None or earlier.state not in LIVE:
-                    entries[entry.identity] = entry
-        return [entries.get(identity) for identity in self._identities]
+            if entry.request_key in keys and entry.simulated is self._simulated:
+                earlier = entries.get(entry.request_key)
+                if earlier is None or earlier.state not in ACTIVE_STATES:
+                    entries[entry.request_key] = entry
+        return [entries.get(key) for key in self._request_keys]
 
     def join(self) -> list[Entry | None]:
         """Read the entries, and link purchases made outside the experiment to it."""
         entries = self.read()
         linked = self.library.cells(self.name)
         for cell, entry in zip(self._cells, entries, strict=True):
-            if entry and entry.state in LIVE and linked.get(entry.identity) != entry.id:
+            if entry and entry.state in ACTIVE_STATES and linked.get(entry.request_key) != entry.id:
                 self._plan(cell)
         return entries
 
@@ -63,11 +63,11 @@ class ExperimentLedger:
 
     def count_outside_plan(self) -> int:
         """Count purchases under this name that belong to an earlier plan."""
-        identities = set(self._identities)
+        keys = set(self._request_keys)
         return sum(
-            entry.state in LIVE and entry.simulated is self._simulated
+            entry.state in ACTIVE_STATES and entry.simulated is self._simulated
             for entry in self.library.entries(experiment=self.name)
-            if entry.identity not in identities
+            if entry.request_key not in keys
         )
 
     def not_run(self, reasons: Mapping[int, str]) -> None:
@@ -81,7 +81,7 @@ class ExperimentLedger:
                 continue  # bought elsewhere in the meantime, and paid for
             entry = self._plan(self._cells[index])
             if entry.state == "planned":  # else bought elsewhere in the meantime
-                self.library.not_run(entry.id, reason)
+                self.library.record_skipped(entry.id, reason)
 
     def _plan(self, cell: Cell) -> Entry:
         return self.library.plan(

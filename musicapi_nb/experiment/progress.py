@@ -23,8 +23,8 @@ from musicapi_nb.tasks import Task
 
 RunState: TypeAlias = Literal["new", "running", "paused", "ended", "stopped", "cancelled"]
 ENDED: frozenset[EntryState] = frozenset({"done", "failed", "refused", "uncertain"})
-UNDER_WAY: frozenset[EntryState] = frozenset({"sending", "accepted", "asking", "uncertain"})
-_NO_REASON: frozenset[EntryState] = frozenset({"planned", "sending", "accepted", "asking"})
+UNDER_WAY: frozenset[EntryState] = frozenset({"sending", "accepted", "reposting", "uncertain"})
+_NO_REASON: frozenset[EntryState] = frozenset({"planned", "sending", "accepted", "reposting"})
 
 _RUN_AGAIN = "Run the experiment again to buy it."
 _WAIT_AGAIN = "It is paid for and not lost: run the experiment again to wait for it."
@@ -115,7 +115,7 @@ class CellState:
         """Return the advice for this cell, in one or two sentences."""
         if self.state == "uncertain":
             return _SETTLE.format(entry=self.entry)
-        if self.state in {"accepted", "asking", "sending"}:
+        if self.state in {"accepted", "reposting", "sending"}:
             return (self.advice or _WAIT_AGAIN).format(entry=self.entry)
         if self.state == "failed" and self.refunded is None:
             return _REFUND_UNKNOWN.format(entry=self.entry)

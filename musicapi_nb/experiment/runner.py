@@ -106,13 +106,13 @@ class Runner:
             self._budgets = (ledger.budget_name,)
         tracker.update_all(await together(ledger.join), ledger.budget_name)
         for index, state in enumerate(states):
-            bought = state.state in {"accepted", "asking", "done", "uncertain", "failed"}
+            bought = state.state in {"accepted", "reposting", "done", "uncertain", "failed"}
             bought_before = bought and not state.to_buy
             tracker.update(index, dataclasses.replace(state, bought_before=bought_before))
         without_files = await together(ledger.without_files)
         accepted, unsaved = [], []
         for index, state in enumerate(states):
-            if state.state in {"accepted", "asking"}:
+            if state.state in {"accepted", "reposting"}:
                 accepted.append(index)
             elif state.state == "done" and state.entry in without_files:
                 unsaved.append(index)
@@ -211,7 +211,7 @@ class Runner:
             budgets=self._budgets,
             experiment=self._ledger.name,
             # Never buy a cell again that was already bought, even if it has failed since.
-            again=self._tracker.states[index].to_buy,
+            retry_failed=self._tracker.states[index].to_buy,
             deadline=self._deadline,
             progress=lambda task: self._record_task(index, task),
         )

@@ -144,7 +144,7 @@ class _Writer:
         self.notes: list[tuple[str, str]] = []
 
     def song(self, key: str, song: Song, task: Task) -> ExportedSong:
-        title = markup.plain(song.title or "", _TITLE) or "(untitled)"
+        title = markup.one_line(song.title or "", _TITLE) or "(untitled)"
         source = self._library.file_of(song)
         if source is None:
             return ExportedSong(title, "failed", reason=f"{_NO_AUDIO}{self._way_out(song, task)}")

@@ -79,7 +79,7 @@ class ExportResult:
         said = [f"{number:,} {_WORDS[outcome][0]}" for outcome, number in self.counts.items()]
         head = f"<Exported {self.path}: {', '.join(said) or 'no songs'}; {room(self.size)}>"
         lines = [f"- {title}: {reason}" for title, reason in self._said()]
-        return "\n".join(map(markup.plain, [head, *lines]))
+        return "\n".join(map(markup.one_line, [head, *lines]))
 
     def _said(self) -> list[tuple[str, str]]:
         return [*((song.title, song.reason) for song in self.failed), *self.notes]
@@ -103,7 +103,7 @@ class ExportResult:
         return markup.card(
             f"Exported to {self.path.name}",
             wrong,
-            markup.folded(f"Files of {len(kept):,} songs", listed) if kept else markup.EMPTY,
+            markup.collapsible(f"Files of {len(kept):,} songs", listed) if kept else markup.EMPTY,
             markup.caption(*self._shared()),
             markup.EMPTY if self.songs else markup.notice("There are no finished songs to export."),
             facts=markup.facts(str(self.path), room(self.size)),

@@ -77,11 +77,13 @@ class DryRun:
         for title, found in (("refused", self.refused), ("advice", self.advice)):
             lines += (f"{title}: {words}" for words in _problems(found))
         lines += (f"effects: {words}" for words in self.effects.sentences())
-        return "\n".join(markup.plain(line) for line in lines)
+        return "\n".join(markup.one_line(line) for line in lines)
 
     def _repr_html_(self) -> str:
         facts = markup.table(("what", "how much"), _facts(self))
-        said = markup.folded("What the design can tell apart", *_lines(self.effects.sentences()))
+        said = markup.collapsible(
+            "What the design can tell apart", *_lines(self.effects.sentences())
+        )
         return markup.card(
             "Dry run",
             facts,
@@ -189,7 +191,7 @@ def _cost(run: DryRun) -> str:
 
 
 def _balance_words(run: DryRun) -> str:
-    held = markup.in_credits(run.balance)
+    held = markup.format_credits(run.balance)
     if run.share is None or run.credits_unknown:
         return f"{held}; what share of it is not known"
     said = f"{held}; this would take {run.share:.0%} of it" if run.balance else held
@@ -199,7 +201,7 @@ def _balance_words(run: DryRun) -> str:
 
 
 def _time(run: DryRun) -> str:
-    took = markup.minutes(run.seconds)
+    took = markup.format_duration(run.seconds)
     return f"{took} to submit all, one each {run.pace:g} s; songs come after that"
 
 

@@ -78,7 +78,7 @@ def timeline(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     gone = len(tasks) - len(kept)
     figure.explain_below(
         ax,
-        f"time since the first submit, {markup.moment(start)} UTC",
+        f"time since the first submit, {markup.format_datetime(start)} UTC",
         f"{number_of(gone, 'task')} without a submit time left out" if gone else "",
     )
     return ax

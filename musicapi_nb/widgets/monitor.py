@@ -209,7 +209,7 @@ class Bar:
 
 def follow(what: Watchable) -> Bar:
     """Print how work is doing, on standard error, until it ends."""
-    bar = Bar(markup.plain(getattr(what, "title", "work")))
+    bar = Bar(markup.one_line(getattr(what, "title", "work")))
 
     def draw() -> None:
         bar.show(what.bar_state(), over=what.done())
@@ -231,7 +231,7 @@ def progress_bar(title: str | None = None) -> Callable[[Progress], None]:
 
     def show(seen: Progress) -> None:
         if not bars:
-            bars.append(Bar(markup.plain(title or seen.name)))
+            bars.append(Bar(markup.one_line(title or seen.name)))
         bars[0].show(experiment_bar_state(seen), over=seen.state in _ENDED)
 
     return show

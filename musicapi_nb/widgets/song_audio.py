@@ -41,7 +41,7 @@ _HEADER_BYTES = 16
 class HasFiles(Protocol):
     """Storage of songs' files, such as `library.Library`."""
 
-    def file_of(self, song: Song) -> Path | None: ...
+    def file_of(self, song: Song | str) -> Path | None: ...
 
 
 class Downloader(Protocol):
@@ -107,9 +107,9 @@ def no_audio_reason(song: Song) -> str:
 
 
 def stored_audio(
-    song: Song, library: HasFiles | None, *, max_bytes: int = MAX_BYTES
+    song: Song | str, library: HasFiles | None, *, max_bytes: int = MAX_BYTES
 ) -> Audio | None:
-    """Read a song's audio from the library; None if the library has no intact file.
+    """Read the audio of a song (or song key) from the library; None if it has no intact file.
 
     Raises
     ------

@@ -256,4 +256,4 @@ def level_text(level: Any) -> str:
     """Return a factor level as text: "(none)" for None, "(blank)" for blank text."""
     if level is None:
         return "(none)"
-    return markup.plain(str(level), TITLE_LIMIT) or "(blank)"
+    return markup.one_line(str(level), TITLE_LIMIT) or "(blank)"

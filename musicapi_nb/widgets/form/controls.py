@@ -68,7 +68,7 @@ class Control:
 
     def _count(self, value: Any) -> int:
         """How long a text is, or how many a list has: a line each while it cannot be read."""
-        if isinstance(value, str) and self.field.most is not None:
+        if isinstance(value, str) and self.field.max_items is not None:
             return sum(1 for line in value.splitlines() if line.strip())
         return len(value) if isinstance(value, str | list | tuple) else 0
 
@@ -82,7 +82,7 @@ class Control:
         why = self._kind.why(self.raw) if isinstance(value, str) and hard else ""
         said = why or " ".join(_sentence(problem.message) for problem in (hard or problems))
         count = self._count(value)
-        most = self.field.most or self.field.limit_for(model)
+        most = self.field.max_items or self.field.limit_for(model)
         tags = self.field.kind == "tags" and not said and isinstance(value, str)
         return {
             "shown": shown,
@@ -105,7 +105,7 @@ def in_order(kind: type[Request]) -> Mapping[str, Field]:
 
     def place(name: str) -> int:
         field = kind.fields()[name]
-        if name in kind.words:
+        if name in kind.text_fields:
             return 1
         if field.required and field.kind in _SOURCES:
             return 0
@@ -118,7 +118,7 @@ def in_order(kind: type[Request]) -> Mapping[str, Field]:
 
 def can_take(field: Field, value: Any) -> bool:
     """Whether a value that was typed for a field of this name and kind may stand in this one."""
-    if field.kind == "choice" and not field.open_choices:
+    if field.kind == "choice" and not field.allow_other:
         return value is None or value in field.choices
     if field.kind == "choices":
         return all(item in field.choices for item in value or ())
@@ -148,7 +148,7 @@ class _Kind:
 
 
 def _kind(field: Field) -> _Kind:
-    if field.kind == "choice" and field.open_choices:
+    if field.kind == "choice" and field.allow_other:
         return _OPEN_CHOICE
     if field.kind == "requests":
         return dataclasses.replace(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 import ipywidgets
 
 from musicapi_nb import markup
-from musicapi_nb.engines import Request, first_of, model_of
+from musicapi_nb.engines import Request, default_operation, model_of
 from musicapi_nb.errors import InvalidRequest, MusicAPIError, Problem
 from musicapi_nb.widgets.form import wording
 from musicapi_nb.widgets.form.controls import Control, can_take, in_order
@@ -89,7 +89,7 @@ class Form:
         self._saved_as: set[str] = set()
         self._view, self._results = FormView(), ipywidgets.VBox()
         self._results.add_class("musicapi-results")
-        self._kind = type(start) if start else first_of(self._operations)
+        self._kind = type(start) if start else default_operation(self._operations)
         self._choose(self._kind, start)
         self._view.on_msg(self._hear)
         self.widget = ipywidgets.VBox([self._view, self._results])
@@ -124,7 +124,7 @@ class Form:
 
     def _shown(self) -> set[str]:
         whole = self._kind(**{name: control.read() for name, control in self._controls.items()})
-        return {name for name in self._controls if name in self._kept or whole.is_of_use(name)}
+        return {name for name in self._controls if name in self._kept or whole.is_active(name)}
 
     def _choose(self, kind: type[Request], start: Request | None = None) -> None:
         """Make the controls of an operation; what was typed stays where names and kinds agree."""
@@ -138,7 +138,7 @@ class Form:
         self._kind, self._kept = kind, set()
         if start is not None:
             given = {name for name, value in values.items() if value is not None}
-            self._kept = {name for name in given if not start.is_of_use(name)}
+            self._kept = {name for name in given if not start.is_active(name)}
             self._extra = json.dumps(dict(start.extra)) if start.extra else ""
         self._controls = {
             name: Control(name, field, values[name]) for name, field in in_order(kind).items()
@@ -171,7 +171,7 @@ class Form:
             self._extra = raw
         elif name in self._controls:
             self._controls[name].type(raw)
-        if any(name in wanted for wanted in self._kind.only_with.values()):
+        if any(name in wanted for wanted in self._kind.active_when.values()):
             self._kept = set()  # another mode: what it ignores is put away
         self._error = ""
         with self._view.hold_sync():
@@ -185,7 +185,7 @@ class Form:
             own = [kind for kind in own if kind.operation == operation]
         if own:
             self._error = ""
-            self._choose(first_of(own))
+            self._choose(default_operation(own))
 
     def _press(self, said: Mapping[str, Any]) -> None:
         """Buy for a click, once for each turn, and only at the price that the person saw."""
@@ -243,7 +243,7 @@ class Form:
     def tell(self, message: str) -> None:
         """Show an error above the button."""
         with self._lock:
-            self._error = markup.plain(message)
+            self._error = markup.one_line(message)
             self._draw()
 
     def _hold(self, view: str) -> None:
@@ -272,7 +272,7 @@ class Form:
             "summary": [*summary, [self._error, "bad"]] if self._error else summary,
             "code": f"api.run({request!r})",
             "label": "Under way …" if busy else wording.offer(request, self._balance),
-            "price": markup.in_credits(request.price()),
+            "price": markup.format_credits(request.price()),
             "ready": not self._resting and not any(problem.hard for problem in problems),
             "busy": busy,
             "turn": self._turn,
@@ -324,7 +324,7 @@ class Form:
         request, problems = self._read()
         hard = sum(problem.hard for problem in (*problems, *request.problems()))
         state = f"{hard} to mend" if hard else wording.offer(request, None)
-        return markup.plain(f"<Form {request!r}: {state}>")
+        return markup.one_line(f"<Form {request!r}: {state}>")
 
     def _repr_html_(self) -> str:
         return markup.stack(markup.notice(_STATIC), self._results_html())

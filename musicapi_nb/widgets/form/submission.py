@@ -44,7 +44,7 @@ class Purchase:
     def html(self) -> markup.Html:
         """The job as it is now, and the code that shows it again."""
         code = f"api.run({self.request!r}{f', take={self.take}' if self.take > 1 else ''})"
-        again = markup.folded("As code", markup.verbatim(code))
+        again = markup.collapsible("As code", markup.verbatim(code))
         return markup.stack(markup.Html(self.job._repr_html_()), again)
 
     def draw(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from musicapi_nb import markup
-from musicapi_nb.engines import Request, gist
+from musicapi_nb.engines import Request, operation_summary
 from musicapi_nb.errors import Problem
 from musicapi_nb.widgets.form.controls import label_of
 
@@ -15,9 +15,9 @@ from musicapi_nb.widgets.form.controls import label_of
 def head(kind: type[Request], *, simulated: bool) -> dict[str, Any]:
     """Name the operation, and say at once whether it costs money and whether it still exists."""
     badges = [["simulated", ""] if simulated else ["paid", "warn"]]
-    if kind.standing:
-        badges.append([kind.standing.word, "bad"])
-    return {"title": name_of(kind), "badges": badges, "gist": gist(kind)}
+    if kind.availability:
+        badges.append([kind.availability.status, "bad"])
+    return {"title": name_of(kind), "badges": badges, "gist": operation_summary(kind)}
 
 
 def choices(operations: Sequence[type[Request]], kind: type[Request]) -> dict[str, Any]:
@@ -29,7 +29,8 @@ def choices(operations: Sequence[type[Request]], kind: type[Request]) -> dict[st
         "engines": [[name, name] for name in engines],
         "operation": kind.operation,
         "operations": [
-            [each.operation, f"{each.__name__}: {gist(each).rstrip('.')}"] for each in own
+            [each.operation, f"{each.__name__}: {operation_summary(each).rstrip('.')}"]
+            for each in own
         ],
     }
 
@@ -58,7 +59,7 @@ def offer(request: Request, balance: float | None) -> str:
         return f"{what}, price unknown{left}"
     if price == 0:
         return f"{what}, costs nothing"
-    said = f"{what} for {markup.in_credits(price)}"
+    said = f"{what} for {markup.format_credits(price)}"
     if balance is None:
         return said
     if balance < price:
@@ -68,7 +69,7 @@ def offer(request: Request, balance: float | None) -> str:
 
 def _songs(request: Request) -> int:
     """How many songs come of it: of a list of requests, those of its items."""
-    if request.answers != "task":
+    if request.reply != "task":
         return 0
     items = [
         item

@@ -134,7 +134,7 @@ class Gallery(LiveWidget):
         songs = {
             **page_data.columns(shown),
             "generation": self._generation,
-            "heading": markup.plain(self._title),
+            "heading": markup.one_line(self._title),
             "without": shown.without_songs,
             "live": shown.refreshable,
             "fetches": self._fetch is not None,
@@ -320,4 +320,4 @@ def _mark(rating: Rating | None) -> list[int]:
 
 
 def _kept(library: Library | None) -> str:
-    return markup.plain(library.path.name) if library is not None else ""
+    return markup.one_line(library.path.name) if library is not None else ""

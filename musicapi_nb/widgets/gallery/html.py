@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from musicapi_nb import markup
 from musicapi_nb.markup.escape import element
-from musicapi_nb.tasks.html import fated, song_card
+from musicapi_nb.tasks.html import song_card, tag_marks
 
 if TYPE_CHECKING:
     from musicapi_nb.library import Rating
@@ -31,7 +31,7 @@ def line(shown: SongCollection, said: Mapping[int, Rating]) -> str:
     """The gallery in one line."""
     stars = sum(rating.stars is not None for rating in said.values())
     words = [counts(shown), f"{stars:,} rated" if stars else "", shown.name]
-    return markup.plain(f"<Gallery: {', '.join(word for word in words if word)}>")
+    return markup.one_line(f"<Gallery: {', '.join(word for word in words if word)}>")
 
 
 def html(shown: SongCollection, said: Mapping[int, Rating], title: str, page: int) -> markup.Html:
@@ -87,7 +87,7 @@ def table(
             [
                 str(at + 1),
                 item.title,
-                markup.minutes(item.song.duration) or None,
+                markup.format_duration(item.song.duration) or None,
                 item.song.state,
                 *(item.levels.get(name) for name in shown.factors),
                 tags(item),
@@ -102,7 +102,7 @@ def tags(item: SongItem) -> str | None:
     """The first tags that the song has, in one text."""
     found = [
         tag if isinstance(tag, str) else tag[0]
-        for tag in fated(item.song, item.task)
+        for tag in tag_marks(item.song, item.task)
         if isinstance(tag, str) or tag[1] != "dropped"
     ]
     more = ["…"] if len(found) > _FEW_TAGS else []

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from musicapi_nb import markup
 from musicapi_nb.markup.escape import attribute
 from musicapi_nb.tasks import Song
-from musicapi_nb.tasks.html import fated
+from musicapi_nb.tasks.html import tag_marks
 from musicapi_nb.widgets import song_audio
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _TAG_LIMIT, _TAGS_LIMIT = 60, 40
 _LYRICS_LIMIT = 6_000
-_FATES: dict[markup.Fate, int] = {"plain": 0, "kept": 1, "added": 2, "dropped": 3}
+_FATES: dict[markup.TagMark, int] = {"plain": 0, "kept": 1, "added": 2, "dropped": 3}
 
 
 def columns(shown: SongCollection) -> dict[str, Any]:
@@ -34,7 +34,7 @@ def columns(shown: SongCollection) -> dict[str, Any]:
             None if item.song.duration is None else round(item.song.duration, 1) for item in items
         ],
         "state": [item.song.state for item in items],
-        "model": [markup.plain(item.model, _TAG_LIMIT) for item in items],
+        "model": [markup.one_line(item.model, _TAG_LIMIT) for item in items],
         "heard": [
             int(item.song.state == "succeeded" and item.song.engine != "lyrics") for item in items
         ],
@@ -53,7 +53,7 @@ def columns(shown: SongCollection) -> dict[str, Any]:
 
 
 def _date(song: Song) -> str:
-    return markup.moment(song.created_at).partition(",")[0]
+    return markup.format_datetime(song.created_at).partition(",")[0]
 
 
 def _place(item: SongItem) -> str:
@@ -63,7 +63,7 @@ def _place(item: SongItem) -> str:
 
 def _tags(item: SongItem, known: dict[str, int]) -> list[int]:
     found = []
-    for each in list(fated(item.song, item.task))[:_TAGS_LIMIT]:
+    for each in list(tag_marks(item.song, item.task))[:_TAGS_LIMIT]:
         tag = each if isinstance(each, str) else each[0]
         fate = 0 if isinstance(each, str) else _FATES[each[1]]
         found.append(4 * known.setdefault(tag, len(known)) + fate)
@@ -71,13 +71,13 @@ def _tags(item: SongItem, known: dict[str, int]) -> list[int]:
 
 
 def _word(tag: str) -> str:
-    return "(blank)" if markup.is_blank(tag) else markup.plain(tag, _TAG_LIMIT)
+    return "(blank)" if markup.is_blank(tag) else markup.one_line(tag, _TAG_LIMIT)
 
 
 def _factor(name: str, levels: Sequence[str], items: Sequence[SongItem]) -> dict[str, Any]:
     numbers = {level: number for number, level in enumerate(levels)}
     return {
-        "name": markup.plain(name, _TAG_LIMIT),
+        "name": markup.one_line(name, _TAG_LIMIT),
         "levels": list(levels),
         "of": [numbers.get(item.levels.get(name, ""), -1) for item in items],
     }

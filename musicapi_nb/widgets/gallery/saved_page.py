@@ -152,7 +152,7 @@ def _said(what: Any, shown: SongCollection) -> Mapping[int, Rating]:
 def _table(shown: SongCollection, said: Mapping[int, Rating]) -> markup.Html:
     if not shown.items:
         return markup.EMPTY
-    return markup.folded("All songs as a table", html.table(shown.items, said, shown))
+    return markup.collapsible("All songs as a table", html.table(shown.items, said, shown))
 
 
 def _card(item: SongItem, rating: Rating | None, sources: _Sources) -> markup.Html:

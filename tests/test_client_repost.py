@@ -54,16 +54,16 @@ class Chart(Request, frozen=True, kw_only=True):
     engine: ClassVar[str] = "sonic"
     operation: ClassVar[str] = "chart"
     path: ClassVar[str] = "/api/v1/sonic/chart"
-    answers: ClassVar[Literal["task", "now"]] = "now"
+    reply: ClassVar[Literal["task", "immediate"]] = "immediate"
     songs: ClassVar[int | None] = 0
-    repeats: ClassVar[bool] = True
+    poll_by_repost: ClassVar[bool] = True
 
 
 class Once(Chart, frozen=True, kw_only=True):
     """The same, but nothing is known of asking again."""
 
     operation: ClassVar[str] = "once"
-    repeats: ClassVar[bool] = False
+    poll_by_repost: ClassVar[bool] = False
 
 
 CHART = Chart()
@@ -73,7 +73,7 @@ CHART = Chart()
 def _declared(monkeypatch: pytest.MonkeyPatch) -> None:
     """The ledger makes requests again of declared operations only."""
     kinds = {("sonic", kind.operation): kind for kind in (Chart, Once)}
-    module = importlib.import_module("musicapi_nb.library.identity")
+    module = importlib.import_module("musicapi_nb.library._request_key")
     monkeypatch.setattr(module, "_kinds", lambda: kinds)
 
 
@@ -146,7 +146,7 @@ async def test_it_is_asked_again_until_it_is_there(
     waited = "running" if b"running" in said else "pending"
     assert [one.state for one in seen] == [waited, waited, "succeeded"]
     if kept:
-        assert kinds(library) == ["sending", "accepted", "asking", "looked", "asking", "done"]
+        assert kinds(library) == ["sending", "accepted", "reposting", "polled", "reposting", "done"]
 
 
 def _bodies(here: Peer) -> list[tuple[bytes, bytes]]:
@@ -317,7 +317,7 @@ async def test_a_repeat_under_way_is_not_cut_off_with_its_caller(library: Librar
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
-        assert [entry.state for entry in library.entries()] == ["asking"]
+        assert [entry.state for entry in library.entries()] == ["reposting"]
         go.set()
         await api.close()
     assert [entry.state for entry in library.entries()] == ["done"]
@@ -358,7 +358,7 @@ async def test_a_later_kernel_goes_on_asking(tmp_path: Path) -> None:
         assert (waiting.state, here.posts) == ("pending", 2)
         with Library(tmp_path) as later:
             (found,) = later.unfinished()
-            assert (found.entry.task_id, found.task.repeats) == (None, True)
+            assert (found.entry.task_id, found.task.poll_by_repost) == (None, True)
             async with client(here.url, speed=20_000, ledger=later) as api:
                 task = await api.run(CHART, deadline=AGES)
             assert task.bought_before
@@ -371,7 +371,7 @@ async def test_a_deadline_leaves_it_to_be_asked_for_later(library: Library) -> N
     async with world(answers(WAITING), library) as (_, api):
         with pytest.raises(WaitTimeout, match=r"sonic\.chart \(take 1\) is not finished") as caught:
             await api.run(CHART, deadline=1.0)
-        assert caught.value.task.repeats
+        assert caught.value.task.poll_by_repost
     assert [entry.state for entry in library.entries()] == ["accepted"]
 
 
@@ -396,7 +396,7 @@ KERNEL = """
 import asyncio, sys
 from musicapi_nb.library import Library
 from tests.peers import AGES, client
-from tests.test_client_again import CHART
+from tests.test_client_repost import CHART
 async def main():
     with Library(sys.argv[2]) as library:
         async with client(sys.argv[1], speed=20_000, ledger=library) as api:
