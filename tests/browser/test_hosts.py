@@ -82,7 +82,7 @@ def _told(folder: Path, name: str) -> Any:
 
 def _cancels_and_starts_again(page: Page, folder: Path) -> None:
     """Press the monitor's buttons while the first two of four cells are made."""
-    expect(page.get_by_text("2 being made").first).to_be_visible(timeout=_MS)
+    expect(page.get_by_text("2 rendering").first).to_be_visible(timeout=_MS)
     page.get_by_role("button", name="Cancel", exact=True).click()
     expect(page.get_by_text("cancelled", exact=True).first).to_be_visible()
     assert _told(folder, "cancelled") == ["cancelled", [20, 20]]
