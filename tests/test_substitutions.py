@@ -17,7 +17,7 @@ from musicapi_nb import frames
 from musicapi_nb.analysis import substitution_graph, substitutions
 from musicapi_nb.analysis.checks import BadFrame
 from musicapi_nb.errors import WrongType
-from musicapi_nb.simulator.tags import studio_steps
+from musicapi_nb.simulator.tag_rewriting import studio_steps
 from musicapi_nb.simulator.vocabulary import (
     COMPOUNDS,
     DECADES,
