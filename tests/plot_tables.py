@@ -116,11 +116,11 @@ def cooccurrence_frame(tags: Sequence[str], *, songs: int = 300) -> pd.DataFrame
     return pd.DataFrame(
         {
             "tag": pd.Series(names[at], dtype="str"),
-            "other": pd.Series(names[beside], dtype="str"),
+            "other_tag": pd.Series(names[beside], dtype="str"),
             "songs": songs,
             "tag_songs": own,
             "other_songs": its,
-            "together": both,
+            "joint_songs": both,
             "support": both / songs,
             "lift": both * songs / own / its,
             "conditional": share,
@@ -146,7 +146,7 @@ def substitutions_frame(tags: Sequence[str], *, steps: int = 2) -> pd.DataFrame:
                 (step, tag, None, "dropped", 6.0, 60, 0.1, 0.04, 0.2, 6),
             ]
         rows.append((step, None, tags[0], "added", 20.0, 200, 0.1, 0.05, 0.2, 15))
-    names = ["step", "source", "target", "kind", "count", "of", "share", "low", "high", "tasks"]
+    names = ["step", "source", "target", "kind", "count", "cases", "share", "low", "high", "tasks"]
     frame = pd.DataFrame(rows, columns=names)
     return frame.astype({"source": "str", "target": "str"})
 

@@ -15,13 +15,12 @@ from statsmodels.stats.proportion import proportion_confint
 
 from musicapi_nb import frames
 from musicapi_nb.analysis import adherence, effects, tag_fates
-from musicapi_nb.analysis.checks import BadFrame
-from musicapi_nb.analysis.ratio_estimator import ratio_sums, ratios, student, wilson_bounds
+from musicapi_nb.analysis.ratio_estimator import ratio_sums, ratios, t_quantile, wilson_bounds
 from musicapi_nb.analysis.tag_matching import answers, split_tags
-from musicapi_nb.errors import WrongType
+from musicapi_nb.errors import BadFrame, InvalidArgument
 from musicapi_nb.tasks import Replacement, Song
-from musicapi_nb.tasks.html import fated
-from musicapi_nb.tasks.tags import distinct
+from musicapi_nb.tasks.html import tag_marks
+from musicapi_nb.tasks.tags import unique_tags
 from tests.replies import NAMES, sample
 
 Pair = tuple[str, str]
@@ -65,7 +64,7 @@ SMALL = tables(
 
 def test_fates_of_each_asked_and_added_tag() -> None:
     songs, tags = SMALL
-    found = tag_fates(songs, tags, asked="prompt")
+    found = tag_fates(songs, tags, requested="prompt")
     assert list(found.columns) == ["mood", "task_id", "song_id", "tag", "returned", "fate"]
     assert listed(found) == [
         ("calm", "t1", "a", "jazz", "Jazz", "kept"),
@@ -84,18 +83,18 @@ def test_fates_of_each_asked_and_added_tag() -> None:
 
 def test_by_words_one_returned_tag_keeps_several() -> None:
     songs, tags = SMALL
-    found = tag_fates(songs, tags, asked="prompt", match="words")
+    found = tag_fates(songs, tags, requested="prompt", match="words")
     second = found[found["song_id"] == "b"]
     assert second["returned"].tolist() == ["spy jazz", "bossa-nova", "spy jazz"]
     assert set(second["fate"]) == {"kept"}
-    counts = adherence(songs, tags, asked="prompt", match="words").iloc[1]
-    assert counts[["asked", "returned", "kept", "dropped", "added"]].tolist() == [3, 2, 3, 0, 0]
+    counts = adherence(songs, tags, requested="prompt", match="words").iloc[1]
+    assert counts[["requested", "returned", "kept", "dropped", "added"]].tolist() == [3, 2, 3, 0, 0]
     assert counts[["recall", "precision", "jaccard"]].tolist() == [1.0, 1.0, 1.0]
 
 
 def test_measures_of_each_song() -> None:
     songs, tags = SMALL
-    found = adherence(songs, tags, asked="prompt")
+    found = adherence(songs, tags, requested="prompt")
     assert listed(found) == [
         ("calm", "t1", "a", 3, 4, 2, 1, 2, 2 / 3, 1 / 2, 2 / 5),
         ("calm", "t1", "b", 3, 2, 1, 2, 1, 1 / 3, 1 / 2, 1 / 4),
@@ -106,7 +105,7 @@ def test_measures_of_each_song() -> None:
 
 def test_measures_by_level_are_means_over_songs_that_have_them() -> None:
     songs, tags = SMALL
-    found = adherence(songs, tags, asked="prompt", by="mood")
+    found = adherence(songs, tags, requested="prompt", by="mood")
     assert found[["mood", "measure", "tasks", "songs"]].to_numpy().tolist() == [
         ["calm", "recall", 1, 2],
         ["calm", "precision", 1, 2],
@@ -130,7 +129,7 @@ def test_an_interval_by_hand() -> None:
         ("t3", "f", "x, y", ["x"]),
         one=[1] * 6,
     )
-    recall = adherence(songs, tags, asked="prompt", by="one").iloc[0]
+    recall = adherence(songs, tags, requested="prompt", by="one").iloc[0]
     mean = 7 / 12
     left = [2 - 2 * mean, 0.5 - 2 * mean, 1 - 2 * mean]
     variance = 3 / 2 * sum(each * each for each in left) / 6**2
@@ -148,7 +147,7 @@ def test_an_interval_by_hand() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "returned", "kept"),
+    ("requested", "returned", "kept"),
     [
         ("Lo-Fi", "lo fi", True),
         ("  bossa\u00a0nova ", "bossa nova", True),
@@ -162,17 +161,17 @@ def test_an_interval_by_hand() -> None:
         ("-", "-", True),
     ],
 )
-def test_what_is_one_tag(asked: str, returned: str, *, kept: bool) -> None:
-    assert answers((asked,), (returned,), "tag") == ((0,) if kept else (None,))
+def test_what_is_one_tag(requested: str, returned: str, *, kept: bool) -> None:
+    assert answers((requested,), (returned,), "tag") == ((0,) if kept else (None,))
 
 
 def test_split_and_distinct() -> None:
     assert split_tags(" jazz ,, slow   swing;spy\nJazz ") == ("jazz", "slow swing", "spy", "Jazz")
     assert split_tags(["rock, hard", " x "]) == ("rock, hard", "x")
     assert split_tags(None) == split_tags(math.nan) == split_tags(pd.NA) == split_tags("") == ()
-    assert distinct(("Lo-Fi", "jazz", "lo fi", "JAZZ")) == ("Lo-Fi", "jazz")
+    assert unique_tags(("Lo-Fi", "jazz", "lo fi", "JAZZ")) == ("Lo-Fi", "jazz")
     for bad in (3, 0.5, b"jazz", ["jazz", 3]):
-        with pytest.raises(WrongType, match="a text or a list of texts"):
+        with pytest.raises(InvalidArgument, match="a text or a list of texts"):
             split_tags(bad)
 
 
@@ -211,10 +210,10 @@ some_tags = st.lists(texts.filter(str.strip), min_size=1, max_size=5)
 def test_the_cards_say_the_same(asked: list[str], returned: list[str], data: Any) -> None:
     if data is not None:
         returned += data.draw(st.lists(st.sampled_from(asked).map(str.swapcase), max_size=3))
-    returned = list(distinct(returned))
+    returned = list(unique_tags(returned))
     song = Song(tags=tuple(returned), replacements=(Replacement(", ".join(asked), ()),))
-    shown = [each for each in fated(song, None) if isinstance(each, tuple)]
-    found = tag_fates(*tables(("t", "s", ", ".join(asked), returned)), asked="prompt")
+    shown = [each for each in tag_marks(song, None) if isinstance(each, tuple)]
+    found = tag_fates(*tables(("t", "s", ", ".join(asked), returned)), requested="prompt")
     said = [
         (row.returned if row.fate == "kept" else row.tag, row.fate) for row in found.itertuples()
     ]
@@ -239,12 +238,12 @@ def test_kept_and_dropped_are_what_was_asked(
         for at, (asked, returned, _) in enumerate(given_)
     ]
     songs, tags = tables(*rows, state=["succeeded" if each[2] else "failed" for each in given_])
-    found = adherence(songs, tags, asked="prompt", match=match)
-    fates = tag_fates(songs, tags, asked="prompt", match=match)
+    found = adherence(songs, tags, requested="prompt", match=match)
+    fates = tag_fates(songs, tags, requested="prompt", match=match)
     assert len(found) == sum(each[2] for each in given_)
     assert found.attrs["songs_left_out"] == fates.attrs["songs_left_out"]
     assert found.attrs["songs_left_out"] == len(given_) - len(found)
-    assert (found["kept"] + found["dropped"] == found["asked"]).all()
+    assert (found["kept"] + found["dropped"] == found["requested"]).all()
     assert (found["added"] <= found["returned"]).all()
     assert (found["returned"] - found["added"] <= found["kept"]).all()
     if match != "words":
@@ -255,9 +254,9 @@ def test_kept_and_dropped_are_what_was_asked(
     assert shares.isna().equals(
         pd.DataFrame(
             {
-                "recall": found["asked"] == 0,
+                "recall": found["requested"] == 0,
                 "precision": found["returned"] == 0,
-                "jaccard": found["asked"] + found["returned"] == 0,
+                "jaccard": found["requested"] + found["returned"] == 0,
             }
         )
     )
@@ -268,58 +267,58 @@ def test_kept_and_dropped_are_what_was_asked(
 
 def test_asked_may_come_from_songs_or_cells() -> None:
     songs, tags = SMALL
-    wanted = adherence(songs, tags, asked="prompt")
+    wanted = adherence(songs, tags, requested="prompt")
     texts: dict[Any, Any] = dict(zip(songs["song_id"], songs["prompt"], strict=True))
-    assert adherence(songs, tags, asked=texts).equals(wanted)
-    assert adherence(songs, tags, asked=pd.Series(texts)).equals(wanted)
+    assert adherence(songs, tags, requested=texts).equals(wanted)
+    assert adherence(songs, tags, requested=pd.Series(texts)).equals(wanted)
     lists = {key: split_tags(text) for key, text in texts.items()}
-    assert adherence(songs, tags, asked=lists).equals(wanted)
+    assert adherence(songs, tags, requested=lists).equals(wanted)
     cells = songs.assign(cell=[4, 4, 5, 6])
     by_cell = {4: "jazz, Bossa Nova, spy", 5: None, 6: "drone"}
-    found = adherence(cells[["cell", *songs.columns]], tags, asked=by_cell)
+    found = adherence(cells[["cell", *songs.columns]], tags, requested=by_cell)
     assert found.drop(columns="cell").equals(wanted)
 
 
 def test_without_a_state_songs_without_tags_are_not_judged_as_in_effects() -> None:
     songs, tags = SMALL
     unsaid = songs.drop(columns="state").assign(duration=1.0)
-    found = adherence(unsaid, tags, asked="prompt")
+    found = adherence(unsaid, tags, requested="prompt")
     assert found["song_id"].tolist() == ["a", "b", "c"]
     assert found.attrs["songs_left_out"] == 1
     share = effects(unsaid, "mood", tags=tags, presence="house", outcomes=())
-    assert share[["songs", "baseline_songs", "missing"]].to_numpy().tolist() == [[1, 2, 1]]
+    assert share[["songs", "baseline_songs", "missing_songs"]].to_numpy().tolist() == [[1, 2, 1]]
 
 
 def test_how_a_table_is_indexed_and_what_its_columns_are_called_is_no_matter() -> None:
     songs, tags = SMALL
-    wanted = adherence(songs, tags, asked="prompt", by="mood")
+    wanted = adherence(songs, tags, requested="prompt", by="mood")
     indexed = songs.set_index("mood", drop=False), tags.set_index("task_id", drop=False)
-    pd.testing.assert_frame_equal(adherence(*indexed, asked="prompt", by="mood"), wanted)
-    for name in ("of", "hits", "cases"):
-        found = adherence(songs.rename(columns={"mood": name}), tags, asked="prompt", by=name)
+    pd.testing.assert_frame_equal(adherence(*indexed, requested="prompt", by="mood"), wanted)
+    for name in ("cases", "hits", "tags"):
+        found = adherence(songs.rename(columns={"mood": name}), tags, requested="prompt", by=name)
         pd.testing.assert_frame_equal(found, wanted.rename(columns={"mood": name}))
-    twice = adherence(songs, tags, asked="prompt", by=["mood", "mood"])
+    twice = adherence(songs, tags, requested="prompt", by=["mood", "mood"])
     pd.testing.assert_frame_equal(twice, wanted)
 
 
 def test_a_filtered_table_of_categories_and_one_of_objects_say_the_same() -> None:
     songs, tags = SMALL
-    wanted = adherence(songs[:2], tags, asked="prompt", by="mood")
+    wanted = adherence(songs[:2], tags, requested="prompt", by="mood")
     keys = dict.fromkeys(("task_id", "song_id"), "category")
     held = songs.astype({**keys, "mood": "category"}), tags.astype(keys)
     kept = [each[each["task_id"] == "t1"] for each in held]
     before = [each.copy() for each in kept]
-    found = adherence(kept[0], kept[1], asked="prompt", by="mood")
+    found = adherence(kept[0], kept[1], requested="prompt", by="mood")
     pd.testing.assert_frame_equal(found.astype({"mood": "str"}), wanted)
     for one, other in zip(kept, before, strict=True):
         pd.testing.assert_frame_equal(one, other)
-    loose = adherence(songs[:2].astype(object), tags.astype(object), asked="prompt", by="mood")
+    loose = adherence(songs[:2].astype(object), tags.astype(object), requested="prompt", by="mood")
     pd.testing.assert_frame_equal(loose.astype({"mood": "str"}), wanted)
 
 
 def test_halves_of_characters_are_replaced() -> None:
     songs, tags = SMALL
-    found = tag_fates(songs, tags, asked=dict.fromkeys("abcd", "x\ud800"))
+    found = tag_fates(songs, tags, requested=dict.fromkeys("abcd", "x\ud800"))
     assert set(found["tag"][found["fate"] == "dropped"]) == {"x\ufffd"}
 
 
@@ -328,16 +327,16 @@ def test_the_sample_replies_and_their_dtypes() -> None:
     songs, tags = frames.songs_frame(replies), frames.tags_frame(replies)
     songs = songs.dropna(subset="song_id").drop_duplicates(["task_id", "song_id"])
     for table in (songs, songs.head(0), songs.assign(state="failed")):
-        by_song = adherence(table, tags, asked="prompt")
+        by_song = adherence(table, tags, requested="prompt")
         assert list(by_song.dtypes.astype(str)) == ["str"] * 2 + ["int64"] * 5 + ["float64"] * 3
-        fates = tag_fates(table, tags, asked="prompt")
+        fates = tag_fates(table, tags, requested="prompt")
         assert list(fates.dtypes.astype(str)) == ["str"] * 5
-        by_level = adherence(table, tags, asked="prompt", by=["engine"], cluster="song_id")
+        by_level = adherence(table, tags, requested="prompt", by=["engine"], cluster="song_id")
         kinds = ["str", "str", "float64", "float64", "float64", "int64", "int64"]
         assert list(by_level.dtypes.astype(str)) == kinds
         for found in (by_song, fates, by_level):
             assert list(found.index) == list(range(len(found)))
-    failed = adherence(songs.assign(state="failed"), tags, asked="prompt", by="engine")
+    failed = adherence(songs.assign(state="failed"), tags, requested="prompt", by="engine")
     assert failed["estimate"].isna().all()
     assert set(failed["engine"]) == set(songs["engine"].dropna())
     assert not failed["songs"].any()
@@ -349,7 +348,7 @@ def test_ten_thousand_tags() -> None:
         for at in range(10_000)
     ]
     songs, tags = tables(*rows, one=1)
-    found = adherence(songs, tags, asked="prompt", by="one")
+    found = adherence(songs, tags, requested="prompt", by="one")
     assert found["estimate"].tolist() == pytest.approx([1 / 2, 1 / 2, 1 / 3])
 
 
@@ -363,7 +362,7 @@ def test_ten_thousand_tags() -> None:
         (lambda s, t: (s, t.drop(columns="tag")), BadFrame, "'tag'"),
         (lambda s, t: (s, t.assign(tag=3)), BadFrame, "'tag'.*int64"),
         (lambda s, t: (s.drop(columns="prompt"), t), BadFrame, "'prompt'"),
-        (lambda s, t: (s.assign(prompt=3), t), WrongType, "'prompt'.*int"),
+        (lambda s, t: (s.assign(prompt=3), t), InvalidArgument, "'prompt'.*int"),
         (lambda s, t: (pd.concat([s, s]), t), BadFrame, "2 rows.*task_id 't1', song_id 'a'"),
         (lambda s, t: (s.assign(song_id=None), t), BadFrame, "2 rows.*song_id None"),
         (
@@ -372,14 +371,14 @@ def test_ten_thousand_tags() -> None:
             "'task_id' is int64 in songs.*str in tags",
         ),
         (lambda s, t: (s.assign(song_id=[[1]] * 4), t), BadFrame, "'song_id'.*single values"),
-        (lambda _, t: ([], t), WrongType, "songs.*list"),
+        (lambda _, t: ([], t), InvalidArgument, "songs.*list"),
         (lambda s, t: (s.rename(columns={"mood": "fate"}), t), BadFrame, "'fate'"),
     ],
 )
 def test_bad_tables(spoil: Callable[..., Any], kind: type[Exception], says: str) -> None:
     songs, tags = spoil(*SMALL)
     with pytest.raises(kind, match=says):
-        tag_fates(songs, tags, asked="prompt")
+        tag_fates(songs, tags, requested="prompt")
 
 
 def listed_in(table: pd.DataFrame) -> "pd.Series[Any]":
@@ -388,29 +387,29 @@ def listed_in(table: pd.DataFrame) -> "pd.Series[Any]":
 
 def test_bad_wishes() -> None:
     songs, tags = SMALL
-    with pytest.raises(BadFrame, match=r"nothing of 3 of 4 songs.*'b'"):
-        tag_fates(songs, tags, asked={"a": "jazz"})
+    with pytest.raises(BadFrame, match=r"no entry for 3 of 4 songs.*'b'"):
+        tag_fates(songs, tags, requested={"a": "jazz"})
     wishes: list[tuple[dict[str, Any], str]] = [
-        ({"asked": 3}, "asked is a int"),
+        ({"requested": 3}, "requested is a int"),
         ({"match": "sound"}, "'sound'"),
         ({"by": []}, "by names no column"),
         ({"by": 3}, "by is 3; it is a name"),
         ({"by": "mood", "level": 95}, "level is 95"),
     ]
     for bad, says in wishes:
-        wish: dict[str, Any] = {"asked": "prompt", **bad}
-        with pytest.raises(WrongType, match=says):
+        wish: dict[str, Any] = {"requested": "prompt", **bad}
+        with pytest.raises(InvalidArgument, match=says):
             adherence(songs, tags, **wish)
     with pytest.raises(BadFrame, match="lacks column 'genre'"):
-        adherence(songs, tags, asked="prompt", by="genre")
+        adherence(songs, tags, requested="prompt", by="genre")
     with pytest.raises(BadFrame, match="by has 'songs', which the result has too"):
-        adherence(songs, tags, asked="prompt", by="songs")
+        adherence(songs, tags, requested="prompt", by="songs")
     with pytest.raises(BadFrame, match=r"'mood'.*single values"):
-        adherence(songs.assign(mood=listed_in(songs)), tags, asked="prompt", by="mood")
+        adherence(songs.assign(mood=listed_in(songs)), tags, requested="prompt", by="mood")
     songs, tags = songs.assign(task_id=None), tags.assign(task_id=None)
     with pytest.raises(BadFrame, match="task_id"):
-        adherence(songs, tags, asked="prompt", by="mood")
-    found = adherence(songs, tags, asked="prompt", by="mood", cluster="song_id")
+        adherence(songs, tags, requested="prompt", by="mood")
+    found = adherence(songs, tags, requested="prompt", by="mood", cluster="song_id")
     assert found["tasks"].tolist() == found["songs"].tolist()
 
 
@@ -420,7 +419,7 @@ def test_bad_wishes() -> None:
 @pytest.mark.parametrize("level", [0.5, 0.9, 0.95, 0.999])
 def test_students_quantiles(level: float) -> None:
     for degrees in (*range(1, 90), 300, 10**6):
-        assert student(level, degrees) == pytest.approx(
+        assert t_quantile(level, degrees) == pytest.approx(
             stats.t.ppf((1 + level) / 2, degrees), rel=3e-6
         )
 
@@ -458,7 +457,7 @@ def coverage(runs: int, tasks: int, alike: float, cluster: str | None) -> float:
         for song in (0, 1)
     ]
     songs, tags = tables(*rows, run=np.arange(2 * number) // (2 * tasks))
-    found = adherence(songs, tags, asked="prompt", by="run", cluster=cluster)
+    found = adherence(songs, tags, requested="prompt", by="run", cluster=cluster)
     recall = found[found["measure"] == "recall"]
     assert len(recall) == runs
     return float(((recall["low"] <= chance) & (chance <= recall["high"])).mean())
@@ -478,7 +477,7 @@ def test_a_task_more_and_the_interval_is_narrower() -> None:
             for at in range(tasks)
             for song in "ab"
         ]
-        found = adherence(*tables(*rows, one=1), asked="prompt", by="one").iloc[0]
+        found = adherence(*tables(*rows, one=1), requested="prompt", by="one").iloc[0]
         assert found["estimate"] == 0.5
         widths.append(found["high"] - found["low"])
     assert widths[0] > widths[1] > widths[2]
@@ -504,9 +503,9 @@ def test_levels_of_any_kind_come_in_their_order_and_a_missing_one_is_one(
 ) -> None:
     songs, tags = SMALL
     songs = songs.assign(mood=levels)
-    found = adherence(songs, tags, asked="prompt", by="mood")
+    found = adherence(songs, tags, requested="prompt", by="mood")
     wanted = levels.drop_duplicates().repeat(3).reset_index(drop=True).rename("mood")
     pd.testing.assert_series_equal(found["mood"], wanted)
-    both = adherence(songs, tags, asked="prompt", by=["mood", "song_id"])
-    alone = adherence(songs, tags, asked="prompt")
+    both = adherence(songs, tags, requested="prompt", by=["mood", "song_id"])
+    alone = adherence(songs, tags, requested="prompt")
     assert both["estimate"][::3].fillna(9).tolist() == alone["recall"].fillna(9).tolist()

@@ -15,8 +15,7 @@ from scipy import sparse, stats
 
 from musicapi_nb import frames
 from musicapi_nb.analysis import cooccurrence, exclusive_sets, tag_counts
-from musicapi_nb.analysis.checks import BadFrame
-from musicapi_nb.errors import WrongType
+from musicapi_nb.errors import BadFrame, InvalidArgument
 from tests.replies import NAMES, sample
 
 PAIR_DTYPES = ["str", "str", *["int64"] * 4, *["float64"] * 5]
@@ -58,7 +57,7 @@ def test_counts_of_tags() -> None:
 def test_pairs() -> None:
     found = cooccurrence(table(SMALL))
     assert list(found.dtypes.astype(str)) == PAIR_DTYPES
-    columns = ["tag", "other", "songs", "tag_songs", "other_songs", "together"]
+    columns = ["tag", "other_tag", "songs", "tag_songs", "other_songs", "joint_songs"]
     assert found[columns].to_numpy().tolist() == [
         ["jazz", "mpb", 6, 5, 2, 2],
         ["jazz", "spy", 6, 5, 2, 2],
@@ -69,7 +68,7 @@ def test_pairs() -> None:
         ["spy", "jazz", 6, 2, 5, 2],
         ["spy", "mpb", 6, 2, 2, 1],
     ]
-    assert found["support"].tolist() == pytest.approx((found["together"] / 6).tolist())
+    assert found["support"].tolist() == pytest.approx((found["joint_songs"] / 6).tolist())
     assert found["conditional"].tolist() == pytest.approx([0.4, 0.4, 0.2, 0.5, 1, 0.5, 1, 0.5])
     assert found["lift"].tolist() == pytest.approx([1.2, 1.2, 0.6, 0.6, 1.2, 1.5, 1.2, 1.5])
 
@@ -94,9 +93,9 @@ def test_fewer_pairs() -> None:
     tags = table(SMALL)
     whole = cooccurrence(tags)
     some = cooccurrence(tags, min_songs=2)
-    pd.testing.assert_frame_equal(some, whole[whole["together"] >= 2].reset_index(drop=True))
+    pd.testing.assert_frame_equal(some, whole[whole["joint_songs"] >= 2].reset_index(drop=True))
     top = cooccurrence(tags, top=2)
-    assert top[["tag", "other"]].to_numpy().tolist() == [["jazz", "house"], ["house", "jazz"]]
+    assert top[["tag", "other_tag"]].to_numpy().tolist() == [["jazz", "house"], ["house", "jazz"]]
     assert cooccurrence(tags, top=1).empty
 
 
@@ -134,10 +133,10 @@ def test_against_plain_counting(given_: Songs, top: int) -> None:
     two = Counter(pair for has in sets for pair in itertools.permutations(has, 2))
     pairs, single = cooccurrence(tags), tag_counts(tags)
     assert dict(zip(single["tag"], single["songs"], strict=True)) == one
-    keys = zip(pairs["tag"], pairs["other"], strict=True)
-    assert dict(zip(keys, pairs["together"], strict=True)) == two
+    keys = zip(pairs["tag"], pairs["other_tag"], strict=True)
+    assert dict(zip(keys, pairs["joint_songs"], strict=True)) == two
     assert (pairs["tag_songs"] == pairs["tag"].map(one)).all()
-    assert (pairs["other_songs"] == pairs["other"].map(one)).all()
+    assert (pairs["other_songs"] == pairs["other_tag"].map(one)).all()
     assert (pairs["songs"] == len(sets)).all()
     for frame, share in ((pairs, "conditional"), (single, "share")):
         known = frame[frame["low"].notna()]
@@ -162,8 +161,8 @@ def test_against_a_sparse_product() -> None:
     both = sparse.csr_array(has.astype(int))
     counts = (both.T @ both).toarray()
     found = cooccurrence(tags)
-    one, other = found["tag"].astype(int), found["other"].astype(int)
-    assert (counts[one, other] == found["together"]).all()
+    one, other = found["tag"].astype(int), found["other_tag"].astype(int)
+    assert (counts[one, other] == found["joint_songs"]).all()
     np.fill_diagonal(counts, 0)
     assert len(found) == np.count_nonzero(counts)
 
@@ -182,7 +181,7 @@ def test_ten_thousand_tags_of_twenty_thousand_songs() -> None:
     found = cooccurrence(tags)
     assert time.process_time() - began < 5
     assert len(found) > 500_000
-    assert (found["together"] <= found[["tag_songs", "other_songs"]].min(axis=1)).all()
+    assert (found["joint_songs"] <= found[["tag_songs", "other_songs"]].min(axis=1)).all()
 
 
 # --- intervals ------------------------------------------------------------------------------
@@ -269,7 +268,7 @@ LISTS = pd.Series([["s"]] * len(GIVEN), dtype=object)
         (GIVEN.assign(tag=1.5), BadFrame, "'tag'.*float64"),
         (GIVEN.assign(task_id=None, song_id=None), BadFrame, "neither task nor song"),
         (GIVEN.assign(song_id=LISTS), BadFrame, "'song_id'.*single values"),
-        ("tags", WrongType, "tags.*str"),
+        ("tags", InvalidArgument, "tags.*str"),
     ],
 )
 def test_bad_tables(
@@ -282,14 +281,14 @@ def test_bad_tables(
 def test_bad_wishes() -> None:
     with pytest.raises(BadFrame, match="task_id"):
         cooccurrence(GIVEN.assign(task_id=None))
-    with pytest.raises(WrongType, match="level"):
+    with pytest.raises(InvalidArgument, match="level"):
         tag_counts(GIVEN, level=0)
     for top in (-1, 2.5):
-        with pytest.raises(WrongType, match="top is"):
+        with pytest.raises(InvalidArgument, match="top is"):
             cooccurrence(GIVEN, top=top)  # type: ignore[arg-type]  # as people do
-        with pytest.raises(WrongType, match="top is"):
+        with pytest.raises(InvalidArgument, match="top is"):
             exclusive_sets(GIVEN, top=top)  # type: ignore[arg-type]  # as people do
-    with pytest.raises(WrongType, match=r"among is \[3\];"):
+    with pytest.raises(InvalidArgument, match=r"among is \[3\];"):
         exclusive_sets(GIVEN, among=[3])  # type: ignore[list-item]  # as people do
-    with pytest.raises(WrongType, match="list of tags"):
+    with pytest.raises(InvalidArgument, match="list of tags"):
         exclusive_sets(GIVEN, among="jazz")

@@ -18,11 +18,10 @@ from statsmodels.stats.proportion import proportion_confint
 
 import musicapi_nb as mnb
 from musicapi_nb.analysis import effects
-from musicapi_nb.analysis.bootstrap import Sums, permutation_p, resampled
-from musicapi_nb.analysis.checks import BadFrame
-from musicapi_nb.analysis.clusters import cluster_codes, level_codes, summed
-from musicapi_nb.analysis.contrasts import Share, adjusted, difference, ratio
-from musicapi_nb.errors import WrongType
+from musicapi_nb.analysis.bootstrap import Sums, permutation_p, resample
+from musicapi_nb.analysis.clusters import cluster_codes, level_codes, sum_by_code
+from musicapi_nb.analysis.contrasts import Share, adjust_p_values, difference, ratio
+from musicapi_nb.errors import BadFrame, InvalidArgument
 
 if TYPE_CHECKING:
     from musicapi_nb.analysis.contrasts import Correction
@@ -76,7 +75,7 @@ def test_a_table_computed_by_hand() -> None:
     assert rock["mean"] == pytest.approx(1470 / 7)
     assert rock["estimate"] == pytest.approx(210 - 125)
     assert folk["estimate"] == pytest.approx(612 / 5 - 125)
-    counts = ["songs", "tasks", "baseline_songs", "baseline_tasks", "missing"]
+    counts = ["songs", "tasks", "baseline_songs", "baseline_tasks", "missing_songs"]
     assert rock[counts].tolist() == [7, 4, 6, 3, 0]
     assert folk[counts].tolist() == [5, 3, 6, 3, 3]
     assert rock["low"] < 85 < rock["high"]
@@ -131,8 +130,8 @@ def test_the_variance_is_that_of_statsmodels_with_clusters() -> None:
     songs = rng.integers(1, 4, 25)
     task = np.repeat(np.arange(25), songs)
     values = rng.normal(180, 10, len(task)) + rng.normal(0, 20, 25)[task]
-    sums = Sums(summed(task, values), songs.astype("float64"), np.zeros(25, dtype="int64"))
-    found = resampled(sums, 4000, (0,))
+    sums = Sums(sum_by_code(task, values), songs.astype("float64"), np.zeros(25, dtype="int64"))
+    found = resample(sums, 4000, (0,))
     known = OLS(values, np.ones(len(values))).fit(cov_type="cluster", cov_kwds={"groups": task})
     assert found.mean == pytest.approx(known.params[0])
     assert found.variance == pytest.approx(known.bse[0] ** 2)
@@ -170,11 +169,11 @@ def test_corrections_are_those_of_statsmodels(seed: int) -> None:
     p = rng.choice([0.0, 0.001, 0.01, 0.04, 0.2, 1.0, math.nan, *rng.random(6)], 4 * seed)
     known = ~np.isnan(p)
     for ours, theirs in (("holm", "holm"), ("bh", "fdr_bh")):
-        found = adjusted(p, ours)  # type: ignore[arg-type]  # a word of the pair above
+        found = adjust_p_values(p, ours)  # type: ignore[arg-type]  # a word of the pair above
         assert np.isnan(found[~known]).all()
         if known.any():
             np.testing.assert_allclose(found[known], multipletests(p[known], method=theirs)[1])
-    np.testing.assert_array_equal(adjusted(p, None), p)
+    np.testing.assert_array_equal(adjust_p_values(p, None), p)
 
 
 def test_the_family_is_all_rows() -> None:
@@ -293,7 +292,7 @@ def test_presence_is_judged_of_songs_that_succeeded() -> None:
     assert found.index.tolist() == ["tag: spy jazz", "tag: never"]
     row = row_of(found, "tag: spy jazz")
     assert (row["mean"], row["baseline_mean"]) == (1 / 4, 3 / 5)
-    assert row[["songs", "tasks", "baseline_songs", "missing"]].tolist() == [4, 2, 5, 1]
+    assert row[["songs", "tasks", "baseline_songs", "missing_songs"]].tolist() == [4, 2, 5, 1]
     assert row["estimate"] == pytest.approx(1 / 4 - 3 / 5)
     never = row_of(found, "tag: never")
     assert never["low"] < never["estimate"] == 0 < never["high"]
@@ -303,11 +302,9 @@ def test_presence_is_judged_of_songs_that_succeeded() -> None:
     assert relative.loc["tag: never", ["estimate", "low", "high"]].isna().all()
     # where nothing is said of success, songs without any tag are not judged
     without = ask(frame.drop(columns="state"), "style").set_index("outcome")
-    assert row_of(without, "tag: spy jazz")[["songs", "baseline_songs", "missing"]].tolist() == [
-        3,
-        4,
-        3,
-    ]
+    assert row_of(without, "tag: spy jazz")[
+        ["songs", "baseline_songs", "missing_songs"]
+    ].tolist() == [3, 4, 3]
 
 
 def test_two_shares_are_compared_as_newcombe_did() -> None:
@@ -434,7 +431,7 @@ def test_few_tasks_have_an_estimate_and_no_interval() -> None:
     assert found["tasks"].tolist() == [3, 1, 0]
     endless = frame.assign(duration=frame["duration"].replace(9.0, math.inf))
     first = row_of(effects(endless, "style"), 0)
-    assert (first["mean"], first["missing"]) == (6, 1)
+    assert (first["mean"], first["missing_songs"]) == (6, 1)
     pd.testing.assert_frame_equal(
         effects(endless.replace(math.inf, 1e200), "style"), effects(endless, "style")
     )
@@ -466,7 +463,7 @@ def test_it_reads_the_tables_that_people_have() -> None:
     assert found["estimate"].tolist() == pytest.approx([9, 1, 0])
     assert found["tasks"].tolist() == [4, 4, 4]
     rated = songs.assign(rating=pd.array([1, None, 3, 4] * 4, dtype="Int64"))
-    assert effects(rated, "asked", outcomes="rating")["missing"].tolist() == [4]
+    assert effects(rated, "asked", outcomes="rating")["missing_songs"].tolist() == [4]
 
 
 def test_an_empty_table_has_the_columns_and_dtypes_of_a_full_one() -> None:
@@ -490,7 +487,7 @@ def test_tables_that_cannot_be_read_are_refused() -> None:
     tags = tagged(frame, [["x"]] * len(frame))
 
     def refused(words: str, frame: Any, factor: str = "style", **named: Any) -> None:
-        with pytest.raises((BadFrame, WrongType), match=words):
+        with pytest.raises((BadFrame, InvalidArgument), match=words):
             effects(frame, factor, **named)
 
     refused("column 'mv'", frame, "mv")

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from musicapi_nb.analysis import adherence, cooccurrence, exclusive_sets, substitutions, tag_counts
-from musicapi_nb.analysis.checks import BadFrame
-from musicapi_nb.analysis.partitions import added, reduced
+from musicapi_nb.analysis.partitions import map_reduce, sum_by_index
 from musicapi_nb.analysis.ratio_estimator import SUMS, ratio_sums
+from musicapi_nb.errors import BadFrame
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,7 +79,7 @@ def alike(found: pd.DataFrame, wanted: pd.DataFrame, keys: list[str]) -> None:
 @given(rows)
 def test_adherence_by_parts(given_: Rows) -> None:
     songs, tags = tables(given_)
-    make: Callable[..., pd.DataFrame] = functools.partial(adherence, asked="prompt", by="mood")
+    make: Callable[..., pd.DataFrame] = functools.partial(adherence, requested="prompt", by="mood")
     alike(make(in_parts(songs), in_parts(tags)), make(songs, tags), ["mood", "measure"])
 
 
@@ -88,8 +88,8 @@ def test_adherence_by_parts(given_: Rows) -> None:
 def test_counts_of_tags_and_pairs_by_parts(given_: Rows) -> None:
     _, tags = tables(given_)
     alike(tag_counts(in_parts(tags)), tag_counts(tags), ["tag"])
-    alike(cooccurrence(in_parts(tags)), cooccurrence(tags), ["tag", "other"])
-    alike(cooccurrence(in_parts(tags), top=2), cooccurrence(tags, top=2), ["tag", "other"])
+    alike(cooccurrence(in_parts(tags)), cooccurrence(tags), ["tag", "other_tag"])
+    alike(cooccurrence(in_parts(tags), top=2), cooccurrence(tags, top=2), ["tag", "other_tag"])
     pd.testing.assert_series_equal(exclusive_sets(in_parts(tags)), exclusive_sets(tags))
 
 
@@ -104,7 +104,7 @@ def test_substitutions_by_parts(given_: Rows) -> None:
     second = first.dropna().assign(step=1, source=lambda rows: rows["song_id"].map(made))
     steps = pd.concat([first, second], ignore_index=True).astype({"source": "str", "tag": "str"})
     found, wanted = (
-        substitutions(steps_, songs=songs_, asked="mood", min_count=0)
+        substitutions(steps_, songs=songs_, requested="mood", min_count=0)
         for steps_, songs_ in ((in_parts(steps), in_parts(songs)), (steps, songs))
     )
     keys = ["step", "source", "target", "kind"]
@@ -127,30 +127,32 @@ def test_sums_of_parts_add_up(cases: list[tuple[int, int, int]]) -> None:
         )
         return pd.DataFrame(sums, index=pd.RangeIndex(4, name="group"))
 
-    whole = reduced(count, frame)
-    parts = added([count(frame[frame["task"] % 3 == at]) for at in range(3)])
+    whole = map_reduce(count, frame)
+    parts = sum_by_index([count(frame[frame["task"] % 3 == at]) for at in range(3)])
     pd.testing.assert_frame_equal(parts, whole)
     assert list(whole.columns) == list(SUMS)
-    assert whole["of"].sum() == len(frame) + frame["hits"].sum()
+    assert whole["cases"].sum() == len(frame) + frame["hits"].sum()
     assert whole["tasks"].sum() == len(frame.groupby(["group", "task"]))
 
 
 def test_missing_names_are_counted_like_any_other() -> None:
     index = pd.MultiIndex.from_tuples([("a", None), (None, "b")], names=["source", "target"])
     one = pd.DataFrame({"count": [1.0, 2.0]}, index=index)
-    found = added([one, one.iloc[::-1], one])
+    found = sum_by_index([one, one.iloc[::-1], one])
     pd.testing.assert_frame_equal(found.reset_index(), (one * 3).reset_index())
 
 
 def test_parts_must_fit() -> None:
     songs, tags = tables([(0, "calm", ["jazz"], ["jazz"])])
     with pytest.raises(BadFrame, match="some are not"):
-        adherence(in_parts(songs), tags, asked="prompt", by="mood")
+        adherence(in_parts(songs), tags, requested="prompt", by="mood")
     with pytest.raises(BadFrame, match="3 and 1 parts"):
-        adherence(in_parts(songs), dd.from_pandas(tags, 1), asked="prompt", by="mood")
+        adherence(in_parts(songs), dd.from_pandas(tags, 1), requested="prompt", by="mood")
 
 
 def test_an_error_of_a_part_names_its_column() -> None:
     songs, tags = tables([(0, "calm", ["jazz"], ["jazz"])])
     with pytest.raises(BadFrame, match="lacks column 'tag'"):
-        adherence(in_parts(songs), in_parts(tags.drop(columns="tag")), asked="prompt", by="mood")
+        adherence(
+            in_parts(songs), in_parts(tags.drop(columns="tag")), requested="prompt", by="mood"
+        )

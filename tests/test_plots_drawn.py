@@ -165,7 +165,7 @@ def test_a_map_has_the_shares_in_its_cells_the_most_frequent_tags_first() -> Non
     sizes = zip(order["tag"], order["tag_songs"], strict=True)
     assert names(ax) == [f"{tag} ({size})" for tag, size in sizes]
     cells = np.asarray(ax.images[0].get_array().filled(np.nan))  # type: ignore[union-attr]  # masked
-    wide = table.pivot_table(index="tag", columns="other", values="conditional")
+    wide = table.pivot_table(index="tag", columns="other_tag", values="conditional")
     expected = wide.reindex(index=order["tag"], columns=order["tag"]).to_numpy()
     np.testing.assert_array_equal(cells, expected)
     said = words(ax)
@@ -176,11 +176,11 @@ def test_a_map_has_the_shares_in_its_cells_the_most_frequent_tags_first() -> Non
 def test_a_pair_is_marked_where_its_interval_leaves_out_what_is_usual() -> None:
     row = {
         "tag": "a",
-        "other": "b",
+        "other_tag": "b",
         "songs": 100,
         "tag_songs": 50,
         "other_songs": 40,
-        "together": 30,
+        "joint_songs": 30,
         "support": 0.3,
         "lift": 1.5,
         "conditional": 0.6,
@@ -190,7 +190,7 @@ def test_a_pair_is_marked_where_its_interval_leaves_out_what_is_usual() -> None:
     back = {
         **row,
         "tag": "b",
-        "other": "a",
+        "other_tag": "a",
         "tag_songs": 40,
         "other_songs": 50,
         "conditional": 0.2,
@@ -261,7 +261,7 @@ def test_a_flow_has_a_ribbon_for_each_row_as_thick_as_its_count() -> None:
 
 def test_a_flow_joins_rare_tags_and_tells_tags_from_fates() -> None:
     table = substitutions_frame(["dropped", "added", *MANY[:30]], steps=1)
-    table.loc[table["source"] == "dropped", "of"] = 90
+    table.loc[table["source"] == "dropped", "cases"] = 90
 
     found = flow(table, 3)
 

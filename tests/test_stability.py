@@ -17,8 +17,7 @@ from scipy import stats
 
 import musicapi_nb as mnb
 from musicapi_nb.analysis import stability, variance
-from musicapi_nb.analysis.checks import BadFrame
-from musicapi_nb.errors import WrongType
+from musicapi_nb.errors import BadFrame, InvalidArgument
 
 Tasks = Sequence[Sequence[Sequence[str]]]
 BOUNDS = [
@@ -75,12 +74,12 @@ def test_a_table_computed_by_hand() -> None:
     jazz, rock = (only(found[found["prompt"] == name]) for name in ("jazz", "rock"))
     assert jazz["jaccard_within"] == pytest.approx((1 / 3 + 1) / 2)
     assert jazz["jaccard_between"] == pytest.approx((1 + 1 + 1 / 3 + 1 / 3) / 4)
-    assert jazz[["tasks", "songs", "common"]].tolist() == [2, 4, 1]
+    assert jazz[["tasks", "songs", "common_tags"]].tolist() == [2, 4, 1]
     # durations 100, 103 and 101, 104: squares within 4.5 each, between tasks 2 * 0.5
     assert jazz["duration_sd_within"] == pytest.approx(math.sqrt(4.5))
     assert jazz["duration_sd_between"] == 0
     assert jazz[BOUNDS].isna().all()  # of two tasks
-    assert rock[["tasks", "songs", "common"]].tolist() == [1, 1, 1]
+    assert rock[["tasks", "songs", "common_tags"]].tolist() == [1, 1, 1]
     assert rock[["jaccard_within", "jaccard_between", "duration_sd_within"]].isna().all()
 
 
@@ -134,8 +133,8 @@ def test_durations_vary_as_variance_says() -> None:
     found = stability(songs, tags, by="prompt")
     for at, name in enumerate("pq"):
         known = only(variance(songs[songs["prompt"] == name]))
-        assert found["duration_sd_within"][at] == pytest.approx(math.sqrt(known["within"]))
-        expected = math.sqrt(max(known["between"], 0))
+        assert found["duration_sd_within"][at] == pytest.approx(math.sqrt(known["variance_within"]))
+        expected = math.sqrt(max(known["variance_between"], 0))
         assert found["duration_sd_between"][at] == pytest.approx(expected)
 
 
@@ -176,11 +175,11 @@ def test_songs_without_tags_or_success_are_not_compared() -> None:
     songs, tags = made({"p": [*TWO, [["zzz"], []]]})
     songs.loc[4, "state"] = "failed"
     found = only(stability(songs, tags, by="prompt"))
-    assert found[["tasks", "songs", "common"]].tolist() == [3, 5, 1]
+    assert found[["tasks", "songs", "common_tags"]].tolist() == [3, 5, 1]
     assert found["jaccard_between"] == pytest.approx(2 / 3)
     lost = songs.assign(state="failed")
     nothing = only(stability(lost, tags, by="prompt"))
-    assert nothing[["tasks", "songs", "common"]].tolist() == [0, 0, 0]
+    assert nothing[["tasks", "songs", "common_tags"]].tolist() == [0, 0, 0]
     assert nothing["jaccard_within"] != nothing["jaccard_within"]
     # failed songs may share a missing id: nobody asks for their tags
     lost["song_id"] = pd.Series([None] * len(lost), dtype="str")
@@ -194,10 +193,10 @@ def test_spelling_is_no_difference_and_odd_tags_are_tags() -> None:
         [["lo  fi", "a, b"]],
     ]
     found = only(stability(*made({"p": same}), by="prompt"))
-    assert (found["jaccard_within"], found["jaccard_between"], found["common"]) == (1, 1, 2)
+    assert (found["jaccard_within"], found["jaccard_between"], found["common_tags"]) == (1, 1, 2)
     assert found["jaccard_between_low"] < 1 == found["jaccard_between_high"]
     odd = only(stability(*made({"p": [[["\N{FIRE}", '"x"'], ["\N{FIRE}"]]]}), by="prompt"))
-    assert (odd["jaccard_within"], odd["common"]) == (0.5, 1)
+    assert (odd["jaccard_within"], odd["common_tags"]) == (0.5, 1)
 
 
 def test_a_prompt_may_be_several_columns_of_any_kind() -> None:
@@ -241,7 +240,7 @@ def test_thousands_of_songs_and_tags_take_no_long_time() -> None:
     found = only(stability(keys.assign(prompt="p", duration=1.0), tags, by="prompt"))
     assert time.perf_counter() - start < 10
     assert 0 < found["jaccard_between"] < 0.01
-    assert found["common"] == 0
+    assert found["common_tags"] == 0
 
 
 def test_tables_that_cannot_be_read_are_refused() -> None:
@@ -249,11 +248,11 @@ def test_tables_that_cannot_be_read_are_refused() -> None:
     ask = functools.partial(stability, songs, tags)
     with pytest.raises(BadFrame, match="column 'mv'"):
         ask(by="mv")
-    with pytest.raises(WrongType, match="by names no column"):
+    with pytest.raises(InvalidArgument, match="by names no column"):
         ask(by=[])
     with pytest.raises(BadFrame, match=r"by has .songs., which the result has too"):
         ask(by=["prompt", "songs"])
-    with pytest.raises(WrongType, match="level is 0"):
+    with pytest.raises(InvalidArgument, match="level is 0"):
         ask(by="prompt", level=0)
     with pytest.raises(BadFrame, match=r"'tag' of tags .* is int64, not text"):
         stability(songs, tags.assign(tag=1), by="prompt")

@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 
 from musicapi_nb import frames
 from musicapi_nb.analysis import substitution_graph, substitutions
-from musicapi_nb.analysis.checks import BadFrame
-from musicapi_nb.errors import WrongType
+from musicapi_nb.errors import BadFrame, InvalidArgument
 from musicapi_nb.simulator.tag_rewriting import studio_steps
 from musicapi_nb.simulator.vocabulary import (
     COMPOUNDS,
@@ -120,8 +119,8 @@ def test_steps_are_walked_in_order_and_counted_by_themselves() -> None:
         ("t2", [("jazz", [])]),
     )
     songs = steps[["task_id", "song_id"]].drop_duplicates()
-    songs["asked"] = pd.Series(["Warm Jazz", None, "jazz"], index=songs.index, dtype="str")
-    found = substitutions(steps, songs=songs, asked="asked")
+    songs["requested"] = pd.Series(["Warm Jazz", None, "jazz"], index=songs.index, dtype="str")
+    found = substitutions(steps, songs=songs, requested="requested")
     assert counts(found, -1) == {
         ("warm jazz", "warm", "rewritten"): 1,
         ("warm jazz", "jazz", "rewritten"): 1,
@@ -137,7 +136,7 @@ def test_steps_are_walked_in_order_and_counted_by_themselves() -> None:
     }
     assert counts(found, 1) == {("jazz", "jazz", "kept"): 1, ("jazz", "warm", "added"): 1}
     jazz = found[(found["step"] == 0) & (found["source"] == "jazz")]
-    assert jazz["of"].tolist() == [3, 3]
+    assert jazz["cases"].tolist() == [3, 3]
     assert jazz["tasks"].tolist() == [2, 2]
     assert jazz["share"].tolist() == pytest.approx([2 / 3, 1 / 3])
 
@@ -145,7 +144,7 @@ def test_steps_are_walked_in_order_and_counted_by_themselves() -> None:
 def test_the_sample_reply() -> None:
     reply = sample(STUDIO)
     steps, songs = frames.replaced_tags_frame(reply), frames.songs_frame(reply)
-    found = substitutions(steps, songs=songs, asked="prompt", min_count=0.4)
+    found = substitutions(steps, songs=songs, requested="prompt", min_count=0.4)
     assert counts(found)["spy jazz", "jazz", "rewritten"] == 1
     assert counts(found)["bossa nova", "bossa nova", "kept"] == 2
     assert counts(found)["bossa nova", "vocal jazz", "added"] == pytest.approx(2, abs=0.05)
@@ -193,7 +192,7 @@ def test_every_word_and_every_new_tag_is_accounted_for(
         )
         assert causes >= number - 1e-3
     whole = found[found["kind"].isin(["kept", "dropped"])]
-    assert (whole["of"] == whole["source"].map(there)).all()
+    assert (whole["cases"] == whole["source"].map(there)).all()
 
 
 def test_order_of_songs_does_not_matter() -> None:
@@ -231,7 +230,7 @@ def simulated() -> tuple[pd.DataFrame, pd.DataFrame]:
 @pytest.fixture(scope="module")
 def rules(simulated: tuple[pd.DataFrame, pd.DataFrame]) -> pd.DataFrame:
     songs, steps = simulated
-    return substitutions(steps, songs=songs, asked="prompt")
+    return substitutions(steps, songs=songs, requested="prompt")
 
 
 def of_rule(found: pd.DataFrame, rule: Rule) -> pd.DataFrame:
@@ -250,7 +249,7 @@ def chance_of(rule: Rule) -> float:
 def seen(found: pd.DataFrame) -> list[Rule]:
     """The rules of tags that stood in 40 sources or more; a song's second decade never shows."""
     rows = found[(found["step"] == 0) & (found["kind"] == "kept")]
-    often = rows[rows["of"] >= 40]["source"].tolist()
+    often = rows[rows["cases"] >= 40]["source"].tolist()
     return [rule for rule in RULES if rule.tag in often and rule.to not in DECADES]
 
 
@@ -432,7 +431,7 @@ def test_nothing_to_tell() -> None:
         assert found.empty
         assert list(found.dtypes.astype(str)) == DTYPES
     songs = frames.songs_frame([])
-    assert substitutions(chains(), songs=songs, asked="prompt").empty
+    assert substitutions(chains(), songs=songs, requested="prompt").empty
 
 
 def test_odd_tags_are_tags() -> None:
@@ -445,7 +444,7 @@ SMALL = chains(("t", [("jazz", ["jazz"])]))
 
 
 def asked_in(songs: pd.DataFrame) -> pd.DataFrame:
-    return substitutions(SMALL, songs=songs, asked="source")
+    return substitutions(SMALL, songs=songs, requested="source")
 
 
 def test_a_task_that_was_asked_for_twice_counts_once() -> None:
@@ -468,9 +467,9 @@ def test_a_task_that_was_asked_for_twice_counts_once() -> None:
         (lambda: substitutions(SMALL.assign(task_id=None)), BadFrame, "'task_id'"),
         (lambda: asked_in(pd.concat([SMALL, SMALL])), BadFrame, "2 rows of songs.*song_id 's0'"),
         (lambda: asked_in(SMALL.assign(task_id=7)), BadFrame, "'task_id' is str in steps"),
-        (lambda: substitutions(SMALL, asked="prompt"), WrongType, "belong together"),
-        (lambda: substitutions(SMALL, songs=SMALL, asked="prompt"), BadFrame, "'prompt'"),
-        (lambda: substitutions(SMALL, level=2), WrongType, "level"),
+        (lambda: substitutions(SMALL, requested="prompt"), InvalidArgument, "belong together"),
+        (lambda: substitutions(SMALL, songs=SMALL, requested="prompt"), BadFrame, "'prompt'"),
+        (lambda: substitutions(SMALL, level=2), InvalidArgument, "level"),
         (lambda: substitution_graph(SMALL), BadFrame, "'target'"),
     ],
 )

@@ -45,14 +45,14 @@ async def test_the_tags_of_an_experiment(tmp_path: Path) -> None:
     good = songs[songs["state"] == "succeeded"]
     assert len(good) == 14
 
-    fates = tag_fates(songs, tags, asked="prompt_asked")
+    fates = tag_fates(songs, tags, requested="prompt_asked")
     lead = ["cell", "block", "take", "prompt_asked", "task_id", "song_id"]
     assert fates.columns[:6].tolist() == lead
     assert len(fates[["cell", "song_id"]].drop_duplicates()) == 14
     returned = fates["returned"].notna().groupby(fates["song_id"]).sum()
     assert returned.to_dict() == tags.groupby("song_id").size().to_dict()
 
-    by_prompt = adherence(songs, tags, asked="prompt_asked", by="prompt_asked", match="words")
+    by_prompt = adherence(songs, tags, requested="prompt_asked", by="prompt_asked", match="words")
     assert list(dict.fromkeys(by_prompt["prompt_asked"])) == list(
         dict.fromkeys(songs["prompt_asked"])
     )
@@ -61,7 +61,7 @@ async def test_the_tags_of_an_experiment(tmp_path: Path) -> None:
     assert (by_prompt["songs"] == 2 * by_prompt["tasks"]).all()
     assert by_prompt[["low", "high"]].notna().all(axis=None)
 
-    found = substitutions(steps, songs=songs, asked="prompt_asked")
+    found = substitutions(steps, songs=songs, requested="prompt_asked")
     first = found[(found["step"] == 0) & (found["source"] == "lo-fi")].iloc[0]
     assert (first["target"], first["kind"], first["share"]) == ("lofi", "rewritten", 1.0)
     asked = found[(found["step"] == -1) & (found["source"] == "spy jazz")].set_index("target")

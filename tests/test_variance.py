@@ -16,13 +16,20 @@ from statsmodels.stats.anova import anova_lm
 
 import musicapi_nb as mnb
 from musicapi_nb.analysis import variance
-from musicapi_nb.analysis.checks import BadFrame
-from musicapi_nb.analysis.ratio_estimator import student
-from musicapi_nb.analysis.variance_components import taken_apart
-from musicapi_nb.errors import WrongType
+from musicapi_nb.analysis.ratio_estimator import t_quantile
+from musicapi_nb.analysis.variance_components import nested_sums
+from musicapi_nb.errors import BadFrame, InvalidArgument
 
 Floats = NDArray[np.float64]
-FIGURES = ["between", "within", "icc", "low", "high", "design_effect", "effective_songs"]
+FIGURES = [
+    "variance_between",
+    "variance_within",
+    "icc",
+    "low",
+    "high",
+    "design_effect",
+    "effective_songs",
+]
 
 
 def songs_of(tasks: list[list[float]], cells: list[str] | None = None) -> pd.DataFrame:
@@ -56,18 +63,18 @@ def mean_squares(frame: pd.DataFrame) -> tuple[float, float, int]:
 def test_a_table_computed_by_hand() -> None:
     found = only(variance(songs_of([[1, 3], [5, 7], [9, 11]])))
     # squares: between 2 * (16 + 0 + 16) / 2 = 32, within (2 + 2 + 2) / 3 = 2
-    assert found["within"] == pytest.approx(2)
-    assert found["between"] == pytest.approx((32 - 2) / 2)
+    assert found["variance_within"] == pytest.approx(2)
+    assert found["variance_between"] == pytest.approx((32 - 2) / 2)
     assert found["icc"] == pytest.approx(15 / 17)
     assert found["design_effect"] == pytest.approx(32 / 17)
     assert found["effective_songs"] == pytest.approx(17 / 16)
-    assert found[["tasks", "songs", "missing"]].tolist() == [3, 6, 0]
+    assert found[["tasks", "songs", "missing_songs"]].tolist() == [3, 6, 0]
     assert found["low"] < 15 / 17 < found["high"] < 1
 
 
 def test_songs_that_differ_more_than_tasks_do_have_a_negative_icc() -> None:
     found = only(variance(songs_of([[1, 9], [2, 8.5], [0, 10.2], [3, 7.5]])))
-    assert found["between"] < 0
+    assert found["variance_between"] < 0
     assert found["icc"] < 0
     assert found["effective_songs"] > 2
     assert -1 <= found["low"] < found["icc"] < found["high"] <= 1
@@ -90,8 +97,8 @@ def test_mean_squares_are_those_of_scipy_and_statsmodels(seed: int) -> None:
     assert degrees == 9
     cells = [sizes[at::3] for at in range(3)]
     usual = (sizes.sum() - sum((each**2).sum() / each.sum() for each in cells)) / 9
-    assert found["within"] == pytest.approx(within)
-    assert found["between"] == pytest.approx((between - within) / usual)
+    assert found["variance_within"] == pytest.approx(within)
+    assert found["variance_between"] == pytest.approx((between - within) / usual)
 
 
 def test_of_a_balanced_table_it_is_the_reml_estimate() -> None:
@@ -100,8 +107,8 @@ def test_of_a_balanced_table_it_is_the_reml_estimate() -> None:
     frame = songs_of(tasks)
     found = only(variance(frame))
     known = mixedlm("duration ~ 1", frame, groups=frame["task_id"]).fit()
-    assert found["between"] == pytest.approx(known.cov_re.iloc[0, 0], rel=1e-3)
-    assert found["within"] == pytest.approx(known.scale, rel=1e-3)
+    assert found["variance_between"] == pytest.approx(known.cov_re.iloc[0, 0], rel=1e-3)
+    assert found["variance_within"] == pytest.approx(known.scale, rel=1e-3)
 
 
 def test_the_interval_is_the_jackknife_of_the_logarithm() -> None:
@@ -124,7 +131,7 @@ def test_the_interval_is_the_jackknife_of_the_logarithm() -> None:
     found = only(variance(songs_of(tasks, cells), within=["style"], level=0.9))
     expected = [(end - 1) / (end + usual - 1) for end in ends]
     assert [found["low"], found["high"]] == pytest.approx(expected)
-    assert student(0.9, 4) == pytest.approx(float(stats.t.ppf(0.95, 4)))
+    assert t_quantile(0.9, 4) == pytest.approx(float(stats.t.ppf(0.95, 4)))
 
 
 @pytest.mark.parametrize(
@@ -193,9 +200,9 @@ def test_what_cannot_be_told_is_missing() -> None:
         found = variance(frame)
         assert found.dtypes.equals(full.dtypes), name
         assert found[["icc", "low", "high", "effective_songs"]].isna().all(axis=None), name
-        assert found["songs"][0] + found["missing"][0] == len(frame)
+        assert found["songs"][0] + found["missing_songs"][0] == len(frame)
     pairs = only(variance(songs_of([[3.3, 3.3], [1.1, 1.1], [9.7, 9.7]])))
-    assert (pairs["icc"], pairs["effective_songs"], pairs["within"]) == (1, 1, 0)
+    assert (pairs["icc"], pairs["effective_songs"], pairs["variance_within"]) == (1, 1, 0)
     assert math.isnan(pairs["low"])
     assert len(variance(songs_of([]), ())) == 0
     assert variance(songs_of([]), ()).dtypes.equals(full.dtypes)
@@ -206,8 +213,8 @@ def test_several_outcomes_and_what_is_left_out() -> None:
     rating = pd.array([1, 2, 5, None, 4, None, 3, 3], dtype="Int64")
     found = variance(frame.assign(rating=rating), ["rating", "duration"])
     assert found["outcome"].tolist() == ["rating", "duration"]
-    assert found[["tasks", "songs", "missing"]].to_numpy().tolist() == [[4, 6, 2], [3, 5, 3]]
-    apart = taken_apart(np.array([1.0, 3, 5, 9, 11]), np.array([0, 0, 1, 2, 2]), np.zeros(5, int))
+    assert found[["tasks", "songs", "missing_songs"]].to_numpy().tolist() == [[4, 6, 2], [3, 5, 3]]
+    apart = nested_sums(np.array([1.0, 3, 5, 9, 11]), np.array([0, 0, 1, 2, 2]), np.zeros(5, int))
     assert found["icc"][1] == apart.icc
 
 
@@ -228,7 +235,7 @@ def test_tables_that_cannot_be_read_are_refused() -> None:
     lists = frame.assign(cell=[0, 0, 1, 1], task_id=pd.Series([["t"]] * 4, dtype=object))
     with pytest.raises(BadFrame, match=r"'task_id' .* single values"):
         variance(lists)
-    with pytest.raises(WrongType, match="outcomes is None"):
+    with pytest.raises(InvalidArgument, match="outcomes is None"):
         variance(frame, None)  # type: ignore[arg-type]  # as people do
-    with pytest.raises(WrongType, match="level is 2"):
+    with pytest.raises(InvalidArgument, match="level is 2"):
         variance(frame, level=2)

@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 import pandas as pd
 
-from musicapi_nb.analysis.checks import BadFrame, free, level_names, require
+from musicapi_nb.analysis.checks import level_names, require, require_no_conflict
 from musicapi_nb.analysis.clusters import cluster_codes
-from musicapi_nb.analysis.partitions import reduced
+from musicapi_nb.analysis.partitions import map_reduce
 from musicapi_nb.analysis.ratio_estimator import (
     SUMS,
     as_frame,
     as_text,
-    checked_level,
+    check_level,
     ratio_sums,
     ratios,
 )
 from musicapi_nb.analysis.song_keys import SONGS, TAGS, tagged_songs
 from musicapi_nb.analysis.tag_matching import answers, split_tags
-from musicapi_nb.errors import WrongType
-from musicapi_nb.tasks.tags import distinct
+from musicapi_nb.errors import BadFrame, InvalidArgument
+from musicapi_nb.tasks.tags import unique_tags
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.int64]
 
-Asked: TypeAlias = str | Mapping[Any, Any] | pd.Series
+RequestedTags: TypeAlias = str | Mapping[Any, Any] | pd.Series
 
 _KEYS = ("task_id", "song_id")
 _FATES = {"tag": "str", "returned": "str", "fate": "str"}
-_COUNTS = ("asked", "returned", "kept", "dropped", "added")
+_COUNTS = ("requested", "returned", "kept", "dropped", "added")
 _MEASURES = ("recall", "precision", "jaccard")
 _BY_SONG = dict.fromkeys(_COUNTS, "int64") | dict.fromkeys(_MEASURES, "float64")
 _BY_LEVEL = {
@@ -52,18 +52,18 @@ _BY_LEVEL = {
 class _Song(NamedTuple):
     """A song's asked and returned tags without repeats, and which answers which."""
 
-    asked: tuple[str, ...]
+    requested: tuple[str, ...]
     returned: tuple[str, ...]
     answer: tuple[int | None, ...]
 
     def counts(self) -> tuple[int, ...]:
         kept = sum(at is not None for at in self.answer)
         added = len(self.returned) - len(set(self.answer) - {None})
-        return len(self.asked), len(self.returned), kept, len(self.asked) - kept, added
+        return len(self.requested), len(self.returned), kept, len(self.requested) - kept, added
 
 
 def tag_fates(
-    songs: pd.DataFrame, tags: pd.DataFrame, *, asked: Asked, match: Match = "tag"
+    songs: pd.DataFrame, tags: pd.DataFrame, *, requested: RequestedTags, match: Match = "tag"
 ) -> pd.DataFrame:
     """Tell of each song which asked tags were kept and dropped, and which were added.
 
@@ -76,7 +76,7 @@ def tag_fates(
     ----------
     songs, tags
         Of `songs_frame` and `tags_frame`, or an experiment's `run.songs()` and `run.tags()`.
-    asked
+    requested
         The column of `songs` with what was asked ("prompt", "tags_asked", a factor), or a mapping
         (or Series) to it from the song's `song_id`, or from its `cell`. A text is split at commas,
         semicolons and line ends; a list of texts is taken as it is; missing: nothing was asked.
@@ -103,15 +103,15 @@ def tag_fates(
     ------
     BadFrame
         A column is missing or of a wrong kind, or two songs cannot be told apart.
-    WrongType
-        `asked` or `match` is none of the above.
+    InvalidArgument
+        `requested` or `match` is none of the above.
     """
-    judged = _judged(songs, tags, asked, match, taken=_FATES)
+    judged = _judged(songs, tags, requested, match, taken=_FATES)
     rows: list[int] = []
     cells: list[tuple[str, str | None, str]] = []
     for at, song in enumerate(judged.songs):
         before = len(cells)
-        for tag, answer in zip(song.asked, song.answer, strict=True):
+        for tag, answer in zip(song.requested, song.answer, strict=True):
             if answer is None:
                 cells.append((tag, None, "dropped"))
             else:
@@ -130,7 +130,7 @@ def adherence(  # noqa: PLR0913 - what is asked, of what, how it is matched and 
     songs: pd.DataFrame,
     tags: pd.DataFrame,
     *,
-    asked: Asked,
+    requested: RequestedTags,
     by: str | Sequence[str] | None = None,
     match: Match = "tag",
     cluster: str | None = None,
@@ -162,7 +162,7 @@ def adherence(  # noqa: PLR0913 - what is asked, of what, how it is matched and 
     pd.DataFrame
         Without `by`: the columns of `songs` that stand before `task_id`, then
         task_id, song_id : str
-        asked, returned, kept, dropped, added : int64
+        requested, returned, kept, dropped, added : int64
         recall, precision, jaccard : float64
 
         With `by`: its columns, levels in the order in which they come, then
@@ -174,32 +174,36 @@ def adherence(  # noqa: PLR0913 - what is asked, of what, how it is matched and 
 
     Raises
     ------
-    BadFrame, WrongType
+    BadFrame, InvalidArgument
         As for `tag_fates`; `by` is no column; a task is not known.
     """
     if by is None:
-        return _by_song(songs, tags, asked, match)
+        return _by_song(songs, tags, requested, match)
     names = level_names(by, _BY_LEVEL)
-    level = checked_level(level)
-    counted = functools.partial(_counted, asked=asked, names=names, match=match, cluster=cluster)
-    sums = reduced(counted, songs, tags).reset_index()
-    estimate, low, high = ratios(sums, level, most=sums["cases"])
+    level = check_level(level)
+    counted = functools.partial(
+        _counted, requested=requested, names=names, match=match, cluster=cluster
+    )
+    sums = map_reduce(counted, songs, tags).reset_index()
+    estimate, low, high = ratios(sums, level, most=sums["tags"])
     own = {
         "measure": sums["measure"],
         "estimate": estimate,
         "low": low,
         "high": high,
         "tasks": sums["tasks"],
-        "songs": sums["of"],
+        "songs": sums["cases"],
     }
     levels = sums[list(range(len(names)))].set_axis(pd.Index(names), axis=1)
     levels = levels.astype({name: as_text(songs.dtypes[name]) for name in names})
     return pd.concat([levels, as_frame(own, _BY_LEVEL)], axis=1)
 
 
-def _by_song(songs: pd.DataFrame, tags: pd.DataFrame, asked: Asked, match: Match) -> pd.DataFrame:
-    judged = _judged(songs, tags, asked, match, taken=_BY_SONG)
-    found = pd.concat([judged.keys, judged.measured()], axis=1)
+def _by_song(
+    songs: pd.DataFrame, tags: pd.DataFrame, requested: RequestedTags, match: Match
+) -> pd.DataFrame:
+    judged = _judged(songs, tags, requested, match, taken=_BY_SONG)
+    found = pd.concat([judged.keys, judged.measures()], axis=1)
     found.attrs["songs_left_out"] = len(songs) - len(judged.keys)
     return found
 
@@ -208,7 +212,7 @@ def _counted(  # noqa: PLR0913 - as adherence
     songs: pd.DataFrame,
     tags: pd.DataFrame,
     *,
-    asked: Asked,
+    requested: RequestedTags,
     names: list[str],
     match: Match,
     cluster: str | None,
@@ -218,18 +222,18 @@ def _counted(  # noqa: PLR0913 - as adherence
     The levels are named by their places: a factor may have any name.
     """
     require(songs, dict.fromkeys(names, "key"), SONGS)
-    judged = _judged(songs, tags, asked, match)
+    judged = _judged(songs, tags, requested, match)
     own = songs.iloc[judged.rows]
     codes = cluster_codes(own, cluster, SONGS)
     by = songs[names].set_axis(range(len(names)), axis=1).reset_index(drop=True)
     keys = list(by.columns)
     levels = by.groupby(keys, sort=False, dropna=False, observed=True).ngroup().to_numpy()
     first = by.iloc[np.unique(levels, return_index=True)[1]]
-    found = judged.measured()
+    found = judged.measures()
     cases = {
-        "recall": found["asked"],
+        "recall": found["requested"],
         "precision": found["returned"],
-        "jaccard": found["asked"] + found["added"],
+        "jaccard": found["requested"] + found["added"],
     }
     parts = []
     for measure in _MEASURES:
@@ -238,10 +242,10 @@ def _counted(  # noqa: PLR0913 - as adherence
         values = found[measure].to_numpy()[defined]
         sums = ratio_sums(group, tasks, values, np.ones(len(values)), len(first))
         behind = np.bincount(group, cases[measure].to_numpy()[defined], len(first))
-        parts.append(first.assign(measure=measure, **sums, cases=behind))
+        parts.append(first.assign(measure=measure, **sums, tags=behind))
     # the measures of a level stand together
     order = np.arange(len(first) * len(parts)).reshape(len(parts), -1).T.ravel()
-    return pd.concat(parts).iloc[order].set_index([*keys, "measure"])[[*SUMS, "cases"]]
+    return pd.concat(parts).iloc[order].set_index([*keys, "measure"])[[*SUMS, "tags"]]
 
 
 # --- songs and their tags -------------------------------------------------------------------
@@ -254,10 +258,10 @@ class _Judged(NamedTuple):
     keys: pd.DataFrame
     songs: list[_Song]
 
-    def measured(self) -> pd.DataFrame:
+    def measures(self) -> pd.DataFrame:
         counts = np.array([song.counts() for song in self.songs], dtype="int64").reshape(-1, 5)
-        asked, returned, kept, _, added = counts.T.astype(float)
-        shares = ((kept, asked), (returned - added, returned), (kept, asked + added))
+        requested, returned, kept, _, added = counts.T.astype(float)
+        shares = ((kept, requested), (returned - added, returned), (kept, requested + added))
         values = {
             name: np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
             for name, (part, whole) in zip(_MEASURES, shares, strict=True)
@@ -266,7 +270,11 @@ class _Judged(NamedTuple):
 
 
 def _judged(
-    songs: pd.DataFrame, tags: pd.DataFrame, asked: Asked, match: Match, taken: Iterable[str] = ()
+    songs: pd.DataFrame,
+    tags: pd.DataFrame,
+    requested: RequestedTags,
+    match: Match,
+    taken: Iterable[str] = (),
 ) -> _Judged:
     require(songs, dict.fromkeys(_KEYS, "key"), SONGS)
     require(tags, {**dict.fromkeys(_KEYS, "key"), "tag": "text"}, TAGS)
@@ -274,38 +282,38 @@ def _judged(
     rows = np.flatnonzero(found.judged)
     own = songs.iloc[rows].reset_index(drop=True)
     lead = list(own.columns[: list(own.columns).index("task_id")])
-    free(lead, [*_KEYS, *taken], SONGS)
+    require_no_conflict(lead, [*_KEYS, *taken], SONGS)
     returned: list[list[str]] = [[] for _ in range(found.number)]
     has = tags["tag"].notna().to_numpy(dtype=bool)
     for song, tag in zip(found.tagged[has].tolist(), tags["tag"][has].astype(str), strict=True):
         returned[song].append(tag)
     names = [name for name in _KEYS if name not in lead]
     keys = pd.concat([own[lead], own[names].astype(dict.fromkeys(names, "str"))], axis=1)
-    texts = zip(asked_tags(own, asked), found.song[rows].tolist(), strict=True)
+    texts = zip(requested_tags(own, requested), found.song[rows].tolist(), strict=True)
     return _Judged(rows, keys, [_song(text, returned[song], match) for text, song in texts])
 
 
-def _song(asked: tuple[str, ...], returned: list[str], match: Match) -> _Song:
-    wanted, got = distinct(asked), distinct(returned)
+def _song(requested: tuple[str, ...], returned: list[str], match: Match) -> _Song:
+    wanted, got = unique_tags(requested), unique_tags(returned)
     return _Song(wanted, got, answers(wanted, got, match))
 
 
-def asked_tags(songs: pd.DataFrame, asked: Asked) -> list[tuple[str, ...]]:
-    if isinstance(asked, str):
-        require(songs, {asked: "any"}, SONGS)
-        return [_readable(text, f"column {asked!r}") for text in songs[asked]]
-    if not isinstance(asked, Mapping | pd.Series):
-        raise WrongType(
-            f"asked is a {type(asked).__name__}; it is the name of a column of songs, or a "
+def requested_tags(songs: pd.DataFrame, requested: RequestedTags) -> list[tuple[str, ...]]:
+    if isinstance(requested, str):
+        require(songs, {requested: "any"}, SONGS)
+        return [_readable(text, f"column {requested!r}") for text in songs[requested]]
+    if not isinstance(requested, Mapping | pd.Series):
+        raise InvalidArgument(
+            f"requested is a {type(requested).__name__}; it is the name of a column of songs, or a "
             "mapping or Series from song_id or cell to what was asked"
         )
-    known = dict(asked.items())
+    known = dict(requested.items())
     names = [name for name in ("cell", "song_id") if name in songs.columns]
     lacking = {name: [key for key in songs[name] if key not in known] for name in names}
     name = min(names, key=lambda name: len(lacking[name]))
     if lacking[name]:
         raise BadFrame(
-            f"asked says nothing of {len(lacking[name])} of {len(songs)} songs, such as "
+            f"requested has no entry for {len(lacking[name])} of {len(songs)} songs, such as "
             f"{name} {lacking[name][0]!r}; name what asked for nothing with None"
         )
     return [_readable(known[key], f"{name} {key!r}") for key in songs[name]]
@@ -314,5 +322,5 @@ def asked_tags(songs: pd.DataFrame, asked: Asked) -> list[tuple[str, ...]]:
 def _readable(text: Any, where: str) -> tuple[str, ...]:
     try:
         return split_tags(text)
-    except WrongType as error:
-        raise WrongType(f"{where}: {error}") from None
+    except InvalidArgument as error:
+        raise InvalidArgument(f"{where}: {error}") from None

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from musicapi_nb.analysis.checks import BadFrame, names_of, require
-from musicapi_nb.analysis.clusters import cluster_codes, summed
-from musicapi_nb.analysis.partitions import reduced
-from musicapi_nb.analysis.ratio_estimator import SUMS, as_frame, checked_level, ratios
-from musicapi_nb.analysis.song_keys import TAGS, numbered
-from musicapi_nb.errors import WrongType
+from musicapi_nb.analysis.checks import names_of, require
+from musicapi_nb.analysis.clusters import cluster_codes, sum_by_code
+from musicapi_nb.analysis.partitions import map_reduce
+from musicapi_nb.analysis.ratio_estimator import SUMS, as_frame, check_level, ratios
+from musicapi_nb.analysis.song_keys import TAGS, song_codes
+from musicapi_nb.errors import BadFrame, InvalidArgument
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,11 +32,11 @@ _COUNTS = {
 }
 _PAIRS = {
     "tag": "str",
-    "other": "str",
+    "other_tag": "str",
     "songs": "int64",
     "tag_songs": "int64",
     "other_songs": "int64",
-    "together": "int64",
+    "joint_songs": "int64",
     "support": "float64",
     "lift": "float64",
     "conditional": "float64",
@@ -70,17 +70,17 @@ def tag_counts(
     BadFrame
         A column is missing or of a wrong kind, or a task or song is not known.
     """
-    level = checked_level(level)
-    sums = reduced(functools.partial(_counted, cluster=cluster, pairs=False), tags).reset_index()
+    level = check_level(level)
+    sums = map_reduce(functools.partial(_counted, cluster=cluster, pairs=False), tags).reset_index()
     found = _single(sums)
     every = sums[sums["what"] == _ALL].iloc[0]
     ratio = {
         "tasks": every["tasks"],
         "hits": found["hits"],
-        "of": every["of"],
+        "cases": every["cases"],
         "hits2": found["hits2"],
         "cross": found["cross"],
-        "of2": every["of2"],
+        "cases2": every["cases2"],
     }
     whole = {name: np.broadcast_to(values, len(found)) for name, values in ratio.items()}
     share, low, high = ratios(whole, level)
@@ -107,9 +107,9 @@ def cooccurrence(
 ) -> pd.DataFrame:
     """Count the songs that have two tags together, for each ordered pair of tags that do.
 
-    support = together / songs; conditional = together / tag_songs, the share of the songs with
-    `tag` that have `other` too; lift = conditional / (other_songs / songs), 1 where tags are
-    independent. Songs, spellings, intervals and parts are as for `tag_counts`.
+    support = joint_songs / songs; conditional = joint_songs / tag_songs, the share of the songs
+    with `tag` that have `other_tag` too; lift = conditional / (other_songs / songs), 1 where tags
+    are independent. Songs, spellings, intervals and parts are as for `tag_counts`.
 
     Parameters
     ----------
@@ -121,11 +121,11 @@ def cooccurrence(
     Returns
     -------
     pd.DataFrame
-        By frequency of `tag`, then by `together`:
-        tag, other : str
+        By frequency of `tag`, then by `joint_songs`:
+        tag, other_tag : str
         songs : int64
             All songs.
-        tag_songs, other_songs, together : int64
+        tag_songs, other_songs, joint_songs : int64
             Songs with the one, the other, both.
         support, lift, conditional : float64
         low, high : float64
@@ -135,20 +135,20 @@ def cooccurrence(
     ------
     BadFrame
         As for `tag_counts`.
-    WrongType
+    InvalidArgument
         `top` is no number of tags.
     """
-    level = checked_level(level)
+    level = check_level(level)
     _check(top)
-    sums = reduced(functools.partial(_counted, cluster=cluster, pairs=True), tags).reset_index()
+    sums = map_reduce(functools.partial(_counted, cluster=cluster, pairs=True), tags).reset_index()
     ranked = _single(sums)["tag"]
     chosen = ranked if top is None else ranked.head(top)
     place = pd.Series(np.arange(len(chosen)), index=chosen.to_numpy())
     both = sums[(sums["what"] == _TWO) & (sums["hits"] >= min_songs)]
     if top is not None:
-        both = both[both["tag"].isin(chosen) & both["other"].isin(chosen)]
+        both = both[both["tag"].isin(chosen) & both["other_tag"].isin(chosen)]
     one = both["tag"].map(place).to_numpy("int64")
-    other = both["other"].map(place).to_numpy("int64")
+    other = both["other_tag"].map(place).to_numpy("int64")
     order = np.lexsort((other, -both["hits"].to_numpy(), one))
     both, one, other = both.iloc[order], one[order], other[order]
     alone = _single(sums)
@@ -156,23 +156,23 @@ def cooccurrence(
     ratio = {
         "tasks": own["tasks"],
         "hits": both["hits"],
-        "of": own["hits"],
+        "cases": own["hits"],
         "hits2": both["hits2"],
         "cross": both["cross"],
-        "of2": own["hits2"],
+        "cases2": own["hits2"],
     }
     conditional, low, high = ratios(ratio, level)
-    songs = float(sums["of"][sums["what"] == _ALL].iloc[0])
-    together, others = both["hits"].to_numpy(), alone["hits"].to_numpy()[other]
+    songs = float(sums["cases"][sums["what"] == _ALL].iloc[0])
+    joint, others = both["hits"].to_numpy(), alone["hits"].to_numpy()[other]
     return as_frame(
         {
             "tag": both["tag"].to_numpy(),
-            "other": both["other"].to_numpy(),
+            "other_tag": both["other_tag"].to_numpy(),
             "songs": np.full(len(both), songs),
             "tag_songs": own["hits"],
             "other_songs": others,
-            "together": together,
-            "support": together / max(songs, 1.0),
+            "joint_songs": joint,
+            "support": joint / max(songs, 1.0),
             "lift": conditional * songs / others,
             "conditional": conditional,
             "low": low,
@@ -207,18 +207,18 @@ def exclusive_sets(
     ------
     BadFrame
         As for `tag_counts`.
-    WrongType
+    InvalidArgument
         `among` is no list of tags, or `top` no number of them.
     """
     _check(top)
     if isinstance(among, str):
-        raise WrongType(f"among is the text {among!r}; it is a list of tags")
+        raise InvalidArgument(f"among is the text {among!r}; it is a list of tags")
     if among is None:
         count = functools.partial(_counted, cluster=_NO_TASKS, pairs=False)
-        chosen = _single(reduced(count, tags).reset_index())["tag"].head(top).tolist()
+        chosen = _single(map_reduce(count, tags).reset_index())["tag"].head(top).tolist()
     else:
         chosen = names_of(among, "among")
-    sums = reduced(functools.partial(_sets, among=chosen), tags)
+    sums = map_reduce(functools.partial(_sets, among=chosen), tags)
     found = sums[sums["songs"] > 0].reset_index()
     size = found["set"].str.count("1")
     order = pd.DataFrame({"songs": -found["songs"], "size": size, "set": found["set"]})
@@ -236,7 +236,7 @@ def exclusive_sets(
 
 def _check(top: int | None) -> None:
     if top is not None and (not isinstance(top, int) or top < 0):
-        raise WrongType(f"top is {top!r}; it is a number of tags, from 0")
+        raise InvalidArgument(f"top is {top!r}; it is a number of tags, from 0")
 
 
 # --- counting -------------------------------------------------------------------------------
@@ -259,7 +259,7 @@ def _had(tags: pd.DataFrame, cluster: str | None) -> _Had:
     names = [name for name in ("cell", "task_id", "song_id") if name in own.columns]
     if (unknown := int(own[names].isna().all(axis=1).sum())) > 0:
         raise BadFrame(f"{unknown} of {len(own)} rows of {TAGS} name neither task nor song")
-    (songs,) = numbered((own, TAGS))
+    (songs,) = song_codes((own, TAGS))
     if cluster == _NO_TASKS:
         codes = np.zeros(len(own), dtype=np.int64)
     else:
@@ -276,7 +276,7 @@ def _counted(tags: pd.DataFrame, *, cluster: str | None, pairs: bool) -> pd.Data
     """The sums over tasks behind shares: of all songs, of those with a tag, of those with two."""
     had = _had(tags, cluster)
     tasks = int(had.task.max(initial=-1)) + 1
-    size = summed(had.task, np.ones(len(had.task)), tasks)
+    size = sum_by_code(had.task, np.ones(len(had.task)), tasks)
     whole = pd.DataFrame(
         [[float((size > 0).sum()), 0.0, size.sum(), 0.0, 0.0, (size**2).sum()]], columns=list(SUMS)
     )
@@ -295,7 +295,7 @@ def _counted(tags: pd.DataFrame, *, cluster: str | None, pairs: bool) -> pd.Data
     names = had.names.append(pd.Index([""], dtype="str"))
     index = pd.MultiIndex.from_arrays(
         [what, names.take(np.concatenate(firsts)), names.take(np.concatenate(seconds))],
-        names=["what", "tag", "other"],
+        names=["what", "tag", "other_tag"],
     )
     return pd.concat(parts, ignore_index=True).set_index(index)
 
@@ -309,7 +309,7 @@ def _summed(group: Ints, hits: Floats, of: Floats, groups: int) -> pd.DataFrame:
     """Sums over the tasks in which there are hits; tasks without are in no sum of these."""
     each = (np.ones(len(hits)), hits, of, hits * hits, hits * of, of * of)
     return pd.DataFrame(
-        {name: summed(group, values, groups) for name, values in zip(SUMS, each, strict=True)}
+        {name: sum_by_code(group, values, groups) for name, values in zip(SUMS, each, strict=True)}
     )
 
 

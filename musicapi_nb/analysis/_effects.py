@@ -11,18 +11,18 @@ import numpy as np
 import pandas as pd
 
 from musicapi_nb.analysis import contrasts
-from musicapi_nb.analysis.bootstrap import FEWEST, Measure, Sums, interval, permutation_p, resampled
-from musicapi_nb.analysis.checks import BadFrame, measured, names_of, require
-from musicapi_nb.analysis.clusters import cluster_codes, level_codes, summed
-from musicapi_nb.analysis.contrasts import Correction, Share, adjusted
-from musicapi_nb.analysis.ratio_estimator import as_frame, checked_level, ratio_sums, ratios
-from musicapi_nb.analysis.song_keys import each_once, presence_values
-from musicapi_nb.errors import WrongType
+from musicapi_nb.analysis.bootstrap import FEWEST, Measure, Sums, interval, permutation_p, resample
+from musicapi_nb.analysis.checks import finite_values, names_of, require
+from musicapi_nb.analysis.clusters import cluster_codes, level_codes, sum_by_code
+from musicapi_nb.analysis.contrasts import Correction, Share, adjust_p_values
+from musicapi_nb.analysis.ratio_estimator import as_frame, check_level, ratio_sums, ratios
+from musicapi_nb.analysis.song_keys import presence_values, require_unique
+from musicapi_nb.errors import BadFrame, InvalidArgument
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from musicapi_nb.analysis.bootstrap import Resampled
+    from musicapi_nb.analysis.bootstrap import Resamples
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
@@ -44,7 +44,7 @@ EFFECTS = {
     "tasks": "int64",
     "baseline_songs": "int64",
     "baseline_tasks": "int64",
-    "missing": "int64",
+    "missing_songs": "int64",
 }
 _FRAME = "the frame of effects"
 
@@ -94,7 +94,7 @@ def effects(  # noqa: PLR0913 - what is asked, and how it is judged, each by its
         joined with `ratings_frame`. A missing level is the level "(none)".
     outcomes
         Numeric columns. Songs without a finite value (below 1e100) are left out and counted as
-        `missing`.
+        `missing_songs`.
     tags, presence
         Rows of `tags_frame` of these songs, and tags to look for in them, spelled in any way
         (without regard to case, hyphens and white space). Asked of songs whose `state` is
@@ -116,34 +116,35 @@ def effects(  # noqa: PLR0913 - what is asked, and how it is judged, each by its
         One row for each outcome and level but the baseline: `factor, level, baseline, outcome,
         measure` (str; `outcome` is a column, or "tag: ..."), `estimate, low, high, p, p_adjusted,
         mean, baseline_mean` (float64; in units of the outcome, shares 0 to 1), `songs, tasks,
-        baseline_songs, baseline_tasks, missing` (int64; `missing`: songs of both levels).
+        baseline_songs, baseline_tasks, missing_songs` (int64; the last counts songs of both
+        levels).
 
     Raises
     ------
     BadFrame
         Columns are missing or not numeric, a task has songs of two levels, songs cannot be told
         apart, or there is no such baseline.
-    WrongType
+    InvalidArgument
         `factor`, `outcomes`, `presence`, `measure`, `correction`, `level` or `draws` cannot be
         used.
     """
     outcomes, presence = names_of(outcomes, "outcomes"), names_of(presence, "presence")
     _check(measure, correction, draws, tags, presence)
-    checked_level(level)
+    check_level(level)
     if not isinstance(factor, str):
-        raise WrongType(f"factor is {factor!r}; it is the name of one column")
+        raise InvalidArgument(f"factor is {factor!r}; it is the name of one column")
     require(frame, {factor: "key", **dict.fromkeys(outcomes, "number")}, _FRAME)
-    each_once(frame, _FRAME)
+    require_unique(frame, _FRAME)
     tasks = _tasks(frame, factor, cluster)
     base = _baseline(tasks.names, baseline, factor)
     settings = _Settings(measure, level, draws, seed)
-    made = [_Outcome(tasks, name, measured(frame[name]), settings) for name in outcomes]
+    made = [_Outcome(tasks, name, finite_values(frame[name]), settings) for name in outcomes]
     if tags is not None:
         found = presence_values(frame, tags, presence, _FRAME)
         made += [_Presence(tasks, f"tag: {tag}", has, settings) for tag, has in found.items()]
     table = pd.DataFrame([row for each in made for row in each.rows(base)], columns=list(EFFECTS))
     table["factor"] = factor
-    table["p_adjusted"] = adjusted(table["p"].to_numpy("float64"), correction)
+    table["p_adjusted"] = adjust_p_values(table["p"].to_numpy("float64"), correction)
     return as_frame({name: table[name] for name in EFFECTS}, EFFECTS)
 
 
@@ -162,13 +163,13 @@ def _check(
     presence: Sequence[str],
 ) -> None:
     if measure not in get_args(Measure):
-        raise WrongType(f'measure is {measure!r}; it is "difference" or "ratio"')
+        raise InvalidArgument(f'measure is {measure!r}; it is "difference" or "ratio"')
     if correction not in {*get_args(Correction), None}:
-        raise WrongType(f'correction is {correction!r}; it is "holm", "bh" or None')
+        raise InvalidArgument(f'correction is {correction!r}; it is "holm", "bh" or None')
     if not isinstance(draws, int) or draws < 1:
-        raise WrongType(f"draws is {draws!r}; it is a number from 1, such as 2000")
+        raise InvalidArgument(f"draws is {draws!r}; it is a number from 1, such as 2000")
     if bool(presence) != (tags is not None):
-        raise WrongType(
+        raise InvalidArgument(
             "which tags to look for, and in which rows: presence=[...] and tags=run.tags() "
             "go together"
         )
@@ -239,9 +240,9 @@ class _Outcome:
         known = np.isfinite(values)
         number = len(tasks.level_of)
         self._missing = np.bincount(tasks.level[~known], minlength=len(tasks.names))
-        self._total = summed(tasks.task[known], values[known], number)
-        self._songs = summed(tasks.task[known], np.ones(int(known.sum())), number)
-        self._drawn: dict[int, Resampled] = {}
+        self._total = sum_by_code(tasks.task[known], values[known], number)
+        self._songs = sum_by_code(tasks.task[known], np.ones(int(known.sum())), number)
+        self._drawn: dict[int, Resamples] = {}
 
     def rows(self, base: int | None) -> list[Mapping[str, Any]]:
         if base is None:
@@ -272,7 +273,7 @@ class _Outcome:
             "tasks": len(one.songs),
             "baseline_songs": other.songs.sum(),
             "baseline_tasks": len(other.songs),
-            "missing": self._missing[at] + self._missing[base],
+            "missing_songs": self._missing[at] + self._missing[base],
         }
 
     def _sums(self, at: int) -> Sums:
@@ -285,10 +286,10 @@ class _Outcome:
         measure, level = self._settings.measure, self._settings.level
         return interval(self._resampled(at), self._resampled(base), measure, level)
 
-    def _resampled(self, at: int) -> Resampled:
+    def _resampled(self, at: int) -> Resamples:
         if at not in self._drawn:
             seed = (self._settings.seed, 0, int(self._tasks.rank[at]))
-            self._drawn[at] = resampled(self._sums(at), self._settings.draws, seed)
+            self._drawn[at] = resample(self._sums(at), self._settings.draws, seed)
         return self._drawn[at]
 
     def _p(self, at: int, base: int) -> float:

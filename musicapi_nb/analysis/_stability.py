@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
-from musicapi_nb.analysis.checks import level_names, measured, require
-from musicapi_nb.analysis.clusters import cluster_codes, summed
-from musicapi_nb.analysis.ratio_estimator import as_frame, checked_level, student
+from musicapi_nb.analysis.checks import finite_values, level_names, require
+from musicapi_nb.analysis.clusters import cluster_codes, sum_by_code
+from musicapi_nb.analysis.ratio_estimator import as_frame, check_level, t_quantile
 from musicapi_nb.analysis.song_keys import SONGS, tagged_songs
-from musicapi_nb.analysis.variance_components import taken_apart
-from musicapi_nb.tasks.tags import folded
+from musicapi_nb.analysis.variance_components import nested_sums
+from musicapi_nb.tasks.tags import match_key
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,7 +31,7 @@ STABILITY = {
     "jaccard_between": "float64",
     "jaccard_between_low": "float64",
     "jaccard_between_high": "float64",
-    "common": "int64",
+    "common_tags": "int64",
     "duration_sd_within": "float64",
     "duration_sd_between": "float64",
 }
@@ -75,7 +75,7 @@ def stability(
         One row a prompt, in the order in which they come: the columns of `by`, `tasks, songs`
         (int64; that succeeded), `jaccard_within, jaccard_within_low, jaccard_within_high,
         jaccard_between, jaccard_between_low, jaccard_between_high` (float64; missing where there
-        is no such pair), `common` (int64: tags that all songs have), `duration_sd_within,
+        is no such pair), `common_tags` (int64: tags that all songs have), `duration_sd_within,
         duration_sd_between` (float64, seconds: square roots of the components of `variance`; a
         negative one is 0).
 
@@ -84,11 +84,11 @@ def stability(
     BadFrame
         Columns are missing or of another kind, songs cannot be told apart, or `by` names a column
         of the result.
-    WrongType
+    InvalidArgument
         `by` names no column, or `level` is none.
     """
     names = level_names(by, STABILITY)
-    checked_level(level)
+    check_level(level)
     require(songs, {**dict.fromkeys(names, "key"), "duration": "number"}, SONGS)
     task = cluster_codes(songs, cluster, SONGS)
     own = songs[names].reset_index(drop=True)
@@ -125,7 +125,7 @@ def _data(songs: pd.DataFrame, tags: pd.DataFrame, task: Ints, prompt: Ints) -> 
     place[song[order]] = np.arange(len(order))
     known = tags["tag"].notna().to_numpy() & (place[tagged] >= 0)
     codes, spelled = pd.factorize(tags["tag"][known])
-    numbers, _ = pd.factorize(np.array([folded(each) for each in spelled], dtype=object))
+    numbers, _ = pd.factorize(np.array([match_key(each) for each in spelled], dtype=object))
     pairs = (
         np.column_stack([place[tagged[known]], numbers[codes]])
         if len(codes)
@@ -136,7 +136,7 @@ def _data(songs: pd.DataFrame, tags: pd.DataFrame, task: Ints, prompt: Ints) -> 
     return _Songs(
         np.searchsorted(prompt[order], np.arange(prompts + 1)),
         task[order],
-        measured(songs["duration"])[order],
+        finite_values(songs["duration"])[order],
         np.searchsorted(pairs[:, 0], np.arange(len(order) + 1)),
         pairs[:, 1],
     )
@@ -146,7 +146,7 @@ def _row(data: _Songs, prompt: int, level: float) -> tuple[float, ...]:
     own = slice(data.first[prompt], data.first[prompt + 1])
     task, duration = data.task[own], data.duration[own]
     known = np.isfinite(duration)
-    apart = taken_apart(duration[known], task[known], np.zeros(int(known.sum()), dtype="int64"))
+    apart = nested_sums(duration[known], task[known], np.zeros(int(known.sum()), dtype="int64"))
     places = np.arange(own.start, own.stop)
     tagged = places[data.start[places + 1] > data.start[places]]
     sets = [data.tag[data.start[place] : data.start[place + 1]] for place in tagged]
@@ -170,7 +170,7 @@ def _likeness(sets: Sequence[Ints], task: Ints, level: float) -> tuple[float, ..
     `sets` are sorted by task.
     """
     names, own = np.unique(task, return_inverse=True)
-    songs = summed(own, np.ones(len(own)), len(names))
+    songs = sum_by_code(own, np.ones(len(own)), len(names))
     inside, outside = _sums(sets, own)
     within = _jackknife(inside, songs * (songs - 1), 1, level)
     return (*within, *_jackknife(outside, songs * (songs.sum() - songs), 2, level))
@@ -211,7 +211,7 @@ def _jackknife(
         return mean, math.nan, math.nan
     without = (total.sum() - tasks * total[says]) / left[says]
     spread = (number - 1) * float(np.var(without))
-    t2 = student(level, number - 1) ** 2
+    t2 = t_quantile(level, number - 1) ** 2
     inner = mean * (1 - mean)
     # all alike: as if each task were one case
     size = inner / spread if spread > 0 and inner > 0 else float(number)

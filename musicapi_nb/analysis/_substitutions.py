@@ -12,21 +12,21 @@ import networkx as nx
 import numpy as np
 import pandas as pd
 
-from musicapi_nb.analysis._adherence import asked_tags
-from musicapi_nb.analysis.checks import BadFrame, require
-from musicapi_nb.analysis.clusters import cluster_codes, summed
-from musicapi_nb.analysis.noisy_or import Event, attributed
-from musicapi_nb.analysis.partitions import reduced
-from musicapi_nb.analysis.ratio_estimator import as_frame, checked_level, ratios
-from musicapi_nb.analysis.song_keys import SONGS, numbered, told_apart
-from musicapi_nb.errors import WrongType
-from musicapi_nb.tasks.tags import plain, split
+from musicapi_nb.analysis._adherence import requested_tags
+from musicapi_nb.analysis.checks import require
+from musicapi_nb.analysis.clusters import cluster_codes, sum_by_code
+from musicapi_nb.analysis.noisy_or import Event, attribute
+from musicapi_nb.analysis.partitions import map_reduce
+from musicapi_nb.analysis.ratio_estimator import as_frame, check_level, ratios
+from musicapi_nb.analysis.song_keys import SONGS, require_distinct, song_codes
+from musicapi_nb.errors import BadFrame, InvalidArgument
+from musicapi_nb.tasks.tags import normalize_tag, split_tag_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from musicapi_nb.analysis._adherence import Asked
-    from musicapi_nb.analysis.noisy_or import Attributed, Told
+    from musicapi_nb.analysis._adherence import RequestedTags
+    from musicapi_nb.analysis.noisy_or import Attribution, Attributions
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
@@ -37,7 +37,7 @@ _COLUMNS = {
     "target": "str",
     "kind": "str",
     "count": "float64",
-    "of": "int64",
+    "cases": "int64",
     "share": "float64",
     "low": "float64",
     "high": "float64",
@@ -52,7 +52,7 @@ def substitutions(  # noqa: PLR0913 - steps, what was asked before them, and how
     steps: pd.DataFrame,
     *,
     songs: pd.DataFrame | None = None,
-    asked: Asked | None = None,
+    requested: RequestedTags | None = None,
     min_count: float = 1,
     cluster: str | None = None,
     level: float = 0.95,
@@ -73,9 +73,9 @@ def substitutions(  # noqa: PLR0913 - steps, what was asked before them, and how
 
     Parameters
     ----------
-    songs, asked
+    songs, requested
         Where both are given: also the way from the asked text to the first step's source, as step
-        -1. `asked` is as for `tag_fates`.
+        -1. `requested` is as for `tag_fates`.
     min_count
         Rows of a smaller count are left out.
     cluster
@@ -96,26 +96,26 @@ def substitutions(  # noqa: PLR0913 - steps, what was asked before them, and how
             became of the source itself).
         count : float64
             How many times, as attributed.
-        of : int64
+        cases : int64
             How many times it could be seen: the source was there (where it is missing: the step
             was made), and of "rewritten" and "added" the target was not.
         share, low, high : float64
-            count / of, with its interval; missing for one task alone.
+            count / cases, with its interval; missing for one task alone.
         tasks : int64
-            Tasks among `of`.
+            Tasks among `cases`.
 
     Raises
     ------
     BadFrame
         A column is missing or of a wrong kind, or a task is not known.
-    WrongType
-        Of `songs` and `asked` only one is given.
+    InvalidArgument
+        Of `songs` and `requested` only one is given.
     """
-    level = checked_level(level)
-    if (songs is None) != (asked is None):
-        raise WrongType("songs and asked belong together: give both or neither")
-    count = functools.partial(_counted, asked=asked, cluster=cluster)
-    sums = reduced(count, *((steps,) if songs is None else (steps, songs)))
+    level = check_level(level)
+    if (songs is None) != (requested is None):
+        raise InvalidArgument("songs and requested belong together: give both or neither")
+    count = functools.partial(_counted, requested=requested, cluster=cluster)
+    sums = map_reduce(count, *((steps,) if songs is None else (steps, songs)))
     tasks = sums.reset_index()
     found = _finished(
         tasks["step"].tolist(), tasks["rewriting"].tolist(), tasks["tasks"].to_numpy(float), level
@@ -145,7 +145,7 @@ def substitution_graph(frame: pd.DataFrame) -> nx.DiGraph[Any]:
             "target": "text",
             "kind": "text",
             "count": "number",
-            "of": "number",
+            "cases": "number",
         },
         "frame (of substitutions)",
     )
@@ -159,7 +159,7 @@ def substitution_graph(frame: pd.DataFrame) -> nx.DiGraph[Any]:
         for node in (one, other):
             graph.add_node(node, kind=node[0], label=node[1] or node[0])
         weight = float(sum(row["count"] for row in rows))
-        times = sum({(row["step"], row["kind"]): row["of"] for row in rows}.values())
+        times = sum({(row["step"], row["kind"]): row["cases"] for row in rows}.values())
         graph.add_edge(
             one,
             other,
@@ -182,7 +182,7 @@ def _counted(
     steps: pd.DataFrame,
     songs: pd.DataFrame | None = None,
     *,
-    asked: Asked | None,
+    requested: RequestedTags | None,
     cluster: str | None,
 ) -> pd.DataFrame:
     """How many tasks met with each rewriting: the texts before and after of its songs."""
@@ -192,7 +192,7 @@ def _counted(
         _STEPS,
     )
     tables = ((steps, _STEPS), *(() if songs is None else ((songs, SONGS),)))
-    numbers = numbered(*tables)
+    numbers = song_codes(*tables)
     found: dict[tuple[int, int], list[tuple[Sequence[str], Sequence[str]]]] = defaultdict(list)
     first: dict[int, tuple[str, ...]] = {}
     for song, task, step, before, after in _rewritings(steps, numbers[0], cluster):
@@ -200,11 +200,11 @@ def _counted(
         if step == 0:
             first[song] = before
     made: Counter[tuple[int, str]] = Counter()
-    if songs is not None and asked is not None:
+    if songs is not None and requested is not None:
         known = np.isin(numbers[1], list(first))
-        told_apart(tables[1], numbers[1], known, tables[0])
+        require_distinct(tables[1], numbers[1], known, tables[0])
         own = songs[known]
-        texts, tasks = asked_tags(own, asked), cluster_codes(own, cluster, SONGS).tolist()
+        texts, tasks = requested_tags(own, requested), cluster_codes(own, cluster, SONGS).tolist()
         for song, task, text in zip(numbers[1][known].tolist(), tasks, texts, strict=True):
             found[-1, task].append((_words(text), first[song]))
     for (step, _), songs_of_task in found.items():
@@ -234,7 +234,7 @@ def _rewritings(
         whose[song, step] = task, text
     for (song, step), after in at.items():
         task, text = whose[song, step]
-        yield song, task, step, _words(split(text)), _words(after)
+        yield song, task, step, _words(split_tag_text(text)), _words(after)
 
 
 def _numbers(step: pd.Series) -> list[int]:
@@ -248,7 +248,7 @@ def _numbers(step: pd.Series) -> list[int]:
 
 
 def _words(tags: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(word for tag in tags if (word := plain(tag))))
+    return tuple(dict.fromkeys(word for tag in tags if (word := normalize_tag(tag))))
 
 
 # --- summing up -----------------------------------------------------------------------------
@@ -273,13 +273,13 @@ def _finished(
             rows.append((numbers.setdefault(event, len(numbers)), task))
     tasks = _Tasks(times, *_two(rows))
     events = list(numbers)
-    what = attributed(events, summed(tasks.event, times[tasks.task], len(events)))
+    what = attribute(events, sum_by_code(tasks.event, times[tasks.task], len(events)))
     seen = _seen(what, events, tasks)
     found = [
         _rows(kind, told, seen, tasks, level) for kind, told in zip(_KINDS, what[1:], strict=True)
     ]
     made = pd.concat(found, ignore_index=True)
-    size = made.groupby(["step", "source"], dropna=False)["of"].transform("max")
+    size = made.groupby(["step", "source"], dropna=False)["cases"].transform("max")
     kind = made["kind"].map({kind: at for at, kind in enumerate(_KINDS)})
     order = pd.DataFrame(
         {
@@ -310,7 +310,7 @@ class _Seen(NamedTuple):
     hidden: tuple[Ints, Ints]
 
 
-def _seen(what: Attributed, events: Sequence[Event], tasks: _Tasks) -> _Seen:
+def _seen(what: Attributions, events: Sequence[Event], tasks: _Tasks) -> _Seen:
     step = np.array([event.step for event in events], dtype=np.int64)
     first, width = int(step.min(initial=0)), len(what.words) + 1
     place = (step - first) * width
@@ -329,7 +329,7 @@ def _seen(what: Attributed, events: Sequence[Event], tasks: _Tasks) -> _Seen:
     return _Seen(names, first, width, place, there, (event, place[event] * width + code))
 
 
-def _rows(kind: str, told: Told, seen: _Seen, tasks: _Tasks, level: float) -> pd.DataFrame:
+def _rows(kind: str, told: Attribution, seen: _Seen, tasks: _Tasks, level: float) -> pd.DataFrame:
     """One row for each step, source and target of one kind."""
     width = seen.width
     code = (seen.place[told.event] + told.source + 1) * width + told.target + 1
@@ -339,15 +339,15 @@ def _rows(kind: str, told: Told, seen: _Seen, tasks: _Tasks, level: float) -> pd
     known = np.isin(hidden, found) & (kind in {"rewritten", "added"})
     unseen = _over(tasks, event[known], hidden[known])
     sums = _sums(found, width, seen.there, tasks.times, (codes, task, hits), unseen[:2])
-    squares = summed(np.searchsorted(found, codes), hits**2 * tasks.times[task], len(found))
-    share, low, high = ratios(sums, level, most=sums["of"], doubt=_doubt(sums, squares))
+    squares = sum_by_code(np.searchsorted(found, codes), hits**2 * tasks.times[task], len(found))
+    share, low, high = ratios(sums, level, most=sums["cases"], doubt=_doubt(sums, squares))
     columns = {
         "step": found // width // width + seen.first,
         "source": seen.words[found // width % width - 1],
         "target": seen.words[found % width - 1],
         "kind": [kind] * len(found),
         "count": sums["hits"],
-        "of": sums["of"],
+        "cases": sums["cases"],
         "share": share,
         "low": low,
         "high": high,
@@ -389,7 +389,7 @@ class _ByTask(NamedTuple):
 
 def _by_task(code: Ints, task: Ints, value: Floats, number: int) -> _ByTask:
     pairs, row = np.unique(code * number + task, return_inverse=True)
-    return _ByTask(pairs, summed(row, value, len(pairs)), number)
+    return _ByTask(pairs, sum_by_code(row, value, len(pairs)), number)
 
 
 def _sums(  # noqa: PLR0913, PLR0917 - as _rows
@@ -411,20 +411,22 @@ def _sums(  # noqa: PLR0913, PLR0917 - as _rows
     seen = x - less
     param, often = np.searchsorted(found, code), times[task]
 
-    def added(values: Floats) -> Floats:
-        return summed(param, often * values, len(found))
+    def total_of(values: Floats) -> Floats:
+        return sum_by_code(param, often * values, len(found))
 
     sources, at = np.unique(there.pairs // number, return_inverse=True)
     every = times[there.pairs % number]
-    whole = [summed(at, every * each) for each in (there.total > 0, there.total, there.total**2)]
+    whole = [
+        sum_by_code(at, every * each) for each in (there.total > 0, there.total, there.total**2)
+    ]
     row = np.searchsorted(sources, found // width)
     return {
-        "tasks": whole[0][row] - added((seen == 0).astype(float)),
-        "hits": added(y).round(6),
-        "of": whole[1][row] - added(less),
-        "hits2": added(y * y),
-        "cross": added(y * seen),
-        "of2": whole[2][row] - added(x * x - seen * seen),
+        "tasks": whole[0][row] - total_of((seen == 0).astype(float)),
+        "hits": total_of(y).round(6),
+        "cases": whole[1][row] - total_of(less),
+        "hits2": total_of(y * y),
+        "cross": total_of(y * seen),
+        "cases2": whole[2][row] - total_of(x * x - seen * seen),
     }
 
 
@@ -436,7 +438,7 @@ def _doubt(sums: dict[str, Floats], squares: Floats) -> Floats:
     square, the variance between tasks being that of the chances. Half a case is added to both,
     so that chances of almost 1 are as good as 1.
     """
-    of = np.maximum(sums["of"], _DUST)
+    of = np.maximum(sums["cases"], _DUST)
     p = np.clip(sums["hits"] / of, 0.0, 1.0)
     told = np.maximum(squares - 2 * p * sums["hits"] + p * p * of, 0.0)
     return np.clip(((of * p * (1 - p) + 0.5) / (told + 0.5)) ** 2, 1.0, None)

@@ -35,7 +35,7 @@ class Sums(NamedTuple):
         return float(self.total.sum() / self.songs.sum()) if len(self.total) else math.nan
 
 
-class Resampled(NamedTuple):
+class Resamples(NamedTuple):
     """The mean of a level, its variance, and both again for each resample: (draws,)."""
 
     mean: float
@@ -44,7 +44,7 @@ class Resampled(NamedTuple):
     variances: Floats
 
 
-def resampled(sums: Sums, draws: int, seed: Sequence[int]) -> Resampled:
+def resample(sums: Sums, draws: int, seed: Sequence[int]) -> Resamples:
     """Draw as many tasks as there are, with replacement, `draws` times."""
     number = len(sums.total)
     # around the mean, so that no digits are lost in the squares
@@ -58,7 +58,7 @@ def resampled(sums: Sums, draws: int, seed: Sequence[int]) -> Resampled:
     ]
     mean, variance = _moments(columns.sum(axis=0), number)
     means, variances = _moments(np.concatenate(found), number)
-    return Resampled(sums.mean + float(mean), float(variance), sums.mean + means, variances)
+    return Resamples(sums.mean + float(mean), float(variance), sums.mean + means, variances)
 
 
 def _columns(total: Floats, songs: Floats) -> Floats:
@@ -74,7 +74,7 @@ def _moments(columns: Floats, tasks: float) -> tuple[Floats, Floats]:
 
 
 def interval(
-    level: Resampled, baseline: Resampled, measure: Measure, confidence: float
+    level: Resamples, baseline: Resamples, measure: Measure, confidence: float
 ) -> tuple[float, float]:
     """The studentised cluster bootstrap (bootstrap-t: Efron and Tibshirani 1993, 12.5).
 

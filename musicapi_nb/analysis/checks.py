@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from musicapi_nb.errors import MusicAPIError, WrongType
+from musicapi_nb.errors import BadFrame, InvalidArgument
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Kind: TypeAlias = Literal["text", "number", "key", "any"]
-_IS: Mapping[Kind, Callable[[pd.Series[Any]], bool]] = {
+ColumnKind: TypeAlias = Literal["text", "number", "key", "any"]
+_IS: Mapping[ColumnKind, Callable[[pd.Series[Any]], bool]] = {
     "text": lambda column: (
         types.is_string_dtype(column) or isinstance(column.dtype, pd.CategoricalDtype)
     ),
@@ -27,7 +27,7 @@ _IS: Mapping[Kind, Callable[[pd.Series[Any]], bool]] = {
     "key": lambda column: column.dtype != object or all(map(types.is_hashable, column)),
     "any": lambda _: True,
 }
-_SAYS: Mapping[Kind, str] = {
+_SAYS: Mapping[ColumnKind, str] = {
     "text": "text",
     "number": "number",
     "key": "single values (it holds lists or the like)",
@@ -36,11 +36,7 @@ _SAYS: Mapping[Kind, str] = {
 _MOST = 1e100
 
 
-class BadFrame(MusicAPIError, ValueError):
-    """A table lacks a column that is needed, or has it in a kind that cannot be used."""
-
-
-def require(frame: pd.DataFrame, columns: Mapping[str, Kind], what: str) -> None:
+def require(frame: pd.DataFrame, columns: Mapping[str, ColumnKind], what: str) -> None:
     """Check a table before anything is made of it; `what` names it and where it comes from.
 
     A "key" is anything that rows can be told apart by: a text, a number, a moment, but no list. A
@@ -48,13 +44,13 @@ def require(frame: pd.DataFrame, columns: Mapping[str, Kind], what: str) -> None
 
     Raises
     ------
-    WrongType
+    InvalidArgument
         It is no DataFrame.
     BadFrame
         It lacks columns (all are named), has two of one name, or has one of another kind.
     """
     if not isinstance(frame, pd.DataFrame):
-        raise WrongType(f"{what} is a {type(frame).__name__}, not a DataFrame")
+        raise InvalidArgument(f"{what} is a {type(frame).__name__}, not a DataFrame")
     missing = [name for name in columns if name not in frame.columns]
     if missing:
         has = ", ".join(map(str, frame.columns)) or "none"
@@ -72,12 +68,12 @@ def names_of(given: Any, what: str) -> list[str]:
 
     Raises
     ------
-    WrongType
+    InvalidArgument
         It is neither a text nor texts.
     """
     names = [given] if isinstance(given, str) else given
     if not isinstance(names, Iterable) or not all(isinstance(name, str) for name in names):
-        raise WrongType(f"{what} is {given!r}; it is a name or a list of names")
+        raise InvalidArgument(f"{what} is {given!r}; it is a name or a list of names")
     return list(dict.fromkeys(names))
 
 
@@ -86,26 +82,26 @@ def level_names(by: Any, taken: Iterable[str]) -> list[str]:
 
     Raises
     ------
-    WrongType
+    InvalidArgument
         It names no column.
     BadFrame
         The result has a column of such a name.
     """
     names = names_of(by, "by")
     if not names:
-        raise WrongType("by names no column; it names those that make a row")
-    free(names, taken, "by")
+        raise InvalidArgument("by names no column; it names those that make a row")
+    require_no_conflict(names, taken, "by")
     return names
 
 
-def free(names: Iterable[Any], taken: Iterable[str], what: str) -> None:
+def require_no_conflict(names: Iterable[Any], taken: Iterable[str], what: str) -> None:
     """See to it that columns which are carried over are not called like the result's own."""
     twice = sorted({str(name) for name in names} & set(taken))
     if twice:
         raise BadFrame(f"{what} has {twice[0]!r}, which the result has too: rename the column")
 
 
-def measured(column: pd.Series[Any]) -> NDArray[np.float64]:
+def finite_values(column: pd.Series[Any]) -> NDArray[np.float64]:
     """Read a numeric column: (rows,); missing where it is not finite, or beyond all measure.
 
     The squares of figures of 1e100 or more could not be summed.

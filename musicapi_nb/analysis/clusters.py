@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from musicapi_nb.analysis.checks import BadFrame, require
+from musicapi_nb.analysis.checks import require
+from musicapi_nb.errors import BadFrame
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -82,7 +83,7 @@ def level_codes(frame: pd.DataFrame, factor: str) -> tuple[Ints, list[str]]:
     return np.array([numbers[word] for word in words], dtype="int64"), names
 
 
-def summed(at: Ints, values: Floats, number: int = 0) -> Floats:
+def sum_by_code(at: Ints, values: Floats, number: int = 0) -> Floats:
     """Sum the values of each number; at least `number` sums."""
     found: Floats = np.bincount(at, values, number).astype("float64")
     return found

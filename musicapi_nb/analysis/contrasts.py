@@ -46,7 +46,7 @@ def _lower(one: Share, other: Share) -> float:
     return float(low / root) if root > 0 else 0.0
 
 
-def adjusted(p: Floats, correction: Correction | None) -> Floats:
+def adjust_p_values(p: Floats, correction: Correction | None) -> Floats:
     """Adjust p-values for their number; missing ones stay missing and are not counted.
 
     "holm" bounds the chance of any false find (Holm, Scand. J. Stat. 6, 1979), "bh" the expected

@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from musicapi_nb.analysis.clusters import summed
-from musicapi_nb.tasks.tags import folded
+from musicapi_nb.analysis.clusters import sum_by_code
+from musicapi_nb.tasks.tags import match_key
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,7 +49,7 @@ class Event(NamedTuple):
     after: tuple[str, ...]
 
 
-class Told(NamedTuple):
+class Attribution(NamedTuple):
     """What happened, row by row: the event, and the chance that it did happen in it.
 
     `source` and `target` are numbers of words, -1 for nothing.
@@ -61,14 +61,14 @@ class Told(NamedTuple):
     chance: Floats
 
 
-class Attributed(NamedTuple):
+class Attributions(NamedTuple):
     """Words by number, and what became of the tags of all events."""
 
     words: list[str]
-    kept: Told
-    rewritten: Told
-    dropped: Told
-    added: Told
+    kept: Attribution
+    rewritten: Attribution
+    dropped: Attribution
+    added: Attribution
 
 
 class _Pairs(NamedTuple):
@@ -94,7 +94,7 @@ class _Laid(NamedTuple):
     bringing: _Pairs
 
 
-def attributed(events: Sequence[Event], weight: Floats) -> Attributed:
+def attribute(events: Sequence[Event], weight: Floats) -> Attributions:
     """Tell what became of the tags of each event; `weight` is how often each occurred."""
     laid = _laid(events)
     step = np.array([event.step for event in events], dtype=np.int64)
@@ -110,24 +110,26 @@ def attributed(events: Sequence[Event], weight: Floats) -> Attributed:
     broken = _told(laid.broken, target, np.ones(len(laid.broken.slot)))
     rewritten = _told(laid.rewriting, target, fit.became)
     brought = _told(laid.bringing, target, fit.brought)
-    nothing = Told(laid.slots.event, np.full(len(target), -1, dtype=np.int64), target, fit.nothing)
+    nothing = Attribution(
+        laid.slots.event, np.full(len(target), -1, dtype=np.int64), target, fit.nothing
+    )
     event, source = _columns(laid.kept, 2)
     gone_event, gone, _ = _columns(laid.lost, 3)
-    return Attributed(
+    return Attributions(
         laid.words,
-        Told(event, source, source, np.ones(len(event))),
+        Attribution(event, source, source, np.ones(len(event))),
         _both(broken, rewritten),
-        Told(gone_event, gone, np.full(len(gone), -1, dtype=np.int64), fit.dropped),
+        Attribution(gone_event, gone, np.full(len(gone), -1, dtype=np.int64), fit.dropped),
         _both(brought, nothing),
     )
 
 
-def _told(pairs: _Pairs, target: Ints, chance: Floats) -> Told:
-    return Told(pairs.event, pairs.source, target[pairs.slot], chance)
+def _told(pairs: _Pairs, target: Ints, chance: Floats) -> Attribution:
+    return Attribution(pairs.event, pairs.source, target[pairs.slot], chance)
 
 
-def _both(one: Told, other: Told) -> Told:
-    return Told(*(np.concatenate(each) for each in zip(one, other, strict=True)))
+def _both(one: Attribution, other: Attribution) -> Attribution:
+    return Attribution(*(np.concatenate(each) for each in zip(one, other, strict=True)))
 
 
 def _columns(rows: Sequence[tuple[int, ...]], width: int) -> tuple[Ints, ...]:
@@ -174,15 +176,17 @@ def _laid(events: Sequence[Event]) -> _Laid:
 
 def _is_of(word: str, whole: str) -> bool:
     """Whether it is made of words of the other alone, or is that one in another spelling."""
-    return set(folded(word).split()) < set(folded(whole).split()) or _joined(word) == _joined(whole)
+    return set(match_key(word).split()) < set(match_key(whole).split()) or _joined(word) == _joined(
+        whole
+    )
 
 
 def _joined(word: str) -> str:
-    return folded(word).replace(" ", "")
+    return match_key(word).replace(" ", "")
 
 
 def _shares(words: Sequence[str], one: Ints, other: Ints) -> NDArray[np.bool_]:
-    parts = [set(folded(word).split()) for word in words]
+    parts = [set(match_key(word).split()) for word in words]
     alike = [bool(parts[a] & parts[b]) for a, b in zip(one.tolist(), other.tolist(), strict=True)]
     return np.array(alike, dtype=bool)
 
@@ -257,7 +261,7 @@ class _Chances:
         """Take the mean of what was found for the new value; return how far it is."""
         whole = np.zeros(self.number)
         whole[self.at] = of
-        counts = summed(self.at, weight * chance, self.number) - less * _doubted(whole)
+        counts = sum_by_code(self.at, weight * chance, self.number) - less * _doubted(whole)
         new = np.clip(counts / np.maximum(whole, _TINY), 0.0, 1.0)
         far = float(np.abs(new - self.values).max(initial=0.0))
         self.values = new
@@ -310,7 +314,7 @@ class _Fit:
         self.losses, self.loss = _numbered(step[event], source)
         self.lost_event, self.lost_source = event, source
         weight = self.weight[event] * self.open
-        self.lost = summed(self.loss, weight, self.losses)
+        self.lost = sum_by_code(self.loss, weight, self.losses)
         self.drop = np.full(self.losses, 0.3)
         self.dropped = np.zeros(len(event))
         self.group = np.zeros(self.rewrite.number, dtype=np.int64)
@@ -328,10 +332,10 @@ class _Fit:
         size = len(self.slots.target)
         rewrite, bring = self.rewrite.here(), self.bring.here() * self.may_bring
         none = np.maximum(self.none.here(), _TINY)
-        off = summed(self.bringing.slot, np.log1p(-np.minimum(bring, 1 - _TINY)), size)
+        off = sum_by_code(self.bringing.slot, np.log1p(-np.minimum(bring, 1 - _TINY)), size)
         off += np.log1p(-np.minimum(none, 1 - _TINY))
         self._fates(rewrite, off)
-        unexplained = summed(
+        unexplained = sum_by_code(
             self.rewriting.slot, np.log1p(-np.minimum(self.became, 1 - _TINY)), size
         )
         explained = np.where(self.settled, 1.0, -np.expm1(unexplained))
@@ -345,10 +349,10 @@ class _Fit:
         """What became of each lost tag: the chance of each new tag, and of nothing."""
         slot = self.rewriting.slot
         stay = np.log1p(-np.minimum(rewrite, 1 - _TINY))
-        others = off[slot] + summed(slot, stay, len(off))[slot] - stay
+        others = off[slot] + sum_by_code(slot, stay, len(off))[slot] - stay
         odds = rewrite / np.maximum(-np.expm1(others), _TINY)
         drop = self.drop[self.loss]
-        total = np.maximum(drop + summed(self.whose, odds, len(drop)), _TINY)
+        total = np.maximum(drop + sum_by_code(self.whose, odds, len(drop)), _TINY)
         self.became = odds / total[self.whose]
         self.dropped = np.where(self.open, drop / total, 0.0)
 
@@ -368,10 +372,10 @@ class _Fit:
         """New chances of each fate of a lost tag; they sum to 1."""
         less = _LESS * _doubted(self.lost)
         chance = self.weight[self.rewriting.event] * self.became
-        counts = summed(self.rewrite.at, chance, self.rewrite.number)
+        counts = sum_by_code(self.rewrite.at, chance, self.rewrite.number)
         counts = np.maximum(counts - less[self.group], 0.0)
-        gone = summed(self.loss, self.weight[self.lost_event] * self.dropped, self.losses)
-        every = gone + summed(self.group, counts, self.losses)
+        gone = sum_by_code(self.loss, self.weight[self.lost_event] * self.dropped, self.losses)
+        every = gone + sum_by_code(self.group, counts, self.losses)
         self.drop = np.where(every > 0, gone / np.maximum(every, _TINY), 1.0)
         new = counts / np.maximum(every, _TINY)[self.group]
         far = float(np.abs(new - self.rewrite.values).max(initial=0.0))

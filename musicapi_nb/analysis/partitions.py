@@ -8,10 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from musicapi_nb.analysis.checks import BadFrame
+from musicapi_nb.errors import BadFrame
 
 
-def reduced(count: Callable[..., pd.DataFrame], *frames: Any) -> pd.DataFrame:
+def map_reduce(count: Callable[..., pd.DataFrame], *frames: Any) -> pd.DataFrame:
     """Count the sums of tables: a frame whose index says what is counted, its columns how often.
 
     Tables in parts (dask.dataframe) are counted part by part where the parts are, and the sums of
@@ -39,10 +39,10 @@ def reduced(count: Callable[..., pd.DataFrame], *frames: Any) -> pd.DataFrame:
     # loaded here only: it is an extra, and whoever has a table in parts has it
     dask: Any = importlib.import_module("dask")
     counts = [dask.delayed(count)(*together) for together in zip(*parts, strict=True)]
-    return added(list(dask.compute(*counts)))
+    return sum_by_index(list(dask.compute(*counts)))
 
 
-def added(sums: list[pd.DataFrame]) -> pd.DataFrame:
+def sum_by_index(sums: list[pd.DataFrame]) -> pd.DataFrame:
     """Add the sums of parts up, by their index."""
     names = list(sums[0].index.names)
     rows = pd.concat([each.reset_index() for each in sums], ignore_index=True)

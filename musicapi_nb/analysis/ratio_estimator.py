@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from musicapi_nb.errors import WrongType
+from musicapi_nb.errors import InvalidArgument
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-SUMS = ("tasks", "hits", "of", "hits2", "cross", "of2")
+SUMS = ("tasks", "hits", "cases", "hits2", "cross", "cases2")
 """Clusters; the sums over clusters of hits, of cases, of their squares and of their product."""
 _EXACT = 60
 
 
-def checked_level(level: float) -> float:
+def check_level(level: float) -> float:
     if not isinstance(level, int | float) or not 0 < level < 1:
-        raise WrongType(f"level is {level!r}; the level of an interval lies between 0 and 1")
+        raise InvalidArgument(f"level is {level!r}; the level of an interval lies between 0 and 1")
     return float(level)
 
 
@@ -90,11 +90,11 @@ def _students(level: float, degrees: Floats) -> Floats:
     # non-whole cases of attributed hits round down, to the wider side
     whole = np.maximum(np.floor(degrees), 1).astype("int64")
     found, at = np.unique(np.minimum(whole, 10**6), return_inverse=True)
-    return np.array([student(level, int(each)) for each in found])[at].reshape(whole.shape)
+    return np.array([t_quantile(level, int(each)) for each in found])[at].reshape(whole.shape)
 
 
 @functools.lru_cache(maxsize=4096)
-def student(level: float, degrees: int) -> float:
+def t_quantile(level: float, degrees: int) -> float:
     """The t within which a share `level` of Student's distribution lies, two-sided.
 
     For few degrees the closed form of the distribution is inverted, else the normal quantile is

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from musicapi_nb.analysis.checks import BadFrame, require
-from musicapi_nb.tasks.tags import folded
+from musicapi_nb.analysis.checks import require
+from musicapi_nb.errors import BadFrame
+from musicapi_nb.tasks.tags import match_key
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,7 +26,7 @@ TAGS = "tags (of tags_frame or run.tags())"
 _KEYS = ("cell", "task_id", "song_id")
 
 
-def numbered(*tables: Named) -> list[Ints]:
+def song_codes(*tables: Named) -> list[Ints]:
     """Number songs alike in all tables, from 0 in the order in which they come: (rows,) each.
 
     What tells songs apart are all of cell, task_id and song_id that every table has. A table comes
@@ -50,7 +51,7 @@ def numbered(*tables: Named) -> list[Ints]:
     return np.split(codes.to_numpy().astype("int64"), ends[:-1])
 
 
-def told_apart(songs: Named, song: Ints, judged: Flags, *others: Named) -> None:
+def require_distinct(songs: Named, song: Ints, judged: Flags, *others: Named) -> None:
     """See to it that each song has one row among those which are judged.
 
     Raises
@@ -75,7 +76,7 @@ def _shown(value: object) -> str:
     return repr(value) if isinstance(value, str) else str(value)
 
 
-def each_once(frame: pd.DataFrame, what: str) -> None:
+def require_unique(frame: pd.DataFrame, what: str) -> None:
     """See to it that a table of a row a song has none twice, as of a task that was asked for twice.
 
     Raises
@@ -88,8 +89,8 @@ def each_once(frame: pd.DataFrame, what: str) -> None:
     require(frame, {"song_id": "key"}, what)
     known = frame["song_id"].notna()
     if not frame["song_id"][known].is_unique:  # perhaps of different tasks
-        (song,) = numbered((frame, what))
-        told_apart((frame, what), song, known.to_numpy(dtype=bool))
+        (song,) = song_codes((frame, what))
+        require_distinct((frame, what), song, known.to_numpy(dtype=bool))
 
 
 def _shared(*tables: Named) -> list[str]:
@@ -146,13 +147,13 @@ def tagged_songs(songs: pd.DataFrame, tags: pd.DataFrame, what: str = SONGS) -> 
         As for `numbered`; the tags are no text; or two songs that are judged cannot be told apart.
     """
     require(tags, {"tag": "text"}, TAGS)
-    song, tagged = numbered((songs, what), (tags, TAGS))
+    song, tagged = song_codes((songs, what), (tags, TAGS))
     if "state" in songs.columns:
         require(songs, {"state": "key"}, what)
         judged = songs["state"].isin(["succeeded"]).to_numpy(dtype=bool)
     else:
         judged = np.isin(song, tagged[tags["tag"].notna().to_numpy(dtype=bool)])
-    told_apart((songs, what), song, judged, (tags, TAGS))
+    require_distinct((songs, what), song, judged, (tags, TAGS))
     return Tagged(song, tagged, judged)
 
 
@@ -167,9 +168,9 @@ def presence_values(
         As for `tagged_songs`.
     """
     found = tagged_songs(songs, tags, what)
-    spelled = np.array([folded(tag) if isinstance(tag, str) else "" for tag in tags["tag"]])
+    spelled = np.array([match_key(tag) if isinstance(tag, str) else "" for tag in tags["tag"]])
     values = {}
     for tag in wanted:
-        has = np.bincount(found.tagged[spelled == folded(tag)], minlength=found.number) > 0
+        has = np.bincount(found.tagged[spelled == match_key(tag)], minlength=found.number) > 0
         values[tag] = np.where(found.judged, has[found.song].astype("float64"), np.nan)
     return values

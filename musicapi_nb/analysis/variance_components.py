@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
-from musicapi_nb.analysis.checks import BadFrame, measured, names_of, require
-from musicapi_nb.analysis.clusters import cluster_codes, level_codes, summed
-from musicapi_nb.analysis.ratio_estimator import as_frame, checked_level, student
-from musicapi_nb.analysis.song_keys import each_once
+from musicapi_nb.analysis.checks import finite_values, names_of, require
+from musicapi_nb.analysis.clusters import cluster_codes, level_codes, sum_by_code
+from musicapi_nb.analysis.ratio_estimator import as_frame, check_level, t_quantile
+from musicapi_nb.analysis.song_keys import require_unique
+from musicapi_nb.errors import BadFrame
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 
 VARIANCE = {
     "outcome": "str",
-    "between": "float64",
-    "within": "float64",
+    "variance_between": "float64",
+    "variance_within": "float64",
     "icc": "float64",
     "low": "float64",
     "high": "float64",
@@ -31,7 +32,7 @@ VARIANCE = {
     "effective_songs": "float64",
     "tasks": "int64",
     "songs": "int64",
-    "missing": "int64",
+    "missing_songs": "int64",
 }
 _DIGITS = 1e-12
 PAIR = 2
@@ -55,15 +56,15 @@ def variance(
     tasks tell more. Below 0, `icc` says that songs of a task differ more than songs of different
     tasks, or, if its interval holds 0, nothing.
 
-    The estimates are those of a one-way analysis of variance for tasks of unequal numbers of
-    songs, nested in the cells of `within` (Searle, Casella and McCulloch, Variance Components,
-    1992, 3.6): `within` = MSW, `between` = (MSB - MSW) / n0, `icc` = between / (between +
-    within); the first is not bent to 0 where chance makes it negative. The interval of `icc` is
-    that of the logarithm of MSB / MSW with the jackknife's standard error over tasks (Arvesen and
-    Schmitz, Biometrics 26, 1970) and Student's t for the degrees of freedom of MSB. Simulated 3,000
-    times each for 15 to 40 tasks, intervals of 95 % held the truth in 94 to 97 % of tables of
-    normal values, and in 91 to 96 % of heavy-tailed or skewed ones; there the usual F interval,
-    which supposes normal values, does in as few as 83 %.
+    The estimates are those of a one-way analysis of variance for tasks of unequal numbers of songs,
+    nested in the cells of `within` (Searle, Casella and McCulloch, Variance Components, 1992, 3.6):
+    `variance_within` = MSW, `variance_between` = (MSB - MSW) / n0, `icc` = `variance_between` /
+    (`variance_between` + `variance_within`), not bent to 0 where chance makes it negative. The
+    interval of `icc` is that of the logarithm of MSB / MSW with the jackknife's standard error over
+    tasks (Arvesen and Schmitz, Biometrics 26, 1970) and Student's t for the degrees of freedom of
+    MSB. Simulated 3,000 times each for 15 to 40 tasks, intervals of 95 % held the truth in 94 to 97
+    % of tables of normal values, and in 91 to 96 % of heavy-tailed or skewed ones; there the usual
+    F interval, which supposes normal values, does in as few as 83 %.
 
     Parameters
     ----------
@@ -71,41 +72,42 @@ def variance(
         A row a song, as `run.songs()` or `run.durations()`.
     outcomes
         Numeric columns. Songs without a finite value (below 1e100) are left out and counted as
-        `missing`.
+        `missing_songs`.
     within
         Factors: what differs between their cells is no variance of tasks. A cell of one task tells
-        nothing about `between`.
+        nothing about `variance_between`.
     cluster
         The column that tells the tasks; default `cell`, else `task_id`.
 
     Returns
     -------
     pandas.DataFrame
-        One row an outcome: `outcome` (str), `between, within` (float64; the outcome's unit,
-        squared), `icc, low, high` (float64; missing where there are not two tasks in any cell, or
-        no two songs in any task), `design_effect` (float64: 1 + icc, of tasks of two songs),
-        `effective_songs` (float64: 2 / design_effect), `tasks, songs, missing` (int64).
+        One row an outcome: `outcome` (str), `variance_between, variance_within` (float64; the
+        outcome's unit, squared), `icc, low, high` (float64; missing where there are not two tasks
+        in any cell, or no two songs in any task), `design_effect` (float64: 1 + icc, of tasks of
+        two songs), `effective_songs` (float64: 2 / design_effect), `tasks, songs, missing_songs`
+        (int64).
 
     Raises
     ------
     BadFrame
         Columns are missing or not numeric, a song is there twice, or a task is in two cells of
         `within`.
-    WrongType
+    InvalidArgument
         `outcomes`, `within` or `level` cannot be used.
     """
     outcomes, within = names_of(outcomes, "outcomes"), names_of(within, "within")
-    checked_level(level)
+    check_level(level)
     what = "the frame of variance"
     require(frame, {**dict.fromkeys(within, "key"), **dict.fromkeys(outcomes, "number")}, what)
-    each_once(frame, what)
+    require_unique(frame, what)
     task = cluster_codes(frame, cluster, what)
     cell = _cells(frame, within, task)
     rows = []
     for name in outcomes:
-        values = measured(frame[name])
+        values = finite_values(frame[name])
         known = np.isfinite(values)
-        parts = taken_apart(values[known], task[known], cell[known])
+        parts = nested_sums(values[known], task[known], cell[known])
         low, high = parts.interval(level)
         effect = 1 + (PAIR - 1) * parts.icc
         rows.append(
@@ -142,7 +144,7 @@ def _cells(frame: pd.DataFrame, within: Sequence[str], task: Ints) -> Ints:
     return cell.astype("int64")
 
 
-class Apart(NamedTuple):
+class NestedSums(NamedTuple):
     """Sums of squares by task: songs, total, squares within, the number of its cell."""
 
     songs: Floats
@@ -173,7 +175,7 @@ class Apart(NamedTuple):
             return math.nan, math.nan
         number = len(without)
         error = math.sqrt((number - 1) * float(np.var(without)))
-        reach = student(level, degrees) * error
+        reach = t_quantile(level, degrees) * error
         size = self._usual()
         low, high = (
             (found - 1) / (found + size - 1)
@@ -189,13 +191,13 @@ class Apart(NamedTuple):
 
     def _usual(self) -> float:
         """n0: the songs of a task that count, where tasks have different numbers (Searle 1992)."""
-        squares = summed(self.cell, self.songs**2) / summed(self.cell, self.songs)
+        squares = sum_by_code(self.cell, self.songs**2) / sum_by_code(self.cell, self.songs)
         return _divided(self.songs.sum() - squares.sum(), self._degrees())
 
     def _outer(self) -> Floats:
         """Squares between the tasks of each cell."""
-        tasks = summed(self.cell, self.total**2 / self.songs)
-        return tasks - summed(self.cell, self.total) ** 2 / summed(self.cell, self.songs)
+        tasks = sum_by_code(self.cell, self.total**2 / self.songs)
+        return tasks - sum_by_code(self.cell, self.total) ** 2 / sum_by_code(self.cell, self.songs)
 
     def _least(self) -> float:
         """Squares below are what is left of 0."""
@@ -206,7 +208,7 @@ class Apart(NamedTuple):
         own = self.total**2 / self.songs
         alone = np.bincount(self.cell)[self.cell] == 1
         songs, total, tasks = (
-            summed(self.cell, each)[self.cell] - each for each in (self.songs, self.total, own)
+            sum_by_code(self.cell, each)[self.cell] - each for each in (self.songs, self.total, own)
         )
         left = np.where(alone, 0.0, tasks - total**2 / np.where(alone, 1.0, songs))
         outer = self._outer()
@@ -223,15 +225,15 @@ class Apart(NamedTuple):
         return found
 
 
-def taken_apart(values: Floats, task: Ints, cell: Ints) -> Apart:
+def nested_sums(values: Floats, task: Ints, cell: Ints) -> NestedSums:
     """Sum values, without missing ones, by task; each task is in one cell."""
     _, first, row = np.unique(task, return_index=True, return_inverse=True)
     _, own = np.unique(cell[first], return_inverse=True)
     values = _around_mean(values)
-    songs = summed(row, np.ones(len(row)), len(first))
-    total = summed(row, values, len(first))
-    inner = summed(row, (values - (total / songs)[row]) ** 2, len(first))
-    return Apart(songs, total, inner, own.astype("int64"))
+    songs = sum_by_code(row, np.ones(len(row)), len(first))
+    total = sum_by_code(row, values, len(first))
+    inner = sum_by_code(row, (values - (total / songs)[row]) ** 2, len(first))
+    return NestedSums(songs, total, inner, own.astype("int64"))
 
 
 def _around_mean(values: Floats) -> Floats:

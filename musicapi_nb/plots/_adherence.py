@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-WHAT = "the table of adherence (adherence(songs, tags, asked=..., by=...))"
+WHAT = "the table of adherence (adherence(songs, tags, requested=..., by=...))"
 _MOST = 24
 _ROW = 0.52
 _APART = 0.24
@@ -37,7 +37,7 @@ _LOOKS = {
 }
 
 
-@figure.drawn
+@figure.with_style
 def adherence(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None = None) -> Axes:
     """Draw the table of `adherence(..., by=...)`: a row for each level, in the table's order.
 
@@ -66,11 +66,11 @@ def adherence(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None = 
     )
     by = row_chart.before(frame, "measure", WHAT)
     if frame.empty:
-        return figure.nothing(ax, "the table of adherence has no rows")
+        return figure.empty_plot(ax, "the table of adherence has no rows")
     found = row_chart.groups(frame, by)
     shown = found[: top or figure.rows_that_fit(ax, _ROW * 0.8, _MOST)]
-    ax = figure.sheet(ax, 1.6 + _ROW * len(shown))
-    row_chart.stripes(ax, range(len(shown)), 0.5)
+    ax = figure.new_axes(ax, 1.6 + _ROW * len(shown))
+    row_chart.shade_rows(ax, range(len(shown)), 0.5)
     used = [name for name in _LOOKS if name in set(frame["measure"])]
     offsets = {name: _APART * (at - (len(used) - 1) / 2) for at, name in enumerate(used)}
     for place, group in enumerate(shown):
@@ -84,7 +84,7 @@ def adherence(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None = 
         ax, f"Adherence by {drawable(row_chart.JOINT.join(by))}", above=13.5 * len(used) + 2
     )
     more = len(found) - len(shown)
-    figure.below(
+    figure.explain_below(
         ax,
         "share of tags; the line is the interval",
         f"the first {number_of(len(shown), 'level')}, and {number_of(more, 'more level')} not drawn"
@@ -108,15 +108,23 @@ def _draw_level(ax: Axes, place: float, of_level: pd.DataFrame, offsets: dict[st
                 f"{measure}: not defined here",
                 va="center",
                 fontsize=figure.SMALL,
-                color=figure.ink(ax),
+                color=figure.text_color(ax),
                 alpha=0.75,
             )
             continue
         if math.isfinite(low) and math.isfinite(high):
             ax.plot([low, high], [at, at], color=look.colour, lw=2, solid_capstyle="butt")
-        ax.plot(estimate, at, look.marker, color=look.colour, ms=6, mec=figure.face(ax), mew=0.8)
+        ax.plot(
+            estimate,
+            at,
+            look.marker,
+            color=look.colour,
+            ms=6,
+            mec=figure.background_color(ax),
+            mew=0.8,
+        )
     sizes = counts(("task", list(of_level["tasks"])), ("song", list(of_level["songs"])))
-    row_chart.beside(ax, place, sizes.replace(", ", "\n"))
+    row_chart.write_beside(ax, place, sizes.replace(", ", "\n"))
 
 
 def _key(look: Look) -> Line2D:

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from musicapi_nb.analysis.checks import Kind
+    from musicapi_nb.analysis.checks import ColumnKind
 
 WHAT = "the table of effects (effects(frame, factor, ...))"
-_COLUMNS: Mapping[str, Kind] = {
+_COLUMNS: Mapping[str, ColumnKind] = {
     "factor": "text",
     "level": "text",
     "baseline": "text",
@@ -49,7 +49,7 @@ class Line(NamedTuple):
     row: pd.Series[Any] | None
 
 
-@figure.drawn
+@figure.with_style
 def effects(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None = None) -> Axes:
     """Draw the table of `effects`: what each level does to each outcome, against the baseline.
 
@@ -67,12 +67,12 @@ def effects(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None = No
     figure.check_top(top)
     require(frame, _COLUMNS, WHAT)
     if frame.empty:
-        return figure.nothing(ax, "the table of effects has no rows")
+        return figure.empty_plot(ax, "the table of effects has no rows")
     shown = _telling(frame, top or (_MOST if ax is None else _that_fit(frame, ax)))
     parts = _parts(shown)
     heights = [len(lines) * _ROW for _, lines in parts]
-    ax = figure.sheet(ax, sum(heights) + _BETWEEN * (len(parts) - 1) + 1.5)
-    made = figure.panels(ax, heights, _BETWEEN)
+    ax = figure.new_axes(ax, sum(heights) + _BETWEEN * (len(parts) - 1) + 1.5)
+    made = figure.stack_panels(ax, heights, _BETWEEN)
     for panel, (unit, lines) in zip(made, parts, strict=True):
         _draw_panel(panel, unit, lines)
     _explain(ax, made, frame, len(frame) - len(shown))
@@ -87,7 +87,7 @@ def _telling(frame: pd.DataFrame, most: int) -> pd.DataFrame:
 
 def _that_fit(frame: pd.DataFrame, ax: Axes) -> int:
     """How many rows given axes hold, with the headings and the panels that they bring."""
-    room = figure.inches(ax)[1]
+    room = figure.size_inches(ax)[1]
     for number in range(min(len(frame), _MOST), 1, -1):
         parts = _parts(_telling(frame, number))
         lines = sum(len(of_part) for _, of_part in parts)
@@ -122,9 +122,9 @@ def _unit(of_outcome: pd.DataFrame) -> str:
 
 def _draw_panel(ax: Axes, unit: str, lines: Sequence[Line]) -> None:
     places = range(len(lines))
-    row_chart.stripes(ax, places, 0.5)
+    row_chart.shade_rows(ax, places, 0.5)
     none = 1.0 if unit == "ratio" else 0.0
-    ax.axvline(none, color=figure.ink(ax), lw=1, alpha=0.6)
+    ax.axvline(none, color=figure.text_color(ax), lw=1, alpha=0.6)
     for place, line in zip(places, lines, strict=True):
         if line.row is not None:
             _draw_row(ax, place, line.row, unit, none)
@@ -139,7 +139,7 @@ def _draw_row(ax: Axes, place: float, row: pd.Series[Any], unit: str, none: floa
     estimate, low, high = (float(row[name]) for name in ("estimate", "low", "high"))
     sizes = f"{number_of(float(row['tasks']), 'task')}, {number_of(float(row['songs']), 'song')}"
     if math.isnan(estimate):
-        row_chart.beside(ax, place, f"no estimate\n{sizes}")
+        row_chart.write_beside(ax, place, f"no estimate\n{sizes}")
         return
     if math.isfinite(low) and math.isfinite(high) and not (unit == "ratio" and low <= 0):
         ax.plot([low, high], [place, place], color=figure.BLUE, lw=2, solid_capstyle="butt")
@@ -154,12 +154,12 @@ def _draw_row(ax: Axes, place: float, row: pd.Series[Any], unit: str, none: floa
             color=figure.BLUE,
             mew=1.6,
             mec=figure.BLUE,
-            mfc=figure.BLUE if is_clear else figure.face(ax),
+            mfc=figure.BLUE if is_clear else figure.background_color(ax),
         )
     number, word = _said(estimate, unit), _WORDS.get(unit, "")
     interval = f"[{_said(low, unit)}, {_said(high, unit)}]"
-    said = f"{number}{word} {interval}, {_p(float(row['p_adjusted']))}"
-    row_chart.beside(ax, place, f"{said}\n{sizes}")
+    note = f"{number}{word} {interval}, {_p(float(row['p_adjusted']))}"
+    row_chart.write_beside(ax, place, f"{note}\n{sizes}")
 
 
 _WORDS = {"seconds": " s", "share": " pp"}
@@ -191,8 +191,8 @@ def _scale(ax: Axes, unit: str, none: float) -> None:
     low, high = ax.get_xlim()
     if unit == "ratio":
         ax.set_xscale("log")
-        drawn = [float(x) for line in ax.lines for x in np.asarray(line.get_xdata(), float)]
-        far = max(1.25, *(max(x, 1 / x) for x in drawn if x > 0)) ** 1.08
+        positions = [float(x) for line in ax.lines for x in np.asarray(line.get_xdata(), float)]
+        far = max(1.25, *(max(x, 1 / x) for x in positions if x > 0)) ** 1.08
         ax.set_xlim(1 / far, far)
         ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if far > _FAR else (1, 1.25, 1.5, 8)))
         ax.xaxis.set_minor_formatter(NullFormatter())
@@ -202,7 +202,7 @@ def _scale(ax: Axes, unit: str, none: float) -> None:
         ax.xaxis.set_major_locator(MaxNLocator(6))
         ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: _tick(x, unit)))
     ax.grid(axis="x", color=figure.GREY, alpha=0.18, lw=0.7)
-    figure.below(ax, _AXES.get(unit, f"difference in {drawable(unit)}"))
+    figure.explain_below(ax, _AXES.get(unit, f"difference in {drawable(unit)}"))
 
 
 def _tick(value: float, unit: str) -> str:
@@ -223,13 +223,13 @@ def _explain(ax: Axes, made: Sequence[Axes], frame: pd.DataFrame, more: int) -> 
         Line2D([], [], color=figure.BLUE, marker="o", lw=2, ms=7, mew=1.6, mfc=fill, label=words)
         for fill, words in (
             (figure.BLUE, '"no effect" lies outside the interval'),
-            (figure.face(ax), '"no effect" lies within it'),
+            (figure.background_color(ax), '"no effect" lies within it'),
         )
     ]
     figure.legend(made[0], keys)
     sizes = counts(("task", list(frame["baseline_tasks"])), ("song", list(frame["baseline_songs"])))
     last = made[-1]
-    figure.below(
+    figure.explain_below(
         last,
         last.get_xlabel(),
         shortened(f"the baseline {baselines}: {sizes}; p as adjusted", 7, figure.TEXT),

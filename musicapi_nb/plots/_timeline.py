@@ -10,7 +10,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from musicapi_nb import markup
-from musicapi_nb.analysis.checks import BadFrame, require
+from musicapi_nb.analysis.checks import require
+from musicapi_nb.errors import BadFrame
 from musicapi_nb.plots import figure, row_chart, time_axis
 from musicapi_nb.plots.text import number_of
 
@@ -41,7 +42,7 @@ _OTHER = End("d", figure.GREY, "ended in another state")
 _GOING = End(">", "#5b6570", "not finished")
 
 
-@figure.drawn
+@figure.with_style
 def timeline(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw a table of tasks over time: each a line from its submit over its start to its end.
 
@@ -64,20 +65,20 @@ def timeline(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     )
     kept = tasks[tasks["submitted_at"].notna()]
     if kept.empty:
-        return figure.nothing(ax, "no task has a submit time (only studio states times)")
+        return figure.empty_plot(ax, "no task has a submit time (only studio states times)")
     kept = kept.sort_values("submitted_at", kind="stable")
     named = len(kept) <= (
         _MOST_NAMED if ax is None else figure.rows_that_fit(ax, 0.16, _MOST_NAMED)
     )
-    ax = figure.sheet(ax, 1.7 + (_ROW * max(2, len(kept)) if named else _MANY_INCHES))
+    ax = figure.new_axes(ax, 1.7 + (_ROW * max(2, len(kept)) if named else _MANY_INCHES))
     start = kept["submitted_at"].min()
     _draw(ax, kept, start, thin=not named)
     _name(ax, kept, named=named)
     figure.title(ax, f"Timeline of {number_of(len(kept), 'task')}", above=16)
     gone = len(tasks) - len(kept)
-    figure.below(
+    figure.explain_below(
         ax,
-        f"time since the first submit, {markup.moment(start)} UTC",
+        f"time since the first submit, {markup.format_datetime(start)} UTC",
         f"{number_of(gone, 'task')} without a submit time left out" if gone else "",
     )
     return ax
@@ -120,7 +121,7 @@ def _draw(ax: Axes, tasks: pd.DataFrame, start: pd.Timestamp, *, thin: bool) -> 
                 end.marker,
                 color=end.colour,
                 ms=3 if thin else 8,
-                mec=figure.face(ax),
+                mec=figure.background_color(ax),
                 mew=0 if thin else 0.8,
             )
             label = f"{end.means}: {of_end.sum():,}"
@@ -145,5 +146,5 @@ def _name(ax: Axes, tasks: pd.DataFrame, *, named: bool) -> None:
         return
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_ylabel(
-        "tasks, in the order of their submits", fontsize=figure.TEXT, color=figure.ink(ax)
+        "tasks, in the order of their submits", fontsize=figure.TEXT, color=figure.text_color(ax)
     )

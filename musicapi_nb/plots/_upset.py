@@ -12,8 +12,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
-from musicapi_nb.analysis.checks import BadFrame
-from musicapi_nb.errors import WrongType
+from musicapi_nb.errors import BadFrame, InvalidArgument
 from musicapi_nb.plots import figure, row_chart
 from musicapi_nb.plots.text import labels, number_of, percent
 
@@ -45,7 +44,7 @@ class Sets(NamedTuple):
     more_songs: int
 
 
-@figure.drawn
+@figure.with_style
 def upset(
     sets: pd.Series[int],
     *,
@@ -62,7 +61,7 @@ def upset(
 
     Raises
     ------
-    WrongType
+    InvalidArgument
         It is no Series.
     BadFrame
         Its index has levels that are not True or False, or no names of their own; or its values
@@ -72,23 +71,23 @@ def upset(
     figure.check_top(top_sets)
     has, songs = _checked(sets)
     if not songs.sum():
-        return figure.nothing(ax, "no songs are counted in the exclusive sets")
+        return figure.empty_plot(ax, "no songs are counted in the exclusive sets")
     most, most_tags = _MOST_COMBINATIONS, _MOST_SETS
     if ax is not None:
-        wide, high = figure.inches(ax)
+        wide, high = figure.size_inches(ax)
         most = min(most, max(1, int(wide * _DOTS_SHARE / _COLUMN)))
         most_tags = min(most_tags, max(1, int(high / 2 / _ROW)))
     found = _found(has, songs, top or most, top_sets or most_tags)
     tall = _ROW * len(found.tags)
-    ax = figure.sheet(ax, tall + _BARS + 1.3, max(6.2, _COLUMN * len(found.songs) + 4.6))
-    figure.bare(ax)
+    ax = figure.new_axes(ax, tall + _BARS + 1.3, max(6.2, _COLUMN * len(found.songs) + 4.6))
+    figure.hide_axes(ax)
     share = tall / (tall + _BARS + _BETWEEN)
     bars = ax.inset_axes((1 - _DOTS_SHARE, share + 0.03, _DOTS_SHARE, 0.97 - share))
     dots = ax.inset_axes((1 - _DOTS_SHARE, 0, _DOTS_SHARE, share))
     sizes = ax.inset_axes((0, 0, 0.2, share))
     for part in (bars, dots, sizes):
         part.patch.set_alpha(0)
-        figure.tidy(part)
+        figure.despine(part)
     _draw_bars(bars, found)
     _draw_dots(dots, found)
     _draw_sizes(sizes, found)
@@ -99,7 +98,7 @@ def upset(
 def _checked(sets: Any) -> tuple[pd.DataFrame, NDArray[np.int64]]:
     """Which tags each combination has, a column each, and its songs."""
     if not isinstance(sets, pd.Series):
-        raise WrongType(f"{WHAT} is a {type(sets).__name__}, not a Series")
+        raise InvalidArgument(f"{WHAT} is a {type(sets).__name__}, not a Series")
     if sets.notna().any() and not pd.api.types.is_numeric_dtype(sets):
         raise BadFrame(f"{WHAT} holds {sets.dtype}, not numbers of songs")
     names = [str(name) for name in sets.index.names]
@@ -152,7 +151,7 @@ def _draw_bars(ax: Axes, found: Sets) -> None:
             va="bottom",
             rotation=90 if is_long else 0,
             fontsize=figure.SMALL,
-            color=figure.ink(ax),
+            color=figure.text_color(ax),
         )
     ax.set(
         xlim=(-0.6, max(len(places), 6) - 0.4),
@@ -160,21 +159,21 @@ def _draw_bars(ax: Axes, found: Sets) -> None:
         ylim=(0, found.songs.max() * (1.35 if is_long else 1.12)),
     )
     ax.yaxis.set_major_locator(MaxNLocator(4, integer=True))
-    ax.set_ylabel("songs", fontsize=figure.TEXT, color=figure.ink(ax))
+    ax.set_ylabel("songs", fontsize=figure.TEXT, color=figure.text_color(ax))
     ax.spines["bottom"].set_visible(False)
 
 
 def _draw_dots(ax: Axes, found: Sets) -> None:
     tags, combinations = len(found.tags), len(found.songs)
-    row_chart.stripes(ax, range(tags), 0.5)
+    row_chart.shade_rows(ax, range(tags), 0.5)
     across, down = np.nonzero(np.ones((combinations, tags), bool))
     is_in = found.has[across, down]
     ax.plot(across[~is_in], down[~is_in], "o", ms=5.5, color=figure.GREY, alpha=0.25, mew=0)
     for at, has in enumerate(found.has):
         inside = np.nonzero(has)[0]
         if len(inside) > 1:
-            ax.plot([at, at], [inside[0], inside[-1]], color=figure.ink(ax), lw=1.6)
-    ax.plot(across[is_in], down[is_in], "o", ms=7, color=figure.ink(ax), mew=0)
+            ax.plot([at, at], [inside[0], inside[-1]], color=figure.text_color(ax), lw=1.6)
+    ax.plot(across[is_in], down[is_in], "o", ms=7, color=figure.text_color(ax), mew=0)
     ax.set(xlim=(-0.6, max(combinations, 6) - 0.4), ylim=(tags - 0.5, -0.5), xticks=[], yticks=[])
     for spine in ax.spines.values():
         spine.set_visible(False)
@@ -182,7 +181,7 @@ def _draw_dots(ax: Axes, found: Sets) -> None:
 
 def _draw_sizes(ax: Axes, found: Sets) -> None:
     places = range(len(found.tags))
-    row_chart.stripes(ax, places, 0.5)
+    row_chart.shade_rows(ax, places, 0.5)
     ax.barh(list(places), found.sizes, height=0.55, color=figure.SKY)
     row_chart.name_rows(ax, places, _counted(found), figure.LABEL_INCHES)
     ax.set(xlim=(0, max(found.sizes.max(), 1)), ylim=(len(places) - 0.5, -0.5), xticks=[])
@@ -196,7 +195,7 @@ def _counted(found: Sets) -> list[str]:
 
 def _explain(ax: Axes, bars: Axes, found: Sets) -> None:
     figure.title(bars, "Songs with exactly these tags")
-    figure.below(
+    figure.explain_below(
         ax,
         f"{number_of(found.all_songs, 'song')}; (n): all songs with the tag",
         "no dot, grey bar: none of these tags" if not found.has.any(axis=1).all() else "",

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from musicapi_nb.analysis.checks import BadFrame, require
+from musicapi_nb.analysis.checks import require
+from musicapi_nb.errors import BadFrame
 from musicapi_nb.plots import figure, row_chart, time_axis
 from musicapi_nb.plots.text import drawable, number_of
 
@@ -42,10 +43,10 @@ class Row(NamedTuple):
     name: str
     seconds: Floats
     colour: str
-    said: str
+    note: str
 
 
-@figure.drawn
+@figure.with_style
 def durations(
     frame: pd.DataFrame,
     *,
@@ -70,14 +71,14 @@ def durations(
     require(frame, {"duration": "number", **dict.fromkeys(by, "any")}, _SONGS)
     kept = frame[_finite(frame["duration"])]
     if kept.empty:
-        return figure.nothing(ax, "no song has a duration")
+        return figure.empty_plot(ax, "no song has a duration")
     found = row_chart.groups(kept, by)
     shown = found[: top or figure.rows_that_fit(ax, _ROW * 0.8, _MOST_LEVELS)]
-    ax = figure.sheet(ax, 1.4 + _ROW * len(shown))
+    ax = figure.new_axes(ax, 1.4 + _ROW * len(shown))
     _draw(ax, [_songs_row(group) for group in shown], 1)
     figure.title(ax, f"Length of songs{_by_words(by)}")
     gone = len(frame) - len(kept)
-    figure.below(
+    figure.explain_below(
         ax,
         "minutes and seconds of music",
         _KEY.format(one="a song"),
@@ -87,7 +88,7 @@ def durations(
     return ax
 
 
-@figure.drawn
+@figure.with_style
 def latencies(
     frame: pd.DataFrame,
     *,
@@ -115,16 +116,16 @@ def latencies(
     if len(measures) > 1:
         measures = [name for name in measures if name != "total_seconds"]
     if not measures:
-        return figure.nothing(ax, "no task has times (only studio states them)")
+        return figure.empty_plot(ax, "no task has times (only studio states them)")
     timed = tasks[_any_of(tasks, measures)]
     found = row_chart.groups(timed, by)
     row = _ROW * len(measures)
     shown = found[: top or figure.rows_that_fit(ax, row * 0.8, _MOST_LEVELS // 2)]
-    ax = figure.sheet(ax, 1.4 + row * len(shown))
+    ax = figure.new_axes(ax, 1.4 + row * len(shown))
     _draw(ax, [row for group in shown for row in _task_rows(group, measures)], len(measures))
     figure.title(ax, f"Time that tasks took{_by_words(by)}")
     gone = len(tasks) - len(timed)
-    figure.below(
+    figure.explain_below(
         ax,
         "minutes and seconds",
         _KEY.format(one="a task"),
@@ -173,7 +174,7 @@ def _one_a_task(frame: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
 
 def _songs_row(group: row_chart.Group) -> Row:
     values = group.rows["duration"].to_numpy(float)
-    median = time_axis.said(float(np.median(values)))
+    median = time_axis.format_mmss(float(np.median(values)))
     return Row(
         group.name, values, figure.BLUE, f"median {median}\n{number_of(len(values), 'song')}"
     )
@@ -187,14 +188,14 @@ def _task_rows(group: row_chart.Group, measures: Sequence[str]) -> list[Row]:
         values = column.to_numpy(dtype=float, na_value=np.nan)[_finite(column)]
         name = f"{group.name}{row_chart.JOINT}{word}" if at == 0 else word
         tasks = number_of(len(values), "task")
-        said = f"median {_time(values, 50)}, 9 in 10 by {_time(values, 90)}\n{tasks}"
-        made.append(Row(name, values, colour, said if len(values) else "no times"))
+        note = f"median {_time(values, 50)}, 9 in 10 by {_time(values, 90)}\n{tasks}"
+        made.append(Row(name, values, colour, note if len(values) else "no times"))
     return made
 
 
 def _time(values: Floats, percentile: float) -> str:
     value = float(np.percentile(values, percentile)) if len(values) else np.nan
-    return time_axis.said(value) if value >= 10 else f"{value:.1f} s"  # noqa: PLR2004 - m:ss is coarse there
+    return time_axis.format_mmss(value) if value >= 10 else f"{value:.1f} s"  # noqa: PLR2004 - m:ss is coarse there
 
 
 def _draw(ax: Axes, chart: Sequence[Row], of_level: int) -> None:
@@ -202,12 +203,12 @@ def _draw(ax: Axes, chart: Sequence[Row], of_level: int) -> None:
     edges = np.linspace(every.min(), max(every.max(), every.min() + 1e-3), _BINS + 1)
     # levels, not rows, are striped
     centers = np.arange(len(chart) / of_level) * of_level + (of_level - 1) / 2
-    row_chart.stripes(ax, centers.tolist(), of_level / 2)
+    row_chart.shade_rows(ax, centers.tolist(), of_level / 2)
     for place, row in enumerate(chart):
         if len(row.seconds):
             _cloud(ax, place, row, edges)
             _summary(ax, place, row)
-        row_chart.beside(ax, place, row.said)
+        row_chart.write_beside(ax, place, row.note)
     names = [row.name for row in chart]
     row_chart.name_rows(ax, range(len(chart)), names, figure.LABEL_INCHES)
     ax.set_ylim(len(chart) - 0.5, -0.5)
@@ -242,4 +243,4 @@ def _summary(ax: Axes, place: float, row: Row) -> None:
     low, middle, high = np.percentile(row.seconds, (25, 50, 75))
     under = place + 0.28
     ax.plot([low, high], [under, under], lw=4, color=row.colour, solid_capstyle="butt")
-    ax.plot(middle, under, "D", ms=6, mfc=figure.face(ax), mec=row.colour, mew=1.6)
+    ax.plot(middle, under, "D", ms=6, mfc=figure.background_color(ax), mec=row.colour, mew=1.6)

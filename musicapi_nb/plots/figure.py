@@ -20,7 +20,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
-from musicapi_nb.errors import WrongType
+from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.plots.text import fonts
 
 GREEN, BLUE, RED, PURPLE = "#009E73", "#0072B2", "#D55E00", "#CC79A7"
@@ -38,18 +38,18 @@ Given = ParamSpec("Given")
 Made = TypeVar("Made")
 
 
-class Plot(Axes):
+class PlotAxes(Axes):
     """Axes that a notebook shows as a picture when they are a cell's last value.
 
     They are not known to pyplot: nothing shows twice, and nothing is kept once they are forgotten.
     """
 
     def _repr_png_(self) -> tuple[bytes, dict[str, int]] | None:
-        sheet = self.figure
-        return sheet._repr_png_() if isinstance(sheet, Sheet) else None
+        figure = self.figure
+        return figure._repr_png_() if isinstance(figure, PlotFigure) else None
 
 
-class Sheet(Figure):
+class PlotFigure(Figure):
     """The figure of a plot, which a notebook shows as well."""
 
     def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
@@ -60,7 +60,7 @@ class Sheet(Figure):
         return file.getvalue(), {"width": round(width * _DPI), "height": round(height * _DPI)}
 
 
-def drawn(function: Callable[Given, Made]) -> Callable[Given, Made]:
+def with_style(function: Callable[Given, Made]) -> Callable[Given, Made]:
     """Draw with matplotlib's defaults and our fonts; the user's settings stay as they are."""
 
     @functools.wraps(function)
@@ -72,20 +72,24 @@ def drawn(function: Callable[Given, Made]) -> Callable[Given, Made]:
     return within
 
 
-def sheet(ax: Axes | None, height: float, width: float = WIDTH) -> Axes:
+def new_axes(ax: Axes | None, height: float, width: float = WIDTH) -> Axes:
     """Axes to draw on: those given, or new ones on a sheet of so many inches."""
     if ax is None:
-        figure = Sheet(figsize=(width, height), dpi=_DPI, layout="constrained", facecolor=_WHITE)
-        ax = figure.add_subplot(axes_class=Plot)
+        figure = PlotFigure(
+            figsize=(width, height), dpi=_DPI, layout="constrained", facecolor=_WHITE
+        )
+        ax = figure.add_subplot(axes_class=PlotAxes)
     elif not isinstance(ax, Axes):
-        raise WrongType(f"ax is matplotlib Axes, such as plt.gca(), not a {type(ax).__name__}")
-    tidy(ax)
+        raise InvalidArgument(
+            f"ax is matplotlib Axes, such as plt.gca(), not a {type(ax).__name__}"
+        )
+    despine(ax)
     return ax
 
 
-def tidy(ax: Axes) -> None:
+def despine(ax: Axes) -> None:
     """Leave what carries meaning: two thin lines, small labels."""
-    colour = ink(ax)
+    colour = text_color(ax)
     ax.spines[["top", "right"]].set_visible(False)
     for spine in ax.spines.values():
         spine.set_color(colour)
@@ -93,7 +97,7 @@ def tidy(ax: Axes) -> None:
     ax.tick_params(length=3, labelsize=TEXT, color=colour, labelcolor=colour, which="both")
 
 
-def bare(ax: Axes) -> None:
+def hide_axes(ax: Axes) -> None:
     """Hide lines and ticks; title and words stay."""
     for spine in ax.spines.values():
         spine.set_visible(False)
@@ -101,7 +105,7 @@ def bare(ax: Axes) -> None:
     ax.set_yticks([])
 
 
-def ink(ax: Axes) -> str:
+def text_color(ax: Axes) -> str:
     """The colour of words that can be read on these axes."""
     for owner in (ax.patch, ax.figure.patch):
         red, green, blue, alpha = to_rgba(owner.get_facecolor())
@@ -110,12 +114,12 @@ def ink(ax: Axes) -> str:
     return _DARK
 
 
-def face(ax: Axes) -> str:
+def background_color(ax: Axes) -> str:
     """The background that goes with the ink: what stands out from lines has an edge of it."""
-    return _WHITE if ink(ax) == _DARK else _DARK
+    return _WHITE if text_color(ax) == _DARK else _DARK
 
 
-def inches(ax: Axes) -> tuple[float, float]:
+def size_inches(ax: Axes) -> tuple[float, float]:
     """Width and height of what lies within the axes, as they are laid out now."""
     root = ax.figure.figure
     root.draw_without_rendering()
@@ -125,37 +129,39 @@ def inches(ax: Axes) -> tuple[float, float]:
 
 def title(ax: Axes, words: str, *, above: float = 0) -> None:
     """A heading at the left; `above` leaves points between for a legend."""
-    ax.set_title(words, loc="left", fontsize=TITLE, fontweight="bold", color=ink(ax), pad=8 + above)
+    ax.set_title(
+        words, loc="left", fontsize=TITLE, fontweight="bold", color=text_color(ax), pad=8 + above
+    )
 
 
-def below(ax: Axes, axis: str, *notes: str) -> None:
+def explain_below(ax: Axes, axis: str, *notes: str) -> None:
     """What the horizontal axis means and, under it, what there is to know."""
     wide = ax.figure.figure.get_size_inches()[0] - LABEL_INCHES
-    if not isinstance(ax.figure, Sheet):
-        wide = inches(ax)[0]
+    if not isinstance(ax.figure, PlotFigure):
+        wide = size_inches(ax)[0]
     letters = max(24, int(wide / _LETTER))
     lines = [
         textwrap.fill(words, letters, subsequent_indent="    ") for words in (axis, *notes) if words
     ]
-    said = "\n".join(lines)
-    ax.set_xlabel(said, loc="left", fontsize=TEXT, color=ink(ax), linespacing=1.5)
+    note = "\n".join(lines)
+    ax.set_xlabel(note, loc="left", fontsize=TEXT, color=text_color(ax), linespacing=1.5)
 
 
-def panels(ax: Axes, heights: list[float], between: float) -> list[Axes]:
+def stack_panels(ax: Axes, heights: list[float], between: float) -> list[Axes]:
     """Axes one under the other within `ax`, of so many inches or, in given axes, as it fits."""
     if len(heights) == 1:
         return [ax]
-    bare(ax)
+    hide_axes(ax)
     gaps = between * (len(heights) - 1)
-    if not isinstance(ax.figure, Sheet):
-        room = max(inches(ax)[1] - gaps, sum(heights) / 10)
+    if not isinstance(ax.figure, PlotFigure):
+        room = max(size_inches(ax)[1] - gaps, sum(heights) / 10)
         heights = [room * height / sum(heights) for height in heights]
     whole = sum(heights) + gaps
     made, top = [], 1.0
     for height in heights:
         panel = ax.inset_axes((0, top - height / whole, 1, height / whole))
         panel.patch.set_alpha(0)
-        tidy(panel)
+        despine(panel)
         made.append(panel)
         top -= (height + between) / whole
     return made
@@ -170,17 +176,17 @@ def legend(ax: Axes, handles: Any, columns: int = 3) -> None:
         ncols=columns,
         frameon=False,
         fontsize=TEXT,
-        labelcolor=ink(ax),
+        labelcolor=text_color(ax),
         borderaxespad=0.2,
         handletextpad=0.5,
         columnspacing=1.6,
     )
 
 
-def nothing(ax: Axes | None, why: str) -> Axes:
+def empty_plot(ax: Axes | None, why: str) -> Axes:
     """Axes that say in words that there is nothing to show."""
-    ax = sheet(ax, 1.4)
-    bare(ax)
+    ax = new_axes(ax, 1.4)
+    hide_axes(ax)
     ax.set(xlim=(0, 1), ylim=(0, 1))
     ax.text(
         0.5,
@@ -190,16 +196,16 @@ def nothing(ax: Axes | None, why: str) -> Axes:
         va="center",
         wrap=True,
         fontsize=TEXT,
-        color=ink(ax),
+        color=text_color(ax),
     )
     return ax
 
 
 def check_top(top: int | None) -> None:
     if top is not None and (isinstance(top, bool) or not isinstance(top, int) or top < 1):
-        raise WrongType(f"top is a whole number from 1 on, or None, not {top!r:.40}")
+        raise InvalidArgument(f"top is a whole number from 1 on, or None, not {top!r:.40}")
 
 
 def rows_that_fit(ax: Axes | None, row: float, most: int) -> int:
     """How many rows of so many inches given axes hold; a sheet of our own grows up to `most`."""
-    return most if ax is None else max(1, min(most, int(inches(ax)[1] / row)))
+    return most if ax is None else max(1, min(most, int(size_inches(ax)[1] / row)))

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-    from musicapi_nb.analysis.checks import Kind
+    from musicapi_nb.analysis.checks import ColumnKind
 
     Floats = NDArray[np.float64]
 
 WHAT = "the table of co-occurrence (cooccurrence(tags))"
-_COLUMNS: Mapping[str, Kind] = {
+_COLUMNS: Mapping[str, ColumnKind] = {
     "tag": "text",
-    "other": "text",
+    "other_tag": "text",
     "songs": "number",
     "tag_songs": "number",
     "other_songs": "number",
@@ -57,7 +57,7 @@ class Shares(NamedTuple):
     overall: Floats
 
 
-@figure.drawn
+@figure.with_style
 def cooccurrence(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None = None) -> Axes:
     """Draw the table of `cooccurrence` as a map.
 
@@ -76,14 +76,14 @@ def cooccurrence(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None
     figure.check_top(top)
     require(frame, _COLUMNS, WHAT)
     if frame.empty:
-        return figure.nothing(ax, "no two tags come together in the table of co-occurrence")
+        return figure.empty_plot(ax, "no two tags come together in the table of co-occurrence")
     sizes = _sizes(frame)
     number = top or figure.rows_that_fit(ax, 0.2, _MOST)
     shares = _shares(frame, sizes, number)
     is_written = len(shares.tags) <= _MOST_WRITTEN and ax is None
     cell = _WIDE_CELL if is_written else _CELL
     side = cell * max(4, len(shares.tags))
-    ax = figure.sheet(ax, side * 0.8 + 3.0, side + 3.6)
+    ax = figure.new_axes(ax, side * 0.8 + 3.0, side + 3.6)
     _draw(ax, shares)
     _mark(ax, shares, written=is_written)
     _explain(ax, shares, len(sizes), int(frame["songs"].max()), written=is_written)
@@ -93,16 +93,16 @@ def cooccurrence(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None
 def _sizes(frame: pd.DataFrame) -> dict[str, int]:
     """Songs of each tag, the most frequent first, in the alphabet's order between equals."""
     found = dict(zip(frame["tag"], frame["tag_songs"], strict=True))
-    found |= dict(zip(frame["other"], frame["other_songs"], strict=True))
+    found |= dict(zip(frame["other_tag"], frame["other_songs"], strict=True))
     return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
 
 
 def _shares(frame: pd.DataFrame, sizes: dict[str, int], number: int) -> Shares:
     tags = list(sizes)[:number]
     at = {tag: place for place, tag in enumerate(tags)}
-    rows = frame[frame["tag"].isin(at) & frame["other"].isin(at)]
+    rows = frame[frame["tag"].isin(at) & frame["other_tag"].isin(at)]
     down = rows["tag"].map(at).to_numpy(int)
-    across = rows["other"].map(at).to_numpy(int)
+    across = rows["other_tag"].map(at).to_numpy(int)
 
     def cells(column: str) -> Floats:
         made = np.full((len(tags), len(tags)), np.nan)
@@ -140,7 +140,7 @@ def _draw(ax: Axes, shares: Shares) -> None:
     scale = ax.inset_axes((1.03, 0, 0.025, 1))
     bar = ax.figure.colorbar(image, cax=scale, format=PercentFormatter(1, decimals=0, symbol=" %"))
     bar.outline.set_visible(False)
-    scale.tick_params(length=0, labelsize=figure.SMALL, labelcolor=figure.ink(ax))
+    scale.tick_params(length=0, labelsize=figure.SMALL, labelcolor=figure.text_color(ax))
 
 
 def _step(share: float) -> float:
@@ -151,10 +151,10 @@ def _step(share: float) -> float:
 def _mark(ax: Axes, shares: Shares, *, written: bool) -> None:
     top = ax.images[0].get_clim()[1] or 1.0
     above = shares.low > shares.overall
-    below = shares.high < shares.overall
+    is_below = shares.high < shares.overall
     for down, across in zip(*np.nonzero(np.isfinite(shares.conditional)), strict=True):
         share = float(shares.conditional[down, across])
-        sign = _MORE if above[down, across] else _LESS if below[down, across] else ""
+        sign = _MORE if above[down, across] else _LESS if is_below[down, across] else ""
         words = sign
         if written:
             low, high = shares.low[down, across], shares.high[down, across]
@@ -177,7 +177,7 @@ def _mark(ax: Axes, shares: Shares, *, written: bool) -> None:
 def _explain(ax: Axes, shares: Shares, tags: int, songs: int, *, written: bool) -> None:
     figure.title(ax, "Tags that come together")
     more = tags - len(shares.tags)
-    figure.below(
+    figure.explain_below(
         ax,
         "",
         "colour: of the songs with the row's tag, the share that has the column's",

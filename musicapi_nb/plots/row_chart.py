@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
-from musicapi_nb.analysis.checks import BadFrame
+from musicapi_nb.errors import BadFrame
 from musicapi_nb.plots import figure
 from musicapi_nb.plots.text import labels
 
@@ -67,7 +67,9 @@ def name_rows(ax: Axes, places: Sequence[float], names: Sequence[str], inches: f
     ax.spines["left"].set_visible(False)
 
 
-def beside(ax: Axes, place: float, words: str, *, at: float = 1.02, quiet: bool = True) -> None:
+def write_beside(
+    ax: Axes, place: float, words: str, *, at: float = 1.02, quiet: bool = True
+) -> None:
     """Write a row's facts at its right."""
     ax.text(
         at,
@@ -76,14 +78,14 @@ def beside(ax: Axes, place: float, words: str, *, at: float = 1.02, quiet: bool 
         transform=ax.get_yaxis_transform(),
         va="center",
         fontsize=figure.SMALL,
-        color=figure.ink(ax),
+        color=figure.text_color(ax),
         alpha=0.75 if quiet else 1,
         clip_on=False,
         linespacing=1.35,
     )
 
 
-def stripes(ax: Axes, places: Sequence[float], half: float) -> None:
+def shade_rows(ax: Axes, places: Sequence[float], half: float) -> None:
     """Shade every second row, so that the eye finds its way from the name to the facts."""
     for place in list(places)[1::2]:
         ax.axhspan(place - half, place + half, color=figure.GREY, alpha=0.07, lw=0, zorder=0)

@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from musicapi_nb.analysis.checks import Kind
+    from musicapi_nb.analysis.checks import ColumnKind
     from musicapi_nb.plots.sankey_layout import Flow, Node, Ribbon
 
 WHAT = "the table of substitutions (substitutions(steps, ...))"
-_COLUMNS: Mapping[str, Kind] = {
+_COLUMNS: Mapping[str, ColumnKind] = {
     "step": "number",
     "source": "text",
     "target": "text",
     "kind": "text",
     "count": "number",
-    "of": "number",
+    "cases": "number",
     "share": "number",
     "low": "number",
     "high": "number",
@@ -51,7 +51,7 @@ _LOOKS = {
 }
 
 
-class Spot(NamedTuple):
+class NodeBox(NamedTuple):
     """Where a node stands, in inches from the top left."""
 
     x: float
@@ -59,7 +59,7 @@ class Spot(NamedTuple):
     height: float
 
 
-@figure.drawn
+@figure.with_style
 def substitutions(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None = None) -> Axes:
     """Draw the table of `substitutions` as a flow: from what was asked over the steps to the tags.
 
@@ -77,18 +77,18 @@ def substitutions(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | Non
     figure.check_top(top)
     require(frame, _COLUMNS, WHAT)
     if frame.empty or not (frame["count"] > 0).any():
-        return figure.nothing(ax, "the table of substitutions has no rows")
+        return figure.empty_plot(ax, "the table of substitutions has no rows")
     found = flow(frame, top or max(1, figure.rows_that_fit(ax, 0.34, _MOST + 3) - 3))
     longest = max(map(len, found.columns))
     own = ax is None
     tall = longest * (_GAP + _UNIT_ROW) + 0.6
-    ax = figure.sheet(ax, tall + 1.3, _PITCH * (len(found.columns) - 1) + _ENDS)
-    figure.bare(ax)
+    ax = figure.new_axes(ax, tall + 1.3, _PITCH * (len(found.columns) - 1) + _ENDS)
+    figure.hide_axes(ax)
     _explain(ax, found)
     if own:
         wide = _PITCH * (len(found.columns) - 1) + _BAR
     else:
-        wide, tall = figure.inches(ax)
+        wide, tall = figure.size_inches(ax)
         tall -= 0.2
     ax.set(xlim=(0, wide), ylim=(tall, -0.3))
     _draw(ax, found, wide, tall)
@@ -99,7 +99,7 @@ def _draw(ax: Axes, found: Flow, wide: float, tall: float) -> None:
     pitch = (wide - _BAR) / (len(found.columns) - 1)
     scale = _scale(found, tall)
     spots = _spots(found, pitch, scale)
-    for ribbon, left, right, thick in _threads(found, spots, scale):
+    for ribbon, left, right, thick in _ribbon_paths(found, spots, scale):
         _draw_ribbon(
             ax,
             ribbon,
@@ -134,20 +134,20 @@ def _scale(found: Flow, tall: float) -> float:
     )
 
 
-def _spots(found: Flow, pitch: float, scale: float) -> list[dict[Node, Spot]]:
+def _spots(found: Flow, pitch: float, scale: float) -> list[dict[Node, NodeBox]]:
     made = []
     for at, column in enumerate(found.columns):
         y = _GAP / 2
         spots = {}
         for node, size in column.items():
-            spots[node] = Spot(pitch * at, y, max(size * scale, _HAIR))
+            spots[node] = NodeBox(pitch * at, y, max(size * scale, _HAIR))
             y += size * scale + _GAP
         made.append(spots)
     return made
 
 
-def _threads(
-    found: Flow, spots: list[dict[Node, Spot]], scale: float
+def _ribbon_paths(
+    found: Flow, spots: list[dict[Node, NodeBox]], scale: float
 ) -> list[tuple[Ribbon, float, float, float]]:
     """Each ribbon with its top at its left and right end, and its thickness, in inches."""
     starts: dict[tuple[Ribbon, str], float] = {}
@@ -166,7 +166,7 @@ def _threads(
     ]
 
 
-def _rank(ribbon: Ribbon, side: str, spots: list[dict[Node, Spot]]) -> tuple[bool, float]:
+def _rank(ribbon: Ribbon, side: str, spots: list[dict[Node, NodeBox]]) -> tuple[bool, float]:
     """At each end, ribbons leave in the order of where they go; what a tag brought comes last."""
     if side == "source":
         return ribbon.kind == "added", spots[ribbon.column + 1][ribbon.target].top
@@ -208,7 +208,7 @@ def _draw_ribbon(
             ha="right",
             va="center_baseline",
             fontsize=figure.SMALL - 0.5,
-            color=figure.ink(ax),
+            color=figure.text_color(ax),
         )
 
 
@@ -226,12 +226,14 @@ def _name(node: Node, more: int, inches: float) -> str:
     return words.get(node) or shortened(node[1], inches, figure.TEXT)
 
 
-def _draw_node(ax: Axes, node: Node, name: str, spot: Spot, side: str) -> None:
-    colour = {ADDED: figure.BLUE, DROPPED: figure.RED, MORE: figure.GREY}.get(node, figure.ink(ax))
+def _draw_node(ax: Axes, node: Node, name: str, spot: NodeBox, side: str) -> None:
+    colour = {ADDED: figure.BLUE, DROPPED: figure.RED, MORE: figure.GREY}.get(
+        node, figure.text_color(ax)
+    )
     ax.add_patch(Rectangle((spot.x, spot.top), _BAR, spot.height, fc=colour, lw=0, zorder=3))
     x = spot.x - 0.06 if side == "first" else spot.x + _BAR + 0.06
     # a name over ribbons stands on a veil
-    veil = {"fc": figure.face(ax), "alpha": 0.65, "lw": 0, "boxstyle": "square,pad=0.1"}
+    veil = {"fc": figure.background_color(ax), "alpha": 0.65, "lw": 0, "boxstyle": "square,pad=0.1"}
     ax.text(
         x,
         spot.top + spot.height / 2,
@@ -239,7 +241,7 @@ def _draw_node(ax: Axes, node: Node, name: str, spot: Spot, side: str) -> None:
         ha="right" if side == "first" else "left",
         va="center_baseline",
         fontsize=figure.TEXT,
-        color=figure.ink(ax),
+        color=figure.text_color(ax),
         zorder=4,
         clip_on=False,
         fontstyle="normal" if node[0] == "tag" else "italic",
@@ -262,7 +264,7 @@ def _head(ax: Axes, x: float, words: str, side: str) -> None:
         ha="right" if is_first else "left",
         fontsize=figure.TEXT,
         fontweight="bold",
-        color=figure.ink(ax),
+        color=figure.text_color(ax),
         clip_on=False,
     )
 
@@ -274,7 +276,7 @@ def _explain(ax: Axes, found: Flow) -> None:
     is_chain = any(_side(at, found) == "inner" for at in range(len(found.columns)))
     figure.title(ax, "What became of the words", above=18)
     figure.legend(ax, keys, columns=5)
-    figure.below(
+    figure.explain_below(
         ax,
         "",
         "(n): how often; on a ribbon: its share [interval] in percent",

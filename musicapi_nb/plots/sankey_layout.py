@@ -84,7 +84,7 @@ def _leaving(ribbons: Iterable[Ribbon], columns: int, *, added: bool) -> list[di
 
 def _sizes(rows: pd.DataFrame, first: int, number: int) -> list[dict[Node, float]]:
     """How often each tag stands in each column: as a source, or as what a source became."""
-    sources = rows.groupby(["step", "source"], sort=False, as_index=False)["of"].max()
+    sources = rows.groupby(["step", "source"], sort=False, as_index=False)["cases"].max()
     targets = rows.groupby(["step", "target"], sort=False, as_index=False)["count"].sum()
     sizes: list[dict[Node, float]] = [{} for _ in range(number)]
     for found, ahead in ((sources, 0), (targets, 1)):

@@ -135,8 +135,8 @@ def percent(share: float) -> str:
 
 def counts(*given: tuple[str, Sequence[float]]) -> str:
     """Counts that may differ between what stands in one row: "12 tasks, 22 to 24 songs"."""
-    said = []
+    note = []
     for one, numbers in given:
         low, high = min(numbers), max(numbers)
-        said.append(number_of(high, one) if low == high else f"{low:,} to {number_of(high, one)}")
-    return ", ".join(said)
+        note.append(number_of(high, one) if low == high else f"{low:,} to {number_of(high, one)}")
+    return ", ".join(note)

@@ -30,9 +30,13 @@ def seconds(ax: Axes, low: float, high: float) -> None:
     fitting = [step for step in _STEPS if (high - low) / step <= _MOST_TICKS]
     step = fitting[0] if fitting else (high - low) // (_MOST_TICKS * 86400) * 86400 + 86400
     ax.xaxis.set_major_locator(MultipleLocator(step))
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: said(x)))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: format_mmss(x)))
 
 
-def said(value: float) -> str:
+def format_mmss(value: float) -> str:
     """Seconds as m:ss; below zero too, where an axis begins a little before it."""
-    return markup.minutes(value) if value >= 0 else f"\N{MINUS SIGN}{markup.minutes(-value)}"
+    return (
+        markup.format_duration(value)
+        if value >= 0
+        else f"\N{MINUS SIGN}{markup.format_duration(-value)}"
+    )
