@@ -56,15 +56,15 @@ def clip(at):
 
 songs = []
 for at in range(0, NUMBER, 2):
-    task = tasks.accepted({"message": "success", "task_id": f"task-{at}"}, request)
-    songs.append(tasks.read({"code": 200, "data": [clip(at), clip(at + 1)]}, task=task))
+    task = tasks.parse_submit_reply({"message": "success", "task_id": f"task-{at}"}, request)
+    songs.append(tasks.parse_task({"code": 200, "data": [clip(at), clip(at + 1)]}, task=task))
 
 gallery(songs[:1])"""
 
 _BLOB = """\
 markup.cards([
     markup.card(song.title, markup.chips(song.tags), markup.player(song.audio_url),
-                facts=markup.facts(markup.minutes(song.duration)))
+                facts=markup.facts(markup.format_duration(song.duration)))
     for task in songs for song in task.songs])"""
 
 _WAYS = {"gallery": ("gallery(songs)", ".mnb-card", 24), "blob": (_BLOB, "audio[controls]", None)}

@@ -23,13 +23,14 @@ from musicapi_nb.tasks import Song, Task
 
 if TYPE_CHECKING:
     from musicapi_nb import plots, webhooks
+    from musicapi_nb._blind_test.answers import preferences_frame
+    from musicapi_nb._blind_test.preference import preference
+    from musicapi_nb._blind_test.widget import blind_test
     from musicapi_nb.analysis import (
         adherence,
         cooccurrence,
         effects,
         exclusive_sets,
-        preference,
-        preferences_frame,
         stability,
         substitution_graph,
         substitutions,
@@ -55,10 +56,9 @@ if TYPE_CHECKING:
     )
     from musicapi_nb.library import Library
     from musicapi_nb.plan import Plan
-    from musicapi_nb.widgets.blind import blind_test
     from musicapi_nb.widgets.gallery import gallery
+    from musicapi_nb.widgets.gallery.saved_page import save_page
     from musicapi_nb.widgets.monitor import monitor, progress_bar
-    from musicapi_nb.widgets.saved_page import save_page
 
 __all__ = [
     "Experiment",
@@ -123,8 +123,11 @@ __all__ = [
 _LATER = {
     name: module
     for module, names in {
+        "musicapi_nb._blind_test.answers": "preferences_frame",
+        "musicapi_nb._blind_test.preference": "preference",
+        "musicapi_nb._blind_test.widget": "blind_test",
         "musicapi_nb.analysis": """
-            adherence cooccurrence effects exclusive_sets preference preferences_frame stability
+            adherence cooccurrence effects exclusive_sets stability
             substitution_graph substitutions tag_counts tag_fates variance
         """,
         "musicapi_nb.experiment": "Experiment",
@@ -135,10 +138,9 @@ _LATER = {
         """,
         "musicapi_nb.library": "Library",
         "musicapi_nb.plan": "Plan",
-        "musicapi_nb.widgets.blind": "blind_test",
         "musicapi_nb.widgets.gallery": "gallery",
         "musicapi_nb.widgets.monitor": "monitor progress_bar",
-        "musicapi_nb.widgets.saved_page": "save_page",
+        "musicapi_nb.widgets.gallery.saved_page": "save_page",
     }.items()
     for name in names.split()
 }

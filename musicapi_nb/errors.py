@@ -77,6 +77,11 @@ class MusicAPIError(Exception):
         self.body = body
         self.may_have_cost = may_have_cost
 
+    def set_message(self, message: str) -> None:
+        """Replace the message, also in `args`."""
+        self.message = message
+        self.args = (message,)
+
     def __str__(self) -> str:
         parts = [self.message.rstrip(". ") + "."]
         if self.may_have_cost:
@@ -131,7 +136,7 @@ def _at(place: str, places: Sequence[int]) -> str:
     return f" ({place}{'s' if len(places) > 1 else ''} {said})" if runs else ""
 
 
-class WrongType(MusicAPIError, TypeError):
+class InvalidArgument(MusicAPIError, TypeError):
     """An argument is of a kind that cannot be used; the message says what can be given."""
 
 
@@ -221,7 +226,7 @@ class LostReply(MusicAPIError, ConnectionError):
     """A paid request may have arrived, but its reply did not."""
 
 
-class Unsettled(MusicAPIError):
+class UncertainPurchase(MusicAPIError):
     """The take may have been bought already: its reply was lost, and nobody has settled it.
 
     `entry` is its number in the ledger.
@@ -260,7 +265,7 @@ class PublishFailed(MusicAPIError):
     advice = "Nothing was paid."
 
 
-class Closed(MusicAPIError):
+class ClientClosed(MusicAPIError):
     """The client has been closed."""
 
     advice = "Make a new one, or call connect() again."
@@ -303,7 +308,7 @@ class LibraryFull(LibraryError):
 class LibraryLocked(LibraryError):
     """Another program has held the library's database for too long."""
 
-    advice = "Close what else has library.sqlite open, or give Library(..., patience=...) more."
+    advice = "Close what else has library.sqlite open, or give Library(..., lock_timeout=...) more."
 
 
 class LibraryDamaged(LibraryError):
@@ -321,7 +326,7 @@ class LibraryTooNew(LibraryError):
     advice = "Nothing was changed. Upgrade: pip install -U musicapi_nb."
 
 
-class WrongStep(LibraryError, ValueError):
+class InvalidTransition(LibraryError, ValueError):
     """An entry of the library cannot take this step from the state that it is in."""
 
 
@@ -337,6 +342,34 @@ class UnknownPrice(OverBudget):
     advice = "Nothing was sent. Let the budget assume a price for what has none."
 
 
+class BadFrame(MusicAPIError, ValueError):
+    """A table lacks a column that is needed, or has it in a kind that cannot be used."""
+
+
+class NothingToCompare(MusicAPIError, ValueError):
+    """There are not enough songs, or not of two levels, for a comparison."""
+
+
+class NoAudio(MusicAPIError, LookupError):
+    """A song has no audio that can be had, or none that can be read; it says why."""
+
+
+class Untaggable(MusicAPIError):
+    """A file is no audio that can carry tags, or is damaged."""
+
+
+class ExportFailed(MusicAPIError):
+    """The folder or the ZIP cannot be written; the library is as it was."""
+
+    advice = "What was exported so far is whole: mend that and run it again."
+
+
+class PageTooLarge(MusicAPIError, ValueError):
+    """The page would have more bytes than were allowed; nothing was written."""
+
+    advice = "Raise max_bytes, give fewer songs, or leave embed out: players then use the files."
+
+
 # What is living where an engine, or a kind of its tasks, is answered 410: docs producer pages and
 # riffusion's (whose successor producer is), musicapi-sdk 0.1.0 (producer's living task types).
 _LIVING: Mapping[str, str] = {
@@ -349,7 +382,7 @@ _LIVING: Mapping[str, str] = {
 ErrorClass: TypeAlias = type[MusicAPIError]
 
 
-def living_instead(path: str) -> str | None:
+def replacement_for(path: str) -> str | None:
     """What to ask for in the place of a retired operation, by the path that it had."""
     return next((words for engine, words in _LIVING.items() if f"/{engine}/" in path), None)
 

@@ -38,14 +38,14 @@ class Call:
     path: str
     # not in what a verbose traceback shows: it holds the secret of webhooks
     body: bytes | None = dataclasses.field(default=None, repr=False)
-    repeats: bool = False
+    poll_by_repost: bool = False
     """Whether its reply may say "not ready", and the same call is how to ask again."""
 
     @property
     def paid(self) -> bool:
         """Whether sending it may cost credits: it is sent twice only if the first never left.
 
-        Or (`repeats`) if the reply to the first said "not ready".
+        Or (`poll_by_repost`) if the reply to the first said "not ready".
         """
         return self.method != "GET"
 
@@ -63,7 +63,7 @@ def submit_call(request: Request, added: Mapping[str, Any] | None = None) -> Cal
         return Call("GET", request.path)
     body = {**request.body(), **(added or {})}
     text = json.dumps(body, allow_nan=False).encode()
-    return Call("POST", request.path, text, request.repeats)
+    return Call("POST", request.path, text, request.poll_by_repost)
 
 
 def poll_call(engine: str | None, task_id: str | None) -> Call:
@@ -123,13 +123,13 @@ def _one_line(text: str) -> str:
     return " ".join("".join(printable).split())
 
 
-def read(  # noqa: PLR0913 - a reply, and what is known of the call
+def read_response(  # noqa: PLR0913 - a reply, and what is known of the call
     status: int,
     headers: Mapping[str, str],
     body: bytes,
     *,
     paid: bool = False,
-    repeats: bool = False,
+    poll_by_repost: bool = False,
     now: float = 0.0,
 ) -> Any:
     """Read a reply: return its payload, or raise the error that it is.
@@ -143,7 +143,7 @@ def read(  # noqa: PLR0913 - a reply, and what is known of the call
         As they came; the names of `headers` in lower case.
     paid
         Whether it answers a paid call: an outcome that is not known then `may_have_cost`.
-    repeats
+    poll_by_repost
         Whether "not ready" is one of its answers: as a 202, or as a text that is no JSON.
     now
         Unix time in seconds, for a Retry-After that is a date.
@@ -153,13 +153,15 @@ def read(  # noqa: PLR0913 - a reply, and what is known of the call
     MusicAPIError
         Of the class that status and words mean (see `errors.classify`).
     """
-    if status == HTTPStatus.ACCEPTED and (repeats or not paid):  # "keep asking", whatever the body
+    if status == HTTPStatus.ACCEPTED and (
+        poll_by_repost or not paid
+    ):  # "keep asking", whatever the body
         return _decoded_or({}, body)
     if 200 <= status < 300:  # noqa: PLR2004 - the HTTP classes are their own names
         try:
             return decode(body)
         except UnexpectedReply as error:
-            if repeats and (words := _plain_words(body)):
+            if poll_by_repost and (words := _plain_words(body)):
                 return {"message": words}
             raise UnexpectedReply(
                 error.message,

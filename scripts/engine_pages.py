@@ -18,7 +18,7 @@ from engine_samples import sample
 
 import musicapi_nb as mnb
 from musicapi_nb import markup
-from musicapi_nb.engines.request import ByModel, Field, Request, Standing
+from musicapi_nb.engines.request import Availability, Field, LimitByModel, Request
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "engines"
 
@@ -42,9 +42,9 @@ def _index(engines: dict[str, list[Kind]]) -> str:
         (
             _link(kind),
             _docstring(kind).partition("\n")[0],
-            markup.in_credits(kind().price()),
+            markup.format_credits(kind().price()),
             "not known" if kind.songs is None else str(kind.songs or ""),
-            kind.standing.word if kind.standing else "",
+            kind.availability.status if kind.availability else "",
         )
         for kind in _all(engines)
     ]
@@ -107,9 +107,9 @@ def _without_name(paragraph: str) -> str:
 
 def _standing_of(kinds: Sequence[Kind]) -> Iterator[str]:
     """Yield a warning that holds for the whole engine; a quotation, which reads anywhere."""
-    standings = {kind.standing for kind in kinds}
+    standings = {kind.availability for kind in kinds}
     if len(standings) == 1 and (standing := standings.pop()):
-        yield f"> **{standing.word.capitalize()}.** {_standing(standing)}\n"
+        yield f"> **{standing.status.capitalize()}.** {_standing(standing)}\n"
 
 
 def _operation(kind: Kind, known: str) -> Iterator[str]:
@@ -118,8 +118,8 @@ def _operation(kind: Kind, known: str) -> Iterator[str]:
     yield f"- **Sent as** {_sent(kind)}"
     yield f"- **Answer:** {_answer(kind)}"
     yield f"- **Price:** {_price(kind)}"
-    if kind.standing:
-        yield f"- **Standing:** {kind.standing.word}. {_standing(kind.standing)}"
+    if kind.availability:
+        yield f"- **Standing:** {kind.availability.status}. {_standing(kind.availability)}"
     if kind.webhook:
         yield "- **Webhook:** takes a `webhook_url`"
     _, facts = _of_module(kind.__module__)
@@ -157,12 +157,14 @@ def _sentence(words: str) -> str:
     return words[0].upper() + words[1:].rstrip(".") + "."
 
 
-def _standing(standing: Standing) -> str:
+def _standing(standing: Availability) -> str:
     return f"{_sentence(standing.note)} Read in: {standing.source}."
 
 
 def _fixed(kind: Kind) -> str:
-    return ", ".join(f"`{json.dumps({name: value})[1:-1]}`" for name, value in kind.fixed.items())
+    return ", ".join(
+        f"`{json.dumps({name: value})[1:-1]}`" for name, value in kind.constants.items()
+    )
 
 
 def _sent(kind: Kind) -> str:
@@ -172,9 +174,9 @@ def _sent(kind: Kind) -> str:
 
 def _answer(kind: Kind) -> str:
     songs = "" if not kind.songs else f", {kind.songs} song{'' if kind.songs == 1 else 's'}"
-    if kind.repeats:
+    if kind.poll_by_repost:
         return '"not ready" until it is; the client asks again by the same request'
-    if kind.answers == "now":
+    if kind.reply == "immediate":
         return "at once, without a task" + (f", {kind.songs} texts" if kind.songs else "")
     return "a task to wait for" + (songs or "; how many songs is not known")
 
@@ -182,7 +184,7 @@ def _answer(kind: Kind) -> str:
 def _price(kind: Kind) -> str:
     if kind.cost is None:
         return "not known"
-    price = markup.in_credits(kind.cost.credits)
+    price = markup.format_credits(kind.cost.credits)
     return f"{price}; read on {kind.cost.read:%Y-%m-%d}: {kind.cost.source}"
 
 
@@ -217,7 +219,7 @@ def _takes(kind: Kind, name: str) -> str:
         _characters(field),
         _bounds(field),
         _items(field),
-        *(_only_with(other, values) for other, values in kind.only_with.get(name, {}).items()),
+        *(_only_with(other, values) for other, values in kind.active_when.get(name, {}).items()),
         f"`{_literal(default)}` unless given" if default is not None else "",
         _choices(field),
     ]
@@ -225,7 +227,7 @@ def _takes(kind: Kind, name: str) -> str:
 
 
 def _characters(field: Field) -> str:
-    if isinstance(field.limit, ByModel):
+    if isinstance(field.limit, LimitByModel):
         others: dict[int, list[str]] = {}
         for model, limit in field.limit.models.items():
             others.setdefault(limit, []).append(f"`{model}`")
@@ -244,7 +246,7 @@ def _bounds(field: Field) -> str:
 
 
 def _items(field: Field) -> str:
-    least, most = getattr(field, "least", None), field.most
+    least, most = getattr(field, "least", None), field.max_items
     if least is not None and most is not None:
         return f"{least} items" if least == most else f"{least} to {most} items"
     if least is not None:
@@ -255,7 +257,7 @@ def _items(field: Field) -> str:
 def _choices(field: Field) -> str:
     if not field.choices:
         return ""
-    others = " (others draw advice)" if field.open_choices else ""
+    others = " (others draw advice)" if field.allow_other else ""
     if len(field.choices) <= _FEW:
         return ", ".join(f"`{choice}`" for choice in field.choices) + others
     listed = ", ".join(f"<code>{html.escape(choice)}</code>" for choice in field.choices)

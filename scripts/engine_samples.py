@@ -54,11 +54,11 @@ def sample(kind: Kind) -> Request:
         raise LookupError(
             f"no sample of {kind.engine}.{kind.__name__} was found: {kind(**values).problems()}"
         )
-    for name in (*kind.words, *_ENRICHING):
+    for name in (*kind.text_fields, *_ENRICHING):
         if name in fields and name not in values:
             richer = _added(kind, values, name)
             made, before = kind(**richer), kind(**values)
-            if made.is_of_use(name) and len(made.problems()) <= len(before.problems()):
+            if made.is_active(name) and len(made.problems()) <= len(before.problems()):
                 values = richer
     return kind(**{name: values[name] for name in fields if name in values})
 

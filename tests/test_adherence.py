@@ -15,13 +15,12 @@ from statsmodels.stats.proportion import proportion_confint
 
 from musicapi_nb import frames
 from musicapi_nb.analysis import adherence, effects, tag_fates
-from musicapi_nb.analysis.checks import BadFrame
 from musicapi_nb.analysis.ratio_estimator import ratio_sums, ratios, t_quantile, wilson_bounds
 from musicapi_nb.analysis.tag_matching import match_tags, split_tags
-from musicapi_nb.errors import WrongType
+from musicapi_nb.errors import BadFrame, InvalidArgument
 from musicapi_nb.tasks import Replacement, Song
-from musicapi_nb.tasks.html import fated
-from musicapi_nb.tasks.tags import distinct
+from musicapi_nb.tasks.html import tag_marks
+from musicapi_nb.tasks.tags import unique_tags
 from tests.replies import NAMES, sample
 
 Pair = tuple[str, str]
@@ -170,9 +169,9 @@ def test_split_and_distinct() -> None:
     assert split_tags(" jazz ,, slow   swing;spy\nJazz ") == ("jazz", "slow swing", "spy", "Jazz")
     assert split_tags(["rock, hard", " x "]) == ("rock, hard", "x")
     assert split_tags(None) == split_tags(math.nan) == split_tags(pd.NA) == split_tags("") == ()
-    assert distinct(("Lo-Fi", "jazz", "lo fi", "JAZZ")) == ("Lo-Fi", "jazz")
+    assert unique_tags(("Lo-Fi", "jazz", "lo fi", "JAZZ")) == ("Lo-Fi", "jazz")
     for bad in (3, 0.5, b"jazz", ["jazz", 3]):
-        with pytest.raises(WrongType, match="a text or a list of texts"):
+        with pytest.raises(InvalidArgument, match="a text or a list of texts"):
             split_tags(bad)
 
 
@@ -211,9 +210,9 @@ some_tags = st.lists(texts.filter(str.strip), min_size=1, max_size=5)
 def test_the_cards_say_the_same(asked: list[str], returned: list[str], data: Any) -> None:
     if data is not None:
         returned += data.draw(st.lists(st.sampled_from(asked).map(str.swapcase), max_size=3))
-    returned = list(distinct(returned))
+    returned = list(unique_tags(returned))
     song = Song(tags=tuple(returned), replacements=(Replacement(", ".join(asked), ()),))
-    shown = [each for each in fated(song, None) if isinstance(each, tuple)]
+    shown = [each for each in tag_marks(song, None) if isinstance(each, tuple)]
     found = tag_fates(*tables(("t", "s", ", ".join(asked), returned)), requested="prompt")
     said = [
         (row.returned if row.fate == "kept" else row.tag, row.fate) for row in found.itertuples()
@@ -363,7 +362,7 @@ def test_ten_thousand_tags() -> None:
         (lambda s, t: (s, t.drop(columns="tag")), BadFrame, "'tag'"),
         (lambda s, t: (s, t.assign(tag=3)), BadFrame, "'tag'.*int64"),
         (lambda s, t: (s.drop(columns="prompt"), t), BadFrame, "'prompt'"),
-        (lambda s, t: (s.assign(prompt=3), t), WrongType, "'prompt'.*int"),
+        (lambda s, t: (s.assign(prompt=3), t), InvalidArgument, "'prompt'.*int"),
         (lambda s, t: (pd.concat([s, s]), t), BadFrame, "2 rows.*task_id 't1', song_id 'a'"),
         (lambda s, t: (s.assign(song_id=None), t), BadFrame, "2 rows.*song_id None"),
         (
@@ -372,7 +371,7 @@ def test_ten_thousand_tags() -> None:
             "'task_id' is int64 in songs.*str in tags",
         ),
         (lambda s, t: (s.assign(song_id=[[1]] * 4), t), BadFrame, "'song_id'.*single values"),
-        (lambda _, t: ([], t), WrongType, "songs.*list"),
+        (lambda _, t: ([], t), InvalidArgument, "songs.*list"),
         (lambda s, t: (s.rename(columns={"mood": "fate"}), t), BadFrame, "'fate'"),
     ],
 )
@@ -399,7 +398,7 @@ def test_bad_wishes() -> None:
     ]
     for bad, says in wishes:
         wish: dict[str, Any] = {"requested": "prompt", **bad}
-        with pytest.raises(WrongType, match=says):
+        with pytest.raises(InvalidArgument, match=says):
             adherence(songs, tags, **wish)
     with pytest.raises(BadFrame, match="lacks column 'genre'"):
         adherence(songs, tags, requested="prompt", by="genre")

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from musicapi_nb.errors import Closed
+from musicapi_nb.errors import ClientClosed
 from musicapi_nb.tasks import Task
 from tests.raw_http_server import (
     SONG,
@@ -134,7 +134,7 @@ async def test_closing_waits_for_the_reply_to_what_was_sent() -> None:
         await held.arrived.wait()
         closing = asyncio.create_task(api.close())
         await asyncio.sleep(0)
-        with pytest.raises(Closed):
+        with pytest.raises(ClientClosed):
             await api.submit(SONG)
         held.go.set()
         await closing
@@ -149,7 +149,7 @@ async def test_closing_stops_what_waits_for_its_turn() -> None:
         waiting = asyncio.create_task(api.submit(SONG))
         await asyncio.sleep(0)
         await api.close()
-        with pytest.raises(Closed):
+        with pytest.raises(ClientClosed):
             await waiting
         assert here.posts == 1
 
@@ -162,7 +162,7 @@ async def test_a_turn_that_comes_while_closing_is_not_taken() -> None:
         await held.arrived.wait()
         second = asyncio.create_task(api.submit(SONG))
         closing = asyncio.create_task(api.close())
-        with pytest.raises(Closed):
+        with pytest.raises(ClientClosed):
             await second
         held.go.set()
         await closing

@@ -15,8 +15,7 @@ from scipy import sparse, stats
 
 from musicapi_nb import frames
 from musicapi_nb.analysis import cooccurrence, exclusive_sets, tag_counts
-from musicapi_nb.analysis.checks import BadFrame
-from musicapi_nb.errors import WrongType
+from musicapi_nb.errors import BadFrame, InvalidArgument
 from tests.replies import NAMES, sample
 
 PAIR_DTYPES = ["str", "str", *["int64"] * 4, *["float64"] * 5]
@@ -269,7 +268,7 @@ LISTS = pd.Series([["s"]] * len(GIVEN), dtype=object)
         (GIVEN.assign(tag=1.5), BadFrame, "'tag'.*float64"),
         (GIVEN.assign(task_id=None, song_id=None), BadFrame, "neither task nor song"),
         (GIVEN.assign(song_id=LISTS), BadFrame, "'song_id'.*single values"),
-        ("tags", WrongType, "tags.*str"),
+        ("tags", InvalidArgument, "tags.*str"),
     ],
 )
 def test_bad_tables(
@@ -282,14 +281,14 @@ def test_bad_tables(
 def test_bad_wishes() -> None:
     with pytest.raises(BadFrame, match="task_id"):
         cooccurrence(GIVEN.assign(task_id=None))
-    with pytest.raises(WrongType, match="level"):
+    with pytest.raises(InvalidArgument, match="level"):
         tag_counts(GIVEN, level=0)
     for top in (-1, 2.5):
-        with pytest.raises(WrongType, match="top is"):
+        with pytest.raises(InvalidArgument, match="top is"):
             cooccurrence(GIVEN, top=top)  # type: ignore[arg-type]  # as people do
-        with pytest.raises(WrongType, match="top is"):
+        with pytest.raises(InvalidArgument, match="top is"):
             exclusive_sets(GIVEN, top=top)  # type: ignore[arg-type]  # as people do
-    with pytest.raises(WrongType, match=r"among is \[3\];"):
+    with pytest.raises(InvalidArgument, match=r"among is \[3\];"):
         exclusive_sets(GIVEN, among=[3])  # type: ignore[list-item]  # as people do
-    with pytest.raises(WrongType, match="list of tags"):
+    with pytest.raises(InvalidArgument, match="list of tags"):
         exclusive_sets(GIVEN, among="jazz")

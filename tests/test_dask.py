@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from musicapi_nb import analysis, frames
-from musicapi_nb.errors import MissingExtra, MusicAPIError, WrongType
+from musicapi_nb.errors import InvalidArgument, MissingExtra, MusicAPIError
 from musicapi_nb.simulator.tags import studio_steps
 from tests.replies import NAMES, STUDIO, sample
 from tests.test_flatten import as_bytes
@@ -106,7 +106,7 @@ def test_what_is_not_there_is_named(tmp_path: Path) -> None:
         frames.dask_frames(tmp_path)
     with pytest.raises(FileNotFoundError, match=r"absent\.ndjson"):
         frames.dask_frames([tmp_path / "absent.ndjson"])
-    with pytest.raises(WrongType, match="no path"):
+    with pytest.raises(InvalidArgument, match="no path"):
         frames.dask_frames(5)  # type: ignore[arg-type]
 
 

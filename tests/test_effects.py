@@ -19,7 +19,6 @@ from statsmodels.stats.proportion import proportion_confint
 import musicapi_nb as mnb
 from musicapi_nb.analysis import effects
 from musicapi_nb.analysis.bootstrap import Sums, permutation_p, resample
-from musicapi_nb.analysis.checks import BadFrame
 from musicapi_nb.analysis.clusters import cluster_codes, level_codes, sum_by_code
 from musicapi_nb.analysis.contrasts import (
     Share,
@@ -27,7 +26,7 @@ from musicapi_nb.analysis.contrasts import (
     difference_interval,
     ratio_interval,
 )
-from musicapi_nb.errors import WrongType
+from musicapi_nb.errors import BadFrame, InvalidArgument
 
 if TYPE_CHECKING:
     from musicapi_nb.analysis.contrasts import Correction
@@ -493,7 +492,7 @@ def test_tables_that_cannot_be_read_are_refused() -> None:
     tags = tagged(frame, [["x"]] * len(frame))
 
     def refused(words: str, frame: Any, factor: str = "style", **named: Any) -> None:
-        with pytest.raises((BadFrame, WrongType), match=words):
+        with pytest.raises((BadFrame, InvalidArgument), match=words):
             effects(frame, factor, **named)
 
     refused("column 'mv'", frame, "mv")
@@ -513,7 +512,7 @@ def test_tables_that_cannot_be_read_are_refused() -> None:
         twice = pd.concat([frame.assign(block=1), frame[["cell"]].set_axis([name], axis=1)], axis=1)
         refused(f"2 columns named '{name}'", twice, presence="x", tags=tags)
     same = pd.concat([frame, frame[:1]])
-    refused("2 rows .* cell 0, task_id 't0', song_id 's0.0', so what is said", same)
+    refused("2 rows .* cell 0, task_id 't0', song_id 's0.0', so this song is duplicated", same)
     lists = pd.Series([["x"]] * len(frame), dtype=object)
     refused("'style' .* is object, not single values", frame.assign(style=lists))
     refused("'duration' .* is complex128, not number", frame.assign(duration=1j))

@@ -36,7 +36,7 @@ def test_one_simulator_serves_several_handles_that_come_and_go(simulator: Simula
         assert first.simulated
         assert first.simulator is None
         assert first.base_url == simulator.url
-        assert simulator.url in first.where
+        assert simulator.url in first.description
         assert first._client.speed == 2500
         first.run(_WORDS).result()
         assert mnb.connect(simulator=simulator.url) is first

@@ -11,7 +11,7 @@ import pytest
 
 import musicapi_nb as mnb
 from musicapi_nb.client import MusicAPI
-from musicapi_nb.engines.request import Field, Request, Standing
+from musicapi_nb.engines.request import Availability, Field, Request
 from musicapi_nb.errors import Problem
 from musicapi_nb.simulator import Simulator
 
@@ -25,10 +25,12 @@ class Roast(Request, frozen=True, kw_only=True):
     engine: ClassVar[str] = "oven"
     operation: ClassVar[str] = "roast"
     path: ClassVar[str] = "/api/v1/oven/roast"
-    answers: ClassVar[Literal["task", "now"]] = "now"
-    standing: ClassVar[Standing | None] = Standing("deprecated", "ovens are cold", "a door")
+    reply: ClassVar[Literal["task", "immediate"]] = "immediate"
+    availability: ClassVar[Availability | None] = Availability(
+        "deprecated", "ovens are cold", "a door"
+    )
     webhook: ClassVar[bool] = True
-    only_with: ClassVar[Mapping[str, Mapping[str, tuple[Any, ...]]]] = {"heat": {"lit": (True,)}}
+    active_when: ClassVar[Mapping[str, Mapping[str, tuple[Any, ...]]]] = {"heat": {"lit": (True,)}}
 
     lit: Annotated[bool | None, Field(kind="switch", required=True, help="Whether it burns.")] = (
         None
@@ -60,8 +62,8 @@ def test_every_price_says_when_and_where_it_was_read() -> None:
         if kind.cost:
             said = f"read on {kind.cost.read:%Y-%m-%d}: {kind.cost.source}"
             assert said in PAGES[f"{kind.engine}.md"]
-        if kind.standing:
-            assert f"Read in: {kind.standing.source}." in PAGES[f"{kind.engine}.md"]
+        if kind.availability:
+            assert f"Read in: {kind.availability.source}." in PAGES[f"{kind.engine}.md"]
 
 
 def test_the_python_of_each_sample_makes_the_body_beside_it() -> None:

@@ -453,10 +453,10 @@ def test_lists_are_shown_as_a_person_reads_them() -> None:
 def test_what_takes_a_webhook_and_what_is_asked_again() -> None:
     hooked = {kind for kind in operations() if kind.webhook}
     for kind in hooked:
-        assert kind.answers == "task"
+        assert kind.reply == "task"
         assert kind.engine in {"sonic", "nuro", "producer"}
         assert "webhook_url" not in kind.fields()
-    tasks = {kind for kind in operations() if kind.answers == "task"}
+    tasks = {kind for kind in operations() if kind.reply == "task"}
     without = {kind for kind in tasks - hooked if kind.engine in {"sonic", "nuro", "producer"}}
     assert without == {
         sonic.StemsBasic,
@@ -465,9 +465,9 @@ def test_what_takes_a_webhook_and_what_is_asked_again() -> None:
         producer.Upload,
         producer.Download,
     }
-    again = {kind for kind in operations() if kind.repeats}
+    again = {kind for kind in operations() if kind.poll_by_repost}
     assert again == {sonic.Midi, sonic.Wav, sonic.Download}
-    assert {kind.answers for kind in again} == {"now"}
+    assert {kind.reply for kind in again} == {"immediate"}
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,22 @@ import pytest
 
 from musicapi_nb import errors
 from musicapi_nb.errors import (
+    BadFrame,
     ContentRefused,
     Forbidden,
+    InvalidArgument,
     InvalidRequest,
+    InvalidTransition,
     LibraryError,
     LostReply,
     MusicAPIError,
     NestingRefused,
+    NoAudio,
     NoSubscription,
+    NothingToCompare,
     OutOfCredits,
     OverBudget,
+    PageTooLarge,
     Problem,
     RateLimited,
     RejectedRequest,
@@ -24,8 +30,6 @@ from musicapi_nb.errors import (
     UnknownPrice,
     Unreachable,
     WaitTimeout,
-    WrongStep,
-    WrongType,
     classify,
 )
 
@@ -37,7 +41,7 @@ FAMILY = [
 
 PARENTS = {
     InvalidRequest: ValueError,
-    WrongType: TypeError,
+    InvalidArgument: TypeError,
     RejectedRequest: ValueError,
     RetiredOperation: RejectedRequest,
     TaskNotFound: LookupError,
@@ -50,7 +54,11 @@ PARENTS = {
     NestingRefused: RuntimeError,
     OverBudget: LibraryError,
     UnknownPrice: OverBudget,
-    WrongStep: ValueError,
+    InvalidTransition: ValueError,
+    BadFrame: ValueError,
+    NothingToCompare: ValueError,
+    NoAudio: LookupError,
+    PageTooLarge: ValueError,
 }
 NO_CREDITS = (
     "The remaining credits are not enough. You can buy more one-time credit packs or subscribe."

@@ -15,8 +15,8 @@ import musicapi_nb as mnb
 from musicapi_nb import MusicAPI, errors, lyrics, nuro, sonic, studio
 from musicapi_nb.engines.request import Price
 from musicapi_nb.experiment import Experiment, Progress
-from musicapi_nb.experiment.eta import ahead
-from musicapi_nb.experiment.ledger_view import Records
+from musicapi_nb.experiment.eta import estimate_remaining
+from musicapi_nb.experiment.ledger_view import ExperimentLedger
 from musicapi_nb.library import Library
 from musicapi_nb.plan import Plan
 from musicapi_nb.polling import Eta
@@ -111,23 +111,32 @@ async def test_every_cell_is_bought_and_told_with_its_factors(
     assert states(run) == {"done": 8}
     assert run.failures().empty
     done = run.progress
-    assert (done.state, done.ended, done.blocks_done, done.blocks) == ("ended", 8, 2, 2)
-    assert (done.spent, done.reserved, done.bought, done.left) == (8 * PRICE, 0, 8 * PRICE, None)
+    assert (done.state, done.finished, done.blocks_done, done.blocks) == ("ended", 8, 2, 2)
+    assert (done.spent, done.reserved, done.bought, done.remaining) == (
+        8 * PRICE,
+        0,
+        8 * PRICE,
+        None,
+    )
     assert seen[0].counts == {"planned": 8}
     assert all(sum(each.counts.values()) == 8 for each in seen)
-    assert [each.ended for each in seen] == sorted(each.ended for each in seen)
+    assert [each.finished for each in seen] == sorted(each.finished for each in seen)
     assert len(library.entries(experiment="harbour")) == 8
 
 
 def test_how_long_is_left_follows_from_the_pace_the_places_and_the_slowest_cell() -> None:
     fresh, late = Eta(20.0, 40.0, "learned"), Eta(0.0, 300.0, "published")
-    assert ahead([], [], 3.0, 8) == (0.0, 0.0, "learned")
-    assert ahead([fresh], [], 3.0, 8) == (20.0, 40.0, "learned")
+    assert estimate_remaining([], [], 3.0, 8) == (0.0, 0.0, "learned")
+    assert estimate_remaining([fresh], [], 3.0, 8) == (20.0, 40.0, "learned")
     # the last one leaves after 27 s, or when eight others have been made; it is then made itself
-    assert ahead([fresh], [(fresh, 10)], 3.0, 8) == (27 + 20, 40 + 40, "learned")
-    assert ahead([late], [(fresh, 10)], 3.0, 8) == (47.0, 300.0, "published")
-    assert ahead([fresh], [(Eta(None, None, "longer"), 1)], 3.0, 8) == (None, None, "longer")
-    assert ahead([Eta(None, None, "unknown")], [(fresh, 1)], 3.0, 8).basis == "unknown"
+    assert estimate_remaining([fresh], [(fresh, 10)], 3.0, 8) == (27 + 20, 40 + 40, "learned")
+    assert estimate_remaining([late], [(fresh, 10)], 3.0, 8) == (47.0, 300.0, "published")
+    assert estimate_remaining([fresh], [(Eta(None, None, "longer"), 1)], 3.0, 8) == (
+        None,
+        None,
+        "longer",
+    )
+    assert estimate_remaining([Eta(None, None, "unknown")], [(fresh, 1)], 3.0, 8).basis == "unknown"
 
 
 async def test_it_says_how_long_is_left_while_it_runs(sim: Simulator, library: Library) -> None:
@@ -289,9 +298,9 @@ async def test_arguments_that_cannot_be_used_are_refused(
     sim: Simulator, library: Library, name: Any, settings: dict[str, Any]
 ) -> None:
     async with client(sim, library) as api:
-        with pytest.raises(errors.WrongType):
+        with pytest.raises(errors.InvalidArgument):
             Experiment(name, plan(), api, library, **settings)
-        with pytest.raises(errors.WrongType):
+        with pytest.raises(errors.InvalidArgument):
             Experiment("x", [1], api, library)  # type: ignore[arg-type]
 
 
@@ -318,13 +327,13 @@ async def test_a_budget_stops_at_whole_blocks(sim: Simulator, library: Library) 
     assert len(failures) == 8
     assert failures["reason"].str.contains(r"budget \(60 credits\).*block 3 \(80\)").all()
     assert not failures["may_have_cost"].any()
-    assert (run.progress.left, run.progress.state) == (3 * PRICE, "stopped")
+    assert (run.progress.remaining, run.progress.state) == (3 * PRICE, "stopped")
     assert len(library.entries("not_run", experiment="harbour")) == 8
 
     more = await ran(sim, library, plan(repeats=4), budget=4 * 4 * PRICE)
     assert states(more) == {"done": 16}
     assert sim.accounts.charged(KEY) == 16 * PRICE
-    assert (more.progress.left, more.progress.from_library) == (0, 8)
+    assert (more.progress.remaining, more.progress.from_library) == (0, 8)
 
 
 async def test_run_again_with_nothing_left_it_says_so_and_writes_nothing_new(
@@ -348,7 +357,7 @@ async def test_credits_that_come_back_buy_another_block(sim: Simulator, library:
     assert run.failures()["what_to_do"].str.contains("again").all()
     assert not run.failures()["may_have_cost"].any()
     assert sim.accounts.charged(KEY) - sim.accounts.refunded(KEY) == 4 * PRICE
-    assert run.progress.left == 0
+    assert run.progress.remaining == 0
 
 
 async def test_a_budget_holds_under_sixty_four_at_once(sim: Simulator, library: Library) -> None:
@@ -383,7 +392,7 @@ async def test_prices_that_are_not_known_need_an_assumption(
         assert sim.request_log.total == 0
     run = await ran(sim, library, design, budget=50, assume=7)
     assert states(run) == {"done": 1}
-    assert run.progress.left == 43
+    assert run.progress.remaining == 43
 
 
 # --- mishaps -------------------------------------------------------------------------------
@@ -489,7 +498,7 @@ async def test_without_credits_nothing_more_is_started(library: Library) -> None
     assert counts["done"] == 5
     assert counts["not_run"] >= 13
     assert run.progress.state == "stopped"
-    assert "credits" in str(run.progress.why)
+    assert "credits" in str(run.progress.stop_reason)
     assert run.failures()["reason"].str.contains("redit").all()
 
 
@@ -497,7 +506,7 @@ async def test_a_host_that_is_down_ends_it_soon(sim: Simulator, library: Library
     await sim.stop()
     run = await ran(sim, library, plan(repeats=25), concurrency=2)
     assert states(run) == {"not_run": 100}
-    assert "in a row" in str(run.progress.why)
+    assert "in a row" in str(run.progress.stop_reason)
     assert len(library.entries()) < 200
     await sim.start()
     assert states(await ran(sim, library, plan(repeats=2))) == {"done": 8}
@@ -637,7 +646,7 @@ async def test_what_another_kernel_lost_meanwhile_is_not_called_not_run(
 ) -> None:
     sim.faults.arm("task_fails", refund=False)
     run = await ran(sim, library, plan(), concurrency=1)
-    cells = Records(library, run.name, run.plan.cells, simulated=False)
+    cells = ExperimentLedger(library, run.name, run.plan.cells, simulated=False)
     before = cells.read()
     cells.not_run(dict.fromkeys(range(4), "the budget is used up"))
     assert cells.read() == before
@@ -701,7 +710,7 @@ async def test_what_fails_elsewhere_while_it_is_to_be_waited_for_is_not_bought_a
                 run.pause()
             assert (await other.run(failing.request, take=failing.take)).refunded
             sim.clock.advance(1e6)
-            await until(lambda: running.done() or run.progress.ended == 2)
+            await until(lambda: running.done() or run.progress.finished == 2)
             run.cancel()
             await running
             assert states(run) == {"done": 1, "failed": 1}
@@ -728,7 +737,7 @@ async def test_told_at_once_it_starts_paused(sim: Simulator, library: Library) -
 async def test_cancelled_it_keeps_what_was_paid_for(sim: Simulator, library: Library) -> None:
     async with experiment(sim, library, plan(repeats=5), concurrency=4) as run:
         running = asyncio.create_task(run.run())
-        await until(lambda: run.progress.ended >= 5)
+        await until(lambda: run.progress.finished >= 5)
         run.cancel()
         await running
         assert run.progress.state == "cancelled"
@@ -748,7 +757,7 @@ async def test_a_client_that_is_closed_ends_it(sim: Simulator, library: Library)
     async with client(sim, library) as api:
         run = Experiment("harbour", plan(repeats=5), api, library, concurrency=2, deadline=AGES)
         running = asyncio.create_task(run.run())
-        await until(lambda: run.progress.ended >= 3)
+        await until(lambda: run.progress.finished >= 3)
         await api.close()
         await running
     assert run.progress.state == "stopped"

@@ -11,7 +11,7 @@ from musicapi_nb import MusicAPI, sonic
 from musicapi_nb.errors import LostReply
 from musicapi_nb.experiment import Experiment, Progress, html
 from musicapi_nb.experiment.progress import CellState, Failure
-from musicapi_nb.experiment.tracker import Board
+from musicapi_nb.experiment.tracker import CellTracker
 from musicapi_nb.library import Library
 from musicapi_nb.plan import Plan
 
@@ -51,20 +51,20 @@ def _card(seen: Progress) -> str:
 
 
 def test_a_cell_that_is_done_in_the_end_is_no_failure_any_more() -> None:
-    board = Board(_PLAN.cells)
-    board.put(0, CellState(state="failed", why="it broke"))
-    board.put(1, CellState(state="refused", why="too rude"))
-    board.put(0, CellState(state="accepted"))
-    board.put(0, CellState(state="done"))
+    board = CellTracker(_PLAN.cells)
+    board.update(0, CellState(state="failed", reason="it broke"))
+    board.update(1, CellState(state="refused", reason="too rude"))
+    board.update(0, CellState(state="accepted"))
+    board.update(0, CellState(state="done"))
     assert list(board.failures) == [Failure(1, "refused", "too rude")]
 
 
 def test_a_cell_that_fails_in_another_way_is_listed_once_and_as_the_latest() -> None:
-    board = Board(_PLAN.cells)
-    board.put(0, CellState(state="uncertain", why="lost"))
-    board.put(1, CellState(state="failed", why="it broke"))
-    board.put(0, CellState(state="refused", why="resolved"))
-    board.put(1, CellState(state="failed", why="it broke", entry=7))
+    board = CellTracker(_PLAN.cells)
+    board.update(0, CellState(state="uncertain", reason="lost"))
+    board.update(1, CellState(state="failed", reason="it broke"))
+    board.update(0, CellState(state="refused", reason="resolved"))
+    board.update(1, CellState(state="failed", reason="it broke", entry=7))
     assert list(board.failures) == [
         Failure(0, "refused", "resolved"),
         Failure(1, "failed", "it broke"),
@@ -86,17 +86,19 @@ def test_before_the_start_there_is_no_bar_and_what_was_bought_is_said(seen: Seen
 def test_a_reason_that_holds_for_all_that_was_not_run_is_told_once(seen: Seen) -> None:
     failures = (Failure(3, "not_run", _SHORT), Failure(2, "failed", "it broke"))
     counts = {"done": 1, "failed": 1, "not_run": 2}
-    stopped = seen(state="stopped", counts=counts, ended=2, why=_SHORT, failures=failures)
+    stopped = seen(
+        state="stopped", counts=counts, finished=2, stop_reason=_SHORT, failures=failures
+    )
     assert _card(stopped).count("does not cover block 1") == 1
     assert "it broke" in _card(stopped)
 
 
 def test_a_cancelled_one_says_so_only_where_something_was_left(seen: Seen) -> None:
     why = "the experiment was cancelled before"
-    half = seen(state="cancelled", counts={"done": 2, "not_run": 2}, ended=2, why=why)
+    half = seen(state="cancelled", counts={"done": 2, "not_run": 2}, finished=2, stop_reason=why)
     assert "Not all was run: it was cancelled." in _card(half)
     assert "cancelled before" not in _card(half) + html.line(half)
-    whole = seen(state="cancelled", counts={"done": 4}, ended=4, why=why)
+    whole = seen(state="cancelled", counts={"done": 4}, finished=4, stop_reason=why)
     assert "Not all was run" not in _card(whole)
 
 
@@ -106,7 +108,7 @@ def test_a_cancelled_one_says_so_only_where_something_was_left(seen: Seen) -> No
 def test_a_library_names_the_account_that_something_was_bought_from(library: Library) -> None:
     assert "0 credits spent" in library._repr_html_()
     bought = library.claim(_PLAN.cells[0].request, simulated=True).entry
-    library.uncertain(bought.id, LostReply("the reply was lost"))
+    library.record_uncertain(bought.id, LostReply("the reply was lost"))
     for shown in (library._repr_html_(), repr(library)):
         assert "simulated: 0 credits spent, 20 uncertain" in shown
         assert shown.count("credits spent") == 1
@@ -114,7 +116,7 @@ def test_a_library_names_the_account_that_something_was_bought_from(library: Lib
 
 def test_a_library_says_how_to_settle_what_is_uncertain(library: Library) -> None:
     bought = library.claim(_PLAN.cells[0].request).entry
-    library.uncertain(bought.id, LostReply("the reply was lost"))
+    library.record_uncertain(bought.id, LostReply("the reply was lost"))
     shown = library._repr_html_()
     assert "1 uncertain: the reply was lost" in shown
     assert f"library.resolve({bought.id}, task_id=" in shown

@@ -12,8 +12,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from musicapi_nb import frames, sonic, tasks
-from musicapi_nb.errors import WrongType
-from musicapi_nb.frames import decode, layouts
+from musicapi_nb.errors import InvalidArgument
+from musicapi_nb.frames import decode
 from musicapi_nb.frames import flattener as flattener_module
 from tests import replies
 from tests.replies import NAMES, SONIC, STUDIO, sample
@@ -26,19 +26,26 @@ def as_bytes(reply: Any) -> bytes:
 
 
 def plainly(given_: Any) -> frames.Frames:
-    """The frames by `tasks.read` alone."""
-
-    def none(_: bytes) -> layouts.Layout:
-        raise layouts.Unknown
+    """The frames by `tasks.parse_task` alone."""
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(decode, "learn", none)
+        patch.setattr(decode, "_decode", lambda _: None)
         return frames.flatten(given_)
 
 
 def assert_same(left: frames.Frames, right: frames.Frames) -> None:
     for name, made in left._asdict().items():
-        pd.testing.assert_frame_equal(made, getattr(right, name), obj=name)
+        pd.testing.assert_frame_equal(
+            with_sorted_extra(made), with_sorted_extra(getattr(right, name)), obj=name
+        )
+
+
+def with_sorted_extra(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with each JSON text of `extra` parsed and written again."""
+    if "extra" not in frame:
+        return frame
+    texts = frame["extra"].dropna().map(lambda text: json.dumps(json.loads(text), sort_keys=True))
+    return frame.assign(extra=texts.reindex(frame.index).astype("str"))
 
 
 def loops(read: list[tasks.Task]) -> dict[str, list[tuple[Any, ...]]]:
@@ -84,9 +91,8 @@ def test_the_samples_that_come_in_bulk_are_read_by_their_layout(
     name: str, separators: tuple[str, str]
 ) -> None:
     reply = json.dumps(sample(name), separators=separators, ensure_ascii=False)
-    items = [frames.inputs.Item(None, place, reply) for place in range(3)]
-    (part,) = decode._by_layout(items, [])
-    assert part.places.tolist() == [0, 1, 2]
+    assert decode._decode(reply) is not None
+    assert decode._decode(reply.encode()) is not None
 
 
 def test_a_mix_of_all_samples_is_read_as_plainly_as_one_by_one() -> None:
@@ -96,7 +102,7 @@ def test_a_mix_of_all_samples_is_read_as_plainly_as_one_by_one() -> None:
 
 def test_the_long_frames_hold_what_loops_over_tasks_find() -> None:
     mixed = [sample(name) for name in NAMES] * 2
-    read = [tasks.read(reply) for reply in mixed if "error" not in reply]
+    read = [tasks.parse_task(reply) for reply in mixed if "error" not in reply]
     made = frames.flatten([as_bytes(reply) for reply in mixed if "error" not in reply])
     for name, found in loops(read).items():
         assert cells(getattr(made, name)) == found, name
@@ -190,6 +196,35 @@ def test_any_replies_give_what_the_plain_path_gives(given_: list[bytes]) -> None
     assert_same(frames.flatten(given_), plainly(given_))
 
 
+PLACES: dict[str, list[replies.Path_]] = {
+    STUDIO: [(), ("data",), ("data", "data"), ("data", "data", "songs", 0)],
+    SONIC: [(), ("data", 0)],
+}
+ODD_VALUES = ["odd text", "", " ", 0, 7, 10**30, 1e300, True, None, [], ["a", ""], {}, {"a": None}]
+
+
+@pytest.mark.parametrize("value", ODD_VALUES, ids=repr)
+@pytest.mark.parametrize("name", [STUDIO, SONIC])
+def test_any_field_with_any_value_is_read_as_plainly(name: str, value: Any) -> None:
+    def with_field(path: replies.Path_, field: str) -> bytes:
+        return as_bytes(replies.changed(sample(name), path, lambda part: {**part, field: value}))
+
+    fields = (*replies._KEYS, "brand_new")
+    odd_replies = [with_field(path, field) for path in PLACES[name] for field in fields]
+    assert_same(frames.flatten(odd_replies), plainly(odd_replies))
+
+
+@pytest.mark.parametrize("name", [STUDIO, SONIC])
+def test_unknown_fields_of_songs_do_not_need_the_plain_path(name: str) -> None:
+    unknown = {"brand_new": [1.5, {"b": None}], "\u00e9": "\u00e9", "": 10**30}
+    path = PLACES[name][-1]
+    reply = as_bytes(replies.changed(sample(name), path, lambda song: {**song, **unknown}))
+    assert decode._decode(reply) is not None
+    assert_same(frames.flatten(reply), plainly(reply))
+    extra = json.loads(frames.songs_frame(reply)["extra"][0])
+    assert {key: extra[key] for key in unknown} == unknown
+
+
 def test_a_frame_alone_is_as_it_is_among_all() -> None:
     odd = sample(STUDIO)
     odd["data"]["data"]["songs"][0]["created_at"] = "never"
@@ -248,9 +283,7 @@ def test_what_differs_by_bytes_is_read_as_plainly_and_spoils_nothing_beside_it(
     changed = usual.replace(old, new, 1)
     mixed = [usual, changed, usual, changed[:-1], usual + b"\n", b"\xff" + usual, usual]
     assert_same(frames.flatten(mixed), plainly(mixed))
-    items = [frames.inputs.Item(None, place, text) for place, text in enumerate(mixed)]
-    read = {place for part in decode._by_layout(items, []) for place in part.places.tolist()}
-    assert {0, 2, 6} <= read
+    assert decode._decode(usual) is not None
 
 
 # --- as a library has them ---------------------------------------------------------------------
@@ -259,10 +292,10 @@ def test_what_differs_by_bytes_is_read_as_plainly_and_spoils_nothing_beside_it(
 class Shelf:
     """What has replies about tasks of which something was known before."""
 
-    def __init__(self, kept: list[tasks.Kept]) -> None:
+    def __init__(self, kept: list[tasks.StoredReply]) -> None:
         self._kept = kept
 
-    def replies(self) -> list[tasks.Kept]:
+    def replies(self) -> list[tasks.StoredReply]:
         return self._kept
 
 
@@ -270,7 +303,7 @@ OWN_ID = sample(STUDIO)["data"]["task_id"]
 
 
 @st.composite
-def kept_replies(draw: st.DrawFn) -> tasks.Kept:
+def kept_replies(draw: st.DrawFn) -> tasks.StoredReply:
     known = tasks.Task(
         id=draw(st.sampled_from([None, "t1", OWN_ID])),
         engine=draw(st.sampled_from(["studio", "sonic", "sonic", "producer", None])),
@@ -293,24 +326,25 @@ def kept_replies(draw: st.DrawFn) -> tasks.Kept:
     try:
         json.loads(raw)
     except (ValueError, RecursionError):  # a library writes down neither
-        return tasks.Kept(known, None, said)
-    return tasks.Kept(known, raw.decode(), said)
+        return tasks.StoredReply(known, None, said)
+    return tasks.StoredReply(known, raw.decode(), said)
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(kept_replies(), max_size=12))
-def test_kept_replies_give_what_their_tasks_give(kept: list[tasks.Kept]) -> None:
+def test_kept_replies_give_what_their_tasks_give(kept: list[tasks.StoredReply]) -> None:
     assert_same(frames.flatten(Shelf(kept)), frames.flatten([each.task() for each in kept]))
 
 
 def test_kept_replies_of_known_tasks_are_read_by_their_layout() -> None:
     known = tasks.Task(id="t1", engine="sonic", operation="create", expected=1)
-    kept = tasks.Kept(known, json.dumps(sample(SONIC)), {"state": "succeeded"})
-    items = [frames.inputs.Item(None, place, kept) for place in range(3)]
-    (part,) = decode._by_layout(items, [])
-    assert part.columns["songs", "task_id"].to_pylist() == ["t1"] * 3
-    odd = kept._replace(known=tasks.Task(id="t1", engine="sonic", expected=2))
-    assert list(decode._by_layout([frames.inputs.Item(None, 0, odd)], [])) == []
+    kept = tasks.StoredReply(known, json.dumps(sample(SONIC)), {"state": "succeeded"})
+    decoded = decode._decode(kept)
+    assert decoded is not None
+    assert decoded[0].id == "t1"
+    assert frames.songs_frame(Shelf([kept] * 3))["task_id"].tolist() == ["t1"] * 3
+    odd = kept._replace(base=tasks.Task(id="t1", engine="sonic", expected=2))
+    assert decode._decode(odd) is None
 
 
 # --- adding -----------------------------------------------------------------------------------
@@ -359,7 +393,7 @@ def test_each_text_column_is_one_piece() -> None:
 def test_what_is_refused_leaves_what_was_added() -> None:
     flattener = frames.Flattener()
     flattener.add(as_bytes(sample(STUDIO)))
-    with pytest.raises(WrongType, match="item 1 is a object"):
+    with pytest.raises(InvalidArgument, match="item 1 is a object"):
         flattener.add([as_bytes(sample(STUDIO)), object()])  # type: ignore[list-item]
     assert len(flattener.frames().tasks) == 1
 
@@ -433,7 +467,7 @@ def test_a_file_is_its_lines(tmp_path: Path, *, packed: bool) -> None:
 
 
 def test_raw_replies_are_kept_as_they_came(tmp_path: Path) -> None:
-    task = tasks.read(sample(SONIC))
+    task = tasks.parse_task(sample(SONIC))
     given_ = [as_bytes(sample(STUDIO)), "<html>busy</html>", sample(STUDIO), task, b"{cut", None]
     made = frames.flatten(given_)
     frames.write_parquet(made, tmp_path / "kept", raw=given_)
@@ -468,14 +502,14 @@ def test_a_column_of_objects_is_refused_and_nothing_is_written(tmp_path: Path) -
     made = frames.flatten(as_bytes(sample(STUDIO)))
     for odd in ({"a": 1}, ["a"], object()):
         bad = made._replace(songs=made.songs.assign(odd=pd.Series([odd, odd], dtype=object)))
-        with pytest.raises(WrongType, match="odd"):
+        with pytest.raises(InvalidArgument, match="odd"):
             frames.write_parquet(bad, tmp_path / "none")
     assert not (tmp_path / "none").exists()
 
 
 def test_what_is_no_file_of_replies_is_refused(tmp_path: Path) -> None:
     frames.write_parquet(frames.flatten([]), tmp_path)
-    with pytest.raises(WrongType, match="no column 'reply'"):
+    with pytest.raises(InvalidArgument, match="no column 'reply'"):
         frames.flatten(tmp_path / "songs.parquet")
     with pytest.raises(FileNotFoundError):
         frames.flatten(tmp_path / "absent.parquet")

@@ -12,8 +12,8 @@ import pytest
 import musicapi_nb as mnb
 from musicapi_nb import account, lyrics, nuro, producer, riffusion, sonic, studio
 from musicapi_nb.engines import Field, Price, Request, operations
-from musicapi_nb.errors import InvalidRequest, Unsettled, WrongType
-from musicapi_nb.notebook import Handle
+from musicapi_nb.errors import InvalidArgument, InvalidRequest, UncertainPurchase
+from musicapi_nb.notebook import Session
 from musicapi_nb.simulator import Simulator
 from musicapi_nb.widgets import form as form_module
 from musicapi_nb.widgets.form import Form
@@ -38,7 +38,7 @@ def _no_rest(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Handle]:
+def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
     monkeypatch.delenv("MUSICAPI_KEY", raising=False)
     handle = mnb.connect(simulator=Simulator(seconds=(1, 1.2), speed=2000))
     yield handle
@@ -46,7 +46,7 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Handle]:
 
 
 @pytest.fixture
-def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Handle]:
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
     monkeypatch.delenv("MUSICAPI_KEY", raising=False)
     handle = mnb.connect(
         simulator=Simulator(seconds=(1, 1.2), speed=2000), library=tmp_path / "library"
@@ -55,12 +55,12 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Handle]:
     handle.close()
 
 
-def sim(api: Handle) -> Simulator:
+def sim(api: Session) -> Simulator:
     assert api.simulator is not None
     return api.simulator
 
 
-def charges(api: Handle) -> int:
+def charges(api: Session) -> int:
     return len(sim(api).accounts.charges())
 
 
@@ -128,7 +128,7 @@ def when_ready(form: Form, act: Callable[[], object]) -> None:
 
 @pytest.mark.parametrize("request_", REQUESTS, ids=valid_requests.NAMES)
 def test_a_form_gives_back_the_request_that_it_was_made_from(
-    api: Handle, request_: Request
+    api: Session, request_: Request
 ) -> None:
     form = api.form(request_)
 
@@ -140,10 +140,10 @@ def test_a_form_gives_back_the_request_that_it_was_made_from(
 
 
 @pytest.mark.parametrize("kind", operations(), ids=lambda kind: f"{kind.engine}.{kind.__name__}")
-def test_what_is_hidden_never_holds_the_button_back(api: Handle, kind: type[Request]) -> None:
+def test_what_is_hidden_never_holds_the_button_back(api: Session, kind: type[Request]) -> None:
     form = api.form(kind)
-    switches = sorted({other for wanted in kind.only_with.values() for other in wanted})
-    assert set(kind.only_with) | set(switches) | set(kind.words) <= set(kind.fields())
+    switches = sorted({other for wanted in kind.active_when.values() for other in wanted})
+    assert set(kind.active_when) | set(switches) | set(kind.text_fields) <= set(kind.fields())
     ways = [
         (True, False)
         if kind.fields()[name].kind == "switch"
@@ -175,7 +175,7 @@ class Hum(Request, frozen=True, kw_only=True):
     speed: Annotated[float | None, Field(kind="number", minimum=1, help="Beats.")] = None
 
 
-def test_an_operation_that_nobody_knew_has_a_form(api: Handle) -> None:
+def test_an_operation_that_nobody_knew_has_a_form(api: Session) -> None:
     form = api.form(Hum)
     type_in(form, "tune", "doremifaso")
     assert "limit is 9" in beside(form, "tune")["said"]
@@ -186,7 +186,7 @@ def test_an_operation_that_nobody_knew_has_a_form(api: Handle) -> None:
     assert state(form)["label"].startswith("Make 1 song, price unknown")
 
 
-def test_a_counter_follows_the_chosen_model(api: Handle) -> None:
+def test_a_counter_follows_the_chosen_model(api: Session) -> None:
     form = api.form(sonic.Create)
     type_in(form, "custom_mode", True)
     type_in(form, "prompt", "la " * 44)
@@ -198,7 +198,7 @@ def test_a_counter_follows_the_chosen_model(api: Handle) -> None:
     assert beside(form, "tags")["chips"] == ["spy jazz", "bossa nova"]
 
 
-def test_a_mode_shows_what_it_needs_and_keeps_what_was_typed(api: Handle) -> None:
+def test_a_mode_shows_what_it_needs_and_keeps_what_was_typed(api: Session) -> None:
     form = api.form(sonic.Create)
     assert {"prompt", "title", "tags"}.isdisjoint(shown(form))
     type_in(form, "gpt_description_prompt", "rain")
@@ -210,7 +210,7 @@ def test_a_mode_shows_what_it_needs_and_keeps_what_was_typed(api: Handle) -> Non
     assert form.request == sonic.Create(custom_mode=False, gpt_description_prompt="rain")
 
 
-def test_what_a_given_request_says_against_its_mode_is_not_dropped(api: Handle) -> None:
+def test_what_a_given_request_says_against_its_mode_is_not_dropped(api: Session) -> None:
     odd = sonic.Create(
         custom_mode=False, mv="sonic-v5", gpt_description_prompt="rain", title="Rain"
     )
@@ -224,7 +224,7 @@ def test_what_a_given_request_says_against_its_mode_is_not_dropped(api: Handle) 
     assert form.request.body().keys().isdisjoint({"title"})
 
 
-def test_odd_values_stay_as_typed_and_are_problems(api: Handle) -> None:
+def test_odd_values_stay_as_typed_and_are_problems(api: Session) -> None:
     form = api.form(nuro.Instrumental)
     type_in(form, "description", "harbour")
     type_in(form, "duration", "thirty")
@@ -247,7 +247,7 @@ def test_odd_values_stay_as_typed_and_are_problems(api: Handle) -> None:
     ]
 
 
-def test_clips_are_typed_one_after_the_other(api: Handle) -> None:
+def test_clips_are_typed_one_after_the_other(api: Session) -> None:
     form = api.form(sonic.Mashup)
     type_in(form, "mashup_clip_ids", "c1")
     assert "at least 2 are needed" in beside(form, "mashup_clip_ids")["said"]
@@ -258,7 +258,7 @@ def test_clips_are_typed_one_after_the_other(api: Handle) -> None:
     assert form.request.body().keys() == {"custom_mode"}
 
 
-def test_a_batch_is_typed_line_by_line(api: Handle) -> None:
+def test_a_batch_is_typed_line_by_line(api: Session) -> None:
     form = api.form(sonic.Batch)
     described: dict[str, Any] = {
         "custom_mode": False,
@@ -287,7 +287,7 @@ def test_a_batch_is_typed_line_by_line(api: Handle) -> None:
     assert state(form)["ready"]
 
 
-def test_a_fraction_can_be_left_out(api: Handle) -> None:
+def test_a_fraction_can_be_left_out(api: Session) -> None:
     form = api.form(studio.Custom)
     assert form._view.held["values"]["song_section_start"] is None
     assert "song_section_start" not in form.request.body()
@@ -297,7 +297,7 @@ def test_a_fraction_can_be_left_out(api: Handle) -> None:
     assert "prompt_strength" not in form.request.body()
 
 
-def test_what_is_only_missing_is_no_reproach_until_it_was_typed_away(api: Handle) -> None:
+def test_what_is_only_missing_is_no_reproach_until_it_was_typed_away(api: Session) -> None:
     form = api.form(sonic.Concat)
     clip = beside(form, "continue_clip_id")
     assert (clip["said"], clip["tone"]) == ("Is needed: The extended clip.", "warn")
@@ -309,7 +309,7 @@ def test_what_is_only_missing_is_no_reproach_until_it_was_typed_away(api: Handle
     assert not state(form)["ready"]
 
 
-def test_other_fields_go_through_as_json(api: Handle) -> None:
+def test_other_fields_go_through_as_json(api: Session) -> None:
     form = api.form(SONG)
     type_in(form, "extra", '{"newer": true}')
     assert form.request.extra == {"newer": True}
@@ -330,7 +330,7 @@ def test_other_fields_go_through_as_json(api: Handle) -> None:
 # --- choosing ------------------------------------------------------------------------------
 
 
-def test_another_operation_keeps_what_was_typed_where_names_agree(api: Handle) -> None:
+def test_another_operation_keeps_what_was_typed_where_names_agree(api: Session) -> None:
     form: Any = mnb.form()
     assert form._api is api  # the handle that was connected last
     assert {value for value, _ in form._view.spec["engines"]} == set(NAMES)
@@ -355,18 +355,18 @@ def test_another_operation_keeps_what_was_typed_where_names_agree(api: Handle) -
         assert isinstance(form.request, sonic.Create)
 
 
-def test_what_a_form_can_be_made_of(api: Handle) -> None:
+def test_what_a_form_can_be_made_of(api: Session) -> None:
     assert isinstance(api.form(studio).request, studio.Custom | studio.Description)
     assert isinstance(api.form(lyrics).request, lyrics.Make)
     for wrong in (mnb, "sonic", 3):
-        with pytest.raises(WrongType, match="an operation, a request or an engine"):
+        with pytest.raises(InvalidArgument, match="an operation, a request or an engine"):
             api.form(wrong)  # type: ignore[arg-type]  # that is the point
 
 
 # --- paying --------------------------------------------------------------------------------
 
 
-def test_the_button_says_price_and_balance_and_buys(api: Handle) -> None:
+def test_the_button_says_price_and_balance_and_buys(api: Session) -> None:
     form = api.form(SONG)
     assert state(form)["label"] == "Make 2 songs for 20 credits"
 
@@ -381,7 +381,7 @@ def test_the_button_says_price_and_balance_and_buys(api: Handle) -> None:
 
 
 def test_clicks_in_one_batch_and_from_two_views_pay_once(
-    api: Handle, monkeypatch: pytest.MonkeyPatch
+    api: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     form = api.form(SONG)
     answers: list[dict[str, Any]] = []
@@ -399,7 +399,7 @@ def test_clicks_in_one_batch_and_from_two_views_pay_once(
     assert answers == [{"kind": "no", "turn": 0}] * 3
 
 
-def test_a_press_while_one_is_under_way_joins(api: Handle) -> None:
+def test_a_press_while_one_is_under_way_joins(api: Session) -> None:
     sim(api).clock.speed = 0
     form = api.form(SONG)
     click(form)
@@ -420,7 +420,7 @@ def test_a_press_while_one_is_under_way_joins(api: Handle) -> None:
     assert charges(api) == 1
 
 
-def test_nothing_is_sent_for_what_the_person_did_not_see(api: Handle) -> None:
+def test_nothing_is_sent_for_what_the_person_did_not_see(api: Session) -> None:
     form = api.form(SONG)
     click(form, price="2 credits")
     type_in(form, "gpt_description_prompt", "")
@@ -451,7 +451,7 @@ def test_what_goes_wrong_is_said_in_place(monkeypatch: pytest.MonkeyPatch) -> No
     assert charges(poor) == 0
 
 
-def test_a_services_words_are_text(api: Handle) -> None:
+def test_a_services_words_are_text(api: Session) -> None:
     attack = "<img src=x onerror=alert(1)>"
     sim(api).faults.arm("task_fails", message=attack)
     form = api.form(nuro.Instrumental(description=attack, duration=30))
@@ -463,14 +463,14 @@ def test_a_services_words_are_text(api: Handle) -> None:
     assert state(form)["summary"][-1] == [attack, "bad"]  # the front end shows it as text
 
 
-def test_without_a_balance_the_button_only_does_not_say_it(api: Handle) -> None:
+def test_without_a_balance_the_button_only_does_not_say_it(api: Session) -> None:
     sim(api).faults.arm("garbage_body", method="GET", path="get-credits", times=None)
     form = api.form(SONG)
     when_ready(form, lambda: click(form))
     assert state(form)["label"] == "Make 2 songs for 20 credits"
 
 
-def test_each_press_buys_the_next_take(kept: Handle) -> None:
+def test_each_press_buys_the_next_take(kept: Session) -> None:
     kept.run(SONG).result()
     form = kept.form(SONG)
     when_ready(form, lambda: click(form))
@@ -486,7 +486,7 @@ def test_each_press_buys_the_next_take(kept: Handle) -> None:
     assert charges(kept) == 3
 
 
-def test_a_take_whose_reply_was_lost_is_asked_about_not_passed_over(kept: Handle) -> None:
+def test_a_take_whose_reply_was_lost_is_asked_about_not_passed_over(kept: Session) -> None:
     sim(kept).faults.arm("lost_reply")
     form = kept.form(SONG)
     when_ready(form, lambda: click(form))
@@ -494,14 +494,14 @@ def test_a_take_whose_reply_was_lost_is_asked_about_not_passed_over(kept: Handle
 
     assert charges(kept) == 1
     assert isinstance(form.job, mnb.Job)
-    assert isinstance(form.job.exception(), Unsettled)
+    assert isinstance(form.job.exception(), UncertainPurchase)
     assert "resolve" in results(form)[-1]
 
 
 # --- how it shows itself -------------------------------------------------------------------
 
 
-def test_it_reads_well_without_widgets(api: Handle, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_reads_well_without_widgets(api: Session, capsys: pytest.CaptureFixture[str]) -> None:
     form = api.form(SONG)
     text = (
         "<Form sonic.Create(custom_mode=False, mv='sonic-v5', "

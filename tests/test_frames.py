@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from musicapi_nb import frames, tasks
 from musicapi_nb.engines import sonic
-from musicapi_nb.errors import MusicAPIError, WrongType
+from musicapi_nb.errors import InvalidArgument, MusicAPIError
 from musicapi_nb.frames import frames as frame_functions
 from tests import replies
 from tests.replies import NAMES, SONIC, STUDIO, sample, sample_text
@@ -115,7 +115,7 @@ def assert_fixed(table: pd.DataFrame, frame: Frame) -> None:
         sample,
         sample_text,
         lambda name: sample_text(name).encode(),
-        lambda name: tasks.read(sample(name)),
+        lambda name: tasks.parse_task(sample(name)),
         lambda name: [sample(name)],
     ],
     ids=["dict", "str", "bytes", "task", "list"],
@@ -268,8 +268,8 @@ def test_a_raw_sonic_reply_invents_no_task_id() -> None:
 
 def test_a_task_that_was_asked_for_brings_its_operation_and_request() -> None:
     request = sonic.Create(custom_mode=False, gpt_description_prompt="rain", mv="sonic-v5")
-    asked = tasks.accepted(ACK, request, simulated=True)
-    task = tasks.read(sample(SONIC), task=asked)
+    asked = tasks.parse_submit_reply(ACK, request, simulated=True)
+    task = tasks.parse_task(sample(SONIC), task=asked)
     (row,) = (row for _, row in frames.tasks_frame(task).iterrows())
     assert (row.task_id, row.operation, row.expected) == ("t1", "create", 2)
     assert row.request == repr(request)
@@ -310,7 +310,7 @@ def test_a_mix_keeps_its_order() -> None:
     given_ = (
         item
         for item in (
-            tasks.read({**ACK, "task_id": "a"}),
+            tasks.parse_task({**ACK, "task_id": "a"}),
             {**ACK, "task_id": "b"},
             json.dumps({**ACK, "task_id": "c"}),
             json.dumps({**ACK, "task_id": "d"}).encode(),
@@ -355,7 +355,7 @@ def test_a_missing_file_is_the_builtin_error(frame: Frame, tmp_path: Path) -> No
     ids=["int", "None", "float", "bool", "table", "object", "objects", "tuple inside"],
 )
 def test_what_is_no_reply_is_refused_with_what_can_be_given(frame: Frame, given_: Any) -> None:
-    with pytest.raises(WrongType, match=r"tasks.*dict, str, bytes.*\.ndjson") as refused:
+    with pytest.raises(InvalidArgument, match=r"tasks.*dict, str, bytes.*\.ndjson") as refused:
         frame(given_)
     assert isinstance(refused.value, MusicAPIError)
     assert isinstance(refused.value, TypeError)
@@ -363,7 +363,7 @@ def test_what_is_no_reply_is_refused_with_what_can_be_given(frame: Frame, given_
 
 def test_the_refusal_names_the_item() -> None:
     nested: Any = [ACK, (ACK,)]
-    with pytest.raises(WrongType, match="item 1 is a tuple"):
+    with pytest.raises(InvalidArgument, match="item 1 is a tuple"):
         frames.songs_frame(nested)
 
 

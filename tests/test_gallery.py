@@ -18,12 +18,12 @@ import soundfile
 
 import musicapi_nb as mnb
 from musicapi_nb import sonic, tasks
-from musicapi_nb.errors import DownloadFailed, InvalidRequest, WrongType
+from musicapi_nb.errors import DownloadFailed, InvalidArgument, InvalidRequest
 from musicapi_nb.library import Library
 from musicapi_nb.simulator import Simulator
 from musicapi_nb.tasks import Song, Task
-from musicapi_nb.widgets.audio import Audio
 from musicapi_nb.widgets.gallery import Gallery, gallery
+from musicapi_nb.widgets.song_audio import Audio
 from tests.browser import hostile
 from tests.library.world import FAILED, acknowledged, buy, looked, song
 
@@ -119,25 +119,44 @@ def test_it_is_made_of_whatever_holds_songs(tmp_path: Path) -> None:
     (tmp_path / "r.ndjson").write_text("\n".join(map(json.dumps, raw)))
     assert gallery(str(tmp_path / "r.ndjson"))._songs["title"] == titles
     assert gallery([])._songs["title"] == []
-    for wrong in (3, None, [3], mnb.songs_frame(two), {"a": 3}.items()):
-        with pytest.raises(WrongType, match="gallery is made of"):
+    assert gallery([two[0].songs, [two[1]]])._songs["title"] == titles
+    for wrong in (3, None, [3], {"a": 3}.items()):
+        with pytest.raises(InvalidArgument, match="songs come from"):
             gallery(wrong)
+
+
+def test_rows_of_a_table_select_songs_of_a_library(shelf: Library) -> None:
+    requests = [song("one"), song("two")]
+    for number, request in enumerate(requests):
+        entry = buy(shelf, request, f"t{number}").entry.id
+        shelf.record_poll(entry, looked(acknowledged(request, f"t{number}")))
+    frame = mnb.songs_frame(shelf)
+    frame.insert(0, "style", ["jazz", "jazz", "folk", None])
+    rows = gallery(frame.iloc[1:], library=shelf)
+    assert [item.song.position for item in rows.collection.items] == [1, 0, 1]
+    assert rows.collection.factors == {"style": ("jazz", "folk", "(none)")}
+    with pytest.raises(InvalidArgument, match=r"library=api\.library"):
+        gallery(frame)
+    with pytest.raises(InvalidArgument, match="columns task_id and song_position"):
+        gallery(frame.drop(columns="task_id"), library=shelf)
+    with pytest.raises(InvalidArgument, match="has no song 7 of task 't0'"):
+        gallery(frame.assign(task_id="t0", song_position=7), library=shelf)
 
 
 def test_a_library_shows_all_it_has_and_looks_again(shelf: Library) -> None:
     first = song("one")
-    shelf.seen(buy(shelf, first, "t1").entry.id, looked(acknowledged(first, "t1")))
+    shelf.record_poll(buy(shelf, first, "t1").entry.id, looked(acknowledged(first, "t1")))
     shown = gallery(shelf)
     assert shown._songs["title"] == ["Rain", "Rain"]
     second = song("two")
     failed = buy(shelf, second, "t2").entry.id
     buy(shelf, song("three"), "t3")
-    shelf.seen(failed, looked(acknowledged(second, "t2"), FAILED))
+    shelf.record_poll(failed, looked(acknowledged(second, "t2"), FAILED))
     page = Page(shown)
     page.say("refresh")
     assert shown._songs["state"] == ["succeeded", "succeeded", "failed", "pending"]
     assert shown._songs["details"]["2"]["why"] == "no luck"
-    assert "at work" in shown._songs["details"]["3"]["why"]
+    assert "being made" in shown._songs["details"]["3"]["why"]
     old = page.asked("rate", "problem", index=0, stars=3, generation=0)
     assert "changed meanwhile" in old["message"]
     assert shelf.ratings() == []
@@ -167,6 +186,8 @@ async def test_an_experiment_brings_its_factors(tmp_path: Path) -> None:
     assert (factor["name"], factor["levels"]) == ("topic", ["rain", "(none)"])
     of = [cell.levels["topic"] for cell in plan.cells for _ in range(2)]
     assert [factor["levels"][at] for at in factor["of"]] == [each or "(none)" for each in of]
+    for source in ([run], run.songs()):
+        assert gallery(source, library=api.library)._songs["factors"] == shown._songs["factors"]
     assert shown._songs["details"]["0"]["audio"] == "file"
     assert "topic: rain" in shown._repr_html_()
     assert api.gallery()._songs["title"] == shown._songs["title"]
@@ -220,7 +241,7 @@ def test_five_thousand_songs_are_as_quick() -> None:
 
 
 def test_hostile_songs_are_tamed_and_lead_nowhere() -> None:
-    shown = gallery([tasks.read(reply) for reply in hostile.replies()])
+    shown = gallery([tasks.parse_task(reply) for reply in hostile.replies()])
     sent = json.dumps(shown.get_state()["_songs"])
     assert "\\u202e" not in sent
     for details in shown._songs["details"].values():
@@ -254,7 +275,7 @@ def test_a_rating_is_in_the_library_when_it_is_answered(shelf: Library, tmp_path
 
 
 def test_a_refusal_is_told_in_place_with_what_still_stands(shelf: Library, tmp_path: Path) -> None:
-    with Library(tmp_path / "shelf", patience=0.05) as impatient:
+    with Library(tmp_path / "shelf", lock_timeout=0.05) as impatient:
         shown = gallery(made(1), library=impatient)
         page = Page(shown)
         page.asked("rate", "rated", index=0, stars=2)
@@ -344,7 +365,7 @@ def test_a_file_that_is_no_sound_is_said_to_be_none(shelf: Library) -> None:
     each = made(1)[0].songs[0]
     put(shelf, each, b"<html>gone</html>")
     shown = gallery(each, library=shelf)
-    assert "no audio" in Page(shown).asked("audio", "silent", index=0)["message"]
+    assert "not audio" in Page(shown).asked("audio", "silent", index=0)["message"]
     put(shelf, each, wave()[:40])  # it starts as sound does, and is none
     page = Page(gallery(each, library=shelf))
     page.say("audio", index=0)

@@ -12,9 +12,9 @@ import musicapi_nb as mnb
 from musicapi_nb import lyrics, nuro, sonic, studio
 from musicapi_nb.engines import Request, operations
 from musicapi_nb.errors import InvalidRequest
-from musicapi_nb.notebook import Handle
-from musicapi_nb.notebook.song_list import Songs
-from musicapi_nb.notebook.song_magic_parser import help_text, read_song
+from musicapi_nb.notebook import Session
+from musicapi_nb.notebook.song_list import SongList
+from musicapi_nb.notebook.song_magic_parser import help_text, parse_song_cell
 from musicapi_nb.simulator import Simulator
 
 LYRICS = "[Verse]\nla la\n"
@@ -30,7 +30,7 @@ def shell() -> InteractiveShell:
 
 
 @pytest.fixture
-def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Handle]:
+def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
     monkeypatch.delenv("MUSICAPI_KEY", raising=False)
     handle = mnb.connect(
         simulator=Simulator(seconds=(1, 1.2), speed=2000), library=tmp_path / "library"
@@ -39,7 +39,7 @@ def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Handle]:
     handle.close()
 
 
-def posts(api: Handle) -> int:
+def posts(api: Session) -> int:
     assert api.simulator is not None
     return len(api.simulator.request_log.posts)
 
@@ -54,7 +54,7 @@ def run(shell: InteractiveShell, code: str) -> Any:
 
 
 def test_a_cell_is_a_song_and_again_the_same_song(
-    shell: InteractiveShell, api: Handle, capsys: pytest.CaptureFixture[str]
+    shell: InteractiveShell, api: Session, capsys: pytest.CaptureFixture[str]
 ) -> None:
     job = run(shell, CELL)
     assert isinstance(job, mnb.Job)
@@ -103,7 +103,7 @@ def test_a_cell_is_a_song_and_again_the_same_song(
     ],
 )
 def test_what_cannot_be_sent_is_said_in_one_line(
-    shell: InteractiveShell, api: Handle, capsys: pytest.CaptureFixture[str], line: str, words: str
+    shell: InteractiveShell, api: Session, capsys: pytest.CaptureFixture[str], line: str, words: str
 ) -> None:
     done = shell.run_cell(f"%%song {line}\n{LYRICS}")
     said = capsys.readouterr()
@@ -123,9 +123,9 @@ def test_help_and_songs_of_a_session(
     monkeypatch.delenv("MUSICAPI_KEY", raising=False)
     monkeypatch.chdir(tmp_path)
     session = mnb.connect(simulator=Simulator(seconds=(1, 1.2), speed=2000))
-    assert run(shell, "%songs") == Songs()
-    assert "No songs yet" in Songs()._repr_html_()
-    assert repr(Songs()) == "<no songs yet>"
+    assert run(shell, "%songs") == SongList()
+    assert "No songs yet" in SongList()._repr_html_()
+    assert repr(SongList()) == "<no songs yet>"
     task = run(shell, "%%song lyrics\na harbour at night").result()
     assert run(shell, "%songs") == task.songs[::1]
     capsys.readouterr()
@@ -140,7 +140,7 @@ def test_without_a_handle_one_is_connected(
     shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("MUSICAPI_KEY", raising=False)
-    assert run(shell, "%songs") == Songs()
+    assert run(shell, "%songs") == SongList()
     assert "MusicAPI simulator" in capsys.readouterr().out
     mnb.connect().close()
 
@@ -235,12 +235,12 @@ def test_without_a_handle_one_is_connected(
     ],
 )
 def test_what_a_line_and_a_body_ask_for(line: str, body: str, expected: Request) -> None:
-    assert read_song(line, body) == (expected, 1)
+    assert parse_song_cell(line, body) == (expected, 1)
 
 
 def test_the_body_is_never_lost() -> None:
     with pytest.raises(InvalidRequest, match="takes --mv, --custom_mode, --prompt and this body"):
-        read_song("sonic --mv sonic-v5 --custom_mode true --prompt hey", LYRICS)
+        parse_song_cell("sonic --mv sonic-v5 --custom_mode true --prompt hey", LYRICS)
 
 
 @pytest.mark.parametrize("kind", operations(), ids=lambda kind: f"{kind.engine}.{kind.__name__}")

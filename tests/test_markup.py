@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from musicapi_nb import markup
-from musicapi_nb.markup import Fate, Html, Tone
+from musicapi_nb.markup import Html, TagMark, Tone
 from musicapi_nb.markup.escape import TITLE_LIMIT, URL_LIMIT
 
 VOID = {"img"}
@@ -127,7 +127,7 @@ class Seen(HTMLParser):
             yield from (attributes[name] for name in ("href", "src") if name in attributes)
 
 
-FATES: Sequence[Fate] = ("plain", "kept", "added", "dropped")
+FATES: Sequence[TagMark] = ("plain", "kept", "added", "dropped")
 TONES: Sequence[Tone] = ("neutral", "good", "info", "warn", "bad")
 SOUND = markup.data_url(b"RIFF", "audio/wav")
 HOSTILE = [
@@ -167,13 +167,13 @@ def every_block(value: str) -> Html:
         markup.progress(None, value),
         markup.lyrics(value),
         markup.table([value, "n"], [[value, 1.5], [None, None]], caption=value),
-        markup.folded(value, value, markup.verbatim(value)),
+        markup.collapsible(value, value, markup.verbatim(value)),
         markup.link(value, value),
         markup.link(value, "https://example.com/"),
         markup.image(value, value),
         markup.image("https://example.com/a.png", value),
         markup.text(value),
-        markup.quiet(value),
+        markup.muted(value),
         markup.caption(value, value),
         markup.join(value, value, separator=value),
         value,
@@ -457,15 +457,20 @@ def test_no_data_address_is_made_of_nothing() -> None:
     ],
 )
 def test_minutes(seconds: float | None, shown: str) -> None:
-    assert markup.minutes(seconds) == shown
+    assert markup.format_duration(seconds) == shown
 
 
 def test_a_moment_is_told_on_the_clock_that_it_carries() -> None:
     when = datetime(2024, 11, 22, 1, 48, 41, tzinfo=UTC)
-    assert markup.moment(when) == "22 Nov 2024, 01:48"
-    assert markup.moment(when.astimezone(timezone(timedelta(hours=-2)))) == "21 Nov 2024, 23:48"
-    assert markup.moment(None) == ""
-    months = [markup.moment(datetime(2024, month, 1, tzinfo=UTC))[2:5] for month in range(1, 13)]
+    assert markup.format_datetime(when) == "22 Nov 2024, 01:48"
+    assert (
+        markup.format_datetime(when.astimezone(timezone(timedelta(hours=-2))))
+        == "21 Nov 2024, 23:48"
+    )
+    assert markup.format_datetime(None) == ""
+    months = [
+        markup.format_datetime(datetime(2024, month, 1, tzinfo=UTC))[2:5] for month in range(1, 13)
+    ]
     assert " ".join(months) == "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec"
 
 
@@ -483,7 +488,7 @@ def test_a_moment_is_told_on_the_clock_that_it_carries() -> None:
     ],
 )
 def test_credits_in_words(amount: float | None, shown: str) -> None:
-    assert markup.in_credits(amount) == shown
+    assert markup.format_credits(amount) == shown
 
 
 def test_missing_facts_leave_no_dots() -> None:

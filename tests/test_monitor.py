@@ -13,16 +13,16 @@ import pytest
 import musicapi_nb as mnb
 from musicapi_nb import MusicAPI, sonic
 from musicapi_nb.library import Library
-from musicapi_nb.notebook.experiment_run import Run
-from musicapi_nb.notebook.session import Handle
+from musicapi_nb.notebook.experiment_run import ExperimentRun
+from musicapi_nb.notebook.session import Session
 from musicapi_nb.simulator import Simulator
-from musicapi_nb.widgets.monitor import Action, Bar, Monitor, Reading, follow
+from musicapi_nb.widgets.monitor import Action, Bar, BarState, Monitor, follow
 
 PLAN_BASE = {"custom_mode": False, "gpt_description_prompt": "{style}, rain", "mv": "sonic-v5"}
 
 
 @pytest.fixture
-def api(tmp_path: Path) -> Iterator[Handle]:
+def api(tmp_path: Path) -> Iterator[Session]:
     handle = mnb.connect(
         simulator=Simulator(seconds=(1, 1.2), speed=3000), library=tmp_path / "library"
     )
@@ -32,12 +32,12 @@ def api(tmp_path: Path) -> Iterator[Handle]:
     handle.close()
 
 
-def made(api: Handle) -> Run:
+def made(api: Session) -> ExperimentRun:
     plan = mnb.Plan.grid(sonic.Create, base=PLAN_BASE, factors={"style": ["jazz", "rock"]})
     return api.experiment("harbour", plan, budget=100, deadline=1e7)
 
 
-def possible(what: Run) -> list[str]:
+def possible(what: ExperimentRun) -> list[str]:
     return [action.word for action in what.actions() if action.possible]
 
 
@@ -46,7 +46,7 @@ def until(condition: Callable[[], object]) -> None:
         time.sleep(0.01)
 
 
-def test_what_can_be_done_about_an_experiment_follows_its_state(api: Handle) -> None:
+def test_what_can_be_done_about_an_experiment_follows_its_state(api: Session) -> None:
     run = made(api)
     words = [action.word for action in run.actions()]
     assert words == ["Start", "Pause", "Resume", "Cancel"]
@@ -68,7 +68,7 @@ def test_what_can_be_done_about_an_experiment_follows_its_state(api: Handle) -> 
     assert run.done()
 
 
-def test_a_watcher_hears_of_every_start_and_its_end(api: Handle) -> None:
+def test_a_watcher_hears_of_every_start_and_its_end(api: Session) -> None:
     run, seen = made(api), list[str]()
     run.watch(lambda: seen.append(run.progress.state))
     assert seen == []
@@ -76,7 +76,7 @@ def test_a_watcher_hears_of_every_start_and_its_end(api: Handle) -> None:
     until(lambda: "ended" in seen)
 
 
-def test_a_button_that_fails_says_so_in_place_and_costs_nothing(api: Handle) -> None:
+def test_a_button_that_fails_says_so_in_place_and_costs_nothing(api: Session) -> None:
     run = made(api)
     monitor = Monitor(run)
     monitor._row(with_card=False)
@@ -87,7 +87,7 @@ def test_a_button_that_fails_says_so_in_place_and_costs_nothing(api: Handle) -> 
     assert len(api.simulator.request_log.posts) == 0
 
 
-def test_a_double_click_starts_once(api: Handle) -> None:
+def test_a_double_click_starts_once(api: Session) -> None:
     run = made(api)
     monitor = Monitor(run)
     monitor._row(with_card=False)
@@ -99,7 +99,7 @@ def test_a_double_click_starts_once(api: Handle) -> None:
     assert len(api.simulator.request_log.posts) == 2
 
 
-def test_two_threads_that_start_it_at_once_share_one_job(api: Handle) -> None:
+def test_two_threads_that_start_it_at_once_share_one_job(api: Session) -> None:
     run = made(api)
     together = threading.Barrier(2)
     jobs: list[object] = []
@@ -120,13 +120,13 @@ def test_two_threads_that_start_it_at_once_share_one_job(api: Handle) -> None:
     assert len(api.simulator.request_log.posts) == 2
 
 
-def test_shown_as_text_it_is_what_it_follows(api: Handle) -> None:
+def test_shown_as_text_it_is_what_it_follows(api: Session) -> None:
     run = made(api)
     assert repr(Monitor(run)) == repr(run)
     assert Monitor(run)._repr_html_() == run._repr_html_()
 
 
-def test_a_job_is_followed_by_a_bar(api: Handle, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_job_is_followed_by_a_bar(api: Session, capsys: pytest.CaptureFixture[str]) -> None:
     request = sonic.Create(custom_mode=False, gpt_description_prompt="rain", mv="sonic-v5")
     job = api.run(request, deadline=1e7)
     bar = mnb.monitor(job)
@@ -148,8 +148,8 @@ class _Failing:
     def actions(self) -> tuple[Action, ...]:
         return ()
 
-    def reading(self) -> Reading:
-        return Reading(1, 3, "cells", "2 failed")
+    def bar_state(self) -> BarState:
+        return BarState(1, 3, "cells", "2 failed")
 
     def done(self) -> bool:
         return False
@@ -160,7 +160,7 @@ class _Failing:
 
 def test_a_bar_holds_no_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
     bar = follow(_Failing())
-    bar.show(Reading(3, 3, "cells", ""), over=True)
+    bar.show(BarState(3, 3, "cells", ""), over=True)
     said = capsys.readouterr().err
     assert "\x1b[31m" not in said
     assert "1/3" in said

@@ -16,7 +16,7 @@ from aiohttp import web
 import musicapi_nb as mnb
 from musicapi_nb import account, lyrics, nuro, sonic
 from musicapi_nb.errors import (
-    Closed,
+    ClientClosed,
     InvalidRequest,
     LostReply,
     MusicAPIError,
@@ -25,7 +25,7 @@ from musicapi_nb.errors import (
     WaitTimeout,
 )
 from musicapi_nb.library import Library
-from musicapi_nb.notebook import Handle, nest_asyncio
+from musicapi_nb.notebook import Session, nest_asyncio
 from musicapi_nb.notebook.event_loop import BackgroundLoop
 from musicapi_nb.simulator import EmbeddedSimulator, ReplyOptions, Simulator
 
@@ -33,14 +33,14 @@ SONG = sonic.Create(custom_mode=False, mv="sonic-v5", gpt_description_prompt="ra
 
 
 @pytest.fixture
-def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Handle]:
+def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
     monkeypatch.delenv("MUSICAPI_KEY", raising=False)
     handle = mnb.connect(simulator=Simulator(seconds=(1, 1.2), speed=2000))
     yield handle
     handle.close()
 
 
-def _simulator(api: Handle) -> Simulator:
+def _simulator(api: Session) -> Simulator:
     assert api.simulator is not None
     return api.simulator
 
@@ -92,7 +92,7 @@ def test_a_closed_handle_is_replaced_by_a_new_one(monkeypatch: pytest.MonkeyPatc
     first = mnb.connect()
     first.close()
     first.close()
-    with pytest.raises(Closed):
+    with pytest.raises(ClientClosed):
         first.credits()
     second = mnb.connect()
     try:
@@ -211,7 +211,7 @@ def test_webhooks_reach_a_receiver_for_the_same_library(
             assert mnb.connect(simulator=sim, library=library.path, webhook=url) is api
             api.run(SONG).result()
             assert {sent.status for sent in sim.webhooks.sent} <= {200, None}
-            assert sim.webhooks.sent[0].url.startswith(f"{url}?intent=1-")
+            assert sim.webhooks.sent[0].url.startswith(f"{url}?purchase=1-")
         finally:
             api.close()
             background.submit(runner.cleanup()).result()
@@ -241,14 +241,14 @@ def test_webhooks_that_nobody_could_send_or_trust_are_refused(
 # --- jobs ----------------------------------------------------------------------------------
 
 
-def test_a_job_gives_its_task_without_await(api: Handle) -> None:
+def test_a_job_gives_its_task_without_await(api: Session) -> None:
     task = api.run(SONG).result()
     assert task.state == "succeeded"
     assert len(task.songs) == 2
     assert all(song.simulated for song in task.songs)
 
 
-async def test_a_job_can_be_awaited_on_any_loop_and_more_than_once(api: Handle) -> None:
+async def test_a_job_can_be_awaited_on_any_loop_and_more_than_once(api: Session) -> None:
     job = api.run(SONG)
     first, second = await asyncio.gather(job, job)
     assert first is second
@@ -260,7 +260,7 @@ async def _await(job: mnb.Job[mnb.Task]) -> mnb.Task:
     return await job
 
 
-async def test_an_interrupted_wait_does_not_end_the_job(api: Handle) -> None:
+async def test_an_interrupted_wait_does_not_end_the_job(api: Session) -> None:
     job = api.run(SONG)
     waiting = asyncio.ensure_future(_await(job))
     await asyncio.sleep(0)
@@ -270,7 +270,7 @@ async def test_an_interrupted_wait_does_not_end_the_job(api: Handle) -> None:
     assert (await job).state == "succeeded"
 
 
-def test_a_blocking_wait_has_a_limit_and_the_job_goes_on(api: Handle) -> None:
+def test_a_blocking_wait_has_a_limit_and_the_job_goes_on(api: Session) -> None:
     _simulator(api).faults.arm("stuck")
     job = api.run(SONG)
     with pytest.raises(WaitTimeout, match=r"not done after 0\.1 s"):
@@ -278,7 +278,7 @@ def test_a_blocking_wait_has_a_limit_and_the_job_goes_on(api: Handle) -> None:
     assert not job.done()
 
 
-def test_result_on_the_jobs_own_loop_is_refused(api: Handle) -> None:
+def test_result_on_the_jobs_own_loop_is_refused(api: Session) -> None:
     job = api.run(SONG)
 
     async def deadlock(_: object) -> mnb.Task:
@@ -288,18 +288,18 @@ def test_result_on_the_jobs_own_loop_is_refused(api: Handle) -> None:
         api._job(deadlock, title="deadlock").result()
 
 
-def test_an_invalid_request_is_refused_at_once_with_every_problem(api: Handle) -> None:
+def test_an_invalid_request_is_refused_at_once_with_every_problem(api: Session) -> None:
     with pytest.raises(InvalidRequest) as caught:
         api.run(sonic.Create(custom_mode=True, mv="sonic-v4", title="t" * 81))
     assert [problem.field for problem in caught.value.problems] == ["title", "prompt"]
     assert _posts(api) == 0
 
 
-def _posts(api: Handle) -> int:
+def _posts(api: Session) -> int:
     return len(_simulator(api).request_log.posts)
 
 
-def test_an_error_is_shown_where_the_job_is_shown(api: Handle) -> None:
+def test_an_error_is_shown_where_the_job_is_shown(api: Session) -> None:
     _simulator(api).faults.arm("lost_reply")
     job = api.run(SONG)
     with pytest.raises(LostReply):
@@ -311,7 +311,7 @@ def test_an_error_is_shown_where_the_job_is_shown(api: Handle) -> None:
     assert _posts(api) == 1
 
 
-def test_a_stopped_job_says_that_the_task_goes_on(api: Handle) -> None:
+def test_a_stopped_job_says_that_the_task_goes_on(api: Session) -> None:
     _simulator(api).faults.arm("stuck")
     job = api.run(SONG)
     api.credits().result()
@@ -334,7 +334,7 @@ def _wait_until(condition: "object") -> None:
     raise AssertionError("the condition never held")
 
 
-def test_a_job_stopped_while_the_reply_is_under_way_still_learns_its_task(api: Handle) -> None:
+def test_a_job_stopped_while_the_reply_is_under_way_still_learns_its_task(api: Session) -> None:
     _simulator(api).faults.arm("slow_reply", seconds=400.0)
     job = api.run(SONG)
     _wait_until(lambda: _posts(api) == 1)
@@ -344,7 +344,7 @@ def test_a_job_stopped_while_the_reply_is_under_way_still_learns_its_task(api: H
     assert _posts(api) == 1
 
 
-def test_text_and_html_of_a_job_follow_its_life(api: Handle) -> None:
+def test_text_and_html_of_a_job_follow_its_life(api: Session) -> None:
     _simulator(api).faults.arm("stuck")
     stuck = api.run(SONG)
     assert "sonic.create" in repr(stuck)
@@ -358,7 +358,7 @@ def test_text_and_html_of_a_job_follow_its_life(api: Handle) -> None:
 
 
 def test_a_player_is_not_drawn_anew_while_nothing_changes(
-    api: Handle, monkeypatch: pytest.MonkeyPatch
+    api: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn: list[object] = []
     monkeypatch.setattr("IPython.display.update_display", lambda *_, **__: drawn.append(1))
@@ -373,7 +373,7 @@ def test_a_player_is_not_drawn_anew_while_nothing_changes(
 
     def seen(task: mnb.Task) -> int:
         before = len(drawn)
-        api._background.loop.call_soon_threadsafe(job.see, task)
+        api._background.loop.call_soon_threadsafe(job.update, task)
         api.credits().result()  # the loop has come past it
         return len(drawn) - before
 
@@ -382,7 +382,7 @@ def test_a_player_is_not_drawn_anew_while_nothing_changes(
     assert seen(msgspec.structs.replace(rendering, songs=(ready, ready))) == 1
 
 
-def test_credits_lyrics_poll_wait_and_download(api: Handle, tmp_path: Path) -> None:
+def test_credits_lyrics_poll_wait_and_download(api: Session, tmp_path: Path) -> None:
     before = api.credits().result()
     texts = api.run(lyrics.Make(description="a lighthouse keeper")).result()
     assert len(texts.songs) == 2
@@ -400,12 +400,12 @@ def test_credits_lyrics_poll_wait_and_download(api: Handle, tmp_path: Path) -> N
     assert path.read_bytes()[8:12] == b"WAVE"
 
 
-def test_an_unknown_task_is_one_clear_error(api: Handle) -> None:
+def test_an_unknown_task_is_one_clear_error(api: Session) -> None:
     with pytest.raises(TaskNotFound, match="task not found"):
         api.poll("00000000-0000-0000-0000-000000000000", engine="sonic").result()
 
 
-def test_reading_the_account_needs_no_task(api: Handle) -> None:
+def test_reading_the_account_needs_no_task(api: Session) -> None:
     task = api.run(account.Credits()).result()
     assert task.answer["credits"] > 0
 
@@ -461,13 +461,13 @@ def test_nesting_lets_asyncio_run_inside_a_running_loop() -> None:
     assert done.stdout.split() == ["nest_asyncio2", "42"], done.stderr
 
 
-def _kernel(simulator: Simulator, folder: Path) -> Handle:
+def _kernel(simulator: Simulator, folder: Path) -> Session:
     """A handle as a kernel has it that talks to a service which outlives it."""
     library = Library(folder)
     client = mnb.MusicAPI(
         "sk-some-key-0001", base_url=simulator.url, speed=simulator.speed, ledger=library
     )
-    return Handle(client, BackgroundLoop(), library=library)
+    return Session(client, BackgroundLoop(), library=library)
 
 
 def test_a_paid_task_outlives_the_kernel_in_the_library(tmp_path: Path) -> None:

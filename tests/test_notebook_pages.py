@@ -9,7 +9,7 @@ _PNG = "iVBORw0KGgo="  # the first eight bytes of a PNG file
 def _page() -> tuple[str, dict[str, bytes]]:
     outputs = [
         v4.new_output("stream", name="stdout", text="<b>bold?</b>\n\x1b[31mred\x1b[0m\n"),
-        v4.new_output("execute_result", data={"text/plain": "<Handle 1 < 2>"}),
+        v4.new_output("execute_result", data={"text/plain": "<Session 1 < 2>"}),
         v4.new_output(
             "display_data", data={"text/plain": "x", "text/html": "<p>one</p>\n\n<p>*two*</p>"}
         ),
@@ -27,7 +27,7 @@ def test_text_output_is_escaped() -> None:
     text, _ = _page()
     assert '<pre class="output">&lt;b&gt;bold?&lt;/b&gt;' in text
     assert "\x1b" not in text
-    assert '<pre class="output">&lt;Handle 1 &lt; 2&gt;</pre>' in text
+    assert '<pre class="output">&lt;Session 1 &lt; 2&gt;</pre>' in text
 
 
 def test_html_output_replaces_plain_text() -> None:

@@ -19,9 +19,9 @@ from musicapi_nb import MusicAPI, account, lyrics, producer, riffusion, sonic, s
 from musicapi_nb.client.balance import read_balance
 from musicapi_nb.engines import Field, Price, Request, operations
 from musicapi_nb.errors import InvalidRequest
-from musicapi_nb.library import Library, identity
-from musicapi_nb.library.request_key import _kinds, from_json, to_json
-from musicapi_nb.notebook.song_magic_parser import help_text, read_song
+from musicapi_nb.library import Library, request_key
+from musicapi_nb.library._request_key import _kinds, from_json, to_json
+from musicapi_nb.notebook.song_magic_parser import help_text, parse_song_cell
 from musicapi_nb.plan import Plan
 from musicapi_nb.simulator import EmbeddedSimulator, Simulator
 from tests.raw_http_server import ACK, answers, client, peer, reply
@@ -76,13 +76,13 @@ def test_its_reply_is_understood(request_: Request) -> None:
         assert read_balance(sample("credits.json")).total == 50
         return
     ack, *end = SAMPLES.get(type(request_)) or _OF_ENGINE[request_.engine]
-    task = tasks.accepted(sample(ack), request_)
+    task = tasks.parse_submit_reply(sample(ack), request_)
     for name in end:
         assert not task.finished
         reply = sample(name)
         if isinstance(found := reply.get("data"), list) and task.expected == 2 * len(found):
             reply["data"] *= 2  # the docs show the first of two
-        task = tasks.read(reply, task=task)
+        task = tasks.parse_task(reply, task=task)
     # the docs show no moment of riffusion's, a placeholder stands there
     assert [issue for issue in task.issues if "(timestamp string)" not in issue.message] == []
     assert task.answer or task.songs or task.parts
@@ -98,12 +98,12 @@ def test_the_ledger_gives_back_what_it_wrote_under_the_same_name(request_: Reque
     back = from_json(written)
     assert back == request_
     assert type(back) is type(request_)
-    assert identity(back) == identity(request_)
-    assert identity(request_, 2) != identity(request_)
+    assert request_key(back) == request_key(request_)
+    assert request_key(request_, 2) != request_key(request_)
 
 
 def test_no_two_samples_are_one_purchase() -> None:
-    assert len({identity(each) for each in REQUESTS}) == len(REQUESTS)
+    assert len({request_key(each) for each in REQUESTS}) == len(REQUESTS)
 
 
 # First digits of what earlier libraries call these purchases: with another name, a song that was
@@ -125,7 +125,7 @@ BOUGHT = {
 @pytest.mark.parametrize("name", BOUGHT)
 def test_what_was_bought_keeps_its_name(name: str) -> None:
     first = next(each for each in REQUESTS if f"{each.engine}.{type(each).__name__}" == name)
-    assert identity(first)[:12] == BOUGHT[name]
+    assert request_key(first)[:12] == BOUGHT[name]
 
 
 def test_a_field_that_is_new_changes_no_name_of_what_a_batch_holds() -> None:
@@ -142,7 +142,7 @@ def test_a_plan_has_cells_of_it(request_: Request) -> None:
     assert [cell.take for cell in plan] == [1, 2]
     for cell in plan:
         assert type(cell.request) is type(request_)
-        assert identity(cell.request) == identity(request_)
+        assert request_key(cell.request) == request_key(request_)
     plan.check()
     dry = plan.dry_run()
     price = request_.price()
@@ -180,7 +180,7 @@ def spelt(value: Any) -> str:
 def test_a_line_says_it(request_: Request) -> None:
     options = [f"--{name} {shlex.quote(spelt(value))}" for name, value in given(request_).items()]
     line = f"{request_.engine}.{type(request_).__name__} {' '.join(options)}"
-    assert read_song(line) == (request_, 1)
+    assert parse_song_cell(line) == (request_, 1)
 
 
 def test_a_line_of_a_batch_that_cannot_be_read() -> None:
@@ -191,7 +191,7 @@ def test_a_line_of_a_batch_that_cannot_be_read() -> None:
         ('[{"titel": "x"}]', "did you mean title"),
     ):
         with pytest.raises(InvalidRequest, match=words):
-            read_song(f"sonic.Batch --items {shlex.quote(items)}")
+            parse_song_cell(f"sonic.Batch --items {shlex.quote(items)}")
 
 
 # --- an operation that nobody knew -------------------------------------------------------------
@@ -203,16 +203,18 @@ class Hum(Request, frozen=True, kw_only=True):
     engine: ClassVar[str] = "sonic"
     operation: ClassVar[str] = "hum"
     path: ClassVar[str] = "/api/v1/sonic/hum"
-    fixed: ClassVar[Mapping[str, Any]] = {"precise": True}
+    constants: ClassVar[Mapping[str, Any]] = {"precise": True}
     songs: ClassVar[int | None] = 1
     cost: ClassVar[Price | None] = Price(3, dt.date(2026, 10, 7), "this test")
     webhook: ClassVar[bool] = True
-    words: ClassVar[tuple[str, ...]] = ("tune",)
+    text_fields: ClassVar[tuple[str, ...]] = ("tune",)
 
     tune: Annotated[
         str | None, Field(kind="long text", required=True, limit=36, help="The tune.")
     ] = None
-    over: Annotated[Sequence[str] | None, Field(kind="clips", most=2, help="The clips.")] = None
+    over: Annotated[Sequence[str] | None, Field(kind="clips", max_items=2, help="The clips.")] = (
+        None
+    )
     window: Annotated[float | None, Field(kind="seconds", maximum=30, help="Seconds.")] = None
 
 
@@ -256,10 +258,9 @@ def test_declared_here_it_has_plans_lines_and_a_form() -> None:
     assert "sonic.Hum" in repr(operations())
     plan = Plan.grid(Hum, base={"tune": "{style}"}, factors={"style": ["do", "re"]})
     assert sorted(cell.request.body()["tune"] for cell in plan) == ["do", "re"]
-    assert read_song("sonic.hum --over c1,c2 --window 30 --extra '{\"newer\": 1}'", "doremi") == (
-        HUMMED,
-        1,
-    )
+    assert parse_song_cell(
+        "sonic.hum --over c1,c2 --window 30 --extra '{\"newer\": 1}'", "doremi"
+    ) == (HUMMED, 1)
     assert "--over CLIPS" in help_text("sonic.Hum")
     api = mnb.connect(simulator=Simulator(seconds=(1, 1.2), speed=2000))
     form = api.form(Hum)

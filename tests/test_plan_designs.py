@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from musicapi_nb.client import Balance, MusicAPI
 from musicapi_nb.engines import lyrics, sonic, studio
-from musicapi_nb.errors import InvalidPlan, WrongType
+from musicapi_nb.errors import InvalidArgument, InvalidPlan
 from musicapi_nb.notebook import connect
 from musicapi_nb.plan import DryRun, Effects, Plan, designs, orthogonal_arrays
 from musicapi_nb.simulator import Simulator
@@ -411,16 +411,16 @@ def test_a_balance_or_a_number_will_do(api: Any) -> None:
     ids=["text", "bool", "negative", "infinite", "object"],
 )
 def test_anything_else_is_no_balance(api: Any) -> None:
-    with pytest.raises(WrongType, match="handle or a number of credits"):
+    with pytest.raises(InvalidArgument, match="handle or a number of credits"):
         plan_of(Plan.grid, [2]).dry_run(api)
 
 
 def test_a_plain_client_is_not_asked() -> None:
-    with pytest.raises(WrongType, match=r"await client\.credits"):
+    with pytest.raises(InvalidArgument, match=r"await client\.credits"):
         plan_of(Plan.grid, [2]).dry_run(MusicAPI("some-key"))
 
 
 @pytest.mark.parametrize("pace", [-1, float("nan"), "3", True, None])
 def test_a_pace_is_seconds(pace: Any) -> None:
-    with pytest.raises(WrongType, match="seconds between two submits"):
+    with pytest.raises(InvalidArgument, match="seconds between two submits"):
         plan_of(Plan.grid, [2]).dry_run(pace=pace)

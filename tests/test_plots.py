@@ -14,8 +14,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from musicapi_nb import plots
-from musicapi_nb.analysis.checks import BadFrame
-from musicapi_nb.errors import WrongType
+from musicapi_nb.errors import BadFrame, InvalidArgument
 from musicapi_nb.plots import text
 from tests.plot_inspection import names, texts, words
 from tests.plot_tables import (
@@ -153,16 +152,16 @@ def test_bad_tables_are_told_by_the_name_of_the_column(
     other = "5" if column != "measure" else 5.0
     with pytest.raises(BadFrame, match=column):
         draw(table.assign(**{column: other}))
-    with pytest.raises(WrongType, match="list"):
+    with pytest.raises(InvalidArgument, match="list"):
         draw([1, 2])
 
 
 def test_bad_arguments_are_refused() -> None:
     table = adherence_frame(TAGS)
     for top in (0, True, 2.5):
-        with pytest.raises(WrongType, match="top"):
+        with pytest.raises(InvalidArgument, match="top"):
             plots.adherence(table, top=top)  # type: ignore[arg-type]  # the mistake itself
-    with pytest.raises(WrongType, match="ax"):
+    with pytest.raises(InvalidArgument, match="ax"):
         plots.adherence(table, ax=Figure())  # type: ignore[arg-type]  # the mistake itself
     with pytest.raises(BadFrame, match="no column of levels"):
         plots.adherence(table.drop(columns="prompt"))
@@ -172,7 +171,7 @@ def test_bad_arguments_are_refused() -> None:
         plots.latencies(songs_frame(TAGS, 2).drop(columns="cell").assign(task_id=None))
     with pytest.raises(BadFrame, match="queue_seconds"):
         plots.latencies(songs_frame(TAGS, 2)[["cell", "duration"]])
-    with pytest.raises(WrongType, match="not a Series"):
+    with pytest.raises(InvalidArgument, match="not a Series"):
         plots.upset(table)  # type: ignore[arg-type]  # the mistake itself
     with pytest.raises(BadFrame, match="True or False"):
         plots.upset(pd.Series([1], index=pd.MultiIndex.from_tuples([("a", "b")], names=list("xy"))))

@@ -1,4 +1,4 @@
-"""polling: the scheduler asks about all tasks in flight as a naive model would."""
+"""polling: the scheduler behaves like a naive model that scans all tasks."""
 
 import random
 import tracemalloc
@@ -7,92 +7,96 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from musicapi_nb.polling import SHORTEST, History, Key, Prior, Scheduler
+from musicapi_nb.polling import MIN_INTERVAL, History, Prior, Scheduler, TaskKind
 
-STUDIO = Key("studio", "custom", "studio-v1")
-FAULT_KINDS = (STUDIO, Key("sonic", "create"), Key("nuro"))
+STUDIO = TaskKind("studio", "custom", "studio-v1")
+FAULT_KINDS = (STUDIO, TaskKind("sonic", "create"), TaskKind("nuro"))
 
 
 class Naive:
-    """The same promises, kept by going through all tasks each time."""
+    """The same behaviour, implemented by scanning all tasks on each call."""
 
     def __init__(self, history: History) -> None:
         self.history = history
-        self.flights: dict[int, tuple[Key, float, float]] = {}  # kind, submitted, last try
-        self.asked: set[int] = set()
+        self.flights: dict[int, tuple[TaskKind, float, float]] = {}  # kind, submitted, last attempt
+        self.polled: set[int] = set()
 
     def planned(self, task: int) -> float:
-        key, submitted, tried = self.flights[task]
-        return submitted + self.history.schedule(key, shortest=SHORTEST).after(tried)
+        kind, submitted, last_attempt = self.flights[task]
+        return submitted + self.history.schedule(kind, min_interval=MIN_INTERVAL).next_poll(
+            last_attempt
+        )
 
     def waiting(self) -> list[int]:
-        return sorted(self.flights.keys() - self.asked, key=lambda task: (self.planned(task), task))
+        return sorted(
+            self.flights.keys() - self.polled, key=lambda task: (self.planned(task), task)
+        )
 
     def due(self, now: float) -> list[int]:
-        out = [task for task in self.waiting() if self.planned(task) <= now]
-        self.asked.update(out)
-        return out
+        tasks = [task for task in self.waiting() if self.planned(task) <= now]
+        self.polled.update(tasks)
+        return tasks
 
-    def back(self, task: int, now: float, *, gone: bool) -> None:
-        self.asked.discard(task)
-        key, submitted, _ = self.flights.pop(task)
-        if not gone:
-            self.flights[task] = (key, submitted, now - submitted)
+    def record(self, task: int, now: float, *, removed: bool) -> None:
+        self.polled.discard(task)
+        kind, submitted, _ = self.flights.pop(task)
+        if not removed:
+            self.flights[task] = (kind, submitted, now - submitted)
 
 
-acts = st.lists(
+actions = st.lists(
     st.tuples(
-        st.sampled_from(["add", "add", "wait", "wait", "seen", "seen", "end", "missed", "cancel"]),
+        st.sampled_from(["add", "add", "wait", "wait", "poll", "poll", "end", "retry", "cancel"]),
         st.integers(0, 10**6),
     ),
     max_size=60,
 )
 
 
-@given(acts)
-def test_the_heap_does_what_going_through_all_tasks_does(acts: list[tuple[str, int]]) -> None:
+@given(actions)
+def test_scheduler_equals_naive_model(actions: list[tuple[str, int]]) -> None:
     scheduler: Scheduler[int] = Scheduler(History())
     naive, now = Naive(scheduler.history), 0.0
-    for number, (act, figure) in enumerate(acts):
-        asked = sorted(naive.asked)
-        if act == "add":
-            key, age = FAULT_KINDS[figure % 3], figure % 50
-            scheduler.add(number, key, now - age, now)
-            naive.flights[number] = (key, now - age, 0.0)
-        elif act == "wait":
-            now += figure % 90
+    for number, (action, value) in enumerate(actions):
+        polled = sorted(naive.polled)
+        if action == "add":
+            kind, age = FAULT_KINDS[value % 3], value % 50
+            scheduler.add(number, kind, now - age, now)
+            naive.flights[number] = (kind, now - age, 0.0)
+        elif action == "wait":
+            now += value % 90
             assert scheduler.due(now) == naive.due(now)
-        elif act == "cancel" and naive.flights:
-            task = sorted(naive.flights)[figure % len(naive.flights)]
+        elif action == "cancel" and naive.flights:
+            task = sorted(naive.flights)[value % len(naive.flights)]
             scheduler.cancel(task)
-            naive.back(task, now, gone=True)
-        elif act in {"seen", "end", "missed"} and asked:
-            task = asked[figure % len(asked)]
-            if act == "missed":
-                scheduler.missed(task, now)
+            naive.record(task, now, removed=True)
+        elif action in {"poll", "end", "retry"} and polled:
+            task = polled[value % len(polled)]
+            if action == "retry":
+                scheduler.retry_later(task, now)
             else:
-                scheduler.seen(task, now, finished=act == "end")
-            naive.back(task, now, gone=act == "end")
+                scheduler.record_poll(task, now, finished=action == "end")
+            naive.record(task, now, removed=action == "end")
         waiting = naive.waiting()
         assert len(scheduler) == len(naive.flights)
         assert scheduler.next_due() == (naive.planned(waiting[0]) if waiting else None)
 
 
 def run(
-    scheduler: Scheduler[int], took: list[float], key: Key = STUDIO
+    scheduler: Scheduler[int], took: list[float], kind: TaskKind = STUDIO
 ) -> tuple[list[float], float]:
-    """When each poll of a batch left, all tasks sent at once; the mean lag."""
+    """Poll a batch that is submitted at once; return the times of polls and the mean lag."""
     for task in range(len(took)):
-        scheduler.add(task, key, 0.0, 0.0)
-    left, lag, now = [], 0.0, 0.0
+        scheduler.add(task, kind, 0.0, 0.0)
+    polls, lag, now = [], 0.0, 0.0
     while (due := scheduler.next_due()) is not None:
         assert due < 1e5
         now = max(now, due)
         for task in scheduler.due(now):
-            left.append(now)
-            scheduler.seen(task, now, finished=took[task] <= now)
+            polls.append(now)
+            scheduler.record_poll(task, now, finished=took[task] <= now)
             lag += max(now - took[task], 0.0) / len(took)
-    return left, lag
+    return polls, lag
 
 
 def times(count: int) -> list[float]:
@@ -100,101 +104,101 @@ def times(count: int) -> list[float]:
     return [50.0 * chance.lognormvariate(0.0, 0.35) for _ in range(count)]
 
 
-def test_a_running_batch_learns_from_its_first_tasks() -> None:
+def test_batch_learns_from_its_first_tasks() -> None:
     history = History(lambda _: Prior(200.0, 0.5))
-    first = history.schedule(STUDIO).after(0.0)
+    first = history.schedule(STUDIO).next_poll(0.0)
     run(Scheduler(history), times(60))
-    assert history.schedule(STUDIO).after(0.0) < first
+    assert history.schedule(STUDIO).next_poll(0.0) < first
     assert history.schedule(STUDIO).median == pytest.approx(50.0, rel=0.15)
 
 
-def test_tasks_in_flight_follow_what_others_show() -> None:
+def test_tasks_in_flight_follow_a_new_schedule() -> None:
     history = History(lambda _: Prior(20.0, 0.3))
     scheduler: Scheduler[str] = Scheduler(history)
     for number in range(40):
         scheduler.add(f"early-{number}", STUDIO, 0.0, 0.0)
     scheduler.add("late", STUDIO, 90.0, 90.0)
-    planned = history.schedule(STUDIO, shortest=SHORTEST).after(0.0) + 90.0
+    planned = history.schedule(STUDIO, min_interval=MIN_INTERVAL).next_poll(0.0) + 90.0
     for task in scheduler.due(90.0):
-        scheduler.seen(task, 90.0, finished=False)  # all of them take longer than thought
+        scheduler.record_poll(task, 90.0, finished=False)  # all take longer than expected
 
     assert "late" not in scheduler.due(planned)
     assert "late" in scheduler
 
 
-def test_the_allowed_rate_is_kept_and_nobody_is_forgotten() -> None:
+def test_rate_limit_is_kept_and_every_task_is_polled() -> None:
     took = times(400)
-    left, _ = run(Scheduler(History(), rate=5.0), took)
+    polls, _ = run(Scheduler(History(), rate=5.0), took)
 
-    for begin, instant in enumerate(left):
-        within = [other for other in left[begin:] if other < instant + 10.0]
-        assert len(within) <= 10.0 * 5.0 + 3.5  # half a second may be made up for
-    assert len(left) >= len(took)
+    for begin, instant in enumerate(polls):
+        within = [later for later in polls[begin:] if later < instant + 10.0]
+        assert len(within) <= 10.0 * 5.0 + 3.5  # half a second may be caught up
+    assert len(polls) >= len(took)
 
 
-def test_whoever_is_due_longest_goes_first() -> None:
+def test_longest_overdue_task_goes_first() -> None:
     scheduler: Scheduler[int] = Scheduler(History(), rate=1.0)
     for task in range(20):
         scheduler.add(task, STUDIO, float(task), float(task))
-    asked: list[int] = []
+    polled: list[int] = []
     now = 500.0
-    while len(asked) < 20:
-        asked += scheduler.due(now)
+    while len(polled) < 20:
+        polled += scheduler.due(now)
         now = max(now + 0.1, scheduler.next_due() or 0.0)
-    assert asked == list(range(20))
+    assert polled == list(range(20))
 
 
-def test_a_poll_gets_dearer_where_the_rate_binds_and_cheap_again() -> None:
+def test_poll_cost_rises_while_the_rate_binds_and_falls_again() -> None:
     scheduler: Scheduler[int] = Scheduler(History(), rate=2.0)
-    assert scheduler.price == 1.0
-    dearest, took = 0.0, times(200)
+    assert scheduler.poll_cost == 1.0
+    highest, took = 0.0, times(200)
     for task in range(len(took)):
         scheduler.add(task, STUDIO, 0.0, 0.0)
     now = 0.0
     while (due := scheduler.next_due()) is not None:
         now = max(now, due)
         for task in scheduler.due(now):
-            scheduler.seen(task, now, finished=took[task] <= now)
-        dearest = max(dearest, scheduler.price)
-    assert dearest > 5.0
-    assert scheduler.price == 1.0
+            scheduler.record_poll(task, now, finished=took[task] <= now)
+        highest = max(highest, scheduler.poll_cost)
+    assert highest > 5.0
+    assert scheduler.poll_cost == 1.0
 
 
-def test_without_a_rate_all_that_is_due_comes_at_once_or_as_many_as_wanted() -> None:
+def test_without_a_rate_all_due_tasks_or_the_limit_are_returned() -> None:
     scheduler: Scheduler[int] = Scheduler(History())
     for task in range(50):
         scheduler.add(task, STUDIO, 0.0, 0.0)
-    assert scheduler.due(1000.0, most=20) == list(range(20))
+    assert scheduler.due(1000.0, limit=20) == list(range(20))
     assert scheduler.due(1000.0) == list(range(20, 50))
-    assert scheduler.next_due() is None  # all are being asked about
+    assert scheduler.next_due() is None  # all are being polled
 
 
-def test_a_poll_that_says_nothing_is_repeated_later_and_teaches_nothing() -> None:
+def test_failed_poll_is_retried_later_and_not_learned_from() -> None:
     scheduler: Scheduler[int] = Scheduler(History())
     scheduler.add(1, STUDIO, 0.0, 0.0)
     version = scheduler.history.version(STUDIO)
     assert scheduler.due(100.0) == [1]
-    scheduler.missed(1, 100.0)
+    scheduler.retry_later(1, 100.0)
     assert scheduler.history.version(STUDIO) == version
     due = scheduler.next_due()
     assert due is not None
-    assert 100.0 + SHORTEST <= due <= 130.0
+    assert 100.0 + MIN_INTERVAL <= due <= 130.0
 
 
-def test_a_time_that_the_service_states_is_believed_over_the_poll_s() -> None:
+def test_reported_render_time_overrides_the_time_of_the_poll() -> None:
     history = History()
     for task in range(30):
         scheduler: Scheduler[int] = Scheduler(history)
         scheduler.add(task, STUDIO, 0.0, 0.0)
         scheduler.due(200.0)
-        scheduler.seen(task, 200.0, finished=True, took=50.0 + task / 10)
+        scheduler.record_poll(task, 200.0, finished=True, took=50.0 + task / 10)
     eta = history.eta(STUDIO, 0.0)
     assert eta.low is not None
     assert eta.high is not None
     assert 40.0 < eta.low < 51.5 < eta.high < 65.0
 
 
-def test_many_tasks_in_flight_are_small() -> None:
+def test_tasks_in_flight_use_little_memory() -> None:
     count = 2000
     names = [f"task-{number}" for number in range(count)]
     scheduler: Scheduler[str] = Scheduler(History())
@@ -206,13 +210,13 @@ def test_many_tasks_in_flight_are_small() -> None:
     due = scheduler.next_due()
     assert due is not None
     for name in scheduler.due(due):
-        scheduler.seen(name, due, finished=False)
+        scheduler.record_poll(name, due, finished=False)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak / count < 600
 
 
-def test_cancelled_tasks_leave_nothing_behind() -> None:
+def test_cancelled_tasks_are_removed_from_the_heap() -> None:
     scheduler: Scheduler[int] = Scheduler(History())
     for task in range(5000):
         scheduler.add(task, STUDIO, 0.0, 0.0)
@@ -223,31 +227,31 @@ def test_cancelled_tasks_leave_nothing_behind() -> None:
     assert scheduler.due(1000.0) == list(range(10))
 
 
-def test_wrong_use_is_refused() -> None:
+def test_invalid_use_raises() -> None:
     scheduler: Scheduler[int] = Scheduler(History())
     scheduler.add(1, STUDIO, 0.0, 0.0)
     with pytest.raises(ValueError, match="in flight"):
         scheduler.add(1, STUDIO, 0.0, 0.0)
     with pytest.raises(KeyError):
         scheduler.cancel(2)
-    for wrong in (0.0, -1.0, float("nan"), float("inf")):
+    for value in (0.0, -1.0, float("nan"), float("inf")):
         with pytest.raises(ValueError, match="rate"):
-            Scheduler(History(), rate=wrong)
-        with pytest.raises(ValueError, match="price"):
-            Scheduler(History(), price=wrong)
+            Scheduler(History(), rate=value)
+        with pytest.raises(ValueError, match="poll_cost"):
+            Scheduler(History(), poll_cost=value)
 
 
-def test_who_is_hurried_is_due_at_once_and_then_as_planned() -> None:
+def test_poll_now_makes_a_task_due_once() -> None:
     scheduler: Scheduler[str] = Scheduler(History())
     for task in ("rain", "snow"):
         scheduler.add(task, STUDIO, 0.0, 0.0)
     planned = scheduler.next_due()
     assert planned is not None
     assert planned > 1.0
-    scheduler.hurry("snow", 1.0)
+    scheduler.poll_now("snow", 1.0)
     assert scheduler.due(1.0) == ["snow"]
-    scheduler.hurry("snow", 1.0)  # it is being asked about
+    scheduler.poll_now("snow", 1.0)  # a poll is under way
     assert scheduler.due(1.0) == []
-    scheduler.seen("snow", 1.0, finished=False)
+    scheduler.record_poll("snow", 1.0, finished=False)
     assert scheduler.due(1.0) == []
     assert sorted(scheduler.due(10 * planned)) == ["rain", "snow"]

@@ -13,7 +13,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 import musicapi_nb as mnb
 from musicapi_nb import sonic
 from musicapi_nb.client._publish import is_private
-from musicapi_nb.errors import MissingExtra, PublishFailed, WrongType
+from musicapi_nb.errors import InvalidArgument, MissingExtra, PublishFailed
 from tests.exports.world import sound
 
 
@@ -210,7 +210,7 @@ def test_which_hosts_are_private(host: str, *, private: bool) -> None:
     "url", ["cdn.example", "ftp://cdn.example/", "https://cdn.example/?a=1", 7]
 )
 async def test_what_is_no_address_is_refused(tmp_path: Path, demo: Path, url: Any) -> None:
-    with pytest.raises(WrongType, match="url"):
+    with pytest.raises(InvalidArgument, match="url"):
         await mnb.publish(demo, f"file://{tmp_path}/www", url=url)
 
 

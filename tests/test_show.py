@@ -3,7 +3,7 @@
 import pytest
 
 from musicapi_nb import Song, Task, lyrics, sonic
-from musicapi_nb.tasks import read
+from musicapi_nb.tasks import parse_task
 from musicapi_nb.tasks.html import song_card, task_html
 from musicapi_nb.tasks.models import Replacement
 from tests.replies import STUDIO, sample
@@ -38,7 +38,7 @@ def test_a_song_without_tags_yet_has_dropped_none() -> None:
 
 
 def test_the_sample_studio_song_keeps_three_tags_and_gets_three() -> None:
-    card = song_card(read(sample(STUDIO)).songs[0])
+    card = song_card(parse_task(sample(STUDIO)).songs[0])
 
     assert [card.count(f'title="{fate}"') for fate in ("kept", "added", "dropped")] == [3, 3, 0]
 

@@ -17,8 +17,7 @@ from scipy import stats
 
 import musicapi_nb as mnb
 from musicapi_nb.analysis import stability, variance
-from musicapi_nb.analysis.checks import BadFrame
-from musicapi_nb.errors import WrongType
+from musicapi_nb.errors import BadFrame, InvalidArgument
 
 Tasks = Sequence[Sequence[Sequence[str]]]
 BOUNDS = [
@@ -249,17 +248,19 @@ def test_tables_that_cannot_be_read_are_refused() -> None:
     ask = functools.partial(stability, songs, tags)
     with pytest.raises(BadFrame, match="column 'mv'"):
         ask(by="mv")
-    with pytest.raises(WrongType, match="by names no column"):
+    with pytest.raises(InvalidArgument, match="by names no column"):
         ask(by=[])
     with pytest.raises(BadFrame, match=r"by has .songs., which the result has too"):
         ask(by=["prompt", "songs"])
-    with pytest.raises(WrongType, match="level is 0"):
+    with pytest.raises(InvalidArgument, match="level is 0"):
         ask(by="prompt", level=0)
     with pytest.raises(BadFrame, match=r"'tag' of tags .* is int64, not text"):
         stability(songs, tags.assign(tag=1), by="prompt")
     with pytest.raises(BadFrame, match="'duration'"):
         stability(songs.drop(columns="duration"), tags, by="prompt")
-    with pytest.raises(BadFrame, match=r"2 rows of songs .* song_id 's0.0', so their tags"):
+    with pytest.raises(
+        BadFrame, match=r"2 rows of songs .* song_id 's0.0', so this song is duplicated"
+    ):
         stability(pd.concat([songs, songs[:1]]), tags, by="prompt")
-    with pytest.raises(BadFrame, match="tells no tasks"):
+    with pytest.raises(BadFrame, match="no 'cell' or 'task_id' column"):
         stability(songs.drop(columns=["cell", "task_id"]), tags, by="prompt")

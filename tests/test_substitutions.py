@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 
 from musicapi_nb import frames
 from musicapi_nb.analysis import substitution_graph, substitutions
-from musicapi_nb.analysis.checks import BadFrame
-from musicapi_nb.errors import WrongType
+from musicapi_nb.errors import BadFrame, InvalidArgument
 from musicapi_nb.simulator.tags import studio_steps
 from musicapi_nb.simulator.vocabulary import (
     COMPOUNDS,
@@ -468,9 +467,9 @@ def test_a_task_that_was_asked_for_twice_counts_once() -> None:
         (lambda: substitutions(SMALL.assign(task_id=None)), BadFrame, "'task_id'"),
         (lambda: asked_in(pd.concat([SMALL, SMALL])), BadFrame, "2 rows of songs.*song_id 's0'"),
         (lambda: asked_in(SMALL.assign(task_id=7)), BadFrame, "'task_id' is str in steps"),
-        (lambda: substitutions(SMALL, requested="prompt"), WrongType, "belong together"),
+        (lambda: substitutions(SMALL, requested="prompt"), InvalidArgument, "belong together"),
         (lambda: substitutions(SMALL, songs=SMALL, requested="prompt"), BadFrame, "'prompt'"),
-        (lambda: substitutions(SMALL, level=2), WrongType, "level"),
+        (lambda: substitutions(SMALL, level=2), InvalidArgument, "level"),
         (lambda: substitution_graph(SMALL), BadFrame, "'target'"),
     ],
 )

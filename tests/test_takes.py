@@ -137,11 +137,11 @@ async def test_who_asked_while_it_was_sent_has_what_came_of_it_unless_it_cost_no
 async def test_what_was_bought_before_waits_for_no_pause(sim: Simulator, library: Library) -> None:
     async with client(sim, library) as api, client(sim, library) as fresh, asyncio.timeout(60):
         first = await api.run(SONG)
-        library.slow_down(300, name=sim.url)
+        library.throttle(300, name=sim.url)
         again = [await one.run(SONG) for one in (api, fresh)]
         assert [task.id for task in again] == [first.id, first.id]
         # the place in the queue that was not needed is the next one's
-        assert library.place(0, name=sim.url) == library.paused_until(name=sim.url)
+        assert library.reserve_slot(0, name=sim.url) == library.paused_until(name=sim.url)
     assert len(sim.request_log.paid) == 1
 
 
@@ -161,7 +161,7 @@ async def test_a_purchase_takes_as_few_steps_as_it_can(sim: Simulator, tmp_path:
     with RecordingLibrary(tmp_path / "library") as library:
         async with client(sim, library) as api:
             await api.run(lyrics.Make(description="a lighthouse keeper"))
-    assert library.steps == [("place", False), ("claim", True), ("accepted", True)]
+    assert library.steps == [("reserve_slot", False), ("claim", True), ("record_accepted", True)]
 
 
 async def test_what_is_answered_at_once_is_kept_too(sim: Simulator, library: Library) -> None:
@@ -191,7 +191,7 @@ async def test_a_lost_reply_is_never_sent_again_by_itself(
             await api.run(SONG)
         assert lost.value.may_have_cost
         for _ in range(3):
-            with pytest.raises(errors.Unsettled, match="may have been bought") as unsettled:
+            with pytest.raises(errors.UncertainPurchase, match="may have been bought") as unsettled:
                 await api.run(SONG)
         assert len(sim.request_log.posts) == 1
         assert states(library) == ["uncertain"]
@@ -306,7 +306,7 @@ def test_a_loop_that_ends_while_it_buys_leaves_no_take_that_nobody_sends(
             api = peer_client(here.url, ledger=library)
             buying = asyncio.create_task(api.submit(SONG))
             if turns is None:
-                with contextlib.suppress(errors.Unsettled):
+                with contextlib.suppress(errors.UncertainPurchase):
                     await buying
             else:
                 for _ in range(turns):
@@ -401,7 +401,7 @@ def test_a_kernel_that_is_killed_while_it_buys_leaves_it_uncertain(tmp_path: Pat
             with Library(tmp_path) as library:
                 assert states(library) == ["uncertain"]
                 async with client(sim, library) as api:
-                    with pytest.raises(errors.Unsettled):
+                    with pytest.raises(errors.UncertainPurchase):
                         await api.run(SONG)
 
         asyncio.run(ask())
@@ -474,10 +474,10 @@ async def test_a_ledger_that_fails_after_the_purchase_does_not_lose_the_task(
 class Forgetful(Library):
     """A library whose disk is full just when the reply is there."""
 
-    def accepted(self, entry: int, task: Task) -> Entry:
+    def record_accepted(self, entry: int, task: Task) -> Entry:
         raise errors.LibraryFull(f"no room for entry {entry}, task {task.id}")
 
-    def uncertain(self, entry: int, error: BaseException) -> Entry:
+    def record_uncertain(self, entry: int, error: BaseException) -> Entry:
         raise errors.LibraryFull(f"no room for entry {entry}: {error}")
 
 
@@ -492,7 +492,7 @@ async def test_what_the_ledger_could_not_write_is_neither_bought_again_nor_waite
             sim.faults.arm("lost_reply")
             with pytest.raises(errors.LostReply):
                 await api.run(BEAT)
-            with pytest.raises(errors.Unsettled):
+            with pytest.raises(errors.UncertainPurchase):
                 await api.run(BEAT)
     assert len(sim.request_log.paid) == 2
 

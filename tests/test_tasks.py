@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from musicapi_nb import tasks
 from musicapi_nb.engines import Request, lyrics, nuro, sonic, studio
 from musicapi_nb.errors import UnexpectedReply
-from musicapi_nb.tasks import Replacement, Song, Task, accepted, read
+from musicapi_nb.tasks import Replacement, Song, Task, parse_submit_reply, parse_task
 from tests import replies
 from tests.replies import SONIC, STUDIO, changed, sample, without
 
@@ -28,7 +28,7 @@ def clips(*items: Any, **fields: Any) -> dict[str, Any]:
 
 
 def asked(request: Request = DESCRIBED) -> Task:
-    return accepted({"message": "success", "task_id": "t1"}, request)
+    return parse_submit_reply({"message": "success", "task_id": "t1"}, request)
 
 
 def in_studio(**fields: Any) -> Any:
@@ -92,7 +92,7 @@ def in_song(**fields: Any) -> Any:
 )
 def test_samples(name: str, engine: str | None, state: str, songs: int) -> None:
     payload = sample(name)
-    task = read(payload)
+    task = parse_task(payload)
     assert (task.engine, task.state, len(task.songs)) == (engine, state, songs)
     assert task.raw is payload
     assert payload == sample(name), "reading changed the reply"
@@ -108,7 +108,7 @@ def test_every_sample_is_tested() -> None:
 
 
 def test_sonic_2025() -> None:
-    (song,) = read(sample(SONIC)).songs
+    (song,) = parse_task(sample(SONIC)).songs
     clip_id = "30264033-2b01-43a7-8779-2a834b067486"
     assert song == Song(
         id=clip_id,
@@ -129,7 +129,7 @@ def test_sonic_2025() -> None:
 
 
 def test_studio() -> None:
-    task = read(sample(STUDIO))
+    task = parse_task(sample(STUDIO))
     assert (task.id, task.state_word, task.progress) == (STUDIO_ID, "SUCCESS", 1.0)
     assert task.submitted_at == dt.datetime(2024, 11, 22, 1, 48, 43, tzinfo=dt.UTC)
     assert (task.queue_seconds, task.render_seconds, task.total_seconds) == (16, 50, 66)
@@ -149,7 +149,7 @@ def test_studio() -> None:
 
 
 def test_nuro() -> None:
-    (song,) = read(sample("nuro_get_success.json")).songs
+    (song,) = parse_task(sample("nuro_get_success.json")).songs
     assert song.id == song.task_id == "4c35433b-1649-433d-b513-8422af70fbaa"
     assert song.tags == ("Pop", "Dynamic/Energetic")
     assert song.tags_text == "Pop, Dynamic/Energetic"
@@ -161,12 +161,12 @@ def test_a_nuro_reply_without_a_task_id_is_read_all_the_same() -> None:
     reply = {
         name: value for name, value in sample("nuro_get_success.json").items() if name != "task_id"
     }
-    task = read(reply)
+    task = parse_task(reply)
     assert (task.id, task.state, len(task.songs)) == (None, "succeeded", 1)
 
 
 def test_nuro_running_is_missing_what_it_has_not() -> None:
-    task = read(sample("nuro_get_running.json"))
+    task = parse_task(sample("nuro_get_running.json"))
     (song,) = task.songs
     assert task.progress == 0.45
     assert not task.finished
@@ -174,7 +174,7 @@ def test_nuro_running_is_missing_what_it_has_not() -> None:
 
 
 def test_producer_says_its_tags_as_sound() -> None:
-    (song,) = read(sample("producer_get_success_2025.json")).songs
+    (song,) = parse_task(sample("producer_get_success_2025.json")).songs
     assert song.tags_text == "emotional pop with gentle piano"
     assert song.extra == {"seed": "3966900172"}
 
@@ -194,7 +194,7 @@ def test_producer_says_its_tags_as_sound() -> None:
     ],
 )
 def test_answers(name: str, answer: dict[str, Any]) -> None:
-    task = read(sample(name))
+    task = parse_task(sample(name))
     assert task.answer == answer
     assert task.finished
 
@@ -227,7 +227,7 @@ def test_answers(name: str, answer: dict[str, Any]) -> None:
     ids=lambda value: repr(value)[:20],
 )
 def test_duration(said: Any, duration: float | None, issues: int) -> None:
-    task = read(clips(clip(duration=said)))
+    task = parse_task(clips(clip(duration=said)))
     (song,) = task.songs
     assert song.duration == duration
     assert len(task.issues) == issues
@@ -249,7 +249,7 @@ def test_duration(said: Any, duration: float | None, issues: int) -> None:
     ids=repr,
 )
 def test_tags(said: Any, tags: tuple[str, ...], text: str | None, issues: int) -> None:
-    task = read(clips(clip(tags=said)))
+    task = parse_task(clips(clip(tags=said)))
     (song,) = task.songs
     assert (song.tags, song.tags_text, len(task.issues)) == (tags, text, issues)
     assert ("tags" in song.extra) == bool(issues)
@@ -272,7 +272,7 @@ def test_tags(said: Any, tags: tuple[str, ...], text: str | None, issues: int) -
     ids=repr,
 )
 def test_moments(said: Any, moment: dt.datetime | None) -> None:
-    task = read(clips(clip(created_at=said)))
+    task = parse_task(clips(clip(created_at=said)))
     assert task.songs[0].created_at == moment
     assert task.issues == ()
 
@@ -281,7 +281,7 @@ def test_moments(said: Any, moment: dt.datetime | None) -> None:
     "said", ["yesterday", -1, 1e300, math.inf, [2025], True, "0001-01-01T00:00:00+14:00"], ids=repr
 )
 def test_moments_that_are_none(said: Any) -> None:
-    task = read(clips(clip(created_at=said)))
+    task = parse_task(clips(clip(created_at=said)))
     assert task.songs[0].created_at is None
     assert [issue.where for issue in task.issues] == ["data[0].created_at"]
     assert task.songs[0].extra["created_at"] == said
@@ -302,7 +302,7 @@ def test_moments_that_are_none(said: Any) -> None:
     ],
 )
 def test_studio_progress(said: Any, progress: float | None, issues: int) -> None:
-    task = read(in_studio(progress=said))
+    task = parse_task(in_studio(progress=said))
     assert (task.progress, len(task.issues)) == (progress, issues)
 
 
@@ -320,7 +320,7 @@ def test_studio_progress(said: Any, progress: float | None, issues: int) -> None
     ],
 )
 def test_clip_states_keep_their_word(word: str, state: str) -> None:
-    task = read(clips(clip(state=word)))
+    task = parse_task(clips(clip(state=word)))
     assert task.songs[0].state == task.state == state
     assert task.songs[0].state_word == word
     assert task.finished == (state in {"succeeded", "failed"})
@@ -339,7 +339,7 @@ def test_clip_states_keep_their_word(word: str, state: str) -> None:
     ],
 )
 def test_studio_states(word: str, state: str) -> None:
-    task = read(in_studio(status=word, data=None))
+    task = parse_task(in_studio(status=word, data=None))
     assert (task.state, task.state_word) == (state, word)
 
 
@@ -347,21 +347,21 @@ def test_studio_states(word: str, state: str) -> None:
 
 
 def test_one_clip_ready_is_not_finished_though_the_code_says_200() -> None:
-    task = read(clips(clip(), clip(clip_id="c2", state="running")), task=asked())
+    task = parse_task(clips(clip(), clip(clip_id="c2", state="running")), task=asked())
     assert task.state == "running"
     assert not task.finished
     assert [song.finished for song in task.songs] == [True, False]
 
 
 def test_one_of_two_expected_songs_keeps_asking() -> None:
-    assert read(clips(clip()), task=asked()).state == "running"
-    assert read(clips(clip(), clip(clip_id="c2")), task=asked()).state == "succeeded"
-    assert read(clips(clip())).state == "succeeded", "nothing is known to be expected"
+    assert parse_task(clips(clip()), task=asked()).state == "running"
+    assert parse_task(clips(clip(), clip(clip_id="c2")), task=asked()).state == "succeeded"
+    assert parse_task(clips(clip())).state == "succeeded", "nothing is known to be expected"
 
 
 def test_a_failed_clip_beside_a_good_one_is_a_note() -> None:
     reply = clips(clip(), clip(clip_id="c2", state="failed", error_message="too long"))
-    task = read(reply, task=asked())
+    task = parse_task(reply, task=asked())
     assert (task.state, task.fail_reason) == ("succeeded", None)
     assert [song.state for song in task.songs] == ["succeeded", "failed"]
     assert task.songs[1].fail_reason == "too long"
@@ -369,26 +369,26 @@ def test_a_failed_clip_beside_a_good_one_is_a_note() -> None:
 
 def test_all_clips_failed_is_failed_with_their_reasons() -> None:
     failed = [clip(state="failed", error_message=reason) for reason in ("loud", "long", "loud")]
-    task = read(clips(*failed), task=asked())
+    task = parse_task(clips(*failed), task=asked())
     assert (task.state, task.fail_reason) == ("failed", "loud; long")
 
 
 def test_an_unknown_word_beside_a_running_clip_is_running() -> None:
-    assert read(clips(clip(state="paused"), clip(state="running"))).state == "running"
-    assert read(clips(clip(state="paused"), clip())).state == "unknown"
+    assert parse_task(clips(clip(state="paused"), clip(state="running"))).state == "running"
+    assert parse_task(clips(clip(state="paused"), clip())).state == "unknown"
 
 
 def test_pending_clips_are_pending() -> None:
-    task = read(clips(clip(state="pending"), clip(state="pending")))
+    task = parse_task(clips(clip(state="pending"), clip(state="pending")))
     assert task.state == "pending"
 
 
 def test_the_overall_status_of_producer_decides_for_clips_without_a_state() -> None:
     reply = sample("producer_get_success_2026.json")
-    assert read(reply).songs[0].state == "succeeded"
-    running = read({**reply, "status": "RUNNING"})
+    assert parse_task(reply).songs[0].state == "succeeded"
+    running = parse_task({**reply, "status": "RUNNING"})
     assert (running.state, running.songs[0].state) == ("running", "running")
-    failed = read({**reply, "status": "FAILED", "message": "gone, refunded", "data": []})
+    failed = parse_task({**reply, "status": "FAILED", "message": "gone, refunded", "data": []})
     assert (failed.state, failed.fail_reason) == ("failed", "gone, refunded")
 
 
@@ -396,19 +396,19 @@ def test_the_overall_status_of_producer_decides_for_clips_without_a_state() -> N
 def test_the_code_may_be_missing_or_text(code: Any) -> None:
     reply = clips(clip())
     del reply["code"]
-    assert read(reply if code is None else {**reply, "code": code}).state == "succeeded"
+    assert parse_task(reply if code is None else {**reply, "code": code}).state == "succeeded"
 
 
 @pytest.mark.parametrize("payload", [{}, {"type": "not_ready"}, {"code": 200, "data": [clip()]}])
 def test_202_keeps_asking_whatever_the_body(payload: dict[str, Any]) -> None:
-    task = read(payload, status=202, task=asked())
+    task = parse_task(payload, status=202, task=asked())
     assert (task.id, task.state, task.songs) == ("t1", "pending", ())
 
 
 def test_an_empty_list_of_clips_is_pending() -> None:
-    assert read(clips()).state == "pending"
-    assert read({"code": 200, "data": None, "message": "success"}).state == "pending"
-    assert read({"code": 200, "data": {}, "message": "success"}).state == "pending"
+    assert parse_task(clips()).state == "pending"
+    assert parse_task({"code": 200, "data": None, "message": "success"}).state == "pending"
+    assert parse_task({"code": 200, "data": {}, "message": "success"}).state == "pending"
 
 
 # --- studio ------------------------------------------------------------------------------------
@@ -418,7 +418,7 @@ def test_an_empty_list_of_clips_is_pending() -> None:
 @pytest.mark.parametrize("nothing", [None, {}])
 def test_studio_without_data_is_pending(where: replies.Path_, nothing: Any) -> None:
     reply = in_studio(status="QUEUED", progress="0%", start_time=0, finish_time=0)
-    task = read(changed(reply, where, lambda _: nothing), task=asked(studio.Description()))
+    task = parse_task(changed(reply, where, lambda _: nothing), task=asked(studio.Description()))
     assert (task.state, task.songs, task.issues) == ("pending", (), ())
     assert task.finished_at is None
 
@@ -431,7 +431,7 @@ def test_studio_in_progress_with_songs_that_are_not_done() -> None:
             ("data", "data", "songs", place),
             lambda song: {**song, "finished": False, "song_path": "", "duration": 0},
         )
-    task = read(reply, task=asked(studio.Description()))
+    task = parse_task(reply, task=asked(studio.Description()))
     assert task.state == "running"
     assert {song.state for song in task.songs} == {"running"}
     assert {song.audio_url for song in task.songs} == {None}
@@ -441,11 +441,11 @@ def test_studio_in_progress_with_songs_that_are_not_done() -> None:
 
 def test_studio_success_waits_for_every_song() -> None:
     reply = in_song(finished=False, song_path="")
-    assert read(reply).state == "running"
+    assert parse_task(reply).state == "running"
 
 
 def test_studio_song_error_beside_a_good_one() -> None:
-    task = read(in_song(error_detail="flagged", error_type="content", song_path=""))
+    task = parse_task(in_song(error_detail="flagged", error_type="content", song_path=""))
     assert task.state == "succeeded"
     assert [song.state for song in task.songs] == ["failed", "succeeded"]
     assert task.songs[0].fail_reason == "flagged"
@@ -453,7 +453,7 @@ def test_studio_song_error_beside_a_good_one() -> None:
 
 
 def test_studio_failure() -> None:
-    task = read(in_studio(status="FAILURE", fail_reason="no capacity", data=None))
+    task = parse_task(in_studio(status="FAILURE", fail_reason="no capacity", data=None))
     assert (task.state, task.fail_reason, task.songs) == ("failed", "no capacity", ())
 
 
@@ -468,14 +468,14 @@ def test_studio_failure() -> None:
     ids=["alone", "envelope", "bare", "both"],
 )
 def test_studio_under_handled_data(wrap: Any) -> None:
-    task = read(wrap(sample(STUDIO)))
+    task = parse_task(wrap(sample(STUDIO)))
     assert (task.engine, task.state, len(task.songs)) == ("studio", "succeeded", 2)
     assert all(len(song.replacements) == 2 for song in task.songs)
 
 
 @pytest.mark.parametrize("name", ["task_id", "progress", "submit_time", "finish_time", "data"])
 def test_studio_does_without_any_field(name: str) -> None:
-    assert read(without(sample(STUDIO), ("data", name))).issues == ()
+    assert parse_task(without(sample(STUDIO), ("data", name))).issues == ()
 
 
 def test_odd_steps_of_the_rewriting_are_kept_and_named() -> None:
@@ -485,7 +485,7 @@ def test_odd_steps_of_the_rewriting_are_kept_and_named() -> None:
         "c": {"tags": "x, y", "why": 1},
         "d": {"tags": []},
     }
-    task = read(in_song(replaced_tags=steps))
+    task = parse_task(in_song(replaced_tags=steps))
     song = task.songs[0]
     assert song.replacements == (
         Replacement("a", ()),
@@ -514,25 +514,25 @@ def test_odd_steps_of_the_rewriting_are_kept_and_named() -> None:
 def test_a_failed_task_in_a_200_body(
     word: str, says: str, refund: dict[str, Any], *, refunded: bool | None
 ) -> None:
-    task = read({"type": word, says: "no luck", **refund}, task=asked())
+    task = parse_task({"type": word, says: "no luck", **refund}, task=asked())
     assert (task.state, task.state_word) == ("failed", word)
     assert (task.fail_reason, task.refunded) == ("no luck", refunded)
     assert task.finished
 
 
 def test_a_failure_without_words_still_says_something() -> None:
-    assert read({"type": "failed"}).fail_reason
+    assert parse_task({"type": "failed"}).fail_reason
 
 
 def test_a_failure_can_be_put_on_a_task() -> None:
-    task = tasks.failed(asked(), "timed out", refunded=True)
+    task = tasks.mark_failed(asked(), "timed out", refunded=True)
     assert (task.id, task.state, task.fail_reason) == ("t1", "failed", "timed out")
     assert task.refunded is True
 
 
 def test_a_later_reply_leaves_nothing_of_an_earlier_one_but_who_it_is() -> None:
-    first = read({"type": "failed", "message": "no", "refund_processed": True}, task=asked())
-    later = read({"type": "not_ready"}, status=202, task=first)
+    first = parse_task({"type": "failed", "message": "no", "refund_processed": True}, task=asked())
+    later = parse_task({"type": "not_ready"}, status=202, task=first)
     assert (later.fail_reason, later.refunded, later.progress) == (None, None, None)
     assert (later.id, later.engine, later.operation, later.expected, later.request) == (
         "t1",
@@ -547,10 +547,10 @@ def test_a_later_reply_leaves_nothing_of_an_earlier_one_but_who_it_is() -> None:
 
 
 def test_webhook_bodies_name_their_task_and_engine() -> None:
-    done = read(sample("webhook_sonic_completed.json"))
+    done = parse_task(sample("webhook_sonic_completed.json"))
     assert (done.id, done.engine, done.songs[0].task_id) == ("(task id)", "sonic", "(task id)")
     assert done.extra["event"] == "song.completed"
-    failed = read(sample("webhook_failed.json"))
+    failed = parse_task(sample("webhook_failed.json"))
     assert (failed.id, failed.fail_reason) == ("(task id)", "(provider message)")
     assert failed.refunded is True
 
@@ -564,7 +564,7 @@ def test_a_nuro_webhook_carries_more() -> None:
         "theme": None,
         "instrument": None,
     }
-    task = read(body)
+    task = parse_task(body)
     assert (task.engine, task.state, task.songs[0].prompt) == ("nuro", "succeeded", "rain")
     assert task.songs[0].extra["event"] == "song.completed"
 
@@ -584,7 +584,7 @@ def test_a_nuro_webhook_carries_more() -> None:
     ],
 )
 def test_acknowledgements(payload: dict[str, Any], task_id: str) -> None:
-    task = accepted(payload, DESCRIBED, simulated=True)
+    task = parse_submit_reply(payload, DESCRIBED, simulated=True)
     assert (task.id, task.state, task.finished) == (task_id, "pending", False)
     assert (task.engine, task.operation, task.expected) == ("sonic", "create", 2)
     assert task.request is DESCRIBED
@@ -612,28 +612,30 @@ def test_acknowledgements(payload: dict[str, Any], task_id: str) -> None:
 )
 def test_an_acknowledgement_without_an_id_may_have_cost(payload: Any) -> None:
     with pytest.raises(UnexpectedReply, match="may have cost") as refused:
-        accepted(payload, DESCRIBED)
+        parse_submit_reply(payload, DESCRIBED)
     assert refused.value.may_have_cost
     assert refused.value.body is payload
 
 
 def test_what_answers_at_once_needs_no_id() -> None:
-    task = accepted(sample("lyrics_success.json"), lyrics.Make(description="rain"))
+    task = parse_submit_reply(sample("lyrics_success.json"), lyrics.Make(description="rain"))
     assert (task.engine, task.operation, task.state) == ("lyrics", "make", "succeeded")
     assert task.songs[0].title == "Whisper of Shadows"
-    upload = accepted(sample("upload_success.json"), sonic.Upload(url="https://example.org/a.mp3"))
+    upload = parse_submit_reply(
+        sample("upload_success.json"), sonic.Upload(url="https://example.org/a.mp3")
+    )
     assert upload.answer["clip_id"]
     assert (upload.engine, upload.finished) == ("sonic", True)
 
 
 def test_the_way_of_a_task_from_ack_to_song() -> None:
     request = nuro.Vocal(lyrics="la")
-    task = accepted(sample("nuro_submit_ack.json"), request)
+    task = parse_submit_reply(sample("nuro_submit_ack.json"), request)
     for name, state in (
         ("nuro_get_running.json", "running"),
         ("nuro_get_success.json", "succeeded"),
     ):
-        task = read(sample(name), task=task)
+        task = parse_task(sample(name), task=task)
         assert (task.state, task.operation, task.request) == (state, "vocal", request)
         assert task.id == "b1eac403-06cb-4e58-971d-835d3b321508", "the id that was asked about"
 
@@ -643,7 +645,7 @@ def test_the_way_of_a_task_from_ack_to_song() -> None:
 
 def test_unknown_fields_survive() -> None:
     payload = clips(clip(mood_ring={"hue": 3}), eta=5)
-    task = read(payload)
+    task = parse_task(payload)
     assert task.songs[0].extra["mood_ring"] == {"hue": 3}
     assert task.extra["eta"] == 5
     assert task.raw is payload
@@ -651,7 +653,7 @@ def test_unknown_fields_survive() -> None:
 
 def test_unknown_fields_beside_the_songs_of_studio_survive() -> None:
     reply = changed(sample(STUDIO), ("data", "data"), lambda data: {**data, "album": "x"})
-    assert read(reply).extra["data"] == {"album": "x"}
+    assert parse_task(reply).extra["data"] == {"album": "x"}
 
 
 @pytest.mark.parametrize(
@@ -670,18 +672,18 @@ def test_unknown_fields_beside_the_songs_of_studio_survive() -> None:
 )
 def test_unknown_shapes(payload: Any) -> None:
     with pytest.raises(UnexpectedReply) as refused:
-        read(payload)
+        parse_task(payload)
     assert refused.value.body is payload
     assert not refused.value.may_have_cost
 
 
 def test_the_words_of_an_unknown_shape_are_in_the_error() -> None:
     with pytest.raises(UnexpectedReply, match="the queue caught fire"):
-        read({"error": "the queue caught fire"})
+        parse_task({"error": "the queue caught fire"})
 
 
 def test_a_reply_that_says_no_more_than_its_task_is_pending_and_its_fields_are_named() -> None:
-    task = read({"task_id": "t1", "weather": "fine", "eta": 3})
+    task = parse_task({"task_id": "t1", "weather": "fine", "eta": 3})
     assert (task.id, task.state, task.extra["eta"]) == ("t1", "pending", 3)
     assert [issue.where for issue in task.issues] == ["eta", "weather"]
 
@@ -691,19 +693,19 @@ def test_a_reply_that_says_no_more_than_its_task_is_pending_and_its_fields_are_n
     [("failed", "failed", "no voice"), ("PENDING", "pending", None), ("RUNNING", "running", None)],
 )
 def test_a_status_without_songs(word: str, state: str, reason: str | None) -> None:
-    task = read({"task_id": "t1", "status": word, "message": "no voice", "progress": 10})
+    task = parse_task({"task_id": "t1", "status": word, "message": "no voice", "progress": 10})
     assert (task.state, task.state_word, task.fail_reason) == (state, word, reason)
     assert (task.songs, task.progress) == ((), 0.1)
 
 
 def test_a_task_id_that_is_no_text_is_named() -> None:
-    task = read({**clips(clip()), "task_id": ["t1"]})
+    task = parse_task({**clips(clip()), "task_id": ["t1"]})
     assert task.id is None
     assert [issue.where for issue in task.issues] == ["task_id"]
 
 
 def test_another_task_id_inside_a_studio_reply_is_kept() -> None:
-    task = read(sample(STUDIO), task=asked(studio.Description()))
+    task = parse_task(sample(STUDIO), task=asked(studio.Description()))
     assert (task.id, task.extra["task_id"]) == ("t1", STUDIO_ID)
     assert {song.task_id for song in task.songs} == {"t1"}
 
@@ -711,23 +713,23 @@ def test_another_task_id_inside_a_studio_reply_is_kept() -> None:
 @pytest.mark.parametrize("results", [[], ["odd"]])
 def test_an_answer_without_content_may_have_cost(results: list[Any]) -> None:
     with pytest.raises(UnexpectedReply, match="may have cost"):
-        accepted({"code": 200, "results": results}, lyrics.Make(description="rain"))
+        parse_submit_reply({"code": 200, "results": results}, lyrics.Make(description="rain"))
 
 
 def test_a_refusal_in_the_reply_to_a_submit_is_a_failed_task() -> None:
-    task = accepted(sample("nuro_error.json"), nuro.Vocal(lyrics="la"))
+    task = parse_submit_reply(sample("nuro_error.json"), nuro.Vocal(lyrics="la"))
     assert (task.state, task.refunded) == ("failed", False)
 
 
 def test_clips_that_are_none_are_named_and_the_others_are_read() -> None:
-    task = read(clips("odd", clip(), None))
+    task = parse_task(clips("odd", clip(), None))
     assert [song.id for song in task.songs] == ["c1"]
     assert task.songs[0].position == 1
     assert [issue.where for issue in task.issues] == ["data[0]", "data[2]"]
 
 
 def test_data_that_is_no_list_of_songs() -> None:
-    task = read(in_studio(data={"songs": "none yet"}))
+    task = parse_task(in_studio(data={"songs": "none yet"}))
     assert task.songs == ()
     assert [issue.where for issue in task.issues] == ["data.data.songs"]
 
@@ -779,7 +781,7 @@ def assert_sound(task: Task, payload: Any) -> None:
 @example({"task_id": "\ud800", "message": "success"}, None, 200)
 def test_any_reply_is_a_task_or_unexpected(reply: Any, task: Task | None, status: int) -> None:
     payload = replies.grown(reply)
-    found = outcome(lambda: read(payload, status=status, task=task))
+    found = outcome(lambda: parse_task(payload, status=status, task=task))
     if isinstance(found, Task):
         assert_sound(found, payload)
     else:
@@ -790,7 +792,7 @@ def test_any_reply_is_a_task_or_unexpected(reply: Any, task: Task | None, status
 @settings(max_examples=100, deadline=None)
 @given(replies.odd_replies(), st.sampled_from([DESCRIBED, lyrics.Make(), nuro.Vocal()]))
 def test_any_acknowledgement_has_an_id_or_may_have_cost(reply: Any, request: Request) -> None:
-    found = outcome(lambda: accepted(replies.grown(reply), request))
+    found = outcome(lambda: parse_submit_reply(replies.grown(reply), request))
     if isinstance(found, Task):
         assert found.id or found.finished
     else:

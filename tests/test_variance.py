@@ -16,10 +16,9 @@ from statsmodels.stats.anova import anova_lm
 
 import musicapi_nb as mnb
 from musicapi_nb.analysis import variance
-from musicapi_nb.analysis.checks import BadFrame
 from musicapi_nb.analysis.ratio_estimator import t_quantile
 from musicapi_nb.analysis.variance_components import nested_sums
-from musicapi_nb.errors import WrongType
+from musicapi_nb.errors import BadFrame, InvalidArgument
 
 Floats = NDArray[np.float64]
 FIGURES = [
@@ -236,7 +235,7 @@ def test_tables_that_cannot_be_read_are_refused() -> None:
     lists = frame.assign(cell=[0, 0, 1, 1], task_id=pd.Series([["t"]] * 4, dtype=object))
     with pytest.raises(BadFrame, match=r"'task_id' .* single values"):
         variance(lists)
-    with pytest.raises(WrongType, match="outcomes is None"):
+    with pytest.raises(InvalidArgument, match="outcomes is None"):
         variance(frame, None)  # type: ignore[arg-type]  # as people do
-    with pytest.raises(WrongType, match="level is 2"):
+    with pytest.raises(InvalidArgument, match="level is 2"):
         variance(frame, level=2)

@@ -40,7 +40,7 @@ def error(status: int, body: object = b"", *, paid: bool = False, **headers: str
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     names = {name.replace("_", "-"): value for name, value in headers.items()}
     with pytest.raises(MusicAPIError) as caught:
-        wire.read(status, names, content, paid=paid, now=NOW)
+        wire.read_response(status, names, content, paid=paid, now=NOW)
     return caught.value
 
 
@@ -146,19 +146,19 @@ def test_json_is_decoded_leniently() -> None:
 )
 def test_what_is_no_json_is_named(body: bytes, said: str) -> None:
     with pytest.raises(UnexpectedReply, match=said) as caught:
-        wire.read(200, {}, body)
+        wire.read_response(200, {}, body)
     assert caught.value.body == body
     assert "\n" not in str(caught.value)
 
 
 def test_a_202_means_keep_asking_whatever_its_body() -> None:
     for body in (b"", b"<html>", b"[1]", b'{"cut'):
-        assert wire.read(202, {}, body) == {}
-    assert wire.read(202, {}, b'{"type": "not_ready"}') == {"type": "not_ready"}
+        assert wire.read_response(202, {}, body) == {}
+    assert wire.read_response(202, {}, b'{"type": "not_ready"}') == {"type": "not_ready"}
 
 
 def test_a_202_to_a_submit_has_to_be_readable() -> None:
-    assert wire.read(202, {}, b'{"task_id": "x"}', paid=True) == {"task_id": "x"}
+    assert wire.read_response(202, {}, b'{"task_id": "x"}', paid=True) == {"task_id": "x"}
     assert error(202, b"", paid=True).may_have_cost
 
 
@@ -175,13 +175,13 @@ def test_a_202_to_a_submit_has_to_be_readable() -> None:
 def test_what_is_asked_again_may_say_so_in_any_words(
     status: int, body: bytes, payload: object
 ) -> None:
-    assert wire.read(status, {}, body, paid=True, repeats=True) == payload
+    assert wire.read_response(status, {}, body, paid=True, poll_by_repost=True) == payload
 
 
 @pytest.mark.parametrize("body", [b"", b"<html><title>Oh</title>", b'{"data": {"midi', b'["x'])
 def test_a_200_that_is_cut_off_is_no_word_of_what_is_asked_again(body: bytes) -> None:
     with pytest.raises(UnexpectedReply) as caught:
-        wire.read(200, {}, body, paid=True, repeats=True)
+        wire.read_response(200, {}, body, paid=True, poll_by_repost=True)
     assert caught.value.may_have_cost
 
 
@@ -370,7 +370,7 @@ def test_any_reply_is_a_payload_or_an_error_of_the_family(
 ) -> None:
     found: MusicAPIError | None = None
     try:
-        wire.read(status, headers, body, paid=paid, now=NOW)
+        wire.read_response(status, headers, body, paid=paid, now=NOW)
     except MusicAPIError as caught:
         found = caught
     if found is None:
@@ -385,5 +385,5 @@ def test_any_reply_is_a_payload_or_an_error_of_the_family(
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_every_error_carries_the_wait_that_its_reply_names(status: int) -> None:
     with pytest.raises(MusicAPIError) as caught:
-        wire.read(status, {"retry-after": "7"}, b"{}")
+        wire.read_response(status, {"retry-after": "7"}, b"{}")
     assert caught.value.retry_after == 7.0

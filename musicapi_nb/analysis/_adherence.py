@@ -11,7 +11,6 @@ import pandas as pd
 
 from musicapi_nb.analysis.array_types import Ints
 from musicapi_nb.analysis.checks import (
-    BadFrame,
     as_frame,
     check_level,
     level_names,
@@ -23,8 +22,8 @@ from musicapi_nb.analysis.partitions import map_reduce
 from musicapi_nb.analysis.ratio_estimator import SUMS, ratio_sums, ratios
 from musicapi_nb.analysis.song_keys import SONGS, TAGS, tagged_songs
 from musicapi_nb.analysis.tag_matching import Match, match_tags, split_tags
-from musicapi_nb.errors import WrongType
-from musicapi_nb.tasks.tags import distinct
+from musicapi_nb.errors import BadFrame, InvalidArgument
+from musicapi_nb.tasks.tags import unique_tags
 
 RequestedTags: TypeAlias = str | Mapping[Any, Any] | pd.Series
 
@@ -82,7 +81,7 @@ def tag_fates(
     ------
     BadFrame
         A column is missing or of a wrong kind, or a song has several rows.
-    WrongType
+    InvalidArgument
         `requested` or `match` is of another type.
     """
     matched = _match_songs(songs, tags, requested, match, result_columns=_FATES)
@@ -151,7 +150,7 @@ def adherence(  # noqa: PLR0913 - all but two are keywords
 
     Raises
     ------
-    BadFrame, WrongType
+    BadFrame, InvalidArgument
         As `tag_fates`; `by` is no column; a task is missing.
     """
     if by is None:
@@ -275,7 +274,7 @@ def _match_songs(
     for texts, code in zip(
         requested_tags(judged, requested), codes.song[rows].tolist(), strict=True
     ):
-        pair = distinct(texts), distinct(returned[code])
+        pair = unique_tags(texts), unique_tags(returned[code])
         matched.append(_Song(*pair, match_tags(*pair, match)))
     return _MatchedSongs(rows, keys, matched)
 
@@ -286,7 +285,7 @@ def requested_tags(songs: pd.DataFrame, requested: RequestedTags) -> list[tuple[
         require(songs, {requested: "any"}, SONGS)
         return [_split_tags(text, f"column {requested!r}") for text in songs[requested]]
     if not isinstance(requested, Mapping | pd.Series):
-        raise WrongType(
+        raise InvalidArgument(
             f"requested is a {type(requested).__name__}; it is the name of a column of songs, or "
             "a mapping or Series from song_id or cell to the requested tags"
         )
@@ -305,5 +304,5 @@ def requested_tags(songs: pd.DataFrame, requested: RequestedTags) -> list[tuple[
 def _split_tags(text: Any, location: str) -> tuple[str, ...]:
     try:
         return split_tags(text)
-    except WrongType as error:
-        raise WrongType(f"{location}: {error}") from None
+    except InvalidArgument as error:
+        raise InvalidArgument(f"{location}: {error}") from None

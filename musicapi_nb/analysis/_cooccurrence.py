@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 
 from musicapi_nb.analysis.array_types import Ints
-from musicapi_nb.analysis.checks import BadFrame, as_frame, check_level, names_of, require
+from musicapi_nb.analysis.checks import as_frame, check_level, names_of, require
 from musicapi_nb.analysis.clusters import cluster_codes, sum_by_code
 from musicapi_nb.analysis.partitions import map_reduce
 from musicapi_nb.analysis.ratio_estimator import SUMS, cluster_sums, ratios
 from musicapi_nb.analysis.song_keys import TAGS, song_codes
-from musicapi_nb.errors import WrongType
+from musicapi_nb.errors import BadFrame, InvalidArgument
 
 _TAG_COUNTS = {
     "tag": "str",
@@ -114,7 +114,7 @@ def cooccurrence(
     ------
     BadFrame
         As `tag_counts`.
-    WrongType
+    InvalidArgument
         `top` is no number of tags.
     """
     level = check_level(level)
@@ -173,12 +173,12 @@ def exclusive_sets(
     ------
     BadFrame
         As `tag_counts`.
-    WrongType
+    InvalidArgument
         `among` is no list of tags, or `top` no number of tags.
     """
     _check_top(top)
     if isinstance(among, str):
-        raise WrongType(f"among is the text {among!r}; it is a list of tags")
+        raise InvalidArgument(f"among is the text {among!r}; it is a list of tags")
     if among is None:
         count = functools.partial(_count_songs, cluster=_NO_CLUSTER, pairs=False)
         sums = map_reduce(count, tags, keys=_SUM_KEYS)
@@ -201,7 +201,7 @@ def exclusive_sets(
 
 def _check_top(top: int | None) -> None:
     if top is not None and (not isinstance(top, int) or top < 0):
-        raise WrongType(f"top is {top!r}; it is a number of tags, from 0")
+        raise InvalidArgument(f"top is {top!r}; it is a number of tags, from 0")
 
 
 # --- counting -------------------------------------------------------------------------------

@@ -20,14 +20,7 @@ from musicapi_nb.analysis.bootstrap import (
     permutation_p,
     resample,
 )
-from musicapi_nb.analysis.checks import (
-    BadFrame,
-    as_frame,
-    check_level,
-    finite_values,
-    names_of,
-    require,
-)
+from musicapi_nb.analysis.checks import as_frame, check_level, finite_values, names_of, require
 from musicapi_nb.analysis.clusters import cluster_codes, level_codes, sum_by_code
 from musicapi_nb.analysis.contrasts import (
     Correction,
@@ -38,7 +31,7 @@ from musicapi_nb.analysis.contrasts import (
 )
 from musicapi_nb.analysis.ratio_estimator import cluster_sums, ratios
 from musicapi_nb.analysis.song_keys import presence_values, require_unique
-from musicapi_nb.errors import WrongType
+from musicapi_nb.errors import BadFrame, InvalidArgument
 
 _COLUMNS = {
     "factor": "str",
@@ -137,14 +130,14 @@ def effects(  # noqa: PLR0913 - all but two are keywords
     BadFrame
         Columns are missing or not numeric, a task has songs of two levels, a song has several
         rows, or the baseline does not occur.
-    WrongType
+    InvalidArgument
         `factor`, `outcomes`, `presence`, `measure`, `correction`, `level` or `draws` is invalid.
     """
     outcomes, presence = names_of(outcomes, "outcomes"), names_of(presence, "presence")
     _check(measure, correction, draws, tags, presence)
     check_level(level)
     if not isinstance(factor, str):
-        raise WrongType(f"factor is {factor!r}; it is the name of one column")
+        raise InvalidArgument(f"factor is {factor!r}; it is the name of one column")
     require(frame, {factor: "key", **dict.fromkeys(outcomes, "number")}, _LABEL)
     require_unique(frame, _LABEL)
     tasks = _read_tasks(frame, factor, cluster)
@@ -177,13 +170,15 @@ def _check(
     presence: Sequence[str],
 ) -> None:
     if measure not in get_args(Measure):
-        raise WrongType(f'measure is {measure!r}; it is "difference" or "ratio"')
+        raise InvalidArgument(f'measure is {measure!r}; it is "difference" or "ratio"')
     if correction not in {*get_args(Correction), None}:
-        raise WrongType(f'correction is {correction!r}; it is "holm", "bh" or None')
+        raise InvalidArgument(f'correction is {correction!r}; it is "holm", "bh" or None')
     if not isinstance(draws, int) or draws < 1:
-        raise WrongType(f"draws is {draws!r}; it is a number from 1, such as 2000")
+        raise InvalidArgument(f"draws is {draws!r}; it is a number from 1, such as 2000")
     if bool(presence) != (tags is not None):
-        raise WrongType("presence=[...] and tags=run.tags() go together: give both or neither")
+        raise InvalidArgument(
+            "presence=[...] and tags=run.tags() go together: give both or neither"
+        )
 
 
 # --- tasks and levels ----------------------------------------------------------------------

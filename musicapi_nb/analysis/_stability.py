@@ -15,7 +15,7 @@ from musicapi_nb.analysis.clusters import cluster_codes, sum_by_code
 from musicapi_nb.analysis.ratio_estimator import score_bounds, t_quantile
 from musicapi_nb.analysis.song_keys import SONGS, tagged_songs
 from musicapi_nb.analysis.variance_components import nested_sums
-from musicapi_nb.tasks.tags import folded
+from musicapi_nb.tasks.tags import match_key
 
 _COLUMNS = {
     "tasks": "int64",
@@ -44,7 +44,7 @@ def stability(
     """Compare the songs of each prompt with each other, within a task and between tasks.
 
     The similarity of two songs is the Jaccard index of their tags (Jaccard, New Phytol. 11,
-    1912): shared tags / tags of either, ignoring spelling (see `tasks.tags.folded`). Means are
+    1912): shared tags / tags of either, ignoring spelling (see `tasks.tags.match_key`). Means are
     over pairs of songs of one task (`jaccard_within`) or of two tasks (`jaccard_between`). A
     higher first mean shows that two songs of a task are not two independent repeats. Only songs
     that succeeded and have tags are compared.
@@ -80,7 +80,7 @@ def stability(
     BadFrame
         Columns are missing or of another kind, a song has several rows, or `by` names a column
         of the result.
-    WrongType
+    InvalidArgument
         `by` names no column, or `level` is invalid.
     """
     names = level_names(by, _COLUMNS)
@@ -121,7 +121,7 @@ def _read_songs(songs: pd.DataFrame, tags: pd.DataFrame, task: Ints, prompt: Int
     position[codes.song[order]] = np.arange(len(order))
     present = tags["tag"].notna().to_numpy() & (position[codes.tag_song] >= 0)
     spelling, spellings = pd.factorize(tags["tag"][present])
-    tag, _ = pd.factorize(np.array([folded(text) for text in spellings], dtype=object))
+    tag, _ = pd.factorize(np.array([match_key(text) for text in spellings], dtype=object))
     song = position[codes.tag_song[present]]
     pairs = np.unique(np.column_stack([song, tag[spelling]]).astype("int64"), axis=0)
     ends = np.searchsorted(pairs[:, 0], np.arange(1, len(order)))

@@ -12,14 +12,14 @@ import pandas as pd
 
 from musicapi_nb.analysis._adherence import RequestedTags, requested_tags
 from musicapi_nb.analysis.array_types import Floats, Ints
-from musicapi_nb.analysis.checks import BadFrame, as_frame, check_level, require
+from musicapi_nb.analysis.checks import as_frame, check_level, require
 from musicapi_nb.analysis.clusters import cluster_codes, sum_by_code
 from musicapi_nb.analysis.noisy_or import NOTHING, Attributions, Event, attribute
 from musicapi_nb.analysis.partitions import map_reduce
 from musicapi_nb.analysis.ratio_estimator import ratios
 from musicapi_nb.analysis.song_keys import SONGS, require_distinct, song_codes
-from musicapi_nb.errors import WrongType
-from musicapi_nb.tasks.tags import plain, split
+from musicapi_nb.errors import BadFrame, InvalidArgument
+from musicapi_nb.tasks.tags import normalize_tag, split_tag_text
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -104,12 +104,12 @@ def substitutions(  # noqa: PLR0913 - all but one are keywords
     ------
     BadFrame
         A column is missing or of a wrong kind, or a task is missing.
-    WrongType
+    InvalidArgument
         Only one of `songs` and `requested` is given.
     """
     level = check_level(level)
     if (songs is None) != (requested is None):
-        raise WrongType("songs and requested belong together: give both or neither")
+        raise InvalidArgument("songs and requested belong together: give both or neither")
     count = functools.partial(_count_rewritings, requested=requested, cluster=cluster)
     tables = (steps,) if songs is None else (steps, songs)
     rewritings = map_reduce(count, *tables, keys=["step", "songs"])
@@ -223,11 +223,11 @@ def _read_steps(
         if tag is not None:
             after.append(tag)
     for (song, step), (task, source, after) in chains.items():
-        yield song, task, step, _words(split(source)), _words(after)
+        yield song, task, step, _words(split_tag_text(source)), _words(after)
 
 
 def _words(tags: Iterable[str]) -> Words:
-    return tuple(dict.fromkeys(word for tag in tags if (word := plain(tag))))
+    return tuple(dict.fromkeys(word for tag in tags if (word := normalize_tag(tag))))
 
 
 # --- summing up -----------------------------------------------------------------------------
@@ -297,8 +297,8 @@ def _share_rows(
         "cases2": sources["songs"] ** 2,
     }
     total = _weighted_sums(sources, totals, ["step", "source"])
-    total = total.reindex(sums.index.droplevel("kind").droplevel("target"))
-    sums[total.columns] += total.to_numpy()
+    keys = sums.index.to_frame()[["step", "source"]]
+    sums[total.columns] += total.reindex(pd.MultiIndex.from_frame(keys)).to_numpy()
     sums["hits"] = sums["hits"].round(6)
 
     squares = _weighted_sums(rows, {"squares": rows["chance"] ** 2}, link)

@@ -10,7 +10,7 @@ import pandas as pd
 from pandas.api import types
 
 from musicapi_nb.analysis.array_types import Floats
-from musicapi_nb.errors import MusicAPIError, WrongType
+from musicapi_nb.errors import BadFrame, InvalidArgument
 
 ColumnKind: TypeAlias = Literal["text", "number", "key", "any"]
 _HAS_KIND: Mapping[ColumnKind, Callable[[pd.Series[Any]], bool]] = {
@@ -34,10 +34,6 @@ _KIND_TEXTS: Mapping[ColumnKind, str] = {
 _MAX_MAGNITUDE = 1e100
 
 
-class BadFrame(MusicAPIError, ValueError):
-    """A table lacks a required column, or a column is of the wrong kind."""
-
-
 def require(frame: pd.DataFrame, columns: Mapping[str, ColumnKind], label: str) -> None:
     """Check the columns of a table; `label` names the table in error messages.
 
@@ -46,13 +42,13 @@ def require(frame: pd.DataFrame, columns: Mapping[str, ColumnKind], label: str) 
 
     Raises
     ------
-    WrongType
+    InvalidArgument
         `frame` is no DataFrame.
     BadFrame
         Columns are missing, duplicated or of another kind.
     """
     if not isinstance(frame, pd.DataFrame):
-        raise WrongType(f"{label} is a {type(frame).__name__}, not a DataFrame")
+        raise InvalidArgument(f"{label} is a {type(frame).__name__}, not a DataFrame")
     missing = [repr(name) for name in columns if name not in frame.columns]
     if missing:
         available = ", ".join(map(str, frame.columns)) or "none"
@@ -73,12 +69,12 @@ def names_of(names: Any, argument: str) -> list[str]:
 
     Raises
     ------
-    WrongType
+    InvalidArgument
         `names` is neither a string nor strings.
     """
     names = [names] if isinstance(names, str) else names
     if not isinstance(names, Iterable) or not all(isinstance(name, str) for name in names):
-        raise WrongType(f"{argument} is {names!r}; it is a name or a list of names")
+        raise InvalidArgument(f"{argument} is {names!r}; it is a name or a list of names")
     return list(dict.fromkeys(names))
 
 
@@ -87,14 +83,14 @@ def level_names(by: Any, result_columns: Iterable[str]) -> list[str]:
 
     Raises
     ------
-    WrongType
+    InvalidArgument
         `by` names no column.
     BadFrame
         The result has a column of the same name.
     """
     names = names_of(by, "by")
     if not names:
-        raise WrongType("by names no column; it names at least one")
+        raise InvalidArgument("by names no column; it names at least one")
     require_no_conflict(names, result_columns, "by")
     return names
 
@@ -107,9 +103,9 @@ def require_no_conflict(names: Iterable[Any], result_columns: Iterable[str], lab
 
 
 def check_level(level: float) -> float:
-    """Return the confidence level as a float, or raise WrongType."""
+    """Return the confidence level as a float, or raise InvalidArgument."""
     if not isinstance(level, int | float) or not 0 < level < 1:
-        raise WrongType(f"level is {level!r}; a confidence level lies between 0 and 1")
+        raise InvalidArgument(f"level is {level!r}; a confidence level lies between 0 and 1")
     return float(level)
 
 

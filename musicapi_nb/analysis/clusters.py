@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from musicapi_nb.analysis.array_types import Floats, Ints
-from musicapi_nb.analysis.checks import BadFrame, require
+from musicapi_nb.analysis.checks import require
+from musicapi_nb.errors import BadFrame
 
 NONE, BLANK = "(none)", "(blank)"
 

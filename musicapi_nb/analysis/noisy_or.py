@@ -43,7 +43,7 @@ import pandas as pd
 
 from musicapi_nb.analysis.array_types import Floats
 from musicapi_nb.analysis.clusters import sum_by_code
-from musicapi_nb.tasks.tags import folded
+from musicapi_nb.tasks.tags import match_key
 
 NOTHING = -1
 """The code of no word: the source of tags without a cause, the target of dropped tags."""
@@ -238,7 +238,7 @@ def _opportunities(
 
 def _is_part(tag: str, word: str) -> bool:
     """Return whether a tag has only words of the other one, or is another spelling of it."""
-    tag, word = folded(tag), folded(word)
+    tag, word = match_key(tag), match_key(word)
     return set(tag.split()) < set(word.split()) or tag.replace(" ", "") == word.replace(" ", "")
 
 
@@ -246,7 +246,7 @@ def _is_part(tag: str, word: str) -> bool:
 
 
 def _start(tables: _Tables) -> Params:
-    words = [set(folded(word).split()) for word in tables.words]
+    words = [set(match_key(word).split()) for word in tables.words]
 
     def chances(links: pd.DataFrame, chance: float, shared: float) -> Floats:
         pairs = zip(links["source"].tolist(), links["target"].tolist(), strict=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from musicapi_nb.analysis.checks import BadFrame
+from musicapi_nb.errors import BadFrame
 
 
 def map_reduce(

@@ -10,8 +10,9 @@ import pandas as pd
 from pandas.api import types
 
 from musicapi_nb.analysis.array_types import Flags, Floats, Ints
-from musicapi_nb.analysis.checks import BadFrame, require
-from musicapi_nb.tasks.tags import folded
+from musicapi_nb.analysis.checks import require
+from musicapi_nb.errors import BadFrame
+from musicapi_nb.tasks.tags import match_key
 
 LabelledTable: TypeAlias = tuple[pd.DataFrame, str]
 
@@ -61,8 +62,8 @@ def require_distinct(
         for name, value in key.items()
     )
     raise BadFrame(
-        f"{int(counts[0])} rows of {label} have {text}, so their tags cannot be assigned to one "
-        "song: drop duplicated rows (drop_duplicates), or songs without an id"
+        f"{int(counts[0])} rows of {label} have {text}, so this song is duplicated: drop "
+        "duplicated rows (drop_duplicates), or songs without an id"
     )
 
 
@@ -148,10 +149,10 @@ def presence_values(
         As `tagged_songs`.
     """
     matched = tagged_songs(songs, tags, label)
-    spellings = np.array([folded(tag) if isinstance(tag, str) else "" for tag in tags["tag"]])
+    spellings = np.array([match_key(tag) if isinstance(tag, str) else "" for tag in tags["tag"]])
     values = {}
     for tag in presence:
-        holders = matched.tag_song[spellings == folded(tag)]
+        holders = matched.tag_song[spellings == match_key(tag)]
         has_tag = np.bincount(holders, minlength=matched.number) > 0
         values[tag] = np.where(matched.has_tags, has_tag[matched.song].astype("float64"), np.nan)
     return values

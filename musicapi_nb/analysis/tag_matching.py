@@ -7,9 +7,9 @@ from typing import Any, Literal, TypeAlias
 
 import pandas as pd
 
-from musicapi_nb.errors import WrongType
+from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.tasks.json_reader import clean
-from musicapi_nb.tasks.tags import folded, split
+from musicapi_nb.tasks.tags import match_key, split_tag_text
 
 Match: TypeAlias = Literal["tag", "words"] | Callable[[str, str], bool]
 
@@ -21,18 +21,20 @@ def split_tags(requested: Any) -> tuple[str, ...]:
 
     Raises
     ------
-    WrongType
+    InvalidArgument
         `requested` is neither a text nor a list of texts.
     """
     if isinstance(requested, str):
-        return split(clean(requested))
+        return split_tag_text(clean(requested))
     if isinstance(requested, Iterable) and not isinstance(requested, bytes | bytearray):
         items = list(requested)
         if all(isinstance(item, str) for item in items):
             return tuple(tag for item in items if (tag := " ".join(clean(item).split())))
     elif pd.isna(requested):
         return ()
-    raise WrongType(f"requested tags are a text or a list of texts, not {type(requested).__name__}")
+    raise InvalidArgument(
+        f"requested tags are a text or a list of texts, not {type(requested).__name__}"
+    )
 
 
 def match_tags(
@@ -40,11 +42,11 @@ def match_tags(
 ) -> tuple[int | None, ...]:
     """Return the index of the returned tag that matches each requested tag, or None.
 
-    Neither may have repeats (see `distinct`).
+    Neither may have repeats (see `unique_tags`).
 
     Raises
     ------
-    WrongType
+    InvalidArgument
         `match` is neither "tag", "words" nor callable.
     """
     if callable(match):
@@ -55,15 +57,15 @@ def match_tags(
             ]
         )
     if match not in {"tag", "words"}:
-        raise WrongType(f'match is {match!r}; it is "tag", "words" or a function of two tags')
-    indexes = {folded(tag): index for index, tag in enumerate(returned)}
-    exact = tuple(indexes.get(folded(tag)) for tag in requested)
+        raise InvalidArgument(f'match is {match!r}; it is "tag", "words" or a function of two tags')
+    indexes = {match_key(tag): index for index, tag in enumerate(returned)}
+    exact = tuple(indexes.get(match_key(tag)) for tag in requested)
     if match == "tag":
         return exact
-    words = [set(folded(tag).split()) for tag in returned]
+    words = [set(match_key(tag).split()) for tag in returned]
     matches = []
     for tag, index in zip(requested, exact, strict=True):
-        holders = (i for i, wider in enumerate(words) if set(folded(tag).split()) <= wider)
+        holders = (i for i, wider in enumerate(words) if set(match_key(tag).split()) <= wider)
         matches.append(next(holders, None) if index is None else index)
     return tuple(matches)
 

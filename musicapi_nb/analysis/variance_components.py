@@ -10,17 +10,11 @@ import numpy as np
 import pandas as pd
 
 from musicapi_nb.analysis.array_types import Floats, Ints
-from musicapi_nb.analysis.checks import (
-    BadFrame,
-    as_frame,
-    check_level,
-    finite_values,
-    names_of,
-    require,
-)
+from musicapi_nb.analysis.checks import as_frame, check_level, finite_values, names_of, require
 from musicapi_nb.analysis.clusters import cluster_codes, level_codes, sum_by_code
 from musicapi_nb.analysis.ratio_estimator import t_quantile
 from musicapi_nb.analysis.song_keys import require_unique
+from musicapi_nb.errors import BadFrame
 
 _COLUMNS = {
     "outcome": "str",
@@ -92,7 +86,7 @@ def variance(
     BadFrame
         Columns are missing or not numeric, a song is duplicated, or a task is in two cells of
         `within`.
-    WrongType
+    InvalidArgument
         `outcomes`, `within` or `level` is invalid.
     """
     outcomes, within = names_of(outcomes, "outcomes"), names_of(within, "within")

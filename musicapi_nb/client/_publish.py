@@ -17,7 +17,7 @@ import aiohttp
 
 from musicapi_nb import markup
 from musicapi_nb.client.download import suffix_of
-from musicapi_nb.errors import MissingExtra, PublishFailed, WrongType
+from musicapi_nb.errors import InvalidArgument, MissingExtra, PublishFailed
 
 _HEAD = 4096  # bytes that are compared
 _PATIENCE = aiohttp.ClientTimeout(total=60, connect=20)
@@ -136,10 +136,10 @@ def _address(remote: tuple[Any, str], name: str, url: str | None, expires: int) 
 def _check_address(address: str, *, local: bool) -> None:
     """Refuse, before anything is copied, what is no address of the web."""
     if not isinstance(address, str) or markup.web_url(address) is None:
-        raise WrongType(f"url should be a public https:// address, not {address!r:.80}")
+        raise InvalidArgument(f"url should be a public https:// address, not {address!r:.80}")
     parts = urlsplit(address)
     if parts.query or parts.fragment:
-        raise WrongType("url is the address of a folder: leave off what follows ? or #")
+        raise InvalidArgument("url is the address of a folder: leave off what follows ? or #")
     if not local and is_private(parts.hostname or ""):
         raise _private(address)
 

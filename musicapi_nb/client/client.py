@@ -10,14 +10,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, overload
 
 from musicapi_nb import tasks, wire
-from musicapi_nb.client.archive import Keeper
+from musicapi_nb.client.archive import MediaArchiver
 from musicapi_nb.client.balance import read_balance
-from musicapi_nb.client.callbacks import log_unclaimed, log_unwaited, tell
+from musicapi_nb.client.callbacks import log_abandoned_task, log_orphaned_request, notify
 from musicapi_nb.client.download import fetch
-from musicapi_nb.client.poller import Waiting
-from musicapi_nb.client.purchasing import Purchases, Purpose, TakenMeanwhile
-from musicapi_nb.client.rate_limit import Pace
-from musicapi_nb.client.repost import ask_again
+from musicapi_nb.client.poller import Poller
+from musicapi_nb.client.purchasing import PurchaseCoordinator, PurchaseTerms, TakenMeanwhile
+from musicapi_nb.client.rate_limit import RateLimiter
+from musicapi_nb.client.repost import repost
 from musicapi_nb.client.transport import (
     BASE_URL,
     Timeouts,
@@ -26,10 +26,10 @@ from musicapi_nb.client.transport import (
     checked_number,
     checked_url,
 )
-from musicapi_nb.client.webhook_fields import checked_hook, hook_fields
+from musicapi_nb.client.webhook_fields import webhook_fields, webhook_target
 from musicapi_nb.engines import Request, account
 from musicapi_nb.errors import (
-    Closed,
+    ClientClosed,
     DownloadFailed,
     MusicAPIError,
     RateLimited,
@@ -41,7 +41,7 @@ from musicapi_nb.tasks import Song, Task
 if TYPE_CHECKING:
     from musicapi_nb import polling
     from musicapi_nb.client.balance import Balance
-    from musicapi_nb.client.callbacks import Progress
+    from musicapi_nb.client.callbacks import ProgressCallback
     from musicapi_nb.client.download import Media
     from musicapi_nb.client.purchasing import Entry, Ledger
 
@@ -104,16 +104,16 @@ class MusicAPI:
         )
         speed = checked_number("speed", speed)
         url = checked_url(base_url)
-        self._hook = checked_hook(webhook, webhook_secret, local=url.startswith("http:"))
+        self._hook = webhook_target(webhook, webhook_secret, local=url.startswith("http:"))
         secret = checked_key(key, self._hook.secret if self._hook else None)
         self._transport = Transport(url, secret, timeouts, speed)
-        self._pace = Pace(checked_number("pace", pace, zero=True) / speed)
+        self._pace = RateLimiter(checked_number("pace", pace, zero=True) / speed)
         self._sending: dict[asyncio.Task[Task], asyncio.AbstractEventLoop] = {}
         self._closing = False
         self.simulated = simulated
         self.budgets = tuple(budgets)
         self._purchases = (
-            Purchases(
+            PurchaseCoordinator(
                 ledger,
                 self.budgets,
                 simulated=simulated,
@@ -124,8 +124,8 @@ class MusicAPI:
             else None
         )
         # With webhooks, somebody else may hear first of a task's end: it is in the ledger then.
-        told = self._purchases.ended if self._purchases and self._hook else None
-        self._waiting = Waiting(self._transport, self.poll, self._looked, self._past, told)
+        told = self._purchases.settled_elsewhere if self._purchases and self._hook else None
+        self._waiting = Poller(self._transport, self.poll, self._looked, self._past, told)
 
     @property
     def base_url(self) -> str:
@@ -177,8 +177,8 @@ class MusicAPI:
         take: int = 1,
         budgets: Sequence[str] = (),
         experiment: str | None = None,
-        again: bool = True,
-        progress: Progress | None = None,
+        retry_failed: bool = True,
+        progress: ProgressCallback | None = None,
     ) -> Task:
         """Buy what a request asks for, once; return the task, finished if answered at once.
 
@@ -202,7 +202,7 @@ class MusicAPI:
         ------
         InvalidRequest
             It has hard problems; nothing was sent.
-        Unsettled
+        UncertainPurchase
             The ledger cannot tell whether this take was bought; nothing was sent.
         LostReply
             It may have arrived, but its reply did not; it was not sent again.
@@ -211,12 +211,12 @@ class MusicAPI:
         """
         call = wire.submit_call(request)
         purchases = self._purchases if call.paid else None
-        purpose = Purpose(take, tuple(budgets), experiment, again)
+        terms = PurchaseTerms(take, tuple(budgets), experiment, retry_failed)
 
         async def post(entry: Entry | None = None) -> Task:
-            return await self._transport.once(
-                wire.submit_call(request, hook_fields(self._hook, request, entry)),
-                lambda status, payload: tasks.accepted(
+            return await self._transport.send(
+                wire.submit_call(request, webhook_fields(self._hook, request, entry)),
+                lambda status, payload: tasks.parse_submit_reply(
                     payload, request, status=status, take=take, simulated=self.simulated
                 ),
             )
@@ -225,9 +225,9 @@ class MusicAPI:
             if purchases is None:
                 task = await post()
             else:
-                task = await purchases.buy(request, purpose, post)
+                task = await purchases.buy(request, terms, post)
             self._waiting.accepted(task)
-            tell(progress, task)
+            notify(progress, task)
             return task
 
         refusals = 0
@@ -235,36 +235,36 @@ class MusicAPI:
             # Retried here, not in what is shielded: a pause after a refused connection can be
             # cancelled, and then nothing is bought.
             try:
-                return await self._transport.retried(
-                    lambda: self._in_turn(call, send, request, purpose, progress), paid=call.paid
+                return await self._transport.with_retries(
+                    lambda: self._in_turn(call, send, request, terms, progress), paid=call.paid
                 )
             except TakenMeanwhile as taken:
-                if purchases and (known := await purchases.find(request, purpose, taken.entry)):
-                    tell(progress, known)
+                if purchases and (known := await purchases.find(request, terms, taken.entry)):
+                    notify(progress, known)
                     return known
             except RateLimited as error:  # refused, and written down as that: nothing was bought
                 refusals += 1
                 if purchases is None or error.status != _TOO_MANY or refusals > _REFUSALS:
                     raise
-                await purchases.slow_down(self._pause(error))
+                await purchases.throttle(self._pause(error))
 
     async def _in_turn(
         self,
         call: wire.Call,
         send: Callable[[], Coroutine[Any, Any, Task]],
         request: Request,
-        purpose: Purpose,
-        progress: Progress | None,
+        terms: PurchaseTerms,
+        progress: ProgressCallback | None,
     ) -> Task:
         self._check_open()
         if call.paid:
             if self._purchases:
-                known = await self._purchases.turn(request, purpose, self._pace.interval)
+                known = await self._purchases.wait_for_slot(request, terms, self._pace.interval)
                 if known is not None:
-                    tell(progress, known)
+                    notify(progress, known)
                     return known
             else:
-                await self._pace.turn()
+                await self._pace.acquire()
             self._check_open()
         return await self._uncut(send, request, progress)
 
@@ -272,7 +272,7 @@ class MusicAPI:
         self,
         send: Callable[[], Coroutine[Any, Any, Task]],
         request: Request,
-        progress: Progress | None,
+        progress: ProgressCallback | None,
     ) -> Task:
         """Send; from here on, cancelling the caller does not cut the reply off."""
         sending = asyncio.create_task(send())
@@ -281,7 +281,7 @@ class MusicAPI:
         try:
             return await asyncio.shield(sending)
         except asyncio.CancelledError:
-            sending.add_done_callback(lambda sent: log_unclaimed(sent, request, progress))
+            sending.add_done_callback(lambda sent: log_orphaned_request(sent, request, progress))
             raise
 
     def _pause(self, error: RateLimited) -> float:
@@ -291,13 +291,13 @@ class MusicAPI:
 
     def _check_open(self) -> None:
         if self._closing:
-            raise Closed("the client is closed")
+            raise ClientClosed("the client is closed")
 
     async def poll(self, task: Task | str, *, engine: str | None = None) -> Task:
-        """Ask once how a task is doing. Costs nothing, but for what `Task.repeats`.
+        """Ask once how a task is doing. Costs nothing, but for what `Task.poll_by_repost`.
 
-        Of a batch, each of its tasks is asked about. What the service lets one ask for again
-        until it is there (`Task.repeats`) is asked for again: by the same request, which waits
+        Of a batch, each of its tasks is asked about. What the service lets one ask for again until
+        it is there (`Task.poll_by_repost`) is asked for again: by the same request, which waits
         for its turn. With a ledger it is in there before it leaves, is sent by one at a time, and
         not again once a reply to it was lost; without one, each call of this asks anew. Whether
         such a repeat is charged is not known.
@@ -315,31 +315,31 @@ class MusicAPI:
         ------
         TaskNotFound
             The service does not know the id.
-        LostReply, Unsettled
+        LostReply, UncertainPurchase
             Of what is asked for again: the reply was lost, now or before.
         """
         known = self._known(task, engine)
         if known.parts:
             polls = (self._poll_part(part, known) for part in known.parts)
             return tasks.with_parts(known, await asyncio.gather(*polls))
-        if known.repeats and known.request is not None:
+        if known.poll_by_repost and known.request is not None:
             if known.finished:
                 return known
             try:
-                return await ask_again(
+                return await repost(
                     known, known.request, self._transport, self._purchases, self._in_turn_again
                 )
             except RateLimited as error:
                 if self._purchases:
-                    await self._purchases.slow_down(self._pause(error))
+                    await self._purchases.throttle(self._pause(error))
                 raise
         try:
             return await self._transport.exchange(
                 wire.poll_call(known.engine, known.id),
-                lambda status, payload: tasks.read(payload, status=status, task=known),
+                lambda status, payload: tasks.parse_task(payload, status=status, task=known),
             )
         except TaskFailed as error:
-            return tasks.failed(known, error.message, refunded=error.refunded)
+            return tasks.mark_failed(known, error.message, refunded=error.refunded)
 
     async def _poll_part(self, part: Task, batch: Task) -> Task:
         if part.id is None or (part.finished and not batch.finished):
@@ -347,21 +347,21 @@ class MusicAPI:
         try:
             found = await self.poll(part)
         except TaskNotFound as error:  # nothing of the others is lost
-            found = tasks.failed(part, error.message)
+            found = tasks.mark_failed(part, error.message)
         if found.raw is not part.raw:
             return found
         # told by a status: said in a reply's own words, so that the batch's says it as well
         said = {"type": "failed", "message": found.fail_reason, "refund_processed": found.refunded}
-        return tasks.read(said, task=part)
+        return tasks.parse_task(said, task=part)
 
     async def _in_turn_again(
         self, send: Callable[[], Coroutine[Any, Any, Task]], request: Request
     ) -> Task:
         self._check_open()
         if self._purchases:
-            await self._purchases.queue(self._pace.interval)
+            await self._purchases.wait_in_queue(self._pace.interval)
         else:
-            await self._pace.turn()
+            await self._pace.acquire()
         self._check_open()
         return await self._uncut(send, request, None)
 
@@ -372,18 +372,22 @@ class MusicAPI:
 
     @overload
     async def wait(
-        self, task: Task, *, deadline: float = ..., progress: Progress | None = ...
+        self, task: Task, *, deadline: float = ..., progress: ProgressCallback | None = ...
     ) -> Task: ...
     @overload
     async def wait(
-        self, task: Iterable[Task], *, deadline: float = ..., progress: Progress | None = ...
+        self,
+        task: Iterable[Task],
+        *,
+        deadline: float = ...,
+        progress: ProgressCallback | None = ...,
     ) -> list[Task]: ...
     async def wait(
         self,
         task: Task | Iterable[Task],
         *,
         deadline: float = 1800.0,
-        progress: Progress | None = None,
+        progress: ProgressCallback | None = None,
     ) -> Task | list[Task]:
         """Ask about tasks until every expected song is final.
 
@@ -433,7 +437,7 @@ class MusicAPI:
         return self._waiting.eta(what)
 
     async def resume(
-        self, *, deadline: float = 1800.0, progress: Progress | None = None
+        self, *, deadline: float = 1800.0, progress: ProgressCallback | None = None
     ) -> list[Task]:
         """Wait for every task that the ledger knows as accepted, also those of earlier kernels.
 
@@ -446,21 +450,21 @@ class MusicAPI:
 
     async def _looked(self, task: Task) -> None:
         if self._purchases:
-            await self._purchases.looked(task)
+            await self._purchases.record_poll(task)
 
     def _past(self, engine: str, operation: str) -> Sequence[tuple[str | None, float, float]]:
         # The ledger's times are ours: of an earlier simulator nobody knows how fast it ran.
         if self._purchases is None or self.speed != 1:
             return ()
         try:
-            return self._purchases.past(engine, operation)
+            return self._purchases.past_render_times(engine, operation)
         except MusicAPIError as error:  # what was paid for is waited for all the same
             _log.warning("Nothing is learned from the library's past: %s", error)
             return ()
 
     async def _keep(self, task: Task) -> None:
         if self._purchases:
-            await Keeper(self._transport, self._purchases.shelf, self.poll).keep(task)
+            await MediaArchiver(self._transport, self._purchases.shelf, self.poll).archive(task)
 
     async def run(  # noqa: PLR0913 - what `submit` and `wait` take
         self,
@@ -469,9 +473,9 @@ class MusicAPI:
         take: int = 1,
         budgets: Sequence[str] = (),
         experiment: str | None = None,
-        again: bool = True,
+        retry_failed: bool = True,
         deadline: float = 1800.0,
-        progress: Progress | None = None,
+        progress: ProgressCallback | None = None,
     ) -> Task:
         """Submit a request and wait for its songs: `submit`, then `wait`.
 
@@ -482,14 +486,14 @@ class MusicAPI:
             take=take,
             budgets=budgets,
             experiment=experiment,
-            again=again,
+            retry_failed=retry_failed,
             progress=progress,
         )
         try:
             task = await self.wait(task, deadline=deadline, progress=progress)
         except asyncio.CancelledError:
             if progress is None:  # nobody else knows of the task
-                log_unwaited(task)
+                log_abandoned_task(task)
             raise
         await self._keep(task)
         return task

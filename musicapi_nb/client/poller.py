@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from musicapi_nb import polling
-from musicapi_nb.client.callbacks import name, tell, unfinished
+from musicapi_nb.client.callbacks import name, notify, unfinished
 from musicapi_nb.client.transport import is_transient
 from musicapi_nb.engines import Request
 from musicapi_nb.errors import MusicAPIError, WaitTimeout
-from musicapi_nb.signing import reword
 from musicapi_nb.tasks import Task
 
 if TYPE_CHECKING:
-    from musicapi_nb.client.callbacks import Progress
+    from musicapi_nb.client.callbacks import ProgressCallback
     from musicapi_nb.client.transport import Transport
 
 # A poll gives up after five attempts; so many polls in a row may, before a wait does.
@@ -30,12 +29,12 @@ _LISTEN_SECONDS = 0.5
 _AT_ONCE = 50
 
 
-class Waited:
+class PolledTask:
     """A task that is waited for: as last seen, and the error that ended the wait for it."""
 
     __slots__ = ("call", "error", "failures", "task")
 
-    def __init__(self, task: Task, call: _Call) -> None:
+    def __init__(self, task: Task, call: _WaitGroup) -> None:
         self.task = task
         self.call = call
         self.failures = 0
@@ -50,10 +49,10 @@ class Waited:
         return msgspec.structs.replace(self.task, state="unknown", fail_reason=str(self.error))
 
 
-class _Call:
+class _WaitGroup:
     """One call of `Waiting.wait`: how long it goes on, and how many tasks are left."""
 
-    def __init__(self, deadline: float, progress: Progress | None, last: float) -> None:
+    def __init__(self, deadline: float, progress: ProgressCallback | None, last: float) -> None:
         self.deadline = deadline
         self.progress = progress
         self.last = last  # the loop's instant at which a poll under way is given up
@@ -62,7 +61,7 @@ class _Call:
         self.over = asyncio.Event()
 
 
-class Waiting:
+class Poller:
     """What a client waits for, and what it has learned of how long that takes.
 
     Parameters
@@ -97,10 +96,10 @@ class Waiting:
         self.history = polling.History()
         # Loops learn from one another, and any thread may ask for an ETA.
         self.lock = threading.RLock()
-        self._known: set[polling.Key] = set()
+        self._known: set[polling.TaskKind] = set()
         self._replayed: set[tuple[str | None, str | None]] = set()
         self._accepted: dict[str, float] = {}
-        self._watches: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Watch] = (
+        self._watches: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopPoller] = (
             weakref.WeakKeyDictionary()
         )
 
@@ -129,16 +128,16 @@ class Waiting:
             return self.history.eta(key, age)
 
     async def wait(
-        self, tasks: Iterable[Task], deadline: float, progress: Progress | None
-    ) -> list[Waited]:
+        self, tasks: Iterable[Task], deadline: float, progress: ProgressCallback | None
+    ) -> list[PolledTask]:
         """Ask about tasks until each is finished or given up, or the deadline has come.
 
         `deadline` is in seconds of the service's clock. What came of them is in their order.
         """
         # A poll under way at the deadline may still be answered, but not be tried again.
         patience = deadline / self.transport.speed + self.transport.timeouts.reply
-        call = _Call(deadline, progress, asyncio.get_running_loop().time() + patience)
-        found = [Waited(task, call) for task in tasks]
+        call = _WaitGroup(deadline, progress, asyncio.get_running_loop().time() + patience)
+        found = [PolledTask(task, call) for task in tasks]
         left = [waited for waited in found if not waited.task.finished]
         if not left:
             return found
@@ -146,7 +145,7 @@ class Waiting:
         if keys:
             await asyncio.to_thread(self._get_to_know, keys)
         loop = asyncio.get_running_loop()
-        watch = self._watches.setdefault(loop, _Watch(self))
+        watch = self._watches.setdefault(loop, _LoopPoller(self))
         late = loop.call_later(deadline / self.transport.speed, watch.late, call, left)
         listening = loop.create_task(watch.listen(call, left)) if self.told else None
         try:
@@ -159,35 +158,35 @@ class Waiting:
             watch.drop(left)
         return found
 
-    def _get_to_know(self, keys: Iterable[polling.Key]) -> None:
+    def _get_to_know(self, keys: Iterable[polling.TaskKind]) -> None:
         """Learn from the past, and make the first schedules: 50 ms that no loop should stand."""
         with self.lock:
             for key in keys:
                 self._replay(key)
-                self.history.schedule(key, polling.PRICE, polling.SHORTEST)
+                self.history.schedule(key, polling.POLL_COST, polling.MIN_INTERVAL)
                 self._known.add(key)
 
-    def _replay(self, key: polling.Key) -> None:
+    def _replay(self, key: polling.TaskKind) -> None:
         kind = key.engine, key.operation
         if kind in self._replayed or key.engine is None or key.operation is None:
             return
         self._replayed.add(kind)
         for model, after, by in self._past(key.engine, key.operation):
-            self.history.learn(polling.Key(*kind, model), after, by)
+            self.history.learn(polling.TaskKind(*kind, model), after, by)
 
 
-class _Watch:
+class _LoopPoller:
     """What one loop waits for: a timer for the next polls, and the polls under way."""
 
-    def __init__(self, waiting: Waiting) -> None:
+    def __init__(self, waiting: Poller) -> None:
         self._waiting = waiting
         self._now = waiting.transport.now
-        self._scheduler: polling.Scheduler[Waited] = polling.Scheduler(waiting.history)
-        self._polls: dict[Waited, asyncio.Task[None]] = {}
-        self._keys: dict[polling.Key, polling.Key] = {}
+        self._scheduler: polling.Scheduler[PolledTask] = polling.Scheduler(waiting.history)
+        self._polls: dict[PolledTask, asyncio.Task[None]] = {}
+        self._keys: dict[polling.TaskKind, polling.TaskKind] = {}
         self._timer: asyncio.TimerHandle | None = None
 
-    def add(self, call: _Call, tasks: Sequence[Waited]) -> None:
+    def add(self, call: _WaitGroup, tasks: Sequence[PolledTask]) -> None:
         now = self._now()
         with self._waiting.lock:
             for waited in tasks:
@@ -198,7 +197,7 @@ class _Watch:
         call.left = len(tasks)
         self._arm()
 
-    def late(self, call: _Call, tasks: Iterable[Waited]) -> None:
+    def late(self, call: _WaitGroup, tasks: Iterable[PolledTask]) -> None:
         """The deadline has come; polls under way are waited for."""
         call.late = True
         for waited in tasks:
@@ -206,9 +205,9 @@ class _Watch:
                 self._give_up(waited)
         self._arm()
 
-    async def listen(self, call: _Call, tasks: Iterable[Waited]) -> None:
+    async def listen(self, call: _WaitGroup, tasks: Iterable[PolledTask]) -> None:
         """Ask at once about what has ended by somebody else's word; a poll confirms it."""
-        heard: set[Waited] = set()
+        heard: set[PolledTask] = set()
         while self._waiting.told is not None and not call.over.is_set():
             await asyncio.sleep(_LISTEN_SECONDS)
             left = {
@@ -221,10 +220,10 @@ class _Watch:
                 heard.add(waited)  # whatever the poll says: from then on the schedule decides
                 if waited in self._scheduler:
                     with self._waiting.lock:
-                        self._scheduler.hurry(waited, self._now())
+                        self._scheduler.poll_now(waited, self._now())
             self._arm()
 
-    def drop(self, tasks: Iterable[Waited]) -> None:
+    def drop(self, tasks: Iterable[PolledTask]) -> None:
         """Ask no more: nobody waits."""
         for waited in tasks:
             if waited in self._scheduler:
@@ -252,7 +251,7 @@ class _Watch:
             self._polls[waited] = asyncio.create_task(self._ask(waited))
         self._arm()
 
-    async def _ask(self, waited: Waited) -> None:
+    async def _ask(self, waited: PolledTask) -> None:
         try:
             await self._poll(waited)
         except Exception as error:  # noqa: BLE001 - raised where it is waited for
@@ -262,7 +261,7 @@ class _Watch:
             self._give_up(waited)
         self._arm()
 
-    async def _poll(self, waited: Waited) -> None:
+    async def _poll(self, waited: PolledTask) -> None:
         try:
             async with asyncio.timeout_at(waited.call.last):
                 task = await self._waiting.poll(waited.task)
@@ -272,39 +271,39 @@ class _Watch:
             waited.failures += 1
             lost = error.may_have_cost  # of what is asked for again by paying, perhaps
             if waited.failures == _FAILED_POLLS or lost or not is_transient(error):
-                reword(error, f"{error.message.rstrip('. ')} (about {name(waited.task)})")
+                error.set_message(f"{error.message.rstrip('. ')} (about {name(waited.task)})")
                 raise
             with self._waiting.lock:
-                self._scheduler.missed(waited, self._now())
+                self._scheduler.retry_later(waited, self._now())
             return
         now = self._now()
         waited.failures = 0
         waited.task = task
         await self._waiting.looked(task)
-        tell(waited.call.progress, task)
+        notify(waited.call.progress, task)
         self._learn(waited, task, now)  # from here on it may be due again
         if task.finished:
             self._end(waited)
 
-    def _learn(self, waited: Waited, task: Task, now: float) -> None:
+    def _learn(self, waited: PolledTask, task: Task, now: float) -> None:
         """Tell the scheduler what was seen; of a task of unknown age only what it says itself."""
         took = task.total_seconds
         aged = self._waiting.accepted_at(task) is not None
         with self._waiting.lock:
             if task.state == "succeeded" and (aged or took is not None):
-                self._scheduler.seen(waited, now, finished=True, took=took)
+                self._scheduler.record_poll(waited, now, finished=True, took=took)
             elif task.finished:
                 self._scheduler.cancel(waited)
             elif aged:
-                self._scheduler.seen(waited, now, finished=False)
+                self._scheduler.record_poll(waited, now, finished=False)
             else:
-                self._scheduler.missed(waited, now)
+                self._scheduler.retry_later(waited, now)
 
-    def _give_up(self, waited: Waited) -> None:
+    def _give_up(self, waited: PolledTask) -> None:
         call = waited.call
         self._end(waited, WaitTimeout(unfinished(waited.task, call.deadline), task=waited.task))
 
-    def _end(self, waited: Waited, error: Exception | None = None) -> None:
+    def _end(self, waited: PolledTask, error: Exception | None = None) -> None:
         waited.error = error
         if waited in self._scheduler:
             self._scheduler.cancel(waited)
@@ -315,9 +314,11 @@ class _Watch:
             waited.call.over.set()
 
 
-def _key(what: Task | Request) -> polling.Key:
+def _key(what: Task | Request) -> polling.TaskKind:
     request = what.request if isinstance(what, Task) else what
-    return polling.Key.of(request) if request else polling.Key(what.engine, what.operation)
+    return (
+        polling.TaskKind.of(request) if request else polling.TaskKind(what.engine, what.operation)
+    )
 
 
 def _name(task: Task) -> str:

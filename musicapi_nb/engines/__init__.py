@@ -8,19 +8,19 @@ from types import ModuleType
 
 from musicapi_nb import markup
 from musicapi_nb.engines import account, lyrics, nuro, producer, riffusion, sonic, studio
-from musicapi_nb.engines.request import Field, Price, Request, Standing, model_of
+from musicapi_nb.engines.request import Availability, Field, Price, Request, model_of
 
 __all__ = [
+    "Availability",
     "Field",
     "Price",
     "Request",
-    "Standing",
     "account",
-    "first_of",
-    "gist",
+    "default_operation",
     "lyrics",
     "model_of",
     "nuro",
+    "operation_summary",
     "operations",
     "producer",
     "riffusion",
@@ -41,46 +41,46 @@ class Operations(tuple[type[Request], ...]):
         return [
             (
                 f"{kind.engine}.{kind.__name__}",
-                gist(kind),
+                operation_summary(kind),
                 kind().price(),
                 kind.songs,
-                kind.standing.word if kind.standing else "",
+                kind.availability.status if kind.availability else "",
             )
-            for kind in sorted(self, key=_place)
+            for kind in sorted(self, key=_sort_key)
         ]
 
     def __repr__(self) -> str:
         return "\n".join(
-            f"{name:<22} {markup.in_credits(price):>15}  {what}{f' ({word})' if word else ''}"
+            f"{name:<22} {markup.format_credits(price):>15}  {what}{f' ({word})' if word else ''}"
             for name, what, price, _, word in self._rows()
         )
 
     def _repr_html_(self) -> str:
-        standings = {kind.engine: kind.standing for kind in self if kind.standing}
+        standings = {kind.engine: kind.availability for kind in self if kind.availability}
         said = [
-            markup.notice(f"{engine} is {standing.word}: {standing.note}.", "warn")
+            markup.notice(f"{engine} is {standing.status}: {standing.note}.", "warn")
             for engine, standing in standings.items()
         ]
         return markup.stack(markup.table(self._COLUMNS, self._rows()), *said)
 
 
-def gist(kind: type[Request]) -> str:
+def operation_summary(kind: type[Request]) -> str:
     """Say in a line what an operation does."""
     return (inspect.getdoc(kind) or "").partition("\n")[0].replace("`", "")
 
 
-def first_of(kinds: Sequence[type[Request]]) -> type[Request]:
+def default_operation(kinds: Sequence[type[Request]]) -> type[Request]:
     """The operation to begin with: one that needs words and nothing that was made before."""
-    return next((kind for kind in kinds if kind.words and not _goes_on(kind)), kinds[0])
+    return next((kind for kind in kinds if kind.text_fields and not _needs_clip(kind)), kinds[0])
 
 
-def _place(kind: type[Request]) -> tuple[int, bool]:
+def _sort_key(kind: type[Request]) -> tuple[int, bool]:
     """Engine by engine, first what makes songs of words alone."""
     engines = [module.__name__.rpartition(".")[2] for module in ENGINES]
-    return engines.index(kind.engine), not kind.words or _goes_on(kind)
+    return engines.index(kind.engine), not kind.text_fields or _needs_clip(kind)
 
 
-def _goes_on(kind: type[Request]) -> bool:
+def _needs_clip(kind: type[Request]) -> bool:
     return any(field.kind in {"clip", "clips"} for field in kind.fields().values())
 
 

@@ -20,7 +20,7 @@ class Credits(Request, frozen=True, kw_only=True):
     operation: ClassVar[str] = "credits"
     path: ClassVar[str] = "/api/v1/get-credits"
     method: ClassVar[Literal["POST", "GET"]] = "GET"
-    answers: ClassVar[Literal["task", "now"]] = "now"
+    reply: ClassVar[Literal["task", "immediate"]] = "immediate"
     songs: ClassVar[int | None] = 0
     cost: ClassVar[Price | None] = Price(
         0, dt.date(2025, 5, 26), "docs get-credits names no price for reading"

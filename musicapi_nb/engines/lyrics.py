@@ -19,10 +19,10 @@ class Make(Request, frozen=True, kw_only=True):
     engine: ClassVar[str] = "lyrics"
     operation: ClassVar[str] = "make"
     path: ClassVar[str] = "/api/v1/sonic/lyrics"
-    answers: ClassVar[Literal["task", "now"]] = "now"
+    reply: ClassVar[Literal["task", "immediate"]] = "immediate"
     songs: ClassVar[int | None] = 2
     cost: ClassVar[Price | None] = Price(2, dt.date(2026, 10, 7), "musicapi.ai ai-lyrics-api")
-    words: ClassVar[tuple[str, ...]] = ("description",)
+    text_fields: ClassVar[tuple[str, ...]] = ("description",)
 
     description: Annotated[
         str | None,

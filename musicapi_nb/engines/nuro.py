@@ -9,7 +9,7 @@ import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar
 
-from musicapi_nb.engines.request import Field, Price, Request, Segment, Standing
+from musicapi_nb.engines.request import Availability, Field, Price, Request, Segment
 from musicapi_nb.errors import Problem
 
 __all__ = ["Instrumental", "Segment", "Vocal"]
@@ -241,7 +241,7 @@ class _Nuro(Request, frozen=True, kw_only=True):
     songs: ClassVar[int | None] = 1
     webhook: ClassVar[bool] = True
     cost: ClassVar[Price | None] = Price(10, dt.date(2025, 3, 26), "docs nuro-instruction")
-    standing: ClassVar[Standing | None] = Standing(
+    availability: ClassVar[Availability | None] = Availability(
         "retired elsewhere",
         "marked deprecated, and answered with 410 on a sister host; it may be gone here too",
         "docs of the sibling host, 2026",
@@ -252,8 +252,8 @@ class Vocal(_Nuro, frozen=True, kw_only=True):
     """One song with your lyrics; what is left out is chosen by the service."""
 
     operation: ClassVar[str] = "vocal"
-    fixed: ClassVar[Mapping[str, Any]] = {"type": "vocal"}
-    words: ClassVar[tuple[str, ...]] = ("lyrics",)
+    constants: ClassVar[Mapping[str, Any]] = {"type": "vocal"}
+    text_fields: ClassVar[tuple[str, ...]] = ("lyrics",)
 
     lyrics: Annotated[
         str | None,
@@ -286,12 +286,12 @@ class Instrumental(_Nuro, frozen=True, kw_only=True):
     """
 
     operation: ClassVar[str] = "instrumental"
-    fixed: ClassVar[Mapping[str, Any]] = {"type": "bgm"}
-    only_with: ClassVar[Mapping[str, Mapping[str, tuple[Any, ...]]]] = {
+    constants: ClassVar[Mapping[str, Any]] = {"type": "bgm"}
+    active_when: ClassVar[Mapping[str, Mapping[str, tuple[Any, ...]]]] = {
         **{name: {"version": (None, "v1.0")} for name in ("genre", "mood", "instrument", "theme")},
         "segments": {"version": ("v2.0",)},
     }
-    words: ClassVar[tuple[str, ...]] = ("description",)
+    text_fields: ClassVar[tuple[str, ...]] = ("description",)
 
     description: Annotated[
         str | None, Field(kind="long text", required=True, help="What the music is to be.")
@@ -311,18 +311,19 @@ class Instrumental(_Nuro, frozen=True, kw_only=True):
     ] = None
     genre: Annotated[
         Sequence[str] | None,
-        Field(kind="choices", choices=BGM_GENRES, most=5, help="Genres (v1.0)."),
+        Field(kind="choices", choices=BGM_GENRES, max_items=5, help="Genres (v1.0)."),
     ] = None
     mood: Annotated[
-        Sequence[str] | None, Field(kind="choices", choices=BGM_MOODS, most=5, help="Moods (v1.0).")
+        Sequence[str] | None,
+        Field(kind="choices", choices=BGM_MOODS, max_items=5, help="Moods (v1.0)."),
     ] = None
     instrument: Annotated[
         Sequence[str] | None,
-        Field(kind="choices", choices=BGM_INSTRUMENTS, most=5, help="Instruments (v1.0)."),
+        Field(kind="choices", choices=BGM_INSTRUMENTS, max_items=5, help="Instruments (v1.0)."),
     ] = None
     theme: Annotated[
         Sequence[str] | None,
-        Field(kind="choices", choices=BGM_THEMES, most=5, help="Themes (v1.0)."),
+        Field(kind="choices", choices=BGM_THEMES, max_items=5, help="Themes (v1.0)."),
     ] = None
     segments: Annotated[
         Sequence[Segment] | None,

@@ -45,7 +45,7 @@ class _Music(_Producer, frozen=True, kw_only=True):
     songs: ClassVar[int | None] = 1
     cost: ClassVar[Price | None] = _price(12)
     webhook: ClassVar[bool] = True
-    words: ClassVar[tuple[str, ...]] = ("lyrics", "sound")
+    text_fields: ClassVar[tuple[str, ...]] = ("lyrics", "sound")
 
     sound: Annotated[
         str | None, Field(kind="long text", help="What it is to sound like: styles, instruments.")
@@ -55,10 +55,7 @@ class _Music(_Producer, frozen=True, kw_only=True):
     mv: Annotated[
         str | None,
         Field(
-            kind="choice",
-            choices=MODELS,
-            open_choices=True,
-            help="The model; FUZZ-2.0 if left out.",
+            kind="choice", choices=MODELS, allow_other=True, help="The model; FUZZ-2.0 if left out."
         ),
     ] = None
     make_instrumental: Annotated[bool | None, Field(kind="switch", help="No vocals.")] = None
@@ -88,7 +85,7 @@ class Create(_Music, frozen=True, kw_only=True):
     """Make one song from a sound, lyrics or both."""
 
     operation: ClassVar[str] = "create"
-    fixed: ClassVar[Mapping[str, Any]] = {"task_type": "create_music"}
+    constants: ClassVar[Mapping[str, Any]] = {"task_type": "create_music"}
 
     cover_url: Annotated[
         str | None, Field(kind="url", help="Audio to start from: reachable from the internet.")
@@ -120,7 +117,7 @@ class Extend(_FromClip, frozen=True, kw_only=True):
     """Continue a song."""
 
     operation: ClassVar[str] = "extend"
-    fixed: ClassVar[Mapping[str, Any]] = {"task_type": "extend_music"}
+    constants: ClassVar[Mapping[str, Any]] = {"task_type": "extend_music"}
 
     extend_s: Annotated[float | None, Field(kind="seconds", help="By how many seconds.")] = None
 
@@ -129,14 +126,14 @@ class ExtendUpload(Extend, frozen=True, kw_only=True):
     """Continue a clip that came from `Upload`."""
 
     operation: ClassVar[str] = "extend_upload"
-    fixed: ClassVar[Mapping[str, Any]] = {"task_type": "extend_upload_music"}
+    constants: ClassVar[Mapping[str, Any]] = {"task_type": "extend_upload_music"}
 
 
 class Replace(_FromClip, frozen=True, kw_only=True):
     """Make one section of a song anew."""
 
     operation: ClassVar[str] = "replace"
-    fixed: ClassVar[Mapping[str, Any]] = {"task_type": "replace_music"}
+    constants: ClassVar[Mapping[str, Any]] = {"task_type": "replace_music"}
 
     ends_at: Annotated[
         float | None, Field(kind="seconds", help="Where in the clip the new part ends.")
@@ -156,7 +153,7 @@ class ReplaceUpload(Replace, frozen=True, kw_only=True):
     """Make one section of a clip anew that came from `Upload`."""
 
     operation: ClassVar[str] = "replace_upload"
-    fixed: ClassVar[Mapping[str, Any]] = {"task_type": "replace_upload_music"}
+    constants: ClassVar[Mapping[str, Any]] = {"task_type": "replace_upload_music"}
 
 
 class Upload(_Producer, frozen=True, kw_only=True):

@@ -39,7 +39,7 @@ Kind: TypeAlias = Literal[
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class ByModel:
+class LimitByModel:
     """A character limit that depends on the model: `otherwise`, except for `models`."""
 
     otherwise: int
@@ -64,8 +64,8 @@ class Field:
     minimum, maximum
         Bounds of a number, both allowed.
     choices
-        Allowed values; with `open_choices` others draw advice instead of refusal.
-    least, most
+        Allowed values; with `allow_other` others draw advice instead of refusal.
+    min_items, max_items
         Items of a list.
     item
         What a list holds, where it is no text: a class whose values are built by keywords.
@@ -74,18 +74,18 @@ class Field:
     help: str
     kind: Kind = "text"
     required: bool = False
-    limit: int | ByModel | None = None
+    limit: int | LimitByModel | None = None
     minimum: float | None = None
     maximum: float | None = None
     choices: tuple[str, ...] = ()
-    open_choices: bool = False
-    least: int | None = None
-    most: int | None = None
+    allow_other: bool = False
+    min_items: int | None = None
+    max_items: int | None = None
     item: type[msgspec.Struct] | None = None
 
     def limit_for(self, model: str | None) -> int | None:
         """Characters allowed when `model` is chosen (None: no limit known)."""
-        if isinstance(self.limit, ByModel):
+        if isinstance(self.limit, LimitByModel):
             return self.limit.models.get(canonical_model(model), self.limit.otherwise)
         return self.limit
 
@@ -100,10 +100,10 @@ class Price:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Standing:
+class Availability:
     """What is known of an operation that may no longer be offered."""
 
-    word: Literal["unavailable", "retired elsewhere", "deprecated"]
+    status: Literal["unavailable", "retired elsewhere", "deprecated"]
     note: str
     source: str
 
@@ -172,19 +172,19 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
     operation: ClassVar[str]
     path: ClassVar[str]
     method: ClassVar[Literal["POST", "GET"]] = "POST"
-    fixed: ClassVar[Mapping[str, Any]] = {}
-    answers: ClassVar[Literal["task", "now"]] = "task"
+    constants: ClassVar[Mapping[str, Any]] = {}
+    reply: ClassVar[Literal["task", "immediate"]] = "task"
     songs: ClassVar[int | None] = None
     """How many songs to expect; None where that is not known."""
     cost: ClassVar[Price | None] = None
-    standing: ClassVar[Standing | None] = None
+    availability: ClassVar[Availability | None] = None
     webhook: ClassVar[bool] = False
     """Whether the service takes a `webhook_url` here; the client adds it, it is no field."""
-    repeats: ClassVar[bool] = False
+    poll_by_repost: ClassVar[bool] = False
     """Whether the same POST is how to ask again, as long as its reply says "not ready"."""
-    only_with: ClassVar[Mapping[str, Mapping[str, tuple[Any, ...]]]] = {}
+    active_when: ClassVar[Mapping[str, Mapping[str, tuple[Any, ...]]]] = {}
     """Fields that are of use only while other fields have one of these values."""
-    words: ClassVar[tuple[str, ...]] = ()
+    text_fields: ClassVar[tuple[str, ...]] = ()
     """Where a text goes that comes without a field's name: the first of these that is of use."""
 
     extra: Mapping[str, Any] = msgspec.field(default_factory=dict)
@@ -202,9 +202,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
         """Yield problems across fields; overridden where an operation has any."""
         return iter(())
 
-    def is_of_use(self, name: str) -> bool:
+    def is_active(self, name: str) -> bool:
         """Whether a field says anything in the mode that the other fields choose."""
-        wanted = self.only_with.get(name, {})
+        wanted = self.active_when.get(name, {})
         return all(getattr(self, other) in values for other, values in wanted.items())
 
     def price(self) -> int | None:
@@ -220,7 +220,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
     def body(self) -> dict[str, Any]:
         """The JSON object that the service is sent: fixed fields, set fields, `extra`."""
         values = {name: msgspec.to_builtins(value) for name, value in self._given()}
-        return {**msgspec.to_builtins(self.fixed), **values, **self.extra}
+        return {**msgspec.to_builtins(self.constants), **values, **self.extra}
 
     def _given(self) -> Iterator[tuple[str, Any]]:
         for name in self.fields():
@@ -242,7 +242,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
 
     def _extra_checks(self) -> Iterator[Problem]:
         for name in self.extra:
-            if name in self.fields() or name in self.fixed:
+            if name in self.fields() or name in self.constants:
                 way = f"choose another operation than {self.operation}"
                 way = f"give {name}= itself" if name in self.fields() else way
                 yield Problem("extra", f"{name!r} is this operation's own field; {way}")
@@ -255,8 +255,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
             yield Problem("extra", f"cannot be written as JSON ({error})")
 
     def _standing_advice(self) -> Iterator[Problem]:
-        if self.standing:
-            yield Problem("", f"{self.standing.word}: {self.standing.note}", hard=False)
+        if self.availability:
+            yield Problem("", f"{self.availability.status}: {self.availability.note}", hard=False)
 
     @classmethod
     def _name(cls) -> str:
@@ -268,9 +268,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
         return f"{self._name()}({', '.join(given)})"
 
     def _repr_html_(self) -> str:
-        badges = [markup.badge(markup.in_credits(self.price()))]
-        if self.standing:
-            badges.append(markup.badge(self.standing.word, "bad"))
+        badges = [markup.badge(markup.format_credits(self.price()))]
+        if self.availability:
+            badges.append(markup.badge(self.availability.status, "bad"))
         given = (*self._given(), *self.extra.items())
         rows = [row for name, value in given for row in _rows(name, value)]
         notices = [
@@ -280,7 +280,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
         if not any(problem.hard for problem in self.problems()):
             notices.append(markup.caption("Not sent yet: api.run(request) buys it."))
         songs = None
-        if self.songs and self.answers == "task":
+        if self.songs and self.reply == "task":
             songs = f"{self.songs} song{'' if self.songs == 1 else 's'}"
         return markup.card(
             self._name(),
@@ -376,7 +376,7 @@ def _text_faults(value: str, field: Field, model: str | None) -> Iterator[tuple[
         yield f"has exactly {limit} characters; the service may want fewer than that", False
     if field.choices and value not in field.choices:
         listed = ", ".join(field.choices)
-        if not field.open_choices:
+        if not field.allow_other:
             yield f"is {value!r:.60}; choose one of {listed}", True
         elif canonical_model(value) not in field.choices:
             yield f"is {value!r:.60}, which this version does not know; known: {listed}", False
@@ -398,10 +398,10 @@ def _number_faults(value: float, field: Field) -> Iterator[tuple[str, bool]]:
 
 
 def _list_faults(value: Sequence[Any], field: Field) -> Iterator[tuple[str, bool]]:
-    if field.most is not None and len(value) > field.most:
-        yield f"has {len(value)} items, at most {field.most} are allowed", True
-    if field.least is not None and len(value) < field.least:
-        yield f"has {len(value)} items, at least {field.least} are needed", True
+    if field.max_items is not None and len(value) > field.max_items:
+        yield f"has {len(value)} items, at most {field.max_items} are allowed", True
+    if field.min_items is not None and len(value) < field.min_items:
+        yield f"has {len(value)} items, at least {field.min_items} are needed", True
     wanted: type = field.item or str
     for item in value:
         if not isinstance(item, wanted):

@@ -9,7 +9,7 @@ import datetime as dt
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from musicapi_nb.engines.request import Field, Price, Request, Standing, is_missing
+from musicapi_nb.engines.request import Availability, Field, Price, Request, is_missing
 from musicapi_nb.errors import Problem
 
 __all__ = ["Create", "Upload"]
@@ -31,7 +31,7 @@ TASKS = (
 _NEW, _LATER = TASKS[0], TASKS[1:]
 _EXTENDS = ("extend_music", "extend_upload_music")
 _REPLACES = ("replace_music", "replace_upload_music")
-_REPLACED_BY = Standing(
+_REPLACED_BY = Availability(
     "deprecated",
     "the docs mark riffusion deprecated; producer is its successor",
     "docs.musicapi.ai, riffusion pages",
@@ -46,15 +46,15 @@ class Create(Request, frozen=True, kw_only=True):
     path: ClassVar[str] = "/api/v1/riffusion/create"
     songs: ClassVar[int | None] = 2
     cost: ClassVar[Price | None] = Price(12, dt.date(2025, 6, 19), "docs credits-usage-guide")
-    standing: ClassVar[Standing | None] = _REPLACED_BY
-    only_with: ClassVar[Mapping[str, Mapping[str, tuple[Any, ...]]]] = {
+    availability: ClassVar[Availability | None] = _REPLACED_BY
+    active_when: ClassVar[Mapping[str, Mapping[str, tuple[Any, ...]]]] = {
         **{name: {"custom_mode": (True,)} for name in ("lyrics", "sound", "title")},
         "prompt": {"custom_mode": (False,)},
         "continue_clip_id": {"task_type": _LATER},
         "continue_at": {"task_type": _EXTENDS},
         **{name: {"task_type": _REPLACES} for name in ("replace_start_time", "replace_end_time")},
     }
-    words: ClassVar[tuple[str, ...]] = ("lyrics", "prompt")
+    text_fields: ClassVar[tuple[str, ...]] = ("lyrics", "prompt")
 
     task_type: Annotated[
         str | None, Field(kind="choice", required=True, choices=TASKS, help="What to make.")
@@ -68,7 +68,7 @@ class Create(Request, frozen=True, kw_only=True):
         ),
     ] = None
     mv: Annotated[
-        str | None, Field(kind="choice", choices=MODELS, open_choices=True, help="The model.")
+        str | None, Field(kind="choice", choices=MODELS, allow_other=True, help="The model.")
     ] = None
     lyrics: Annotated[
         str | None, Field(kind="long text", limit=3000, help="The lyrics (custom mode).")
@@ -125,9 +125,9 @@ class Upload(Request, frozen=True, kw_only=True):
     engine: ClassVar[str] = "riffusion"
     operation: ClassVar[str] = "upload"
     path: ClassVar[str] = "/api/v1/riffusion/upload"
-    answers: ClassVar[Literal["task", "now"]] = "now"
+    reply: ClassVar[Literal["task", "immediate"]] = "immediate"
     songs: ClassVar[int | None] = 0
-    standing: ClassVar[Standing | None] = _REPLACED_BY
+    availability: ClassVar[Availability | None] = _REPLACED_BY
 
     url: Annotated[
         str | None,

@@ -10,7 +10,7 @@ import datetime as dt
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar
 
-from musicapi_nb.engines.request import Field, Price, Request, Standing, is_missing
+from musicapi_nb.engines.request import Availability, Field, Price, Request, is_missing
 from musicapi_nb.errors import Problem
 
 __all__ = ["Custom", "Description", "Extend", "Instrumental"]
@@ -25,8 +25,8 @@ class _Studio(Request, frozen=True, kw_only=True):
     path: ClassVar[str] = "/api/v1/studio/create"
     songs: ClassVar[int | None] = 2
     cost: ClassVar[Price | None] = Price(15, dt.date(2025, 2, 18), "docs doc-5540371")
-    words: ClassVar[tuple[str, ...]] = ("prompt",)
-    standing: ClassVar[Standing | None] = Standing(
+    text_fields: ClassVar[tuple[str, ...]] = ("prompt",)
+    availability: ClassVar[Availability | None] = Availability(
         "unavailable",
         "the service has listed studio as unavailable since early 2025",
         "docs.musicapi.ai navigation, 2025",
@@ -42,7 +42,7 @@ class _Studio(Request, frozen=True, kw_only=True):
             kind="choice",
             required=True,
             choices=MODELS,
-            open_choices=True,
+            allow_other=True,
             help="The model: songs of 130 or of 32 seconds.",
         ),
     ] = None
@@ -91,15 +91,18 @@ class Description(_Studio, frozen=True, kw_only=True):
     """Two songs from a description; the service writes the lyrics."""
 
     operation: ClassVar[str] = "description"
-    fixed: ClassVar[Mapping[str, Any]] = {"lyrics_type": "generate", "config": {"mode": "regular"}}
+    constants: ClassVar[Mapping[str, Any]] = {
+        "lyrics_type": "generate",
+        "config": {"mode": "regular"},
+    }
 
 
 class Custom(_Studio, frozen=True, kw_only=True):
     """Two songs with your lyrics."""
 
     operation: ClassVar[str] = "custom"
-    fixed: ClassVar[Mapping[str, Any]] = {"lyrics_type": "user", "config": {"mode": "regular"}}
-    words: ClassVar[tuple[str, ...]] = ("lyrics", "prompt")
+    constants: ClassVar[Mapping[str, Any]] = {"lyrics_type": "user", "config": {"mode": "regular"}}
+    text_fields: ClassVar[tuple[str, ...]] = ("lyrics", "prompt")
 
     lyrics: Annotated[
         str | None, Field(kind="long text", required=True, help="The lyrics to be sung.")
@@ -110,7 +113,7 @@ class Instrumental(_Studio, frozen=True, kw_only=True):
     """Two songs without vocals."""
 
     operation: ClassVar[str] = "instrumental"
-    fixed: ClassVar[Mapping[str, Any]] = {
+    constants: ClassVar[Mapping[str, Any]] = {
         "lyrics_type": "instrumental",
         "config": {"mode": "regular"},
     }
@@ -120,11 +123,11 @@ class Extend(_Studio, frozen=True, kw_only=True):
     """Put music after (continuation) or before (precede) an earlier song."""
 
     operation: ClassVar[str] = "extend"
-    fixed: ClassVar[Mapping[str, Any]] = {"config": {}}  # `body` fills it
-    only_with: ClassVar[Mapping[str, Mapping[str, tuple[Any, ...]]]] = {
+    constants: ClassVar[Mapping[str, Any]] = {"config": {}}  # `body` fills it
+    active_when: ClassVar[Mapping[str, Mapping[str, tuple[Any, ...]]]] = {
         "lyrics": {"lyrics_type": ("user",)}
     }
-    words: ClassVar[tuple[str, ...]] = ("lyrics", "prompt")
+    text_fields: ClassVar[tuple[str, ...]] = ("lyrics", "prompt")
 
     mode: Annotated[
         str | None,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from musicapi_nb.polling import Eta
 
 
-def ahead(
+def estimate_remaining(
     under_way: Sequence[Eta], to_buy: Sequence[tuple[Eta, float]], pace: float, concurrency: int
 ) -> Eta:
     """Seconds until the last cell has ended, as far as every cell's own range is known.

@@ -11,13 +11,19 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from musicapi_nb.errors import Closed, MusicAPIError, OverBudget, UnknownPrice, WrongType
+from musicapi_nb.errors import (
+    ClientClosed,
+    InvalidArgument,
+    MusicAPIError,
+    OverBudget,
+    UnknownPrice,
+)
 from musicapi_nb.experiment import html
-from musicapi_nb.experiment.eta import ahead
-from musicapi_nb.experiment.ledger_view import Records
+from musicapi_nb.experiment.eta import estimate_remaining
+from musicapi_nb.experiment.ledger_view import ExperimentLedger
 from musicapi_nb.experiment.progress import Progress, of_entry
 from musicapi_nb.experiment.runner import Runner, Settings
-from musicapi_nb.experiment.tracker import Board
+from musicapi_nb.experiment.tracker import CellTracker
 from musicapi_nb.tasks import Task
 
 if TYPE_CHECKING:
@@ -58,7 +64,7 @@ class Experiment:
 
     Raises
     ------
-    WrongType
+    InvalidArgument
         A name, a number or a plan that cannot be used.
     """
 
@@ -75,7 +81,7 @@ class Experiment:
         deadline: float = 1800.0,
     ) -> None:
         if not isinstance(name, str) or not name.strip():
-            raise WrongType(f"an experiment has a name, such as 'harbour', not {name!r:.40}")
+            raise InvalidArgument(f"an experiment has a name, such as 'harbour', not {name!r:.40}")
         _check_plan(plan)
         self.name = name
         self.plan = plan
@@ -85,8 +91,8 @@ class Experiment:
         self._assume = _number("assume", assume, 0)
         self._deadline = deadline
         self._client = client
-        self._board = Board(plan.cells)
-        self._known: Records | None = None
+        self._board = CellTracker(plan.cells)
+        self._known: ExperimentLedger | None = None
         self._others = 0
         self._held = 0
         self._runner: Runner | None = None
@@ -139,16 +145,18 @@ class Experiment:
         self.budget = limit
         self._held = held - self._board.held
 
-    def _see(self, records: Records) -> None:
+    def _see(self, records: ExperimentLedger) -> None:
         for at, entry in enumerate(records.read()):
             if entry is not None:
-                self._board.put(at, of_entry(entry, records.budget_name, self._board.states[at]))
+                self._board.update(at, of_entry(entry, records.budget_name, self._board.states[at]))
 
     @property
-    def _records(self) -> Records:
+    def _records(self) -> ExperimentLedger:
         if self._known is None:  # not before the plan was checked: a bad request has no identity
             simulated = self._client.simulated
-            self._known = Records(self.library, self.name, self.plan.cells, simulated=simulated)
+            self._known = ExperimentLedger(
+                self.library, self.name, self.plan.cells, simulated=simulated
+            )
         return self._known
 
     def _check_prices(self) -> None:
@@ -262,20 +270,22 @@ class Experiment:
             state=self._state(),
             cells=len(board.cells),
             counts=counts,
-            ended=board.ended,
+            finished=board.ended,
             from_library=board.before,
             spent=board.spent,
             reserved=board.reserved,
             bought=board.bought,
             budget=self.budget,
-            left=left,
+            remaining=left,
             blocks_done=board.blocks_done,
             blocks=board.blocks,
             started=self._started,
             seconds=seconds,
             eta=self._eta(left),
             failures=tuple(board.failures),
-            why=runner.why if runner and (runner.stopped or not self._running) else None,
+            stop_reason=runner.stop_reason
+            if runner and (runner.stopped or not self._running)
+            else None,
         )
 
     def _eta(self, left: int | None) -> Eta | None:
@@ -289,7 +299,7 @@ class Experiment:
             for kind, number in list(board.to_buy.items())
             if number
         ]
-        eta = ahead(
+        eta = estimate_remaining(
             [client.eta(task) for task in tasks if task], to_buy, client.pace, self.concurrency
         )
         return eta.on_clock(client.speed)
@@ -301,7 +311,7 @@ class Experiment:
             return "new"
         if self._cancelled:
             return "cancelled"
-        return "stopped" if self._runner.why else "ended"
+        return "stopped" if self._runner.stop_reason else "ended"
 
     def __repr__(self) -> str:
         return html.line(self.progress)
@@ -314,7 +324,9 @@ class Experiment:
         """Ask the library how the cells are doing, unless a run knows better."""
         bad = any(problem.hard for problem in self.plan.grouped_problems())
         if not self._running and not bad:
-            with contextlib.suppress(Closed):  # then what is known here is all that can be told
+            with contextlib.suppress(
+                ClientClosed
+            ):  # then what is known here is all that can be told
                 self._see(self._records)
         return self.progress
 
@@ -384,12 +396,14 @@ def _check_plan(plan: Any) -> None:
     from musicapi_nb.plan import Plan  # noqa: PLC0415 - loads numpy
 
     if not isinstance(plan, Plan):
-        raise WrongType(f"an experiment runs a Plan, such as Plan.grid(...), not {plan!r:.60}")
+        raise InvalidArgument(
+            f"an experiment runs a Plan, such as Plan.grid(...), not {plan!r:.60}"
+        )
 
 
 def _number(name: str, value: Any, fewest: int) -> int | None:
     if value is None and name != "concurrency":
         return None
     if isinstance(value, bool) or not isinstance(value, int) or not fewest <= value < math.inf:
-        raise WrongType(f"{name} is a whole number from {fewest} on, not {value!r:.40}")
+        raise InvalidArgument(f"{name} is a whole number from {fewest} on, not {value!r:.40}")
     return value

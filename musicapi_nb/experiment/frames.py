@@ -22,7 +22,7 @@ _STATES: Mapping[str, tuple[str, Callable[[CellState], Any]]] = {
     "price": ("Int64", lambda cell: cell.price),
     "refunded": ("boolean", lambda cell: cell.refunded),
     "bought_before": ("bool", lambda cell: cell.before),
-    "why": ("str", lambda cell: clean(cell.why) if cell.why else None),
+    "why": ("str", lambda cell: clean(cell.reason) if cell.reason else None),
     "task_id": ("str", lambda cell: clean(cell.task_id) if cell.task_id else None),
     "entry": ("Int64", lambda cell: cell.entry),
 }
@@ -105,12 +105,12 @@ def failures_frame(plan: Plan, states: Sequence[CellState], *, running: bool) ->
 
 
 def _failed(cell: CellState, *, running: bool) -> bool:
-    return cell.is_failure or (not running and cell.state in {"sending", "accepted", "asking"})
+    return cell.is_failure or (not running and cell.state in {"sending", "accepted", "reposting"})
 
 
 def _reason(cell: CellState) -> str:
-    if cell.why:
-        return clean(cell.why) or "no reason was given"
-    if cell.state in {"sending", "accepted", "asking"}:
+    if cell.reason:
+        return clean(cell.reason) or "no reason was given"
+    if cell.state in {"sending", "accepted", "reposting"}:
         return "nobody waits for it at the moment"
     return "no reason was given"

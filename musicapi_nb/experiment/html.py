@@ -39,10 +39,10 @@ _STATES: Mapping[RunState, str] = {
 def line(seen: Progress) -> str:
     """The experiment in one line."""
     counts = ", ".join(f"{number:,} {_word(state)}" for state, number in seen.counts.items())
-    why = "" if seen.state == "cancelled" else seen.why or ""
+    why = "" if seen.state == "cancelled" else seen.stop_reason or ""
     words = (_STATES[seen.state], counts or "no cells", _credits(seen), why)
     said = "; ".join(word for word in words if word)
-    return markup.plain(f"<Experiment {seen.name}: {said}>")
+    return markup.one_line(f"<Experiment {seen.name}: {said}>")
 
 
 def card(seen: Progress, problems: list[str], others: int) -> markup.Html:
@@ -51,8 +51,10 @@ def card(seen: Progress, problems: list[str], others: int) -> markup.Html:
         markup.badge(f"{number:,} {_word(state)}", _TONES.get(state, "neutral"))
         for state, number in seen.counts.items()
     ]
-    share = seen.ended / seen.cells if seen.cells else 1.0
-    so_far = f"{seen.ended:,} of {seen.cells:,} cells, {markup.minutes(seen.seconds)} so far"
+    share = seen.finished / seen.cells if seen.cells else 1.0
+    so_far = (
+        f"{seen.finished:,} of {seen.cells:,} cells, {markup.format_duration(seen.seconds)} so far"
+    )
     so_far += f", {seen.eta}" if seen.eta and str(seen.eta) else ""
     return markup.card(
         f"Experiment {seen.name}",
@@ -76,8 +78,8 @@ def _word(state: EntryState) -> str:
 def _credits(seen: Progress) -> str:
     parts = [f"{seen.spent:,} credits spent"]
     parts += [f"{seen.reserved:,} reserved"] if seen.reserved else []
-    if seen.budget is not None and seen.left is not None:
-        parts.append(f"{seen.left:,} of the budget of {seen.budget:,} left")
+    if seen.budget is not None and seen.remaining is not None:
+        parts.append(f"{seen.remaining:,} of the budget of {seen.budget:,} left")
     return ", ".join(parts)
 
 
@@ -88,14 +90,14 @@ def _figures(seen: Progress) -> Iterator[str]:
     if seen.from_library:
         yield f"{seen.from_library:,} cells had been bought before"
     if seen.started is not None:
-        yield f"this run: {markup.in_credits(seen.bought)}"
-        yield f"since {markup.moment(seen.started)} UTC"
+        yield f"this run: {markup.format_credits(seen.bought)}"
+        yield f"since {markup.format_datetime(seen.started)} UTC"
 
 
 def _not_all(seen: Progress) -> markup.Html:
-    if not seen.why or seen.ended == seen.cells:
+    if not seen.stop_reason or seen.finished == seen.cells:
         return markup.EMPTY
-    words = "it was cancelled" if seen.state == "cancelled" else seen.why
+    words = "it was cancelled" if seen.state == "cancelled" else seen.stop_reason
     return markup.notice(f"Not all was run: {words}.", "warn")
 
 
@@ -104,7 +106,7 @@ def _failures(seen: Progress) -> markup.Html:
     rows = [
         (each.cell, _word(each.state), each.reason)
         for each in seen.failures
-        if each.reason != seen.why
+        if each.reason != seen.stop_reason
     ]
     if not rows:
         return markup.EMPTY

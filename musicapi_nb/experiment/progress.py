@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from musicapi_nb.errors import (
-    Closed,
+    ClientClosed,
     LibraryError,
     MusicAPIError,
     OverBudget,
     TaskNotFound,
+    UncertainPurchase,
     Unreachable,
-    Unsettled,
 )
 from musicapi_nb.tasks import Task
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 RunState: TypeAlias = Literal["new", "running", "paused", "ended", "stopped", "cancelled"]
 ENDED: frozenset[EntryState] = frozenset({"done", "failed", "refused", "uncertain"})
-UNDER_WAY: frozenset[EntryState] = frozenset({"sending", "accepted", "asking", "uncertain"})
+UNDER_WAY: frozenset[EntryState] = frozenset({"sending", "accepted", "reposting", "uncertain"})
 
 _AGAIN = "Run the experiment again: it is then bought."
 _WAIT_AGAIN = "It was paid for and is not lost: run the experiment again to wait for it."
@@ -55,7 +55,7 @@ class CellState:
     ----------
     state
         The ledger's word; "planned" until the service has accepted it.
-    why
+    reason
         Why it did not end in songs, or not in all of them.
     advice
         What to do, where the error said more than its state does.
@@ -72,7 +72,7 @@ class CellState:
     """
 
     state: EntryState = "planned"
-    why: str | None = None
+    reason: str | None = None
     advice: str | None = None
     price: int | None = None
     held: int = 0
@@ -110,13 +110,13 @@ class CellState:
         """Whether it has come to an end without songs, or nobody waits for it any more."""
         if self.state == "done":
             return False
-        return self.state in ENDED or self.state == "not_run" or self.why is not None
+        return self.state in ENDED or self.state == "not_run" or self.reason is not None
 
     def what_to_do(self, cell: Cell) -> str:
         """The way out, in a sentence."""
         if self.state == "uncertain":
             return _SETTLE.format(entry=self.entry)
-        if self.state in {"accepted", "asking", "sending"}:
+        if self.state in {"accepted", "reposting", "sending"}:
             return (self.advice or _WAIT_AGAIN).format(entry=self.entry)
         if self.state == "failed" and self.refunded is None:
             return _PAID_FAILURE.format(entry=self.entry)
@@ -130,7 +130,7 @@ def of_entry(entry: Entry, budget: str | None, known: CellState) -> CellState:
     same = known.state == entry.state
     return CellState(
         state=entry.state,
-        why=known.why if same and known.why else _said(entry),
+        reason=known.reason if same and known.reason else _said(entry),
         advice=known.advice if same else None,
         price=entry.price if entry.price is not None else known.price,
         held=entry.held if budget in entry.budgets else 0,
@@ -142,7 +142,9 @@ def of_entry(entry: Entry, budget: str | None, known: CellState) -> CellState:
 
 
 def _said(entry: Entry) -> str | None:
-    return entry.note if entry.state not in {"planned", "sending", "accepted", "asking"} else None
+    return (
+        entry.note if entry.state not in {"planned", "sending", "accepted", "reposting"} else None
+    )
 
 
 def of_task(known: CellState, task: Task, held: int) -> CellState:
@@ -153,7 +155,7 @@ def of_task(known: CellState, task: Task, held: int) -> CellState:
     return dataclasses.replace(
         known,
         state=state,
-        why=task.fail_reason,
+        reason=task.fail_reason,
         advice=None,
         doubtful=False,
         held=0 if state == "failed" and task.refunded is True else held,
@@ -167,28 +169,28 @@ def of_error(known: CellState, error: BaseException, held: int) -> CellState:
 
     `held` is what the experiment's budget holds for a purchase that may have been made.
     """
-    why = error.message if isinstance(error, MusicAPIError) else f"{error!r:.300}"
+    reason = error.message if isinstance(error, MusicAPIError) else f"{error!r:.300}"
     advice = (error.advice or None) if isinstance(error, MusicAPIError) else None
     change = dataclasses.replace
     if not known.to_buy:  # of a finished one only the files were still to come
         way_out = _FORGOTTEN if isinstance(error, TaskNotFound) else _WAIT_AGAIN
-        return change(known, why=why, advice=way_out) if known.state == "accepted" else known
-    if isinstance(error, Unsettled):
-        return change(known, state="uncertain", why=why, entry=error.entry)
+        return change(known, reason=reason, advice=way_out) if known.state == "accepted" else known
+    if isinstance(error, UncertainPurchase):
+        return change(known, state="uncertain", reason=reason, entry=error.entry)
     if isinstance(error, OverBudget | Unreachable):
-        return change(known, state="not_run", why=why, advice=advice)
-    if isinstance(error, LibraryError | Closed) or not isinstance(error, MusicAPIError):
+        return change(known, state="not_run", reason=reason, advice=advice)
+    if isinstance(error, LibraryError | ClientClosed) or not isinstance(error, MusicAPIError):
         # whether it left is what the library knows, if it can still be read
-        doubtful = not isinstance(error, Closed)
-        return change(known, state="planned", why=why, advice=advice, doubtful=doubtful)
+        doubtful = not isinstance(error, ClientClosed)
+        return change(known, state="planned", reason=reason, advice=advice, doubtful=doubtful)
     if error.may_have_cost:
-        return change(known, state="uncertain", why=why, held=held)
-    return change(known, state="refused", why=why, advice=advice)
+        return change(known, state="uncertain", reason=reason, held=held)
+    return change(known, state="refused", reason=reason, advice=advice)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Failure:
-    """A cell that did not end in songs: its `order` in the plan, its state, and why."""
+    """A cell that did not end in songs: its `order` in the plan, its state, and reason."""
 
     cell: int
     state: EntryState
@@ -202,10 +204,10 @@ class Progress:
     Attributes
     ----------
     state
-        "ended": all was tried that could be; "stopped": something kept the rest from it (`why`).
+        "ended": all was tried that could be; "stopped": the rest could not be run (`stop_reason`).
     counts
         Cells by the ledger's state; those of no cell are left out.
-    ended
+    finished
         Cells of which nothing more will come: done, failed, refused, uncertain.
     from_library
         Cells that had been bought before this run.
@@ -213,7 +215,7 @@ class Progress:
         Credits of all cells that are gone, and of those under way or in doubt.
     bought
         Credits that this run spent or reserved.
-    budget, left
+    budget, remaining
         Credits of the experiment's budget, and what of it can still be used; None: no budget.
     blocks_done
         Blocks of which every cell has ended.
@@ -223,7 +225,7 @@ class Progress:
         How long it still takes on our clock, as a range, while it runs; see `polling.Eta`.
     failures
         The last ones, newest first.
-    why
+    stop_reason
         Why cells were not run.
     """
 
@@ -231,17 +233,17 @@ class Progress:
     state: RunState
     cells: int
     counts: Mapping[EntryState, int]
-    ended: int
+    finished: int
     from_library: int
     spent: int
     reserved: int
     bought: int
     budget: int | None
-    left: int | None
+    remaining: int | None
     blocks_done: int
     blocks: int
     started: dt.datetime | None
     seconds: float
     eta: Eta | None
     failures: tuple[Failure, ...]
-    why: str | None
+    stop_reason: str | None

@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from musicapi_nb.errors import (
-    Closed,
+    ClientClosed,
     LibraryError,
     MusicAPIError,
     NoSubscription,
@@ -30,8 +30,8 @@ from musicapi_nb.tasks import Task
 
 if TYPE_CHECKING:
     from musicapi_nb.client import MusicAPI
-    from musicapi_nb.experiment.ledger_view import Records
-    from musicapi_nb.experiment.tracker import Board
+    from musicapi_nb.experiment.ledger_view import ExperimentLedger
+    from musicapi_nb.experiment.tracker import CellTracker
     from musicapi_nb.library import Entry
 
 _ATTEMPTS = 6  # of one cell that is told to slow down: nothing was charged
@@ -60,8 +60,8 @@ class Runner:
 
     def __init__(
         self,
-        board: Board,
-        records: Records,
+        board: CellTracker,
+        records: ExperimentLedger,
         client: MusicAPI,
         settings: Settings,
         tell: Callable[[], None],
@@ -81,7 +81,7 @@ class Runner:
         self._slow_until = 0.0
         self._in_a_row = 0
         self.paused = self.cancelled = self.stopped = False
-        self.why: str | None = None
+        self.stop_reason: str | None = None
 
     # --- told from outside -----------------------------------------------------------------
 
@@ -96,7 +96,7 @@ class Runner:
 
     def cancel(self) -> None:
         self.cancelled = True
-        self.why = "the experiment was cancelled before"
+        self.stop_reason = "the experiment was cancelled before"
         self._note()
 
     def _note(self) -> None:
@@ -123,10 +123,10 @@ class Runner:
         self._see(await together(self._records.join))
         states = self._board.states
         for at, state in enumerate(states):
-            bought = state.state in {"accepted", "asking", "done", "uncertain", "failed"}
-            self._board.put(at, dataclasses.replace(state, before=bought and not state.to_buy))
+            bought = state.state in {"accepted", "reposting", "done", "uncertain", "failed"}
+            self._board.update(at, dataclasses.replace(state, before=bought and not state.to_buy))
         self._paid.extend(
-            at for at, state in enumerate(states) if state.state in {"accepted", "asking"}
+            at for at, state in enumerate(states) if state.state in {"accepted", "reposting"}
         )
         bare = await together(self._records.without_files)
         self._paid.extend(
@@ -142,7 +142,7 @@ class Runner:
         budget = self._records.budget_name
         for at, entry in enumerate(found):
             if entry is not None:
-                self._board.put(at, of_entry(entry, budget, self._board.states[at]))
+                self._board.update(at, of_entry(entry, budget, self._board.states[at]))
 
     async def _fill(self) -> bool:
         """Start what may be started; tell whether anything is to be waited for."""
@@ -187,12 +187,12 @@ class Runner:
         claimed_next = [at for at in self._running if self._board.states[at].to_buy]
         pending = sum(map(self._cost, (*self._queue, *claimed_next)))
         if cost + pending <= budget.left:
-            self.why = None
+            self.stop_reason = None
             return True
         number = self._board.cells[block[0]].block
         which = "the budget" if budget.name in self._budgets else f"{budget.name!r}"
         short = f"what is left of {which} ({budget.left} credits)"
-        self.why = f"{short} does not cover block {number} ({cost})"
+        self.stop_reason = f"{short} does not cover block {number} ({cost})"
         return False
 
     def _cost(self, at: int) -> int:
@@ -236,7 +236,7 @@ class Runner:
             budgets=self._budgets,
             experiment=self._records.name,
             # what was bought is waited for; should it have failed meanwhile, that is its end
-            again=self._board.states[at].to_buy,
+            retry_failed=self._board.states[at].to_buy,
             deadline=self._settings.deadline,
             progress=lambda task: self._seen(at, task),
         )
@@ -250,7 +250,7 @@ class Runner:
         now = of_task(known, task, held)
         if task.bought_before and known.to_buy:  # by somebody else, since this run began
             now = dataclasses.replace(now, before=True)
-        self._board.put(at, now)
+        self._board.update(at, now)
         if at in self._queue and not now.to_buy:  # it left just before a pause
             self._queue.remove(at)
             self._paid.appendleft(at)
@@ -260,11 +260,11 @@ class Runner:
     def _failed(self, at: int, error: BaseException) -> None:
         known = self._board.states[at]
         now = of_error(known, error, self._cost(at) if self._budgets else 0)
-        self._board.put(at, now)
+        self._board.update(at, now)
         why = error.message if isinstance(error, MusicAPIError) else repr(error)
         if isinstance(error, OverBudget):
             self._over_budget.append(at)
-        if isinstance(error, OutOfCredits | OverBudget | Closed | LibraryError):
+        if isinstance(error, OutOfCredits | OverBudget | ClientClosed | LibraryError):
             self._stop(why)
         elif isinstance(error, Unauthorized | NoSubscription | Unreachable):
             self._in_a_row += 1
@@ -277,7 +277,7 @@ class Runner:
     def _stop(self, why: str) -> None:
         """Start no new cell; those under way go on."""
         self.stopped = True
-        self.why = why
+        self.stop_reason = why
 
     def _call_back(self) -> None:
         """Take cells back that wait to be bought; one that has left still tells `_seen`."""
@@ -310,13 +310,13 @@ class Runner:
 
     async def _end(self) -> None:
         """Write down what is not run, and let the library have the last word."""
-        why = self.why or "nothing says why"
+        why = self.stop_reason or "nothing says why"
         states = self._board.states
         left = {
             at: why for at in (*self._queue, *itertools.chain(*self._blocks)) if states[at].to_buy
         }
-        left |= {at: states[at].why or why for at in self._over_budget}
-        with contextlib.suppress(LibraryError, Closed):  # that is why it stopped
+        left |= {at: states[at].reason or why for at in self._over_budget}
+        with contextlib.suppress(LibraryError, ClientClosed):  # that is why it stopped
             together = self._records.library.together
             if left:
                 await together(self._records.not_run, left, durable=False)
@@ -326,7 +326,7 @@ class Runner:
 
 def _try_again(error: MusicAPIError, *, bought: bool) -> bool:
     if bought:  # asking costs nothing
-        final = WaitTimeout | TaskNotFound | LibraryError | Closed | Unauthorized
+        final = WaitTimeout | TaskNotFound | LibraryError | ClientClosed | Unauthorized
         return not isinstance(error, final)
     # after a 429 the client has tried again itself; it does not after a 403 (a full queue)
     return isinstance(error, RateLimited) and error.status != HTTPStatus.TOO_MANY_REQUESTS

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from musicapi_nb.experiment.progress import ENDED, CellState, Failure
 from musicapi_nb.library import STATES
-from musicapi_nb.polling import Key
+from musicapi_nb.polling import TaskKind
 from musicapi_nb.tasks import Task
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _LAST = 5
 
 
-class Board:
+class CellTracker:
     """What is known of every cell; written by one loop, read by any thread.
 
     Attributes
@@ -38,13 +38,13 @@ class Board:
         self.spent = self.reserved = self.held = self.bought = self.before = self.ended = 0
         self.blocks = len({cell.block for cell in cells})
         self.accepted: set[int] = set()
-        self.kinds = {Key.of(cell.request): cell.request for cell in cells}
-        self.to_buy = collections.Counter(Key.of(cell.request) for cell in cells)
+        self.kinds = {TaskKind.of(cell.request): cell.request for cell in cells}
+        self.to_buy = collections.Counter(TaskKind.of(cell.request) for cell in cells)
         self.cost = sum(state.price or 0 for state in self.states)
         self._open = collections.Counter(cell.block for cell in cells)
         self.failures: collections.deque[Failure] = collections.deque(maxlen=_LAST)
 
-    def put(self, at: int, now: CellState) -> None:
+    def update(self, at: int, now: CellState) -> None:
         """Replace what is known of a cell."""
         before = self.states[at]
         if now == before:
@@ -52,7 +52,11 @@ class Board:
         self._count(at, before, -1)
         self.states[at] = now
         self._count(at, now, 1)
-        if (now.is_failure, now.state, now.why) != (before.is_failure, before.state, before.why):
+        if (now.is_failure, now.state, now.reason) != (
+            before.is_failure,
+            before.state,
+            before.reason,
+        ):
             self._note_failure(self.cells[at].order, before, now)
 
     def _note_failure(self, order: int, before: CellState, now: CellState) -> None:
@@ -60,13 +64,13 @@ class Board:
             others = (failure for failure in self.failures if failure.cell != order)
             self.failures = collections.deque(others, maxlen=_LAST)
         if now.is_failure:
-            failure = Failure(order, now.state, now.why or "no reason was given")
+            failure = Failure(order, now.state, now.reason or "no reason was given")
             self.failures.appendleft(failure)
 
     def _count(self, at: int, state: CellState, one: int) -> None:
         self.counts[state.state] += one
         if state.to_buy:
-            self.to_buy[Key.of(self.cells[at].request)] += one
+            self.to_buy[TaskKind.of(self.cells[at].request)] += one
             self.cost += one * (state.price or 0)
         if state.state == "accepted":
             (self.accepted.add if one > 0 else self.accepted.discard)(at)

@@ -2,6 +2,6 @@
 
 from musicapi_nb.exports._export import export
 from musicapi_nb.exports._lrc import lrc
-from musicapi_nb.exports.result import Exported, ExportedSong, ExportFailed, Outcome
+from musicapi_nb.exports.result import ExportedSong, ExportResult, Outcome
 
-__all__ = ["ExportFailed", "Exported", "ExportedSong", "Outcome", "export", "lrc"]
+__all__ = ["ExportFailed", "ExportResult", "ExportedSong", "Outcome", "export", "lrc"]

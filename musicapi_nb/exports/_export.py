@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from musicapi_nb import markup
-from musicapi_nb.errors import MusicAPIError, WrongType
+from musicapi_nb.errors import ExportFailed, InvalidArgument, MusicAPIError, Untaggable
 from musicapi_nb.exports import audio_tags, playlist, provenance, zip_archive
 from musicapi_nb.exports._lrc import lrc
 from musicapi_nb.exports.folder import MANIFEST, PLAYLIST, STAGE, TABLES, Folder, digest, sweep
-from musicapi_nb.exports.result import Exported, ExportedSong, ExportFailed
+from musicapi_nb.exports.result import ExportedSong, ExportResult
 from musicapi_nb.exports.selection import asked, choose
 from musicapi_nb.tasks import Song, Task
 
@@ -31,7 +31,9 @@ _TITLE = 80  # characters shown
 _NO_AUDIO = "the library has no whole audio of it"
 
 
-def export(path: str | os.PathLike[str], what: Any, *, library: Library | None = None) -> Exported:
+def export(
+    path: str | os.PathLike[str], what: Any, *, library: Library | None = None
+) -> ExportResult:
     """Write songs of a library as files that other programs take, to a folder or a ZIP.
 
     Each finished song becomes its audio, named by its title so that any file system takes it, with
@@ -64,7 +66,7 @@ def export(path: str | os.PathLike[str], what: Any, *, library: Library | None =
 
     Raises
     ------
-    WrongType
+    InvalidArgument
         What was given holds no songs; no library is known; the path is the library's own or
         holds something else.
     ExportFailed
@@ -73,12 +75,12 @@ def export(path: str | os.PathLike[str], what: Any, *, library: Library | None =
     chosen = choose(what, library)
     target = Path(path).expanduser().absolute()
     if target.resolve().is_relative_to(chosen.library.path.resolve()):
-        raise WrongType(f"{target} is the library's own; name a folder beside it")
+        raise InvalidArgument(f"{target} is the library's own; name a folder beside it")
     with _told(target):
         if target.suffix.lower() == ".zip":
             return _to_zip(target, chosen)
         if target.exists() and not target.is_dir():
-            raise WrongType(f"{target} is a file; name a folder, or a file that ends in .zip")
+            raise InvalidArgument(f"{target} is a file; name a folder, or a file that ends in .zip")
         return _to_folder(target, chosen)
 
 
@@ -91,30 +93,30 @@ def _told(target: Path) -> Iterator[None]:
         raise ExportFailed(f"cannot write {where} ({error.strerror or error})") from error
 
 
-def _to_zip(target: Path, chosen: Chosen) -> Exported:
+def _to_zip(target: Path, chosen: Chosen) -> ExportResult:
     target.parent.mkdir(parents=True, exist_ok=True)
     sweep(target.parent)
     with tempfile.TemporaryDirectory(prefix=STAGE, dir=target.parent) as beside:
         folder = Path(beside) / "songs"
         before = zip_archive.unpack(target, folder, chosen.songs)
         made = _to_folder(folder, chosen)
-        inside = [*(name for song in made.songs for name in song.files), *made.beside]
+        inside = [*(name for song in made.songs for name in song.files), *made.shared_files]
         after = {name: digest(folder / name) for name in inside}
         if before != after:
             zip_archive.pack(folder, inside, Path(beside) / "zip")
             (Path(beside) / "zip").replace(target)
-    return Exported(target, made.songs, made.beside, target.stat().st_size, made.notes)
+    return ExportResult(target, made.songs, made.shared_files, target.stat().st_size, made.notes)
 
 
-def _to_folder(target: Path, chosen: Chosen) -> Exported:
+def _to_folder(target: Path, chosen: Chosen) -> ExportResult:
     with contextlib.closing(Folder(target)) as folder:
         writer = _Writer(folder, chosen.known)
         songs = [writer.song(key, *each) for key, each in chosen.songs.items()]
         beside = _beside(folder, chosen, songs, writer.notes)
-    left_out = [ExportedSong(title, "failed", why=why) for title, why in chosen.left_out]
+    left_out = [ExportedSong(title, "failed", reason=reason) for title, reason in chosen.left_out]
     names = (*(name for song in songs for name in song.files), *beside)
     size = sum((target / name).stat().st_size for name in names)
-    return Exported(target, (*songs, *left_out), beside, size, tuple(writer.notes))
+    return ExportResult(target, (*songs, *left_out), beside, size, tuple(writer.notes))
 
 
 def _beside(
@@ -129,8 +131,8 @@ def _beside(
     staged = [folder.stage / PLAYLIST, *sorted((folder.stage / TABLES).iterdir())]
     shared = [path.relative_to(folder.stage).as_posix() for path in staged]
     foreign = folder.put_shared(staged)
-    why = "a file of another origin has this name, and was left as it is"
-    notes += [(name, why) for name in foreign]
+    reason = "a file of another origin has this name, and was left as it is"
+    notes += [(name, reason) for name in foreign]
     return (*(name for name in shared if name not in foreign), MANIFEST)
 
 
@@ -142,10 +144,10 @@ class _Writer:
         self.notes: list[tuple[str, str]] = []
 
     def song(self, key: str, song: Song, task: Task) -> ExportedSong:
-        title = markup.plain(song.title or "", _TITLE) or "(untitled)"
+        title = markup.one_line(song.title or "", _TITLE) or "(untitled)"
         source = self._library.file_of(song)
         if source is None:
-            return ExportedSong(title, "failed", why=f"{_NO_AUDIO}{self._way_out(song, task)}")
+            return ExportedSong(title, "failed", reason=f"{_NO_AUDIO}{self._way_out(song, task)}")
         stem = self._folder.stem_of(key, song.title)
         timed, record = self._texts(key, song, task)
         tags = audio_tags.tags_of(song, record["model"]["returned"] or record["model"]["asked"])
@@ -163,7 +165,7 @@ class _Writer:
             )
         except MusicAPIError as error:
             audio.unlink(missing_ok=True)
-            return ExportedSong(title, "failed", why=error.message)
+            return ExportedSong(title, "failed", reason=error.message)
         written = {names[0]: digest(audio)}
         if timed:
             others[0].write_text(timed, encoding="utf-8", newline="\n")
@@ -213,4 +215,4 @@ def _copy(source: Path, target: Path) -> None:
             digest_.update(chunk)
             write.write(chunk)
     if digest_.hexdigest() != source.stem:
-        raise audio_tags.Untaggable("its file in the library is damaged; see library.verify()")
+        raise Untaggable("its file in the library is damaged; see library.verify()")

@@ -57,7 +57,7 @@ def lrc(
     body = [line for words in lines for line in _line(words)]
     if not body:
         return ""
-    name = markup.plain(title, 200).translate(_SIGNS) if title else ""
+    name = markup.one_line(title, 200).translate(_SIGNS) if title else ""
     head = [f"[ti:{name}]"] * bool(name)
     head += [f"[length:{_clock(long)[:-3]}]"] if (long := _time(seconds)) is not None else []
     return "\n".join([*head, "[re:musicapi_nb]", *body, ""])
@@ -148,7 +148,7 @@ def _line(words: Sequence[_Word]) -> Iterator[str]:
 
 
 def _shown(text: str) -> str:
-    return markup.plain(text, 200).translate(_SIGNS)
+    return markup.one_line(text, 200).translate(_SIGNS)
 
 
 def _clock(seconds: float) -> str:

@@ -15,7 +15,7 @@ from mutagen.flac import FLAC, Picture
 from mutagen.id3 import APIC, ID3, TCON, TDRC, TIT2, TXXX, USLT
 from mutagen.mp4 import MP4Cover, MP4FreeForm, MP4Tags
 
-from musicapi_nb.errors import MusicAPIError
+from musicapi_nb.errors import Untaggable
 from musicapi_nb.tasks import Song
 from musicapi_nb.tasks.json_reader import clean
 
@@ -24,10 +24,6 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _FRONT = 3  # of ID3's and FLAC's kinds of picture: the front cover
 _MP4_COVERS = {"image/jpeg": MP4Cover.FORMAT_JPEG, "image/png": MP4Cover.FORMAT_PNG}
 _FREE = "----:com.apple.iTunes:"
-
-
-class Untaggable(MusicAPIError):
-    """A file is no audio that can carry tags, or is damaged."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

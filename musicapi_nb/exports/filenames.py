@@ -27,7 +27,7 @@ def stem(title: str | None) -> str:
     `LONGEST_STEM` bytes of UTF-8, cut between characters.
     """
     text = " ".join((title or "").split())
-    text = _FORBIDDEN.sub("_", markup.visible(text))
+    text = _FORBIDDEN.sub("_", markup.strip_invisible(text))
     text = unicodedata.normalize("NFC", " ".join(text.split())).lstrip(" .-~#").rstrip(" .")
     text = _cut(text, LONGEST_STEM - 1)
     if not text.strip("_ .") or markup.is_blank(text):

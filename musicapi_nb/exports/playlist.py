@@ -33,7 +33,7 @@ def playlist(songs: Iterable[tuple[Song, str]]) -> str:
     for song, name in songs:
         known = song.duration is not None and math.isfinite(song.duration)
         seconds = round(song.duration) if known and song.duration is not None else -1
-        lines += [f"#EXTINF:{seconds},{markup.plain(song.title or name, _TITLE)}", name]
+        lines += [f"#EXTINF:{seconds},{markup.one_line(song.title or name, _TITLE)}", name]
     return "\n".join([*lines, ""])
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from musicapi_nb import markup
-from musicapi_nb.errors import MusicAPIError
 from musicapi_nb.library.html import room
 
 Outcome: TypeAlias = Literal["written", "replaced", "skipped", "failed"]
@@ -20,12 +19,6 @@ _WORDS: Mapping[Outcome, tuple[str, markup.Tone]] = {
     "failed": ("failed", "bad"),
 }
 _SHOWN = 20
-
-
-class ExportFailed(MusicAPIError):
-    """The folder or the ZIP cannot be written; the library is as it was."""
-
-    advice = "What was exported so far is whole: mend that and run it again."
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -44,11 +37,11 @@ class ExportedSong:
     title: str
     outcome: Outcome
     files: tuple[str, ...] = ()
-    why: str = ""
+    reason: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Exported:
+class ExportResult:
     """What an export did; a card that shows itself.
 
     Attributes
@@ -57,7 +50,7 @@ class Exported:
         The folder or the ZIP.
     songs
         In the order of the playlist; those that failed have no file there.
-    beside
+    shared_files
         Names of the files that are not one song's: playlist, tables, manifest.
     size
         Bytes of all files of this export.
@@ -67,7 +60,7 @@ class Exported:
 
     path: Path
     songs: tuple[ExportedSong, ...]
-    beside: tuple[str, ...] = ()
+    shared_files: tuple[str, ...] = ()
     size: int = 0
     notes: tuple[tuple[str, str], ...] = ()
 
@@ -85,17 +78,17 @@ class Exported:
     def __repr__(self) -> str:
         said = [f"{number:,} {_WORDS[outcome][0]}" for outcome, number in self.counts.items()]
         head = f"<Exported {self.path}: {', '.join(said) or 'no songs'}; {room(self.size)}>"
-        lines = [f"- {title}: {why}" for title, why in self._said()]
-        return "\n".join(map(markup.plain, [head, *lines]))
+        lines = [f"- {title}: {reason}" for title, reason in self._said()]
+        return "\n".join(map(markup.one_line, [head, *lines]))
 
     def _said(self) -> list[tuple[str, str]]:
-        return [*((song.title, song.why) for song in self.failed), *self.notes]
+        return [*((song.title, song.reason) for song in self.failed), *self.notes]
 
     def _shared(self) -> list[str]:
-        tables = [name for name in self.beside if "/" in name]
+        tables = [name for name in self.shared_files if "/" in name]
         names = {Path(name).stem for name in tables}
         said = [f"tables: {', '.join(sorted(names))} ({_endings(tables)})"] if tables else []
-        return [*(name for name in self.beside if name not in tables), *said]
+        return [*(name for name in self.shared_files if name not in tables), *said]
 
     def _repr_html_(self) -> str:
         badges = [
@@ -110,7 +103,7 @@ class Exported:
         return markup.card(
             f"Exported to {self.path.name}",
             wrong,
-            markup.folded(f"Files of {len(kept):,} songs", listed) if kept else markup.EMPTY,
+            markup.collapsible(f"Files of {len(kept):,} songs", listed) if kept else markup.EMPTY,
             markup.caption(*self._shared()),
             markup.EMPTY if self.songs else markup.notice("There are no finished songs to export."),
             facts=markup.facts(str(self.path), room(self.size)),

@@ -6,19 +6,18 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from musicapi_nb.errors import WrongType
+from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.library.media_files import song_key
 from musicapi_nb.tasks import Song, Task
-from musicapi_nb.widgets import song_items
-from musicapi_nb.widgets.audio import why_none
+from musicapi_nb.widgets.song_audio import no_audio_reason
+from musicapi_nb.widgets.songs_of import songs_of
 
 if TYPE_CHECKING:
     from musicapi_nb.experiment import Experiment
     from musicapi_nb.library import Entry, Library
-    from musicapi_nb.widgets.song_items import Item
+    from musicapi_nb.widgets.songs_of import SongItem
 
 _ALIGNED = "aligned_lyrics"
-_NEEDED = ("task_id", "song_position")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -53,40 +52,21 @@ def choose(what: Any, library: Library | None) -> Chosen:
 
     Raises
     ------
-    WrongType
+    InvalidArgument
         It holds no songs, or no library is known that has their files.
     """
-    if hasattr(what, "columns"):
-        shown = song_items.read(_of_frame(what, library), library)
-    else:
-        shown = song_items.read(what, library)
+    shown = songs_of(what, library)
     if shown.library is None:
-        raise WrongType("audio comes from a library: give library=api.library, or a library")
+        raise InvalidArgument("audio comes from a library: give library=api.library, or a library")
     known = _known(shown.library)
     songs: dict[str, tuple[Song, Task]] = {}
     left_out = []
     for item in shown.items:
         if item.song.state == "succeeded" and item.song.engine != "lyrics":
             songs.setdefault(song_key(item.song), (item.song, known.task(item)))
-        elif not shown.live:  # of a library or an experiment, all that is finished is meant
-            left_out.append((item.title, why_none(item.song) or f"It is {item.song.state}."))
-    experiment = song_items.experiment_of(what)
-    return Chosen(songs, left_out, known, experiment)
-
-
-def _of_frame(frame: Any, library: Library | None) -> list[Song]:
-    """The library's songs that are the rows of a table of songs."""
-    lacking = [name for name in _NEEDED if name not in frame.columns]
-    if lacking or library is None:
-        wanted = f"the columns {' and '.join(_NEEDED)}, as songs_frame has them, and library="
-        raise WrongType(f"a table chooses songs by {wanted}")
-    known = {(task.id, song.position): song for task in library.tasks() for song in task.songs}
-    rows = zip(*(frame[name] for name in _NEEDED), strict=True)
-    found = [(row, known.get((row[0], int(row[1])))) for row in rows]
-    unknown = [row for row, song in found if song is None]
-    if unknown:
-        raise WrongType(f"the library has no song {unknown[0][1]} of task {unknown[0][0]!r}")
-    return [song for _, song in found if song is not None]
+        elif not shown.refreshable:  # of a library or an experiment, all that is finished is meant
+            left_out.append((item.title, no_audio_reason(item.song) or f"It is {item.song.state}."))
+    return Chosen(songs, left_out, known, shown.experiment)
 
 
 # --- what the library knows of them ----------------------------------------------------------
@@ -105,7 +85,7 @@ class Known:
         """The purchase that made a song."""
         return self.entries.get((song.task_id or (task.id if task else None), song.simulated))
 
-    def task(self, item: Item) -> Task:
+    def task(self, item: SongItem) -> Task:
         """The task of a song; a song that was given alone has it from the library."""
         song, given = item.song, item.task
         entry = self.entry(song, given)

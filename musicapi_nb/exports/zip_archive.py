@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
-from musicapi_nb.errors import WrongType
+from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.exports import provenance
 from musicapi_nb.exports.folder import MANIFEST, PLAYLIST, TABLES, digest, is_plain, texts
 
@@ -28,7 +28,7 @@ def unpack(path: Path, folder: Path, keys: Collection[str]) -> dict[str, str | N
 
     Raises
     ------
-    WrongType
+    InvalidArgument
         What is at the path is no ZIP of an export: it is not to be replaced.
     """
     folder.mkdir()
@@ -53,7 +53,9 @@ def unpack(path: Path, folder: Path, keys: Collection[str]) -> dict[str, str | N
             }
             others = [name for name in packed.namelist() if name not in listed]
     except (zipfile.BadZipFile, OSError):
-        raise WrongType(f"{path} is no ZIP that can be read; remove it, or name another") from None
+        raise InvalidArgument(
+            f"{path} is no ZIP that can be read; remove it, or name another"
+        ) from None
     made = {"format": provenance.FORMAT, "songs": stems, "files": wanted}
     (folder / MANIFEST).write_text(provenance.text(made), encoding="utf-8")
     return {**listed, MANIFEST: digest(folder / MANIFEST), **dict.fromkeys(others)}
@@ -64,7 +66,7 @@ def _manifest(packed: zipfile.ZipFile) -> dict[str, Any]:
     with contextlib.suppress(KeyError, ValueError, RecursionError):
         manifest = json.loads(packed.read(MANIFEST))
     if not isinstance(manifest, dict) or manifest.get("format") != provenance.FORMAT:
-        raise WrongType(
+        raise InvalidArgument(
             f"{packed.filename} is there already, and no export of this package; name another file"
         )
     return manifest

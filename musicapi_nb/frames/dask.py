@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from musicapi_nb.errors import MissingExtra, WrongType
+from musicapi_nb.errors import InvalidArgument, MissingExtra
 from musicapi_nb.frames import io
 from musicapi_nb.frames.flattener import Columns, Frames
 
@@ -69,7 +69,7 @@ def _paths(given: Any) -> list[str]:
     elif isinstance(given, Iterable):
         found = [Path(path).expanduser() for path in given]
     else:
-        raise WrongType(f"this is a {type(given).__name__}, no path and no list of paths")
+        raise InvalidArgument(f"this is a {type(given).__name__}, no path and no list of paths")
     for path in found:
         if not path.is_file():
             raise FileNotFoundError(f"there is no file {path}")

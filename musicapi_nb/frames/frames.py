@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Protocol
 
-from musicapi_nb.errors import WrongType
+from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.frames.flattener import Columns
 from musicapi_nb.frames.schema import (
     DURATIONS,
@@ -44,7 +44,7 @@ def tasks_frame(replies: Replies) -> pd.DataFrame:
 
     Raises
     ------
-    WrongType
+    InvalidArgument
         What was given is none of the above (also a TypeError).
     FileNotFoundError
         There is no such file.
@@ -142,11 +142,11 @@ def ratings_frame(rated: HasRatings) -> pd.DataFrame:
 
     Raises
     ------
-    WrongType
+    InvalidArgument
         What was given has no ratings.
     """
     if not callable(getattr(type(rated), "ratings", None)):
-        raise WrongType(
+        raise InvalidArgument(
             f"this is a {type(rated).__name__}; ratings are asked of a library or of a gallery"
         )
     return build_frame(RATINGS, rated.ratings())

@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from musicapi_nb.errors import WrongType
+from musicapi_nb.errors import InvalidArgument
 
 SUFFIXES = (".ndjson", ".ndjson.gz", ".parquet")
 """How the name of a file of replies ends, whatever its case."""
@@ -36,7 +36,7 @@ def lines(path: Path) -> Iterator[tuple[int, bytes]]:
     ------
     FileNotFoundError
         There is no such file.
-    WrongType
+    InvalidArgument
         A Parquet file that has no column `reply` of bytes or text.
     """
     name = path.name.lower()
@@ -53,7 +53,7 @@ def _rows(path: Path) -> Iterator[tuple[int, bytes]]:
     with pq.ParquetFile(path) as file:
         kind = file.schema_arrow.field(REPLY).type if REPLY in file.schema_arrow.names else None
         if not (kind and (pa.types.is_binary(kind) or pa.types.is_large_binary(kind))):
-            raise WrongType(
+            raise InvalidArgument(
                 f"{path} has no column {REPLY!r} of bytes; raw replies are what write_parquet("
                 "..., raw=replies) writes to replies.parquet"
             )
@@ -74,10 +74,10 @@ def _flat(name: str, table: pd.DataFrame) -> pa.Table:
     try:
         made = pa.Table.from_pandas(table, preserve_index=False)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
-        raise WrongType(f"the frame {name!r} cannot be written: {error}") from None
+        raise InvalidArgument(f"the frame {name!r} cannot be written: {error}") from None
     nested = [field.name for field in made.schema if pa.types.is_nested(field.type)]
     if nested:
-        raise WrongType(
+        raise InvalidArgument(
             f"column {nested[0]!r} of the frame {name!r} holds {made.schema.field(nested[0]).type};"
             " only flat columns are written, so make it rows, or JSON text"
         )

@@ -20,7 +20,7 @@ _TONES: Mapping[EntryState, markup.Tone] = {
     "done": "good",
     "accepted": "info",
     "sending": "info",
-    "asking": "info",
+    "reposting": "info",
 }
 _WHAT_TO_DO = """\
 {number} uncertain: the reply was lost, so that it was perhaps charged. It is not sent again by \
@@ -87,7 +87,7 @@ def line(seen: Overview) -> str:
     """The library in one line."""
     states = ", ".join(f"{number} {_words(state)}" for state, number in seen.counts.items())
     facts = (states or "empty", *_sums(seen), f"{room(seen.disk)} on disk")
-    return markup.plain(f"<Library {seen.path}: {'; '.join(facts)}>")
+    return markup.one_line(f"<Library {seen.path}: {'; '.join(facts)}>")
 
 
 def card(seen: Overview) -> markup.Html:

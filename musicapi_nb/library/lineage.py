@@ -84,7 +84,9 @@ class Lineage:
             if rows
             else markup.caption("Nothing was made from anything yet: song.extend(...) is a start.")
         )
-        facts = markup.facts(f"{purchases:,} purchases", markup.in_credits(spent)) if rows else ""
+        facts = (
+            markup.facts(f"{purchases:,} purchases", markup.format_credits(spent)) if rows else ""
+        )
         return markup.card("Lineage", body, facts=facts, wide=True)
 
 
@@ -109,8 +111,8 @@ def _words(branch: Branch) -> str:
 def _lines(tree: Branch) -> Iterator[str]:
     for depth, branch in _deep(tree):
         whole = f", {branch.credits:,} with all made from it" if branch.made else ""
-        price = markup.in_credits(branch.price)
-        line = markup.plain(f"{_words(branch)}: {branch.state}, {price}{whole}")
+        price = markup.format_credits(branch.price)
+        line = markup.one_line(f"{_words(branch)}: {branch.state}, {price}{whole}")
         yield f"{_indent(depth)}{line}"
 
 

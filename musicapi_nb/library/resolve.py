@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from musicapi_nb.errors import WrongStep
+from musicapi_nb.errors import InvalidTransition
 
 if TYPE_CHECKING:
     from musicapi_nb.library.entry import Entry
@@ -22,7 +22,7 @@ Credits: TypeAlias = HasTotal | float
 Settled: TypeAlias = tuple[str, dict[str, Any]]
 
 
-def verdict(
+def resolution_event(
     entry: Entry,
     *,
     task_id: str | None,
@@ -34,18 +34,18 @@ def verdict(
 
     Raises
     ------
-    WrongStep
+    InvalidTransition
         The entry is not open to doubt, not exactly one of the three ways is given, or the
         balances prove neither.
     """
     ways = [task_id is not None, before is not None or after is not None, charged is not None]
     if sum(ways) != 1 or (before is None) != (after is None):
-        raise WrongStep("give one of: task_id=; before= and after=; charged=True or False")
+        raise InvalidTransition("give one of: task_id=; before= and after=; charged=True or False")
     if not _doubtful(entry) or (task_id is not None and entry.state != "uncertain"):
-        raise WrongStep(f"entry {entry.id} is {entry.state}; there is nothing to resolve")
+        raise InvalidTransition(f"entry {entry.id} is {entry.state}; there is nothing to resolve")
     if task_id is not None:
         if not task_id.strip():
-            raise WrongStep("the task id is blank")
+            raise InvalidTransition("the task id is blank")
         return "accepted", {"task_id": task_id, "note": "resolved by its task id"}
     if before is not None and after is not None:
         return _by_balance(entry, _total(before) - _total(after))
@@ -70,7 +70,7 @@ def _by_balance(entry: Entry, difference: float) -> Settled:
         return kind, {**data, "price": int(difference), "reserve": int(difference)}
     if difference == entry.price:
         return _settled(entry, charged=True, note=note)
-    raise WrongStep(
+    raise InvalidTransition(
         f"the balance fell by {difference:g}, the price is {entry.price}: that proves neither. "
         "Other requests may have been charged meanwhile; say charged=True or False yourself"
     )

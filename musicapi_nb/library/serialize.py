@@ -53,7 +53,7 @@ def _writable(value: Any, depth: int) -> Any:
 
 def kept(
     entry: Entry, request: Request | None, data: Mapping[str, Any], raw: str | None
-) -> tasks.Kept:
+) -> tasks.StoredReply:
     """What the ledger has of a task."""
     known = tasks.Task(
         id=entry.task_id,
@@ -64,4 +64,4 @@ def kept(
         simulated=entry.simulated,
         take=entry.take,
     )
-    return tasks.Kept(known, raw, {name: data[name] for name in _SAID if name in data})
+    return tasks.StoredReply(known, raw, {name: data[name] for name in _SAID if name in data})

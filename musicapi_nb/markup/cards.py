@@ -9,7 +9,7 @@ from typing import Final
 from musicapi_nb.markup.components import LINE, WRAP
 from musicapi_nb.markup.escape import (
     EMPTY,
-    QUIET,
+    MUTED,
     TITLE_LIMIT,
     DataUrl,
     Html,
@@ -18,13 +18,13 @@ from musicapi_nb.markup.escape import (
     element,
     is_blank,
     join,
-    quiet,
+    muted,
     source,
     text,
     web_url,
 )
 
-_FACTS: Final = f"margin:3px 0 0;font-size:12.5px;line-height:1.45;{QUIET}"
+_FACTS: Final = f"margin:3px 0 0;font-size:12.5px;line-height:1.45;{MUTED}"
 _POLICY: Final = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src http: https: data:; "
     "media-src http: https: data:; base-uri 'none'; form-action 'none'"
@@ -42,7 +42,7 @@ def link(label: str, url: str | None) -> Html:
     """Show a label that opens an http(s) address; any other address is left out, and says so."""
     address = web_url(url)
     if address is None:
-        return join(text(label), quiet(" (link not shown)"))
+        return join(text(label), muted(" (link not shown)"))
     return element("a", label, href=address, target="_blank", rel="noopener noreferrer")
 
 
@@ -50,7 +50,7 @@ def image(url: str | None, alt: str, width: int = 320) -> Html:
     """Show a picture of at most `width` pixels; without a usable address, its description."""
     address = source(url)
     if address is None:
-        return quiet(f"Picture not shown: {attribute(alt)}")
+        return muted(f"Picture not shown: {attribute(alt)}")
     style = f"display:block;width:{width}px;max-width:100%;height:auto;border-radius:10px"
     return element("img", src=address, alt=attribute(alt), style=style)
 
@@ -60,7 +60,7 @@ def player(url: str | None, label: str = "this song") -> Html:
     address = source(url)
     if address is None:
         words = "No audio." if is_blank(url) else "No audio: its address is not one to open."
-        return element("div", words, style=f"font-size:12.5px;{QUIET}")
+        return element("div", words, style=f"font-size:12.5px;{MUTED}")
     name = attribute(label)
     # Where players are stripped and their content is kept, as on code hosts, the link remains.
     fallback = EMPTY if isinstance(url, DataUrl | LocalFile) else link(f"Listen to {name}", address)

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final, Literal, TypeAlias
 
-from musicapi_nb.markup.escape import EMPTY, QUIET, TITLE_LIMIT, Html, element, is_blank, join, text
+from musicapi_nb.markup.escape import EMPTY, MUTED, TITLE_LIMIT, Html, element, is_blank, join, text
 
 Tone: TypeAlias = Literal["neutral", "good", "info", "warn", "bad"]
-Fate: TypeAlias = Literal["plain", "kept", "added", "dropped"]
+TagMark: TypeAlias = Literal["plain", "kept", "added", "dropped"]
 Cell: TypeAlias = str | float | datetime | None
 
 
@@ -25,7 +25,7 @@ _INK: Final[dict[Tone, str]] = {
     "warn": "210,153,34",
     "bad": "219,68,68",
 }
-_FATES: Final[dict[Fate, tuple[str, Tone]]] = {
+_TAG_MARKS: Final[dict[TagMark, tuple[str, Tone]]] = {
     "plain": ("", "neutral"),
     "kept": ("✓", "good"),
     "added": ("+", "info"),
@@ -54,7 +54,7 @@ _TWO_DECIMALS_SAY_LITTLE: Final = 0.1
 _SHORT_FACT: Final = 24
 
 
-def minutes(seconds: float | None) -> str:
+def format_duration(seconds: float | None) -> str:
     """Say a number of seconds as ``2:11`` or ``1:02:11``; nothing if missing or not a duration."""
     if seconds is None or not math.isfinite(seconds) or seconds < 0:
         return ""
@@ -63,14 +63,14 @@ def minutes(seconds: float | None) -> str:
     return f"{hour}:{minute:02}:{second:02}" if hour else f"{minute}:{second:02}"
 
 
-def moment(when: datetime | None) -> str:
+def format_datetime(when: datetime | None) -> str:
     """Say an instant as ``22 Nov 2024, 01:48``, on the clock that it carries."""
     if when is None:
         return ""
     return f"{when.day} {_MONTHS[when.month - 1]} {when.year}, {when.hour:02}:{when.minute:02}"
 
 
-def in_credits(amount: float | None) -> str:
+def format_credits(amount: float | None) -> str:
     """Say a number of credits; a price that is not known is said so, and is never 0."""
     if amount is None or not math.isfinite(amount):
         return "credits unknown"
@@ -101,7 +101,7 @@ def facts(*parts: str | None) -> Html:
 def caption(*parts: str | None) -> Html:
     """Put short facts on a quiet line of their own, below what they are about."""
     words = facts(*parts)
-    return element("div", words, style=f"font-size:12.5px;{QUIET};{WRAP}") if words else EMPTY
+    return element("div", words, style=f"font-size:12.5px;{MUTED};{WRAP}") if words else EMPTY
 
 
 def badge(label: str, tone: Tone = "neutral") -> Html:
@@ -116,9 +116,9 @@ def badge(label: str, tone: Tone = "neutral") -> Html:
     )
 
 
-def chip(label: str, fate: Fate = "plain") -> Html:
+def chip(label: str, fate: TagMark = "plain") -> Html:
     """Show one tag; what became of it is told by a sign and a tooltip besides the colour."""
-    sign, tone = _FATES[fate]
+    sign, tone = _TAG_MARKS[fate]
     shown = text("(blank)" if is_blank(label) else label, TAG_LIMIT)
     if fate == "dropped":
         shown = element("span", shown, style="text-decoration:line-through")
@@ -134,9 +134,9 @@ def chip(label: str, fate: Fate = "plain") -> Html:
     )
 
 
-def chips(tags: Iterable[str | tuple[str, Fate]]) -> Html:
+def chips(tags: Iterable[str | tuple[str, TagMark]]) -> Html:
     """Show tags in their order; a line below explains the signs that occur."""
-    pairs: list[tuple[str, Fate]] = [
+    pairs: list[tuple[str, TagMark]] = [
         (tag, "plain") if isinstance(tag, str) else tag for tag in tags
     ]
     if not pairs:
@@ -144,13 +144,15 @@ def chips(tags: Iterable[str | tuple[str, Fate]]) -> Html:
     shown = [chip(label, fate) for label, fate in pairs[:TAGS_LIMIT]]
     if len(pairs) > TAGS_LIMIT:
         more = f"and {len(pairs) - TAGS_LIMIT:,} more"
-        shown.append(element("span", more, style=f"padding:2px 4px;font-size:12.5px;{QUIET}"))
+        shown.append(element("span", more, style=f"padding:2px 4px;font-size:12.5px;{MUTED}"))
     row = element("div", *shown, style=f"display:flex;flex-wrap:wrap;gap:5px;{WRAP}")
     present = {fate for _, fate in pairs}
-    legend = [f"{sign} {fate}" for fate, (sign, _) in _FATES.items() if sign and fate in present]
+    legend = [
+        f"{sign} {fate}" for fate, (sign, _) in _TAG_MARKS.items() if sign and fate in present
+    ]
     if not legend:
         return row
-    words = element("div", facts(*legend), style=f"margin:4px 0 0;font-size:11px;{QUIET}")
+    words = element("div", facts(*legend), style=f"margin:4px 0 0;font-size:11px;{MUTED}")
     return element("div", row, words)
 
 
@@ -175,7 +177,7 @@ def progress(fraction: float | None, label: str = "") -> Html:
     words = element("span", text(label), style=WRAP)
     figure = element("span", f"{math.floor(share * 100)}%" if known else EMPTY, style="flex:none")
     line = (
-        f"display:flex;justify-content:space-between;gap:14px;font-size:12.5px;{QUIET};{_FIGURES}"
+        f"display:flex;justify-content:space-between;gap:14px;font-size:12.5px;{MUTED};{_FIGURES}"
     )
     bar = (
         f"box-sizing:border-box;height:8px;margin:5px 0 0;overflow:hidden;border:1px {edge};"
@@ -188,9 +190,9 @@ def progress(fraction: float | None, label: str = "") -> Html:
     )
 
 
-def folded(summary: str, *body: str) -> Html:
+def collapsible(summary: str, *body: str) -> Html:
     """Put blocks behind a line that opens them."""
-    head = f"cursor:pointer;font-size:12.5px;{QUIET}"
+    head = f"cursor:pointer;font-size:12.5px;{MUTED}"
     inside = element("div", *body, style="margin:8px 0 0")
     return element("details", element("summary", text(summary), style=head), inside)
 
@@ -206,16 +208,16 @@ def verbatim(value: str, limit: int = LYRICS_LIMIT) -> Html:
 
 def lyrics(words: str | None) -> Html:
     """Show lyrics folded away, spaces and line breaks kept; nothing for an instrumental."""
-    return EMPTY if words is None or is_blank(words) else folded("Lyrics", verbatim(words))
+    return EMPTY if words is None or is_blank(words) else collapsible("Lyrics", verbatim(words))
 
 
 def _cell(value: Cell) -> Html:
     if value is None or (isinstance(value, float) and math.isnan(value)):
-        return element("span", "\u2013", title="missing", style=QUIET)
+        return element("span", "\u2013", title="missing", style=MUTED)
     if isinstance(value, bool):
         return Html("yes" if value else "no")
     if isinstance(value, datetime):
-        return text(moment(value))
+        return text(format_datetime(value))
     if isinstance(value, int | float):
         return text(_figure(value) if math.isfinite(value) else str(value))
     return text(value)
@@ -243,7 +245,7 @@ def table(
     edge = f"padding:4px 14px 4px 0;vertical-align:top;border:0;border-bottom:1px solid {LINE};"
     sides = [edge + f"text-align:{'right' if right else 'left'}" for right in numeric]
     head = [
-        element("th", text(name), scope="col", style=f"{side};font-weight:400;{QUIET}")
+        element("th", text(name), scope="col", style=f"{side};font-weight:400;{MUTED}")
         for name, side in zip(columns, sides, strict=True)
     ]
     body = [
@@ -258,7 +260,7 @@ def table(
     words = facts(caption, more)
     return element(
         "div",
-        element("div", words, style=f"margin:0 0 4px;font-size:12.5px;{QUIET}") if words else EMPTY,
+        element("div", words, style=f"margin:0 0 4px;font-size:12.5px;{MUTED}") if words else EMPTY,
         element(
             "table",
             element("thead", element("tr", *head, style="background:transparent")),

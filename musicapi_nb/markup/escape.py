@@ -14,7 +14,7 @@ MediaType: TypeAlias = Literal[
 SENTENCE_LIMIT: Final = 1_000
 TITLE_LIMIT: Final = 120
 URL_LIMIT: Final = 8_192
-QUIET: Final = "opacity:.68"
+MUTED: Final = "opacity:.68"
 
 
 class Html(str):
@@ -112,12 +112,12 @@ def text(value: str, limit: int = SENTENCE_LIMIT) -> Html:
     return escaped
 
 
-def plain(value: str, limit: int = SENTENCE_LIMIT) -> str:
+def one_line(value: str, limit: int = SENTENCE_LIMIT) -> str:
     """Tame a text for a terminal or a log: one line, no control characters, cut at `limit`."""
     return " ".join(_shown(str(value), limit)[0].split())
 
 
-def visible(value: str) -> str:
+def strip_invisible(value: str) -> str:
     """Leave out what shows nothing or turns the text around it, such as marks of direction."""
     return _UNSEEN.sub("", value)
 
@@ -132,9 +132,9 @@ def join(*parts: str, separator: str = "") -> Html:
     return Html(html.escape(attribute(separator)).join(str(text(part)) for part in parts if part))
 
 
-def quiet(value: str) -> Html:
+def muted(value: str) -> Html:
     """Set words back, without leaving the theme's own ink."""
-    return element("span", text(value), style=QUIET)
+    return element("span", text(value), style=MUTED)
 
 
 def element(tag: str, *children: str, style: str = "", **attributes: str) -> Html:

@@ -12,13 +12,13 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from musicapi_nb.client import BASE_URL, MusicAPI
-from musicapi_nb.client.webhook_fields import checked_hook
+from musicapi_nb.client.webhook_fields import webhook_target
 from musicapi_nb.engines import Request
 from musicapi_nb.errors import InvalidRequest, Problem
 from musicapi_nb.notebook import remote_simulator
 from musicapi_nb.notebook.event_loop import BackgroundLoop
-from musicapi_nb.notebook.session import KEY_VARIABLE, OPEN, Handle
-from musicapi_nb.signing import SECRET_VARIABLE
+from musicapi_nb.notebook.session import KEY_VARIABLE, Session, _sessions
+from musicapi_nb.webhook_signing import SECRET_VARIABLE
 
 if TYPE_CHECKING:
     from musicapi_nb.library import Library
@@ -39,7 +39,7 @@ def connect(  # noqa: PLR0913 - each is a setting of its own
     spend_limit: int | None = None,
     webhook: str | None = None,
     webhook_secret: str | None = None,
-) -> Handle:
+) -> Session:
     """Connect to MusicAPI, or to the embedded simulator when there is no key; say which.
 
     Called again with the same arguments, it returns the handle that is open.
@@ -95,9 +95,9 @@ def connect(  # noqa: PLR0913 - each is a setting of its own
     if webhook is not None and webhook_secret is None:
         webhook_secret = os.environ.get(SECRET_VARIABLE) or None
     hook = (webhook, webhook_secret)
-    checked_hook(*hook, local=True)  # before anything is opened or started
+    webhook_target(*hook, local=True)  # before anything is opened or started
     name = _identity((key, *hook), base_url, simulator, library, spend_limit)
-    if (handle := OPEN.get(name)) is None:
+    if (handle := _sessions.get(name)) is None:
         kept = _library(library)
         try:
             budgets = _limit(kept, spend_limit)
@@ -109,8 +109,8 @@ def connect(  # noqa: PLR0913 - each is a setting of its own
             if kept is not None:
                 kept.close()
             raise
-    OPEN[name] = OPEN.pop(name, handle)  # the last one is `current`
-    print(handle.where)  # noqa: T201 - a person must see whether songs will cost money
+    _sessions[name] = _sessions.pop(name, handle)  # the last one is `current`
+    print(handle.description)  # noqa: T201 - a person must see whether songs will cost money
     return handle
 
 
@@ -159,7 +159,7 @@ def _to_service(
     library: Library | None,
     budgets: tuple[str, ...],
     hook: tuple[str | None, str | None],
-) -> Handle:
+) -> Session:
     client = MusicAPI(
         key,
         base_url=base_url or BASE_URL,
@@ -168,7 +168,7 @@ def _to_service(
         webhook=hook[0],
         webhook_secret=hook[1],
     )
-    return Handle(client, BackgroundLoop(), library=library)
+    return Session(client, BackgroundLoop(), library=library)
 
 
 def _to_simulator(
@@ -176,11 +176,11 @@ def _to_simulator(
     library: Library | None,
     budgets: tuple[str, ...],
     hook: tuple[str | None, str | None],
-) -> Handle:
+) -> Session:
     background = BackgroundLoop()
     try:
         if isinstance(simulator, str):
-            url, speed = background.submit(remote_simulator.found(simulator)).result()
+            url, speed = background.submit(remote_simulator.probe_simulator(simulator)).result()
             own = None
         else:
             own = simulator or _embedded(library)
@@ -199,7 +199,7 @@ def _to_simulator(
         webhook=hook[0],
         webhook_secret=hook[1],
     )
-    return Handle(client, background, own, library)
+    return Session(client, background, own, library)
 
 
 def _embedded(library: Library | None) -> Simulator:
@@ -211,11 +211,11 @@ def _embedded(library: Library | None) -> Simulator:
     return Embedded(seed=secrets.randbelow(2**31) if library else 0, reply_options=reply_options)
 
 
-def current() -> Handle:
+def current() -> Session:
     """Return the handle that was connected last and is open; else connect as `connect()` does."""
-    return next(reversed(OPEN.values()), None) or connect()
+    return next(reversed(_sessions.values()), None) or connect()
 
 
 def form(what: type[Request] | Request | ModuleType | None = None) -> Form:
-    """Make a form on the handle that was connected last, or on a new one: see `Handle.form`."""
+    """Make a form on the handle that was connected last, or on a new one: see `Session.form`."""
     return current().form(what)

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 from musicapi_nb import markup
 from musicapi_nb.errors import MusicAPIError
 from musicapi_nb.notebook.job import Job
-from musicapi_nb.widgets.monitor import Action, reading_of
+from musicapi_nb.widgets.monitor import Action, experiment_bar_state
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from musicapi_nb.experiment import Experiment, Progress
     from musicapi_nb.notebook.event_loop import BackgroundLoop
-    from musicapi_nb.notebook.session import Handle
+    from musicapi_nb.notebook.session import Session
     from musicapi_nb.plan import DryRun, Plan
-    from musicapi_nb.widgets.monitor import Reading
+    from musicapi_nb.widgets.monitor import BarState
 
 
 class ExperimentJob(Job["Experiment"]):
@@ -33,9 +33,9 @@ class ExperimentJob(Job["Experiment"]):
 
         super().__init__(background, work, title=f"experiment {experiment.name}")
 
-    def reading(self) -> Reading:
+    def bar_state(self) -> BarState:
         """How far it has come, for a bar: cells that have ended."""
-        return reading_of(self._experiment.progress)
+        return experiment_bar_state(self._experiment.progress)
 
     def _progress(self) -> markup.Html:
         return markup.Html(self._experiment._repr_html_())
@@ -47,7 +47,7 @@ class ExperimentJob(Job["Experiment"]):
         return "Stopped waiting. What was paid for is in the library: start() waits for it again."
 
 
-class Run:
+class ExperimentRun:
     """An experiment to be looked at, started, paused and cancelled: `run.start()`.
 
     Where it is shown, it shows the dry run until it is started, then its progress. Started
@@ -63,7 +63,7 @@ class Run:
         The last start; None before.
     """
 
-    def __init__(self, api: Handle, background: BackgroundLoop, experiment: Experiment) -> None:
+    def __init__(self, api: Session, background: BackgroundLoop, experiment: Experiment) -> None:
         self.experiment = experiment
         self.dry_run = _dry_run(experiment.plan, api)
         self.job: ExperimentJob | None = None
@@ -168,9 +168,9 @@ class Run:
             ),
         )
 
-    def reading(self) -> Reading:
+    def bar_state(self) -> BarState:
         """How far it has come, for a bar."""
-        return reading_of(self.progress)
+        return experiment_bar_state(self.progress)
 
     @property
     def progress(self) -> Progress:
@@ -224,7 +224,7 @@ class Run:
         display(bundle, raw=True)
 
 
-def _dry_run(plan: Plan, api: Handle) -> DryRun:
+def _dry_run(plan: Plan, api: Session) -> DryRun:
     try:
         return plan.dry_run(api)
     except MusicAPIError:  # the balance cannot be read now; all the rest can be told

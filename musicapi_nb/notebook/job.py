@@ -16,7 +16,7 @@ from musicapi_nb import markup
 from musicapi_nb.engines import Request
 from musicapi_nb.errors import MusicAPIError, WaitTimeout
 from musicapi_nb.tasks import Task
-from musicapi_nb.widgets.monitor import Action, Reading
+from musicapi_nb.widgets.monitor import Action, BarState
 
 if TYPE_CHECKING:
     from musicapi_nb.client import MusicAPI
@@ -68,7 +68,7 @@ class Job(Generic[_Result]):
         self._ended = time.monotonic()
         self._refresh()
 
-    def see(self, task: Task) -> None:
+    def update(self, task: Task) -> None:
         """Take note of how the task is doing (the client's progress callback)."""
         before, self.task = self.task, task
         # drawing a player anew would stop the song that somebody is listening to
@@ -136,7 +136,7 @@ class Job(Generic[_Result]):
         return ((self._ended or time.monotonic()) - self._started) * self._speed
 
     def __repr__(self) -> str:
-        return markup.plain(f"<Job {self.title}: {self._state()}>")
+        return markup.one_line(f"<Job {self.title}: {self._state()}>")
 
     def _state(self) -> str:
         if self._future.cancelled():
@@ -147,7 +147,7 @@ class Job(Generic[_Result]):
             return repr(self._future.result())
         if self.task is None:
             return "asking the service"
-        return f"{self.task.state}, {markup.minutes(self.seconds)} so far"
+        return f"{self.task.state}, {markup.format_duration(self.seconds)} so far"
 
     def _repr_html_(self) -> str:
         if self._future.cancelled():
@@ -182,13 +182,13 @@ class Job(Generic[_Result]):
     def _so_far(self) -> str:
         clock = "" if self._speed == 1 else " on the simulator's clock"
         ahead = str(self._client.eta(self.task)) if self._client and self.task else ""
-        words = f"{markup.minutes(self.seconds)} so far{ahead and ', '}{ahead}{clock}"
-        if self.task is not None and self.task.repeats:
+        words = f"{markup.format_duration(self.seconds)} so far{ahead and ', '}{ahead}{clock}"
+        if self.task is not None and self.task.poll_by_repost:
             return f"Not ready yet; asked for again until it is. {words}"
         return words
 
     def _stopped(self) -> str:
-        if self.task is not None and self.task.repeats:
+        if self.task is not None and self.task.poll_by_repost:
             return (
                 f"Stopped waiting. {self.task.name} was accepted and is not ready yet: "
                 "api.wait(job.task) asks for it again."
@@ -207,7 +207,7 @@ class Job(Generic[_Result]):
         ]
         price = self.request.price() if self.request else None
         facts = markup.facts(
-            _gist(self.request), None if price is None else markup.in_credits(price)
+            _gist(self.request), None if price is None else markup.format_credits(price)
         )
         return markup.card(
             self.title, *body, *advice, facts=facts, badges=[markup.badge(word, tone)]
@@ -239,14 +239,14 @@ class Job(Generic[_Result]):
         help_ = "Stop waiting; what was paid for goes on at the service."
         return (Action("Stop waiting", help_, self.cancel, possible=not self.done()),)
 
-    def reading(self) -> Reading:
+    def bar_state(self) -> BarState:
         """How far it has come, for a bar: songs that are final."""
         songs = self.task.songs if self.task else ()
         expected = (self.task.expected if self.task else None) or max(len(songs), 1)
         words = "" if self.done() and self.exception() is None else self._state()
         if not self.done():
             words = self._so_far() if self.task else words
-        return Reading(sum(song.finished for song in songs), expected, "songs", words)
+        return BarState(sum(song.finished for song in songs), expected, "songs", words)
 
     def _stay_fresh(self) -> None:
         """Let what shows it follow it, from the first one on."""

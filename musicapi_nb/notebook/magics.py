@@ -9,14 +9,14 @@ from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
 
 from musicapi_nb.errors import MusicAPIError
 from musicapi_nb.notebook._connect import current
-from musicapi_nb.notebook.song_magic_parser import help_text, read_song, wants_help
+from musicapi_nb.notebook.song_magic_parser import help_text, parse_song_cell, wants_help
 from musicapi_nb.tasks import Task
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from musicapi_nb.notebook.job import Job
-    from musicapi_nb.notebook.song_list import Songs
+    from musicapi_nb.notebook.song_list import SongList
 
 _RECENT = 12
 
@@ -32,13 +32,13 @@ class MusicMagics(Magics):
             if wants_help(line):
                 print(help_text(line))  # noqa: T201 - a person asked for it
                 return None
-            request, take = read_song(line, cell)
+            request, take = parse_song_cell(line, cell)
             return current().run(request, take=take)
         except MusicAPIError as error:  # in one line: a traceback would tell nothing
             raise UsageError(str(error)) from None
 
     @line_magic
-    def songs(self, line: str) -> Songs:
+    def songs(self, line: str) -> SongList:
         """Show the songs bought last: twelve, or as many as the line says."""
         text = line.strip()
         if text and not (text.isascii() and text.isdigit()):

@@ -13,7 +13,7 @@ from musicapi_nb.errors import UnexpectedReply, Unreachable
 _PATIENCE = 10.0
 
 
-async def found(address: str) -> tuple[str, float]:
+async def probe_simulator(address: str) -> tuple[str, float]:
     """Ask what listens at an address; return its base URL and the speed of its clock.
 
     Raises

@@ -12,31 +12,31 @@ from typing import TYPE_CHECKING, Any
 from musicapi_nb import markup
 from musicapi_nb.client import publish
 from musicapi_nb.engines import Request
-from musicapi_nb.errors import Closed, InvalidRequest, Problem
+from musicapi_nb.errors import ClientClosed, InvalidRequest, Problem
 from musicapi_nb.notebook.job import Job
-from musicapi_nb.notebook.song_list import Songs
-from musicapi_nb.notebook.song_magic_parser import offered
+from musicapi_nb.notebook.song_list import SongList
+from musicapi_nb.notebook.song_magic_parser import form_operations
 from musicapi_nb.tasks import Song, Task
 
 if TYPE_CHECKING:
     from musicapi_nb.client import Balance, MusicAPI
     from musicapi_nb.client.download import Media
-    from musicapi_nb.exports import Exported
+    from musicapi_nb.exports import ExportResult
     from musicapi_nb.library import Library
     from musicapi_nb.notebook.event_loop import BackgroundLoop
-    from musicapi_nb.notebook.experiment_run import Run
+    from musicapi_nb.notebook.experiment_run import ExperimentRun
     from musicapi_nb.plan import Plan
     from musicapi_nb.simulator import Simulator
-    from musicapi_nb.widgets.audio import Audio
     from musicapi_nb.widgets.form import Form
     from musicapi_nb.widgets.gallery import Gallery
+    from musicapi_nb.widgets.song_audio import Audio
 
 KEY_VARIABLE = "MUSICAPI_KEY"
-OPEN: dict[str, Handle] = {}
+_sessions: dict[str, Session] = {}
 """The handles that are open, by what they were connected with; the last one last."""
 
 
-class Handle:
+class Session:
     """The notebook's way to MusicAPI; made by `connect`.
 
     Every call returns a `Job` at once: `await` it, ask for its `.result()`, or show it.
@@ -75,7 +75,7 @@ class Handle:
         return self._client.base_url
 
     @property
-    def where(self) -> str:
+    def description(self) -> str:
         """Whom it talks to, in a sentence."""
         if self.simulator is not None:
             return (
@@ -90,11 +90,11 @@ class Handle:
         return f"MusicAPI at {self.base_url}: every submit costs credits."
 
     def __repr__(self) -> str:
-        return f"<{self.where}>"
+        return f"<{self.description}>"
 
     def _repr_html_(self) -> str:
         badge = markup.badge("simulated") if self.simulated else markup.badge("paid", "warn")
-        return markup.card("MusicAPI", markup.text(self.where), badges=[badge])
+        return markup.card("MusicAPI", markup.text(self.description), badges=[badge])
 
     def run(self, request: Request, *, take: int = 1, deadline: float = 1800.0) -> Job[Task]:
         """Buy what a request asks for, and wait for its songs.
@@ -117,7 +117,9 @@ class Handle:
         request.check()
 
         async def work(job: Job[Task]) -> Task:
-            return await self._client.run(request, take=take, deadline=deadline, progress=job.see)
+            return await self._client.run(
+                request, take=take, deadline=deadline, progress=job.update
+            )
 
         return self._job(work, title=f"{request.engine}.{request.operation}", request=request)
 
@@ -127,8 +129,8 @@ class Handle:
             one = task
 
             async def work(job: Job[Any]) -> Any:
-                job.see(one)
-                return await self._client.wait(one, deadline=deadline, progress=job.see)
+                job.update(one)
+                return await self._client.wait(one, deadline=deadline, progress=job.update)
 
             return self._job(work, title=f"wait for {_called(task)}")
         many = list(task)
@@ -163,7 +165,7 @@ class Handle:
         assume: int | None = None,
         concurrency: int = 8,
         deadline: float = 1800.0,
-    ) -> Run:
+    ) -> ExperimentRun:
         """Make an experiment of a plan, and show its dry run; `start()` buys. It needs a library.
 
         The arguments are those of `experiment.Experiment`.
@@ -180,7 +182,7 @@ class Handle:
             )
             raise InvalidRequest("api.experiment()", [problem])
         from musicapi_nb.experiment import Experiment  # noqa: PLC0415 - only who buys needs it
-        from musicapi_nb.notebook.experiment_run import Run as Prepared  # noqa: PLC0415 - as above
+        from musicapi_nb.notebook.experiment_run import ExperimentRun as Prepared  # noqa: PLC0415 - as above
 
         experiment = Experiment(
             name,
@@ -210,16 +212,16 @@ class Handle:
         if what is None and self.library is None:
             problem = Problem("what", "is to be shown: give tasks, or connect(library='folder')")
             raise InvalidRequest("api.gallery()", [problem])
-        from musicapi_nb.widgets.audio import fetched  # noqa: PLC0415 - only who looks needs it
         from musicapi_nb.widgets.gallery import gallery  # noqa: PLC0415 - as above
+        from musicapi_nb.widgets.song_audio import fetch_audio  # noqa: PLC0415 - only who looks needs it
 
         def fetch(song: Song) -> Future[Audio]:
-            return self._background.submit(fetched(song, self._client))
+            return self._background.submit(fetch_audio(song, self._client))
 
         given = self.library if what is None else what
         return gallery(given, library=self.library, fetch=fetch, title=title)
 
-    def export(self, path: Path | str, what: Any = None) -> Exported:
+    def export(self, path: Path | str, what: Any = None) -> ExportResult:
         """Write songs to a folder or a ZIP, for other programs: see `mnb.export`.
 
         Parameters
@@ -287,34 +289,34 @@ class Handle:
 
         Raises
         ------
-        WrongType
+        InvalidArgument
             It is none of these.
         """
         self._check_open()
-        operations, start = offered(what)
+        operations, start = form_operations(what)
         from musicapi_nb.widgets.form import Form as Made  # noqa: PLC0415 - loads ipywidgets
 
         return Made(self, self._spawn, operations, start)
 
-    def songs(self, last: int = 12) -> Songs:
+    def songs(self, last: int = 12) -> SongList:
         """Return the songs bought last, newest first: of the library, else of this handle."""
         tasks = [job.task for job in self._jobs if job.task is not None]
         if self.library is not None:
             tasks = self.library.tasks()
         found = [song for task in reversed(tasks) for song in task.songs if song.finished]
-        return Songs(found[: max(last, 0)])
+        return SongList(found[: max(last, 0)])
 
     def _spawn(self, coroutine: Coroutine[Any, Any, Any]) -> None:
         try:
             self._check_open()
-        except Closed:
+        except ClientClosed:
             coroutine.close()
             raise
         self._background.submit(coroutine)
 
     def _check_open(self) -> None:
         if self._closed:
-            raise Closed("this handle is closed")
+            raise ClientClosed("this handle is closed")
 
     def _job(self, work: Any, *, title: str, request: Request | None = None) -> Job[Any]:
         self._check_open()
@@ -332,8 +334,8 @@ class Handle:
             return
         self._closed = True
         atexit.unregister(self.close)
-        for name in [name for name, handle in OPEN.items() if handle is self]:
-            del OPEN[name]
+        for name in [name for name, handle in _sessions.items() if handle is self]:
+            del _sessions[name]
         self._background.submit(self._aclose()).result()
         self._background.stop()
         if self.library is not None:

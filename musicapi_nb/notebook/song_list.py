@@ -6,7 +6,7 @@ from musicapi_nb import markup
 from musicapi_nb.tasks import Song
 
 
-class Songs(tuple[Song, ...]):
+class SongList(tuple[Song, ...]):
     """Songs that show themselves: as cards, or a line each."""
 
     __slots__ = ()

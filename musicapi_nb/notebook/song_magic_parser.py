@@ -9,22 +9,29 @@ from types import ModuleType
 from typing import Any
 
 from musicapi_nb import markup
-from musicapi_nb.engines import Field, Request, first_of, gist, nuro, operations
-from musicapi_nb.errors import InvalidRequest, Problem, WrongType
+from musicapi_nb.engines import (
+    Field,
+    Request,
+    default_operation,
+    nuro,
+    operation_summary,
+    operations,
+)
+from musicapi_nb.errors import InvalidArgument, InvalidRequest, Problem
 
 _SONG = "%%song"
 _SWITCHED = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _OWN = ("take", "extra", "help")
 
 
-def offered(
+def form_operations(
     what: type[Request] | Request | ModuleType | None,
 ) -> tuple[tuple[type[Request], ...], Request | None]:
     """Give the operations that a form is to offer, and the request that it starts from.
 
     Raises
     ------
-    WrongType
+    InvalidArgument
         It names none.
     """
     if isinstance(what, Request):
@@ -35,13 +42,13 @@ def offered(
         kind for kind in operations() if what is None or getattr(what, kind.__name__, None) is kind
     )
     if not wanted:
-        raise WrongType(
+        raise InvalidArgument(
             f"a form is made of an operation, a request or an engine, not of {what!r:.60}"
         )
     return wanted, None
 
 
-def read_song(line: str, body: str = "") -> tuple[Request, int]:
+def parse_song_cell(line: str, body: str = "") -> tuple[Request, int]:
     """Read the line and the body of a `%%song` cell.
 
     The line names an engine or an operation, then options: the fields of its declaration.
@@ -90,7 +97,7 @@ def help_text(line: str) -> str:
     """Say what a `%%song` line may hold: all engines, an engine's operations, or one's options."""
     named = [part for part in line.split() if not part.startswith("-")][:1]
     if not named:
-        engines = dict.fromkeys(kind.engine for kind in operations() if kind.words)
+        engines = dict.fromkeys(kind.engine for kind in operations() if kind.text_fields)
         return (
             f"{_SONG} ENGINE [--field value ...]\n"
             "the cell below it holds the lyrics, or what the song is to be\n"
@@ -101,15 +108,15 @@ def help_text(line: str) -> str:
     if len(kinds) == 1:
         return _help(kinds[0])
     wide = max(len(_name(kind)) for kind in kinds)
-    listed = [f"{_SONG} {_name(kind):<{wide}}  {gist(kind)}" for kind in kinds]
+    listed = [f"{_SONG} {_name(kind):<{wide}}  {operation_summary(kind)}" for kind in kinds]
     more = f"{_SONG} OPERATION --help lists the options of each; the usual one's are:"
-    return "\n".join([*listed, "", more, "", _help(first_of(kinds))])
+    return "\n".join([*listed, "", more, "", _help(default_operation(kinds))])
 
 
 def _help(kind: type[Request]) -> str:
-    lines = [f"{_SONG} {_name(kind)}  {markup.in_credits(kind().price())}"]
-    if kind.words:
-        lines.append(f"  the cell's text: {' or '.join(kind.words)}")
+    lines = [f"{_SONG} {_name(kind)}  {markup.format_credits(kind().price())}"]
+    if kind.text_fields:
+        lines.append(f"  the cell's text: {' or '.join(kind.text_fields)}")
     for name, field in kind.fields().items():
         needed = " (needed)" if field.required else ""
         lines.append(f"  --{name}{_value(field)}{needed}  {field.help}")
@@ -161,9 +168,9 @@ def _kinds(name: str) -> Sequence[type[Request]]:
         if kind.engine == engine and operation in {"", kind.operation, kind.__name__}
     ]
     if not kinds:
-        known = ", ".join(dict.fromkeys(kind.engine for kind in operations() if kind.words))
+        known = ", ".join(dict.fromkeys(kind.engine for kind in operations() if kind.text_fields))
         raise _refused(Problem(name, f"is no engine or operation; there are {known}"))
-    return kinds if operation else [kind for kind in kinds if kind.words] or kinds
+    return kinds if operation else [kind for kind in kinds if kind.text_fields] or kinds
 
 
 def _take(text: str) -> int:
@@ -183,7 +190,7 @@ def _request(
     values = {name: _parsed(name, fields[name], text) for name, text in options.items()}
     values |= _implied(kind, values)
     if body.strip():
-        free = (name for name in kind.words if name not in values)
+        free = (name for name in kind.text_fields if name not in values)
         place = next((name for name in free if _agrees(kind, name, values)), None)
         if place is None:
             return None
@@ -197,13 +204,13 @@ def _implied(kind: type[Request], values: Mapping[str, Any]) -> dict[str, Any]:
     return {
         other: allowed[0]
         for name in values
-        for other, allowed in kind.only_with.get(name, {}).items()
+        for other, allowed in kind.active_when.get(name, {}).items()
         if other not in values and allowed[0] is not None
     }
 
 
 def _agrees(kind: type[Request], name: str, values: Mapping[str, Any]) -> bool:
-    wanted = kind.only_with.get(name, {})
+    wanted = kind.active_when.get(name, {})
     return all(values[other] in allowed for other, allowed in wanted.items() if other in values)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from musicapi_nb import markup
-from musicapi_nb.errors import Problem, WrongType
+from musicapi_nb.errors import InvalidArgument, Problem
 from musicapi_nb.plan.aliasing import effects
 from musicapi_nb.plan.validation import plain
 
@@ -77,11 +77,13 @@ class DryRun:
         for title, found in (("refused", self.refused), ("advice", self.advice)):
             lines += (f"{title}: {words}" for words in _problems(found))
         lines += (f"effects: {words}" for words in self.effects.sentences())
-        return "\n".join(markup.plain(line) for line in lines)
+        return "\n".join(markup.one_line(line) for line in lines)
 
     def _repr_html_(self) -> str:
         facts = markup.table(("what", "how much"), _facts(self))
-        said = markup.folded("What the design can tell apart", *_lines(self.effects.sentences()))
+        said = markup.collapsible(
+            "What the design can tell apart", *_lines(self.effects.sentences())
+        )
         return markup.card(
             "Dry run",
             facts,
@@ -100,7 +102,7 @@ def _lines(words: Iterable[str]) -> list[markup.Html]:
 
 def dry_run(plan: Plan, api: Any, pace: float) -> DryRun:
     if isinstance(pace, bool) or not isinstance(pace, int | float) or not 0 <= pace < math.inf:
-        raise WrongType(f"pace is the seconds between two submits, not {pace!r:.40}")
+        raise InvalidArgument(f"pace is the seconds between two submits, not {pace!r:.40}")
     balance = _balance(api)
     found = plan.grouped_problems()
     prices = [cell.request.price() for cell in plan.cells]
@@ -131,13 +133,17 @@ def _balance(api: Any) -> float | None:
         answer = asked()
         if inspect.iscoroutine(answer):
             answer.close()
-            raise WrongType("a plain client has to be awaited: dry_run(await client.credits())")
+            raise InvalidArgument(
+                "a plain client has to be awaited: dry_run(await client.credits())"
+            )
         api = answer.result()
     value = plain(getattr(api, "total", api))
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
-        raise WrongType(f"dry_run takes connect()'s handle or a number of credits, not {api!r:.60}")
+        raise InvalidArgument(
+            f"dry_run takes connect()'s handle or a number of credits, not {api!r:.60}"
+        )
     return value
 
 
@@ -185,7 +191,7 @@ def _cost(run: DryRun) -> str:
 
 
 def _balance_words(run: DryRun) -> str:
-    held = markup.in_credits(run.balance)
+    held = markup.format_credits(run.balance)
     if run.share is None or run.credits_unknown:
         return f"{held}; what share of it is not known"
     said = f"{held}; this would take {run.share:.0%} of it" if run.balance else held
@@ -195,7 +201,7 @@ def _balance_words(run: DryRun) -> str:
 
 
 def _time(run: DryRun) -> str:
-    took = markup.minutes(run.seconds)
+    took = markup.format_duration(run.seconds)
     return f"{took} to submit all, one each {run.pace:g} s; songs come after that"
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from musicapi_nb.engines import Request
-from musicapi_nb.errors import Problem, WrongType
+from musicapi_nb.errors import InvalidArgument, Problem
 from musicapi_nb.plan.validation import fitted, name_problems, plain
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def read_rows(
 ) -> tuple[list[dict[str, Any]], list[Problem]]:
     """Each row of a frame as levels, column name to value; and what is wrong with the columns."""
     if not isinstance(frame, pd.DataFrame):
-        raise WrongType(f"from_frame takes a pandas DataFrame, not {type(frame).__name__}")
+        raise InvalidArgument(f"from_frame takes a pandas DataFrame, not {type(frame).__name__}")
     problems = name_problems(frame.columns, base, "column")
     if not len(frame):
         problems.append(Problem("", "the frame has no rows"))

@@ -20,7 +20,7 @@ def plan_words(plan: Plan) -> str:
     kinds = dict.fromkeys(f"{cell.request.engine}.{type(cell.request).__name__}" for cell in plan)
     factors = [f"{name} ({len(found)})" for name, found in plan.factors.items()]
     of = f": {' x '.join(factors)}" if factors else ""
-    return markup.plain(f"Plan: {plan.design} of {', '.join(kinds)}, {_size(plan)}{of}")
+    return markup.one_line(f"Plan: {plan.design} of {', '.join(kinds)}, {_size(plan)}{of}")
 
 
 def _size(plan: Plan) -> str:
@@ -34,7 +34,7 @@ def plan_html(plan: Plan) -> str:
     advice = [str(problem) for problem in found if not problem.hard]
     prices = [cell.request.price() for cell in plan]
     known = sum(price for price in prices if price is not None)
-    cost = markup.in_credits(None if None in prices else known)
+    cost = markup.format_credits(None if None in prices else known)
     kinds = dict.fromkeys(f"{cell.request.engine}.{type(cell.request).__name__}" for cell in plan)
     rows = [(name, len(levels), _levels(levels)) for name, levels in plan.factors.items()]
     return markup.card(
@@ -42,7 +42,7 @@ def plan_html(plan: Plan) -> str:
         markup.table(("factor", "levels", "which"), rows) if rows else markup.EMPTY,
         *_notices(hard, "bad"),
         *_notices(advice, "info"),
-        markup.folded("The first cells", _first(plan)),
+        markup.collapsible("The first cells", _first(plan)),
         markup.caption("Not sent: plan.dry_run(api) tells what it would come to."),
         facts=markup.facts(_size(plan), _songs(plan)),
         badges=[markup.badge(cost)],
@@ -72,7 +72,7 @@ def _levels(levels: Sequence[Any]) -> str:
 def _level(level: Any) -> str:
     if level is None:
         return "(not sent)"
-    return markup.plain(level if isinstance(level, str) else repr(level), _LEVEL)
+    return markup.one_line(level if isinstance(level, str) else repr(level), _LEVEL)
 
 
 def _first(plan: Plan) -> markup.Html:

@@ -9,7 +9,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any, TypeAlias
 
 from musicapi_nb.engines import Request
-from musicapi_nb.errors import InvalidPlan, InvalidRequest, Problem, WrongType
+from musicapi_nb.errors import InvalidArgument, InvalidPlan, InvalidRequest, Problem
 
 Factors: TypeAlias = Mapping[str, tuple[Any, ...]]
 MOST_CELLS = 100_000
@@ -48,19 +48,21 @@ def same(value: Any) -> Any:
 
 
 def check_kind(kind: Any) -> None:
-    """Raise `WrongType` for anything but the class of an operation."""
+    """Raise `InvalidArgument` for anything but the class of an operation."""
     if isinstance(kind, Request):
         name = f"{kind.engine}.{type(kind).__name__}"
-        raise WrongType(
+        raise InvalidArgument(
             f"a plan takes the class {name} and its fields as base={{...}}, not a request"
         )
     if not (isinstance(kind, type) and issubclass(kind, Request) and hasattr(kind, "operation")):
-        raise WrongType(f"a plan is of a request class such as sonic.Create, not {kind!r:.60}")
+        raise InvalidArgument(
+            f"a plan is of a request class such as sonic.Create, not {kind!r:.60}"
+        )
 
 
 def check_mapping(what: str, value: Any, example: str) -> None:
     if not isinstance(value, Mapping):
-        raise WrongType(f"{what} should be a dict such as {example}, not {value!r:.60}")
+        raise InvalidArgument(f"{what} should be a dict such as {example}, not {value!r:.60}")
 
 
 def base_problems(kind: type[Request], base: Mapping[str, Any]) -> list[Problem]:

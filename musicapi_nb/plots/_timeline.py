@@ -10,7 +10,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from musicapi_nb import markup
-from musicapi_nb.analysis.checks import BadFrame, require
+from musicapi_nb.analysis.checks import require
+from musicapi_nb.errors import BadFrame
 from musicapi_nb.plots import figure, row_chart, time_axis
 from musicapi_nb.plots.text import number_of
 
@@ -77,7 +78,7 @@ def timeline(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     gone = len(tasks) - len(kept)
     figure.explain_below(
         ax,
-        f"time since the first submit, {markup.moment(start)} UTC",
+        f"time since the first submit, {markup.format_datetime(start)} UTC",
         f"{number_of(gone, 'task')} without a submit time left out" if gone else "",
     )
     return ax

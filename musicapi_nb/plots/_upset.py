@@ -12,8 +12,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
-from musicapi_nb.analysis.checks import BadFrame
-from musicapi_nb.errors import WrongType
+from musicapi_nb.errors import BadFrame, InvalidArgument
 from musicapi_nb.plots import figure, row_chart
 from musicapi_nb.plots.text import labels, number_of, percent
 
@@ -62,7 +61,7 @@ def upset(
 
     Raises
     ------
-    WrongType
+    InvalidArgument
         It is no Series.
     BadFrame
         Its index has levels that are not True or False, or no names of their own; or its values
@@ -99,7 +98,7 @@ def upset(
 def _checked(sets: Any) -> tuple[pd.DataFrame, NDArray[np.int64]]:
     """Which tags each combination has, a column each, and its songs."""
     if not isinstance(sets, pd.Series):
-        raise WrongType(f"{WHAT} is a {type(sets).__name__}, not a Series")
+        raise InvalidArgument(f"{WHAT} is a {type(sets).__name__}, not a Series")
     if sets.notna().any() and not pd.api.types.is_numeric_dtype(sets):
         raise BadFrame(f"{WHAT} holds {sets.dtype}, not numbers of songs")
     names = [str(name) for name in sets.index.names]

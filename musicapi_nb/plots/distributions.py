@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from musicapi_nb.analysis.checks import BadFrame, require
+from musicapi_nb.analysis.checks import require
+from musicapi_nb.errors import BadFrame
 from musicapi_nb.plots import figure, row_chart, time_axis
 from musicapi_nb.plots.text import drawable, number_of
 

@@ -20,7 +20,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
-from musicapi_nb.errors import WrongType
+from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.plots.text import fonts
 
 GREEN, BLUE, RED, PURPLE = "#009E73", "#0072B2", "#D55E00", "#CC79A7"
@@ -80,7 +80,9 @@ def new_axes(ax: Axes | None, height: float, width: float = WIDTH) -> Axes:
         )
         ax = figure.add_subplot(axes_class=PlotAxes)
     elif not isinstance(ax, Axes):
-        raise WrongType(f"ax is matplotlib Axes, such as plt.gca(), not a {type(ax).__name__}")
+        raise InvalidArgument(
+            f"ax is matplotlib Axes, such as plt.gca(), not a {type(ax).__name__}"
+        )
     despine(ax)
     return ax
 
@@ -201,7 +203,7 @@ def empty_plot(ax: Axes | None, why: str) -> Axes:
 
 def check_top(top: int | None) -> None:
     if top is not None and (isinstance(top, bool) or not isinstance(top, int) or top < 1):
-        raise WrongType(f"top is a whole number from 1 on, or None, not {top!r:.40}")
+        raise InvalidArgument(f"top is a whole number from 1 on, or None, not {top!r:.40}")
 
 
 def rows_that_fit(ax: Axes | None, row: float, most: int) -> int:

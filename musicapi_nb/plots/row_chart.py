@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
-from musicapi_nb.analysis.checks import BadFrame
+from musicapi_nb.errors import BadFrame
 from musicapi_nb.plots import figure
 from musicapi_nb.plots.text import labels
 

@@ -35,4 +35,8 @@ def seconds(ax: Axes, low: float, high: float) -> None:
 
 def format_mmss(value: float) -> str:
     """Seconds as m:ss; below zero too, where an axis begins a little before it."""
-    return markup.minutes(value) if value >= 0 else f"\N{MINUS SIGN}{markup.minutes(-value)}"
+    return (
+        markup.format_duration(value)
+        if value >= 0
+        else f"\N{MINUS SIGN}{markup.format_duration(-value)}"
+    )

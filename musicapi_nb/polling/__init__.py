@@ -1,20 +1,20 @@
-"""When to ask next how a task is doing, learned from past render times. Pure: no clock, no wait."""
+"""When to poll a task next, learned from past render times. No I/O and no clock."""
 
-from musicapi_nb.polling._optimal_schedule import Schedule, best
-from musicapi_nb.polling.history import PRICE, Eta, History, Key
-from musicapi_nb.polling.priors import Prior, prior, usual
-from musicapi_nb.polling.scheduler import SHORTEST, Scheduler
+from musicapi_nb.polling._optimal_schedule import Schedule, optimal_schedule
+from musicapi_nb.polling.history import POLL_COST, Eta, History, TaskKind
+from musicapi_nb.polling.priors import Prior, prior, published_range
+from musicapi_nb.polling.scheduler import MIN_INTERVAL, Scheduler
 
 __all__ = [
-    "PRICE",
-    "SHORTEST",
+    "MIN_INTERVAL",
+    "POLL_COST",
     "Eta",
     "History",
-    "Key",
     "Prior",
     "Schedule",
     "Scheduler",
-    "best",
+    "TaskKind",
+    "optimal_schedule",
     "prior",
-    "usual",
+    "published_range",
 ]

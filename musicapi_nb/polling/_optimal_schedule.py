@@ -1,4 +1,4 @@
-"""When to look: the dynamic programme that weighs the price of a look against the lag it saves."""
+"""The dynamic programme that balances the cost of polling against the delay it saves."""
 
 from __future__ import annotations
 
@@ -7,93 +7,92 @@ from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
-# Nobody waits longer than this because a guess was bad, however dear a look is.
-_LONGEST = 300.0
+_MAX_PAUSE = 300.0  # seconds; bounds the delay when the estimate is wrong
 _HALF = 0.5
 
 
 class Schedule(NamedTuple):
-    """The best next look after every unfinished one, for tasks of one kind.
+    """The optimal next poll after each unsuccessful one, for tasks of one kind.
 
-    `polls` and `lag` (seconds) are what a task costs on average if the belief is true; half of
-    the tasks are believed to take `median` seconds or less.
+    `polls` and `lag` (seconds) are the expected cost of one task under the estimated
+    distribution, and `median` (seconds) is that distribution's median.
     """
 
     times: Sequence[float]
-    following: tuple[int, ...]
+    next_index: tuple[int, ...]
     polls: float
     lag: float
     median: float
 
-    def after(self, age: float) -> float:
-        """At what age to look next, in seconds, if the last look (or the submit) was at `age`."""
-        here = bisect_left(self.times, age)
-        if here >= len(self.times) - 1:
-            return age + min(self.times[-1] - self.times[-2], _LONGEST)
-        return min(self.times[self.following[here]], age + _LONGEST)
+    def next_poll(self, age: float) -> float:
+        """Return the age in seconds of the next poll after one (or the submit) at `age`."""
+        index = bisect_left(self.times, age)
+        if index >= len(self.times) - 1:
+            return age + min(self.times[-1] - self.times[-2], _MAX_PAUSE)
+        return min(self.times[self.next_index[index]], age + _MAX_PAUSE)
 
 
-def best(
-    times: Sequence[float], survival: Sequence[float], price: float, shortest: float = 0.0
+def optimal_schedule(
+    times: Sequence[float], survival: Sequence[float], poll_cost: float, min_interval: float = 0.0
 ) -> Schedule:
-    """The schedule that minimises price x looks + lag.
+    """Return the schedule that minimises poll_cost x polls + lag.
 
     Parameters
     ----------
     times
-        Instants at which one may look, in seconds, ascending; looks begin after the first.
+        Possible times of a poll in seconds, ascending. The first one is never polled.
     survival
-        The probability of being unfinished at each of them, never rising.
-    price
-        What a look costs, in seconds of lag.
-    shortest
-        Seconds between two looks at least.
+        Probability that the task is unfinished at each time, never increasing.
+    poll_cost
+        Cost of a poll, in seconds of lag.
+    min_interval
+        Minimum seconds between two polls.
 
     Notes
     -----
-    With W[i] for the cost still to come after an unfinished look at i, weighted by the
-    probability S[i] of getting there, and A for the integral of S,
+    Let W[i] be the expected cost still to come after an unsuccessful poll at i, weighted by the
+    probability S[i] of reaching it, c the cost of a poll, and A the integral of S. Then
 
-        W[i] = min over j > i of  price S[i] + (t[j] - t[i]) S[i] - (A[j] - A[i]) + W[j]
+        W[i] = min over j > i of  c S[i] + (t[j] - t[i]) S[i] - (A[j] - A[i]) + W[j]
 
-    which is the lowest of straight lines in S[i], with slope t[j] and intercept W[j] - A[j]. Going
-    backwards slopes fall and S[i] rises, so the lines form a convex hull that is walked once: the
-    exact optimum in linear time.
+    which is the lower envelope of lines in S[i] with slope t[j] and intercept W[j] - A[j]. Going
+    backwards, slopes fall and S[i] rises, so the convex hull of the lines is traversed once: the
+    exact optimum takes linear time.
     """
     size = len(times)
     area = _integral(times, survival)
-    cost, height, following = [0.0] * size, [0.0] * size, [size - 1] * size
+    cost, intercept, next_index = [0.0] * size, [0.0] * size, [size - 1] * size
     hull: deque[int] = deque()
     entering = size - 1
     for i in range(size - 2, -1, -1):
-        while entering > i and (times[entering] >= times[i] + shortest or entering == size - 1):
-            height[entering] = cost[entering] - area[entering]
-            _insert(hull, entering, times, height)
+        while entering > i and (times[entering] >= times[i] + min_interval or entering == size - 1):
+            intercept[entering] = cost[entering] - area[entering]
+            _insert(hull, entering, times, intercept)
             entering -= 1
-        left = survival[i]
-        while len(hull) > 1 and (height[hull[1]] - height[hull[0]]) <= left * (
+        unfinished = survival[i]
+        while len(hull) > 1 and (intercept[hull[1]] - intercept[hull[0]]) <= unfinished * (
             times[hull[0]] - times[hull[1]]
         ):
             hull.popleft()
-        j = following[i] = hull[0]
-        cost[i] = left * (price + times[j] - times[i]) + area[i] + height[j]
-    polls = _looks(following, survival)
+        j = next_index[i] = hull[0]
+        cost[i] = unfinished * (poll_cost + times[j] - times[i]) + area[i] + intercept[j]
+    polls = _expected_polls(next_index, survival)
     return Schedule(
         times=times,
-        following=tuple(following),
+        next_index=tuple(next_index),
         polls=polls,
-        lag=max(cost[0] - price * polls, 0.0),
+        lag=max(cost[0] - poll_cost * polls, 0.0),
         median=next((t for t, s in zip(times, survival, strict=True) if s <= _HALF), times[-1]),
     )
 
 
 def _insert(hull: deque[int], new: int, times: Sequence[float], height: Sequence[float]) -> None:
-    """Add a line to the hull; drop those that it makes useless."""
+    """Add a line to the hull and drop the lines it makes redundant."""
     while len(hull) > 1:
-        one, two = hull[-2], hull[-1]
-        # `two` is never lowest if `new` undercuts `one` before `two` does.
-        if (height[new] - height[one]) * (times[one] - times[two]) > (height[two] - height[one]) * (
-            times[one] - times[new]
+        a, b = hull[-2], hull[-1]
+        # b is never the lowest line if the new one crosses below a before b does.
+        if (height[new] - height[a]) * (times[a] - times[b]) > (height[b] - height[a]) * (
+            times[a] - times[new]
         ):
             break
         hull.pop()
@@ -108,9 +107,9 @@ def _integral(times: Sequence[float], survival: Sequence[float]) -> list[float]:
     return area
 
 
-def _looks(following: Sequence[int], survival: Sequence[float]) -> float:
-    looks, i = 0.0, 0
-    while i < len(following) - 1:
-        looks += survival[i]
-        i = following[i]
-    return looks
+def _expected_polls(next_index: Sequence[int], survival: Sequence[float]) -> float:
+    polls, i = 0.0, 0
+    while i < len(next_index) - 1:
+        polls += survival[i]
+        i = next_index[i]
+    return polls

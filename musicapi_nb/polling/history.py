@@ -1,4 +1,4 @@
-"""What was seen of render times, by kind of task, and what follows: schedules and ETAs."""
+"""Observed render times by kind of task, and the schedules and ETAs derived from them."""
 
 from __future__ import annotations
 
@@ -8,53 +8,46 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from itertools import repeat
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from musicapi_nb import markup
 from musicapi_nb.engines import Request, model_of
-from musicapi_nb.polling import _optimal_schedule, posterior
-from musicapi_nb.polling import priors as docs
+from musicapi_nb.polling import posterior, priors
+from musicapi_nb.polling._optimal_schedule import Schedule, optimal_schedule
+from musicapi_nb.polling.priors import Prior
 
-if TYPE_CHECKING:
-    from musicapi_nb.polling._optimal_schedule import Schedule
-    from musicapi_nb.polling.priors import Prior
+# Seconds of lag that one poll may save. At 1, tasks are polled less often than the service's docs
+# allow and noticed sooner: sonic 6.6 polls and 6.4 s of lag (every 20 s: 7.9 and 10.0), nuro 3.3
+# polls and 2.9 s (every 7.5 s: 4.8 and 3.8).
+POLL_COST = 1.0
 
-# At 1 the service is asked less often than its docs allow, and ends are noticed sooner: sonic 6.6
-# polls and 6.4 s of lag (every 20 s: 7.9 and 10.0), nuro 3.3 and 2.9 s (every 7.5 s: 4.8 and 3.8).
-PRICE = 1.0
-
-# The service changes: beyond so many tasks of one kind the older ones fade.
-_MEMORY = 150.0
-# An ETA is promised from so many finished tasks of the same operation on.
-_ENOUGH = 5
-# What so few tasks live to see is a guess about a tail, and no ground for figures.
-_TAIL = 0.02
-# A belief is looked at afresh when so many times more tasks ended, or looks were made, than at
-# the last time: 10,000 tasks cost some 80 updates.
-_NEWS = (1.15, 1.5)
+_MEMORY = 150.0  # tasks of one kind; older ones fade, because the service changes
+_MIN_FINISHED = 5  # finished tasks of an operation before an ETA is given
+_TAIL = 0.02  # below this survival an ETA would be a guess about a tail
+# The posterior is recomputed when the finished tasks or the polls have grown by these factors:
+# 10,000 tasks cost about 80 updates.
+_GROWTH = (1.15, 1.5)
+_NO_COUNTS = (0, 0)
 
 
-_NONE = (0, 0)
-
-
-class Key(NamedTuple):
-    """What kind of task: those of one model, else operation, else engine are expected alike."""
+class TaskKind(NamedTuple):
+    """Tasks with similar render times: the same model, else operation, else engine."""
 
     engine: str | None
     operation: str | None = None
     model: str | None = None
 
     @classmethod
-    def of(cls, request: Request) -> Key:
-        """The kind of task that a request makes."""
+    def of(cls, request: Request) -> TaskKind:
+        """Return the kind of task that a request creates."""
         return cls(request.engine, request.operation, model_of(request))
 
 
 class Eta(NamedTuple):
-    """How many seconds a task that is unfinished now still takes, from and to.
+    """Seconds until an unfinished task finishes, from `low` to `high`.
 
-    `basis` says why: "learned" (four tasks of five end within the range), "published" (as the
-    service's docs say), "longer" (it takes longer than usual: no figures) or "unknown".
+    `basis` is "learned" (four of five tasks end within the range), "published" (the service's
+    docs), "longer" (already later than usual: no numbers) or "unknown".
     """
 
     low: float | None
@@ -62,7 +55,7 @@ class Eta(NamedTuple):
     basis: Literal["learned", "published", "longer", "unknown"]
 
     def on_clock(self, speed: float) -> Eta:
-        """The same on a clock that runs so many times slower."""
+        """Convert to a clock that runs `speed` times slower."""
         if self.low is None or self.high is None:
             return self
         return Eta(self.low / speed, self.high / speed, self.basis)
@@ -70,38 +63,39 @@ class Eta(NamedTuple):
     def __str__(self) -> str:
         if self.low is None or self.high is None:
             return "longer than usual" if self.basis == "longer" else ""
-        low, high = (markup.minutes(seconds) for seconds in (self.low, self.high))
+        low, high = (markup.format_duration(seconds) for seconds in (self.low, self.high))
         if low == high:
             return f"about {high} more"
         return f"{low} to {high} more" if round(self.low) else f"up to {high} more"
 
 
-class _Seen:
-    """What was seen of one kind of tasks."""
+class _Observations:
+    """Log likelihoods of the tasks of one kind observed so far."""
 
-    __slots__ = ("finished", "logs", "longest", "new", "weight")
+    __slots__ = ("finished", "logs", "longest", "pending", "weight")
 
     def __init__(self) -> None:
         self.logs = [0.0] * posterior.SIZE
-        self.new: Counter[tuple[int, int, bool]] = Counter()
+        self.pending: Counter[tuple[int, int, bool]] = Counter()
         self.finished = 0
         self.weight = self.longest = 0.0
 
-    def settle(self) -> list[float]:
-        """The log likelihoods of everything seen, the old fading when there is much of it."""
-        for (since, until, done), count in self.new.items():
-            logs = (posterior.finished if done else posterior.survived)(since, until)
-            self.logs = list(map(operator.add, self.logs, map(operator.mul, logs, repeat(count))))
+    def log_likelihoods(self) -> list[float]:
+        """Fold in pending observations and return the sums; old ones fade beyond `_MEMORY`."""
+        for (since, until, done), count in self.pending.items():
+            likelihood = posterior.finished_likelihood if done else posterior.unfinished_likelihood
+            scaled = map(operator.mul, likelihood(since, until), repeat(count))
+            self.logs = list(map(operator.add, self.logs, scaled))
             self.weight += count * done
-        self.new.clear()
+        self.pending.clear()
         if self.weight > _MEMORY:
-            self.logs = [each * _MEMORY / self.weight for each in self.logs]
+            self.logs = [log * _MEMORY / self.weight for log in self.logs]
             self.weight = _MEMORY
         return self.logs
 
 
-class _View(NamedTuple):
-    """What follows for one kind of tasks from what was seen up to a version."""
+class _Estimate(NamedTuple):
+    """The survival function and schedules of one kind of task at one version."""
 
     version: tuple[int, ...]
     survival: list[float]
@@ -109,145 +103,151 @@ class _View(NamedTuple):
 
 
 class History:
-    """Render times seen so far, and what to expect from them.
+    """Observed render times and the estimates made from them. Not thread-safe.
 
-    Not shared between threads. Whoever keeps a library tells the past with :meth:`learn`, oldest
-    first (what is more than some hundred tasks of a kind ago counts for little); a
-    :class:`Scheduler` tells what it sees, unfinished tasks included.
+    A library's past is added with :meth:`learn`, oldest first; tasks older than some hundred of
+    a kind hardly count. A :class:`Scheduler` adds its polls, unfinished tasks included.
 
     Parameters
     ----------
     priors
-        The belief about an engine before anything was seen.
+        Returns the prior belief about an engine.
     """
 
-    def __init__(self, priors: Callable[[str | None], Prior] = docs.prior) -> None:
+    def __init__(self, priors: Callable[[str | None], Prior] = priors.prior) -> None:
         self._priors = priors
-        self._seen: dict[Key, _Seen] = {}
-        self._views: dict[Key, _View] = {}
-        # Finished tasks and looks, by key and by its beginnings: operations and engines.
+        self._observations: dict[TaskKind, _Observations] = {}
+        self._estimates: dict[TaskKind, _Estimate] = {}
+        # Finished tasks and polls, by kind, by engine and operation, and by engine.
         self._counts: dict[tuple[str | None, ...], list[int]] = {}
 
-    def learn(self, key: Key, after: float, by: float | None, *, since: float = 0.0) -> None:
-        """Take in one task's end, or that it has not come yet.
+    def learn(self, kind: TaskKind, after: float, by: float | None, *, since: float = 0.0) -> None:
+        """Add an observation of one task.
 
         Parameters
         ----------
-        key
+        kind
             The kind of task.
         after
-            Seconds after its submit at which it was last seen unfinished (0: never looked).
+            Seconds after its submit at which it was last observed unfinished (0: never polled).
         by
-            Seconds at which it was first seen finished; the same as `after` where the service
-            says exactly when. None for a task that is still unfinished at `after`.
+            Seconds after its submit at which it was first observed finished; equal to
+            `after` if the exact time is known. None if it is still unfinished.
         since
-            Up to which age, in seconds, the same task was told to be unfinished before.
+            Age in seconds up to which it was already reported as unfinished.
         """
         for seconds in (after, since, 0.0 if by is None else by):
             if not 0 <= seconds < math.inf:
-                raise ValueError(f"an age is a finite number of seconds from 0 on, not {seconds}")
-        seen = self._seen.setdefault(key, _Seen())
-        before, last = posterior.cell(since), max(posterior.cell(after), posterior.cell(since))
-        if last > before:
-            seen.new[before, last, False] += 1
+                raise ValueError(f"an age must be a finite number of seconds >= 0, not {seconds}")
+        observations = self._observations.setdefault(kind, _Observations())
+        start = posterior.grid_index(since)
+        until = max(posterior.grid_index(after), start)
+        if until > start:
+            observations.pending[start, until, False] += 1
         if by is not None:
-            end = min(max(posterior.cell(by) + 1, last + 1), posterior.HORIZON)
-            if end > last:
-                seen.new[last, end, True] += 1
-            seen.finished += 1
-            seen.longest = max(seen.longest, by)
-        for ring in (key, key[:2], key[:1]):
-            counts = self._counts.setdefault(ring, [0, 0])
+            end = min(max(posterior.grid_index(by) + 1, until + 1), posterior.HORIZON)
+            if end > until:
+                observations.pending[until, end, True] += 1
+            observations.finished += 1
+            observations.longest = max(observations.longest, by)
+        for group in (kind, kind[:2], kind[:1]):
+            counts = self._counts.setdefault(group, [0, 0])
             counts[0] += by is not None
             counts[1] += 1
 
-    def version(self, key: Key) -> tuple[int, ...]:
-        """Changes when enough was seen to make up one's mind afresh about such tasks."""
-        counts = self._counts.get(key, _NONE)
-        rings = [counts]
-        if counts[0] < _ENOUGH**2:  # relatives are asked while one's own kind says little
-            rings += [self._counts.get(wider, _NONE) for wider in (key[:2], key[:1])]
+    def version(self, kind: TaskKind) -> tuple[int, ...]:
+        """Return a value that changes when there is enough new data to update the estimate."""
+        counts = self._counts.get(kind, _NO_COUNTS)
+        groups = [counts]
+        if counts[0] < _MIN_FINISHED**2:  # related kinds matter while this one has little data
+            groups += [self._counts.get(wider, _NO_COUNTS) for wider in (kind[:2], kind[:1])]
         return tuple(
-            math.floor(math.log(1 + each, news))
-            for ring in rings
-            for each, news in zip(ring, _NEWS, strict=True)
+            math.floor(math.log(1 + count, growth))
+            for group in groups
+            for count, growth in zip(group, _GROWTH, strict=True)
         )
 
-    def schedule(self, key: Key, price: float = PRICE, shortest: float = 0.0) -> Schedule:
-        """When to ask about tasks of this kind; `price` and `shortest` in seconds."""
-        view = self._view(key)
-        known = view.schedules.get((price, shortest))
-        if known is None:
-            survival = posterior.with_odd_ones(view.survival)
-            known = _optimal_schedule.best(posterior.TIMES, survival, price, shortest)
-            view.schedules[price, shortest] = known
-        return known
+    def schedule(
+        self, kind: TaskKind, poll_cost: float = POLL_COST, min_interval: float = 0.0
+    ) -> Schedule:
+        """Return the polling schedule of a kind; `poll_cost` and `min_interval` in seconds."""
+        estimate = self._estimate(kind)
+        schedule = estimate.schedules.get((poll_cost, min_interval))
+        if schedule is None:
+            survival = posterior.with_outliers(estimate.survival)
+            schedule = optimal_schedule(posterior.TIMES, survival, poll_cost, min_interval)
+            estimate.schedules[poll_cost, min_interval] = schedule
+        return schedule
 
-    def eta(self, key: Key, age: float) -> Eta:
-        """How much longer a task takes that is still unfinished at `age` seconds."""
-        finished, longest = self._ends(key)
-        if finished < _ENOUGH:
-            usual = docs.usual(key.engine)
-            if usual is None:
+    def eta(self, kind: TaskKind, age: float) -> Eta:
+        """Estimate the remaining seconds of a task that is unfinished at `age` seconds."""
+        finished, longest = self._finished(kind)
+        if finished < _MIN_FINISHED:
+            published = priors.published_range(kind.engine)
+            if published is None:
                 return Eta(None, None, "unknown")
-            if age > usual[1]:
+            low, high = published
+            if age > high:
                 return Eta(None, None, "longer")
-            return Eta(max(usual[0] - age, 0.0), usual[1] - age, "published")
-        survival = self._view(key).survival
-        left = _at(survival, age)
-        if age > longest or left < _TAIL:
+            return Eta(max(low - age, 0.0), high - age, "published")
+        survival = self._estimate(kind).survival
+        unfinished = _survival_at(survival, age)
+        if age > longest or unfinished < _TAIL:
             return Eta(None, None, "longer")
-        low, high = (_when(survival, left * share) - age for share in (0.9, 0.1))
+        low, high = (_age_at(survival, unfinished * share) - age for share in (0.9, 0.1))
         return Eta(max(low, 0.0), max(high, 0.0), "learned")
 
-    def _ends(self, key: Key) -> tuple[int, float]:
-        """How many tasks of the operation were seen to end, and after how long at most."""
-        kin = [seen for other, seen in self._seen.items() if other[:2] == key[:2]]
-        return sum(seen.finished for seen in kin), max((seen.longest for seen in kin), default=0.0)
+    def _finished(self, kind: TaskKind) -> tuple[int, float]:
+        """Count the finished tasks of the operation, and return the longest time of any."""
+        related = [group for key, group in self._observations.items() if key[:2] == kind[:2]]
+        longest = max((observations.longest for observations in related), default=0.0)
+        return sum(observations.finished for observations in related), longest
 
-    def _view(self, key: Key) -> _View:
-        version, view = self.version(key), self._views.get(key)
-        if view is None or view.version != version:
-            view = _View(version, posterior.survival(self._weights(key)), {})
-            self._views[key] = view
-        return view
+    def _estimate(self, kind: TaskKind) -> _Estimate:
+        version, estimate = self.version(kind), self._estimates.get(kind)
+        if estimate is None or estimate.version != version:
+            estimate = _Estimate(version, posterior.survival(self._weights(kind)), {})
+            self._estimates[kind] = estimate
+        return estimate
 
-    def _weights(self, key: Key) -> Sequence[float]:
-        prior = posterior.start(self._priors(key.engine))
+    def _weights(self, kind: TaskKind) -> Sequence[float]:
+        """Return the posterior: the prior, updated by the engine, the operation, then the kind."""
+        prior = posterior.prior_weights(self._priors(kind.engine))
         weights: Sequence[float] = prior
-        for kin in (
-            (seen for k, seen in self._seen.items() if k[:1] == key[:1] and k[:2] != key[:2]),
-            (seen for k, seen in self._seen.items() if k[:2] == key[:2] and k != key),
+        past = self._observations.items()
+        for related in (
+            (group for key, group in past if key[:1] == kind[:1] and key[:2] != kind[:2]),
+            (group for key, group in past if key[:2] == kind[:2] and key != kind),
         ):
-            logs = _total(kin)
+            logs = _total(related)
             if logs is not None:
-                weights = posterior.relative(posterior.learn(weights, logs), prior)
-        logs = _total(self._seen[k] for k in (key,) if k in self._seen)
-        return weights if logs is None else posterior.learn(weights, logs)
+                weights = posterior.related_prior(posterior.update(weights, logs), prior)
+        logs = _total(group for key, group in past if key == kind)
+        return weights if logs is None else posterior.update(weights, logs)
 
 
-def _total(kin: Iterable[_Seen]) -> list[float] | None:
+def _total(observations: Iterable[_Observations]) -> list[float] | None:
     total: list[float] | None = None
-    for seen in kin:
-        logs = seen.settle()
+    for item in observations:
+        logs = item.log_likelihoods()
         total = logs if total is None else list(map(operator.add, total, logs))
     return total
 
 
-def _at(survival: Sequence[float], age: float) -> float:
-    """P(not finished at `age`), between the points of the grid as well."""
-    k = posterior.cell(age)
+def _survival_at(survival: Sequence[float], age: float) -> float:
+    """Return P(unfinished at `age`), interpolated between grid times."""
+    k = posterior.grid_index(age)
     if k == posterior.HORIZON:
         return survival[k]
     share = (age - posterior.TIMES[k]) / (posterior.TIMES[k + 1] - posterior.TIMES[k])
     return survival[k] + min(max(share, 0.0), 1.0) * (survival[k + 1] - survival[k])
 
 
-def _when(survival: Sequence[float], left: float) -> float:
-    """At what age, in seconds, the probability of being unfinished has fallen to `left`."""
-    k = bisect_left(survival, -left, key=operator.neg)
+def _age_at(survival: Sequence[float], probability: float) -> float:
+    """Return the age in seconds at which P(unfinished) has fallen to `probability`."""
+    k = bisect_left(survival, -probability, key=operator.neg)
     if k == 0 or k > posterior.HORIZON:
         return posterior.TIMES[min(k, posterior.HORIZON)]
     fall = survival[k - 1] - survival[k]
-    share = (survival[k - 1] - left) / fall if fall > 0 else 1.0
+    share = (survival[k - 1] - probability) / fall if fall > 0 else 1.0
     return posterior.TIMES[k - 1] + share * (posterior.TIMES[k] - posterior.TIMES[k - 1])

@@ -1,7 +1,7 @@
-"""What is believed of render times: log-normal, with unknown median and spread, learned by Bayes.
+"""Bayesian posterior of render times: log-normal with unknown median and spread.
 
-Everything lives on fixed grids, so that a belief is one list of weights, an interval or an
-unfinished task is as good an observation as an exact time, and no table is computed twice.
+Times, medians and spreads lie on fixed grids. A belief is one list of weights, and an interval or
+an unfinished task is as good an observation as an exact time.
 """
 
 from __future__ import annotations
@@ -11,99 +11,98 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import repeat
 from operator import add, mul, sub, truediv
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from musicapi_nb.polling.priors import Prior
+from musicapi_nb.polling.priors import Prior
 
-_STEP = 0.02  # of the logarithm of time: 1 s at 50 s, far below the lag that is aimed at
+_STEP = 0.02  # of log time: 1 s at 50 s, far below the lag aimed at
 TIMES = tuple(math.exp(_STEP * k) for k in range(480))  # 1 s to 4 h, in seconds
 HORIZON = len(TIMES) - 1
 
 _STRIDE = 3  # medians are 6 % apart
 _FIRST, _MEDIANS = 69, 98  # from 4 s to 22 min
-# The spread of log-normal times and its prior weight. A published "2 to 4 minutes" is about 0.3.
+# Spreads of log time and their prior weights. A published "2 to 4 minutes" is about 0.3.
 _SPREADS = ((0.08, 1), (0.15, 2), (0.25, 4), (0.35, 4), (0.5, 3), (0.75, 2), (1.1, 1))
 SIZE = len(_SPREADS) * _MEDIANS
-_SLIGHT = 1e-3 / SIZE  # weights that change no schedule
+_NEGLIGIBLE = 1e-3 / SIZE  # weights too small to change a schedule
 
-# The share of tasks that no log-normal foresees: evenly spread over the logarithm of time. It
-# keeps one odd task from moving the belief, and the pauses for an overdue task from collapsing.
-_ODD = 0.01
+# Share of outliers: tasks outside any log-normal, spread evenly over log time. They keep a single
+# outlier from moving the posterior, and the pauses for an overdue task from collapsing.
+_OUTLIERS = 0.01
 _REACH = _FIRST + _STRIDE * (_MEDIANS - 1)
 
 
 def _survival_table(spread: float) -> tuple[float, ...]:
-    """P(not finished) by steps of log time from the median, -_REACH first."""
+    """P(unfinished) by steps of log time from the median, starting at -_REACH."""
     scale = _STEP / (spread * math.sqrt(2))
     return tuple(0.5 * math.erfc(k * scale) for k in range(-_REACH, len(TIMES) - _FIRST))
 
 
 _TABLES = tuple(_survival_table(spread) for spread, _ in _SPREADS)
-_ODD_LEFT = tuple(_ODD * (1 - k / (HORIZON + 20)) for k in range(len(TIMES)))
+_OUTLIER_SURVIVAL = tuple(_OUTLIERS * (1 - k / (HORIZON + 20)) for k in range(len(TIMES)))
 
 
-def cell(seconds: float) -> int:
-    """The last point of the grid that is not after `seconds`."""
+def grid_index(seconds: float) -> int:
+    """Return the index of the last grid time that is not after `seconds`."""
     return min(int(math.log(seconds) / _STEP + 1e-9), HORIZON) if seconds > 1 else 0
 
 
 @lru_cache(maxsize=128)
-def _left(k: int) -> tuple[float, ...]:
-    """P(not finished at time k), for every spread and median, odd tasks included."""
-    share, odd = 1 - _ODD, _ODD_LEFT[k]
+def _survival_at(k: int) -> tuple[float, ...]:
+    """P(unfinished at grid time k) for each spread and median, outliers included."""
+    share, outliers = 1 - _OUTLIERS, _OUTLIER_SURVIVAL[k]
     columns: list[float] = []
     for table in _TABLES:
-        # The row of the last median begins k steps in; medians go up while offsets go down.
+        # The row of the last median begins k steps in; medians rise as offsets fall.
         columns += table[k : k + _STRIDE * _MEDIANS : _STRIDE][::-1]
-    return tuple([share * each + odd for each in columns])
+    return tuple([share * survival + outliers for survival in columns])
 
 
-def finished(after: int, by: int) -> list[float]:
-    """Log likelihoods of being finished at grid time `by`, given that one was not at `after`.
+def finished_likelihood(after: int, by: int) -> list[float]:
+    """Return log likelihoods of finishing by grid time `by`, given unfinished at `after`.
 
-    One figure for each pair of spread and median, never above 0. An exact time is a pair of
-    neighbours.
+    One number for each pair of spread and median, at most 0. Neighbouring grid times stand for
+    an exact time.
     """
-    before = _left(after)
-    return list(map(math.log, map(truediv, map(sub, before, _left(by)), before)))
+    before = _survival_at(after)
+    return list(map(math.log, map(truediv, map(sub, before, _survival_at(by)), before)))
 
 
-def survived(since: int, until: int) -> list[float]:
-    """Log likelihoods of being unfinished at `until`, given that one was at `since`."""
-    return list(map(math.log, map(truediv, _left(until), _left(since))))
+def unfinished_likelihood(since: int, until: int) -> list[float]:
+    """Return log likelihoods of being unfinished at `until`, given unfinished at `since`."""
+    return list(map(math.log, map(truediv, _survival_at(until), _survival_at(since))))
 
 
 @lru_cache(maxsize=64)
-def start(prior: Prior) -> tuple[float, ...]:
-    """Weights of a prior; a fifth of it is far wider, since what is published may be stale."""
+def prior_weights(prior: Prior) -> tuple[float, ...]:
+    """Return the weights of a prior; a fifth is much wider, as published times may be outdated."""
     middle = math.log(min(max(prior.median, 1.0), TIMES[HORIZON])) / _STEP
     spread = max(prior.spread, 0.05) / _STEP
     medians = [
-        0.8 / spread * math.exp(-0.5 * (away / spread) ** 2)
-        + 0.2 / (spread + 50) * math.exp(-0.5 * (away / (spread + 50)) ** 2)
-        for away in (_FIRST + _STRIDE * i - middle for i in range(_MEDIANS))
+        0.8 / spread * math.exp(-0.5 * (offset / spread) ** 2)
+        + 0.2 / (spread + 50) * math.exp(-0.5 * (offset / (spread + 50)) ** 2)
+        for offset in (_FIRST + _STRIDE * i - middle for i in range(_MEDIANS))
     ]
-    return _normal([weight * each for _, weight in _SPREADS for each in medians])
+    return _normalize([weight * density for _, weight in _SPREADS for density in medians])
 
 
-def learn(weights: Sequence[float], logs: Sequence[float]) -> tuple[float, ...]:
-    """Bayes: the weights after seeing something of these log likelihoods."""
-    top = max(logs)
-    return _normal(list(map(mul, weights, (math.exp(each - top) for each in logs))))
+def update(weights: Sequence[float], log_likelihoods: Sequence[float]) -> tuple[float, ...]:
+    """Return the posterior weights after an observation (Bayes' rule)."""
+    top = max(log_likelihoods)
+    return _normalize(list(map(mul, weights, (math.exp(log - top) for log in log_likelihoods))))
 
 
-_KIN = 0.25  # how far apart relatives' medians usually are, as a log standard deviation
+_KIN = 0.25  # typical distance of related kinds' medians: standard deviation of their log
 _WIDTH = int(3 * _KIN / (_STEP * _STRIDE))
 _KERNEL = tuple(
     math.exp(-0.5 * (k * _STEP * _STRIDE / _KIN) ** 2) for k in range(-_WIDTH, _WIDTH + 1)
 )
 
 
-def relative(weights: Sequence[float], prior: Sequence[float]) -> tuple[float, ...]:
-    """The belief about a group of tasks of whose relatives `weights` were learned.
+def related_prior(weights: Sequence[float], prior: Sequence[float]) -> tuple[float, ...]:
+    """Return a prior for one kind of task from the posterior `weights` of related kinds.
 
-    Mostly like them, give or take a quarter; with one chance in five not like them at all.
+    Four fifths: the posterior, blurred by a quarter. One fifth: the original `prior`, in case
+    this kind behaves differently.
     """
     wider: list[float] = []
     for row in range(0, SIZE, _MEDIANS):
@@ -112,32 +111,33 @@ def relative(weights: Sequence[float], prior: Sequence[float]) -> tuple[float, .
         for k, weight in enumerate(_KERNEL):
             total = list(map(add, total, map(mul, padded[k : k + _MEDIANS], repeat(weight))))
         wider.extend(total)
-    return tuple(0.8 * one + 0.2 * two for one, two in zip(_normal(wider), prior, strict=True))
+    return tuple(0.8 * a + 0.2 * b for a, b in zip(_normalize(wider), prior, strict=True))
 
 
-def _normal(weights: Sequence[float]) -> tuple[float, ...]:
+def _normalize(weights: Sequence[float]) -> tuple[float, ...]:
     total = math.fsum(weights)
-    return tuple(each / total for each in weights)
+    return tuple(weight / total for weight in weights)
 
 
 def survival(weights: Sequence[float]) -> list[float]:
-    """P(not finished) at each of `TIMES`, odd tasks left out, all that is unsure averaged."""
-    total, kept = [0.0] * len(TIMES), 0.0
-    for number, table in enumerate(_TABLES):
-        row = weights[number * _MEDIANS : (number + 1) * _MEDIANS]
-        told = [i for i, weight in enumerate(row) if weight > _SLIGHT]
-        if told:
-            first, last = told[0], told[-1] + 1
-            part = row[first:last][::-1]
-            begin, width = _STRIDE * (_MEDIANS - last), _STRIDE * (last - first)
+    """Return P(unfinished) at each of `TIMES`, averaged over the weights, without outliers."""
+    total, mass = [0.0] * len(TIMES), 0.0
+    for index, table in enumerate(_TABLES):
+        row = weights[index * _MEDIANS : (index + 1) * _MEDIANS]
+        relevant = [i for i, weight in enumerate(row) if weight > _NEGLIGIBLE]
+        if relevant:
+            first, end = relevant[0], relevant[-1] + 1
+            part = row[first:end][::-1]
+            begin, width = _STRIDE * (_MEDIANS - end), _STRIDE * (end - first)
             total = [
                 before + sum(map(mul, part, table[k : k + width : _STRIDE]))
                 for k, before in enumerate(total, begin)
             ]
-            kept += sum(part)
-    return [each / kept for each in total]
+            mass += sum(part)
+    return [probability / mass for probability in total]
 
 
-def with_odd_ones(survival: Iterable[float]) -> list[float]:
-    """P(not finished), tasks that no log-normal foresees included."""
-    return [(1 - _ODD) * each + odd for each, odd in zip(survival, _ODD_LEFT, strict=True)]
+def with_outliers(survival: Iterable[float]) -> list[float]:
+    """Add the share of outliers to a survival function."""
+    pairs = zip(survival, _OUTLIER_SURVIVAL, strict=True)
+    return [(1 - _OUTLIERS) * probability + outlier for probability, outlier in pairs]

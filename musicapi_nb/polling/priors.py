@@ -1,24 +1,24 @@
-"""What is published about render times, and what is believed before any was seen."""
+"""Published render times, and the prior belief about each engine."""
 
 from __future__ import annotations
 
 import math
 from typing import NamedTuple
 
-# docs faq and nuro-instruction: about 2 minutes (2 to 4), about 30 seconds.
-_USUAL = {"sonic": (120.0, 240.0), "nuro": (30.0, 30.0)}
+# Service docs, faq and nuro-instruction: "about 2 minutes" (2 to 4), "about 30 seconds".
+_PUBLISHED = {"sonic": (120.0, 240.0), "nuro": (30.0, 30.0)}
 
 
-def usual(engine: str | None) -> tuple[float, float] | None:
-    """How many seconds a task usually takes, from and to; None where nothing is published."""
-    return _USUAL.get(engine or "")
+def published_range(engine: str | None) -> tuple[float, float] | None:
+    """Return the published render time in seconds, from and to, or None if there is none."""
+    return _PUBLISHED.get(engine or "")
 
 
 class Prior(NamedTuple):
-    """What is believed of an engine's render times before any was seen.
+    """Belief about an engine's render times before any was observed.
 
-    `median` is in seconds; `spread` is how unsure that median is, as the standard deviation of
-    its logarithm (0.5: off by a factor of 1.65 is nothing special).
+    `median` is in seconds. `spread` is the standard deviation of the logarithm of that median:
+    with 0.5, being wrong by a factor of 1.65 is ordinary.
     """
 
     median: float
@@ -26,15 +26,15 @@ class Prior(NamedTuple):
 
 
 def prior(engine: str | None) -> Prior:
-    """The belief to start from, wide enough to be corrected by the first few tasks."""
-    return _PRIORS.get(engine or "", _UNHEARD)
+    """Return the prior of an engine, wide enough for a few tasks to correct it."""
+    return _PRIORS.get(engine or "", _DEFAULT)
 
 
-# sonic: the middle of "2 to 4 minutes" and "about 2"; studio: the one timed reply that the docs
-# show (16 s queued, 50 s rendered), so less sure; for the others nothing is published.
+# sonic: between "about 2" and "2 to 4 minutes". studio: the one reply with times in the docs
+# (16 s queued, 50 s rendered), hence a wider spread. Nothing is published for the others.
 _PRIORS = {
     "sonic": Prior(math.sqrt(120.0 * 170.0), 0.5),
     "nuro": Prior(30.0, 0.5),
     "studio": Prior(66.0, 0.6),
 }
-_UNHEARD = Prior(60.0, 0.8)
+_DEFAULT = Prior(60.0, 0.8)

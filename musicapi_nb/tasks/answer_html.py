@@ -41,11 +41,11 @@ def blocks(answer: Mapping[str, Any]) -> Iterator[markup.Html]:
         yield markup.table(("name", "value"), short)
     for name, value in answer.items():
         if isinstance(value, list) and value:
-            yield markup.folded(f"{name} ({len(value):,})", _listed(value))
+            yield markup.collapsible(f"{name} ({len(value):,})", _listed(value))
         elif isinstance(value, dict) and value:
-            yield markup.folded(f"{name} ({len(value):,})", _as_json(value))
+            yield markup.collapsible(f"{name} ({len(value):,})", _as_json(value))
         elif _is_long(value):
-            yield markup.folded(name, markup.verbatim(value))
+            yield markup.collapsible(name, markup.verbatim(value))
 
 
 def _is_sound(value: Any) -> bool:

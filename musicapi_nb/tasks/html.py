@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from musicapi_nb import markup
 from musicapi_nb.tasks import answer_html
-from musicapi_nb.tasks.tags import distinct, folded, split
+from musicapi_nb.tasks.tags import match_key, split_tag_text, unique_tags
 
 if TYPE_CHECKING:
     from musicapi_nb.tasks.models import Song, State, Task
@@ -29,7 +29,7 @@ _REFUNDS = "The service refunds failed tasks by itself; api.credits() shows the 
 
 def song_card(song: Song, task: Task | None = None) -> markup.Html:
     """Show a song: cover, title, facts, tags, player, lyrics; or why there is none."""
-    length = markup.minutes(song.duration) or None
+    length = markup.format_duration(song.duration) or None
     model = song.model or _asked_model(task)
     is_text = song.engine == "lyrics"
     badges = [] if song.state == "succeeded" else [_state_badge(song.state, song.state_word)]
@@ -46,7 +46,7 @@ def song_card(song: Song, task: Task | None = None) -> markup.Html:
     seed = song.id or f"{song.task_id}/{song.position}"
     return markup.card(
         song.title,
-        markup.chips(fated(song, task)),
+        markup.chips(tag_marks(song, task)),
         _audio(song),
         _links(song),
         markup.verbatim(song.lyrics) if is_text and song.lyrics else markup.lyrics(song.lyrics),
@@ -108,7 +108,7 @@ def _cost(task: Task) -> str | None:
 
 def _price(task: Task) -> str | None:
     price = task.request.price() if task.request else None
-    return None if price is None else markup.in_credits(price)
+    return None if price is None else markup.format_credits(price)
 
 
 def _called(task: Task) -> str | None:
@@ -116,7 +116,7 @@ def _called(task: Task) -> str | None:
 
 
 def _moment(song: Song) -> str | None:
-    return f"{markup.moment(song.created_at)} UTC" if song.created_at else None
+    return f"{markup.format_datetime(song.created_at)} UTC" if song.created_at else None
 
 
 def _state_badge(state: State, word: str | None) -> markup.Html:
@@ -130,17 +130,17 @@ def _asked_model(task: Task | None) -> str | None:
     return model if isinstance(model, str) else None
 
 
-def fated(song: Song, task: Task | None) -> Iterator[str | tuple[str, markup.Fate]]:
+def tag_marks(song: Song, task: Task | None) -> Iterator[str | tuple[str, markup.TagMark]]:
     """Tell, where it is known what was asked for, the kept tags from the added and the dropped."""
-    asked = distinct(split(_asked_text(song, task)))
+    asked = unique_tags(split_tag_text(_asked_text(song, task)))
     if not asked or not song.tags:
         yield from song.tags
         return
-    wanted, made = ({folded(tag) for tag in tags} for tags in (asked, song.tags))
+    wanted, made = ({match_key(tag) for tag in tags} for tags in (asked, song.tags))
     for tag in song.tags:
-        yield tag, "kept" if folded(tag) in wanted else "added"
+        yield tag, "kept" if match_key(tag) in wanted else "added"
     for tag in asked:
-        if folded(tag) not in made:
+        if match_key(tag) not in made:
             yield tag, "dropped"
 
 
@@ -181,7 +181,7 @@ def _notices(task: Task) -> Iterator[markup.Html]:
         yield markup.notice(f"{reason}{refund}", "bad")
     elif not task.finished:
         share = None if task.progress is None else min(max(task.progress, 0.0), 1.0)
-        yield markup.progress(share, _AT_WORK_AGAIN if task.repeats else _AT_WORK)
+        yield markup.progress(share, _AT_WORK_AGAIN if task.poll_by_repost else _AT_WORK)
     if task.issues:
         odd = "\n".join(f"{issue.where}: {issue.message}" for issue in task.issues[:5])
         yield markup.notice(f"Not understood in the reply (kept in .raw):\n{odd}", "warn")

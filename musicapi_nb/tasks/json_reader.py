@@ -12,41 +12,41 @@ from musicapi_nb.tasks.models import Issue
 
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
 _WHOLE = 100
-_LATEST = dt.datetime(2100, 1, 1, tzinfo=dt.UTC).timestamp()
+LATEST = dt.datetime(2100, 1, 1, tzinfo=dt.UTC).timestamp()
 
 
-class Part:
+class JsonReader:
     """One JSON object while it is read: hands out fields once, notes what it cannot read.
 
     What was never handed out, or could not be read, is left over for `extra`.
     """
 
     def __init__(self, value: Mapping[str, Any], where: str, issues: list[Issue]) -> None:
-        self.left = dict(value)
+        self.rest = dict(value)
         self.where = where
         self.issues = issues
 
-    def note(self, name: str, message: str) -> None:
+    def issue(self, name: str, message: str) -> None:
         name = name or '""'  # a field may be called so; "" is the whole reply
         where = f"{self.where}.{name}" if self.where else name
         self.issues.append(Issue(clean(where), message))
 
-    def take(self, *names: str) -> tuple[str, Any] | None:
+    def pop(self, *names: str) -> tuple[str, Any] | None:
         """Take the first of the fields that says something; drop those that say nothing."""
         for name in names:
-            value = self.left.get(name)
+            value = self.rest.get(name)
             if value is None or (isinstance(value, str | list | dict) and not _full(value)):
-                self.left.pop(name, None)
+                self.rest.pop(name, None)
             else:
-                return name, self.left.pop(name)
+                return name, self.rest.pop(name)
         return None
 
-    def _refuse(self, name: str, value: Any, wanted: str) -> None:
-        self.left[name] = value
-        self.note(name, f"{kind(value)} instead of {wanted}")
+    def _reject(self, name: str, value: Any, wanted: str) -> None:
+        self.rest[name] = value
+        self.issue(name, f"{describe(value)} instead of {wanted}")
 
     def text(self, *names: str) -> str | None:
-        taken = self.take(*names)
+        taken = self.pop(*names)
         if taken is None:
             return None
         name, value = taken
@@ -54,69 +54,69 @@ class Part:
             return clean(value)
         if as_number(value) is not None:
             return str(value)
-        self._refuse(name, value, "a text")
+        self._reject(name, value, "a text")
         return None
 
-    def length(self, *names: str) -> float | None:
+    def seconds(self, *names: str) -> float | None:
         """Take seconds; what is unfinished has 0, which says nothing."""
-        taken = self.take(*names)
+        taken = self.pop(*names)
         if taken is None:
             return None
         name, value = taken
         number = as_number(value)
         if number is None or number < 0:
-            self._refuse(name, value, "a number from 0 on")
+            self._reject(name, value, "a number from 0 on")
             return None
         return number or None
 
-    def share(self, *names: str) -> float | None:
+    def fraction(self, *names: str) -> float | None:
         """Take a percentage, "45%" or 45, as 0.0 to 1.0."""
-        taken = self.take(*names)
+        taken = self.pop(*names)
         if taken is None:
             return None
         name, value = taken
         number = as_number(value.strip().removesuffix("%") if isinstance(value, str) else value)
         if number is None or not 0 <= number <= _WHOLE:
-            self._refuse(name, value, "a percentage")
+            self._reject(name, value, "a percentage")
             return None
         return number / _WHOLE
 
     def flag(self, *names: str) -> bool | None:
-        taken = self.take(*names)
+        taken = self.pop(*names)
         if taken is None:
             return None
         name, value = taken
         if isinstance(value, bool):
             return value
-        self._refuse(name, value, "true or false")
+        self._reject(name, value, "true or false")
         return None
 
-    def moment(self, *names: str) -> dt.datetime | None:
-        taken = self.take(*names)
+    def timestamp(self, *names: str) -> dt.datetime | None:
+        taken = self.pop(*names)
         if taken is None or as_number(taken[1]) == 0:
             return None
         name, value = taken
-        moment = as_moment(value)
+        moment = as_timestamp(value)
         if moment is None:
-            self._refuse(name, value, "a date and time")
+            self._reject(name, value, "a date and time")
         return moment
 
     def texts(self, *names: str) -> tuple[str, ...]:
         """Take a list of texts; what is no text in it is noted and left."""
-        taken = self.take(*names)
+        taken = self.pop(*names)
         if taken is None:
             return ()
         name, value = taken
         if not isinstance(value, list):
-            self._refuse(name, value, "a list of texts")
+            self._reject(name, value, "a list of texts")
             return ()
         if any(not isinstance(item, str) for item in value):
-            self._refuse(name, value, "a list of texts only")
+            self._reject(name, value, "a list of texts only")
         return tuple(clean(item) for item in value if isinstance(item, str) and item.strip())
 
     def tags(self, *names: str) -> tuple[tuple[str, ...], str | None]:
         """Take tags, which come as one comma-separated text or as a list of texts."""
-        taken = self.take(*names)
+        taken = self.pop(*names)
         if taken is None:
             return (), None
         name, value = taken
@@ -124,19 +124,19 @@ class Part:
             text = clean(value)
             parts = (part.strip() for part in text.split(","))
             return tuple(part for part in parts if part), text
-        self.left[name] = value
+        self.rest[name] = value
         tags = self.texts(name)
         return tags, ", ".join(tags) or None
 
-    def part(self, *names: str) -> Part | None:
+    def object(self, *names: str) -> JsonReader | None:
         """Take a nested object."""
-        taken = self.take(*names)
+        taken = self.pop(*names)
         if taken is None:
             return None
         name, value = taken
         if isinstance(value, dict):
-            return Part(value, f"{self.where}.{name}" if self.where else name, self.issues)
-        self._refuse(name, value, "an object")
+            return JsonReader(value, f"{self.where}.{name}" if self.where else name, self.issues)
+        self._reject(name, value, "an object")
         return None
 
 
@@ -144,7 +144,7 @@ def _full(value: str | list[Any] | dict[str, Any]) -> bool:
     return bool(value.strip() if isinstance(value, str) else value)
 
 
-def kind(value: Any) -> str:
+def describe(value: Any) -> str:
     """Name what a value is: texts and floats by their beginning, the rest by type alone."""
     shown = f" {value[:40]!r}" if isinstance(value, str) else ""
     return f"{type(value).__name__}{shown}"
@@ -169,7 +169,7 @@ def as_number(value: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def as_moment(value: Any) -> dt.datetime | None:
+def as_timestamp(value: Any) -> dt.datetime | None:
     """Read ISO 8601 (no zone: UTC) or unix seconds."""
     if isinstance(value, str) and not _NUMBER.fullmatch(value.strip()):
         try:
@@ -178,6 +178,6 @@ def as_moment(value: Any) -> dt.datetime | None:
         except (ValueError, OverflowError):
             return None
     seconds = as_number(value)
-    if seconds is None or not 0 < seconds < _LATEST:
+    if seconds is None or not 0 < seconds < LATEST:
         return None
     return dt.datetime.fromtimestamp(seconds, dt.UTC)

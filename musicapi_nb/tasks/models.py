@@ -160,10 +160,10 @@ class Song(msgspec.Struct, frozen=True, kw_only=True):
         return follow_up(self, "aligned_lyrics", {})
 
     def __repr__(self) -> str:
-        length = markup.minutes(self.duration) if self.duration is not None else None
+        length = markup.format_duration(self.duration) if self.duration is not None else None
         facts = (self.state, length, self.tags_text, self.id)
         said = ", ".join(fact for fact in facts if fact)
-        return markup.plain(f"<Song {self.title or '(untitled)'!r}: {said}>")
+        return markup.one_line(f"<Song {self.title or '(untitled)'!r}: {said}>")
 
     def _repr_html_(self) -> str:
         return song_card(self)
@@ -243,9 +243,9 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     @property
-    def repeats(self) -> bool:
+    def poll_by_repost(self) -> bool:
         """Whether it has no task to ask about: the request itself is how to ask again."""
-        return self.id is None and self.request is not None and self.request.repeats
+        return self.id is None and self.request is not None and self.request.poll_by_repost
 
     @property
     def finished(self) -> bool:
@@ -272,7 +272,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
         made = answer_html.line(self.answer) if self.answer and not self.songs else songs
         tasks = f"{len(self.parts)} tasks" if self.parts else None
         facts = [self.state, tasks, made, self.fail_reason, self.id]
-        return markup.plain(f"<Task {self.name}: {', '.join(fact for fact in facts if fact)}>")
+        return markup.one_line(f"<Task {self.name}: {', '.join(fact for fact in facts if fact)}>")
 
     def _repr_html_(self) -> str:
         return task_html(self)

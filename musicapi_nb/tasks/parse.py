@@ -11,11 +11,17 @@ import msgspec
 
 from musicapi_nb.engines import Request
 from musicapi_nb.errors import UnexpectedReply
-from musicapi_nb.tasks.json_reader import Part, clean, kind
+from musicapi_nb.tasks.json_reader import JsonReader, clean, describe
 from musicapi_nb.tasks.models import Task
-from musicapi_nb.tasks.parse_answers import answer_of, is_link, readiness, spoken, with_steps
+from musicapi_nb.tasks.parse_answers import (
+    answer_of,
+    classify_words,
+    is_link,
+    readiness,
+    with_steps,
+)
 from musicapi_nb.tasks.parse_batch import batch_of
-from musicapi_nb.tasks.parse_songs import failed, song_of, songs_of, state_of, with_songs
+from musicapi_nb.tasks.parse_songs import mark_failed, song_of, songs_of, state_of, with_songs
 
 if TYPE_CHECKING:
     from musicapi_nb.tasks.models import Issue, Song, State
@@ -30,7 +36,7 @@ _PLATFORMS = {"suno": "sonic", "nuro": "nuro", "producer": "producer"}
 # --- replies -------------------------------------------------------------------------------
 
 
-def read(payload: Any, *, status: int = 200, task: Task | None = None) -> Task:
+def parse_task(payload: Any, *, status: int = 200, task: Task | None = None) -> Task:
     """Read a decoded reply about a task.
 
     Parameters
@@ -49,11 +55,11 @@ def read(payload: Any, *, status: int = 200, task: Task | None = None) -> Task:
         The value has no known shape; its `body` keeps it.
     """
     if not isinstance(payload, dict):
-        raise UnexpectedReply(f"the reply is {kind(payload)}, not an object", body=payload)
+        raise UnexpectedReply(f"the reply is {describe(payload)}, not an object", body=payload)
     issues: list[Issue] = []
     known = task or Task()
     known = Task(
-        id=known.id or Part(payload, "", issues).text("task_id"),
+        id=known.id or JsonReader(payload, "", issues).text("task_id"),
         engine=known.engine or _engine(payload),
         operation=known.operation,
         expected=known.expected,
@@ -63,43 +69,45 @@ def read(payload: Any, *, status: int = 200, task: Task | None = None) -> Task:
         bought_before=known.bought_before,
         raw=payload,
     )
-    part = Part(payload, "", issues)
-    found = _by_shape(part, known, status)
-    return msgspec.structs.replace(found, issues=tuple(issues), extra=part.left)
+    part = JsonReader(payload, "", issues)
+    found = _dispatch(part, known, status)
+    return msgspec.structs.replace(found, issues=tuple(issues), extra=part.rest)
 
 
-def _by_shape(part: Part, task: Task, status: int) -> Task:
-    word, code = part.left.get("type"), part.left.get("code")
+def _dispatch(part: JsonReader, task: Task, status: int) -> Task:
+    word, code = part.rest.get("type"), part.rest.get("code")
     if HTTPStatus.ACCEPTED in (status, code) or word == "not_ready":
         return msgspec.structs.replace(task, state_word=part.text("type"))
     if isinstance(word, str) and word in _FAILURES:
         return _failed(part, task)
-    if isinstance(part.left.get("steps"), dict) and (fallen := with_steps(part, task)).finished:
+    if isinstance(part.rest.get("steps"), dict) and (fallen := with_steps(part, task)).finished:
         return fallen  # whatever its code is
-    if isinstance(code, int) and code >= HTTPStatus.BAD_REQUEST and not part.left.get("data"):
+    if isinstance(code, int) and code >= HTTPStatus.BAD_REQUEST and not part.rest.get("data"):
         raise _unexpected(part, task)
-    if isinstance(part.left.get("tasks"), list) and "data" not in part.left:
-        return batch_of(part, task, read)
-    return _by_payload(part, task)
+    if isinstance(part.rest.get("tasks"), list) and "data" not in part.rest:
+        return batch_of(part, task, parse_task)
+    return _dispatch_payload(part, task)
 
 
-def _by_payload(part: Part, task: Task) -> Task:
-    data = part.left.get("data")
-    if "handledData" in part.left or (isinstance(data, dict) and _is_studio(data)):
-        return _studio(part, task)
+def _dispatch_payload(part: JsonReader, task: Task) -> Task:
+    data = part.rest.get("data")
+    if "handledData" in part.rest or (isinstance(data, dict) and _is_studio(data)):
+        return _parse_studio(part, task)
     bare = not answer_of(part, task)
-    nothing = "data" in part.left and _no(data)
+    nothing = "data" in part.rest and _no(data)
     # That there is nothing does not say that it is to be asked for again, which may cost.
-    if bare and (isinstance(data, list) or nothing) and not (nothing and task.repeats):
-        return _listed(part, task)
-    if isinstance(part.left.get("results"), list):
-        return _lyrics(part, task)
-    if "status" in part.left and "audio_url" in part.left:
-        return _flat(part, task)
-    stated = state_of(word) if isinstance(word := part.left.get("status"), str) else None
-    if bare and stated not in ({None, "unknown"} | ({"succeeded"} if task.repeats else set())):
-        return _stated(part, task)
-    return _answered(part, task)
+    if bare and (isinstance(data, list) or nothing) and not (nothing and task.poll_by_repost):
+        return _parse_clip_list(part, task)
+    if isinstance(part.rest.get("results"), list):
+        return _parse_lyrics(part, task)
+    if "status" in part.rest and "audio_url" in part.rest:
+        return _parse_nuro(part, task)
+    stated = state_of(word) if isinstance(word := part.rest.get("status"), str) else None
+    if bare and stated not in (
+        {None, "unknown"} | ({"succeeded"} if task.poll_by_repost else set())
+    ):
+        return _parse_status_only(part, task)
+    return _parse_immediate(part, task)
 
 
 def _no(data: Any) -> bool:
@@ -110,8 +118,8 @@ def _is_studio(data: Mapping[str, Any]) -> bool:
     return "action" in data or "songs" in data or ("status" in data and "data" in data)
 
 
-def _failed(part: Part, task: Task) -> Task:
-    return failed(
+def _failed(part: JsonReader, task: Task) -> Task:
+    return mark_failed(
         task,
         part.text("error", "message") or "the service gives no reason",
         refunded=part.flag("refund_processed", "already_refunded"),
@@ -119,154 +127,154 @@ def _failed(part: Part, task: Task) -> Task:
     )
 
 
-def _listed(part: Part, task: Task) -> Task:
+def _parse_clip_list(part: JsonReader, task: Task) -> Task:
     """Sonic, producer, riffusion: a list of clips under `data`."""
     word = part.text("status")
     stated = state_of(word)
-    items = part.left.pop("data")
+    items = part.rest.pop("data")
     songs = songs_of(items or [], "data", task, stated, part.issues)
     reason = part.text("message", "error") if stated == "failed" else None
     task = msgspec.structs.replace(task, refunded=_refund(part, reason))
     return with_songs(task, songs, stated, word, reason)
 
 
-def _flat(part: Part, task: Task) -> Task:
+def _parse_nuro(part: JsonReader, task: Task) -> Task:
     """Nuro: the one song and its task in one flat object."""
     word = part.text("status")
     stated = state_of(word)
-    progress = part.share("progress")
+    progress = part.fraction("progress")
     reason = part.text("error", "message")
-    if part.left.get("task_id") == task.id:
-        part.left.pop("task_id", None)
+    if part.rest.get("task_id") == task.id:
+        part.rest.pop("task_id", None)
     song = song_of(part, 0, task, stated)
-    part.left = {}
+    part.rest = {}
     task = msgspec.structs.replace(task, progress=progress)
     return with_songs(task, (song,), stated, word, reason)
 
 
-def _stated(part: Part, task: Task) -> Task:
+def _parse_status_only(part: JsonReader, task: Task) -> Task:
     """Read a task that says how it is doing, and has no songs to show (yet, or at all)."""
     word = part.text("status")
     stated = state_of(word)
     reason = part.text("error", "message") if stated == "failed" else None
     task = msgspec.structs.replace(
-        task, progress=part.share("progress"), refunded=_refund(part, reason)
+        task, progress=part.fraction("progress"), refunded=_refund(part, reason)
     )
     return with_songs(task, (), stated, word, reason)
 
 
-def _refund(part: Part, reason: str | None) -> bool | None:
+def _refund(part: JsonReader, reason: str | None) -> bool | None:
     """Whether the credits came back: as a flag, or (sibling's producer) in the words."""
     flag = part.flag("refund_processed", "already_refunded") if reason else None
     said = re.search(r"(not )?(been )?refunded", reason or "", re.IGNORECASE)
     return flag if flag is not None or said is None else said[1] is None
 
 
-def _studio(part: Part, task: Task) -> Task:
+def _parse_studio(part: JsonReader, task: Task) -> Task:
     """Studio: the task under `data` (for some period under `handledData`), its songs deeper."""
-    body = part.part("handledData") or part.part("data")
+    body = part.object("handledData") or part.object("data")
     if body is None:
         return msgspec.structs.replace(task, engine=task.engine or "studio")
-    if not _is_studio(body.left) and isinstance(body.left.get("data"), dict):
-        body = body.part("data") or body
+    if not _is_studio(body.rest) and isinstance(body.rest.get("data"), dict):
+        body = body.object("data") or body
     word = body.text("status")
     stated = state_of(word)
     named = body.text("task_id")
     if task.id and named and named != task.id:
-        body.left["task_id"] = named
+        body.rest["task_id"] = named
     task = msgspec.structs.replace(
         task,
         id=task.id or named,
-        submitted_at=body.moment("submit_time"),
-        started_at=body.moment("start_time"),
-        finished_at=body.moment("finish_time"),
-        progress=body.share("progress"),
+        submitted_at=body.timestamp("submit_time"),
+        started_at=body.timestamp("start_time"),
+        finished_at=body.timestamp("finish_time"),
+        progress=body.fraction("progress"),
     )
-    songs = _studio_songs(body, task, stated)
+    songs = _parse_studio_songs(body, task, stated)
     reason = body.text("fail_reason")
-    part.left.update(body.left)
+    part.rest.update(body.rest)
     return with_songs(task, songs, stated, word, reason)
 
 
-def _studio_songs(body: Part, task: Task, stated: State | None) -> tuple[Song, ...]:
-    holder = body if "songs" in body.left else body.part("data")
+def _parse_studio_songs(body: JsonReader, task: Task, stated: State | None) -> tuple[Song, ...]:
+    holder = body if "songs" in body.rest else body.object("data")
     if holder is None:
         return ()
-    items = holder.take("songs")
-    if holder is not body and holder.left:
-        body.left["data"] = holder.left
+    items = holder.pop("songs")
+    if holder is not body and holder.rest:
+        body.rest["data"] = holder.rest
     if items is None:
         return ()
     default = stated if stated == "failed" else None
     return songs_of(items[1], f"{holder.where}.songs", task, default, body.issues)
 
 
-def _lyrics(part: Part, task: Task) -> Task:
-    items = part.left.pop("results")
+def _parse_lyrics(part: JsonReader, task: Task) -> Task:
+    items = part.rest.pop("results")
     songs = songs_of(items, "results", task, "succeeded", part.issues)
     return with_songs(task, songs, "succeeded", None, None)
 
 
-def _answered(part: Part, task: Task) -> Task:
+def _parse_immediate(part: JsonReader, task: Task) -> Task:
     """Read what came at once: an acknowledgement, ids, links, figures, a balance."""
-    code = part.left.get("code")
-    data = part.left.get("data")
+    code = part.rest.get("code")
+    data = part.rest.get("data")
     if isinstance(data, str) and data.strip() and code == "success" and not is_link(data):
         part.text("data")
         return msgspec.structs.replace(
             task, id=task.id or clean(data), engine=task.engine or "studio"
         )
-    if isinstance(part.left.get("steps"), dict):
+    if isinstance(part.rest.get("steps"), dict):
         task = with_steps(part, task)
         if task.id is not None or task.finished:
             return task
     if answer := answer_of(part, task):
         return _with_answer(part, task, answer)
-    if task.repeats:
+    if task.poll_by_repost:
         for name in ("data", "message", "error"):
-            words = part.left.get(name)
+            words = part.rest.get(name)
             # of a failure told in passing nobody knows who says it, and what it cost
-            if isinstance(words, str) and spoken(words) == "not ready":
-                return _put_off(task, "not ready", clean(words))
-    if task.id and "task_id" in part.left and "error" not in part.left:
+            if isinstance(words, str) and classify_words(words) == "not ready":
+                return _not_ready(task, "not ready", clean(words))
+    if task.id and "task_id" in part.rest and "error" not in part.rest:
         # whatever else an acknowledgement may carry: its task was paid for
-        for name in sorted(set(part.left) - _ACKNOWLEDGED):
-            part.note(name, "not known in a reply that says no more than its task's id")
+        for name in sorted(set(part.rest) - _ACKNOWLEDGED):
+            part.issue(name, "not known in a reply that says no more than its task's id")
         return task
     raise _unexpected(part, task)
 
 
-def _with_answer(part: Part, task: Task, answer: Mapping[str, Any]) -> Task:
-    data = part.left.get("data")
-    word = part.text("status") if task.id is not None or task.repeats else None
+def _with_answer(part: JsonReader, task: Task, answer: Mapping[str, Any]) -> Task:
+    data = part.rest.get("data")
+    word = part.text("status") if task.id is not None or task.poll_by_repost else None
     task = msgspec.structs.replace(task, state_word=word)
     if word is not None and state_of(word) in {"pending", "running", "failed"}:
-        part.left["status"] = word
-        return _stated(part, task)
-    part.left = {name: value for name, value in part.left.items() if name not in answer}
+        part.rest["status"] = word
+        return _parse_status_only(part, task)
+    part.rest = {name: value for name, value in part.rest.items() if name not in answer}
     if isinstance(data, dict):
-        part.left.pop("data", None)
+        part.rest.pop("data", None)
     task = msgspec.structs.replace(task, answer=answer)
     if task.id is not None and all(value in (None, "", 0) for value in answer.values()):
         return task
-    state, words = readiness(answer, repeats=task.repeats)
+    state, words = readiness(answer, repeats=task.poll_by_repost)
     if state == "odd":
-        part.note("data", f'{words!r:.60} where a link belongs, and not known to say "not ready"')
+        part.issue("data", f'{words!r:.60} where a link belongs, and not known to say "not ready"')
     if state in {"ready", "odd"}:
         return msgspec.structs.replace(task, state="succeeded")
-    return _put_off(task, state, words)
+    return _not_ready(task, state, words)
 
 
-def _put_off(task: Task, said: Ready, words: str | None) -> Task:
+def _not_ready(task: Task, said: Ready, words: str | None) -> Task:
     """The task whose answer is not there yet, or will never be, as the service's words say."""
     if said == "failed":
-        return failed(task, words or "the service gives no reason")
+        return mark_failed(task, words or "the service gives no reason")
     return msgspec.structs.replace(task, state_word=words)
 
 
-def _unexpected(part: Part, task: Task) -> UnexpectedReply:
+def _unexpected(part: JsonReader, task: Task) -> UnexpectedReply:
     said = next(
-        (part.left[name] for name in ("error", "message") if isinstance(part.left.get(name), str)),
+        (part.rest[name] for name in ("error", "message") if isinstance(part.rest.get(name), str)),
         "",
     )
     words = f": {clean(said)[:300]}" if said else ""
@@ -293,7 +301,7 @@ def _engine(payload: Mapping[str, Any]) -> str | None:
     return None
 
 
-def accepted(
+def parse_submit_reply(
     payload: Any, request: Request, *, status: int = 200, take: int = 1, simulated: bool = False
 ) -> Task:
     """Read the reply to a submit.
@@ -313,12 +321,14 @@ def accepted(
     )
     try:
         # a 202 says "not ready" only where asking again is how the operation works
-        task = read(payload, status=status if request.repeats else 200, task=known)
+        task = parse_task(payload, status=status if request.poll_by_repost else 200, task=known)
     except UnexpectedReply as error:
         error.may_have_cost = True
         raise
-    arrived = task.finished and (task.songs or task.state == "failed" or request.answers == "now")
-    put_off = task.repeats and task.state in {"pending", "running"}
+    arrived = task.finished and (
+        task.songs or task.state == "failed" or request.reply == "immediate"
+    )
+    put_off = task.poll_by_repost and task.state in {"pending", "running"}
     if task.id is None and not arrived and not put_off:
         raise UnexpectedReply(
             "the reply to the submit holds no task id that is known (the body is kept in .body)",
@@ -328,4 +338,4 @@ def accepted(
     return task
 
 
-__all__ = ["accepted", "read"]
+__all__ = ["parse_submit_reply", "parse_task"]

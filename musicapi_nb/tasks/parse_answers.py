@@ -11,7 +11,7 @@ import msgspec
 from musicapi_nb.tasks.json_reader import clean
 
 if TYPE_CHECKING:
-    from musicapi_nb.tasks.json_reader import Part
+    from musicapi_nb.tasks.json_reader import JsonReader
     from musicapi_nb.tasks.models import Task
 
 Ready: TypeAlias = Literal["ready", "not ready", "failed", "odd"]
@@ -70,9 +70,9 @@ _OVER = re.compile(
 _GIVEN_UP = re.compile(r"fail|error|unable|could ?n[o']t|cannot|not found", re.IGNORECASE)
 
 
-def answer_of(part: Part, task: Task) -> Mapping[str, Any]:
+def answer_of(part: JsonReader, task: Task) -> Mapping[str, Any]:
     """What a reply says that is no song: `data`, or the fields beside it; empty for nothing."""
-    data = part.left.get("data")
+    data = part.rest.get("data")
     if isinstance(data, dict):
         return data
     if isinstance(data, list):
@@ -82,12 +82,12 @@ def answer_of(part: Part, task: Task) -> Mapping[str, Any]:
     return flat_answer(part, task)
 
 
-def flat_answer(part: Part, task: Task) -> dict[str, Any]:
+def flat_answer(part: JsonReader, task: Task) -> dict[str, Any]:
     """The answer of a reply without an envelope."""
-    if _is_songless(task) and task.id is None and not part.left.get("error"):
-        found = {name: value for name, value in part.left.items() if name not in _ENVELOPE}
+    if _is_songless(task) and task.id is None and not part.rest.get("error"):
+        found = {name: value for name, value in part.rest.items() if name not in _ENVELOPE}
         return found if found.keys() - {"status"} else {}
-    return {name: part.left[name] for name in _FLAT if name in part.left}
+    return {name: part.rest[name] for name in _FLAT if name in part.rest}
 
 
 def _is_no_song_list(data: list[Any], task: Task) -> bool:
@@ -113,7 +113,7 @@ def readiness(answer: Mapping[str, Any], *, repeats: bool) -> tuple[Ready, str |
     words = [value for value in links if isinstance(value, str) and value.strip()]
     words = [value for value in words if not is_link(value)]
     for value in words:
-        if (said := spoken(value)) != "odd":
+        if (said := classify_words(value)) != "odd":
             return said, clean(value)
     if words:
         return "odd", clean(words[0])
@@ -121,7 +121,7 @@ def readiness(answer: Mapping[str, Any], *, repeats: bool) -> tuple[Ready, str |
     return ("not ready" if missing else "ready"), None
 
 
-def spoken(words: str) -> Ready:
+def classify_words(words: str) -> Ready:
     """What words in the place of an answer mean; "odd" for words that are not known."""
     if _GIVEN_UP.search(words):
         return "failed"
@@ -136,25 +136,25 @@ def _links(answer: Mapping[str, Any], depth: int = 3) -> Iterator[Any]:
             yield value
 
 
-def with_steps(part: Part, task: Task) -> Task:
+def with_steps(part: JsonReader, task: Task) -> Task:
     """Read the reply of an operation that takes several steps (upload-extend and its sisters).
 
     The steps stay in `extra`; the clip that a step made is in `answer`, so that it can be used
     also where a later step failed; what it cost is charged then, as far as is known, and the
     reason says so.
     """
-    steps = part.left["steps"]
+    steps = part.rest["steps"]
     told = [(name, step) for name, step in steps.items() if isinstance(step, dict)]
     ids = [step["task_id"] for _, step in told if isinstance(step.get("task_id"), str)]
     clips = [step["clip_id"] for _, step in told if isinstance(step.get("clip_id"), str)]
     answer = {"clip_id": clean(clips[-1])} if clips else {}
     task = msgspec.structs.replace(task, id=task.id or _id(ids), answer=answer)
-    named = part.left.get("failed_step")
+    named = part.rest.get("failed_step")
     failed = [(name, step) for name, step in told if name == named or step.get("success") is False]
     if not failed and not (isinstance(named, str) and named.strip()):
         return task
     name, step = failed[0] if failed else (named, {})
-    words = step.get("error") or part.left.get("error") or part.left.get("message")
+    words = step.get("error") or part.rest.get("error") or part.rest.get("message")
     said = clean(words) if isinstance(words, str) and words.strip() else "no reason was given"
     reason = f"the step {clean(str(name))!r} failed: {said}"
     done = [clean(str(name)) for name, step in told if step.get("success") is True]

@@ -9,9 +9,9 @@ import msgspec
 
 from musicapi_nb.engines import Request
 from musicapi_nb.errors import UnexpectedReply
-from musicapi_nb.tasks.json_reader import Part, clean, kind
+from musicapi_nb.tasks.json_reader import JsonReader, clean, describe
 from musicapi_nb.tasks.models import Task
-from musicapi_nb.tasks.parse_songs import failed
+from musicapi_nb.tasks.parse_songs import mark_failed
 
 if TYPE_CHECKING:
     from musicapi_nb.tasks.models import State
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 Read: TypeAlias = "Callable[..., Task]"
 
 
-def batch_of(part: Part, task: Task, read: Read) -> Task:
+def batch_of(part: JsonReader, task: Task, read: Read) -> Task:
     """Read many tasks in one reply; how each is told is not documented, so any way will do."""
-    items = part.left.pop("tasks")
+    items = part.rest.pop("tasks")
     ones = _asked(task, len(items))
     parts = [
         _part(item, f"tasks[{at}]", part, one, read)
@@ -59,12 +59,12 @@ def _requests(batch: Request) -> list[Request]:
     return next(([*one] for one in lists if all(isinstance(item, Request) for item in one)), [])
 
 
-def _part(item: Any, where: str, batch: Part, task: Task, read: Read) -> Task:
+def _part(item: Any, where: str, batch: JsonReader, task: Task, read: Read) -> Task:
     fields = {"task_id": item} if isinstance(item, str) else item
     if not isinstance(fields, dict):
-        batch.note(where, f"{kind(item)} instead of a task")
+        batch.issue(where, f"{describe(item)} instead of a task")
         fields = {}
-    named = Part(fields, where, batch.issues).text("task_id", "id", "taskId")
+    named = JsonReader(fields, where, batch.issues).text("task_id", "id", "taskId")
     task = msgspec.structs.replace(task, id=named, raw=item)
     reply = fields.get("reply", {**fields, "task_id": named} if named else fields)
     if isinstance(reply, dict):  # a batch in a batch in a batch ... is none of the service's
@@ -76,10 +76,10 @@ def _part(item: Any, where: str, batch: Part, task: Task, read: Read) -> Task:
             (fields[name] for name in ("error", "message") if isinstance(fields.get(name), str)),
             error.message,
         )
-        found = task if named and not fields.get("error") else failed(task, clean(words))
+        found = task if named and not fields.get("error") else mark_failed(task, clean(words))
     if found.id is None and not found.finished:
-        batch.note(where, "names no task that could be waited for")
-        found = failed(found, "the reply names no task for it")
+        batch.issue(where, "names no task that could be waited for")
+        found = mark_failed(found, "the reply names no task for it")
     return found
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from musicapi_nb.tasks.json_reader import Part, clean, kind
+from musicapi_nb.tasks.json_reader import JsonReader, clean, describe
 from musicapi_nb.tasks.models import FINAL, Issue, Replacement, Song
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def state_of(word: str | None) -> State | None:
     return _STATES.get(word.strip().lower(), "unknown") if word else None
 
 
-def song_of(part: Part, position: int, task: Task, default: State | None) -> Song:
+def song_of(part: JsonReader, position: int, task: Task, default: State | None) -> Song:
     word = part.text("state", "status")
     reason = part.text("error_detail", "fail_reason", "error", "error_message", "error_type")
     tags, tags_text = part.tags("tags", "sound")
@@ -62,34 +62,34 @@ def song_of(part: Part, position: int, task: Task, default: State | None) -> Son
         lyrics=part.text("lyrics"),
         prompt=part.text("prompt", "gpt_description_prompt"),
         model=part.text("mv"),
-        duration=part.length("duration"),
+        duration=part.seconds("duration"),
         audio_url=audio_url,
         image_url=part.text("image_url", "image_path"),
         video_url=part.text("video_url", "video_path"),
-        created_at=part.moment("created_at"),
+        created_at=part.timestamp("created_at"),
         replacements=_replacements(part),
         fail_reason=reason,
         simulated=task.simulated,
-        extra=part.left,
+        extra=part.rest,
     )
 
 
-def _replacements(part: Part) -> tuple[Replacement, ...]:
-    steps = part.part("replaced_tags")
+def _replacements(part: JsonReader) -> tuple[Replacement, ...]:
+    steps = part.object("replaced_tags")
     if steps is None:
         return ()
     found = []
-    for source in tuple(steps.left):
-        step = steps.part(source)
+    for source in tuple(steps.rest):
+        step = steps.object(source)
         if step is None:
             found.append(Replacement(clean(source), ()))
             continue
         tags, _ = step.tags("tags")
         found.append(Replacement(clean(source), tags, step.text("type")))
-        if step.left:
-            steps.left[source] = step.left
-    if steps.left:
-        part.left["replaced_tags"] = steps.left
+        if step.rest:
+            steps.rest[source] = step.rest
+    if steps.rest:
+        part.rest["replaced_tags"] = steps.rest
     return tuple(found)
 
 
@@ -97,30 +97,30 @@ def songs_of(
     items: Any, where: str, task: Task, default: State | None, issues: list[Issue]
 ) -> tuple[Song, ...]:
     if not isinstance(items, list):
-        issues.append(Issue(where, f"{kind(items)} instead of a list of songs"))
+        issues.append(Issue(where, f"{describe(items)} instead of a list of songs"))
         return ()
     found: list[Song] = []
     second = 0  # songs that share an item with another one
     for number, item in enumerate(items):
         place = f"{where}[{number}]"
         if not isinstance(item, dict):
-            issues.append(Issue(place, f"{kind(item)} instead of a song"))
+            issues.append(Issue(place, f"{describe(item)} instead of a song"))
         elif item.keys() >= PAIR:
-            found += _pair(Part(item, place, issues), number + second, task, default)
+            found += _pair(JsonReader(item, place, issues), number + second, task, default)
             second += 1
         else:
-            found.append(song_of(Part(item, place, issues), number + second, task, default))
+            found.append(song_of(JsonReader(item, place, issues), number + second, task, default))
     return tuple(found)
 
 
-def _pair(item: Part, position: int, task: Task, default: State | None) -> list[Song]:
+def _pair(item: JsonReader, position: int, task: Task, default: State | None) -> list[Song]:
     """Read what upload-extend with auto_concat makes: the new part, and the whole song.
 
     The whole one is null until it is joined. Which of the two a song is stands in its `extra`.
     """
     found: list[Song] = []
     for at, name in enumerate(("extended", "full")):
-        clip = item.part(name)
+        clip = item.object(name)
         if clip is None:  # what is not there yet; of a part that failed nothing more will come
             over = bool(found) and found[0].state == "failed"
             song = Song(
@@ -132,7 +132,7 @@ def _pair(item: Part, position: int, task: Task, default: State | None) -> list[
             )
         else:
             song = song_of(clip, position + at, task, default)
-        found.append(msgspec.structs.replace(song, extra={**song.extra, **item.left, "pair": name}))
+        found.append(msgspec.structs.replace(song, extra={**song.extra, **item.rest, "pair": name}))
     return found
 
 
@@ -169,7 +169,7 @@ def _song_reasons(songs: Iterable[Song]) -> str | None:
     return "; ".join(dict.fromkeys(song.fail_reason for song in songs if song.fail_reason)) or None
 
 
-def failed(
+def mark_failed(
     task: Task, reason: str, *, refunded: bool | None = None, word: str | None = None
 ) -> Task:
     """The same task, failed for `reason`."""

@@ -9,27 +9,29 @@ from collections.abc import Iterable
 
 
 @functools.lru_cache(maxsize=65536)
-def split(text: str) -> tuple[str, ...]:
+def split_tag_text(text: str) -> tuple[str, ...]:
     """Split a text at commas, semicolons and line ends; white space is collapsed."""
     parts = (" ".join(part.split()) for part in re.split(r"[,;\n\r]", text))
     return tuple(part for part in parts if part)
 
 
 @functools.lru_cache(maxsize=65536)
-def plain(tag: str) -> str:
+def normalize_tag(tag: str) -> str:
     """One spelling of a tag: NFKC, without case, white space collapsed."""
     return " ".join(unicodedata.normalize("NFKC", tag).casefold().split())
 
 
 @functools.lru_cache(maxsize=65536)
-def folded(tag: str) -> str:
-    """`plain`, and a hyphen is a space: "Lo-Fi" and "lo fi" are one tag."""
-    return " ".join(re.sub(r"[-\u2010\u2011]", " ", plain(tag)).split()) or plain(tag)
+def match_key(tag: str) -> str:
+    """`normalize_tag`, and a hyphen is a space: "Lo-Fi" and "lo fi" are one tag."""
+    return " ".join(re.sub(r"[-\u2010\u2011]", " ", normalize_tag(tag)).split()) or normalize_tag(
+        tag
+    )
 
 
-def distinct(tags: Iterable[str]) -> tuple[str, ...]:
-    """The tags without repeats (`folded`), in the spelling that came first."""
+def unique_tags(tags: Iterable[str]) -> tuple[str, ...]:
+    """The tags without repeats (`match_key`), in the spelling that came first."""
     first: dict[str, str] = {}
     for tag in tags:
-        first.setdefault(folded(tag), tag)
+        first.setdefault(match_key(tag), tag)
     return tuple(first.values())

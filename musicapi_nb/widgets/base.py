@@ -1,4 +1,4 @@
-"""What every live part shares: beside the widget, a static form of it for where none is live."""
+"""Base class of live widgets: each output also carries static HTML for where no kernel runs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import anywidget
 from IPython.display import display, update_display
 
 
-class Live(anywidget.AnyWidget):
+class LiveWidget(anywidget.AnyWidget):
     """A widget whose saved output also holds its `_repr_html_` and its `repr`."""
 
     def _repr_html_(self) -> str:
@@ -17,8 +17,8 @@ class Live(anywidget.AnyWidget):
     def _ipython_display_(self) -> None:
         display(self._bundle(), raw=True, display_id=self.model_id)
 
-    def _show_again(self) -> None:
-        """Let the saved notebook have it as it is now; the page draws it anew."""
+    def _update_display(self) -> None:
+        """Replace the saved output by the current state; the page renders it again."""
         update_display(self._bundle(), raw=True, display_id=self.model_id)
 
     def _bundle(self) -> dict[str, Any]:

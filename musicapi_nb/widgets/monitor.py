@@ -30,7 +30,7 @@ class Action(NamedTuple):
     possible: bool
 
 
-class Reading(NamedTuple):
+class BarState(NamedTuple):
     """How far work has come: of `total` units `done`, and what else is to be said."""
 
     done: int
@@ -48,7 +48,7 @@ class Watchable(Protocol):
     def actions(self) -> Sequence[Action]:
         """All that can be done about it; always the same number, in the same order."""
 
-    def reading(self) -> Reading:
+    def bar_state(self) -> BarState:
         """How far it has come."""
 
     def done(self) -> bool:
@@ -179,7 +179,7 @@ class Monitor:
 
 
 class Bar:
-    """A line on standard error that follows work to its end; called with a `Reading` each time."""
+    """A line on standard error that follows work to its end; called with a `BarState` each time."""
 
     def __init__(self, title: str) -> None:
         self._title = title
@@ -188,7 +188,7 @@ class Bar:
     def __repr__(self) -> str:
         return f"<Bar {self._title}>"
 
-    def show(self, reading: Reading, *, over: bool) -> None:
+    def show(self, reading: BarState, *, over: bool) -> None:
         """Draw it anew; for the last time, if it is over."""
         if self._line is None:
             if over:
@@ -209,10 +209,10 @@ class Bar:
 
 def follow(what: Watchable) -> Bar:
     """Print how work is doing, on standard error, until it ends."""
-    bar = Bar(markup.plain(getattr(what, "title", "work")))
+    bar = Bar(markup.one_line(getattr(what, "title", "work")))
 
     def draw() -> None:
-        bar.show(what.reading(), over=what.done())
+        bar.show(what.bar_state(), over=what.done())
 
     what.watch(draw)
     draw()
@@ -231,17 +231,17 @@ def progress_bar(title: str | None = None) -> Callable[[Progress], None]:
 
     def show(seen: Progress) -> None:
         if not bars:
-            bars.append(Bar(markup.plain(title or seen.name)))
-        bars[0].show(reading_of(seen), over=seen.state in _ENDED)
+            bars.append(Bar(markup.one_line(title or seen.name)))
+        bars[0].show(experiment_bar_state(seen), over=seen.state in _ENDED)
 
     return show
 
 
-def reading_of(seen: Progress) -> Reading:
+def experiment_bar_state(seen: Progress) -> BarState:
     """What a bar says of an experiment: its cells, those that failed, credits, time left."""
     failed = sum(seen.counts.get(state, 0) for state in ("failed", "refused", "uncertain"))
     words = [f"{seen.spent + seen.reserved:,} credits"]
     words += [f"{failed:,} failed"] if failed else []
     words += [seen.state] if seen.state == "paused" else []
     words += [str(seen.eta)] if seen.eta is not None and str(seen.eta) else []
-    return Reading(seen.ended, seen.cells, "cells", ", ".join(words))
+    return BarState(seen.finished, seen.cells, "cells", ", ".join(words))

@@ -105,7 +105,7 @@ from IPython.display import display
 
 given = json.loads((folder / "hostile.json").read_text())
 texts = given["texts"]
-read = [tasks.read(reply) for reply in given["replies"]]
+read = [tasks.parse_task(reply) for reply in given["replies"]]
 pd.set_option("display.max_colwidth", None)
 pd.set_option("display.max_columns", None)"""
 

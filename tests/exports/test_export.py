@@ -17,8 +17,8 @@ import soundfile
 import musicapi_nb as mnb
 from musicapi_nb import nuro, sonic
 from musicapi_nb import plan as plans
-from musicapi_nb.errors import InvalidRequest, WrongType
-from musicapi_nb.exports import Exported, ExportFailed
+from musicapi_nb.errors import ExportFailed, InvalidArgument, InvalidRequest
+from musicapi_nb.exports import ExportResult
 from musicapi_nb.library import Library
 from musicapi_nb.simulator import Simulator
 from tests.exports.world import PNG, add, align, attach, inside, sound
@@ -33,7 +33,7 @@ def library(tmp_path: Path) -> Iterator[Library]:
         yield library
 
 
-def _outcomes(made: Exported) -> list[str]:
+def _outcomes(made: ExportResult) -> list[str]:
     return [song.outcome for song in made.songs]
 
 
@@ -129,7 +129,7 @@ def test_the_provenance_says_what_was_asked_returned_and_written(
     assert record["model"] == {"asked": "sonic-v5", "returned": "chirp-v5"}
     assert record["song"]["id"] == clip
     assert record["task"]["id"] == "task-0"
-    assert record["ledger"]["identity"] == entry.identity
+    assert record["ledger"]["request_key"] == entry.request_key
     assert record["ledger"]["price"] == 20
     assert record["package"]["name"] == "musicapi_nb"
     assert record["source"] == {"audio_sha256": kept.stem}
@@ -166,7 +166,7 @@ def _finished(library: Library, asked: sonic.Create, task_id: str, title: str) -
         "audio_url": "https://cdn.example/a",
     }
     reply = {"code": 200, "data": [clip, {**clip, "clip_id": f"{task_id}-d", "title": "Other"}]}
-    library.seen(claim.entry.id, looked(acknowledged(asked, task_id), reply))
+    library.record_poll(claim.entry.id, looked(acknowledged(asked, task_id), reply))
     attach(library, f"{task_id}-c", "audio", sound(), ".wav")
 
 
@@ -377,8 +377,8 @@ def test_a_song_without_a_whole_file_is_named_and_the_others_are_there(
 
     assert _outcomes(made) == ["failed", "failed", "failed", "written"]
     assert [song.title for song in made.failed] == ["Missing", "Damaged", "No audio"]
-    assert "api.run(api.library.request(1)) fetches it" in made.failed[0].why
-    assert "library.verify()" in made.failed[1].why
+    assert "api.run(api.library.request(1)) fetches it" in made.failed[0].reason
+    assert "library.verify()" in made.failed[1].reason
     assert "Good.wav" in inside(tmp_path / "songs")
     assert not [name for name in inside(tmp_path / "songs") if "Damaged" in name]
     shown = made._repr_html_()
@@ -405,7 +405,7 @@ def test_the_library_stays_as_it_was(library: Library, tmp_path: Path) -> None:
 
     mnb.export(tmp_path / "songs", library)
     for path in (library.path, library.path / "files" / "x", library.path / "x.zip"):
-        with pytest.raises(WrongType, match="library's own"):
+        with pytest.raises(InvalidArgument, match="library's own"):
             mnb.export(path, library)
 
     assert inside(library.path / "files") == before
@@ -416,7 +416,7 @@ def test_what_cannot_be_written_is_an_error_of_the_family(library: Library, tmp_
     add(library, "Rain")
     (tmp_path / "file").write_text("mine")
 
-    with pytest.raises(WrongType, match="is a file"):
+    with pytest.raises(InvalidArgument, match="is a file"):
         mnb.export(tmp_path / "file", library)
     with pytest.raises(ExportFailed, match="run it again"):
         mnb.export(tmp_path / "file" / "songs", library)
@@ -468,14 +468,14 @@ def test_what_is_unfinished_is_named_when_it_was_given(library: Library, tmp_pat
 
 def test_what_holds_no_songs_is_refused(library: Library, tmp_path: Path) -> None:
     add(library, "One")
-    with pytest.raises(WrongType, match="give library"):
+    with pytest.raises(InvalidArgument, match="give library"):
         mnb.export(tmp_path / "x", library.tasks())
-    with pytest.raises(WrongType, match="task_id and song_position"):
+    with pytest.raises(InvalidArgument, match="task_id and song_position"):
         mnb.export(tmp_path / "x", pd.DataFrame({"a": [1]}), library=library)
     row = pd.DataFrame({"task_id": ["t"], "song_position": [7]})
-    with pytest.raises(WrongType, match="no song 7"):
+    with pytest.raises(InvalidArgument, match="no song 7"):
         mnb.export(tmp_path / "x", row, library=library)
-    with pytest.raises(WrongType):
+    with pytest.raises(InvalidArgument):
         mnb.export(tmp_path / "x", 7, library=library)
     assert not (tmp_path / "x").exists()
 
@@ -522,7 +522,9 @@ def test_what_the_handle_bought_is_exported_and_missing_audio_is_fetched_again(
         assert kept is not None
         kept.unlink()
         (failed,) = api.export(tmp_path / "again").failed
-        assert failed.why.endswith("api.run(api.library.request(1)) fetches it and costs nothing")
+        assert failed.reason.endswith(
+            "api.run(api.library.request(1)) fetches it and costs nothing"
+        )
         balance = api.credits().result()
         again = api.library.request(1)
         assert again is not None
@@ -604,7 +606,7 @@ def test_a_zip_of_another_origin_is_not_replaced(
         path.write_text("mine")
     before = path.read_bytes()
 
-    with pytest.raises(WrongType, match="name another"):
+    with pytest.raises(InvalidArgument, match="name another"):
         mnb.export(path, library)
 
     assert path.read_bytes() == before

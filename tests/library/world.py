@@ -28,11 +28,11 @@ def song(words: str = "rain on tin", model: str = "sonic-v5") -> sonic.Create:
 
 
 def acknowledged(request: Request, task_id: str = "t1") -> Task:
-    return tasks.accepted({"message": "success", "task_id": task_id}, request)
+    return tasks.parse_submit_reply({"message": "success", "task_id": task_id}, request)
 
 
 def looked(task: Task, payload: Any = DONE) -> Task:
-    return tasks.read(payload, task=task)
+    return tasks.parse_task(payload, task=task)
 
 
 FAILED = {"type": "api_error", "message": "no luck", "refund_processed": True}
@@ -44,7 +44,7 @@ def buy(library: Library, request: Request, task_id: str = "t1", **named: Any) -
     """Claim what nobody has, and have it accepted."""
     claim = library.claim(request, **named)
     assert claim.kind == "buy"
-    library.accepted(claim.entry.id, acknowledged(request, task_id))
+    library.record_accepted(claim.entry.id, acknowledged(request, task_id))
     return claim
 
 
@@ -84,6 +84,6 @@ _BESIDE = [f"SELECT * FROM {name}" for name in _TABLES]  # noqa: S608 - our own 
 
 def rebuilt_is_the_same(library: Library) -> None:
     """What is kept beside the events is what the events amount to."""
-    before = [sorted(library._store.rows(question)) for question in _BESIDE]
+    before = [sorted(library._database.rows(question)) for question in _BESIDE]
     library.rebuild()
-    assert [sorted(library._store.rows(question)) for question in _BESIDE] == before
+    assert [sorted(library._database.rows(question)) for question in _BESIDE] == before

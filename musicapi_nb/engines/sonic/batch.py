@@ -31,8 +31,8 @@ class Batch(Request, frozen=True, kw_only=True):
             kind="requests",
             required=True,
             item=Create,
-            least=1,
-            most=10,
+            min_items=1,
+            max_items=10,
             help="The creates, each as it would be sent alone.",
         ),
     ] = None

@@ -17,7 +17,7 @@ class _OfClip(Request, frozen=True, kw_only=True):
     """Answered at once, from one clip."""
 
     engine: ClassVar[str] = "sonic"
-    answers: ClassVar[Literal["task", "now"]] = "now"
+    reply: ClassVar[Literal["task", "immediate"]] = "immediate"
     songs: ClassVar[int | None] = 0
     cost: ClassVar[Price | None] = priced(1)
 
@@ -43,7 +43,7 @@ class Midi(_OfClip, frozen=True, kw_only=True):
 
     operation: ClassVar[str] = "midi"
     path: ClassVar[str] = "/api/v1/sonic/midi"
-    repeats: ClassVar[bool] = True
+    poll_by_repost: ClassVar[bool] = True
 
 
 class Wav(_OfClip, frozen=True, kw_only=True):
@@ -52,7 +52,7 @@ class Wav(_OfClip, frozen=True, kw_only=True):
     operation: ClassVar[str] = "wav"
     path: ClassVar[str] = "/api/v1/sonic/wav"
     cost: ClassVar[Price | None] = priced(2)
-    repeats: ClassVar[bool] = True
+    poll_by_repost: ClassVar[bool] = True
 
 
 class Download(_OfClip, frozen=True, kw_only=True):
@@ -61,7 +61,7 @@ class Download(_OfClip, frozen=True, kw_only=True):
     operation: ClassVar[str] = "download"
     path: ClassVar[str] = "/api/v1/sonic/download"
     cost: ClassVar[Price | None] = None
-    repeats: ClassVar[bool] = True
+    poll_by_repost: ClassVar[bool] = True
 
     formats: Annotated[
         Sequence[str] | None,
@@ -69,7 +69,7 @@ class Download(_OfClip, frozen=True, kw_only=True):
             kind="choices",
             required=True,
             choices=("mp3", "m4a", "wav"),
-            least=1,
+            min_items=1,
             help="The formats wanted.",
         ),
     ] = None
@@ -100,7 +100,7 @@ class UpsampleTags(Request, frozen=True, kw_only=True):
     engine: ClassVar[str] = "sonic"
     operation: ClassVar[str] = "upsample_tags"
     path: ClassVar[str] = "/api/v1/sonic/upsample-tags"
-    answers: ClassVar[Literal["task", "now"]] = "now"
+    reply: ClassVar[Literal["task", "immediate"]] = "immediate"
     songs: ClassVar[int | None] = 0
     cost: ClassVar[Price | None] = priced(1)
 

@@ -32,10 +32,10 @@ class Create(Music, frozen=True, kw_only=True):
     """Make two songs, from a description or from lyrics, tags and a title."""
 
     operation: ClassVar[str] = "create"
-    fixed: ClassVar[Mapping[str, Any]] = {"task_type": "create_music"}
+    constants: ClassVar[Mapping[str, Any]] = {"task_type": "create_music"}
     cost: ClassVar[Price | None] = priced(20)
-    only_with: ClassVar[Mapping[str, Mapping[str, tuple[Any, ...]]]] = {
-        **Music.only_with,
+    active_when: ClassVar[Mapping[str, Mapping[str, tuple[Any, ...]]]] = {
+        **Music.active_when,
         **{name: {"custom_mode": (True,)} for name in ("prompt", "title", "tags")},
     }
 
@@ -77,7 +77,7 @@ class Extend(_FromClip, frozen=True, kw_only=True):
     """Continue a clip from a moment on."""
 
     operation: ClassVar[str] = "extend"
-    fixed: ClassVar[Mapping[str, Any]] = {"task_type": "extend_music"}
+    constants: ClassVar[Mapping[str, Any]] = {"task_type": "extend_music"}
 
     continue_at: Annotated[
         float | None,
@@ -90,14 +90,14 @@ class ExtendUpload(Extend, frozen=True, kw_only=True):
     """Continue a clip that came from `Upload`."""
 
     operation: ClassVar[str] = "extend_upload"
-    fixed: ClassVar[Mapping[str, Any]] = {"task_type": "extend_upload_music"}
+    constants: ClassVar[Mapping[str, Any]] = {"task_type": "extend_upload_music"}
 
 
 class Cover(_FromClip, frozen=True, kw_only=True):
     """Sing a clip anew in another style."""
 
     operation: ClassVar[str] = "cover"
-    fixed: ClassVar[Mapping[str, Any]] = {"task_type": "cover_music"}
+    constants: ClassVar[Mapping[str, Any]] = {"task_type": "cover_music"}
 
     duration: Length = None
 
@@ -106,14 +106,14 @@ class CoverUpload(Cover, frozen=True, kw_only=True):
     """Cover a clip that came from `Upload`."""
 
     operation: ClassVar[str] = "cover_upload"
-    fixed: ClassVar[Mapping[str, Any]] = {"task_type": "cover_upload_music"}
+    constants: ClassVar[Mapping[str, Any]] = {"task_type": "cover_upload_music"}
 
 
 class PersonaMusic(Music, frozen=True, kw_only=True):
     """Make songs with the voice of a persona."""
 
     operation: ClassVar[str] = "persona_music"
-    fixed: ClassVar[Mapping[str, Any]] = {"task_type": "persona_music"}
+    constants: ClassVar[Mapping[str, Any]] = {"task_type": "persona_music"}
 
     persona_id: Annotated[
         str | None, Field(required=True, help="The persona, from `CreatePersona` or `CreateVoice`.")
@@ -144,14 +144,14 @@ class AddVocals(_Painted, frozen=True, kw_only=True):
     """Sing over a clip, best less than a day old; how many songs come is not known."""
 
     operation: ClassVar[str] = "add_vocals"
-    fixed: ClassVar[Mapping[str, Any]] = {"task_type": "add_vocals"}
+    constants: ClassVar[Mapping[str, Any]] = {"task_type": "add_vocals"}
 
 
 class AddInstrumental(_Painted, frozen=True, kw_only=True):
     """Play to a clip, best less than a day old; how many songs come is not known."""
 
     operation: ClassVar[str] = "add_instrumental"
-    fixed: ClassVar[Mapping[str, Any]] = {"task_type": "add_instrumental"}
+    constants: ClassVar[Mapping[str, Any]] = {"task_type": "add_instrumental"}
 
 
 class Remaster(Request, frozen=True, kw_only=True):
@@ -160,7 +160,7 @@ class Remaster(Request, frozen=True, kw_only=True):
     engine: ClassVar[str] = "sonic"
     operation: ClassVar[str] = "remaster"
     path: ClassVar[str] = "/api/v1/sonic/create"
-    fixed: ClassVar[Mapping[str, Any]] = {"task_type": "remaster"}
+    constants: ClassVar[Mapping[str, Any]] = {"task_type": "remaster"}
     cost: ClassVar[Price | None] = priced(15)
     webhook: ClassVar[bool] = True
 
@@ -189,7 +189,7 @@ class Concat(Request, frozen=True, kw_only=True):
     engine: ClassVar[str] = "sonic"
     operation: ClassVar[str] = "concat"
     path: ClassVar[str] = "/api/v1/sonic/create"
-    fixed: ClassVar[Mapping[str, Any]] = {"task_type": "concat_music"}
+    constants: ClassVar[Mapping[str, Any]] = {"task_type": "concat_music"}
     cost: ClassVar[Price | None] = priced(2)
     webhook: ClassVar[bool] = True
 

@@ -10,7 +10,14 @@ import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, TypeAlias
 
-from musicapi_nb.engines.request import ByModel, Field, Price, Request, canonical_model, is_missing
+from musicapi_nb.engines.request import (
+    Field,
+    LimitByModel,
+    Price,
+    Request,
+    canonical_model,
+    is_missing,
+)
 from musicapi_nb.errors import Problem
 
 # The newest three came by 2026-10-07; the older ids are still accepted and rendered by v6.
@@ -21,8 +28,8 @@ MIXING_MODEL = "sonic-v4-5-all"
 """For `Sample` and `Mashup` only; a create with it was refused live."""
 GENDERED = ("sonic-v5-5", "sonic-v5", "sonic-v4-5-plus", "sonic-v4-5")
 
-_PROMPT = ByModel(5000, {"sonic-v3-5": 3000, "sonic-v4": 3000})
-_TAGS = ByModel(1000, {"sonic-v3-5": 200, "sonic-v4": 200})
+_PROMPT = LimitByModel(5000, {"sonic-v3-5": 3000, "sonic-v4": 3000})
+_TAGS = LimitByModel(1000, {"sonic-v3-5": 200, "sonic-v4": 200})
 
 
 def priced(credits_: int) -> Price:
@@ -33,7 +40,7 @@ def priced(credits_: int) -> Price:
 def choice_of(models: Sequence[str]) -> Field:
     """The model's field, where an operation knows these."""
     return Field(
-        kind="choice", required=True, choices=tuple(models), open_choices=True, help="The model."
+        kind="choice", required=True, choices=tuple(models), allow_other=True, help="The model."
     )
 
 
@@ -83,11 +90,11 @@ class Music(Request, frozen=True, kw_only=True):
     songs: ClassVar[int | None] = 2
     cost: ClassVar[Price | None] = priced(15)
     webhook: ClassVar[bool] = True
-    only_with: ClassVar[Mapping[str, Mapping[str, tuple[Any, ...]]]] = {
+    active_when: ClassVar[Mapping[str, Mapping[str, tuple[Any, ...]]]] = {
         "gpt_description_prompt": {"custom_mode": (False,)},
         "auto_lyrics": {"custom_mode": (True,)},
     }
-    words: ClassVar[tuple[str, ...]] = ("prompt", "gpt_description_prompt")
+    text_fields: ClassVar[tuple[str, ...]] = ("prompt", "gpt_description_prompt")
 
     custom_mode: Annotated[
         bool | None,

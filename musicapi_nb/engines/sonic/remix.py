@@ -81,7 +81,7 @@ class Mashup(_Mixed, frozen=True, kw_only=True):
 
     mashup_clip_ids: Annotated[
         Sequence[str] | None,
-        Field(kind="clips", required=True, least=2, most=2, help="The two clips."),
+        Field(kind="clips", required=True, min_items=2, max_items=2, help="The two clips."),
     ] = None
 
 
@@ -93,7 +93,7 @@ class ReplaceSection(Request, frozen=True, kw_only=True):
     path: ClassVar[str] = "/api/v1/sonic/replace-section"
     songs: ClassVar[int | None] = 2
     webhook: ClassVar[bool] = True
-    words: ClassVar[tuple[str, ...]] = ("infill_lyrics",)
+    text_fields: ClassVar[tuple[str, ...]] = ("infill_lyrics",)
 
     clip_id: Clip = None
     mv: Model = None

@@ -21,7 +21,7 @@ class Upload(Request, frozen=True, kw_only=True):
     engine: ClassVar[str] = "sonic"
     operation: ClassVar[str] = "upload"
     path: ClassVar[str] = "/api/v1/sonic/upload"
-    answers: ClassVar[Literal["task", "now"]] = "now"
+    reply: ClassVar[Literal["task", "immediate"]] = "immediate"
     songs: ClassVar[int | None] = 0
     cost: ClassVar[Price | None] = priced(2)
 

@@ -34,7 +34,7 @@ class CreatePersona(Request, frozen=True, kw_only=True):
     engine: ClassVar[str] = "sonic"
     operation: ClassVar[str] = "create_persona"
     path: ClassVar[str] = "/api/v1/sonic/persona"
-    answers: ClassVar[Literal["task", "now"]] = "now"
+    reply: ClassVar[Literal["task", "immediate"]] = "immediate"
     songs: ClassVar[int | None] = 0
     cost: ClassVar[Price | None] = Price(
         1, dt.date(2026, 10, 7), "sibling host; not confirmed for api.musicapi.ai"
@@ -93,7 +93,7 @@ class Vox(Request, frozen=True, kw_only=True):
     engine: ClassVar[str] = "sonic"
     operation: ClassVar[str] = "vox"
     path: ClassVar[str] = "/api/v1/sonic/vox"
-    answers: ClassVar[Literal["task", "now"]] = "now"
+    reply: ClassVar[Literal["task", "immediate"]] = "immediate"
     songs: ClassVar[int | None] = 0
     cost: ClassVar[Price | None] = priced(1)
 

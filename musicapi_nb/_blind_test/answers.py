@@ -1,0 +1,120 @@
+"""preferences_frame: the answers of blind tests as a DataFrame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from musicapi_nb._blind_test.store import BlindDesign, Trial, TrialSong, list_designs, load_trials
+from musicapi_nb.errors import InvalidArgument
+from musicapi_nb.frames.schema import Column, build_frame, document_columns
+from musicapi_nb.library import Library
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LETTERS = ("a", "b", "c", "d")
+
+
+class HasTrials(Protocol):
+    """A blind test: its design and its trials."""
+
+    @property
+    def design(self) -> BlindDesign: ...
+
+    def trials(self) -> Sequence[Trial]: ...
+
+
+class AnswerRow(NamedTuple):
+    """An answered trial, and the factor that its test compares."""
+
+    trial: Trial
+    factor: str
+
+
+def _chosen_song(row: AnswerRow) -> TrialSong | None:
+    return None if row.trial.chosen is None else row.trial.songs[row.trial.chosen]
+
+
+def _song_attribute(index: int, attribute: str) -> Callable[[AnswerRow], str | None]:
+    def value(row: AnswerRow) -> str | None:
+        songs = row.trial.songs
+        return str(getattr(songs[index], attribute)) if index < len(songs) else None
+
+    return value
+
+
+def _column_per_song(attribute: str, description: str) -> dict[str, Column[AnswerRow]]:
+    return {
+        f"{attribute}_{letter}": Column(
+            "str", _song_attribute(index, attribute), f"{description} of song {letter.upper()}"
+        )
+        for index, letter in enumerate(LETTERS)
+    }
+
+
+ANSWERS: Mapping[str, Column[AnswerRow]] = {
+    "test": Column("str", lambda row: row.trial.test, "name of the test"),
+    "trial": Column("int64", lambda row: row.trial.number, "number of the trial, from 1"),
+    "repeat_of": Column(
+        "Int64",
+        lambda row: row.trial.repeat_of,
+        "number of the trial with the same songs in another order; missing: no repeat",
+    ),
+    "factor": Column("str", lambda row: row.factor, "factor that the test compares"),
+    "chosen_level": Column(
+        "str",
+        lambda row: song.level if (song := _chosen_song(row)) else None,
+        "level of the chosen song; missing: a tie",
+    ),
+    "tie": Column("bool", lambda row: row.trial.answer == "tie", "whether no difference was heard"),
+    "chosen_position": Column(
+        "Int64", lambda row: row.trial.chosen, "position of the chosen song, 0 is A; missing: a tie"
+    ),
+    "seconds": Column(
+        "float64", lambda row: row.trial.seconds, "from the moment the songs could be played"
+    ),
+    "answered_at": Column(
+        "datetime64[us, UTC]", lambda row: row.trial.answered_at, "time of the answer"
+    ),
+    **_column_per_song("level", "level of the factor"),
+    **_column_per_song("task", "task id"),
+    **_column_per_song("song", "library key"),
+}
+
+
+@document_columns(ANSWERS)
+def preferences_frame(source: HasTrials | Library, name: str | None = None) -> pd.DataFrame:
+    """Tabulate the answers of blind tests: one row per answered trial, in order.
+
+    `source` is a blind test, or a library: then all its tests, or the test `name`. Pairs have
+    missing values in the columns of songs C and D. The table reveals which level is which, so
+    read it after the test has ended.
+
+    Raises
+    ------
+    InvalidArgument
+        `source` is neither a blind test nor a library, or has no test `name`.
+    """
+    if isinstance(source, Library):
+        designs, trials = list_designs(source), load_trials(source, name)
+    elif hasattr(source, "design") and callable(getattr(source, "trials", None)):
+        designs, trials = [source.design], [*source.trials()]
+    else:
+        raise InvalidArgument(
+            "preferences_frame() takes a blind test or a library, "
+            f"not an object of type {type(source).__name__}"
+        )
+    factors = {design.name: design.factor for design in designs}
+    if name is not None and name not in factors:
+        raise InvalidArgument(
+            f"there is no blind test {name!r}; there are: {', '.join(factors) or 'none'}"
+        )
+    return build_frame(
+        ANSWERS,
+        (
+            AnswerRow(trial, factors[trial.test])
+            for trial in trials
+            if trial.answer in {"chosen", "tie"}
+        ),
+    )

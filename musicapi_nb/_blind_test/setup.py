@@ -1,0 +1,239 @@
+"""Set up a blind test: draw songs, load their audio, match the excerpts, save the design."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextlib
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from musicapi_nb._blind_test import loudness_match, store
+from musicapi_nb._blind_test.candidates import Candidates, ExcludedSong
+from musicapi_nb._blind_test.design import DrawnTrial, Kind, draw_trials
+from musicapi_nb._blind_test.loudness_match import AudioInfo, ExcerptFormat, Loudness
+from musicapi_nb._blind_test.store import BlindDesign, Trial, TrialSong
+from musicapi_nb.client.download import suffix_of
+from musicapi_nb.errors import InvalidArgument, MusicAPIError, NoAudio, NothingToCompare
+from musicapi_nb.library import Library
+from musicapi_nb.tasks import Song
+from musicapi_nb.widgets import song_audio
+from musicapi_nb.widgets.song_audio import Audio
+
+_ANONYMOUS_KEY = "no-account"  # audio links are public, but the client requires some key
+_MAX_TRIALS = 10_000
+_MAX_SECONDS = 30
+_CACHED_EXCERPTS = 8
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class BlindTestSpec:
+    """The arguments of `blind_test` that describe its trials."""
+
+    factor: str
+    trials: int
+    kind: Kind
+    swap_repeats: bool
+    seconds: float
+
+    def __post_init__(self) -> None:
+        if isinstance(self.trials, bool) or not isinstance(self.trials, int):
+            raise InvalidArgument(f"trials must be a whole number, not {self.trials!r:.40}")
+        if not 1 <= self.trials <= _MAX_TRIALS:
+            raise InvalidArgument(f"trials must be 1 to {_MAX_TRIALS:,}, not {self.trials}")
+        if self.kind not in {"pairs", "best_of_four"}:
+            raise InvalidArgument(f"kind must be 'pairs' or 'best_of_four', not {self.kind!r:.40}")
+        if not 1 <= self.seconds <= _MAX_SECONDS:
+            raise InvalidArgument(f"seconds must be 1 to {_MAX_SECONDS}, not {self.seconds!r:.40}")
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return {"kind": self.kind, "trials": self.trials, "swap_repeats": self.swap_repeats}
+
+
+def load_or_create(
+    candidates: Candidates, spec: BlindTestSpec, name: str, seed: int | None
+) -> BlindDesign:
+    """Return the saved design of this name, or draw, save and return a new one.
+
+    Raises
+    ------
+    InvalidArgument
+        The library has a test of this name with other settings.
+    NothingToCompare
+        Too few songs have audio.
+    """
+    design = store.load_design(candidates.library, name)
+    if design is None:
+        design = _create(candidates, spec, name, 0 if seed is None else seed)
+    requested = {"factor": spec.factor, **spec.settings}
+    if seed is not None:
+        requested["seed"] = seed
+    saved = {"factor": design.factor, **design.settings}
+    differing = [key for key, value in requested.items() if value != saved.get(key)]
+    if differing:
+        settings = ", ".join(f"{key}={saved.get(key)!r}" for key in differing)
+        raise InvalidArgument(
+            f"the blind test {name!r} exists with {settings}: use these values, or another name=..."
+        )
+    return design
+
+
+def _create(candidates: Candidates, spec: BlindTestSpec, name: str, seed: int) -> BlindDesign:
+    cache = ExcerptCache(candidates.library, candidates.songs)
+    sample, audio_settings, excluded = _draw_playable(candidates, spec, seed, cache)
+    trials = [
+        Trial(
+            test=name,
+            number=number,
+            repeat_of=None if trial.repeat_of is None else trial.repeat_of + 1,
+            songs=tuple(TrialSong(song.key, song.task, song.level) for song in trial.songs),
+        )
+        for number, trial in enumerate(sample, 1)
+    ]
+    settings = {
+        **spec.settings,
+        "seed": seed,
+        "matched": sum(trial.matched for trial in sample),
+        "excluded": [list(song) for song in (*candidates.excluded, *excluded)],
+        **audio_settings,
+    }
+    return store.save_blind_test(candidates.library, name, spec.factor, settings, trials)
+
+
+def _draw_playable(
+    candidates: Candidates, spec: BlindTestSpec, seed: int, cache: ExcerptCache
+) -> tuple[list[DrawnTrial], dict[str, Any], list[ExcludedSong]]:
+    """Draw trials until all drawn songs can be played; exclude those that cannot."""
+    excluded: dict[str, ExcludedSong] = {}
+    infos: dict[str, AudioInfo] = {}
+    while True:
+        eligible = [song for song in candidates.candidates if song.key not in excluded]
+        try:
+            trials = draw_trials(
+                eligible, spec.trials, kind=spec.kind, swap_repeats=spec.swap_repeats, seed=seed
+            )
+        except NothingToCompare as error:
+            reasons = [*candidates.excluded, *excluded.values()]
+            raise NothingToCompare(_explain(error, reasons)) from None
+        keys = list(dict.fromkeys(song.key for trial in trials for song in trial.songs))
+        for key in keys:
+            if key not in infos:
+                with _excluding(key, excluded):
+                    infos[key] = loudness_match.read_info(cache.audio(key))
+        if not excluded.keys().isdisjoint(keys):
+            continue
+        excerpt_format = loudness_match.common_format((infos[key] for key in keys), spec.seconds)
+        levels: dict[str, Loudness] = {}
+        for key in keys:
+            with _excluding(key, excluded):
+                samples = loudness_match.cut_excerpt(cache.audio(key), excerpt_format)
+                levels[key] = loudness_match.measure_loudness(samples, excerpt_format.rate)
+        if len(levels) == len(keys):
+            target, gains = loudness_match.match_gains(levels)
+            settings = {"format": dataclasses.asdict(excerpt_format), "lufs": target}
+            return trials, {**settings, "gains": gains}, list(excluded.values())
+
+
+@contextlib.contextmanager
+def _excluding(key: str, excluded: dict[str, ExcludedSong]) -> Iterator[None]:
+    """Exclude the song if its audio cannot be used."""
+    try:
+        yield
+    except MusicAPIError as error:
+        excluded[key] = ExcludedSong(key, str(error))
+
+
+def _explain(error: MusicAPIError, excluded: list[ExcludedSong]) -> str:
+    if not excluded:
+        return error.message
+    reasons = "; ".join(dict.fromkeys(song.reason for song in excluded))
+    return f"{error.message}. {len(excluded)} songs cannot be played: {reasons:.500}"
+
+
+class ExcerptCache:
+    """Excerpts and audio of a test's songs; downloads into the library what it lacks."""
+
+    def __init__(self, library: Library, songs: Mapping[str, Song]) -> None:
+        self._library = library
+        self._songs = songs
+        self._excerpts: dict[str, bytes] = {}
+
+    def excerpt(self, key: str, design: BlindDesign) -> bytes:
+        """Return the WAV file of a song's excerpt, as matched in the design."""
+        if key not in self._excerpts:
+            excerpt_format = ExcerptFormat(**design.settings["format"])
+            samples = loudness_match.cut_excerpt(self.audio(key), excerpt_format)
+            wav = loudness_match.wav_bytes(samples, excerpt_format, design.settings["gains"][key])
+            while len(self._excerpts) >= _CACHED_EXCERPTS:
+                self._excerpts.pop(next(iter(self._excerpts)))
+            self._excerpts[key] = wav
+        return self._excerpts[key]
+
+    def audio(self, key: str) -> Audio:
+        """Read a song's audio from the library, after downloading it if necessary.
+
+        Raises
+        ------
+        MusicAPIError
+            The library has no file, and the link is missing or dead.
+        """
+        audio = song_audio.stored_audio(key, self._library)
+        if audio is None:
+            self._download(key)
+            audio = song_audio.stored_audio(key, self._library)
+        if audio is None:
+            raise NoAudio("the audio file is missing")
+        return audio
+
+    def _download(self, key: str) -> None:
+        song = self._songs.get(key)
+        if song is None or song_audio.playable_url(song) is None:
+            reason = song_audio.no_audio_reason(song) if song else ""
+            raise NoAudio(reason or "the song has no file in the library, and no link")
+        # In a thread, since a notebook cell already runs inside an event loop.
+        with concurrent.futures.ThreadPoolExecutor(1) as thread:
+            path = thread.submit(asyncio.run, self._fetch(song)).result()
+        try:
+            with path.open("rb") as file:
+                suffix = suffix_of(file.read(16), "audio") or ".audio"
+            self._library.attach(song, "audio", self._library.add_file(path, suffix))
+        finally:
+            path.unlink(missing_ok=True)
+
+    async def _fetch(self, song: Song) -> Path:
+        from musicapi_nb.client import MusicAPI  # noqa: PLC0415 - most songs have a file
+
+        async with MusicAPI(_ANONYMOUS_KEY, simulated=song.simulated) as client:
+            return await client.download(
+                song, self._library.incoming(".audio"), max_bytes=song_audio.MAX_BYTES
+            )
+
+
+def describe(design: BlindDesign, trials: Iterable[Trial]) -> str:
+    """Describe how the excerpts were matched, without revealing any song."""
+    settings = design.settings
+    excerpt_format, count = settings["format"], settings["trials"]
+    channels = "mono" if excerpt_format["channels"] == 1 else "stereo"
+    reduction = max((-gain for gain in settings["gains"].values()), default=0)
+    sentences = [
+        (
+            f"Each excerpt is {excerpt_format['seconds']:.0f} s of {channels} audio from the same "
+            f"relative point of its song, reduced by 0 to {reduction:.0f} dB to be equally loud."
+        )
+    ]
+    if settings["matched"] < count:
+        sentences.append(
+            f"In {settings['matched']} of {count} trials the songs differ only in the compared "
+            "factor; in the others they also differ in something else."
+        )
+    if settings["excluded"]:
+        sentences.append(
+            f"{len(settings['excluded'])} songs are excluded because they cannot be played."
+        )
+    skipped = sum(trial.answer == "skipped" for trial in trials)
+    if skipped:
+        sentences.append(f"{skipped} trials were skipped because their audio was missing.")
+    return " ".join(sentences)

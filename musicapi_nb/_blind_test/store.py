@@ -1,0 +1,210 @@
+"""Blind tests in a library: write a design once, write each answer once, read both back."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime as dt
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Literal, TypeAlias
+
+from musicapi_nb.errors import InvalidArgument, InvalidTransition
+from musicapi_nb.library import Library, events
+
+Answer: TypeAlias = Literal["chosen", "tie", "skipped"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TrialSong:
+    """A song of a trial: its key in the library, its task id, and its level of the factor."""
+
+    song: str
+    task: str
+    level: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Trial:
+    """One question of a blind test, and its answer if there is one.
+
+    Attributes
+    ----------
+    number
+        Position in the test, from 1.
+    repeat_of
+        Number of the trial that has the same songs in another order, or None.
+    songs
+        In the order of their positions: A, B, ...
+    answer
+        "chosen", "tie", "skipped" (the audio was missing), or None: not answered yet.
+    chosen
+        Position (from 0) of the chosen song, or None.
+    seconds
+        Time from the moment all songs could be played to the answer.
+    """
+
+    test: str
+    number: int
+    repeat_of: int | None
+    songs: tuple[TrialSong, ...]
+    answer: Answer | None = None
+    chosen: int | None = None
+    seconds: float | None = None
+    answered_at: dt.datetime | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class BlindDesign:
+    """How a blind test was drawn: name, factor, time, and settings as JSON values."""
+
+    name: str
+    factor: str
+    drawn_at: dt.datetime
+    settings: Mapping[str, Any]
+
+
+def save_blind_test(
+    library: Library, name: str, factor: str, settings: Mapping[str, Any], trials: Sequence[Trial]
+) -> BlindDesign:
+    """Write a new blind test; a test that has this name already stays unchanged.
+
+    Returns the design that the library has under this name.
+
+    Raises
+    ------
+    InvalidArgument
+        The name is blank, or the trials are not numbered from 1.
+    LibraryError
+        The library could not be written.
+    """
+    numbers = [trial.number for trial in trials]
+    if not name.strip() or not trials or numbers != [*range(1, len(trials) + 1)]:
+        raise InvalidArgument("a blind test needs a name, and trials numbered from 1")
+    data = {
+        "name": name,
+        "factor": factor,
+        "settings": dict(settings),
+        "trials": [
+            {
+                "repeat_of": trial.repeat_of,
+                "shown": [dataclasses.asdict(song) for song in trial.songs],
+            }
+            for trial in trials
+        ],
+    }
+    with _writing(library) as append:
+        if load_design(library, name) is None:
+            append("drawn", data)
+    design = load_design(library, name)
+    if design is None:
+        raise InvalidTransition(f"the blind test {name!r} was not saved")
+    return design
+
+
+def save_answer(  # noqa: PLR0913 - the fields of an answer
+    library: Library,
+    test: str,
+    number: int,
+    answer: Answer,
+    *,
+    chosen: int | None = None,
+    seconds: float | None = None,
+) -> bool:
+    """Write an answer durably (fsync) before returning; False if the trial had one already.
+
+    Raises
+    ------
+    InvalidTransition
+        The test has no such trial.
+    InvalidArgument
+        The answer is unknown, or `chosen` does not fit it.
+    LibraryError
+        The library could not be written; the trial is still open.
+    """
+    with _writing(library) as append:
+        trials = load_trials(library, test)
+        trial = next((trial for trial in trials if trial.number == number), None)
+        if trial is None:
+            raise InvalidTransition(f"the blind test {test!r} has no trial {number}")
+        _check_answer(trial, answer, chosen)
+        if trial.answer is not None:
+            return False
+        finite = seconds if seconds is not None and math.isfinite(seconds) else None
+        data = {
+            "test": test,
+            "number": number,
+            "answer": answer,
+            "chosen": chosen,
+            "seconds": finite,
+        }
+        append("answered", data)
+    return True
+
+
+def load_design(library: Library, test: str) -> BlindDesign | None:
+    """Return the design of a blind test, or None if the library has no test of this name."""
+    return next((design for design in list_designs(library) if design.name == test), None)
+
+
+def list_designs(library: Library) -> list[BlindDesign]:
+    """Return all blind tests of a library, oldest first."""
+    rows = _rows(library, "SELECT name, factor, at, settings FROM blind_tests ORDER BY at, name")
+    return [
+        BlindDesign(name, factor, dt.datetime.fromtimestamp(moment, dt.UTC), json.loads(settings))
+        for name, factor, moment, settings in rows
+    ]
+
+
+def load_trials(library: Library, test: str | None = None) -> list[Trial]:
+    """Return the trials of one test, or of all tests, ordered by test and number."""
+    rows = _rows(
+        library,
+        "SELECT test, number, repeat_of, shown, answer, chosen, seconds, answered_at "
+        "FROM trials WHERE ?1 IS NULL OR test=?1 ORDER BY test, number",
+        test,
+    )
+    return [
+        Trial(
+            test=name,
+            number=number,
+            repeat_of=repeat_of,
+            songs=tuple(TrialSong(**song) for song in json.loads(songs)),
+            answer=answer,
+            chosen=chosen,
+            seconds=seconds,
+            answered_at=None if moment is None else dt.datetime.fromtimestamp(moment, dt.UTC),
+        )
+        for name, number, repeat_of, songs, answer, chosen, seconds, moment in rows
+    ]
+
+
+def _check_answer(trial: Trial, answer: Answer, chosen: int | None) -> None:
+    if answer not in {"chosen", "tie", "skipped"}:
+        raise InvalidArgument(f"answer must be 'chosen', 'tie' or 'skipped', not {answer!r:.40}")
+    if answer != "chosen":
+        if chosen is not None:
+            raise InvalidArgument(f"the answer {answer!r} has no chosen song, not {chosen!r:.40}")
+    elif isinstance(chosen, bool) or chosen not in range(len(trial.songs)):
+        raise InvalidArgument(
+            f"position {chosen!r:.40} does not exist (0 to {len(trial.songs) - 1})"
+        )
+
+
+# --- private parts of the library: nothing else in this package uses them -------------------
+
+
+@contextlib.contextmanager
+def _writing(library: Library) -> Iterator[Callable[[str, Mapping[str, Any]], None]]:
+    """Open a durable write transaction and yield a function that appends an event to it."""
+    with library._database.write(durable=True) as connection:  # noqa: SLF001
+
+        def append(kind: str, data: Mapping[str, Any]) -> None:
+            events.append_unbound(connection, kind, data, owner=library._process_lock.id)  # noqa: SLF001
+
+        yield append
+
+
+def _rows(library: Library, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
+    return library._database.rows(sql, *parameters)  # noqa: SLF001

@@ -1,0 +1,290 @@
+"""blind_test and its widget BlindTest: anonymous excerpts, one trial at a time."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import secrets
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import traitlets
+
+from musicapi_nb import markup
+from musicapi_nb._blind_test import store
+from musicapi_nb._blind_test.answers import preferences_frame
+from musicapi_nb._blind_test.candidates import ExcludedSong, find_candidates
+from musicapi_nb._blind_test.design import Kind
+from musicapi_nb._blind_test.preference import Preference, preference
+from musicapi_nb._blind_test.setup import BlindTestSpec, ExcerptCache, describe, load_or_create
+from musicapi_nb._blind_test.store import BlindDesign, Trial
+from musicapi_nb.errors import InvalidArgument, MusicAPIError
+from musicapi_nb.library import Library
+from musicapi_nb.tasks import Song
+from musicapi_nb.widgets.base import LiveWidget
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_HERE = Path(__file__).parent
+_MAX_ANSWER_SECONDS = 86_400.0
+_REQUESTS = frozenset({"load", "answer", "skip"})
+
+
+def blind_test(  # noqa: PLR0913 - each argument is an independent setting
+    source: Any,
+    factor: str,
+    *,
+    trials: int = 24,
+    kind: Kind = "pairs",
+    swap_repeats: bool = False,
+    seed: int | None = None,
+    name: str | None = None,
+    library: Library | None = None,
+    seconds: float = 30.0,
+) -> BlindTest:
+    """Compare the levels of a factor by ear, without knowing which level is playing.
+
+    The songs of a trial differ in the factor and share the levels of the other factors, and the
+    block, where the design has such songs. Excerpts have the same length, loudness (ITU-R
+    BS.1770-4) and format; nothing that identifies a song leaves the kernel before the end. The
+    library stores the design, and each answer before the next trial appears: the same call, also
+    in another kernel, resumes the test.
+
+    Parameters
+    ----------
+    source
+        An experiment, tasks, a library, or a frame of songs such as `run.songs().query(...)`, in
+        which the columns before `task_id` are further factors. Tasks and frames need `library`.
+    factor
+        What is compared: a factor of the experiment, a column of the frame, or a request field.
+    trials
+        Total number of trials.
+    kind
+        "pairs": which of two songs is better; "best_of_four": which of four is best.
+    swap_repeats
+        Whether the second half repeats the first half with the songs in the opposite order.
+    seed
+        Determines the trials; random if omitted.
+    name
+        Name of the test in the library; derived from the source and the factor if omitted.
+    library
+        Where the answers are stored, if the source has no library.
+    seconds
+        Maximum length of the excerpts, 1 to 30.
+
+    Raises
+    ------
+    InvalidArgument
+        An argument cannot be used, or the library has a test of this name with other settings.
+    NothingToCompare
+        Too few songs of different levels have audio.
+    """
+    spec = BlindTestSpec(factor, trials, kind, swap_repeats, seconds)
+    candidates = find_candidates(source, factor, library)
+    test_name = candidates.name if name is None else name
+    if seed is None and store.load_design(candidates.library, test_name) is None:
+        seed = secrets.randbelow(2**31)
+    design = load_or_create(candidates, spec, test_name, seed)
+    return BlindTest(candidates.library, design, candidates.songs)
+
+
+class BlindTest(LiveWidget):
+    """A blind test that can be resumed at any time; `blind_test` returns it.
+
+    Keys: A, B, ... or 1 to 4 play a song, space plays and pauses, the arrows choose, T chooses
+    "no difference", Enter saves the answer. `mnb.preferences_frame(test)` has the answers,
+    `test.preference()` the estimated preferences.
+
+    Attributes
+    ----------
+    design
+        How it was drawn and matched.
+    error
+        The last error, in full; the page shows only its type, since the text may name a song.
+    """
+
+    _esm = _HERE / "blind_test.js"
+    _css = _HERE / "blind_test.css"
+    _view = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, library: Library, design: BlindDesign, songs: Mapping[str, Song]) -> None:
+        self.design = design
+        self.error: Exception | None = None
+        self._library = library
+        self._cache = ExcerptCache(library, songs)
+        self._lock = threading.RLock()
+        self._worker: concurrent.futures.ThreadPoolExecutor | None = None
+        super().__init__(_view=self._view_state())
+        self.on_msg(self._receive)
+
+    @property
+    def name(self) -> str:
+        """Name of the test in the library."""
+        return self.design.name
+
+    @property
+    def excluded(self) -> list[ExcludedSong]:
+        """Songs that had no usable audio when the test was drawn, and why."""
+        return [ExcludedSong(*song) for song in self.design.settings["excluded"]]
+
+    def trials(self) -> list[Trial]:
+        """Return the trials and answers, which reveal the levels."""
+        return store.load_trials(self._library, self.name)
+
+    def preferences_frame(self) -> pd.DataFrame:
+        """Tabulate the answers, which reveal the levels; see `mnb.preferences_frame`."""
+        return preferences_frame(self)
+
+    def preference(self) -> Preference:
+        """Estimate the preferences; see `mnb.preference`."""
+        return preference(self.preferences_frame(), self.design.factor)
+
+    # --- state of the page -----------------------------------------------------------------
+
+    def _view_state(self) -> dict[str, Any]:
+        """Return all that the page shows; it identifies no song until the test has ended."""
+        trials = self.trials()
+        remaining = [trial for trial in trials if trial.answer is None]
+        return {
+            "trial": remaining[0].number if remaining else None,
+            "done": len(trials) - len(remaining),
+            "trials": len(trials),
+            "songs": len(remaining[0].songs) if remaining else 0,
+            "description": describe(self.design, trials),
+            "summary": None if remaining else _summary(self.preference()),
+        }
+
+    def _refresh(self) -> None:
+        state = self._view_state()
+        if state["summary"] is not None and self._view["summary"] is None:
+            self._update_display()  # first, so that a page that shows the end can be saved
+        self._view = state
+
+    # --- messages of the page --------------------------------------------------------------
+
+    def _receive(self, _: Any, message: Any, __: Any) -> None:
+        try:
+            with self._lock:
+                self._handle(message)
+        except Exception as error:  # noqa: BLE001 - the page shows every error
+            self._send_failure(error, message)
+
+    def _send_failure(self, error: Exception, message: Any) -> None:
+        """Send the type of an error only, since its text may name a song."""
+        self.error = error
+        request = message.get("do") if isinstance(message, dict) else None
+        failure = {"request": request, "error": type(error).__name__}
+        self.send({"do": "failed", "trial": self._view["trial"], **failure})
+
+    def _handle(self, message: Any) -> None:
+        request = message.get("do") if isinstance(message, dict) else None
+        if request not in _REQUESTS:
+            raise InvalidArgument(f"unknown message of the page: {message!r:.80}")
+        trial = next((trial for trial in self.trials() if trial.answer is None), None)
+        if trial is None or message.get("trial") != trial.number:
+            self._refresh()  # answered on another page or in another kernel
+        elif request == "load":
+            position = message.get("position")
+            if not isinstance(position, int) or not 0 <= position < len(trial.songs):
+                raise InvalidArgument(f"the trial has no song at position {position!r:.40}")
+            self._in_thread(self._send_excerpt, trial, position)
+        elif request == "skip":
+            self._check_unplayable(trial)
+            store.save_answer(self._library, self.name, trial.number, "skipped")
+            self._refresh()
+        else:
+            chosen = message.get("chosen")
+            store.save_answer(
+                self._library,
+                self.name,
+                trial.number,
+                "tie" if chosen is None else "chosen",
+                chosen=chosen,
+                seconds=_seconds(message),
+            )
+            self._refresh()
+
+    def _check_unplayable(self, trial: Trial) -> None:
+        for song in trial.songs:
+            try:
+                self._cache.audio(song.song)
+            except MusicAPIError:
+                return
+        raise InvalidArgument("only a trial with missing audio can be skipped")
+
+    # --- audio -----------------------------------------------------------------------------
+
+    def _in_thread(self, function: Any, *arguments: Any) -> None:
+        """Run it in the worker thread: decoding would block the kernel."""
+        if self._worker is None:
+            self._worker = concurrent.futures.ThreadPoolExecutor(1, "musicapi_nb blind test")
+        self._worker.submit(function, *arguments)
+
+    def _send_excerpt(self, trial: Trial, position: int) -> None:
+        try:
+            wav = self._cache.excerpt(trial.songs[position].song, self.design)
+            message = {"do": "audio", "trial": trial.number, "position": position}
+            self.send(message, buffers=[wav])
+            if position == len(trial.songs) - 1:
+                self._in_thread(self._preload, trial.number + 1)
+        except Exception as error:  # noqa: BLE001 - the page shows every error
+            self._send_failure(error, {"do": "load"})
+
+    def _preload(self, number: int) -> None:
+        """Prepare the next trial while the listener hears this one."""
+        for trial in self.trials():
+            for song in trial.songs if trial.number == number else ():
+                try:
+                    self._cache.excerpt(song.song, self.design)
+                except MusicAPIError as error:
+                    self.error = error  # the page shows it when it loads the song
+
+    def close(self) -> None:
+        """Close the widget; the test can be resumed later."""
+        if self._worker is not None:
+            self._worker.shutdown(wait=False, cancel_futures=True)
+        super().close()
+
+    # --- static output ---------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        state = self._view_state()
+        if state["summary"] is None:
+            return f"<BlindTest: {state['done']} of {state['trials']} answered>"
+        return f"<BlindTest: all {state['trials']} answered; {self.preference()!r}>"
+
+    def _repr_html_(self) -> str:
+        state = self._view_state()
+        if state["summary"] is not None:
+            return self.preference()._repr_html_()
+        done, trials = state["done"], state["trials"]
+        return markup.card(
+            "Blind test",
+            markup.progress(done / trials, f"{done} of {trials} answered"),
+            markup.text(state["description"]),
+            markup.notice(
+                "Run the cell to continue. The levels are revealed after the last trial.", "neutral"
+            ),
+        )
+
+
+def _seconds(message: Mapping[str, Any]) -> float | None:
+    seconds = message.get("seconds")
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool):
+        return None
+    return float(seconds) if 0 <= seconds <= _MAX_ANSWER_SECONDS else None  # None for NaN too
+
+
+def _summary(result: Preference) -> dict[str, Any]:
+    """Return the result as JSON values for the page."""
+    columns = ["level", "score", "low", "high", "answers", "wins", "ties", "losses"]
+    checks = result.checks.astype(object).where(result.checks.notna(), None)
+    scores = result.scores.astype(object).where(result.scores.notna(), None)
+    return {
+        "factor": markup.one_line(result.factor),
+        "scores": scores[columns].to_dict("records"),
+        "checks": checks.to_dict("records"),
+        "notes": list(result.notes),
+    }

@@ -1,0 +1,259 @@
+"""The songs of anything that holds songs: tasks, jobs, experiments, a library, table rows."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from musicapi_nb import markup
+from musicapi_nb.errors import InvalidArgument
+from musicapi_nb.experiment import Experiment
+from musicapi_nb.library import Library
+from musicapi_nb.markup.escape import TITLE_LIMIT, attribute
+from musicapi_nb.tasks import Song, Task
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_RAW_REPLIES = (Mapping, str, bytes, bytearray, Path)
+_FRAME_KEYS = ("task_id", "song_position")
+_NOT_FACTORS = frozenset({"cell", "block", "take"})
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SongItem:
+    """One song with its task and the levels of its factors, as text.
+
+    A task without songs is one item: its song carries the task's state and failure reason.
+    """
+
+    song: Song
+    task: Task | None = None
+    levels: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    block: str = ""
+
+    @property
+    def title(self) -> str:
+        """The title as one safe line; "(untitled)" if it is blank."""
+        title = self.song.title
+        if title is None or markup.is_blank(title):
+            return "(untitled)"
+        return attribute(title, TITLE_LIMIT)
+
+    @property
+    def seed(self) -> str:
+        """Seed of the song's gradient."""
+        return self.song.id or f"{self.song.task_id}/{self.song.position}"
+
+    @property
+    def model(self) -> str:
+        """The model of the reply, else of the request, else the engine."""
+        requested = getattr(self.task.request, "mv", None) if self.task else None
+        return self.song.model or requested or self.song.engine or ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SongCollection:
+    """Songs of one or several sources.
+
+    Attributes
+    ----------
+    factors
+        Factor names and their levels as text, in the order of the plan.
+    library
+        Library with the songs' files and ratings, or None.
+    name
+        Such as "experiment harbour"; "" if the source has no name.
+    without_songs
+        Number of tasks and plan cells that have no song to show (yet).
+    refreshable
+        Whether reading the same source again may give more songs.
+    experiment
+        The experiment, if the source was one.
+    """
+
+    items: tuple[SongItem, ...]
+    factors: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    library: Library | None = None
+    name: str = ""
+    without_songs: int = 0
+    refreshable: bool = False
+    experiment: Experiment | None = None
+
+
+def songs_of(source: Any, library: Library | None = None) -> SongCollection:
+    """Collect the songs of a source.
+
+    Parameters
+    ----------
+    source
+        A task, song, job, raw reply, experiment or experiment run, library, gallery, rows of
+        `songs_frame` (with `library`), or an iterable of these.
+    library
+        Library of the songs' files and ratings, in place of the one that the source has.
+
+    Raises
+    ------
+    InvalidArgument
+        The source, or an element of it, is none of these.
+    """
+    collection = _read_whole(source, library)
+    return _merge(_elements(source), library) if collection is None else collection
+
+
+def _read_whole(source: Any, library: Library | None) -> SongCollection | None:
+    """Read a source that has factors, a library or a name; return None for any other."""
+    if isinstance(source, SongCollection):
+        return source if library is None else dataclasses.replace(source, library=library)
+    if isinstance(collection := getattr(source, "collection", None), SongCollection):  # a gallery
+        return _read_whole(collection, library)
+    experiment = getattr(source, "experiment", source)  # an experiment run has one
+    if isinstance(experiment, Experiment):
+        return _read_experiment(experiment, library)
+    if isinstance(source, Library):
+        collection = _merge(source.tasks(), library or source)
+        return dataclasses.replace(collection, name=f"library {source.path.name}", refreshable=True)
+    return _read_frame(source, library) if hasattr(source, "columns") else None
+
+
+def _read_experiment(experiment: Experiment, library: Library | None) -> SongCollection:
+    tasks = experiment.tasks_of_cells()
+    items: list[SongItem] = []
+    without_songs = 0
+    for index, cell in enumerate(experiment.plan.cells):
+        levels = {name: level_text(level) for name, level in cell.levels.items()}
+        block = f"block {cell.block}"
+        songs = _task_items(tasks[index], levels, block) if index in tasks else []
+        items += songs
+        without_songs += not songs
+    factors = {
+        name: tuple(dict.fromkeys(level_text(level) for level in levels))
+        for name, levels in experiment.plan.factors.items()
+    }
+    return SongCollection(
+        items=tuple(items),
+        factors=factors,
+        library=library or experiment.library,
+        name=f"experiment {experiment.name}",
+        without_songs=without_songs,
+        refreshable=True,
+        experiment=experiment,
+    )
+
+
+def _read_frame(frame: pd.DataFrame, library: Library | None) -> SongCollection:
+    """Look up the library's songs that the rows name; columns before `task_id` are factors."""
+    names = [str(name) for name in frame.columns]
+    if library is None or not set(_FRAME_KEYS) <= set(names):
+        raise InvalidArgument(
+            "a table selects songs by its columns task_id and song_position, as songs_frame has "
+            "them, from a library: give library=api.library"
+        )
+    songs = {
+        (task.id, song.position): (song, task) for task in library.tasks() for song in task.songs
+    }
+    factors = [name for name in names[: names.index("task_id")] if name not in _NOT_FACTORS]
+    items = []
+    for row in frame.astype(object).where(frame.notna(), None).to_dict("records"):
+        task_id, position = (row[key] for key in _FRAME_KEYS)
+        if (task_id, position) not in songs:
+            raise InvalidArgument(f"the library has no song {position} of task {task_id!r}")
+        song, task = songs[task_id, position]
+        row_levels = {name: level_text(row[name]) for name in factors}
+        items.append(SongItem(song, task, row_levels, level_text(row.get("block"))))
+    levels_of = {
+        name: tuple(dict.fromkeys(item.levels[name] for item in items)) for name in factors
+    }
+    return SongCollection(tuple(items), levels_of, library)
+
+
+def _merge(elements: Iterable[Any], library: Library | None) -> SongCollection:
+    items: list[SongItem] = []
+    factors: dict[str, tuple[str, ...]] = {}
+    without_songs = 0
+    for element in elements:
+        if isinstance(element, Song):
+            items.append(SongItem(element))
+        elif isinstance(element, Task):
+            songs = _task_items(element)
+            items += songs
+            without_songs += not songs
+        else:
+            part = _read_whole(element, library) or _merge(_tasks(element), library)
+            items += part.items
+            without_songs += part.without_songs
+            library = library or part.library
+            for name, levels in part.factors.items():
+                factors[name] = tuple(dict.fromkeys((*factors.get(name, ()), *levels)))
+    return SongCollection(tuple(items), factors, library, without_songs=without_songs)
+
+
+def _elements(source: Any) -> Iterable[Any]:
+    if isinstance(source, (Task, Song, *_RAW_REPLIES)) or _is_job(source) or _has_tasks(source):
+        return (source,)
+    if isinstance(source, Iterable):
+        return source
+    raise _wrong_type(source)
+
+
+def _tasks(element: Any) -> Iterable[Any]:
+    """Return the tasks of a job, of raw replies, or of anything that has a method `tasks`."""
+    if _is_job(element):
+        result = element.result() if element.done() else element.task
+        if result is None:
+            raise InvalidArgument("this job has no task yet; await it first")
+        return result if isinstance(result, list) else [result]
+    if isinstance(element, _RAW_REPLIES):
+        from musicapi_nb.frames.inputs import parse_replies  # noqa: PLC0415 - loads pandas
+
+        return [reply.task for reply in parse_replies(element) if reply.task is not None]
+    if _has_tasks(element):
+        return list(element.tasks())
+    if isinstance(element, list | tuple):
+        return element
+    raise _wrong_type(element)
+
+
+def _is_job(source: Any) -> bool:
+    return callable(getattr(type(source), "result", None)) and hasattr(source, "task")
+
+
+def _has_tasks(source: Any) -> bool:
+    return callable(getattr(type(source), "tasks", None))
+
+
+def _wrong_type(source: object) -> InvalidArgument:
+    return InvalidArgument(
+        f"this is a {type(source).__name__}; songs come from tasks, songs, jobs, raw replies, "
+        "an iterable of these, an experiment, a library, or rows of songs_frame"
+    )
+
+
+def _task_items(
+    task: Task, levels: Mapping[str, str] | None = None, block: str = ""
+) -> list[SongItem]:
+    songs = task.songs or _placeholders(task)
+    return [SongItem(song, task, levels or {}, block) for song in songs]
+
+
+def _placeholders(task: Task) -> Iterator[Song]:
+    """Stand in for the songs of a task that is pending or failed."""
+    if not task.answer and task.state != "succeeded":  # else a persona, for example: no songs
+        yield Song(
+            task_id=task.id,
+            engine=task.engine,
+            state=task.state,
+            state_word=task.state_word,
+            title=getattr(task.request, "title", None),
+            fail_reason=task.fail_reason,
+            simulated=task.simulated,
+        )
+
+
+def level_text(level: Any) -> str:
+    """Return a factor level as text: "(none)" for None, "(blank)" for blank text."""
+    if level is None:
+        return "(none)"
+    return markup.one_line(str(level), TITLE_LIMIT) or "(blank)"
