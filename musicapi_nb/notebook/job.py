@@ -237,7 +237,7 @@ class Job(Generic[_Result]):
     def actions(self) -> tuple[Action, ...]:
         """What a monitor's buttons do."""
         help_ = "Stop waiting; what was paid for goes on at the service."
-        return (Action("Stop waiting", help_, self.cancel, possible=not self.done()),)
+        return (Action("Stop waiting", help_, self.cancel, enabled=not self.done()),)
 
     def bar_state(self) -> BarState:
         """How far it has come, for a bar: songs that are final."""
