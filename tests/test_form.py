@@ -443,7 +443,7 @@ def test_what_goes_wrong_is_said_in_place(monkeypatch: pytest.MonkeyPatch) -> No
     form = poor.form(SONG)
     when_ready(form, lambda: click(form))
     (view,) = results(form)
-    assert "Buy credits, or ask for less." in view
+    assert "Buy credits or request fewer songs." in view
     assert state(form)["label"] == "Make 2 songs for 20 credits · only 3 left"
     poor.close()
     click(form)
