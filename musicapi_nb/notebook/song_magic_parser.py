@@ -18,6 +18,7 @@ from musicapi_nb.engines import (
     operations,
 )
 from musicapi_nb.errors import InvalidArgument, InvalidRequest, Problem
+from musicapi_nb.tasks.tags import split_at_commas
 
 _SONG = "%%song"
 _SWITCHED = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
@@ -230,7 +231,7 @@ def _parsed(name: str, field: Field, text: str) -> Any:
 def _list(name: str, field: Field, text: str) -> Any:
     if field.kind == "requests":
         return _requests(name, field, text)
-    parts = [part.strip() for part in text.split(",") if part.strip()]
+    parts = list(split_at_commas(text))
     if field.kind != "segments":
         return parts
     pairs = [part.replace(":", " ").split() for part in parts]

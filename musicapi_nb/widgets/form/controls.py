@@ -13,6 +13,7 @@ import msgspec
 from musicapi_nb.engines import Field, Request
 from musicapi_nb.engines.request import Segment
 from musicapi_nb.errors import InvalidRequest, Problem
+from musicapi_nb.tasks.tags import split_at_commas
 
 _SOURCES = {"clip", "clips", "requests", "url"}  # what an operation is about: it comes first
 _WIDE = {"long text", "tags", "segments", "choices"} | _SOURCES
@@ -90,7 +91,7 @@ class Control:
             "tone": "bad" if blamed else "warn" if said else "",
             "count": "" if most is None else f"{count:,} / {most:,}",
             "over": most is not None and count > most,
-            "chips": [part.strip() for part in value.split(",") if part.strip()] if tags else [],
+            "chips": list(split_at_commas(value)) if tags else [],
         }
 
 
@@ -226,7 +227,7 @@ def _read_segments(raw: str) -> list[Segment] | str | None:
 
 
 def _read_list(raw: str) -> list[str] | None:
-    return [part.strip() for part in raw.split(",") if part.strip()] or None
+    return list(split_at_commas(raw)) or None
 
 
 def _write_requests(value: Any) -> str:
