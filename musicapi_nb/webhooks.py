@@ -17,12 +17,12 @@ from aiohttp import web
 
 from musicapi_nb import tasks, webhook_signing, wire
 from musicapi_nb.errors import InvalidRequest, MusicAPIError, Problem, UnexpectedReply
-from musicapi_nb.library import Word
+from musicapi_nb.library import Notification
 from musicapi_nb.secret import Secret
 from musicapi_nb.tasks import Task
 
 if TYPE_CHECKING:
-    from musicapi_nb.library import Heard, Library
+    from musicapi_nb.library import Library, NotificationResult
 
 LARGEST = 1024 * 1024
 """Bytes of a body; a documented one has some thousands."""
@@ -153,16 +153,16 @@ class _Receiver:
         if abs(time.time() - int(stamp)) > self._max_age:
             raise _Refused(HTTPStatus.UNAUTHORIZED, "it was signed too long ago, or not yet")
 
-    def _word(self, request: web.Request, payload: dict[str, Any], task_id: str) -> Word:
+    def _word(self, request: web.Request, payload: dict[str, Any], task_id: str) -> Notification:
         platform = payload.get("platform")
         engine = _PLATFORMS.get(platform) if isinstance(platform, str) else None
         intents = request.query.getall(webhook_signing.TOKEN_PARAMETER, [])
         if not intents:
-            return Word(task_id, engine)
+            return Notification(task_id, engine)
         number = webhook_signing.entry_id_of(intents[0]) if len(intents) == 1 else None
         if number is None:
             raise _Refused(HTTPStatus.NOT_FOUND, "its address names no purchase")
-        return Word(
+        return Notification(
             task_id,
             engine,
             number,
@@ -171,10 +171,14 @@ class _Receiver:
             ),
         )
 
-    async def _heard(self, word: Word, payload: dict[str, Any], event: object) -> Heard:
+    async def _heard(
+        self, word: Notification, payload: dict[str, Any], event: object
+    ) -> NotificationResult:
         library = self._library
         try:
-            heard = await library.together(library.heard, word, _reader(payload, event))
+            heard = await library.together(
+                library.apply_notification, word, _reader(payload, event)
+            )
         except MusicAPIError as error:  # closed, locked, full
             _log.error("The library could not note a webhook: %s", error)
             why = "the library cannot be written just now"

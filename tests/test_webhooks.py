@@ -113,11 +113,11 @@ def sending(library: Library, words: str = "rain") -> Entry:
 
 
 def uncertain(library: Library, words: str = "rain") -> Entry:
-    return library.uncertain(sending(library, words).id, LostReply("lost"))
+    return library.record_uncertain(sending(library, words).id, LostReply("lost"))
 
 
 def accepted(library: Library, words: str = "rain", task_id: str = "t1") -> Entry:
-    return library.accepted(sending(library, words).id, acknowledged(song(words), task_id))
+    return library.record_accepted(sending(library, words).id, acknowledged(song(words), task_id))
 
 
 def kinds(library: Library, entry: Entry) -> list[str]:
@@ -275,7 +275,7 @@ async def test_the_intent_of_another_library_changes_nothing(
     entry = uncertain(library)
     with Library(tmp_path / "another") as other:
         theirs = uncertain(other)
-    assert (theirs.id, theirs.identity) == (entry.id, entry.identity)
+    assert (theirs.id, theirs.request_key) == (entry.id, entry.request_key)
     answer = await door.send(
         COMPLETED, intent=webhook_signing.purchase_token(Secret(SECRET), theirs)
     )
@@ -317,8 +317,8 @@ async def test_a_task_of_another_engine_changes_nothing(
 
 
 async def test_what_was_refused_or_never_left_is_not_revived(library: Library, door: Door) -> None:
-    refused = library.refused(sending(library, "rain").id, LostReply("no"))
-    unsent = library.never_left(sending(library, "snow").id)
+    refused = library.record_refused(sending(library, "rain").id, LostReply("no"))
+    unsent = library.record_unsent(sending(library, "snow").id)
     for entry in (refused, unsent):
         assert (await door.send(COMPLETED, entry)).status == 409
         assert library.entry(entry.id) == entry
@@ -402,7 +402,7 @@ async def test_progress_then_the_end(library: Library, door: Door) -> None:
     assert library.task(entry.id).state == "running"
     assert (await door.send(COMPLETED, entry)).status == 200
     task = library.task(entry.id)
-    assert kinds(library, entry) == ["sending", "accepted", "looked", "done"]
+    assert kinds(library, entry) == ["sending", "accepted", "polled", "done"]
     assert [one.title for one in task.songs] == ["Rain", "Rain"]
     assert task.raw == COMPLETED
 
@@ -434,7 +434,7 @@ async def test_a_webhook_tells_the_refund_of_what_failed_before(
     library: Library, door: Door
 ) -> None:
     entry = accepted(library)
-    library.seen(entry.id, tasks.mark_failed(library.task(entry.id), "no luck"))
+    library.record_poll(entry.id, tasks.mark_failed(library.task(entry.id), "no luck"))
     await door.send(FAILED, entry)
     assert library.entry(entry.id).refunded is True
 
@@ -515,8 +515,8 @@ async def test_a_purchase_without_its_reply_is_recovered(
     now = library.entry(entry.id)
     assert (now.state, now.task_id) == (state, "t1")
     # what the POST itself comes to later adds nothing
-    assert library.accepted(entry.id, acknowledged(song("rain"))) == now
-    assert library.uncertain(entry.id, LostReply("lost")) == now
+    assert library.record_accepted(entry.id, acknowledged(song("rain"))) == now
+    assert library.record_uncertain(entry.id, LostReply("lost")) == now
     assert library.entry(entry.id) == now
     if state != "failed":
         assert library.claim(song("rain")).kind in {"join", "have"}
@@ -615,7 +615,7 @@ async def test_a_webhook_overtakes_the_reply(
     (entry,) = library.entries()
     assert task.state == "succeeded"
     assert task.bought_before == lost
-    assert kinds(library, entry) == ["sending", "accepted", "looked", "done"]
+    assert kinds(library, entry) == ["sending", "accepted", "polled", "done"]
     assert len(still.request_log.paid) == 1
 
 

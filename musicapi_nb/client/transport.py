@@ -105,7 +105,7 @@ class Timeouts:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class _Kept:
+class _ManagedSession:
     """A session, and the generator that closes it: by `aclose`, or when its loop ends."""
 
     session: aiohttp.ClientSession
@@ -138,7 +138,7 @@ class Transport:
         self.timeouts = timeouts
         self.speed = speed
         self.closed = False
-        self._sessions: dict[tuple[asyncio.AbstractEventLoop, bool], _Kept] = {}
+        self._sessions: dict[tuple[asyncio.AbstractEventLoop, bool], _ManagedSession] = {}
 
     async def session(self, *, paid: bool = False) -> aiohttp.ClientSession:
         """The running loop's session for paid calls, or for others; made at its first use.
@@ -158,7 +158,7 @@ class Transport:
                 timeout=self.timeouts.for_aiohttp(),
                 headers={"User-Agent": "musicapi_nb"},
             )
-            self._sessions[where] = kept = _Kept(session, _keeper(session))
+            self._sessions[where] = kept = _ManagedSession(session, _keeper(session))
             await anext(kept.keeper)
         return self._sessions[where].session
 
@@ -199,9 +199,11 @@ class Transport:
         MusicAPIError
             The reply is an error, or `read` could make nothing of it.
         """
-        return await self.retried(lambda: self.once(call, read), paid=call.paid)
+        return await self.with_retries(lambda: self.send(call, read), paid=call.paid)
 
-    async def retried(self, attempt: Callable[[], Awaitable[_Result]], *, paid: bool) -> _Result:
+    async def with_retries(
+        self, attempt: Callable[[], Awaitable[_Result]], *, paid: bool
+    ) -> _Result:
         """Make an attempt, and again while the error `is_transient`, at most five times in all."""
         for number in range(1, _ATTEMPTS):
             try:
@@ -212,7 +214,7 @@ class Transport:
                 await self.sleep(_pause(error, number))
         return await attempt()
 
-    async def once(self, call: wire.Call, read: Callable[[int, Any], _Result]) -> _Result:
+    async def send(self, call: wire.Call, read: Callable[[int, Any], _Result]) -> _Result:
         """Make one attempt of `exchange`."""
         try:
             status, headers, body = await self._carried(call)

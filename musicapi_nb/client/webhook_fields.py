@@ -19,14 +19,14 @@ _WHAT = "the client's first request"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Hook:
+class WebhookTarget:
     """Where webhooks go, and what they are signed with."""
 
     url: yarl.URL
     secret: Secret
 
 
-def checked_hook(url: str | None, secret: str | None, *, local: bool) -> Hook | None:
+def webhook_target(url: str | None, secret: str | None, *, local: bool) -> WebhookTarget | None:
     """Take both or neither; `local`: the service is on this machine, so may be the receiver.
 
     Raises
@@ -40,11 +40,11 @@ def checked_hook(url: str | None, secret: str | None, *, local: bool) -> Hook | 
         problem = Problem("webhook", "is needed with webhook_secret: https://host/hooks")
         raise InvalidRequest(_WHAT, [problem])
     address = webhook_signing.parse_webhook_url(url, _WHAT, loopback=local)
-    return Hook(address, webhook_signing.parse_secret(secret, _WHAT))
+    return WebhookTarget(address, webhook_signing.parse_secret(secret, _WHAT))
 
 
-def hook_fields(
-    hook: Hook | None, request: Request, purchase: Purchase | None
+def webhook_fields(
+    hook: WebhookTarget | None, request: Request, purchase: Purchase | None
 ) -> Mapping[str, str]:
     """The fields to be sent besides the request's own, which go before.
 
