@@ -158,7 +158,7 @@ def in_flight(number: int) -> float:
             for each in range(number):
                 ack = {"message": "success", "task_id": f"{each:036d}"}  # as long as a UUID
                 claim = library.claim(song(each))
-                library.accepted(claim.entry.id, tasks.parse_submit_reply(ack, song(each)))
+                library.record_accepted(claim.entry.id, tasks.parse_submit_reply(ack, song(each)))
         tracemalloc.start()
         kept = library.tasks("accepted")
         by_themselves = _traced()

@@ -77,6 +77,11 @@ class MusicAPIError(Exception):
         self.body = body
         self.may_have_cost = may_have_cost
 
+    def set_message(self, message: str) -> None:
+        """Replace the message, also in `args`."""
+        self.message = message
+        self.args = (message,)
+
     def __str__(self) -> str:
         parts = [self.message.rstrip(". ") + "."]
         if self.may_have_cost:
@@ -303,7 +308,7 @@ class LibraryFull(LibraryError):
 class LibraryLocked(LibraryError):
     """Another program has held the library's database for too long."""
 
-    advice = "Close what else has library.sqlite open, or give Library(..., patience=...) more."
+    advice = "Close what else has library.sqlite open, or give Library(..., lock_timeout=...) more."
 
 
 class LibraryDamaged(LibraryError):

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from aiohttp import web
 
-from musicapi_nb import signing, tasks, wire
+from musicapi_nb import tasks, webhook_signing, wire
 from musicapi_nb.errors import InvalidRequest, MusicAPIError, Problem, UnexpectedReply
-from musicapi_nb.library import Word
-from musicapi_nb.signing import Secret
+from musicapi_nb.library import Notification
+from musicapi_nb.secret import Secret
 from musicapi_nb.tasks import Task
 
 if TYPE_CHECKING:
-    from musicapi_nb.library import Heard, Library
+    from musicapi_nb.library import Library, NotificationResult
 
 LARGEST = 1024 * 1024
 """Bytes of a body; a documented one has some thousands."""
@@ -72,8 +72,8 @@ def app(
     what = "webhooks.app()"
     if not isinstance(max_age, int | float) or not 0 < max_age < float("inf"):
         raise InvalidRequest(what, [Problem("max_age", "should be a number of seconds above 0")])
-    known = os.environ.get(signing.SECRET_VARIABLE) if secret is None else secret
-    receiver = _Receiver(library, signing.checked_secret(known, what), max_age, older=older)
+    known = os.environ.get(webhook_signing.SECRET_VARIABLE) if secret is None else secret
+    receiver = _Receiver(library, webhook_signing.parse_secret(known, what), max_age, older=older)
     made = web.Application()
     made.router.add_post("/{path:.*}", receiver.answer)
     return made
@@ -112,10 +112,10 @@ class _Receiver:
     async def _taken_in(self, request: web.Request) -> str:
         signed = self._signed_by(request)
         body = await _body(request)
-        if not signing.same(self._expected(request, body), signed):
+        if not webhook_signing.signatures_match(self._expected(request, body), signed):
             raise _Refused(HTTPStatus.UNAUTHORIZED, "the signature is wrong")
         self._check_age(request)
-        payload, task_id = _read(self._secret.removed_from_body(body))
+        payload, task_id = _read(self._secret.redact_body(body))
         event = payload.get("event")
         event = event[:_LONGEST_ID] if isinstance(event, str) else None  # it is remembered
         # A sender who tries again may sign anew, and one name may serve all events of a task.
@@ -139,8 +139,10 @@ class _Receiver:
 
     def _expected(self, request: web.Request, body: bytes) -> str:
         if "X-Webhook-Signature" not in request.headers:
-            return signing.older_signature(self._secret, body)
-        return signing.signature(self._secret, request.headers.get("X-Webhook-Timestamp", ""), body)
+            return webhook_signing.legacy_signature(self._secret, body)
+        return webhook_signing.signature(
+            self._secret, request.headers.get("X-Webhook-Timestamp", ""), body
+        )
 
     def _check_age(self, request: web.Request) -> None:
         if "X-Webhook-Signature" not in request.headers:
@@ -151,26 +153,32 @@ class _Receiver:
         if abs(time.time() - int(stamp)) > self._max_age:
             raise _Refused(HTTPStatus.UNAUTHORIZED, "it was signed too long ago, or not yet")
 
-    def _word(self, request: web.Request, payload: dict[str, Any], task_id: str) -> Word:
+    def _word(self, request: web.Request, payload: dict[str, Any], task_id: str) -> Notification:
         platform = payload.get("platform")
         engine = _PLATFORMS.get(platform) if isinstance(platform, str) else None
-        intents = request.query.getall(signing.INTENT, [])
+        intents = request.query.getall(webhook_signing.TOKEN_PARAMETER, [])
         if not intents:
-            return Word(task_id, engine)
-        number = signing.number_of(intents[0]) if len(intents) == 1 else None
+            return Notification(task_id, engine)
+        number = webhook_signing.entry_id_of(intents[0]) if len(intents) == 1 else None
         if number is None:
             raise _Refused(HTTPStatus.NOT_FOUND, "its address names no purchase")
-        return Word(
+        return Notification(
             task_id,
             engine,
             number,
-            lambda entry: signing.same(signing.intent(self._secret, entry), intents[0]),
+            lambda entry: webhook_signing.signatures_match(
+                webhook_signing.purchase_token(self._secret, entry), intents[0]
+            ),
         )
 
-    async def _heard(self, word: Word, payload: dict[str, Any], event: object) -> Heard:
+    async def _heard(
+        self, word: Notification, payload: dict[str, Any], event: object
+    ) -> NotificationResult:
         library = self._library
         try:
-            heard = await library.together(library.heard, word, _reader(payload, event))
+            heard = await library.together(
+                library.apply_notification, word, _reader(payload, event)
+            )
         except MusicAPIError as error:  # closed, locked, full
             _log.error("The library could not note a webhook: %s", error)
             why = "the library cannot be written just now"

@@ -358,7 +358,7 @@ def test_failed_missing_and_silent_songs_are_excluded(library: Library) -> None:
     secrets += add_songs(library, request(LEVELS[1], "odd"), 91, (tone(), None), audio_url=None)
     failed = request(LEVELS[1], "failed")
     number = buy(library, failed, "t-failed").entry.id
-    library.seen(number, looked(acknowledged(failed, "t-failed"), FAILED))
+    library.record_poll(number, looked(acknowledged(failed, "t-failed"), FAILED))
     test = mnb.blind_test(library, "mv", trials=9, seed=0)
     reasons = {song.song: song.reason for song in test.excluded}
     assert "silent" in reasons["clip-0090-0"]

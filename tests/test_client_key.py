@@ -19,7 +19,7 @@ import pytest
 
 from musicapi_nb.client import MusicAPI
 from musicapi_nb.errors import MusicAPIError, Unauthorized
-from musicapi_nb.signing import Secret
+from musicapi_nb.secret import Secret
 from musicapi_nb.simulator import Simulator
 from tests.raw_http_server import (
     ACK,
@@ -148,7 +148,7 @@ async def test_a_short_key_damages_no_reply() -> None:
         async with peer(answers(reply())) as here, MusicAPI(key, base_url=here.url, pace=0) as api:
             assert (await api.submit(SONG)).id == TASK_ID
     secret = Secret("short")
-    assert secret.removed_from("Bad key: 'short'. shorter") == "Bad key: '[key]'. shorter"
+    assert secret.redact("Bad key: 'short'. shorter") == "Bad key: '[key]'. shorter"
 
 
 async def test_a_short_key_is_taken_out_of_errors_all_the_same() -> None:

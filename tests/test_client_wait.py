@@ -182,11 +182,11 @@ async def test_the_library_s_past_is_learned_from(
         for number in range(12):
             task = Task(id=f"t{number}", engine="sonic", operation="create", request=SONG)
             entry = library.claim(SONG, take=number + 1).entry.id
-            library.accepted(entry, task)
+            library.record_accepted(entry, task)
             now += 30
-            library.seen(entry, msgspec.structs.replace(task, state="running"))
+            library.record_poll(entry, msgspec.structs.replace(task, state="running"))
             now += 4
-            library.seen(entry, msgspec.structs.replace(task, state="succeeded"))
+            library.record_poll(entry, msgspec.structs.replace(task, state="succeeded"))
         async with client("http://127.0.0.1:1", ledger=library, speed=1) as api:
             low, high, basis = api.eta(SONG)
             assert basis == "learned"
@@ -363,7 +363,9 @@ async def test_a_task_of_an_earlier_kernel_is_as_old_as_the_library_says(
         with monkeypatch.context() as earlier:
             earlier.setattr("musicapi_nb.library.events.time.time", lambda: now)
             entry = library.claim(SONG).entry.id
-            library.accepted(entry, Task(id="t", engine="sonic", operation="create", request=SONG))
+            library.record_accepted(
+                entry, Task(id="t", engine="sonic", operation="create", request=SONG)
+            )
         async with client("http://127.0.0.1:1", ledger=library, speed=1) as api:
             low, high, basis = api.eta(await api.submit(SONG))
         assert basis == "published"

@@ -186,10 +186,7 @@ def test_the_page_asks_no_other_host(page: str) -> None:
     [
         (("1 / 0",), "ZeroDivisionError"),
         (("x = 1",), "tasks"),
-        (
-            (_SERVER, _SHOW.replace("/cover", "/gone"), _RESULTS),
-            "/gone?a=1&b=2 was answered with 404",
-        ),
+        ((_SERVER, _SHOW.replace("/cover", "/gone"), _RESULTS), "/gone?a=1&b=2 returned 404"),
     ],
     ids=["a cell fails", "no results", "a picture is missing"],
 )

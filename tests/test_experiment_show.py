@@ -108,7 +108,7 @@ def test_a_cancelled_one_says_so_only_where_something_was_left(seen: Seen) -> No
 def test_a_library_names_the_account_that_something_was_bought_from(library: Library) -> None:
     assert "0 credits spent" in library._repr_html_()
     bought = library.claim(_PLAN.cells[0].request, simulated=True).entry
-    library.uncertain(bought.id, LostReply("the reply was lost"))
+    library.record_uncertain(bought.id, LostReply("the reply was lost"))
     for shown in (library._repr_html_(), repr(library)):
         assert "simulated: 0 credits spent, 20 uncertain" in shown
         assert shown.count("credits spent") == 1
@@ -116,7 +116,7 @@ def test_a_library_names_the_account_that_something_was_bought_from(library: Lib
 
 def test_a_library_says_how_to_settle_what_is_uncertain(library: Library) -> None:
     bought = library.claim(_PLAN.cells[0].request).entry
-    library.uncertain(bought.id, LostReply("the reply was lost"))
+    library.record_uncertain(bought.id, LostReply("the reply was lost"))
     shown = library._repr_html_()
     assert "1 uncertain: the reply was lost" in shown
     assert f"library.resolve({bought.id}, task_id=" in shown

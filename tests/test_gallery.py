@@ -129,7 +129,7 @@ def test_rows_of_a_table_select_songs_of_a_library(shelf: Library) -> None:
     requests = [song("one"), song("two")]
     for number, request in enumerate(requests):
         entry = buy(shelf, request, f"t{number}").entry.id
-        shelf.seen(entry, looked(acknowledged(request, f"t{number}")))
+        shelf.record_poll(entry, looked(acknowledged(request, f"t{number}")))
     frame = mnb.songs_frame(shelf)
     frame.insert(0, "style", ["jazz", "jazz", "folk", None])
     rows = gallery(frame.iloc[1:], library=shelf)
@@ -145,13 +145,13 @@ def test_rows_of_a_table_select_songs_of_a_library(shelf: Library) -> None:
 
 def test_a_library_shows_all_it_has_and_looks_again(shelf: Library) -> None:
     first = song("one")
-    shelf.seen(buy(shelf, first, "t1").entry.id, looked(acknowledged(first, "t1")))
+    shelf.record_poll(buy(shelf, first, "t1").entry.id, looked(acknowledged(first, "t1")))
     shown = gallery(shelf)
     assert shown._songs["title"] == ["Rain", "Rain"]
     second = song("two")
     failed = buy(shelf, second, "t2").entry.id
     buy(shelf, song("three"), "t3")
-    shelf.seen(failed, looked(acknowledged(second, "t2"), FAILED))
+    shelf.record_poll(failed, looked(acknowledged(second, "t2"), FAILED))
     page = Page(shown)
     page.say("refresh")
     assert shown._songs["state"] == ["succeeded", "succeeded", "failed", "pending"]
@@ -275,7 +275,7 @@ def test_a_rating_is_in_the_library_when_it_is_answered(shelf: Library, tmp_path
 
 
 def test_a_refusal_is_told_in_place_with_what_still_stands(shelf: Library, tmp_path: Path) -> None:
-    with Library(tmp_path / "shelf", patience=0.05) as impatient:
+    with Library(tmp_path / "shelf", lock_timeout=0.05) as impatient:
         shown = gallery(made(1), library=impatient)
         page = Page(shown)
         page.asked("rate", "rated", index=0, stars=2)

@@ -211,7 +211,7 @@ def test_webhooks_reach_a_receiver_for_the_same_library(
             assert mnb.connect(simulator=sim, library=library.path, webhook=url) is api
             api.run(SONG).result()
             assert {sent.status for sent in sim.webhooks.sent} <= {200, None}
-            assert sim.webhooks.sent[0].url.startswith(f"{url}?intent=1-")
+            assert sim.webhooks.sent[0].url.startswith(f"{url}?purchase=1-")
         finally:
             api.close()
             background.submit(runner.cleanup()).result()

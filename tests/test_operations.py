@@ -19,8 +19,8 @@ from musicapi_nb import MusicAPI, account, lyrics, producer, riffusion, sonic, s
 from musicapi_nb.client.balance import read_balance
 from musicapi_nb.engines import Field, Price, Request, operations
 from musicapi_nb.errors import InvalidRequest
-from musicapi_nb.library import Library, identity
-from musicapi_nb.library.request_key import _kinds, from_json, to_json
+from musicapi_nb.library import Library, request_key
+from musicapi_nb.library._request_key import _kinds, from_json, to_json
 from musicapi_nb.notebook.song_magic_parser import help_text, parse_song_cell
 from musicapi_nb.plan import Plan
 from musicapi_nb.simulator import EmbeddedSimulator, Simulator
@@ -98,12 +98,12 @@ def test_the_ledger_gives_back_what_it_wrote_under_the_same_name(request_: Reque
     back = from_json(written)
     assert back == request_
     assert type(back) is type(request_)
-    assert identity(back) == identity(request_)
-    assert identity(request_, 2) != identity(request_)
+    assert request_key(back) == request_key(request_)
+    assert request_key(request_, 2) != request_key(request_)
 
 
 def test_no_two_samples_are_one_purchase() -> None:
-    assert len({identity(each) for each in REQUESTS}) == len(REQUESTS)
+    assert len({request_key(each) for each in REQUESTS}) == len(REQUESTS)
 
 
 # First digits of what earlier libraries call these purchases: with another name, a song that was
@@ -125,7 +125,7 @@ BOUGHT = {
 @pytest.mark.parametrize("name", BOUGHT)
 def test_what_was_bought_keeps_its_name(name: str) -> None:
     first = next(each for each in REQUESTS if f"{each.engine}.{type(each).__name__}" == name)
-    assert identity(first)[:12] == BOUGHT[name]
+    assert request_key(first)[:12] == BOUGHT[name]
 
 
 def test_a_field_that_is_new_changes_no_name_of_what_a_batch_holds() -> None:
@@ -142,7 +142,7 @@ def test_a_plan_has_cells_of_it(request_: Request) -> None:
     assert [cell.take for cell in plan] == [1, 2]
     for cell in plan:
         assert type(cell.request) is type(request_)
-        assert identity(cell.request) == identity(request_)
+        assert request_key(cell.request) == request_key(request_)
     plan.check()
     dry = plan.dry_run()
     price = request_.price()

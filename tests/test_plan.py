@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from musicapi_nb.engines import Request, nuro, sonic, studio
 from musicapi_nb.errors import InvalidArgument, InvalidPlan, InvalidRequest, MusicAPIError
-from musicapi_nb.library.request_key import identity
+from musicapi_nb.library._request_key import request_key
 from musicapi_nb.plan import Plan
 from musicapi_nb.plan.templates import BadTemplate, parse
 
@@ -160,7 +160,7 @@ def test_takes_are_counted_as_a_library_counts_them() -> None:
     base = {"custom_mode": True, "mv": "sonic-v5", "prompt": "la", "continue_clip_id": "c"}
     plan = Plan.from_frame(sonic.Extend, frame, base=base, repeats=2)
 
-    assert len({identity(cell.request, cell.take) for cell in plan}) == len(plan) == 6
+    assert len({request_key(cell.request, cell.take) for cell in plan}) == len(plan) == 6
     assert sorted(cell.take for cell in plan) == [1, 1, 2, 2, 3, 4]
 
 
@@ -189,7 +189,7 @@ def test_more_repeats_and_another_seed_keep_what_is_bought() -> None:
 
 _PRINTED = """
 from musicapi_nb.engines import sonic
-from musicapi_nb.library.identity import identity
+from musicapi_nb.library._request_key import request_key
 from musicapi_nb.plan import Plan
 factors = {name: list("abcd"[:size]) for name, size in zip("uvwxyz", (4, 3, 3, 2, 4, 3))}
 base = {"custom_mode": False, "mv": "sonic-v5", "gpt_description_prompt": "{u}{v}{w}{x}{y}{z}"}

@@ -135,7 +135,7 @@ def test_what_cannot_be_written_is_said_so(tmp_path: Path) -> None:
 def test_a_library_saves_its_ratings_too(library: Library, tmp_path: Path) -> None:
     request = song()
     claim = buy(library, request)
-    library.seen(claim.entry.id, looked(acknowledged(request)))
+    library.record_poll(claim.entry.id, looked(acknowledged(request)))
     library.rate(library.tasks()[0].songs[1], 2)
     saved = mnb.save_page(tmp_path / "songs.html", library)
     assert saved.path.read_text(encoding="utf-8").count("rated 2 of 5") == 1

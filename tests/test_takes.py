@@ -137,11 +137,11 @@ async def test_who_asked_while_it_was_sent_has_what_came_of_it_unless_it_cost_no
 async def test_what_was_bought_before_waits_for_no_pause(sim: Simulator, library: Library) -> None:
     async with client(sim, library) as api, client(sim, library) as fresh, asyncio.timeout(60):
         first = await api.run(SONG)
-        library.slow_down(300, name=sim.url)
+        library.throttle(300, name=sim.url)
         again = [await one.run(SONG) for one in (api, fresh)]
         assert [task.id for task in again] == [first.id, first.id]
         # the place in the queue that was not needed is the next one's
-        assert library.place(0, name=sim.url) == library.paused_until(name=sim.url)
+        assert library.reserve_slot(0, name=sim.url) == library.paused_until(name=sim.url)
     assert len(sim.request_log.paid) == 1
 
 
@@ -161,7 +161,7 @@ async def test_a_purchase_takes_as_few_steps_as_it_can(sim: Simulator, tmp_path:
     with RecordingLibrary(tmp_path / "library") as library:
         async with client(sim, library) as api:
             await api.run(lyrics.Make(description="a lighthouse keeper"))
-    assert library.steps == [("place", False), ("claim", True), ("accepted", True)]
+    assert library.steps == [("reserve_slot", False), ("claim", True), ("record_accepted", True)]
 
 
 async def test_what_is_answered_at_once_is_kept_too(sim: Simulator, library: Library) -> None:
@@ -474,10 +474,10 @@ async def test_a_ledger_that_fails_after_the_purchase_does_not_lose_the_task(
 class Forgetful(Library):
     """A library whose disk is full just when the reply is there."""
 
-    def accepted(self, entry: int, task: Task) -> Entry:
+    def record_accepted(self, entry: int, task: Task) -> Entry:
         raise errors.LibraryFull(f"no room for entry {entry}, task {task.id}")
 
-    def uncertain(self, entry: int, error: BaseException) -> Entry:
+    def record_uncertain(self, entry: int, error: BaseException) -> Entry:
         raise errors.LibraryFull(f"no room for entry {entry}: {error}")
 
 

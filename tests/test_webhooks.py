@@ -14,10 +14,10 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from musicapi_nb import Experiment, MusicAPI, Plan, nuro, signing, sonic, tasks, webhooks
+from musicapi_nb import Experiment, MusicAPI, Plan, nuro, sonic, tasks, webhook_signing, webhooks
 from musicapi_nb.errors import InvalidRequest, LostReply, MusicAPIError, UncertainPurchase
 from musicapi_nb.library import Entry, Library
-from musicapi_nb.signing import Secret
+from musicapi_nb.secret import Secret
 from musicapi_nb.simulator import ReplyOptions, Simulator
 from tests.library.world import acknowledged, python, song
 from tests.raw_http_server import CLIP, DONE, Connection, answers, peer, reply
@@ -65,12 +65,18 @@ class Door:
         all_ = {
             "X-Webhook-Id": f"{stamp}-{hash(raw)}",
             "X-Webhook-Timestamp": stamp,
-            "X-Webhook-Signature": signing.signature(known, stamp, raw),
+            "X-Webhook-Signature": webhook_signing.signature(known, stamp, raw),
             **headers,
         }
-        named = intent if intent is not None else signing.intent(known, entry) if entry else None
+        named = (
+            intent
+            if intent is not None
+            else webhook_signing.purchase_token(known, entry)
+            if entry
+            else None
+        )
         sent = {name: value for name, value in all_.items() if value}
-        query = {"intent": named} if named is not None else {}
+        query = {"purchase": named} if named is not None else {}
         async with self.session.post(
             self.url, data=io.BytesIO(raw), headers=sent, params=query
         ) as reply:
@@ -107,11 +113,11 @@ def sending(library: Library, words: str = "rain") -> Entry:
 
 
 def uncertain(library: Library, words: str = "rain") -> Entry:
-    return library.uncertain(sending(library, words).id, LostReply("lost"))
+    return library.record_uncertain(sending(library, words).id, LostReply("lost"))
 
 
 def accepted(library: Library, words: str = "rain", task_id: str = "t1") -> Entry:
-    return library.accepted(sending(library, words).id, acknowledged(song(words), task_id))
+    return library.record_accepted(sending(library, words).id, acknowledged(song(words), task_id))
 
 
 def kinds(library: Library, entry: Entry) -> list[str]:
@@ -140,7 +146,7 @@ async def until(condition: Callable[[], bool]) -> None:
         {
             "headers": {
                 "X-Webhook-Signature": "",
-                "X-Signature": signing.older_signature(
+                "X-Signature": webhook_signing.legacy_signature(
                     Secret(SECRET), json.dumps(COMPLETED).encode()
                 ),
             }
@@ -166,7 +172,7 @@ async def test_a_timestamp_that_is_none_is_refused_though_it_is_signed(
 ) -> None:
     entry, body = uncertain(library), json.dumps(COMPLETED).encode()
     for stamp in ("", "soon", "1e9", "-1", "٣", "9" * 13):
-        signed = signing.signature(Secret(SECRET), stamp, body)
+        signed = webhook_signing.signature(Secret(SECRET), stamp, body)
         answer = await door.send(
             body, entry, headers={"X-Webhook-Timestamp": stamp, "X-Webhook-Signature": signed}
         )
@@ -176,7 +182,7 @@ async def test_a_timestamp_that_is_none_is_refused_though_it_is_signed(
 
 async def test_a_changed_body_is_refused(library: Library, door: Door) -> None:
     entry, stamp = accepted(library), str(int(time.time()))
-    signed = signing.signature(Secret(SECRET), stamp, json.dumps(STREAMING).encode())
+    signed = webhook_signing.signature(Secret(SECRET), stamp, json.dumps(STREAMING).encode())
     answer = await door.send(
         COMPLETED, entry, headers={"X-Webhook-Timestamp": stamp, "X-Webhook-Signature": signed}
     )
@@ -194,7 +200,10 @@ async def test_the_older_signature_is_taken_where_it_is_switched_on(library: Lib
         right = await door.send(
             body,
             entry,
-            headers={**older, "X-Signature": signing.older_signature(Secret(SECRET), body)},
+            headers={
+                **older,
+                "X-Signature": webhook_signing.legacy_signature(Secret(SECRET), body),
+            },
         )
     await runner.cleanup()
     assert (wrong.status, right.status) == (401, 200)
@@ -205,7 +214,7 @@ async def test_a_replay_is_answered_and_changes_nothing(library: Library, door: 
     entry, stamp = accepted(library), str(int(time.time()))
     signed = {
         "X-Webhook-Timestamp": stamp,
-        "X-Webhook-Signature": signing.signature(
+        "X-Webhook-Signature": webhook_signing.signature(
             Secret(SECRET), stamp, json.dumps(STREAMING).encode()
         ),
     }
@@ -242,7 +251,7 @@ async def test_a_task_that_the_library_does_not_know_changes_nothing(
 
 async def test_a_guessed_intent_changes_nothing(library: Library, door: Door) -> None:
     entry = uncertain(library)
-    true = signing.intent(Secret(SECRET), entry)
+    true = webhook_signing.purchase_token(Secret(SECRET), entry)
     before = library.events()
     guesses = [
         "",
@@ -252,7 +261,7 @@ async def test_a_guessed_intent_changes_nothing(library: Library, door: Door) ->
         f"0{true[1:-1]}0",
         f"99{true[1:]}",
         "999999999999999999-" + true.partition("-")[2],
-        true + "&intent=" + true,
+        true + "&purchase=" + true,
     ]
     for guess in guesses:
         answer = await door.send({**COMPLETED, "task_id": "t2"}, intent=guess)
@@ -266,8 +275,10 @@ async def test_the_intent_of_another_library_changes_nothing(
     entry = uncertain(library)
     with Library(tmp_path / "another") as other:
         theirs = uncertain(other)
-    assert (theirs.id, theirs.identity) == (entry.id, entry.identity)
-    answer = await door.send(COMPLETED, intent=signing.intent(Secret(SECRET), theirs))
+    assert (theirs.id, theirs.request_key) == (entry.id, entry.request_key)
+    answer = await door.send(
+        COMPLETED, intent=webhook_signing.purchase_token(Secret(SECRET), theirs)
+    )
     assert answer.status == 404
     assert library.entry(entry.id) == entry
 
@@ -306,8 +317,8 @@ async def test_a_task_of_another_engine_changes_nothing(
 
 
 async def test_what_was_refused_or_never_left_is_not_revived(library: Library, door: Door) -> None:
-    refused = library.refused(sending(library, "rain").id, LostReply("no"))
-    unsent = library.never_left(sending(library, "snow").id)
+    refused = library.record_refused(sending(library, "rain").id, LostReply("no"))
+    unsent = library.record_unsent(sending(library, "snow").id)
     for entry in (refused, unsent):
         assert (await door.send(COMPLETED, entry)).status == 409
         assert library.entry(entry.id) == entry
@@ -391,7 +402,7 @@ async def test_progress_then_the_end(library: Library, door: Door) -> None:
     assert library.task(entry.id).state == "running"
     assert (await door.send(COMPLETED, entry)).status == 200
     task = library.task(entry.id)
-    assert kinds(library, entry) == ["sending", "accepted", "looked", "done"]
+    assert kinds(library, entry) == ["sending", "accepted", "polled", "done"]
     assert [one.title for one in task.songs] == ["Rain", "Rain"]
     assert task.raw == COMPLETED
 
@@ -423,7 +434,7 @@ async def test_a_webhook_tells_the_refund_of_what_failed_before(
     library: Library, door: Door
 ) -> None:
     entry = accepted(library)
-    library.seen(entry.id, tasks.mark_failed(library.task(entry.id), "no luck"))
+    library.record_poll(entry.id, tasks.mark_failed(library.task(entry.id), "no luck"))
     await door.send(FAILED, entry)
     assert library.entry(entry.id).refunded is True
 
@@ -504,8 +515,8 @@ async def test_a_purchase_without_its_reply_is_recovered(
     now = library.entry(entry.id)
     assert (now.state, now.task_id) == (state, "t1")
     # what the POST itself comes to later adds nothing
-    assert library.accepted(entry.id, acknowledged(song("rain"))) == now
-    assert library.uncertain(entry.id, LostReply("lost")) == now
+    assert library.record_accepted(entry.id, acknowledged(song("rain"))) == now
+    assert library.record_uncertain(entry.id, LostReply("lost")) == now
     assert library.entry(entry.id) == now
     if state != "failed":
         assert library.claim(song("rain")).kind in {"join", "have"}
@@ -515,12 +526,12 @@ async def test_the_ledger_made_anew_from_its_events_is_the_same(
     library: Library, door: Door
 ) -> None:
     entry = uncertain(library)
-    intent = signing.intent(Secret(SECRET), entry)
+    intent = webhook_signing.purchase_token(Secret(SECRET), entry)
     await door.send(STREAMING, entry)
     now = library.entry(entry.id)
     library.rebuild()
     assert library.entry(entry.id) == now
-    assert signing.intent(Secret(SECRET), library.entry(entry.id)) == intent
+    assert webhook_signing.purchase_token(Secret(SECRET), library.entry(entry.id)) == intent
 
 
 @pytest.fixture
@@ -604,7 +615,7 @@ async def test_a_webhook_overtakes_the_reply(
     (entry,) = library.entries()
     assert task.state == "succeeded"
     assert task.bought_before == lost
-    assert kinds(library, entry) == ["sending", "accepted", "looked", "done"]
+    assert kinds(library, entry) == ["sending", "accepted", "polled", "done"]
     assert len(still.request_log.paid) == 1
 
 
@@ -776,7 +787,7 @@ async def test_the_secret_is_sent_and_shown_nowhere(
     for text in [*shown, *(content.decode("latin-1") for content in files)]:
         assert SECRET not in text
         assert "whsec" not in text
-        assert "intent=" not in text
+        assert "purchase=" not in text
 
 
 async def test_a_service_that_echoes_the_secret_does_not_get_it_shown(library: Library) -> None:
@@ -827,7 +838,7 @@ def test_what_is_bought_has_the_same_name_with_webhooks(library: Library) -> Non
 def test_a_receiver_is_not_made_of_what_cannot_guard_it(
     library: Library, monkeypatch: pytest.MonkeyPatch, settings: Any, field: str
 ) -> None:
-    monkeypatch.delenv(signing.SECRET_VARIABLE, raising=False)
+    monkeypatch.delenv(webhook_signing.SECRET_VARIABLE, raising=False)
     with pytest.raises(InvalidRequest) as caught:
         webhooks.app(library, **settings)
     assert [problem.field for problem in caught.value.problems] == [field]
@@ -837,7 +848,7 @@ def test_a_receiver_is_not_made_of_what_cannot_guard_it(
 async def test_the_receivers_secret_may_come_from_the_environment(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(signing.SECRET_VARIABLE, SECRET)
+    monkeypatch.setenv(webhook_signing.SECRET_VARIABLE, SECRET)
     entry = uncertain(library)
     runner = web.AppRunner(webhooks.app(library), access_log=None)
     await runner.setup()

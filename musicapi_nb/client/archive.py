@@ -26,7 +26,7 @@ _SECONDS_OFF, _SHARE_OFF = 2.0, 0.05
 _log = logging.getLogger(__name__)
 
 
-class Shelf(Protocol):
+class MediaStore(Protocol):
     """Where files go; `library.Library` fulfils it."""
 
     def incoming(self, suffix: str = "") -> Path: ...
@@ -36,17 +36,17 @@ class Shelf(Protocol):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Keeper:
+class MediaArchiver:
     """Fetches by `transport`, puts files on `shelf`, asks for fresh links by `poll`."""
 
     transport: Transport
-    shelf: Shelf
+    shelf: MediaStore
     poll: Callable[[Task], Awaitable[Task]]
 
-    async def keep(self, task: Task) -> None:
+    async def archive(self, task: Task) -> None:
         """Fetch the audio and the cover of each finished song that the shelf has not.
 
-        A dead link is asked for anew once, by polling the task. What cannot be had is logged,
+        A dead link is asked for anew send, by polling the task. What cannot be had is logged,
         and stays in the library's `missing_files`: the songs were made all the same.
         """
         for song in task.songs:
@@ -86,7 +86,7 @@ class Keeper:
         return fresh if fresh is not None and getattr(fresh, f"{media}_url") else None
 
 
-def _shelve(shelf: Shelf, song: Song, media: Media, beside: Path) -> None:
+def _shelve(shelf: MediaStore, song: Song, media: Media, beside: Path) -> None:
     with beside.open("rb") as file:
         suffix = suffix_of(file.read(16), media) or ""
     if media == "audio" and suffix not in _UNDECODABLE:

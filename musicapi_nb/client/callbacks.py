@@ -10,7 +10,7 @@ from typing import TypeAlias
 from musicapi_nb.engines import Request
 from musicapi_nb.tasks import Task
 
-Progress: TypeAlias = "Callable[[Task], None]"
+ProgressCallback: TypeAlias = "Callable[[Task], None]"
 _log = logging.getLogger(__name__)
 
 
@@ -22,7 +22,7 @@ def name(task: Task) -> str:
     )
 
 
-def tell(progress: Progress | None, task: Task) -> None:
+def notify(progress: ProgressCallback | None, task: Task) -> None:
     """Call a progress callback; an error of its own must not cost anybody the paid task."""
     if progress is None:
         return
@@ -39,7 +39,9 @@ def unfinished(task: Task, deadline: float) -> str:
     return f"{what} is not finished after {deadline:g} s ({task.state}{share})"
 
 
-def log_unclaimed(sending: asyncio.Task[Task], request: Request, progress: Progress | None) -> None:
+def log_orphaned_request(
+    sending: asyncio.Task[Task], request: Request, progress: ProgressCallback | None
+) -> None:
     """Tell what became of a request whose caller was cancelled while it was under way."""
     what = f"{request.engine}.{request.operation}"
     if sending.cancelled():
@@ -50,5 +52,5 @@ def log_unclaimed(sending: asyncio.Task[Task], request: Request, progress: Progr
         _log.warning("Accepted after its caller was cancelled: %s", name(sending.result()))
 
 
-def log_unwaited(task: Task) -> None:
+def log_abandoned_task(task: Task) -> None:
     _log.warning("Nobody waits any more for %s, which goes on", name(task))

@@ -10,14 +10,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, overload
 
 from musicapi_nb import tasks, wire
-from musicapi_nb.client.archive import Keeper
+from musicapi_nb.client.archive import MediaArchiver
 from musicapi_nb.client.balance import read_balance
-from musicapi_nb.client.callbacks import log_unclaimed, log_unwaited, tell
+from musicapi_nb.client.callbacks import log_abandoned_task, log_orphaned_request, notify
 from musicapi_nb.client.download import fetch
-from musicapi_nb.client.poller import Waiting
-from musicapi_nb.client.purchasing import Purchases, Purpose, TakenMeanwhile
-from musicapi_nb.client.rate_limit import Pace
-from musicapi_nb.client.repost import ask_again
+from musicapi_nb.client.poller import Poller
+from musicapi_nb.client.purchasing import PurchaseCoordinator, PurchaseTerms, TakenMeanwhile
+from musicapi_nb.client.rate_limit import RateLimiter
+from musicapi_nb.client.repost import repost
 from musicapi_nb.client.transport import (
     BASE_URL,
     Timeouts,
@@ -26,7 +26,7 @@ from musicapi_nb.client.transport import (
     checked_number,
     checked_url,
 )
-from musicapi_nb.client.webhook_fields import checked_hook, hook_fields
+from musicapi_nb.client.webhook_fields import webhook_fields, webhook_target
 from musicapi_nb.engines import Request, account
 from musicapi_nb.errors import (
     ClientClosed,
@@ -41,7 +41,7 @@ from musicapi_nb.tasks import Song, Task
 if TYPE_CHECKING:
     from musicapi_nb import polling
     from musicapi_nb.client.balance import Balance
-    from musicapi_nb.client.callbacks import Progress
+    from musicapi_nb.client.callbacks import ProgressCallback
     from musicapi_nb.client.download import Media
     from musicapi_nb.client.purchasing import Entry, Ledger
 
@@ -104,16 +104,16 @@ class MusicAPI:
         )
         speed = checked_number("speed", speed)
         url = checked_url(base_url)
-        self._hook = checked_hook(webhook, webhook_secret, local=url.startswith("http:"))
+        self._hook = webhook_target(webhook, webhook_secret, local=url.startswith("http:"))
         secret = checked_key(key, self._hook.secret if self._hook else None)
         self._transport = Transport(url, secret, timeouts, speed)
-        self._pace = Pace(checked_number("pace", pace, zero=True) / speed)
+        self._pace = RateLimiter(checked_number("pace", pace, zero=True) / speed)
         self._sending: dict[asyncio.Task[Task], asyncio.AbstractEventLoop] = {}
         self._closing = False
         self.simulated = simulated
         self.budgets = tuple(budgets)
         self._purchases = (
-            Purchases(
+            PurchaseCoordinator(
                 ledger,
                 self.budgets,
                 simulated=simulated,
@@ -124,8 +124,8 @@ class MusicAPI:
             else None
         )
         # With webhooks, somebody else may hear first of a task's end: it is in the ledger then.
-        told = self._purchases.ended if self._purchases and self._hook else None
-        self._waiting = Waiting(self._transport, self.poll, self._looked, self._past, told)
+        told = self._purchases.settled_elsewhere if self._purchases and self._hook else None
+        self._waiting = Poller(self._transport, self.poll, self._looked, self._past, told)
 
     @property
     def base_url(self) -> str:
@@ -177,8 +177,8 @@ class MusicAPI:
         take: int = 1,
         budgets: Sequence[str] = (),
         experiment: str | None = None,
-        again: bool = True,
-        progress: Progress | None = None,
+        retry_failed: bool = True,
+        progress: ProgressCallback | None = None,
     ) -> Task:
         """Buy what a request asks for, once; return the task, finished if answered at once.
 
@@ -211,11 +211,11 @@ class MusicAPI:
         """
         call = wire.submit_call(request)
         purchases = self._purchases if call.paid else None
-        purpose = Purpose(take, tuple(budgets), experiment, again)
+        terms = PurchaseTerms(take, tuple(budgets), experiment, retry_failed)
 
         async def post(entry: Entry | None = None) -> Task:
-            return await self._transport.once(
-                wire.submit_call(request, hook_fields(self._hook, request, entry)),
+            return await self._transport.send(
+                wire.submit_call(request, webhook_fields(self._hook, request, entry)),
                 lambda status, payload: tasks.parse_submit_reply(
                     payload, request, status=status, take=take, simulated=self.simulated
                 ),
@@ -225,9 +225,9 @@ class MusicAPI:
             if purchases is None:
                 task = await post()
             else:
-                task = await purchases.buy(request, purpose, post)
+                task = await purchases.buy(request, terms, post)
             self._waiting.accepted(task)
-            tell(progress, task)
+            notify(progress, task)
             return task
 
         refusals = 0
@@ -235,36 +235,36 @@ class MusicAPI:
             # Retried here, not in what is shielded: a pause after a refused connection can be
             # cancelled, and then nothing is bought.
             try:
-                return await self._transport.retried(
-                    lambda: self._in_turn(call, send, request, purpose, progress), paid=call.paid
+                return await self._transport.with_retries(
+                    lambda: self._in_turn(call, send, request, terms, progress), paid=call.paid
                 )
             except TakenMeanwhile as taken:
-                if purchases and (known := await purchases.find(request, purpose, taken.entry)):
-                    tell(progress, known)
+                if purchases and (known := await purchases.find(request, terms, taken.entry)):
+                    notify(progress, known)
                     return known
             except RateLimited as error:  # refused, and written down as that: nothing was bought
                 refusals += 1
                 if purchases is None or error.status != _TOO_MANY or refusals > _REFUSALS:
                     raise
-                await purchases.slow_down(self._pause(error))
+                await purchases.throttle(self._pause(error))
 
     async def _in_turn(
         self,
         call: wire.Call,
         send: Callable[[], Coroutine[Any, Any, Task]],
         request: Request,
-        purpose: Purpose,
-        progress: Progress | None,
+        terms: PurchaseTerms,
+        progress: ProgressCallback | None,
     ) -> Task:
         self._check_open()
         if call.paid:
             if self._purchases:
-                known = await self._purchases.turn(request, purpose, self._pace.interval)
+                known = await self._purchases.wait_for_slot(request, terms, self._pace.interval)
                 if known is not None:
-                    tell(progress, known)
+                    notify(progress, known)
                     return known
             else:
-                await self._pace.turn()
+                await self._pace.acquire()
             self._check_open()
         return await self._uncut(send, request, progress)
 
@@ -272,7 +272,7 @@ class MusicAPI:
         self,
         send: Callable[[], Coroutine[Any, Any, Task]],
         request: Request,
-        progress: Progress | None,
+        progress: ProgressCallback | None,
     ) -> Task:
         """Send; from here on, cancelling the caller does not cut the reply off."""
         sending = asyncio.create_task(send())
@@ -281,7 +281,7 @@ class MusicAPI:
         try:
             return await asyncio.shield(sending)
         except asyncio.CancelledError:
-            sending.add_done_callback(lambda sent: log_unclaimed(sent, request, progress))
+            sending.add_done_callback(lambda sent: log_orphaned_request(sent, request, progress))
             raise
 
     def _pause(self, error: RateLimited) -> float:
@@ -326,12 +326,12 @@ class MusicAPI:
             if known.finished:
                 return known
             try:
-                return await ask_again(
+                return await repost(
                     known, known.request, self._transport, self._purchases, self._in_turn_again
                 )
             except RateLimited as error:
                 if self._purchases:
-                    await self._purchases.slow_down(self._pause(error))
+                    await self._purchases.throttle(self._pause(error))
                 raise
         try:
             return await self._transport.exchange(
@@ -359,9 +359,9 @@ class MusicAPI:
     ) -> Task:
         self._check_open()
         if self._purchases:
-            await self._purchases.queue(self._pace.interval)
+            await self._purchases.wait_in_queue(self._pace.interval)
         else:
-            await self._pace.turn()
+            await self._pace.acquire()
         self._check_open()
         return await self._uncut(send, request, None)
 
@@ -372,18 +372,22 @@ class MusicAPI:
 
     @overload
     async def wait(
-        self, task: Task, *, deadline: float = ..., progress: Progress | None = ...
+        self, task: Task, *, deadline: float = ..., progress: ProgressCallback | None = ...
     ) -> Task: ...
     @overload
     async def wait(
-        self, task: Iterable[Task], *, deadline: float = ..., progress: Progress | None = ...
+        self,
+        task: Iterable[Task],
+        *,
+        deadline: float = ...,
+        progress: ProgressCallback | None = ...,
     ) -> list[Task]: ...
     async def wait(
         self,
         task: Task | Iterable[Task],
         *,
         deadline: float = 1800.0,
-        progress: Progress | None = None,
+        progress: ProgressCallback | None = None,
     ) -> Task | list[Task]:
         """Ask about tasks until every expected song is final.
 
@@ -433,7 +437,7 @@ class MusicAPI:
         return self._waiting.eta(what)
 
     async def resume(
-        self, *, deadline: float = 1800.0, progress: Progress | None = None
+        self, *, deadline: float = 1800.0, progress: ProgressCallback | None = None
     ) -> list[Task]:
         """Wait for every task that the ledger knows as accepted, also those of earlier kernels.
 
@@ -446,21 +450,21 @@ class MusicAPI:
 
     async def _looked(self, task: Task) -> None:
         if self._purchases:
-            await self._purchases.looked(task)
+            await self._purchases.record_poll(task)
 
     def _past(self, engine: str, operation: str) -> Sequence[tuple[str | None, float, float]]:
         # The ledger's times are ours: of an earlier simulator nobody knows how fast it ran.
         if self._purchases is None or self.speed != 1:
             return ()
         try:
-            return self._purchases.past(engine, operation)
+            return self._purchases.past_render_times(engine, operation)
         except MusicAPIError as error:  # what was paid for is waited for all the same
             _log.warning("Nothing is learned from the library's past: %s", error)
             return ()
 
     async def _keep(self, task: Task) -> None:
         if self._purchases:
-            await Keeper(self._transport, self._purchases.shelf, self.poll).keep(task)
+            await MediaArchiver(self._transport, self._purchases.shelf, self.poll).archive(task)
 
     async def run(  # noqa: PLR0913 - what `submit` and `wait` take
         self,
@@ -469,9 +473,9 @@ class MusicAPI:
         take: int = 1,
         budgets: Sequence[str] = (),
         experiment: str | None = None,
-        again: bool = True,
+        retry_failed: bool = True,
         deadline: float = 1800.0,
-        progress: Progress | None = None,
+        progress: ProgressCallback | None = None,
     ) -> Task:
         """Submit a request and wait for its songs: `submit`, then `wait`.
 
@@ -482,14 +486,14 @@ class MusicAPI:
             take=take,
             budgets=budgets,
             experiment=experiment,
-            again=again,
+            retry_failed=retry_failed,
             progress=progress,
         )
         try:
             task = await self.wait(task, deadline=deadline, progress=progress)
         except asyncio.CancelledError:
             if progress is None:  # nobody else knows of the task
-                log_unwaited(task)
+                log_abandoned_task(task)
             raise
         await self._keep(task)
         return task

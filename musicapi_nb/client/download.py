@@ -79,7 +79,7 @@ async def fetch(
         raise DownloadFailed(f"not an http(s) address: {url[:80]!r}")
     beside = await _on_disk(lambda: _beside(target))
     try:
-        head = await transport.retried(
+        head = await transport.with_retries(
             lambda: _stream(transport, url, beside, max_bytes), paid=False
         )
         suffix = suffix_of(head, media)

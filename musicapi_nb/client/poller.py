@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from musicapi_nb import polling
-from musicapi_nb.client.callbacks import name, tell, unfinished
+from musicapi_nb.client.callbacks import name, notify, unfinished
 from musicapi_nb.client.transport import is_transient
 from musicapi_nb.engines import Request
 from musicapi_nb.errors import MusicAPIError, WaitTimeout
-from musicapi_nb.signing import reword
 from musicapi_nb.tasks import Task
 
 if TYPE_CHECKING:
-    from musicapi_nb.client.callbacks import Progress
+    from musicapi_nb.client.callbacks import ProgressCallback
     from musicapi_nb.client.transport import Transport
 
 # A poll gives up after five attempts; so many polls in a row may, before a wait does.
@@ -30,12 +29,12 @@ _LISTEN_SECONDS = 0.5
 _AT_ONCE = 50
 
 
-class Waited:
+class PolledTask:
     """A task that is waited for: as last seen, and the error that ended the wait for it."""
 
     __slots__ = ("call", "error", "failures", "task")
 
-    def __init__(self, task: Task, call: _Call) -> None:
+    def __init__(self, task: Task, call: _WaitGroup) -> None:
         self.task = task
         self.call = call
         self.failures = 0
@@ -50,10 +49,10 @@ class Waited:
         return msgspec.structs.replace(self.task, state="unknown", fail_reason=str(self.error))
 
 
-class _Call:
+class _WaitGroup:
     """One call of `Waiting.wait`: how long it goes on, and how many tasks are left."""
 
-    def __init__(self, deadline: float, progress: Progress | None, last: float) -> None:
+    def __init__(self, deadline: float, progress: ProgressCallback | None, last: float) -> None:
         self.deadline = deadline
         self.progress = progress
         self.last = last  # the loop's instant at which a poll under way is given up
@@ -62,7 +61,7 @@ class _Call:
         self.over = asyncio.Event()
 
 
-class Waiting:
+class Poller:
     """What a client waits for, and what it has learned of how long that takes.
 
     Parameters
@@ -100,7 +99,7 @@ class Waiting:
         self._known: set[polling.TaskKind] = set()
         self._replayed: set[tuple[str | None, str | None]] = set()
         self._accepted: dict[str, float] = {}
-        self._watches: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Watch] = (
+        self._watches: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopPoller] = (
             weakref.WeakKeyDictionary()
         )
 
@@ -129,16 +128,16 @@ class Waiting:
             return self.history.eta(key, age)
 
     async def wait(
-        self, tasks: Iterable[Task], deadline: float, progress: Progress | None
-    ) -> list[Waited]:
+        self, tasks: Iterable[Task], deadline: float, progress: ProgressCallback | None
+    ) -> list[PolledTask]:
         """Ask about tasks until each is finished or given up, or the deadline has come.
 
         `deadline` is in seconds of the service's clock. What came of them is in their order.
         """
         # A poll under way at the deadline may still be answered, but not be tried again.
         patience = deadline / self.transport.speed + self.transport.timeouts.reply
-        call = _Call(deadline, progress, asyncio.get_running_loop().time() + patience)
-        found = [Waited(task, call) for task in tasks]
+        call = _WaitGroup(deadline, progress, asyncio.get_running_loop().time() + patience)
+        found = [PolledTask(task, call) for task in tasks]
         left = [waited for waited in found if not waited.task.finished]
         if not left:
             return found
@@ -146,7 +145,7 @@ class Waiting:
         if keys:
             await asyncio.to_thread(self._get_to_know, keys)
         loop = asyncio.get_running_loop()
-        watch = self._watches.setdefault(loop, _Watch(self))
+        watch = self._watches.setdefault(loop, _LoopPoller(self))
         late = loop.call_later(deadline / self.transport.speed, watch.late, call, left)
         listening = loop.create_task(watch.listen(call, left)) if self.told else None
         try:
@@ -176,18 +175,18 @@ class Waiting:
             self.history.learn(polling.TaskKind(*kind, model), after, by)
 
 
-class _Watch:
+class _LoopPoller:
     """What one loop waits for: a timer for the next polls, and the polls under way."""
 
-    def __init__(self, waiting: Waiting) -> None:
+    def __init__(self, waiting: Poller) -> None:
         self._waiting = waiting
         self._now = waiting.transport.now
-        self._scheduler: polling.Scheduler[Waited] = polling.Scheduler(waiting.history)
-        self._polls: dict[Waited, asyncio.Task[None]] = {}
+        self._scheduler: polling.Scheduler[PolledTask] = polling.Scheduler(waiting.history)
+        self._polls: dict[PolledTask, asyncio.Task[None]] = {}
         self._keys: dict[polling.TaskKind, polling.TaskKind] = {}
         self._timer: asyncio.TimerHandle | None = None
 
-    def add(self, call: _Call, tasks: Sequence[Waited]) -> None:
+    def add(self, call: _WaitGroup, tasks: Sequence[PolledTask]) -> None:
         now = self._now()
         with self._waiting.lock:
             for waited in tasks:
@@ -198,7 +197,7 @@ class _Watch:
         call.left = len(tasks)
         self._arm()
 
-    def late(self, call: _Call, tasks: Iterable[Waited]) -> None:
+    def late(self, call: _WaitGroup, tasks: Iterable[PolledTask]) -> None:
         """The deadline has come; polls under way are waited for."""
         call.late = True
         for waited in tasks:
@@ -206,9 +205,9 @@ class _Watch:
                 self._give_up(waited)
         self._arm()
 
-    async def listen(self, call: _Call, tasks: Iterable[Waited]) -> None:
+    async def listen(self, call: _WaitGroup, tasks: Iterable[PolledTask]) -> None:
         """Ask at once about what has ended by somebody else's word; a poll confirms it."""
-        heard: set[Waited] = set()
+        heard: set[PolledTask] = set()
         while self._waiting.told is not None and not call.over.is_set():
             await asyncio.sleep(_LISTEN_SECONDS)
             left = {
@@ -224,7 +223,7 @@ class _Watch:
                         self._scheduler.poll_now(waited, self._now())
             self._arm()
 
-    def drop(self, tasks: Iterable[Waited]) -> None:
+    def drop(self, tasks: Iterable[PolledTask]) -> None:
         """Ask no more: nobody waits."""
         for waited in tasks:
             if waited in self._scheduler:
@@ -252,7 +251,7 @@ class _Watch:
             self._polls[waited] = asyncio.create_task(self._ask(waited))
         self._arm()
 
-    async def _ask(self, waited: Waited) -> None:
+    async def _ask(self, waited: PolledTask) -> None:
         try:
             await self._poll(waited)
         except Exception as error:  # noqa: BLE001 - raised where it is waited for
@@ -262,7 +261,7 @@ class _Watch:
             self._give_up(waited)
         self._arm()
 
-    async def _poll(self, waited: Waited) -> None:
+    async def _poll(self, waited: PolledTask) -> None:
         try:
             async with asyncio.timeout_at(waited.call.last):
                 task = await self._waiting.poll(waited.task)
@@ -272,7 +271,7 @@ class _Watch:
             waited.failures += 1
             lost = error.may_have_cost  # of what is asked for again by paying, perhaps
             if waited.failures == _FAILED_POLLS or lost or not is_transient(error):
-                reword(error, f"{error.message.rstrip('. ')} (about {name(waited.task)})")
+                error.set_message(f"{error.message.rstrip('. ')} (about {name(waited.task)})")
                 raise
             with self._waiting.lock:
                 self._scheduler.retry_later(waited, self._now())
@@ -281,12 +280,12 @@ class _Watch:
         waited.failures = 0
         waited.task = task
         await self._waiting.looked(task)
-        tell(waited.call.progress, task)
+        notify(waited.call.progress, task)
         self._learn(waited, task, now)  # from here on it may be due again
         if task.finished:
             self._end(waited)
 
-    def _learn(self, waited: Waited, task: Task, now: float) -> None:
+    def _learn(self, waited: PolledTask, task: Task, now: float) -> None:
         """Tell the scheduler what was seen; of a task of unknown age only what it says itself."""
         took = task.total_seconds
         aged = self._waiting.accepted_at(task) is not None
@@ -300,11 +299,11 @@ class _Watch:
             else:
                 self._scheduler.retry_later(waited, now)
 
-    def _give_up(self, waited: Waited) -> None:
+    def _give_up(self, waited: PolledTask) -> None:
         call = waited.call
         self._end(waited, WaitTimeout(unfinished(waited.task, call.deadline), task=waited.task))
 
-    def _end(self, waited: Waited, error: Exception | None = None) -> None:
+    def _end(self, waited: PolledTask, error: Exception | None = None) -> None:
         waited.error = error
         if waited in self._scheduler:
             self._scheduler.cancel(waited)

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from musicapi_nb.client.archive import Shelf
+from musicapi_nb.client.archive import MediaStore
 from musicapi_nb.client.callbacks import name
 from musicapi_nb.engines import Request
 from musicapi_nb.errors import MusicAPIError, UncertainPurchase, Unreachable
@@ -32,7 +32,7 @@ class Entry(Protocol):
     @property
     def id(self) -> int: ...
     @property
-    def identity(self) -> str: ...
+    def request_key(self) -> str: ...
     @property
     def state(self) -> str: ...
     @property
@@ -52,7 +52,7 @@ class Claim(Protocol):
     def task(self) -> Task | None: ...
 
 
-class Ledger(Shelf, Protocol):
+class Ledger(MediaStore, Protocol):
     """What the client reports to; `library.Library` fulfils it.
 
     `together(method, ...)` calls a method with the next group commit of the loop, and gives a
@@ -64,7 +64,7 @@ class Ledger(Shelf, Protocol):
         self, method: Callable[..., Any], /, *values: Any, durable: bool = True, **named: Any
     ) -> asyncio.Future[Any]: ...
     def find(
-        self, request: Request, take: int = 1, *, simulated: bool = False, again: bool = True
+        self, request: Request, take: int = 1, *, simulated: bool = False, retry_failed: bool = True
     ) -> Any: ...
     def claim(  # noqa: PLR0913 - as `Library.claim`
         self,
@@ -74,28 +74,28 @@ class Ledger(Shelf, Protocol):
         simulated: bool = False,
         budgets: Sequence[str] = (),
         experiment: str | None = None,
-        again: bool = True,
+        retry_failed: bool = True,
     ) -> Any: ...
-    def ask_again(self, request: Request, take: int = 1, *, simulated: bool = False) -> Any: ...
-    def accepted(self, entry: int, task: Task) -> Any: ...
-    def seen(self, entry: int, task: Task) -> Any: ...
-    def refused(self, entry: int, error: MusicAPIError) -> Any: ...
-    def uncertain(self, entry: int, error: BaseException) -> Any: ...
-    def still_accepted(self, entry: int) -> Any: ...
-    def never_left(self, entry: int, error: BaseException | None = None) -> Any: ...
-    def ended(self, entries: Sequence[int]) -> Sequence[int]: ...
+    def claim_repost(self, request: Request, take: int = 1, *, simulated: bool = False) -> Any: ...
+    def record_accepted(self, entry: int, task: Task) -> Any: ...
+    def record_poll(self, entry: int, task: Task) -> Any: ...
+    def record_refused(self, entry: int, error: MusicAPIError) -> Any: ...
+    def record_uncertain(self, entry: int, error: BaseException) -> Any: ...
+    def record_unchanged(self, entry: int) -> Any: ...
+    def record_unsent(self, entry: int, error: BaseException | None = None) -> Any: ...
+    def finished_entries(self, entries: Sequence[int]) -> Sequence[int]: ...
     def unfinished(self, *, simulated: bool | None = None) -> Sequence[Any]: ...
     def render_times(
         self, engine: str, operation: str, *, simulated: bool = False
     ) -> Sequence[Any]: ...
-    def place(self, interval: float, *, name: str = "") -> float: ...
-    def give_back(self, at: float, *, name: str = "") -> None: ...
-    def slow_down(self, retry_after: float = 1.0, *, name: str = "") -> float: ...
+    def reserve_slot(self, interval: float, *, name: str = "") -> float: ...
+    def release_slot(self, at: float, *, name: str = "") -> None: ...
+    def throttle(self, retry_after: float = 1.0, *, name: str = "") -> float: ...
     def paused_until(self, *, name: str = "") -> float: ...
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Purpose:
+class PurchaseTerms:
     """Which take is bought, out of which budgets, for which experiment, and (`again`) how often.
 
     Without `again`, what failed or was refused before is not bought anew.
@@ -104,7 +104,7 @@ class Purpose:
     take: int = 1
     budgets: tuple[str, ...] = ()
     experiment: str | None = None
-    again: bool = True
+    retry_failed: bool = True
 
 
 class TakenMeanwhile(Exception):
@@ -118,7 +118,7 @@ class TakenMeanwhile(Exception):
         self.entry = entry
 
 
-class Purchases:
+class PurchaseCoordinator:
     """The takes that one client buys, and the tasks that it looks after.
 
     Parameters
@@ -156,12 +156,12 @@ class Purchases:
         self._unwritten: dict[int, Task | None] = {}
 
     @property
-    def shelf(self) -> Shelf:
+    def shelf(self) -> MediaStore:
         """Where files go."""
         return self._ledger
 
     async def find(
-        self, request: Request, purpose: Purpose, joined: int | None = None
+        self, request: Request, terms: PurchaseTerms, joined: int | None = None
     ) -> Task | None:
         """The task of a take that was bought before or is under way; None: it has to be bought.
 
@@ -177,11 +177,11 @@ class Purchases:
             claim: Claim | None = await self._ledger.together(
                 self._ledger.find,
                 request,
-                purpose.take,
+                terms.take,
                 simulated=self._simulated,
-                again=purpose.again and joined is None,
+                retry_failed=terms.retry_failed and joined is None,
             )
-            if claim is None or (purpose.again and _came_to_nothing(claim.entry, joined)):
+            if claim is None or (terms.retry_failed and _came_to_nothing(claim.entry, joined)):
                 return None
             task = claim.task or self._unwritten.get(claim.entry.id)
             if task is not None:
@@ -189,7 +189,7 @@ class Purchases:
                 known = msgspec.structs.replace(task, request=request)
                 return self._known(claim.entry, known)
             if claim.kind == "uncertain" or claim.entry.id in self._unwritten:
-                raise _unsettled(request, purpose.take, claim.entry.id)
+                raise _unsettled(request, terms.take, claim.entry.id)
             joined = claim.entry.id
             await asyncio.sleep(_LOOK_SECONDS)
 
@@ -201,7 +201,7 @@ class Purchases:
         return msgspec.structs.replace(task, bought_before=True)
 
     async def buy(
-        self, request: Request, purpose: Purpose, post: Callable[[Entry], Awaitable[Task]]
+        self, request: Request, terms: PurchaseTerms, post: Callable[[Entry], Awaitable[Task]]
     ) -> Task:
         """Claim a take, send it, and write down what came of it.
 
@@ -215,15 +215,15 @@ class Purchases:
             A budget does not cover it; nothing was sent.
         """
         ledger = self._ledger
-        claim = await self._claimed(
-            ledger.never_left,
+        claim = await self._claim_or_undo(
+            ledger.record_unsent,
             ledger.claim,
             request,
-            purpose.take,
+            terms.take,
             simulated=self._simulated,
-            budgets=(*self._budgets, *purpose.budgets),
-            experiment=purpose.experiment,
-            again=purpose.again,
+            budgets=(*self._budgets, *terms.budgets),
+            experiment=terms.experiment,
+            retry_failed=terms.retry_failed,
         )
         if claim.kind != "buy":
             raise TakenMeanwhile(claim.entry.id)
@@ -231,23 +231,23 @@ class Purchases:
         try:
             task = await post(claim.entry)
         except Unreachable as error:
-            await self._note(ledger.never_left, entry, error)
+            await self._record(ledger.record_unsent, entry, error)
             raise
         except MusicAPIError as error:
-            outcome = ledger.uncertain if error.may_have_cost else ledger.refused
-            now = await self._note(outcome, entry, error)
+            outcome = ledger.record_uncertain if error.may_have_cost else ledger.record_refused
+            now = await self._record(outcome, entry, error)
             if error.may_have_cost and now is not None and now.state in _BOUGHT:
                 raise TakenMeanwhile(entry) from None  # its webhook came before
             raise
         except BaseException as error:  # the loop ends: there is no next turn to write it in
-            ledger.uncertain(entry, error)
+            ledger.record_uncertain(entry, error)
             raise
-        await self._note(ledger.accepted, entry, task)
+        await self._record(ledger.record_accepted, entry, task)
         if task.id is not None:
             self._entries[task.id] = entry
         return task
 
-    async def ask_again(
+    async def repost(
         self, task: Task, request: Request, post: Callable[[], Awaitable[Task]]
     ) -> Task:
         """Send what was accepted without a task once more, and write down what came of it.
@@ -263,29 +263,33 @@ class Purchases:
             The ledger knows of no such purchase.
         """
         ledger = self._ledger
-        claim = await self._claimed(
-            ledger.still_accepted, ledger.ask_again, request, task.take, simulated=self._simulated
+        claim = await self._claim_or_undo(
+            ledger.record_unchanged,
+            ledger.claim_repost,
+            request,
+            task.take,
+            simulated=self._simulated,
         )
         entry = claim.entry.id
         if claim.kind == "uncertain":
             raise _unsettled(request, task.take, entry)
-        if claim.kind != "ask":
+        if claim.kind != "repost":
             return self._unwritten.get(entry) or claim.task or task
         try:
             found = await post()
         except MusicAPIError as error:
             if error.may_have_cost:
-                await self._note(ledger.uncertain, entry, error)
+                await self._record(ledger.record_uncertain, entry, error)
             else:  # it never left, or was refused: what was accepted before is as it was
-                await self._note(ledger.still_accepted, entry)
+                await self._record(ledger.record_unchanged, entry)
             raise
         except BaseException as error:  # the loop ends: there is no next turn to write it in
-            ledger.uncertain(entry, error)
+            ledger.record_uncertain(entry, error)
             raise
-        await self._note(ledger.seen, entry, found, durable=False)
+        await self._record(ledger.record_poll, entry, found, durable=False)
         return found
 
-    async def _claimed(
+    async def _claim_or_undo(
         self, undo: Callable[[int], Any], step: Callable[..., Claim], *values: Any, **named: Any
     ) -> Claim:
         """Ask the ledger whether to send; undone if the loop ends before the answer is here."""
@@ -299,7 +303,7 @@ class Purchases:
         def let_go() -> None:
             for claimed in found:
                 entry = claimed.entry
-                if claimed.kind in {"buy", "ask"} and ledger.entry(entry.id) == entry:
+                if claimed.kind in {"buy", "repost"} and ledger.entry(entry.id) == entry:
                     undo(entry.id)
 
         try:
@@ -310,7 +314,7 @@ class Purchases:
             raise
         return answer
 
-    async def _note(
+    async def _record(
         self,
         step: Callable[..., Any],
         entry: int,
@@ -332,52 +336,54 @@ class Purchases:
             return None
         return now
 
-    async def turn(self, request: Request, purpose: Purpose, interval: float) -> Task | None:
+    async def wait_for_slot(
+        self, request: Request, terms: PurchaseTerms, interval: float
+    ) -> Task | None:
         """Wait for one's place among all processes on the ledger.
 
         What need not be bought does not queue: its task is returned at once, as by `find`. Where
         there is nothing to queue for, no pace and no pause, the claim tells that as well.
         """
-        if interval == 0 and await self._is_free():
+        if interval == 0 and await self._is_unthrottled():
             return None
-        known = await self.find(request, purpose)
+        known = await self.find(request, terms)
         if known is None:
-            await self.queue(interval)
+            await self.wait_in_queue(interval)
         return known
 
-    async def _is_free(self) -> bool:
+    async def _is_unthrottled(self) -> bool:
         if time.monotonic() < self._free_until:
             return True
-        async with self._one_by_one():
+        async with self._queue_lock():
             if time.monotonic() >= self._free_until:  # the first of a crowd asks for all
-                place = await self._place(0)
+                place = await self._reserve_slot(0)
                 if place > time.time():
                     await self._ledger.together(
-                        self._ledger.give_back, place, durable=False, name=self._pace
+                        self._ledger.release_slot, place, durable=False, name=self._pace
                     )
                     return False
                 self._free_until = time.monotonic() + _FREE_SECONDS
         return True
 
-    async def queue(self, interval: float) -> None:
+    async def wait_in_queue(self, interval: float) -> None:
         """Wait for a place: one at a time, for what was leased before a pause began is void."""
         if interval == 0:
-            await self._wait_for(await self._place(interval))
+            await self._wait_for(await self._reserve_slot(interval))
             return
-        async with self._one_by_one():
+        async with self._queue_lock():
             while True:
-                place = await self._place(interval)
+                place = await self._reserve_slot(interval)
                 await self._wait_for(place)
                 paused = await asyncio.to_thread(self._ledger.paused_until, name=self._pace)
                 if paused <= place:
                     return
 
-    def _one_by_one(self) -> asyncio.Lock:
+    def _queue_lock(self) -> asyncio.Lock:
         return self._turns.setdefault(asyncio.get_running_loop(), asyncio.Lock())
 
-    async def _place(self, interval: float) -> float:
+    async def _reserve_slot(self, interval: float) -> float:
         place: float = await self._ledger.together(
-            self._ledger.place, interval, durable=False, name=self._pace
+            self._ledger.reserve_slot, interval, durable=False, name=self._pace
         )
         return place
 
@@ -385,36 +391,38 @@ class Purchases:
         try:
             await asyncio.sleep(max(0.0, place - time.time()))
         except asyncio.CancelledError:
-            self._ledger.give_back(place, name=self._pace)
+            self._ledger.release_slot(place, name=self._pace)
             raise
 
-    async def slow_down(self, seconds: float) -> None:
+    async def throttle(self, seconds: float) -> None:
         """After a 429: pause for all on the ledger, then go slower for a while."""
-        await self._ledger.together(self._ledger.slow_down, seconds, durable=False, name=self._pace)
+        await self._ledger.together(self._ledger.throttle, seconds, durable=False, name=self._pace)
         self._free_until = 0.0
 
-    async def looked(self, task: Task) -> None:
+    async def record_poll(self, task: Task) -> None:
         """Write down a look at a task of this ledger."""
         entry = self._entries.get(task.id or "")
         if entry is None:
             return
         try:
-            await self._ledger.together(self._ledger.seen, entry, task, durable=False)
+            await self._ledger.together(self._ledger.record_poll, entry, task, durable=False)
         except MusicAPIError as error:  # its end can be looked up again, its songs are here now
             _log.warning("The ledger could not note how %s is doing: %s", name(task), error)
 
-    async def ended(self, tasks: Sequence[Task]) -> list[Task]:
+    async def settled_elsewhere(self, tasks: Sequence[Task]) -> list[Task]:
         """Those of these tasks whose end the ledger knows already: somebody else heard of it."""
         named = ((self._entries.get(task.id or ""), task) for task in tasks)
         entries = {entry: task for entry, task in named if entry is not None}
         try:
-            ended = await asyncio.to_thread(self._ledger.ended, list(entries))
+            ended = await asyncio.to_thread(self._ledger.finished_entries, list(entries))
         except MusicAPIError as error:  # it is asked about all the same
             _log.warning("The ledger could not say what has ended: %s", error)
             return []
         return [entries[entry] for entry in ended]
 
-    def past(self, engine: str, operation: str) -> list[tuple[str | None, float, float]]:
+    def past_render_times(
+        self, engine: str, operation: str
+    ) -> list[tuple[str | None, float, float]]:
         """How long past tasks took: see `Waiting`."""
         times = self._ledger.render_times(engine, operation, simulated=self._simulated)
         return [(each.model, each.low, each.high) for each in times]

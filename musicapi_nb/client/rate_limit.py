@@ -8,7 +8,7 @@ import threading
 import time
 
 
-class Pace:
+class RateLimiter:
     """Lets one request pass for each interval, in the order of asking, over all loops.
 
     Parameters
@@ -34,17 +34,17 @@ class Pace:
             self._next = place + self.interval
         return place
 
-    def give_back(self, place: float) -> None:
+    def release(self, place: float) -> None:
         """Let somebody else have a place."""
         with self._lock:
             heapq.heappush(self._given_back, place)
 
-    async def turn(self) -> None:
+    async def acquire(self) -> None:
         """Wait for one's place; who is cancelled meanwhile does not hold up the next."""
         now = time.monotonic()
         place = self.reserve(now)
         try:
             await asyncio.sleep(place - now)
         except asyncio.CancelledError:
-            self.give_back(place)
+            self.release(place)
             raise

@@ -11,11 +11,11 @@ from musicapi_nb.errors import TaskFailed, UnexpectedReply
 from musicapi_nb.tasks import Task
 
 if TYPE_CHECKING:
-    from musicapi_nb.client.purchasing import Purchases
+    from musicapi_nb.client.purchasing import PurchaseCoordinator
     from musicapi_nb.client.transport import Transport
 
 
-class InTurn(Protocol):
+class SubmitInTurn(Protocol):
     """Sends when it is its turn; from then on nothing cuts the reply off."""
 
     async def __call__(
@@ -23,8 +23,12 @@ class InTurn(Protocol):
     ) -> Task: ...
 
 
-async def ask_again(
-    task: Task, request: Request, transport: Transport, purchases: Purchases | None, in_turn: InTurn
+async def repost(
+    task: Task,
+    request: Request,
+    transport: Transport,
+    purchases: PurchaseCoordinator | None,
+    in_turn: SubmitInTurn,
 ) -> Task:
     """Send a request anew whose last reply said "not ready"; it is tried again while it never left.
 
@@ -52,11 +56,11 @@ async def ask_again(
 
     async def post() -> Task:
         try:
-            return await transport.once(call, answer)
+            return await transport.send(call, answer)
         except TaskFailed as error:
             return tasks.mark_failed(task, error.message, refunded=error.refunded)
 
     async def send() -> Task:
-        return await (purchases.ask_again(task, request, post) if purchases else post())
+        return await (purchases.repost(task, request, post) if purchases else post())
 
-    return await transport.retried(lambda: in_turn(send, request), paid=True)
+    return await transport.with_retries(lambda: in_turn(send, request), paid=True)

@@ -30,7 +30,7 @@ from musicapi_nb.errors import (
     Unreachable,
     replacement_for,
 )
-from musicapi_nb.signing import Secret, reword
+from musicapi_nb.secret import Secret
 
 BASE_URL = "https://api.musicapi.ai"
 LARGEST_REPLY = 32 * 1024 * 1024
@@ -105,7 +105,7 @@ class Timeouts:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class _Kept:
+class _ManagedSession:
     """A session, and the generator that closes it: by `aclose`, or when its loop ends."""
 
     session: aiohttp.ClientSession
@@ -138,7 +138,7 @@ class Transport:
         self.timeouts = timeouts
         self.speed = speed
         self.closed = False
-        self._sessions: dict[tuple[asyncio.AbstractEventLoop, bool], _Kept] = {}
+        self._sessions: dict[tuple[asyncio.AbstractEventLoop, bool], _ManagedSession] = {}
 
     async def session(self, *, paid: bool = False) -> aiohttp.ClientSession:
         """The running loop's session for paid calls, or for others; made at its first use.
@@ -158,7 +158,7 @@ class Transport:
                 timeout=self.timeouts.for_aiohttp(),
                 headers={"User-Agent": "musicapi_nb"},
             )
-            self._sessions[where] = kept = _Kept(session, _keeper(session))
+            self._sessions[where] = kept = _ManagedSession(session, _keeper(session))
             await anext(kept.keeper)
         return self._sessions[where].session
 
@@ -199,9 +199,11 @@ class Transport:
         MusicAPIError
             The reply is an error, or `read` could make nothing of it.
         """
-        return await self.retried(lambda: self.once(call, read), paid=call.paid)
+        return await self.with_retries(lambda: self.send(call, read), paid=call.paid)
 
-    async def retried(self, attempt: Callable[[], Awaitable[_Result]], *, paid: bool) -> _Result:
+    async def with_retries(
+        self, attempt: Callable[[], Awaitable[_Result]], *, paid: bool
+    ) -> _Result:
         """Make an attempt, and again while the error `is_transient`, at most five times in all."""
         for number in range(1, _ATTEMPTS):
             try:
@@ -212,7 +214,7 @@ class Transport:
                 await self.sleep(_pause(error, number))
         return await attempt()
 
-    async def once(self, call: wire.Call, read: Callable[[int, Any], _Result]) -> _Result:
+    async def send(self, call: wire.Call, read: Callable[[int, Any], _Result]) -> _Result:
         """Make one attempt of `exchange`."""
         try:
             status, headers, body = await self._carried(call)
@@ -227,8 +229,8 @@ class Transport:
             return read(status, payload)
         except MusicAPIError as error:
             if isinstance(error, RetiredOperation) and (living := replacement_for(call.path)):
-                reword(error, f"{error.message.rstrip('. ')}; {living}")
-            self.secret.remove_from(error)
+                error.set_message(f"{error.message.rstrip('. ')}; {living}")
+            self.secret.redact_error(error)
             raise
 
     async def _carried(self, call: wire.Call) -> tuple[int, Mapping[str, str], bytes]:
@@ -238,7 +240,7 @@ class Transport:
                 call.method,
                 f"{self.base_url}{call.path}",
                 data=call.body,
-                headers={**_headers(call), **self.secret.headers()},
+                headers={**_headers(call), **self.secret.auth_headers()},
                 allow_redirects=False,  # a redirect would carry key and request elsewhere
             ) as reply:
                 body = await _body(reply, paid=call.paid)
@@ -252,12 +254,12 @@ class Transport:
                     f"the reply to {what} was lost ({cause})", may_have_cost=True
                 ) from None
             raise Unreachable(f"no reply to {what} ({cause})") from None
-        clean = self.secret.removed_from
+        clean = self.secret.redact
         headers = {name.lower(): clean(value) for name, value in reply.headers.items()}
-        return reply.status, headers, self.secret.removed_from_body(body)
+        return reply.status, headers, self.secret.redact_body(body)
 
     def _cause(self, error: BaseException) -> str:
-        said = " ".join(self.secret.removed_from(str(error)).split())[:_LONGEST_CAUSE]
+        said = " ".join(self.secret.redact(str(error)).split())[:_LONGEST_CAUSE]
         return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
 

@@ -6,10 +6,11 @@ import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from musicapi_nb import signing
+from musicapi_nb import webhook_signing
 from musicapi_nb.engines import Request
 from musicapi_nb.errors import InvalidRequest, Problem
-from musicapi_nb.signing import Purchase, Secret
+from musicapi_nb.secret import Secret
+from musicapi_nb.webhook_signing import Purchase
 
 if TYPE_CHECKING:
     import yarl
@@ -18,14 +19,14 @@ _WHAT = "the client's first request"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Hook:
+class WebhookTarget:
     """Where webhooks go, and what they are signed with."""
 
     url: yarl.URL
     secret: Secret
 
 
-def checked_hook(url: str | None, secret: str | None, *, local: bool) -> Hook | None:
+def webhook_target(url: str | None, secret: str | None, *, local: bool) -> WebhookTarget | None:
     """Take both or neither; `local`: the service is on this machine, so may be the receiver.
 
     Raises
@@ -38,12 +39,12 @@ def checked_hook(url: str | None, secret: str | None, *, local: bool) -> Hook | 
             return None
         problem = Problem("webhook", "is needed with webhook_secret: https://host/hooks")
         raise InvalidRequest(_WHAT, [problem])
-    address = signing.checked_address(url, _WHAT, loopback=local)
-    return Hook(address, signing.checked_secret(secret, _WHAT))
+    address = webhook_signing.parse_webhook_url(url, _WHAT, loopback=local)
+    return WebhookTarget(address, webhook_signing.parse_secret(secret, _WHAT))
 
 
-def hook_fields(
-    hook: Hook | None, request: Request, purchase: Purchase | None
+def webhook_fields(
+    hook: WebhookTarget | None, request: Request, purchase: Purchase | None
 ) -> Mapping[str, str]:
     """The fields to be sent besides the request's own, which go before.
 
@@ -53,5 +54,5 @@ def hook_fields(
         return {}
     address = str(hook.url)
     if purchase is not None:
-        address = signing.address(hook.url, purchase, hook.secret)
-    return {"webhook_url": address, **hook.secret.fields()}
+        address = webhook_signing.webhook_url(hook.url, purchase, hook.secret)
+    return {"webhook_url": address, **hook.secret.webhook_fields()}

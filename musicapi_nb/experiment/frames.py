@@ -105,12 +105,12 @@ def failures_frame(plan: Plan, states: Sequence[CellState], *, running: bool) ->
 
 
 def _failed(cell: CellState, *, running: bool) -> bool:
-    return cell.is_failure or (not running and cell.state in {"sending", "accepted", "asking"})
+    return cell.is_failure or (not running and cell.state in {"sending", "accepted", "reposting"})
 
 
 def _reason(cell: CellState) -> str:
     if cell.reason:
         return clean(cell.reason) or "no reason was given"
-    if cell.state in {"sending", "accepted", "asking"}:
+    if cell.state in {"sending", "accepted", "reposting"}:
         return "nobody waits for it at the moment"
     return "no reason was given"

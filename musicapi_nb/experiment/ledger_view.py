@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from musicapi_nb.library import LIVE, identity
+from musicapi_nb.library import ACTIVE_STATES, request_key
 
 if TYPE_CHECKING:
     from musicapi_nb.library import Budget, Entry, Library
@@ -29,7 +29,7 @@ class ExperimentLedger:
         self.budget_name = f"experiment {name}{' (simulated)' * simulated}"
         self._cells = cells
         self._simulated = simulated
-        self._identities = [identity(cell.request, cell.take) for cell in cells]
+        self._request_keys = [request_key(cell.request, cell.take) for cell in cells]
 
     def budget(self) -> Budget | None:
         """The budget of this name, where there is one."""
@@ -43,21 +43,21 @@ class ExperimentLedger:
 
     def read(self) -> list[Entry | None]:
         """For each cell the purchase that counts: one that lives, else the latest."""
-        wanted = set(self._identities)
+        wanted = set(self._request_keys)
         known: dict[str, Entry] = {}
         for entry in self.library.entries():
-            if entry.identity in wanted and entry.simulated is self._simulated:
-                before = known.get(entry.identity)
-                if before is None or before.state not in LIVE:
-                    known[entry.identity] = entry
-        return [known.get(name) for name in self._identities]
+            if entry.request_key in wanted and entry.simulated is self._simulated:
+                before = known.get(entry.request_key)
+                if before is None or before.state not in ACTIVE_STATES:
+                    known[entry.request_key] = entry
+        return [known.get(name) for name in self._request_keys]
 
     def join(self) -> list[Entry | None]:
         """As `read`; what was bought elsewhere becomes the experiment's, too."""
         found = self.read()
         here = self.library.cells(self.name)
         for cell, entry in zip(self._cells, found, strict=True):
-            if entry and entry.state in LIVE and here.get(entry.identity) != entry.id:
+            if entry and entry.state in ACTIVE_STATES and here.get(entry.request_key) != entry.id:
                 self._plan(cell)
         return found
 
@@ -67,11 +67,11 @@ class ExperimentLedger:
 
     def others(self) -> int:
         """Purchases of this experiment's name that are no cells of this plan."""
-        wanted = set(self._identities)
+        wanted = set(self._request_keys)
         return sum(
-            entry.state in LIVE and entry.simulated is self._simulated
+            entry.state in ACTIVE_STATES and entry.simulated is self._simulated
             for entry in self.library.entries(experiment=self.name)
-            if entry.identity not in wanted
+            if entry.request_key not in wanted
         )
 
     def not_run(self, whys: Mapping[int, str]) -> None:
@@ -85,7 +85,7 @@ class ExperimentLedger:
                 continue  # bought elsewhere meanwhile, and paid for
             entry = self._plan(self._cells[at])
             if entry.state == "planned":  # else somebody has bought it meanwhile
-                self.library.not_run(entry.id, why)
+                self.library.record_skipped(entry.id, why)
 
     def _plan(self, cell: Cell) -> Entry:
         return self.library.plan(

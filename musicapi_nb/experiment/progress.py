@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 RunState: TypeAlias = Literal["new", "running", "paused", "ended", "stopped", "cancelled"]
 ENDED: frozenset[EntryState] = frozenset({"done", "failed", "refused", "uncertain"})
-UNDER_WAY: frozenset[EntryState] = frozenset({"sending", "accepted", "asking", "uncertain"})
+UNDER_WAY: frozenset[EntryState] = frozenset({"sending", "accepted", "reposting", "uncertain"})
 
 _AGAIN = "Run the experiment again: it is then bought."
 _WAIT_AGAIN = "It was paid for and is not lost: run the experiment again to wait for it."
@@ -116,7 +116,7 @@ class CellState:
         """The way out, in a sentence."""
         if self.state == "uncertain":
             return _SETTLE.format(entry=self.entry)
-        if self.state in {"accepted", "asking", "sending"}:
+        if self.state in {"accepted", "reposting", "sending"}:
             return (self.advice or _WAIT_AGAIN).format(entry=self.entry)
         if self.state == "failed" and self.refunded is None:
             return _PAID_FAILURE.format(entry=self.entry)
@@ -142,7 +142,9 @@ def of_entry(entry: Entry, budget: str | None, known: CellState) -> CellState:
 
 
 def _said(entry: Entry) -> str | None:
-    return entry.note if entry.state not in {"planned", "sending", "accepted", "asking"} else None
+    return (
+        entry.note if entry.state not in {"planned", "sending", "accepted", "reposting"} else None
+    )
 
 
 def of_task(known: CellState, task: Task, held: int) -> CellState:

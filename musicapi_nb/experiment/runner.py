@@ -123,10 +123,10 @@ class Runner:
         self._see(await together(self._records.join))
         states = self._board.states
         for at, state in enumerate(states):
-            bought = state.state in {"accepted", "asking", "done", "uncertain", "failed"}
+            bought = state.state in {"accepted", "reposting", "done", "uncertain", "failed"}
             self._board.update(at, dataclasses.replace(state, before=bought and not state.to_buy))
         self._paid.extend(
-            at for at, state in enumerate(states) if state.state in {"accepted", "asking"}
+            at for at, state in enumerate(states) if state.state in {"accepted", "reposting"}
         )
         bare = await together(self._records.without_files)
         self._paid.extend(
@@ -236,7 +236,7 @@ class Runner:
             budgets=self._budgets,
             experiment=self._records.name,
             # what was bought is waited for; should it have failed meanwhile, that is its end
-            again=self._board.states[at].to_buy,
+            retry_failed=self._board.states[at].to_buy,
             deadline=self._settings.deadline,
             progress=lambda task: self._seen(at, task),
         )

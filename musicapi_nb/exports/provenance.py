@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 FORMAT = "musicapi_nb export 1"
 _SECRET = ("secret", "password", "passwd", "token", "authorization", "api_key", "apikey")
 _MOMENTS = ("planned_at", "sent_at", "accepted_at", "ended_at")
-_OF_ENTRY = ("identity", "take", "experiment", "cell", "price", "simulated")
+_OF_ENTRY = ("request_key", "take", "experiment", "cell", "price", "simulated")
 
 
 def provenance(

@@ -6,30 +6,28 @@ import contextlib
 import gc
 import itertools
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from musicapi_nb.frames.builders import DictionaryBuilder, grown, text_values
+from musicapi_nb.frames.builders import DictionaryBuilder, column_builder, text_values
 from musicapi_nb.frames.decode import DTYPES, read_batch
-from musicapi_nb.frames.inputs import items, shares
+from musicapi_nb.frames.inputs import iter_items, progress_meter
 from musicapi_nb.frames.schema import DURATIONS, ISSUES, SONGS, TASKS, build_frame
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from musicapi_nb.frames.decode import Key
-    from musicapi_nb.frames.inputs import Item, Replies
-    from musicapi_nb.frames.layouts import Layout
+    from musicapi_nb.frames.inputs import Replies
     from musicapi_nb.frames.schema import IssueRow
 
     Counts = NDArray[np.int64]
 
-_BATCH = 384  # two at once; more takes memory, less costs more steps
+_BATCH = 256  # its objects fit in the processor cache
 
 
 class Frames(NamedTuple):
@@ -90,47 +88,22 @@ class Columns:
 
     def __init__(self, wanted: Collection[str]) -> None:
         keys = set().union(*(_NEEDED[name] for name in wanted))
-        self._columns = {key: grown(dtype) for key, dtype in DTYPES.items() if key in keys}
+        self._columns = {key: column_builder(dtype) for key, dtype in DTYPES.items() if key in keys}
         self._issues: list[IssueRow] = []
         self._replies = 0
         self._coded: defaultdict[Key, DictionaryBuilder] = defaultdict(DictionaryBuilder)
-        self._layouts: list[Layout] = []
 
     def add(self, replies: Replies) -> None:
-        earlier, share = self._replies, shares(replies)
-        given = items(replies)
-
-        def step(batch: Sequence[Item], before: Future[None]) -> None:
-            read = read_batch(batch, self._columns, self._layouts)
-            before.result()  # in order; if that one failed, this one does
-            self._replies += len(batch)
-            ahead = (earlier + (self._replies - earlier) / share(batch)) / self._replies
-            self._append(*read, ahead)
-
-        # every other batch in another thread: most of the time numpy and Arrow let both run
-        with _no_garbage_collection(), ThreadPoolExecutor(1) as other:
-            before = Future[None]()
-            before.set_result(None)
-            while batch := list(itertools.islice(given, _BATCH)):
-                own = last = Future[None]()
-                try:
-                    if theirs := list(itertools.islice(given, _BATCH)):
-                        last = other.submit(step, theirs, own)
-                finally:  # also what stood before an item that is no reply
-                    _run(own, step, batch, before)
-                before = last
-            before.result()
-
-    def _append(
-        self, columns: Mapping[Key, pa.Array | int], issues: Sequence[IssueRow], ahead: float
-    ) -> None:
-        for key, rows in columns.items():
-            column = self._columns[key]
-            if isinstance(rows, int):
-                column.extend_unsaid(rows, ahead)
-            else:
-                column.extend(rows, ahead)
-        self._issues += issues
+        earlier, share = self._replies, progress_meter(replies)
+        unread = iter_items(replies)
+        with _garbage_collection_paused():
+            while batch := list(itertools.islice(unread, _BATCH)):
+                columns, issues = read_batch(batch, self._columns)
+                self._replies += len(batch)
+                ahead = (earlier + (self._replies - earlier) / share(batch)) / self._replies
+                for key, column in columns.items():
+                    self._columns[key].extend(column, ahead)
+                self._issues += issues
 
     def frame(self, name: str) -> pd.DataFrame:
         """One of the wanted frames, as it is now."""
@@ -155,7 +128,7 @@ class Columns:
         }
 
     def _tags(self) -> dict[str, Any]:
-        each = self._numbers("lists", "per_song")
+        each = self._numbers("lists", "tags_per_song")
         song = _owners(each)
         return {
             **self._ids(each, song),
@@ -164,11 +137,14 @@ class Columns:
         }
 
     def _steps(self) -> dict[str, Any]:
-        steps, tags = self._numbers("lists", "per_song_steps"), self._numbers("lists", "per_step")
+        steps, tags = (
+            self._numbers("lists", "steps_per_song"),
+            self._numbers("lists", "tags_per_step"),
+        )
         each = np.maximum(tags, 1)  # a step that left no tag is a row too: its source would be lost
         song, step = _owners(steps), _owners(each)
         none = np.zeros(len(step), bool)
-        made = self._texts("lists", "made")
+        made = self._texts("lists", "step_tag")
         if not tags.all():
             none = (tags == 0).take(step)
             made = made.take(pa.array(np.cumsum(~none) - 1, mask=none))
@@ -190,9 +166,9 @@ class Columns:
         """A text for each of its rows, as a category."""
         texts = self._texts(table, name)
         if each.all():
-            codes, dtype = self._coded[table, name].grow(texts)
+            codes, dtype = self._coded[table, name].append(texts)
         else:  # what has no row is no category
-            codes, dtype = DictionaryBuilder().grow(texts.filter(pa.array(each > 0)))
+            codes, dtype = DictionaryBuilder().append(texts.filter(pa.array(each > 0)))
             owner = (np.cumsum(each > 0) - 1).take(owner)
         return pd.Categorical.from_codes(codes.take(owner), dtype=dtype, validate=False)
 
@@ -230,18 +206,8 @@ def _places(counts: Counts) -> Counts:
     return places.cumsum(out=places)
 
 
-def _run(future: Future[None], step: Callable[..., None], *given: Any) -> None:
-    """Do a step here; whoever waits for it is told how it ended."""
-    try:
-        step(*given)
-    except BaseException as error:
-        future.set_exception(error)
-        raise
-    future.set_result(None)
-
-
 @contextlib.contextmanager
-def _no_garbage_collection() -> Iterator[None]:
+def _garbage_collection_paused() -> Iterator[None]:
     """What a batch makes and drops has no cycles; to look for some takes a fifth of the time."""
     was = gc.isenabled()
     gc.disable()

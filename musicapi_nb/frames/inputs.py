@@ -1,4 +1,4 @@
-"""What a frame is given: tasks, raw replies, files; each reply read, understood or not."""
+"""Accepted inputs of the frames: an iterator over their replies, and the parsing of one reply."""
 
 from __future__ import annotations
 
@@ -13,120 +13,136 @@ from musicapi_nb.wire import decode
 
 
 class HasTasks(Protocol):
-    """What knows its tasks: a frame is made of all of them."""
+    """Anything with a method `tasks`, such as an experiment."""
 
     def tasks(self) -> Iterable[Task]: ...
 
 
 class HasReplies(Protocol):
-    """What has the replies about its tasks, such as a library: they are read many at once."""
+    """Anything with a method `replies`, such as a library; it is preferred to `tasks`."""
 
     def replies(self) -> Iterable[StoredReply]: ...
 
 
 Reply: TypeAlias = Task | Mapping[str, Any] | str | bytes | bytearray | Path | HasTasks | HasReplies
 Replies: TypeAlias = Reply | Iterable[Reply]
-"""What every frame takes: tasks, replies (decoded or as they came), files of them, a library."""
+"""Input of every frame: tasks, replies (decoded or raw), files of replies, a library."""
 
-_ALONE = (Task, Mapping, str, bytes, bytearray, Path)
-# What JSON knows besides objects is a reply too, if a bad one: a line of a file may hold it.
-_BAD = (type(None), bool, int, float, list)
-_REPLIES = (*_ALONE, *_BAD)
-_KNOWING = ("replies", "tasks")  # the methods of `HasReplies` and `HasTasks`
+_SINGLE_TYPES = (Task, Mapping, str, bytes, bytearray, Path)
+# Other JSON values are accepted as items, because a line of a file may hold one; each is an issue.
+_ITEM_TYPES = (*_SINGLE_TYPES, type(None), bool, int, float, list)
+_METHODS = ("replies", "tasks")  # of HasReplies and HasTasks
 
 
 class Item(NamedTuple):
-    """One reply as it was given, and where it stood."""
+    """One unread reply; `position` counts items of the input, or lines of the file `source`."""
 
     source: str | None
-    place: int
-    given: Any
+    position: int
+    reply: Any
 
 
 class ParsedReply(NamedTuple):
-    """One reply: where it stood, as it came, what was understood of it and what was not."""
+    """One reply with the task that was parsed from it (None if it is no reply) and its issues."""
 
     source: str | None
-    place: int
-    given: Any
+    position: int
+    reply: Any
     task: Task | None
     task_id: str | None
     issues: tuple[Issue, ...]
 
 
-def items(given: Replies) -> Iterator[Item]:
-    """Find the replies in what was given, one after the other, without reading them.
+def iter_items(replies: Replies) -> Iterator[Item]:
+    """Yield the replies of an input without parsing them.
 
     Raises
     ------
     InvalidArgument
-        It, or an item of it, is neither a task, nor a reply, nor a path.
+        The input, or an item of it, is not a task, a reply, a library or a path.
     """
-    for place, item in enumerate(_items(given)):
-        if isinstance(item, bytes):  # what comes by the ten thousands is looked at once
-            yield Item(None, place, item)
-        elif (path := _path(item)) is not None:
-            yield from (Item(str(path), at, line) for at, line in io.lines(path))
-        elif isinstance(item, _REPLIES):
-            yield Item(None, place, item)
-        elif (known := _known_to(item)) is not None:
-            yield from (Item(None, at, each) for at, each in enumerate(known))
+    for index, item in enumerate(_as_iterable(replies)):
+        if isinstance(item, bytes):  # the usual case for long inputs
+            yield Item(None, index, item)
+        elif (path := _as_path(item)) is not None:
+            yield from (Item(str(path), line_index, line) for line_index, line in io.lines(path))
+        elif isinstance(item, _ITEM_TYPES):
+            yield Item(None, index, item)
+        elif (method := _reply_method(item)) is not None:
+            yield from (Item(None, number, reply) for number, reply in enumerate(method()))
         else:
-            raise _wrong(item, f"item {place}")
+            raise _wrong_type(item, f"item {index}")
 
 
-def shares(given: Replies) -> Callable[[Sequence[Item]], float]:
-    """Tell, told of each batch of items in turn, which share of all was read; 1 if unknown."""
-    path = _path(given)
+def progress_meter(replies: Replies) -> Callable[[Sequence[Item]], float]:
+    """Return a function that takes each batch in turn and returns the share read so far.
+
+    The share is 1.0 where the length of the input is unknown.
+    """
+    path = _as_path(replies)
     if path is not None and path.suffix.lower() == ".ndjson":
-        whole = path.stat().st_size
-    elif isinstance(given, list | tuple):
-        whole = len(given)
+        total = path.stat().st_size
+    elif isinstance(replies, list | tuple):
+        total = len(replies)
     else:
         return lambda _: 1.0
     done = 0
 
     def share(batch: Sequence[Item]) -> float:
         nonlocal done
-        done += len(batch) if path is None else sum(len(item.given) for item in batch)
-        return min(1.0, done / whole)
+        done += len(batch) if path is None else sum(len(item.reply) for item in batch)
+        return min(1.0, done / total)
 
     return share
 
 
-def parse_replies(given: Replies) -> Iterator[ParsedReply]:
-    """Read what was given, one after the other; nothing of it is left out."""
-    return map(parse_reply, items(given))
+def parse_replies(replies: Replies) -> Iterator[ParsedReply]:
+    """Parse every reply of an input, in order."""
+    return map(parse_reply, iter_items(replies))
 
 
-def _items(given: object) -> Iterable[object]:
-    if isinstance(given, _ALONE) or _has_tasks(given):
-        return (given,)
-    # iterating a table, of whatever library, yields its columns and not its rows
-    if isinstance(given, Iterable) and not hasattr(given, "columns"):
-        return given
-    raise _wrong(given, "this")
+def parse_reply(item: Item) -> ParsedReply:
+    """Parse one reply of any shape."""
+    source, position, reply = item
+    if isinstance(reply, StoredReply):
+        reply = reply.task()
+    if isinstance(reply, Task):
+        return ParsedReply(source, position, reply.raw, reply, reply.id, reply.issues)
+    if source is not None:
+        reply = reply.strip()
+    try:
+        task = parse_task(_payload(reply))
+    except UnexpectedReply as error:
+        issue = Issue("", error.message)
+        return ParsedReply(source, position, reply, None, _task_id(error.body), (issue,))
+    return ParsedReply(source, position, reply, task, task.id, task.issues)
 
 
-def _has_tasks(item: object) -> bool:
-    # asked of the type: a table with a column of this name has it as an attribute
-    return any(callable(getattr(type(item), name, None)) for name in _KNOWING)
+def _as_iterable(replies: object) -> Iterable[object]:
+    if isinstance(replies, _SINGLE_TYPES) or _reply_method(replies):
+        return (replies,)
+    # iterating over a table of any library yields its columns, not its rows
+    if isinstance(replies, Iterable) and not hasattr(replies, "columns"):
+        return replies
+    raise _wrong_type(replies, "this")
 
 
-def _known_to(item: Any) -> Iterable[StoredReply | Task] | None:
-    method = next((name for name in _KNOWING if callable(getattr(type(item), name, None))), None)
-    return cast("Iterable[StoredReply | Task]", getattr(item, method)()) if method else None
+def _reply_method(item: object) -> Callable[[], Iterable[StoredReply | Task]] | None:
+    # looked up on the type: a table has its columns as attributes, whatever their names
+    names = (name for name in _METHODS if callable(getattr(type(item), name, None)))
+    name = next(names, None)
+    return cast("Callable[[], Iterable[StoredReply | Task]]", getattr(item, name)) if name else None
 
 
-def _wrong(value: object, what: str) -> InvalidArgument:
+def _wrong_type(value: object, subject: str) -> InvalidArgument:
     return InvalidArgument(
-        f"{what} is a {type(value).__name__}; a frame is made of tasks, of raw replies "
+        f"{subject} is a {type(value).__name__}; a frame is made of tasks, of raw replies "
         "(dict, str, bytes), of an iterable of these, of a library, or of the path of an .ndjson, "
         ".ndjson.gz or .parquet file"
     )
 
 
-def _path(item: object) -> Path | None:
+def _as_path(item: object) -> Path | None:
     if isinstance(item, Path):
         return item
     # no JSON text ends like this
@@ -135,32 +151,14 @@ def _path(item: object) -> Path | None:
     return None
 
 
-def parse_reply(item: Item) -> ParsedReply:
-    """Read one reply, whatever its shape."""
-    source, place, given = item
-    if isinstance(given, StoredReply):
-        given = given.task()
-    if isinstance(given, Task):
-        return ParsedReply(source, place, given.raw, given, given.id, given.issues)
-    if source is not None:
-        given = given.strip()
-    try:
-        task = parse_task(_payload(given))
-    except UnexpectedReply as error:
-        return ParsedReply(
-            source, place, given, None, _named(error.body), (Issue("", error.message),)
-        )
-    return ParsedReply(source, place, given, task, task.id, task.issues)
-
-
-def _named(payload: Any) -> str | None:
+def _task_id(payload: Any) -> str | None:
     task_id = payload.get("task_id") if isinstance(payload, dict) else None
     return task_id if isinstance(task_id, str) else None
 
 
-def _payload(given: Any) -> Any:
-    if isinstance(given, bytearray):
-        given = bytes(given)
-    if isinstance(given, str | bytes):
-        return decode(given)
-    return dict(given) if isinstance(given, Mapping) else given
+def _payload(reply: Any) -> Any:
+    if isinstance(reply, bytearray):
+        reply = bytes(reply)
+    if isinstance(reply, str | bytes):
+        return decode(reply)
+    return dict(reply) if isinstance(reply, Mapping) else reply

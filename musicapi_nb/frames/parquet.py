@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from musicapi_nb.frames import io
 from musicapi_nb.frames.flattener import Frames
-from musicapi_nb.frames.inputs import items
+from musicapi_nb.frames.inputs import iter_items
 from musicapi_nb.tasks import Task
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ def write_parquet(
     made = Path(folder).expanduser()
     io.write_frames(made, frames._asdict())
     if raw is not None:
-        given = (item.given for item in items(raw))
-        replies = (each.raw if isinstance(each, Task) else each for each in given)
+        items = (item.reply for item in iter_items(raw))
+        replies = (item.raw if isinstance(item, Task) else item for item in items)
         io.write_replies(made / "replies.parquet", replies)
 
 

@@ -6,14 +6,16 @@ import dataclasses
 import datetime as dt
 import inspect
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
+import msgspec
 import pandas as pd
 import pyarrow as pa
 
-from musicapi_nb.frames.builders import MOMENT, grown
-from musicapi_nb.tasks import Issue, Song, Task
+from musicapi_nb.frames.builders import ARROW_TYPES, MOMENT, POOL, column_builder
+from musicapi_nb.tasks import Issue
 from musicapi_nb.tasks.json_reader import clean
 
 if TYPE_CHECKING:
@@ -22,14 +24,15 @@ if TYPE_CHECKING:
 Row = TypeVar("Row")
 Frame = TypeVar("Frame", bound=Callable[..., pd.DataFrame])
 _EXCERPT = 200
-_EPOCH, _MICROSECOND = dt.datetime(1970, 1, 1, tzinfo=dt.UTC), dt.timedelta(microseconds=1)
 
 
-class SongRow(NamedTuple):
-    """One song and the task that it belongs to."""
+class SongRow(msgspec.Struct, gc=False):
+    """One song and its task, with the attributes of `tasks.Song` and `tasks.Task`."""
 
-    task: Task
-    song: Song
+    task: Any
+    song: Any
+    position: int
+    extra: Mapping[str, Any] | msgspec.Struct
 
 
 class Rated(Protocol):
@@ -54,7 +57,7 @@ class Rated(Protocol):
 class IssueRow(NamedTuple):
     """One thing that was not understood."""
 
-    read: ParsedReply
+    parsed: ParsedReply
     issue: Issue
 
 
@@ -86,20 +89,28 @@ class Column(Generic[Row]):
     cell: Callable[[Row], Any]
     about: str
 
-    def cells(self, rows: Iterable[Row]) -> list[Any]:
-        """Its cells as Arrow takes them: no text is blank, none has halves of surrogate pairs."""
+    def values(self, rows: Iterable[Row]) -> Any:
+        """Return the cells of these rows as a pandas array."""
+        builder = column_builder(self.dtype)
         cells = [self.cell(row) for row in rows]
         if self.dtype == _TEXT:
-            return [clean(cell) if cell else None for cell in cells]
-        if self.dtype == MOMENT:
-            return [None if cell is None else (cell - _EPOCH) // _MICROSECOND for cell in cells]
-        return cells
+            cells = [cell or None for cell in cells]
+        builder.extend(array(self.dtype, cells))
+        return builder.values()
 
-    def values(self, rows: Iterable[Row]) -> Any:
-        """Its cells as pandas takes them."""
-        column = grown(self.dtype)
-        column.extend(pa.array(self.cells(rows), column.arrow))
-        return column.values()
+
+def array(dtype: str, cells: Sequence[Any]) -> pa.Array:
+    """Return cells as an Arrow array that extends a column of this pandas dtype.
+
+    Moments are datetimes, or microseconds since 1970.
+    """
+    if dtype == MOMENT:
+        return pa.array(cells, pa.timestamp("us", "UTC"), memory_pool=POOL).view(pa.int64())
+    try:
+        return pa.array(cells, ARROW_TYPES[dtype], memory_pool=POOL)
+    except UnicodeEncodeError:  # halves of surrogate pairs
+        cells = [clean(cell) if cell else None for cell in cells]
+        return pa.array(cells, ARROW_TYPES[dtype], memory_pool=POOL)
 
 
 _TEXT, _SECONDS, _SHARE = "str", "float64", "float64"
@@ -108,17 +119,34 @@ _FLAG, _SOME_FLAG = "bool", "boolean"
 _NAME = "category"
 
 
-def _as_json(values: Mapping[str, Any]) -> str | None:
-    """Write what has no column as one JSON object, by name; a value JSON cannot hold is named."""
-    if not values:
+def _as_json(extra: Mapping[str, Any] | msgspec.Struct | None) -> str | None:
+    """Return fields without a column as one JSON object, or None if there are none.
+
+    A value that JSON cannot hold is replaced by a text that names its type.
+    """
+    if isinstance(extra, msgspec.Struct):  # decoded by msgspec, so that it can be encoded too
+        try:
+            text = _encode(extra).decode()
+        except (OverflowError, RecursionError):  # integers beyond 64 bits
+            fields = msgspec.structs.asdict(extra).items()
+            return _as_json({name: value for name, value in fields if value is not msgspec.UNSET})
+        return None if text == "{}" else text
+    if not extra:
         return None
-    named = sorted((str(key), value) for key, value in values.items())
-    return "{" + ",".join(f"{_dumps(key)}:{_dumps(value)}" for key, value in named) + "}"
-
-
-def _dumps(value: Any) -> str:
     try:
-        return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        return _dump(extra)
+    except (RecursionError, TypeError, ValueError):
+        members = (f"{_dump(str(key))}:{_dump_or_name(extra[key])}" for key in extra)
+        return f"{{{','.join(members)}}}"
+
+
+_encode = msgspec.json.Encoder(order="deterministic").encode
+_dump = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
+
+
+def _dump_or_name(value: Any) -> str:
+    try:
+        return _dump(value)
     except (RecursionError, TypeError, ValueError) as error:
         return json.dumps(f"({type(value).__name__} that cannot be written as JSON: {error})")
 
@@ -140,26 +168,24 @@ def _excerpt(given: Any) -> str | None:
     return shown[:_EXCERPT]
 
 
-TASKS: Mapping[str, Column[Task]] = {
-    "task_id": Column(_TEXT, lambda task: task.id, "missing where a raw reply names none"),
+TASKS: Mapping[str, Column[Any]] = {
+    "task_id": Column(_TEXT, attrgetter("id"), "missing where a raw reply names none"),
     "songs": Column(_COUNT, lambda task: len(task.songs), "songs in the reply, final or not"),
-    "engine": Column(_TEXT, lambda task: task.engine, "missing where a raw reply does not tell"),
-    "operation": Column(_TEXT, lambda task: task.operation, "missing for raw replies"),
-    "state": Column(
-        _TEXT, lambda task: task.state, "pending, running, succeeded, failed or unknown"
-    ),
-    "submitted_at": Column(MOMENT, lambda task: task.submitted_at, "as the service states it"),
-    "started_at": Column(MOMENT, lambda task: task.started_at, "likewise"),
-    "finished_at": Column(MOMENT, lambda task: task.finished_at, "likewise"),
-    "queue_seconds": Column(_SECONDS, lambda task: task.queue_seconds, "submission to start"),
-    "render_seconds": Column(_SECONDS, lambda task: task.render_seconds, "start to end"),
-    "total_seconds": Column(_SECONDS, lambda task: task.total_seconds, "submission to end"),
-    "fail_reason": Column(_TEXT, lambda task: task.fail_reason, "the service's words"),
-    "refunded": Column(_SOME_FLAG, lambda task: task.refunded, "missing if nothing is said"),
-    "state_word": Column(_TEXT, lambda task: task.state_word, "the service's own word"),
-    "expected": Column(_SOME_COUNT, lambda task: task.expected, "songs that were asked for"),
-    "progress": Column(_SHARE, lambda task: task.progress, "0.0 to 1.0"),
-    "simulated": Column(_FLAG, lambda task: task.simulated, "made by the embedded simulator"),
+    "engine": Column(_TEXT, attrgetter("engine"), "missing where a raw reply does not tell"),
+    "operation": Column(_TEXT, attrgetter("operation"), "missing for raw replies"),
+    "state": Column(_TEXT, attrgetter("state"), "pending, running, succeeded, failed or unknown"),
+    "submitted_at": Column(MOMENT, attrgetter("submitted_at"), "as the service states it"),
+    "started_at": Column(MOMENT, attrgetter("started_at"), "likewise"),
+    "finished_at": Column(MOMENT, attrgetter("finished_at"), "likewise"),
+    "queue_seconds": Column(_SECONDS, attrgetter("queue_seconds"), "submission to start"),
+    "render_seconds": Column(_SECONDS, attrgetter("render_seconds"), "start to end"),
+    "total_seconds": Column(_SECONDS, attrgetter("total_seconds"), "submission to end"),
+    "fail_reason": Column(_TEXT, attrgetter("fail_reason"), "the service's words"),
+    "refunded": Column(_SOME_FLAG, attrgetter("refunded"), "missing if nothing is said"),
+    "state_word": Column(_TEXT, attrgetter("state_word"), "the service's own word"),
+    "expected": Column(_SOME_COUNT, attrgetter("expected"), "songs that were asked for"),
+    "progress": Column(_SHARE, attrgetter("progress"), "0.0 to 1.0"),
+    "simulated": Column(_FLAG, attrgetter("simulated"), "made by the embedded simulator"),
     "issues": Column(_COUNT, lambda task: len(task.issues), "its rows in issues_frame"),
     "request": Column(
         _TEXT, lambda task: repr(task.request) if task.request else None, "what was asked, as code"
@@ -173,29 +199,33 @@ TASKS: Mapping[str, Column[Task]] = {
 }
 
 SONGS: Mapping[str, Column[SongRow]] = {
-    "task_id": Column(_TEXT, lambda row: row.task.id, "missing where a raw reply names none"),
-    "song_id": Column(_TEXT, lambda row: row.song.id, "the clip id, for follow-up requests"),
-    "engine": Column(_TEXT, lambda row: row.song.engine, "missing where a raw reply tells none"),
-    "operation": Column(_TEXT, lambda row: row.task.operation, "missing for raw replies"),
+    "task_id": Column(_TEXT, attrgetter("task.id"), "missing where a raw reply names none"),
+    "song_id": Column(_TEXT, attrgetter("song.id"), "the clip id, for follow-up requests"),
+    "engine": Column(_TEXT, attrgetter("song.engine"), "missing where a raw reply tells none"),
+    "operation": Column(_TEXT, attrgetter("task.operation"), "missing for raw replies"),
     "state": Column(
-        _TEXT, lambda row: row.song.state, "pending, running, succeeded, failed or unknown"
+        _TEXT, attrgetter("song.state"), "pending, running, succeeded, failed or unknown"
     ),
-    "title": Column(_TEXT, lambda row: row.song.title, "as the service has it"),
-    "tags_text": Column(_TEXT, lambda row: row.song.tags_text, "all tags as one text"),
-    "duration": Column(_SECONDS, lambda row: row.song.duration, "seconds of music"),
-    "model": Column(_TEXT, lambda row: row.song.model, "as the service names it"),
-    "audio_url": Column(_TEXT, lambda row: row.song.audio_url, "may be a passing stream"),
-    "image_url": Column(_TEXT, lambda row: row.song.image_url, "the cover"),
-    "video_url": Column(_TEXT, lambda row: row.song.video_url, "mostly missing"),
-    "created_at": Column(MOMENT, lambda row: row.song.created_at, "as the service states it"),
-    "lyrics": Column(_TEXT, lambda row: row.song.lyrics, "the whole text"),
-    "prompt": Column(_TEXT, lambda row: row.song.prompt, "the description it was made from"),
-    "song_position": Column(_COUNT, lambda row: row.song.position, "in its task, from 0"),
-    "state_word": Column(_TEXT, lambda row: row.song.state_word, "the service's own word"),
-    "fail_reason": Column(_TEXT, lambda row: row.song.fail_reason, "the service's words"),
-    "simulated": Column(_FLAG, lambda row: row.song.simulated, "made by the embedded simulator"),
+    "title": Column(_TEXT, attrgetter("song.title"), "as the service has it"),
+    "tags_text": Column(_TEXT, attrgetter("song.tags_text"), "all tags as one text"),
+    "duration": Column(_SECONDS, attrgetter("song.duration"), "seconds of music"),
+    "model": Column(_TEXT, attrgetter("song.model"), "as the service names it"),
+    "audio_url": Column(_TEXT, attrgetter("song.audio_url"), "may be a passing stream"),
+    "image_url": Column(_TEXT, attrgetter("song.image_url"), "the cover"),
+    "video_url": Column(_TEXT, attrgetter("song.video_url"), "mostly missing"),
+    "created_at": Column(MOMENT, attrgetter("song.created_at"), "as the service states it"),
+    "lyrics": Column(_TEXT, attrgetter("song.lyrics"), "the whole text"),
+    "prompt": Column(_TEXT, attrgetter("song.prompt"), "the description it was made from"),
+    "song_position": Column(_COUNT, attrgetter("position"), "in its task, from 0"),
+    "state_word": Column(_TEXT, attrgetter("song.state_word"), "the service's own word"),
+    "fail_reason": Column(_TEXT, attrgetter("song.fail_reason"), "the service's words"),
+    "simulated": Column(
+        _FLAG,
+        lambda row: row.song.simulated or row.task.simulated,
+        "made by the embedded simulator",
+    ),
     "extra": Column(
-        _TEXT, lambda row: _as_json(row.song.extra), "fields without a column, as JSON text"
+        _TEXT, lambda row: _as_json(row.extra), "fields without a column, as JSON text"
     ),
 }
 
@@ -229,25 +259,25 @@ DURATIONS: Mapping[str, ColumnDoc] = {
 }
 
 RATINGS: Mapping[str, Column[Rated]] = {
-    "task_id": Column(_TEXT, lambda rated: rated.task_id, "as in songs_frame"),
-    "song_id": Column(_TEXT, lambda rated: rated.song_id, "as in songs_frame"),
-    "song_position": Column(_COUNT, lambda rated: rated.position, "as in songs_frame"),
-    "rating": Column(_SOME_COUNT, lambda rated: rated.stars, "1 to 5; missing: a note alone"),
-    "note": Column(_TEXT, lambda rated: rated.note, "missing where there is none"),
-    "rated_at": Column(MOMENT, lambda rated: rated.at, "when the last of both was said"),
-    "simulated": Column(_FLAG, lambda rated: rated.simulated, "a song of the simulator"),
+    "task_id": Column(_TEXT, attrgetter("task_id"), "as in songs_frame"),
+    "song_id": Column(_TEXT, attrgetter("song_id"), "as in songs_frame"),
+    "song_position": Column(_COUNT, attrgetter("position"), "as in songs_frame"),
+    "rating": Column(_SOME_COUNT, attrgetter("stars"), "1 to 5; missing: a note alone"),
+    "note": Column(_TEXT, attrgetter("note"), "missing where there is none"),
+    "rated_at": Column(MOMENT, attrgetter("at"), "when the last of both was said"),
+    "simulated": Column(_FLAG, attrgetter("simulated"), "a song of the simulator"),
 }
 
 ISSUES: Mapping[str, Column[IssueRow]] = {
-    "source": Column(_TEXT, lambda row: row.read.source, "the file; missing: given as a value"),
+    "source": Column(_TEXT, attrgetter("parsed.source"), "the file; missing: given as a value"),
     "reply": Column(
-        _COUNT, lambda row: row.read.place, "which of the input, or line of the file, from 0"
+        _COUNT, attrgetter("parsed.position"), "which of the input, or line of the file, from 0"
     ),
-    "task_id": Column(_TEXT, lambda row: row.read.task_id, "missing where the reply names none"),
-    "where": Column(_TEXT, lambda row: row.issue.where, "in the reply; missing: all of it"),
-    "message": Column(_TEXT, lambda row: row.issue.message, "what is odd about it"),
+    "task_id": Column(_TEXT, attrgetter("parsed.task_id"), "missing where the reply names none"),
+    "where": Column(_TEXT, attrgetter("issue.where"), "in the reply; missing: all of it"),
+    "message": Column(_TEXT, attrgetter("issue.message"), "what is odd about it"),
     "excerpt": Column(
-        _TEXT, lambda row: _excerpt(row.read.given), f"the reply's first {_EXCERPT} characters"
+        _TEXT, lambda row: _excerpt(row.parsed.reply), f"the reply's first {_EXCERPT} characters"
     ),
 }
 

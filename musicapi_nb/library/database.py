@@ -38,7 +38,7 @@ _ERRORS: dict[int, tuple[type[LibraryError], str]] = {
 }
 
 
-class _Told:
+class _SqliteErrors:
     """Turns what SQLite raises about `path` into an error of the family; to be used again."""
 
     __slots__ = ("_path",)
@@ -61,16 +61,16 @@ class _Told:
             raise family(f"the library {self._path} {words} ({error})") from error
 
 
-class _Part:
+class _Nested:
     """A part of the transaction that its thread has open; to be used again."""
 
-    __slots__ = ("_store",)
+    __slots__ = ("_database",)
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Database) -> None:
+        self._database = store
 
     def __enter__(self) -> sqlite3.Connection:
-        return self._store.connection
+        return self._database.connection
 
     def __exit__(
         self,
@@ -78,39 +78,39 @@ class _Part:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._store.told.__exit__(kind, error, traceback)
+        self._database.told.__exit__(kind, error, traceback)
 
 
-class Store:
+class Database:
     """One connection to the database, shared by the threads of one process.
 
     Parameters
     ----------
     path
         The database file; made when there is none.
-    patience
+    lock_timeout
         Seconds to wait for another process that is writing.
     """
 
-    def __init__(self, path: Path, *, patience: float, steps: Sequence[str] = STEPS) -> None:
+    def __init__(self, path: Path, *, lock_timeout: float, steps: Sequence[str] = STEPS) -> None:
         self.path = path
         self._lock = threading.RLock()
         self._writer: int | None = None  # the thread whose transaction is open
-        self._part = _Part(self)
+        self._part = _Nested(self)
         self._version: tuple[int] | None = None
-        self.epoch = 0
+        self.generation = 0
         """Another one: what was read before may have changed by other hands than ours."""
         self._durable: bool | None = None
         self._process = os.getpid()
-        self.told = _Told(path)
+        self.told = _SqliteErrors(path)
         _check_length(path)
         with self.told:
             self._connection: sqlite3.Connection | None = sqlite3.connect(
-                path, timeout=patience, isolation_level=None, check_same_thread=False
+                path, timeout=lock_timeout, isolation_level=None, check_same_thread=False
             )
         try:
             with self.told:
-                self._prepare(self._connection, steps, time.monotonic() + patience)
+                self._prepare(self._connection, steps, time.monotonic() + lock_timeout)
         except BaseException:
             self._connection.close()
             raise
@@ -170,11 +170,11 @@ class Store:
                 version = connection.execute("PRAGMA data_version").fetchone()
                 if version != self._version:  # another connection has written since
                     self._version = version
-                    self.epoch += 1
+                    self.generation += 1
                 yield connection
                 connection.execute("COMMIT")
             except BaseException:
-                self.epoch += 1
+                self.generation += 1
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise

@@ -10,13 +10,23 @@ import msgspec
 from musicapi_nb.errors import InvalidTransition
 
 EntryState: TypeAlias = Literal[
-    "planned", "sending", "accepted", "asking", "done", "failed", "refused", "uncertain", "not_run"
+    "planned",
+    "sending",
+    "accepted",
+    "reposting",
+    "done",
+    "failed",
+    "refused",
+    "uncertain",
+    "not_run",
 ]
 STATES: tuple[EntryState, ...] = get_args(EntryState)
-OPEN: frozenset[EntryState] = frozenset({"planned", "sending", "accepted", "asking", "uncertain"})
+OPEN_STATES: frozenset[EntryState] = frozenset(
+    {"planned", "sending", "accepted", "reposting", "uncertain"}
+)
 """What something may still come of."""
-LIVE: frozenset[EntryState] = OPEN | {"done"}
-"""Of one identity at most one entry is in any of these: it is not bought again."""
+ACTIVE_STATES: frozenset[EntryState] = OPEN_STATES | {"done"}
+"""Of one request_key at most one entry is in any of these: it is not bought again."""
 
 # kind of event: the states it may follow (None: no entry yet), the state it leads to
 _STEPS: Mapping[str, tuple[frozenset[EntryState | None], EntryState]] = {
@@ -24,25 +34,25 @@ _STEPS: Mapping[str, tuple[frozenset[EntryState | None], EntryState]] = {
     "sending": (frozenset({None, "planned"}), "sending"),
     "accepted": (frozenset({"sending", "uncertain"}), "accepted"),
     # accepted without a task: the same request is how to ask again, and may be charged again
-    "asking": (frozenset({"accepted"}), "asking"),
-    "looked": (frozenset({"accepted", "asking"}), "accepted"),
-    "done": (frozenset({"accepted", "asking"}), "done"),
-    "failed": (frozenset({"accepted", "asking"}), "failed"),
+    "reposting": (frozenset({"accepted"}), "reposting"),
+    "polled": (frozenset({"accepted", "reposting"}), "accepted"),
+    "done": (frozenset({"accepted", "reposting"}), "done"),
+    "failed": (frozenset({"accepted", "reposting"}), "failed"),
     "refused": (frozenset({"sending", "uncertain"}), "refused"),
-    "uncertain": (frozenset({"sending", "asking"}), "uncertain"),
-    "never_left": (frozenset({"sending"}), "not_run"),
+    "uncertain": (frozenset({"sending", "reposting"}), "uncertain"),
+    "unsent": (frozenset({"sending"}), "not_run"),
     "not_run": (frozenset({"planned"}), "not_run"),
     "charged": (frozenset({"uncertain", "failed", "accepted"}), "failed"),
     "refunded": (frozenset({"failed", "accepted"}), "failed"),
 }
-_ENDS = frozenset({"done", "failed", "refused", "never_left", "not_run", "charged", "refunded"})
+_ENDS = frozenset({"done", "failed", "refused", "unsent", "not_run", "charged", "refunded"})
 
 _MOMENTS = {
     **dict.fromkeys(_ENDS, "ended_at"),
     "planned": "planned_at",
     "sending": "sent_at",
     "accepted": "accepted_at",
-    "looked": "looked_at",
+    "polled": "polled_at",
 }
 # What an event says of its entry in these words, the entry says from then on.
 _SAID = frozenset(
@@ -71,16 +81,16 @@ class Entry(msgspec.Struct, frozen=True):
 
     Attributes
     ----------
-    identity, take
-        What is bought (see `identity`).
+    request_key, take
+        What is bought (see `request_key`).
     experiment, cell
         Which cell of which experiment asked for it first.
     price
         Credits; None where it is not known. `reserve` is what budgets count for it.
     owner
         The opened library that last wrote a step of it.
-    planned_at, sent_at, accepted_at, looked_at, ended_at
-        Unix seconds; `looked_at` is the last look that found it unfinished.
+    planned_at, sent_at, accepted_at, polled_at, ended_at
+        Unix seconds; `polled_at` is the last look that found it unfinished.
     refunded
         Of a failed one: whether the credits came back; None where nobody said so.
     note
@@ -91,7 +101,7 @@ class Entry(msgspec.Struct, frozen=True):
 
     id: int
     asked: int
-    identity: str
+    request_key: str
     engine: str
     operation: str
     state: EntryState
@@ -109,7 +119,7 @@ class Entry(msgspec.Struct, frozen=True):
     planned_at: float | None = None
     sent_at: float | None = None
     accepted_at: float | None = None
-    looked_at: float | None = None
+    polled_at: float | None = None
     ended_at: float | None = None
     note: str | None = None
     reply: int | None = None
@@ -122,7 +132,7 @@ class Entry(msgspec.Struct, frozen=True):
     @property
     def held(self) -> int:
         """Credits that budgets count for it: spent, under way, or perhaps spent."""
-        if self.state in {"sending", "accepted", "asking", "done", "uncertain"}:
+        if self.state in {"sending", "accepted", "reposting", "done", "uncertain"}:
             return self.reserve
         return self.reserve if self.state == "failed" and self.refunded is not True else 0
 
@@ -139,7 +149,7 @@ def check(entry: Entry | None, kind: str) -> None:
         raise InvalidTransition(f"{where}; {kind!r} cannot follow")
 
 
-def after(entry: Entry | None, event: Event) -> tuple[Entry, dict[str, Any]]:
+def apply_event(entry: Entry | None, event: Event) -> tuple[Entry, dict[str, Any]]:
     """The entry once the event has happened, and what of it the event made different.
 
     Raises
@@ -172,7 +182,7 @@ def _new(event: Event) -> Entry:
         raise InvalidTransition(f"event {event.id} of kind {event.kind!r} names no entry")
     return Entry(
         id=event.entry,
-        identity=data["identity"],
+        request_key=data["request_key"],
         engine=request["engine"],
         operation=request["operation"],
         model=data.get("model"),

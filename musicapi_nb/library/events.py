@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from musicapi_nb.library.entry import LIVE, Entry, Event, after, check
+from musicapi_nb.library.entry import ACTIVE_STATES, Entry, Event, apply_event, check
 
 if TYPE_CHECKING:
     from musicapi_nb.library.entry import EntryState
@@ -75,7 +75,7 @@ def _row(known: Entry) -> list[Any]:
 
 
 def _live(known: Entry) -> bool | None:
-    return True if known.state in LIVE else None
+    return True if known.state in ACTIVE_STATES else None
 
 
 def append(  # noqa: PLR0913 - an event has these parts
@@ -98,7 +98,7 @@ def append(  # noqa: PLR0913 - an event has these parts
     return Event(id=number or 0, at=at, kind=kind, entry=about, owner=owner, data=data, raw=raw)
 
 
-def write(  # noqa: PLR0913 - as append
+def append_to(  # noqa: PLR0913 - as append
     connection: sqlite3.Connection,
     kind: str,
     data: Mapping[str, Any],
@@ -127,7 +127,7 @@ def write(  # noqa: PLR0913 - as append
     return _apply(connection, about, event)
 
 
-def write_other(
+def append_unbound(
     connection: sqlite3.Connection, kind: str, data: Mapping[str, Any], *, owner: str
 ) -> None:
     """Append an event that is about no purchase, and apply it."""
@@ -136,18 +136,18 @@ def write_other(
 
 def _apply(connection: sqlite3.Connection, about: Entry | None, event: Event) -> Entry:
     """Keep what the event makes of its entry."""
-    now, changed = after(about, event)
+    now, changed = apply_event(about, event)
     if about is None:
         connection.execute(_INSERT, _row(now))
     elif changed:  # only these: an index on a column that is not named is left alone
         if "budgets" in changed:
             changed["budgets"] = as_json(now.budgets)
-        if (now.state in LIVE) is not (about.state in LIVE):
+        if (now.state in ACTIVE_STATES) is not (about.state in ACTIVE_STATES):
             changed["live"] = _live(now)
         connection.execute(_update(*changed), (*changed.values(), now.id))
     if now.experiment is not None and (about is None or about.experiment is None):
-        place_cell(connection, now.experiment, now.cell or now.identity, now.id)
-    _hold(connection, about, now)
+        place_cell(connection, now.experiment, now.cell or now.request_key, now.id)
+    _update_budgets(connection, about, now)
     return now
 
 
@@ -165,7 +165,7 @@ def place_cell(connection: sqlite3.Connection, experiment: str, cell: str, numbe
     )
 
 
-def _hold(connection: sqlite3.Connection, before: Entry | None, now: Entry) -> None:
+def _update_budgets(connection: sqlite3.Connection, before: Entry | None, now: Entry) -> None:
     """Let the budgets follow what the entry holds."""
     if not now.budgets:
         return

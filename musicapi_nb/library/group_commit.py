@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from musicapi_nb.errors import ClientClosed
 
 if TYPE_CHECKING:
-    from musicapi_nb.library.database import Store
+    from musicapi_nb.library.database import Database
 
 _Result = TypeVar("_Result")
 
@@ -45,14 +45,14 @@ class _Step:
             self.future.set_result(self.result)
 
 
-class Commits:
+class GroupCommit:
     """Takes steps from any loop, and writes them in batches on a thread of its own.
 
     While one batch is written the next one gathers: many at once cost one flush to disk.
     """
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Database) -> None:
+        self._database = store
         self._lock = threading.Lock()
         self._waiting: collections.deque[_Step] = collections.deque()
         self._writing = False
@@ -109,7 +109,7 @@ class Commits:
 
     def _write(self, batch: list[_Step]) -> None:
         try:
-            with self._store.write(durable=any(step.durable for step in batch)) as connection:
+            with self._database.write(durable=any(step.durable for step in batch)) as connection:
                 for step in batch:
                     written = connection.total_changes
                     try:
@@ -125,7 +125,7 @@ class Commits:
     def _write_alone(self, step: _Step) -> None:
         step.error = None
         try:
-            with self._store.write(durable=step.durable):
+            with self._database.write(durable=step.durable):
                 step.result = step.call()
         except BaseException as error:  # noqa: BLE001 - the waiter is told
             step.error = error

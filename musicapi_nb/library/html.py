@@ -20,7 +20,7 @@ _TONES: Mapping[EntryState, markup.Tone] = {
     "done": "good",
     "accepted": "info",
     "sending": "info",
-    "asking": "info",
+    "reposting": "info",
 }
 _WHAT_TO_DO = """\
 {number} uncertain: the reply was lost, so that it was perhaps charged. It is not sent again by \

@@ -18,22 +18,22 @@ from musicapi_nb.errors import (
     UnknownPrice,
 )
 from musicapi_nb.library import events
+from musicapi_nb.library._request_key import from_json, key_of_json, request_key, to_json
 from musicapi_nb.library.entry import allowed
-from musicapi_nb.library.notifications import Heard, meant
-from musicapi_nb.library.request_key import from_json, identity, identity_of, to_json
+from musicapi_nb.library.notifications import NotificationResult, match_entry
 from musicapi_nb.library.serialize import kept, raw_text, written
 from musicapi_nb.tasks import StoredReply, Task
 
 if TYPE_CHECKING:
-    from musicapi_nb.library.database import Store
+    from musicapi_nb.library.database import Database
     from musicapi_nb.library.entry import Entry, EntryState
-    from musicapi_nb.library.notifications import Word
-    from musicapi_nb.library.process_lock import Owner
+    from musicapi_nb.library.notifications import Notification
+    from musicapi_nb.library.process_lock import ProcessLock
 
 _CHUNK = 128
 _MOST_RECENT = 256
 # States of a paid request that has no reply yet.
-_LEAVING: tuple[EntryState, ...] = ("sending", "asking")
+_LEAVING: tuple[EntryState, ...] = ("sending", "reposting")
 _BOUGHT = frozenset({"accepted", "done", "failed"})
 _HEARD = "its reply was lost, and its webhook came"
 _DIED = "the process that sent it ended before the reply was recorded"
@@ -46,7 +46,7 @@ class Claim:
     Attributes
     ----------
     kind
-        "buy": it is yours to send, `sending` is on disk. "ask": it is yours to send once more,
+        "buy": it is yours to send, `sending` is on disk. "repost": it is yours to send once more,
         `asking` is on disk. "have": it was bought before, `task` is what came of it. "join": it
         is under way, at the service when `task` is there, else being sent by an opened library.
         "uncertain": it may have been bought, a person has to say.
@@ -54,7 +54,7 @@ class Claim:
         The entry of the ledger that all of this is about.
     """
 
-    kind: Literal["buy", "ask", "have", "join", "uncertain"]
+    kind: Literal["buy", "repost", "have", "join", "uncertain"]
     entry: Entry
     task: Task | None = None
 
@@ -67,12 +67,12 @@ class Claim:
 class Ledger:
     """The steps of purchases, in one database, by one owner."""
 
-    def __init__(self, store: Store, owner: Owner) -> None:
-        self._store = store
-        self._owner = owner
+    def __init__(self, store: Database, owner: ProcessLock) -> None:
+        self._database = store
+        self._process_lock = owner
         # What the last steps left of their entries, to spare the next step a look.
         self._recent: dict[int, Entry] = {}
-        self._epoch = -1
+        self._generation = -1
 
     def plan(
         self,
@@ -83,13 +83,13 @@ class Ledger:
         experiment: str | None,
         cell: str | None,
     ) -> Entry:
-        with self._store.write() as connection:
+        with self._database.write() as connection:
             asked = to_json(request)
-            name = identity_of(asked, take)
-            known = self._live(connection, name, simulated=simulated)
+            name = key_of_json(asked, take)
+            known = self._active_entry(connection, name, simulated=simulated)
             if known is None:
                 data = {
-                    "identity": name,
+                    "request_key": name,
                     "request": asked,
                     "take": take,
                     "simulated": simulated,
@@ -99,16 +99,20 @@ class Ledger:
                     "cell": cell,
                 }
                 known = self._write(connection, "planned", data, None)
-            self._place(connection, known, experiment, cell)
+            self._link_cell(connection, known, experiment, cell)
             return known
 
-    def find(self, request: Request, take: int, *, simulated: bool, again: bool) -> Claim | None:
-        with self._store.write() as connection:
-            name = identity(request, take)
-            known = self._counts(connection, name, simulated=simulated, again=again)
+    def find(
+        self, request: Request, take: int, *, simulated: bool, retry_failed: bool
+    ) -> Claim | None:
+        with self._database.write() as connection:
+            name = request_key(request, take)
+            known = self._current_entry(
+                connection, name, simulated=simulated, retry_failed=retry_failed
+            )
             if known is None or known.state == "planned":
                 return None
-            return self._found(connection, known)
+            return self._claim_for(connection, known)
 
     def claim(  # noqa: PLR0913 - as Library.claim
         self,
@@ -119,15 +123,17 @@ class Ledger:
         budgets: Sequence[str],
         experiment: str | None,
         cell: str | None,
-        again: bool,
+        retry_failed: bool,
     ) -> Claim:
-        with self._store.write(durable=True) as connection:
+        with self._database.write(durable=True) as connection:
             asked = to_json(request)
-            name = identity_of(asked, take)
-            known = self._counts(connection, name, simulated=simulated, again=again)
+            name = key_of_json(asked, take)
+            known = self._current_entry(
+                connection, name, simulated=simulated, retry_failed=retry_failed
+            )
             if known is not None and known.state != "planned":
-                found = self._found(connection, known)
-                self._place(connection, found.entry, experiment, cell)
+                found = self._claim_for(connection, known)
+                self._link_cell(connection, found.entry, experiment, cell)
                 return found
             if experiment is not None:
                 self._check_not_paid(connection, name, simulated=simulated)
@@ -141,20 +147,20 @@ class Ledger:
             }
             if known is None:
                 data |= {
-                    "identity": name,
+                    "request_key": name,
                     "request": asked,
                     "take": take,
                     "simulated": simulated,
                     "model": model_of(request),
                 }
             bought = self._write(connection, "sending", data, known)
-            self._place(connection, bought, experiment, cell)
+            self._link_cell(connection, bought, experiment, cell)
             return Claim("buy", bought)
 
-    def ask_again(self, request: Request, take: int, *, simulated: bool) -> Claim:
-        with self._store.write(durable=True) as connection:
-            name = identity(request, take)
-            known = self._live(connection, name, simulated=simulated)
+    def claim_repost(self, request: Request, take: int, *, simulated: bool) -> Claim:
+        with self._database.write(durable=True) as connection:
+            name = request_key(request, take)
+            known = self._active_entry(connection, name, simulated=simulated)
             known = known or self._ended(connection, name, simulated=simulated)
             if known is None or known.state == "planned":
                 raise InvalidTransition(
@@ -162,20 +168,22 @@ class Ledger:
                     "could be asked for again; buy it here with run()"
                 )
             if known.state == "accepted" and known.task_id is None:
-                return Claim("ask", self._write(connection, "asking", {}, known))
-            return self._found(connection, known)
+                return Claim("repost", self._write(connection, "reposting", {}, known))
+            return self._claim_for(connection, known)
 
-    def _counts(
-        self, connection: sqlite3.Connection, name: str, *, simulated: bool, again: bool
+    def _current_entry(
+        self, connection: sqlite3.Connection, name: str, *, simulated: bool, retry_failed: bool
     ) -> Entry | None:
         """The entry that says whether to buy: one that lives, or (not `again`) that has ended."""
-        known = self._live(connection, name, simulated=simulated)
-        if not again and (known is None or known.state == "planned"):
+        known = self._active_entry(connection, name, simulated=simulated)
+        if not retry_failed and (known is None or known.state == "planned"):
             return self._ended(connection, name, simulated=simulated) or known
         return known
 
-    def _live(self, connection: sqlite3.Connection, name: str, *, simulated: bool) -> Entry | None:
-        where = "WHERE identity=? AND simulated=? AND live=1"
+    def _active_entry(
+        self, connection: sqlite3.Connection, name: str, *, simulated: bool
+    ) -> Entry | None:
+        where = "WHERE request_key=? AND simulated=? AND live=1"
         known = next(iter(events.entries(connection, where, name, simulated)), None)
         if known is not None and known.state in _LEAVING and not self._alive(known):
             return self._write(connection, "uncertain", {"note": _DIED}, known)
@@ -184,8 +192,8 @@ class Ledger:
     @staticmethod
     def _ended(connection: sqlite3.Connection, name: str, *, simulated: bool) -> Entry | None:
         where = (
-            "WHERE identity=? AND simulated=? AND live IS NULL AND state IN ('failed', 'refused') "
-            "ORDER BY id DESC LIMIT 1"
+            "WHERE request_key=? AND simulated=? AND live IS NULL "
+            "AND state IN ('failed', 'refused') ORDER BY id DESC LIMIT 1"
         )
         return next(iter(events.entries(connection, where, name, simulated)), None)
 
@@ -202,23 +210,23 @@ class Ledger:
             )
 
     def _alive(self, known: Entry) -> bool:
-        return known.owner is not None and self._owner.is_alive(known.owner)
+        return known.owner is not None and self._process_lock.is_alive(known.owner)
 
-    def _found(self, connection: sqlite3.Connection, known: Entry) -> Claim:
+    def _claim_for(self, connection: sqlite3.Connection, known: Entry) -> Claim:
         if known.state == "uncertain":
             return Claim("uncertain", known)
         if known.state == "sending":
             return Claim("join", known)
         task = task_of(connection, known)
-        under_way = known.state in {"accepted", "asking"}
+        under_way = known.state in {"accepted", "reposting"}
         return Claim("join" if under_way else "have", known, task)
 
-    def _place(
+    def _link_cell(
         self, connection: sqlite3.Connection, known: Entry, experiment: str | None, cell: str | None
     ) -> None:
         """Note that a cell of an experiment is this entry, unless the entry says so itself."""
-        cell = cell or known.identity
-        if experiment is None or (known.experiment, known.cell or known.identity) == (
+        cell = cell or known.request_key
+        if experiment is None or (known.experiment, known.cell or known.request_key) == (
             experiment,
             cell,
         ):
@@ -228,7 +236,7 @@ class Ledger:
         ).fetchone()
         if row != (known.id,):
             data = {"experiment": experiment, "cell": cell, "entry": known.id}
-            events.write_other(connection, "cell", data, owner=self._owner.id)
+            events.append_unbound(connection, "cell", data, owner=self._process_lock.id)
 
     def _write(
         self,
@@ -239,10 +247,10 @@ class Ledger:
         raw: str | None = None,
     ) -> Entry:
         said = {name: value for name, value in data.items() if value is not None}
-        now = events.write(connection, kind, said, about, owner=self._owner.id, raw=raw)
+        now = events.append_to(connection, kind, said, about, owner=self._process_lock.id, raw=raw)
         if now.ended_at is not None:
             self._recent.pop(now.id, None)
-        elif self._epoch == self._store.epoch:
+        elif self._generation == self._database.generation:
             if len(self._recent) >= _MOST_RECENT:
                 self._recent.clear()
             self._recent[now.id] = now
@@ -250,18 +258,18 @@ class Ledger:
 
     def _known(self, connection: sqlite3.Connection, number: int) -> Entry:
         """The entry within a transaction."""
-        if self._epoch != self._store.epoch:
+        if self._generation != self._database.generation:
             self._recent.clear()
-            self._epoch = self._store.epoch
-        return self._recent.get(number) or known_entry(connection, number)
+            self._generation = self._database.generation
+        return self._recent.get(number) or require_entry(connection, number)
 
     def step(self, number: int, kind: str, data: dict[str, Any], *, durable: bool = False) -> Entry:
         """Write one event about an entry."""
-        with self._store.write(durable=durable) as connection:
+        with self._database.write(durable=durable) as connection:
             return self._write(connection, kind, data, self._known(connection, number))
 
-    def accepted(self, number: int, task: Task) -> Entry:
-        with self._store.write(durable=True) as connection:
+    def record_accepted(self, number: int, task: Task) -> Entry:
+        with self._database.write(durable=True) as connection:
             known = self._known(connection, number)
             if known.task_id is not None and known.task_id == task.id:
                 return known  # its webhook came before this
@@ -273,8 +281,8 @@ class Ledger:
             known = self._write(connection, "accepted", written(task), known, raw_text(task))
             return self._seen(connection, known, task) if task.finished else known
 
-    def seen(self, number: int, task: Task) -> Entry:
-        with self._store.write() as connection:
+    def record_poll(self, number: int, task: Task) -> Entry:
+        with self._database.write() as connection:
             return self._seen(connection, self._known(connection, number), task)
 
     def _seen(self, connection: sqlite3.Connection, known: Entry, task: Task) -> Entry:
@@ -283,7 +291,7 @@ class Ledger:
             return self._write(connection, kind, written(task), known, raw_text(task))
         if known.state in {"done", "failed"}:  # two kernels may look at the same end
             return known
-        kind = "looked"
+        kind = "polled"
         if task.finished:
             kind = "done" if task.state == "succeeded" else "failed"
         raw = raw_text(task)
@@ -292,49 +300,51 @@ class Ledger:
             raw = None if connection.execute(same, (known.reply, raw)).fetchone() else raw
         return self._write(connection, kind, written(task), known, raw)
 
-    def heard(self, word: Word, read: Callable[[Task], Task]) -> Heard:
-        with self._store.write(durable=True) as connection:
-            found = meant(connection, word)
+    def apply_notification(
+        self, word: Notification, read: Callable[[Task], Task]
+    ) -> NotificationResult:
+        with self._database.write(durable=True) as connection:
+            found = match_entry(connection, word)
             known = found.entry
             if found.kind != "noted" or known is None:
                 return found
             request = request_of(connection, known)
             if known.task_id is None:
                 if not allowed(known, "accepted"):
-                    return Heard("other", known)
+                    return NotificationResult("other", known)
                 note = _HEARD if known.state == "uncertain" else None
                 data = {"task_id": word.task_id, "note": note}
                 known = self._write(connection, "accepted", data, known)
             now = self._seen(connection, known, read(kept(known, request, {}, None).base))
-            return Heard("same" if now is known else "noted", now)
+            return NotificationResult("same" if now is known else "noted", now)
 
-    def refused(self, number: int, error: MusicAPIError) -> Entry:
+    def record_refused(self, number: int, error: MusicAPIError) -> Entry:
         return self.step(number, "refused", {"note": _said(error)})
 
-    def uncertain(self, number: int, error: BaseException) -> Entry:
-        with self._store.write(durable=True) as connection:
+    def record_uncertain(self, number: int, error: BaseException) -> Entry:
+        with self._database.write(durable=True) as connection:
             known = self._known(connection, number)
             if known.state in _BOUGHT and known.task_id is not None:
                 return known  # its webhook came before its reply was lost
             return self._write(connection, "uncertain", {"note": _said(error)}, known)
 
-    def still_accepted(self, number: int) -> Entry:
-        return self.step(number, "looked", {})
+    def record_unchanged(self, number: int) -> Entry:
+        return self.step(number, "polled", {})
 
-    def never_left(self, number: int, error: BaseException | None) -> Entry:
+    def record_unsent(self, number: int, error: BaseException | None) -> Entry:
         note = f"it never left: {_said(error)}" if error else "it never left"
-        return self.step(number, "never_left", {"note": note})
+        return self.step(number, "unsent", {"note": note})
 
     def recover(self) -> int:
         """Call uncertain what dead owners were sending; return how many that were."""
-        owners = self._store.rows(
-            "SELECT DISTINCT owner FROM entries WHERE state IN ('sending', 'asking') "
+        owners = self._database.rows(
+            "SELECT DISTINCT owner FROM entries WHERE state IN ('sending', 'reposting') "
             "AND ended_at IS NULL"
         )
-        dead = [owner for (owner,) in owners if not self._owner.is_alive(owner)]
+        dead = [owner for (owner,) in owners if not self._process_lock.is_alive(owner)]
         found = 0
         if dead:
-            with self._store.write() as connection:
+            with self._database.write() as connection:
                 for state in _LEAVING:
                     for known in events.in_state(connection, state):
                         if known.owner in dead:
@@ -347,7 +357,7 @@ def _said(error: BaseException | None) -> str:
     return error.message if isinstance(error, MusicAPIError) else f"{error!r:.300}"
 
 
-def known_entry(connection: sqlite3.Connection, number: int) -> Entry:
+def require_entry(connection: sqlite3.Connection, number: int) -> Entry:
     known = events.entry(connection, number)
     if known is None:
         raise InvalidTransition(f"the library has no entry {number}")
@@ -365,7 +375,7 @@ _WITH_REPLIES = """
     LEFT JOIN events AS reply ON reply.id = entries.reply
     LEFT JOIN events AS last ON last.id = (
         SELECT max(id) FROM events WHERE entry = entries.id
-        AND kind IN ('accepted', 'looked', 'done', 'failed', 'refused', 'charged')
+        AND kind IN ('accepted', 'polled', 'done', 'failed', 'refused', 'charged')
     )
     WHERE entries.id IN (SELECT value FROM json_each(?))
 """
@@ -377,12 +387,12 @@ def task_of(connection: sqlite3.Connection, known: Entry) -> Task:
     return _kept(known, *written_down).task()
 
 
-def tasks_of(store: Store, found: Sequence[Entry]) -> Iterator[tuple[Entry, Task]]:
+def tasks_of(store: Database, found: Sequence[Entry]) -> Iterator[tuple[Entry, Task]]:
     """Make many tasks again; nobody's step waits while replies are read."""
     return ((known, reply.task()) for known, reply in replies_of(store, found))
 
 
-def replies_of(store: Store, found: Sequence[Entry]) -> Iterator[tuple[Entry, StoredReply]]:
+def replies_of(store: Database, found: Sequence[Entry]) -> Iterator[tuple[Entry, StoredReply]]:
     for start in range(0, len(found), _CHUNK):
         chunk = {known.id: known for known in found[start : start + _CHUNK]}
         rows = {row[0]: row[1:] for row in store.rows(_WITH_REPLIES, str(list(chunk)))}

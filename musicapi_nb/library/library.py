@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from musicapi_nb.engines import Request
 from musicapi_nb.errors import ClientClosed, InvalidArgument, MusicAPIError
 from musicapi_nb.library import events, queries, rate_limit, resolve
-from musicapi_nb.library.database import Store
-from musicapi_nb.library.group_commit import Commits
-from musicapi_nb.library.ledger import Ledger, known_entry, tasks_of
+from musicapi_nb.library.database import Database
+from musicapi_nb.library.group_commit import GroupCommit
+from musicapi_nb.library.ledger import Ledger, require_entry, tasks_of
 from musicapi_nb.library.media_files import Files, is_whole, on_disk, song_key
-from musicapi_nb.library.process_lock import Owner
+from musicapi_nb.library.process_lock import ProcessLock
 from musicapi_nb.library.ratings import Ratings
 from musicapi_nb.library.read_api import DATABASE, Records
 from musicapi_nb.tasks import Song, Task
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from musicapi_nb.library.entry import Entry
     from musicapi_nb.library.ledger import Claim
     from musicapi_nb.library.media_files import FileRef
-    from musicapi_nb.library.notifications import Heard, Word
+    from musicapi_nb.library.notifications import Notification, NotificationResult
     from musicapi_nb.library.queries import Media
     from musicapi_nb.library.resolve import Credits
 
@@ -46,7 +46,7 @@ class Library(Ratings, Records):
     ----------
     path
         The folder.
-    patience
+    lock_timeout
         Seconds to wait for another process that is writing.
 
     Raises
@@ -56,7 +56,7 @@ class Library(Ratings, Records):
     """
 
     def __init__(
-        self, path: str | os.PathLike[str] = "musicapi-library", *, patience: float = 10.0
+        self, path: str | os.PathLike[str] = "musicapi-library", *, lock_timeout: float = 10.0
     ) -> None:
         self._shown = str(path)
         self.path = Path(path).expanduser().absolute()  # the working directory may change
@@ -64,13 +64,13 @@ class Library(Ratings, Records):
             self.path.mkdir(parents=True, exist_ok=True)
             if not (ignore := self.path / ".gitignore").exists():
                 ignore.write_text("*\n", encoding="ascii")
-            self._store = Store(self.path / DATABASE, patience=patience)
-            undo.callback(self._store.close)
-            self._owner = Owner(self.path / "open")
-            undo.callback(self._owner.close)
-            self._files = Files(self.path / "files", self._owner)
-            self._ledger = Ledger(self._store, self._owner)
-            self._commits = Commits(self._store)
+            self._database = Database(self.path / DATABASE, lock_timeout=lock_timeout)
+            undo.callback(self._database.close)
+            self._process_lock = ProcessLock(self.path / "open")
+            undo.callback(self._process_lock.close)
+            self._files = Files(self.path / "files", self._process_lock)
+            self._ledger = Ledger(self._database, self._process_lock)
+            self._commits = GroupCommit(self._database)
             self._ledger.recover()
             undo.pop_all()
         self._closed = False
@@ -90,10 +90,10 @@ class Library(Ratings, Records):
         """Write what waits, and close. What is being sent is uncertain from then on."""
         if not self._closed:
             self._closed = True
-            if not self._store.forked:  # its thread stayed behind
+            if not self._database.forked:  # its thread stayed behind
                 self._commits.close()
-            self._owner.close()
-            self._store.close()
+            self._process_lock.close()
+            self._database.close()
 
     # --- many at once ----------------------------------------------------------------------
 
@@ -122,7 +122,7 @@ class Library(Ratings, Records):
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         """Make all calls in the block one transaction: all of it is kept, or nothing."""
-        with self._store.write(durable=True):
+        with self._database.write(durable=True):
             yield
 
     # --- the steps of a purchase -----------------------------------------------------------
@@ -141,18 +141,18 @@ class Library(Ratings, Records):
             request, take, simulated=simulated, experiment=experiment, cell=cell
         )
 
-    def not_run(self, entry: int, why: str) -> Entry:
+    def record_skipped(self, entry: int, why: str) -> Entry:
         """Note that a planned purchase will not be made (budget, cancel)."""
         return self._ledger.step(entry, "not_run", {"note": why})
 
     def find(
-        self, request: Request, take: int = 1, *, simulated: bool = False, again: bool = True
+        self, request: Request, take: int = 1, *, simulated: bool = False, retry_failed: bool = True
     ) -> Claim | None:
         """Look whether a request was bought, or is under way, without deciding anything.
 
         None: `claim` with the same arguments would buy it.
         """
-        return self._ledger.find(request, take, simulated=simulated, again=again)
+        return self._ledger.find(request, take, simulated=simulated, retry_failed=retry_failed)
 
     def claim(  # noqa: PLR0913 - what is bought, for whom, and who has to allow it
         self,
@@ -163,7 +163,7 @@ class Library(Ratings, Records):
         budgets: Sequence[str] = (),
         experiment: str | None = None,
         cell: str | None = None,
-        again: bool = True,
+        retry_failed: bool = True,
     ) -> Claim:
         """Decide, once for all threads and processes, what is to be done about a request.
 
@@ -177,7 +177,7 @@ class Library(Ratings, Records):
         budgets
             Names of budgets that all have to cover the price (see `set_budget`).
         experiment, cell
-            Whose cell the purchase is from now on; `cell` is the identity when left out.
+            Whose cell the purchase is from now on; `cell` is the request_key when left out.
         again
             Whether what failed or was refused before is bought anew; else it is what we "have".
 
@@ -198,13 +198,13 @@ class Library(Ratings, Records):
             budgets=tuple(dict.fromkeys(budgets)),
             experiment=experiment,
             cell=cell,
-            again=again,
+            retry_failed=retry_failed,
         )
 
-    def ask_again(self, request: Request, take: int = 1, *, simulated: bool = False) -> Claim:
+    def claim_repost(self, request: Request, take: int = 1, *, simulated: bool = False) -> Claim:
         """Decide whether what was accepted without a task is asked for once more.
 
-        When it says "ask", the step `asking` is on disk already: send the same request, then
+        When it says "repost", the step `asking` is on disk already: send the same request, then
         call `seen`, `uncertain` or `still_accepted`. Whether a repeat is charged is not known.
 
         Raises
@@ -212,17 +212,19 @@ class Library(Ratings, Records):
         InvalidTransition
             It was never bought with this library.
         """
-        return self._ledger.ask_again(request, take, simulated=simulated)
+        return self._ledger.claim_repost(request, take, simulated=simulated)
 
-    def accepted(self, entry: int, task: Task) -> Entry:
+    def record_accepted(self, entry: int, task: Task) -> Entry:
         """Note, durably, the task that the service made; also for one that was uncertain."""
-        return self._ledger.accepted(entry, task)
+        return self._ledger.record_accepted(entry, task)
 
-    def seen(self, entry: int, task: Task) -> Entry:
+    def record_poll(self, entry: int, task: Task) -> Entry:
         """Note a look at the task: unfinished, done or failed, with the reply as it came."""
-        return self._ledger.seen(entry, task)
+        return self._ledger.record_poll(entry, task)
 
-    def heard(self, word: Word, read: Callable[[Task], Task]) -> Heard:
+    def apply_notification(
+        self, word: Notification, read: Callable[[Task], Task]
+    ) -> NotificationResult:
         """Note what the service says of a task unasked, as by a webhook.
 
         What was uncertain, or is being sent still, is accepted by it; an end that is known
@@ -235,23 +237,23 @@ class Library(Ratings, Records):
         read
             Makes of the task as the ledger knows it the task as it is said to be.
         """
-        return self._ledger.heard(word, read)
+        return self._ledger.apply_notification(word, read)
 
-    def refused(self, entry: int, error: MusicAPIError) -> Entry:
+    def record_refused(self, entry: int, error: MusicAPIError) -> Entry:
         """Note that the service said no: nothing was charged, budgets get it back."""
-        return self._ledger.refused(entry, error)
+        return self._ledger.record_refused(entry, error)
 
-    def uncertain(self, entry: int, error: BaseException) -> Entry:
+    def record_uncertain(self, entry: int, error: BaseException) -> Entry:
         """Note that the reply was lost: perhaps charged, never sent again by itself."""
-        return self._ledger.uncertain(entry, error)
+        return self._ledger.record_uncertain(entry, error)
 
-    def still_accepted(self, entry: int) -> Entry:
+    def record_unchanged(self, entry: int) -> Entry:
         """Note of an entry that was asked for again that this changed nothing."""
-        return self._ledger.still_accepted(entry)
+        return self._ledger.record_unchanged(entry)
 
-    def never_left(self, entry: int, error: BaseException | None = None) -> Entry:
+    def record_unsent(self, entry: int, error: BaseException | None = None) -> Entry:
         """Note that the request provably never reached the service."""
-        return self._ledger.never_left(entry, error)
+        return self._ledger.record_unsent(entry, error)
 
     def resolve(
         self,
@@ -281,9 +283,9 @@ class Library(Ratings, Records):
         InvalidTransition
             This settles nothing, or there is nothing to settle.
         """
-        with self._store.write(durable=True) as connection:
-            kind, data = resolve.verdict(
-                known_entry(connection, entry),
+        with self._database.write(durable=True) as connection:
+            kind, data = resolve.resolution_event(
+                require_entry(connection, entry),
                 task_id=task_id,
                 before=before,
                 after=after,
@@ -297,7 +299,7 @@ class Library(Ratings, Records):
             found = events.in_state(connection, "accepted")
         return [
             queries.Unfinished(entry, task)
-            for entry, task in tasks_of(self._store, found)
+            for entry, task in tasks_of(self._database, found)
             if simulated is None or entry.simulated is simulated
         ]
 
@@ -314,8 +316,8 @@ class Library(Ratings, Records):
         if not name or credits_ < 0 or (assume is not None and assume < 0):
             raise InvalidArgument("a budget has a name and a number of credits from 0 on")
         data = {"name": name, "credits": credits_, "assume": assume}
-        with self._store.write(durable=True) as connection:
-            events.write_other(connection, "budget", data, owner=self._owner.id)
+        with self._database.write(durable=True) as connection:
+            events.append_unbound(connection, "budget", data, owner=self._process_lock.id)
         return self.budgets()[name]
 
     def budgets(self) -> dict[str, queries.Budget]:
@@ -323,7 +325,7 @@ class Library(Ratings, Records):
         with self._reading() as connection:
             return {budget.name: budget for budget in queries.budgets(connection)}
 
-    def place(self, interval: float, now: float | None = None, *, name: str = "") -> float:
+    def reserve_slot(self, interval: float, now: float | None = None, *, name: str = "") -> float:
         """Lease the next instant (unix seconds) at which a paid request may leave.
 
         All processes on the library share one pace for each name. Take a place when it is your
@@ -336,15 +338,15 @@ class Library(Ratings, Records):
             Seconds between two requests; longer for a while after `slow_down`.
         """
         now = time.time() if now is None else now
-        with self._store.write() as connection:
-            return rate_limit.place(connection, name, interval, now)
+        with self._database.write() as connection:
+            return rate_limit.reserve(connection, name, interval, now)
 
-    def give_back(self, at: float, *, name: str = "") -> None:
+    def release_slot(self, at: float, *, name: str = "") -> None:
         """Let somebody else have a place that was leased."""
-        with self._store.write() as connection:
-            rate_limit.give_back(connection, name, at)
+        with self._database.write() as connection:
+            rate_limit.release(connection, name, at)
 
-    def slow_down(
+    def throttle(
         self, retry_after: float = 1.0, now: float | None = None, *, name: str = ""
     ) -> float:
         """After a 429: nobody sends for `retry_after` seconds (300 at most), then at half the pace.
@@ -352,12 +354,12 @@ class Library(Ratings, Records):
         Returns the end of the pause. The pace recovers by itself, place by place.
         """
         now = time.time() if now is None else now
-        with self._store.write() as connection:
-            return rate_limit.slow_down(connection, name, retry_after, now)
+        with self._database.write() as connection:
+            return rate_limit.throttle(connection, name, retry_after, now)
 
     def paused_until(self, *, name: str = "") -> float:
         """The end of the last pause, unix seconds: a place that was leased before it is void."""
-        with self._store.read() as connection:
+        with self._database.read() as connection:
             return rate_limit.paused_until(connection, name)
 
     # --- files -----------------------------------------------------------------------------
@@ -380,24 +382,24 @@ class Library(Ratings, Records):
             "size": file.size,
             "suffix": file.suffix,
         }
-        with self._store.write() as connection:
+        with self._database.write() as connection:
             known = queries.attached(connection, self._files, song_key(song), media)
             if known != file:
-                events.write_other(connection, "attached", data, owner=self._owner.id)
+                events.append_unbound(connection, "attached", data, owner=self._process_lock.id)
 
     def file_of(self, song: Song | str, media: Media = "audio") -> Path | None:
         """Where a song's file is; None when there is none, or not all of it."""
-        with self._store.read() as connection:
+        with self._database.read() as connection:
             ref = queries.attached(connection, self._files, song_key(song), media)
         return ref.path if ref is not None and is_whole(ref) else None
 
     def missing_files(self, media: Sequence[Media] = queries.MEDIA) -> list[queries.MissingFile]:
         """Files of finished songs that are not here, or not whole, with their links."""
-        return list(queries.missing_files(self._store, self._files, media))
+        return list(queries.missing_files(self._database, self._files, media))
 
     def verify(self) -> list[queries.DamagedFile]:
         """Read every byte of every file; return those that are missing or damaged."""
-        return list(queries.damaged(self._store, self._files))
+        return list(queries.damaged(self._database, self._files))
 
     def export(self, path: str | os.PathLike[str], what: Any = None) -> ExportResult:
         """Write songs of this library as files that other programs take: `mnb.export`.
@@ -415,9 +417,9 @@ class Library(Ratings, Records):
 
     def rebuild(self) -> None:
         """Make everything that is kept beside the events anew, from the events alone."""
-        with self._store.write(durable=True) as connection:
+        with self._database.write(durable=True) as connection:
             events.rebuild(connection)
-            self._store.epoch += 1
+            self._database.generation += 1
 
     def _check_open(self) -> None:
         if self._closed:

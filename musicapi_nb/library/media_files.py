@@ -18,7 +18,7 @@ from musicapi_nb.errors import InvalidArgument, LibraryError, LibraryFull, Libra
 from musicapi_nb.tasks import Song
 
 if TYPE_CHECKING:
-    from musicapi_nb.library.process_lock import Owner
+    from musicapi_nb.library.process_lock import ProcessLock
 
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
 _READ_ONLY = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
@@ -76,10 +76,10 @@ class Files:
         Whose unfinished files these are; those of the dead are swept away.
     """
 
-    def __init__(self, folder: Path, owner: Owner) -> None:
+    def __init__(self, folder: Path, owner: ProcessLock) -> None:
         self._folder = folder
         self._incoming = folder / "incoming"
-        self._owner = owner
+        self._process_lock = owner
         self._incoming.mkdir(parents=True, exist_ok=True)
         for left in self._incoming.iterdir():
             if not owner.is_alive(left.name.partition("-")[0]):
@@ -87,7 +87,7 @@ class Files:
 
     def incoming(self, suffix: str = "") -> Path:
         """A path, not taken yet, to write a file to before it is added."""
-        return self._incoming / f"{self._owner.id}-{secrets.token_hex(6)}{suffix}"
+        return self._incoming / f"{self._process_lock.id}-{secrets.token_hex(6)}{suffix}"
 
     def ref(self, sha256: str, size: int, suffix: str) -> FileRef:
         return FileRef(sha256, size, self._folder / sha256[:2] / f"{sha256}{suffix}")

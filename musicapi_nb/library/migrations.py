@@ -27,7 +27,7 @@ CREATE TRIGGER events_remain BEFORE DELETE ON events
 CREATE TABLE entries (
     id INTEGER PRIMARY KEY,
     asked INTEGER NOT NULL REFERENCES events(id),
-    identity TEXT NOT NULL,
+    request_key TEXT NOT NULL,
     engine TEXT NOT NULL,
     operation TEXT NOT NULL,
     state TEXT NOT NULL,
@@ -45,13 +45,13 @@ CREATE TABLE entries (
     planned_at REAL,
     sent_at REAL,
     accepted_at REAL,
-    looked_at REAL,
+    polled_at REAL,
     ended_at REAL,
     note TEXT,
     reply INTEGER REFERENCES events(id)
 );
-CREATE INDEX entries_of_identity ON entries(identity, simulated);
-CREATE UNIQUE INDEX bought_once ON entries(identity, simulated)
+CREATE INDEX entries_of_identity ON entries(request_key, simulated);
+CREATE UNIQUE INDEX bought_once ON entries(request_key, simulated)
     WHERE state IN ('planned', 'sending', 'accepted', 'uncertain', 'done');
 CREATE INDEX entries_open ON entries(state)
     WHERE state IN ('planned', 'sending', 'accepted', 'uncertain');
@@ -101,7 +101,7 @@ UPDATE entries SET live = 1
 DROP INDEX entries_of_identity;
 DROP INDEX bought_once;
 DROP INDEX entries_open;
-CREATE UNIQUE INDEX bought_once ON entries(identity, simulated, live);
+CREATE UNIQUE INDEX bought_once ON entries(request_key, simulated, live);
 CREATE INDEX entries_open ON entries(state) WHERE ended_at IS NULL;
 """
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Heard:
+class NotificationResult:
     """What became of word from the service.
 
     Attributes
@@ -32,8 +32,8 @@ class Heard:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Word:
-    """Word from the service: of which task, of which engine (None: not said).
+class Notification:
+    """Notification from the service: of which task, of which engine (None: not said).
 
     `entry` is the purchase that it names, `proven` says whether that is its true name.
     """
@@ -44,7 +44,7 @@ class Word:
     proven: Callable[[Entry], bool] = lambda _: False
 
 
-def meant(connection: sqlite3.Connection, word: Word) -> Heard:
+def match_entry(connection: sqlite3.Connection, word: Notification) -> NotificationResult:
     """Find the purchase: "noted" if there is one that the word can be about."""
     same = events.entries(connection, "WHERE task_id=?", word.task_id)
     if word.entry is None:  # it was asked for without an address of its own
@@ -54,11 +54,11 @@ def meant(connection: sqlite3.Connection, word: Word) -> Heard:
         known = events.entry(connection, word.entry)
         known = known if known is not None and word.proven(known) else None
     if known is None:
-        return Heard("unknown")
+        return NotificationResult("unknown")
     others = any(
         (each.engine, each.simulated) == (known.engine, known.simulated) and each.id != known.id
         for each in same
     )
     if others or word.engine not in {None, known.engine}:
-        return Heard("other", known)
-    return Heard("noted" if known.task_id in {None, word.task_id} else "other", known)
+        return NotificationResult("other", known)
+    return NotificationResult("noted" if known.task_id in {None, word.task_id} else "other", known)

@@ -46,10 +46,10 @@ else:
         return True
 
 
-_opened: weakref.WeakSet[Owner] = weakref.WeakSet()
+_opened: weakref.WeakSet[ProcessLock] = weakref.WeakSet()
 
 
-class Owner:
+class ProcessLock:
     """One opened library, as others see it: alive while its process holds the lock.
 
     Raises
@@ -100,10 +100,10 @@ class Owner:
 
     def close(self) -> None:
         if self._file is not None:
-            self.forget()
+            self.close_in_child()
             self._remove(self.id)
 
-    def forget(self) -> None:
+    def close_in_child(self) -> None:
         """Close the file alone: in a forked child, where the lock is the parent's."""
         file, self._file = self._file, None
         if file is not None:
@@ -112,7 +112,7 @@ class Owner:
 
 def _after_fork() -> None:
     for owner in list(_opened):
-        owner.forget()
+        owner.close_in_child()
 
 
 if hasattr(os, "register_at_fork"):

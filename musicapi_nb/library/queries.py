@@ -14,12 +14,12 @@ from musicapi_nb.library.ledger import tasks_of
 from musicapi_nb.tasks import Song, Task
 
 if TYPE_CHECKING:
-    from musicapi_nb.library.database import Store
+    from musicapi_nb.library.database import Database
     from musicapi_nb.library.entry import Entry, EntryState
 
 Media: TypeAlias = Literal["audio", "image", "video"]
 MEDIA: tuple[Media, ...] = ("audio", "image")
-WITH_TASKS: tuple[EntryState, ...] = ("accepted", "asking", "done", "failed")
+WITH_TASKS: tuple[EntryState, ...] = ("accepted", "reposting", "done", "failed")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ def account(connection: sqlite3.Connection, *, simulated: bool) -> Account:
     row = connection.execute(
         """
         SELECT
-            coalesce(sum(price) FILTER (WHERE state IN ('accepted', 'asking', 'done')
+            coalesce(sum(price) FILTER (WHERE state IN ('accepted', 'reposting', 'done')
                 OR (state = 'failed' AND refunded IS NOT 1)), 0),
             coalesce(sum(price) FILTER (WHERE state = 'failed' AND refunded IS 1), 0),
             coalesce(sum(price) FILTER (WHERE state IN ('uncertain', 'sending')), 0),
@@ -130,7 +130,7 @@ def account(connection: sqlite3.Connection, *, simulated: bool) -> Account:
 
 
 def missing_files(
-    store: Store, shelf: media_files.Files, media: Sequence[Media]
+    store: Database, shelf: media_files.Files, media: Sequence[Media]
 ) -> Iterator[MissingFile]:
     rows = store.rows("SELECT song, media, sha256, size, suffix FROM attached")
     there = {(song, kind) for song, kind, *named in rows if media_files.is_whole(shelf.ref(*named))}
@@ -157,7 +157,7 @@ def attached(
     return store.ref(*row) if row else None
 
 
-def damaged(store: Store, shelf: media_files.Files) -> Iterator[DamagedFile]:
+def damaged(store: Database, shelf: media_files.Files) -> Iterator[DamagedFile]:
     rows = store.rows("SELECT song, media, sha256, size, suffix FROM attached ORDER BY song, media")
     for song, media, *named in rows:
         ref = shelf.ref(*named)
@@ -170,7 +170,7 @@ def render_times(
     connection: sqlite3.Connection, name: tuple[str, str], model: str | None, *, simulated: bool
 ) -> list[RenderTime]:
     rows = connection.execute(
-        "SELECT accepted_at, looked_at, ended_at, model FROM entries WHERE engine=? AND operation=?"
+        "SELECT accepted_at, polled_at, ended_at, model FROM entries WHERE engine=? AND operation=?"
         " AND (?3 IS NULL OR model=?3) AND simulated=? AND state='done' "
         "ORDER BY ended_at DESC LIMIT ?",
         (*name, model, simulated, _RECENT),

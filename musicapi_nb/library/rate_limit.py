@@ -12,7 +12,7 @@ _STEP = 1.0  # seconds that clocks of one machine may seem to run backwards
 _NOTHING = 0.001  # seconds that keep nobody apart
 
 
-def place(connection: sqlite3.Connection, name: str, interval: float, now: float) -> float:
+def reserve(connection: sqlite3.Connection, name: str, interval: float, now: float) -> float:
     """Hand out the next place, not before `now`; instants are unix seconds."""
     following, asked, slowness, paused = _read(connection, name, now)
     gap = interval + (slowness - 1) * max(interval, _LEAST)
@@ -32,12 +32,12 @@ def place(connection: sqlite3.Connection, name: str, interval: float, now: float
     return found
 
 
-def give_back(connection: sqlite3.Connection, name: str, at: float) -> None:
+def release(connection: sqlite3.Connection, name: str, at: float) -> None:
     """Let somebody else have a place."""
     connection.execute("INSERT INTO places (name, at) VALUES (?, ?)", (name, at))
 
 
-def slow_down(connection: sqlite3.Connection, name: str, wait: float, now: float) -> float:
+def throttle(connection: sqlite3.Connection, name: str, wait: float, now: float) -> float:
     """Pause for `wait` seconds, at most `LONGEST_PAUSE`, and go at half the pace from then on.
 
     Refusals that come during the pause are of the same crowd: they do not slow it once more.

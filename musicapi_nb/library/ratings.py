@@ -13,8 +13,8 @@ from musicapi_nb.tasks import Song
 from musicapi_nb.tasks.json_reader import clean
 
 if TYPE_CHECKING:
-    from musicapi_nb.library.database import Store
-    from musicapi_nb.library.process_lock import Owner
+    from musicapi_nb.library.database import Database
+    from musicapi_nb.library.process_lock import ProcessLock
 
 MOST_STARS = 5
 LONGEST_NOTE = 4_000
@@ -84,8 +84,8 @@ def rated(song: Song, before: Rating | None, stars: int | None, note: str | None
 class Ratings:
     """The ratings and notes of a `Library`."""
 
-    _store: Store
-    _owner: Owner
+    _database: Database
+    _process_lock: ProcessLock
 
     def rate(self, song: Song, stars: int | None = None, *, note: str | None = None) -> Rating:
         """Rate a song; on disk, also after a loss of power, when this returns.
@@ -108,7 +108,7 @@ class Ratings:
             raise InvalidArgument(
                 "this song has neither id nor task, so nothing can be kept by them"
             )
-        with self._store.write(durable=True):
+        with self._database.write(durable=True):
             before = self.rating(song)
             now = rated(song, before, stars, note)
             if before is None and now.empty:
@@ -123,19 +123,20 @@ class Ratings:
                     "stars": now.stars,
                     "note": now.note,
                 }
-                with self._store.write() as connection:
-                    events.write_other(connection, "rated", data, owner=self._owner.id)
+                with self._database.write() as connection:
+                    events.append_unbound(connection, "rated", data, owner=self._process_lock.id)
         return self.rating(song) or now
 
     def rating(self, song: Song) -> Rating | None:
         """What was last said of a song; None where nothing stands."""
-        rows = self._store.rows(f"{_SELECT} WHERE song=?", song_key(song))
+        rows = self._database.rows(f"{_SELECT} WHERE song=?", song_key(song))
         return _rating(cast("_Row", rows[0])) if rows else None
 
     def ratings(self) -> list[Rating]:
         """All that is said of songs, in the order in which it was said."""
         return [
-            _rating(cast("_Row", row)) for row in self._store.rows(f"{_SELECT} ORDER BY at, song")
+            _rating(cast("_Row", row))
+            for row in self._database.rows(f"{_SELECT} ORDER BY at, song")
         ]
 
 

@@ -13,12 +13,12 @@ from musicapi_nb.engines import Request
 from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.library import events, html, queries
 from musicapi_nb.library.entry import STATES
-from musicapi_nb.library.ledger import known_entry, replies_of, request_of, task_of, tasks_of
+from musicapi_nb.library.ledger import replies_of, request_of, require_entry, task_of, tasks_of
 from musicapi_nb.library.lineage import lineage
 from musicapi_nb.tasks import Song, StoredReply, Task
 
 if TYPE_CHECKING:
-    from musicapi_nb.library.database import Store
+    from musicapi_nb.library.database import Database
     from musicapi_nb.library.entry import Entry, EntryState, Event
     from musicapi_nb.library.html import Account
     from musicapi_nb.library.ledger import Ledger
@@ -33,7 +33,7 @@ class Records:
 
     path: Path
     _shown: str
-    _store: Store
+    _database: Database
     _files: Files
     _ledger: Ledger
     _closed = False
@@ -41,7 +41,7 @@ class Records:
     def entry(self, number: int) -> Entry:
         """One entry as it is now."""
         with self._reading() as connection:
-            return known_entry(connection, number)
+            return require_entry(connection, number)
 
     def entries(
         self, state: EntryState | None = None, *, experiment: str | None = None
@@ -56,40 +56,40 @@ class Records:
         """The tasks of entries, with their songs; those that have one when no state is named."""
         with self._reading() as connection:
             found = queries.entries(connection, _states(state, queries.WITH_TASKS), experiment)
-        return [task for _, task in tasks_of(self._store, found)]
+        return [task for _, task in tasks_of(self._database, found)]
 
     def replies(self) -> Iterator[StoredReply]:
         """The last reply about each of `tasks()`, as it came: what tables are made of."""
         with self._reading() as connection:
             found = queries.entries(connection, queries.WITH_TASKS, None)
-        return (reply for _, reply in replies_of(self._store, found))
+        return (reply for _, reply in replies_of(self._database, found))
 
     def task(self, entry: int) -> Task:
         """The task of one entry, as last seen."""
-        with self._store.read() as connection:
-            return task_of(connection, known_entry(connection, entry))
+        with self._database.read() as connection:
+            return task_of(connection, require_entry(connection, entry))
 
-    def ended(self, entries: Sequence[int]) -> list[int]:
+    def finished_entries(self, entries: Sequence[int]) -> list[int]:
         """Those of these entries of which nothing more will come."""
         sql = (
             "SELECT id FROM entries WHERE ended_at IS NOT NULL "
             "AND id IN (SELECT value FROM json_each(?))"
         )
-        return [number for (number,) in self._store.rows(sql, str(list(entries)))]
+        return [number for (number,) in self._database.rows(sql, str(list(entries)))]
 
     def request(self, entry: int) -> Request | None:
         """What was asked; None where this version does not know the operation."""
-        with self._store.read() as connection:
-            return request_of(connection, known_entry(connection, entry))
+        with self._database.read() as connection:
+            return request_of(connection, require_entry(connection, entry))
 
     def cells(self, experiment: str) -> dict[str, int]:
         """The entry of each cell of an experiment."""
-        rows = self._store.rows("SELECT cell, entry FROM cells WHERE experiment=?", experiment)
+        rows = self._database.rows("SELECT cell, entry FROM cells WHERE experiment=?", experiment)
         return dict(rows)
 
     def events(self, entry: int | None = None) -> list[Event]:
         """What happened, in order: to everything, or to one entry."""
-        with self._store.read() as connection:
+        with self._database.read() as connection:
             return list(events.events(connection, entry))
 
     def lineage(self, of: Song | Task | str | None = None) -> Lineage:
@@ -103,7 +103,7 @@ class Records:
         """
         with self._reading() as connection:
             found = queries.entries(connection, STATES, None)
-        return lineage(tasks_of(self._store, found), of if isinstance(of, str | None) else of.id)
+        return lineage(tasks_of(self._database, found), of if isinstance(of, str | None) else of.id)
 
     def counts(self, *, experiment: str | None = None) -> dict[EntryState, int]:
         """How many entries are in each state, uncertain ones first."""
@@ -119,7 +119,7 @@ class Records:
         self, engine: str, operation: str, model: str | None = None, *, simulated: bool = False
     ) -> list[queries.RenderTime]:
         """How long the last 1,000 took, oldest first; of any model when none is named."""
-        with self._store.read() as connection:
+        with self._database.read() as connection:
             return queries.render_times(connection, (engine, operation), model, simulated=simulated)
 
     def disk_used(self) -> int:
@@ -155,7 +155,7 @@ class Records:
     def _reading(self) -> Iterator[sqlite3.Connection]:
         """Read, after what dead processes left in sending was called uncertain."""
         self._ledger.recover()
-        with self._store.read() as connection:
+        with self._database.read() as connection:
             yield connection
 
 

@@ -22,7 +22,7 @@ Credits: TypeAlias = HasTotal | float
 Settled: TypeAlias = tuple[str, dict[str, Any]]
 
 
-def verdict(
+def resolution_event(
     entry: Entry,
     *,
     task_id: str | None,

@@ -12,13 +12,13 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from musicapi_nb.client import BASE_URL, MusicAPI
-from musicapi_nb.client.webhook_fields import checked_hook
+from musicapi_nb.client.webhook_fields import webhook_target
 from musicapi_nb.engines import Request
 from musicapi_nb.errors import InvalidRequest, Problem
 from musicapi_nb.notebook import remote_simulator
 from musicapi_nb.notebook.event_loop import BackgroundLoop
 from musicapi_nb.notebook.session import KEY_VARIABLE, Session, _sessions
-from musicapi_nb.signing import SECRET_VARIABLE
+from musicapi_nb.webhook_signing import SECRET_VARIABLE
 
 if TYPE_CHECKING:
     from musicapi_nb.library import Library
@@ -95,7 +95,7 @@ def connect(  # noqa: PLR0913 - each is a setting of its own
     if webhook is not None and webhook_secret is None:
         webhook_secret = os.environ.get(SECRET_VARIABLE) or None
     hook = (webhook, webhook_secret)
-    checked_hook(*hook, local=True)  # before anything is opened or started
+    webhook_target(*hook, local=True)  # before anything is opened or started
     name = _identity((key, *hook), base_url, simulator, library, spend_limit)
     if (handle := _sessions.get(name)) is None:
         kept = _library(library)

@@ -11,7 +11,7 @@ from typing import Any
 
 from musicapi_nb.engines import Request
 from musicapi_nb.errors import InvalidPlan, Problem
-from musicapi_nb.library.request_key import identity
+from musicapi_nb.library._request_key import request_key
 from musicapi_nb.plan.templates import BadTemplate, parse
 
 
@@ -44,7 +44,7 @@ class Cell:
 def purchase(request: Request) -> str:
     """A text that is equal for requests which are the same purchase to a library."""
     try:
-        return identity(request)
+        return request_key(request)
     except (TypeError, ValueError, RecursionError):  # invalid, and said to be so by problems()
         return repr(request)
 

@@ -12,7 +12,7 @@ from musicapi_nb.tasks.models import Issue
 
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
 _WHOLE = 100
-_LATEST = dt.datetime(2100, 1, 1, tzinfo=dt.UTC).timestamp()
+LATEST = dt.datetime(2100, 1, 1, tzinfo=dt.UTC).timestamp()
 
 
 class JsonReader:
@@ -178,6 +178,6 @@ def as_timestamp(value: Any) -> dt.datetime | None:
         except (ValueError, OverflowError):
             return None
     seconds = as_number(value)
-    if seconds is None or not 0 < seconds < _LATEST:
+    if seconds is None or not 0 < seconds < LATEST:
         return None
     return dt.datetime.fromtimestamp(seconds, dt.UTC)

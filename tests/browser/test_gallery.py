@@ -31,16 +31,16 @@ def sound(seconds):
 def bought(at):
     request = sonic.Create(custom_mode=True, mv="sonic-v5", prompt="[Verse]", title=f"Song {at:02}",
                            tags=f"{'jazz' if at % 2 else 'rock'}, rain")
-    claim = library.claim(request, again=False)
+    claim = library.claim(request, retry_failed=False)
     if claim.kind == "have":
         return claim.task
     task = tasks.parse_submit_reply({"message": "success", "task_id": f"t{at}"}, request)
-    library.accepted(claim.entry.id, task)
+    library.record_accepted(claim.entry.id, task)
     reply = {"type": "api_error", "message": "no luck"} if at == 3 else {"code": 200, "data": [
         {"clip_id": f"c{at}-{side}", "state": "succeeded", "title": f"Song {at:02}{side}",
          "tags": f"{'jazz' if at % 2 else 'rock'}, swing", "duration": 4.0 + at,
          "audio_url": f"http://127.0.0.1:9/{at}.mp3", "lyrics": "[Verse] words"} for side in "ab"]}
-    library.seen(claim.entry.id, tasks.parse_task(reply, task=task))
+    library.record_poll(claim.entry.id, tasks.parse_task(reply, task=task))
     for song in library.task(claim.entry.id).songs:
         path = library.incoming()
         path.write_bytes(sound(4 + at))

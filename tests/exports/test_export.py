@@ -129,7 +129,7 @@ def test_the_provenance_says_what_was_asked_returned_and_written(
     assert record["model"] == {"asked": "sonic-v5", "returned": "chirp-v5"}
     assert record["song"]["id"] == clip
     assert record["task"]["id"] == "task-0"
-    assert record["ledger"]["identity"] == entry.identity
+    assert record["ledger"]["request_key"] == entry.request_key
     assert record["ledger"]["price"] == 20
     assert record["package"]["name"] == "musicapi_nb"
     assert record["source"] == {"audio_sha256": kept.stem}
@@ -166,7 +166,7 @@ def _finished(library: Library, asked: sonic.Create, task_id: str, title: str) -
         "audio_url": "https://cdn.example/a",
     }
     reply = {"code": 200, "data": [clip, {**clip, "clip_id": f"{task_id}-d", "title": "Other"}]}
-    library.seen(claim.entry.id, looked(acknowledged(asked, task_id), reply))
+    library.record_poll(claim.entry.id, looked(acknowledged(asked, task_id), reply))
     attach(library, f"{task_id}-c", "audio", sound(), ".wav")
 
 

@@ -62,7 +62,7 @@ def add(library: Library, *titles: str | None, suffix: str = ".wav", **named: An
     asked = song(f"rain {number}")
     claim = buy(library, asked, f"task-{number}")
     reply = {"code": 200, "data": clips}
-    library.seen(claim.entry.id, looked(acknowledged(asked, f"task-{number}"), reply))
+    library.record_poll(claim.entry.id, looked(acknowledged(asked, f"task-{number}"), reply))
     for at, name in enumerate(ids):
         attach(library, name, "audio", sound(suffix, 0.3 + at / 10), suffix)
         attach(library, name, "image", PNG, ".png")
@@ -86,7 +86,7 @@ def align(library: Library, clip: str, *words: tuple[str, float, float]) -> None
     ]
     reply = {"code": 200, "message": "success", "data": {"alignment": alignment}}
     claim = library.claim(request)
-    library.accepted(claim.entry.id, tasks.parse_submit_reply(reply, request))
+    library.record_accepted(claim.entry.id, tasks.parse_submit_reply(reply, request))
 
 
 def inside(folder: Path) -> dict[str, bytes]:

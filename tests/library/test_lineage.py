@@ -44,7 +44,7 @@ def songs(*ids: str, title: str = "Rain") -> dict[str, Any]:
 def bought(library: Library, request: Request, reply: Any) -> tuple[int, tasks.Task]:
     number = buy(library, request, f"task of {request!r}").entry.id
     task = looked(acknowledged(request, f"task of {request!r}"), reply)
-    library.seen(number, task)
+    library.record_poll(number, task)
     return number, task
 
 
@@ -78,7 +78,7 @@ def test_personas_and_uploaded_clips_are_links_too(library: Library) -> None:
     _, first = bought(library, song(), songs("a", "b"))
     request = first.songs[0].persona()
     claim = library.claim(request)
-    library.accepted(
+    library.record_accepted(
         claim.entry.id, tasks.parse_submit_reply({"code": 200, "persona_id": "p"}, request)
     )
     sung = sonic.PersonaMusic(custom_mode=True, prompt="la", persona_id="p", mv="sonic-v5")

@@ -44,7 +44,7 @@ def buy(library: Library, request: Request, task_id: str = "t1", **named: Any) -
     """Claim what nobody has, and have it accepted."""
     claim = library.claim(request, **named)
     assert claim.kind == "buy"
-    library.accepted(claim.entry.id, acknowledged(request, task_id))
+    library.record_accepted(claim.entry.id, acknowledged(request, task_id))
     return claim
 
 
@@ -84,6 +84,6 @@ _BESIDE = [f"SELECT * FROM {name}" for name in _TABLES]  # noqa: S608 - our own 
 
 def rebuilt_is_the_same(library: Library) -> None:
     """What is kept beside the events is what the events amount to."""
-    before = [sorted(library._store.rows(question)) for question in _BESIDE]
+    before = [sorted(library._database.rows(question)) for question in _BESIDE]
     library.rebuild()
-    assert [sorted(library._store.rows(question)) for question in _BESIDE] == before
+    assert [sorted(library._database.rows(question)) for question in _BESIDE] == before

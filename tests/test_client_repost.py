@@ -73,7 +73,7 @@ CHART = Chart()
 def _declared(monkeypatch: pytest.MonkeyPatch) -> None:
     """The ledger makes requests again of declared operations only."""
     kinds = {("sonic", kind.operation): kind for kind in (Chart, Once)}
-    module = importlib.import_module("musicapi_nb.library.identity")
+    module = importlib.import_module("musicapi_nb.library._request_key")
     monkeypatch.setattr(module, "_kinds", lambda: kinds)
 
 
@@ -146,7 +146,7 @@ async def test_it_is_asked_again_until_it_is_there(
     waited = "running" if b"running" in said else "pending"
     assert [one.state for one in seen] == [waited, waited, "succeeded"]
     if kept:
-        assert kinds(library) == ["sending", "accepted", "asking", "looked", "asking", "done"]
+        assert kinds(library) == ["sending", "accepted", "reposting", "polled", "reposting", "done"]
 
 
 def _bodies(here: Peer) -> list[tuple[bytes, bytes]]:
@@ -317,7 +317,7 @@ async def test_a_repeat_under_way_is_not_cut_off_with_its_caller(library: Librar
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
-        assert [entry.state for entry in library.entries()] == ["asking"]
+        assert [entry.state for entry in library.entries()] == ["reposting"]
         go.set()
         await api.close()
     assert [entry.state for entry in library.entries()] == ["done"]
@@ -396,7 +396,7 @@ KERNEL = """
 import asyncio, sys
 from musicapi_nb.library import Library
 from tests.peers import AGES, client
-from tests.test_client_again import CHART
+from tests.test_client_repost import CHART
 async def main():
     with Library(sys.argv[2]) as library:
         async with client(sys.argv[1], speed=20_000, ledger=library) as api:

@@ -13,8 +13,8 @@ from musicapi_nb import nuro, sonic, studio
 from musicapi_nb.engines import Request, operations
 from musicapi_nb.engines.request import Field
 from musicapi_nb.errors import InvalidRequest
-from musicapi_nb.library import identity
-from musicapi_nb.library.request_key import from_json, to_json
+from musicapi_nb.library import request_key
+from musicapi_nb.library._request_key import from_json, to_json
 from tests.library.world import ROOT, Unpriced, song
 
 _texts = st.text(st.characters(codec="utf-8"), max_size=12)
@@ -65,13 +65,13 @@ def test_requests_come_back_as_they_were(request_: Request, take: int) -> None:
     assert back is not None
     assert type(back) is type(request_)
     assert back.body() == request_.body()
-    assert identity(back, take) == identity(request_, take)
+    assert request_key(back, take) == request_key(request_, take)
 
 
 @given(requests(), requests())
 def test_only_what_is_the_same_has_the_same_name(one: Request, other: Request) -> None:
-    assert identity(one, 1) != identity(one, 2)
-    if identity(one) == identity(other):
+    assert request_key(one, 1) != request_key(one, 2)
+    if request_key(one) == request_key(other):
         assert (type(one), one.body()) == (type(other), other.body())
     else:
         written = [
@@ -82,26 +82,26 @@ def test_only_what_is_the_same_has_the_same_name(one: Request, other: Request) -
 
 
 def test_the_name_is_the_same_in_every_process_and_version() -> None:
-    code = "from tests.library.world import song\nfrom musicapi_nb.library import identity\n"
-    code += "print(identity(song('grün', 'sonic-v5'), 3))"
+    code = "from tests.library.world import song\nfrom musicapi_nb.library import request_key\n"
+    code += "print(request_key(song('grün', 'sonic-v5'), 3))"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     # written down once: were it to change, everybody's songs would be bought again
-    assert done.stdout.strip() == identity(song("grün"), 3)
-    assert identity(song("grün"), 3) == (
+    assert done.stdout.strip() == request_key(song("grün"), 3)
+    assert request_key(song("grün"), 3) == (
         "7deb3ba09b4a1800e5181e80b5cb9589cce99356ea4b8d901ffce7be64b9a5e5"
     )
 
 
 def test_equal_numbers_are_equal() -> None:
     one = sonic.Create(extra={"weight": 1, "deep": [{"a": 2.0}]})
-    assert identity(one) == identity(sonic.Create(extra={"deep": [{"a": 2}], "weight": 1.0}))
-    assert identity(one) != identity(sonic.Create(extra={"weight": True, "deep": [{"a": 2}]}))
+    assert request_key(one) == request_key(sonic.Create(extra={"deep": [{"a": 2}], "weight": 1.0}))
+    assert request_key(one) != request_key(sonic.Create(extra={"weight": True, "deep": [{"a": 2}]}))
 
 
 def test_a_field_that_became_known_keeps_the_name() -> None:
-    assert identity(sonic.Create(mv="sonic-v5", extra={"title": "x"})) == identity(
+    assert request_key(sonic.Create(mv="sonic-v5", extra={"title": "x"})) == request_key(
         sonic.Create(mv="sonic-v5", title="x")
     )
 
@@ -125,4 +125,4 @@ def test_a_value_of_another_type_comes_back_too() -> None:
 @pytest.mark.parametrize("take", [0, -1, 1.0, True, "1", None])
 def test_a_take_is_counted_from_one(take: Any) -> None:
     with pytest.raises(InvalidRequest, match="whole number from 1 on"):
-        identity(song(), take)
+        request_key(song(), take)

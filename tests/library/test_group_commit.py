@@ -26,7 +26,7 @@ def commits(library: Library) -> list[str]:
         if statement.startswith(("BEGIN", "PRAGMA synchronous")):
             begun.append(statement)
 
-    library._store.connection.set_trace_callback(note)
+    library._database.connection.set_trace_callback(note)
     return begun
 
 
@@ -44,14 +44,16 @@ async def test_a_durable_step_is_flushed_to_disk(library: Library) -> None:
     begun = commits(library)
     claim = await library.together(library.claim, song())
     task = acknowledged(song())
-    await library.together(library.accepted, claim.entry.id, task)
+    await library.together(library.record_accepted, claim.entry.id, task)
     assert begun == ["PRAGMA synchronous=FULL", "BEGIN IMMEDIATE", "BEGIN IMMEDIATE"]
     begun.clear()
-    await library.together(library.seen, claim.entry.id, looked(task, RUNNING), durable=False)
+    await library.together(
+        library.record_poll, claim.entry.id, looked(task, RUNNING), durable=False
+    )
     assert begun == ["PRAGMA synchronous=NORMAL", "BEGIN IMMEDIATE"]
     begun.clear()
     claim = library.claim(song("b"))
-    library.accepted(claim.entry.id, acknowledged(song("b"), "t2"))
+    library.record_accepted(claim.entry.id, acknowledged(song("b"), "t2"))
     assert begun[0] == "PRAGMA synchronous=FULL"
 
 
@@ -83,7 +85,7 @@ async def test_each_has_its_own_outcome(library: Library) -> None:
     library.set_budget("b", 3 * PRICE)
     outcomes = await asyncio.gather(
         *(library.together(library.claim, song(str(at)), budgets=["b"]) for at in range(5)),
-        library.together(library.uncertain, 99, LostReply("lost")),
+        library.together(library.record_uncertain, 99, LostReply("lost")),
         return_exceptions=True,
     )
     kinds = [getattr(outcome, "kind", type(outcome)) for outcome in outcomes]
@@ -109,7 +111,7 @@ async def test_a_step_that_fails_half_way_takes_nobody_with_it(library: Library)
 
 
 async def test_a_commit_that_fails_is_told_to_everybody(library: Library) -> None:
-    connection = library._store.connection
+    connection = library._database.connection
     library.claim(song())
     (pages,) = connection.execute("PRAGMA page_count").fetchone()
     connection.execute(f"PRAGMA max_page_count={pages}")
@@ -133,13 +135,13 @@ async def test_who_leaves_does_not_unwrite_it(library: Library) -> None:
 async def test_flushed_waits_for_all_that_was_given(library: Library) -> None:
     claim = library.claim(song())
     task = acknowledged(song())
-    library.together(library.accepted, claim.entry.id, task)
+    library.together(library.record_accepted, claim.entry.id, task)
     for _ in range(10):
-        library.together(library.seen, claim.entry.id, looked(task, RUNNING))
-    library.together(library.seen, claim.entry.id, looked(task))
+        library.together(library.record_poll, claim.entry.id, looked(task, RUNNING))
+    library.together(library.record_poll, claim.entry.id, looked(task))
     await library.flushed()
     kinds = [event.kind for event in library.events()]
-    assert kinds == ["sending", "accepted", *["looked"] * 10, "done"]
+    assert kinds == ["sending", "accepted", *["polled"] * 10, "done"]
 
 
 def test_closing_writes_what_waits(tmp_path: Path) -> None:
@@ -220,6 +222,6 @@ def test_an_interrupt_leaves_nothing_behind(library: Library) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
-    library._store.connection.execute("BEGIN IMMEDIATE")  # as one between two lines leaves it
+    library._database.connection.execute("BEGIN IMMEDIATE")  # as one between two lines leaves it
     assert library.claim(song("b")).kind == "buy"
     assert len(library.entries()) == 1

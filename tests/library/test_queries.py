@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 
 from musicapi_nb import frames, tasks
 from musicapi_nb.errors import InvalidArgument, LostReply, MusicAPIError, UnexpectedReply
-from musicapi_nb.library import Library, RenderTime, identity
+from musicapi_nb.library import Library, RenderTime, request_key
 from musicapi_nb.library.entry import Entry
 from musicapi_nb.library.serialize import kept, raw_text, written
 from tests.library.world import FAILED, PRICE, RUNNING, Unpriced, acknowledged, buy, looked, song
@@ -29,7 +29,7 @@ def finish(library: Library, words: str, reply: Any = DONE, **named: Any) -> tas
     request = song(words)
     claim = buy(library, request, f"task {words}", **named)
     task = looked(acknowledged(request, f"task {words}"), reply)
-    library.seen(claim.entry.id, task)
+    library.record_poll(claim.entry.id, task)
     return task
 
 
@@ -72,7 +72,7 @@ def test_every_known_reply_comes_back(library: Library, name: str) -> None:
         task = looked(acknowledged(song()), sample(name))
     except UnexpectedReply:  # the webhook's acknowledgement and its like
         return
-    library.seen(number, task)
+    library.record_poll(number, task)
     assert library.task(number) == task
 
 
@@ -94,7 +94,7 @@ def test_odd_replies_come_back_too(reply: Any) -> None:
 def test_of_a_reply_nested_beyond_measure_the_songs_are_kept(library: Library) -> None:
     number = buy(library, song()).entry.id
     task = looked(acknowledged(song()), {**DONE, "deep": grown("<deep>")})
-    library.seen(number, task)
+    library.record_poll(number, task)
     back = library.task(number)
     assert (back.state, back.songs) == ("succeeded", task.songs)
     assert "nested too deeply" in repr(back.raw["deep"])
@@ -109,16 +109,16 @@ def test_render_times_are_known_between_two_looks(
     number = buy(library, request).entry.id
     task = acknowledged(request)
     now = 1020.0
-    library.seen(number, looked(task, RUNNING))
+    library.record_poll(number, looked(task, RUNNING))
     now = 1045.0
-    library.seen(number, looked(task, RUNNING))
+    library.record_poll(number, looked(task, RUNNING))
     now = 1060.0
-    library.seen(number, looked(task))
+    library.record_poll(number, looked(task))
     other = buy(library, song("b"), "t2").entry.id
     now = 1100.0
-    library.seen(other, looked(acknowledged(song("b"), "t2")))
+    library.record_poll(other, looked(acknowledged(song("b"), "t2")))
     failed = buy(library, song("c"), "t3").entry.id
-    library.seen(failed, looked(acknowledged(song("c"), "t3"), FAILED))
+    library.record_poll(failed, looked(acknowledged(song("c"), "t3"), FAILED))
     expected = [RenderTime(45.0, 60.0, "sonic-v5"), RenderTime(0.0, 40.0, "sonic-v5")]
     assert library.render_times("sonic", "create", "sonic-v5") == expected
     assert library.render_times("sonic", "create") == expected
@@ -130,7 +130,7 @@ def test_entries_say_what_was_asked(library: Library) -> None:
     claim = library.claim(song(), 3, experiment="e", cell="x")
     entry = library.entry(claim.entry.id)
     assert (entry.name, entry.model, entry.take, entry.cell) == ("sonic.create", "sonic-v5", 3, "x")
-    assert entry.identity == identity(song(), 3)
+    assert entry.request_key == request_key(song(), 3)
     assert library.request(entry.id) == song()
     assert library.request(library.claim(Unpriced()).entry.id) is None
 
@@ -142,7 +142,7 @@ def test_it_shows_what_needs_a_person_first(library: Library) -> None:
     finish(library, "a")
     finish(library, "b", FAILED)
     lost = library.claim(song("c")).entry.id
-    library.uncertain(lost, LostReply("the <b>reply</b> was lost"))
+    library.record_uncertain(lost, LostReply("the <b>reply</b> was lost"))
     shown = library._repr_html_()
     assert shown.index("1 uncertain") < shown.index("1 done") < shown.index("1 failed")
     assert f"library.resolve({lost}, task_id=" in shown
@@ -181,5 +181,5 @@ def test_disk_used_counts_files(library: Library, tmp_path: Path) -> None:
 def test_a_long_reply_is_kept_whole(library: Library) -> None:
     number = buy(library, song()).entry.id
     task = looked(acknowledged(song()), {**DONE, "many": [{"a": [1, None, 0.5]}] * 500})
-    library.seen(number, task)
+    library.record_poll(number, task)
     assert library.task(number) == task

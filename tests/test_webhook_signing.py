@@ -12,16 +12,16 @@ import yarl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from musicapi_nb import MusicAPI, account, nuro, signing, sonic, studio
-from musicapi_nb.client.webhook_fields import checked_hook, hook_fields
+from musicapi_nb import MusicAPI, account, nuro, sonic, studio, webhook_signing
+from musicapi_nb.client.webhook_fields import webhook_fields, webhook_target
 from musicapi_nb.errors import InvalidRequest, RejectedRequest
-from musicapi_nb.signing import Secret
+from musicapi_nb.secret import Secret
 from tests.raw_http_server import SONG
 
 SECRET = "whsec/Zq81+longer-than-a-word"  # noqa: S105 - made up
 KEY = "key/of+an-account-0001"
 KNOWN = Secret(SECRET)
-ENTRY: Any = SimpleNamespace(id=7, identity="ab" * 32, sent_at=1_732_240_123.123456)
+ENTRY: Any = SimpleNamespace(id=7, request_key="ab" * 32, sent_at=1_732_240_123.123456)
 HOOKS = "https://example.org/hooks"
 
 
@@ -37,15 +37,15 @@ def test_a_secret_is_shown_and_copied_nowhere() -> None:
 
 def test_two_secrets_are_taken_out_of_one_text() -> None:
     both = Secret(KEY, KNOWN)
-    assert both.removed_from(f"a {KEY} b {SECRET} c") == "a [key] b [key] c"
-    assert both.removed_from_body(f"{KEY}{SECRET}".encode()) == b"[key][key]"
+    assert both.redact(f"a {KEY} b {SECRET} c") == "a [key] b [key] c"
+    assert both.redact_body(f"{KEY}{SECRET}".encode()) == b"[key][key]"
     error = RejectedRequest(f"no {SECRET}", body=f"{SECRET} {KEY}".encode())
-    both.remove_from(error)
+    both.redact_error(error)
     assert (error.message, error.body) == ("no [key]", b"[key] [key]")
 
 
 def test_a_short_key_leaves_bodies_alone_and_a_long_secret_beside_it_does_not() -> None:
-    assert Secret("rain", KNOWN).removed_from_body(f"rain {SECRET}".encode()) == b"rain [key]"
+    assert Secret("rain", KNOWN).redact_body(f"rain {SECRET}".encode()) == b"rain [key]"
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_a_short_key_leaves_bodies_alone_and_a_long_secret_beside_it_does_not() 
 )
 def test_a_secret_that_guards_nothing_is_refused_unseen(value: Any) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        signing.checked_secret(value, "it")
+        webhook_signing.parse_secret(value, "it")
     assert caught.value.problems[0].field == "webhook_secret"
     assert not value or not str(value).strip() or str(value) not in str(caught.value)
 
@@ -76,39 +76,39 @@ def test_a_secret_that_guards_nothing_is_refused_unseen(value: Any) -> None:
 def test_signatures_are_those_of_the_services_guide(body: bytes, at: int) -> None:
     plain = hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
     dated = hmac.new(SECRET.encode(), str(at).encode() + b"." + body, hashlib.sha256).hexdigest()
-    assert signing.older_signature(KNOWN, body) == plain
-    assert signing.signature(KNOWN, str(at), body) == f"sha256={dated}"
+    assert webhook_signing.legacy_signature(KNOWN, body) == plain
+    assert webhook_signing.signature(KNOWN, str(at), body) == f"sha256={dated}"
 
 
 @given(st.text(), st.text())
 def test_only_equal_signatures_are_the_same(one: str, other: str) -> None:
     one, other = (text.encode("utf-8", "ignore").decode() for text in (one, other))
-    assert signing.same(one, one)
-    assert signing.same(one, other) == (one == other)
+    assert webhook_signing.signatures_match(one, one)
+    assert webhook_signing.signatures_match(one, other) == (one == other)
 
 
 # --- addresses -----------------------------------------------------------------------------
 
 
 def test_an_intent_names_its_entry_and_no_other() -> None:
-    named = signing.intent(KNOWN, ENTRY)
+    named = webhook_signing.purchase_token(KNOWN, ENTRY)
     others: list[Any] = [
         SimpleNamespace(**{**vars(ENTRY), **change})
-        for change in ({"id": 8}, {"identity": "cd" * 32}, {"sent_at": 1.0}, {"sent_at": None})
+        for change in ({"id": 8}, {"request_key": "cd" * 32}, {"sent_at": 1.0}, {"sent_at": None})
     ]
-    assert signing.number_of(named) == 7
-    assert named == signing.intent(Secret(SECRET), ENTRY)
+    assert webhook_signing.entry_id_of(named) == 7
+    assert named == webhook_signing.purchase_token(Secret(SECRET), ENTRY)
     names = {
         named,
-        signing.intent(Secret(SECRET + "x"), ENTRY),
-        *(signing.intent(KNOWN, other) for other in others),
+        webhook_signing.purchase_token(Secret(SECRET + "x"), ENTRY),
+        *(webhook_signing.purchase_token(KNOWN, other) for other in others),
     }
     assert len(names) == 6
 
 
 @given(st.text())
 def test_what_is_no_intent_names_nothing(text: str) -> None:
-    number = signing.number_of(text)
+    number = webhook_signing.entry_id_of(text)
     assert number is None or text.startswith((str(number), "0"))
 
 
@@ -127,24 +127,24 @@ def test_what_is_no_intent_names_nothing(text: str) -> None:
     ],
 )
 def test_these_are_no_intents(text: str) -> None:
-    assert signing.number_of(text) is None
+    assert webhook_signing.entry_id_of(text) is None
 
 
 @pytest.mark.parametrize("query", ["", "?token=a%2Fb&of=me"])
 def test_an_address_keeps_its_own_query(query: str) -> None:
-    made = yarl.URL(signing.address(yarl.URL(HOOKS + query), ENTRY, KNOWN))
+    made = yarl.URL(webhook_signing.webhook_url(yarl.URL(HOOKS + query), ENTRY, KNOWN))
     assert made.path == "/hooks"
-    assert made.query["intent"] == signing.intent(KNOWN, ENTRY)
+    assert made.query["purchase"] == webhook_signing.purchase_token(KNOWN, ENTRY)
     assert made.query.get("token") == ("a/b" if query else None)
 
 
 def test_the_longest_address_stays_within_the_services_limit() -> None:
-    entry: Any = SimpleNamespace(id=10**18 - 1, identity="ab" * 32, sent_at=1.5)
-    longest = "https://example.org/" + "x" * 945
-    url = signing.checked_address(longest, "it", loopback=False)
-    assert len(signing.address(url, entry, KNOWN)) <= 1024
+    entry: Any = SimpleNamespace(id=10**18 - 1, request_key="ab" * 32, sent_at=1.5)
+    longest = "https://example.org/" + "x" * 943
+    url = webhook_signing.parse_webhook_url(longest, "it", loopback=False)
+    assert len(webhook_signing.webhook_url(url, entry, KNOWN)) <= 1024
     with pytest.raises(InvalidRequest, match="1024"):
-        signing.checked_address(longest + "x", "it", loopback=False)
+        webhook_signing.parse_webhook_url(longest + "x", "it", loopback=False)
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_the_longest_address_stays_within_the_services_limit() -> None:
         "https://exa mple.org/",
         "https://example.org/\n",
         f"{HOOKS}#part",
-        f"{HOOKS}?intent=1",
+        f"{HOOKS}?purchase=1",
         "https://example.org:99999/",
         "http://127.0.0.1.example.org/",
         "javascript:alert(1)",
@@ -170,40 +170,40 @@ def test_the_longest_address_stays_within_the_services_limit() -> None:
 def test_an_address_that_the_service_would_not_call_is_refused(url: Any) -> None:
     for loopback in (False, True):
         with pytest.raises(InvalidRequest) as caught:
-            signing.checked_address(url, "it", loopback=loopback)
+            webhook_signing.parse_webhook_url(url, "it", loopback=loopback)
         assert [problem.field for problem in caught.value.problems] == ["webhook"]
 
 
 def test_http_on_this_machine_is_for_services_on_this_machine() -> None:
     for url in ("http://127.0.0.1:80/x", "http://localhost/", "http://[::1]:8080/"):
-        assert signing.checked_address(url, "it", loopback=True)
+        assert webhook_signing.parse_webhook_url(url, "it", loopback=True)
         with pytest.raises(InvalidRequest, match="tunnel"):
-            signing.checked_address(url, "it", loopback=False)
+            webhook_signing.parse_webhook_url(url, "it", loopback=False)
 
 
 # --- what the client adds ------------------------------------------------------------------
 
 
 def test_only_operations_that_take_webhooks_are_given_one() -> None:
-    hook = checked_hook(HOOKS, SECRET, local=False)
-    assert hook_fields(None, SONG, ENTRY) == {}
-    assert hook_fields(hook, studio.Description(prompt="x"), ENTRY) == {}
-    assert hook_fields(hook, account.Credits(), ENTRY) == {}
+    hook = webhook_target(HOOKS, SECRET, local=False)
+    assert webhook_fields(None, SONG, ENTRY) == {}
+    assert webhook_fields(hook, studio.Description(prompt="x"), ENTRY) == {}
+    assert webhook_fields(hook, account.Credits(), ENTRY) == {}
     for request in (SONG, nuro.Instrumental(), nuro.Vocal(), sonic.Concat(), sonic.Extend()):
-        added = hook_fields(hook, request, ENTRY)
-        assert added["webhook_url"].startswith(f"{HOOKS}?intent=7-")
+        added = webhook_fields(hook, request, ENTRY)
+        assert added["webhook_url"].startswith(f"{HOOKS}?purchase=7-")
         assert added["webhook_secret"] == SECRET
         assert SECRET not in repr(hook) + repr(request)
 
 
 def test_without_a_ledger_the_address_is_sent_as_it_is() -> None:
-    added = hook_fields(checked_hook(HOOKS, SECRET, local=False), SONG, None)
+    added = webhook_fields(webhook_target(HOOKS, SECRET, local=False), SONG, None)
     assert added["webhook_url"] == HOOKS
 
 
 def test_a_requests_own_address_goes_before() -> None:
     own = sonic.Create(custom_mode=False, mv="sonic-v5", extra={"webhook_url": "https://mine.org"})
-    assert hook_fields(checked_hook(HOOKS, SECRET, local=False), own, ENTRY) == {}
+    assert webhook_fields(webhook_target(HOOKS, SECRET, local=False), own, ENTRY) == {}
 
 
 def test_a_secret_is_no_part_of_a_request() -> None:

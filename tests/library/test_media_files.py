@@ -138,7 +138,7 @@ def test_missing_files_are_those_of_finished_songs(library: Library, tmp_path: P
     claim = buy(library, song())
     assert library.missing_files() == []
     done = looked(acknowledged(song()))
-    library.seen(claim.entry.id, done)
+    library.record_poll(claim.entry.id, done)
     missing = library.missing_files()
     assert [(one.song.id, one.media, one.url) for one in missing] == [
         ("c", "audio", CLIP["audio_url"]),
@@ -208,7 +208,9 @@ async def test_opening_a_library_leaves_alone_what_another_is_fetching(library: 
         await until(lambda: list(incoming.iterdir()))
         with Library(library.path):
             (half,) = incoming.iterdir()
-            assert half.name.startswith(library._owner.id)  # so that it goes when its owner dies
+            assert half.name.startswith(
+                library._process_lock.id
+            )  # so that it goes when its owner dies
         go.set()
         path = await fetching
     assert path.stat().st_size == 5003
@@ -232,10 +234,10 @@ async def test_the_key_is_never_in_it(tmp_path: Path) -> None:
                 claim = await library.together(library.claim, request)
                 (outcome,) = await asyncio.gather(api.submit(request), return_exceptions=True)
                 if isinstance(outcome, tasks.Task):
-                    library.accepted(claim.entry.id, outcome)
+                    library.record_accepted(claim.entry.id, outcome)
                 else:
                     assert isinstance(outcome, Exception)
-                    library.uncertain(claim.entry.id, outcome)
+                    library.record_uncertain(claim.entry.id, outcome)
         assert library.counts() == {"uncertain": 3, "done": 1}
         shown = repr(library) + library._repr_html_() + repr(library.events())
     held = _everything(tmp_path)

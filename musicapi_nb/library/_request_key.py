@@ -17,7 +17,7 @@ _PLAIN = frozenset({str, int, bool})
 _CANON = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-def identity(request: Request, take: int = 1) -> str:
+def request_key(request: Request, take: int = 1) -> str:
     """Name what is bought: 64 hexadecimal digits, the same in every process and version.
 
     Hashed are engine, operation, the fields that are set (those passed by `extra` too) and the
@@ -28,11 +28,11 @@ def identity(request: Request, take: int = 1) -> str:
     InvalidRequest
         The take is no whole number from 1 on.
     """
-    return identity_of(to_json(request), take)
+    return key_of_json(to_json(request), take)
 
 
-def identity_of(written: Mapping[str, Any], take: int) -> str:
-    """As `identity`, of a request as `to_json` writes it."""
+def key_of_json(written: Mapping[str, Any], take: int) -> str:
+    """As `request_key`, of a request as `to_json` writes it."""
     if isinstance(take, bool) or not isinstance(take, int) or take < 1:
         problem = Problem("take", f"should be a whole number from 1 on, not {take!r:.40}")
         raise InvalidRequest(f"{written['engine']}.{written['operation']}", [problem])

@@ -1,0 +1,83 @@
+"""A secret that appears in no repr, pickle or error. No I/O."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+SHORTEST_SECRET = 16
+"""Characters. A shorter value could occur by chance in ordinary text or in an id."""
+
+
+class _Error(Protocol):
+    message: str
+    request_id: str | None
+    body: Any
+
+    def set_message(self, message: str) -> None: ...
+
+
+class Secret:
+    """An API key or webhook secret. Its text is readable only where a call is sent.
+
+    `other` is a second secret that is redacted from the same texts.
+    """
+
+    __slots__ = ("__other", "__pattern", "__value")
+
+    def __init__(self, value: str, other: Secret | None = None) -> None:
+        self.__value = value
+        self.__other = other
+        self.__pattern = _pattern(value)
+
+    def __repr__(self) -> str:
+        return "[key]"
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a secret cannot be pickled")
+
+    def auth_headers(self) -> Mapping[str, str]:
+        """Return the HTTP headers that authenticate a call with this key."""
+        return {"Authorization": f"Bearer {self.__value}"}
+
+    def webhook_fields(self) -> Mapping[str, str]:
+        """Return the request field that asks the service to sign webhooks with this secret."""
+        return {"webhook_secret": self.__value}
+
+    def sign(self, message: bytes) -> str:
+        """Return the HMAC-SHA256 of a message as 64 hexadecimal digits."""
+        return hmac.new(self.__value.encode(), message, hashlib.sha256).hexdigest()
+
+    def redact(self, text: str) -> str:
+        """Replace the secret by "[key]" in a text that a server may have echoed it into."""
+        text = self.__other.redact(text) if self.__other else text
+        return self.__pattern.sub("[key]", text)
+
+    def redact_body(self, body: bytes) -> bytes:
+        """Replace the secret in a reply's body, unless it is short enough to occur in an id."""
+        body = self.__other.redact_body(body) if self.__other else body
+        if len(self.__value) < SHORTEST_SECRET:
+            return body
+        return self.__pattern.sub("[key]", body.decode("latin-1")).encode("latin-1")
+
+    def redact_error(self, error: _Error) -> None:
+        """Replace the secret in an error's message, request id and body."""
+        error.set_message(self.redact(error.message))
+        error.request_id = error.request_id and self.redact(error.request_id)
+        if isinstance(error.body, bytes):
+            error.body = self.redact(error.body.decode("latin-1")).encode("latin-1")
+
+
+def _pattern(value: str) -> re.Pattern[str]:
+    """Match a secret as plain text and as JSON, a URL or a repr may escape its characters."""
+    escaped = "".join(char if char.isalnum() else _escapes(char) for char in value)
+    if len(value) >= SHORTEST_SECRET:
+        return re.compile(escaped)
+    return re.compile(rf"(?<![A-Za-z0-9]){escaped}(?![A-Za-z0-9])")
+
+
+def _escapes(char: str) -> str:
+    return rf"(?:\\*{re.escape(char)}|\\+u(?i:{ord(char):04x})|%(?i:{ord(char):02x}))"
