@@ -210,7 +210,7 @@ class ExperimentRun:
         if self.job is not None:
             return self.job._repr_html_()
         with contextlib.suppress(MusicAPIError):  # then what was bought before is not told
-            self.experiment.look()
+            self.experiment.refresh()
         shown = (self.dry_run._repr_html_(), self.experiment._repr_html_())
         return markup.stack(*map(markup.Html, shown))
 

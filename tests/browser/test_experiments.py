@@ -92,7 +92,7 @@ def test_a_shown_experiment_follows_its_run_and_the_monitor_s_buttons(
     notebook.start_run_all()
     expect(dry).to_contain_text("nothing was sent")
     for area in shown:
-        expect(area).to_contain_text("3 being made", timeout=30_000)
+        expect(area).to_contain_text("3 rendering", timeout=30_000)
         expect(area).to_contain_text("5 waiting")
         expect(area).to_contain_text("60 reserved, 140 of the budget of 200 left")
     clock = shown[1].inner_text()
@@ -103,7 +103,7 @@ def test_a_shown_experiment_follows_its_run_and_the_monitor_s_buttons(
     press("Pause")  # while a cell awaits
     for area in shown:
         expect(area).to_contain_text("paused")
-        expect(area).to_contain_text("resume() goes on")
+        expect(area).to_contain_text("resume() continues")
     assert pressable() == ["Resume", "Cancel"]
     tell("paused")
     notebook.wait_until_done()
@@ -116,13 +116,13 @@ def test_a_shown_experiment_follows_its_run_and_the_monitor_s_buttons(
     notebook.screenshot("experiment-paused")
 
     press("Resume")  # while none runs
-    expect(shown[0]).to_contain_text("3 being made")
+    expect(shown[0]).to_contain_text("3 rendering")
     expect(shown[0]).not_to_contain_text("paused")
     tell("go on")
     for area in shown:
         expect(area).to_contain_text("1 uncertain", timeout=30_000)
         expect(area).to_contain_text("6 done", timeout=30_000)
-        expect(area).to_contain_text("failures() tells how to settle each")
+        expect(area).to_contain_text("failures() shows how to settle each")
     press("Cancel")
     for area in shown:
         expect(area).to_contain_text("cancelled")

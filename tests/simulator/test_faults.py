@@ -330,7 +330,7 @@ def test_the_same_seed_strikes_the_same_requests() -> None:
 
 def test_what_is_not_a_fault_is_said() -> None:
     faults = Faults()
-    with pytest.raises(ValueError, match="there are: drop_before"):
+    with pytest.raises(ValueError, match="Known faults: drop_before"):
         faults.arm("explode")
     with pytest.raises(ValueError, match="slow does not take colour"):
         faults.arm("slow", colour="red")

@@ -31,7 +31,7 @@ async def test_producer_has_the_keys_and_kinds_of_the_sample(
     song = done["data"][0]
     assert (song["title"], song["sound"], song["duration"]) == ("Sea", "deep house, flute", 3)
     async with caller.session.get(song["audio_url"]) as audio:
-        assert (audio.status, audio.headers["Content-Type"]) == (200, "audio/mp4")
+        assert (audio.status, audio.headers["Content-Type"]) == (200, "audio/mpeg")
     assert [charge.credits for charge in sim.accounts.charges()] == [12]
 
 

@@ -31,12 +31,12 @@ def ask(url: str) -> bytes:
 
 async def test_it_says_where_it_listens() -> None:
     simulator = Simulator()
-    with pytest.raises(RuntimeError, match="not been started"):
+    with pytest.raises(RuntimeError, match="no address before"):
         _ = simulator.url
     async with simulator:
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+", simulator.url)
         assert simulator.url in repr(simulator)
-        with pytest.raises(RuntimeError, match="running already"):
+        with pytest.raises(RuntimeError, match="already running"):
             await simulator.start()
     await simulator.stop()
 
@@ -98,7 +98,7 @@ def test_embedding_can_be_repeated_and_stopped_twice() -> None:
     before = threading.active_count()
     embedded = EmbeddedSimulator()
     first = embedded.start().url
-    with pytest.raises(RuntimeError, match="running already"):
+    with pytest.raises(RuntimeError, match="already running"):
         embedded.start()
     embedded.stop()
     embedded.stop()
