@@ -447,7 +447,7 @@ def test_what_goes_wrong_is_said_in_place(monkeypatch: pytest.MonkeyPatch) -> No
     assert state(form)["label"] == "Make 2 songs for 20 credits · only 3 left"
     poor.close()
     click(form)
-    assert "this handle is closed" in state(form)["summary"][-1][0]
+    assert "this session is closed" in state(form)["summary"][-1][0]
     assert charges(poor) == 0
 
 
