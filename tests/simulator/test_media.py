@@ -66,8 +66,8 @@ async def link(caller: Caller) -> str:
 
 
 async def test_ranges_are_parts_of_the_file(link: str) -> None:
-    _, headers, content = await fetch(link)
-    size = len(content)
+    _, headers, complete = await fetch(link)
+    size = len(complete)
     assert headers["Accept-Ranges"] == "bytes"
     for requested_range, first, last in [
         ("bytes=0-99", 0, 99),
@@ -76,7 +76,7 @@ async def test_ranges_are_parts_of_the_file(link: str) -> None:
         (f"bytes=10-{size + 5}", 10, size - 1),
     ]:
         status, headers, content = await fetch(link, Range=requested_range)
-        assert (status, content) == (206, content[first : last + 1])
+        assert (status, content) == (206, complete[first : last + 1])
         assert headers["Content-Range"] == f"bytes {first}-{last}/{size}"
 
 
@@ -85,10 +85,10 @@ async def test_malformed_range_is_ignored(link: str) -> None:
 
 
 async def test_range_outside_the_file_is_416(link: str) -> None:
-    _, _, content = await fetch(link)
+    _, _, complete = await fetch(link)
     status, headers, content = await fetch(link, Range="bytes=9999999-")
     assert (status, content) == (416, b"")
-    assert headers["Content-Range"] == f"bytes */{len(content)}"
+    assert headers["Content-Range"] == f"bytes */{len(complete)}"
 
 
 async def test_head_and_preflight(caller: Caller, link: str) -> None:
