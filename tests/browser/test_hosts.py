@@ -97,8 +97,8 @@ def _listens_and_rates(page: Page, folder: Path) -> None:
     """Filter, sort and group by a factor, play, rate by a key; then see what Python has of it."""
     gallery = page.locator(".musicapi-nb-gallery")
     cards, count = gallery.locator(".mnb-card"), gallery.locator(".mnb-count")
-    look = gallery.get_by_role("button", name="Look again")  # voila shows it before they are there
-    look.click(timeout=_MS)
+    refresh = gallery.get_by_role("button", name="Refresh")  # voila shows it before they are there
+    refresh.click(timeout=_MS)
     expect(cards).to_have_count(8)
     styles = gallery.get_by_label("style", exact=True)
     levels = styles.locator("option").all_inner_texts()
