@@ -114,6 +114,15 @@ class Ledger:
                 return None
             return self._claim_for(connection, known)
 
+    def next_take(self, request: Request, first: int, *, simulated: bool) -> int:
+        with self._database.write():  # one transaction for all takes
+            take = first
+            while claim := self.find(request, take, simulated=simulated, retry_failed=True):
+                if claim.kind == "uncertain":
+                    break
+                take += 1
+            return take
+
     def claim(  # noqa: PLR0913 - as Library.claim
         self,
         request: Request,

@@ -154,6 +154,10 @@ class Library(Ratings, Records):
         """
         return self._ledger.find(request, take, simulated=simulated, retry_failed=retry_failed)
 
+    def next_take(self, request: Request, first: int = 1, *, simulated: bool = False) -> int:
+        """Return the first take from `first` on that was not bought, or whose reply was lost."""
+        return self._ledger.next_take(request, first, simulated=simulated)
+
     def claim(  # noqa: PLR0913 - what is bought, for whom, and who has to allow it
         self,
         request: Request,

@@ -247,11 +247,8 @@ class Form:
         take = self._takes.get(repr(request), 1)
         if self._api.library is None:
             return take
-        while True:
-            claim = self._api.library.find(request, take, simulated=self._api.simulated)
-            if claim is None or claim.kind == "uncertain":
-                return take
-            take += 1
+        next_take: int = self._api.library.next_take(request, take, simulated=self._api.simulated)
+        return next_take
 
     # --- drawing ---------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 // @ts-check
 // The gallery in the page: filters, sorts and pages the songs that Python sent, plays one at a
 // time, and reports a rating as saved only after Python has saved it.
-/** @import { Card, CardActions, Model, Ratings, RenderArgs, ViewState } from "../types" */
+/** @import { Card, CardActions, Detail, Model, Ratings, RenderArgs, ViewState } from "../types" */
 
 import { element, isolated } from "../dom.js";
 import { createCard, fillCard, showStars, showStatus } from "./card.js";
@@ -413,7 +413,7 @@ class GalleryView {
     else if (type === "rating") this.receiveRating(message);
   }
 
-  /** @param {Record<string, import("../types").Detail>} details */
+  /** @param {Record<string, Detail>} details */
   receiveDetails(details) {
     for (const [key, detail] of Object.entries(details)) {
       const index = Number(key);
