@@ -446,7 +446,7 @@ def test_errors_are_shown_in_form(monkeypatch: pytest.MonkeyPatch) -> None:
     assert state(form)["label"] == "Make 2 songs for 20 credits · only 3 left"
     poor.close()
     click(form)
-    assert "this handle is closed" in state(form)["summary"][-1][0]
+    assert "this session is closed" in state(form)["summary"][-1][0]
     assert charges(poor) == 0
 
 

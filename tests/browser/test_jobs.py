@@ -130,7 +130,7 @@ def test_a_shown_job_changes_in_place_and_is_saved_as_its_songs(lab: Lab, tmp_pa
     for area in shown:  # while a cell awaits
         expect(area).to_contain_text("running", timeout=30_000)
         expect(area).to_contain_text("rain, slow jazz · 20 credits")
-        expect(area).to_contain_text("so far, ")
+        expect(area).to_contain_text("elapsed, ")
     clock = shown[0].inner_text()
     expect(shown[0]).not_to_have_text(clock)  # it goes on by itself
     expect(shown[0]).to_contain_text("running")
