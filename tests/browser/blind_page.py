@@ -25,7 +25,7 @@ class MessageLog:
     def check(self, secrets: list[str], held: str) -> None:
         """Check that no secret is in a message or in `held`, the content of the page."""
         everything = [*self.messages, held.encode()]
-        for marker in (b"RIFF", b"musicapi-nb-blind", b"No difference", b'"do": "hear"'):
+        for marker in (b"RIFF", b"musicapi-nb-blind", b"No difference", b'"do": "load"'):
             assert any(
                 marker.replace(b": ", b":") in part.replace(b": ", b":") for part in everything
             )

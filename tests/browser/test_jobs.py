@@ -130,7 +130,7 @@ def test_job_output_changes_in_place_and_saves_songs(lab: Lab, tmp_path: Path) -
     for area in areas:  # while a cell awaits
         expect(area).to_contain_text("running", timeout=30_000)
         expect(area).to_contain_text("rain, slow jazz · 20 credits")
-        expect(area).to_contain_text("so far, ")
+        expect(area).to_contain_text("elapsed, ")
     clock = areas[0].inner_text()
     expect(areas[0]).not_to_have_text(clock)  # it updates by itself
     expect(areas[0]).to_contain_text("running")
@@ -200,7 +200,7 @@ def test_errors_are_shown_in_their_job_and_affect_no_other(lab: Lab) -> None:
     expect(failed).to_contain_text("The music generation failed.")
     poor = notebook.output_area(4).last  # after the message of connect()
     expect(poor).to_contain_text("OutOfCredits")
-    expect(poor).to_contain_text("Nothing was charged. Buy credits, or ask for less.")
+    expect(poor).to_contain_text("Nothing was charged. Buy credits or request fewer songs.")
     expect(notebook.output_area(5)).to_contain_text("Stopped waiting.")
     assert notebook.texts()[7] == "['LostReply', 'NoneType', 'OutOfCredits', 'NoneType']\n"
     expect(notebook.output_area(8).locator("audio")).to_have_count(2)

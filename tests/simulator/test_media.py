@@ -1,4 +1,4 @@
-"""Files: audio that decodes and lasts as stated, covers, ranges, and no key asked for."""
+"""The file server: audio, covers, byte ranges, and no key."""
 
 import asyncio
 import io
@@ -17,13 +17,13 @@ from tests.simulator.caller import CREATE, STUDIO, VOCAL, Caller
 from tests.simulator.test_music import cover_pixels
 
 
-async def fetched(url: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
-    """Without a key, as a browser does."""
+async def fetch(url: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
+    """Fetch a file without a key, as a browser does."""
     async with aiohttp.ClientSession() as session, session.get(url, headers=headers) as reply:
         return reply.status, dict(reply.headers), await reply.read()
 
 
-def decoded(content: bytes) -> Any:
+def decode(content: bytes) -> Any:
     samples, rate = soundfile.read(io.BytesIO(content))
     assert rate == RATE
     return samples
@@ -42,7 +42,7 @@ def decoded(content: bytes) -> Any:
         ("nuro", VOCAL, lambda reply: reply["audio_url"], "audio/wav"),
     ],
 )
-async def test_audio_lasts_as_long_as_the_reply_says(
+async def test_audio_has_the_duration_of_the_reply(
     caller: Caller, path: str, body: Any, link: Any, kind: str
 ) -> None:
     reply = await caller.finished(await caller.submit(body, f"{path}/create"), path)
@@ -51,10 +51,10 @@ async def test_audio_lasts_as_long_as_the_reply_says(
         "studio": lambda: reply["data"]["data"]["songs"][1]["duration"],
         "nuro": lambda: reply["duration"],
     }
-    status, headers, content = await fetched(link(reply))
+    status, headers, content = await fetch(link(reply))
     assert (status, headers["Content-Type"]) == (200, kind)
     assert headers["Access-Control-Allow-Origin"] == "*"
-    samples = decoded(content)
+    samples = decode(content)
     assert samples.shape[1] == 2
     assert len(samples) / RATE == pytest.approx(float(durations[path]()), abs=0.05)
 
@@ -66,35 +66,35 @@ async def link(caller: Caller) -> str:
 
 
 async def test_ranges_are_parts_of_the_file(link: str) -> None:
-    _, headers, whole = await fetched(link)
-    size = len(whole)
+    _, headers, complete = await fetch(link)
+    size = len(complete)
     assert headers["Accept-Ranges"] == "bytes"
-    for asked, first, last in [
+    for requested_range, first, last in [
         ("bytes=0-99", 0, 99),
         ("bytes=100-", 100, size - 1),
         ("bytes=-50", size - 50, size - 1),
         (f"bytes=10-{size + 5}", 10, size - 1),
     ]:
-        status, headers, content = await fetched(link, Range=asked)
-        assert (status, content) == (206, whole[first : last + 1])
+        status, headers, content = await fetch(link, Range=requested_range)
+        assert (status, content) == (206, complete[first : last + 1])
         assert headers["Content-Range"] == f"bytes {first}-{last}/{size}"
 
 
-async def test_a_range_that_is_none_is_passed_over(link: str) -> None:
-    assert (await fetched(link, Range="lines=1-2"))[0] == 200
+async def test_malformed_range_is_ignored(link: str) -> None:
+    assert (await fetch(link, Range="lines=1-2"))[0] == 200
 
 
-async def test_a_range_outside_is_416(link: str) -> None:
-    _, _, whole = await fetched(link)
-    status, headers, content = await fetched(link, Range="bytes=9999999-")
+async def test_range_outside_the_file_is_416(link: str) -> None:
+    _, _, complete = await fetch(link)
+    status, headers, content = await fetch(link, Range="bytes=9999999-")
     assert (status, content) == (416, b"")
-    assert headers["Content-Range"] == f"bytes */{len(whole)}"
+    assert headers["Content-Range"] == f"bytes */{len(complete)}"
 
 
 async def test_head_and_preflight(caller: Caller, link: str) -> None:
-    _, _, whole = await fetched(link)
+    _, _, content = await fetch(link)
     async with caller.session.head(link) as reply:
-        assert reply.headers["Content-Length"] == str(len(whole))
+        assert reply.headers["Content-Length"] == str(len(content))
         assert await reply.read() == b""
     async with caller.session.options(link) as reply:
         assert (reply.status, reply.headers["Access-Control-Allow-Methods"]) == (204, "GET, HEAD")
@@ -102,19 +102,19 @@ async def test_head_and_preflight(caller: Caller, link: str) -> None:
 
 @pytest.mark.parametrize("path", ["audio/nope.mp3", "image/nope.png", "nope", "video/x.mp4", ""])
 async def test_unknown_files_are_404(sim: Simulator, path: str) -> None:
-    assert (await fetched(f"{sim.url}/media/{path}"))[0] == 404
+    assert (await fetch(f"{sim.url}/media/{path}"))[0] == 404
 
 
 async def test_audio_of_an_unfinished_song_is_404(sim: Simulator, caller: Caller) -> None:
     await caller.submit(CREATE)
     song_id = next(iter(sim.service.catalog.songs))
-    assert (await fetched(f"{sim.url}/media/audio/{song_id}.mp3"))[0] == 404
+    assert (await fetch(f"{sim.url}/media/audio/{song_id}.mp3"))[0] == 404
 
 
-async def test_a_key_sent_to_the_files_is_noticed(
+async def test_key_sent_to_the_file_server_is_counted(
     sim: Simulator, caller: Caller, link: str
 ) -> None:
-    await fetched(link)
+    await fetch(link)
     assert sim.request_log.media_authorized == 0
     async with caller.session.get(link) as reply:
         await reply.read()
@@ -127,7 +127,7 @@ async def test_polls_are_answered_while_a_long_song_is_rendered(
     done = await caller.finished(
         await caller.submit({**VOCAL, "duration": 120}, "nuro/create"), "nuro"
     )
-    download = asyncio.create_task(fetched(done["audio_url"]))
+    download = asyncio.create_task(fetch(done["audio_url"]))
     answered = 0
     while not download.done():
         await caller.get("get-credits")
@@ -137,7 +137,7 @@ async def test_polls_are_answered_while_a_long_song_is_rendered(
     assert sim.request_log.count("GET", "/media/audio/") == 1
 
 
-async def test_a_file_is_made_once_and_kept_while_there_is_room(
+async def test_file_is_rendered_once_while_cached(
     sim: Simulator, caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     painted: list[str] = []
@@ -149,21 +149,21 @@ async def test_a_file_is_made_once_and_kept_while_there_is_room(
 
     monkeypatch.setattr(cover_art, "cover", counting_cover)
     first, second = [clip["image_url"] for clip in await caller.clips(CREATE)]
-    await asyncio.gather(*(fetched(first) for _ in range(5)))
+    await asyncio.gather(*(fetch(first) for _ in range(5)))
     assert len(painted) == 1
     assert isinstance(sim._files, Files)
     sim._files._max_bytes = 1
-    await fetched(second)
-    await fetched(first)
+    await fetch(second)
+    await fetch(first)
     assert len(painted) == 3
 
 
-async def test_covers_are_pictures_that_browsers_show(caller: Caller) -> None:
+async def test_covers_are_different_png_files(caller: Caller) -> None:
     pictures = []
     for clip in await caller.clips(CREATE):
-        status, headers, content = await fetched(clip["image_url"])
+        status, headers, content = await fetch(clip["image_url"])
         assert (status, headers["Content-Type"]) == (200, "image/png")
         pictures.append(cover_pixels(content))
     assert not np.array_equal(*pictures)
     for picture in pictures:
-        assert picture.std() > 8  # not one flat colour
+        assert picture.std() > 8  # more than one colour
