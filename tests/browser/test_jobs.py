@@ -200,7 +200,7 @@ def test_what_goes_wrong_is_shown_where_the_job_is_and_spoils_nothing_else(lab: 
     expect(failed).to_contain_text("The music generation failed.")
     poor = notebook.output_area(4).last  # behind what connect() prints
     expect(poor).to_contain_text("OutOfCredits")
-    expect(poor).to_contain_text("Nothing was charged. Buy credits, or ask for less.")
+    expect(poor).to_contain_text("Nothing was charged. Buy credits or request fewer songs.")
     expect(notebook.output_area(5)).to_contain_text("Stopped waiting.")
     assert notebook.texts()[7] == "['LostReply', 'NoneType', 'OutOfCredits', 'NoneType']\n"
     expect(notebook.output_area(8).locator("audio")).to_have_count(2)
