@@ -442,11 +442,11 @@ def test_errors_are_shown_in_form(monkeypatch: pytest.MonkeyPatch) -> None:
     form = poor.form(SONG)
     act_and_wait(form, lambda: click(form))
     (view,) = results(form)
-    assert "Buy credits, or ask for less." in view
+    assert "Buy credits or request fewer songs." in view
     assert state(form)["label"] == "Make 2 songs for 20 credits · only 3 left"
     poor.close()
     click(form)
-    assert "this handle is closed" in state(form)["summary"][-1][0]
+    assert "this session is closed" in state(form)["summary"][-1][0]
     assert charges(poor) == 0
 
 

@@ -185,7 +185,7 @@ def test_a_line_says_it(request_: Request) -> None:
 
 def test_a_line_of_a_batch_that_cannot_be_read() -> None:
     for items, words in (
-        ("[{", "is no JSON"),
+        ("[{", "is not JSON"),
         ("{}", "should be a list of requests"),
         ("[3]", "which is no Create"),
         ('[{"titel": "x"}]', "did you mean title"),

@@ -133,9 +133,9 @@ def substitution_graph(frame: pd.DataFrame) -> nx.DiGraph[Any]:
     """
     import networkx as nx  # noqa: PLC0415 - only this function needs it
 
-    texts = dict.fromkeys(("source", "target", "kind"), "text")
-    numbers = dict.fromkeys(("step", "count", "cases"), "number")
-    require(frame, {**texts, **numbers}, "frame (of substitutions)")  # type: ignore[dict-item]
+    texts, numbers = ("source", "target", "kind"), ("step", "count", "cases")
+    label = "frame (of substitutions)"
+    require(frame, {**dict.fromkeys(texts, "text"), **dict.fromkeys(numbers, "number")}, label)
     graph: nx.DiGraph[Any] = nx.DiGraph()
     edges: defaultdict[Any, list[dict[Any, Any]]] = defaultdict(list)
     for row in frame.to_dict("records"):
@@ -175,8 +175,9 @@ def _count_rewritings(
     Columns: step (int), songs (a sorted tuple of the words before and after of each song of a
     task), tasks (int).
     """
-    texts, keys = dict.fromkeys(("source", "tag"), "text"), ("task_id", "song_id")
-    require(steps, {**dict.fromkeys(keys, "key"), "step": "number", **texts}, _STEPS)  # type: ignore[dict-item]
+    keys, texts = ("task_id", "song_id"), ("source", "tag")
+    require(steps, {**dict.fromkeys(keys, "key"), **dict.fromkeys(texts, "text")}, _STEPS)
+    require(steps, {"step": "number"}, _STEPS)
     tables = [(steps, _STEPS)] if songs is None else [(steps, _STEPS), (songs, SONGS)]
     codes = song_codes(*tables)
     rewritings: defaultdict[tuple[int, int], list[tuple[Words, Words]]] = defaultdict(list)

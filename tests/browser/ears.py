@@ -25,7 +25,7 @@ class Frames:
     def check(self, secrets: list[str], held: str) -> None:
         """See that no secret is in any message, nor in what the page holds."""
         everything = [*self.seen, held.encode()]
-        for known in (b"RIFF", b"musicapi-nb-blind", b"No difference", b'"do": "hear"'):
+        for known in (b"RIFF", b"musicapi-nb-blind", b"No difference", b'"do": "load"'):
             assert any(
                 known.replace(b": ", b":") in part.replace(b": ", b":") for part in everything
             )

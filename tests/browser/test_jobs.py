@@ -130,7 +130,7 @@ def test_a_shown_job_changes_in_place_and_is_saved_as_its_songs(lab: Lab, tmp_pa
     for area in shown:  # while a cell awaits
         expect(area).to_contain_text("running", timeout=30_000)
         expect(area).to_contain_text("rain, slow jazz · 20 credits")
-        expect(area).to_contain_text("so far, ")
+        expect(area).to_contain_text("elapsed, ")
     clock = shown[0].inner_text()
     expect(shown[0]).not_to_have_text(clock)  # it goes on by itself
     expect(shown[0]).to_contain_text("running")
@@ -200,7 +200,7 @@ def test_what_goes_wrong_is_shown_where_the_job_is_and_spoils_nothing_else(lab: 
     expect(failed).to_contain_text("The music generation failed.")
     poor = notebook.output_area(4).last  # behind what connect() prints
     expect(poor).to_contain_text("OutOfCredits")
-    expect(poor).to_contain_text("Nothing was charged. Buy credits, or ask for less.")
+    expect(poor).to_contain_text("Nothing was charged. Buy credits or request fewer songs.")
     expect(notebook.output_area(5)).to_contain_text("Stopped waiting.")
     assert notebook.texts()[7] == "['LostReply', 'NoneType', 'OutOfCredits', 'NoneType']\n"
     expect(notebook.output_area(8).locator("audio")).to_have_count(2)
