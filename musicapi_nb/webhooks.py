@@ -267,7 +267,7 @@ def _reader(payload: dict[str, Any], event: object) -> Callable[[Task], Task]:
         except UnexpectedReply:
             task = msgspec.structs.replace(known, raw=payload)
         if event == _FAILED and task.state != "failed":
-            return tasks.mark_failed(task, "the service gives no reason")
+            return tasks.mark_failed(task, None)
         if event not in (_COMPLETED, _FAILED) and task.finished:
             return msgspec.structs.replace(task, state="running", fail_reason=None)
         return task

@@ -16,7 +16,7 @@ from statsmodels.stats.proportion import proportion_confint
 from musicapi_nb import frames
 from musicapi_nb.analysis import adherence, effects, tag_fates
 from musicapi_nb.analysis.ratio_estimator import ratio_sums, ratios, t_quantile, wilson_bounds
-from musicapi_nb.analysis.tag_matching import answers, split_tags
+from musicapi_nb.analysis.tag_matching import match_tags, split_tags
 from musicapi_nb.errors import BadFrame, InvalidArgument
 from musicapi_nb.tasks import Replacement, Song
 from musicapi_nb.tasks.html import tag_marks
@@ -162,7 +162,7 @@ def test_an_interval_by_hand() -> None:
     ],
 )
 def test_what_is_one_tag(requested: str, returned: str, *, kept: bool) -> None:
-    assert answers((requested,), (returned,), "tag") == ((0,) if kept else (None,))
+    assert match_tags((requested,), (returned,), "tag") == ((0,) if kept else (None,))
 
 
 def test_split_and_distinct() -> None:
@@ -176,12 +176,12 @@ def test_split_and_distinct() -> None:
 
 
 def test_words_prefer_the_same_tag() -> None:
-    assert answers(("jazz", "nova bossa"), ("spy jazz", "jazz", "bossa-nova"), "words") == (1, 2)
+    assert match_tags(("jazz", "nova bossa"), ("spy jazz", "jazz", "bossa-nova"), "words") == (1, 2)
 
 
 def test_a_function_keeps_as_many_as_can_have_one_each() -> None:
     fits = {("a", "x"), ("a", "y"), ("b", "x"), ("c", "x")}
-    found = answers(("a", "b", "c"), ("x", "y"), lambda one, other: (one, other) in fits)
+    found = match_tags(("a", "b", "c"), ("x", "y"), lambda one, other: (one, other) in fits)
     assert found == (1, 0, None)
 
 
@@ -189,7 +189,7 @@ def test_a_function_keeps_as_many_as_can_have_one_each() -> None:
 @given(st.sets(st.tuples(st.integers(0, 4), st.integers(0, 4))))
 def test_a_function_matches_as_many_as_any_way_can(fits: set[tuple[int, int]]) -> None:
     names = ("0", "1", "2", "3", "4")
-    found = answers(names, names, lambda one, other: (int(one), int(other)) in fits)
+    found = match_tags(names, names, lambda one, other: (int(one), int(other)) in fits)
     used = [at for at in found if at is not None]
     assert len(used) == len(set(used))
     assert all((one, at) in fits for one, at in enumerate(found) if at is not None)

@@ -395,7 +395,7 @@ async def test_what_is_there_is_not_asked_for_by_a_poll() -> None:
 KERNEL = """
 import asyncio, sys
 from musicapi_nb.library import Library
-from tests.peers import AGES, client
+from tests.raw_http_server import AGES, client
 from tests.test_client_repost import CHART
 async def main():
     with Library(sys.argv[2]) as library:

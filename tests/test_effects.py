@@ -20,7 +20,12 @@ import musicapi_nb as mnb
 from musicapi_nb.analysis import effects
 from musicapi_nb.analysis.bootstrap import Sums, permutation_p, resample
 from musicapi_nb.analysis.clusters import cluster_codes, level_codes, sum_by_code
-from musicapi_nb.analysis.contrasts import Share, adjust_p_values, difference, ratio
+from musicapi_nb.analysis.contrasts import (
+    Share,
+    adjust_p_values,
+    difference_interval,
+    ratio_interval,
+)
 from musicapi_nb.errors import BadFrame, InvalidArgument
 
 if TYPE_CHECKING:
@@ -313,18 +318,18 @@ def test_two_shares_are_compared_as_newcombe_did() -> None:
         Share(k / n, *map(float, proportion_confint(k, n, method="wilson")))
         for k, n in ((56, 70), (48, 80))
     )
-    assert difference(one, other) == pytest.approx((0.0524, 0.3339), abs=5e-5)
-    assert difference(other, one) == pytest.approx((-0.3339, -0.0524), abs=5e-5)
-    low, high = ratio(one, other)
-    assert ratio(other, one) == pytest.approx((1 / high, 1 / low))
+    assert difference_interval(one, other) == pytest.approx((0.0524, 0.3339), abs=5e-5)
+    assert difference_interval(other, one) == pytest.approx((-0.3339, -0.0524), abs=5e-5)
+    low, high = ratio_interval(one, other)
+    assert ratio_interval(other, one) == pytest.approx((1 / high, 1 / low))
     # the bounds are where the hypothesis p1 - r * p2 = 0 meets the bound of that difference
     for r, sides in ((low, (one.low, other.high)), (high, (one.high, other.low))):
         off = one.share - r * other.share
         reach = math.hypot(one.share - sides[0], r * (other.share - sides[1]))
         assert abs(off) == pytest.approx(reach)
     none = Share(0.0, 0.0, 0.2)
-    assert ratio(none, one)[0] == 0 < ratio(none, one)[1] < 1
-    assert ratio(one, none)[1] == math.inf
+    assert ratio_interval(none, one)[0] == 0 < ratio_interval(none, one)[1] < 1
+    assert ratio_interval(one, none)[1] == math.inf
 
 
 # --- what changes nothing ------------------------------------------------------------------
@@ -494,7 +499,7 @@ def test_tables_that_cannot_be_read_are_refused() -> None:
     refused("'duration' .* is str, not number", frame.assign(duration="long"))
     refused("no level 'metal'; it has jazz, rock, folk", frame, baseline="metal")
     refused("a task has songs of style 'jazz' and 'rock'", frame.assign(cell=1, task_id="t"))
-    refused("tells no tasks", frame.drop(columns=["cell", "task_id"]))
+    refused("no 'cell' or 'task_id' column", frame.drop(columns=["cell", "task_id"]))
     by_task = frame.drop(columns="cell")
     by_task["task_id"] = by_task["task_id"].where(by_task["task_id"] != "t1")
     refused("2 of 21 rows .* have no 'task_id'", by_task)
@@ -507,7 +512,7 @@ def test_tables_that_cannot_be_read_are_refused() -> None:
         twice = pd.concat([frame.assign(block=1), frame[["cell"]].set_axis([name], axis=1)], axis=1)
         refused(f"2 columns named '{name}'", twice, presence="x", tags=tags)
     same = pd.concat([frame, frame[:1]])
-    refused("2 rows .* cell 0, task_id 't0', song_id 's0.0', so what is said", same)
+    refused("2 rows .* cell 0, task_id 't0', song_id 's0.0', so this song is duplicated", same)
     lists = pd.Series([["x"]] * len(frame), dtype=object)
     refused("'style' .* is object, not single values", frame.assign(style=lists))
     refused("'duration' .* is complex128, not number", frame.assign(duration=1j))

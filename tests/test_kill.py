@@ -47,7 +47,7 @@ from musicapi_nb.simulator import (
     Simulator,
     media,
 )
-from musicapi_nb.simulator.audio import AudioFormat
+from musicapi_nb.simulator.music.recording import AudioFormat
 from musicapi_nb.simulator.tasks import Song
 from musicapi_nb.simulator.tasks import Task as Made
 from tests.library.world import python, rebuilt_is_the_same, said
@@ -744,14 +744,14 @@ def check_files(sim: Simulator, library: Library) -> None:
             sung = sung_as(sim, task, song)
             path = library.file_of(song, "audio")
             assert path is not None
-            assert path.read_bytes() == media.sound(sung, sung.form).content
+            assert path.read_bytes() == media.audio_file(sung, sung.audio_format).content
             assert len(soundfile.read(path)[0]) > 0
             names.add(path.name)
             songs += 1
             if song.image_url:
                 cover = library.file_of(song, "image")
                 assert cover is not None
-                assert cover.read_bytes() == media.picture(sung).content
+                assert cover.read_bytes() == media.cover_file(sung).content
                 names.add(cover.name)
     assert songs > CELLS // 2
     assert {path.name for path in (library.path / "files").rglob("*") if path.is_file()} == names
@@ -767,7 +767,7 @@ def sung_as(sim: Simulator, task: Task, song: tasks.Song) -> Song:
 @pytest.fixture
 def quick_files(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sing and paint once for all songs, and mark each: making them takes longer than all else."""
-    sing, paint, made = media.sound, media.picture, dict[str, media.File]()
+    sing, paint, made = media.audio_file, media.cover_file, dict[str, media.File]()
 
     def marked(name: str, make: Callable[[], media.File], song: Song) -> media.File:
         whole = made.get(name) or made.setdefault(name, make())
@@ -776,8 +776,10 @@ def quick_files(monkeypatch: pytest.MonkeyPatch) -> None:
     def sound(song: Song, form: AudioFormat) -> media.File:
         return marked(form, lambda: sing(song, form), song)
 
-    monkeypatch.setattr(media, "sound", sound)
-    monkeypatch.setattr(media, "picture", lambda song: marked("cover", lambda: paint(song), song))
+    monkeypatch.setattr(media, "audio_file", sound)
+    monkeypatch.setattr(
+        media, "cover_file", lambda song: marked("cover", lambda: paint(song), song)
+    )
 
 
 # Links are asked for of clips that nobody made; webhooks come to this machine.

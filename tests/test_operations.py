@@ -185,7 +185,7 @@ def test_a_line_says_it(request_: Request) -> None:
 
 def test_a_line_of_a_batch_that_cannot_be_read() -> None:
     for items, words in (
-        ("[{", "is no JSON"),
+        ("[{", "is not JSON"),
         ("{}", "should be a list of requests"),
         ("[3]", "which is no Create"),
         ('[{"titel": "x"}]', "did you mean title"),
@@ -264,7 +264,7 @@ def test_declared_here_it_has_plans_lines_and_a_form() -> None:
     assert "--over CLIPS" in help_text("sonic.Hum")
     api = mnb.connect(simulator=Simulator(seconds=(1, 1.2), speed=2000))
     form = api.form(Hum)
-    form._hear(None, {"kind": "typed", "name": "over", "value": " c1, c2,"}, [])
+    form._receive(None, {"kind": "typed", "name": "over", "value": " c1, c2,"}, [])
     assert form.request == Hum(over=["c1", "c2"])
     api.close()
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from musicapi_nb.analysis import adherence, cooccurrence, exclusive_sets, substitutions, tag_counts
-from musicapi_nb.analysis.partitions import map_reduce, sum_by_index
+from musicapi_nb.analysis.partitions import map_reduce, sum_by_key
 from musicapi_nb.analysis.ratio_estimator import SUMS, ratio_sums
 from musicapi_nb.errors import BadFrame
 
@@ -125,28 +125,27 @@ def test_sums_of_parts_add_up(cases: list[tuple[int, int, int]]) -> None:
             part["hits"].to_numpy(float) + 1,
             4,
         )
-        return pd.DataFrame(sums, index=pd.RangeIndex(4, name="group"))
+        return pd.DataFrame({"group": range(4), **sums})
 
-    whole = map_reduce(count, frame)
-    parts = sum_by_index([count(frame[frame["task"] % 3 == at]) for at in range(3)])
+    whole = map_reduce(count, frame, keys=["group"])
+    parts = sum_by_key([count(frame[frame["task"] % 3 == at]) for at in range(3)], ["group"])
     pd.testing.assert_frame_equal(parts, whole)
-    assert list(whole.columns) == list(SUMS)
+    assert list(whole.columns) == ["group", *SUMS]
     assert whole["cases"].sum() == len(frame) + frame["hits"].sum()
     assert whole["tasks"].sum() == len(frame.groupby(["group", "task"]))
 
 
 def test_missing_names_are_counted_like_any_other() -> None:
-    index = pd.MultiIndex.from_tuples([("a", None), (None, "b")], names=["source", "target"])
-    one = pd.DataFrame({"count": [1.0, 2.0]}, index=index)
-    found = sum_by_index([one, one.iloc[::-1], one])
-    pd.testing.assert_frame_equal(found.reset_index(), (one * 3).reset_index())
+    counts = pd.DataFrame({"source": ["a", None], "target": [None, "b"], "count": [1.0, 2.0]})
+    total = sum_by_key([counts, counts.iloc[::-1], counts], ["source", "target"])
+    pd.testing.assert_frame_equal(total, counts.assign(count=[3.0, 6.0]))
 
 
 def test_parts_must_fit() -> None:
     songs, tags = tables([(0, "calm", ["jazz"], ["jazz"])])
     with pytest.raises(BadFrame, match="some are not"):
         adherence(in_parts(songs), tags, requested="prompt", by="mood")
-    with pytest.raises(BadFrame, match="3 and 1 parts"):
+    with pytest.raises(BadFrame, match="3 and 1 partitions"):
         adherence(in_parts(songs), dd.from_pandas(tags, 1), requested="prompt", by="mood")
 
 

@@ -192,10 +192,10 @@ def test_hostile_text_is_written_as_it_is_in_one_line_that_fonts_have() -> None:
 
 
 def test_labels_stay_apart_and_are_cut_in_the_middle() -> None:
-    one, other = text.labels(["b" * 90 + "x" * 90, "b" * 90 + "y" + "x" * 89], 1.0, 9)
+    one, other = text.shorten_labels(["b" * 90 + "x" * 90, "b" * 90 + "y" + "x" * 89], 1.0, 9)
 
     assert one[0] == "b"
     assert one[-1] == "x"
     assert other == f"{one} #2"
     assert text.width(one, 9) <= 1.0
-    assert text.labels(["a", "b", "a"], 1.0, 9) == ["a", "b", "a"]
+    assert text.shorten_labels(["a", "b", "a"], 1.0, 9) == ["a", "b", "a"]

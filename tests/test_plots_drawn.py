@@ -86,7 +86,7 @@ def test_what_does_not_fit_is_counted() -> None:
     shown = cooccurrence_frame(MANY, songs=1000)
     others = len(set(shown["tag"]))
     assert f"{others - 24} more tags" in words(plots.cooccurrence(shown))
-    assert "480 more are not told apart" in words(plots.upset(sets_series(MANY)))
+    assert "480 more are ignored" in words(plots.upset(sets_series(MANY)))
     assert "488 more tags" in words(plots.substitutions(substitutions_frame(MANY)))
     assert "476 more levels" in words(plots.durations(songs_frame(MANY, 1), by="mv"))
     assert "488 more levels" in words(plots.latencies(songs_frame(MANY, 1), by="mv"))
@@ -240,7 +240,7 @@ def test_fewer_tags_join_the_songs_that_no_longer_differ() -> None:
     bars = ax.child_axes[0]
     assert [bar.get_height() for bar in bars.patches if isinstance(bar, Rectangle)] == [9, 5]
     assert "none of these tags" in words(ax)
-    assert "the 1 most frequent tag; 1 more is not told apart" in words(ax)
+    assert "the 1 most frequent tag; 1 more is ignored" in words(ax)
 
 
 def test_a_flow_has_a_ribbon_for_each_row_as_thick_as_its_count() -> None:
@@ -255,7 +255,14 @@ def test_a_flow_has_a_ribbon_for_each_row_as_thick_as_its_count() -> None:
     )
     said = words(ax)
     assert said.count("60 % [50, 70]") == 2 * len(TAGS)
-    for heading in ("asked", "first read", "after step 0", "kept", "rewritten", "dropped (30)"):
+    for heading in (
+        "requested",
+        "first source",
+        "after step 0",
+        "kept",
+        "rewritten",
+        "dropped (30)",
+    ):
         assert heading in said
 
 
@@ -270,8 +277,8 @@ def test_a_flow_joins_rare_tags_and_tells_tags_from_fates() -> None:
     assert set(asked) > {MORE, ADDED}
     assert set(after) > {MORE, DROPPED}
     assert len(asked) == 3 + len((MORE, ADDED))
-    assert found.more == [29, 29]
-    assert sum(ribbon.times for ribbon in found.ribbons) == table["count"].sum()
+    assert found.hidden == [29, 29]
+    assert sum(ribbon.weight for ribbon in found.ribbons) == table["count"].sum()
     assert after[DROPPED] == table[table["kind"] == "dropped"]["count"].sum()
 
 
@@ -283,11 +290,11 @@ def test_what_a_tag_brought_stands_under_it_and_is_not_counted_as_the_tag() -> N
     found = flow(table, 12)
     ax = plots.substitutions(table)
 
-    assert found.brought[0] == {("tag", TAGS[0]): 12.0}
+    assert found.added[0] == {("tag", TAGS[0]): 12.0}
     assert found.columns[0]["tag", TAGS[0]] == 60 + 12
     assert f"{TAGS[0]} (60)" in words(ax)
     assert "mpb (12)" in words(ax)
-    assert "brought" in words(ax)
+    assert "other tags that it added" in words(ax)
 
 
 def test_a_tag_that_became_two_at_once_is_as_thick_as_both() -> None:

@@ -138,7 +138,7 @@ async def test_storage_that_signs_needs_no_public_address(site: Site, demo: Path
 
 
 async def test_storage_that_signs_nothing_says_what_to_give(tmp_path: Path, demo: Path) -> None:
-    with pytest.raises(PublishFailed, match=r"give url=.* Nothing was paid"):
+    with pytest.raises(PublishFailed, match=r"give url=.* Nothing was charged"):
         await mnb.publish(demo, f"file://{tmp_path}/www")
 
 

@@ -258,7 +258,9 @@ def test_tables_that_cannot_be_read_are_refused() -> None:
         stability(songs, tags.assign(tag=1), by="prompt")
     with pytest.raises(BadFrame, match="'duration'"):
         stability(songs.drop(columns="duration"), tags, by="prompt")
-    with pytest.raises(BadFrame, match=r"2 rows of songs .* song_id 's0.0', so what is"):
+    with pytest.raises(
+        BadFrame, match=r"2 rows of songs .* song_id 's0.0', so this song is duplicated"
+    ):
         stability(pd.concat([songs, songs[:1]]), tags, by="prompt")
-    with pytest.raises(BadFrame, match="tells no tasks"):
+    with pytest.raises(BadFrame, match="no 'cell' or 'task_id' column"):
         stability(songs.drop(columns=["cell", "task_id"]), tags, by="prompt")

@@ -256,7 +256,7 @@ class MusicAPI:
             task = Task(id=task, engine=engine, simulated=self.simulated)
         if task.parts:
             polls = (self._poll_part(part, task) for part in task.parts)
-            return tasks.with_parts(task, await asyncio.gather(*polls))
+            return tasks.update_parts(task, await asyncio.gather(*polls))
         if task.poll_by_repost and task.request is not None:
             if task.finished:
                 return task

@@ -13,7 +13,7 @@ from typing import Self
 from musicapi_nb import markup
 from musicapi_nb.engines import Request
 from musicapi_nb.errors import ClientClosed, InvalidArgument
-from musicapi_nb.ledger_types import Entry, EntryState, FileRef, Media, RenderTime, Unfinished
+from musicapi_nb.ledger_types import Entry, EntryState, FileRef, Media, PurchaseTerms, RenderTime, Unfinished
 from musicapi_nb.library import budgets, events, html, queries, ratings, stored_tasks
 from musicapi_nb.library.async_ledger import LibraryAsyncLedger
 from musicapi_nb.library.budgets import Budget
@@ -145,6 +145,16 @@ class Library(Ledger):
         """Return the request of an entry; None if this version does not know its operation."""
         with self._database.read() as connection:
             return stored_tasks.request_of(connection, require_entry(connection, entry))
+
+    def next_take(self, request: Request, first: int = 1, *, simulated: bool = False) -> int:
+        """Return the first take from `first` on that was not bought, or that is uncertain."""
+        with self._database.write():  # one transaction for all takes
+            take = first
+            while claim := self.find(request, PurchaseTerms(take=take, simulated=simulated)):
+                if claim.kind == "uncertain":
+                    break
+                take += 1
+            return take
 
     def unfinished(self, *, simulated: bool | None = None) -> list[Unfinished]:
         """Return accepted purchases that have not ended; None: real and simulated ones."""

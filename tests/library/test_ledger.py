@@ -115,6 +115,18 @@ def test_what_failed_can_be_bought_again_and_the_refund_is_told(library: Library
     assert library.claim(song()).kind == "buy"
 
 
+def test_next_take_skips_bought_takes_but_no_uncertain_one(library: Library) -> None:
+    assert library.next_take(song()) == 1
+    for take in (1, 2, 3):
+        claim = buy(library, song(), f"t{take}", take=take)
+        library.record_poll(claim.entry.id, looked(acknowledged(song(), f"t{take}")))
+    lost = library.claim(song(), 4)
+    assert library.next_take(song()) == 5  # a take under way counts as bought
+    library.record_uncertain(lost.entry.id, LostReply("connection reset"))
+    assert library.next_take(song()) == library.next_take(song(), 2) == 4
+    assert library.next_take(song(), 5) == 5
+
+
 def test_a_refund_may_be_told_later(library: Library) -> None:
     first = buy(library, song())
     task = acknowledged(song())

@@ -1,4 +1,4 @@
-"""Who paid what, and when it came back."""
+"""Prices, charges and refunds."""
 
 import asyncio
 from typing import Any
@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from musicapi_nb.simulator import Accounts, SimulatedClock, Simulator
-from musicapi_nb.simulator.validation import OUT_OF_CREDITS
+from musicapi_nb.simulator.validation_rules import OUT_OF_CREDITS
 from tests.simulator.caller import CREATE, STUDIO, VOCAL, Caller
 
 
@@ -33,7 +33,7 @@ async def test_each_operation_has_its_price(
     assert charge.task_id in (reply.body.get("task_id"), reply.body.get("data"), None)
 
 
-async def test_prices_of_what_builds_on_a_clip(sim: Simulator, caller: Caller) -> None:
+async def test_prices_of_requests_that_build_on_a_clip(sim: Simulator, caller: Caller) -> None:
     clip = (await caller.clips(CREATE))[0]["clip_id"]
     custom = {"custom_mode": True, "prompt": "la", "mv": "sonic-v5", "continue_clip_id": clip}
     extended = (await caller.clips({**custom, "task_type": "extend_music", "continue_at": 2}))[0]
@@ -43,7 +43,7 @@ async def test_prices_of_what_builds_on_a_clip(sim: Simulator, caller: Caller) -
     assert [charge.credits for charge in sim.accounts.charges()] == [20, 15, 15, 2, 1]
 
 
-async def test_out_of_credits_is_403_and_leaves_the_rest(sim: Simulator) -> None:
+async def test_out_of_credits_is_403_and_takes_nothing(sim: Simulator) -> None:
     sim.accounts.open("poor", credits=30)
     async with Caller(sim, "poor") as poor:
         await poor.submit(CREATE)
@@ -55,7 +55,7 @@ async def test_out_of_credits_is_403_and_leaves_the_rest(sim: Simulator) -> None
         assert await poor.credits() == 0
 
 
-async def test_packs_are_spent_first_and_refunds_go_back_there(sim: Simulator) -> None:
+async def test_packs_are_spent_first_and_refunded_first(sim: Simulator) -> None:
     sim.accounts.open("rich", credits=100, extra_credits=15)
     sim.faults.arm("task_fails")
     async with Caller(sim, "rich") as rich:
@@ -65,7 +65,7 @@ async def test_packs_are_spent_first_and_refunds_go_back_there(sim: Simulator) -
         assert (await rich.get("get-credits")).body == {"credits": 100, "extra_credits": 15}
 
 
-async def test_a_refund_comes_when_the_task_fails_polled_or_not(
+async def test_refund_comes_when_the_task_fails_even_unpolled(
     sim: Simulator, caller: Caller
 ) -> None:
     sim.faults.arm("task_fails")
@@ -79,21 +79,21 @@ async def test_a_refund_comes_when_the_task_fails_polled_or_not(
     assert charge.charged_at + 30 < charge.refunded_at < charge.charged_at + 200
 
 
-async def test_a_failure_may_keep_the_credits(sim: Simulator, caller: Caller) -> None:
+async def test_failed_task_can_keep_the_credits(sim: Simulator, caller: Caller) -> None:
     sim.faults.arm("task_fails", refund=False)
     await caller.submit(CREATE)
     sim.clock.advance(600)
     assert await caller.credits() == 980
 
 
-async def test_one_failed_clip_is_not_refunded(sim: Simulator, caller: Caller) -> None:
+async def test_single_failed_clip_is_not_refunded(sim: Simulator, caller: Caller) -> None:
     sim.faults.arm("one_clip_fails")
     clips = await caller.clips(CREATE)
     assert [clip["state"] for clip in clips] == ["succeeded", "failed"]
     assert await caller.credits() == 980
 
 
-async def test_what_was_refused_is_not_charged(sim: Simulator, caller: Caller) -> None:
+async def test_refused_request_is_not_charged(sim: Simulator, caller: Caller) -> None:
     for kind in (
         "wrong_key",
         "no_subscription",
@@ -106,7 +106,7 @@ async def test_what_was_refused_is_not_charged(sim: Simulator, caller: Caller) -
     assert sim.accounts.charges() == ()
 
 
-async def test_the_books_balance_under_a_storm(sim: Simulator) -> None:
+async def test_balances_add_up_under_random_faults(sim: Simulator) -> None:
     sim.faults.arm("task_fails", times=None, probability=0.4)
     sim.faults.arm("lost_reply", times=None, probability=0.2)
     sim.accounts.open("a", credits=150, extra_credits=35)
@@ -115,7 +115,7 @@ async def test_the_books_balance_under_a_storm(sim: Simulator) -> None:
         try:
             await caller.post(path, body)
         except aiohttp.ClientError:
-            return  # the reply was lost, the charge stands
+            return  # the reply is lost, the charge remains
 
     async with Caller(sim, "a") as a, Caller(sim, "b") as b:
         work = [
@@ -123,7 +123,7 @@ async def test_the_books_balance_under_a_storm(sim: Simulator) -> None:
             (b, STUDIO, "studio/create"),
             (b, VOCAL, "nuro/create"),
         ]
-        await asyncio.gather(*(ask(*each) for each in work * 12))
+        await asyncio.gather(*(ask(*call) for call in work * 12))
         for seconds in (20, 100, 500):
             sim.clock.advance(seconds)
             for key, granted in (("a", 185), ("b", 1000)):
@@ -141,7 +141,7 @@ async def test_the_books_balance_under_a_storm(sim: Simulator) -> None:
     pots=st.tuples(st.integers(0, 200), st.integers(0, 200)),
 )
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
-def test_any_run_of_charges_and_refunds_adds_up(
+def test_any_sequence_of_charges_and_refunds_adds_up(
     prices: list[tuple[int, bool]], pots: tuple[int, int]
 ) -> None:
     clock = SimulatedClock(0)
@@ -160,7 +160,7 @@ def test_any_run_of_charges_and_refunds_adds_up(
         assert min(account.credits, account.extra_credits) >= 0
 
 
-def test_an_account_is_opened_once() -> None:
+def test_account_opens_once() -> None:
     accounts = Accounts(SimulatedClock(0), 5)
     assert accounts.get("k").balance == 5
     with pytest.raises(ValueError, match="deposit"):
@@ -168,7 +168,7 @@ def test_an_account_is_opened_once() -> None:
     assert "k'" not in repr(accounts.get("k"))
 
 
-async def test_creates_may_be_paced() -> None:
+async def test_rate_limit_applies_to_creates() -> None:
     async with Simulator(speed=0, rate_limit=3) as sim, Caller(sim, "k") as paced:
         await paced.submit(CREATE)
         assert (await paced.post("sonic/create", CREATE)).status == 429

@@ -1,4 +1,4 @@
-"""What the simulator tells unasked: when, signed how, to whom, and what goes wrong with it."""
+"""Webhooks of the simulator: when they are sent, how they are signed, and their faults."""
 
 import asyncio
 import hashlib
@@ -19,10 +19,10 @@ SECRET = "whsec-of-the-caller"  # noqa: S105 - made up
 
 @pytest.fixture
 async def address(sim: Simulator) -> AsyncIterator[str]:
-    """Where somebody listens who agrees to everything."""
+    """The address of a receiver that accepts everything."""
     sim.reply_options.webhook_hosts = "loopback"
     site = web.Application()
-    site.router.add_post("/hooks", _agreed)
+    site.router.add_post("/hooks", _accept)
     runner = web.AppRunner(site, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -30,36 +30,36 @@ async def address(sim: Simulator) -> AsyncIterator[str]:
     await runner.cleanup()
 
 
-async def _agreed(_: web.Request) -> web.Response:
+async def _accept(_: web.Request) -> web.Response:
     return web.Response(status=204)
 
 
-async def sent(sim: Simulator, number: int) -> list[Delivery]:
-    """Wait until so many have been answered."""
+async def wait_for_webhooks(sim: Simulator, number: int) -> list[Delivery]:
+    """Wait until ``number`` webhooks were answered; return them."""
     for _ in range(2000):
-        if [one.status for one in sim.webhooks.sent] == [204] * number:
+        if [delivery.status for delivery in sim.webhooks.sent] == [204] * number:
             return sim.webhooks.sent
         await asyncio.sleep(0.005)
     raise AssertionError(sim.webhooks.sent)
 
 
-async def ended(
+async def run_task(
     sim: Simulator, caller: Caller, address: str, number: int = 2, body: Any = CREATE
 ) -> list[Delivery]:
     hook = {"webhook_url": address, "webhook_secret": SECRET}
     await caller.submit({**body, **hook}, "nuro/create" if body is VOCAL else "sonic/create")
     sim.clock.advance(LONG_AFTER)
-    return await sent(sim, number)
+    return await wait_for_webhooks(sim, number)
 
 
 def events(sim: Simulator) -> list[str]:
-    return [one.event for one in sim.webhooks.sent]
+    return [delivery.event for delivery in sim.webhooks.sent]
 
 
-async def test_a_task_tells_that_it_can_be_heard_and_that_it_is_done(
+async def test_task_sends_streaming_and_completed(
     sim: Simulator, caller: Caller, address: str
 ) -> None:
-    first, last = await ended(sim, caller, address)
+    first, last = await run_task(sim, caller, address)
     body, running = json.loads(last.body), json.loads(first.body)
     poll = (await caller.get(f"sonic/task/{last.task_id}")).body
     assert (first.event, last.event) == ("song.streaming", "song.completed")
@@ -75,7 +75,7 @@ async def test_a_task_tells_that_it_can_be_heard_and_that_it_is_done(
     assert first.headers["X-Webhook-Id"] != last.headers["X-Webhook-Id"]
 
 
-async def test_nothing_is_told_before_its_time(
+async def test_no_webhook_before_the_task_runs(
     sim: Simulator, caller: Caller, address: str
 ) -> None:
     await caller.submit({**CREATE, "webhook_url": address})
@@ -84,11 +84,11 @@ async def test_nothing_is_told_before_its_time(
     assert sim.webhooks.sent == []
 
 
-async def test_a_failure_is_told_with_its_refund(
+async def test_failed_webhook_reports_the_refund(
     sim: Simulator, caller: Caller, address: str
 ) -> None:
     sim.faults.arm("task_fails", refund=True, message="No luck.")
-    *_, last = await ended(sim, caller, address)
+    *_, last = await run_task(sim, caller, address)
     assert json.loads(last.body) == {
         "event": "song.failed",
         "type": "failed",
@@ -99,29 +99,31 @@ async def test_a_failure_is_told_with_its_refund(
     }
 
 
-async def test_nuro_tells_more(sim: Simulator, caller: Caller, address: str) -> None:
-    *_, last = await ended(sim, caller, address, body=VOCAL)
+async def test_nuro_webhook_has_more_fields(sim: Simulator, caller: Caller, address: str) -> None:
+    *_, last = await run_task(sim, caller, address, body=VOCAL)
     body = json.loads(last.body)
     assert (body["platform"], body["status"]) == ("nuro", "succeeded")
     assert {"prompt", "theme", "instrument"} <= set(body)
 
 
-async def test_what_is_stuck_tells_no_end(sim: Simulator, caller: Caller, address: str) -> None:
+async def test_stuck_task_sends_no_final_webhook(
+    sim: Simulator, caller: Caller, address: str
+) -> None:
     sim.faults.arm("stuck")
-    await ended(sim, caller, address, 1)
+    await run_task(sim, caller, address, 1)
     assert events(sim) == ["song.streaming"]
 
 
-async def test_without_an_address_or_from_studio_nothing_is_told(
+async def test_no_webhook_without_address_or_from_studio(
     sim: Simulator, caller: Caller, address: str
 ) -> None:
     await caller.submit(CREATE)
     await caller.submit({**STUDIO, "webhook_url": address}, "studio/create")
-    await ended(sim, caller, address)
+    await run_task(sim, caller, address)
     assert len(sim.webhooks.sent) == 2
 
 
-async def test_late_twice_out_of_order_and_lost(
+async def test_webhooks_can_be_late_double_out_of_order_and_lost(
     sim: Simulator, caller: Caller, address: str
 ) -> None:
     sim.faults.arm("webhook_lost")
@@ -134,29 +136,29 @@ async def test_late_twice_out_of_order_and_lost(
     await asyncio.sleep(0.02)
     assert sim.webhooks.sent == []
     sim.clock.advance(10_000)
-    await sent(sim, 4)
+    await wait_for_webhooks(sim, 4)
     assert events(sim) == [*["song.completed"] * 2, *["song.streaming"] * 2]
-    assert len({one.headers["X-Webhook-Id"] for one in sim.webhooks.sent}) == 2
+    assert len({delivery.headers["X-Webhook-Id"] for delivery in sim.webhooks.sent}) == 2
 
 
 @pytest.mark.parametrize("signature", ["default", "older", "none"])
-async def test_other_signatures(
+async def test_webhook_signature_options(
     sim: Simulator, caller: Caller, address: str, signature: Any
 ) -> None:
     sim.reply_options.webhook_signature = signature
-    *_, last = await ended(sim, caller, address)
+    *_, last = await run_task(sim, caller, address)
     ours = hmac.new(SECRET.encode(), last.body, hashlib.sha256).hexdigest()
     assert last.headers.get("X-Signature") == (ours if signature == "older" else None)
     assert ("X-Webhook-Signature" in last.headers) == (signature == "default")
     assert ("X-Webhook-Timestamp" in last.headers) == (signature != "older")
 
 
-async def test_without_a_secret_it_signs_with_its_own(
+async def test_webhook_without_secret_is_signed_with_the_default(
     sim: Simulator, caller: Caller, address: str
 ) -> None:
     await caller.submit({**CREATE, "webhook_url": address})
     sim.clock.advance(LONG_AFTER)
-    *_, last = await sent(sim, 2)
+    *_, last = await wait_for_webhooks(sim, 2)
     assert last.headers["X-Webhook-Signature"].startswith("sha256=")
 
 
@@ -174,16 +176,14 @@ async def test_without_a_secret_it_signs_with_its_own(
         "https://example.org/" + "x" * 1024,
     ],
 )
-async def test_an_address_that_is_not_public_https_is_refused_and_not_charged(
-    sim: Simulator, caller: Caller, url: Any
-) -> None:
+async def test_address_must_be_public_https(sim: Simulator, caller: Caller, url: Any) -> None:
     reply = await caller.post("sonic/create", {**CREATE, "webhook_url": url})
     assert reply.status == 400
     assert "'webhook_url'" in reply.body["message"]
     assert sim.request_log.paid == ()
 
 
-async def test_who_does_not_answer_harms_nobody(sim: Simulator, caller: Caller) -> None:
+async def test_unreachable_webhook_address_is_harmless(sim: Simulator, caller: Caller) -> None:
     sim.reply_options.webhook_hosts = "loopback"
     await caller.submit({**CREATE, "webhook_url": "http://127.0.0.1:9/"})
     sim.clock.advance(LONG_AFTER)
@@ -191,10 +191,10 @@ async def test_who_does_not_answer_harms_nobody(sim: Simulator, caller: Caller) 
         if len(sim.webhooks.sent) == 2:
             break
         await asyncio.sleep(0.005)
-    assert [one.status for one in sim.webhooks.sent] == [None, None]
+    assert [delivery.status for delivery in sim.webhooks.sent] == [None, None]
 
 
-async def test_a_stopped_simulator_tells_nothing_more() -> None:
+async def test_stopped_simulator_sends_no_webhooks() -> None:
     simulator = Simulator(speed=0)
     async with simulator, Caller(simulator, "k") as caller:
         await caller.submit({**CREATE, "webhook_url": "https://example.org/"})

@@ -1,11 +1,11 @@
-"""What is asked for, what is refused, and in which words."""
+"""Which requests are accepted and refused, and with which message."""
 
 from typing import Any
 
 import pytest
 
 from musicapi_nb.simulator import Simulator
-from musicapi_nb.simulator.validation import REFUSALS
+from musicapi_nb.simulator.validation_rules import REFUSALS
 from tests.simulator.caller import CREATE, STUDIO, VOCAL, Caller
 
 CUSTOM = {"custom_mode": True, "prompt": "[Verse]\nla la", "mv": "sonic-v5"}
@@ -13,19 +13,17 @@ BGM = {"type": "bgm", "description": "calm piano"}
 
 
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "Basic abc", "key-a"])
-async def test_without_a_usable_key_it_is_401_in_the_documented_words(
-    sim: Simulator, header: str | None
-) -> None:
+async def test_missing_or_malformed_key_is_401(sim: Simulator, header: str | None) -> None:
     async with Caller(sim, None) as nobody:
         headers = {} if header is None else {"Authorization": header}
         async with nobody.session.get(f"{sim.url}/api/v1/get-credits", headers=headers) as reply:
             body = await reply.json()
     assert reply.status == 401
-    wanted = "header is missing." if header is None else "Invalid authorization format."
-    assert body["message"].endswith(wanted)
+    message = "header is missing." if header is None else "Invalid authorization format."
+    assert body["message"].endswith(message)
 
 
-async def test_every_key_is_an_account_of_its_own(sim: Simulator, caller: Caller) -> None:
+async def test_each_key_has_its_own_account(sim: Simulator, caller: Caller) -> None:
     sim.accounts.open("key-b", credits=50, extra_credits=7)
     task_id = await caller.submit(CREATE)
     async with Caller(sim, "key-b") as other:
@@ -53,7 +51,7 @@ async def test_unknown_tasks_and_paths(
     assert (reply.status, reply.body["message"]) == (status, message)
 
 
-async def test_a_task_is_polled_with_its_own_engine(caller: Caller) -> None:
+async def test_task_is_polled_with_its_engine(caller: Caller) -> None:
     task_id = await caller.submit(CREATE)
     assert (await caller.get(f"studio/task/{task_id}")).status == 400
 
@@ -113,7 +111,7 @@ async def test_a_task_is_polled_with_its_own_engine(caller: Caller) -> None:
         ),
     ],
 )
-async def test_sonic_refuses_with_400_and_charges_nothing(
+async def test_sonic_refusal_is_400_and_free(
     caller: Caller, change: dict[str, Any], message: str
 ) -> None:
     reply = await caller.post("sonic/create", {**CREATE, **change})
@@ -134,7 +132,7 @@ async def test_sonic_refuses_with_400_and_charges_nothing(
         {"duration": 10},
     ],
 )
-async def test_sonic_accepts_what_lies_within_the_limits(
+async def test_sonic_accepts_values_within_the_limits(
     caller: Caller, change: dict[str, Any]
 ) -> None:
     assert (await caller.post("sonic/create", {**CREATE, **change})).status == 200
@@ -193,7 +191,7 @@ async def test_sonic_accepts_what_lies_within_the_limits(
         ),
     ],
 )
-async def test_the_others_refuse_with_400_and_charge_nothing(
+async def test_refusals_of_other_paths_are_400_and_free(
     caller: Caller, path: str, body: dict[str, Any], message: str
 ) -> None:
     reply = await caller.post(path, body)
@@ -203,7 +201,7 @@ async def test_the_others_refuse_with_400_and_charge_nothing(
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null"])
-async def test_a_body_that_is_no_object_is_400(caller: Caller, body: bytes) -> None:
+async def test_body_must_be_a_json_object(caller: Caller, body: bytes) -> None:
     url = f"{caller.sim.url}/api/v1/sonic/create"
     async with caller.session.post(url, data=body) as reply:
         assert reply.status == 400
@@ -211,13 +209,15 @@ async def test_a_body_that_is_no_object_is_400(caller: Caller, body: bytes) -> N
 
 
 @pytest.mark.parametrize("reason", ["copyrighted", "inappropriate", "review"])
-async def test_refused_content_is_403_in_the_documented_words(caller: Caller, reason: str) -> None:
+async def test_refused_content_is_403_with_the_documented_message(
+    caller: Caller, reason: str
+) -> None:
     reply = await caller.post("sonic/create", {**CUSTOM, "prompt": f"la simulate {reason} la"})
     assert (reply.status, reply.body["message"]) == (403, REFUSALS[reason])
     assert await caller.credits() == 1000
 
 
-async def test_lyrics_without_a_letter_are_no_lyrics(caller: Caller) -> None:
+async def test_lyrics_without_letters_are_refused(caller: Caller) -> None:
     reply = await caller.post("sonic/create", {**CUSTOM, "prompt": "1 2 3 !"})
     assert (reply.status, reply.body["message"]) == (403, REFUSALS["lyrics_format"])
 
@@ -232,14 +232,12 @@ async def test_lyrics_without_a_letter_are_no_lyrics(caller: Caller) -> None:
         ("envelope", {"code", "message", "data"}),
     ],
 )
-async def test_error_bodies_come_in_five_shapes(
-    caller: Caller, choice: Any, keys: set[str]
-) -> None:
+async def test_error_body_has_five_forms(caller: Caller, choice: Any, keys: set[str]) -> None:
     caller.sim.reply_options.error_body = choice
     assert set((await caller.post("sonic/create", {})).body) == keys
 
 
-async def test_nuro_errors_have_their_documented_shape(caller: Caller) -> None:
+async def test_nuro_error_has_the_documented_form(caller: Caller) -> None:
     reply = await caller.post("nuro/create", {**VOCAL, "duration": 1})
     assert reply.body == {
         "type": "bad_request",
@@ -254,7 +252,7 @@ async def test_custom_mode_echoes_title_and_lyrics(caller: Caller) -> None:
     assert {clip["lyrics"] for clip in clips} == {"[Verse]\nla la"}
 
 
-async def test_description_mode_makes_title_and_lyrics_up(caller: Caller) -> None:
+async def test_description_mode_makes_up_title_and_lyrics(caller: Caller) -> None:
     clip = (await caller.clips(CREATE))[0]
     assert clip["title"]
     assert {"[Verse]", "[Chorus]"} <= set(clip["lyrics"].split("\n"))
@@ -265,7 +263,7 @@ async def test_auto_lyrics_writes_from_the_prompt(caller: Caller) -> None:
     assert "[Chorus]" in clip["lyrics"]
 
 
-async def test_instrumental_lyrics_are_a_bracket_marker(caller: Caller) -> None:
+async def test_instrumental_lyrics_are_a_marker(caller: Caller) -> None:
     clips = await caller.clips({**CREATE, "make_instrumental": True})
     assert {clip["lyrics"] for clip in clips} == {"[Instrumental]"}
     songs = await caller.studio_songs({**STUDIO, "lyrics_type": "instrumental"})
@@ -291,7 +289,7 @@ async def test_extend_and_concat_build_on_a_clip(caller: Caller) -> None:
     assert joined[0]["lyrics"] == "[Verse]\nla la\n\n[Bridge]\nmore"
 
 
-async def test_concat_wants_an_extended_clip(caller: Caller) -> None:
+async def test_concat_requires_an_extended_clip(caller: Caller) -> None:
     clip = (await caller.clips(CREATE))[0]
     reply = await caller.post(
         "sonic/create", {"task_type": "concat_music", "continue_clip_id": clip["clip_id"]}
@@ -302,7 +300,7 @@ async def test_concat_wants_an_extended_clip(caller: Caller) -> None:
     )
 
 
-async def test_a_cover_takes_over_title_and_tags(caller: Caller) -> None:
+async def test_cover_inherits_title_and_tags(caller: Caller) -> None:
     first = (await caller.clips({**CUSTOM, "title": "Two Kettles", "tags": "organ"}))[0]
     body = {**CUSTOM, "task_type": "cover_music", "continue_clip_id": first["clip_id"]}
     cover = (await caller.clips(body))[0]
@@ -310,19 +308,19 @@ async def test_a_cover_takes_over_title_and_tags(caller: Caller) -> None:
     assert "organ" in cover["tags"]
 
 
-async def test_a_cover_without_words_keeps_the_old_ones(caller: Caller) -> None:
+async def test_cover_without_lyrics_inherits_them(caller: Caller) -> None:
     first = (await caller.clips({**CUSTOM, "prompt": "[Verse]\nkeep me"}))[0]
     cover = {"custom_mode": False, "mv": "sonic-v5", "continue_clip_id": first["clip_id"]}
     clip = (await caller.clips({**cover, "task_type": "cover_music"}))[0]
     assert clip["lyrics"] == "[Verse]\nkeep me"
 
 
-async def test_an_instrumental_needs_no_lyrics(caller: Caller) -> None:
+async def test_instrumental_needs_no_lyrics(caller: Caller) -> None:
     body = {"custom_mode": True, "make_instrumental": True, "mv": "sonic-v5", "tags": "organ"}
     assert (await caller.clips(body))[0]["lyrics"] == "[Instrumental]"
 
 
-async def test_an_uploaded_clip_wants_its_own_task_types(caller: Caller) -> None:
+async def test_uploaded_clip_requires_upload_task_types(caller: Caller) -> None:
     upload = (await caller.post("sonic/upload", {"url": "https://example.org/my-tune.mp3"})).body
     body = {**CUSTOM, "continue_clip_id": upload["clip_id"], "continue_at": 5}
     refused = await caller.post("sonic/create", {**body, "task_type": "extend_music"})
@@ -332,7 +330,7 @@ async def test_an_uploaded_clip_wants_its_own_task_types(caller: Caller) -> None
         assert clips[0]["title"] == "My Tune"
 
 
-async def test_a_persona_sings(caller: Caller) -> None:
+async def test_persona_adds_its_styles(caller: Caller) -> None:
     clip = (await caller.clips({**CUSTOM, "tags": "organ, flute"}))[0]
     persona = await caller.post(
         "sonic/persona", {"name": "Ada", "clip_id": clip["clip_id"], "styles": "harp"}
@@ -343,7 +341,7 @@ async def test_a_persona_sings(caller: Caller) -> None:
         assert (await other.post("sonic/create", body)).status == 400
 
 
-async def test_unknown_clips_may_be_accepted(caller: Caller) -> None:
+async def test_unknown_clip_can_be_accepted(caller: Caller) -> None:
     caller.sim.reply_options.unknown_clip = "accept"
     for body in (
         {"task_type": "concat_music", "continue_clip_id": "gone"},
@@ -353,11 +351,11 @@ async def test_unknown_clips_may_be_accepted(caller: Caller) -> None:
         assert (await caller.clips(body))[0]["state"] == "succeeded"
 
 
-async def test_studio_extends_a_song_of_its_own(caller: Caller) -> None:
+async def test_studio_extends_own_songs(caller: Caller) -> None:
     song = (await caller.studio_songs(STUDIO))[0]
     config = {"mode": "precede", "source": {"song_id": song["id"]}, "context_length": 1}
     songs = await caller.studio_songs({**STUDIO, "config": config})
-    assert [each["title"] for each in songs] == [
+    assert [extended["title"] for extended in songs] == [
         f"{song['title']} ext v1.2.1",
         f"{song['title']} ext v1.2.2",
     ]
@@ -366,7 +364,7 @@ async def test_studio_extends_a_song_of_its_own(caller: Caller) -> None:
     assert (await caller.post("studio/create", {**STUDIO, "config": stranger})).status == 400
 
 
-async def test_studio_defaults_may_be_switched_off(caller: Caller) -> None:
+async def test_studio_defaults_can_be_switched_off(caller: Caller) -> None:
     bare = {"prompt": "jazz", "lyrics_type": "generate"}
     assert (await caller.post("studio/create", bare)).status == 200
     caller.sim.reply_options.studio_defaults = False
@@ -401,7 +399,7 @@ async def test_studio_echoes_lyrics_and_prompt(caller: Caller) -> None:
         ),
     ],
 )
-async def test_nuro_sings_as_long_as_asked(
+async def test_nuro_song_has_the_requested_length(
     caller: Caller, body: dict[str, Any], seconds: float
 ) -> None:
     done = await caller.finished(await caller.submit(body, "nuro/create"), "nuro")
@@ -412,7 +410,7 @@ async def test_nuro_sings_as_long_as_asked(
     assert done["gender"] == (body.get("gender", "") or done["gender"])
 
 
-async def test_every_reply_has_a_request_id_of_its_own(caller: Caller) -> None:
+async def test_each_reply_has_its_own_request_id(caller: Caller) -> None:
     ids = [(await caller.get("get-credits")).headers["X-Request-ID"] for _ in range(3)]
     assert len(set(ids)) == 3
 
