@@ -174,10 +174,9 @@ class _Receiver:
     async def _heard(
         self, word: Notification, payload: dict[str, Any], event: object
     ) -> NotificationResult:
-        library = self._library
         try:
-            heard = await library.together(
-                library.apply_notification, word, _reader(payload, event)
+            heard = await self._library.async_ledger.apply_notification(
+                word, _reader(payload, event)
             )
         except MusicAPIError as error:  # closed, locked, full
             _log.error("The library could not note a webhook: %s", error)

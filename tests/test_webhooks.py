@@ -15,7 +15,14 @@ import pytest
 from aiohttp import web
 
 from musicapi_nb import Experiment, MusicAPI, Plan, nuro, sonic, tasks, webhook_signing, webhooks
-from musicapi_nb.errors import InvalidRequest, LostReply, MusicAPIError, UncertainPurchase
+from musicapi_nb.errors import (
+    InvalidRequest,
+    LostReply,
+    MusicAPIError,
+    UncertainPurchase,
+    Unreachable,
+)
+from musicapi_nb.ledger_types import PurchaseTerms
 from musicapi_nb.library import Entry, Library
 from musicapi_nb.secret import Secret
 from musicapi_nb.simulator import ReplyOptions, Simulator
@@ -318,7 +325,7 @@ async def test_a_task_of_another_engine_changes_nothing(
 
 async def test_what_was_refused_or_never_left_is_not_revived(library: Library, door: Door) -> None:
     refused = library.record_refused(sending(library, "rain").id, LostReply("no"))
-    unsent = library.record_unsent(sending(library, "snow").id)
+    unsent = library.record_unsent(sending(library, "snow").id, Unreachable("no host"))
     for entry in (refused, unsent):
         assert (await door.send(COMPLETED, entry)).status == 409
         assert library.entry(entry.id) == entry
@@ -422,12 +429,12 @@ async def test_a_failure_ends_it_with_its_refund(
     library: Library, door: Door, *, refunded: bool
 ) -> None:
     library.set_budget("all", 100)
-    entry = library.claim(song(), budgets=["all"]).entry
+    entry = library.claim(song(), PurchaseTerms(budgets=("all",))).entry
     answer = await door.send({**FAILED, "refund_processed": refunded}, entry)
     now = library.entry(entry.id)
     assert answer.status == 200
     assert (now.state, now.task_id, now.refunded) == ("failed", "t1", refunded)
-    assert library.budgets()["all"].left == (100 if refunded else 80)
+    assert library.budgets()["all"].remaining == (100 if refunded else 80)
 
 
 async def test_a_webhook_tells_the_refund_of_what_failed_before(
@@ -760,7 +767,7 @@ async def test_the_secret_is_sent_and_shown_nowhere(
     request = song()
     sim.faults.arm("server_error", times=1, method="POST")
     async with client(sim, library, door.url) as api:
-        shown = [repr(api), repr(vars(api)), repr(api._hook)]
+        shown = [repr(api), repr(vars(api)), repr(api._webhook)]
         with pytest.raises(Exception) as caught:  # noqa: PT011 - any: it is what it shows
             await api.run(request)
         shown += [repr(caught.value), str(caught.value), str(vars(caught.value))]

@@ -186,7 +186,7 @@ async def _check_content(url: str, head: bytes, size: int, *, local: bool) -> No
     if content != head or (total is not None and total != size):
         raise PublishFailed(
             f"{_redacted(url)} returned something other than the file (it starts "
-            f"{content[:8]!r}): is url= the folder that the file was copied to?"
+            f"{content[:8]!r}); check that url= is the folder that it was copied to"
         )
 
 

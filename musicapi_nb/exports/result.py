@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from musicapi_nb import markup
-from musicapi_nb.library.html import room
+from musicapi_nb.library.html import format_bytes
 
 Outcome: TypeAlias = Literal["written", "replaced", "skipped", "failed"]
 _WORDS: Mapping[Outcome, tuple[str, markup.Tone]] = {
@@ -77,7 +77,7 @@ class ExportResult:
 
     def __repr__(self) -> str:
         said = [f"{number:,} {_WORDS[outcome][0]}" for outcome, number in self.counts.items()]
-        head = f"<Exported {self.path}: {', '.join(said) or 'no songs'}; {room(self.size)}>"
+        head = f"<Exported {self.path}: {', '.join(said) or 'no songs'}; {format_bytes(self.size)}>"
         lines = [f"- {title}: {reason}" for title, reason in self._said()]
         return "\n".join(map(markup.one_line, [head, *lines]))
 
@@ -106,7 +106,7 @@ class ExportResult:
             markup.collapsible(f"Files of {len(kept):,} songs", listed) if kept else markup.EMPTY,
             markup.caption(*self._shared()),
             markup.EMPTY if self.songs else markup.notice("There are no finished songs to export."),
-            facts=markup.facts(str(self.path), room(self.size)),
+            facts=markup.facts(str(self.path), format_bytes(self.size)),
             badges=badges,
             wide=True,
         )

@@ -13,7 +13,15 @@ from typing import Self
 from musicapi_nb import markup
 from musicapi_nb.engines import Request
 from musicapi_nb.errors import ClientClosed, InvalidArgument
-from musicapi_nb.ledger_types import Entry, EntryState, FileRef, Media, PurchaseTerms, RenderTime, Unfinished
+from musicapi_nb.ledger_types import (
+    Entry,
+    EntryState,
+    FileRef,
+    Media,
+    PurchaseTerms,
+    RenderTime,
+    Unfinished,
+)
 from musicapi_nb.library import budgets, events, html, queries, ratings, stored_tasks
 from musicapi_nb.library.async_ledger import LibraryAsyncLedger
 from musicapi_nb.library.budgets import Budget

@@ -103,8 +103,15 @@ def _stored_reply(
     if entry.state in {"failed", "refused", "not_run"}:
         data = {**data, "state": "failed", "fail_reason": entry.note}
         data |= {"refunded": entry.refunded} if entry.refunded is not None else {}
-    task = base_task(entry, from_json(json.loads(request_data)["request"]))
-    return StoredReply(task, raw, {name: data[name] for name in _TASK_FIELDS if name in data})
+    return restore(entry, from_json(json.loads(request_data)["request"]), data, raw)
+
+
+def restore(
+    entry: Entry, request: Request | None, data: Mapping[str, Any], raw: str | None
+) -> StoredReply:
+    """Return the stored reply of an entry, given the data and raw text of its events."""
+    overrides = {name: data[name] for name in _TASK_FIELDS if name in data}
+    return StoredReply(base_task(entry, request), raw, overrides)
 
 
 def base_task(entry: Entry, request: Request | None) -> Task:

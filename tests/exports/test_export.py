@@ -19,6 +19,7 @@ from musicapi_nb import nuro, sonic
 from musicapi_nb import plan as plans
 from musicapi_nb.errors import ExportFailed, InvalidArgument, InvalidRequest
 from musicapi_nb.exports import ExportResult
+from musicapi_nb.ledger_types import PurchaseTerms
 from musicapi_nb.library import Library
 from musicapi_nb.simulator import Simulator
 from tests.exports.world import PNG, add, align, attach, inside, sound
@@ -448,9 +449,10 @@ def test_a_library_exports_all_of_its_songs_or_those_it_is_given(
     library: Library, tmp_path: Path
 ) -> None:
     add(library, "One", "Two")
-    made = library.export(tmp_path / "all")
+    made = mnb.export(tmp_path / "all", library)
     assert [song.files[0] for song in made.songs] == ["One.wav", "Two.wav"]
-    (one,) = library.export(tmp_path / "one.zip", library.tasks()[0].songs[:1]).songs
+    songs = library.tasks()[0].songs[:1]
+    (one,) = mnb.export(tmp_path / "one.zip", songs, library=library).songs
     assert one.files[0] == "One.wav"
 
 
@@ -490,7 +492,7 @@ def test_an_experiments_tables_have_its_factors(library: Library, tmp_path: Path
         factors={"gpt_description_prompt": ["rain 0", "rain 1"]},
     )
     add(library, "Rain")
-    library.claim(plan.cells[0].request, experiment="harbour")
+    library.claim(plan.cells[0].request, PurchaseTerms(experiment="harbour"))
     experiment = Experiment("harbour", plan, MusicAPI("key"), library)
 
     made = mnb.export(tmp_path / "songs", experiment)
