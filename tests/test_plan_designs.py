@@ -194,7 +194,7 @@ def test_half_of_a_grid_aliases_main_effects_with_interactions() -> None:
         assert aliasing[main].aliased_with == ((first, second),)
         assert aliasing[first, second].verdict == "aliased"
         assert aliasing[second, first].aliased_with == ((main,),)
-    assert ("a", "if the aliased interactions are zero", f"b {X} c") in aliasing.rows()
+    assert ("a", "only if interactions are zero", f"b {X} c") in aliasing.rows()
     assert (f"a {X} b", "no", "c") in aliasing.rows()
     assert f"a {X} b: no (aliased with c)" in str(aliasing)
 
@@ -207,7 +207,7 @@ def test_interactions_aliased_with_each_other() -> None:
     assert {aliasing[name].verdict for name in "abcd"} == {"clear"}
     assert aliasing["a", "b"].verdict == "conditional"
     assert aliasing["a", "b"].aliased_with == (("c", "d"),)
-    assert (f"a {X} b", "if the aliased interactions are zero", f"c {X} d") in aliasing.rows()
+    assert (f"a {X} b", "only if other interactions are zero", f"c {X} d") in aliasing.rows()
 
 
 def test_one_at_a_time_estimates_no_interaction() -> None:
