@@ -22,15 +22,15 @@ def texts(ax: Any, *, placed: bool = False) -> list[Text]:
 
 def _beyond(sheet: Any) -> set[Text]:
     """Labels of ticks that lie outside of the limits: they are there, and not drawn."""
-    found: set[Text] = set()
-    every = [*sheet.axes, *(child for ax in sheet.axes for child in ax.child_axes)]
-    for axis in (axis for ax in every for axis in (ax.xaxis, ax.yaxis)):
+    result: set[Text] = set()
+    all_axes = [*sheet.axes, *(child for ax in sheet.axes for child in ax.child_axes)]
+    for axis in (axis for ax in all_axes for axis in (ax.xaxis, ax.yaxis)):
         axis.get_ticklabels(which="both")  # only then do ticks have their words
         low, high = sorted(axis.get_view_interval())
         for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks()):
             if not low <= tick.get_loc() <= high:
-                found |= {tick.label1, tick.label2}
-    return found
+                result |= {tick.label1, tick.label2}
+    return result
 
 
 def words(ax: Any) -> str:
@@ -49,5 +49,5 @@ def points(ax: Any, marker: str) -> list[float]:
 def spans(ax: Any, colour: str) -> list[list[float]]:
     """Where intervals of one colour begin and end, in the order of drawing."""
     lines = [line for line in ax.lines if to_hex(line.get_color()) == colour]
-    found = [np.asarray(line.get_xdata(), float).tolist() for line in lines]
-    return [span for span in found if len(span) == 2]
+    result = [np.asarray(line.get_xdata(), float).tolist() for line in lines]
+    return [span for span in result if len(span) == 2]

@@ -61,7 +61,7 @@ FEW = [pytest.param(*case, id=name) for name, *case in every_plot(TAGS)]
 
 
 @pytest.mark.parametrize(("draw", "table", "named"), CASES)
-def test_words_lie_within_the_sheet_and_not_on_each_other(
+def test_texts_are_inside_the_figure_and_do_not_overlap(
     draw: Draw, table: Any, named: dict[str, Any]
 ) -> None:
     ax = draw(table, **named)
@@ -74,19 +74,19 @@ def test_words_lie_within_the_sheet_and_not_on_each_other(
         if float(text.get_rotation()) % 90 == 0
     ]
     assert len(boxes) > 3
-    for said, box in boxes:
-        assert box.x0 >= sheet.x0 - 1, said
-        assert box.y0 >= sheet.y0 - 1, said
-        assert box.x1 <= sheet.x1 + 1, said
-        assert box.y1 <= sheet.y1 + 1, said
-    for (one, box), (other, its) in itertools.combinations(boxes, 2):
+    for notes, box in boxes:
+        assert box.x0 >= sheet.x0 - 1, notes
+        assert box.y0 >= sheet.y0 - 1, notes
+        assert box.x1 <= sheet.x1 + 1, notes
+        assert box.y1 <= sheet.y1 + 1, notes
+    for (first, box), (second, its) in itertools.combinations(boxes, 2):
         wide = min(box.x1, its.x1) - max(box.x0, its.x0)
         high = min(box.y1, its.y1) - max(box.y0, its.y0)
-        assert wide <= 2 or high <= 2, (one, other)
+        assert wide <= 2 or high <= 2, (first, second)
 
 
 @pytest.mark.parametrize(("draw", "table", "named"), FEW)
-def test_a_plot_leaves_settings_and_table_alone_and_keeps_nothing_once_it_is_forgotten(
+def test_plot_changes_no_settings_and_is_freed(
     draw: Draw, table: Any, named: dict[str, Any]
 ) -> None:
     gc.freeze()  # what is there already need not be looked through
@@ -108,15 +108,13 @@ def test_a_plot_leaves_settings_and_table_alone_and_keeps_nothing_once_it_is_for
 
 
 @pytest.mark.parametrize(("draw", "table", "named"), FEW)
-def test_a_plot_is_drawn_on_given_axes_in_an_ink_that_is_seen_there(
-    draw: Draw, table: Any, named: dict[str, Any]
-) -> None:
+def test_text_is_readable_on_dark_axes(draw: Draw, table: Any, named: dict[str, Any]) -> None:
     figure = Figure(figsize=(7, 6), layout="constrained", facecolor="black")
-    given = figure.add_subplot(facecolor="black")
+    axes = figure.add_subplot(facecolor="black")
 
-    ax = draw(table, **named, ax=given)
+    ax = draw(table, **named, ax=axes)
 
-    assert ax is given
+    assert ax is axes
     assert to_hex(figure.get_facecolor()) == "#000000"
     # words in the cells of a map stand on the map's own colours
     outside = [text for text in texts(ax) if text not in ax.texts or not ax.images]
@@ -124,9 +122,7 @@ def test_a_plot_is_drawn_on_given_axes_in_an_ink_that_is_seen_there(
 
 
 @pytest.mark.parametrize(("draw", "table", "named"), FEW)
-def test_an_empty_table_gives_axes_that_say_so(
-    draw: Draw, table: Any, named: dict[str, Any]
-) -> None:
+def test_empty_table_is_explained(draw: Draw, table: Any, named: dict[str, Any]) -> None:
     ax = draw(table.iloc[:0], **named)
 
     assert "Nothing to show" in words(ax)
@@ -144,19 +140,17 @@ def test_an_empty_table_gives_axes_that_say_so(
         (plots.timeline, songs_frame(TAGS, 2), "finished_at"),
     ],
 )
-def test_bad_tables_are_told_by_the_name_of_the_column(
-    draw: Draw, table: pd.DataFrame, column: str
-) -> None:
+def test_errors_name_the_column(draw: Draw, table: pd.DataFrame, column: str) -> None:
     with pytest.raises(BadFrame, match=column):
         draw(table.drop(columns=column))
-    other = "5" if column != "measure" else 5.0
+    second = "5" if column != "measure" else 5.0
     with pytest.raises(BadFrame, match=column):
-        draw(table.assign(**{column: other}))
+        draw(table.assign(**{column: second}))
     with pytest.raises(InvalidArgument, match="list"):
         draw([1, 2])
 
 
-def test_bad_arguments_are_refused() -> None:
+def test_invalid_arguments_are_refused() -> None:
     table = adherence_frame(TAGS)
     for top in (0, True, 2.5):
         with pytest.raises(InvalidArgument, match="top"):
@@ -179,23 +173,23 @@ def test_bad_arguments_are_refused() -> None:
         plots.upset(pd.Series([1], index=[True]))
 
 
-def test_hostile_text_is_written_as_it_is_in_one_line_that_fonts_have() -> None:
+def test_hostile_text_is_drawn_literally_in_one_line() -> None:
     ax = plots.adherence(adherence_frame(HOSTILE))
 
-    shown = names(ax)
-    assert shown[0] == "$x$ and $\\alpha_{"
-    assert shown[2].startswith("saxo [saxophone] f")
-    assert "overridden" in shown[4]
-    assert not any(mark in "".join(shown) for mark in "\u202e\u202c\n\t")
-    assert len(set(shown)) == len(HOSTILE)
+    displayed = names(ax)
+    assert displayed[0] == "$x$ and $\\alpha_{"
+    assert displayed[2].startswith("saxo [saxophone] f")
+    assert "overridden" in displayed[4]
+    assert not any(mark in "".join(displayed) for mark in "\u202e\u202c\n\t")
+    assert len(set(displayed)) == len(HOSTILE)
     assert not any(label.get_parse_math() for label in ax.get_yticklabels())
 
 
-def test_labels_stay_apart_and_are_cut_in_the_middle() -> None:
-    one, other = text.shorten_labels(["b" * 90 + "x" * 90, "b" * 90 + "y" + "x" * 89], 1.0, 9)
+def test_shortened_labels_stay_distinct() -> None:
+    first, second = text.shorten_labels(["b" * 90 + "x" * 90, "b" * 90 + "y" + "x" * 89], 1.0, 9)
 
-    assert one[0] == "b"
-    assert one[-1] == "x"
-    assert other == f"{one} #2"
-    assert text.width(one, 9) <= 1.0
+    assert first[0] == "b"
+    assert first[-1] == "x"
+    assert second == f"{first} #2"
+    assert text.width(first, 9) <= 1.0
     assert text.shorten_labels(["a", "b", "a"], 1.0, 9) == ["a", "b", "a"]

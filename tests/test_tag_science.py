@@ -39,7 +39,7 @@ async def ran(folder: Path) -> Experiment:
                 return await Experiment("spies", design, api, library, deadline=1e7).run()
 
 
-async def test_the_tags_of_an_experiment(tmp_path: Path) -> None:
+async def test_tag_analyses_of_an_experiment(tmp_path: Path) -> None:
     run = await ran(tmp_path / "library")
     songs, tags, steps = run.songs(), run.tags(), run.replaced_tags()
     good = songs[songs["state"] == "succeeded"]
@@ -61,12 +61,14 @@ async def test_the_tags_of_an_experiment(tmp_path: Path) -> None:
     assert (by_prompt["songs"] == 2 * by_prompt["tasks"]).all()
     assert by_prompt[["low", "high"]].notna().all(axis=None)
 
-    found = substitutions(steps, songs=songs, requested="prompt_asked")
-    first = found[(found["step"] == 0) & (found["source"] == "lo-fi")].iloc[0]
+    result = substitutions(steps, songs=songs, requested="prompt_asked")
+    first = result[(result["step"] == 0) & (result["source"] == "lo-fi")].iloc[0]
     assert (first["target"], first["kind"], first["share"]) == ("lofi", "rewritten", 1.0)
-    asked = found[(found["step"] == -1) & (found["source"] == "spy jazz")].set_index("target")
-    assert asked.loc[["spy jazz", "jazz", "spy"], "share"].tolist() == [0.5] * 3
-    assert ("tag", "lofi") in substitution_graph(found)
+    requested = result[(result["step"] == -1) & (result["source"] == "spy jazz")].set_index(
+        "target"
+    )
+    assert requested.loc[["spy jazz", "jazz", "spy"], "share"].tolist() == [0.5] * 3
+    assert ("tag", "lofi") in substitution_graph(result)
 
     counts = tag_counts(tags)
     assert counts["songs"].max() <= 14
