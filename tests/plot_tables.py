@@ -1,4 +1,4 @@
-"""Tables as the analyses make them, for plots: small, seeded, with tags as people write them."""
+"""Small seeded tables for plots, in the form that the analyses return."""
 
 from collections.abc import Sequence
 
@@ -94,7 +94,7 @@ def effects_frame(
 
 
 def incidence(tags: Sequence[str], songs: int, *, seed: int = 0) -> pd.DataFrame:
-    """Which song has which tag, the first ones more often."""
+    """Return which song has which tag, the first ones more often."""
     rng = np.random.default_rng(seed)
     weights = 1 / np.arange(1, len(tags) + 1) ** 0.8
     has = np.zeros((songs, len(tags)), bool)
@@ -152,7 +152,7 @@ def substitutions_frame(tags: Sequence[str], *, steps: int = 2) -> pd.DataFrame:
 
 
 def songs_frame(levels: Sequence[str], tasks: int, *, seed: int = 0) -> pd.DataFrame:
-    """Two songs a task, with the times of their task, as an experiment joins them."""
+    """Return two songs for each task, with the times of the task, as an experiment joins them."""
     rng = np.random.default_rng(seed)
     start = pd.Timestamp("2026-11-22T10:00:00Z")
     rows = []

@@ -1,4 +1,4 @@
-"""Asked against returned tags: matching, fates, measures, and intervals that respect tasks."""
+"""Adherence: matching, fates, measures and intervals over tasks."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -29,7 +29,7 @@ Pair = tuple[str, str]
 def tables(
     *rows: tuple[str, str, str | None, Sequence[str]], **columns: Any
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Songs and tags of (task, song, asked, returned); further columns stand before the keys."""
+    """Return songs and tags of (task, song, requested, returned); other columns come first."""
     state = columns.pop("state", "succeeded")
     songs = pd.DataFrame(
         {
@@ -45,7 +45,7 @@ def tables(
     return songs, tags.astype({"task_id": "str", "song_id": "str", "tag": "str"})
 
 
-def listed(frame: pd.DataFrame) -> list[tuple[Any, ...]]:
+def as_tuples(frame: pd.DataFrame) -> list[tuple[Any, ...]]:
     rows = frame.astype(object).where(frame.notna(), None)
     return list(rows.itertuples(index=False, name=None))
 
@@ -66,7 +66,7 @@ def test_fates_of_requested_and_added_tags() -> None:
     songs, tags = SMALL
     result = tag_fates(songs, tags, requested="prompt")
     assert list(result.columns) == ["mood", "task_id", "song_id", "tag", "returned", "fate"]
-    assert listed(result) == [
+    assert as_tuples(result) == [
         ("calm", "t1", "a", "jazz", "Jazz", "kept"),
         ("calm", "t1", "a", "Bossa Nova", "bossa nova", "kept"),
         ("calm", "t1", "a", "spy", None, "dropped"),
@@ -95,7 +95,7 @@ def test_match_by_words_keeps_several_tags_by_one() -> None:
 def test_measures_by_song() -> None:
     songs, tags = SMALL
     result = adherence(songs, tags, requested="prompt")
-    assert listed(result) == [
+    assert as_tuples(result) == [
         ("calm", "t1", "a", 3, 4, 2, 1, 2, 2 / 3, 1 / 2, 2 / 5),
         ("calm", "t1", "b", 3, 2, 1, 2, 1, 1 / 3, 1 / 2, 1 / 4),
         ("dark", "t2", "c", 0, 1, 0, 0, 1, None, 0.0, 0.0),
@@ -147,7 +147,7 @@ def test_interval_computed_by_hand() -> None:
 
 
 @pytest.mark.parametrize(
-    ("requested", "returned", "keeps"),
+    ("requested", "returned", "matches"),
     [
         ("Lo-Fi", "lo fi", True),
         ("  bossa\u00a0nova ", "bossa nova", True),
@@ -161,8 +161,8 @@ def test_interval_computed_by_hand() -> None:
         ("-", "-", True),
     ],
 )
-def test_equal_spellings_match(requested: str, returned: str, *, keeps: bool) -> None:
-    assert match_tags((requested,), (returned,), "tag") == ((0,) if keeps else (None,))
+def test_equal_spellings_match(requested: str, returned: str, *, matches: bool) -> None:
+    assert match_tags((requested,), (returned,), "tag") == ((0,) if matches else (None,))
 
 
 def test_split_tags_and_unique_tags() -> None:
@@ -212,22 +212,22 @@ def test_fates_agree_with_song_cards(requested: list[str], returned: list[str], 
         returned += data.draw(st.lists(st.sampled_from(requested).map(str.swapcase), max_size=3))
     returned = list(unique_tags(returned))
     song = Song(tags=tuple(returned), replacements=(Replacement(", ".join(requested), ()),))
-    displayed = [item for item in tag_marks(song, None) if isinstance(item, tuple)]
+    marks = [item for item in tag_marks(song, None) if isinstance(item, tuple)]
     result = tag_fates(*tables(("t", "s", ", ".join(requested), returned)), requested="prompt")
-    notes = [
+    fates = [
         (row.returned if row.fate == "kept" else row.tag, row.fate) for row in result.itertuples()
     ]
-    assert sorted(displayed) == sorted((str(tag), fate) for tag, fate in notes)
+    assert sorted(marks) == sorted((str(tag), fate) for tag, fate in fates)
 
 
 # --- what must hold of any table -----------------------------------------------------------------
 
-some = st.lists(st.sampled_from(["a", "b c", "C", "b", "d", "B-C", "e"]), max_size=6)
+tag_lists = st.lists(st.sampled_from(["a", "b c", "C", "b", "d", "B-C", "e"]), max_size=6)
 
 
 @settings(max_examples=25, deadline=None)
 @given(
-    st.lists(st.tuples(some, some, st.booleans()), max_size=6),
+    st.lists(st.tuples(tag_lists, tag_lists, st.booleans()), max_size=6),
     st.sampled_from(["tag", "words", lambda first, second: first[0] == second[0]]),
 )
 def test_kept_and_dropped_sum_to_requested(
@@ -260,8 +260,8 @@ def test_kept_and_dropped_sum_to_requested(
             }
         )
     )
-    reference = shares.to_numpy()[shares.notna().to_numpy()]
-    assert ((reference >= 0) & (reference <= 1)).all()
+    defined = shares.to_numpy()[shares.notna().to_numpy()]
+    assert ((defined >= 0) & (defined <= 1)).all()
     assert not (result["jaccard"] > result["recall"]).any()
 
 
@@ -306,11 +306,11 @@ def test_categorical_and_object_columns_give_equal_results() -> None:
     expected = adherence(songs[:2], tags, requested="prompt", by="mood")
     keys = dict.fromkeys(("task_id", "song_id"), "category")
     held = songs.astype({**keys, "mood": "category"}), tags.astype(keys)
-    keeps = [item[item["task_id"] == "t1"] for item in held]
-    before = [item.copy() for item in keeps]
-    result = adherence(keeps[0], keeps[1], requested="prompt", by="mood")
+    filtered = [item[item["task_id"] == "t1"] for item in held]
+    before = [item.copy() for item in filtered]
+    result = adherence(filtered[0], filtered[1], requested="prompt", by="mood")
     pd.testing.assert_frame_equal(result.astype({"mood": "str"}), expected)
-    for first, second in zip(keeps, before, strict=True):
+    for first, second in zip(filtered, before, strict=True):
         pd.testing.assert_frame_equal(first, second)
     loose = adherence(songs[:2].astype(object), tags.astype(object), requested="prompt", by="mood")
     pd.testing.assert_frame_equal(loose.astype({"mood": "str"}), expected)
@@ -383,7 +383,7 @@ def test_invalid_tables_are_refused(
         tag_fates(songs, tags, requested="prompt")
 
 
-def listed_in(table: pd.DataFrame) -> "pd.Series[Any]":
+def list_column(table: pd.DataFrame) -> "pd.Series[Any]":
     return pd.Series([["a"]] * len(table), dtype=object)
 
 
@@ -407,7 +407,7 @@ def test_invalid_arguments_are_refused() -> None:
     with pytest.raises(BadFrame, match="by has 'songs', which the result has too"):
         adherence(songs, tags, requested="prompt", by="songs")
     with pytest.raises(BadFrame, match=r"'mood'.*single values"):
-        adherence(songs.assign(mood=listed_in(songs)), tags, requested="prompt", by="mood")
+        adherence(songs.assign(mood=list_column(songs)), tags, requested="prompt", by="mood")
     songs, tags = songs.assign(task_id=None), tags.assign(task_id=None)
     with pytest.raises(BadFrame, match="task_id"):
         adherence(songs, tags, requested="prompt", by="mood")
@@ -438,23 +438,23 @@ def test_interval_of_single_song_tasks_is_wilsons() -> None:
     hits = np.array([1.0] * 30 + [0.0] * 10)
     sums = ratio_sums(np.zeros(40, "int64"), np.arange(40), hits, np.ones(40), 1)
     share, low, high = (float(item[0]) for item in ratios(sums, 0.95))
-    # the variance over 40 tasks is 40/39 of p (1 - p) / 40, and no quantile is lessened
+    # the variance over 40 tasks is 40/39 of p (1 - p) / 40, and the ratio of quantiles is 1
     expected = proportion_confint(30 * 39 / 40, 39, method="wilson")
     assert (share, low, high) == pytest.approx((0.75, *expected), abs=1e-9)
 
 
 def coverage(runs: int, tasks: int, alike: float, cluster: str | None) -> float:
-    """How often the interval of the recall of one asked tag holds the chance that it is kept.
+    """Return how often the interval of the recall of one tag contains the chance that it is kept.
 
     A song agrees with the first of its task with probability `alike`, else it is drawn anew. Each
-    run is a level, so that all are done at once.
+    run is a level, so that all are estimated at once.
     """
     rng = np.random.default_rng(5)
     chance, number = 0.6, runs * tasks
-    keeps = rng.random((number, 2)) < chance
-    keeps[:, 1] = np.where(rng.random(number) < alike, keeps[:, 0], keeps[:, 1])
+    is_kept = rng.random((number, 2)) < chance
+    is_kept[:, 1] = np.where(rng.random(number) < alike, is_kept[:, 0], is_kept[:, 1])
     rows = [
-        (f"t{index}", f"{index}{song}", "jazz", ["jazz"] if keeps[index, song] else [])
+        (f"t{index}", f"{index}{song}", "jazz", ["jazz"] if is_kept[index, song] else [])
         for index in range(number)
         for song in (0, 1)
     ]

@@ -1,4 +1,4 @@
-"""Counts of tags, of pairs and of exclusive sets: by hand, against scipy, and over tasks."""
+"""Counts of tags, pairs and exclusive sets: by hand, against scipy, and over tasks."""
 
 import itertools
 import time
@@ -24,7 +24,7 @@ Songs = list[tuple[str, list[str]]]
 
 
 def table(songs: Songs) -> pd.DataFrame:
-    """Tags of songs, each as its task and its tags."""
+    """Return the tags table of songs, each given as (task, tags)."""
     rows = [(task, f"s{index}", tag) for index, (task, tags) in enumerate(songs) for tag in tags]
     return pd.DataFrame(rows, columns=["task_id", "song_id", "tag"], dtype="str")
 
@@ -130,19 +130,19 @@ songs = st.lists(
 def test_counts_against_python_counters(rows: Songs, top: int) -> None:
     tags = table(rows)
     sets = [set(has) for _, has in rows if has]
-    first = Counter(tag for has in sets for tag in has)
-    two = Counter(pair for has in sets for pair in itertools.permutations(has, 2))
+    singles = Counter(tag for has in sets for tag in has)
+    doubles = Counter(pair for has in sets for pair in itertools.permutations(has, 2))
     pairs, single = cooccurrence(tags), tag_counts(tags)
-    assert dict(zip(single["tag"], single["songs"], strict=True)) == first
+    assert dict(zip(single["tag"], single["songs"], strict=True)) == singles
     keys = zip(pairs["tag"], pairs["other_tag"], strict=True)
-    assert dict(zip(keys, pairs["joint_songs"], strict=True)) == two
-    assert (pairs["tag_songs"] == pairs["tag"].map(first)).all()
-    assert (pairs["other_songs"] == pairs["other_tag"].map(first)).all()
+    assert dict(zip(keys, pairs["joint_songs"], strict=True)) == doubles
+    assert (pairs["tag_songs"] == pairs["tag"].map(singles)).all()
+    assert (pairs["other_songs"] == pairs["other_tag"].map(singles)).all()
     assert (pairs["songs"] == len(sets)).all()
     for frame, share in ((pairs, "conditional"), (single, "share")):
-        reference = frame[frame["low"].notna()]
-        assert ((reference["low"] >= 0) & (reference["low"] <= reference[share])).all()
-        assert ((reference[share] <= reference["high"]) & (reference["high"] <= 1)).all()
+        defined = frame[frame["low"].notna()]
+        assert ((defined["low"] >= 0) & (defined["low"] <= defined[share])).all()
+        assert ((defined[share] <= defined["high"]) & (defined["high"] <= 1)).all()
     exact = exclusive_sets(tags, top=top)
     chosen = single["tag"].head(top).tolist()
     expected = Counter(tuple(tag in has for tag in chosen) for has in sets) if chosen else {}
@@ -188,8 +188,8 @@ def test_large_tables_are_fast() -> None:
 # --- intervals ------------------------------------------------------------------------------
 
 
-def agreeing(runs: int, tasks: int, chance: float) -> pd.DataFrame:
-    """Songs with a tag of their run, and with this chance another; a task's songs always agree."""
+def correlated_songs(runs: int, tasks: int, chance: float) -> pd.DataFrame:
+    """Return songs with one tag of their run, and by chance a second; a task's songs are equal."""
     rng = np.random.default_rng(7)
     rows: Songs = []
     for run in range(runs):
@@ -200,7 +200,7 @@ def agreeing(runs: int, tasks: int, chance: float) -> pd.DataFrame:
 
 def test_coverage_requires_clustering_by_task() -> None:
     chance, covered = 0.4, {}
-    tags = agreeing(400, 40, chance)
+    tags = correlated_songs(400, 40, chance)
     for cluster in (None, "song_id"):
         result = cooccurrence(tags, cluster=cluster)
         pairs = result[result["tag"].str.startswith("a")]
@@ -212,7 +212,7 @@ def test_coverage_requires_clustering_by_task() -> None:
 
 
 def test_correlated_songs_widen_intervals() -> None:
-    tags = agreeing(1, 200, 0.4)
+    tags = correlated_songs(1, 200, 0.4)
     tasks, songs = (tag_counts(tags, cluster=cluster).iloc[1] for cluster in (None, "song_id"))
     assert tasks["share"] == songs["share"]
     wider = (tasks["high"] - tasks["low"]) / (songs["high"] - songs["low"])
@@ -234,10 +234,10 @@ def test_empty_tables_have_all_columns() -> None:
 def test_index_and_dtypes_do_not_matter() -> None:
     tags = table(SMALL)
     keys = dict.fromkeys(("task_id", "song_id"), "category")
-    for copy in (tags.set_index("task_id", drop=False), tags.astype(object), tags.astype(keys)):
-        pd.testing.assert_frame_equal(cooccurrence(copy), cooccurrence(tags))
-        pd.testing.assert_frame_equal(tag_counts(copy), tag_counts(tags))
-        pd.testing.assert_series_equal(exclusive_sets(copy), exclusive_sets(tags))
+    for variant in (tags.set_index("task_id", drop=False), tags.astype(object), tags.astype(keys)):
+        pd.testing.assert_frame_equal(cooccurrence(variant), cooccurrence(tags))
+        pd.testing.assert_frame_equal(tag_counts(variant), tag_counts(tags))
+        pd.testing.assert_series_equal(exclusive_sets(variant), exclusive_sets(tags))
 
 
 def test_sample_replies() -> None:

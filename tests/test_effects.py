@@ -1,4 +1,4 @@
-"""What the levels of a factor do: estimates, intervals over tasks, p-values, bad tables."""
+"""Effects: estimates, intervals over tasks, p-values, invalid tables."""
 
 import functools
 import math
@@ -36,7 +36,7 @@ NUMBERS = ["estimate", "low", "high", "p", "p_adjusted", "mean", "baseline_mean"
 
 
 def songs_of(values: Mapping[str, Any], **columns: Any) -> pd.DataFrame:
-    """Songs of tasks of levels: {level: [[a task's durations], ...]}, a cell for each task."""
+    """Return songs of {level: [[durations of a task], ...]}, with a cell for each task."""
     tasks = [(level, task) for level, item in values.items() for task in item]
     rows = [
         (cell, level, f"t{cell}", f"s{cell}.{index}", "succeeded", duration)
@@ -51,8 +51,8 @@ def row_of(frame: pd.DataFrame, name: Any) -> Any:
     return frame.loc[name]
 
 
-def tagged(songs: pd.DataFrame, tags: Sequence[Sequence[str]]) -> pd.DataFrame:
-    """Rows of tags for songs: for each song its tags."""
+def tag_table(songs: pd.DataFrame, tags: Sequence[Sequence[str]]) -> pd.DataFrame:
+    """Return the tags table of songs from the tags of each."""
     keys = songs[["cell", "task_id", "song_id"]].to_numpy().tolist()
     rows = [
         (*key, index, tag)
@@ -163,28 +163,26 @@ def test_permutations_stay_within_blocks() -> None:
 
 def test_random_permutations_agree_with_enumeration() -> None:
     rng = np.random.default_rng(0)
-    result = []
+    p_values = []
     for seed in range(400):
         values = rng.normal(size=(2, 10))
         first, second = (Sums(item, np.ones(10), np.arange(10) // 5) for item in values)
-        result.append(permutation_p(first, second, 199, (seed,)))
-    assert stats.kstest(result, "uniform").pvalue > 0.01
-    assert min(result) >= 1 / 200
+        p_values.append(permutation_p(first, second, 199, (seed,)))
+    assert stats.kstest(p_values, "uniform").pvalue > 0.01
+    assert min(p_values) >= 1 / 200
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_corrections_against_statsmodels(seed: int) -> None:
-    # few cases, of many ties: statsmodels collects garbage each time, which takes long
+    # few cases with many ties: statsmodels runs the garbage collector each time, which is slow
     rng = np.random.default_rng(seed)
     p = rng.choice([0.0, 0.001, 0.01, 0.04, 0.2, 1.0, math.nan, *rng.random(6)], 4 * seed)
-    reference = ~np.isnan(p)
+    tested = ~np.isnan(p)
     for ours, theirs in (("holm", "holm"), ("bh", "fdr_bh")):
         result = adjust_p_values(p, ours)  # type: ignore[arg-type]  # a word of the pair above
-        assert np.isnan(result[~reference]).all()
-        if reference.any():
-            np.testing.assert_allclose(
-                result[reference], multipletests(p[reference], method=theirs)[1]
-            )
+        assert np.isnan(result[~tested]).all()
+        if tested.any():
+            np.testing.assert_allclose(result[tested], multipletests(p[tested], method=theirs)[1])
     np.testing.assert_array_equal(adjust_p_values(p, None), p)
 
 
@@ -204,18 +202,18 @@ def test_correction_covers_all_rows() -> None:
 # --- coverage ------------------------------------------------------------------------------
 
 
-def simulated(
+def simulate(
     rng: np.random.Generator,
     tasks: tuple[int, int],
     outcomes: int,
     draw: Callable[[Floats], Floats],
 ) -> pd.DataFrame:
-    """Tasks of levels a and b with two songs each, that correlate by 0.7; some songs are lost."""
+    """Return tasks of levels a and b, of two songs with correlation 0.7; some songs are missing."""
     alike = 0.7
     number = sum(tasks)
     shared = rng.normal(size=(number, 1, outcomes)) * math.sqrt(alike)
-    counts = rng.normal(size=(number, 2, outcomes)) * math.sqrt(1 - alike)
-    values = draw(shared + counts).reshape(2 * number, outcomes)
+    noise = rng.normal(size=(number, 2, outcomes)) * math.sqrt(1 - alike)
+    values = draw(shared + noise).reshape(2 * number, outcomes)
     frame = pd.DataFrame(values, columns=[f"y{index}" for index in range(outcomes)])
     frame["style"] = np.repeat(["a", "b"], [2 * item for item in tasks])
     frame["task_id"] = np.repeat([f"t{index:02}" for index in range(number)], 2)
@@ -234,7 +232,7 @@ def test_coverage_of_mean_intervals(
     rng = np.random.default_rng(11)
     by_task, by_song = [], []
     for seed in range(8):
-        frame = simulated(rng, tasks, 50, draw)
+        frame = simulate(rng, tasks, 50, draw)
         ask = functools.partial(
             effects, frame, "style", outcomes=list(frame.columns[:50]), draws=199, seed=seed
         )
@@ -255,7 +253,7 @@ def test_coverage_of_share_intervals(first: float, second: float) -> None:
     names = [f"tag {index}" for index in range(60)]
     held: dict[str, list[Any]] = {"difference": [], "ratio": []}
     for seed in range(4):
-        frame = simulated(rng, (20, 30), 60, stats.norm.cdf)
+        frame = simulate(rng, (20, 30), 60, stats.norm.cdf)
         bound = np.where(frame["style"] == "a", first, second)[:, None]
         row, index = np.nonzero(frame[frame.columns[:60]].to_numpy() < bound)
         keys = frame[["task_id", "song_id"]]
@@ -274,9 +272,9 @@ def test_coverage_of_share_intervals(first: float, second: float) -> None:
                 draws=1,
                 seed=seed,
             )
-            reference = result.dropna(subset=["low"])
-            assert len(reference) > 40
-            held[measure].append((reference["low"] <= true) & (true <= reference["high"]))
+            defined = result.dropna(subset=["low"])
+            assert len(defined) > 40
+            held[measure].append((defined["low"] <= true) & (true <= defined["high"]))
     for item in held.values():
         assert 0.93 <= np.concatenate(item).mean() <= 1
 
@@ -288,7 +286,7 @@ def test_presence_is_defined_for_succeeded_songs() -> None:
     frame = songs_of({"a": [[1.0, 2.0], [3.0, 4.0], [5.0]], "b": [[1.0, 2.0], [3.0, 4.0], [5.0]]})
     frame.loc[9, "state"] = "failed"
     frame["state"] = frame["state"].astype("str")
-    subset = [
+    song_tags = [
         ["Spy  Jazz", "x"],
         ["spy-jazz"],
         ["SPY JAZZ", "spy jazz"],
@@ -300,7 +298,7 @@ def test_presence_is_defined_for_succeeded_songs() -> None:
         [],
         [],
     ]
-    tags = tagged(frame, subset)
+    tags = tag_table(frame, song_tags)
     ask = functools.partial(effects, tags=tags, presence=["spy jazz", "never"], outcomes=())
     result = ask(frame, "style").set_index("outcome")
     assert result.index.tolist() == ["tag: spy jazz", "tag: never"]
@@ -314,7 +312,7 @@ def test_presence_is_defined_for_succeeded_songs() -> None:
     relative = ask(frame, "style", measure="ratio").set_index("outcome")
     assert relative.loc["tag: spy jazz", "estimate"] == pytest.approx(5 / 12)
     assert relative.loc["tag: never", ["estimate", "low", "high"]].isna().all()
-    # where nothing is said of success, songs without any tag are not judged
+    # without a state, songs without any tag have no defined presence
     without = ask(frame.drop(columns="state"), "style").set_index("outcome")
     assert row_of(without, "tag: spy jazz")[
         ["songs", "baseline_songs", "missing_songs"]
@@ -355,7 +353,7 @@ def test_swapping_level_and_baseline_inverts_the_effect(
     first: list[list[float]], second: list[list[float]], measure: Any
 ) -> None:
     frame = songs_of({"a": first, "b": second})
-    tags = tagged(frame, [["low"] if value < 150 else [] for value in frame["duration"]])
+    tags = tag_table(frame, [["low"] if value < 150 else [] for value in frame["duration"]])
     ask = functools.partial(
         effects, frame, "style", tags=tags, presence="low", measure=measure, draws=99
     )
@@ -367,8 +365,8 @@ def test_swapping_level_and_baseline_inverts_the_effect(
     both = forth["estimate"].notna() & back["estimate"].notna() & (forth["estimate"] != 0)
     for ours, theirs in (("estimate", "estimate"), ("low", "high"), ("high", "low")):
         right = turned(back.loc[both, theirs].replace(0, math.nan))
-        reference = right.notna()
-        np.testing.assert_allclose(forth.loc[both, ours][reference], right[reference], atol=1e-9)
+        defined = right.notna()
+        np.testing.assert_allclose(forth.loc[both, ours][defined], right[defined], atol=1e-9)
     np.testing.assert_allclose(forth["p"], back["p"])
     assert forth[["songs", "tasks"]].equals(
         back[["baseline_songs", "baseline_tasks"]].set_axis(["songs", "tasks"], axis=1)
@@ -381,7 +379,7 @@ def test_level_names_and_row_order_do_not_matter(
     data: st.DataObject, values: tuple[list[list[float]], ...]
 ) -> None:
     frame = songs_of(dict(zip("abc", values, strict=True)))
-    tags = tagged(frame, [["low"] if value < 150 else ["high"] for value in frame["duration"]])
+    tags = tag_table(frame, [["low"] if value < 150 else ["high"] for value in frame["duration"]])
     frame = frame.assign(block=frame["cell"] % 2)
     ask = functools.partial(effects, factor="style", tags=tags, presence=["low"], draws=60)
     plain = ask(frame, baseline="a")
@@ -394,9 +392,9 @@ def test_level_names_and_row_order_do_not_matter(
     left, right = (item.sort_values(sort).reset_index(drop=True) for item in (plain, again))
     np.testing.assert_allclose(left[NUMBERS], right[NUMBERS], rtol=1e-9, atol=1e-9)
     pd.testing.assert_frame_equal(left.drop(columns=NUMBERS), right.drop(columns=NUMBERS))
-    reference = plain.dropna(subset=["low", "high"])
-    assert (reference["low"] <= reference["estimate"] + 1e-9).all()
-    assert (reference["estimate"] <= reference["high"] + 1e-9).all()
+    defined = plain.dropna(subset=["low", "high"])
+    assert (defined["low"] <= defined["estimate"] + 1e-9).all()
+    assert (defined["estimate"] <= defined["high"] + 1e-9).all()
     assert plain["p"].dropna().between(0, 1).all()
 
 
@@ -423,9 +421,11 @@ def test_level_order_and_missing_level() -> None:
     ordered = frame.assign(style=pd.Categorical(frame["style"], ["c", "a", "b"]))
     result = effects(ordered, "style")
     assert (result["level"].tolist(), set(result["baseline"])) == (["a", "b"], {"c"})
-    subset = frame.assign(style=pd.Series([None, "x", " "], dtype="str"), on=[True, False, True])
-    assert effects(subset, "style", baseline="x")["level"].tolist() == ["(none)", "(blank)"]
-    assert effects(subset, "on", baseline=False)[["level", "baseline"]].iloc[0].tolist() == [
+    incomplete = frame.assign(
+        style=pd.Series([None, "x", " "], dtype="str"), on=[True, False, True]
+    )
+    assert effects(incomplete, "style", baseline="x")["level"].tolist() == ["(none)", "(blank)"]
+    assert effects(incomplete, "on", baseline=False)[["level", "baseline"]].iloc[0].tolist() == [
         "True",
         "False",
     ]
@@ -452,9 +452,9 @@ def test_few_tasks_have_no_interval() -> None:
     pd.testing.assert_frame_equal(
         effects(endless.replace(math.inf, 1e200), "style"), effects(endless, "style")
     )
-    copy = row_of(effects(songs_of({"a": [[5.0]] * 4, "b": [[5.0]] * 4}), "style"), 0)
-    assert (copy["estimate"], copy["p"]) == (0, 1)
-    assert math.isnan(copy["low"])
+    constant = row_of(effects(songs_of({"a": [[5.0]] * 4, "b": [[5.0]] * 4}), "style"), 0)
+    assert (constant["estimate"], constant["p"]) == (0, 1)
+    assert math.isnan(constant["low"])
 
 
 def test_tables_of_the_package_are_accepted() -> None:
@@ -501,39 +501,43 @@ def test_empty_table_has_all_columns_and_dtypes() -> None:
 
 def test_invalid_tables_are_refused() -> None:
     frame = songs_of(THREE)
-    tags = tagged(frame, [["x"]] * len(frame))
+    tags = tag_table(frame, [["x"]] * len(frame))
 
-    def refused(pattern: str, frame: Any, factor: str = "style", **named: Any) -> None:
+    def assert_refused(pattern: str, frame: Any, factor: str = "style", **named: Any) -> None:
         with pytest.raises((BadFrame, InvalidArgument), match=pattern):
             effects(frame, factor, **named)
 
-    refused("column 'mv'", frame, "mv")
-    refused("'duration' .* is str, not number", frame.assign(duration="long"))
-    refused("no level 'metal'; it has jazz, rock, folk", frame, baseline="metal")
-    refused("a task has songs of style 'jazz' and 'rock'", frame.assign(cell=1, task_id="t"))
-    refused("no 'cell' or 'task_id' column", frame.drop(columns=["cell", "task_id"]))
+    assert_refused("column 'mv'", frame, "mv")
+    assert_refused("'duration' .* is str, not number", frame.assign(duration="long"))
+    assert_refused("no level 'metal'; it has jazz, rock, folk", frame, baseline="metal")
+    assert_refused("a task has songs of style 'jazz' and 'rock'", frame.assign(cell=1, task_id="t"))
+    assert_refused("no 'cell' or 'task_id' column", frame.drop(columns=["cell", "task_id"]))
     by_task = frame.drop(columns="cell")
     by_task["task_id"] = by_task["task_id"].where(by_task["task_id"] != "t1")
-    refused("2 of 21 rows .* have no 'task_id'", by_task)
-    refused("cell 0 .* several tasks", frame.assign(cell=0))
-    refused("go together", frame, tags=tags)
-    refused("go together", frame, presence=["x"])
-    refused("column 'song_id'", frame, presence=["x"], tags=tags.drop(columns="song_id"))
-    refused("column 'tag'", frame, presence=["x"], tags=tags.drop(columns="tag"))
+    assert_refused("2 of 21 rows .* have no 'task_id'", by_task)
+    assert_refused("cell 0 .* several tasks", frame.assign(cell=0))
+    assert_refused("go together", frame, tags=tags)
+    assert_refused("go together", frame, presence=["x"])
+    assert_refused("column 'song_id'", frame, presence=["x"], tags=tags.drop(columns="song_id"))
+    assert_refused("column 'tag'", frame, presence=["x"], tags=tags.drop(columns="tag"))
     for name in ("block", "cell", "state"):
         twice = pd.concat([frame.assign(block=1), frame[["cell"]].set_axis([name], axis=1)], axis=1)
-        refused(f"2 columns named '{name}'", twice, presence="x", tags=tags)
-    copy = pd.concat([frame, frame[:1]])
-    refused("2 rows .* cell 0, task_id 't0', song_id 's0.0', so this song is duplicated", copy)
+        assert_refused(f"2 columns named '{name}'", twice, presence="x", tags=tags)
+    duplicated = pd.concat([frame, frame[:1]])
+    assert_refused(
+        "2 rows .* cell 0, task_id 't0', song_id 's0.0', so this song is duplicated", duplicated
+    )
     lists = pd.Series([["x"]] * len(frame), dtype=object)
-    refused("'style' .* is object, not single values", frame.assign(style=lists))
-    refused("'duration' .* is complex128, not number", frame.assign(duration=1j))
-    refused("'task_id' is int64 in .* and str in", frame.assign(task_id=1), presence="x", tags=tags)
-    refused("factor is", frame, ["style"])  # type: ignore[arg-type]  # as people do
-    refused("presence is .3.; it is a name", frame, presence=[3], tags=tags)
-    refused("measure is 'odds'", frame, measure="odds")
-    refused("correction is 'none'", frame, correction="none")
-    refused("draws is 0", frame, draws=0)
-    refused("level is 95", frame, level=95)
-    refused("is a list, not a DataFrame", [])
+    assert_refused("'style' .* is object, not single values", frame.assign(style=lists))
+    assert_refused("'duration' .* is complex128, not number", frame.assign(duration=1j))
+    assert_refused(
+        "'task_id' is int64 in .* and str in", frame.assign(task_id=1), presence="x", tags=tags
+    )
+    assert_refused("factor is", frame, ["style"])  # type: ignore[arg-type]  # as people do
+    assert_refused("presence is .3.; it is a name", frame, presence=[3], tags=tags)
+    assert_refused("measure is 'odds'", frame, measure="odds")
+    assert_refused("correction is 'none'", frame, correction="none")
+    assert_refused("draws is 0", frame, draws=0)
+    assert_refused("level is 95", frame, level=95)
+    assert_refused("is a list, not a DataFrame", [])
     assert len(cluster_codes(by_task, cluster="song_id")) == 21

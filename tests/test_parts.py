@@ -1,4 +1,4 @@
-"""Reducing by parts: the sums of parts are the sums of the whole, and no rows travel."""
+"""Map-reduce: the sums of partitions are those of the whole table."""
 
 import functools
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from musicapi_nb.errors import BadFrame
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-pytestmark = pytest.mark.usefixtures("here")
+pytestmark = pytest.mark.usefixtures("synchronous_dask")
 TAGS = ("jazz", "spy", "mpb", "pop rock", "2010s")
 rows = st.lists(
     st.tuples(
@@ -35,14 +35,14 @@ Rows = list[tuple[int, str | None, list[str], list[str]]]
 
 
 @pytest.fixture(scope="module")
-def here() -> Iterator[None]:
-    """Parts are counted one after the other: starting threads takes longer than counting."""
+def synchronous_dask() -> Iterator[None]:
+    """Count partitions one after the other: starting threads takes longer than counting."""
     with dask.config.set(scheduler="synchronous"):
         yield
 
 
 def tables(cases: Rows) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Songs and tags, by task."""
+    """Return songs and tags, sorted by task."""
     ordered = sorted(cases, key=lambda row: row[0])
     songs = pd.DataFrame(
         {
@@ -59,8 +59,8 @@ def tables(cases: Rows) -> tuple[pd.DataFrame, pd.DataFrame]:
     return songs, tags
 
 
-def in_parts(frame: pd.DataFrame) -> Any:
-    """Three parts, a task's rows in one of them; a part may be empty."""
+def in_partitions(frame: pd.DataFrame) -> Any:
+    """Split into three partitions, each task in one of them; a partition may be empty."""
     position = frame["task_id"].str[1:].astype("int64") % 3
     return dd.from_map(functools.partial(_part, frame, position), range(3), meta=frame.head(0))
 
@@ -69,8 +69,8 @@ def _part(frame: pd.DataFrame, position: "pd.Series[int]", number: int) -> pd.Da
     return frame[position == number]
 
 
-def alike(result: pd.DataFrame, expected: pd.DataFrame, keys: list[str]) -> None:
-    """Of the same values; parts are met in another order than the whole."""
+def assert_equal_tables(result: pd.DataFrame, expected: pd.DataFrame, keys: list[str]) -> None:
+    """Compare values; partitions come in another order than the rows of the whole table."""
     pd.testing.assert_frame_equal(
         result.sort_values(keys).reset_index(drop=True),
         expected.sort_values(keys).reset_index(drop=True),
@@ -82,24 +82,28 @@ def alike(result: pd.DataFrame, expected: pd.DataFrame, keys: list[str]) -> None
 def test_adherence_by_partition(cases: Rows) -> None:
     songs, tags = tables(cases)
     make: Callable[..., pd.DataFrame] = functools.partial(adherence, requested="prompt", by="mood")
-    alike(make(in_parts(songs), in_parts(tags)), make(songs, tags), ["mood", "measure"])
+    assert_equal_tables(
+        make(in_partitions(songs), in_partitions(tags)), make(songs, tags), ["mood", "measure"]
+    )
 
 
 @settings(max_examples=4, deadline=None)
 @given(rows)
 def test_counts_by_partition(songs: Rows) -> None:
     _, tags = tables(songs)
-    alike(tag_counts(in_parts(tags)), tag_counts(tags), ["tag"])
-    alike(cooccurrence(in_parts(tags)), cooccurrence(tags), ["tag", "other_tag"])
-    alike(cooccurrence(in_parts(tags), top=2), cooccurrence(tags, top=2), ["tag", "other_tag"])
-    pd.testing.assert_series_equal(exclusive_sets(in_parts(tags)), exclusive_sets(tags))
+    assert_equal_tables(tag_counts(in_partitions(tags)), tag_counts(tags), ["tag"])
+    assert_equal_tables(cooccurrence(in_partitions(tags)), cooccurrence(tags), ["tag", "other_tag"])
+    assert_equal_tables(
+        cooccurrence(in_partitions(tags), top=2), cooccurrence(tags, top=2), ["tag", "other_tag"]
+    )
+    pd.testing.assert_series_equal(exclusive_sets(in_partitions(tags)), exclusive_sets(tags))
 
 
 @settings(max_examples=5, deadline=None)
 @given(rows)
 def test_substitutions_by_partition(cases: Rows) -> None:
     songs, tags = tables(cases)
-    # each song's own tags in two steps: the second reads what the first made
+    # the source of a song's second step is the result of the first
     first = songs[["task_id", "song_id", "prompt"]].merge(tags, how="left")
     first = first.rename(columns={"prompt": "source"}).assign(step=0)
     built = first.dropna().groupby("song_id")["tag"].agg(", ".join)
@@ -107,7 +111,7 @@ def test_substitutions_by_partition(cases: Rows) -> None:
     steps = pd.concat([first, second], ignore_index=True).astype({"source": "str", "tag": "str"})
     result, expected = (
         substitutions(steps_, songs=songs_, requested="mood", min_count=0)
-        for steps_, songs_ in ((in_parts(steps), in_parts(songs)), (steps, songs))
+        for steps_, songs_ in ((in_partitions(steps), in_partitions(songs)), (steps, songs))
     )
     keys = ["step", "source", "target", "kind"]
     pd.testing.assert_frame_equal(result[keys], expected[keys])
@@ -146,14 +150,17 @@ def test_missing_keys_are_counted() -> None:
 def test_partitions_must_match() -> None:
     songs, tags = tables([(0, "calm", ["jazz"], ["jazz"])])
     with pytest.raises(BadFrame, match="some are not"):
-        adherence(in_parts(songs), tags, requested="prompt", by="mood")
+        adherence(in_partitions(songs), tags, requested="prompt", by="mood")
     with pytest.raises(BadFrame, match="3 and 1 partitions"):
-        adherence(in_parts(songs), dd.from_pandas(tags, 1), requested="prompt", by="mood")
+        adherence(in_partitions(songs), dd.from_pandas(tags, 1), requested="prompt", by="mood")
 
 
 def test_error_of_a_partition_names_its_column() -> None:
     songs, tags = tables([(0, "calm", ["jazz"], ["jazz"])])
     with pytest.raises(BadFrame, match="lacks column 'tag'"):
         adherence(
-            in_parts(songs), in_parts(tags.drop(columns="tag")), requested="prompt", by="mood"
+            in_partitions(songs),
+            in_partitions(tags.drop(columns="tag")),
+            requested="prompt",
+            by="mood",
         )

@@ -1,4 +1,4 @@
-"""Plots: what is drawn is what the table says, and it can be read."""
+"""All plots: readable text, given axes, settings, empty and invalid tables."""
 
 import gc
 import itertools
@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from musicapi_nb import plots
 from musicapi_nb.errors import BadFrame, InvalidArgument
 from musicapi_nb.plots import text
-from tests.plot_inspection import names, texts, words
+from tests.plot_inspection import all_text, row_labels, visible_texts
 from tests.plot_tables import (
     HOSTILE,
     MANY,
@@ -33,7 +33,7 @@ Draw = Callable[..., Axes]
 
 
 def every_plot(tags: tuple[str, ...]) -> Iterator[tuple[str, Draw, Any, dict[str, Any]]]:
-    """Each plot with a table of these tags, or of these levels."""
+    """Yield each plot with a table of these tags or levels."""
     few = tags[:12]
     yield "adherence", plots.adherence, adherence_frame(tags), {}
     yield (
@@ -54,7 +54,7 @@ CASES = [
     pytest.param(draw, table, named, id=f"{name}-{size}")
     for size, tags in (("one", TAGS[:1]), ("few", TAGS), ("hostile", HOSTILE), ("many", MANY))
     for name, draw, table, named in every_plot(tags)
-    # a map says more of few tags; one tag has no pairs
+    # the heat map of few tags is crowded by intention; one tag has no pairs
     if (size == "few") <= (name == "cooccurrence") <= (size != "one")
 ]
 FEW = [pytest.param(*case, id=name) for name, *case in every_plot(TAGS)]
@@ -69,16 +69,16 @@ def test_texts_are_inside_the_figure_and_do_not_overlap(
     sheet = ax.figure.figure.bbox
     boxes = [
         (text.get_text(), text.get_window_extent())
-        for text in texts(ax, placed=True)
-        # the box of slanted words is larger than they are
+        for text in visible_texts(ax, laid_out=True)
+        # the bounding box of slanted text is larger than the text
         if float(text.get_rotation()) % 90 == 0
     ]
     assert len(boxes) > 3
-    for notes, box in boxes:
-        assert box.x0 >= sheet.x0 - 1, notes
-        assert box.y0 >= sheet.y0 - 1, notes
-        assert box.x1 <= sheet.x1 + 1, notes
-        assert box.y1 <= sheet.y1 + 1, notes
+    for content, box in boxes:
+        assert box.x0 >= sheet.x0 - 1, content
+        assert box.y0 >= sheet.y0 - 1, content
+        assert box.x1 <= sheet.x1 + 1, content
+        assert box.y1 <= sheet.y1 + 1, content
     for (first, box), (second, its) in itertools.combinations(boxes, 2):
         wide = min(box.x1, its.x1) - max(box.x0, its.x0)
         high = min(box.y1, its.y1) - max(box.y0, its.y0)
@@ -89,7 +89,7 @@ def test_texts_are_inside_the_figure_and_do_not_overlap(
 def test_plot_changes_no_settings_and_is_freed(
     draw: Draw, table: Any, named: dict[str, Any]
 ) -> None:
-    gc.freeze()  # what is there already need not be looked through
+    gc.freeze()  # existing objects need no inspection
     with mpl.rc_context({"font.size": 31, "axes.facecolor": "black", "text.color": "red"}):
         before, copy = dict(mpl.rcParams), table.copy(deep=True)
         ax = draw(table, **named)
@@ -97,8 +97,8 @@ def test_plot_changes_no_settings_and_is_freed(
 
     assert table.equals(copy)
     assert to_hex(ax.figure.get_facecolor()) == "#ffffff"
-    assert {to_hex(text.get_color()) for text in texts(ax)} <= {"#1f2328", "#ffffff"}
-    assert max(float(text.get_fontsize()) for text in texts(ax)) < 12
+    assert {to_hex(text.get_color()) for text in visible_texts(ax)} <= {"#1f2328", "#ffffff"}
+    assert max(float(text.get_fontsize()) for text in visible_texts(ax)) < 12
 
     figure = weakref.ref(ax.figure)
     del ax
@@ -116,8 +116,8 @@ def test_text_is_readable_on_dark_axes(draw: Draw, table: Any, named: dict[str, 
 
     assert ax is axes
     assert to_hex(figure.get_facecolor()) == "#000000"
-    # words in the cells of a map stand on the map's own colours
-    outside = [text for text in texts(ax) if text not in ax.texts or not ax.images]
+    # text in cells of the heat map is on the colour map
+    outside = [text for text in visible_texts(ax) if text not in ax.texts or not ax.images]
     assert {to_hex(text.get_color()) for text in outside} == {"#f0f2f4"}
 
 
@@ -125,7 +125,7 @@ def test_text_is_readable_on_dark_axes(draw: Draw, table: Any, named: dict[str, 
 def test_empty_table_is_explained(draw: Draw, table: Any, named: dict[str, Any]) -> None:
     ax = draw(table.iloc[:0], **named)
 
-    assert "Nothing to show" in words(ax)
+    assert "Nothing to show" in all_text(ax)
     assert not ax.lines
 
 
@@ -176,7 +176,7 @@ def test_invalid_arguments_are_refused() -> None:
 def test_hostile_text_is_drawn_literally_in_one_line() -> None:
     ax = plots.adherence(adherence_frame(HOSTILE))
 
-    displayed = names(ax)
+    displayed = row_labels(ax)
     assert displayed[0] == "$x$ and $\\alpha_{"
     assert displayed[2].startswith("saxo [saxophone] f")
     assert "overridden" in displayed[4]

@@ -1,4 +1,4 @@
-"""Plots in a notebook: shown once, whoever imports pyplot or does not."""
+"""Plots in a notebook are shown once, with and without pyplot."""
 
 from pathlib import Path
 

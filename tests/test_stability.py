@@ -1,4 +1,4 @@
-"""How alike the songs of one prompt are: tags and durations, intervals, bad tables."""
+"""Stability: similarity of tags and durations, intervals, invalid tables."""
 
 import functools
 import itertools
@@ -29,8 +29,8 @@ BOUNDS = [
 TWO: Tasks = [[["a", "b"], ["a", "c"]], [["a", "b"], ["b", "a"]]]
 
 
-def made(prompts: dict[str, Tasks]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Songs and tags of prompts: {prompt: [task: [song: [tag, ...], ...], ...]}."""
+def song_tables(prompts: dict[str, Tasks]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return songs and tags of {prompt: [task: [song: [tag, ...], ...], ...]}."""
     songs, tags, cell = [], [], 0
     for prompt, tasks in prompts.items():
         for task in tasks:
@@ -54,8 +54,8 @@ def only(frame: pd.DataFrame) -> Any:
     return frame.iloc[0]
 
 
-def likeness(tasks: Tasks) -> tuple[float, float]:
-    """The mean Jaccard index within and between tasks, pair by pair."""
+def mean_jaccard(tasks: Tasks) -> tuple[float, float]:
+    """Return the mean Jaccard index within and between tasks, computed pair by pair."""
     songs = [(index, set(song)) for index, task in enumerate(tasks) for song in task if song]
     inside: list[float] = []
     outside: list[float] = []
@@ -68,7 +68,7 @@ def likeness(tasks: Tasks) -> tuple[float, float]:
 
 
 def test_table_computed_by_hand() -> None:
-    songs, tags = made({"jazz": TWO, "rock": [[["x"]]]})
+    songs, tags = song_tables({"jazz": TWO, "rock": [[["x"]]]})
     result = stability(songs, tags, by="prompt")
     assert result["prompt"].tolist() == ["jazz", "rock"]
     jazz, rock = (only(result[result["prompt"] == name]) for name in ("jazz", "rock"))
@@ -93,9 +93,9 @@ SETS = st.lists(
 def test_means_and_jackknife_bounds_computed_directly(tasks: Tasks, rng: Any) -> None:
     if not tasks:
         return
-    songs, tags = made({"p": tasks})
+    songs, tags = song_tables({"p": tasks})
     result = only(stability(songs, tags, by="prompt"))
-    means = likeness(tasks)
+    means = mean_jaccard(tasks)
     assert [result["jaccard_within"], result["jaccard_between"]] == pytest.approx(
         means, nan_ok=True
     )
@@ -104,7 +104,8 @@ def test_means_and_jackknife_bounds_computed_directly(tasks: Tasks, rng: Any) ->
         if not math.isnan(low):
             assert 0 <= low <= means[which] <= high <= 1
         without = [
-            likeness([*tasks[:index], *tasks[index + 1 :]])[which] for index in range(len(tasks))
+            mean_jaccard([*tasks[:index], *tasks[index + 1 :]])[which]
+            for index in range(len(tasks))
         ]
         changed = [
             part
@@ -129,7 +130,7 @@ def test_means_and_jackknife_bounds_computed_directly(tasks: Tasks, rng: Any) ->
 
 def test_duration_deviations_agree_with_variance() -> None:
     rng = np.random.default_rng(0)
-    songs, tags = made({"p": [[["x"]] * 2 for _ in range(12)], "q": [[["x"]] * 2] * 3})
+    songs, tags = song_tables({"p": [[["x"]] * 2 for _ in range(12)], "q": [[["x"]] * 2] * 3})
     songs["duration"] = rng.normal(0, 9, 15)[songs["cell"]] + rng.normal(180, 4, len(songs))
     songs.loc[3, "duration"] = math.nan
     result = stability(songs, tags, by="prompt")
@@ -176,7 +177,7 @@ def test_coverage_of_intervals(alike: float) -> None:
 
 
 def test_failed_and_untagged_songs_are_not_compared() -> None:
-    songs, tags = made({"p": [*TWO, [["zzz"], []]]})
+    songs, tags = song_tables({"p": [*TWO, [["zzz"], []]]})
     songs.loc[4, "state"] = "failed"
     result = only(stability(songs, tags, by="prompt"))
     assert result[["tasks", "songs", "common_tags"]].tolist() == [3, 5, 1]
@@ -185,7 +186,7 @@ def test_failed_and_untagged_songs_are_not_compared() -> None:
     nothing = only(stability(lost, tags, by="prompt"))
     assert nothing[["tasks", "songs", "common_tags"]].tolist() == [0, 0, 0]
     assert nothing["jaccard_within"] != nothing["jaccard_within"]
-    # failed songs may share a missing id: nobody asks for their tags
+    # failed songs may share a missing id, since their tags are not used
     lost["song_id"] = pd.Series([None] * len(lost), dtype="str")
     assert len(stability(lost, tags, by="prompt")) == 1
 
@@ -196,15 +197,17 @@ def test_spelling_is_ignored() -> None:
         [["LO FI", "a, b", "a, b"], ["lo-fi", "a, b"]],
         [["lo  fi", "a, b"]],
     ]
-    result = only(stability(*made({"p": copy}), by="prompt"))
+    result = only(stability(*song_tables({"p": copy}), by="prompt"))
     assert (result["jaccard_within"], result["jaccard_between"], result["common_tags"]) == (1, 1, 2)
     assert result["jaccard_between_low"] < 1 == result["jaccard_between_high"]
-    unusual = only(stability(*made({"p": [[["\N{FIRE}", '"x"'], ["\N{FIRE}"]]]}), by="prompt"))
+    unusual = only(
+        stability(*song_tables({"p": [[["\N{FIRE}", '"x"'], ["\N{FIRE}"]]]}), by="prompt")
+    )
     assert (unusual["jaccard_within"], unusual["common_tags"]) == (0.5, 1)
 
 
 def test_prompt_of_several_columns() -> None:
-    songs, tags = made({"p": TWO, "q": TWO})
+    songs, tags = song_tables({"p": TWO, "q": TWO})
     songs["loud"] = pd.array([True, True, None, None] * 2, dtype="boolean")
     result = stability(songs, tags, by=["prompt", "loud"])
     assert list(result.columns[:2]) == ["prompt", "loud"]
@@ -214,7 +217,7 @@ def test_prompt_of_several_columns() -> None:
 
 
 def test_empty_table_has_all_columns_and_dtypes() -> None:
-    songs, tags = made({"p": TWO})
+    songs, tags = song_tables({"p": TWO})
     full = stability(songs, tags, by="prompt")
     for empty, subset in ((songs[:0], tags), (songs[:0], tags[:0])):
         nothing = stability(empty, subset, by="prompt")
@@ -248,7 +251,7 @@ def test_large_tables_are_fast() -> None:
 
 
 def test_invalid_tables_are_refused() -> None:
-    songs, tags = made({"p": TWO})
+    songs, tags = song_tables({"p": TWO})
     ask = functools.partial(stability, songs, tags)
     with pytest.raises(BadFrame, match="column 'mv'"):
         ask(by="mv")

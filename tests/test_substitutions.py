@@ -1,4 +1,4 @@
-"""What asked words became: small chains by hand, and the simulator's rules found out again."""
+"""Substitutions: small chains by hand, and recovery of the simulator's rules."""
 
 import math
 import random
@@ -47,7 +47,7 @@ Steps = Sequence[tuple[str, Sequence[str]]]
 
 
 def chains(*songs: tuple[str, Steps]) -> pd.DataFrame:
-    """A table of steps, of (task, its steps as source and tags) for each song."""
+    """Return the table of steps from (task, steps as source and tags) of each song."""
     rows: list[tuple[Any, ...]] = []
     for index, (task, steps) in enumerate(songs):
         for step, (source, tags) in enumerate(steps):
@@ -98,7 +98,7 @@ def test_part_of_a_lost_tag_is_its_rewriting() -> None:
 
 
 def test_attribution_combines_songs() -> None:
-    # "a" goes with "x", whatever stands beside it: so "b" became "y", "c" became "z"
+    # "a" always comes with "x": so "b" became "y", and "c" became "z"
     songs = [("t1", "a, b", ["x", "y"]), ("t2", "a, c", ["z", "x"]), ("t3", "a, d", ["x", "d"])]
     result = substitutions(chains(*((task, [(text, tags)]) for task, text, tags in songs)))
     assert counts(result) == pytest.approx(
@@ -164,22 +164,22 @@ tables = st.lists(st.tuples(st.integers(0, 3), tags, tags), min_size=1, max_size
 def test_counts_cover_every_source_and_new_tag(
     rows: list[tuple[int, list[str], list[str]]],
 ) -> None:
-    steps = chains(*((f"t{task}", [(", ".join(was), songs)]) for task, was, songs in rows))
+    steps = chains(*((f"t{task}", [(", ".join(before), after)]) for task, before, after in rows))
     result = substitutions(steps, min_count=0)
     assert list(result.dtypes.astype(str)) == DTYPES
     assert result["share"].between(0, 1 + 1e-9).all()
     assert ((result["low"] <= result["share"] + 1e-9) | result["low"].isna()).all()
     assert ((result["high"] >= result["share"] - 1e-9) | result["high"].isna()).all()
-    texts = counts(result)
-    occurrences = Counter(word for _, was, _ in rows for word in was)
-    keeps = Counter(word for _, was, songs in rows for word in was if word in songs)
-    new = Counter(word for _, was, songs in rows for word in songs if word not in was)
+    counted = counts(result)
+    occurrences = Counter(word for _, before, _ in rows for word in before)
+    kept_words = Counter(word for _, before, after in rows for word in before if word in after)
+    new = Counter(word for _, before, after in rows for word in after if word not in before)
     for word, number in occurrences.items():
-        unique = {key[2]: 0.0 for key in texts}
-        for (source, _, kind), count in texts.items():
-            unique[kind] += count if source == word else 0.0
-        assert unique.get("kept", 0) == keeps[word]
-        total = sum(unique.get(kind, 0) for kind in ("kept", "dropped", "rewritten"))
+        by_kind = {key[2]: 0.0 for key in counted}
+        for (source, _, kind), count in counted.items():
+            by_kind[kind] += count if source == word else 0.0
+        assert by_kind.get("kept", 0) == kept_words[word]
+        total = sum(by_kind.get(kind, 0) for kind in ("kept", "dropped", "rewritten"))
         if word == "a b":  # it alone may have become several
             assert number - 1e-3 <= total <= 2 * number + 1e-3
         else:
@@ -187,7 +187,7 @@ def test_counts_cover_every_source_and_new_tag(
     for word, number in new.items():
         causes = sum(
             count
-            for (_, target, kind), count in texts.items()
+            for (_, target, kind), count in counted.items()
             if target == word and kind in {"rewritten", "added"}
         )
         assert causes >= number - 1e-3
@@ -213,7 +213,7 @@ def test_song_order_does_not_matter() -> None:
 
 @pytest.fixture(scope="module")
 def simulated() -> tuple[pd.DataFrame, pd.DataFrame]:
-    """4000 studio tasks of a genre and another tag, as songs with prompts and as steps."""
+    """Return 4000 studio tasks of a genre and another tag, as songs with prompts and as steps."""
     rng = random.Random(0)
     others = [*MOODS, *INSTRUMENTS, *FEATURES, *VOICES, "lo-fi", "rap", "sax", "synth-pop"]
     rows: list[tuple[str, Steps]] = []
@@ -240,24 +240,24 @@ def of_rule(result: pd.DataFrame, rule: Rule) -> pd.DataFrame:
 
 
 def chance_of(rule: Rule) -> float:
-    """A rewriting strikes only if none before it did."""
+    """Return the chance of a rule; a rewriting applies only if none before it did."""
     before = RULES[: RULES.index(rule)]
     others = [item.chance for item in before if item.tag == rule.tag and item.kind == "rewrite"]
     return rule.chance * float(np.prod([1 - chance for chance in others]))
 
 
-def seen(result: pd.DataFrame) -> list[Rule]:
-    """The rules of tags that stood in 40 sources or more; a song's second decade never shows."""
+def frequent_rules(result: pd.DataFrame) -> list[Rule]:
+    """Return the rules of tags in 40 sources or more; a song's second decade is never returned."""
     rows = result[(result["step"] == 0) & (result["kind"] == "kept")]
     often = rows[rows["cases"] >= 40]["source"].tolist()
     return [rule for rule in RULES if rule.tag in often and rule.to not in DECADES]
 
 
 def test_simulated_rules_are_recovered(rules: pd.DataFrame) -> None:
-    reference = seen(rules)
-    assert len(reference) > 300
+    frequent = frequent_rules(rules)
+    assert len(frequent) > 300
     by_kind: dict[str, list[bool]] = {kind: [] for kind in KIND}
-    for rule in reference:
+    for rule in frequent:
         row = of_rule(rules, rule)
         within = (row["low"] <= chance_of(rule)) & (chance_of(rule) <= row["high"])
         by_kind[rule.kind].append(len(row) == 1 and bool(within.all()))
@@ -267,7 +267,7 @@ def test_simulated_rules_are_recovered(rules: pd.DataFrame) -> None:
 
 
 def test_most_frequent_target_is_right(rules: pd.DataFrame) -> None:
-    rewritten = [rule for rule in seen(rules) if rule.kind == "rewrite"]
+    rewritten = [rule for rule in frequent_rules(rules) if rule.kind == "rewrite"]
     assert len(rewritten) >= 8
     for source in {rule.tag for rule in rewritten}:
         rows = rules[(rules["step"] == 0) & (rules["source"] == source)]
@@ -296,7 +296,7 @@ def test_added_tags_are_not_mistaken_for_a_spelling(
 
 
 def test_twelve_songs_identify_a_spelling() -> None:
-    # nothing but how often each comes tells which of the new tags "rap" became
+    # only frequencies identify which of the new tags "rap" became
     right = 0
     for seed in range(20):
         rng = random.Random(seed)
@@ -315,8 +315,8 @@ def test_twelve_songs_identify_a_spelling() -> None:
 def test_one_song_identifies_a_similar_spelling() -> None:
     steps = chains(("t", [("lo-fi, warm", ["chillhop", "lofi", "warm"])]))
     result = substitutions(steps, min_count=0)
-    unique = result[(result["source"] == "lo-fi") & (result["kind"] != "added")]
-    assert unique[["target", "kind", "count"]].to_numpy().tolist() == [["lofi", "rewritten", 1.0]]
+    rows = result[(result["source"] == "lo-fi") & (result["kind"] != "added")]
+    assert rows[["target", "kind", "count"]].to_numpy().tolist() == [["lofi", "rewritten", 1.0]]
 
 
 def test_control_identifies_the_adding_tag() -> None:
@@ -335,12 +335,12 @@ def test_control_identifies_the_adding_tag() -> None:
 
 
 def test_few_false_attributions(rules: pd.DataFrame) -> None:
-    keeps = {
+    unchanged = {
         word
         for word in (*GENRES, *MOODS, *INSTRUMENTS)
         if not any(rule.tag == word and rule.kind != "add" for rule in RULES)
     }
-    rows = rules[(rules["step"] == 0) & rules["source"].isin(keeps)]
+    rows = rules[(rules["step"] == 0) & rules["source"].isin(unchanged)]
     assert set(rows["kind"]) == {"kept", "added"}
     truth = {(rule.tag, rule.to) for rule in RULES if rule.kind == "add"}
     added = rows[rows["kind"] == "added"]
@@ -358,7 +358,7 @@ def test_compounds_are_rewritten_as_their_head(rules: pd.DataFrame) -> None:
 
 
 def test_dropped_tag_can_return_at_a_later_step(rules: pd.DataFrame) -> None:
-    # what stands in no source of a step comes from nothing there: it was asked, and dropped before
+    # a tag in no source of this step was requested and dropped before: here it has no cause
     back = rules[(rules["step"] == 1) & rules["source"].isna()]["target"].tolist()
     assert "warm" in back or "midtempo" in back
 
@@ -367,13 +367,13 @@ def test_dropped_tag_can_return_at_a_later_step(rules: pd.DataFrame) -> None:
 
 
 def coverage(cluster: str | None) -> float:
-    """How often the interval of "kept" holds the truth, where a task's songs always agree."""
+    """Return the coverage of the interval of "kept" if a task's songs are always equal."""
     rng = np.random.default_rng(3)
     chance, runs, tasks = 0.6, 400, 40
     songs: list[tuple[str, Steps]] = []
     for run in range(runs):
-        for task, keeps in enumerate(rng.random(tasks) < chance):
-            step = (f"w{run}", [f"w{run}"] if keeps else [])
+        for task, is_kept in enumerate(rng.random(tasks) < chance):
+            step = (f"w{run}", [f"w{run}"] if is_kept else [])
             songs += [(f"{run}/{task}", [step])] * 2
     result = substitutions(chains(*songs), cluster=cluster)
     rows = result[result["kind"] == "kept"]
@@ -393,10 +393,10 @@ def test_ambiguous_attribution_widens_intervals() -> None:
         for index in range(40)
     ]
     apart = [(f"t{index}", [("a", ["a", "x"] if index % 2 else ["a"])]) for index in range(40)]
-    both, first = (substitutions(chains(*songs)) for songs in (alike, apart))
-    both, first = (item[item["kind"] == "added"] for item in (both, first))
+    both, single = (substitutions(chains(*songs)) for songs in (alike, apart))
+    both, single = (item[item["kind"] == "added"] for item in (both, single))
     assert both["source"].tolist() == ["a", "b"]
-    assert (both["high"] - both["low"]).min() > 1.2 * (first["high"] - first["low"]).iloc[0]
+    assert (both["high"] - both["low"]).min() > 1.2 * (single["high"] - single["low"]).iloc[0]
 
 
 # --- the graph ------------------------------------------------------------------------------
@@ -451,7 +451,7 @@ def test_unusual_tags_are_counted() -> None:
 SMALL = chains(("t", [("jazz", ["jazz"])]))
 
 
-def asked_in(songs: pd.DataFrame) -> pd.DataFrame:
+def substitute_songs(songs: pd.DataFrame) -> pd.DataFrame:
     return substitutions(SMALL, songs=songs, requested="source")
 
 
@@ -473,8 +473,12 @@ def test_duplicated_rows_count_once() -> None:
             "1 of 2 values of column 'step'",
         ),
         (lambda: substitutions(SMALL.assign(task_id=None)), BadFrame, "'task_id'"),
-        (lambda: asked_in(pd.concat([SMALL, SMALL])), BadFrame, "2 rows of songs.*song_id 's0'"),
-        (lambda: asked_in(SMALL.assign(task_id=7)), BadFrame, "'task_id' is str in steps"),
+        (
+            lambda: substitute_songs(pd.concat([SMALL, SMALL])),
+            BadFrame,
+            "2 rows of songs.*song_id 's0'",
+        ),
+        (lambda: substitute_songs(SMALL.assign(task_id=7)), BadFrame, "'task_id' is str in steps"),
         (lambda: substitutions(SMALL, requested="prompt"), InvalidArgument, "belong together"),
         (lambda: substitutions(SMALL, songs=SMALL, requested="prompt"), BadFrame, "'prompt'"),
         (lambda: substitutions(SMALL, level=2), InvalidArgument, "level"),

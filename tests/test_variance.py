@@ -1,4 +1,4 @@
-"""How much songs of one task differ, and tasks of one cell: components, intervals, bad tables."""
+"""Variance components: estimates, intervals, invalid tables."""
 
 import math
 from collections.abc import Callable
@@ -33,7 +33,7 @@ FIGURES = [
 
 
 def songs_of(tasks: list[list[float]], cells: list[str] | None = None) -> pd.DataFrame:
-    """Songs of tasks, each a list of durations, and the cell of each task."""
+    """Return songs of tasks, given as the durations and the cell of each task."""
     cells = cells or ["x"] * len(tasks)
     rows = [
         (f"t{index}", cell, seconds)
@@ -50,7 +50,7 @@ def only(frame: pd.DataFrame) -> Any:
 
 
 def mean_squares(frame: pd.DataFrame) -> tuple[float, float, int]:
-    """Between tasks of one cell, and within tasks, by statsmodels; the first one's degrees."""
+    """Return mean squares between and within tasks by statsmodels, and degrees between."""
     cells, tasks = (ols(f"duration ~ C({name})", frame).fit() for name in ("style", "task_id"))
     table = anova_lm(cells, tasks)
     degrees = int(table["df_diff"].iloc[1])
@@ -122,9 +122,13 @@ def test_interval_is_the_jackknife_of_the_log_ratio() -> None:
         between, within, _ = mean_squares(rows)
         return math.log(between / within)
 
-    message = [index for index in range(8) if index != 6]  # a song alone in its cell says nothing
-    without = [log_ratio([second for second in range(8) if second != index]) for index in message]
-    error = math.sqrt((len(message) - 1) * float(np.var(without)))
+    informative = [
+        index for index in range(8) if index != 6
+    ]  # a song alone in its cell says nothing
+    without = [
+        log_ratio([second for second in range(8) if second != index]) for index in informative
+    ]
+    error = math.sqrt((len(informative) - 1) * float(np.var(without)))
     reach = float(stats.t.ppf(0.95, 4)) * error
     usual = ((5 - 9 / 5) + (7 - 17 / 7)) / 4
     ends = [math.exp(log_ratio(list(range(8))) + side * reach) for side in (-1, 1)]
@@ -175,11 +179,11 @@ def test_cell_means_units_and_row_order_do_not_matter(tasks: list[list[float]], 
     apart = variance(frame.assign(duration=frame["duration"] + shift), within=["style"])
     doubled = variance(frame.assign(duration=2 * frame["duration"]), within=["style"])
     scale = [4, 4, 1, 1, 1, 1, 1]
-    for second, factor in ((apart, [1] * 7), (doubled, scale)):
-        np.testing.assert_allclose(second[FIGURES], plain[FIGURES] * factor, rtol=1e-5, atol=1e-7)
-    reference = plain.dropna(subset=["low"])
-    assert (reference["low"] <= reference["icc"]).all()
-    assert (reference["icc"] <= reference["high"]).all()
+    for variant, factor in ((apart, [1] * 7), (doubled, scale)):
+        np.testing.assert_allclose(variant[FIGURES], plain[FIGURES] * factor, rtol=1e-5, atol=1e-7)
+    defined = plain.dropna(subset=["low"])
+    assert (defined["low"] <= defined["icc"]).all()
+    assert (defined["icc"] <= defined["high"]).all()
 
 
 # --- tables as they come -------------------------------------------------------------------
@@ -187,7 +191,7 @@ def test_cell_means_units_and_row_order_do_not_matter(tasks: list[list[float]], 
 
 def test_undefined_estimates_are_missing() -> None:
     full = variance(songs_of([[1, 3], [5, 7], [9, 11]]))
-    displayed = {
+    frames = {
         "nothing": songs_of([]),
         "one song": songs_of([[1.0]]),
         "one task": songs_of([[1.0, 3.0]]),
@@ -196,7 +200,7 @@ def test_undefined_estimates_are_missing() -> None:
         "all failed": songs_of([[math.nan, math.nan]] * 3),
         "of no reply": mnb.durations_frame([]),
     }
-    for name, frame in displayed.items():
+    for name, frame in frames.items():
         result = variance(frame)
         assert result.dtypes.equals(full.dtypes), name
         assert result[["icc", "low", "high", "effective_songs"]].isna().all(axis=None), name
