@@ -34,7 +34,7 @@ from tests.raw_http_server import (
     world,
 )
 
-WHAT_TO_DO = r"compare api\.credits\(\) with the balance before, and only then ask again"
+WHAT_TO_DO = r"Compare api\.credits\(\) with your earlier balance before you send it again"
 
 
 async def lost(api: MusicAPI) -> MusicAPIError:

@@ -545,7 +545,7 @@ def test_check_lists_every_problem_of_every_cell() -> None:
     assert isinstance(error, InvalidRequest | ValueError | MusicAPIError)
     by_field = {
         (problem.field, problem.message[:12]): places
-        for problem, places in zip(error.problems, error.places, strict=True)
+        for problem, places in zip(error.problems, error.rows, strict=True)
     }
     frame = plan.frame()
     long, missing = frame[TEXT].str.len() > 400, frame[TEXT].isna()

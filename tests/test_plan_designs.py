@@ -194,7 +194,7 @@ def test_half_of_a_grid_aliases_main_effects_with_interactions() -> None:
         assert aliasing[main].aliased_with == ((first, second),)
         assert aliasing[first, second].verdict == "aliased"
         assert aliasing[second, first].aliased_with == ((main,),)
-    assert ("a", "if the aliased interactions are zero", f"b {X} c") in aliasing.rows()
+    assert ("a", "only if interactions are zero", f"b {X} c") in aliasing.rows()
     assert (f"a {X} b", "no", "c") in aliasing.rows()
     assert f"a {X} b: no (aliased with c)" in str(aliasing)
 
@@ -207,7 +207,7 @@ def test_interactions_aliased_with_each_other() -> None:
     assert {aliasing[name].verdict for name in "abcd"} == {"clear"}
     assert aliasing["a", "b"].verdict == "conditional"
     assert aliasing["a", "b"].aliased_with == (("c", "d"),)
-    assert (f"a {X} b", "if the aliased interactions are zero", f"c {X} d") in aliasing.rows()
+    assert (f"a {X} b", "only if other interactions are zero", f"c {X} d") in aliasing.rows()
 
 
 def test_one_at_a_time_estimates_no_interaction() -> None:
@@ -265,6 +265,19 @@ def test_factor_of_very_many_levels_is_compared_with_each_single_factor() -> Non
     crossed = aliasing_of(plan_from([(row % 250, row % 3) for row in range(700)]))
     assert crossed["b"].verdict == "clear"
     assert "a: not computed, more than 200 levels" in str(crossed)
+
+
+def test_effects_of_very_large_designs_are_not_computed() -> None:
+    levels = aliasing_of(
+        plan_from([(row % 199, row % 200, row % 198, row % 197) for row in range(300)])
+    )
+    assert verdicts(levels) == dict.fromkeys("abcd", "not computed")
+    assert levels.rows() == [("a, b, c, d", "not computed, too many levels", "")]
+
+    third_of_a_grid = list(itertools.product(range(16), repeat=3))[::3]
+    interactions = verdicts(aliasing_of(plan_from(third_of_a_grid)))
+    assert {interactions[name] for name in "abc"} == {"conditional"}
+    assert interactions[f"a {X} b"] == "not computed"
 
 
 def _dummies(rows: np.ndarray[Any, Any], columns: Sequence[int]) -> np.ndarray[Any, Any]:

@@ -14,7 +14,7 @@ import musicapi_nb as mnb
 from musicapi_nb import sonic
 from musicapi_nb.client._publish import is_private
 from musicapi_nb.errors import InvalidArgument, MissingExtra, PublishFailed
-from tests.exports.world import sound
+from tests.exports.songs import sound
 
 
 def _copies(folder: Path) -> list[Path]:
@@ -138,7 +138,7 @@ async def test_storage_that_signs_needs_no_public_address(site: Site, demo: Path
 
 
 async def test_storage_that_signs_nothing_says_what_to_give(tmp_path: Path, demo: Path) -> None:
-    with pytest.raises(PublishFailed, match=r"give url=.* Nothing was paid"):
+    with pytest.raises(PublishFailed, match=r"give url=.* Nothing was charged"):
         await mnb.publish(demo, f"file://{tmp_path}/www")
 
 

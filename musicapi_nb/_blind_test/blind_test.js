@@ -15,12 +15,12 @@ function element(name, attributes = {}, ...children) {
   return node;
 }
 
-const minutes = (seconds) => {
+const formatTime = (seconds) => {
   const whole = Math.floor(seconds || 0);
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
 };
-const percent = (share) => `${Math.round(share * 100)} %`;
-function signed(value) {
+const formatPercent = (share) => `${Math.round(share * 100)} %`;
+function formatSigned(value) {
   if (value === null) return "–";
   const figure = Math.abs(value).toFixed(2);
   return figure === "0.00" ? figure : `${value < 0 ? "−" : "+"}${figure}`;
@@ -80,23 +80,23 @@ class Page {
   build(count) {
     this.reset();
     const letters = LETTERS.slice(0, count);
-    this.counter = element("div", { class: "mnb-count" });
+    this.counter = element("div", { class: "mnb-counter" });
     this.fill = element("div");
     this.bar = element("div", { class: "mnb-bar", role: "progressbar", "aria-label": "answered",
       "aria-valuemin": "0" }, this.fill);
     this.players = letters.map((letter, index) => this.createPlayer(letter, index));
     this.time = element("div", { class: "mnb-time" });
-    this.slider = element("input", { class: "mnb-along", type: "range", min: "0", max: "1000", value: "0",
+    this.slider = element("input", { class: "mnb-slider", type: "range", min: "0", max: "1000", value: "0",
       "aria-label": "position in the excerpt", oninput: () => this.seek() });
     this.choices = [...letters.map((letter, index) => this.createChoice(
       count === 2 ? `${letter} is better` : `${letter} is best`, index)), this.createChoice("No difference", null)];
     if (count === 2) this.choices.splice(1, 0, this.choices.pop()); // between A and B
-    this.saveButton = element("button", { class: "mnb-keep", type: "button", onclick: () => this.answer() }, "Save answer");
+    this.saveButton = element("button", { class: "mnb-save", type: "button", onclick: () => this.answer() }, "Save answer");
     this.skipButton = element("button", { class: "mnb-skip", type: "button", onclick: () => this.skip() },
       "Skip this trial");
     this.skipButton.hidden = true;
     this.status = element("div", { class: "mnb-status", role: "status" });
-    this.description = element("div", { class: "mnb-quiet" });
+    this.description = element("div", { class: "mnb-secondary" });
     const keys = count === 2 ? "A and B play" : "A to D play";
     this.root.replaceChildren(
       element("div", { class: "mnb-head" }, element("div", { class: "mnb-heading" }, "Blind test"), this.counter),
@@ -104,11 +104,11 @@ class Page {
       element("div", { class: "mnb-question" }, count === 2 ? "Which do you like better?" : "Which do you like best?"),
       element("div", { class: "mnb-players", role: "group", "aria-label": "players" },
         ...this.players.map((player) => player.button)),
-      element("div", { class: "mnb-where" }, this.slider, this.time),
+      element("div", { class: "mnb-position" }, this.slider, this.time),
       element("div", { class: "mnb-choices", role: "radiogroup", "aria-label": "your answer" },
         ...this.choices.map((choice) => choice.button)),
-      element("div", { class: "mnb-end" }, this.saveButton, this.skipButton, this.status),
-      element("div", { class: "mnb-quiet mnb-keys" },
+      element("div", { class: "mnb-actions" }, this.saveButton, this.skipButton, this.status),
+      element("div", { class: "mnb-secondary mnb-keys" },
         `Keys: ${keys}, Space pauses, ← → choose, T no difference, Enter saves the answer.`),
       this.description,
       ...this.players.map((player) => player.audio),
@@ -118,7 +118,7 @@ class Page {
 
   createPlayer(letter, index) {
     const player = { letter, index, ready: false, played: false, url: null };
-    player.label = element("span", { class: "mnb-word" });
+    player.label = element("span", { class: "mnb-label" });
     player.button = element("button", { class: "mnb-player", type: "button", onclick: () => this.toggle(index) },
       element("span", { class: "mnb-letter" }, letter), player.label);
     player.audio = element("audio", { preload: "auto", onplaying: () => this.onPlaying(player),
@@ -225,7 +225,7 @@ class Page {
     const { currentTime, duration } = player.audio;
     if (!duration) return;
     this.slider.value = String(Math.round((1000 * currentTime) / duration));
-    this.time.textContent = `${minutes(currentTime)} / ${minutes(duration)}`;
+    this.time.textContent = `${formatTime(currentTime)} / ${formatTime(duration)}`;
     this.slider.setAttribute("aria-valuetext", this.time.textContent);
   }
 
@@ -293,7 +293,7 @@ class Page {
 
   show(message, isError = false) {
     this.message = message;
-    this.status.classList.toggle("mnb-bad", isError);
+    this.status.classList.toggle("mnb-error", isError);
   }
 
   render() {
@@ -303,7 +303,7 @@ class Page {
       player.button.setAttribute("aria-label", `${player.label.textContent} ${player.letter}`);
       player.button.setAttribute("aria-pressed", String(isPlaying));
       player.button.setAttribute("aria-disabled", String(!player.ready));
-      player.button.classList.toggle("mnb-on", isPlaying);
+      player.button.classList.toggle("mnb-playing", isPlaying);
       player.button.classList.toggle("mnb-current", player === this.current);
     }
     for (const { value, button } of this.choices) {
@@ -331,14 +331,14 @@ function summary(state) {
   const { factor, scores, checks, notes } = state.summary;
   return [
     element("div", { class: "mnb-head" }, element("div", { class: "mnb-heading" }, "Blind test: results"),
-      element("div", { class: "mnb-count" }, `${state.done} of ${state.trials} answered`)),
+      element("div", { class: "mnb-counter" }, `${state.done} of ${state.trials} answered`)),
     element("div", { class: "mnb-question" }, `Compared: ${factor}`),
     ...(scores.length ? [
-      element("div", { class: "mnb-quiet" }, "Strength of each level on a log scale; 0 is the mean of all levels."),
+      element("div", { class: "mnb-secondary" }, "Strength of each level on a log scale; 0 is the mean of all levels."),
       strengths(scores)] : []),
     element("ul", { class: "mnb-checks" }, ...checks.map((check) => element("li", {}, sentence(check)))),
     ...notes.map((note) => element("div", { class: "mnb-note" }, note)),
-    element("div", { class: "mnb-quiet" }, state.description),
+    element("div", { class: "mnb-secondary" }, state.description),
   ];
 }
 
@@ -359,11 +359,11 @@ function strengths(scores) {
       dot.style.left = `${toPercent(row.score)}%`;
       track.append(dot);
     }
-    const interval = row.low === null ? "no interval" : `${signed(row.low)} to ${signed(row.high)}`;
+    const interval = row.low === null ? "no interval" : `${formatSigned(row.low)} to ${formatSigned(row.high)}`;
     return element("tr", {},
       element("th", { scope: "row" }, element("bdi", {}, row.level)),
       element("td", { class: "mnb-chart" }, track),
-      element("td", {}, signed(row.score)),
+      element("td", {}, formatSigned(row.score)),
       element("td", {}, interval),
       element("td", {}, `${row.wins} / ${row.ties} / ${row.losses}`),
       element("td", {}, String(row.answers)));
@@ -376,9 +376,9 @@ function strengths(scores) {
 
 function sentence({ check, estimate, low, high, by_chance: chance, n }) {
   if (estimate === null) return `${check}: not enough answers (${n}).`;
-  if (low === null) return `${check}: ${percent(0.5 + estimate)} against ${percent(0.5 - estimate)}, with ${n} answers per pair of levels.`;
-  const byChance = chance === null ? "" : `; ${percent(chance)} by chance`;
-  return `${check}: ${percent(estimate)} of ${n} (${percent(low)} to ${percent(high)}${byChance}).`;
+  if (low === null) return `${check}: ${formatPercent(0.5 + estimate)} against ${formatPercent(0.5 - estimate)}, with ${n} answers per pair of levels.`;
+  const byChance = chance === null ? "" : `; ${formatPercent(chance)} by chance`;
+  return `${check}: ${formatPercent(estimate)} of ${n} (${formatPercent(low)} to ${formatPercent(high)}${byChance}).`;
 }
 
 function mount({ model, el: host }) {

@@ -321,7 +321,7 @@ class MusicAPI:
         known = self._known(task, engine)
         if known.parts:
             polls = (self._poll_part(part, known) for part in known.parts)
-            return tasks.with_parts(known, await asyncio.gather(*polls))
+            return tasks.update_parts(known, await asyncio.gather(*polls))
         if known.poll_by_repost and known.request is not None:
             if known.finished:
                 return known

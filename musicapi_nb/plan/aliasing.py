@@ -30,7 +30,7 @@ _MAX_NAMES = 8
 _TOLERANCE = 1e-8
 _VERDICT_TEXT: dict[Verdict, str] = {
     "clear": "yes",
-    "conditional": "if the aliased interactions are zero",
+    "conditional": "only if interactions are zero",
     "partial": "partly",
     "aliased": "no",
     "not computed": "not computed, too many levels",
@@ -92,6 +92,8 @@ class Aliasing:
         groups: dict[tuple[str, str], list[str]] = {}
         for effect in self.effects:
             text = _VERDICT_TEXT[effect.verdict]
+            if len(effect.factors) > 1:
+                text = text.replace("if interactions", "if other interactions")
             if effect.missing_combinations:
                 text += "; some combinations of levels are missing"
             aliases = _join([_label(key) for key in effect.aliased_with])

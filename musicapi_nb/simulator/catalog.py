@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from musicapi_nb.simulator.replies import Answer, Json, Links, ack
 from musicapi_nb.simulator.reply_options import ReplyOptions
-from musicapi_nb.simulator.songs import Brief
+from musicapi_nb.simulator.songs import Brief, sonic_songs
 from musicapi_nb.simulator.tasks import Engine, Phase, Song, Task, Timing
 from musicapi_nb.simulator.validation_rules import Body, invalid
 
@@ -91,6 +91,13 @@ class Call:
             raise invalid(f"The '{name}' field is invalid.")
         return song
 
+    def source(self, name: str) -> Song:
+        """Return that song, or one made up for an id that ``ReplyOptions.unknown_clip`` accepts."""
+        if song := self.song(name):
+            return song
+        body = {"custom_mode": False, "gpt_description_prompt": "", "mv": "sonic-v5"}
+        return sonic_songs(Brief(body, str(self.body.get(name)), self.catalog.seconds), 1)[0]
+
     def brief(self, source: Song | None = None) -> Brief:
         """Return everything that decides the songs of this request."""
         return Brief(self.body, self.seed, self.catalog.seconds, source)
@@ -112,7 +119,7 @@ class Wait(NamedTuple):
     repeats_free: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Operation:
     """One kind of POST and what it does.
 

@@ -34,25 +34,20 @@ def _check_studio(call: Call) -> None:
         raise invalid("The 'config.source.song_id' field is invalid.")
 
 
+def _studio_songs(call: Call) -> tuple[Song, ...]:
+    return songs.studio_songs(call.brief(_source(call)))
+
+
+def _nuro_songs(call: Call) -> tuple[Song, ...]:
+    return songs.nuro_songs(call.brief())
+
+
+_CHECK_NURO = body_check(validation_nuro.check)
 # Prices: service.md 14; studio's is of 2025-02-18.
 _STUDIO = Operation(
-    name="studio.create",
-    price=15,
-    check=_check_studio,
-    engine="studio",
-    make_songs=lambda call: songs.studio_songs(call.brief(_source(call))),
-    timing=studio_timing,
-    ack=studio_ack,
+    "studio.create", 15, _check_studio, "studio", _studio_songs, studio_timing, ack=studio_ack
 )
-_NURO = Operation(
-    name="nuro.create",
-    price=10,
-    check=body_check(validation_nuro.check),
-    engine="nuro",
-    make_songs=lambda call: songs.nuro_songs(call.brief()),
-    timing=nuro_timing,
-    ack=plain_ack,
-)
+_NURO = Operation("nuro.create", 10, _CHECK_NURO, "nuro", _nuro_songs, nuro_timing, ack=plain_ack)
 OPERATIONS: Table = MappingProxyType(
     {
         **SONIC,

@@ -12,7 +12,7 @@ from musicapi_nb.simulator.catalog import Call, Check, Operation, Table, Wait, b
 from musicapi_nb.simulator.music import midi
 from musicapi_nb.simulator.music.lyric_writer import make_lyrics, make_title
 from musicapi_nb.simulator.replies import Answer, Json, lyrics_ack, voice_ack
-from musicapi_nb.simulator.songs import make_id, sonic_songs, uploaded_song
+from musicapi_nb.simulator.songs import make_id, uploaded_song
 from musicapi_nb.simulator.tag_rewriting import split
 from musicapi_nb.simulator.tasks import Song, Timing, sonic_timing
 from musicapi_nb.simulator.validation_rules import Body, Refusal, invalid
@@ -53,11 +53,7 @@ def _check_persona(call: Call) -> None:
 
 
 def _clip(call: Call) -> Song:
-    """Return the clip; make one up for an unknown id that ``ReplyOptions.unknown_clip`` accepts."""
-    if song := call.song("clip_id"):
-        return song
-    body = {"custom_mode": False, "mv": "sonic-v5", "gpt_description_prompt": ""}
-    return sonic_songs(call.brief()._replace(body=body, seed=str(call.body["clip_id"])), 1)[0]
+    return call.source("clip_id")
 
 
 def _file_link(call: Call, file_format: str) -> str:
@@ -132,7 +128,7 @@ def _vox(call: Call) -> Json:
             "source_clip_id": song.song_id,
             "vocal_start_s": first,
             "vocal_end_s": last,
-            "wave_response": midi.vocal_envelope(song.recording, first, last),
+            "wave_response": midi.vocal_envelope(song.recording),
         }
     )
 
@@ -178,7 +174,7 @@ def _download_pending(_: Call) -> Answer:
 
 def _stems(call: Call, kind: int) -> tuple[Song, ...]:
     count = int(call.options.stems.split("/")[kind])
-    return song_edits.stems(call.brief(_clip(call)), count)
+    return song_edits.stems(call.brief(), _clip(call), count)
 
 
 def _make_lyrics(call: Call) -> Json:
@@ -208,25 +204,19 @@ def _task_timing(submitted: float, songs: int, rng: Random) -> Timing:
 def _reply(
     name: str, price: int, check: Check, answer: Callable[[Call], Json], wait: Wait | None = None
 ) -> Operation:
-    return Operation(name=f"sonic.{name}", price=price, check=check, answer=answer, wait=wait)
+    return Operation(f"sonic.{name}", price, check, answer=answer, wait=wait)
 
 
 def _task(
     name: str, price: int, check: Callable[[Body], None], result: Callable[[Call], Any], **more: Any
 ) -> Operation:
-    known = {"engine": "sonic", "timing": _task_timing, **more}
-    return Operation(name=name, price=price, check=body_check(check), result=result, **known)
+    fields = {"engine": "sonic", "timing": _task_timing, **more}
+    return Operation(name, price, body_check(check), result=result, **fields)
 
 
 def _stems_task(name: str, price: int, kind: int) -> Operation:
-    return Operation(
-        name=f"sonic.stems_{name}",
-        price=price,
-        check=_check_clip,
-        engine="sonic",
-        make_songs=partial(_stems, kind=kind),
-        timing=partial(sonic_timing, median=80.0),
-    )
+    make, timing = partial(_stems, kind=kind), partial(sonic_timing, median=80.0)
+    return Operation(f"sonic.stems_{name}", price, _check_clip, "sonic", make, timing)
 
 
 _UPLOAD = _reply("upload", 2, body_check(checks.check_upload), _upload)
@@ -267,10 +257,7 @@ CLIPS: Table = MappingProxyType(
             ack=lyrics_ack,
         ),
         "suno/get-song": Operation(
-            name="suno.get_song",
-            price=0,
-            check=body_check(checks.check_get_song),
-            answer=_shared_song,
+            "suno.get_song", 0, body_check(checks.check_get_song), answer=_shared_song
         ),
     }
 )

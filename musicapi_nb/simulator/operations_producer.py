@@ -1,17 +1,24 @@
 """Operations of producer and its forerunner riffusion."""
 
-from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
+from random import Random
 from types import MappingProxyType
 
 from musicapi_nb.simulator import validation_clips, validation_producer
-from musicapi_nb.simulator.catalog import Call, Operation, Table, body_check, by_task_type
+from musicapi_nb.simulator.catalog import (
+    Call,
+    Check,
+    MakeSongs,
+    Operation,
+    Table,
+    body_check,
+    by_task_type,
+)
 from musicapi_nb.simulator.replies import Json, plain_ack
 from musicapi_nb.simulator.songs import uploaded_song
 from musicapi_nb.simulator.songs_producer import producer_songs, riffusion_songs
-from musicapi_nb.simulator.tasks import Engine, Song, producer_timing, sonic_timing
-from musicapi_nb.simulator.validation_rules import Body, invalid
+from musicapi_nb.simulator.tasks import Engine, Song, Timing, producer_timing, sonic_timing
+from musicapi_nb.simulator.validation_rules import invalid
 
 _UPLOAD_TASKS = frozenset(
     name
@@ -19,7 +26,10 @@ _UPLOAD_TASKS = frozenset(
     if "upload" in name
 )
 """Task types that replace those of almost the same name where the clip was uploaded."""
-_brief_timing = partial(sonic_timing, median=15.0)
+
+
+def _file_timing(submitted: float, songs: int, rng: Random) -> Timing:
+    return sonic_timing(submitted, max(1, songs), rng, median=15.0)
 
 
 def _check_source(call: Call, name: str) -> None:
@@ -39,16 +49,13 @@ def _check_download(call: Call) -> None:
     call.own_song("clip_id")
 
 
-def _imported(call: Call) -> tuple[Song, ...]:
+def _import(call: Call) -> tuple[Song, ...]:
     song = uploaded_song(str(call.body["audio_url"]), call.seed)
     return (replace(song, details={**song.details, "sound": "", "seed": ""}),)
 
 
-def _exported(call: Call) -> list[Json]:
-    song, audio_format = call.song("clip_id"), str(call.body.get("format") or "mp3")
-    if song is None:  # only where ReplyOptions.unknown_clip accepts unknown ids
-        song = uploaded_song(str(call.body["clip_id"]), call.seed)
-        call.catalog.add(song, call.key)
+def _export(call: Call) -> list[Json]:
+    song, audio_format = call.source("clip_id"), str(call.body.get("format") or "mp3")
     call.catalog.formats.setdefault(song.song_id, set()).add(audio_format)
     return [{"audio_url": call.links.file(song, audio_format)}]
 
@@ -59,78 +66,51 @@ def _upload(call: Call) -> Json:
     return {"code": 200, "clip_id": song.song_id, "message": "success"}
 
 
-def _create(
-    engine: Engine,
-    name: str,
-    check_body: Callable[[Body], None],
-    source_field: str,
-    make_songs: Callable[[Call], tuple[Song, ...]],
-) -> Operation:
-    def check(call: Call) -> None:
-        check_body(call.body)
-        _check_source(call, source_field)
-
-    return Operation(
-        name=f"{engine}.{name}",
-        price=12,
-        check=check,
-        engine=engine,
-        make_songs=make_songs,
-        timing=producer_timing,
-        ack=plain_ack,
-    )
+def _check_producer(call: Call) -> None:
+    validation_producer.check_producer(call.body)
+    _check_source(call, "clip_id")
 
 
-def _producer(name: str) -> Operation:
-    check = validation_producer.check_producer
-    return _create(
-        "producer",
-        name,
-        check,
-        "clip_id",
-        lambda call: producer_songs(call.brief(call.song("clip_id"))),
-    )
+def _check_riffusion(call: Call) -> None:
+    validation_producer.check_riffusion(call.body)
+    _check_source(call, "continue_clip_id")
 
 
-def _riffusion(name: str) -> Operation:
-    check, field = validation_producer.check_riffusion, "continue_clip_id"
-    return _create(
-        "riffusion", name, check, field, lambda call: riffusion_songs(call.brief(call.song(field)))
-    )
+def _producer_songs(call: Call) -> tuple[Song, ...]:
+    return producer_songs(call.brief(call.song("clip_id")))
 
 
+def _riffusion_songs(call: Call) -> tuple[Song, ...]:
+    return riffusion_songs(call.brief(call.song("continue_clip_id")))
+
+
+def _create(engine: Engine, name: str, check: Check, make: MakeSongs) -> Operation:
+    return Operation(f"{engine}.{name}", 12, check, engine, make, producer_timing, ack=plain_ack)
+
+
+_PRODUCER = {
+    name: _create("producer", name, _check_producer, _producer_songs)
+    for name in validation_producer.PRODUCER_TASKS
+}
+_RIFFUSION = {
+    name: _create("riffusion", name, _check_riffusion, _riffusion_songs)
+    for name in validation_producer.RIFFUSION_TASKS
+}
+_CHECK_IMPORT = body_check(validation_clips.check_audio_url)
+_CHECK_UPLOAD = body_check(validation_clips.check_upload)
+_IMPORT = Operation(
+    "producer.upload", 2, _CHECK_IMPORT, "producer", _import, _file_timing, ack=plain_ack
+)
+_EXPORT = Operation(
+    "producer.download", 2, _check_download, "producer", None, _file_timing, ack=plain_ack
+)
 # Prices: service.md 14; of /riffusion/upload none is public.
 PRODUCER: Table = MappingProxyType(
     {
-        "producer/create": by_task_type(
-            {name: _producer(name) for name in validation_producer.PRODUCER_TASKS}
-        ),
-        "producer/upload": Operation(
-            name="producer.upload",
-            price=2,
-            check=body_check(validation_clips.check_audio_url),
-            engine="producer",
-            make_songs=_imported,
-            timing=_brief_timing,
-            ack=plain_ack,
-        ),
-        "producer/download": Operation(
-            name="producer.download",
-            price=2,
-            check=_check_download,
-            engine="producer",
-            timing=_brief_timing,
-            result=_exported,
-            ack=plain_ack,
-        ),
-        "riffusion/create": by_task_type(
-            {name: _riffusion(name) for name in validation_producer.RIFFUSION_TASKS}
-        ),
-        "riffusion/upload": Operation(
-            name="riffusion.upload",
-            price=2,
-            check=body_check(validation_clips.check_upload),
-            answer=_upload,
-        ),
+        "producer/create": by_task_type(_PRODUCER),
+        "producer/upload": _IMPORT,
+        "producer/download": replace(_EXPORT, result=_export),
+        "riffusion/create": by_task_type(_RIFFUSION),
+        "riffusion/upload": Operation("riffusion.upload", 2, _CHECK_UPLOAD, answer=_upload),
     }
 )

@@ -1,5 +1,7 @@
 """Sonic operations that make songs: create, upload and make, sample, mashup, section, batch."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from random import Random
 from types import MappingProxyType
@@ -16,7 +18,7 @@ from musicapi_nb.simulator.catalog import (
     by_task_type,
 )
 from musicapi_nb.simulator.replies import steps_ack
-from musicapi_nb.simulator.songs import sonic_songs, uploaded_song, with_defaults
+from musicapi_nb.simulator.songs import Brief, sonic_songs, uploaded_song
 from musicapi_nb.simulator.tasks import Song, Timing, paired_timing, sonic_timing
 from musicapi_nb.simulator.validation_rules import Body, invalid
 
@@ -77,9 +79,7 @@ def _create_with_persona(call: Call) -> tuple[Song, ...]:
 
 
 def _concat(call: Call) -> tuple[Song, ...]:
-    extension = call.song("continue_clip_id")
-    if extension is None:  # only where ReplyOptions.unknown_clip accepts unknown ids
-        return sonic_songs(with_defaults(call.brief()), 1)
+    extension = call.source("continue_clip_id")
     source = call.catalog.song(extension.details.get("parent"), call.key)
     cut = float(extension.details.get("continue_at", 0))
     cut = min(cut, source.duration if source else 0.0)
@@ -88,16 +88,8 @@ def _concat(call: Call) -> tuple[Song, ...]:
 
 
 def _remaster(call: Call) -> tuple[Song, ...]:
-    brief = call.brief(call.song("continue_clip_id"))
-    return song_edits.remastered(brief, call.options.remaster_clips)
-
-
-def _add_vocals(call: Call) -> tuple[Song, ...]:
-    return song_edits.with_vocals(call.brief(call.song("continue_clip_id")))
-
-
-def _add_instruments(call: Call) -> tuple[Song, ...]:
-    return song_edits.with_instruments(call.brief(call.song("continue_clip_id")))
+    source = call.source("continue_clip_id")
+    return song_edits.remastered(call.brief(), source, call.options.remaster_clips)
 
 
 def _upload_and_create(call: Call) -> tuple[Song, ...]:
@@ -105,7 +97,7 @@ def _upload_and_create(call: Call) -> tuple[Song, ...]:
     call.catalog.add(source, call.key)
     brief = call.brief(source)
     songs = sonic_songs(brief)
-    return song_edits.paired(brief, songs) if call.body.get("auto_concat") else songs
+    return song_edits.paired(brief, source, songs) if call.body.get("auto_concat") else songs
 
 
 def _upload_timing(submitted: float, songs: int, rng: Random) -> Timing:
@@ -118,36 +110,24 @@ def _sample(call: Call) -> tuple[Song, ...]:
 
 
 def _mashup(call: Call) -> tuple[Song, ...]:
-    clip_ids = call.body["mashup_clip_ids"]
-    first, second = (call.catalog.song(clip_id, call.key) for clip_id in clip_ids)
-    return song_edits.mashup(call.brief(first), second)
+    calls = (replace(call, body={"clip_id": clip_id}) for clip_id in call.body["mashup_clip_ids"])
+    first, second = (single.source("clip_id") for single in calls)
+    return song_edits.mashup(call.brief(), first, second)
 
 
-def _replace_section(call: Call) -> tuple[Song, ...]:
-    return song_edits.section_replaced(call.brief(call.song("clip_id")))
+def _edit(edit: Callable[[Brief, Song], tuple[Song, ...]], source_field: str) -> MakeSongs:
+    return lambda call: edit(call.brief(), call.source(source_field))
 
 
 def _songs(
     name: str, price: int, check: Check, make: MakeSongs, timing: DrawTiming = sonic_timing
 ) -> Operation:
-    name = f"sonic.{name}"
-    return Operation(
-        name=name, price=price, check=check, engine="sonic", make_songs=make, timing=timing
-    )
+    return Operation(f"sonic.{name}", price, check, "sonic", make, timing)
 
 
 def _upload_songs(name: str, check: Check, step: str) -> Operation:
-    steps = ("upload", step)
-    return Operation(
-        name=f"sonic.{name}",
-        price=17,
-        check=check,
-        engine="sonic",
-        make_songs=_upload_and_create,
-        timing=_upload_timing,
-        steps=steps,
-        ack=steps_ack(*steps),
-    )
+    operation = _songs(name, 17, check, _upload_and_create, _upload_timing)
+    return replace(operation, steps=("upload", step), ack=steps_ack("upload", step))
 
 
 _MAKERS: dict[str, MakeSongs] = {
@@ -157,8 +137,8 @@ _MAKERS: dict[str, MakeSongs] = {
     "extend_upload_music": _create,
     "cover_upload_music": _create,
     "remaster": _remaster,
-    "add_vocals": _add_vocals,
-    "add_instrumental": _add_instruments,
+    "add_vocals": _edit(song_edits.with_vocals, "continue_clip_id"),
+    "add_instrumental": _edit(song_edits.with_instruments, "continue_clip_id"),
 }
 # Prices: service.md 14, the newest known (2026-10-07).
 _CREATES = {name: _songs(name, 15, _check_create, make) for name, make in _MAKERS.items()} | {
@@ -167,6 +147,9 @@ _CREATES = {name: _songs(name, 15, _check_create, make) for name, make in _MAKER
         "concat_music", 2, _check_create, _concat, partial(sonic_timing, median=30.0)
     ),
 }
+_CHECK_BATCH = body_check(validation_sonic.check_batch)
+_BATCH = Operation("sonic.batch", 0, _CHECK_BATCH, "sonic", items_path="sonic/create")
+_REPLACE_SECTION = _edit(song_edits.section_replaced, "clip_id")
 _SAMPLE = _songs("sample", 15, _check_sample, _sample)
 _UPLOAD_SAMPLE = _upload_songs("sample", _check_sample, "sample")
 
@@ -184,13 +167,7 @@ SONIC: Table = MappingProxyType(
         "sonic/upload-cover": _upload_songs("upload_cover", _check_upload, "cover"),
         "sonic/sample": _either_sample,
         "sonic/mashup": _songs("mashup", 15, _check_mashup, _mashup),
-        "sonic/replace-section": _songs("replace_section", 15, _check_section, _replace_section),
-        "sonic/batch": Operation(
-            name="sonic.batch",
-            price=0,
-            check=body_check(validation_sonic.check_batch),
-            engine="sonic",
-            items_path="sonic/create",
-        ),
+        "sonic/replace-section": _songs("replace_section", 15, _check_section, _REPLACE_SECTION),
+        "sonic/batch": _BATCH,
     }
 )

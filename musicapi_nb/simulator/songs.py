@@ -82,7 +82,7 @@ def sonic_songs(brief: Brief, count: int = 2) -> tuple[Song, ...]:
             tags=tags,
             lyrics=lyrics,
             recording=Recording(seed, (*tags, *voice), seconds, instrumental),
-            model=str(body["mv"]),
+            model=str(body.get("mv") or "sonic-v5"),
             details={**details, **({"parent": source.song_id} if source else {})},
         )
         songs.append(song)
@@ -152,12 +152,6 @@ def nuro_songs(brief: Brief) -> tuple[Song, ...]:
         details=details,
     )
     return (song,)
-
-
-def with_defaults(brief: Brief) -> Brief:
-    """Fill in fields that a request may omit but a song needs."""
-    body = {"custom_mode": False, "gpt_description_prompt": "", "mv": "sonic-v5", **brief.body}
-    return brief._replace(body=body)
 
 
 def _sonic_lyrics(brief: Brief, about: str, rng: Random) -> str:

@@ -6,7 +6,6 @@ from random import Random
 from musicapi_nb.simulator import tag_rewriting
 from musicapi_nb.simulator.music.lyric_writer import INSTRUMENTAL_LYRICS, make_lyrics, make_title
 from musicapi_nb.simulator.music.recording import Recording
-from musicapi_nb.simulator.song_edits import extended, with_section
 from musicapi_nb.simulator.songs import Brief, make_id
 from musicapi_nb.simulator.tasks import Song
 
@@ -16,18 +15,15 @@ def producer_songs(brief: Brief) -> tuple[Song, ...]:
     body, source = brief.body, brief.source
     seconds = float(body.get("length") or 0)
     song = _song(brief, 0, str(body.get("sound") or ""), seconds, "FUZZ-2.0")
-    if source is None:
-        return (song,)
-    if "starts_at" in body and "ends_at" in body:
-        last = min(float(body["ends_at"]), source.duration)
-        first = min(float(body["starts_at"]), last)
-        section = replace(song.recording, seconds=source.duration)
-        recording = with_section(source.recording, section, first, last)
-    else:
+    if source is not None and "starts_at" in body and "ends_at" in body:
+        seconds = source.duration  # a section is replaced
+    elif source is not None:
         cut = min(float(body.get("starts_at") or source.duration), source.duration)
-        seconds = min(float(body.get("extend_s") or song.duration), song.duration)
-        recording = extended(source.recording, replace(song.recording, seconds=seconds), cut)
-    return (replace(song, recording=replace(recording, seed=song.recording.seed)),)
+        added = min(float(body.get("extend_s") or song.duration), song.duration)
+        seconds = round(cut + added, 6)
+    else:
+        return (song,)
+    return (replace(song, recording=replace(song.recording, seconds=seconds)),)
 
 
 def riffusion_songs(brief: Brief) -> tuple[Song, ...]:

@@ -89,7 +89,7 @@ def test_a_disk_without_room_is_told_and_leaves_nothing(
 
     monkeypatch.setattr(Path, "replace", full)
     source = a_file(tmp_path)
-    with pytest.raises(LibraryFull, match="Make room"):
+    with pytest.raises(LibraryFull, match="Free some disk space"):
         library.add_file(source, ".mp3")
     assert source.exists()
     assert [path for path in (library.path / "files").rglob("*") if path.is_file()] == []

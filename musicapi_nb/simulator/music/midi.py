@@ -94,20 +94,10 @@ def align_words(lyrics: str, recording: Recording, *, breaks: bool) -> list[dict
     return alignment
 
 
-def vocal_envelope(
-    recording: Recording, first: float, last: float, points: int = 64
-) -> list[float]:
-    """Return how loud the voice is between two instants (seconds), 0 to 1."""
-    sung = [note for note in score_of(recording).notes if note.part == "voice"]
-    step = (last - first) / points
-    times = [first + (point + 0.5) * step for point in range(points)]
-    return [
-        max(
-            (round(note.velocity, 3) for note in sung if 0 <= time - note.start < note.length),
-            default=0.0,
-        )
-        for time in times
-    ]
+def vocal_envelope(recording: Recording, points: int = 64) -> list[float]:
+    """Make up how loud the voice is over time, 0 to 1; 0 in an instrumental."""
+    rng = Random(f"{recording.seed}/vox")
+    return [0.0 if recording.instrumental else round(rng.random(), 3) for _ in range(points)]
 
 
 def _words(lyrics: str) -> list[tuple[str, str, str]]:

@@ -1,11 +1,10 @@
 """A song's audio: composed, played, levelled and encoded when it is first requested."""
 
 import io
-import itertools
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import Random
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 import soundfile
@@ -19,23 +18,14 @@ CONTENT_TYPES: dict[AudioFormat, str] = {"mp3": "audio/mpeg", "wav": "audio/wav"
 
 _PEAK = 0.85
 _FADE_IN, _FADE_OUT = 0.01, 1.8
-_JOINT = 0.02
-"""Seconds; two pieces fade out and in during half of it each."""
-
-
-class Piece(NamedTuple):
-    """A part of a recording, in seconds."""
-
-    recording: "Recording"
-    first: float
-    last: float
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """What can be played: a performance composed from a seed, or pieces of other recordings.
+    """A performance composed from a seed; equal fields sound equal.
 
-    ``parts`` limits it to these instruments and drums (a stem); None plays all.
+    A longer recording with the same seed and tags starts as the shorter one does. ``parts`` limits
+    it to these instruments and drums (a stem); None plays all.
     """
 
     seed: str
@@ -43,16 +33,6 @@ class Recording:
     seconds: float
     instrumental: bool
     parts: frozenset[str] | None = None
-    pieces: tuple[Piece, ...] = ()
-
-    def stem(self, parts: frozenset[str]) -> "Recording":
-        """Return the same recording, of which only these instruments and drums are heard."""
-        pieces = tuple(
-            piece._replace(recording=piece.recording.stem(parts)) for piece in self.pieces
-        )
-        return replace(
-            self, parts=parts & (parts if self.parts is None else self.parts), pieces=pieces
-        )
 
 
 def frames(seconds: float) -> int:
@@ -61,9 +41,7 @@ def frames(seconds: float) -> int:
 
 
 def score_of(recording: Recording) -> Score:
-    """Return the tempo, key, chords and notes that a recording plays."""
-    if recording.pieces:
-        return _joined_score(recording)
+    """Return the tempo, key, chords and notes of a recording."""
     score, _ = _composed(recording)
     if recording.parts is not None:
         score.notes = [note for note in score.notes if note.part in recording.parts]
@@ -75,22 +53,12 @@ def samples_of(recording: Recording) -> Samples:
 
     The stems of a recording add up to it.
     """
-    count = frames(recording.seconds)
-    if recording.pieces:
-        joined = _joined(
-            [
-                samples_of(piece.recording)[frames(piece.first) : frames(piece.last)]
-                for piece in recording.pieces
-            ]
-        )
-        missing = max(0, count - len(joined))  # pieces are cut at whole samples
-        return np.pad(joined, ((0, missing), (0, 0)))[:count]
     score, level = _composed(recording)
-    whole = mix(score.notes, count)
-    gain = _gain(whole, level)
+    samples = mix(score.notes, frames(recording.seconds))
+    gain = _gain(samples, level)
     if recording.parts is not None:
-        whole = mix((note for note in score.notes if note.part in recording.parts), count)
-    return _faded(whole * np.float32(gain))
+        samples = mix(score_of(recording).notes, len(samples))
+    return _faded(samples * np.float32(gain))
 
 
 def encode(samples: Samples, audio_format: AudioFormat) -> bytes:
@@ -108,38 +76,6 @@ def _composed(recording: Recording) -> tuple[Score, float]:
     rng = Random(f"{recording.seed}/audio")
     played = character(recording.tags, rng, instrumental=recording.instrumental)
     return compose(played, recording.seconds, rng), played.style.level
-
-
-def _joined_score(recording: Recording) -> Score:
-    first = score_of(recording.pieces[0].recording)
-    joined, offset = Score(first.bpm, first.key), 0.0
-    for piece in recording.pieces:
-        score, shift = score_of(piece.recording), offset - piece.first
-        joined.notes += [
-            note._replace(start=note.start + shift)
-            for note in score.notes
-            if piece.first <= note.start < piece.last
-        ]
-        joined.chords += [
-            chord._replace(
-                start=max(chord.start, piece.first) + shift, end=min(chord.end, piece.last) + shift
-            )
-            for chord in score.chords
-            if chord.start < piece.last and chord.end > piece.first
-        ]
-        offset += piece.last - piece.first
-    return joined
-
-
-def _joined(pieces: list[Samples]) -> Samples:
-    """Concatenate pieces, with fades so short that nothing but a click is lost."""
-    edge = int(_JOINT * RATE / 2)
-    faded = [piece.copy() for piece in pieces]
-    for before, after in itertools.pairwise(faded):
-        end, start = before[-edge:], after[:edge]
-        end *= np.linspace(1, 0, len(end), dtype=np.float32)[:, None]
-        start *= np.linspace(0, 1, len(start), dtype=np.float32)[:, None]
-    return np.concatenate(faded)
 
 
 def _gain(samples: Samples, level: float) -> float:

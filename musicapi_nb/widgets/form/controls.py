@@ -13,6 +13,7 @@ import msgspec
 from musicapi_nb.engines import Field, Request
 from musicapi_nb.engines.request import Segment
 from musicapi_nb.errors import InvalidRequest, Problem
+from musicapi_nb.tasks.tags import split_at_commas
 
 _SOURCE_KINDS = {"clip", "clips", "requests", "url"}  # what an operation works on: comes first
 _WIDE_KINDS = {"long text", "tags", "segments", "choices"} | _SOURCE_KINDS
@@ -134,7 +135,7 @@ def _sentence(message: str) -> str:
 
 
 def _split_commas(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
+    return list(split_at_commas(text))
 
 
 # --- kinds of fields -------------------------------------------------------------------------
