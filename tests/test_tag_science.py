@@ -52,7 +52,9 @@ async def test_tag_analyses_of_an_experiment(tmp_path: Path) -> None:
     returned = fates["returned"].notna().groupby(fates["song_id"]).sum()
     assert returned.to_dict() == tags.groupby("song_id").size().to_dict()
 
-    by_prompt = adherence(songs, tags, requested="prompt_requested", by="prompt_requested", match="words")
+    by_prompt = adherence(
+        songs, tags, requested="prompt_requested", by="prompt_requested", match="words"
+    )
     assert list(dict.fromkeys(by_prompt["prompt_requested"])) == list(
         dict.fromkeys(songs["prompt_requested"])
     )
