@@ -101,7 +101,7 @@ def test_lyrics_cannot_forge_times() -> None:
 
 
 @pytest.mark.parametrize(
-    "words",
+    "alignment",
     [
         [],
         [{}],
