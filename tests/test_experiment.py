@@ -509,7 +509,7 @@ async def test_wait_timeout_is_reported(sim: Simulator, library: Library) -> Non
     assert len(sim.request_log.paid) == 4
 
 
-# --- resumed or shared --------------------------------------------------------------------
+# --- resumed or shared ---------------------------------------------------------------------
 
 
 async def test_rerun_in_another_kernel_costs_nothing(sim: Simulator, tmp_path: Path) -> None:
@@ -810,7 +810,7 @@ def test_experiment_without_library_raises(monkeypatch: pytest.MonkeyPatch) -> N
         api.close()
 
 
-# --- display ------------------------------------------------------------------------------
+# --- display -------------------------------------------------------------------------------
 
 
 async def test_card_has_counts_credits_and_advice(sim: Simulator, library: Library) -> None:

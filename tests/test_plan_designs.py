@@ -267,6 +267,19 @@ def test_factor_of_very_many_levels_is_compared_with_each_single_factor() -> Non
     assert "a: not computed, more than 200 levels" in str(crossed)
 
 
+def test_effects_of_very_large_designs_are_not_computed() -> None:
+    levels = aliasing_of(
+        plan_from([(row % 199, row % 200, row % 198, row % 197) for row in range(300)])
+    )
+    assert verdicts(levels) == dict.fromkeys("abcd", "not computed")
+    assert levels.rows() == [("a, b, c, d", "not computed, too many levels", "")]
+
+    third_of_a_grid = list(itertools.product(range(16), repeat=3))[::3]
+    interactions = verdicts(aliasing_of(plan_from(third_of_a_grid)))
+    assert {interactions[name] for name in "abc"} == {"conditional"}
+    assert interactions[f"a {X} b"] == "not computed"
+
+
 def _dummies(rows: np.ndarray[Any, Any], columns: Sequence[int]) -> np.ndarray[Any, Any]:
     """Return 0/1 columns of every combination of levels, unlike the contrasts under test."""
     keys = [tuple(row[list(columns)]) for row in rows]
