@@ -195,7 +195,7 @@ async def test_experiment_gallery_has_factors(tmp_path: Path) -> None:
 
 def test_session_without_library_requires_source() -> None:
     api = mnb.connect(simulator=Simulator(seconds=(1, 1.2), speed=600))
-    with pytest.raises(InvalidRequest, match="is to be shown"):
+    with pytest.raises(InvalidRequest, match="is required"):
         api.gallery()
     assert len(api.gallery(finished_tasks(1))._songs["title"]) == 2
     api.close()
@@ -283,7 +283,7 @@ def test_failed_rating_reports_problem_and_stored_rating(library: Library, tmp_p
         reply = page.ask("rate", "rating", index=0, stars=5)
         other.execute("ROLLBACK")
         other.close()
-    assert "held by another program" in reply["problem"]
+    assert "locked by another program" in reply["problem"]
     assert reply["mark"] == [2, 0]
     assert widget._ratings == {"0": [2, 0]}
     closed = page.ask("rate", "rating", index=0, stars=5)

@@ -55,7 +55,7 @@ def tag_fates(
     songs, tags
         From `songs_frame` and `tags_frame`, or an experiment's `run.songs()` and `run.tags()`.
     requested
-        The column of `songs` with the requested tags ("prompt", "tags_asked", a factor), or a
+        The column of `songs` with the requested tags ("prompt", or a factor), or a
         mapping or Series to them from `song_id` or from `cell`. A text is split at commas,
         semicolons and line ends; a list of texts is taken as is; a missing value requests nothing.
     match

@@ -240,8 +240,8 @@ def _count_songs(tags: pd.DataFrame, *, cluster: str | None, pairs: bool) -> pd.
     """
     rows = _read_rows(tags, cluster)
     task_songs = sum_by_code(rows.task, np.ones(len(rows.task)))
-    none = np.zeros(len(task_songs), dtype="int64")
-    total = pd.DataFrame(cluster_sums(none, 0 * task_songs, task_songs, 1))
+    zeros = np.zeros(len(task_songs), dtype="int64")
+    total = pd.DataFrame(cluster_sums(zeros, 0 * task_songs, task_songs, 1))
     frame = pd.DataFrame({"song": rows.song, "tag": rows.tag, "task": rows.task[rows.song]})
     single = frame.groupby(["tag", "task"], as_index=False).size()
     cases = task_songs[single["task"].to_numpy()]

@@ -192,8 +192,8 @@ def _count_rewritings(
         songs = songs[has_steps]
         tags = requested_tags(songs, requested)
         tasks = cluster_codes(songs, cluster, SONGS).tolist()
-        for song, task, words in zip(codes[1][has_steps].tolist(), tasks, tags, strict=True):
-            rewritings[_REQUESTED_STEP, task].append((_words(words), first[song]))
+        for song, task, request in zip(codes[1][has_steps].tolist(), tasks, tags, strict=True):
+            rewritings[_REQUESTED_STEP, task].append((_words(request), first[song]))
     counts = Counter((step, tuple(sorted(pairs))) for (step, _), pairs in rewritings.items())
     return pd.DataFrame(
         {
@@ -275,7 +275,7 @@ def _share_rows(
     hits = rows.groupby(by_task)[["chance"]].sum().reset_index()
 
     # a target that the source text already has cannot be seen to come: it is hidden
-    sources, hidden = _count_sources(attributions.words, events, songs)
+    sources, hidden = _count_sources(attributions.tags, events, songs)
     links = hits.loc[hits["kind"].isin(["rewritten", "added"]), link].drop_duplicates()
     hidden = hidden.rename(columns={"songs": "hidden"}).merge(links, on=_LINK)
     pairs = pd.concat([hits, hidden]).groupby(by_task)[["chance", "hidden"]].sum().reset_index()
@@ -305,7 +305,7 @@ def _share_rows(
     squares = _weighted_sums(rows, {"squares": rows["chance"] ** 2}, link)
     factor = _variance_factor(sums.join(squares))
     share, low, high = ratios(sums, level, max_cases=sums["cases"], variance_factor=factor)
-    names = np.array([*attributions.words, None], dtype=object)  # the last one is NOTHING
+    names = np.array([*attributions.tags, None], dtype=object)  # the last one is NOTHING
     result = sums.assign(count=sums["hits"], share=share, low=low, high=high).reset_index()
     for column in ("source", "target"):
         result[column] = names[result[column]]
@@ -318,13 +318,13 @@ def _weighted_sums(rows: pd.DataFrame, terms: dict[str, Any], keys: list[str]) -
 
 
 def _count_sources(
-    words: list[str], events: list[Event], songs: pd.DataFrame
+    tags: list[str], events: list[Event], songs: pd.DataFrame
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Count the songs of each task with each source, and with each source and target before.
 
     `NOTHING` is a source of every event.
     """
-    codes = {word: code for code, word in enumerate(words)}
+    codes = {word: code for code, word in enumerate(tags)}
     rows = [
         (number, event.step, source)
         for number, event in enumerate(events)

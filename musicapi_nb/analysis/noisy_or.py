@@ -63,12 +63,12 @@ class Event(NamedTuple):
 
 
 class Attributions(NamedTuple):
-    """Words by code; and what happened: kind, event, step, source, target, chance.
+    """Tags by code, and what happened: kind, event, step, source, target, chance.
 
-    `source` and `target` are codes of words, or `NOTHING`.
+    `source` and `target` are codes of tags, or `NOTHING`.
     """
 
-    words: list[str]
+    tags: list[str]
     rows: pd.DataFrame
 
 
@@ -124,7 +124,7 @@ def attribute(events: Sequence[Event], weight: Floats) -> Attributions:
         tables.new.assign(kind="added", chance=posterior.nothing),
     ]
     columns = ["kind", "event", *_LINK, "chance"]
-    return Attributions(tables.words, pd.concat(rows, ignore_index=True)[columns])
+    return Attributions(tables.tags, pd.concat(rows, ignore_index=True)[columns])
 
 
 def _distance(previous: Params, params: Params) -> float:
@@ -154,7 +154,7 @@ class _Tables(NamedTuple):
     where the source was kept.
     """
 
-    words: list[str]
+    tags: list[str]
     kept: pd.DataFrame
     lost: pd.DataFrame
     new: pd.DataFrame
@@ -200,7 +200,7 @@ def _read_events(events: Sequence[Event], weight: Floats) -> _Tables:
     times = _opportunities(events, codes, weight)
     kept_times = _opportunities(events, codes, weight, kept_only=True)
     return _Tables(
-        words=list(codes),
+        tags=list(codes),
         kept=table(kept),
         lost=table(lost, "is_open"),
         new=new_table.assign(times=times(new_table)),
@@ -246,7 +246,7 @@ def _is_part(tag: str, word: str) -> bool:
 
 
 def _start(tables: _Tables) -> Params:
-    words = [set(match_key(word).split()) for word in tables.words]
+    words = [set(match_key(tag).split()) for tag in tables.tags]
 
     def chances(links: pd.DataFrame, chance: float, shared: float) -> Floats:
         pairs = zip(links["source"].tolist(), links["target"].tolist(), strict=True)
@@ -276,8 +276,8 @@ def _log_not(chance: Floats) -> Floats:
     return np.log1p(-np.minimum(chance, 1 - _TINY))
 
 
-def _divide(part: Floats, whole: Floats) -> Floats:
-    return part / np.maximum(whole, _TINY)
+def _divide(part: Floats, total: Floats) -> Floats:
+    return part / np.maximum(total, _TINY)
 
 
 def e_step(params: Params, tables: _Tables, stage: Stage) -> Posterior:
@@ -309,14 +309,14 @@ def e_step(params: Params, tables: _Tables, stage: Stage) -> Posterior:
 def m_step(posterior: Posterior, params: Params, tables: _Tables, stage: Stage) -> Params:
     """Return the chances that fit the posterior; those not fitted at this stage stay."""
     rewriting, lost, adding, new = tables.rewriting, tables.lost, tables.adding, tables.new
-    tag, tags = lost["param"].to_numpy(), len(params.drop)
+    tag, number = lost["param"].to_numpy(), len(params.drop)
     tag_of_rewrite = _by_param(rewriting, tag[rewriting["lost_row"]]).astype("int64")
-    times = _sum_by_param(lost, lost["is_open"].to_numpy(), tags)
+    times = _sum_by_param(lost, lost["is_open"].to_numpy(), number)
     prior = _PRIOR * _prior_weight(times)
     counts = _sum_by_param(rewriting, posterior.rewritten, len(params.rewrite))
     counts = np.maximum(counts - prior[tag_of_rewrite], 0.0)
-    drops = _sum_by_param(lost, posterior.dropped, tags)
-    total = drops + sum_by_code(tag_of_rewrite, counts, tags)
+    drops = _sum_by_param(lost, posterior.dropped, number)
+    total = drops + sum_by_code(tag_of_rewrite, counts, number)
     add, nothing = params.add, params.nothing
     if stage.fit_kept:
         opportunities = adding["times" if stage.fit_all else "kept_times"]

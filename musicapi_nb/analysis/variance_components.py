@@ -229,5 +229,5 @@ def nested_sums(values: Floats, task: Ints, cell: Ints) -> NestedSums:
     return NestedSums(songs, total, squares, task_cell.astype("int64"))
 
 
-def _divide(part: float, whole: float) -> float:
-    return float(part / whole) if whole > 0 else math.nan
+def _divide(part: float, total: float) -> float:
+    return float(part / total) if total > 0 else math.nan

@@ -45,6 +45,6 @@ class MusicMagics(Magics):
             raise UsageError(str(error)) from None
 
 
-def register(shell: Any) -> None:
-    """Register the magics with an IPython shell."""
+def load_ipython_extension(shell: Any) -> None:
+    """Add %%song and %songs to an IPython shell; called by `%load_ext musicapi_nb`."""
     shell.register_magics(MusicMagics)

@@ -179,6 +179,12 @@ def file_problem(url: str) -> str | None:
     return KNOWN_RECORDING if "simulate-recording" in url else None
 
 
+def lyrics_of(body: Body) -> str | None:
+    """Return the lyrics of a custom sonic request: ``prompt``, or its alias ``lyrics``."""
+    text = body.get("prompt") or body.get("lyrics")
+    return text if isinstance(text, str) else None
+
+
 def is_number(value: Any) -> bool:
     """Return whether a JSON value is a number."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -162,11 +162,7 @@ def test_verify_reads_every_byte(library: Library, tmp_path: Path) -> None:
     refs[1].path.write_bytes(b"song")
     refs[2].path.write_bytes(b"sonG 2")
     found = {one.song: one.problem for one in library.verify()}
-    assert found == {
-        "s0": "is missing",
-        "s1": "has 4 of 6 bytes",
-        "s2": "has changed content",
-    }
+    assert found == {"s0": "is missing", "s1": "has 4 of 6 bytes", "s2": "has changed content"}
     assert library.file_of("s1") is None
 
 
