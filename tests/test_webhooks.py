@@ -22,6 +22,7 @@ from musicapi_nb.errors import (
     UncertainPurchase,
     Unreachable,
 )
+from musicapi_nb.ledger_types import PurchaseTerms
 from musicapi_nb.library import Entry, Library
 from musicapi_nb.secret import Secret
 from musicapi_nb.simulator import ReplyOptions, Simulator
@@ -419,7 +420,7 @@ async def test_failure_is_recorded_with_its_refund(
     library: Library, sender: Sender, *, refunded: bool
 ) -> None:
     library.set_budget("all", 100)
-    entry = library.claim(song(), budgets=["all"]).entry
+    entry = library.claim(song(), PurchaseTerms(budgets=("all",))).entry
     answer = await sender.send({**FAILED, "refund_processed": refunded}, entry)
     now = library.entry(entry.id)
     assert answer.status == 200
