@@ -256,6 +256,13 @@ def test_constant_factors_are_listed() -> None:
     single = aliasing_of(plan_of(Plan.grid, [1]))
     assert single.effects == ()
     assert single.rows() == [("a", "no, constant in all cells", "")]
+    assert "estimable" in plan_of(Plan.grid, [1]).dry_run()._repr_html_()
+    assert "estimable" not in plan_of(Plan.grid, []).dry_run()._repr_html_()
+
+
+def test_effects_aliased_with_several_together_are_marked() -> None:
+    rows = aliasing_of(plan_of(Plan.pairwise, [3, 3, 2], seed=0)).rows()
+    assert ("a, b", "only if interactions are zero", "several effects together") in rows
 
 
 def test_factor_of_very_many_levels_is_compared_with_each_single_factor() -> None:

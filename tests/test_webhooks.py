@@ -103,16 +103,16 @@ def url_of(runner: web.AppRunner) -> str:
     return f"http://127.0.0.1:{runner.addresses[0][1]}/hooks"
 
 
-def sending(library: Library, words: str = "rain") -> Entry:
-    return library.claim(song(words)).entry
+def sending(library: Library, prompt: str = "rain") -> Entry:
+    return library.claim(song(prompt)).entry
 
 
-def uncertain(library: Library, words: str = "rain") -> Entry:
-    return library.record_uncertain(sending(library, words).id, LostReply("lost"))
+def uncertain(library: Library, prompt: str = "rain") -> Entry:
+    return library.record_uncertain(sending(library, prompt).id, LostReply("lost"))
 
 
-def accepted(library: Library, words: str = "rain", task_id: str = "t1") -> Entry:
-    return library.record_accepted(sending(library, words).id, acknowledged(song(words), task_id))
+def accepted(library: Library, prompt: str = "rain", task_id: str = "t1") -> Entry:
+    return library.record_accepted(sending(library, prompt).id, acknowledged(song(prompt), task_id))
 
 
 def kinds(library: Library, entry: Entry) -> list[str]:

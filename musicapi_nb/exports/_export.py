@@ -127,7 +127,7 @@ def _write_shared(
     playlist.write_tables(folder.stage / TABLES, playlist.make_tables(selection, names))
     staged = [folder.stage / PLAYLIST, *sorted((folder.stage / TABLES).iterdir())]
     shared = [path.relative_to(folder.stage).as_posix() for path in staged]
-    foreign = folder.put_shared(staged)
+    foreign = folder.commit_shared(staged)
     notes += [(name, "not replaced: this file is not from an export") for name in foreign]
     return (*(name for name in shared if name not in foreign), MANIFEST)
 
@@ -177,7 +177,7 @@ class _SongWriter:
         others[-1].write_text(provenance.to_json(record), encoding="utf-8", newline="\n")
         outcome: Outcome = "replaced" if self._folder.record(key) else "written"
         # The record first: it shows which song the other files belong to.
-        self._folder.put([others[-1], audio, *others[:-1]])
+        self._folder.commit([others[-1], audio, *others[:-1]])
         return ExportedSong(title, outcome, names)
 
     def _advice(self, song: Song, task: Task) -> str:

@@ -89,7 +89,7 @@ class Folder:
             for name, digest in hashes.items()
         )
 
-    def put(self, staged: Iterable[Path]) -> None:
+    def commit(self, staged: Iterable[Path]) -> None:
         """Move complete files into place, in this order."""
         for path in staged:
             name = path.relative_to(self.stage).as_posix()
@@ -100,7 +100,7 @@ class Folder:
                 os.fsync(file.fileno())
             path.replace(target)
 
-    def put_shared(self, staged: Iterable[Path]) -> list[str]:
+    def commit_shared(self, staged: Iterable[Path]) -> list[str]:
         """Move the playlist and tables into place; return names used by files of other origin."""
         changed, foreign = [], []
         for path in staged:
@@ -112,7 +112,7 @@ class Folder:
             self.files[name] = new
             changed += [path] if old != new else []
         self._write_manifest()
-        self.put(changed)
+        self.commit(changed)
         return foreign
 
     def _write_manifest(self) -> None:

@@ -77,12 +77,12 @@ def attach(
     library.attach(name, media, library.add_file(path, suffix))
 
 
-def align(library: Library, clip: str, *words: tuple[str, float, float]) -> None:
+def align(library: Library, clip: str, *items: tuple[str, float, float]) -> None:
     """Add an answer of aligned-lyrics to the library."""
     request = sonic.AlignedLyrics(clip_id=clip)
     alignment = [
         {"word": word, "start_s": start, "end_s": end, "p_align": 0.9, "success": True}
-        for word, start, end in words
+        for word, start, end in items
     ]
     reply = {"code": 200, "message": "success", "data": {"alignment": alignment}}
     claim = library.claim(request)

@@ -442,8 +442,10 @@ def test_library_exports_all_or_selected_songs(library: Library, tmp_path: Path)
     add(library, "One", "Two")
     result = mnb.export(tmp_path / "all", library)
     assert [song.files[0] for song in result.songs] == ["One.wav", "Two.wav"]
-    (one,) = mnb.export(tmp_path / "one.zip", library.tasks()[0].songs[:1], library=library).songs
-    assert one.files[0] == "One.wav"
+    (partial,) = mnb.export(
+        tmp_path / "one.zip", library.tasks()[0].songs[:1], library=library
+    ).songs
+    assert partial.files[0] == "One.wav"
 
 
 def test_unfinished_songs_are_reported_if_selected(library: Library, tmp_path: Path) -> None:
@@ -660,13 +662,13 @@ def test_interrupted_export_leaves_no_partial_file(
     for moves in (0, 2, 3, 5):
         budget = iter(range(moves))
 
-        def counted(path: Path, target: Path, budget: Iterator[int] = budget) -> Path:
+        def limited_replace(path: Path, target: Path, budget: Iterator[int] = budget) -> Path:
             if next(budget, None) is None:
                 raise KeyboardInterrupt
             return replace(path, target)
 
         target = tmp_path / str(moves)
-        monkeypatch.setattr(Path, "replace", counted)
+        monkeypatch.setattr(Path, "replace", limited_replace)
         with pytest.raises(KeyboardInterrupt):
             mnb.export(target, library)
         monkeypatch.setattr(Path, "replace", replace)

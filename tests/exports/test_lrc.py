@@ -12,10 +12,10 @@ from musicapi_nb.exports import lrc
 LYRICS = "[Verse]\nRain on a tin roof\nslow and low\n\n[Chorus]\nNobody else"
 
 
-def aligned(*words: tuple[str, float, float], **fields: Any) -> list[dict[str, Any]]:
+def aligned(*alignment: tuple[str, float, float], **fields: Any) -> list[dict[str, Any]]:
     return [
         {"word": word, "start_s": start, "end_s": end, "p_align": 0.9, "success": True, **fields}
-        for word, start, end in words
+        for word, start, end in alignment
     ]
 
 
@@ -54,22 +54,22 @@ def test_without_lyrics_lines_follow_the_line_breaks() -> None:
 
 
 def test_without_line_breaks_pauses_and_length_end_a_line() -> None:
-    words = aligned(*((f"w{i}", i / 2 + (i >= 4) * 5, i / 2 + 0.4) for i in range(20)))
+    alignment = aligned(*((f"w{i}", i / 2 + (i >= 4) * 5, i / 2 + 0.4) for i in range(20)))
 
-    lines = lrc(words).splitlines()[1:]
+    lines = lrc(alignment).splitlines()[1:]
 
     assert [len(re.findall(r">w", line)) for line in lines] == [4, 10, 6]
 
 
 def test_unaligned_word_has_no_time_and_unaligned_line_is_omitted() -> None:
-    words = [
+    alignment = [
         *aligned(("Rain", 1, 2)),
         *aligned(("on", 2.5, 3), success=False),
         *aligned(("tin", 4, 5)),
         *aligned(("silence", 6, 7), success=False),
     ]
 
-    assert lrc(words, "Rain on tin\nsilence").splitlines()[1:] == [
+    assert lrc(alignment, "Rain on tin\nsilence").splitlines()[1:] == [
         "[00:01.00]<00:01.00>Rain on <00:04.00>tin <00:05.00>"
     ]
 
@@ -101,7 +101,7 @@ def test_lyrics_cannot_forge_times() -> None:
 
 
 @pytest.mark.parametrize(
-    "words",
+    "alignment",
     [
         [],
         [{}],
@@ -115,8 +115,8 @@ def test_lyrics_cannot_forge_times() -> None:
         aligned(("a", 1, 2), success=False),
     ],
 )
-def test_no_text_without_times(words: list[Any]) -> None:
-    assert lrc(words, "a") == ""
+def test_no_text_without_times(alignment: list[Any]) -> None:
+    assert lrc(alignment, "a") == ""
 
 
 NUMBERS = st.one_of(st.floats(), st.integers(-5, 500), st.none(), st.text(max_size=2))
@@ -128,8 +128,8 @@ ITEMS = st.fixed_dictionaries(
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(ITEMS, max_size=12), st.text(alphabet="la \n[]<>x", max_size=40))
-def test_any_alignment_gives_lines_in_order(words: list[Any], lyrics: str) -> None:
-    lines = [line for line in lrc(words, lyrics).split("\n") if re.match(r"\[\d", line)]
+def test_any_alignment_gives_lines_in_order(alignment: list[Any], lyrics: str) -> None:
+    lines = [line for line in lrc(alignment, lyrics).split("\n") if re.match(r"\[\d", line)]
 
     clock = re.compile(r"\[(\d{2,}):([0-5]\d)\.(\d\d)\]")
     starts = []
