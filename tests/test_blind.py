@@ -22,7 +22,7 @@ from musicapi_nb.errors import InvalidArgument, LibraryError, NoAudio, NothingTo
 from musicapi_nb.experiment import Experiment
 from musicapi_nb.library import Library
 from musicapi_nb.plan import Plan
-from musicapi_nb.widgets.song_audio import Audio, Sound, loudness
+from musicapi_nb.widgets.song_audio import Audio, loudness
 from tests.blind_helpers import LEVELS, TOPICS, add_songs, fill_library, request, tone
 from tests.library.world import FAILED, acknowledged, buy, looked
 
@@ -111,7 +111,7 @@ def test_excerpts_share_duration_loudness_and_format() -> None:
     for wav in wavs:
         samples, rate = soundfile.read(io.BytesIO(wav), dtype="float32", always_2d=True)
         assert (samples.shape, rate) == ((144_000, 1), 48_000)
-        assert loudness(Sound(samples, rate)) == pytest.approx(target, abs=0.3)
+        assert loudness(samples, rate) == pytest.approx(target, abs=0.3)
         assert np.abs(samples).max() <= 10 ** (-loudness_match.HEADROOM_DB / 20)
 
 
