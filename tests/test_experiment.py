@@ -209,8 +209,8 @@ async def test_empty_frames_keep_columns_and_dtypes(
 ) -> None:
     sim.faults.arm("task_fails")
     full = await run_to_end(sim, library, plan())
-    with Library(tmp_path / "other") as other:
-        async with experiment(sim, other, plan()) as new:
+    with Library(tmp_path / "other") as empty_library:
+        async with experiment(sim, empty_library, plan()) as new:
             for name in ("songs", "tags", "replaced_tags", "durations", "failures"):
                 empty = getattr(new, name)()
                 assert len(empty) == 0
@@ -316,10 +316,10 @@ async def test_budget_stops_at_whole_blocks(sim: Simulator, library: Library) ->
     assert (run.progress.remaining, run.progress.state) == (3 * PRICE, "stopped")
     assert len(library.entries("not_run", experiment="harbour")) == 8
 
-    more = await run_to_end(sim, library, plan(repeats=4), budget=4 * 4 * PRICE)
-    assert states(more) == {"done": 16}
+    extended = await run_to_end(sim, library, plan(repeats=4), budget=4 * 4 * PRICE)
+    assert states(extended) == {"done": 16}
     assert sim.accounts.charged(KEY) == 16 * PRICE
-    assert (more.progress.remaining, more.progress.from_library) == (0, 8)
+    assert (extended.progress.remaining, extended.progress.from_library) == (0, 8)
 
 
 async def test_rerun_with_exhausted_budget_records_nothing_new(
@@ -509,7 +509,7 @@ async def test_wait_timeout_is_reported(sim: Simulator, library: Library) -> Non
     assert len(sim.request_log.paid) == 4
 
 
-# --- resumed or shared --------------------------------------------------------------------
+# --- resumed or shared ---------------------------------------------------------------------
 
 
 async def test_rerun_in_another_kernel_costs_nothing(sim: Simulator, tmp_path: Path) -> None:
@@ -810,7 +810,7 @@ def test_experiment_without_library_raises(monkeypatch: pytest.MonkeyPatch) -> N
         api.close()
 
 
-# --- display ------------------------------------------------------------------------------
+# --- display -------------------------------------------------------------------------------
 
 
 async def test_card_has_counts_credits_and_advice(sim: Simulator, library: Library) -> None:

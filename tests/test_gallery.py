@@ -195,7 +195,7 @@ async def test_experiment_gallery_has_factors(tmp_path: Path) -> None:
 
 def test_session_without_library_requires_source() -> None:
     api = mnb.connect(simulator=Simulator(seconds=(1, 1.2), speed=600))
-    with pytest.raises(InvalidRequest, match="is to be shown"):
+    with pytest.raises(InvalidRequest, match="is required"):
         api.gallery()
     assert len(api.gallery(finished_tasks(1))._songs["title"]) == 2
     api.close()

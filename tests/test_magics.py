@@ -149,7 +149,7 @@ def test_magic_connects_if_there_is_no_session(
     mnb.connect().close()
 
 
-# --- parsing a line ----------------------------------------------------------------------
+# --- parsing a line ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

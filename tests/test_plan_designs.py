@@ -256,6 +256,13 @@ def test_constant_factors_are_listed() -> None:
     single = aliasing_of(plan_of(Plan.grid, [1]))
     assert single.effects == ()
     assert single.rows() == [("a", "no, constant in all cells", "")]
+    assert "estimable" in plan_of(Plan.grid, [1]).dry_run()._repr_html_()
+    assert "estimable" not in plan_of(Plan.grid, []).dry_run()._repr_html_()
+
+
+def test_effects_aliased_with_several_together_are_marked() -> None:
+    rows = aliasing_of(plan_of(Plan.pairwise, [3, 3, 2], seed=0)).rows()
+    assert ("a, b", "only if interactions are zero", "several effects together") in rows
 
 
 def test_factor_of_very_many_levels_is_compared_with_each_single_factor() -> None:
@@ -265,6 +272,19 @@ def test_factor_of_very_many_levels_is_compared_with_each_single_factor() -> Non
     crossed = aliasing_of(plan_from([(row % 250, row % 3) for row in range(700)]))
     assert crossed["b"].verdict == "clear"
     assert "a: not computed, more than 200 levels" in str(crossed)
+
+
+def test_effects_of_very_large_designs_are_not_computed() -> None:
+    levels = aliasing_of(
+        plan_from([(row % 199, row % 200, row % 198, row % 197) for row in range(300)])
+    )
+    assert verdicts(levels) == dict.fromkeys("abcd", "not computed")
+    assert levels.rows() == [("a, b, c, d", "not computed, too many levels", "")]
+
+    third_of_a_grid = list(itertools.product(range(16), repeat=3))[::3]
+    interactions = verdicts(aliasing_of(plan_from(third_of_a_grid)))
+    assert {interactions[name] for name in "abc"} == {"conditional"}
+    assert interactions[f"a {X} b"] == "not computed"
 
 
 def _dummies(rows: np.ndarray[Any, Any], columns: Sequence[int]) -> np.ndarray[Any, Any]:

@@ -14,7 +14,7 @@ import musicapi_nb as mnb
 from musicapi_nb import sonic
 from musicapi_nb.client._publish import is_private
 from musicapi_nb.errors import InvalidArgument, MissingExtra, PublishFailed
-from tests.exports.world import sound
+from tests.exports.songs import sound
 
 
 def _copies(folder: Path) -> list[Path]:

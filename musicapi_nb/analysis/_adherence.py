@@ -34,11 +34,8 @@ _MEASURES = ("recall", "precision", "jaccard")
 _BY_SONG = dict.fromkeys(_COUNTS, "int64") | dict.fromkeys(_MEASURES, "float64")
 _BY_LEVEL = {
     "measure": "str",
-    "estimate": "float64",
-    "low": "float64",
-    "high": "float64",
-    "tasks": "int64",
-    "songs": "int64",
+    **dict.fromkeys(("estimate", "low", "high"), "float64"),
+    **dict.fromkeys(("tasks", "songs"), "int64"),
 }
 
 
@@ -55,7 +52,7 @@ def tag_fates(
     songs, tags
         From `songs_frame` and `tags_frame`, or an experiment's `run.songs()` and `run.tags()`.
     requested
-        The column of `songs` with the requested tags ("prompt", "tags_asked", a factor), or a
+        The column of `songs` with the requested tags ("prompt", or a factor), or a
         mapping or Series to them from `song_id` or from `cell`. A text is split at commas,
         semicolons and line ends; a list of texts is taken as is; a missing value requests nothing.
     match
@@ -212,9 +209,6 @@ def _count_levels(  # noqa: PLR0913 - the options of adherence
     # a stable sort by position keeps the measures of a level together
     counts = pd.concat(parts).sort_index(kind="stable").reset_index(drop=True)
     return counts[[*by, "measure", *SUMS, "tags"]]
-
-
-# --- songs and their tags -------------------------------------------------------------------
 
 
 class _Song(NamedTuple):

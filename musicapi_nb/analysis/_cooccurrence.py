@@ -19,24 +19,13 @@ from musicapi_nb.errors import BadFrame, InvalidArgument
 
 _TAG_COUNTS = {
     "tag": "str",
-    "songs": "int64",
-    "tasks": "int64",
-    "share": "float64",
-    "low": "float64",
-    "high": "float64",
+    **dict.fromkeys(("songs", "tasks"), "int64"),
+    **dict.fromkeys(("share", "low", "high"), "float64"),
 }
 _PAIRS = {
-    "tag": "str",
-    "other_tag": "str",
-    "songs": "int64",
-    "tag_songs": "int64",
-    "other_songs": "int64",
-    "joint_songs": "int64",
-    "support": "float64",
-    "lift": "float64",
-    "conditional": "float64",
-    "low": "float64",
-    "high": "float64",
+    **dict.fromkeys(("tag", "other_tag"), "str"),
+    **dict.fromkeys(("songs", "tag_songs", "other_songs", "joint_songs"), "int64"),
+    **dict.fromkeys(("support", "lift", "conditional", "low", "high"), "float64"),
 }
 _SUM_KEYS = ("scope", "tag", "other_tag")
 _ALL_SONGS, _ONE_TAG, _TWO_TAGS = "all songs", "one tag", "two tags"
@@ -204,9 +193,6 @@ def _check_top(top: int | None) -> None:
         raise InvalidArgument(f"top is {top!r}; it is a number of tags, from 0")
 
 
-# --- counting -------------------------------------------------------------------------------
-
-
 class _TaggedRows(NamedTuple):
     """Distinct (song, tag) rows as codes, sorted by song; tag names; the task of each song."""
 
@@ -240,8 +226,8 @@ def _count_songs(tags: pd.DataFrame, *, cluster: str | None, pairs: bool) -> pd.
     """
     rows = _read_rows(tags, cluster)
     task_songs = sum_by_code(rows.task, np.ones(len(rows.task)))
-    none = np.zeros(len(task_songs), dtype="int64")
-    total = pd.DataFrame(cluster_sums(none, 0 * task_songs, task_songs, 1))
+    zeros = np.zeros(len(task_songs), dtype="int64")
+    total = pd.DataFrame(cluster_sums(zeros, 0 * task_songs, task_songs, 1))
     frame = pd.DataFrame({"song": rows.song, "tag": rows.tag, "task": rows.task[rows.song]})
     single = frame.groupby(["tag", "task"], as_index=False).size()
     cases = task_songs[single["task"].to_numpy()]

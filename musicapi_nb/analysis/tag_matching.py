@@ -62,10 +62,10 @@ def match_tags(
     exact = tuple(indexes.get(match_key(tag)) for tag in requested)
     if match == "tag":
         return exact
-    words = [set(match_key(tag).split()) for tag in returned]
+    word_sets = [set(match_key(tag).split()) for tag in returned]
     matches = []
     for tag, index in zip(requested, exact, strict=True):
-        holders = (i for i, wider in enumerate(words) if set(match_key(tag).split()) <= wider)
+        holders = (i for i, wider in enumerate(word_sets) if set(match_key(tag).split()) <= wider)
         matches.append(next(holders, None) if index is None else index)
     return tuple(matches)
 

@@ -97,6 +97,8 @@ class Aliasing:
             if effect.missing_combinations:
                 text += "; some combinations of levels are missing"
             aliases = _join([_label(key) for key in effect.aliased_with])
+            if not aliases and effect.verdict in {"conditional", "partial", "aliased"}:
+                aliases = "" if effect.missing_combinations else "several effects together"
             groups.setdefault((text, aliases), []).append(effect.name)
         rows = [(_join(names), *group) for group, names in groups.items()]
         for names, text in (

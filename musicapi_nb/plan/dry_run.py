@@ -75,14 +75,16 @@ class DryRun:
         return "\n".join(markup.one_line(line) for line in lines)
 
     def _repr_html_(self) -> str:
-        columns = ("effects", "estimable", "aliased with")
-        effects = markup.table(columns, self.aliasing.rows())
+        rows = self.aliasing.rows()
+        effects = markup.table(("effects", "estimable", "aliased with"), rows)
         return markup.card(
             "Dry run",
             markup.table(("quantity", "value"), _facts(self)),
             *(markup.notice(text, "bad") for text in _problem_texts(self.refused)),
             *(markup.notice(text) for text in _problem_texts(self.advice)),
-            markup.collapsible("Effects the design can estimate", effects),
+            markup.collapsible("Effects the design can estimate", effects)
+            if rows
+            else markup.EMPTY,
             facts=markup.text(self.plan),
             badges=[markup.badge("nothing was sent")],
             wide=True,

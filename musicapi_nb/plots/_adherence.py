@@ -58,22 +58,22 @@ def adherence(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None = 
     if frame.empty:
         return figure.empty_plot(ax, "the table of adherence has no rows")
     groups = row_chart.groups(frame, by)
-    drawn = groups[: top or figure.rows_that_fit(ax, _ROW_INCHES * 0.8, _MAX_LEVELS)]
-    ax = figure.new_axes(ax, 1.6 + _ROW_INCHES * len(drawn))
-    row_chart.shade_rows(ax, len(drawn))
+    visible = groups[: top or figure.rows_that_fit(ax, _ROW_INCHES * 0.8, _MAX_LEVELS)]
+    ax = figure.new_axes(ax, 1.6 + _ROW_INCHES * len(visible))
+    row_chart.shade_rows(ax, len(visible))
     measures = [name for name in _STYLES if name in set(frame["measure"])]
     middle = (len(measures) - 1) / 2
     offsets = {name: _OFFSET * (index - middle) for index, name in enumerate(measures)}
-    for y, group in enumerate(drawn):
+    for y, group in enumerate(visible):
         _draw_level(ax, y, group.rows, offsets)
-    row_chart.name_rows(ax, [group.name for group in drawn])
+    row_chart.name_rows(ax, [group.name for group in visible])
     ax.set_xlim(-0.02, 1.02)
     ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
     figure.grid(ax)
     figure.legend(ax, [_legend_line(_STYLES[name]) for name in measures], columns=1)
     names = drawable(row_chart.SEPARATOR.join(by))
     figure.title(ax, f"Adherence by {names}", above=13.5 * len(measures) + 2)
-    note = row_chart.hidden_levels(len(groups), len(drawn))
+    note = row_chart.hidden_levels(len(groups), len(visible))
     figure.explain_below(ax, "share of tags; lines are intervals", note)
     return ax
 

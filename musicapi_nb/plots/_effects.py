@@ -62,14 +62,14 @@ def effects(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None = No
     require(frame, {**dict.fromkeys(_TEXTS, "text"), **dict.fromkeys(_NUMBERS, "number")}, _LABEL)
     if frame.empty:
         return figure.empty_plot(ax, "the table of effects has no rows")
-    drawn = _smallest_p(frame, top or (_MAX_ROWS if ax is None else _count_fitting(frame, ax)))
-    parts = _split_by_unit(drawn)
+    visible = _smallest_p(frame, top or (_MAX_ROWS if ax is None else _count_fitting(frame, ax)))
+    parts = _split_by_unit(visible)
     heights = [len(lines) * _ROW_INCHES for lines in parts.values()]
     ax = figure.new_axes(ax, sum(heights) + _GAP_INCHES * (len(parts) - 1) + 1.5)
     panels = figure.stack_panels(ax, heights, _GAP_INCHES)
     for panel, (unit, lines) in zip(panels, parts.items(), strict=True):
         _draw_panel(panel, unit, lines)
-    _explain(ax, panels, frame, len(frame) - len(drawn))
+    _explain(ax, panels, frame, len(frame) - len(visible))
     return ax
 
 

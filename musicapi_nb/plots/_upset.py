@@ -76,9 +76,9 @@ def upset(
         columns = int(width * _MATRIX_SHARE / _COLUMN_INCHES)
         max_combinations = max(1, min(max_combinations, columns))
         max_tags = max(1, min(max_tags, int(height / 2 / _ROW_INCHES)))
-    drawn = _select(has_tag, songs, top or max_combinations, top_sets or max_tags)
-    rows = _ROW_INCHES * len(drawn.tags)
-    width = max(6.2, _COLUMN_INCHES * len(drawn.songs) + 4.6)
+    visible = _select(has_tag, songs, top or max_combinations, top_sets or max_tags)
+    rows = _ROW_INCHES * len(visible.tags)
+    width = max(6.2, _COLUMN_INCHES * len(visible.songs) + 4.6)
     ax = figure.new_axes(ax, rows + _BARS_INCHES + 1.3, width)
     figure.hide_axes(ax)
     share = rows / (rows + _BARS_INCHES + _GAP_INCHES)
@@ -89,10 +89,10 @@ def upset(
     for panel in (bars, dots, sizes):
         panel.patch.set_alpha(0)
         figure.despine(panel)
-    _draw_bars(bars, drawn)
-    _draw_dots(dots, drawn)
-    _draw_sizes(sizes, drawn)
-    _explain(ax, bars, drawn)
+    _draw_bars(bars, visible)
+    _draw_dots(dots, visible)
+    _draw_sizes(sizes, visible)
+    _explain(ax, bars, visible)
     return ax
 
 
@@ -124,12 +124,12 @@ def _select(has_tag: pd.DataFrame, songs: Ints, max_combinations: int, max_tags:
     # equal counts: fewer tags first, then the more frequent tags
     ranks = np.lexsort((*(~combinations.T)[::-1], combinations.sum(axis=1), -counts))
     ranks = ranks[counts[ranks] > 0]
-    drawn, hidden = ranks[:max_combinations], ranks[max_combinations:]
+    visible, hidden = ranks[:max_combinations], ranks[max_combinations:]
     return Sets(
         [str(has_tag.columns[index]) for index in chosen],
         tag_songs[chosen],
-        combinations[drawn],
-        counts[drawn],
+        combinations[visible],
+        counts[visible],
         int(songs.sum()),
         len(order) - len(chosen),
         len(hidden),

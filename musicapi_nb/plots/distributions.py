@@ -72,15 +72,15 @@ def durations(
     if songs.empty:
         return figure.empty_plot(ax, "no song has a duration")
     groups = row_chart.groups(songs, by)
-    drawn = groups[: top or figure.rows_that_fit(ax, _ROW_INCHES * 0.8, _MAX_LEVELS)]
-    ax = figure.new_axes(ax, 1.4 + _ROW_INCHES * len(drawn))
-    _draw(ax, [_song_row(group) for group in drawn], 1)
+    visible = groups[: top or figure.rows_that_fit(ax, _ROW_INCHES * 0.8, _MAX_LEVELS)]
+    ax = figure.new_axes(ax, 1.4 + _ROW_INCHES * len(visible))
+    _draw(ax, [_song_row(group) for group in visible], 1)
     figure.title(ax, f"Length of songs{_by_text(by)}")
     figure.explain_below(
         ax,
         "minutes and seconds",
         _KEY.format(item="a song"),
-        row_chart.hidden_levels(len(groups), len(drawn)),
+        row_chart.hidden_levels(len(groups), len(visible)),
         row_chart.left_out(len(frame) - len(songs), "song", "a duration"),
     )
     return ax
@@ -118,15 +118,15 @@ def latencies(
     timed = tasks[np.any([_is_finite(tasks[name]) for name in measures], axis=0)]
     groups = row_chart.groups(timed, by)
     row_inches = _ROW_INCHES * len(measures)
-    drawn = groups[: top or figure.rows_that_fit(ax, row_inches * 0.8, _MAX_LEVELS // 2)]
-    ax = figure.new_axes(ax, 1.4 + row_inches * len(drawn))
-    _draw(ax, [row for group in drawn for row in _task_rows(group, measures)], len(measures))
+    visible = groups[: top or figure.rows_that_fit(ax, row_inches * 0.8, _MAX_LEVELS // 2)]
+    ax = figure.new_axes(ax, 1.4 + row_inches * len(visible))
+    _draw(ax, [row for group in visible for row in _task_rows(group, measures)], len(measures))
     figure.title(ax, f"Time of tasks{_by_text(by)}")
     figure.explain_below(
         ax,
         "minutes and seconds",
         _KEY.format(item="a task"),
-        row_chart.hidden_levels(len(groups), len(drawn)),
+        row_chart.hidden_levels(len(groups), len(visible)),
         row_chart.left_out(len(tasks) - len(timed), "task", "times"),
     )
     return ax

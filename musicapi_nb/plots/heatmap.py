@@ -155,8 +155,8 @@ def _write_cells(ax: Axes, cells: Cells, *, has_text: bool) -> None:
 
 def _explain(ax: Axes, cells: Cells, songs: int, *, has_text: bool) -> None:
     figure.title(ax, "Tags that occur together")
-    total, drawn = len(cells.tag_songs), len(cells.tags)
-    hidden = format_count(total - drawn, "more tag")
+    total, visible = len(cells.tag_songs), len(cells.tags)
+    hidden = format_count(total - visible, "more tag")
     figure.explain_below(
         ax,
         "",
@@ -164,5 +164,5 @@ def _explain(ax: Axes, cells: Cells, songs: int, *, has_text: bool) -> None:
         "second line of a cell: its interval, in percent" if has_text else "",
         f"{_ABOVE} more often, {_BELOW} less often than in all songs, outside the interval",
         f"{format_count(songs, 'song')}; (n): songs with the tag; blank: no row in the table",
-        f"the {drawn} most frequent tags, and {hidden} not drawn" if total > drawn else "",
+        f"the {visible} most frequent tags, and {hidden} not drawn" if total > visible else "",
     )

@@ -56,11 +56,13 @@ def leading_columns(frame: pd.DataFrame, column: str, label: str) -> list[str]:
     return names
 
 
-def hidden_levels(total: int, drawn: int) -> str:
+def hidden_levels(total: int, visible: int) -> str:
     """Return a note about the levels that are not drawn, or an empty text."""
-    hidden = format_count(total - drawn, "more level")
+    hidden = format_count(total - visible, "more level")
     return (
-        f"the first {format_count(drawn, 'level')}, and {hidden} not drawn" if total > drawn else ""
+        f"the first {format_count(visible, 'level')}, and {hidden} not drawn"
+        if total > visible
+        else ""
     )
 
 

@@ -52,9 +52,9 @@ def flow(frame: pd.DataFrame, max_tags: int) -> Flow:
     rows = frame[frame["count"] > 0]
     first, last = int(rows["step"].min()), int(rows["step"].max())
     tags = _count_tags(rows, first, last - first + 2)
-    drawn = [_largest(sizes, max_tags) for sizes in tags]
-    ribbons = _ribbons(rows, first, drawn)
-    counts = [_count_nodes(*pair) for pair in zip(tags, drawn, strict=True)]
+    visible = [_largest(sizes, max_tags) for sizes in tags]
+    ribbons = _ribbons(rows, first, visible)
+    counts = [_count_nodes(*pair) for pair in zip(tags, visible, strict=True)]
     for ribbon in ribbons:
         for column, node in ((ribbon.column, ribbon.source), (ribbon.column + 1, ribbon.target)):
             if node in {ADDED, DROPPED}:
@@ -70,7 +70,7 @@ def flow(frame: pd.DataFrame, max_tags: int) -> Flow:
         previous = columns[-1] if columns else {}
         incoming = [ribbon for ribbon in ribbons if ribbon.column == index - 1]
         columns.append(_ordered(total, incoming, previous))
-    hidden = [len(sizes.keys() - nodes) for sizes, nodes in zip(tags, drawn, strict=True)]
+    hidden = [len(sizes.keys() - nodes) for sizes, nodes in zip(tags, visible, strict=True)]
     return Flow(columns, counts, added, ribbons, hidden, first)
 
 
@@ -92,9 +92,9 @@ def _largest(sizes: Sizes, number: int) -> set[Node]:
     return set(ranked if len(ranked) <= number + 1 else ranked[:number])
 
 
-def _count_nodes(tags: Sizes, drawn: set[Node]) -> Sizes:
-    sizes = {node: size for node, size in tags.items() if node in drawn}
-    joined = sum(size for node, size in tags.items() if node not in drawn)
+def _count_nodes(tags: Sizes, visible: set[Node]) -> Sizes:
+    sizes = {node: size for node, size in tags.items() if node in visible}
+    joined = sum(size for node, size in tags.items() if node not in visible)
     return sizes | ({MORE: joined} if joined else {})
 
 
@@ -108,22 +108,22 @@ def _sum_outgoing(ribbons: Iterable[Ribbon], columns: int, *, added: bool) -> li
     return sums
 
 
-def _ribbons(rows: pd.DataFrame, first: int, drawn: list[set[Node]]) -> list[Ribbon]:
+def _ribbons(rows: pd.DataFrame, first: int, visible: list[set[Node]]) -> list[Ribbon]:
     ends: dict[tuple[int, Node, Node, bool], list[Ribbon]] = collections.defaultdict(list)
     for row in rows.to_dict("records"):
         column, kind = int(row["step"]) - first, str(row["kind"])
-        source = _node(row["source"], ADDED, drawn[column])
-        target = _node(row["target"], DROPPED, drawn[column + 1])
+        source = _node(row["source"], ADDED, visible[column])
+        target = _node(row["target"], DROPPED, visible[column + 1])
         numbers = (float(row[name]) for name in ("count", "share", "low", "high"))
         ribbon = Ribbon(column, source, target, kind, *numbers)
         ends[column, source, target, kind == "added"].append(ribbon)
     return [_join(ribbons) for ribbons in ends.values()]
 
 
-def _node(tag: object, missing: Node, drawn: set[Node]) -> Node:
+def _node(tag: object, missing: Node, visible: set[Node]) -> Node:
     if not isinstance(tag, str):
         return missing
-    return ("tag", tag) if ("tag", tag) in drawn else MORE
+    return ("tag", tag) if ("tag", tag) in visible else MORE
 
 
 def _join(ribbons: Sequence[Ribbon]) -> Ribbon:

@@ -148,11 +148,6 @@ Choice = Callable[[Body], Operation]
 Table = Mapping[str, Operation | Choice]
 
 
-def body_check(check: Callable[[Body], None]) -> Check:
-    """Make a check of the body alone into a check of the call."""
-    return lambda call: check(call.body)
-
-
 def by_task_type(operations: Mapping[str, Operation]) -> Choice:
     """Choose by ``task_type``; the check of ``create_music`` refuses an unknown one."""
     return lambda body: operations.get(str(body.get("task_type"))) or operations["create_music"]

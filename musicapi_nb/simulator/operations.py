@@ -7,13 +7,13 @@ of its engine (``operations_*.py``); service and server need no change.
 from types import MappingProxyType
 
 from musicapi_nb.simulator import songs, validation_nuro, validation_studio
-from musicapi_nb.simulator.catalog import Call, Operation, Table, body_check
+from musicapi_nb.simulator.catalog import Call, Operation, Table
 from musicapi_nb.simulator.operations_clips import CLIPS
 from musicapi_nb.simulator.operations_producer import PRODUCER
 from musicapi_nb.simulator.operations_sonic import SONIC
 from musicapi_nb.simulator.replies import plain_ack, studio_ack
 from musicapi_nb.simulator.tasks import Song, nuro_timing, studio_timing
-from musicapi_nb.simulator.validation_rules import Body, invalid
+from musicapi_nb.simulator.validation_rules import Body
 
 
 def operation_at(path: str, body: Body) -> Operation | None:
@@ -22,32 +22,29 @@ def operation_at(path: str, body: Body) -> Operation | None:
     return entry if entry is None or isinstance(entry, Operation) else entry(body)
 
 
-def _source(call: Call) -> Song | None:
-    source = (call.body.get("config") or {}).get("source") or {}
-    return call.catalog.song(source.get("song_id"), call.key)
-
-
-def _check_studio(call: Call) -> None:
-    validation_studio.check(call.body, defaults=call.options.studio_defaults)
-    source = (call.body.get("config") or {}).get("source")
-    if source and call.options.unknown_clip == "refuse" and _source(call) is None:
-        raise invalid("The 'config.source.song_id' field is invalid.")
-
-
 def _studio_songs(call: Call) -> tuple[Song, ...]:
-    return songs.studio_songs(call.brief(_source(call)))
+    return songs.studio_songs(call.brief(validation_studio.source_of(call)))
+
+
+def _check_nuro(call: Call) -> None:
+    validation_nuro.check(call.body)
 
 
 def _nuro_songs(call: Call) -> tuple[Song, ...]:
     return songs.nuro_songs(call.brief())
 
 
-_CHECK_NURO = body_check(validation_nuro.check)
 # Prices: service.md 14; studio's is of 2025-02-18.
 _STUDIO = Operation(
-    "studio.create", 15, _check_studio, "studio", _studio_songs, studio_timing, ack=studio_ack
+    "studio.create",
+    15,
+    validation_studio.check,
+    "studio",
+    _studio_songs,
+    studio_timing,
+    ack=studio_ack,
 )
-_NURO = Operation("nuro.create", 10, _CHECK_NURO, "nuro", _nuro_songs, nuro_timing, ack=plain_ack)
+_NURO = Operation("nuro.create", 10, _check_nuro, "nuro", _nuro_songs, nuro_timing, ack=plain_ack)
 OPERATIONS: Table = MappingProxyType(
     {
         **SONIC,

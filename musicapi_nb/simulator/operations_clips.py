@@ -8,48 +8,18 @@ from typing import Any
 
 from musicapi_nb.simulator import song_edits
 from musicapi_nb.simulator import validation_clips as checks
-from musicapi_nb.simulator.catalog import Call, Check, Operation, Table, Wait, body_check
+from musicapi_nb.simulator.catalog import Call, Check, Operation, Table, Wait
 from musicapi_nb.simulator.music import midi
 from musicapi_nb.simulator.music.lyric_writer import make_lyrics, make_title
 from musicapi_nb.simulator.replies import Answer, Json, lyrics_ack, voice_ack
 from musicapi_nb.simulator.songs import make_id, uploaded_song
 from musicapi_nb.simulator.tag_rewriting import split
-from musicapi_nb.simulator.tasks import Song, Timing, sonic_timing
-from musicapi_nb.simulator.validation_rules import Body, Refusal, invalid
+from musicapi_nb.simulator.tasks import Song, sonic_timing
+from musicapi_nb.simulator.validation_rules import Body
 from musicapi_nb.simulator.vocabulary import GENRES
 
 _VOX_SECONDS = 30.0
 _MIDI_PENDING = "generating midi..."
-
-
-def _check_clip(call: Call) -> None:
-    checks.check_clip(call.body)
-    call.own_song("clip_id")
-
-
-def _check_vox(call: Call) -> None:
-    checks.check_vox(call.body)
-    call.own_song("clip_id")
-
-
-def _check_download(call: Call) -> None:
-    checks.check_download(call.body)
-    clip = call.own_song("clip_id")
-    if clip is not None and call.catalog.purged(clip.song_id):
-        raise Refusal(404, "not_found", "The source audio of this clip is no longer available.")
-
-
-def _persona_clip(body: Body) -> str:
-    return "clip_id" if "clip_id" in body else "continue_clip_id"
-
-
-def _check_persona(call: Call) -> None:
-    checks.check_persona(call.body)
-    call.own_song(_persona_clip(call.body))
-    vox = call.body.get("vox_audio_id")
-    unknown = vox and call.catalog.owners.get(vox) != call.key
-    if unknown and call.options.unknown_clip == "refuse":
-        raise invalid("The 'vox_audio_id' field is invalid.")
 
 
 def _clip(call: Call) -> Song:
@@ -79,7 +49,7 @@ def _text(about: str, seed: str) -> dict[str, str]:
 
 
 def _persona(call: Call) -> Json:
-    clip = call.song(_persona_clip(call.body))
+    clip = call.song(checks.persona_clip_field(call.body))
     tags = call.body.get("styles") or (", ".join(clip.tags[:2]) if clip else "")
     return {"code": 200, "persona_id": _add_persona(call, str(tags)), "message": "success"}
 
@@ -197,10 +167,6 @@ def _shared_song(call: Call) -> Json:
     }
 
 
-def _task_timing(submitted: float, songs: int, rng: Random) -> Timing:
-    return sonic_timing(submitted, max(1, songs), rng, median=20.0)
-
-
 def _reply(
     name: str, price: int, check: Check, answer: Callable[[Call], Json], wait: Wait | None = None
 ) -> Operation:
@@ -208,18 +174,18 @@ def _reply(
 
 
 def _task(
-    name: str, price: int, check: Callable[[Body], None], result: Callable[[Call], Any], **more: Any
+    name: str, price: int, check: Check, result: Callable[[Call], Any], **more: Any
 ) -> Operation:
-    fields = {"engine": "sonic", "timing": _task_timing, **more}
-    return Operation(name, price, body_check(check), result=result, **fields)
+    fields = {"engine": "sonic", "timing": partial(sonic_timing, median=20.0), **more}
+    return Operation(name, price, check, result=result, **fields)
 
 
 def _stems_task(name: str, price: int, kind: int) -> Operation:
     make, timing = partial(_stems, kind=kind), partial(sonic_timing, median=80.0)
-    return Operation(f"sonic.stems_{name}", price, _check_clip, "sonic", make, timing)
+    return Operation(f"sonic.stems_{name}", price, checks.check_clip, "sonic", make, timing)
 
 
-_UPLOAD = _reply("upload", 2, body_check(checks.check_upload), _upload)
+_UPLOAD = _reply("upload", 2, checks.check_upload, _upload)
 _UPLOAD_TASK = _task("sonic.upload", 2, checks.check_upload, _add_upload)
 
 
@@ -229,15 +195,15 @@ def _either_upload(body: Body) -> Operation:
 
 # Prices: service.md 14, the newest known. Of /sonic/download and /suno no price is public.
 _REPLIES = (
-    _reply("lyrics", 2, body_check(checks.check_lyrics), _lyrics),
-    _reply("persona", 1, _check_persona, _persona),
-    _reply("bpm", 1, _check_clip, _bpm),
-    _reply("vox", 1, _check_vox, _vox),
-    _reply("upsample_tags", 1, body_check(checks.check_upsample_tags), _upsample_tags),
-    _reply("aligned_lyrics", 1, _check_clip, _aligned_lyrics, Wait(repeats_free=True)),
-    _reply("wav", 2, _check_clip, _wav, Wait((6.0, 14.0), _wav_pending)),
-    _reply("midi", 1, _check_clip, _midi, Wait((20.0, 50.0), _midi_pending)),
-    _reply("download", 2, _check_download, _download, Wait((8.0, 20.0), _download_pending)),
+    _reply("lyrics", 2, checks.check_lyrics, _lyrics),
+    _reply("persona", 1, checks.check_persona, _persona),
+    _reply("bpm", 1, checks.check_clip, _bpm),
+    _reply("vox", 1, checks.check_vox, _vox),
+    _reply("upsample_tags", 1, checks.check_upsample_tags, _upsample_tags),
+    _reply("aligned_lyrics", 1, checks.check_clip, _aligned_lyrics, Wait(repeats_free=True)),
+    _reply("wav", 2, checks.check_clip, _wav, Wait((6.0, 14.0), _wav_pending)),
+    _reply("midi", 1, checks.check_clip, _midi, Wait((20.0, 50.0), _midi_pending)),
+    _reply("download", 2, checks.check_download, _download, Wait((8.0, 20.0), _download_pending)),
 )
 CLIPS: Table = MappingProxyType(
     {
@@ -256,8 +222,6 @@ CLIPS: Table = MappingProxyType(
             engine="suno",
             ack=lyrics_ack,
         ),
-        "suno/get-song": Operation(
-            "suno.get_song", 0, body_check(checks.check_get_song), answer=_shared_song
-        ),
+        "suno/get-song": Operation("suno.get_song", 0, checks.check_get_song, answer=_shared_song),
     }
 )

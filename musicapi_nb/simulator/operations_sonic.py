@@ -6,7 +6,8 @@ from functools import partial
 from random import Random
 from types import MappingProxyType
 
-from musicapi_nb.simulator import song_edits, validation_sonic
+from musicapi_nb.simulator import song_edits
+from musicapi_nb.simulator import validation_sonic as checks
 from musicapi_nb.simulator.catalog import (
     Call,
     Check,
@@ -14,59 +15,12 @@ from musicapi_nb.simulator.catalog import (
     MakeSongs,
     Operation,
     Table,
-    body_check,
     by_task_type,
 )
 from musicapi_nb.simulator.replies import steps_ack
 from musicapi_nb.simulator.songs import Brief, sonic_songs, uploaded_song
 from musicapi_nb.simulator.tasks import Song, Timing, paired_timing, sonic_timing
-from musicapi_nb.simulator.validation_rules import Body, invalid
-
-
-def _check_create(call: Call) -> None:
-    body, options = call.body, call.options
-    validation_sonic.check_create(body, options)
-    task_type = str(body.get("task_type", "create_music"))
-    if task_type == "create_music" or options.unknown_clip == "accept":
-        return
-    if task_type == "persona_music":
-        if call.catalog.owners.get(str(body["persona_id"])) != call.key:
-            raise invalid("The 'persona_id' field is invalid.")
-        return
-    clip = call.own_song("continue_clip_id")
-    uploaded = clip is not None and clip.details.get("uploaded")
-    if task_type in ("extend_music", "cover_music") and uploaded:
-        upload_type = task_type.replace("_music", "_upload_music")
-        raise invalid(f"The task_type should be '{upload_type}' for an uploaded clip.")
-    if task_type == "concat_music" and clip is not None and "continue_at" not in clip.details:
-        raise invalid("The 'continue_clip_id' field should be an extended clip.")
-    if "overpainting_start_s" in body and not uploaded and options.unfit == "refuse":
-        raise invalid("The 'overpainting_start_s' field needs an uploaded clip.")
-
-
-def _check_upload(call: Call) -> None:
-    validation_sonic.check_upload(call.body, call.options)
-
-
-def _check_sample(call: Call) -> None:
-    validation_sonic.check_sample(call.body, call.options)
-    if "sample_clip_id" in call.body:
-        call.own_song("sample_clip_id")
-
-
-def _check_mashup(call: Call) -> None:
-    validation_sonic.check_mashup(call.body, call.options)
-    for clip_id in call.body["mashup_clip_ids"]:
-        unknown = call.catalog.song(clip_id, call.key) is None
-        if unknown and call.options.unknown_clip == "refuse":
-            raise invalid("The 'mashup_clip_ids' field is invalid.")
-
-
-def _check_section(call: Call) -> None:
-    validation_sonic.check_section(call.body, call.options)
-    clip = call.own_song("clip_id")
-    if clip is not None and call.body["infill_start_s"] >= clip.duration:
-        raise invalid("The 'infill_start_s' field should lie within the song.")
+from musicapi_nb.simulator.validation_rules import Body
 
 
 def _create(call: Call) -> tuple[Song, ...]:
@@ -141,17 +95,16 @@ _MAKERS: dict[str, MakeSongs] = {
     "add_instrumental": _edit(song_edits.with_instruments, "continue_clip_id"),
 }
 # Prices: service.md 14, the newest known (2026-10-07).
-_CREATES = {name: _songs(name, 15, _check_create, make) for name, make in _MAKERS.items()} | {
-    "create_music": _songs("create_music", 20, _check_create, _create),
+_CREATES = {name: _songs(name, 15, checks.check_create, make) for name, make in _MAKERS.items()} | {
+    "create_music": _songs("create_music", 20, checks.check_create, _create),
     "concat_music": _songs(
-        "concat_music", 2, _check_create, _concat, partial(sonic_timing, median=30.0)
+        "concat_music", 2, checks.check_create, _concat, partial(sonic_timing, median=30.0)
     ),
 }
-_CHECK_BATCH = body_check(validation_sonic.check_batch)
-_BATCH = Operation("sonic.batch", 0, _CHECK_BATCH, "sonic", items_path="sonic/create")
+_BATCH = Operation("sonic.batch", 0, checks.check_batch, "sonic", items_path="sonic/create")
 _REPLACE_SECTION = _edit(song_edits.section_replaced, "clip_id")
-_SAMPLE = _songs("sample", 15, _check_sample, _sample)
-_UPLOAD_SAMPLE = _upload_songs("sample", _check_sample, "sample")
+_SAMPLE = _songs("sample", 15, checks.check_sample, _sample)
+_UPLOAD_SAMPLE = _upload_songs("sample", checks.check_sample, "sample")
 
 
 def _either_sample(body: Body) -> Operation:
@@ -163,11 +116,13 @@ def _either_sample(body: Body) -> Operation:
 SONIC: Table = MappingProxyType(
     {
         "sonic/create": by_task_type(_CREATES),
-        "sonic/upload-extend": _upload_songs("upload_extend", _check_upload, "extend"),
-        "sonic/upload-cover": _upload_songs("upload_cover", _check_upload, "cover"),
+        "sonic/upload-extend": _upload_songs("upload_extend", checks.check_upload, "extend"),
+        "sonic/upload-cover": _upload_songs("upload_cover", checks.check_upload, "cover"),
         "sonic/sample": _either_sample,
-        "sonic/mashup": _songs("mashup", 15, _check_mashup, _mashup),
-        "sonic/replace-section": _songs("replace_section", 15, _check_section, _REPLACE_SECTION),
+        "sonic/mashup": _songs("mashup", 15, checks.check_mashup, _mashup),
+        "sonic/replace-section": _songs(
+            "replace_section", 15, checks.check_section, _REPLACE_SECTION
+        ),
         "sonic/batch": _BATCH,
     }
 )

@@ -11,7 +11,7 @@ from musicapi_nb.simulator.music.lyric_writer import INSTRUMENTAL_LYRICS, make_l
 from musicapi_nb.simulator.music.synthesis import PARTS
 from musicapi_nb.simulator.songs import Brief, make_id, sonic_songs
 from musicapi_nb.simulator.tasks import Song
-from musicapi_nb.simulator.validation_sonic import lyrics_of
+from musicapi_nb.simulator.validation_rules import lyrics_of
 
 
 def _stem_parts(text: str) -> dict[str, frozenset[str]]:

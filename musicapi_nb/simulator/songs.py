@@ -17,7 +17,7 @@ from musicapi_nb.simulator.music.recording import Recording, frames
 from musicapi_nb.simulator.music.synthesis import RATE
 from musicapi_nb.simulator.tasks import Song
 from musicapi_nb.simulator.validation_nuro import BGM_WORDS, VOCAL_WORDS, bgm_seconds
-from musicapi_nb.simulator.validation_sonic import lyrics_of
+from musicapi_nb.simulator.validation_rules import lyrics_of
 
 _VOICES = {"f": ("female vocals",), "m": ("male vocals",)}
 

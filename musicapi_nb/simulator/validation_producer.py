@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from musicapi_nb.simulator import validation_rules as rules
+from musicapi_nb.simulator.catalog import Call
 from musicapi_nb.simulator.validation_clips import check_clip
 from musicapi_nb.simulator.validation_rules import Body, invalid
 
@@ -43,6 +44,8 @@ RIFFUSION_TASKS: Mapping[str, tuple[str, ...]] = {
     "swap_music_vocals": _SOURCE,
     "swap_upload_music_vocals": _SOURCE,
 }
+_UPLOAD_TASKS = frozenset(name for name in (*PRODUCER_TASKS, *RIFFUSION_TASKS) if "upload" in name)
+"""Task types that replace those of almost the same name where the clip was uploaded."""
 _STRENGTHS = {
     "lyrics_strength": 0.0,
     "weirdness": 0.0,
@@ -52,11 +55,12 @@ _STRENGTHS = {
 """Field to its lowest value."""
 
 
-def check_producer(body: Body) -> None:
-    """Check a body for /producer/create."""
+def check_producer(call: Call) -> None:
+    """Check a call of /producer/create."""
+    body = call.body
     task_type = rules.task_type_of(body, PRODUCER_TASKS)
-    rules.strings(body, "sound", "lyrics", "title", "clip_id", "instruction", "cover_url")
-    rules.booleans(body, "make_instrumental")
+    rules.typed(body, str, "sound", "lyrics", "title", "clip_id", "instruction", "cover_url")
+    rules.typed(body, bool, "make_instrumental")
     rules.one_of(body, "mv", PRODUCER_MODELS)
     rules.required(body, PRODUCER_TASKS[task_type], task_type)
     if task_type == "create_music" and not body.get("sound") and not body.get("lyrics"):
@@ -70,19 +74,21 @@ def check_producer(body: Body) -> None:
     if type(body.get("seed", "")) not in (int, str):
         raise invalid("The 'seed' field should be an integer or a string.")
     rules.moderated(body.get("lyrics") or None, body.get("sound"))
+    _check_source(call, task_type, "clip_id")
 
 
-def check_download(body: Body) -> None:
-    """Check a body for /producer/download."""
-    check_clip(body)
-    rules.one_of(body, "format", ("mp3", "wav"))
+def check_download(call: Call) -> None:
+    """Check a call of /producer/download."""
+    check_clip(call)
+    rules.one_of(call.body, "format", ("mp3", "wav"))
 
 
-def check_riffusion(body: Body) -> None:
-    """Check a body for /riffusion/create."""
+def check_riffusion(call: Call) -> None:
+    """Check a call of /riffusion/create."""
+    body = call.body
     task_type = rules.task_type_of(body, RIFFUSION_TASKS)
-    rules.booleans(body, "custom_mode", "make_instrumental")
-    rules.strings(body, "lyrics", "prompt", "sound", "title", "continue_clip_id")
+    rules.typed(body, bool, "custom_mode", "make_instrumental")
+    rules.typed(body, str, "lyrics", "prompt", "sound", "title", "continue_clip_id")
     rules.one_of(body, "mv", RIFFUSION_MODELS)
     rules.required(body, RIFFUSION_TASKS[task_type], task_type)
     if task_type == "create_music":
@@ -94,6 +100,18 @@ def check_riffusion(body: Body) -> None:
     for name in ("prompt", "sound"):
         rules.shorter(body.get(name), RIFFUSION_TEXT_LIMIT + 1, name)
     rules.moderated(body.get("lyrics") or None, body.get("prompt"))
+    _check_source(call, task_type, "continue_clip_id")
+
+
+def _check_source(call: Call, task_type: str, name: str) -> None:
+    """Refuse a clip of another account, and a task type that does not take uploaded clips."""
+    if task_type == "create_music":
+        return
+    clip = call.own_song(name)
+    uploaded = clip is not None and "uploaded" in clip.details
+    upload_type = task_type.replace("_music", "_upload_music", 1)
+    if uploaded and "upload" not in task_type and upload_type in _UPLOAD_TASKS:
+        raise invalid(f"The task_type should be '{upload_type}' for an uploaded clip.")
 
 
 def _check_riffusion_text(body: Body) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from musicapi_nb.simulator import validation_rules as rules
-from musicapi_nb.simulator.reply_options import ReplyOptions
+from musicapi_nb.simulator.catalog import Call
 from musicapi_nb.simulator.validation_rules import Body, invalid
 
 _SMALL_MODELS = ("sonic-v3-5", "sonic-v4")
@@ -61,52 +61,71 @@ _SECTION = TaskRule(
 )
 
 
-def check_create(body: Body, options: ReplyOptions) -> None:
-    """Check a body for /sonic/create, whatever its ``task_type``."""
+def check_create(call: Call) -> None:
+    """Check a call of /sonic/create, whatever its ``task_type``."""
+    body, options = call.body, call.options
     task_type = rules.task_type_of(body, TASK_TYPES)
-    _check(body, TASK_TYPES[task_type], options, task_type)
+    _check(call, TASK_TYPES[task_type], task_type)
+    if task_type == "create_music" or options.unknown_clip == "accept":
+        return
+    if task_type == "persona_music":
+        if call.catalog.owners.get(str(body["persona_id"])) != call.key:
+            raise invalid("The 'persona_id' field is invalid.")
+        return
+    clip = call.own_song("continue_clip_id")
+    uploaded = clip is not None and clip.details.get("uploaded")
+    if task_type in ("extend_music", "cover_music") and uploaded:
+        upload_type = task_type.replace("_music", "_upload_music")
+        raise invalid(f"The task_type should be '{upload_type}' for an uploaded clip.")
+    if task_type == "concat_music" and clip is not None and "continue_at" not in clip.details:
+        raise invalid("The 'continue_clip_id' field should be an extended clip.")
+    if "overpainting_start_s" in body and not uploaded and options.unfit == "refuse":
+        raise invalid("The 'overpainting_start_s' field needs an uploaded clip.")
 
 
-def check_upload(body: Body, options: ReplyOptions) -> None:
-    """Check a body for /sonic/upload-extend or /sonic/upload-cover."""
-    _check(body, _UPLOAD, options)
+def check_upload(call: Call) -> None:
+    """Check a call of /sonic/upload-extend or /sonic/upload-cover."""
+    _check(call, _UPLOAD)
 
 
-def check_sample(body: Body, options: ReplyOptions) -> None:
-    """Check a body for /sonic/sample: a part of either a file or a clip."""
-    if bool(body.get("url")) == bool(body.get("sample_clip_id")):
+def check_sample(call: Call) -> None:
+    """Check a call of /sonic/sample: a part of either a file or a clip."""
+    if bool(call.body.get("url")) == bool(call.body.get("sample_clip_id")):
         raise invalid("Exactly one of 'url' and 'sample_clip_id' is required.")
-    _check(body, _SAMPLE, options)
+    _check(call, _SAMPLE)
+    if "sample_clip_id" in call.body:
+        call.own_song("sample_clip_id")
 
 
-def check_mashup(body: Body, options: ReplyOptions) -> None:
-    """Check a body for /sonic/mashup."""
-    match body.get("mashup_clip_ids"):
-        case [str(), str()]:
-            _check(body, _MASHUP, options)
+def check_mashup(call: Call) -> None:
+    """Check a call of /sonic/mashup."""
+    match call.body.get("mashup_clip_ids"):
+        case [str() as first, str() as second]:
+            _check(call, _MASHUP)
         case _:
             raise invalid("The 'mashup_clip_ids' field should hold exactly two clip ids.")
+    unknown = None in (call.catalog.song(first, call.key), call.catalog.song(second, call.key))
+    if unknown and call.options.unknown_clip == "refuse":
+        raise invalid("The 'mashup_clip_ids' field is invalid.")
 
 
-def check_section(body: Body, options: ReplyOptions) -> None:
-    """Check a body for /sonic/replace-section."""
-    _check(body, _SECTION, options)
+def check_section(call: Call) -> None:
+    """Check a call of /sonic/replace-section."""
+    _check(call, _SECTION)
+    clip = call.own_song("clip_id")
+    if clip is not None and call.body["infill_start_s"] >= clip.duration:
+        raise invalid("The 'infill_start_s' field should lie within the song.")
 
 
-def check_batch(body: Body) -> None:
-    """Check a body for /sonic/batch; its items are checked when they are carried out."""
-    items = body.get("items")
+def check_batch(call: Call) -> None:
+    """Check a call of /sonic/batch; its items are checked when they are carried out."""
+    items = call.body.get("items")
     if not isinstance(items, list) or not 1 <= len(items) <= BATCH_LIMIT:
         raise invalid(f"The 'items' field should hold 1 to {BATCH_LIMIT} requests.")
 
 
-def lyrics_of(body: Body) -> str | None:
-    """Return the lyrics of a custom sonic request: ``prompt``, or its alias ``lyrics``."""
-    text = body.get("prompt") or body.get("lyrics")
-    return text if isinstance(text, str) else None
-
-
-def _check(body: Body, rule: TaskRule, options: ReplyOptions, task_type: str | None = None) -> None:
+def _check(call: Call, rule: TaskRule, task_type: str | None = None) -> None:
+    body, options = call.body, call.options
     _check_types(body)
     when = f" when task_type = {task_type}" if task_type else ""
     if "duration" in body and not rule.duration:
@@ -128,7 +147,7 @@ def _check(body: Body, rule: TaskRule, options: ReplyOptions, task_type: str | N
         if options.unfit == "refuse":
             _check_features(body, model)
     rules.moderated(
-        lyrics_of(body) or body.get("infill_lyrics"), body.get("gpt_description_prompt")
+        rules.lyrics_of(body) or body.get("infill_lyrics"), body.get("gpt_description_prompt")
     )
 
 
@@ -142,12 +161,12 @@ def _model_of(body: Body, allowed: tuple[str, ...]) -> str:
 
 
 def _check_types(body: Body) -> None:
-    rules.booleans(
-        body, "make_instrumental", "custom_mode", "auto_lyrics", "use_suno_cdn", "auto_concat"
+    rules.typed(
+        body, bool, "make_instrumental", "custom_mode", "auto_lyrics", "use_suno_cdn", "auto_concat"
     )
     texts = ("prompt", "lyrics", "gpt_description_prompt", "title", "tags", "negative_tags")
     ids = ("continue_clip_id", "persona_id", "webhook_secret", "clip_id", "sample_clip_id")
-    rules.strings(body, *texts, *ids, "infill_lyrics", "url")
+    rules.typed(body, str, *texts, *ids, "infill_lyrics", "url")
     for name in ("style_weight", "weirdness_constraint", "audio_weight"):
         rules.fraction(body, name)
     rules.one_of(body, "vocal_gender", ("f", "m"))
@@ -159,7 +178,7 @@ def _check_types(body: Body) -> None:
 
 
 def _check_text(body: Body) -> None:
-    if body["custom_mode"] and not lyrics_of(body) and not body.get("make_instrumental"):
+    if body["custom_mode"] and not rules.lyrics_of(body) and not body.get("make_instrumental"):
         raise invalid("The 'prompt' field is required when custom_mode = true.")
     if not body["custom_mode"] and not body.get("gpt_description_prompt"):
         raise invalid("The 'gpt_description_prompt' field is required when custom_mode = false.")
@@ -168,7 +187,7 @@ def _check_text(body: Body) -> None:
 def _check_lengths(body: Body, model: str) -> None:
     small = model in _SMALL_MODELS
     lyrics_limit, tags_limit = (3000, 200) if small else (5000, 1000)
-    rules.shorter(lyrics_of(body), lyrics_limit, "prompt")
+    rules.shorter(rules.lyrics_of(body), lyrics_limit, "prompt")
     rules.shorter(body.get("infill_lyrics"), lyrics_limit, "infill_lyrics")
     description = body.get("gpt_description_prompt")
     rules.shorter(description, DESCRIPTION_LIMIT, "'gpt_description_prompt'")

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from musicapi_nb.simulator import validation_rules as rules
-from musicapi_nb.simulator.validation_rules import Body, invalid
+from musicapi_nb.simulator.catalog import Call
+from musicapi_nb.simulator.tasks import Song
+from musicapi_nb.simulator.validation_rules import invalid
 
 _STRENGTHS = ("prompt_strength", "clarity_strength", "lyrics_strength", "generation_quality")
 _POSITIONS = (
@@ -15,8 +17,9 @@ _POSITIONS = (
 )
 
 
-def check(body: Body, *, defaults: bool) -> None:
-    """Check a body; ``defaults`` allows to omit the numbers, the model and the config."""
+def check(call: Call) -> None:
+    """Check a call of /studio/create."""
+    body = call.body
     prompt = body.get("prompt")
     if not isinstance(prompt, str) or not prompt.strip():
         raise invalid("The 'prompt' field is required.")
@@ -24,7 +27,7 @@ def check(body: Body, *, defaults: bool) -> None:
     rules.one_of({"lyrics_type": kind}, "lyrics_type", ("user", "generate", "instrumental"))
     if kind == "user" and not str(body.get("lyrics") or "").strip():
         raise invalid("The 'lyrics' field is required when lyrics_type = user.")
-    if not defaults:
+    if not call.options.studio_defaults:
         rules.required(body, (*_STRENGTHS, "model_type", "config"))
     for name in (*_STRENGTHS, *_POSITIONS):
         rules.fraction(body, name)
@@ -33,6 +36,15 @@ def check(body: Body, *, defaults: bool) -> None:
         raise invalid("The 'seed' field should be an integer.")
     _check_config(body.get("config", {"mode": "regular"}))
     rules.moderated(body.get("lyrics") if kind == "user" else None, prompt)
+    unknown = (body.get("config") or {}).get("source") and source_of(call) is None
+    if unknown and call.options.unknown_clip == "refuse":
+        raise invalid("The 'config.source.song_id' field is invalid.")
+
+
+def source_of(call: Call) -> Song | None:
+    """Return the song that a studio request extends."""
+    source = (call.body.get("config") or {}).get("source") or {}
+    return call.catalog.song(source.get("song_id"), call.key)
 
 
 def _check_config(config: Any) -> None:

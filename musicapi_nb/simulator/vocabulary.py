@@ -44,119 +44,50 @@ def _pairs(text: str) -> dict[str, str]:
 
 
 _GENRES = """
-pop | dance-pop, indie pop, synthpop | 2010s pop
-dance-pop | pop, electropop, house | 2010s house
-indie pop | indie rock, dream pop, bedroom pop | 2010s pop
-bedroom pop | indie pop, lofi, dream pop | 2020s lofi
-dream pop | shoegaze, indie pop, ambient | 1990s ambient
-electropop | synthpop, dance-pop, pop | 2010s synthwave
-synthpop | new wave, electropop, synthwave | 1980s synthwave
-synthwave | retrowave, synthpop, electronic | 1980s synthwave
-retrowave | synthwave, synthpop, new wave | 1980s synthwave
-new wave | synthpop, post-punk, pop rock | 1980s synthwave
-rock | alternative rock, pop rock, classic rock | 1990s rock
-pop rock | rock, indie rock, pop | 2000s rock
-indie rock | alternative rock, indie pop, garage rock | 2000s rock
-alternative rock | rock, grunge, indie rock | 1990s rock
-classic rock | rock, blues rock, hard rock | 1970s rock
-garage rock | punk, indie rock, surf rock | 1960s rock
-surf rock | garage rock, spy, rock | 1960s rock
-blues rock | blues, classic rock, southern rock | 1970s rock
-southern rock | blues rock, country, classic rock | 1970s rock
-hard rock | classic rock, metal, rock | 1980s rock
-grunge | alternative rock, punk, rock | 1990s rock
-punk | pop punk, post-punk, garage rock | 1970s rock
-pop punk | punk, pop rock, alternative rock | 2000s rock
-post-punk | new wave, punk, shoegaze | 1980s rock
-shoegaze | dream pop, post-punk, indie rock | 1990s ambient
-metal | hard rock, symphonic metal, rock | 1980s rock
-symphonic metal | metal, orchestral, hard rock | 2000s rock
-jazz | vocal jazz, bossa nova, swing | 1950s jazz
-vocal jazz | jazz, swing, lounge | 1950s jazz
-spy jazz | jazz, spy, surf rock | 1960s jazz
-spy | spy jazz, surf rock, film score | 1960s jazz
-swing | big band, vocal jazz, jazz | 1940s swing
-big band | swing, jazz, brass | 1940s swing
-lounge | vocal jazz, bossa nova, chillout | 1960s bossa
-bossa nova | mpb, samba-jazz, vocal jazz | 1960s bossa
-mpb | bossa nova, samba-jazz, samba | 1970s bossa
-samba-jazz | samba, bossa nova, jazz | 1960s bossa
-samba | samba-jazz, mpb, latin | 1970s bossa
-latin | reggaeton, samba, latin pop | 2000s bossa
-latin pop | latin, pop, reggaeton | 2000s pop
-reggaeton | latin, dancehall, latin pop | 2010s hiphop
-jazz fusion | jazz, funk, progressive rock | 1970s funk
-progressive rock | classic rock, jazz fusion, art rock | 1970s rock
-art rock | progressive rock, post-punk, indie rock | 1970s rock
-blues | blues rock, soul, delta blues | 1950s blues
-delta blues | blues, folk, acoustic | 1930s blues
-soul | r&b, neo-soul, gospel | 1970s soul
-neo-soul | soul, r&b, jazz | 2000s soul
-r&b | soul, neo-soul, hip hop | 2000s soul
-gospel | soul, choir, blues | 1960s soul
-funk | disco, soul, jazz fusion | 1970s funk
-disco | funk, house, dance-pop | 1970s funk
-house | deep house, disco, techno | 1990s house
-deep house | house, chillout, nu-disco | 2010s house
-nu-disco | disco, deep house, funk | 2010s funk
-techno | minimal techno, house, industrial | 1990s techno
-minimal techno | techno, deep house, electronic | 2000s techno
-trance | techno, progressive house, electronic | 1990s techno
-progressive house | trance, house, edm | 2010s house
-edm | progressive house, electronic, dance-pop | 2010s house
-electronic | techno, synthwave, idm | 2000s techno
-idm | electronic, ambient, glitch | 1990s techno
-industrial | techno, metal, electronic | 1990s techno
-drum and bass | jungle, electronic, liquid funk | 1990s breaks
-jungle | drum and bass, breakbeat, reggae | 1990s breaks
-breakbeat | jungle, electronic, trip hop | 1990s breaks
-trip hop | downtempo, breakbeat, lofi | 1990s lofi
-downtempo | trip hop, chillout, ambient | 2000s lofi
-chillout | downtempo, lounge, ambient | 2000s lofi
-lofi | chillhop, bedroom pop, downtempo | 2010s lofi
-chillhop | lofi, jazz, hip hop | 2010s lofi
-hip hop | boom bap, trap, r&b | 1990s hiphop
-boom bap | hip hop, chillhop, jazz | 1990s hiphop
-trap | hip hop, r&b, electronic | 2010s hiphop
-reggae | dub, roots reggae, dancehall | 1970s reggae
-roots reggae | reggae, dub, soul | 1970s reggae
-dub | reggae, downtempo, electronic | 1970s reggae
-dancehall | reggae, reggaeton, hip hop | 1990s reggae
-ska | reggae, punk, brass | 1960s reggae
-folk | indie folk, singer-songwriter, country | 1960s folk
-indie folk | folk, singer-songwriter, chamber folk | 2010s folk
-chamber folk | indie folk, classical, folk | 2000s folk
-singer-songwriter | folk, indie folk, soft rock | 1970s folk
-soft rock | pop rock, singer-songwriter, pop | 1970s pop
-country | americana, bluegrass, folk | 1990s folk
-americana | country, folk, southern rock | 2000s folk
-bluegrass | country, folk, americana | 1950s folk
-sea shanty | folk, celtic, choir | 1800s folk
-celtic | folk, sea shanty, world | 1990s folk
-world | celtic, afrobeat, latin | 1990s bossa
-afrobeat | funk, world, jazz | 1970s funk
-ambient | drone, new age, downtempo | 1990s ambient
-drone | ambient, minimalism, electronic | 2000s ambient
-new age | ambient, classical, world | 1980s ambient
-classical | chamber music, orchestral, romantic classical | 1800s classical
-romantic classical | classical, piano, orchestral | 1800s classical
-chamber music | classical, strings, minimalism | 1800s classical
-minimalism | classical, ambient, chamber music | 1970s classical
-orchestral | film score, classical, epic | 2000s classical
-film score | orchestral, ambient, epic | 2000s classical
-waltz | classical, folk, chamber music | 1800s classical
-lullaby | folk, new age, classical | 1900s ambient
+pop: pop 2010s, indie pop 2010s, soft rock 1970s, latin pop 2000s
+synthwave: electropop 2010s, synthpop 1980s, new wave 1980s, synthwave 1980s, retrowave 1980s
+ambient: dream pop 1990s, shoegaze 1990s
+rock: post-punk 1980s, punk 1970s, pop punk 2000s, pop rock 2000s, rock 1990s
+rock: alternative rock 1990s, grunge 1990s, indie rock 2000s, garage rock 1960s, surf rock 1960s
+jazz: spy 1960s, spy jazz 1960s
+rock: metal 1980s, symphonic metal 2000s, hard rock 1980s, classic rock 1970s, art rock 1970s
+rock: progressive rock 1970s, southern rock 1970s, blues rock 1970s
+blues: blues 1950s, delta blues 1930s
+soul: gospel 1960s, soul 1970s, neo-soul 2000s, r&b 2000s
+funk: funk 1970s, afrobeat 1970s, jazz fusion 1970s
+jazz: jazz 1950s, vocal jazz 1950s
+swing: swing 1940s, big band 1940s
+bossa: lounge 1960s, bossa nova 1960s, mpb 1970s, samba-jazz 1960s, samba 1970s, latin 2000s
+bossa: world 1990s
+folk: celtic 1990s, sea shanty 1800s, folk 1960s, indie folk 2010s, singer-songwriter 1970s
+folk: americana 2000s, country 1990s, bluegrass 1950s, chamber folk 2000s
+classical: chamber music 1800s, classical 1800s, romantic classical 1800s, waltz 1800s
+classical: orchestral 2000s, film score 2000s, minimalism 1970s
+ambient: lullaby 1900s, new age 1980s, ambient 1990s, drone 2000s
+lofi: downtempo 2000s, chillout 2000s, trip hop 1990s, bedroom pop 2020s, lofi 2010s, chillhop 2010s
+hiphop: boom bap 1990s, hip hop 1990s, trap 2010s, reggaeton 2010s
+reggae: dancehall 1990s, ska 1960s, reggae 1970s, roots reggae 1970s, dub 1970s
+breaks: jungle 1990s, drum and bass 1990s, breakbeat 1990s
+techno: idm 1990s, electronic 2000s, industrial 1990s, techno 1990s, minimal techno 2000s
+techno: trance 1990s
+house: progressive house 2010s, edm 2010s, deep house 2010s, house 1990s
+funk: nu-disco 2010s, disco 1970s
+house: dance-pop 2010s
 """
 
 
 def _genres() -> Iterator[tuple[str, Genre]]:
-    for line in _GENRES.strip().splitlines():
-        name, neighbours, context = line.split(" | ")
-        decade, style = context.split()
-        yield name, Genre(tuple(neighbours.split(", ")), decade, style)
+    rows = [line.split(": ") for line in _GENRES.strip().splitlines()]
+    genres = [(*tag.rsplit(" ", 1), style) for style, tags in rows for tag in tags.split(", ")]
+    names = [name for name, _, _ in genres]
+    for index, (name, decade, style) in enumerate(genres):
+        after = (index + 1) % len(names)
+        neighbours = (names[after], names[index - 1], names[(after + 1) % len(names)])
+        yield name, Genre(neighbours, decade, style)
 
 
 GENRES: dict[str, Genre] = dict(_genres())
+"""The neighbours of a genre are those next to it in the list, which is read as a circle."""
 
 _MOODS = """
 happy 0.8 0.4; joyful 0.9 0.5; uplifting 0.8 0.4; bright 0.6 0.3; playful 0.6 0.4;

@@ -147,7 +147,7 @@ def test_job_output_changes_in_place_and_saves_songs(lab: Lab, tmp_path: Path) -
     (tmp_path / "idle").touch()
     for area in areas:  # while no cell runs
         expect(area).not_to_contain_text("on the simulator's clock", timeout=30_000)
-        expect(area).not_to_contain_text("running")
+        expect(area).not_to_contain_text("elapsed, ")
         expect(area.locator("audio")).to_have_count(2)
     _check_single_outputs(notebook, range(1, 3))
     saved = notebook.save()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -54,8 +53,18 @@ class Control:
         """Return the field's value: None if left out, the typed text if it cannot be parsed."""
         if self.raw == self._initial_raw:
             return self._initial
-        value = self._kind.read(self.raw)
+        try:
+            value = self._kind.read(self.field, self.raw)
+        except ValueError:
+            return self.raw
         return self._off if value is False else value
+
+    def _unreadable_reason(self) -> str:
+        try:
+            self._kind.read(self.field, self.raw)
+        except ValueError as error:
+            return str(error) if isinstance(error, _Unreadable) else ""
+        return ""
 
     def spec(self) -> dict[str, Any]:
         """Return what the page needs to draw the control."""
@@ -68,19 +77,19 @@ class Control:
         }
 
     def state(
-        self, problems: Sequence[Problem], model: str | None, *, shown: bool
+        self, problems: Sequence[Problem], model: str | None, *, is_active: bool
     ) -> dict[str, Any]:
         """Return the message below the control (a problem replaces the help) and the length."""
         value = self.read()
         errors = [problem for problem in problems if problem.hard]
         is_wrong = bool(errors) and (self.touched or value not in (None, ""))
-        reason = self._kind.explain(self.raw) if isinstance(value, str) and errors else ""
+        reason = self._unreadable_reason() if errors else ""
         message = reason or " ".join(_sentence(p.message) for p in (errors or problems))
         count = self._count(value)
         limit = self.field.max_items or self.field.limit_for(model)
         has_chips = self.field.kind == "tags" and not message and isinstance(value, str)
         return {
-            "shown": shown,
+            "shown": is_active,
             "message": message or self.field.help,
             "tone": "bad" if is_wrong else "warn" if message else "",
             "count": "" if limit is None else f"{count:,} / {limit:,}",
@@ -141,6 +150,10 @@ def _split_commas(text: str) -> list[str]:
 # --- kinds of fields -------------------------------------------------------------------------
 
 
+class _Unreadable(ValueError):
+    """A typed text cannot be read, and the message says why in words for the person."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Kind:
     """How one kind of field is edited.
@@ -149,31 +162,28 @@ class _Kind:
     ----------
     control
         Kind of control in form.js.
-    write, read
-        Convert a field's value to the control's raw value, and back.
+    write
+        Convert a field's value to the control's raw value.
+    read
+        Convert a raw value back; ValueError if that is not possible.
     options
         Return more of what the page needs, from the field and the raw value.
-    explain
-        Say why a raw text cannot be read; "" if it can.
     """
 
     control: str
     write: Callable[[Any], Any]
-    read: Callable[[Any], Any]
+    read: Callable[[Field, Any], Any]
     options: Callable[[Field, Any], dict[str, Any]] = lambda _field, _raw: {}
-    explain: Callable[[str], str] = lambda _raw: ""
 
 
 def _kind(field: Field) -> _Kind:
     if field.kind == "choice" and field.allow_other:
         return _OPEN_CHOICE
-    if field.kind == "requests":
-        return dataclasses.replace(
-            _REQUESTS,
-            read=functools.partial(_read_requests, field),
-            explain=functools.partial(_explain_requests, field),
-        )
     return _KINDS.get(field.kind, _TEXT)
+
+
+def _same(_field: Field, raw: Any) -> Any:
+    return raw
 
 
 def _write_text(value: Any) -> str:
@@ -182,23 +192,19 @@ def _write_text(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _read_text(raw: str) -> str | None:
+def _read_text(_field: Field, raw: str) -> str | None:
     return raw if raw.strip() else None
 
 
-def _read_integer(raw: str) -> int | str | None:
-    try:
-        return int(raw)
-    except ValueError:
-        return _read_text(raw)
+def _read_integer(_field: Field, raw: str) -> int | None:
+    return int(raw) if raw.strip() else None
 
 
-def _read_number(raw: str) -> float | str | None:
-    value = _read_integer(raw)
+def _read_number(field: Field, raw: str) -> float | None:
     try:
-        return float(value) if isinstance(value, str) else value
+        return _read_integer(field, raw)
     except ValueError:
-        return value
+        return float(raw)
 
 
 def _write_fraction(value: Any) -> float | None:
@@ -233,12 +239,9 @@ def _write_segments(value: Any) -> str:
     return "\n".join(f"{part.name} {part.duration}" for part in parts if isinstance(part, Segment))
 
 
-def _read_segments(raw: str) -> list[Segment] | str | None:
+def _read_segments(_field: Field, raw: str) -> list[Segment] | None:
     lines = [line.split() for line in raw.splitlines() if line.strip()]
-    try:
-        return [Segment(name=name, duration=int(seconds)) for name, seconds in lines] or None
-    except ValueError:
-        return raw
+    return [Segment(name=name, duration=int(seconds)) for name, seconds in lines] or None
 
 
 def _write_requests(value: Any) -> str:
@@ -250,44 +253,28 @@ def _write_requests(value: Any) -> str:
     )
 
 
-def _read_requests(field: Field, raw: str) -> list[Any] | str | None:
-    try:
-        return _parse_requests(field, raw) or None
-    except ValueError:
-        return raw
-
-
-def _explain_requests(field: Field, raw: str) -> str:
-    try:
-        _parse_requests(field, raw)
-    except ValueError as error:
-        return str(error)
-    return ""
-
-
-def _parse_requests(field: Field, raw: str) -> list[Any]:
-    """Parse one request per line; raise ValueError with the line that is wrong, and why."""
+def _read_requests(field: Field, raw: str) -> list[Any] | None:
+    """Read one request per line."""
     assert field.item is not None  # noqa: S101 - every field of kind "requests" declares it
+    lines = enumerate(raw.splitlines(), 1)
     return [
-        _parse_request(field.item, line, f"Line {number}")
-        for number, line in enumerate(raw.splitlines(), 1)
-        if line.strip()
-    ]
+        _read_request(field.item, line, f"Line {number}") for number, line in lines if line.strip()
+    ] or None
 
 
-def _parse_request(request_type: Callable[..., Any], line: str, label: str) -> Any:
+def _read_request(request_type: Callable[..., Any], line: str, label: str) -> Any:
     try:
         values = json.loads(line)
     except json.JSONDecodeError as error:
-        raise ValueError(f"{label} is not valid JSON at character {error.pos + 1}.") from None
+        raise _Unreadable(f"{label} is not valid JSON at character {error.pos + 1}.") from None
     except (ValueError, RecursionError):
-        raise ValueError(f"{label} is not valid JSON.") from None
+        raise _Unreadable(f"{label} is not valid JSON.") from None
     if not isinstance(values, dict):
-        raise ValueError(f'{label} should be a JSON object: {{"custom_mode": false, ...}}.')  # noqa: TRY004 - a person typed it
+        raise _Unreadable(f'{label} should be a JSON object: {{"custom_mode": false, ...}}.')
     try:
         return request_type(**values)
     except InvalidRequest as error:
-        raise ValueError(f"{label}: {'; '.join(map(str, error.problems))}.") from None
+        raise _Unreadable(f"{label}: {'; '.join(map(str, error.problems))}.") from None
 
 
 def _placeholder(text: str) -> Callable[[Field, Any], dict[str, Any]]:
@@ -302,25 +289,22 @@ def _suggestions(field: Field, _raw: Any) -> dict[str, Any]:
     return {"choices": field.choices, "placeholder": "choose one, or type another"}
 
 
-_SEGMENTS_HINT = _placeholder("one part per line: name and seconds\nverse 20")
-_REQUESTS_HINT = _placeholder('one JSON object per line\n{"custom_mode": false, ...}')
 _TEXT = _Kind("text", _write_text, _read_text)
 _OPEN_CHOICE = _Kind("text", _write_text, _read_text, _suggestions)
-_REQUESTS = _Kind("long", _write_requests, _read_text, _REQUESTS_HINT)
+_NUMBER = _Kind("text", _write_text, _read_number, _numeric)
+_CLIPS_HINT = _placeholder("ids, comma-separated")
+_SEGMENTS_HINT = _placeholder("one part per line: name and seconds\nverse 20")
+_REQUESTS_HINT = _placeholder('one JSON object per line\n{"custom_mode": false, ...}')
 _KINDS: Mapping[str, _Kind] = {
     "long text": _Kind("long", _write_text, _read_text),
-    "choice": _Kind("choice", _write_text, lambda raw: raw or None, _options),
-    "switch": _Kind("switch", lambda value: value is True, lambda raw: raw),
-    "fraction": _Kind("fraction", _write_fraction, lambda raw: raw, _range),
+    "choice": _Kind("choice", _write_text, lambda _, raw: raw or None, _options),
+    "switch": _Kind("switch", lambda value: value is True, _same),
+    "fraction": _Kind("fraction", _write_fraction, _same, _range),
     "integer": _Kind("text", _write_text, _read_integer, _numeric),
-    "number": _Kind("text", _write_text, _read_number, _numeric),
-    "seconds": _Kind("text", _write_text, _read_number, _numeric),
-    "clips": _Kind(
-        "text",
-        _write_text,
-        lambda raw: _split_commas(raw) or None,
-        _placeholder("ids, comma-separated"),
-    ),
-    "choices": _Kind("choices", _as_list, lambda raw: _as_list(raw) or None, _all_choices),
+    "number": _NUMBER,
+    "seconds": _NUMBER,
+    "clips": _Kind("text", _write_text, lambda _, raw: _split_commas(raw) or None, _CLIPS_HINT),
+    "choices": _Kind("choices", _as_list, lambda _, raw: _as_list(raw) or None, _all_choices),
     "segments": _Kind("long", _write_segments, _read_segments, _SEGMENTS_HINT),
+    "requests": _Kind("long", _write_requests, _read_requests, _REQUESTS_HINT),
 }

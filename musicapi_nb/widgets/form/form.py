@@ -204,7 +204,8 @@ class Form:
     def _on_buy(self, message: Mapping[str, Any]) -> None:
         """Buy for a click: once for each turn, and only at the price that the person saw."""
         turn, price = message.get("turn"), message.get("price")
-        if turn != self._turn or price != self._view.state["price"] or not self._is_ready():
+        state = self._view.state
+        if turn != self._turn or price != state["price"] or not state["ready"]:
             self._view.send({"kind": "refused", "turn": turn})
             return
         self._turn += 1
@@ -262,9 +263,6 @@ class Form:
         values = {name: control.raw for name, control in self._controls.items()}
         self._view.held = {"view": view, "values": {**values, "extra": self._extra}}
 
-    def _is_ready(self) -> bool:
-        return not self._is_paused and not any(problem.hard for problem in self.problems())
-
     def _draw(self) -> None:
         request, extra_problems = self._read()
         problems = [*extra_problems, *request.problems()]
@@ -275,7 +273,7 @@ class Form:
             name: control.state(
                 [problem for problem in problems if problem.field == name],
                 model,
-                shown=name in active,
+                is_active=name in active,
             )
             for name, control in self._controls.items()
         }

@@ -1,4 +1,4 @@
-"""Playlists and tables of exports: one line a title, no text that a spreadsheet would run."""
+"""Tests of playlists and tables: one line per title, no formulas for a spreadsheet."""
 
 import math
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from musicapi_nb.exports.playlist import harmless, playlist
+from musicapi_nb.exports.playlist import escape_formulas, playlist
 from musicapi_nb.tasks import Song
 
 TEXTS = st.one_of(
@@ -17,9 +17,9 @@ TEXTS = st.one_of(
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(TEXTS, max_size=6))
-def test_no_cell_is_a_formula_and_all_others_are_as_they_were(texts: list[str | None]) -> None:
+def test_formulas_are_escaped_and_other_text_is_unchanged(texts: list[str | None]) -> None:
     table = pd.DataFrame({"title": pd.Series(texts, dtype="object"), "n": range(len(texts))})
-    cells = harmless(table)["title"].tolist()
+    cells = escape_formulas(table)["title"].tolist()
 
     for cell, text in zip(cells, texts, strict=True):
         if text is None:
@@ -30,7 +30,7 @@ def test_no_cell_is_a_formula_and_all_others_are_as_they_were(texts: list[str | 
         assert not cell.startswith(("\t", "\r", "\n"))
 
 
-def test_numbers_below_zero_and_categories_stay_what_they_are() -> None:
+def test_numbers_and_categories_keep_their_type() -> None:
     table = pd.DataFrame(
         {
             "n": [-1.5],
@@ -40,14 +40,14 @@ def test_numbers_below_zero_and_categories_stay_what_they_are() -> None:
         }
     )
 
-    assert harmless(table).to_csv(index=False) == (
+    assert escape_formulas(table).to_csv(index=False) == (
         "n,at,tag,ok\n-1.5,2026-10-07 00:00:00+00:00,'-soft,True\n"
     )
     assert table["tag"].tolist() == ["-soft"]
 
 
 @pytest.mark.parametrize("seconds", [None, math.nan, math.inf])
-def test_a_length_that_is_not_known_is_said_so(seconds: float | None) -> None:
+def test_unknown_duration_is_minus_one(seconds: float | None) -> None:
     assert "#EXTINF:-1,Rain\n" in playlist([(Song(title="Rain", duration=seconds), "Rain.mp3")])
 
 

@@ -1,4 +1,4 @@
-"""Libraries with songs of any kind of file, for tests of exports."""
+"""Helpers that add songs with audio files to a library, for tests of exports."""
 
 import io
 import struct
@@ -30,7 +30,7 @@ def sound(suffix: str = ".wav", seconds: float = 0.3) -> bytes:
 
 
 def _mp4(seconds: float) -> bytes:
-    """The least that is an MP4 with a sound track: no encoder for it is at hand."""
+    """Return a minimal MP4 with a sound track, because no encoder is available."""
 
     def atom(name: bytes, content: bytes) -> bytes:
         return struct.pack(">I4s", 8 + len(content), name) + content
@@ -41,10 +41,10 @@ def _mp4(seconds: float) -> bytes:
     return ftyp + atom(b"moov", atom(b"trak", atom(b"mdia", media))) + atom(b"mdat", b"sound")
 
 
-def add(library: Library, *titles: str | None, suffix: str = ".wav", **named: Any) -> list[str]:
+def add(library: Library, *titles: str | None, suffix: str = ".wav", **fields: Any) -> list[str]:
     """Buy one finished task with songs of these titles; return their ids."""
     number = len(library.entries())
-    ids = [f"clip-{number}-{at}" for at in range(len(titles))]
+    ids = [f"clip-{number}-{index}" for index in range(len(titles))]
     clip = {
         "state": "succeeded",
         "tags": "jazz, spy",
@@ -56,15 +56,15 @@ def add(library: Library, *titles: str | None, suffix: str = ".wav", **named: An
         "duration": 0.3,
     }
     clips = [
-        {**clip, **named, "clip_id": name, "title": title}
+        {**clip, **fields, "clip_id": name, "title": title}
         for name, title in zip(ids, titles, strict=True)
     ]
-    asked = song(f"rain {number}")
-    claim = buy(library, asked, f"task-{number}")
+    request = song(f"rain {number}")
+    claim = buy(library, request, f"task-{number}")
     reply = {"code": 200, "data": clips}
-    library.record_poll(claim.entry.id, looked(acknowledged(asked, f"task-{number}"), reply))
-    for at, name in enumerate(ids):
-        attach(library, name, "audio", sound(suffix, 0.3 + at / 10), suffix)
+    library.record_poll(claim.entry.id, looked(acknowledged(request, f"task-{number}"), reply))
+    for index, name in enumerate(ids):
+        attach(library, name, "audio", sound(suffix, 0.3 + index / 10), suffix)
         attach(library, name, "image", PNG, ".png")
     return ids
 
@@ -77,12 +77,12 @@ def attach(
     library.attach(name, media, library.add_file(path, suffix))
 
 
-def align(library: Library, clip: str, *words: tuple[str, float, float]) -> None:
-    """Have the ledger keep an answer of aligned-lyrics."""
+def align(library: Library, clip: str, *items: tuple[str, float, float]) -> None:
+    """Add an answer of aligned-lyrics to the library."""
     request = sonic.AlignedLyrics(clip_id=clip)
     alignment = [
         {"word": word, "start_s": start, "end_s": end, "p_align": 0.9, "success": True}
-        for word, start, end in words
+        for word, start, end in items
     ]
     reply = {"code": 200, "message": "success", "data": {"alignment": alignment}}
     claim = library.claim(request)
@@ -90,7 +90,7 @@ def align(library: Library, clip: str, *words: tuple[str, float, float]) -> None
 
 
 def inside(folder: Path) -> dict[str, bytes]:
-    """All files of a folder by their names in it."""
+    """Return the content of all files in a folder by relative name."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))

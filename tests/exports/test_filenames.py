@@ -1,4 +1,4 @@
-"""Names of exported files: any title ends as one that is safe on every file system."""
+"""Tests of file names: any title becomes one that is safe on every file system."""
 
 import os
 import unicodedata
@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from musicapi_nb.exports.filenames import LONGEST_STEM, folded, stem, unique
+from musicapi_nb.exports.filenames import MAX_STEM_BYTES, fold, safe_stem, unique_stem
 
 DEVICES = {
     "con",
     "prn",
     "aux",
     "nul",
-    *(f"{name}{at}" for name in ("com", "lpt") for at in range(10)),
+    *(f"{name}{digit}" for name in ("com", "lpt") for digit in range(10)),
 }
 TITLES = st.one_of(
     st.text(),
@@ -50,23 +50,23 @@ TITLES = st.one_of(
         ("half a pair \ud83d", "half a pair"),
     ],
 )
-def test_a_title_becomes_a_name(title: str | None, name: str) -> None:
-    assert stem(title) == name
+def test_title_becomes_a_safe_name(title: str | None, name: str) -> None:
+    assert safe_stem(title) == name
 
 
-def test_three_hundred_emoji_are_cut_between_characters() -> None:
-    name = stem("\U0001f3b7" * 300)
+def test_long_title_is_cut_between_characters() -> None:
+    name = safe_stem("\U0001f3b7" * 300)
 
     assert set(name) == {"\U0001f3b7"}
-    assert len(name) == (LONGEST_STEM - 1) // 4
+    assert len(name) == (MAX_STEM_BYTES - 1) // 4
 
 
-def test_twins_are_numbered_whatever_their_case_and_composition() -> None:
-    taken: set[str] = set()
+def test_equal_names_are_numbered_regardless_of_case_and_form() -> None:
+    used: set[str] = set()
     names = []
     for title in ("Rain", "RAIN", "rain", "e\u0301", "\u00c9", "Stra\u00dfe", "STRASSE"):
-        names.append(unique(title, taken))
-        taken.add(folded(names[-1]))
+        names.append(unique_stem(title, used))
+        used.add(fold(names[-1]))
 
     assert names == [
         "Rain",
@@ -81,13 +81,13 @@ def test_twins_are_numbered_whatever_their_case_and_composition() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(TITLES, max_size=8))
-def test_any_titles_end_as_safe_and_unique_names(titles: list[str]) -> None:
-    taken: set[str] = set()
+def test_any_titles_become_safe_unique_names(titles: list[str]) -> None:
+    used: set[str] = set()
     for title in titles:
-        name = unique(title, taken)
+        name = unique_stem(title, used)
 
-        assert 0 < len(os.fsencode(name)) <= LONGEST_STEM
-        assert folded(name) not in taken
+        assert 0 < len(os.fsencode(name)) <= MAX_STEM_BYTES
+        assert fold(name) not in used
         assert not set(name) & set('<>:"/\\|?*')
         assert all(
             unicodedata.category(letter) not in {"Cc", "Cf", "Cs", "Zl", "Zp"} for letter in name
@@ -96,11 +96,11 @@ def test_any_titles_end_as_safe_and_unique_names(titles: list[str]) -> None:
         assert not name.startswith(("-", "~", "#"))
         assert name.partition(".")[0].rstrip().casefold() not in DEVICES
         assert (Path("/songs") / f"{name}.mp3").resolve().parent == Path("/songs")
-        taken.add(folded(name))
+        used.add(fold(name))
 
 
-def test_a_name_can_be_taken_by_the_disk(tmp_path: Path) -> None:
+def test_names_can_be_created_on_disk(tmp_path: Path) -> None:
     for title in ("\U0001f3b7" * 300, "x" * 500, "../../x", "\u0301" * 300, "CON"):
-        (tmp_path / f"{unique(title, ())}.parquet").write_bytes(b"")
+        (tmp_path / f"{unique_stem(title, ())}.parquet").write_bytes(b"")
 
     assert len(list(tmp_path.iterdir())) == 5
