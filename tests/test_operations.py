@@ -187,7 +187,7 @@ def test_a_line_of_a_batch_that_cannot_be_read() -> None:
     for items, words in (
         ("[{", "is not JSON"),
         ("{}", "should be a list of requests"),
-        ("[3]", "which is no Create"),
+        ("[3]", "not a Create"),
         ('[{"titel": "x"}]', "did you mean title"),
     ):
         with pytest.raises(InvalidRequest, match=words):

@@ -34,11 +34,8 @@ _MEASURES = ("recall", "precision", "jaccard")
 _BY_SONG = dict.fromkeys(_COUNTS, "int64") | dict.fromkeys(_MEASURES, "float64")
 _BY_LEVEL = {
     "measure": "str",
-    "estimate": "float64",
-    "low": "float64",
-    "high": "float64",
-    "tasks": "int64",
-    "songs": "int64",
+    **dict.fromkeys(("estimate", "low", "high"), "float64"),
+    **dict.fromkeys(("tasks", "songs"), "int64"),
 }
 
 
@@ -212,9 +209,6 @@ def _count_levels(  # noqa: PLR0913 - the options of adherence
     # a stable sort by position keeps the measures of a level together
     counts = pd.concat(parts).sort_index(kind="stable").reset_index(drop=True)
     return counts[[*by, "measure", *SUMS, "tags"]]
-
-
-# --- songs and their tags -------------------------------------------------------------------
 
 
 class _Song(NamedTuple):

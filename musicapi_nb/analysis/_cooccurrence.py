@@ -19,24 +19,13 @@ from musicapi_nb.errors import BadFrame, InvalidArgument
 
 _TAG_COUNTS = {
     "tag": "str",
-    "songs": "int64",
-    "tasks": "int64",
-    "share": "float64",
-    "low": "float64",
-    "high": "float64",
+    **dict.fromkeys(("songs", "tasks"), "int64"),
+    **dict.fromkeys(("share", "low", "high"), "float64"),
 }
 _PAIRS = {
-    "tag": "str",
-    "other_tag": "str",
-    "songs": "int64",
-    "tag_songs": "int64",
-    "other_songs": "int64",
-    "joint_songs": "int64",
-    "support": "float64",
-    "lift": "float64",
-    "conditional": "float64",
-    "low": "float64",
-    "high": "float64",
+    **dict.fromkeys(("tag", "other_tag"), "str"),
+    **dict.fromkeys(("songs", "tag_songs", "other_songs", "joint_songs"), "int64"),
+    **dict.fromkeys(("support", "lift", "conditional", "low", "high"), "float64"),
 }
 _SUM_KEYS = ("scope", "tag", "other_tag")
 _ALL_SONGS, _ONE_TAG, _TWO_TAGS = "all songs", "one tag", "two tags"
@@ -202,9 +191,6 @@ def exclusive_sets(
 def _check_top(top: int | None) -> None:
     if top is not None and (not isinstance(top, int) or top < 0):
         raise InvalidArgument(f"top is {top!r}; it is a number of tags, from 0")
-
-
-# --- counting -------------------------------------------------------------------------------
 
 
 class _TaggedRows(NamedTuple):

@@ -14,7 +14,7 @@ from musicapi_nb.simulator.music.lyric_writer import make_lyrics, make_title
 from musicapi_nb.simulator.replies import Answer, Json, lyrics_ack, voice_ack
 from musicapi_nb.simulator.songs import make_id, uploaded_song
 from musicapi_nb.simulator.tag_rewriting import split
-from musicapi_nb.simulator.tasks import Song, Timing, sonic_timing
+from musicapi_nb.simulator.tasks import Song, sonic_timing
 from musicapi_nb.simulator.validation_rules import Body
 from musicapi_nb.simulator.vocabulary import GENRES
 
@@ -167,10 +167,6 @@ def _shared_song(call: Call) -> Json:
     }
 
 
-def _task_timing(submitted: float, songs: int, rng: Random) -> Timing:
-    return sonic_timing(submitted, max(1, songs), rng, median=20.0)
-
-
 def _reply(
     name: str, price: int, check: Check, answer: Callable[[Call], Json], wait: Wait | None = None
 ) -> Operation:
@@ -180,7 +176,7 @@ def _reply(
 def _task(
     name: str, price: int, check: Check, result: Callable[[Call], Any], **more: Any
 ) -> Operation:
-    fields = {"engine": "sonic", "timing": _task_timing, **more}
+    fields = {"engine": "sonic", "timing": partial(sonic_timing, median=20.0), **more}
     return Operation(name, price, check, result=result, **fields)
 
 

@@ -1,19 +1,20 @@
 """Operations of producer and its forerunner riffusion."""
 
 from dataclasses import replace
-from random import Random
+from functools import partial
 from types import MappingProxyType
+from typing import Any
 
-from musicapi_nb.simulator import validation_clips, validation_producer
+from musicapi_nb.simulator import validation_clips as clips
+from musicapi_nb.simulator import validation_producer as producer
 from musicapi_nb.simulator.catalog import Call, Check, MakeSongs, Operation, Table, by_task_type
 from musicapi_nb.simulator.replies import Json, plain_ack
 from musicapi_nb.simulator.songs import uploaded_song
 from musicapi_nb.simulator.songs_producer import producer_songs, riffusion_songs
-from musicapi_nb.simulator.tasks import Engine, Song, Timing, producer_timing, sonic_timing
+from musicapi_nb.simulator.tasks import Engine, Song, sonic_timing
 
-
-def _file_timing(submitted: float, songs: int, rng: Random) -> Timing:
-    return sonic_timing(submitted, max(1, songs), rng, median=15.0)
+_song_timing = partial(sonic_timing, median=50.0)
+_file_timing = partial(sonic_timing, median=15.0)
 
 
 def _import(call: Call) -> tuple[Song, ...]:
@@ -42,44 +43,29 @@ def _riffusion_songs(call: Call) -> tuple[Song, ...]:
 
 
 def _create(engine: Engine, name: str, check: Check, make: MakeSongs) -> Operation:
-    return Operation(f"{engine}.{name}", 12, check, engine, make, producer_timing, ack=plain_ack)
+    return Operation(f"{engine}.{name}", 12, check, engine, make, _song_timing, ack=plain_ack)
+
+
+def _file_task(name: str, check: Check, **fields: Any) -> Operation:
+    name = f"producer.{name}"
+    return Operation(name, 2, check, "producer", timing=_file_timing, ack=plain_ack, **fields)
 
 
 _PRODUCER = {
-    name: _create("producer", name, validation_producer.check_producer, _producer_songs)
-    for name in validation_producer.PRODUCER_TASKS
+    name: _create("producer", name, producer.check_producer, _producer_songs)
+    for name in producer.PRODUCER_TASKS
 }
 _RIFFUSION = {
-    name: _create("riffusion", name, validation_producer.check_riffusion, _riffusion_songs)
-    for name in validation_producer.RIFFUSION_TASKS
+    name: _create("riffusion", name, producer.check_riffusion, _riffusion_songs)
+    for name in producer.RIFFUSION_TASKS
 }
-_IMPORT = Operation(
-    "producer.upload",
-    2,
-    validation_clips.check_audio_url,
-    "producer",
-    _import,
-    _file_timing,
-    ack=plain_ack,
-)
-_EXPORT = Operation(
-    "producer.download",
-    2,
-    validation_producer.check_download,
-    "producer",
-    None,
-    _file_timing,
-    ack=plain_ack,
-)
 # Prices: service.md 14; of /riffusion/upload none is public.
 PRODUCER: Table = MappingProxyType(
     {
         "producer/create": by_task_type(_PRODUCER),
-        "producer/upload": _IMPORT,
-        "producer/download": replace(_EXPORT, result=_export),
+        "producer/upload": _file_task("upload", clips.check_audio_url, make_songs=_import),
+        "producer/download": _file_task("download", producer.check_download, result=_export),
         "riffusion/create": by_task_type(_RIFFUSION),
-        "riffusion/upload": Operation(
-            "riffusion.upload", 2, validation_clips.check_upload, answer=_upload
-        ),
+        "riffusion/upload": Operation("riffusion.upload", 2, clips.check_upload, answer=_upload),
     }
 )

@@ -26,7 +26,8 @@ from musicapi_nb.simulator.vocabulary import (
 _STEP_CHANCES = (0.25, 0.5, 0.25)
 _LIST_WORDS = 3
 """A comma-separated part of at most this many words counts as a tag, a longer one as prose."""
-_LONGEST_TAG_WORDS = 3
+_LONGEST_FIRST = sorted(map(re.escape, KNOWN), key=len, reverse=True)
+_KNOWN_TAG = re.compile(rf"(?<![\w&'-])(?:{'|'.join(_LONGEST_FIRST)})(?![\w&'-])")
 _RULES_BY_TAG: dict[str, tuple[Rule, ...]] = {}
 for _rule in RULES:
     _RULES_BY_TAG[_rule.tag] = (*_RULES_BY_TAG.get(_rule.tag, ()), _rule)
@@ -170,16 +171,4 @@ def _parsed(text: str) -> tuple[str, ...]:
 
 def _known_tags(text: str) -> list[str]:
     """Return the known tags in running text, the longest match first, in their order."""
-    words = re.findall(r"[\w&'-]+", text.lower())
-    tags: list[str] = []
-    index = 0
-    while index < len(words):
-        for length in range(_LONGEST_TAG_WORDS, 0, -1):
-            candidate = " ".join(words[index : index + length])
-            if candidate in KNOWN:
-                tags.append(candidate)
-                index += length
-                break
-        else:
-            index += 1
-    return tags
+    return _KNOWN_TAG.findall(text.lower())

@@ -133,11 +133,6 @@ def paired_timing(submitted: float, songs: int, rng: Random) -> Timing:
     return replace(timing, done=(*timing.done, *joined))
 
 
-def producer_timing(submitted: float, songs: int, rng: Random) -> Timing:
-    """Draw a producer task's times: about 50 s."""
-    return sonic_timing(submitted, songs, rng, median=50.0)
-
-
 def studio_timing(submitted: float, songs: int, rng: Random) -> Timing:
     """Draw a studio task's times: 16 s in the queue, 50 s of work, in whole unix seconds."""
     queue = round(16 * min(2.5, max(0.5, rng.lognormvariate(0, 0.35))))

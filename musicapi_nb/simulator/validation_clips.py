@@ -36,7 +36,7 @@ def check_persona(call: Call) -> None:
     name, clip = body.get("name"), body.get(clip_field)
     if not (isinstance(name, str) and name.strip() and isinstance(clip, str) and clip):
         raise invalid("name and continue_clip_id are required fields.")
-    rules.strings(body, "description", "describe", "styles", "vox_audio_id")
+    rules.typed(body, str, "description", "describe", "styles", "vox_audio_id")
     rules.shorter(name, PERSONA_NAME_LIMIT, "name")
     for field in ("description", "describe"):
         rules.shorter(body.get(field), PERSONA_DESCRIPTION_LIMIT, "description")
@@ -58,7 +58,7 @@ def persona_clip_field(body: Body) -> str:
 def check_upload(call: Call) -> None:
     """Check a call of /sonic/upload or /riffusion/upload."""
     rules.web_address(call.body, "url")
-    rules.strings(call.body, "callback_url")
+    rules.typed(call.body, str, "callback_url")
 
 
 def check_audio_url(call: Call) -> None:
@@ -69,7 +69,7 @@ def check_audio_url(call: Call) -> None:
 def check_clip(call: Call) -> None:
     """Check a call about one clip."""
     rules.required(call.body, ("clip_id",))
-    rules.strings(call.body, "clip_id")
+    rules.typed(call.body, str, "clip_id")
     call.own_song("clip_id")
 
 

@@ -59,8 +59,8 @@ def check_producer(call: Call) -> None:
     """Check a call of /producer/create."""
     body = call.body
     task_type = rules.task_type_of(body, PRODUCER_TASKS)
-    rules.strings(body, "sound", "lyrics", "title", "clip_id", "instruction", "cover_url")
-    rules.booleans(body, "make_instrumental")
+    rules.typed(body, str, "sound", "lyrics", "title", "clip_id", "instruction", "cover_url")
+    rules.typed(body, bool, "make_instrumental")
     rules.one_of(body, "mv", PRODUCER_MODELS)
     rules.required(body, PRODUCER_TASKS[task_type], task_type)
     if task_type == "create_music" and not body.get("sound") and not body.get("lyrics"):
@@ -87,8 +87,8 @@ def check_riffusion(call: Call) -> None:
     """Check a call of /riffusion/create."""
     body = call.body
     task_type = rules.task_type_of(body, RIFFUSION_TASKS)
-    rules.booleans(body, "custom_mode", "make_instrumental")
-    rules.strings(body, "lyrics", "prompt", "sound", "title", "continue_clip_id")
+    rules.typed(body, bool, "custom_mode", "make_instrumental")
+    rules.typed(body, str, "lyrics", "prompt", "sound", "title", "continue_clip_id")
     rules.one_of(body, "mv", RIFFUSION_MODELS)
     rules.required(body, RIFFUSION_TASKS[task_type], task_type)
     if task_type == "create_music":

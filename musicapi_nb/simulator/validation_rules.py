@@ -121,17 +121,9 @@ def span(body: Body, start: str, end: str, longest: float | None = None) -> None
         raise invalid(f"'{start}' to '{end}' should be at most {longest:g} seconds.")
 
 
-def strings(body: Body, *names: str) -> None:
-    """Refuse a value other than a string in these fields."""
-    _typed(body, names, str, "string")
-
-
-def booleans(body: Body, *names: str) -> None:
-    """Refuse a value other than a boolean in these fields."""
-    _typed(body, names, bool, "boolean")
-
-
-def _typed(body: Body, names: Sequence[str], kind: type, label: str) -> None:
+def typed(body: Body, kind: type[str | bool], *names: str) -> None:
+    """Refuse a value other than a string (or boolean) in these fields."""
+    label = "string" if kind is str else "boolean"
     for name in names:
         if body.get(name) is not None and not isinstance(body[name], kind):
             raise invalid(f"The '{name}' field should be {label}.")

@@ -161,12 +161,12 @@ def _model_of(body: Body, allowed: tuple[str, ...]) -> str:
 
 
 def _check_types(body: Body) -> None:
-    rules.booleans(
-        body, "make_instrumental", "custom_mode", "auto_lyrics", "use_suno_cdn", "auto_concat"
+    rules.typed(
+        body, bool, "make_instrumental", "custom_mode", "auto_lyrics", "use_suno_cdn", "auto_concat"
     )
     texts = ("prompt", "lyrics", "gpt_description_prompt", "title", "tags", "negative_tags")
     ids = ("continue_clip_id", "persona_id", "webhook_secret", "clip_id", "sample_clip_id")
-    rules.strings(body, *texts, *ids, "infill_lyrics", "url")
+    rules.typed(body, str, *texts, *ids, "infill_lyrics", "url")
     for name in ("style_weight", "weirdness_constraint", "audio_weight"):
         rules.fraction(body, name)
     rules.one_of(body, "vocal_gender", ("f", "m"))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from musicapi_nb import nuro, sonic, studio
 from musicapi_nb.engines import Request, operations
-from musicapi_nb.engines.request import Field
+from musicapi_nb.engines.fields import Field
 from musicapi_nb.errors import InvalidRequest
 from musicapi_nb.library import request_key
 from musicapi_nb.library._request_key import from_json, to_json
