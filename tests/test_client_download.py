@@ -80,7 +80,7 @@ async def nowhere() -> AsyncIterator[MusicAPI]:
     ],
     ids=range(3),
 )
-async def test_a_file_arrives_whole(data: bytes, tmp_path: Path, nowhere: MusicAPI) -> None:
+async def test_file_is_downloaded_completely(data: bytes, tmp_path: Path, nowhere: MusicAPI) -> None:
     async with peer(once_each(data)) as here:
         to = tmp_path / "new" / "folder" / "song.mp3"
         assert await nowhere.download(f"{here.url}/x.mp3", to) == to
@@ -88,7 +88,7 @@ async def test_a_file_arrives_whole(data: bytes, tmp_path: Path, nowhere: MusicA
     assert names(to.parent) == ["song.mp3"]
 
 
-async def test_a_beginning_in_small_pieces_is_recognised(tmp_path: Path, nowhere: MusicAPI) -> None:
+async def test_start_in_small_pieces_is_recognized(tmp_path: Path, nowhere: MusicAPI) -> None:
     async def dribble(connection: Connection) -> None:
         await connection.request()
         data = reply(b"RIFF\0\0\0\0WAVEfmt ")
@@ -103,7 +103,7 @@ async def test_a_beginning_in_small_pieces_is_recognised(tmp_path: Path, nowhere
     assert found.name == "a.wav"
 
 
-async def test_an_existing_file_is_replaced(tmp_path: Path, nowhere: MusicAPI) -> None:
+async def test_existing_file_is_replaced(tmp_path: Path, nowhere: MusicAPI) -> None:
     to = tmp_path / "song.mp3"
     to.write_bytes(KEPT)
     async with peer(answers(reply(SOUND))) as here:
@@ -112,7 +112,7 @@ async def test_an_existing_file_is_replaced(tmp_path: Path, nowhere: MusicAPI) -
     assert names(tmp_path) == ["song.mp3"]
 
 
-async def test_a_redirect_is_followed(tmp_path: Path, nowhere: MusicAPI) -> None:
+async def test_redirect_is_followed(tmp_path: Path, nowhere: MusicAPI) -> None:
     async with peer(answers(reply(SOUND))) as other:
         away = reply(b"", 302, {"Location": f"{other.url}/y.mp3"})
         async with peer(answers(away)) as here:
@@ -134,7 +134,7 @@ async def test_a_redirect_is_followed(tmp_path: Path, nowhere: MusicAPI) -> None
     ],
     ids=range(8),
 )
-async def test_what_broke_off_is_fetched_again(
+async def test_interrupted_download_is_repeated(
     broken: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nowhere: MusicAPI
 ) -> None:
     timeless(nowhere, monkeypatch)
@@ -169,7 +169,7 @@ async def test_what_broke_off_is_fetched_again(
     ],
     ids=range(16),
 )
-async def test_what_does_not_arrive_leaves_the_old_file_alone(
+async def test_failed_download_keeps_the_old_file(
     data: bytes,
     kind: type[MusicAPIError],
     kept: Path,
@@ -185,7 +185,7 @@ async def test_what_does_not_arrive_leaves_the_old_file_alone(
     assert len(here.requests) <= 10
 
 
-async def test_too_large_is_refused_announced_or_not(kept: Path, nowhere: MusicAPI) -> None:
+async def test_too_large_file_is_refused(kept: Path, nowhere: MusicAPI) -> None:
     async def endless(connection: Connection) -> None:
         await connection.request()
         await connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
@@ -200,7 +200,7 @@ async def test_too_large_is_refused_announced_or_not(kept: Path, nowhere: MusicA
         assert len(here.requests) == 1
 
 
-async def test_exactly_as_large_as_allowed_is_taken(tmp_path: Path, nowhere: MusicAPI) -> None:
+async def test_file_of_exactly_the_limit_is_accepted(tmp_path: Path, nowhere: MusicAPI) -> None:
     async with peer(answers(reply(SOUND))) as here:
         await nowhere.download(f"{here.url}/x", tmp_path, max_bytes=len(SOUND))
     assert names(tmp_path) == ["x.mp3"]
@@ -222,7 +222,7 @@ async def test_exactly_as_large_as_allowed_is_taken(tmp_path: Path, nowhere: Mus
         "http://host:99999/x",
     ],
 )
-async def test_what_is_no_web_address_is_refused(
+async def test_non_web_url_is_refused(
     url: str, kept: Path, monkeypatch: pytest.MonkeyPatch, nowhere: MusicAPI
 ) -> None:
     timeless(nowhere, monkeypatch)
@@ -230,7 +230,7 @@ async def test_what_is_no_web_address_is_refused(
     assert isinstance(error, DownloadFailed)
 
 
-async def test_a_song_without_a_file_says_why(tmp_path: Path, nowhere: MusicAPI) -> None:
+async def test_song_without_a_file_is_explained(tmp_path: Path, nowhere: MusicAPI) -> None:
     for song, said in (
         (Song(state="running", audio_url="https://audiopipe.suno.ai/?item_id=c"), "not finished"),
         (Song(state="failed"), "no audio link"),
@@ -266,7 +266,7 @@ async def test_a_song_without_a_file_says_why(tmp_path: Path, nowhere: MusicAPI)
     ],
     ids=range(15),
 )
-async def test_a_folder_gets_a_harmless_name(
+async def test_file_in_a_folder_gets_a_safe_name(
     path: str, name: str, tmp_path: Path, nowhere: MusicAPI
 ) -> None:
     folder = tmp_path / "inner"
@@ -278,7 +278,7 @@ async def test_a_folder_gets_a_harmless_name(
     assert names(tmp_path) == ["inner"]
 
 
-async def test_a_folder_keeps_two_files_that_would_share_a_name(
+async def test_files_of_one_name_are_both_kept(
     tmp_path: Path, nowhere: MusicAPI
 ) -> None:
     other = b"ID3 another song"
@@ -300,7 +300,7 @@ def full_disk() -> Path:
     return path
 
 
-async def test_a_folder_that_cannot_be_made_is_a_clear_error(
+async def test_unusable_target_folder_is_a_clear_error(
     tmp_path: Path, nowhere: MusicAPI
 ) -> None:
     (tmp_path / "file").write_bytes(KEPT)
@@ -319,7 +319,7 @@ async def test_a_folder_that_cannot_be_made_is_a_clear_error(
     assert names(tmp_path) == ["file"]
 
 
-async def test_a_full_disk_is_said_and_not_taken_for_a_broken_line(
+async def test_full_disk_is_not_mistaken_for_a_network_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, full_disk: Path, nowhere: MusicAPI
 ) -> None:
     def beside(_: Path) -> Path:
@@ -335,7 +335,7 @@ async def test_a_full_disk_is_said_and_not_taken_for_a_broken_line(
 
 
 @pytest.mark.parametrize("moment", ["before the reply", "amid the file"])
-async def test_a_cancelled_download_leaves_nothing(
+async def test_cancelled_download_leaves_nothing(
     moment: str, tmp_path: Path, nowhere: MusicAPI
 ) -> None:
     arrived = asyncio.Event()
@@ -360,7 +360,7 @@ async def test_a_cancelled_download_leaves_nothing(
     assert names(tmp_path) == []
 
 
-async def test_cancelled_at_once_nothing_is_left(tmp_path: Path, nowhere: MusicAPI) -> None:
+async def test_download_cancelled_at_once_leaves_nothing(tmp_path: Path, nowhere: MusicAPI) -> None:
     async with peer(answers(reply(SOUND))) as here:
         for steps in range(60):
             downloading = asyncio.create_task(nowhere.download(f"{here.url}/x.mp3", tmp_path))
@@ -372,7 +372,7 @@ async def test_cancelled_at_once_nothing_is_left(tmp_path: Path, nowhere: MusicA
     assert set(names(tmp_path)) <= {"x.mp3"}
 
 
-async def test_many_downloads_of_one_target_leave_one_whole_file(
+async def test_simultaneous_downloads_leave_one_complete_file(
     tmp_path: Path, nowhere: MusicAPI
 ) -> None:
     async with peer(answers(reply(SOUND))) as here:
@@ -405,7 +405,7 @@ async def test_many_downloads_of_one_target_leave_one_whole_file(
         (b"", "audio", None),
     ],
 )
-def test_what_a_file_begins_with_says_what_it_is(
+def test_first_bytes_determine_the_suffix(
     head: bytes, media: Media, suffix: str | None
 ) -> None:
     assert suffix_of(head, media) == suffix
@@ -414,7 +414,7 @@ def test_what_a_file_begins_with_says_what_it_is(
 # --- against the simulator -----------------------------------------------------------------
 
 
-async def test_a_song_and_its_cover_are_fetched(tmp_path: Path) -> None:
+async def test_song_and_cover_are_downloaded(tmp_path: Path) -> None:
     async with Simulator(speed=20_000, seconds=(1, 1)) as sim, client(sim.url, speed=20_000) as api:
         (song, _) = (await api.run(SONG, deadline=AGES)).songs
         sound = await api.download(song, tmp_path)
@@ -435,7 +435,7 @@ async def test_a_song_and_its_cover_are_fetched(tmp_path: Path) -> None:
         ("dead_link", DownloadFailed),
     ],
 )
-async def test_a_mishap_of_the_file_server(
+async def test_file_server_fault_is_handled(
     fault: str, kind: type[MusicAPIError] | None, tmp_path: Path
 ) -> None:
     async with Simulator(speed=20_000, seconds=(1, 1)) as sim, client(sim.url, speed=20_000) as api:

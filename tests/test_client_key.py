@@ -114,7 +114,7 @@ CALLS: list[Callable[[MusicAPI], Awaitable[object]]] = [
 
 
 @pytest.mark.parametrize("echo", ECHOES, ids=range(len(ECHOES)))
-async def test_a_server_that_echoes_the_key_does_not_get_it_shown(
+async def test_echoed_key_is_not_shown(
     echo: bytes, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -128,7 +128,7 @@ async def test_a_server_that_echoes_the_key_does_not_get_it_shown(
     assert_keyless(caplog.text, *(vars(record) for record in caplog.records))
 
 
-async def test_an_echoed_key_does_not_reach_a_task() -> None:
+async def test_echoed_key_does_not_reach_a_task() -> None:
     ack = {**ACK, "warning": f"The key {KEY} expires soon."}
     clip = {"clip_id": "c", "state": "succeeded", "title": KEY, "note": KEY}
     async with peer(answers(reply(ack))) as here, client(here.url) as api:
@@ -143,7 +143,7 @@ async def test_an_echoed_key_does_not_reach_a_task() -> None:
     assert_keyless(repr(task), task.raw, task.songs, task._repr_html_())
 
 
-async def test_a_short_key_damages_no_reply() -> None:
+async def test_short_key_damages_no_reply() -> None:
     for key in ("1", "e", "task", "success", TASK_ID[:8]):
         async with peer(answers(reply())) as here, MusicAPI(key, base_url=here.url, pace=0) as api:
             assert (await api.submit(SONG)).id == TASK_ID
@@ -151,7 +151,7 @@ async def test_a_short_key_damages_no_reply() -> None:
     assert secret.redact("Bad key: 'short'. shorter") == "Bad key: '[key]'. shorter"
 
 
-async def test_a_short_key_is_taken_out_of_errors_all_the_same() -> None:
+async def test_short_key_is_redacted_in_errors() -> None:
     echo = reply({"error": "Bad key 'tiny-key'."}, 401, {"X-Request-Id": "tiny-key"})
     async with peer(answers(echo)) as here, MusicAPI("tiny-key", base_url=here.url, pace=0) as api:
         for call in CALLS:
@@ -163,7 +163,7 @@ async def test_a_short_key_is_taken_out_of_errors_all_the_same() -> None:
             assert "Bad key '[key]'" in str(error)
 
 
-async def test_a_lost_or_missing_reply_does_not_show_the_key(
+async def test_lost_reply_does_not_show_the_key(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -181,7 +181,7 @@ async def test_a_lost_or_missing_reply_does_not_show_the_key(
     assert_keyless(caplog.text)
 
 
-async def test_the_client_itself_shows_and_gives_no_key() -> None:
+async def test_client_does_not_expose_the_key() -> None:
     api = client("http://127.0.0.1:1")
     seen: list[object] = [api]
     for one in seen:
@@ -219,7 +219,7 @@ async def test_the_client_itself_shows_and_gives_no_key() -> None:
         b"bytes-key",
     ],
 )
-def test_a_key_that_cannot_be_one_is_refused_without_being_shown(bad: str) -> None:
+def test_invalid_key_is_refused_without_being_shown(bad: str) -> None:
     with pytest.raises(Unauthorized) as caught:
         MusicAPI(bad)
     assert "MUSICAPI_KEY" in str(caught.value)
@@ -227,14 +227,14 @@ def test_a_key_that_cannot_be_one_is_refused_without_being_shown(bad: str) -> No
         assert bad.strip() not in "".join(traceback.format_exception(caught.value))
 
 
-async def test_a_key_with_white_space_around_it_is_trimmed() -> None:
+async def test_white_space_around_a_key_is_trimmed() -> None:
     async with peer(answers(reply())) as here, MusicAPI(f" {KEY}\n", base_url=here.url) as api:
         await api.submit(SONG)
     assert f"Authorization: Bearer {KEY}\r\n".encode() in here.received
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-async def test_a_redirected_call_does_not_carry_the_key_away(
+async def test_redirected_call_does_not_leak_the_key(
     status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with peer(answers(reply())) as other:
@@ -247,7 +247,7 @@ async def test_a_redirected_call_does_not_carry_the_key_away(
     assert other.connections == []
 
 
-async def test_a_download_carries_no_key_to_any_host(tmp_path: Path) -> None:
+async def test_download_sends_no_key(tmp_path: Path) -> None:
     sound = reply(b"ID3" + b"\0" * 100)
     async with peer(answers(sound)) as other:
         away = reply(b"", 302, {"Location": f"{other.url.replace('127.0.0.1', 'localhost')}/x.mp3"})
@@ -261,7 +261,7 @@ async def test_a_download_carries_no_key_to_any_host(tmp_path: Path) -> None:
     assert_keyless(*names(tmp_path))
 
 
-async def test_the_simulators_files_are_fetched_without_the_key(tmp_path: Path) -> None:
+async def test_simulator_files_are_downloaded_without_the_key(tmp_path: Path) -> None:
     async with Simulator(speed=100_000, seconds=(1, 1)) as sim:
         async with client(sim.url, speed=sim.speed) as api:
             task = await api.run(SONG, deadline=AGES)
@@ -273,7 +273,7 @@ async def test_the_simulators_files_are_fetched_without_the_key(tmp_path: Path) 
     assert_keyless(*names(tmp_path))
 
 
-def test_no_warning_shows_the_key() -> None:
+def test_warnings_do_not_show_the_key() -> None:
     async def main() -> None:
         async with peer(once_each(b"")) as here:
             api = client(here.url)

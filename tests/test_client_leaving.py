@@ -39,7 +39,7 @@ async def _cancelled(task: "asyncio.Task[Task]") -> None:
         await task
 
 
-async def test_cancelled_while_it_is_sent_the_task_reaches_progress() -> None:
+async def test_task_of_a_cancelled_submit_reaches_progress() -> None:
     held, seen = Held(reply()), list[Task]()
     async with world(held) as (here, api):
         submitting = asyncio.create_task(api.submit(SONG, progress=seen.append))
@@ -51,7 +51,7 @@ async def test_cancelled_while_it_is_sent_the_task_reaches_progress() -> None:
 
 
 @pytest.mark.parametrize("how", ["submit", "run"])
-async def test_cancelled_without_progress_the_task_is_logged(
+async def test_task_of_a_cancelled_submit_is_logged(
     how: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     held = Held(reply())
@@ -65,7 +65,7 @@ async def test_cancelled_without_progress_the_task_is_logged(
 
 
 @pytest.mark.parametrize("progress", [None, lambda _: None])
-async def test_cancelled_and_then_lost_is_logged(
+async def test_lost_reply_of_a_cancelled_submit_is_logged(
     progress: None, caplog: pytest.LogCaptureFixture
 ) -> None:
     held = Held(b"")
@@ -78,7 +78,7 @@ async def test_cancelled_and_then_lost_is_logged(
     assert here.posts == 1
 
 
-async def test_cancelled_while_waiting_for_songs_a_run_logs_its_task(
+async def test_cancelled_run_logs_its_task(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     polled = asyncio.Event()
@@ -96,7 +96,7 @@ async def test_cancelled_while_waiting_for_songs_a_run_logs_its_task(
     assert f"sonic task {TASK_ID}" in caplog.text
 
 
-async def test_cancelled_before_its_turn_nothing_leaves() -> None:
+async def test_submit_cancelled_in_the_queue_is_not_sent() -> None:
     async with world(answers(reply()), pace=1000, speed=1) as (here, api):
         await api.submit(SONG)
         waiting = asyncio.create_task(api.submit(SONG))
@@ -105,7 +105,7 @@ async def test_cancelled_before_its_turn_nothing_leaves() -> None:
     assert here.posts == 1
 
 
-async def test_cancelled_between_two_attempts_to_connect_nothing_leaves(
+async def test_submit_cancelled_between_attempts_is_not_sent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     here, paused = Peer(answers(reply())), asyncio.Event()
@@ -126,7 +126,7 @@ async def test_cancelled_between_two_attempts_to_connect_nothing_leaves(
     assert here.connections == []
 
 
-async def test_closing_waits_for_the_reply_to_what_was_sent() -> None:
+async def test_closing_waits_for_replies() -> None:
     held = Held(reply())
     async with peer(held) as here:
         api = client(here.url)
@@ -142,7 +142,7 @@ async def test_closing_waits_for_the_reply_to_what_was_sent() -> None:
         assert here.posts == 1
 
 
-async def test_closing_stops_what_waits_for_its_turn() -> None:
+async def test_closing_stops_queued_submits() -> None:
     async with peer(answers(reply())) as here:
         api = client(here.url, pace=0.05, speed=1)
         await api.submit(SONG)
@@ -154,7 +154,7 @@ async def test_closing_stops_what_waits_for_its_turn() -> None:
         assert here.posts == 1
 
 
-async def test_a_turn_that_comes_while_closing_is_not_taken() -> None:
+async def test_slot_that_comes_while_closing_is_not_used() -> None:
     held = Held(reply())
     async with peer(held) as here:
         api = client(here.url, pace=0.05, speed=1)
@@ -170,7 +170,7 @@ async def test_a_turn_that_comes_while_closing_is_not_taken() -> None:
         assert here.posts == 1
 
 
-async def test_a_failing_callback_costs_nobody_the_task(caplog: pytest.LogCaptureFixture) -> None:
+async def test_failing_callback_does_not_lose_the_task(caplog: pytest.LogCaptureFixture) -> None:
     def broken(_: Task) -> None:
         raise ZeroDivisionError
 
@@ -180,7 +180,7 @@ async def test_a_failing_callback_costs_nobody_the_task(caplog: pytest.LogCaptur
     assert TASK_ID in caplog.text
 
 
-def test_a_loop_that_ends_meanwhile_says_so(caplog: pytest.LogCaptureFixture) -> None:
+def test_loop_that_ends_during_a_submit_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
         held = Held(reply())
         async with peer(held) as here:

@@ -62,7 +62,7 @@ async def _whole_request() -> bytes:
 
 
 @pytest.mark.parametrize("reset", [False, True])
-async def test_a_request_cut_off_at_any_point_is_lost_and_sent_once(*, reset: bool) -> None:
+async def test_request_cut_off_at_any_point_is_sent_once(*, reset: bool) -> None:
     whole = await _whole_request()
     head = whole.index(b"\r\n\r\n") + 4
     for number in {0, 1, 5, head - 2, head, head + 1, len(whole) - 1, len(whole)}:
@@ -84,7 +84,7 @@ def _cut_reply(data: bytes, *, reset: bool) -> Behaviour:
     return behave
 
 
-async def test_a_reply_cut_off_at_any_byte_is_lost_and_the_request_sent_once() -> None:
+async def test_reply_cut_off_at_any_byte_is_lost_and_not_resent() -> None:
     whole = reply()
     for number in range(len(whole)):
         async with world(_cut_reply(whole[:number], reset=number % 2 == 0)) as (here, api):
@@ -99,7 +99,7 @@ def _chunked(body: bytes) -> bytes:
     return head + b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
 
 
-async def test_a_chunked_reply_cut_off_at_any_byte_is_lost_and_the_request_sent_once() -> None:
+async def test_chunked_reply_cut_off_at_any_byte_is_lost_and_not_resent() -> None:
     whole = _chunked(json.dumps(ACK).encode())
     for number in range(len(whole)):
         async with world(_cut_reply(whole[:number], reset=False)) as (here, api):
@@ -110,7 +110,7 @@ async def test_a_chunked_reply_cut_off_at_any_byte_is_lost_and_the_request_sent_
         assert (await api.submit(SONG)).id == TASK_ID
 
 
-async def test_a_lost_reply_says_what_to_do() -> None:
+async def test_lost_reply_says_what_to_do() -> None:
     async with world(_cut_reply(b"", reset=False)) as (_, api):
         with pytest.raises(LostReply, match=r"(?i)" + WHAT_TO_DO) as caught:
             await api.submit(SONG)
@@ -123,7 +123,7 @@ async def test_a_lost_reply_says_what_to_do() -> None:
 
 @pytest.mark.parametrize("status", [408, 499, 500, 502, 503, 504, 520, 599])
 @pytest.mark.parametrize("body", [b"", b"<html><title>Bad gateway</title>", b'{"error": "Oh."}'])
-async def test_a_failing_server_leaves_the_cost_open(status: int, body: bytes) -> None:
+async def test_server_error_may_have_cost(status: int, body: bytes) -> None:
     async with world(answers(reply(body, status))) as (here, api):
         error = await lost(api)
     assert error.may_have_cost
@@ -134,7 +134,7 @@ async def test_a_failing_server_leaves_the_cost_open(status: int, body: bytes) -
 
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308])
 @pytest.mark.parametrize("where", ["itself", "another host", "another scheme", "nowhere"])
-async def test_a_redirected_submit_is_not_followed(status: int, where: str) -> None:
+async def test_redirected_submit_is_not_followed(status: int, where: str) -> None:
     async with peer(answers(reply())) as other:
         to = {
             "itself": "/api/v1/sonic/create",
@@ -153,7 +153,7 @@ async def test_a_redirected_submit_is_not_followed(status: int, where: str) -> N
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
 @pytest.mark.parametrize("body", [b"", b"\xff\xfe{", b"<p>Hello</p>", b'{"task_', b"nul"])
-async def test_an_unreadable_ack_leaves_the_cost_open(status: int, body: bytes) -> None:
+async def test_unreadable_submit_reply_may_have_cost(status: int, body: bytes) -> None:
     async with world(answers(reply(b"" if status == 204 else body, status))) as (here, api):
         error = await lost(api)
     assert isinstance(error, UnexpectedReply)
@@ -163,7 +163,7 @@ async def test_an_unreadable_ack_leaves_the_cost_open(status: int, body: bytes) 
 
 
 @pytest.mark.parametrize("body", [{}, [], None, {"message": "success"}, {"task_id": ""}, "yes"])
-async def test_an_ack_without_a_task_id_leaves_the_cost_open_and_is_kept(body: object) -> None:
+async def test_submit_reply_without_task_id_may_have_cost(body: object) -> None:
     async with world(answers(reply(body))) as (here, api):
         error = await lost(api)
     assert isinstance(error, UnexpectedReply)
@@ -173,7 +173,7 @@ async def test_an_ack_without_a_task_id_leaves_the_cost_open_and_is_kept(body: o
 
 
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 405, 410, 413, 422, 429])
-async def test_a_refused_submit_cost_nothing_and_is_not_sent_again(status: int) -> None:
+async def test_refused_submit_costs_nothing_and_is_not_resent(status: int) -> None:
     for whole in (True, False):  # the status alone settles it, however much of the body comes
         data = reply({"error": "No."}, status, {"Retry-After": "0"})
         async with world(_cut_reply(data if whole else data[:-3], reset=False)) as (here, api):
@@ -185,7 +185,7 @@ async def test_a_refused_submit_cost_nothing_and_is_not_sent_again(status: int) 
         assert here.posts == 1
 
 
-async def test_an_interim_answer_and_an_old_protocol_are_understood() -> None:
+async def test_interim_reply_and_http_1_0_are_understood() -> None:
     interim = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
     old = b"HTTP/1.0 200 OK\r\n\r\n" + json.dumps(ACK).encode()
     for data in (interim + reply(), reply(http="1.0"), old):
@@ -194,7 +194,7 @@ async def test_an_interim_answer_and_an_old_protocol_are_understood() -> None:
         assert here.posts == 1
 
 
-async def test_headers_without_end_and_bodies_without_end_are_cut_short() -> None:
+async def test_endless_headers_and_bodies_are_cut_short() -> None:
     def endless(start: bytes, forever: bytes) -> Behaviour:
         async def behave(connection: Connection) -> None:
             await connection.request()
@@ -221,7 +221,7 @@ async def test_headers_without_end_and_bodies_without_end_are_cut_short() -> Non
 
 
 @pytest.mark.parametrize("sent", [b"", b"HTTP/1.1 2", b"HTTP/1.1 200 OK\r\n", reply()[:-5]])
-async def test_a_silent_server_loses_the_reply_once(sent: bytes) -> None:
+async def test_silent_server_is_a_lost_reply(sent: bytes) -> None:
     async def stall(connection: Connection) -> None:
         await connection.request()
         await connection.send(sent)
@@ -235,7 +235,7 @@ async def test_a_silent_server_loses_the_reply_once(sent: bytes) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Sending a large body")  # large, so that no buffer takes it
-async def test_a_server_that_does_not_read_loses_the_request_once() -> None:
+async def test_server_that_does_not_read_is_a_lost_reply() -> None:
     async def deaf(connection: Connection) -> None:
         await connection.until(1)
         connection.writer.transport.pause_reading()  # type: ignore[attr-defined]
@@ -267,7 +267,7 @@ def full_backlog() -> Iterator[socket.socket]:
         yield listening
 
 
-async def test_a_connection_that_never_comes_about_cost_nothing() -> None:
+async def test_failed_connection_costs_nothing() -> None:
     with full_backlog() as listening:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         async with client(url, connect_timeout=0.02) as api:
@@ -279,7 +279,7 @@ async def test_a_connection_that_never_comes_about_cost_nothing() -> None:
 # --- the only thing that is sent again -----------------------------------------------------
 
 
-async def test_a_refused_connection_is_tried_again_and_bought_once(
+async def test_refused_connection_is_retried_and_bought_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     here = Peer(answers(reply()))
@@ -297,7 +297,7 @@ async def test_a_refused_connection_is_tried_again_and_bought_once(
     assert len(pauses) == 3
 
 
-async def test_a_host_that_stays_down_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_host_that_stays_down_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
     here = Peer(answers(reply()))
     await here.start()
     await here.stop()
@@ -310,14 +310,14 @@ async def test_a_host_that_stays_down_is_one_clear_error(monkeypatch: pytest.Mon
     assert len(pauses) == 4
 
 
-async def test_a_lookup_that_fails_cost_nothing() -> None:
+async def test_failed_lookup_costs_nothing() -> None:
     async with client("https://no-such-host.invalid") as api:
         error = await lost(api)
     assert isinstance(error, Unreachable)
     assert not error.may_have_cost
 
 
-async def test_a_failing_handshake_cost_nothing_and_shows_no_request() -> None:
+async def test_failed_handshake_costs_nothing_and_sends_no_request() -> None:
     async def speaks_no_tls(connection: Connection) -> None:
         await connection.until(1)
         await connection.send(reply())
@@ -335,7 +335,7 @@ async def test_a_failing_handshake_cost_nothing_and_shows_no_request() -> None:
             assert KEY.encode() not in here.received
 
 
-async def test_an_invalid_request_does_not_leave() -> None:
+async def test_invalid_request_is_not_sent() -> None:
     async with world(answers(reply())) as (here, api):
         for wrong in (sonic.Create(), nuro.Vocal(lyrics="x" * 3000), sonic.Concat()):
             with pytest.raises(InvalidRequest):
@@ -348,7 +348,7 @@ async def test_an_invalid_request_does_not_leave() -> None:
 # --- connections that are kept -------------------------------------------------------------
 
 
-async def test_a_submit_never_takes_a_connection_that_the_server_may_be_closing() -> None:
+async def test_submit_never_reuses_a_connection() -> None:
     async def once_each(connection: Connection) -> None:
         first = await connection.request()
         assert first is not None
@@ -365,7 +365,7 @@ async def test_a_submit_never_takes_a_connection_that_the_server_may_be_closing(
         assert connection.received.count(b"HTTP/1.1\r\n") == 1
 
 
-async def test_a_submit_does_not_wait_behind_other_connections() -> None:
+async def test_submit_does_not_wait_for_other_connections() -> None:
     held = asyncio.Event()
     waiting = 0
 

@@ -68,7 +68,7 @@ async def balance_error(api: MusicAPI) -> MusicAPIError:
         reply(b"", 307, {"Location": "/elsewhere"}),
     ],
 )
-async def test_a_free_call_is_tried_again_after_a_passing_mishap(
+async def test_free_call_is_retried_after_a_transient_fault(
     spoilt: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     behaviour = once_each(spoilt, spoilt, reply(BALANCE))
@@ -93,7 +93,7 @@ async def test_a_free_call_is_tried_again_after_a_passing_mishap(
         (b"", Unreachable),
     ],
 )
-async def test_a_lasting_mishap_is_one_error_after_five_attempts(
+async def test_lasting_fault_is_one_error_after_five_attempts(
     answer: bytes, kind: type[MusicAPIError], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with peer(once_each(answer)) as here, client(here.url) as api:
@@ -108,7 +108,7 @@ async def test_a_lasting_mishap_is_one_error_after_five_attempts(
     ("status", "kind"),
     [(400, RejectedRequest), (401, Unauthorized), (403, MusicAPIError), (404, RejectedRequest)],
 )
-async def test_a_refusal_is_not_tried_again(
+async def test_refusal_is_not_retried(
     status: int, kind: type[MusicAPIError], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with peer(answers(reply({"error": "No."}, status))) as here, client(here.url) as api:
@@ -125,7 +125,7 @@ async def _pauses(answer: bytes, monkeypatch: pytest.MonkeyPatch) -> list[float]
     return pauses
 
 
-async def test_pauses_grow_and_differ_from_one_caller_to_the_next(
+async def test_delays_grow_with_jitter(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     runs = [await _pauses(reply(b"", 503), monkeypatch) for _ in range(8)]
@@ -135,14 +135,14 @@ async def test_pauses_grow_and_differ_from_one_caller_to_the_next(
         assert len(set(these)) > 1
 
 
-async def test_the_pause_that_the_service_names_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_retry_after_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:
     for named, low, high in (("7", 7, 8), ("0", 0, 1), ("86400", 60, 61), ("1e400", 0.5, 8)):
         pauses = await _pauses(reply(b"", 429, {"Retry-After": named}), monkeypatch)
         assert all(low <= pause <= high for pause in pauses), named
     assert len(set(pauses)) == len(pauses) == 4
 
 
-async def test_the_pause_may_be_named_as_a_date(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_retry_after_can_be_a_date(monkeypatch: pytest.MonkeyPatch) -> None:
     soon = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=30)
     named = email.utils.format_datetime(soon, usegmt=True)
     pauses = await _pauses(reply(b"", 429, {"Retry-After": named}), monkeypatch)
@@ -152,7 +152,7 @@ async def test_the_pause_may_be_named_as_a_date(monkeypatch: pytest.MonkeyPatch)
     assert all(0 <= pause <= 1 for pause in pauses)
 
 
-async def test_pauses_are_of_the_services_clock() -> None:
+async def test_delays_follow_the_service_clock() -> None:
     hour = reply(b"", 429, {"Retry-After": "60"})
     async with (
         asyncio.timeout(30),
@@ -165,7 +165,7 @@ async def test_pauses_are_of_the_services_clock() -> None:
 # --- one clear error -----------------------------------------------------------------------
 
 
-async def test_a_dead_host_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_unreachable_host_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     here = Peer(answers(b""))
     await here.start()
     await here.stop()
@@ -177,7 +177,7 @@ async def test_a_dead_host_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Check the network" in str(error)
 
 
-async def test_a_silent_host_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_silent_host_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     async def silent(connection: Connection) -> None:
         await connection.drain()
 
@@ -189,7 +189,7 @@ async def test_a_silent_host_is_given_up(monkeypatch: pytest.MonkeyPatch) -> Non
         assert isinstance(await balance_error(api), Unreachable)
 
 
-async def test_an_endless_reply_is_cut_short(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_endless_reply_is_cut_short(monkeypatch: pytest.MonkeyPatch) -> None:
     sent = 0
 
     async def endless(connection: Connection) -> None:
@@ -206,7 +206,7 @@ async def test_an_endless_reply_is_cut_short(monkeypatch: pytest.MonkeyPatch) ->
     assert LARGEST_REPLY <= sent < 2 * LARGEST_REPLY
 
 
-async def test_an_unknown_task_is_said_to_be_unknown() -> None:
+async def test_unknown_task_is_reported() -> None:
     async with Simulator(speed=100_000) as sim, client(sim.url) as api:
         for engine in ("sonic", "studio", "nuro"):
             with pytest.raises(TaskNotFound) as caught:
@@ -218,7 +218,7 @@ async def test_an_unknown_task_is_said_to_be_unknown() -> None:
 @pytest.mark.parametrize(
     "task_id", ["../../get-credits", "a?b=c", "a#b", "a\r\nX: y", "%2e%2e", "雨"]
 )
-async def test_an_odd_id_arrives_as_one_segment(task_id: str) -> None:
+async def test_unusual_id_is_one_path_segment(task_id: str) -> None:
     async with peer(answers(reply(DONE))) as here, client(here.url) as api:
         await api.poll(task_id, engine="sonic")
     ((method, target),) = here.requests
@@ -228,7 +228,7 @@ async def test_an_odd_id_arrives_as_one_segment(task_id: str) -> None:
     assert "?" not in target
 
 
-async def test_what_cannot_be_asked_about_is_not_asked() -> None:
+async def test_task_without_engine_or_id_is_not_polled() -> None:
     async with peer(answers(reply(DONE))) as here, client(here.url) as api:
         for task_id, engine in (("", "sonic"), ("x", None), ("x", ""), ("..", "sonic")):
             with pytest.raises(InvalidRequest):
@@ -237,7 +237,7 @@ async def test_what_cannot_be_asked_about_is_not_asked() -> None:
 
 
 @pytest.mark.parametrize("kind", ["wrong_key", "refused_content"])
-async def test_a_refusal_of_the_simulator_is_understood(kind: str) -> None:
+async def test_simulator_refusal_is_understood(kind: str) -> None:
     async with Simulator(speed=100_000) as sim, client(sim.url) as api:
         sim.faults.arm(kind, method="GET")
         error = await balance_error(api)
@@ -270,7 +270,7 @@ async def test_a_refusal_of_the_simulator_is_understood(kind: str) -> None:
         (reply({"type": "timeout", "message": "Too slow."}), "Too slow", None),
     ],
 )
-async def test_a_failed_task_is_a_task_with_its_reason(
+async def test_failed_task_has_a_reason(
     answer: bytes, reason: str, *, refunded: bool | None
 ) -> None:
     async with peer(answers(answer)) as here, client(here.url) as api:
@@ -292,7 +292,7 @@ async def test_a_failed_task_is_a_task_with_its_reason(
         ({"credits": 2.5, "extra_credits": 1}, 3.5),
     ],
 )
-async def test_the_balance(payload: object, total: float) -> None:
+async def test_balance_is_read(payload: object, total: float) -> None:
     async with peer(answers(reply(payload))) as here, client(here.url) as api:
         assert (await api.credits()).total == total
 
@@ -301,7 +301,7 @@ async def test_the_balance(payload: object, total: float) -> None:
     "payload",
     [{}, [], {"credits": True}, {"credits": None}, {"credits": [5]}, {"extra_credits": 5}],
 )
-async def test_what_is_no_balance_is_no_zero(
+async def test_invalid_balance_is_an_error(
     payload: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with peer(answers(reply(payload))) as here, client(here.url) as api:

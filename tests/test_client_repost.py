@@ -133,7 +133,7 @@ NOT_READY = {
 
 @pytest.mark.parametrize("said", NOT_READY.values(), ids=NOT_READY)
 @pytest.mark.parametrize("kept", [False, True], ids=["plain", "ledger"])
-async def test_it_is_asked_again_until_it_is_there(
+async def test_request_is_reposted_until_ready(
     said: bytes, library: Library, *, kept: bool
 ) -> None:
     """Only what says so is asked again."""
@@ -153,7 +153,7 @@ def _bodies(here: Peer) -> list[tuple[bytes, bytes]]:
     return re.findall(rb"(POST) .*?\r\n\r\n(.*?)(?=POST|$)", here.received, re.DOTALL)
 
 
-async def test_what_is_there_at_once_is_asked_for_once(library: Library) -> None:
+async def test_immediate_answer_is_requested_once(library: Library) -> None:
     async with world(answers(DONE), library) as (here, api):
         first, again = await api.run(CHART), await api.run(CHART)
     assert here.posts == 1
@@ -166,7 +166,7 @@ async def test_what_is_there_at_once_is_asked_for_once(library: Library) -> None
     [NOT_READY["202"], NOT_READY["message"], NOT_READY["text for data"]],
     ids=["2", "m", "t"],
 )
-async def test_what_is_not_said_to_be_asked_again_never_is(said: bytes, library: Library) -> None:
+async def test_operation_without_repost_is_never_reposted(said: bytes, library: Library) -> None:
     async with world(answers(said), library) as (here, api):
         with pytest.raises(UnexpectedReply) as caught:
             await api.run(Once())
@@ -176,7 +176,7 @@ async def test_what_is_not_said_to_be_asked_again_never_is(said: bytes, library:
     assert here.posts == 1
 
 
-async def test_words_that_are_not_known_to_put_off_are_an_answer_and_named() -> None:
+async def test_unknown_words_are_an_answer_with_an_issue() -> None:
     said = reply({"code": 200, "data": {"midi_url": "c.mid"}})
     async with world(answers(said)) as (here, api):
         task = await api.run(CHART)
@@ -192,7 +192,7 @@ async def test_words_that_are_not_known_to_put_off_are_an_answer_and_named() -> 
         {"type": "failed", "message": "failed to generate"},
     ],
 )
-async def test_what_comes_to_nothing_is_failed_and_not_asked_again(
+async def test_failed_repost_is_not_repeated(
     said: dict[str, Any], library: Library
 ) -> None:
     async with world(answers(WAITING, reply(said)), library) as (here, api):
@@ -206,7 +206,7 @@ async def test_what_comes_to_nothing_is_failed_and_not_asked_again(
 
 
 @pytest.mark.parametrize("kept", [False, True], ids=["plain", "ledger"])
-async def test_a_repeat_whose_reply_is_lost_is_not_sent_again(
+async def test_repost_with_a_lost_reply_is_not_repeated(
     library: Library, *, kept: bool
 ) -> None:
     async with world(answers_then_cuts(WAITING), library if kept else None) as (here, api):
@@ -239,7 +239,7 @@ SILENT = {
 
 @pytest.mark.parametrize("said", SILENT.values(), ids=SILENT)
 @pytest.mark.parametrize("first", [True, False], ids=["first", "later"])
-async def test_what_does_not_say_that_it_is_not_ready_is_not_asked_again(
+async def test_reply_without_not_ready_is_not_reposted(
     said: dict[str, Any], library: Library, *, first: bool
 ) -> None:
     replies = [reply(said), DONE] if first else [WAITING, reply(said), DONE]
@@ -264,7 +264,7 @@ async def test_what_does_not_say_that_it_is_not_ready_is_not_asked_again(
     ],
     ids=["500", "cut off", "unknown", "list", "in passing", "a proxy", "its advice", "a page"],
 )
-async def test_a_repeat_of_unknown_outcome_is_not_sent_again(said: bytes, library: Library) -> None:
+async def test_repost_of_unknown_outcome_is_not_repeated(said: bytes, library: Library) -> None:
     async with world(answers(WAITING, said), library) as (here, api):
         with pytest.raises(MusicAPIError, match="may have cost"):
             await api.run(CHART, deadline=AGES)
@@ -272,7 +272,7 @@ async def test_a_repeat_of_unknown_outcome_is_not_sent_again(said: bytes, librar
     assert [entry.state for entry in library.entries()] == ["uncertain"]
 
 
-async def test_a_repeat_that_is_refused_leaves_it_accepted(library: Library) -> None:
+async def test_refused_repost_leaves_it_accepted(library: Library) -> None:
     refusal = reply({"error": "Invalid authorization format."}, 401)
     async with world(answers(WAITING, refusal, DONE), library) as (here, api):
         with pytest.raises(Unauthorized):
@@ -283,7 +283,7 @@ async def test_a_repeat_that_is_refused_leaves_it_accepted(library: Library) -> 
     assert here.posts == 3
 
 
-async def test_too_many_repeats_are_waited_out(library: Library) -> None:
+async def test_reposts_wait_after_429(library: Library) -> None:
     busy = reply({"error": "Too many."}, 429, {"Retry-After": "0"})
     async with world(answers(WAITING, busy, WAITING, busy, DONE), library) as (here, api):
         task = await api.run(CHART, deadline=AGES)
@@ -309,7 +309,7 @@ def held(*replies: bytes) -> tuple[Behaviour, asyncio.Event, asyncio.Event]:
     return behave, arrived, go
 
 
-async def test_a_repeat_under_way_is_not_cut_off_with_its_caller(library: Library) -> None:
+async def test_repost_under_way_survives_its_caller(library: Library) -> None:
     behaviour, arrived, go = held(WAITING, DONE)
     async with world(behaviour, library) as (here, api):
         running = asyncio.create_task(api.run(CHART, deadline=AGES))
@@ -324,7 +324,7 @@ async def test_a_repeat_under_way_is_not_cut_off_with_its_caller(library: Librar
     assert here.posts == 2
 
 
-async def test_of_two_kernels_one_asks_and_both_have_the_answer(library: Library) -> None:
+async def test_one_of_two_kernels_reposts_and_both_have_the_answer(library: Library) -> None:
     behaviour, arrived, go = held(WAITING, DONE)
     seen: list[Task] = []
     async with (
@@ -341,7 +341,7 @@ async def test_of_two_kernels_one_asks_and_both_have_the_answer(library: Library
     assert here.posts == 2
 
 
-async def test_takes_are_asked_for_apart(library: Library) -> None:
+async def test_takes_are_reposted_separately(library: Library) -> None:
     async with world(answers(WAITING, WAITING, DONE, DONE), library) as (here, api):
         tasks = await asyncio.gather(*(api.run(CHART, take=take, deadline=AGES) for take in (1, 2)))
     assert [task.take for task in tasks] == [1, 2]
@@ -349,7 +349,7 @@ async def test_takes_are_asked_for_apart(library: Library) -> None:
     assert [entry.state for entry in library.entries()] == ["done", "done"]
 
 
-async def test_a_later_kernel_goes_on_asking(tmp_path: Path) -> None:
+async def test_later_kernel_continues_reposting(tmp_path: Path) -> None:
     async with peer(answers(WAITING, WAITING, DONE)) as here:
         first = Library(tmp_path)
         with first:
@@ -367,7 +367,7 @@ async def test_a_later_kernel_goes_on_asking(tmp_path: Path) -> None:
     assert here.posts == 3
 
 
-async def test_a_deadline_leaves_it_to_be_asked_for_later(library: Library) -> None:
+async def test_repost_can_continue_after_the_deadline(library: Library) -> None:
     async with world(answers(WAITING), library) as (_, api):
         with pytest.raises(WaitTimeout, match=r"sonic\.chart \(take 1\) is not finished") as caught:
             await api.run(CHART, deadline=1.0)
@@ -375,7 +375,7 @@ async def test_a_deadline_leaves_it_to_be_asked_for_later(library: Library) -> N
     assert [entry.state for entry in library.entries()] == ["accepted"]
 
 
-async def test_what_another_library_bought_is_not_asked_for_here(library: Library) -> None:
+async def test_purchase_of_another_library_is_not_reposted(library: Library) -> None:
     async with world(answers(WAITING, DONE)) as (here, plain):
         task = await plain.submit(CHART)
         async with client(here.url, speed=20_000, ledger=library) as api:
@@ -385,7 +385,7 @@ async def test_what_another_library_bought_is_not_asked_for_here(library: Librar
         assert (await plain.wait(task, deadline=AGES)).answer == READY["data"]
 
 
-async def test_what_is_there_is_not_asked_for_by_a_poll() -> None:
+async def test_finished_answer_is_not_reposted_by_a_poll() -> None:
     async with world(answers(DONE)) as (here, api):
         task = await api.run(CHART)
         assert await api.poll(task) is task
@@ -408,7 +408,7 @@ asyncio.run(main())
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
-async def test_a_kernel_killed_between_two_asks_is_followed_by_one_that_goes_on(
+async def test_kernel_killed_between_reposts_is_continued_by_another(
     tmp_path: Path,
 ) -> None:
     async with peer(answers(WAITING, WAITING, WAITING, DONE)) as here:
@@ -426,7 +426,7 @@ async def test_a_kernel_killed_between_two_asks_is_followed_by_one_that_goes_on(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
-async def test_a_kernel_killed_while_it_asks_leaves_doubt_and_nothing_is_sent(
+async def test_kernel_killed_during_a_repost_leaves_it_uncertain(
     tmp_path: Path,
 ) -> None:
     behaviour, arrived, _ = held(WAITING, DONE)
@@ -473,7 +473,7 @@ def batches(polls: Mapping[str, list[bytes]], ack: Any) -> Behaviour:
     return behave
 
 
-async def test_a_batch_is_waited_for_task_by_task_and_had_again(library: Library) -> None:
+async def test_batch_is_polled_task_by_task_and_restored(library: Library) -> None:
     items = [{"index": 0, "task_id": "x"}, "y", {"index": 2, "error": "no lyrics"}, "z"]
     ack = {"message": "success", "batch_id": "b1", "submitted": 2, "tasks": items}
     silent = {**CLIP, "audio_url": None}
@@ -510,7 +510,7 @@ async def test_a_batch_is_waited_for_task_by_task_and_had_again(library: Library
     ("engine", "words"),
     [("riffusion", "successor is the engine producer"), ("nuro", "use sonic or")],
 )
-async def test_a_retired_engine_says_what_is_living(engine: str, words: str) -> None:
+async def test_retired_engine_suggests_a_replacement(engine: str, words: str) -> None:
     class Gone(Request, frozen=True, kw_only=True):
         path: ClassVar[str] = f"/api/v1/{engine}/create"
         operation: ClassVar[str] = "create"

@@ -54,7 +54,7 @@ def _song(number: int) -> Any:
     return type(SONG)(custom_mode=False, gpt_description_prompt=f"song {number:02}", mv="sonic-v5")
 
 
-async def test_submits_leave_in_order_and_spaced() -> None:
+async def test_submits_are_ordered_and_spaced() -> None:
     arrivals = Arrivals()
     async with peer(arrivals) as here, client(here.url, pace=INTERVAL * 10, speed=10) as api:
         start = time.monotonic()
@@ -65,7 +65,7 @@ async def test_submits_leave_in_order_and_spaced() -> None:
         assert f"song {number:02}".encode() in asked
 
 
-async def test_free_calls_are_not_paced() -> None:
+async def test_free_calls_are_not_rate_limited() -> None:
     async with (
         asyncio.timeout(20),
         peer(answers(reply({"credits": 1}))) as here,
@@ -75,7 +75,7 @@ async def test_free_calls_are_not_paced() -> None:
             await api.credits()
 
 
-async def test_an_invalid_request_takes_no_place() -> None:
+async def test_invalid_request_takes_no_slot() -> None:
     async with (
         asyncio.timeout(20),
         peer(answers(reply())) as here,
@@ -87,7 +87,7 @@ async def test_an_invalid_request_takes_no_place() -> None:
         await api.submit(SONG)
 
 
-def test_two_loops_share_one_pace() -> None:
+def test_loops_share_one_rate_limit() -> None:
     times: list[float] = []
     lock = threading.Lock()
     pace = LocalRateLimiter(INTERVAL)
@@ -109,7 +109,7 @@ def test_two_loops_share_one_pace() -> None:
     assert max(early) < CLOCK_TICK
 
 
-def test_places_are_spaced_on_any_clock() -> None:
+def test_slots_are_spaced_on_any_clock() -> None:
     pace = LocalRateLimiter(3.0)
     assert [pace.reserve(100.0) for _ in range(4)] == [100.0, 103.0, 106.0, 109.0]
     assert pace.reserve(200.0) == 200.0
@@ -117,7 +117,7 @@ def test_places_are_spaced_on_any_clock() -> None:
     assert [LocalRateLimiter(0.0).reserve(5.0) for _ in range(3)] == [5.0] * 3
 
 
-def test_a_place_given_back_is_taken_by_the_next_unless_it_is_past() -> None:
+def test_released_slot_is_reserved_next_unless_past() -> None:
     pace = LocalRateLimiter(3.0)
     places = [pace.reserve(0.0) for _ in range(5)]
     for place in (places[4], places[1], places[2]):
@@ -125,7 +125,7 @@ def test_a_place_given_back_is_taken_by_the_next_unless_it_is_past() -> None:
     assert [pace.reserve(4.0) for _ in range(3)] == [6.0, 12.0, 15.0]
 
 
-async def test_who_is_cancelled_does_not_hold_up_the_next() -> None:
+async def test_cancelled_waiter_does_not_delay_the_next() -> None:
     pace = LocalRateLimiter(3600.0)
     await pace.acquire()
     waiting = [asyncio.create_task(pace.acquire()) for _ in range(50)]
@@ -157,7 +157,7 @@ async def _use(api: MusicAPI) -> None:
     await asyncio.gather(*(api.credits() for _ in range(5)))
 
 
-def test_a_client_lives_through_several_loops(sim: Simulator) -> None:
+def test_client_works_on_several_loops(sim: Simulator) -> None:
     with nothing_left_open():
         api = client(sim.url, speed=sim.speed)
         for _ in range(3):
@@ -168,12 +168,12 @@ def test_a_client_lives_through_several_loops(sim: Simulator) -> None:
     assert len(sim.request_log.posts) == 3
 
 
-def test_a_client_that_nobody_closed_leaves_nothing_open(sim: Simulator) -> None:
+def test_unclosed_client_leaves_nothing_open(sim: Simulator) -> None:
     with nothing_left_open():
         asyncio.run(_use(client(sim.url, speed=sim.speed)))
 
 
-def test_a_client_in_a_context_leaves_nothing_open(sim: Simulator) -> None:
+def test_client_context_leaves_nothing_open(sim: Simulator) -> None:
     async def main() -> None:
         async with client(sim.url, speed=sim.speed) as api:
             await _use(api)
@@ -201,7 +201,7 @@ class Thread:
         self.loop.close()
 
 
-def test_one_client_serves_two_loops_at_once_and_closes_both(sim: Simulator) -> None:
+def test_client_serves_two_loops_at_once_and_closes_both(sim: Simulator) -> None:
     with nothing_left_open(), Thread() as one, Thread() as other:
         api = client(sim.url, speed=sim.speed)
         both = [asyncio.run_coroutine_threadsafe(_use(api), here.loop) for here in (one, other)]
@@ -216,7 +216,7 @@ def test_one_client_serves_two_loops_at_once_and_closes_both(sim: Simulator) -> 
     assert len(sim.request_log.posts) == 2
 
 
-def test_closing_in_one_loop_waits_for_what_another_sends(sim: Simulator) -> None:
+def test_closing_waits_for_submits_of_another_loop(sim: Simulator) -> None:
     sim.faults.arm("slow_reply", seconds=sim.speed * 0.2)
     with nothing_left_open(), Thread() as one, Thread() as other:
         api = client(sim.url, speed=sim.speed)
@@ -227,7 +227,7 @@ def test_closing_in_one_loop_waits_for_what_another_sends(sim: Simulator) -> Non
         assert submitting.result(timeout=0).id
 
 
-async def test_one_session_serves_a_loop() -> None:
+async def test_loop_has_one_session() -> None:
     async with peer(answers(reply({"credits": 1}))) as here, client(here.url) as api:
         for _ in range(5):
             await api.credits()
@@ -236,7 +236,7 @@ async def test_one_session_serves_a_loop() -> None:
         assert await api._transport.session(paid=True) is not await api._transport.session()
 
 
-async def test_sessions_asked_for_at_once_are_one() -> None:
+async def test_simultaneous_calls_share_a_session() -> None:
     async with client("http://127.0.0.1:1") as api:
         found = await asyncio.gather(*(api._transport.session() for _ in range(5)))
     assert len(set(map(id, found))) == 1
@@ -251,7 +251,7 @@ CALLS: list[Callable[[MusicAPI], Coroutine[Any, Any, object]]] = [
 ]
 
 
-async def test_after_closing_nothing_is_sent() -> None:
+async def test_closed_client_sends_nothing() -> None:
     async with peer(answers(reply())) as here:
         api = client(here.url, pace=3600, speed=1)
         await api.submit(SONG)
@@ -263,7 +263,7 @@ async def test_after_closing_nothing_is_sent() -> None:
         assert here.posts == len(here.requests) == 1
 
 
-async def test_closing_ends_what_polls() -> None:
+async def test_closing_ends_polls() -> None:
     polled = asyncio.Event()
 
     async def behave(connection: Connection) -> None:
@@ -280,7 +280,7 @@ async def test_closing_ends_what_polls() -> None:
             await polling
 
 
-async def test_no_cookie_is_kept() -> None:
+async def test_cookies_are_not_kept() -> None:
     baked = reply({"credits": 1}, headers={"Set-Cookie": "session=1; Path=/"})
     async with peer(answers(baked)) as here, client(here.url) as api:
         await api.credits()
@@ -288,7 +288,7 @@ async def test_no_cookie_is_kept() -> None:
     assert b"ookie" not in here.received
 
 
-async def test_many_clients_leave_no_memory_behind() -> None:
+async def test_clients_leak_no_memory() -> None:
     async with peer(answers(reply({"credits": 1}))) as here:
 
         async def once() -> None:
@@ -331,11 +331,11 @@ async def test_many_clients_leave_no_memory_behind() -> None:
         ("http://[::1]:8765/", "http://[::1]:8765"),
     ],
 )
-def test_a_base_url_is_understood(given: str, base: str) -> None:
+def test_base_url_is_normalized(given: str, base: str) -> None:
     assert MusicAPI(KEY, base_url=given).base_url == base
 
 
-def test_the_base_url_is_the_services() -> None:
+def test_default_base_url_is_the_service() -> None:
     assert MusicAPI(KEY).base_url == BASE_URL == "https://api.musicapi.ai"
 
 
@@ -369,7 +369,7 @@ def test_the_base_url_is_the_services() -> None:
         7,
     ],
 )
-def test_a_base_url_that_would_betray_the_key_is_refused(given: str) -> None:
+def test_base_url_that_would_leak_the_key_is_refused(given: str) -> None:
     with pytest.raises(InvalidRequest, match="base_url") as caught:
         MusicAPI(KEY, base_url=given)
     assert isinstance(caught.value, ValueError)
@@ -377,7 +377,7 @@ def test_a_base_url_that_would_betray_the_key_is_refused(given: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["", "/", "/api/v1", "/api/v1/", "/behind/a/proxy"])
-async def test_paths_are_put_behind_the_base(path: str) -> None:
+async def test_paths_are_appended_to_the_base_url(path: str) -> None:
     async with peer(answers(reply({"credits": 1}))) as here, client(here.url + path) as api:
         await api.credits()
     expected = "/behind/a/proxy" if "proxy" in path else ""
@@ -386,12 +386,12 @@ async def test_paths_are_put_behind_the_base(path: str) -> None:
 
 @pytest.mark.parametrize("name", ["connect_timeout", "reply_timeout", "pace", "speed"])
 @pytest.mark.parametrize("value", [-1, float("nan"), float("inf"), "3", None])
-def test_a_setting_that_makes_no_sense_is_refused(name: str, value: Any) -> None:
+def test_invalid_setting_is_refused(name: str, value: Any) -> None:
     with pytest.raises(InvalidRequest, match=name):
         client(BASE_URL, **{name: value})
 
 
 @pytest.mark.parametrize("name", ["connect_timeout", "reply_timeout", "speed"])
-def test_zero_is_no_way_to_wait_for_ever(name: str) -> None:
+def test_zero_timeout_is_refused(name: str) -> None:
     with pytest.raises(InvalidRequest, match=name):
         client(BASE_URL, **{name: 0})

@@ -77,7 +77,7 @@ class Script:
 # --- one task ------------------------------------------------------------------------------
 
 
-async def test_only_when_every_expected_song_is_final_it_is_done() -> None:
+async def test_wait_ends_when_every_song_is_final() -> None:
     running = {"state": "running", "audio_url": ""}
     script = [NOT_READY, clips(running, running), clips({}), clips({}, running), clips({}, {})]
     seen: list[Task] = []
@@ -90,7 +90,7 @@ async def test_only_when_every_expected_song_is_final_it_is_done() -> None:
     assert seen[-1] == task
 
 
-async def test_a_failed_clip_beside_a_good_one_is_an_end_and_no_error() -> None:
+async def test_one_failed_clip_of_two_is_no_error() -> None:
     script = clips({}, {"state": "failed", "audio_url": None, "error": "No luck."})
     async with peer(answers(NOT_READY, script)) as here, client(here.url) as api:
         task = await api.wait(pending(), deadline=AGES)
@@ -98,7 +98,7 @@ async def test_a_failed_clip_beside_a_good_one_is_an_end_and_no_error() -> None:
     assert [song.state for song in task.songs] == ["succeeded", "failed"]
 
 
-async def test_a_finished_task_is_not_asked_about() -> None:
+async def test_finished_task_is_not_polled() -> None:
     async with peer(answers(b"")) as here, client(here.url) as api:
         done = Task(id="x", engine="sonic", state="succeeded")
         assert await api.wait(done) is done
@@ -130,7 +130,7 @@ class Late:
             await connection.send(reply(DONE) if age >= self._seconds else NOT_READY)
 
 
-async def test_nothing_is_asked_before_it_can_be_ready() -> None:
+async def test_first_poll_waits_until_songs_can_be_ready() -> None:
     late = Late(0, speed=400)
     async with peer(late) as here, client(here.url, speed=400) as api:
         assert api.eta(SONG) == (120, 240, "published")
@@ -138,7 +138,7 @@ async def test_nothing_is_asked_before_it_can_be_ready() -> None:
         assert late.ages[0] > 30  # sonic takes two minutes
 
 
-async def test_what_was_waited_for_is_learned_from() -> None:
+async def test_history_learns_from_waits() -> None:
     late = Late(20, speed=400)
     async with peer(late) as here, client(here.url, speed=400) as api:
         for _ in range(6):
@@ -156,14 +156,14 @@ async def test_what_was_waited_for_is_learned_from() -> None:
         assert api.eta(submitted).basis == "unknown"  # it is over
 
 
-async def test_a_task_of_unknown_age_teaches_nothing() -> None:
+async def test_task_of_unknown_age_is_not_learned_from() -> None:
     async with peer(answers(reply(DONE))) as here, client(here.url) as api:
         for number in range(8):
             await api.wait(Task(id=f"t{number}", engine="sonic", operation="create", request=SONG))
         assert api.eta(SONG).basis == "published"
 
 
-async def test_what_states_its_own_times_teaches_at_any_age() -> None:
+async def test_stated_render_time_is_learned_at_any_age() -> None:
     request = studio.Description(prompt="rain", model_type="studio32-v1.5")
     async with Simulator(speed=SPEED, balance=10_000) as sim:
         async with client(sim.url, speed=SPEED) as api:
@@ -174,7 +174,7 @@ async def test_what_states_its_own_times_teaches_at_any_age() -> None:
             assert api.eta(request).basis == "learned"
 
 
-async def test_the_library_s_past_is_learned_from(
+async def test_history_learns_from_the_library(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Library(tmp_path) as library:
@@ -200,14 +200,14 @@ async def test_the_library_s_past_is_learned_from(
 
 
 @pytest.mark.parametrize("state", ["mastering", ""])
-async def test_an_unknown_state_is_asked_about_further(state: str) -> None:
+async def test_unknown_state_is_polled_further(state: str) -> None:
     odd = clips({"state": state, "audio_url": ""}, {"state": state, "audio_url": ""})
     async with peer(answers(odd, odd, clips({}, {}))) as here, client(here.url) as api:
         assert (await api.wait(pending(), deadline=AGES)).state == "succeeded"
     assert len(here.requests) == 3
 
 
-async def test_a_stuck_task_is_given_back_at_the_deadline() -> None:
+async def test_stuck_task_is_returned_at_the_deadline() -> None:
     script = clips({}, {"state": "running", "audio_url": ""})
     async with peer(answers(script)) as here, client(here.url) as api:
         with pytest.raises(WaitTimeout) as caught:
@@ -221,7 +221,7 @@ async def test_a_stuck_task_is_given_back_at_the_deadline() -> None:
     assert "not lost" in str(caught.value)
 
 
-async def test_a_deadline_holds_against_a_silent_server() -> None:
+async def test_deadline_holds_with_a_silent_server() -> None:
     async def silent(connection: Connection) -> None:
         await connection.drain()
 
@@ -232,7 +232,7 @@ async def test_a_deadline_holds_against_a_silent_server() -> None:
                 await api.wait(pending(), deadline=100)  # a tenth of a second
 
 
-async def test_no_deadline_but_now_asks_nothing() -> None:
+async def test_zero_deadline_polls_nothing() -> None:
     async with peer(answers(NOT_READY)) as here, client(here.url) as api:
         with pytest.raises(WaitTimeout):
             await api.wait(pending(), deadline=0)
@@ -254,7 +254,7 @@ async def test_no_deadline_but_now_asks_nothing() -> None:
         reply({"odd": 1}),
     ],
 )
-async def test_an_outage_is_survived(spoilt: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_outage_is_survived(spoilt: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     outage = [spoilt] * 15  # three polls of five attempts each
     behaviour = once_each(NOT_READY, *outage, NOT_READY, *outage, reply(DONE))
     async with peer(behaviour) as here, client(here.url) as api:
@@ -262,7 +262,7 @@ async def test_an_outage_is_survived(spoilt: bytes, monkeypatch: pytest.MonkeyPa
         assert (await api.wait(pending(), deadline=AGES)).state == "succeeded"
 
 
-async def test_a_host_that_stays_away_is_one_error_that_names_the_task(
+async def test_lasting_outage_is_one_error_that_names_the_task(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with peer(once_each(b"")) as here, client(here.url) as api:
@@ -280,7 +280,7 @@ async def test_a_host_that_stays_away_is_one_error_that_names_the_task(
     ("answer", "kind"),
     [(reply({"message": "task not found."}, 400), TaskNotFound), (reply(b"", 401), Unauthorized)],
 )
-async def test_what_will_not_change_ends_the_wait_at_once(
+async def test_permanent_error_ends_the_wait(
     answer: bytes, kind: type[MusicAPIError]
 ) -> None:
     async with peer(answers(answer)) as here, client(here.url) as api:
@@ -289,13 +289,13 @@ async def test_what_will_not_change_ends_the_wait_at_once(
     assert len(here.requests) == 1
 
 
-async def test_a_task_without_an_id_cannot_be_waited_for() -> None:
+async def test_task_without_an_id_cannot_be_waited_for() -> None:
     async with peer(answers(NOT_READY)) as here, client(here.url) as api:
         with pytest.raises(InvalidRequest):
             await api.wait(Task(engine="sonic"))
 
 
-async def test_a_failing_callback_does_not_end_the_wait(caplog: pytest.LogCaptureFixture) -> None:
+async def test_failing_callback_does_not_end_the_wait(caplog: pytest.LogCaptureFixture) -> None:
     def broken(_: Task) -> None:
         raise ZeroDivisionError
 
@@ -310,7 +310,7 @@ async def test_a_failing_callback_does_not_end_the_wait(caplog: pytest.LogCaptur
 # --- many tasks ----------------------------------------------------------------------------
 
 
-async def test_one_stalled_task_does_not_hold_the_others() -> None:
+async def test_stalled_task_does_not_delay_others() -> None:
     finished: list[str | None] = []
     release = asyncio.Event()
 
@@ -332,7 +332,7 @@ async def test_one_stalled_task_does_not_hold_the_others() -> None:
     assert finished[-1] == "stalled"
 
 
-async def test_each_of_many_ends_in_its_own_way() -> None:
+async def test_tasks_of_a_list_have_separate_outcomes() -> None:
     running = {"state": "running", "audio_url": ""}
     script = Script(
         good=[NOT_READY, reply(DONE)],
@@ -356,7 +356,7 @@ async def test_each_of_many_ends_in_its_own_way() -> None:
     assert found["failed"].refunded
 
 
-async def test_a_task_of_an_earlier_kernel_is_as_old_as_the_library_says(
+async def test_age_of_an_earlier_task_comes_from_the_library(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Library(tmp_path) as library:
@@ -376,7 +376,7 @@ async def test_a_task_of_an_earlier_kernel_is_as_old_as_the_library_says(
         assert 100 <= high <= 140
 
 
-async def test_a_past_that_cannot_be_read_is_no_reason_not_to_wait(
+async def test_unreadable_past_does_not_prevent_waiting(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with Library(tmp_path) as library:
@@ -386,7 +386,7 @@ async def test_a_past_that_cannot_be_read_is_no_reason_not_to_wait(
     assert "closed" in caplog.text
 
 
-async def test_a_failure_that_nuro_tells_by_an_error_is_a_failed_task() -> None:
+async def test_nuro_failure_as_http_error_is_a_failed_task() -> None:
     async with Simulator(speed=SPEED) as sim, client(sim.url, speed=SPEED) as api:
         sim.reply_options.nuro_failure = "error"
         sim.faults.arm("task_fails")
@@ -395,7 +395,7 @@ async def test_a_failure_that_nuro_tells_by_an_error_is_a_failed_task() -> None:
         assert "failed" in (task.fail_reason or "")
 
 
-async def test_many_tasks_are_waited_for_without_a_coroutine_each() -> None:
+async def test_many_tasks_need_no_coroutine_each() -> None:
     async with peer(answers(NOT_READY)) as here, client(here.url, speed=1) as api:
         before = len(asyncio.all_tasks())
         waiting = asyncio.create_task(api.wait([pending(f"t{n}") for n in range(5_000)]))
@@ -408,7 +408,7 @@ async def test_many_tasks_are_waited_for_without_a_coroutine_each() -> None:
         assert here.connections == []
 
 
-async def test_more_polls_than_may_be_under_way_take_turns() -> None:
+async def test_polls_above_the_limit_take_turns() -> None:
     release, under_way, most = asyncio.Event(), 0, 0
 
     async def behave(connection: Connection) -> None:
@@ -428,7 +428,7 @@ async def test_more_polls_than_may_be_under_way_take_turns() -> None:
         assert most == 50
 
 
-async def test_a_task_is_not_asked_about_again_while_a_reply_is_written_down(
+async def test_task_is_not_polled_while_a_reply_is_recorded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     script = Script(slow=[NOT_READY, NOT_READY, reply(DONE)], quick=[NOT_READY])
@@ -454,7 +454,7 @@ async def test_a_task_is_not_asked_about_again_while_a_reply_is_written_down(
         await asyncio.gather(both, return_exceptions=True)
 
 
-async def test_one_task_waited_for_twice_is_given_to_both() -> None:
+async def test_task_waited_for_twice_is_returned_to_both() -> None:
     async with peer(answers(NOT_READY, NOT_READY, reply(DONE))) as here, client(here.url) as api:
         one, (other,) = await asyncio.gather(
             api.wait(pending(), deadline=AGES), api.wait([pending()], deadline=AGES)
@@ -462,7 +462,7 @@ async def test_one_task_waited_for_twice_is_given_to_both() -> None:
         assert one.state == other.state == "succeeded"
 
 
-async def test_cancelling_one_wait_leaves_the_others_alone() -> None:
+async def test_cancelling_one_wait_does_not_affect_others() -> None:
     release = asyncio.Event()
 
     async def behave(connection: Connection) -> None:
@@ -481,7 +481,7 @@ async def test_cancelling_one_wait_leaves_the_others_alone() -> None:
         assert (await other).state == "succeeded"
 
 
-def test_a_client_waits_on_one_loop_after_another() -> None:
+def test_client_waits_on_successive_loops() -> None:
     async def once() -> Task:
         async with peer(answers(reply(DONE))) as here:
             api = client(here.url)
@@ -491,7 +491,7 @@ def test_a_client_waits_on_one_loop_after_another() -> None:
     assert asyncio.run(once()).finished
 
 
-async def test_cancelling_a_wait_ends_its_polls() -> None:
+async def test_cancelled_wait_ends_its_polls() -> None:
     polled = asyncio.Event()
 
     async def behave(connection: Connection) -> None:
@@ -528,7 +528,7 @@ REQUESTS = [
 
 
 @pytest.mark.parametrize("request_", REQUESTS, ids=repr)
-async def test_every_engine_is_asked_and_waited_for(request_: sonic.Create) -> None:
+async def test_every_engine_is_submitted_and_polled(request_: sonic.Create) -> None:
     async with Simulator(speed=SPEED) as sim, client(sim.url, speed=SPEED, simulated=True) as api:
         task = await api.run(request_, deadline=AGES)
         assert task.state == "succeeded"
@@ -540,7 +540,7 @@ async def test_every_engine_is_asked_and_waited_for(request_: sonic.Create) -> N
         assert len(sim.accounts.charges()) == 1
 
 
-async def test_many_runs_at_once_cost_one_submit_each() -> None:
+async def test_simultaneous_runs_submit_once_each() -> None:
     async with Simulator(speed=SPEED, balance=10_000) as sim:
         async with client(sim.url, speed=SPEED) as api:
             submitted = await asyncio.gather(*(api.submit(SONG) for _ in range(40)))
@@ -568,7 +568,7 @@ async def _run(api: MusicAPI, deadline: float = AGES) -> Task:
         ("extra_keys", lambda task: task.state == "succeeded"),
     ],
 )
-async def test_a_mishap_of_the_service_is_understood(
+async def test_service_fault_is_understood(
     kind: str, judge: Callable[[Task], bool]
 ) -> None:
     async with Simulator(speed=SPEED) as sim, client(sim.url, speed=SPEED) as api:
@@ -576,7 +576,7 @@ async def test_a_mishap_of_the_service_is_understood(
         assert judge(await _run(api))
 
 
-async def test_a_stuck_task_of_the_simulator_can_be_waited_for_again() -> None:
+async def test_stuck_task_can_be_waited_for_again() -> None:
     async with Simulator(speed=SPEED) as sim, client(sim.url, speed=SPEED) as api:
         sim.faults.arm("stuck")
         with pytest.raises(WaitTimeout) as caught:
@@ -586,7 +586,7 @@ async def test_a_stuck_task_of_the_simulator_can_be_waited_for_again() -> None:
         assert len(sim.accounts.charges()) == 1
 
 
-async def test_what_was_known_of_a_task_is_kept() -> None:
+async def test_known_facts_of_a_task_are_kept() -> None:
     async with peer(answers(reply(DONE))) as here, client(here.url) as api:
         task = msgspec.structs.replace(pending(), operation="create", request=SONG)
         found = await api.poll(task)
@@ -607,7 +607,7 @@ def _flaky(every: int) -> Behaviour:
     return behave
 
 
-async def test_a_line_that_drops_most_polls_still_gets_there(
+async def test_unreliable_network_still_finishes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with peer(_flaky(7)) as here, client(here.url) as api:

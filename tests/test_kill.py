@@ -866,7 +866,7 @@ def drawing() -> Iterator[random.Random]:
 
 
 @pytest.mark.usefixtures("quick_files")
-def test_whatever_is_killed_when_no_paid_song_is_lost_and_none_bought_twice(tmp_path: Path) -> None:
+def test_kill_at_any_moment_loses_no_song_and_buys_none_twice(tmp_path: Path) -> None:
     path, cost = tmp_path / "library", sum(cell.request.price() or ASSUMED for cell in design())
     few = cost * 3 // 10
     assert len(design()) == CELLS

@@ -46,7 +46,7 @@ def library(tmp_path: Path) -> Iterator[Library]:
         rebuilt_is_the_same(opened)
 
 
-def test_a_request_is_bought_once_and_joined_until_it_is_there(library: Library) -> None:
+def test_request_is_bought_once_and_joined_until_done(library: Library) -> None:
     request = song()
     first = library.claim(request)
     assert first.kind == "buy"
@@ -67,20 +67,20 @@ def test_a_request_is_bought_once_and_joined_until_it_is_there(library: Library)
     assert library.account().spent == PRICE
 
 
-def test_another_take_is_another_purchase(library: Library) -> None:
+def test_other_take_is_another_purchase(library: Library) -> None:
     buy(library, song())
     assert library.claim(song(), PurchaseTerms(take=2)).kind == "buy"
     assert library.claim(song(), PurchaseTerms(take=3, simulated=True)).kind == "buy"
 
 
-def test_what_a_simulator_made_is_not_had_of_the_service(library: Library) -> None:
+def test_simulated_purchase_does_not_count_for_the_service(library: Library) -> None:
     buy(library, song(), simulated=True)
     assert library.claim(song()).kind == "buy"
     assert library.account(simulated=True) == Account(spent=PRICE)
     assert library.account() == Account(uncertain=PRICE)
 
 
-def test_what_was_refused_can_be_bought_again(library: Library) -> None:
+def test_refused_purchase_can_be_bought_again(library: Library) -> None:
     first = library.claim(song())
     library.record_refused(first.entry.id, ContentRefused("the lyrics were refused", status=403))
     had = library.claim(song(), PurchaseTerms(retry_failed=False))
@@ -93,13 +93,13 @@ def test_what_was_refused_can_be_bought_again(library: Library) -> None:
     assert library.account() == Account(uncertain=PRICE)
 
 
-def test_what_never_left_can_be_bought_again(library: Library) -> None:
+def test_unsent_purchase_can_be_bought_again(library: Library) -> None:
     first = library.claim(song())
     assert library.record_unsent(first.entry.id, Unreachable("no such host")).state == "not_run"
     assert library.claim(song()).kind == "buy"
 
 
-def test_what_failed_can_be_bought_again_and_the_refund_is_told(library: Library) -> None:
+def test_failed_purchase_can_be_bought_again(library: Library) -> None:
     first = buy(library, song())
     failed = looked(acknowledged(song()), FAILED)
     assert library.record_poll(first.entry.id, failed).refunded is True
@@ -116,7 +116,7 @@ def test_what_failed_can_be_bought_again_and_the_refund_is_told(library: Library
     assert library.claim(song()).kind == "buy"
 
 
-def test_next_take_skips_bought_takes_but_no_uncertain_one(library: Library) -> None:
+def test_next_take_skips_bought_takes_but_not_uncertain_ones(library: Library) -> None:
     assert library.next_take(song()) == 1
     for take in (1, 2, 3):
         claim = buy(library, song(), f"t{take}", take=take)
@@ -128,7 +128,7 @@ def test_next_take_skips_bought_takes_but_no_uncertain_one(library: Library) -> 
     assert library.next_take(song(), 5) == 5
 
 
-def test_a_refund_may_be_told_later(library: Library) -> None:
+def test_refund_can_be_reported_later(library: Library) -> None:
     first = buy(library, song())
     task = acknowledged(song())
     assert library.record_poll(first.entry.id, looked(task, FAILED_UNSAID)).refunded is None
@@ -137,7 +137,7 @@ def test_a_refund_may_be_told_later(library: Library) -> None:
     assert library.account() == Account(refunded=PRICE)
 
 
-def test_a_lost_reply_is_uncertain_and_not_bought_again(library: Library) -> None:
+def test_lost_reply_is_uncertain_and_not_bought_again(library: Library) -> None:
     first = library.claim(song())
     library.record_uncertain(first.entry.id, LostReply("the reply was lost"))
     again = library.claim(song())
@@ -146,7 +146,7 @@ def test_a_lost_reply_is_uncertain_and_not_bought_again(library: Library) -> Non
     assert library.record_accepted(first.entry.id, acknowledged(song())).state == "accepted"
 
 
-def test_steps_come_in_their_order(library: Library) -> None:
+def test_steps_out_of_order_are_refused(library: Library) -> None:
     task = acknowledged(song())
     number = library.claim(song()).entry.id
     with pytest.raises(InvalidTransition, match="is sending"):
@@ -158,7 +158,7 @@ def test_steps_come_in_their_order(library: Library) -> None:
         library.record_uncertain(99, LostReply("lost"))
 
 
-def test_an_end_that_two_saw_is_written_once(library: Library) -> None:
+def test_end_polled_twice_is_recorded_once(library: Library) -> None:
     number = buy(library, song()).entry.id
     done = looked(acknowledged(song()))
     library.record_poll(number, done)
@@ -168,7 +168,7 @@ def test_an_end_that_two_saw_is_written_once(library: Library) -> None:
     assert [event.kind for event in events] == ["sending", "accepted", "done"]
 
 
-def test_what_another_kernel_wrote_meanwhile_counts(library: Library) -> None:
+def test_step_of_another_kernel_counts(library: Library) -> None:
     ours, theirs = (buy(library, song(words), words).entry.id for words in ("a", "b"))
     with Library(library.path) as other:
         other.record_poll(ours, looked(acknowledged(song("a"), "a")))
@@ -179,7 +179,7 @@ def test_what_another_kernel_wrote_meanwhile_counts(library: Library) -> None:
         library.record_refused(theirs, LostReply("lost"))
 
 
-def test_what_was_taken_back_never_happened(library: Library) -> None:
+def test_rolled_back_step_never_happened(library: Library) -> None:
     number = buy(library, song()).entry.id
 
     def stumble() -> None:
@@ -201,7 +201,7 @@ def test_what_was_taken_back_never_happened(library: Library) -> None:
     assert library.entry(number).reply_event != before.reply_event
 
 
-def test_a_reply_that_says_nothing_new_is_kept_once(
+def test_unchanged_reply_is_stored_once(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("musicapi_nb.library.events.time.time", lambda: 1000.0)
@@ -214,7 +214,7 @@ def test_a_reply_that_says_nothing_new_is_kept_once(
     assert library.task(number) == running
 
 
-def test_an_answer_at_once_is_done_when_it_is_accepted(library: Library) -> None:
+def test_immediate_answer_is_done_when_accepted(library: Library) -> None:
     request = lyrics.Make(description="rain")
     number = library.claim(request).entry.id
     task = parse_submit_reply(sample("lyrics_success.json"), request)
@@ -222,7 +222,7 @@ def test_an_answer_at_once_is_done_when_it_is_accepted(library: Library) -> None
     assert library.claim(request).task == task
 
 
-def test_a_plan_is_bought_or_says_why_not(library: Library) -> None:
+def test_planned_entry_is_bought_or_skipped_with_a_reason(library: Library) -> None:
     planned = library.plan(song(), PurchaseTerms(experiment="e", cell="a"))
     assert library.plan(song()).id == planned.id
     other = library.plan(song("snow"), PurchaseTerms(experiment="e", cell="b"))
@@ -236,7 +236,7 @@ def test_a_plan_is_bought_or_says_why_not(library: Library) -> None:
     assert len(library.entries()) == 3
 
 
-def test_experiments_share_what_is_bought(library: Library) -> None:
+def test_experiments_share_purchases(library: Library) -> None:
     first = buy(library, song(), experiment="one", cell="a")
     second = library.claim(song(), PurchaseTerms(experiment="two", cell="x"))
     assert second.kind == "join"
@@ -257,7 +257,7 @@ def uncertain(library: Library, request: Request | None = None) -> int:
     return claim.entry.id
 
 
-def test_resolved_by_its_task(library: Library) -> None:
+def test_uncertain_is_resolved_by_task_id(library: Library) -> None:
     number = uncertain(library)
     assert library.resolve(number, task_id="t9").state == "accepted"
     (found,) = library.unfinished()
@@ -266,7 +266,7 @@ def test_resolved_by_its_task(library: Library) -> None:
     assert library.claim(song()).kind == "have"
 
 
-def test_resolved_by_the_balance(library: Library) -> None:
+def test_uncertain_is_resolved_by_balance(library: Library) -> None:
     number = uncertain(library)
     with pytest.raises(InvalidTransition, match="fell by 25 but the price is 20"):
         library.resolve(number, before=100, after=75)
@@ -279,7 +279,7 @@ def test_resolved_by_the_balance(library: Library) -> None:
     assert library.account() == Account(spent=PRICE)
 
 
-def test_the_balance_tells_an_unknown_price(library: Library) -> None:
+def test_balance_reveals_an_unknown_price(library: Library) -> None:
     number = uncertain(library, UNPRICED)
     assert library.account() == Account(unpriced=1)
     assert library.resolve(number, before=100, after=93).price == 7
@@ -287,7 +287,7 @@ def test_the_balance_tells_an_unknown_price(library: Library) -> None:
 
 
 @pytest.mark.parametrize("charged", [True, False])
-def test_resolved_by_word(library: Library, *, charged: bool) -> None:
+def test_uncertain_is_resolved_by_statement(library: Library, *, charged: bool) -> None:
     number = uncertain(library)
     entry = library.resolve(number, charged=charged)
     assert entry.state == ("failed" if charged else "refused")
@@ -297,7 +297,7 @@ def test_resolved_by_word(library: Library, *, charged: bool) -> None:
         library.resolve(number, charged=not charged)
 
 
-def test_an_untold_refund_can_be_resolved(library: Library) -> None:
+def test_unreported_refund_can_be_resolved(library: Library) -> None:
     number = buy(library, song()).entry.id
     library.record_poll(number, looked(acknowledged(song()), FAILED_UNSAID))
     assert library.resolve(number, before=100, after=100).refunded is True
@@ -305,7 +305,7 @@ def test_an_untold_refund_can_be_resolved(library: Library) -> None:
 
 
 @pytest.mark.parametrize("charged", [True, False])
-def test_what_the_service_has_forgotten_is_settled_by_word(
+def test_forgotten_task_is_resolved_by_statement(
     library: Library, *, charged: bool
 ) -> None:
     library.set_budget("b", 100)
@@ -317,7 +317,7 @@ def test_what_the_service_has_forgotten_is_settled_by_word(
     assert library.claim(song()).kind == "buy"
 
 
-def test_a_resolution_is_one_of_the_three(library: Library) -> None:
+def test_resolution_needs_exactly_one_kind_of_evidence(library: Library) -> None:
     number = uncertain(library)
     with pytest.raises(InvalidTransition, match="give one of"):
         library.resolve(number)
@@ -333,7 +333,7 @@ def test_a_resolution_is_one_of_the_three(library: Library) -> None:
 # --- budgets -------------------------------------------------------------------------------
 
 
-def test_a_budget_follows_what_becomes_of_it(library: Library) -> None:
+def test_budget_follows_the_outcome(library: Library) -> None:
     library.set_budget("b", 3 * PRICE)
 
     def held() -> int:
@@ -359,7 +359,7 @@ def test_a_budget_follows_what_becomes_of_it(library: Library) -> None:
     assert library.budgets()["b"].remaining == 2 * PRICE
 
 
-def test_a_budget_is_never_exceeded_and_nothing_is_written(library: Library) -> None:
+def test_claim_over_budget_writes_nothing(library: Library) -> None:
     library.set_budget("all", 10 * PRICE)
     library.set_budget("tight", 2 * PRICE - 1)
     buy(library, song("a"), budgets=["all", "tight"])
@@ -373,7 +373,7 @@ def test_a_budget_is_never_exceeded_and_nothing_is_written(library: Library) -> 
     assert library.claim(song("b"), PurchaseTerms(budgets=("all", "tight"))).kind == "buy"
 
 
-def test_an_unknown_price_is_refused_or_assumed(library: Library) -> None:
+def test_unknown_price_is_refused_or_assumed(library: Library) -> None:
     library.set_budget("strict", 1000)
     library.set_budget("assuming", 50, assume=20)
     with pytest.raises(UnknownPrice, match=r"sonic\.unpriced is unknown"):
@@ -389,7 +389,7 @@ def test_an_unknown_price_is_refused_or_assumed(library: Library) -> None:
         library.claim(UNPRICED, PurchaseTerms(take=3, budgets=("assuming",)))
 
 
-def test_a_budget_that_is_none(library: Library) -> None:
+def test_invalid_budget_is_refused(library: Library) -> None:
     with pytest.raises(InvalidArgument):
         library.set_budget("b", -1)
     with pytest.raises(Exception, match="no budget 'b'"):
@@ -397,7 +397,7 @@ def test_a_budget_that_is_none(library: Library) -> None:
 
 
 @pytest.mark.parametrize("refusing", [False, True])
-def test_64_at_once_keep_a_budget_to_the_credit(library: Library, *, refusing: bool) -> None:
+def test_64_threads_keep_a_budget_to_the_credit(library: Library, *, refusing: bool) -> None:
     library.set_budget("b", 20 * PRICE + PRICE - 1)
     barrier = threading.Barrier(64)
 
@@ -419,7 +419,7 @@ def test_64_at_once_keep_a_budget_to_the_credit(library: Library, *, refusing: b
     assert bought <= 20 if refusing else bought == 20
 
 
-def test_64_at_once_buy_one_request_once(library: Library) -> None:
+def test_64_threads_buy_one_request_once(library: Library) -> None:
     barrier = threading.Barrier(64)
 
     def ask(_: int) -> str:

@@ -52,7 +52,7 @@ def told(branch: Branch) -> tuple[Any, ...]:
     return (branch.entry, branch.source, *map(told, branch.children))
 
 
-def test_a_chain_is_a_tree_with_the_credits_of_each_branch(library: Library) -> None:
+def test_chain_is_a_tree_with_the_credits_of_each_branch(library: Library) -> None:
     root, first = bought(library, song(), songs("a", "b"))
     longer, second = bought(library, first.songs[1].extend(prompt="more"), songs("c", "d"))
     whole, _ = bought(library, second.songs[0].concat(), songs("e"))
@@ -67,14 +67,14 @@ def test_a_chain_is_a_tree_with_the_credits_of_each_branch(library: Library) -> 
     assert library.lineage("unheard of").trees == ()
 
 
-def test_what_came_to_nothing_costs_nothing(library: Library) -> None:
+def test_failed_and_refunded_branch_costs_nothing(library: Library) -> None:
     _, first = bought(library, song(), songs("a", "b"))
     bought(library, first.songs[0].extend(prompt="more"), FAILED)
     (tree,) = library.lineage().trees
     assert (tree.credits, tree.children[0].credits, tree.children[0].state) == (20, 0, "failed")
 
 
-def test_personas_and_uploaded_clips_are_links_too(library: Library) -> None:
+def test_personas_and_uploaded_clips_are_links(library: Library) -> None:
     _, first = bought(library, song(), songs("a", "b"))
     request = first.songs[0].persona()
     claim = library.claim(request)
@@ -87,7 +87,7 @@ def test_personas_and_uploaded_clips_are_links_too(library: Library) -> None:
     assert told(tree)[2] == (claim.entry.id, "song 1", (number, "persona"))
 
 
-def test_what_has_two_parents_stands_once_and_names_the_other(library: Library) -> None:
+def test_child_of_two_parents_appears_once(library: Library) -> None:
     first, one = bought(library, song(), songs("a", "b"))
     second, two = bought(library, song("other"), songs("c", "d"))
     mixed, _ = bought(library, one.songs[0].mashup(two.songs[1], prompt="la"), songs("e", "f"))
@@ -97,7 +97,7 @@ def test_what_has_two_parents_stands_once_and_names_the_other(library: Library) 
     assert f"and {second}" in repr(library.lineage())
 
 
-def test_it_shows_itself_and_lets_no_title_out(library: Library) -> None:
+def test_lineage_card_escapes_titles(library: Library) -> None:
     assert "no follow-up songs yet" in repr(library.lineage())
     evil = "<script>alert(1)</script>\n\x1b[31m"
     _, first = bought(library, song(), songs("a", "b", title=evil))
@@ -111,7 +111,7 @@ def test_it_shows_itself_and_lets_no_title_out(library: Library) -> None:
     assert "35 credits" in shown._repr_html_()
 
 
-def test_songs_of_several_titles_are_counted(library: Library) -> None:
+def test_songs_with_several_titles_are_counted(library: Library) -> None:
     _, first = bought(library, song(), songs("a"))
     stems = songs("v", "d", "b")
     for clip, part in zip(stems["data"], ("Vocals", "Drums", "Bass"), strict=True):
@@ -120,7 +120,7 @@ def test_songs_of_several_titles_are_counted(library: Library) -> None:
     assert "'Rain (Vocals)' and 2 more (from its song)" in repr(library.lineage())
 
 
-def test_a_long_chain_is_no_deep_recursion(library: Library) -> None:
+def test_long_chain_needs_no_recursion(library: Library) -> None:
     _, task = bought(library, song(), songs("s0"))
     for place in range(1, 40):
         _, task = bought(library, task.songs[0].extend(prompt="more"), songs(f"s{place}"))
@@ -130,7 +130,7 @@ def test_a_long_chain_is_no_deep_recursion(library: Library) -> None:
     assert depths == [0, *range(39)]
 
 
-async def test_a_chain_bought_from_the_simulator_is_found(library: Library) -> None:
+async def test_chain_bought_from_the_simulator_is_linked(library: Library) -> None:
     with EmbeddedSimulator(Simulator(speed=100_000, balance=10_000, seconds=(1, 1))) as sim:
         async with MusicAPI(KEY, base_url=sim.url, pace=0, speed=100_000, ledger=library) as api:
             first = await api.run(song())

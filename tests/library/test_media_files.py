@@ -30,7 +30,7 @@ def a_file(folder: Path, content: bytes = b"ID3 a song", name: str = "a.tmp") ->
     return path
 
 
-def test_a_file_is_moved_in_under_its_hash(library: Library, tmp_path: Path) -> None:
+def test_file_is_stored_under_its_hash(library: Library, tmp_path: Path) -> None:
     source = a_file(tmp_path)
     file = library.add_file(source, ".MP3")
     digest = hashlib.sha256(b"ID3 a song").hexdigest()
@@ -40,7 +40,7 @@ def test_a_file_is_moved_in_under_its_hash(library: Library, tmp_path: Path) -> 
     assert not source.exists()
 
 
-def test_the_same_bytes_are_one_file(library: Library, tmp_path: Path) -> None:
+def test_equal_bytes_are_one_file(library: Library, tmp_path: Path) -> None:
     first = library.add_file(a_file(tmp_path), ".mp3")
     inode = first.path.stat().st_ino
     source = a_file(tmp_path)
@@ -49,14 +49,14 @@ def test_the_same_bytes_are_one_file(library: Library, tmp_path: Path) -> None:
     assert not source.exists()
 
 
-def test_a_file_that_was_cut_off_is_replaced(library: Library, tmp_path: Path) -> None:
+def test_truncated_file_is_replaced(library: Library, tmp_path: Path) -> None:
     first = library.add_file(a_file(tmp_path), ".mp3")
     os.truncate(first.path, 3)
     assert library.add_file(a_file(tmp_path), ".mp3") == first
     assert first.path.read_bytes() == b"ID3 a song"
 
 
-def test_what_is_written_beside_is_on_the_same_disk(library: Library) -> None:
+def test_incoming_file_is_on_the_same_disk(library: Library) -> None:
     path = library.incoming(".mp3")
     path.write_bytes(b"song")
     assert path.is_relative_to(library.path)
@@ -64,7 +64,7 @@ def test_what_is_written_beside_is_on_the_same_disk(library: Library) -> None:
     assert list((library.path / "files" / "incoming").iterdir()) == []
 
 
-def test_a_file_of_another_disk_is_copied_whole(
+def test_file_from_another_disk_is_copied(
     library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     replace = Path.replace
@@ -81,7 +81,7 @@ def test_a_file_of_another_disk_is_copied_whole(
     assert list((library.path / "files" / "incoming").iterdir()) == []
 
 
-def test_a_disk_without_room_is_told_and_leaves_nothing(
+def test_full_disk_is_reported_and_leaves_nothing(
     library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(path: Path, _: Path) -> Path:
@@ -96,17 +96,17 @@ def test_a_disk_without_room_is_told_and_leaves_nothing(
 
 
 @pytest.mark.parametrize("suffix", ["", "mp3", "./x", ".mp3/..", ".m p", "." + "x" * 9])
-def test_a_suffix_is_a_suffix(library: Library, tmp_path: Path, suffix: str) -> None:
+def test_invalid_suffix_is_refused(library: Library, tmp_path: Path, suffix: str) -> None:
     with pytest.raises(InvalidArgument, match="suffix"):
         library.add_file(a_file(tmp_path), suffix)
 
 
-def test_a_missing_source_is_told(library: Library, tmp_path: Path) -> None:
+def test_missing_source_is_reported(library: Library, tmp_path: Path) -> None:
     with pytest.raises(LibraryError, match="No such file"):
         library.add_file(tmp_path / "none", ".mp3")
 
 
-def test_songs_have_files_and_the_last_word_counts(library: Library, tmp_path: Path) -> None:
+def test_latest_attached_file_counts(library: Library, tmp_path: Path) -> None:
     (one, two) = looked(acknowledged(song())).songs
     assert library.file_of(one) is None
     first = library.add_file(a_file(tmp_path), ".mp3")
@@ -122,7 +122,7 @@ def test_songs_have_files_and_the_last_word_counts(library: Library, tmp_path: P
     rebuilt_is_the_same(library)
 
 
-def test_simulated_songs_and_nameless_ones_have_files_of_their_own(
+def test_simulated_and_unnamed_songs_have_separate_files(
     library: Library, tmp_path: Path
 ) -> None:
     real = tasks.Song(id="c")
@@ -134,7 +134,7 @@ def test_simulated_songs_and_nameless_ones_have_files_of_their_own(
     assert [path.read_bytes() for path in found if path] == [b"0", b"1", b"2"]
 
 
-def test_missing_files_are_those_of_finished_songs(library: Library, tmp_path: Path) -> None:
+def test_missing_files_lists_files_of_finished_songs(library: Library, tmp_path: Path) -> None:
     claim = buy(library, song())
     assert library.missing_files() == []
     done = looked(acknowledged(song()))
@@ -166,7 +166,7 @@ def test_verify_reads_every_byte(library: Library, tmp_path: Path) -> None:
     assert library.file_of("s1") is None
 
 
-def test_half_written_files_of_dead_processes_are_swept_away(tmp_path: Path) -> None:
+def test_unfinished_files_of_ended_processes_are_deleted(tmp_path: Path) -> None:
     code = """
 import sys
 from musicapi_nb.library import Library
@@ -189,7 +189,7 @@ sys.stdin.readline()
             assert (half.exists(), mine.exists()) == (False, True)
 
 
-async def test_opening_a_library_leaves_alone_what_another_is_fetching(library: Library) -> None:
+async def test_opening_keeps_files_that_another_library_downloads(library: Library) -> None:
     whole, go = reply(b"ID3" + bytes(5000)), asyncio.Event()
 
     async def slowly(connection: Connection) -> None:
@@ -212,7 +212,7 @@ async def test_opening_a_library_leaves_alone_what_another_is_fetching(library: 
     assert path.stat().st_size == 5003
 
 
-async def test_the_key_is_never_in_it(tmp_path: Path) -> None:
+async def test_library_never_contains_the_key(tmp_path: Path) -> None:
     """All that a client gets back is written down, also from a server that repeats the key."""
     echoing = [
         reply({**DONE, "seen": KEY}),

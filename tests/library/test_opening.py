@@ -43,7 +43,7 @@ def everything(path: Path) -> bytes:
     return b"".join(file.read_bytes() for file in sorted(path.rglob("*")) if file.is_file())
 
 
-def test_a_new_library_keeps_itself_out_of_git(tmp_path: Path) -> None:
+def test_new_library_is_ignored_by_git(tmp_path: Path) -> None:
     with Library(tmp_path / "some" / "where") as library:
         assert library.counts() == {}
     names = sorted(path.name for path in (tmp_path / "some" / "where").iterdir())
@@ -51,7 +51,7 @@ def test_a_new_library_keeps_itself_out_of_git(tmp_path: Path) -> None:
     assert (tmp_path / "some" / "where" / ".gitignore").read_text() == "*\n"
 
 
-def test_it_stands_in_the_working_directory_and_stays_there(
+def test_default_path_is_fixed_when_opened(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -65,7 +65,7 @@ def test_it_stands_in_the_working_directory_and_stays_there(
         assert "<Library musicapi-library: empty" in repr(library)
 
 
-def test_a_moved_library_is_whole_and_names_no_place(tmp_path: Path) -> None:
+def test_moved_library_works_and_contains_no_path(tmp_path: Path) -> None:
     filled(tmp_path / "before")
     with Library(tmp_path / "before") as library:
         (tmp_path / "a").write_bytes(b"song")
@@ -82,7 +82,7 @@ def test_a_moved_library_is_whole_and_names_no_place(tmp_path: Path) -> None:
         assert library.verify() == []
 
 
-def test_a_closed_library_says_so(tmp_path: Path) -> None:
+def test_closed_library_raises(tmp_path: Path) -> None:
     library = Library(tmp_path / "l")
     library.close()
     library.close()
@@ -118,7 +118,7 @@ def powerless(path: Path) -> Iterator[None]:
             parent.chmod(mode)
 
 
-def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+def test_unusable_folder_is_reported(tmp_path: Path) -> None:
     tmp_path.chmod(0o555)
     with powerless(tmp_path / "l"), pytest.raises(LibraryReadOnly, match="Make the folder"):
         Library(tmp_path / "l")
@@ -127,7 +127,7 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("what", ["folder", "database", "all"])
-def test_a_library_that_cannot_be_written(tmp_path: Path, what: str) -> None:
+def test_read_only_library_is_reported(tmp_path: Path, what: str) -> None:
     database = filled(tmp_path / "l", 3)
     before = database.read_bytes()
     for path in [tmp_path / "l", *(tmp_path / "l").rglob("*")]:
@@ -143,7 +143,7 @@ def test_a_library_that_cannot_be_written(tmp_path: Path, what: str) -> None:
         assert library.counts() == {"done": 3}
 
 
-def test_a_path_that_is_a_file(tmp_path: Path) -> None:
+def test_path_of_a_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / "l").write_text("a file")
     with pytest.raises(LibraryError):
         Library(tmp_path / "l")
@@ -152,7 +152,7 @@ def test_a_path_that_is_a_file(tmp_path: Path) -> None:
 # --- full, locked --------------------------------------------------------------------------
 
 
-def test_a_full_disk_leaves_whole_steps(tmp_path: Path) -> None:
+def test_full_disk_leaves_complete_steps(tmp_path: Path) -> None:
     filled(tmp_path / "l", 1)
     with Library(tmp_path / "l") as library:
         connection = library._database.connection
@@ -176,7 +176,7 @@ def test_a_full_disk_leaves_whole_steps(tmp_path: Path) -> None:
         rebuilt_is_the_same(library)
 
 
-def test_a_database_that_another_program_holds(tmp_path: Path) -> None:
+def test_locked_database_is_reported(tmp_path: Path) -> None:
     database = filled(tmp_path / "l", 1)
     with (
         contextlib.closing(sqlite3.connect(database, isolation_level=None)) as other,
@@ -196,7 +196,7 @@ def test_a_database_that_another_program_holds(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.999])
-def test_a_truncated_database(tmp_path: Path, share: float) -> None:
+def test_truncated_database_is_reported(tmp_path: Path, share: float) -> None:
     database = filled(tmp_path / "l")
     size = int(database.stat().st_size * share)
     os.truncate(database, size)
@@ -205,14 +205,14 @@ def test_a_truncated_database(tmp_path: Path, share: float) -> None:
     assert database.stat().st_size == size
 
 
-def test_a_database_that_is_text(tmp_path: Path) -> None:
+def test_text_file_is_not_a_database(tmp_path: Path) -> None:
     (tmp_path / "library.sqlite").write_text("once upon a time " * 100)
     with pytest.raises(LibraryDamaged):
         Library(tmp_path)
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_garbage_inside_is_told_or_harmless(tmp_path: Path, seed: int) -> None:
+def test_corrupt_pages_are_reported_or_harmless(tmp_path: Path, seed: int) -> None:
     database = filled(tmp_path / "l")
     draw = random.Random(seed)  # noqa: S311 - no secret
     content = bytearray(database.read_bytes())
@@ -224,7 +224,7 @@ def test_garbage_inside_is_told_or_harmless(tmp_path: Path, seed: int) -> None:
         library.entries()
 
 
-def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
+def test_database_of_another_program_is_not_changed(tmp_path: Path) -> None:
     with contextlib.closing(sqlite3.connect(tmp_path / "library.sqlite")) as other:
         other.execute("CREATE TABLE events (mine TEXT)")
         other.commit()
@@ -234,7 +234,7 @@ def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
     assert (tmp_path / "library.sqlite").read_bytes() == before
 
 
-def test_versions_go_forward_with_all_that_is_there(tmp_path: Path) -> None:
+def test_migration_keeps_all_entries(tmp_path: Path) -> None:
     database = filled(tmp_path / "l", 3)
     with Library(tmp_path / "l") as library:
         before = library.entries()
@@ -276,7 +276,7 @@ def test_events_and_entries_copied_by_sql_make_a_library(tmp_path: Path) -> None
         rebuilt_is_the_same(library)
 
 
-def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
+def test_failed_migration_changes_nothing(tmp_path: Path) -> None:
     database = filled(tmp_path / "l", 3)
     steps = (*STEPS, "CREATE TABLE more (x);\nCREATE TABLE events (x);")
     with pytest.raises(LibraryError, match="already exists"):
@@ -294,7 +294,7 @@ def test_events_cannot_be_changed(tmp_path: Path) -> None:
                 other.execute(attempt)
 
 
-def test_one_identity_has_one_live_entry_even_for_sql(tmp_path: Path) -> None:
+def test_key_has_one_active_entry_in_sql(tmp_path: Path) -> None:
     database = filled(tmp_path / "l", 1)
     with contextlib.closing(sqlite3.connect(database)) as other:
         row = other.execute("SELECT * FROM entries").fetchone()
@@ -305,7 +305,7 @@ def test_one_identity_has_one_live_entry_even_for_sql(tmp_path: Path) -> None:
             )
 
 
-def test_one_that_is_made_while_it_is_opened_is_no_other_programs(tmp_path: Path) -> None:
+def test_library_created_while_it_is_opened_is_accepted(tmp_path: Path) -> None:
     path = tmp_path / "library.sqlite"
     with (
         contextlib.closing(sqlite3.connect(path, isolation_level=None)) as here,
@@ -326,7 +326,7 @@ def test_one_that_is_made_while_it_is_opened_is_no_other_programs(tmp_path: Path
         check_kind(here, path, len(STEPS))
 
 
-def test_a_copy_is_a_library_of_its_own(tmp_path: Path) -> None:
+def test_copy_is_an_independent_library(tmp_path: Path) -> None:
     with Library(tmp_path / "l") as library:
         library.claim(song())
         shutil.copytree(tmp_path / "l", tmp_path / "copy")

@@ -90,7 +90,7 @@ with Library(sys.argv[1]) as library:
 """
 
 
-def test_what_a_living_process_sends_is_joined_and_a_dead_ones_is_uncertain(tmp_path: Path) -> None:
+def test_purchase_of_an_ended_process_is_uncertain(tmp_path: Path) -> None:
     with Library(tmp_path) as library:
         other = python(CLAIMS, str(tmp_path))
         assert said(other) == "buy"
@@ -107,7 +107,7 @@ def test_what_a_living_process_sends_is_joined_and_a_dead_ones_is_uncertain(tmp_
         ]
 
 
-def test_opening_finds_what_died_and_so_does_looking(tmp_path: Path) -> None:
+def test_opening_and_reading_find_ended_processes(tmp_path: Path) -> None:
     other = python(CLAIMS, str(tmp_path))
     assert said(other) == "buy"
     with Library(tmp_path) as library:
@@ -121,7 +121,7 @@ def test_opening_finds_what_died_and_so_does_looking(tmp_path: Path) -> None:
     assert ended(other) == 0
 
 
-def test_a_library_that_was_closed_while_sending_left_it_uncertain(tmp_path: Path) -> None:
+def test_purchase_sent_while_closing_is_uncertain(tmp_path: Path) -> None:
     with Library(tmp_path) as first, Library(tmp_path) as second:
         number = first.claim(song()).entry.id
         assert second.claim(song()).kind == "join"
@@ -131,7 +131,7 @@ def test_a_library_that_was_closed_while_sending_left_it_uncertain(tmp_path: Pat
         assert second.record_accepted(number, acknowledged(song())).state == "accepted"
 
 
-def test_two_processes_buy_each_take_once_and_keep_one_budget(tmp_path: Path) -> None:
+def test_two_processes_buy_each_take_once_within_one_budget(tmp_path: Path) -> None:
     with Library(tmp_path) as library:
         library.set_budget("b", 41 * PRICE - 1)
         others = [python(RACES, str(tmp_path)) for _ in range(2)]
@@ -152,7 +152,7 @@ def test_two_processes_buy_each_take_once_and_keep_one_budget(tmp_path: Path) ->
         rebuilt_is_the_same(library)
 
 
-def test_two_processes_keep_one_pace(tmp_path: Path) -> None:
+def test_two_processes_share_one_rate_limit(tmp_path: Path) -> None:
     others = [python(PLACES, str(tmp_path)) for _ in range(2)]
     assert [said(other) for other in others] == ["ready", "ready"]
     for other in others:
@@ -162,7 +162,7 @@ def test_two_processes_keep_one_pace(tmp_path: Path) -> None:
     assert [ended(other) for other in others] == [0, 0]
 
 
-def test_processes_that_make_a_library_at_once_make_one(tmp_path: Path) -> None:
+def test_library_created_by_two_processes_at_once_is_one(tmp_path: Path) -> None:
     others = [python(OPENS, str(tmp_path / "l")) for _ in range(4)]
     assert {said(other) for other in others} == {"ready"}
     for other in others:
@@ -173,7 +173,7 @@ def test_processes_that_make_a_library_at_once_make_one(tmp_path: Path) -> None:
         assert ended(other) == 0
 
 
-def test_a_process_killed_at_any_moment_loses_nothing(tmp_path: Path) -> None:
+def test_process_killed_at_any_moment_loses_nothing(tmp_path: Path) -> None:
     with Library(tmp_path) as library:
         library.set_budget("b", 10**9)
     draw = random.Random(20)  # noqa: S311 - no secret
@@ -216,7 +216,7 @@ def _nothing_is_lost(path: Path, heard: dict[str, set[int]]) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot fork")
-def test_a_forked_child_neither_uses_nor_keeps_the_library_alive(tmp_path: Path) -> None:
+def test_forked_child_neither_uses_nor_holds_the_library(tmp_path: Path) -> None:
     code = """
 import asyncio, os, sys, signal, warnings
 warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside a thread: that is shown
@@ -250,7 +250,7 @@ os.kill(os.getpid(), signal.SIGKILL) if sys.stdin.readline() else None
     parent.communicate()
 
 
-def test_a_lock_file_that_somebody_deleted_makes_it_uncertain_not_bought_twice(
+def test_deleted_lock_file_makes_purchase_uncertain(
     tmp_path: Path,
 ) -> None:
     with Library(tmp_path) as first, Library(tmp_path) as second:
@@ -260,7 +260,7 @@ def test_a_lock_file_that_somebody_deleted_makes_it_uncertain_not_bought_twice(
         assert second.claim(song()).kind == "uncertain"
 
 
-def test_reopened_it_goes_on_where_it_was(tmp_path: Path) -> None:
+def test_reopened_library_continues(tmp_path: Path) -> None:
     with Library(tmp_path) as library:
         number = buy(library, song()).entry.id
         library.record_uncertain(library.claim(song("lost")).entry.id, LostReply("lost"))

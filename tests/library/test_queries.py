@@ -33,7 +33,7 @@ def finish(library: Library, words: str, reply: Any = DONE, **named: Any) -> tas
     return task
 
 
-def test_tasks_come_back_as_they_were_seen(library: Library) -> None:
+def test_tasks_are_restored_as_polled(library: Library) -> None:
     made = [finish(library, "a"), finish(library, "b", FAILED), finish(library, "c", RUNNING)]
     library.claim(song("d"))
     assert library.tasks() == made
@@ -44,7 +44,7 @@ def test_tasks_come_back_as_they_were_seen(library: Library) -> None:
         library.tasks("finished")  # type: ignore[arg-type]  # what a person may type
 
 
-def test_an_experiments_tasks_are_those_of_its_cells(library: Library) -> None:
+def test_experiment_tasks_are_those_of_its_cells(library: Library) -> None:
     first = finish(library, "a", experiment="e", cell="1")
     finish(library, "b")
     assert library.tasks(experiment="e") == [first]
@@ -52,7 +52,7 @@ def test_an_experiments_tasks_are_those_of_its_cells(library: Library) -> None:
     assert library.counts(experiment="e") == {"done": 1}
 
 
-def test_a_frame_takes_a_library(library: Library) -> None:
+def test_frame_accepts_a_library(library: Library) -> None:
     made = [finish(library, "a"), finish(library, "b", FAILED)]
     given_library = frames.songs_frame(library)
     assert given_library.equals(frames.songs_frame(made))
@@ -60,13 +60,13 @@ def test_a_frame_takes_a_library(library: Library) -> None:
     assert list(frames.tasks_frame([library, made[0]])["task_id"]) == ["task a", "task b", "task a"]
 
 
-def test_a_table_with_such_a_column_is_no_library() -> None:
+def test_table_with_a_replies_column_is_not_a_library() -> None:
     with pytest.raises(InvalidArgument, match="DataFrame"):
         frames.songs_frame(cast("Any", pd.DataFrame({"tasks": [1]})))
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_known_reply_comes_back(library: Library, name: str) -> None:
+def test_every_sample_reply_is_restored(library: Library, name: str) -> None:
     number = buy(library, song()).entry.id
     try:
         task = looked(acknowledged(song()), sample(name))
@@ -78,7 +78,7 @@ def test_every_known_reply_comes_back(library: Library, name: str) -> None:
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(odd_replies())
-def test_odd_replies_come_back_too(reply: Any) -> None:
+def test_malformed_replies_are_restored(reply: Any) -> None:
     payload = json.loads(json.dumps(reply))  # as the wire gives it, NaN and lone surrogates too
     try:
         task = tasks.parse_task(payload, task=acknowledged(song()))
@@ -91,7 +91,7 @@ def test_odd_replies_come_back_too(reply: Any) -> None:
     assert json.dumps(back.raw) == json.dumps(task.raw)
 
 
-def test_of_a_reply_nested_beyond_measure_the_songs_are_kept(library: Library) -> None:
+def test_songs_of_a_deeply_nested_reply_are_stored(library: Library) -> None:
     number = buy(library, song()).entry.id
     task = looked(acknowledged(song()), {**DONE, "deep": grown("<deep>")})
     library.record_poll(number, task)
@@ -100,7 +100,7 @@ def test_of_a_reply_nested_beyond_measure_the_songs_are_kept(library: Library) -
     assert "nested too deeply" in repr(back.raw["deep"])
 
 
-def test_render_times_are_known_between_two_looks(
+def test_render_times_lie_between_two_polls(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1000.0
@@ -126,7 +126,7 @@ def test_render_times_are_known_between_two_looks(
     assert library.render_times("sonic", "create", simulated=True) == []
 
 
-def test_entries_say_what_was_asked(library: Library) -> None:
+def test_entry_describes_its_request(library: Library) -> None:
     claim = library.claim(song(), PurchaseTerms(take=3, experiment="e", cell="x"))
     entry = library.entry(claim.entry.id)
     assert (entry.name, entry.model, entry.take, entry.cell) == ("sonic.create", "sonic-v5", 3, "x")
@@ -138,7 +138,7 @@ def test_entries_say_what_was_asked(library: Library) -> None:
 # --- shown ---------------------------------------------------------------------------------
 
 
-def test_it_shows_what_needs_a_person_first(library: Library) -> None:
+def test_card_shows_uncertain_purchases_first(library: Library) -> None:
     finish(library, "a")
     finish(library, "b", FAILED)
     lost = library.claim(song("c")).entry.id
@@ -155,7 +155,7 @@ def test_it_shows_what_needs_a_person_first(library: Library) -> None:
     assert "\n" not in line
 
 
-def test_an_empty_one_and_a_simulated_one(library: Library) -> None:
+def test_empty_and_simulated_libraries_have_a_card(library: Library) -> None:
     assert "No requests yet" in library._repr_html_()
     buy(library, song(), simulated=True)
     shown = library._repr_html_()
@@ -163,7 +163,7 @@ def test_an_empty_one_and_a_simulated_one(library: Library) -> None:
     assert "0 credits spent" in shown
 
 
-def test_what_died_is_shown_without_asking(tmp_path: Path) -> None:
+def test_card_shows_purchases_of_ended_processes(tmp_path: Path) -> None:
     with Library(tmp_path) as first, Library(tmp_path) as second:
         first.claim(song())
         assert "uncertain" not in repr(second).split(";")[0]
@@ -178,7 +178,7 @@ def test_disk_used_counts_files(library: Library, tmp_path: Path) -> None:
     assert library.disk_used() == before + 1000
 
 
-def test_a_long_reply_is_kept_whole(library: Library) -> None:
+def test_long_reply_is_stored_completely(library: Library) -> None:
     number = buy(library, song()).entry.id
     task = looked(acknowledged(song()), {**DONE, "many": [{"a": [1, None, 0.5]}] * 500})
     library.record_poll(number, task)

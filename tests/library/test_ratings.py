@@ -22,7 +22,7 @@ def said(library: Library) -> list[tuple[str | None, int | None, str]]:
     return [(rating.song_id, rating.stars, rating.note) for rating in library.ratings()]
 
 
-def test_the_last_word_counts_and_every_word_stays(tmp_path: Path) -> None:
+def test_latest_rating_counts_and_all_are_kept(tmp_path: Path) -> None:
     with Library(tmp_path / "l") as library:
         assert library.rating(SONG) is None
         library.rate(SONG, 3)
@@ -44,7 +44,7 @@ def test_the_last_word_counts_and_every_word_stays(tmp_path: Path) -> None:
         assert said(library) == [("c1", 5, "the bass drags")]
 
 
-def test_what_is_taken_back_is_gone(tmp_path: Path) -> None:
+def test_removed_rating_is_gone(tmp_path: Path) -> None:
     with Library(tmp_path / "l") as library:
         library.rate(SONG, 2, note="no")
         library.rate(SONG, 0)
@@ -56,7 +56,7 @@ def test_what_is_taken_back_is_gone(tmp_path: Path) -> None:
         rebuilt_is_the_same(library)
 
 
-def test_songs_are_kept_apart_by_id_task_and_world(tmp_path: Path) -> None:
+def test_ratings_distinguish_id_task_and_simulator(tmp_path: Path) -> None:
     songs = [
         Song(id="a", task_id="t"),
         Song(id="a", task_id="t", simulated=True),
@@ -72,7 +72,7 @@ def test_songs_are_kept_apart_by_id_task_and_world(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("stars", [-1, 6, 2.5, True, "5", [1]])
-def test_no_other_stars_are_taken(tmp_path: Path, stars: Any) -> None:
+def test_invalid_stars_are_refused(tmp_path: Path, stars: Any) -> None:
     with Library(tmp_path / "l") as library:
         library.rate(SONG, 4)
         with pytest.raises(InvalidArgument, match="1 to 5"):
@@ -87,7 +87,7 @@ def test_no_other_stars_are_taken(tmp_path: Path, stars: Any) -> None:
 @pytest.mark.parametrize(
     "note", ["'; DROP TABLE ratings; --", "\ud800 half", "emoji 🥁", "\x00", "<b>\n\u202eturned"]
 )
-def test_any_text_can_be_a_note(tmp_path: Path, note: str) -> None:
+def test_any_text_is_a_valid_note(tmp_path: Path, note: str) -> None:
     with Library(tmp_path / "l") as library:
         kept = library.rate(SONG, note=note).note
         assert kept == note.replace("\ud800", "\ufffd").strip()
@@ -104,13 +104,13 @@ os._exit(3)
 """
 
 
-def test_it_is_on_disk_when_the_call_returns(tmp_path: Path) -> None:
+def test_rating_is_on_disk_when_the_call_returns(tmp_path: Path) -> None:
     assert ended(python(_RATE_AND_DIE, str(tmp_path / "l"))) == 3
     with Library(tmp_path / "l") as library:
         assert said(library) == [("c1", 4, "loud")]
 
 
-def test_a_refusal_leaves_what_was_said(tmp_path: Path) -> None:
+def test_failed_write_keeps_the_previous_rating(tmp_path: Path) -> None:
     library = Library(tmp_path / "l", lock_timeout=0.05)
     library.rate(SONG, 2)
     other = sqlite3.connect(tmp_path / "l" / "library.sqlite", isolation_level=None)
@@ -125,7 +125,7 @@ def test_a_refusal_leaves_what_was_said(tmp_path: Path) -> None:
         library.rate(SONG, 5)
 
 
-def test_threads_may_rate_at_once(tmp_path: Path) -> None:
+def test_threads_can_rate_at_once(tmp_path: Path) -> None:
     with Library(tmp_path / "l") as library:
         songs = [Song(id=f"s{number}", task_id="t", state="succeeded") for number in range(40)]
         threads = [
@@ -142,7 +142,7 @@ def test_threads_may_rate_at_once(tmp_path: Path) -> None:
         rebuilt_is_the_same(library)
 
 
-def test_ratings_are_a_table_that_songs_can_be_joined_to(tmp_path: Path) -> None:
+def test_ratings_frame_joins_songs(tmp_path: Path) -> None:
     with Library(tmp_path / "l") as library:
         empty = mnb.ratings_frame(library)
         request = song()

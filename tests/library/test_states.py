@@ -274,7 +274,7 @@ TestLedgers.settings = settings(max_examples=25, stateful_step_count=30, deadlin
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("state", [None, *STATES])
-def test_an_event_follows_or_is_refused_and_nothing_else(state: Any, kind: str) -> None:
+def test_event_is_applied_or_refused(state: Any, kind: str) -> None:
     entry = None if state is None else Entry(1, 1, "i", "sonic", "create", state)
     event = Event(
         id=2,
@@ -291,7 +291,7 @@ def test_an_event_follows_or_is_refused_and_nothing_else(state: Any, kind: str) 
             apply_event(entry, event)
 
 
-def test_what_is_over_stays_over_but_for_its_refund() -> None:
+def test_ended_entry_changes_only_by_its_refund() -> None:
     over = set(STATES) - OPEN_STATES
     for state in over:
         entry = Entry(1, 1, "i", "sonic", "create", state)
