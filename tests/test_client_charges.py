@@ -104,9 +104,7 @@ async def test_failed_step_after_a_charged_one_is_not_a_refusal(
             assert (library.account().spent, library.account().unpriced) == (2, 0)
 
 
-async def test_failed_first_step_follows_the_status(
-    tmp_path: Path,
-) -> None:
+async def test_failed_first_step_follows_the_status(tmp_path: Path) -> None:
     async with Simulator(speed=100_000) as sim:
         sim.faults.arm("step_fails", times=2)
         with Library(tmp_path) as library:

@@ -72,12 +72,12 @@ async def test_free_call_is_retried_after_a_transient_fault(
     spoilt: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     behaviour = once_each(spoilt, spoilt, reply(BALANCE))
-    async with peer(behaviour) as here, client(here.url) as api:
+    async with peer(behaviour) as server, client(server.url) as api:
         pauses = timeless(api, monkeypatch)
         assert (await api.credits()).total == 57
     # aiohttp itself asks once more where a connection ends without a word
     assert len(pauses) in ((1, 2) if spoilt in (b"", b"HTTP/1.1 2") else (2,))
-    assert [target for _, target in here.requests] == ["/api/v1/get-credits"] * 3
+    assert [target for _, target in server.requests] == ["/api/v1/get-credits"] * 3
 
 
 @pytest.mark.parametrize(
@@ -96,12 +96,12 @@ async def test_free_call_is_retried_after_a_transient_fault(
 async def test_lasting_fault_is_one_error_after_five_attempts(
     answer: bytes, kind: type[MusicAPIError], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with peer(once_each(answer)) as here, client(here.url) as api:
+    async with peer(once_each(answer)) as server, client(server.url) as api:
         pauses = timeless(api, monkeypatch)
         assert type(await balance_error(api)) is kind
     # as above: aiohttp may double each attempt
     assert len(pauses) == 4
-    assert 5 <= len(here.requests) <= 10
+    assert 5 <= len(server.requests) <= 10
 
 
 @pytest.mark.parametrize(
@@ -111,28 +111,26 @@ async def test_lasting_fault_is_one_error_after_five_attempts(
 async def test_refusal_is_not_retried(
     status: int, kind: type[MusicAPIError], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with peer(answers(reply({"error": "No."}, status))) as here, client(here.url) as api:
+    async with peer(answers(reply({"error": "No."}, status))) as server, client(server.url) as api:
         pauses = timeless(api, monkeypatch)
         assert isinstance(await balance_error(api), kind)
     assert pauses == []
-    assert len(here.requests) == 1
+    assert len(server.requests) == 1
 
 
 async def _pauses(answer: bytes, monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    async with peer(answers(answer)) as here, client(here.url) as api:
+    async with peer(answers(answer)) as server, client(server.url) as api:
         pauses = timeless(api, monkeypatch)
         await balance_error(api)
     return pauses
 
 
-async def test_delays_grow_with_jitter(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_delays_grow_with_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
     runs = [await _pauses(reply(b"", 503), monkeypatch) for _ in range(8)]
-    for place, (low, high) in enumerate([(0.5, 1), (1, 2), (2, 4), (4, 8)]):
-        these = [run[place] for run in runs]
-        assert all(low <= pause <= high for pause in these)
-        assert len(set(these)) > 1
+    for index, (low, high) in enumerate([(0.5, 1), (1, 2), (2, 4), (4, 8)]):
+        delays = [run[index] for run in runs]
+        assert all(low <= pause <= high for pause in delays)
+        assert len(set(delays)) > 1
 
 
 async def test_retry_after_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,8 +154,8 @@ async def test_delays_follow_the_service_clock() -> None:
     hour = reply(b"", 429, {"Retry-After": "60"})
     async with (
         asyncio.timeout(30),
-        peer(answers(hour, hour, reply(BALANCE))) as here,
-        client(here.url, speed=100_000) as api,
+        peer(answers(hour, hour, reply(BALANCE))) as server,
+        client(server.url, speed=100_000) as api,
     ):
         assert (await api.credits()).credits == 50
 
@@ -166,14 +164,14 @@ async def test_delays_follow_the_service_clock() -> None:
 
 
 async def test_unreachable_host_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    here = Peer(answers(b""))
-    await here.start()
-    await here.stop()
-    async with client(here.url) as api:
+    server = Peer(answers(b""))
+    await server.start()
+    await server.stop()
+    async with client(server.url) as api:
         timeless(api, monkeypatch)
         error = await balance_error(api)
     assert isinstance(error, Unreachable)
-    assert here.url in str(error)
+    assert server.url in str(error)
     assert "Check the network" in str(error)
 
 
@@ -182,8 +180,8 @@ async def test_silent_host_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
         await connection.drain()
 
     async with (
-        peer(silent) as here,
-        client(here.url, connect_timeout=0.02, reply_timeout=0.02) as api,
+        peer(silent) as server,
+        client(server.url, connect_timeout=0.02, reply_timeout=0.02) as api,
     ):
         timeless(api, monkeypatch)
         assert isinstance(await balance_error(api), Unreachable)
@@ -200,7 +198,7 @@ async def test_endless_reply_is_cut_short(monkeypatch: pytest.MonkeyPatch) -> No
             await connection.send(b"100000\r\n" + b'"' * 0x100000 + b"\r\n")
             sent += 0x100000
 
-    async with peer(endless) as here, client(here.url) as api:
+    async with peer(endless) as server, client(server.url) as api:
         monkeypatch.setattr("musicapi_nb.client.retry._ATTEMPTS", 1)
         assert isinstance(await balance_error(api), UnexpectedReply)
     assert LARGEST_REPLY <= sent < 2 * LARGEST_REPLY
@@ -219,9 +217,9 @@ async def test_unknown_task_is_reported() -> None:
     "task_id", ["../../get-credits", "a?b=c", "a#b", "a\r\nX: y", "%2e%2e", "雨"]
 )
 async def test_unusual_id_is_one_path_segment(task_id: str) -> None:
-    async with peer(answers(reply(DONE))) as here, client(here.url) as api:
+    async with peer(answers(reply(DONE))) as server, client(server.url) as api:
         await api.poll(task_id, engine="sonic")
-    ((method, target),) = here.requests
+    ((method, target),) = server.requests
     assert method == "GET"
     assert target.startswith("/api/v1/sonic/task/")
     assert target.count("/") == 5
@@ -229,11 +227,11 @@ async def test_unusual_id_is_one_path_segment(task_id: str) -> None:
 
 
 async def test_task_without_engine_or_id_is_not_polled() -> None:
-    async with peer(answers(reply(DONE))) as here, client(here.url) as api:
+    async with peer(answers(reply(DONE))) as server, client(server.url) as api:
         for task_id, engine in (("", "sonic"), ("x", None), ("x", ""), ("..", "sonic")):
             with pytest.raises(InvalidRequest):
                 await api.poll(task_id, engine=engine)
-        assert here.connections == []
+        assert server.connections == []
 
 
 @pytest.mark.parametrize("kind", ["wrong_key", "refused_content"])
@@ -273,11 +271,11 @@ async def test_simulator_refusal_is_understood(kind: str) -> None:
 async def test_failed_task_has_a_reason(
     answer: bytes, reason: str, *, refunded: bool | None
 ) -> None:
-    async with peer(answers(answer)) as here, client(here.url) as api:
+    async with peer(answers(answer)) as server, client(server.url) as api:
         task = await api.poll("some-id", engine="sonic")
     assert (task.id, task.state, task.refunded) == ("some-id", "failed", refunded)
     assert reason in (task.fail_reason or "")
-    assert len(here.requests) == 1
+    assert len(server.requests) == 1
 
 
 # --- the balance ---------------------------------------------------------------------------
@@ -293,7 +291,7 @@ async def test_failed_task_has_a_reason(
     ],
 )
 async def test_balance_is_read(payload: object, total: float) -> None:
-    async with peer(answers(reply(payload))) as here, client(here.url) as api:
+    async with peer(answers(reply(payload))) as server, client(server.url) as api:
         assert (await api.credits()).total == total
 
 
@@ -304,7 +302,7 @@ async def test_balance_is_read(payload: object, total: float) -> None:
 async def test_invalid_balance_is_an_error(
     payload: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with peer(answers(reply(payload))) as here, client(here.url) as api:
+    async with peer(answers(reply(payload))) as server, client(server.url) as api:
         timeless(api, monkeypatch)
         error = await balance_error(api)
     assert isinstance(error, UnexpectedReply)

@@ -53,15 +53,15 @@ class Site:
 
 @pytest.fixture
 async def site(tmp_path: Path) -> AsyncIterator[Site]:
-    here = Site(tmp_path / "www")
-    here.folder.mkdir()
+    web_server = Site(tmp_path / "www")
+    web_server.folder.mkdir()
     app = web.Application()
-    app.router.add_get("/{path:.*}", here.answer)
+    app.router.add_get("/{path:.*}", web_server.answer)
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    here.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield here
+    web_server.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield web_server
     await runner.cleanup()
 
 
@@ -229,9 +229,7 @@ async def test_storage_failure_is_a_publish_error(demo: Path) -> None:
         assert "s3cret" not in str(raised.value)
 
 
-async def test_missing_fsspec_names_the_extra(
-    demo: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_missing_fsspec_names_the_extra(demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "fsspec", None)
     with pytest.raises(MissingExtra, match=r"musicapi_nb\[upload\]"):
         await mnb.publish(demo, "memory://x", url="https://cdn.example")

@@ -91,18 +91,16 @@ async def test_other_take_or_request_is_bought(sim: Simulator, library: Library)
     assert not any(task.bought_before for task in bought)
 
 
-async def test_simultaneous_runs_of_one_take_buy_once(
-    sim: Simulator, library: Library
-) -> None:
-    async with client(sim, library) as one, client(sim, library) as two:
-        got = await asyncio.gather(*(api.run(SONG) for api in (one, two) for _ in range(10)))
+async def test_simultaneous_runs_of_one_take_buy_once(sim: Simulator, library: Library) -> None:
+    async with client(sim, library) as first, client(sim, library) as two:
+        results = await asyncio.gather(*(api.run(SONG) for api in (first, two) for _ in range(10)))
     assert len(sim.request_log.paid) == 1
-    assert len({task.id for task in got}) == 1
-    assert sum(not task.bought_before for task in got) == 1
+    assert len({task.id for task in results}) == 1
+    assert sum(not task.bought_before for task in results) == 1
 
 
 @pytest.mark.parametrize(
-    ("said", "came", "posts"),
+    ("reply_", "outcomes", "posts"),
     [
         (reply({**sample("upload_extend_failed.json")}), ["failed", "failed"], 1),
         (reply({"error": "The prompt is refused."}, 400), [errors.MusicAPIError, "pending"], 2),
@@ -110,9 +108,9 @@ async def test_simultaneous_runs_of_one_take_buy_once(
     ids=["charged", "refused"],
 )
 async def test_waiting_submit_shares_the_outcome_unless_free(
-    library: Library, said: bytes, came: list[Any], posts: int
+    library: Library, reply_: bytes, outcomes: list[Any], posts: int
 ) -> None:
-    left, arrived, go = [said, reply()], asyncio.Event(), asyncio.Event()
+    left, arrived, go = [reply_, reply()], asyncio.Event(), asyncio.Event()
 
     async def behave(connection: Connection) -> None:
         await connection.request()
@@ -120,25 +118,29 @@ async def test_waiting_submit_shares_the_outcome_unless_free(
         await go.wait()
         await connection.send(left.pop(0))
 
-    async with peer(behave) as here, peer_client(here.url, ledger=library) as api:
-        one = asyncio.create_task(api.submit(UPLOADED))
+    async with peer(behave) as server, peer_client(server.url, ledger=library) as api:
+        first = asyncio.create_task(api.submit(UPLOADED))
         await arrived.wait()
         two = asyncio.create_task(api.submit(UPLOADED))
         for _ in range(20):  # steps of the ledger: by then the second has joined
             await library.async_ledger.flush()
         go.set()
-        got = await asyncio.gather(one, two, return_exceptions=True)
-    assert here.posts == posts
-    assert got[1].bought_before is (posts == 1)  # type: ignore[union-attr]
-    for found, wanted in zip(got, came, strict=True):
-        assert isinstance(found, wanted) if isinstance(wanted, type) else found.state == wanted  # type: ignore[union-attr]
+        results = await asyncio.gather(first, two, return_exceptions=True)
+    assert server.posts == posts
+    assert results[1].bought_before is (posts == 1)  # type: ignore[union-attr]
+    for result, expected in zip(results, outcomes, strict=True):
+        if isinstance(expected, type):
+            assert isinstance(result, expected)
+        else:
+            assert isinstance(result, Task)
+            assert result.state == expected
 
 
 async def test_bought_take_does_not_queue(sim: Simulator, library: Library) -> None:
     async with client(sim, library) as api, client(sim, library) as fresh, asyncio.timeout(60):
         first = await api.run(SONG)
         library.rate_limits.throttle(sim.url, 300)
-        again = [await one.run(SONG) for one in (api, fresh)]
+        again = [await first.run(SONG) for first in (api, fresh)]
         assert [task.id for task in again] == [first.id, first.id]
         # the place in the queue that was not needed is the next one's
         assert library.rate_limits.reserve(sim.url, 0) == library.rate_limits.paused_until(sim.url)
@@ -184,9 +186,7 @@ async def test_reading_the_balance_is_not_recorded(sim: Simulator, library: Libr
 
 
 @pytest.mark.parametrize("fault", ["lost_reply", "error_after", "drop_before"])
-async def test_lost_reply_is_never_resent(
-    sim: Simulator, library: Library, fault: str
-) -> None:
+async def test_lost_reply_is_never_resent(sim: Simulator, library: Library, fault: str) -> None:
     sim.faults.arm(fault)
     async with client(sim, library) as api:
         with pytest.raises(errors.MusicAPIError) as lost:
@@ -233,9 +233,7 @@ async def test_refusal_costs_nothing_and_can_be_retried(
     assert sorted(states(library)) == ["done", "refused"]
 
 
-async def test_429_throttles_everybody_and_is_retried(
-    sim: Simulator, library: Library
-) -> None:
+async def test_429_throttles_everybody_and_is_retried(sim: Simulator, library: Library) -> None:
     sim.faults.arm("too_many_requests", times=3)
     async with client(sim, library) as api:
         assert (await api.run(SONG)).state == "succeeded"
@@ -245,9 +243,7 @@ async def test_429_throttles_everybody_and_is_retried(
     assert library.rate_limits.paused_until(sim.url) > 0
 
 
-async def test_constant_429_is_given_up(
-    sim: Simulator, library: Library
-) -> None:
+async def test_constant_429_is_given_up(sim: Simulator, library: Library) -> None:
     sim.faults.arm("too_many_requests", times=None)
     async with client(sim, library) as api:
         with pytest.raises(errors.RateLimited):
@@ -297,15 +293,13 @@ async def test_cancelled_caller_does_not_lose_the_purchase(
 
 
 @pytest.mark.parametrize("turns", [0, 1, 2, 3, 4, 5, 6, 8, 10, 20, 50, 100, 200])
-def test_loop_that_ends_while_buying_leaves_no_claim(
-    tmp_path: Path, turns: int
-) -> None:
+def test_loop_that_ends_while_buying_leaves_no_claim(tmp_path: Path, turns: int) -> None:
     """Whatever had left is in doubt; what had not is bought by the next loop."""
     posts = []
 
     async def buy(turns: int | None = None) -> None:
-        async with peer(answers(reply())) as here, asyncio.timeout(20):
-            api = peer_client(here.url, ledger=library)
+        async with peer(answers(reply())) as server, asyncio.timeout(20):
+            api = peer_client(server.url, ledger=library)
             buying = asyncio.create_task(api.submit(SONG))
             if turns is None:
                 with contextlib.suppress(errors.UncertainPurchase):
@@ -317,7 +311,7 @@ def test_loop_that_ends_while_buying_leaves_no_claim(
                     under_way.cancel()
                 await asyncio.gather(buying, *api._in_flight.tasks, return_exceptions=True)
             await api.close()
-            posts.append(here.posts)
+            posts.append(server.posts)
 
     with Library(tmp_path) as library:
         asyncio.run(buy(turns))
@@ -382,22 +376,22 @@ def say_go(started: subprocess.Popen[str]) -> None:
 def test_two_processes_buy_one_take_once(tmp_path: Path) -> None:
     with EmbeddedSimulator(Simulator(speed=3000, seconds=(1.0, 1.5))) as sim:
         both = [buyer(sim, tmp_path), buyer(sim, tmp_path)]
-        for one in both:
-            say_go(one)
-        said = [one.communicate(timeout=60)[0].split() for one in both]
+        for first in both:
+            say_go(first)
+        reply_ = [first.communicate(timeout=60)[0].split() for first in both]
         assert len(sim.request_log.paid) == 1
-    assert said[0][0] == said[1][0]
-    assert sorted(bought_before for _, bought_before in said) == ["False", "True"]
+    assert reply_[0][0] == reply_[1][0]
+    assert sorted(bought_before for _, bought_before in reply_) == ["False", "True"]
 
 
 def test_kernel_killed_while_buying_leaves_it_uncertain(tmp_path: Path) -> None:
     with EmbeddedSimulator(Simulator(speed=3000, seconds=(1.0, 1.5))) as sim:
         sim.faults.arm("slow_reply", seconds=1e9)
-        one = buyer(sim, tmp_path)
-        say_go(one)
+        first = buyer(sim, tmp_path)
+        say_go(first)
         asyncio.run(posted(sim))
-        one.send_signal(signal.SIGKILL)
-        one.communicate(timeout=60)
+        first.send_signal(signal.SIGKILL)
+        first.communicate(timeout=60)
 
         async def ask() -> None:
             with Library(tmp_path) as library:
@@ -416,11 +410,11 @@ def test_kernel_killed_while_buying_leaves_it_uncertain(tmp_path: Path) -> None:
 async def test_budget_is_not_exceeded_by_one_credit(sim: Simulator, library: Library) -> None:
     library.set_budget("evening", 100)
     async with client(sim, library, "evening") as api:
-        got = await asyncio.gather(
+        results = await asyncio.gather(
             *(api.run(SONG, take=take) for take in range(1, 65)), return_exceptions=True
         )
     assert sim.accounts.charged(KEY) == 100
-    assert sum(isinstance(each, errors.OverBudget) for each in got) == 59
+    assert sum(isinstance(result_, errors.OverBudget) for result_ in results) == 59
 
 
 async def test_refunded_credits_can_be_spent_again(sim: Simulator, library: Library) -> None:
@@ -444,9 +438,7 @@ async def test_invalid_request_leaves_no_trace(sim: Simulator, library: Library)
     assert sim.request_log.total == 0
 
 
-async def test_failing_ledger_stops_the_purchase(
-    sim: Simulator, tmp_path: Path
-) -> None:
+async def test_failing_ledger_stops_the_purchase(sim: Simulator, tmp_path: Path) -> None:
     closed = Library(tmp_path / "closed")
     closed.close()
     async with client(sim, closed) as api:
@@ -483,9 +475,7 @@ class Forgetful(Library):
         raise errors.LibraryFull(f"no room for entry {entry}: {error}")
 
 
-async def test_unwritten_outcome_is_kept_in_memory(
-    sim: Simulator, tmp_path: Path
-) -> None:
+async def test_unwritten_outcome_is_kept_in_memory(sim: Simulator, tmp_path: Path) -> None:
     with Forgetful(tmp_path / "full") as library:
         async with client(sim, library) as api:
             first, again = await api.run(SONG), await api.run(SONG)
@@ -503,13 +493,13 @@ async def test_unwritten_outcome_is_kept_in_memory(
 
 
 async def test_clients_on_one_library_share_a_rate_limit(sim: Simulator, library: Library) -> None:
-    one, two = (
+    first, two = (
         MusicAPI(KEY, ledger=library, base_url=sim.url, speed=sim.speed, pace=300.0)
         for _ in range(2)
     )
-    async with one, two:
+    async with first, two:
         await asyncio.gather(
-            *(api.submit(BEAT, take=take) for take, api in enumerate((one, two, one, two), 1))
+            *(api.submit(BEAT, take=take) for take, api in enumerate((first, two, first, two), 1))
         )
     sent = sorted(arrival.arrived_at for arrival in sim.request_log.posts)
     assert all(later - earlier > 200 for earlier, later in itertools.pairwise(sent))

@@ -104,12 +104,12 @@ def test_failed_purchase_can_be_bought_again(library: Library) -> None:
     failed = looked(acknowledged(song()), FAILED)
     assert library.record_poll(first.entry.id, failed).refunded is True
     assert library.account() == Account(refunded=PRICE)
-    kept = library.claim(song(), PurchaseTerms(retry_failed=False))
-    assert (kept.kind, kept.task) == ("have", failed)
+    stored = library.claim(song(), PurchaseTerms(retry_failed=False))
+    assert (stored.kind, stored.task) == ("have", failed)
     library.plan(song())
     assert (
         library.claim(song(), PurchaseTerms(retry_failed=False))
-        == kept
+        == stored
         == library.find(song(), PurchaseTerms(retry_failed=False))
     )
     assert library.find(song()) is None
@@ -169,7 +169,7 @@ def test_end_polled_twice_is_recorded_once(library: Library) -> None:
 
 
 def test_step_of_another_kernel_counts(library: Library) -> None:
-    ours, theirs = (buy(library, song(words), words).entry.id for words in ("a", "b"))
+    ours, theirs = (buy(library, song(prompt), prompt).entry.id for prompt in ("a", "b"))
     with Library(library.path) as other:
         other.record_poll(ours, looked(acknowledged(song("a"), "a")))
         other.resolve(theirs, charged=False)
@@ -182,35 +182,33 @@ def test_step_of_another_kernel_counts(library: Library) -> None:
 def test_rolled_back_step_never_happened(library: Library) -> None:
     number = buy(library, song()).entry.id
 
-    def stumble() -> None:
+    def fail() -> None:
         with library.transaction():
             library.record_poll(number, looked(acknowledged(song())))
             raise RuntimeError("no")
 
-    def stumble_looking() -> None:
+    def fail_while_polling() -> None:
         with library.transaction():
             library.record_poll(number, looked(acknowledged(song()), RUNNING))
             raise RuntimeError("no")
 
-    for each in (stumble, stumble_looking):
+    for step in (fail, fail_while_polling):
         with pytest.raises(RuntimeError, match="no"):
-            each()
+            step()
     before = library.entry(number)
     assert before.state == "accepted"
     library.record_poll(number, looked(acknowledged(song()), RUNNING))
     assert library.entry(number).reply_event != before.reply_event
 
 
-def test_unchanged_reply_is_stored_once(
-    library: Library, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unchanged_reply_is_stored_once(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("musicapi_nb.library.events.time.time", lambda: 1000.0)
     number = buy(library, song()).entry.id
     running = looked(acknowledged(song()), RUNNING)
     for _ in range(3):
         library.record_poll(number, running)
-    kept = [event for event in library.events(number) if event.raw]
-    assert [event.kind for event in kept] == ["accepted", "polled"]
+    stored = [event for event in library.events(number) if event.raw]
+    assert [event.kind for event in stored] == ["accepted", "polled"]
     assert library.task(number) == running
 
 
@@ -260,9 +258,13 @@ def uncertain(library: Library, request: Request | None = None) -> int:
 def test_uncertain_is_resolved_by_task_id(library: Library) -> None:
     number = uncertain(library)
     assert library.resolve(number, task_id="t9").state == "accepted"
-    (found,) = library.unfinished()
-    assert (found.task.id, found.task.request, found.task.expected) == ("t9", song(), 2)
-    library.record_poll(number, looked(found.task))
+    (unfinished,) = library.unfinished()
+    assert (unfinished.task.id, unfinished.task.request, unfinished.task.expected) == (
+        "t9",
+        song(),
+        2,
+    )
+    library.record_poll(number, looked(unfinished.task))
     assert library.claim(song()).kind == "have"
 
 
@@ -305,9 +307,7 @@ def test_unreported_refund_can_be_resolved(library: Library) -> None:
 
 
 @pytest.mark.parametrize("charged", [True, False])
-def test_forgotten_task_is_resolved_by_statement(
-    library: Library, *, charged: bool
-) -> None:
+def test_forgotten_task_is_resolved_by_statement(library: Library, *, charged: bool) -> None:
     library.set_budget("b", 100)
     number = buy(library, song(), budgets=["b"]).entry.id
     entry = library.resolve(number, charged=charged)
@@ -401,7 +401,7 @@ def test_64_threads_keep_a_budget_to_the_credit(library: Library, *, refusing: b
     library.set_budget("b", 20 * PRICE + PRICE - 1)
     barrier = threading.Barrier(64)
 
-    def ask(number: int) -> str:
+    def buy_one(number: int) -> str:
         barrier.wait()
         try:
             claim = library.claim(song(str(number)), PurchaseTerms(budgets=("b",)))
@@ -413,7 +413,7 @@ def test_64_threads_keep_a_budget_to_the_credit(library: Library, *, refusing: b
         return claim.kind
 
     with ThreadPoolExecutor(64) as pool:
-        kinds = list(pool.map(ask, range(64)))
+        kinds = list(pool.map(buy_one, range(64)))
     bought = kinds.count("buy")
     assert library.budgets()["b"].held == bought * PRICE
     assert bought <= 20 if refusing else bought == 20
@@ -422,10 +422,10 @@ def test_64_threads_keep_a_budget_to_the_credit(library: Library, *, refusing: b
 def test_64_threads_buy_one_request_once(library: Library) -> None:
     barrier = threading.Barrier(64)
 
-    def ask(_: int) -> str:
+    def buy_one(_: int) -> str:
         barrier.wait()
         return library.claim(song()).kind
 
     with ThreadPoolExecutor(64) as pool:
-        kinds = sorted(pool.map(ask, range(64)))
+        kinds = sorted(pool.map(buy_one, range(64)))
     assert kinds == ["buy", *itertools.repeat("join", 63)]

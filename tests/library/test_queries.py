@@ -25,20 +25,20 @@ def library(tmp_path: Path) -> Iterator[Library]:
         yield opened
 
 
-def finish(library: Library, words: str, reply: Any = DONE, **named: Any) -> tasks.Task:
-    request = song(words)
-    claim = buy(library, request, f"task {words}", **named)
-    task = looked(acknowledged(request, f"task {words}"), reply)
+def finish(library: Library, prompt: str, reply: Any = DONE, **named: Any) -> tasks.Task:
+    request = song(prompt)
+    claim = buy(library, request, f"task {prompt}", **named)
+    task = looked(acknowledged(request, f"task {prompt}"), reply)
     library.record_poll(claim.entry.id, task)
     return task
 
 
 def test_tasks_are_restored_as_polled(library: Library) -> None:
-    made = [finish(library, "a"), finish(library, "b", FAILED), finish(library, "c", RUNNING)]
+    tasks_made = [finish(library, "a"), finish(library, "b", FAILED), finish(library, "c", RUNNING)]
     library.claim(song("d"))
-    assert library.tasks() == made
-    assert library.tasks("done") == made[:1]
-    assert library.tasks("accepted") == made[2:]
+    assert library.tasks() == tasks_made
+    assert library.tasks("done") == tasks_made[:1]
+    assert library.tasks("accepted") == tasks_made[2:]
     assert [entry.state for entry in library.entries()] == ["done", "failed", "accepted", "sending"]
     with pytest.raises(InvalidArgument, match="planned, sending"):
         library.tasks("finished")  # type: ignore[arg-type]  # what a person may type
@@ -53,11 +53,15 @@ def test_experiment_tasks_are_those_of_its_cells(library: Library) -> None:
 
 
 def test_frame_accepts_a_library(library: Library) -> None:
-    made = [finish(library, "a"), finish(library, "b", FAILED)]
+    tasks_made = [finish(library, "a"), finish(library, "b", FAILED)]
     given_library = frames.songs_frame(library)
-    assert given_library.equals(frames.songs_frame(made))
+    assert given_library.equals(frames.songs_frame(tasks_made))
     assert len(given_library) == 2
-    assert list(frames.tasks_frame([library, made[0]])["task_id"]) == ["task a", "task b", "task a"]
+    assert list(frames.tasks_frame([library, tasks_made[0]])["task_id"]) == [
+        "task a",
+        "task b",
+        "task a",
+    ]
 
 
 def test_table_with_a_replies_column_is_not_a_library() -> None:
@@ -143,13 +147,13 @@ def test_card_shows_uncertain_purchases_first(library: Library) -> None:
     finish(library, "b", FAILED)
     lost = library.claim(song("c")).entry.id
     library.record_uncertain(lost, LostReply("the <b>reply</b> was lost"))
-    shown = library._repr_html_()
-    assert shown.index("1 uncertain") < shown.index("1 done") < shown.index("1 failed")
-    assert f"library.resolve({lost}, task_id=" in shown
-    assert "the &lt;b&gt;reply&lt;/b&gt; was lost" in shown
-    assert "<b>" not in shown
-    assert f"{PRICE} credits spent, {PRICE} refunded, {PRICE} uncertain" in shown
-    assert "KB on disk" in shown
+    html = library._repr_html_()
+    assert html.index("1 uncertain") < html.index("1 done") < html.index("1 failed")
+    assert f"library.resolve({lost}, task_id=" in html
+    assert "the &lt;b&gt;reply&lt;/b&gt; was lost" in html
+    assert "<b>" not in html
+    assert f"{PRICE} credits spent, {PRICE} refunded, {PRICE} uncertain" in html
+    assert "KB on disk" in html
     line = repr(library)
     assert "1 uncertain, 1 done, 1 failed" in line
     assert "\n" not in line
@@ -158,9 +162,9 @@ def test_card_shows_uncertain_purchases_first(library: Library) -> None:
 def test_empty_and_simulated_libraries_have_a_card(library: Library) -> None:
     assert "No requests yet" in library._repr_html_()
     buy(library, song(), simulated=True)
-    shown = library._repr_html_()
-    assert "simulated: 20 credits spent" in shown
-    assert "0 credits spent" in shown
+    html = library._repr_html_()
+    assert "simulated: 20 credits spent" in html
+    assert "0 credits spent" in html
 
 
 def test_card_shows_purchases_of_ended_processes(tmp_path: Path) -> None:

@@ -13,12 +13,20 @@ import musicapi_nb as mnb
 from musicapi_nb.errors import ClientClosed, InvalidArgument, LibraryLocked
 from musicapi_nb.library import Library
 from musicapi_nb.tasks import Song
-from tests.library.world import acknowledged, buy, ended, looked, python, rebuilt_is_the_same, song
+from tests.library.world import (
+    acknowledged,
+    buy,
+    looked,
+    python,
+    rebuilt_is_the_same,
+    song,
+    wait_for_end,
+)
 
 SONG = Song(id="c1", task_id="t1", position=1, state="succeeded")
 
 
-def said(library: Library) -> list[tuple[str | None, int | None, str]]:
+def ratings_of(library: Library) -> list[tuple[str | None, int | None, str]]:
     return [(rating.song_id, rating.stars, rating.note) for rating in library.ratings()]
 
 
@@ -27,30 +35,30 @@ def test_latest_rating_counts_and_all_are_kept(tmp_path: Path) -> None:
         assert library.rating(SONG) is None
         library.rate(SONG, 3)
         library.rate(SONG, note="  the bass drags ")
-        given = library.rate(SONG, 5)
-        assert (given.stars, given.note, given.task_id, given.position) == (
+        rating = library.rate(SONG, 5)
+        assert (rating.stars, rating.note, rating.task_id, rating.position) == (
             5,
             "the bass drags",
             "t1",
             1,
         )
-        assert dt.datetime.now(dt.UTC) - given.at < dt.timedelta(minutes=1)
+        assert dt.datetime.now(dt.UTC) - rating.at < dt.timedelta(minutes=1)
         library.rate(SONG, 5)
         events = [event for event in library.events() if event.kind == "rated"]
         assert [event.data["stars"] for event in events] == [3, 3, 5]
         rebuilt_is_the_same(library)
     with Library(tmp_path / "l") as library:
-        assert library.rating(SONG) == given
-        assert said(library) == [("c1", 5, "the bass drags")]
+        assert library.rating(SONG) == rating
+        assert ratings_of(library) == [("c1", 5, "the bass drags")]
 
 
 def test_removed_rating_is_gone(tmp_path: Path) -> None:
     with Library(tmp_path / "l") as library:
         library.rate(SONG, 2, note="no")
         library.rate(SONG, 0)
-        assert said(library) == [("c1", None, "no")]
+        assert ratings_of(library) == [("c1", None, "no")]
         library.rate(SONG, note="")
-        assert said(library) == []
+        assert ratings_of(library) == []
         assert library.rate(SONG, 0).empty
         assert [event.kind for event in library.events()] == ["rated"] * 3
         rebuilt_is_the_same(library)
@@ -64,9 +72,9 @@ def test_ratings_distinguish_id_task_and_simulator(tmp_path: Path) -> None:
         Song(task_id="t", position=1),
     ]
     with Library(tmp_path / "l") as library:
-        for stars, each in enumerate(songs, 1):
-            library.rate(each, stars)
-        assert [library.rating(each).stars for each in songs] == [1, 2, 3, 4]  # type: ignore[union-attr]
+        for stars, song_ in enumerate(songs, 1):
+            library.rate(song_, stars)
+        assert [library.rating(song_).stars for song_ in songs] == [1, 2, 3, 4]  # type: ignore[union-attr]
         moved = msgspec.structs.replace(songs[0], task_id="other", position=7)
         assert library.rating(moved) == library.rating(songs[0])
 
@@ -81,7 +89,7 @@ def test_invalid_stars_are_refused(tmp_path: Path, stars: Any) -> None:
             library.rate(SONG, note="x" * 4_001)
         with pytest.raises(InvalidArgument, match="no id and no task id"):
             library.rate(Song(state="succeeded"), 3)
-        assert said(library) == [("c1", 4, "")]
+        assert ratings_of(library) == [("c1", 4, "")]
 
 
 @pytest.mark.parametrize(
@@ -89,8 +97,8 @@ def test_invalid_stars_are_refused(tmp_path: Path, stars: Any) -> None:
 )
 def test_any_text_is_a_valid_note(tmp_path: Path, note: str) -> None:
     with Library(tmp_path / "l") as library:
-        kept = library.rate(SONG, note=note).note
-        assert kept == note.replace("\ud800", "\ufffd").strip()
+        stored_note = library.rate(SONG, note=note).note
+        assert stored_note == note.replace("\ud800", "\ufffd").strip()
         rebuilt_is_the_same(library)
 
 
@@ -105,9 +113,9 @@ os._exit(3)
 
 
 def test_rating_is_on_disk_when_the_call_returns(tmp_path: Path) -> None:
-    assert ended(python(_RATE_AND_DIE, str(tmp_path / "l"))) == 3
+    assert wait_for_end(python(_RATE_AND_DIE, str(tmp_path / "l"))) == 3
     with Library(tmp_path / "l") as library:
-        assert said(library) == [("c1", 4, "loud")]
+        assert ratings_of(library) == [("c1", 4, "loud")]
 
 
 def test_failed_write_keeps_the_previous_rating(tmp_path: Path) -> None:
@@ -119,7 +127,7 @@ def test_failed_write_keeps_the_previous_rating(tmp_path: Path) -> None:
         library.rate(SONG, 5)
     other.execute("ROLLBACK")
     other.close()
-    assert said(library) == [("c1", 2, "")]
+    assert ratings_of(library) == [("c1", 2, "")]
     library.close()
     with pytest.raises(ClientClosed):
         library.rate(SONG, 5)
@@ -129,8 +137,10 @@ def test_threads_can_rate_at_once(tmp_path: Path) -> None:
     with Library(tmp_path / "l") as library:
         songs = [Song(id=f"s{number}", task_id="t", state="succeeded") for number in range(40)]
         threads = [
-            threading.Thread(target=lambda at=at: [library.rate(s, 1 + at) for s in songs[at::4]])
-            for at in range(4)
+            threading.Thread(
+                target=lambda index=index: [library.rate(s, 1 + index) for s in songs[index::4]]
+            )
+            for index in range(4)
         ]
         for thread in threads:
             thread.start()

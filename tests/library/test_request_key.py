@@ -27,7 +27,7 @@ _json = st.recursive(
 
 
 def _values(field: Field) -> st.SearchStrategy[Any]:
-    known: dict[str, st.SearchStrategy[Any]] = {
+    strategies: dict[str, st.SearchStrategy[Any]] = {
         "switch": st.booleans(),
         "integer": st.integers(0, 300),
         "fraction": st.floats(0, 1),
@@ -48,7 +48,7 @@ def _values(field: Field) -> st.SearchStrategy[Any]:
             st.builds(nuro.Segment, name=_texts, duration=st.integers(1, 99)), max_size=3
         ),
     }
-    return st.none() | known.get(field.kind, _texts)
+    return st.none() | strategies.get(field.kind, _texts)
 
 
 @st.composite
@@ -69,14 +69,14 @@ def test_requests_are_restored(request_: Request, take: int) -> None:
 
 
 @given(requests(), requests())
-def test_only_equal_requests_have_equal_keys(one: Request, other: Request) -> None:
-    assert request_key(one, 1) != request_key(one, 2)
-    if request_key(one) == request_key(other):
-        assert (type(one), one.body()) == (type(other), other.body())
+def test_only_equal_requests_have_equal_keys(request: Request, other: Request) -> None:
+    assert request_key(request, 1) != request_key(request, 2)
+    if request_key(request) == request_key(other):
+        assert (type(request), request.body()) == (type(other), other.body())
     else:
         written = [
             json.dumps([request.path, request.operation, request.body()], sort_keys=True)
-            for request in (one, other)
+            for request in (request, other)
         ]
         assert written[0] != written[1]
 
@@ -95,9 +95,13 @@ def test_key_is_equal_in_every_process_and_version() -> None:
 
 
 def test_equal_numbers_have_equal_keys() -> None:
-    one = sonic.Create(extra={"weight": 1, "deep": [{"a": 2.0}]})
-    assert request_key(one) == request_key(sonic.Create(extra={"deep": [{"a": 2}], "weight": 1.0}))
-    assert request_key(one) != request_key(sonic.Create(extra={"weight": True, "deep": [{"a": 2}]}))
+    request = sonic.Create(extra={"weight": 1, "deep": [{"a": 2.0}]})
+    assert request_key(request) == request_key(
+        sonic.Create(extra={"deep": [{"a": 2}], "weight": 1.0})
+    )
+    assert request_key(request) != request_key(
+        sonic.Create(extra={"weight": True, "deep": [{"a": 2}]})
+    )
 
 
 def test_new_field_keeps_the_key() -> None:
@@ -117,8 +121,8 @@ def test_unknown_operation_is_none() -> None:
 
 
 def test_value_of_another_type_is_restored() -> None:
-    odd: Any = 5
-    request = sonic.Create(title=odd)
+    unexpected: Any = 5
+    request = sonic.Create(title=unexpected)
     assert from_json(to_json(request)) == request
 
 
