@@ -23,7 +23,7 @@ from musicapi_nb.errors import InvalidArgument, InvalidTransition
 from musicapi_nb.library import Library
 from musicapi_nb.library.database import Database
 from musicapi_nb.library.migrations import STEPS
-from tests.library.world import buy, python, read_line, song
+from tests.library.helpers import buy, python, read_line, song
 
 SONGS = (TrialSong("simulated:s1", "t1", "sonic-v5"), TrialSong("s2", "t2", "a <b>level</b>"))
 TRIALS = [Trial("test", 1, None, SONGS), Trial("test", 2, 1, SONGS[::-1])]

@@ -24,7 +24,7 @@ from musicapi_nb.errors import (
     WaitTimeout,
 )
 from musicapi_nb.library import Library
-from tests.library.world import python, rebuilt_is_the_same, wait_for_end
+from tests.library.helpers import python, read_line, rebuilt_is_the_same, wait_for_end
 from tests.raw_http_server import (
     AGES,
     CLIP,

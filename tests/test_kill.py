@@ -50,7 +50,7 @@ from musicapi_nb.simulator import (
 from musicapi_nb.simulator.music.recording import AudioFormat
 from musicapi_nb.simulator.tasks import Song
 from musicapi_nb.simulator.tasks import Task as Made
-from tests.library.world import python, read_line, rebuilt_is_the_same
+from tests.library.helpers import python, read_line, rebuilt_is_the_same
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL, no fork")
 

@@ -256,7 +256,7 @@ def test_path_passed_as_url_is_explained(url: Any) -> None:
 
     assert problem.hard
     assert problem.field == "url"
-    assert "a file of this machine, which the service cannot reach" in problem.message
+    assert "a local file, which the service cannot reach" in problem.message
     assert "api.publish(" in problem.message
 
 
@@ -264,7 +264,7 @@ def test_path_passed_as_url_is_explained(url: Any) -> None:
 def test_url_passed_as_path_is_not_a_file(url: str) -> None:
     (problem,) = sonic.Upload(url=url).problems()
 
-    assert problem.message == "should be a public https:// or http:// address"
+    assert problem.message == "should be a public https:// or http:// URL"
 
 
 def test_private_url_draws_advice() -> None:

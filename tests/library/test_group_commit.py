@@ -19,7 +19,7 @@ from musicapi_nb.errors import (
 )
 from musicapi_nb.ledger_types import PurchaseTerms
 from musicapi_nb.library import Library
-from tests.library.world import PRICE, RUNNING, acknowledged, looked, rebuilt_is_the_same, song
+from tests.library.helpers import PRICE, RUNNING, acknowledged, looked, rebuilt_is_the_same, song
 
 TERMS = PurchaseTerms()
 _Result = TypeVar("_Result")

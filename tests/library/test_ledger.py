@@ -22,7 +22,7 @@ from musicapi_nb.errors import (
 from musicapi_nb.ledger_types import PurchaseTerms
 from musicapi_nb.library import Account, Library
 from musicapi_nb.tasks import parse_submit_reply
-from tests.library.world import (
+from tests.library.helpers import (
     FAILED,
     FAILED_UNSAID,
     PRICE,

@@ -13,7 +13,7 @@ from musicapi_nb.engines import Request
 from musicapi_nb.library import Library
 from musicapi_nb.library.lineage import Branch
 from musicapi_nb.simulator import EmbeddedSimulator, Simulator
-from tests.library.world import FAILED, acknowledged, buy, looked, song
+from tests.library.helpers import FAILED, acknowledged, buy, looked, song
 from tests.raw_http_server import KEY
 
 
@@ -111,7 +111,7 @@ def test_lineage_card_escapes_titles(library: Library) -> None:
     buy_finished(library, first.songs[1].extend(prompt="more"), songs("c", "d", title=evil))
     lineage = library.lineage()
     first_line, second_line = repr(lineage).splitlines()
-    assert re.search(r"20 credits, 35 with all made from it$", first_line)
+    assert re.search(r"20 credits, 35 with descendants$", first_line)
     assert second_line.startswith("\u2514 ")
     assert "\x1b" not in repr(lineage)
     assert "<script" not in lineage._repr_html_()

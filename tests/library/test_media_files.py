@@ -14,7 +14,7 @@ from musicapi_nb import tasks
 from musicapi_nb.client import MusicAPI
 from musicapi_nb.errors import InvalidArgument, LibraryError, LibraryFull
 from musicapi_nb.library import Library
-from tests.library.world import (
+from tests.library.helpers import (
     acknowledged,
     buy,
     looked,

@@ -24,7 +24,7 @@ from musicapi_nb.errors import (
 from musicapi_nb.library import Library
 from musicapi_nb.library.database import Database, check_kind, migrate
 from musicapi_nb.library.migrations import STEPS
-from tests.library.world import acknowledged, buy, looked, rebuilt_is_the_same, song
+from tests.library.helpers import acknowledged, buy, looked, rebuilt_is_the_same, song
 
 NOBODY = 65534
 

@@ -10,7 +10,7 @@ import pytest
 
 from musicapi_nb.errors import LibraryError, LostReply
 from musicapi_nb.library import Library
-from tests.library.world import (
+from tests.library.helpers import (
     PRICE,
     acknowledged,
     buy,
@@ -25,7 +25,7 @@ from tests.library.world import (
 CLAIMS = """
 import sys
 from musicapi_nb.library import Library
-from tests.library.world import song
+from tests.library.helpers import song
 with Library(sys.argv[1]) as library:
     print(library.claim(song()).kind, flush=True)
     sys.stdin.readline()
@@ -35,7 +35,7 @@ import sys
 from musicapi_nb.errors import OverBudget
 from musicapi_nb.library import Library
 from musicapi_nb.ledger_types import PurchaseTerms
-from tests.library.world import song
+from tests.library.helpers import song
 with Library(sys.argv[1]) as library:
     print("ready", flush=True)
     sys.stdin.readline()
@@ -52,7 +52,7 @@ import sys
 from musicapi_nb.errors import LostReply
 from musicapi_nb.ledger_types import PurchaseTerms
 from musicapi_nb.library import Library
-from tests.library.world import acknowledged, looked, song
+from tests.library.helpers import acknowledged, looked, song
 with Library(sys.argv[1]) as library:
     for number in range(100_000):
         request = song(str(number))
@@ -223,7 +223,7 @@ warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside a threa
 from musicapi_nb.errors import LibraryError
 from musicapi_nb.ledger_types import PurchaseTerms
 from musicapi_nb.library import Library
-from tests.library.world import song
+from tests.library.helpers import song
 library = Library(sys.argv[1])
 async def main():
     await library.async_ledger.claim(song(), PurchaseTerms())

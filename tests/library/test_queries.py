@@ -14,7 +14,7 @@ from musicapi_nb.errors import InvalidArgument, LostReply, MusicAPIError, Unexpe
 from musicapi_nb.ledger_types import PurchaseTerms
 from musicapi_nb.library import Entry, Library, RenderTime, request_key
 from musicapi_nb.library.stored_tasks import raw_text, restore, to_event
-from tests.library.world import FAILED, PRICE, RUNNING, Unpriced, acknowledged, buy, looked, song
+from tests.library.helpers import FAILED, PRICE, RUNNING, Unpriced, acknowledged, buy, looked, song
 from tests.raw_http_server import DONE
 from tests.replies import NAMES, grown, odd_replies, sample
 

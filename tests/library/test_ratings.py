@@ -13,7 +13,7 @@ import musicapi_nb as mnb
 from musicapi_nb.errors import ClientClosed, InvalidArgument, LibraryLocked
 from musicapi_nb.library import Library
 from musicapi_nb.tasks import Song
-from tests.library.world import (
+from tests.library.helpers import (
     acknowledged,
     buy,
     looked,

@@ -15,7 +15,7 @@ from musicapi_nb.engines.fields import Field
 from musicapi_nb.errors import InvalidRequest
 from musicapi_nb.library import request_key
 from musicapi_nb.library._request_key import from_json, to_json
-from tests.library.world import ROOT, Unpriced, song
+from tests.library.helpers import ROOT, Unpriced, song
 
 _texts = st.text(st.characters(codec="utf-8"), max_size=12)
 _numbers = st.integers(-5, 300) | st.floats(0, 1, allow_nan=False)
@@ -82,7 +82,7 @@ def test_only_equal_requests_have_equal_keys(request: Request, other: Request) -
 
 
 def test_key_is_equal_in_every_process_and_version() -> None:
-    code = "from tests.library.world import song\nfrom musicapi_nb.library import request_key\n"
+    code = "from tests.library.helpers import song\nfrom musicapi_nb.library import request_key\n"
     code += "print(request_key(song('grün', 'sonic-v5'), 3))"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True

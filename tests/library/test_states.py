@@ -16,7 +16,7 @@ from musicapi_nb.ledger_types import PurchaseTerms
 from musicapi_nb.library import ACTIVE_STATES, OPEN_STATES, STATES, Entry, Library
 from musicapi_nb.library.entry import Event, allowed, apply_event
 from musicapi_nb.tasks import Task
-from tests.library.world import (
+from tests.library.helpers import (
     FAILED,
     FAILED_UNSAID,
     PRICE,
