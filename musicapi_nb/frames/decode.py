@@ -7,7 +7,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from musicapi_nb.frames.inputs import Item, parse_reply
-from musicapi_nb.frames.reply_types import TypedTask, decode_reply, decode_stored
+from musicapi_nb.frames.reply_types import TypedTask, decode_reply, decode_stored, nonblank
 from musicapi_nb.frames.schema import SONGS, TASKS, IssueRow, SongRow, array
 from musicapi_nb.tasks import StoredReply
 
@@ -90,7 +90,7 @@ def _lists(songs: Sequence[Any]) -> dict[str, Sequence[Any]]:
         "tag": list(chain.from_iterable(tags)),
         "steps_per_song": list(map(len, replacements)),
         "source": [step.source or None for step in steps],
-        "type": [step.type for step in steps],
+        "type": [nonblank(step.type) for step in steps],
         "tags_per_step": [len(step.tags) for step in steps],
         "step_tag": [tag for step in steps for tag in step.tags],
     }

@@ -8,7 +8,7 @@ No I/O.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from http import HTTPStatus
 from operator import attrgetter
 from typing import Annotated, Any, ClassVar, Generic, Literal, TypeAlias, TypeVar
@@ -17,7 +17,7 @@ import msgspec
 from msgspec import UNSET, Meta
 
 from musicapi_nb.frames.schema import SongRow
-from musicapi_nb.tasks import Replacement, StoredReply
+from musicapi_nb.tasks import StoredReply
 from musicapi_nb.tasks.json_reader import LATEST, as_number
 
 _MICROSECONDS = 1_000_000
@@ -37,7 +37,7 @@ class _Song(msgspec.Struct, kw_only=True, gc=False):
 
     title: str | None = None
     lyrics: str | None = None
-    created_at: Any = None  # text; __post_init__ replaces it by a datetime
+    created_at: Any = None  # text, replaced by a datetime
     error_type: _EmptyText = None
     error_detail: _EmptyText = None
 
@@ -45,13 +45,13 @@ class _Song(msgspec.Struct, kw_only=True, gc=False):
     fail_reason: ClassVar[None] = None
     simulated: ClassVar[bool] = False  # the task has it
 
-    def __post_init__(self) -> None:
-        self.created_at = _moment(self.created_at)
-
 
 class _Step(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """The attributes of `tasks.Replacement`; the song sets `source`."""
+
     tags: list[str] | None = None
     type: str | None = None
+    source: Any = UNSET
 
 
 class _StudioSong(
@@ -72,24 +72,24 @@ class _StudioSong(
     state_word: ClassVar[None] = None
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         if not self.finished:
             raise UntypedReply
+        self.created_at = _moment(self.created_at)
         self.duration = self.duration or None  # 0 states no duration
         self.tags = _nonblank_tags(self.tags)
+        for source, step in self.replaced_tags.items() if self.replaced_tags else ():
+            if step.source is not UNSET:  # an unknown field that is named so
+                raise UntypedReply
+            step.source = source
+            step.tags = _nonblank_tags(step.tags)
 
     @property
     def tags_text(self) -> str:
         return ", ".join(self.tags or ())
 
     @property
-    def replacements(self) -> Sequence[Replacement]:
-        if not self.replaced_tags:
-            return ()
-        return [
-            Replacement(source, tuple(_nonblank_tags(step.tags)), nonblank(step.type))
-            for source, step in self.replaced_tags.items()
-        ]
+    def replacements(self) -> Collection[_Step]:
+        return self.replaced_tags.values() if self.replaced_tags else ()
 
 
 class _SonicSong(
@@ -116,7 +116,7 @@ class _SonicSong(
     replacements: ClassVar[tuple[()]] = ()
 
     def __post_init__(self) -> None:
-        super().__post_init__()
+        self.created_at = _moment(self.created_at)
         seconds = as_number(self.duration) if self.duration else 0.0
         if seconds is None or seconds < 0:
             raise UntypedReply
