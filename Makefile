@@ -7,7 +7,7 @@ JOBS ?= 3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help test coverage demo docs lab lint types contract pytest chromium clean
+.PHONY: help test coverage demo docs lab lint types js contract pytest chromium clean
 .NOTPARALLEL:
 
 # Nothing is written outside this folder, not even pip's cache.
@@ -18,17 +18,17 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 help:
 	@echo "make demo      generate songs with the simulator in a real kernel; writes a page with players"
-	@echo "make test      lint, types, import contract, tests, notebooks, JupyterLab in Chromium"
+	@echo "make test      lint, types, import contract, tests (Python, JavaScript, notebooks, Chromium)"
 	@echo "make coverage  run the tests and print the line coverage of the package"
 	@echo "make docs      build the documentation, with notebooks as run, into build/site"
 	@echo "make lab       open JupyterLab on the notebooks"
-	@echo "make clean     remove .venv and build"
+	@echo "make clean     remove .venv, node_modules and build"
 	@echo
 	@echo "PYTHON=python3.12 picks another Python (3.11 or newer)."
-	@echo "CI=1 makes a missing Chromium a failure instead of a warning."
+	@echo "CI=1 makes a missing Chromium or Node.js a failure instead of a warning."
 
 # The first step that fails ends the run; `make -k test` runs all of them.
-test: lint types contract pytest
+test: lint types js contract pytest
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check
@@ -36,6 +36,9 @@ lint: $(INSTALLED)
 
 types: $(INSTALLED)
 	$(BIN)/mypy
+
+js:
+	@scripts/check_javascript
 
 contract: $(INSTALLED)
 	$(BIN)/lint-imports --no-logo
@@ -72,7 +75,7 @@ lab: $(INSTALLED)
 	$(BIN)/jupyter lab --notebook-dir=notebooks $(AS_ROOT)
 
 clean:
-	rm -rf .venv build
+	rm -rf .venv build node_modules
 
 # The last command builds matplotlib's font list, so that kernels do not do it at the same time.
 $(INSTALLED): pyproject.toml

@@ -1,16 +1,14 @@
-"""What a gallery costs the page: 1,000 songs, its first page painted, against a blob of players.
+"""Time to show 1,000 songs in JupyterLab: the gallery against one HTML output with all players.
 
-In one real JupyterLab with Chromium, both cells are run in turn, the order turned about from round
-to round: the gallery, and one HTML output with 1,000 small cards: title, length, tags, a player (no
-pictures, no lyrics: the least that such a page can be). Timed is from the run of a cell to the
-first frame after its last card is in the document; counted are the bytes that come over the
-WebSocket meanwhile. What Lab and the kernel load once for the first widget of a page is loaded
-before, by a gallery of two songs. Medians of the rounds, side by side.
+In one real JupyterLab with Chromium, both cells run by turns, in alternating order: the gallery,
+and one HTML output with 1,000 minimal cards (title, length, tags, player; no images, no lyrics).
+Time runs from the start of the cell to the first frame after its last card is in the document;
+bytes are those received over the WebSocket in that time. A gallery of two songs is shown before, so
+that what Lab and the kernel load once per page is not measured. Printed are medians of the rounds.
 
     python benchmarks/gallery.py [--check] [--songs N] [--rounds N]
 
-It needs Chromium and the tests' harness. Exits 1 with --check where a limit is passed, naming the
-figure.
+It needs Chromium and the tests' harness. With --check it exits 1 if a limit is exceeded.
 """
 
 from __future__ import annotations
@@ -38,8 +36,8 @@ if TYPE_CHECKING:
 
     from tests.browser.lab import LabNotebook
 
-SHARE = 0.1
-MOST_BYTES = 1_000_000
+MAX_RATIO = 0.1
+MAX_BYTES = 1_000_000
 
 _SONGS = """\
 import musicapi_nb as mnb
@@ -48,52 +46,57 @@ from musicapi_nb.widgets.gallery import gallery
 
 request = sonic.Create(custom_mode=True, mv="sonic-v5", prompt="[Verse]", tags="spy jazz, 1960s")
 
-def clip(at):
-    return {"clip_id": f"clip-{at:08}", "state": "succeeded", "title": f"Harbour Lamps {at}",
-            "tags": "spy jazz, bossa nova, vocal jazz, 2010s", "duration": 104.88 + at % 60,
+def clip(number):
+    return {"clip_id": f"clip-{number:08}", "state": "succeeded",
+            "title": f"Harbour Lamps {number}",
+            "tags": "spy jazz, bossa nova, vocal jazz, 2010s", "duration": 104.88 + number % 60,
             "mv": "sonic-v5", "created_at": "2025-10-12T13:13:02.488Z",
-            "audio_url": f"http://127.0.0.1:9/{at}.mp3", "lyrics": "[Verse] slow\\n" * 40}
+            "audio_url": f"http://127.0.0.1:9/{number}.mp3", "lyrics": "[Verse] slow\\n" * 40}
 
 songs = []
-for at in range(0, NUMBER, 2):
-    task = tasks.parse_submit_reply({"message": "success", "task_id": f"task-{at}"}, request)
-    songs.append(tasks.parse_task({"code": 200, "data": [clip(at), clip(at + 1)]}, task=task))
+for number in range(0, NUMBER, 2):
+    task = tasks.parse_submit_reply({"message": "success", "task_id": f"task-{number}"}, request)
+    reply = {"code": 200, "data": [clip(number), clip(number + 1)]}
+    songs.append(tasks.parse_task(reply, task=task))
 
 gallery(songs[:1])"""
 
-_BLOB = """\
+_HTML = """\
 markup.cards([
     markup.card(song.title, markup.chips(song.tags), markup.player(song.audio_url),
                 facts=markup.facts(markup.format_duration(song.duration)))
     for task in songs for song in task.songs])"""
 
-_WAYS = {"gallery": ("gallery(songs)", ".mnb-card", 24), "blob": (_BLOB, "audio[controls]", None)}
+_DISPLAYS = {
+    "gallery": ("gallery(songs)", ".mnb-card", 24),
+    "html": (_HTML, "audio[controls]", None),
+}
 
-# Runs the second cell; resolves with the milliseconds until its last part is painted.
+# Runs the second cell; resolves with the milliseconds until its last card is painted.
 _PAINT = """\
-([path, selector, count]) => new Promise((done) => {
+([path, selector, count]) => new Promise((resolve) => {
   const cell = window.labProbe.codeCells(path)[1];
   window.labProbe.panel(path).content.activeCellIndex = 1;
   const start = performance.now();
-  const look = () => {
-    if (cell.node.querySelectorAll(selector).length < count) return requestAnimationFrame(look);
+  const poll = () => {
+    if (cell.node.querySelectorAll(selector).length < count) return requestAnimationFrame(poll);
     cell.node.getBoundingClientRect();
-    requestAnimationFrame(() => setTimeout(() => done(performance.now() - start)));
+    requestAnimationFrame(() => setTimeout(() => resolve(performance.now() - start)));
   };
   window.jupyterapp.commands.execute("notebook:run-cell");
-  look();
+  poll();
 })"""
 
 
 class Round(NamedTuple):
-    """Seconds until it is painted, and bytes that came for it."""
+    """Seconds until the cards are painted, and bytes received."""
 
     seconds: float
     received: int
 
 
-class _Ear:
-    """Counts the bytes that come over a page's WebSockets."""
+class _ByteCounter:
+    """Counts the bytes received over a page's WebSockets."""
 
     def __init__(self, page: Page) -> None:
         self.received = 0
@@ -106,19 +109,19 @@ class _Ear:
         self.received += len(frame)
 
 
-def measure(lab: Lab, way: str, number: int) -> Round:
-    """Open a fresh notebook, run the cell once, and close it."""
-    code, selector, count = _WAYS[way]
+def measure(lab: Lab, display: str, number: int) -> Round:
+    """Run the cell once in a new notebook."""
+    code, selector, count = _DISPLAYS[display]
     notebook = lab.open([_SONGS.replace("NUMBER", str(number)), code])
     try:
-        ear = _Ear(notebook.page)
-        notebook.page.reload()  # the sockets that are open already would not be heard
+        counter = _ByteCounter(notebook.page)
+        notebook.page.reload()  # sockets that are open already are not counted
         notebook.wait_until_open()
         _run_first(notebook)
-        before = ear.received
-        given = [notebook.file.name, selector, count or number]
-        milliseconds = notebook.page.evaluate(_PAINT, given)
-        return Round(milliseconds / 1_000, ear.received - before)
+        before = counter.received
+        arguments = [notebook.file.name, selector, count or number]
+        milliseconds = notebook.page.evaluate(_PAINT, arguments)
+        return Round(milliseconds / 1_000, counter.received - before)
     finally:
         notebook.page.close()
         lab.server.end_kernels()
@@ -136,24 +139,24 @@ def _run_first(notebook: LabNotebook) -> None:
     notebook.wait_until_open()  # idle again
 
 
-def rounds(number: int, times: int) -> dict[str, list[Round]]:
-    found: dict[str, list[Round]] = {way: [] for way in _WAYS}
+def run_rounds(number: int, count: int) -> dict[str, list[Round]]:
+    rounds: dict[str, list[Round]] = {display: [] for display in _DISPLAYS}
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         os.environ.update(sandbox.environment(Path(folder)))
         browser = playwright.chromium.launch(
             executable_path=chromium_path(), args=["--no-sandbox", "--disable-gpu"]
         )
         with running_lab(Path(folder)) as server:
-            for at in range(times):
+            for index in range(count):
                 with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
                     context.add_init_script(path=PROBE)
                     lab = Lab(server, context)
-                    for way in list(_WAYS)[:: 1 if at % 2 else -1]:
-                        found[way].append(measure(lab, way, number))
-                told = {way: f"{found[way][-1].seconds:.2f} s" for way in _WAYS}
-                print(f"round {at + 1}: {told['gallery']} the gallery, {told['blob']} the blob")
+                    for display in list(_DISPLAYS)[:: 1 if index % 2 else -1]:
+                        rounds[display].append(measure(lab, display, number))
+                times = {display: f"{rounds[display][-1].seconds:.2f} s" for display in _DISPLAYS}
+                print(f"round {index + 1}: gallery {times['gallery']}, HTML {times['html']}")
         browser.close()
-    return found
+    return rounds
 
 
 def main() -> None:
@@ -161,23 +164,23 @@ def main() -> None:
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--songs", type=int, default=1_000)
     parser.add_argument("--rounds", type=int, default=5)
-    given = parser.parse_args()
-    found = rounds(given.songs, given.rounds)
+    options = parser.parse_args()
+    rounds = run_rounds(options.songs, options.rounds)
     ratio = statistics.median(
-        ours.seconds / theirs.seconds
-        for ours, theirs in zip(found["gallery"], found["blob"], strict=True)
+        gallery.seconds / html.seconds
+        for gallery, html in zip(rounds["gallery"], rounds["html"], strict=True)
     )
-    print(f"{given.songs:,} songs, medians of {given.rounds} rounds:")
-    for way, measured in found.items():
-        seconds = statistics.median(each.seconds for each in measured)
-        received = statistics.median(each.received for each in measured)
-        print(f"  {way:8} {seconds:6.2f} s, {received / 1e6:.2f} MB received")
-    print(f"gallery / blob = {ratio:.3f} (limit {SHARE})")
-    most = max(each.received for each in found["gallery"])
-    if given.check and ratio > SHARE:
-        sys.exit(f"missed: the gallery takes {ratio:.3f} of the blob's time, at most {SHARE}")
-    if given.check and most >= MOST_BYTES:
-        sys.exit(f"missed: {most:,} bytes of messages, fewer than {MOST_BYTES:,} are allowed")
+    print(f"{options.songs:,} songs, medians of {options.rounds} rounds:")
+    for display, results in rounds.items():
+        seconds = statistics.median(result.seconds for result in results)
+        received = statistics.median(result.received for result in results)
+        print(f"  {display:8} {seconds:6.2f} s, {received / 1e6:.2f} MB received")
+    print(f"gallery / HTML = {ratio:.3f} (limit {MAX_RATIO})")
+    received_bytes = max(result.received for result in rounds["gallery"])
+    if options.check and ratio > MAX_RATIO:
+        sys.exit(f"missed: the gallery takes {ratio:.3f} of the time of HTML (limit {MAX_RATIO})")
+    if options.check and received_bytes >= MAX_BYTES:
+        sys.exit(f"missed: {received_bytes:,} bytes of messages (limit {MAX_BYTES:,})")
 
 
 if __name__ == "__main__":

@@ -119,7 +119,7 @@ async def compare(port: int, number: int, library: Library) -> tuple[float, floa
                 begun = time.process_time()
                 await bring(api, range(start, min(start + TURN, number)))
                 if api is with_:
-                    await library.flushed()
+                    await library.async_ledger.flush()
                 spent[api] += time.process_time() - begun
     return spent[with_], spent[without]
 
@@ -158,7 +158,7 @@ def in_flight(number: int) -> float:
             for each in range(number):
                 ack = {"message": "success", "task_id": f"{each:036d}"}  # as long as a UUID
                 claim = library.claim(song(each))
-                library.accepted(claim.entry.id, tasks.parse_submit_reply(ack, song(each)))
+                library.record_accepted(claim.entry.id, tasks.parse_submit_reply(ack, song(each)))
         tracemalloc.start()
         kept = library.tasks("accepted")
         by_themselves = _traced()

@@ -1,163 +1,54 @@
-"""The Jupyter toolkit for MusicAPI: ask for songs, wait, look, tabulate."""
+"""Jupyter toolkit for MusicAPI: request songs, wait for them, play them, analyze them."""
 
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from musicapi_nb import errors
-from musicapi_nb.client import MusicAPI, publish
-from musicapi_nb.engines import (
-    account,
-    lyrics,
-    nuro,
-    operations,
-    producer,
-    riffusion,
-    sonic,
-    studio,
-)
-from musicapi_nb.errors import MusicAPIError
-from musicapi_nb.notebook import Job, connect, enable_nested_asyncio, form
-from musicapi_nb.tasks import Song, Task
-
-if TYPE_CHECKING:
-    from musicapi_nb import plots, webhooks
-    from musicapi_nb._blind_test.answers import preferences_frame
-    from musicapi_nb._blind_test.preference import preference
-    from musicapi_nb._blind_test.widget import blind_test
-    from musicapi_nb.analysis import (
-        adherence,
-        cooccurrence,
-        effects,
-        exclusive_sets,
-        stability,
-        substitution_graph,
-        substitutions,
-        tag_counts,
-        tag_fates,
-        variance,
-    )
-    from musicapi_nb.experiment import Experiment
-    from musicapi_nb.exports import export, lrc
-    from musicapi_nb.frames import (
-        Flattener,
-        dask_frames,
-        durations_frame,
-        flatten,
-        issues_frame,
-        ratings_frame,
-        read_parquet,
-        replaced_tags_frame,
-        songs_frame,
-        tags_frame,
-        tasks_frame,
-        write_parquet,
-    )
-    from musicapi_nb.library import Library
-    from musicapi_nb.plan import Plan
-    from musicapi_nb.widgets.gallery import gallery
-    from musicapi_nb.widgets.gallery.saved_page import save_page
-    from musicapi_nb.widgets.monitor import monitor, progress_bar
-
-__all__ = [
-    "Experiment",
-    "Flattener",
-    "Job",
-    "Library",
-    "MusicAPI",
-    "MusicAPIError",
-    "Plan",
-    "Song",
-    "Task",
-    "account",
-    "adherence",
-    "blind_test",
-    "connect",
-    "cooccurrence",
-    "dask_frames",
-    "durations_frame",
-    "effects",
-    "enable_nested_asyncio",
-    "errors",
-    "exclusive_sets",
-    "export",
-    "flatten",
-    "form",
-    "gallery",
-    "issues_frame",
-    "load_ipython_extension",
-    "lrc",
-    "lyrics",
-    "monitor",
-    "nuro",
-    "operations",
-    "plots",
-    "preference",
-    "preferences_frame",
-    "producer",
-    "progress_bar",
-    "publish",
-    "ratings_frame",
-    "read_parquet",
-    "replaced_tags_frame",
-    "riffusion",
-    "save_page",
-    "songs_frame",
-    "sonic",
-    "stability",
-    "studio",
-    "substitution_graph",
-    "substitutions",
-    "tag_counts",
-    "tag_fates",
-    "tags_frame",
-    "tasks_frame",
-    "variance",
-    "webhooks",
-    "write_parquet",
-]
-
-
-# What loads pandas, numpy, SQLite or matplotlib is loaded when it is first asked for.
-_LATER = {
-    name: module
-    for module, names in {
-        "musicapi_nb._blind_test.answers": "preferences_frame",
-        "musicapi_nb._blind_test.preference": "preference",
-        "musicapi_nb._blind_test.widget": "blind_test",
-        "musicapi_nb.analysis": """
-            adherence cooccurrence effects exclusive_sets stability
-            substitution_graph substitutions tag_counts tag_fates variance
-        """,
-        "musicapi_nb.experiment": "Experiment",
-        "musicapi_nb.exports": "export lrc",
-        "musicapi_nb.frames": """
-            Flattener dask_frames durations_frame flatten issues_frame ratings_frame read_parquet
-            replaced_tags_frame songs_frame tags_frame tasks_frame write_parquet
-        """,
-        "musicapi_nb.library": "Library",
-        "musicapi_nb.plan": "Plan",
-        "musicapi_nb.widgets.gallery": "gallery",
-        "musicapi_nb.widgets.monitor": "monitor progress_bar",
-        "musicapi_nb.widgets.gallery.saved_page": "save_page",
-    }.items()
-    for name in names.split()
+# The public names by module. Each is imported when it is first used, so that `import musicapi_nb`
+# loads neither aiohttp nor pandas. `scripts/public_stub.py` writes them to __init__.pyi, for type
+# checkers and editors.
+PUBLIC_NAMES = {
+    "musicapi_nb": "errors plots webhooks",
+    "musicapi_nb._blind_test.answers": "preferences_frame",
+    "musicapi_nb._blind_test.preference": "preference",
+    "musicapi_nb._blind_test.widget": "blind_test",
+    "musicapi_nb.analysis": """
+        adherence cooccurrence effects exclusive_sets stability substitution_graph substitutions
+        tag_counts tag_fates variance
+    """,
+    "musicapi_nb.client": "MusicAPI publish",
+    "musicapi_nb.engines": "account lyrics nuro operations producer riffusion sonic studio",
+    "musicapi_nb.errors": "MusicAPIError",
+    "musicapi_nb.experiment": "Experiment",
+    "musicapi_nb.exports": "export lrc",
+    "musicapi_nb.frames": """
+        Flattener dask_frames durations_frame flatten issues_frame ratings_frame read_parquet
+        replaced_tags_frame songs_frame tags_frame tasks_frame write_parquet
+    """,
+    "musicapi_nb.library": "Library",
+    "musicapi_nb.notebook": "Job connect enable_nested_asyncio form",
+    "musicapi_nb.notebook.magics": "load_ipython_extension",
+    "musicapi_nb.plan": "Plan",
+    "musicapi_nb.tasks": "Song Task",
+    "musicapi_nb.widgets.gallery": "gallery",
+    "musicapi_nb.widgets.gallery.saved_page": "save_page",
+    "musicapi_nb.widgets.monitor": "monitor progress_bar",
 }
+_MODULE_OF = {name: module for module, names in PUBLIC_NAMES.items() for name in names.split()}
+__all__ = sorted(_MODULE_OF)  # noqa: PLE0605 - generated from the table above
 
 
 def __getattr__(name: str) -> Any:
-    if name in {"plots", "webhooks"}:
-        return importlib.import_module(f"musicapi_nb.{name}")
-    if name in _LATER:
-        return getattr(importlib.import_module(_LATER[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = _MODULE_OF[name]
+    if module == __name__:
+        return importlib.import_module(f"{module}.{name}")
+    value = getattr(importlib.import_module(module), name)
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:
     return __all__
-
-
-def load_ipython_extension(shell: Any) -> None:
-    """`%load_ext musicapi_nb` gives a shell the magics %%song and %songs."""
-    importlib.import_module("musicapi_nb.notebook.magics").register(shell)

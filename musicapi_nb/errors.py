@@ -1,4 +1,4 @@
-"""What can go wrong: one root error, its family, and the table from status and words to class."""
+"""All exceptions of the package, and the table from HTTP status and message to class. No I/O."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any, ClassVar, TypeAlias
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong, or unwise, about a request.
+    """One fault of a request, or one piece of advice about it.
 
     Attributes
     ----------
     field
-        Name of the request's field; "" when the problem belongs to the request as a whole.
+        Name of the request's field; "" if the problem concerns the whole request.
     message
-        What is wrong and how to mend it, as a sentence.
+        What is wrong and how to fix it.
     hard
-        True: the service is known to refuse this, nothing is sent. False: advice.
+        True: the service is known to refuse this, so the request is not sent. False: advice.
     """
 
     field: str
@@ -30,32 +30,32 @@ class Problem:
         return f"{self.field}: {self.message}" if self.field else self.message
 
 
-_DOUBT = (
-    "It may have cost credits and was not sent again: compare api.credits() with the balance "
-    "before, and only then ask again."
+_MAY_HAVE_COST = (
+    "It may have cost credits and was not resent. Compare api.credits() with your earlier balance "
+    "before you send it again."
 )
 
 
 class MusicAPIError(Exception):
-    """The root of the family: `except MusicAPIError` always suffices.
+    """Base class of all exceptions of this package.
 
     Parameters
     ----------
     message
-        What happened, in one line. The way out (`advice`) and the possible cost are added.
+        What happened, in one line. `str(error)` adds the possible cost and the class's `advice`.
     status
-        HTTP status of the reply, where there was one.
+        HTTP status of the reply, if there was one.
     request_id
-        The service's id of the exchange (`x-request-id`, `x-vercel-id` or `cf-ray`).
+        The service's id of the HTTP exchange (`x-request-id`, `x-vercel-id` or `cf-ray`).
     body
-        The reply's body as it came (bytes, text or decoded JSON).
+        Body of the reply, unchanged (bytes, text or decoded JSON).
     may_have_cost
-        True when credits may have been spent by a request whose outcome is not known.
+        True if credits may have been charged although the outcome is unknown.
 
     Attributes
     ----------
     retry_after
-        Seconds to wait that the service named in its reply, or None.
+        Seconds to wait before the next attempt, as stated in the reply, or None.
     """
 
     advice: ClassVar[str] = ""
@@ -85,7 +85,7 @@ class MusicAPIError(Exception):
     def __str__(self) -> str:
         parts = [self.message.rstrip(". ") + "."]
         if self.may_have_cost:
-            parts.append(_DOUBT)
+            parts.append(_MAY_HAVE_COST)
         if self.advice:
             parts.append(self.advice)
         if self.request_id:
@@ -96,79 +96,79 @@ class MusicAPIError(Exception):
 class InvalidRequest(MusicAPIError, ValueError):
     """The request has problems; it was not sent and cost nothing."""
 
-    def __init__(self, what: str, problems: Iterable[Problem]) -> None:
+    def __init__(self, subject: str, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
-        listed = "; ".join(str(problem) for problem in self.problems)
-        super().__init__(f"{what} was not sent and cost nothing: {listed}")
+        messages = "; ".join(str(problem) for problem in self.problems)
+        super().__init__(f"{subject} was not sent and cost nothing: {messages}")
 
 
 class InvalidPlan(InvalidRequest):
-    """A plan has problems; nothing of it was sent and it cost nothing.
+    """A plan has problems; none of its requests was sent and it cost nothing.
 
     Attributes
     ----------
     problems
-        Each problem once, however many cells have it.
-    places
-        For each problem the places that have it (a cell's `order`, a frame's row), ascending;
-        none where it is the plan's own.
+        Each problem once, even if several cells have it.
+    rows
+        For each problem the numbers of the cells (`order`) or frame rows that have it, ascending;
+        empty if the problem concerns the whole plan.
     """
 
-    def __init__(self, problems: Mapping[Problem, Sequence[int]], place: str = "cell") -> None:
-        said = [
-            dataclasses.replace(problem, message=f"{problem.message}{_at(place, places)}")
-            for problem, places in problems.items()
+    def __init__(self, problems: Mapping[Problem, Sequence[int]], noun: str = "cell") -> None:
+        described = [
+            dataclasses.replace(problem, message=f"{problem.message}{_numbered(noun, rows)}")
+            for problem, rows in problems.items()
         ]
-        super().__init__("the plan", said)
+        super().__init__("the plan", described)
         self.problems = tuple(problems)
-        self.places = tuple(tuple(places) for places in problems.values())
+        self.rows = tuple(tuple(rows) for rows in problems.values())
 
 
-def _at(place: str, places: Sequence[int]) -> str:
-    """Name places in a few words: " (cells 0 to 3, 7)"."""
-    runs: list[list[int]] = []
-    for number in places:
-        if runs and number == runs[-1][-1] + 1:
-            runs[-1][1:] = [number]
+def _numbered(noun: str, rows: Sequence[int]) -> str:
+    """Format row numbers with their ranges merged: " (cells 0 to 3, 7)"."""
+    ranges: list[list[int]] = []
+    for row in rows:
+        if ranges and row == ranges[-1][-1] + 1:
+            ranges[-1][1:] = [row]
         else:
-            runs.append([number])
-    said = ", ".join(" to ".join(str(end) for end in run) for run in runs)
-    return f" ({place}{'s' if len(places) > 1 else ''} {said})" if runs else ""
+            ranges.append([row])
+    text = ", ".join(" to ".join(str(end) for end in ends) for ends in ranges)
+    return f" ({noun}{'s' if len(rows) > 1 else ''} {text})" if ranges else ""
 
 
 class InvalidArgument(MusicAPIError, TypeError):
-    """An argument is of a kind that cannot be used; the message says what can be given."""
+    """An argument has a type or value that is not accepted; the message lists what is."""
 
 
 class Unauthorized(MusicAPIError):
-    """401: no key, or one that the service does not know."""
+    """401: the API key is missing or unknown."""
 
-    advice = "Set MUSICAPI_KEY, or give connect(key=...), a key from the MusicAPI dashboard."
+    advice = "Set MUSICAPI_KEY or pass connect(key=...); the MusicAPI dashboard shows your key."
 
 
 class RejectedRequest(MusicAPIError, ValueError):
-    """400 and its like: the service did not accept what was asked; nothing was charged."""
+    """400 and other 4xx: the service did not accept the request; nothing was charged."""
 
-    advice = "Nothing was charged; change the request."
+    advice = "Nothing was charged. Change the request."
 
 
 class TaskNotFound(MusicAPIError, LookupError):
-    """The service does not know this task id (HTTP 400, or 404 on nuro)."""
+    """The service does not know this task id (HTTP 400, or 404 from nuro)."""
 
     advice = (
-        "Check the id, its engine, and that the key is the one that asked for it. What the service "
-        "has forgotten is settled in a library by library.resolve(entry, charged=True or False)."
+        "Check the id, the engine, and that the key is the one that submitted the task. If the "
+        "service has dropped the task, call library.resolve(entry, charged=True or False)."
     )
 
 
 class RetiredOperation(RejectedRequest):
-    """410: the engine or this kind of task is no longer offered."""
+    """410: the service no longer offers this engine or operation."""
 
-    advice = "Nothing was charged; choose another operation."
+    advice = "Nothing was charged. Choose another operation."
 
 
 class Forbidden(MusicAPIError):
-    """403 for a reason that this version does not know; see the message."""
+    """403 for a reason without a class of its own; see the message."""
 
     advice = "Nothing was charged."
 
@@ -176,35 +176,35 @@ class Forbidden(MusicAPIError):
 class OutOfCredits(Forbidden):
     """403: the balance does not cover the price."""
 
-    advice = "Nothing was charged. Buy credits, or ask for less."
+    advice = "Nothing was charged. Buy credits or request fewer songs."
 
 
 class NoSubscription(Forbidden):
     """403: the account has no active subscription."""
 
-    advice = "Nothing was charged. Check the renewal in the MusicAPI dashboard."
+    advice = "Nothing was charged. Check your subscription in the MusicAPI dashboard."
 
 
 class ContentRefused(Forbidden):
-    """403: the lyrics or the description were refused for what they say."""
+    """403: the service refused the lyrics or the description because of their content."""
 
-    advice = "Nothing was charged. Change the text; sending it again will not help."
+    advice = "Nothing was charged. Change the text; the same text will be refused again."
 
 
 class RateLimited(MusicAPIError):
     """429: too many requests."""
 
-    advice = "Nothing was charged. Wait a little, and ask for fewer at once."
+    advice = "Nothing was charged. Wait a moment and send fewer requests at once."
 
 
 class ServerError(MusicAPIError):
-    """5xx: the service, or a proxy before it, failed."""
+    """5xx: the service or a proxy in front of it failed."""
 
 
 class TaskFailed(MusicAPIError):
-    """The service says that the task came to nothing.
+    """The service reports that the task failed.
 
-    `refunded` is True or False where the service says so, else None.
+    `refunded` is True or False if the service says so, else None.
     """
 
     def __init__(self, message: str, *, refunded: bool | None = None, **context: Any) -> None:
@@ -213,7 +213,7 @@ class TaskFailed(MusicAPIError):
 
 
 class UnexpectedReply(MusicAPIError):
-    """The body is not JSON, is cut off, or has no known shape; `body` keeps it."""
+    """The body is not JSON, is truncated, or has an unknown shape; see `body`."""
 
 
 class Unreachable(MusicAPIError, ConnectionError):
@@ -223,18 +223,18 @@ class Unreachable(MusicAPIError, ConnectionError):
 
 
 class LostReply(MusicAPIError, ConnectionError):
-    """A paid request may have arrived, but its reply did not."""
+    """A paid request was sent, but its reply did not arrive."""
 
 
 class UncertainPurchase(MusicAPIError):
-    """The take may have been bought already: its reply was lost, and nobody has settled it.
+    """The take may already have been bought: its reply was lost and it is not resolved yet.
 
-    `entry` is its number in the ledger.
+    `entry` is the id of its ledger entry.
     """
 
     advice = (
-        "Nothing was sent. Settle it with library.resolve(entry, charged=True or False), "
-        "task_id=..., or before=..., after=... (balances); or ask for another take."
+        "Nothing was sent. Resolve it with library.resolve(entry, charged=True or False), "
+        "task_id=..., or before=..., after=... (your balances); or request another take."
     )
 
     def __init__(self, message: str, *, entry: int) -> None:
@@ -243,12 +243,12 @@ class UncertainPurchase(MusicAPIError):
 
 
 class WaitTimeout(MusicAPIError, TimeoutError):
-    """The wait's deadline has passed; the task goes on at the service.
+    """The deadline of a wait has passed; the task keeps running on the service.
 
-    `task` is the task as last seen.
+    `task` is the latest known state of the task.
     """
 
-    advice = "It was paid for and is not lost: wait for the same task again."
+    advice = "The task is paid for and not lost: wait for it again."
 
     def __init__(self, message: str, *, task: Any = None) -> None:
         super().__init__(message)
@@ -256,32 +256,32 @@ class WaitTimeout(MusicAPIError, TimeoutError):
 
 
 class DownloadFailed(MusicAPIError):
-    """A file did not arrive whole, is not what it should be, or is too large; none was kept."""
+    """A file arrived incomplete, is not audio or an image, or is too large; nothing was saved."""
 
 
 class PublishFailed(MusicAPIError):
-    """A local file is not where the service could fetch it."""
+    """A local file could not be copied to a place where the service can fetch it."""
 
-    advice = "Nothing was paid."
+    advice = "Nothing was charged."
 
 
 class ClientClosed(MusicAPIError):
-    """The client has been closed."""
+    """The client or library has been closed."""
 
-    advice = "Make a new one, or call connect() again."
+    advice = "Create a new one, or call connect() again."
 
 
 class NestingRefused(MusicAPIError, RuntimeError):
-    """A nested event loop would lose cells here; nothing was patched."""
+    """A nested event loop would break cells in this environment; nothing was patched."""
 
     advice = (
-        "You may not need it: await a job, or call job.result(). Else: pip install 'nest-asyncio2"
-        ">=1.7.3', and restart the kernel."
+        "You may not need nesting: use `await job` or job.result(). Otherwise run pip install "
+        "'nest-asyncio2>=1.7.3' and restart the kernel."
     )
 
 
 class MissingExtra(MusicAPIError, ImportError):
-    """A package is needed that is installed only when asked for."""
+    """An optional package is not installed."""
 
     def __init__(self, package: str, extra: str) -> None:
         super().__init__(
@@ -290,108 +290,111 @@ class MissingExtra(MusicAPIError, ImportError):
 
 
 class LibraryError(MusicAPIError):
-    """The library on disk cannot do what was asked; nothing was sent for it."""
+    """The library on disk could not complete the operation; nothing was sent for it."""
 
 
 class LibraryReadOnly(LibraryError):
-    """The library's folder or database cannot be written."""
+    """The library's folder or database is not writable."""
 
-    advice = "Make the folder writable, or open a library elsewhere: Library(path)."
+    advice = "Make the folder writable, or open a library in another folder: Library(path)."
 
 
 class LibraryFull(LibraryError):
-    """There is no room left on the disk; the step that needed it left nothing behind."""
+    """The disk is full; the operation was rolled back."""
 
-    advice = "Nothing was sent. Make room on the disk, then run it again."
+    advice = "Nothing was sent. Free some disk space, then run it again."
 
 
 class LibraryLocked(LibraryError):
-    """Another program has held the library's database for too long."""
+    """Another program has locked the library's database for too long."""
 
-    advice = "Close what else has library.sqlite open, or give Library(..., patience=...) more."
+    advice = (
+        "Close other programs that have library.sqlite open, or wait longer: "
+        "Library(..., lock_timeout=...)."
+    )
 
 
 class LibraryDamaged(LibraryError):
-    """The library's database is damaged, or is no library."""
+    """The library's database is damaged, or the file is not a library."""
 
     advice = (
         "Nothing was changed. Keep a copy of the folder; `sqlite3 library.sqlite .recover` saves "
-        "what can be read, and Library(path) elsewhere starts a new one."
+        "what is readable, and Library(path) in another folder starts a new one."
     )
 
 
 class LibraryTooNew(LibraryError):
-    """A newer version of this package made the library."""
+    """A newer version of this package created the library."""
 
     advice = "Nothing was changed. Upgrade: pip install -U musicapi_nb."
 
 
 class InvalidTransition(LibraryError, ValueError):
-    """An entry of the library cannot take this step from the state that it is in."""
+    """A ledger entry cannot change from its current state to the requested one."""
 
 
 class OverBudget(LibraryError):
     """A budget or spend limit does not cover the price; nothing was sent."""
 
-    advice = "Nothing was sent. Raise the limit, or ask for less."
+    advice = "Nothing was sent. Raise the limit or request less."
 
 
 class UnknownPrice(OverBudget):
-    """A budget cannot cover a price that is not known; nothing was sent."""
+    """A budget cannot cover a request whose price is unknown; nothing was sent."""
 
-    advice = "Nothing was sent. Let the budget assume a price for what has none."
+    advice = "Nothing was sent. Give the budget a price to assume for unpriced requests."
 
 
 class BadFrame(MusicAPIError, ValueError):
-    """A table lacks a column that is needed, or has it in a kind that cannot be used."""
+    """A DataFrame lacks a required column, or the column has the wrong type."""
 
 
 class NothingToCompare(MusicAPIError, ValueError):
-    """There are not enough songs, or not of two levels, for a comparison."""
+    """There are too few songs, or too few factor levels, for a comparison."""
 
 
 class NoAudio(MusicAPIError, LookupError):
-    """A song has no audio that can be had, or none that can be read; it says why."""
+    """A song has no audio, or its audio cannot be read; the message says which."""
 
 
 class Untaggable(MusicAPIError):
-    """A file is no audio that can carry tags, or is damaged."""
+    """A file is damaged, or is not audio that can hold tags."""
 
 
 class ExportFailed(MusicAPIError):
-    """The folder or the ZIP cannot be written; the library is as it was."""
+    """The folder or ZIP file could not be written; the library is unchanged."""
 
-    advice = "What was exported so far is whole: mend that and run it again."
+    advice = "Files exported before that are complete. Fix the cause and run it again."
 
 
 class PageTooLarge(MusicAPIError, ValueError):
-    """The page would have more bytes than were allowed; nothing was written."""
+    """The page would exceed the size limit; nothing was written."""
 
-    advice = "Raise max_bytes, give fewer songs, or leave embed out: players then use the files."
+    advice = "Raise max_bytes, pass fewer songs, or omit embed so that players use the files."
 
 
-# What is living where an engine, or a kind of its tasks, is answered 410: docs producer pages and
-# riffusion's (whose successor producer is), musicapi-sdk 0.1.0 (producer's living task types).
-_LIVING: Mapping[str, str] = {
+# Alternatives where an engine, or a kind of task, is answered 410: docs producer pages, riffusion
+# (producer succeeds it), musicapi-sdk 0.1.0 (task types that producer still has).
+_ALTERNATIVES: Mapping[str, str] = {
     "riffusion": "its successor is the engine producer",
-    "producer": "create, extend and replace are living there, also of uploads",
-    "nuro": "sonic and producer are living",
-    "studio": "sonic and producer are living",
+    "producer": "create, extend and replace still work there, including for uploads",
+    "nuro": "use sonic or producer instead",
+    "studio": "use sonic or producer instead",
 }
 
 ErrorClass: TypeAlias = type[MusicAPIError]
 
 
 def replacement_for(path: str) -> str | None:
-    """What to ask for in the place of a retired operation, by the path that it had."""
-    return next((words for engine, words in _LIVING.items() if f"/{engine}/" in path), None)
+    """Suggest a replacement for a retired operation, given its URL path; None if unknown."""
+    return next((text for engine, text in _ALTERNATIVES.items() if f"/{engine}/" in path), None)
 
 
-# Words first: 400 and 403 each carry several meanings that only the text tells apart.
-# Documented wordings: docs error-handling, 2025; see engines for the limits they speak of.
-_BY_WORDS: tuple[tuple[frozenset[int], re.Pattern[str], ErrorClass], ...] = tuple(
-    (frozenset(statuses), re.compile(words, re.IGNORECASE), error)
-    for statuses, words, error in (
+# The message is tested before the status: 400 and 403 have several meanings, which only the text
+# distinguishes. Documented messages: docs error-handling, 2025.
+_BY_MESSAGE: tuple[tuple[frozenset[int], re.Pattern[str], ErrorClass], ...] = tuple(
+    (frozenset(statuses), re.compile(pattern, re.IGNORECASE), error)
+    for statuses, pattern, error in (
         ({400, 404}, r"task (was )?not found|task not exist|missing task id", TaskNotFound),
         ({402, 403}, r"subscription", NoSubscription),
         ({402, 403}, r"credits? .*not enough|not enough .*credits?|insufficient", OutOfCredits),
@@ -415,17 +418,17 @@ _BY_STATUS: dict[int, ErrorClass] = {
 }
 
 
-def classify(status: int, words: str) -> ErrorClass:
-    """Return the class of the family that an HTTP status and the reply's words mean.
+def classify(status: int, message: str) -> ErrorClass:
+    """Return the error class for an HTTP status and the message of the reply.
 
-    Any status below 200 or in 3xx is an `UnexpectedReply`: the service documents none.
+    Statuses below 200 and 3xx give `UnexpectedReply`: the service documents none of them.
     """
-    for statuses, pattern, error in _BY_WORDS:
-        if status in statuses and pattern.search(words):
+    for statuses, pattern, error in _BY_MESSAGE:
+        if status in statuses and pattern.search(message):
             return error
     if status in _BY_STATUS:
         return _BY_STATUS[status]
-    if 400 <= status < 500:  # noqa: PLR2004 - the HTTP classes are their own names
+    if 400 <= status < 500:  # noqa: PLR2004 - HTTP status classes
         return RejectedRequest
     if status >= 500:  # noqa: PLR2004
         return ServerError

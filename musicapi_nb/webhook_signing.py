@@ -31,7 +31,7 @@ def parse_secret(value: str | None, operation: str) -> Secret:
     """
     message = None
     if not isinstance(value, str) or not value.strip():
-        message = f"is needed to tell webhooks from forgeries; set {SECRET_VARIABLE}"
+        message = f"is required to tell webhooks from forgeries; set {SECRET_VARIABLE}"
     elif len(value := value.strip()) < SHORTEST_SECRET:
         message = (
             f"needs at least {SHORTEST_SECRET} characters; secrets.token_urlsafe() generates one"
@@ -39,7 +39,7 @@ def parse_secret(value: str | None, operation: str) -> Secret:
     elif not value.isascii() or not value.isprintable() or " " in value:
         message = "must be ASCII without spaces; secrets.token_urlsafe() generates one"
     if message or value is None:
-        raise InvalidRequest(operation, [Problem("webhook_secret", message or "is needed")])
+        raise InvalidRequest(operation, [Problem("webhook_secret", message or "is required")])
     return Secret(value)
 
 
@@ -70,7 +70,7 @@ class Purchase(Protocol):
     @property
     def id(self) -> int: ...
     @property
-    def identity(self) -> str: ...
+    def request_key(self) -> str: ...
     @property
     def sent_at(self) -> float | None: ...
 
@@ -78,10 +78,10 @@ class Purchase(Protocol):
 def purchase_token(secret: Secret, purchase: Purchase) -> str:
     """Return a token that names a purchase and cannot be forged without the secret.
 
-    It is the entry's id and a signature of id, identity and time of sending. It is computed when
+    It is the entry's id and a signature of id, request key and send time. It is computed when
     needed and stored nowhere.
     """
-    message = f"intent/{purchase.id}/{purchase.identity}/{purchase.sent_at!r}"
+    message = f"intent/{purchase.id}/{purchase.request_key}/{purchase.sent_at!r}"
     return f"{purchase.id}-{secret.sign(message.encode())[:_TOKEN_DIGITS]}"
 
 

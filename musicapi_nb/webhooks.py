@@ -1,271 +1,284 @@
-"""Receives the service's webhooks: proves whose they are, and settles tasks in a library."""
+"""An aiohttp application that receives the service's webhooks and records them in a library."""
 
 from __future__ import annotations
 
 import asyncio
 import collections
+import contextlib
 import logging
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from aiohttp import web
 
 from musicapi_nb import tasks, webhook_signing, wire
 from musicapi_nb.errors import InvalidRequest, MusicAPIError, Problem, UnexpectedReply
-from musicapi_nb.library import Word
+from musicapi_nb.library import Library, Notification, NotificationResult
 from musicapi_nb.secret import Secret
 from musicapi_nb.tasks import Task
 
-if TYPE_CHECKING:
-    from musicapi_nb.library import Heard, Library
-
-LARGEST = 1024 * 1024
-"""Bytes of a body; a documented one has some thousands."""
+MAX_BODY_BYTES = 1024 * 1024
+"""Documented webhooks have a few thousand bytes."""
 MAX_AGE = 300.0
-_PATIENCE = 10.0  # seconds for a whole body
-_LINGER = 1.0  # seconds for what is too much to stop coming
-_REMEMBERED = 10_000
-_LONGEST_ID = 200
-_STREAMING, _COMPLETED, _FAILED = "song.streaming", "song.completed", "song.failed"
+_BODY_TIMEOUT = 10.0  # seconds for a whole body
+_DRAIN_TIMEOUT = 1.0  # seconds to read the rest of a body that is too large
+_MAX_REMEMBERED = 10_000
+_MAX_ID_LENGTH = 200
+_COMPLETED, _FAILED = "song.completed", "song.failed"
 _PLATFORMS = {"suno": "sonic", "nuro": "nuro", "producer": "producer"}  # service.md 12
+_DUPLICATE = "already recorded"
 _log = logging.getLogger(__name__)
 
 
 def app(
-    library: Library, *, secret: str | None = None, max_age: float = MAX_AGE, older: bool = False
+    library: Library,
+    *,
+    secret: str | None = None,
+    max_age: float = MAX_AGE,
+    allow_legacy: bool = False,
 ) -> web.Application:
-    """Make the application that the service's webhooks are sent to.
+    """Return an application that receives the service's webhooks.
 
-    It takes POSTs on every path: run it alone (`aiohttp.web.run_app`), or below a prefix of
-    another application (`add_subapp`). What is signed with the secret, is new and is about a
-    purchase of the library is written down there: `song.streaming` as progress, `song.completed`
-    and `song.failed` as the end, with the refund. A purchase whose reply was lost is accepted by
-    it. Whoever waits for the task, in whatever process, asks about it at once.
+    It accepts POSTs on every path: run it alone (`aiohttp.web.run_app`), or under a prefix of
+    another application (`add_subapp`). A webhook that is signed with the secret, recent, and about
+    a purchase in the library is recorded: `song.streaming` as progress, `song.completed` and
+    `song.failed` as the end, with the refund. It also recovers a purchase whose reply was lost.
+    Clients that wait for the task, in any process, poll it at once.
 
-    Answered are 200 (written down, known already, or of a kind that nothing is known of), 400 (no
-    JSON object with a task id), 401 (no good signature, too old, from the future), 404 (no
-    purchase of this library), 408, 409 (another purchase's task), 413 and 503 (the library cannot
-    be written: send it again). All but 200 change nothing.
+    It answers 200 (recorded, already recorded, or of an unknown kind), 400 (not a JSON object with
+    a task id), 401 (wrong or missing signature, too old, or from the future), 404 (no such purchase
+    in the library), 408, 409 (the task belongs to another purchase), 413, or 503 (the library
+    cannot be written: send it again). Only a 200 changes anything.
 
     Parameters
     ----------
     library
-        The library that purchases are written down in; it stays open.
+        The library of the purchases; it is not closed.
     secret
-        That of the client's `webhook_secret`; else the environment's MUSICAPI_WEBHOOK_SECRET.
+        The client's `webhook_secret`. Default: the environment variable MUSICAPI_WEBHOOK_SECRET.
     max_age
-        Seconds between a webhook's signing and its arrival, in either direction.
-    older
-        Whether the older `X-Signature` will do, which has no age: what is caught on the way can
-        be sent again at any time.
+        Maximum seconds between signing and arrival, in either direction.
+    allow_legacy
+        Whether to accept the older `X-Signature`, which has no timestamp: whoever intercepts such
+        a webhook can send it again at any time.
 
     Raises
     ------
     InvalidRequest
-        There is no secret, or one that is too short.
+        The secret is missing or too short, or `max_age` is invalid.
     """
-    what = "webhooks.app()"
+    caller = "webhooks.app()"
     if not isinstance(max_age, int | float) or not 0 < max_age < float("inf"):
-        raise InvalidRequest(what, [Problem("max_age", "should be a number of seconds above 0")])
-    known = os.environ.get(webhook_signing.SECRET_VARIABLE) if secret is None else secret
-    receiver = _Receiver(library, webhook_signing.parse_secret(known, what), max_age, older=older)
-    made = web.Application()
-    made.router.add_post("/{path:.*}", receiver.answer)
-    return made
+        raise InvalidRequest(caller, [Problem("max_age", "should be a number of seconds above 0")])
+    if secret is None:
+        secret = os.environ.get(webhook_signing.SECRET_VARIABLE)
+    parsed = webhook_signing.parse_secret(secret, caller)
+    receiver = _Receiver(library, parsed, max_age, allow_legacy=allow_legacy)
+    application = web.Application()
+    application.router.add_post("/{path:.*}", receiver.handle)
+    return application
 
 
-class _Refused(Exception):
-    """A webhook is not taken: with this status, for this reason."""
+class _Rejected(Exception):
+    """A webhook is answered with this status, for this reason."""
 
-    def __init__(self, status: HTTPStatus, why: str) -> None:
-        super().__init__(why)
+    def __init__(self, status: HTTPStatus, reason: str) -> None:
+        super().__init__(reason)
         self.status = status
-        self.why = why
+        self.reason = reason
 
 
 class _Receiver:
-    """Takes webhooks for one library."""
+    """Receives webhooks for one library."""
 
-    def __init__(self, library: Library, secret: Secret, max_age: float, *, older: bool) -> None:
+    def __init__(
+        self, library: Library, secret: Secret, max_age: float, *, allow_legacy: bool
+    ) -> None:
         self._library = library
         self._secret = secret
         self._max_age = max_age
-        self._older = older
-        self._taken: collections.OrderedDict[tuple[str, ...], None] = collections.OrderedDict()
+        self._allow_legacy = allow_legacy
+        self._received: collections.OrderedDict[tuple[str, ...], None] = collections.OrderedDict()
 
-    async def answer(self, request: web.Request) -> web.StreamResponse:
+    async def handle(self, request: web.Request) -> web.StreamResponse:
         try:
-            said = await self._taken_in(request)
-        except _Refused as refused:
-            _log.warning("A webhook was refused: %s", refused.why)
-            response = web.json_response({"error": refused.why}, status=refused.status)
-            if refused.status is HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-                return await _cut_off(request, response)
+            status = await self._receive(request)
+        except _Rejected as rejected:
+            _log.warning("Rejected a webhook: %s", rejected.reason)
+            response = web.json_response({"error": rejected.reason}, status=rejected.status)
+            if rejected.status is HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+                return await _answer_and_disconnect(request, response)
             return response
-        return web.json_response({"status": said})
+        return web.json_response({"status": status})
 
-    async def _taken_in(self, request: web.Request) -> str:
-        signed = self._signed_by(request)
-        body = await _body(request)
-        if not webhook_signing.signatures_match(self._expected(request, body), signed):
-            raise _Refused(HTTPStatus.UNAUTHORIZED, "the signature is wrong")
+    async def _receive(self, request: web.Request) -> str:
+        signature = self._signature_of(request)
+        body = await _read_body(request)
+        if not webhook_signing.signatures_match(self._expected_signature(request, body), signature):
+            raise _Rejected(HTTPStatus.UNAUTHORIZED, "the signature is wrong")
         self._check_age(request)
-        payload, task_id = _read(self._secret.redact_body(body))
+        payload, task_id = _parse_body(self._secret.redact_body(body))
         event = payload.get("event")
-        event = event[:_LONGEST_ID] if isinstance(event, str) else None  # it is remembered
-        # A sender who tries again may sign anew, and one name may serve all events of a task.
-        names: list[tuple[str, ...]] = [("signature", signed)]
-        if named := request.headers.get("X-Webhook-Id"):
-            names.append(("id", named[:_LONGEST_ID], task_id, str(event)))
-        if any(name in self._taken for name in names):
-            return "known already"
-        heard = await self._heard(self._word(request, payload, task_id), payload, event)
-        self._remember(names)
-        return "known already" if heard.kind == "same" else "written down"
+        event = event[:_MAX_ID_LENGTH] if isinstance(event, str) else None  # it is remembered
+        # A retry may have a new signature, and one id may be shared by all events of a task.
+        keys: list[tuple[str, ...]] = [("signature", signature)]
+        if webhook_id := request.headers.get("X-Webhook-Id"):
+            keys.append(("id", webhook_id[:_MAX_ID_LENGTH], task_id, str(event)))
+        if any(key in self._received for key in keys):
+            return _DUPLICATE
+        notification = self._notification(request, payload, task_id)
+        result = await self._record(notification, payload, event)
+        self._remember(keys)
+        return _DUPLICATE if result.kind == "same" else "recorded"
 
-    def _signed_by(self, request: web.Request) -> str:
-        """The signature that it came with, before anything of its body is read."""
-        signed = request.headers.get("X-Webhook-Signature")
-        if signed is None and self._older:
-            signed = request.headers.get("X-Signature", "").removeprefix("sha256=") or None
-        if signed is None:
-            raise _Refused(HTTPStatus.UNAUTHORIZED, "there is no signature")
-        return signed
+    def _signature_of(self, request: web.Request) -> str:
+        """Return the signature of a webhook, before its body is read."""
+        signature = request.headers.get("X-Webhook-Signature")
+        if signature is None and self._allow_legacy:
+            signature = request.headers.get("X-Signature", "").removeprefix("sha256=") or None
+        if signature is None:
+            raise _Rejected(HTTPStatus.UNAUTHORIZED, "the signature is missing")
+        return signature
 
-    def _expected(self, request: web.Request, body: bytes) -> str:
+    def _expected_signature(self, request: web.Request, body: bytes) -> str:
         if "X-Webhook-Signature" not in request.headers:
             return webhook_signing.legacy_signature(self._secret, body)
-        return webhook_signing.signature(
-            self._secret, request.headers.get("X-Webhook-Timestamp", ""), body
-        )
+        timestamp = request.headers.get("X-Webhook-Timestamp", "")
+        return webhook_signing.signature(self._secret, timestamp, body)
 
     def _check_age(self, request: web.Request) -> None:
         if "X-Webhook-Signature" not in request.headers:
             return
-        stamp = request.headers.get("X-Webhook-Timestamp", "")
-        if not re.fullmatch(r"[0-9]{1,12}", stamp, re.ASCII):
-            raise _Refused(HTTPStatus.UNAUTHORIZED, "its timestamp is no unix time in seconds")
-        if abs(time.time() - int(stamp)) > self._max_age:
-            raise _Refused(HTTPStatus.UNAUTHORIZED, "it was signed too long ago, or not yet")
+        timestamp = request.headers.get("X-Webhook-Timestamp", "")
+        if not re.fullmatch(r"[0-9]{1,12}", timestamp, re.ASCII):
+            raise _Rejected(HTTPStatus.UNAUTHORIZED, "the timestamp is not a Unix time in seconds")
+        if abs(time.time() - int(timestamp)) > self._max_age:
+            raise _Rejected(HTTPStatus.UNAUTHORIZED, "the timestamp is too old or in the future")
 
-    def _word(self, request: web.Request, payload: dict[str, Any], task_id: str) -> Word:
+    def _notification(
+        self, request: web.Request, payload: dict[str, Any], task_id: str
+    ) -> Notification:
         platform = payload.get("platform")
         engine = _PLATFORMS.get(platform) if isinstance(platform, str) else None
-        intents = request.query.getall(webhook_signing.TOKEN_PARAMETER, [])
-        if not intents:
-            return Word(task_id, engine)
-        number = webhook_signing.entry_id_of(intents[0]) if len(intents) == 1 else None
-        if number is None:
-            raise _Refused(HTTPStatus.NOT_FOUND, "its address names no purchase")
-        return Word(
+        tokens = request.query.getall(webhook_signing.TOKEN_PARAMETER, [])
+        if not tokens:
+            return Notification(task_id, engine)
+        entry_id = webhook_signing.entry_id_of(tokens[0]) if len(tokens) == 1 else None
+        if entry_id is None:
+            raise _Rejected(HTTPStatus.NOT_FOUND, "the URL names no purchase")
+        return Notification(
             task_id,
             engine,
-            number,
+            entry_id,
             lambda entry: webhook_signing.signatures_match(
-                webhook_signing.purchase_token(self._secret, entry), intents[0]
+                webhook_signing.purchase_token(self._secret, entry), tokens[0]
             ),
         )
 
-    async def _heard(self, word: Word, payload: dict[str, Any], event: object) -> Heard:
-        library = self._library
+    async def _record(
+        self, notification: Notification, payload: dict[str, Any], event: str | None
+    ) -> NotificationResult:
         try:
-            heard = await library.together(library.heard, word, _reader(payload, event))
-        except MusicAPIError as error:  # closed, locked, full
-            _log.error("The library could not note a webhook: %s", error)
-            why = "the library cannot be written just now"
-            raise _Refused(HTTPStatus.SERVICE_UNAVAILABLE, why) from None
-        if heard.kind == "unknown":
-            raise _Refused(HTTPStatus.NOT_FOUND, "the library has no such purchase")
-        if heard.kind == "other":
-            entry = heard.entry
+            ledger = self._library.async_ledger
+            result = await ledger.apply_notification(notification, _updater(payload, event))
+        except MusicAPIError as error:  # closed, locked or full
+            _log.error("The library could not record a webhook: %s", error)
+            reason = "the library cannot be written at the moment"
+            raise _Rejected(HTTPStatus.SERVICE_UNAVAILABLE, reason) from None
+        if result.kind == "unknown":
+            raise _Rejected(HTTPStatus.NOT_FOUND, "the library has no such purchase")
+        if result.kind == "other":
+            entry = result.entry
             _log.warning(
-                "A webhook named task %r with entry %s (%s, task %r); look at both",
-                word.task_id,
+                "A webhook about task %r names entry %s (%s, task %r); check both",
+                notification.task_id,
                 entry and entry.id,
                 entry and entry.state,
                 entry and entry.task_id,
             )
-            raise _Refused(HTTPStatus.CONFLICT, "the purchase and the task do not belong together")
-        return heard
+            raise _Rejected(HTTPStatus.CONFLICT, "the task does not belong to this purchase")
+        return result
 
-    def _remember(self, names: list[tuple[str, ...]]) -> None:
-        self._taken.update(dict.fromkeys(names))
-        while len(self._taken) > _REMEMBERED:
-            self._taken.popitem(last=False)
+    def _remember(self, keys: Sequence[tuple[str, ...]]) -> None:
+        self._received.update(dict.fromkeys(keys))
+        while len(self._received) > _MAX_REMEMBERED:
+            self._received.popitem(last=False)
 
 
-async def _body(request: web.Request) -> bytes:
-    """Read a body of a bearable length."""
-    large = _Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"it has more than {LARGEST} bytes")
-    if (request.content_length or 0) > LARGEST:
-        raise large
+async def _read_body(request: web.Request) -> bytes:
+    """Read a body of at most `MAX_BODY_BYTES`."""
+    too_large = _Rejected(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body has more than {MAX_BODY_BYTES} bytes"
+    )
+    if (request.content_length or 0) > MAX_BODY_BYTES:
+        raise too_large
     body = bytearray()
     try:
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(_BODY_TIMEOUT):
             async for part in request.content.iter_any():
                 body += part
-                if len(body) > LARGEST:
-                    raise large
+                if len(body) > MAX_BODY_BYTES:
+                    raise too_large
     except TimeoutError:
-        raise _Refused(HTTPStatus.REQUEST_TIMEOUT, "its body did not arrive") from None
+        raise _Rejected(HTTPStatus.REQUEST_TIMEOUT, "the body did not arrive in time") from None
     return bytes(body)
 
 
-async def _cut_off(request: web.Request, response: web.Response) -> web.Response:
-    """Answer now, and close the connection whatever else would come.
+async def _answer_and_disconnect(
+    request: web.Request, response: web.Response
+) -> web.StreamResponse:
+    """Answer now, and close the connection without reading the whole body.
 
-    What is on its way is let in, up to as much again: closed at once, a connection takes the
-    answer with it.
+    Reads up to another `MAX_BODY_BYTES` first: closed at once, a connection with unread data is
+    reset, and the client may not see the answer.
     """
     response.force_close()
     await response.prepare(request)
     await response.write_eof()
-    left = LARGEST
-    try:
-        async with asyncio.timeout(_LINGER):
+    remaining = MAX_BODY_BYTES
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_DRAIN_TIMEOUT):
             async for part in request.content.iter_any():
-                left -= len(part)
-                if left <= 0:
+                remaining -= len(part)
+                if remaining <= 0:
                     break
-    except TimeoutError:
-        pass
     request.protocol.force_close()
     return response
 
 
-def _read(body: bytes) -> tuple[dict[str, Any], str]:
-    """The object of a body, and the id of its task."""
+def _parse_body(body: bytes) -> tuple[dict[str, Any], str]:
+    """Return the JSON object of a body and its task id."""
     try:
         payload = wire.decode(body)
     except UnexpectedReply:
-        raise _Refused(HTTPStatus.BAD_REQUEST, "its body is no JSON") from None
+        raise _Rejected(HTTPStatus.BAD_REQUEST, "the body is not JSON") from None
     task_id = payload.get("task_id") if isinstance(payload, dict) else None
-    if not isinstance(task_id, str) or not task_id.strip() or len(task_id) > _LONGEST_ID:
-        raise _Refused(HTTPStatus.BAD_REQUEST, "its body is no object with a task_id")
+    if not isinstance(task_id, str) or not task_id.strip() or len(task_id) > _MAX_ID_LENGTH:
+        raise _Rejected(HTTPStatus.BAD_REQUEST, "the body is not a JSON object with a task_id")
     return payload, task_id
 
 
-def _reader(payload: dict[str, Any], event: object) -> Callable[[Task], Task]:
-    """What makes of a task as known the task as the webhook tells it.
+def _updater(payload: dict[str, Any], event: str | None) -> Callable[[Task], Task]:
+    """Return a function that updates a task from the webhook.
 
-    What cannot be read, or is of an event that nothing is known of, proves that there is such a
-    task; how it is doing is left to the next poll.
+    A payload that cannot be parsed, or of an unknown event, only proves that the task exists; its
+    state is left to the next poll.
     """
 
-    def read(known: Task) -> Task:
+    def update(stored: Task) -> Task:
         try:
-            task = tasks.parse_task(payload, task=known)
+            task = tasks.parse_task(payload, task=stored)
         except UnexpectedReply:
-            task = msgspec.structs.replace(known, raw=payload)
+            task = msgspec.structs.replace(stored, raw=payload)
         if event == _FAILED and task.state != "failed":
-            return tasks.mark_failed(task, "the service gives no reason")
+            return tasks.mark_failed(task, "the service gave no reason")
         if event not in (_COMPLETED, _FAILED) and task.finished:
             return msgspec.structs.replace(task, state="running", fail_reason=None)
         return task
 
-    return read
+    return update

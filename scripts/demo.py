@@ -1,8 +1,8 @@
 """
-Run the first notebook without a key and leave something to listen to.
+Run the first notebook without a key and write a page with its songs.
 
 Executes the notebook in a real kernel, on the embedded simulator, and writes the executed notebook
-and a static page. The simulator ends with the kernel, so what it serves is saved beside the page.
+and a static page. The simulator ends with the kernel, so its files are saved beside the page.
 """
 
 import argparse
@@ -24,8 +24,8 @@ _NOTEBOOK = Path("notebooks", "01_first_song.ipynb")
 
 _EMPTY_SCRIPT = re.compile(r'<script src="">\s*</script>')
 
-# Both run in the notebook's own kernel: one before its cells (connect() hands out the same handle
-# again), one behind them, on the variables `api` and `tasks` that the notebook leaves.
+# Both run in the notebook's kernel: one before its cells (connect() returns the same session every
+# time), one after them, with the variables `api` and `tasks` of the notebook.
 _BEFORE = """\
 import musicapi_nb as _mnb
 _balance = _mnb.connect().credits().result().total
@@ -50,7 +50,7 @@ print(_json.dumps({
 
 
 def export(notebook: NotebookNode) -> str:
-    """Return the notebook as one HTML page that asks no other host for anything."""
+    """Return the notebook as one HTML page that loads nothing from other hosts."""
     exporter = HTMLExporter(
         mathjax_url="", require_js_url="", jquery_url="", mermaid_js_url="", embed_images=False
     )
@@ -60,8 +60,8 @@ def export(notebook: NotebookNode) -> str:
 
 def _report(summary: dict[str, Any], seconds: float) -> str:
     songs = summary["songs"]
-    counted = f"{len(songs)} songs from {summary['tasks']} requests in {seconds:.0f} s"
-    lines = [f"{counted}; {summary['credits']:g} credits spent in the simulator.", ""]
+    header = f"{len(songs)} songs from {summary['tasks']} requests in {seconds:.0f} s"
+    lines = [f"{header}; {summary['credits']:g} credits spent in the simulator.", ""]
     for song in songs:
         title = textwrap.shorten(song["title"] or "(no title)", 32, placeholder="...")
         tags = textwrap.shorten(", ".join(song["tags"]), 48, placeholder="...")
@@ -80,26 +80,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("notebook", nargs="?", type=Path, default=_ROOT / _NOTEBOOK)
     parser.add_argument("--out", type=Path, default=_ROOT / "build" / "demo")
-    given = parser.parse_args()
+    args = parser.parse_args()
 
-    out: Path = given.out
+    out: Path = args.out
     shutil.rmtree(out / "media", ignore_errors=True)
     out.mkdir(parents=True, exist_ok=True)
 
-    print(f"Running {given.notebook.name} on the simulator: no key, nothing is paid.", flush=True)
+    print(f"Running {args.notebook.name} on the simulator: no key, nothing is paid.", flush=True)
     start = time.monotonic()
-    notebook = nbformat.read(given.notebook, as_version=4)
+    notebook = nbformat.read(args.notebook, as_version=4)
     summary = json.loads(executed.execute(notebook, out, before=_BEFORE, after=_SUMMARY))
-    file = out / given.notebook.name
+    file = out / args.notebook.name
     page = file.with_suffix(".html")
     nbformat.write(notebook, file)
     page.write_text(export(notebook), encoding="utf-8")
 
     print(_report(summary, time.monotonic() - start))
-    print(f"\nexecuted notebook  {_shown(file)}\npage to listen to  {_shown(page)}")
+    print(f"\nexecuted notebook  {_relative(file)}\npage to listen to  {_relative(page)}")
 
 
-def _shown(path: Path) -> Path:
+def _relative(path: Path) -> Path:
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 

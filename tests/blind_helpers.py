@@ -67,7 +67,7 @@ def add_songs(
     ]
     claim = buy(library, create, task_id, take=take, simulated=simulated)
     task = looked(acknowledged(create, task_id), {"code": 200, "data": clips})
-    library.seen(claim.entry.id, task)
+    library.record_poll(claim.entry.id, task)
     secrets = [task_id, create.mv or "", create.gpt_description_prompt or ""]
     for song, sound in zip(library.task(claim.entry.id).songs, sounds, strict=True):
         if sound is not None:

@@ -1,4 +1,4 @@
-"""What is seen on a plot, read from matplotlib's artists."""
+"""Texts, markers and lines of a plot, read from matplotlib's artists."""
 
 from typing import Any
 
@@ -7,12 +7,12 @@ from matplotlib.colors import to_hex
 from matplotlib.text import Text
 
 
-def texts(ax: Any, *, placed: bool = False) -> list[Text]:
-    """All words that are seen on the sheet of these axes; where they lie, if they are placed."""
+def visible_texts(ax: Any, *, laid_out: bool = False) -> list[Text]:
+    """Return the visible texts of a figure; with their positions if laid out."""
     sheet = ax.figure.figure
-    if placed:  # laying out takes longest
+    if laid_out:  # layout is slow
         sheet.draw_without_rendering()
-    beyond = _beyond(sheet)
+    beyond = _hidden_tick_labels(sheet)
     return [
         text
         for text in sheet.findobj(Text)
@@ -20,34 +20,34 @@ def texts(ax: Any, *, placed: bool = False) -> list[Text]:
     ]
 
 
-def _beyond(sheet: Any) -> set[Text]:
-    """Labels of ticks that lie outside of the limits: they are there, and not drawn."""
-    found: set[Text] = set()
-    every = [*sheet.axes, *(child for ax in sheet.axes for child in ax.child_axes)]
-    for axis in (axis for ax in every for axis in (ax.xaxis, ax.yaxis)):
-        axis.get_ticklabels(which="both")  # only then do ticks have their words
+def _hidden_tick_labels(sheet: Any) -> set[Text]:
+    """Return the labels of ticks beyond the limits, which are not drawn."""
+    result: set[Text] = set()
+    all_axes = [*sheet.axes, *(child for ax in sheet.axes for child in ax.child_axes)]
+    for axis in (axis for ax in all_axes for axis in (ax.xaxis, ax.yaxis)):
+        axis.get_ticklabels(which="both")  # creates the labels of ticks
         low, high = sorted(axis.get_view_interval())
         for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks()):
             if not low <= tick.get_loc() <= high:
-                found |= {tick.label1, tick.label2}
-    return found
+                result |= {tick.label1, tick.label2}
+    return result
 
 
-def words(ax: Any) -> str:
-    return "\n".join(text.get_text() for text in texts(ax))
+def all_text(ax: Any) -> str:
+    return "\n".join(text.get_text() for text in visible_texts(ax))
 
 
-def names(ax: Any) -> list[str]:
+def row_labels(ax: Any) -> list[str]:
     return [label.get_text() for label in ax.get_yticklabels()]
 
 
-def points(ax: Any, marker: str) -> list[float]:
+def marker_positions(ax: Any, marker: str) -> list[float]:
     lines = [line for line in ax.lines if line.get_marker() == marker]
     return [float(x) for line in lines for x in np.asarray(line.get_xdata(), float)]
 
 
-def spans(ax: Any, colour: str) -> list[list[float]]:
-    """Where intervals of one colour begin and end, in the order of drawing."""
+def intervals(ax: Any, colour: str) -> list[list[float]]:
+    """Return the ends of the intervals of one colour, in drawing order."""
     lines = [line for line in ax.lines if to_hex(line.get_color()) == colour]
-    found = [np.asarray(line.get_xdata(), float).tolist() for line in lines]
-    return [span for span in found if len(span) == 2]
+    result = [np.asarray(line.get_xdata(), float).tolist() for line in lines]
+    return [span for span in result if len(span) == 2]

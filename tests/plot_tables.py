@@ -1,4 +1,4 @@
-"""Tables as the analyses make them, for plots: small, seeded, with tags as people write them."""
+"""Small seeded tables for plots, in the form that the analyses return."""
 
 from collections.abc import Sequence
 
@@ -94,7 +94,7 @@ def effects_frame(
 
 
 def incidence(tags: Sequence[str], songs: int, *, seed: int = 0) -> pd.DataFrame:
-    """Which song has which tag, the first ones more often."""
+    """Return which song has which tag, the first ones more often."""
     rng = np.random.default_rng(seed)
     weights = 1 / np.arange(1, len(tags) + 1) ** 0.8
     has = np.zeros((songs, len(tags)), bool)
@@ -108,21 +108,21 @@ def cooccurrence_frame(tags: Sequence[str], *, songs: int = 300) -> pd.DataFrame
     has = incidence(tags, songs).to_numpy(int)
     together = has.T @ has
     apart = ~np.eye(len(tags), dtype=bool)
-    at, beside = np.nonzero((together > 0) & apart)
-    both, own, its = together[at, beside], together[at, at], together[beside, beside]
-    share = both / own
-    half = 1.96 * np.sqrt(share * (1 - share) / own + 0.0005)
+    index, beside = np.nonzero((together > 0) & apart)
+    both, counts, its = together[index, beside], together[index, index], together[beside, beside]
+    share = both / counts
+    half = 1.96 * np.sqrt(share * (1 - share) / counts + 0.0005)
     names = np.array(tags, dtype=object)
     return pd.DataFrame(
         {
-            "tag": pd.Series(names[at], dtype="str"),
+            "tag": pd.Series(names[index], dtype="str"),
             "other_tag": pd.Series(names[beside], dtype="str"),
             "songs": songs,
-            "tag_songs": own,
+            "tag_songs": counts,
             "other_songs": its,
             "joint_songs": both,
             "support": both / songs,
-            "lift": both * songs / own / its,
+            "lift": both * songs / counts / its,
             "conditional": share,
             "low": np.maximum(0.0, share - half),
             "high": np.minimum(1.0, share + half),
@@ -138,8 +138,8 @@ def substitutions_frame(tags: Sequence[str], *, steps: int = 2) -> pd.DataFrame:
     """Each tag is kept, becomes the next one, or is dropped; one is added at each step."""
     rows: list[tuple[object, ...]] = []
     for step in range(-1, steps - 1):
-        for at, tag in enumerate(tags):
-            after = tags[(at + 1) % len(tags)]
+        for index, tag in enumerate(tags):
+            after = tags[(index + 1) % len(tags)]
             rows += [
                 (step, tag, tag, "kept", 36.0, 60, 0.6, 0.5, 0.7, 30),
                 (step, tag, after, "rewritten", 18.0, 60, 0.3, 0.2, 0.4, 15),
@@ -152,7 +152,7 @@ def substitutions_frame(tags: Sequence[str], *, steps: int = 2) -> pd.DataFrame:
 
 
 def songs_frame(levels: Sequence[str], tasks: int, *, seed: int = 0) -> pd.DataFrame:
-    """Two songs a task, with the times of their task, as an experiment joins them."""
+    """Return two songs for each task, with the times of the task, as an experiment joins them."""
     rng = np.random.default_rng(seed)
     start = pd.Timestamp("2026-11-22T10:00:00Z")
     rows = []

@@ -1,4 +1,4 @@
-"""Asked against returned tags: matching, fates, measures, and intervals that respect tasks."""
+"""Adherence: matching, fates, measures and intervals over tasks."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ from statsmodels.stats.proportion import proportion_confint
 from musicapi_nb import frames
 from musicapi_nb.analysis import adherence, effects, tag_fates
 from musicapi_nb.analysis.ratio_estimator import ratio_sums, ratios, t_quantile, wilson_bounds
-from musicapi_nb.analysis.tag_matching import answers, split_tags
+from musicapi_nb.analysis.tag_matching import match_tags, split_tags
 from musicapi_nb.errors import BadFrame, InvalidArgument
 from musicapi_nb.tasks import Replacement, Song
 from musicapi_nb.tasks.html import tag_marks
@@ -29,7 +29,7 @@ Pair = tuple[str, str]
 def tables(
     *rows: tuple[str, str, str | None, Sequence[str]], **columns: Any
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Songs and tags of (task, song, asked, returned); further columns stand before the keys."""
+    """Return songs and tags of (task, song, requested, returned); other columns come first."""
     state = columns.pop("state", "succeeded")
     songs = pd.DataFrame(
         {
@@ -40,12 +40,12 @@ def tables(
             "state": pd.Series(state, index=range(len(rows)), dtype="str"),
         }
     )
-    cells = [(row[0], row[1], at, tag) for row in rows for at, tag in enumerate(row[3])]
+    cells = [(row[0], row[1], index, tag) for row in rows for index, tag in enumerate(row[3])]
     tags = pd.DataFrame(cells, columns=["task_id", "song_id", "position", "tag"])
     return songs, tags.astype({"task_id": "str", "song_id": "str", "tag": "str"})
 
 
-def listed(frame: pd.DataFrame) -> list[tuple[Any, ...]]:
+def as_tuples(frame: pd.DataFrame) -> list[tuple[Any, ...]]:
     rows = frame.astype(object).where(frame.notna(), None)
     return list(rows.itertuples(index=False, name=None))
 
@@ -62,11 +62,11 @@ SMALL = tables(
 # --- fates and measures of a small table, by hand ---------------------------------------------
 
 
-def test_fates_of_each_asked_and_added_tag() -> None:
+def test_fates_of_requested_and_added_tags() -> None:
     songs, tags = SMALL
-    found = tag_fates(songs, tags, requested="prompt")
-    assert list(found.columns) == ["mood", "task_id", "song_id", "tag", "returned", "fate"]
-    assert listed(found) == [
+    result = tag_fates(songs, tags, requested="prompt")
+    assert list(result.columns) == ["mood", "task_id", "song_id", "tag", "returned", "fate"]
+    assert as_tuples(result) == [
         ("calm", "t1", "a", "jazz", "Jazz", "kept"),
         ("calm", "t1", "a", "Bossa Nova", "bossa nova", "kept"),
         ("calm", "t1", "a", "spy", None, "dropped"),
@@ -81,10 +81,10 @@ def test_fates_of_each_asked_and_added_tag() -> None:
     ]
 
 
-def test_by_words_one_returned_tag_keeps_several() -> None:
+def test_match_by_words_keeps_several_tags_by_one() -> None:
     songs, tags = SMALL
-    found = tag_fates(songs, tags, requested="prompt", match="words")
-    second = found[found["song_id"] == "b"]
+    result = tag_fates(songs, tags, requested="prompt", match="words")
+    second = result[result["song_id"] == "b"]
     assert second["returned"].tolist() == ["spy jazz", "bossa-nova", "spy jazz"]
     assert set(second["fate"]) == {"kept"}
     counts = adherence(songs, tags, requested="prompt", match="words").iloc[1]
@@ -92,10 +92,10 @@ def test_by_words_one_returned_tag_keeps_several() -> None:
     assert counts[["recall", "precision", "jaccard"]].tolist() == [1.0, 1.0, 1.0]
 
 
-def test_measures_of_each_song() -> None:
+def test_measures_by_song() -> None:
     songs, tags = SMALL
-    found = adherence(songs, tags, requested="prompt")
-    assert listed(found) == [
+    result = adherence(songs, tags, requested="prompt")
+    assert as_tuples(result) == [
         ("calm", "t1", "a", 3, 4, 2, 1, 2, 2 / 3, 1 / 2, 2 / 5),
         ("calm", "t1", "b", 3, 2, 1, 2, 1, 1 / 3, 1 / 2, 1 / 4),
         ("dark", "t2", "c", 0, 1, 0, 0, 1, None, 0.0, 0.0),
@@ -103,10 +103,10 @@ def test_measures_of_each_song() -> None:
     ]
 
 
-def test_measures_by_level_are_means_over_songs_that_have_them() -> None:
+def test_measures_by_level_are_means_over_songs() -> None:
     songs, tags = SMALL
-    found = adherence(songs, tags, requested="prompt", by="mood")
-    assert found[["mood", "measure", "tasks", "songs"]].to_numpy().tolist() == [
+    result = adherence(songs, tags, requested="prompt", by="mood")
+    assert result[["mood", "measure", "tasks", "songs"]].to_numpy().tolist() == [
         ["calm", "recall", 1, 2],
         ["calm", "precision", 1, 2],
         ["calm", "jaccard", 1, 2],
@@ -114,11 +114,11 @@ def test_measures_by_level_are_means_over_songs_that_have_them() -> None:
         ["dark", "precision", 1, 1],
         ["dark", "jaccard", 2, 2],
     ]
-    assert found["estimate"].tolist() == pytest.approx([1 / 2, 1 / 2, 13 / 40, 0, 0, 0])
-    assert found["low"].isna().tolist() == [True] * 5 + [False]
+    assert result["estimate"].tolist() == pytest.approx([1 / 2, 1 / 2, 13 / 40, 0, 0, 0])
+    assert result["low"].isna().tolist() == [True] * 5 + [False]
 
 
-def test_an_interval_by_hand() -> None:
+def test_interval_computed_by_hand() -> None:
     # recalls 1, 1 | 1/2, 0 | 1/2, 1/2: the mean is 7/12, the sums over tasks 2, 1/2, 1
     songs, tags = tables(
         ("t1", "a", "x, y", ["x", "y"]),
@@ -132,7 +132,7 @@ def test_an_interval_by_hand() -> None:
     recall = adherence(songs, tags, requested="prompt", by="one").iloc[0]
     mean = 7 / 12
     left = [2 - 2 * mean, 0.5 - 2 * mean, 1 - 2 * mean]
-    variance = 3 / 2 * sum(each * each for each in left) / 6**2
+    variance = 3 / 2 * sum(item * item for item in left) / 6**2
     cases = mean * (1 - mean) / variance * (stats.t.ppf(0.975, 5) / stats.t.ppf(0.975, 2)) ** 2
     z = stats.norm.ppf(0.975)
     middle = (mean + z * z / 2 / cases) / (1 + z * z / cases)
@@ -147,7 +147,7 @@ def test_an_interval_by_hand() -> None:
 
 
 @pytest.mark.parametrize(
-    ("requested", "returned", "kept"),
+    ("requested", "returned", "matches"),
     [
         ("Lo-Fi", "lo fi", True),
         ("  bossa\u00a0nova ", "bossa nova", True),
@@ -161,11 +161,11 @@ def test_an_interval_by_hand() -> None:
         ("-", "-", True),
     ],
 )
-def test_what_is_one_tag(requested: str, returned: str, *, kept: bool) -> None:
-    assert answers((requested,), (returned,), "tag") == ((0,) if kept else (None,))
+def test_equal_spellings_match(requested: str, returned: str, *, matches: bool) -> None:
+    assert match_tags((requested,), (returned,), "tag") == ((0,) if matches else (None,))
 
 
-def test_split_and_distinct() -> None:
+def test_split_tags_and_unique_tags() -> None:
     assert split_tags(" jazz ,, slow   swing;spy\nJazz ") == ("jazz", "slow swing", "spy", "Jazz")
     assert split_tags(["rock, hard", " x "]) == ("rock, hard", "x")
     assert split_tags(None) == split_tags(math.nan) == split_tags(pd.NA) == split_tags("") == ()
@@ -175,24 +175,24 @@ def test_split_and_distinct() -> None:
             split_tags(bad)
 
 
-def test_words_prefer_the_same_tag() -> None:
-    assert answers(("jazz", "nova bossa"), ("spy jazz", "jazz", "bossa-nova"), "words") == (1, 2)
+def test_match_by_words_prefers_the_equal_tag() -> None:
+    assert match_tags(("jazz", "nova bossa"), ("spy jazz", "jazz", "bossa-nova"), "words") == (1, 2)
 
 
-def test_a_function_keeps_as_many_as_can_have_one_each() -> None:
+def test_match_function_assigns_distinct_tags() -> None:
     fits = {("a", "x"), ("a", "y"), ("b", "x"), ("c", "x")}
-    found = answers(("a", "b", "c"), ("x", "y"), lambda one, other: (one, other) in fits)
-    assert found == (1, 0, None)
+    result = match_tags(("a", "b", "c"), ("x", "y"), lambda first, second: (first, second) in fits)
+    assert result == (1, 0, None)
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.sets(st.tuples(st.integers(0, 4), st.integers(0, 4))))
-def test_a_function_matches_as_many_as_any_way_can(fits: set[tuple[int, int]]) -> None:
+def test_match_function_finds_a_maximum_matching(fits: set[tuple[int, int]]) -> None:
     names = ("0", "1", "2", "3", "4")
-    found = answers(names, names, lambda one, other: (int(one), int(other)) in fits)
-    used = [at for at in found if at is not None]
+    result = match_tags(names, names, lambda first, second: (int(first), int(second)) in fits)
+    used = [index for index in result if index is not None]
     assert len(used) == len(set(used))
-    assert all((one, at) in fits for one, at in enumerate(found) if at is not None)
+    assert all((first, index) in fits for first, index in enumerate(result) if index is not None)
     table = np.zeros((5, 5))
     for pair in fits:
         table[pair] = 1
@@ -207,122 +207,122 @@ some_tags = st.lists(texts.filter(str.strip), min_size=1, max_size=5)
 @given(some_tags, some_tags, st.data())
 @example(["Jazz", "spy"], ["jazz", "mpb"], None)
 @example(["Lo-Fi", "\uff4a\uff41zz", "-"], ["lo fi", "Jazz", "-", "--"], None)
-def test_the_cards_say_the_same(asked: list[str], returned: list[str], data: Any) -> None:
+def test_fates_agree_with_song_cards(requested: list[str], returned: list[str], data: Any) -> None:
     if data is not None:
-        returned += data.draw(st.lists(st.sampled_from(asked).map(str.swapcase), max_size=3))
+        returned += data.draw(st.lists(st.sampled_from(requested).map(str.swapcase), max_size=3))
     returned = list(unique_tags(returned))
-    song = Song(tags=tuple(returned), replacements=(Replacement(", ".join(asked), ()),))
-    shown = [each for each in tag_marks(song, None) if isinstance(each, tuple)]
-    found = tag_fates(*tables(("t", "s", ", ".join(asked), returned)), requested="prompt")
-    said = [
-        (row.returned if row.fate == "kept" else row.tag, row.fate) for row in found.itertuples()
+    song = Song(tags=tuple(returned), replacements=(Replacement(", ".join(requested), ()),))
+    marks = [item for item in tag_marks(song, None) if isinstance(item, tuple)]
+    result = tag_fates(*tables(("t", "s", ", ".join(requested), returned)), requested="prompt")
+    fates = [
+        (row.returned if row.fate == "kept" else row.tag, row.fate) for row in result.itertuples()
     ]
-    assert sorted(shown) == sorted((str(tag), fate) for tag, fate in said)
+    assert sorted(marks) == sorted((str(tag), fate) for tag, fate in fates)
 
 
 # --- what must hold of any table -----------------------------------------------------------------
 
-some = st.lists(st.sampled_from(["a", "b c", "C", "b", "d", "B-C", "e"]), max_size=6)
+tag_lists = st.lists(st.sampled_from(["a", "b c", "C", "b", "d", "B-C", "e"]), max_size=6)
 
 
 @settings(max_examples=25, deadline=None)
 @given(
-    st.lists(st.tuples(some, some, st.booleans()), max_size=6),
-    st.sampled_from(["tag", "words", lambda one, other: one[0] == other[0]]),
+    st.lists(st.tuples(tag_lists, tag_lists, st.booleans()), max_size=6),
+    st.sampled_from(["tag", "words", lambda first, second: first[0] == second[0]]),
 )
-def test_kept_and_dropped_are_what_was_asked(
-    given_: list[tuple[list[str], list[str], bool]], match: Any
+def test_kept_and_dropped_sum_to_requested(
+    cases: list[tuple[list[str], list[str], bool]], match: Any
 ) -> None:
     rows = [
-        (f"t{at // 2}", f"s{at}", ",".join(asked), returned)
-        for at, (asked, returned, _) in enumerate(given_)
+        (f"t{index // 2}", f"s{index}", ",".join(requested), returned)
+        for index, (requested, returned, _) in enumerate(cases)
     ]
-    songs, tags = tables(*rows, state=["succeeded" if each[2] else "failed" for each in given_])
-    found = adherence(songs, tags, requested="prompt", match=match)
+    songs, tags = tables(*rows, state=["succeeded" if item[2] else "failed" for item in cases])
+    result = adherence(songs, tags, requested="prompt", match=match)
     fates = tag_fates(songs, tags, requested="prompt", match=match)
-    assert len(found) == sum(each[2] for each in given_)
-    assert found.attrs["songs_left_out"] == fates.attrs["songs_left_out"]
-    assert found.attrs["songs_left_out"] == len(given_) - len(found)
-    assert (found["kept"] + found["dropped"] == found["requested"]).all()
-    assert (found["added"] <= found["returned"]).all()
-    assert (found["returned"] - found["added"] <= found["kept"]).all()
+    assert len(result) == sum(item[2] for item in cases)
+    assert result.attrs["songs_left_out"] == fates.attrs["songs_left_out"]
+    assert result.attrs["songs_left_out"] == len(cases) - len(result)
+    assert (result["kept"] + result["dropped"] == result["requested"]).all()
+    assert (result["added"] <= result["returned"]).all()
+    assert (result["returned"] - result["added"] <= result["kept"]).all()
     if match != "words":
-        assert (found["kept"] + found["added"] == found["returned"]).all()
+        assert (result["kept"] + result["added"] == result["returned"]).all()
     for fate in ("kept", "dropped", "added"):
-        assert (fates["fate"] == fate).sum() == found[fate].sum()
-    shares = found[["recall", "precision", "jaccard"]]
+        assert (fates["fate"] == fate).sum() == result[fate].sum()
+    shares = result[["recall", "precision", "jaccard"]]
     assert shares.isna().equals(
         pd.DataFrame(
             {
-                "recall": found["requested"] == 0,
-                "precision": found["returned"] == 0,
-                "jaccard": found["requested"] + found["returned"] == 0,
+                "recall": result["requested"] == 0,
+                "precision": result["returned"] == 0,
+                "jaccard": result["requested"] + result["returned"] == 0,
             }
         )
     )
-    known = shares.to_numpy()[shares.notna().to_numpy()]
-    assert ((known >= 0) & (known <= 1)).all()
-    assert not (found["jaccard"] > found["recall"]).any()
+    defined = shares.to_numpy()[shares.notna().to_numpy()]
+    assert ((defined >= 0) & (defined <= 1)).all()
+    assert not (result["jaccard"] > result["recall"]).any()
 
 
-def test_asked_may_come_from_songs_or_cells() -> None:
+def test_requested_tags_by_song_or_cell() -> None:
     songs, tags = SMALL
-    wanted = adherence(songs, tags, requested="prompt")
+    expected = adherence(songs, tags, requested="prompt")
     texts: dict[Any, Any] = dict(zip(songs["song_id"], songs["prompt"], strict=True))
-    assert adherence(songs, tags, requested=texts).equals(wanted)
-    assert adherence(songs, tags, requested=pd.Series(texts)).equals(wanted)
+    assert adherence(songs, tags, requested=texts).equals(expected)
+    assert adherence(songs, tags, requested=pd.Series(texts)).equals(expected)
     lists = {key: split_tags(text) for key, text in texts.items()}
-    assert adherence(songs, tags, requested=lists).equals(wanted)
+    assert adherence(songs, tags, requested=lists).equals(expected)
     cells = songs.assign(cell=[4, 4, 5, 6])
     by_cell = {4: "jazz, Bossa Nova, spy", 5: None, 6: "drone"}
-    found = adherence(cells[["cell", *songs.columns]], tags, requested=by_cell)
-    assert found.drop(columns="cell").equals(wanted)
+    result = adherence(cells[["cell", *songs.columns]], tags, requested=by_cell)
+    assert result.drop(columns="cell").equals(expected)
 
 
-def test_without_a_state_songs_without_tags_are_not_judged_as_in_effects() -> None:
+def test_songs_without_state_and_tags_are_left_out() -> None:
     songs, tags = SMALL
     unsaid = songs.drop(columns="state").assign(duration=1.0)
-    found = adherence(unsaid, tags, requested="prompt")
-    assert found["song_id"].tolist() == ["a", "b", "c"]
-    assert found.attrs["songs_left_out"] == 1
+    result = adherence(unsaid, tags, requested="prompt")
+    assert result["song_id"].tolist() == ["a", "b", "c"]
+    assert result.attrs["songs_left_out"] == 1
     share = effects(unsaid, "mood", tags=tags, presence="house", outcomes=())
     assert share[["songs", "baseline_songs", "missing_songs"]].to_numpy().tolist() == [[1, 2, 1]]
 
 
-def test_how_a_table_is_indexed_and_what_its_columns_are_called_is_no_matter() -> None:
+def test_index_and_factor_names_do_not_matter() -> None:
     songs, tags = SMALL
-    wanted = adherence(songs, tags, requested="prompt", by="mood")
+    expected = adherence(songs, tags, requested="prompt", by="mood")
     indexed = songs.set_index("mood", drop=False), tags.set_index("task_id", drop=False)
-    pd.testing.assert_frame_equal(adherence(*indexed, requested="prompt", by="mood"), wanted)
+    pd.testing.assert_frame_equal(adherence(*indexed, requested="prompt", by="mood"), expected)
     for name in ("cases", "hits", "tags"):
-        found = adherence(songs.rename(columns={"mood": name}), tags, requested="prompt", by=name)
-        pd.testing.assert_frame_equal(found, wanted.rename(columns={"mood": name}))
+        result = adherence(songs.rename(columns={"mood": name}), tags, requested="prompt", by=name)
+        pd.testing.assert_frame_equal(result, expected.rename(columns={"mood": name}))
     twice = adherence(songs, tags, requested="prompt", by=["mood", "mood"])
-    pd.testing.assert_frame_equal(twice, wanted)
+    pd.testing.assert_frame_equal(twice, expected)
 
 
-def test_a_filtered_table_of_categories_and_one_of_objects_say_the_same() -> None:
+def test_categorical_and_object_columns_give_equal_results() -> None:
     songs, tags = SMALL
-    wanted = adherence(songs[:2], tags, requested="prompt", by="mood")
+    expected = adherence(songs[:2], tags, requested="prompt", by="mood")
     keys = dict.fromkeys(("task_id", "song_id"), "category")
     held = songs.astype({**keys, "mood": "category"}), tags.astype(keys)
-    kept = [each[each["task_id"] == "t1"] for each in held]
-    before = [each.copy() for each in kept]
-    found = adherence(kept[0], kept[1], requested="prompt", by="mood")
-    pd.testing.assert_frame_equal(found.astype({"mood": "str"}), wanted)
-    for one, other in zip(kept, before, strict=True):
-        pd.testing.assert_frame_equal(one, other)
+    filtered = [item[item["task_id"] == "t1"] for item in held]
+    before = [item.copy() for item in filtered]
+    result = adherence(filtered[0], filtered[1], requested="prompt", by="mood")
+    pd.testing.assert_frame_equal(result.astype({"mood": "str"}), expected)
+    for first, second in zip(filtered, before, strict=True):
+        pd.testing.assert_frame_equal(first, second)
     loose = adherence(songs[:2].astype(object), tags.astype(object), requested="prompt", by="mood")
-    pd.testing.assert_frame_equal(loose.astype({"mood": "str"}), wanted)
+    pd.testing.assert_frame_equal(loose.astype({"mood": "str"}), expected)
 
 
-def test_halves_of_characters_are_replaced() -> None:
+def test_lone_surrogates_are_replaced() -> None:
     songs, tags = SMALL
-    found = tag_fates(songs, tags, requested=dict.fromkeys("abcd", "x\ud800"))
-    assert set(found["tag"][found["fate"] == "dropped"]) == {"x\ufffd"}
+    result = tag_fates(songs, tags, requested=dict.fromkeys("abcd", "x\ud800"))
+    assert set(result["tag"][result["fate"] == "dropped"]) == {"x\ufffd"}
 
 
-def test_the_sample_replies_and_their_dtypes() -> None:
+def test_dtypes_with_sample_replies() -> None:
     replies = [sample(name) for name in NAMES]
     songs, tags = frames.songs_frame(replies), frames.tags_frame(replies)
     songs = songs.dropna(subset="song_id").drop_duplicates(["task_id", "song_id"])
@@ -334,29 +334,29 @@ def test_the_sample_replies_and_their_dtypes() -> None:
         by_level = adherence(table, tags, requested="prompt", by=["engine"], cluster="song_id")
         kinds = ["str", "str", "float64", "float64", "float64", "int64", "int64"]
         assert list(by_level.dtypes.astype(str)) == kinds
-        for found in (by_song, fates, by_level):
-            assert list(found.index) == list(range(len(found)))
+        for result in (by_song, fates, by_level):
+            assert list(result.index) == list(range(len(result)))
     failed = adherence(songs.assign(state="failed"), tags, requested="prompt", by="engine")
     assert failed["estimate"].isna().all()
     assert set(failed["engine"]) == set(songs["engine"].dropna())
     assert not failed["songs"].any()
 
 
-def test_ten_thousand_tags() -> None:
+def test_ten_thousand_tags_are_fast() -> None:
     rows = [
-        (f"t{at // 2}", f"s{at}", f"tag {at}, other", [f"tag {at}", f"new {at}"])
-        for at in range(10_000)
+        (f"t{index // 2}", f"s{index}", f"tag {index}, other", [f"tag {index}", f"new {index}"])
+        for index in range(10_000)
     ]
     songs, tags = tables(*rows, one=1)
-    found = adherence(songs, tags, requested="prompt", by="one")
-    assert found["estimate"].tolist() == pytest.approx([1 / 2, 1 / 2, 1 / 3])
+    result = adherence(songs, tags, requested="prompt", by="one")
+    assert result["estimate"].tolist() == pytest.approx([1 / 2, 1 / 2, 1 / 3])
 
 
 # --- bad input -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("spoil", "kind", "says"),
+    ("spoil", "kind", "message"),
     [
         (lambda s, t: (s.drop(columns="song_id"), t), BadFrame, "'song_id'"),
         (lambda s, t: (s, t.drop(columns="tag")), BadFrame, "'tag'"),
@@ -375,17 +375,19 @@ def test_ten_thousand_tags() -> None:
         (lambda s, t: (s.rename(columns={"mood": "fate"}), t), BadFrame, "'fate'"),
     ],
 )
-def test_bad_tables(spoil: Callable[..., Any], kind: type[Exception], says: str) -> None:
+def test_invalid_tables_are_refused(
+    spoil: Callable[..., Any], kind: type[Exception], message: str
+) -> None:
     songs, tags = spoil(*SMALL)
-    with pytest.raises(kind, match=says):
+    with pytest.raises(kind, match=message):
         tag_fates(songs, tags, requested="prompt")
 
 
-def listed_in(table: pd.DataFrame) -> "pd.Series[Any]":
+def list_column(table: pd.DataFrame) -> "pd.Series[Any]":
     return pd.Series([["a"]] * len(table), dtype=object)
 
 
-def test_bad_wishes() -> None:
+def test_invalid_arguments_are_refused() -> None:
     songs, tags = SMALL
     with pytest.raises(BadFrame, match=r"no entry for 3 of 4 songs.*'b'"):
         tag_fates(songs, tags, requested={"a": "jazz"})
@@ -396,28 +398,28 @@ def test_bad_wishes() -> None:
         ({"by": 3}, "by is 3; it is a name"),
         ({"by": "mood", "level": 95}, "level is 95"),
     ]
-    for bad, says in wishes:
+    for bad, message in wishes:
         wish: dict[str, Any] = {"requested": "prompt", **bad}
-        with pytest.raises(InvalidArgument, match=says):
+        with pytest.raises(InvalidArgument, match=message):
             adherence(songs, tags, **wish)
     with pytest.raises(BadFrame, match="lacks column 'genre'"):
         adherence(songs, tags, requested="prompt", by="genre")
     with pytest.raises(BadFrame, match="by has 'songs', which the result has too"):
         adherence(songs, tags, requested="prompt", by="songs")
     with pytest.raises(BadFrame, match=r"'mood'.*single values"):
-        adherence(songs.assign(mood=listed_in(songs)), tags, requested="prompt", by="mood")
+        adherence(songs.assign(mood=list_column(songs)), tags, requested="prompt", by="mood")
     songs, tags = songs.assign(task_id=None), tags.assign(task_id=None)
     with pytest.raises(BadFrame, match="task_id"):
         adherence(songs, tags, requested="prompt", by="mood")
-    found = adherence(songs, tags, requested="prompt", by="mood", cluster="song_id")
-    assert found["tasks"].tolist() == found["songs"].tolist()
+    result = adherence(songs, tags, requested="prompt", by="mood", cluster="song_id")
+    assert result["tasks"].tolist() == result["songs"].tolist()
 
 
 # --- intervals ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("level", [0.5, 0.9, 0.95, 0.999])
-def test_students_quantiles(level: float) -> None:
+def test_t_quantiles_against_scipy(level: float) -> None:
     for degrees in (*range(1, 90), 300, 10**6):
         assert t_quantile(level, degrees) == pytest.approx(
             stats.t.ppf((1 + level) / 2, degrees), rel=3e-6
@@ -425,61 +427,61 @@ def test_students_quantiles(level: float) -> None:
 
 
 @given(st.integers(1, 200), st.floats(0, 1), st.sampled_from([0.8, 0.95]))
-def test_wilsons_bounds(n: int, share: float, level: float) -> None:
+def test_wilson_bounds_against_statsmodels(n: int, share: float, level: float) -> None:
     hits = round(share * n)
     low, high = wilson_bounds(np.array(hits / n), np.array(float(n)), level)
-    wanted = proportion_confint(hits, n, 1 - level, method="wilson")
-    assert (float(low), float(high)) == pytest.approx(wanted, abs=1e-12)
+    expected = proportion_confint(hits, n, 1 - level, method="wilson")
+    assert (float(low), float(high)) == pytest.approx(expected, abs=1e-12)
 
 
-def test_tasks_of_one_song_have_about_wilsons_interval() -> None:
+def test_interval_of_single_song_tasks_is_wilsons() -> None:
     hits = np.array([1.0] * 30 + [0.0] * 10)
     sums = ratio_sums(np.zeros(40, "int64"), np.arange(40), hits, np.ones(40), 1)
-    share, low, high = (float(each[0]) for each in ratios(sums, 0.95))
-    # the variance over 40 tasks is 40/39 of p (1 - p) / 40, and no quantile is lessened
-    wanted = proportion_confint(30 * 39 / 40, 39, method="wilson")
-    assert (share, low, high) == pytest.approx((0.75, *wanted), abs=1e-9)
+    share, low, high = (float(item[0]) for item in ratios(sums, 0.95))
+    # the variance over 40 tasks is 40/39 of p (1 - p) / 40, and the ratio of quantiles is 1
+    expected = proportion_confint(30 * 39 / 40, 39, method="wilson")
+    assert (share, low, high) == pytest.approx((0.75, *expected), abs=1e-9)
 
 
 def coverage(runs: int, tasks: int, alike: float, cluster: str | None) -> float:
-    """How often the interval of the recall of one asked tag holds the chance that it is kept.
+    """Return how often the interval of the recall of one tag contains the chance that it is kept.
 
     A song agrees with the first of its task with probability `alike`, else it is drawn anew. Each
-    run is a level, so that all are done at once.
+    run is a level, so that all are estimated at once.
     """
     rng = np.random.default_rng(5)
     chance, number = 0.6, runs * tasks
-    kept = rng.random((number, 2)) < chance
-    kept[:, 1] = np.where(rng.random(number) < alike, kept[:, 0], kept[:, 1])
+    is_kept = rng.random((number, 2)) < chance
+    is_kept[:, 1] = np.where(rng.random(number) < alike, is_kept[:, 0], is_kept[:, 1])
     rows = [
-        (f"t{at}", f"{at}{song}", "jazz", ["jazz"] if kept[at, song] else [])
-        for at in range(number)
+        (f"t{index}", f"{index}{song}", "jazz", ["jazz"] if is_kept[index, song] else [])
+        for index in range(number)
         for song in (0, 1)
     ]
     songs, tags = tables(*rows, run=np.arange(2 * number) // (2 * tasks))
-    found = adherence(songs, tags, requested="prompt", by="run", cluster=cluster)
-    recall = found[found["measure"] == "recall"]
+    result = adherence(songs, tags, requested="prompt", by="run", cluster=cluster)
+    recall = result[result["measure"] == "recall"]
     assert len(recall) == runs
     return float(((recall["low"] <= chance) & (chance <= recall["high"])).mean())
 
 
-def test_intervals_cover_as_often_as_they_say_only_if_tasks_are_respected() -> None:
+def test_coverage_requires_clustering_by_task() -> None:
     # the standard error of a coverage of 0.95 is 0.011 over 400 runs
     assert 0.925 <= coverage(400, 40, 0.8, None) <= 0.98
     assert coverage(400, 40, 0.8, "song_id") < 0.89
 
 
-def test_a_task_more_and_the_interval_is_narrower() -> None:
+def test_more_tasks_narrow_the_interval() -> None:
     widths = []
     for tasks in (4, 16, 64):
         rows = [
-            (f"t{at}", f"{at}{song}", "x", ["x"] if at % 2 else [])
-            for at in range(tasks)
+            (f"t{index}", f"{index}{song}", "x", ["x"] if index % 2 else [])
+            for index in range(tasks)
             for song in "ab"
         ]
-        found = adherence(*tables(*rows, one=1), requested="prompt", by="one").iloc[0]
-        assert found["estimate"] == 0.5
-        widths.append(found["high"] - found["low"])
+        result = adherence(*tables(*rows, one=1), requested="prompt", by="one").iloc[0]
+        assert result["estimate"] == 0.5
+        widths.append(result["high"] - result["low"])
     assert widths[0] > widths[1] > widths[2]
 
 
@@ -498,14 +500,12 @@ def test_a_task_more_and_the_interval_is_narrower() -> None:
     ],
     ids=lambda levels: str(levels.dtype),
 )
-def test_levels_of_any_kind_come_in_their_order_and_a_missing_one_is_one(
-    levels: "pd.Series[Any]",
-) -> None:
+def test_levels_of_any_dtype_keep_their_order(levels: "pd.Series[Any]") -> None:
     songs, tags = SMALL
     songs = songs.assign(mood=levels)
-    found = adherence(songs, tags, requested="prompt", by="mood")
-    wanted = levels.drop_duplicates().repeat(3).reset_index(drop=True).rename("mood")
-    pd.testing.assert_series_equal(found["mood"], wanted)
+    result = adherence(songs, tags, requested="prompt", by="mood")
+    expected = levels.drop_duplicates().repeat(3).reset_index(drop=True).rename("mood")
+    pd.testing.assert_series_equal(result["mood"], expected)
     both = adherence(songs, tags, requested="prompt", by=["mood", "song_id"])
     alone = adherence(songs, tags, requested="prompt")
     assert both["estimate"][::3].fillna(9).tolist() == alone["recall"].fillna(9).tolist()

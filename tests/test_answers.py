@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from musicapi_nb import sonic
 from musicapi_nb.engines import Field, Request
 from musicapi_nb.errors import UnexpectedReply
-from musicapi_nb.tasks import Task, parse_submit_reply, parse_task, with_parts
+from musicapi_nb.tasks import Task, parse_submit_reply, parse_task, update_parts
 from tests.replies import any_text, grown, json_values, sample
 
 LINK = "https://cdn1.suno.ai/c.wav"
@@ -219,9 +219,9 @@ def test_a_batch_is_done_when_all_its_tasks_are_and_is_read_again_as_it_was() ->
     batch = parse_task(sample("batch_ack.json"))
     done = sample("sonic_get_success_2025.json")
     first = parse_task(done, task=batch.parts[0])
-    half = with_parts(batch, [first, batch.parts[1]])
+    half = update_parts(batch, [first, batch.parts[1]])
     assert (half.state, half.progress, len(half.songs)) == ("running", 0.5, 1)
-    whole = with_parts(half, [first, parse_task(done, task=batch.parts[1])])
+    whole = update_parts(half, [first, parse_task(done, task=batch.parts[1])])
     assert (whole.state, len(whole.songs), whole.songs[1].position) == ("succeeded", 2, 1)
     assert parse_task(whole.raw) == whole
 

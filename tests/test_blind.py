@@ -22,7 +22,7 @@ from musicapi_nb.errors import InvalidArgument, LibraryError, NoAudio, NothingTo
 from musicapi_nb.experiment import Experiment
 from musicapi_nb.library import Library
 from musicapi_nb.plan import Plan
-from musicapi_nb.widgets.song_audio import Audio, Sound, loudness
+from musicapi_nb.widgets.song_audio import Audio, loudness
 from tests.blind_helpers import LEVELS, TOPICS, add_songs, fill_library, request, tone
 from tests.library.world import FAILED, acknowledged, buy, looked
 
@@ -111,7 +111,7 @@ def test_excerpts_share_duration_loudness_and_format() -> None:
     for wav in wavs:
         samples, rate = soundfile.read(io.BytesIO(wav), dtype="float32", always_2d=True)
         assert (samples.shape, rate) == ((144_000, 1), 48_000)
-        assert loudness(Sound(samples, rate)) == pytest.approx(target, abs=0.3)
+        assert loudness(samples, rate) == pytest.approx(target, abs=0.3)
         assert np.abs(samples).max() <= 10 ** (-loudness_match.HEADROOM_DB / 20)
 
 
@@ -358,7 +358,7 @@ def test_failed_missing_and_silent_songs_are_excluded(library: Library) -> None:
     secrets += add_songs(library, request(LEVELS[1], "odd"), 91, (tone(), None), audio_url=None)
     failed = request(LEVELS[1], "failed")
     number = buy(library, failed, "t-failed").entry.id
-    library.seen(number, looked(acknowledged(failed, "t-failed"), FAILED))
+    library.record_poll(number, looked(acknowledged(failed, "t-failed"), FAILED))
     test = mnb.blind_test(library, "mv", trials=9, seed=0)
     reasons = {song.song: song.reason for song in test.excluded}
     assert "silent" in reasons["clip-0090-0"]
@@ -427,3 +427,25 @@ def test_song_without_a_file_is_downloaded_into_the_library(tmp_path: Path) -> N
         for task in library.tasks():
             assert library.file_of(task.songs[0]) is not None
         server.shutdown()
+
+
+def test_songs_without_a_request_are_excluded(library: Library) -> None:
+    songs = [song for task in library.tasks() for song in task.songs]
+    with pytest.raises(NothingToCompare, match="level of mv is unknown"):
+        mnb.blind_test([*songs, library.tasks()[0]], "mv", library=library)
+
+
+def test_missing_file_of_the_next_trial_is_reported_when_it_is_loaded(library: Library) -> None:
+    test = mnb.blind_test(library, "mv", trials=2, seed=0)
+    page = Page(test)
+    path = library.file_of(test.trials()[1].songs[0].song)
+    assert path is not None
+    path.unlink()
+    with Library(library.path) as other:
+        task = [task for task in other.tasks() if task.id == test.trials()[0].songs[0].task]
+        page = Page(mnb.blind_test(task, "mv", trials=2, library=other, name=test.name))
+        assert len(page.load_all()) == 2
+        assert isinstance(page.test.error, NoAudio)
+        page.answer(0)
+        assert page.send(do="load", position=0)[0]["error"] == "NoAudio"
+        page.test.close()

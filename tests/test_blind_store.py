@@ -21,7 +21,7 @@ from musicapi_nb._blind_test.store import (
 )
 from musicapi_nb.errors import InvalidArgument, InvalidTransition
 from musicapi_nb.library import Library
-from musicapi_nb.library.database import Store
+from musicapi_nb.library.database import Database
 from musicapi_nb.library.migrations import STEPS
 from tests.library.world import buy, python, said, song
 
@@ -37,7 +37,7 @@ def library(tmp_path: Path) -> Iterator[Library]:
 
 
 def blind_test_rows(library: Library) -> list[list[tuple[Any, ...]]]:
-    return [library._store.rows(f"SELECT * FROM {name}") for name in ("blind_tests", "trials")]  # noqa: S608 - our own names
+    return [library._database.rows(f"SELECT * FROM {name}") for name in ("blind_tests", "trials")]  # noqa: S608 - our own names
 
 
 def test_saved_design_is_loaded_and_never_replaced(library: Library) -> None:
@@ -124,7 +124,7 @@ def test_answer_survives_sigkill(tmp_path: Path) -> None:
 
 
 def test_old_library_accepts_blind_tests(tmp_path: Path) -> None:
-    old = Store(tmp_path / "library.sqlite", patience=1, steps=STEPS[:1])
+    old = Database(tmp_path / "library.sqlite", lock_timeout=1, steps=STEPS[:1])
     old.close()
     with Library(tmp_path) as library:
         buy(library, song())

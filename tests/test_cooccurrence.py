@@ -1,4 +1,4 @@
-"""Counts of tags, of pairs and of exclusive sets: by hand, against scipy, and over tasks."""
+"""Counts of tags, pairs and exclusive sets: by hand, against scipy, and over tasks."""
 
 import itertools
 import time
@@ -24,8 +24,8 @@ Songs = list[tuple[str, list[str]]]
 
 
 def table(songs: Songs) -> pd.DataFrame:
-    """Tags of songs, each as its task and its tags."""
-    rows = [(task, f"s{at}", tag) for at, (task, tags) in enumerate(songs) for tag in tags]
+    """Return the tags table of songs, each given as (task, tags)."""
+    rows = [(task, f"s{index}", tag) for index, (task, tags) in enumerate(songs) for tag in tags]
     return pd.DataFrame(rows, columns=["task_id", "song_id", "tag"], dtype="str")
 
 
@@ -42,23 +42,23 @@ SMALL: Songs = [
 # --- by hand --------------------------------------------------------------------------------
 
 
-def test_counts_of_tags() -> None:
-    found = tag_counts(table(SMALL))
-    assert found[["tag", "songs", "tasks"]].to_numpy().tolist() == [
+def test_tag_counts_of_a_small_table() -> None:
+    result = tag_counts(table(SMALL))
+    assert result[["tag", "songs", "tasks"]].to_numpy().tolist() == [
         ["jazz", 5, 3],
         ["house", 2, 1],
         ["mpb", 2, 1],
         ["spy", 2, 2],
     ]
-    assert found["share"].tolist() == pytest.approx([5 / 6, 1 / 3, 1 / 3, 1 / 3])
-    assert list(found.dtypes.astype(str)) == COUNT_DTYPES
+    assert result["share"].tolist() == pytest.approx([5 / 6, 1 / 3, 1 / 3, 1 / 3])
+    assert list(result.dtypes.astype(str)) == COUNT_DTYPES
 
 
-def test_pairs() -> None:
-    found = cooccurrence(table(SMALL))
-    assert list(found.dtypes.astype(str)) == PAIR_DTYPES
+def test_pairs_of_a_small_table() -> None:
+    result = cooccurrence(table(SMALL))
+    assert list(result.dtypes.astype(str)) == PAIR_DTYPES
     columns = ["tag", "other_tag", "songs", "tag_songs", "other_songs", "joint_songs"]
-    assert found[columns].to_numpy().tolist() == [
+    assert result[columns].to_numpy().tolist() == [
         ["jazz", "mpb", 6, 5, 2, 2],
         ["jazz", "spy", 6, 5, 2, 2],
         ["jazz", "house", 6, 5, 2, 1],
@@ -68,12 +68,12 @@ def test_pairs() -> None:
         ["spy", "jazz", 6, 2, 5, 2],
         ["spy", "mpb", 6, 2, 2, 1],
     ]
-    assert found["support"].tolist() == pytest.approx((found["joint_songs"] / 6).tolist())
-    assert found["conditional"].tolist() == pytest.approx([0.4, 0.4, 0.2, 0.5, 1, 0.5, 1, 0.5])
-    assert found["lift"].tolist() == pytest.approx([1.2, 1.2, 0.6, 0.6, 1.2, 1.5, 1.2, 1.5])
+    assert result["support"].tolist() == pytest.approx((result["joint_songs"] / 6).tolist())
+    assert result["conditional"].tolist() == pytest.approx([0.4, 0.4, 0.2, 0.5, 1, 0.5, 1, 0.5])
+    assert result["lift"].tolist() == pytest.approx([1.2, 1.2, 0.6, 0.6, 1.2, 1.5, 1.2, 1.5])
 
 
-def test_an_interval_by_hand() -> None:
+def test_interval_computed_by_hand() -> None:
     # of the songs with jazz, by task: 2, 2, 1; with spy too: 1, 1, 0
     row = cooccurrence(table(SMALL)).iloc[1]
     share = 2 / 5
@@ -89,30 +89,30 @@ def test_an_interval_by_hand() -> None:
     assert np.isnan(cooccurrence(table(SMALL))["low"].iloc[3])  # house: one task alone
 
 
-def test_fewer_pairs() -> None:
+def test_min_songs_and_top_limit_pairs() -> None:
     tags = table(SMALL)
-    whole = cooccurrence(tags)
-    some = cooccurrence(tags, min_songs=2)
-    pd.testing.assert_frame_equal(some, whole[whole["joint_songs"] >= 2].reset_index(drop=True))
+    total = cooccurrence(tags)
+    subset = cooccurrence(tags, min_songs=2)
+    pd.testing.assert_frame_equal(subset, total[total["joint_songs"] >= 2].reset_index(drop=True))
     top = cooccurrence(tags, top=2)
     assert top[["tag", "other_tag"]].to_numpy().tolist() == [["jazz", "house"], ["house", "jazz"]]
     assert cooccurrence(tags, top=1).empty
 
 
-def test_exclusive_sets() -> None:
-    found = exclusive_sets(table(SMALL), top=3)
-    assert found.name == "songs"
-    assert found.dtype == "int64"
-    assert list(found.index.names) == ["jazz", "house", "mpb"]
-    assert {str(dtype) for dtype in found.reset_index().dtypes[:3]} == {"bool"}
-    assert list(found.items()) == [
+def test_exclusive_sets_of_a_small_table() -> None:
+    result = exclusive_sets(table(SMALL), top=3)
+    assert result.name == "songs"
+    assert result.dtype == "int64"
+    assert list(result.index.names) == ["jazz", "house", "mpb"]
+    assert {str(dtype) for dtype in result.reset_index().dtypes[:3]} == {"bool"}
+    assert list(result.items()) == [
         ((True, False, False), 2),
         ((True, False, True), 2),
         ((False, True, False), 1),
         ((True, True, False), 1),
     ]
-    none = exclusive_sets(table(SMALL), among=["spy", "polka"])
-    assert none.to_dict() == {(False, False): 4, (True, False): 2}
+    empty = exclusive_sets(table(SMALL), among=["spy", "polka"])
+    assert empty.to_dict() == {(False, False): 4, (True, False): 2}
     assert exclusive_sets(table(SMALL), among=["jazz"]).to_dict() == {(True,): 5, (False,): 1}
 
 
@@ -120,75 +120,76 @@ def test_exclusive_sets() -> None:
 
 names = st.sampled_from(["a", "b", "c", "d", "é, è", '"q"', "🎷", "A"])
 songs = st.lists(
-    st.tuples(st.integers(0, 4).map(lambda at: f"t{at}"), st.lists(names, max_size=6)), max_size=12
+    st.tuples(st.integers(0, 4).map(lambda index: f"t{index}"), st.lists(names, max_size=6)),
+    max_size=12,
 )
 
 
 @settings(max_examples=20, deadline=None)
 @given(songs, st.integers(0, 4))
-def test_against_plain_counting(given_: Songs, top: int) -> None:
-    tags = table(given_)
-    sets = [set(has) for _, has in given_ if has]
-    one = Counter(tag for has in sets for tag in has)
-    two = Counter(pair for has in sets for pair in itertools.permutations(has, 2))
+def test_counts_against_python_counters(rows: Songs, top: int) -> None:
+    tags = table(rows)
+    sets = [set(has) for _, has in rows if has]
+    singles = Counter(tag for has in sets for tag in has)
+    doubles = Counter(pair for has in sets for pair in itertools.permutations(has, 2))
     pairs, single = cooccurrence(tags), tag_counts(tags)
-    assert dict(zip(single["tag"], single["songs"], strict=True)) == one
+    assert dict(zip(single["tag"], single["songs"], strict=True)) == singles
     keys = zip(pairs["tag"], pairs["other_tag"], strict=True)
-    assert dict(zip(keys, pairs["joint_songs"], strict=True)) == two
-    assert (pairs["tag_songs"] == pairs["tag"].map(one)).all()
-    assert (pairs["other_songs"] == pairs["other_tag"].map(one)).all()
+    assert dict(zip(keys, pairs["joint_songs"], strict=True)) == doubles
+    assert (pairs["tag_songs"] == pairs["tag"].map(singles)).all()
+    assert (pairs["other_songs"] == pairs["other_tag"].map(singles)).all()
     assert (pairs["songs"] == len(sets)).all()
     for frame, share in ((pairs, "conditional"), (single, "share")):
-        known = frame[frame["low"].notna()]
-        assert ((known["low"] >= 0) & (known["low"] <= known[share])).all()
-        assert ((known[share] <= known["high"]) & (known["high"] <= 1)).all()
+        defined = frame[frame["low"].notna()]
+        assert ((defined["low"] >= 0) & (defined["low"] <= defined[share])).all()
+        assert ((defined[share] <= defined["high"]) & (defined["high"] <= 1)).all()
     exact = exclusive_sets(tags, top=top)
     chosen = single["tag"].head(top).tolist()
-    wanted = Counter(tuple(tag in has for tag in chosen) for has in sets) if chosen else {}
-    assert exact.to_dict() == wanted
+    expected = Counter(tuple(tag in has for tag in chosen) for has in sets) if chosen else {}
+    assert exact.to_dict() == expected
     assert exact.is_monotonic_decreasing
 
 
-def test_against_a_sparse_product() -> None:
+def test_pairs_against_a_sparse_product() -> None:
     rng = np.random.default_rng(1)
     has = rng.random((300, 20)) < rng.random(20) * 0.5
     tags = table(
         [
-            (f"t{at // 2}", [f"{tag:02}" for tag in np.flatnonzero(row)])
-            for at, row in enumerate(has)
+            (f"t{index // 2}", [f"{tag:02}" for tag in np.flatnonzero(row)])
+            for index, row in enumerate(has)
         ]
     )
     both = sparse.csr_array(has.astype(int))
     counts = (both.T @ both).toarray()
-    found = cooccurrence(tags)
-    one, other = found["tag"].astype(int), found["other_tag"].astype(int)
-    assert (counts[one, other] == found["joint_songs"]).all()
+    result = cooccurrence(tags)
+    first, second = result["tag"].astype(int), result["other_tag"].astype(int)
+    assert (counts[first, second] == result["joint_songs"]).all()
     np.fill_diagonal(counts, 0)
-    assert len(found) == np.count_nonzero(counts)
+    assert len(result) == np.count_nonzero(counts)
 
 
-def test_ten_thousand_tags_of_twenty_thousand_songs() -> None:
+def test_large_tables_are_fast() -> None:
     rng = np.random.default_rng(0)
     number = 20_000
     tags = pd.DataFrame(
         {
-            "task_id": np.repeat([f"t{at // 2}" for at in range(number)], 6),
-            "song_id": np.repeat([f"s{at}" for at in range(number)], 6),
-            "tag": [f"tag {at}" for at in rng.integers(0, 10_000, 6 * number)],
+            "task_id": np.repeat([f"t{index // 2}" for index in range(number)], 6),
+            "song_id": np.repeat([f"s{index}" for index in range(number)], 6),
+            "tag": [f"tag {index}" for index in rng.integers(0, 10_000, 6 * number)],
         }
     )
     began = time.process_time()
-    found = cooccurrence(tags)
+    result = cooccurrence(tags)
     assert time.process_time() - began < 5
-    assert len(found) > 500_000
-    assert (found["joint_songs"] <= found[["tag_songs", "other_songs"]].min(axis=1)).all()
+    assert len(result) > 500_000
+    assert (result["joint_songs"] <= result[["tag_songs", "other_songs"]].min(axis=1)).all()
 
 
 # --- intervals ------------------------------------------------------------------------------
 
 
-def agreeing(runs: int, tasks: int, chance: float) -> pd.DataFrame:
-    """Songs with a tag of their run, and with this chance another; a task's songs always agree."""
+def correlated_songs(runs: int, tasks: int, chance: float) -> pd.DataFrame:
+    """Return songs with one tag of their run, and by chance a second; a task's songs are equal."""
     rng = np.random.default_rng(7)
     rows: Songs = []
     for run in range(runs):
@@ -197,12 +198,12 @@ def agreeing(runs: int, tasks: int, chance: float) -> pd.DataFrame:
     return table(rows)
 
 
-def test_intervals_cover_as_often_as_they_say_only_if_tasks_are_respected() -> None:
+def test_coverage_requires_clustering_by_task() -> None:
     chance, covered = 0.4, {}
-    tags = agreeing(400, 40, chance)
+    tags = correlated_songs(400, 40, chance)
     for cluster in (None, "song_id"):
-        found = cooccurrence(tags, cluster=cluster)
-        pairs = found[found["tag"].str.startswith("a")]
+        result = cooccurrence(tags, cluster=cluster)
+        pairs = result[result["tag"].str.startswith("a")]
         assert len(pairs) == 400
         covered[cluster] = ((pairs["low"] <= chance) & (chance <= pairs["high"])).mean()
     # the standard error of a coverage of 0.95 is 0.011 over 400 runs
@@ -210,8 +211,8 @@ def test_intervals_cover_as_often_as_they_say_only_if_tasks_are_respected() -> N
     assert covered["song_id"] < 0.89
 
 
-def test_songs_that_agree_tell_less() -> None:
-    tags = agreeing(1, 200, 0.4)
+def test_correlated_songs_widen_intervals() -> None:
+    tags = correlated_songs(1, 200, 0.4)
     tasks, songs = (tag_counts(tags, cluster=cluster).iloc[1] for cluster in (None, "song_id"))
     assert tasks["share"] == songs["share"]
     wider = (tasks["high"] - tasks["low"]) / (songs["high"] - songs["low"])
@@ -221,7 +222,7 @@ def test_songs_that_agree_tell_less() -> None:
 # --- other input ----------------------------------------------------------------------------
 
 
-def test_nothing_to_count() -> None:
+def test_empty_tables_have_all_columns() -> None:
     for tags in (frames.tags_frame([]), table([]), table([("t", [])])):
         assert list(cooccurrence(tags).dtypes.astype(str)) == PAIR_DTYPES
         assert list(tag_counts(tags).dtypes.astype(str)) == COUNT_DTYPES
@@ -230,30 +231,30 @@ def test_nothing_to_count() -> None:
         assert not len(cooccurrence(tags)) + len(tag_counts(tags))
 
 
-def test_how_a_table_is_indexed_and_kept_is_no_matter() -> None:
+def test_index_and_dtypes_do_not_matter() -> None:
     tags = table(SMALL)
     keys = dict.fromkeys(("task_id", "song_id"), "category")
-    for same in (tags.set_index("task_id", drop=False), tags.astype(object), tags.astype(keys)):
-        pd.testing.assert_frame_equal(cooccurrence(same), cooccurrence(tags))
-        pd.testing.assert_frame_equal(tag_counts(same), tag_counts(tags))
-        pd.testing.assert_series_equal(exclusive_sets(same), exclusive_sets(tags))
+    for variant in (tags.set_index("task_id", drop=False), tags.astype(object), tags.astype(keys)):
+        pd.testing.assert_frame_equal(cooccurrence(variant), cooccurrence(tags))
+        pd.testing.assert_frame_equal(tag_counts(variant), tag_counts(tags))
+        pd.testing.assert_series_equal(exclusive_sets(variant), exclusive_sets(tags))
 
 
-def test_the_sample_replies() -> None:
+def test_sample_replies() -> None:
     tags = frames.tags_frame([sample(name) for name in NAMES])
     number = len(tags[["task_id", "song_id"]].drop_duplicates())
     assert set(cooccurrence(tags, cluster="song_id")["songs"]) == {number}
     assert exclusive_sets(tags).sum() == number
 
 
-def test_a_song_of_an_experiment_is_of_its_cell() -> None:
+def test_tasks_of_an_experiment_are_its_cells() -> None:
     tags = table([("t1", ["a"]), ("t1", ["a", "b"])])
     tags.insert(0, "cell", [0, 1, 1])
     tags["song_id"] = "s"
     tags["task_id"] = None
-    found = tag_counts(tags)
-    assert found["songs"].tolist() == [2, 1]
-    assert found["tasks"].tolist() == [2, 1]
+    result = tag_counts(tags)
+    assert result["songs"].tolist() == [2, 1]
+    assert result["tasks"].tolist() == [2, 1]
 
 
 GIVEN = table(SMALL)
@@ -262,7 +263,7 @@ LISTS = pd.Series([["s"]] * len(GIVEN), dtype=object)
 
 @pytest.mark.parametrize("count", [cooccurrence, tag_counts, exclusive_sets])
 @pytest.mark.parametrize(
-    ("tags", "kind", "says"),
+    ("tags", "kind", "message"),
     [
         (GIVEN.drop(columns="tag"), BadFrame, "'tag'"),
         (GIVEN.assign(tag=1.5), BadFrame, "'tag'.*float64"),
@@ -271,14 +272,14 @@ LISTS = pd.Series([["s"]] * len(GIVEN), dtype=object)
         ("tags", InvalidArgument, "tags.*str"),
     ],
 )
-def test_bad_tables(
-    count: Callable[[Any], Any], tags: Any, kind: type[Exception], says: str
+def test_invalid_tables_are_refused(
+    count: Callable[[Any], Any], tags: Any, kind: type[Exception], message: str
 ) -> None:
-    with pytest.raises(kind, match=says):
+    with pytest.raises(kind, match=message):
         count(tags)
 
 
-def test_bad_wishes() -> None:
+def test_invalid_arguments_are_refused() -> None:
     with pytest.raises(BadFrame, match="task_id"):
         cooccurrence(GIVEN.assign(task_id=None))
     with pytest.raises(InvalidArgument, match="level"):

@@ -12,7 +12,7 @@ import pytest
 
 from musicapi_nb import analysis, frames
 from musicapi_nb.errors import InvalidArgument, MissingExtra, MusicAPIError
-from musicapi_nb.simulator.tags import studio_steps
+from musicapi_nb.simulator.tag_rewriting import studio_steps
 from tests.replies import NAMES, STUDIO, sample
 from tests.test_flatten import as_bytes
 

@@ -1,4 +1,4 @@
-"""`make demo` on a small notebook of our own, whose kernel serves what its outputs show."""
+"""`make demo` on a small notebook whose kernel serves the files that its outputs show."""
 
 import os
 import re
@@ -20,8 +20,8 @@ import http.server, os, threading
 
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        found = "gone" not in self.path
-        self.send_response(200 if found else 404)
+        status = 404 if "gone" in self.path else 200
+        self.send_response(status)
         self.send_header("Content-Type", "audio/mpeg" if "audio" in self.path else "image/png")
         self.end_headers()
         self.wfile.write(self.path.encode())
@@ -51,23 +51,23 @@ Live()"""
 
 _LATE = """\
 import threading
-told = threading.Event()
-shown = display(HTML("<i>asking</i>"), display_id=True)
+ready = threading.Event()
+output = display(HTML("<i>waiting</i>"), display_id=True)
 
 def update():
-    told.wait()
-    shown.update(HTML("<i>answered</i>"))
+    ready.wait()
+    output.update(HTML("<i>answered</i>"))
 
 updating = threading.Thread(target=update)
 updating.start()"""
 
-_LATER = "told.set()\nupdating.join()"
+_LATER = "ready.set()\nupdating.join()"
 
 _RESULTS = """\
-from types import SimpleNamespace as Some
-songs = [Some(title="Tin roof", duration=130.79, tags=("jazz", "rain")),
-         Some(title=None, duration=None, tags=())]
-tasks = [Some(engine="sonic", songs=songs)]
+from types import SimpleNamespace
+songs = [SimpleNamespace(title="Tin roof", duration=130.79, tags=("jazz", "rain")),
+         SimpleNamespace(title=None, duration=None, tags=())]
+tasks = [SimpleNamespace(engine="sonic", songs=songs)]
 import musicapi_nb as mnb
 api = mnb.connect()
 api.run(mnb.lyrics.Make(description="a lighthouse keeper")).result()"""
@@ -89,17 +89,17 @@ def _run(folder: Path, *cells: str) -> subprocess.CompletedProcess[str]:
 class _Addresses(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
-        self.found: defaultdict[str, list[str]] = defaultdict(list)
+        self.addresses: defaultdict[str, list[str]] = defaultdict(list)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found[tag] += [value or "" for name, value in attrs if name in {"src", "href"}]
+        self.addresses[tag] += [value or "" for name, value in attrs if name in {"src", "href"}]
 
 
 def _addresses(markup: str) -> dict[str, list[str]]:
-    """Return every src and href, by the tag that has it."""
+    """Return the src and href values by tag."""
     parser = _Addresses()
     parser.feed(markup)
-    return {tag: found for tag, found in parser.found.items() if found}
+    return {tag: addresses for tag, addresses in parser.addresses.items() if addresses}
 
 
 @pytest.fixture(scope="module")
@@ -109,9 +109,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def printed(folder: Path) -> str:
-    done = _run(folder, _SERVER, _SHOW, _WIDGET, _LATE, _LATER, _RESULTS)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    process = _run(folder, _SERVER, _SHOW, _WIDGET, _LATE, _LATER, _RESULTS)
+    assert process.returncode == 0, process.stderr
+    return process.stdout
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +126,7 @@ def page(folder: Path, printed: str) -> str:
     return (folder / "out" / "small.html").read_text()
 
 
-def test_the_summary_names_songs_tags_lengths_and_credits(printed: str) -> None:
+def test_summary_lists_songs_tags_lengths_and_credits(printed: str) -> None:
     assert "2 songs from 1 requests" in printed
     assert "2 credits spent in the simulator" in printed  # the price of one lyrics request
     assert re.search(r"2:11 +Tin roof +sonic +jazz, rain", printed)
@@ -135,11 +135,11 @@ def test_the_summary_names_songs_tags_lengths_and_credits(printed: str) -> None:
     assert "out/small.html" in printed
 
 
-def test_a_key_in_the_environment_does_not_reach_the_notebook(executed: NotebookNode) -> None:
+def test_notebook_runs_without_the_key_of_the_environment(executed: NotebookNode) -> None:
     assert executed.cells[0].outputs[0].text == "no key\n"
 
 
-def test_what_the_kernel_served_is_kept_beside_the_page(folder: Path, page: str) -> None:
+def test_files_served_by_the_kernel_are_saved_beside_the_page(folder: Path, page: str) -> None:
     addresses = _addresses(page)
     images, players = addresses["img"], addresses["audio"]
 
@@ -149,12 +149,12 @@ def test_what_the_kernel_served_is_kept_beside_the_page(folder: Path, page: str)
     assert [Path(name).suffix for name in images + players] == [".png", ".mp3"]
 
 
-def test_only_addresses_that_load_something_are_changed(page: str) -> None:
+def test_only_loaded_addresses_are_replaced(page: str) -> None:
     assert "https://example.org/x" in _addresses(page)["a"]
     assert re.search(r"<code>http://127\.0\.0\.1:\d+/audio</code>", page)
 
 
-def test_the_executed_notebook_leads_to_the_same_files(executed: NotebookNode, page: str) -> None:
+def test_executed_notebook_links_the_saved_files(executed: NotebookNode, page: str) -> None:
     inside = _addresses(executed.cells[1].outputs[0].data["text/html"])
 
     assert {tag: _addresses(page)[tag] for tag in ("img", "audio")} == {
@@ -162,42 +162,37 @@ def test_the_executed_notebook_leads_to_the_same_files(executed: NotebookNode, p
     }
 
 
-def test_a_widget_leaves_its_static_form(executed: NotebookNode, page: str) -> None:
+def test_widget_keeps_its_static_html(executed: NotebookNode, page: str) -> None:
     assert set(executed.cells[2].outputs[0].data) == {"text/plain", "text/html"}
     assert "<b>still here</b>" in page
 
 
-def test_a_display_that_was_updated_during_a_later_cell_is_shown_as_updated(
-    executed: NotebookNode, page: str
-) -> None:
+def test_display_updated_by_a_later_cell_is_current(executed: NotebookNode, page: str) -> None:
     assert executed.cells[3].outputs[0].data["text/html"] == "<i>answered</i>"
     assert "<i>answered</i>" in page
 
 
-def test_the_page_asks_no_other_host(page: str) -> None:
-    loaded = {tag: found for tag, found in _addresses(page).items() if tag != "a"}
+def test_page_loads_nothing_from_other_hosts(page: str) -> None:
+    loaded = {tag: values for tag, values in _addresses(page).items() if tag != "a"}
 
     assert set(loaded) == {"img", "audio"}
-    assert all(address.startswith("media/") for found in loaded.values() for address in found)
+    assert all(address.startswith("media/") for values in loaded.values() for address in values)
 
 
 @pytest.mark.parametrize(
-    ("cells", "said"),
+    ("cells", "message"),
     [
         (("1 / 0",), "ZeroDivisionError"),
         (("x = 1",), "tasks"),
-        (
-            (_SERVER, _SHOW.replace("/cover", "/gone"), _RESULTS),
-            "/gone?a=1&b=2 was answered with 404",
-        ),
+        ((_SERVER, _SHOW.replace("/cover", "/gone"), _RESULTS), "/gone?a=1&b=2 returned 404"),
     ],
     ids=["a cell fails", "no results", "a picture is missing"],
 )
-def test_a_demo_that_did_not_work_fails_and_says_why(
-    tmp_path: Path, cells: tuple[str, ...], said: str
+def test_failed_demo_exits_with_the_reason(
+    tmp_path: Path, cells: tuple[str, ...], message: str
 ) -> None:
-    done = _run(tmp_path, *cells)
+    process = _run(tmp_path, *cells)
 
-    assert done.returncode != 0
-    assert said in done.stderr
+    assert process.returncode != 0
+    assert message in process.stderr
     assert not (tmp_path / "out" / "small.html").exists()

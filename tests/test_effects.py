@@ -1,4 +1,4 @@
-"""What the levels of a factor do: estimates, intervals over tasks, p-values, bad tables."""
+"""Effects: estimates, intervals over tasks, p-values, invalid tables."""
 
 import functools
 import math
@@ -20,7 +20,12 @@ import musicapi_nb as mnb
 from musicapi_nb.analysis import effects
 from musicapi_nb.analysis.bootstrap import Sums, permutation_p, resample
 from musicapi_nb.analysis.clusters import cluster_codes, level_codes, sum_by_code
-from musicapi_nb.analysis.contrasts import Share, adjust_p_values, difference, ratio
+from musicapi_nb.analysis.contrasts import (
+    Share,
+    adjust_p_values,
+    difference_interval,
+    ratio_interval,
+)
 from musicapi_nb.errors import BadFrame, InvalidArgument
 
 if TYPE_CHECKING:
@@ -31,12 +36,12 @@ NUMBERS = ["estimate", "low", "high", "p", "p_adjusted", "mean", "baseline_mean"
 
 
 def songs_of(values: Mapping[str, Any], **columns: Any) -> pd.DataFrame:
-    """Songs of tasks of levels: {level: [[a task's durations], ...]}, a cell for each task."""
-    tasks = [(level, task) for level, each in values.items() for task in each]
+    """Return songs of {level: [[durations of a task], ...]}, with a cell for each task."""
+    tasks = [(level, task) for level, item in values.items() for task in item]
     rows = [
-        (cell, level, f"t{cell}", f"s{cell}.{at}", "succeeded", duration)
+        (cell, level, f"t{cell}", f"s{cell}.{index}", "succeeded", duration)
         for cell, (level, task) in enumerate(tasks)
-        for at, duration in enumerate(task)
+        for index, duration in enumerate(task)
     ]
     names = ["cell", "style", "task_id", "song_id", "state", "duration"]
     return pd.DataFrame(rows, columns=names).assign(**columns)
@@ -46,11 +51,13 @@ def row_of(frame: pd.DataFrame, name: Any) -> Any:
     return frame.loc[name]
 
 
-def tagged(songs: pd.DataFrame, tags: Sequence[Sequence[str]]) -> pd.DataFrame:
-    """Rows of tags for songs: for each song its tags."""
+def tag_table(songs: pd.DataFrame, tags: Sequence[Sequence[str]]) -> pd.DataFrame:
+    """Return the tags table of songs from the tags of each."""
     keys = songs[["cell", "task_id", "song_id"]].to_numpy().tolist()
     rows = [
-        (*key, at, tag) for key, each in zip(keys, tags, strict=True) for at, tag in enumerate(each)
+        (*key, index, tag)
+        for key, item in zip(keys, tags, strict=True)
+        for index, tag in enumerate(item)
     ]
     names = ["cell", "task_id", "song_id", "position", "tag"]
     dtypes = {"task_id": "str", "song_id": "str", "tag": "str"}
@@ -67,10 +74,10 @@ THREE = {
 # --- figures -------------------------------------------------------------------------------
 
 
-def test_a_table_computed_by_hand() -> None:
-    found = effects(songs_of(THREE), "style").set_index("level")
-    assert found.index.tolist() == ["rock", "folk"]
-    rock, folk = row_of(found, "rock"), row_of(found, "folk")
+def test_table_computed_by_hand() -> None:
+    result = effects(songs_of(THREE), "style").set_index("level")
+    assert result.index.tolist() == ["rock", "folk"]
+    rock, folk = row_of(result, "rock"), row_of(result, "folk")
     assert rock["baseline_mean"] == 125
     assert rock["mean"] == pytest.approx(1470 / 7)
     assert rock["estimate"] == pytest.approx(210 - 125)
@@ -81,9 +88,9 @@ def test_a_table_computed_by_hand() -> None:
     assert rock["low"] < 85 < rock["high"]
     assert rock["p"] == pytest.approx(1 / 35)  # of 35 ways to deal three of seven, the one seen
     assert rock["p_adjusted"] == pytest.approx(2 / 35)
-    assert set(found["factor"]) == {"style"}
-    assert set(found["baseline"]) == {"jazz"}
-    assert set(found["measure"]) == {"difference"}
+    assert set(result["factor"]) == {"style"}
+    assert set(result["baseline"]) == {"jazz"}
+    assert set(result["measure"]) == {"difference"}
     quotient = effects(songs_of(THREE), "style", measure="ratio")
     quotient = row_of(quotient.set_index("level"), "rock")
     assert quotient["estimate"] == pytest.approx(210 / 125)
@@ -96,7 +103,7 @@ def test_a_table_computed_by_hand() -> None:
     st.lists(st.integers(0, 9), min_size=2, max_size=5),
 )
 @settings(max_examples=20, deadline=None)
-def test_p_is_that_of_scipy_where_all_is_gone_through(one: list[int], other: list[int]) -> None:
+def test_enumerated_p_against_scipy(left_side: list[int], right_side: list[int]) -> None:
     def welch(first: Floats, second: Floats) -> float:
         error = math.sqrt(np.var(first, ddof=1) / len(first) + np.var(second, ddof=1) / len(second))
         off = abs(np.mean(first) - np.mean(second))
@@ -104,45 +111,48 @@ def test_p_is_that_of_scipy_where_all_is_gone_through(one: list[int], other: lis
             return 1e9 if off > 1e-9 else 0.0
         return float(np.round(off / error, 9))
 
-    known = stats.permutation_test(
-        (one, other), welch, vectorized=False, alternative="greater", n_resamples=np.inf
+    reference = stats.permutation_test(
+        (left_side, right_side), welch, vectorized=False, alternative="greater", n_resamples=np.inf
     )
-    values = {"a": [[float(each)] for each in one], "b": [[float(each)] for each in other]}
-    found = effects(songs_of(values), "style", correction=None)
-    assert found["p"][0] == pytest.approx(known.pvalue)
+    values = {
+        "a": [[float(item)] for item in left_side],
+        "b": [[float(item)] for item in right_side],
+    }
+    result = effects(songs_of(values), "style", correction=None)
+    assert result["p"][0] == pytest.approx(reference.pvalue)
 
 
-def test_with_many_tasks_it_is_welch() -> None:
+def test_many_tasks_agree_with_welch() -> None:
     rng = np.random.default_rng(4)
-    one, other = rng.normal(190, 20, 300), rng.normal(184, 30, 200)
-    frame = songs_of({"a": one[:, None].tolist(), "b": other[:, None].tolist()})
-    (found,) = effects(frame, "style", baseline="b", draws=8000).to_dict("records")
-    known = stats.ttest_ind(one, other, equal_var=False)
-    assert found["p"] == pytest.approx(known.pvalue, abs=0.004)
-    between = known.confidence_interval(0.95)
+    first, second = rng.normal(190, 20, 300), rng.normal(184, 30, 200)
+    frame = songs_of({"a": first[:, None].tolist(), "b": second[:, None].tolist()})
+    (result,) = effects(frame, "style", baseline="b", draws=8000).to_dict("records")
+    reference = stats.ttest_ind(first, second, equal_var=False)
+    assert result["p"] == pytest.approx(reference.pvalue, abs=0.004)
+    between = reference.confidence_interval(0.95)
     wide = between.high - between.low
-    assert found["low"] == pytest.approx(between.low, abs=0.05 * wide)
-    assert found["high"] == pytest.approx(between.high, abs=0.05 * wide)
+    assert result["low"] == pytest.approx(between.low, abs=0.05 * wide)
+    assert result["high"] == pytest.approx(between.high, abs=0.05 * wide)
 
 
-def test_the_variance_is_that_of_statsmodels_with_clusters() -> None:
+def test_variance_against_statsmodels_clusters() -> None:
     rng = np.random.default_rng(1)
     songs = rng.integers(1, 4, 25)
     task = np.repeat(np.arange(25), songs)
     values = rng.normal(180, 10, len(task)) + rng.normal(0, 20, 25)[task]
     sums = Sums(sum_by_code(task, values), songs.astype("float64"), np.zeros(25, dtype="int64"))
-    found = resample(sums, 4000, (0,))
-    known = OLS(values, np.ones(len(values))).fit(cov_type="cluster", cov_kwds={"groups": task})
-    assert found.mean == pytest.approx(known.params[0])
-    assert found.variance == pytest.approx(known.bse[0] ** 2)
-    assert np.var(found.means) == pytest.approx(found.variance, rel=0.15)
-    assert found.means.mean() == pytest.approx(found.mean, abs=0.5)
+    result = resample(sums, 4000, (0,))
+    reference = OLS(values, np.ones(len(values))).fit(cov_type="cluster", cov_kwds={"groups": task})
+    assert result.mean == pytest.approx(reference.params[0])
+    assert result.variance == pytest.approx(reference.bse[0] ** 2)
+    assert np.var(result.means) == pytest.approx(result.variance, rel=0.15)
+    assert result.means.mean() == pytest.approx(result.mean, abs=0.5)
 
 
-def test_only_tasks_of_one_block_are_exchanged() -> None:
+def test_permutations_stay_within_blocks() -> None:
     values = {"a": [[1.0], [11.0], [21.0]], "b": [[2.0], [12.0], [22.0]]}
     frame = songs_of(values, block=pd.Series([1, 2, 3] * 2))
-    paired, free = (effects(each, "style")["p"][0] for each in (frame, frame.drop(columns="block")))
+    paired, free = (effects(item, "style")["p"][0] for item in (frame, frame.drop(columns="block")))
     assert paired == pytest.approx(2 / 8)
     assert free > 0.5
     alone = frame.assign(block=[1, 2, 3, 4, 5, 6])
@@ -151,37 +161,37 @@ def test_only_tasks_of_one_block_are_exchanged() -> None:
     assert effects(across, "style", cluster="pair")["p"][0] == pytest.approx(2 / 8)
 
 
-def test_dealing_is_even_where_not_all_is_gone_through() -> None:
+def test_random_permutations_agree_with_enumeration() -> None:
     rng = np.random.default_rng(0)
-    found = []
+    p_values = []
     for seed in range(400):
         values = rng.normal(size=(2, 10))
-        one, other = (Sums(each, np.ones(10), np.arange(10) // 5) for each in values)
-        found.append(permutation_p(one, other, 199, (seed,)))
-    assert stats.kstest(found, "uniform").pvalue > 0.01
-    assert min(found) >= 1 / 200
+        first, second = (Sums(item, np.ones(10), np.arange(10) // 5) for item in values)
+        p_values.append(permutation_p(first, second, 199, (seed,)))
+    assert stats.kstest(p_values, "uniform").pvalue > 0.01
+    assert min(p_values) >= 1 / 200
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_corrections_are_those_of_statsmodels(seed: int) -> None:
-    # few cases, of many ties: statsmodels collects garbage each time, which takes long
+def test_corrections_against_statsmodels(seed: int) -> None:
+    # few cases with many ties: statsmodels runs the garbage collector each time, which is slow
     rng = np.random.default_rng(seed)
     p = rng.choice([0.0, 0.001, 0.01, 0.04, 0.2, 1.0, math.nan, *rng.random(6)], 4 * seed)
-    known = ~np.isnan(p)
+    tested = ~np.isnan(p)
     for ours, theirs in (("holm", "holm"), ("bh", "fdr_bh")):
-        found = adjust_p_values(p, ours)  # type: ignore[arg-type]  # a word of the pair above
-        assert np.isnan(found[~known]).all()
-        if known.any():
-            np.testing.assert_allclose(found[known], multipletests(p[known], method=theirs)[1])
+        result = adjust_p_values(p, ours)  # type: ignore[arg-type]  # a word of the pair above
+        assert np.isnan(result[~tested]).all()
+        if tested.any():
+            np.testing.assert_allclose(result[tested], multipletests(p[tested], method=theirs)[1])
     np.testing.assert_array_equal(adjust_p_values(p, None), p)
 
 
-def test_the_family_is_all_rows() -> None:
+def test_correction_covers_all_rows() -> None:
     frame = songs_of(THREE).assign(other=lambda rows: rows["duration"] * (rows["cell"] % 2))
     corrections: list[Correction | None] = ["holm", "bh", None]
     by = {
-        each: effects(frame, "style", outcomes=["duration", "other"], correction=each)
-        for each in corrections
+        item: effects(frame, "style", outcomes=["duration", "other"], correction=item)
+        for item in corrections
     }
     plain = by[None]["p"].to_numpy()
     assert by[None]["outcome"].tolist() == ["duration", "duration", "other", "other"]
@@ -192,22 +202,22 @@ def test_the_family_is_all_rows() -> None:
 # --- coverage ------------------------------------------------------------------------------
 
 
-def simulated(
+def simulate(
     rng: np.random.Generator,
     tasks: tuple[int, int],
     outcomes: int,
     draw: Callable[[Floats], Floats],
 ) -> pd.DataFrame:
-    """Tasks of levels a and b with two songs each, that correlate by 0.7; some songs are lost."""
+    """Return tasks of levels a and b, of two songs with correlation 0.7; some songs are missing."""
     alike = 0.7
     number = sum(tasks)
     shared = rng.normal(size=(number, 1, outcomes)) * math.sqrt(alike)
-    own = rng.normal(size=(number, 2, outcomes)) * math.sqrt(1 - alike)
-    values = draw(shared + own).reshape(2 * number, outcomes)
-    frame = pd.DataFrame(values, columns=[f"y{at}" for at in range(outcomes)])
-    frame["style"] = np.repeat(["a", "b"], [2 * each for each in tasks])
-    frame["task_id"] = np.repeat([f"t{at:02}" for at in range(number)], 2)
-    frame["song_id"] = [f"s{at:03}" for at in range(2 * number)]
+    noise = rng.normal(size=(number, 2, outcomes)) * math.sqrt(1 - alike)
+    values = draw(shared + noise).reshape(2 * number, outcomes)
+    frame = pd.DataFrame(values, columns=[f"y{index}" for index in range(outcomes)])
+    frame["style"] = np.repeat(["a", "b"], [2 * item for item in tasks])
+    frame["task_id"] = np.repeat([f"t{index:02}" for index in range(number)], 2)
+    frame["song_id"] = [f"s{index:03}" for index in range(2 * number)]
     return frame[rng.random(2 * number) >= 0.07]
 
 
@@ -216,13 +226,13 @@ def simulated(
     [((15, 15), lambda z: z, 0.0), ((15, 40), lambda z: 60 * np.exp(0.3 * z), 0.0)],
     ids=["normal", "skewed"],
 )
-def test_intervals_hold_the_truth_as_often_as_they_say(
+def test_coverage_of_mean_intervals(
     tasks: tuple[int, int], draw: Callable[[Floats], Floats], true: float
 ) -> None:
     rng = np.random.default_rng(11)
     by_task, by_song = [], []
     for seed in range(8):
-        frame = simulated(rng, tasks, 50, draw)
+        frame = simulate(rng, tasks, 50, draw)
         ask = functools.partial(
             effects, frame, "style", outcomes=list(frame.columns[:50]), draws=199, seed=seed
         )
@@ -230,26 +240,28 @@ def test_intervals_hold_the_truth_as_often_as_they_say(
         if seed < 3:
             by_song.append(ask(cluster="song_id"))
     right, wrong = pd.concat(by_task), pd.concat(by_song)
-    holds = [((each["low"] <= true) & (true <= each["high"])).mean() for each in (right, wrong)]
+    holds = [((item["low"] <= true) & (true <= item["high"])).mean() for item in (right, wrong)]
     assert 0.93 <= holds[0] <= 0.97
     assert holds[1] <= 0.91  # what songs for tasks would give
     assert 0.03 <= (right["p"] <= 0.05).mean() <= 0.07
     assert (wrong["p"] <= 0.05).mean() >= 0.09
 
 
-@pytest.mark.parametrize(("one", "other"), [(0.05, 0.05), (0.1, 0.5), (0.9, 0.6)])
-def test_intervals_of_shares_hold_the_truth(one: float, other: float) -> None:
+@pytest.mark.parametrize(("first", "second"), [(0.05, 0.05), (0.1, 0.5), (0.9, 0.6)])
+def test_coverage_of_share_intervals(first: float, second: float) -> None:
     rng = np.random.default_rng(5)
-    names = [f"tag {at}" for at in range(60)]
+    names = [f"tag {index}" for index in range(60)]
     held: dict[str, list[Any]] = {"difference": [], "ratio": []}
     for seed in range(4):
-        frame = simulated(rng, (20, 30), 60, stats.norm.cdf)
-        bound = np.where(frame["style"] == "a", one, other)[:, None]
-        row, at = np.nonzero(frame[frame.columns[:60]].to_numpy() < bound)
+        frame = simulate(rng, (20, 30), 60, stats.norm.cdf)
+        bound = np.where(frame["style"] == "a", first, second)[:, None]
+        row, index = np.nonzero(frame[frame.columns[:60]].to_numpy() < bound)
         keys = frame[["task_id", "song_id"]]
-        tags = pd.concat([keys.iloc[row].assign(tag=np.array(names)[at]), keys.assign(tag="any")])
-        for measure, true in (("difference", one - other), ("ratio", one / other)):
-            found = effects(
+        tags = pd.concat(
+            [keys.iloc[row].assign(tag=np.array(names)[index]), keys.assign(tag="any")]
+        )
+        for measure, true in (("difference", first - second), ("ratio", first / second)):
+            result = effects(
                 frame,
                 "style",
                 outcomes=(),
@@ -260,21 +272,21 @@ def test_intervals_of_shares_hold_the_truth(one: float, other: float) -> None:
                 draws=1,
                 seed=seed,
             )
-            known = found.dropna(subset=["low"])
-            assert len(known) > 40
-            held[measure].append((known["low"] <= true) & (true <= known["high"]))
-    for each in held.values():
-        assert 0.93 <= np.concatenate(each).mean() <= 1
+            defined = result.dropna(subset=["low"])
+            assert len(defined) > 40
+            held[measure].append((defined["low"] <= true) & (true <= defined["high"]))
+    for item in held.values():
+        assert 0.93 <= np.concatenate(item).mean() <= 1
 
 
 # --- shares --------------------------------------------------------------------------------
 
 
-def test_presence_is_judged_of_songs_that_succeeded() -> None:
+def test_presence_is_defined_for_succeeded_songs() -> None:
     frame = songs_of({"a": [[1.0, 2.0], [3.0, 4.0], [5.0]], "b": [[1.0, 2.0], [3.0, 4.0], [5.0]]})
     frame.loc[9, "state"] = "failed"
     frame["state"] = frame["state"].astype("str")
-    some = [
+    song_tags = [
         ["Spy  Jazz", "x"],
         ["spy-jazz"],
         ["SPY JAZZ", "spy jazz"],
@@ -286,45 +298,45 @@ def test_presence_is_judged_of_songs_that_succeeded() -> None:
         [],
         [],
     ]
-    tags = tagged(frame, some)
+    tags = tag_table(frame, song_tags)
     ask = functools.partial(effects, tags=tags, presence=["spy jazz", "never"], outcomes=())
-    found = ask(frame, "style").set_index("outcome")
-    assert found.index.tolist() == ["tag: spy jazz", "tag: never"]
-    row = row_of(found, "tag: spy jazz")
+    result = ask(frame, "style").set_index("outcome")
+    assert result.index.tolist() == ["tag: spy jazz", "tag: never"]
+    row = row_of(result, "tag: spy jazz")
     assert (row["mean"], row["baseline_mean"]) == (1 / 4, 3 / 5)
     assert row[["songs", "tasks", "baseline_songs", "missing_songs"]].tolist() == [4, 2, 5, 1]
     assert row["estimate"] == pytest.approx(1 / 4 - 3 / 5)
-    never = row_of(found, "tag: never")
+    never = row_of(result, "tag: never")
     assert never["low"] < never["estimate"] == 0 < never["high"]
     assert never["p"] == 1
     relative = ask(frame, "style", measure="ratio").set_index("outcome")
     assert relative.loc["tag: spy jazz", "estimate"] == pytest.approx(5 / 12)
     assert relative.loc["tag: never", ["estimate", "low", "high"]].isna().all()
-    # where nothing is said of success, songs without any tag are not judged
+    # without a state, songs without any tag have no defined presence
     without = ask(frame.drop(columns="state"), "style").set_index("outcome")
     assert row_of(without, "tag: spy jazz")[
         ["songs", "baseline_songs", "missing_songs"]
     ].tolist() == [3, 4, 3]
 
 
-def test_two_shares_are_compared_as_newcombe_did() -> None:
+def test_share_intervals_against_published_values() -> None:
     # Newcombe 1998, table II: 56/70 against 48/80
-    one, other = (
+    first, second = (
         Share(k / n, *map(float, proportion_confint(k, n, method="wilson")))
         for k, n in ((56, 70), (48, 80))
     )
-    assert difference(one, other) == pytest.approx((0.0524, 0.3339), abs=5e-5)
-    assert difference(other, one) == pytest.approx((-0.3339, -0.0524), abs=5e-5)
-    low, high = ratio(one, other)
-    assert ratio(other, one) == pytest.approx((1 / high, 1 / low))
+    assert difference_interval(first, second) == pytest.approx((0.0524, 0.3339), abs=5e-5)
+    assert difference_interval(second, first) == pytest.approx((-0.3339, -0.0524), abs=5e-5)
+    low, high = ratio_interval(first, second)
+    assert ratio_interval(second, first) == pytest.approx((1 / high, 1 / low))
     # the bounds are where the hypothesis p1 - r * p2 = 0 meets the bound of that difference
-    for r, sides in ((low, (one.low, other.high)), (high, (one.high, other.low))):
-        off = one.share - r * other.share
-        reach = math.hypot(one.share - sides[0], r * (other.share - sides[1]))
+    for r, sides in ((low, (first.low, second.high)), (high, (first.high, second.low))):
+        off = first.share - r * second.share
+        reach = math.hypot(first.share - sides[0], r * (second.share - sides[1]))
         assert abs(off) == pytest.approx(reach)
-    none = Share(0.0, 0.0, 0.2)
-    assert ratio(none, one)[0] == 0 < ratio(none, one)[1] < 1
-    assert ratio(one, none)[1] == math.inf
+    empty = Share(0.0, 0.0, 0.2)
+    assert ratio_interval(empty, first)[0] == 0 < ratio_interval(empty, first)[1] < 1
+    assert ratio_interval(first, empty)[1] == math.inf
 
 
 # --- what changes nothing ------------------------------------------------------------------
@@ -337,11 +349,11 @@ VALUES = st.lists(
 
 @given(VALUES, VALUES, st.sampled_from(["difference", "ratio"]))
 @settings(max_examples=12, deadline=None)
-def test_swapping_level_and_baseline_turns_the_effect_round(
-    one: list[list[float]], other: list[list[float]], measure: Any
+def test_swapping_level_and_baseline_inverts_the_effect(
+    first: list[list[float]], second: list[list[float]], measure: Any
 ) -> None:
-    frame = songs_of({"a": one, "b": other})
-    tags = tagged(frame, [["low"] if value < 150 else [] for value in frame["duration"]])
+    frame = songs_of({"a": first, "b": second})
+    tags = tag_table(frame, [["low"] if value < 150 else [] for value in frame["duration"]])
     ask = functools.partial(
         effects, frame, "style", tags=tags, presence="low", measure=measure, draws=99
     )
@@ -353,8 +365,8 @@ def test_swapping_level_and_baseline_turns_the_effect_round(
     both = forth["estimate"].notna() & back["estimate"].notna() & (forth["estimate"] != 0)
     for ours, theirs in (("estimate", "estimate"), ("low", "high"), ("high", "low")):
         right = turned(back.loc[both, theirs].replace(0, math.nan))
-        known = right.notna()
-        np.testing.assert_allclose(forth.loc[both, ours][known], right[known], atol=1e-9)
+        defined = right.notna()
+        np.testing.assert_allclose(forth.loc[both, ours][defined], right[defined], atol=1e-9)
     np.testing.assert_allclose(forth["p"], back["p"])
     assert forth[["songs", "tasks"]].equals(
         back[["baseline_songs", "baseline_tasks"]].set_axis(["songs", "tasks"], axis=1)
@@ -363,11 +375,11 @@ def test_swapping_level_and_baseline_turns_the_effect_round(
 
 @given(st.data(), st.tuples(VALUES, VALUES, VALUES))
 @settings(max_examples=12, deadline=None)
-def test_names_of_levels_and_order_of_rows_change_nothing(
+def test_level_names_and_row_order_do_not_matter(
     data: st.DataObject, values: tuple[list[list[float]], ...]
 ) -> None:
     frame = songs_of(dict(zip("abc", values, strict=True)))
-    tags = tagged(frame, [["low"] if value < 150 else ["high"] for value in frame["duration"]])
+    tags = tag_table(frame, [["low"] if value < 150 else ["high"] for value in frame["duration"]])
     frame = frame.assign(block=frame["cell"] % 2)
     ask = functools.partial(effects, factor="style", tags=tags, presence=["low"], draws=60)
     plain = ask(frame, baseline="a")
@@ -377,18 +389,21 @@ def test_names_of_levels_and_order_of_rows_change_nothing(
     np.testing.assert_allclose(renamed[NUMBERS], plain[NUMBERS])
     again = ask(shuffled, baseline="a")
     sort = ["outcome", "level"]
-    left, right = (each.sort_values(sort).reset_index(drop=True) for each in (plain, again))
+    left, right = (item.sort_values(sort).reset_index(drop=True) for item in (plain, again))
     np.testing.assert_allclose(left[NUMBERS], right[NUMBERS], rtol=1e-9, atol=1e-9)
     pd.testing.assert_frame_equal(left.drop(columns=NUMBERS), right.drop(columns=NUMBERS))
-    known = plain.dropna(subset=["low", "high"])
-    assert (known["low"] <= known["estimate"] + 1e-9).all()
-    assert (known["estimate"] <= known["high"] + 1e-9).all()
+    defined = plain.dropna(subset=["low", "high"])
+    assert (defined["low"] <= defined["estimate"] + 1e-9).all()
+    assert (defined["estimate"] <= defined["high"] + 1e-9).all()
     assert plain["p"].dropna().between(0, 1).all()
 
 
-def test_a_seed_decides() -> None:
+def test_seed_determines_results() -> None:
     frame = songs_of(
-        {"a": [[float(at), at + 3.0] for at in range(9)], "b": [[2.0 * at] for at in range(9)]}
+        {
+            "a": [[float(index), index + 3.0] for index in range(9)],
+            "b": [[2.0 * index] for index in range(9)],
+        }
     )
     ask = functools.partial(effects, frame, "style", draws=100)
     pd.testing.assert_frame_equal(ask(seed=1), ask(seed=1))
@@ -400,22 +415,24 @@ def test_a_seed_decides() -> None:
 # --- tables as they come -------------------------------------------------------------------
 
 
-def test_levels_come_as_given_and_nothing_is_a_level_too() -> None:
+def test_level_order_and_missing_level() -> None:
     frame = songs_of({"b": [[1.0]], "a": [[2.0]], "c": [[3.0]]})
     assert effects(frame, "style")["level"].tolist() == ["a", "c"]
     ordered = frame.assign(style=pd.Categorical(frame["style"], ["c", "a", "b"]))
-    found = effects(ordered, "style")
-    assert (found["level"].tolist(), set(found["baseline"])) == (["a", "b"], {"c"})
-    some = frame.assign(style=pd.Series([None, "x", " "], dtype="str"), on=[True, False, True])
-    assert effects(some, "style", baseline="x")["level"].tolist() == ["(none)", "(blank)"]
-    assert effects(some, "on", baseline=False)[["level", "baseline"]].iloc[0].tolist() == [
+    result = effects(ordered, "style")
+    assert (result["level"].tolist(), set(result["baseline"])) == (["a", "b"], {"c"})
+    incomplete = frame.assign(
+        style=pd.Series([None, "x", " "], dtype="str"), on=[True, False, True]
+    )
+    assert effects(incomplete, "style", baseline="x")["level"].tolist() == ["(none)", "(blank)"]
+    assert effects(incomplete, "on", baseline=False)[["level", "baseline"]].iloc[0].tolist() == [
         "True",
         "False",
     ]
     assert level_codes(frame[:0], "style")[1] == []
 
 
-def test_few_tasks_have_an_estimate_and_no_interval() -> None:
+def test_few_tasks_have_no_interval() -> None:
     frame = songs_of(
         {
             "a": [[1.0, 2.0], [3.0, 5.0]],
@@ -424,49 +441,49 @@ def test_few_tasks_have_an_estimate_and_no_interval() -> None:
             "d": [[math.nan]],
         }
     )
-    found = effects(frame, "style").set_index("level")
-    assert found["estimate"].tolist()[:2] == pytest.approx([7 - 2.75, 7 - 2.75])
-    assert found[["low", "high"]].isna().all(axis=None)
-    assert found.loc["d", ["estimate", "p", "mean"]].isna().all()
-    assert found["tasks"].tolist() == [3, 1, 0]
+    result = effects(frame, "style").set_index("level")
+    assert result["estimate"].tolist()[:2] == pytest.approx([7 - 2.75, 7 - 2.75])
+    assert result[["low", "high"]].isna().all(axis=None)
+    assert result.loc["d", ["estimate", "p", "mean"]].isna().all()
+    assert result["tasks"].tolist() == [3, 1, 0]
     endless = frame.assign(duration=frame["duration"].replace(9.0, math.inf))
     first = row_of(effects(endless, "style"), 0)
     assert (first["mean"], first["missing_songs"]) == (6, 1)
     pd.testing.assert_frame_equal(
         effects(endless.replace(math.inf, 1e200), "style"), effects(endless, "style")
     )
-    same = row_of(effects(songs_of({"a": [[5.0]] * 4, "b": [[5.0]] * 4}), "style"), 0)
-    assert (same["estimate"], same["p"]) == (0, 1)
-    assert math.isnan(same["low"])
+    constant = row_of(effects(songs_of({"a": [[5.0]] * 4, "b": [[5.0]] * 4}), "style"), 0)
+    assert (constant["estimate"], constant["p"]) == (0, 1)
+    assert math.isnan(constant["low"])
 
 
-def test_it_reads_the_tables_that_people_have() -> None:
+def test_tables_of_the_package_are_accepted() -> None:
     replies = [
         {
-            "task_id": f"t{at}",
+            "task_id": f"t{index}",
             "code": 200,
             "data": [
                 {
-                    "clip_id": f"c{at}{song}",
+                    "clip_id": f"c{index}{song}",
                     "state": "succeeded",
-                    "duration": str(100 + 9 * at + song),
-                    "tags": "slow, \N{FIRE}" if at % 2 else 'a "b", slow',
+                    "duration": str(100 + 9 * index + song),
+                    "tags": "slow, \N{FIRE}" if index % 2 else 'a "b", slow',
                 }
                 for song in range(2)
             ],
         }
-        for at in range(8)
+        for index in range(8)
     ]
     songs = mnb.songs_frame(replies)
     songs["asked"] = songs["task_id"].map(lambda name: "hot" if int(name[1:]) % 2 else "cold")
-    found = effects(songs, "asked", tags=mnb.tags_frame(replies), presence=["\N{FIRE}", "slow"])
-    assert found["estimate"].tolist() == pytest.approx([9, 1, 0])
-    assert found["tasks"].tolist() == [4, 4, 4]
+    result = effects(songs, "asked", tags=mnb.tags_frame(replies), presence=["\N{FIRE}", "slow"])
+    assert result["estimate"].tolist() == pytest.approx([9, 1, 0])
+    assert result["tasks"].tolist() == [4, 4, 4]
     rated = songs.assign(rating=pd.array([1, None, 3, 4] * 4, dtype="Int64"))
     assert effects(rated, "asked", outcomes="rating")["missing_songs"].tolist() == [4]
 
 
-def test_an_empty_table_has_the_columns_and_dtypes_of_a_full_one() -> None:
+def test_empty_table_has_all_columns_and_dtypes() -> None:
     full = effects(songs_of(THREE), "style")
     for frame in (songs_of(THREE)[:0], mnb.songs_frame([]).assign(style="x"), songs_of(THREE)[:1]):
         nothing = effects(frame, "style")
@@ -482,41 +499,45 @@ def test_an_empty_table_has_the_columns_and_dtypes_of_a_full_one() -> None:
     assert failed.dtypes.equals(full.dtypes)
 
 
-def test_tables_that_cannot_be_read_are_refused() -> None:
+def test_invalid_tables_are_refused() -> None:
     frame = songs_of(THREE)
-    tags = tagged(frame, [["x"]] * len(frame))
+    tags = tag_table(frame, [["x"]] * len(frame))
 
-    def refused(words: str, frame: Any, factor: str = "style", **named: Any) -> None:
-        with pytest.raises((BadFrame, InvalidArgument), match=words):
+    def assert_refused(pattern: str, frame: Any, factor: str = "style", **named: Any) -> None:
+        with pytest.raises((BadFrame, InvalidArgument), match=pattern):
             effects(frame, factor, **named)
 
-    refused("column 'mv'", frame, "mv")
-    refused("'duration' .* is str, not number", frame.assign(duration="long"))
-    refused("no level 'metal'; it has jazz, rock, folk", frame, baseline="metal")
-    refused("a task has songs of style 'jazz' and 'rock'", frame.assign(cell=1, task_id="t"))
-    refused("tells no tasks", frame.drop(columns=["cell", "task_id"]))
+    assert_refused("column 'mv'", frame, "mv")
+    assert_refused("'duration' .* is str, not number", frame.assign(duration="long"))
+    assert_refused("no level 'metal'; it has jazz, rock, folk", frame, baseline="metal")
+    assert_refused("a task has songs of style 'jazz' and 'rock'", frame.assign(cell=1, task_id="t"))
+    assert_refused("no 'cell' or 'task_id' column", frame.drop(columns=["cell", "task_id"]))
     by_task = frame.drop(columns="cell")
     by_task["task_id"] = by_task["task_id"].where(by_task["task_id"] != "t1")
-    refused("2 of 21 rows .* have no 'task_id'", by_task)
-    refused("cell 0 .* several tasks", frame.assign(cell=0))
-    refused("go together", frame, tags=tags)
-    refused("go together", frame, presence=["x"])
-    refused("column 'song_id'", frame, presence=["x"], tags=tags.drop(columns="song_id"))
-    refused("column 'tag'", frame, presence=["x"], tags=tags.drop(columns="tag"))
+    assert_refused("2 of 21 rows .* have no 'task_id'", by_task)
+    assert_refused("cell 0 .* several tasks", frame.assign(cell=0))
+    assert_refused("go together", frame, tags=tags)
+    assert_refused("go together", frame, presence=["x"])
+    assert_refused("column 'song_id'", frame, presence=["x"], tags=tags.drop(columns="song_id"))
+    assert_refused("column 'tag'", frame, presence=["x"], tags=tags.drop(columns="tag"))
     for name in ("block", "cell", "state"):
         twice = pd.concat([frame.assign(block=1), frame[["cell"]].set_axis([name], axis=1)], axis=1)
-        refused(f"2 columns named '{name}'", twice, presence="x", tags=tags)
-    same = pd.concat([frame, frame[:1]])
-    refused("2 rows .* cell 0, task_id 't0', song_id 's0.0', so what is said", same)
+        assert_refused(f"2 columns named '{name}'", twice, presence="x", tags=tags)
+    duplicated = pd.concat([frame, frame[:1]])
+    assert_refused(
+        "2 rows .* cell 0, task_id 't0', song_id 's0.0', so this song is duplicated", duplicated
+    )
     lists = pd.Series([["x"]] * len(frame), dtype=object)
-    refused("'style' .* is object, not single values", frame.assign(style=lists))
-    refused("'duration' .* is complex128, not number", frame.assign(duration=1j))
-    refused("'task_id' is int64 in .* and str in", frame.assign(task_id=1), presence="x", tags=tags)
-    refused("factor is", frame, ["style"])  # type: ignore[arg-type]  # as people do
-    refused("presence is .3.; it is a name", frame, presence=[3], tags=tags)
-    refused("measure is 'odds'", frame, measure="odds")
-    refused("correction is 'none'", frame, correction="none")
-    refused("draws is 0", frame, draws=0)
-    refused("level is 95", frame, level=95)
-    refused("is a list, not a DataFrame", [])
+    assert_refused("'style' .* is object, not single values", frame.assign(style=lists))
+    assert_refused("'duration' .* is complex128, not number", frame.assign(duration=1j))
+    assert_refused(
+        "'task_id' is int64 in .* and str in", frame.assign(task_id=1), presence="x", tags=tags
+    )
+    assert_refused("factor is", frame, ["style"])  # type: ignore[arg-type]  # as people do
+    assert_refused("presence is .3.; it is a name", frame, presence=[3], tags=tags)
+    assert_refused("measure is 'odds'", frame, measure="odds")
+    assert_refused("correction is 'none'", frame, correction="none")
+    assert_refused("draws is 0", frame, draws=0)
+    assert_refused("level is 95", frame, level=95)
+    assert_refused("is a list, not a DataFrame", [])
     assert len(cluster_codes(by_task, cluster="song_id")) == 21

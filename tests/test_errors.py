@@ -188,13 +188,13 @@ def test_status_without_known_words(status: int, kind: type[MusicAPIError]) -> N
 def test_one_line_says_what_happened_what_it_cost_and_what_to_do() -> None:
     error = OutOfCredits("the service answered 403", status=403, request_id="req-1", body=b"{}")
     assert str(error) == (
-        "the service answered 403. Nothing was charged. Buy credits, or ask for less. "
+        "the service answered 403. Nothing was charged. Buy credits or request fewer songs. "
         "(request id req-1)"
     )
     assert (error.status, error.body) == (403, b"{}")
     assert str(LostReply("the reply did not come", may_have_cost=True)) == (
-        "the reply did not come. It may have cost credits and was not sent again: compare "
-        "api.credits() with the balance before, and only then ask again."
+        "the reply did not come. It may have cost credits and was not resent. Compare "
+        "api.credits() with your earlier balance before you send it again."
     )
 
 

@@ -1,4 +1,4 @@
-"""Experiments over the simulator's real HTTP: bought once, within the budget, whatever happens."""
+"""Experiments over the simulator's real HTTP: each cell is bought once, within the budget."""
 
 import asyncio
 import contextlib
@@ -17,13 +17,14 @@ from musicapi_nb.engines.request import Price
 from musicapi_nb.experiment import Experiment, Progress
 from musicapi_nb.experiment.eta import estimate_remaining
 from musicapi_nb.experiment.ledger_view import ExperimentLedger
+from musicapi_nb.ledger_types import PurchaseTerms
 from musicapi_nb.library import Library
 from musicapi_nb.plan import Plan
 from musicapi_nb.polling import Eta
 from musicapi_nb.simulator import Simulator
 
 KEY = "sk-of-an-account-0001"
-AGES = 1e7  # a deadline in simulated seconds that no slow machine reaches
+LONG_DEADLINE = 1e7  # simulated seconds that no slow machine reaches
 PRICE = 20
 BASE = {"custom_mode": False, "gpt_description_prompt": "{style}, rain on a tin roof"}
 FACTORS = {"style": ["jazz", "rock"], "mv": ["sonic-v5", "sonic-v4-5"]}
@@ -32,19 +33,19 @@ FACTORS = {"style": ["jazz", "rock"], "mv": ["sonic-v5", "sonic-v4-5"]}
 @pytest.fixture
 async def sim() -> AsyncIterator[Simulator]:
     async with Simulator(speed=3000, balance=100_000, seconds=(1.0, 1.2)) as simulator:
-        mute(simulator)
+        disable_files(simulator)
         yield simulator
 
 
-def mute(sim: Simulator) -> None:
-    """Let no files be made, which takes longer than all else: their links lead nowhere."""
+def disable_files(sim: Simulator) -> None:
+    """Make all file links fail, because synthesizing audio takes longer than all the rest."""
     sim.faults.arm("wrong_type_download", times=None)
 
 
 @pytest.fixture
 def library(tmp_path: Path) -> Iterator[Library]:
-    with Library(tmp_path / "library") as opened:
-        yield opened
+    with Library(tmp_path / "library") as library:
+        yield library
 
 
 def client(sim: Simulator, library: Library, **settings: Any) -> MusicAPI:
@@ -64,10 +65,10 @@ async def experiment(
     sim: Simulator, library: Library, design: Plan, name: str = "harbour", **settings: Any
 ) -> AsyncIterator[Experiment]:
     async with client(sim, library) as api:
-        yield Experiment(name, design, api, library, **{"deadline": AGES, **settings})
+        yield Experiment(name, design, api, library, **{"deadline": LONG_DEADLINE, **settings})
 
 
-async def ran(sim: Simulator, library: Library, design: Plan, **settings: Any) -> Experiment:
+async def run_to_end(sim: Simulator, library: Library, design: Plan, **settings: Any) -> Experiment:
     async with experiment(sim, library, design, **settings) as run:
         return await run.run()
 
@@ -77,87 +78,77 @@ def states(run: Experiment) -> dict[str, int]:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    """Let the loop run until something is so."""
+    """Let the loop run until a condition holds."""
     for _ in range(60_000):
         if condition():
             return
         await asyncio.sleep(0.001)
-    raise AssertionError("it never came to that")
+    raise AssertionError("the condition never held")
 
 
-def agree(sim: Simulator, library: Library) -> None:
-    """The simulator's own ledger and the library tell the same story."""
+def check_ledgers_agree(sim: Simulator, library: Library) -> None:
+    """Check the library against the charges that the simulator recorded."""
     charged = Counter(charge.task_id for charge in sim.accounts.charges(KEY))
-    assert all(number == 1 for number in charged.values())
-    known = {entry.task_id for entry in library.entries() if entry.task_id}
-    assert known <= set(charged)
-    lost = len(charged) - len(known)
+    assert all(count == 1 for count in charged.values())
+    task_ids = {entry.task_id for entry in library.entries() if entry.task_id}
+    assert task_ids <= set(charged)
+    lost = len(charged) - len(task_ids)
     assert lost <= len(library.entries("uncertain"))
 
 
 # --- a run ---------------------------------------------------------------------------------
 
 
-async def test_every_cell_is_bought_and_told_with_its_factors(
-    sim: Simulator, library: Library
-) -> None:
-    seen: list[Progress] = []
+async def test_every_cell_is_bought_once(sim: Simulator, library: Library) -> None:
+    updates: list[Progress] = []
     async with experiment(sim, library, plan(repeats=2)) as run:
         assert run.progress.state == "new"
-        await run.run(seen.append)
+        await run.run(updates.append)
 
     assert len(sim.request_log.paid) == 8
-    agree(sim, library)
+    check_ledgers_agree(sim, library)
     assert states(run) == {"done": 8}
     assert run.failures().empty
-    done = run.progress
-    assert (done.state, done.finished, done.blocks_done, done.blocks) == ("ended", 8, 2, 2)
-    assert (done.spent, done.reserved, done.bought, done.remaining) == (
-        8 * PRICE,
-        0,
-        8 * PRICE,
-        None,
-    )
-    assert seen[0].counts == {"planned": 8}
-    assert all(sum(each.counts.values()) == 8 for each in seen)
-    assert [each.finished for each in seen] == sorted(each.finished for each in seen)
+    progress = run.progress
+    assert (progress.state, progress.finished) == ("ended", 8)
+    assert (progress.blocks_done, progress.blocks) == (2, 2)
+    assert (progress.spent, progress.reserved, progress.bought) == (8 * PRICE, 0, 8 * PRICE)
+    assert progress.remaining is None
+    assert updates[0].counts == {"planned": 8}
+    assert all(sum(update.counts.values()) == 8 for update in updates)
+    assert [update.finished for update in updates] == sorted(update.finished for update in updates)
     assert len(library.entries(experiment="harbour")) == 8
 
 
-def test_how_long_is_left_follows_from_the_pace_the_places_and_the_slowest_cell() -> None:
+def test_eta_follows_from_pace_concurrency_and_slowest_cell() -> None:
     fresh, late = Eta(20.0, 40.0, "learned"), Eta(0.0, 300.0, "published")
     assert estimate_remaining([], [], 3.0, 8) == (0.0, 0.0, "learned")
     assert estimate_remaining([fresh], [], 3.0, 8) == (20.0, 40.0, "learned")
-    # the last one leaves after 27 s, or when eight others have been made; it is then made itself
+    # the last one is sent after 27 s, or once eight others are rendered; then it is rendered
     assert estimate_remaining([fresh], [(fresh, 10)], 3.0, 8) == (27 + 20, 40 + 40, "learned")
     assert estimate_remaining([late], [(fresh, 10)], 3.0, 8) == (47.0, 300.0, "published")
-    assert estimate_remaining([fresh], [(Eta(None, None, "longer"), 1)], 3.0, 8) == (
-        None,
-        None,
-        "longer",
-    )
-    assert estimate_remaining([Eta(None, None, "unknown")], [(fresh, 1)], 3.0, 8).basis == "unknown"
+    overdue, unknown = Eta(None, None, "longer"), Eta(None, None, "unknown")
+    assert estimate_remaining([fresh], [(overdue, 1)], 3.0, 8) == overdue
+    assert estimate_remaining([unknown], [(fresh, 1)], 3.0, 8) == unknown
 
 
-async def test_it_says_how_long_is_left_while_it_runs(sim: Simulator, library: Library) -> None:
-    seen: list[Progress] = []
+async def test_progress_has_an_eta_while_running(sim: Simulator, library: Library) -> None:
+    updates: list[Progress] = []
     async with experiment(sim, library, plan(repeats=2)) as run:
         assert run.progress.eta is None
-        await run.run(seen.append)
+        await run.run(updates.append)
     assert run.progress.eta is None
-    first = seen[0].eta
+    first = updates[0].eta
     assert first is not None
     assert first.basis == "published"
-    assert first.low == 120 / sim.speed  # eight at once, as the docs say of one
-    left = [each.eta for each in seen if each.eta is not None]
-    assert left[-1].basis == "learned"
+    assert first.low == 120 / sim.speed  # eight at once take as long as one
+    etas = [update.eta for update in updates if update.eta is not None]
+    assert etas[-1].basis == "learned"
 
 
-async def test_frames_carry_the_factors_of_the_cell_that_each_song_is_of(
-    sim: Simulator, library: Library
-) -> None:
+async def test_frames_have_the_factors_of_each_songs_cell(sim: Simulator, library: Library) -> None:
     design = plan(repeats=2)
-    run = await ran(sim, library, design)
+    run = await run_to_end(sim, library, design)
     songs = run.songs()
     assert songs.columns[:5].tolist() == ["cell", "block", "take", "style", "mv"]
     assert len(songs) == 16
@@ -176,37 +167,35 @@ async def test_frames_carry_the_factors_of_the_cell_that_each_song_is_of(
     assert run.durations()["duration"].gt(0).all()
 
 
-async def test_rewritten_tags_of_studio_are_joined_too(sim: Simulator, library: Library) -> None:
+async def test_replaced_tags_of_studio_have_factors(sim: Simulator, library: Library) -> None:
     design = Plan.grid(
         studio.Description,
         base={"prompt": "a song about {topic}", "model_type": "studio130-v1.5"},
         factors={"topic": ["ships", "rain"]},
     )
-    run = await ran(sim, library, design)
+    run = await run_to_end(sim, library, design)
     steps = run.replaced_tags()
     assert not steps.empty
     assert set(steps["topic"]) <= {"ships", "rain"}
     assert steps.groupby("song_id")["topic"].nunique().eq(1).all()
 
 
-async def test_a_factor_with_the_name_of_a_result_is_kept_under_another(
+async def test_factor_named_like_a_result_column_is_renamed(
     sim: Simulator, library: Library
 ) -> None:
     design = Plan.grid(
         nuro.Instrumental, base={"description": "harbour"}, factors={"duration": [30, 60]}
     )
-    run = await ran(sim, library, design)
+    run = await run_to_end(sim, library, design)
     for frame in (run.songs(), run.durations(), run.tags(), run.frame()):
         assert frame.columns.is_unique
-        assert set(frame["duration_asked"]) <= {30, 60}
+        assert set(frame["duration_requested"]) <= {30, 60}
     assert run.durations()["duration"].dtype == "float64"
 
 
-async def test_what_is_answered_at_once_and_has_no_id_is_joined(
-    sim: Simulator, library: Library
-) -> None:
+async def test_tasks_without_id_have_factors(sim: Simulator, library: Library) -> None:
     design = Plan.grid(lyrics.Make, factors={"description": ["a lighthouse", "a storm"]})
-    run = await ran(sim, library, design)
+    run = await run_to_end(sim, library, design)
     songs = run.songs()
     assert states(run) == {"done": 2}
     assert set(songs["description"]) == {"a lighthouse", "a storm"}
@@ -216,13 +205,13 @@ def dtypes(frame: pd.DataFrame) -> dict[str, str]:
     return {str(name): str(dtype) for name, dtype in frame.dtypes.items()}
 
 
-async def test_frames_keep_columns_and_dtypes_with_no_rows(
+async def test_empty_frames_keep_columns_and_dtypes(
     sim: Simulator, library: Library, tmp_path: Path
 ) -> None:
     sim.faults.arm("task_fails")
-    full = await ran(sim, library, plan())
-    with Library(tmp_path / "other") as other:
-        async with experiment(sim, other, plan()) as new:
+    full = await run_to_end(sim, library, plan())
+    with Library(tmp_path / "other") as empty_library:
+        async with experiment(sim, empty_library, plan()) as new:
             for name in ("songs", "tags", "replaced_tags", "durations", "failures"):
                 empty = getattr(new, name)()
                 assert len(empty) == 0
@@ -232,8 +221,8 @@ async def test_frames_keep_columns_and_dtypes_with_no_rows(
     assert sim.request_log.count("POST") == 4
 
 
-async def test_an_empty_plan_is_run_at_once(sim: Simulator, library: Library) -> None:
-    run = await ran(sim, library, Plan((), {}, "nothing"), budget=0)
+async def test_empty_plan_ends_at_once(sim: Simulator, library: Library) -> None:
+    run = await run_to_end(sim, library, Plan((), {}, "nothing"), budget=0)
     assert run.progress.state == "ended"
     assert run.songs().empty
     assert run.frame().empty
@@ -245,34 +234,32 @@ async def test_an_empty_plan_is_run_at_once(sim: Simulator, library: Library) ->
 # --- refused before anything is sent -------------------------------------------------------
 
 
-async def test_a_plan_with_problems_is_refused_with_all_of_them(
-    sim: Simulator, library: Library
-) -> None:
+async def test_invalid_plan_raises_with_all_problems(sim: Simulator, library: Library) -> None:
     design = Plan.grid(
         sonic.Create,
         base={"custom_mode": False},
         factors={"mv": ["sonic-v5"], "gpt_description_prompt": ["x" * 5000, None]},
     )
     async with experiment(sim, library, design) as run:
-        with pytest.raises(errors.InvalidPlan) as refused:
+        with pytest.raises(errors.InvalidPlan) as raised:
             await run.run()
-        assert len(refused.value.problems) > 1
+        assert len(raised.value.problems) > 1
         html = run._repr_html_()
-        assert all(problem.message[:20] in html for problem in refused.value.problems)
+        assert all(problem.message[:20] in html for problem in raised.value.problems)
         assert run.frame()["state"].tolist() == ["planned", "planned"]
     assert sim.request_log.total == 0
     assert library.entries() == []
 
 
-async def test_a_budget_below_one_block_is_refused(sim: Simulator, library: Library) -> None:
+async def test_budget_below_one_block_raises(sim: Simulator, library: Library) -> None:
     async with experiment(sim, library, plan(2), budget=4 * PRICE - 1) as run:
-        with pytest.raises(errors.OverBudget, match=r"79 credits is below what block 1 .*80"):
+        with pytest.raises(errors.OverBudget, match=r"79 credits does not cover block 1 .*80"):
             await run.run()
     assert sim.request_log.total == 0
     assert library.budgets() == {}
 
 
-async def test_a_library_that_cannot_be_written_stops_it(sim: Simulator, tmp_path: Path) -> None:
+async def test_unwritable_library_raises(sim: Simulator, tmp_path: Path) -> None:
     closed = Library(tmp_path / "closed")
     closed.close()
     async with experiment(sim, closed, plan()) as run:
@@ -294,7 +281,7 @@ async def test_a_library_that_cannot_be_written_stops_it(sim: Simulator, tmp_pat
         ("x", {"assume": "1"}),
     ],
 )
-async def test_arguments_that_cannot_be_used_are_refused(
+async def test_invalid_arguments_raise(
     sim: Simulator, library: Library, name: Any, settings: dict[str, Any]
 ) -> None:
     async with client(sim, library) as api:
@@ -304,11 +291,11 @@ async def test_arguments_that_cannot_be_used_are_refused(
             Experiment("x", [1], api, library)  # type: ignore[arg-type]
 
 
-async def test_it_runs_once_at_a_time(sim: Simulator, library: Library) -> None:
+async def test_second_run_at_once_raises(sim: Simulator, library: Library) -> None:
     async with experiment(sim, library, plan()) as run:
         first = asyncio.create_task(run.run())
         await until(lambda: run.running)
-        with pytest.raises(errors.MusicAPIError, match="running already"):
+        with pytest.raises(errors.MusicAPIError, match="already running"):
             await run.run()
         await first
     assert len(sim.request_log.paid) == 4
@@ -317,8 +304,8 @@ async def test_it_runs_once_at_a_time(sim: Simulator, library: Library) -> None:
 # --- the budget ----------------------------------------------------------------------------
 
 
-async def test_a_budget_stops_at_whole_blocks(sim: Simulator, library: Library) -> None:
-    run = await ran(sim, library, plan(repeats=4), budget=2 * 4 * PRICE + 3 * PRICE)
+async def test_budget_stops_at_whole_blocks(sim: Simulator, library: Library) -> None:
+    run = await run_to_end(sim, library, plan(repeats=4), budget=2 * 4 * PRICE + 3 * PRICE)
     assert sim.accounts.charged(KEY) == 8 * PRICE
     frame = run.frame()
     assert set(frame[frame["block"] <= 2]["state"]) == {"done"}
@@ -330,29 +317,29 @@ async def test_a_budget_stops_at_whole_blocks(sim: Simulator, library: Library) 
     assert (run.progress.remaining, run.progress.state) == (3 * PRICE, "stopped")
     assert len(library.entries("not_run", experiment="harbour")) == 8
 
-    more = await ran(sim, library, plan(repeats=4), budget=4 * 4 * PRICE)
-    assert states(more) == {"done": 16}
+    extended = await run_to_end(sim, library, plan(repeats=4), budget=4 * 4 * PRICE)
+    assert states(extended) == {"done": 16}
     assert sim.accounts.charged(KEY) == 16 * PRICE
-    assert (more.progress.remaining, more.progress.from_library) == (0, 8)
+    assert (extended.progress.remaining, extended.progress.from_library) == (0, 8)
 
 
-async def test_run_again_with_nothing_left_it_says_so_and_writes_nothing_new(
+async def test_rerun_with_exhausted_budget_records_nothing_new(
     sim: Simulator, library: Library
 ) -> None:
     for _ in range(2):
-        await ran(sim, library, plan(repeats=2), budget=4 * PRICE)
+        await run_to_end(sim, library, plan(repeats=2), budget=4 * PRICE)
     before = len(library.entries())
-    run = await ran(sim, library, plan(repeats=2))  # the budget stays what it was
+    run = await run_to_end(sim, library, plan(repeats=2))  # the budget stays what it was
     assert run.budget == 4 * PRICE
     assert states(run) == {"done": 4, "not_run": 4}
     assert len(library.entries()) == before == 8
     assert sim.accounts.charged(KEY) == 4 * PRICE
 
 
-async def test_credits_that_come_back_buy_another_block(sim: Simulator, library: Library) -> None:
-    sim.reply_options.sonic_failure = "api_error"  # the reply says that the credits came back
+async def test_refunded_credits_buy_another_block(sim: Simulator, library: Library) -> None:
+    sim.reply_options.sonic_failure = "api_error"  # the reply reports a refund
     sim.faults.arm("task_fails", times=4)
-    run = await ran(sim, library, plan(repeats=2), budget=4 * PRICE)
+    run = await run_to_end(sim, library, plan(repeats=2), budget=4 * PRICE)
     assert states(run) == {"failed": 4, "done": 4}
     assert run.failures()["what_to_do"].str.contains("again").all()
     assert not run.failures()["may_have_cost"].any()
@@ -360,50 +347,48 @@ async def test_credits_that_come_back_buy_another_block(sim: Simulator, library:
     assert run.progress.remaining == 0
 
 
-async def test_a_budget_holds_under_sixty_four_at_once(sim: Simulator, library: Library) -> None:
+async def test_budget_holds_with_concurrency_64(sim: Simulator, library: Library) -> None:
     sim.faults.arm("lost_reply", times=3, after=5)
     design = plan(repeats=40)
     async with experiment(sim, library, design, budget=1010, concurrency=64) as run:
         await run.run()
     assert sim.accounts.charged(KEY) == 12 * 4 * PRICE  # of 1010, whole blocks
     assert run.progress.reserved == 3 * PRICE
-    agree(sim, library)
+    check_ledgers_agree(sim, library)
 
 
-async def test_the_clients_own_limit_stops_at_whole_blocks_too(
-    sim: Simulator, library: Library
-) -> None:
+async def test_client_budget_also_stops_at_whole_blocks(sim: Simulator, library: Library) -> None:
     library.set_budget("evening", 7 * PRICE)
     async with client(sim, library, budgets=("evening",)) as api:
-        run = await Experiment("harbour", plan(repeats=2), api, library, deadline=AGES).run()
+        run = await Experiment(
+            "harbour", plan(repeats=2), api, library, deadline=LONG_DEADLINE
+        ).run()
     assert states(run) == {"done": 4, "not_run": 4}
     assert run.failures()["reason"].str.contains(r"'evening' \(60 credits\).*block 2 \(80\)").all()
     assert run.progress.state == "stopped"
     assert sim.accounts.charged(KEY) == 4 * PRICE
 
 
-async def test_prices_that_are_not_known_need_an_assumption(
-    sim: Simulator, library: Library
-) -> None:
+async def test_unknown_prices_need_assume(sim: Simulator, library: Library) -> None:
     design = Plan.grid(Unpriced, factors={"description": ["a storm"]})
     async with experiment(sim, library, design, budget=50) as run:
-        with pytest.raises(errors.UnknownPrice, match="price of 1 cells is not known"):
+        with pytest.raises(errors.UnknownPrice, match="1 cells have no known price"):
             await run.run()
         assert sim.request_log.total == 0
-    run = await ran(sim, library, design, budget=50, assume=7)
+    run = await run_to_end(sim, library, design, budget=50, assume=7)
     assert states(run) == {"done": 1}
     assert run.progress.remaining == 43
 
 
-# --- mishaps -------------------------------------------------------------------------------
+# --- faults --------------------------------------------------------------------------------
 
 
-async def test_one_failing_cell_stops_no_other(sim: Simulator, library: Library) -> None:
+async def test_failing_cell_stops_no_other(sim: Simulator, library: Library) -> None:
     sim.faults.arm("task_fails", after=0)
     sim.faults.arm("lost_reply", after=2)
     sim.faults.arm("refused_content", after=4)
     sim.faults.arm("one_clip_fails", after=6)
-    run = await ran(sim, library, plan(repeats=3), concurrency=1)
+    run = await run_to_end(sim, library, plan(repeats=3), concurrency=1)
     assert states(run) == {"done": 9, "failed": 1, "uncertain": 1, "refused": 1}
     failures = run.failures().set_index("state")
     assert failures.loc["uncertain", "may_have_cost"]
@@ -414,13 +399,15 @@ async def test_one_failing_cell_stops_no_other(sim: Simulator, library: Library)
     partial = run.frame().query("songs == 1")
     assert len(partial) == 1
     assert partial["state"].tolist() == ["done"]
-    agree(sim, library)
-    assert {each.state for each in run.progress.failures} == {"failed", "uncertain", "refused"}
+    check_ledgers_agree(sim, library)
+    assert {failure.state for failure in run.progress.failures} == {
+        "failed",
+        "uncertain",
+        "refused",
+    }
 
 
-async def test_all_mishaps_together_leave_two_ledgers_that_agree(
-    sim: Simulator, library: Library
-) -> None:
+async def test_ledgers_agree_after_all_faults_together(sim: Simulator, library: Library) -> None:
     for kind in (
         "drop_before",
         "lost_reply",
@@ -443,8 +430,8 @@ async def test_all_mishaps_together_leave_two_ledgers_that_agree(
     for kind in ("server_error", "too_many_requests", "cut_body", "html_body"):
         sim.faults.arm(kind, times=None, probability=0.04, method="GET")
     design = plan(repeats=10)
-    run = await ran(sim, library, design, budget=40 * PRICE, concurrency=16)
-    agree(sim, library)
+    run = await run_to_end(sim, library, design, budget=40 * PRICE, concurrency=16)
+    check_ledgers_agree(sim, library)
     frame = run.frame()
     assert set(frame["state"]) <= {"done", "failed", "refused", "uncertain"}
     assert len(run.failures()) == (frame["state"] != "done").sum() > 0
@@ -452,46 +439,46 @@ async def test_all_mishaps_together_leave_two_ledgers_that_agree(
     assert sim.accounts.charged(KEY) <= 40 * PRICE
 
     sim.faults.clear()
-    mute(sim)
+    disable_files(sim)
     posts = len(sim.request_log.posts)
-    again = await ran(sim, library, design, budget=40 * PRICE)
-    asked = int((frame["state"] == "refused").sum())
-    assert len(sim.request_log.posts) - posts == asked
+    again = await run_to_end(sim, library, design, budget=40 * PRICE)
+    refused = int((frame["state"] == "refused").sum())
+    assert len(sim.request_log.posts) - posts == refused
     assert (again.frame()["state"] == "uncertain").sum() == (frame["state"] == "uncertain").sum()
     assert "refused" not in set(again.frame()["state"])
-    agree(sim, library)
+    check_ledgers_agree(sim, library)
 
 
-async def test_told_to_slow_down_it_tries_later(sim: Simulator, library: Library) -> None:
+async def test_429_is_retried_later(sim: Simulator, library: Library) -> None:
     sim.faults.arm("too_many_requests", times=5, method="POST")
-    run = await ran(sim, library, plan())
+    run = await run_to_end(sim, library, plan())
     assert states(run) == {"done": 4}
     assert sim.accounts.charged(KEY) == 4 * PRICE
 
 
-async def test_a_full_queue_is_tried_again_later(sim: Simulator, library: Library) -> None:
+async def test_full_queue_is_retried_later(sim: Simulator, library: Library) -> None:
     sim.faults.arm("queue_full", times=4)
-    words = " ".join(["rain on the roof"] * 30)
-    design = Plan.grid(nuro.Vocal, base={"lyrics": words}, factors={"genre": ["Folk", "Pop"]})
-    run = await ran(sim, library, design)
+    lyrics_text = " ".join(["rain on the roof"] * 30)
+    design = Plan.grid(nuro.Vocal, base={"lyrics": lyrics_text}, factors={"genre": ["Folk", "Pop"]})
+    run = await run_to_end(sim, library, design)
     assert states(run) == {"done": 2}
     assert len(sim.request_log.posts) == 6
     assert len(sim.accounts.charges()) == 2
-    agree(sim, library)
+    check_ledgers_agree(sim, library)
 
 
-async def test_told_so_for_ever_it_gives_up_at_no_cost(sim: Simulator, library: Library) -> None:
+async def test_endless_429_is_given_up_at_no_cost(sim: Simulator, library: Library) -> None:
     sim.faults.arm("too_many_requests", times=None, method="POST")
-    run = await ran(sim, library, plan(factors={"style": ["jazz"], "mv": ["sonic-v5"]}))
+    run = await run_to_end(sim, library, plan(factors={"style": ["jazz"], "mv": ["sonic-v5"]}))
     assert states(run) == {"refused": 1}
     assert sim.accounts.charged(KEY) == 0
     assert len(sim.request_log.posts) == len(library.entries("refused")) < 20
 
 
-async def test_without_credits_nothing_more_is_started(library: Library) -> None:
+async def test_without_credits_no_cell_is_started(library: Library) -> None:
     async with Simulator(speed=3000, balance=5 * PRICE, seconds=(1.0, 1.2)) as sim:
-        mute(sim)
-        run = await ran(sim, library, plan(repeats=5), concurrency=2)
+        disable_files(sim)
+        run = await run_to_end(sim, library, plan(repeats=5), concurrency=2)
         assert len(sim.request_log.posts) <= 5 + 2
         assert sim.accounts.get(KEY).balance == 0
     counts = states(run)
@@ -502,21 +489,19 @@ async def test_without_credits_nothing_more_is_started(library: Library) -> None
     assert run.failures()["reason"].str.contains("redit").all()
 
 
-async def test_a_host_that_is_down_ends_it_soon(sim: Simulator, library: Library) -> None:
+async def test_unreachable_host_stops_the_run(sim: Simulator, library: Library) -> None:
     await sim.stop()
-    run = await ran(sim, library, plan(repeats=25), concurrency=2)
+    run = await run_to_end(sim, library, plan(repeats=25), concurrency=2)
     assert states(run) == {"not_run": 100}
     assert "in a row" in str(run.progress.stop_reason)
     assert len(library.entries()) < 200
     await sim.start()
-    assert states(await ran(sim, library, plan(repeats=2))) == {"done": 8}
+    assert states(await run_to_end(sim, library, plan(repeats=2))) == {"done": 8}
 
 
-async def test_a_wait_that_takes_too_long_is_said_and_taken_up_again(
-    sim: Simulator, library: Library
-) -> None:
+async def test_wait_timeout_is_reported(sim: Simulator, library: Library) -> None:
     sim.faults.arm("stuck")
-    run = await ran(sim, library, plan(), deadline=9000.0)
+    run = await run_to_end(sim, library, plan(), deadline=9000.0)
     assert states(run) == {"done": 3, "accepted": 1}
     (failure,) = run.failures().to_dict("records")
     assert failure["may_have_cost"]
@@ -525,17 +510,17 @@ async def test_a_wait_that_takes_too_long_is_said_and_taken_up_again(
     assert len(sim.request_log.paid) == 4
 
 
-# --- again, elsewhere ----------------------------------------------------------------------
+# --- resumed or shared ---------------------------------------------------------------------
 
 
-async def test_run_again_in_another_kernel_costs_nothing(sim: Simulator, tmp_path: Path) -> None:
-    with Library(tmp_path) as one:
+async def test_rerun_in_another_kernel_costs_nothing(sim: Simulator, tmp_path: Path) -> None:
+    with Library(tmp_path) as library:
         sim.faults.clear()
-        first = await ran(sim, one, plan(2), budget=500)
-        assert one.missing_files() == []
+        first = await run_to_end(sim, library, plan(2), budget=500)
+        assert library.missing_files() == []
     posts, total = len(sim.request_log.posts), sim.request_log.total
-    with Library(tmp_path) as two:
-        async with experiment(sim, two, plan(2), budget=500) as again:
+    with Library(tmp_path) as reopened:
+        async with experiment(sim, reopened, plan(2), budget=500) as again:
             assert len(again.songs()) == 16  # before it is run
             await again.run()
         pd.testing.assert_frame_equal(again.songs(), first.songs())
@@ -545,95 +530,94 @@ async def test_run_again_in_another_kernel_costs_nothing(sim: Simulator, tmp_pat
     assert (len(sim.request_log.posts), sim.request_log.total) == (posts, total)
 
 
-async def test_files_that_did_not_come_are_fetched_when_it_is_run_again(
-    sim: Simulator, library: Library
-) -> None:
-    await ran(sim, library, plan())
+async def test_missing_files_are_downloaded_by_a_rerun(sim: Simulator, library: Library) -> None:
+    await run_to_end(sim, library, plan())
     assert len(library.missing_files()) == 4 * 2 * 2
     sim.faults.clear()
-    run = await ran(sim, library, plan())
+    run = await run_to_end(sim, library, plan())
     assert library.missing_files() == []
     assert states(run) == {"done": 4}
     assert len(sim.request_log.posts) == 4
 
 
-async def test_what_a_lost_kernel_was_doing_is_finished_by_the_next(
-    sim: Simulator, tmp_path: Path
-) -> None:
+async def test_lost_kernel_is_continued_by_the_next(sim: Simulator, tmp_path: Path) -> None:
     design = plan(repeats=5)
     for stop_at in itertools.count(4, 4):
         with Library(tmp_path) as library:
             async with client(sim, library) as api:
-                run = Experiment("harbour", design, api, library, budget=20 * PRICE, deadline=AGES)
+                run = Experiment(
+                    "harbour", design, api, library, budget=20 * PRICE, deadline=LONG_DEADLINE
+                )
                 running = asyncio.create_task(run.run())
                 await until(lambda: running.done() or len(sim.request_log.posts) >= stop_at)  # noqa: B023 - awaited here
-                left = running.done()
-                library.close()  # nothing more of it reaches the disk
+                finished = running.done()
+                library.close()  # as if the process died here
                 running.cancel()
                 await asyncio.gather(running, return_exceptions=True)
-        if left:
+        if finished:
             break
     charges = sim.accounts.charges(KEY)
     with Library(tmp_path) as library:
-        agree(sim, library)
+        check_ledgers_agree(sim, library)
         counts = Counter(entry.state for entry in library.entries(experiment="harbour"))
         assert counts["done"] + counts["uncertain"] == 20
         assert len(charges) <= 20
 
 
-async def test_bought_elsewhere_a_cell_is_the_experiments_too(
+async def test_cell_bought_outside_is_linked_to_the_experiment(
     sim: Simulator, library: Library
 ) -> None:
     design = plan()
     async with client(sim, library) as api:
         await api.run(design.cells[2].request)
-    run = await ran(sim, library, design)
+    run = await run_to_end(sim, library, design)
     assert run.frame()["bought_before"].tolist() == [False, False, True, False]
     assert len(library.entries("done", experiment="harbour")) == 4
     assert len(sim.request_log.paid) == 4
 
 
-async def test_another_plan_of_the_same_name_keeps_what_was_bought(
-    sim: Simulator, library: Library
-) -> None:
-    await ran(sim, library, plan())
-    other = plan(repeats=2, factors={**FACTORS, "style": ["jazz", "folk"]})
-    run = await ran(sim, library, other)
+async def test_changed_plan_keeps_common_cells(sim: Simulator, library: Library) -> None:
+    await run_to_end(sim, library, plan())
+    changed = plan(repeats=2, factors={**FACTORS, "style": ["jazz", "folk"]})
+    run = await run_to_end(sim, library, changed)
     assert (run.progress.from_library, run.progress.bought) == (2, 6 * PRICE)
-    assert "2 purchases of this name are not in this plan" in run._repr_html_()
+    assert "2 purchases of this name belong to an earlier plan" in run._repr_html_()
 
 
-async def test_the_simulators_purchases_and_budget_are_kept_apart(
+async def test_simulated_purchases_and_budget_are_separate(
     sim: Simulator, library: Library
 ) -> None:
     async with client(sim, library, simulated=True) as api:
-        await Experiment("harbour", plan(), api, library, budget=4 * PRICE, deadline=AGES).run()
-    run = await ran(sim, library, plan(), budget=4 * PRICE)
+        await Experiment(
+            "harbour", plan(), api, library, budget=4 * PRICE, deadline=LONG_DEADLINE
+        ).run()
+    run = await run_to_end(sim, library, plan(), budget=4 * PRICE)
     assert states(run) == {"done": 4}
     assert run.progress.from_library == 0
 
 
-async def test_two_of_one_name_at_once_buy_each_cell_once(sim: Simulator, tmp_path: Path) -> None:
-    with Library(tmp_path) as one, Library(tmp_path) as two:
+async def test_two_concurrent_runs_buy_each_cell_once(sim: Simulator, tmp_path: Path) -> None:
+    with Library(tmp_path) as library_a, Library(tmp_path) as library_b:
         runs = await asyncio.gather(
-            ran(sim, one, plan(5), budget=400), ran(sim, two, plan(5), budget=400)
+            run_to_end(sim, library_a, plan(5), budget=400),
+            run_to_end(sim, library_b, plan(5), budget=400),
         )
         assert all(states(run) == {"done": 20} for run in runs)
         assert len(sim.request_log.paid) == 20
-        agree(sim, one)
+        check_ledgers_agree(sim, library_a)
 
 
-async def test_what_another_kernel_bought_and_lost_meanwhile_is_not_bought_again(
+async def test_cell_failed_in_another_kernel_is_not_bought_again(
     sim: Simulator, tmp_path: Path
 ) -> None:
     design = plan(factors={"style": ["jazz"], "mv": ["sonic-v5", "sonic-v4-5"]})
     sim.faults.arm("slow", seconds=1e6, method="POST")
     sim.faults.arm("task_fails", refund=False)
-    with Library(tmp_path) as one, Library(tmp_path) as two:
-        first = asyncio.create_task(ran(sim, one, design, concurrency=1))
+    with Library(tmp_path) as library_a, Library(tmp_path) as library_b:
+        first = asyncio.create_task(run_to_end(sim, library_a, design, concurrency=1))
         await until(lambda: sim.request_log.posts)
-        second = asyncio.create_task(ran(sim, two, design))
-        await until(lambda: two.counts().get("failed"))
+        second = asyncio.create_task(run_to_end(sim, library_b, design))
+        await until(lambda: library_b.counts().get("failed"))
         sim.clock.advance(1e6)
         for run in await asyncio.gather(first, second):
             assert states(run) == {"done": 1, "failed": 1}
@@ -641,37 +625,35 @@ async def test_what_another_kernel_bought_and_lost_meanwhile_is_not_bought_again
     assert len(sim.request_log.paid) == 2
 
 
-async def test_what_another_kernel_lost_meanwhile_is_not_called_not_run(
+async def test_cell_failed_in_another_kernel_is_not_recorded_as_not_run(
     sim: Simulator, library: Library
 ) -> None:
     sim.faults.arm("task_fails", refund=False)
-    run = await ran(sim, library, plan(), concurrency=1)
+    run = await run_to_end(sim, library, plan(), concurrency=1)
     cells = ExperimentLedger(library, run.name, run.plan.cells, simulated=False)
     before = cells.read()
     cells.not_run(dict.fromkeys(range(4), "the budget is used up"))
     assert cells.read() == before
-    assert states(await ran(sim, library, plan())) == {"done": 3, "failed": 1}
+    assert states(await run_to_end(sim, library, plan())) == {"done": 3, "failed": 1}
     assert len(sim.request_log.paid) == 4
 
 
 # --- pause, resume, cancel, concurrency ----------------------------------------------------
 
 
-async def test_no_more_than_so_many_are_under_way(sim: Simulator, library: Library) -> None:
-    most = 0
+async def test_concurrency_is_kept(sim: Simulator, library: Library) -> None:
+    highest = 0
 
-    def look(seen: Progress) -> None:
-        nonlocal most
-        most = max(most, seen.counts.get("accepted", 0))
+    def count_accepted(progress: Progress) -> None:
+        nonlocal highest
+        highest = max(highest, progress.counts.get("accepted", 0))
 
     async with experiment(sim, library, plan(repeats=6), concurrency=3) as run:
-        await run.run(look)
-    assert most == 3
+        await run.run(count_accepted)
+    assert highest == 3
 
 
-async def test_paused_it_buys_nothing_and_goes_on_when_told(
-    sim: Simulator, library: Library
-) -> None:
+async def test_pause_stops_buying_until_resume(sim: Simulator, library: Library) -> None:
     async with experiment(sim, library, plan(repeats=5), concurrency=4) as run:
         running = asyncio.create_task(run.run())
         await until(lambda: run.progress.counts.get("accepted", 0) >= 2)
@@ -688,43 +670,46 @@ async def test_paused_it_buys_nothing_and_goes_on_when_told(
         await running
     assert states(run) == {"done": 20}
     assert len(sim.request_log.paid) == 20
-    agree(sim, library)
+    check_ledgers_agree(sim, library)
 
 
 @pytest.mark.parametrize("pause", [True, False], ids=["paused", "running"])
-async def test_what_fails_elsewhere_while_it_is_to_be_waited_for_is_not_bought_anew(
+async def test_cell_that_fails_elsewhere_while_queued_is_not_bought_again(
     sim: Simulator, tmp_path: Path, *, pause: bool
 ) -> None:
     design = plan(factors={"style": ["jazz"], "mv": ["sonic-v5", "sonic-v4-5"]})
     lasting, failing = design.cells
-    sim.reply_options.sonic_failure = "api_error"  # the reply says that the credits came back
+    sim.reply_options.sonic_failure = "api_error"  # the reply reports a refund
     sim.faults.arm("task_fails", after=1)
-    with Library(tmp_path) as one, Library(tmp_path) as two:
-        async with experiment(sim, one, design, concurrency=1) as run, client(sim, two) as other:
+    with Library(tmp_path) as library_a, Library(tmp_path) as library_b:
+        async with (
+            experiment(sim, library_a, design, concurrency=1) as run,
+            client(sim, library_b) as api,
+        ):
             for cell in design.cells:
-                await other.submit(cell.request, take=cell.take)
+                await api.submit(cell.request, take=cell.take)
             sim.faults.arm("slow", seconds=1e6, method="GET")
             running = asyncio.create_task(run.run())
             await until(lambda: sim.request_log.total > 2)
             if pause:
                 run.pause()
-            assert (await other.run(failing.request, take=failing.take)).refunded
+            assert (await api.run(failing.request, take=failing.take)).refunded
             sim.clock.advance(1e6)
             await until(lambda: running.done() or run.progress.finished == 2)
             run.cancel()
             await running
             assert states(run) == {"done": 1, "failed": 1}
-            assert two.find(lasting.request, lasting.take) is not None
-            assert two.find(failing.request, failing.take) is None
+            assert library_b.find(lasting.request, PurchaseTerms(take=lasting.take)) is not None
+            assert library_b.find(failing.request, PurchaseTerms(take=failing.take)) is None
     assert len(sim.request_log.posts) == 2
 
 
-async def test_told_at_once_it_starts_paused(sim: Simulator, library: Library) -> None:
+async def test_pause_before_the_first_purchase(sim: Simulator, library: Library) -> None:
     async with experiment(sim, library, plan()) as run:
         running = asyncio.create_task(run.run())
         await until(lambda: run.running)
         run.pause()
-        await until(lambda: run._runner is not None)
+        await until(lambda: run._started is not None)
         for _ in range(500):
             await asyncio.sleep(0)
         assert sim.request_log.total == 0
@@ -734,7 +719,7 @@ async def test_told_at_once_it_starts_paused(sim: Simulator, library: Library) -
     assert sim.request_log.total == 0
 
 
-async def test_cancelled_it_keeps_what_was_paid_for(sim: Simulator, library: Library) -> None:
+async def test_cancel_keeps_paid_songs(sim: Simulator, library: Library) -> None:
     async with experiment(sim, library, plan(repeats=5), concurrency=4) as run:
         running = asyncio.create_task(run.run())
         await until(lambda: run.progress.finished >= 5)
@@ -743,47 +728,49 @@ async def test_cancelled_it_keeps_what_was_paid_for(sim: Simulator, library: Lib
         assert run.progress.state == "cancelled"
     counts = states(run)
     assert counts["not_run"] >= 1
-    assert sum(number for state, number in counts.items() if state != "not_run") == len(
+    assert sum(count for state, count in counts.items() if state != "not_run") == len(
         sim.request_log.paid
     )
     stopped = run.failures().query("state == 'not_run'")
     assert stopped["reason"].str.contains("cancelled").all()
-    again = await ran(sim, library, plan(repeats=5))
+    again = await run_to_end(sim, library, plan(repeats=5))
     assert states(again) == {"done": 20}
     assert len(sim.request_log.paid) == 20
 
 
-async def test_a_client_that_is_closed_ends_it(sim: Simulator, library: Library) -> None:
+async def test_closed_client_stops_the_run(sim: Simulator, library: Library) -> None:
     async with client(sim, library) as api:
-        run = Experiment("harbour", plan(repeats=5), api, library, concurrency=2, deadline=AGES)
+        run = Experiment(
+            "harbour", plan(repeats=5), api, library, concurrency=2, deadline=LONG_DEADLINE
+        )
         running = asyncio.create_task(run.run())
         await until(lambda: run.progress.finished >= 3)
         await api.close()
         await running
     assert run.progress.state == "stopped"
     assert run.failures()["reason"].str.contains("closed").any()
-    agree(sim, library)
+    check_ledgers_agree(sim, library)
 
 
-async def test_a_watcher_that_fails_costs_nobody_anything(
+async def test_failing_callback_does_not_end_the_run(
     sim: Simulator, library: Library, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(_: Progress) -> None:
-        raise RuntimeError("a person's own mistake")
+        raise RuntimeError("a mistake in the callback")
 
     async with experiment(sim, library, plan()) as run:
         await run.run(broken)
     assert states(run) == {"done": 4}
-    assert "a person's own mistake" in caplog.text
+    assert "a mistake in the callback" in caplog.text
 
 
 # --- in a notebook -------------------------------------------------------------------------
 
 
-def test_a_handle_runs_it_on_its_own_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_session_runs_an_experiment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MUSICAPI_KEY", raising=False)
     simulator = Simulator(speed=3000, seconds=(1.0, 1.2))
-    mute(simulator)
+    disable_files(simulator)
     api = mnb.connect(simulator=simulator, library=tmp_path / "library")
     try:
         run = api.experiment("harbour", plan(), budget=4 * PRICE)
@@ -814,7 +801,7 @@ def test_a_handle_runs_it_on_its_own_loop(tmp_path: Path, monkeypatch: pytest.Mo
         api.close()
 
 
-def test_without_a_library_a_handle_says_how_to_have_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_experiment_without_library_raises(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MUSICAPI_KEY", raising=False)
     api = mnb.connect(simulator=Simulator())
     try:
@@ -824,27 +811,25 @@ def test_without_a_library_a_handle_says_how_to_have_one(monkeypatch: pytest.Mon
         api.close()
 
 
-# --- how it shows itself -------------------------------------------------------------------
+# --- display -------------------------------------------------------------------------------
 
 
-async def test_it_shows_bars_counts_credits_and_what_to_do(
-    sim: Simulator, library: Library
-) -> None:
+async def test_card_has_counts_credits_and_advice(sim: Simulator, library: Library) -> None:
     sim.faults.arm("lost_reply")
     async with experiment(sim, library, plan(2), budget=4 * PRICE) as run:
-        assert "Nothing is sent before it is started" in run._repr_html_()
+        assert "Nothing is sent until you start it" in run._repr_html_()
         await run.run()
     html = run._repr_html_()
-    for words in (
+    for text in (
         "1 uncertain",
         "3 done",
         "4 not run",
         "1 of 2 blocks",
         "0 of the budget of 80",
         "does not cover block 2",
-        "failures() tells how to settle",
+        "failures() shows how to settle",
     ):
-        assert words in html
+        assert text in html
     assert "3 done" in repr(run)
 
 
@@ -852,7 +837,7 @@ async def test_hostile_levels_and_names_are_escaped(sim: Simulator, library: Lib
     bad = "<script>alert(1)</script>"
     design = plan(factors={"style": [bad, '"><img src=x onerror=alert(1)>'], "mv": ["sonic-v5"]})
     sim.faults.arm("refused_content", times=None)
-    run = await ran(sim, library, design, name=bad)
+    run = await run_to_end(sim, library, design, name=bad)
     for html in (run._repr_html_(), design._repr_html_()):
         assert "<script" not in html
         assert "<img" not in html

@@ -1,4 +1,4 @@
-"""Forms over the embedded simulator's real HTTP; messages come as the front end sends them."""
+"""Forms with the embedded simulator over HTTP; messages are those of the page."""
 
 import itertools
 import json
@@ -15,8 +15,8 @@ from musicapi_nb.engines import Field, Price, Request, operations
 from musicapi_nb.errors import InvalidArgument, InvalidRequest, UncertainPurchase
 from musicapi_nb.notebook import Session
 from musicapi_nb.simulator import Simulator
-from musicapi_nb.widgets import form as form_module
 from musicapi_nb.widgets.form import Form
+from musicapi_nb.widgets.form import form as form_module
 from tests import valid_requests
 from tests.valid_requests import REQUESTS
 
@@ -33,26 +33,26 @@ NAMES = {
 
 
 @pytest.fixture(autouse=True)
-def _no_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(form_module, "_REST_SECONDS", 0.0)
+def _no_double_click_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(form_module, "_DOUBLE_CLICK_SECONDS", 0.0)
 
 
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
     monkeypatch.delenv("MUSICAPI_KEY", raising=False)
-    handle = mnb.connect(simulator=Simulator(seconds=(1, 1.2), speed=2000))
-    yield handle
-    handle.close()
+    session = mnb.connect(simulator=Simulator(seconds=(1, 1.2), speed=2000))
+    yield session
+    session.close()
 
 
 @pytest.fixture
-def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
+def api_with_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
     monkeypatch.delenv("MUSICAPI_KEY", raising=False)
-    handle = mnb.connect(
+    session = mnb.connect(
         simulator=Simulator(seconds=(1, 1.2), speed=2000), library=tmp_path / "library"
     )
-    yield handle
-    handle.close()
+    yield session
+    session.close()
 
 
 def sim(api: Session) -> Simulator:
@@ -65,28 +65,28 @@ def charges(api: Session) -> int:
 
 
 def state(form: Form) -> dict[str, Any]:
-    """What the front end was told to show."""
+    """Return what the page draws."""
     return dict(form._view.state)
 
 
-def says(form: Form, content: Any) -> None:
+def send(form: Form, content: Any) -> None:
     """Send a message as form.js does."""
     form._view._handle_custom_msg(content, [])
 
 
 def type_in(form: Form, name: str, value: Any) -> None:
-    says(form, {"kind": "typed", "name": name, "value": value, "view": "a"})
+    send(form, {"kind": "typed", "name": name, "value": value, "view": "a"})
 
 
-def pick(form: Form, **what: str) -> None:
-    says(form, {"kind": "pick", **what})
+def pick(form: Form, **choice: str) -> None:
+    send(form, {"kind": "pick", **choice})
 
 
-def shown(form: Form) -> set[str]:
-    return {name for name, each in state(form)["fields"].items() if each["shown"]}
+def visible_fields(form: Form) -> set[str]:
+    return {name for name, field in state(form)["fields"].items() if field["shown"]}
 
 
-def beside(form: Form, name: str) -> dict[str, Any]:
+def field_state(form: Form, name: str) -> dict[str, Any]:
     return dict(state(form)["fields"][name])
 
 
@@ -95,41 +95,39 @@ def results(form: Form) -> list[str]:
 
 
 def click(form: Form, turn: int | None = None, price: str | None = None) -> None:
-    """Send what a click sends: by default by a person who sees what there is to see."""
-    seen = state(form)
-    says(
+    """Send what a click sends; by default with the turn and price that the page shows."""
+    current = state(form)
+    send(
         form,
         {
             "kind": "buy",
-            "turn": seen["turn"] if turn is None else turn,
-            "price": seen["price"] if price is None else price,
+            "turn": current["turn"] if turn is None else turn,
+            "price": current["price"] if price is None else price,
         },
     )
 
 
-def when_ready(form: Form, act: Callable[[], object]) -> None:
+def act_and_wait(form: Form, act: Callable[[], object]) -> None:
     """Act, then wait until the button can be pressed again."""
-    ready, rested = threading.Event(), threading.Event()
+    ready, paused = threading.Event(), threading.Event()
 
-    def look(change: Any) -> None:
+    def on_change(change: Any) -> None:
         if not change["new"]["ready"]:
-            rested.set()
-        elif rested.is_set():
+            paused.set()
+        elif paused.is_set():
             ready.set()
 
-    form._view.observe(look, "state")
+    form._view.observe(on_change, "state")
     act()
     assert ready.wait(30)
-    form._view.unobserve(look, "state")
+    form._view.unobserve(on_change, "state")
 
 
-# --- made from declarations ----------------------------------------------------------------
+# --- fields --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("request_", REQUESTS, ids=valid_requests.NAMES)
-def test_a_form_gives_back_the_request_that_it_was_made_from(
-    api: Session, request_: Request
-) -> None:
+def test_form_returns_its_start_request(api: Session, request_: Request) -> None:
     form = api.form(request_)
 
     assert form.request == request_
@@ -140,28 +138,28 @@ def test_a_form_gives_back_the_request_that_it_was_made_from(
 
 
 @pytest.mark.parametrize("kind", operations(), ids=lambda kind: f"{kind.engine}.{kind.__name__}")
-def test_what_is_hidden_never_holds_the_button_back(api: Session, kind: type[Request]) -> None:
+def test_hidden_field_never_blocks_button(api: Session, kind: type[Request]) -> None:
     form = api.form(kind)
-    switches = sorted({other for wanted in kind.active_when.values() for other in wanted})
+    switches = sorted({switch for conditions in kind.active_when.values() for switch in conditions})
     assert set(kind.active_when) | set(switches) | set(kind.text_fields) <= set(kind.fields())
-    ways = [
+    options = [
         (True, False)
         if kind.fields()[name].kind == "switch"
         else ("", *kind.fields()[name].choices)
         for name in switches
     ]
-    seen: set[str] = set()
-    for values in itertools.product(*ways):
+    seen_fields: set[str] = set()
+    for values in itertools.product(*options):
         for name, value in zip(switches, values, strict=True):
             type_in(form, name, value)
-        seen |= shown(form)
-        assert {problem.field for problem in form.problems()} <= shown(form) | {""}
-    assert seen == set(kind.fields())
+        seen_fields |= visible_fields(form)
+        assert {problem.field for problem in form.problems()} <= visible_fields(form) | {""}
+    assert seen_fields == set(kind.fields())
     assert len(form._controls) == len(kind.fields())
 
 
 class Hum(Request, frozen=True, kw_only=True):
-    """Hum a tune; declared here only."""
+    """An operation that only these tests declare."""
 
     engine: ClassVar[str] = "hum"
     operation: ClassVar[str] = "hum"
@@ -175,71 +173,71 @@ class Hum(Request, frozen=True, kw_only=True):
     speed: Annotated[float | None, Field(kind="number", minimum=1, help="Beats.")] = None
 
 
-def test_an_operation_that_nobody_knew_has_a_form(api: Session) -> None:
+def test_new_operation_has_form(api: Session) -> None:
     form = api.form(Hum)
     type_in(form, "tune", "doremifaso")
-    assert "limit is 9" in beside(form, "tune")["said"]
-    assert beside(form, "tune")["count"] == "10 / 9"
+    assert "limit is 9" in field_state(form, "tune")["message"]
+    assert field_state(form, "tune")["count"] == "10 / 9"
     type_in(form, "tune", "doremi")
     type_in(form, "speed", "1.5")
     assert form.request == Hum(tune="doremi", speed=1.5)
     assert state(form)["label"].startswith("Make 1 song, price unknown")
 
 
-def test_a_counter_follows_the_chosen_model(api: Session) -> None:
+def test_counter_follows_model(api: Session) -> None:
     form = api.form(sonic.Create)
     type_in(form, "custom_mode", True)
     type_in(form, "prompt", "la " * 44)
-    assert beside(form, "prompt")["count"] == "132 / 5,000"
+    assert field_state(form, "prompt")["count"] == "132 / 5,000"
     type_in(form, "mv", "sonic-v4")
-    assert beside(form, "prompt")["count"] == "132 / 3,000"
+    assert field_state(form, "prompt")["count"] == "132 / 3,000"
     type_in(form, "tags", "spy jazz, bossa nova")
-    assert beside(form, "tags")["count"] == "20 / 200"
-    assert beside(form, "tags")["chips"] == ["spy jazz", "bossa nova"]
+    assert field_state(form, "tags")["count"] == "20 / 200"
+    assert field_state(form, "tags")["chips"] == ["spy jazz", "bossa nova"]
 
 
-def test_a_mode_shows_what_it_needs_and_keeps_what_was_typed(api: Session) -> None:
+def test_mode_shows_its_fields_and_keeps_values(api: Session) -> None:
     form = api.form(sonic.Create)
-    assert {"prompt", "title", "tags"}.isdisjoint(shown(form))
+    assert {"prompt", "title", "tags"}.isdisjoint(visible_fields(form))
     type_in(form, "gpt_description_prompt", "rain")
     type_in(form, "custom_mode", True)
-    assert "gpt_description_prompt" not in shown(form)
+    assert "gpt_description_prompt" not in visible_fields(form)
     type_in(form, "prompt", "la la")
     assert form.request == sonic.Create(custom_mode=True, prompt="la la")
     type_in(form, "custom_mode", False)
     assert form.request == sonic.Create(custom_mode=False, gpt_description_prompt="rain")
 
 
-def test_what_a_given_request_says_against_its_mode_is_not_dropped(api: Session) -> None:
-    odd = sonic.Create(
+def test_start_value_ignored_by_mode_is_kept(api: Session) -> None:
+    request = sonic.Create(
         custom_mode=False, mv="sonic-v5", gpt_description_prompt="rain", title="Rain"
     )
-    form = api.form(odd)
-    assert form.request == odd
-    assert "title" in shown(form)
-    assert "a description may override it" in beside(form, "title")["said"]
+    form = api.form(request)
+    assert form.request == request
+    assert "title" in visible_fields(form)
+    assert "a description may override it" in field_state(form, "title")["message"]
     type_in(form, "custom_mode", True)
     type_in(form, "custom_mode", False)
-    assert "title" not in shown(form)
+    assert "title" not in visible_fields(form)
     assert form.request.body().keys().isdisjoint({"title"})
 
 
-def test_odd_values_stay_as_typed_and_are_problems(api: Session) -> None:
+def test_unparsable_values_stay_as_typed_and_are_problems(api: Session) -> None:
     form = api.form(nuro.Instrumental)
     type_in(form, "description", "harbour")
     type_in(form, "duration", "thirty")
-    assert "should be a whole number" in beside(form, "duration")["said"].lower()
+    assert "should be a whole number" in field_state(form, "duration")["message"].lower()
     assert not state(form)["ready"]
     type_in(form, "duration", " 30 ")
     type_in(form, "genre", ["jazz", "rock"])
     assert form.request == nuro.Instrumental(
         description="harbour", duration=30, genre=["jazz", "rock"]
     )
-    assert beside(form, "genre")["count"] == "2 / 5"
+    assert field_state(form, "genre")["count"] == "2 / 5"
     type_in(form, "version", "v2.0")
     type_in(form, "duration", "")
     type_in(form, "segments", "intro 10\nverse")
-    assert "list of nuro.Segment" in beside(form, "segments")["said"]
+    assert "list of nuro.Segment" in field_state(form, "segments")["message"]
     type_in(form, "segments", "intro 10\n\nverse 20")
     assert form.request.body()["segments"] == [
         {"name": "intro", "duration": 10},
@@ -247,18 +245,18 @@ def test_odd_values_stay_as_typed_and_are_problems(api: Session) -> None:
     ]
 
 
-def test_clips_are_typed_one_after_the_other(api: Session) -> None:
+def test_clips_are_typed_with_commas(api: Session) -> None:
     form = api.form(sonic.Mashup)
     type_in(form, "mashup_clip_ids", "c1")
-    assert "at least 2 are needed" in beside(form, "mashup_clip_ids")["said"]
-    assert beside(form, "mashup_clip_ids")["count"] == "1 / 2"
+    assert "at least 2 are needed" in field_state(form, "mashup_clip_ids")["message"]
+    assert field_state(form, "mashup_clip_ids")["count"] == "1 / 2"
     type_in(form, "mashup_clip_ids", "c1, c2 ,")
     assert form.request == sonic.Mashup(custom_mode=False, mashup_clip_ids=["c1", "c2"])
     type_in(form, "mashup_clip_ids", " ")
     assert form.request.body().keys() == {"custom_mode"}
 
 
-def test_a_batch_is_typed_line_by_line(api: Session) -> None:
+def test_batch_is_typed_line_by_line(api: Session) -> None:
     form = api.form(sonic.Batch)
     described: dict[str, Any] = {
         "custom_mode": False,
@@ -266,28 +264,31 @@ def test_a_batch_is_typed_line_by_line(api: Session) -> None:
         "gpt_description_prompt": "rain",
     }
     line = json.dumps(described)
-    for odd, why in (
-        ("{", "Line 2 is no JSON from character 2 on"),
+    for line_2, message in (
+        ("{", "Line 2 is not valid JSON at character 2"),
         ("3", "Line 2 should be a JSON object"),
-        ("[" * 100_000, "Line 2 is no JSON"),
+        ("[" * 100_000, "Line 2 is not valid JSON"),
         ('{"titel": "Rain"}', "Line 2: titel: no such field"),
         ('{"extra": 3}', "Line 2: extra: "),
         ('{"cls": 3}', "Line 2: cls: no such field"),
     ):
-        type_in(form, "items", f"{line}\n{odd}")
-        assert beside(form, "items")["said"].startswith(why)
-        assert (beside(form, "items")["tone"], beside(form, "items")["count"]) == ("bad", "2 / 10")
+        type_in(form, "items", f"{line}\n{line_2}")
+        assert field_state(form, "items")["message"].startswith(message)
+        assert (field_state(form, "items")["tone"], field_state(form, "items")["count"]) == (
+            "bad",
+            "2 / 10",
+        )
         assert not state(form)["ready"]
     type_in(form, "items", f'{line}\n\n{line[:-1]}, "title": "{"x" * 81}"}}')
-    assert "[1] title: has 81 characters" in beside(form, "items")["said"]
+    assert "[1] title: has 81 characters" in field_state(form, "items")["message"]
     type_in(form, "items", f"{line}\n\n{line}")
     assert form.request == sonic.Batch(items=[sonic.Create(**described)] * 2)
-    assert beside(form, "items")["count"] == "2 / 10"
+    assert field_state(form, "items")["count"] == "2 / 10"
     assert state(form)["label"] == "Make 4 songs for 40 credits"
     assert state(form)["ready"]
 
 
-def test_a_fraction_can_be_left_out(api: Session) -> None:
+def test_fraction_can_be_left_out(api: Session) -> None:
     form = api.form(studio.Custom)
     assert form._view.held["values"]["song_section_start"] is None
     assert "song_section_start" not in form.request.body()
@@ -297,42 +298,42 @@ def test_a_fraction_can_be_left_out(api: Session) -> None:
     assert "prompt_strength" not in form.request.body()
 
 
-def test_what_is_only_missing_is_no_reproach_until_it_was_typed_away(api: Session) -> None:
+def test_missing_field_turns_red_only_after_editing(api: Session) -> None:
     form = api.form(sonic.Concat)
-    clip = beside(form, "continue_clip_id")
-    assert (clip["said"], clip["tone"]) == ("Is needed: The extended clip.", "warn")
+    clip = field_state(form, "continue_clip_id")
+    assert (clip["message"], clip["tone"]) == ("Is required: The extension.", "warn")
     assert state(form)["summary"] == [["Still to do: Continue clip id.", ""]]
     type_in(form, "continue_clip_id", "c1")
     assert state(form)["ready"]
     type_in(form, "continue_clip_id", "")
-    assert beside(form, "continue_clip_id")["tone"] == "bad"
+    assert field_state(form, "continue_clip_id")["tone"] == "bad"
     assert not state(form)["ready"]
 
 
-def test_other_fields_go_through_as_json(api: Session) -> None:
+def test_other_fields_are_json(api: Session) -> None:
     form = api.form(SONG)
     type_in(form, "extra", '{"newer": true}')
     assert form.request.extra == {"newer": True}
     assert "extra={'newer': True}" in repr(form.request)
-    for wrong, words in (
-        ('{"auto', "is no JSON"),
+    for text, message in (
+        ('{"auto', "is not valid JSON"),
         ("[1]", "JSON object"),
-        ('{"mv": 1}', "own field"),
+        ('{"mv": 1}', "field of this operation"),
     ):
-        type_in(form, "extra", wrong)
-        assert words in state(form)["summary"][0][0]
+        type_in(form, "extra", text)
+        assert message in state(form)["summary"][0][0]
         assert not state(form)["ready"]
     type_in(form, "extra", "[1]")
     with pytest.raises(InvalidRequest, match="JSON object"):
         _ = form.request
 
 
-# --- choosing ------------------------------------------------------------------------------
+# --- engines and operations ----------------------------------------------------------------
 
 
-def test_another_operation_keeps_what_was_typed_where_names_agree(api: Session) -> None:
+def test_other_operation_keeps_values_of_same_fields(api: Session) -> None:
     form: Any = mnb.form()
-    assert form._api is api  # the handle that was connected last
+    assert form._api is api  # the session that was connected last
     assert {value for value, _ in form._view.spec["engines"]} == set(NAMES)
     assert form.request == sonic.Create(custom_mode=False)
     type_in(form, "custom_mode", True)
@@ -350,27 +351,27 @@ def test_another_operation_keeps_what_was_typed_where_names_agree(api: Session) 
     pick(form, engine="sonic")
     assert form.request == sonic.Create(custom_mode=True, prompt="la la")
     assert form._view.spec["title"] == "sonic.Create"
-    for odd in ({"engine": "harp"}, {"operation": 3}, {}):
-        pick(form, **odd)
+    for choice in ({"engine": "harp"}, {"operation": 3}, {}):
+        pick(form, **choice)
         assert isinstance(form.request, sonic.Create)
 
 
-def test_what_a_form_can_be_made_of(api: Session) -> None:
+def test_form_accepts_engine_and_refuses_others(api: Session) -> None:
     assert isinstance(api.form(studio).request, studio.Custom | studio.Description)
     assert isinstance(api.form(lyrics).request, lyrics.Make)
-    for wrong in (mnb, "sonic", 3):
+    for source in (mnb, "sonic", 3):
         with pytest.raises(InvalidArgument, match="an operation, a request or an engine"):
-            api.form(wrong)  # type: ignore[arg-type]  # that is the point
+            api.form(source)  # type: ignore[arg-type]  # invalid on purpose
 
 
-# --- paying --------------------------------------------------------------------------------
+# --- buying --------------------------------------------------------------------------------
 
 
-def test_the_button_says_price_and_balance_and_buys(api: Session) -> None:
+def test_button_shows_price_and_balance_and_buys(api: Session) -> None:
     form = api.form(SONG)
     assert state(form)["label"] == "Make 2 songs for 20 credits"
 
-    when_ready(form, lambda: click(form))
+    act_and_wait(form, lambda: click(form))
 
     assert state(form)["label"] == "Make 2 songs for 20 credits · 960 left after"
     assert form.job is not None
@@ -380,26 +381,24 @@ def test_the_button_says_price_and_balance_and_buys(api: Session) -> None:
     assert charges(api) == 1
 
 
-def test_clicks_in_one_batch_and_from_two_views_pay_once(
-    api: Session, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_simultaneous_clicks_pay_once(api: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     form = api.form(SONG)
     answers: list[dict[str, Any]] = []
     monkeypatch.setattr(form._view, "send", answers.append)
 
-    def all_at_once() -> None:
+    def click_three_times() -> None:
         for _ in range(3):
             click(form, turn=0)
 
-    when_ready(form, all_at_once)
-    click(form, turn=0)  # was clicked long ago, and arrives late
+    act_and_wait(form, click_three_times)
+    click(form, turn=0)  # a click that arrives late
 
     assert charges(api) == 1
     assert state(form)["turn"] == 1
-    assert answers == [{"kind": "no", "turn": 0}] * 3
+    assert answers == [{"kind": "refused", "turn": 0}] * 3
 
 
-def test_a_press_while_one_is_under_way_joins(api: Session) -> None:
+def test_press_during_purchase_joins_it(api: Session) -> None:
     sim(api).clock.speed = 0
     form = api.form(SONG)
     click(form)
@@ -412,106 +411,106 @@ def test_a_press_while_one_is_under_way_joins(api: Session) -> None:
     type_in(form, "gpt_description_prompt", "something else")
     assert not state(form)["ready"]
 
-    def go_on() -> None:
+    def finish() -> None:
         while not first.done():
             sim(api).clock.advance(5)
 
-    when_ready(form, go_on)
+    act_and_wait(form, finish)
     assert charges(api) == 1
 
 
-def test_nothing_is_sent_for_what_the_person_did_not_see(api: Session) -> None:
+def test_outdated_price_or_invalid_request_sends_nothing(api: Session) -> None:
     form = api.form(SONG)
     click(form, price="2 credits")
     type_in(form, "gpt_description_prompt", "")
     click(form)
     with pytest.raises(InvalidRequest, match="describe the song"):
         form.submit()
-    odd: Any
-    for odd in (None, [], {"kind": "buy"}, {"kind": "typed"}, {"kind": "buy", "turn": "0"}):
-        says(form, odd)
-    for odd in (None, 3, ["jazz"], {"a": 1}):
-        type_in(form, "mv", odd)
-        type_in(form, "custom_mode", odd)
+    content: Any
+    for content in (None, [], {"kind": "buy"}, {"kind": "typed"}, {"kind": "buy", "turn": "0"}):
+        send(form, content)
+    for raw in (None, 3, ["jazz"], {"a": 1}):
+        type_in(form, "mv", raw)
+        type_in(form, "custom_mode", raw)
     assert form.job is None
     assert sim(api).request_log.posts == []
 
 
-def test_what_goes_wrong_is_said_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors_are_shown_in_form(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MUSICAPI_KEY", raising=False)
     poor = mnb.connect(simulator=Simulator(seconds=(1, 1.2), speed=2000, balance=3))
     form = poor.form(SONG)
-    when_ready(form, lambda: click(form))
+    act_and_wait(form, lambda: click(form))
     (view,) = results(form)
-    assert "Buy credits, or ask for less." in view
+    assert "Buy credits or request fewer songs." in view
     assert state(form)["label"] == "Make 2 songs for 20 credits · only 3 left"
     poor.close()
     click(form)
-    assert "this handle is closed" in state(form)["summary"][-1][0]
+    assert "this session is closed" in state(form)["summary"][-1][0]
     assert charges(poor) == 0
 
 
-def test_a_services_words_are_text(api: Session) -> None:
+def test_service_text_is_escaped(api: Session) -> None:
     attack = "<img src=x onerror=alert(1)>"
     sim(api).faults.arm("task_fails", message=attack)
     form = api.form(nuro.Instrumental(description=attack, duration=30))
-    when_ready(form, lambda: click(form))
+    act_and_wait(form, lambda: click(form))
     (view,) = results(form)
     assert "<img src=x" not in view
     assert "&lt;img src=x" in view
-    form.tell(attack)
-    assert state(form)["summary"][-1] == [attack, "bad"]  # the front end shows it as text
+    form.show_error(attack)
+    assert state(form)["summary"][-1] == [attack, "bad"]  # form.js sets it as text
 
 
-def test_without_a_balance_the_button_only_does_not_say_it(api: Session) -> None:
+def test_button_without_balance_omits_it(api: Session) -> None:
     sim(api).faults.arm("garbage_body", method="GET", path="get-credits", times=None)
     form = api.form(SONG)
-    when_ready(form, lambda: click(form))
+    act_and_wait(form, lambda: click(form))
     assert state(form)["label"] == "Make 2 songs for 20 credits"
 
 
-def test_each_press_buys_the_next_take(kept: Session) -> None:
-    kept.run(SONG).result()
-    form = kept.form(SONG)
-    when_ready(form, lambda: click(form))
-    when_ready(form, lambda: click(form))
+def test_each_press_buys_next_take(api_with_library: Session) -> None:
+    api_with_library.run(SONG).result()
+    form = api_with_library.form(SONG)
+    act_and_wait(form, lambda: click(form))
+    act_and_wait(form, lambda: click(form))
 
-    assert kept.library is not None
-    assert [entry.take for entry in kept.library.entries()] == [1, 2, 3]
-    assert charges(kept) == 3
+    assert api_with_library.library is not None
+    assert [entry.take for entry in api_with_library.library.entries()] == [1, 2, 3]
+    assert charges(api_with_library) == 3
     assert "take=3)" in results(form)[-1]
-    again = kept.run(SONG, take=3).result()
+    third = api_with_library.run(SONG, take=3).result()
     assert form.job is not None
-    assert [song.id for song in again.songs] == [song.id for song in form.job.task.songs]
-    assert charges(kept) == 3
+    assert [song.id for song in third.songs] == [song.id for song in form.job.task.songs]
+    assert charges(api_with_library) == 3
 
 
-def test_a_take_whose_reply_was_lost_is_asked_about_not_passed_over(kept: Session) -> None:
-    sim(kept).faults.arm("lost_reply")
-    form = kept.form(SONG)
-    when_ready(form, lambda: click(form))
-    when_ready(form, lambda: click(form))
+def test_uncertain_take_is_not_skipped(api_with_library: Session) -> None:
+    sim(api_with_library).faults.arm("lost_reply")
+    form = api_with_library.form(SONG)
+    act_and_wait(form, lambda: click(form))
+    act_and_wait(form, lambda: click(form))
 
-    assert charges(kept) == 1
+    assert charges(api_with_library) == 1
     assert isinstance(form.job, mnb.Job)
     assert isinstance(form.job.exception(), UncertainPurchase)
     assert "resolve" in results(form)[-1]
 
 
-# --- how it shows itself -------------------------------------------------------------------
+# --- without widgets -----------------------------------------------------------------------
 
 
-def test_it_reads_well_without_widgets(api: Session, capsys: pytest.CaptureFixture[str]) -> None:
+def test_form_has_static_html_and_repr(api: Session, capsys: pytest.CaptureFixture[str]) -> None:
     form = api.form(SONG)
     text = (
         "<Form sonic.Create(custom_mode=False, mv='sonic-v5', "
         "gpt_description_prompt='rain, slow jazz'): Make 2 songs for 20 credits>"
     )
     assert repr(form) == text
-    assert repr(api.form(sonic.Concat)) == "<Form sonic.Concat(): 1 to mend>"
+    assert repr(api.form(sonic.Concat)) == "<Form sonic.Concat(): 1 problem>"
     static = form._repr_html_()
     assert "rain, slow jazz" in static
-    assert "Run its cell to type into it." in static
+    assert "Interactive form: run this cell to use it." in static
     assert "api.run(request) buys it" in static
     assert "<style" not in static
     assert "api.run(sonic.Create(" in state(form)["code"]

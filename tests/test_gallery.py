@@ -1,4 +1,4 @@
-"""The gallery as Python has it: what is shown, what travels, what is answered, what is kept."""
+"""The Python side of the gallery: sources, state, replies to the page, ratings."""
 
 import asyncio
 import concurrent.futures
@@ -7,7 +7,7 @@ import json
 import re
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,65 +28,66 @@ from tests.browser import hostile
 from tests.library.world import FAILED, acknowledged, buy, looked, song
 
 
-class Page:
-    """Stands where the browser is: sends what a page sends, keeps what it is told."""
+class FakePage:
+    """Stands in for the browser: sends requests to a gallery and collects its messages."""
 
-    def __init__(self, shown: Gallery) -> None:
-        self.gallery = shown
-        self.heard: list[tuple[dict[str, Any], list[bytes]]] = []
-        self._more = threading.Condition()
-        shown.send = self._hear
+    def __init__(self, widget: Gallery) -> None:
+        self.gallery = widget
+        self.messages: list[tuple[dict[str, Any], list[bytes]]] = []
+        self._arrived = threading.Condition()
+        widget.send = self._receive
 
-    def _hear(self, content: dict[str, Any], buffers: list[bytes] | None = None) -> None:
-        with self._more:
-            self.heard.append((content, buffers or []))
-            self._more.notify_all()
+    def _receive(self, content: dict[str, Any], buffers: list[bytes] | None = None) -> None:
+        with self._arrived:
+            self.messages.append((content, buffers or []))
+            self._arrived.notify_all()
 
-    def say(self, kind: str, **named: Any) -> None:
-        given = {"type": kind, "generation": self.gallery._songs["generation"], **named}
-        self.gallery._handle_custom_msg(given, [])
+    def send(self, kind: str, **content: Any) -> None:
+        request = {"type": kind, "generation": self.gallery._songs["generation"], **content}
+        self.gallery._handle_custom_msg(request, [])
 
-    def told(self, kind: str) -> tuple[dict[str, Any], list[bytes]]:
-        """Wait for the first message of a kind; take it."""
+    def receive(self, kind: str) -> tuple[dict[str, Any], list[bytes]]:
+        """Wait for the first message of a kind; remove and return it with its buffers."""
 
-        def found() -> tuple[dict[str, Any], list[bytes]] | None:
-            return next((each for each in self.heard if each[0]["type"] == kind), None)
+        def first() -> tuple[dict[str, Any], list[bytes]] | None:
+            return next((message for message in self.messages if message[0]["type"] == kind), None)
 
-        with self._more:
-            assert self._more.wait_for(found, timeout=60), self.heard
-            message = found()
+        with self._arrived:
+            assert self._arrived.wait_for(first, timeout=60), self.messages
+            message = first()
             assert message is not None
-            self.heard.remove(message)
+            self.messages.remove(message)
             return message
 
-    def asked(self, kind: str, answer: str, **named: Any) -> dict[str, Any]:
-        self.say(kind, **named)
-        return self.told(answer)[0]
+    def ask(self, kind: str, reply: str, **content: Any) -> dict[str, Any]:
+        self.send(kind, **content)
+        return self.receive(reply)[0]
 
 
-def made(number: int = 3, **named: Any) -> list[Task]:
-    """Tasks with two songs each."""
-    found = []
-    for at in range(number):
+def finished_tasks(number: int = 3, **fields: Any) -> list[Task]:
+    """Return tasks with two songs each; `fields` are added to each clip of the reply."""
+    finished = []
+    for index in range(number):
         clips = [
             {
-                "clip_id": f"c{at}-{side}",
+                "clip_id": f"c{index}-{side}",
                 "state": "succeeded",
-                "title": f"Song {at}{side}",
+                "title": f"Song {index}{side}",
                 "tags": "jazz, rain",
-                "duration": 60.0 + at,
+                "duration": 60.0 + index,
                 "mv": "sonic-v5",
-                "audio_url": f"https://cdn.example/{at}{side}.mp3",
-                **named,
+                "audio_url": f"https://cdn.example/{index}{side}.mp3",
+                **fields,
             }
             for side in "ab"
         ]
         request = sonic.Create(custom_mode=True, mv="sonic-v5", prompt="[Verse]", tags="jazz, spy")
-        found.append(looked(acknowledged(request, f"t{at}"), {"code": 200, "data": clips}))
-    return found
+        task = acknowledged(request, f"t{index}")
+        finished.append(looked(task, {"code": 200, "data": clips}))
+    return finished
 
 
-def wave(seconds: float = 1.0) -> bytes:
+def wav_bytes(seconds: float = 1.0) -> bytes:
     file = io.BytesIO()
     samples = np.linspace(0, 0.5, int(8_000 * seconds), dtype=np.float32)
     soundfile.write(file, samples, 8_000, format="WAV")
@@ -94,28 +95,26 @@ def wave(seconds: float = 1.0) -> bytes:
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Iterator[Library]:
+def library(tmp_path: Path) -> Iterator[Library]:
     with Library(tmp_path / "shelf") as library:
         yield library
 
 
-def put(library: Library, each: Song, content: bytes) -> None:
+def store_audio(library: Library, song: Song, content: bytes) -> None:
     path = library.incoming()
     path.write_bytes(content)
-    library.attach(each, "audio", library.add_file(path, ".wav"))
+    library.attach(song, "audio", library.add_file(path, ".wav"))
 
 
-# --- what is shown ---------------------------------------------------------------------------
-
-
-def test_it_is_made_of_whatever_holds_songs(tmp_path: Path) -> None:
-    two = made(2)
+def test_gallery_accepts_every_source_of_songs(tmp_path: Path) -> None:
+    two = finished_tasks(2)
     titles = ["Song 0a", "Song 0b", "Song 1a", "Song 1b"]
     raw = [task.raw for task in two]
-    for given in (two, iter(two), raw, json.dumps(raw[0]).encode(), two[0].songs, two[0].songs[0]):
-        found = gallery(given)._songs["title"]
-        assert found == titles[: len(found)]
-        assert found
+    sources = (two, iter(two), raw, json.dumps(raw[0]).encode(), two[0].songs, two[0].songs[0])
+    for source in sources:
+        shown_titles = gallery(source)._songs["title"]
+        assert shown_titles == titles[: len(shown_titles)]
+        assert shown_titles
     (tmp_path / "r.ndjson").write_text("\n".join(map(json.dumps, raw)))
     assert gallery(str(tmp_path / "r.ndjson"))._songs["title"] == titles
     assert gallery([])._songs["title"] == []
@@ -125,45 +124,45 @@ def test_it_is_made_of_whatever_holds_songs(tmp_path: Path) -> None:
             gallery(wrong)
 
 
-def test_rows_of_a_table_select_songs_of_a_library(shelf: Library) -> None:
+def test_frame_rows_select_songs_of_library(library: Library) -> None:
     requests = [song("one"), song("two")]
     for number, request in enumerate(requests):
-        entry = buy(shelf, request, f"t{number}").entry.id
-        shelf.seen(entry, looked(acknowledged(request, f"t{number}")))
-    frame = mnb.songs_frame(shelf)
+        entry = buy(library, request, f"t{number}").entry.id
+        library.record_poll(entry, looked(acknowledged(request, f"t{number}")))
+    frame = mnb.songs_frame(library)
     frame.insert(0, "style", ["jazz", "jazz", "folk", None])
-    rows = gallery(frame.iloc[1:], library=shelf)
+    rows = gallery(frame.iloc[1:], library=library)
     assert [item.song.position for item in rows.collection.items] == [1, 0, 1]
     assert rows.collection.factors == {"style": ("jazz", "folk", "(none)")}
     with pytest.raises(InvalidArgument, match=r"library=api\.library"):
         gallery(frame)
     with pytest.raises(InvalidArgument, match="columns task_id and song_position"):
-        gallery(frame.drop(columns="task_id"), library=shelf)
+        gallery(frame.drop(columns="task_id"), library=library)
     with pytest.raises(InvalidArgument, match="has no song 7 of task 't0'"):
-        gallery(frame.assign(task_id="t0", song_position=7), library=shelf)
+        gallery(frame.assign(task_id="t0", song_position=7), library=library)
 
 
-def test_a_library_shows_all_it_has_and_looks_again(shelf: Library) -> None:
+def test_library_gallery_refreshes(library: Library) -> None:
     first = song("one")
-    shelf.seen(buy(shelf, first, "t1").entry.id, looked(acknowledged(first, "t1")))
-    shown = gallery(shelf)
-    assert shown._songs["title"] == ["Rain", "Rain"]
+    library.record_poll(buy(library, first, "t1").entry.id, looked(acknowledged(first, "t1")))
+    widget = gallery(library)
+    assert widget._songs["title"] == ["Rain", "Rain"]
     second = song("two")
-    failed = buy(shelf, second, "t2").entry.id
-    buy(shelf, song("three"), "t3")
-    shelf.seen(failed, looked(acknowledged(second, "t2"), FAILED))
-    page = Page(shown)
-    page.say("refresh")
-    assert shown._songs["state"] == ["succeeded", "succeeded", "failed", "pending"]
-    assert shown._songs["details"]["2"]["why"] == "no luck"
-    assert "being made" in shown._songs["details"]["3"]["why"]
-    old = page.asked("rate", "problem", index=0, stars=3, generation=0)
-    assert "changed meanwhile" in old["message"]
-    assert shelf.ratings() == []
-    assert repr(shown) == "<Gallery: 4 songs (1 failed, 1 pending), library shelf>"
+    failed = buy(library, second, "t2").entry.id
+    buy(library, song("three"), "t3")
+    library.record_poll(failed, looked(acknowledged(second, "t2"), FAILED))
+    page = FakePage(widget)
+    page.send("refresh")
+    assert widget._songs["state"] == ["succeeded", "succeeded", "failed", "pending"]
+    assert widget._songs["details"]["2"]["no_audio"] == "no luck"
+    assert "being made" in widget._songs["details"]["3"]["no_audio"]
+    problem = page.ask("rate", "problem", index=0, stars=3, generation=0)
+    assert "the list has changed" in problem["message"]
+    assert library.ratings() == []
+    assert repr(widget) == "<Gallery: 4 songs (1 failed, 1 pending), library shelf>"
 
 
-async def test_an_experiment_brings_its_factors(tmp_path: Path) -> None:
+async def test_experiment_gallery_has_factors(tmp_path: Path) -> None:
     plan = mnb.Plan.grid(
         sonic.Create,
         base={"custom_mode": True, "prompt": "[Verse] {topic}", "mv": "sonic-v5"},
@@ -174,80 +173,80 @@ async def test_an_experiment_brings_its_factors(tmp_path: Path) -> None:
     simulator.clock.speed = 0
     run = api.experiment("harbour", plan)
     before = api.gallery(run)
-    assert (before._songs["title"], before._songs["without"]) == ([], 2)
+    assert (before._songs["title"], before._songs["without_songs"]) == ([], 2)
     run.start()
     while run.progress.counts.get("accepted") != 2:  # noqa: ASYNC110 - it runs on another loop
         await asyncio.sleep(0)
     assert api.gallery(run)._songs["state"] == ["pending", "pending"]
     simulator.clock.speed = 6000
     await run
-    shown = api.gallery(run)
-    (factor,) = shown._songs["factors"]
+    widget = api.gallery(run)
+    (factor,) = widget._songs["factors"]
     assert (factor["name"], factor["levels"]) == ("topic", ["rain", "(none)"])
-    of = [cell.levels["topic"] for cell in plan.cells for _ in range(2)]
-    assert [factor["levels"][at] for at in factor["of"]] == [each or "(none)" for each in of]
+    levels = [cell.levels["topic"] or "(none)" for cell in plan.cells for _ in range(2)]
+    assert [factor["levels"][index] for index in factor["level_indices"]] == levels
     for source in ([run], run.songs()):
-        assert gallery(source, library=api.library)._songs["factors"] == shown._songs["factors"]
-    assert shown._songs["details"]["0"]["audio"] == "file"
-    assert "topic: rain" in shown._repr_html_()
-    assert api.gallery()._songs["title"] == shown._songs["title"]
+        assert gallery(source, library=api.library)._songs["factors"] == widget._songs["factors"]
+    assert widget._songs["details"]["0"]["audio"] == "file"
+    assert "topic: rain" in widget._repr_html_()
+    assert api.gallery()._songs["title"] == widget._songs["title"]
     api.close()
 
 
-def test_a_handle_without_a_library_needs_to_be_told_what() -> None:
+def test_session_without_library_requires_source() -> None:
     api = mnb.connect(simulator=Simulator(seconds=(1, 1.2), speed=600))
-    with pytest.raises(InvalidRequest, match="is to be shown"):
+    with pytest.raises(InvalidRequest, match="is required"):
         api.gallery()
-    assert len(api.gallery(made(1))._songs["title"]) == 2
+    assert len(api.gallery(finished_tasks(1))._songs["title"]) == 2
     api.close()
 
 
-def test_tags_tell_what_became_of_them() -> None:
-    songs = gallery(made(1))._songs
-    fates = [(songs["tag_words"][code // 4], code % 4) for code in songs["tags"][0]]
+def test_tag_codes_hold_fates() -> None:
+    songs = gallery(finished_tasks(1))._songs
+    fates = [(songs["tag_names"][code // 4], code % 4) for code in songs["tags"][0]]
     assert fates == [("jazz", 1), ("rain", 2), ("spy", 3)]
 
 
-# --- what travels ------------------------------------------------------------------------------
+# --- size of the state -------------------------------------------------------------------------
 
 
-def state_bytes(shown: Gallery) -> int:
-    """What is sent for a gallery that opens, without its program."""
+def state_bytes(widget: Gallery) -> int:
+    """Return the size of what is sent for a new gallery, without its script and styles."""
     state = {
-        name: value for name, value in shown.get_state().items() if name not in {"_esm", "_css"}
+        name: value for name, value in widget.get_state().items() if name not in {"_esm", "_css"}
     }
     return len(json.dumps(state).encode())
 
 
-def test_a_thousand_songs_travel_light() -> None:
+def test_state_of_thousand_songs_is_small() -> None:
     lyrics = "[Verse]\nPaint on the harbour wall dries slow\n" * 20
-    tags = ", ".join(f"a tag of number {at}" for at in range(12))
-    thousand = gallery(made(500, lyrics=lyrics, tags=tags))
+    tags = ", ".join(f"a tag of number {number}" for number in range(12))
+    thousand = gallery(finished_tasks(500, lyrics=lyrics, tags=tags))
     assert len(thousand._songs["title"]) == 1_000
     assert state_bytes(thousand) < 400_000
     assert len(thousand._repr_html_()) < 100_000
-    page = Page(thousand)
-    details = page.asked("page", "page", indices=list(range(100, 140)))["details"]
-    assert list(details) == [str(at) for at in range(100, 124)]
+    page = FakePage(thousand)
+    details = page.ask("page", "page", indices=list(range(100, 140)))["details"]
+    assert list(details) == [str(index) for index in range(100, 124)]
     assert details["100"]["lyrics"] == lyrics
 
 
-def test_five_thousand_songs_are_as_quick() -> None:
-    many = gallery(made(2_500))
-    assert len(many._songs["title"]) == 5_000
-    assert state_bytes(many) < 1_000_000
-    assert len(many._songs["details"]) == 24
-    assert "The first 24 of 5,000 songs" in many._repr_html_()
+def test_state_of_five_thousand_songs_is_bounded() -> None:
+    five_thousand = gallery(finished_tasks(2_500))
+    assert len(five_thousand._songs["title"]) == 5_000
+    assert state_bytes(five_thousand) < 1_000_000
+    assert len(five_thousand._songs["details"]) == 24
+    assert "The first 24 of 5,000 songs" in five_thousand._repr_html_()
 
 
-def test_hostile_songs_are_tamed_and_lead_nowhere() -> None:
-    shown = gallery([tasks.parse_task(reply) for reply in hostile.replies()])
-    sent = json.dumps(shown.get_state()["_songs"])
+def test_hostile_songs_are_escaped_and_not_linked() -> None:
+    widget = gallery([tasks.parse_task(reply) for reply in hostile.replies()])
+    sent = json.dumps(widget.get_state()["_songs"])
     assert "\\u202e" not in sent
-    for details in shown._songs["details"].values():
+    for details in widget._songs["details"].values():
         assert details["url"] is None
         assert details["cover"] is None or details["cover"].startswith("https://")
-    html = shown._repr_html_()
+    html = widget._repr_html_()
     assert "<script" not in html
     assert re.findall(r"""(?:src|href)=["'](?!https://)[^"']*""", html) == []
 
@@ -255,62 +254,61 @@ def test_hostile_songs_are_tamed_and_lead_nowhere() -> None:
 # --- rating ------------------------------------------------------------------------------------
 
 
-def test_a_rating_is_in_the_library_when_it_is_answered(shelf: Library, tmp_path: Path) -> None:
-    shown = gallery(made(1), library=shelf)
-    page = Page(shown)
-    said = page.asked("rate", "rated", index=1, stars=4)
-    assert (said["mark"], said["problem"], said["of"]) == ([4, 0], "", "stars")
-    said = page.asked("rate", "rated", index=1, note="  thin  ")
-    assert (said["mark"], said["note"], said["of"]) == ([4, 1], "thin", "note")
-    assert shown._rated == {"1": [4, 1]}
+def test_rating_is_stored_before_reply(library: Library, tmp_path: Path) -> None:
+    widget = gallery(finished_tasks(1), library=library)
+    page = FakePage(widget)
+    reply = page.ask("rate", "rating", index=1, stars=4)
+    assert (reply["mark"], reply["problem"], reply["field"]) == ([4, 0], "", "stars")
+    reply = page.ask("rate", "rating", index=1, note="  thin  ")
+    assert (reply["mark"], reply["note"], reply["field"]) == ([4, 1], "thin", "note")
+    assert widget._ratings == {"1": [4, 1]}
     with Library(tmp_path / "shelf") as other:
-        (kept,) = other.ratings()
-        assert (kept.song_id, kept.stars, kept.note) == ("c0-b", 4, "thin")
-        again = gallery(made(1), library=other)
-        assert again._rated == {"1": [4, 1]}
+        (rating,) = other.ratings()
+        assert (rating.song_id, rating.stars, rating.note) == ("c0-b", 4, "thin")
+        again = gallery(finished_tasks(1), library=other)
+        assert again._ratings == {"1": [4, 1]}
         assert again._songs["details"]["1"]["note"] == "thin"
         assert "rated 4 of 5" in again._repr_html_()
-    assert page.asked("rate", "rated", index=1, stars=0)["mark"] == [0, 1]
-    assert mnb.ratings_frame(shown)["note"].tolist() == ["thin"]
+    assert page.ask("rate", "rating", index=1, stars=0)["mark"] == [0, 1]
+    assert mnb.ratings_frame(widget)["note"].tolist() == ["thin"]
 
 
-def test_a_refusal_is_told_in_place_with_what_still_stands(shelf: Library, tmp_path: Path) -> None:
-    with Library(tmp_path / "shelf", patience=0.05) as impatient:
-        shown = gallery(made(1), library=impatient)
-        page = Page(shown)
-        page.asked("rate", "rated", index=0, stars=2)
-        other = sqlite3.connect(shelf.path / "library.sqlite", isolation_level=None)
+def test_failed_rating_reports_problem_and_stored_rating(library: Library, tmp_path: Path) -> None:
+    with Library(tmp_path / "shelf", lock_timeout=0.05) as impatient:
+        widget = gallery(finished_tasks(1), library=impatient)
+        page = FakePage(widget)
+        page.ask("rate", "rating", index=0, stars=2)
+        other = sqlite3.connect(library.path / "library.sqlite", isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
-        said = page.asked("rate", "rated", index=0, stars=5)
+        reply = page.ask("rate", "rating", index=0, stars=5)
         other.execute("ROLLBACK")
         other.close()
-    assert "held by another program" in said["problem"]
-    assert said["mark"] == [2, 0]
-    assert shown._rated == {"0": [2, 0]}
-    closed = page.asked("rate", "rated", index=0, stars=5)
+    assert "locked by another program" in reply["problem"]
+    assert reply["mark"] == [2, 0]
+    assert widget._ratings == {"0": [2, 0]}
+    closed = page.ask("rate", "rating", index=0, stars=5)
     assert "closed" in closed["problem"]
 
 
-def test_without_a_library_ratings_last_as_long_as_the_gallery() -> None:
-    shown = gallery(
-        [msgspec.structs.replace(each, id=None, task_id=None) for each in made(1)[0].songs]
-    )
-    page = Page(shown)
-    assert shown._songs["kept"] == ""
-    assert page.asked("rate", "rated", index=0, stars=5)["mark"] == [5, 0]
-    assert page.asked("rate", "rated", index=1, stars=1)["mark"] == [1, 0]
-    assert mnb.ratings_frame(shown)["rating"].tolist() == [5, 1]
-    assert "2 rated" in repr(shown)
+def test_ratings_without_library_last_for_session() -> None:
+    songs = finished_tasks(1)[0].songs
+    widget = gallery([msgspec.structs.replace(song, id=None, task_id=None) for song in songs])
+    page = FakePage(widget)
+    assert widget._songs["library"] == ""
+    assert page.ask("rate", "rating", index=0, stars=5)["mark"] == [5, 0]
+    assert page.ask("rate", "rating", index=1, stars=1)["mark"] == [1, 0]
+    assert mnb.ratings_frame(widget)["rating"].tolist() == [5, 1]
+    assert "2 rated" in repr(widget)
 
 
-def test_what_cannot_be_rated_is_refused(shelf: Library) -> None:
+def test_invalid_ratings_are_refused(library: Library) -> None:
     failed = looked(acknowledged(song(), "t9"), FAILED)
-    page = Page(gallery([*made(1), failed], library=shelf))
-    assert "1 to 5" in page.asked("rate", "rated", index=0, stars=6)["problem"]
-    assert "1 to 5" in page.asked("rate", "rated", index=0, stars="5")["problem"]
-    assert "characters" in page.asked("rate", "rated", index=0, note="x" * 5_000)["problem"]
-    assert "not made" in page.asked("rate", "rated", index=2, stars=3)["problem"]
-    assert shelf.ratings() == []
+    page = FakePage(gallery([*finished_tasks(1), failed], library=library))
+    assert "1 to 5" in page.ask("rate", "rating", index=0, stars=6)["problem"]
+    assert "1 to 5" in page.ask("rate", "rating", index=0, stars="5")["problem"]
+    assert "characters" in page.ask("rate", "rating", index=0, note="x" * 5_000)["problem"]
+    assert "was not made" in page.ask("rate", "rating", index=2, stars=3)["problem"]
+    assert library.ratings() == []
 
 
 @pytest.mark.parametrize(
@@ -322,7 +320,7 @@ def test_what_cannot_be_rated_is_refused(shelf: Library) -> None:
         [],
         {},
         {"type": "eval"},
-        {"type": "_told"},
+        {"type": "_songs"},
         {"type": "rate", "generation": 0},
         {"type": "rate", "generation": 0, "index": 99},
         {"type": "rate", "generation": 0, "index": -1},
@@ -331,86 +329,83 @@ def test_what_cannot_be_rated_is_refused(shelf: Library) -> None:
         {"type": "audio", "generation": 0, "index": None},
     ],
 )
-def test_nonsense_from_the_page_is_answered_and_harms_nothing(message: Any) -> None:
-    shown = gallery(made(1))
-    page = Page(shown)
-    shown._handle_custom_msg(message, [])
-    assert page.told("problem")[0]["message"]
-    assert page.asked("rate", "rated", index=0, stars=1)["mark"] == [1, 0]
+def test_malformed_request_is_answered_with_problem(message: Any) -> None:
+    widget = gallery(finished_tasks(1))
+    page = FakePage(widget)
+    widget._handle_custom_msg(message, [])
+    assert page.receive("problem")[0]["message"]
+    assert page.ask("rate", "rating", index=0, stars=1)["mark"] == [1, 0]
 
 
-# --- sound -------------------------------------------------------------------------------------
+# --- audio -------------------------------------------------------------------------------------
 
 
-def test_a_file_of_the_library_travels_as_bytes(shelf: Library) -> None:
-    dead = made(1, audio_url=None)[0].songs
-    content = wave()
-    put(shelf, dead[0], content)
-    shown = gallery(dead, library=shelf)
-    page = Page(shown)
-    assert shown._songs["details"]["0"]["audio"] == "file"
-    page.say("audio", index=0)
-    told, (sent,) = page.told("audio")
-    assert (told["media"], sent) == ("audio/wav", content)
-    drawn = np.frombuffer(page.told("peaks")[1][0], dtype=np.float32)
-    assert len(drawn) == 240
-    assert drawn[-1] == pytest.approx(0.5, abs=0.01)
-    page.say("peaks", index=0)
-    assert page.told("peaks")[1][0] == drawn.tobytes()
-    assert "no audio" in page.asked("audio", "silent", index=1)["message"]
-    shown.close()
+def test_library_file_is_sent_as_bytes(library: Library) -> None:
+    dead = finished_tasks(1, audio_url=None)[0].songs
+    content = wav_bytes()
+    store_audio(library, dead[0], content)
+    widget = gallery(dead, library=library)
+    page = FakePage(widget)
+    assert widget._songs["details"]["0"]["audio"] == "file"
+    page.send("audio", index=0)
+    message, (audio,) = page.receive("audio")
+    assert (message["media_type"], audio) == ("audio/wav", content)
+    peaks = np.frombuffer(page.receive("peaks")[1][0], dtype=np.float32)
+    assert len(peaks) == 240
+    assert peaks[-1] == pytest.approx(0.5, abs=0.01)
+    page.send("peaks", index=0)
+    assert page.receive("peaks")[1][0] == peaks.tobytes()
+    assert "no audio" in page.ask("audio", "no_audio", index=1)["message"]
+    widget.close()
 
 
-def test_a_file_that_is_no_sound_is_said_to_be_none(shelf: Library) -> None:
-    each = made(1)[0].songs[0]
-    put(shelf, each, b"<html>gone</html>")
-    shown = gallery(each, library=shelf)
-    assert "not audio" in Page(shown).asked("audio", "silent", index=0)["message"]
-    put(shelf, each, wave()[:40])  # it starts as sound does, and is none
-    page = Page(gallery(each, library=shelf))
-    page.say("audio", index=0)
-    assert page.told("audio")
-    assert page.told("peaks")[1] == [b""]
-
-
-Outcome = Callable[[concurrent.futures.Future[Audio]], None]
+def test_file_without_audio_is_reported(library: Library) -> None:
+    song = finished_tasks(1)[0].songs[0]
+    store_audio(library, song, b"<html>gone</html>")
+    widget = gallery(song, library=library)
+    assert "not audio" in FakePage(widget).ask("audio", "no_audio", index=0)["message"]
+    store_audio(library, song, wav_bytes()[:40])  # a valid header, but no samples
+    page = FakePage(gallery(song, library=library))
+    page.send("audio", index=0)
+    assert page.receive("audio")
+    assert page.receive("peaks")[1] == [b""]
 
 
 @pytest.mark.parametrize("reachable", [True, False])
-def test_a_link_that_the_browser_cannot_reach_is_fetched_here(reachable: bool) -> None:  # noqa: FBT001 - parametrised
+def test_unreachable_link_is_fetched_by_kernel(reachable: bool) -> None:  # noqa: FBT001 - parametrised
     def fetch(_: Song) -> concurrent.futures.Future[Audio]:
         future: concurrent.futures.Future[Audio] = concurrent.futures.Future()
         if reachable:
-            future.set_result(Audio(wave(), "audio/wav"))
+            future.set_result(Audio(wav_bytes(), "audio/wav"))
         else:
             future.set_exception(DownloadFailed("the link answered 404"))
         return future
 
-    page = Page(gallery(made(1), fetch=fetch))
-    page.say("audio", index=0)
+    page = FakePage(gallery(finished_tasks(1), fetch=fetch))
+    page.send("audio", index=0)
     if reachable:
-        assert page.told("audio")[1] == [wave()]
-        assert page.told("peaks")
+        assert page.receive("audio")[1] == [wav_bytes()]
+        assert page.receive("peaks")
     else:
-        assert "404" in page.told("silent")[0]["message"]
-        page.say("peaks", index=0)
-        page.say("audio", index=0)
-        assert "404" in page.told("silent")[0]["message"]
-        assert page.heard == []
+        assert "404" in page.receive("no_audio")[0]["message"]
+        page.send("peaks", index=0)
+        page.send("audio", index=0)
+        assert "404" in page.receive("no_audio")[0]["message"]
+        assert page.messages == []
 
 
-def test_without_anybody_to_fetch_it_says_so() -> None:
-    page = Page(gallery(made(1)))
-    assert "link is dead" in page.asked("audio", "silent", index=0)["message"]
+def test_missing_fetch_is_reported() -> None:
+    page = FakePage(gallery(finished_tasks(1)))
+    assert "link is dead" in page.ask("audio", "no_audio", index=0)["message"]
 
 
-# --- where it is not live ----------------------------------------------------------------------
+# --- static HTML -------------------------------------------------------------------------------
 
 
-def test_every_display_has_a_static_form(shelf: Library) -> None:
-    shelf.rate(made(1)[0].songs[1], 5, note="<b>best</b>")
-    shown = gallery(made(20), library=shelf, title="Twenty & more")
-    data, _ = shown._repr_mimebundle_()
+def test_gallery_has_static_html(library: Library) -> None:
+    library.rate(finished_tasks(1)[0].songs[1], 5, note="<b>best</b>")
+    widget = gallery(finished_tasks(20), library=library, title="Twenty & more")
+    data, _ = widget._repr_mimebundle_()
     assert set(data) == {"text/html", "text/plain", "application/vnd.jupyter.widget-view+json"}
     assert data["text/plain"] == "<Gallery: 40 songs, 1 rated>"
     html = data["text/html"]

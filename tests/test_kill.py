@@ -47,7 +47,7 @@ from musicapi_nb.simulator import (
     Simulator,
     media,
 )
-from musicapi_nb.simulator.audio import AudioFormat
+from musicapi_nb.simulator.music.recording import AudioFormat
 from musicapi_nb.simulator.tasks import Song
 from musicapi_nb.simulator.tasks import Task as Made
 from tests.library.world import python, rebuilt_is_the_same, said
@@ -82,7 +82,7 @@ FAULTS: tuple[tuple[str, int, float, dict[str, Any]], ...] = (
     ("wrong_key", 3, 0.02, {"method": "POST"}),
     ("wrong_key", 5, 0.005, {"method": "GET"}),
     ("no_subscription", 3, 0.04, {}),
-    ("queue_full", 4, 0.15, {"on": "nuro"}),
+    ("queue_full", 4, 0.15, {"path": "nuro"}),
     ("refused_content", 4, 0.03, {}),
     ("redirect_api", 2, 0.02, {"method": "POST"}),
     ("redirect_api", 5, 0.01, {"method": "GET"}),
@@ -99,9 +99,9 @@ FAULTS: tuple[tuple[str, int, float, dict[str, Any]], ...] = (
     ("empty_body", 10, 0.01, {"method": "GET"}),
     ("code_missing", 60, 0.03, {}),
     ("extra_keys", 60, 0.03, {}),
-    ("lost_reply", 2, 0.04, {"on": "sonic/wav"}),
-    ("cut_body", 2, 0.04, {"method": "POST", "on": "sonic/midi"}),
-    ("error_after", 2, 0.04, {"on": "sonic/download"}),
+    ("lost_reply", 2, 0.04, {"path": "sonic/wav"}),
+    ("cut_body", 2, 0.04, {"method": "POST", "path": "sonic/midi"}),
+    ("error_after", 2, 0.04, {"path": "sonic/download"}),
     ("step_fails", 4, 0.2, {}),
     ("step_fails", 4, 0.2, {"step": 2}),
     ("webhook_lost", 20, 0.1, {}),
@@ -110,8 +110,8 @@ FAULTS: tuple[tuple[str, int, float, dict[str, Any]], ...] = (
     ("webhook_out_of_order", 30, 0.1, {}),
     ("task_fails", 12, 0.05, {}),
     # not for sonic, which calls some failures refunded whether they are or not (ReplyOptions)
-    ("task_fails", 3, 0.05, {"on": "studio", "refund": False}),
-    ("task_fails", 3, 0.05, {"on": "nuro", "refund": False}),
+    ("task_fails", 3, 0.05, {"path": "studio", "refund": False}),
+    ("task_fails", 3, 0.05, {"path": "nuro", "refund": False}),
     ("one_clip_fails", 10, 0.05, {}),
     ("duration_text", 20, 0.08, {}),
     ("unknown_state", 20, 0.08, {}),
@@ -621,7 +621,7 @@ def matched(sim: Simulator, library: Library) -> dict[int, Bill]:
             found[entry.id] = bill
     empty = {name for name in sim.service.catalog.batches if not made_for(sim, name)}
     assert set(by_task) <= empty, "tasks that the simulator never made"
-    for state in ("done", "accepted", "asking", "failed", "uncertain"):
+    for state in ("done", "accepted", "reposting", "failed", "uncertain"):
         for entry in entries:
             if entry.state == state and entry.task_id is None and not fell_at_once(library, entry):
                 likely = sorted(
@@ -649,7 +649,7 @@ def agree(sim: Simulator, library: Library) -> dict[int, Bill | None]:
         if bill := found.get(entry.id):
             items = entry.operation == "batch"
             assert entry.price in {None, bill.credits} or (items and entry.price > bill.credits)
-            purchases[entry.identity].append(bill)
+            purchases[entry.request_key].append(bill)
     for each in purchases.values():
         assert most_at_once(each) <= 1, f"bought twice: {each}"
     return {entry.id: found.get(entry.id) for entry in library.entries("uncertain")}
@@ -662,18 +662,20 @@ def check_repeats(sim: Simulator, library: Library, traffic: Watched) -> None:
     for event in library.events():
         if event.entry is not None:
             steps[event.entry].append(event)
-            written[entries[event.entry].identity] += event.kind in {"sending", "asking"}
+            written[entries[event.entry].request_key] += event.kind in {"sending", "reposting"}
     for known in steps.values():
         for asking, then in itertools.pairwise(known):
-            if asking.kind == "asking":  # whoever asks has the reply, or nobody
+            if asking.kind == "reposting":  # whoever asks has the reply, or nobody
                 assert then.kind == "uncertain" or then.owner == asking.owner
     arrived = defaultdict[str, list[LoggedRequest]](list)
     for arrival in sim.request_log.posts:
         if arrival.path in AGAIN:
             arrived[what(arrival)].append(arrival)
-    identities = {asked(library.request(entry.id)): entry.identity for entry in entries.values()}
+    request_keys = {
+        asked(library.request(entry.id)): entry.request_key for entry in entries.values()
+    }
     for words, arrivals in arrived.items():
-        assert len(arrivals) <= written[identities[words]], f"not in the ledger: {arrivals}"
+        assert len(arrivals) <= written[request_keys[words]], f"not in the ledger: {arrivals}"
         lost = [bool(traffic.struck[arrival.number] & SPOILT) for arrival in arrivals]
         assert not any(lost[:-1]), f"asked again after a lost reply: {arrivals}"
 
@@ -742,14 +744,14 @@ def check_files(sim: Simulator, library: Library) -> None:
             sung = sung_as(sim, task, song)
             path = library.file_of(song, "audio")
             assert path is not None
-            assert path.read_bytes() == media.sound(sung, sung.form).content
+            assert path.read_bytes() == media.audio_file(sung, sung.audio_format).content
             assert len(soundfile.read(path)[0]) > 0
             names.add(path.name)
             songs += 1
             if song.image_url:
                 cover = library.file_of(song, "image")
                 assert cover is not None
-                assert cover.read_bytes() == media.picture(sung).content
+                assert cover.read_bytes() == media.cover_file(sung).content
                 names.add(cover.name)
     assert songs > CELLS // 2
     assert {path.name for path in (library.path / "files").rglob("*") if path.is_file()} == names
@@ -765,7 +767,7 @@ def sung_as(sim: Simulator, task: Task, song: tasks.Song) -> Song:
 @pytest.fixture
 def quick_files(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sing and paint once for all songs, and mark each: making them takes longer than all else."""
-    sing, paint, made = media.sound, media.picture, dict[str, media.File]()
+    sing, paint, made = media.audio_file, media.cover_file, dict[str, media.File]()
 
     def marked(name: str, make: Callable[[], media.File], song: Song) -> media.File:
         whole = made.get(name) or made.setdefault(name, make())
@@ -774,8 +776,10 @@ def quick_files(monkeypatch: pytest.MonkeyPatch) -> None:
     def sound(song: Song, form: AudioFormat) -> media.File:
         return marked(form, lambda: sing(song, form), song)
 
-    monkeypatch.setattr(media, "sound", sound)
-    monkeypatch.setattr(media, "picture", lambda song: marked("cover", lambda: paint(song), song))
+    monkeypatch.setattr(media, "audio_file", sound)
+    monkeypatch.setattr(
+        media, "cover_file", lambda song: marked("cover", lambda: paint(song), song)
+    )
 
 
 # Links are asked for of clips that nobody made; webhooks come to this machine.

@@ -1,4 +1,4 @@
-"""%%song and %songs in a real IPython shell, on the embedded simulator's real HTTP."""
+"""Tests of %%song and %songs in a real IPython shell, over the embedded simulator's HTTP."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +18,7 @@ from musicapi_nb.notebook.song_magic_parser import help_text, parse_song_cell
 from musicapi_nb.simulator import Simulator
 
 LYRICS = "[Verse]\nla la\n"
-WORDS = "[Verse]\nla la"
+PROMPT = "[Verse]\nla la"
 CELL = f"%%song sonic --tags 'spy jazz' --mv sonic-v5\n{LYRICS}"
 
 
@@ -32,11 +32,11 @@ def shell() -> InteractiveShell:
 @pytest.fixture
 def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
     monkeypatch.delenv("MUSICAPI_KEY", raising=False)
-    handle = mnb.connect(
+    session = mnb.connect(
         simulator=Simulator(seconds=(1, 1.2), speed=2000), library=tmp_path / "library"
     )
-    yield handle
-    handle.close()
+    yield session
+    session.close()
 
 
 def posts(api: Session) -> int:
@@ -45,72 +45,76 @@ def posts(api: Session) -> int:
 
 
 def run(shell: InteractiveShell, code: str) -> Any:
-    done = shell.run_cell(code, store_history=False)
-    done.raise_error()
-    return done.result
+    execution = shell.run_cell(code, store_history=False)
+    execution.raise_error()
+    return execution.result
 
 
 # --- in a shell ----------------------------------------------------------------------------
 
 
-def test_a_cell_is_a_song_and_again_the_same_song(
+def test_same_cell_returns_the_same_song(
     shell: InteractiveShell, api: Session, capsys: pytest.CaptureFixture[str]
 ) -> None:
     job = run(shell, CELL)
     assert isinstance(job, mnb.Job)
     assert job.request == sonic.Create(
-        custom_mode=True, mv="sonic-v5", tags="spy jazz", prompt=WORDS
+        custom_mode=True, mv="sonic-v5", tags="spy jazz", prompt=PROMPT
     )
     first = job.result()
     again = run(shell, CELL).result()
-    other = run(shell, CELL.replace("sonic-v5", "sonic-v5 --take 2")).result()
+    second_take = run(shell, CELL.replace("sonic-v5", "sonic-v5 --take 2")).result()
     assert [song.id for song in again.songs] == [song.id for song in first.songs]
-    assert other.id != first.id
+    assert second_take.id != first.id
     assert posts(api) == 2
     assert "<Job sonic.create: " in capsys.readouterr().out
 
-    shown = run(shell, "%songs")
-    assert [song.id for song in shown] == [
-        song.id for task in (other, first) for song in task.songs
+    songs = run(shell, "%songs")
+    assert [song.id for song in songs] == [
+        song.id for task in (second_take, first) for song in task.songs
     ]
     assert len(run(shell, "%songs 1")) == 1
-    assert shown._repr_html_().count("<audio") == 4
+    assert songs._repr_html_().count("<audio") == 4
 
 
 @pytest.mark.parametrize(
-    ("line", "words"),
+    ("line", "message"),
     [
-        ("sonic.Batch --items '[{'", "--items: is no JSON"),
+        ("sonic.Batch --items '[{'", "--items: is not JSON"),
         ("sonic.Batch --items '[{\"cls\": 1}]'", "cls: no such field"),
         ("sonic --tag jazz --mv sonic-v5", "did you mean --tags? %%song sonic --help lists them"),
-        ("sonic --tags jazz", "mv: is needed: The model."),
-        ("sonic --mv sonic-v5 --tags spy jazz", "a value of several words needs quotes"),
-        ("sonic --mv sonic-v5 --mv sonic-v4", "is given twice"),
+        ("sonic --tags jazz", "mv: is required: The model."),
+        ("sonic --mv sonic-v5 --tags spy jazz", "quote a value of several words"),
+        ("sonic --mv sonic-v5 --mv sonic-v4", "is duplicated"),
         ("sonic --mv sonic-v5 --tags", "needs a value"),
         ("sonic --mv sonic-v5 --custom_mode perhaps", "should be True or False"),
-        ("sonic --mv sonic-v5 --take 0", "--take: should be a whole number from 1 on"),
-        ("sonic --mv sonic-v5 --extra {", "--extra: is no JSON"),
+        ("sonic --mv sonic-v5 --take 0", "--take: should be a whole number >= 1"),
+        ("sonic --mv sonic-v5 --extra {", "--extra: is not JSON"),
         ("sonic --mv sonic-v5 --extra []", "--extra: should be a JSON object"),
         ("sonic --mv 'sonic-v5", "No closing quotation"),
-        ("sonata --mv sonic-v5", "there are sonic, studio, lyrics, nuro"),
+        ("sonata --mv sonic-v5", "engines: sonic, studio, lyrics, nuro"),
         ("nuro.Vocal --duration soon", "should be a whole number, not str 'soon'"),
-        ("nuro", "say %%song nuro.Instrumental or %%song nuro.Vocal"),
+        ("nuro", "choose %%song nuro.Instrumental or %%song nuro.Vocal"),
         (
             "sonic --mv sonic-v5 --custom_mode --continue_clip_id c1",
-            "say %%song sonic.AddInstrumental or %%song sonic.AddVocals or %%song sonic.Cover or",
+            "choose %%song sonic.AddInstrumental or %%song sonic.AddVocals or %%song sonic.Cover",
         ),
-        ("account", "no operation of account.Credits takes a text and this body"),
+        ("account", "no operation of account.Credits accepts a text and this body"),
     ],
 )
-def test_what_cannot_be_sent_is_said_in_one_line(
-    shell: InteractiveShell, api: Session, capsys: pytest.CaptureFixture[str], line: str, words: str
+def test_invalid_line_is_reported_in_one_line(
+    shell: InteractiveShell,
+    api: Session,
+    capsys: pytest.CaptureFixture[str],
+    line: str,
+    message: str,
 ) -> None:
-    done = shell.run_cell(f"%%song {line}\n{LYRICS}")
-    said = capsys.readouterr()
-    assert done.error_in_exec is not None
-    assert words in str(done.error_in_exec)
-    assert "was not sent and cost nothing" in str(done.error_in_exec)
-    assert "Traceback" not in said.out + said.err
+    execution = shell.run_cell(f"%%song {line}\n{LYRICS}")
+    output = capsys.readouterr()
+    assert execution.error_in_exec is not None
+    assert message in str(execution.error_in_exec)
+    assert "was not sent and cost nothing" in str(execution.error_in_exec)
+    assert "Traceback" not in output.out + output.err
     assert posts(api) == 0
 
 
@@ -136,7 +140,7 @@ def test_help_and_songs_of_a_session(
     session.close()
 
 
-def test_without_a_handle_one_is_connected(
+def test_magic_connects_if_there_is_no_session(
     shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("MUSICAPI_KEY", raising=False)
@@ -145,7 +149,7 @@ def test_without_a_handle_one_is_connected(
     mnb.connect().close()
 
 
-# --- what a line means ---------------------------------------------------------------------
+# --- parsing a line ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -154,7 +158,7 @@ def test_without_a_handle_one_is_connected(
         (
             "sonic --mv sonic-v5",
             LYRICS,
-            sonic.Create(custom_mode=True, mv="sonic-v5", prompt=WORDS),
+            sonic.Create(custom_mode=True, mv="sonic-v5", prompt=PROMPT),
         ),
         (
             "sonic --mv sonic-v5 --custom_mode false",
@@ -174,7 +178,7 @@ def test_without_a_handle_one_is_connected(
         (
             "sonic.Cover --mv sonic-v5 --continue_clip_id c1 --custom_mode true",
             LYRICS,
-            sonic.Cover(custom_mode=True, mv="sonic-v5", continue_clip_id="c1", prompt=WORDS),
+            sonic.Cover(custom_mode=True, mv="sonic-v5", continue_clip_id="c1", prompt=PROMPT),
         ),
         (
             "sonic.extend --mv sonic-v5 --continue_clip_id c1 --continue_at 30.5 --custom_mode",
@@ -184,13 +188,13 @@ def test_without_a_handle_one_is_connected(
                 mv="sonic-v5",
                 continue_clip_id="c1",
                 continue_at=30.5,
-                prompt=WORDS,
+                prompt=PROMPT,
             ),
         ),
         (
             "studio --prompt 'spy jazz' --model_type studio32-v1.5 --seed -1",
             LYRICS,
-            studio.Custom(prompt="spy jazz", model_type="studio32-v1.5", seed=-1, lyrics=WORDS),
+            studio.Custom(prompt="spy jazz", model_type="studio32-v1.5", seed=-1, lyrics=PROMPT),
         ),
         (
             "studio.Description --model_type studio32-v1.5 --prompt_strength 1",
@@ -205,7 +209,7 @@ def test_without_a_handle_one_is_connected(
                 model_type="studio32-v1.5",
                 song_id="s",
                 lyrics_type="user",
-                lyrics=WORDS,
+                lyrics=PROMPT,
             ),
         ),
         ("lyrics", "rain on tin", lyrics.Make(description="rain on tin")),
@@ -230,16 +234,16 @@ def test_without_a_handle_one_is_connected(
         (
             "sonic --mv sonic-v5 --extra '{\"newer\": true}'",
             LYRICS,
-            sonic.Create(custom_mode=True, mv="sonic-v5", prompt=WORDS, extra={"newer": True}),
+            sonic.Create(custom_mode=True, mv="sonic-v5", prompt=PROMPT, extra={"newer": True}),
         ),
     ],
 )
-def test_what_a_line_and_a_body_ask_for(line: str, body: str, expected: Request) -> None:
+def test_line_and_body_become_a_request(line: str, body: str, expected: Request) -> None:
     assert parse_song_cell(line, body) == (expected, 1)
 
 
-def test_the_body_is_never_lost() -> None:
-    with pytest.raises(InvalidRequest, match="takes --mv, --custom_mode, --prompt and this body"):
+def test_body_without_a_field_raises() -> None:
+    with pytest.raises(InvalidRequest, match="accepts --mv, --custom_mode, --prompt and this body"):
         parse_song_cell("sonic --mv sonic-v5 --custom_mode true --prompt hey", LYRICS)
 
 
@@ -252,7 +256,7 @@ def test_help_names_every_field(kind: type[Request]) -> None:
     assert help_text("").startswith("%%song ENGINE")
 
 
-def test_help_of_an_engine_is_a_list_and_the_options_of_its_usual_operation() -> None:
+def test_engine_help_lists_operations_and_default_options() -> None:
     text = help_text("sonic --help")
     lines = text.splitlines()
     assert any(line.startswith("%%song sonic.Mashup ") for line in lines)

@@ -1,4 +1,4 @@
-"""The monitor's words, its buttons without a page, and the bar of scripts and terminals."""
+"""The monitor's actions and buttons without a page, and the bar of scripts and terminals."""
 
 import io
 import subprocess
@@ -23,61 +23,61 @@ PLAN_BASE = {"custom_mode": False, "gpt_description_prompt": "{style}, rain", "m
 
 @pytest.fixture
 def api(tmp_path: Path) -> Iterator[Session]:
-    handle = mnb.connect(
+    session = mnb.connect(
         simulator=Simulator(seconds=(1, 1.2), speed=3000), library=tmp_path / "library"
     )
-    assert handle.simulator is not None
-    handle.simulator.faults.arm("wrong_type_download", times=None)  # no time for files
-    yield handle
-    handle.close()
+    assert session.simulator is not None
+    session.simulator.faults.arm("wrong_type_download", times=None)  # skip downloads
+    yield session
+    session.close()
 
 
-def made(api: Session) -> ExperimentRun:
+def two_cell_run(api: Session) -> ExperimentRun:
     plan = mnb.Plan.grid(sonic.Create, base=PLAN_BASE, factors={"style": ["jazz", "rock"]})
     return api.experiment("harbour", plan, budget=100, deadline=1e7)
 
 
-def possible(what: ExperimentRun) -> list[str]:
-    return [action.word for action in what.actions() if action.possible]
+def enabled_actions(run: ExperimentRun) -> list[str]:
+    return [action.label for action in run.actions() if action.enabled]
 
 
-def until(condition: Callable[[], object]) -> None:
+def wait_until(condition: Callable[[], object]) -> None:
     while not condition():
         time.sleep(0.01)
 
 
-def test_what_can_be_done_about_an_experiment_follows_its_state(api: Session) -> None:
-    run = made(api)
-    words = [action.word for action in run.actions()]
-    assert words == ["Start", "Pause", "Resume", "Cancel"]
-    assert possible(run) == ["Start"]
+def test_actions_follow_experiment_state(api: Session) -> None:
+    run = two_cell_run(api)
+    labels = [action.label for action in run.actions()]
+    assert labels == ["Start", "Pause", "Resume", "Cancel"]
+    assert enabled_actions(run) == ["Start"]
     assert api.simulator is not None
     api.simulator.clock.speed = 0
     run.start()
-    until(lambda: run.progress.state == "running")
-    assert possible(run) == ["Pause", "Cancel"]
+    wait_until(lambda: run.progress.state == "running")
+    assert enabled_actions(run) == ["Pause", "Cancel"]
     run.pause()
-    until(lambda: run.progress.state == "paused")
-    assert possible(run) == ["Resume", "Cancel"]
+    wait_until(lambda: run.progress.state == "paused")
+    assert enabled_actions(run) == ["Resume", "Cancel"]
     run.cancel()
-    until(lambda: run.job is not None and run.job.done())
-    assert possible(run) == ["Start again"]
+    wait_until(lambda: run.job is not None and run.job.done())
+    assert enabled_actions(run) == ["Start again"]
     assert not run.done()
     api.simulator.clock.speed = 3000
     run.start().result()
     assert run.done()
 
 
-def test_a_watcher_hears_of_every_start_and_its_end(api: Session) -> None:
-    run, seen = made(api), list[str]()
-    run.watch(lambda: seen.append(run.progress.state))
-    assert seen == []
+def test_watcher_is_called_for_start_and_end(api: Session) -> None:
+    run, states = two_cell_run(api), list[str]()
+    run.watch(lambda: states.append(run.progress.state))
+    assert states == []
     run.start().result()
-    until(lambda: "ended" in seen)
+    wait_until(lambda: "ended" in states)
 
 
-def test_a_button_that_fails_says_so_in_place_and_costs_nothing(api: Session) -> None:
-    run = made(api)
+def test_failing_button_shows_error_and_sends_nothing(api: Session) -> None:
+    run = two_cell_run(api)
     monitor = Monitor(run)
     monitor._row(with_card=False)
     api.library.close()  # type: ignore[union-attr]
@@ -87,8 +87,8 @@ def test_a_button_that_fails_says_so_in_place_and_costs_nothing(api: Session) ->
     assert len(api.simulator.request_log.posts) == 0
 
 
-def test_a_double_click_starts_once(api: Session) -> None:
-    run = made(api)
+def test_double_click_starts_once(api: Session) -> None:
+    run = two_cell_run(api)
     monitor = Monitor(run)
     monitor._row(with_card=False)
     for _ in range(2):
@@ -99,13 +99,13 @@ def test_a_double_click_starts_once(api: Session) -> None:
     assert len(api.simulator.request_log.posts) == 2
 
 
-def test_two_threads_that_start_it_at_once_share_one_job(api: Session) -> None:
-    run = made(api)
-    together = threading.Barrier(2)
+def test_simultaneous_starts_share_one_job(api: Session) -> None:
+    run = two_cell_run(api)
+    barrier = threading.Barrier(2)
     jobs: list[object] = []
 
     def start() -> None:
-        together.wait()
+        barrier.wait()
         jobs.append(run.start())
 
     threads = [threading.Thread(target=start) for _ in range(2)]
@@ -120,26 +120,26 @@ def test_two_threads_that_start_it_at_once_share_one_job(api: Session) -> None:
     assert len(api.simulator.request_log.posts) == 2
 
 
-def test_shown_as_text_it_is_what_it_follows(api: Session) -> None:
-    run = made(api)
+def test_monitor_has_repr_and_html_of_its_work(api: Session) -> None:
+    run = two_cell_run(api)
     assert repr(Monitor(run)) == repr(run)
     assert Monitor(run)._repr_html_() == run._repr_html_()
 
 
-def test_a_job_is_followed_by_a_bar(api: Session, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bar_follows_job(api: Session, capsys: pytest.CaptureFixture[str]) -> None:
     request = sonic.Create(custom_mode=False, gpt_description_prompt="rain", mv="sonic-v5")
     job = api.run(request, deadline=1e7)
     bar = mnb.monitor(job)
     assert isinstance(bar, Bar)
     job.result()
-    until(lambda: bar._line is None)
-    said = capsys.readouterr().err
-    assert "sonic.create" in said
-    assert "2/2" in said
-    assert [action.possible for action in job.actions()] == [False]
+    wait_until(lambda: bar._line is None)
+    output = capsys.readouterr().err
+    assert "sonic.create" in output
+    assert "2/2" in output
+    assert [action.enabled for action in job.actions()] == [False]
 
 
-class _Failing:
+class _FailingWork:
     title = "\x1b[31m<b>odd</b>"
 
     def watch(self, callback: Callable[[], None]) -> None:
@@ -158,20 +158,20 @@ class _Failing:
         return ""
 
 
-def test_a_bar_holds_no_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
-    bar = follow(_Failing())
-    bar.show(BarState(3, 3, "cells", ""), over=True)
-    said = capsys.readouterr().err
-    assert "\x1b[31m" not in said
-    assert "1/3" in said
-    assert "2 failed" in said
+def test_bar_has_no_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
+    bar = follow(_FailingWork())
+    bar.show(BarState(3, 3, "cells", ""), is_final=True)
+    output = capsys.readouterr().err
+    assert "\x1b[31m" not in output
+    assert "1/3" in output
+    assert "2 failed" in output
 
 
-async def test_an_experiment_in_plain_asyncio_prints_a_bar(
+async def test_experiment_in_plain_asyncio_prints_bar(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    written = io.StringIO()
-    monkeypatch.setattr(sys, "stderr", written)
+    stderr = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stderr)
     plan = mnb.Plan.grid(sonic.Create, base=PLAN_BASE, factors={"style": ["jazz", "rock"]})
     async with Simulator(seconds=(1, 1.2), speed=3000) as sim:
         sim.faults.arm("wrong_type_download", times=None)
@@ -179,12 +179,12 @@ async def test_an_experiment_in_plain_asyncio_prints_a_bar(
             async with MusicAPI("key", base_url=sim.url, speed=3000, ledger=library) as client:
                 experiment = mnb.Experiment("harbour", plan, client, library, deadline=1e7)
                 await experiment.run(mnb.progress_bar())
-    assert "harbour" in written.getvalue()
-    assert "2/2" in written.getvalue()
-    assert "40 credits" in written.getvalue()
+    assert "harbour" in stderr.getvalue()
+    assert "2/2" in stderr.getvalue()
+    assert "40 credits" in stderr.getvalue()
 
 
-def test_a_script_sees_a_bar_and_needs_no_notebook(tmp_path: Path) -> None:
+def test_script_prints_bar(tmp_path: Path) -> None:
     code = """if True:
         import musicapi_nb as mnb
         from musicapi_nb import sonic
@@ -196,7 +196,7 @@ def test_a_script_sees_a_bar_and_needs_no_notebook(tmp_path: Path) -> None:
         job.result()
         api.close()
     """
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", code],
         cwd=tmp_path,
         capture_output=True,
@@ -204,6 +204,6 @@ def test_a_script_sees_a_bar_and_needs_no_notebook(tmp_path: Path) -> None:
         timeout=120,
         check=True,
     )
-    assert "sonic.create" in done.stderr
-    assert "2/2" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert "sonic.create" in process.stderr
+    assert "2/2" in process.stderr
+    assert "Traceback" not in process.stderr

@@ -1,4 +1,4 @@
-"""connect() and jobs, over the embedded simulator's real HTTP."""
+"""Tests of connect() and jobs over the real HTTP of an embedded simulator."""
 
 import asyncio
 import contextlib
@@ -35,9 +35,9 @@ SONG = sonic.Create(custom_mode=False, mv="sonic-v5", gpt_description_prompt="ra
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
     monkeypatch.delenv("MUSICAPI_KEY", raising=False)
-    handle = mnb.connect(simulator=Simulator(seconds=(1, 1.2), speed=2000))
-    yield handle
-    handle.close()
+    session = mnb.connect(simulator=Simulator(seconds=(1, 1.2), speed=2000))
+    yield session
+    session.close()
 
 
 def _simulator(api: Session) -> Simulator:
@@ -48,7 +48,7 @@ def _simulator(api: Session) -> Simulator:
 # --- connect -------------------------------------------------------------------------------
 
 
-def test_without_a_key_it_is_the_simulator_and_says_so(
+def test_without_a_key_it_connects_to_the_simulator(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("MUSICAPI_KEY", raising=False)
@@ -62,20 +62,20 @@ def test_without_a_key_it_is_the_simulator_and_says_so(
         api.close()
 
 
-def test_with_a_key_it_is_the_service_and_says_that_it_costs(
+def test_with_a_key_it_connects_to_the_service(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MUSICAPI_KEY", "sk-not-to-be-seen-0001")
+    monkeypatch.setenv("MUSICAPI_KEY", "sk-secret-key-0001")
     api = mnb.connect()
     try:
-        said = capsys.readouterr().out
-        assert "https://api.musicapi.ai" in said
-        assert "costs credits" in said
+        output = capsys.readouterr().out
+        assert "https://api.musicapi.ai" in output
+        assert "costs credits" in output
         assert not api.simulated
         assert api.simulator is None
         assert (tmp_path / "musicapi-library" / ".gitignore").read_text() == "*\n"
-        assert "not-to-be-seen" not in said + repr(api) + api._repr_html_() + str(vars(api))
+        assert "secret-key" not in output + repr(api) + api._repr_html_() + str(vars(api))
     finally:
         api.close()
 
@@ -87,7 +87,7 @@ def test_another_host_needs_a_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
         mnb.connect(base_url="https://example.com")
 
 
-def test_a_closed_handle_is_replaced_by_a_new_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closed_session_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MUSICAPI_KEY", raising=False)
     first = mnb.connect()
     first.close()
@@ -101,13 +101,13 @@ def test_a_closed_handle_is_replaced_by_a_new_one(monkeypatch: pytest.MonkeyPatc
         second.close()
 
 
-def test_another_simulator_or_library_is_another_handle(
+def test_different_arguments_open_different_sessions(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.delenv("MUSICAPI_KEY", raising=False)
     monkeypatch.chdir(tmp_path)
     rich, poor = Simulator(), Simulator(balance=3)
-    handles = [
+    sessions = [
         mnb.connect(simulator=rich),
         mnb.connect(simulator=poor),
         mnb.connect(),
@@ -116,16 +116,16 @@ def test_another_simulator_or_library_is_another_handle(
         mnb.connect(library="one", spend_limit=5),
     ]
     try:
-        assert len({id(handle) for handle in handles}) == len(handles)
-        assert mnb.connect(simulator=poor) is handles[1]
-        assert mnb.connect(library=tmp_path / "one") is handles[3]
-        assert handles[1].credits().result().total == 3
+        assert len({id(session) for session in sessions}) == len(sessions)
+        assert mnb.connect(simulator=poor) is sessions[1]
+        assert mnb.connect(library=tmp_path / "one") is sessions[3]
+        assert sessions[1].credits().result().total == 3
     finally:
-        for handle in handles:
-            handle.close()
+        for session in sessions:
+            session.close()
 
 
-def test_closing_ends_the_thread() -> None:
+def test_close_ends_the_thread() -> None:
     before = threading.active_count()
     api = mnb.connect(simulator=Simulator())
     assert api.credits().result().total > 0
@@ -134,10 +134,10 @@ def test_closing_ends_the_thread() -> None:
     assert threading.active_count() == before
 
 
-def test_a_process_that_forgets_to_close_ends_silently(tmp_path: Path) -> None:
+def test_process_without_close_exits_silently(tmp_path: Path) -> None:
     code = """if True:
         import logging
-        logging.getLogger("asyncio").setLevel(logging.ERROR)  # a slow machine is no news
+        logging.getLogger("asyncio").setLevel(logging.ERROR)  # no warnings on a slow machine
         import musicapi_nb as mnb
         from musicapi_nb import sonic
         api = mnb.connect()
@@ -145,7 +145,7 @@ def test_a_process_that_forgets_to_close_ends_silently(tmp_path: Path) -> None:
         under_way = api.run(request)
         print(api.credits().result().total > 0)
     """
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-X", "dev", "-W", "error", "-c", code],
         cwd=tmp_path,
         capture_output=True,
@@ -154,12 +154,12 @@ def test_a_process_that_forgets_to_close_ends_silently(tmp_path: Path) -> None:
         check=False,
         env={"PATH": ""},
     )
-    assert done.stderr == ""
-    assert done.stdout.splitlines()[-1] == "True"
-    assert done.returncode == 0
+    assert process.stderr == ""
+    assert process.stdout.splitlines()[-1] == "True"
+    assert process.returncode == 0
 
 
-def test_a_process_that_forgets_to_close_loses_nothing_that_it_paid(tmp_path: Path) -> None:
+def test_process_without_close_records_its_purchase(tmp_path: Path) -> None:
     code = """if True:
         import sys, musicapi_nb as mnb
         from musicapi_nb import sonic
@@ -170,7 +170,7 @@ def test_a_process_that_forgets_to_close_loses_nothing_that_it_paid(tmp_path: Pa
     """
     with EmbeddedSimulator(Simulator(seconds=(1, 1.2), speed=60)) as simulator:
         simulator.faults.arm("slow_reply", seconds=60.0)
-        started = subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-X", "dev", "-W", "error", "-c", code, simulator.url],
             cwd=tmp_path,
             stdin=subprocess.PIPE,
@@ -178,17 +178,17 @@ def test_a_process_that_forgets_to_close_loses_nothing_that_it_paid(tmp_path: Pa
             text=True,
         )
         _wait_until(lambda: bool(simulator.request_log.posts))
-        said = started.communicate("end\n", timeout=60)[1]
+        output = process.communicate("end\n", timeout=60)[1]
         (charge,) = simulator.accounts.charges("sk-some-key-0001")
-    assert said == ""
-    (folder,) = tmp_path.iterdir()  # not the service's own: it was bought elsewhere
+    assert output == ""
+    (folder,) = tmp_path.iterdir()  # a folder per host
     assert folder.name == f"musicapi-library-127.0.0.1-{simulator.port}"
     with Library(folder) as library:
         ((state, task_id),) = [(entry.state, entry.task_id) for entry in library.entries()]
     assert (state, task_id) == ("accepted", charge.task_id)
 
 
-def test_webhooks_reach_a_receiver_for_the_same_library(
+def test_webhooks_reach_a_receiver_of_the_same_library(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.delenv("MUSICAPI_KEY", raising=False)
@@ -227,7 +227,7 @@ def test_webhooks_reach_a_receiver_for_the_same_library(
         {"webhook_secret": "long-enough-for-that"},
     ],
 )
-def test_webhooks_that_nobody_could_send_or_trust_are_refused(
+def test_invalid_webhook_settings_raise(
     monkeypatch: pytest.MonkeyPatch, settings: dict[str, str]
 ) -> None:
     for name in ("MUSICAPI_KEY", "MUSICAPI_WEBHOOK_SECRET"):
@@ -241,26 +241,26 @@ def test_webhooks_that_nobody_could_send_or_trust_are_refused(
 # --- jobs ----------------------------------------------------------------------------------
 
 
-def test_a_job_gives_its_task_without_await(api: Session) -> None:
+def test_result_returns_the_task(api: Session) -> None:
     task = api.run(SONG).result()
     assert task.state == "succeeded"
     assert len(task.songs) == 2
     assert all(song.simulated for song in task.songs)
 
 
-async def test_a_job_can_be_awaited_on_any_loop_and_more_than_once(api: Session) -> None:
+async def test_job_can_be_awaited_on_several_loops(api: Session) -> None:
     job = api.run(SONG)
     first, second = await asyncio.gather(job, job)
     assert first is second
-    elsewhere = await asyncio.to_thread(lambda: asyncio.run(_await(job)))
-    assert elsewhere is first
+    on_another_loop = await asyncio.to_thread(lambda: asyncio.run(_await(job)))
+    assert on_another_loop is first
 
 
 async def _await(job: mnb.Job[mnb.Task]) -> mnb.Task:
     return await job
 
 
-async def test_an_interrupted_wait_does_not_end_the_job(api: Session) -> None:
+async def test_cancelled_await_does_not_end_the_job(api: Session) -> None:
     job = api.run(SONG)
     waiting = asyncio.ensure_future(_await(job))
     await asyncio.sleep(0)
@@ -270,7 +270,7 @@ async def test_an_interrupted_wait_does_not_end_the_job(api: Session) -> None:
     assert (await job).state == "succeeded"
 
 
-def test_a_blocking_wait_has_a_limit_and_the_job_goes_on(api: Session) -> None:
+def test_result_timeout_does_not_end_the_job(api: Session) -> None:
     _simulator(api).faults.arm("stuck")
     job = api.run(SONG)
     with pytest.raises(WaitTimeout, match=r"not done after 0\.1 s"):
@@ -278,7 +278,7 @@ def test_a_blocking_wait_has_a_limit_and_the_job_goes_on(api: Session) -> None:
     assert not job.done()
 
 
-def test_result_on_the_jobs_own_loop_is_refused(api: Session) -> None:
+def test_result_on_the_background_loop_raises(api: Session) -> None:
     job = api.run(SONG)
 
     async def deadlock(_: object) -> mnb.Task:
@@ -288,10 +288,10 @@ def test_result_on_the_jobs_own_loop_is_refused(api: Session) -> None:
         api._job(deadlock, title="deadlock").result()
 
 
-def test_an_invalid_request_is_refused_at_once_with_every_problem(api: Session) -> None:
-    with pytest.raises(InvalidRequest) as caught:
+def test_invalid_request_raises_with_every_problem(api: Session) -> None:
+    with pytest.raises(InvalidRequest) as raised:
         api.run(sonic.Create(custom_mode=True, mv="sonic-v4", title="t" * 81))
-    assert [problem.field for problem in caught.value.problems] == ["title", "prompt"]
+    assert [problem.field for problem in raised.value.problems] == ["title", "prompt"]
     assert _posts(api) == 0
 
 
@@ -299,7 +299,7 @@ def _posts(api: Session) -> int:
     return len(_simulator(api).request_log.posts)
 
 
-def test_an_error_is_shown_where_the_job_is_shown(api: Session) -> None:
+def test_error_is_displayed_by_the_job(api: Session) -> None:
     _simulator(api).faults.arm("lost_reply")
     job = api.run(SONG)
     with pytest.raises(LostReply):
@@ -311,7 +311,7 @@ def test_an_error_is_shown_where_the_job_is_shown(api: Session) -> None:
     assert _posts(api) == 1
 
 
-def test_a_stopped_job_says_that_the_task_goes_on(api: Session) -> None:
+def test_cancelled_job_displays_that_the_task_continues(api: Session) -> None:
     _simulator(api).faults.arm("stuck")
     job = api.run(SONG)
     api.credits().result()
@@ -320,7 +320,7 @@ def test_a_stopped_job_says_that_the_task_goes_on(api: Session) -> None:
     assert job.task is not None
     assert job.task.id is not None
     assert job.task.id in job._repr_html_()
-    assert "goes on at the service" in job._repr_html_()
+    assert "keeps running on the service" in job._repr_html_()
 
 
 def _wait_until(condition: "object") -> None:
@@ -334,7 +334,7 @@ def _wait_until(condition: "object") -> None:
     raise AssertionError("the condition never held")
 
 
-def test_a_job_stopped_while_the_reply_is_under_way_still_learns_its_task(api: Session) -> None:
+def test_job_cancelled_before_the_reply_still_gets_its_task(api: Session) -> None:
     _simulator(api).faults.arm("slow_reply", seconds=400.0)
     job = api.run(SONG)
     _wait_until(lambda: _posts(api) == 1)
@@ -344,42 +344,40 @@ def test_a_job_stopped_while_the_reply_is_under_way_still_learns_its_task(api: S
     assert _posts(api) == 1
 
 
-def test_text_and_html_of_a_job_follow_its_life(api: Session) -> None:
+def test_text_and_html_follow_the_state_of_the_job(api: Session) -> None:
     _simulator(api).faults.arm("stuck")
     stuck = api.run(SONG)
     assert "sonic.create" in repr(stuck)
     _wait_until(lambda: stuck.task is not None)
-    assert "so far" in repr(stuck)
-    assert re.search(r"so far, (\d:\d\d|up) to \d:\d\d more", stuck._repr_html_())
-    done = api.run(SONG)
-    task = done.result()
-    assert done._repr_html_() == task._repr_html_()
-    assert repr(done) == f"<Job sonic.create: {task!r}>"
+    assert "elapsed" in repr(stuck)
+    assert re.search(r"elapsed, (\d:\d\d|up) to \d:\d\d more", stuck._repr_html_())
+    finished = api.run(SONG)
+    task = finished.result()
+    assert finished._repr_html_() == task._repr_html_()
+    assert repr(finished) == f"<Job sonic.create: {task!r}>"
 
 
-def test_a_player_is_not_drawn_anew_while_nothing_changes(
-    api: Session, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    drawn: list[object] = []
-    monkeypatch.setattr("IPython.display.update_display", lambda *_, **__: drawn.append(1))
+def test_unchanged_player_is_not_redrawn(api: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    redraws: list[object] = []
+    monkeypatch.setattr("IPython.display.update_display", lambda *_, **__: redraws.append(1))
 
     async def endless(_: object) -> None:
         await asyncio.Event().wait()
 
     job = api._job(endless, title="endless")
-    job._shown.add("somewhere")
+    job._display_ids.add("some-display-id")
     ready = mnb.Song(id="a", state="succeeded")
     rendering = mnb.Task(songs=(ready, mnb.Song(id="b", state="running")), state="running")
 
-    def seen(task: mnb.Task) -> int:
-        before = len(drawn)
+    def count_redraws(task: mnb.Task) -> int:
+        before = len(redraws)
         api._background.loop.call_soon_threadsafe(job.update, task)
-        api.credits().result()  # the loop has come past it
-        return len(drawn) - before
+        api.credits().result()  # by then the loop has run the update
+        return len(redraws) - before
 
-    assert seen(rendering) == 1
-    assert seen(msgspec.structs.replace(rendering, progress=0.5)) == 0
-    assert seen(msgspec.structs.replace(rendering, songs=(ready, ready))) == 1
+    assert count_redraws(rendering) == 1
+    assert count_redraws(msgspec.structs.replace(rendering, progress=0.5)) == 0
+    assert count_redraws(msgspec.structs.replace(rendering, songs=(ready, ready))) == 1
 
 
 def test_credits_lyrics_poll_wait_and_download(api: Session, tmp_path: Path) -> None:
@@ -400,21 +398,21 @@ def test_credits_lyrics_poll_wait_and_download(api: Session, tmp_path: Path) -> 
     assert path.read_bytes()[8:12] == b"WAVE"
 
 
-def test_an_unknown_task_is_one_clear_error(api: Session) -> None:
+def test_unknown_task_raises_task_not_found(api: Session) -> None:
     with pytest.raises(TaskNotFound, match="task not found"):
         api.poll("00000000-0000-0000-0000-000000000000", engine="sonic").result()
 
 
-def test_reading_the_account_needs_no_task(api: Session) -> None:
+def test_account_credits_has_an_immediate_answer(api: Session) -> None:
     task = api.run(account.Credits()).result()
     assert task.answer["credits"] > 0
 
 
-# --- the nested loop -----------------------------------------------------------------------
+# --- nested asyncio ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("second", "kernel", "patched", "chosen"),
+    ("nest2", "kernel", "patched", "expected"),
     [
         ((1, 7, 4), (7, 4, 0), False, "nest_asyncio2"),
         ((1, 7, 3), None, False, "nest_asyncio2"),
@@ -426,27 +424,27 @@ def test_reading_the_account_needs_no_task(api: Session) -> None:
         ((1, 7, 4), (7, 4, 0), True, None),
     ],
 )
-def test_nesting_is_chosen_or_refused_by_what_is_installed(
+def test_nested_asyncio_depends_on_installed_versions(
     monkeypatch: pytest.MonkeyPatch,
-    second: tuple[int, ...] | None,
+    nest2: tuple[int, ...] | None,
     kernel: tuple[int, ...] | None,
     patched: bool,  # noqa: FBT001 - a parameter of the table above
-    chosen: str | None,
+    expected: str | None,
 ) -> None:
-    versions = {"nest-asyncio2": second, "ipykernel": kernel}
+    versions = {"nest-asyncio2": nest2, "ipykernel": kernel}
     monkeypatch.setattr(nest_asyncio, "_version", versions.get)
     monkeypatch.setitem(sys.modules, "ipykernel", sys.modules[__name__])
     if patched:
         monkeypatch.setattr(asyncio, "_nest_patched", True, raising=False)
-    if chosen is not None:
-        assert nest_asyncio._choose() == chosen
+    if expected is not None:
+        assert nest_asyncio._choose() == expected
     else:
-        with pytest.raises(mnb.errors.NestingRefused, match="lose every cell") as caught:
+        with pytest.raises(mnb.errors.NestingRefused, match="lose every cell") as raised:
             nest_asyncio._choose()
-        assert "job.result()" in str(caught.value)
+        assert "job.result()" in str(raised.value)
 
 
-def test_nesting_lets_asyncio_run_inside_a_running_loop() -> None:
+def test_nested_asyncio_run_works_in_a_running_loop() -> None:
     code = """if True:
         import asyncio, musicapi_nb as mnb
         async def inner(): return 42
@@ -455,14 +453,14 @@ def test_nesting_lets_asyncio_run_inside_a_running_loop() -> None:
             return asyncio.run(inner())
         print(asyncio.run(outer()))
     """
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
     )
-    assert done.stdout.split() == ["nest_asyncio2", "42"], done.stderr
+    assert process.stdout.split() == ["nest_asyncio2", "42"], process.stderr
 
 
 def _kernel(simulator: Simulator, folder: Path) -> Session:
-    """A handle as a kernel has it that talks to a service which outlives it."""
+    """Open a session as a kernel does on a service that outlives it."""
     library = Library(folder)
     client = mnb.MusicAPI(
         "sk-some-key-0001", base_url=simulator.url, speed=simulator.speed, ledger=library
@@ -470,7 +468,7 @@ def _kernel(simulator: Simulator, folder: Path) -> Session:
     return Session(client, BackgroundLoop(), library=library)
 
 
-def test_a_paid_task_outlives_the_kernel_in_the_library(tmp_path: Path) -> None:
+def test_paid_task_is_resumed_from_the_library(tmp_path: Path) -> None:
     with EmbeddedSimulator(Simulator(speed=600)) as simulator:
         first = _kernel(simulator, tmp_path)
         job = first.run(SONG)
@@ -480,16 +478,16 @@ def test_a_paid_task_outlives_the_kernel_in_the_library(tmp_path: Path) -> None:
         second = _kernel(simulator, tmp_path)
         (resumed,) = second.resume().result()
         again = second.run(SONG).result()
-        other = second.run(SONG, take=2).result()
+        second_take = second.run(SONG, take=2).result()
         second.close()
         assert len(simulator.request_log.posts) == 2
     assert job.task is not None
-    assert resumed.id == again.id == job.task.id != other.id
+    assert resumed.id == again.id == job.task.id != second_take.id
     assert again.state == "succeeded"
     assert "from the library, 0 credits" in again._repr_html_()
 
 
-def test_a_spend_limit_covers_all_that_the_handle_does(
+def test_spend_limit_covers_the_whole_session(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("MUSICAPI_KEY", raising=False)
@@ -498,20 +496,20 @@ def test_a_spend_limit_covers_all_that_the_handle_does(
     )
     try:
         jobs = [api.run(SONG, take=take) for take in (1, 2, 3)]
-        errors = [job.exception() for job in jobs if _ended(job)]
+        errors = [job.exception() for job in jobs if _is_done_after_wait(job)]
         assert [type(error).__name__ for error in errors].count("OverBudget") == 1
         assert _simulator(api).accounts.charged("simulated-account") == 40
     finally:
         api.close()
 
 
-def _ended(job: mnb.Job[mnb.Task]) -> bool:
+def _is_done_after_wait(job: mnb.Job[mnb.Task]) -> bool:
     with contextlib.suppress(MusicAPIError):
         job.result()
     return job.done()
 
 
-def test_two_kernels_simulators_give_no_id_twice(
+def test_simulators_of_two_kernels_return_different_ids(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("MUSICAPI_KEY", raising=False)
@@ -526,13 +524,13 @@ def test_two_kernels_simulators_give_no_id_twice(
     assert ids[0] != ids[1]
 
 
-def test_a_spend_limit_needs_a_library(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_spend_limit_without_library_raises(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MUSICAPI_KEY", raising=False)
     with pytest.raises(InvalidRequest, match="spend_limit"):
         mnb.connect(spend_limit=100)
 
 
-def test_a_library_that_cannot_be_opened_stops_before_anything_is_sent(tmp_path: Path) -> None:
+def test_unusable_library_raises_before_anything_is_sent(tmp_path: Path) -> None:
     (tmp_path / "library.sqlite").write_text("this is no database " * 100)
     with EmbeddedSimulator(Simulator()) as simulator:
         with pytest.raises(mnb.errors.LibraryError):

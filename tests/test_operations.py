@@ -16,11 +16,11 @@ import pytest
 
 import musicapi_nb as mnb
 from musicapi_nb import MusicAPI, account, lyrics, producer, riffusion, sonic, studio, tasks
-from musicapi_nb.client.balance import read_balance
+from musicapi_nb.client.balance import parse_balance
 from musicapi_nb.engines import Field, Price, Request, operations
 from musicapi_nb.errors import InvalidRequest
-from musicapi_nb.library import Library, identity
-from musicapi_nb.library.request_key import _kinds, from_json, to_json
+from musicapi_nb.library import Library, request_key
+from musicapi_nb.library._request_key import _operations, from_json, to_json
 from musicapi_nb.notebook.song_magic_parser import help_text, parse_song_cell
 from musicapi_nb.plan import Plan
 from musicapi_nb.simulator import EmbeddedSimulator, Simulator
@@ -73,7 +73,7 @@ SAMPLES: Mapping[type[Request], tuple[str, ...]] = {
 @pytest.mark.parametrize("request_", REQUESTS, ids=NAMES)
 def test_its_reply_is_understood(request_: Request) -> None:
     if isinstance(request_, account.Credits):
-        assert read_balance(sample("credits.json")).total == 50
+        assert parse_balance(sample("credits.json")).total == 50
         return
     ack, *end = SAMPLES.get(type(request_)) or _OF_ENGINE[request_.engine]
     task = tasks.parse_submit_reply(sample(ack), request_)
@@ -98,12 +98,12 @@ def test_the_ledger_gives_back_what_it_wrote_under_the_same_name(request_: Reque
     back = from_json(written)
     assert back == request_
     assert type(back) is type(request_)
-    assert identity(back) == identity(request_)
-    assert identity(request_, 2) != identity(request_)
+    assert request_key(back) == request_key(request_)
+    assert request_key(request_, 2) != request_key(request_)
 
 
 def test_no_two_samples_are_one_purchase() -> None:
-    assert len({identity(each) for each in REQUESTS}) == len(REQUESTS)
+    assert len({request_key(each) for each in REQUESTS}) == len(REQUESTS)
 
 
 # First digits of what earlier libraries call these purchases: with another name, a song that was
@@ -125,7 +125,7 @@ BOUGHT = {
 @pytest.mark.parametrize("name", BOUGHT)
 def test_what_was_bought_keeps_its_name(name: str) -> None:
     first = next(each for each in REQUESTS if f"{each.engine}.{type(each).__name__}" == name)
-    assert identity(first)[:12] == BOUGHT[name]
+    assert request_key(first)[:12] == BOUGHT[name]
 
 
 def test_a_field_that_is_new_changes_no_name_of_what_a_batch_holds() -> None:
@@ -142,7 +142,7 @@ def test_a_plan_has_cells_of_it(request_: Request) -> None:
     assert [cell.take for cell in plan] == [1, 2]
     for cell in plan:
         assert type(cell.request) is type(request_)
-        assert identity(cell.request) == identity(request_)
+        assert request_key(cell.request) == request_key(request_)
     plan.check()
     dry = plan.dry_run()
     price = request_.price()
@@ -185,9 +185,9 @@ def test_a_line_says_it(request_: Request) -> None:
 
 def test_a_line_of_a_batch_that_cannot_be_read() -> None:
     for items, words in (
-        ("[{", "is no JSON"),
+        ("[{", "is not JSON"),
         ("{}", "should be a list of requests"),
-        ("[3]", "which is no Create"),
+        ("[3]", "not a Create"),
         ('[{"titel": "x"}]', "did you mean title"),
     ):
         with pytest.raises(InvalidRequest, match=words):
@@ -247,9 +247,9 @@ def _declared(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """As if its class stood in the engine's module."""
     monkeypatch.setattr(sonic, "Hum", Hum, raising=False)
     monkeypatch.setattr(sonic, "__all__", [*sonic.__all__, "Hum"])
-    _kinds.cache_clear()
+    _operations.cache_clear()
     yield
-    _kinds.cache_clear()
+    _operations.cache_clear()
 
 
 @pytest.mark.usefixtures("_declared")
@@ -264,7 +264,7 @@ def test_declared_here_it_has_plans_lines_and_a_form() -> None:
     assert "--over CLIPS" in help_text("sonic.Hum")
     api = mnb.connect(simulator=Simulator(seconds=(1, 1.2), speed=2000))
     form = api.form(Hum)
-    form._hear(None, {"kind": "typed", "name": "over", "value": " c1, c2,"}, [])
+    form._receive(None, {"kind": "typed", "name": "over", "value": " c1, c2,"}, [])
     assert form.request == Hum(over=["c1", "c2"])
     api.close()
 

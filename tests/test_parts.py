@@ -1,4 +1,4 @@
-"""Reducing by parts: the sums of parts are the sums of the whole, and no rows travel."""
+"""Map-reduce: the sums of partitions are those of the whole table."""
 
 import functools
 from collections.abc import Iterator
@@ -12,14 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from musicapi_nb.analysis import adherence, cooccurrence, exclusive_sets, substitutions, tag_counts
-from musicapi_nb.analysis.partitions import map_reduce, sum_by_index
+from musicapi_nb.analysis.partitions import map_reduce, sum_by_key
 from musicapi_nb.analysis.ratio_estimator import SUMS, ratio_sums
 from musicapi_nb.errors import BadFrame
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-pytestmark = pytest.mark.usefixtures("here")
+pytestmark = pytest.mark.usefixtures("synchronous_dask")
 TAGS = ("jazz", "spy", "mpb", "pop rock", "2010s")
 rows = st.lists(
     st.tuples(
@@ -35,86 +35,92 @@ Rows = list[tuple[int, str | None, list[str], list[str]]]
 
 
 @pytest.fixture(scope="module")
-def here() -> Iterator[None]:
-    """Parts are counted one after the other: starting threads takes longer than counting."""
+def synchronous_dask() -> Iterator[None]:
+    """Count partitions one after the other: starting threads takes longer than counting."""
     with dask.config.set(scheduler="synchronous"):
         yield
 
 
-def tables(given_: Rows) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Songs and tags, by task."""
-    ordered = sorted(given_, key=lambda row: row[0])
+def tables(cases: Rows) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return songs and tags, sorted by task."""
+    ordered = sorted(cases, key=lambda row: row[0])
     songs = pd.DataFrame(
         {
             "mood": pd.Series([row[1] for row in ordered], dtype="str"),
             "task_id": pd.Series([f"t{row[0]}" for row in ordered], dtype="str"),
-            "song_id": pd.Series([f"s{at}" for at in range(len(ordered))], dtype="str"),
+            "song_id": pd.Series([f"s{index}" for index in range(len(ordered))], dtype="str"),
             "prompt": pd.Series([", ".join(row[2]) for row in ordered], dtype="str"),
         }
     )
-    cells = [(f"t{row[0]}", f"s{at}", tag) for at, row in enumerate(ordered) for tag in row[3]]
+    cells = [
+        (f"t{row[0]}", f"s{index}", tag) for index, row in enumerate(ordered) for tag in row[3]
+    ]
     tags = pd.DataFrame(cells, columns=["task_id", "song_id", "tag"], dtype="str")
     return songs, tags
 
 
-def in_parts(frame: pd.DataFrame) -> Any:
-    """Three parts, a task's rows in one of them; a part may be empty."""
-    place = frame["task_id"].str[1:].astype("int64") % 3
-    return dd.from_map(functools.partial(_part, frame, place), range(3), meta=frame.head(0))
+def in_partitions(frame: pd.DataFrame) -> Any:
+    """Split into three partitions, each task in one of them; a partition may be empty."""
+    position = frame["task_id"].str[1:].astype("int64") % 3
+    return dd.from_map(functools.partial(_part, frame, position), range(3), meta=frame.head(0))
 
 
-def _part(frame: pd.DataFrame, place: "pd.Series[int]", number: int) -> pd.DataFrame:
-    return frame[place == number]
+def _part(frame: pd.DataFrame, position: "pd.Series[int]", number: int) -> pd.DataFrame:
+    return frame[position == number]
 
 
-def alike(found: pd.DataFrame, wanted: pd.DataFrame, keys: list[str]) -> None:
-    """Of the same values; parts are met in another order than the whole."""
+def assert_equal_tables(result: pd.DataFrame, expected: pd.DataFrame, keys: list[str]) -> None:
+    """Compare values; partitions come in another order than the rows of the whole table."""
     pd.testing.assert_frame_equal(
-        found.sort_values(keys).reset_index(drop=True),
-        wanted.sort_values(keys).reset_index(drop=True),
+        result.sort_values(keys).reset_index(drop=True),
+        expected.sort_values(keys).reset_index(drop=True),
     )
 
 
 @settings(max_examples=5, deadline=None)
 @given(rows)
-def test_adherence_by_parts(given_: Rows) -> None:
-    songs, tags = tables(given_)
+def test_adherence_by_partition(cases: Rows) -> None:
+    songs, tags = tables(cases)
     make: Callable[..., pd.DataFrame] = functools.partial(adherence, requested="prompt", by="mood")
-    alike(make(in_parts(songs), in_parts(tags)), make(songs, tags), ["mood", "measure"])
+    assert_equal_tables(
+        make(in_partitions(songs), in_partitions(tags)), make(songs, tags), ["mood", "measure"]
+    )
 
 
 @settings(max_examples=4, deadline=None)
 @given(rows)
-def test_counts_of_tags_and_pairs_by_parts(given_: Rows) -> None:
-    _, tags = tables(given_)
-    alike(tag_counts(in_parts(tags)), tag_counts(tags), ["tag"])
-    alike(cooccurrence(in_parts(tags)), cooccurrence(tags), ["tag", "other_tag"])
-    alike(cooccurrence(in_parts(tags), top=2), cooccurrence(tags, top=2), ["tag", "other_tag"])
-    pd.testing.assert_series_equal(exclusive_sets(in_parts(tags)), exclusive_sets(tags))
+def test_counts_by_partition(songs: Rows) -> None:
+    _, tags = tables(songs)
+    assert_equal_tables(tag_counts(in_partitions(tags)), tag_counts(tags), ["tag"])
+    assert_equal_tables(cooccurrence(in_partitions(tags)), cooccurrence(tags), ["tag", "other_tag"])
+    assert_equal_tables(
+        cooccurrence(in_partitions(tags), top=2), cooccurrence(tags, top=2), ["tag", "other_tag"]
+    )
+    pd.testing.assert_series_equal(exclusive_sets(in_partitions(tags)), exclusive_sets(tags))
 
 
 @settings(max_examples=5, deadline=None)
 @given(rows)
-def test_substitutions_by_parts(given_: Rows) -> None:
-    songs, tags = tables(given_)
-    # each song's own tags in two steps: the second reads what the first made
+def test_substitutions_by_partition(cases: Rows) -> None:
+    songs, tags = tables(cases)
+    # the source of a song's second step is the result of the first
     first = songs[["task_id", "song_id", "prompt"]].merge(tags, how="left")
     first = first.rename(columns={"prompt": "source"}).assign(step=0)
-    made = first.dropna().groupby("song_id")["tag"].agg(", ".join)
-    second = first.dropna().assign(step=1, source=lambda rows: rows["song_id"].map(made))
+    built = first.dropna().groupby("song_id")["tag"].agg(", ".join)
+    second = first.dropna().assign(step=1, source=lambda rows: rows["song_id"].map(built))
     steps = pd.concat([first, second], ignore_index=True).astype({"source": "str", "tag": "str"})
-    found, wanted = (
+    result, expected = (
         substitutions(steps_, songs=songs_, requested="mood", min_count=0)
-        for steps_, songs_ in ((in_parts(steps), in_parts(songs)), (steps, songs))
+        for steps_, songs_ in ((in_partitions(steps), in_partitions(songs)), (steps, songs))
     )
     keys = ["step", "source", "target", "kind"]
-    pd.testing.assert_frame_equal(found[keys], wanted[keys])
-    pd.testing.assert_frame_equal(found, wanted, rtol=1e-4)
+    pd.testing.assert_frame_equal(result[keys], expected[keys])
+    pd.testing.assert_frame_equal(result, expected, rtol=1e-4)
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9), st.integers(0, 2)), min_size=1))
-def test_sums_of_parts_add_up(cases: list[tuple[int, int, int]]) -> None:
+def test_sums_of_partitions_add_up(cases: list[tuple[int, int, int]]) -> None:
     frame = pd.DataFrame(cases, columns=["group", "task", "hits"]).astype("int64")
 
     def count(part: pd.DataFrame) -> pd.DataFrame:
@@ -125,34 +131,36 @@ def test_sums_of_parts_add_up(cases: list[tuple[int, int, int]]) -> None:
             part["hits"].to_numpy(float) + 1,
             4,
         )
-        return pd.DataFrame(sums, index=pd.RangeIndex(4, name="group"))
+        return pd.DataFrame({"group": range(4), **sums})
 
-    whole = map_reduce(count, frame)
-    parts = sum_by_index([count(frame[frame["task"] % 3 == at]) for at in range(3)])
-    pd.testing.assert_frame_equal(parts, whole)
-    assert list(whole.columns) == list(SUMS)
-    assert whole["cases"].sum() == len(frame) + frame["hits"].sum()
-    assert whole["tasks"].sum() == len(frame.groupby(["group", "task"]))
-
-
-def test_missing_names_are_counted_like_any_other() -> None:
-    index = pd.MultiIndex.from_tuples([("a", None), (None, "b")], names=["source", "target"])
-    one = pd.DataFrame({"count": [1.0, 2.0]}, index=index)
-    found = sum_by_index([one, one.iloc[::-1], one])
-    pd.testing.assert_frame_equal(found.reset_index(), (one * 3).reset_index())
+    total = map_reduce(count, frame, keys=["group"])
+    parts = sum_by_key([count(frame[frame["task"] % 3 == index]) for index in range(3)], ["group"])
+    pd.testing.assert_frame_equal(parts, total)
+    assert list(total.columns) == ["group", *SUMS]
+    assert total["cases"].sum() == len(frame) + frame["hits"].sum()
+    assert total["tasks"].sum() == len(frame.groupby(["group", "task"]))
 
 
-def test_parts_must_fit() -> None:
+def test_missing_keys_are_counted() -> None:
+    counts = pd.DataFrame({"source": ["a", None], "target": [None, "b"], "count": [1.0, 2.0]})
+    total = sum_by_key([counts, counts.iloc[::-1], counts], ["source", "target"])
+    pd.testing.assert_frame_equal(total, counts.assign(count=[3.0, 6.0]))
+
+
+def test_partitions_must_match() -> None:
     songs, tags = tables([(0, "calm", ["jazz"], ["jazz"])])
     with pytest.raises(BadFrame, match="some are not"):
-        adherence(in_parts(songs), tags, requested="prompt", by="mood")
-    with pytest.raises(BadFrame, match="3 and 1 parts"):
-        adherence(in_parts(songs), dd.from_pandas(tags, 1), requested="prompt", by="mood")
+        adherence(in_partitions(songs), tags, requested="prompt", by="mood")
+    with pytest.raises(BadFrame, match="3 and 1 partitions"):
+        adherence(in_partitions(songs), dd.from_pandas(tags, 1), requested="prompt", by="mood")
 
 
-def test_an_error_of_a_part_names_its_column() -> None:
+def test_error_of_a_partition_names_its_column() -> None:
     songs, tags = tables([(0, "calm", ["jazz"], ["jazz"])])
     with pytest.raises(BadFrame, match="lacks column 'tag'"):
         adherence(
-            in_parts(songs), in_parts(tags.drop(columns="tag")), requested="prompt", by="mood"
+            in_partitions(songs),
+            in_partitions(tags.drop(columns="tag")),
+            requested="prompt",
+            by="mood",
         )

@@ -1,4 +1,4 @@
-"""Plots: what is drawn is what the table says, and it can be read."""
+"""All plots: readable text, given axes, settings, empty and invalid tables."""
 
 import gc
 import itertools
@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from musicapi_nb import plots
 from musicapi_nb.errors import BadFrame, InvalidArgument
 from musicapi_nb.plots import text
-from tests.plot_inspection import names, texts, words
+from tests.plot_inspection import all_text, row_labels, visible_texts
 from tests.plot_tables import (
     HOSTILE,
     MANY,
@@ -33,7 +33,7 @@ Draw = Callable[..., Axes]
 
 
 def every_plot(tags: tuple[str, ...]) -> Iterator[tuple[str, Draw, Any, dict[str, Any]]]:
-    """Each plot with a table of these tags, or of these levels."""
+    """Yield each plot with a table of these tags or levels."""
     few = tags[:12]
     yield "adherence", plots.adherence, adherence_frame(tags), {}
     yield (
@@ -54,14 +54,14 @@ CASES = [
     pytest.param(draw, table, named, id=f"{name}-{size}")
     for size, tags in (("one", TAGS[:1]), ("few", TAGS), ("hostile", HOSTILE), ("many", MANY))
     for name, draw, table, named in every_plot(tags)
-    # a map says more of few tags; one tag has no pairs
+    # the heat map of few tags is crowded by intention; one tag has no pairs
     if (size == "few") <= (name == "cooccurrence") <= (size != "one")
 ]
 FEW = [pytest.param(*case, id=name) for name, *case in every_plot(TAGS)]
 
 
 @pytest.mark.parametrize(("draw", "table", "named"), CASES)
-def test_words_lie_within_the_sheet_and_not_on_each_other(
+def test_texts_are_inside_the_figure_and_do_not_overlap(
     draw: Draw, table: Any, named: dict[str, Any]
 ) -> None:
     ax = draw(table, **named)
@@ -69,27 +69,27 @@ def test_words_lie_within_the_sheet_and_not_on_each_other(
     sheet = ax.figure.figure.bbox
     boxes = [
         (text.get_text(), text.get_window_extent())
-        for text in texts(ax, placed=True)
-        # the box of slanted words is larger than they are
+        for text in visible_texts(ax, laid_out=True)
+        # the bounding box of slanted text is larger than the text
         if float(text.get_rotation()) % 90 == 0
     ]
     assert len(boxes) > 3
-    for said, box in boxes:
-        assert box.x0 >= sheet.x0 - 1, said
-        assert box.y0 >= sheet.y0 - 1, said
-        assert box.x1 <= sheet.x1 + 1, said
-        assert box.y1 <= sheet.y1 + 1, said
-    for (one, box), (other, its) in itertools.combinations(boxes, 2):
+    for content, box in boxes:
+        assert box.x0 >= sheet.x0 - 1, content
+        assert box.y0 >= sheet.y0 - 1, content
+        assert box.x1 <= sheet.x1 + 1, content
+        assert box.y1 <= sheet.y1 + 1, content
+    for (first, box), (second, its) in itertools.combinations(boxes, 2):
         wide = min(box.x1, its.x1) - max(box.x0, its.x0)
         high = min(box.y1, its.y1) - max(box.y0, its.y0)
-        assert wide <= 2 or high <= 2, (one, other)
+        assert wide <= 2 or high <= 2, (first, second)
 
 
 @pytest.mark.parametrize(("draw", "table", "named"), FEW)
-def test_a_plot_leaves_settings_and_table_alone_and_keeps_nothing_once_it_is_forgotten(
+def test_plot_changes_no_settings_and_is_freed(
     draw: Draw, table: Any, named: dict[str, Any]
 ) -> None:
-    gc.freeze()  # what is there already need not be looked through
+    gc.freeze()  # existing objects need no inspection
     with mpl.rc_context({"font.size": 31, "axes.facecolor": "black", "text.color": "red"}):
         before, copy = dict(mpl.rcParams), table.copy(deep=True)
         ax = draw(table, **named)
@@ -97,8 +97,8 @@ def test_a_plot_leaves_settings_and_table_alone_and_keeps_nothing_once_it_is_for
 
     assert table.equals(copy)
     assert to_hex(ax.figure.get_facecolor()) == "#ffffff"
-    assert {to_hex(text.get_color()) for text in texts(ax)} <= {"#1f2328", "#ffffff"}
-    assert max(float(text.get_fontsize()) for text in texts(ax)) < 12
+    assert {to_hex(text.get_color()) for text in visible_texts(ax)} <= {"#1f2328", "#ffffff"}
+    assert max(float(text.get_fontsize()) for text in visible_texts(ax)) < 12
 
     figure = weakref.ref(ax.figure)
     del ax
@@ -108,28 +108,24 @@ def test_a_plot_leaves_settings_and_table_alone_and_keeps_nothing_once_it_is_for
 
 
 @pytest.mark.parametrize(("draw", "table", "named"), FEW)
-def test_a_plot_is_drawn_on_given_axes_in_an_ink_that_is_seen_there(
-    draw: Draw, table: Any, named: dict[str, Any]
-) -> None:
+def test_text_is_readable_on_dark_axes(draw: Draw, table: Any, named: dict[str, Any]) -> None:
     figure = Figure(figsize=(7, 6), layout="constrained", facecolor="black")
-    given = figure.add_subplot(facecolor="black")
+    axes = figure.add_subplot(facecolor="black")
 
-    ax = draw(table, **named, ax=given)
+    ax = draw(table, **named, ax=axes)
 
-    assert ax is given
+    assert ax is axes
     assert to_hex(figure.get_facecolor()) == "#000000"
-    # words in the cells of a map stand on the map's own colours
-    outside = [text for text in texts(ax) if text not in ax.texts or not ax.images]
+    # text in cells of the heat map is on the colour map
+    outside = [text for text in visible_texts(ax) if text not in ax.texts or not ax.images]
     assert {to_hex(text.get_color()) for text in outside} == {"#f0f2f4"}
 
 
 @pytest.mark.parametrize(("draw", "table", "named"), FEW)
-def test_an_empty_table_gives_axes_that_say_so(
-    draw: Draw, table: Any, named: dict[str, Any]
-) -> None:
+def test_empty_table_is_explained(draw: Draw, table: Any, named: dict[str, Any]) -> None:
     ax = draw(table.iloc[:0], **named)
 
-    assert "Nothing to show" in words(ax)
+    assert "Nothing to show" in all_text(ax)
     assert not ax.lines
 
 
@@ -144,19 +140,17 @@ def test_an_empty_table_gives_axes_that_say_so(
         (plots.timeline, songs_frame(TAGS, 2), "finished_at"),
     ],
 )
-def test_bad_tables_are_told_by_the_name_of_the_column(
-    draw: Draw, table: pd.DataFrame, column: str
-) -> None:
+def test_errors_name_the_column(draw: Draw, table: pd.DataFrame, column: str) -> None:
     with pytest.raises(BadFrame, match=column):
         draw(table.drop(columns=column))
-    other = "5" if column != "measure" else 5.0
+    second = "5" if column != "measure" else 5.0
     with pytest.raises(BadFrame, match=column):
-        draw(table.assign(**{column: other}))
+        draw(table.assign(**{column: second}))
     with pytest.raises(InvalidArgument, match="list"):
         draw([1, 2])
 
 
-def test_bad_arguments_are_refused() -> None:
+def test_invalid_arguments_are_refused() -> None:
     table = adherence_frame(TAGS)
     for top in (0, True, 2.5):
         with pytest.raises(InvalidArgument, match="top"):
@@ -179,23 +173,23 @@ def test_bad_arguments_are_refused() -> None:
         plots.upset(pd.Series([1], index=[True]))
 
 
-def test_hostile_text_is_written_as_it_is_in_one_line_that_fonts_have() -> None:
+def test_hostile_text_is_drawn_literally_in_one_line() -> None:
     ax = plots.adherence(adherence_frame(HOSTILE))
 
-    shown = names(ax)
-    assert shown[0] == "$x$ and $\\alpha_{"
-    assert shown[2].startswith("saxo [saxophone] f")
-    assert "overridden" in shown[4]
-    assert not any(mark in "".join(shown) for mark in "\u202e\u202c\n\t")
-    assert len(set(shown)) == len(HOSTILE)
+    displayed = row_labels(ax)
+    assert displayed[0] == "$x$ and $\\alpha_{"
+    assert displayed[2].startswith("saxo [saxophone] f")
+    assert "overridden" in displayed[4]
+    assert not any(mark in "".join(displayed) for mark in "\u202e\u202c\n\t")
+    assert len(set(displayed)) == len(HOSTILE)
     assert not any(label.get_parse_math() for label in ax.get_yticklabels())
 
 
-def test_labels_stay_apart_and_are_cut_in_the_middle() -> None:
-    one, other = text.labels(["b" * 90 + "x" * 90, "b" * 90 + "y" + "x" * 89], 1.0, 9)
+def test_shortened_labels_stay_distinct() -> None:
+    first, second = text.shorten_labels(["b" * 90 + "x" * 90, "b" * 90 + "y" + "x" * 89], 1.0, 9)
 
-    assert one[0] == "b"
-    assert one[-1] == "x"
-    assert other == f"{one} #2"
-    assert text.width(one, 9) <= 1.0
-    assert text.labels(["a", "b", "a"], 1.0, 9) == ["a", "b", "a"]
+    assert first[0] == "b"
+    assert first[-1] == "x"
+    assert second == f"{first} #2"
+    assert text.width(first, 9) <= 1.0
+    assert text.shorten_labels(["a", "b", "a"], 1.0, 9) == ["a", "b", "a"]

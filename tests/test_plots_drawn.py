@@ -1,4 +1,4 @@
-"""Plots, one by one: lengths, intervals, counts and orders are the table's."""
+"""Single plots: lengths, intervals, counts and orders are those of the table."""
 
 import matplotlib.colors
 import numpy as np
@@ -9,7 +9,7 @@ from matplotlib.patches import PathPatch, Rectangle, StepPatch
 
 from musicapi_nb import plots
 from musicapi_nb.plots.sankey_layout import ADDED, DROPPED, MORE, flow
-from tests.plot_inspection import names, points, spans, words
+from tests.plot_inspection import all_text, intervals, marker_positions, row_labels
 from tests.plot_tables import (
     MANY,
     TAGS,
@@ -24,7 +24,7 @@ from tests.plot_tables import (
 BLUE, RED, GREEN = "#0072b2", "#d55e00", "#009e73"
 
 
-def test_adherence_draws_each_measure_and_its_interval() -> None:
+def test_adherence_draws_measures_and_intervals() -> None:
     table = adherence_frame(TAGS)
 
     ax = plots.adherence(table)
@@ -35,15 +35,15 @@ def test_adherence_draws_each_measure_and_its_interval() -> None:
         ("jaccard", GREEN, "^"),
     ):
         rows = table[table["measure"] == measure]
-        assert points(ax, marker) == rows["estimate"].tolist()
-        assert spans(ax, colour) == rows[["low", "high"]].to_numpy().tolist()
-        assert f"{measure}:" in words(ax).casefold() or measure == "jaccard"
-    assert names(ax) == list(TAGS)
+        assert marker_positions(ax, marker) == rows["estimate"].tolist()
+        assert intervals(ax, colour) == rows[["low", "high"]].to_numpy().tolist()
+        assert f"{measure}:" in all_text(ax).casefold() or measure == "jaccard"
+    assert row_labels(ax) == list(TAGS)
     for tasks in table["tasks"]:
-        assert f"{tasks} tasks\n{2 * tasks} songs" in words(ax)
+        assert f"{tasks} tasks\n{2 * tasks} songs" in all_text(ax)
 
 
-def test_one_measure_alone_stands_in_the_middle_of_its_row() -> None:
+def test_single_measure_is_centred_in_its_row() -> None:
     table = adherence_frame(TAGS)
 
     ax = plots.adherence(table[table["measure"] == "recall"])
@@ -52,77 +52,77 @@ def test_one_measure_alone_stands_in_the_middle_of_its_row() -> None:
     assert [float(np.asarray(places)[0]) for places in rows] == [0, 1, 2, 3, 4]
 
 
-def test_levels_stand_in_the_order_of_the_table_from_the_top_down() -> None:
+def test_levels_keep_the_order_of_the_table() -> None:
     ax = plots.adherence(adherence_frame(["v5", "v3-5", "v4"]))
 
-    assert names(ax) == ["v5", "v3-5", "v4"]
+    assert row_labels(ax) == ["v5", "v3-5", "v4"]
     top, bottom = ax.get_ylim()[::-1]
     assert top < bottom
 
 
-def test_levels_of_a_categorical_stand_in_its_order() -> None:
+def test_categories_keep_their_order() -> None:
     songs = songs_frame(["v5", "v3-5", "v4"], 4)
     songs["mv"] = pd.Categorical(songs["mv"], ["v3-5", "v4", "v5"])
 
-    assert names(plots.durations(songs, by="mv")) == ["v3-5", "v4", "v5"]
+    assert row_labels(plots.durations(songs, by="mv")) == ["v3-5", "v4", "v5"]
 
 
-def test_a_measure_that_is_not_defined_is_said_so() -> None:
+def test_undefined_measure_is_noted() -> None:
     table = adherence_frame(TAGS)
     table.loc[0, ["estimate", "low", "high"]] = np.nan
 
     ax = plots.adherence(table)
 
-    assert "recall: not defined here" in words(ax)
-    assert len(points(ax, "o")) == len(TAGS) - 1
+    assert "recall: not defined here" in all_text(ax)
+    assert len(marker_positions(ax, "o")) == len(TAGS) - 1
 
 
-def test_what_does_not_fit_is_counted() -> None:
-    assert "476 more levels" in words(plots.adherence(adherence_frame(MANY)))
-    assert "497 more levels" in words(plots.adherence(adherence_frame(MANY), top=3))
-    assert "464 more rows" in words(
+def test_hidden_rows_are_counted() -> None:
+    assert "476 more levels" in all_text(plots.adherence(adherence_frame(MANY)))
+    assert "497 more levels" in all_text(plots.adherence(adherence_frame(MANY), top=3))
+    assert "464 more rows" in all_text(
         plots.effects(effects_frame(["v5"], [f"tag: {tag}" for tag in MANY]))
     )
-    shown = cooccurrence_frame(MANY, songs=1000)
-    others = len(set(shown["tag"]))
-    assert f"{others - 24} more tags" in words(plots.cooccurrence(shown))
-    assert "480 more are not told apart" in words(plots.upset(sets_series(MANY)))
-    assert "488 more tags" in words(plots.substitutions(substitutions_frame(MANY)))
-    assert "476 more levels" in words(plots.durations(songs_frame(MANY, 1), by="mv"))
-    assert "488 more levels" in words(plots.latencies(songs_frame(MANY, 1), by="mv"))
+    displayed = cooccurrence_frame(MANY, songs=1000)
+    others = len(set(displayed["tag"]))
+    assert f"{others - 24} more tags" in all_text(plots.cooccurrence(displayed))
+    assert "480 more are ignored" in all_text(plots.upset(sets_series(MANY)))
+    assert "488 more tags" in all_text(plots.substitutions(substitutions_frame(MANY)))
+    assert "476 more levels" in all_text(plots.durations(songs_frame(MANY, 1), by="mv"))
+    assert "488 more levels" in all_text(plots.latencies(songs_frame(MANY, 1), by="mv"))
 
 
-def test_effects_draws_what_the_table_has_and_fills_what_is_clear() -> None:
+def test_effects_fills_points_of_clear_effects() -> None:
     table = effects_frame(["v4-5", "v5"], ["duration"])
 
     ax = plots.effects(table)
 
     lines = [line for line in ax.lines if line.get_marker() == "o"]
-    assert points(ax, "o") == table["estimate"].tolist()
-    assert spans(ax, BLUE) == table[["low", "high"]].to_numpy().tolist()
+    assert marker_positions(ax, "o") == table["estimate"].tolist()
+    assert intervals(ax, BLUE) == table[["low", "high"]].to_numpy().tolist()
     is_filled = [matplotlib.colors.to_hex(line.get_markerfacecolor()) == BLUE for line in lines]
     assert is_filled == ((table["low"] > 0) | (table["high"] < 0)).tolist()
-    assert names(ax) == ["duration", "v4-5", "v5"]
-    assert "22 tasks, 44 songs" in words(ax)
+    assert row_labels(ax) == ["duration", "v4-5", "v5"]
+    assert "22 tasks, 44 songs" in all_text(ax)
     for row in table.itertuples():
-        assert f"p {row.p_adjusted:.2g}" in words(ax)
-        assert f"{row.tasks} tasks, {row.songs} songs" in words(ax)
+        assert f"p {row.p_adjusted:.2g}" in all_text(ax)
+        assert f"{row.tasks} tasks, {row.songs} songs" in all_text(ax)
 
 
-def test_effects_of_different_units_have_scales_of_their_own() -> None:
+def test_effects_of_different_units_have_separate_panels() -> None:
     table = effects_frame(["v4-5", "v5"], ["duration", "tag: jazz", "rating", "tag: spy jazz"])
 
     ax = plots.effects(table)
 
     seconds, shares, rating = ax.child_axes
-    assert names(seconds) == ["duration", "v4-5", "v5"]
-    assert names(shares) == ["tag: jazz", "v4-5", "v5", "tag: spy jazz", "v4-5", "v5"]
-    assert names(rating) == ["rating", "v4-5", "v5"]
+    assert row_labels(seconds) == ["duration", "v4-5", "v5"]
+    assert row_labels(shares) == ["tag: jazz", "v4-5", "v5", "tag: spy jazz", "v4-5", "v5"]
+    assert row_labels(rating) == ["rating", "v4-5", "v5"]
     assert "percentage points" in shares.get_xlabel()
-    assert points(rating, "o") == table[table["outcome"] == "rating"]["estimate"].tolist()
+    assert marker_positions(rating, "o") == table[table["outcome"] == "rating"]["estimate"].tolist()
 
 
-def test_ratios_are_drawn_around_one_and_what_is_infinite_is_said() -> None:
+def test_ratios_are_on_a_symmetric_log_scale() -> None:
     table = effects_frame(["v5"], ["jazz", "spy", "mpb"], measure="ratio")
     table.loc[1, "high"] = np.inf
     table.loc[2, ["estimate", "low", "high", "p_adjusted"]] = np.nan
@@ -133,47 +133,47 @@ def test_ratios_are_drawn_around_one_and_what_is_infinite_is_said() -> None:
     assert ax.get_xscale() == "log"
     assert low * high == pytest.approx(1)
     assert low < table["low"][0] < table["high"][0] < high
-    assert "\N{INFINITY}" in words(ax)
-    assert "no estimate" in words(ax)
+    assert "\N{INFINITY}" in all_text(ax)
+    assert "no estimate" in all_text(ax)
 
 
-def test_a_ratio_of_nothing_is_written_though_it_has_no_place_on_the_scale() -> None:
+def test_ratio_of_zero_is_written_but_not_drawn() -> None:
     table = effects_frame(["v5"], ["tag: jazz", "tag: spy"], measure="ratio")
     table.loc[1, ["estimate", "low", "high"]] = [0.0, 0.0, 0.5]
 
     ax = plots.effects(table)
 
-    assert points(ax, "o") == [table["estimate"][0]]
-    assert "\N{MULTIPLICATION SIGN}0.00 [" in words(ax)
+    assert marker_positions(ax, "o") == [table["estimate"][0]]
+    assert "\N{MULTIPLICATION SIGN}0.00 [" in all_text(ax)
 
 
-def test_the_rows_of_effects_are_those_with_the_smallest_p_in_their_order() -> None:
+def test_effects_top_selects_the_smallest_p() -> None:
     table = effects_frame(["v5"], [f"tag: {tag}" for tag in MANY])
 
     ax = plots.effects(table, top=3)
 
     smallest = table.nsmallest(3, "p_adjusted").sort_index()
-    assert names(ax) == smallest["outcome"].tolist()
+    assert row_labels(ax) == smallest["outcome"].tolist()
 
 
-def test_a_map_has_the_shares_in_its_cells_the_most_frequent_tags_first() -> None:
+def test_heatmap_cells_are_shares_by_frequency() -> None:
     table = cooccurrence_frame(TAGS)
 
     ax = plots.cooccurrence(table)
 
     order = table.drop_duplicates("tag").sort_values("tag_songs", ascending=False)
     sizes = zip(order["tag"], order["tag_songs"], strict=True)
-    assert names(ax) == [f"{tag} ({size})" for tag, size in sizes]
+    assert row_labels(ax) == [f"{tag} ({size})" for tag, size in sizes]
     cells = np.asarray(ax.images[0].get_array().filled(np.nan))  # type: ignore[union-attr]  # masked
     wide = table.pivot_table(index="tag", columns="other_tag", values="conditional")
     expected = wide.reindex(index=order["tag"], columns=order["tag"]).to_numpy()
     np.testing.assert_array_equal(cells, expected)
-    said = words(ax)
+    texts = all_text(ax)
     for low, high in table[["low", "high"]].to_numpy():
-        assert f"{100 * low:.0f} to {100 * high:.0f}" in said
+        assert f"{100 * low:.0f} to {100 * high:.0f}" in texts
 
 
-def test_a_pair_is_marked_where_its_interval_leaves_out_what_is_usual() -> None:
+def test_heatmap_marks_unusual_pairs() -> None:
     row = {
         "tag": "a",
         "other_tag": "b",
@@ -209,7 +209,7 @@ def test_a_pair_is_marked_where_its_interval_leaves_out_what_is_usual() -> None:
     }
 
 
-def test_an_upset_plot_counts_songs_and_tags() -> None:
+def test_upset_counts_songs_and_tags() -> None:
     sets = sets_series(TAGS)
 
     bars, dots, sizes = plots.upset(sets, top=6).child_axes
@@ -220,7 +220,7 @@ def test_an_upset_plot_counts_songs_and_tags() -> None:
     has = sets.index.to_frame(index=False)
     counted = {tag: int(sets.to_numpy()[has[tag]].sum()) for tag in TAGS}
     ranked = sorted(TAGS, key=lambda tag: -counted[tag])
-    assert names(sizes) == [f"{tag} ({counted[tag]})" for tag in ranked]
+    assert row_labels(sizes) == [f"{tag} ({counted[tag]})" for tag in ranked]
     widths = [bar.get_width() for bar in sizes.patches if isinstance(bar, Rectangle)]
     assert [width for width in widths if width > 1] == [counted[tag] for tag in ranked]
     full = [line for line in dots.lines if line.get_markersize() == 7]
@@ -229,7 +229,7 @@ def test_an_upset_plot_counts_songs_and_tags() -> None:
     )
 
 
-def test_fewer_tags_join_the_songs_that_no_longer_differ() -> None:
+def test_upset_merges_combinations_of_fewer_tags() -> None:
     index = pd.MultiIndex.from_tuples(
         [(True, False), (True, True), (False, True), (False, False)], names=["a", "b"]
     )
@@ -239,11 +239,11 @@ def test_fewer_tags_join_the_songs_that_no_longer_differ() -> None:
 
     bars = ax.child_axes[0]
     assert [bar.get_height() for bar in bars.patches if isinstance(bar, Rectangle)] == [9, 5]
-    assert "none of these tags" in words(ax)
-    assert "the 1 most frequent tag; 1 more is not told apart" in words(ax)
+    assert "none of these tags" in all_text(ax)
+    assert "the 1 most frequent tag; 1 more is ignored" in all_text(ax)
 
 
-def test_a_flow_has_a_ribbon_for_each_row_as_thick_as_its_count() -> None:
+def test_ribbon_thickness_is_the_count() -> None:
     table = substitutions_frame(TAGS)
 
     ax = plots.substitutions(table)
@@ -253,87 +253,99 @@ def test_a_flow_has_a_ribbon_for_each_row_as_thick_as_its_count() -> None:
     np.testing.assert_allclose(
         sorted(np.array(thick) / max(thick)), sorted(table["count"] / table["count"].max())
     )
-    said = words(ax)
-    assert said.count("60 % [50, 70]") == 2 * len(TAGS)
-    for heading in ("asked", "first read", "after step 0", "kept", "rewritten", "dropped (30)"):
-        assert heading in said
+    texts = all_text(ax)
+    assert texts.count("60 % [50, 70]") == 2 * len(TAGS)
+    for heading in (
+        "requested",
+        "first source",
+        "after step 0",
+        "kept",
+        "rewritten",
+        "dropped (30)",
+    ):
+        assert heading in texts
 
 
-def test_a_flow_joins_rare_tags_and_tells_tags_from_fates() -> None:
+def test_flow_joins_rare_tags() -> None:
     table = substitutions_frame(["dropped", "added", *MANY[:30]], steps=1)
     table.loc[table["source"] == "dropped", "cases"] = 90
 
-    found = flow(table, 3)
+    result = flow(table, 3)
 
-    asked, after = found.columns
-    assert ("tag", "dropped") in asked
-    assert set(asked) > {MORE, ADDED}
+    requested, after = result.columns
+    assert ("tag", "dropped") in requested
+    assert set(requested) > {MORE, ADDED}
     assert set(after) > {MORE, DROPPED}
-    assert len(asked) == 3 + len((MORE, ADDED))
-    assert found.more == [29, 29]
-    assert sum(ribbon.times for ribbon in found.ribbons) == table["count"].sum()
+    assert len(requested) == 3 + len((MORE, ADDED))
+    assert result.hidden == [29, 29]
+    assert sum(ribbon.weight for ribbon in result.ribbons) == table["count"].sum()
     assert after[DROPPED] == table[table["kind"] == "dropped"]["count"].sum()
 
 
-def test_what_a_tag_brought_stands_under_it_and_is_not_counted_as_the_tag() -> None:
+def test_added_tags_are_drawn_below_their_source() -> None:
     table = substitutions_frame(TAGS, steps=1)
     along = {**table.iloc[0].to_dict(), "target": "mpb", "kind": "added", "count": 12.0}
     table = pd.concat([table, pd.DataFrame([along])], ignore_index=True)
 
-    found = flow(table, 12)
+    result = flow(table, 12)
     ax = plots.substitutions(table)
 
-    assert found.brought[0] == {("tag", TAGS[0]): 12.0}
-    assert found.columns[0]["tag", TAGS[0]] == 60 + 12
-    assert f"{TAGS[0]} (60)" in words(ax)
-    assert "mpb (12)" in words(ax)
-    assert "brought" in words(ax)
+    assert result.added[0] == {("tag", TAGS[0]): 12.0}
+    assert result.columns[0]["tag", TAGS[0]] == 60 + 12
+    assert f"{TAGS[0]} (60)" in all_text(ax)
+    assert "mpb (12)" in all_text(ax)
+    assert "other tags that it added" in all_text(ax)
 
 
-def test_a_tag_that_became_two_at_once_is_as_thick_as_both() -> None:
+def test_node_of_two_rewritings_has_both_sizes() -> None:
     row = substitutions_frame(["spy jazz"], steps=1).iloc[0].to_dict()
     both = [
         {**row, "target": target, "kind": "rewritten", "count": 60.0} for target in ("spy", "jazz")
     ]
 
-    found = flow(pd.DataFrame(both), 12)
+    result = flow(pd.DataFrame(both), 12)
 
-    assert found.columns[0]["tag", "spy jazz"] == 120
-    assert found.counts[0]["tag", "spy jazz"] == 60
+    assert result.columns[0]["tag", "spy jazz"] == 120
+    assert result.counts[0]["tag", "spy jazz"] == 60
 
 
-def test_every_song_is_a_dot_and_many_are_an_outline() -> None:
+def test_durations_draw_dots_or_an_outline() -> None:
     songs = songs_frame(["v4", "v5"], 10)
     songs.loc[[0, 5], "duration"] = np.nan
 
     few = plots.durations(songs, by="mv")
-    many = plots.durations(songs_frame(["v4", "v5"], 200), by="mv")
+    large = plots.durations(songs_frame(["v4", "v5"], 200), by="mv")
 
-    assert sorted(points(few, "o")) == sorted(songs["duration"].dropna())
+    assert sorted(marker_positions(few, "o")) == sorted(songs["duration"].dropna())
     medians = songs.groupby("mv")["duration"].median()
-    assert points(few, "D") == [medians["v4"], medians["v5"]]
-    assert "2 songs without a duration left out" in words(few)
-    assert "18 songs" in words(few)
-    assert points(many, "o") == []
-    assert sum(isinstance(patch, StepPatch) for patch in many.patches) == 2
-    assert "400 songs" in words(many)
+    assert marker_positions(few, "D") == [medians["v4"], medians["v5"]]
+    assert "2 songs without a duration left out" in all_text(few)
+    assert "18 songs" in all_text(few)
+    assert marker_positions(large, "o") == []
+    assert sum(isinstance(patch, StepPatch) for patch in large.patches) == 2
+    assert "400 songs" in all_text(large)
 
 
-def test_latencies_count_a_task_once() -> None:
+def test_latencies_count_each_task_once() -> None:
     songs = songs_frame(["v4", "v5"], 10)
 
     ax = plots.latencies(songs, by="mv")
 
     tasks = songs.drop_duplicates("task_id")
     times = [*tasks["queue_seconds"], *tasks["render_seconds"]]
-    assert sorted(points(ax, "o")) == sorted(times)
-    assert names(ax) == ["v4 \N{MIDDLE DOT} queue", "render", "v5 \N{MIDDLE DOT} queue", "render"]
-    assert words(ax).count("10 tasks") == 4
+    assert sorted(marker_positions(ax, "o")) == sorted(times)
+    assert row_labels(ax) == [
+        "v4 \N{MIDDLE DOT} queue",
+        "render",
+        "v5 \N{MIDDLE DOT} queue",
+        "render",
+    ]
+    assert all_text(ax).count("10 tasks") == 4
     total = plots.latencies(songs[["task_id", "mv", "total_seconds"]])
-    assert len(points(total, "o")) == 20
+    assert len(marker_positions(total, "o")) == 20
 
 
-def test_a_timeline_has_a_line_from_submit_to_start_to_end() -> None:
+def test_timeline_draws_queue_and_render_times() -> None:
     songs = songs_frame(["v5"], 6)
     tasks = songs.drop_duplicates("task_id").reset_index(drop=True)
     songs.loc[songs["cell"] == 2, "finished_at"] = pd.NaT
@@ -345,48 +357,48 @@ def test_a_timeline_has_a_line_from_submit_to_start_to_end() -> None:
     queue, render = (lines for lines in ax.collections if isinstance(lines, LineCollection))
     start = tasks["submitted_at"].min()
     submitted = (tasks["submitted_at"] - start).dt.total_seconds()[:5]
-    np.testing.assert_allclose([one[0][0] for one in queue.get_segments()], submitted)
-    waits = [float(np.ptp(one[:, 0])) for one in queue.get_segments()]
+    np.testing.assert_allclose([first[0][0] for first in queue.get_segments()], submitted)
+    waits = [float(np.ptp(first[:, 0])) for first in queue.get_segments()]
     np.testing.assert_allclose(waits, tasks["queue_seconds"][:5], atol=1e-5)
-    renders = [float(np.ptp(one[:, 0])) for one in render.get_segments()]
+    renders = [float(np.ptp(first[:, 0])) for first in render.get_segments()]
     done = [0, 1, 3, 4]
     np.testing.assert_allclose(
         np.array(renders)[done], tasks["render_seconds"].to_numpy()[done], atol=1e-5
     )
-    assert names(ax) == [f"cell {cell}" for cell in range(5)]
-    for said in (
+    assert row_labels(ax) == [f"cell {cell}" for cell in range(5)]
+    for texts in (
         "succeeded: 3",
         "failed: 1",
         "not finished: 1",
         "Timeline of 5 tasks",
         "1 task without a submit time left out",
     ):
-        assert said in words(ax)
-    assert "22 Nov 2026, 10:00 UTC" in words(ax)
+        assert texts in all_text(ax)
+    assert "22 Nov 2026, 10:00 UTC" in all_text(ax)
 
 
-def test_a_timeline_of_tasks_that_have_not_ended_goes_to_the_last_known_time() -> None:
+def test_timeline_of_unfinished_tasks_ends_at_the_last_time() -> None:
     waiting = songs_frame(["v5"], 3).assign(started_at=None, finished_at=None, state="pending")
 
     ax = plots.timeline(waiting)
 
-    assert "not finished: 3" in words(ax)
+    assert "not finished: 3" in all_text(ax)
     queue = next(lines for lines in ax.collections if isinstance(lines, LineCollection))
-    assert [float(one[1][0]) for one in queue.get_segments()] == [6.0, 6.0, 6.0]
+    assert [float(first[1][0]) for first in queue.get_segments()] == [6.0, 6.0, 6.0]
 
 
-def test_odd_tables_are_drawn_as_well() -> None:
+def test_unusual_tables_are_drawn() -> None:
     effects = effects_frame(TAGS, ["duration"])
-    none = {"estimate": np.nan, "low": np.nan, "high": np.nan, "p_adjusted": np.nan}
+    empty = {"estimate": np.nan, "low": np.nan, "high": np.nan, "p_adjusted": np.nan}
     songs = songs_frame(TAGS, 3)
 
-    assert "no estimate" in words(plots.effects(effects.assign(**none)))
-    assert "no estimate" in words(plots.effects(effects.assign(measure="ratio", **none)))
-    assert "median 2:00" in words(plots.durations(songs.assign(duration=120.0)))
-    assert "1 song" in words(plots.durations(songs.iloc[:1]))
-    assert "Nothing to show" in words(plots.durations(songs.assign(duration=np.nan)))
-    assert "(missing)" in words(plots.durations(songs.assign(mv=None), by="mv"))
+    assert "no estimate" in all_text(plots.effects(effects.assign(**empty)))
+    assert "no estimate" in all_text(plots.effects(effects.assign(measure="ratio", **empty)))
+    assert "median 2:00" in all_text(plots.durations(songs.assign(duration=120.0)))
+    assert "1 song" in all_text(plots.durations(songs.iloc[:1]))
+    assert "Nothing to show" in all_text(plots.durations(songs.assign(duration=np.nan)))
+    assert "(missing)" in all_text(plots.durations(songs.assign(mv=None), by="mv"))
     slow = songs.assign(render_seconds=songs["render_seconds"] * 1000)
-    assert ":00:00" in words(plots.latencies(slow))
+    assert ":00:00" in all_text(plots.latencies(slow))
     neither = pd.MultiIndex.from_tuples([(False, False)], names=["a", "b"])
-    assert "none of these tags" in words(plots.upset(pd.Series([2], index=neither)))
+    assert "none of these tags" in all_text(plots.upset(pd.Series([2], index=neither)))

@@ -1,4 +1,4 @@
-"""Plots in a notebook: shown once, whoever imports pyplot or does not."""
+"""Plots in a notebook are shown once, with and without pyplot."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ songs = pd.DataFrame({"duration": [100.0, 150.0]})
 """
 
 
-def test_a_notebook_shows_a_plot_once_without_pyplot(tmp_path: Path) -> None:
+def test_notebook_shows_a_plot_once(tmp_path: Path) -> None:
     cells = [
         _SETUP,
         "plots.durations(songs)",
@@ -28,12 +28,12 @@ def test_a_notebook_shows_a_plot_once_without_pyplot(tmp_path: Path) -> None:
     resources = {"metadata": {"path": str(tmp_path)}}
     NotebookClient(notebook, timeout=120, kernel_name="python3", resources=resources).execute()
 
-    shown = [
+    displayed = [
         [output for output in cell.outputs if "image/png" in output.get("data", {})]
         for cell in notebook.cells
     ]
-    assert [len(pictures) for pictures in shown] == [0, 1, 0, 1, 0, 1, 1, 0]
-    size = shown[1][0]["metadata"]["image/png"]
+    assert [len(pictures) for pictures in displayed] == [0, 1, 0, 1, 0, 1, 1, 0]
+    size = displayed[1][0]["metadata"]["image/png"]
     assert size["width"] == 760
     assert notebook.cells[4].outputs[0]["data"]["text/plain"] == "False"
     assert notebook.cells[-1].outputs[0]["data"]["text/plain"] == "[]"

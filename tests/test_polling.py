@@ -36,11 +36,11 @@ def times(seed: int, count: int, median: float = 50.0, sigma: float = 0.35) -> l
 
 
 def learned(
-    history: History, took: list[float], kind: TaskKind = STUDIO, every: float = 10.0
+    history: History, took: list[float], kind: TaskKind = STUDIO, interval: float = 10.0
 ) -> History:
     """Return the history after tasks that were polled at fixed intervals."""
     for seconds in took:
-        history.learn(kind, seconds // every * every, (seconds // every + 1) * every)
+        history.learn(kind, seconds // interval * interval, (seconds // interval + 1) * interval)
     return history
 
 
@@ -149,12 +149,12 @@ def test_closer_kinds_have_more_influence() -> None:
     took = times(4, 40, median=150.0)
     far = median(learned(history_with_prior(50.0), took, TaskKind("studio", "extend", "other")))
     near = median(learned(history_with_prior(50.0), took, TaskKind("studio", "custom", "other")))
-    same = median(learned(history_with_prior(50.0), took, STUDIO))
+    same_kind = median(learned(history_with_prior(50.0), took, STUDIO))
     stranger = learned(history_with_prior(50.0), took, SONIC)
 
-    assert 52.0 < far <= near <= same * 1.02
+    assert 52.0 < far <= near <= same_kind * 1.02
     assert median(stranger) == median(history_with_prior(50.0))
-    assert same == pytest.approx(150.0, rel=0.1)
+    assert same_kind == pytest.approx(150.0, rel=0.1)
 
 
 def test_tasks_of_the_same_kind_override_related_kinds() -> None:
@@ -254,7 +254,7 @@ def test_default_poll_cost_polls_no_more_often_than_documented(
     engine: str, took: float, docs: float
 ) -> None:
     kind = TaskKind(engine, "create", "any")
-    history = learned(History(), times(13, 300, median=took), kind, every=1.0)
+    history = learned(History(), times(13, 300, median=took), kind, interval=1.0)
     assert history.schedule(kind, polling.POLL_COST, polling.MIN_INTERVAL).polls <= took / docs
 
 

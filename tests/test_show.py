@@ -3,9 +3,8 @@
 import pytest
 
 from musicapi_nb import Song, Task, lyrics, sonic
-from musicapi_nb.tasks import parse_task
+from musicapi_nb.tasks import Replacement, parse_task
 from musicapi_nb.tasks.html import song_card, task_html
-from musicapi_nb.tasks.models import Replacement
 from tests.replies import STUDIO, sample
 
 ASKED = sonic.Create(
@@ -66,7 +65,7 @@ def test_a_task_says_what_was_asked_and_what_it_cost() -> None:
     [
         (True, "20 credits refunded"),
         (False, "20 credits not refunded"),
-        (None, "The service refunds failed tasks by itself"),
+        (None, "The service refunds failed tasks automatically"),
     ],
 )
 def test_a_failed_task_says_what_became_of_the_credits(

@@ -1,4 +1,4 @@
-"""A song's audio: where it comes from, and what is drawn and measured of it."""
+"""Audio of songs: sources, decoding, peaks and loudness."""
 
 import io
 from pathlib import Path
@@ -6,80 +6,72 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from numpy.typing import NDArray
 
-from musicapi_nb import tasks
+from musicapi_nb import sonic, tasks
 from musicapi_nb.client import MusicAPI
 from musicapi_nb.errors import DownloadFailed, NoAudio
 from musicapi_nb.library import Library
 from musicapi_nb.simulator import Simulator
 from musicapi_nb.widgets import song_audio
-from musicapi_nb.widgets.song_audio import Audio, Sound, decode, loudness, peaks
+from musicapi_nb.widgets.song_audio import Audio, loudness, peaks
 
 RATE = 48_000
 
 
 def tone(
     seconds: float = 2.0, hertz: float = 997.0, level: float = 1.0, channels: int = 1
-) -> Sound:
-    wave = level * np.sin(2 * np.pi * hertz * np.arange(int(seconds * RATE)) / RATE)
-    return Sound(np.repeat(wave[:, None], channels, axis=1).astype(np.float32), RATE)
+) -> NDArray[np.float32]:
+    samples = level * np.sin(2 * np.pi * hertz * np.arange(int(seconds * RATE)) / RATE)
+    return np.repeat(samples[:, None], channels, axis=1).astype(np.float32)
 
 
-def encoded(sound: Sound, form: str = "WAV") -> bytes:
+def encode(samples: NDArray[np.float32], file_format: str = "WAV") -> bytes:
     file = io.BytesIO()
-    soundfile.write(file, sound.samples, sound.rate, format=form)
+    soundfile.write(file, samples, RATE, format=file_format)
     return file.getvalue()
 
 
-def song(url: str | None = "https://cdn.example/a.mp3", **named: object) -> tasks.Song:
-    given = {"id": "s1", "state": "succeeded", "audio_url": url, **named}
-    return tasks.Song(**given)  # type: ignore[arg-type]  # named by the test
+def song(url: str | None = "https://cdn.example/a.mp3", **changes: object) -> tasks.Song:
+    fields = {"id": "s1", "state": "succeeded", "audio_url": url, **changes}
+    return tasks.Song(**fields)  # type: ignore[arg-type]  # fields of Song
 
 
-def test_peaks_follow_the_sound() -> None:
-    rising = Sound(np.linspace(0, 0.8, RATE, dtype=np.float32)[:, None], RATE)
-    whole = peaks(rising, 10)
-    assert whole.dtype == np.float32
-    assert whole == pytest.approx(np.linspace(0.08, 0.8, 10), abs=0.01)
-    assert peaks(Audio(encoded(rising), "audio/wav"), 10) == pytest.approx(whole, abs=0.001)
+@pytest.mark.parametrize("file_format", ["WAV", "MP3"])
+def test_peaks_follow_samples(file_format: str) -> None:
+    rising = np.linspace(0, 0.8, RATE, dtype=np.float32)[:, None] * tone(1)
+    bucket_peaks = peaks(Audio(encode(rising, file_format), "audio/wav"), 10)
+    assert bucket_peaks.dtype == np.float32
+    assert bucket_peaks == pytest.approx(np.linspace(0.08, 0.8, 10), abs=0.05)
 
 
 @pytest.mark.parametrize("frames", [1, 100, 5_000])
-def test_a_short_sound_has_as_many_peaks(frames: int) -> None:
-    short = Sound(np.full((frames, 2), -0.5, dtype=np.float32), RATE)
-    assert peaks(short, 64) == pytest.approx(np.full(64, 0.5))
+def test_short_sound_has_all_peaks(frames: int) -> None:
+    short = np.full((frames, 2), -0.5, dtype=np.float32)
+    assert peaks(Audio(encode(short), "audio/wav"), 64) == pytest.approx(np.full(64, 0.5))
 
 
-def test_decoding_gives_shape_and_rate() -> None:
-    sound = decode(Audio(encoded(tone(1.5, channels=2), "MP3"), "audio/mpeg"))
-    assert sound.samples.shape[1] == 2
-    assert sound.rate == RATE
-    assert sound.seconds == pytest.approx(1.5, abs=0.1)
-
-
-def test_what_is_no_sound_is_said_to_be_none() -> None:
-    for bad in (b"", b"ID3 and then nothing", b"\x00\x00\x00\x20ftypM4A " + bytes(100)):
-        with pytest.raises(NoAudio):
-            decode(Audio(bad, "audio/mpeg"))
-        with pytest.raises(NoAudio):
-            peaks(Audio(bad, "audio/mpeg"))
+def test_invalid_audio_is_refused() -> None:
+    for content in (b"", b"ID3 and then nothing", b"\x00\x00\x00\x20ftypM4A " + bytes(100)):
+        with pytest.raises(NoAudio, match="cannot be decoded"):
+            peaks(Audio(content, "audio/mpeg"))
     with pytest.raises(NoAudio, match="empty"):
-        decode(Audio(encoded(tone(0)), "audio/wav"))
+        peaks(Audio(encode(tone(0)), "audio/wav"))
 
 
-def test_loudness_is_the_standards() -> None:
+def test_loudness_matches_standard() -> None:
     # BS.1770-4, annex 1: a 997 Hz sine at full scale in one channel is -3.01 LKFS.
-    assert loudness(tone()) == pytest.approx(-3.01, abs=0.05)
-    assert loudness(tone(channels=2)) == pytest.approx(0.0, abs=0.05)
-    assert loudness(tone(level=0.1)) == pytest.approx(-23.01, abs=0.05)
-    assert loudness(Sound(tone().samples[::2][:100], RATE)) < 0
-    assert loudness(tone(level=0.0)) == -np.inf
+    assert loudness(tone(), RATE) == pytest.approx(-3.01, abs=0.05)
+    assert loudness(tone(channels=2), RATE) == pytest.approx(0.0, abs=0.05)
+    assert loudness(tone(level=0.1), RATE) == pytest.approx(-23.01, abs=0.05)
+    assert loudness(tone()[::2][:100], RATE) < 0
+    assert loudness(tone(level=0.0), RATE) == -np.inf
 
 
-def test_silence_around_it_does_not_make_a_sound_softer() -> None:
-    quiet = np.zeros((10 * RATE, 1), dtype=np.float32)
-    padded = Sound(np.concatenate([quiet, tone(10).samples, quiet]), RATE)
-    assert loudness(padded) == pytest.approx(-3.01, abs=0.3)
+def test_surrounding_silence_does_not_change_loudness() -> None:
+    silence = np.zeros((10 * RATE, 1), dtype=np.float32)
+    padded = np.concatenate([silence, tone(10), silence])
+    assert loudness(padded, RATE) == pytest.approx(-3.01, abs=0.3)
 
 
 @pytest.mark.parametrize(
@@ -97,13 +89,13 @@ def test_silence_around_it_does_not_make_a_sound_softer() -> None:
         (None, False, False),
     ],
 )
-def test_only_some_links_are_played(url: str | None, simulated: bool, plays: bool) -> None:  # noqa: FBT001 - parametrised
-    given = song(url, simulated=simulated)
-    assert (song_audio.playable_url(given) == url) is (plays or url is None)
-    assert (song_audio.no_audio_reason(given) == "") is plays
+def test_only_safe_links_are_played(url: str | None, simulated: bool, plays: bool) -> None:  # noqa: FBT001 - parametrised
+    link = song(url, simulated=simulated)
+    assert (song_audio.playable_url(link) == url) is (plays or url is None)
+    assert (song_audio.no_audio_reason(link) == "") is plays
 
 
-def test_why_there_is_none() -> None:
+def test_reason_for_missing_audio() -> None:
     assert "being made" in song_audio.no_audio_reason(song(None, state="running"))
     assert "no audio" in song_audio.no_audio_reason(song(None))
     assert (
@@ -112,8 +104,8 @@ def test_why_there_is_none() -> None:
     assert "text" in song_audio.no_audio_reason(song(None, engine="lyrics"))
 
 
-def test_a_librarys_file_is_found_first(tmp_path: Path) -> None:
-    content = encoded(tone(0.5))
+def test_stored_audio_is_read_from_library(tmp_path: Path) -> None:
+    content = encode(tone(0.5))
     (tmp_path / "a").write_bytes(content)
     with Library(tmp_path / "l") as library:
         assert song_audio.stored_audio(song(), library) is None
@@ -124,17 +116,16 @@ def test_a_librarys_file_is_found_first(tmp_path: Path) -> None:
             song_audio.stored_audio(song(), library, max_bytes=10)
 
 
-async def test_else_it_comes_from_the_link() -> None:
-    from musicapi_nb import sonic  # noqa: PLC0415 - this test alone asks for songs
-
+async def test_audio_is_fetched_from_link() -> None:
     request = sonic.Create(custom_mode=False, gpt_description_prompt="rain", mv="sonic-v5")
     async with (
         Simulator(speed=600) as sim,
         MusicAPI("k", base_url=sim.url, speed=600, simulated=True) as api,
     ):
         task = await api.run(request)
-        made = await song_audio.fetch_audio(task.songs[0], api)
-        assert decode(made).seconds == pytest.approx(task.songs[0].duration, abs=0.2)
+        audio = await song_audio.fetch_audio(task.songs[0], api)
+        duration = soundfile.info(io.BytesIO(audio.content)).duration
+        assert duration == pytest.approx(task.songs[0].duration, abs=0.2)
         with pytest.raises(DownloadFailed, match="allowed"):
             await song_audio.fetch_audio(task.songs[0], api, max_bytes=100)
         dead = song(f"{sim.url}/media/nothing.mp3", simulated=True)

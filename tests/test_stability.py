@@ -1,4 +1,4 @@
-"""How alike the songs of one prompt are: tags and durations, intervals, bad tables."""
+"""Stability: similarity of tags and durations, intervals, invalid tables."""
 
 import functools
 import itertools
@@ -29,15 +29,15 @@ BOUNDS = [
 TWO: Tasks = [[["a", "b"], ["a", "c"]], [["a", "b"], ["b", "a"]]]
 
 
-def made(prompts: dict[str, Tasks]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Songs and tags of prompts: {prompt: [task: [song: [tag, ...], ...], ...]}."""
+def song_tables(prompts: dict[str, Tasks]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return songs and tags of {prompt: [task: [song: [tag, ...], ...], ...]}."""
     songs, tags, cell = [], [], 0
     for prompt, tasks in prompts.items():
         for task in tasks:
-            for at, has in enumerate(task):
-                key = (cell, f"t{cell}", f"s{cell}.{at}")
-                songs.append((*key[:1], prompt, *key[1:], "succeeded", 100.0 + cell + 3 * at))
-                tags += [(*key, place, tag) for place, tag in enumerate(has)]
+            for index, has in enumerate(task):
+                key = (cell, f"t{cell}", f"s{cell}.{index}")
+                songs.append((*key[:1], prompt, *key[1:], "succeeded", 100.0 + cell + 3 * index))
+                tags += [(*key, position, tag) for position, tag in enumerate(has)]
             cell += 1
     return (
         pd.DataFrame(songs, columns=["cell", "prompt", "task_id", "song_id", "state", "duration"])
@@ -54,24 +54,24 @@ def only(frame: pd.DataFrame) -> Any:
     return frame.iloc[0]
 
 
-def likeness(tasks: Tasks) -> tuple[float, float]:
-    """The mean Jaccard index within and between tasks, pair by pair."""
-    songs = [(at, set(song)) for at, task in enumerate(tasks) for song in task if song]
+def mean_jaccard(tasks: Tasks) -> tuple[float, float]:
+    """Return the mean Jaccard index within and between tasks, computed pair by pair."""
+    songs = [(index, set(song)) for index, task in enumerate(tasks) for song in task if song]
     inside: list[float] = []
     outside: list[float] = []
-    for (one, some), (other, more) in itertools.combinations(songs, 2):
-        (inside if one == other else outside).append(len(some & more) / len(some | more))
-    return tuple(np.mean(each) if each else math.nan for each in (inside, outside))  # type: ignore[return-value]  # two of them
+    for (first, subset), (second, extra) in itertools.combinations(songs, 2):
+        (inside if first == second else outside).append(len(subset & extra) / len(subset | extra))
+    return tuple(np.mean(item) if item else math.nan for item in (inside, outside))  # type: ignore[return-value]  # two of them
 
 
 # --- figures -------------------------------------------------------------------------------
 
 
-def test_a_table_computed_by_hand() -> None:
-    songs, tags = made({"jazz": TWO, "rock": [[["x"]]]})
-    found = stability(songs, tags, by="prompt")
-    assert found["prompt"].tolist() == ["jazz", "rock"]
-    jazz, rock = (only(found[found["prompt"] == name]) for name in ("jazz", "rock"))
+def test_table_computed_by_hand() -> None:
+    songs, tags = song_tables({"jazz": TWO, "rock": [[["x"]]]})
+    result = stability(songs, tags, by="prompt")
+    assert result["prompt"].tolist() == ["jazz", "rock"]
+    jazz, rock = (only(result[result["prompt"] == name]) for name in ("jazz", "rock"))
     assert jazz["jaccard_within"] == pytest.approx((1 / 3 + 1) / 2)
     assert jazz["jaccard_between"] == pytest.approx((1 + 1 + 1 / 3 + 1 / 3) / 4)
     assert jazz[["tasks", "songs", "common_tags"]].tolist() == [2, 4, 1]
@@ -90,20 +90,23 @@ SETS = st.lists(
 
 @given(SETS, st.randoms(use_true_random=False))
 @settings(max_examples=15, deadline=None)
-def test_means_are_those_of_all_pairs_and_bounds_of_leaving_tasks_out(
-    tasks: Tasks, rng: Any
-) -> None:
+def test_means_and_jackknife_bounds_computed_directly(tasks: Tasks, rng: Any) -> None:
     if not tasks:
         return
-    songs, tags = made({"p": tasks})
-    found = only(stability(songs, tags, by="prompt"))
-    means = likeness(tasks)
-    assert [found["jaccard_within"], found["jaccard_between"]] == pytest.approx(means, nan_ok=True)
+    songs, tags = song_tables({"p": tasks})
+    result = only(stability(songs, tags, by="prompt"))
+    means = mean_jaccard(tasks)
+    assert [result["jaccard_within"], result["jaccard_between"]] == pytest.approx(
+        means, nan_ok=True
+    )
     for name, which in (("within", 0), ("between", 1)):
-        low, high = found[f"jaccard_{name}_low"], found[f"jaccard_{name}_high"]
+        low, high = result[f"jaccard_{name}_low"], result[f"jaccard_{name}_high"]
         if not math.isnan(low):
             assert 0 <= low <= means[which] <= high <= 1
-        without = [likeness([*tasks[:at], *tasks[at + 1 :]])[which] for at in range(len(tasks))]
+        without = [
+            mean_jaccard([*tasks[:index], *tasks[index + 1 :]])[which]
+            for index in range(len(tasks))
+        ]
         changed = [
             part
             for part, task in zip(without, tasks, strict=True)
@@ -120,26 +123,28 @@ def test_means_are_those_of_all_pairs_and_bounds_of_leaving_tasks_out(
     again = stability(songs.loc[order[0]], tags.loc[order[1]], by="prompt")
     np.testing.assert_allclose(
         again.drop(columns="prompt").iloc[0].astype("float64"),
-        found.drop("prompt").astype("float64"),
+        result.drop("prompt").astype("float64"),
         atol=1e-9,
     )
 
 
-def test_durations_vary_as_variance_says() -> None:
+def test_duration_deviations_agree_with_variance() -> None:
     rng = np.random.default_rng(0)
-    songs, tags = made({"p": [[["x"]] * 2 for _ in range(12)], "q": [[["x"]] * 2] * 3})
+    songs, tags = song_tables({"p": [[["x"]] * 2 for _ in range(12)], "q": [[["x"]] * 2] * 3})
     songs["duration"] = rng.normal(0, 9, 15)[songs["cell"]] + rng.normal(180, 4, len(songs))
     songs.loc[3, "duration"] = math.nan
-    found = stability(songs, tags, by="prompt")
-    for at, name in enumerate("pq"):
-        known = only(variance(songs[songs["prompt"] == name]))
-        assert found["duration_sd_within"][at] == pytest.approx(math.sqrt(known["variance_within"]))
-        expected = math.sqrt(max(known["variance_between"], 0))
-        assert found["duration_sd_between"][at] == pytest.approx(expected)
+    result = stability(songs, tags, by="prompt")
+    for index, name in enumerate("pq"):
+        reference = only(variance(songs[songs["prompt"] == name]))
+        assert result["duration_sd_within"][index] == pytest.approx(
+            math.sqrt(reference["variance_within"])
+        )
+        expected = math.sqrt(max(reference["variance_between"], 0))
+        assert result["duration_sd_between"][index] == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("alike", [1.0, 1000.0], ids=["tasks differ", "tasks alike"])
-def test_intervals_hold_the_truth(alike: float) -> None:
+def test_coverage_of_intervals(alike: float) -> None:
     rng = np.random.default_rng(6)
     base = np.linspace(0.9, 0.05, 14)
 
@@ -147,85 +152,87 @@ def test_intervals_hold_the_truth(alike: float) -> None:
         chance = rng.beta(base * alike, (1 - base) * alike, (*shape, 1, 14))
         return rng.random((*shape, 2, 14)) < chance
 
-    many = drawn(20_000, 2)
+    large = drawn(20_000, 2)
 
-    def index(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
-        shared, either = (one & other).sum(axis=1), (one | other).sum(axis=1)
+    def index(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
+        shared, either = (first & second).sum(axis=1), (first | second).sum(axis=1)
         return float((shared[either > 0] / either[either > 0]).mean())
 
     true = {
-        "within": index(many[:, 0, 0], many[:, 0, 1]),
-        "between": index(many[:, 0, 0], many[:, 1, 0]),
+        "within": index(large[:, 0, 0], large[:, 0, 1]),
+        "between": index(large[:, 0, 0], large[:, 1, 0]),
     }
     has = drawn(400, 8).reshape(400 * 16, 14)
     row, tag = np.nonzero(has)
     songs = pd.DataFrame({"task_id": np.repeat(np.arange(3200), 2), "song_id": np.arange(6400)})
     songs = songs.assign(prompt=songs["task_id"] // 8, duration=1.0)
     tags = songs[["task_id", "song_id"]].iloc[row].assign(tag=np.array(list("abcdefghijklmn"))[tag])
-    found = stability(songs, tags, by="prompt")
+    result = stability(songs, tags, by="prompt")
     for name, value in true.items():
-        low, high = found[f"jaccard_{name}_low"], found[f"jaccard_{name}_high"]
+        low, high = result[f"jaccard_{name}_low"], result[f"jaccard_{name}_high"]
         assert 0.92 <= ((low <= value) & (value <= high)).mean() <= 0.985
 
 
 # --- tables as they come -------------------------------------------------------------------
 
 
-def test_songs_without_tags_or_success_are_not_compared() -> None:
-    songs, tags = made({"p": [*TWO, [["zzz"], []]]})
+def test_failed_and_untagged_songs_are_not_compared() -> None:
+    songs, tags = song_tables({"p": [*TWO, [["zzz"], []]]})
     songs.loc[4, "state"] = "failed"
-    found = only(stability(songs, tags, by="prompt"))
-    assert found[["tasks", "songs", "common_tags"]].tolist() == [3, 5, 1]
-    assert found["jaccard_between"] == pytest.approx(2 / 3)
+    result = only(stability(songs, tags, by="prompt"))
+    assert result[["tasks", "songs", "common_tags"]].tolist() == [3, 5, 1]
+    assert result["jaccard_between"] == pytest.approx(2 / 3)
     lost = songs.assign(state="failed")
     nothing = only(stability(lost, tags, by="prompt"))
     assert nothing[["tasks", "songs", "common_tags"]].tolist() == [0, 0, 0]
     assert nothing["jaccard_within"] != nothing["jaccard_within"]
-    # failed songs may share a missing id: nobody asks for their tags
+    # failed songs may share a missing id, since their tags are not used
     lost["song_id"] = pd.Series([None] * len(lost), dtype="str")
     assert len(stability(lost, tags, by="prompt")) == 1
 
 
-def test_spelling_is_no_difference_and_odd_tags_are_tags() -> None:
-    same = [
+def test_spelling_is_ignored() -> None:
+    copy = [
         [["Lo-Fi", "a, b"], ["lo fi", "A,  B"]],
         [["LO FI", "a, b", "a, b"], ["lo-fi", "a, b"]],
         [["lo  fi", "a, b"]],
     ]
-    found = only(stability(*made({"p": same}), by="prompt"))
-    assert (found["jaccard_within"], found["jaccard_between"], found["common_tags"]) == (1, 1, 2)
-    assert found["jaccard_between_low"] < 1 == found["jaccard_between_high"]
-    odd = only(stability(*made({"p": [[["\N{FIRE}", '"x"'], ["\N{FIRE}"]]]}), by="prompt"))
-    assert (odd["jaccard_within"], odd["common_tags"]) == (0.5, 1)
+    result = only(stability(*song_tables({"p": copy}), by="prompt"))
+    assert (result["jaccard_within"], result["jaccard_between"], result["common_tags"]) == (1, 1, 2)
+    assert result["jaccard_between_low"] < 1 == result["jaccard_between_high"]
+    unusual = only(
+        stability(*song_tables({"p": [[["\N{FIRE}", '"x"'], ["\N{FIRE}"]]]}), by="prompt")
+    )
+    assert (unusual["jaccard_within"], unusual["common_tags"]) == (0.5, 1)
 
 
-def test_a_prompt_may_be_several_columns_of_any_kind() -> None:
-    songs, tags = made({"p": TWO, "q": TWO})
+def test_prompt_of_several_columns() -> None:
+    songs, tags = song_tables({"p": TWO, "q": TWO})
     songs["loud"] = pd.array([True, True, None, None] * 2, dtype="boolean")
-    found = stability(songs, tags, by=["prompt", "loud"])
-    assert list(found.columns[:2]) == ["prompt", "loud"]
-    assert found["loud"].dtype == "boolean"
-    assert found["tasks"].tolist() == [1, 1, 1, 1]
-    assert found["jaccard_within"].tolist() == pytest.approx([1 / 3, 1] * 2)
+    result = stability(songs, tags, by=["prompt", "loud"])
+    assert list(result.columns[:2]) == ["prompt", "loud"]
+    assert result["loud"].dtype == "boolean"
+    assert result["tasks"].tolist() == [1, 1, 1, 1]
+    assert result["jaccard_within"].tolist() == pytest.approx([1 / 3, 1] * 2)
 
 
-def test_an_empty_table_has_the_columns_and_dtypes_of_a_full_one() -> None:
-    songs, tags = made({"p": TWO})
+def test_empty_table_has_all_columns_and_dtypes() -> None:
+    songs, tags = song_tables({"p": TWO})
     full = stability(songs, tags, by="prompt")
-    for none, some in ((songs[:0], tags), (songs[:0], tags[:0])):
-        nothing = stability(none, some, by="prompt")
+    for empty, subset in ((songs[:0], tags), (songs[:0], tags[:0])):
+        nothing = stability(empty, subset, by="prompt")
         assert len(nothing) == 0
         assert nothing.dtypes.equals(full.dtypes)
     untagged = stability(songs, tags[:0], by="prompt")
     assert untagged.dtypes.equals(full.dtypes)
     assert untagged[["jaccard_within", "jaccard_between"]].isna().all(axis=None)
-    two = [{"clip_id": f"c{at}", "state": "succeeded", "tags": "a, b"} for at in range(2)]
+    two = [{"clip_id": f"c{index}", "state": "succeeded", "tags": "a, b"} for index in range(2)]
     reply = {"task_id": "t", "code": 200, "data": two}
     raw = stability(mnb.songs_frame(reply), mnb.tags_frame(reply), by="engine")
     assert only(raw)["jaccard_within"] == 1
 
 
-def test_thousands_of_songs_and_tags_take_no_long_time() -> None:
+def test_large_tables_are_fast() -> None:
     rng = np.random.default_rng(0)
     number = 4000
     keys = pd.DataFrame(
@@ -237,14 +244,14 @@ def test_thousands_of_songs_and_tags_take_no_long_time() -> None:
     tags = keys.loc[np.repeat(keys.index, 6)].assign(tag=rng.integers(0, 10_000, 6 * number))
     tags["tag"] = tags["tag"].map("tag {}".format)
     start = time.perf_counter()
-    found = only(stability(keys.assign(prompt="p", duration=1.0), tags, by="prompt"))
+    result = only(stability(keys.assign(prompt="p", duration=1.0), tags, by="prompt"))
     assert time.perf_counter() - start < 10
-    assert 0 < found["jaccard_between"] < 0.01
-    assert found["common_tags"] == 0
+    assert 0 < result["jaccard_between"] < 0.01
+    assert result["common_tags"] == 0
 
 
-def test_tables_that_cannot_be_read_are_refused() -> None:
-    songs, tags = made({"p": TWO})
+def test_invalid_tables_are_refused() -> None:
+    songs, tags = song_tables({"p": TWO})
     ask = functools.partial(stability, songs, tags)
     with pytest.raises(BadFrame, match="column 'mv'"):
         ask(by="mv")
@@ -258,7 +265,9 @@ def test_tables_that_cannot_be_read_are_refused() -> None:
         stability(songs, tags.assign(tag=1), by="prompt")
     with pytest.raises(BadFrame, match="'duration'"):
         stability(songs.drop(columns="duration"), tags, by="prompt")
-    with pytest.raises(BadFrame, match=r"2 rows of songs .* song_id 's0.0', so what is"):
+    with pytest.raises(
+        BadFrame, match=r"2 rows of songs .* song_id 's0.0', so this song is duplicated"
+    ):
         stability(pd.concat([songs, songs[:1]]), tags, by="prompt")
-    with pytest.raises(BadFrame, match="tells no tasks"):
+    with pytest.raises(BadFrame, match="no 'cell' or 'task_id' column"):
         stability(songs.drop(columns=["cell", "task_id"]), tags, by="prompt")

@@ -1,4 +1,4 @@
-"""What asked words became: small chains by hand, and the simulator's rules found out again."""
+"""Substitutions: small chains by hand, and recovery of the simulator's rules."""
 
 import math
 import random
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from musicapi_nb import frames
 from musicapi_nb.analysis import substitution_graph, substitutions
 from musicapi_nb.errors import BadFrame, InvalidArgument
-from musicapi_nb.simulator.tags import studio_steps
+from musicapi_nb.simulator.tag_rewriting import studio_steps
 from musicapi_nb.simulator.vocabulary import (
     COMPOUNDS,
     DECADES,
@@ -47,13 +47,13 @@ Steps = Sequence[tuple[str, Sequence[str]]]
 
 
 def chains(*songs: tuple[str, Steps]) -> pd.DataFrame:
-    """A table of steps, of (task, its steps as source and tags) for each song."""
+    """Return the table of steps from (task, steps as source and tags) of each song."""
     rows: list[tuple[Any, ...]] = []
-    for at, (task, steps) in enumerate(songs):
+    for index, (task, steps) in enumerate(songs):
         for step, (source, tags) in enumerate(steps):
-            made: list[tuple[Any, Any]] = [*enumerate(tags)]
-            made = made or [(None, None)]
-            rows += [(task, f"s{at}", step, source, place, tag) for place, tag in made]
+            built: list[tuple[Any, Any]] = [*enumerate(tags)]
+            built = built or [(None, None)]
+            rows += [(task, f"s{index}", step, source, position, tag) for position, tag in built]
     columns = ["task_id", "song_id", "step", "source", "position", "tag"]
     frame = pd.DataFrame(rows, columns=columns)
     return frame.astype(dict.fromkeys(("task_id", "song_id", "source", "tag"), "str"))
@@ -74,9 +74,9 @@ def counts(frame: pd.DataFrame, step: int = 0) -> dict[tuple[str | None, str | N
 # --- small chains ---------------------------------------------------------------------------
 
 
-def test_one_song_says_what_it_can() -> None:
-    found = substitutions(chains(("t", [("Jazz, sad", ["jazz", "melancholic", "vocal jazz"])])))
-    assert counts(found) == pytest.approx(
+def test_attribution_from_one_song() -> None:
+    result = substitutions(chains(("t", [("Jazz, sad", ["jazz", "melancholic", "vocal jazz"])])))
+    assert counts(result) == pytest.approx(
         {
             ("jazz", "jazz", "kept"): 1,
             ("jazz", "vocal jazz", "added"): 1,
@@ -84,24 +84,24 @@ def test_one_song_says_what_it_can() -> None:
         },
         abs=0.05,
     )
-    assert list(found.dtypes.astype(str)) == DTYPES
-    assert found["low"].isna().all()
+    assert list(result.dtypes.astype(str)) == DTYPES
+    assert result["low"].isna().all()
 
 
-def test_a_tag_made_of_words_of_a_lost_one_is_what_that_became() -> None:
-    found = substitutions(chains(("t", [("spy jazz, mpb", ["spy", "jazz", "mpb"])])))
-    assert counts(found) == {
+def test_part_of_a_lost_tag_is_its_rewriting() -> None:
+    result = substitutions(chains(("t", [("spy jazz, mpb", ["spy", "jazz", "mpb"])])))
+    assert counts(result) == {
         ("spy jazz", "spy", "rewritten"): 1,
         ("spy jazz", "jazz", "rewritten"): 1,
         ("mpb", "mpb", "kept"): 1,
     }
 
 
-def test_other_songs_tell_what_became_of_what() -> None:
-    # "a" goes with "x", whatever stands beside it: so "b" became "y", "c" became "z"
+def test_attribution_combines_songs() -> None:
+    # "a" always comes with "x": so "b" became "y", and "c" became "z"
     songs = [("t1", "a, b", ["x", "y"]), ("t2", "a, c", ["z", "x"]), ("t3", "a, d", ["x", "d"])]
-    found = substitutions(chains(*((task, [(text, tags)]) for task, text, tags in songs)))
-    assert counts(found) == pytest.approx(
+    result = substitutions(chains(*((task, [(text, tags)]) for task, text, tags in songs)))
+    assert counts(result) == pytest.approx(
         {
             ("a", "x", "rewritten"): 3,
             ("b", "y", "rewritten"): 1,
@@ -112,7 +112,7 @@ def test_other_songs_tell_what_became_of_what() -> None:
     )
 
 
-def test_steps_are_walked_in_order_and_counted_by_themselves() -> None:
+def test_steps_are_counted_separately() -> None:
     steps = chains(
         ("t1", [("warm, jazz", ["jazz"]), ("jazz", ["jazz", "warm"])]),
         ("t1", [("warm, jazz", ["warm", "jazz"])]),
@@ -120,37 +120,37 @@ def test_steps_are_walked_in_order_and_counted_by_themselves() -> None:
     )
     songs = steps[["task_id", "song_id"]].drop_duplicates()
     songs["requested"] = pd.Series(["Warm Jazz", None, "jazz"], index=songs.index, dtype="str")
-    found = substitutions(steps, songs=songs, requested="requested")
-    assert counts(found, -1) == {
+    result = substitutions(steps, songs=songs, requested="requested")
+    assert counts(result, -1) == {
         ("warm jazz", "warm", "rewritten"): 1,
         ("warm jazz", "jazz", "rewritten"): 1,
         (None, "warm", "added"): 1,
         (None, "jazz", "added"): 1,
         ("jazz", "jazz", "kept"): 1,
     }
-    assert counts(found, 0) == {
+    assert counts(result, 0) == {
         ("jazz", "jazz", "kept"): 2,
         ("jazz", None, "dropped"): 1,
         ("warm", "warm", "kept"): 1,
         ("warm", None, "dropped"): 1,
     }
-    assert counts(found, 1) == {("jazz", "jazz", "kept"): 1, ("jazz", "warm", "added"): 1}
-    jazz = found[(found["step"] == 0) & (found["source"] == "jazz")]
+    assert counts(result, 1) == {("jazz", "jazz", "kept"): 1, ("jazz", "warm", "added"): 1}
+    jazz = result[(result["step"] == 0) & (result["source"] == "jazz")]
     assert jazz["cases"].tolist() == [3, 3]
     assert jazz["tasks"].tolist() == [2, 2]
     assert jazz["share"].tolist() == pytest.approx([2 / 3, 1 / 3])
 
 
-def test_the_sample_reply() -> None:
+def test_sample_reply() -> None:
     reply = sample(STUDIO)
     steps, songs = frames.replaced_tags_frame(reply), frames.songs_frame(reply)
-    found = substitutions(steps, songs=songs, requested="prompt", min_count=0.4)
-    assert counts(found)["spy jazz", "jazz", "rewritten"] == 1
-    assert counts(found)["bossa nova", "bossa nova", "kept"] == 2
-    assert counts(found)["bossa nova", "vocal jazz", "added"] == pytest.approx(2, abs=0.05)
-    assert counts(found, -1)["spy jazz", "spy", "rewritten"] == 1
-    assert counts(found, 1)["mpb", "mpb", "kept"] == 2
-    assert set(found["step"]) == {-1, 0, 1}
+    result = substitutions(steps, songs=songs, requested="prompt", min_count=0.4)
+    assert counts(result)["spy jazz", "jazz", "rewritten"] == 1
+    assert counts(result)["bossa nova", "bossa nova", "kept"] == 2
+    assert counts(result)["bossa nova", "vocal jazz", "added"] == pytest.approx(2, abs=0.05)
+    assert counts(result, -1)["spy jazz", "spy", "rewritten"] == 1
+    assert counts(result, 1)["mpb", "mpb", "kept"] == 2
+    assert set(result["step"]) == {-1, 0, 1}
 
 
 # --- what must hold of any table ------------------------------------------------------------
@@ -161,25 +161,25 @@ tables = st.lists(st.tuples(st.integers(0, 3), tags, tags), min_size=1, max_size
 
 @settings(max_examples=30, deadline=None)
 @given(tables)
-def test_every_word_and_every_new_tag_is_accounted_for(
-    given_: list[tuple[int, list[str], list[str]]],
+def test_counts_cover_every_source_and_new_tag(
+    rows: list[tuple[int, list[str], list[str]]],
 ) -> None:
-    steps = chains(*((f"t{task}", [(", ".join(was), made)]) for task, was, made in given_))
-    found = substitutions(steps, min_count=0)
-    assert list(found.dtypes.astype(str)) == DTYPES
-    assert found["share"].between(0, 1 + 1e-9).all()
-    assert ((found["low"] <= found["share"] + 1e-9) | found["low"].isna()).all()
-    assert ((found["high"] >= found["share"] - 1e-9) | found["high"].isna()).all()
-    said = counts(found)
-    there = Counter(word for _, was, _ in given_ for word in was)
-    kept = Counter(word for _, was, made in given_ for word in was if word in made)
-    new = Counter(word for _, was, made in given_ for word in made if word not in was)
-    for word, number in there.items():
-        own = {key[2]: 0.0 for key in said}
-        for (source, _, kind), count in said.items():
-            own[kind] += count if source == word else 0.0
-        assert own.get("kept", 0) == kept[word]
-        total = sum(own.get(kind, 0) for kind in ("kept", "dropped", "rewritten"))
+    steps = chains(*((f"t{task}", [(", ".join(before), after)]) for task, before, after in rows))
+    result = substitutions(steps, min_count=0)
+    assert list(result.dtypes.astype(str)) == DTYPES
+    assert result["share"].between(0, 1 + 1e-9).all()
+    assert ((result["low"] <= result["share"] + 1e-9) | result["low"].isna()).all()
+    assert ((result["high"] >= result["share"] - 1e-9) | result["high"].isna()).all()
+    counted = counts(result)
+    occurrences = Counter(word for _, before, _ in rows for word in before)
+    kept_words = Counter(word for _, before, after in rows for word in before if word in after)
+    new = Counter(word for _, before, after in rows for word in after if word not in before)
+    for word, number in occurrences.items():
+        by_kind = {key[2]: 0.0 for key in counted}
+        for (source, _, kind), count in counted.items():
+            by_kind[kind] += count if source == word else 0.0
+        assert by_kind.get("kept", 0) == kept_words[word]
+        total = sum(by_kind.get(kind, 0) for kind in ("kept", "dropped", "rewritten"))
         if word == "a b":  # it alone may have become several
             assert number - 1e-3 <= total <= 2 * number + 1e-3
         else:
@@ -187,25 +187,25 @@ def test_every_word_and_every_new_tag_is_accounted_for(
     for word, number in new.items():
         causes = sum(
             count
-            for (_, target, kind), count in said.items()
+            for (_, target, kind), count in counted.items()
             if target == word and kind in {"rewritten", "added"}
         )
         assert causes >= number - 1e-3
-    whole = found[found["kind"].isin(["kept", "dropped"])]
-    assert (whole["cases"] == whole["source"].map(there)).all()
+    full = result[result["kind"].isin(["kept", "dropped"])]
+    assert (full["cases"] == full["source"].map(occurrences)).all()
 
 
-def test_order_of_songs_does_not_matter() -> None:
-    made: list[tuple[str, list[str]]] = [
+def test_song_order_does_not_matter() -> None:
+    rows: list[tuple[str, list[str]]] = [
         ("a, b", ["x", "b"]),
         ("a", ["x"]),
         ("b, c", ["b", "y"]),
         ("c", []),
         ("a, c", ["c", "z"]),
     ]
-    songs = [(f"t{at // 2}", [each]) for at, each in enumerate(made)]
-    one, other = substitutions(chains(*songs)), substitutions(chains(*songs[::-1]))
-    pd.testing.assert_frame_equal(one, other, rtol=1e-6)
+    songs = [(f"t{index // 2}", [item]) for index, item in enumerate(rows)]
+    first, second = substitutions(chains(*songs)), substitutions(chains(*songs[::-1]))
+    pd.testing.assert_frame_equal(first, second, rtol=1e-6)
 
 
 # --- the simulator's rules ------------------------------------------------------------------
@@ -213,18 +213,18 @@ def test_order_of_songs_does_not_matter() -> None:
 
 @pytest.fixture(scope="module")
 def simulated() -> tuple[pd.DataFrame, pd.DataFrame]:
-    """4000 studio tasks of a genre and another tag, as songs with prompts and as steps."""
+    """Return 4000 studio tasks of a genre and another tag, as songs with prompts and as steps."""
     rng = random.Random(0)
     others = [*MOODS, *INSTRUMENTS, *FEATURES, *VOICES, "lo-fi", "rap", "sax", "synth-pop"]
-    made: list[tuple[str, Steps]] = []
+    rows: list[tuple[str, Steps]] = []
     prompts: list[tuple[str, str, str]] = []
     for task in range(4000):
         prompt = f"{rng.choice(list(GENRES))}, {rng.choice(others)}"
         for first in (True, False):
-            made.append((f"t{task}", studio_steps(prompt, rng, first=first)))
+            rows.append((f"t{task}", studio_steps(prompt, rng, first=first)))
             prompts.append((f"t{task}", f"s{len(prompts)}", prompt))
     songs = pd.DataFrame(prompts, columns=["task_id", "song_id", "prompt"], dtype="str")
-    return songs, chains(*made)
+    return songs, chains(*rows)
 
 
 @pytest.fixture(scope="module")
@@ -233,41 +233,41 @@ def rules(simulated: tuple[pd.DataFrame, pd.DataFrame]) -> pd.DataFrame:
     return substitutions(steps, songs=songs, requested="prompt")
 
 
-def of_rule(found: pd.DataFrame, rule: Rule) -> pd.DataFrame:
-    same = (found["source"] == rule.tag) & (found["kind"] == KIND[rule.kind])
-    target = found["target"].isna() if rule.kind == "drop" else found["target"] == rule.to
-    return found[(found["step"] == 0) & same & target]
+def of_rule(result: pd.DataFrame, rule: Rule) -> pd.DataFrame:
+    copy = (result["source"] == rule.tag) & (result["kind"] == KIND[rule.kind])
+    target = result["target"].isna() if rule.kind == "drop" else result["target"] == rule.to
+    return result[(result["step"] == 0) & copy & target]
 
 
 def chance_of(rule: Rule) -> float:
-    """A rewriting strikes only if none before it did."""
+    """Return the chance of a rule; a rewriting applies only if none before it did."""
     before = RULES[: RULES.index(rule)]
-    others = [each.chance for each in before if each.tag == rule.tag and each.kind == "rewrite"]
+    others = [item.chance for item in before if item.tag == rule.tag and item.kind == "rewrite"]
     return rule.chance * float(np.prod([1 - chance for chance in others]))
 
 
-def seen(found: pd.DataFrame) -> list[Rule]:
-    """The rules of tags that stood in 40 sources or more; a song's second decade never shows."""
-    rows = found[(found["step"] == 0) & (found["kind"] == "kept")]
+def frequent_rules(result: pd.DataFrame) -> list[Rule]:
+    """Return the rules of tags in 40 sources or more; a song's second decade is never returned."""
+    rows = result[(result["step"] == 0) & (result["kind"] == "kept")]
     often = rows[rows["cases"] >= 40]["source"].tolist()
     return [rule for rule in RULES if rule.tag in often and rule.to not in DECADES]
 
 
-def test_rules_and_their_chances_are_recovered(rules: pd.DataFrame) -> None:
-    known = seen(rules)
-    assert len(known) > 300
+def test_simulated_rules_are_recovered(rules: pd.DataFrame) -> None:
+    frequent = frequent_rules(rules)
+    assert len(frequent) > 300
     by_kind: dict[str, list[bool]] = {kind: [] for kind in KIND}
-    for rule in known:
+    for rule in frequent:
         row = of_rule(rules, rule)
         within = (row["low"] <= chance_of(rule)) & (chance_of(rule) <= row["high"])
         by_kind[rule.kind].append(len(row) == 1 and bool(within.all()))
-    for found in by_kind.values():
-        assert np.mean(found) > 0.85
-    assert 0.92 <= np.mean([each for found in by_kind.values() for each in found]) < 0.99
+    for result in by_kind.values():
+        assert np.mean(result) > 0.85
+    assert 0.92 <= np.mean([item for result in by_kind.values() for item in result]) < 0.99
 
 
-def test_the_right_target_is_on_top(rules: pd.DataFrame) -> None:
-    rewritten = [rule for rule in seen(rules) if rule.kind == "rewrite"]
+def test_most_frequent_target_is_right(rules: pd.DataFrame) -> None:
+    rewritten = [rule for rule in frequent_rules(rules) if rule.kind == "rewrite"]
     assert len(rewritten) >= 8
     for source in {rule.tag for rule in rewritten}:
         rows = rules[(rules["step"] == 0) & (rules["source"] == source)]
@@ -281,7 +281,7 @@ def test_the_right_target_is_on_top(rules: pd.DataFrame) -> None:
     ("spelled", "tag"),
     [("lo-fi", "lofi"), ("rap", "hip hop"), ("sax", "saxophone"), ("synth-pop", "synthpop")],
 )
-def test_a_spelling_becomes_its_tag_and_that_ones_company_is_not_it(
+def test_added_tags_are_not_mistaken_for_a_spelling(
     rules: pd.DataFrame, spelled: str, tag: str
 ) -> None:
     rows = rules[(rules["step"] == 0) & (rules["source"] == spelled)]
@@ -295,26 +295,31 @@ def test_a_spelling_becomes_its_tag_and_that_ones_company_is_not_it(
             assert company[rule.to] == pytest.approx(rule.chance, abs=0.2)
 
 
-def test_twelve_songs_of_one_prompt_mostly_tell_a_spelling() -> None:
-    # nothing but how often each comes tells which of the new tags "rap" became
+def test_twelve_songs_identify_a_spelling() -> None:
+    # only frequencies identify which of the new tags "rap" became
     right = 0
     for seed in range(20):
         rng = random.Random(seed)
         prompt = "rap, warm"
-        made = [(f"t{at // 2}", studio_steps(prompt, rng, first=at % 2 == 0)) for at in range(12)]
-        found = substitutions(chains(*made))
-        right += counts(found).get(("rap", "hip hop", "rewritten"), 0) == pytest.approx(12, abs=0.5)
+        rows = [
+            (f"t{index // 2}", studio_steps(prompt, rng, first=index % 2 == 0))
+            for index in range(12)
+        ]
+        result = substitutions(chains(*rows))
+        right += counts(result).get(("rap", "hip hop", "rewritten"), 0) == pytest.approx(
+            12, abs=0.5
+        )
     assert right >= 18
 
 
-def test_another_spelling_is_sure_from_one_song() -> None:
+def test_one_song_identifies_a_similar_spelling() -> None:
     steps = chains(("t", [("lo-fi, warm", ["chillhop", "lofi", "warm"])]))
-    found = substitutions(steps, min_count=0)
-    own = found[(found["source"] == "lo-fi") & (found["kind"] != "added")]
-    assert own[["target", "kind", "count"]].to_numpy().tolist() == [["lofi", "rewritten", 1.0]]
+    result = substitutions(steps, min_count=0)
+    rows = result[(result["source"] == "lo-fi") & (result["kind"] != "added")]
+    assert rows[["target", "kind", "count"]].to_numpy().tolist() == [["lofi", "rewritten", 1.0]]
 
 
-def test_a_control_tells_which_of_two_tags_brought_a_third_though_one_is_often_lost() -> None:
+def test_control_identifies_the_adding_tag() -> None:
     prompts = ("spy jazz", "spy jazz, bossa nova", "jazz, spy", "jazz")  # the last is the control
     for seed in range(8):
         rng = random.Random(seed)
@@ -324,18 +329,18 @@ def test_a_control_tells_which_of_two_tags_brought_a_third_though_one_is_often_l
             for task in range(50)
             for first in (True, False)
         ]
-        found = counts(substitutions(chains(*songs)))
-        assert found["spy", "spy jazz", "added"] > 90
-        assert ("jazz", "spy jazz", "added") not in found
+        result = counts(substitutions(chains(*songs)))
+        assert result["spy", "spy jazz", "added"] > 90
+        assert ("jazz", "spy jazz", "added") not in result
 
 
-def test_what_no_rule_says_is_not_found(rules: pd.DataFrame) -> None:
-    kept = {
+def test_few_false_attributions(rules: pd.DataFrame) -> None:
+    unchanged = {
         word
         for word in (*GENRES, *MOODS, *INSTRUMENTS)
         if not any(rule.tag == word and rule.kind != "add" for rule in RULES)
     }
-    rows = rules[(rules["step"] == 0) & rules["source"].isin(kept)]
+    rows = rules[(rules["step"] == 0) & rules["source"].isin(unchanged)]
     assert set(rows["kind"]) == {"kept", "added"}
     truth = {(rule.tag, rule.to) for rule in RULES if rule.kind == "add"}
     added = rows[rows["kind"] == "added"]
@@ -343,17 +348,17 @@ def test_what_no_rule_says_is_not_found(rules: pd.DataFrame) -> None:
     assert added["count"][right].sum() > 0.97 * added["count"].sum()
 
 
-def test_compounds_lead_with_their_head_in_the_first_song(rules: pd.DataFrame) -> None:
-    asked = rules[rules["step"] == -1]
+def test_compounds_are_rewritten_as_their_head(rules: pd.DataFrame) -> None:
+    requested = rules[rules["step"] == -1]
     for compound, (head, *_) in COMPOUNDS.items():
-        rows = asked[asked["source"] == compound].set_index("target")
+        rows = requested[requested["source"] == compound].set_index("target")
         assert rows.loc[compound, "share"] == pytest.approx(0.5)
         assert rows.loc[head, "share"] == pytest.approx(0.5)
         assert rows.loc[head, "kind"] == "rewritten"
 
 
-def test_a_later_step_may_bring_a_dropped_tag_back(rules: pd.DataFrame) -> None:
-    # what stands in no source of a step comes from nothing there: it was asked, and dropped before
+def test_dropped_tag_can_return_at_a_later_step(rules: pd.DataFrame) -> None:
+    # a tag in no source of this step was requested and dropped before: here it has no cause
     back = rules[(rules["step"] == 1) & rules["source"].isna()]["target"].tolist()
     assert "warm" in back or "midtempo" in back
 
@@ -362,39 +367,42 @@ def test_a_later_step_may_bring_a_dropped_tag_back(rules: pd.DataFrame) -> None:
 
 
 def coverage(cluster: str | None) -> float:
-    """How often the interval of "kept" holds the truth, where a task's songs always agree."""
+    """Return the coverage of the interval of "kept" if a task's songs are always equal."""
     rng = np.random.default_rng(3)
     chance, runs, tasks = 0.6, 400, 40
     songs: list[tuple[str, Steps]] = []
     for run in range(runs):
-        for task, kept in enumerate(rng.random(tasks) < chance):
-            step = (f"w{run}", [f"w{run}"] if kept else [])
+        for task, is_kept in enumerate(rng.random(tasks) < chance):
+            step = (f"w{run}", [f"w{run}"] if is_kept else [])
             songs += [(f"{run}/{task}", [step])] * 2
-    found = substitutions(chains(*songs), cluster=cluster)
-    rows = found[found["kind"] == "kept"]
+    result = substitutions(chains(*songs), cluster=cluster)
+    rows = result[result["kind"] == "kept"]
     assert len(rows) == runs
     return float(((rows["low"] <= chance) & (chance <= rows["high"])).mean())
 
 
-def test_intervals_cover_as_often_as_they_say_only_if_tasks_are_respected() -> None:
+def test_coverage_requires_clustering_by_task() -> None:
     # the standard error of a coverage of 0.95 is 0.011 over 400 runs
     assert 0.925 <= coverage(None) <= 0.985
     assert coverage("song_id") < 0.89
 
 
-def test_what_cannot_be_told_apart_has_a_wide_interval() -> None:
-    alike = [(f"t{at}", [("a, b", ["a", "b", "x"] if at % 2 else ["a", "b"])]) for at in range(40)]
-    apart = [(f"t{at}", [("a", ["a", "x"] if at % 2 else ["a"])]) for at in range(40)]
-    both, one = (substitutions(chains(*songs)) for songs in (alike, apart))
-    both, one = (each[each["kind"] == "added"] for each in (both, one))
+def test_ambiguous_attribution_widens_intervals() -> None:
+    alike = [
+        (f"t{index}", [("a, b", ["a", "b", "x"] if index % 2 else ["a", "b"])])
+        for index in range(40)
+    ]
+    apart = [(f"t{index}", [("a", ["a", "x"] if index % 2 else ["a"])]) for index in range(40)]
+    both, single = (substitutions(chains(*songs)) for songs in (alike, apart))
+    both, single = (item[item["kind"] == "added"] for item in (both, single))
     assert both["source"].tolist() == ["a", "b"]
-    assert (both["high"] - both["low"]).min() > 1.2 * (one["high"] - one["low"]).iloc[0]
+    assert (both["high"] - both["low"]).min() > 1.2 * (single["high"] - single["low"]).iloc[0]
 
 
 # --- the graph ------------------------------------------------------------------------------
 
 
-def test_the_graph_of_a_table() -> None:
+def test_graph_of_a_table() -> None:
     steps = chains(
         ("t1", [("sad, dropped", ["melancholic"]), ("melancholic", ["melancholic", "sad"])]),
         ("t2", [("sad, dropped", ["sad"]), ("sad", ["melancholic"])]),
@@ -425,36 +433,36 @@ def test_the_graph_of_a_table() -> None:
 # --- bad input ------------------------------------------------------------------------------
 
 
-def test_nothing_to_tell() -> None:
+def test_empty_tables_have_all_columns() -> None:
     for steps in (chains(), frames.replaced_tags_frame([]), chains(("t", [("", [])]))):
-        found = substitutions(steps)
-        assert found.empty
-        assert list(found.dtypes.astype(str)) == DTYPES
+        result = substitutions(steps)
+        assert result.empty
+        assert list(result.dtypes.astype(str)) == DTYPES
     songs = frames.songs_frame([])
     assert substitutions(chains(), songs=songs, requested="prompt").empty
 
 
-def test_odd_tags_are_tags() -> None:
+def test_unusual_tags_are_counted() -> None:
     tags = ["🎷 jazz", '"quoted", twice', "\U0001f600"]
-    found = substitutions(chains(("t", [("x", tags)]), ("u", [("x", tags)])), min_count=0)
-    assert set(tags) <= set(found["target"].dropna())
+    result = substitutions(chains(("t", [("x", tags)]), ("u", [("x", tags)])), min_count=0)
+    assert set(tags) <= set(result["target"].dropna())
 
 
 SMALL = chains(("t", [("jazz", ["jazz"])]))
 
 
-def asked_in(songs: pd.DataFrame) -> pd.DataFrame:
+def substitute_songs(songs: pd.DataFrame) -> pd.DataFrame:
     return substitutions(SMALL, songs=songs, requested="source")
 
 
-def test_a_task_that_was_asked_for_twice_counts_once() -> None:
+def test_duplicated_rows_count_once() -> None:
     steps = chains(("t", [("jazz, spy", ["jazz"])]), ("u", [("jazz", ["x"])]))
-    found = substitutions(pd.concat([steps, steps]))
-    pd.testing.assert_frame_equal(found, substitutions(steps))
+    result = substitutions(pd.concat([steps, steps]))
+    pd.testing.assert_frame_equal(result, substitutions(steps))
 
 
 @pytest.mark.parametrize(
-    ("spoil", "kind", "says"),
+    ("spoil", "kind", "message"),
     [
         (lambda: substitutions(SMALL.drop(columns="source")), BadFrame, "'source'"),
         (lambda: substitutions(SMALL.assign(step="first")), BadFrame, "'step'"),
@@ -465,14 +473,20 @@ def test_a_task_that_was_asked_for_twice_counts_once() -> None:
             "1 of 2 values of column 'step'",
         ),
         (lambda: substitutions(SMALL.assign(task_id=None)), BadFrame, "'task_id'"),
-        (lambda: asked_in(pd.concat([SMALL, SMALL])), BadFrame, "2 rows of songs.*song_id 's0'"),
-        (lambda: asked_in(SMALL.assign(task_id=7)), BadFrame, "'task_id' is str in steps"),
+        (
+            lambda: substitute_songs(pd.concat([SMALL, SMALL])),
+            BadFrame,
+            "2 rows of songs.*song_id 's0'",
+        ),
+        (lambda: substitute_songs(SMALL.assign(task_id=7)), BadFrame, "'task_id' is str in steps"),
         (lambda: substitutions(SMALL, requested="prompt"), InvalidArgument, "belong together"),
         (lambda: substitutions(SMALL, songs=SMALL, requested="prompt"), BadFrame, "'prompt'"),
         (lambda: substitutions(SMALL, level=2), InvalidArgument, "level"),
         (lambda: substitution_graph(SMALL), BadFrame, "'target'"),
     ],
 )
-def test_bad_tables(spoil: Callable[[], Any], kind: type[Exception], says: str) -> None:
-    with pytest.raises(kind, match=says):
+def test_invalid_tables_are_refused(
+    spoil: Callable[[], Any], kind: type[Exception], message: str
+) -> None:
+    with pytest.raises(kind, match=message):
         spoil()

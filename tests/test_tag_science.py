@@ -1,4 +1,4 @@
-"""Asked and returned tags of an experiment, over the simulator's real HTTP."""
+"""Tag analyses of an experiment, over the simulator's real HTTP."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ PROMPTS = ["spy jazz, slow", "lo-fi, warm"]
 
 
 async def ran(folder: Path) -> Experiment:
-    """Four tasks of each prompt; one failed, so its songs have no tags."""
+    """Run four tasks of each prompt; one fails, so its songs have no tags."""
     design = Plan.grid(
         studio.Description,
         base={"model_type": "studio130-v1.5"},
@@ -39,34 +39,38 @@ async def ran(folder: Path) -> Experiment:
                 return await Experiment("spies", design, api, library, deadline=1e7).run()
 
 
-async def test_the_tags_of_an_experiment(tmp_path: Path) -> None:
+async def test_tag_analyses_of_an_experiment(tmp_path: Path) -> None:
     run = await ran(tmp_path / "library")
     songs, tags, steps = run.songs(), run.tags(), run.replaced_tags()
     good = songs[songs["state"] == "succeeded"]
     assert len(good) == 14
 
-    fates = tag_fates(songs, tags, requested="prompt_asked")
-    lead = ["cell", "block", "take", "prompt_asked", "task_id", "song_id"]
+    fates = tag_fates(songs, tags, requested="prompt_requested")
+    lead = ["cell", "block", "take", "prompt_requested", "task_id", "song_id"]
     assert fates.columns[:6].tolist() == lead
     assert len(fates[["cell", "song_id"]].drop_duplicates()) == 14
     returned = fates["returned"].notna().groupby(fates["song_id"]).sum()
     assert returned.to_dict() == tags.groupby("song_id").size().to_dict()
 
-    by_prompt = adherence(songs, tags, requested="prompt_asked", by="prompt_asked", match="words")
-    assert list(dict.fromkeys(by_prompt["prompt_asked"])) == list(
-        dict.fromkeys(songs["prompt_asked"])
+    by_prompt = adherence(
+        songs, tags, requested="prompt_requested", by="prompt_requested", match="words"
     )
-    assert set(by_prompt["prompt_asked"]) == set(PROMPTS)
+    assert list(dict.fromkeys(by_prompt["prompt_requested"])) == list(
+        dict.fromkeys(songs["prompt_requested"])
+    )
+    assert set(by_prompt["prompt_requested"]) == set(PROMPTS)
     assert by_prompt["tasks"].sum() == 3 * 7
     assert (by_prompt["songs"] == 2 * by_prompt["tasks"]).all()
     assert by_prompt[["low", "high"]].notna().all(axis=None)
 
-    found = substitutions(steps, songs=songs, requested="prompt_asked")
-    first = found[(found["step"] == 0) & (found["source"] == "lo-fi")].iloc[0]
+    result = substitutions(steps, songs=songs, requested="prompt_requested")
+    first = result[(result["step"] == 0) & (result["source"] == "lo-fi")].iloc[0]
     assert (first["target"], first["kind"], first["share"]) == ("lofi", "rewritten", 1.0)
-    asked = found[(found["step"] == -1) & (found["source"] == "spy jazz")].set_index("target")
-    assert asked.loc[["spy jazz", "jazz", "spy"], "share"].tolist() == [0.5] * 3
-    assert ("tag", "lofi") in substitution_graph(found)
+    requested = result[(result["step"] == -1) & (result["source"] == "spy jazz")].set_index(
+        "target"
+    )
+    assert requested.loc[["spy jazz", "jazz", "spy"], "share"].tolist() == [0.5] * 3
+    assert ("tag", "lofi") in substitution_graph(result)
 
     counts = tag_counts(tags)
     assert counts["songs"].max() <= 14

@@ -1,4 +1,4 @@
-"""How much songs of one task differ, and tasks of one cell: components, intervals, bad tables."""
+"""Variance components: estimates, intervals, invalid tables."""
 
 import math
 from collections.abc import Callable
@@ -33,11 +33,11 @@ FIGURES = [
 
 
 def songs_of(tasks: list[list[float]], cells: list[str] | None = None) -> pd.DataFrame:
-    """Songs of tasks, each a list of durations, and the cell of each task."""
+    """Return songs of tasks, given as the durations and the cell of each task."""
     cells = cells or ["x"] * len(tasks)
     rows = [
-        (f"t{at}", cell, seconds)
-        for at, (task, cell) in enumerate(zip(tasks, cells, strict=True))
+        (f"t{index}", cell, seconds)
+        for index, (task, cell) in enumerate(zip(tasks, cells, strict=True))
         for seconds in task
     ]
     frame = pd.DataFrame(rows, columns=["task_id", "style", "duration"])
@@ -50,7 +50,7 @@ def only(frame: pd.DataFrame) -> Any:
 
 
 def mean_squares(frame: pd.DataFrame) -> tuple[float, float, int]:
-    """Between tasks of one cell, and within tasks, by statsmodels; the first one's degrees."""
+    """Return mean squares between and within tasks by statsmodels, and degrees between."""
     cells, tasks = (ols(f"duration ~ C({name})", frame).fit() for name in ("style", "task_id"))
     table = anova_lm(cells, tasks)
     degrees = int(table["df_diff"].iloc[1])
@@ -60,29 +60,29 @@ def mean_squares(frame: pd.DataFrame) -> tuple[float, float, int]:
 # --- figures -------------------------------------------------------------------------------
 
 
-def test_a_table_computed_by_hand() -> None:
-    found = only(variance(songs_of([[1, 3], [5, 7], [9, 11]])))
+def test_table_computed_by_hand() -> None:
+    result = only(variance(songs_of([[1, 3], [5, 7], [9, 11]])))
     # squares: between 2 * (16 + 0 + 16) / 2 = 32, within (2 + 2 + 2) / 3 = 2
-    assert found["variance_within"] == pytest.approx(2)
-    assert found["variance_between"] == pytest.approx((32 - 2) / 2)
-    assert found["icc"] == pytest.approx(15 / 17)
-    assert found["design_effect"] == pytest.approx(32 / 17)
-    assert found["effective_songs"] == pytest.approx(17 / 16)
-    assert found[["tasks", "songs", "missing_songs"]].tolist() == [3, 6, 0]
-    assert found["low"] < 15 / 17 < found["high"] < 1
+    assert result["variance_within"] == pytest.approx(2)
+    assert result["variance_between"] == pytest.approx((32 - 2) / 2)
+    assert result["icc"] == pytest.approx(15 / 17)
+    assert result["design_effect"] == pytest.approx(32 / 17)
+    assert result["effective_songs"] == pytest.approx(17 / 16)
+    assert result[["tasks", "songs", "missing_songs"]].tolist() == [3, 6, 0]
+    assert result["low"] < 15 / 17 < result["high"] < 1
 
 
-def test_songs_that_differ_more_than_tasks_do_have_a_negative_icc() -> None:
-    found = only(variance(songs_of([[1, 9], [2, 8.5], [0, 10.2], [3, 7.5]])))
-    assert found["variance_between"] < 0
-    assert found["icc"] < 0
-    assert found["effective_songs"] > 2
-    assert -1 <= found["low"] < found["icc"] < found["high"] <= 1
+def test_icc_can_be_negative() -> None:
+    result = only(variance(songs_of([[1, 9], [2, 8.5], [0, 10.2], [3, 7.5]])))
+    assert result["variance_between"] < 0
+    assert result["icc"] < 0
+    assert result["effective_songs"] > 2
+    assert -1 <= result["low"] < result["icc"] < result["high"] <= 1
 
 
 @given(st.integers(0, 10_000))
 @settings(max_examples=10, deadline=None)
-def test_mean_squares_are_those_of_scipy_and_statsmodels(seed: int) -> None:
+def test_mean_squares_against_scipy_and_statsmodels(seed: int) -> None:
     rng = np.random.default_rng(seed)
     sizes = rng.integers(1, 4, 12)
     sizes[:2] = 2, 3
@@ -92,45 +92,49 @@ def test_mean_squares_are_those_of_scipy_and_statsmodels(seed: int) -> None:
     usual = (sizes.sum() - (sizes**2).sum() / sizes.sum()) / 11
     assert flat["icc"] == pytest.approx((ratio - 1) / (ratio + usual - 1))
     frame = songs_of(tasks, ["x", "y", "z"] * 4)
-    found = only(variance(frame, within="style"))
+    result = only(variance(frame, within="style"))
     between, within, degrees = mean_squares(frame)
     assert degrees == 9
-    cells = [sizes[at::3] for at in range(3)]
-    usual = (sizes.sum() - sum((each**2).sum() / each.sum() for each in cells)) / 9
-    assert found["variance_within"] == pytest.approx(within)
-    assert found["variance_between"] == pytest.approx((between - within) / usual)
+    cells = [sizes[index::3] for index in range(3)]
+    usual = (sizes.sum() - sum((item**2).sum() / item.sum() for item in cells)) / 9
+    assert result["variance_within"] == pytest.approx(within)
+    assert result["variance_between"] == pytest.approx((between - within) / usual)
 
 
-def test_of_a_balanced_table_it_is_the_reml_estimate() -> None:
+def test_balanced_table_agrees_with_reml() -> None:
     rng = np.random.default_rng(3)
     tasks = [(170 + rng.normal(0, 12) + rng.normal(0, 8, 2)).tolist() for _ in range(40)]
     frame = songs_of(tasks)
-    found = only(variance(frame))
-    known = mixedlm("duration ~ 1", frame, groups=frame["task_id"]).fit()
-    assert found["variance_between"] == pytest.approx(known.cov_re.iloc[0, 0], rel=1e-3)
-    assert found["variance_within"] == pytest.approx(known.scale, rel=1e-3)
+    result = only(variance(frame))
+    reference = mixedlm("duration ~ 1", frame, groups=frame["task_id"]).fit()
+    assert result["variance_between"] == pytest.approx(reference.cov_re.iloc[0, 0], rel=1e-3)
+    assert result["variance_within"] == pytest.approx(reference.scale, rel=1e-3)
 
 
-def test_the_interval_is_the_jackknife_of_the_logarithm() -> None:
+def test_interval_is_the_jackknife_of_the_log_ratio() -> None:
     rng = np.random.default_rng(8)
     sizes = [2, 1, 2, 3, 2, 2, 1, 2]
     tasks = [(rng.normal(0, 3) + rng.normal(0, 2, size)).tolist() for size in sizes]
     cells = ["x", "x", "x", "y", "y", "y", "alone", "also"]
 
     def log_ratio(chosen: list[int]) -> float:
-        rows = songs_of([tasks[at] for at in chosen], [cells[at] for at in chosen])
+        rows = songs_of([tasks[index] for index in chosen], [cells[index] for index in chosen])
         between, within, _ = mean_squares(rows)
         return math.log(between / within)
 
-    says = [at for at in range(8) if at != 6]  # a song alone in its cell says nothing
-    without = [log_ratio([other for other in range(8) if other != at]) for at in says]
-    error = math.sqrt((len(says) - 1) * float(np.var(without)))
+    informative = [
+        index for index in range(8) if index != 6
+    ]  # a song alone in its cell says nothing
+    without = [
+        log_ratio([second for second in range(8) if second != index]) for index in informative
+    ]
+    error = math.sqrt((len(informative) - 1) * float(np.var(without)))
     reach = float(stats.t.ppf(0.95, 4)) * error
     usual = ((5 - 9 / 5) + (7 - 17 / 7)) / 4
     ends = [math.exp(log_ratio(list(range(8))) + side * reach) for side in (-1, 1)]
-    found = only(variance(songs_of(tasks, cells), within=["style"], level=0.9))
+    result = only(variance(songs_of(tasks, cells), within=["style"], level=0.9))
     expected = [(end - 1) / (end + usual - 1) for end in ends]
-    assert [found["low"], found["high"]] == pytest.approx(expected)
+    assert [result["low"], result["high"]] == pytest.approx(expected)
     assert t_quantile(0.9, 4) == pytest.approx(float(stats.t.ppf(0.95, 4)))
 
 
@@ -143,15 +147,15 @@ def test_the_interval_is_the_jackknife_of_the_logarithm() -> None:
     ids=["normal", "skewed"],
 )
 @pytest.mark.parametrize("icc", [0.0, 0.6])
-def test_intervals_hold_the_truth(draw: Callable[..., Floats], least: float, icc: float) -> None:
+def test_coverage_of_intervals(draw: Callable[..., Floats], least: float, icc: float) -> None:
     rng = np.random.default_rng(2)
-    names = [f"y{at}" for at in range(300)]
+    names = [f"y{index}" for index in range(300)]
     shared = draw(rng, 30, 1, 300) * math.sqrt(icc)
     values = (shared + draw(rng, 30, 2, 300) * math.sqrt(1 - icc)).reshape(60, 300)
     frame = pd.DataFrame(values, columns=names).assign(task_id=np.repeat(np.arange(30), 2))
-    found = variance(frame[rng.random(60) > 0.07], names)
-    assert least <= ((found["low"] <= icc) & (icc <= found["high"])).mean() <= 0.98
-    assert found["icc"].mean() == pytest.approx(icc, abs=0.06)
+    result = variance(frame[rng.random(60) > 0.07], names)
+    assert least <= ((result["low"] <= icc) & (icc <= result["high"])).mean() <= 0.98
+    assert result["icc"].mean() == pytest.approx(icc, abs=0.06)
 
 
 # --- what changes nothing ------------------------------------------------------------------
@@ -162,7 +166,7 @@ def test_intervals_hold_the_truth(draw: Callable[..., Floats], least: float, icc
     st.randoms(use_true_random=False),
 )
 @settings(max_examples=25, deadline=None)
-def test_cells_units_and_order_of_rows_change_nothing(tasks: list[list[float]], rng: Any) -> None:
+def test_cell_means_units_and_row_order_do_not_matter(tasks: list[list[float]], rng: Any) -> None:
     cells = [rng.choice(["x", "y"]) for _ in tasks]
     frame = songs_of(tasks, cells)
     plain = variance(frame, within=["style"])
@@ -175,19 +179,19 @@ def test_cells_units_and_order_of_rows_change_nothing(tasks: list[list[float]], 
     apart = variance(frame.assign(duration=frame["duration"] + shift), within=["style"])
     doubled = variance(frame.assign(duration=2 * frame["duration"]), within=["style"])
     scale = [4, 4, 1, 1, 1, 1, 1]
-    for other, factor in ((apart, [1] * 7), (doubled, scale)):
-        np.testing.assert_allclose(other[FIGURES], plain[FIGURES] * factor, rtol=1e-5, atol=1e-7)
-    known = plain.dropna(subset=["low"])
-    assert (known["low"] <= known["icc"]).all()
-    assert (known["icc"] <= known["high"]).all()
+    for variant, factor in ((apart, [1] * 7), (doubled, scale)):
+        np.testing.assert_allclose(variant[FIGURES], plain[FIGURES] * factor, rtol=1e-5, atol=1e-7)
+    defined = plain.dropna(subset=["low"])
+    assert (defined["low"] <= defined["icc"]).all()
+    assert (defined["icc"] <= defined["high"]).all()
 
 
 # --- tables as they come -------------------------------------------------------------------
 
 
-def test_what_cannot_be_told_is_missing() -> None:
+def test_undefined_estimates_are_missing() -> None:
     full = variance(songs_of([[1, 3], [5, 7], [9, 11]]))
-    shown = {
+    frames = {
         "nothing": songs_of([]),
         "one song": songs_of([[1.0]]),
         "one task": songs_of([[1.0, 3.0]]),
@@ -196,11 +200,11 @@ def test_what_cannot_be_told_is_missing() -> None:
         "all failed": songs_of([[math.nan, math.nan]] * 3),
         "of no reply": mnb.durations_frame([]),
     }
-    for name, frame in shown.items():
-        found = variance(frame)
-        assert found.dtypes.equals(full.dtypes), name
-        assert found[["icc", "low", "high", "effective_songs"]].isna().all(axis=None), name
-        assert found["songs"][0] + found["missing_songs"][0] == len(frame)
+    for name, frame in frames.items():
+        result = variance(frame)
+        assert result.dtypes.equals(full.dtypes), name
+        assert result[["icc", "low", "high", "effective_songs"]].isna().all(axis=None), name
+        assert result["songs"][0] + result["missing_songs"][0] == len(frame)
     pairs = only(variance(songs_of([[3.3, 3.3], [1.1, 1.1], [9.7, 9.7]])))
     assert (pairs["icc"], pairs["effective_songs"], pairs["variance_within"]) == (1, 1, 0)
     assert math.isnan(pairs["low"])
@@ -208,17 +212,17 @@ def test_what_cannot_be_told_is_missing() -> None:
     assert variance(songs_of([]), ()).dtypes.equals(full.dtypes)
 
 
-def test_several_outcomes_and_what_is_left_out() -> None:
+def test_several_outcomes_and_missing_songs() -> None:
     frame = songs_of([[1, 3], [5, math.nan], [9, 11], [math.nan, math.nan]])
     rating = pd.array([1, 2, 5, None, 4, None, 3, 3], dtype="Int64")
-    found = variance(frame.assign(rating=rating), ["rating", "duration"])
-    assert found["outcome"].tolist() == ["rating", "duration"]
-    assert found[["tasks", "songs", "missing_songs"]].to_numpy().tolist() == [[4, 6, 2], [3, 5, 3]]
+    result = variance(frame.assign(rating=rating), ["rating", "duration"])
+    assert result["outcome"].tolist() == ["rating", "duration"]
+    assert result[["tasks", "songs", "missing_songs"]].to_numpy().tolist() == [[4, 6, 2], [3, 5, 3]]
     apart = nested_sums(np.array([1.0, 3, 5, 9, 11]), np.array([0, 0, 1, 2, 2]), np.zeros(5, int))
-    assert found["icc"][1] == apart.icc
+    assert result["icc"][1] == apart.icc
 
 
-def test_tables_that_cannot_be_read_are_refused() -> None:
+def test_invalid_tables_are_refused() -> None:
     frame = songs_of([[1, 3], [5, 7]])
     with pytest.raises(BadFrame, match="columns 'mv', 'rating'"):
         variance(frame, "rating", within="mv")

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from musicapi_nb import MusicAPI, account, nuro, sonic, studio, webhook_signing
-from musicapi_nb.client.webhook_fields import checked_hook, hook_fields
+from musicapi_nb.client.webhook_fields import webhook_fields, webhook_target
 from musicapi_nb.errors import InvalidRequest, RejectedRequest
 from musicapi_nb.secret import Secret
 from tests.raw_http_server import SONG
@@ -21,7 +21,7 @@ from tests.raw_http_server import SONG
 SECRET = "whsec/Zq81+longer-than-a-word"  # noqa: S105 - made up
 KEY = "key/of+an-account-0001"
 KNOWN = Secret(SECRET)
-ENTRY: Any = SimpleNamespace(id=7, identity="ab" * 32, sent_at=1_732_240_123.123456)
+ENTRY: Any = SimpleNamespace(id=7, request_key="ab" * 32, sent_at=1_732_240_123.123456)
 HOOKS = "https://example.org/hooks"
 
 
@@ -94,7 +94,7 @@ def test_an_intent_names_its_entry_and_no_other() -> None:
     named = webhook_signing.purchase_token(KNOWN, ENTRY)
     others: list[Any] = [
         SimpleNamespace(**{**vars(ENTRY), **change})
-        for change in ({"id": 8}, {"identity": "cd" * 32}, {"sent_at": 1.0}, {"sent_at": None})
+        for change in ({"id": 8}, {"request_key": "cd" * 32}, {"sent_at": 1.0}, {"sent_at": None})
     ]
     assert webhook_signing.entry_id_of(named) == 7
     assert named == webhook_signing.purchase_token(Secret(SECRET), ENTRY)
@@ -139,7 +139,7 @@ def test_an_address_keeps_its_own_query(query: str) -> None:
 
 
 def test_the_longest_address_stays_within_the_services_limit() -> None:
-    entry: Any = SimpleNamespace(id=10**18 - 1, identity="ab" * 32, sent_at=1.5)
+    entry: Any = SimpleNamespace(id=10**18 - 1, request_key="ab" * 32, sent_at=1.5)
     longest = "https://example.org/" + "x" * 943
     url = webhook_signing.parse_webhook_url(longest, "it", loopback=False)
     assert len(webhook_signing.webhook_url(url, entry, KNOWN)) <= 1024
@@ -185,25 +185,25 @@ def test_http_on_this_machine_is_for_services_on_this_machine() -> None:
 
 
 def test_only_operations_that_take_webhooks_are_given_one() -> None:
-    hook = checked_hook(HOOKS, SECRET, local=False)
-    assert hook_fields(None, SONG, ENTRY) == {}
-    assert hook_fields(hook, studio.Description(prompt="x"), ENTRY) == {}
-    assert hook_fields(hook, account.Credits(), ENTRY) == {}
+    hook = webhook_target(HOOKS, SECRET, local=False)
+    assert webhook_fields(None, SONG, ENTRY) == {}
+    assert webhook_fields(hook, studio.Description(prompt="x"), ENTRY) == {}
+    assert webhook_fields(hook, account.Credits(), ENTRY) == {}
     for request in (SONG, nuro.Instrumental(), nuro.Vocal(), sonic.Concat(), sonic.Extend()):
-        added = hook_fields(hook, request, ENTRY)
+        added = webhook_fields(hook, request, ENTRY)
         assert added["webhook_url"].startswith(f"{HOOKS}?purchase=7-")
         assert added["webhook_secret"] == SECRET
         assert SECRET not in repr(hook) + repr(request)
 
 
 def test_without_a_ledger_the_address_is_sent_as_it_is() -> None:
-    added = hook_fields(checked_hook(HOOKS, SECRET, local=False), SONG, None)
+    added = webhook_fields(webhook_target(HOOKS, SECRET, local=False), SONG, None)
     assert added["webhook_url"] == HOOKS
 
 
 def test_a_requests_own_address_goes_before() -> None:
     own = sonic.Create(custom_mode=False, mv="sonic-v5", extra={"webhook_url": "https://mine.org"})
-    assert hook_fields(checked_hook(HOOKS, SECRET, local=False), own, ENTRY) == {}
+    assert webhook_fields(webhook_target(HOOKS, SECRET, local=False), own, ENTRY) == {}
 
 
 def test_a_secret_is_no_part_of_a_request() -> None:

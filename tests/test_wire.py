@@ -295,8 +295,8 @@ def test_what_a_paid_call_may_have_cost() -> None:
 
 def test_an_open_cost_comes_with_what_to_do() -> None:
     for found in (error(502, b"<html>", paid=True), error(200, b"", paid=True)):
-        assert "compare api.credits() with the balance before" in str(found)
-        assert "It may have cost credits and was not sent again:" in str(found)
+        assert "Compare api.credits() with your earlier balance" in str(found)
+        assert "It may have cost credits and was not resent." in str(found)
 
 
 # --- Retry-After ---------------------------------------------------------------------------

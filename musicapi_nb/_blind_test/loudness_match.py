@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from musicapi_nb.errors import NoAudio
-from musicapi_nb.widgets.song_audio import Sound, loudness
+from musicapi_nb.widgets.song_audio import loudness
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -144,7 +144,7 @@ def measure_loudness(samples: NDArray[np.float32], rate: int) -> Loudness:
     NoAudio
         It is silent, or quieter than -50 LUFS.
     """
-    lufs = loudness(Sound(samples, rate))
+    lufs = loudness(samples, rate)
     if not lufs > _MIN_LUFS:
         raise NoAudio("the excerpt is silent")
     return Loudness(lufs, 20 * float(np.log10(np.abs(samples).max())))

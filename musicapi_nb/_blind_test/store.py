@@ -198,13 +198,13 @@ def _check_answer(trial: Trial, answer: Answer, chosen: int | None) -> None:
 @contextlib.contextmanager
 def _writing(library: Library) -> Iterator[Callable[[str, Mapping[str, Any]], None]]:
     """Open a durable write transaction and yield a function that appends an event to it."""
-    with library._store.write(durable=True) as connection:  # noqa: SLF001
+    with library._database.write(durable=True) as connection:  # noqa: SLF001
 
         def append(kind: str, data: Mapping[str, Any]) -> None:
-            events.write_other(connection, kind, data, owner=library._owner.id)  # noqa: SLF001
+            events.append_unbound(connection, kind, data, owner=library._process_lock.id)  # noqa: SLF001
 
         yield append
 
 
 def _rows(library: Library, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
-    return library._store.rows(sql, *parameters)  # noqa: SLF001
+    return library._database.rows(sql, *parameters)  # noqa: SLF001

@@ -1,36 +1,29 @@
-"""Asked against returned tags: what was kept, dropped and added, per song and per factor level."""
+"""Adherence: which requested tags were kept, dropped and added, per song and per factor level."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
 
-from musicapi_nb.analysis.checks import level_names, require, require_no_conflict
-from musicapi_nb.analysis.clusters import cluster_codes
-from musicapi_nb.analysis.partitions import map_reduce
-from musicapi_nb.analysis.ratio_estimator import (
-    SUMS,
+from musicapi_nb.analysis.array_types import Ints
+from musicapi_nb.analysis.checks import (
     as_frame,
-    as_text,
     check_level,
-    ratio_sums,
-    ratios,
+    level_names,
+    require,
+    require_no_conflict,
 )
+from musicapi_nb.analysis.clusters import cluster_codes, sum_by_code
+from musicapi_nb.analysis.partitions import map_reduce
+from musicapi_nb.analysis.ratio_estimator import SUMS, ratio_sums, ratios
 from musicapi_nb.analysis.song_keys import SONGS, TAGS, tagged_songs
-from musicapi_nb.analysis.tag_matching import answers, split_tags
+from musicapi_nb.analysis.tag_matching import Match, match_tags, split_tags
 from musicapi_nb.errors import BadFrame, InvalidArgument
 from musicapi_nb.tasks.tags import unique_tags
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from musicapi_nb.analysis.tag_matching import Match
-
-    Ints = NDArray[np.int64]
 
 RequestedTags: TypeAlias = str | Mapping[Any, Any] | pd.Series
 
@@ -41,92 +34,73 @@ _MEASURES = ("recall", "precision", "jaccard")
 _BY_SONG = dict.fromkeys(_COUNTS, "int64") | dict.fromkeys(_MEASURES, "float64")
 _BY_LEVEL = {
     "measure": "str",
-    "estimate": "float64",
-    "low": "float64",
-    "high": "float64",
-    "tasks": "int64",
-    "songs": "int64",
+    **dict.fromkeys(("estimate", "low", "high"), "float64"),
+    **dict.fromkeys(("tasks", "songs"), "int64"),
 }
-
-
-class _Song(NamedTuple):
-    """A song's asked and returned tags without repeats, and which answers which."""
-
-    requested: tuple[str, ...]
-    returned: tuple[str, ...]
-    answer: tuple[int | None, ...]
-
-    def counts(self) -> tuple[int, ...]:
-        kept = sum(at is not None for at in self.answer)
-        added = len(self.returned) - len(set(self.answer) - {None})
-        return len(self.requested), len(self.returned), kept, len(self.requested) - kept, added
 
 
 def tag_fates(
     songs: pd.DataFrame, tags: pd.DataFrame, *, requested: RequestedTags, match: Match = "tag"
 ) -> pd.DataFrame:
-    """Tell of each song which asked tags were kept and dropped, and which were added.
+    """List the requested tags of each song as kept or dropped, then its added tags.
 
-    Songs that did not succeed have no tags to judge and are left out; `.attrs["songs_left_out"]`
-    says how many. Where songs have no column `state`, those without any tag are left out. Repeats
-    within a song, asked or returned, count once. The rows of a song are its asked tags in their
-    order, then those added.
+    Songs that did not succeed are left out; `.attrs["songs_left_out"]` counts them. If songs have
+    no column `state`, those without any tag are left out. Repeats within a song count once.
 
     Parameters
     ----------
     songs, tags
-        Of `songs_frame` and `tags_frame`, or an experiment's `run.songs()` and `run.tags()`.
+        From `songs_frame` and `tags_frame`, or an experiment's `run.songs()` and `run.tags()`.
     requested
-        The column of `songs` with what was asked ("prompt", "tags_asked", a factor), or a mapping
-        (or Series) to it from the song's `song_id`, or from its `cell`. A text is split at commas,
-        semicolons and line ends; a list of texts is taken as it is; missing: nothing was asked.
+        The column of `songs` with the requested tags ("prompt", or a factor), or a
+        mapping or Series to them from `song_id` or from `cell`. A text is split at commas,
+        semicolons and line ends; a list of texts is taken as is; a missing value requests nothing.
     match
-        "tag": an asked tag is kept if it was returned, where case, white space, hyphens for
-        spaces and forms of a letter (Unicode NFKC) make no difference. "words": if all its words
-        occur within one returned tag, as "jazz" does in "spy jazz"; one returned tag may so keep
-        several asked ones. A function of (asked, returned) that says whether they are one: as
-        many are kept as can have a returned tag of their own.
+        "tag": a requested tag is kept if it was returned, ignoring case, white space, hyphens for
+        spaces, and Unicode compatibility forms (NFKC). "words": if all its words occur within one
+        returned tag, such as "jazz" in "spy jazz"; one returned tag can keep several requested
+        ones. A function (requested, returned) -> bool: as many tags are kept as can be matched to
+        distinct returned tags.
 
     Returns
     -------
     pd.DataFrame
-        The columns of `songs` that stand before `task_id` (cell, block, take, factors), then
+        The columns of `songs` before `task_id` (cell, block, take, factors), then
         task_id, song_id : str
         tag : str
-            As it was asked; as it was returned if it was added.
+            As requested; added tags as returned.
         returned : str
-            As it was returned; missing if it was dropped.
+            As returned; missing for dropped tags.
         fate : str
             "kept", "dropped" or "added".
 
     Raises
     ------
     BadFrame
-        A column is missing or of a wrong kind, or two songs cannot be told apart.
+        A column is missing or of a wrong kind, or a song has several rows.
     InvalidArgument
-        `requested` or `match` is none of the above.
+        `requested` or `match` is of another type.
     """
-    judged = _judged(songs, tags, requested, match, taken=_FATES)
+    matched = _match_songs(songs, tags, requested, match, result_columns=_FATES)
     rows: list[int] = []
-    cells: list[tuple[str, str | None, str]] = []
-    for at, song in enumerate(judged.songs):
-        before = len(cells)
-        for tag, answer in zip(song.requested, song.answer, strict=True):
-            if answer is None:
-                cells.append((tag, None, "dropped"))
+    fates: list[tuple[str, str | None, str]] = []
+    for row, song in enumerate(matched.songs):
+        start = len(fates)
+        for tag, index in zip(song.requested, song.matches, strict=True):
+            if index is None:
+                fates.append((tag, None, "dropped"))
             else:
-                cells.append((tag, song.returned[answer], "kept"))
-        used = set(song.answer)
-        cells += [(tag, tag, "added") for at, tag in enumerate(song.returned) if at not in used]
-        rows += [at] * (len(cells) - before)
-    columns: Sequence[Sequence[Any]] = list(zip(*cells, strict=True)) or [(), (), ()]
-    own = as_frame(dict(zip(_FATES, columns, strict=True)), _FATES)
-    found = pd.concat([judged.keys.iloc[rows].reset_index(drop=True), own], axis=1)
-    found.attrs["songs_left_out"] = len(songs) - len(judged.keys)
-    return found
+                fates.append((tag, song.returned[index], "kept"))
+        used = set(song.matches)
+        fates += [(tag, tag, "added") for i, tag in enumerate(song.returned) if i not in used]
+        rows += [row] * (len(fates) - start)
+    columns = as_frame(pd.DataFrame(fates, columns=list(_FATES)), _FATES)
+    result = pd.concat([matched.keys.iloc[rows].reset_index(drop=True), columns], axis=1)
+    result.attrs["songs_left_out"] = len(songs) - len(matched.keys)
+    return result
 
 
-def adherence(  # noqa: PLR0913 - what is asked, of what, how it is matched and summed up
+def adherence(  # noqa: PLR0913 - all but two are keywords
     songs: pd.DataFrame,
     tags: pd.DataFrame,
     *,
@@ -136,79 +110,70 @@ def adherence(  # noqa: PLR0913 - what is asked, of what, how it is matched and 
     cluster: str | None = None,
     level: float = 0.95,
 ) -> pd.DataFrame:
-    """Measure how far songs have the tags that were asked for, per song or per factor level.
+    """Measure how well songs have the requested tags, per song or per factor level.
 
-    With k of a tags asked kept, and n returned tags of which u were added:
-    recall = k / a, precision = (n - u) / n, jaccard = k / (a + u). Without anything asked recall
-    is missing, without anything returned precision is, and without both jaccard. Songs, asked and
-    matching are as for `tag_fates`.
+    With k of a requested tags kept, and u of n returned tags added: recall = k / a,
+    precision = (n - u) / n, jaccard = k / (a + u); each is missing where its denominator is 0.
+    Songs, requested tags and matching are as for `tag_fates`.
 
-    By level each measure is the mean over the level's songs in which it is defined. Songs of one
-    task are not independent, so intervals come from the variance between tasks (`ratios`: that of
-    a ratio over clusters, with Wilson's bounds); one task alone has none. Tables in parts
-    (dask.dataframe) are counted where the parts are.
+    With `by`, each measure is the mean over the level's songs where it is defined. Songs of one
+    task are not independent: intervals use the variance between tasks (Wilson's interval with the
+    variance of a ratio over clusters, see `ratios`) and are missing for a single task. Dask tables
+    are counted by partition.
 
     Parameters
     ----------
     by
-        Column or columns of `songs`: one row a level (or combination of levels) and measure.
+        Columns of `songs`: one row for each combination of their levels and measure.
     cluster
-        The column of `songs` that tells what is independent, instead of `cell` or `task_id`.
+        The column of `songs` that identifies independent units; default `cell`, else `task_id`.
     level
-        Of the intervals.
+        Confidence level of the intervals.
 
     Returns
     -------
     pd.DataFrame
-        Without `by`: the columns of `songs` that stand before `task_id`, then
+        Without `by`: the columns of `songs` before `task_id`, then
         task_id, song_id : str
         requested, returned, kept, dropped, added : int64
         recall, precision, jaccard : float64
 
-        With `by`: its columns, levels in the order in which they come, then
+        With `by`: its columns, levels in their order of occurrence, then
         measure : str
             "recall", "precision", "jaccard".
         estimate, low, high : float64
         tasks, songs : int64
-            Those in which the measure is defined.
+            Those where the measure is defined.
 
     Raises
     ------
     BadFrame, InvalidArgument
-        As for `tag_fates`; `by` is no column; a task is not known.
+        As `tag_fates`; `by` is no column; a task is missing.
     """
     if by is None:
-        return _by_song(songs, tags, requested, match)
+        matched = _match_songs(songs, tags, requested, match, result_columns=_BY_SONG)
+        result = pd.concat([matched.keys, matched.measures()], axis=1)
+        result.attrs["songs_left_out"] = len(songs) - len(matched.keys)
+        return result
     names = level_names(by, _BY_LEVEL)
     level = check_level(level)
-    counted = functools.partial(
-        _counted, requested=requested, names=names, match=match, cluster=cluster
+    count = functools.partial(
+        _count_levels, requested=requested, names=names, match=match, cluster=cluster
     )
-    sums = map_reduce(counted, songs, tags).reset_index()
-    estimate, low, high = ratios(sums, level, most=sums["tags"])
-    own = {
-        "measure": sums["measure"],
-        "estimate": estimate,
-        "low": low,
-        "high": high,
-        "tasks": sums["tasks"],
-        "songs": sums["cases"],
-    }
+    sums = map_reduce(count, songs, tags, keys=[*range(len(names)), "measure"])
+    estimate, low, high = ratios(sums, level, max_cases=sums["tags"])
+    sums = sums.assign(estimate=estimate, low=low, high=high, songs=sums["cases"])
     levels = sums[list(range(len(names)))].set_axis(pd.Index(names), axis=1)
-    levels = levels.astype({name: as_text(songs.dtypes[name]) for name in names})
-    return pd.concat([levels, as_frame(own, _BY_LEVEL)], axis=1)
+    levels = levels.astype({name: _text_as_str(songs.dtypes[name]) for name in names})
+    return pd.concat([levels, as_frame(sums, _BY_LEVEL)], axis=1)
 
 
-def _by_song(
-    songs: pd.DataFrame, tags: pd.DataFrame, requested: RequestedTags, match: Match
-) -> pd.DataFrame:
-    judged = _judged(songs, tags, requested, match, taken=_BY_SONG)
-    found = pd.concat([judged.keys, judged.measures()], axis=1)
-    found.attrs["songs_left_out"] = len(songs) - len(judged.keys)
-    return found
+def _text_as_str(dtype: Any) -> Any:
+    """Return "str" for any string dtype, since Dask tables have another one."""
+    return "str" if isinstance(dtype, pd.StringDtype) else dtype
 
 
-def _counted(  # noqa: PLR0913 - as adherence
+def _count_levels(  # noqa: PLR0913 - the options of adherence
     songs: pd.DataFrame,
     tags: pd.DataFrame,
     *,
@@ -217,42 +182,50 @@ def _counted(  # noqa: PLR0913 - as adherence
     match: Match,
     cluster: str | None,
 ) -> pd.DataFrame:
-    """Sums by level and measure: of the measure's values (`SUMS`) and of the tags behind them.
+    """Sum each measure by level: `SUMS` of its values, and `tags`, its denominators.
 
-    The levels are named by their places: a factor may have any name.
+    The columns of levels are numbered, since a factor may have any name.
     """
     require(songs, dict.fromkeys(names, "key"), SONGS)
-    judged = _judged(songs, tags, requested, match)
-    own = songs.iloc[judged.rows]
-    codes = cluster_codes(own, cluster, SONGS)
+    matched = _match_songs(songs, tags, requested, match)
+    tasks = cluster_codes(songs.iloc[matched.rows], cluster, SONGS)
     by = songs[names].set_axis(range(len(names)), axis=1).reset_index(drop=True)
-    keys = list(by.columns)
-    levels = by.groupby(keys, sort=False, dropna=False, observed=True).ngroup().to_numpy()
-    first = by.iloc[np.unique(levels, return_index=True)[1]]
-    found = judged.measures()
-    cases = {
-        "recall": found["requested"],
-        "precision": found["returned"],
-        "jaccard": found["requested"] + found["added"],
+    codes = by.groupby(list(by), sort=False, dropna=False, observed=True).ngroup().to_numpy("int64")
+    levels = by[~pd.Series(codes).duplicated()]
+    measures = matched.measures()
+    denominators = {
+        "recall": measures["requested"],
+        "precision": measures["returned"],
+        "jaccard": measures["requested"] + measures["added"],
     }
     parts = []
-    for measure in _MEASURES:
-        defined = found[measure].notna().to_numpy()
-        group, tasks = levels[judged.rows][defined].astype(np.int64), codes[defined]
-        values = found[measure].to_numpy()[defined]
-        sums = ratio_sums(group, tasks, values, np.ones(len(values)), len(first))
-        behind = np.bincount(group, cases[measure].to_numpy()[defined], len(first))
-        parts.append(first.assign(measure=measure, **sums, tags=behind))
-    # the measures of a level stand together
-    order = np.arange(len(first) * len(parts)).reshape(len(parts), -1).T.ravel()
-    return pd.concat(parts).iloc[order].set_index([*keys, "measure"])[[*SUMS, "tags"]]
+    for measure, denominator in denominators.items():
+        values = measures[measure].to_numpy()
+        defined = ~np.isnan(values)
+        group, ones = codes[matched.rows][defined], np.ones(int(defined.sum()))
+        sums = ratio_sums(group, tasks[defined], values[defined], ones, len(levels))
+        total = sum_by_code(group, denominator.to_numpy()[defined], len(levels))
+        parts.append(levels.assign(measure=measure, **sums, tags=total))
+    # a stable sort by position keeps the measures of a level together
+    counts = pd.concat(parts).sort_index(kind="stable").reset_index(drop=True)
+    return counts[[*by, "measure", *SUMS, "tags"]]
 
 
-# --- songs and their tags -------------------------------------------------------------------
+class _Song(NamedTuple):
+    """Tags of a song without repeats; for each requested one the index of the returned one."""
+
+    requested: tuple[str, ...]
+    returned: tuple[str, ...]
+    matches: tuple[int | None, ...]
+
+    def counts(self) -> tuple[int, ...]:
+        kept = sum(index is not None for index in self.matches)
+        added = len(self.returned) - len(set(self.matches) - {None})
+        return len(self.requested), len(self.returned), kept, len(self.requested) - kept, added
 
 
-class _Judged(NamedTuple):
-    """The songs that succeeded: their places in the frame, their keys, their tags."""
+class _MatchedSongs(NamedTuple):
+    """Songs that succeeded: row numbers in the table, key columns, tags."""
 
     rows: Ints
     keys: pd.DataFrame
@@ -261,66 +234,69 @@ class _Judged(NamedTuple):
     def measures(self) -> pd.DataFrame:
         counts = np.array([song.counts() for song in self.songs], dtype="int64").reshape(-1, 5)
         requested, returned, kept, _, added = counts.T.astype(float)
-        shares = ((kept, requested), (returned - added, returned), (kept, requested + added))
-        values = {
-            name: np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
-            for name, (part, whole) in zip(_MEASURES, shares, strict=True)
+        terms = ((kept, requested), (returned - added, returned), (kept, requested + added))
+        measures = {
+            name: np.divide(part, total, out=np.full(len(total), np.nan), where=total > 0)
+            for name, (part, total) in zip(_MEASURES, terms, strict=True)
         }
-        return as_frame(dict(zip(_COUNTS, counts.T, strict=True)) | values, _BY_SONG)
+        return as_frame(dict(zip(_COUNTS, counts.T, strict=True)) | measures, _BY_SONG)
 
 
-def _judged(
+def _match_songs(
     songs: pd.DataFrame,
     tags: pd.DataFrame,
     requested: RequestedTags,
     match: Match,
-    taken: Iterable[str] = (),
-) -> _Judged:
+    result_columns: Iterable[str] = (),
+) -> _MatchedSongs:
     require(songs, dict.fromkeys(_KEYS, "key"), SONGS)
     require(tags, {**dict.fromkeys(_KEYS, "key"), "tag": "text"}, TAGS)
-    found = tagged_songs(songs, tags)
-    rows = np.flatnonzero(found.judged)
-    own = songs.iloc[rows].reset_index(drop=True)
-    lead = list(own.columns[: list(own.columns).index("task_id")])
-    require_no_conflict(lead, [*_KEYS, *taken], SONGS)
-    returned: list[list[str]] = [[] for _ in range(found.number)]
-    has = tags["tag"].notna().to_numpy(dtype=bool)
-    for song, tag in zip(found.tagged[has].tolist(), tags["tag"][has].astype(str), strict=True):
-        returned[song].append(tag)
+    codes = tagged_songs(songs, tags)
+    rows = np.flatnonzero(codes.has_tags)
+    judged = songs.iloc[rows].reset_index(drop=True)
+    lead = list(judged.columns[: list(judged.columns).index("task_id")])
+    require_no_conflict(lead, [*_KEYS, *result_columns], SONGS)
     names = [name for name in _KEYS if name not in lead]
-    keys = pd.concat([own[lead], own[names].astype(dict.fromkeys(names, "str"))], axis=1)
-    texts = zip(requested_tags(own, requested), found.song[rows].tolist(), strict=True)
-    return _Judged(rows, keys, [_song(text, returned[song], match) for text, song in texts])
-
-
-def _song(requested: tuple[str, ...], returned: list[str], match: Match) -> _Song:
-    wanted, got = unique_tags(requested), unique_tags(returned)
-    return _Song(wanted, got, answers(wanted, got, match))
+    keys = pd.concat([judged[lead], judged[names].astype(dict.fromkeys(names, "str"))], axis=1)
+    returned: list[list[str]] = [[] for _ in range(codes.number)]
+    present = tags["tag"].notna().to_numpy(dtype=bool)
+    for code, tag in zip(
+        codes.tag_song[present].tolist(), tags["tag"][present].astype(str), strict=True
+    ):
+        returned[code].append(tag)
+    matched = []
+    for texts, code in zip(
+        requested_tags(judged, requested), codes.song[rows].tolist(), strict=True
+    ):
+        pair = unique_tags(texts), unique_tags(returned[code])
+        matched.append(_Song(*pair, match_tags(*pair, match)))
+    return _MatchedSongs(rows, keys, matched)
 
 
 def requested_tags(songs: pd.DataFrame, requested: RequestedTags) -> list[tuple[str, ...]]:
+    """Return the requested tags of each row of songs, with repeats."""
     if isinstance(requested, str):
         require(songs, {requested: "any"}, SONGS)
-        return [_readable(text, f"column {requested!r}") for text in songs[requested]]
+        return [_split_tags(text, f"column {requested!r}") for text in songs[requested]]
     if not isinstance(requested, Mapping | pd.Series):
         raise InvalidArgument(
-            f"requested is a {type(requested).__name__}; it is the name of a column of songs, or a "
-            "mapping or Series from song_id or cell to what was asked"
+            f"requested is a {type(requested).__name__}; it is the name of a column of songs, or "
+            "a mapping or Series from song_id or cell to the requested tags"
         )
-    known = dict(requested.items())
+    texts = dict(requested.items())
     names = [name for name in ("cell", "song_id") if name in songs.columns]
-    lacking = {name: [key for key in songs[name] if key not in known] for name in names}
-    name = min(names, key=lambda name: len(lacking[name]))
-    if lacking[name]:
+    missing = {name: [key for key in songs[name] if key not in texts] for name in names}
+    name = min(names, key=lambda name: len(missing[name]))
+    if missing[name]:
         raise BadFrame(
-            f"requested has no entry for {len(lacking[name])} of {len(songs)} songs, such as "
-            f"{name} {lacking[name][0]!r}; name what asked for nothing with None"
+            f"requested has no entry for {len(missing[name])} of {len(songs)} songs, such as "
+            f"{name} {missing[name][0]!r}; use None for songs that requested nothing"
         )
-    return [_readable(known[key], f"{name} {key!r}") for key in songs[name]]
+    return [_split_tags(texts[key], f"{name} {key!r}") for key in songs[name]]
 
 
-def _readable(text: Any, where: str) -> tuple[str, ...]:
+def _split_tags(text: Any, location: str) -> tuple[str, ...]:
     try:
         return split_tags(text)
     except InvalidArgument as error:
-        raise InvalidArgument(f"{where}: {error}") from None
+        raise InvalidArgument(f"{location}: {error}") from None

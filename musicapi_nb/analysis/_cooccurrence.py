@@ -1,50 +1,35 @@
-"""Which tags songs have, which together, and which sets of them alone."""
+"""Which tags songs have, which occur together, and which exact sets of tags."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from musicapi_nb.analysis.checks import names_of, require
+from musicapi_nb.analysis.array_types import Ints
+from musicapi_nb.analysis.checks import as_frame, check_level, names_of, require
 from musicapi_nb.analysis.clusters import cluster_codes, sum_by_code
 from musicapi_nb.analysis.partitions import map_reduce
-from musicapi_nb.analysis.ratio_estimator import SUMS, as_frame, check_level, ratios
+from musicapi_nb.analysis.ratio_estimator import SUMS, cluster_sums, ratios
 from musicapi_nb.analysis.song_keys import TAGS, song_codes
 from musicapi_nb.errors import BadFrame, InvalidArgument
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.float64]
-    Ints = NDArray[np.int64]
-
-_COUNTS = {
+_TAG_COUNTS = {
     "tag": "str",
-    "songs": "int64",
-    "tasks": "int64",
-    "share": "float64",
-    "low": "float64",
-    "high": "float64",
+    **dict.fromkeys(("songs", "tasks"), "int64"),
+    **dict.fromkeys(("share", "low", "high"), "float64"),
 }
 _PAIRS = {
-    "tag": "str",
-    "other_tag": "str",
-    "songs": "int64",
-    "tag_songs": "int64",
-    "other_songs": "int64",
-    "joint_songs": "int64",
-    "support": "float64",
-    "lift": "float64",
-    "conditional": "float64",
-    "low": "float64",
-    "high": "float64",
+    **dict.fromkeys(("tag", "other_tag"), "str"),
+    **dict.fromkeys(("songs", "tag_songs", "other_songs", "joint_songs"), "int64"),
+    **dict.fromkeys(("support", "lift", "conditional", "low", "high"), "float64"),
 }
-# of a row of sums: all songs, those with a tag, those with two (the other way round: a row too)
-_ALL, _ONE, _TWO = 0, 1, 2
+_SUM_KEYS = ("scope", "tag", "other_tag")
+_ALL_SONGS, _ONE_TAG, _TWO_TAGS = "all songs", "one tag", "two tags"
+_NO_CLUSTER = ""
 
 
 def tag_counts(
@@ -52,49 +37,32 @@ def tag_counts(
 ) -> pd.DataFrame:
     """Count the songs that have each tag, most frequent first.
 
-    All songs are those of the table, which has no songs without a tag. A tag counts once a song,
-    in the spelling that it has. Intervals are as for `adherence`; tables in parts
-    (dask.dataframe) are counted where the parts are.
+    The table has no songs without tags, so `share` is of the songs that have any. A tag counts
+    once a song, in its exact spelling. Intervals are as for `adherence`; Dask tables are counted
+    by partition.
 
     Returns
     -------
     pd.DataFrame
         tag : str
         songs, tasks : int64
-            That have it.
+            Those that have it.
         share, low, high : float64
-            Of all songs, with its interval.
+            Share of all songs, with its interval.
 
     Raises
     ------
     BadFrame
-        A column is missing or of a wrong kind, or a task or song is not known.
+        A column is missing or of a wrong kind, or a task or song is missing.
     """
     level = check_level(level)
-    sums = map_reduce(functools.partial(_counted, cluster=cluster, pairs=False), tags).reset_index()
-    found = _single(sums)
-    every = sums[sums["what"] == _ALL].iloc[0]
-    ratio = {
-        "tasks": every["tasks"],
-        "hits": found["hits"],
-        "cases": every["cases"],
-        "hits2": found["hits2"],
-        "cross": found["cross"],
-        "cases2": every["cases2"],
-    }
-    whole = {name: np.broadcast_to(values, len(found)) for name, values in ratio.items()}
-    share, low, high = ratios(whole, level)
-    return as_frame(
-        {
-            "tag": found["tag"],
-            "songs": found["hits"],
-            "tasks": found["tasks"],
-            "share": share,
-            "low": low,
-            "high": high,
-        },
-        _COUNTS,
-    )
+    count = functools.partial(_count_songs, cluster=cluster, pairs=False)
+    sums = map_reduce(count, tags, keys=_SUM_KEYS)
+    rows, total = _by_frequency(sums), sums[sums["scope"] == _ALL_SONGS].iloc[0]
+    # tasks without the tag add cases, but no hits
+    over_all = rows.assign(tasks=total["tasks"], cases=total["cases"], cases2=total["cases2"])
+    share, low, high = ratios(over_all, level)
+    return as_frame(rows.assign(songs=rows["hits"], share=share, low=low, high=high), _TAG_COUNTS)
 
 
 def cooccurrence(
@@ -105,18 +73,18 @@ def cooccurrence(
     cluster: str | None = None,
     level: float = 0.95,
 ) -> pd.DataFrame:
-    """Count the songs that have two tags together, for each ordered pair of tags that do.
+    """Count the songs that have both tags, for each ordered pair of tags that occurs.
 
     support = joint_songs / songs; conditional = joint_songs / tag_songs, the share of the songs
     with `tag` that have `other_tag` too; lift = conditional / (other_songs / songs), 1 where tags
-    are independent. Songs, spellings, intervals and parts are as for `tag_counts`.
+    are independent. Songs, spellings, intervals and Dask tables are as for `tag_counts`.
 
     Parameters
     ----------
     min_songs
-        Only pairs that so many songs have.
+        Leave out pairs of fewer songs.
     top
-        Only pairs of the so many most frequent tags.
+        Only pairs of this many most frequent tags.
 
     Returns
     -------
@@ -126,233 +94,182 @@ def cooccurrence(
         songs : int64
             All songs.
         tag_songs, other_songs, joint_songs : int64
-            Songs with the one, the other, both.
+            Songs with the first tag, the second, both.
         support, lift, conditional : float64
         low, high : float64
-            The interval of `conditional`, over tasks with `tag`; missing for one task alone.
+            Interval of `conditional`, over tasks with `tag`; missing for a single task.
 
     Raises
     ------
     BadFrame
-        As for `tag_counts`.
+        As `tag_counts`.
     InvalidArgument
         `top` is no number of tags.
     """
     level = check_level(level)
-    _check(top)
-    sums = map_reduce(functools.partial(_counted, cluster=cluster, pairs=True), tags).reset_index()
-    ranked = _single(sums)["tag"]
-    chosen = ranked if top is None else ranked.head(top)
-    place = pd.Series(np.arange(len(chosen)), index=chosen.to_numpy())
-    both = sums[(sums["what"] == _TWO) & (sums["hits"] >= min_songs)]
+    _check_top(top)
+    count = functools.partial(_count_songs, cluster=cluster, pairs=True)
+    sums = map_reduce(count, tags, keys=_SUM_KEYS)
+    single = _by_frequency(sums)
+    rank = pd.Series(np.arange(len(single)), index=single["tag"].to_numpy())
+    pairs = sums[(sums["scope"] == _TWO_TAGS) & (sums["hits"] >= min_songs)]
+    first, second = (pairs[name].map(rank).to_numpy("int64") for name in ("tag", "other_tag"))
+    order = np.lexsort((second, -pairs["hits"].to_numpy(), first))
     if top is not None:
-        both = both[both["tag"].isin(chosen) & both["other_tag"].isin(chosen)]
-    one = both["tag"].map(place).to_numpy("int64")
-    other = both["other_tag"].map(place).to_numpy("int64")
-    order = np.lexsort((other, -both["hits"].to_numpy(), one))
-    both, one, other = both.iloc[order], one[order], other[order]
-    alone = _single(sums)
-    own = {name: alone[name].to_numpy()[one] for name in ("tasks", "hits", "hits2")}
-    ratio = {
-        "tasks": own["tasks"],
-        "hits": both["hits"],
-        "cases": own["hits"],
-        "hits2": both["hits2"],
-        "cross": both["cross"],
-        "cases2": own["hits2"],
+        order = order[np.maximum(first, second)[order] < top]
+    pairs, first, second = pairs.iloc[order], first[order], second[order]
+    tag = single.iloc[first].set_index(pairs.index)
+    of_tag = {"tasks": tag["tasks"], "cases": tag["hits"], "cases2": tag["hits2"]}
+    conditional, low, high = ratios(pairs.assign(**of_tag), level)
+    songs = float(sums["cases"][sums["scope"] == _ALL_SONGS].iloc[0])
+    other_songs = single["hits"].to_numpy()[second]
+    columns = {
+        "songs": songs,
+        "tag_songs": tag["hits"],
+        "other_songs": other_songs,
+        "joint_songs": pairs["hits"],
+        "support": pairs["hits"] / max(songs, 1.0),
+        "lift": conditional * songs / other_songs,
+        "conditional": conditional,
+        "low": low,
+        "high": high,
     }
-    conditional, low, high = ratios(ratio, level)
-    songs = float(sums["cases"][sums["what"] == _ALL].iloc[0])
-    joint, others = both["hits"].to_numpy(), alone["hits"].to_numpy()[other]
-    return as_frame(
-        {
-            "tag": both["tag"].to_numpy(),
-            "other_tag": both["other_tag"].to_numpy(),
-            "songs": np.full(len(both), songs),
-            "tag_songs": own["hits"],
-            "other_songs": others,
-            "joint_songs": joint,
-            "support": joint / max(songs, 1.0),
-            "lift": conditional * songs / others,
-            "conditional": conditional,
-            "low": low,
-            "high": high,
-        },
-        _PAIRS,
-    )
+    return as_frame(pairs.assign(**columns).reset_index(drop=True), _PAIRS)
 
 
 def exclusive_sets(
     tags: pd.DataFrame, *, top: int = 10, among: Iterable[str] | None = None
 ) -> pd.Series[int]:
-    """Count how many songs have exactly these of the chosen tags, and none of the other chosen.
+    """Count the songs that have exactly each set of the chosen tags.
 
-    Each song of the table is in one set; the set of songs with none of the chosen tags is one too.
-    Tables in parts (dask.dataframe) are counted where the parts are, in two rounds.
+    Each song of the table is in one set; songs with none of the chosen tags are a set too. Dask
+    tables are counted by partition, in two rounds.
 
     Parameters
     ----------
     top
-        The so many most frequent tags are chosen.
+        Choose this many most frequent tags.
     among
-        These tags are chosen instead.
+        Choose these tags instead.
 
     Returns
     -------
     pd.Series
-        "songs" : int64, largest set first. The index has one level of bool a chosen tag, of its
-        name, as libraries of UpSet plots expect; it has one level without a name if there is none.
+        "songs" : int64, largest set first. The index has one bool level for each chosen tag,
+        named after it, as UpSet libraries expect; one unnamed level if no tag is chosen.
 
     Raises
     ------
     BadFrame
-        As for `tag_counts`.
+        As `tag_counts`.
     InvalidArgument
-        `among` is no list of tags, or `top` no number of them.
+        `among` is no list of tags, or `top` no number of tags.
     """
-    _check(top)
+    _check_top(top)
     if isinstance(among, str):
         raise InvalidArgument(f"among is the text {among!r}; it is a list of tags")
     if among is None:
-        count = functools.partial(_counted, cluster=_NO_TASKS, pairs=False)
-        chosen = _single(map_reduce(count, tags).reset_index())["tag"].head(top).tolist()
+        count = functools.partial(_count_songs, cluster=_NO_CLUSTER, pairs=False)
+        sums = map_reduce(count, tags, keys=_SUM_KEYS)
+        chosen = _by_frequency(sums)["tag"].head(top).tolist()
     else:
         chosen = names_of(among, "among")
-    sums = map_reduce(functools.partial(_sets, among=chosen), tags)
-    found = sums[sums["songs"] > 0].reset_index()
-    size = found["set"].str.count("1")
-    order = pd.DataFrame({"songs": -found["songs"], "size": size, "set": found["set"]})
-    order["set"] = order["set"].str.replace("1", " ")  # what has the first tags comes first
-    found = found.loc[order.sort_values(["songs", "size", "set"]).index]
-    levels: list[Any] = [
-        np.array([text[at] == "1" for text in found["set"]], dtype=bool)
-        for at in range(len(chosen))
-    ]
-    if not levels:
-        found = found.head(0)
-    index = pd.MultiIndex.from_arrays(levels or [[]], names=chosen or [None])
-    return pd.Series(found["songs"].to_numpy("int64"), index=index, name="songs")
+    if not chosen:
+        empty = pd.MultiIndex.from_arrays([[]], names=[None])
+        return pd.Series([0], name="songs")[:0].set_axis(empty)
+    columns = list(range(len(chosen)))
+    sets = map_reduce(functools.partial(_count_sets, among=chosen), tags, keys=columns)
+    # equal counts: fewer tags first, then the sets with the first tags
+    sets = sets.assign(size=sets[columns].sum(axis=1))
+    by: list[Any] = ["songs", "size", *columns]
+    sets = sets.sort_values(by, ascending=[False, True, *[False] * len(columns)])
+    levels: list[Any] = [sets[column].to_numpy(bool) for column in columns]
+    index = pd.MultiIndex.from_arrays(levels, names=chosen)
+    return pd.Series(sets["songs"].to_numpy("int64"), index=index, name="songs")
 
 
-def _check(top: int | None) -> None:
+def _check_top(top: int | None) -> None:
     if top is not None and (not isinstance(top, int) or top < 0):
         raise InvalidArgument(f"top is {top!r}; it is a number of tags, from 0")
 
 
-# --- counting -------------------------------------------------------------------------------
-
-_NO_TASKS = ""
-
-
-class _Had(NamedTuple):
-    """Rows of (song, tag) without repeats, by number, in the order of songs; and songs' tasks."""
+class _TaggedRows(NamedTuple):
+    """Distinct (song, tag) rows as codes, sorted by song; tag names; the task of each song."""
 
     song: Ints
     tag: Ints
-    names: pd.Index[Any]
+    names: pd.Index
     task: Ints
 
 
-def _had(tags: pd.DataFrame, cluster: str | None) -> _Had:
+def _read_rows(tags: pd.DataFrame, cluster: str | None) -> _TaggedRows:
     require(tags, {"task_id": "key", "song_id": "key", "tag": "text"}, TAGS)
-    own = tags[tags["tag"].notna()]
-    names = [name for name in ("cell", "task_id", "song_id") if name in own.columns]
-    if (unknown := int(own[names].isna().all(axis=1).sum())) > 0:
-        raise BadFrame(f"{unknown} of {len(own)} rows of {TAGS} name neither task nor song")
-    (songs,) = song_codes((own, TAGS))
-    if cluster == _NO_TASKS:
-        codes = np.zeros(len(own), dtype=np.int64)
-    else:
-        codes = cluster_codes(own, cluster, TAGS)
-    number, found = pd.factorize(own["tag"].astype("str"))
-    width = max(len(found), 1)
-    rows, first = np.unique(songs * width + number, return_index=True)
-    task = np.zeros(int(songs.max(initial=-1)) + 1, dtype=np.int64)
-    task[songs] = codes
-    return _Had(rows // width, number[first].astype(np.int64), pd.Index(found, dtype="str"), task)
+    tags = tags[tags["tag"].notna()]
+    keys = [name for name in ("cell", "task_id", "song_id") if name in tags.columns]
+    if (number := int(tags[keys].isna().all(axis=1).sum())) > 0:
+        raise BadFrame(f"{number} of {len(tags)} rows of {TAGS} have neither task nor song")
+    (songs,) = song_codes((tags, TAGS))
+    clustered = cluster != _NO_CLUSTER
+    tasks = cluster_codes(tags, cluster, TAGS) if clustered else np.zeros(len(tags), "int64")
+    codes, names = pd.factorize(tags["tag"].astype("str"))
+    rows = np.unique(np.column_stack([songs, codes]), axis=0)
+    task = np.zeros(int(songs.max(initial=-1)) + 1, dtype="int64")
+    task[songs] = tasks
+    return _TaggedRows(rows[:, 0], rows[:, 1], pd.Index(names, dtype="str"), task)
 
 
-def _counted(tags: pd.DataFrame, *, cluster: str | None, pairs: bool) -> pd.DataFrame:
-    """The sums over tasks behind shares: of all songs, of those with a tag, of those with two."""
-    had = _had(tags, cluster)
-    tasks = int(had.task.max(initial=-1)) + 1
-    size = sum_by_code(had.task, np.ones(len(had.task)), tasks)
-    whole = pd.DataFrame(
-        [[float((size > 0).sum()), 0.0, size.sum(), 0.0, 0.0, (size**2).sum()]], columns=list(SUMS)
-    )
-    key, hits = _times(had.tag * max(tasks, 1) + had.task[had.song])
-    tag, task = key // max(tasks, 1), key % max(tasks, 1)
-    single = _summed(tag, hits, size[task], len(had.names))
-    none = np.full(len(had.names) + 1, -1, dtype=np.int64)
-    parts, firsts, seconds = [whole, single], [none[:1], np.arange(len(had.names))], [none]
+def _count_songs(tags: pd.DataFrame, *, cluster: str | None, pairs: bool) -> pd.DataFrame:
+    """Sum songs over tasks: of all songs, of those with each tag, of those with each pair of tags.
+
+    `SUMS` of a tag: hits are a task's songs with it, cases all its songs; of a pair: hits are its
+    songs with both, cases those with the first. Tasks without hits are not in these sums.
+    """
+    rows = _read_rows(tags, cluster)
+    task_songs = sum_by_code(rows.task, np.ones(len(rows.task)))
+    zeros = np.zeros(len(task_songs), dtype="int64")
+    total = pd.DataFrame(cluster_sums(zeros, 0 * task_songs, task_songs, 1))
+    frame = pd.DataFrame({"song": rows.song, "tag": rows.tag, "task": rows.task[rows.song]})
+    single = frame.groupby(["tag", "task"], as_index=False).size()
+    cases = task_songs[single["task"].to_numpy()]
+    hits = single["size"].to_numpy("float64")
+    sums = cluster_sums(single["tag"].to_numpy("int64"), hits, cases, len(rows.names))
+    parts = [
+        total.assign(scope=_ALL_SONGS, tag="", other_tag=""),
+        pd.DataFrame(sums).assign(scope=_ONE_TAG, tag=rows.names, other_tag=""),
+    ]
     if pairs:
-        both, one, other = _pairs(had, max(tasks, 1), key, hits)
-        parts.append(both)
-        firsts.append(one)
-        seconds.append(other)
-    what = np.repeat(np.arange(len(parts)), [len(each) for each in parts])
-    # -1 stands for no tag: the last name
-    names = had.names.append(pd.Index([""], dtype="str"))
-    index = pd.MultiIndex.from_arrays(
-        [what, names.take(np.concatenate(firsts)), names.take(np.concatenate(seconds))],
-        names=["what", "tag", "other_tag"],
+        parts.append(_count_pairs(frame, single, rows.names))
+    counts = pd.concat(parts, ignore_index=True)[[*_SUM_KEYS, *SUMS]]
+    return counts.astype({"tag": "str", "other_tag": "str"})
+
+
+def _count_pairs(frame: pd.DataFrame, single: pd.DataFrame, names: pd.Index) -> pd.DataFrame:
+    pairs = frame.merge(frame[["song", "tag"]], on="song", suffixes=("", "_other"))
+    pairs = pairs[pairs["tag"] != pairs["tag_other"]]
+    pairs = pairs.groupby(["tag", "tag_other", "task"], as_index=False).size()
+    pairs = pairs.merge(single, on=["tag", "task"], suffixes=("", "_single"))
+    code = pairs["tag"].to_numpy("int64") * max(len(names), 1) + pairs["tag_other"].to_numpy(
+        "int64"
     )
-    return pd.concat(parts, ignore_index=True).set_index(index)
+    code, group = np.unique(code, return_inverse=True)
+    hits, cases = pairs["size"].to_numpy("float64"), pairs["size_single"].to_numpy("float64")
+    first, second = np.divmod(code, max(len(names), 1))
+    sums = pd.DataFrame(cluster_sums(group, hits, cases, len(code)))
+    return sums.assign(scope=_TWO_TAGS, tag=names.take(first), other_tag=names.take(second))
 
 
-def _times(keys: Ints) -> tuple[Ints, Floats]:
-    found, times = np.unique(keys, return_counts=True)
-    return found, times.astype(np.float64)
-
-
-def _summed(group: Ints, hits: Floats, of: Floats, groups: int) -> pd.DataFrame:
-    """Sums over the tasks in which there are hits; tasks without are in no sum of these."""
-    each = (np.ones(len(hits)), hits, of, hits * hits, hits * of, of * of)
-    return pd.DataFrame(
-        {name: sum_by_code(group, values, groups) for name, values in zip(SUMS, each, strict=True)}
-    )
-
-
-def _pairs(had: _Had, tasks: int, keys: Ints, hits: Floats) -> tuple[pd.DataFrame, Ints, Ints]:
-    """The sums of ordered pairs, and the tags of each; `keys`: (tag, task), with their songs."""
-    one, other = _beside(had.song)
-    width = len(had.names)
-    low, high = np.minimum(had.tag[one], had.tag[other]), np.maximum(had.tag[one], had.tag[other])
-    found, times = _times((low * width + high) * tasks + had.task[had.song[one]])
-    pair, task = found // tasks, found % tasks
-    names, at = np.unique(pair, return_inverse=True)
-    ways = []
-    for tag in (pair // width, pair % width):
-        songs = hits[np.searchsorted(keys, tag * tasks + task)]
-        ways.append(_summed(at, times, songs, len(names)))
-    low, high = names // width, names % width
-    both = pd.concat(ways, ignore_index=True)
-    return both, np.concatenate([low, high]), np.concatenate([high, low])
-
-
-def _beside(song: Ints) -> tuple[Ints, Ints]:
-    """Each two rows of one song, once; rows are in the order of songs."""
-    _, begin, size = np.unique(song, return_index=True, return_counts=True)
-    after = np.repeat(begin + size, size) - np.arange(len(song)) - 1
-    one = np.repeat(np.arange(len(song)), after)
-    within = np.arange(len(one)) - np.repeat(np.cumsum(after) - after, after)
-    return one, one + 1 + within
-
-
-def _single(sums: pd.DataFrame) -> pd.DataFrame:
-    """The rows of single tags, most frequent first."""
-    rows = sums[sums["what"] == _ONE]
+def _by_frequency(sums: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of single tags, most frequent first."""
+    rows = sums[sums["scope"] == _ONE_TAG]
     return rows.sort_values(["hits", "tag"], ascending=[False, True]).reset_index(drop=True)
 
 
-def _sets(tags: pd.DataFrame, *, among: list[str]) -> pd.DataFrame:
-    """How many songs have each set of the tags, written as "1" and "0" for each of them."""
-    had = _had(tags, _NO_TASKS)
-    places = {name: at for at, name in enumerate(among)}
-    place = np.array([places.get(name, -1) for name in had.names], dtype=np.int64)[had.tag]
-    has = np.zeros((len(had.task), len(among)), dtype=np.uint8)
-    has[had.song[place >= 0], place[place >= 0]] = 1
-    found, songs = np.unique(has, axis=0, return_counts=True)
-    texts = ["".join(map(str, row)) for row in found.tolist()]
-    index = pd.Index(texts, dtype="str", name="set")
-    return pd.DataFrame({"songs": songs.astype("int64")}, index=index)
+def _count_sets(tags: pd.DataFrame, *, among: list[str]) -> pd.DataFrame:
+    """Count the songs with each set of tags; a bool column, by number, for each tag."""
+    rows = _read_rows(tags, _NO_CLUSTER)
+    numbers = {name: number for number, name in enumerate(among)}
+    number = np.array([numbers.get(name, -1) for name in rows.names], dtype="int64")[rows.tag]
+    has_tag = np.zeros((len(rows.task), len(among)), dtype=bool)
+    has_tag[rows.song[number >= 0], number[number >= 0]] = True
+    sets, songs = np.unique(has_tag, axis=0, return_counts=True)
+    return pd.DataFrame(sets).assign(songs=songs.astype("int64"))

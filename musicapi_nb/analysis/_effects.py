@@ -1,55 +1,49 @@
-"""effects: what the levels of a factor do to durations, waiting, ratings and tags."""
+"""Effects: how the levels of a factor change durations, waiting times, ratings and tags."""
 
 from __future__ import annotations
 
 import functools
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, get_args
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 import pandas as pd
 
-from musicapi_nb.analysis import contrasts
-from musicapi_nb.analysis.bootstrap import FEWEST, Measure, Sums, interval, permutation_p, resample
-from musicapi_nb.analysis.checks import finite_values, names_of, require
+from musicapi_nb.analysis.array_types import Floats, Ints
+from musicapi_nb.analysis.bootstrap import (
+    MIN_TASKS,
+    Measure,
+    Resamples,
+    Sums,
+    bootstrap_interval,
+    permutation_p,
+    resample,
+)
+from musicapi_nb.analysis.checks import as_frame, check_level, finite_values, names_of, require
 from musicapi_nb.analysis.clusters import cluster_codes, level_codes, sum_by_code
-from musicapi_nb.analysis.contrasts import Correction, Share, adjust_p_values
-from musicapi_nb.analysis.ratio_estimator import as_frame, check_level, ratio_sums, ratios
+from musicapi_nb.analysis.contrasts import (
+    Correction,
+    Share,
+    adjust_p_values,
+    difference_interval,
+    ratio_interval,
+)
+from musicapi_nb.analysis.ratio_estimator import cluster_sums, ratios
 from musicapi_nb.analysis.song_keys import presence_values, require_unique
 from musicapi_nb.errors import BadFrame, InvalidArgument
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from musicapi_nb.analysis.bootstrap import Resamples
-
-    Floats = NDArray[np.float64]
-    Ints = NDArray[np.int64]
-
-EFFECTS = {
-    "factor": "str",
-    "level": "str",
-    "baseline": "str",
-    "outcome": "str",
-    "measure": "str",
-    "estimate": "float64",
-    "low": "float64",
-    "high": "float64",
-    "p": "float64",
-    "p_adjusted": "float64",
-    "mean": "float64",
-    "baseline_mean": "float64",
-    "songs": "int64",
-    "tasks": "int64",
-    "baseline_songs": "int64",
-    "baseline_tasks": "int64",
+_COLUMNS = {
+    **dict.fromkeys(("factor", "level", "baseline", "outcome", "measure"), "str"),
+    **dict.fromkeys(("estimate", "low", "high", "p", "p_adjusted"), "float64"),
+    **dict.fromkeys(("mean", "baseline_mean"), "float64"),
+    **dict.fromkeys(("songs", "tasks", "baseline_songs", "baseline_tasks"), "int64"),
     "missing_songs": "int64",
 }
-_FRAME = "the frame of effects"
+_LABEL = "the frame of effects"
 
 
-def effects(  # noqa: PLR0913 - what is asked, and how it is judged, each by its name
+def effects(  # noqa: PLR0913 - all but two are keywords
     frame: pd.DataFrame,
     factor: str,
     *,
@@ -64,51 +58,52 @@ def effects(  # noqa: PLR0913 - what is asked, and how it is judged, each by its
     draws: int = 2000,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Estimate what each level of a factor does, against the baseline.
+    """Estimate the effect of each level of a factor, against a baseline level.
 
-    What is compared are means over songs, or shares of songs that have a tag. The two songs of a
-    task are not independent: intervals and p take tasks for what was drawn.
+    Levels are compared by means over songs, or by shares of songs that have a tag. The two songs
+    of a task are not independent, so intervals and p-values treat tasks as the sampled units.
 
-    - Intervals of means: the studentised cluster bootstrap (bootstrap-t), tasks resampled within
-      their level, the standard error linearised anew in each resample; of ratios, on the log
-      scale. Missing with fewer than 3 tasks in either level. Simulated 4,000 times each for 15
-      to 40 tasks a level of two songs alike by 0.7, intervals of 95 % held the true difference in
-      95 to 96 % (normal values) and 93 to 94 % (skewed ones); with songs resampled for tasks it
-      would be 85 to 89 %.
-    - Intervals of shares: made of the two shares' cluster-robust Wilson intervals (see `ratios`)
-      after Newcombe (1998), ratios after Donner and Zou (2012), since resampling says nothing
-      about a tag that all or none have: where 5 % of the songs of 15 and 40 tasks have it, a
-      bootstrap held the truth in 75 to 79 %. These held it in 94 to 98 %, and in more with 15
-      tasks of both (1,200 times each, for shares of 5 to 90 %).
-    - p: levels dealt anew to the tasks of the two levels, within the `block` where the frame has
-      one (and no task is in two); see `permutation_p`. Missing where nothing can be dealt anew.
-    - `p_adjusted` is for all rows of the table together.
+    - Intervals of means: the studentised cluster bootstrap (bootstrap-t). Tasks are resampled
+      within their level, and the standard error is linearised anew in each resample; ratios are
+      on the log scale. Missing with fewer than 3 tasks in either level. In 4,000 simulations each
+      for 15 to 40 tasks a level, of two songs with correlation 0.7, 95 % intervals covered the
+      true difference in 95 to 96 % (normal values) and 93 to 94 % (skewed ones); resampling songs
+      instead of tasks covers 85 to 89 %.
+    - Intervals of shares: combined from the cluster-robust Wilson intervals of the two shares
+      (see `ratios`), differences by Newcombe (1998), ratios by Donner and Zou (2012), because
+      resampling is uninformative for a tag that all or no songs have: if 5 % of the songs of 15
+      and 40 tasks have it, a bootstrap covered the true difference in 75 to 79 %. These covered
+      it in 94 to 98 %, and in more with 15 tasks of both (1,200 simulations each, shares of 5 to
+      90 %).
+    - `p`: levels are permuted over the tasks of the two levels, within the `block` if the frame
+      has one (and no task is in two); see `permutation_p`. Missing if nothing can be permuted.
+    - `p_adjusted` is corrected for all rows of the table.
 
-    Other factors are not taken out: in a balanced plan they only widen the intervals. Rows of one
-    level of another factor, chosen beforehand, give the effect there.
+    Other factors are not adjusted for: in a balanced plan they only widen the intervals. To
+    estimate the effect at one level of another factor, select its rows beforehand.
 
     Parameters
     ----------
     frame
-        A row a song with the factor's column, as `run.songs()`, `run.durations()`, or a table
-        joined with `ratings_frame`. A missing level is the level "(none)".
+        One row for each song with the factor's column, such as `run.songs()`, `run.durations()`,
+        or a table joined with `ratings_frame`. A missing level is the level "(none)".
     outcomes
         Numeric columns. Songs without a finite value (below 1e100) are left out and counted as
         `missing_songs`.
     tags, presence
-        Rows of `tags_frame` of these songs, and tags to look for in them, spelled in any way
-        (without regard to case, hyphens and white space). Asked of songs whose `state` is
-        "succeeded"; where the frame has no `state`, of songs that have any tag.
+        Rows of `tags_frame` of these songs, and the tags whose presence is an outcome, ignoring
+        case, hyphens and white space. Presence is defined for songs whose `state` is "succeeded";
+        if the frame has no `state`, for songs that have any tag.
     baseline
-        A level; default: the first in the frame (of categories: the first category there).
+        A level; default: the first one in the frame (of categories: the first that occurs).
     measure
-        "difference", or "ratio" (missing where the baseline's mean is 0, or either below 0).
+        "difference", or "ratio" (missing if the baseline's mean is 0, or either is negative).
     correction
         "holm", "bh" (Benjamini and Hochberg) or None.
     cluster
-        The column that tells what was drawn together; default `cell`, else `task_id`.
+        The column that identifies tasks; default `cell`, else `task_id`.
     draws, seed
-        Resamples and permutations, and what determines them.
+        Number of resamples and of permutations, and their seed.
 
     Returns
     -------
@@ -116,36 +111,36 @@ def effects(  # noqa: PLR0913 - what is asked, and how it is judged, each by its
         One row for each outcome and level but the baseline: `factor, level, baseline, outcome,
         measure` (str; `outcome` is a column, or "tag: ..."), `estimate, low, high, p, p_adjusted,
         mean, baseline_mean` (float64; in units of the outcome, shares 0 to 1), `songs, tasks,
-        baseline_songs, baseline_tasks, missing_songs` (int64; the last counts songs of both
-        levels).
+        baseline_songs, baseline_tasks, missing_songs` (int64; the last of both levels).
 
     Raises
     ------
     BadFrame
-        Columns are missing or not numeric, a task has songs of two levels, songs cannot be told
-        apart, or there is no such baseline.
+        Columns are missing or not numeric, a task has songs of two levels, a song has several
+        rows, or the baseline does not occur.
     InvalidArgument
-        `factor`, `outcomes`, `presence`, `measure`, `correction`, `level` or `draws` cannot be
-        used.
+        `factor`, `outcomes`, `presence`, `measure`, `correction`, `level` or `draws` is invalid.
     """
     outcomes, presence = names_of(outcomes, "outcomes"), names_of(presence, "presence")
     _check(measure, correction, draws, tags, presence)
     check_level(level)
     if not isinstance(factor, str):
         raise InvalidArgument(f"factor is {factor!r}; it is the name of one column")
-    require(frame, {factor: "key", **dict.fromkeys(outcomes, "number")}, _FRAME)
-    require_unique(frame, _FRAME)
-    tasks = _tasks(frame, factor, cluster)
-    base = _baseline(tasks.names, baseline, factor)
+    require(frame, {factor: "key", **dict.fromkeys(outcomes, "number")}, _LABEL)
+    require_unique(frame, _LABEL)
+    tasks = _read_tasks(frame, factor, cluster)
+    base = _baseline_code(tasks.names, baseline, factor)
     settings = _Settings(measure, level, draws, seed)
-    made = [_Outcome(tasks, name, finite_values(frame[name]), settings) for name in outcomes]
+    estimators = [_Outcome(tasks, name, finite_values(frame[name]), settings) for name in outcomes]
     if tags is not None:
-        found = presence_values(frame, tags, presence, _FRAME)
-        made += [_Presence(tasks, f"tag: {tag}", has, settings) for tag, has in found.items()]
-    table = pd.DataFrame([row for each in made for row in each.rows(base)], columns=list(EFFECTS))
-    table["factor"] = factor
+        values = presence_values(frame, tags, presence, _LABEL)
+        estimators += [
+            _Presence(tasks, f"tag: {tag}", flags, settings) for tag, flags in values.items()
+        ]
+    rows = [row for outcome in estimators for row in outcome.rows(base)]
+    table = pd.DataFrame(rows, columns=list(_COLUMNS)).assign(factor=factor)
     table["p_adjusted"] = adjust_p_values(table["p"].to_numpy("float64"), correction)
-    return as_frame({name: table[name] for name in EFFECTS}, EFFECTS)
+    return as_frame(table, _COLUMNS)
 
 
 class _Settings(NamedTuple):
@@ -170,155 +165,139 @@ def _check(
         raise InvalidArgument(f"draws is {draws!r}; it is a number from 1, such as 2000")
     if bool(presence) != (tags is not None):
         raise InvalidArgument(
-            "which tags to look for, and in which rows: presence=[...] and tags=run.tags() "
-            "go together"
+            "presence=[...] and tags=run.tags() go together: give both or neither"
         )
 
 
-# --- tasks and levels ----------------------------------------------------------------------
-
-
 class _Tasks(NamedTuple):
-    """Each row's task and level; each task's level and block; levels by name and by first task.
+    """Codes of each row's task and level, and of each task's level and block; names of levels.
 
-    `rank` numbers the levels by their first task: names and order of rows decide no draws.
+    `rank` orders the levels by their first task, so that seeds do not depend on names.
     """
 
     task: Ints
     level: Ints
-    level_of: Ints
-    block_of: Ints
+    task_level: Ints
+    task_block: Ints
     names: list[str]
     rank: Ints
 
 
-def _tasks(frame: pd.DataFrame, factor: str, cluster: str | None) -> _Tasks:
-    task = cluster_codes(frame, cluster, _FRAME)
+def _read_tasks(frame: pd.DataFrame, factor: str, cluster: str | None) -> _Tasks:
+    task = cluster_codes(frame, cluster, _LABEL)
     level, names = level_codes(frame, factor)
-    number = int(task.max(initial=-1)) + 1
-    level_of = _of_tasks(task, level, number)
-    if (mixed := np.flatnonzero(level_of[task] != level)).size:
-        at = int(mixed[0])
+    task_level = _first_by_task(task, level)
+    if (mixed := np.flatnonzero(task_level[task] != level)).size:
+        row = int(mixed[0])
         raise BadFrame(
-            f"a task has songs of {factor} {names[level_of[task[at]]]!r} and {names[level[at]]!r};"
-            " effects compares levels that whole tasks have (is it the right cluster=... ?)"
+            f"a task has songs of {factor} {names[task_level[task[row]]]!r} and "
+            f"{names[level[row]]!r}; a level consists of whole tasks (is cluster= the right "
+            "column?)"
         )
-    block_of = np.zeros(number, dtype="int64")
+    task_block = np.zeros_like(task_level)
     if "block" in frame.columns and factor != "block":
-        require(frame, {"block": "key"}, _FRAME)
+        require(frame, {"block": "key"}, _LABEL)
         block = pd.factorize(frame["block"], sort=True)[0].astype("int64")
-        once = _of_tasks(task, block, number)
-        block_of = once if (once[task] == block).all() else block_of
-    first = [int(np.flatnonzero(level_of == at)[0]) for at in range(len(names))]
-    return _Tasks(task, level, level_of, block_of, names, np.argsort(np.argsort(first)))
+        first_block = _first_by_task(task, block)
+        task_block = first_block if (first_block[task] == block).all() else task_block
+    first_task = [int(np.flatnonzero(task_level == code)[0]) for code in range(len(names))]
+    rank = np.argsort(np.argsort(first_task))
+    return _Tasks(task, level, task_level, task_block, names, rank)
 
 
-def _of_tasks(task: Ints, values: Ints, number: int) -> Ints:
-    found = np.zeros(number, dtype="int64")
-    found[task[::-1]] = values[::-1]
-    return found
+def _first_by_task(task: Ints, values: Ints) -> Ints:
+    """Return the value of the first row of each task."""
+    first = np.zeros(int(task.max(initial=-1)) + 1, dtype="int64")
+    first[task[::-1]] = values[::-1]
+    return first
 
 
-def _baseline(names: Sequence[str], baseline: Any, factor: str) -> int | None:
-    if not names:
-        return None
-    if baseline is None:
+def _baseline_code(names: Sequence[str], baseline: Any, factor: str) -> int:
+    if baseline is None or not names:
         return 0
     if str(baseline) not in names:
         raise BadFrame(f"{factor} has no level {baseline!r}; it has {', '.join(names)}")
     return list(names).index(str(baseline))
 
 
-# --- one outcome ---------------------------------------------------------------------------
-
-
 class _Outcome:
-    """One outcome, summed by task; its resamples are drawn once for each level."""
+    """One outcome summed by task; each level is resampled once for all comparisons."""
 
     def __init__(self, tasks: _Tasks, name: str, values: Floats, settings: _Settings) -> None:
         self._tasks, self._name, self._settings = tasks, name, settings
-        known = np.isfinite(values)
-        number = len(tasks.level_of)
-        self._missing = np.bincount(tasks.level[~known], minlength=len(tasks.names))
-        self._total = sum_by_code(tasks.task[known], values[known], number)
-        self._songs = sum_by_code(tasks.task[known], np.ones(int(known.sum())), number)
-        self._drawn: dict[int, Resamples] = {}
+        finite = np.isfinite(values)
+        task, number = tasks.task[finite], len(tasks.task_level)
+        self._missing = np.bincount(tasks.level[~finite], minlength=len(tasks.names))
+        self._total = sum_by_code(task, values[finite], number)
+        self._songs = sum_by_code(task, np.ones(len(task)), number)
+        self._resamples: dict[int, Resamples] = {}
 
-    def rows(self, base: int | None) -> list[Mapping[str, Any]]:
-        if base is None:
-            return []
-        return [self._row(at, base) for at in range(len(self._tasks.names)) if at != base]
+    def rows(self, base: int) -> list[Mapping[str, Any]]:
+        """Return the rows of all levels but the baseline."""
+        return [self._row(level, base) for level in range(len(self._tasks.names)) if level != base]
 
-    def _row(self, at: int, base: int) -> Mapping[str, Any]:
-        one, other = self._sums(at), self._sums(base)
-        mean, baseline_mean = one.mean, other.mean
-        estimate = mean - baseline_mean
+    def _row(self, level: int, base: int) -> Mapping[str, Any]:
+        sums, base_sums = self._sums(level), self._sums(base)
+        mean, base_mean = sums.mean, base_sums.mean
+        estimate = mean - base_mean
         if self._settings.measure == "ratio":
-            positive = mean >= 0 and baseline_mean > 0
-            estimate = mean / baseline_mean if positive else math.nan
-        low, high = (math.nan, math.nan) if math.isnan(estimate) else self._interval(at, base)
+            estimate = mean / base_mean if mean >= 0 and base_mean > 0 else math.nan
+        interval = (math.nan, math.nan) if math.isnan(estimate) else self._interval(level, base)
         return {
-            "level": self._tasks.names[at],
+            "level": self._tasks.names[level],
             "baseline": self._tasks.names[base],
             "outcome": self._name,
             "measure": self._settings.measure,
             "estimate": estimate,
-            "low": low,
-            "high": high,
-            "p": self._p(at, base),
-            "p_adjusted": math.nan,
+            "low": interval[0],
+            "high": interval[1],
+            "p": self._p(level, base),
             "mean": mean,
-            "baseline_mean": baseline_mean,
-            "songs": one.songs.sum(),
-            "tasks": len(one.songs),
-            "baseline_songs": other.songs.sum(),
-            "baseline_tasks": len(other.songs),
-            "missing_songs": self._missing[at] + self._missing[base],
+            "baseline_mean": base_mean,
+            "songs": sums.songs.sum(),
+            "tasks": len(sums.songs),
+            "baseline_songs": base_sums.songs.sum(),
+            "baseline_tasks": len(base_sums.songs),
+            "missing_songs": self._missing[level] + self._missing[base],
         }
 
-    def _sums(self, at: int) -> Sums:
-        own = (self._tasks.level_of == at) & (self._songs > 0)
-        return Sums(self._total[own], self._songs[own], self._tasks.block_of[own])
+    def _sums(self, level: int) -> Sums:
+        mask = (self._tasks.task_level == level) & (self._songs > 0)
+        return Sums(self._total[mask], self._songs[mask], self._tasks.task_block[mask])
 
-    def _interval(self, at: int, base: int) -> tuple[float, float]:
-        if min(len(self._sums(at).songs), len(self._sums(base).songs)) < FEWEST:
+    def _interval(self, level: int, base: int) -> tuple[float, float]:
+        if min(len(self._sums(level).songs), len(self._sums(base).songs)) < MIN_TASKS:
             return math.nan, math.nan
-        measure, level = self._settings.measure, self._settings.level
-        return interval(self._resampled(at), self._resampled(base), measure, level)
+        pair = self._resample(level), self._resample(base)
+        return bootstrap_interval(*pair, self._settings.measure, self._settings.level)
 
-    def _resampled(self, at: int) -> Resamples:
-        if at not in self._drawn:
-            seed = (self._settings.seed, 0, int(self._tasks.rank[at]))
-            self._drawn[at] = resample(self._sums(at), self._settings.draws, seed)
-        return self._drawn[at]
+    def _resample(self, level: int) -> Resamples:
+        if level not in self._resamples:
+            seed = (self._settings.seed, 0, int(self._tasks.rank[level]))
+            self._resamples[level] = resample(self._sums(level), self._settings.draws, seed)
+        return self._resamples[level]
 
-    def _p(self, at: int, base: int) -> float:
+    def _p(self, level: int, base: int) -> float:
         rank = self._tasks.rank
-        first, second = sorted((at, base), key=lambda one: rank[one])
-        one, other = self._sums(first), self._sums(second)
-        if not (len(one.songs) and len(other.songs)):
+        first, second = sorted((level, base), key=lambda code: rank[code])
+        sums = self._sums(first), self._sums(second)
+        if not (len(sums[0].songs) and len(sums[1].songs)):
             return math.nan
         seed = (self._settings.seed, 1, int(rank[first]), int(rank[second]))
-        return permutation_p(one, other, self._settings.draws, seed)
+        return permutation_p(*sums, self._settings.draws, seed)
 
 
 class _Presence(_Outcome):
-    """A share, whose intervals are made of those of the two levels."""
+    """The share of songs with a tag; intervals combine those of the two shares."""
 
-    def _interval(self, at: int, base: int) -> tuple[float, float]:
-        one, other = self._shares[at], self._shares[base]
-        made = contrasts.ratio if self._settings.measure == "ratio" else contrasts.difference
-        return made(one, other)
+    def _interval(self, level: int, base: int) -> tuple[float, float]:
+        is_ratio = self._settings.measure == "ratio"
+        combine = ratio_interval if is_ratio else difference_interval
+        return combine(self._shares[level], self._shares[base])
 
     @functools.cached_property
     def _shares(self) -> list[Share]:
-        own = self._songs > 0
-        sums = ratio_sums(
-            self._tasks.level_of[own],
-            np.flatnonzero(own).astype("int64"),
-            self._total[own],
-            self._songs[own],
-            len(self._tasks.names),
-        )
-        found = ratios(sums, self._settings.level)
-        return [Share(*map(float, each)) for each in zip(*found, strict=True)]
+        codes = self._tasks.task_level
+        sums = cluster_sums(codes, self._total, self._songs, len(self._tasks.names))
+        columns = ratios(sums, self._settings.level)
+        return [Share(*map(float, values)) for values in zip(*columns, strict=True)]

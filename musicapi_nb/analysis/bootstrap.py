@@ -1,30 +1,25 @@
-"""What resampled tasks tell about a difference of means: its interval, and its p by permutation."""
+"""Resampled tasks: bootstrap intervals and permutation p-values of differences of means."""
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from collections.abc import Iterator, Sequence
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.float64]
-    Ints = NDArray[np.int64]
-    Flags = NDArray[np.bool_]
+from musicapi_nb.analysis.array_types import Flags, Floats, Ints
 
 Measure: TypeAlias = Literal["difference", "ratio"]
-FEWEST = 3
-"""Tasks that an interval needs in each level: two tasks too often resample to a single one."""
-_CELLS = 4_000_000
-_CLOSE = 1e-9
+MIN_TASKS = 3
+"""Tasks that an interval needs in each level: two tasks often resample to a single one."""
+_MAX_ARRAY_SIZE = 4_000_000
+_TOLERANCE = 1e-9
 
 
 class Sums(NamedTuple):
-    """The values of one level summed by task: (tasks,) each; `block` numbers each task's block."""
+    """Values of one level summed by task, (tasks,) each; `block` numbers each task's block."""
 
     total: Floats
     songs: Floats
@@ -36,7 +31,7 @@ class Sums(NamedTuple):
 
 
 class Resamples(NamedTuple):
-    """The mean of a level, its variance, and both again for each resample: (draws,)."""
+    """Mean and variance of a level, and of each of its resamples, (draws,)."""
 
     mean: float
     variance: float
@@ -47,54 +42,60 @@ class Resamples(NamedTuple):
 def resample(sums: Sums, draws: int, seed: Sequence[int]) -> Resamples:
     """Draw as many tasks as there are, with replacement, `draws` times."""
     number = len(sums.total)
-    # around the mean, so that no digits are lost in the squares
-    columns = _columns(sums.total - sums.mean * sums.songs, sums.songs)
+    # centred, so that squares lose no digits
+    moments = _moments(sums.total - sums.mean * sums.songs, sums.songs)
     rng = np.random.default_rng(seed)
-    even = np.full(number, 1 / max(number, 1))
-    rows = max(_CELLS // max(number, 1), 1)
-    found = [
-        rng.multinomial(number, even, min(rows, draws - start)).astype("float64") @ columns
-        for start in range(0, draws, rows)
+    chances = np.full(number, 1 / max(number, 1))
+    drawn_sums = [
+        rng.multinomial(number, chances, size).astype("float64") @ moments
+        for size in _batches(draws, number)
     ]
-    mean, variance = _moments(columns.sum(axis=0), number)
-    means, variances = _moments(np.concatenate(found), number)
+    mean, variance = _mean_and_variance(moments.sum(axis=0), number)
+    means, variances = _mean_and_variance(np.concatenate(drawn_sums), number)
     return Resamples(sums.mean + float(mean), float(variance), sums.mean + means, variances)
 
 
-def _columns(total: Floats, songs: Floats) -> Floats:
+def _batches(draws: int, tasks: int) -> Iterator[int]:
+    """Split draws so that no array of (draws, tasks) gets too large."""
+    rows = max(_MAX_ARRAY_SIZE // max(tasks, 1), 1)
+    for start in range(0, draws, rows):
+        yield min(rows, draws - start)
+
+
+def _moments(total: Floats, songs: Floats) -> Floats:
     return np.column_stack([total, songs, total * total, total * songs, songs * songs])
 
 
-def _moments(columns: Floats, tasks: float) -> tuple[Floats, Floats]:
-    """A mean of songs and its variance over tasks, linearised (Cochran 1977, 6.3)."""
-    total, songs, totals2, cross, songs2 = np.moveaxis(columns, -1, 0)
+def _mean_and_variance(moments: Floats, tasks: float) -> tuple[Floats, Floats]:
+    """Return a mean over songs and its variance over tasks, linearised (Cochran 1977, 6.3)."""
+    total, songs, total2, cross, songs2 = np.moveaxis(moments, -1, 0)
     mean = total / songs
-    spread = np.maximum(totals2 - 2 * mean * cross + mean * mean * songs2, 0.0)
-    return mean, spread / songs**2 * (tasks / (tasks - 1) if tasks > 1 else math.nan)
+    squares = np.maximum(total2 - 2 * mean * cross + mean * mean * songs2, 0.0)
+    return mean, squares / songs**2 * (tasks / (tasks - 1) if tasks > 1 else math.nan)
 
 
-def interval(
+def bootstrap_interval(
     level: Resamples, baseline: Resamples, measure: Measure, confidence: float
 ) -> tuple[float, float]:
-    """The studentised cluster bootstrap (bootstrap-t: Efron and Tibshirani 1993, 12.5).
+    """Return the studentised cluster bootstrap interval (bootstrap-t: Efron and Tibshirani 1993).
 
-    For a ratio on the log scale. Missing where a mean has no logarithm, where all tasks are alike
-    or where the tasks are so few that no bound can be told.
+    Ratios are computed on the log scale. NaN if a mean has no logarithm, if all tasks are equal,
+    or if too few tasks leave a bound infinite.
     """
     estimate, error = _contrast(
         measure, level.mean, level.variance, baseline.mean, baseline.variance
     )
     if not (np.isfinite(estimate) and error > 0):
         return math.nan, math.nan
-    means, errors = _contrast(
+    estimates, errors = _contrast(
         measure, level.means, level.variances, baseline.means, baseline.variances
     )
-    off = means - estimate
-    alone = ~(errors > _CLOSE * error)  # one task, drawn again and again
-    far = np.where(off == 0, 0.0, np.copysign(np.inf, off))
-    t = np.sort(np.where(alone, far, off / np.where(alone, 1.0, errors)))
-    least = max(int((len(t) + 1) * (1 - confidence) / 2), 1)
-    low, high = estimate - t[-least] * error, estimate - t[least - 1] * error
+    offsets = estimates - estimate
+    degenerate = ~(errors > _TOLERANCE * error)  # one task drawn repeatedly
+    infinite = np.where(offsets == 0, 0.0, np.copysign(np.inf, offsets))
+    t = np.sort(np.where(degenerate, infinite, offsets / np.where(degenerate, 1.0, errors)))
+    tail = max(int((len(t) + 1) * (1 - confidence) / 2), 1)
+    low, high = estimate - t[-tail] * error, estimate - t[tail - 1] * error
     if not (np.isfinite(low) and np.isfinite(high)):
         return math.nan, math.nan
     return (float(np.exp(low)), float(np.exp(high))) if measure == "ratio" else (low, high)
@@ -104,98 +105,82 @@ def _contrast(
     measure: Measure,
     mean: Floats | float,
     variance: Floats | float,
-    base: Floats | float,
+    base_mean: Floats | float,
     base_variance: Floats | float,
 ) -> tuple[Floats, Floats]:
-    """The difference, or the logarithm of the ratio, with its standard error."""
+    """Return the difference, or the log ratio, with its standard error."""
     if measure == "difference":
-        return np.asarray(mean - base), np.sqrt(np.asarray(variance + base_variance))
-    one, other = np.asarray(mean), np.asarray(base)
-    logs = np.log(np.where(one > 0, one, 1.0)) - np.log(np.where(other > 0, other, 1.0))
-    found = np.where(other > 0, np.where(one > 0, logs, -np.inf), np.inf)
-    one, other = np.where(one > 0, one, 1.0), np.where(other > 0, other, 1.0)
-    return found, np.sqrt(variance / one**2 + base_variance / other**2)
+        return np.asarray(mean - base_mean), np.sqrt(np.asarray(variance + base_variance))
+    mean, base_mean = np.asarray(mean), np.asarray(base_mean)
+    top, bottom = np.where(mean > 0, mean, 1.0), np.where(base_mean > 0, base_mean, 1.0)
+    logs = np.where(mean > 0, np.log(top) - np.log(bottom), -np.inf)
+    error = np.sqrt(variance / top**2 + base_variance / bottom**2)
+    return np.where(base_mean > 0, logs, np.inf), error
 
 
-# --- permutation ---------------------------------------------------------------------------
+def permutation_p(level: Sums, baseline: Sums, draws: int, seed: Sequence[int]) -> float:
+    """Return the two-sided p-value of permuting levels over tasks, within blocks.
 
-
-def permutation_p(one: Sums, other: Sums, draws: int, seed: Sequence[int]) -> float:
-    """How often levels dealt anew to the tasks, within blocks, differ at least as much; two-sided.
-
-    The difference is measured by its own standard error, so that it holds also where the levels
-    differ in spread alone (Janssen, Stat. Probab. Lett. 36, 1997; Chung and Romano, Ann. Stat. 41,
-    2013). All rearrangements are gone through where they are no more than `draws`; else p is
+    The statistic is the difference divided by its standard error, which is valid also if the
+    levels differ in variance alone (Janssen, Stat. Probab. Lett. 36, 1997; Chung and Romano, Ann.
+    Stat. 41, 2013). Up to `draws` arrangements are enumerated; beyond, p is
     (1 + hits) / (1 + draws), never 0 (Phipson and Smyth, Stat. Appl. Genet. Mol. Biol. 9, 2010).
-    Missing where nothing can be rearranged.
+    NaN if there is a single arrangement.
     """
-    total, songs, block = (np.concatenate(pair) for pair in zip(one, other, strict=True))
-    first = np.arange(len(total)) < len(one.total)
+    total, songs, block = (np.concatenate(pair) for pair in zip(level, baseline, strict=True))
+    first = np.arange(len(total)) < len(level.total)
     order = np.argsort(block, kind="stable")
     total, songs, block, first = total[order], songs[order], block[order], first[order]
-    number = _arrangements(block, first)
+    number = _count_arrangements(block, first)
     if number <= 1:
         return math.nan
-    columns = _columns(total - total.sum() / songs.sum() * songs, songs)
-    seen = _difference(first[None].astype("float64"), columns)[0]
+    moments = _moments(total - total.sum() / songs.sum() * songs, songs)
+    observed = abs(_t_statistics(first[None].astype("float64"), moments)[0])
+    threshold = observed if math.isinf(observed) else observed * (1 - _TOLERANCE)
     if number <= draws:
-        return float(np.mean(_as_far(_difference(_all(block, first), columns), seen)))
+        t = _t_statistics(_all_arrangements(block, first), moments)
+        return float(np.mean(np.abs(t) >= threshold))
     rng = np.random.default_rng(seed)
-    rows = max(_CELLS // len(total), 1)
-    hits = sum(
-        int(
-            _as_far(
-                _difference(_dealt(block, first, min(rows, draws - start), rng), columns), seen
-            ).sum()
-        )
-        for start in range(0, draws, rows)
-    )
+    hits = 0
+    for size in _batches(draws, len(total)):
+        # blocks are contiguous: ranking block + chance shuffles the tasks within each block
+        shuffled = np.argsort(block + rng.random((size, len(block))), axis=1)
+        t = _t_statistics(first[shuffled].astype("float64"), moments)
+        hits += int((np.abs(t) >= threshold).sum())
     return (1 + hits) / (1 + draws)
 
 
-def _as_far(found: Floats, seen: float) -> Flags:
-    far = np.abs(seen)
-    return np.asarray(np.abs(found) >= (far if math.isinf(far) else far * (1 - _CLOSE)))
+def _t_statistics(first: Floats, moments: Floats) -> Floats:
+    """Return studentised differences of means; each row of `first` marks a level's tasks by 1."""
+    sums = first @ moments
+    sizes = first[:1].sum(), (1 - first[:1]).sum()
+    mean, variance = _mean_and_variance(sums, sizes[0])
+    base_mean, base_variance = _mean_and_variance(moments.sum(axis=0) - sums, sizes[1])
+    difference = mean - base_mean
+    if min(sizes) == 1:  # a single task has no variance to divide by
+        return difference
+    error = np.sqrt(variance + base_variance)
+    # without variance within both levels, any difference is infinitely many standard errors
+    scale = np.sqrt(moments[:, 2].sum() / len(moments)) / moments[:, 1].mean()
+    constant = error <= _TOLERANCE * scale
+    infinite = np.copysign(np.inf, difference)
+    limit = np.where(np.abs(difference) > _TOLERANCE * scale, infinite, 0.0)
+    return np.where(constant, limit, difference / np.where(constant, 1.0, error))
 
 
-def _difference(first: Floats, columns: Floats) -> Floats:
-    """Studentised differences of means, for each row that says (1 or 0) which tasks are first."""
-    inside = first @ columns
-    numbers = first[:1].sum(), (1 - first[:1]).sum()
-    mean, variance = _moments(inside, numbers[0])
-    other, other_variance = _moments(columns.sum(axis=0) - inside, numbers[1])
-    off = mean - other
-    if min(numbers) == 1:  # one task alone has no spread to measure by
-        return off
-    error = np.sqrt(variance + other_variance)
-    # all tasks of each level alike: as far apart as can be, or not at all
-    scale = np.sqrt(columns[:, 2].sum() / len(columns)) / columns[:, 1].mean()
-    flat = error <= _CLOSE * scale
-    t = off / np.where(flat, 1.0, error)
-    apart = np.where(np.abs(off) > _CLOSE * scale, np.copysign(np.inf, off), 0.0)
-    return np.where(flat, apart, t)
+def _count_arrangements(block: Ints, first: Flags) -> int:
+    members = [first[block == number] for number in np.unique(block)]
+    return math.prod(math.comb(len(flags), int(flags.sum())) for flags in members)
 
 
-def _arrangements(block: Ints, first: Flags) -> int:
-    sizes = [
-        (int((block == each).sum()), int(first[block == each].sum())) for each in np.unique(block)
-    ]
-    return math.prod(math.comb(size, taken) for size, taken in sizes)
-
-
-def _all(block: Ints, first: Flags) -> Floats:
-    found = np.zeros((1, 0))
-    for each in np.unique(block):
-        inside = first[block == each]
-        chosen = list(itertools.combinations(range(len(inside)), int(inside.sum())))
-        part = np.zeros((len(chosen), len(inside)))
-        for at, places in enumerate(chosen):
-            part[at, list(places)] = 1
-        found = np.hstack([np.repeat(found, len(part), axis=0), np.tile(part, (len(found), 1))])
-    return found
-
-
-def _dealt(block: Ints, first: Flags, draws: int, rng: np.random.Generator) -> Floats:
-    # blocks stand together, so ranking block + chance shuffles the tasks within each block
-    order = np.argsort(block + rng.random((draws, len(block))), axis=1)
-    return first[order].astype("float64")
+def _all_arrangements(block: Ints, first: Flags) -> Floats:
+    rows = np.zeros((1, 0))
+    for number in np.unique(block):
+        flags = first[block == number]
+        chosen = list(itertools.combinations(range(len(flags)), int(flags.sum())))
+        arrangements = np.zeros((len(chosen), len(flags)))
+        for row, columns in enumerate(chosen):
+            arrangements[row, list(columns)] = 1
+        repeated = np.repeat(rows, len(chosen), axis=0)
+        rows = np.hstack([repeated, np.tile(arrangements, (len(rows), 1))])
+    return rows

@@ -1,21 +1,19 @@
-"""What an analysis is given: that a table has the columns it needs, of kinds it can use."""
+"""Checks of the tables and arguments that analyses read, and the dtypes of those they return."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
 from pandas.api import types
 
+from musicapi_nb.analysis.array_types import Floats
 from musicapi_nb.errors import BadFrame, InvalidArgument
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
 ColumnKind: TypeAlias = Literal["text", "number", "key", "any"]
-_IS: Mapping[ColumnKind, Callable[[pd.Series[Any]], bool]] = {
+_HAS_KIND: Mapping[ColumnKind, Callable[[pd.Series[Any]], bool]] = {
     "text": lambda column: (
         types.is_string_dtype(column) or isinstance(column.dtype, pd.CategoricalDtype)
     ),
@@ -27,88 +25,101 @@ _IS: Mapping[ColumnKind, Callable[[pd.Series[Any]], bool]] = {
     "key": lambda column: column.dtype != object or all(map(types.is_hashable, column)),
     "any": lambda _: True,
 }
-_SAYS: Mapping[ColumnKind, str] = {
+_KIND_TEXTS: Mapping[ColumnKind, str] = {
     "text": "text",
     "number": "number",
-    "key": "single values (it holds lists or the like)",
+    "key": "single values (it holds lists or other unhashable objects)",
     "any": "anything",
 }
-_MOST = 1e100
+_MAX_MAGNITUDE = 1e100
 
 
-def require(frame: pd.DataFrame, columns: Mapping[str, ColumnKind], what: str) -> None:
-    """Check a table before anything is made of it; `what` names it and where it comes from.
+def require(frame: pd.DataFrame, columns: Mapping[str, ColumnKind], label: str) -> None:
+    """Check the columns of a table; `label` names the table in error messages.
 
-    A "key" is anything that rows can be told apart by: a text, a number, a moment, but no list. A
-    column without any value is of every kind: an empty table has no kinds to speak of.
+    A "key" column holds hashable values (texts, numbers, times). A column without any value
+    passes as every kind, since empty tables often lack dtypes.
 
     Raises
     ------
     InvalidArgument
-        It is no DataFrame.
+        `frame` is no DataFrame.
     BadFrame
-        It lacks columns (all are named), has two of one name, or has one of another kind.
+        Columns are missing, duplicated or of another kind.
     """
     if not isinstance(frame, pd.DataFrame):
-        raise InvalidArgument(f"{what} is a {type(frame).__name__}, not a DataFrame")
-    missing = [name for name in columns if name not in frame.columns]
+        raise InvalidArgument(f"{label} is a {type(frame).__name__}, not a DataFrame")
+    missing = [repr(name) for name in columns if name not in frame.columns]
     if missing:
-        has = ", ".join(map(str, frame.columns)) or "none"
-        raise BadFrame(f"{what} lacks {_named(missing)}; it has the columns {has}")
+        available = ", ".join(map(str, frame.columns)) or "none"
+        plural = "s" if len(missing) > 1 else ""
+        raise BadFrame(
+            f"{label} lacks column{plural} {', '.join(missing)}; it has the columns {available}"
+        )
     for name, kind in columns.items():
         if (number := list(frame.columns).count(name)) > 1:
-            raise BadFrame(f"{what} has {number} columns named {name!r}")
+            raise BadFrame(f"{label} has {number} columns named {name!r}")
         column = frame[name]
-        if column.notna().any() and not _IS[kind](column):
-            raise BadFrame(f"column {name!r} of {what} is {column.dtype}, not {_SAYS[kind]}")
+        if column.notna().any() and not _HAS_KIND[kind](column):
+            raise BadFrame(f"column {name!r} of {label} is {column.dtype}, not {_KIND_TEXTS[kind]}")
 
 
-def names_of(given: Any, what: str) -> list[str]:
-    """Read the names of columns or tags: one text is one name; repeats count once.
+def names_of(names: Any, argument: str) -> list[str]:
+    """Return one name or an iterable of names as a list without repeats.
 
     Raises
     ------
     InvalidArgument
-        It is neither a text nor texts.
+        `names` is neither a string nor strings.
     """
-    names = [given] if isinstance(given, str) else given
+    names = [names] if isinstance(names, str) else names
     if not isinstance(names, Iterable) or not all(isinstance(name, str) for name in names):
-        raise InvalidArgument(f"{what} is {given!r}; it is a name or a list of names")
+        raise InvalidArgument(f"{argument} is {names!r}; it is a name or a list of names")
     return list(dict.fromkeys(names))
 
 
-def level_names(by: Any, taken: Iterable[str]) -> list[str]:
-    """Read `by`: the columns whose levels are the rows of a result, which has the columns `taken`.
+def level_names(by: Any, result_columns: Iterable[str]) -> list[str]:
+    """Return the columns of `by`, which become columns of a result with `result_columns`.
 
     Raises
     ------
     InvalidArgument
-        It names no column.
+        `by` names no column.
     BadFrame
-        The result has a column of such a name.
+        The result has a column of the same name.
     """
     names = names_of(by, "by")
     if not names:
-        raise InvalidArgument("by names no column; it names those that make a row")
-    require_no_conflict(names, taken, "by")
+        raise InvalidArgument("by names no column; it names at least one")
+    require_no_conflict(names, result_columns, "by")
     return names
 
 
-def require_no_conflict(names: Iterable[Any], taken: Iterable[str], what: str) -> None:
-    """See to it that columns which are carried over are not called like the result's own."""
-    twice = sorted({str(name) for name in names} & set(taken))
-    if twice:
-        raise BadFrame(f"{what} has {twice[0]!r}, which the result has too: rename the column")
+def require_no_conflict(names: Iterable[Any], result_columns: Iterable[str], label: str) -> None:
+    """Raise BadFrame if a column to carry over has the name of a result column."""
+    conflicts = sorted({str(name) for name in names} & set(result_columns))
+    if conflicts:
+        raise BadFrame(f"{label} has {conflicts[0]!r}, which the result has too: rename the column")
 
 
-def finite_values(column: pd.Series[Any]) -> NDArray[np.float64]:
-    """Read a numeric column: (rows,); missing where it is not finite, or beyond all measure.
+def check_level(level: float) -> float:
+    """Return the confidence level as a float, or raise InvalidArgument."""
+    if not isinstance(level, int | float) or not 0 < level < 1:
+        raise InvalidArgument(f"level is {level!r}; a confidence level lies between 0 and 1")
+    return float(level)
 
-    The squares of figures of 1e100 or more could not be summed.
+
+def finite_values(column: pd.Series[Any]) -> Floats:
+    """Return a numeric column as floats, (rows,); NaN where not finite or beyond 1e100.
+
+    The squares of larger values could not be summed.
     """
     values = column.to_numpy("float64", na_value=np.nan)
-    return np.where(np.abs(values) < _MOST, values, np.nan)
+    return np.where(np.abs(values) < _MAX_MAGNITUDE, values, np.nan)
 
 
-def _named(names: list[str]) -> str:
-    return f"column{'s' if len(names) > 1 else ''} {', '.join(map(repr, names))}"
+def as_frame(columns: Any, dtypes: Mapping[str, str]) -> pd.DataFrame:
+    """Build a table with exactly these columns and dtypes from a mapping or table of columns."""
+    return pd.DataFrame(
+        {name: pd.Series(columns[name], dtype=dtype) for name, dtype in dtypes.items()}
+    )

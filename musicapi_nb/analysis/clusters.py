@@ -1,89 +1,81 @@
-"""Which rows belong together: songs of one task, and levels of a factor, as numbers."""
+"""Integer codes for rows: the task that a song belongs to, and the levels of a factor."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from musicapi_nb.analysis.array_types import Floats, Ints
 from musicapi_nb.analysis.checks import require
 from musicapi_nb.errors import BadFrame
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.float64]
-    Ints = NDArray[np.int64]
 
 NONE, BLANK = "(none)", "(blank)"
 
 
-def cluster_codes(frame: pd.DataFrame, cluster: str | None = None, what: str = "frame") -> Ints:
-    """Number the clusters of a table's rows, from 0, in the order of their names: (rows,).
+def cluster_codes(frame: pd.DataFrame, cluster: str | None = None, label: str = "frame") -> Ints:
+    """Number the independent units (tasks) of a table's rows, sorted by name: (rows,).
 
-    A cluster is what was drawn independently: a task, since its songs are not. It is the column
-    `cell` where there is one (an experiment gives every task a cell of its own, whether or not
-    the service has named it), else `task_id`, or the column that `cluster` names.
+    The songs of a task are not independent, so tasks are the units. They are identified by the
+    column `cluster`; default `cell` if there is one (an experiment gives each task a cell, even
+    before the service has named it), else `task_id`.
 
     Raises
     ------
     BadFrame
-        The column is not there or has missing values, or tables of several experiments were put
-        together, so that different tasks have one `cell`.
+        The column is missing or has missing values, or several tasks share a `cell`, as where
+        tables of several experiments were concatenated.
     """
     name = cluster or next((name for name in ("cell", "task_id") if name in frame.columns), None)
     if name is None:
-        has = ", ".join(map(str, frame.columns)) or "none"
+        available = ", ".join(map(str, frame.columns)) or "none"
         raise BadFrame(
-            f"{what} tells no tasks: it has neither 'cell' nor 'task_id' (its columns are {has}); "
-            "name the column that tells which songs belong together: cluster='...'"
+            f"{label} has no 'cell' or 'task_id' column (its columns are {available}); "
+            "pass cluster='...', the column that identifies tasks"
         )
-    require(frame, {name: "key"}, what)
+    require(frame, {name: "key"}, label)
     column = frame[name]
     if number := int(column.isna().sum()):
         raise BadFrame(
-            f"{number} of {len(frame)} rows of {what} have no {name!r}, so which songs belong "
-            "together is not known; leave them out, or name a column that tells: cluster='...'"
+            f"{number} of {len(frame)} rows of {label} have no {name!r}, so their task is unknown; "
+            "drop them, or pass cluster='...', another column that identifies tasks"
         )
-    codes, _ = pd.factorize(column.astype(str) if column.dtype == object else column, sort=True)
     if cluster is None and name == "cell" and "task_id" in frame.columns:
-        _one_task_each(frame, what)
+        _require_one_task_per_cell(frame, label)
+    codes, _ = pd.factorize(column.astype(str) if column.dtype == object else column, sort=True)
     return codes.astype("int64")
 
 
-def _one_task_each(frame: pd.DataFrame, what: str) -> None:
-    require(frame, {"task_id": "key"}, what)
+def _require_one_task_per_cell(frame: pd.DataFrame, label: str) -> None:
+    require(frame, {"task_id": "key"}, label)
     pairs = frame[["cell", "task_id"]].dropna().drop_duplicates()
-    twice = pairs["cell"][pairs["cell"].duplicated()]
-    if len(twice):
+    repeated = pairs["cell"][pairs["cell"].duplicated()]
+    if len(repeated):
         raise BadFrame(
-            f"cell {twice.iloc[0]} of {what} has several tasks, as where tables of several "
-            "experiments are put together: say cluster='task_id'"
+            f"cell {repeated.iloc[0]} of {label} has several tasks, as where tables of several "
+            "experiments are concatenated: pass cluster='task_id'"
         )
 
 
 def level_codes(frame: pd.DataFrame, factor: str) -> tuple[Ints, list[str]]:
-    """Number a factor's levels, from 0, in the order in which they come: (rows,), and their names.
+    """Number a factor's levels in their order of occurrence: (rows,), and the levels' names.
 
-    A category's order is kept. A missing value is a level too, "(none)": an experiment may ask
-    with and without a field. A blank text is "(blank)".
+    Categories keep their order. A missing value is the level "(none)", since an experiment may
+    leave a field out; a blank text is "(blank)".
     """
     column = frame[factor]
-    categories = column.cat.categories if isinstance(column.dtype, pd.CategoricalDtype) else None
-    words = [
+    texts = [
         NONE if missing else (str(value) if str(value).strip() else BLANK)
         for value, missing in zip(column, column.isna(), strict=True)
     ]
-    names = list(dict.fromkeys(words))
-    if categories is not None:
-        order = {str(name): at for at, name in enumerate(categories)}
+    names = list(dict.fromkeys(texts))
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        order = {str(name): index for index, name in enumerate(column.cat.categories)}
         names.sort(key=lambda name: order.get(name, len(order)))
-    numbers = {name: at for at, name in enumerate(names)}
-    return np.array([numbers[word] for word in words], dtype="int64"), names
+    codes = {name: index for index, name in enumerate(names)}
+    return np.array([codes[text] for text in texts], dtype="int64"), names
 
 
-def sum_by_code(at: Ints, values: Floats, number: int = 0) -> Floats:
-    """Sum the values of each number; at least `number` sums."""
-    found: Floats = np.bincount(at, values, number).astype("float64")
-    return found
+def sum_by_code(codes: Ints, values: Floats, number: int = 0) -> Floats:
+    """Sum the values of each code: (at least `number`,)."""
+    sums: Floats = np.bincount(codes, values, number).astype("float64")
+    return sums

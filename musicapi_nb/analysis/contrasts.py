@@ -1,15 +1,12 @@
-"""Two shares against each other, and p-values of a family."""
+"""Intervals of the difference and ratio of two shares, and adjusted p-values. No I/O."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.float64]
+from musicapi_nb.analysis.array_types import Floats
 
 Correction: TypeAlias = Literal["holm", "bh"]
 
@@ -22,46 +19,46 @@ class Share(NamedTuple):
     high: float
 
 
-def difference(one: Share, other: Share) -> tuple[float, float]:
-    """The interval of one share less another, made of theirs (Newcombe, Stat. Med. 17, 1998)."""
-    estimate = one.share - other.share
-    below = np.hypot(one.share - one.low, other.high - other.share)
-    above = np.hypot(one.high - one.share, other.share - other.low)
-    return float(estimate - below), float(estimate + above)
+def difference_interval(share: Share, baseline: Share) -> tuple[float, float]:
+    """Return the interval of share - baseline (Newcombe, Stat. Med. 17, 1998, method 10)."""
+    estimate = share.share - baseline.share
+    lower = np.hypot(share.share - share.low, baseline.high - baseline.share)
+    upper = np.hypot(share.high - share.share, baseline.share - baseline.low)
+    return float(estimate - lower), float(estimate + upper)
 
 
-def ratio(one: Share, other: Share) -> tuple[float, float]:
-    """The interval of one share by another above 0, made of theirs.
+def ratio_interval(share: Share, baseline: Share) -> tuple[float, float]:
+    """Return the interval of share / baseline; `baseline.share` is above 0.
 
     Donner and Zou, Stat. Methods Med. Res. 21, 2012, in a form that does not divide by 0.
     """
-    return _lower(one, other), 1 / inverse if (inverse := _lower(other, one)) > 0 else np.inf
+    inverse = _lower_ratio(baseline, share)
+    return _lower_ratio(share, baseline), 1 / inverse if inverse > 0 else np.inf
 
 
-def _lower(one: Share, other: Share) -> float:
-    both = one.share * other.share
-    low, high = one.low * (2 * one.share - one.low), other.high * (2 * other.share - other.high)
-    # the lesser root of high * r**2 - 2 * both * r + low = 0, whatever the sign of high
-    root = both + np.sqrt(max(both * both - low * high, 0.0))
+def _lower_ratio(share: Share, baseline: Share) -> float:
+    product = share.share * baseline.share
+    low = share.low * (2 * share.share - share.low)
+    high = baseline.high * (2 * baseline.share - baseline.high)
+    # the smaller root of high * r**2 - 2 * product * r + low = 0, for either sign of high
+    root = product + np.sqrt(max(product * product - low * high, 0.0))
     return float(low / root) if root > 0 else 0.0
 
 
 def adjust_p_values(p: Floats, correction: Correction | None) -> Floats:
-    """Adjust p-values for their number; missing ones stay missing and are not counted.
+    """Adjust p-values for multiple comparisons; NaN stays NaN and is not counted.
 
-    "holm" bounds the chance of any false find (Holm, Scand. J. Stat. 6, 1979), "bh" the expected
-    share of false finds among all (Benjamini and Hochberg, J. R. Stat. Soc. B 57, 1995).
+    "holm" controls the family-wise error rate (Holm, Scand. J. Stat. 6, 1979), "bh" the false
+    discovery rate (Benjamini and Hochberg, J. R. Stat. Soc. B 57, 1995).
     """
-    found = p.copy()
-    known = np.flatnonzero(~np.isnan(p))
-    order = known[np.argsort(p[known], kind="stable")]
-    number = len(order)
+    result = p.copy()
+    tested = np.flatnonzero(~np.isnan(p))
     if correction == "holm":
-        raised = np.maximum.accumulate(p[order] * np.arange(number, 0, -1))
-    elif correction == "bh":
-        share = p[order] * number / np.arange(1, number + 1)
-        raised = np.minimum.accumulate(share[::-1])[::-1]
-    else:
-        return found
-    found[order] = np.minimum(raised, 1.0)
-    return found
+        order = tested[np.argsort(p[tested], kind="stable")]
+        steps = np.maximum.accumulate(p[order] * np.arange(len(order), 0, -1))
+        result[order] = np.minimum(steps, 1.0)
+    elif correction == "bh" and len(tested):
+        from scipy.stats import false_discovery_control  # noqa: PLC0415 - takes a second to load
+
+        result[tested] = false_discovery_control(p[tested], method="bh")
+    return result

@@ -1,383 +1,339 @@
-"""Which lost tag became which new one, and which tag brought which along: estimated over songs.
+"""Noisy-or model of tag rewriting, fitted by expectation-maximisation. No I/O.
 
-The service tells what stood before and after a step, not what became of what. The model: each tag
-of the source is kept, dropped, or rewritten as one other tag; each tag of the source, whatever its
-fate, may bring others along; and any tag may come from nothing. All of these happen independently
-with a chance for each (step, tag, other tag), so a new tag is a noisy-or of its possible causes.
-The chances are fitted by expectation and maximisation (Dempster, Laird and Rubin, J. R. Stat. Soc.
-B 39, 1977). What all songs say alike cannot be told apart: then words that are shared decide, then
-that a lost tag is rather rewritten than another one brought along, and that anything has a cause.
-That is done by where the fit starts: at first only rewritings are fitted, so that a lost tag finds
-what comes most often in its place, then what kept tags bring along, then all. A tag
-has few effects: half an occurrence is taken from each in every round (a Dirichlet prior of 1/2),
-and a whole one from what comes from nothing, so that what has no evidence of its own vanishes.
+The service reports the tags before and after a step, not which became which. For one step, let
 
-A new tag made of words of a lost one alone ("jazz" of "spy jazz"), or of its letters ("lofi" of
-"lo-fi"), is what that one became, with no estimate; so one lost tag may have become several.
+    r(b, t)  be the chance that tag b of the source is rewritten as t,
+    d(b)     that it is dropped: its other fate, unless it is kept,
+    a(b, t)  that b, whatever its fate, adds t, and
+    n(t)     that t is added without a cause,
+
+all independent. A tag t that is new after the step is then a noisy-or of its possible causes:
+
+    P(t is new) = 1 - off(t) * prod_b (1 - r(b, t)),  off(t) = (1 - n(t)) * prod_b (1 - a(b, t)),
+
+with b over the lost tags in the first product and over all tags of the source in the second.
+
+E step: for each song and step, the posterior chances of what happened. That a lost tag b became t
+is r(b, t) / P(t is new without b) to d(b) against that it was dropped; the fates of other lost
+tags count as independent. With e(t) = 1 - prod_b (1 - P(b became t)), t was added by b with chance
+a(b, t) * (e(t) + (1 - e(t)) / (1 - off(t))), and by nothing with n(t) * (1 - e(t)) / (1 - off(t)).
+
+M step: each chance is the sum of its posteriors divided by the number of its opportunities; for a
+and n these are the songs where t was not in the source, since there it cannot be seen to come. Half
+an occurrence is subtracted from each sum (a whole one for n), so that causes without evidence
+vanish; r and d of a tag are normalised to 1 (Dempster, Laird and Rubin, J. R. Stat. Soc. B 39,
+1977).
+
+The likelihood cannot separate causes that always occur together. The stages of the fit decide:
+first r alone is fitted, so that a lost tag finds what most often comes in its place, then a of
+kept tags, then all; tags that share words start with a higher chance.
+
+A new tag made of words of a lost one ("jazz" of "spy jazz"), or of its letters ("lofi" of "lo-fi"),
+counts as what that one became, without estimation; one lost tag can become several in this way.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
+from musicapi_nb.analysis.array_types import Floats
 from musicapi_nb.analysis.clusters import sum_by_code
 from musicapi_nb.tasks.tags import match_key
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.float64]
-    Ints = NDArray[np.int64]
-
-_EARLY, _ROUNDS, _CLOSE, _TINY = (10, 30), 500, 1e-5, 1e-12
-_REWRITTEN, _REWRITTEN_SHARED = 0.3, 0.6
-_ADDED, _ADDED_SHARED = 0.05, 0.1
-_ADDED_BY_LOST = 0.001
-_FROM_NOTHING = 0.01
-_LESS, _LESS_FROM_NOTHING, _ONCE = 0.5, 1.0, 0.1
+NOTHING = -1
+"""The code of no word: the source of tags without a cause, the target of dropped tags."""
+_TINY, _TOLERANCE = 1e-12, 1e-5
+_START_REWRITE, _START_REWRITE_SHARED, _START_DROP = 0.3, 0.6, 0.3
+_START_ADD, _START_ADD_SHARED, _START_ADD_BY_LOST, _START_NOTHING = 0.05, 0.1, 0.001, 0.01
+_PRIOR, _PRIOR_NOTHING, _LEAST_PRIOR = 0.5, 1.0, 0.1
+_LINK = ["step", "source", "target"]
+_SOURCE = ["event", "step", "source", "weight"]
 
 
 class Event(NamedTuple):
-    """One song's tags before and after one step; neither with repeats."""
+    """Tags of one song before and after one step, without repeats."""
 
     step: int
     before: tuple[str, ...]
     after: tuple[str, ...]
 
 
-class Attribution(NamedTuple):
-    """What happened, row by row: the event, and the chance that it did happen in it.
+class Attributions(NamedTuple):
+    """Tags by code; sources: event, step, source; rows: these, kind, target, chance.
 
-    `source` and `target` are numbers of words, -1 for nothing.
+    `source` and `target` are codes of tags, or `NOTHING`, which is a source of every event.
     """
 
-    event: Ints
-    source: Ints
-    target: Ints
-    chance: Floats
+    tags: list[str]
+    sources: pd.DataFrame
+    rows: pd.DataFrame
 
 
-class Attributions(NamedTuple):
-    """Words by number, and what became of the tags of all events."""
+@dataclass(frozen=True)
+class Params:
+    """The chances r, d, a and n of the model, each numbered by step and words."""
 
-    words: list[str]
-    kept: Attribution
-    rewritten: Attribution
-    dropped: Attribution
-    added: Attribution
-
-
-class _Pairs(NamedTuple):
-    """Possible causes of new tags: of which event, which word, which slot (a new tag of it)."""
-
-    event: Ints
-    source: Ints
-    slot: Ints
-
-
-class _Slots(NamedTuple):
-    event: Ints
-    target: Ints
-
-
-class _Laid(NamedTuple):
-    words: list[str]
-    kept: list[tuple[int, int]]
-    lost: list[tuple[int, int, bool]]
-    slots: _Slots
-    rewriting: _Pairs
-    broken: _Pairs
-    bringing: _Pairs
-
-
-def attribute(events: Sequence[Event], weight: Floats) -> Attributions:
-    """Tell what became of the tags of each event; `weight` is how often each occurred."""
-    laid = _laid(events)
-    step = np.array([event.step for event in events], dtype=np.int64)
-    fit = _Fit(laid, step, weight, _opportunities(events, laid, weight))
-    for rounds in _EARLY:
-        for _ in range(rounds):
-            fit.round()
-        fit.grow_up()
-    for _ in range(_ROUNDS):
-        if fit.round() < _CLOSE:
-            break
-    target = laid.slots.target
-    broken = _told(laid.broken, target, np.ones(len(laid.broken.slot)))
-    rewritten = _told(laid.rewriting, target, fit.became)
-    brought = _told(laid.bringing, target, fit.brought)
-    nothing = Attribution(
-        laid.slots.event, np.full(len(target), -1, dtype=np.int64), target, fit.nothing
-    )
-    event, source = _columns(laid.kept, 2)
-    gone_event, gone, _ = _columns(laid.lost, 3)
-    return Attributions(
-        laid.words,
-        Attribution(event, source, source, np.ones(len(event))),
-        _both(broken, rewritten),
-        Attribution(gone_event, gone, np.full(len(gone), -1, dtype=np.int64), fit.dropped),
-        _both(brought, nothing),
-    )
-
-
-def _told(pairs: _Pairs, target: Ints, chance: Floats) -> Attribution:
-    return Attribution(pairs.event, pairs.source, target[pairs.slot], chance)
-
-
-def _both(one: Attribution, other: Attribution) -> Attribution:
-    return Attribution(*(np.concatenate(each) for each in zip(one, other, strict=True)))
-
-
-def _columns(rows: Sequence[tuple[int, ...]], width: int) -> tuple[Ints, ...]:
-    return tuple(np.array(rows, dtype=np.int64).reshape(-1, width).T)
-
-
-# --- laying out -----------------------------------------------------------------------------
-
-
-def _laid(events: Sequence[Event]) -> _Laid:
-    numbers: dict[str, int] = {}
-    kept: list[tuple[int, int]] = []
-    lost: list[tuple[int, int, bool]] = []
-    slots: list[tuple[int, int]] = []
-    rewriting: list[tuple[int, int, int]] = []
-    broken: list[tuple[int, int, int]] = []
-    bringing: list[tuple[int, int, int]] = []
-    for at, event in enumerate(events):
-        before = [numbers.setdefault(word, len(numbers)) for word in event.before]
-        after, was = set(event.after), set(event.before)
-        come = [word for word in event.after if word not in was]
-        new = list(enumerate(come, start=len(slots)))
-        slots += [(at, numbers.setdefault(word, len(numbers))) for _, word in new]
-        bringing += [(at, source, slot) for source in before for slot, _ in new]
-        for source, word in zip(before, event.before, strict=True):
-            if word in after:
-                kept.append((at, source))
-                continue
-            parts = [slot for slot, other in new if _is_of(other, word)]
-            broken += [(at, source, slot) for slot in parts]
-            if not parts:
-                rewriting += [(at, source, slot) for slot, _ in new]
-            lost.append((at, source, bool(parts)))
-    return _Laid(
-        list(numbers),
-        kept,
-        lost,
-        _Slots(*_columns(slots, 2)),
-        _Pairs(*_columns(rewriting, 3)),
-        _Pairs(*_columns(broken, 3)),
-        _Pairs(*_columns(bringing, 3)),
-    )
-
-
-def _is_of(word: str, whole: str) -> bool:
-    """Whether it is made of words of the other alone, or is that one in another spelling."""
-    return set(match_key(word).split()) < set(match_key(whole).split()) or _joined(word) == _joined(
-        whole
-    )
-
-
-def _joined(word: str) -> str:
-    return match_key(word).replace(" ", "")
-
-
-def _shares(words: Sequence[str], one: Ints, other: Ints) -> NDArray[np.bool_]:
-    parts = [set(match_key(word).split()) for word in words]
-    alike = [bool(parts[a] & parts[b]) for a, b in zip(one.tolist(), other.tolist(), strict=True)]
-    return np.array(alike, dtype=bool)
-
-
-# --- fitting --------------------------------------------------------------------------------
-
-
-class _Opportunities(NamedTuple):
-    """How often each pair could have brought its slot's tag, also if kept, and so for nothing."""
-
-    bringing: Floats
-    kept: Floats
+    rewrite: Floats
+    drop: Floats
+    add: Floats
     nothing: Floats
 
 
-def _opportunities(events: Sequence[Event], laid: _Laid, weight: Floats) -> _Opportunities:
-    """A tag that stood in the source already can not be seen to come."""
-    numbers = {word: at for at, word in enumerate(laid.words)}
-    # of a step, of a tag in it (whether kept or not, or kept), of two tags together
-    times: defaultdict[tuple[int, ...], float] = defaultdict(float)
-    for event, often in zip(events, weight.tolist(), strict=True):
-        own, after = [numbers[word] for word in event.before], set(event.after)
-        times[event.step,] += often
-        for one, word in zip(own, event.before, strict=True):
-            for kept in (0, 1) if word in after else (0,):
-                times[event.step, kept, one] += often
-                for other in own:
-                    times[event.step, kept, one, other] += often
-    step = [event.step for event in events]
-    target = laid.slots.target.tolist()
-    bringing, kept_bringing = (
-        [
-            times[step[at], kept, source] - times.get((step[at], kept, source, target[slot]), 0.0)
-            for at, source, slot in zip(*(each.tolist() for each in laid.bringing), strict=True)
-        ]
-        for kept in (0, 1)
-    )
-    nothing = [
-        times[step[at],] - times.get((step[at], 0, target[slot]), 0.0)
-        for slot, at in enumerate(laid.slots.event.tolist())
+class Posterior(NamedTuple):
+    """Chances that possible rewritings, drops and additions happened, by row of `_Tables`."""
+
+    rewritten: Floats
+    dropped: Floats
+    added: Floats
+    nothing: Floats
+
+
+class Stage(NamedTuple):
+    """The number of rounds, and whether a of kept tags, and a of lost tags and n, are fitted."""
+
+    rounds: int
+    fit_kept: bool = False
+    fit_all: bool = False
+
+
+_STAGES = (Stage(10), Stage(30, fit_kept=True), Stage(500, fit_kept=True, fit_all=True))
+
+
+def attribute(events: Sequence[Event], weight: Floats) -> Attributions:
+    """Estimate what happened to the tags of each event; `weight` is its number of occurrences."""
+    tables = _read_events(events, weight)
+    params = _start(tables)
+    posterior = e_step(params, tables, _STAGES[0])
+    for stage in _STAGES:
+        if stage.fit_all:
+            params = replace(params, add=np.maximum(params.add, _START_ADD_BY_LOST))
+        for _ in range(stage.rounds):
+            posterior = e_step(params, tables, stage)
+            previous, params = params, m_step(posterior, params, tables, stage)
+            if stage.fit_all and _distance(previous, params) < _TOLERANCE:
+                break
+    rows = [
+        tables.kept.assign(kind="kept", chance=1.0),
+        tables.parts.assign(kind="rewritten", chance=1.0),
+        tables.rewriting.assign(kind="rewritten", chance=posterior.rewritten),
+        tables.lost.assign(kind="dropped", chance=posterior.dropped),
+        tables.adding.assign(kind="added", chance=posterior.added),
+        tables.new.assign(kind="added", chance=posterior.nothing),
     ]
-    return _Opportunities(*(np.array(each, float) for each in (bringing, kept_bringing, nothing)))
+    columns = ["kind", "event", *_LINK, "chance"]
+    sources = tables.sources.drop(columns="weight")
+    return Attributions(tables.tags, sources, pd.concat(rows, ignore_index=True)[columns])
 
 
-def _numbered(*columns: Ints) -> tuple[int, Ints]:
-    """Number what is equal in all columns: how many there are, and which is where."""
-    code = np.zeros(len(columns[0]), dtype=np.int64)
-    for column in columns:
-        low = int(column.min(initial=0))
-        code = code * (int(column.max(initial=0)) - low + 1) + column - low
-    found, at = np.unique(code, return_inverse=True)
-    return len(found), at.astype(np.int64)
+def _distance(previous: Params, params: Params) -> float:
+    """Return the largest change of a chance."""
+    changes = (
+        params.rewrite - previous.rewrite,
+        params.add - previous.add,
+        params.nothing - previous.nothing,
+    )
+    return max(float(np.abs(change).max(initial=0.0)) for change in changes)
 
 
-def _doubted(times: Floats) -> Floats:
-    """How far what could be seen so often can be doubted: hardly, if that was once."""
-    return np.maximum(1 - 1 / np.maximum(times, 1.0), _ONCE)
+class _Tables(NamedTuple):
+    """Tags and possible links of all events, with the columns event, step, source, target.
+
+    - sources: tags of the source, and `NOTHING` for every event; without target
+    - kept, lost: tags of the source; `is_open`: a lost tag has no parts among the new tags
+    - new: new tags, with `NOTHING` as their source
+    - parts: new tags that are parts of a lost one; `slot` is the row of the new tag
+    - rewriting: possible rewritings, with `slot`, and `lost_row`, the row of the lost tag
+    - adding: possible additions, with `slot`; `by_lost`: the source is a lost tag
+
+    `param` numbers the parameters: r of rewriting, d of lost, a of adding, n of new. `weight` is
+    that of the event, `times` the weight of a parameter's opportunities, `kept_times` of those
+    where the source was kept.
+    """
+
+    tags: list[str]
+    sources: pd.DataFrame
+    kept: pd.DataFrame
+    lost: pd.DataFrame
+    new: pd.DataFrame
+    parts: pd.DataFrame
+    rewriting: pd.DataFrame
+    adding: pd.DataFrame
 
 
-class _Chances:
-    """The chances of one kind of cause, one for each (step, source, target)."""
+def _read_events(events: Sequence[Event], weight: Floats) -> _Tables:
+    codes: dict[str, int] = {}
+    kept: list[tuple[int, ...]] = []
+    lost: list[tuple[int, ...]] = []
+    new: list[tuple[int, ...]] = []
+    parts: list[tuple[int, ...]] = []
+    rewriting: list[tuple[int, ...]] = []
+    adding: list[tuple[int, ...]] = []
+    for number, event in enumerate(events):
+        before = [codes.setdefault(word, len(codes)) for word in event.before]
+        tags = [tag for tag in event.after if tag not in event.before]
+        slots = [(codes.setdefault(tag, len(codes)), len(new) + i) for i, tag in enumerate(tags)]
+        new += [(number, NOTHING, target) for target, _ in slots]
+        for source, word in zip(before, event.before, strict=True):
+            is_kept = word in event.after
+            adding += [(number, source, *slot, not is_kept) for slot in slots]
+            if is_kept:
+                kept.append((number, source, source))
+                continue
+            of_word = [slot for slot, tag in zip(slots, tags, strict=True) if _is_part(tag, word)]
+            parts += [(number, source, *slot) for slot in of_word]
+            if not of_word:
+                rewriting += [(number, source, *slot, len(lost)) for slot in slots]
+            lost.append((number, source, NOTHING, not of_word))
+    step = np.array([event.step for event in events], dtype="int64")
 
-    def __init__(self, number: int, at: Ints, start: Floats) -> None:
-        self.number, self.at = number, at
-        self.values = np.zeros(number)
-        self.values[at] = start
+    def table(rows: Sequence[tuple[int, ...]], *columns: str) -> pd.DataFrame:
+        names = ["event", "source", "target", *columns]
+        frame = pd.DataFrame(rows, columns=names, dtype="int64")
+        event = frame["event"].to_numpy()
+        frame = frame.assign(step=step[event], weight=weight[event])
+        return frame.assign(param=frame.groupby(_LINK).ngroup())
 
-    def here(self) -> Floats:
-        return self.values[self.at]
+    new_table, adding_table, kept_table = table(new), table(adding, "slot", "by_lost"), table(kept)
+    lost_table = table(lost, "is_open")
+    nothing = table([(number, NOTHING, NOTHING) for number in range(len(events))])
+    kept_sources = kept_table[_SOURCE]
+    sources = pd.concat([nothing, kept_table, lost_table])[_SOURCE]
+    return _Tables(
+        tags=list(codes),
+        sources=sources,
+        kept=kept_table,
+        lost=lost_table,
+        new=new_table.assign(times=_opportunities(new_table, sources, sources)),
+        parts=table(parts, "slot"),
+        rewriting=table(rewriting, "slot", "lost_row"),
+        adding=adding_table.assign(
+            times=_opportunities(adding_table, sources, sources),
+            kept_times=_opportunities(adding_table, kept_sources, sources),
+        ),
+    )
 
-    def move(self, weight: Floats, chance: Floats, of: Floats, less: float = 0.0) -> float:
-        """Take the mean of what was found for the new value; return how far it is."""
-        whole = np.zeros(self.number)
-        whole[self.at] = of
-        counts = sum_by_code(self.at, weight * chance, self.number) - less * _doubted(whole)
-        new = np.clip(counts / np.maximum(whole, _TINY), 0.0, 1.0)
-        far = float(np.abs(new - self.values).max(initial=0.0))
-        self.values = new
-        return far
+
+def hidden_links(sources: pd.DataFrame, all_sources: pd.DataFrame) -> pd.DataFrame:
+    """Return the links to targets that the source text has already: they cannot be seen to come."""
+    targets = all_sources.loc[all_sources["source"] != NOTHING, ["event", "source"]]
+    return sources.merge(targets.rename(columns={"source": "target"}), on="event")
 
 
-class _Fit:
-    """The chances, and what they say of each event; `round` betters both."""
+def _opportunities(links: pd.DataFrame, sources: pd.DataFrame, all_sources: pd.DataFrame) -> Floats:
+    """Count the songs with the source, but not the target, of each link before the step."""
+    present = sources.groupby(["step", "source"])["weight"].sum()
+    hidden = hidden_links(sources, all_sources).groupby(_LINK)["weight"].sum()
+    present = present.reindex(pd.MultiIndex.from_frame(links[["step", "source"]]), fill_value=0.0)
+    hidden = hidden.reindex(pd.MultiIndex.from_frame(links[_LINK]), fill_value=0.0)
+    opportunities: Floats = present.to_numpy("float64") - hidden.to_numpy("float64")
+    return opportunities
 
-    def __init__(self, laid: _Laid, step: Ints, weight: Floats, times: _Opportunities) -> None:
-        slots, rewriting, bringing = laid.slots, laid.rewriting, laid.bringing
-        self.slots, self.rewriting, self.bringing, self.times = slots, rewriting, bringing, times
-        self.weight = weight
-        target = slots.target
-        alike = _shares(laid.words, rewriting.source, target[rewriting.slot])
-        self.rewrite = _Chances(
-            *_numbered(step[rewriting.event], rewriting.source, target[rewriting.slot]),
-            np.where(alike, _REWRITTEN_SHARED, _REWRITTEN),
-        )
-        alike = _shares(laid.words, bringing.source, target[bringing.slot])
-        self.bring = _Chances(
-            *_numbered(step[bringing.event], bringing.source, target[bringing.slot]),
-            np.where(alike, _ADDED_SHARED, _ADDED),
-        )
-        self.none = _Chances(
-            *_numbered(step[slots.event], target), np.full(len(target), _FROM_NOTHING)
-        )
-        self._lay_lost(laid, step)
-        lost = np.isin(
-            bringing.event * len(laid.words) + bringing.source,
-            self.lost_event * len(laid.words) + self.lost_source,
-        )
-        self.may_bring = np.where(lost, 0.0, 1.0)
-        self.age = 0
-        self.settled = np.zeros(len(target), dtype=bool)
-        self.settled[laid.broken.slot] = True
-        self.became = np.zeros(len(rewriting.slot))
-        self.brought = np.zeros(len(bringing.slot))
-        self.nothing = np.zeros(len(target))
 
-    def _lay_lost(self, laid: _Laid, step: Ints) -> None:
-        """Lost tags that are to be explained: which rows are whose, and how often each is lost."""
-        event, source, parts = _columns(laid.lost, 3)
-        self.open = parts == 0
-        width = len(laid.words) + 1
-        place = {code: at for at, code in enumerate((event * width + source).tolist())}
-        codes = self.rewriting.event * width + self.rewriting.source
-        # which row of the lost, and which (step, lost tag), each possible rewriting is of
-        self.whose = np.array([place[code] for code in codes.tolist()], dtype=np.int64)
-        self.losses, self.loss = _numbered(step[event], source)
-        self.lost_event, self.lost_source = event, source
-        weight = self.weight[event] * self.open
-        self.lost = sum_by_code(self.loss, weight, self.losses)
-        self.drop = np.full(self.losses, 0.3)
-        self.dropped = np.zeros(len(event))
-        self.group = np.zeros(self.rewrite.number, dtype=np.int64)
-        self.group[self.rewrite.at] = self.loss[self.whose]
+def _is_part(tag: str, word: str) -> bool:
+    """Return whether a tag has only words of the other one, or is another spelling of it."""
+    tag, word = match_key(tag), match_key(word)
+    return set(tag.split()) < set(word.split()) or tag.replace(" ", "") == word.replace(" ", "")
 
-    def grow_up(self) -> None:
-        """Let more be fitted: first what kept tags bring, then what lost ones do, and nothing."""
-        self.age += 1
-        if self.age > 1:
-            self.may_bring[:] = 1.0
-            self.bring.values = np.maximum(self.bring.values, _ADDED_BY_LOST)
 
-    def round(self) -> float:
-        """One step of expectation and maximisation; how far the chances moved."""
-        size = len(self.slots.target)
-        rewrite, bring = self.rewrite.here(), self.bring.here() * self.may_bring
-        none = np.maximum(self.none.here(), _TINY)
-        off = sum_by_code(self.bringing.slot, np.log1p(-np.minimum(bring, 1 - _TINY)), size)
-        off += np.log1p(-np.minimum(none, 1 - _TINY))
-        self._fates(rewrite, off)
-        unexplained = sum_by_code(
-            self.rewriting.slot, np.log1p(-np.minimum(self.became, 1 - _TINY)), size
-        )
-        explained = np.where(self.settled, 1.0, -np.expm1(unexplained))
-        alone = (1 - explained) / np.maximum(-np.expm1(off), _TINY)
-        # what is explained was brought along besides as often as ever, but never from nothing
-        self.brought = np.minimum(bring * (alone + explained)[self.bringing.slot], 1.0)
-        self.nothing = np.minimum(none * alone, 1.0)
-        return self._moved()
+def _start(tables: _Tables) -> Params:
+    words = [set(match_key(tag).split()) for tag in tables.tags]
 
-    def _fates(self, rewrite: Floats, off: Floats) -> None:
-        """What became of each lost tag: the chance of each new tag, and of nothing."""
-        slot = self.rewriting.slot
-        stay = np.log1p(-np.minimum(rewrite, 1 - _TINY))
-        others = off[slot] + sum_by_code(slot, stay, len(off))[slot] - stay
-        odds = rewrite / np.maximum(-np.expm1(others), _TINY)
-        drop = self.drop[self.loss]
-        total = np.maximum(drop + sum_by_code(self.whose, odds, len(drop)), _TINY)
-        self.became = odds / total[self.whose]
-        self.dropped = np.where(self.open, drop / total, 0.0)
+    def chances(links: pd.DataFrame, chance: float, shared: float) -> Floats:
+        pairs = zip(links["source"].tolist(), links["target"].tolist(), strict=True)
+        values = [shared if words[source] & words[target] else chance for source, target in pairs]
+        return _by_param(links, np.array(values, dtype="float64"))
 
-    def _moved(self) -> float:
-        weight = self.weight
-        far = [self._rewritten()]
-        if self.age > 0:
-            times = self.times.kept if self.age == 1 else self.times.bringing
-            brought = weight[self.bringing.event], self.brought, times
-            far.append(self.bring.move(*brought, _LESS))
-        if self.age > 1:
-            nothing = weight[self.slots.event], self.nothing, self.times.nothing
-            far.append(self.none.move(*nothing, _LESS_FROM_NOTHING))
-        return max(far)
+    return Params(
+        chances(tables.rewriting, _START_REWRITE, _START_REWRITE_SHARED),
+        np.full(_count_params(tables.lost), _START_DROP),
+        chances(tables.adding, _START_ADD, _START_ADD_SHARED),
+        np.full(_count_params(tables.new), _START_NOTHING),
+    )
 
-    def _rewritten(self) -> float:
-        """New chances of each fate of a lost tag; they sum to 1."""
-        less = _LESS * _doubted(self.lost)
-        chance = self.weight[self.rewriting.event] * self.became
-        counts = sum_by_code(self.rewrite.at, chance, self.rewrite.number)
-        counts = np.maximum(counts - less[self.group], 0.0)
-        gone = sum_by_code(self.loss, self.weight[self.lost_event] * self.dropped, self.losses)
-        every = gone + sum_by_code(self.group, counts, self.losses)
-        self.drop = np.where(every > 0, gone / np.maximum(every, _TINY), 1.0)
-        new = counts / np.maximum(every, _TINY)[self.group]
-        far = float(np.abs(new - self.rewrite.values).max(initial=0.0))
-        self.rewrite.values = new
-        return far
+
+def _count_params(table: pd.DataFrame) -> int:
+    return int(table["param"].max()) + 1 if len(table) else 0
+
+
+def _by_param(table: pd.DataFrame, values: Any) -> Floats:
+    """Return the value of each parameter, which is the same in all its rows."""
+    result = np.zeros(_count_params(table))
+    result[table["param"]] = values
+    return result
+
+
+def _log_not(chance: Floats) -> Floats:
+    return np.log1p(-np.minimum(chance, 1 - _TINY))
+
+
+def _divide(part: Floats, total: Floats) -> Floats:
+    return part / np.maximum(total, _TINY)
+
+
+def e_step(params: Params, tables: _Tables, stage: Stage) -> Posterior:
+    """Return the posterior chances of what happened in each event."""
+    rewriting, adding, lost = tables.rewriting, tables.adding, tables.lost
+    slot, lost_row = rewriting["slot"].to_numpy(), rewriting["lost_row"].to_numpy()
+    slots = len(tables.new)
+    rewrite, add = params.rewrite[rewriting["param"]], params.add[adding["param"]]
+    if not stage.fit_all:
+        add = np.where(adding["by_lost"], 0.0, add)
+    nothing = np.maximum(params.nothing[tables.new["param"]], _TINY)
+    log_off = sum_by_code(adding["slot"].to_numpy(), _log_not(add), slots) + _log_not(nothing)
+
+    stays = _log_not(rewrite)
+    other_causes = -np.expm1(log_off[slot] + sum_by_code(slot, stays, slots)[slot] - stays)
+    odds = _divide(rewrite, other_causes)
+    drop = params.drop[lost["param"]]
+    total = np.maximum(drop + sum_by_code(lost_row, odds, len(lost)), _TINY)
+    rewritten = odds / total[lost_row]
+
+    explained = -np.expm1(sum_by_code(slot, _log_not(rewritten), slots))
+    explained[tables.parts["slot"]] = 1.0
+    unexplained = _divide(1 - explained, -np.expm1(log_off))
+    added = np.minimum(add * (unexplained + explained)[adding["slot"]], 1.0)
+    dropped = np.where(lost["is_open"], drop / total, 0.0)
+    return Posterior(rewritten, dropped, added, np.minimum(nothing * unexplained, 1.0))
+
+
+def m_step(posterior: Posterior, params: Params, tables: _Tables, stage: Stage) -> Params:
+    """Return the chances that fit the posterior; those not fitted at this stage stay."""
+    rewriting, lost, adding, new = tables.rewriting, tables.lost, tables.adding, tables.new
+    tag, number = lost["param"].to_numpy(), len(params.drop)
+    tag_of_rewrite = _by_param(rewriting, tag[rewriting["lost_row"]]).astype("int64")
+    times = _sum_by_param(lost, lost["is_open"].to_numpy(), number)
+    prior = _PRIOR * _prior_weight(times)
+    counts = _sum_by_param(rewriting, posterior.rewritten, len(params.rewrite))
+    counts = np.maximum(counts - prior[tag_of_rewrite], 0.0)
+    drops = _sum_by_param(lost, posterior.dropped, number)
+    total = drops + sum_by_code(tag_of_rewrite, counts, number)
+    add, nothing = params.add, params.nothing
+    if stage.fit_kept:
+        opportunities = adding["times" if stage.fit_all else "kept_times"]
+        add = _mean_chance(adding, posterior.added, opportunities, _PRIOR)
+    if stage.fit_all:
+        nothing = _mean_chance(new, posterior.nothing, new["times"], _PRIOR_NOTHING)
+    drop = np.where(total > 0, _divide(drops, total), 1.0)
+    return Params(_divide(counts, total[tag_of_rewrite]), drop, add, nothing)
+
+
+def _mean_chance(
+    links: pd.DataFrame, posterior: Floats, times: pd.Series[float], prior: float
+) -> Floats:
+    total = _by_param(links, times)
+    counts = _sum_by_param(links, posterior, len(total)) - prior * _prior_weight(total)
+    return np.clip(_divide(counts, total), 0.0, 1.0)
+
+
+def _sum_by_param(table: pd.DataFrame, posterior: Floats, number: int) -> Floats:
+    return sum_by_code(table["param"].to_numpy(), table["weight"].to_numpy() * posterior, number)
+
+
+def _prior_weight(times: Floats) -> Floats:
+    """Return how much of the prior counts: little if there was a single opportunity."""
+    return np.maximum(1 - 1 / np.maximum(times, 1.0), _LEAST_PRIOR)

@@ -1,9 +1,9 @@
-"""Reducing: sums counted over a table, or over each part of a table that is in many parts."""
+"""Map-reduce: counts of a table, or summed over the partitions of a Dask table."""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -11,39 +11,40 @@ import pandas as pd
 from musicapi_nb.errors import BadFrame
 
 
-def map_reduce(count: Callable[..., pd.DataFrame], *frames: Any) -> pd.DataFrame:
-    """Count the sums of tables: a frame whose index says what is counted, its columns how often.
+def map_reduce(
+    count: Callable[..., pd.DataFrame], *tables: Any, keys: Sequence[Any]
+) -> pd.DataFrame:
+    """Apply `count` to the tables, or to each partition, and sum its result over equal `keys`.
 
-    Tables in parts (dask.dataframe) are counted part by part where the parts are, and the sums of
-    equal index added up, in the order in which they first come; no rows are gathered. `count`
-    gets the parts of one number together, so all rows of a task must be in parts of one number.
-    It is sent to the workers: what it holds must be picklable.
+    `count` returns one row for each combination of the key columns; its other columns are sums.
+    Dask tables are counted by the workers; only the counts travel, so `count` must be picklable.
+    It gets the partitions of one number together: all rows of a task must be in partitions of the
+    same number. Rows come in the order in which their keys first occur.
 
     Raises
     ------
     BadFrame
-        Some tables are in parts and others are not, or in another number of parts.
+        Only some tables are Dask tables, or their numbers of partitions differ.
     """
-    split = [callable(getattr(frame, "to_delayed", None)) for frame in frames]
-    if not any(split):
-        return count(*frames)
-    if not all(split):
-        raise BadFrame("some of these tables are in parts and some are not: give all in parts")
-    parts = [frame.to_delayed() for frame in frames]
-    numbers = [len(each) for each in parts]
+    is_dask = [callable(getattr(table, "to_delayed", None)) for table in tables]
+    if not any(is_dask):
+        return count(*tables)
+    if not all(is_dask):
+        raise BadFrame("some of these tables are Dask tables and some are not: give all as Dask")
+    partitions = [table.to_delayed() for table in tables]
+    numbers = [len(parts) for parts in partitions]
     if len(set(numbers)) > 1:
         raise BadFrame(
-            f"these tables are in {' and '.join(map(str, numbers))} parts; the rows of a task "
-            "must be in parts of the same number, so there must be as many of each"
+            f"these tables have {' and '.join(map(str, numbers))} partitions; give all the same "
+            "number, with the rows of a task in partitions of the same number"
         )
-    # loaded here only: it is an extra, and whoever has a table in parts has it
+    # imported here: dask is an extra, installed wherever a Dask table exists
     dask: Any = importlib.import_module("dask")
-    counts = [dask.delayed(count)(*together) for together in zip(*parts, strict=True)]
-    return sum_by_index(list(dask.compute(*counts)))
+    counts = [dask.delayed(count)(*parts) for parts in zip(*partitions, strict=True)]
+    return sum_by_key(list(dask.compute(*counts)), keys)
 
 
-def sum_by_index(sums: list[pd.DataFrame]) -> pd.DataFrame:
-    """Add the sums of parts up, by their index."""
-    names = list(sums[0].index.names)
-    rows = pd.concat([each.reset_index() for each in sums], ignore_index=True)
-    return rows.groupby(names, sort=False, dropna=False).sum()
+def sum_by_key(counts: Sequence[pd.DataFrame], keys: Sequence[Any]) -> pd.DataFrame:
+    """Concatenate tables and sum the rows that have equal keys."""
+    rows = pd.concat(counts, ignore_index=True)
+    return rows.groupby(list(keys), sort=False, dropna=False, as_index=False, observed=True).sum()

@@ -1,176 +1,152 @@
-"""Which rows are of one song, which songs have tags to judge, and whether they have a tag."""
+"""Which rows of several tables are of one song, and which songs have which tags."""
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
-from pandas.api import types
 
+from musicapi_nb.analysis.array_types import Flags, Floats, Ints
 from musicapi_nb.analysis.checks import require
 from musicapi_nb.errors import BadFrame
 from musicapi_nb.tasks.tags import match_key
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.float64]
-    Ints = NDArray[np.int64]
-    Flags = NDArray[np.bool_]
-    Named = tuple[pd.DataFrame, str]
+LabelledTable: TypeAlias = tuple[pd.DataFrame, str]
 
 SONGS = "songs (of songs_frame or run.songs())"
 TAGS = "tags (of tags_frame or run.tags())"
 _KEYS = ("cell", "task_id", "song_id")
 
 
-def song_codes(*tables: Named) -> list[Ints]:
-    """Number songs alike in all tables, from 0 in the order in which they come: (rows,) each.
+def song_codes(*tables: LabelledTable) -> list[Ints]:
+    """Number songs alike in all tables, from 0 in their order of occurrence: (rows,) each.
 
-    What tells songs apart are all of cell, task_id and song_id that every table has. A table comes
-    with what it is called.
+    Songs are identified by those of cell, task_id and song_id that every table has. Each table
+    comes with its label for error messages.
 
     Raises
     ------
     BadFrame
-        A table has no `song_id`, or what is a number in one is a text in another, as where only
-        one was read from a CSV file.
+        A table has no `song_id`, or a key is a number in one table and a text in another, as
+        where only one was read from a CSV file.
     """
-    for frame, what in tables:
-        require(frame, {"song_id": "key"}, what)
-    names = _shared(*tables)
-    for frame, what in tables:
-        require(frame, dict.fromkeys(names, "key"), what)
+    for frame, label in tables:
+        require(frame, {"song_id": "key"}, label)
+    names = _shared_keys(*tables)
+    for frame, label in tables:
+        require(frame, dict.fromkeys(names, "key"), label)
     for name in names:
-        _of_one_kind(name, tables)
+        _require_same_kind(name, tables)
     rows = pd.concat([frame[names] for frame, _ in tables], ignore_index=True)
     codes = rows.groupby(names, dropna=False, sort=False, observed=True).ngroup()
     ends = np.cumsum([len(frame) for frame, _ in tables])
     return np.split(codes.to_numpy().astype("int64"), ends[:-1])
 
 
-def require_distinct(songs: Named, song: Ints, judged: Flags, *others: Named) -> None:
-    """See to it that each song has one row among those which are judged.
-
-    Raises
-    ------
-    BadFrame
-        It has several.
-    """
-    found, times = np.unique(song[judged], return_counts=True)
-    if not (times > 1).any():
+def require_distinct(
+    songs: LabelledTable, codes: Ints, selected: Flags, *others: LabelledTable
+) -> None:
+    """Raise BadFrame if a song has several selected rows; `codes` are those of `song_codes`."""
+    repeated, counts = np.unique(codes[selected], return_counts=True)
+    repeated, counts = repeated[counts > 1], counts[counts > 1]
+    if not len(repeated):
         return
-    frame, what = songs
-    row = frame.iloc[int(np.flatnonzero(judged & (song == found[times > 1][0]))[0])]
-    key = {name: None if pd.isna(row[name]) else row[name] for name in _shared(songs, *others)}
-    shown = ", ".join(f"{name} {_shown(value)}" for name, value in key.items())
+    frame, label = songs
+    row = frame.iloc[int(np.flatnonzero(selected & (codes == repeated[0]))[0])]
+    key = {name: None if pd.isna(row[name]) else row[name] for name in _shared_keys(songs, *others)}
+    text = ", ".join(
+        f"{name} {value!r}" if isinstance(value, str) else f"{name} {value}"
+        for name, value in key.items()
+    )
     raise BadFrame(
-        f"{int(times[times > 1][0])} rows of {what} have {shown}, so what is said of which song is "
-        "not known: leave out what is there twice (drop_duplicates), or songs without an id"
+        f"{int(counts[0])} rows of {label} have {text}, so this song is duplicated: drop "
+        "duplicated rows (drop_duplicates), or songs without an id"
     )
 
 
-def _shown(value: object) -> str:
-    return repr(value) if isinstance(value, str) else str(value)
-
-
-def require_unique(frame: pd.DataFrame, what: str) -> None:
-    """See to it that a table of a row a song has none twice, as of a task that was asked for twice.
-
-    Raises
-    ------
-    BadFrame
-        Two rows name the same song.
-    """
+def require_unique(frame: pd.DataFrame, label: str) -> None:
+    """Require unique songs, for tables of one row a song: raise BadFrame for a duplicate."""
     if "song_id" not in frame.columns:
         return
-    require(frame, {"song_id": "key"}, what)
-    known = frame["song_id"].notna()
-    if not frame["song_id"][known].is_unique:  # perhaps of different tasks
-        (song,) = song_codes((frame, what))
-        require_distinct((frame, what), song, known.to_numpy(dtype=bool))
+    require(frame, {"song_id": "key"}, label)
+    has_id = frame["song_id"].notna()
+    if not frame["song_id"][has_id].is_unique:  # perhaps of different tasks
+        (codes,) = song_codes((frame, label))
+        require_distinct((frame, label), codes, has_id.to_numpy(dtype=bool))
 
 
-def _shared(*tables: Named) -> list[str]:
+def _shared_keys(*tables: LabelledTable) -> list[str]:
     return [name for name in _KEYS if all(name in frame.columns for frame, _ in tables)]
 
 
-def _of_one_kind(name: str, tables: Sequence[Named]) -> None:
+def _require_same_kind(name: str, tables: Sequence[LabelledTable]) -> None:
+    columns = [(frame[name], label) for frame, label in tables if frame[name].notna().any()]
     kinds = {
-        _is_number(frame[name]): (frame[name].dtype, what)
-        for frame, what in tables
-        if frame[name].notna().any()
+        isinstance(column.dropna().iloc[0], numbers.Number): (column.dtype, label)
+        for column, label in columns
     }
     if len(kinds) > 1:
-        is_, of = zip(*kinds.values(), strict=True)
+        (dtype, label), (other_dtype, other_label) = kinds.values()
         raise BadFrame(
-            f"column {name!r} is {is_[0]} in {of[0]} and {is_[1]} in {of[1]}, so no song of one is "
-            "found in the other: make both of one kind (astype)"
+            f"column {name!r} is {dtype} in {label} and {other_dtype} in {other_label}, so songs "
+            "cannot be matched: convert one of them (astype)"
         )
 
 
-def _is_number(column: pd.Series) -> bool:
-    dtype = column.dtype
-    if isinstance(dtype, pd.CategoricalDtype):
-        dtype = dtype.categories.dtype
-    if types.is_object_dtype(dtype):
-        return types.infer_dtype(column, skipna=True) in {"integer", "floating"}
-    return types.is_numeric_dtype(dtype)
+class TaggedSongs(NamedTuple):
+    """Song codes of the rows of songs (`song`) and of tags (`tag_song`).
 
-
-class Tagged(NamedTuple):
-    """Songs by number: `song` of each row of songs, `tagged` of each row of tags; and `judged`.
-
-    `judged` says of each row of songs whether its tags say something: a song that failed has none
-    to speak of.
+    `has_tags` marks rows of songs that can be judged by their tags.
     """
 
     song: Ints
-    tagged: Ints
-    judged: Flags
+    tag_song: Ints
+    has_tags: Flags
 
     @property
     def number(self) -> int:
-        return int(max(self.song.max(initial=-1), self.tagged.max(initial=-1))) + 1
+        return int(max(self.song.max(initial=-1), self.tag_song.max(initial=-1))) + 1
 
 
-def tagged_songs(songs: pd.DataFrame, tags: pd.DataFrame, what: str = SONGS) -> Tagged:
-    """Find the songs that can be judged by their tags, and whose each row of tags is.
+def tagged_songs(songs: pd.DataFrame, tags: pd.DataFrame, label: str = SONGS) -> TaggedSongs:
+    """Match songs and tags, and find the songs that can be judged by their tags.
 
-    Judged are songs whose `state` is "succeeded", and without a `state` those that have any tag.
+    These are songs whose `state` is "succeeded"; without that column, songs with any tag.
 
     Raises
     ------
     BadFrame
-        As for `numbered`; the tags are no text; or two songs that are judged cannot be told apart.
+        As `song_codes`; the tags are no text; or such a song has several rows.
     """
     require(tags, {"tag": "text"}, TAGS)
-    song, tagged = song_codes((songs, what), (tags, TAGS))
+    song, tag_song = song_codes((songs, label), (tags, TAGS))
     if "state" in songs.columns:
-        require(songs, {"state": "key"}, what)
-        judged = songs["state"].isin(["succeeded"]).to_numpy(dtype=bool)
+        require(songs, {"state": "key"}, label)
+        has_tags = songs["state"].isin(["succeeded"]).to_numpy(dtype=bool)
     else:
-        judged = np.isin(song, tagged[tags["tag"].notna().to_numpy(dtype=bool)])
-    require_distinct((songs, what), song, judged, (tags, TAGS))
-    return Tagged(song, tagged, judged)
+        has_tags = np.isin(song, tag_song[tags["tag"].notna().to_numpy(dtype=bool)])
+    require_distinct((songs, label), song, has_tags, (tags, TAGS))
+    return TaggedSongs(song, tag_song, has_tags)
 
 
 def presence_values(
-    songs: pd.DataFrame, tags: pd.DataFrame, wanted: Sequence[str], what: str = SONGS
+    songs: pd.DataFrame, tags: pd.DataFrame, presence: Sequence[str], label: str = SONGS
 ) -> dict[str, Floats]:
-    """Say 1 or 0 for each wanted tag: (rows of songs,); missing where a song is not judged.
+    """Return 1 or 0 for each tag of `presence`, (songs,); NaN for songs without tags to judge by.
 
     Raises
     ------
     BadFrame
-        As for `tagged_songs`.
+        As `tagged_songs`.
     """
-    found = tagged_songs(songs, tags, what)
-    spelled = np.array([match_key(tag) if isinstance(tag, str) else "" for tag in tags["tag"]])
+    matched = tagged_songs(songs, tags, label)
+    spellings = np.array([match_key(tag) if isinstance(tag, str) else "" for tag in tags["tag"]])
     values = {}
-    for tag in wanted:
-        has = np.bincount(found.tagged[spelled == match_key(tag)], minlength=found.number) > 0
-        values[tag] = np.where(found.judged, has[found.song].astype("float64"), np.nan)
+    for tag in presence:
+        holders = matched.tag_song[spellings == match_key(tag)]
+        has_tag = np.bincount(holders, minlength=matched.number) > 0
+        values[tag] = np.where(matched.has_tags, has_tag[matched.song].astype("float64"), np.nan)
     return values

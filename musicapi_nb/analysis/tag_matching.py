@@ -1,4 +1,4 @@
-"""What was asked, as tags, and which returned tags answer which asked ones."""
+"""Requested tags, and which returned tag matches each of them. No I/O."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Match: TypeAlias = Literal["tag", "words"] | Callable[[str, str], bool]
 
 
 def split_tags(requested: Any) -> tuple[str, ...]:
-    """Split what was asked into tags: a text at commas, semicolons and line ends; a list is taken.
+    """Return tags: a text is split at commas, semicolons and line ends, a list is taken as is.
 
-    White space is collapsed, empty parts are left out; a missing value asks for nothing.
+    White space is collapsed, empty tags are left out; a missing value has no tags.
 
     Raises
     ------
     InvalidArgument
-        It is neither a text nor a list of texts.
+        `requested` is neither a text nor a list of texts.
     """
     if isinstance(requested, str):
         return split_tag_text(clean(requested))
@@ -33,57 +33,49 @@ def split_tags(requested: Any) -> tuple[str, ...]:
     elif pd.isna(requested):
         return ()
     raise InvalidArgument(
-        f"asked tags are a text or a list of texts, not {type(requested).__name__}"
+        f"requested tags are a text or a list of texts, not {type(requested).__name__}"
     )
 
 
-def answers(
+def match_tags(
     requested: tuple[str, ...], returned: tuple[str, ...], match: Match
 ) -> tuple[int | None, ...]:
-    """Which of the returned tags answers each asked one; both without repeats (`distinct`).
+    """Return the index of the returned tag that matches each requested tag, or None.
+
+    Neither may have repeats (see `unique_tags`).
 
     Raises
     ------
     InvalidArgument
         `match` is neither "tag", "words" nor callable.
     """
-    if match == "tag":
-        places = {match_key(tag): at for at, tag in enumerate(returned)}
-        return tuple(places.get(match_key(tag)) for tag in requested)
-    if match == "words":
-        return _by_words(requested, returned)
-    if not callable(match):
+    if callable(match):
+        return _maximum_matching(
+            [
+                [index for index, tag in enumerate(returned) if match(text, tag)]
+                for text in requested
+            ]
+        )
+    if match not in {"tag", "words"}:
         raise InvalidArgument(f'match is {match!r}; it is "tag", "words" or a function of two tags')
-    return _most(
-        [[at for at, tag in enumerate(returned) if match(each, tag)] for each in requested]
-    )
+    indexes = {match_key(tag): index for index, tag in enumerate(returned)}
+    exact = tuple(indexes.get(match_key(tag)) for tag in requested)
+    if match == "tag":
+        return exact
+    word_sets = [set(match_key(tag).split()) for tag in returned]
+    matches = []
+    for tag, index in zip(requested, exact, strict=True):
+        holders = (i for i, wider in enumerate(word_sets) if set(match_key(tag).split()) <= wider)
+        matches.append(next(holders, None) if index is None else index)
+    return tuple(matches)
 
 
-def _by_words(requested: tuple[str, ...], returned: tuple[str, ...]) -> tuple[int | None, ...]:
-    places = {match_key(tag): at for at, tag in enumerate(returned)}
-    words = [set(match_key(tag).split()) for tag in returned]
-    found = []
-    for tag in requested:
-        wanted = set(match_key(tag).split())
-        within = next((at for at, has in enumerate(words) if wanted <= has), None)
-        found.append(places.get(match_key(tag), within))
-    return tuple(found)
+def _maximum_matching(candidates: list[list[int]]) -> tuple[int | None, ...]:
+    """Match as many requested tags as possible to distinct returned tags."""
+    import networkx as nx  # noqa: PLC0415 - only this kind of match needs it
 
-
-def _most(choices: list[list[int]]) -> tuple[int | None, ...]:
-    """Give as many as can be a place of their own (augmenting paths: Kuhn, 1955)."""
-    holder: dict[int, int] = {}
-
-    def placed(one: int, tried: set[int]) -> bool:
-        for at in choices[one]:
-            if at not in tried:
-                tried.add(at)
-                if at not in holder or placed(holder[at], tried):
-                    holder[at] = one
-                    return True
-        return False
-
-    for one in range(len(choices)):
-        placed(one, set())
-    place = {one: at for at, one in holder.items()}
-    return tuple(place.get(one) for one in range(len(choices)))
+    # a returned tag is the node ~index, below 0
+    graph = nx.Graph((row, ~index) for row, indexes in enumerate(candidates) for index in indexes)
+    rows = [row for row, indexes in enumerate(candidates) if indexes]
+    matching = nx.bipartite.hopcroft_karp_matching(graph, rows)
+    return tuple(~matching[row] if row in matching else None for row in range(len(candidates)))

@@ -1,4 +1,4 @@
-"""A plan bought and waited for: a run that can stop, go on in another kernel, keep to a budget."""
+"""Experiments: plans bought into a library within a budget, resumable in a later kernel."""
 
 from musicapi_nb.experiment.experiment import Experiment
 from musicapi_nb.experiment.progress import CellState, Failure, Progress

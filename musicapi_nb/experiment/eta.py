@@ -1,4 +1,4 @@
-"""How long an experiment still takes: from its cells, the pace, and what is known of each. Pure."""
+"""Estimates the time until an experiment ends, from the ETA of each cell. No I/O."""
 
 from __future__ import annotations
 
@@ -10,51 +10,43 @@ from musicapi_nb.polling import Eta
 def estimate_remaining(
     under_way: Sequence[Eta], to_buy: Sequence[tuple[Eta, float]], pace: float, concurrency: int
 ) -> Eta:
-    """Seconds until the last cell has ended, as far as every cell's own range is known.
+    """Estimate the seconds until the last cell ends.
 
     Parameters
     ----------
     under_way
-        What each accepted cell still takes.
+        Remaining time of each accepted cell.
     to_buy
-        How long a cell takes from its purchase on, and how many such cells are still to be bought.
+        Time that a cell takes after its purchase, and the number of such cells still to buy.
     pace
         Seconds between two purchases.
     concurrency
-        How many cells are bought or waited for at once.
+        Maximum number of cells bought or waited for at once.
 
     Returns
     -------
-    From and to: as long as the last accepted cell takes, or until the last of the others is
-    bought (one each `pace` seconds, or as places become free) and made, whichever is longer.
-    Without figures, and with the basis "unknown" or "longer", where any cell has none.
+    The longer of two times: until the last accepted cell ends, and until the last other cell is
+    bought (one every `pace` seconds, or as slots become free) and rendered. If any cell has no
+    estimate, the result has none either, with basis "unknown" or "longer".
     """
-    every = (*under_way, *(each for each, _ in to_buy))
+    etas = (*under_way, *(eta for eta, _ in to_buy))
     for basis in ("unknown", "longer"):
-        if any(each.basis == basis for each in every):
+        if any(eta.basis == basis for eta in etas):
             return Eta(None, None, basis)
     low, high = (
-        _last(
-            [side(each) for each in under_way],
-            [(side(each), count) for each, count in to_buy],
+        _until_last(
+            [getattr(eta, bound) or 0.0 for eta in under_way],
+            [(getattr(eta, bound) or 0.0, count) for eta, count in to_buy],
             pace,
             concurrency,
         )
-        for side in (_low, _high)
+        for bound in ("low", "high")
     )
-    learned = all(each.basis == "learned" for each in every)
+    learned = all(eta.basis == "learned" for eta in etas)
     return Eta(low, high, "learned" if learned else "published")
 
 
-def _low(eta: Eta) -> float:
-    return eta.low or 0.0
-
-
-def _high(eta: Eta) -> float:
-    return eta.high or 0.0
-
-
-def _last(
+def _until_last(
     under_way: list[float], to_buy: list[tuple[float, float]], pace: float, concurrency: int
 ) -> float:
     last = max(under_way, default=0.0)

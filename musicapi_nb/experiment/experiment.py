@@ -1,16 +1,18 @@
-"""Experiment: a plan bought cell by cell into a library, block after block, within a budget."""
+"""Experiment: a plan bought into a library block by block, within a budget."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import datetime as dt
+import itertools
 import logging
 import math
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from musicapi_nb.client import MusicAPI
 from musicapi_nb.errors import (
     ClientClosed,
     InvalidArgument,
@@ -21,54 +23,52 @@ from musicapi_nb.errors import (
 from musicapi_nb.experiment import html
 from musicapi_nb.experiment.eta import estimate_remaining
 from musicapi_nb.experiment.ledger_view import ExperimentLedger
-from musicapi_nb.experiment.progress import Progress, of_entry
-from musicapi_nb.experiment.runner import Runner, Settings
+from musicapi_nb.experiment.progress import Progress, RunState
+from musicapi_nb.experiment.runner import Runner
 from musicapi_nb.experiment.tracker import CellTracker
+from musicapi_nb.library import Library
+from musicapi_nb.plan import Plan
+from musicapi_nb.polling import Eta
 from musicapi_nb.tasks import Task
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from musicapi_nb.client import MusicAPI
-    from musicapi_nb.experiment.progress import RunState
-    from musicapi_nb.library import Library
-    from musicapi_nb.plan import Plan
-    from musicapi_nb.polling import Eta
-
+_WITH_TASK = frozenset({"accepted", "done", "failed"})
 _log = logging.getLogger(__name__)
 
 
 class Experiment:
-    """A plan, bought once: run again, here or in another kernel, it goes on where it was.
+    """A plan whose cells are each bought once; running it again continues where it stopped.
 
-    What was bought under the same requests and takes comes from the library at no cost, what was
-    accepted is waited for, and the rest is bought. A failed cell is bought again only where its
-    credits came back, an uncertain one never before it is settled. With another plan under the
-    same name, cells that both plans hold are not bought again; the others stay in the library.
+    Cells bought earlier with the same request and take come from the library at no cost, accepted
+    ones are waited for, and the rest is bought. A failed cell is bought again only if its credits
+    were refunded, an uncertain one not until it is settled. A changed plan under the same name
+    keeps the cells that both plans contain; the other purchases stay in the library.
 
     Parameters
     ----------
     name
-        Its name in the library: of the purchases, and of the budget.
+        Name of the experiment in the library, also of its budget.
     plan, client, library
-        What to buy, by whom; the client's ledger has to be this library.
+        What to buy and through which client; the client's ledger must be this library.
     budget
-        Credits for the experiment in all, over all runs of this name. None: as it was set in an
-        earlier run, else no limit. Blocks are started only while it covers all of their cells.
+        Credits for all runs of this name together. None: the budget set by an earlier run, or no
+        limit. A block is started only if the budget covers all of its cells.
     assume
-        Credits that a cell without a known price counts in the budget.
+        Credits to count for a cell without a known price.
     concurrency
-        How many cells are bought or waited for at once.
+        Maximum number of cells bought or waited for at once.
     deadline
-        Seconds of the service's clock to wait for one cell's songs.
+        Maximum wait for one cell's songs, in seconds of the service's clock.
 
     Raises
     ------
     InvalidArgument
-        A name, a number or a plan that cannot be used.
+        The name, a number or the plan is invalid.
     """
 
-    def __init__(  # noqa: PLR0913 - each is a setting of its own
+    def __init__(  # noqa: PLR0913 - independent settings
         self,
         name: str,
         plan: Plan,
@@ -81,27 +81,31 @@ class Experiment:
         deadline: float = 1800.0,
     ) -> None:
         if not isinstance(name, str) or not name.strip():
-            raise InvalidArgument(f"an experiment has a name, such as 'harbour', not {name!r:.40}")
-        _check_plan(plan)
+            raise InvalidArgument(f"name must be text such as 'harbour', not {name!r:.40}")
+        if not isinstance(plan, Plan):
+            raise InvalidArgument(f"plan must be a Plan such as Plan.grid(...), not {plan!r:.60}")
+        for label, value, minimum in (("budget", budget, 0), ("assume", assume, 0)):
+            if value is not None:
+                _check_number(label, value, minimum)
+        _check_number("concurrency", concurrency, 1)
         self.name = name
         self.plan = plan
-        self.budget = _number("budget", budget, 0)
-        self.concurrency = _number("concurrency", concurrency, 1) or 1
+        self.budget = budget
+        self.concurrency = concurrency
         self.library = library
-        self._assume = _number("assume", assume, 0)
+        self._assume = assume
         self._deadline = deadline
         self._client = client
-        self._board = CellTracker(plan.cells)
-        self._known: ExperimentLedger | None = None
-        self._others = 0
-        self._held = 0
+        self._tracker = CellTracker(plan.cells)
+        self._cached_ledger: ExperimentLedger | None = None
+        self._outside_plan = 0
+        self._held_outside = 0
         self._runner: Runner | None = None
         self._running = False
-        self._paused = self._cancelled = False
         self._started: dt.datetime | None = None
-        self._clock = 0.0
+        self._start_clock = 0.0
         self._seconds: float | None = None
-        self._watcher: Callable[[Progress], None] | None = None
+        self._callback: Callable[[Progress], None] | None = None
 
     @property
     def running(self) -> bool:
@@ -111,299 +115,272 @@ class Experiment:
     # --- running ---------------------------------------------------------------------------
 
     def check(self) -> None:
-        """Refuse what could not be run, before anything is sent; look what the library has.
+        """Check that it can be run, and read the library; nothing is sent.
 
-        It writes the budget down, and so finds out whether the library can be written.
+        Stores the budget, which also shows whether the library can be written.
 
         Raises
         ------
         InvalidPlan
-            The plan has problems: all of them.
+            The plan has problems; the error lists all of them.
         OverBudget
-            Nothing of the budget is used, and it does not cover the next block.
+            The budget is unused and does not cover the next block.
         UnknownPrice
-            There is a budget, and cells have no known price, and `assume` is not given.
+            There is a budget, some cells have no known price, and `assume` was not given.
         LibraryError
             The library cannot be written.
         """
         self.plan.check()
-        records = self._records
-        before = records.budget()
-        held, limit, assume = (before.held if before else 0), self.budget, self._assume
-        if before is not None:
-            limit = before.credits if limit is None else limit
-            assume = before.assume if assume is None else assume
-        self._assume = assume
+        ledger, tracker = self._ledger, self._tracker
+        stored, limit = ledger.budget(), self.budget
+        if stored is not None:
+            limit = stored.credits if limit is None else limit
+            self._assume = stored.assume if self._assume is None else self._assume
         if limit is not None:
             self._check_prices()
-        with self.library.transaction():  # fails here where it cannot be written
-            self._see(records)
-            self._others = records.others()
+        tracker.assume = self._assume or 0
+        held = stored.held if stored else 0
+        with self.library.transaction():  # raises if the library cannot be written
+            tracker.update_all(ledger.read(), ledger.budget_name)
+            self._outside_plan = ledger.count_outside_plan()
             if limit is not None:
-                self._check_first_block(limit, held)
-                self.library.set_budget(records.budget_name, limit, assume=assume)
+                if not held:
+                    self._check_first_block(limit)
+                self.library.set_budget(ledger.budget_name, limit, assume=self._assume)
         self.budget = limit
-        self._held = held - self._board.held
-
-    def _see(self, records: ExperimentLedger) -> None:
-        for at, entry in enumerate(records.read()):
-            if entry is not None:
-                self._board.update(at, of_entry(entry, records.budget_name, self._board.states[at]))
+        self._held_outside = held - tracker.held
 
     @property
-    def _records(self) -> ExperimentLedger:
-        if self._known is None:  # not before the plan was checked: a bad request has no identity
+    def _ledger(self) -> ExperimentLedger:
+        if self._cached_ledger is None:  # only after plan.check(): a bad request has no key
             simulated = self._client.simulated
-            self._known = ExperimentLedger(
+            self._cached_ledger = ExperimentLedger(
                 self.library, self.name, self.plan.cells, simulated=simulated
             )
-        return self._known
+        return self._cached_ledger
 
     def _check_prices(self) -> None:
-        unknown = sum(state.price is None for state in self._board.states)
+        unknown = sum(state.price is None for state in self._tracker.states)
         if unknown and self._assume is None:
             raise UnknownPrice(
-                f"the price of {unknown} cells is not known, and {self.name!r} has a budget: "
-                "give assume=..., the credits to count for each"
+                f"{unknown} cells have no known price, and {self.name!r} has a budget: give "
+                "assume=..., the credits to count for each of them"
             )
 
-    def _check_first_block(self, limit: int, held: int) -> None:
-        if held:
-            return
-        for block in sorted({cell.block for cell in self.plan.cells}):
-            cost = sum(
-                (state.price if state.price is not None else self._assume or 0)
-                for cell, state in zip(self.plan.cells, self._board.states, strict=True)
-                if cell.block == block and state.to_buy
-            )
+    def _check_first_block(self, limit: int) -> None:
+        tracker = self._tracker
+        for block, cells in itertools.groupby(enumerate(self.plan.cells), lambda c: c[1].block):
+            cost = tracker.credits(index for index, _ in cells if tracker.states[index].to_buy)
             if cost > limit:
                 raise OverBudget(
-                    f"the budget of {limit} credits is below what block {block} of {self.name!r} "
-                    f"costs ({cost}), and blocks are bought whole"
+                    f"the budget of {limit} credits does not cover block {block} of "
+                    f"{self.name!r} ({cost} credits), and only whole blocks are bought"
                 )
             if cost:
                 return
 
-    async def run(self, progress: Callable[[Progress], None] | None = None) -> Experiment:
-        """Buy and wait until there is nothing left to do, or nothing more can be done.
+    async def run(
+        self, progress: Callable[[Progress], None] | None = None, *, check: bool = True
+    ) -> Experiment:
+        """Buy the cells and wait for their songs, until all are finished or none can be bought.
 
-        No cell's failure is raised: `failures()` has them. Cancelled from outside, it stops
-        waiting; what was paid for is in the library.
+        A failed cell raises nothing; see `failures()`. If the coroutine is cancelled, it stops
+        waiting, and everything paid for stays in the library.
 
         Parameters
         ----------
         progress
-            Called on this loop with a `Progress` whenever something has changed.
+            Called on this event loop with a `Progress` after every change.
+        check
+            False if `check()` was just called.
 
         Raises
         ------
         MusicAPIError
-            See `check`; or it runs already.
+            See `check`; or it is already running.
         """
         if self._running:
-            raise MusicAPIError(f"the experiment {self.name!r} is running already")
-        self._running, self._paused, self._cancelled, self._runner = True, False, False, None
-        self._watcher = progress
+            raise MusicAPIError(f"the experiment {self.name!r} is already running")
+        runner = Runner(self._tracker, self._client, self._notify)
+        self._runner, self._running, self._callback = runner, True, progress
+        self._started = self._seconds = None
         try:
-            await asyncio.to_thread(self.check)
-            settings = Settings(self.concurrency, self._deadline, self._assume or 0)
-            self._runner = Runner(self._board, self._records, self._client, settings, self._tell)
-            self._started, self._seconds = dt.datetime.now(dt.UTC), None
-            self._clock = time.monotonic()
-            if self._paused:  # while the library was looked at
-                self._runner.pause()
-            if self._cancelled:
-                self._runner.cancel()
-            await self._runner.run()
+            if check:
+                await asyncio.to_thread(self.check)
+            self._started = dt.datetime.now(dt.UTC)
+            self._start_clock = time.monotonic()
+            await runner.run(self._ledger, self.concurrency, self._deadline)
         except asyncio.CancelledError:
-            self._cancelled = True
+            runner.cancelled = True
             raise
         finally:
             self._running = False
-            if self._started is not None:
-                self._seconds = time.monotonic() - self._clock
-            self._tell()
+            if self._started is None:  # check() failed
+                self._runner = None
+            else:
+                self._seconds = time.monotonic() - self._start_clock
+            self._notify()
         return self
 
     def pause(self) -> None:
-        """Buy nothing new; go on waiting for what was bought. Call it on the loop that runs it."""
-        self._paused = self._running
+        """Stop buying; keep waiting for songs already bought. Call it on the loop that runs it."""
         if self._running and self._runner:
             self._runner.pause()
 
     def resume(self) -> None:
-        """Go on after `pause`."""
-        self._paused = False
+        """Continue after `pause`."""
         if self._running and self._runner:
             self._runner.resume()
 
     def cancel(self) -> None:
-        """End the run: buy nothing new, and stop waiting for what was bought.
+        """End the run: stop buying, and stop waiting for songs already bought.
 
-        What was paid for stays in the library; running again waits for it.
+        Everything paid for stays in the library; running again waits for it.
         """
-        self._cancelled = self._cancelled or self._running
         if self._running and self._runner:
             self._runner.cancel()
 
-    def _tell(self) -> None:
-        if self._watcher is None:
+    def _notify(self) -> None:
+        if self._callback is None:
             return
         try:
-            self._watcher(self.progress)
-        except Exception:  # noqa: BLE001 - whatever a person's own function raises
+            self._callback(self.progress)
+        except Exception:  # noqa: BLE001 - a faulty callback must not end a paid run
             _log.exception("The progress callback of %r failed", self.name)
 
-    # --- looking ---------------------------------------------------------------------------
+    # --- state and tables ------------------------------------------------------------------
 
     @property
     def progress(self) -> Progress:
-        """How it is doing, as a plain value; from any thread."""
-        board, runner = self._board, self._runner
-        counts = {state: number for state, number in board.counts.items() if number}
-        left = None if self.budget is None else max(self.budget - self._held - board.held, 0)
+        """The current progress. Thread-safe."""
+        tracker, runner, remaining = self._tracker, self._runner, None
+        if self.budget is not None:
+            remaining = max(self.budget - self._held_outside - tracker.held, 0)
         seconds = self._seconds
         if seconds is None:
-            seconds = time.monotonic() - self._clock if self._started else 0.0
+            seconds = time.monotonic() - self._start_clock if self._started else 0.0
+        final = runner is not None and (runner.stopped or not self._running)
         return Progress(
             name=self.name,
             state=self._state(),
-            cells=len(board.cells),
-            counts=counts,
-            finished=board.ended,
-            from_library=board.before,
-            spent=board.spent,
-            reserved=board.reserved,
-            bought=board.bought,
+            cells=len(tracker.cells),
+            counts={state: count for state, count in tracker.counts.items() if count},
+            finished=tracker.finished,
+            from_library=tracker.from_library,
+            spent=tracker.spent,
+            reserved=tracker.reserved,
+            bought=tracker.bought,
             budget=self.budget,
-            remaining=left,
-            blocks_done=board.blocks_done,
-            blocks=board.blocks,
+            remaining=remaining,
+            blocks_done=tracker.blocks_done,
+            blocks=tracker.blocks,
             started=self._started,
             seconds=seconds,
-            eta=self._eta(left),
-            failures=tuple(board.failures),
-            stop_reason=runner.stop_reason
-            if runner and (runner.stopped or not self._running)
-            else None,
+            eta=self._eta(remaining),
+            failures=tuple(tracker.failures),
+            stop_reason=runner.stop_reason if runner and final else None,
         )
 
-    def _eta(self, left: int | None) -> Eta | None:
+    def _eta(self, remaining: int | None) -> Eta | None:
         if self._state() != "running":
             return None
-        board, client = self._board, self._client
-        tasks = [board.tasks.get(at) for at in list(board.accepted)]
-        share = 1.0 if left is None or board.cost <= left else left / board.cost
+        tracker, client = self._tracker, self._client
+        tasks = [tracker.tasks.get(index) for index in list(tracker.accepted)]
+        covered = remaining is None or tracker.cost <= remaining
+        share = 1.0 if covered or remaining is None else remaining / tracker.cost
         to_buy = [
-            (client.eta(board.kinds[kind]), share * number)
-            for kind, number in list(board.to_buy.items())
-            if number
+            (client.eta(tracker.kinds[kind]), share * count)
+            for kind, count in list(tracker.to_buy.items())
+            if count
         ]
-        eta = estimate_remaining(
-            [client.eta(task) for task in tasks if task], to_buy, client.pace, self.concurrency
-        )
+        under_way = [client.eta(task) for task in tasks if task]
+        eta = estimate_remaining(under_way, to_buy, client.pace, self.concurrency)
         return eta.on_clock(client.speed)
 
     def _state(self) -> RunState:
-        if self._running:
-            return "paused" if self._paused else "running"
-        if self._runner is None:
+        runner = self._runner
+        if runner is None:
             return "new"
-        if self._cancelled:
+        if self._running:
+            return "paused" if runner.paused else "running"
+        if runner.cancelled:
             return "cancelled"
-        return "stopped" if self._runner.stop_reason else "ended"
+        return "stopped" if runner.stop_reason else "ended"
 
     def __repr__(self) -> str:
         return html.line(self.progress)
 
     def _repr_html_(self) -> str:
         problems = [str(problem) for problem in self.plan.grouped_problems() if problem.hard]
-        return html.card(self.progress, problems, self._others)
+        return html.card(self.progress, problems, self._outside_plan)
 
-    def look(self) -> Progress:
-        """Ask the library how the cells are doing, unless a run knows better."""
-        bad = any(problem.hard for problem in self.plan.grouped_problems())
-        if not self._running and not bad:
-            with contextlib.suppress(
-                ClientClosed
-            ):  # then what is known here is all that can be told
-                self._see(self._records)
+    def refresh(self) -> Progress:
+        """Read the cells' states from the library, unless a run is under way."""
+        invalid = any(problem.hard for problem in self.plan.grouped_problems())
+        if not self._running and not invalid:
+            with contextlib.suppress(ClientClosed):  # then the states in memory are the newest
+                self._tracker.update_all(self._ledger.read(), self._ledger.budget_name)
         return self.progress
 
     def tasks_of_cells(self) -> dict[int, Task]:
-        """The task of each cell that has one, by the cell's place in the plan, from 0."""
-        self.look()
-        tasks = self._board.tasks
-        for at, state in enumerate(self._board.states):
-            known = tasks.get(at)
-            stale = known is None or (state.state in {"done", "failed"} and not known.finished)
+        """Return the tasks of the cells that have one, by index of the cell in the plan."""
+        self.refresh()
+        tasks = self._tracker.tasks
+        for index, state in enumerate(self._tracker.states):
+            task = tasks.get(index)
+            stale = task is None or (state.state in {"done", "failed"} and not task.finished)
             if stale and state.entry is not None and state.state in _WITH_TASK:
-                tasks[at] = self.library.task(state.entry)
+                tasks[index] = self.library.task(state.entry)
         return dict(sorted(tasks.items()))
 
     def frame(self) -> pd.DataFrame:
-        """One row a cell: cell, block, take, the factors, then its state.
+        """Return one row per cell: cell, block, take, the factors, then its state.
 
-        Columns after the factors: state, songs (ready ones), price (missing: not known),
-        refunded (missing: nothing said), bought_before (before this run), why, task_id, entry.
+        Columns after the factors: state, songs (finished ones), price (missing: unknown),
+        refunded (missing: not reported), bought_before (before this run), reason, task_id, entry.
         """
         from musicapi_nb.experiment.frames import states_frame  # noqa: PLC0415 - loads pandas
 
         tasks = self.tasks_of_cells()
-        return states_frame(self.plan, self._board.states, tasks)
+        return states_frame(self.plan, self._tracker.states, tasks)
 
     def failures(self) -> pd.DataFrame:
-        """One row for each cell that did not end in songs.
+        """Return one row for each cell without songs.
 
         Columns after cell, block, take and the factors: state, reason, may_have_cost,
-        what_to_do, task_id, entry. Cells that wait or are under way are none while it runs.
+        what_to_do, task_id, entry. While it runs, waiting and accepted cells are not listed.
         """
         from musicapi_nb.experiment.frames import failures_frame  # noqa: PLC0415 - loads pandas
 
-        self.look()
-        return failures_frame(self.plan, self._board.states, running=self._running)
+        self.refresh()
+        return failures_frame(self.plan, self._tracker.states, running=self._running)
 
     def songs(self) -> pd.DataFrame:
-        """`songs_frame` of all cells, after the columns cell, block, take and the factors.
+        """Return `songs_frame` of all cells, preceded by cell, block, take and the factors.
 
-        A factor whose name is a column of any result frame is called `<name>_asked` in all.
+        A factor named like a column of any result frame is called `<name>_requested` in all.
         """
-        return self._joined("songs_frame")
+        return self._result_frame("songs_frame")
 
     def tags(self) -> pd.DataFrame:
-        """`tags_frame` of all cells, with the columns of `songs` before it."""
-        return self._joined("tags_frame")
+        """Return `tags_frame` of all cells, preceded by the same columns as `songs`."""
+        return self._result_frame("tags_frame")
 
     def replaced_tags(self) -> pd.DataFrame:
-        """`replaced_tags_frame` of all cells, with the columns of `songs` before it."""
-        return self._joined("replaced_tags_frame")
+        """Return `replaced_tags_frame` of all cells, preceded by the same columns as `songs`."""
+        return self._result_frame("replaced_tags_frame")
 
     def durations(self) -> pd.DataFrame:
-        """`durations_frame` of all cells, with the columns of `songs` before it."""
-        return self._joined("durations_frame")
+        """Return `durations_frame` of all cells, preceded by the same columns as `songs`."""
+        return self._result_frame("durations_frame")
 
-    def _joined(self, name: str) -> pd.DataFrame:
+    def _result_frame(self, name: str) -> pd.DataFrame:
         from musicapi_nb import frames  # noqa: PLC0415 - loads pandas
-        from musicapi_nb.experiment.frames import joined  # noqa: PLC0415 - loads pandas
+        from musicapi_nb.experiment.frames import result_frame  # noqa: PLC0415 - loads pandas
 
-        return joined(getattr(frames, name), self.plan, self.tasks_of_cells())
-
-
-_WITH_TASK = frozenset({"accepted", "done", "failed"})
+        return result_frame(getattr(frames, name), self.plan, self.tasks_of_cells())
 
 
-def _check_plan(plan: Any) -> None:
-    from musicapi_nb.plan import Plan  # noqa: PLC0415 - loads numpy
-
-    if not isinstance(plan, Plan):
-        raise InvalidArgument(
-            f"an experiment runs a Plan, such as Plan.grid(...), not {plan!r:.60}"
-        )
-
-
-def _number(name: str, value: Any, fewest: int) -> int | None:
-    if value is None and name != "concurrency":
-        return None
-    if isinstance(value, bool) or not isinstance(value, int) or not fewest <= value < math.inf:
-        raise InvalidArgument(f"{name} is a whole number from {fewest} on, not {value!r:.40}")
-    return value
+def _check_number(name: str, value: Any, minimum: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not minimum <= value < math.inf:
+        raise InvalidArgument(f"{name} must be a whole number >= {minimum}, not {value!r:.40}")

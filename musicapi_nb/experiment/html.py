@@ -1,15 +1,12 @@
-"""How an experiment shows itself: a bar, counts, credits, blocks, failures, what to do next."""
+"""The card and the one-line text of an experiment."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from musicapi_nb import markup
-
-if TYPE_CHECKING:
-    from musicapi_nb.experiment.progress import Progress, RunState
-    from musicapi_nb.library import EntryState
+from musicapi_nb.experiment.progress import Progress, RunState
+from musicapi_nb.library import EntryState
 
 _TONES: Mapping[EntryState, markup.Tone] = {
     "uncertain": "warn",
@@ -20,122 +17,127 @@ _TONES: Mapping[EntryState, markup.Tone] = {
     "sending": "info",
     "not_run": "warn",
 }
-_WORDS: Mapping[EntryState, str] = {
+_LABELS: Mapping[EntryState, str] = {
     "planned": "waiting",
-    "accepted": "being made",
+    "accepted": "rendering",
     "not_run": "not run",
 }
 _BOUGHT: tuple[EntryState, ...] = ("accepted", "done", "uncertain")
-_STATES: Mapping[RunState, str] = {
-    "new": "not started",
-    "running": "running",
-    "paused": "paused",
-    "ended": "ended",
-    "stopped": "stopped",
-    "cancelled": "cancelled",
-}
+_UNBOUGHT: tuple[EntryState, ...] = ("accepted", "planned", "not_run", "refused")
 
 
-def line(seen: Progress) -> str:
-    """The experiment in one line."""
-    counts = ", ".join(f"{number:,} {_word(state)}" for state, number in seen.counts.items())
-    why = "" if seen.state == "cancelled" else seen.stop_reason or ""
-    words = (_STATES[seen.state], counts or "no cells", _credits(seen), why)
-    said = "; ".join(word for word in words if word)
-    return markup.one_line(f"<Experiment {seen.name}: {said}>")
+def line(progress: Progress) -> str:
+    """Return the experiment in one line of text."""
+    counts = ", ".join(f"{count:,} {_label(state)}" for state, count in progress.counts.items())
+    reason = "" if progress.state == "cancelled" else progress.stop_reason or ""
+    parts = (_state(progress.state), counts or "no cells", _credits(progress), reason)
+    text = "; ".join(part for part in parts if part)
+    return markup.one_line(f"<Experiment {progress.name}: {text}>")
 
 
-def card(seen: Progress, problems: list[str], others: int) -> markup.Html:
-    """The experiment as a card; `others` are purchases of its name that the plan does not hold."""
+def card(progress: Progress, problems: list[str], outside_plan: int) -> markup.Html:
+    """Return the experiment as a card.
+
+    `problems` are those of its plan; `outside_plan` counts purchases that belong to an earlier
+    plan of the same name.
+    """
     badges = [
-        markup.badge(f"{number:,} {_word(state)}", _TONES.get(state, "neutral"))
-        for state, number in seen.counts.items()
+        markup.badge(f"{count:,} {_label(state)}", _TONES.get(state, "neutral"))
+        for state, count in progress.counts.items()
     ]
-    share = seen.finished / seen.cells if seen.cells else 1.0
-    so_far = (
-        f"{seen.finished:,} of {seen.cells:,} cells, {markup.format_duration(seen.seconds)} so far"
-    )
-    so_far += f", {seen.eta}" if seen.eta and str(seen.eta) else ""
+    share = progress.finished / progress.cells if progress.cells else 1.0
+    elapsed = f"{markup.format_duration(progress.seconds)} elapsed"
+    text = f"{progress.finished:,} of {progress.cells:,} cells, {elapsed}"
+    text += f", {progress.eta}" if progress.eta and str(progress.eta) else ""
     return markup.card(
-        f"Experiment {seen.name}",
-        markup.progress(share, so_far) if seen.state != "new" else markup.EMPTY,
-        markup.caption(*_figures(seen)),
-        *(markup.notice(words, "bad") for words in problems),
-        _not_all(seen),
-        _failures(seen),
-        markup.caption(_changed(others)) if others else markup.EMPTY,
-        markup.stack(*(markup.caption(words) for words in _next(seen))),
-        facts=markup.text(_STATES[seen.state]),
+        f"Experiment {progress.name}",
+        markup.progress(share, text) if progress.state != "new" else markup.EMPTY,
+        markup.caption(*_figures(progress)),
+        *(markup.notice(problem, "bad") for problem in problems),
+        _stop_notice(progress),
+        _failures(progress),
+        markup.caption(_earlier_plan(outside_plan)) if outside_plan else markup.EMPTY,
+        markup.stack(*(markup.caption(hint) for hint in _next_steps(progress))),
+        facts=markup.text(_state(progress.state)),
         badges=badges,
         wide=True,
     )
 
 
-def _word(state: EntryState) -> str:
-    return _WORDS.get(state, state)
+def _state(state: RunState) -> str:
+    return "not started" if state == "new" else state
 
 
-def _credits(seen: Progress) -> str:
-    parts = [f"{seen.spent:,} credits spent"]
-    parts += [f"{seen.reserved:,} reserved"] if seen.reserved else []
-    if seen.budget is not None and seen.remaining is not None:
-        parts.append(f"{seen.remaining:,} of the budget of {seen.budget:,} left")
+def _label(state: EntryState) -> str:
+    return _LABELS.get(state, state)
+
+
+def _credits(progress: Progress) -> str:
+    parts = [f"{progress.spent:,} credits spent"]
+    parts += [f"{progress.reserved:,} reserved"] if progress.reserved else []
+    if progress.budget is not None and progress.remaining is not None:
+        parts.append(f"{progress.remaining:,} of the budget of {progress.budget:,} left")
     return ", ".join(parts)
 
 
-def _figures(seen: Progress) -> Iterator[str]:
-    yield _credits(seen)
-    if seen.state != "new":
-        yield f"{seen.blocks_done} of {seen.blocks} blocks ended"
-    if seen.from_library:
-        yield f"{seen.from_library:,} cells had been bought before"
-    if seen.started is not None:
-        yield f"this run: {markup.format_credits(seen.bought)}"
-        yield f"since {markup.format_datetime(seen.started)} UTC"
+def _figures(progress: Progress) -> Iterator[str]:
+    yield _credits(progress)
+    if progress.state != "new":
+        yield f"{progress.blocks_done} of {progress.blocks} blocks finished"
+    if progress.from_library:
+        yield f"{progress.from_library:,} cells bought earlier"
+    if progress.started is not None:
+        yield f"this run: {markup.format_credits(progress.bought)}"
+        yield f"since {markup.format_datetime(progress.started)} UTC"
 
 
-def _not_all(seen: Progress) -> markup.Html:
-    if not seen.stop_reason or seen.finished == seen.cells:
+def _stop_notice(progress: Progress) -> markup.Html:
+    if not progress.stop_reason or progress.finished == progress.cells:
         return markup.EMPTY
-    words = "it was cancelled" if seen.state == "cancelled" else seen.stop_reason
-    return markup.notice(f"Not all was run: {words}.", "warn")
+    reason = "it was cancelled" if progress.state == "cancelled" else progress.stop_reason
+    return markup.notice(f"Not all cells were run: {reason}.", "warn")
 
 
-def _failures(seen: Progress) -> markup.Html:
-    """The cells that have a reason of their own: that of all others is told once."""
+def _failures(progress: Progress) -> markup.Html:
+    """List the latest failures, except those with the reason that the notice already gives."""
     rows = [
-        (each.cell, _word(each.state), each.reason)
-        for each in seen.failures
-        if each.reason != seen.stop_reason
+        (failure.cell, _label(failure.state), failure.reason)
+        for failure in progress.failures
+        if failure.reason != progress.stop_reason
     ]
     if not rows:
         return markup.EMPTY
-    return markup.table(("cell", "state", "why"), rows, caption="Without songs, the latest first")
+    caption = "Cells without songs, newest first"
+    return markup.table(("cell", "state", "reason"), rows, caption=caption)
 
 
-def _changed(others: int) -> str:
+def _earlier_plan(outside_plan: int) -> str:
     return (
-        f"{others:,} purchases of this name are not in this plan: they were bought for an earlier "
-        "one, stay in the library, and are in none of these figures."
+        f"{outside_plan:,} purchases of this name belong to an earlier plan: they stay in the "
+        "library and are not counted here."
     )
 
 
-def _next(seen: Progress) -> Iterator[str]:
-    if seen.state == "new":
-        bought = sum(seen.counts.get(state, 0) for state in _BOUGHT)
+def _next_steps(progress: Progress) -> Iterator[str]:
+    counts = progress.counts
+    if progress.state == "new":
+        bought = sum(counts.get(state, 0) for state in _BOUGHT)
         if bought:
-            yield f"{bought:,} cells were bought before: they cost nothing, but are in the dry run."
-        yield "Nothing is sent before it is started."
+            yield (
+                f"{bought:,} cells were bought earlier: they cost nothing more, but the dry run "
+                "counts them."
+            )
+        yield "Nothing is sent until you start it."
         return
-    if seen.state == "paused":
-        yield "Nothing new is bought; what was bought is waited for. resume() goes on."
-    if seen.counts.get("uncertain"):
-        yield "Uncertain cells may have cost credits: failures() tells how to settle each."
-    if seen.state in {"running", "paused"}:
+    if progress.state == "paused":
+        yield "No new songs are bought; songs already bought are waited for. resume() continues."
+    if counts.get("uncertain"):
+        yield "Uncertain cells may have cost credits: failures() shows how to settle each."
+    if progress.state in {"running", "paused"}:
         return
-    if any(seen.counts.get(state) for state in ("accepted", "planned", "not_run", "refused")):
-        yield "Run it again to go on: what was bought costs nothing then."
-    if seen.counts.get("failed"):
-        yield "failures() tells why cells failed, and which are bought again."
-    if seen.counts.get("done"):
-        yield "songs(), tags(), replaced_tags(), durations() are its tables."
+    if any(counts.get(state) for state in _UNBOUGHT):
+        yield "Run it again to continue: cells already bought cost nothing."
+    if counts.get("failed"):
+        yield "failures() shows why cells failed, and which will be bought again."
+    if counts.get("done"):
+        yield "Tables: songs(), tags(), replaced_tags(), durations()."

@@ -1,24 +1,20 @@
-"""What the library knows of an experiment's cells, and the rows for those that are not run."""
+"""The library's entries for the cells of one experiment."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
-from musicapi_nb.library import LIVE, identity
-
-if TYPE_CHECKING:
-    from musicapi_nb.library import Budget, Entry, Library
-    from musicapi_nb.plan import Cell
+from musicapi_nb.library import ACTIVE_STATES, Budget, Entry, Library, PurchaseTerms, request_key
+from musicapi_nb.plan import Cell
 
 
 class ExperimentLedger:
-    """The cells of one experiment in one library; to be called where waiting is allowed.
+    """Reads and writes the entries of an experiment's cells. Its methods block.
 
     Parameters
     ----------
     simulated
-        Whether a simulator is asked: its purchases and its budget are kept apart.
+        Whether purchases go to a simulator; these and their budget are kept separate.
     """
 
     def __init__(
@@ -29,65 +25,67 @@ class ExperimentLedger:
         self.budget_name = f"experiment {name}{' (simulated)' * simulated}"
         self._cells = cells
         self._simulated = simulated
-        self._identities = [identity(cell.request, cell.take) for cell in cells]
+        self._request_keys = [request_key(cell.request, cell.take) for cell in cells]
 
     def budget(self) -> Budget | None:
-        """The budget of this name, where there is one."""
+        """Return the budget of this experiment, if one was set."""
         return self.library.budgets().get(self.budget_name)
 
     def tightest(self, names: Sequence[str]) -> Budget | None:
-        """Of some budgets the one with the fewest credits left; None where there is none."""
-        known = self.library.budgets()
-        found = [known[name] for name in names if name in known]
-        return min(found, key=lambda budget: budget.left, default=None)
+        """Return the budget with the fewest credits left among `names`, or None."""
+        budgets = self.library.budgets()
+        existing = [budgets[name] for name in names if name in budgets]
+        return min(existing, key=lambda budget: budget.remaining, default=None)
 
     def read(self) -> list[Entry | None]:
-        """For each cell the purchase that counts: one that lives, else the latest."""
-        wanted = set(self._identities)
-        known: dict[str, Entry] = {}
+        """Return each cell's entry: the live one, else the latest."""
+        keys = set(self._request_keys)
+        entries: dict[str, Entry] = {}
         for entry in self.library.entries():
-            if entry.identity in wanted and entry.simulated is self._simulated:
-                before = known.get(entry.identity)
-                if before is None or before.state not in LIVE:
-                    known[entry.identity] = entry
-        return [known.get(name) for name in self._identities]
+            if entry.request_key in keys and entry.simulated is self._simulated:
+                earlier = entries.get(entry.request_key)
+                if earlier is None or earlier.state not in ACTIVE_STATES:
+                    entries[entry.request_key] = entry
+        return [entries.get(key) for key in self._request_keys]
 
     def join(self) -> list[Entry | None]:
-        """As `read`; what was bought elsewhere becomes the experiment's, too."""
-        found = self.read()
-        here = self.library.cells(self.name)
-        for cell, entry in zip(self._cells, found, strict=True):
-            if entry and entry.state in LIVE and here.get(entry.identity) != entry.id:
-                self._plan(cell)
-        return found
+        """Read the entries, and link purchases made outside the experiment to it."""
+        with self.library.transaction():
+            entries = self.read()
+            linked = self.library.cells(self.name)
+            for cell, entry in zip(self._cells, entries, strict=True):
+                active = entry is not None and entry.state in ACTIVE_STATES
+                if entry and active and linked.get(entry.request_key) != entry.id:
+                    self._plan(cell)
+        return entries
 
     def without_files(self) -> set[int]:
-        """Entries with finished songs whose files are not all here."""
+        """Return the entries of finished songs whose files were not all downloaded."""
         return {missing.entry.id for missing in self.library.missing_files()}
 
-    def others(self) -> int:
-        """Purchases of this experiment's name that are no cells of this plan."""
-        wanted = set(self._identities)
+    def count_outside_plan(self) -> int:
+        """Count purchases under this name that belong to an earlier plan."""
+        keys = set(self._request_keys)
         return sum(
-            entry.state in LIVE and entry.simulated is self._simulated
+            entry.state in ACTIVE_STATES and entry.simulated is self._simulated
             for entry in self.library.entries(experiment=self.name)
-            if entry.identity not in wanted
+            if entry.request_key not in keys
         )
 
-    def not_run(self, whys: Mapping[int, str]) -> None:
-        """Write down which cells will not be bought, and why; what is said already stays."""
-        found = self.read()
-        for at, why in whys.items():
-            last = found[at]
-            if last is not None and (last.state, last.note) == ("not_run", why):
-                continue
-            if last is not None and last.state == "failed" and last.refunded is not True:
-                continue  # bought elsewhere meanwhile, and paid for
-            entry = self._plan(self._cells[at])
-            if entry.state == "planned":  # else somebody has bought it meanwhile
-                self.library.not_run(entry.id, why)
+    def not_run(self, reasons: Mapping[int, str]) -> None:
+        """Record why cells, given by index, were not bought; skip what is already recorded."""
+        with self.library.transaction():
+            entries = self.read()
+            for index, reason in reasons.items():
+                latest = entries[index]
+                if latest is not None and (latest.state, latest.note) == ("not_run", reason):
+                    continue
+                if latest is not None and latest.state == "failed" and latest.refunded is not True:
+                    continue  # bought elsewhere in the meantime, and paid for
+                entry = self._plan(self._cells[index])
+                if entry.state == "planned":  # else bought elsewhere in the meantime
+                    self.library.record_skipped(entry.id, reason)
 
     def _plan(self, cell: Cell) -> Entry:
-        return self.library.plan(
-            cell.request, cell.take, simulated=self._simulated, experiment=self.name
-        )
+        terms = PurchaseTerms(cell.take, experiment=self.name, simulated=self._simulated)
+        return self.library.plan(cell.request, terms)

@@ -1,11 +1,11 @@
-"""How a cell is doing, what an error makes of it, and the progress of them all. Pure."""
+"""The state of a cell, what a task or an error changes about it, and an experiment's progress."""
 
 from __future__ import annotations
 
 import dataclasses
 import datetime as dt
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from musicapi_nb.errors import (
     ClientClosed,
@@ -16,59 +16,58 @@ from musicapi_nb.errors import (
     UncertainPurchase,
     Unreachable,
 )
+from musicapi_nb.library import Entry, EntryState
+from musicapi_nb.plan import Cell
+from musicapi_nb.polling import Eta
 from musicapi_nb.tasks import Task
-
-if TYPE_CHECKING:
-    from musicapi_nb.library import Entry, EntryState
-    from musicapi_nb.plan import Cell
-    from musicapi_nb.polling import Eta
 
 RunState: TypeAlias = Literal["new", "running", "paused", "ended", "stopped", "cancelled"]
 ENDED: frozenset[EntryState] = frozenset({"done", "failed", "refused", "uncertain"})
-UNDER_WAY: frozenset[EntryState] = frozenset({"sending", "accepted", "asking", "uncertain"})
+UNDER_WAY: frozenset[EntryState] = frozenset({"sending", "accepted", "reposting", "uncertain"})
+_NO_REASON: frozenset[EntryState] = frozenset({"planned", "sending", "accepted", "reposting"})
 
-_AGAIN = "Run the experiment again: it is then bought."
-_WAIT_AGAIN = "It was paid for and is not lost: run the experiment again to wait for it."
-_FORGOTTEN = (
-    "The service does not know its task any more: library.resolve({entry}, charged=True or False) "
-    "settles it; with False, running the experiment again buys it."
+_RUN_AGAIN = "Run the experiment again to buy it."
+_WAIT_AGAIN = "It is paid for and not lost: run the experiment again to wait for it."
+_TASK_NOT_FOUND = (
+    "The service no longer has this task. Settle it with library.resolve({entry}, charged=True "
+    "or False); after charged=False, running the experiment again buys it."
 )
 _SETTLE = (
-    "It is not sent again by itself. Settle it: library.resolve({entry}, task_id='...'), or "
+    "Not retried automatically. Settle it with library.resolve({entry}, task_id='...'), or "
     "before=..., after=... (balances), or charged=True or False; then run the experiment again."
 )
-_PAID_FAILURE = (
-    "It is not bought again by itself: nobody said that the credits came back. If they did, "
-    "library.resolve({entry}, charged=False), then run the experiment again."
+_REFUND_UNKNOWN = (
+    "Not retried automatically: no refund was reported. If the credits came back, call "
+    "library.resolve({entry}, charged=False) and run the experiment again."
 )
-_LOST_FAILURE = (
-    "Its credits are spent, and it is not bought again by itself: "
-    "api.run(plan.cells[{order}].request, take={take}) buys it."
+_NOT_REFUNDED = (
+    "Not retried automatically: its credits are spent. To buy it again: "
+    "api.run(plan.cells[{order}].request, take={take})."
 )
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class CellState:
-    """How one cell is doing.
+    """The state of one plan cell.
 
     Attributes
     ----------
     state
-        The ledger's word; "planned" until the service has accepted it.
+        The ledger's state; "planned" until the service has accepted the request.
     reason
-        Why it did not end in songs, or not in all of them.
+        Why it has no songs, or not all of them.
     advice
-        What to do, where the error said more than its state does.
+        What to do, if the error gave more specific advice than the state.
     price, held
-        Credits; None where the price is not known, and what the experiment's budget holds.
+        Price in credits (None: unknown), and credits reserved in the experiment's budget.
     entry, task_id
-        Its numbers in the library and at the service.
+        Ids in the library and at the service.
     refunded
-        Of a failed one; None where nobody said so.
-    doubtful
-        Whether it may have cost something although its state does not say so.
-    before
-        Whether it had been bought before this run.
+        Whether a failed task was refunded; None if the service did not report it.
+    maybe_charged
+        Whether it may have cost credits although its state does not show that.
+    bought_before
+        Whether it was bought before this run.
     """
 
     state: EntryState = "planned"
@@ -79,116 +78,113 @@ class CellState:
     entry: int | None = None
     task_id: str | None = None
     refunded: bool | None = None
-    doubtful: bool = False
-    before: bool = False
+    maybe_charged: bool = False
+    bought_before: bool = False
 
     @property
     def spent(self) -> int:
-        """Credits that are gone."""
-        gone = self.state == "done" or (self.state == "failed" and self.refunded is not True)
-        return (self.price or 0) if gone else 0
+        """Credits spent."""
+        charged = self.state == "done" or (self.state == "failed" and self.refunded is not True)
+        return (self.price or 0) if charged else 0
 
     @property
     def reserved(self) -> int:
-        """Credits of what is under way, or perhaps spent."""
+        """Credits of a purchase that is under way or uncertain."""
         return (self.price or 0) if self.state in UNDER_WAY else 0
 
     @property
     def may_have_cost(self) -> bool:
-        """Whether credits were spent, or may have been."""
+        """Whether credits were or may have been spent."""
         failed = self.state == "failed" and self.refunded is not True
-        return failed or self.doubtful or self.state in UNDER_WAY
+        return failed or self.maybe_charged or self.state in UNDER_WAY
 
     @property
     def to_buy(self) -> bool:
-        """Whether a run buys it: it never was, or is known to have cost nothing."""
-        failed = self.state == "failed" and self.refunded is True
-        return failed or self.state in {"planned", "sending", "refused", "not_run"}
+        """Whether a run buys it: never bought, or certain to have cost nothing."""
+        refunded = self.state == "failed" and self.refunded is True
+        return refunded or self.state in {"planned", "sending", "refused", "not_run"}
 
     @property
     def is_failure(self) -> bool:
-        """Whether it has come to an end without songs, or nobody waits for it any more."""
+        """Whether it ended without songs, or is no longer being polled."""
         if self.state == "done":
             return False
         return self.state in ENDED or self.state == "not_run" or self.reason is not None
 
     def what_to_do(self, cell: Cell) -> str:
-        """The way out, in a sentence."""
+        """Return the advice for this cell, in one or two sentences."""
         if self.state == "uncertain":
             return _SETTLE.format(entry=self.entry)
-        if self.state in {"accepted", "asking", "sending"}:
+        if self.state in {"accepted", "reposting", "sending"}:
             return (self.advice or _WAIT_AGAIN).format(entry=self.entry)
         if self.state == "failed" and self.refunded is None:
-            return _PAID_FAILURE.format(entry=self.entry)
+            return _REFUND_UNKNOWN.format(entry=self.entry)
         if self.state == "failed" and not self.refunded:
-            return _LOST_FAILURE.format(order=cell.order, take=cell.take)
-        return self.advice or _AGAIN
+            return _NOT_REFUNDED.format(order=cell.order, take=cell.take)
+        return self.advice or _RUN_AGAIN
 
+    def with_entry(self, entry: Entry, budget: str | None) -> CellState:
+        """Return the state stored in the library; an unchanged state keeps its reason."""
+        unchanged = self.state == entry.state
+        note = None if entry.state in _NO_REASON else entry.note
+        return CellState(
+            state=entry.state,
+            reason=(unchanged and self.reason) or note,
+            advice=self.advice if unchanged else None,
+            price=entry.price if entry.price is not None else self.price,
+            held=entry.held if budget in entry.budgets else 0,
+            entry=entry.id,
+            task_id=entry.task_id,
+            refunded=entry.refunded,
+            bought_before=self.bought_before,
+        )
 
-def of_entry(entry: Entry, budget: str | None, known: CellState) -> CellState:
-    """The state that the library knows; of the same state, what is known beside it is kept."""
-    same = known.state == entry.state
-    return CellState(
-        state=entry.state,
-        reason=known.reason if same and known.reason else _said(entry),
-        advice=known.advice if same else None,
-        price=entry.price if entry.price is not None else known.price,
-        held=entry.held if budget in entry.budgets else 0,
-        entry=entry.id,
-        task_id=entry.task_id,
-        refunded=entry.refunded,
-        before=known.before,
-    )
+    def with_task(self, task: Task, held: int) -> CellState:
+        """Return the state after a reply about the cell's task."""
+        state: EntryState = "accepted"
+        if task.finished:
+            state = "done" if task.state == "succeeded" else "failed"
+        return dataclasses.replace(
+            self,
+            state=state,
+            reason=task.fail_reason,
+            advice=None,
+            maybe_charged=False,
+            held=0 if state == "failed" and task.refunded is True else held,
+            task_id=task.id,
+            refunded=task.refunded,
+        )
 
+    def with_error(self, error: BaseException, held: int) -> CellState:
+        """Return the state after an error; the library's state overrides it when the run ends.
 
-def _said(entry: Entry) -> str | None:
-    return entry.note if entry.state not in {"planned", "sending", "accepted", "asking"} else None
-
-
-def of_task(known: CellState, task: Task, held: int) -> CellState:
-    """The state that a reply about its task means."""
-    state: EntryState = "accepted"
-    if task.finished:
-        state = "done" if task.state == "succeeded" else "failed"
-    return dataclasses.replace(
-        known,
-        state=state,
-        reason=task.fail_reason,
-        advice=None,
-        doubtful=False,
-        held=0 if state == "failed" and task.refunded is True else held,
-        task_id=task.id,
-        refunded=task.refunded,
-    )
-
-
-def of_error(known: CellState, error: BaseException, held: int) -> CellState:
-    """The state that an error means; the library has the last word at the end of the run.
-
-    `held` is what the experiment's budget holds for a purchase that may have been made.
-    """
-    reason = error.message if isinstance(error, MusicAPIError) else f"{error!r:.300}"
-    advice = (error.advice or None) if isinstance(error, MusicAPIError) else None
-    change = dataclasses.replace
-    if not known.to_buy:  # of a finished one only the files were still to come
-        way_out = _FORGOTTEN if isinstance(error, TaskNotFound) else _WAIT_AGAIN
-        return change(known, reason=reason, advice=way_out) if known.state == "accepted" else known
-    if isinstance(error, UncertainPurchase):
-        return change(known, state="uncertain", reason=reason, entry=error.entry)
-    if isinstance(error, OverBudget | Unreachable):
-        return change(known, state="not_run", reason=reason, advice=advice)
-    if isinstance(error, LibraryError | ClientClosed) or not isinstance(error, MusicAPIError):
-        # whether it left is what the library knows, if it can still be read
-        doubtful = not isinstance(error, ClientClosed)
-        return change(known, state="planned", reason=reason, advice=advice, doubtful=doubtful)
-    if error.may_have_cost:
-        return change(known, state="uncertain", reason=reason, held=held)
-    return change(known, state="refused", reason=reason, advice=advice)
+        `held` is what the experiment's budget reserves for a purchase that may have been made.
+        """
+        reason = error.message if isinstance(error, MusicAPIError) else f"{error!r:.300}"
+        advice = (error.advice or None) if isinstance(error, MusicAPIError) else None
+        if not self.to_buy:  # if it is finished, only the download of its files failed
+            if self.state != "accepted":
+                return self
+            advice = _TASK_NOT_FOUND if isinstance(error, TaskNotFound) else _WAIT_AGAIN
+            return dataclasses.replace(self, reason=reason, advice=advice)
+        failed = dataclasses.replace(self, reason=reason, advice=advice)
+        if isinstance(error, UncertainPurchase):
+            return dataclasses.replace(failed, state="uncertain", entry=error.entry)
+        if isinstance(error, OverBudget | Unreachable):
+            return dataclasses.replace(failed, state="not_run")
+        if isinstance(error, LibraryError | ClientClosed) or not isinstance(error, MusicAPIError):
+            # Only the library shows whether the request was sent, if it can still be read.
+            maybe_charged = not isinstance(error, ClientClosed)
+            return dataclasses.replace(failed, state="planned", maybe_charged=maybe_charged)
+        state: EntryState = "uncertain" if error.may_have_cost else "refused"
+        return dataclasses.replace(
+            failed, state=state, held=held if state == "uncertain" else self.held
+        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Failure:
-    """A cell that did not end in songs: its `order` in the plan, its state, and reason."""
+    """A cell without songs: its `order` in the plan, its state and the reason."""
 
     cell: int
     state: EntryState
@@ -197,34 +193,34 @@ class Failure:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How an experiment is doing.
+    """The progress of an experiment.
 
     Attributes
     ----------
     state
-        "ended": all was tried that could be; "stopped": the rest could not be run (`stop_reason`).
+        "ended": every cell was tried; "stopped": the rest could not be run (`stop_reason`).
     counts
-        Cells by the ledger's state; those of no cell are left out.
+        Number of cells by ledger state; states without cells are omitted.
     finished
-        Cells of which nothing more will come: done, failed, refused, uncertain.
+        Number of cells that are done, failed, refused or uncertain.
     from_library
-        Cells that had been bought before this run.
+        Number of cells bought before this run.
     spent, reserved
-        Credits of all cells that are gone, and of those under way or in doubt.
+        Credits spent by all cells, and credits of cells that are under way or uncertain.
     bought
         Credits that this run spent or reserved.
     budget, remaining
-        Credits of the experiment's budget, and what of it can still be used; None: no budget.
+        The experiment's budget in credits, and what is left of it; None without a budget.
     blocks_done
-        Blocks of which every cell has ended.
+        Number of blocks in which every cell is finished.
     started, seconds
-        When this run began, and how long it has gone on or went, on our clock.
+        When this run began (UTC), and its duration so far in seconds of real time.
     eta
-        How long it still takes on our clock, as a range, while it runs; see `polling.Eta`.
+        Estimated seconds of real time until it ends, while it runs.
     failures
-        The last ones, newest first.
+        The latest failures, newest first.
     stop_reason
-        Why cells were not run.
+        Why the remaining cells were not run.
     """
 
     name: str

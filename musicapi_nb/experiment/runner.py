@@ -1,4 +1,4 @@
-"""One run of an experiment: which cell starts when, and what becomes of it. Plain asyncio."""
+"""One run of an experiment: decides which cell starts when, and records the outcomes."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import itertools
 import logging
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
-from typing import TYPE_CHECKING
 
+from musicapi_nb.client import MusicAPI
 from musicapi_nb.errors import (
     ClientClosed,
     LibraryError,
@@ -25,52 +25,35 @@ from musicapi_nb.errors import (
     Unreachable,
     WaitTimeout,
 )
-from musicapi_nb.experiment.progress import of_entry, of_error, of_task
+from musicapi_nb.experiment.ledger_view import ExperimentLedger
+from musicapi_nb.experiment.tracker import CellTracker
 from musicapi_nb.tasks import Task
 
-if TYPE_CHECKING:
-    from musicapi_nb.client import MusicAPI
-    from musicapi_nb.experiment.ledger_view import ExperimentLedger
-    from musicapi_nb.experiment.tracker import CellTracker
-    from musicapi_nb.library import Entry
-
-_ATTEMPTS = 6  # of one cell that is told to slow down: nothing was charged
-_FIRST_PAUSE, _LONGEST_PAUSE = 3.0, 300.0  # seconds of the service's clock
-_IN_A_ROW = 3  # refusals that are about the account or the network, not about the cell
+_ATTEMPTS = 6  # per cell after refusals that charge nothing, such as a full queue
+_FIRST_DELAY, _MAX_DELAY = 3.0, 300.0  # seconds of the service's clock
+_MAX_ACCOUNT_ERRORS = 3  # consecutive errors about the account or the network, not the cell
 _log = logging.getLogger(__name__)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Settings:
-    """What a person decided."""
-
-    concurrency: int
-    deadline: float
-    assume: int
-
-
 class Runner:
-    """Buys and waits for the cells of a board, once.
+    """Buys and waits for the cells of an experiment, once.
 
     Attributes
     ----------
-    why
-        What kept cells from being run, from the moment on that is known.
+    paused, cancelled
+        Set by `pause` and `cancel`, also before `run`.
+    stopped
+        Whether no further cell is bought, because of `stop_reason`.
+    stop_reason
+        Why cells were not run, as soon as that is certain.
     """
 
-    def __init__(
-        self,
-        board: CellTracker,
-        records: ExperimentLedger,
-        client: MusicAPI,
-        settings: Settings,
-        tell: Callable[[], None],
-    ) -> None:
-        self._board = board
-        self._records = records
+    def __init__(self, tracker: CellTracker, client: MusicAPI, notify: Callable[[], None]) -> None:
+        self._tracker = tracker
         self._client = client
-        self._settings = settings
-        self._tell = tell
+        self._notify = notify
+        self._ledger: ExperimentLedger
+        self._concurrency, self._deadline = 1, 0.0
         self._paid: collections.deque[int] = collections.deque()
         self._queue: collections.deque[int] = collections.deque()
         self._blocks: collections.deque[Sequence[int]] = collections.deque()
@@ -78,255 +61,241 @@ class Runner:
         self._over_budget: list[int] = []
         self._budgets: tuple[str, ...] = ()
         self._changed = asyncio.Event()
-        self._slow_until = 0.0
-        self._in_a_row = 0
+        self._delayed_until = 0.0
+        self._account_errors = 0
         self.paused = self.cancelled = self.stopped = False
         self.stop_reason: str | None = None
 
-    # --- told from outside -----------------------------------------------------------------
-
     def pause(self) -> None:
         self.paused = True
-        self._call_back()
-        self._note()
+        self._cancel_unsent()
+        self._report_change()
 
     def resume(self) -> None:
         self.paused = False
-        self._note()
+        self._report_change()
 
     def cancel(self) -> None:
         self.cancelled = True
-        self.stop_reason = "the experiment was cancelled before"
-        self._note()
+        self.stop_reason = "the experiment was cancelled before this cell was bought"
+        self._report_change()
 
-    def _note(self) -> None:
+    def _report_change(self) -> None:
         self._changed.set()
-        self._tell()
+        self._notify()
 
     # --- the run ---------------------------------------------------------------------------
 
-    async def run(self) -> None:
+    async def run(self, ledger: ExperimentLedger, concurrency: int, deadline: float) -> None:
+        self._ledger, self._concurrency, self._deadline = ledger, concurrency, deadline
         await self._load()
-        self._tell()
+        self._notify()
         try:
             while await self._fill():
                 await self._changed.wait()
                 self._changed.clear()
         finally:
-            await self._let_go()
-        await self._end()
+            await self._cancel_all()
+        await self._finish()
 
     async def _load(self) -> None:
-        together = self._records.library.together
-        if await together(self._records.budget) is not None:
-            self._budgets = (self._records.budget_name,)
-        self._see(await together(self._records.join))
-        states = self._board.states
-        for at, state in enumerate(states):
-            bought = state.state in {"accepted", "asking", "done", "uncertain", "failed"}
-            self._board.update(at, dataclasses.replace(state, before=bought and not state.to_buy))
-        self._paid.extend(
-            at for at, state in enumerate(states) if state.state in {"accepted", "asking"}
-        )
-        bare = await together(self._records.without_files)
-        self._paid.extend(
-            at for at, state in enumerate(states) if state.state == "done" and state.entry in bare
-        )
-        for _, cells in itertools.groupby(enumerate(self._board.cells), lambda each: each[1].block):
-            left = [at for at, _ in cells if states[at].to_buy]
-            if left:
-                self._blocks.append(left)
-
-    def _see(self, found: Sequence[Entry | None]) -> None:
-        """Take over what the library says."""
-        budget = self._records.budget_name
-        for at, entry in enumerate(found):
-            if entry is not None:
-                self._board.update(at, of_entry(entry, budget, self._board.states[at]))
+        """Read the library, and sort the cells into paid ones and blocks to buy."""
+        ledger, tracker, states = self._ledger, self._tracker, self._tracker.states
+        if await asyncio.to_thread(ledger.budget) is not None:
+            self._budgets = (ledger.budget_name,)
+        tracker.update_all(await asyncio.to_thread(ledger.join), ledger.budget_name)
+        for index, state in enumerate(states):
+            bought = state.state in {"accepted", "reposting", "done", "uncertain", "failed"}
+            bought_before = bought and not state.to_buy
+            tracker.update(index, dataclasses.replace(state, bought_before=bought_before))
+        without_files = await asyncio.to_thread(ledger.without_files)
+        accepted, unsaved = [], []
+        for index, state in enumerate(states):
+            if state.state in {"accepted", "reposting"}:
+                accepted.append(index)
+            elif state.state == "done" and state.entry in without_files:
+                unsaved.append(index)
+        self._paid.extend(accepted + unsaved)
+        for _, cells in itertools.groupby(enumerate(tracker.cells), lambda cell: cell[1].block):
+            block = [index for index, _ in cells if states[index].to_buy]
+            if block:
+                self._blocks.append(block)
 
     async def _fill(self) -> bool:
-        """Start what may be started; tell whether anything is to be waited for."""
-        while self._may_start() and (at := await self._next()) is not None:
-            held = self.paused and self._board.states[at].to_buy
-            if held or not self._may_start():  # told so meanwhile
-                self._put_back(at)
+        """Start the cells that may start; return whether there is anything to wait for."""
+        while self._has_free_slot() and (index := await self._next()) is not None:
+            # _next may have waited, and the run may have been paused or cancelled meanwhile.
+            held_back = self.paused and self._tracker.states[index].to_buy
+            if held_back or not self._has_free_slot():
+                self._put_back(index)
                 break
-            self._start(at)
+            self._start(index)
         if self.cancelled:
             return False
         waiting = self._paid or (not self.stopped and (self._queue or self._blocks))
         return bool(self._running) or bool(self.paused and waiting)
 
-    def _may_start(self) -> bool:
-        return len(self._running) < self._settings.concurrency and not self.cancelled
+    def _has_free_slot(self) -> bool:
+        return len(self._running) < self._concurrency and not self.cancelled
 
     async def _next(self) -> int | None:
-        if self._paid:
+        if self._paid:  # waited for even if the run is paused or stopped
             return self._paid.popleft()
-        if self.stopped or self.paused:  # what is paid for is waited for all the same
+        if self.stopped or self.paused:
             return None
         while not self._queue and self._blocks:
-            if not await self._covers(self._blocks[0]):
+            if not await self._is_covered(self._blocks[0]):
                 return None
             self._queue.extend(self._blocks.popleft())
         return self._queue.popleft() if self._queue else None
 
-    def _put_back(self, at: int) -> None:
-        (self._queue if self._board.states[at].to_buy else self._paid).appendleft(at)
+    def _put_back(self, index: int) -> None:
+        queue = self._queue if self._tracker.states[index].to_buy else self._paid
+        queue.appendleft(index)
 
-    async def _covers(self, block: Sequence[int]) -> bool:
-        """Whether every budget pays for all of a block, beside what was started before it.
+    async def _is_covered(self, block: Sequence[int]) -> bool:
+        """Check that every budget covers a whole block in addition to what was started before.
 
-        Credits that are under way may come back: it is asked again whenever a cell has ended.
+        Reserved credits may be refunded, so it is checked again whenever a cell has ended.
         """
         names = (*self._budgets, *self._client.budgets)
-        budget = await self._records.library.together(self._records.tightest, names)
+        budget = await asyncio.to_thread(self._ledger.tightest, names)
         if budget is None:
             return True
-        cost = sum(map(self._cost, block))
-        claimed_next = [at for at in self._running if self._board.states[at].to_buy]
-        pending = sum(map(self._cost, (*self._queue, *claimed_next)))
-        if cost + pending <= budget.left:
+        cost = self._tracker.credits(block)
+        unclaimed = [index for index in self._running if self._tracker.states[index].to_buy]
+        if cost + self._tracker.credits((*self._queue, *unclaimed)) <= budget.remaining:
             self.stop_reason = None
             return True
-        number = self._board.cells[block[0]].block
-        which = "the budget" if budget.name in self._budgets else f"{budget.name!r}"
-        short = f"what is left of {which} ({budget.left} credits)"
-        self.stop_reason = f"{short} does not cover block {number} ({cost})"
+        number = self._tracker.cells[block[0]].block
+        name = "the budget" if budget.name in self._budgets else f"{budget.name!r}"
+        remaining = f"what is left of {name} ({budget.remaining} credits)"
+        self.stop_reason = f"{remaining} does not cover block {number} ({cost})"
         return False
-
-    def _cost(self, at: int) -> int:
-        price = self._board.states[at].price
-        return self._settings.assume if price is None else price
 
     # --- one cell --------------------------------------------------------------------------
 
-    def _start(self, at: int) -> None:
-        task = asyncio.create_task(self._cell(at))
-        self._running[at] = task
-        task.add_done_callback(lambda ended: self._ended(at, ended))
+    def _start(self, index: int) -> None:
+        task = asyncio.create_task(self._run_cell(index))
+        self._running[index] = task
+        task.add_done_callback(lambda done: self._end_cell(index, done))
 
-    def _ended(self, at: int, task: asyncio.Task[None]) -> None:
-        self._running.pop(at, None)
+    def _end_cell(self, index: int, task: asyncio.Task[None]) -> None:
+        self._running.pop(index, None)
         if task.cancelled():
-            self._put_back(at)
+            self._put_back(index)
         self._changed.set()
 
-    async def _cell(self, at: int) -> None:
+    async def _run_cell(self, index: int) -> None:
         for attempt in itertools.count(1):
             try:
-                await self._turn()
-                await self._run(at)
+                await self._wait_for_delay()
+                await self._buy(index)
             except MusicAPIError as error:
-                bought = not self._board.states[at].to_buy
-                if attempt < _ATTEMPTS and _try_again(error, bought=bought):
-                    self._slow_down(error, attempt)
+                bought = not self._tracker.states[index].to_buy
+                if attempt < _ATTEMPTS and _may_retry(error, bought=bought):
+                    self._delay(error, attempt)
                     continue
-                self._failed(at, error)
-            except Exception as error:  # noqa: BLE001 - one cell never ends the others
-                _log.exception("cell %s of the experiment failed", self._board.cells[at].order)
-                self._failed(at, error)
+                self._record_error(index, error)
+            except Exception as error:  # noqa: BLE001 - one cell must not end the others
+                _log.exception("cell %s of the experiment failed", self._tracker.cells[index].order)
+                self._record_error(index, error)
             return
 
-    async def _run(self, at: int) -> None:
-        cell = self._board.cells[at]
+    async def _buy(self, index: int) -> None:
+        cell = self._tracker.cells[index]
         task = await self._client.run(
             cell.request,
             take=cell.take,
             budgets=self._budgets,
-            experiment=self._records.name,
-            # what was bought is waited for; should it have failed meanwhile, that is its end
-            again=self._board.states[at].to_buy,
-            deadline=self._settings.deadline,
-            progress=lambda task: self._seen(at, task),
+            experiment=self._ledger.name,
+            # Never buy a cell again that was already bought, even if it has failed since.
+            retry_failed=self._tracker.states[index].to_buy,
+            deadline=self._deadline,
+            progress=lambda task: self._record_task(index, task),
         )
-        self._seen(at, task)
+        self._record_task(index, task)
 
-    def _seen(self, at: int, task: Task) -> None:
-        known = self._board.states[at]
-        self._in_a_row = 0
-        self._board.tasks[at] = task
-        held = self._cost(at) if self._budgets and not task.bought_before else known.held
-        now = of_task(known, task, held)
-        if task.bought_before and known.to_buy:  # by somebody else, since this run began
-            now = dataclasses.replace(now, before=True)
-        self._board.update(at, now)
-        if at in self._queue and not now.to_buy:  # it left just before a pause
-            self._queue.remove(at)
-            self._paid.appendleft(at)
-        if now != known:
-            self._note()
+    def _record_task(self, index: int, task: Task) -> None:
+        old = self._tracker.states[index]
+        self._account_errors = 0
+        self._tracker.tasks[index] = task
+        reserves = self._budgets and not task.bought_before
+        new = old.with_task(task, self._tracker.credits([index]) if reserves else old.held)
+        if task.bought_before and old.to_buy:  # by another process since this run began
+            new = dataclasses.replace(new, bought_before=True)
+        self._tracker.update(index, new)
+        if index in self._queue and not new.to_buy:  # the request was sent just before a pause
+            self._queue.remove(index)
+            self._paid.appendleft(index)
+        if new != old:
+            self._report_change()
 
-    def _failed(self, at: int, error: BaseException) -> None:
-        known = self._board.states[at]
-        now = of_error(known, error, self._cost(at) if self._budgets else 0)
-        self._board.update(at, now)
-        why = error.message if isinstance(error, MusicAPIError) else repr(error)
+    def _record_error(self, index: int, error: BaseException) -> None:
+        held = self._tracker.credits([index]) if self._budgets else 0
+        self._tracker.update(index, self._tracker.states[index].with_error(error, held))
+        reason = error.message if isinstance(error, MusicAPIError) else repr(error)
         if isinstance(error, OverBudget):
-            self._over_budget.append(at)
+            self._over_budget.append(index)
         if isinstance(error, OutOfCredits | OverBudget | ClientClosed | LibraryError):
-            self._stop(why)
+            self._stop(reason)
         elif isinstance(error, Unauthorized | NoSubscription | Unreachable):
-            self._in_a_row += 1
-            if self._in_a_row >= _IN_A_ROW:
-                self._stop(f"{why} ({self._in_a_row} times in a row)")
+            self._account_errors += 1
+            if self._account_errors >= _MAX_ACCOUNT_ERRORS:
+                self._stop(f"{reason} ({self._account_errors} times in a row)")
         else:
-            self._in_a_row = 0
-        self._note()
+            self._account_errors = 0
+        self._report_change()
 
-    def _stop(self, why: str) -> None:
-        """Start no new cell; those under way go on."""
+    def _stop(self, reason: str) -> None:
+        """Start no further cell; those under way continue."""
         self.stopped = True
-        self.stop_reason = why
+        self.stop_reason = reason
 
-    def _call_back(self) -> None:
-        """Take cells back that wait to be bought; one that has left still tells `_seen`."""
-        for at, task in list(self._running.items()):
-            if self._board.states[at].to_buy:
-                task.cancel()
-
-    # --- pace ------------------------------------------------------------------------------
-
-    async def _turn(self) -> None:
+    async def _wait_for_delay(self) -> None:
         loop = asyncio.get_running_loop()
-        while (wait := self._slow_until - loop.time()) > 0:  # noqa: ASYNC110 - it may be put off
+        while (wait := self._delayed_until - loop.time()) > 0:  # noqa: ASYNC110 - may be extended
             await asyncio.sleep(wait)
 
-    def _slow_down(self, error: MusicAPIError, attempt: int) -> None:
-        """Let nobody buy for a while, as long as told, up to a cap."""
-        told = error.retry_after
-        pause = _FIRST_PAUSE * 2.0 ** (attempt - 1) if told is None else told
-        until = asyncio.get_running_loop().time()
-        until += min(pause, _LONGEST_PAUSE) / self._client.speed
-        self._slow_until = max(self._slow_until, until)
+    def _delay(self, error: MusicAPIError, attempt: int) -> None:
+        """Delay all purchases: by `error.retry_after`, else with exponential back-off."""
+        seconds = error.retry_after
+        if seconds is None:
+            seconds = _FIRST_DELAY * 2.0 ** (attempt - 1)
+        until = asyncio.get_running_loop().time() + min(seconds, _MAX_DELAY) / self._client.speed
+        self._delayed_until = max(self._delayed_until, until)
 
     # --- the end ---------------------------------------------------------------------------
 
-    async def _let_go(self) -> None:
+    def _cancel_unsent(self) -> None:
+        """Cancel cells that are not bought yet; a sent one still reports its task."""
+        for index, task in list(self._running.items()):
+            if self._tracker.states[index].to_buy:
+                task.cancel()
+
+    async def _cancel_all(self) -> None:
         running = list(self._running.values())
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
 
-    async def _end(self) -> None:
-        """Write down what is not run, and let the library have the last word."""
-        why = self.stop_reason or "nothing says why"
-        states = self._board.states
-        left = {
-            at: why for at in (*self._queue, *itertools.chain(*self._blocks)) if states[at].to_buy
-        }
-        left |= {at: states[at].reason or why for at in self._over_budget}
-        with contextlib.suppress(LibraryError, ClientClosed):  # that is why it stopped
-            together = self._records.library.together
-            if left:
-                await together(self._records.not_run, left, durable=False)
-            self._see(await together(self._records.read))
-        self._tell()
+    async def _finish(self) -> None:
+        """Record the cells that were not run, and take over the library's final states."""
+        ledger, states = self._ledger, self._tracker.states
+        default = self.stop_reason or "unknown reason"
+        unbought = (*self._queue, *itertools.chain(*self._blocks))
+        reasons = {index: default for index in unbought if states[index].to_buy}
+        reasons |= {index: states[index].reason or default for index in self._over_budget}
+        with contextlib.suppress(LibraryError, ClientClosed):  # then the run stopped because of it
+            if reasons:
+                await asyncio.to_thread(ledger.not_run, reasons)
+            self._tracker.update_all(await asyncio.to_thread(ledger.read), ledger.budget_name)
+        self._notify()
 
 
-def _try_again(error: MusicAPIError, *, bought: bool) -> bool:
-    if bought:  # asking costs nothing
+def _may_retry(error: MusicAPIError, *, bought: bool) -> bool:
+    if bought:  # polling costs nothing
         final = WaitTimeout | TaskNotFound | LibraryError | ClientClosed | Unauthorized
         return not isinstance(error, final)
-    # after a 429 the client has tried again itself; it does not after a 403 (a full queue)
+    # The client retries a 429 itself, but not a 403 (full queue).
     return isinstance(error, RateLimited) and error.status != HTTPStatus.TOO_MANY_REQUESTS

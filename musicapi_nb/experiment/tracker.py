@@ -1,88 +1,95 @@
-"""The states of all cells, with their sums kept as they change."""
+"""The states of all cells of an experiment, with running totals."""
 
 from __future__ import annotations
 
 import collections
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
 
 from musicapi_nb.experiment.progress import ENDED, CellState, Failure
-from musicapi_nb.library import STATES
+from musicapi_nb.library import STATES, Entry, EntryState
+from musicapi_nb.plan import Cell
 from musicapi_nb.polling import TaskKind
 from musicapi_nb.tasks import Task
 
-if TYPE_CHECKING:
-    from musicapi_nb.library import EntryState
-    from musicapi_nb.plan import Cell
-
-_LAST = 5
+_MAX_FAILURES = 5
 
 
 class CellTracker:
-    """What is known of every cell; written by one loop, read by any thread.
+    """States and totals of all cells. One event loop writes them, any thread may read them.
 
     Attributes
     ----------
     accepted
-        The cells that are being made.
+        Indexes of the cells that the service is rendering.
+    assume
+        Credits counted for a cell without a known price.
     kinds, to_buy, cost
-        A request of each kind, how many of each are to be bought, and their credits in all.
+        A sample request of each kind, the number of cells of each kind still to buy, and their
+        credits in total.
     """
 
     def __init__(self, cells: Sequence[Cell]) -> None:
         self.cells = cells
         self.states = [CellState(price=cell.request.price()) for cell in cells]
         self.tasks: dict[int, Task] = {}
+        self.assume = 0
         self.counts: dict[EntryState, int] = dict.fromkeys(STATES, 0)
         self.counts["planned"] = len(cells)
-        self.spent = self.reserved = self.held = self.bought = self.before = self.ended = 0
+        self.spent = self.reserved = self.held = self.bought = self.finished = 0
+        self.from_library = 0
         self.blocks = len({cell.block for cell in cells})
         self.accepted: set[int] = set()
         self.kinds = {TaskKind.of(cell.request): cell.request for cell in cells}
         self.to_buy = collections.Counter(TaskKind.of(cell.request) for cell in cells)
         self.cost = sum(state.price or 0 for state in self.states)
-        self._open = collections.Counter(cell.block for cell in cells)
-        self.failures: collections.deque[Failure] = collections.deque(maxlen=_LAST)
+        self._unfinished = collections.Counter(cell.block for cell in cells)
+        self.failures: collections.deque[Failure] = collections.deque(maxlen=_MAX_FAILURES)
 
-    def update(self, at: int, now: CellState) -> None:
-        """Replace what is known of a cell."""
-        before = self.states[at]
-        if now == before:
+    def update(self, index: int, new: CellState) -> None:
+        """Replace the state of a cell."""
+        old = self.states[index]
+        if new == old:
             return
-        self._count(at, before, -1)
-        self.states[at] = now
-        self._count(at, now, 1)
-        if (now.is_failure, now.state, now.reason) != (
-            before.is_failure,
-            before.state,
-            before.reason,
-        ):
-            self._note_failure(self.cells[at].order, before, now)
+        self._count(index, old, -1)
+        self.states[index] = new
+        self._count(index, new, 1)
+        if (new.is_failure, new.state, new.reason) != (old.is_failure, old.state, old.reason):
+            self._note_failure(self.cells[index].order, old, new)
 
-    def _note_failure(self, order: int, before: CellState, now: CellState) -> None:
-        if before.is_failure:  # a new deque: another thread may be reading the old one
+    def update_all(self, entries: Iterable[Entry | None], budget: str) -> None:
+        """Take over the states stored in the library."""
+        for index, entry in enumerate(entries):
+            if entry is not None:
+                self.update(index, self.states[index].with_entry(entry, budget))
+
+    def _note_failure(self, order: int, old: CellState, new: CellState) -> None:
+        if old.is_failure:  # a new deque: another thread may be reading the old one
             others = (failure for failure in self.failures if failure.cell != order)
-            self.failures = collections.deque(others, maxlen=_LAST)
-        if now.is_failure:
-            failure = Failure(order, now.state, now.reason or "no reason was given")
-            self.failures.appendleft(failure)
+            self.failures = collections.deque(others, maxlen=_MAX_FAILURES)
+        if new.is_failure:
+            self.failures.appendleft(Failure(order, new.state, new.reason or "no reason given"))
 
-    def _count(self, at: int, state: CellState, one: int) -> None:
-        self.counts[state.state] += one
+    def _count(self, index: int, state: CellState, sign: int) -> None:
+        self.counts[state.state] += sign
         if state.to_buy:
-            self.to_buy[TaskKind.of(self.cells[at].request)] += one
-            self.cost += one * (state.price or 0)
+            self.to_buy[TaskKind.of(self.cells[index].request)] += sign
+            self.cost += sign * (state.price or 0)
         if state.state == "accepted":
-            (self.accepted.add if one > 0 else self.accepted.discard)(at)
-        self.spent += one * state.spent
-        self.reserved += one * state.reserved
-        self.held += one * state.held
-        self.before += one * state.before
-        self.bought += 0 if state.before else one * (state.spent + state.reserved)
+            (self.accepted.add if sign > 0 else self.accepted.discard)(index)
+        self.spent += sign * state.spent
+        self.reserved += sign * state.reserved
+        self.held += sign * state.held
+        self.from_library += sign * state.bought_before
+        self.bought += 0 if state.bought_before else sign * (state.spent + state.reserved)
         if state.state in ENDED:
-            self.ended += one
-            self._open[self.cells[at].block] -= one
+            self.finished += sign
+            self._unfinished[self.cells[index].block] -= sign
+
+    def credits(self, indexes: Iterable[int]) -> int:
+        """Sum the prices of these cells."""
+        prices = (self.states[index].price for index in indexes)
+        return sum(self.assume if price is None else price for price in prices)
 
     @property
     def blocks_done(self) -> int:
-        return sum(not number for number in list(self._open.values()))
+        return sum(not count for count in list(self._unfinished.values()))

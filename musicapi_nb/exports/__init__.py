@@ -1,5 +1,6 @@
-"""What leaves the notebook: songs as files with tags, lyrics, playlist, tables and provenance."""
+"""Export of songs as audio files with tags, lyrics, a playlist, tables and provenance."""
 
+from musicapi_nb.errors import ExportFailed
 from musicapi_nb.exports._export import export
 from musicapi_nb.exports._lrc import lrc
 from musicapi_nb.exports.result import ExportedSong, ExportResult, Outcome

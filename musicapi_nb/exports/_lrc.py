@@ -1,4 +1,4 @@
-"""Aligned lyrics as LRC: lines with their times, and a time before each word. Pure."""
+"""lrc(): aligned lyrics as LRC text with a time for each line and word. No I/O."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 
 from musicapi_nb import markup
 
-_MOST_WORDS = 4_000  # lyrics have 5,000 characters at most; matching takes the square of it
-_LONGEST = 86_400.0  # seconds
-_PAUSE, _WORDS_A_LINE = 1.5, 10  # where no lyrics say where a line ends
-_SECTION_IN = re.compile(r"\[[^\]]*\]")  # a section's name stands before its first word
-_SECTION = re.compile(r"\s*\[[^\]]*\]\s*")
-_SIGNS = str.maketrans("[]<>", "()\u2039\u203a")  # LRC has no way to write these
+_MAX_WORDS = 4_000  # lyrics have at most 5,000 characters; matching takes quadratic time
+_MAX_SECONDS = 86_400.0
+_PAUSE, _WORDS_PER_LINE = 1.5, 10  # end a line where neither lyrics nor line breaks do
+_SECTION = re.compile(r"\[[^\]]*\]")  # a section name, such as [Verse]
+_SECTION_LINE = re.compile(r"\s*\[[^\]]*\]\s*")
+_ESCAPES = str.maketrans("[]<>", "()\u2039\u203a")  # LRC has no escape for these
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -33,125 +33,133 @@ def lrc(
     title: str | None = None,
     seconds: float | None = None,
 ) -> str:
-    """Write lyrics with the times of their words, as LRC text with enhanced word times.
+    """Return timed lyrics as LRC text with enhanced word times.
 
     Parameters
     ----------
     alignment
         Items `{word, start_s, end_s, p_align, success}`, as `POST /sonic/aligned-lyrics` returns
-        them; one with `success: false`, or without a time, gives no time to its words.
+        them. The words of an item with `success: false` or without a time get no time.
     lyrics
-        They say what the lines are; without them (or where none of their words is aligned),
-        lines end where the alignment's words have line breaks or pauses.
+        Text that defines the lines. Without it, or if none of its words is aligned, lines end at
+        line breaks or pauses in the alignment.
     title, seconds
-        For the head of the file.
+        Title and duration for the header.
 
     Returns
     -------
     str
-        Lines `[mm:ss.xx]<mm:ss.xx>word ...`, times never falling. A line without any aligned word
-        has no time and is left out; so are section names such as [Verse]. "" when nothing is timed.
+        Lines `[mm:ss.xx]<mm:ss.xx>word ...` with times that never decrease. A line without any
+        aligned word is omitted, and so are section names such as [Verse]. "" if nothing is timed.
     """
-    aligned = list(_aligned(alignment))
-    lines = _by_lyrics(lyrics or "", aligned) or _by_pauses(aligned)
-    body = [line for words in lines for line in _line(words)]
+    aligned = list(_aligned_words(alignment))
+    lines = _lines_of_lyrics(lyrics or "", aligned) or _lines_by_pauses(aligned)
+    body = [text for line in lines if (text := _format_line(line))]
     if not body:
         return ""
-    name = markup.one_line(title, 200).translate(_SIGNS) if title else ""
-    head = [f"[ti:{name}]"] * bool(name)
-    head += [f"[length:{_clock(long)[:-3]}]"] if (long := _time(seconds)) is not None else []
-    return "\n".join([*head, "[re:musicapi_nb]", *body, ""])
+    header = [f"[ti:{_escape(title)}]"] if title else []
+    if (duration := _valid_time(seconds)) is not None:
+        header.append(f"[length:{_format_time(duration)[:-3]}]")
+    return "\n".join([*header, "[re:musicapi_nb]", *body, ""])
 
 
-def _aligned(alignment: Sequence[Mapping[str, Any]]) -> Iterator[_Word]:
-    """The words of an alignment, one by one, with times that never fall."""
-    last, line, number = 0.0, 0, 0
+def _aligned_words(alignment: Sequence[Mapping[str, Any]]) -> Iterator[_Word]:
+    """Yield the single words of an alignment, with times that never decrease."""
+    latest, line, count = 0.0, 0, 0
     for item in alignment:
         if not isinstance(item, Mapping) or not isinstance(text := item.get("word"), str):
             continue
-        timed = item.get("success") is not False
-        start = _time(item.get("start_s"), last) if timed else None
-        end = _time(item.get("end_s"), start) if start is not None else None
-        for part in re.findall(r"\n|[^\s]+", _SECTION_IN.sub("\n", text)):
+        success = item.get("success") is not False
+        start = _valid_time(item.get("start_s"), latest) if success else None
+        end = _valid_time(item.get("end_s"), start) if start is not None else None
+        for part in re.findall(r"\n|[^\s]+", _SECTION.sub("\n", text)):
             if part == "\n":
                 line += 1
                 continue
-            if number == _MOST_WORDS:
+            if count == _MAX_WORDS:
                 return
-            number += 1
+            count += 1
             yield _Word(part, start, end, line)
-        last = last if start is None else start
+        latest = latest if start is None else start
 
 
-def _time(value: Any, least: float = 0.0) -> float | None:
-    """A number of seconds from `least` on; None for anything else."""
+def _valid_time(value: Any, minimum: float = 0.0) -> float | None:
+    """Return a time in seconds that is at least `minimum`, or None if it is not one."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         return None
-    return float(value) if least <= value < _LONGEST else None  # neither holds for NaN
+    return float(value) if minimum <= value < _MAX_SECONDS else None  # false for NaN
 
 
-def _by_lyrics(lyrics: str, aligned: Sequence[_Word]) -> list[list[_Word]]:
-    """The lines of lyrics, each word with the time of the aligned word that it is."""
-    lines = [line for line in lyrics.splitlines() if not _SECTION.fullmatch(line)]
-    words = [(at, word) for at, line in enumerate(lines) for word in line.split()][:_MOST_WORDS]
+def _lines_of_lyrics(lyrics: str, aligned: Sequence[_Word]) -> list[list[_Word]]:
+    """Return the lines of the lyrics, each word with the time of its aligned word."""
+    texts = [line for line in lyrics.splitlines() if not _SECTION_LINE.fullmatch(line)]
+    words = [(line, word) for line, text in enumerate(texts) for word in text.split()]
+    words = words[:_MAX_WORDS]
     matcher = difflib.SequenceMatcher(
         None,
-        [_key(word) for _, word in words],
-        [_key(word.text) for word in aligned],
+        [_match_key(word) for _, word in words],
+        [_match_key(word.text) for word in aligned],
         autojunk=False,
     )
-    found = {
-        block.a + step: aligned[block.b + step]
+    matches = {
+        block.a + offset: aligned[block.b + offset]
         for block in matcher.get_matching_blocks()
-        for step in range(block.size)
+        for offset in range(block.size)
     }
-    made: dict[int, list[_Word]] = {}
-    for number, (at, text) in enumerate(words):
-        same = found.get(number, _Word(text))
-        made.setdefault(at, []).append(dataclasses.replace(same, text=text))
-    timed = any(word.start is not None for line in made.values() for word in line)
-    return list(made.values()) if timed else []
+    lines: dict[int, list[_Word]] = {}
+    for index, (line, text) in enumerate(words):
+        match = matches.get(index, _Word(text))
+        lines.setdefault(line, []).append(dataclasses.replace(match, text=text))
+    timed = any(word.start is not None for line in lines.values() for word in line)
+    return list(lines.values()) if timed else []
 
 
-def _key(word: str) -> str:
+def _match_key(word: str) -> str:
     return "".join(letter for letter in word.casefold() if letter.isalnum()) or word
 
 
-def _by_pauses(aligned: Sequence[_Word]) -> list[list[_Word]]:
+def _lines_by_pauses(aligned: Sequence[_Word]) -> list[list[_Word]]:
+    """Split words at the line breaks of the alignment, or without any at pauses."""
     lines: list[list[_Word]] = []
-    told = bool(aligned) and aligned[-1].line > 0
+    has_breaks = bool(aligned) and aligned[-1].line > 0
     for word in aligned:
-        before = lines[-1][-1] if lines else None
-        if before is None or word.line != before.line or (not told and _ends(lines[-1], word)):
+        if (
+            not lines
+            or word.line != lines[-1][-1].line
+            or (not has_breaks and _is_complete(lines[-1], word))
+        ):
             lines.append([])
         lines[-1].append(word)
     return lines
 
 
-def _ends(line: Sequence[_Word], following: _Word) -> bool:
-    last = line[-1].end if line[-1].end is not None else line[-1].start
-    pause = 0.0 if last is None or following.start is None else following.start - last
-    return len(line) >= _WORDS_A_LINE or pause > _PAUSE
+def _is_complete(line: Sequence[_Word], following: _Word) -> bool:
+    end = line[-1].end if line[-1].end is not None else line[-1].start
+    pause = 0.0 if end is None or following.start is None else following.start - end
+    return len(line) >= _WORDS_PER_LINE or pause > _PAUSE
 
 
-def _line(words: Sequence[_Word]) -> Iterator[str]:
-    times = [word.start for word in words if word.start is not None]
-    if not times:
-        return
-    texts = (
-        f"{'' if word.start is None else f'<{_clock(word.start)}>'}{_shown(word.text)}"
+def _format_line(words: Sequence[_Word]) -> str:
+    """Return a line of LRC, or "" if no word has a time."""
+    starts = [word.start for word in words if word.start is not None]
+    if not starts:
+        return ""
+    texts = [
+        _escape(word.text)
+        if word.start is None
+        else f"<{_format_time(word.start)}>{_escape(word.text)}"
         for word in words
-    )
+    ]
     ends = [word.end for word in words if word.end is not None]
-    close = f" <{_clock(max(ends))}>" if ends else ""
-    yield f"[{_clock(times[0])}]{' '.join(texts)}{close}"
+    texts += [f"<{_format_time(max(ends))}>"] if ends else []
+    return f"[{_format_time(starts[0])}]{' '.join(texts)}"
 
 
-def _shown(text: str) -> str:
-    return markup.one_line(text, 200).translate(_SIGNS)
+def _escape(text: str) -> str:
+    return markup.one_line(text, 200).translate(_ESCAPES)
 
 
-def _clock(seconds: float) -> str:
-    """Minutes, seconds and hundredths: 01:02.34."""
+def _format_time(seconds: float) -> str:
+    """Format minutes, seconds and hundredths: 01:02.34."""
     hundredths = round(seconds * 100)
     return f"{hundredths // 6000:02}:{hundredths // 100 % 60:02}.{hundredths % 100:02}"

@@ -1,4 +1,4 @@
-"""Names of files that any file system takes, made of any title."""
+"""File names that every file system accepts, made from song titles."""
 
 from __future__ import annotations
 
@@ -8,49 +8,49 @@ from collections.abc import Collection
 
 from musicapi_nb import markup
 
-# A name has 255 bytes at most, on encrypted folders 143; number and suffix come after the stem.
-LONGEST_STEM = 110
-_NOTHING = "untitled"
-# Windows: not in a name; on all others "/" and NUL.
+# A file name has at most 255 bytes, on encrypted folders 143; number and suffix follow the stem.
+MAX_STEM_BYTES = 110
+_UNTITLED = "untitled"
+# Not allowed on Windows; elsewhere only "/" and NUL.
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f-\x9f]')
-# Windows: devices, whatever suffix follows, superscript digits too (NFKC makes digits of them).
+# Windows devices, with any suffix. NFKC turns superscript digits, which also count, into digits.
 _DEVICES = re.compile(
     r"(con|prn|aux|nul|clock\$|conin\$|conout\$|com[0-9]|lpt[0-9])[ .]*(\..*)?", re.IGNORECASE
 )
 
 
-def stem(title: str | None) -> str:
-    """Make a title the name of a file, without its suffix: one that shows and is safe anywhere.
+def safe_stem(title: str | None) -> str:
+    """Turn a title into a visible file name without suffix that is safe everywhere.
 
-    Invisible characters and marks of direction are left out, as are dots and spaces at the ends,
-    and at the start what hides a file or looks like an option or a comment. It has at most
-    `LONGEST_STEM` bytes of UTF-8, cut between characters.
+    Removes invisible characters, direction marks, dots and spaces at the ends, and leading
+    characters that hide a file or look like an option or a comment. The result has at most
+    `MAX_STEM_BYTES` bytes of UTF-8, cut between characters.
     """
     text = " ".join((title or "").split())
     text = _FORBIDDEN.sub("_", markup.strip_invisible(text))
     text = unicodedata.normalize("NFC", " ".join(text.split())).lstrip(" .-~#").rstrip(" .")
-    text = _cut(text, LONGEST_STEM - 1)
+    text = _cut(text, MAX_STEM_BYTES - 1)
     if not text.strip("_ .") or markup.is_blank(text):
-        return _NOTHING
+        return _UNTITLED
     return f"_{text}" if _DEVICES.fullmatch(unicodedata.normalize("NFKC", text)) else text
 
 
-def _cut(text: str, most: int) -> str:
-    return text.encode("utf-8")[:most].decode("utf-8", "ignore").rstrip(" .")
+def _cut(text: str, limit: int) -> str:
+    return text.encode("utf-8")[:limit].decode("utf-8", "ignore").rstrip(" .")
 
 
-def folded(name: str) -> str:
-    """What a file system that knows no case, or composes letters, tells names apart by."""
-    once = unicodedata.normalize("NFKC", name).casefold()
-    return unicodedata.normalize("NFKC", once)
+def fold(name: str) -> str:
+    """Fold a name so that names equal on a case- or form-insensitive file system are equal."""
+    folded = unicodedata.normalize("NFKC", name).casefold()
+    return unicodedata.normalize("NFKC", folded)
 
 
-def unique(title: str | None, taken: Collection[str]) -> str:
-    """As `stem`, and not among `taken` (folded stems); twins are numbered from 2 on."""
-    first = stem(title)
+def unique_stem(title: str | None, used: Collection[str]) -> str:
+    """Return `safe_stem(title)`, numbered from 2 on if it is among `used` (folded stems)."""
+    first = safe_stem(title)
     name, number = first, 1
-    while folded(name) in taken:
+    while fold(name) in used:
         number += 1
-        end = f" ({number})"
-        name = f"{_cut(first, LONGEST_STEM - len(end))}{end}"
+        suffix = f" ({number})"
+        name = f"{_cut(first, MAX_STEM_BYTES - len(suffix))}{suffix}"
     return name

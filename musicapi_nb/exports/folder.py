@@ -1,4 +1,4 @@
-"""A folder of exported songs: whose each name is, what is whole, and moves into place."""
+"""A folder of exported songs: file names, integrity checks and atomic writes."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ MANIFEST = "export.json"
 PLAYLIST = "songs.m3u8"
 TABLES = "tables"
 STAGE = ".musicapi-export-"
-_OURS = (MANIFEST, PLAYLIST, TABLES)
-_ABANDONED = 3600.0  # seconds after which nobody works on what lies beside any more
-_LARGEST_RECORD = 10_000_000  # bytes
+_RESERVED = (MANIFEST, PLAYLIST, TABLES)
+_ABANDONED_SECONDS = 3600.0  # age at which a staging folder belongs to a dead process
+_MAX_RECORD_BYTES = 10_000_000
 
 
 class Folder:
-    """The files of exports in one folder.
+    """The files of earlier exports in a folder, and the writing of new ones.
 
-    The manifest says which song has which name, and what bytes each file was given; a song's own
-    record, which is moved into place before its files, says so where the manifest does not yet.
-    Files that neither names are somebody else's: they are never replaced.
+    The manifest lists each song's file name and the hash of every file. A song's record is moved
+    into place before its other files, and lists them until the manifest does. Files in neither
+    are not from an export: they are never replaced.
     """
 
     def __init__(self, path: Path) -> None:
@@ -36,129 +36,130 @@ class Folder:
         self.path = path
         sweep(path)
         self.stage = Path(tempfile.mkdtemp(prefix=STAGE, dir=path))
-        manifest = read_json(path / MANIFEST)
-        self.files = texts(manifest.get("files"))
+        manifest = _read_json(path / MANIFEST)
+        self.files = _texts(manifest.get("files"))
         self.stems = {
-            key: stem for key, stem in texts(manifest.get("songs")).items() if is_plain(stem)
+            key: stem for key, stem in _texts(manifest.get("songs")).items() if _is_plain(stem)
         }
         self._records = self._read_records()
-        there = (entry.stem for entry in path.iterdir())
-        self._taken = {filenames.folded(Path(name).stem) for name in _OURS}
-        self._taken |= {filenames.folded(stem) for stem in (*there, *self.stems.values())}
+        present = (entry.stem for entry in path.iterdir())
+        self._used_stems = {filenames.fold(Path(name).stem) for name in _RESERVED}
+        self._used_stems |= {filenames.fold(stem) for stem in (*present, *self.stems.values())}
 
     def close(self) -> None:
         shutil.rmtree(self.stage, ignore_errors=True)
 
     def _read_records(self) -> dict[str, dict[str, Any]]:
-        found: dict[str, dict[str, Any]] = {}
+        records: dict[str, dict[str, Any]] = {}
         for path in self.path.glob("*.json"):
-            record = read_json(path) if path.name != MANIFEST else {}
+            record = _read_json(path) if path.name != MANIFEST else {}
             song = record.get("song")
             key = song.get("key") if isinstance(song, dict) else None
             if record.get("format") != provenance.FORMAT or not isinstance(key, str):
                 continue
             if self.stems.setdefault(key, path.stem) == path.stem:
-                found[key] = record
-        return found
+                records[key] = record
+        return records
 
     def stem_of(self, key: str, title: str | None) -> str:
-        """The name of a song's files: the one that it has here, else a new one."""
+        """Return the stem of a song's file names: that of an earlier export, else a new one."""
         if key not in self.stems:
-            self.stems[key] = filenames.unique(title, self._taken)
-            self._taken.add(filenames.folded(self.stems[key]))
+            self.stems[key] = filenames.unique_stem(title, self._used_stems)
+            self._used_stems.add(filenames.fold(self.stems[key]))
         return self.stems[key]
 
     def record(self, key: str) -> Mapping[str, Any]:
-        """What is written of a song here; empty where there is nothing."""
+        """Return the record of a song in this folder, or an empty mapping."""
         return self._records.get(key, {})
 
-    def is_whole(self, key: str, recipe: str) -> bool:
-        """Whether a song's files are all here as they were written, of the same ingredients."""
+    def is_intact(self, key: str, fingerprint: str) -> bool:
+        """Whether all files of a song are unchanged and made from the same inputs."""
         record, stem = self.record(key), self.stems[key]
-        written = texts(record.get("files"))
-        beside = f"{stem}.json"
-        if record.get("recipe") != recipe or not written:
+        hashes = _texts(record.get("files"))
+        record_name = f"{stem}.json"
+        if record.get("fingerprint") != fingerprint or not hashes:
             return False
-        if beside in self.files and digest(self.path / beside) != self.files[beside]:
+        record_hash = sha256(self.path / record_name)
+        if self.files.get(record_name, record_hash) != record_hash:
             return False
-        self.files[beside] = digest(self.path / beside) or ""
-        self.files.update(written)
+        self.files[record_name] = record_hash or ""
+        self.files.update(hashes)
         return all(
-            is_plain(name) and digest(self.path / name) == sha256
-            for name, sha256 in written.items()
+            _is_plain(name) and sha256(self.path / name) == digest
+            for name, digest in hashes.items()
         )
 
-    def put(self, staged: Iterable[Path]) -> None:
-        """Move whole files into place, in this order: what names the others comes first."""
+    def commit(self, staged: Iterable[Path]) -> None:
+        """Move complete files into place, in this order."""
         for path in staged:
             name = path.relative_to(self.stage).as_posix()
-            self.files[name] = digest(path) or ""
+            self.files[name] = sha256(path) or ""
             target = self.path / name
             target.parent.mkdir(exist_ok=True)
             with path.open("r+b") as file:
                 os.fsync(file.fileno())
             path.replace(target)
 
-    def put_shared(self, staged: Iterable[Path]) -> list[str]:
-        """Move what is not one song's; return the names that somebody else's files have."""
+    def commit_shared(self, staged: Iterable[Path]) -> list[str]:
+        """Move the playlist and tables into place; return names used by files of other origin."""
         changed, foreign = [], []
         for path in staged:
             name = path.relative_to(self.stage).as_posix()
-            new, there = digest(path) or "", digest(self.path / name)
-            if there is not None and there != new and name not in self.files:
+            new, old = sha256(path) or "", sha256(self.path / name)
+            if old is not None and old != new and name not in self.files:
                 foreign.append(name)
                 continue
             self.files[name] = new
-            changed += [path] if there != new else []
+            changed += [path] if old != new else []
         self._write_manifest()
-        self.put(changed)
+        self.commit(changed)
         return foreign
 
     def _write_manifest(self) -> None:
         manifest = {"format": provenance.FORMAT, "songs": self.stems, "files": self.files}
         path = self.stage / MANIFEST
-        path.write_text(provenance.text(manifest), encoding="utf-8")
-        if digest(path) != digest(self.path / MANIFEST):
+        path.write_text(provenance.to_json(manifest), encoding="utf-8")
+        if sha256(path) != sha256(self.path / MANIFEST):
             path.replace(self.path / MANIFEST)
 
 
 def sweep(folder: Path) -> None:
-    """Remove what processes left that were killed."""
-    for left in folder.glob(f"{STAGE}*"):
+    """Delete the staging folders of killed processes."""
+    for stage in folder.glob(f"{STAGE}*"):
         try:
-            if time.time() - left.stat().st_mtime > _ABANDONED:
-                shutil.rmtree(left, ignore_errors=True)
+            if time.time() - stage.stat().st_mtime > _ABANDONED_SECONDS:
+                shutil.rmtree(stage, ignore_errors=True)
         except OSError:
             continue
 
 
-def is_plain(name: str) -> bool:
-    """Whether a name that was read from a file leads to a file of this very folder."""
-    return name not in {"", ".", ".."} and not set(name) & set("/\\:\0")
-
-
-def texts(value: Any) -> dict[str, str]:
-    """The texts of a mapping that was read from a file."""
-    if not isinstance(value, Mapping):
-        return {}
-    return {name: text for name, text in value.items() if isinstance(text, str)}
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a record; empty where there is none, or none that can be read."""
-    try:
-        if path.stat().st_size > _LARGEST_RECORD and path.name != MANIFEST:
-            return {}
-        value = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def digest(path: Path) -> str | None:
-    """The hash of a file's bytes; None where there is no file that can be read."""
+def sha256(path: Path) -> str | None:
+    """Return the hex digest of a file, or None if it cannot be read."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return None
+
+
+def _is_plain(name: str) -> bool:
+    """Whether a name read from a file stays inside the folder."""
+    return name not in {"", ".", ".."} and not set(name) & set("/\\:\0")
+
+
+def _texts(value: Any) -> dict[str, str]:
+    """Return the text values of a mapping read from a file."""
+    if not isinstance(value, Mapping):
+        return {}
+    return {name: text for name, text in value.items() if isinstance(text, str)}
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object; return an empty one if the file is missing or malformed."""
+    try:
+        if path.stat().st_size > _MAX_RECORD_BYTES and path.name != MANIFEST:
+            return {}
+        value = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}

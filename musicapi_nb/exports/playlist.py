@@ -1,4 +1,4 @@
-"""What a folder of songs has beside the songs: the playlist, and the tables as CSV and Parquet."""
+"""The playlist of an export, and its tables as CSV and Parquet."""
 
 from __future__ import annotations
 
@@ -6,59 +6,61 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import pandas as pd
 
 from musicapi_nb import frames, markup
 from musicapi_nb.exports import provenance
+from musicapi_nb.exports.selection import Selection
 from musicapi_nb.frames import io
 from musicapi_nb.tasks import Song, Task
 
-if TYPE_CHECKING:
-    from musicapi_nb.exports.selection import Chosen
-
-_TITLE = 200
-# What a spreadsheet takes for a formula (OWASP, CSV injection), wide forms of the signs included.
+_TITLE_LENGTH = 200
+# Text that a spreadsheet takes for a formula (OWASP, CSV injection), including full-width signs.
 _FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
 
 
 def playlist(songs: Iterable[tuple[Song, str]]) -> str:
-    """Write an extended M3U of songs and their files, which lie beside it; UTF-8.
+    """Return an extended M3U of songs and their file names.
 
-    Each title is one line, whatever it holds. Seconds are whole; -1 where they are not known.
+    Each title is one line. Durations are whole seconds, -1 if unknown.
     """
     lines = ["#EXTM3U"]
     for song, name in songs:
-        known = song.duration is not None and math.isfinite(song.duration)
-        seconds = round(song.duration) if known and song.duration is not None else -1
-        lines += [f"#EXTINF:{seconds},{markup.one_line(song.title or name, _TITLE)}", name]
+        duration = song.duration
+        seconds = -1 if duration is None or not math.isfinite(duration) else round(duration)
+        lines += [f"#EXTINF:{seconds},{markup.one_line(song.title or name, _TITLE_LENGTH)}", name]
     return "\n".join([*lines, ""])
 
 
-def tables(chosen: Chosen, names: Mapping[tuple[str | None, int], str]) -> dict[str, pd.DataFrame]:
-    """Make the frames of what was chosen; `names` are the exported files, by task and position.
+def make_tables(
+    selection: Selection, names: Mapping[tuple[str | None, int], str]
+) -> dict[str, pd.DataFrame]:
+    """Return the frames of the exported songs.
 
-    The songs' table has them in its column `file`. An experiment's tables have its factors.
+    The songs' table has the file names, given by task id and song position, in its column `file`.
+    The tables of an experiment have its factors.
     """
-    made = frames.flatten(map(_shareable, chosen.tasks))._asdict()
-    if chosen.experiment is not None:
-        asked = ("songs", "tags", "replaced_tags", "durations")
-        made |= {name: getattr(chosen.experiment, name)() for name in asked}
-    songs = made["songs"]
-    places = zip(songs["task_id"], songs["song_position"], strict=True)
-    # A task without an id is told apart by nothing else.
-    found = [names.get((task if isinstance(task, str) else None, at)) for task, at in places]
-    made["songs"] = songs.assign(file=pd.Series(found, index=songs.index, dtype="str"))
-    rated = frames.ratings_frame(chosen.library)
-    keys = {(task.id, song.position) for task in chosen.tasks for song in task.songs}
-    kept = [key in keys for key in zip(rated["task_id"], rated["song_position"], strict=True)]
-    return {**made, "ratings": rated[kept].reset_index(drop=True)} if any(kept) else made
+    tables = frames.flatten(map(_without_secrets, selection.tasks))._asdict()
+    if selection.experiment is not None:
+        with_factors = ("songs", "tags", "replaced_tags", "durations")
+        tables |= {name: getattr(selection.experiment, name)() for name in with_factors}
+    songs = tables["songs"]
+    positions = zip(songs["task_id"], songs["song_position"], strict=True)
+    keys = [(task if isinstance(task, str) else None, position) for task, position in positions]
+    files = pd.Series([names.get(key) for key in keys], index=songs.index, dtype="str")
+    tables["songs"] = songs.assign(file=files)
+    ratings = frames.ratings_frame(selection.library)
+    exported = {(task.id, song.position) for task in selection.tasks for song in task.songs}
+    rated = zip(ratings["task_id"], ratings["song_position"], strict=True)
+    ratings = ratings[[key in exported for key in rated]].reset_index(drop=True)
+    return tables if ratings.empty else {**tables, "ratings": ratings}
 
 
-def _shareable(task: Task) -> Task:
-    """The task with a request that tells no secret; only fields passed through can hold any."""
+def _without_secrets(task: Task) -> Task:
+    """Return the task without secrets; only undeclared fields of its request can hold any."""
     request = task.request
     if request is None or not request.extra:
         return task
@@ -66,25 +68,25 @@ def _shareable(task: Task) -> Task:
     return msgspec.structs.replace(task, request=msgspec.structs.replace(request, extra=extra))
 
 
-def write_frames(folder: Path, made: Mapping[str, pd.DataFrame]) -> None:
+def write_tables(folder: Path, tables: Mapping[str, pd.DataFrame]) -> None:
     """Write each table to `<name>.csv` and `<name>.parquet`.
 
-    Parquet holds every value as it is, for programs. CSV is for spreadsheets: UTF-8 with a byte
-    order mark, and a text that a spreadsheet would run as a formula has an apostrophe before it.
+    Parquet has the exact values. CSV is for spreadsheets: UTF-8 with a byte order mark, and an
+    apostrophe before text that a spreadsheet would run as a formula.
     """
-    io.write_frames(folder, made)
-    for name, table in made.items():
-        harmless(table).to_csv(
+    io.write_frames(folder, tables)
+    for name, table in tables.items():
+        escape_formulas(table).to_csv(
             folder / f"{name}.csv", index=False, encoding="utf-8-sig", lineterminator="\n"
         )
 
 
-def harmless(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with no text that a spreadsheet would run."""
+def escape_formulas(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with an apostrophe before each text that looks like a formula."""
     texts = table.select_dtypes(exclude=["number", "datetime", "datetimetz", "timedelta", "bool"])
-    quoted = {name: texts[name].astype(object).map(_quoted) for name in texts.columns}
-    return table.assign(**quoted)
+    escaped = {name: texts[name].astype(object).map(_escape) for name in texts.columns}
+    return table.assign(**escaped)
 
 
-def _quoted(value: Any) -> Any:
+def _escape(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value

@@ -1,4 +1,4 @@
-"""Where a song came from, as a record beside its files: what was asked, returned and written."""
+"""The provenance record of a song: its request, reply, purchase and files."""
 
 from __future__ import annotations
 
@@ -8,28 +8,26 @@ import hashlib
 import importlib.metadata
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from musicapi_nb.engines import model_of
+from musicapi_nb.library import Entry
 from musicapi_nb.tasks import Song, Task
 
-if TYPE_CHECKING:
-    from musicapi_nb.library import Entry
-
 FORMAT = "musicapi_nb export 1"
-_SECRET = ("secret", "password", "passwd", "token", "authorization", "api_key", "apikey")
-_MOMENTS = ("planned_at", "sent_at", "accepted_at", "ended_at")
-_OF_ENTRY = ("identity", "take", "experiment", "cell", "price", "simulated")
+_SECRET_WORDS = ("secret", "password", "passwd", "token", "authorization", "api_key", "apikey")
+_TIMES = ("planned_at", "sent_at", "accepted_at", "ended_at")
+_ENTRY_FIELDS = ("request_key", "take", "experiment", "cell", "price", "simulated")
 
 
 def provenance(
     key: str, song: Song, task: Task, entry: Entry | None, fields: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """What is known of a song's origin. Pure; the same for the same song, at any time.
+    """Return the record of a song's origin. No I/O; the same for the same song at any time.
 
-    The request is as it was sent; values of fields whose names speak of a secret are left out.
+    It has the request as sent, except the values of fields whose names suggest a secret.
     """
     request = task.request
     return {
@@ -48,7 +46,7 @@ def provenance(
             "image_url": song.image_url,
             "video_url": song.video_url,
         },
-        "model": {"asked": model_of(request) if request else None, "returned": song.model},
+        "model": {"requested": model_of(request) if request else None, "returned": song.model},
         "request": {
             "operation": task.name,
             "method": request.method if request else None,
@@ -62,27 +60,24 @@ def provenance(
             "finished_at": task.finished_at,
             "songs": len(task.songs),
         },
-        "ledger": _of_ledger(entry) if entry else None,
+        "ledger": _entry_record(entry) if entry else None,
     }
 
 
-def _of_ledger(entry: Entry) -> dict[str, Any]:
-    moments = {name: getattr(entry, name) for name in _MOMENTS}
-    return {
-        **{name: getattr(entry, name) for name in _OF_ENTRY},
-        **{
-            name: None if at is None else dt.datetime.fromtimestamp(at, dt.UTC)
-            for name, at in moments.items()
-        },
+def _entry_record(entry: Entry) -> dict[str, Any]:
+    times = {name: getattr(entry, name) for name in _TIMES}
+    return {name: getattr(entry, name) for name in _ENTRY_FIELDS} | {
+        name: None if seconds is None else dt.datetime.fromtimestamp(seconds, dt.UTC)
+        for name, seconds in times.items()
     }
 
 
 def without_secrets(value: Any) -> Any:
-    """The same JSON value, but for what fields hold whose names speak of a secret."""
+    """Return a JSON value without the content of fields whose names suggest a secret."""
     if isinstance(value, Mapping):
         return {
-            str(name): "(left out)"
-            if any(word in str(name).lower() for word in _SECRET)
+            str(name): "(omitted)"
+            if any(word in str(name).lower() for word in _SECRET_WORDS)
             else without_secrets(item)
             for name, item in value.items()
         }
@@ -93,16 +88,16 @@ def without_secrets(value: Any) -> Any:
 
 @functools.cache
 def package() -> dict[str, str]:
-    """What wrote the record."""
+    """Return the name and version of this package."""
     return {"name": "musicapi_nb", "version": importlib.metadata.version("musicapi_nb")}
 
 
-def recipe(*parts: Any) -> str:
-    """Name what files are made of: they need not be made again while this stays."""
-    return hashlib.sha256(text(parts).encode("utf-8", "replace")).hexdigest()
+def fingerprint(*inputs: Any) -> str:
+    """Return a hash of everything that a song's files are made from."""
+    return hashlib.sha256(to_json(inputs).encode("utf-8", "replace")).hexdigest()
 
 
-def text(value: Any) -> str:
-    """JSON that a person can read; moments are ISO 8601."""
+def to_json(value: Any) -> str:
+    """Return indented JSON; times are ISO 8601."""
     plain = msgspec.to_builtins(value)
     return json.dumps(plain, indent=1, ensure_ascii=False, default=repr) + "\n"

@@ -1,4 +1,4 @@
-"""What an export did, and how that shows itself; what can go wrong with it as a whole."""
+"""The result of an export, and its card."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from musicapi_nb import markup
-from musicapi_nb.library.html import room
+from musicapi_nb.library.html import format_bytes
 
 Outcome: TypeAlias = Literal["written", "replaced", "skipped", "failed"]
-_WORDS: Mapping[Outcome, tuple[str, markup.Tone]] = {
+_LABELS: Mapping[Outcome, tuple[str, markup.Tone]] = {
     "written": ("written", "good"),
     "replaced": ("replaced", "info"),
-    "skipped": ("whole already", "neutral"),
+    "skipped": ("unchanged", "neutral"),
     "failed": ("failed", "bad"),
 }
-_SHOWN = 20
+_MAX_ROWS = 20
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -28,10 +28,10 @@ class ExportedSong:
     Attributes
     ----------
     files
-        Names in the folder or ZIP, the audio first; empty where it failed.
+        File names in the folder or ZIP, the audio first; empty if it failed.
     outcome
-        "skipped": its files were here, whole. "replaced": they were here, and were not whole, or
-        of other ingredients. "failed": `why` tells it.
+        "written": new; "skipped": its files were present and unchanged; "replaced": they were
+        damaged or outdated; "failed": see `reason`.
     """
 
     title: str
@@ -42,20 +42,20 @@ class ExportedSong:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ExportResult:
-    """What an export did; a card that shows itself.
+    """The result of an export; displays as a card.
 
     Attributes
     ----------
     path
         The folder or the ZIP.
     songs
-        In the order of the playlist; those that failed have no file there.
+        Songs in the order of the playlist, followed by those that cannot be exported.
     shared_files
-        Names of the files that are not one song's: playlist, tables, manifest.
+        Names of the playlist, the tables and the manifest.
     size
         Bytes of all files of this export.
     notes
-        What a person should know besides: a file's title or name, and what of it.
+        Further remarks: a title or file name, and a message.
     """
 
     path: Path
@@ -66,51 +66,55 @@ class ExportResult:
 
     @property
     def counts(self) -> dict[Outcome, int]:
-        """How many songs had each outcome; only those that occur."""
-        found = Counter(song.outcome for song in self.songs)
-        return {outcome: found[outcome] for outcome in _WORDS if found[outcome]}
+        """Number of songs by outcome, without zeros."""
+        counts = Counter(song.outcome for song in self.songs)
+        return {outcome: counts[outcome] for outcome in _LABELS if counts[outcome]}
 
     @property
     def failed(self) -> tuple[ExportedSong, ...]:
-        """The songs that are not in the export."""
+        """Songs that are not in the export."""
         return tuple(song for song in self.songs if song.outcome == "failed")
 
     def __repr__(self) -> str:
-        said = [f"{number:,} {_WORDS[outcome][0]}" for outcome, number in self.counts.items()]
-        head = f"<Exported {self.path}: {', '.join(said) or 'no songs'}; {room(self.size)}>"
-        lines = [f"- {title}: {reason}" for title, reason in self._said()]
-        return "\n".join(map(markup.one_line, [head, *lines]))
+        counts = [f"{count:,} {_LABELS[outcome][0]}" for outcome, count in self.counts.items()]
+        summary = f"{', '.join(counts) or 'no songs'}; {format_bytes(self.size)}"
+        lines = [f"<ExportResult {self.path}: {summary}>"]
+        lines += [f"- {name}: {message}" for name, message in self._problems()]
+        return "\n".join(map(markup.one_line, lines))
 
-    def _said(self) -> list[tuple[str, str]]:
+    def _problems(self) -> list[tuple[str, str]]:
         return [*((song.title, song.reason) for song in self.failed), *self.notes]
 
-    def _shared(self) -> list[str]:
+    def _shared_files_text(self) -> list[str]:
         tables = [name for name in self.shared_files if "/" in name]
-        names = {Path(name).stem for name in tables}
-        said = [f"tables: {', '.join(sorted(names))} ({_endings(tables)})"] if tables else []
-        return [*(name for name in self.shared_files if name not in tables), *said]
+        text = [name for name in self.shared_files if "/" not in name]
+        if tables:
+            names = sorted({Path(name).stem for name in tables})
+            text.append(f"tables: {', '.join(names)} ({_suffixes(tables)})")
+        return text
 
     def _repr_html_(self) -> str:
         badges = [
-            markup.badge(f"{number:,} {_WORDS[outcome][0]}", _WORDS[outcome][1])
-            for outcome, number in self.counts.items()
+            markup.badge(f"{count:,} {_LABELS[outcome][0]}", _LABELS[outcome][1])
+            for outcome, count in self.counts.items()
         ]
-        kept = [song for song in self.songs if song.files]
-        rows = [(song.title, song.files[0], _endings(song.files[1:])) for song in kept]
-        listed = markup.table(("song", "file", "beside it"), rows, limit=_SHOWN)
-        said = self._said()
-        wrong = markup.table(("what", "why"), said, limit=_SHOWN) if said else markup.EMPTY
+        songs = [song for song in self.songs if song.files]
+        rows = [(song.title, song.files[0], _suffixes(song.files[1:])) for song in songs]
+        files = markup.table(("song", "file", "other files"), rows, limit=_MAX_ROWS)
+        problems = markup.EMPTY
+        if self._problems():
+            problems = markup.table(("song or file", "problem"), self._problems(), limit=_MAX_ROWS)
         return markup.card(
             f"Exported to {self.path.name}",
-            wrong,
-            markup.collapsible(f"Files of {len(kept):,} songs", listed) if kept else markup.EMPTY,
-            markup.caption(*self._shared()),
+            problems,
+            markup.collapsible(f"Files of {len(songs):,} songs", files) if songs else markup.EMPTY,
+            markup.caption(*self._shared_files_text()),
             markup.EMPTY if self.songs else markup.notice("There are no finished songs to export."),
-            facts=markup.facts(str(self.path), room(self.size)),
+            facts=markup.facts(str(self.path), format_bytes(self.size)),
             badges=badges,
             wide=True,
         )
 
 
-def _endings(names: Iterable[str]) -> str:
+def _suffixes(names: Iterable[str]) -> str:
     return ", ".join(sorted({Path(name).suffix for name in names}))

@@ -1,10 +1,11 @@
 """Strings and addresses that were not written here, made safe to stand in a page."""
 
 import base64
+import functools
 import html
 import re
 import unicodedata
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 from urllib.parse import quote, urlsplit
 
 MediaType: TypeAlias = Literal[
@@ -39,6 +40,16 @@ class LocalFile(str):
 
 
 EMPTY: Final = Html()
+
+
+@functools.singledispatch
+def render(value: Any) -> str:
+    """Return the HTML of an object; `@render.register` adds a function for a type.
+
+    It lets a data class have `_repr_html_` without importing the module that draws its card.
+    """
+    raise TypeError(f"{type(value).__name__} has no HTML representation")
+
 
 _REORDERS: Final = re.compile("[\u202a-\u202e\u2066-\u206f\ufff9-\ufffb]")
 _UNPRINTABLE: Final = re.compile(

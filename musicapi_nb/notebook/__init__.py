@@ -1,4 +1,4 @@
-"""What a notebook touches: connect(), jobs that show themselves, the opt-in nested loop."""
+"""Connecting from a notebook: sessions, jobs with live display, and optional nested asyncio."""
 
 from musicapi_nb.notebook._connect import connect, form
 from musicapi_nb.notebook.job import Job

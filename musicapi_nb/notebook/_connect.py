@@ -1,7 +1,8 @@
-"""connect(): which service or simulator, which library, and the handle that is open for it."""
+"""connect(): choose the service or a simulator and a library, and open or reuse a session."""
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 import re
@@ -9,15 +10,15 @@ import secrets
 import uuid
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from musicapi_nb.client import BASE_URL, MusicAPI
-from musicapi_nb.client.webhook_fields import checked_hook
+from musicapi_nb.client.webhook_fields import webhook_target
 from musicapi_nb.engines import Request
 from musicapi_nb.errors import InvalidRequest, Problem
-from musicapi_nb.notebook import remote_simulator
 from musicapi_nb.notebook.event_loop import BackgroundLoop
-from musicapi_nb.notebook.session import KEY_VARIABLE, Session, _sessions
+from musicapi_nb.notebook.remote_simulator import probe_simulator
+from musicapi_nb.notebook.session import KEY_VARIABLE, Session, open_sessions
 from musicapi_nb.webhook_signing import SECRET_VARIABLE
 
 if TYPE_CHECKING:
@@ -30,7 +31,42 @@ LIBRARY = "musicapi-library"
 _SIMULATOR_KEY = "simulated-account"
 
 
-def connect(  # noqa: PLR0913 - each is a setting of its own
+@dataclasses.dataclass(frozen=True)
+class _Service:
+    """The real service, or another host that needs a key."""
+
+    key: str = dataclasses.field(repr=False)
+    base_url: str
+
+
+@dataclasses.dataclass(frozen=True)
+class _StandaloneSimulator:
+    """A simulator in another process."""
+
+    base_url: str
+
+
+@dataclasses.dataclass(frozen=True)
+class _EmbeddedSimulator:
+    """A simulator in this process: the user's, or a new one."""
+
+    simulator: Simulator | None
+
+
+_Target: TypeAlias = _Service | _StandaloneSimulator | _EmbeddedSimulator
+
+
+@dataclasses.dataclass(frozen=True)
+class _Options:
+    """The other arguments of connect(), with defaults filled in."""
+
+    library: Path | None
+    spend_limit: int | None
+    webhook: str | None
+    webhook_secret: str | None = dataclasses.field(repr=False)
+
+
+def connect(  # noqa: PLR0913 - independent settings
     key: str | None = None,
     *,
     base_url: str | None = None,
@@ -40,182 +76,170 @@ def connect(  # noqa: PLR0913 - each is a setting of its own
     webhook: str | None = None,
     webhook_secret: str | None = None,
 ) -> Session:
-    """Connect to MusicAPI, or to the embedded simulator when there is no key; say which.
+    """Connect to MusicAPI, or without a key to an embedded simulator, and print which.
 
-    Called again with the same arguments, it returns the handle that is open.
+    With the same arguments as before, it returns the session that is already open.
 
     Parameters
     ----------
     key
-        The account's key; else the environment's MUSICAPI_KEY.
+        API key of the account. Default: the environment variable MUSICAPI_KEY.
     base_url
-        Another host than `https://api.musicapi.ai`.
+        Host to use in place of `https://api.musicapi.ai`.
     simulator
-        A simulator of your own making, not yet started, for another speed, balance or faults;
-        or the address of one that runs by itself (`python -m musicapi_nb.simulator`), which
-        outlives the kernel. Without `key` and `base_url`, else the environment's
-        MUSICAPI_SIMULATOR: an address, which goes before MUSICAPI_KEY.
+        A `Simulator` that is not started yet, with its own speed, balance or faults; or the
+        address of a standalone one (`python -m musicapi_nb.simulator`), which outlives the
+        kernel. Default without `key` and `base_url`: the address in the environment variable
+        MUSICAPI_SIMULATOR, which takes precedence over MUSICAPI_KEY.
     library
-        The folder in which purchases are written down before they leave; each take is then
-        bought once, also in later kernels. Left out: `musicapi-library` here for the real
-        service, one of its own for another `base_url` and for a simulator that runs by itself,
-        none for the embedded simulator, whose songs end with it.
+        Folder that records purchases before they are sent, so that each take is bought once, also
+        in later kernels. Default: `musicapi-library` in the working directory for the real
+        service, a folder per host for another `base_url` or a standalone simulator, and none for
+        an embedded simulator, whose songs end with it.
     spend_limit
-        Credits that this handle may spend in all; it needs a library.
+        Maximum credits that this session may spend; requires a library.
     webhook
-        Public https address at which a `webhooks.app` of the same library listens: the service
-        calls it when a task comes on, and a purchase whose reply was lost is recovered. The
-        embedded simulator calls http addresses on this machine too.
+        Public https address of a `webhooks.app` for the same library. The service calls it when a
+        task makes progress, and purchases whose reply was lost are recovered. An embedded
+        simulator also calls http addresses on this machine.
     webhook_secret
-        What webhooks are signed with; else the environment's MUSICAPI_WEBHOOK_SECRET.
+        Secret that signs webhooks. Default: the environment variable MUSICAPI_WEBHOOK_SECRET.
 
     Raises
     ------
     Unauthorized
-        A `base_url` without any key, or a key that cannot be one.
+        `base_url` without a key, or a malformed key.
     Unreachable, UnexpectedReply
         No simulator answers at the address.
     LibraryError
-        The library cannot be used, and why.
+        The library cannot be opened.
     InvalidRequest
-        Arguments that contradict each other, or a webhook that nobody could send or trust.
+        The arguments contradict each other, or the webhook address or secret is invalid.
     """
+    target = _resolve_target(key, base_url, simulator)
+    options = _resolve_options(target, library, spend_limit, webhook, webhook_secret)
+    digest = _digest(target, options)
+    session = open_sessions.pop(digest, None) or _open(target, options)
+    open_sessions[digest] = session  # the last one is the current one
+    print(session.description)  # noqa: T201 - users must see whether songs will cost money
+    return session
+
+
+def _resolve_target(
+    key: str | None, base_url: str | None, simulator: Simulator | str | None
+) -> _Target:
     if simulator is not None and base_url is not None:
-        problem = Problem("simulator", "brings its own address; leave base_url out")
+        problem = Problem("simulator", "has its own address; omit base_url")
         raise InvalidRequest("connect()", [problem])
     if not (simulator or key or base_url):
-        simulator = os.environ.get(SIMULATOR_VARIABLE) or None
-    key = None if simulator else key or os.environ.get(KEY_VARIABLE) or None
-    real = key is not None or base_url is not None
-    if library is None and (real or isinstance(simulator, str)):
-        library = _usual_library(simulator if isinstance(simulator, str) else base_url)
+        simulator = os.environ.get(SIMULATOR_VARIABLE)
+    if isinstance(simulator, str) and simulator:
+        return _StandaloneSimulator(simulator)
+    if simulator:
+        return _EmbeddedSimulator(simulator)
+    key = key or os.environ.get(KEY_VARIABLE) or ""
+    return _Service(key, base_url or BASE_URL) if key or base_url else _EmbeddedSimulator(None)
+
+
+def _resolve_options(
+    target: _Target,
+    library: Path | str | None,
+    spend_limit: int | None,
+    webhook: str | None,
+    webhook_secret: str | None,
+) -> _Options:
+    if library is None and not isinstance(target, _EmbeddedSimulator):
+        library = _default_library(target.base_url)
     if spend_limit is not None and library is None:
-        problem = Problem("spend_limit", "is kept in a library; give library='a-folder'")
+        problem = Problem("spend_limit", "requires a library; give library='a-folder'")
         raise InvalidRequest("connect()", [problem])
     if webhook is not None and webhook_secret is None:
         webhook_secret = os.environ.get(SECRET_VARIABLE) or None
-    hook = (webhook, webhook_secret)
-    checked_hook(*hook, local=True)  # before anything is opened or started
-    name = _identity((key, *hook), base_url, simulator, library, spend_limit)
-    if (handle := _sessions.get(name)) is None:
-        kept = _library(library)
-        try:
-            budgets = _limit(kept, spend_limit)
-            if real:
-                handle = _to_service(key or "", base_url, kept, budgets, hook)
-            else:
-                handle = _to_simulator(simulator, kept, budgets, hook)
-        except BaseException:
-            if kept is not None:
-                kept.close()
-            raise
-    _sessions[name] = _sessions.pop(name, handle)  # the last one is `current`
-    print(handle.description)  # noqa: T201 - a person must see whether songs will cost money
-    return handle
+    webhook_target(webhook, webhook_secret, local=True)  # raises before anything is opened
+    folder = None if library is None else Path(library).expanduser().absolute()
+    return _Options(folder, spend_limit, webhook, webhook_secret)
 
 
-def _identity(
-    secret: tuple[str | None, ...],
-    base_url: str | None,
-    simulator: Simulator | str | None,
-    library: Path | str | None,
-    spend_limit: int | None,
-) -> str:
-    """Tell handles apart without keeping the key, or the secret of webhooks."""
-    digest = hashlib.sha256(repr(secret).encode()).hexdigest()
-    folder = None if library is None else str(Path(library).expanduser().absolute())
-    own = id(simulator) if simulator and not isinstance(simulator, str) else simulator
-    return repr((digest, base_url, own, folder, spend_limit))
+def _digest(target: _Target, options: _Options) -> str:
+    """Identify the arguments by a hash, so that neither the key nor the secret is stored."""
+    address = id(target.simulator) if isinstance(target, _EmbeddedSimulator) else target.base_url
+    key = target.key if isinstance(target, _Service) else None
+    arguments = (type(target), address, key, *dataclasses.astuple(options))
+    return hashlib.sha256(repr(arguments).encode()).hexdigest()
 
 
-def _usual_library(base_url: str | None) -> str:
-    """Name the folder: what another host sold, perhaps a simulator, is not the service's."""
-    if base_url is None:
+def _default_library(base_url: str) -> str:
+    """Return a folder name per host: purchases on another host are not the service's."""
+    if base_url == BASE_URL:
         return LIBRARY
-    host = re.sub(r"[^A-Za-z0-9.]+", "-", str(base_url).partition("://")[2]).strip("-")
+    host = re.sub(r"[^A-Za-z0-9.]+", "-", base_url.partition("://")[2]).strip("-")
     return f"{LIBRARY}-{host}"
 
 
-def _library(folder: Path | str | None) -> Library | None:
-    if folder is None:
-        return None
-    from musicapi_nb.library import Library as Kept  # noqa: PLC0415 - only who buys needs it
+def _open(target: _Target, options: _Options) -> Session:
+    library = None
+    if options.library is not None:
+        from musicapi_nb.library import Library  # noqa: PLC0415 - loads SQLite
 
-    return Kept(folder)
+        library = Library(options.library)
+    background = BackgroundLoop()
+    try:
+        return _start(target, options, library, background)
+    except BaseException:
+        background.stop()
+        if library is not None:
+            library.close()
+        raise
 
 
-def _limit(library: Library | None, credits_: int | None) -> tuple[str, ...]:
-    """Make the handle's own budget, which no other handle shares."""
-    if library is None or credits_ is None:
+def _start(
+    target: _Target, options: _Options, library: Library | None, background: BackgroundLoop
+) -> Session:
+    simulator, key, speed = None, _SIMULATOR_KEY, 1.0
+    budgets = _spend_limit(library, options.spend_limit)
+    if isinstance(target, _Service):
+        key, base_url = target.key, target.base_url
+    elif isinstance(target, _StandaloneSimulator):
+        base_url, speed = background.submit(probe_simulator(target.base_url)).result()
+    else:
+        simulator = target.simulator or _new_simulator(library)
+        background.submit(simulator.start()).result()
+        base_url, speed = simulator.url, simulator.speed
+    client = MusicAPI(
+        key,
+        base_url=base_url,
+        speed=speed,
+        simulated=not isinstance(target, _Service),
+        ledger=library,
+        budgets=budgets,
+        webhook=options.webhook,
+        webhook_secret=options.webhook_secret,
+    )
+    return Session(client, background, simulator, library)
+
+
+def _spend_limit(library: Library | None, limit: int | None) -> tuple[str, ...]:
+    """Create a budget for this session alone, and return its name."""
+    if library is None or limit is None:
         return ()
     name = f"spend limit {uuid.uuid4().hex[:8]}"
-    library.set_budget(name, credits_)
+    library.set_budget(name, limit)
     return (name,)
 
 
-def _to_service(
-    key: str,
-    base_url: str | None,
-    library: Library | None,
-    budgets: tuple[str, ...],
-    hook: tuple[str | None, str | None],
-) -> Session:
-    client = MusicAPI(
-        key,
-        base_url=base_url or BASE_URL,
-        ledger=library,
-        budgets=budgets,
-        webhook=hook[0],
-        webhook_secret=hook[1],
-    )
-    return Session(client, BackgroundLoop(), library=library)
+def _new_simulator(library: Library | None) -> Simulator:
+    from musicapi_nb.simulator import ReplyOptions, Simulator  # noqa: PLC0415 - loads numpy
+
+    # The seed determines task ids, which must differ between the kernels that share a library.
+    seed = secrets.randbelow(2**31) if library else 0
+    return Simulator(seed=seed, reply_options=ReplyOptions(webhook_hosts="loopback"))
 
 
-def _to_simulator(
-    simulator: Simulator | str | None,
-    library: Library | None,
-    budgets: tuple[str, ...],
-    hook: tuple[str | None, str | None],
-) -> Session:
-    background = BackgroundLoop()
-    try:
-        if isinstance(simulator, str):
-            url, speed = background.submit(remote_simulator.probe_simulator(simulator)).result()
-            own = None
-        else:
-            own = simulator or _embedded(library)
-            background.submit(own.start()).result()
-            url, speed = own.url, own.speed
-    except BaseException:
-        background.stop()
-        raise
-    client = MusicAPI(
-        _SIMULATOR_KEY,
-        base_url=url,
-        speed=speed,
-        simulated=True,
-        ledger=library,
-        budgets=budgets,
-        webhook=hook[0],
-        webhook_secret=hook[1],
-    )
-    return Session(client, background, own, library)
+def current_session() -> Session:
+    """Return the open session that was connected last; connect if there is none."""
+    return next(reversed(open_sessions.values()), None) or connect()
 
 
-def _embedded(library: Library | None) -> Simulator:
-    from musicapi_nb.simulator import ReplyOptions  # noqa: PLC0415 - loads numpy
-    from musicapi_nb.simulator import Simulator as Embedded  # noqa: PLC0415 - as above
-
-    reply_options = ReplyOptions(webhook_hosts="loopback")
-    # Its seed makes the ids: in a library, those of two kernels must not be the same.
-    return Embedded(seed=secrets.randbelow(2**31) if library else 0, reply_options=reply_options)
-
-
-def current() -> Session:
-    """Return the handle that was connected last and is open; else connect as `connect()` does."""
-    return next(reversed(_sessions.values()), None) or connect()
-
-
-def form(what: type[Request] | Request | ModuleType | None = None) -> Form:
-    """Make a form on the handle that was connected last, or on a new one: see `Session.form`."""
-    return current().form(what)
+def form(start: type[Request] | Request | ModuleType | None = None) -> Form:
+    """Return a form on the current session, connecting if there is none: see `Session.form`."""
+    return current_session().form(start)

@@ -1,4 +1,4 @@
-"""One daemon thread with an event loop of its own: a cell that blocks does not stop it."""
+"""An asyncio event loop in a daemon thread, which keeps running while a cell blocks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _Result = TypeVar("_Result")
 
 
 class BackgroundLoop:
-    """Runs coroutines on its thread from its making until `stop`."""
+    """An event loop that runs on its own thread until `stop`."""
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
@@ -29,28 +29,28 @@ class BackgroundLoop:
 
     @property
     def is_current_thread(self) -> bool:
-        """Whether the caller runs on this loop's thread: waiting here would wait for ever."""
+        """Whether the caller runs on this loop's thread, where a blocking wait would deadlock."""
         return threading.current_thread() is self._thread
 
     def submit(self, coroutine: Coroutine[Any, Any, _Result]) -> Future[_Result]:
-        """Start a coroutine; its future can be waited for from any thread."""
+        """Start a coroutine and return a future that any thread may wait for."""
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop)
 
     def stop(self) -> None:
-        """Cancel what still runs, let it clean up, end the loop and its thread."""
+        """Cancel running tasks, let them clean up, and end the loop and its thread."""
         if self.loop.is_closed():
             return
-        self.submit(_cancel_others()).result()
+        self.submit(_cancel_all_tasks()).result()
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join()
 
 
-async def _cancel_others() -> None:
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in others:
+async def _cancel_all_tasks() -> None:
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
         task.cancel()
-    await asyncio.gather(*others, return_exceptions=True)
+    await asyncio.gather(*tasks, return_exceptions=True)
     await asyncio.get_running_loop().shutdown_asyncgens()
-    # At exit Python has already ended the executor, and 3.12 starts no thread to wait for that.
+    # At exit Python has already ended the executor, and 3.12 starts no thread to wait for it.
     with contextlib.suppress(RuntimeError):
         await asyncio.get_running_loop().shutdown_default_executor()

@@ -1,4 +1,4 @@
-"""A Job: work under way on the background loop, to be awaited, waited for, or looked at."""
+"""Job: work on the background loop that can be awaited, waited for, or displayed."""
 
 from __future__ import annotations
 
@@ -10,36 +10,34 @@ import textwrap
 import time
 import uuid
 from collections.abc import Callable, Coroutine, Generator
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from musicapi_nb import markup
+from musicapi_nb.client import MusicAPI
 from musicapi_nb.engines import Request
 from musicapi_nb.errors import MusicAPIError, WaitTimeout
+from musicapi_nb.notebook.event_loop import BackgroundLoop
 from musicapi_nb.tasks import Task
 from musicapi_nb.widgets.monitor import Action, BarState
 
-if TYPE_CHECKING:
-    from musicapi_nb.client import MusicAPI
-    from musicapi_nb.notebook.event_loop import BackgroundLoop
-
 _Result = TypeVar("_Result")
 _log = logging.getLogger(__name__)
-_LOOK_SECONDS = 1.0
-# The fields that tell a person which request this was, the most telling one first.
-_TELLING = ("title", "gpt_description_prompt", "description", "prompt", "lyrics")
-_GIST = 72
+_REFRESH_SECONDS = 1.0
+# The request's text on a card is the first of these fields that is set.
+_SUMMARY_FIELDS = ("title", "gpt_description_prompt", "description", "prompt", "lyrics")
+_SUMMARY_LENGTH = 72
 
 
 class Job(Generic[_Result]):
-    """Work under way: `await job`, `job.result()`, or show it in a cell.
+    """Work under way: `await job`, call `job.result()`, or display it in a cell.
 
-    Where it is shown, it shows its progress, then its result or its error. Interrupting a cell
-    that waits for it does not end it; `cancel` does.
+    Its display shows the progress, then the result or the error. Interrupting a cell that waits
+    for it does not end it; `cancel` does.
 
     Attributes
     ----------
     task
-        The task as last seen, from the moment the service accepted it; None before.
+        The latest state of the task; None until the service has accepted the request.
     """
 
     def __init__(
@@ -59,20 +57,20 @@ class Job(Generic[_Result]):
         self._background = background
         self._started = time.monotonic()
         self._ended: float | None = None
-        self._shown: set[str] = set()
-        self._watchers: list[Callable[[], None]] = []
+        self._display_ids: set[str] = set()
+        self._callbacks: list[Callable[[], None]] = []
         self._future = background.submit(work(self))
-        self._future.add_done_callback(self._end)
+        self._future.add_done_callback(self._finish)
 
-    def _end(self, _: object) -> None:
+    def _finish(self, _: object) -> None:
         self._ended = time.monotonic()
         self._refresh()
 
     def update(self, task: Task) -> None:
-        """Take note of how the task is doing (the client's progress callback)."""
-        before, self.task = self.task, task
-        # drawing a player anew would stop the song that somebody is listening to
-        if before is None or not self._playable() or before.songs != task.songs:
+        """Store the latest state of the task (the client's progress callback)."""
+        previous, self.task = self.task, task
+        # Redrawing a player would stop the song that is playing.
+        if previous is None or not self._playable() or previous.songs != task.songs:
             self._refresh()
 
     def _playable(self) -> bool:
@@ -81,58 +79,57 @@ class Job(Generic[_Result]):
     # --- waiting ---------------------------------------------------------------------------
 
     def __await__(self) -> Generator[Any, None, _Result]:
-        # shielded: an interrupted cell stops waiting, the work goes on
+        # Shielded: an interrupted cell stops waiting, but the work continues.
         return asyncio.shield(asyncio.wrap_future(self._future)).__await__()
 
     def result(self, timeout: float | None = None) -> _Result:
-        """Wait for the result without `await`; the work and its display go on meanwhile.
+        """Wait for the result without `await`; the work and its display continue meanwhile.
 
         Parameters
         ----------
         timeout
-            Seconds to wait at most.
+            Maximum wait in seconds.
 
         Raises
         ------
         WaitTimeout
-            The job is not done; it goes on.
+            The job is not done; it continues.
         MusicAPIError
-            What ended the job.
+            The job ended with this error.
         """
         if self._background.is_current_thread:
-            raise MusicAPIError("result() would wait for ever on the loop it waits for; use await")
+            raise MusicAPIError("result() would block the loop that runs this job; use await")
         try:
             return self._future.result(timeout)
         except concurrent.futures.TimeoutError:
             if self._future.done():
                 raise
-            raise WaitTimeout(
-                f"{self.title} is not done after {timeout:g} s", task=self.task
-            ) from None
+            message = f"{self.title} is not done after {timeout:g} s"
+            raise WaitTimeout(message, task=self.task) from None
 
     def done(self) -> bool:
-        """Whether it has ended: with a result, an error, or cancelled."""
+        """Whether it has ended: with a result, with an error, or cancelled."""
         return self._future.done()
 
     def exception(self) -> BaseException | None:
-        """The error that ended it; None while it runs, or when there is none."""
+        """Return the error that ended it, or None."""
         if not self._future.done() or self._future.cancelled():
             return None
         return self._future.exception()
 
     def cancel(self) -> bool:
-        """Stop waiting; what was paid for goes on at the service. False if it was done already.
+        """Stop waiting; a task already paid for keeps running. Return False if it was done.
 
-        A request that waits for its turn does not leave any more. One that has left is not cut
-        off: `task` is set when the service accepts it.
+        A request that waits for its turn is not sent any more. One that was sent is not aborted:
+        `task` is set when the service accepts it.
         """
         return self._future.cancel()
 
-    # --- showing ---------------------------------------------------------------------------
+    # --- text and HTML ---------------------------------------------------------------------
 
     @property
     def seconds(self) -> float:
-        """How long it has run, in seconds of the service's clock."""
+        """Seconds of the service's clock since the start, until the end."""
         return ((self._ended or time.monotonic()) - self._started) * self._speed
 
     def __repr__(self) -> str:
@@ -146,145 +143,138 @@ class Job(Generic[_Result]):
         if self._future.done():
             return repr(self._future.result())
         if self.task is None:
-            return "asking the service"
-        return f"{self.task.state}, {markup.format_duration(self.seconds)} so far"
+            return "sending the request"
+        return f"{self.task.state}, {markup.format_duration(self.seconds)} elapsed"
 
     def _repr_html_(self) -> str:
         if self._future.cancelled():
-            return self._card("stopped", markup.notice(self._stopped(), "warn"), tone="warn")
+            return self._card("stopped", markup.notice(self._stopped_text(), "warn"), tone="warn")
         if (error := self.exception()) is not None:
-            words = f"{type(error).__name__}: {error}"
-            return self._card("error", markup.notice(words, "bad"), tone="bad")
+            message = f"{type(error).__name__}: {error}"
+            return self._card("error", markup.notice(message, "bad"), tone="bad")
         if self._future.done():
             return self._result_html(self._future.result())
         if self.task is not None and self._playable():
-            return markup.stack(self._progress(), markup.Html(self.task._repr_html_()))
-        return self._progress()
+            return markup.stack(self._progress_html(), markup.Html(self.task._repr_html_()))
+        return self._progress_html()
 
     def _result_html(self, result: object) -> str:
-        results = result if isinstance(result, list) else [result]
-        shown = [show() for each in results if (show := getattr(each, "_repr_html_", None))]
-        if not shown or len(shown) < len(results):
-            words = markup.text(repr(result))
+        items = result if isinstance(result, list) else [result]
+        cards = [html() for item in items if (html := getattr(item, "_repr_html_", None))]
+        if not cards or len(cards) < len(items):
+            body = markup.text(repr(result))
             if dataclasses.is_dataclass(result) and not isinstance(result, type):
-                words = markup.table(("name", "value"), dataclasses.asdict(result).items())
-            return self._card("done", words, tone="good")
-        return markup.stack(*map(markup.Html, shown)) if len(shown) > 1 else shown[0]
+                body = markup.table(("name", "value"), dataclasses.asdict(result).items())
+            return self._card("done", body, tone="good")
+        return markup.stack(*map(markup.Html, cards)) if len(cards) > 1 else cards[0]
 
-    def _progress(self) -> markup.Html:
+    def _progress_html(self) -> markup.Html:
         share = self.task.progress if self.task else None
-        return self._card(
-            self.task.state if self.task else "asking the service",
-            markup.progress(None if share is None else min(max(share, 0.0), 1.0), self._so_far()),
-            tone="info",
-        )
+        if share is not None:
+            share = min(max(share, 0.0), 1.0)
+        state = self.task.state if self.task else "sending the request"
+        return self._card(state, markup.progress(share, self._elapsed_text()), tone="info")
 
-    def _so_far(self) -> str:
+    def _elapsed_text(self) -> str:
         clock = "" if self._speed == 1 else " on the simulator's clock"
-        ahead = str(self._client.eta(self.task)) if self._client and self.task else ""
-        words = f"{markup.format_duration(self.seconds)} so far{ahead and ', '}{ahead}{clock}"
+        eta = str(self._client.eta(self.task)) if self._client and self.task else ""
+        elapsed = f"{markup.format_duration(self.seconds)} elapsed{eta and ', '}{eta}{clock}"
         if self.task is not None and self.task.poll_by_repost:
-            return f"Not ready yet; asked for again until it is. {words}"
-        return words
+            return f"Not ready yet; retrying ({elapsed})."
+        return elapsed
 
-    def _stopped(self) -> str:
-        if self.task is not None and self.task.poll_by_repost:
+    def _stopped_text(self) -> str:
+        task = self.task
+        if task is not None and task.poll_by_repost:
             return (
-                f"Stopped waiting. {self.task.name} was accepted and is not ready yet: "
-                "api.wait(job.task) asks for it again."
+                f"Stopped waiting. {task.name} was accepted but is not ready yet: "
+                "api.wait(job.task) repeats the request until it is."
             )
-        if self.task is None or self.task.id is None:
-            return "Stopped waiting. Nothing had been accepted by the service when it was stopped."
+        if task is None or task.id is None:
+            return "Stopped waiting. The service had not accepted the request yet."
         return (
-            f"Stopped waiting. Task {self.task.id} was paid for and goes on at the service: "
-            "api.wait(job.task) shows its songs."
+            f"Stopped waiting. Task {task.id} is paid for and keeps running on the service: "
+            "api.wait(job.task) waits for its songs."
         )
 
-    def _card(self, word: str, *body: str, tone: markup.Tone) -> markup.Html:
-        advice = [
-            markup.notice(str(problem), "warn")
-            for problem in (self.request.problems() if self.request else ())
-        ]
+    def _card(self, label: str, *body: str, tone: markup.Tone) -> markup.Html:
+        problems = self.request.problems() if self.request else ()
+        advice = [markup.notice(str(problem), "warn") for problem in problems]
         price = self.request.price() if self.request else None
-        facts = markup.facts(
-            _gist(self.request), None if price is None else markup.format_credits(price)
-        )
-        return markup.card(
-            self.title, *body, *advice, facts=facts, badges=[markup.badge(word, tone)]
-        )
+        cost = None if price is None else markup.format_credits(price)
+        facts, badges = markup.facts(_summary(self.request), cost), [markup.badge(label, tone)]
+        return markup.card(self.title, *body, *advice, facts=facts, badges=badges)
+
+    # --- live display ----------------------------------------------------------------------
 
     def _ipython_display_(self) -> None:
-        """Show it under a display id: the output is then updated in place, and saved as it ends."""
-        from IPython import get_ipython  # noqa: PLC0415 - outside of notebooks it is not needed
-        from IPython.display import display  # noqa: PLC0415
+        """Display it with a display id, so that the output is updated in place and saved."""
+        from IPython import get_ipython  # noqa: PLC0415 - only notebooks have IPython
+        from IPython.display import display  # noqa: PLC0415 - as above
 
         if getattr(get_ipython(), "kernel", None) is None:  # a terminal cannot update in place
             print(repr(self))  # noqa: T201
             return
-        name = uuid.uuid4().hex
-        display(self._bundle(), raw=True, display_id=name)
-        self._shown.add(name)
-        self._stay_fresh()
+        display_id = uuid.uuid4().hex
+        display(self._bundle(), raw=True, display_id=display_id)
+        self._display_ids.add(display_id)
+        self._start_refreshing()
 
     def _bundle(self) -> dict[str, str]:
         return {"text/html": self._repr_html_(), "text/plain": repr(self)}
 
     def watch(self, callback: Callable[[], None]) -> None:
-        """Call back, on the background thread, whenever it looks different, and at its end."""
-        self._watchers.append(callback)
-        self._stay_fresh()
+        """Call `callback` on the background thread after every change, and at the end."""
+        self._callbacks.append(callback)
+        self._start_refreshing()
 
     def actions(self) -> tuple[Action, ...]:
-        """What a monitor's buttons do."""
-        help_ = "Stop waiting; what was paid for goes on at the service."
-        return (Action("Stop waiting", help_, self.cancel, possible=not self.done()),)
+        """Return the buttons of a monitor."""
+        help_text = "Stop waiting; a task already paid for keeps running on the service."
+        return (Action("Stop waiting", help_text, self.cancel, not self.done()),)
 
     def bar_state(self) -> BarState:
-        """How far it has come, for a bar: songs that are final."""
+        """Return the number of finished songs, for a progress bar."""
         songs = self.task.songs if self.task else ()
         expected = (self.task.expected if self.task else None) or max(len(songs), 1)
-        words = "" if self.done() and self.exception() is None else self._state()
-        if not self.done():
-            words = self._so_far() if self.task else words
-        return BarState(sum(song.finished for song in songs), expected, "songs", words)
+        text = "" if self.done() and self.exception() is None else self._state()
+        if self.task and not self.done():
+            text = self._elapsed_text()
+        return BarState(sum(song.finished for song in songs), expected, "songs", text)
 
-    def _stay_fresh(self) -> None:
-        """Let what shows it follow it, from the first one on."""
+    def _start_refreshing(self) -> None:
+        """Refresh once a second, from the first display or callback on."""
         if self._future.done():
             self._refresh()  # it may have ended just now
-        elif len(self._shown) + len(self._watchers) == 1:
-            self._background.submit(self._keep_fresh())
+        elif len(self._display_ids) + len(self._callbacks) == 1:
+            self._background.submit(self._refresh_until_done())
 
     def _refresh(self) -> None:
-        self._redraw()
-        for callback in tuple(self._watchers):
+        for redraw in (self._redraw, *self._callbacks):
             try:
-                callback()
-            except Exception:  # noqa: BLE001 - what cannot be shown must not end paid work
-                _log.exception("%s cannot be shown", self.title)
+                redraw()
+            except Exception:  # noqa: BLE001 - a display error must not end paid work
+                _log.exception("%s cannot be displayed", self.title)
 
     def _redraw(self) -> None:
-        if not self._shown:
+        if not self._display_ids:
             return
-        from IPython.display import update_display  # noqa: PLC0415
+        from IPython.display import update_display  # noqa: PLC0415 - only notebooks have IPython
 
-        try:
-            bundle = self._bundle()
-            for name in tuple(self._shown):
-                update_display(bundle, raw=True, display_id=name)
-        except Exception:  # noqa: BLE001 - what cannot be shown must not end paid work
-            _log.exception("%s cannot be shown", self.title)
+        bundle = self._bundle()
+        for display_id in tuple(self._display_ids):
+            update_display(bundle, raw=True, display_id=display_id)
 
-    async def _keep_fresh(self) -> None:
-        """Let the clock run where the job is shown, until a player is there to be disturbed."""
+    async def _refresh_until_done(self) -> None:
+        """Update the elapsed time, until a player is shown that must not be redrawn."""
         while not self._future.done():
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_REFRESH_SECONDS)
             if not self._playable():
                 self._refresh()
 
 
-def _gist(request: Request | None) -> str | None:
-    """Say in a few words which request this was."""
-    values = (getattr(request, name, None) for name in _TELLING)
-    telling = next((value for value in values if isinstance(value, str) and value.strip()), None)
-    return telling and textwrap.shorten(telling, _GIST, placeholder="…")
+def _summary(request: Request | None) -> str | None:
+    """Return a short text that identifies a request."""
+    values = (getattr(request, name, None) for name in _SUMMARY_FIELDS)
+    text = next((value for value in values if isinstance(value, str) and value.strip()), None)
+    return text and textwrap.shorten(text, _SUMMARY_LENGTH, placeholder="…")

@@ -1,40 +1,36 @@
-"""The magics: %%song buys what its line and its body say, %songs shows what was bought last."""
+"""The IPython magics %%song, which buys a song, and %songs, which shows the latest ones."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
 
 from musicapi_nb.errors import MusicAPIError
-from musicapi_nb.notebook._connect import current
+from musicapi_nb.notebook._connect import current_session
+from musicapi_nb.notebook.job import Job
+from musicapi_nb.notebook.song_list import SongList
 from musicapi_nb.notebook.song_magic_parser import help_text, parse_song_cell, wants_help
 from musicapi_nb.tasks import Task
 
-if TYPE_CHECKING:
-    from IPython.core.interactiveshell import InteractiveShell
-
-    from musicapi_nb.notebook.job import Job
-    from musicapi_nb.notebook.song_list import SongList
-
-_RECENT = 12
+_DEFAULT_COUNT = 12
 
 
 @magics_class
 class MusicMagics(Magics):
-    """%%song and %songs, on the handle that was connected last."""
+    """%%song and %songs, on the session that was connected last."""
 
     @cell_magic
     def song(self, line: str, cell: str) -> Job[Task] | None:
-        """Buy a song: the line names the engine and its options, the cell holds the words."""
+        """Buy a song: the line has the engine and its options, the cell the lyrics or prompt."""
         try:
             if wants_help(line):
-                print(help_text(line))  # noqa: T201 - a person asked for it
+                print(help_text(line))  # noqa: T201 - the user asked for help
                 return None
             request, take = parse_song_cell(line, cell)
-            return current().run(request, take=take)
-        except MusicAPIError as error:  # in one line: a traceback would tell nothing
+            return current_session().run(request, take=take)
+        except MusicAPIError as error:  # shown in one line; a traceback would not help
             raise UsageError(str(error)) from None
 
     @line_magic
@@ -44,11 +40,11 @@ class MusicMagics(Magics):
         if text and not (text.isascii() and text.isdigit()):
             raise UsageError(f"%songs takes a number of songs, not {text!r}")
         try:
-            return current().songs(int(text or _RECENT))
+            return current_session().songs(int(text or _DEFAULT_COUNT))
         except MusicAPIError as error:
             raise UsageError(str(error)) from None
 
 
-def register(shell: InteractiveShell | Any) -> None:
-    """Make the magics known to a shell."""
+def load_ipython_extension(shell: Any) -> None:
+    """Add %%song and %songs to an IPython shell; called by `%load_ext musicapi_nb`."""
     shell.register_magics(MusicMagics)

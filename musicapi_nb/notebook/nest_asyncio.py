@@ -1,4 +1,4 @@
-"""The opt-in for people whose own code calls asyncio.run in a cell."""
+"""Opt-in support for calling asyncio.run inside a notebook cell."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ import sys
 from musicapi_nb.errors import NestingRefused
 
 _SAFE_NEST2 = (1, 7, 3)
-_LOSING_IPYKERNEL = (7, 1)
+_UNSAFE_IPYKERNEL = (7, 1)
 
 
 def enable_nested_asyncio() -> str:
-    """Let `asyncio.run` work inside a cell, where that loses nothing; return the patch's name.
+    """Let `asyncio.run` work inside a cell if that is safe, and return the patch's name.
 
     This package does not need it: `await job` and `job.result()` work without. It prefers
-    nest_asyncio2 from 1.7.3 on. On ipykernel from 7.1 on, nest_asyncio and older nest_asyncio2
-    lose the cells that are queued behind such a call, and every click on a widget meanwhile.
+    nest_asyncio2 >= 1.7.3. On ipykernel >= 7.1, nest_asyncio and older nest_asyncio2 lose the
+    cells queued behind such a call and every click on a widget in the meantime.
 
     Raises
     ------
     NestingRefused
-        Applying what is installed would lose cells, or the running loop cannot be patched.
+        The installed patch would lose cells, or the running loop cannot be patched.
     """
     name = _choose()
     try:
@@ -40,7 +40,7 @@ def _choose() -> str:
     if second is not None and second >= _SAFE_NEST2 and not patched_by_first:
         return "nest_asyncio2"
     kernel = _version("ipykernel") if "ipykernel" in sys.modules else None
-    if kernel is not None and kernel >= _LOSING_IPYKERNEL:
+    if kernel is not None and kernel >= _UNSAFE_IPYKERNEL:
         reason = (
             "nest_asyncio has already patched this kernel (restart it)"
             if patched_by_first

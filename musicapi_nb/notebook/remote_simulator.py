@@ -1,4 +1,4 @@
-"""A simulator that runs by itself, for as many kernels as like: is it there, how fast is it."""
+"""Probes a standalone simulator for its address and clock speed."""
 
 from __future__ import annotations
 
@@ -7,42 +7,41 @@ from typing import Any
 
 import aiohttp
 
-from musicapi_nb.client.transport import checked_url
+from musicapi_nb.client.transport import parse_base_url
 from musicapi_nb.errors import UnexpectedReply, Unreachable
 
-_PATIENCE = 10.0
+_TIMEOUT = aiohttp.ClientTimeout(total=10.0)
 
 
 async def probe_simulator(address: str) -> tuple[str, float]:
-    """Ask what listens at an address; return its base URL and the speed of its clock.
+    """Return the base URL and clock speed of the simulator at an address.
 
     Raises
     ------
     InvalidRequest
-        It is no address.
+        The address is malformed.
     Unreachable
         Nothing answers.
     UnexpectedReply
-        What answers is not a simulator.
+        Something other than a simulator answers.
     """
-    base = checked_url(address)
+    base = parse_base_url(address)
     try:
-        told = await _asked(base)
+        reply = await _get_json(base)
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
         raise Unreachable(
             f"no simulator answers at {base} ({type(error).__name__}); start one with "
             "python -m musicapi_nb.simulator, which prints its address"
         ) from error
-    speed = told.get("speed") if isinstance(told, dict) and "simulator" in told else None
+    speed = reply.get("speed") if isinstance(reply, dict) and "simulator" in reply else None
     if isinstance(speed, bool) or not isinstance(speed, int | float) or not speed > 0:
-        raise UnexpectedReply(f"what listens at {base} is no simulator of musicapi_nb", body=told)
+        raise UnexpectedReply(f"the server at {base} is not a musicapi_nb simulator", body=reply)
     return base, float(speed)
 
 
-async def _asked(base: str) -> Any:
-    timeout = aiohttp.ClientTimeout(total=_PATIENCE)
+async def _get_json(base: str) -> Any:
     async with (
-        aiohttp.ClientSession(timeout=timeout) as session,
+        aiohttp.ClientSession(timeout=_TIMEOUT) as session,
         session.get(f"{base}/", allow_redirects=False) as reply,
     ):
         try:

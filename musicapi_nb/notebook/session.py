@@ -1,29 +1,28 @@
-"""The notebook's handle: one background loop with the client, each call a Job."""
+"""Session: a client, a library and perhaps a simulator on one background event loop."""
 
 from __future__ import annotations
 
 import atexit
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import Future
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from musicapi_nb import markup
-from musicapi_nb.client import publish
+from musicapi_nb.client import Balance, MusicAPI, publish
 from musicapi_nb.engines import Request
-from musicapi_nb.errors import ClientClosed, InvalidRequest, Problem
+from musicapi_nb.errors import ClientClosed, InvalidRequest, MusicAPIError, Problem
+from musicapi_nb.ledger_types import Media
+from musicapi_nb.notebook.event_loop import BackgroundLoop
 from musicapi_nb.notebook.job import Job
 from musicapi_nb.notebook.song_list import SongList
 from musicapi_nb.notebook.song_magic_parser import form_operations
 from musicapi_nb.tasks import Song, Task
 
 if TYPE_CHECKING:
-    from musicapi_nb.client import Balance, MusicAPI
-    from musicapi_nb.client.download import Media
     from musicapi_nb.exports import ExportResult
     from musicapi_nb.library import Library
-    from musicapi_nb.notebook.event_loop import BackgroundLoop
     from musicapi_nb.notebook.experiment_run import ExperimentRun
     from musicapi_nb.plan import Plan
     from musicapi_nb.simulator import Simulator
@@ -32,21 +31,22 @@ if TYPE_CHECKING:
     from musicapi_nb.widgets.song_audio import Audio
 
 KEY_VARIABLE = "MUSICAPI_KEY"
-_sessions: dict[str, Session] = {}
-"""The handles that are open, by what they were connected with; the last one last."""
+open_sessions: dict[str, Session] = {}
+"""Open sessions by a digest of connect()'s arguments; the one connected last is the last."""
 
 
 class Session:
-    """The notebook's way to MusicAPI; made by `connect`.
+    """A connection to MusicAPI for a notebook; created by `connect`.
 
-    Every call returns a `Job` at once: `await` it, ask for its `.result()`, or show it.
+    Methods that talk to the service return a `Job` at once: `await` it, call its `.result()`, or
+    display it.
 
     Attributes
     ----------
     simulator
-        The embedded simulator; None for the real service, and for one that runs by itself.
+        The embedded simulator; None for the service and for a standalone simulator.
     library
-        Where purchases are written down, or None.
+        The library that records purchases, or None.
     """
 
     def __init__(
@@ -66,26 +66,26 @@ class Session:
 
     @property
     def simulated(self) -> bool:
-        """Whether songs are the simulator's and cost nothing."""
+        """Whether songs come from a simulator and cost nothing."""
         return self._client.simulated
 
     @property
     def base_url(self) -> str:
-        """Where requests go; of a simulator, what another kernel connects to it by."""
+        """Base URL of the service or simulator; another kernel can connect to the latter by it."""
         return self._client.base_url
 
     @property
     def description(self) -> str:
-        """Whom it talks to, in a sentence."""
+        """What it is connected to, and whether songs cost credits."""
         if self.simulator is not None:
             return (
-                "MusicAPI simulator: songs are made here, nothing is paid. "
-                f"Set {KEY_VARIABLE} for the real service."
+                "MusicAPI simulator: songs are synthesized on this machine and cost nothing. "
+                f"Set {KEY_VARIABLE} to use the real service."
             )
         if self.simulated:
             return (
-                f"MusicAPI simulator at {self.base_url}: nothing is paid. "
-                "Connect with a key for the real service."
+                f"MusicAPI simulator at {self.base_url}: songs cost nothing. "
+                "Connect with a key to use the real service."
             )
         return f"MusicAPI at {self.base_url}: every submit costs credits."
 
@@ -96,67 +96,64 @@ class Session:
         badge = markup.badge("simulated") if self.simulated else markup.badge("paid", "warn")
         return markup.card("MusicAPI", markup.text(self.description), badges=[badge])
 
+    # --- requests --------------------------------------------------------------------------
+
     def run(self, request: Request, *, take: int = 1, deadline: float = 1800.0) -> Job[Task]:
-        """Buy what a request asks for, and wait for its songs.
+        """Buy the songs of a request and wait for them.
 
         Parameters
         ----------
         request
             Such as `sonic.Create(...)`.
         take
-            With a library, a take is bought once: run again, in this kernel or in a later one,
-            it gives the same songs and costs nothing. `take=2` buys others.
+            With a library, each take is bought once: running it again, also in a later kernel,
+            returns the same songs and costs nothing. `take=2` buys new ones.
         deadline
-            Seconds to wait for the songs; the task goes on afterwards.
+            Maximum wait in seconds; the task continues afterwards.
 
         Raises
         ------
         InvalidRequest
-            At once, if the request has hard problems; nothing is sent.
+            Immediately, if the request is invalid; nothing is sent.
         """
         request.check()
-
-        async def work(job: Job[Task]) -> Task:
-            return await self._client.run(
+        return self._job(
+            lambda job: self._client.run(
                 request, take=take, deadline=deadline, progress=job.update
-            )
-
-        return self._job(work, title=f"{request.engine}.{request.operation}", request=request)
+            ),
+            title=f"{request.engine}.{request.operation}",
+            request=request,
+        )
 
     def wait(self, task: Task | Iterable[Task], *, deadline: float = 1800.0) -> Job[Any]:
-        """Wait for a task, or for many: see `MusicAPI.wait`."""
-        if isinstance(task, Task):
-            one = task
+        """Wait for one or several tasks: see `MusicAPI.wait`."""
+        if not isinstance(task, Task):
+            tasks = list(task)
+            title = f"wait for {len(tasks)} tasks"
+            return self._job(lambda _: self._client.wait(tasks, deadline=deadline), title=title)
 
-            async def work(job: Job[Any]) -> Any:
-                job.update(one)
-                return await self._client.wait(one, deadline=deadline, progress=job.update)
+        async def work(job: Job[Any]) -> Task:
+            job.update(task)
+            return await self._client.wait(task, deadline=deadline, progress=job.update)
 
-            return self._job(work, title=f"wait for {_called(task)}")
-        many = list(task)
-
-        async def work_many(_: Job[Any]) -> Any:
-            return await self._client.wait(many, deadline=deadline)
-
-        return self._job(work_many, title=f"wait for {len(many)} tasks")
+        name = task.name if task.id is None else f"{task.engine} task {task.id}"
+        return self._job(work, title=f"wait for {name}")
 
     def resume(self, *, deadline: float = 1800.0) -> Job[list[Task]]:
-        """Wait for every task that the library knows as accepted, also of earlier kernels."""
-
-        async def work(_: Job[list[Task]]) -> list[Task]:
-            return await self._client.resume(deadline=deadline)
-
-        return self._job(work, title="resume")
+        """Wait for every accepted task in the library, including those of earlier kernels."""
+        return self._job(lambda _: self._client.resume(deadline=deadline), title="resume")
 
     def poll(self, task: Task | str, *, engine: str | None = None) -> Job[Task]:
-        """Ask once how a task is doing: see `MusicAPI.poll`. Costs nothing."""
+        """Poll a task once: see `MusicAPI.poll`. Costs nothing."""
+        return self._job(lambda _: self._client.poll(task, engine=engine), title="poll")
 
-        async def work(_: Job[Task]) -> Task:
-            return await self._client.poll(task, engine=engine)
+    def credits(self) -> Job[Balance]:
+        """Read the balance. Costs nothing."""
+        return self._job(lambda _: self._client.credits(), title="credits")
 
-        return self._job(work, title="poll")
+    # --- experiments, widgets and files ----------------------------------------------------
 
-    def experiment(  # noqa: PLR0913 - those of Experiment
+    def experiment(  # noqa: PLR0913 - the arguments of Experiment
         self,
         name: str,
         plan: Plan,
@@ -166,96 +163,84 @@ class Session:
         concurrency: int = 8,
         deadline: float = 1800.0,
     ) -> ExperimentRun:
-        """Make an experiment of a plan, and show its dry run; `start()` buys. It needs a library.
+        """Prepare an experiment, which displays a dry run; `start()` buys. Requires a library.
 
-        The arguments are those of `experiment.Experiment`.
+        Reads the balance for the dry run. The arguments are those of `experiment.Experiment`.
 
         Raises
         ------
         InvalidRequest
-            This handle has no library.
+            This session has no library.
         """
-        self._check_open()
-        if self.library is None:
-            problem = Problem(
-                "library", "is where an experiment is kept: connect(library='folder')"
-            )
-            raise InvalidRequest("api.experiment()", [problem])
-        from musicapi_nb.experiment import Experiment  # noqa: PLC0415 - only who buys needs it
-        from musicapi_nb.notebook.experiment_run import ExperimentRun as Prepared  # noqa: PLC0415 - as above
+        library = self._need_library("api.experiment()", "an experiment")
+        from musicapi_nb.experiment import Experiment  # noqa: PLC0415 - loads numpy
+        from musicapi_nb.notebook.experiment_run import ExperimentRun  # noqa: PLC0415 - as above
 
         experiment = Experiment(
             name,
             plan,
             self._client,
-            self.library,
+            library,
             budget=budget,
             assume=assume,
             concurrency=concurrency,
             deadline=deadline,
         )
-        return Prepared(self, self._background, experiment)
+        try:
+            dry_run = plan.dry_run(self)
+        except MusicAPIError:  # without the balance, the rest is still useful
+            dry_run = plan.dry_run()
+        return ExperimentRun(self._background, experiment, dry_run)
 
-    def gallery(self, what: Any = None, *, title: str = "") -> Gallery:
-        """Show songs to look through, play and rate: see `mnb.gallery`.
+    def gallery(self, songs: Any = None, *, title: str = "") -> Gallery:
+        """Display songs to browse, play and rate: see `mnb.gallery`.
 
         Parameters
         ----------
-        what
-            Tasks, songs, jobs, an experiment; left out: all that the library has.
+        songs
+            Tasks, songs, jobs or an experiment. Default: all songs of the library.
 
         Raises
         ------
         InvalidRequest
-            Nothing was given, and this handle has no library.
+            `songs` is missing, and this session has no library.
         """
-        if what is None and self.library is None:
-            problem = Problem("what", "is to be shown: give tasks, or connect(library='folder')")
-            raise InvalidRequest("api.gallery()", [problem])
-        from musicapi_nb.widgets.gallery import gallery  # noqa: PLC0415 - as above
-        from musicapi_nb.widgets.song_audio import fetch_audio  # noqa: PLC0415 - only who looks needs it
+        if songs is None and self.library is None:
+            message = "is required: pass tasks, or connect(library='folder')"
+            raise InvalidRequest("api.gallery()", [Problem("songs", message)])
+        from musicapi_nb.widgets.gallery import gallery  # noqa: PLC0415 - loads ipywidgets
+        from musicapi_nb.widgets.song_audio import fetch_audio  # noqa: PLC0415 - loads numpy
 
         def fetch(song: Song) -> Future[Audio]:
             return self._background.submit(fetch_audio(song, self._client))
 
-        given = self.library if what is None else what
-        return gallery(given, library=self.library, fetch=fetch, title=title)
+        source = self.library if songs is None else songs
+        return gallery(source, library=self.library, fetch=fetch, title=title)
 
-    def export(self, path: Path | str, what: Any = None) -> ExportResult:
+    def export(self, path: Path | str, songs: Any = None) -> ExportResult:
         """Write songs to a folder or a ZIP, for other programs: see `mnb.export`.
 
         Parameters
         ----------
-        what
-            Tasks, songs, jobs, an experiment, rows of `songs_frame`; left out: all finished songs
-            of the library.
+        songs
+            Tasks, songs, jobs, an experiment, or rows of `songs_frame`. Default: all finished
+            songs of the library.
 
         Raises
         ------
         InvalidRequest
-            This handle has no library, where the files would be.
+            This session has no library, which stores the audio files.
         """
-        self._check_open()
-        if self.library is None:
-            problem = Problem("library", "has the files: connect(library='folder')")
-            raise InvalidRequest("api.export()", [problem])
-        return self.library.export(path, what)
+        library = self._need_library("api.export()", "an export")
+        from musicapi_nb.exports import export  # noqa: PLC0415 - loads pandas and mutagen
 
-    def credits(self) -> Job[Balance]:
-        """Read the balance. Costs nothing."""
-
-        async def work(_: Job[Balance]) -> Balance:
-            return await self._client.credits()
-
-        return self._job(work, title="credits")
+        return export(path, library if songs is None else songs, library=library)
 
     def download(self, source: Song | str, to: Path | str, *, media: Media = "audio") -> Job[Path]:
-        """Fetch a song's file: see `MusicAPI.download`."""
-
-        async def work(_: Job[Path]) -> Path:
-            return await self._client.download(source, to, media=media)
-
-        return self._job(work, title=f"download {media}")
+        """Download a song's file into a folder or to a path: see `MusicAPI.download`."""
+        return self._job(
+            lambda _: self._client.download(source, to, media=media), title=f"download {media}"
+        )
 
     def publish(
         self,
@@ -266,45 +251,63 @@ class Session:
         expires: int = 86_400,
         options: Mapping[str, Any] | None = None,
     ) -> Job[str]:
-        """Copy an audio file to public storage, and give its address: see `mnb.publish`.
+        """Upload an audio file to public storage and return its URL: see `mnb.publish`.
 
-        With a simulator, an address of this machine will do.
+        With a simulator, a URL on this machine is accepted.
         """
+        local = self.simulated
+        return self._job(
+            lambda _: publish(path, to, url=url, expires=expires, local=local, options=options),
+            title="publish",
+        )
 
-        async def work(_: Job[str]) -> str:
-            return await publish(
-                path, to, url=url, expires=expires, local=self.simulated, options=options
-            )
-
-        return self._job(work, title="publish")
-
-    def form(self, what: type[Request] | Request | ModuleType | None = None) -> Form:
-        """Make a form to fill in; its button buys, with a library the next take.
+    def form(self, start: type[Request] | Request | ModuleType | None = None) -> Form:
+        """Return a form whose button buys; with a library, each press buys the next take.
 
         Parameters
         ----------
-        what
-            An operation (`sonic.Create`), a request to start from, an engine (`sonic`) to
-            choose an operation of, or None to choose among all.
+        start
+            An operation (`sonic.Create`), a request to start from, or an engine (`sonic`) to
+            choose an operation of. Default: all operations.
 
         Raises
         ------
         InvalidArgument
-            It is none of these.
+            `start` is none of these.
         """
         self._check_open()
-        operations, start = form_operations(what)
-        from musicapi_nb.widgets.form import Form as Made  # noqa: PLC0415 - loads ipywidgets
+        operations, request = form_operations(start)
+        from musicapi_nb.widgets.form import Form  # noqa: PLC0415 - loads ipywidgets
 
-        return Made(self, self._spawn, operations, start)
+        return Form(self, self._spawn, operations, request)
 
     def songs(self, last: int = 12) -> SongList:
-        """Return the songs bought last, newest first: of the library, else of this handle."""
+        """Return the songs bought last, newest first: of the library, else of this session."""
         tasks = [job.task for job in self._jobs if job.task is not None]
         if self.library is not None:
             tasks = self.library.tasks()
-        found = [song for task in reversed(tasks) for song in task.songs if song.finished]
-        return SongList(found[: max(last, 0)])
+        songs = [song for task in reversed(tasks) for song in task.songs if song.finished]
+        return SongList(songs[: max(last, 0)])
+
+    def _need_library(self, caller: str, subject: str) -> Library:
+        self._check_open()
+        if self.library is None:
+            message = f"{subject} needs a library: connect(library='folder')"
+            raise InvalidRequest(caller, [Problem("library", message)])
+        return self.library
+
+    def _job(
+        self,
+        work: Callable[[Job[Any]], Coroutine[Any, Any, Any]],
+        *,
+        title: str,
+        request: Request | None = None,
+    ) -> Job[Any]:
+        self._check_open()
+        job = Job(self._background, work, title=title, request=request, client=self._client)
+        if request is not None and self.library is None:
+            self._jobs.append(job)  # for `songs`
+        return job
 
     def _spawn(self, coroutine: Coroutine[Any, Any, Any]) -> None:
         try:
@@ -314,28 +317,23 @@ class Session:
             raise
         self._background.submit(coroutine)
 
+    # --- the end ---------------------------------------------------------------------------
+
     def _check_open(self) -> None:
         if self._closed:
-            raise ClientClosed("this handle is closed")
-
-    def _job(self, work: Any, *, title: str, request: Request | None = None) -> Job[Any]:
-        self._check_open()
-        job = Job(self._background, work, title=title, request=request, client=self._client)
-        if request is not None and self.library is None:
-            self._jobs.append(job)  # what a library would remember
-        return job
+            raise ClientClosed("this session is closed")
 
     def close(self) -> None:
-        """Wait for replies to what was submitted, then end connections, simulator and thread.
+        """Wait for replies to requests already sent, then close everything it opened.
 
-        Called at exit by itself.
+        Called automatically at exit.
         """
         if self._closed:
             return
         self._closed = True
         atexit.unregister(self.close)
-        for name in [name for name, handle in _sessions.items() if handle is self]:
-            del _sessions[name]
+        for name in [name for name, session in open_sessions.items() if session is self]:
+            del open_sessions[name]
         self._background.submit(self._aclose()).result()
         self._background.stop()
         if self.library is not None:
@@ -345,7 +343,3 @@ class Session:
         await self._client.close()
         if self.simulator is not None:
             await self.simulator.stop()
-
-
-def _called(task: Task) -> str:
-    return task.name if task.id is None else f"{task.engine} task {task.id}"

@@ -1,4 +1,4 @@
-"""Songs: several of them, shown as cards."""
+"""A tuple of songs that displays as cards."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from musicapi_nb.tasks import Song
 
 
 class SongList(tuple[Song, ...]):
-    """Songs that show themselves: as cards, or a line each."""
+    """Songs, displayed as cards in a notebook and as one line each in a terminal."""
 
     __slots__ = ()
 
@@ -16,5 +16,5 @@ class SongList(tuple[Song, ...]):
 
     def _repr_html_(self) -> str:
         if not self:
-            return markup.notice("No songs yet: api.run(request) makes some.")
+            return markup.notice("No songs yet; api.run(request) creates some.")
         return markup.cards(markup.Html(song._repr_html_()) for song in self)

@@ -1,7 +1,8 @@
-"""What a person names: an engine, an operation, or a line of options, read by the declarations."""
+"""Parses the line and the body of a %%song cell into a request. No I/O."""
 
 from __future__ import annotations
 
+import difflib
 import json
 import shlex
 from collections.abc import Mapping, Sequence
@@ -19,280 +20,279 @@ from musicapi_nb.engines import (
 )
 from musicapi_nb.errors import InvalidArgument, InvalidRequest, Problem
 
-_SONG = "%%song"
-_SWITCHED = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
-_OWN = ("take", "extra", "help")
+_MAGIC = "%%song"
+_SWITCH_VALUES = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+_COMMON_OPTIONS = ("take", "extra", "help")
+_MAX_CHOICES = 9  # shown in the help
 
 
 def form_operations(
-    what: type[Request] | Request | ModuleType | None,
+    start: type[Request] | Request | ModuleType | None,
 ) -> tuple[tuple[type[Request], ...], Request | None]:
-    """Give the operations that a form is to offer, and the request that it starts from.
+    """Return the operations that a form offers, and the request that it starts from.
 
     Raises
     ------
     InvalidArgument
-        It names none.
+        `start` is neither an operation, a request nor an engine.
     """
-    if isinstance(what, Request):
-        return (type(what),), what
-    if isinstance(what, type) and issubclass(what, Request):
-        return (what,), None
-    wanted = tuple(
-        kind for kind in operations() if what is None or getattr(what, kind.__name__, None) is kind
+    if isinstance(start, Request):
+        return (type(start),), start
+    if isinstance(start, type) and issubclass(start, Request):
+        return (start,), None
+    offered = tuple(
+        operation
+        for operation in operations()
+        if start is None or getattr(start, operation.__name__, None) is operation
     )
-    if not wanted:
+    if not offered:
         raise InvalidArgument(
-            f"a form is made of an operation, a request or an engine, not of {what!r:.60}"
+            f"a form starts from an operation, a request or an engine, not from {start!r:.60}"
         )
-    return wanted, None
+    return offered, None
 
 
 def parse_song_cell(line: str, body: str = "") -> tuple[Request, int]:
-    """Read the line and the body of a `%%song` cell.
+    """Parse a `%%song` cell into a request and its take number.
 
-    The line names an engine or an operation, then options: the fields of its declaration.
-    The body goes where the operation's `words` say.
-
-    Returns
-    -------
-    The request, checked, and its take.
+    The line names an engine or an operation, followed by options: the fields of its declaration.
+    The body goes to the first active field of the operation's `text_fields`.
 
     Raises
     ------
     InvalidRequest
-        The line cannot be understood, or what it asks for has hard problems; nothing was sent.
+        The line is malformed, or the request is invalid; nothing was sent.
     """
-    kinds, options = _read_line(line)
-    take = _take(options.pop("take", "1"))
+    candidates, options = _parse_line(line)
+    take = _parse_take(options.pop("take", "1"))
     options.pop("help", None)
     extra = options.pop("extra", None)
-    unknown = [name for name in options if not any(name in kind.fields() for kind in kinds)]
+    unknown = [name for name in options if not any(name in kind.fields() for kind in candidates)]
     if unknown:
-        raise _refused(*(Problem(f"--{name}", _no_option(name, kinds)) for name in unknown))
-    made = [
-        _request(kind, options, extra, body)
-        for kind in kinds
-        if options.keys() <= kind.fields().keys()
+        raise _invalid(*(_unknown_option(name, candidates) for name in unknown))
+    requests = [
+        request
+        for operation in candidates
+        if options.keys() <= operation.fields().keys()
+        and (request := _build_request(operation, options, extra, body)) is not None
     ]
-    found = [request for request in made if request is not None]
-    if not found:
+    if not requests:
         names = ", ".join(f"--{name}" for name in options) or "a text"
-        raise _refused(Problem("", f"no operation of {_named(kinds)} takes {names} and this body"))
-    good = [request for request in found if not _hard(request)]
-    if len(good) > 1:
-        fit = " or ".join(f"{_SONG} {_name(type(request))}" for request in good)
-        raise _refused(Problem("", f"several operations fit; say {fit}"))
-    request = good[0] if good else min(found, key=_hard)
+        raise _invalid(
+            Problem("", f"no operation of {_label(candidates)} accepts {names} and this body")
+        )
+    valid = [request for request in requests if not _count_errors(request)]
+    if len(valid) > 1:
+        choices = " or ".join(f"{_MAGIC} {_name(type(request))}" for request in valid)
+        raise _invalid(Problem("", f"several operations match; choose {choices}"))
+    request = valid[0] if valid else min(requests, key=_count_errors)
     request.check()
     return request, take
 
 
 def wants_help(line: str) -> bool:
-    """Whether a line asks for help, or says nothing."""
+    """Whether a line is empty or contains --help or -h."""
     return not line.strip() or any(part in {"--help", "-h"} for part in line.split())
 
 
 def help_text(line: str) -> str:
-    """Say what a `%%song` line may hold: all engines, an engine's operations, or one's options."""
-    named = [part for part in line.split() if not part.startswith("-")][:1]
-    if not named:
-        engines = dict.fromkeys(kind.engine for kind in operations() if kind.text_fields)
+    """Return the help of `%%song`, of an engine, or of an operation, whichever the line names."""
+    names = [part for part in line.split() if not part.startswith("-")]
+    if not names:
         return (
-            f"{_SONG} ENGINE [--field value ...]\n"
-            "the cell below it holds the lyrics, or what the song is to be\n"
-            f"ENGINE: {', '.join(engines)}, or an operation such as sonic.Create\n"
-            f"{_SONG} ENGINE --help lists its options"
+            f"{_MAGIC} ENGINE [--field value ...]\n"
+            "the rest of the cell holds the lyrics or the prompt\n"
+            f"ENGINE: {_text_engines()}, or an operation such as sonic.Create\n"
+            f"{_MAGIC} ENGINE --help lists its options"
         )
-    kinds = _kinds(named[0])
-    if len(kinds) == 1:
-        return _help(kinds[0])
-    wide = max(len(_name(kind)) for kind in kinds)
-    listed = [f"{_SONG} {_name(kind):<{wide}}  {operation_summary(kind)}" for kind in kinds]
-    more = f"{_SONG} OPERATION --help lists the options of each; the usual one's are:"
-    return "\n".join([*listed, "", more, "", _help(default_operation(kinds))])
+    candidates = _find_operations(names[0])
+    if len(candidates) == 1:
+        return _operation_help(candidates[0])
+    width = max(len(_name(operation)) for operation in candidates)
+    lines = [
+        f"{_MAGIC} {_name(operation):<{width}}  {operation_summary(operation)}"
+        for operation in candidates
+    ]
+    hint = f"{_MAGIC} OPERATION --help lists the options of each; those of the default one:"
+    return "\n".join([*lines, "", hint, "", _operation_help(default_operation(candidates))])
 
 
-def _help(kind: type[Request]) -> str:
-    lines = [f"{_SONG} {_name(kind)}  {markup.format_credits(kind().price())}"]
-    if kind.text_fields:
-        lines.append(f"  the cell's text: {' or '.join(kind.text_fields)}")
-    for name, field in kind.fields().items():
-        needed = " (needed)" if field.required else ""
-        lines.append(f"  --{name}{_value(field)}{needed}  {field.help}")
-    lines.append("  --take N  buys another; the same take is bought once where there is a library")
-    lines.append("  --extra JSON  fields that this version does not know")
+def _operation_help(operation: type[Request]) -> str:
+    lines = [f"{_MAGIC} {_name(operation)}  {markup.format_credits(operation().price())}"]
+    if operation.text_fields:
+        lines.append(f"  the cell's text: {' or '.join(operation.text_fields)}")
+    for name, field in operation.fields().items():
+        required = " (required)" if field.required else ""
+        lines.append(f"  --{name}{_value_help(field)}{required}  {field.help}")
+    lines.append("  --take N  buys new songs; with a library, each take is bought once")
+    lines.append("  --extra JSON  fields that this version does not declare")
     return "\n".join(lines)
 
 
-def _value(field: Field) -> str:
+def _value_help(field: Field) -> str:
     if field.kind == "switch":
         return " [true|false]"
     if field.choices:
-        shown = field.choices[:9]
-        return f" {'|'.join(shown)}{'|…' if len(field.choices) > len(shown) else ''}"
+        ellipsis = "|…" if len(field.choices) > _MAX_CHOICES else ""
+        return f" {'|'.join(field.choices[:_MAX_CHOICES])}{ellipsis}"
     return f" {field.kind.upper().replace(' ', '-')}"
 
 
 # --- the line -------------------------------------------------------------------------------
 
 
-def _read_line(line: str) -> tuple[Sequence[type[Request]], dict[str, str]]:
+def _parse_line(line: str) -> tuple[Sequence[type[Request]], dict[str, str]]:
     try:
-        first, *parts = shlex.split(line)
+        name, *parts = shlex.split(line)
     except ValueError as error:
-        raise _refused(Problem("", f"the line cannot be read ({error})")) from None
+        raise _invalid(Problem("", f"the line cannot be parsed ({error})")) from None
     options: dict[str, str] = {}
-    at = 0
-    while at < len(parts):
-        word, at = parts[at], at + 1
-        if not word.startswith("--"):
-            raise _refused(Problem(word, "is no option; a value of several words needs quotes"))
-        name, equals, value = word[2:].partition("=")
-        if not equals:
-            given = at < len(parts) and not parts[at].startswith("--")
-            value = parts[at] if given else ""
-            at += given
-        name = name.replace("-", "_")
-        if name in options:
-            raise _refused(Problem(f"--{name}", "is given twice"))
-        options[name] = value
-    return _kinds(first), options
+    while parts:
+        part = parts.pop(0)
+        if not part.startswith("--"):
+            raise _invalid(Problem(part, "is not an option; quote a value of several words"))
+        option, equals, value = part[2:].partition("=")
+        if not equals and parts and not parts[0].startswith("--"):
+            value = parts.pop(0)
+        option = option.replace("-", "_")
+        if option in options:
+            raise _invalid(Problem(f"--{option}", "is duplicated"))
+        options[option] = value
+    return _find_operations(name), options
 
 
-def _kinds(name: str) -> Sequence[type[Request]]:
-    engine, _, operation = name.partition(".")
-    kinds = [
-        kind
-        for kind in operations()
-        if kind.engine == engine and operation in {"", kind.operation, kind.__name__}
+def _find_operations(name: str) -> Sequence[type[Request]]:
+    engine, _, suffix = name.partition(".")
+    matches = [
+        operation
+        for operation in operations()
+        if operation.engine == engine and suffix in {"", operation.operation, operation.__name__}
     ]
-    if not kinds:
-        known = ", ".join(dict.fromkeys(kind.engine for kind in operations() if kind.text_fields))
-        raise _refused(Problem(name, f"is no engine or operation; there are {known}"))
-    return kinds if operation else [kind for kind in kinds if kind.text_fields] or kinds
+    if not matches:
+        raise _invalid(Problem(name, f"is not an engine or operation; engines: {_text_engines()}"))
+    return matches if suffix else [match for match in matches if match.text_fields] or matches
 
 
-def _take(text: str) -> int:
+def _text_engines() -> str:
+    return ", ".join(dict.fromkeys(kind.engine for kind in operations() if kind.text_fields))
+
+
+def _parse_take(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise _refused(Problem("--take", f"should be a whole number from 1 on, not {text!r}"))
+        raise _invalid(Problem("--take", f"should be a whole number >= 1, not {text!r}"))
     return int(text)
 
 
 # --- the request ----------------------------------------------------------------------------
 
 
-def _request(
-    kind: type[Request], options: Mapping[str, str], extra: str | None, body: str
+def _build_request(
+    operation: type[Request], options: Mapping[str, str], extra: str | None, body: str
 ) -> Request | None:
-    """Make a request of an operation; None where the body has no place in it."""
-    fields = kind.fields()
-    values = {name: _parsed(name, fields[name], text) for name, text in options.items()}
-    values |= _implied(kind, values)
+    """Build a request; return None if the operation has no field for the body."""
+    fields = operation.fields()
+    values = {name: _parse_value(name, fields[name], text) for name, text in options.items()}
+    values |= _implied(operation, values)
     if body.strip():
-        free = (name for name in kind.text_fields if name not in values)
-        place = next((name for name in free if _agrees(kind, name, values)), None)
-        if place is None:
+        free = (name for name in operation.text_fields if name not in values)
+        target = next((name for name in free if _is_allowed(operation, name, values)), None)
+        if target is None:
             return None
-        values[place] = body.rstrip("\n")
-        values |= _implied(kind, values)
-    return kind(**values, extra=_extra(extra))
+        values[target] = body.rstrip("\n")
+        values |= _implied(operation, values)
+    return operation(**values, extra=_parse_extra(extra))
 
 
-def _implied(kind: type[Request], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Choose the mode in which the given fields are of use, where nobody has chosen one."""
+def _implied(operation: type[Request], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the modes that activate the given fields, where the line does not set them."""
     return {
-        other: allowed[0]
+        mode: allowed[0]
         for name in values
-        for other, allowed in kind.active_when.get(name, {}).items()
-        if other not in values and allowed[0] is not None
+        for mode, allowed in operation.active_when.get(name, {}).items()
+        if mode not in values and allowed[0] is not None
     }
 
 
-def _agrees(kind: type[Request], name: str, values: Mapping[str, Any]) -> bool:
-    wanted = kind.active_when.get(name, {})
-    return all(values[other] in allowed for other, allowed in wanted.items() if other in values)
+def _is_allowed(operation: type[Request], name: str, values: Mapping[str, Any]) -> bool:
+    modes = operation.active_when.get(name, {})
+    return all(values[mode] in allowed for mode, allowed in modes.items() if mode in values)
 
 
-def _parsed(name: str, field: Field, text: str) -> Any:
-    """Read an option's value; what cannot be read stays text, and the request's checks say so."""
+def _parse_value(name: str, field: Field, text: str) -> Any:
+    """Parse an option's value. Malformed values stay text, which the request's checks report."""
     if field.kind == "switch":
-        return _SWITCHED.get(text.lower(), text) if text else True
+        return _SWITCH_VALUES.get(text.lower(), text) if text else True
     if not text:
-        raise _refused(Problem(f"--{name}", "needs a value"))
+        raise _invalid(Problem(f"--{name}", "needs a value"))
     if field.kind in {"integer", "number", "seconds", "fraction"}:
-        return _number(text)
-    if field.kind in {"choices", "clips", "segments", "requests"}:
-        return _list(name, field, text)
-    return text
-
-
-def _list(name: str, field: Field, text: str) -> Any:
+        return _parse_number(text)
     if field.kind == "requests":
-        return _requests(name, field, text)
+        return _parse_requests(name, field, text)
+    if field.kind not in {"choices", "clips", "segments"}:
+        return text
     parts = [part.strip() for part in text.split(",") if part.strip()]
-    if field.kind != "segments":
-        return parts
+    return _parse_segments(parts) or text if field.kind == "segments" else parts
+
+
+def _parse_segments(parts: Sequence[str]) -> list[nuro.Segment]:
+    """Parse parts such as "intro:10"; return an empty list if one is malformed."""
     pairs = [part.replace(":", " ").split() for part in parts]
     try:
-        return [nuro.Segment(name=part, duration=int(seconds)) for part, seconds in pairs]
+        return [nuro.Segment(name=name, duration=int(seconds)) for name, seconds in pairs]
     except ValueError:
-        return text
+        return []
 
 
-def _requests(name: str, field: Field, text: str) -> Any:
-    """Read requests written as a JSON list of their fields."""
+def _parse_requests(name: str, field: Field, text: str) -> Any:
+    """Parse requests written as a JSON list of their fields."""
     try:
-        each = json.loads(text)
+        items = json.loads(text)
     except (ValueError, RecursionError):
-        problem = Problem(
-            f"--{name}", "is no JSON; it is a list: '[{\"custom_mode\": false, ...}]'"
-        )
-        raise _refused(problem) from None
-    if field.item is None or not isinstance(each, list):
+        example = "'[{\"custom_mode\": false, ...}]'"
+        raise _invalid(Problem(f"--{name}", f"is not JSON; write a list: {example}")) from None
+    if field.item is None or not isinstance(items, list):
         return text
-    return [field.item(**fields) if isinstance(fields, dict) else fields for fields in each]
+    return [field.item(**item) if isinstance(item, dict) else item for item in items]
 
 
-def _number(text: str) -> float | str:
-    for make in (int, float):
+def _parse_number(text: str) -> float | str:
+    for number_type in (int, float):
         try:
-            return make(text)
+            return number_type(text)
         except ValueError:
             continue
     return text
 
 
-def _extra(text: str | None) -> dict[str, Any]:
+def _parse_extra(text: str | None) -> dict[str, Any]:
     try:
         value = json.loads(text) if text is not None else {}
     except (ValueError, RecursionError) as error:
-        raise _refused(Problem("--extra", f"is no JSON: {error}")) from None
+        raise _invalid(Problem("--extra", f"is not JSON: {error}")) from None
     if not isinstance(value, dict):
-        raise _refused(Problem("--extra", 'should be a JSON object: {"name": "value"}'))
+        raise _invalid(Problem("--extra", 'should be a JSON object: {"name": "value"}'))
     return value
 
 
-def _hard(request: Request) -> int:
+def _count_errors(request: Request) -> int:
     return sum(problem.hard for problem in request.problems())
 
 
-def _name(kind: type[Request]) -> str:
-    return f"{kind.engine}.{kind.__name__}"
+def _name(operation: type[Request]) -> str:
+    return f"{operation.engine}.{operation.__name__}"
 
 
-def _named(kinds: Sequence[type[Request]]) -> str:
-    return kinds[0].engine if len(kinds) > 1 else _name(kinds[0])
+def _label(candidates: Sequence[type[Request]]) -> str:
+    return candidates[0].engine if len(candidates) > 1 else _name(candidates[0])
 
 
-def _no_option(name: str, kinds: Sequence[type[Request]]) -> str:
-    import difflib  # noqa: PLC0415 - only for a word that was misspelt
+def _unknown_option(name: str, candidates: Sequence[type[Request]]) -> Problem:
+    names = [field for operation in candidates for field in operation.fields()]
+    matches = difflib.get_close_matches(name, dict.fromkeys([*names, *_COMMON_OPTIONS]), n=1)
+    hint = f"did you mean --{matches[0]}? " if matches else ""
+    message = f"no such option; {hint}{_MAGIC} {_label(candidates)} --help lists them"
+    return Problem(f"--{name}", message)
 
-    known = dict.fromkeys(field for kind in kinds for field in (*kind.fields(), *_OWN))
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean --{near[0]}? " if near else ""
-    return f"no such option; {hint}{_SONG} {_named(kinds)} --help lists them"
 
-
-def _refused(*problems: Problem) -> InvalidRequest:
-    return InvalidRequest(_SONG, problems)
+def _invalid(*problems: Problem) -> InvalidRequest:
+    return InvalidRequest(_MAGIC, problems)

@@ -1,8 +1,8 @@
-"""Plans: factors to a list of requests, checked, priced and judged before anything is sent."""
+"""Plans: factors to a checked and priced list of requests, before anything is sent."""
 
-from musicapi_nb.plan.aliasing import Effect, Effects
-from musicapi_nb.plan.cells import Cell
+from musicapi_nb.plan.aliasing import Aliasing, Effect
+from musicapi_nb.plan.cells import Cell, PlanProblem
 from musicapi_nb.plan.dry_run import DryRun
-from musicapi_nb.plan.plan import Plan, PlanProblem
+from musicapi_nb.plan.plan import Plan
 
-__all__ = ["Cell", "DryRun", "Effect", "Effects", "Plan", "PlanProblem"]
+__all__ = ["Aliasing", "Cell", "DryRun", "Effect", "Plan", "PlanProblem"]

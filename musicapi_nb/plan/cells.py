@@ -1,4 +1,4 @@
-"""Levels to cells: texts filled, requests made, takes counted, blocks put in random order. Pure."""
+"""Cells of a plan: fill texts, make requests, count takes, shuffle blocks. No I/O."""
 
 from __future__ import annotations
 
@@ -6,32 +6,32 @@ import copy
 import dataclasses
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from musicapi_nb.engines import Request
 from musicapi_nb.errors import InvalidPlan, Problem
-from musicapi_nb.library.request_key import identity
+from musicapi_nb.library._request_key import request_key
 from musicapi_nb.plan.templates import BadTemplate, parse
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """One purchase that a plan asks for.
+    """One purchase of a plan.
 
     Attributes
     ----------
     request
-        What to send; equal ones may be one object.
+        What is sent; equal requests may be one object.
     levels
-        The level of each factor, before any text was filled.
+        Level of each factor, before texts are filled.
     take
-        From 1; counted over all cells with an equal request, so that no two cells are the same
+        From 1, counted over all cells with an equal request, so that no two cells are the same
         purchase.
     block
-        The replicate of the whole design that it belongs to, from 1.
+        Replicate of the whole design, from 1.
     order
-        Its place in the plan, from 0: its name within the plan.
+        Position in the plan, from 0; identifies the cell within the plan.
     """
 
     request: Request
@@ -41,45 +41,80 @@ class Cell:
     order: int
 
 
-def purchase(request: Request) -> str:
-    """A text that is equal for requests which are the same purchase to a library."""
+class PlanProblem(NamedTuple):
+    """A problem and the cell that has it; None for a problem of the whole plan."""
+
+    cell: Cell | None
+    problem: Problem
+
+
+def find_problems(cells: Iterable[Cell], advice: Iterable[Problem]) -> list[PlanProblem]:
+    """Return the advice about the plan, then the problems of each cell's request."""
+    problems = [PlanProblem(None, problem) for problem in advice]
+    by_request: dict[int, tuple[Problem, ...]] = {}
+    for cell in cells:
+        if (key := id(cell.request)) not in by_request:
+            by_request[key] = cell.request.problems()
+        problems += (PlanProblem(cell, problem) for problem in by_request[key])
+    return problems
+
+
+def group_problems(problems: Iterable[PlanProblem]) -> dict[Problem, tuple[int, ...]]:
+    """Return each problem once, with the `order` of the cells that have it."""
+    groups: dict[Problem, list[int]] = {}
+    for cell, problem in problems:
+        groups.setdefault(problem, []).extend([cell.order] if cell else [])
+    return {problem: tuple(orders) for problem, orders in groups.items()}
+
+
+def operation_names(cells: Iterable[Cell]) -> list[str]:
+    """Return the operations of the cells, such as "sonic.Create", each once."""
+    names = (f"{cell.request.engine}.{type(cell.request).__name__}" for cell in cells)
+    return list(dict.fromkeys(names))
+
+
+def purchase_key(request: Request) -> str:
+    """Return a text that is equal for requests that a library takes for the same purchase."""
     try:
-        return identity(request)
-    except (TypeError, ValueError, RecursionError):  # invalid, and said to be so by problems()
+        return request_key(request)
+    except (TypeError, ValueError, RecursionError):  # invalid; problems() reports it
         return repr(request)
 
 
-def requests(
-    kind: type[Request], base: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], place: str = ""
+def make_requests(
+    kind: type[Request],
+    base: Mapping[str, Any],
+    rows: Sequence[Mapping[str, Any]],
+    row_noun: str = "",
 ) -> tuple[list[Request], set[str]]:
     """Make the request of each row of levels; also return the factors that the requests use.
 
     Raises
     ------
     InvalidPlan
-        Texts that cannot be filled, each with its field, and with its rows if `place` names them.
+        Texts that cannot be filled, each with its field, and with its rows if `row_noun` is given.
     """
     fields = kind.fields()
-    made: list[Request] = []
+    requests: list[Request] = []
     used: set[str] = set()
     problems: dict[Problem, list[int]] = {}
-    for number, levels in enumerate(rows):
+    for index, levels in enumerate(rows):
         used.update(name for name in levels if name in fields)
         values = {**base, **{name: level for name, level in levels.items() if name in fields}}
-        fillings = {
-            name: _unescaped(level) if name in fields else level for name, level in levels.items()
+        substitutes = {
+            name: _as_text(level) if name in fields else level for name, level in levels.items()
         }
-        filled, faults = _filled(values, fillings, used)
+        filled, faults = _fill_fields(values, substitutes, used)
         for fault in faults:
-            problems.setdefault(fault, []).append(number)
+            problems.setdefault(fault, []).append(index)
         if not problems:
-            made.append(kind(**filled))
+            requests.append(kind(**filled))
     if problems:
-        raise InvalidPlan(problems if place else dict.fromkeys(problems, ()), place)
-    return made, used
+        raise InvalidPlan(problems if row_noun else dict.fromkeys(problems, ()), row_noun)
+    return requests, used
 
 
-def _filled(
+def _fill_fields(
     values: Mapping[str, Any], levels: Mapping[str, Any], used: set[str]
 ) -> tuple[dict[str, Any], list[Problem]]:
     faults: list[Problem] = []
@@ -101,71 +136,68 @@ def _filled(
             name: (value, fill(f"extra, {name}", value))
             for name, value in copy.deepcopy(values["extra"]).items()
         }
-        # a text that nothing was filled into is not sent, as with fields; a given None is
+        # As with fields, a text that stays empty is not sent; an explicit None is.
         filled["extra"] = {
-            name: new for name, (old, new) in extra.items() if new is not None or old is None
+            name: text for name, (value, text) in extra.items() if text is not None or value is None
         }
     return filled, faults
 
 
-def _unescaped(level: Any) -> Any:
-    """What a level that is a field's own text puts into other texts."""
+def _as_text(level: Any) -> Any:
+    """Return what a level that is itself a field's text puts into other texts."""
     if not isinstance(level, str) or not ("{" in level or "}" in level):
         return level
     try:
         template = parse(level)
-    except BadTemplate:  # said where the field itself is filled
+    except BadTemplate:  # reported where the field itself is filled
         return level
     return template if template.names else template.plain
 
 
-def cells(
-    made: Sequence[Request], rows: Sequence[Mapping[str, Any]], repeats: int, seed: int
+def make_cells(
+    requests: Sequence[Request], rows: Sequence[Mapping[str, Any]], repeats: int, seed: int
 ) -> tuple[tuple[Cell, ...], int]:
-    """Lay out the whole design `repeats` times, each in an order of its own.
+    """Repeat the whole design in blocks, each in random order.
 
-    Also returns how many combinations are the same purchase as one before them.
-
-    Takes are counted in the design's order, not the random one: neither another seed nor more
-    repeats change which takes are bought first.
+    Also returns how many combinations are the same purchase as an earlier one. Takes are counted
+    in the order of the design, not in random order: neither another seed nor more repeats change
+    which takes are bought first.
     """
-    names = [purchase(request) for request in made]
-    in_block = Counter(names)
-    before: Counter[str] = Counter()
+    keys = [purchase_key(request) for request in requests]
+    per_block = Counter(keys)
+    counts: Counter[str] = Counter()
     takes = []
-    for name in names:
-        before[name] += 1
-        takes.append(before[name])
-    size = len(made)
-    laid = []
+    for key in keys:
+        counts[key] += 1
+        takes.append(counts[key])
+    size = len(requests)
+    cells = []
     for block in range(repeats):
-        shuffled = random.Random(f"block {block} of seed {seed}").sample(range(size), size)  # noqa: S311 - reproducible on purpose
-        laid += [
+        rng = random.Random(f"block {block} of seed {seed}")  # noqa: S311 - reproducible by its seed
+        cells += [
             Cell(
-                request=made[at],
-                levels=rows[at],
-                take=block * in_block[names[at]] + takes[at],
+                request=requests[index],
+                levels=rows[index],
+                take=block * per_block[keys[index]] + takes[index],
                 block=block + 1,
-                order=block * size + place,
+                order=block * size + position,
             )
-            for place, at in enumerate(shuffled)
+            for position, index in enumerate(rng.sample(range(size), size))
         ]
-    return tuple(laid), size - len(in_block)
+    return tuple(cells), size - len(per_block)
 
 
-def appended(first: Sequence[Cell], second: Sequence[Cell]) -> tuple[Cell, ...]:
-    """Put cells after others: blocks, order and takes go on counting."""
-    taken = Counter(purchase(cell.request) for cell in first)
+def append_cells(first: Sequence[Cell], second: Sequence[Cell]) -> tuple[Cell, ...]:
+    """Append cells; their blocks, orders and takes continue those of the first ones."""
+    takes = Counter(purchase_key(cell.request) for cell in first)
     blocks = max((cell.block for cell in first), default=0)
-    return (
-        *first,
-        *(
-            dataclasses.replace(
-                cell,
-                take=taken[purchase(cell.request)] + cell.take,
-                block=blocks + cell.block,
-                order=len(first) + cell.order,
-            )
-            for cell in second
-        ),
+    appended = (
+        dataclasses.replace(
+            cell,
+            take=takes[purchase_key(cell.request)] + cell.take,
+            block=blocks + cell.block,
+            order=len(first) + cell.order,
+        )
+        for cell in second
     )
+    return (*first, *appended)

@@ -1,4 +1,4 @@
-"""Designs: which levels of the factors meet in which row. Levels are numbers here. Pure."""
+"""Designs: the rows of level indices of a grid, pairwise, Latin or one-at-a-time plan. No I/O."""
 
 from __future__ import annotations
 
@@ -10,88 +10,127 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from musicapi_nb.errors import Problem
 from musicapi_nb.plan import orthogonal_arrays
+from musicapi_nb.plan.validation import refuse, size_problems
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Row: TypeAlias = tuple[int, ...]
-# Candidates for each row of a covering array: more make it little smaller (AETG's authors use 50).
+_MAX_PAIRWISE_SIZE = 2_000  # factors x levels; memory grows with its square, time even faster
+# Candidates per row of a covering array (AETG's authors use 50; more shrink it little).
 _CANDIDATES = 40
-_WORK = 200_000  # steps (a level chosen for a candidate) that candidates may take; some seconds
-_RETRY = 60_000  # steps after which no further array is tried for being smaller
+_MAX_STEPS = 200_000  # levels chosen for candidates; takes some seconds
+_RETRY_STEPS = 60_000  # steps after which no further array is tried
 _TRIES = 6
 
 
-def grid(sizes: Sequence[int]) -> list[Row]:
-    """Every combination, the last factor turning fastest."""
-    return list(itertools.product(*(range(size) for size in sizes)))
+# --- each design: check its size, then build its rows -----------------------------------------
 
 
-def one_at_a_time(sizes: Sequence[int]) -> list[Row]:
-    """All first levels, then every other level of every factor alone."""
+def grid(sizes: Sequence[int], repeats: int, _: random.Random) -> list[Row]:
+    """Return every combination, the last factor varying fastest."""
+    hint = "; Plan.pairwise needs far fewer" if len(sizes) > 2 else ""  # noqa: PLR2004 - pairs
+    refuse(size_problems(math.prod(sizes), repeats, hint))
+    return list(itertools.product(*map(range, sizes)))
+
+
+def one_at_a_time(sizes: Sequence[int], repeats: int, _: random.Random) -> list[Row]:
+    """Return the first levels together, then every other level of each factor alone."""
+    if not sizes:
+        _refuse_factors("one_at_a_time needs at least one factor")
+    refuse(size_problems(1 + sum(size - 1 for size in sizes), repeats))
     base = (0,) * len(sizes)
     return [base] + [
-        (*base[:at], level, *base[at + 1 :])
-        for at, size in enumerate(sizes)
+        (*base[:index], level, *base[index + 1 :])
+        for index, size in enumerate(sizes)
         for level in range(1, size)
     ]
 
 
-def latin(levels: int, factors: int, rng: random.Random) -> list[Row]:
-    """A Latin square (three factors) or several orthogonal ones (more), levels relabelled."""
-    rows = orthogonal_arrays.orthogonal(levels, factors)
-    return _relabelled(rows, [levels] * factors, rng)
+def latin(sizes: Sequence[int], repeats: int, rng: random.Random) -> list[Row]:
+    """Return a Latin square (three factors) or a Graeco-Latin one (more), levels shuffled."""
+    if len(sizes) < 3:  # noqa: PLR2004 - row, column and symbol
+        _refuse_factors("a Latin square needs three factors or more; for two, use Plan.grid")
+    if len(set(sizes)) > 1 or sizes[0] <= 1:
+        numbers = ", ".join(str(size) for size in sizes)
+        _refuse_factors(
+            "a Latin square needs the same number of levels, two or more, in all factors; they "
+            f"have {numbers}. Or use Plan.pairwise"
+        )
+    refuse(size_problems(sizes[0] ** 2, repeats))
+    limit = orthogonal_arrays.max_columns(sizes[0])
+    if len(sizes) > limit:
+        _refuse_factors(
+            f"Latin squares of {sizes[0]} levels are available for at most {limit} factors, not "
+            f"{len(sizes)}. Or use Plan.pairwise"
+        )
+    rows = orthogonal_arrays.orthogonal_array(sizes[0], len(sizes))
+    return _shuffle_levels(rows, sizes, rng)
 
 
-def _relabelled(rows: Sequence[Row], sizes: Sequence[int], rng: random.Random) -> list[Row]:
-    names = [rng.sample(range(size), size) for size in sizes]
-    return [tuple(name[level] for name, level in zip(names, row, strict=True)) for row in rows]
+def pairwise(sizes: Sequence[int], repeats: int, rng: random.Random) -> list[Row]:
+    """Return a covering array for Plan.pairwise; see `covering_array`."""
+    if len(sizes) < 2:  # noqa: PLR2004 - a pair
+        _refuse_factors("pairwise needs two factors or more")
+    refuse(size_problems(math.prod(sorted(sizes)[-2:]), repeats))
+    if len(sizes) * max(sizes) > _MAX_PAIRWISE_SIZE:
+        _refuse_factors(
+            f"{len(sizes)} factors of up to {max(sizes)} levels are too many for pairwise"
+        )
+    rows = covering_array(sizes, rng)
+    refuse(size_problems(len(rows), repeats))
+    return rows
 
 
-# --- pairwise --------------------------------------------------------------------------------
+def _refuse_factors(message: str) -> None:
+    refuse([Problem("factors", message)])
 
 
-def pairwise(sizes: Sequence[int], rng: random.Random) -> list[Row]:
-    """A covering array of strength 2: every pair of levels of every two factors, in few rows.
+def _shuffle_levels(rows: Sequence[Row], sizes: Sequence[int], rng: random.Random) -> list[Row]:
+    maps = [rng.sample(range(size), size) for size in sizes]
+    return [tuple(levels[i] for levels, i in zip(maps, row, strict=True)) for row in rows]
 
-    The smallest of: one row for each combination (two factors), the best array that is known for
-    factors of two levels, an orthogonal array with what is too much struck out, and several
-    arrays grown greedily row by row (Cohen, Dalal, Fredman and Patton's AETG).
+
+# --- covering arrays --------------------------------------------------------------------------
+
+
+def covering_array(sizes: Sequence[int], rng: random.Random) -> list[Row]:
+    """Return a covering array of strength 2: every pair of levels of two factors, in few rows.
+
+    The smallest of: all combinations (two factors), the best known array (factors of two levels),
+    an orthogonal array without redundant rows, and several arrays grown greedily row by row
+    (Cohen, Dalal, Fredman and Patton, The AETG system, IEEE Trans. Softw. Eng. 23, 1997).
     """
-    free = [at for at, size in enumerate(sizes) if size > 1]
-    rows = _covering([sizes[at] for at in free], rng)
-    return [_placed(dict(zip(free, row, strict=True)), len(sizes)) for row in rows]
+    varying = [index for index, size in enumerate(sizes) if size > 1]
+    rows = _cover([sizes[index] for index in varying], rng)
+    by_index = [dict(zip(varying, row, strict=True)) for row in rows]
+    return [tuple(row.get(index, 0) for index in range(len(sizes))) for row in by_index]
 
 
-def _placed(levels: dict[int, int], width: int) -> Row:
-    return tuple(levels.get(at, 0) for at in range(width))
-
-
-def _covering(sizes: Sequence[int], rng: random.Random) -> list[Row]:
-    """`pairwise` for factors of two and more levels."""
-    if len(sizes) <= 2:  # noqa: PLR2004 - one pair of factors
-        return grid(sizes)
-    floor = math.prod(sorted(sizes)[-2:])
-    if max(sizes) == 2:  # noqa: PLR2004 - all of two levels
-        return _relabelled(_of_two_levels(len(sizes)), sizes, rng)
-    best = _of_orthogonal(sizes, rng)
-    if best is not None and len(best) <= floor:
-        return _relabelled(best, sizes, rng)
-    work = 0
+def _cover(sizes: Sequence[int], rng: random.Random) -> list[Row]:
+    """Cover factors of two or more levels."""
+    if len(sizes) <= 2:  # noqa: PLR2004 - a single pair of factors
+        return list(itertools.product(*map(range, sizes)))
+    fewest = math.prod(sorted(sizes)[-2:])
+    if max(sizes) == 2:  # noqa: PLR2004 - all factors have two levels
+        return _shuffle_levels(_two_level_array(len(sizes)), sizes, rng)
+    best = _reduced_orthogonal_array(sizes, rng)
+    steps = 0
     for _ in range(_TRIES):
-        grown = _grown(sizes, rng)
-        best = grown if best is None or len(grown) < len(best) else best
-        work += len(grown) * len(sizes) * _CANDIDATES
-        if len(best) <= floor or work > _RETRY:
+        if (best is not None and len(best) <= fewest) or steps > _RETRY_STEPS:
             break
-    return _relabelled(best or [], sizes, rng)
+        rows = _grow(sizes, rng)
+        best = rows if best is None or len(rows) < len(best) else best
+        steps += len(rows) * len(sizes) * _CANDIDATES
+    return _shuffle_levels(best or [], sizes, rng)
 
 
-def _of_two_levels(factors: int) -> list[Row]:
-    """The smallest array there is for factors of two levels (Kleitman and Spencer; Katona).
+def _two_level_array(factors: int) -> list[Row]:
+    """Return the smallest array for factors of two levels (Kleitman and Spencer 1973; Katona 1973).
 
-    Its columns are different sets of ceil(n / 2) of n rows, none of which holds the first row.
+    Its columns are distinct sets of ceil(n / 2) of n rows, none of which contains the first row.
     """
     height = next(n for n in itertools.count(4) if math.comb(n - 1, (n + 1) // 2) >= factors)
     columns = itertools.islice(itertools.combinations(range(1, height), (height + 1) // 2), factors)
@@ -99,96 +138,94 @@ def _of_two_levels(factors: int) -> list[Row]:
     return [tuple(int(row in member) for member in members) for row in range(height)]
 
 
-def _of_orthogonal(sizes: Sequence[int], rng: random.Random) -> list[Row] | None:
-    """Take an orthogonal array that is wide enough; levels too many are free to choose."""
-    most = max(sizes)
-    for levels in range(most, most + 3):
-        if levels > 1 and orthogonal_arrays.widest(levels) >= len(sizes):
-            rows = orthogonal_arrays.orthogonal(levels, len(sizes))
+def _reduced_orthogonal_array(sizes: Sequence[int], rng: random.Random) -> list[Row] | None:
+    """Adapt an orthogonal array with enough columns; None if there is none of similar size."""
+    largest = max(sizes)
+    for levels in range(largest, largest + 3):
+        if levels > 1 and orthogonal_arrays.max_columns(levels) >= len(sizes):
+            rows = orthogonal_arrays.orthogonal_array(levels, len(sizes))
             if all(size == levels for size in sizes):
                 return rows
-            return _thinned(rows, sizes, rng)
+            return _drop_redundant(rows, sizes, rng)
     return None
 
 
-def _thinned(rows: Sequence[Row], sizes: Sequence[int], rng: random.Random) -> list[Row]:
-    """Strike rows out whose pairs all stand in others, filling what is free with what is missed."""
-    uncovered = _Uncovered(sizes)
-    # rows with the fewest free places first: the freest fill up with what is left
+def _drop_redundant(rows: Sequence[Row], sizes: Sequence[int], rng: random.Random) -> list[Row]:
+    """Drop rows whose pairs are covered by others; surplus levels become free choices."""
+    uncovered = _UncoveredPairs(sizes)
+    # Rows with the fewest free levels first: the freest ones can take up what remains.
     order = sorted(rows, key=lambda row: sum(a >= b for a, b in zip(row, sizes, strict=True)))
-    kept: list[Row] = []
+    reduced: list[Row] = []
     for row in order:
-        chosen = {at: level for at, level in enumerate(row) if level < sizes[at]}
-        if not uncovered.gain(chosen):
-            continue
-        full, _ = uncovered.filled(chosen, rng)
-        uncovered.strike(full)
-        kept.append(full)
-    return kept
+        fixed = {index: level for index, level in enumerate(row) if level < sizes[index]}
+        if uncovered.gain(fixed):
+            full, _ = uncovered.complete(fixed, rng)
+            uncovered.cover(full)
+            reduced.append(full)
+    return reduced
 
 
-def _grown(sizes: Sequence[int], rng: random.Random) -> list[Row]:
-    """Row by row, the one of several candidates that covers the most new pairs."""
-    uncovered = _Uncovered(sizes)
+def _grow(sizes: Sequence[int], rng: random.Random) -> list[Row]:
+    """Add rows until all pairs are covered, each the best of several random candidates."""
+    uncovered = _UncoveredPairs(sizes)
     expected = math.prod(sorted(sizes)[-2:]) * (1 + math.log(len(sizes)) / 2)
-    count = max(1, min(_CANDIDATES, int(_WORK / (expected * len(sizes)))))
+    count = max(1, min(_CANDIDATES, int(_MAX_STEPS / (expected * len(sizes)))))
     rows: list[Row] = []
-    while uncovered.left:
+    while uncovered.count:
         starts = [rng.choice(uncovered.neediest()) for _ in range(count)]
-        candidates = [uncovered.filled({factor: level}, rng) for factor, level in starts]
+        candidates = [uncovered.complete({factor: level}, rng) for factor, level in starts]
         row, _ = max(candidates, key=lambda candidate: candidate[1])
-        uncovered.strike(row)
+        uncovered.cover(row)
         rows.append(row)
     return rows
 
 
-class _Uncovered:
-    """The pairs of levels that no row holds yet."""
+class _UncoveredPairs:
+    """The pairs of levels that no row contains yet."""
 
     def __init__(self, sizes: Sequence[int]) -> None:
-        count, most = len(sizes), max(sizes)
+        count, largest = len(sizes), max(sizes)
         self._sizes = sizes
-        exists = np.arange(most) < np.array(sizes)[:, None]
-        # [factor, level, other factor, its level]
+        exists = np.arange(largest) < np.array(sizes)[:, None]
+        # [factor, level, second factor, its level]
         self._open: NDArray[np.int32] = np.einsum("fa,gb->fagb", exists, exists).astype(np.int32)
         self._open[np.arange(count), :, np.arange(count), :] = 0
-        self._worst = np.where(exists, 0, -1).astype(np.int32)
+        self._invalid = np.where(exists, 0, -1).astype(np.int32)
 
     @property
-    def left(self) -> int:
+    def count(self) -> int:
         return int(self._open.sum()) // 2
 
     def neediest(self) -> list[tuple[int, int]]:
-        """The (factor, level) pairs that the most uncovered pairs hold."""
+        """Return the (factor, level) pairs in the most uncovered pairs."""
         needs = self._open.sum(axis=(2, 3))
         return [(int(f), int(a)) for f, a in np.argwhere(needs == needs.max())]
 
-    def gain(self, chosen: dict[int, int]) -> int:
-        """How many pairs a row with these levels would cover."""
-        pairs = itertools.combinations(chosen.items(), 2)
+    def gain(self, levels: dict[int, int]) -> int:
+        """Return how many uncovered pairs a row with these levels covers."""
+        pairs = itertools.combinations(levels.items(), 2)
         return sum(int(self._open[f, a, g, b]) for (f, a), (g, b) in pairs)
 
-    def filled(self, chosen: dict[int, int], rng: random.Random) -> tuple[Row, int]:
-        """Choose the levels still free, in random order, each for the most new pairs.
+    def complete(self, fixed: dict[int, int], rng: random.Random) -> tuple[Row, int]:
+        """Choose the other levels in random order of factors, each for the most new pairs.
 
-        Returns the row and the number of new pairs in it.
+        Returns the row and the number of uncovered pairs in it.
         """
-        chosen = dict(chosen)
-        gained = self.gain(chosen)
-        scores = self._worst.copy()
-        for factor, level in chosen.items():
+        levels = dict(fixed)
+        gain = self.gain(levels)
+        scores = self._invalid.copy()
+        for factor, level in levels.items():
             scores += self._open[factor, level]
-        free = [factor for factor in range(len(self._sizes)) if factor not in chosen]
+        free = [factor for factor in range(len(self._sizes)) if factor not in levels]
         for factor in rng.sample(free, len(free)):
             row = scores[factor]
             best = row.max()
-            level = rng.choice(np.flatnonzero(row == best).tolist())
-            gained += int(best)
-            chosen[factor] = level
-            scores += self._open[factor, level]
-        return tuple(chosen[factor] for factor in range(len(self._sizes))), gained
+            levels[factor] = rng.choice(np.flatnonzero(row == best).tolist())
+            gain += int(best)
+            scores += self._open[factor, levels[factor]]
+        return tuple(levels[factor] for factor in range(len(self._sizes))), gain
 
-    def strike(self, row: Row) -> None:
+    def cover(self, row: Row) -> None:
         columns = np.arange(len(row))
         levels = np.array(row)
         self._open[columns[:, None], levels[:, None], columns[None, :], levels[None, :]] = 0

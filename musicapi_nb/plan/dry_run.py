@@ -1,47 +1,42 @@
-"""What a plan would come to, before anything of it is sent."""
+"""DryRun: songs, credits, time, problems and alias structure of a plan before it is sent."""
 
 from __future__ import annotations
 
 import dataclasses
 import inspect
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from musicapi_nb import markup
 from musicapi_nb.errors import InvalidArgument, Problem
-from musicapi_nb.plan.aliasing import effects
-from musicapi_nb.plan.validation import plain
-
-if TYPE_CHECKING:
-    from musicapi_nb.plan.aliasing import Effects
-    from musicapi_nb.plan.cells import Cell
-    from musicapi_nb.plan.plan import Plan
+from musicapi_nb.plan.aliasing import Aliasing, aliasing
+from musicapi_nb.plan.cells import Cell
+from musicapi_nb.plan.validation import to_python
 
 PACE = 3.0  # seconds between creates; docs faq: standard accounts
-_LISTED = 20
+_MAX_PROBLEMS = 20
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class DryRun:
-    """What a plan would cost, give and tell; nothing was sent.
+    """What a plan would cost and produce; nothing was sent.
 
     Attributes
     ----------
     songs, credits
-        Of all cells for which they are known; `songs_unknown` and `credits_unknown` count the
-        other cells. Nothing is taken off for cells that would be refused.
+        Sums over the cells where they are known; `songs_unknown` and `credits_unknown` count the
+        other cells. Cells that would be refused are included.
     balance
-        Credits of the account, or None if nobody said.
+        Credits of the account, or None if unknown.
     blocks_covered
-        Whole blocks, from the first, that the balance pays for; None where that is not known.
+        Whole blocks, from the first, that the balance pays for; None if unknown.
     seconds
-        From the first submit to the last, at one each `pace` seconds; the last one's songs come
-        after that.
+        From the first submit to the last, at one per `pace` seconds; rendering comes on top.
     refused, advice
-        Each problem once, with the `order` of the cells that have it; none where it is the plan's.
-    effects
-        What the design can tell apart.
+        Each problem once, with the `order` of the cells that have it; empty for the whole plan.
+    aliasing
+        Which effects the design can estimate.
     """
 
     plan: str
@@ -57,11 +52,11 @@ class DryRun:
     seconds: float
     refused: Mapping[Problem, tuple[int, ...]]
     advice: Mapping[Problem, tuple[int, ...]]
-    effects: Effects
+    aliasing: Aliasing
 
     @property
     def share(self) -> float | None:
-        """What the known credits are of the balance, 1.0 being all of it; None if unknown."""
+        """The known credits as a share of the balance; None if the balance is unknown."""
         if self.balance is None:
             return None
         if self.balance:
@@ -73,76 +68,75 @@ class DryRun:
         return len({order for orders in self.refused.values() for order in orders})
 
     def __repr__(self) -> str:
-        lines = [self.plan, *(f"{name}: {words}" for name, words in _facts(self))]
-        for title, found in (("refused", self.refused), ("advice", self.advice)):
-            lines += (f"{title}: {words}" for words in _problems(found))
-        lines += (f"effects: {words}" for words in self.effects.sentences())
+        lines = [self.plan, *(f"{name}: {text}" for name, text in _facts(self))]
+        for title, problems in (("refused", self.refused), ("advice", self.advice)):
+            lines += (f"{title}: {text}" for text in _problem_texts(problems))
+        lines += (f"estimable: {line}" for line in str(self.aliasing).split("\n") if line)
         return "\n".join(markup.one_line(line) for line in lines)
 
     def _repr_html_(self) -> str:
-        facts = markup.table(("what", "how much"), _facts(self))
-        said = markup.collapsible(
-            "What the design can tell apart", *_lines(self.effects.sentences())
-        )
+        rows = self.aliasing.rows()
+        effects = markup.table(("effects", "estimable", "aliased with"), rows)
         return markup.card(
             "Dry run",
-            facts,
-            *(markup.notice(words, "bad") for words in _problems(self.refused)),
-            *(markup.notice(words) for words in _problems(self.advice)),
-            said,
+            markup.table(("quantity", "value"), _facts(self)),
+            *(markup.notice(text, "bad") for text in _problem_texts(self.refused)),
+            *(markup.notice(text) for text in _problem_texts(self.advice)),
+            markup.collapsible("Effects the design can estimate", effects)
+            if rows
+            else markup.EMPTY,
             facts=markup.text(self.plan),
             badges=[markup.badge("nothing was sent")],
             wide=True,
         )
 
 
-def _lines(words: Iterable[str]) -> list[markup.Html]:
-    return [markup.stack(*(markup.text(line) for line in words))]
-
-
-def dry_run(plan: Plan, api: Any, pace: float) -> DryRun:
+def dry_run(  # noqa: PLR0913, PLR0917 - the values of a plan
+    title: str,
+    cells: Sequence[Cell],
+    factors: Mapping[str, Any],
+    problems: Mapping[Problem, tuple[int, ...]],
+    balance: float | None,
+    pace: float,
+) -> DryRun:
     if isinstance(pace, bool) or not isinstance(pace, int | float) or not 0 <= pace < math.inf:
-        raise InvalidArgument(f"pace is the seconds between two submits, not {pace!r:.40}")
-    balance = _balance(api)
-    found = plan.grouped_problems()
-    prices = [cell.request.price() for cell in plan.cells]
-    songs = [cell.request.songs for cell in plan.cells]
+        raise InvalidArgument(f"pace must be the seconds between two submits, not {pace!r:.40}")
+    prices = [cell.request.price() for cell in cells]
+    songs = [cell.request.songs for cell in cells]
     paid = sum(price != 0 for price in prices)
     return DryRun(
-        plan=plan.words,
-        cells=len(plan),
-        blocks=plan.blocks,
+        plan=title,
+        cells=len(cells),
+        blocks=max((cell.block for cell in cells), default=0),
         songs=sum(count for count in songs if count is not None),
         songs_unknown=songs.count(None),
         credits=sum(price for price in prices if price is not None),
         credits_unknown=prices.count(None),
         balance=balance,
-        blocks_covered=_blocks_covered(plan.cells, balance),
+        blocks_covered=_blocks_covered(cells, balance),
         pace=float(pace),
         seconds=float(pace) * max(paid - 1, 0),
-        refused={problem: orders for problem, orders in found.items() if problem.hard},
-        advice={problem: orders for problem, orders in found.items() if not problem.hard},
-        effects=effects(plan.cells, plan.factors),
+        refused={problem: orders for problem, orders in problems.items() if problem.hard},
+        advice={problem: orders for problem, orders in problems.items() if not problem.hard},
+        aliasing=aliasing(cells, factors),
     )
 
 
-def _balance(api: Any) -> float | None:
-    """Read a balance: of a handle (by asking), of an account's Balance, or a number."""
-    asked = getattr(api, "credits", None)
-    if callable(asked):
-        answer = asked()
-        if inspect.iscoroutine(answer):
-            answer.close()
-            raise InvalidArgument(
-                "a plain client has to be awaited: dry_run(await client.credits())"
-            )
-        api = answer.result()
-    value = plain(getattr(api, "total", api))
+def read_balance(source: Any) -> float | None:
+    """Return the credits of a session (asked for them), a `Balance`, a number, or None."""
+    ask = getattr(source, "credits", None)
+    if callable(ask):
+        reply = ask()
+        if inspect.iscoroutine(reply):
+            reply.close()
+            raise InvalidArgument("dry_run cannot await: pass (await client.credits()) instead")
+        source = reply.result()
+    value = to_python(getattr(source, "total", source))
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
         raise InvalidArgument(
-            f"dry_run takes connect()'s handle or a number of credits, not {api!r:.60}"
+            f"dry_run takes the session of connect() or a number of credits, not {source!r:.60}"
         )
     return value
 
@@ -150,70 +144,62 @@ def _balance(api: Any) -> float | None:
 def _blocks_covered(cells: Sequence[Cell], balance: float | None) -> int | None:
     if balance is None:
         return None
-    covered, left, block = 0, balance, 0
+    covered, remaining, block = 0, balance, 0
     for cell in cells:
         if cell.block != block:
             covered, block = block, cell.block
         if (price := cell.request.price()) is None:
             return None
-        left -= price
-        if left < 0:
+        remaining -= price
+        if remaining < 0:
             return covered
     return block
 
 
-# --- words -----------------------------------------------------------------------------------
+# --- text ------------------------------------------------------------------------------------
 
 
 def _facts(run: DryRun) -> Iterator[tuple[str, str]]:
-    yield "cells", f"{run.cells:,}{_of_blocks(run)}"
-    more = f", and those of {run.songs_unknown:,} cells that state no number" * (
-        run.songs_unknown > 0
-    )
-    yield "songs", f"{run.songs:,}{more}"
-    yield "credits", _cost(run)
+    yield "cells", f"{run.cells:,}" + (f", in {run.blocks:,} blocks" if run.blocks > 1 else "")
+    unknown = f", plus an unknown number from {run.songs_unknown:,} cells"
+    yield "songs", f"{run.songs:,}" + (unknown if run.songs_unknown else "")
+    yield "credits", _cost_text(run)
     if run.balance is not None:
-        yield "balance", _balance_words(run)
-    yield "time", _time(run)
+        yield "balance", _balance_text(run)
+    duration = markup.format_duration(run.seconds)
+    yield "time", f"{duration} to submit all, one per {run.pace:g} s; rendering comes on top"
     yield "refused", f"{run.refused_cells:,} cells would be refused" if run.refused else "none"
 
 
-def _of_blocks(run: DryRun) -> str:
-    return f", in {run.blocks:,} blocks" if run.blocks > 1 else ""
-
-
-def _cost(run: DryRun) -> str:
+def _cost_text(run: DryRun) -> str:
     if not run.credits_unknown:
         return f"{run.credits:,}"
     if run.credits_unknown == run.cells:
         return "unknown"
-    return f"at least {run.credits:,}; the price of {run.credits_unknown:,} cells is not known"
+    return f"at least {run.credits:,}; the price of {run.credits_unknown:,} cells is unknown"
 
 
-def _balance_words(run: DryRun) -> str:
-    held = markup.format_credits(run.balance)
+def _balance_text(run: DryRun) -> str:
+    balance = markup.format_credits(run.balance)
     if run.share is None or run.credits_unknown:
-        return f"{held}; what share of it is not known"
-    said = f"{held}; this would take {run.share:.0%} of it" if run.balance else held
+        return f"{balance}; the plan's share is unknown"
+    text = f"{balance}; the plan needs {run.share:.0%} of it" if run.balance else balance
     if run.credits <= (run.balance or 0):
-        return said
-    return f"{said}: enough for {run.blocks_covered} of {run.blocks} blocks"
+        return text
+    return f"{text}: enough for {run.blocks_covered} of {run.blocks} blocks"
 
 
-def _time(run: DryRun) -> str:
-    took = markup.format_duration(run.seconds)
-    return f"{took} to submit all, one each {run.pace:g} s; songs come after that"
-
-
-def _problems(found: Mapping[Problem, tuple[int, ...]]) -> list[str]:
-    words = [
-        f"{problem} ({len(orders):,} cells, such as {orders[0]})"
-        if len(orders) > 1
-        else f"{problem} (cell {orders[0]})"
-        if orders
-        else str(problem)
-        for problem, orders in found.items()
-    ]
-    if len(words) > _LISTED:
-        words[_LISTED:] = [f"and {len(words) - _LISTED:,} more: plan.problems() lists them all"]
-    return words
+def _problem_texts(problems: Mapping[Problem, tuple[int, ...]]) -> list[str]:
+    texts = []
+    for problem, orders in list(problems.items())[:_MAX_PROBLEMS]:
+        match orders:
+            case ():
+                cells = ""
+            case (order,):
+                cells = f" (cell {order})"
+            case (order, *_):
+                cells = f" ({len(orders):,} cells, such as {order})"
+        texts.append(f"{problem}{cells}")
+    if len(problems) > _MAX_PROBLEMS:
+        texts.append(f"and {len(problems) - _MAX_PROBLEMS:,} more: plan.problems() lists them all")
+    return texts

@@ -1,84 +1,80 @@
-"""How a plan shows itself: a line of words, and a card of its factors."""
+"""The title line and the HTML card of a plan."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from musicapi_nb import markup
+from musicapi_nb.errors import Problem
+from musicapi_nb.plan.cells import Cell, operation_names
 
-if TYPE_CHECKING:
-    from musicapi_nb.plan.plan import Plan
-
-_LEVELS = 8
-_LEVEL = 40
-_NOTICES = 5
-_ROWS = 10
-
-
-def plan_words(plan: Plan) -> str:
-    kinds = dict.fromkeys(f"{cell.request.engine}.{type(cell.request).__name__}" for cell in plan)
-    factors = [f"{name} ({len(found)})" for name, found in plan.factors.items()]
-    of = f": {' x '.join(factors)}" if factors else ""
-    return markup.one_line(f"Plan: {plan.design} of {', '.join(kinds)}, {_size(plan)}{of}")
+_MAX_LEVELS = 8
+_LEVEL_LENGTH = 40
+_MAX_NOTICES = 5
+_MAX_CELLS = 10
 
 
-def _size(plan: Plan) -> str:
-    cells = f"{len(plan):,} cell{'' if len(plan) == 1 else 's'}"
-    return f"{cells} in {plan.blocks} blocks" if plan.blocks > 1 else cells
+def plan_title(design: str, cells: Sequence[Cell], factors: Mapping[str, Sequence[Any]]) -> str:
+    """Describe a plan in one line."""
+    sizes = " x ".join(f"{name} ({len(levels)})" for name, levels in factors.items())
+    operations = ", ".join(operation_names(cells))
+    title = f"Plan: {design} of {operations}, {_size(cells)}{f': {sizes}' if sizes else ''}"
+    return markup.one_line(title)
 
 
-def plan_html(plan: Plan) -> str:
-    found = plan.grouped_problems()
-    hard = [str(problem) for problem in found if problem.hard]
-    advice = [str(problem) for problem in found if not problem.hard]
-    prices = [cell.request.price() for cell in plan]
-    known = sum(price for price in prices if price is not None)
-    cost = markup.format_credits(None if None in prices else known)
-    kinds = dict.fromkeys(f"{cell.request.engine}.{type(cell.request).__name__}" for cell in plan)
-    rows = [(name, len(levels), _levels(levels)) for name, levels in plan.factors.items()]
+def _size(cells: Sequence[Cell]) -> str:
+    count = f"{len(cells):,} cell{'' if len(cells) == 1 else 's'}"
+    blocks = max((cell.block for cell in cells), default=0)
+    return f"{count} in {blocks} blocks" if blocks > 1 else count
+
+
+def plan_html(
+    design: str,
+    cells: Sequence[Cell],
+    factors: Mapping[str, Sequence[Any]],
+    problems: Sequence[Problem],
+) -> str:
+    prices = [cell.request.price() for cell in cells]
+    credits_ = None if None in prices else sum(price or 0 for price in prices)
+    counts = [cell.request.songs for cell in cells]
+    songs = None if None in counts else f"{sum(count or 0 for count in counts):,} songs"
+    rows = [(name, len(levels), _levels_text(levels)) for name, levels in factors.items()]
     return markup.card(
-        f"Plan: {plan.design} of {', '.join(kinds)}",
-        markup.table(("factor", "levels", "which"), rows) if rows else markup.EMPTY,
-        *_notices(hard, "bad"),
-        *_notices(advice, "info"),
-        markup.collapsible("The first cells", _first(plan)),
-        markup.caption("Not sent: plan.dry_run(api) tells what it would come to."),
-        facts=markup.facts(_size(plan), _songs(plan)),
-        badges=[markup.badge(cost)],
+        f"Plan: {design} of {', '.join(operation_names(cells))}",
+        markup.table(("factor", "levels", "values"), rows) if rows else markup.EMPTY,
+        *_notices([str(problem) for problem in problems if problem.hard], "bad"),
+        *_notices([str(problem) for problem in problems if not problem.hard], "info"),
+        markup.collapsible("First cells", _first_cells(cells, factors)),
+        markup.caption("Not sent yet. plan.dry_run(api) estimates cost and time."),
+        facts=markup.facts(_size(cells), songs),
+        badges=[markup.badge(markup.format_credits(credits_))],
         wide=True,
     )
 
 
-def _songs(plan: Plan) -> str | None:
-    counts = [cell.request.songs for cell in plan]
-    return None if None in counts else f"{sum(count or 0 for count in counts):,} songs"
+def _notices(texts: Sequence[str], tone: markup.Tone) -> list[markup.Html]:
+    notices = [markup.notice(text, tone) for text in texts[:_MAX_NOTICES]]
+    if len(texts) > _MAX_NOTICES:
+        message = f"{len(texts) - _MAX_NOTICES:,} more problems: plan.problems() lists them all"
+        notices.append(markup.notice(message, tone))
+    return notices
 
 
-def _notices(words: Sequence[str], tone: markup.Tone) -> list[markup.Html]:
-    shown = [markup.notice(line, tone) for line in words[:_NOTICES]]
-    if len(words) > _NOTICES:
-        more = f"{len(words) - _NOTICES:,} more problems: plan.problems() lists them all"
-        shown.append(markup.notice(more, tone))
-    return shown
+def _levels_text(levels: Sequence[Any]) -> str:
+    suffix = [f"and {len(levels) - _MAX_LEVELS:,} more"] if len(levels) > _MAX_LEVELS else []
+    return " | ".join([*map(_level_text, levels[:_MAX_LEVELS]), *suffix])
 
 
-def _levels(levels: Sequence[Any]) -> str:
-    shown = [_level(level) for level in levels[:_LEVELS]]
-    more = [f"and {len(levels) - _LEVELS:,} more"] if len(levels) > _LEVELS else []
-    return " | ".join([*shown, *more])
-
-
-def _level(level: Any) -> str:
+def _level_text(level: Any) -> str:
     if level is None:
         return "(not sent)"
-    return markup.one_line(level if isinstance(level, str) else repr(level), _LEVEL)
+    return markup.one_line(level if isinstance(level, str) else repr(level), _LEVEL_LENGTH)
 
 
-def _first(plan: Plan) -> markup.Html:
-    columns = ("block", "take", *plan.factors)
+def _first_cells(cells: Sequence[Cell], factors: Mapping[str, Any]) -> markup.Html:
     rows: list[tuple[markup.Cell, ...]] = [
-        (cell.block, cell.take, *(_level(cell.levels.get(name)) for name in plan.factors))
-        for cell in plan.cells[:_ROWS]
+        (cell.block, cell.take, *(_level_text(cell.levels.get(name)) for name in factors))
+        for cell in cells[:_MAX_CELLS]
     ]
-    return markup.table(columns, rows)
+    return markup.table(("block", "take", *factors), rows)

@@ -1,95 +1,87 @@
-"""Orthogonal arrays: columns of which any two hold every pair of levels exactly once."""
+"""Orthogonal arrays: any two columns contain every pair of levels exactly once. No I/O."""
 
 from __future__ import annotations
 
 import functools
 import itertools
-import math
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
 Table: TypeAlias = list[list[int]]
+Element: TypeAlias = tuple[int, ...]  # coefficients of a polynomial, lowest power first
 
 
 def prime_powers(number: int) -> list[tuple[int, int]]:
-    """Split a number of at least 2 into (prime, exponent) pairs."""
-    found = []
+    """Factor a number of at least 2 into (prime, exponent) pairs."""
+    factors = []
     for prime in itertools.count(2):
         exponent = 0
         while number % prime == 0:
             number //= prime
             exponent += 1
         if exponent:
-            found.append((prime, exponent))
+            factors.append((prime, exponent))
         if number == 1:
             break
-    return found
+    return factors
 
 
-def widest(levels: int) -> int:
-    """How many columns `orthogonal` has for so many levels: MacNeish's bound."""
-    return min(_size(power) for power in prime_powers(levels)) + 1
+def max_columns(levels: int) -> int:
+    """Return how many columns `orthogonal_array` can have: MacNeish's bound plus two."""
+    return min(int(prime**exponent) for prime, exponent in prime_powers(levels)) + 1
 
 
-def _size(power: tuple[int, int]) -> int:
-    return math.prod([power[0]] * power[1])
+def orthogonal_array(levels: int, columns: int) -> list[tuple[int, ...]]:
+    """Return levels ** 2 rows of `columns` columns, at most `max_columns(levels)`.
 
-
-def orthogonal(levels: int, columns: int) -> list[tuple[int, ...]]:
-    """Return `levels` squared rows; `columns` is at most `widest(levels)`.
-
-    Column 0 is the row and column 1 the column of a square; column i + 2 is the i-th of a set of
-    mutually orthogonal Latin squares, made over a field for each prime power and multiplied.
+    Columns 0 and 1 are the row and column of a square; column i + 2 is the i-th of a set of
+    mutually orthogonal Latin squares, from a finite field for each prime power, multiplied
+    (MacNeish, Ann. Math. 23, 1922).
     """
     fields = [_field(prime, exponent) for prime, exponent in prime_powers(levels)]
-    sizes = [len(add) for add, _ in fields]
-    digits = list(itertools.product(*(range(size) for size in sizes)))
-    place = {digit: number for number, digit in enumerate(digits)}
+    digits = list(itertools.product(*(range(len(add)) for add, _ in fields)))
+    index = {digit: number for number, digit in enumerate(digits)}
 
-    def entry(factor: int, row: int, column: int) -> int:
-        at = zip(fields, digits[row], digits[column], strict=True)
-        return place[tuple(add[times[factor][one]][two] for (add, times), one, two in at)]
+    def entry(square: int, row: int, column: int) -> int:
+        pairs = zip(fields, digits[row], digits[column], strict=True)
+        return index[tuple(add[multiply[square][a]][b] for (add, multiply), a, b in pairs)]
 
     return [
-        (row, column, *(entry(factor, row, column) for factor in range(1, columns - 1)))[:columns]
+        (row, column, *(entry(square, row, column) for square in range(1, columns - 1)))[:columns]
         for row, column in itertools.product(range(levels), repeat=2)
     ]
 
 
 @functools.cache
 def _field(prime: int, exponent: int) -> tuple[Table, Table]:
-    """Tables of addition and multiplication of the field with prime ** exponent elements."""
+    """Return the addition and multiplication tables of the field of prime ** exponent elements."""
     elements = list(itertools.product(range(prime), repeat=exponent))
-    place = {element: number for number, element in enumerate(elements)}
+    index = {element: number for number, element in enumerate(elements)}
     add = [
-        [place[tuple((a + b) % prime for a, b in zip(one, two, strict=True))] for two in elements]
-        for one in elements
+        [index[tuple((x + y) % prime for x, y in zip(a, b, strict=True))] for b in elements]
+        for a in elements
     ]
-    return add, next(_multiplications(prime, elements, place))
+    return add, next(_multiplications(prime, elements, index))
 
 
 def _multiplications(
-    prime: int, elements: Sequence[tuple[int, ...]], place: dict[tuple[int, ...], int]
+    prime: int, elements: Sequence[Element], index: dict[Element, int]
 ) -> Iterator[Table]:
-    """Multiply polynomials modulo each monic one; a field's table has no divisors of zero."""
+    """Yield multiplication tables modulo each monic polynomial without zero divisors."""
     for modulus in elements:
-        # If the modulus has divisors, one has at most half its degree.
-        low = [one for one in elements[1:] if not any(one[len(modulus) // 2 + 1 :])]
-        if all(any(_product(a, b, modulus, prime)) for a in low for b in elements[1:]):
-            yield [
-                [place[_product(one, two, modulus, prime)] for two in elements] for one in elements
-            ]
+        # A reducible modulus has a divisor of at most half its degree.
+        low = [element for element in elements[1:] if not any(element[len(modulus) // 2 + 1 :])]
+        if all(any(_multiply(a, b, modulus, prime)) for a in low for b in elements[1:]):
+            yield [[index[_multiply(a, b, modulus, prime)] for b in elements] for a in elements]
 
 
-def _product(
-    one: Sequence[int], two: Sequence[int], modulus: Sequence[int], prime: int
-) -> tuple[int, ...]:
-    """Multiply, lowest power first, modulo x ** n plus the modulus."""
-    size = len(one)
-    wide = [0] * (2 * size - 1)
-    for (at, a), (by, b) in itertools.product(enumerate(one), enumerate(two)):
-        wide[at + by] += a * b
-    for top in range(2 * size - 2, size - 1, -1):
-        for at, part in enumerate(modulus):
-            wide[top - size + at] -= wide[top] * part
-    return tuple(part % prime for part in wide[:size])
+def _multiply(a: Element, b: Element, modulus: Element, prime: int) -> Element:
+    """Multiply two polynomials modulo x ** n + modulus."""
+    size = len(a)
+    product = [0] * (2 * size - 1)
+    for (i, x), (j, y) in itertools.product(enumerate(a), enumerate(b)):
+        product[i + j] += x * y
+    for power in range(2 * size - 2, size - 1, -1):
+        for i, coefficient in enumerate(modulus):
+            product[power - size + i] -= product[power] * coefficient
+    return tuple(coefficient % prime for coefficient in product[:size])

@@ -1,70 +1,62 @@
-"""Plan: a frozen list of cells, made from factors, and what can be asked of it."""
+"""Plan: a frozen list of cells made from factors."""
 
 from __future__ import annotations
 
 import dataclasses
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from musicapi_nb.engines import Request
 from musicapi_nb.errors import InvalidPlan, Problem
-from musicapi_nb.plan import lay, validation
-from musicapi_nb.plan.cells import appended, cells, requests
-from musicapi_nb.plan.dry_run import PACE, dry_run
-from musicapi_nb.plan.html import plan_html, plan_words
+from musicapi_nb.plan import designs, validation
+from musicapi_nb.plan.cells import (
+    Cell,
+    PlanProblem,
+    append_cells,
+    find_problems,
+    group_problems,
+    make_cells,
+    make_requests,
+)
+from musicapi_nb.plan.dry_run import PACE, DryRun, dry_run, read_balance
+from musicapi_nb.plan.html import plan_html, plan_title
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from musicapi_nb.plan.cells import Cell
-    from musicapi_nb.plan.designs import Row
-    from musicapi_nb.plan.dry_run import DryRun
-
-_EXAMPLE = '{"mv": ["sonic-v5", "sonic-v4"]}'
-
-
-class PlanProblem(NamedTuple):
-    """One problem, and the cell that has it; None where it is the plan's own."""
-
-    cell: Cell | None
-    problem: Problem
-
-
-class _Times(NamedTuple):
-    repeats: int
-    seed: int
+_FACTORS_EXAMPLE = '{"mv": ["sonic-v5", "sonic-v4"]}'
 
 
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class Plan:
     """Requests to buy, each with the levels of its factors; made by one of the class methods.
 
-    A factor that is a field of the request sets it; any other fills places in texts: with
-    `base={"prompt": "{style} about {topic}"}`, factors `style` and `topic` do. Every text of a
-    plan is such a template, so that braces of its own are written {{ and }}. A level of None, or
-    a missing one in a frame, is not sent, and leaves its place in a text empty.
+    A factor with the name of a request field sets that field. Any other factor fills placeholders
+    in texts: with `base={"prompt": "{style} about {topic}"}`, the factors `style` and `topic` do.
+    All texts of a plan are such templates, so literal braces are written {{ and }}. A level of
+    None (or a missing value in a frame) is not sent, and inserts nothing into a text.
 
-    The whole design is laid out `repeats` times; each time is a block, whose cells are in a
-    random order that `seed` determines. Repeats are takes: cells with an equal request have
-    different take numbers, each is a purchase of its own, and none is bought twice.
+    The whole design is repeated `repeats` times; each repeat is a block with its cells in a random
+    order that `seed` determines. Cells with an equal request have different take numbers: each is
+    a purchase of its own, and none is bought twice.
 
     Attributes
     ----------
     cells
-        In the order in which they are to be bought.
+        In the order in which they are bought.
     factors
-        Name to levels, as given.
+        Name to levels.
     design
-        How it was made: "grid", "pairwise" and so on.
-    advised
+        How the plan was made: "grid", "pairwise" and so on.
+    advice
         Advice about the plan as a whole.
     """
 
     cells: tuple[Cell, ...]
     factors: Mapping[str, tuple[Any, ...]]
     design: str
-    advised: tuple[Problem, ...] = ()
+    advice: tuple[Problem, ...] = ()
 
     @classmethod
     def grid(
@@ -76,14 +68,14 @@ class Plan:
         repeats: int = 1,
         seed: int = 0,
     ) -> Self:
-        """Every combination of levels.
+        """Make every combination of levels.
 
         Parameters
         ----------
         request
-            The class of an operation, such as `sonic.Create`.
+            A request class such as `sonic.Create`.
         base
-            The fields that all cells share.
+            Fields that all cells share.
         factors
             Name to a list of levels: text, numbers, or whatever the field takes.
         repeats
@@ -94,10 +86,10 @@ class Plan:
         Raises
         ------
         InvalidPlan
-            With every problem of the factors, the base and its templates. What the service would
-            refuse is told by `check`.
+            With every problem of the factors, the base and its templates. Problems of the
+            requests are listed by `check`.
         """
-        return cls._designed("grid", (request, base, factors), lay.grid, repeats, seed)
+        return cls._designed("grid", designs.grid, request, base, factors, repeats, seed)
 
     @classmethod
     def pairwise(
@@ -109,8 +101,11 @@ class Plan:
         repeats: int = 1,
         seed: int = 0,
     ) -> Self:
-        """Few combinations in which any two levels of different factors meet. Else as `grid`."""
-        return cls._designed("pairwise", (request, base, factors), lay.pairwise, repeats, seed)
+        """Make few combinations that contain every pair of levels of two factors.
+
+        Arguments and errors as for `grid`.
+        """
+        return cls._designed("pairwise", designs.pairwise, request, base, factors, repeats, seed)
 
     @classmethod
     def latin(
@@ -122,13 +117,13 @@ class Plan:
         repeats: int = 1,
         seed: int = 0,
     ) -> Self:
-        """A Latin square of three factors, a Graeco-Latin one of four, and so on.
+        """Make a Latin square of three factors, or a Graeco-Latin square of four or more.
 
-        All have the same number of levels, n: n x n combinations, in which any two levels meet
-        once. For four factors n cannot be 2 or 6, nor in this version 10; each further one needs
-        larger n. Else as `grid`.
+        All factors have the same number of levels, n; the n x n combinations contain every pair of
+        levels of two factors once. Four factors cannot have 2 or 6 levels, nor 10 in this version;
+        each further factor needs larger n. Arguments and errors as for `grid`.
         """
-        return cls._designed("latin", (request, base, factors), lay.latin, repeats, seed)
+        return cls._designed("latin", designs.latin, request, base, factors, repeats, seed)
 
     @classmethod
     def one_at_a_time(
@@ -140,13 +135,15 @@ class Plan:
         repeats: int = 1,
         seed: int = 0,
     ) -> Self:
-        """The first level of each factor, and every other level of each alone. Else as `grid`.
+        """Make the first levels together, then every other level of each factor alone.
 
-        Where the base has a factor's field, that is its first level.
+        If the base has a field of a factor's name, its value is the first level. Arguments and
+        errors as for `grid`.
         """
         if isinstance(base, Mapping) and isinstance(factors, Mapping):
-            base, factors = _base_first(base, factors)
-        return cls._designed("one at a time", (request, base, factors), lay.alone, repeats, seed)
+            base, factors = _base_levels_first(base, factors)
+        choose = designs.one_at_a_time
+        return cls._designed("one at a time", choose, request, base, factors, repeats, seed)
 
     @classmethod
     def from_frame(
@@ -158,68 +155,71 @@ class Plan:
         repeats: int = 1,
         seed: int = 0,
     ) -> Self:
-        """One combination a row. Columns are fields, or other factors, for use in texts.
+        """Make one combination per row; columns are fields, or factors for use in texts.
 
-        Missing values are not sent; the index is not read. Else as `grid`.
+        Missing values are not sent; the index is ignored. Other arguments and errors as for
+        `grid`.
         """
         from musicapi_nb.plan.frames import read_rows  # noqa: PLC0415 - loads pandas
 
         validation.check_kind(request)
-        shared = _shared(request, base)
-        rows, problems = read_rows(request, frame, shared)
-        problems += validation.base_problems(request, shared)
+        fields = validation.normalize_base(request, base)
+        rows, problems = read_rows(request, frame, fields)
+        problems += validation.base_problems(request, fields)
         problems += validation.number_problems(repeats, seed)
         validation.refuse(problems or validation.size_problems(len(rows), repeats))
-        names = rows[0]
-        factors = {
-            name: tuple({validation.same(row[name]): row[name] for row in rows}.values())
-            for name in names
-        }
-        return cls._filled(
-            "from a frame", (request, shared, factors), rows, _Times(repeats, seed), "row"
+        factors = {name: validation.distinct(row[name] for row in rows) for name in rows[0]}
+        return cls._from_rows(
+            "from a frame", request, fields, factors, rows, repeats, seed, row_noun="row"
         )
 
     @classmethod
-    def _designed(
+    def _designed(  # noqa: PLR0913, PLR0917 - the arguments of the public methods
         cls,
         design: str,
-        given: tuple[type[Request], Mapping[str, Any] | None, Any],
-        choose: Callable[[Sequence[int], int, random.Random], list[Row]],
+        choose: Callable[[Sequence[int], int, random.Random], list[designs.Row]],
+        request: type[Request],
+        base: Mapping[str, Any] | None,
+        factors: Mapping[str, Any],
         repeats: int,
         seed: int,
     ) -> Self:
-        request, base, raw = given
         validation.check_kind(request)
-        validation.check_mapping("factors", raw, _EXAMPLE)
-        shared = _shared(request, base)
-        factors, problems = validation.read_factors(request, raw, shared)
-        problems += validation.base_problems(request, shared)
+        validation.check_mapping("factors", factors, _FACTORS_EXAMPLE)
+        fields = validation.normalize_base(request, base)
+        levels, problems = validation.read_factors(request, factors, fields)
+        problems += validation.base_problems(request, fields)
         problems += validation.number_problems(repeats, seed)
         validation.refuse(problems)
-        sizes = [len(found) for found in factors.values()]
-        picked = choose(sizes, repeats, random.Random(f"design of seed {seed}"))  # noqa: S311 - reproducible on purpose
+        rng = random.Random(f"design of seed {seed}")  # noqa: S311 - reproducible by its seed
+        indices = choose([len(values) for values in levels.values()], repeats, rng)
         rows = [
-            {name: found[at] for (name, found), at in zip(factors.items(), row, strict=True)}
-            for row in picked
+            {name: levels[name][index] for name, index in zip(levels, row, strict=True)}
+            for row in indices
         ]
-        return cls._filled(design, (request, shared, factors), rows, _Times(repeats, seed))
+        return cls._from_rows(design, request, fields, levels, rows, repeats, seed)
 
     @classmethod
-    def _filled(
+    def _from_rows(  # noqa: PLR0913, PLR0917 - the arguments of the public methods
         cls,
         design: str,
-        given: tuple[type[Request], Mapping[str, Any], validation.Factors],
+        request: type[Request],
+        base: Mapping[str, Any],
+        factors: validation.Factors,
         rows: Sequence[Mapping[str, Any]],
-        times: _Times,
-        place: str = "",
+        repeats: int,
+        seed: int,
+        *,
+        row_noun: str = "",
     ) -> Self:
-        request, base, factors = given
-        made, used = requests(request, base, rows, place)
-        advice = [validation.unused_advice(request, name) for name in factors if name not in used]
-        laid, again = cells(made, rows, times.repeats, times.seed)
-        if again:
-            advice.append(validation.again_advice(again, len(made)))
-        return cls(laid, factors, design, tuple(advice))
+        requests, used = make_requests(request, base, rows, row_noun)
+        advice = [
+            validation.unused_factor_advice(request, name) for name in factors if name not in used
+        ]
+        cells, repeated = make_cells(requests, rows, repeats, seed)
+        if repeated:
+            advice.append(validation.repeated_request_advice(repeated, len(requests)))
+        return cls(cells, factors, design, tuple(advice))
 
     def __len__(self) -> int:
         return len(self.cells)
@@ -228,123 +228,98 @@ class Plan:
         return iter(self.cells)
 
     def __add__(self, other: Plan) -> Plan:
-        """Put another plan's blocks after this one's; takes go on counting."""
+        """Append the blocks of another plan; takes continue those of this plan."""
         if not isinstance(other, Plan):
             return NotImplemented
         factors = dict(self.factors)
-        for name, more in other.factors.items():
-            both = [*factors.get(name, ()), *more]
-            factors[name] = tuple({validation.same(level): level for level in both}.values())
+        for name, levels in other.factors.items():
+            factors[name] = validation.distinct([*factors.get(name, ()), *levels])
         return Plan(
-            appended(self.cells, other.cells),
+            append_cells(self.cells, other.cells),
             factors,
             f"{self.design} + {other.design}",
-            tuple(dict.fromkeys([*self.advised, *other.advised])),
+            tuple(dict.fromkeys([*self.advice, *other.advice])),
         )
 
     @property
     def blocks(self) -> int:
-        """How many replicates there are; they count from 1."""
+        """Number of blocks; they count from 1."""
         return max((cell.block for cell in self.cells), default=0)
 
-    @property
-    def words(self) -> str:
-        """What plan it is, in a line."""
-        return plan_words(self)
-
     def frame(self) -> pd.DataFrame:
-        """One row a cell, in order.
+        """Return one row per cell, in order.
 
-        Columns: block (from 1), order (from 0), take (from 1); the factors; the request's fields
-        that vary (where a factor has the field's name and its level is not what is sent,
-        `<name>_sent`); price and songs, missing where not known.
+        Columns: block (from 1), order (from 0), take (from 1); the factors; the request fields
+        that vary (`<name>_sent` where a factor has the field's name and another value is sent);
+        price in credits and number of songs, missing where unknown.
         """
         from musicapi_nb.plan.frames import cells_frame  # noqa: PLC0415 - loads pandas
 
         return cells_frame(self.cells, self.factors)
 
     def problems(self) -> pd.DataFrame:
-        """Everything that is wrong or unwise, one row a problem and cell.
+        """Return one row per problem and cell.
 
-        Columns: order, block, take (missing: of the plan as a whole), field, message, hard (False:
-        advice).
+        Columns: order, block, take (missing for the plan as a whole), field, message, hard
+        (False: advice).
         """
         from musicapi_nb.plan.frames import problems_frame  # noqa: PLC0415 - loads pandas
 
-        return problems_frame(self.all_problems())
+        return problems_frame(self._problems())
 
-    def all_problems(self) -> list[PlanProblem]:
-        """The rows of `problems` as values."""
-        found = [PlanProblem(None, problem) for problem in self.advised]
-        known: dict[int, tuple[Problem, ...]] = {}
-        for cell in self.cells:
-            if (key := id(cell.request)) not in known:
-                known[key] = cell.request.problems()
-            found += (PlanProblem(cell, problem) for problem in known[key])
-        return found
+    def _problems(self) -> list[PlanProblem]:
+        return find_problems(self.cells, self.advice)
 
     def grouped_problems(self) -> dict[Problem, tuple[int, ...]]:
-        """Each problem once, with the `order` of the cells that have it."""
-        groups: dict[Problem, list[int]] = {}
-        for cell, problem in self.all_problems():
-            groups.setdefault(problem, []).extend([cell.order] if cell else [])
-        return {problem: tuple(orders) for problem, orders in groups.items()}
+        """Return each problem once, with the `order` of the cells that have it."""
+        return group_problems(self._problems())
 
     def check(self) -> pd.DataFrame:
-        """Return `problems`, when there is only advice.
+        """Return `problems()` if all of them are advice.
 
         Raises
         ------
         InvalidPlan
             With every hard problem and the cells that have it.
         """
-        hard = {problem: at for problem, at in self.grouped_problems().items() if problem.hard}
+        problems = self.grouped_problems()
+        hard = {problem: orders for problem, orders in problems.items() if problem.hard}
         if hard:
             raise InvalidPlan(hard)
         return self.problems()
 
-    def dry_run(self, api: Any = None, *, pace: float = PACE) -> DryRun:
-        """Tell what the plan would cost, give and show; nothing is sent.
+    def dry_run(self, balance: Any = None, *, pace: float = PACE) -> DryRun:
+        """Compute cost, songs, time and alias structure of the plan; nothing is sent.
 
         Parameters
         ----------
-        api
-            What `connect()` returned, asked for its balance; or a balance; None: not known.
+        balance
+            The session of `connect()`, which is asked for its credits; or a number of credits, or
+            a `Balance`; None: unknown.
         pace
             Seconds between two submits.
         """
-        return dry_run(self, api, pace)
+        title, problems = self._title(), self.grouped_problems()
+        return dry_run(title, self.cells, self.factors, problems, read_balance(balance), pace)
+
+    def _title(self) -> str:
+        return plan_title(self.design, self.cells, self.factors)
 
     def __repr__(self) -> str:
-        return f"<{self.words}>"
+        return f"<{self._title()}>"
 
     def _repr_html_(self) -> str:
-        return plan_html(self)
+        return plan_html(self.design, self.cells, self.factors, list(self.grouped_problems()))
 
 
-def _shared(kind: type[Request], base: Mapping[str, Any] | None) -> dict[str, Any]:
-    if base is None:
-        return {}
-    validation.check_mapping("base", base, '{"mv": "sonic-v5"}')
-    return {
-        name: validation.fitted(kind, name, validation.plain(value)) for name, value in base.items()
-    }
-
-
-def _base_first(
+def _base_levels_first(
     base: Mapping[str, Any], factors: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Move the base's value of a factor to the front of its levels."""
-    moved = dict(factors)
+    fields, moved = dict(base), dict(factors)
     for name in factors.keys() & base.keys() - {"extra"}:
-        given = factors[name]
-        if isinstance(given, list | tuple):
-            first = validation.plain(base[name])
-            others = [level for level in given if validation.plain(level) != first]
-            moved[name] = [first, *others]
-    kept = {
-        name: value
-        for name, value in base.items()
-        if name not in moved or moved[name] is factors[name]
-    }
-    return kept, moved
+        if isinstance(levels := factors[name], list | tuple):
+            first = validation.to_python(fields.pop(name))
+            rest = [level for level in levels if validation.to_python(level) != first]
+            moved[name] = [first, *rest]
+    return fields, moved

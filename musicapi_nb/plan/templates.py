@@ -1,4 +1,4 @@
-"""Texts with places to fill: "{style} about {topic}". Names only, nothing is evaluated. Pure."""
+"""Text templates such as "{style} about {topic}": names only, nothing is evaluated. No I/O."""
 
 from __future__ import annotations
 
@@ -9,104 +9,102 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-_PIECES = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
-_SHOWN = 40
-_MORE_THAN_A_NAME = re.compile(r"[.\[\]!:()]")
+_TOKENS = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
+_EXCERPT = 40
+_NOT_A_NAME = re.compile(r"[.\[\]!:()]")
 
 
 class BadTemplate(ValueError):
-    """A text cannot be filled; the message is a sentence about it."""
+    """A text cannot be filled; the message says why."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Template:
-    """A text in pieces: literal texts, and names in the places between them."""
+    """Literal texts, and the names of the placeholders between them."""
 
     literals: tuple[str, ...]
     names: tuple[str, ...]
 
     @property
     def plain(self) -> str | None:
-        """The text, where it has no place to fill."""
+        """The text if there are no placeholders, else None."""
         return None if self.names else self.literals[0]
 
     def fill(self, levels: Mapping[str, Any]) -> str | None:
-        """Put levels in; a missing one leaves its place empty.
+        """Insert levels; a level of None inserts nothing.
 
-        None, so that nothing is sent, for a text that was only places and got nothing.
+        None, so that the field is not sent, if only placeholders were there and all are empty.
 
         Raises
         ------
         BadTemplate
-            A name is no factor, or its level is neither text nor a number.
+            A name is not a factor, or its level is neither text nor a number.
         """
         parts = [self.literals[0]]
         for name, literal in zip(self.names, self.literals[1:], strict=True):
-            parts += (_written(name, levels), literal)
+            parts += (_level_text(name, levels), literal)
         filled = "".join(parts)
         return None if self.names and not filled else filled
 
 
 @functools.lru_cache(maxsize=4096)
 def parse(text: str) -> Template:
-    """Read a template: {name} is a place, {{ and }} are braces.
+    """Parse a template: {name} is a placeholder, {{ and }} are braces.
 
     Raises
     ------
     BadTemplate
-        A brace stands alone, or a place is empty.
+        A brace is unmatched, or a placeholder is empty.
     """
-    literals, names, at = [""], [], 0
-    for piece in _PIECES.finditer(text):
-        literals[-1] += text[at : piece.start()]
-        at = piece.end()
-        if piece[0] in {"{{", "}}"}:
-            literals[-1] += piece[0][0]
-        elif not piece[1]:
-            what = "an empty place {}" if piece[0] == "{}" else f"a lone {piece[0]}"
+    literals, names, end = [""], [], 0
+    for token in _TOKENS.finditer(text):
+        literals[-1] += text[end : token.start()]
+        end = token.end()
+        if token[0] in {"{{", "}}"}:
+            literals[-1] += token[0][0]
+        elif not token[1]:
+            fault = "an empty placeholder {}" if token[0] == "{}" else f"an unmatched {token[0]}"
+            start = token.start()
+            excerpt = text[max(0, start - _EXCERPT // 2) : start + _EXCERPT // 2]
             raise BadTemplate(
-                f"has {what} at character {piece.start()} ({_around(text, piece.start())}); write "
-                "{name} for a factor's level, and {{ or }} for a brace of the text"
+                f"has {fault} at character {start} ({excerpt!r}); write {{name}} for a factor's "
+                "level, and {{ or }} for a literal brace"
             )
         else:
-            names.append(piece[1])
+            names.append(token[1])
             literals.append("")
-    literals[-1] += text[at:]
+    literals[-1] += text[end:]
     return Template(tuple(literals), tuple(names))
 
 
-def _around(text: str, at: int) -> str:
-    return repr(text[max(0, at - _SHOWN // 2) : at + _SHOWN // 2])
-
-
-def _written(name: str, levels: Mapping[str, Any]) -> str:
+def _level_text(name: str, levels: Mapping[str, Any]) -> str:
     if name not in levels:
-        raise BadTemplate(_no_such(name, levels))
+        raise BadTemplate(_unknown_name(name, levels))
     value = levels[name]
     if value is None:
         return ""
     if isinstance(value, Template):
         raise BadTemplate(
-            f"takes {{{name}}}, whose level is itself a text with places ({value.names[0]!r:.40})"
+            f"uses {{{name}}}, whose level is itself a template (with {value.names[0]!r:.40})"
         )
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise BadTemplate(
-            f"takes {{{name}}}, whose level {value!r:.{_SHOWN}} is of type {type(value).__name__}; "
-            "only text and numbers can stand in a text"
+            f"uses {{{name}}}, whose level {value!r:.{_EXCERPT}} is a {type(value).__name__}; only "
+            "text and numbers can be inserted into a text"
         )
     return str(value)
 
 
-def _no_such(name: str, levels: Mapping[str, Any]) -> str:
-    if _MORE_THAN_A_NAME.search(name):
+def _unknown_name(name: str, levels: Mapping[str, Any]) -> str:
+    if _NOT_A_NAME.search(name):
         return (
-            f"asks for {{{name:.{_SHOWN}}}}: a place takes a factor's name alone, no attribute, "
-            "index, conversion or format"
+            f"uses {{{name:.{_EXCERPT}}}}; a placeholder is the name of a factor, without "
+            "attribute, index, conversion or format"
         )
-    near = difflib.get_close_matches(name.strip(), levels, n=1)
-    hint = f"; did you mean {{{near[0]}}}?" if near else ""
-    known = ", ".join(levels) or "none"
+    similar = difflib.get_close_matches(name.strip(), levels, n=1)
+    hint = f"; did you mean {{{similar[0]}}}?" if similar else ""
+    factors = ", ".join(levels) or "none"
     return (
-        f"asks for {{{name:.{_SHOWN}}}}, which is no factor (factors: {known:.200}){hint}. Write "
-        "{{ and }} for braces of the text itself"
+        f"uses {{{name:.{_EXCERPT}}}}, which is not a factor (factors: {factors:.200}){hint}. "
+        "Write {{ and }} for literal braces"
     )

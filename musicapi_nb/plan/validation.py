@@ -1,10 +1,10 @@
-"""What is given to a plan, made plain: Python values, and every problem with them. Pure."""
+"""Normalize factors and base fields to Python values, and list their problems. No I/O."""
 
 from __future__ import annotations
 
 import difflib
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, TypeAlias
 
@@ -12,43 +12,54 @@ from musicapi_nb.engines import Request
 from musicapi_nb.errors import InvalidArgument, InvalidPlan, InvalidRequest, Problem
 
 Factors: TypeAlias = Mapping[str, tuple[Any, ...]]
-MOST_CELLS = 100_000
-_COUNTED = 10**12
-# The columns of Plan.frame() that are not factors
-OWN_COLUMNS = ("block", "order", "take", "operation", "price", "songs")
-_MISSING = frozenset({"NAType", "NaTType"})
+MAX_CELLS = 100_000
+_MAX_WRITTEN_COUNT = 10**12
+RESERVED_COLUMNS = ("block", "order", "take", "operation", "price", "songs")  # of Plan.frame()
+_MISSING_TYPES = frozenset({"NAType", "NaTType"})
 
 
-def plain(value: Any) -> Any:
-    """Turn numpy's and pandas' values into Python's; what is missing there is None."""
+def to_python(value: Any) -> Any:
+    """Convert a numpy or pandas value to a Python value; missing values become None."""
     if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
         value = value.tolist()
-    if type(value).__name__ in _MISSING or (isinstance(value, float) and value != value):  # noqa: PLR0124 - NaN
+    if type(value).__name__ in _MISSING_TYPES or (isinstance(value, float) and value != value):  # noqa: PLR0124 - NaN
         return None
     if isinstance(value, list | tuple):
-        return tuple(plain(item) for item in value)
+        return tuple(to_python(item) for item in value)
     return value
 
 
-def fitted(kind: type[Request], name: str, value: Any) -> Any:
-    """Make a whole number again of what a missing neighbour in its column has made a float."""
+def coerce_int(kind: type[Request], name: str, value: Any) -> Any:
+    """Undo the conversion of an integer field to float by a missing value in its column."""
     field = kind.fields().get(name)
     if field and field.kind == "integer" and isinstance(value, float) and value.is_integer():
         return int(value)
     return value
 
 
-def same(value: Any) -> Any:
-    """A key that is equal for equal levels."""
+def hashable_key(value: Any) -> Hashable:
+    """Return a dictionary key that is equal for equal levels."""
     try:
         hash(value)
     except TypeError:
         return repr(value)
-    return value
+    return value  # type: ignore[no-any-return]
+
+
+def distinct(levels: Iterable[Any]) -> tuple[Any, ...]:
+    """Return each level once, in order."""
+    return tuple({hashable_key(level): level for level in levels}.values())
+
+
+def normalize_base(kind: type[Request], base: Mapping[str, Any] | None) -> dict[str, Any]:
+    if base is None:
+        return {}
+    check_mapping("base", base, '{"mv": "sonic-v5"}')
+    return {name: coerce_int(kind, name, to_python(value)) for name, value in base.items()}
 
 
 def check_kind(kind: Any) -> None:
-    """Raise `InvalidArgument` for anything but the class of an operation."""
+    """Raise `InvalidArgument` for anything but a request class."""
     if isinstance(kind, Request):
         name = f"{kind.engine}.{type(kind).__name__}"
         raise InvalidArgument(
@@ -56,88 +67,87 @@ def check_kind(kind: Any) -> None:
         )
     if not (isinstance(kind, type) and issubclass(kind, Request) and hasattr(kind, "operation")):
         raise InvalidArgument(
-            f"a plan is of a request class such as sonic.Create, not {kind!r:.60}"
+            f"a plan takes a request class such as sonic.Create, not {kind!r:.60}"
         )
 
 
-def check_mapping(what: str, value: Any, example: str) -> None:
+def check_mapping(argument: str, value: Any, example: str) -> None:
     if not isinstance(value, Mapping):
-        raise InvalidArgument(f"{what} should be a dict such as {example}, not {value!r:.60}")
+        raise InvalidArgument(f"{argument} should be a dict such as {example}, not {value!r:.60}")
 
 
 def base_problems(kind: type[Request], base: Mapping[str, Any]) -> list[Problem]:
-    """Fields that the request does not have, and pass-through fields that cannot be."""
+    """List fields that the request does not have, and invalid pass-through fields."""
     named = {name: value for name, value in base.items() if isinstance(name, str)}
     problems = [
-        Problem("base", f"{name!r:.60} is no name of a field") for name in base if name not in named
+        Problem("base", f"{name!r:.60} is not a field name") for name in base if name not in named
     ]
     try:
         kind(**named)
     except InvalidRequest as error:
-        problems += [Problem(f"base, {found.field}", found.message) for found in error.problems]
+        problems += [
+            Problem(f"base, {problem.field}", problem.message) for problem in error.problems
+        ]
     return problems
 
 
-def name_problems(names: Iterable[Any], base: Mapping[str, Any], what: str) -> list[Problem]:
-    """Names that cannot be a factor's, or that the base also has."""
-    problems, seen = [], set()
+def name_problems(names: Iterable[Any], base: Mapping[str, Any], noun: str) -> list[Problem]:
+    """List invalid names of factors (or columns), and names that the base also has."""
+    problems: list[Problem] = []
+    earlier: set[str] = set()
     for name in names:
         if not isinstance(name, str) or not name:
-            problems.append(Problem(what, f"{name!r:.60} should be a name, as text"))
+            problems.append(Problem(noun, f"{name!r:.60} should be a name, as text"))
             continue
-        label = f"{what} {name!r:.60}"
-        if name in seen:
-            problems.append(Problem(label, "is there twice"))
-        seen.add(name)
-        if name != _carried(name):
-            problems.append(Problem(label, "holds half of a surrogate pair; choose another name"))
-        elif name in OWN_COLUMNS:
-            problems.append(Problem(label, "is a column of the plan's own; choose another name"))
+        message = ""
+        if not _is_encodable(name):
+            message = "contains half of a surrogate pair; choose another name"
+        elif name in RESERVED_COLUMNS:
+            message = "is a column of plan.frame(); choose another name"
         elif name == "extra":
-            problems.append(
-                Problem(label, 'cannot vary as a whole; give base={"extra": {"field": "{factor}"}}')
-            )
+            message = 'cannot vary as a whole; use base={"extra": {"field": "{factor}"}}'
         elif name in base:
-            problems.append(
-                Problem(label, f"stands in base too; leave it out of base or the {what}s")
-            )
+            message = f"is in base too; remove it from base or from the {noun}s"
+        messages = ["is duplicated"] * (name in earlier) + [message] * bool(message)
+        problems += (Problem(f"{noun} {name!r:.60}", text) for text in messages)
+        earlier.add(name)
     return problems
 
 
-def _carried(name: str) -> str:
-    return name.encode("utf-8", "replace").decode("utf-8")
+def _is_encodable(name: str) -> bool:
+    return name == name.encode("utf-8", "replace").decode("utf-8")
 
 
 def read_factors(
     kind: type[Request], factors: Mapping[str, Any], base: Mapping[str, Any]
 ) -> tuple[dict[str, tuple[Any, ...]], list[Problem]]:
-    """Read the levels of each factor; return them and every problem with them."""
+    """Return the levels of each factor, and every problem with them."""
     problems = name_problems(factors, base, "factor")
-    read = {}
-    for name, given in factors.items():
+    levels_of = {}
+    for name, values in factors.items():
         label = f"factor {name!r:.60}"
-        if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
-            problems.append(Problem(label, f"should be a list of levels, not {given!r:.60}"))
-        elif isinstance(given, AbstractSet):
-            problems.append(Problem(label, "is a set, which has no order; give a list"))
+        if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
+            problems.append(Problem(label, f"should be a list of levels, not {values!r:.60}"))
+        elif isinstance(values, AbstractSet):
+            problems.append(Problem(label, "is a set, which has no order; use a list"))
         else:
-            some = itertools.islice(given, MOST_CELLS + 1)  # it may have no end
-            levels = tuple(fitted(kind, name, plain(level)) for level in some)
+            bounded = itertools.islice(values, MAX_CELLS + 1)  # it may be endless
+            levels = tuple(coerce_int(kind, name, to_python(level)) for level in bounded)
             problems += (Problem(label, message) for message in _level_faults(levels))
-            read[name] = levels
-    return read, problems
+            levels_of[name] = levels
+    return levels_of, problems
 
 
 def _level_faults(levels: Sequence[Any]) -> Iterable[str]:
     if not levels:
         yield "has no levels"
-    seen: dict[Any, Any] = {}
+    earlier: dict[Hashable, Any] = {}
     for level in levels:
-        key = same(level)
-        if key in seen:
-            equal = "" if repr(level) == repr(seen[key]) else f", equal to {seen[key]!r:.60},"
-            yield f"has the level {level!r:.60}{equal} twice; repeats= asks for more of the same"
-        seen.setdefault(key, level)
+        key = hashable_key(level)
+        if key in earlier:
+            equal = "" if repr(level) == repr(earlier[key]) else f", equal to {earlier[key]!r:.60},"
+            yield f"has the level {level!r:.60}{equal} twice; use repeats= to buy more of each"
+        earlier.setdefault(key, level)
 
 
 def number_problems(repeats: Any, seed: Any) -> list[Problem]:
@@ -149,35 +159,35 @@ def number_problems(repeats: Any, seed: Any) -> list[Problem]:
     return problems
 
 
-def size_problems(cells: int, repeats: Any, instead: str = "") -> list[Problem]:
-    times = repeats if isinstance(repeats, int) else 1
-    if cells * max(times, 1) <= MOST_CELLS:
+def size_problems(cells: int, repeats: Any, alternative: str = "") -> list[Problem]:
+    factor = repeats if isinstance(repeats, int) else 1
+    if cells * max(factor, 1) <= MAX_CELLS:
         return []
-    count = f"{cells * times:,}" if cells * times < _COUNTED else "far too many"
-    return [Problem("", f"would have {count} cells, {MOST_CELLS:,} are allowed{instead}")]
+    count = f"{cells * factor:,}" if cells * factor < _MAX_WRITTEN_COUNT else "far too many"
+    return [Problem("", f"would have {count} cells; the limit is {MAX_CELLS:,}{alternative}")]
 
 
 def refuse(problems: Iterable[Problem]) -> None:
-    """Raise `InvalidPlan` if there is a problem."""
-    if found := list(problems):
-        raise InvalidPlan(dict.fromkeys(found, ()))
+    """Raise `InvalidPlan` if there are problems."""
+    if unique := dict.fromkeys(problems, ()):
+        raise InvalidPlan(unique)
 
 
-def unused_advice(kind: type[Request], name: str) -> Problem:
-    near = difflib.get_close_matches(name, kind.fields(), n=1)
-    hint = f" (did you mean {near[0]}?)" if near else ""
+def unused_factor_advice(kind: type[Request], name: str) -> Problem:
+    similar = difflib.get_close_matches(name, kind.fields(), n=1)
+    hint = f" (did you mean {similar[0]}?)" if similar else ""
     return Problem(
         f"factor {name!r:.60}",
-        f"changes nothing that is sent: it is no field{hint} and stands in no text as "
-        f"{{{name:.40}}}; each of its levels buys the same anew",
+        f"has no effect: it is not a field{hint} and no template uses {{{name:.40}}}, so every "
+        "level buys the same request again",
         hard=False,
     )
 
 
-def again_advice(again: int, cells: int) -> Problem:
+def repeated_request_advice(repeated: int, cells: int) -> Problem:
     return Problem(
         "",
-        f"{again:,} of {cells:,} combinations send the same as one before them; each is a further "
-        "take, bought anew",
+        f"{repeated:,} of {cells:,} combinations send the same request as an earlier one; each is "
+        "bought as a further take",
         hard=False,
     )

@@ -1,4 +1,4 @@
-"""Frames as pictures: each function takes a table of `analysis` or `frames`, and gives Axes."""
+"""Plots of the tables that `analysis` and `frames` return; each function returns Axes."""
 
 from musicapi_nb.plots._adherence import adherence
 from musicapi_nb.plots._effects import effects

@@ -1,9 +1,9 @@
-"""plots.effects: what each level does against the baseline, with intervals."""
+"""plots.effects: the effect of each level against the baseline, with intervals."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -12,38 +12,32 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 from musicapi_nb.analysis.checks import require
 from musicapi_nb.plots import figure, row_chart
-from musicapi_nb.plots.text import counts, drawable, number_of, shortened
+from musicapi_nb.plots.text import drawable, format_count, format_counts, shortened
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from musicapi_nb.analysis.checks import ColumnKind
-
-WHAT = "the table of effects (effects(frame, factor, ...))"
-_COLUMNS: Mapping[str, ColumnKind] = {
-    "factor": "text",
-    "level": "text",
-    "baseline": "text",
-    "outcome": "text",
-    "measure": "text",
-    "estimate": "number",
-    "low": "number",
-    "high": "number",
-    "p_adjusted": "number",
-    "songs": "number",
-    "tasks": "number",
-    "baseline_songs": "number",
-    "baseline_tasks": "number",
+_LABEL = "the table of effects (effects(frame, factor, ...))"
+_TEXTS = ("factor", "level", "baseline", "outcome", "measure")
+_NUMBERS = (
+    *("estimate", "low", "high", "p_adjusted"),
+    *("songs", "tasks", "baseline_songs", "baseline_tasks"),
+)
+_MAX_ROWS = 36
+_ROW_INCHES = 0.36
+_GAP_INCHES = 0.8
+_WIDE_RATIO = 2  # beyond, ticks are 1, 2, 5 times a power of ten
+_AXIS_LABELS = {
+    "ratio": "times the baseline",
+    "seconds": "difference in seconds",
+    "share": "difference in percentage points of songs",
 }
-_MOST = 36
-_ROW = 0.36
-_BETWEEN = 0.8
-_FAR = 2
+_SUFFIXES = {"seconds": " s", "share": " pp"}
 
 
 class Line(NamedTuple):
-    """A line of the chart: a level's row of the table, or the heading of an outcome."""
+    """A line of the chart: a row of the table, or the heading of an outcome."""
 
     name: str
     row: pd.Series[Any] | None
@@ -51,189 +45,168 @@ class Line(NamedTuple):
 
 @figure.with_style
 def effects(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None = None) -> Axes:
-    """Draw the table of `effects`: what each level does to each outcome, against the baseline.
+    """Draw the table of `effects`: each level's effect on each outcome, against the baseline.
 
-    Points are the estimates, lines their intervals as the table has them; a point is filled where
-    the interval leaves out "no effect". Outcomes of one unit (seconds; shares of songs) share a
-    scale, so several units are several panels: then these are the `child_axes` of what is
-    returned. `top` limits the rows (36, or as many as fit on axes that are given): those with the
-    smallest adjusted p, in the table's order; the picture says how many more there are.
+    Points are the estimates, lines their intervals; a point is filled if the interval excludes
+    "no effect". Outcomes of one unit (seconds; shares of songs) share a scale; several units are
+    several panels, the `child_axes` of the result. `top` limits the rows to those with the
+    smallest adjusted p, in the table's order (default: 36, or as many as fit on the given axes); a
+    note counts the others.
 
     Raises
     ------
     BadFrame
-        The table lacks a column, or has it in another kind.
+        A column is missing or of another kind.
     """
     figure.check_top(top)
-    require(frame, _COLUMNS, WHAT)
+    require(frame, {**dict.fromkeys(_TEXTS, "text"), **dict.fromkeys(_NUMBERS, "number")}, _LABEL)
     if frame.empty:
         return figure.empty_plot(ax, "the table of effects has no rows")
-    shown = _telling(frame, top or (_MOST if ax is None else _that_fit(frame, ax)))
-    parts = _parts(shown)
-    heights = [len(lines) * _ROW for _, lines in parts]
-    ax = figure.new_axes(ax, sum(heights) + _BETWEEN * (len(parts) - 1) + 1.5)
-    made = figure.stack_panels(ax, heights, _BETWEEN)
-    for panel, (unit, lines) in zip(made, parts, strict=True):
+    visible = _smallest_p(frame, top or (_MAX_ROWS if ax is None else _count_fitting(frame, ax)))
+    parts = _split_by_unit(visible)
+    heights = [len(lines) * _ROW_INCHES for lines in parts.values()]
+    ax = figure.new_axes(ax, sum(heights) + _GAP_INCHES * (len(parts) - 1) + 1.5)
+    panels = figure.stack_panels(ax, heights, _GAP_INCHES)
+    for panel, (unit, lines) in zip(panels, parts.items(), strict=True):
         _draw_panel(panel, unit, lines)
-    _explain(ax, made, frame, len(frame) - len(shown))
+    _explain(ax, panels, frame, len(frame) - len(visible))
     return ax
 
 
-def _telling(frame: pd.DataFrame, most: int) -> pd.DataFrame:
-    """The rows with the smallest p, in the table's order."""
+def _smallest_p(frame: pd.DataFrame, number: int) -> pd.DataFrame:
+    """Return the rows with the smallest p, in the table's order."""
     order = np.argsort(frame["p_adjusted"].fillna(2.0).to_numpy(float), kind="stable")
-    return frame.iloc[np.sort(order[:most])]
+    return frame.iloc[np.sort(order[:number])]
 
 
-def _that_fit(frame: pd.DataFrame, ax: Axes) -> int:
-    """How many rows given axes hold, with the headings and the panels that they bring."""
-    room = figure.size_inches(ax)[1]
-    for number in range(min(len(frame), _MOST), 1, -1):
-        parts = _parts(_telling(frame, number))
-        lines = sum(len(of_part) for _, of_part in parts)
-        if lines * _ROW + _BETWEEN * (len(parts) - 1) <= room:
+def _count_fitting(frame: pd.DataFrame, ax: Axes) -> int:
+    """Return how many rows fit on the given axes, with their headings and panels."""
+    available = figure.size_inches(ax)[1]
+    for number in range(min(len(frame), _MAX_ROWS), 1, -1):
+        parts = _split_by_unit(_smallest_p(frame, number))
+        lines = sum(map(len, parts.values()))
+        if lines * _ROW_INCHES + _GAP_INCHES * (len(parts) - 1) <= available:
             return number
     return 1
 
 
-def _parts(frame: pd.DataFrame) -> list[tuple[str, list[Line]]]:
-    """The lines of each panel, with the unit of its scale."""
-    units = {outcome: _unit(rows_) for outcome, rows_ in frame.groupby("outcome", sort=False)}
-    found: dict[str, list[Line]] = {}
+def _split_by_unit(frame: pd.DataFrame) -> dict[str, list[Line]]:
+    """Return the lines of each panel by the unit of its scale."""
+    panels: dict[str, list[Line]] = {}
     several = len(frame["level"].unique()) > 1
-    for outcome, of_outcome in frame.groupby("outcome", sort=False):
-        lines = found.setdefault(units[outcome], [])
+    for outcome, rows in frame.groupby("outcome", sort=False):
+        lines = panels.setdefault(_unit(rows), [])
         if several:
             lines.append(Line(str(outcome), None))
         name = "level" if several else "outcome"
-        lines += [Line(str(row[name]), row) for _, row in of_outcome.iterrows()]
-    return list(found.items())
+        lines += [Line(str(row[name]), row) for _, row in rows.iterrows()]
+    return panels
 
 
-def _unit(of_outcome: pd.DataFrame) -> str:
-    outcome = str(of_outcome["outcome"].iloc[0])
-    if (of_outcome["measure"] == "ratio").all():
+def _unit(rows: pd.DataFrame) -> str:
+    outcome = str(rows["outcome"].iloc[0])
+    if (rows["measure"] == "ratio").all():
         return "ratio"
     if outcome == "duration" or outcome.endswith("_seconds"):
         return "seconds"
-    # the mean of a tag's presence is the share of songs that have it
+    # the mean presence of a tag is the share of songs that have it
     return "share" if outcome.startswith("tag: ") else outcome
 
 
 def _draw_panel(ax: Axes, unit: str, lines: Sequence[Line]) -> None:
-    places = range(len(lines))
-    row_chart.shade_rows(ax, places, 0.5)
-    none = 1.0 if unit == "ratio" else 0.0
-    ax.axvline(none, color=figure.text_color(ax), lw=1, alpha=0.6)
-    for place, line in zip(places, lines, strict=True):
+    row_chart.shade_rows(ax, len(lines))
+    no_effect = 1.0 if unit == "ratio" else 0.0
+    ax.axvline(no_effect, color=figure.text_color(ax), lw=1, alpha=0.6)
+    for y, line in enumerate(lines):
         if line.row is not None:
-            _draw_row(ax, place, line.row, unit, none)
-    row_chart.name_rows(ax, places, [line.name for line in lines], figure.LABEL_INCHES)
+            _draw_row(ax, y, line.row, unit, no_effect)
+    row_chart.name_rows(ax, [line.name for line in lines])
     for tick, line in zip(ax.get_yticklabels(), lines, strict=True):
         tick.set_fontweight("bold" if line.row is None else "normal")
-    ax.set_ylim(len(lines) - 0.5, -0.5)
-    _scale(ax, unit, none)
+    _scale(ax, unit, no_effect)
 
 
-def _draw_row(ax: Axes, place: float, row: pd.Series[Any], unit: str, none: float) -> None:
+def _draw_row(ax: Axes, y: float, row: pd.Series[Any], unit: str, no_effect: float) -> None:
     estimate, low, high = (float(row[name]) for name in ("estimate", "low", "high"))
-    sizes = f"{number_of(float(row['tasks']), 'task')}, {number_of(float(row['songs']), 'song')}"
+    sizes = f"{format_count(row['tasks'], 'task')}, {format_count(row['songs'], 'song')}"
     if math.isnan(estimate):
-        row_chart.write_beside(ax, place, f"no estimate\n{sizes}")
+        row_chart.write_beside(ax, y, f"no estimate\n{sizes}")
         return
-    if math.isfinite(low) and math.isfinite(high) and not (unit == "ratio" and low <= 0):
-        ax.plot([low, high], [place, place], color=figure.BLUE, lw=2, solid_capstyle="butt")
-    # nothing, or infinitely much, has no place on the scale; its numbers are written all the same
-    if math.isfinite(estimate) and not (unit == "ratio" and estimate <= 0):
-        is_clear = low > none or high < none
-        ax.plot(
-            estimate,
-            place,
-            "o",
-            ms=7,
-            color=figure.BLUE,
-            mew=1.6,
-            mec=figure.BLUE,
-            mfc=figure.BLUE if is_clear else figure.background_color(ax),
-        )
-    number, word = _said(estimate, unit), _WORDS.get(unit, "")
-    interval = f"[{_said(low, unit)}, {_said(high, unit)}]"
-    note = f"{number}{word} {interval}, {_p(float(row['p_adjusted']))}"
-    row_chart.write_beside(ax, place, f"{note}\n{sizes}")
+    # 0 and infinity are not on a log scale, but their numbers are written
+    is_log = unit == "ratio"
+    if math.isfinite(low) and math.isfinite(high) and not (is_log and low <= 0):
+        ax.plot([low, high], [y, y], color=figure.BLUE, lw=2, solid_capstyle="butt")
+    if math.isfinite(estimate) and not (is_log and estimate <= 0):
+        is_clear = low > no_effect or high < no_effect
+        fill = figure.BLUE if is_clear else figure.background_color(ax)
+        ax.plot(estimate, y, "o", ms=7, color=figure.BLUE, mew=1.6, mec=figure.BLUE, mfc=fill)
+    interval = f"[{_format_value(low, unit)}, {_format_value(high, unit)}]"
+    value = _format_value(estimate, unit) + _SUFFIXES.get(unit, "")
+    p = _format_p(float(row["p_adjusted"]))
+    row_chart.write_beside(ax, y, f"{value} {interval}, {p}\n{sizes}")
 
 
-_WORDS = {"seconds": " s", "share": " pp"}
-
-
-def _said(value: float, unit: str) -> str:
+def _format_value(value: float, unit: str) -> str:
     if not math.isfinite(value):
         return "?" if math.isnan(value) else "\N{INFINITY}"
     if unit == "ratio":
         return f"\N{MULTIPLICATION SIGN}{value:.2f}"
-    digits = {"seconds": f"{value:+.1f}", "share": f"{100 * value:+.0f}"}
-    return digits.get(unit, f"{value:+.2g}").replace("-", "\N{MINUS SIGN}")
+    texts = {"seconds": f"{value:+.1f}", "share": f"{100 * value:+.0f}"}
+    return texts.get(unit, f"{value:+.2g}").replace("-", "\N{MINUS SIGN}")
 
 
-def _p(p: float) -> str:
+def _format_p(p: float) -> str:
     if math.isnan(p):
-        return "p not known"
-    return "p < 0.001" if p < 0.001 else f"p {p:.2g}"  # noqa: PLR2004 - as it is written
+        return "no p"
+    return "p < 0.001" if p < 0.001 else f"p {p:.2g}"  # noqa: PLR2004 - the limit as written
 
 
-_AXES = {
-    "ratio": "times the baseline",
-    "seconds": "difference in seconds",
-    "share": "difference in percentage points of songs",
-}
-
-
-def _scale(ax: Axes, unit: str, none: float) -> None:
+def _scale(ax: Axes, unit: str, no_effect: float) -> None:
     low, high = ax.get_xlim()
     if unit == "ratio":
         ax.set_xscale("log")
-        positions = [float(x) for line in ax.lines for x in np.asarray(line.get_xdata(), float)]
-        far = max(1.25, *(max(x, 1 / x) for x in positions if x > 0)) ** 1.08
-        ax.set_xlim(1 / far, far)
-        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if far > _FAR else (1, 1.25, 1.5, 8)))
+        values = [float(x) for line in ax.lines for x in np.asarray(line.get_xdata(), float)]
+        limit = max(1.25, *(max(x, 1 / x) for x in values if x > 0)) ** 1.08
+        ax.set_xlim(1 / limit, limit)
+        multiples = (1, 2, 5) if limit > _WIDE_RATIO else (1, 1.25, 1.5, 8)
+        ax.xaxis.set_major_locator(LogLocator(subs=multiples))
         ax.xaxis.set_minor_formatter(NullFormatter())
         ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"\N{MULTIPLICATION SIGN}{x:g}"))
     else:
-        ax.set_xlim(min(low, none), max(high, none))
+        ax.set_xlim(min(low, no_effect), max(high, no_effect))
         ax.xaxis.set_major_locator(MaxNLocator(6))
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: _tick(x, unit)))
-    ax.grid(axis="x", color=figure.GREY, alpha=0.18, lw=0.7)
-    figure.explain_below(ax, _AXES.get(unit, f"difference in {drawable(unit)}"))
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: _format_tick(x, unit)))
+    figure.grid(ax)
+    figure.explain_below(ax, _AXIS_LABELS.get(unit, f"difference in {drawable(unit)}"))
 
 
-def _tick(value: float, unit: str) -> str:
+def _format_tick(value: float, unit: str) -> str:
     scaled = round(100 * value if unit == "share" else value, 9)
     text = f"{scaled:+g}" if scaled else "0"
     return text.replace("-", "\N{MINUS SIGN}")
 
 
-def _explain(ax: Axes, made: Sequence[Axes], frame: pd.DataFrame, more: int) -> None:
-    factors = row_chart.JOINT.join(dict.fromkeys(frame["factor"]))
+def _explain(ax: Axes, panels: Sequence[Axes], frame: pd.DataFrame, hidden: int) -> None:
+    factors = row_chart.SEPARATOR.join(dict.fromkeys(frame["factor"]))
     baselines = " or ".join(dict.fromkeys(frame["baseline"]))
     levels = list(dict.fromkeys(frame["level"]))
     against = f"{levels[0]} against {baselines}" if len(levels) == 1 else f"against {baselines}"
-    figure.title(
-        made[0], shortened(f"Effects of {factors}, {against}", 6.5, figure.TITLE), above=16
-    )
-    keys = [
-        Line2D([], [], color=figure.BLUE, marker="o", lw=2, ms=7, mew=1.6, mfc=fill, label=words)
-        for fill, words in (
-            (figure.BLUE, '"no effect" lies outside the interval'),
-            (figure.background_color(ax), '"no effect" lies within it'),
-        )
-    ]
-    figure.legend(made[0], keys)
-    sizes = counts(("task", list(frame["baseline_tasks"])), ("song", list(frame["baseline_songs"])))
-    last = made[-1]
+    text = shortened(f"Effects of {factors}, {against}", 6.5, figure.TITLE)
+    figure.title(panels[0], text, above=16)
+    fills = {
+        '"no effect" is outside the interval': figure.BLUE,
+        '"no effect" is within it': figure.background_color(ax),
+    }
+    style: dict[str, Any] = {"color": figure.BLUE, "marker": "o", "lw": 2, "ms": 7, "mew": 1.6}
+    handles = [Line2D([], [], mfc=fill, label=label, **style) for label, fill in fills.items()]
+    figure.legend(panels[0], handles)
+    tasks, songs = list(frame["baseline_tasks"]), list(frame["baseline_songs"])
+    sizes = format_counts(("task", tasks), ("song", songs))
     figure.explain_below(
-        last,
-        last.get_xlabel(),
-        shortened(f"the baseline {baselines}: {sizes}; p as adjusted", 7, figure.TEXT),
-        f"the rows with the smallest p, and {number_of(more, 'more row')} not drawn"
-        if more
+        panels[-1],
+        panels[-1].get_xlabel(),
+        shortened(f"baseline {baselines}: {sizes}; p is adjusted", 7, figure.TEXT),
+        f"the rows with the smallest p, and {format_count(hidden, 'more row')} not drawn"
+        if hidden
         else "",
     )

@@ -1,8 +1,8 @@
-"""plots.timeline: a run as it went, a line for each task from submit to end."""
+"""plots.timeline: the tasks of a run over time, one line from submit to end for each."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -10,141 +10,117 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from musicapi_nb import markup
+from musicapi_nb.analysis.array_types import Floats
 from musicapi_nb.analysis.checks import require
 from musicapi_nb.errors import BadFrame
-from musicapi_nb.plots import figure, row_chart, time_axis
-from musicapi_nb.plots.text import number_of
+from musicapi_nb.plots import figure, row_chart
+from musicapi_nb.plots.text import format_count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from numpy.typing import NDArray
 
-    Floats = NDArray[np.float64]
-
-WHAT = "the table of tasks (tasks_frame)"
+_LABEL = "the table of tasks (tasks_frame)"
 _TIMES = ("submitted_at", "started_at", "finished_at")
-_ROW = 0.26
-_MOST_NAMED = 30
-_MANY_INCHES = 6.0
-_WAITS, _RENDERS = "#9aa4ad", figure.BLUE
+_ROW_INCHES = 0.26
+_MAX_NAMED = 30
+_UNNAMED_INCHES = 6.0
+_QUEUE_COLOR, _RENDER_COLOR = "#9aa4ad", figure.BLUE
 
 
-class End(NamedTuple):
-    """How the end of a task is marked."""
+class EndStyle(NamedTuple):
+    """Marker and legend text of the end of a task."""
 
     marker: str
-    colour: str
-    means: str
+    color: str
+    meaning: str
 
 
-_ENDS = {"succeeded": End("o", figure.GREEN, "succeeded"), "failed": End("X", figure.RED, "failed")}
-_OTHER = End("d", figure.GREY, "ended in another state")
-_GOING = End(">", "#5b6570", "not finished")
+_ENDS = {
+    "succeeded": EndStyle("o", figure.GREEN, "succeeded"),
+    "failed": EndStyle("X", figure.RED, "failed"),
+}
+_OTHER_END = EndStyle("d", figure.GREY, "ended in another state")
+_UNFINISHED = EndStyle(">", "#5b6570", "not finished")
 
 
 @figure.with_style
 def timeline(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
-    """Draw a table of tasks over time: each a line from its submit over its start to its end.
+    """Draw tasks over time, each as a line from its submit over its start to its end.
 
-    Tasks stand in the order of their submits, all of them; up to 30 are named (`cell` where there
-    is one, else `task_id`). A task that has not finished goes to the last time in the table. Only
-    studio states times; those without a zone are taken as UTC. Tasks without a submit time are left
-    out and counted on the picture.
+    Tasks are ordered by submit time; up to 30 are named (by `cell` if there is one, else
+    `task_id`). Tasks that have not finished extend to the last time of the table. Only studio
+    reports times; those without a time zone are read as UTC. Tasks without a submit time are
+    left out and counted in a note.
 
     Raises
     ------
     BadFrame
         The table lacks `state` or a column of times, or one of them holds no times.
     """
-    require(frame, {"state": "text", **dict.fromkeys(_TIMES, "any")}, WHAT)
+    require(frame, {"state": "text", **dict.fromkeys(_TIMES, "any")}, _LABEL)
     for name in _TIMES:
         if frame[name].notna().any() and not pd.api.types.is_datetime64_any_dtype(frame[name]):
-            raise BadFrame(f"column {name!r} of {WHAT} is {frame[name].dtype}, not times")
-    tasks = _one_a_task(frame).assign(
-        **{name: pd.to_datetime(frame[name], utc=True) for name in _TIMES}
-    )
-    kept = tasks[tasks["submitted_at"].notna()]
-    if kept.empty:
-        return figure.empty_plot(ax, "no task has a submit time (only studio states times)")
-    kept = kept.sort_values("submitted_at", kind="stable")
-    named = len(kept) <= (
-        _MOST_NAMED if ax is None else figure.rows_that_fit(ax, 0.16, _MOST_NAMED)
-    )
-    ax = figure.new_axes(ax, 1.7 + (_ROW * max(2, len(kept)) if named else _MANY_INCHES))
-    start = kept["submitted_at"].min()
-    _draw(ax, kept, start, thin=not named)
-    _name(ax, kept, named=named)
-    figure.title(ax, f"Timeline of {number_of(len(kept), 'task')}", above=16)
-    gone = len(tasks) - len(kept)
+            raise BadFrame(f"column {name!r} of {_LABEL} is {frame[name].dtype}, not times")
+    key = next((name for name in ("cell", "task_id") if name in frame.columns), None)
+    tasks = frame if key is None else frame[frame[key].isna() | ~frame[key].duplicated()]
+    tasks = tasks.assign(**{name: pd.to_datetime(tasks[name], utc=True) for name in _TIMES})
+    timed = tasks[tasks["submitted_at"].notna()].sort_values("submitted_at", kind="stable")
+    if timed.empty:
+        return figure.empty_plot(ax, "no task has a submit time (only studio reports times)")
+    is_named = len(timed) <= figure.rows_that_fit(ax, 0.16, _MAX_NAMED)
+    rows = _ROW_INCHES * max(2, len(timed))
+    ax = figure.new_axes(ax, 1.7 + (rows if is_named else _UNNAMED_INCHES))
+    start = timed["submitted_at"].min()
+    _draw_tasks(ax, timed, start, thin=not is_named)
+    _name_tasks(ax, timed, key if is_named else None)
+    figure.title(ax, f"Timeline of {format_count(len(timed), 'task')}", above=16)
     figure.explain_below(
         ax,
         f"time since the first submit, {markup.format_datetime(start)} UTC",
-        f"{number_of(gone, 'task')} without a submit time left out" if gone else "",
+        row_chart.left_out(len(tasks) - len(timed), "task", "a submit time"),
     )
     return ax
 
 
-def _one_a_task(frame: pd.DataFrame) -> pd.DataFrame:
-    """Each task once; without a name, each row is one."""
-    key = _key(frame)
-    return frame if key is None else frame[frame[key].isna() | ~frame[key].duplicated()]
-
-
-def _key(frame: pd.DataFrame) -> str | None:
-    return next((name for name in ("cell", "task_id") if name in frame.columns), None)
-
-
-def _draw(ax: Axes, tasks: pd.DataFrame, start: pd.Timestamp, *, thin: bool) -> None:
-    submitted, begun, ended = (_seconds(tasks[name], start) for name in _TIMES)
-    last = float(np.nanmax(np.concatenate([submitted, begun, ended])))
-    places = np.arange(len(tasks))
-    going = np.isnan(ended)
-    until = np.where(going, last, ended)
-    first = np.where(np.isnan(begun), until, begun)
-    width = 72 * (_MANY_INCHES / len(tasks) if thin else _ROW) * 0.5
-    width = float(np.clip(width, 0.5, 7))
-    ax.hlines(places, submitted, first, color=_WAITS, lw=width)
-    ax.hlines(places, first, until, color=_RENDERS, lw=width)
-    states = tasks["state"].astype(object).to_numpy()
-    keys = [
-        Line2D([], [], color=colour, lw=5, solid_capstyle="butt", label=words)
-        for colour, words in ((_WAITS, "in the queue"), (_RENDERS, "rendering"))
+def _draw_tasks(ax: Axes, tasks: pd.DataFrame, start: pd.Timestamp, *, thin: bool) -> None:
+    submitted, started, finished = (_seconds_since(start, tasks[name]) for name in _TIMES)
+    last = float(np.nanmax(np.concatenate([submitted, started, finished])))
+    y = np.arange(len(tasks))
+    unfinished = np.isnan(finished)
+    end = np.where(unfinished, last, finished)
+    render_start = np.where(np.isnan(started), end, started)
+    row_inches = _UNNAMED_INCHES / len(tasks) if thin else _ROW_INCHES
+    width = float(np.clip(72 * row_inches * 0.5, 0.5, 7))
+    ax.hlines(y, submitted, render_start, color=_QUEUE_COLOR, lw=width)
+    ax.hlines(y, render_start, end, color=_RENDER_COLOR, lw=width)
+    handles = [
+        Line2D([], [], color=color, lw=5, solid_capstyle="butt", label=label)
+        for color, label in ((_QUEUE_COLOR, "in the queue"), (_RENDER_COLOR, "rendering"))
     ]
-    ends = {state: (~going) & (states == state) for state in _ENDS}
-    other = ~going & ~np.any(list(ends.values()), axis=0)
-    marked = [(_ENDS[state], which) for state, which in ends.items()]
-    for end, of_end in [*marked, (_OTHER, other), (_GOING, going)]:
-        if of_end.any():
-            ax.plot(
-                until[of_end],
-                places[of_end],
-                end.marker,
-                color=end.colour,
-                ms=3 if thin else 8,
-                mec=figure.background_color(ax),
-                mew=0 if thin else 0.8,
-            )
-            label = f"{end.means}: {of_end.sum():,}"
-            keys.append(
-                Line2D([], [], ls="", marker=end.marker, color=end.colour, ms=7, label=label)
-            )
-    figure.legend(ax, keys, columns=5)
-    time_axis.seconds(ax, 0, last)
+    states = tasks["state"].astype(object).to_numpy()
+    masks = [(style, ~unfinished & (states == state)) for state, style in _ENDS.items()]
+    other = ~unfinished & ~np.isin(states, list(_ENDS))
+    size: dict[str, Any] = {"ms": 3, "mew": 0} if thin else {"ms": 8, "mew": 0.8}
+    for style, mask in [*masks, (_OTHER_END, other), (_UNFINISHED, unfinished)]:
+        if not mask.any():
+            continue
+        marker: dict[str, Any] = {"marker": style.marker, "color": style.color, "ls": ""}
+        ax.plot(end[mask], y[mask], mec=figure.background_color(ax), **marker, **size)
+        handles.append(Line2D([], [], ms=7, label=f"{style.meaning}: {mask.sum():,}", **marker))
+    figure.legend(ax, handles, columns=5)
+    figure.time_axis(ax, [0, last])
 
 
-def _seconds(column: pd.Series[pd.Timestamp], start: pd.Timestamp) -> Floats:
-    return np.asarray((column - start).dt.total_seconds().to_numpy(float, na_value=np.nan))
+def _seconds_since(start: pd.Timestamp, times: pd.Series[pd.Timestamp]) -> Floats:
+    return np.asarray((times - start).dt.total_seconds().to_numpy(float, na_value=np.nan))
 
 
-def _name(ax: Axes, tasks: pd.DataFrame, *, named: bool) -> None:
+def _name_tasks(ax: Axes, tasks: pd.DataFrame, key: str | None) -> None:
+    if key is not None:
+        names = map(row_chart.level_text, tasks[key])
+        row_chart.name_rows(ax, [f"cell {name}" if key == "cell" else name for name in names])
+        return
     ax.set_ylim(len(tasks) - 0.5, -0.5)
     ax.spines["left"].set_visible(False)
-    key = _key(tasks)
-    if named and key is not None:
-        names = [f"cell {name}" if key == "cell" else row_chart.level(name) for name in tasks[key]]
-        row_chart.name_rows(ax, range(len(tasks)), names, figure.LABEL_INCHES)
-        return
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.set_ylabel(
-        "tasks, in the order of their submits", fontsize=figure.TEXT, color=figure.text_color(ax)
-    )
+    ax.set_ylabel("tasks by submit time", fontsize=figure.TEXT, color=figure.text_color(ax))

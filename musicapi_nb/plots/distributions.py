@@ -1,48 +1,46 @@
-"""plots.durations and plots.latencies: how long songs are, and how long one waits for them.
+"""plots.durations and plots.latencies: lengths of songs, and waiting times of tasks.
 
-These show what was measured, song by song or task by task, and estimate nothing; what a level does
-to a mean, with its interval, is `analysis.effects` and `plots.effects`.
+These draw single songs or tasks and estimate nothing; for effects on means, with intervals, see
+`analysis.effects` and `plots.effects`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from musicapi_nb.analysis.checks import require
+from musicapi_nb.analysis.array_types import Flags, Floats
+from musicapi_nb.analysis.checks import names_of, require
 from musicapi_nb.errors import BadFrame
-from musicapi_nb.plots import figure, row_chart, time_axis
-from musicapi_nb.plots.text import drawable, number_of
+from musicapi_nb.plots import figure, row_chart
+from musicapi_nb.plots.text import drawable, format_count
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.float64]
 
 _SONGS = "the table of songs (run.songs(), songs_frame or durations_frame)"
 _TASKS = "the table of times (run.durations(), durations_frame or tasks_frame)"
-_ROW = 0.56
-_MOST_LEVELS = 24
-_MOST_DOTS = 150
+_ROW_INCHES = 0.56
+_MAX_LEVELS = 24
+_MAX_DOTS = 150
 _BINS = 72
-_TALL = 0.5
-_LOOKS = {
+_CLOUD_HEIGHT = 0.5
+_MEASURES = {
     "queue_seconds": ("queue", figure.RED),
     "render_seconds": ("render", figure.BLUE),
-    "total_seconds": ("in all", figure.GREEN),
+    "total_seconds": ("total", figure.GREEN),
 }
 
 
 class Row(NamedTuple):
-    """One row of the chart: its name, its values in seconds, and what is said beside it."""
+    """A row of the chart: name, values in seconds, and the note beside it."""
 
     name: str
     seconds: Floats
-    colour: str
+    color: str
     note: str
 
 
@@ -54,12 +52,12 @@ def durations(
     top: int | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw how long songs are (column `duration`, seconds), a row for each level of `by`.
+    """Draw the lengths of songs (column `duration`, seconds), one row for each level of `by`.
 
-    Levels stand in their order: a categorical's own, else as they come. Every song is a dot (a
-    level of more than 150 has the outline of its dots); the bar under them holds the middle half,
-    the diamond is the median. Songs without a duration are left out and counted on the picture.
-    `top` limits the levels: the first 24, or as many as fit on axes that are given.
+    Categories keep their order, other levels are in their order of occurrence. Each song is a dot
+    (for more than 150, the outline of the dots is drawn); the bar below is the middle half, the
+    diamond the median. Songs without a duration are left out and counted in a note. `top` limits
+    the levels to the first ones (default: 24, or as many as fit on the given axes).
 
     Raises
     ------
@@ -67,25 +65,14 @@ def durations(
         The table lacks `duration` or a column of `by`, or its durations are no numbers.
     """
     figure.check_top(top)
-    by = row_chart.columns(by)
+    by = names_of(by or [], "by")
     require(frame, {"duration": "number", **dict.fromkeys(by, "any")}, _SONGS)
-    kept = frame[_finite(frame["duration"])]
-    if kept.empty:
+    songs = frame[_is_finite(frame["duration"])]
+    if songs.empty:
         return figure.empty_plot(ax, "no song has a duration")
-    found = row_chart.groups(kept, by)
-    shown = found[: top or figure.rows_that_fit(ax, _ROW * 0.8, _MOST_LEVELS)]
-    ax = figure.new_axes(ax, 1.4 + _ROW * len(shown))
-    _draw(ax, [_songs_row(group) for group in shown], 1)
-    figure.title(ax, f"Length of songs{_by_words(by)}")
-    gone = len(frame) - len(kept)
-    figure.explain_below(
-        ax,
-        "minutes and seconds of music",
-        _KEY.format(one="a song"),
-        _more(len(found), len(shown)),
-        f"{number_of(gone, 'song')} without a duration left out" if gone else "",
-    )
-    return ax
+    rows = [[_song_row(group)] for group in row_chart.groups(songs, by)]
+    note = row_chart.left_out(len(frame) - len(songs), "song", "a duration")
+    return _draw_chart(ax, rows, top, _MAX_LEVELS, f"Length of songs{_by_text(by)}", "song", note)
 
 
 @figure.with_style
@@ -96,151 +83,137 @@ def latencies(
     top: int | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw how long tasks waited and were rendered, two rows for each level of `by`.
+    """Draw the queue and render times of tasks, two rows for each level of `by`.
 
-    It reads `queue_seconds` and `render_seconds` where a table has them, else `total_seconds`, and
-    counts each task (column `cell` where there is one, else `task_id`) once, however many songs it
-    has. Only studio states these times. Levels, dots and `top` (12) are as in `durations`.
+    The columns are `queue_seconds` and `render_seconds`, or else `total_seconds`. Each task
+    (column `cell` if there is one, else `task_id`) counts once, regardless of its number of
+    songs. Only studio reports these times. Levels, dots and `top` (12) are as for `durations`.
 
     Raises
     ------
     BadFrame
-        The table lacks a column of `by`, names no tasks, has none of the three columns of times, or
-        one that holds no numbers.
+        The table lacks a column of `by`, identifies no tasks, or has none of the three columns of
+        times, or one that holds no numbers.
     """
     figure.check_top(top)
-    by = row_chart.columns(by)
+    by = names_of(by or [], "by")
     require(frame, dict.fromkeys(by, "any"), _TASKS)
-    tasks = _one_a_task(frame, by)
-    measures = [name for name in _LOOKS if name in tasks and _finite(tasks[name]).any()]
+    tasks = _distinct_tasks(frame, by)
+    measures = [name for name in _MEASURES if name in tasks and _is_finite(tasks[name]).any()]
     if len(measures) > 1:
         measures = [name for name in measures if name != "total_seconds"]
     if not measures:
-        return figure.empty_plot(ax, "no task has times (only studio states them)")
-    timed = tasks[_any_of(tasks, measures)]
-    found = row_chart.groups(timed, by)
-    row = _ROW * len(measures)
-    shown = found[: top or figure.rows_that_fit(ax, row * 0.8, _MOST_LEVELS // 2)]
-    ax = figure.new_axes(ax, 1.4 + row * len(shown))
-    _draw(ax, [row for group in shown for row in _task_rows(group, measures)], len(measures))
-    figure.title(ax, f"Time that tasks took{_by_words(by)}")
-    gone = len(tasks) - len(timed)
-    figure.explain_below(
-        ax,
-        "minutes and seconds",
-        _KEY.format(one="a task"),
-        _more(len(found), len(shown)),
-        f"{number_of(gone, 'task')} without times left out" if gone else "",
-    )
-    return ax
+        return figure.empty_plot(ax, "no task has times (only studio reports them)")
+    timed = tasks[np.any([_is_finite(tasks[name]) for name in measures], axis=0)]
+    rows = [_task_rows(group, measures) for group in row_chart.groups(timed, by)]
+    note = row_chart.left_out(len(tasks) - len(timed), "task", "times")
+    title = f"Time of tasks{_by_text(by)}"
+    return _draw_chart(ax, rows, top, _MAX_LEVELS // 2, title, "task", note)
 
 
-_KEY = "dot: {one} (outline: many); bar: the middle half; diamond: the median"
-
-
-def _finite(column: pd.Series[float]) -> NDArray[np.bool_]:
-    is_finite: NDArray[np.bool_] = np.isfinite(column.to_numpy(dtype=float, na_value=np.nan))
+def _is_finite(column: pd.Series[float]) -> Flags:
+    is_finite: Flags = np.isfinite(column.to_numpy(dtype=float, na_value=np.nan))
     return is_finite
 
 
-def _any_of(frame: pd.DataFrame, measures: Sequence[str]) -> NDArray[np.bool_]:
-    found: NDArray[np.bool_] = np.any([_finite(frame[name]) for name in measures], axis=0)
-    return found
+def _by_text(by: Sequence[str]) -> str:
+    return f" by {drawable(row_chart.SEPARATOR.join(by))}" if by else ""
 
 
-def _by_words(by: Sequence[str]) -> str:
-    return f" by {drawable(row_chart.JOINT.join(by))}" if by else ""
-
-
-def _more(found: int, shown: int) -> str:
-    more = number_of(found - shown, "more level")
-    return f"the first {number_of(shown, 'level')}, and {more} not drawn" if found > shown else ""
-
-
-def _one_a_task(frame: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
-    """Each task once: in a table of songs its times stand beside each of them."""
-    times = [name for name in _LOOKS if name in frame.columns]
+def _distinct_tasks(frame: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """Return each task once: a table of songs repeats its times for each song."""
+    times = [name for name in _MEASURES if name in frame.columns]
     if not times:
-        raise BadFrame(f"{_TASKS} has none of the columns {', '.join(map(repr, _LOOKS))}")
+        raise BadFrame(f"{_TASKS} has none of the columns {', '.join(map(repr, _MEASURES))}")
     key = "cell" if "cell" in frame.columns else "task_id"
     require(frame, {key: "any", **dict.fromkeys(times, "number")}, _TASKS)
     if frame[key].isna().any():
         raise BadFrame(
-            f"column {key!r} of {_TASKS} has missing values; without it a task's songs cannot be "
-            "told from songs of different tasks"
+            f"column {key!r} of {_TASKS} has missing values, so songs of one task cannot be "
+            "identified; drop these rows"
         )
     return frame[list(dict.fromkeys([key, *by, *times]))].drop_duplicates(key)
 
 
-def _songs_row(group: row_chart.Group) -> Row:
+def _song_row(group: row_chart.Group) -> Row:
     values = group.rows["duration"].to_numpy(float)
-    median = time_axis.format_mmss(float(np.median(values)))
-    return Row(
-        group.name, values, figure.BLUE, f"median {median}\n{number_of(len(values), 'song')}"
-    )
+    median = figure.format_mmss(float(np.median(values)))
+    note = f"median {median}\n{format_count(len(values), 'song')}"
+    return Row(group.name, values, figure.BLUE, note)
 
 
 def _task_rows(group: row_chart.Group, measures: Sequence[str]) -> list[Row]:
-    made = []
-    for at, measure in enumerate(measures):
-        word, colour = _LOOKS[measure]
+    rows = []
+    for index, measure in enumerate(measures):
+        name, color = _MEASURES[measure]
         column = group.rows[measure]
-        values = column.to_numpy(dtype=float, na_value=np.nan)[_finite(column)]
-        name = f"{group.name}{row_chart.JOINT}{word}" if at == 0 else word
-        tasks = number_of(len(values), "task")
-        note = f"median {_time(values, 50)}, 9 in 10 by {_time(values, 90)}\n{tasks}"
-        made.append(Row(name, values, colour, note if len(values) else "no times"))
-    return made
+        values = column[_is_finite(column)].to_numpy(float)
+        note = "no times"
+        if len(values):
+            median, ninth = (_format_time(float(np.percentile(values, q))) for q in (50, 90))
+            tasks = format_count(len(values), "task")
+            note = f"median {median}, 9 in 10 by {ninth}\n{tasks}"
+        label = f"{group.name}{row_chart.SEPARATOR}{name}" if index == 0 else name
+        rows.append(Row(label, values, color, note))
+    return rows
 
 
-def _time(values: Floats, percentile: float) -> str:
-    value = float(np.percentile(values, percentile)) if len(values) else np.nan
-    return time_axis.format_mmss(value) if value >= 10 else f"{value:.1f} s"  # noqa: PLR2004 - m:ss is coarse there
+def _format_time(seconds: float) -> str:
+    # m:ss is too coarse for a few seconds
+    return figure.format_mmss(seconds) if seconds >= 10 else f"{seconds:.1f} s"  # noqa: PLR2004
 
 
-def _draw(ax: Axes, chart: Sequence[Row], of_level: int) -> None:
-    every = np.concatenate([row.seconds for row in chart])
-    edges = np.linspace(every.min(), max(every.max(), every.min() + 1e-3), _BINS + 1)
-    # levels, not rows, are striped
-    centers = np.arange(len(chart) / of_level) * of_level + (of_level - 1) / 2
-    row_chart.shade_rows(ax, centers.tolist(), of_level / 2)
-    for place, row in enumerate(chart):
+def _draw_chart(  # noqa: PLR0913, PLR0917 - what differs between songs and tasks
+    ax: Axes | None,
+    levels: Sequence[list[Row]],
+    top: int | None,
+    max_levels: int,
+    title: str,
+    item: str,
+    note: str,
+) -> Axes:
+    """Draw the rows of the first levels; each level has the same number of rows."""
+    per_level = len(levels[0])
+    row_inches = _ROW_INCHES * per_level
+    visible = levels[: top or figure.rows_that_fit(ax, row_inches * 0.8, max_levels)]
+    rows = [row for level in visible for row in level]
+    ax = figure.new_axes(ax, 1.4 + row_inches * len(visible))
+    row_chart.shade_rows(ax, len(visible), per_level)
+    values = np.concatenate([row.seconds for row in rows])
+    edges = np.linspace(values.min(), max(values.max(), values.min() + 1e-3), _BINS + 1)
+    for y, row in enumerate(rows):
         if len(row.seconds):
-            _cloud(ax, place, row, edges)
-            _summary(ax, place, row)
-        row_chart.write_beside(ax, place, row.note)
-    names = [row.name for row in chart]
-    row_chart.name_rows(ax, range(len(chart)), names, figure.LABEL_INCHES)
-    ax.set_ylim(len(chart) - 0.5, -0.5)
-    time_axis.seconds(ax, float(every.min()), float(every.max()))
+            _draw_dots(ax, y, row, edges)
+            _draw_summary(ax, y, row)
+        row_chart.write_beside(ax, y, row.note)
+    row_chart.name_rows(ax, [row.name for row in rows])
+    figure.time_axis(ax, values.tolist())
+    figure.title(ax, title)
+    key = f"dot: a {item} (outline: many); bar: middle half; diamond: median"
+    hidden = row_chart.hidden_levels(len(levels), len(visible))
+    figure.explain_below(ax, "minutes and seconds", key, hidden, note)
+    return ax
 
 
-def _cloud(ax: Axes, place: float, row: Row, edges: Floats) -> None:
-    """Dots stacked over the row's line; of many, their outline."""
-    floor = place + 0.14
-    if len(row.seconds) > _MOST_DOTS:
-        tall, _ = np.histogram(row.seconds, edges)
-        heights = floor - _TALL * tall / tall.max()
-        ax.stairs(heights, edges, baseline=floor, fill=True, color=row.colour, alpha=0.45, lw=0)
+def _draw_dots(ax: Axes, y: float, row: Row, edges: Floats) -> None:
+    """Stack the dots above the row's line, or draw the outline of many."""
+    floor = y + 0.14
+    if len(row.seconds) > _MAX_DOTS:
+        counts, _ = np.histogram(row.seconds, edges)
+        heights = floor - _CLOUD_HEIGHT * counts / counts.max()
+        ax.stairs(heights, edges, baseline=floor, fill=True, color=row.color, alpha=0.45, lw=0)
         return
     bins = np.clip(np.digitize(row.seconds, edges) - 1, 0, _BINS - 1)
     order = np.argsort(bins, kind="stable")
-    sorted_bins = bins[order]
-    nth = np.arange(len(order)) - np.searchsorted(sorted_bins, sorted_bins, side="left")
-    step = min(0.12, _TALL / (nth.max() + 1))
-    ax.plot(
-        row.seconds[order],
-        floor - 0.06 - step * nth,
-        "o",
-        ms=3.6,
-        color=row.colour,
-        alpha=0.6,
-        mew=0,
-    )
+    level = np.arange(len(order)) - np.searchsorted(bins[order], bins[order], side="left")
+    step = min(0.12, _CLOUD_HEIGHT / (level.max() + 1))
+    style: dict[str, Any] = {"color": row.color, "alpha": 0.6, "mew": 0}
+    ax.plot(row.seconds[order], floor - 0.06 - step * level, "o", ms=3.6, **style)
 
 
-def _summary(ax: Axes, place: float, row: Row) -> None:
-    low, middle, high = np.percentile(row.seconds, (25, 50, 75))
-    under = place + 0.28
-    ax.plot([low, high], [under, under], lw=4, color=row.colour, solid_capstyle="butt")
-    ax.plot(middle, under, "D", ms=6, mfc=figure.background_color(ax), mec=row.colour, mew=1.6)
+def _draw_summary(ax: Axes, y: float, row: Row) -> None:
+    low, median, high = np.percentile(row.seconds, (25, 50, 75))
+    line = y + 0.28
+    ax.plot([low, high], [line, line], lw=4, color=row.color, solid_capstyle="butt")
+    fill = figure.background_color(ax)
+    ax.plot(median, line, "D", ms=6, mfc=fill, mec=row.color, mew=1.6)

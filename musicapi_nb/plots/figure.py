@@ -1,10 +1,10 @@
-"""The sheet that every plot is drawn on: its size, its look, and how it shows itself.
+"""Figures and axes of plots: size, style, text, legends and scales.
 
-Plots are dark on white, also in a dark notebook: a saved picture cannot know the theme it will be
-looked at in, and no single ink is readable on both white and near-black. On axes that are given,
-the ink follows their background instead.
+Plots are dark on white, also in a dark notebook: a saved picture cannot adapt to the theme it is
+viewed in, and no single text colour is readable on both white and black. On axes passed by the
+user, the text colour follows their background.
 
-Colours: Okabe and Ito, "Color Universal Design" (2008), told apart by the colour-blind.
+Colours: Okabe and Ito, "Color Universal Design" (2008), distinguishable with colour blindness.
 """
 
 from __future__ import annotations
@@ -12,14 +12,16 @@ from __future__ import annotations
 import functools
 import io
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, TypeVar
 
 import matplotlib.style
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 
+from musicapi_nb import markup
 from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.plots.text import fonts
 
@@ -31,144 +33,152 @@ WIDTH = 7.6
 LABEL_INCHES = 2.2
 _DARK, _LIGHT, _WHITE = "#1f2328", "#f0f2f4", "#ffffff"
 _DPI = 100
-_MIDDLE = 0.5
-_LETTER = 0.075  # inches of a letter of TEXT, on average
+_MIDDLE_LIGHTNESS = 0.5
+_LETTER_INCHES = 0.075  # average width of a letter of size TEXT
+_TIME_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)
+_MIN_MMSS_RANGE = 6  # seconds; below, ticks are seconds
+_MAX_TIME_TICKS = 8
 
-Given = ParamSpec("Given")
-Made = TypeVar("Made")
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
 
 class PlotAxes(Axes):
-    """Axes that a notebook shows as a picture when they are a cell's last value.
+    """Axes that a notebook shows as a picture if they are a cell's last value.
 
-    They are not known to pyplot: nothing shows twice, and nothing is kept once they are forgotten.
+    pyplot does not know them: nothing is shown twice, and they are freed with their last reference.
     """
 
     def _repr_png_(self) -> tuple[bytes, dict[str, int]] | None:
-        figure = self.figure
-        return figure._repr_png_() if isinstance(figure, PlotFigure) else None
+        return self.figure._repr_png_() if isinstance(self.figure, PlotFigure) else None
 
 
 class PlotFigure(Figure):
-    """The figure of a plot, which a notebook shows as well."""
+    """The figure of a plot, shown by a notebook as well."""
 
     def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
-        """Draw at twice the size that it is shown at, for sharp screens."""
+        """Draw at twice the displayed size, for high-resolution screens."""
         file = io.BytesIO()
         self.savefig(file, format="png", dpi=2 * _DPI)
         width, height = self.get_size_inches()
         return file.getvalue(), {"width": round(width * _DPI), "height": round(height * _DPI)}
 
 
-def with_style(function: Callable[Given, Made]) -> Callable[Given, Made]:
-    """Draw with matplotlib's defaults and our fonts; the user's settings stay as they are."""
+def with_style(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """Draw with matplotlib's defaults and our fonts, without changing the user's settings."""
 
     @functools.wraps(function)
-    def within(*args: Given.args, **named: Given.kwargs) -> Made:
-        look: dict[Any, Any] = {"font.family": list(fonts()), "text.parse_math": False}
-        with matplotlib.style.context(look, after_reset=True):
-            return function(*args, **named)
+    def draw(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        style: dict[Any, Any] = {"font.family": list(fonts()), "text.parse_math": False}
+        with matplotlib.style.context(style, after_reset=True):
+            return function(*args, **kwargs)
 
-    return within
+    return draw
 
 
 def new_axes(ax: Axes | None, height: float, width: float = WIDTH) -> Axes:
-    """Axes to draw on: those given, or new ones on a sheet of so many inches."""
+    """Return the given axes, or axes of a new figure of this size in inches."""
     if ax is None:
-        figure = PlotFigure(
-            figsize=(width, height), dpi=_DPI, layout="constrained", facecolor=_WHITE
-        )
+        figure = PlotFigure((width, height), dpi=_DPI, layout="constrained", facecolor=_WHITE)
         ax = figure.add_subplot(axes_class=PlotAxes)
     elif not isinstance(ax, Axes):
-        raise InvalidArgument(
-            f"ax is matplotlib Axes, such as plt.gca(), not a {type(ax).__name__}"
-        )
+        raise InvalidArgument(f"ax is matplotlib Axes, such as plt.gca(), not {type(ax).__name__}")
     despine(ax)
     return ax
 
 
 def despine(ax: Axes) -> None:
-    """Leave what carries meaning: two thin lines, small labels."""
-    colour = text_color(ax)
+    """Reduce the frame to two thin lines with small tick labels."""
+    color = text_color(ax)
     ax.spines[["top", "right"]].set_visible(False)
     for spine in ax.spines.values():
-        spine.set_color(colour)
+        spine.set_color(color)
         spine.set_alpha(0.4)
-    ax.tick_params(length=3, labelsize=TEXT, color=colour, labelcolor=colour, which="both")
+    ax.tick_params(length=3, labelsize=TEXT, color=color, labelcolor=color, which="both")
 
 
 def hide_axes(ax: Axes) -> None:
-    """Hide lines and ticks; title and words stay."""
-    for spine in ax.spines.values():
-        spine.set_visible(False)
+    """Hide the frame and the ticks; title and text stay."""
+    ax.spines[:].set_visible(False)
     ax.set_xticks([])
     ax.set_yticks([])
 
 
 def text_color(ax: Axes) -> str:
-    """The colour of words that can be read on these axes."""
+    """Return the text colour that is readable on these axes."""
     for owner in (ax.patch, ax.figure.patch):
         red, green, blue, alpha = to_rgba(owner.get_facecolor())
         if owner.get_visible() and alpha > 0:
-            return _DARK if 0.3 * red + 0.59 * green + 0.11 * blue > _MIDDLE else _LIGHT
+            is_light = 0.3 * red + 0.59 * green + 0.11 * blue > _MIDDLE_LIGHTNESS
+            return _DARK if is_light else _LIGHT
     return _DARK
 
 
 def background_color(ax: Axes) -> str:
-    """The background that goes with the ink: what stands out from lines has an edge of it."""
+    """Return the background colour that goes with the text colour, such as for marker edges."""
     return _WHITE if text_color(ax) == _DARK else _DARK
 
 
 def size_inches(ax: Axes) -> tuple[float, float]:
-    """Width and height of what lies within the axes, as they are laid out now."""
+    """Return the width and height of the area within the axes in the current layout."""
     root = ax.figure.figure
     root.draw_without_rendering()
     box = ax.get_window_extent()
     return box.width / root.dpi, box.height / root.dpi
 
 
-def title(ax: Axes, words: str, *, above: float = 0) -> None:
-    """A heading at the left; `above` leaves points between for a legend."""
+def write(ax: Axes, x: float, y: float, text: str, **options: Any) -> None:
+    """Write a text in the readable colour; `options` override those of `Axes.text`."""
+    defaults = {"fontsize": TEXT, "color": text_color(ax), "va": "center"}
+    ax.text(x, y, text, **{**defaults, **options})
+
+
+def title(ax: Axes, text: str, *, above: float = 0) -> None:
+    """Set the title at the left; `above` leaves room for a legend below it, in points."""
     ax.set_title(
-        words, loc="left", fontsize=TITLE, fontweight="bold", color=text_color(ax), pad=8 + above
+        text, loc="left", fontsize=TITLE, fontweight="bold", color=text_color(ax), pad=8 + above
     )
 
 
-def explain_below(ax: Axes, axis: str, *notes: str) -> None:
-    """What the horizontal axis means and, under it, what there is to know."""
-    wide = ax.figure.figure.get_size_inches()[0] - LABEL_INCHES
-    if not isinstance(ax.figure, PlotFigure):
-        wide = size_inches(ax)[0]
-    letters = max(24, int(wide / _LETTER))
+def explain_below(ax: Axes, axis_label: str, *notes: str) -> None:
+    """Write the label of the x axis and, below it, the notes that are not empty."""
+    if isinstance(ax.figure, PlotFigure):
+        width = ax.figure.get_size_inches()[0] - LABEL_INCHES
+    else:
+        width = size_inches(ax)[0]
+    letters = max(24, int(width / _LETTER_INCHES))
     lines = [
-        textwrap.fill(words, letters, subsequent_indent="    ") for words in (axis, *notes) if words
+        textwrap.fill(text, letters, subsequent_indent="    ")
+        for text in (axis_label, *notes)
+        if text
     ]
-    note = "\n".join(lines)
-    ax.set_xlabel(note, loc="left", fontsize=TEXT, color=text_color(ax), linespacing=1.5)
+    ax.set_xlabel(
+        "\n".join(lines), loc="left", fontsize=TEXT, color=text_color(ax), linespacing=1.5
+    )
 
 
-def stack_panels(ax: Axes, heights: list[float], between: float) -> list[Axes]:
-    """Axes one under the other within `ax`, of so many inches or, in given axes, as it fits."""
+def stack_panels(ax: Axes, heights: list[float], gap: float) -> list[Axes]:
+    """Stack axes within `ax`, of these heights in inches, scaled to fit axes of the user."""
     if len(heights) == 1:
         return [ax]
     hide_axes(ax)
-    gaps = between * (len(heights) - 1)
+    gaps = gap * (len(heights) - 1)
     if not isinstance(ax.figure, PlotFigure):
-        room = max(size_inches(ax)[1] - gaps, sum(heights) / 10)
-        heights = [room * height / sum(heights) for height in heights]
-    whole = sum(heights) + gaps
-    made, top = [], 1.0
+        available = max(size_inches(ax)[1] - gaps, sum(heights) / 10)
+        heights = [available * height / sum(heights) for height in heights]
+    total = sum(heights) + gaps
+    panels, top = [], 1.0
     for height in heights:
-        panel = ax.inset_axes((0, top - height / whole, 1, height / whole))
+        panel = ax.inset_axes((0, top - height / total, 1, height / total))
         panel.patch.set_alpha(0)
         despine(panel)
-        made.append(panel)
-        top -= (height + between) / whole
-    return made
+        panels.append(panel)
+        top -= (height + gap) / total
+    return panels
 
 
 def legend(ax: Axes, handles: Any, columns: int = 3) -> None:
-    """Above the axes, beneath the title."""
+    """Add a legend above the axes, below the title."""
     ax.legend(
         handles=handles,
         loc="lower left",
@@ -183,29 +193,49 @@ def legend(ax: Axes, handles: Any, columns: int = 3) -> None:
     )
 
 
-def empty_plot(ax: Axes | None, why: str) -> Axes:
-    """Axes that say in words that there is nothing to show."""
+def grid(ax: Axes) -> None:
+    """Add thin vertical grid lines."""
+    ax.grid(axis="x", color=GREY, alpha=0.18, lw=0.7)
+
+
+def empty_plot(ax: Axes | None, reason: str) -> Axes:
+    """Return axes with a text instead of a plot: there is nothing to show for this reason."""
     ax = new_axes(ax, 1.4)
     hide_axes(ax)
     ax.set(xlim=(0, 1), ylim=(0, 1))
-    ax.text(
-        0.5,
-        0.5,
-        f"Nothing to show: {why}.",
-        ha="center",
-        va="center",
-        wrap=True,
-        fontsize=TEXT,
-        color=text_color(ax),
-    )
+    write(ax, 0.5, 0.5, f"Nothing to show: {reason}.", ha="center", wrap=True)
     return ax
 
 
 def check_top(top: int | None) -> None:
+    """Raise InvalidArgument unless `top` is None or a positive number."""
     if top is not None and (isinstance(top, bool) or not isinstance(top, int) or top < 1):
         raise InvalidArgument(f"top is a whole number from 1 on, or None, not {top!r:.40}")
 
 
-def rows_that_fit(ax: Axes | None, row: float, most: int) -> int:
-    """How many rows of so many inches given axes hold; a sheet of our own grows up to `most`."""
-    return most if ax is None else max(1, min(most, int(size_inches(ax)[1] / row)))
+def rows_that_fit(ax: Axes | None, row_inches: float, limit: int) -> int:
+    """Return how many rows fit on axes of the user; a figure of our own grows up to `limit`."""
+    return limit if ax is None else max(1, min(limit, int(size_inches(ax)[1] / row_inches)))
+
+
+def time_axis(ax: Axes, values: Sequence[float]) -> None:
+    """Scale the x axis to values in seconds, with ticks at round times."""
+    low, high = min(values), max(values)
+    high = max(high, low + 1e-3)
+    pad = 0.02 * (high - low)
+    ax.set_xlim(low - pad, high + pad)
+    grid(ax)
+    if high - low < _MIN_MMSS_RANGE:
+        ax.xaxis.set_major_locator(MaxNLocator(6))
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g} s"))
+        return
+    fitting = [step for step in _TIME_STEPS if (high - low) / step <= _MAX_TIME_TICKS]
+    days = (high - low) // (_MAX_TIME_TICKS * 86400) + 1
+    ax.xaxis.set_major_locator(MultipleLocator(fitting[0] if fitting else days * 86400))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: format_mmss(x)))
+
+
+def format_mmss(seconds: float) -> str:
+    """Format seconds as m:ss; an axis may begin below zero."""
+    text = markup.format_duration(abs(seconds))
+    return text if seconds >= 0 else f"\N{MINUS SIGN}{text}"

@@ -1,4 +1,4 @@
-"""Charts with one row for each level: their labels, their sample sizes, what did not fit."""
+"""Charts with one row for each level: their groups, row labels, notes and stripes."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import pandas as pd
 
 from musicapi_nb.errors import BadFrame
 from musicapi_nb.plots import figure
-from musicapi_nb.plots.text import labels
+from musicapi_nb.plots.text import format_count, shorten_labels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-JOINT = " \N{MIDDLE DOT} "
+SEPARATOR = " \N{MIDDLE DOT} "
 MISSING = "(missing)"
 
 
@@ -26,66 +26,61 @@ class Group(NamedTuple):
 
 
 def groups(frame: pd.DataFrame, by: Sequence[str]) -> list[Group]:
-    """Rows by level, in the order of the levels: a categorical's own, else as they come."""
+    """Group rows by level, categories in their order, other levels as they occur."""
     if not by:
         return [Group("all", frame)]
+    is_ordered = all(isinstance(frame[name].dtype, pd.CategoricalDtype) for name in by)
     # a missing level is a level too
-    keys = list(by)
-    found = frame.groupby(keys, sort=_is_ordered(frame, keys), dropna=False, observed=True)
-    return [Group(JOINT.join(map(level, key)), rows) for key, rows in found]
+    grouped = frame.groupby(list(by), sort=is_ordered, dropna=False, observed=True)
+    return [Group(SEPARATOR.join(map(level_text, key)), rows) for key, rows in grouped]
 
 
-def _is_ordered(frame: pd.DataFrame, by: Sequence[str]) -> bool:
-    return all(isinstance(frame[name].dtype, pd.CategoricalDtype) for name in by)
-
-
-def level(value: Any) -> str:
+def level_text(value: Any) -> str:
+    """Return a level as text."""
     is_missing = pd.api.types.is_scalar(value) and bool(pd.isna(value))
     return MISSING if is_missing else str(value)
 
 
-def columns(by: str | Sequence[str] | None) -> list[str]:
-    """Names of columns as they may be given: none, one, or several."""
-    if by is None:
-        return []
-    return [by] if isinstance(by, str) else list(by)
+def leading_columns(frame: pd.DataFrame, column: str, label: str) -> list[str]:
+    """Return the columns before `column`: the `by` that the table was made with."""
+    names = [str(name) for name in frame.columns[: list(frame.columns).index(column)]]
+    if not names:
+        raise BadFrame(f"{label} has no column of levels before {column!r}")
+    return names
 
 
-def before(frame: pd.DataFrame, column: str, what: str) -> list[str]:
-    """The columns that stand before one: by these the table was made."""
-    found = [str(name) for name in frame.columns[: list(frame.columns).index(column)]]
-    if not found:
-        raise BadFrame(f"{what} has no column of levels before {column!r}")
-    return found
-
-
-def name_rows(ax: Axes, places: Sequence[float], names: Sequence[str], inches: float) -> None:
-    """Write each row's name at its left."""
-    shown = labels(names, inches, figure.TEXT)
-    ax.set_yticks(list(places), shown, parse_math=False)
-    ax.tick_params(axis="y", length=0)
-    ax.spines["left"].set_visible(False)
-
-
-def write_beside(
-    ax: Axes, place: float, words: str, *, at: float = 1.02, quiet: bool = True
-) -> None:
-    """Write a row's facts at its right."""
-    ax.text(
-        at,
-        place,
-        words,
-        transform=ax.get_yaxis_transform(),
-        va="center",
-        fontsize=figure.SMALL,
-        color=figure.text_color(ax),
-        alpha=0.75 if quiet else 1,
-        clip_on=False,
-        linespacing=1.35,
+def hidden_levels(total: int, visible: int) -> str:
+    """Return a note about the levels that are not drawn, or an empty text."""
+    hidden = format_count(total - visible, "more level")
+    return (
+        f"the first {format_count(visible, 'level')}, and {hidden} not drawn"
+        if total > visible
+        else ""
     )
 
 
-def shade_rows(ax: Axes, places: Sequence[float], half: float) -> None:
-    """Shade every second row, so that the eye finds its way from the name to the facts."""
-    for place in list(places)[1::2]:
-        ax.axhspan(place - half, place + half, color=figure.GREY, alpha=0.07, lw=0, zorder=0)
+def left_out(number: int, noun: str, missing: str) -> str:
+    """Return a note about rows without data, or an empty text."""
+    return f"{format_count(number, noun)} without {missing} left out" if number else ""
+
+
+def name_rows(ax: Axes, names: Sequence[str]) -> None:
+    """Write the name of each row at its left, from the top down."""
+    labels = shorten_labels(names, figure.LABEL_INCHES, figure.TEXT)
+    ax.set_yticks(range(len(labels)), labels, parse_math=False)
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+    ax.set_ylim(len(labels) - 0.5, -0.5)
+
+
+def write_beside(ax: Axes, y: float, text: str) -> None:
+    """Write a note at the right of a row."""
+    options = {"fontsize": figure.SMALL, "alpha": 0.75, "clip_on": False, "linespacing": 1.35}
+    figure.write(ax, 1.02, y, text, transform=ax.get_yaxis_transform(), **options)
+
+
+def shade_rows(ax: Axes, rows: int, height: float = 1) -> None:
+    """Shade every second row of this height, to guide the eye from its name to its note."""
+    for row in range(1, rows, 2):
+        low = row * height - 0.5
+        ax.axhspan(low, low + height, color=figure.GREY, alpha=0.07, lw=0, zorder=0)

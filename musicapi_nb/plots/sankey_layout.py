@@ -1,174 +1,158 @@
-"""Where the ribbons of plots.substitutions go: columns, nodes and their places. Pure."""
+"""Layout of the Sankey diagram of substitutions: columns, nodes and their order. No I/O."""
 
 from __future__ import annotations
 
 import collections
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# a node's kind and its tag: a tag named "dropped" is not what is dropped
+# the kind of a node and its tag: a tag named "dropped" is not the node of dropped tags
 Node: TypeAlias = tuple[str, str]
+Sizes: TypeAlias = dict[Node, float]
 MORE, DROPPED, ADDED = ("more", ""), ("dropped", ""), ("added", "")
-_LAST = (MORE, ADDED, DROPPED)
+_AT_END = (MORE, ADDED, DROPPED)
 
 
 class Ribbon(NamedTuple):
-    """What goes from a node of one column to a node of the next.
+    """A flow from a node to a node of the next column.
 
-    `share`, `low` and `high` are those of its row in the table; NaN where it joins several.
+    `share`, `low` and `high` are those of its row in the table; NaN if it joins several rows.
     """
 
     column: int
     source: Node
     target: Node
     kind: str
-    times: float
+    weight: float
     share: float
     low: float
     high: float
 
 
 class Flow(NamedTuple):
-    """Columns from left to right: each node's size, which is all that its ribbons need.
+    """Columns from left to right: nodes in their order, with their sizes.
 
-    That can be more than its `counts`, the times that it was there: one word may become two, and
-    others may come along with it (`brought`). `more` counts the tags that stand as one.
+    A size is the sum of the node's ribbons. It can exceed its occurrences (`counts`): one tag may
+    become two, and may add others (`added`). `hidden` counts the tags that are joined as `MORE`.
     """
 
-    columns: list[dict[Node, float]]
-    counts: list[dict[Node, float]]
-    brought: list[dict[Node, float]]
+    columns: list[Sizes]
+    counts: list[Sizes]
+    added: list[Sizes]
     ribbons: list[Ribbon]
-    more: list[int]
+    hidden: list[int]
     first_step: int
 
 
-def flow(frame: pd.DataFrame, most: int) -> Flow:
-    """Lay out the table of substitutions, with so many tags a column and the others as one."""
+def flow(frame: pd.DataFrame, max_tags: int) -> Flow:
+    """Lay out the table of substitutions; each column joins all but its `max_tags` largest tags."""
     rows = frame[frame["count"] > 0]
     first, last = int(rows["step"].min()), int(rows["step"].max())
-    sizes = _sizes(rows, first, last - first + 2)
-    kept = [_largest(column, most) for column in sizes]
-    ribbons = _ribbons(rows, first, kept)
-    columns: list[dict[Node, float]] = []
-    counts: list[dict[Node, float]] = []
-    brought = _leaving(ribbons, len(sizes), added=True)
-    became = _leaving(ribbons, len(sizes), added=False)
-    for at in range(len(sizes)):
-        own = _column(sizes[at], kept[at], ribbons, at)
-        counts.append(own)
-        whole = {
-            node: max(size, became[at].get(node, 0.0)) + brought[at].get(node, 0.0)
-            for node, size in own.items()
-        }
-        columns.append(_ordered(whole, ribbons, at, columns))
-    more = [
-        sum(node not in names for node in column if node[0] == "tag")
-        for column, names in zip(sizes, kept, strict=True)
-    ]
-    return Flow(columns, counts, brought, ribbons, more, first)
-
-
-def _leaving(ribbons: Iterable[Ribbon], columns: int, *, added: bool) -> list[dict[Node, float]]:
-    """How much leaves each node: tags that it brought along, or what it became itself."""
-    found: list[dict[Node, float]] = [{} for _ in range(columns)]
+    tags = _count_tags(rows, first, last - first + 2)
+    visible = [_largest(sizes, max_tags) for sizes in tags]
+    ribbons = _ribbons(rows, first, visible)
+    counts = [_count_nodes(*pair) for pair in zip(tags, visible, strict=True)]
     for ribbon in ribbons:
-        if ribbon.source != ADDED and (ribbon.kind == "added") is added:
-            column = found[ribbon.column]
-            column[ribbon.source] = column.get(ribbon.source, 0.0) + ribbon.times
-    return found
+        for column, node in ((ribbon.column, ribbon.source), (ribbon.column + 1, ribbon.target)):
+            if node in {ADDED, DROPPED}:
+                counts[column][node] = counts[column].get(node, 0.0) + ribbon.weight
+    added = _sum_outgoing(ribbons, len(tags), added=True)
+    became = _sum_outgoing(ribbons, len(tags), added=False)
+    columns: list[Sizes] = []
+    for index, sizes in enumerate(counts):
+        total = {
+            node: max(size, became[index].get(node, 0.0)) + added[index].get(node, 0.0)
+            for node, size in sizes.items()
+        }
+        previous = columns[-1] if columns else {}
+        incoming = [ribbon for ribbon in ribbons if ribbon.column == index - 1]
+        columns.append(_ordered(total, incoming, previous))
+    hidden = [len(sizes.keys() - nodes) for sizes, nodes in zip(tags, visible, strict=True)]
+    return Flow(columns, counts, added, ribbons, hidden, first)
 
 
-def _sizes(rows: pd.DataFrame, first: int, number: int) -> list[dict[Node, float]]:
-    """How often each tag stands in each column: as a source, or as what a source became."""
+def _count_tags(rows: pd.DataFrame, first: int, columns: int) -> list[Sizes]:
+    """Return the occurrences of each tag in each column, as a source or as a target."""
     sources = rows.groupby(["step", "source"], sort=False, as_index=False)["cases"].max()
     targets = rows.groupby(["step", "target"], sort=False, as_index=False)["count"].sum()
-    sizes: list[dict[Node, float]] = [{} for _ in range(number)]
-    for found, ahead in ((sources, 0), (targets, 1)):
-        for step, tag, size in found.itertuples(index=False):
-            column = sizes[int(step) - first + ahead]
+    sizes: list[Sizes] = [{} for _ in range(columns)]
+    for table, offset in ((sources, 0), (targets, 1)):
+        for step, tag, size in table.itertuples(index=False):
+            column = sizes[int(step) - first + offset]
             column["tag", str(tag)] = max(column.get(("tag", str(tag)), 0.0), float(size))
     return sizes
 
 
-def _largest(column: dict[Node, float], most: int) -> set[Node]:
-    ranked = sorted(column, key=lambda node: (-column[node], node))
-    # one more tag takes the room of the line that says "1 more tag"
-    return set(ranked if len(ranked) <= most + 1 else ranked[:most])
+def _largest(sizes: Sizes, number: int) -> set[Node]:
+    ranked = sorted(sizes, key=lambda node: (-sizes[node], node))
+    # "1 more tag" would need as much space as the tag
+    return set(ranked if len(ranked) <= number + 1 else ranked[:number])
 
 
-def _ribbons(rows: pd.DataFrame, first: int, kept: list[set[Node]]) -> list[Ribbon]:
-    joined: dict[tuple[int, Node, Node, bool], list[Ribbon]] = collections.defaultdict(list)
+def _count_nodes(tags: Sizes, visible: set[Node]) -> Sizes:
+    sizes = {node: size for node, size in tags.items() if node in visible}
+    joined = sum(size for node, size in tags.items() if node not in visible)
+    return sizes | ({MORE: joined} if joined else {})
+
+
+def _sum_outgoing(ribbons: Iterable[Ribbon], columns: int, *, added: bool) -> list[Sizes]:
+    """Sum the ribbons that leave each node: the tags that it added, or what it became."""
+    sums: list[Sizes] = [{} for _ in range(columns)]
+    for ribbon in ribbons:
+        if ribbon.source != ADDED and (ribbon.kind == "added") is added:
+            column = sums[ribbon.column]
+            column[ribbon.source] = column.get(ribbon.source, 0.0) + ribbon.weight
+    return sums
+
+
+def _ribbons(rows: pd.DataFrame, first: int, visible: list[set[Node]]) -> list[Ribbon]:
+    ends: dict[tuple[int, Node, Node, bool], list[Ribbon]] = collections.defaultdict(list)
     for row in rows.to_dict("records"):
-        column = int(row["step"]) - first
-        source = _node(row["source"], ADDED, kept[column])
-        target = _node(row["target"], DROPPED, kept[column + 1])
-        ribbon = Ribbon(
-            column,
-            source,
-            target,
-            str(row["kind"]),
-            float(row["count"]),
-            float(row["share"]),
-            float(row["low"]),
-            float(row["high"]),
-        )
-        joined[column, source, target, ribbon.kind == "added"].append(ribbon)
-    return [_as_one(ribbons) for ribbons in joined.values()]
+        column, kind = int(row["step"]) - first, str(row["kind"])
+        source = _node(row["source"], ADDED, visible[column])
+        target = _node(row["target"], DROPPED, visible[column + 1])
+        numbers = (float(row[name]) for name in ("count", "share", "low", "high"))
+        ribbon = Ribbon(column, source, target, kind, *numbers)
+        ends[column, source, target, kind == "added"].append(ribbon)
+    return [_join(ribbons) for ribbons in ends.values()]
 
 
-def _node(tag: object, else_: Node, kept: set[Node]) -> Node:
+def _node(tag: object, missing: Node, visible: set[Node]) -> Node:
     if not isinstance(tag, str):
-        return else_
-    node = ("tag", tag)
-    return node if node in kept else MORE
+        return missing
+    return ("tag", tag) if ("tag", tag) in visible else MORE
 
 
-def _as_one(ribbons: list[Ribbon]) -> Ribbon:
+def _join(ribbons: Sequence[Ribbon]) -> Ribbon:
     if len(ribbons) == 1:
         return ribbons[0]
     kinds = {ribbon.kind for ribbon in ribbons}
     nan = float("nan")
     return ribbons[0]._replace(
         kind=kinds.pop() if len(kinds) == 1 else "several",
-        times=sum(ribbon.times for ribbon in ribbons),
+        weight=sum(ribbon.weight for ribbon in ribbons),
         share=nan,
         low=nan,
         high=nan,
     )
 
 
-def _column(
-    sizes: dict[Node, float], kept: set[Node], ribbons: Iterable[Ribbon], at: int
-) -> dict[Node, float]:
-    made = {node: size for node, size in sizes.items() if node in kept}
-    others = sum(size for node, size in sizes.items() if node not in kept)
-    if others:
-        made[MORE] = others
-    for ribbon in ribbons:
-        for node, column in ((ribbon.source, ribbon.column), (ribbon.target, ribbon.column + 1)):
-            if column == at and node in {ADDED, DROPPED}:
-                made[node] = made.get(node, 0.0) + ribbon.times
-    return made
-
-
-def _ordered(
-    column: dict[Node, float], ribbons: Iterable[Ribbon], at: int, before: list[dict[Node, float]]
-) -> dict[Node, float]:
-    """The first column by size; the next ones each near to where it comes from."""
-    places = {node: place for place, node in enumerate(before[-1])} if before else {}
-    pull: dict[Node, list[float]] = collections.defaultdict(lambda: [0.0, 0.0])
-    for ribbon in ribbons:
-        if ribbon.column == at - 1 and ribbon.source in places and ribbon.source != ADDED:
-            pull[ribbon.target][0] += ribbon.times * places[ribbon.source]
-            pull[ribbon.target][1] += ribbon.times
+def _ordered(sizes: Sizes, incoming: Iterable[Ribbon], previous: Sizes) -> Sizes:
+    """Order nodes by the mean position of their sources, those of the first column by size."""
+    positions = {node: position for position, node in enumerate(previous)}
+    weights: Sizes = collections.defaultdict(float)
+    moments: Sizes = collections.defaultdict(float)
+    for ribbon in incoming:
+        if ribbon.source in positions and ribbon.source != ADDED:
+            weights[ribbon.target] += ribbon.weight
+            moments[ribbon.target] += ribbon.weight * positions[ribbon.source]
 
     def rank(node: Node) -> tuple[int, float, float, Node]:
-        weight, total = pull[node]
-        last = _LAST.index(node) + 1 if node in _LAST else 0
-        return (last, weight / total if total else len(places), -column[node], node)
+        end = _AT_END.index(node) + 1 if node in _AT_END else 0
+        mean = moments[node] / weights[node] if weights[node] else len(positions)
+        return (end, mean, -sizes[node], node)
 
-    return {node: column[node] for node in sorted(column, key=rank)}
+    return {node: sizes[node] for node in sorted(sizes, key=rank)}

@@ -1,4 +1,4 @@
-"""Words on pictures: hostile or long text made into short labels that the fonts here can draw."""
+"""Text on plots: short labels, drawable with the installed fonts, from hostile or long text."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 from matplotlib import font_manager
 from matplotlib.textpath import TextToPath
 
-# DejaVu Sans comes with matplotlib; the others are taken where a system has them. Fonts of
-# coloured bitmaps (Noto Color Emoji, Apple Color Emoji) are not here: matplotlib cannot draw them.
-_WANTED = (
+# DejaVu Sans comes with matplotlib; the others are used where installed. Fonts of coloured bitmaps
+# (Noto Color Emoji, Apple Color Emoji) are not listed: matplotlib cannot draw them.
+_FONTS = (
     "DejaVu Sans",
     "Noto Sans CJK JP",
     "Noto Sans CJK SC",
@@ -28,115 +28,115 @@ _WANTED = (
     "Segoe UI Symbol",
     "Symbola",
 )
-_MOST_MARKS = 2
-_LEAST = 0.005  # a share below it would be written as 0 %
+_MAX_MARKS = 2  # combining marks of one letter
+_MIN_PERCENT_SHARE = 0.005  # smaller shares would round to 0 %
 _UNDRAWABLE = "\N{WHITE SQUARE}"
-_CUT = "\N{HORIZONTAL ELLIPSIS}"
+_ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
+_TEXT_TO_PATH = TextToPath()
 
 
 @functools.cache
 def fonts() -> tuple[str, ...]:
-    """Families that are installed here, the first that has a letter draws it."""
-    here = set(font_manager.fontManager.get_font_names())
-    return tuple(name for name in _WANTED if name in here)
+    """Return the installed font families; the first one that has a letter draws it."""
+    installed = set(font_manager.fontManager.get_font_names())
+    return tuple(name for name in _FONTS if name in installed)
 
 
 @functools.cache
-def _files() -> tuple[str, ...]:
-    found = (font_manager.findfont(font_manager.FontProperties(family=[name])) for name in fonts())
-    return tuple(str(path) for path in found)
+def _font_files() -> tuple[str, ...]:
+    properties = (font_manager.FontProperties(family=[name]) for name in fonts())
+    return tuple(str(font_manager.findfont(font)) for font in properties)
 
 
 @functools.lru_cache(maxsize=4096)
 def _is_drawable(letter: str) -> bool:
-    return any(font_manager.get_font(path).get_char_index(ord(letter)) for path in _files())
+    return any(font_manager.get_font(path).get_char_index(ord(letter)) for path in _font_files())
 
 
 def drawable(text: object) -> str:
-    """Write a text in one line, of letters that the fonts here have.
+    """Return a text as one line of letters that the installed fonts have.
 
-    Control and format characters go, white space becomes one blank, and what no font has is named
-    if it is a symbol ("[saxophone]") or becomes an empty square.
+    Control and format characters are removed and white space is collapsed. A letter without a
+    font becomes its name if it is a symbol ("[saxophone]"), else an empty square.
     """
     letters: list[str] = []
     marks = 0
     for letter in unicodedata.normalize("NFC", str(text)):
-        kind = unicodedata.category(letter)
-        marks = marks + 1 if kind in {"Mn", "Me"} else 0
+        category = unicodedata.category(letter)
+        marks = marks + 1 if category in {"Mn", "Me"} else 0
         if letter.isspace():
             letters.append(" ")
-        elif kind[0] != "C" and marks <= _MOST_MARKS:
-            letters.append(letter if _is_drawable(letter) else _stand_in(letter, kind))
+        elif category[0] != "C" and marks <= _MAX_MARKS:
+            letters.append(letter if _is_drawable(letter) else _substitute(letter, category))
     return " ".join("".join(letters).split()) or "(no text)"
 
 
-def _stand_in(letter: str, kind: str) -> str:
-    if kind == "So":
+def _substitute(letter: str, category: str) -> str:
+    if category == "So":
         return f"[{unicodedata.name(letter, 'symbol').lower()}]"
-    return "" if kind in {"Mn", "Me", "Sk"} else _UNDRAWABLE
+    return "" if category in {"Mn", "Me", "Sk"} else _UNDRAWABLE
 
 
 def width(text: str, size: float) -> float:
-    """How wide a drawable text is, in inches, at a size in points."""
+    """Return the width in inches of a drawable text of a size in points."""
     font = font_manager.FontProperties(family=list(fonts()), size=size)
-    # TextToPath measures at its own size and scales: the unit is the point
-    wide, _, _ = _MEASURE.get_text_width_height_descent(text, font, ismath=False)
-    return float(wide) / 72
-
-
-_MEASURE = TextToPath()
+    points, _, _ = _TEXT_TO_PATH.get_text_width_height_descent(text, font, ismath=False)
+    return float(points) / 72
 
 
 def shortened(text: object, inches: float, size: float) -> str:
-    """Make a text drawable, and no wider than so many inches: its middle goes."""
-    whole = drawable(text)
-    # a long text is not measured whole: no letter that is worth reading is thinner than this
-    most = max(4, int(inches * 72 / (size * 0.2)))
-    if len(whole) <= most and width(whole, size) <= inches:
-        return whole
-    fits, fails = 1, min(len(whole), most)
-    while fails - fits > 1:
-        middle = (fits + fails) // 2
-        if width(_cut(whole, middle), size) <= inches:
-            fits = middle
+    """Return a drawable text of at most this width, without its middle if necessary."""
+    full = drawable(text)
+    # bounds the texts that are measured: no readable letter is thinner than this
+    max_letters = max(4, int(inches * 72 / (size * 0.2)))
+    if len(full) <= max_letters and width(full, size) <= inches:
+        return full
+    fitting, too_long = 1, min(len(full), max_letters)
+    while too_long - fitting > 1:
+        middle = (fitting + too_long) // 2
+        if width(_without_middle(full, middle), size) <= inches:
+            fitting = middle
         else:
-            fails = middle
-    return _cut(whole, fits)
+            too_long = middle
+    return _without_middle(full, fitting)
 
 
-def _cut(text: str, letters: int) -> str:
+def _without_middle(text: str, letters: int) -> str:
     tail = letters // 3
-    return text[: letters - tail].rstrip() + _CUT + (text[-tail:].lstrip() if tail else "")
+    return text[: letters - tail].rstrip() + _ELLIPSIS + (text[-tail:].lstrip() if tail else "")
 
 
-def labels(texts: Iterable[object], inches: float, size: float) -> list[str]:
-    """Shorten texts so that different ones stay different."""
-    given = list(texts)
-    short = [shortened(text, inches, size) for text in given]
-    seen: dict[str, list[object]] = {}
-    for text, label in zip(given, short, strict=True):
-        others = seen.setdefault(label, [])
-        if text not in others:
-            others.append(text)
-    return [
-        label if (at := seen[label].index(text)) == 0 else f"{label} #{at + 1}"
-        for text, label in zip(given, short, strict=True)
-    ]
+def shorten_labels(texts: Iterable[object], inches: float, size: float) -> list[str]:
+    """Shorten texts, numbering different ones that became equal."""
+    texts = list(texts)
+    short = [shortened(text, inches, size) for text in texts]
+    originals: dict[str, list[object]] = {}
+    labels = []
+    for text, label in zip(texts, short, strict=True):
+        same_label = originals.setdefault(label, [])
+        if text not in same_label:
+            same_label.append(text)
+        number = same_label.index(text) + 1
+        labels.append(label if number == 1 else f"{label} #{number}")
+    return labels
 
 
-def number_of(number: float, one: str, many: str = "") -> str:
-    """A count with its word: "1 song", "1,204 songs"."""
-    return f"{number:,.0f} {one if number == 1 else many or one + 's'}"
+def format_count(number: float, singular: str) -> str:
+    """Return a number with its noun: "1 song", "1,204 songs"."""
+    return f"{number:,.0f} {singular if number == 1 else singular + 's'}"
 
 
 def percent(share: float) -> str:
-    return f"{share:.0%}".replace("%", " %") if share >= _LEAST or share == 0 else "< 1 %"
+    """Return a share in percent: "25 %"."""
+    is_small = 0 < share < _MIN_PERCENT_SHARE
+    return "< 1 %" if is_small else f"{share:.0%}".replace("%", " %")
 
 
-def counts(*given: tuple[str, Sequence[float]]) -> str:
-    """Counts that may differ between what stands in one row: "12 tasks, 22 to 24 songs"."""
-    note = []
-    for one, numbers in given:
+def format_counts(*counts: tuple[str, Sequence[float]]) -> str:
+    """Return ranges of numbers with their nouns: "12 tasks, 22 to 24 songs"."""
+    texts = []
+    for noun, numbers in counts:
         low, high = min(numbers), max(numbers)
-        note.append(number_of(high, one) if low == high else f"{low:,} to {number_of(high, one)}")
-    return ", ".join(note)
+        text = format_count(high, noun)
+        texts.append(text if low == high else f"{low:,} to {text}")
+    return ", ".join(texts)

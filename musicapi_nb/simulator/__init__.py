@@ -1,28 +1,29 @@
-"""MusicAPI on loopback: a real HTTP server that bills, fails, refunds, loses replies and sings.
+"""MusicAPI on loopback: a real HTTP server that bills, fails, refunds, loses replies, makes songs.
 
     async with Simulator(speed=600) as sim:            # on the running event loop
-        ...                                            # ask f"{sim.url}/api/v1/..."
+        ...                                            # send requests to f"{sim.url}/api/v1/..."
 
-    with EmbeddedSimulator(Simulator(speed=600)) as sim:   # in a thread of its own
+    with EmbeddedSimulator(Simulator(speed=600)) as sim:   # in its own thread
         ...
 
-or ``python -m musicapi_nb.simulator --port 8765``. Any non-empty key is an account of its own.
+or ``python -m musicapi_nb.simulator --port 8765``. Every non-empty key has its own account.
 
-What to look at and to turn, from any thread:
+What to read and to change, from any thread:
 
 - ``sim.clock``: ``now()``, ``advance(seconds)``, ``speed`` (0: only ``advance`` moves it)
 - ``sim.accounts``: ``get(key).balance``, ``open``, ``deposit``, ``charges()``, ``refunded(key)``
 - ``sim.request_log``: ``paid``, ``posts``, ``recent``, ``count("POST", "/sonic/create")``
-- ``sim.faults``: ``arm("lost_reply")``, ``disarm``, ``clear``; ``FAULT_KINDS`` names them all
-- ``sim.webhooks``: ``sent``, every webhook with its bytes and how it was answered
-- ``sim.reply_options``: how replies look where nobody outside knows (``ReplyOptions``)
+- ``sim.faults``: ``arm("lost_reply")``, ``disarm``, ``clear``; ``FAULT_KINDS`` lists all faults
+- ``sim.webhooks``: ``sent``, every webhook with its bytes and the receiver's answer
+- ``sim.reply_options``: how replies look where the documentation is silent (``ReplyOptions``)
 
-It is written from the service's public facts alone and shares no code with the client: were it
-built on the client's own reading of a reply, both could share one misunderstanding. Songs, titles,
-lyrics, tags, covers and audio are made up from the seed; what becomes of asked tags follows
-``vocabulary.RULES``. Lyrics or descriptions that contain one of ``validation.REFUSED_PHRASES`` are
-refused as the service refuses content. Files to upload are not fetched: a song made up stands for
-each, and ``validation.file_problem`` says which are refused.
+The simulator is written from the service's public facts and imports nothing of the package. If it
+used the client's reading of a reply, both could share one mistake. Songs, titles, lyrics, tags,
+covers and audio are made from the seed; requested tags change by ``vocabulary.RULES``. Lyrics or
+descriptions with one of ``validation_rules.REFUSED_PHRASES`` are refused as content.
+Uploaded files are never fetched: a made-up song takes the place of each, and
+``validation_rules.file_problem`` decides which are refused. Where the service offers M4A, the
+simulator serves MP3, or answers 404 for the M4A of a download.
 """
 
 from musicapi_nb.simulator.accounts import Account, Accounts, Charge

@@ -1,8 +1,8 @@
-"""Who pays: one account per key, what each paid request took, and what came back.
+"""Accounts: one per key, the charge of each paid request, and refunds.
 
 Credits are taken at submission and given back when a task fails (service.md 13, 14). Bought packs
-(``extra_credits``) are spent before the subscription's ``credits`` (section 11); a refund goes
-back to the pot it came from, which is the simulator's own choice.
+(``extra_credits``) are spent before the subscription's ``credits`` (section 11); a refund goes back
+to the pot that paid, which is the simulator's choice.
 """
 
 import heapq
@@ -14,7 +14,7 @@ from musicapi_nb.simulator.clock import SimulatedClock
 
 @dataclass(slots=True)
 class Account:
-    """What one key owns. ``granted`` is everything ever put in, both pots together."""
+    """The credits of one key; ``granted`` is everything ever deposited."""
 
     key: str = field(repr=False)
     credits: int
@@ -23,13 +23,13 @@ class Account:
 
     @property
     def balance(self) -> int:
-        """Both pots together."""
+        """Return the credits of both pots."""
         return self.credits + self.extra_credits
 
 
 @dataclass(slots=True, eq=False)
 class Charge:
-    """One paid request: ``number`` counts the paid requests of a simulator from 1."""
+    """The charge of one paid request; ``number`` counts the charges of a simulator from 1."""
 
     number: int
     key: str = field(repr=False)
@@ -43,14 +43,14 @@ class Charge:
 
     @property
     def refunded(self) -> bool:
-        """Whether the credits were given back."""
+        """Return whether the credits were given back."""
         return self.refunded_at is not None
 
 
 class Accounts:
-    """Every account and every charge of one simulator; readable from any thread.
+    """All accounts and charges of one simulator; safe to use from any thread.
 
-    For each key, at any moment: ``balance == granted - charged + refunded``.
+    For each key, always: ``balance == granted - charged + refunded``.
     """
 
     def __init__(self, clock: SimulatedClock, balance: int) -> None:
@@ -62,23 +62,23 @@ class Accounts:
         self._due: list[tuple[float, int, Charge]] = []
 
     def open(self, key: str, *, credits: int, extra_credits: int = 0) -> Account:  # noqa: A002 - the service's own word
-        """Open the account of ``key`` with a starting balance of its own."""
+        """Open the account of ``key`` with a balance other than the default."""
         with self._lock:
             if key in self._accounts:
-                raise ValueError("that account is already open; use deposit()")
+                raise ValueError("This account is already open; use deposit().")
             account = Account(key, credits, extra_credits, credits + extra_credits)
             self._accounts[key] = account
             return account
 
     def deposit(self, key: str, extra_credits: int) -> None:
-        """Add a bought pack."""
+        """Add a bought pack of credits."""
         with self._lock:
             account = self.get(key)
             account.extra_credits += extra_credits
             account.granted += extra_credits
 
     def get(self, key: str) -> Account:
-        """Give the account of ``key``, opened with the default balance when first seen."""
+        """Return the account of ``key``; open it with the default balance if it is new."""
         with self._lock:
             self.settle()
             if key not in self._accounts:
@@ -86,7 +86,7 @@ class Accounts:
             return self._accounts[key]
 
     def charge(self, key: str, path: str, operation: str, price: int) -> Charge | None:
-        """Take ``price`` credits, or nothing at all (None) when the balance is too low."""
+        """Take ``price`` credits, or return None if the balance is too low."""
         with self._lock:
             account = self.get(key)
             if account.balance < price:
@@ -100,12 +100,12 @@ class Accounts:
             return charge
 
     def refund_at(self, charge: Charge, instant: float) -> None:
-        """Give a charge back at a simulated instant, whether or not anybody polls then."""
+        """Give a charge back at a simulated instant, whether or not a client polls then."""
         with self._lock:
             heapq.heappush(self._due, (instant, charge.number, charge))
 
     def settle(self) -> None:
-        """Carry out the refunds that are due by now."""
+        """Carry out the refunds that are due."""
         with self._lock:
             now = self._clock.now()
             while self._due and self._due[0][0] <= now:
@@ -116,20 +116,20 @@ class Accounts:
                 charge.refunded_at = instant
 
     def charges(self, key: str | None = None) -> tuple[Charge, ...]:
-        """List the charges so far, oldest first; of one key, or of all."""
+        """Return the charges of one key, or of all, oldest first."""
         with self._lock:
             self.settle()
-            return tuple(each for each in self._charges if key is None or each.key == key)
+            return tuple(charge for charge in self._charges if key in (None, charge.key))
 
     @property
     def latest(self) -> Charge | None:
-        """The newest charge, if there was any."""
+        """Return the newest charge."""
         return self._charges[-1] if self._charges else None
 
     def charged(self, key: str) -> int:
-        """Credits taken from a key so far, refunded or not."""
-        return sum(each.credits for each in self.charges(key))
+        """Return the credits taken from a key, refunded or not."""
+        return sum(charge.credits for charge in self.charges(key))
 
     def refunded(self, key: str) -> int:
-        """Credits given back to a key so far."""
-        return sum(each.credits for each in self.charges(key) if each.refunded)
+        """Return the credits given back to a key."""
+        return sum(charge.credits for charge in self.charges(key) if charge.refunded)

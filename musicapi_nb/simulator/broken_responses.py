@@ -1,4 +1,4 @@
-"""Answers that went wrong on the way: silence, halves, pages, garbage."""
+"""Responses spoilt by faults: none at all, cut, replaced by a proxy's page, or garbled."""
 
 import email.utils
 import time
@@ -17,22 +17,22 @@ _PAGE = """<!DOCTYPE html>
 _GARBAGE = bytes(range(128, 256)) * 2
 
 
-class Silence(web.Response):
-    """Stands for an answer that never leaves: the connection is closed already."""
+class NoResponse(web.Response):
+    """Stands for a response that is never sent, because the connection is already closed."""
 
 
-def silence(request: web.Request, *, reset: bool) -> Silence:
-    """Close the connection without a word, in order or (``reset``) abruptly."""
+def close_connection(request: web.Request, *, reset: bool) -> NoResponse:
+    """Close the connection without a response, in order or with a reset."""
     if request.transport is not None:
         if reset:
             request.transport.abort()
         else:
             request.transport.close()
-    return Silence()
+    return NoResponse()
 
 
-async def cut(request: web.Request, file: File) -> web.StreamResponse:
-    """Promise everything, send half, close."""
+async def truncated(request: web.Request, file: File) -> web.StreamResponse:
+    """Announce the whole length, send half, close the connection."""
     response = web.StreamResponse()
     response.content_length = len(file.content)
     response.content_type = file.content_type
@@ -44,14 +44,14 @@ async def cut(request: web.Request, file: File) -> web.StreamResponse:
 
 
 def altered(kind: str, body: Mapping[str, Any]) -> dict[str, Any]:
-    """Give a JSON body without its ``code``, or with keys that nobody documented."""
+    """Return a JSON body without its ``code``, or with undocumented keys."""
     if kind == "code_missing":
         return {name: value for name, value in body.items() if name != "code"}
     return {**body, "trace_id": "sim-extra", "queue": {"position": 3}}
 
 
-def too_many(answer: Answer, settings: Mapping[str, Any]) -> web.Response:
-    """Answer 429, with or without advice on when to come back (real seconds)."""
+def too_many_requests(answer: Answer, settings: Mapping[str, Any]) -> web.Response:
+    """Answer 429; ``Retry-After``, if any, is in real seconds."""
     headers: dict[str, str] = {}
     after = settings["retry_after"]
     if after is not None and settings["retry_as_date"]:
@@ -62,14 +62,14 @@ def too_many(answer: Answer, settings: Mapping[str, Any]) -> web.Response:
 
 
 def proxy_page(status: int) -> web.Response:
-    """Answer as a proxy does that cannot reach the service."""
+    """Answer as a proxy that cannot reach the service."""
     return web.Response(status=status, text=_PAGE.format(status=status), content_type="text/html")
 
 
 def unreadable(kind: str) -> web.Response:
-    """Answer 200 with something that is no JSON: garbage, a page, or nothing."""
+    """Answer 200 with garbage, an HTML page or an empty body instead of JSON."""
     if kind == "garbage_body":
         return web.Response(body=_GARBAGE, content_type="application/json")
     if kind == "html_body":
-        return web.Response(text=_PAGE.format(status=200), content_type="text/html")
+        return proxy_page(200)
     return web.Response(body=b"", content_type="application/json")

@@ -1,4 +1,4 @@
-"""What the simulator remembers, and what an operation is made of."""
+"""The simulator's records of tasks and songs, and the types that describe an operation."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -7,16 +7,14 @@ from typing import Any, NamedTuple
 
 from musicapi_nb.simulator.replies import Answer, Json, Links, ack
 from musicapi_nb.simulator.reply_options import ReplyOptions
-from musicapi_nb.simulator.songs import Brief
+from musicapi_nb.simulator.songs import Brief, sonic_songs
 from musicapi_nb.simulator.tasks import Engine, Phase, Song, Task, Timing
-from musicapi_nb.simulator.validation import Body, invalid
-
-Timer = Callable[[float, int, Random], Timing]
+from musicapi_nb.simulator.validation_rules import Body, invalid
 
 
 @dataclass(slots=True)
-class Asked:
-    """A call that is repeated until its file is there, or that is free when it is repeated."""
+class PendingFile:
+    """A file that clients request until it is ready, and whether the request is paid for."""
 
     ready_at: float
     paid: bool = True
@@ -24,7 +22,12 @@ class Asked:
 
 @dataclass(slots=True)
 class Catalog:
-    """What the simulator remembers: tasks, songs and personas, and to which key they belong."""
+    """All tasks, songs and personas, and the keys that own them.
+
+    ``owners`` maps the id of a song, persona, extracted voice or batch to its key; ``formats`` maps
+    a song to the formats made beside its own, such as ``wav``; ``pending_files`` is keyed by
+    operation, key and body.
+    """
 
     options: ReplyOptions
     seconds: tuple[float, float]
@@ -32,27 +35,24 @@ class Catalog:
     tasks: dict[str, Task] = field(default_factory=dict)
     songs: dict[str, Song] = field(default_factory=dict)
     owners: dict[str, str] = field(default_factory=dict, repr=False)
-    """Whose a song, a persona, an extracted voice or a batch is."""
     personas: dict[str, str] = field(default_factory=dict)
     task_of: dict[str, str] = field(default_factory=dict)
-    files: dict[str, set[str]] = field(default_factory=dict)
-    """Forms in which a song was made beside its own: ``wav``, ``mid`` and so on."""
-    asked: dict[tuple[str, str, str], Asked] = field(default_factory=dict, repr=False)
-    """By operation, key and body."""
+    formats: dict[str, set[str]] = field(default_factory=dict)
+    pending_files: dict[tuple[str, str, str], PendingFile] = field(default_factory=dict, repr=False)
     batches: dict[str, tuple[Answer, ...]] = field(default_factory=dict)
 
-    def keep(self, song: Song, key: str, task_id: str = "") -> None:
-        """Remember a song and whose it is."""
+    def add(self, song: Song, key: str, task_id: str = "") -> None:
+        """Record a song and its owner."""
         self.songs[song.song_id] = song
         self.owners[song.song_id] = key
         self.task_of[song.song_id] = task_id
 
     def song(self, song_id: Any, key: str) -> Song | None:
-        """Give a song, if it belongs to this key."""
+        """Return a song if this key owns it."""
         return self.songs.get(song_id) if self.owners.get(song_id) == key else None
 
     def phase(self, song_id: str) -> Phase:
-        """Where a song stands; what no task has made (an upload) is there."""
+        """Return the state of a song; an upload, which no task made, is ready."""
         task = self.tasks.get(self.task_of.get(song_id, ""))
         if task is None:
             return Phase.SUCCEEDED
@@ -60,90 +60,94 @@ class Catalog:
         return task.song_phase(index, self.now())
 
     def purged(self, song_id: str) -> bool:
-        """Whether the source of a song is gone."""
+        """Return whether the source file of a song has been deleted."""
         task, after = self.tasks.get(self.task_of.get(song_id, "")), self.options.purged_after
         return task is not None and after is not None and self.now() > task.timing.finished + after
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One accepted request on its way to being carried out."""
+    """One request; ``seed`` decides everything that is made for it."""
 
     body: Body
     key: str = field(repr=False)
-    seed: str
     catalog: Catalog
     links: Links
+    seed: str = ""
+
+    @property
+    def options(self) -> ReplyOptions:
+        """The reply options of the simulator."""
+        return self.catalog.options
 
     def song(self, name: str) -> Song | None:
-        """Give the song that a field of the body names."""
+        """Return the song whose id is in a field of the body, if the account owns it."""
         return self.catalog.song(self.body.get(name), self.key)
+
+    def own_song(self, name: str) -> Song | None:
+        """Return that song; refuse the request if the account does not own it."""
+        song = self.song(name)
+        if song is None and self.options.unknown_clip == "refuse":
+            raise invalid(f"The '{name}' field is invalid.")
+        return song
+
+    def source(self, name: str) -> Song:
+        """Return that song, or one made up for an id that ``ReplyOptions.unknown_clip`` accepts."""
+        if song := self.song(name):
+            return song
+        body = {"custom_mode": False, "gpt_description_prompt": "", "mv": "sonic-v5"}
+        return sonic_songs(Brief(body, str(self.body.get(name)), self.catalog.seconds), 1)[0]
+
+    def brief(self, source: Song | None = None) -> Brief:
+        """Return everything that decides the songs of this request."""
+        return Brief(self.body, self.seed, self.catalog.seconds, source)
+
+
+Check = Callable[[Call], None]
+MakeSongs = Callable[[Call], tuple[Song, ...]]
+DrawTiming = Callable[[float, int, Random], Timing]
 
 
 class Wait(NamedTuple):
-    """How a call is repeated: simulated seconds until its file is there, the answer until then."""
+    """How clients wait for a file: by the same request again, until ``seconds`` (a range) passed.
+
+    ``repeats_free`` says that a repeated request costs nothing even after it was answered.
+    """
 
     seconds: tuple[float, float] = (0.0, 0.0)
     unready: Callable[[Call], Answer] = lambda _: Answer(202, {"type": "not_ready"})
     repeats_free: bool = False
-    """Whether it costs nothing more even once it has been answered."""
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What a POST asks for, and what becomes of it.
+    """One kind of POST and what it does.
 
-    One of: ``answer`` replies at once (or, with ``wait``, once the file is there); ``sing`` makes
-    the songs of a task of ``engine``, ``result`` what a task without songs gives; ``each`` is the
-    path that every one of the body's items is sent to. ``steps`` names the parts of a request
-    that does two things in one; the first of them uploads.
+    It has one of four: ``answer`` replies at once, or with ``wait`` once a file is ready;
+    ``make_songs`` makes the songs of a task of ``engine``; ``result`` gives the outcome of a task
+    without songs; ``items_path`` is the path to which each item of a batch is sent. ``steps``
+    names the two steps of a request that uploads a file first.
     """
 
     name: str
     price: int
-    check: Callable[[Body, Catalog, str], None]
+    check: Check
     engine: Engine | None = None
-    sing: Callable[[Call], tuple[Song, ...]] | None = None
-    timer: Timer | None = None
+    make_songs: MakeSongs | None = None
+    timing: DrawTiming | None = None
     answer: Callable[[Call], Json] | None = None
     wait: Wait | None = None
     result: Callable[[Call], Any] | None = None
-    each: str = ""
+    items_path: str = ""
     steps: tuple[str, ...] = ()
     ack: Callable[[Task, ReplyOptions], Json] = ack
 
 
 Choice = Callable[[Body], Operation]
-"""One path serves several operations, told apart in the body."""
+"""Chooses among the operations of one path by the body."""
 Table = Mapping[str, Operation | Choice]
 
 
-def owned(body: Body, name: str, catalog: Catalog, key: str) -> Song | None:
-    """Give the clip that a field names; refuse one that the account does not own."""
-    clip = catalog.song(body.get(name), key)
-    if clip is None and catalog.options.unknown_clip == "refuse":
-        raise invalid(f"The '{name}' field is invalid.")
-    return clip
-
-
-def brief(call: Call, source: Song | None = None) -> Brief:
-    """Put together what a song is made from."""
-    return Brief(call.body, call.seed, call.catalog.seconds, source)
-
-
-def only_body(check: Callable[[Body], None]) -> Callable[[Body, Catalog, str], None]:
-    """Check what can be seen in the body alone."""
-
-    def checked(body: Body, _world: Catalog, _key: str) -> None:
-        check(body)
-
-    return checked
-
-
 def by_task_type(operations: Mapping[str, Operation]) -> Choice:
-    """Choose by ``task_type``; the check of ``create_music`` refuses what is none of them."""
-
-    def chosen(body: Body) -> Operation:
-        return operations.get(str(body.get("task_type"))) or operations["create_music"]
-
-    return chosen
+    """Choose by ``task_type``; the check of ``create_music`` refuses an unknown one."""
+    return lambda body: operations.get(str(body.get("task_type"))) or operations["create_music"]

@@ -1,4 +1,4 @@
-"""The simulator's time: it runs faster than ours, or stands still until moved by hand."""
+"""The simulator's clock: faster than real time, or moved by hand."""
 
 import asyncio
 import threading
@@ -10,54 +10,54 @@ _EPSILON = 1e-6
 class SimulatedClock:
     """Unix seconds of the simulated service.
 
-    ``speed`` is simulated seconds per real second; 0 is a clock that only ``advance`` moves, which
-    is what a test wants. ``epoch`` is the instant it starts at (unix seconds; default: now).
-    Safe to read and to advance from any thread.
+    ``speed`` is simulated seconds per real second; at 0 only ``advance`` moves the clock, which
+    suits tests. ``epoch`` is the instant it starts at (unix seconds; default: now). Safe to read
+    and to advance from any thread.
     """
 
     def __init__(self, speed: float = 60.0, epoch: float | None = None) -> None:
         self._lock = threading.Lock()
         self._base = time.time() if epoch is None else epoch
         self._since = time.monotonic()
-        self._speed = _checked(speed)
+        self._speed = _check_speed(speed)
         self._sleepers: dict[asyncio.Event, asyncio.AbstractEventLoop] = {}
 
     def now(self) -> float:
-        """Unix seconds, simulated."""
+        """Return the simulated time in unix seconds."""
         with self._lock:
             return self._now()
 
     @property
     def speed(self) -> float:
-        """Simulated seconds per real second."""
+        """Simulated seconds per real second; may be set."""
         return self._speed
 
     @speed.setter
     def speed(self, speed: float) -> None:
         with self._lock:
             self._base, self._since = self._now(), time.monotonic()
-            self._speed = _checked(speed)
+            self._speed = _check_speed(speed)
         self._wake()
 
     def advance(self, seconds: float) -> None:
-        """Move the clock on by simulated ``seconds``, without waiting."""
+        """Move the clock forward by simulated ``seconds`` at once."""
         if seconds < 0:
-            raise ValueError("a clock is only moved forward")
+            raise ValueError("The clock only moves forward: seconds must be 0 or more.")
         with self._lock:
             self._base += seconds
         self._wake()
 
     async def sleep(self, seconds: float) -> None:
-        """Return after simulated ``seconds``, however the clock came to pass them."""
+        """Return once simulated ``seconds`` have passed, by speed or by ``advance``."""
         until = self.now() + seconds
         moved = asyncio.Event()
         with self._lock:
             self._sleepers[moved] = asyncio.get_running_loop()
         try:
-            while (left := until - self.now()) > _EPSILON:
+            while (remaining := until - self.now()) > _EPSILON:
                 speed = self._speed
                 try:
-                    await asyncio.wait_for(moved.wait(), left / speed if speed else None)
+                    await asyncio.wait_for(moved.wait(), remaining / speed if speed else None)
                 except TimeoutError:
                     continue
                 moved.clear()
@@ -75,7 +75,7 @@ class SimulatedClock:
             loop.call_soon_threadsafe(moved.set)
 
 
-def _checked(speed: float) -> float:
+def _check_speed(speed: float) -> float:
     if speed < 0:
-        raise ValueError("speed is simulated seconds per real second, 0 or more")
+        raise ValueError("speed must be 0 or more (simulated seconds per real second).")
     return float(speed)

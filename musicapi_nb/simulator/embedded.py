@@ -1,10 +1,9 @@
-"""A simulator in a thread of its own, for notebooks and for clients that block."""
+"""A simulator in its own thread, for notebooks and blocking clients."""
 
 import asyncio
 import atexit
 import threading
 from concurrent.futures import Future
-from types import TracebackType
 
 from musicapi_nb.simulator.server import Simulator
 
@@ -27,9 +26,9 @@ class EmbeddedSimulator:
         self._stop = asyncio.Event()
 
     def start(self) -> Simulator:
-        """Start, and return once it listens. Raises what the server raised (a port in use)."""
+        """Start, and return once it listens; raise the server's error, such as a port in use."""
         if self._thread is not None:
-            raise RuntimeError("this simulator is running already")
+            raise RuntimeError("This simulator is already running.")
         started: Future[None] = Future()
         thread = threading.Thread(
             target=lambda: asyncio.run(self._run(started)), name="musicapi-simulator", daemon=True
@@ -45,7 +44,7 @@ class EmbeddedSimulator:
         return self.simulator
 
     def stop(self) -> None:
-        """Stop and wait for the thread to end; may be called twice, from any thread but its own."""
+        """Stop and wait for the thread to end; may be called twice, from any other thread."""
         thread, self._thread = self._thread, None
         if thread is None or self._loop is None:
             return
@@ -56,12 +55,7 @@ class EmbeddedSimulator:
     def __enter__(self) -> Simulator:
         return self.start()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     async def _run(self, started: Future[None]) -> None:
@@ -69,7 +63,7 @@ class EmbeddedSimulator:
         self._stop = asyncio.Event()
         try:
             await self.simulator.start()
-        except BaseException as error:  # noqa: BLE001 - it is raised again where start() was called
+        except BaseException as error:  # noqa: BLE001 - start() raises it in the caller's thread
             started.set_exception(error)
             return
         started.set_result(None)

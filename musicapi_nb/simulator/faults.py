@@ -1,131 +1,118 @@
-"""What can go wrong, on demand: the mishaps that users of the service meet, each by name.
+"""Faults that can be armed: failures that users of the service meet, each by name.
 
     faults.arm("lost_reply")                                  # the next POST, once
     faults.arm("too_many_requests", retry_after=2, times=3)   # the next three requests
     faults.arm("server_error", status=502, page=True, method="GET", times=None, probability=0.1)
 
-``FAULT_KINDS`` lists every name with one line on what it does and the settings it takes.
+``FAULT_KINDS`` describes every name and its settings.
 """
 
 import random
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-Stage = Literal["arrival", "task", "reply", "webhook", "media"]
+Stage = Literal["arrival", "reply", "task", "webhook", "media"]
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of fault: when it strikes, what it does, which requests and settings by default."""
+class FaultKind(NamedTuple):
+    """One kind of fault: its stage, its effect, the method it applies to, its default settings."""
 
     stage: Stage
     help: str
-    method: str | None = None
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    method: str | None
+    settings: Mapping[str, Any]
 
 
-FAULT_KINDS: Mapping[str, Kind] = MappingProxyType(
-    {
-        # arrival: instead of handling the request; no task is made and nothing is charged
-        "drop_before": Kind("arrival", "the connection is reset, no task is made", "POST"),
-        "too_many_requests": Kind(
-            "arrival",
-            "429; retry_after: None, seconds, or an HTTP date when retry_as_date",
-            settings={"retry_after": None, "retry_as_date": False},
-        ),
-        "server_error": Kind(
-            "arrival",
-            "status 500 to 599, as JSON or (page) as a proxy's HTML page",
-            settings={"status": 500, "page": False},
-        ),
-        "slow": Kind(
-            "arrival", "handled only after simulated seconds", settings={"seconds": 120.0}
-        ),
-        "wrong_key": Kind("arrival", "401, though the key is well-formed"),
-        "no_subscription": Kind("arrival", "403, the subscription has lapsed", "POST"),
-        "queue_full": Kind("arrival", "403 in nuro's words: its queue is full", "POST"),
-        "refused_content": Kind(
-            "arrival",
-            "403 with one of validation.REFUSALS (reason)",
-            "POST",
-            {"reason": "copyrighted"},
-        ),
-        "redirect_api": Kind(
-            "arrival",
-            "307 to another host (to: a base URL; default this server as 'localhost')",
-            settings={"to": None},
-        ),
-        # reply: the request was handled (a POST made its task and was charged), the answer spoilt
-        "lost_reply": Kind("reply", "the task is made, the connection closes unanswered", "POST"),
-        "slow_reply": Kind(
-            "reply",
-            "the task is made at once, the answer held for simulated seconds",
-            "POST",
-            {"seconds": 120.0},
-        ),
-        "error_after": Kind(
-            "reply",
-            "the task is made, the answer is an error (status, page)",
-            "POST",
-            {"status": 502, "page": True},
-        ),
-        "cut_body": Kind("reply", "half of the body arrives, then the connection closes"),
-        "garbage_body": Kind("reply", "200 with bytes that are neither JSON nor text"),
-        "html_body": Kind("reply", "200 with a proxy's HTML page"),
-        "empty_body": Kind("reply", "200 with no body at all"),
-        "code_missing": Kind("reply", "the key 'code' is left out"),
-        "extra_keys": Kind("reply", "keys that nobody documented are added"),
-        # task: fixed when the task is made, seen when it is polled
-        "task_fails": Kind(
-            "task",
-            "every song fails; refund: whether the credits come back",
-            "POST",
-            {"refund": True, "message": "The music generation failed."},
-        ),
-        "one_clip_fails": Kind(
-            "task",
-            "the last song fails beside a good one; nothing is refunded",
-            "POST",
-            {"message": "One of the songs failed."},
-        ),
-        "step_fails": Kind(
-            "task",
-            "step 1 (the upload) or 2 of a request that does two in one; 1 costs nothing",
-            "POST",
-            {"step": 1, "message": "This step failed."},
-        ),
-        "duration_text": Kind("task", "durations are text, whatever the engine", "POST"),
-        "unknown_state": Kind(
-            "task", "a state word nobody documented while running", "POST", {"word": "mastering"}
-        ),
-        "stuck": Kind("task", "never finishes", "POST"),
-        # webhook: fixed when a task is made that has an address for them
-        "webhook_lost": Kind("webhook", "none of its webhooks arrives", "POST"),
-        "webhook_late": Kind(
-            "webhook", "they come simulated seconds later", "POST", {"seconds": 120.0}
-        ),
-        "webhook_twice": Kind("webhook", "each comes twice", "POST"),
-        "webhook_out_of_order": Kind("webhook", "the end comes before the progress", "POST"),
-        # media
-        "truncated_download": Kind("media", "half of the promised bytes arrive"),
-        "wrong_type_download": Kind("media", "200 with an HTML page instead of the file"),
-        "dead_link": Kind("media", "404 until the task is polled again"),
-        "media_error": Kind("media", "status 500 to 599 for a file", settings={"status": 503}),
-        "redirect_media": Kind(
-            "media",
-            "302 to another host (to: a base URL; default this server as 'localhost')",
-            settings={"to": None},
-        ),
-    }
-)
+_KINDS: dict[Stage, str] = {
+    # instead of handling the request: no task is made and nothing is charged
+    "arrival": """
+POST drop_before: the connection is reset, no task is made
+any  too_many_requests: 429; retry_after: None, seconds, or an HTTP date with retry_as_date
+any  server_error: status 500 to 599, as JSON or (page) as the HTML page of a proxy
+any  slow: handled only after simulated seconds
+any  wrong_key: 401, though the key is well-formed
+POST no_subscription: 403, the subscription has lapsed
+POST queue_full: 403 in nuro's words: its queue is full
+POST refused_content: 403 with one of validation_rules.REFUSALS (reason)
+any  redirect_api: 307 to another host (to: a base URL; default this server as 'localhost')
+""",
+    # the request was handled (a POST made its task and was charged), the answer is spoilt
+    "reply": """
+POST lost_reply: the task is made, the connection closes unanswered
+POST slow_reply: the task is made at once, the answer is held back for simulated seconds
+POST error_after: the task is made, the answer is an error (status, page)
+any  cut_body: half of the body arrives, then the connection closes
+any  garbage_body: 200 with bytes that are neither JSON nor text
+any  html_body: 200 with the HTML page of a proxy
+any  empty_body: 200 with an empty body
+any  code_missing: the key 'code' is missing
+any  extra_keys: undocumented keys are added
+""",
+    # decided when the task is made, visible when it is polled
+    "task": """
+POST task_fails: every song fails; refund: whether the credits are given back
+POST one_clip_fails: the last song fails, the other succeeds; nothing is refunded
+POST step_fails: step 1 (the upload) or 2 of a request with two steps; 1 costs nothing
+POST duration_text: durations are text, whatever the engine
+POST unknown_state: an undocumented state (word) while it runs
+POST stuck: the task never finishes
+""",
+    # decided when a task with a webhook_url is made
+    "webhook": """
+POST webhook_lost: none of its webhooks arrives
+POST webhook_late: its webhooks come simulated seconds later
+POST webhook_twice: each webhook comes twice
+POST webhook_out_of_order: the last webhook comes before the others
+""",
+    "media": """
+any  truncated_download: half of the promised bytes arrive
+any  wrong_type_download: 200 with an HTML page instead of the file
+any  dead_link: 404 until the task is polled again
+any  media_error: status 500 to 599 for a file
+any  redirect_media: 302 to another host (to: a base URL; default this server as 'localhost')
+""",
+}
+_SETTINGS: dict[str, dict[str, Any]] = {
+    "too_many_requests": {"retry_after": None, "retry_as_date": False},
+    "server_error": {"status": 500, "page": False},
+    "slow": {"seconds": 120.0},
+    "refused_content": {"reason": "copyrighted"},
+    "redirect_api": {"to": None},
+    "slow_reply": {"seconds": 120.0},
+    "error_after": {"status": 502, "page": True},
+    "task_fails": {"refund": True, "message": "The music generation failed."},
+    "one_clip_fails": {"message": "One of the songs failed."},
+    "step_fails": {"step": 1, "message": "This step failed."},
+    "unknown_state": {"word": "mastering"},
+    "webhook_late": {"seconds": 120.0},
+    "media_error": {"status": 503},
+    "redirect_media": {"to": None},
+}
+
+
+def _fault_kinds() -> Iterator[tuple[str, FaultKind]]:
+    for stage, text in _KINDS.items():
+        for line in text.strip().splitlines():
+            head, _, effect = line.partition(": ")
+            method, name = head.split()
+            settings = _SETTINGS.get(name, {})
+            yield name, FaultKind(stage, effect, None if method == "any" else method, settings)
+
+
+FAULT_KINDS: Mapping[str, FaultKind] = MappingProxyType(dict(_fault_kinds()))
+STAGES: Mapping[Stage, tuple[str, ...]] = {
+    stage: tuple(name for name, kind in FAULT_KINDS.items() if kind.stage == stage)
+    for stage in _KINDS
+}
+"""Stage to the names of its faults, in the order in which they are tried."""
 
 
 @dataclass(slots=True, eq=False)
 class ArmedFault:
-    """A fault that waits for its requests. ``hits`` counts how often it struck."""
+    """A fault that waits for matching requests; ``hits`` counts how often it struck."""
 
     kind: str
     settings: Mapping[str, Any]
@@ -138,12 +125,15 @@ class ArmedFault:
 
     @property
     def spent(self) -> bool:
-        """Whether it will not strike again."""
+        """Return whether it will not strike again."""
         return self.times is not None and self.hits >= self.times
 
 
 class Faults:
-    """The faults armed on one simulator; may be changed from any thread while it runs."""
+    """The faults armed on one simulator; may be changed from any thread while it runs.
+
+    Each fault strikes the next matching requests as often as it was armed for.
+    """
 
     def __init__(self, seed: int = 0) -> None:
         self._random = random.Random(seed)
@@ -161,38 +151,52 @@ class Faults:
         method: str | None = None,
         **settings: Any,
     ) -> ArmedFault:
-        """Let ``kind`` strike the next requests that it fits.
+        """Make ``kind`` strike the next matching requests.
 
-        ``times`` is how often (None: until removed), ``probability`` the chance each time (drawn
-        from the seed), ``after`` how many matching requests pass unharmed first. ``path`` is a
-        part of the request's path, ``method`` overrides the kind's method; ``settings`` are the
-        kind's (see ``FAULT_KINDS``).
+        Parameters
+        ----------
+        kind
+            A name in ``FAULT_KINDS``.
+        times
+            How often it strikes; None: until it is disarmed.
+        probability
+            The chance to strike a matching request, drawn from the seed.
+        after
+            How many matching requests pass unharmed first.
+        path
+            Requests match if their path contains this.
+        method
+            Overrides the kind's HTTP method.
+        settings
+            The kind's own settings, see ``FAULT_KINDS``.
+
+        Raises
+        ------
+        ValueError
+            An unknown kind or setting.
         """
-        known = FAULT_KINDS.get(kind)
-        if known is None:
-            raise ValueError(f"no fault is called {kind!r}; there are: {', '.join(FAULT_KINDS)}")
-        if strange := set(settings) - set(known.settings):
-            raise ValueError(f"{kind} does not take {', '.join(sorted(strange))}")
+        if kind not in FAULT_KINDS:
+            raise ValueError(f"Unknown fault {kind!r}. Known faults: {', '.join(FAULT_KINDS)}.")
+        _, _, kind_method, defaults = FAULT_KINDS[kind]
+        if unknown := set(settings) - set(defaults):
+            raise ValueError(
+                f"The fault {kind} does not take {', '.join(sorted(unknown))}."
+                f" Its settings: {', '.join(defaults) or 'none'}."
+            )
         fault = ArmedFault(
-            kind,
-            {**known.settings, **settings},
-            method or known.method,
-            path,
-            times,
-            probability,
-            after,
+            kind, {**defaults, **settings}, method or kind_method, path, times, probability, after
         )
         with self._lock:
             self._armed.append(fault)
         return fault
 
     def disarm(self, fault: ArmedFault) -> None:
-        """Take one fault away again; nothing happens if it is gone already."""
+        """Remove one fault; no error if it is already spent."""
         with self._lock:
-            self._armed = [each for each in self._armed if each is not fault]
+            self._armed = [armed for armed in self._armed if armed is not fault]
 
     def clear(self) -> None:
-        """Take all faults away."""
+        """Remove all faults."""
         with self._lock:
             self._armed = []
 
@@ -203,10 +207,11 @@ class Faults:
             return tuple(self._armed)
 
     def strike(self, kind: str, method: str, path: str) -> ArmedFault | None:
-        """Whether ``kind`` strikes this request now; if so, one of its times is used up."""
+        """Return the fault that strikes this request, and use up one of its times; else None."""
         with self._lock:
             for fault in self._armed:
-                if fault.kind != kind or not _fits(fault, method, path):
+                matches = fault.method in (None, method) and fault.path in path
+                if fault.kind != kind or not matches:
                     continue
                 if fault.after:
                     fault.after -= 1
@@ -214,20 +219,6 @@ class Faults:
                 if self._random.random() >= fault.probability:
                     continue
                 fault.hits += 1
-                self._armed = [each for each in self._armed if not each.spent]
+                self._armed = [armed for armed in self._armed if not armed.spent]
                 return fault
         return None
-
-
-def of_stage(stage: Stage) -> tuple[str, ...]:
-    """Names of the kinds that strike at a stage, in the order in which they are tried."""
-    return tuple(name for name, kind in FAULT_KINDS.items() if kind.stage == stage)
-
-
-STAGES: Mapping[Stage, tuple[str, ...]] = MappingProxyType(
-    {stage: of_stage(stage) for stage in ("arrival", "task", "reply", "webhook", "media")}
-)
-
-
-def _fits(fault: ArmedFault, method: str, path: str) -> bool:
-    return fault.method in (None, method) and fault.path in path

@@ -1,78 +1,58 @@
-"""What can be asked of the simulator: one entry an operation, with its check, price and work.
+"""All operations of the simulator by path.
 
-To add an operation, write its check (validation_*.py) and its songs or reply, and enter it in the
-table of its engine (operations_*.py); service and server need no change.
+To add one, write its check (``validation_*.py``) and its songs or reply, and enter it in the table
+of its engine (``operations_*.py``); service and server need no change.
 """
 
-from random import Random
 from types import MappingProxyType
 
-from musicapi_nb.simulator import songs as making
-from musicapi_nb.simulator import validation_nuro, validation_studio
-from musicapi_nb.simulator.catalog import Call, Catalog, Operation, Table, brief, only_body
+from musicapi_nb.simulator import songs, validation_nuro, validation_studio
+from musicapi_nb.simulator.catalog import Call, Operation, Table
 from musicapi_nb.simulator.operations_clips import CLIPS
 from musicapi_nb.simulator.operations_producer import PRODUCER
-from musicapi_nb.simulator.operations_sonic import SONGS
+from musicapi_nb.simulator.operations_sonic import SONIC
 from musicapi_nb.simulator.replies import plain_ack, studio_ack
-from musicapi_nb.simulator.tasks import Song, Timing, nuro_timing, studio_timing
-from musicapi_nb.simulator.validation import Body, invalid
+from musicapi_nb.simulator.tasks import Song, nuro_timing, studio_timing
+from musicapi_nb.simulator.validation_rules import Body
 
 
 def operation_at(path: str, body: Body) -> Operation | None:
-    """Find what a POST asks for; one path may serve several operations, told apart in the body."""
+    """Return the operation of a POST; where a path serves several, the body decides."""
     entry = OPERATIONS.get(path)
     return entry if entry is None or isinstance(entry, Operation) else entry(body)
 
 
-def _check_studio(body: Body, catalog: Catalog, key: str) -> None:
-    validation_studio.studio(body, defaults=catalog.options.studio_defaults)
-    source = (body.get("config") or {}).get("source")
-    if (
-        source
-        and catalog.options.unknown_clip == "refuse"
-        and not catalog.song(source["song_id"], key)
-    ):
-        raise invalid("The 'config.source.song_id' field is invalid.")
+def _studio_songs(call: Call) -> tuple[Song, ...]:
+    return songs.studio_songs(call.brief(validation_studio.source_of(call)))
 
 
-def _sing_studio(call: Call) -> tuple[Song, ...]:
-    source = (call.body.get("config") or {}).get("source") or {}
-    return making.studio_songs(brief(call, call.catalog.song(source.get("song_id"), call.key)))
+def _check_nuro(call: Call) -> None:
+    validation_nuro.check(call.body)
 
 
-def _sing_nuro(call: Call) -> tuple[Song, ...]:
-    return making.nuro_songs(brief(call))
-
-
-def _time_nuro(submitted: float, _songs: int, rng: Random) -> Timing:
-    return nuro_timing(submitted, rng)
+def _nuro_songs(call: Call) -> tuple[Song, ...]:
+    return songs.nuro_songs(call.brief())
 
 
 # Prices: service.md 14; studio's is of 2025-02-18.
+_STUDIO = Operation(
+    "studio.create",
+    15,
+    validation_studio.check,
+    "studio",
+    _studio_songs,
+    studio_timing,
+    ack=studio_ack,
+)
+_NURO = Operation("nuro.create", 10, _check_nuro, "nuro", _nuro_songs, nuro_timing, ack=plain_ack)
 OPERATIONS: Table = MappingProxyType(
     {
-        **SONGS,
+        **SONIC,
         **CLIPS,
         **PRODUCER,
-        "suno/create": SONGS["sonic/create"],
-        "studio/create": Operation(
-            "studio.create",
-            15,
-            _check_studio,
-            "studio",
-            _sing_studio,
-            studio_timing,
-            ack=studio_ack,
-        ),
-        "nuro/create": Operation(
-            "nuro.create",
-            10,
-            only_body(validation_nuro.nuro),
-            "nuro",
-            _sing_nuro,
-            _time_nuro,
-            ack=plain_ack,
-        ),
+        "suno/create": SONIC["sonic/create"],
+        "studio/create": _STUDIO,
+        "nuro/create": _NURO,
     }
 )
-"""Path below /api/v1 to the operation, or to the choice among several."""
+"""Path below /api/v1 to its operation, or to the choice among several."""

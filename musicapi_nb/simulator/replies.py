@@ -1,4 +1,4 @@
-"""Tasks dressed as each engine's reply: the keys of the documented examples, all of them. Pure."""
+"""Tasks as replies of each engine, with all keys of the documented examples. No I/O."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -6,168 +6,180 @@ from typing import Any, NamedTuple
 
 from musicapi_nb.simulator.reply_options import ReplyOptions
 from musicapi_nb.simulator.tasks import Phase, Song, Task
+from musicapi_nb.simulator.validation_rules import Refusal
 
 Json = dict[str, Any]
 
-_LISTENER = "5b7b1c7e-8d5c-4a39-9d1f-6f0c2d4e8a11"
 TIMED_OUT = "Task failed due to timeout. Credits were previously refunded."
+_USER_ID = "5b7b1c7e-8d5c-4a39-9d1f-6f0c2d4e8a11"
 _QUEUE_WORDS = ("NOT_START", "SUBMITTED", "QUEUED")
-_SLUGS = {
-    401: "unauthorized",
-    403: "forbidden",
-    404: "not_found",
-    410: "gone",
-    429: "too_many_requests",
+STATE_WORDS = {
+    Phase.QUEUED: "pending",
+    Phase.RUNNING: "running",
+    Phase.SUCCEEDED: "succeeded",
+    Phase.FAILED: "failed",
 }
 
 
 class Answer(NamedTuple):
-    """A status and a JSON body on their way out."""
+    """An HTTP status and a JSON body."""
 
     status: int
     body: Json
 
 
 class Links(NamedTuple):
-    """Where the files of a song lie on this simulator."""
+    """Links to the files of a song on this simulator; ``base`` is its address."""
 
     base: str
 
     def audio(self, song: Song) -> str:
-        """Link of the finished file."""
-        return f"{self.base}/media/audio/{song.song_id}.{song.form}"
+        """Return the link of the finished file."""
+        return self.file(song, song.audio_format)
 
     def stream(self, song: Song) -> str:
-        """Temporary link, good only while the song is being made."""
-        return f"{self.base}/media/stream/{song.song_id}.{song.form}"
+        """Return the temporary link, which works only while the song is being made."""
+        return f"{self.base}/media/stream/{song.song_id}.{song.audio_format}"
 
-    def file(self, song: Song, form: str) -> str:
-        """Link of the file in another form; a score lies apart."""
-        kind = "midi" if form == "mid" else "audio"
-        return f"{self.base}/media/{kind}/{song.song_id}.{form}"
+    def file(self, song: Song, file_format: str) -> str:
+        """Return the link of the audio in a format, or of the MIDI file (``mid``).
+
+        No M4A is made: its link answers 404.
+        """
+        kind = "midi" if file_format == "mid" else "audio"
+        return f"{self.base}/media/{kind}/{song.song_id}.{file_format}"
 
     def image(self, song: Song) -> str:
-        """Link of the cover picture."""
+        """Return the link of the cover."""
         return f"{self.base}/media/image/{song.song_id}.png"
 
     def video(self, song: Song) -> str:
-        """Link of a video; the simulator films nothing, so it is answered by a 404."""
+        """Return the link of a video, which answers 404: no videos are made."""
         return f"{self.base}/media/video/{song.song_id}.mp4"
 
 
-def error(
-    status: int, message: str, kind: str | None, options: ReplyOptions, engine: str
-) -> Answer:
-    """Dress an error; nuro's shape is documented, the others' is a choice (``ReplyOptions``)."""
-    slug = kind or _SLUGS.get(status, "server_error" if status >= 500 else "error")  # noqa: PLR2004 - HTTP
+def state_word(task: Task, phase: Phase) -> str:
+    """Return the state as sonic, nuro and riffusion spell it; a fault may replace "running"."""
+    return task.state_word or "running" if phase is Phase.RUNNING else STATE_WORDS[phase]
+
+
+def error(refusal: Refusal, options: ReplyOptions, engine: str) -> Answer:
+    """Return an error; nuro's form is documented, the others' depends on ``ReplyOptions``."""
+    kind, message = refusal.kind, refusal.message
     if engine == "nuro" or options.error_body == "refund":
-        return Answer(status, {"type": slug, "message": message, "refund_processed": False})
+        body: Json = {"type": kind, "message": message, "refund_processed": False}
+        return Answer(refusal.status, body)
     bodies: dict[str, Json] = {
-        "all": {"type": slug, "error": message, "message": message},
-        "type_error": {"type": slug, "error": message},
+        "all": {"type": kind, "error": message, "message": message},
+        "type_error": {"type": kind, "error": message},
         "message": {"message": message},
-        "envelope": {"code": slug, "message": message, "data": None},
+        "envelope": {"code": kind, "message": message, "data": None},
     }
-    return Answer(status, bodies[options.error_body])
+    return Answer(refusal.status, bodies[options.error_body])
 
 
 def plain_ack(task: Task, _options: ReplyOptions) -> Json:
-    """Answer the submit of an engine other than sonic and studio."""
+    """Return the reply to a submit of nuro, producer or riffusion."""
     return {"message": "success", "task_id": task.task_id}
 
 
 def ack(task: Task, options: ReplyOptions) -> Json:
-    """Answer a sonic submit."""
+    """Return the reply to a sonic submit."""
     body = plain_ack(task, options)
     return {"code": 200, **body} if options.ack_code else body
 
 
 def voice_ack(task: Task, options: ReplyOptions) -> Json:
-    """Answer a submit of /sonic/create-voice, which may carry a warning."""
+    """Return the reply to /sonic/create-voice, with a warning."""
     return {**ack(task, options), "warning": "A voice is made from what was uploaded today."}
 
 
-def steps_ack(*steps: str) -> Callable[[Task, ReplyOptions], Json]:
-    """Answer a request that uploads and makes a song of it, step by step."""
+def steps_ack(upload: str, make: str) -> Callable[[Task, ReplyOptions], Json]:
+    """Return the reply to a request that uploads a file and makes a song of it."""
 
-    def acked(task: Task, _options: ReplyOptions) -> Json:
+    def reply(task: Task, _options: ReplyOptions) -> Json:
         clip_id = task.songs[0].details["parent"]
-        done = {
-            steps[0]: {"success": True, "clip_id": clip_id},
-            steps[1]: {"success": True, "task_id": task.task_id},
+        steps = {
+            upload: {"success": True, "clip_id": clip_id},
+            make: {"success": True, "task_id": task.task_id},
         }
-        return {"code": 200, "message": "success", "task_id": task.task_id, "steps": done}
+        return {"code": 200, "message": "success", "task_id": task.task_id, "steps": steps}
 
-    return acked
+    return reply
 
 
 def step_failed(
-    steps: tuple[str, ...], failed: str, message: str, clip_id: str | None, options: ReplyOptions
+    steps: tuple[str, ...],
+    failed_step: str,
+    message: str,
+    clip_id: str | None,
+    options: ReplyOptions,
 ) -> Answer:
-    """Answer such a request of which one step failed; ``clip_id`` is what was uploaded before."""
-    done: Json = {failed: {"success": False, "error": message}}
+    """Return the reply to such a request if a step fails; ``clip_id`` is the uploaded clip."""
+    states: Json = {failed_step: {"success": False, "error": message}}
     if clip_id is not None:
-        done = {steps[0]: {"success": True, "clip_id": clip_id}, **done}
-    body = {"code": 400, "message": message, "failed_step": failed, "steps": done}
+        states = {steps[0]: {"success": True, "clip_id": clip_id}, **states}
+    body = {"code": 400, "message": message, "failed_step": failed_step, "steps": states}
     return Answer(options.step_failure, body)
 
 
 def lyrics_ack(task: Task, _options: ReplyOptions) -> Json:
-    """Answer a submit of /suno/make-lyrics."""
+    """Return the reply to /suno/make-lyrics."""
     return {"code": 200, "data": {"task_id": task.task_id}, "message": "success"}
 
 
 def studio_ack(task: Task, _options: ReplyOptions) -> Json:
-    """Answer a studio submit: ``code`` is a string and ``data`` the id itself."""
+    """Return the reply to a studio submit: ``code`` is text, ``data`` the task id."""
     return {"code": "success", "message": "", "data": task.task_id}
 
 
 def sonic_task(task: Task, now: float, options: ReplyOptions, links: Links) -> Answer:
-    """Answer a sonic poll."""
+    """Return the reply to a sonic poll."""
     phase = task.phase(now)
     if phase is Phase.FAILED and options.sonic_failure == "timeout":
-        return error(504, TIMED_OUT, "timeout", options, "sonic")
+        return error(Refusal(504, "timeout", TIMED_OUT), options, "sonic")
     if phase is Phase.FAILED and (options.sonic_failure == "api_error" or not task.songs):
-        return failed(task, options)
+        return failed_task(task, options)
     hidden = options.sonic_unfinished == "not_ready" or not task.songs
     if phase is Phase.QUEUED or (hidden and phase is Phase.RUNNING):
         return Answer(202, {"type": "not_ready"})
-    data = _items(task, now, options, links) if task.songs else task.result
+    data = _clips(task, now, options, links) if task.songs else task.result
     return Answer(200, {"code": 200, "data": data, "message": "success"})
 
 
-def failed(task: Task, options: ReplyOptions) -> Answer:
-    """Answer the poll of a failed task with a 200 that says so."""
+def failed_task(task: Task, options: ReplyOptions) -> Answer:
+    """Return the reply to a poll of a failed task: a 200 with ``api_error``."""
     body = {"type": "api_error", "message": task.failure, options.refund_key: task.refunded}
     return Answer(200, body)
 
 
 def lyrics_task(task: Task, now: float, options: ReplyOptions, _links: Links) -> Answer:
-    """Answer a poll of /suno/get-lyrics."""
+    """Return the reply to a poll of /suno/get-lyrics."""
     phase = task.phase(now)
     if phase is Phase.FAILED:
-        return failed(task, options)
+        return failed_task(task, options)
     done = phase is Phase.SUCCEEDED
-    known = task.result if done else {"title": "", "text": ""}
+    text = task.result if done else {"title": "", "text": ""}
     status = "complete" if done else "running"
-    return Answer(200, {"code": 200, "data": {**known, "status": status}, "message": "success"})
+    return Answer(200, {"code": 200, "data": {**text, "status": status}, "message": "success"})
 
 
 def batch_tasks(answers: Sequence[Answer], options: ReplyOptions) -> list[Any]:
-    """List the tasks of a batch; a refused item has none."""
-    ids = [answer.body.get("task_id") for answer in answers]
+    """Return ``tasks`` of a batch; a refused item has no task id."""
+    task_ids = [answer.body.get("task_id") for answer in answers]
     if options.batch_tasks == "ids":
-        return ids
+        return task_ids
     return [
         {"index": index, "task_id": task_id, "status": "submitted"}
         if task_id
-        else {"index": index, "task_id": None, "status": "failed", "code": each.status, **each.body}
-        for index, (task_id, each) in enumerate(zip(ids, answers, strict=True))
+        else {"index": index, "task_id": None, "status": "failed", "code": answer.status}
+        | answer.body
+        for index, (task_id, answer) in enumerate(zip(task_ids, answers, strict=True))
     ]
 
 
 def studio_task(task: Task, now: float, options: ReplyOptions, links: Links) -> Answer:
-    """Answer a studio poll."""
+    """Return the reply to a studio poll."""
     phase, timing = task.phase(now), task.timing
     if phase is Phase.FAILED and options.studio_failure == "code":
         return Answer(200, {"code": "failed", "message": task.failure, "data": None})
@@ -190,29 +202,29 @@ def studio_task(task: Task, now: float, options: ReplyOptions, links: Links) -> 
 
 
 def nuro_task(task: Task, now: float, options: ReplyOptions, links: Links) -> Answer:
-    """Answer a nuro poll: a flat object; empty strings and 0 until it is done."""
+    """Return the reply to a nuro poll: a flat object, with empty values until it is done."""
     phase, song = task.phase(now), task.songs[0]
-    done, failed = phase is Phase.SUCCEEDED, phase is Phase.FAILED
-    problem = {"type": "api_error", "message": task.failure, "refund_processed": task.refunded}
-    if failed and options.nuro_failure == "error":
-        return Answer(500, problem)
-    words = {Phase.QUEUED: "pending", Phase.RUNNING: task.state_word or "running"}
-    status = "failed" if failed else words.get(phase, "succeeded")
-    known = song.details if done else {}
+    done = phase is Phase.SUCCEEDED
+    details = song.details if done else {}
     body = {
         "task_id": task.task_id,
-        "status": status,
+        "status": state_word(task, phase),
         "progress": task.progress(now),
         "audio_url": links.audio(song) if done else "",
         "lyrics": song.lyrics if done else "",
         "duration": _duration(task, song.duration) if done else 0,
-        **{name: known.get(name, "") for name in ("genre", "mood", "gender", "timbre")},
+        **{name: details.get(name, "") for name in ("genre", "mood", "gender", "timbre")},
     }
-    return Answer(200, {**body, **problem} if failed else body)
+    if phase is not Phase.FAILED:
+        return Answer(200, body)
+    problem = {"type": "api_error", "message": task.failure, "refund_processed": task.refunded}
+    if options.nuro_failure == "error":
+        return Answer(500, problem)
+    return Answer(200, {**body, **problem})
 
 
-def _items(task: Task, now: float, options: ReplyOptions, links: Links) -> list[Json | None]:
-    """Dress the clips; where each is also joined to what it extends, in pairs."""
+def _clips(task: Task, now: float, options: ReplyOptions, links: Links) -> list[Json]:
+    """Return the clips; extensions that are also joined to their source, in pairs."""
     clips = [_clip(task, index, now, options, links) for index in range(len(task.songs))]
     joined = {
         song.details["full_of"]: index
@@ -220,8 +232,8 @@ def _items(task: Task, now: float, options: ReplyOptions, links: Links) -> list[
         if "full_of" in song.details
     }
     if not joined:
-        return list(clips)
-    pairs: list[Json | None] = []
+        return clips
+    pairs: list[Json] = []
     for clip in clips[: len(joined)]:
         index = joined[clip["clip_id"]]
         ended = task.song_phase(index, now) in (Phase.SUCCEEDED, Phase.FAILED)
@@ -232,29 +244,23 @@ def _items(task: Task, now: float, options: ReplyOptions, links: Links) -> list[
 def _clip(task: Task, index: int, now: float, options: ReplyOptions, links: Links) -> Json:
     song, phase = task.songs[index], task.song_phase(index, now)
     body, done = task.body, phase is Phase.SUCCEEDED
-    words = {
-        Phase.QUEUED: "pending",
-        Phase.RUNNING: task.state_word or "running",
-        Phase.SUCCEEDED: "succeeded",
-        Phase.FAILED: "failed",
-    }
     audio = links.audio(song) if done else ""
     if phase is Phase.RUNNING and options.sonic_running_audio == "stream":
         audio = links.stream(song)
     old = options.sonic_form == "2024"
-    text = task.duration_text or not old
+    duration = _text(song.duration) if task.duration_text or not old else song.duration
     clip: Json = {
         "clip_id": song.song_id,
-        "state": words[phase],
+        "state": state_word(task, phase),
         "title": song.title,
         "tags": ", ".join(song.tags),
         "lyrics": song.lyrics,
         "image_url": links.image(song),
         "audio_url": audio,
         "video_url": links.video(song) if old and done else None,
-        "created_at": _zulu(task.timing.started),
+        "created_at": utc_text(task.timing.started, "milliseconds"),
         "gpt_description_prompt": body.get("gpt_description_prompt"),
-        "duration": (_text(song.duration) if text else song.duration) if done else None,
+        "duration": duration if done else None,
         "mv": _model(song.model, options),
     }
     if not old:
@@ -263,11 +269,11 @@ def _clip(task: Task, index: int, now: float, options: ReplyOptions, links: Link
     return clip
 
 
-def _model(asked: str, options: ReplyOptions) -> str:
+def _model(model: str, options: ReplyOptions) -> str:
     if options.mv_spelling == "chirp":
-        return asked.replace("sonic-", "chirp-", 1)
-    renders = options.mv_spelling == "v6" and not asked.startswith("sonic-v6")
-    return "sonic-v6" if renders else asked
+        return model.replace("sonic-", "chirp-", 1)
+    replaced = options.mv_spelling == "v6" and not model.startswith("sonic-v6")
+    return "sonic-v6" if replaced else model
 
 
 def _studio_status(task: Task, now: float) -> str:
@@ -291,7 +297,7 @@ def _studio_data(task: Task, now: float, options: ReplyOptions, links: Links) ->
 
 def _studio_song(task: Task, index: int, now: float, links: Links) -> Json:
     song, phase = task.songs[index], task.song_phase(index, now)
-    done, spoilt = phase is Phase.SUCCEEDED, phase is Phase.FAILED
+    done, failed = phase is Phase.SUCCEEDED, phase is Phase.FAILED
     created = datetime.fromtimestamp(task.timing.started + 0.839599, UTC)
     replaced = {step.source: {"tags": list(step.tags), "type": "tags"} for step in song.steps}
     return {
@@ -304,23 +310,23 @@ def _studio_song(task: Task, index: int, now: float, links: Links) -> Json:
         "artist": song.details["artist"],
         "lyrics": song.lyrics,
         "prompt": song.details["prompt"],
-        "user_id": _LISTENER,
+        "user_id": _USER_ID,
         "disliked": False,
         "duration": _duration(task, song.duration) if done else 0,
         "error_id": None,
-        "finished": done or spoilt,
+        "finished": done or failed,
         "song_path": links.audio(song) if done else "",
         "user_tags": [],
         "created_at": created.isoformat(timespec="microseconds"),
         "error_code": None,
-        "error_type": "generation_error" if spoilt else None,
+        "error_type": "generation_error" if failed else None,
         "image_path": links.image(song),
         "video_path": None,
         "attribution": "",
         "description": "",
         "publishable": True,
         "artist_image": links.image(song),
-        "error_detail": task.failure if spoilt else None,
+        "error_detail": task.failure if failed else None,
         "published_at": None,
         "generation_id": task.task_id,
         "replaced_tags": replaced,
@@ -329,13 +335,13 @@ def _studio_song(task: Task, index: int, now: float, links: Links) -> Json:
     }
 
 
+def utc_text(instant: float, timespec: str) -> str:
+    """Return unix seconds as ISO 8601 with a final Z."""
+    return datetime.fromtimestamp(instant, UTC).isoformat(timespec=timespec)[:-6] + "Z"
+
+
 def _duration(task: Task, seconds: float) -> float | str:
     return _text(seconds) if task.duration_text else seconds
-
-
-def _zulu(instant: float) -> str:
-    text = datetime.fromtimestamp(instant, UTC).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")
 
 
 def _text(seconds: float) -> str:

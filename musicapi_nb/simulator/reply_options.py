@@ -1,4 +1,4 @@
-"""What nobody outside knows about the service (service.md 17), each as a switch."""
+"""Options for replies whose form is not documented or has changed (service.md 17)."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,77 +6,79 @@ from typing import Literal
 
 @dataclass(slots=True, kw_only=True)
 class ReplyOptions:
-    """How replies look where the truth is unknown or has changed; may be changed while running.
+    """How the simulator replies where the documentation is silent or contradicts live replies.
 
-    The defaults are what most public clients met.
+    A client has to cope with every value. The defaults are what most public clients met. All may
+    be changed while the simulator runs.
     """
 
     error_body: Literal["all", "type_error", "message", "refund", "envelope"] = "all"
-    """``{type,error,message}``, ``{type,error}``, ``{message}``, ``{type,message,
-    refund_processed}`` or studio's ``{code,message,data}``. Nuro always has the fourth."""
+    """Keys of an error: ``{type,error,message}``, ``{type,error}``, ``{message}``,
+    ``{type,message,refund_processed}``, or studio's ``{code,message,data}``. Nuro always uses
+    "refund"."""
     ack_code: bool = False
-    """Whether the ack of a sonic task carries ``code`` (schema: yes, live replies: no)."""
+    """Whether the reply to a sonic submit has a ``code`` (schema: yes, live replies: no)."""
     sonic_form: Literal["2024", "2025"] = "2025"
-    """2024: duration is a number, there is a video link. 2025: duration is text, no video, and
-    three more keys."""
+    """2024: the duration is a number and there is a video link. 2025: the duration is text, there
+    is no video, and there are three more keys."""
     sonic_unfinished: Literal["clips", "not_ready"] = "clips"
-    """After the first 202s: clips that run, or 202 until all is done."""
+    """Polls between the queue and the end: running clips, or 202 until all is done."""
     sonic_running_audio: Literal["stream", "empty"] = "stream"
-    """What ``audio_url`` holds before a clip is done: a temporary link, or nothing."""
+    """``audio_url`` of a running clip: a temporary link, or empty."""
     sonic_failure: Literal["clips", "api_error", "timeout"] = "clips"
-    """A failed task: clips in state failed, a 200 with ``type: api_error``, or HTTP 504."""
+    """A failed task: clips in the state failed, a 200 with ``type: api_error``, or HTTP 504."""
     refund_key: Literal["already_refunded", "refund_processed"] = "already_refunded"
-    """How ``api_error`` says that the credits are back."""
-    mv_spelling: Literal["asked", "chirp", "v6"] = "asked"
-    """Whether a sonic clip repeats the model as asked, with the upstream's prefix, or names the
-    one that renders them all since 2026-09-09."""
+    """The key with which ``api_error`` reports a refund."""
+    mv_spelling: Literal["requested", "chirp", "v6"] = "requested"
+    """``mv`` of a sonic clip: the model as requested, with the prefix ``chirp-``, or sonic-v6,
+    which renders all of them since 2026-09-09."""
     studio_unfinished: Literal["null", "empty", "songs"] = "null"
     """``data.data`` of an unfinished studio task: null, {}, or songs with an empty path."""
     studio_failure: Literal["status", "code"] = "status"
-    """A failed studio task: status FAILURE with ``fail_reason``, or a ``code`` that is not
+    """A failed studio task: status FAILURE with ``fail_reason``, or a ``code`` other than
     "success" with the reason as ``message``."""
     studio_wrapper: bool = False
-    """Whether studio's object lies one level deeper, under ``handledData``."""
+    """Whether studio's object is nested under ``handledData``."""
     studio_defaults: bool = True
-    """Whether studio fills in numbers, model and config that a request leaves out."""
+    """Whether a studio request may omit the numbers, the model and the config."""
     nuro_failure: Literal["status", "error"] = "status"
     """A failed nuro task: status failed in a 200, or HTTP 500 with ``type: api_error``."""
     webhook_hosts: Literal["public", "loopback"] = "public"
-    """Which ``webhook_url`` is taken: https alone, or http on this machine too."""
+    """The accepted ``webhook_url``: https only, or also http on this machine."""
     webhook_signature: Literal["signed", "default", "older", "none"] = "signed"
-    """With the secret that was asked for, always with the service's own, ``X-Signature`` of the
-    body alone and without an age, or not at all."""
+    """Webhooks are signed with the requested secret, with the service's default secret, with
+    ``X-Signature`` over the body alone (no timestamp), or not at all."""
     unknown_clip: Literal["refuse", "accept"] = "refuse"
-    """Whether a clip, song or persona id that the account does not own is refused with a 400."""
+    """Whether a clip, song or persona id that the account does not own gets a 400."""
     unfit: Literal["refuse", "ignore"] = "refuse"
-    """Whether a field that the model or the kind of clip does not know is a 400 or passed over."""
+    """Whether a field that the model or the kind of clip does not support gets a 400."""
     use_suno_cdn: Literal["optional", "required"] = "optional"
-    """Whether sonic's ``use_suno_cdn`` may be left out (live calls: yes, schema: no)."""
+    """Whether sonic requires ``use_suno_cdn`` (live calls: no, schema: yes)."""
     retired: frozenset[str] = frozenset(
         f"producer.{kind}"
         for kind in ("cover_music", "music_variation", "swap_music_vocals", "swap_music_sound")
     )
     """Engines (``riffusion``) and operations (``producer.cover_music``) that answer 410."""
     remaster_clips: Literal[1, 2] = 1
-    """How many clips a remaster gives."""
+    """Number of clips of a remaster."""
     stems: Literal["2/12", "4/24"] = "4/24"
-    """How many stems basic and full give (2025 docs; 2026 pages and live)."""
-    again_charge: Literal["first", "each"] = "first"
-    """Which calls are charged where a call is repeated until its file is there."""
+    """Number of basic and full stems (2/12: docs of 2025; 4/24: pages of 2026 and live)."""
+    repeat_charge: Literal["first", "each"] = "first"
+    """Which calls are charged where the same call is repeated until a file is ready."""
     midi_unfinished: Literal["202", "text"] = "202"
-    """A MIDI file that is not there yet: HTTP 202, or a 200 with words in place of the link."""
+    """A MIDI file that is not ready: HTTP 202, or a 200 with text in place of the link."""
     wav_unfinished: Literal["202", "empty"] = "202"
-    """A WAV file that is not there yet: HTTP 202, or a 200 with an empty link."""
+    """A WAV file that is not ready: HTTP 202, or a 200 with an empty link."""
     aligned_words: Literal["breaks", "plain"] = "breaks"
-    """Whether aligned words keep the section marks before and the line breaks after them."""
+    """Whether aligned words include section marks, spaces and line breaks."""
     step_failure: Literal[200, 400] = 200
-    """HTTP status where one step of several failed (``failed_step``)."""
+    """HTTP status if one step of a request fails (``failed_step``)."""
     batch_tasks: Literal["objects", "ids"] = "objects"
-    """What ``tasks`` of a batch holds: objects, or task ids with null for a refused item."""
+    """``tasks`` of a batch: objects, or task ids with null for a refused item."""
     producer_form: Literal["2025", "2026"] = "2025"
-    """2026 (seen on the sibling host): a ``status`` beside ``data``, a WAV link, 200 while it
-    waits."""
+    """2026 (documented for the sibling host): a ``status`` beside ``data``, a WAV link, and 200
+    for an unfinished task."""
     riffusion_unfinished: Literal["one", "clips"] = "one"
-    """An unfinished riffusion task: only the songs that are done, or both with their states."""
+    """An unfinished riffusion task: only finished songs, or both songs with their states."""
     purged_after: float | None = None
-    """Simulated seconds after which the source of a finished song is gone; None: never."""
+    """Simulated seconds after which the source file of a finished song is deleted; None: never."""

@@ -1,4 +1,4 @@
-"""What arrived at the simulator, for tests to look at."""
+"""The requests that reached the simulator, for tests."""
 
 from collections import Counter, deque
 from collections.abc import Mapping
@@ -12,10 +12,10 @@ _RECENT = 2000
 
 @dataclass(slots=True, eq=False)
 class LoggedRequest:
-    """One request as it came in.
+    """One request as it arrived.
 
-    ``status`` is None when it was never answered, ``charge`` is what it cost, if it cost anything;
-    of a batch, which is charged item by item, the last.
+    ``status`` is None if it was never answered. ``charge`` is None if it cost nothing; for a
+    batch, whose items are charged one by one, it is the last charge.
     """
 
     number: int
@@ -30,15 +30,15 @@ class LoggedRequest:
 
     @property
     def authorized(self) -> bool:
-        """Whether an ``Authorization`` header came along."""
+        """Return whether it had an ``Authorization`` header."""
         return "authorization" in self.headers
 
 
 class RequestLog:
-    """Every POST, the latest of the rest, and exact counts of all.
+    """Every POST, the latest 2000 requests, and exact counts of all.
 
-    ``media_authorized`` counts requests below ``/media`` that carried a key: a file server is to
-    be told none, so it should stay 0. Header names are in lower case.
+    ``media_authorized`` counts requests below ``/media`` that carried a key; it should stay 0,
+    because file servers must not see the key. Header names are in lower case.
     """
 
     def __init__(self) -> None:
@@ -48,30 +48,27 @@ class RequestLog:
         self._counts: Counter[tuple[str, str]] = Counter()
         self._total = 0
 
-    def record(self, arrival: LoggedRequest) -> None:
-        """Note a request that has just arrived."""
+    def record(self, request: LoggedRequest) -> None:
+        """Add a request that has just arrived."""
         self._total += 1
-        self._counts[arrival.method, arrival.path] += 1
-        self.recent.append(arrival)
-        if arrival.method == "POST":
-            self.posts.append(arrival)
-        if arrival.path.startswith("/media/") and arrival.authorized:
+        self._counts[request.method, request.path] += 1
+        self.recent.append(request)
+        if request.method == "POST":
+            self.posts.append(request)
+        if request.path.startswith("/media/") and request.authorized:
             self.media_authorized += 1
 
     @property
     def paid(self) -> tuple[LoggedRequest, ...]:
-        """The POSTs that were charged, oldest first."""
-        return tuple(arrival for arrival in self.posts if arrival.charge is not None)
+        """Return the POSTs that were charged, oldest first."""
+        return tuple(request for request in self.posts if request.charge is not None)
 
     @property
     def total(self) -> int:
-        """How many requests arrived in all."""
+        """Return the number of all requests."""
         return self._total
 
     def count(self, method: str, path: str = "") -> int:
-        """How many requests of a method had a path that contains ``path``."""
-        return sum(
-            number
-            for (each, where), number in list(self._counts.items())
-            if each == method and path in where
-        )
+        """Count the requests of a method whose path contains ``path``."""
+        counts = list(self._counts.items())
+        return sum(n for (verb, target), n in counts if verb == method and path in target)

@@ -1,4 +1,4 @@
-"""The simulator's HTTP server: sockets, faults on the wire, and what a test may look at."""
+"""The simulator's HTTP server: connections, files, and faults in transport."""
 
 import asyncio
 import contextlib
@@ -7,23 +7,23 @@ import socket
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
-from types import TracebackType
 from typing import Any, Self
 from weakref import WeakSet
 
 from aiohttp import web
 
-from musicapi_nb.simulator import audio, broken_responses, media
+from musicapi_nb.simulator import broken_responses, media
 from musicapi_nb.simulator.accounts import Accounts
 from musicapi_nb.simulator.catalog import Catalog
 from musicapi_nb.simulator.clock import SimulatedClock
 from musicapi_nb.simulator.faults import Faults
+from musicapi_nb.simulator.music.recording import CONTENT_TYPES
 from musicapi_nb.simulator.replies import Answer, Links
 from musicapi_nb.simulator.reply_options import ReplyOptions
 from musicapi_nb.simulator.request_log import LoggedRequest, RequestLog
 from musicapi_nb.simulator.service import API, Service
 from musicapi_nb.simulator.tasks import Song
-from musicapi_nb.simulator.validation import (
+from musicapi_nb.simulator.validation_rules import (
     NO_SUBSCRIPTION,
     QUEUE_FULL,
     REFUSALS,
@@ -38,29 +38,29 @@ _TURNS_TO_ACCEPT = 5
 
 
 class Simulator:
-    """The service on loopback: ``async with Simulator(speed=600) as sim:`` and talk to ``sim.url``.
+    """The service on loopback: ``async with Simulator(speed=600) as sim:``, then use ``sim.url``.
 
-    Runs on the event loop that starts it; see ``EmbeddedSimulator`` for one in its own thread.
+    Runs on the event loop that starts it; ``EmbeddedSimulator`` runs one in its own thread.
 
     Parameters
     ----------
     speed
         Simulated seconds per real second; 0 for a clock that only ``clock.advance`` moves.
     balance
-        Credits of every new key (``accounts.open`` gives one key a balance of its own).
+        Credits of every new key; ``accounts.open`` gives one key another balance.
     faults
-        What goes wrong (``faults.arm``); nothing at first.
+        Failures to inject, see ``faults.arm``; none by default.
     seed
-        The same seed and number of the paid request give the same songs and the same ids; where
-        results outlive the simulator (a library), give each simulator a seed of its own.
+        The same seed and the same sequence of paid requests give the same songs and ids. Where
+        results outlive the simulator (in a library), give each simulator its own seed.
     port
-        0 takes a free one, and keeps it when stopped and started again.
+        0 chooses a free port, which is kept when the simulator stops and starts again.
     reply_options
-        How replies look where the truth is unknown; may be changed while running.
+        How replies look where the documentation is silent; may be changed while running.
     seconds
-        Shortest and longest song where the request does not say (real ones are minutes).
+        Shortest and longest song where the request names no length (real songs are minutes long).
     rate_limit
-        Simulated seconds between two creates of a key, answered by 429; None for no limit.
+        Simulated seconds required between two creates of a key, else 429; None for no limit.
     epoch
         Unix seconds at which the simulated clock starts; now by default.
     """
@@ -97,9 +97,9 @@ class Simulator:
 
     @property
     def url(self) -> str:
-        """Where it listens, without ``/api/v1``; an error before the first start."""
+        """The address, without ``/api/v1``; raises ``RuntimeError`` before the first start."""
         if not self.port:
-            raise RuntimeError("the simulator has not been started, so it has no address yet")
+            raise RuntimeError("The simulator has no address before its first start.")
         return f"http://{HOST}:{self.port}"
 
     @property
@@ -109,7 +109,7 @@ class Simulator:
 
     @property
     def webhooks(self) -> WebhookSender:
-        """What was told unasked; ``webhooks.sent`` has every one."""
+        """The sender of webhooks; ``webhooks.sent`` has every webhook that was sent."""
         return self.service.webhooks
 
     @property
@@ -118,9 +118,9 @@ class Simulator:
         return self._runner is not None
 
     async def start(self) -> Self:
-        """Listen. What it knows (accounts, tasks, the port) survives a stop in between."""
+        """Listen. Accounts, tasks and the port survive a stop in between."""
         if self._runner is not None:
-            raise RuntimeError("the simulator is running already")
+            raise RuntimeError("This simulator is already running.")
         listener = socket.create_server((HOST, self.port))
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", self._handle)
@@ -137,20 +137,20 @@ class Simulator:
         return self
 
     async def stop(self) -> None:
-        """Close every connection and thread; nothing happens if it is not running."""
+        """Close every connection and thread; does nothing if it is not running."""
         runner, self._runner = self._runner, None
         if runner is None or self._executor is None or self._listener is None:
             return
         self._stopping.set()
         await self.service.webhooks.stop()
-        # asyncio forgets a connection whose accepting is overtaken by the close of its server: so
-        # accept no more, let what is under way arrive, and only then close.
+        # asyncio loses a connection that is being accepted while its server closes: stop
+        # accepting, let pending connections arrive, and only then close.
         with contextlib.suppress(NotImplementedError):  # Windows
             asyncio.get_running_loop().remove_reader(self._listener)
         for _ in range(_TURNS_TO_ACCEPT):
             await asyncio.sleep(0)
         await runner.cleanup()
-        # A listener who does not read would keep its connection open beyond the loop's end.
+        # A client that does not read would keep its connection open beyond the loop's end.
         for transport in list(self._transports):
             transport.abort()
         self._executor.shutdown(cancel_futures=True)
@@ -159,182 +159,186 @@ class Simulator:
     async def __aenter__(self) -> Self:
         return await self.start()
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
     def __repr__(self) -> str:
-        where = self.url if self.running else "stopped"
-        return f"<Simulator {where}, {self.clock.speed:g} times real time>"
+        state = self.url if self.running else "stopped"
+        return f"<Simulator {state}, {self.clock.speed:g} times real time>"
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         if request.transport is not None:
             self._transports.add(request.transport)
         raw = await request.read()
-        arrival = LoggedRequest(
+        entry = LoggedRequest(
             number=self.request_log.total + 1,
             arrived_at=self.clock.now(),
             method=request.method,
             path=request.path,
             host=request.host,
             headers={name.lower(): value for name, value in request.headers.items()},
-            body=_parsed(raw),
+            body=_parse_json(raw),
         )
-        self.request_log.record(arrival)
+        self.request_log.record(entry)
         if request.path.startswith("/media/"):
-            response = await self._media(request)
-        elif request.path == "/":  # who connects to it has to know how fast its clock runs
+            response = await self._media_response(request)
+        elif request.path == "/":  # a client that connects needs the speed of the clock
             response = web.json_response({"simulator": "musicapi_nb", "speed": self.clock.speed})
         else:
-            response = await self._api(request, arrival)
-        arrival.status = None if isinstance(response, broken_responses.Silence) else response.status
+            response = await self._api_response(request, entry)
+        sent = not isinstance(response, broken_responses.NoResponse)
+        entry.status = response.status if sent else None
         if not response.prepared:
-            response.headers["x-request-id"] = f"sim-{arrival.number:06d}"
+            response.headers["x-request-id"] = f"sim-{entry.number:06d}"
         return response
 
-    async def _api(self, request: web.Request, arrival: LoggedRequest) -> web.StreamResponse:
-        if (early := await self._before(request)) is not None:
-            return early
-        answer = self._answered(request, arrival)
+    async def _api_response(self, request: web.Request, entry: LoggedRequest) -> web.StreamResponse:
+        if (response := await self._arrival_fault(request)) is not None:
+            return response
+        answer = self._answer(request, entry)
         body = dict(answer.body)
         for kind in ("code_missing", "extra_keys"):
             if (kind != "code_missing" or "code" in body) and self._strike(kind, request):
                 body = broken_responses.altered(kind, body)
-        return await self._after(request, Answer(answer.status, body))
+        return await self._respond(request, Answer(answer.status, body))
 
-    def _answered(self, request: web.Request, arrival: LoggedRequest) -> Answer:
+    def _answer(self, request: web.Request, entry: LoggedRequest) -> Answer:
         method, path = request.method, request.path
         if not path.startswith(API):
             return self._error(Refusal(404, "not_found", f"There is no {path} here."), "")
         if method not in ("GET", "POST"):
             return self._error(Refusal(405, "method_not_allowed", f"{method} is not allowed."), "")
-        before, known = self.accounts.latest, request.headers.get("Authorization")
-        path = path.removeprefix(API)
-        answer = self.service.answer(method, path, known, arrival.body, request.query)
+        before = self.accounts.latest
+        answer = self.service.answer(
+            method,
+            path.removeprefix(API),
+            request.headers.get("Authorization"),
+            entry.body,
+            request.query,
+        )
         if self.accounts.latest is not before:
-            arrival.charge = self.accounts.latest
+            entry.charge = self.accounts.latest
         return answer
 
-    async def _before(self, request: web.Request) -> web.StreamResponse | None:
-        """Whatever strikes instead of handling the request."""
+    async def _arrival_fault(self, request: web.Request) -> web.StreamResponse | None:
+        """Return the response of a fault that strikes before the request is handled."""
         if self._strike("drop_before", request) is not None:
-            return broken_responses.silence(request, reset=True)
+            return broken_responses.close_connection(request, reset=True)
         if (slow := self._strike("slow", request)) and await self._interrupted(slow["seconds"]):
-            return broken_responses.silence(request, reset=True)
-        if broken := self._strike("server_error", request):
-            return self._broken(request, broken)
-        if (redirect := self._redirected("redirect_api", request, 307)) is not None:
+            return broken_responses.close_connection(request, reset=True)
+        if settings := self._strike("server_error", request):
+            return self._server_error(request, settings)
+        if (redirect := self._redirect("redirect_api", request, 307)) is not None:
             return redirect
         return self._refused(request)
 
     def _refused(self, request: web.Request) -> web.Response | None:
         refusal: Refusal | None = None
-        if limited := self._strike("too_many_requests", request):
+        if settings := self._strike("too_many_requests", request):
             refusal = Refusal(429, "too_many_requests", "Too many requests. Please slow down.")
-            return broken_responses.too_many(self._error(refusal, _engine(request)), limited)
+            answer = self._error(refusal, _engine(request))
+            return broken_responses.too_many_requests(answer, settings)
         if self._strike("wrong_key", request) is not None:
             refusal = Refusal(401, "unauthorized", "The API key is not valid.")
         elif self._strike("no_subscription", request) is not None:
             refusal = forbidden(NO_SUBSCRIPTION)
         elif self._strike("queue_full", request) is not None:
             refusal = forbidden(QUEUE_FULL)
-        elif refused := self._strike("refused_content", request):
-            refusal = forbidden(REFUSALS[refused["reason"]])
+        elif settings := self._strike("refused_content", request):
+            refusal = forbidden(REFUSALS[settings["reason"]])
         return None if refusal is None else _json(self._error(refusal, _engine(request)))
 
-    async def _after(self, request: web.Request, answer: Answer) -> web.StreamResponse:
-        """Whatever spoils the answer on its way out."""
-        # A POST answered by 202 was carried out too: its file is on the way.
+    async def _respond(self, request: web.Request, answer: Answer) -> web.StreamResponse:
+        """Send an answer, unless a fault spoils it."""
+        # A POST answered by 202 was carried out as well: its file is being made.
         carried_out = answer.status == HTTPStatus.OK or (
             answer.status == HTTPStatus.ACCEPTED and request.method == "POST"
         )
-        if carried_out and (lost := await self._lost(request)) is not None:
-            return lost
+        if carried_out and (response := await self._lost_reply(request)) is not None:
+            return response
         if self._strike("cut_body", request) is not None:
             content = json.dumps(answer.body).encode()
-            return await broken_responses.cut(request, media.File(content, "application/json"))
+            file = media.File(content, "application/json")
+            return await broken_responses.truncated(request, file)
         for kind in ("garbage_body", "html_body", "empty_body"):
             if self._strike(kind, request) is not None:
                 return broken_responses.unreadable(kind)
         return _json(answer)
 
-    async def _lost(self, request: web.Request) -> web.StreamResponse | None:
-        """Whatever hides that a request was carried out."""
+    async def _lost_reply(self, request: web.Request) -> web.StreamResponse | None:
+        """Return the response of a fault that hides that a request was carried out."""
         if self._strike("lost_reply", request) is not None:
-            return broken_responses.silence(request, reset=False)
-        held = self._strike("slow_reply", request)
-        if held and await self._interrupted(held["seconds"]):
-            return broken_responses.silence(request, reset=False)
-        broken = self._strike("error_after", request)
-        return self._broken(request, broken) if broken else None
+            return broken_responses.close_connection(request, reset=False)
+        slow = self._strike("slow_reply", request)
+        if slow and await self._interrupted(slow["seconds"]):
+            return broken_responses.close_connection(request, reset=False)
+        settings = self._strike("error_after", request)
+        return self._server_error(request, settings) if settings else None
 
-    async def _media(self, request: web.Request) -> web.StreamResponse:
+    async def _media_response(self, request: web.Request) -> web.StreamResponse:
         if request.method == "OPTIONS":
             return media.preflight()
         *_, kind, name = request.path.split("/")
-        song = self.service.catalog.songs.get(name.rpartition(".")[0])
+        song_id, _, file_format = name.rpartition(".")
+        song = self.service.catalog.songs.get(song_id)
         if song is not None and self._strike("dead_link", request) is not None:
             self.service.dead_links.add(song.song_id)
-        if (spoilt := self._diverted(request)) is not None:
-            return spoilt
-        form = name.rpartition(".")[2]
-        file = None if song is None else await self._file(kind, song, form)
+        if settings := self._strike("media_error", request):
+            return web.Response(status=settings["status"], headers=media.CORS)
+        if (redirect := self._redirect("redirect_media", request, 302)) is not None:
+            return redirect
+        return await self._file_response(request, await self._file(kind, song, file_format))
+
+    async def _file_response(
+        self, request: web.Request, file: media.File | None
+    ) -> web.StreamResponse:
         if file is None:
             refusal = Refusal(404, "not_found", "There is no such file.")
             return _json(self._error(refusal, ""), media.CORS)
         if self._strike("truncated_download", request) is not None:
-            return await broken_responses.cut(request, file)
+            return await broken_responses.truncated(request, file)
         if self._strike("wrong_type_download", request) is not None:
             return broken_responses.unreadable("html_body")
-        return media.served(request, file)
+        return media.file_response(request, file)
 
-    def _diverted(self, request: web.Request) -> web.Response | None:
-        if broken := self._strike("media_error", request):
-            return web.Response(status=broken["status"], headers=media.CORS)
-        return self._redirected("redirect_media", request, 302)
-
-    async def _file(self, kind: str, song: Song, form: str) -> media.File | None:
-        if self._files is None or song.song_id in self.service.dead_links:
+    async def _file(self, kind: str, song: Song | None, file_format: str) -> media.File | None:
+        if self._files is None or song is None or song.song_id in self.service.dead_links:
             return None
         if kind == "image":
             return await self._files.image(song)
         streaming = kind == "stream"
-        if not self.service.playable(song.song_id, form, streaming=streaming):
+        if not self.service.playable(song.song_id, file_format, streaming=streaming):
             return None
         if kind == "midi":
-            return await self._files.midi(song) if form == "mid" else None
-        if kind in ("audio", "stream") and form in audio.CONTENT_TYPES:
-            return await self._files.audio(song, form)
+            return await self._files.midi(song) if file_format == "mid" else None
+        if kind in ("audio", "stream") and file_format in CONTENT_TYPES:
+            return await self._files.audio(song, file_format)
         return None
 
     def _strike(self, kind: str, request: web.Request) -> Mapping[str, Any] | None:
         fault = self.faults.strike(kind, request.method, request.path)
         return None if fault is None else {"kind": kind, **fault.settings}
 
-    def _redirected(self, kind: str, request: web.Request, status: int) -> web.Response | None:
+    def _redirect(self, kind: str, request: web.Request, status: int) -> web.Response | None:
         if request.host != f"{HOST}:{self.port}":
-            return None  # it has been redirected already
-        fault = self._strike(kind, request)
-        if fault is None:
+            return None  # it has already been redirected
+        settings = self._strike(kind, request)
+        if settings is None:
             return None
-        base = fault["to"] or f"http://localhost:{self.port}"
+        base = settings["to"] or f"http://localhost:{self.port}"
         return web.Response(status=status, headers={"Location": base + request.path_qs})
 
-    def _broken(self, request: web.Request, settings: Mapping[str, Any]) -> web.Response:
-        refusal = Refusal(settings["status"], "server_error", "Internal Server Error.")
+    def _server_error(self, request: web.Request, settings: Mapping[str, Any]) -> web.Response:
         if settings["page"]:
             return broken_responses.proxy_page(settings["status"])
+        refusal = Refusal(settings["status"], "server_error", "Internal Server Error.")
         return _json(self._error(refusal, _engine(request)))
 
     def _error(self, refusal: Refusal, engine: str) -> Answer:
         return self.service.error(refusal, engine)
 
     async def _interrupted(self, seconds: float) -> bool:
-        """Wait on the simulated clock; whether the simulator was stopped meanwhile."""
+        """Wait simulated seconds; return whether the simulator was stopped meanwhile."""
         waits = [
             asyncio.ensure_future(self.clock.sleep(seconds)),
             asyncio.ensure_future(self._stopping.wait()),
@@ -351,7 +355,7 @@ def _json(answer: Answer, headers: Mapping[str, str] | None = None) -> web.Respo
     return web.json_response(answer.body, status=answer.status, headers=headers)
 
 
-def _parsed(raw: bytes) -> Any:
+def _parse_json(raw: bytes) -> Any:
     try:
         return json.loads(raw) if raw else None
     except ValueError:

@@ -1,4 +1,4 @@
-"""A task's life on the simulated clock: when it starts, when each song is done, how it ends."""
+"""Tasks on the simulated clock: when they start, when each song is done, how they end. No I/O."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -7,13 +7,14 @@ from random import Random
 from typing import Any, Literal
 
 from musicapi_nb.simulator.accounts import Charge
-from musicapi_nb.simulator.tags import Step
+from musicapi_nb.simulator.music.recording import AudioFormat, Recording
+from musicapi_nb.simulator.tag_rewriting import Step
 
 Engine = Literal["sonic", "studio", "nuro", "producer", "riffusion", "suno"]
 
 
 class Phase(Enum):
-    """Where a task or one of its songs stands."""
+    """State of a task or of one of its songs."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -23,24 +24,32 @@ class Phase(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Song:
-    """What was made, in the simulator's own words; replies.py dresses it as an engine would."""
+    """One song, independent of an engine; ``replies.py`` writes it as each engine would."""
 
     song_id: str
-    seed: str
     title: str
     tags: tuple[str, ...]
     lyrics: str
-    duration: float
-    instrumental: bool
+    recording: Recording
     model: str
-    form: Literal["mp3", "m4a", "wav"] = "mp3"
+    audio_format: AudioFormat = "mp3"
     steps: tuple[Step, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def duration(self) -> float:
+        """Seconds."""
+        return self.recording.seconds
+
+    @property
+    def instrumental(self) -> bool:
+        """Whether nobody sings."""
+        return self.recording.instrumental
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Unix seconds, simulated: ``done`` has one instant per song."""
+    """Simulated unix seconds; ``done`` has one instant per song."""
 
     submitted: float
     started: float
@@ -55,7 +64,11 @@ class Timing:
 
 @dataclass(slots=True, eq=False)
 class Task:
-    """One paid request and what becomes of it. Only its troubles ever change it."""
+    """One paid request and its outcome; faults alone change it after its creation.
+
+    ``result`` is the outcome of a task that makes no songs, ``failed_songs`` has the ids of songs
+    that fail alone.
+    """
 
     task_id: str
     number: int
@@ -67,17 +80,16 @@ class Task:
     songs: tuple[Song, ...]
     charge: Charge
     result: Any = None
-    """What a task gives that makes no songs."""
     fails_at: float | None = None
     failure: str = ""
     refunded: bool = False
-    spoilt: frozenset[str] = frozenset()
+    failed_songs: frozenset[str] = frozenset()
     stuck: bool = False
     state_word: str | None = None
     duration_text: bool = False
 
     def phase(self, now: float) -> Phase:
-        """Where the task as a whole stands."""
+        """Return the state of the whole task."""
         if self.fails_at is not None and now >= self.fails_at:
             return Phase.FAILED
         if now < self.timing.started:
@@ -87,16 +99,16 @@ class Task:
         return Phase.SUCCEEDED
 
     def song_phase(self, index: int, now: float) -> Phase:
-        """Where one song stands."""
-        whole = self.phase(now)
-        if whole is Phase.FAILED:
-            return whole
+        """Return the state of one song."""
+        if self.phase(now) is Phase.FAILED:
+            return Phase.FAILED
         if self.stuck or self.fails_at is not None or now < self.timing.done[index]:
             return Phase.QUEUED if now < self.timing.running else Phase.RUNNING
-        return Phase.FAILED if self.songs[index].song_id in self.spoilt else Phase.SUCCEEDED
+        failed = self.songs[index].song_id in self.failed_songs
+        return Phase.FAILED if failed else Phase.SUCCEEDED
 
     def progress(self, now: float) -> int:
-        """Per cent of the time between start and finish that has passed; 100 only when done."""
+        """Return the share of the working time that has passed, in per cent; 100 only when done."""
         phase = self.phase(now)
         if phase in (Phase.SUCCEEDED, Phase.QUEUED):
             return 100 if phase is Phase.SUCCEEDED else 0
@@ -105,41 +117,35 @@ class Task:
 
 
 def sonic_timing(submitted: float, songs: int, rng: Random, median: float = 106.0) -> Timing:
-    """About two minutes: some 202s, clips that wait, clips that run, one done, then all."""
+    """Draw a sonic task's times: about two minutes, first queued, then running, one song first."""
     total = median * min(1.7, max(0.7, rng.lognormvariate(0, 0.18)))
-    first = submitted + total
     gaps = [0.0, *(rng.uniform(0.05, 0.2) * total for _ in range(songs - 1))]
-    done = [first + gap for gap in gaps]
+    done = [submitted + total + gap for gap in gaps]
     rng.shuffle(done)
     started = submitted + total * rng.uniform(0.08, 0.16)
     return Timing(submitted, started, submitted + total * rng.uniform(0.2, 0.3), tuple(done))
 
 
 def paired_timing(submitted: float, songs: int, rng: Random) -> Timing:
-    """As sonic's, twice: the second half of the songs is joined when the first half is done."""
-    parts = sonic_timing(submitted, songs // 2, rng)
-    joined = [parts.finished + rng.uniform(8, 20) for _ in parts.done]
-    return replace(parts, done=(*parts.done, *joined))
-
-
-def fuzz_timing(submitted: float, songs: int, rng: Random) -> Timing:
-    """About 50 s, one song after the other."""
-    return sonic_timing(submitted, songs, rng, median=50.0)
+    """Draw times of songs whose second half joins the first half to its source, once it is done."""
+    timing = sonic_timing(submitted, songs // 2, rng)
+    joined = [timing.finished + rng.uniform(8, 20) for _ in timing.done]
+    return replace(timing, done=(*timing.done, *joined))
 
 
 def studio_timing(submitted: float, songs: int, rng: Random) -> Timing:
-    """About 16 s in the queue and 50 s of rendering; whole unix seconds, as the reply states."""
+    """Draw a studio task's times: 16 s in the queue, 50 s of work, in whole unix seconds."""
     queue = round(16 * min(2.5, max(0.5, rng.lognormvariate(0, 0.35))))
     render = round(50 * min(1.7, max(0.7, rng.lognormvariate(0, 0.15))))
     started = int(submitted) + queue
     finished = float(started + render)
-    # Both songs come at once, except that the first may be heard a little earlier.
-    early = [finished - (rng.randint(2, 9) if index == 0 else 0) for index in range(songs)]
-    return Timing(submitted, float(started), float(started), tuple(early))
+    # The first song is ready a few seconds early.
+    done = [finished - (rng.randint(2, 9) if index == 0 else 0) for index in range(songs)]
+    return Timing(submitted, float(started), float(started), tuple(done))
 
 
-def nuro_timing(submitted: float, rng: Random) -> Timing:
-    """About half a minute."""
+def nuro_timing(submitted: float, _songs: int, rng: Random) -> Timing:
+    """Draw a nuro task's times: about half a minute."""
     total = 30 * min(1.8, max(0.6, rng.lognormvariate(0, 0.25)))
     started = submitted + rng.uniform(1.0, 3.0)
     return Timing(submitted, started, started, (submitted + total,))

@@ -1,16 +1,8 @@
-"""What the calls about one clip, file, text or voice refuse (service.md 5, 19). Pure."""
+"""Checks of the calls about one clip, file, text or voice (service.md 5, 19). No I/O."""
 
-from musicapi_nb.simulator.validation import (
-    Body,
-    address,
-    invalid,
-    moderated,
-    required,
-    seconds,
-    shorter,
-    span,
-    typed,
-)
+from musicapi_nb.simulator import validation_rules as rules
+from musicapi_nb.simulator.catalog import Call
+from musicapi_nb.simulator.validation_rules import Body, Refusal, invalid
 
 LYRICS_DESCRIPTION_LIMIT = 120
 PERSONA_NAME_LIMIT = 80
@@ -20,76 +12,90 @@ VOX_SECONDS = 30.0
 FORMATS = ("mp3", "m4a", "wav")
 
 
-def lyrics(body: Body) -> None:
-    """Check a body for /sonic/lyrics."""
-    _described(body, "description")
+def check_lyrics(call: Call) -> None:
+    """Check a call of /sonic/lyrics."""
+    _check_description(call, "description")
 
 
-def make_lyrics(body: Body) -> None:
-    """Check a body for /suno/make-lyrics."""
-    _described(body, "prompt")
+def check_make_lyrics(call: Call) -> None:
+    """Check a call of /suno/make-lyrics."""
+    _check_description(call, "prompt")
 
 
-def _described(body: Body, name: str) -> None:
-    text = body.get(name)
+def _check_description(call: Call, name: str) -> None:
+    text = call.body.get(name)
     if not isinstance(text, str) or not text.strip():
         raise invalid(f"{name} is required.")
-    shorter(text, LYRICS_DESCRIPTION_LIMIT, name)
-    moderated(None, text)
+    rules.shorter(text, LYRICS_DESCRIPTION_LIMIT, name)
+    rules.moderated(None, text)
 
 
-def persona(body: Body) -> None:
-    """Check a body for /sonic/persona, in its older or newer spelling."""
-    name, clip = body.get("name"), body.get("clip_id", body.get("continue_clip_id"))
+def check_persona(call: Call) -> None:
+    """Check a call of /sonic/persona, with its older or newer field names."""
+    body, clip_field = call.body, persona_clip_field(call.body)
+    name, clip = body.get("name"), body.get(clip_field)
     if not (isinstance(name, str) and name.strip() and isinstance(clip, str) and clip):
         raise invalid("name and continue_clip_id are required fields.")
-    typed(body, ("description", "describe", "styles", "vox_audio_id"), str, "string")
-    shorter(name, PERSONA_NAME_LIMIT, "name")
-    for described in ("description", "describe"):
-        shorter(body.get(described) or "", PERSONA_DESCRIPTION_LIMIT, "description")
+    rules.typed(body, str, "description", "describe", "styles", "vox_audio_id")
+    rules.shorter(name, PERSONA_NAME_LIMIT, "name")
+    for field in ("description", "describe"):
+        rules.shorter(body.get(field), PERSONA_DESCRIPTION_LIMIT, "description")
     if len(body.get("styles") or "") > PERSONA_STYLES_LIMIT:
         raise invalid(f"The styles character length should be at most {PERSONA_STYLES_LIMIT}.")
-    span(body, "vocal_start_s", "vocal_end_s")
+    rules.span(body, "vocal_start_s", "vocal_end_s")
+    call.own_song(clip_field)
+    vox = body.get("vox_audio_id")
+    unknown = vox and call.catalog.owners.get(vox) != call.key
+    if unknown and call.options.unknown_clip == "refuse":
+        raise invalid("The 'vox_audio_id' field is invalid.")
 
 
-def upload(body: Body) -> None:
-    """Check a body for /sonic/upload or /riffusion/upload."""
-    address(body, "url")
-    typed(body, ("callback_url",), str, "string")
+def persona_clip_field(body: Body) -> str:
+    """Return the name of the field that holds the clip of a persona."""
+    return "clip_id" if "clip_id" in body else "continue_clip_id"
 
 
-def audio_url(body: Body) -> None:
-    """Check a body for /sonic/create-voice or /producer/upload."""
-    address(body, "audio_url")
+def check_upload(call: Call) -> None:
+    """Check a call of /sonic/upload or /riffusion/upload."""
+    rules.web_address(call.body, "url")
+    rules.typed(call.body, str, "callback_url")
 
 
-def clip(body: Body) -> None:
-    """Check a body that names one clip and asks no more."""
-    required(body, ("clip_id",), None)
-    typed(body, ("clip_id",), str, "string")
+def check_audio_url(call: Call) -> None:
+    """Check a call of /sonic/create-voice or /producer/upload."""
+    rules.web_address(call.body, "audio_url")
 
 
-def vox(body: Body) -> None:
-    """Check a body for /sonic/vox."""
-    clip(body)
-    seconds(body, "vocal_start_s")
-    span(body, "vocal_start_s", "vocal_end_s", VOX_SECONDS)
+def check_clip(call: Call) -> None:
+    """Check a call about one clip."""
+    rules.required(call.body, ("clip_id",))
+    rules.typed(call.body, str, "clip_id")
+    call.own_song("clip_id")
 
 
-def download(body: Body) -> None:
-    """Check a body for /sonic/download."""
-    clip(body)
-    wanted = body.get("formats")
-    if not isinstance(wanted, list) or not wanted or not all(each in FORMATS for each in wanted):
+def check_vox(call: Call) -> None:
+    """Check a call of /sonic/vox."""
+    check_clip(call)
+    rules.span(call.body, "vocal_start_s", "vocal_end_s", VOX_SECONDS)
+
+
+def check_download(call: Call) -> None:
+    """Check a call of /sonic/download."""
+    check_clip(call)
+    formats = call.body.get("formats")
+    if not isinstance(formats, list) or not formats or not all(name in FORMATS for name in formats):
         raise invalid(f"The 'formats' field should be a list of {', '.join(FORMATS)}.")
+    if call.catalog.purged(call.body["clip_id"]):
+        raise Refusal(404, "not_found", "The source audio of this clip is no longer available.")
 
 
-def upsample_tags(body: Body) -> None:
-    """Check a body for /sonic/upsample-tags."""
-    if not isinstance(body.get("tags"), str) or not body["tags"].strip():
+def check_upsample_tags(call: Call) -> None:
+    """Check a call of /sonic/upsample-tags."""
+    tags = call.body.get("tags")
+    if not isinstance(tags, str) or not tags.strip():
         raise invalid("The 'tags' field is required.")
 
 
-def get_song(body: Body) -> None:
-    """Check a body for /suno/get-song."""
-    address(body, "share_link")
+def check_get_song(call: Call) -> None:
+    """Check a call of /suno/get-song."""
+    rules.web_address(call.body, "share_link")

@@ -1,314 +1,136 @@
-"""What nuro refuses: its own lists, ranges and error type (service.md 8, 13)."""
+"""Checks of /nuro/create: its own lists, ranges and error type (service.md 8, 13). No I/O."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from musicapi_nb.simulator.validation import Body, Refusal, only_chinese_or_english
+from musicapi_nb.simulator.validation_rules import Body, Refusal, is_chinese_or_english
 
 LYRICS_LIMIT = 2000
 DESCRIPTION_LIMIT = 200
-MOST_WORDS = 5
+CHOICES_LIMIT = 5
 VOCAL_SECONDS = (30, 240)
 BGM_SECONDS: Mapping[str, tuple[int, int]] = {"v1.0": (1, 60), "v2.0": (30, 120)}
 SEGMENT_SECONDS = (5, 120)
 SEGMENTS: tuple[str, ...] = ("intro", "verse", "chorus", "inst", "bridge", "outro")
 
-VOCAL_WORDS: Mapping[str, tuple[str, ...]] = {
-    "gender": ("Female", "Male"),
-    "genre": (
-        "Folk",
-        "Pop",
-        "Rock",
-        "Chinese Style",
-        "Hip Hop/Rap",
-        "R&B/Soul",
-        "Punk",
-        "Electronic",
-        "Jazz",
-        "Reggae",
-        "DJ",
-        "Pop Punk",
-        "Disco",
-        "Future Bass",
-        "Pop Rap",
-        "Trap Rap",
-        "R&B Rap",
-        "Chinoiserie Electronic",
-        "GuFeng Music",
-        "Pop Rock",
-        "Jazz Pop",
-        "Bossa Nova",
-        "Contemporary R&B",
-    ),
-    "mood": (
-        "Happy",
-        "Dynamic/Energetic",
-        "Sentimental/Melancholic/Lonely",
-        "Inspirational/Hopeful",
-        "Nostalgic/Memory",
-        "Excited",
-        "Sorrow/Sad",
-        "Chill",
-        "Romantic",
-        "Miss",
-        "Groovy/Funky",
-        "Dreamy/Ethereal",
-        "Calm/Relaxing",
-    ),
-    "timbre": (
-        "Warm",
-        "Bright",
-        "Husky",
-        "Electrified voice",
-        "Sweet_AUDIO_TIMBRE",
-        "Cute_AUDIO_TIMBRE",
-        "Loud and sonorous",
-        "Powerful",
-        "Sexy/Lazy",
-    ),
-}
 
-BGM_WORDS: Mapping[str, tuple[str, ...]] = {
-    "genre": (
-        "corporate",
-        "dance/edm",
-        "orchestral",
-        "chill out",
-        "rock",
-        "hip hop",
-        "folk",
-        "funk",
-        "ambient",
-        "holiday",
-        "jazz",
-        "kids",
-        "world",
-        "travel",
-        "commercial",
-        "advertising",
-        "driving",
-        "cinematic",
-        "upbeat",
-        "epic",
-        "inspiring",
-        "business",
-        "video game",
-        "dark",
-        "pop",
-        "trailer",
-        "modern",
-        "electronic",
-        "documentary",
-        "soundtrack",
-        "fashion",
-        "acoustic",
-        "movie",
-        "tv",
-        "high tech",
-        "industrial",
-        "dance",
-        "video",
-        "vlog",
-        "marketing",
-        "game",
-        "radio",
-        "promotional",
-        "sports",
-        "party",
-        "summer",
-        "beauty",
-    ),
-    "mood": (
-        "positive",
-        "uplifting",
-        "energetic",
-        "happy",
-        "bright",
-        "optimistic",
-        "hopeful",
-        "cool",
-        "dreamy",
-        "fun",
-        "light",
-        "powerful",
-        "calm",
-        "confident",
-        "joyful",
-        "dramatic",
-        "peaceful",
-        "playful",
-        "soft",
-        "groovy",
-        "reflective",
-        "easy",
-        "relaxed",
-        "lively",
-        "smooth",
-        "romantic",
-        "intense",
-        "elegant",
-        "mellow",
-        "emotional",
-        "sentimental",
-        "cheerful happy",
-        "contemplative",
-        "soothing",
-        "proud",
-        "passionate",
-        "sweet",
-        "mystical",
-        "tranquil",
-        "cheerful",
-        "casual",
-        "beautiful",
-        "ethereal",
-        "melancholy",
-        "sad",
-        "aggressive",
-        "haunting",
-        "adventure",
-        "serene",
-        "sincere",
-        "funky",
-        "funny",
-    ),
-    "instrument": (
-        "piano",
-        "drums",
-        "guitar",
-        "percussion",
-        "synth",
-        "electric guitar",
-        "acoustic guitar",
-        "bass guitar",
-        "brass",
-        "violin",
-        "cello",
-        "flute",
-        "organ",
-        "trumpet",
-        "ukulele",
-        "saxophone",
-        "double bass",
-        "harp",
-        "glockenspiel",
-        "synthesizer",
-        "keyboard",
-        "marimba",
-        "bass",
-        "banjo",
-        "strings",
-    ),
-    "theme": (
-        "inspirational",
-        "motivational",
-        "achievement",
-        "discovery",
-        "every day",
-        "love",
-        "technology",
-        "lifestyle",
-        "journey",
-        "meditation",
-        "drama",
-        "children",
-        "hope",
-        "fantasy",
-        "holiday",
-        "health",
-        "family",
-        "real estate",
-        "media",
-        "kids",
-        "science",
-        "education",
-        "progress",
-        "world",
-        "vacation",
-        "training",
-        "christmas",
-        "sales",
-    ),
-}
+def _lists(text: str) -> Mapping[str, tuple[str, ...]]:
+    rows = re.sub(r"\n +", " ", text.strip()).splitlines()
+    return {name: tuple(words.split(", ")) for name, words in (row.split(": ") for row in rows)}
+
+
+VOCAL_WORDS = _lists("""
+gender: Female, Male
+genre: Folk, Pop, Rock, Chinese Style, Hip Hop/Rap, R&B/Soul, Punk, Electronic, Jazz, Reggae, DJ,
+  Pop Punk, Disco, Future Bass, Pop Rap, Trap Rap, R&B Rap, Chinoiserie Electronic, GuFeng Music,
+  Pop Rock, Jazz Pop, Bossa Nova, Contemporary R&B
+mood: Happy, Dynamic/Energetic, Sentimental/Melancholic/Lonely, Inspirational/Hopeful,
+  Nostalgic/Memory, Excited, Sorrow/Sad, Chill, Romantic, Miss, Groovy/Funky, Dreamy/Ethereal,
+  Calm/Relaxing
+timbre: Warm, Bright, Husky, Electrified voice, Sweet_AUDIO_TIMBRE, Cute_AUDIO_TIMBRE,
+  Loud and sonorous, Powerful, Sexy/Lazy
+""")
+BGM_WORDS = _lists("""
+genre: corporate, dance/edm, orchestral, chill out, rock, hip hop, folk, funk, ambient, holiday,
+  jazz, kids, world, travel, commercial, advertising, driving, cinematic, upbeat, epic, inspiring,
+  business, video game, dark, pop, trailer, modern, electronic, documentary, soundtrack, fashion,
+  acoustic, movie, tv, high tech, industrial, dance, video, vlog, marketing, game, radio,
+  promotional, sports, party, summer, beauty
+mood: positive, uplifting, energetic, happy, bright, optimistic, hopeful, cool, dreamy, fun,
+  light, powerful, calm, confident, joyful, dramatic, peaceful, playful, soft, groovy, reflective,
+  easy, relaxed, lively, smooth, romantic, intense, elegant, mellow, emotional, sentimental,
+  cheerful happy, contemplative, soothing, proud, passionate, sweet, mystical, tranquil, cheerful,
+  casual, beautiful, ethereal, melancholy, sad, aggressive, haunting, adventure, serene, sincere,
+  funky, funny
+instrument: piano, drums, guitar, percussion, synth, electric guitar, acoustic guitar,
+  bass guitar, brass, violin, cello, flute, organ, trumpet, ukulele, saxophone, double bass, harp,
+  glockenspiel, synthesizer, keyboard, marimba, bass, banjo, strings
+theme: inspirational, motivational, achievement, discovery, every day, love, technology,
+  lifestyle, journey, meditation, drama, children, hope, fantasy, holiday, health, family,
+  real estate, media, kids, science, education, progress, world, vacation, training, christmas,
+  sales
+""")
 
 
 def bad_request(message: str) -> Refusal:
-    """Give nuro's 400."""
+    """Return nuro's 400."""
     return Refusal(400, "bad_request", message)
 
 
-def nuro(body: Body) -> None:
+def check(body: Body) -> None:
     """Check a body for /nuro/create."""
     if body.get("type") == "vocal":
-        _vocal(body)
+        _check_vocal(body)
     elif body.get("type") == "bgm":
-        _bgm(body)
+        _check_bgm(body)
     else:
         raise bad_request("type must be vocal or bgm")
 
 
 def bgm_seconds(body: Body) -> int:
-    """Give the length asked for; v1.0 is 60 s long when nothing is said."""
+    """Return the requested length of background music, 60 s by default."""
     segments = body.get("segments")
     if segments:
-        return sum(each["duration"] for each in segments)
+        return sum(segment["duration"] for segment in segments)
     return int(body.get("duration") or 60)
 
 
-def _vocal(body: Body) -> None:
+def _check_vocal(body: Body) -> None:
     lyrics = body.get("lyrics")
     if not isinstance(lyrics, str) or not lyrics.strip():
         raise bad_request("lyrics is required")
     if len(lyrics) > LYRICS_LIMIT:
         raise bad_request(f"lyrics must be at most {LYRICS_LIMIT} characters")
-    if not only_chinese_or_english(lyrics):
+    if not is_chinese_or_english(lyrics):
         raise bad_request("Only Chinese and English lyrics are supported")
     for name, words in VOCAL_WORDS.items():
         if body.get(name) is not None and body[name] not in words:
             raise bad_request(f"{name} is not supported: {body[name]}")
-    _seconds(body.get("duration"), VOCAL_SECONDS, "vocal songs")
+    _check_seconds(body.get("duration"), VOCAL_SECONDS, "vocal songs")
 
 
-def _bgm(body: Body) -> None:
+def _check_bgm(body: Body) -> None:
     description = body.get("description")
     if not isinstance(description, str) or not description.strip():
         raise bad_request("description is required")
-    version = body.get("version", "v1.0")
+    version = str(body.get("version", "v1.0"))
     if version not in BGM_SECONDS:
         raise bad_request("version must be v1.0 or v2.0")
     if version == "v2.0" and len(description) >= DESCRIPTION_LIMIT:
         raise bad_request(f"description must be less than {DESCRIPTION_LIMIT} characters")
     for name, words in BGM_WORDS.items():
-        _chosen(body.get(name), words, name)
+        _check_choices(body.get(name), words, name)
     if body.get("segments") is not None:
-        _segments(body["segments"], version)
+        _check_segments(body["segments"], version)
     else:
-        _seconds(body.get("duration"), BGM_SECONDS[version], "background music")
+        _check_seconds(body.get("duration"), BGM_SECONDS[version], "background music")
 
 
-def _segments(segments: Any, version: str) -> None:
+def _check_segments(segments: Any, version: str) -> None:
     if version != "v2.0":
         raise bad_request("segments needs version v2.0")
     if not isinstance(segments, list) or not segments:
         raise bad_request("segments must be a list")
-    for each in segments:
-        if not isinstance(each, Mapping) or each.get("name") not in SEGMENTS:
+    for segment in segments:
+        if not isinstance(segment, Mapping) or segment.get("name") not in SEGMENTS:
             raise bad_request(f"a segment's name must be one of {', '.join(SEGMENTS)}")
-        _seconds(each.get("duration", -1), SEGMENT_SECONDS, "segments")
-    total = sum(each["duration"] for each in segments)
-    _seconds(total, BGM_SECONDS["v2.0"], "all segments together")
+        _check_seconds(segment.get("duration", -1), SEGMENT_SECONDS, "segments")
+    total = sum(segment["duration"] for segment in segments)
+    _check_seconds(total, BGM_SECONDS["v2.0"], "all segments together")
 
 
-def _chosen(chosen: Any, words: Sequence[str], name: str) -> None:
-    if chosen is None:
+def _check_choices(choices: Any, words: Sequence[str], name: str) -> None:
+    if choices is None:
         return
-    if not isinstance(chosen, list) or len(chosen) > MOST_WORDS:
-        raise bad_request(f"{name} must be a list of at most {MOST_WORDS}")
-    if strange := [word for word in chosen if word not in words]:
-        raise bad_request(f"{name} is not supported: {strange[0]}")
+    if not isinstance(choices, list) or len(choices) > CHOICES_LIMIT:
+        raise bad_request(f"{name} must be a list of at most {CHOICES_LIMIT}")
+    for choice in choices:
+        if choice not in words:
+            raise bad_request(f"{name} is not supported: {choice}")
 
 
-def _seconds(value: Any, limits: tuple[int, int], what: str) -> None:
+def _check_seconds(value: Any, limits: tuple[int, int], subject: str) -> None:
     low, high = limits
     if value is not None and (type(value) is not int or not low <= value <= high):
-        raise bad_request(f"Duration must be between {low} and {high} seconds for {what}")
+        raise bad_request(f"Duration must be between {low} and {high} seconds for {subject}")

@@ -1,149 +1,124 @@
-"""What producer and its forerunner riffusion refuse (service.md 9, 10, 19). Pure."""
+"""Checks of producer and its forerunner riffusion (service.md 9, 10, 19). No I/O."""
 
 from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Any
 
-from musicapi_nb.simulator.validation import (
-    Body,
-    either,
-    fraction,
-    invalid,
-    moderated,
-    number,
-    one_of,
-    required,
-    seconds,
-    shorter,
-    span,
-    typed,
-)
-from musicapi_nb.simulator.validation_clips import clip
+from musicapi_nb.simulator import validation_rules as rules
+from musicapi_nb.simulator.catalog import Call
+from musicapi_nb.simulator.validation_clips import check_clip
+from musicapi_nb.simulator.validation_rules import Body, invalid
 
-PRODUCER_MODELS = (
-    "FUZZ-2.0",
-    "FUZZ-2.0 Pro",
-    "FUZZ-2.0 Raw",
-    "FUZZ-1.1 Pro",
-    "FUZZ-1.1",
-    "FUZZ-1.0 Pro",
-    "FUZZ-1.0",
-    "FUZZ-0.8",
-)
 RIFFUSION_MODELS = ("FUZZ-1.1 Pro", "FUZZ-1.0 Pro", "FUZZ-1.1", "FUZZ-1.0")
+PRODUCER_MODELS = ("FUZZ-2.0", "FUZZ-2.0 Pro", "FUZZ-2.0 Raw", *RIFFUSION_MODELS, "FUZZ-0.8")
 TITLE_LIMIT = 80
 LENGTH = (1, 240)
 RIFFUSION_LYRICS_LIMIT = 3000
 RIFFUSION_TEXT_LIMIT = 200
 
-_SECTION = ("clip_id", "starts_at", "ends_at")
-PRODUCER_TASKS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "create_music": (),
-        "extend_music": ("clip_id",),
-        "extend_upload_music": ("clip_id",),
-        "replace_music": _SECTION,
-        "replace_upload_music": _SECTION,
-        "cover_music": ("clip_id",),
-        "music_variation": ("clip_id",),
-        "swap_music_vocals": ("clip_id",),
-        "swap_music_sound": ("clip_id",),
-    }
-)
-"""What each ``task_type`` needs; which of them are still offered says ``ReplyOptions.retired``."""
-_CONTINUED, _REPLACED = (
-    ("continue_clip_id", "continue_at"),
-    ("continue_clip_id", "replace_start_time", "replace_end_time"),
-)
-RIFFUSION_TASKS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "create_music": (),
-        "extend_music": _CONTINUED,
-        "extend_upload_music": _CONTINUED,
-        "cover_music": _CONTINUED[:1],
-        "cover_upload_music": _CONTINUED[:1],
-        "replace_music": _REPLACED,
-        "replace_upload_music": _REPLACED,
-        "swap_music_sound": _CONTINUED[:1],
-        "swap_upload_music_sound": _CONTINUED[:1],
-        "swap_music_vocals": _CONTINUED[:1],
-        "swap_upload_music_vocals": _CONTINUED[:1],
-    }
-)
-UPLOAD_TASKS = frozenset(name for name in (*PRODUCER_TASKS, *RIFFUSION_TASKS) if "upload" in name)
-"""What is asked in place of a task of almost the same name where the clip was uploaded."""
+_CLIP = ("clip_id",)
+_SECTION = (*_CLIP, "starts_at", "ends_at")
+PRODUCER_TASKS: Mapping[str, tuple[str, ...]] = {
+    "create_music": (),
+    "extend_music": _CLIP,
+    "extend_upload_music": _CLIP,
+    "replace_music": _SECTION,
+    "replace_upload_music": _SECTION,
+    "cover_music": _CLIP,
+    "music_variation": _CLIP,
+    "swap_music_vocals": _CLIP,
+    "swap_music_sound": _CLIP,
+}
+"""Each ``task_type`` and its required fields; ``ReplyOptions.retired`` has those withdrawn."""
+_SOURCE = ("continue_clip_id",)
+_EXTENDED = (*_SOURCE, "continue_at")
+_REPLACED = (*_SOURCE, "replace_start_time", "replace_end_time")
+RIFFUSION_TASKS: Mapping[str, tuple[str, ...]] = {
+    "create_music": (),
+    "extend_music": _EXTENDED,
+    "extend_upload_music": _EXTENDED,
+    "cover_music": _SOURCE,
+    "cover_upload_music": _SOURCE,
+    "replace_music": _REPLACED,
+    "replace_upload_music": _REPLACED,
+    "swap_music_sound": _SOURCE,
+    "swap_upload_music_sound": _SOURCE,
+    "swap_music_vocals": _SOURCE,
+    "swap_upload_music_vocals": _SOURCE,
+}
+_UPLOAD_TASKS = frozenset(name for name in (*PRODUCER_TASKS, *RIFFUSION_TASKS) if "upload" in name)
+"""Task types that replace those of almost the same name where the clip was uploaded."""
+_STRENGTHS = {
+    "lyrics_strength": 0.0,
+    "weirdness": 0.0,
+    "sound_strength": 0.2,
+    "cover_strength": 0.2,
+}
+"""Field to its lowest value."""
 
 
-def producer(body: Body) -> None:
-    """Check a body for /producer/create."""
-    task_type = _task_type(body, PRODUCER_TASKS)
-    typed(body, ("sound", "lyrics", "title", "clip_id", "instruction", "cover_url"), str, "string")
-    typed(body, ("make_instrumental",), bool, "boolean")
-    one_of(body, "mv", PRODUCER_MODELS)
-    required(body, PRODUCER_TASKS[task_type], task_type)
+def check_producer(call: Call) -> None:
+    """Check a call of /producer/create."""
+    body = call.body
+    task_type = rules.task_type_of(body, PRODUCER_TASKS)
+    rules.typed(body, str, "sound", "lyrics", "title", "clip_id", "instruction", "cover_url")
+    rules.typed(body, bool, "make_instrumental")
+    rules.one_of(body, "mv", PRODUCER_MODELS)
+    rules.required(body, PRODUCER_TASKS[task_type], task_type)
     if task_type == "create_music" and not body.get("sound") and not body.get("lyrics"):
         raise invalid("At least one of 'sound' and 'lyrics' is required.")
-    shorter(body.get("title") or "", TITLE_LIMIT, "title")
-    for name, low in (
-        ("lyrics_strength", 0.0),
-        ("weirdness", 0.0),
-        ("sound_strength", 0.2),
-        ("cover_strength", 0.2),
-    ):
-        _share(body, name, low)
-    span(body, "starts_at", "ends_at")
-    seconds(body, "extend_s")
-    low, high = LENGTH
-    length = body.get("length")
-    if length is not None and (type(length) is not int or not low <= length <= high):
-        raise invalid(f"The 'length' field should be an integer from {low} to {high}.")
+    rules.shorter(body.get("title"), TITLE_LIMIT, "title")
+    for name, low in _STRENGTHS.items():
+        rules.fraction(body, name, low)
+    rules.span(body, "starts_at", "ends_at")
+    rules.seconds(body, "extend_s")
+    rules.integer(body, "length", *LENGTH)
     if type(body.get("seed", "")) not in (int, str):
         raise invalid("The 'seed' field should be an integer or a string.")
-    moderated(body.get("lyrics") or None, body.get("sound"))
+    rules.moderated(body.get("lyrics") or None, body.get("sound"))
+    _check_source(call, task_type, "clip_id")
 
 
-def producer_download(body: Body) -> None:
-    """Check a body for /producer/download."""
-    clip(body)
-    one_of(body, "format", ("mp3", "wav"))
+def check_download(call: Call) -> None:
+    """Check a call of /producer/download."""
+    check_clip(call)
+    rules.one_of(call.body, "format", ("mp3", "wav"))
 
 
-def riffusion(body: Body) -> None:
-    """Check a body for /riffusion/create."""
-    task_type = _task_type(body, RIFFUSION_TASKS)
-    typed(body, ("custom_mode", "make_instrumental"), bool, "boolean")
-    typed(body, ("lyrics", "prompt", "sound", "title", "continue_clip_id"), str, "string")
-    one_of(body, "mv", RIFFUSION_MODELS)
-    required(body, RIFFUSION_TASKS[task_type], task_type)
+def check_riffusion(call: Call) -> None:
+    """Check a call of /riffusion/create."""
+    body = call.body
+    task_type = rules.task_type_of(body, RIFFUSION_TASKS)
+    rules.typed(body, bool, "custom_mode", "make_instrumental")
+    rules.typed(body, str, "lyrics", "prompt", "sound", "title", "continue_clip_id")
+    rules.one_of(body, "mv", RIFFUSION_MODELS)
+    rules.required(body, RIFFUSION_TASKS[task_type], task_type)
     if task_type == "create_music":
-        _riffusion_words(body)
-    fraction(body, "vocal_variation")
-    seconds(body, "continue_at")
-    span(body, "replace_start_time", "replace_end_time")
-    shorter(body.get("lyrics") or "", RIFFUSION_LYRICS_LIMIT + 1, "lyrics")
+        _check_riffusion_text(body)
+    rules.fraction(body, "vocal_variation")
+    rules.seconds(body, "continue_at")
+    rules.span(body, "replace_start_time", "replace_end_time")
+    rules.shorter(body.get("lyrics"), RIFFUSION_LYRICS_LIMIT + 1, "lyrics")
     for name in ("prompt", "sound"):
-        shorter(body.get(name) or "", RIFFUSION_TEXT_LIMIT + 1, name)
-    moderated(body.get("lyrics") or None, body.get("prompt"))
+        rules.shorter(body.get(name), RIFFUSION_TEXT_LIMIT + 1, name)
+    rules.moderated(body.get("lyrics") or None, body.get("prompt"))
+    _check_source(call, task_type, "continue_clip_id")
 
 
-def _riffusion_words(body: Body) -> None:
+def _check_source(call: Call, task_type: str, name: str) -> None:
+    """Refuse a clip of another account, and a task type that does not take uploaded clips."""
+    if task_type == "create_music":
+        return
+    clip = call.own_song(name)
+    uploaded = clip is not None and "uploaded" in clip.details
+    upload_type = task_type.replace("_music", "_upload_music", 1)
+    if uploaded and "upload" not in task_type and upload_type in _UPLOAD_TASKS:
+        raise invalid(f"The task_type should be '{upload_type}' for an uploaded clip.")
+
+
+def _check_riffusion_text(body: Body) -> None:
     custom = body.get("custom_mode")
     if not isinstance(custom, bool):
         raise invalid("The 'custom_mode' field should be boolean.")
     if not custom:
-        required(body, ("prompt",), None)
+        rules.required(body, ("prompt",))
     elif not body.get("lyrics") and not body.get("sound"):
         raise invalid("At least one of 'lyrics' and 'sound' is required when custom_mode = true.")
-
-
-def _task_type(body: Body, tasks: Mapping[str, Any]) -> str:
-    task_type = body.get("task_type", "create_music")
-    if not isinstance(task_type, str) or task_type not in tasks:
-        raise invalid(f"The 'task_type' field is invalid. It should be {either(tuple(tasks))}.")
-    return task_type
-
-
-def _share(body: Body, name: str, low: float) -> None:
-    value = body.get(name)
-    if value is not None and (not number(value) or not low <= value <= 1):
-        raise invalid(f"The '{name}' field should be a number from {low:g} to 1.")

@@ -1,41 +1,57 @@
-"""What studio refuses (service.md 6)."""
+"""Checks of /studio/create (service.md 6). No I/O."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from musicapi_nb.simulator.validation import Body, either, fraction, invalid, moderated, required
+from musicapi_nb.simulator import validation_rules as rules
+from musicapi_nb.simulator.catalog import Call
+from musicapi_nb.simulator.tasks import Song
+from musicapi_nb.simulator.validation_rules import invalid
+
+_STRENGTHS = ("prompt_strength", "clarity_strength", "lyrics_strength", "generation_quality")
+_POSITIONS = (
+    "song_section_start",
+    "song_section_end",
+    "lyrics_placement_start",
+    "lyrics_placement_end",
+)
 
 
-def studio(body: Body, *, defaults: bool) -> None:
-    """Check a body for /studio/create; ``defaults`` lets numbers, model and config be left out."""
+def check(call: Call) -> None:
+    """Check a call of /studio/create."""
+    body = call.body
     prompt = body.get("prompt")
     if not isinstance(prompt, str) or not prompt.strip():
         raise invalid("The 'prompt' field is required.")
-    kinds = ("user", "generate", "instrumental")
-    if body.get("lyrics_type") not in kinds:
-        raise invalid(f"The 'lyrics_type' field is invalid. It should be {either(kinds)}.")
-    if body["lyrics_type"] == "user" and not str(body.get("lyrics") or "").strip():
+    kind = str(body.get("lyrics_type"))
+    rules.one_of({"lyrics_type": kind}, "lyrics_type", ("user", "generate", "instrumental"))
+    if kind == "user" and not str(body.get("lyrics") or "").strip():
         raise invalid("The 'lyrics' field is required when lyrics_type = user.")
-    shares = ("prompt_strength", "clarity_strength", "lyrics_strength", "generation_quality")
-    if not defaults:
-        required(body, (*shares, "model_type", "config"), None)
-    places = ("song_section_start", "song_section_end", "lyrics_placement_start")
-    for name in (*shares, *places, "lyrics_placement_end"):
-        fraction(body, name)
-    models = ("studio32-v1.5", "studio130-v1.5")
-    if "model_type" in body and body["model_type"] not in models:
-        raise invalid(f"The 'model_type' field is invalid. It should be {either(models)}.")
-    if "seed" in body and (isinstance(body["seed"], bool) or not isinstance(body["seed"], int)):
+    if not call.options.studio_defaults:
+        rules.required(body, (*_STRENGTHS, "model_type", "config"))
+    for name in (*_STRENGTHS, *_POSITIONS):
+        rules.fraction(body, name)
+    rules.one_of(body, "model_type", ("studio32-v1.5", "studio130-v1.5"))
+    if "seed" in body and type(body["seed"]) is not int:
         raise invalid("The 'seed' field should be an integer.")
-    _studio_config(body.get("config", {"mode": "regular"}))
-    moderated(body.get("lyrics") if body["lyrics_type"] == "user" else None, prompt)
+    _check_config(body.get("config", {"mode": "regular"}))
+    rules.moderated(body.get("lyrics") if kind == "user" else None, prompt)
+    unknown = (body.get("config") or {}).get("source") and source_of(call) is None
+    if unknown and call.options.unknown_clip == "refuse":
+        raise invalid("The 'config.source.song_id' field is invalid.")
 
 
-def _studio_config(config: Any) -> None:
+def source_of(call: Call) -> Song | None:
+    """Return the song that a studio request extends."""
+    source = (call.body.get("config") or {}).get("source") or {}
+    return call.catalog.song(source.get("song_id"), call.key)
+
+
+def _check_config(config: Any) -> None:
+    mode = str(config.get("mode")) if isinstance(config, Mapping) else ""
     modes = ("regular", "continuation", "precede")
-    if not isinstance(config, Mapping) or config.get("mode") not in modes:
-        raise invalid(f"The 'config.mode' field is invalid. It should be {either(modes)}.")
-    if config["mode"] != "regular":
+    rules.one_of({"mode": mode}, "mode", modes, label="config.mode")
+    if mode != "regular":
         source = config.get("source")
         if not isinstance(source, Mapping) or not source.get("song_id"):
             raise invalid("The 'config.source.song_id' field is required to extend a song.")

@@ -1,10 +1,12 @@
-"""Replies of the service as Task and Song: one vocabulary for all engines. Pure."""
+"""Replies of the service as Task and Song, with one vocabulary for all engines. No I/O."""
 
-from musicapi_nb.tasks.models import Issue, Replacement, Song, State, Task
+from musicapi_nb.tasks import html as _html  # noqa: F401 - registers how Song and Task are shown
 from musicapi_nb.tasks.parse import parse_submit_reply, parse_task
-from musicapi_nb.tasks.parse_batch import with_parts
+from musicapi_nb.tasks.parse_batch import update_parts
 from musicapi_nb.tasks.parse_songs import mark_failed
+from musicapi_nb.tasks.song import Issue, Replacement, Song, State
 from musicapi_nb.tasks.stored_reply import StoredReply
+from musicapi_nb.tasks.task import Task
 
 __all__ = [
     "Issue",
@@ -16,5 +18,5 @@ __all__ = [
     "mark_failed",
     "parse_submit_reply",
     "parse_task",
-    "with_parts",
+    "update_parts",
 ]

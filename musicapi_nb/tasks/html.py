@@ -1,16 +1,15 @@
-"""How a Song and a Task show themselves in a notebook: static cards."""
+"""Static HTML cards of Song and Task."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from musicapi_nb import markup
-from musicapi_nb.tasks import answer_html
+from musicapi_nb.engines import model_of
+from musicapi_nb.tasks.answer_html import answer_blocks
+from musicapi_nb.tasks.song import Song, State
 from musicapi_nb.tasks.tags import match_key, split_tag_text, unique_tags
-
-if TYPE_CHECKING:
-    from musicapi_nb.tasks.models import Song, State, Task
+from musicapi_nb.tasks.task import Task
 
 _TONES: dict[State, markup.Tone] = {
     "pending": "info",
@@ -19,18 +18,19 @@ _TONES: dict[State, markup.Tone] = {
     "failed": "bad",
     "unknown": "warn",
 }
-# Tracks of one song: its cover, tags and lyrics beside each would tell nothing.
+# Their songs are tracks of one song: repeating its cover, tags and lyrics would add nothing.
 _TRACKS = frozenset({"sonic.stems_basic", "sonic.stems_full"})
-# docs error-handling and nuro-error-handling: most replies do not say it, the balance shows it.
-_AT_WORK = "The service is at work; wait for the task, or ask again."
-_AT_WORK_AGAIN = "Not ready yet: the same request is how to ask again; api.wait(task) does."
-_REFUNDS = "The service refunds failed tasks by itself; api.credits() shows the balance."
+_WAITING = "The service is working on it; wait for the task, or poll it again."
+_WAITING_FOR_REPOST = "Not ready yet. `api.wait(task)` repeats the request until it is."
+_MAX_ISSUES = 5
+# docs error-handling and nuro-error-handling: most replies do not mention the refund.
+_REFUNDS = "The service refunds failed tasks automatically; api.credits() shows the balance."
 
 
+@markup.render.register
 def song_card(song: Song, task: Task | None = None) -> markup.Html:
-    """Show a song: cover, title, facts, tags, player, lyrics; or why there is none."""
+    """Return a song's card: cover, title, facts, tags, player, lyrics, or why there is no audio."""
     length = markup.format_duration(song.duration) or None
-    model = song.model or _asked_model(task)
     is_text = song.engine == "lyrics"
     badges = [] if song.state == "succeeded" else [_state_badge(song.state, song.state_word)]
     if task is not None and len(task.songs) > 1:
@@ -43,6 +43,8 @@ def song_card(song: Song, task: Task | None = None) -> markup.Html:
         return markup.card(
             song.title, _audio(song), _links(song), facts=markup.facts(length), badges=badges
         )
+    model = song.model or _requested_model(task) or song.engine
+    created = f"{markup.format_datetime(song.created_at)} UTC" if song.created_at else None
     seed = song.id or f"{song.task_id}/{song.position}"
     return markup.card(
         song.title,
@@ -50,14 +52,14 @@ def song_card(song: Song, task: Task | None = None) -> markup.Html:
         _audio(song),
         _links(song),
         markup.verbatim(song.lyrics) if is_text and song.lyrics else markup.lyrics(song.lyrics),
-        facts=markup.facts(length, model or song.engine, _moment(song)),
+        facts=markup.facts(length, model, created),
         badges=badges,
         cover=markup.EMPTY if is_text else markup.cover(song.image_url, seed, song.title),
     )
 
 
 def task_card(task: Task) -> markup.Html:
-    """Show a task without its songs: its state in words, the reason, the refund, the answer."""
+    """Return the card of a task without its songs: state, reason, refund, answer."""
     badges = [_state_badge(task.state, task.state_word)]
     if task.refunded is not None:
         price = _price(task) or "credits"
@@ -71,33 +73,34 @@ def task_card(task: Task) -> markup.Html:
     return markup.card(
         task.name,
         *_notices(task),
-        *_parts(task),
-        *answer_html.blocks(task.answer),
-        facts=markup.facts(_asked_model(task), _cost(task), _called(task)),
+        *_parts_table(task),
+        *answer_blocks(task.answer),
+        facts=markup.facts(_requested_model(task), _cost(task), _id_text(task)),
         badges=badges,
     )
 
 
+@markup.render.register
 def task_html(task: Task) -> str:
-    """Show a task: a card for each song, and one of its own where no song's card tells all."""
-    told = bool(task.answer or task.parts or task.issues)
-    needed = not task.songs or told or task.state == "failed"
-    head = [task_card(task)] if needed else []
-    shown = markup.cards([*head, *(song_card(song, task) for song in task.songs)])
-    if needed:
-        return shown
-    return markup.stack(shown, markup.caption(task.name, _cost(task), _called(task)))
+    """Return a card for each song, and a card of the task if the songs' cards omit something."""
+    more_to_show = bool(task.answer or task.parts or task.issues)
+    needs_card = not task.songs or more_to_show or task.state == "failed"
+    head = [task_card(task)] if needs_card else []
+    cards = markup.cards([*head, *(song_card(song, task) for song in task.songs)])
+    if needs_card:
+        return cards
+    return markup.stack(cards, markup.caption(task.name, _cost(task), _id_text(task)))
 
 
-def _parts(task: Task) -> Iterator[markup.Html]:
-    """What became of each task of a batch."""
+def _parts_table(task: Task) -> Iterator[markup.Html]:
     if task.parts:
         columns = ["", "task", "state", "songs"]
         rows: list[list[markup.Cell]] = [
-            [at, part.id, part.state, len(part.songs)] for at, part in enumerate(task.parts, 1)
+            [number, part.id, part.state, len(part.songs)]
+            for number, part in enumerate(task.parts, 1)
         ]
         if any(part.fail_reason for part in task.parts):
-            columns.append("why")
+            columns.append("reason")
             rows = [[*row, part.fail_reason] for row, part in zip(rows, task.parts, strict=True)]
         yield markup.table(columns, rows)
 
@@ -111,12 +114,8 @@ def _price(task: Task) -> str | None:
     return None if price is None else markup.format_credits(price)
 
 
-def _called(task: Task) -> str | None:
+def _id_text(task: Task) -> str | None:
     return f"task {task.id}" if task.id else None
-
-
-def _moment(song: Song) -> str | None:
-    return f"{markup.format_datetime(song.created_at)} UTC" if song.created_at else None
 
 
 def _state_badge(state: State, word: str | None) -> markup.Html:
@@ -124,28 +123,30 @@ def _state_badge(state: State, word: str | None) -> markup.Html:
     return markup.badge(label, _TONES[state])
 
 
-def _asked_model(task: Task | None) -> str | None:
-    request = task.request if task else None
-    model = getattr(request, "mv", None) or getattr(request, "model_type", None)
-    return model if isinstance(model, str) else None
+def _requested_model(task: Task | None) -> str | None:
+    return model_of(task.request) if task and task.request else None
 
 
 def tag_marks(song: Song, task: Task | None) -> Iterator[str | tuple[str, markup.TagMark]]:
-    """Tell, where it is known what was asked for, the kept tags from the added and the dropped."""
-    asked = unique_tags(split_tag_text(_asked_text(song, task)))
-    if not asked or not song.tags:
+    """Yield a song's tags as kept or added, then the requested tags that were dropped.
+
+    If the requested tags are unknown, or the song has no tags, yield the bare tags.
+    """
+    requested = unique_tags(split_tag_text(_requested_tags(song, task)))
+    if not requested or not song.tags:
         yield from song.tags
         return
-    wanted, made = ({match_key(tag) for tag in tags} for tags in (asked, song.tags))
+    requested_keys = {match_key(tag) for tag in requested}
+    returned_keys = {match_key(tag) for tag in song.tags}
     for tag in song.tags:
-        yield tag, "kept" if match_key(tag) in wanted else "added"
-    for tag in asked:
-        if match_key(tag) not in made:
+        yield tag, "kept" if match_key(tag) in requested_keys else "added"
+    for tag in requested:
+        if match_key(tag) not in returned_keys:
             yield tag, "dropped"
 
 
-def _asked_text(song: Song, task: Task | None) -> str:
-    """The tags asked for: as the service read them, else as sent."""
+def _requested_tags(song: Song, task: Task | None) -> str:
+    """Return the requested tags as the service read them, else as they were sent."""
     if song.replacements:
         return song.replacements[0].source
     text = getattr(task.request, "tags", None) if task else None
@@ -154,34 +155,35 @@ def _asked_text(song: Song, task: Task | None) -> str:
 
 def _audio(song: Song) -> markup.Html:
     if song.state == "failed":
-        return markup.notice(song.fail_reason or "The service gives no reason.", "bad")
+        return markup.notice(song.fail_reason or "The service gave no reason.", "bad")
     if song.engine == "lyrics":
         return markup.EMPTY
     if song.audio_url is None:
         if song.finished:
-            return markup.notice("Finished, but the reply holds no audio.", "warn")
+            return markup.notice("Finished, but the reply has no audio.", "warn")
         return markup.progress(None, "No audio yet.")
     return markup.player(song.audio_url, song.title or "this song")
 
 
 def _links(song: Song) -> markup.Html:
-    """Links of a song that have no place of their own, such as producer's `wav_url`."""
-    found = [
+    """Link the URLs in `extra`, such as producer's `wav_url`."""
+    links = [
         markup.link(name.removesuffix("_url"), url)
         for name, url in song.extra.items()
         if name.endswith("_url") and isinstance(url, str) and markup.web_url(url)
     ]
-    return markup.caption(*found)
+    return markup.caption(*links)
 
 
 def _notices(task: Task) -> Iterator[markup.Html]:
     if task.state == "failed":
-        reason = task.fail_reason or "It came to nothing; the service gives no reason."
+        reason = task.fail_reason or "The task failed; the service gave no reason."
         refund = "" if task.refunded is not None else f"\n{_REFUNDS}"
         yield markup.notice(f"{reason}{refund}", "bad")
     elif not task.finished:
         share = None if task.progress is None else min(max(task.progress, 0.0), 1.0)
-        yield markup.progress(share, _AT_WORK_AGAIN if task.poll_by_repost else _AT_WORK)
+        yield markup.progress(share, _WAITING_FOR_REPOST if task.poll_by_repost else _WAITING)
     if task.issues:
-        odd = "\n".join(f"{issue.where}: {issue.message}" for issue in task.issues[:5])
-        yield markup.notice(f"Not understood in the reply (kept in .raw):\n{odd}", "warn")
+        lines = (f"{issue.where}: {issue.message}" for issue in task.issues[:_MAX_ISSUES])
+        listed = "\n".join(lines)
+        yield markup.notice(f"Not understood in the reply (see .raw):\n{listed}", "warn")

@@ -1,4 +1,4 @@
-"""One JSON object while it is read: fields are handed out once, the rest is left over."""
+"""JsonReader: consumes one JSON object of a reply field by field. No I/O."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from musicapi_nb.tasks.models import Issue
+from musicapi_nb.tasks.song import Issue
+from musicapi_nb.tasks.tags import split_at_commas
 
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
-_WHOLE = 100
+_PERCENT = 100
 LATEST = dt.datetime(2100, 1, 1, tzinfo=dt.UTC).timestamp()
 
 
 class JsonReader:
-    """One JSON object while it is read: hands out fields once, notes what it cannot read.
+    """One JSON object; each method removes a field and returns its value, or reports an issue.
 
-    What was never handed out, or could not be read, is left over for `extra`.
+    Each method takes alternative field names and uses the first with a value. `rest` holds the
+    fields that were not removed, including those with an unusable value; it becomes `extra`.
     """
 
     def __init__(self, value: Mapping[str, Any], where: str, issues: list[Issue]) -> None:
@@ -27,29 +29,30 @@ class JsonReader:
         self.issues = issues
 
     def issue(self, name: str, message: str) -> None:
-        name = name or '""'  # a field may be called so; "" is the whole reply
+        """Record that a field was not understood."""
+        name = name or '""'  # a field may have the empty name; "" means the whole reply
         where = f"{self.where}.{name}" if self.where else name
         self.issues.append(Issue(clean(where), message))
 
     def pop(self, *names: str) -> tuple[str, Any] | None:
-        """Take the first of the fields that says something; drop those that say nothing."""
+        """Remove the first field with a value, and drop blank ones before it."""
         for name in names:
             value = self.rest.get(name)
-            if value is None or (isinstance(value, str | list | dict) and not _full(value)):
+            if _is_blank(value):
                 self.rest.pop(name, None)
             else:
                 return name, self.rest.pop(name)
         return None
 
-    def _reject(self, name: str, value: Any, wanted: str) -> None:
+    def _reject(self, name: str, value: Any, expected: str) -> None:
         self.rest[name] = value
-        self.issue(name, f"{describe(value)} instead of {wanted}")
+        self.issue(name, f"{describe(value)} instead of {expected}")
 
     def text(self, *names: str) -> str | None:
-        taken = self.pop(*names)
-        if taken is None:
+        """Remove a text; a number is converted to one."""
+        if (field := self.pop(*names)) is None:
             return None
-        name, value = taken
+        name, value = field
         if isinstance(value, str):
             return clean(value)
         if as_number(value) is not None:
@@ -58,11 +61,10 @@ class JsonReader:
         return None
 
     def seconds(self, *names: str) -> float | None:
-        """Take seconds; what is unfinished has 0, which says nothing."""
-        taken = self.pop(*names)
-        if taken is None:
+        """Remove a number of seconds; 0, which unfinished songs have, gives None."""
+        if (field := self.pop(*names)) is None:
             return None
-        name, value = taken
+        name, value = field
         number = as_number(value)
         if number is None or number < 0:
             self._reject(name, value, "a number from 0 on")
@@ -70,43 +72,42 @@ class JsonReader:
         return number or None
 
     def fraction(self, *names: str) -> float | None:
-        """Take a percentage, "45%" or 45, as 0.0 to 1.0."""
-        taken = self.pop(*names)
-        if taken is None:
+        """Remove a percentage, "45%" or 45, and return it as 0.0 to 1.0."""
+        if (field := self.pop(*names)) is None:
             return None
-        name, value = taken
+        name, value = field
         number = as_number(value.strip().removesuffix("%") if isinstance(value, str) else value)
-        if number is None or not 0 <= number <= _WHOLE:
+        if number is None or not 0 <= number <= _PERCENT:
             self._reject(name, value, "a percentage")
             return None
-        return number / _WHOLE
+        return number / _PERCENT
 
     def flag(self, *names: str) -> bool | None:
-        taken = self.pop(*names)
-        if taken is None:
+        """Remove true or false."""
+        if (field := self.pop(*names)) is None:
             return None
-        name, value = taken
+        name, value = field
         if isinstance(value, bool):
             return value
         self._reject(name, value, "true or false")
         return None
 
     def timestamp(self, *names: str) -> dt.datetime | None:
-        taken = self.pop(*names)
-        if taken is None or as_number(taken[1]) == 0:
+        """Remove a date and time (see `as_timestamp`); 0 gives None."""
+        field = self.pop(*names)
+        if field is None or as_number(field[1]) == 0:
             return None
-        name, value = taken
-        moment = as_timestamp(value)
-        if moment is None:
+        name, value = field
+        timestamp = as_timestamp(value)
+        if timestamp is None:
             self._reject(name, value, "a date and time")
-        return moment
+        return timestamp
 
     def texts(self, *names: str) -> tuple[str, ...]:
-        """Take a list of texts; what is no text in it is noted and left."""
-        taken = self.pop(*names)
-        if taken is None:
+        """Remove a list of texts; other items in it are reported and the list stays in `rest`."""
+        if (field := self.pop(*names)) is None:
             return ()
-        name, value = taken
+        name, value = field
         if not isinstance(value, list):
             self._reject(name, value, "a list of texts")
             return ()
@@ -115,49 +116,49 @@ class JsonReader:
         return tuple(clean(item) for item in value if isinstance(item, str) and item.strip())
 
     def tags(self, *names: str) -> tuple[tuple[str, ...], str | None]:
-        """Take tags, which come as one comma-separated text or as a list of texts."""
-        taken = self.pop(*names)
-        if taken is None:
+        """Remove tags, given as a comma-separated text or a list; return them and their text."""
+        if (field := self.pop(*names)) is None:
             return (), None
-        name, value = taken
+        name, value = field
         if isinstance(value, str):
             text = clean(value)
-            parts = (part.strip() for part in text.split(","))
-            return tuple(part for part in parts if part), text
+            return split_at_commas(text), text
         self.rest[name] = value
         tags = self.texts(name)
         return tags, ", ".join(tags) or None
 
     def object(self, *names: str) -> JsonReader | None:
-        """Take a nested object."""
-        taken = self.pop(*names)
-        if taken is None:
+        """Remove a nested object and return a reader of it."""
+        if (field := self.pop(*names)) is None:
             return None
-        name, value = taken
+        name, value = field
         if isinstance(value, dict):
             return JsonReader(value, f"{self.where}.{name}" if self.where else name, self.issues)
         self._reject(name, value, "an object")
         return None
 
 
-def _full(value: str | list[Any] | dict[str, Any]) -> bool:
-    return bool(value.strip() if isinstance(value, str) else value)
+def _is_blank(value: Any) -> bool:
+    if isinstance(value, str):
+        return not value.strip()
+    return value is None or (isinstance(value, list | dict) and not value)
 
 
 def describe(value: Any) -> str:
-    """Name what a value is: texts and floats by their beginning, the rest by type alone."""
-    shown = f" {value[:40]!r}" if isinstance(value, str) else ""
-    return f"{type(value).__name__}{shown}"
+    """Name a value's type, and the first characters of a text."""
+    start = f" {value[:40]!r}" if isinstance(value, str) else ""
+    return f"{type(value).__name__}{start}"
 
 
 def clean(text: str) -> str:
-    """Replace halves of surrogate pairs, which no encoder takes, by the replacement character."""
+    """Replace lone surrogates, which no encoding accepts, by U+FFFD."""
     if text.isascii():
         return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def as_number(value: Any) -> float | None:
+    """Return a finite number, also one written as text; None for anything else."""
     if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
         value = float(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -170,11 +171,11 @@ def as_number(value: Any) -> float | None:
 
 
 def as_timestamp(value: Any) -> dt.datetime | None:
-    """Read ISO 8601 (no zone: UTC) or unix seconds."""
+    """Parse ISO 8601 (UTC if no zone is given) or Unix seconds; None if it is neither."""
     if isinstance(value, str) and not _NUMBER.fullmatch(value.strip()):
         try:
-            moment = dt.datetime.fromisoformat(value.strip())
-            return (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).astimezone(dt.UTC)
+            time = dt.datetime.fromisoformat(value.strip())
+            return (time if time.tzinfo else time.replace(tzinfo=dt.UTC)).astimezone(dt.UTC)
         except (ValueError, OverflowError):
             return None
     seconds = as_number(value)

@@ -1,166 +1,159 @@
-"""Answers that are no songs: ids, links, figures, steps; and whether they are there yet. Pure."""
+"""Parse answers without songs (ids, links, measurements, steps) and judge if they are ready."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias, TypeGuard
 
 import msgspec
 
-from musicapi_nb.tasks.json_reader import clean
+from musicapi_nb.tasks.json_reader import JsonReader, clean
+from musicapi_nb.tasks.task import Task
 
-if TYPE_CHECKING:
-    from musicapi_nb.tasks.json_reader import JsonReader
-    from musicapi_nb.tasks.models import Task
+Readiness: TypeAlias = Literal["ready", "not ready", "failed", "unclear"]
 
-Ready: TypeAlias = Literal["ready", "not ready", "failed", "odd"]
-
-# Of the answers that come without an envelope: docs create-persona, upload-music, get-credits;
-# on the sibling host bpm, vox, aligned-lyrics and upsample-tags have `data` around theirs.
-_FLAT = (
-    "persona_id",
-    "clip_id",
-    "credits",
-    "extra_credits",
-    "wav_url",
-    "midi_url",
-    "instruments",
-    "avg_bpm",
-    "max_bpm",
-    "min_bpm",
-    "vox_audio_id",
-    "source_clip_id",
-    "vocal_start_s",
-    "vocal_end_s",
-    "wave_response",
-    "alignment",
-    "upsampled_tags",
+# Fields of answers without an envelope: docs create-persona, upload-music, get-credits. On the
+# sibling host bpm, vox, aligned-lyrics and upsample-tags have them inside `data`.
+_ANSWER_FIELDS = (
+    *("persona_id", "clip_id", "credits", "extra_credits", "wav_url", "midi_url", "instruments"),
+    *("avg_bpm", "max_bpm", "min_bpm", "vox_audio_id", "source_clip_id", "vocal_start_s"),
+    *("vocal_end_s", "wave_response", "alignment", "upsampled_tags"),
 )
-# What any reply may say about itself; the rest of a reply that came at once is its answer.
+# Fields that any reply may have about itself. Everything else in an immediate reply is its answer.
 _ENVELOPE = frozenset(
-    {
-        "code",
-        "message",
-        "data",
-        "type",
-        "success",
-        "warning",
-        "task_id",
-        "error",
-        "steps",
-        "failed_step",
-        "platform",
-        "event",
-    }
+    {"code", "message", "data", "type", "success", "warning", "task_id", "error", "steps"}
+    | {"failed_step", "platform", "event"}
 )
-_SONG = frozenset({"clip_id", "audio_url", "state"})
-# get-midi is called again until its link is a link; "generating midi..." was seen before it.
-# "Try again later" is no such word: who says it need not have heard of the request's being paid.
-_WAITING = re.compile(
-    r"generat|process|prepar|creating|build|convert|render|pending|queue|progress|not[ _]ready",
-    re.IGNORECASE,
-)
-# What is said to be over, and is not there, is not to be asked for again by paying.
-_OVER = re.compile(
-    r"success|\bdone\b|completed"
-    r"|(?<!being )(generated|processed|prepared|created|built|converted|rendered)",
-    re.IGNORECASE,
-)
-_GIVEN_UP = re.compile(r"fail|error|unable|could ?n[o']t|cannot|not found", re.IGNORECASE)
+_SONG_FIELDS = frozenset({"clip_id", "audio_url", "state"})
 
 
-def answer_of(part: JsonReader, task: Task) -> Mapping[str, Any]:
-    """What a reply says that is no song: `data`, or the fields beside it; empty for nothing."""
-    data = part.rest.get("data")
+class _Wording(NamedTuple):
+    """Words that stand where a link belongs, or in a message, and what they mean."""
+
+    meaning: Readiness
+    pattern: re.Pattern[str]
+    source: str
+
+
+# The first match counts. Only "not ready" leads to the same request being sent again, which may
+# cost credits; so words about a finished step, or unfamiliar ones, are not taken as "not ready".
+_WORDINGS = (
+    _Wording(
+        "failed",
+        re.compile(r"fail|error|unable|could ?n[o']t|cannot|not found", re.IGNORECASE),
+        "docs error-handling, 2025: messages of failed tasks",
+    ),
+    _Wording(
+        "unclear",
+        re.compile(
+            r"success|\bdone\b|completed"
+            r"|(?<!being )(generated|processed|prepared|created|built|converted|rendered)",
+            re.IGNORECASE,
+        ),
+        "inferred: says it is over, yet there is no link",
+    ),
+    _Wording(
+        "not ready",
+        re.compile(
+            r"generat|process|prepar|creating|build|convert|render|pending|queue|progress"
+            r"|not[ _]ready",
+            re.IGNORECASE,
+        ),
+        "docs get-midi: repeat until midi_url is a link; 'generating midi...' seen in tracksmartin",
+    ),
+)
+
+
+def find_answer(reader: JsonReader, task: Task) -> Mapping[str, Any]:
+    """Return the answer in a reply: `data`, or the fields beside it; empty if there is none."""
+    data = reader.rest.get("data")
     if isinstance(data, dict):
         return data
     if isinstance(data, list):
-        return {"data": data} if _is_no_song_list(data, task) else {}
+        return {"data": data} if _is_answer_list(data, task) else {}
     if isinstance(data, str) and is_link(data):
         return {"data": data}
-    return flat_answer(part, task)
+    if _makes_no_songs(task) and task.id is None and not reader.rest.get("error"):
+        answer = {name: value for name, value in reader.rest.items() if name not in _ENVELOPE}
+        return answer if answer.keys() - {"status"} else {}
+    return {name: reader.rest[name] for name in _ANSWER_FIELDS if name in reader.rest}
 
 
-def flat_answer(part: JsonReader, task: Task) -> dict[str, Any]:
-    """The answer of a reply without an envelope."""
-    if _is_songless(task) and task.id is None and not part.rest.get("error"):
-        found = {name: value for name, value in part.rest.items() if name not in _ENVELOPE}
-        return found if found.keys() - {"status"} else {}
-    return {name: part.rest[name] for name in _FLAT if name in part.rest}
+def _is_answer_list(data: list[Any], task: Task) -> bool:
+    """True if a list under `data` is the answer of an operation without songs."""
+    songs = (isinstance(item, dict) and _SONG_FIELDS & item.keys() for item in data)
+    return _makes_no_songs(task) and bool(data) and not any(songs)
 
 
-def _is_no_song_list(data: list[Any], task: Task) -> bool:
-    """Whether a list under `data` is what an operation without songs answers (words, formats)."""
-    songs = (isinstance(item, dict) and _SONG & item.keys() for item in data)
-    return _is_songless(task) and bool(data) and not any(songs)
-
-
-def _is_songless(task: Task) -> bool:
+def _makes_no_songs(task: Task) -> bool:
     return task.request is not None and task.request.songs == 0
 
 
 def is_link(value: Any) -> bool:
+    """True for a text that begins with http:// or https://."""
     return isinstance(value, str) and value.strip().lower().startswith(("https://", "http://"))
 
 
-def readiness(answer: Mapping[str, Any], *, repeats: bool) -> tuple[Ready, str | None]:
-    """Judge an answer by its links; with the words that stand in the place of one.
+def readiness(answer: Mapping[str, Any], *, repeatable: bool) -> tuple[Readiness, str | None]:
+    """Judge an answer by its links; also return the text found where a link belongs.
 
-    `repeats`: the operation is asked again until its link is there, so that none is "not ready".
+    `repeatable`: the operation is repeated until its link is there, so a missing link means "not
+    ready".
     """
-    links = list(_links(answer))
-    words = [value for value in links if isinstance(value, str) and value.strip()]
-    words = [value for value in words if not is_link(value)]
-    for value in words:
-        if (said := classify_words(value)) != "odd":
-            return said, clean(value)
-    if words:
-        return "odd", clean(words[0])
-    missing = repeats and bool(links) and not any(map(is_link, links))
+    links = list(_link_values(answer))
+    texts = [value for value in links if isinstance(value, str) and value.strip()]
+    texts = [text for text in texts if not is_link(text)]
+    for text in texts:
+        if (meaning := classify_words(text)) != "unclear":
+            return meaning, clean(text)
+    if texts:
+        return "unclear", clean(texts[0])
+    missing = repeatable and bool(links) and not any(map(is_link, links))
     return ("not ready" if missing else "ready"), None
 
 
-def classify_words(words: str) -> Ready:
-    """What words in the place of an answer mean; "odd" for words that are not known."""
-    if _GIVEN_UP.search(words):
-        return "failed"
-    return "not ready" if _WAITING.search(words) and not _OVER.search(words) else "odd"
+def classify_words(text: str) -> Readiness:
+    """Return what a text in place of an answer means; "unclear" for unfamiliar words."""
+    meanings = (wording.meaning for wording in _WORDINGS if wording.pattern.search(text))
+    return next(meanings, "unclear")
 
 
-def _links(answer: Mapping[str, Any], depth: int = 3) -> Iterator[Any]:
+def _link_values(answer: Mapping[str, Any], depth: int = 3) -> Iterator[Any]:
     for name, value in answer.items():
         if isinstance(value, dict) and depth:
-            yield from _links(value, depth - 1)
+            yield from _link_values(value, depth - 1)
         elif name == "url" or name.endswith("_url"):
             yield value
 
 
-def with_steps(part: JsonReader, task: Task) -> Task:
-    """Read the reply of an operation that takes several steps (upload-extend and its sisters).
+def parse_steps(reader: JsonReader, task: Task) -> Task:
+    """Parse the reply of an operation that runs in steps (upload-extend and upload-cover).
 
-    The steps stay in `extra`; the clip that a step made is in `answer`, so that it can be used
-    also where a later step failed; what it cost is charged then, as far as is known, and the
-    reason says so.
+    The steps stay in `extra`. The clip that a step created is in `answer`, so that it can be used
+    even if a later step failed; the failure reason then names the steps that may have cost credits.
     """
-    steps = part.rest["steps"]
-    told = [(name, step) for name, step in steps.items() if isinstance(step, dict)]
-    ids = [step["task_id"] for _, step in told if isinstance(step.get("task_id"), str)]
-    clips = [step["clip_id"] for _, step in told if isinstance(step.get("clip_id"), str)]
+    items = reader.rest["steps"].items()
+    steps = {clean(str(name)): step for name, step in items if isinstance(step, dict)}
+    ids = [step["task_id"] for step in steps.values() if _is_text(step.get("task_id"))]
+    clips = [step["clip_id"] for step in steps.values() if isinstance(step.get("clip_id"), str)]
     answer = {"clip_id": clean(clips[-1])} if clips else {}
-    task = msgspec.structs.replace(task, id=task.id or _id(ids), answer=answer)
-    named = part.rest.get("failed_step")
-    failed = [(name, step) for name, step in told if name == named or step.get("success") is False]
-    if not failed and not (isinstance(named, str) and named.strip()):
+    task_id = task.id or (clean(ids[-1]) if ids else None)
+    task = msgspec.structs.replace(task, id=task_id, answer=answer)
+    stated = reader.rest.get("failed_step")
+    failed_name = clean(stated) if _is_text(stated) else None
+    failed = [name for name in steps if name == failed_name or steps[name].get("success") is False]
+    if not failed and failed_name is None:
         return task
-    name, step = failed[0] if failed else (named, {})
-    words = step.get("error") or part.rest.get("error") or part.rest.get("message")
-    said = clean(words) if isinstance(words, str) and words.strip() else "no reason was given"
-    reason = f"the step {clean(str(name))!r} failed: {said}"
-    done = [clean(str(name)) for name, step in told if step.get("success") is True]
-    reason += f" (done, and perhaps charged: {', '.join(done)})" if done else ""
+    name = failed[0] if failed else str(failed_name)
+    texts = (steps.get(name, {}).get("error"), reader.rest.get("error"), reader.rest.get("message"))
+    text = next((text for text in texts if text), None)
+    reason = clean(text) if _is_text(text) else "no reason was given"
+    done = [name for name, step in steps.items() if step.get("success") is True]
+    charged = f" (done, and perhaps charged: {', '.join(done)})" if done else ""
+    reason = f"the step {name!r} failed: {reason}{charged}"
     return msgspec.structs.replace(task, state="failed", fail_reason=reason)
 
 
-def _id(ids: list[str]) -> str | None:
-    return next((clean(value) for value in reversed(ids) if value.strip()), None)
+def _is_text(value: Any) -> TypeGuard[str]:
+    return isinstance(value, str) and bool(value.strip())

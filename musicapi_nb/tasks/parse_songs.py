@@ -1,19 +1,17 @@
-"""Clips of a reply as songs, and what their states make of the whole. Pure."""
+"""Parse the songs of a reply, and derive the state of their task. No I/O."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from musicapi_nb.tasks.json_reader import JsonReader, clean, describe
-from musicapi_nb.tasks.models import FINAL, Issue, Replacement, Song
+from musicapi_nb.tasks.song import FINAL, Issue, Replacement, Song, State
+from musicapi_nb.tasks.task import Task
 
-if TYPE_CHECKING:
-    from musicapi_nb.tasks.models import State, Task
-
-# Words for a state, as the engines and the relay behind studio spell them (lower case here).
+# State words of the engines and of the service behind studio, in lower case.
 _STATES: Mapping[str, State] = {
     "pending": "pending",
     "not_start": "pending",
@@ -28,116 +26,117 @@ _STATES: Mapping[str, State] = {
     "failure": "failed",
 }
 
-
-# The keys by which an item is a pair of clips.
 PAIR = frozenset({"extended", "full"})
+"""Fields of an item that holds two clips (upload-extend with auto_concat)."""
 
 
-def state_of(word: str | None) -> State | None:
-    """Translate the service's word; None for no word, "unknown" for an unknown one."""
+def parse_state(word: str | None) -> State | None:
+    """Map the service's word to a state; None for no word, "unknown" for an unfamiliar one."""
     return _STATES.get(word.strip().lower(), "unknown") if word else None
 
 
-def song_of(part: JsonReader, position: int, task: Task, default: State | None) -> Song:
-    word = part.text("state", "status")
-    reason = part.text("error_detail", "fail_reason", "error", "error_message", "error_type")
-    tags, tags_text = part.tags("tags", "sound")
-    if not tags:  # nuro says its tags in two fields
-        tags = tuple(tag for name in ("genre", "mood") for tag in part.tags(name)[0])
+def parse_song(reader: JsonReader, position: int, task: Task, default: State | None) -> Song:
+    """Parse one clip; `default` is its state if it states none itself."""
+    word = reader.text("state", "status")
+    reason = reader.text("error_detail", "fail_reason", "error", "error_message", "error_type")
+    tags, tags_text = reader.tags("tags", "sound")
+    if not tags:  # nuro has two fields instead
+        tags = tuple(tag for name in ("genre", "mood") for tag in reader.tags(name)[0])
         tags_text = ", ".join(tags) or None
-    audio_url = part.text("audio_url", "song_path")
-    if (finished := part.flag("finished")) is not None:  # studio says it by a flag and an error
+    audio_url = reader.text("audio_url", "song_path")
+    if (finished := reader.flag("finished")) is not None:  # studio: a flag, and maybe an error
         default = "failed" if reason else ("succeeded" if finished else "running")
-    state = state_of(word) or default or ("succeeded" if audio_url else "unknown")
+    state = parse_state(word) or default or ("succeeded" if audio_url else "unknown")
     return Song(
-        id=part.text("clip_id", "id") or (task.id if task.engine == "nuro" else None),
+        id=reader.text("clip_id", "id") or (task.id if task.engine == "nuro" else None),
         task_id=task.id,
         engine=task.engine,
         position=position,
         state=state,
         state_word=word,
-        title=part.text("title"),
+        title=reader.text("title"),
         tags=tags,
         tags_text=tags_text,
-        lyrics=part.text("lyrics"),
-        prompt=part.text("prompt", "gpt_description_prompt"),
-        model=part.text("mv"),
-        duration=part.seconds("duration"),
+        lyrics=reader.text("lyrics"),
+        prompt=reader.text("prompt", "gpt_description_prompt"),
+        model=reader.text("mv"),
+        duration=reader.seconds("duration"),
         audio_url=audio_url,
-        image_url=part.text("image_url", "image_path"),
-        video_url=part.text("video_url", "video_path"),
-        created_at=part.timestamp("created_at"),
-        replacements=_replacements(part),
+        image_url=reader.text("image_url", "image_path"),
+        video_url=reader.text("video_url", "video_path"),
+        created_at=reader.timestamp("created_at"),
+        replacements=_parse_replacements(reader),
         fail_reason=reason,
         simulated=task.simulated,
-        extra=part.rest,
+        extra=reader.rest,
     )
 
 
-def _replacements(part: JsonReader) -> tuple[Replacement, ...]:
-    steps = part.object("replaced_tags")
+def _parse_replacements(reader: JsonReader) -> tuple[Replacement, ...]:
+    steps = reader.object("replaced_tags")
     if steps is None:
         return ()
-    found = []
+    replacements = []
     for source in tuple(steps.rest):
         step = steps.object(source)
         if step is None:
-            found.append(Replacement(clean(source), ()))
+            replacements.append(Replacement(clean(source), ()))
             continue
         tags, _ = step.tags("tags")
-        found.append(Replacement(clean(source), tags, step.text("type")))
+        replacements.append(Replacement(clean(source), tags, step.text("type")))
         if step.rest:
             steps.rest[source] = step.rest
     if steps.rest:
-        part.rest["replaced_tags"] = steps.rest
-    return tuple(found)
+        reader.rest["replaced_tags"] = steps.rest
+    return tuple(replacements)
 
 
-def songs_of(
+def parse_songs(
     items: Any, where: str, task: Task, default: State | None, issues: list[Issue]
 ) -> tuple[Song, ...]:
+    """Parse a list of clips or pairs of clips; `where` is its path in the reply."""
     if not isinstance(items, list):
         issues.append(Issue(where, f"{describe(items)} instead of a list of songs"))
         return ()
-    found: list[Song] = []
-    second = 0  # songs that share an item with another one
-    for number, item in enumerate(items):
-        place = f"{where}[{number}]"
+    songs: list[Song] = []
+    pairs = 0  # each pair so far shifts the positions after it by one
+    for index, item in enumerate(items):
+        path = f"{where}[{index}]"
         if not isinstance(item, dict):
-            issues.append(Issue(place, f"{describe(item)} instead of a song"))
+            issues.append(Issue(path, f"{describe(item)} instead of a song"))
         elif item.keys() >= PAIR:
-            found += _pair(JsonReader(item, place, issues), number + second, task, default)
-            second += 1
+            songs += _parse_pair(JsonReader(item, path, issues), index + pairs, task, default)
+            pairs += 1
         else:
-            found.append(song_of(JsonReader(item, place, issues), number + second, task, default))
-    return tuple(found)
+            songs.append(parse_song(JsonReader(item, path, issues), index + pairs, task, default))
+    return tuple(songs)
 
 
-def _pair(item: JsonReader, position: int, task: Task, default: State | None) -> list[Song]:
-    """Read what upload-extend with auto_concat makes: the new part, and the whole song.
+def _parse_pair(reader: JsonReader, first: int, task: Task, default: State | None) -> list[Song]:
+    """Parse the two clips of upload-extend with auto_concat: the extension, and the full song.
 
-    The whole one is null until it is joined. Which of the two a song is stands in its `extra`.
+    The full song is null until it is joined. `extra["pair"]` says which of the two a song is.
     """
-    found: list[Song] = []
-    for at, name in enumerate(("extended", "full")):
-        clip = item.object(name)
-        if clip is None:  # what is not there yet; of a part that failed nothing more will come
-            over = bool(found) and found[0].state == "failed"
+    songs: list[Song] = []
+    for position, name in enumerate(("extended", "full"), first):
+        clip = reader.object(name)
+        if clip is None:  # not there yet; if the extension failed, it will never be
             song = Song(
                 task_id=task.id,
                 engine=task.engine,
-                position=position + at,
-                state="failed" if over else "pending",
+                position=position,
+                state="failed" if songs and songs[0].state == "failed" else "pending",
                 simulated=task.simulated,
             )
         else:
-            song = song_of(clip, position + at, task, default)
-        found.append(msgspec.structs.replace(song, extra={**song.extra, **item.rest, "pair": name}))
-    return found
+            song = parse_song(clip, position, task, default)
+        extra = {**song.extra, **reader.rest, "pair": name}
+        songs.append(msgspec.structs.replace(song, extra=extra))
+    return songs
 
 
 def _task_state(songs: Sequence[Song], expected: int | None, stated: State | None) -> State:
-    """Judge the whole from its songs: finished only when every expected song is final."""
+    """Derive a task's state from its songs: final only when every expected song is final."""
     if stated == "failed":
         return "failed"
     if not songs:
@@ -155,6 +154,7 @@ def _task_state(songs: Sequence[Song], expected: int | None, stated: State | Non
 def with_songs(
     task: Task, songs: tuple[Song, ...], stated: State | None, word: str | None, reason: str | None
 ) -> Task:
+    """Return the task with its songs; `stated` is the state that the reply gives the task."""
     state = _task_state(songs, task.expected, stated)
     return msgspec.structs.replace(
         task,
@@ -170,9 +170,10 @@ def _song_reasons(songs: Iterable[Song]) -> str | None:
 
 
 def mark_failed(
-    task: Task, reason: str, *, refunded: bool | None = None, word: str | None = None
+    task: Task, reason: str | None, *, refunded: bool | None = None, word: str | None = None
 ) -> Task:
-    """The same task, failed for `reason`."""
+    """Return the task as failed for `reason`."""
+    reason = reason or "the service gave no reason"
     return msgspec.structs.replace(
         task, state="failed", fail_reason=reason, refunded=refunded, state_word=word
     )

@@ -1,31 +1,29 @@
-"""A reply as a library keeps it: what was base of its task, and the reply as it came."""
+"""StoredReply: a reply as the library stores it. No I/O."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
 from musicapi_nb.errors import UnexpectedReply
 from musicapi_nb.tasks.parse import parse_task
-
-if TYPE_CHECKING:
-    from musicapi_nb.tasks.models import Task
+from musicapi_nb.tasks.task import Task
 
 
 class StoredReply(NamedTuple):
-    """The reply about a task, not read yet.
+    """An unparsed reply about a task.
 
     Attributes
     ----------
     base
-        The task as it was base without the reply.
+        The task as it was known before the reply.
     raw
-        The reply, as JSON text; None: there was none.
+        The reply as JSON text; None if there was none.
     overrides
-        What a reply alone does not say, by the names of `Task`: it wins.
+        Attributes of `Task` that the reply alone does not give; they take precedence.
     """
 
     base: Task
@@ -33,11 +31,11 @@ class StoredReply(NamedTuple):
     overrides: Mapping[str, Any]
 
     def task(self) -> Task:
-        """Make the task again, as it was last seen."""
+        """Parse the reply and return the task in its latest state."""
         payload = json.loads(self.raw) if self.raw is not None else None
         try:
             task = self.base if payload is None else parse_task(payload, task=self.base)
-        except UnexpectedReply:  # a reply that was told to be a failure by its status
+        except UnexpectedReply:  # a failure that only the HTTP status showed
             task = msgspec.structs.replace(self.base, raw=payload)
         if any(getattr(task, name) != value for name, value in self.overrides.items()):
             task = msgspec.structs.replace(task, **self.overrides)

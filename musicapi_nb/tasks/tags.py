@@ -1,4 +1,4 @@
-"""Tags as text: how a text of them is read, and which tags are one and the same. Pure."""
+"""Tags as text: splitting a text into tags, and deciding when two tags are the same. No I/O."""
 
 from __future__ import annotations
 
@@ -8,29 +8,40 @@ import unicodedata
 from collections.abc import Iterable
 
 
+def split_at_commas(text: str) -> tuple[str, ...]:
+    """Split a text at commas, as the service separates tags; outer white space is removed."""
+    parts = (part.strip() for part in text.split(","))
+    return tuple(part for part in parts if part)
+
+
 @functools.lru_cache(maxsize=65536)
 def split_tag_text(text: str) -> tuple[str, ...]:
-    """Split a text at commas, semicolons and line ends; white space is collapsed."""
+    """Split a text that a person wrote at commas, semicolons and line ends.
+
+    Runs of white space inside a tag become one space.
+    """
     parts = (" ".join(part.split()) for part in re.split(r"[,;\n\r]", text))
     return tuple(part for part in parts if part)
 
 
 @functools.lru_cache(maxsize=65536)
 def normalize_tag(tag: str) -> str:
-    """One spelling of a tag: NFKC, without case, white space collapsed."""
+    """Return a tag in NFKC form, case-folded, with single spaces."""
     return " ".join(unicodedata.normalize("NFKC", tag).casefold().split())
 
 
 @functools.lru_cache(maxsize=65536)
 def match_key(tag: str) -> str:
-    """`normalize_tag`, and a hyphen is a space: "Lo-Fi" and "lo fi" are one tag."""
-    return " ".join(re.sub(r"[-\u2010\u2011]", " ", normalize_tag(tag)).split()) or normalize_tag(
-        tag
-    )
+    """Return the key by which tags are compared: `normalize_tag`, with hyphens as spaces.
+
+    "Lo-Fi" and "lo fi" have the same key.
+    """
+    normalized = normalize_tag(tag)
+    return " ".join(re.sub(r"[-\u2010\u2011]", " ", normalized).split()) or normalized
 
 
 def unique_tags(tags: Iterable[str]) -> tuple[str, ...]:
-    """The tags without repeats (`match_key`), in the spelling that came first."""
+    """Drop repeated tags (same `match_key`); the first spelling is kept."""
     first: dict[str, str] = {}
     for tag in tags:
         first.setdefault(match_key(tag), tag)

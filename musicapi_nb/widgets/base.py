@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import anywidget
 from IPython.display import display, update_display
+
+_IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)
+_EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
+
+
+def join_modules(*paths: Path) -> str:
+    """Join ES modules into one, each after those that it imports.
+
+    anywidget loads a single module from a blob URL, where relative imports do not resolve.
+    Joining needs no build step and leaves no generated file behind. Only the last module may have
+    a default export, and no two may declare the same name.
+    """
+    source = "\n".join(path.read_text(encoding="utf-8") for path in paths)
+    return _EXPORT.sub("", _IMPORT.sub("", source))
 
 
 class LiveWidget(anywidget.AnyWidget):

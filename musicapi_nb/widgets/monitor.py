@@ -1,4 +1,4 @@
-"""The monitor: how a job or an experiment is doing, with buttons; in a terminal, a bar."""
+"""The monitor: progress of a job or an experiment with buttons; in a terminal, a progress bar."""
 
 from __future__ import annotations
 
@@ -17,68 +17,67 @@ if TYPE_CHECKING:
 
     from musicapi_nb.experiment import Progress
 
-_ENDED = frozenset({"ended", "stopped", "cancelled"})
+_FINAL_STATES = frozenset({"ended", "stopped", "cancelled"})
 _log = logging.getLogger(__name__)
 
 
 class Action(NamedTuple):
-    """Something that a person can do about work under way: a button's word, and what it does."""
+    """A button: its label and tooltip, what it runs, and whether it is enabled."""
 
-    word: str
-    help: str
-    do: Callable[[], object]
-    possible: bool
+    label: str
+    tooltip: str
+    run: Callable[[], object]
+    enabled: bool
 
 
 class BarState(NamedTuple):
-    """How far work has come: of `total` units `done`, and what else is to be said."""
+    """State of a progress bar: `done` of `total` units, and text after it."""
 
     done: int
     total: int
     unit: str
-    words: str
+    text: str
 
 
 class Watchable(Protocol):
-    """What a monitor follows: a job or a run of the notebook."""
+    """Work that a monitor can follow, such as `notebook.Job` and `notebook.ExperimentRun`."""
 
     def watch(self, callback: Callable[[], None]) -> None:
-        """Call back, on some thread, whenever it looks different."""
+        """Call back, on any thread, after each change."""
 
     def actions(self) -> Sequence[Action]:
-        """All that can be done about it; always the same number, in the same order."""
+        """Return all actions, always as many and in the same order."""
 
     def bar_state(self) -> BarState:
-        """How far it has come."""
+        """Return the progress."""
 
     def done(self) -> bool:
-        """Whether it has ended, and nothing can be done about it any more."""
+        """Return whether the work has ended and no action is possible any more."""
 
     def _repr_html_(self) -> str: ...
 
 
-def monitor(what: Watchable) -> Monitor | Bar:
-    """Follow a job or an experiment: its card and buttons; outside of notebooks, a bar.
+def monitor(work: Watchable) -> Monitor | Bar:
+    """Follow a job or an experiment: a card with buttons, or outside of notebooks a bar.
 
     Parameters
     ----------
-    what
+    work
         `api.run(...)`, `api.experiment(...)`, or another job.
 
     Returns
     -------
-    In a notebook a `Monitor`, to be shown: the card follows the work, and pause, resume and
-    cancel act at once, also while a cell awaits or none runs. Elsewhere a `Bar`, which prints
-    on standard error from now on.
+    In a notebook a `Monitor` to display: its card follows the work, and pause, resume and cancel
+    act at once, also while a cell awaits or none runs. Elsewhere a `Bar`, which prints on
+    standard error from now on.
     """
-    return Monitor(what) if _kernel() else follow(what)
+    return Monitor(work) if _in_notebook() else follow(work)
 
 
-def _kernel() -> bool:
-    """Whether a front end shows what is displayed, and can be told to show something else."""
+def _in_notebook() -> bool:
     if "IPython" not in sys.modules:
         return False
-    from IPython import get_ipython  # noqa: PLC0415 - it is there, but costs a plain script time
+    from IPython import get_ipython  # noqa: PLC0415 - a plain script does not pay for the import
 
     return getattr(get_ipython(), "kernel", None) is not None
 
@@ -86,100 +85,99 @@ def _kernel() -> bool:
 class Monitor:
     """The card of a job or an experiment with buttons below it; made by `monitor`.
 
-    The card is static HTML that is replaced in place, so that the saved notebook has it as it
-    was at the end; in voila, where only widgets change, it is one. The buttons are widgets; when
-    nothing can be done any more they go.
+    The card is static HTML that is replaced in place, so that a saved notebook has its final
+    state; in voila, where only widgets can change, it is a widget. The buttons are widgets and
+    are removed when no action is possible any more.
     """
 
-    def __init__(self, what: Watchable) -> None:
-        self._what = what
-        self._card = uuid.uuid4().hex
-        self._below = uuid.uuid4().hex
-        self._shown = False
-        self._gone = False
+    def __init__(self, work: Watchable) -> None:
+        self._work = work
+        self._card_id = uuid.uuid4().hex
+        self._buttons_id = uuid.uuid4().hex
+        self._is_watching = False
+        self._buttons_removed = False
         self._lock = threading.Lock()
         self._buttons: list[ipywidgets.Button] = []
         self._problem: Any = None
-        self._panel: Any = None  # in voila the card
+        self._voila_card: Any = None
 
     def __repr__(self) -> str:
-        return repr(self._what)
+        return repr(self._work)
 
     def _repr_html_(self) -> str:
-        return self._what._repr_html_()
+        return self._work._repr_html_()
 
     def _ipython_display_(self) -> None:
-        from IPython.display import display  # noqa: PLC0415 - outside of notebooks it is not needed
+        from IPython.display import display  # noqa: PLC0415 - not needed outside of notebooks
 
-        voila = "VOILA_PREHEAT" in os.environ  # voila gives it to each of its kernels
-        if not voila or self._what.done():
-            display(self._bundle(), raw=True, display_id=self._card)
-        if self._what.done():
+        in_voila = "VOILA_PREHEAT" in os.environ  # voila sets it in each of its kernels
+        if not in_voila or self._work.done():
+            display(self._bundle(), raw=True, display_id=self._card_id)
+        if self._work.done():
             return
-        display(self._row(with_card=voila), display_id=self._below)
-        self._gone = False
-        if not self._shown:
-            self._shown = True
-            self._what.watch(self._refresh)
+        display(self._row(with_card=in_voila), display_id=self._buttons_id)
+        self._buttons_removed = False
+        if not self._is_watching:
+            self._is_watching = True
+            self._work.watch(self._refresh)
         self._refresh()
 
     def _bundle(self) -> dict[str, str]:
         return {"text/html": self._repr_html_(), "text/plain": repr(self)}
 
     def _row(self, *, with_card: bool) -> Any:
-        import ipywidgets  # noqa: PLC0415 - only where buttons are shown
+        import ipywidgets  # noqa: PLC0415 - as above
 
-        self._panel = ipywidgets.HTML() if with_card else None
+        self._voila_card = ipywidgets.HTML() if with_card else None
         self._problem = ipywidgets.HTML(layout={"min_height": "28px"})
         self._buttons = [
             ipywidgets.Button(
-                description=action.word,
-                tooltip=action.help,
-                disabled=not action.possible,
+                description=action.label,
+                tooltip=action.tooltip,
+                disabled=not action.enabled,
                 layout={"width": "auto", "min_width": "88px"},
             )
-            for action in self._what.actions()
+            for action in self._work.actions()
         ]
-        for number, button in enumerate(self._buttons):
-            button.on_click(lambda _, number=number: self._click(number))
+        for index, button in enumerate(self._buttons):
+            button.on_click(lambda _, index=index: self._click(index))
         row = ipywidgets.HBox(self._buttons, layout={"flex_flow": "row wrap"})
-        card = [self._panel] if with_card else []
+        card = [self._voila_card] if with_card else []
         return ipywidgets.VBox([*card, row, self._problem])
 
-    def _click(self, number: int) -> None:
-        # An exception in a callback would be shown nowhere.
+    def _click(self, index: int) -> None:
         try:
-            action = self._what.actions()[number]
+            action = self._work.actions()[index]
             self._problem.value = ""
-            if action.possible:
-                action.do()
-        except Exception as error:  # noqa: BLE001 - as above
+            if action.enabled:
+                action.run()
+        except Exception as error:  # noqa: BLE001 - an exception in a callback is invisible
             _log.debug("a monitor's button failed", exc_info=True)
             self._problem.value = markup.notice(f"{type(error).__name__}: {error}", "bad")
         self._refresh()
 
     def _refresh(self) -> None:
-        from IPython.display import update_display  # noqa: PLC0415 - as in _ipython_display_
+        from IPython.display import update_display  # noqa: PLC0415 - as above
 
         with self._lock:
-            if self._panel is None:
-                update_display(self._bundle(), raw=True, display_id=self._card)
+            if self._voila_card is None:
+                update_display(self._bundle(), raw=True, display_id=self._card_id)
             else:
-                self._panel.value = self._repr_html_()
-            for button, action in zip(self._buttons, self._what.actions(), strict=True):
-                button.description = action.word
-                button.disabled = not action.possible
-            if self._what.done() and self._panel is not None:
+                self._voila_card.value = self._repr_html_()
+            for button, action in zip(self._buttons, self._work.actions(), strict=True):
+                button.description = action.label
+                button.disabled = not action.enabled
+            if self._work.done() and self._voila_card is not None:
                 for button in self._buttons:
                     button.layout.display = "none"
-            elif self._what.done() and not self._gone:
-                self._gone = True
+            elif self._work.done() and not self._buttons_removed:
+                self._buttons_removed = True
                 empty = {"text/html": "", "text/plain": ""}
-                update_display(empty, raw=True, display_id=self._below)
+                update_display(empty, raw=True, display_id=self._buttons_id)
 
 
 class Bar:
-    """A line on standard error that follows work to its end; called with a `BarState` each time."""
+    """A progress bar on standard error."""
 
     def __init__(self, title: str) -> None:
         self._title = title
@@ -188,60 +186,62 @@ class Bar:
     def __repr__(self) -> str:
         return f"<Bar {self._title}>"
 
-    def show(self, reading: BarState, *, over: bool) -> None:
-        """Draw it anew; for the last time, if it is over."""
+    def show(self, state: BarState, *, is_final: bool) -> None:
+        """Draw the bar; the final state ends it."""
         if self._line is None:
-            if over:
+            if is_final:
                 return
-            from tqdm import tqdm  # noqa: PLC0415 - only who wants a bar needs it
+            from tqdm import tqdm  # noqa: PLC0415 - only bars need it
 
             self._line = tqdm(
-                total=reading.total, desc=self._title, unit=f" {reading.unit}", dynamic_ncols=True
+                total=state.total, desc=self._title, unit=f" {state.unit}", dynamic_ncols=True
             )
         line = self._line
-        line.n, line.total = reading.done, reading.total
-        line.set_postfix_str(reading.words, refresh=False)
+        line.n, line.total = state.done, state.total
+        line.set_postfix_str(state.text, refresh=False)
         line.refresh()
-        if over:
+        if is_final:
             line.close()
             self._line = None
 
 
-def follow(what: Watchable) -> Bar:
-    """Print how work is doing, on standard error, until it ends."""
-    bar = Bar(markup.one_line(getattr(what, "title", "work")))
+def follow(work: Watchable) -> Bar:
+    """Print the progress of work on standard error until it ends."""
+    bar = Bar(markup.one_line(getattr(work, "title", "work")))
 
     def draw() -> None:
-        bar.show(what.bar_state(), over=what.done())
+        bar.show(work.bar_state(), is_final=work.done())
 
-    what.watch(draw)
+    work.watch(draw)
     draw()
     return bar
 
 
 def progress_bar(title: str | None = None) -> Callable[[Progress], None]:
-    """Make a callback for `Experiment.run` that prints a bar on standard error.
+    """Return a callback for `Experiment.run` that prints a bar on standard error.
 
     Parameters
     ----------
     title
-        What stands before the bar; None: the experiment's name.
+        Text before the bar; None for the experiment's name.
     """
     bars: list[Bar] = []
 
-    def show(seen: Progress) -> None:
+    def show(progress: Progress) -> None:
         if not bars:
-            bars.append(Bar(markup.one_line(title or seen.name)))
-        bars[0].show(experiment_bar_state(seen), over=seen.state in _ENDED)
+            bars.append(Bar(markup.one_line(title or progress.name)))
+        bars[0].show(experiment_bar_state(progress), is_final=progress.state in _FINAL_STATES)
 
     return show
 
 
-def experiment_bar_state(seen: Progress) -> BarState:
-    """What a bar says of an experiment: its cells, those that failed, credits, time left."""
-    failed = sum(seen.counts.get(state, 0) for state in ("failed", "refused", "uncertain"))
-    words = [f"{seen.spent + seen.reserved:,} credits"]
-    words += [f"{failed:,} failed"] if failed else []
-    words += [seen.state] if seen.state == "paused" else []
-    words += [str(seen.eta)] if seen.eta is not None and str(seen.eta) else []
-    return BarState(seen.finished, seen.cells, "cells", ", ".join(words))
+def experiment_bar_state(progress: Progress) -> BarState:
+    """Return the bar of an experiment: plan cells; credits, failures and time left as text."""
+    failed = sum(progress.counts.get(state, 0) for state in ("failed", "refused", "uncertain"))
+    texts = [
+        f"{progress.spent + progress.reserved:,} credits",
+        f"{failed:,} failed" if failed else "",
+        "paused" if progress.state == "paused" else "",
+        str(progress.eta or ""),
+    ]
+    return BarState(progress.finished, progress.cells, "cells", ", ".join(filter(None, texts)))

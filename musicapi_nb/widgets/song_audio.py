@@ -7,7 +7,6 @@ import dataclasses
 import io
 import ipaddress
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
@@ -56,18 +55,6 @@ class Audio:
 
     content: bytes
     media_type: str
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Sound:
-    """Decoded audio: float32 samples of shape (frames, channels), full scale 1.0; frames/second."""
-
-    samples: NDArray[np.float32]
-    rate: int
-
-    @property
-    def seconds(self) -> float:
-        return len(self.samples) / self.rate
 
 
 # --- sources --------------------------------------------------------------------------------
@@ -150,57 +137,28 @@ def _read(path: Path, max_bytes: int) -> Audio:
     return Audio(content, _MEDIA_TYPES[suffix])
 
 
-# --- decoding ------------------------------------------------------------------------------
+# --- peaks ---------------------------------------------------------------------------------
 
 
-def _blocks(audio: Audio) -> Iterator[tuple[NDArray[np.float32], int]]:
+def peaks(audio: Audio, buckets: int = 240) -> NDArray[np.float32]:
+    """Return the largest magnitude in each of `buckets` equal parts: float32, 0 (silence) to 1.
+
+    The audio is decoded block by block, at most `MAX_SECONDS` of it.
+
+    Raises
+    ------
+    NoAudio
+        The audio cannot be decoded (libsndfile does not read AAC) or is empty.
+    """
     import soundfile  # noqa: PLC0415 - loads libsndfile
 
     try:
         with soundfile.SoundFile(io.BytesIO(audio.content)) as file:
-            remaining = int(MAX_SECONDS * file.samplerate)
-            while len(
-                block := file.read(min(_BLOCK_FRAMES, remaining), dtype="float32", always_2d=True)
-            ):
-                yield block, file.samplerate
-                remaining -= len(block)
-                if remaining <= 0:
-                    return
+            frames = int(MAX_SECONDS * file.samplerate)
+            blocks = file.blocks(_BLOCK_FRAMES, frames=frames, dtype="float32", always_2d=True)
+            block_peaks = [_block_peaks(block) for block in blocks]
     except (soundfile.SoundFileError, RuntimeError) as error:
         raise NoAudio(f"the audio cannot be decoded here ({error})") from None
-
-
-def decode(audio: Audio) -> Sound:
-    """Decode a sound file, at most `MAX_SECONDS` of it.
-
-    Raises
-    ------
-    NoAudio
-        The file cannot be decoded (libsndfile does not read AAC) or is empty.
-    """
-    blocks, rate = [], 0
-    for block, rate in _blocks(audio):  # noqa: B007 - all blocks have the same rate
-        blocks.append(block)
-    if not blocks:
-        raise NoAudio("the audio is empty")
-    return Sound(np.concatenate(blocks), rate)
-
-
-def peaks(audio: Audio | Sound, buckets: int = 240) -> NDArray[np.float32]:
-    """Return the largest magnitude in each of `buckets` equal parts: float32, 0 (silence) to 1.
-
-    `Audio` is decoded block by block and never held in memory as a whole.
-
-    Raises
-    ------
-    NoAudio
-        As `decode`.
-    """
-    if isinstance(audio, Sound):
-        blocks = iter([audio.samples])
-    else:
-        blocks = (block for block, _ in _blocks(audio))
-    block_peaks = [_block_peaks(block) for block in blocks if len(block)]
     if not block_peaks:
         raise NoAudio("the audio is empty")
     magnitudes = np.concatenate(block_peaks)
@@ -228,22 +186,22 @@ _ABSOLUTE_GATE, _RELATIVE_GATE, _OFFSET = -70.0, -10.0, -0.691
 _BLOCK_STEPS = 4  # a gating block of 400 ms is four steps of 100 ms
 
 
-def loudness(sound: Sound) -> float:
+def loudness(samples: NDArray[np.float32], rate: int) -> float:
     """Measure gated loudness in LUFS (ITU-R BS.1770-4); -inf for silence.
+
+    `samples` has shape (frames, channels), full scale 1.0; `rate` is in frames per second.
 
     The weighting is applied to the spectrum of each 100 ms step, which differs from the standard's
     running filter by less than 0.1 LU on music. All channels have equal weight.
     """
-    step = max(sound.rate // 10, 1)
-    steps = len(sound.samples) // step
-    if not steps:
-        padding = step - len(sound.samples)
-        sound = Sound(np.pad(sound.samples, ((0, padding), (0, 0))), sound.rate)
-        steps = 1
-    weights = _weights(step, sound.rate)
+    step = max(rate // 10, 1)
+    if len(samples) < step:
+        samples = np.pad(samples, ((0, step - len(samples)), (0, 0)))
+    steps = len(samples) // step
+    weights = _weights(step, rate)
     powers = np.empty(steps)
     for index in range(steps):
-        spectrum = np.fft.rfft(sound.samples[index * step : (index + 1) * step], axis=0)
+        spectrum = np.fft.rfft(samples[index * step : (index + 1) * step], axis=0)
         powers[index] = float((np.abs(spectrum) ** 2 * weights[:, None]).sum())
     width = min(_BLOCK_STEPS, steps)
     blocks = np.convolve(powers, np.ones(width) / width, mode="valid")

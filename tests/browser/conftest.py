@@ -1,4 +1,4 @@
-"""One JupyterLab and one Chromium for a worker's browser tests; a fresh profile for each test."""
+"""One JupyterLab and one Chromium per worker; a fresh profile for each test."""
 
 import os
 import re
@@ -13,14 +13,14 @@ from tests.browser.lab import PROBE, Lab, save_screenshot
 from tests.browser.server import LabServer, running_lab
 from tests.browser.watch import Watch
 
-_HERE = Path(__file__).parent
+_FOLDER = Path(__file__).parent
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _FAILED = pytest.StashKey[bool]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if _HERE in item.path.parents:
+        if _FOLDER in item.path.parents:
             item.add_marker("browser")
 
 
@@ -39,7 +39,7 @@ def chromium_path() -> str | None:
 
 @pytest.fixture(scope="package")
 def chromium() -> str:
-    """Return the browser's path. Without one the tests are skipped, in CI they fail."""
+    """Return the browser's path. Without a browser, tests are skipped; in CI they fail."""
     if path := chromium_path():
         return path
     message = f"none of {', '.join(_NAMES)} is on PATH"
@@ -48,8 +48,8 @@ def chromium() -> str:
     pytest.fail(message, pytrace=False)
 
 
-# Scoped to this package, not the session: while Playwright lives it occupies the thread's event
-# loop, and asyncio tests that follow in the same process could not run.
+# Scoped to this package, not the session: Playwright occupies the thread's event loop while it
+# runs, so that later asyncio tests of the same process could not run.
 @pytest.fixture(scope="package")
 def browser(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     home = tmp_path_factory.mktemp("chromium")
@@ -73,14 +73,14 @@ def browser(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @pytest.fixture(scope="package")
 def lab_server(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabServer]:
-    assert chromium, "no server without a browser to look at it"
+    assert chromium, "the server is only useful with a browser"
     with running_lab(tmp_path_factory.mktemp("lab")) as server:
         yield server
 
 
 @pytest.fixture
 def context(browser: Browser, request: pytest.FixtureRequest) -> Iterator[BrowserContext]:
-    """Yield an empty browser profile; when the test fails, each of its pages is photographed."""
+    """Yield an empty browser profile; if the test fails, save a screenshot of each page."""
     with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
         context.add_init_script(path=PROBE)
         yield context
@@ -92,7 +92,7 @@ def context(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Browse
 
 @pytest.fixture
 def page(context: BrowserContext) -> Page:
-    """Return an empty page, for what is no notebook."""
+    """Return an empty page, for tests without a notebook."""
     return context.new_page()
 
 
@@ -104,7 +104,7 @@ def lab(lab_server: LabServer, context: BrowserContext) -> Iterator[Lab]:
 
 @pytest.fixture
 def watch(context: BrowserContext) -> Iterator[Watch]:
-    """Yield a look-out over every page of the test, which sees nothing happen that should not."""
+    """Yield a watch over all pages of the test; fail if it reports an incident."""
     watch = Watch(context)
     yield watch
-    assert watch.seen == []
+    assert watch.incidents == []

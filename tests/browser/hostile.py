@@ -1,11 +1,11 @@
-"""Replies that attack whoever shows them: every text and every address is made to run something."""
+"""Hostile replies: every text and URL tries to run a script or load something."""
 
 import json
 from typing import Any
 
 from tests.replies import STUDIO, sample
 
-# Whatever gets through sets `window.pwned`, opens a dialog, or asks this host.
+# A successful attack sets `window.pwned`, opens a dialog, or sends a request to this host.
 HOST = "pwned.invalid"
 RUN = "window.pwned=(window.pwned||0)+1"
 
@@ -41,21 +41,21 @@ ADDRESSES = (
 )
 
 
-def _attacked(value: Any, key: str, count: list[int]) -> Any:
-    """Put an attack in the place of every text, but where the kind of the reply hangs on it."""
+def _with_attacks(value: Any, key: str, count: list[int]) -> Any:
+    """Replace every text by an attack, except where it determines the kind of reply."""
     if isinstance(value, dict):
-        return {name: _attacked(part, name, count) for name, part in value.items()}
+        return {name: _with_attacks(part, name, count) for name, part in value.items()}
     if isinstance(value, list):
-        return [_attacked(part, key, count) for part in value]
+        return [_with_attacks(part, key, count) for part in value]
     if not isinstance(value, str) or key in {"status", "state", "code", "created_at"}:
         return value
     count[0] += 1
-    kind = ADDRESSES if key.endswith(("_path", "_url", "image")) else TEXTS
-    return kind[count[0] % len(kind)]
+    attacks = ADDRESSES if key.endswith(("_path", "_url", "image")) else TEXTS
+    return attacks[count[0] % len(attacks)]
 
 
 def _studio() -> Any:
-    reply = _attacked(sample(STUDIO), "", [0])
+    reply = _with_attacks(sample(STUDIO), "", [0])
     for number, song in enumerate(reply["data"]["data"]["songs"]):
         song["title"], song["lyrics"] = TEXTS[number], "\n".join(TEXTS)
         song["tags"] = list(TEXTS[number * 10 :])
@@ -83,7 +83,7 @@ def _sonic(text: str, address: str, state: str) -> dict[str, Any]:
 
 
 def replies() -> list[Any]:
-    """Replies as the service sends them, decoded: studio, sonic of all states, failures."""
+    """Return decoded replies: studio, sonic in all states, failures."""
     clips = [
         _sonic(text, ADDRESSES[number % len(ADDRESSES)], "succeeded")
         for number, text in enumerate(TEXTS)

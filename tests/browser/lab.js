@@ -1,4 +1,4 @@
-// What the tests ask of a JupyterLab page. Each question names an open notebook by its path.
+// Functions that the browser tests call in a JupyterLab page. `path` is that of an open notebook.
 window.labProbe = {
   runs: {},
 
@@ -16,7 +16,7 @@ window.labProbe = {
     return Boolean(panel?.context.isReady && panel.content.widgets.length && panel.isVisible);
   },
 
-  // Both halves matter: a cell run before the kernel is connected silently does nothing.
+  // Both conditions matter: a cell run before the kernel is connected silently does nothing.
   kernelIdle(path) {
     const context = this.panel(path)?.sessionContext;
     const kernel = context?.session?.kernel;
@@ -49,7 +49,7 @@ window.labProbe = {
     return this.codeCells(path).map((cell) => cell.model.executionCount);
   },
 
-  // One line a cell for a failure's message, such as "[*] await job".
+  // One line per cell for failure messages, such as "[*] await job".
   states(path) {
     const kernel = this.panel(path).sessionContext.session?.kernel;
     const lines = this.codeCells(path).map(({ model }) => {
@@ -72,7 +72,7 @@ window.labProbe = {
   },
 
   themed(name) {
-    // A splash covers the page while the theme's stylesheet loads.
+    // A splash screen covers the page while the theme's stylesheet loads.
     const covered = document.getElementById("jupyterlab-splash") !== null;
     return document.body.dataset.jpThemeName === name && !covered;
   },

@@ -1,4 +1,4 @@
-"""Notebooks in a real JupyterLab, Notebook 7 or voila page: write, open, run, read, save, look."""
+"""Notebooks in a real JupyterLab, Notebook 7 or voila: write, open, run, read, save, screenshot."""
 
 import json
 import uuid
@@ -36,7 +36,7 @@ def save_screenshot(target: Page | Locator, name: str) -> Path:
 
 
 def output_text(output: NotebookNode) -> str:
-    """Return what a person reads of one output in plain text; an error as `Name: message`."""
+    """Return an output as plain text; an error as `Name: message`."""
     if output["output_type"] == "stream":
         return str(output["text"])
     if output["output_type"] == "error":
@@ -45,19 +45,19 @@ def output_text(output: NotebookNode) -> str:
 
 
 class LabNotebook:
-    """One notebook open in a page of its own, its kernel connected and idle at the start."""
+    """A notebook in a browser page, with a connected and idle kernel at the start."""
 
     def __init__(self, page: Page, file: Path) -> None:
         self.page = page
         self.file = file
 
-    def _wait(self, question: str, seconds: float) -> None:
+    def _wait(self, function: str, seconds: float) -> None:
         self.page.wait_for_function(
-            f"path => window.labProbe?.{question}(path)", arg=self.file.name, timeout=seconds * 1000
+            f"path => window.labProbe?.{function}(path)", arg=self.file.name, timeout=seconds * 1000
         )
 
-    def _ask(self, question: str) -> object:
-        return self.page.evaluate(f"path => window.labProbe.{question}(path)", self.file.name)
+    def _call(self, function: str) -> object:
+        return self.page.evaluate(f"path => window.labProbe.{function}(path)", self.file.name)
 
     def wait_until_open(self) -> None:
         try:
@@ -69,10 +69,10 @@ class LabNotebook:
 
     def run_all(self, seconds: float = 60.0, *, errors_expected: bool = False) -> None:
         """
-        Run All, as the menu does, and wait until every cell ended and the kernel is idle.
+        Run All, as the menu does, and wait until all cells have ended and the kernel is idle.
 
-        Raises AssertionError with the state of each cell when that is not so within `seconds`, and
-        with the first error of a cell unless errors are expected.
+        Raise AssertionError with the state of each cell after `seconds`, or with a cell's error
+        unless errors are expected.
         """
         self.start_run_all()
         self.wait_until_done(seconds)
@@ -81,19 +81,19 @@ class LabNotebook:
             raise AssertionError("a cell ended in an error:\n" + errors[0])
 
     def start_run_all(self) -> None:
-        """Queue all cells and return at once, for tests that act while they run."""
-        self._ask("startRunAll")
+        """Queue all cells and return at once, for tests that act during the run."""
+        self._call("startRunAll")
 
     def wait_until_done(self, seconds: float = 60.0) -> None:
         try:
             self._wait("runAllDone", seconds)
         except PlaywrightTimeoutError as error:
-            message = f"Run All has not ended within {seconds:g} s:\n{self._ask('states')}"
+            message = f"Run All did not end within {seconds:g} s:\n{self._call('states')}"
             raise AssertionError(message) from error
 
     def outputs(self) -> list[list[NotebookNode]]:
         """Return the outputs of each code cell as the page holds them, in the notebook format."""
-        cells = cast("list[list[dict[str, object]]]", self._ask("outputs"))
+        cells = cast("list[list[dict[str, object]]]", self._call("outputs"))
         return [[nbformat.from_dict(output) for output in cell] for cell in cells]
 
     def texts(self) -> list[str]:
@@ -101,19 +101,19 @@ class LabNotebook:
         return ["".join(map(output_text, cell)) for cell in self.outputs()]
 
     def execution_counts(self) -> list[int | None]:
-        """Return each code cell's `[n]`; None for one that never ran to its end."""
-        return cast("list[int | None]", self._ask("executionCounts"))
+        """Return each code cell's `[n]`; None if the cell has not ended."""
+        return cast("list[int | None]", self._call("executionCounts"))
 
     def output_area(self, cell: int) -> Locator:
-        """Return the rendered output of a code cell, counted from 0 without the markdown cells."""
+        """Return the rendered output of a code cell; index 0 is the first code cell."""
         return self.page.locator(".jp-CodeCell").nth(cell).locator(".jp-OutputArea-output")
 
     def is_trusted(self) -> bool:
-        return bool(self._ask("trusted"))
+        return bool(self._call("trusted"))
 
     def save(self) -> NotebookNode:
-        """Save, as the menu does, and return what is now in the file."""
-        self._ask("save")
+        """Save, as the menu does, and return the content of the file."""
+        self._call("save")
         return self.read()
 
     def read(self) -> NotebookNode:
@@ -126,13 +126,13 @@ class LabNotebook:
 
     def screenshot(self, name: str) -> Path:
         """Write build/screenshots/<name>.png, as tall as the whole notebook."""
-        usual = self.page.viewport_size
-        assert usual is not None
-        height = max(usual["height"], int(cast("float", self._ask("contentHeight"))) + 40)
-        self.page.set_viewport_size({"width": usual["width"], "height": height})
-        self._ask("scrollToTop")
+        viewport = self.page.viewport_size
+        assert viewport is not None
+        height = max(viewport["height"], int(cast("float", self._call("contentHeight"))) + 40)
+        self.page.set_viewport_size({"width": viewport["width"], "height": height})
+        self._call("scrollToTop")
         path = save_screenshot(self.page, name)
-        self.page.set_viewport_size(usual)
+        self.page.set_viewport_size(viewport)
         return path
 
 
@@ -142,27 +142,27 @@ def _error_texts(cell: list[NotebookNode]) -> list[str]:
 
 
 class Lab:
-    """Opens notebooks for one test, each in a page of its own, all on the light theme at first."""
+    """Opens the notebooks of one test, each in its own page, with the light theme."""
 
     def __init__(self, server: LabServer, context: BrowserContext) -> None:
         self.server = server
         self._context = context
 
     def open(self, cells: Sequence[str] | NotebookNode) -> LabNotebook:
-        """Write a notebook (given whole, or as the sources of its code cells) and open it."""
+        """Write a notebook (or one made of the sources of its code cells) and open it."""
         file = self._write(cells)
-        # A workspace of its own, or Lab would open the tabs of earlier tests as well.
-        notebook = self._opened(file, self.server.url(file.name, workspace=file.stem))
+        # In a new workspace; else Lab would also open the tabs of earlier tests.
+        notebook = self._open(file, self.server.url(file.name, workspace=file.stem))
         notebook.page.evaluate("() => window.labProbe.collapseSidebars()")
         return notebook
 
     def open_in_notebook7(self, cells: Sequence[str] | NotebookNode) -> LabNotebook:
-        """Open a notebook in Notebook 7 instead."""
+        """Open a notebook in Notebook 7."""
         file = self._write(cells)
-        return self._opened(file, self.server.notebook_url(file.name))
+        return self._open(file, self.server.notebook_url(file.name))
 
     def open_in_voila(self, cells: Sequence[str] | NotebookNode) -> Page:
-        """Let voila run a notebook, and return the page with its outputs; widgets come later."""
+        """Run a notebook in voila; return its page, to which widgets are added later."""
         file = self._write(cells)
         page = self._context.new_page()
         page.goto(self.server.voila_url(file.name), timeout=_OPEN_SECONDS * 1000)
@@ -176,7 +176,7 @@ class Lab:
         nbformat.write(cells, file)
         return file
 
-    def _opened(self, file: Path, url: str) -> LabNotebook:
+    def _open(self, file: Path, url: str) -> LabNotebook:
         page = self._context.new_page()
         page.goto(url)
         notebook = LabNotebook(page, file)
@@ -186,15 +186,15 @@ class Lab:
 
     def open_untrusted(self, notebook: NotebookNode) -> LabNotebook:
         """
-        Open a notebook with its outputs as a reader sees it who did not run it.
+        Open a notebook with its outputs without trusting it, as for a reader who did not run it.
 
-        JupyterLab then sanitises HTML and runs no script of it. Trust hangs on a signature over
-        the content, so the copy gets a mark that makes it a content nobody has signed.
+        JupyterLab then sanitises HTML and runs no script. Trust is a signature of the content; the
+        copy is changed, so that no signature matches.
         """
         copy = nbformat.from_dict(json.loads(json.dumps(notebook)))
         copy.metadata["unsigned"] = uuid.uuid4().hex
         for cell in copy.cells:
             cell.metadata.pop("trusted", None)
-        opened = self.open(copy)
-        assert not opened.is_trusted(), "the notebook has no output that could be distrusted"
-        return opened
+        untrusted = self.open(copy)
+        assert not untrusted.is_trusted(), "the notebook has no output to distrust"
+        return untrusted

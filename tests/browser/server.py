@@ -1,4 +1,4 @@
-"""A real JupyterLab server for the browser tests, in folders of its own."""
+"""A real JupyterLab server for the browser tests, in temporary folders."""
 
 import http.client
 import json
@@ -21,9 +21,9 @@ _STOP_SECONDS = 20
 _ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)/lab\?token=")
 
 _SETTINGS = {
-    # Every cell is in the document, not only those on screen: a test looks anywhere.
+    # All cells are in the document, not only those on screen.
     "notebook-extension/tracker": {"windowingMode": "none"},
-    # Nothing asks the internet, and no toast covers what a screenshot is to show.
+    # No request to the internet, and no notification that covers a screenshot.
     "apputils-extension/notification": {
         "fetchNews": "false",
         "checkForUpdates": False,
@@ -34,7 +34,7 @@ _SETTINGS = {
 
 @dataclass(frozen=True)
 class LabServer:
-    """A running server; `folder` is what it shows in its file browser."""
+    """A running server; `folder` is its root directory."""
 
     port: int
     token: str
@@ -44,18 +44,18 @@ class LabServer:
         return self._url(f"lab/workspaces/{workspace}/tree/{path}")
 
     def notebook_url(self, path: str) -> str:
-        """Where Notebook 7 shows a notebook: it runs as a part of the same server."""
+        """Return the URL of a notebook in Notebook 7, which runs in the same server."""
         return self._url(f"notebooks/{path}")
 
     def voila_url(self, path: str) -> str:
-        """Where voila runs a notebook and shows its outputs, as a part of the same server."""
+        """Return the URL at which voila, in the same server, runs a notebook."""
         return self._url(f"voila/render/{path}")
 
     def _url(self, path: str) -> str:
         return f"http://127.0.0.1:{self.port}/{path}?token={self.token}"
 
-    def ask(self, method: str, path: str) -> bytes:
-        """Send one request to the server's own REST interface; any answer but 2xx is an error."""
+    def request(self, method: str, path: str) -> bytes:
+        """Send a request to the server's REST API; raise unless the status is 2xx."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_STOP_SECONDS)
         try:
             connection.request(method, path, headers={"Authorization": f"token {self.token}"})
@@ -64,22 +64,22 @@ class LabServer:
         finally:
             connection.close()
         if response.status // 100 != 2:
-            message = f"{method} {path} was answered with {response.status}: {body[:200]!r}"
+            message = f"{method} {path} returned {response.status}: {body[:200]!r}"
             raise ConnectionError(message)
         return body
 
     def end_kernels(self) -> None:
-        for session in json.loads(self.ask("GET", "/api/sessions")):
-            self.ask("DELETE", f"/api/sessions/{session['id']}")
+        for session in json.loads(self.request("GET", "/api/sessions")):
+            self.request("DELETE", f"/api/sessions/{session['id']}")
 
 
 class _Log:
-    """Drains the server's output, keeps it, and notices the line that tells the port."""
+    """Collects the server's output and finds the port in it."""
 
     def __init__(self, stream: IO[str]) -> None:
         self.lines: list[str] = []
         self.port: int | None = None
-        self._told = threading.Event()
+        self._has_port = threading.Event()
         self._thread = threading.Thread(target=self._drain, args=(stream,), daemon=True)
         self._thread.start()
 
@@ -88,11 +88,11 @@ class _Log:
             self.lines.append(line)
             if self.port is None and (match := _ADDRESS.search(line)):
                 self.port = int(match[1])
-                self._told.set()
-        self._told.set()
+                self._has_port.set()
+        self._has_port.set()
 
     def wait_for_port(self) -> int:
-        self._told.wait(_START_SECONDS)
+        self._has_port.wait(_START_SECONDS)
         if self.port is None:
             raise RuntimeError("JupyterLab did not start:\n" + "".join(self.lines))
         return self.port
@@ -108,8 +108,8 @@ def _write_settings(folder: Path) -> None:
         file.write_text(json.dumps(values))
 
 
-def _forget(ipython: Path) -> None:
-    """Let kernels not tell a page what the cells of earlier tests were."""
+def _disable_history(ipython: Path) -> None:
+    """Turn off IPython's history, which would show the cells of earlier tests."""
     profile = ipython / "profile_default"
     profile.mkdir(parents=True)
     (profile / "ipython_config.py").write_text("get_config().HistoryManager.enabled = False\n")
@@ -117,13 +117,13 @@ def _forget(ipython: Path) -> None:
 
 @contextmanager
 def running_lab(root: Path) -> Iterator[LabServer]:
-    """Run JupyterLab on root/notebooks, with everything it writes below `root`."""
+    """Run JupyterLab on root/notebooks; it writes below `root` only."""
     folder = root / "notebooks"
     folder.mkdir()
     _write_settings(root / "settings")
-    _forget(root / "ipython")
+    _disable_history(root / "ipython")
     token = secrets.token_hex(16)
-    # The token travels in the environment: command lines are readable by everyone.
+    # The token is passed in the environment: command lines are readable by everyone.
     environment = (
         os.environ
         | sandbox.environment(root)

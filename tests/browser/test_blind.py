@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, expect
 from musicapi_nb._blind_test.store import load_trials
 from musicapi_nb.library import Library
 from tests.blind_helpers import LEVELS, fill_library
-from tests.browser.ears import HTML, Frames, button, listen
+from tests.browser.blind_page import HTML, MessageLog, button, listen
 from tests.browser.lab import Lab, LabNotebook, save_screenshot
 
 _CELLS = [
@@ -98,7 +98,7 @@ def test_blind_test_is_anonymous_and_survives_a_kernel_restart(lab: Lab, tmp_pat
     secrets = fill_library(path, takes=1)
     notebook = lab.open([_CELLS[0].replace("FOLDER", str(path)), *_CELLS[1:]])
     page = notebook.page
-    frames = Frames(page)
+    frames = MessageLog(page)
     page.reload()  # so that Frames records the messages from the start
     notebook.wait_until_open()
     cells = page.locator(".jp-CodeCell").count()

@@ -1,4 +1,4 @@
-"""Cards in a real notebook: players play, hostile words stay words, strangers can read them."""
+"""Cards in a real notebook: players play, hostile text is escaped, no trust is needed."""
 
 import json
 from pathlib import Path
@@ -22,24 +22,24 @@ folder = Path("FOLDER")
 sim = Simulator(speed=600)
 api = mnb.connect(simulator=sim)
 
-async def looked(name):
+async def file_appeared(name):
     while not (folder / name).exists():
         await asyncio.sleep(0.02)
 
-def asked_for():
+def media_requests():
     paths = [arrival.path for arrival in sim.request_log.recent]
     audio = [path for path in paths if path.endswith((".mp3", ".wav"))]
     covers = {path for path in paths if path.startswith("/media/") and path not in audio}
     return len(audio), len(covers), sim.request_log.media_authorized"""
 
-_FIRST_LOOK = """\
+_BEFORE_PLAYING = """\
 songs = task.songs + (await job).songs
-await looked("shown")
-print("audio:", asked_for()[0])"""
+await file_appeared("shown")
+print("audio:", media_requests()[0])"""
 
-_SECOND_LOOK = """\
-await looked("played")
-print(json.dumps([[song.duration for song in songs], *asked_for()]))"""
+_AFTER_PLAYING = """\
+await file_appeared("played")
+print(json.dumps([[song.duration for song in songs], *media_requests()]))"""
 
 _STUDIO = """\
 task = await api.run(
@@ -51,7 +51,7 @@ job = api.run(sonic.Create(custom_mode=True, mv="sonic-v5", title="Seven Small B
                            tags="slow jazz, rain", prompt="[Verse] Turn with the tide"))
 job"""
 
-# Resolves, with the duration, when sound has really gone on.
+# Resolves with the duration once the audio has advanced.
 _PLAY = """\
 player => new Promise((done, fail) => {
   player.muted = true;
@@ -61,51 +61,57 @@ player => new Promise((done, fail) => {
 }).finally(() => player.pause())"""
 
 
-def _wait_for_pictures(page: Page, area: Locator) -> None:
-    for picture in area.locator("img").all():
-        page.wait_for_function("node => node.naturalWidth > 0", arg=picture.element_handle())
+def _wait_for_images(page: Page, area: Locator) -> None:
+    for image in area.locator("img").all():
+        page.wait_for_function("node => node.naturalWidth > 0", arg=image.element_handle())
 
 
-def test_cards_play_for_who_ran_them_and_for_who_did_not(lab: Lab, tmp_path: Path) -> None:
-    cells = [_CONNECT.replace("FOLDER", str(tmp_path)), _STUDIO, _BOATS, _FIRST_LOOK, _SECOND_LOOK]
+def test_cards_play_also_in_untrusted_notebook(lab: Lab, tmp_path: Path) -> None:
+    cells = [
+        _CONNECT.replace("FOLDER", str(tmp_path)),
+        _STUDIO,
+        _BOATS,
+        _BEFORE_PLAYING,
+        _AFTER_PLAYING,
+    ]
     notebook = lab.open(cells)
     cards = [notebook.output_area(cell) for cell in (1, 2)]
 
     notebook.start_run_all()
     for area in cards:
         expect(area.locator("audio[preload=none]")).to_have_count(2, timeout=60_000)
-        _wait_for_pictures(notebook.page, area)
+        _wait_for_images(notebook.page, area)
     (tmp_path / "shown").touch()
     expect(notebook.output_area(3)).to_contain_text("audio: 0")
     played = [player.evaluate(_PLAY) for area in cards for player in area.locator("audio").all()]
     (tmp_path / "played").touch()
     notebook.wait_until_done()
-    theirs = lab.open_untrusted(notebook.save())
+    untrusted = lab.open_untrusted(notebook.save())
 
     stated, audio, covers, with_key = json.loads(notebook.texts()[4])
     assert played == pytest.approx(stated, abs=0.1)
     assert (audio >= 4, covers, with_key) == (True, 4, 0)
-    for cell, mine in zip((1, 2), cards, strict=True):
-        area = theirs.output_area(cell)
-        assert area.inner_text() == mine.inner_text()
-        _wait_for_pictures(theirs.page, area)
+    for cell, trusted_area in zip((1, 2), cards, strict=True):
+        area = untrusted.output_area(cell)
+        assert area.inner_text() == trusted_area.inner_text()
+        _wait_for_images(untrusted.page, area)
         assert area.locator("audio[controls]").first.evaluate(_PLAY) > 1
-    boats = theirs.output_area(2)
+    boats = untrusted.output_area(2)
     expect(boats).to_contain_text("Seven Small Boats")
     expect(boats).to_contain_text("✓ rain")
     boats.locator("summary").first.click()
     expect(boats).to_contain_text("Turn with the tide")
-    theirs.screenshot("untrusted")
+    untrusted.screenshot("untrusted")
 
 
-_SHOW_HOSTILE = """\
+_HOSTILE_REPLIES = """\
 import http.server, threading
 import pandas as pd
 from IPython.display import display
 
-given = json.loads((folder / "hostile.json").read_text())
-texts = given["texts"]
-read = [tasks.parse_task(reply) for reply in given["replies"]]
+data = json.loads((folder / "hostile.json").read_text())
+texts = data["texts"]
+parsed = [tasks.parse_task(reply) for reply in data["replies"]]
 pd.set_option("display.max_colwidth", None)
 pd.set_option("display.max_columns", None)"""
 
@@ -122,7 +128,7 @@ for text in texts[:3]:
 for job in jobs:
     display(job)"""
 
-# A server that answers with an error of its own making, as a proxy between may.
+# A server whose errors differ from the service's, as those of a proxy may.
 _HOSTILE_ERRORS = """\
 class Hostile(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
@@ -140,8 +146,8 @@ class Hostile(http.server.BaseHTTPRequestHandler):
 server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hostile)
 server.count = 0
 threading.Thread(target=server.serve_forever, daemon=True).start()
-other = mnb.connect("a-key-for-nobody", base_url=f"http://127.0.0.1:{server.server_port}")
-refused = [other.run(studio.Description(prompt=text, model_type="studio130-v1.5"))
+session = mnb.connect("a-key-for-nobody", base_url=f"http://127.0.0.1:{server.server_port}")
+refused = [session.run(studio.Description(prompt=text, model_type="studio130-v1.5"))
            for text in texts[:2]]
 for job in refused:
     display(job)"""
@@ -155,33 +161,33 @@ for number in range(0, len(texts), 3):
 _HOSTILE_FRAMES = """\
 for frame in (mnb.songs_frame, mnb.tasks_frame, mnb.tags_frame, mnb.replaced_tags_frame,
               mnb.issues_frame):
-    display(frame(read))"""
+    display(frame(parsed))"""
 
 _ALL_ENDED = """\
 while not all(job.done() for job in jobs + refused):
     await asyncio.sleep(0.02)"""
 
 _HOSTILE_CELLS = [
-    _SHOW_HOSTILE,
-    "for task in read:\n    display(task)",
-    "for song in read[0].songs[:1] + read[1].songs[:2]:\n    display(song)",
+    _HOSTILE_REPLIES,
+    "for task in parsed:\n    display(task)",
+    "for song in parsed[0].songs[:1] + parsed[1].songs[:2]:\n    display(song)",
     _HOSTILE_JOBS,
     _HOSTILE_ERRORS,
     _HOSTILE_REQUESTS,
     _HOSTILE_FRAMES,
-    "read, read[0].songs, [str(job) for job in jobs]",
+    "parsed, parsed[0].songs, [str(job) for job in jobs]",
     _ALL_ENDED,
 ]
 
 
-def test_hostile_replies_are_shown_as_the_words_they_are(
+def test_hostile_replies_are_shown_as_text(
     lab: Lab, watch: Watch, page: Page, tmp_path: Path
 ) -> None:
     (tmp_path / "hostile.json").write_text(hostile.as_json(), encoding="utf-8")
     notebook = lab.open([_CONNECT.replace("FOLDER", str(tmp_path)), *_HOSTILE_CELLS])
 
     notebook.run_all()
-    assert notebook.is_trusted(), "what is sanitised by JupyterLab proves nothing of ours"
+    assert notebook.is_trusted(), "JupyterLab sanitised the outputs, so that they prove nothing"
     watch.check(notebook.page, notebook.page.locator(".jp-OutputArea-output"))
     notebook.screenshot("hostile")
 

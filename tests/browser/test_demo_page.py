@@ -1,4 +1,4 @@
-"""The page that `make demo` leaves, opened with nothing but a browser."""
+"""The page that `make demo` writes, opened without any server."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ from tests.browser.lab import save_screenshot
 
 _SCRIPT = Path(__file__).parents[2] / "scripts" / "demo.py"
 
-# Plays a while, muted or not; the promise ends when sound has really advanced.
+# Resolves with the duration once the audio has advanced.
 _PLAY = """\
 player => new Promise((done, fail) => {
   player.addEventListener("timeupdate", () => player.currentTime > 0.2 && done(player.duration));
@@ -23,22 +23,22 @@ player => new Promise((done, fail) => {
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("demo")
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, _SCRIPT, "--out", out], capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stderr
+    assert process.returncode == 0, process.stderr
     return out / "01_first_song.html"
 
 
-def test_players_play_and_pictures_show_without_any_server(demo: Path, page: Page) -> None:
+def test_demo_page_plays_and_shows_images_without_server(demo: Path, page: Page) -> None:
     failed: list[str] = []
     page.on("requestfailed", lambda request: failed.append(request.url))
     page.goto(demo.as_uri())
     players = page.locator("audio")
-    pictures = page.locator("img")
+    images = page.locator("img")
 
     durations = [player.evaluate(_PLAY) for player in players.all()]
-    widths = [picture.evaluate("node => node.naturalWidth") for picture in pictures.all()]
+    widths = [image.evaluate("node => node.naturalWidth") for image in images.all()]
 
     save_screenshot(page, "demo-page")
     assert len(durations) >= 3

@@ -1,6 +1,6 @@
-"""Experiments in a real notebook: they change in place until they end, and are saved as they end.
+"""Experiments in a real notebook: outputs change in place, and the last state is saved.
 
-nbval sees neither: it sends one cell at a time and ignores updates of a display.
+nbval tests neither: it sends one cell at a time and ignores updates of a display.
 """
 
 from pathlib import Path
@@ -34,12 +34,12 @@ _RUN = """\
 run = api.experiment("harbour", plan, budget=200, concurrency=3, deadline=100_000)
 run"""
 
-# The service's clock stands still until this moves it, and it acts when the test has looked.
+# The service's clock only moves here, after the test has checked the page.
 _DIRECTOR = """\
 sim.clock.speed = 0
 
-def told(word):
-    while not (folder / word).exists():
+def wait_for(name):
+    while not (folder / name).exists():
         time.sleep(0.02)
 
 def until_done(number):
@@ -48,9 +48,9 @@ def until_done(number):
         time.sleep(0.03)
 
 def direct():
-    told("end what was bought")
+    wait_for("end bought cells")
     until_done(3)
-    told("go on")
+    wait_for("continue")
     sim.faults.arm("lost_reply")
     until_done(6)
 
@@ -63,9 +63,7 @@ while not (folder / "paused").exists():
 print(run.progress.state)"""
 
 
-def test_a_shown_experiment_follows_its_run_and_the_monitor_s_buttons(
-    lab: Lab, tmp_path: Path
-) -> None:
+def test_experiment_output_follows_run_and_monitor_buttons(lab: Lab, tmp_path: Path) -> None:
     notebook = lab.open(
         [
             _CONNECT.replace("FOLDER", str(tmp_path)),
@@ -76,61 +74,61 @@ def test_a_shown_experiment_follows_its_run_and_the_monitor_s_buttons(
             _AWAITING,
         ]
     )
-    dry, card, plain = (notebook.output_area(cell).first for cell in (1, 2, 3))
-    shown, monitor = (card, plain), notebook.output_area(2)
+    dry_run, card, plain = (notebook.output_area(cell).first for cell in (1, 2, 3))
+    outputs, monitor = (card, plain), notebook.output_area(2)
 
-    def tell(word: str) -> None:
-        (tmp_path / word).touch()
+    def signal(name: str) -> None:
+        (tmp_path / name).touch()
 
-    def press(word: str) -> None:
-        monitor.get_by_role("button", name=word, exact=True).click()
+    def press(label: str) -> None:
+        monitor.get_by_role("button", name=label, exact=True).click()
 
-    def pressable() -> list[str]:
+    def enabled_buttons() -> list[str]:
         enabled = monitor.locator("button:not([disabled])")
-        return [word.strip() for word in enabled.all_inner_texts()]
+        return [label.strip() for label in enabled.all_inner_texts()]
 
     notebook.start_run_all()
-    expect(dry).to_contain_text("nothing was sent")
-    for area in shown:
-        expect(area).to_contain_text("3 being made", timeout=30_000)
+    expect(dry_run).to_contain_text("nothing was sent")
+    for area in outputs:
+        expect(area).to_contain_text("3 rendering", timeout=30_000)
         expect(area).to_contain_text("5 waiting")
         expect(area).to_contain_text("60 reserved, 140 of the budget of 200 left")
-    clock = shown[1].inner_text()
-    expect(shown[1]).not_to_have_text(clock)  # it goes on by itself
-    assert pressable() == ["Pause", "Cancel"]
+    clock = outputs[1].inner_text()
+    expect(outputs[1]).not_to_have_text(clock)  # it updates by itself
+    assert enabled_buttons() == ["Pause", "Cancel"]
     notebook.screenshot("experiment-running")
 
     press("Pause")  # while a cell awaits
-    for area in shown:
+    for area in outputs:
         expect(area).to_contain_text("paused")
-        expect(area).to_contain_text("resume() goes on")
-    assert pressable() == ["Resume", "Cancel"]
-    tell("paused")
+        expect(area).to_contain_text("resume() continues")
+    assert enabled_buttons() == ["Resume", "Cancel"]
+    signal("paused")
     notebook.wait_until_done()
     assert notebook.texts()[5] == "paused\n"
-    tell("end what was bought")
-    for area in shown:
+    signal("end bought cells")
+    for area in outputs:
         expect(area).to_contain_text("3 done", timeout=30_000)
         expect(area).to_contain_text("3 of 8 cells")
         expect(area).to_contain_text("5 waiting")
     notebook.screenshot("experiment-paused")
 
     press("Resume")  # while none runs
-    expect(shown[0]).to_contain_text("3 being made")
-    expect(shown[0]).not_to_contain_text("paused")
-    tell("go on")
-    for area in shown:
+    expect(outputs[0]).to_contain_text("3 rendering")
+    expect(outputs[0]).not_to_contain_text("paused")
+    signal("continue")
+    for area in outputs:
         expect(area).to_contain_text("1 uncertain", timeout=30_000)
         expect(area).to_contain_text("6 done", timeout=30_000)
-        expect(area).to_contain_text("failures() tells how to settle each")
+        expect(area).to_contain_text("failures() shows how to settle each")
     press("Cancel")
-    for area in shown:
+    for area in outputs:
         expect(area).to_contain_text("cancelled")
     expect(monitor.get_by_role("button", name="Start again", exact=True)).to_be_enabled()
     notebook.screenshot("experiment-cancelled")
     saved = notebook.save()
 
-    assert "nothing was sent" in dry.inner_text(), "what was shown before the start stays"
+    assert "nothing was sent" in dry_run.inner_text(), "the output of before the start changed"
     for cell in saved.cells[2:4]:
         output = cell.outputs[0]
         assert output.output_type == "display_data"
@@ -149,9 +147,7 @@ plan = mnb.Plan.one_at_a_time(
 armed = sim.faults.arm("refused_content"), sim.faults.arm("lost_reply", after=2)"""
 
 
-def test_hostile_names_and_levels_are_shown_as_the_words_they_are(
-    lab: Lab, watch: Watch, tmp_path: Path
-) -> None:
+def test_hostile_names_and_levels_are_shown_as_text(lab: Lab, watch: Watch, tmp_path: Path) -> None:
     (tmp_path / "hostile.json").write_text(hostile.as_json(), encoding="utf-8")
     notebook = lab.open(
         [
@@ -168,7 +164,7 @@ def test_hostile_names_and_levels_are_shown_as_the_words_they_are(
 
     notebook.run_all()
 
-    assert notebook.is_trusted(), "what is sanitised by JupyterLab proves nothing of ours"
+    assert notebook.is_trusted(), "JupyterLab sanitised the outputs, so that they prove nothing"
     assert notebook.texts()[7] == "{'done': 11, 'refused': 1, 'uncertain': 1}\n"
     watch.check(notebook.page, notebook.page.locator(".jp-OutputArea-output"))
     notebook.screenshot("experiment-hostile")

@@ -1,4 +1,4 @@
-"""The form in JupyterLab, Notebook 7 and voila: what is typed is what is bought, and once."""
+"""The form in JupyterLab, Notebook 7 and voila: it buys what is on the screen, once."""
 
 import json
 import time
@@ -13,10 +13,10 @@ from tests.browser.hostile import TEXTS
 from tests.browser.lab import Lab, LabNotebook, save_screenshot
 
 _APP = Path(__file__).parents[2] / "notebooks" / "app_compose.ipynb"
-_PATIENCE = 30.0
-_MS = _PATIENCE * 1000
+_TIMEOUT = 30.0
+_MS = _TIMEOUT * 1000
 
-# A thread tells what Python knows, also while a cell awaits, blocks, or none runs.
+# A thread writes the kernel's state to a file, also while a cell awaits or blocks, or none runs.
 _CONNECT = """\
 import asyncio, json, threading, time
 from pathlib import Path
@@ -28,12 +28,12 @@ folder = Path("FOLDER")
 sim = Simulator(speed=300, seconds=(1, 1.2))
 api = mnb.connect(simulator=sim)
 
-def tell():
+def write_state():
     while True:
         if "form" in globals():
             state = {
                 "charges": [charge.credits for charge in sim.accounts.charges()],
-                "bought": [repr(bought.request) for bought in form._bought],
+                "bought": [repr(submission.request) for submission in form._submissions],
                 "turn": form._turn,
                 "ended": form.job is not None and form.job.done(),
             }
@@ -41,28 +41,28 @@ def tell():
             (folder / "new").replace(folder / "state")
         time.sleep(0.03)
 
-threading.Thread(target=tell, daemon=True).start()"""
+threading.Thread(target=write_state, daemon=True).start()"""
 _AWAITING = "while not (folder / 'typed').exists():\n    await asyncio.sleep(0.02)"
 _BLOCKING = (
     "(folder / 'blocked').touch()\nwhile not (folder / 'go').exists():\n    time.sleep(0.02)"
 )
 
 
-def _until(folder: Path, fits: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-    """Wait for what the kernel's thread tells."""
-    end = time.monotonic() + _PATIENCE
+def _wait_for_state(folder: Path, matches: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """Wait until the state that the kernel writes matches."""
+    end = time.monotonic() + _TIMEOUT
     state: dict[str, Any] = {}
     while time.monotonic() < end:
         if (folder / "state").exists():
             state = json.loads((folder / "state").read_text())
-            if fits(state):
+            if matches(state):
                 return state
         time.sleep(0.03)
-    raise AssertionError(f"the kernel never came to say so; last it said {state}")
+    raise AssertionError(f"the kernel did not reach the state; its last state is {state}")
 
 
 def _run(lab: LabNotebook) -> tuple[Locator, Locator, Locator]:
-    """Start all cells; give the form, its button and its results once they are there."""
+    """Start all cells; return the form, its button and its results once they are visible."""
     lab.start_run_all()
     form, results = lab.output_area(1).first, lab.output_area(1).nth(1)
     button = form.locator("button.musicapi-buy")
@@ -71,7 +71,7 @@ def _run(lab: LabNotebook) -> tuple[Locator, Locator, Locator]:
 
 
 def _type_into(form: Locator, button: Locator) -> None:
-    """Fill the form in, with something too long on the way."""
+    """Fill in the form, with lyrics that are too long at first."""
     expect(button).to_have_text("Make 2 songs for 20 credits · 980 left after", timeout=_MS)
     expect(button).to_be_disabled()
     expect(form).to_contain_text("Still to do: Mv, Gpt description prompt.")
@@ -80,24 +80,24 @@ def _type_into(form: Locator, button: Locator) -> None:
     form.get_by_label("Mv").fill("sonic-v4")
     form.get_by_label("Prompt", exact=True).fill("la " * 1044)
     expect(form).to_contain_text("3,132 / 3,000")
-    expect(form).to_contain_text("Has 3132 characters, the limit is 3000.")
+    expect(form).to_contain_text("Has 3132 characters; the limit is 3000.")
     form.get_by_label("Tags", exact=True).press_sequentially("spy jazz, bossa nova")
     expect(form).to_contain_text("20 / 200")
     expect(button).to_be_disabled()
-    place = button.evaluate("button => button.offsetTop")
+    offset = button.evaluate("button => button.offsetTop")
     form.get_by_label("Prompt", exact=True).fill("[Verse]\nla la\n" * 3)
     expect(form).to_contain_text("42 / 3,000")
     expect(button).to_be_enabled()
-    assert button.evaluate("button => button.offsetTop") == place, "it moved as the problem went"
+    assert button.evaluate("button => button.offsetTop") == offset, "the button moved"
     form.get_by_label("Tags", exact=True).focus()
-    for _ in range(20):  # the keyboard alone reaches it
+    for _ in range(20):  # the button can be reached by keyboard
         button.page.keyboard.press("Tab")
         if button.evaluate("button => button === document.activeElement"):
             break
     expect(button).to_be_focused()
 
 
-def test_type_and_buy_while_a_cell_awaits_and_while_none_runs(lab: Lab, tmp_path: Path) -> None:
+def test_form_buys_while_cell_awaits_and_while_none_runs(lab: Lab, tmp_path: Path) -> None:
     connect = _CONNECT.replace("FOLDER", str(tmp_path))
     notebook = lab.open([connect, "form = api.form(sonic.Create)\nform", _AWAITING])
     form, button, results = _run(notebook)
@@ -107,7 +107,7 @@ def test_type_and_buy_while_a_cell_awaits_and_while_none_runs(lab: Lab, tmp_path
     button.dblclick()
     expect(results.locator("audio")).to_have_count(2, timeout=_MS)
     expect(button).to_have_text("Make 2 songs for 20 credits · 960 left after", timeout=_MS)
-    state = _until(tmp_path, lambda state: state["ended"])
+    state = _wait_for_state(tmp_path, lambda state: state["ended"])
     assert (state["charges"], state["turn"]) == ([20], 1)
     assert "tags='spy jazz, bossa nova'" in state["bought"][0]
     (tmp_path / "typed").touch()
@@ -121,17 +121,19 @@ def test_type_and_buy_while_a_cell_awaits_and_while_none_runs(lab: Lab, tmp_path
     expect(form).to_contain_text("api.run(sonic.Create(custom_mode=True")
     button.press("Enter")
     expect(results.locator("audio")).to_have_count(4, timeout=_MS)
-    state = _until(tmp_path, lambda state: len(state["bought"]) == 2 and state["ended"])
+    state = _wait_for_state(tmp_path, lambda state: len(state["bought"]) == 2 and state["ended"])
     assert state["charges"] == [20, 20]
     expect(results).to_contain_text(attack)
     expect(button).to_be_enabled(timeout=_MS)
-    _photograph(notebook)
+    _take_screenshots(notebook)
 
-    # what is saved shows itself to who does not trust it
+    # the saved notebook, untrusted
     saved = notebook.save()
     assert len(saved.cells[1].outputs) == 2
     reader = lab.open_untrusted(saved)
-    expect(reader.output_area(1).first).to_contain_text("Run its cell to type into it.")
+    expect(reader.output_area(1).first).to_contain_text(
+        "Interactive form: run this cell to use it."
+    )
     expect(reader.output_area(1).nth(1).locator("audio")).to_have_count(4)
     expect(reader.output_area(1).nth(1)).to_contain_text(attack)
     for page in (notebook.page, reader.page):
@@ -139,31 +141,29 @@ def test_type_and_buy_while_a_cell_awaits_and_while_none_runs(lab: Lab, tmp_path
     reader.screenshot("form-untrusted")
 
 
-def _photograph(notebook: LabNotebook) -> None:
+def _take_screenshots(notebook: LabNotebook) -> None:
     notebook.screenshot("form-light")
     notebook.set_theme("dark")
     notebook.page.set_viewport_size({"width": 400, "height": 900})
     notebook.screenshot("form-dark-400")
 
 
-def test_what_is_bought_is_what_was_typed_though_the_kernel_was_busy(
-    lab: Lab, tmp_path: Path
-) -> None:
+def test_busy_kernel_buys_what_was_typed(lab: Lab, tmp_path: Path) -> None:
     connect = _CONNECT.replace("FOLDER", str(tmp_path))
     request = 'nuro.Instrumental(description="rain", duration=30)'
     fault = f"sim.faults.arm('task_fails', times=None, message={TEXTS[0]!r})"
     notebook = lab.open([connect, f"form = api.form({request})\nform", fault, _BLOCKING])
     form, button, results = _run(notebook)
     expect(button).to_be_enabled(timeout=_MS)
-    _until(tmp_path, lambda _: (tmp_path / "blocked").exists())
+    _wait_for_state(tmp_path, lambda _: (tmp_path / "blocked").exists())
 
     form.get_by_label("Description").press_sequentially(" on a tin roof")
-    for _ in range(2):  # the clicks are sent at once, most of the keystrokes are held back
+    for _ in range(2):  # clicks are sent at once, most keystrokes are delayed
         button.evaluate("button => { button.click(); button.click(); }")
     (tmp_path / "go").touch()
     notebook.wait_until_done()
 
-    state = _until(tmp_path, lambda state: state["ended"])
+    state = _wait_for_state(tmp_path, lambda state: state["ended"])
     assert state["bought"] == ["nuro.Instrumental(description='rain on a tin roof', duration=30)"]
     assert (len(state["charges"]), state["turn"]) == (1, 1)
     expect(results).to_contain_text(TEXTS[0], timeout=_MS)
@@ -171,28 +171,28 @@ def test_what_is_bought_is_what_was_typed_though_the_kernel_was_busy(
     assert notebook.page.evaluate("window.pwned") is None
 
 
-def test_the_form_in_notebook_7(lab: Lab, tmp_path: Path) -> None:
+def test_form_in_notebook_7(lab: Lab, tmp_path: Path) -> None:
     connect = _CONNECT.replace("FOLDER", str(tmp_path))
     notebook = lab.open_in_notebook7([connect, "form = api.form(sonic.Create)\nform", "form"])
     form, button, results = _run(notebook)
     notebook.wait_until_done()
     form.get_by_label("Mv").fill("sonic-v5")
     form.get_by_label("Gpt description prompt").fill("rain on a tin roof")
-    again = notebook.output_area(2).first  # the same form shown twice holds the same
-    expect(again.get_by_label("Gpt description prompt")).to_have_value("rain on a tin roof")
-    again.get_by_label("Gpt description prompt").fill("rain on a tent")
+    second_view = notebook.output_area(2).first  # both views of a form hold the same values
+    expect(second_view.get_by_label("Gpt description prompt")).to_have_value("rain on a tin roof")
+    second_view.get_by_label("Gpt description prompt").fill("rain on a tent")
     expect(form.get_by_label("Gpt description prompt")).to_have_value("rain on a tent")
     expect(form).to_contain_text("14 / 400")
     expect(button).to_be_enabled()
     button.dblclick()
     expect(results.locator("audio")).to_have_count(2, timeout=_MS)
-    state = _until(tmp_path, lambda state: state["ended"])
+    state = _wait_for_state(tmp_path, lambda state: state["ended"])
     assert state["charges"] == [20]
     assert "'rain on a tent'" in state["bought"][0]
     notebook.screenshot("form-notebook-7")
 
 
-def test_the_app_in_voila(lab: Lab) -> None:
+def test_app_in_voila(lab: Lab) -> None:
     page = lab.open_in_voila(nbformat.read(_APP, as_version=4))
     button = page.locator("button.musicapi-buy")
     expect(button).to_have_text("Make 2 songs for 20 credits · 980 left after", timeout=_MS)
@@ -216,13 +216,13 @@ def test_the_app_in_voila(lab: Lab) -> None:
 
 _DESCRIBED = '{"custom_mode": false, "mv": "sonic-v5", "gpt_description_prompt": "rain"}'
 _TWO_SONGS = """\
-asked = sonic.Create(custom_mode=False, mv="sonic-v5", gpt_description_prompt="rain")
-first, second = api.run(asked).result().songs
+request = sonic.Create(custom_mode=False, mv="sonic-v5", gpt_description_prompt="rain")
+first, second = api.run(request).result().songs
 print(first.id, second.id)"""
 _MASHUP = "mashup = api.form(first.mashup(second, mashup_clip_ids=None, title='Both'))\nmashup"
 
 
-def test_clips_and_requests_are_typed_as_lists(lab: Lab, tmp_path: Path) -> None:
+def test_lists_of_clips_and_requests(lab: Lab, tmp_path: Path) -> None:
     connect = _CONNECT.replace("FOLDER", str(tmp_path))
     batch = "form = api.form(sonic.Batch)\nform"
     notebook = lab.open([connect, _TWO_SONGS, _MASHUP, batch])
@@ -244,14 +244,14 @@ def test_clips_and_requests_are_typed_as_lists(lab: Lab, tmp_path: Path) -> None
     form, results = notebook.output_area(3).first, notebook.output_area(3).nth(1)
     items, button = form.get_by_label("Items"), form.locator("button.musicapi-buy")
     items.fill(f"{_DESCRIBED}\n{_DESCRIBED[:-1]}")
-    expect(form).to_contain_text("Line 2 is no JSON")
+    expect(form).to_contain_text("Line 2 is not valid JSON")
     expect(button).to_be_disabled()
     items.fill(f"{_DESCRIBED}\n{_DESCRIBED}")
     expect(button).to_contain_text("Make 4 songs for 40 credits")
     expect(button).to_be_enabled()
     button.dblclick()
     expect(results.locator("audio")).to_have_count(4, timeout=_MS)
-    state = _until(tmp_path, lambda state: state["ended"])
+    state = _wait_for_state(tmp_path, lambda state: state["ended"])
     assert (len(state["charges"]), state["charges"][2:]) == (4, [20, 20])
     assert len(state["bought"]) == 1
     notebook.screenshot("form-lists")

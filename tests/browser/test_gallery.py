@@ -1,4 +1,4 @@
-"""The gallery in a real JupyterLab: looked through, played and rated, by mouse and by keyboard."""
+"""The gallery in a real JupyterLab: filtered, played and rated, by mouse and by keyboard."""
 
 import json
 from pathlib import Path
@@ -21,54 +21,57 @@ from musicapi_nb.library import Library
 folder = Path("FOLDER")
 library = Library(folder / "songs")
 
-def sound(seconds):
+def wav_bytes(seconds):
     file = io.BytesIO()
-    at = np.arange(8_000 * seconds)
-    samples = 0.4 * np.sin(at / 9) * at / len(at)
+    frame = np.arange(8_000 * seconds)
+    samples = 0.4 * np.sin(frame / 9) * frame / len(frame)
     soundfile.write(file, samples, 8_000, format="WAV")
     return file.getvalue()
 
-def bought(at):
-    request = sonic.Create(custom_mode=True, mv="sonic-v5", prompt="[Verse]", title=f"Song {at:02}",
-                           tags=f"{'jazz' if at % 2 else 'rock'}, rain")
-    claim = library.claim(request, again=False)
+def bought_task(number):
+    request = sonic.Create(custom_mode=True, mv="sonic-v5", prompt="[Verse]",
+                           title=f"Song {number:02}",
+                           tags=f"{'jazz' if number % 2 else 'rock'}, rain")
+    claim = library.claim(request, retry_failed=False)
     if claim.kind == "have":
         return claim.task
-    task = tasks.parse_submit_reply({"message": "success", "task_id": f"t{at}"}, request)
-    library.accepted(claim.entry.id, task)
-    reply = {"type": "api_error", "message": "no luck"} if at == 3 else {"code": 200, "data": [
-        {"clip_id": f"c{at}-{side}", "state": "succeeded", "title": f"Song {at:02}{side}",
-         "tags": f"{'jazz' if at % 2 else 'rock'}, swing", "duration": 4.0 + at,
-         "audio_url": f"http://127.0.0.1:9/{at}.mp3", "lyrics": "[Verse] words"} for side in "ab"]}
-    library.seen(claim.entry.id, tasks.parse_task(reply, task=task))
+    task = tasks.parse_submit_reply({"message": "success", "task_id": f"t{number}"}, request)
+    library.record_accepted(claim.entry.id, task)
+    failure = {"type": "api_error", "message": "no luck"}
+    reply = failure if number == 3 else {"code": 200, "data": [
+        {"clip_id": f"c{number}-{side}", "state": "succeeded", "title": f"Song {number:02}{side}",
+         "tags": f"{'jazz' if number % 2 else 'rock'}, swing", "duration": 4.0 + number,
+         "audio_url": f"http://127.0.0.1:9/{number}.mp3", "lyrics": "[Verse] words"}
+        for side in "ab"]}
+    library.record_poll(claim.entry.id, tasks.parse_task(reply, task=task))
     for song in library.task(claim.entry.id).songs:
         path = library.incoming()
-        path.write_bytes(sound(4 + at))
-        if at < 20:
+        path.write_bytes(wav_bytes(4 + number))
+        if number < 20:
             library.attach(song, "audio", library.add_file(path, ".wav"))
     return library.task(claim.entry.id)
 
-songs = [bought(at) for at in range(24)]
+songs = [bought_task(number) for number in range(24)]
 gallery = mnb.gallery(library)"""
 
-_LOOKED = """\
-async def looked(name):
+_RATINGS = """\
+async def file_appeared(name):
     while not (folder / name).exists():
         await asyncio.sleep(0.02)
 
-await looked("rated")
+await file_appeared("rated")
 print(json.dumps([[r.song_id, r.stars, r.note] for r in library.ratings()]))
-names = ("page", "found", "tag", "fate", "group")
+names = ("page", "matches", "tag", "fate", "group")
 print(json.dumps({name: gallery.view.get(name) for name in names}))"""
 
-_SOUND = "() => document.querySelector('.musicapi-nb-gallery audio')"
+_AUDIO = "() => document.querySelector('.musicapi-nb-gallery audio')"
 
 
 _RESTART = "path => window.labProbe.panel(path).sessionContext.restartKernel()"
 
 
 def _playing(page: Page) -> None:
-    page.wait_for_function(f"() => ({_SOUND})().currentTime > 0.3 && !({_SOUND})().paused")
+    page.wait_for_function(f"() => ({_AUDIO})().currentTime > 0.3 && !({_AUDIO})().paused")
 
 
 def _titles(gallery: Locator) -> list[str]:
@@ -79,8 +82,8 @@ def _card(gallery: Locator, title: str) -> Locator:
     return gallery.get_by_role("group", name=f"Song {title}", exact=True)
 
 
-def test_songs_are_looked_through_played_and_rated(lab: Lab, tmp_path: Path) -> None:
-    sources = [_LIBRARY.replace("FOLDER", str(tmp_path)), "gallery", _LOOKED]
+def test_songs_are_filtered_played_and_rated(lab: Lab, tmp_path: Path) -> None:
+    sources = [_LIBRARY.replace("FOLDER", str(tmp_path)), "gallery", _RATINGS]
     notebook = lab.open(sources)
     page = notebook.page
     notebook.start_run_all()
@@ -88,33 +91,33 @@ def test_songs_are_looked_through_played_and_rated(lab: Lab, tmp_path: Path) -> 
     cards = gallery.locator(".mnb-card")
     expect(cards).to_have_count(24, timeout=60_000)
 
-    _pages_filters_and_groups(gallery)
-    _plays_one_at_a_time(page, gallery)
-    _rates_by_keyboard(page, gallery)
+    _check_pages_filters_and_groups(gallery)
+    _check_one_song_plays_at_a_time(page, gallery)
+    _check_rating_by_keyboard(page, gallery)
 
     (tmp_path / "rated").touch()
     notebook.wait_until_done()
-    rated, view = map(json.loads, notebook.texts()[2].splitlines())
-    assert rated == [["c0-a", 4, ""], ["c1-a", 2, "thin & <b>loud</b>"]]
-    assert view == {"page": 0, "found": 47, "tag": "", "fate": "", "group": ""}
+    ratings, view = map(json.loads, notebook.texts()[2].splitlines())
+    assert ratings == [["c0-a", 4, ""], ["c1-a", 2, "thin & <b>loud</b>"]]
+    assert view == {"page": 0, "matches": 47, "tag": "", "fate": "", "group": ""}
     notebook.screenshot("gallery-light")
 
     page.evaluate(_RESTART, notebook.file.name)
     notebook.wait_until_open()
-    lost = _card(gallery, "Song 02a")  # of a kernel that is gone
-    lost.get_by_role("button", name="Rate Song 02a 5 of 5").click()
-    expect(lost.locator(".mnb-said")).to_contain_text("Not known to be stored", timeout=30_000)
-    lost.get_by_role("button", name="Play").click()
-    expect(lost.locator(".mnb-why")).to_contain_text("The kernel is gone")
+    card = _card(gallery, "Song 02a")  # its kernel is gone
+    card.get_by_role("button", name="Rate Song 02a 5 of 5").click()
+    expect(card.locator(".mnb-status")).to_contain_text("May not have been saved", timeout=30_000)
+    card.get_by_role("button", name="Play").click()
+    expect(card.locator(".mnb-reason")).to_contain_text("The kernel is gone")
     notebook.start_run_all()
-    expect(_card(gallery, "Song 00a").locator(".mnb-on")).to_have_count(4, timeout=60_000)
+    expect(_card(gallery, "Song 00a").locator(".mnb-set")).to_have_count(4, timeout=60_000)
     expect(_card(gallery, "Song 01a").get_by_label("Note on")).to_have_value("thin & <b>loud</b>")
-    expect(lost.locator(".mnb-on")).to_have_count(0)
+    expect(card.locator(".mnb-set")).to_have_count(0)
     notebook.wait_until_done()
-    _as_a_stranger_sees_it(lab, notebook)
+    _check_untrusted_notebook(lab, notebook)
 
 
-def _pages_filters_and_groups(gallery: Locator) -> None:
+def _check_pages_filters_and_groups(gallery: Locator) -> None:
     expect(gallery.locator(".mnb-count")).to_have_text("1 to 24 of 47 songs.")
     gallery.get_by_role("button", name="Next").first.click()
     assert _titles(gallery)[0] == "Song 12b"
@@ -122,11 +125,11 @@ def _pages_filters_and_groups(gallery: Locator) -> None:
     expect(gallery.get_by_role("button", name="Next").first).to_be_disabled()
 
     gallery.get_by_label("Tag", exact=True).fill("rain")
-    expect(gallery.locator(".mnb-count")).to_have_text("None of 47 songs passes these filters.")
+    expect(gallery.locator(".mnb-count")).to_have_text("None of 47 songs matches these filters.")
     gallery.get_by_label("Tag is", exact=True).select_option("dropped")
-    expect(gallery.locator(".mnb-count")).to_contain_text("1 to 24 of 46 found, of 47 songs.")
+    expect(gallery.locator(".mnb-count")).to_contain_text("1 to 24 of 46 matches (47 songs).")
     gallery.get_by_label("Tag", exact=True).fill("swing")
-    gallery.get_by_label("Tag is", exact=True).select_option("asked")
+    gallery.get_by_label("Tag is", exact=True).select_option("requested")
     expect(gallery.locator(".mnb-count")).to_contain_text("None of 47")
     gallery.get_by_role("button", name="Clear filters").click()
     gallery.get_by_role("searchbox", name="Title").fill("song 2")
@@ -137,7 +140,7 @@ def _pages_filters_and_groups(gallery: Locator) -> None:
     expect(gallery.locator(".mnb-notice")).to_have_text("no luck")
     gallery.get_by_label("State", exact=True).select_option("")
     gallery.get_by_label("Sort by", exact=True).select_option("seconds")
-    gallery.get_by_label("Last first").check()
+    gallery.get_by_label("Descending").check()
     assert _titles(gallery)[0] == "Song 23a"
     gallery.get_by_label("Group by", exact=True).select_option("state")
     gallery.get_by_role("button", name="Next").last.click()
@@ -147,53 +150,53 @@ def _pages_filters_and_groups(gallery: Locator) -> None:
     gallery.get_by_role("button", name="Clear filters").click()
 
 
-def _plays_one_at_a_time(page: Page, gallery: Locator) -> None:
+def _check_one_song_plays_at_a_time(page: Page, gallery: Locator) -> None:
     first, second = _card(gallery, "Song 00a"), _card(gallery, "Song 01a")
     first.get_by_role("button", name="Play").click()
     _playing(page)
-    assert page.evaluate(f"() => ({_SOUND})().src").startswith("blob:")
+    assert page.evaluate(f"() => ({_AUDIO})().src").startswith("blob:")
     second.get_by_role("button", name="Play").click()
     _playing(page)
-    assert page.evaluate(f"() => ({_SOUND})().duration") == 5
+    assert page.evaluate(f"() => ({_AUDIO})().duration") == 5
     expect(first.get_by_role("button", name="Play")).to_be_visible()
     expect(second.get_by_role("button", name="Pause")).to_be_visible()
     wave = second.locator("canvas")
     box = wave.bounding_box()
     assert box is not None
     wave.click(position={"x": box["width"] * 0.6, "y": 10})
-    page.wait_for_function(f"() => ({_SOUND})().currentTime >= 2.9")
-    # the sound grows louder: so does what is drawn of it
-    assert wave.evaluate(_INK, 0.9) > 3 * wave.evaluate(_INK, 0.1) > 0
+    page.wait_for_function(f"() => ({_AUDIO})().currentTime >= 2.9")
+    # the audio grows louder, and the waveform higher
+    assert wave.evaluate(_PAINTED_PIXELS, 0.9) > 3 * wave.evaluate(_PAINTED_PIXELS, 0.1) > 0
     second.get_by_role("button", name="Pause").click()
-    page.wait_for_function(f"() => ({_SOUND})().paused")
+    page.wait_for_function(f"() => ({_AUDIO})().paused")
 
     gallery.get_by_role("searchbox", name="Title").fill("song 2")
-    dead = _card(gallery, "Song 20a")
-    expect(dead.locator(".mnb-why")).to_have_text("No audio: its address is not one to open.")
+    card = _card(gallery, "Song 20a")
+    expect(card.locator(".mnb-reason")).to_have_text("No audio: its URL is not safe to open.")
     gallery.get_by_role("searchbox", name="Title").fill("")
 
 
-# How many pixels are painted in the tenth of a canvas that starts at a share of its width.
-_INK = """\
+# Count the painted pixels in the tenth of a canvas that starts at a share of its width.
+_PAINTED_PIXELS = """\
 (canvas, share) => {
   const width = Math.floor(canvas.width / 10);
   const left = Math.min(Math.floor(canvas.width * share), canvas.width - width);
   const { data } = canvas.getContext("2d").getImageData(left, 0, width, canvas.height);
-  return data.filter((value, at) => at % 4 === 3 && value > 40).length;
+  return data.filter((value, index) => index % 4 === 3 && value > 40).length;
 }"""
 
 
-def _rates_by_keyboard(page: Page, gallery: Locator) -> None:
+def _check_rating_by_keyboard(page: Page, gallery: Locator) -> None:
     press = page.keyboard.press
     first, second = _card(gallery, "Song 00a"), _card(gallery, "Song 01a")
     first.focus()
     press("5")
-    expect(first.locator(".mnb-on")).to_have_count(5)
+    expect(first.locator(".mnb-set")).to_have_count(5)
     press("0")
-    expect(first.locator(".mnb-on")).to_have_count(0)
+    expect(first.locator(".mnb-set")).to_have_count(0)
     press("4")
-    expect(first.locator(".mnb-said")).to_have_text("stored")
-    expect(first.locator(".mnb-on")).to_have_count(4)
+    expect(first.locator(".mnb-status")).to_have_text("saved")
+    expect(first.locator(".mnb-set")).to_have_count(4)
     press("Space")
     _playing(page)
     press("ArrowRight")
@@ -201,25 +204,25 @@ def _rates_by_keyboard(page: Page, gallery: Locator) -> None:
     expect(second).to_be_focused()
     _playing(page)
     press("Shift+ArrowRight")
-    page.wait_for_function(f"() => ({_SOUND})().currentTime >= 4.5")
+    page.wait_for_function(f"() => ({_AUDIO})().currentTime >= 4.5")
     press("Space")
     second.get_by_label("Note on").click()
     page.keyboard.type("thin & <b>loud</b>")
     press("Enter")
-    expect(second.locator(".mnb-said")).to_have_text("note stored")
+    expect(second.locator(".mnb-status")).to_have_text("note saved")
     second.get_by_role("button", name="Rate Song 01a 2 of 5").click()
-    expect(second.locator(".mnb-on")).to_have_count(2)
-    expect(second.locator(".mnb-said")).to_have_text("stored")
+    expect(second.locator(".mnb-set")).to_have_count(2)
+    expect(second.locator(".mnb-status")).to_have_text("saved")
 
 
-def _as_a_stranger_sees_it(lab: Lab, notebook: LabNotebook) -> None:
-    theirs = lab.open_untrusted(notebook.save())
-    area = theirs.output_area(1)
+def _check_untrusted_notebook(lab: Lab, notebook: LabNotebook) -> None:
+    untrusted = lab.open_untrusted(notebook.save())
+    area = untrusted.output_area(1)
     expect(area.locator("audio")).to_have_count(6)
     expect(area).to_contain_text("rated 4 of 5")
-    expect(area).to_contain_text("The first 24 of 47 songs as they were")
+    expect(area).to_contain_text("The first 24 of 47 songs, as of the last run")
     assert area.locator(".musicapi-nb-gallery").count() == 0
-    theirs.screenshot("gallery-untrusted")
+    untrusted.screenshot("gallery-untrusted")
 
 
 _HOSTILE = """\
@@ -229,47 +232,47 @@ import musicapi_nb as mnb
 from musicapi_nb import tasks
 
 folder = Path("FOLDER")
-given = json.loads((folder / "hostile.json").read_text())
-songs = [tasks.parse_task(reply) for reply in given["replies"]]
-shown = mnb.gallery(songs, title=given["texts"][0])
-for at, text in enumerate(given["texts"]):
-    shown._rate(at, 3, text)
-print(mnb.save_page(folder / "page.html", shown).songs)
-shown = mnb.gallery(songs, title=given["texts"][0])"""
+texts_and_replies = json.loads((folder / "hostile.json").read_text())
+songs = [tasks.parse_task(reply) for reply in texts_and_replies["replies"]]
+widget = mnb.gallery(songs, title=texts_and_replies["texts"][0])
+for index, text in enumerate(texts_and_replies["texts"]):
+    widget._rate(index, 3, text)
+print(mnb.save_page(folder / "page.html", widget).songs)
+widget = mnb.gallery(songs, title=texts_and_replies["texts"][0])"""
 
-# What in the gallery could act, besides what the gallery itself is made of.
-_ACTING = """\
+# Elements and attributes that could run or load something and are not the gallery's.
+_ACTIVE_CONTENT = """\
 area => [...area.querySelectorAll("*")].flatMap(node => {
-  const found = ["script", "iframe", "object", "embed", "svg", "form", "meta", "base", "a", "style"]
-    .includes(node.localName) ? [node.outerHTML] : [];
+  const names = "script iframe object embed svg form meta base a style".split(" ");
+  const active = names.includes(node.localName) ? [node.outerHTML] : [];
   for (const { name, value } of node.attributes) {
-    const leads = ["src", "href", "action", "poster"].includes(name) && !/^https:/i.test(value);
-    const styled = name === "style" && /url|position|expression|import/i.test(value);
-    if (name.startsWith("on") || name === "srcdoc" || leads || styled) found.push(name + value);
+    const isLink = ["src", "href", "action", "poster"].includes(name) && !/^https:/i.test(value);
+    const isStyle = name === "style" && /url|position|expression|import/i.test(value);
+    if (name.startsWith("on") || name === "srcdoc" || isLink || isStyle) active.push(name + value);
   }
-  return found;
+  return active;
 })"""
 
 
-def test_hostile_songs_are_words_in_a_gallery_and_on_a_saved_page(
+def test_hostile_songs_are_text_in_gallery_and_on_saved_page(
     lab: Lab, context: BrowserContext, page: Page, tmp_path: Path
 ) -> None:
     watch = Watch(context)
     (tmp_path / "hostile.json").write_text(hostile.as_json(), encoding="utf-8")
-    notebook = lab.open([_HOSTILE.replace("FOLDER", str(tmp_path)), "shown"])
+    notebook = lab.open([_HOSTILE.replace("FOLDER", str(tmp_path)), "widget"])
     notebook.run_all()
     gallery = notebook.page.locator(".musicapi-nb-gallery")
     expect(gallery.locator(".mnb-card")).to_have_count(20)
     for summary in gallery.locator("summary").all():
         summary.click()
-    for more in gallery.get_by_text("more tags").all():
-        more.click()
+    for button in gallery.get_by_text("more tags").all():
+        button.click()
     gallery.locator(".mnb-play").evaluate_all("nodes => nodes.forEach(node => node.click())")
     gallery.get_by_label("Group by").select_option("state")
-    words = gallery.inner_text()
+    content = gallery.inner_text()
     for text in hostile.TEXTS:
-        assert text.replace("\u202e", "").partition("\x1b")[0][:40].strip() in words
-    assert gallery.evaluate(_ACTING) == []
+        assert text.replace("\u202e", "").partition("\x1b")[0][:40].strip() in content
+    assert gallery.evaluate(_ACTIVE_CONTENT) == []
     assert notebook.page.evaluate("() => window.pwned ?? null") is None
     notebook.screenshot("gallery-hostile")
 
@@ -278,12 +281,12 @@ def test_hostile_songs_are_words_in_a_gallery_and_on_a_saved_page(
 
 
 _SAVED = """\
-shown = mnb.gallery(library)
-print(mnb.save_page(folder / "page.html", shown, title="Beside the library"))
+widget = mnb.gallery(library)
+print(mnb.save_page(folder / "page.html", widget, title="Beside the library"))
 print(mnb.save_page(folder / "whole.html", library, embed=True).embedded)"""
 
 
-def test_a_saved_page_plays_from_disk(lab: Lab, page: Page, tmp_path: Path) -> None:
+def test_saved_page_plays_from_disk(lab: Lab, page: Page, tmp_path: Path) -> None:
     notebook = lab.open([_LIBRARY.replace("FOLDER", str(tmp_path)), _SAVED])
     notebook.run_all()
     assert "38 from the library's files" in notebook.texts()[1]

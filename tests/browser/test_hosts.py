@@ -1,4 +1,4 @@
-"""Monitor, gallery and blind test in Notebook 7 and in voila, seen by the page and by Python."""
+"""Monitor, gallery and blind test in Notebook 7 and in voila."""
 
 import json
 import time
@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from musicapi_nb._blind_test.store import load_trials
 from musicapi_nb.library import Library
 from tests.blind_helpers import fill_library
-from tests.browser.ears import HTML, Frames, button, listen
+from tests.browser.blind_page import HTML, MessageLog, button, listen
 from tests.browser.lab import Lab, save_screenshot
 
 _MS = 60_000
@@ -32,23 +32,23 @@ plan = mnb.Plan.grid(
     factors={"style": ["spy jazz", "sea shanty"]},
     repeats=2,
 )
-sim.clock.speed = 0  # until the test has looked
+sim.clock.speed = 0  # until the test has checked the page
 run = api.experiment("harbour", plan, budget=200, concurrency=2, deadline=1e9)
 job = run.start()
 
-def tell(name):
-    bought = [charge.credits for charge in sim.accounts.charges()]
-    (folder / "new").write_text(json.dumps([run.progress.state, bought]))
+def write_state(name):
+    charges = [charge.credits for charge in sim.accounts.charges()]
+    (folder / "new").write_text(json.dumps([run.progress.state, charges]))
     (folder / "new").replace(folder / name)
 
 def watch():
     while not job.done():
         time.sleep(0.02)
-    tell("cancelled")
+    write_state("cancelled")
     sim.clock.speed = 300
     while run.progress.state != "ended":
         time.sleep(0.02)
-    tell("ended")
+    write_state("ended")
 
 threading.Thread(target=watch, daemon=True).start()"""
 
@@ -58,69 +58,71 @@ _AWAITING = """\
 await job
 print(run.progress.state)"""
 
-_GALLERY = "mnb.gallery(run, title='Heard here')"
+_GALLERY = "mnb.gallery(run, title='Harbour songs')"
 
 _BLIND = """\
 import musicapi_nb as mnb
 test = mnb.blind_test(mnb.Library("FOLDER"), factor="mv", trials=2, name="by ear", seed=3)
 test"""
 
-_GOES = "audio => !audio.paused && audio.currentTime > 0.2"
+_IS_PLAYING = "audio => !audio.paused && audio.currentTime > 0.2"
 
 
 def _sources(folder: Path, *sources: str) -> list[str]:
     return [source.replace("FOLDER", str(folder)) for source in sources]
 
 
-def _told(folder: Path, name: str) -> Any:
-    """What Python knows of the experiment at that moment: its state, and what was charged."""
+def _read_state(folder: Path, name: str) -> Any:
+    """Return the experiment's state and charges that the kernel wrote at an event."""
     end = time.monotonic() + _MS / 1000
     while not (folder / name).exists() and time.monotonic() < end:
         time.sleep(0.02)
     return json.loads((folder / name).read_text())
 
 
-def _cancels_and_starts_again(page: Page, folder: Path) -> None:
-    """Press the monitor's buttons while the first two of four cells are made."""
-    expect(page.get_by_text("2 being made").first).to_be_visible(timeout=_MS)
+def _cancel_and_start_again(page: Page, folder: Path) -> None:
+    """Press the monitor's buttons while the first two of four plan cells are made."""
+    expect(page.get_by_text("2 rendering").first).to_be_visible(timeout=_MS)
     page.get_by_role("button", name="Cancel", exact=True).click()
     expect(page.get_by_text("cancelled", exact=True).first).to_be_visible()
-    assert _told(folder, "cancelled") == ["cancelled", [20, 20]]
+    assert _read_state(folder, "cancelled") == ["cancelled", [20, 20]]
     page.get_by_role("button", name="Start again", exact=True).click()
     expect(page.get_by_text("4 of 4 cells")).to_be_visible(timeout=_MS)
     cancel = page.get_by_role("button", name="Cancel", exact=True)
-    expect(cancel).to_be_hidden(timeout=_MS)  # once the files are there, too
-    assert _told(folder, "ended") == ["ended", [20] * 4]
+    expect(cancel).to_be_hidden(timeout=_MS)  # after the downloads
+    assert _read_state(folder, "ended") == ["ended", [20] * 4]
 
 
-def _listens_and_rates(page: Page, folder: Path) -> None:
-    """Filter, sort and group by a factor, play, rate by a key; then see what Python has of it."""
+def _filter_play_and_rate(page: Page, folder: Path) -> None:
+    """Filter, sort and group by a factor, play, rate by a key; then check the library."""
     gallery = page.locator(".musicapi-nb-gallery")
     cards, count = gallery.locator(".mnb-card"), gallery.locator(".mnb-count")
-    look = gallery.get_by_role("button", name="Look again")  # voila shows it before they are there
-    look.click(timeout=_MS)
+    refresh = gallery.get_by_role(
+        "button", name="Refresh"
+    )  # voila shows the gallery before there are songs
+    refresh.click(timeout=_MS)
     expect(cards).to_have_count(8)
     styles = gallery.get_by_label("style", exact=True)
     levels = styles.locator("option").all_inner_texts()
     assert sorted(levels) == ["any", "sea shanty", "spy jazz"]
-    found = 0
+    total = 0
     for level in levels[1:]:
         styles.select_option(level)
-        shown = cards.count()
-        if shown:
-            expect(count).to_contain_text(f"1 to {shown} of {shown} ")
-            expect(cards.filter(has_text=level)).to_have_count(shown)
-        found += shown
-    assert found == 8
+        number = cards.count()
+        if number:
+            expect(count).to_contain_text(f"1 to {number} of {number} ")
+            expect(cards.filter(has_text=level)).to_have_count(number)
+        total += number
+    assert total == 8
     styles.select_option("any")
     gallery.get_by_label("Group by", exact=True).select_option("factor style")
     gallery.get_by_label("Sort by", exact=True).select_option("factor style")
     first = cards.first
     first.get_by_role("button", name="Play").click()
-    page.wait_for_function(_GOES, arg=gallery.locator("audio").element_handle())
+    page.wait_for_function(_IS_PLAYING, arg=gallery.locator("audio").element_handle())
     first.focus()
     page.keyboard.press("4")
-    expect(first.locator(".mnb-said")).to_have_text("stored")
+    expect(first.locator(".mnb-status")).to_have_text("saved")
     gallery.get_by_label("Rating", exact=True).select_option("4")
     expect(cards).to_have_count(1)
     with Library(folder / "bought") as library:
@@ -132,32 +134,32 @@ def test_monitor_and_gallery_in_notebook_7(lab: Lab, tmp_path: Path) -> None:
     sources = _sources(tmp_path, _CONNECT, _MONITOR, _AWAITING, _GALLERY)
     notebook = lab.open_in_notebook7(sources)
     notebook.start_run_all()
-    _cancels_and_starts_again(notebook.page, tmp_path)  # the first while a cell awaits
+    _cancel_and_start_again(notebook.page, tmp_path)  # cancel while a cell awaits
     notebook.wait_until_done()
     assert notebook.texts()[2] == "cancelled\n"
-    _listens_and_rates(notebook.page, tmp_path)
+    _filter_play_and_rate(notebook.page, tmp_path)
     notebook.screenshot("hosts-notebook-7")
 
 
 def test_monitor_and_gallery_in_voila(lab: Lab, tmp_path: Path) -> None:
     page = lab.open_in_voila(_sources(tmp_path, _CONNECT, _MONITOR, _GALLERY))
-    _cancels_and_starts_again(page, tmp_path)
-    _listens_and_rates(page, tmp_path)
+    _cancel_and_start_again(page, tmp_path)
+    _filter_play_and_rate(page, tmp_path)
     save_screenshot(page, "hosts-voila")
 
 
 @pytest.mark.parametrize("host", ["Notebook 7", "voila"])
-def test_a_blind_test_tells_nothing(lab: Lab, tmp_path: Path, host: str) -> None:
+def test_blind_test_reveals_nothing(lab: Lab, tmp_path: Path, host: str) -> None:
     secrets = fill_library(tmp_path, takes=1)
     sources = _sources(tmp_path, _BLIND)
     if host == "voila":
         page = lab.open_in_voila(sources)
-        frames = Frames(page)
-        page.reload()  # to see its messages from the first on
+        log = MessageLog(page)
+        page.reload()  # to log all messages
     else:
         notebook = lab.open_in_notebook7(sources)
         page = notebook.page
-        frames = Frames(page)
+        log = MessageLog(page)
         page.reload()
         notebook.wait_until_open()
         notebook.start_run_all()
@@ -168,7 +170,7 @@ def test_a_blind_test_tells_nothing(lab: Lab, tmp_path: Path, host: str) -> None
     save_screenshot(page, f"blind-{host.replace(' ', '-').lower()}")
     button(area, "Save answer").dblclick()
     expect(area).to_contain_text("Trial 2 of 2")
-    frames.check(secrets, page.evaluate(HTML))
+    log.check(secrets, page.evaluate(HTML))
     with Library(tmp_path) as library:
         answers = [(trial.answer, trial.chosen) for trial in load_trials(library, "by ear")]
     assert answers == [("chosen", 1), (None, None)]

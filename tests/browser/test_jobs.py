@@ -1,6 +1,6 @@
-"""Jobs in a real notebook: cells queue behind them, and they change in place until they are done.
+"""Jobs in a real notebook: cells queue behind them, and their outputs change in place.
 
-nbval sees neither: it sends one cell at a time and ignores updates of a display.
+nbval tests neither: it sends one cell at a time and ignores updates of a display.
 """
 
 from pathlib import Path
@@ -20,11 +20,11 @@ from musicapi_nb.simulator import Simulator
 SONG = sonic.Create(custom_mode=False, mv="sonic-v5", gpt_description_prompt="rain, slow jazz")
 sim = Simulator(speed=300)
 api = mnb.connect(simulator=sim)
-order, waited = [], []
+order, had_to_wait = [], []
 
-def ask():
+def start():
     job = api.run(SONG)
-    waited.append(not job.done())
+    had_to_wait.append(not job.done())
     return job"""
 
 _BY_ASYNCIO_RUN = """\
@@ -35,11 +35,11 @@ async def first_title(job):
 titles.append(asyncio.run(first_title(job)))"""
 
 
-def _queued(*numbers: int) -> list[str]:
+def _append_cells(*numbers: int) -> list[str]:
     return [f"order.append({number})" for number in numbers]
 
 
-def test_queued_cells_run_in_order_however_a_job_is_waited_for(lab: Lab) -> None:
+def test_queued_cells_run_in_order_after_every_kind_of_wait(lab: Lab) -> None:
     cells = [_CONNECT, "titles = []"]
     waits = [
         "titles.append((await job).songs[0].title)",
@@ -49,9 +49,9 @@ def test_queued_cells_run_in_order_however_a_job_is_waited_for(lab: Lab) -> None
     for number, wait in enumerate(waits):
         if wait == _BY_ASYNCIO_RUN:
             cells.append("mnb.enable_nested_asyncio()")
-        cells += ["job = ask()\njob", wait, *_queued(4 * number, 4 * number + 1)]
-        cells += ["job = ask()", wait, *_queued(4 * number + 2, 4 * number + 3)]
-    cells.append("print(order, all(waited), len(waited), len(titles), all(titles))")
+        cells += ["job = start()\njob", wait, *_append_cells(4 * number, 4 * number + 1)]
+        cells += ["job = start()", wait, *_append_cells(4 * number + 2, 4 * number + 3)]
+    cells.append("print(order, all(had_to_wait), len(had_to_wait), len(titles), all(titles))")
     cells.append("'the last one'")
     notebook = lab.open(cells)
 
@@ -61,12 +61,12 @@ def test_queued_cells_run_in_order_however_a_job_is_waited_for(lab: Lab) -> None
     assert notebook.execution_counts() == list(range(1, len(cells) + 1))
 
 
-# The service's clock stands still until a cell moves it, and cells wait for the test to look.
-_STILL = (
-    _CONNECT.replace("speed=300", "speed=3000")  # its polls come quickly while the clock stands
+# The service's clock only moves in cells, and cells wait until the test has checked the page.
+_WITH_STOPPED_CLOCK = (
+    _CONNECT.replace("speed=300", "speed=3000")  # polls are fast although the clock stands still
     + """
 sim.clock.speed = 0
-looked = Path("FOLDER")
+checked = Path("FOLDER")
 
 def state():
     task = job.task
@@ -76,9 +76,9 @@ def state():
 
 def steps(until):
     while state() != until:
-        asked = sim.request_log.total
+        total = sim.request_log.total
         sim.clock.advance(4)
-        while sim.request_log.total == asked and not job.done():  # let the client see each step
+        while sim.request_log.total == total and not job.done():  # until the client has polled
             yield 0.01
 """
 )
@@ -86,37 +86,37 @@ def steps(until):
 _AWAITING = """\
 for pause in steps("running"):
     await asyncio.sleep(pause)
-while not (looked / "running").exists():
+while not (checked / "running").exists():
     await asyncio.sleep(0.02)"""
 
 _BLOCKING = """\
 for pause in steps("one ready"):
     time.sleep(pause)
-while not (looked / "one ready").exists():
+while not (checked / "one ready").exists():
     time.sleep(0.02)"""
 
 _IDLE = """\
 import threading
 
-def go_on():
-    while not (looked / "idle").exists():
+def finish():
+    while not (checked / "idle").exists():
         time.sleep(0.02)
     for pause in steps("done"):
         time.sleep(pause)
 
-threading.Thread(target=go_on, daemon=True).start()"""
+threading.Thread(target=finish, daemon=True).start()"""
 
 
-def _shown_once_in_place(notebook: LabNotebook, cells: range) -> None:
+def _check_single_outputs(notebook: LabNotebook, cells: range) -> None:
     outputs = notebook.outputs()
     for cell in cells:
         assert len(outputs[cell]) == 1
 
 
-def test_a_shown_job_changes_in_place_and_is_saved_as_its_songs(lab: Lab, tmp_path: Path) -> None:
+def test_job_output_changes_in_place_and_saves_songs(lab: Lab, tmp_path: Path) -> None:
     notebook = lab.open(
         [
-            _STILL.replace("FOLDER", str(tmp_path)),
+            _WITH_STOPPED_CLOCK.replace("FOLDER", str(tmp_path)),
             "job = api.run(SONG, deadline=1e8)\njob",
             "display(job)",
             _AWAITING,
@@ -124,32 +124,32 @@ def test_a_shown_job_changes_in_place_and_is_saved_as_its_songs(lab: Lab, tmp_pa
             _IDLE,
         ]
     )
-    shown = [notebook.output_area(1), notebook.output_area(2)]
+    areas = [notebook.output_area(1), notebook.output_area(2)]
 
     notebook.start_run_all()
-    for area in shown:  # while a cell awaits
+    for area in areas:  # while a cell awaits
         expect(area).to_contain_text("running", timeout=30_000)
         expect(area).to_contain_text("rain, slow jazz · 20 credits")
-        expect(area).to_contain_text("so far, ")
-    clock = shown[0].inner_text()
-    expect(shown[0]).not_to_have_text(clock)  # it goes on by itself
-    expect(shown[0]).to_contain_text("running")
+        expect(area).to_contain_text("elapsed, ")
+    clock = areas[0].inner_text()
+    expect(areas[0]).not_to_have_text(clock)  # it updates by itself
+    expect(areas[0]).to_contain_text("running")
     (tmp_path / "running").touch()
     notebook.screenshot("job-running")
-    for area in shown:  # while a cell blocks
+    for area in areas:  # while a cell blocks
         expect(area).to_contain_text("2 of 2", timeout=30_000)
-        # the other one still needs its time
+        # the second song is not ready yet
         expect(area).to_contain_text("on the simulator's clock")
     notebook.screenshot("job-one-ready")
     (tmp_path / "one ready").touch()
     notebook.wait_until_done()
-    _shown_once_in_place(notebook, range(1, 3))
+    _check_single_outputs(notebook, range(1, 3))
     (tmp_path / "idle").touch()
-    for area in shown:  # while no cell runs
+    for area in areas:  # while no cell runs
         expect(area).not_to_contain_text("on the simulator's clock", timeout=30_000)
-        expect(area).not_to_contain_text("running")
+        expect(area).not_to_contain_text("elapsed, ")
         expect(area.locator("audio")).to_have_count(2)
-    _shown_once_in_place(notebook, range(1, 3))
+    _check_single_outputs(notebook, range(1, 3))
     saved = notebook.save()
 
     assert "widgets" not in saved.metadata
@@ -172,7 +172,7 @@ while not all(job.done() for job in jobs):
 print([type(job.exception()).__name__ for job in jobs])"""
 
 
-def test_what_goes_wrong_is_shown_where_the_job_is_and_spoils_nothing_else(lab: Lab) -> None:
+def test_errors_are_shown_in_their_job_and_affect_no_other(lab: Lab) -> None:
     background = "nuro.Instrumental(description='harbour', genre=['jazz'], duration=30)"
     notebook = lab.open(
         [
@@ -181,8 +181,8 @@ def test_what_goes_wrong_is_shown_where_the_job_is_and_spoils_nothing_else(lab: 
             "while not jobs[-1].done():\n    await asyncio.sleep(0.02)",
             f"sim.faults.arm('task_fails')\njobs.append(api.run({background}))\njobs[-1]",
             _POOR,
-            "jobs.append(still := api.run(SONG))\nstill",
-            "still.cancel()",
+            "jobs.append(cancelled := api.run(SONG))\ncancelled",
+            "cancelled.cancel()",
             _ALL_ENDED,
             "job = api.run(SONG)\njob",
             "(await job).state",
@@ -198,12 +198,12 @@ def test_what_goes_wrong_is_shown_where_the_job_is_and_spoils_nothing_else(lab: 
     failed = notebook.output_area(3)
     expect(failed).to_contain_text("10 credits refunded")
     expect(failed).to_contain_text("The music generation failed.")
-    poor = notebook.output_area(4).last  # behind what connect() prints
+    poor = notebook.output_area(4).last  # after the message of connect()
     expect(poor).to_contain_text("OutOfCredits")
-    expect(poor).to_contain_text("Nothing was charged. Buy credits, or ask for less.")
+    expect(poor).to_contain_text("Nothing was charged. Buy credits or request fewer songs.")
     expect(notebook.output_area(5)).to_contain_text("Stopped waiting.")
     assert notebook.texts()[7] == "['LostReply', 'NoneType', 'OutOfCredits', 'NoneType']\n"
     expect(notebook.output_area(8).locator("audio")).to_have_count(2)
     assert notebook.texts()[9] == "'succeeded'"
     assert notebook.texts()[10].startswith("LostReply: the reply to POST")
-    notebook.screenshot("jobs-gone-wrong")
+    notebook.screenshot("jobs-errors")

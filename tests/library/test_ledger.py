@@ -19,6 +19,7 @@ from musicapi_nb.errors import (
     UnknownPrice,
     Unreachable,
 )
+from musicapi_nb.ledger_types import PurchaseTerms
 from musicapi_nb.library import Account, Library
 from musicapi_nb.tasks import parse_submit_reply
 from tests.library.world import (
@@ -55,12 +56,12 @@ def test_a_request_is_bought_once_and_joined_until_it_is_there(library: Library)
     assert (sending.kind, sending.task, sending.entry.id) == ("join", None, first.entry.id)
 
     task = acknowledged(request)
-    library.accepted(first.entry.id, task)
+    library.record_accepted(first.entry.id, task)
     joined = library.claim(request)
-    assert (joined.kind, joined.task_id, joined.task) == ("join", "t1", task)
+    assert (joined.kind, joined.entry.task_id, joined.task) == ("join", "t1", task)
 
     done = looked(task)
-    assert library.seen(first.entry.id, done).state == "done"
+    assert library.record_poll(first.entry.id, done).state == "done"
     had = library.claim(request)
     assert (had.kind, had.task) == ("have", done)
     assert library.account().spent == PRICE
@@ -68,8 +69,8 @@ def test_a_request_is_bought_once_and_joined_until_it_is_there(library: Library)
 
 def test_another_take_is_another_purchase(library: Library) -> None:
     buy(library, song())
-    assert library.claim(song(), take=2).kind == "buy"
-    assert library.claim(song(), take=3, simulated=True).kind == "buy"
+    assert library.claim(song(), PurchaseTerms(take=2)).kind == "buy"
+    assert library.claim(song(), PurchaseTerms(take=3, simulated=True)).kind == "buy"
 
 
 def test_what_a_simulator_made_is_not_had_of_the_service(library: Library) -> None:
@@ -81,8 +82,8 @@ def test_what_a_simulator_made_is_not_had_of_the_service(library: Library) -> No
 
 def test_what_was_refused_can_be_bought_again(library: Library) -> None:
     first = library.claim(song())
-    library.refused(first.entry.id, ContentRefused("the lyrics were refused", status=403))
-    had = library.claim(song(), again=False)
+    library.record_refused(first.entry.id, ContentRefused("the lyrics were refused", status=403))
+    had = library.claim(song(), PurchaseTerms(retry_failed=False))
     assert had.kind == "have"
     assert had.task is not None
     assert had.task.fail_reason == "the lyrics were refused"
@@ -94,59 +95,75 @@ def test_what_was_refused_can_be_bought_again(library: Library) -> None:
 
 def test_what_never_left_can_be_bought_again(library: Library) -> None:
     first = library.claim(song())
-    assert library.never_left(first.entry.id, Unreachable("no such host")).state == "not_run"
+    assert library.record_unsent(first.entry.id, Unreachable("no such host")).state == "not_run"
     assert library.claim(song()).kind == "buy"
 
 
 def test_what_failed_can_be_bought_again_and_the_refund_is_told(library: Library) -> None:
     first = buy(library, song())
     failed = looked(acknowledged(song()), FAILED)
-    assert library.seen(first.entry.id, failed).refunded is True
+    assert library.record_poll(first.entry.id, failed).refunded is True
     assert library.account() == Account(refunded=PRICE)
-    kept = library.claim(song(), again=False)
+    kept = library.claim(song(), PurchaseTerms(retry_failed=False))
     assert (kept.kind, kept.task) == ("have", failed)
     library.plan(song())
-    assert library.claim(song(), again=False) == kept == library.find(song(), again=False)
+    assert (
+        library.claim(song(), PurchaseTerms(retry_failed=False))
+        == kept
+        == library.find(song(), PurchaseTerms(retry_failed=False))
+    )
     assert library.find(song()) is None
     assert library.claim(song()).kind == "buy"
+
+
+def test_next_take_skips_bought_takes_but_no_uncertain_one(library: Library) -> None:
+    assert library.next_take(song()) == 1
+    for take in (1, 2, 3):
+        claim = buy(library, song(), f"t{take}", take=take)
+        library.record_poll(claim.entry.id, looked(acknowledged(song(), f"t{take}")))
+    lost = library.claim(song(), PurchaseTerms(take=4))
+    assert library.next_take(song()) == 5  # a take under way counts as bought
+    library.record_uncertain(lost.entry.id, LostReply("connection reset"))
+    assert library.next_take(song()) == library.next_take(song(), 2) == 4
+    assert library.next_take(song(), 5) == 5
 
 
 def test_a_refund_may_be_told_later(library: Library) -> None:
     first = buy(library, song())
     task = acknowledged(song())
-    assert library.seen(first.entry.id, looked(task, FAILED_UNSAID)).refunded is None
+    assert library.record_poll(first.entry.id, looked(task, FAILED_UNSAID)).refunded is None
     assert library.account().spent == PRICE
-    assert library.seen(first.entry.id, looked(task, FAILED)).refunded is True
+    assert library.record_poll(first.entry.id, looked(task, FAILED)).refunded is True
     assert library.account() == Account(refunded=PRICE)
 
 
 def test_a_lost_reply_is_uncertain_and_not_bought_again(library: Library) -> None:
     first = library.claim(song())
-    library.uncertain(first.entry.id, LostReply("the reply was lost"))
+    library.record_uncertain(first.entry.id, LostReply("the reply was lost"))
     again = library.claim(song())
     assert (again.kind, again.entry.note) == ("uncertain", "the reply was lost")
     assert library.account() == Account(uncertain=PRICE)
-    assert library.accepted(first.entry.id, acknowledged(song())).state == "accepted"
+    assert library.record_accepted(first.entry.id, acknowledged(song())).state == "accepted"
 
 
 def test_steps_come_in_their_order(library: Library) -> None:
     task = acknowledged(song())
     number = library.claim(song()).entry.id
     with pytest.raises(InvalidTransition, match="is sending"):
-        library.seen(number, looked(task, RUNNING))
-    library.refused(number, ContentRefused("no"))
+        library.record_poll(number, looked(task, RUNNING))
+    library.record_refused(number, ContentRefused("no"))
     with pytest.raises(InvalidTransition, match="t1"):
-        library.accepted(number, task)
+        library.record_accepted(number, task)
     with pytest.raises(InvalidTransition, match="no entry 99"):
-        library.uncertain(99, LostReply("lost"))
+        library.record_uncertain(99, LostReply("lost"))
 
 
 def test_an_end_that_two_saw_is_written_once(library: Library) -> None:
     number = buy(library, song()).entry.id
     done = looked(acknowledged(song()))
-    library.seen(number, done)
+    library.record_poll(number, done)
     events = library.events(number)
-    library.seen(number, done)
+    library.record_poll(number, done)
     assert library.events(number) == events
     assert [event.kind for event in events] == ["sending", "accepted", "done"]
 
@@ -154,12 +171,12 @@ def test_an_end_that_two_saw_is_written_once(library: Library) -> None:
 def test_what_another_kernel_wrote_meanwhile_counts(library: Library) -> None:
     ours, theirs = (buy(library, song(words), words).entry.id for words in ("a", "b"))
     with Library(library.path) as other:
-        other.seen(ours, looked(acknowledged(song("a"), "a")))
+        other.record_poll(ours, looked(acknowledged(song("a"), "a")))
         other.resolve(theirs, charged=False)
-    library.seen(ours, looked(acknowledged(song("a"), "a")))
+    library.record_poll(ours, looked(acknowledged(song("a"), "a")))
     assert [event.kind for event in library.events(ours)] == ["sending", "accepted", "done"]
     with pytest.raises(InvalidTransition, match="failed"):
-        library.refused(theirs, LostReply("lost"))
+        library.record_refused(theirs, LostReply("lost"))
 
 
 def test_what_was_taken_back_never_happened(library: Library) -> None:
@@ -167,12 +184,12 @@ def test_what_was_taken_back_never_happened(library: Library) -> None:
 
     def stumble() -> None:
         with library.transaction():
-            library.seen(number, looked(acknowledged(song())))
+            library.record_poll(number, looked(acknowledged(song())))
             raise RuntimeError("no")
 
     def stumble_looking() -> None:
         with library.transaction():
-            library.seen(number, looked(acknowledged(song()), RUNNING))
+            library.record_poll(number, looked(acknowledged(song()), RUNNING))
             raise RuntimeError("no")
 
     for each in (stumble, stumble_looking):
@@ -180,8 +197,8 @@ def test_what_was_taken_back_never_happened(library: Library) -> None:
             each()
     before = library.entry(number)
     assert before.state == "accepted"
-    library.seen(number, looked(acknowledged(song()), RUNNING))
-    assert library.entry(number).reply != before.reply
+    library.record_poll(number, looked(acknowledged(song()), RUNNING))
+    assert library.entry(number).reply_event != before.reply_event
 
 
 def test_a_reply_that_says_nothing_new_is_kept_once(
@@ -191,9 +208,9 @@ def test_a_reply_that_says_nothing_new_is_kept_once(
     number = buy(library, song()).entry.id
     running = looked(acknowledged(song()), RUNNING)
     for _ in range(3):
-        library.seen(number, running)
+        library.record_poll(number, running)
     kept = [event for event in library.events(number) if event.raw]
-    assert [event.kind for event in kept] == ["accepted", "looked"]
+    assert [event.kind for event in kept] == ["accepted", "polled"]
     assert library.task(number) == running
 
 
@@ -201,33 +218,33 @@ def test_an_answer_at_once_is_done_when_it_is_accepted(library: Library) -> None
     request = lyrics.Make(description="rain")
     number = library.claim(request).entry.id
     task = parse_submit_reply(sample("lyrics_success.json"), request)
-    assert library.accepted(number, task).state == "done"
+    assert library.record_accepted(number, task).state == "done"
     assert library.claim(request).task == task
 
 
 def test_a_plan_is_bought_or_says_why_not(library: Library) -> None:
-    planned = library.plan(song(), experiment="e", cell="a")
+    planned = library.plan(song(), PurchaseTerms(experiment="e", cell="a"))
     assert library.plan(song()).id == planned.id
-    other = library.plan(song("snow"), experiment="e", cell="b")
-    bought = library.claim(song(), experiment="e", cell="a")
+    other = library.plan(song("snow"), PurchaseTerms(experiment="e", cell="b"))
+    bought = library.claim(song(), PurchaseTerms(experiment="e", cell="a"))
     assert (bought.kind, bought.entry.id, bought.entry.cell) == ("buy", planned.id, "a")
-    library.not_run(other.id, "over the budget")
+    library.record_skipped(other.id, "over the budget")
     assert library.counts(experiment="e") == {"sending": 1, "not_run": 1}
     assert [entry.note for entry in library.entries("not_run")] == ["over the budget"]
-    again = library.claim(song("snow"), experiment="e", cell="b")
+    again = library.claim(song("snow"), PurchaseTerms(experiment="e", cell="b"))
     assert library.cells("e") == {"a": planned.id, "b": again.entry.id}
     assert len(library.entries()) == 3
 
 
 def test_experiments_share_what_is_bought(library: Library) -> None:
     first = buy(library, song(), experiment="one", cell="a")
-    second = library.claim(song(), experiment="two", cell="x")
+    second = library.claim(song(), PurchaseTerms(experiment="two", cell="x"))
     assert second.kind == "join"
     assert library.cells("one") == {"a": first.entry.id}
     assert library.cells("two") == {"x": first.entry.id}
     assert [task.id for task in library.tasks(experiment="two")] == ["t1"]
     events = library.events()
-    library.claim(song(), experiment="two", cell="x")
+    library.claim(song(), PurchaseTerms(experiment="two", cell="x"))
     assert library.events() == events
 
 
@@ -236,7 +253,7 @@ def test_experiments_share_what_is_bought(library: Library) -> None:
 
 def uncertain(library: Library, request: Request | None = None) -> int:
     claim = library.claim(request or song())
-    library.uncertain(claim.entry.id, LostReply("lost"))
+    library.record_uncertain(claim.entry.id, LostReply("lost"))
     return claim.entry.id
 
 
@@ -245,13 +262,13 @@ def test_resolved_by_its_task(library: Library) -> None:
     assert library.resolve(number, task_id="t9").state == "accepted"
     (found,) = library.unfinished()
     assert (found.task.id, found.task.request, found.task.expected) == ("t9", song(), 2)
-    library.seen(number, looked(found.task))
+    library.record_poll(number, looked(found.task))
     assert library.claim(song()).kind == "have"
 
 
 def test_resolved_by_the_balance(library: Library) -> None:
     number = uncertain(library)
-    with pytest.raises(InvalidTransition, match="fell by 25, the price is 20"):
+    with pytest.raises(InvalidTransition, match="fell by 25 but the price is 20"):
         library.resolve(number, before=100, after=75)
     with pytest.raises(InvalidTransition, match="proves neither"):
         library.resolve(number, before=100, after=120)
@@ -282,7 +299,7 @@ def test_resolved_by_word(library: Library, *, charged: bool) -> None:
 
 def test_an_untold_refund_can_be_resolved(library: Library) -> None:
     number = buy(library, song()).entry.id
-    library.seen(number, looked(acknowledged(song()), FAILED_UNSAID))
+    library.record_poll(number, looked(acknowledged(song()), FAILED_UNSAID))
     assert library.resolve(number, before=100, after=100).refunded is True
     assert library.account() == Account(refunded=PRICE)
 
@@ -322,23 +339,24 @@ def test_a_budget_follows_what_becomes_of_it(library: Library) -> None:
     def held() -> int:
         return library.budgets()["b"].held
 
-    refused = library.claim(song("a"), budgets=["b"]).entry.id
+    refused = library.claim(song("a"), PurchaseTerms(budgets=("b",))).entry.id
     assert held() == PRICE
-    library.refused(refused, ContentRefused("no"))
+    library.record_refused(refused, ContentRefused("no"))
     assert held() == 0
-    library.never_left(library.claim(song("a"), budgets=["b"]).entry.id)
+    number = library.claim(song("a"), PurchaseTerms(budgets=("b",))).entry.id
+    library.record_unsent(number, Unreachable("no host"))
     assert held() == 0
     failed = buy(library, song("a"), budgets=["b"])
-    library.seen(failed.entry.id, looked(acknowledged(song("a")), FAILED))
+    library.record_poll(failed.entry.id, looked(acknowledged(song("a")), FAILED))
     assert held() == 0
     done = buy(library, song("b"), "t2", budgets=["b"])
-    library.seen(done.entry.id, looked(acknowledged(song("b"), "t2")))
-    lost = library.claim(song("c"), budgets=["b"])
-    library.uncertain(lost.entry.id, LostReply("lost"))
+    library.record_poll(done.entry.id, looked(acknowledged(song("b"), "t2")))
+    lost = library.claim(song("c"), PurchaseTerms(budgets=("b",)))
+    library.record_uncertain(lost.entry.id, LostReply("lost"))
     assert held() == 2 * PRICE
     library.resolve(lost.entry.id, charged=False)
     assert held() == PRICE
-    assert library.budgets()["b"].left == 2 * PRICE
+    assert library.budgets()["b"].remaining == 2 * PRICE
 
 
 def test_a_budget_is_never_exceeded_and_nothing_is_written(library: Library) -> None:
@@ -346,33 +364,36 @@ def test_a_budget_is_never_exceeded_and_nothing_is_written(library: Library) -> 
     library.set_budget("tight", 2 * PRICE - 1)
     buy(library, song("a"), budgets=["all", "tight"])
     before = library.events()
-    with pytest.raises(OverBudget, match="of the 39 of 'tight', 20 are taken"):
-        library.claim(song("b"), budgets=["all", "tight"])
+    with pytest.raises(OverBudget, match="20 of 39 credits of 'tight' are already reserved"):
+        library.claim(song("b"), PurchaseTerms(budgets=("all", "tight")))
     assert library.events() == before
-    assert library.claim(song("a"), budgets=["tight"]).kind == "join"
+    assert library.claim(song("a"), PurchaseTerms(budgets=("tight",))).kind == "join"
     assert library.budgets()["all"].held == PRICE
     library.set_budget("tight", 2 * PRICE)
-    assert library.claim(song("b"), budgets=["all", "tight"]).kind == "buy"
+    assert library.claim(song("b"), PurchaseTerms(budgets=("all", "tight"))).kind == "buy"
 
 
 def test_an_unknown_price_is_refused_or_assumed(library: Library) -> None:
     library.set_budget("strict", 1000)
     library.set_budget("assuming", 50, assume=20)
-    with pytest.raises(UnknownPrice, match=r"sonic\.unpriced is not known"):
-        library.claim(UNPRICED, budgets=["strict"])
+    with pytest.raises(UnknownPrice, match=r"sonic\.unpriced is unknown"):
+        library.claim(UNPRICED, PurchaseTerms(budgets=("strict",)))
     with pytest.raises(UnknownPrice):
-        library.claim(UNPRICED, budgets=["assuming", "strict"])
+        library.claim(UNPRICED, PurchaseTerms(budgets=("assuming", "strict")))
     for take in (1, 2):
-        assert library.claim(UNPRICED, take, budgets=["assuming"]).entry.reserve == 20
+        assert (
+            library.claim(UNPRICED, PurchaseTerms(take=take, budgets=("assuming",))).entry.reserve
+            == 20
+        )
     with pytest.raises(OverBudget):
-        library.claim(UNPRICED, 3, budgets=["assuming"])
+        library.claim(UNPRICED, PurchaseTerms(take=3, budgets=("assuming",)))
 
 
 def test_a_budget_that_is_none(library: Library) -> None:
     with pytest.raises(InvalidArgument):
         library.set_budget("b", -1)
     with pytest.raises(Exception, match="no budget 'b'"):
-        library.claim(song(), budgets=["b"])
+        library.claim(song(), PurchaseTerms(budgets=("b",)))
 
 
 @pytest.mark.parametrize("refusing", [False, True])
@@ -383,11 +404,11 @@ def test_64_at_once_keep_a_budget_to_the_credit(library: Library, *, refusing: b
     def ask(number: int) -> str:
         barrier.wait()
         try:
-            claim = library.claim(song(str(number)), budgets=["b"])
+            claim = library.claim(song(str(number)), PurchaseTerms(budgets=("b",)))
         except OverBudget:
             return "over"
         if refusing and number % 3 == 0:
-            library.refused(claim.entry.id, ContentRefused("no"))
+            library.record_refused(claim.entry.id, ContentRefused("no"))
             return "refused"
         return claim.kind
 

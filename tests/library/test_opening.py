@@ -22,7 +22,7 @@ from musicapi_nb.errors import (
     LostReply,
 )
 from musicapi_nb.library import Library
-from musicapi_nb.library.database import Store, check_kind, migrate
+from musicapi_nb.library.database import Database, check_kind, migrate
 from musicapi_nb.library.migrations import STEPS
 from tests.library.world import acknowledged, buy, looked, rebuilt_is_the_same, song
 
@@ -35,7 +35,7 @@ def filled(path: Path, number: int = 30) -> Path:
         for at in range(number):
             request = song(str(at))
             claim = buy(library, request, f"t{at}")
-            library.seen(claim.entry.id, looked(acknowledged(request, f"t{at}")))
+            library.record_poll(claim.entry.id, looked(acknowledged(request, f"t{at}")))
     return path / "library.sqlite"
 
 
@@ -135,7 +135,7 @@ def test_a_library_that_cannot_be_written(tmp_path: Path, what: str) -> None:
         shut = what == "all" or path == {"folder": tmp_path / "l", "database": database}[what]
         path.chmod(mode & ~0o222 if shut else mode)
     with powerless(tmp_path / "l" / "x"), pytest.raises(LibraryReadOnly):
-        Library(tmp_path / "l", patience=0.1)
+        Library(tmp_path / "l", lock_timeout=0.1)
     assert database.read_bytes() == before
     for path in [tmp_path / "l", *(tmp_path / "l").rglob("*")]:
         path.chmod(0o755)
@@ -155,7 +155,7 @@ def test_a_path_that_is_a_file(tmp_path: Path) -> None:
 def test_a_full_disk_leaves_whole_steps(tmp_path: Path) -> None:
     filled(tmp_path / "l", 1)
     with Library(tmp_path / "l") as library:
-        connection = library._store.connection
+        connection = library._database.connection
         (pages,) = connection.execute("PRAGMA page_count").fetchone()
         connection.execute(f"PRAGMA max_page_count={pages + 2}")
         claimed = 0
@@ -180,13 +180,13 @@ def test_a_database_that_another_program_holds(tmp_path: Path) -> None:
     database = filled(tmp_path / "l", 1)
     with (
         contextlib.closing(sqlite3.connect(database, isolation_level=None)) as other,
-        Library(tmp_path / "l", patience=0.02) as library,
+        Library(tmp_path / "l", lock_timeout=0.02) as library,
     ):
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(LibraryLocked, match=r"library\.sqlite"):
             library.claim(song())
         with pytest.raises(LibraryLocked):
-            Library(tmp_path / "l", patience=0.02)
+            Library(tmp_path / "l", lock_timeout=0.02)
         assert library.counts() == {"done": 1}
         other.execute("ROLLBACK")
         assert library.claim(song()).kind == "buy"
@@ -238,9 +238,9 @@ def test_versions_go_forward_with_all_that_is_there(tmp_path: Path) -> None:
     database = filled(tmp_path / "l", 3)
     with Library(tmp_path / "l") as library:
         before = library.entries()
-    newer = Store(
+    newer = Database(
         database,
-        patience=1,
+        lock_timeout=1,
         steps=(*STEPS, "ALTER TABLE entries ADD COLUMN stars INTEGER;\nCREATE TABLE more (x);"),
     )
     assert newer.rows("SELECT id, stars FROM entries") == [(one.id, None) for one in before]
@@ -252,15 +252,15 @@ def test_versions_go_forward_with_all_that_is_there(tmp_path: Path) -> None:
     assert database.read_bytes() == content
 
 
-def test_a_library_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
+def test_events_and_entries_copied_by_sql_make_a_library(tmp_path: Path) -> None:
     database = filled(tmp_path / "new", 3)
     with Library(tmp_path / "new") as library:
-        library.refused(library.claim(song("refused")).entry.id, ContentRefused("no"))
-        library.uncertain(library.claim(song("lost")).entry.id, LostReply("lost"))
+        library.record_refused(library.claim(song("refused")).entry.id, ContentRefused("no"))
+        library.record_uncertain(library.claim(song("lost")).entry.id, LostReply("lost"))
         library.plan(song("planned"))
         before = library.entries()
     (tmp_path / "old").mkdir()
-    old = Store(tmp_path / "old" / "library.sqlite", patience=1, steps=STEPS[:1])
+    old = Database(tmp_path / "old" / "library.sqlite", lock_timeout=1, steps=STEPS[:1])
     with contextlib.closing(old):
         old.rows("ATTACH ? AS new", str(database))
         columns = ", ".join(name for _, name, *_ in old.rows("PRAGMA table_info(entries)"))
@@ -280,10 +280,10 @@ def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
     database = filled(tmp_path / "l", 3)
     steps = (*STEPS, "CREATE TABLE more (x);\nCREATE TABLE events (x);")
     with pytest.raises(LibraryError, match="already exists"):
-        Store(database, patience=1, steps=steps)
+        Database(database, lock_timeout=1, steps=steps)
     with Library(tmp_path / "l") as library:
         assert library.counts() == {"done": 3}
-        assert library._store.rows("SELECT 1 FROM sqlite_schema WHERE name='more'") == []
+        assert library._database.rows("SELECT 1 FROM sqlite_schema WHERE name='more'") == []
 
 
 def test_events_cannot_be_changed(tmp_path: Path) -> None:

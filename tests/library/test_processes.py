@@ -34,13 +34,15 @@ RACES = """
 import sys
 from musicapi_nb.errors import OverBudget
 from musicapi_nb.library import Library
+from musicapi_nb.ledger_types import PurchaseTerms
 from tests.library.world import song
 with Library(sys.argv[1]) as library:
     print("ready", flush=True)
     sys.stdin.readline()
     for number in range(60):
         try:
-            print(number, library.claim(song(str(number)), budgets=["b"]).kind, flush=True)
+            claim = library.claim(song(str(number)), PurchaseTerms(budgets=("b",)))
+            print(number, claim.kind, flush=True)
         except OverBudget:
             print(number, "over", flush=True)
     sys.stdin.readline()
@@ -48,23 +50,24 @@ with Library(sys.argv[1]) as library:
 WORKS = """
 import sys
 from musicapi_nb.errors import LostReply
+from musicapi_nb.ledger_types import PurchaseTerms
 from musicapi_nb.library import Library
 from tests.library.world import acknowledged, looked, song
 with Library(sys.argv[1]) as library:
     for number in range(100_000):
         request = song(str(number))
-        claim = library.claim(request, budgets=["b"])
+        claim = library.claim(request, PurchaseTerms(budgets=("b",)))
         if claim.kind != "buy":
             continue
         entry = claim.entry.id
         print("sending", entry, flush=True)
         if number % 5 == 4:
-            library.uncertain(entry, LostReply("lost"))
+            library.record_uncertain(entry, LostReply("lost"))
             continue
         task = acknowledged(request, f"t{entry}")
-        library.accepted(entry, task)
+        library.record_accepted(entry, task)
         print("accepted", entry, flush=True)
-        library.seen(entry, looked(task))
+        library.record_poll(entry, looked(task))
         print("done", entry, flush=True)
 """
 OPENS = """
@@ -83,7 +86,7 @@ with Library(sys.argv[1]) as library:
     print("ready", flush=True)
     sys.stdin.readline()
     for _ in range(40):
-        print(library.place(3.0, 1_000_000.0), flush=True)
+        print(library.rate_limits.reserve("", 3.0, 1_000_000.0), flush=True)
 """
 
 
@@ -100,7 +103,7 @@ def test_what_a_living_process_sends_is_joined_and_a_dead_ones_is_uncertain(tmp_
         assert claim.entry.note is not None
         assert "ended before the reply was recorded" in claim.entry.note
         assert [path.name for path in (tmp_path / "open").iterdir()] == [
-            f"{library._owner.id}.lock"
+            f"{library._process_lock.id}.lock"
         ]
 
 
@@ -125,7 +128,7 @@ def test_a_library_that_was_closed_while_sending_left_it_uncertain(tmp_path: Pat
         first.close()
         assert second.claim(song()).kind == "uncertain"
         # who was thought dead and was not is heard all the same
-        assert second.accepted(number, acknowledged(song())).state == "accepted"
+        assert second.record_accepted(number, acknowledged(song())).state == "accepted"
 
 
 def test_two_processes_buy_each_take_once_and_keep_one_budget(tmp_path: Path) -> None:
@@ -202,8 +205,10 @@ def _nothing_is_lost(path: Path, heard: dict[str, set[int]]) -> None:
         }
         assert heard["sending"] <= set(state)
         assert "sending" not in state.values()
-        identities = [entry.identity for entry in library.entries() if entry.state != "refused"]
-        assert len(identities) == len(set(identities))
+        request_keys = [
+            entry.request_key for entry in library.entries() if entry.state != "refused"
+        ]
+        assert len(request_keys) == len(set(request_keys))
         assert library.budgets()["b"].held == PRICE * len(state)
         for unfinished in library.unfinished():
             assert unfinished.task.id == f"t{unfinished.entry.id}"
@@ -216,11 +221,12 @@ def test_a_forked_child_neither_uses_nor_keeps_the_library_alive(tmp_path: Path)
 import asyncio, os, sys, signal, warnings
 warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside a thread: that is shown
 from musicapi_nb.errors import LibraryError
+from musicapi_nb.ledger_types import PurchaseTerms
 from musicapi_nb.library import Library
 from tests.library.world import song
 library = Library(sys.argv[1])
 async def main():
-    await library.together(library.claim, song())
+    await library.async_ledger.claim(song(), PurchaseTerms())
 asyncio.run(main())
 child = os.fork()
 if child == 0:
@@ -257,11 +263,11 @@ def test_a_lock_file_that_somebody_deleted_makes_it_uncertain_not_bought_twice(
 def test_reopened_it_goes_on_where_it_was(tmp_path: Path) -> None:
     with Library(tmp_path) as library:
         number = buy(library, song()).entry.id
-        library.uncertain(library.claim(song("lost")).entry.id, LostReply("lost"))
+        library.record_uncertain(library.claim(song("lost")).entry.id, LostReply("lost"))
     with Library(tmp_path) as library:
         (found,) = library.unfinished()
         assert (found.entry.id, found.task) == (number, acknowledged(song()))
         assert library.claim(song()).kind == "join"
         assert library.claim(song("lost")).kind == "uncertain"
         with pytest.raises(LibraryError, match="is accepted"):
-            library.not_run(number, "no")
+            library.record_skipped(number, "no")

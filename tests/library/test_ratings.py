@@ -12,8 +12,6 @@ import pytest
 import musicapi_nb as mnb
 from musicapi_nb.errors import ClientClosed, InvalidArgument, LibraryLocked
 from musicapi_nb.library import Library
-from musicapi_nb.library.database import Store
-from musicapi_nb.library.migrations import STEPS
 from musicapi_nb.tasks import Song
 from tests.library.world import acknowledged, buy, ended, looked, python, rebuilt_is_the_same, song
 
@@ -81,7 +79,7 @@ def test_no_other_stars_are_taken(tmp_path: Path, stars: Any) -> None:
             library.rate(SONG, stars)
         with pytest.raises(InvalidArgument, match="characters"):
             library.rate(SONG, note="x" * 4_001)
-        with pytest.raises(InvalidArgument, match="neither id nor task"):
+        with pytest.raises(InvalidArgument, match="no id and no task id"):
             library.rate(Song(state="succeeded"), 3)
         assert said(library) == [("c1", 4, "")]
 
@@ -113,7 +111,7 @@ def test_it_is_on_disk_when_the_call_returns(tmp_path: Path) -> None:
 
 
 def test_a_refusal_leaves_what_was_said(tmp_path: Path) -> None:
-    library = Library(tmp_path / "l", patience=0.05)
+    library = Library(tmp_path / "l", lock_timeout=0.05)
     library.rate(SONG, 2)
     other = sqlite3.connect(tmp_path / "l" / "library.sqlite", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -144,21 +142,12 @@ def test_threads_may_rate_at_once(tmp_path: Path) -> None:
         rebuilt_is_the_same(library)
 
 
-def test_an_older_library_learns_to_rate(tmp_path: Path) -> None:
-    (tmp_path / "l").mkdir()
-    older = STEPS[: next(at for at, step in enumerate(STEPS) if "TABLE ratings" in step)]
-    Store(tmp_path / "l" / "library.sqlite", patience=1, steps=older).close()
-    with Library(tmp_path / "l") as library:
-        library.rate(SONG, 1)
-        assert said(library) == [("c1", 1, "")]
-
-
 def test_ratings_are_a_table_that_songs_can_be_joined_to(tmp_path: Path) -> None:
     with Library(tmp_path / "l") as library:
         empty = mnb.ratings_frame(library)
         request = song()
         claim = buy(library, request)
-        library.seen(claim.entry.id, looked(acknowledged(request)))
+        library.record_poll(claim.entry.id, looked(acknowledged(request)))
         first, second = library.task(claim.entry.id).songs
         library.rate(second, 5)
         library.rate(first, note="thin")

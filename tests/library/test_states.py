@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from musicapi_nb.errors import ContentRefused, InvalidTransition, LostReply, OverBudget, Unreachable
-from musicapi_nb.library import LIVE, OPEN, STATES, Library
-from musicapi_nb.library.entry import Entry, Event, after, allowed
+from musicapi_nb.ledger_types import PurchaseTerms
+from musicapi_nb.library import ACTIVE_STATES, OPEN_STATES, STATES, Entry, Library
+from musicapi_nb.library.entry import Event, allowed, apply_event
 from musicapi_nb.tasks import Task
 from tests.library.world import (
     FAILED,
@@ -31,13 +32,13 @@ KINDS = (
     "planned",
     "sending",
     "accepted",
-    "asking",
-    "looked",
+    "reposting",
+    "polled",
     "done",
     "failed",
     "refused",
     "uncertain",
-    "never_left",
+    "unsent",
     "not_run",
     "charged",
     "refunded",
@@ -62,12 +63,14 @@ class Ledgers(RuleBasedStateMachine):
         shutil.rmtree(self.folder)
 
     def live(self, words: str) -> int | None:
-        found = [at for at, one in self.model.items() if one[0] == words and one[1] in LIVE]
+        found = [
+            at for at, one in self.model.items() if one[0] == words and one[1] in ACTIVE_STATES
+        ]
         assert len(found) <= 1
         return found[0] if found else None
 
     def held(self) -> int:
-        counted = ("sending", "accepted", "asking", "done", "uncertain")
+        counted = ("sending", "accepted", "reposting", "done", "uncertain")
         held = [
             one
             for one in self.model.values()
@@ -86,8 +89,8 @@ class Ledgers(RuleBasedStateMachine):
         assert known in {None, entry.id}
         self.model.setdefault(entry.id, [words, "planned", None, False])
 
-    @rule(words=st.sampled_from("abcde"), budget=st.booleans(), again=st.booleans())
-    def claim(self, words: str, *, budget: bool, again: bool) -> None:
+    @rule(words=st.sampled_from("abcde"), budget=st.booleans(), retry_failed=st.booleans())
+    def claim(self, words: str, *, budget: bool, retry_failed: bool) -> None:
         known = self.live(words)
         ended = [
             at
@@ -95,20 +98,30 @@ class Ledgers(RuleBasedStateMachine):
             if one[0] == words and one[1] in {"failed", "refused"}
         ]
         planned = known is None or self.model[known][1] == "planned"
-        had = planned and not again and ended
+        had = planned and not retry_failed and ended
         buys = planned and not had
         if buys and budget and self.held() + PRICE > LIMIT:
             with pytest.raises(OverBudget):
-                self.library.claim(song(words), budgets=["b"], again=again)
+                self.library.claim(
+                    song(words), PurchaseTerms(budgets=("b",), retry_failed=retry_failed)
+                )
             return
-        claim = self.library.claim(song(words), budgets=["b"] if budget else [], again=again)
+        claim = self.library.claim(
+            song(words),
+            PurchaseTerms(budgets=tuple(["b"] if budget else []), retry_failed=retry_failed),
+        )
         if buys:
             assert claim.kind == "buy"
             assert known in {None, claim.entry.id}
             self.model[claim.entry.id] = [words, "sending", None, budget]
             return
         assert claim.entry.id == (max(ended) if had else known)
-        kinds = {"sending": "join", "accepted": "join", "asking": "join", "uncertain": "uncertain"}
+        kinds = {
+            "sending": "join",
+            "accepted": "join",
+            "reposting": "join",
+            "uncertain": "uncertain",
+        }
         assert claim.kind == kinds.get(self.model[claim.entry.id][1], "have")
         assert (claim.task is None) is (claim.entry.state in {"sending", "uncertain"})
 
@@ -116,7 +129,9 @@ class Ledgers(RuleBasedStateMachine):
     def accepted(self, number: int) -> None:
         entry = self.some(number, "sending", "uncertain")
         if entry is not None:
-            self.library.accepted(entry, acknowledged(song(self.model[entry][0]), f"t{entry}"))
+            self.library.record_accepted(
+                entry, acknowledged(song(self.model[entry][0]), f"t{entry}")
+            )
             self.model[entry][1] = "accepted"
             self.tasks.add(entry)
 
@@ -124,7 +139,7 @@ class Ledgers(RuleBasedStateMachine):
     def accepted_without_a_task(self, number: int) -> None:
         entry = self.some(number, "sending")
         if entry is not None:
-            self.library.accepted(entry, Task(request=song(self.model[entry][0])))
+            self.library.record_accepted(entry, Task(request=song(self.model[entry][0])))
             self.model[entry][1] = "accepted"
             self.repeated.add(entry)
 
@@ -137,27 +152,27 @@ class Ledgers(RuleBasedStateMachine):
             if one[0] == words and one[1] in {"failed", "refused"}
         ]
         if (known is None and not ended) or (known and self.model[known][1] == "planned"):
-            with pytest.raises(InvalidTransition, match="buy it here"):
-                self.library.ask_again(song(words))
+            with pytest.raises(InvalidTransition, match="buy it with run"):
+                self.library.claim_repost(song(words))
             return
-        claim = self.library.ask_again(song(words))
+        claim = self.library.claim_repost(song(words))
         assert claim.entry.id == (known or max(ended))
         asks = self.model[claim.entry.id][1] == "accepted" and claim.entry.id not in self.tasks
-        assert (claim.kind == "ask") is asks
+        assert (claim.kind == "repost") is asks
         if asks:
-            self.model[claim.entry.id][1] = "asking"
+            self.model[claim.entry.id][1] = "reposting"
 
     @rule(number=st.integers(0, 9), step=st.sampled_from(["still_accepted", "uncertain"]))
     def asked(self, number: int, step: str) -> None:
-        entry = self.some(number, "asking")
+        entry = self.some(number, "reposting")
         if entry is not None and step == "uncertain":
-            self.library.uncertain(entry, LostReply("lost"))
+            self.library.record_uncertain(entry, LostReply("lost"))
             self.model[entry][1] = "uncertain"
         elif entry is not None:
-            self.library.still_accepted(entry)
+            self.library.record_unchanged(entry)
             self.model[entry][1] = "accepted"
 
-    @rule(number=st.integers(0, 9), step=st.sampled_from(["refused", "uncertain", "never_left"]))
+    @rule(number=st.integers(0, 9), step=st.sampled_from(["refused", "uncertain", "unsent"]))
     def answered(self, number: int, step: str) -> None:
         entry = self.some(number, "sending")
         if entry is None:
@@ -165,25 +180,25 @@ class Ledgers(RuleBasedStateMachine):
         error = {
             "refused": ContentRefused("no"),
             "uncertain": LostReply("lost"),
-            "never_left": Unreachable("no host"),
+            "unsent": Unreachable("no host"),
         }[step]
-        getattr(self.library, step)(entry, error)
-        self.model[entry][1] = "not_run" if step == "never_left" else step
+        getattr(self.library, f"record_{step}")(entry, error)
+        self.model[entry][1] = "not_run" if step == "unsent" else step
 
     @rule(number=st.integers(0, 9), reply=st.sampled_from([RUNNING, None, FAILED, FAILED_UNSAID]))
     def seen(self, number: int, reply: Any) -> None:
-        entry = self.some(number, "accepted", "asking", "failed", "done")
+        entry = self.some(number, "accepted", "reposting", "failed", "done")
         if entry is None:
             return
         task = acknowledged(song(self.model[entry][0]), f"t{entry}")
         task = looked(task) if reply is None else looked(task, reply)
-        self.library.seen(entry, task)
+        self.library.record_poll(entry, task)
         one = self.model[entry]
-        if one[1] in {"accepted", "asking"}:
+        if one[1] in {"accepted", "reposting"}:
             self.tasks.add(entry)
-        if one[1] == "asking" and not task.finished:
+        if one[1] == "reposting" and not task.finished:
             one[1] = "accepted"
-        elif one[1] in {"accepted", "asking"} and task.finished:
+        elif one[1] in {"accepted", "reposting"} and task.finished:
             one[1] = "done" if task.state == "succeeded" else "failed"
             one[2] = task.refunded if one[1] == "failed" else None
         elif one[1] == "failed" and one[2] is None:
@@ -224,14 +239,14 @@ class Ledgers(RuleBasedStateMachine):
         self.library.close()
         self.library = Library(self.folder)
         for one in self.model.values():
-            if one[1] in {"sending", "asking"}:
+            if one[1] in {"sending", "reposting"}:
                 one[1] = "uncertain"
 
     @rule(number=st.integers(0, 9))
     def cancel(self, number: int) -> None:
         entry = self.some(number, "planned")
         if entry is not None:
-            self.library.not_run(entry, "cancelled")
+            self.library.record_skipped(entry, "cancelled")
             self.model[entry][1] = "not_run"
 
     @invariant()
@@ -242,7 +257,9 @@ class Ledgers(RuleBasedStateMachine):
         assert self.library.budgets()["b"].held == self.held() <= LIMIT
         account = self.library.account()
         charged = [
-            one for one in self.model.values() if one[1] in {"accepted", "asking", "done", "failed"}
+            one
+            for one in self.model.values()
+            if one[1] in {"accepted", "reposting", "done", "failed"}
         ]
         assert account.refunded == PRICE * sum(one[2] is True for one in charged)
         assert account.spent == PRICE * len(charged) - account.refunded
@@ -265,21 +282,21 @@ def test_an_event_follows_or_is_refused_and_nothing_else(state: Any, kind: str) 
         kind=kind,
         entry=1,
         owner="o",
-        data={"request": {"engine": "sonic", "operation": "create"}, "identity": "i", "take": 1},
+        data={"request": {"engine": "sonic", "operation": "create"}, "request_key": "i", "take": 1},
     )
     if allowed(entry, kind):
-        assert after(entry, event)[0].owner == "o"
+        assert apply_event(entry, event)[0].owner == "o"
     else:
         with pytest.raises(InvalidTransition, match=kind):
-            after(entry, event)
+            apply_event(entry, event)
 
 
 def test_what_is_over_stays_over_but_for_its_refund() -> None:
-    over = set(STATES) - OPEN
+    over = set(STATES) - OPEN_STATES
     for state in over:
         entry = Entry(1, 1, "i", "sonic", "create", state)
         follows = {kind for kind in KINDS if allowed(entry, kind)}
         assert follows == ({"charged", "refunded"} if state == "failed" else set())
     with contextlib.suppress(InvalidTransition):
-        after(None, Event(id=1, at=0.0, kind="done", entry=1))
+        apply_event(None, Event(id=1, at=0.0, kind="done", entry=1))
         pytest.fail("nothing is done that was never begun")

@@ -1,4 +1,4 @@
-"""One account at a simulator: asks over real HTTP and shows what came back."""
+"""A client with one account at a simulator, over real HTTP."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Self
@@ -51,14 +51,14 @@ class Caller:
         return self._session
 
     async def post(self, path: str, body: Any) -> Reply:
-        return await self._ask("POST", path, json=body)
+        return await self._request("POST", path, json=body)
 
     async def get(self, path: str) -> Reply:
-        return await self._ask("GET", path)
+        return await self._request("GET", path)
 
-    async def _ask(self, method: str, path: str, **more: Any) -> Reply:
+    async def _request(self, method: str, path: str, **options: Any) -> Reply:
         url = f"{self.sim.url}/api/v1/{path}"
-        async with self.session.request(method, url, allow_redirects=False, **more) as reply:
+        async with self.session.request(method, url, allow_redirects=False, **options) as reply:
             return Reply(reply.status, await reply.json(), reply.headers)
 
     async def submit(self, body: dict[str, Any], path: str = "sonic/create") -> str:

@@ -1,4 +1,4 @@
-"""A simulator whose clock stands still until a test moves it, and somebody who calls it."""
+"""A simulator whose clock moves only when a test advances it, and a client with an account."""
 
 from collections.abc import AsyncIterator
 
@@ -18,5 +18,5 @@ async def sim() -> AsyncIterator[Simulator]:
 
 @pytest.fixture
 async def caller(sim: Simulator) -> AsyncIterator[Caller]:
-    async with Caller(sim, "key-a") as somebody:
-        yield somebody
+    async with Caller(sim, "key-a") as client:
+        yield client

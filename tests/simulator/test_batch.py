@@ -1,4 +1,4 @@
-"""Several creates in one request: each is an order of its own."""
+"""Batches: each item is a request with its own result and charge."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from tests.simulator.caller import CREATE, Caller
 LONG = {**CREATE, "gpt_description_prompt": "d" * 400}
 
 
-async def test_items_are_made_and_refused_singly(sim: Simulator, caller: Caller) -> None:
+async def test_batch_items_succeed_and_fail_individually(sim: Simulator, caller: Caller) -> None:
     reply = await caller.post("sonic/batch", {"items": [CREATE, LONG, "x", CREATE]})
     assert reply.status == 200
     assert (reply.body["message"], reply.body["submitted"]) == ("success", 2)
@@ -27,7 +27,7 @@ async def test_items_are_made_and_refused_singly(sim: Simulator, caller: Caller)
     assert len(sim.request_log.paid) == 1  # one POST
 
 
-async def test_a_batch_can_be_looked_at(sim: Simulator, caller: Caller) -> None:
+async def test_batch_can_be_polled(sim: Simulator, caller: Caller) -> None:
     ack = (await caller.post("sonic/batch", {"items": [CREATE, LONG]})).body
     path = f"sonic/batch?batch_id={ack['batch_id']}"
     early = (await caller.get(path)).body
@@ -41,16 +41,16 @@ async def test_a_batch_can_be_looked_at(sim: Simulator, caller: Caller) -> None:
     assert (await caller.get("sonic/batch")).body["message"] == "missing batch id."
 
 
-async def test_tasks_may_be_ids_alone(sim: Simulator, caller: Caller) -> None:
+async def test_batch_tasks_can_be_plain_ids(sim: Simulator, caller: Caller) -> None:
     sim.reply_options.batch_tasks = "ids"
     ack = (await caller.post("sonic/batch", {"items": [LONG, CREATE]})).body
     assert ack["tasks"][0] is None
     assert (await caller.get(f"sonic/task/{ack['tasks'][1]}")).status == 202
-    looked = (await caller.get(f"sonic/batch?batch_id={ack['batch_id']}")).body
-    assert looked["tasks"] == ack["tasks"]
+    polled = (await caller.get(f"sonic/batch?batch_id={ack['batch_id']}")).body
+    assert polled["tasks"] == ack["tasks"]
 
 
-async def test_credits_may_run_out_half_way(sim: Simulator) -> None:
+async def test_credits_can_run_out_within_a_batch(sim: Simulator) -> None:
     sim.accounts.open("poor", credits=45)
     async with Caller(sim, "poor") as poor:
         ack = (await poor.post("sonic/batch", {"items": [CREATE] * 3})).body
@@ -60,18 +60,18 @@ async def test_credits_may_run_out_half_way(sim: Simulator) -> None:
 
 
 @pytest.mark.parametrize("items", [None, [], [CREATE] * 11, {"a": 1}])
-async def test_a_batch_holds_one_to_ten(caller: Caller, items: Any) -> None:
+async def test_batch_holds_one_to_ten_items(caller: Caller, items: Any) -> None:
     reply = await caller.post("sonic/batch", {"items": items})
     assert (reply.status, "1 to 10" in reply.body["message"]) == (400, True)
 
 
-async def test_a_retired_engine_refuses_each_item(sim: Simulator, caller: Caller) -> None:
+async def test_retired_engine_refuses_each_item(sim: Simulator, caller: Caller) -> None:
     sim.reply_options.retired = frozenset(["sonic"])
     ack = (await caller.post("sonic/batch", {"items": [CREATE]})).body
     assert (ack["submitted"], ack["tasks"][0]["code"]) == (0, 410)
 
 
-async def test_a_batch_is_paced_once() -> None:
+async def test_batch_counts_once_for_the_rate_limit() -> None:
     async with Simulator(speed=0, rate_limit=3) as sim, Caller(sim, "k") as paced:
         assert (await paced.post("sonic/batch", {"items": [CREATE] * 3})).body["submitted"] == 3
         assert (await paced.post("sonic/batch", {"items": [CREATE]})).status == 429

@@ -6,7 +6,7 @@ import pytest
 from musicapi_nb.simulator import SimulatedClock
 
 
-def test_a_clock_of_speed_0_moves_by_hand_only() -> None:
+def test_clock_of_speed_0_moves_only_by_advance() -> None:
     clock = SimulatedClock(0, epoch=100)
     assert (clock.now(), clock.now()) == (100, 100)
     clock.advance(7.5)
@@ -15,7 +15,7 @@ def test_a_clock_of_speed_0_moves_by_hand_only() -> None:
         clock.advance(-1)
 
 
-def test_speed_may_change_and_time_never_goes_back() -> None:
+def test_time_never_goes_back_when_speed_changes() -> None:
     clock = SimulatedClock(1e6, epoch=0)
     before = clock.now()
     clock.speed = 0
@@ -27,7 +27,7 @@ def test_speed_may_change_and_time_never_goes_back() -> None:
         clock.speed = -1
 
 
-async def test_a_sleeper_wakes_when_the_clock_is_moved_from_another_thread() -> None:
+async def test_sleeper_wakes_when_another_thread_advances_the_clock() -> None:
     clock = SimulatedClock(0, epoch=0)
     sleeper = asyncio.create_task(clock.sleep(10))
     await asyncio.sleep(0)
@@ -40,14 +40,14 @@ async def test_a_sleeper_wakes_when_the_clock_is_moved_from_another_thread() -> 
     assert clock.now() == 10
 
 
-async def test_a_sleeper_wakes_by_itself_on_a_fast_clock() -> None:
+async def test_sleeper_wakes_on_a_fast_clock() -> None:
     clock = SimulatedClock(1e6)
     before = clock.now()
     await asyncio.wait_for(clock.sleep(5000), 5)
     assert clock.now() - before >= 4999.9
 
 
-async def test_a_faster_speed_wakes_earlier() -> None:
+async def test_higher_speed_wakes_a_sleeper_earlier() -> None:
     clock = SimulatedClock(1e-3)
     sleeper = asyncio.create_task(clock.sleep(1000))
     await asyncio.sleep(0)

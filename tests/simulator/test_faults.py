@@ -1,4 +1,4 @@
-"""Every mishap, as a client meets it."""
+"""Every fault, as a client meets it."""
 
 import json
 from email.utils import parsedate_to_datetime
@@ -14,14 +14,16 @@ from tests.simulator.caller import CREATE, STUDIO, VOCAL, Caller
 CREATE_PATH = "/api/v1/sonic/create"
 
 
-async def raw(caller: Caller, method: str = "POST", body: Any = CREATE) -> tuple[int, str, bytes]:
+async def raw_reply(
+    caller: Caller, method: str = "POST", body: Any = CREATE
+) -> tuple[int, str, bytes]:
     path = CREATE_PATH if method == "POST" else "/api/v1/get-credits"
-    more = {"json": body} if method == "POST" else {}
-    async with caller.session.request(method, caller.sim.url + path, **more) as reply:
+    options = {"json": body} if method == "POST" else {}
+    async with caller.session.request(method, caller.sim.url + path, **options) as reply:
         return reply.status, reply.content_type, await reply.read()
 
 
-async def test_a_lost_reply_left_a_paid_task_behind(sim: Simulator, caller: Caller) -> None:
+async def test_lost_reply_leaves_a_paid_task(sim: Simulator, caller: Caller) -> None:
     sim.faults.arm("lost_reply")
     with pytest.raises(aiohttp.ServerDisconnectedError):
         await caller.post("sonic/create", CREATE)
@@ -32,9 +34,7 @@ async def test_a_lost_reply_left_a_paid_task_behind(sim: Simulator, caller: Call
     assert (arrival.status, arrival.body, arrival.charge) == (None, CREATE, charge)
 
 
-async def test_only_the_reply_to_an_accepted_request_is_lost(
-    sim: Simulator, caller: Caller
-) -> None:
+async def test_only_replies_to_accepted_requests_are_lost(sim: Simulator, caller: Caller) -> None:
     sim.faults.arm("lost_reply")
     assert (await caller.post("sonic/create", {})).status == 400
     with pytest.raises(aiohttp.ServerDisconnectedError):
@@ -42,7 +42,9 @@ async def test_only_the_reply_to_an_accepted_request_is_lost(
     assert (len(sim.request_log.posts), len(sim.request_log.paid)) == (2, 1)
 
 
-async def test_a_connection_dropped_before_left_nothing(sim: Simulator, caller: Caller) -> None:
+async def test_connection_dropped_before_handling_makes_no_task(
+    sim: Simulator, caller: Caller
+) -> None:
     sim.faults.arm("drop_before")
     with pytest.raises((aiohttp.ClientConnectionError, ConnectionError)):
         await caller.post("sonic/create", CREATE)
@@ -50,7 +52,7 @@ async def test_a_connection_dropped_before_left_nothing(sim: Simulator, caller: 
     assert sim.request_log.count("POST", CREATE_PATH) == 1
 
 
-async def test_429_with_and_without_advice(sim: Simulator, caller: Caller) -> None:
+async def test_429_with_and_without_retry_after(sim: Simulator, caller: Caller) -> None:
     sim.faults.arm("too_many_requests", times=1)
     sim.faults.arm("too_many_requests", retry_after=2)
     sim.faults.arm("too_many_requests", retry_after=60, retry_as_date=True)
@@ -64,25 +66,25 @@ async def test_429_with_and_without_advice(sim: Simulator, caller: Caller) -> No
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 @pytest.mark.parametrize("method", ["GET", "POST"])
-async def test_5xx_as_json_and_as_a_page(
+async def test_server_error_is_json_or_a_page(
     sim: Simulator, caller: Caller, status: int, method: str
 ) -> None:
     sim.faults.arm("server_error", status=status)
     sim.faults.arm("server_error", status=status, page=True, method=method)
-    first, second = await raw(caller, method), await raw(caller, method)
+    first, second = await raw_reply(caller, method), await raw_reply(caller, method)
     assert (first[0], json.loads(first[2])["message"]) == (status, "Internal Server Error.")
     assert (second[0], second[1]) == (status, "text/html")
     assert sim.accounts.charges() == ()
 
 
-async def test_an_error_may_hide_a_paid_task(sim: Simulator, caller: Caller) -> None:
+async def test_error_can_hide_a_paid_task(sim: Simulator, caller: Caller) -> None:
     sim.faults.arm("error_after")
-    assert (await raw(caller))[:2] == (502, "text/html")
+    assert (await raw_reply(caller))[:2] == (502, "text/html")
     assert len(sim.accounts.charges()) == 1
 
 
 @pytest.mark.parametrize("kind", ["slow", "slow_reply"])
-async def test_slow_waits_on_the_simulated_clock(kind: str) -> None:
+async def test_slow_faults_wait_in_simulated_time(kind: str) -> None:
     async with Simulator(speed=200_000) as sim, Caller(sim, "k") as caller:
         sim.faults.arm(kind, seconds=10_000)
         await caller.submit(CREATE)
@@ -90,7 +92,7 @@ async def test_slow_waits_on_the_simulated_clock(kind: str) -> None:
         assert sim.clock.now() - arrival.arrived_at >= 10_000
 
 
-async def test_a_held_request_ends_with_the_simulator(caller: Caller) -> None:
+async def test_slow_request_ends_when_the_simulator_stops(caller: Caller) -> None:
     async with Simulator(speed=0) as sim:
         sim.faults.arm("slow")
         with pytest.raises(aiohttp.ServerTimeoutError):
@@ -101,24 +103,24 @@ async def test_a_held_request_ends_with_the_simulator(caller: Caller) -> None:
     assert not sim.running
 
 
-async def test_a_cut_body_promises_more_than_comes(sim: Simulator, caller: Caller) -> None:
+async def test_cut_body_ends_early(sim: Simulator, caller: Caller) -> None:
     sim.faults.arm("cut_body")
     with pytest.raises(aiohttp.ClientPayloadError):
-        await raw(caller)
+        await raw_reply(caller)
     assert len(sim.accounts.charges()) == 1
 
 
-async def test_garbage_pages_and_nothing_instead_of_json(sim: Simulator, caller: Caller) -> None:
+async def test_reply_can_be_garbage_a_page_or_empty(sim: Simulator, caller: Caller) -> None:
     for kind in ("garbage_body", "html_body", "empty_body"):
         sim.faults.arm(kind)
-    garbage, page, empty = [await raw(caller) for _ in range(3)]
+    garbage, page, empty = [await raw_reply(caller) for _ in range(3)]
     with pytest.raises(ValueError, match="decode"):
         json.loads(garbage[2])
     assert page[:2] == (200, "text/html")
     assert empty == (200, "application/json", b"")
 
 
-async def test_code_missing_and_keys_nobody_knows(sim: Simulator, caller: Caller) -> None:
+async def test_code_can_be_missing_and_unknown_keys_added(sim: Simulator, caller: Caller) -> None:
     task_id = await caller.submit(CREATE)
     sim.faults.arm("code_missing")
     assert set((await caller.get("get-credits")).body) == {"credits", "extra_credits"}
@@ -139,7 +141,7 @@ async def test_code_missing_and_keys_nobody_knows(sim: Simulator, caller: Caller
         ("timeout", 504, None),
     ],
 )
-async def test_a_failed_sonic_task_has_three_looks(
+async def test_failed_sonic_task_has_three_forms(
     sim: Simulator, caller: Caller, choice: Any, status: int, body: Any
 ) -> None:
     sim.reply_options.sonic_failure = choice
@@ -152,14 +154,14 @@ async def test_a_failed_sonic_task_has_three_looks(
         assert [clip["state"] for clip in reply.body["data"]] == ["failed", "failed"]
         assert {clip["audio_url"] for clip in reply.body["data"]} == {""}
     elif choice == "timeout":
-        words = "Task failed due to timeout. Credits were previously refunded."
-        assert reply.body["message"] == words
+        message = "Task failed due to timeout. Credits were previously refunded."
+        assert reply.body["message"] == message
     else:
         assert reply.body == body
     assert await caller.credits() == 1000
 
 
-async def test_a_failed_studio_task_has_two_looks(sim: Simulator, caller: Caller) -> None:
+async def test_failed_studio_task_has_two_forms(sim: Simulator, caller: Caller) -> None:
     sim.faults.arm("task_fails", message="no voice left", times=2)
     data = (await caller.finished(await caller.submit(STUDIO, "studio/create"), "studio"))["data"]
     assert (data["status"], data["fail_reason"]) == ("FAILURE", "no voice left")
@@ -169,7 +171,7 @@ async def test_a_failed_studio_task_has_two_looks(sim: Simulator, caller: Caller
     assert (reply["code"] == "success", reply["message"]) == (False, "no voice left")
 
 
-async def test_a_failed_nuro_task_has_two_looks(sim: Simulator, caller: Caller) -> None:
+async def test_failed_nuro_task_has_two_forms(sim: Simulator, caller: Caller) -> None:
     sim.faults.arm("task_fails", times=2)
     reply = await caller.finished(await caller.submit(VOCAL, "nuro/create"), "nuro")
     assert (reply["status"], reply["refund_processed"]) == ("failed", True)
@@ -180,21 +182,21 @@ async def test_a_failed_nuro_task_has_two_looks(sim: Simulator, caller: Caller) 
     assert (error.status, set(error.body)) == (500, {"type", "message", "refund_processed"})
 
 
-async def test_one_studio_song_may_fail_beside_a_good_one(sim: Simulator, caller: Caller) -> None:
+async def test_one_of_two_studio_songs_can_fail(sim: Simulator, caller: Caller) -> None:
     sim.faults.arm("one_clip_fails")
     songs = await caller.studio_songs(STUDIO)
     assert [bool(song["song_path"]) for song in songs] == [True, False]
     assert [song["error_type"] for song in songs] == [None, "generation_error"]
 
 
-async def test_a_lone_song_that_fails_is_a_failed_task(sim: Simulator, caller: Caller) -> None:
+async def test_task_fails_with_its_only_song(sim: Simulator, caller: Caller) -> None:
     sim.faults.arm("one_clip_fails")
     reply = await caller.finished(await caller.submit(VOCAL, "nuro/create"), "nuro")
     assert reply["status"] == "failed"
     assert await caller.credits() == 1000
 
 
-async def test_durations_as_text(sim: Simulator, caller: Caller) -> None:
+async def test_durations_can_be_text(sim: Simulator, caller: Caller) -> None:
     sim.faults.arm("duration_text", times=2)
     nuro = await caller.finished(await caller.submit(VOCAL, "nuro/create"), "nuro")
     studio = (await caller.studio_songs(STUDIO))[0]
@@ -203,7 +205,7 @@ async def test_durations_as_text(sim: Simulator, caller: Caller) -> None:
         assert 3 <= float(duration) <= 4
 
 
-async def test_a_state_word_nobody_documented(sim: Simulator, caller: Caller) -> None:
+async def test_state_can_be_undocumented(sim: Simulator, caller: Caller) -> None:
     sim.faults.arm("unknown_state", word="mixing", times=3)
     sonic, studio = await caller.submit(CREATE), await caller.submit(STUDIO, "studio/create")
     nuro = await caller.submit(VOCAL, "nuro/create")
@@ -217,7 +219,7 @@ async def test_a_state_word_nobody_documented(sim: Simulator, caller: Caller) ->
     assert (await caller.finished(sonic))["data"][0]["state"] == "succeeded"
 
 
-async def test_a_stuck_task_never_ends(sim: Simulator, caller: Caller) -> None:
+async def test_stuck_task_never_ends(sim: Simulator, caller: Caller) -> None:
     sim.faults.arm("stuck")
     task_id = await caller.submit(CREATE)
     sim.clock.advance(1e7)
@@ -225,7 +227,7 @@ async def test_a_stuck_task_never_ends(sim: Simulator, caller: Caller) -> None:
     assert states == {"running"}
 
 
-async def test_api_calls_may_be_redirected_to_another_host(sim: Simulator, caller: Caller) -> None:
+async def test_api_call_can_be_redirected_to_another_host(sim: Simulator, caller: Caller) -> None:
     sim.faults.arm("redirect_api", to="https://elsewhere.example")
     async with caller.session.post(
         f"{sim.url}/api/v1/sonic/create", json=CREATE, allow_redirects=False
@@ -235,9 +237,7 @@ async def test_api_calls_may_be_redirected_to_another_host(sim: Simulator, calle
     assert sim.accounts.charges() == ()
 
 
-async def test_a_redirected_request_is_served_under_the_other_name(
-    sim: Simulator, caller: Caller
-) -> None:
+async def test_redirected_request_is_served_as_localhost(sim: Simulator, caller: Caller) -> None:
     sim.faults.arm("redirect_api", times=None)
     async with caller.session.get(f"{sim.url}/api/v1/get-credits") as reply:
         assert reply.url.host == "localhost"
@@ -253,20 +253,20 @@ async def link(caller: Caller) -> str:
     return url
 
 
-async def test_a_download_may_break_off(sim: Simulator, caller: Caller, link: str) -> None:
+async def test_download_can_be_truncated(sim: Simulator, caller: Caller, link: str) -> None:
     sim.faults.arm("truncated_download")
     async with caller.session.get(link) as reply:
         with pytest.raises(aiohttp.ClientPayloadError):
             await reply.read()
 
 
-async def test_a_download_may_be_a_page(sim: Simulator, caller: Caller, link: str) -> None:
+async def test_download_can_be_a_page(sim: Simulator, caller: Caller, link: str) -> None:
     sim.faults.arm("wrong_type_download")
     async with caller.session.get(link) as reply:
         assert (reply.status, reply.content_type) == (200, "text/html")
 
 
-async def test_a_dead_link_lives_again_when_the_task_is_polled(
+async def test_dead_link_recovers_when_the_task_is_polled(
     sim: Simulator, caller: Caller, link: str
 ) -> None:
     async def status() -> int:
@@ -280,7 +280,7 @@ async def test_a_dead_link_lives_again_when_the_task_is_polled(
     assert await status() == 200
 
 
-async def test_files_may_fail_and_move(sim: Simulator, caller: Caller, link: str) -> None:
+async def test_file_can_fail_or_redirect(sim: Simulator, caller: Caller, link: str) -> None:
     sim.faults.arm("media_error")
     async with caller.session.get(link) as reply:
         assert reply.status == 503
@@ -289,15 +289,15 @@ async def test_files_may_fail_and_move(sim: Simulator, caller: Caller, link: str
         assert (reply.status, reply.url.host) == (200, "localhost")
 
 
-# --- the switchboard --------------------------------------------------------------------------
+# --- arming faults ---
 
 
-def test_every_kind_has_a_stage_and_a_line() -> None:
+def test_each_fault_kind_has_a_stage_and_help() -> None:
     assert sorted(name for names in STAGES.values() for name in names) == sorted(FAULT_KINDS)
     assert all(kind.help for kind in FAULT_KINDS.values())
 
 
-def test_times_after_probability_and_place() -> None:
+def test_times_after_probability_and_path_select_requests() -> None:
     faults = Faults(seed=1)
     faults.arm("slow", times=2, after=1, path="/sonic/", method="GET")
     hits = [
@@ -312,14 +312,14 @@ def test_times_after_probability_and_place() -> None:
         ]
     ]
     assert hits == [False, False, False, True, True, False]
-    often = faults.arm("stuck", times=None, probability=0.3)
+    stuck = faults.arm("stuck", times=None, probability=0.3)
     rolls = [faults.strike("stuck", "POST", "/x") is not None for _ in range(400)]
-    assert sum(rolls) == often.hits == pytest.approx(120, abs=30)
-    faults.disarm(often)
+    assert sum(rolls) == stuck.hits == pytest.approx(120, abs=30)
+    faults.disarm(stuck)
     assert faults.armed == ()
 
 
-def test_the_same_seed_strikes_the_same_requests() -> None:
+def test_equal_seeds_strike_equal_requests() -> None:
     def rolls(seed: int) -> list[bool]:
         faults = Faults(seed)
         faults.arm("slow", times=None, probability=0.5)
@@ -328,9 +328,9 @@ def test_the_same_seed_strikes_the_same_requests() -> None:
     assert rolls(4) == rolls(4) != rolls(5)
 
 
-def test_what_is_not_a_fault_is_said() -> None:
+def test_unknown_fault_or_setting_is_an_error() -> None:
     faults = Faults()
-    with pytest.raises(ValueError, match="there are: drop_before"):
+    with pytest.raises(ValueError, match="Known faults: drop_before"):
         faults.arm("explode")
     with pytest.raises(ValueError, match="slow does not take colour"):
         faults.arm("slow", colour="red")

@@ -1,4 +1,4 @@
-"""Calls about one clip, file, text or voice, and the older /suno ones."""
+"""Operations about one clip, file, text or voice, and the older /suno ones."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import pytest
 from musicapi_nb.simulator import Simulator
 from tests.replies import sample
 from tests.simulator.caller import CREATE, Caller
-from tests.simulator.test_replies import shape
+from tests.simulator.test_replies import shape_of
 
 CUSTOM: dict[str, Any] = {
     "custom_mode": True,
@@ -29,51 +29,53 @@ def clip_id(clip: dict[str, Any]) -> str:
     return str(clip["clip_id"])
 
 
-async def fetched(caller: Caller, url: str) -> tuple[int, str, bytes]:
+async def fetch(caller: Caller, url: str) -> tuple[int, str, bytes]:
     async with caller.session.get(url) as reply:
         return reply.status, reply.headers.get("Content-Type", ""), await reply.read()
 
 
 def spent(sim: Simulator) -> list[int]:
-    """What was charged after the clip itself."""
+    """Return the charges after that of the clip itself."""
     return [charge.credits for charge in sim.accounts.charges()][1:]
 
 
-async def test_wav_is_asked_for_again_until_it_is_there(
+async def test_wav_request_is_repeated_until_ready(
     sim: Simulator, caller: Caller, clip_id: str
 ) -> None:
     link = f"{sim.url}/media/audio/{clip_id}.wav"
-    assert (await fetched(caller, link))[0] == 404
+    assert (await fetch(caller, link))[0] == 404
     first = await caller.post("sonic/wav", {"clip_id": clip_id})
     assert (first.status, first.body["data"]["wav_url"]) == (202, "")
     assert (await caller.post("sonic/wav", {"clip_id": clip_id})).status == 202
     sim.clock.advance(20)
     ready = await caller.post("sonic/wav", {"clip_id": clip_id})
-    assert (ready.status, shape(ready.body)) == (200, shape(sample("wav_success.json")))
+    assert (ready.status, shape_of(ready.body)) == (200, shape_of(sample("wav_success.json")))
     assert ready.body["data"]["wav_url"] == link
-    status, kind, content = await fetched(caller, link)
+    status, kind, content = await fetch(caller, link)
     assert (status, kind, content[:4]) == (200, "audio/wav", b"RIFF")
     assert spent(sim) == [2]
-    # It is there now; who orders it once more pays once more.
+    # The file is ready; another order is another charge.
     assert (await caller.post("sonic/wav", {"clip_id": clip_id})).status == 200
     assert spent(sim) == [2, 2]
 
 
-async def test_each_call_may_be_charged(sim: Simulator, caller: Caller, clip_id: str) -> None:
-    sim.reply_options.again_charge = "each"
+async def test_each_repeated_call_can_be_charged(
+    sim: Simulator, caller: Caller, clip_id: str
+) -> None:
+    sim.reply_options.repeat_charge = "each"
     for _ in range(3):
         await caller.post("sonic/midi", {"clip_id": clip_id})
     assert spent(sim) == [1, 1, 1]
 
 
-async def test_an_unfinished_wav_may_be_an_empty_link(caller: Caller, clip_id: str) -> None:
+async def test_unfinished_wav_can_be_an_empty_link(caller: Caller, clip_id: str) -> None:
     caller.sim.reply_options.wav_unfinished = "empty"
     reply = await caller.post("sonic/wav", {"clip_id": clip_id})
     assert (reply.status, reply.body["data"]) == (200, {"wav_url": ""})
 
 
 @pytest.mark.parametrize(("choice", "status"), [("202", 202), ("text", 200)])
-async def test_midi_is_written_meanwhile(
+async def test_midi_request_is_repeated_until_ready(
     sim: Simulator, caller: Caller, clip_id: str, choice: Any, status: int
 ) -> None:
     sim.reply_options.midi_unfinished = choice
@@ -82,34 +84,33 @@ async def test_midi_is_written_meanwhile(
     assert reply.body["data"]["midi_url"] == "generating midi..."
     sim.clock.advance(60)
     reply = await caller.post("sonic/midi", {"clip_id": clip_id})
-    known = sample("midi_success.json")
-    note = known["data"]["instruments"][0]["notes"][0]
-    assert set(reply.body) == set(known)
+    expected = sample("midi_success.json")
+    note = expected["data"]["instruments"][0]["notes"][0]
+    assert set(reply.body) == set(expected)
     for instrument in reply.body["data"]["instruments"]:
-        assert all(shape(each) == shape(note) for each in instrument["notes"])
-    status, kind, content = await fetched(caller, reply.body["data"]["midi_url"])
+        assert all(shape_of(row) == shape_of(note) for row in instrument["notes"])
+    status, kind, content = await fetch(caller, reply.body["data"]["midi_url"])
     assert (status, kind, content[:4]) == (200, "audio/midi", b"MThd")
     assert spent(sim) == [1]
 
 
-async def test_a_lost_202_was_charged_all_the_same(
-    sim: Simulator, caller: Caller, clip_id: str
-) -> None:
+async def test_lost_202_is_charged(sim: Simulator, caller: Caller, clip_id: str) -> None:
     sim.faults.arm("error_after", page=False)
     assert (await caller.post("sonic/wav", {"clip_id": clip_id})).status == 502
     assert (await caller.post("sonic/wav", {"clip_id": clip_id})).status == 202
     assert spent(sim) == [2]
 
 
-async def test_a_download_is_prepared_in_every_form_asked_for(
+async def test_download_offers_the_requested_formats(
     sim: Simulator, caller: Caller, clip_id: str
 ) -> None:
     body = {"clip_id": clip_id, "formats": ["mp3", "m4a", "wav"]}
     assert (await caller.post("sonic/download", body)).status == 202
     sim.clock.advance(30)
     data = (await caller.post("sonic/download", body)).body["data"]
-    kinds = [(await fetched(caller, data[f"{form}_url"]))[1] for form in body["formats"]]
-    assert kinds == ["audio/mpeg", "audio/mp4", "audio/wav"]
+    replies = [await fetch(caller, data[f"{name}_url"]) for name in body["formats"]]
+    assert [reply[0] for reply in replies] == [200, 404, 200]  # the simulator makes no M4A
+    assert [replies[0][1], replies[2][1]] == ["audio/mpeg", "audio/wav"]
     assert spent(sim) == [2]
     assert (await caller.post("sonic/download", {**body, "formats": ["mp3"]})).status == 202
     assert spent(sim) == [2, 2]
@@ -117,7 +118,7 @@ async def test_a_download_is_prepared_in_every_form_asked_for(
         assert (await caller.post("sonic/download", {**body, "formats": wrong})).status == 400
 
 
-async def test_a_purged_source_is_404(sim: Simulator, caller: Caller, clip_id: str) -> None:
+async def test_purged_source_is_404(sim: Simulator, caller: Caller, clip_id: str) -> None:
     sim.reply_options.purged_after = 86_400
     body = {"clip_id": clip_id, "formats": ["mp3"]}
     assert (await caller.post("sonic/download", body)).status == 202
@@ -130,12 +131,12 @@ async def test_a_purged_source_is_404(sim: Simulator, caller: Caller, clip_id: s
     ("path", "choice", "count"),
     [("basic", "2/12", 2), ("basic", "4/24", 4), ("full", "2/12", 12), ("full", "4/24", 24)],
 )
-async def test_stems_are_as_many_as_the_year_says(
+async def test_number_of_stems_depends_on_the_option(
     caller: Caller, clip_id: str, path: str, choice: Any, count: int
 ) -> None:
     caller.sim.reply_options.stems = choice
     ack = await caller.post(f"sonic/stems/{path}", {"clip_id": clip_id})
-    assert shape(ack.body) == shape(sample("stems_submit_ack.json"))
+    assert shape_of(ack.body) == shape_of(sample("stems_submit_ack.json"))
     stems = (await caller.finished(ack.body["task_id"]))["data"]
     assert len({stem["clip_id"] for stem in stems}) == len({stem["title"] for stem in stems})
     assert len(stems) == count
@@ -152,7 +153,9 @@ async def test_failed_stems_are_refunded(sim: Simulator, caller: Caller, clip_id
     assert await caller.credits() == 980
 
 
-async def test_bpm_is_that_of_the_composition(sim: Simulator, caller: Caller, clip_id: str) -> None:
+async def test_bpm_has_minimum_average_and_maximum(
+    sim: Simulator, caller: Caller, clip_id: str
+) -> None:
     reply = (await caller.post("sonic/bpm", {"clip_id": clip_id})).body
     assert set(reply) == {"code", "message", "data"}
     tempo = reply["data"]
@@ -167,7 +170,7 @@ async def test_bpm_is_that_of_the_composition(sim: Simulator, caller: Caller, cl
         ("plain", ["la", "li", "lo", "lu", "hey"]),
     ],
 )
-async def test_words_are_aligned_with_the_song_and_repeats_are_free(
+async def test_aligned_lyrics_span_the_song_and_repeats_are_free(
     sim: Simulator, caller: Caller, clip: dict[str, Any], choice: Any, words: list[str]
 ) -> None:
     sim.reply_options.aligned_words = choice
@@ -177,20 +180,20 @@ async def test_words_are_aligned_with_the_song_and_repeats_are_free(
     ]
     assert replies[0] == replies[1]
     alignment = replies[0]["data"]["alignment"]
-    assert [each["word"] for each in alignment] == words
-    instants = [at for each in alignment for at in (each["start_s"], each["end_s"])]
+    assert [row["word"] for row in alignment] == words
+    instants = [instant for row in alignment for instant in (row["start_s"], row["end_s"])]
     assert instants == sorted(instants)
     assert 0 < instants[0] < instants[-1] < float(clip["duration"])
     assert spent(sim) == [1]
 
 
-async def test_an_instrumental_has_no_words(caller: Caller) -> None:
+async def test_instrumental_has_no_aligned_words(caller: Caller) -> None:
     clip = (await caller.clips({**CREATE, "make_instrumental": True}))[0]
     reply = await caller.post("sonic/aligned-lyrics", {"clip_id": clip["clip_id"]})
     assert reply.body["data"] == {"alignment": []}
 
 
-async def test_an_extracted_voice_may_make_a_persona(
+async def test_extracted_voice_can_make_a_persona(
     sim: Simulator, caller: Caller, clip_id: str
 ) -> None:
     body = {"clip_id": clip_id, "vocal_start_s": 1, "vocal_end_s": 3}
@@ -204,8 +207,8 @@ async def test_an_extracted_voice_may_make_a_persona(
         "wave_response",
     }
     assert (vox["vocal_start_s"], vox["vocal_end_s"]) == (1, 3)
-    assert all(0 <= each <= 1 for each in vox["wave_response"])
-    assert max(vox["wave_response"]) > 0  # somebody sings
+    assert all(0 <= level <= 1 for level in vox["wave_response"])
+    assert max(vox["wave_response"]) > 0  # there is a voice
     persona = {"name": "Ada", "clip_id": clip_id, "vox_audio_id": vox["vox_audio_id"]}
     assert (await caller.post("sonic/persona", persona)).status == 200
     stranger = await caller.post("sonic/persona", {**persona, "vox_audio_id": "x"})
@@ -215,7 +218,7 @@ async def test_an_extracted_voice_may_make_a_persona(
     assert spent(sim) == [1, 1]
 
 
-async def test_tags_are_spun_out(sim: Simulator, caller: Caller) -> None:
+async def test_upsampled_tags_start_with_the_requested_tags(sim: Simulator, caller: Caller) -> None:
     reply = (await caller.post("sonic/upsample-tags", {"tags": "surf rock, tin whistle"})).body
     tags = reply["data"]["upsampled_tags"].split(", ")
     assert tags[:2] == ["surf rock", "tin whistle"]
@@ -224,13 +227,13 @@ async def test_tags_are_spun_out(sim: Simulator, caller: Caller) -> None:
     assert [charge.credits for charge in sim.accounts.charges()] == [1]
 
 
-async def test_a_voice_is_an_object_when_it_is_done(sim: Simulator, caller: Caller) -> None:
+async def test_finished_voice_is_an_object(sim: Simulator, caller: Caller) -> None:
     ack = (await caller.post("sonic/create-voice", {"audio_url": URL})).body
     assert set(ack) == {"message", "task_id", "warning"}
     assert (await caller.get(f"sonic/task/{ack['task_id']}")).status == 202
     done = await caller.finished(ack["task_id"])
-    known = sample("create_voice_task_completed.json")
-    assert shape(done["data"]) == shape(known["data"])
+    expected = sample("create_voice_task_completed.json")
+    assert shape_of(done["data"]) == shape_of(expected["data"])
     assert done["data"]["name"] == "My Voice"
     body = {**CUSTOM, "task_type": "persona_music", "persona_id": done["data"]["persona_id"]}
     assert (await caller.post("sonic/create", body)).status == 200
@@ -239,14 +242,14 @@ async def test_a_voice_is_an_object_when_it_is_done(sim: Simulator, caller: Call
         assert (await caller.post("sonic/create-voice", wrong)).status == 400
 
 
-async def test_a_voice_that_fails_is_refunded(sim: Simulator, caller: Caller) -> None:
+async def test_failed_voice_is_refunded(sim: Simulator, caller: Caller) -> None:
     sim.faults.arm("task_fails", message="two speakers")
     reply = await caller.finished(await caller.submit({"audio_url": URL}, "sonic/create-voice"))
     assert reply == {"type": "api_error", "message": "two speakers", "already_refunded": True}
     assert await caller.credits() == 1000
 
 
-async def test_an_upload_with_a_callback_is_a_task(caller: Caller) -> None:
+async def test_upload_with_callback_is_a_task(caller: Caller) -> None:
     body = {"url": URL, "callback_url": "https://example.org/hook"}
     done = await caller.finished(await caller.submit(body, "sonic/upload"))
     clip = done["data"]["clip_id"]
@@ -258,7 +261,7 @@ async def test_an_upload_with_a_callback_is_a_task(caller: Caller) -> None:
 @pytest.mark.parametrize(
     "path", ["wav", "midi", "bpm", "vox", "aligned-lyrics", "stems/basic", "stems/full"]
 )
-async def test_a_clip_has_to_be_named_and_ones_own(caller: Caller, clip_id: str, path: str) -> None:
+async def test_clip_is_required_and_must_be_owned(caller: Caller, clip_id: str, path: str) -> None:
     before = await caller.credits()
     missing = await caller.post(f"sonic/{path}", {})
     assert missing.body["message"] == "The 'clip_id' field is required."
@@ -270,7 +273,7 @@ async def test_a_clip_has_to_be_named_and_ones_own(caller: Caller, clip_id: str,
     assert await caller.credits() == before
 
 
-async def test_older_paths_lead_to_the_same_songs(sim: Simulator, caller: Caller) -> None:
+async def test_older_paths_return_the_same_songs(sim: Simulator, caller: Caller) -> None:
     task_id = await caller.submit(CREATE, "suno/create")
     sim.clock.advance(600)
     old, new = [await caller.get(f"{path}/{task_id}") for path in ("suno/clip", "sonic/task")]
@@ -298,13 +301,11 @@ async def test_older_lyrics_are_a_task(sim: Simulator, caller: Caller) -> None:
     assert (await caller.get(f"suno/get-lyrics/{failing}")).body["type"] == "api_error"
 
 
-async def test_an_uploaded_clip_can_be_heard_and_taken_apart(
-    sim: Simulator, caller: Caller
-) -> None:
+async def test_uploaded_clip_has_audio_and_stems(sim: Simulator, caller: Caller) -> None:
     clip_id = (await caller.post("sonic/upload", {"url": URL})).body["clip_id"]
     link = f"{sim.url}/media/audio/{clip_id}.mp3"
-    assert (await fetched(caller, link))[:2] == (200, "audio/mpeg")
+    assert (await fetch(caller, link))[:2] == (200, "audio/mpeg")
     task_id = await caller.submit({"clip_id": clip_id}, "sonic/stems/basic")
     stems = (await caller.finished(task_id))["data"]
     assert stems[1]["title"] == "My Voice (Drums)"
-    assert (await fetched(caller, stems[1]["audio_url"]))[0] == 200
+    assert (await fetch(caller, stems[1]["audio_url"]))[0] == 200

@@ -1,4 +1,4 @@
-"""Producer and its forerunner riffusion: songs, uploads, downloads, what is retired."""
+"""Producer and its forerunner riffusion: songs, uploads, downloads, retired tasks."""
 
 from typing import Any
 
@@ -7,65 +7,61 @@ import pytest
 from musicapi_nb.simulator import Simulator
 from tests.replies import sample
 from tests.simulator.caller import CREATE, VOCAL, Caller
-from tests.simulator.test_replies import shape
+from tests.simulator.test_replies import shape_of
 
 SOUND: dict[str, Any] = {"sound": "deep house, flute", "title": "Sea", "length": 3}
-FUZZ: dict[str, Any] = {"custom_mode": False, "prompt": "surf rock", "mv": "FUZZ-1.1"}
+RIFFUSION: dict[str, Any] = {"custom_mode": False, "prompt": "surf rock", "mv": "FUZZ-1.1"}
 URL = "https://example.org/a.mp3"
 
 
-async def produced(caller: Caller, body: dict[str, Any], path: str = "create") -> Any:
+async def produce(caller: Caller, body: dict[str, Any], path: str = "create") -> Any:
     task_id = await caller.submit(body, f"producer/{path}")
     return await caller.finished(task_id, "producer")
 
 
-async def test_producer_has_the_keys_and_kinds_of_the_sample(
-    sim: Simulator, caller: Caller
-) -> None:
+async def test_producer_reply_matches_the_sample(sim: Simulator, caller: Caller) -> None:
     ack = await caller.post("producer/create", SOUND)
-    assert shape(ack.body) == shape(sample("producer_submit_ack.json"))
+    assert shape_of(ack.body) == shape_of(sample("producer_submit_ack.json"))
     early = await caller.get(f"producer/task/{ack.body['task_id']}")
     assert (early.status, early.body) == (202, sample("producer_get_not_ready.json"))
     done = await caller.finished(ack.body["task_id"], "producer")
-    assert shape(done) == shape(sample("producer_get_success_2025.json"))
+    assert shape_of(done) == shape_of(sample("producer_get_success_2025.json"))
     song = done["data"][0]
     assert (song["title"], song["sound"], song["duration"]) == ("Sea", "deep house, flute", 3)
     async with caller.session.get(song["audio_url"]) as audio:
-        assert (audio.status, audio.headers["Content-Type"]) == (200, "audio/mp4")
+        assert (audio.status, audio.headers["Content-Type"]) == (200, "audio/mpeg")
     assert [charge.credits for charge in sim.accounts.charges()] == [12]
 
 
-async def test_producer_of_2026_has_a_status(sim: Simulator, caller: Caller) -> None:
+async def test_producer_reply_of_2026_has_a_status(sim: Simulator, caller: Caller) -> None:
     sim.reply_options.producer_form = "2026"
     sim.faults.arm("unknown_state")
     task_id = await caller.submit(SOUND, "producer/create")
-    seen = []
+    statuses = []
     for _ in range(60):
         reply = await caller.get(f"producer/task/{task_id}")
-        seen.append(reply.body["status"])
+        statuses.append(reply.body["status"])
         sim.clock.advance(3)
-    assert list(dict.fromkeys(seen)) == ["PENDING", "MASTERING", "SUCCESS"]
+    assert list(dict.fromkeys(statuses)) == ["PENDING", "MASTERING", "SUCCESS"]
     assert set(reply.body) == set(sample("producer_get_success_2026.json"))
     async with caller.session.get(reply.body["data"][0]["wav_url"]) as audio:
         assert audio.headers["Content-Type"] == "audio/wav"
 
 
 @pytest.mark.parametrize("form", ["2025", "2026"])
-async def test_a_failed_producer_task_is_refunded(
-    sim: Simulator, caller: Caller, form: Any
-) -> None:
+async def test_failed_producer_task_is_refunded(sim: Simulator, caller: Caller, form: Any) -> None:
     sim.reply_options.producer_form = form
     sim.faults.arm("task_fails", message="no room")
-    failed = await produced(caller, SOUND)
+    failed = await produce(caller, SOUND)
     assert (failed["message"], failed["already_refunded"]) == ("no room", True)
     assert failed.get("status", failed.get("type")) in ("FAILED", "api_error")
     assert await caller.credits() == 1000
 
 
 async def test_producer_extends_and_replaces(sim: Simulator, caller: Caller) -> None:
-    first = (await produced(caller, SOUND))["data"][0]
+    first = (await produce(caller, SOUND))["data"][0]
     extend = {"task_type": "extend_music", "clip_id": first["clip_id"], "starts_at": 2}
-    longer = (await produced(caller, {**extend, "extend_s": 1, "length": 4}))["data"][0]
+    longer = (await produce(caller, {**extend, "extend_s": 1, "length": 4}))["data"][0]
     assert (longer["title"], longer["duration"]) == ("Sea", 3)
     section = {
         "task_type": "replace_music",
@@ -73,9 +69,9 @@ async def test_producer_extends_and_replaces(sim: Simulator, caller: Caller) -> 
         "starts_at": 1,
         "ends_at": 2,
     }
-    same = (await produced(caller, section))["data"][0]
-    assert same["duration"] == 3
-    uploaded = (await produced(caller, {"audio_url": URL}, "upload"))["data"][0]["clip_id"]
+    replaced = (await produce(caller, section))["data"][0]
+    assert replaced["duration"] == 3
+    uploaded = (await produce(caller, {"audio_url": URL}, "upload"))["data"][0]["clip_id"]
     wrong = await caller.post("producer/create", {**extend, "clip_id": uploaded})
     assert "'extend_upload_music'" in wrong.body["message"]
     right = {**extend, "clip_id": uploaded, "task_type": "extend_upload_music"}
@@ -85,9 +81,9 @@ async def test_producer_extends_and_replaces(sim: Simulator, caller: Caller) -> 
 
 @pytest.mark.parametrize("form", ["mp3", "wav"])
 async def test_producer_downloads_are_tasks(sim: Simulator, caller: Caller, form: str) -> None:
-    song = (await produced(caller, SOUND))["data"][0]
+    song = (await produce(caller, SOUND))["data"][0]
     body = {"clip_id": song["clip_id"], "format": form}
-    (file,) = (await produced(caller, body, "download"))["data"]
+    (file,) = (await produce(caller, body, "download"))["data"]
     assert set(file) == {"audio_url"}
     async with caller.session.get(file["audio_url"]) as audio:
         assert (audio.status, file["audio_url"][-3:]) == (200, form)
@@ -121,8 +117,8 @@ async def test_producer_refuses(caller: Caller, change: dict[str, Any], word: st
 @pytest.mark.parametrize(
     "task_type", ["cover_music", "music_variation", "swap_music_vocals", "swap_music_sound"]
 )
-async def test_retired_tasks_are_410_and_may_come_back(caller: Caller, task_type: str) -> None:
-    clip = (await produced(caller, SOUND))["data"][0]["clip_id"]
+async def test_retired_task_is_410_until_offered_again(caller: Caller, task_type: str) -> None:
+    clip = (await produce(caller, SOUND))["data"][0]["clip_id"]
     body = {"task_type": task_type, "clip_id": clip}
     reply = await caller.post("producer/create", body)
     assert (reply.status, reply.body["type"]) == (410, "gone")
@@ -133,9 +129,9 @@ async def test_retired_tasks_are_410_and_may_come_back(caller: Caller, task_type
 
 @pytest.mark.parametrize(
     ("engine", "body"),
-    [("sonic", CREATE), ("nuro", VOCAL), ("riffusion", FUZZ), ("producer", SOUND)],
+    [("sonic", CREATE), ("nuro", VOCAL), ("riffusion", RIFFUSION), ("producer", SOUND)],
 )
-async def test_any_engine_may_be_retired(caller: Caller, engine: str, body: Any) -> None:
+async def test_any_engine_can_be_retired(caller: Caller, engine: str, body: Any) -> None:
     earlier = await caller.submit(body, f"{engine}/create")
     before = await caller.credits()
     caller.sim.reply_options.retired = frozenset([engine])
@@ -144,34 +140,34 @@ async def test_any_engine_may_be_retired(caller: Caller, engine: str, body: Any)
     assert (await caller.get(f"{engine}/task/{earlier}")).status in (200, 202)
 
 
-async def test_riffusion_shows_a_song_when_it_is_done(sim: Simulator, caller: Caller) -> None:
-    task_id = await caller.submit(FUZZ, "riffusion/create")
-    seen = []
+async def test_riffusion_shows_finished_songs(sim: Simulator, caller: Caller) -> None:
+    task_id = await caller.submit(RIFFUSION, "riffusion/create")
+    statuses = []
     for _ in range(60):
         reply = await caller.get(f"riffusion/task/{task_id}")
-        seen.append(len(reply.body["data"]) if reply.status == 200 else 0)
+        statuses.append(len(reply.body["data"]) if reply.status == 200 else 0)
         sim.clock.advance(2)
-    assert list(dict.fromkeys(seen)) == [0, 1, 2]
-    known = sample("riffusion_get_success.json")
-    assert shape({**reply.body, "data": reply.body["data"][:1]}) == shape(known)
+    assert list(dict.fromkeys(statuses)) == [0, 1, 2]
+    expected = sample("riffusion_get_success.json")
+    assert shape_of({**reply.body, "data": reply.body["data"][:1]}) == shape_of(expected)
     assert await caller.credits() == 988
 
 
-async def test_riffusion_may_show_both_from_the_start(caller: Caller) -> None:
+async def test_riffusion_can_show_unfinished_songs(caller: Caller) -> None:
     caller.sim.reply_options.riffusion_unfinished = "clips"
-    task_id = await caller.submit(FUZZ, "riffusion/create")
+    task_id = await caller.submit(RIFFUSION, "riffusion/create")
     caller.sim.clock.advance(20)
     clips = (await caller.get(f"riffusion/task/{task_id}")).body["data"]
     assert [(clip["state"], clip["audio_url"]) for clip in clips] == [("running", "")] * 2
     caller.sim.faults.arm("task_fails")
-    failing = await caller.submit(FUZZ, "riffusion/create")
+    failing = await caller.submit(RIFFUSION, "riffusion/create")
     assert (await caller.finished(failing, "riffusion"))["type"] == "api_error"
 
 
 async def test_riffusion_builds_on_uploads(caller: Caller) -> None:
     upload = await caller.post("riffusion/upload", {"url": URL})
-    assert shape(upload.body) == shape(sample("upload_success.json"))
-    body = {**FUZZ, "continue_clip_id": upload.body["clip_id"], "continue_at": 2}
+    assert shape_of(upload.body) == shape_of(sample("upload_success.json"))
+    body = {**RIFFUSION, "continue_clip_id": upload.body["clip_id"], "continue_at": 2}
     wrong = await caller.post("riffusion/create", {**body, "task_type": "swap_music_sound"})
     assert "'swap_upload_music_sound'" in wrong.body["message"]
     for task_type in ("extend_upload_music", "swap_upload_music_sound"):
@@ -192,6 +188,6 @@ async def test_riffusion_builds_on_uploads(caller: Caller) -> None:
     ],
 )
 async def test_riffusion_refuses(caller: Caller, change: dict[str, Any], word: str) -> None:
-    reply = await caller.post("riffusion/create", {**FUZZ, **change})
+    reply = await caller.post("riffusion/create", {**RIFFUSION, **change})
     assert (reply.status, word in reply.body["message"]) == (400, True)
     assert await caller.credits() == 1000

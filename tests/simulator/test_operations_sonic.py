@@ -1,11 +1,11 @@
-"""Sonic's ways of making songs that build on others: what they give, refuse and cost."""
+"""Sonic operations that build on other songs: results, refusals, prices."""
 
 from typing import Any
 
 import pytest
 
 from musicapi_nb.simulator import Simulator
-from musicapi_nb.simulator.validation import KNOWN_RECORDING, REFUSALS, UNREACHABLE
+from musicapi_nb.simulator.validation_rules import KNOWN_RECORDING, REFUSALS, UNREACHABLE
 from tests.simulator.caller import CREATE, Caller
 
 CUSTOM: dict[str, Any] = {"custom_mode": True, "prompt": "[Verse]\nla la", "mv": "sonic-v5"}
@@ -17,14 +17,14 @@ CHOP = {"chop_sample_start_s": 0, "chop_sample_end_s": 2, "make_instrumental": F
 
 @pytest.fixture
 async def clip(caller: Caller) -> str:
-    made = await caller.clips({**CUSTOM, "title": "Two Kettles", "tags": "organ"})
-    return str(made[0]["clip_id"])
+    clips = await caller.clips({**CUSTOM, "title": "Two Kettles", "tags": "organ"})
+    return str(clips[0]["clip_id"])
 
 
-async def songs(caller: Caller, path: str, body: dict[str, Any]) -> list[dict[str, Any]]:
+async def make_songs(caller: Caller, path: str, body: dict[str, Any]) -> list[dict[str, Any]]:
     reply = await caller.finished(await caller.submit(body, path))
-    found: list[dict[str, Any]] = reply["data"]
-    return found
+    clips: list[dict[str, Any]] = reply["data"]
+    return clips
 
 
 def song(sim: Simulator, clip_id: str) -> Any:
@@ -35,25 +35,26 @@ def song(sim: Simulator, clip_id: str) -> Any:
     ("task_type", "count"),
     [("remaster", 1), ("remaster", 2), ("add_vocals", 2), ("add_instrumental", 2)],
 )
-async def test_a_clip_is_reworked(caller: Caller, clip: str, task_type: str, count: Any) -> None:
+async def test_clip_is_edited(caller: Caller, clip: str, task_type: str, count: Any) -> None:
     sim = caller.sim
     if task_type == "remaster":
         sim.reply_options.remaster_clips = count
     body = {"task_type": task_type, "mv": "sonic-v5", "continue_clip_id": clip}
-    made = await caller.clips(body)
-    assert len(made) == count
-    assert {(each["title"], each["state"]) for each in made} == {("Two Kettles", "succeeded")}
-    assert song(sim, made[0]["clip_id"]).seed == song(sim, clip).seed  # the same piece
-    assert song(sim, made[0]["clip_id"]).details["parent"] == clip
+    clips = await caller.clips(body)
+    assert len(clips) == count
+    assert {(clip["title"], clip["state"]) for clip in clips} == {("Two Kettles", "succeeded")}
+    copy, source = song(sim, clips[0]["clip_id"]), song(sim, clip)
+    assert copy.recording.seed == source.recording.seed
+    assert copy.details["parent"] == clip
     assert sim.accounts.charges()[-1].credits == 15
 
 
-async def test_a_high_variation_is_another_performance(
+async def test_high_variation_is_another_performance(
     sim: Simulator, caller: Caller, clip: str
 ) -> None:
     body = {"task_type": "remaster", "mv": "sonic-v5", "continue_clip_id": clip}
-    made = await caller.clips({**body, "variation_category": "high"})
-    assert song(sim, made[0]["clip_id"]).seed != song(sim, clip).seed
+    clips = await caller.clips({**body, "variation_category": "high"})
+    assert song(sim, clips[0]["clip_id"]).recording.seed != song(sim, clip).recording.seed
 
 
 async def test_vocals_are_added_to_an_instrumental(sim: Simulator, caller: Caller) -> None:
@@ -64,10 +65,10 @@ async def test_vocals_are_added_to_an_instrumental(sim: Simulator, caller: Calle
         "continue_clip_id": bare["clip_id"],
         "vocal_gender": "m",
     }
-    sung = (await caller.clips(body))[0]
-    assert sung["lyrics"] == "[Verse]\nla la"
-    assert not song(sim, sung["clip_id"]).instrumental
-    assert song(sim, sung["clip_id"]).details["played"] == "male vocals"
+    with_vocals = (await caller.clips(body))[0]
+    assert with_vocals["lyrics"] == "[Verse]\nla la"
+    assert not song(sim, with_vocals["clip_id"]).instrumental
+    assert "male vocals" in song(sim, with_vocals["clip_id"]).recording.tags
 
 
 @pytest.mark.parametrize(
@@ -95,7 +96,7 @@ async def test_vocals_are_added_to_an_instrumental(sim: Simulator, caller: Calle
         ),
     ],
 )
-async def test_reworking_is_refused(
+async def test_edit_is_refused_with_a_message(
     caller: Caller, clip: str, change: dict[str, Any], message: str
 ) -> None:
     before = await caller.credits()
@@ -106,7 +107,7 @@ async def test_reworking_is_refused(
     assert await caller.credits() == before
 
 
-async def test_what_does_not_fit_may_be_passed_over(caller: Caller) -> None:
+async def test_unsupported_field_can_be_ignored(caller: Caller) -> None:
     body = {**CREATE, "mv": "sonic-v4", "vocal_gender": "f"}
     reply = await caller.post("sonic/create", body)
     assert reply.body["message"] == "The 'vocal_gender' field is not supported by sonic-v4."
@@ -114,14 +115,14 @@ async def test_what_does_not_fit_may_be_passed_over(caller: Caller) -> None:
     assert (await caller.post("sonic/create", body)).status == 200
 
 
-async def test_use_suno_cdn_may_be_asked_for(caller: Caller) -> None:
+async def test_use_suno_cdn_can_be_required(caller: Caller) -> None:
     caller.sim.reply_options.use_suno_cdn = "required"
     reply = await caller.post("sonic/create", CREATE)
     assert (reply.status, "'use_suno_cdn'" in reply.body["message"]) == (400, True)
     assert (await caller.post("sonic/create", {**CREATE, "use_suno_cdn": False})).status == 200
 
 
-async def test_older_models_may_come_back_as_v6(caller: Caller) -> None:
+async def test_older_models_can_return_as_v6(caller: Caller) -> None:
     caller.sim.reply_options.mv_spelling = "v6"
     assert (await caller.clips(CREATE))[0]["mv"] == "sonic-v6"
     assert (await caller.clips({**CREATE, "mv": "sonic-v6-mini"}))[0]["mv"] == "sonic-v6-mini"
@@ -135,15 +136,15 @@ async def test_older_models_may_come_back_as_v6(caller: Caller) -> None:
         ("sonic/sample", {**UPLOAD, **CHOP}, "sample"),
     ],
 )
-async def test_uploading_and_making_in_one_tells_its_steps(
+async def test_upload_and_create_reports_its_steps(
     sim: Simulator, caller: Caller, path: str, body: dict[str, Any], last: str
 ) -> None:
     ack = (await caller.post(path, body)).body
     assert ack["steps"]["upload"]["success"]
     assert ack["steps"][last] == {"success": True, "task_id": ack["task_id"]}
-    made = (await caller.finished(ack["task_id"]))["data"]
-    assert [each["title"] for each in made] == ["My Tune", "My Tune"]
-    lineage = song(sim, made[0]["clip_id"]).details["parent"]
+    clips = (await caller.finished(ack["task_id"]))["data"]
+    assert [clip["title"] for clip in clips] == ["My Tune", "My Tune"]
+    lineage = song(sim, clips[0]["clip_id"]).details["parent"]
     assert lineage == ack["steps"]["upload"]["clip_id"]
     assert await caller.credits() == 983
 
@@ -155,9 +156,7 @@ async def test_uploading_and_making_in_one_tells_its_steps(
         ("https://example.org/simulate-recording.mp3", KNOWN_RECORDING),
     ],
 )
-async def test_a_file_that_is_not_taken_costs_nothing(
-    caller: Caller, url: str, problem: str
-) -> None:
+async def test_refused_file_costs_nothing(caller: Caller, url: str, problem: str) -> None:
     body = {**UPLOAD, "url": url}
     reply = await caller.post("sonic/upload-cover", body)
     assert (reply.status, reply.body["failed_step"]) == (200, "upload")
@@ -168,7 +167,7 @@ async def test_a_file_that_is_not_taken_costs_nothing(
     assert await caller.credits() == 1000
 
 
-async def test_a_second_step_that_fails_leaves_the_upload(sim: Simulator, caller: Caller) -> None:
+async def test_failed_second_step_keeps_the_upload(sim: Simulator, caller: Caller) -> None:
     sim.reply_options.step_failure = 400
     sim.faults.arm("step_fails", step=2, message="no room")
     reply = await caller.post("sonic/upload-extend", EXTEND)
@@ -179,29 +178,27 @@ async def test_a_second_step_that_fails_leaves_the_upload(sim: Simulator, caller
 
 
 @pytest.mark.parametrize("path", ["sonic/upload-extend", "sonic/upload-cover"])
-async def test_with_auto_concat_clips_come_in_pairs(
-    sim: Simulator, caller: Caller, path: str
-) -> None:
+async def test_auto_concat_returns_pairs(sim: Simulator, caller: Caller, path: str) -> None:
     task_id = await caller.submit({**EXTEND, "auto_concat": True}, path)
-    seen = []
+    states = []
     for _ in range(120):
         reply = await caller.get(f"sonic/task/{task_id}")
         if reply.status == 200:
             pairs = reply.body["data"]
             first = [pair["extended"]["state"] for pair in pairs]
             full = [pair["full"] and pair["full"]["state"] for pair in pairs]
-            seen.append((*first, *full))
+            states.append((*first, *full))
         sim.clock.advance(3)
-    assert ("succeeded", "succeeded", None, None) in seen
-    assert seen[-1] == ("succeeded",) * 4
-    assert sorted(seen[0][:2]) == ["pending", "pending"]
+    assert ("succeeded", "succeeded", None, None) in states
+    assert states[-1] == ("succeeded",) * 4
+    assert sorted(states[0][:2]) == ["pending", "pending"]
     for pair in pairs:
         assert float(pair["full"]["duration"]) > float(pair["extended"]["duration"])
         async with caller.session.get(pair["full"]["audio_url"]) as audio:
             assert audio.status == 200
 
 
-async def test_a_sample_is_of_a_file_or_of_a_clip(caller: Caller, clip: str) -> None:
+async def test_sample_needs_either_a_file_or_a_clip(caller: Caller, clip: str) -> None:
     body = {**CUSTOM, **CHOP, "sample_clip_id": clip, "mv": "sonic-v4-5-all"}
     reply = await caller.post("sonic/sample", body)
     assert set(reply.body) == {"message", "task_id"}
@@ -212,20 +209,20 @@ async def test_a_sample_is_of_a_file_or_of_a_clip(caller: Caller, clip: str) -> 
     assert backwards.status == 400
 
 
-async def test_a_mashup_has_two_parents(sim: Simulator, caller: Caller, clip: str) -> None:
+async def test_mashup_has_two_parents(sim: Simulator, caller: Caller, clip: str) -> None:
     other = (await caller.clips({**CUSTOM, "title": "Rain", "tags": "flute"}))[0]["clip_id"]
     body = {"mashup_clip_ids": [clip, other], "custom_mode": False, "mv": "sonic-v4-5-all"}
-    made = await songs(caller, "sonic/mashup", body)
-    assert made[0]["title"] == "Two Kettles x Rain"
-    assert made[0]["lyrics"] == "[Verse]\nla la"
-    assert {"organ", "flute"} <= set(made[0]["tags"].split(", ") + made[1]["tags"].split(", "))
-    assert song(sim, made[0]["clip_id"]).details["parents"] == (clip, other)
+    clips = await make_songs(caller, "sonic/mashup", body)
+    assert clips[0]["title"] == "Two Kettles x Rain"
+    assert clips[0]["lyrics"] == "[Verse]\nla la"
+    assert {"organ", "flute"} <= set(clips[0]["tags"].split(", ") + clips[1]["tags"].split(", "))
+    assert song(sim, clips[0]["clip_id"]).details["parents"] == (clip, other)
     for wrong in ([clip], [clip, clip, other], [clip, "unknown"], "ab", [1, 2]):
         reply = await caller.post("sonic/mashup", {**body, "mashup_clip_ids": wrong})
         assert (reply.status, "'mashup_clip_ids'" in reply.body["message"]) == (400, True)
 
 
-async def test_a_section_is_replaced_and_the_rest_kept(
+async def test_replaced_section_keeps_the_duration(
     sim: Simulator, caller: Caller, clip: str
 ) -> None:
     body = {
@@ -235,9 +232,9 @@ async def test_a_section_is_replaced_and_the_rest_kept(
         "infill_end_s": 2,
         "infill_lyrics": "[Bridge]\noh",
     }
-    made = await songs(caller, "sonic/replace-section", body)
-    assert [each["lyrics"] for each in made] == ["[Verse]\nla la\n\n[Bridge]\noh"] * 2
-    assert float(made[0]["duration"]) == song(sim, clip).duration
+    clips = await make_songs(caller, "sonic/replace-section", body)
+    assert [clip["lyrics"] for clip in clips] == ["[Verse]\nla la\n\n[Bridge]\noh"] * 2
+    assert float(clips[0]["duration"]) == song(sim, clip).duration
     for change, word in (
         ({"infill_end_s": 1}, "infill_start_s"),
         ({"infill_start_s": 90, "infill_end_s": 99}, "within the song"),
@@ -253,7 +250,7 @@ async def test_a_section_is_replaced_and_the_rest_kept(
     assert (reply.status, reply.body["message"]) == (403, REFUSALS["copyrighted"])
 
 
-async def test_clips_that_nobody_made_may_be_accepted(caller: Caller) -> None:
+async def test_edits_accept_unknown_clips(caller: Caller) -> None:
     caller.sim.reply_options.unknown_clip = "accept"
     section = {"infill_start_s": 1, "infill_end_s": 2, "clip_id": "gone", "mv": "sonic-v5"}
     for path, body in (
@@ -263,7 +260,7 @@ async def test_clips_that_nobody_made_may_be_accepted(caller: Caller) -> None:
         ("sonic/replace-section", section),
         ("sonic/stems/basic", {"clip_id": "gone"}),
     ):
-        assert (await songs(caller, path, body))[0]["state"] == "succeeded"
+        assert (await make_songs(caller, path, body))[0]["state"] == "succeeded"
 
 
 async def test_failing_pairs_are_refunded(sim: Simulator, caller: Caller) -> None:
@@ -275,7 +272,7 @@ async def test_failing_pairs_are_refunded(sim: Simulator, caller: Caller) -> Non
     assert await caller.credits() == 1000
 
 
-async def test_joining_may_fail_alone(sim: Simulator, caller: Caller) -> None:
+async def test_joined_song_can_fail_alone(sim: Simulator, caller: Caller) -> None:
     sim.faults.arm("one_clip_fails")
     task_id = await caller.submit({**EXTEND, "auto_concat": True}, "sonic/upload-extend")
     pairs = (await caller.finished(task_id))["data"]

@@ -29,19 +29,19 @@ def ask(url: str) -> bytes:
     return content
 
 
-async def test_it_says_where_it_listens() -> None:
+async def test_url_is_known_after_start() -> None:
     simulator = Simulator()
-    with pytest.raises(RuntimeError, match="not been started"):
+    with pytest.raises(RuntimeError, match="no address before"):
         _ = simulator.url
     async with simulator:
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+", simulator.url)
         assert simulator.url in repr(simulator)
-        with pytest.raises(RuntimeError, match="running already"):
+        with pytest.raises(RuntimeError, match="already running"):
             await simulator.start()
     await simulator.stop()
 
 
-async def test_it_comes_back_at_the_same_place_knowing_everything() -> None:
+async def test_restart_keeps_address_and_state() -> None:
     simulator = Simulator(speed=0)
     async with simulator, Caller(simulator, "k") as caller:
         task_id = await caller.submit(CREATE)
@@ -52,15 +52,15 @@ async def test_it_comes_back_at_the_same_place_knowing_everything() -> None:
         assert await caller.credits() == 980
 
 
-async def test_a_port_in_use_is_said() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        busy = Simulator(port=taken.getsockname()[1])
+async def test_port_in_use_is_an_error() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as busy_port:
+        busy = Simulator(port=busy_port.getsockname()[1])
         with pytest.raises(OSError, match="ddress already in use"):
             await busy.start()
         assert not busy.running
 
 
-async def test_stopping_does_not_wait_for_idle_connections() -> None:
+async def test_stop_does_not_wait_for_idle_connections() -> None:
     simulator = Simulator(speed=0)
     await simulator.start()
     async with Caller(simulator, "k") as caller:
@@ -69,7 +69,7 @@ async def test_stopping_does_not_wait_for_idle_connections() -> None:
 
 
 @pytest.mark.parametrize("turns", range(6))
-def test_stopping_closes_a_connection_that_is_just_being_accepted(turns: int) -> None:
+def test_stop_closes_a_connection_that_is_being_accepted(turns: int) -> None:
     async def connected() -> socket.socket:
         async with Simulator(speed=0) as simulator:
             client = socket.create_connection(("127.0.0.1", simulator.port))
@@ -78,10 +78,10 @@ def test_stopping_closes_a_connection_that_is_just_being_accepted(turns: int) ->
         return client
 
     with asyncio.run(connected()):
-        gc.collect()  # what was left open would say so now, as a warning that fails this test
+        gc.collect()  # an open connection would now cause a warning, which fails this test
 
 
-def test_in_a_thread_it_serves_clients_that_block() -> None:
+def test_embedded_simulator_serves_blocking_clients() -> None:
     before = threading.active_count()
     with EmbeddedSimulator(Simulator(speed=0, balance=7)) as sim:
         assert b'"credits": 7' in ask(sim.url)
@@ -94,11 +94,11 @@ def test_in_a_thread_it_serves_clients_that_block() -> None:
         ask(sim.url)
 
 
-def test_embedding_can_be_repeated_and_stopped_twice() -> None:
+def test_embedded_simulator_restarts_and_stops_twice() -> None:
     before = threading.active_count()
     embedded = EmbeddedSimulator()
     first = embedded.start().url
-    with pytest.raises(RuntimeError, match="running already"):
+    with pytest.raises(RuntimeError, match="already running"):
         embedded.start()
     embedded.stop()
     embedded.stop()
@@ -107,50 +107,50 @@ def test_embedding_can_be_repeated_and_stopped_twice() -> None:
     assert threading.active_count() == before
 
 
-def test_embedding_where_the_port_is_taken_raises_in_the_caller() -> None:
+def test_embedded_simulator_raises_port_in_use_in_the_caller() -> None:
     before = threading.active_count()
-    with socket.create_server(("127.0.0.1", 0)) as taken:
+    with socket.create_server(("127.0.0.1", 0)) as busy_port:
         with pytest.raises(OSError, match="ddress already in use"):
-            EmbeddedSimulator(Simulator(port=taken.getsockname()[1])).start()
+            EmbeddedSimulator(Simulator(port=busy_port.getsockname()[1])).start()
         assert threading.active_count() == before
 
 
-def opened(sim: Simulator, method: str, path: str, body: object = None) -> HTTPConnection:
-    """A request that was sent and whose reply nobody has read yet."""
+def open_request(sim: Simulator, method: str, path: str, body: object = None) -> HTTPConnection:
+    """Send a request whose reply is not read yet."""
     connection = HTTPConnection("127.0.0.1", sim.port, timeout=20)
     connection.request(method, path, json.dumps(body), KEY)
     return connection
 
 
-def test_it_stops_while_a_song_is_rendered_and_a_reply_held() -> None:
+def test_stop_during_rendering_and_a_slow_reply() -> None:
     before = threading.active_count()
     with EmbeddedSimulator(Simulator(speed=0)) as sim:
         song = {"type": "bgm", "description": "a long walk", "duration": 60}
-        submitted = opened(sim, "POST", "/api/v1/nuro/create", song)
+        submitted = open_request(sim, "POST", "/api/v1/nuro/create", song)
         task_id = json.loads(submitted.getresponse().read())["task_id"]
         sim.clock.advance(600)
-        polled = opened(sim, "GET", f"/api/v1/nuro/task/{task_id}")
+        polled = open_request(sim, "GET", f"/api/v1/nuro/task/{task_id}")
         link = urlsplit(json.loads(polled.getresponse().read())["audio_url"]).path
         sim.faults.arm("slow")
-        waiting = [opened(sim, "GET", "/api/v1/get-credits"), opened(sim, "GET", link)]
+        waiting = [open_request(sim, "GET", "/api/v1/get-credits"), open_request(sim, "GET", link)]
         while sim.request_log.total < 4:
             threading.Event().wait(0.001)
     for connection in (submitted, polled, *waiting):
         connection.close()
     assert threading.active_count() == before
-    gc.collect()  # what was left open would say so now, as a warning that fails this test
+    gc.collect()  # an open connection would now cause a warning, which fails this test
 
 
-def test_it_stops_while_a_listener_does_not_read() -> None:
+def test_stop_while_a_client_does_not_read() -> None:
     with EmbeddedSimulator(Simulator(speed=0)) as sim:
         song = {"type": "bgm", "description": "a long walk", "duration": 60}
-        submitted = opened(sim, "POST", "/api/v1/nuro/create", song)
+        submitted = open_request(sim, "POST", "/api/v1/nuro/create", song)
         task_id = json.loads(submitted.getresponse().read())["task_id"]
         sim.clock.advance(600)
-        polled = opened(sim, "GET", f"/api/v1/nuro/task/{task_id}")
+        polled = open_request(sim, "GET", f"/api/v1/nuro/task/{task_id}")
         link = urlsplit(json.loads(polled.getresponse().read())["audio_url"]).path
-        listener = opened(sim, "GET", link)
-        assert listener.getresponse().status == 200  # megabytes follow; nobody takes them
+        listener = open_request(sim, "GET", link)
+        assert listener.getresponse().status == 200  # megabytes follow, unread
     for connection in (submitted, polled, listener):
         connection.close()
     gc.collect()
@@ -160,7 +160,7 @@ RUN = [sys.executable, "-X", "dev", "-W", "error", "-m", "musicapi_nb.simulator"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_alone_it_prints_its_address_and_ends_when_told(number: signal.Signals) -> None:
+def test_standalone_simulator_prints_its_address_and_ends_on_signal(number: signal.Signals) -> None:
     command = [*RUN, "--port", "0", "--speed", "600", "--balance", "77", "--seed", "5"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -176,7 +176,7 @@ def test_alone_it_prints_its_address_and_ends_when_told(number: signal.Signals) 
         assert process.stderr.read() == ""
 
 
-def test_python_that_ends_with_it_running_is_silent() -> None:
+def test_python_exits_silently_while_it_runs() -> None:
     code = (
         "from musicapi_nb.simulator import EmbeddedSimulator\n"
         "print(EmbeddedSimulator().start().url)\n"
@@ -192,7 +192,7 @@ def test_python_that_ends_with_it_running_is_silent() -> None:
     assert done.stdout.startswith("http://127.0.0.1:")
 
 
-def test_it_loads_neither_pandas_nor_matplotlib_nor_ipywidgets() -> None:
+def test_import_loads_no_pandas_matplotlib_or_ipywidgets() -> None:
     code = (
         "import sys, musicapi_nb.simulator\n"
         "print(sorted({'pandas', 'matplotlib', 'ipywidgets'} & set(sys.modules)))\n"

@@ -1,6 +1,6 @@
-"""The vendor's own client, unchanged, against the simulator: an independent witness.
+"""The vendor's SDK, unchanged, against the simulator, as an independent check.
 
-Its waits are made short by moving the simulated clock whenever a reply arrives.
+The simulated clock advances with every reply, which keeps the SDK's waits short.
 """
 
 from collections.abc import Iterator
@@ -42,20 +42,20 @@ def sim() -> Iterator[Simulator]:
 
 
 def client_of(sim: Simulator, key: str = "sdk-key") -> musicapi.MusicAPI:
-    def moved(_: httpx.Response) -> None:
+    def advance(_: httpx.Response) -> None:
         sim.clock.advance(8)
 
-    http = httpx.Client(event_hooks={"response": [moved]}, timeout=30)
+    http = httpx.Client(event_hooks={"response": [advance]}, timeout=30)
     return musicapi.MusicAPI(key, base_url=f"{sim.url}/api/v1", http_client=http)
 
 
 @pytest.fixture
 def client(sim: Simulator) -> Iterator[musicapi.MusicAPI]:
-    with client_of(sim) as made:
-        yield made
+    with client_of(sim) as vendor_client:
+        yield vendor_client
 
 
-def test_create_and_wait_returns_at_the_first_200_with_clips_still_under_way(
+def test_create_and_wait_returns_at_the_first_200_with_unfinished_clips(
     client: musicapi.MusicAPI,
 ) -> None:
     result = client.sonic.generate_and_wait(CREATE, FAST)
@@ -63,7 +63,7 @@ def test_create_and_wait_returns_at_the_first_200_with_clips_still_under_way(
     assert [song.state for song in result.data] == ["pending", "pending"]
 
 
-def test_create_and_wait_returns_songs_where_clips_are_shown_only_when_done(
+def test_create_and_wait_returns_songs_if_unfinished_clips_are_hidden(
     sim: Simulator, client: musicapi.MusicAPI
 ) -> None:
     sim.reply_options.sonic_unfinished = "not_ready"
@@ -129,7 +129,7 @@ def test_upload_persona_cover(sim: Simulator, client: musicapi.MusicAPI) -> None
     assert persona.persona_id
 
 
-def test_its_errors_read_ours(sim: Simulator, client: musicapi.MusicAPI) -> None:
+def test_sdk_errors_parse_our_error_bodies(sim: Simulator, client: musicapi.MusicAPI) -> None:
     with pytest.raises(musicapi.MusicAPIError, match="custom_mode") as refused:
         client.sonic.create(SonicCreateParams())
     assert (refused.value.status, refused.value.code) == (400, "validation_error")

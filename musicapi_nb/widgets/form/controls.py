@@ -1,9 +1,8 @@
-"""One control for each kind of field: what it shows, and what its raw value means. Pure."""
+"""One control for each kind of field: what the page draws, and what its raw value means. No I/O."""
 
 from __future__ import annotations
 
 import dataclasses
-import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -13,21 +12,21 @@ import msgspec
 from musicapi_nb.engines import Field, Request
 from musicapi_nb.engines.request import Segment
 from musicapi_nb.errors import InvalidRequest, Problem
+from musicapi_nb.tasks.tags import split_at_commas
 
-_SOURCES = {"clip", "clips", "requests", "url"}  # what an operation is about: it comes first
-_WIDE = {"long text", "tags", "segments", "choices"} | _SOURCES
-_LEFT_OUT = "left to the service"
+_SOURCE_KINDS = {"clip", "clips", "requests", "url"}  # what an operation works on: comes first
+_WIDE_KINDS = {"long text", "tags", "segments", "choices"} | _SOURCE_KINDS
 
 
 class Control:
-    """One field of a request as a person types it.
+    """One field of a request as a person edits it.
 
-    A value that came with the request is given back as it was, until the person changes it.
+    The initial value is returned unchanged until the person changes it.
 
     Attributes
     ----------
     raw
-        What the front end's control holds: text, a bool, a number or None, a list of texts.
+        Value of the control in the page: text, bool, number or None, or a list of texts.
     touched
         Whether the person has changed it.
     """
@@ -39,85 +38,96 @@ class Control:
         self.touched = False
         self._kind = _kind(field)
         is_switch = field.kind == "switch"
-        self._given = False if is_switch and value is None and field.required else value
-        self._off = None if self._given is None else False
-        self.raw = self._start = self._kind.write(self._given)
+        self._initial = False if is_switch and value is None and field.required else value
+        self._off = None if self._initial is None else False
+        self.raw = self._initial_raw = self._kind.write(self._initial)
 
     def type(self, raw: Any) -> None:
-        """Take what a person has typed; what is of another type than the control's is none."""
-        if isinstance(raw, type(self._start)) or (self.field.kind == "fraction" and _number(raw)):
+        """Take a typed value; ignore one of a type that this control does not produce."""
+        is_fraction = self.field.kind == "fraction" and _is_number_or_none(raw)
+        if isinstance(raw, type(self._initial_raw)) or is_fraction:
             self.touched = True
             self.raw = raw
 
     def read(self) -> Any:
-        """Give the field's value: None for what is left out, the text itself for what is odd."""
-        if self.raw == self._start:
-            return self._given
-        value = self._kind.read(self.raw)
+        """Return the field's value: None if left out, the typed text if it cannot be parsed."""
+        if self.raw == self._initial_raw:
+            return self._initial
+        try:
+            value = self._kind.read(self.field, self.raw)
+        except ValueError:
+            return self.raw
         return self._off if value is False else value
 
+    def _unreadable_reason(self) -> str:
+        try:
+            self._kind.read(self.field, self.raw)
+        except ValueError as error:
+            return str(error) if isinstance(error, _Unreadable) else ""
+        return ""
+
     def spec(self) -> dict[str, Any]:
-        """Say what the front end is to draw."""
+        """Return what the page needs to draw the control."""
         return {
             "name": self.name,
             "label": self.label,
             "control": self._kind.control,
-            "wide": self.field.kind in _WIDE,
-            **self._kind.more(self.field, self._start),
+            "wide": self.field.kind in _WIDE_KINDS,
+            **self._kind.options(self.field, self._initial_raw),
+        }
+
+    def state(
+        self, problems: Sequence[Problem], model: str | None, *, is_active: bool
+    ) -> dict[str, Any]:
+        """Return the message below the control (a problem replaces the help) and the length."""
+        value = self.read()
+        errors = [problem for problem in problems if problem.hard]
+        is_wrong = bool(errors) and (self.touched or value not in (None, ""))
+        reason = self._unreadable_reason() if errors else ""
+        message = reason or " ".join(_sentence(p.message) for p in (errors or problems))
+        count = self._count(value)
+        limit = self.field.max_items or self.field.limit_for(model)
+        has_chips = self.field.kind == "tags" and not message and isinstance(value, str)
+        return {
+            "shown": is_active,
+            "message": message or self.field.help,
+            "tone": "bad" if is_wrong else "warn" if message else "",
+            "count": "" if limit is None else f"{count:,} / {limit:,}",
+            "over": limit is not None and count > limit,
+            "chips": _split_commas(value) if has_chips else [],
         }
 
     def _count(self, value: Any) -> int:
-        """How long a text is, or how many a list has: a line each while it cannot be read."""
+        """Return the length of a text or list; of a list that cannot be parsed, its lines."""
         if isinstance(value, str) and self.field.max_items is not None:
             return sum(1 for line in value.splitlines() if line.strip())
         return len(value) if isinstance(value, str | list | tuple) else 0
 
-    def state(
-        self, problems: Sequence[Problem], model: str | None, *, shown: bool
-    ) -> dict[str, Any]:
-        """Say what stands below it: what is wrong in the place of the help, and how long it is."""
-        value = self.read()
-        hard = [problem for problem in problems if problem.hard]
-        blamed = bool(hard) and (self.touched or value not in (None, ""))
-        why = self._kind.why(self.raw) if isinstance(value, str) and hard else ""
-        said = why or " ".join(_sentence(problem.message) for problem in (hard or problems))
-        count = self._count(value)
-        most = self.field.max_items or self.field.limit_for(model)
-        tags = self.field.kind == "tags" and not said and isinstance(value, str)
-        return {
-            "shown": shown,
-            "said": said or self.field.help,
-            "tone": "bad" if blamed else "warn" if said else "",
-            "count": "" if most is None else f"{count:,} / {most:,}",
-            "over": most is not None and count > most,
-            "chips": [part.strip() for part in value.split(",") if part.strip()] if tags else [],
-        }
-
 
 def label_of(name: str) -> str:
-    """Name a field for people: "custom_mode" is "Custom mode", "start_s" is "Start (seconds)"."""
-    words = name.removesuffix("_s").replace("_", " ").capitalize()
-    return f"{words} (seconds)" if name.endswith("_s") else words
+    """Return a field's label: "Custom mode" of "custom_mode", "Start (seconds)" of "start_s"."""
+    label = name.removesuffix("_s").replace("_", " ").capitalize()
+    return f"{label} (seconds)" if name.endswith("_s") else label
 
 
-def in_order(kind: type[Request]) -> Mapping[str, Field]:
-    """The fields as a person fills them in: what is needed, the words, the long, the short."""
+def in_order(operation: type[Request]) -> Mapping[str, Field]:
+    """Return the fields in the order of filling in: required, texts, wide, optional."""
 
-    def place(name: str) -> int:
-        field = kind.fields()[name]
-        if name in kind.text_fields:
+    def rank(name: str) -> int:
+        field = operation.fields()[name]
+        if name in operation.text_fields:
             return 1
-        if field.required and field.kind in _SOURCES:
+        if field.required and field.kind in _SOURCE_KINDS:
             return 0
-        if field.kind in _WIDE:
+        if field.kind in _WIDE_KINDS:
             return 2
         return 0 if field.required else 3
 
-    return {name: kind.fields()[name] for name in sorted(kind.fields(), key=place)}
+    return {name: operation.fields()[name] for name in sorted(operation.fields(), key=rank)}
 
 
 def can_take(field: Field, value: Any) -> bool:
-    """Whether a value that was typed for a field of this name and kind may stand in this one."""
+    """Return whether a field can hold a value that was typed into another of the same kind."""
     if field.kind == "choice" and not field.allow_other:
         return value is None or value in field.choices
     if field.kind == "choices":
@@ -125,7 +135,7 @@ def can_take(field: Field, value: Any) -> bool:
     return True
 
 
-def _number(raw: Any) -> bool:
+def _is_number_or_none(raw: Any) -> bool:
     return raw is None or (isinstance(raw, int | float) and not isinstance(raw, bool))
 
 
@@ -133,82 +143,95 @@ def _sentence(message: str) -> str:
     return f"{message[:1].upper()}{message[1:].rstrip('.')}."
 
 
-# --- the kinds ------------------------------------------------------------------------------
+def _split_commas(text: str) -> list[str]:
+    return list(split_at_commas(text))
+
+
+# --- kinds of fields -------------------------------------------------------------------------
+
+
+class _Unreadable(ValueError):
+    """A typed text cannot be read, and the message says why in words for the person."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Kind:
-    """How a kind is drawn, how a value becomes what the control holds, and back."""
+    """How one kind of field is edited.
+
+    Attributes
+    ----------
+    control
+        Kind of control in form.js.
+    write
+        Convert a field's value to the control's raw value.
+    read
+        Convert a raw value back; ValueError if that is not possible.
+    options
+        Return more of what the page needs, from the field and the raw value.
+    """
 
     control: str
     write: Callable[[Any], Any]
-    read: Callable[[Any], Any]
-    more: Callable[[Field, Any], dict[str, Any]] = lambda _field, _raw: {}
-    why: Callable[[str], str] = lambda _raw: ""  # what cannot be read in it
+    read: Callable[[Field, Any], Any]
+    options: Callable[[Field, Any], dict[str, Any]] = lambda _field, _raw: {}
 
 
 def _kind(field: Field) -> _Kind:
     if field.kind == "choice" and field.allow_other:
         return _OPEN_CHOICE
-    if field.kind == "requests":
-        return dataclasses.replace(
-            _REQUESTS,
-            read=functools.partial(_read_requests, field),
-            why=functools.partial(_why_no_requests, field),
-        )
     return _KINDS.get(field.kind, _TEXT)
 
 
-def _as_text(value: Any) -> str:
+def _same(_field: Field, raw: Any) -> Any:
+    return raw
+
+
+def _write_text(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value))
     return "" if value is None else str(value)
 
 
-def _read_text(raw: str) -> str | None:
+def _read_text(_field: Field, raw: str) -> str | None:
     return raw if raw.strip() else None
 
 
-def _read_whole(raw: str) -> int | str | None:
+def _read_integer(_field: Field, raw: str) -> int | None:
+    return int(raw) if raw.strip() else None
+
+
+def _read_number(field: Field, raw: str) -> float | None:
     try:
-        return int(raw)
+        return _read_integer(field, raw)
     except ValueError:
-        return _read_text(raw)
-
-
-def _read_number(raw: str) -> float | str | None:
-    whole = _read_whole(raw)
-    if not isinstance(whole, str):
-        return whole
-    try:
         return float(raw)
-    except ValueError:
-        return whole
 
 
 def _write_fraction(value: Any) -> float | None:
-    return value if _number(value) else None
+    return value if _is_number_or_none(value) else None
 
 
-def _span(field: Field, raw: float | None) -> dict[str, Any]:
+def _range(field: Field, raw: float | None) -> dict[str, Any]:
+    """Return the ends of the slider, wide enough for an initial value beyond the limits."""
     low = 0.0 if field.minimum is None else field.minimum
     high = 1.0 if field.maximum is None else field.maximum
-    at = low if raw is None else raw
-    return {"low": min(low, at), "high": max(high, at)}  # an odd value is shown, not bent
+    value = low if raw is None else raw
+    return {"low": min(low, value), "high": max(high, value)}
 
 
 def _options(field: Field, raw: str) -> dict[str, Any]:
-    first = "choose one" if field.required else _LEFT_OUT
-    known = [*field.choices, *([raw] if raw and raw not in field.choices else [])]
-    return {"options": [["", first], *([each, each] for each in known)]}
+    empty = "choose one" if field.required else "service's default"
+    values = [*field.choices, *([raw] if raw and raw not in field.choices else [])]
+    return {"options": [["", empty], *([value, value] for value in values)]}
 
 
-def _list(value: Any) -> list[str]:
+def _as_list(value: Any) -> list[str]:
     return list(map(str, value)) if isinstance(value, list | tuple) else []
 
 
 def _all_choices(field: Field, raw: list[str]) -> dict[str, Any]:
-    return {"choices": [*field.choices, *(each for each in raw if each not in field.choices)]}
+    unlisted = [value for value in raw if value not in field.choices]
+    return {"choices": [*field.choices, *unlisted]}
 
 
 def _write_segments(value: Any) -> str:
@@ -216,98 +239,72 @@ def _write_segments(value: Any) -> str:
     return "\n".join(f"{part.name} {part.duration}" for part in parts if isinstance(part, Segment))
 
 
-def _read_segments(raw: str) -> list[Segment] | str | None:
+def _read_segments(_field: Field, raw: str) -> list[Segment] | None:
     lines = [line.split() for line in raw.splitlines() if line.strip()]
-    try:
-        parts = [Segment(name=name, duration=int(seconds)) for name, seconds in lines]
-    except ValueError:
-        return raw
-    return parts or None
-
-
-def _read_list(raw: str) -> list[str] | None:
-    return [part.strip() for part in raw.split(",") if part.strip()] or None
+    return [Segment(name=name, duration=int(seconds)) for name, seconds in lines] or None
 
 
 def _write_requests(value: Any) -> str:
-    parts = value if isinstance(value, list | tuple) else ()
-    lines = (msgspec.to_builtins(part) for part in parts if isinstance(part, msgspec.Struct))
-    return "\n".join(json.dumps(line, ensure_ascii=False) for line in lines)
+    requests = value if isinstance(value, list | tuple) else ()
+    return "\n".join(
+        json.dumps(msgspec.to_builtins(request), ensure_ascii=False)
+        for request in requests
+        if isinstance(request, msgspec.Struct)
+    )
 
 
-def _read_requests(field: Field, raw: str) -> list[Any] | str | None:
-    try:
-        return _requests(field, raw) or None
-    except ValueError:
-        return raw
+def _read_requests(field: Field, raw: str) -> list[Any] | None:
+    """Read one request per line."""
+    assert field.item is not None  # noqa: S101 - every field of kind "requests" declares it
+    lines = enumerate(raw.splitlines(), 1)
+    return [
+        _read_request(field.item, line, f"Line {number}") for number, line in lines if line.strip()
+    ] or None
 
 
-def _why_no_requests(field: Field, raw: str) -> str:
-    try:
-        _requests(field, raw)
-    except ValueError as error:
-        return str(error)
-    return ""
-
-
-def _requests(field: Field, raw: str) -> list[Any]:
-    """Read a request a line; ValueError says which line is none, and why."""
-    assert field.item is not None  # noqa: S101 - the kind is declared with one
-    found = []
-    for number, line in enumerate(raw.splitlines(), 1):
-        if line.strip():
-            found.append(_one_request(field.item, line, f"Line {number}"))
-    return found
-
-
-def _one_request(kind: Callable[..., Any], line: str, where: str) -> Any:
+def _read_request(request_type: Callable[..., Any], line: str, label: str) -> Any:
     try:
         values = json.loads(line)
     except json.JSONDecodeError as error:
-        raise ValueError(f"{where} is no JSON from character {error.pos + 1} on.") from None
+        raise _Unreadable(f"{label} is not valid JSON at character {error.pos + 1}.") from None
     except (ValueError, RecursionError):
-        raise ValueError(f"{where} is no JSON that can be read.") from None
+        raise _Unreadable(f"{label} is not valid JSON.") from None
     if not isinstance(values, dict):
-        raise ValueError(f'{where} should be a JSON object: {{"custom_mode": false, ...}}.')  # noqa: TRY004 - a person typed it
+        raise _Unreadable(f'{label} should be a JSON object: {{"custom_mode": false, ...}}.')
     try:
-        return kind(**values)
+        return request_type(**values)
     except InvalidRequest as error:
-        raise ValueError(f"{where}: {'; '.join(map(str, error.problems))}.") from None
+        raise _Unreadable(f"{label}: {'; '.join(map(str, error.problems))}.") from None
 
 
-_TEXT = _Kind("text", _as_text, _read_text)
-_REQUESTS = _Kind(
-    "long",
-    _write_requests,
-    _read_text,
-    lambda _field, _raw: {
-        "placeholder": 'a line for each: its fields as JSON\n{"custom_mode": false, ...}'
-    },
-)
-_OPEN_CHOICE = _Kind(
-    "text",
-    _as_text,
-    _read_text,
-    lambda field, _: {"choices": field.choices, "placeholder": "choose one, or type another"},
-)
+def _placeholder(text: str) -> Callable[[Field, Any], dict[str, Any]]:
+    return lambda _field, _raw: {"placeholder": text}
+
+
+def _numeric(_field: Field, _raw: Any) -> dict[str, Any]:
+    return {"numeric": True}
+
+
+def _suggestions(field: Field, _raw: Any) -> dict[str, Any]:
+    return {"choices": field.choices, "placeholder": "choose one, or type another"}
+
+
+_TEXT = _Kind("text", _write_text, _read_text)
+_OPEN_CHOICE = _Kind("text", _write_text, _read_text, _suggestions)
+_NUMBER = _Kind("text", _write_text, _read_number, _numeric)
+_CLIPS_HINT = _placeholder("ids, comma-separated")
+_SEGMENTS_HINT = _placeholder("one part per line: name and seconds\nverse 20")
+_REQUESTS_HINT = _placeholder('one JSON object per line\n{"custom_mode": false, ...}')
 _KINDS: Mapping[str, _Kind] = {
-    "long text": _Kind("long", _as_text, _read_text),
-    "choice": _Kind("choice", _as_text, lambda raw: raw or None, _options),
-    "switch": _Kind("switch", lambda value: value is True, lambda raw: raw),
-    "fraction": _Kind("fraction", _write_fraction, lambda raw: raw, _span),
-    "integer": _Kind("text", _as_text, _read_whole, lambda _field, _raw: {"numeric": True}),
-    "number": _Kind("text", _as_text, _read_number, lambda _field, _raw: {"numeric": True}),
-    "seconds": _Kind("text", _as_text, _read_number, lambda _field, _raw: {"numeric": True}),
-    "clips": _Kind(
-        "text", _as_text, _read_list, lambda _field, _raw: {"placeholder": "ids, comma-separated"}
-    ),
-    "choices": _Kind("choices", _list, lambda raw: _list(raw) or None, _all_choices),
-    "segments": _Kind(
-        "long",
-        _write_segments,
-        _read_segments,
-        lambda _field, _raw: {
-            "placeholder": "a line for each part: its name and its seconds\nverse 20"
-        },
-    ),
+    "long text": _Kind("long", _write_text, _read_text),
+    "choice": _Kind("choice", _write_text, lambda _, raw: raw or None, _options),
+    "switch": _Kind("switch", lambda value: value is True, _same),
+    "fraction": _Kind("fraction", _write_fraction, _same, _range),
+    "integer": _Kind("text", _write_text, _read_integer, _numeric),
+    "number": _NUMBER,
+    "seconds": _NUMBER,
+    "clips": _Kind("text", _write_text, lambda _, raw: _split_commas(raw) or None, _CLIPS_HINT),
+    "choices": _Kind("choices", _as_list, lambda _, raw: _as_list(raw) or None, _all_choices),
+    "segments": _Kind("long", _write_segments, _read_segments, _SEGMENTS_HINT),
+    "requests": _Kind("long", _write_requests, _read_requests, _REQUESTS_HINT),
 }

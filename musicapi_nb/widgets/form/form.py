@@ -1,4 +1,4 @@
-"""A form made from a request's own declaration: type, see what is wrong and what it costs, buy."""
+"""A form made from a request's declaration: fill it in, see problems and price, buy."""
 
 from __future__ import annotations
 
@@ -19,49 +19,49 @@ from musicapi_nb.engines import Request, default_operation, model_of
 from musicapi_nb.errors import InvalidRequest, MusicAPIError, Problem
 from musicapi_nb.widgets.form import wording
 from musicapi_nb.widgets.form.controls import Control, can_take, in_order
-from musicapi_nb.widgets.form.submission import Purchase
+from musicapi_nb.widgets.form.submission import Submission
 from musicapi_nb.widgets.form.view import FormView
 
 if TYPE_CHECKING:
     from musicapi_nb.widgets.form.submission import Buyer, Job
 
-_TICK_SECONDS = 0.5
-# A second press of the mouse comes within this time, also where the answer came at once.
-_REST_SECONDS = 1.0
-_STATIC = "Here stood a form. Run its cell to type into it."
-_Given = ParamSpec("_Given")
+_REFRESH_SECONDS = 0.5
+# The button stays disabled this long, so that a double click buys once even if the reply is fast.
+_DOUBLE_CLICK_SECONDS = 1.0
+_STATIC_TEXT = "Interactive form: run this cell to use it."
+_Args = ParamSpec("_Args")
 _FormT = TypeVar("_FormT", bound="Form")
 
 
-def _in_place(
-    callback: Callable[Concatenate[_FormT, _Given], None],
-) -> Callable[Concatenate[_FormT, _Given], None]:
-    """Show in the form what goes wrong in a callback: nobody sees it otherwise."""
+def _show_errors(
+    callback: Callable[Concatenate[_FormT, _Args], None],
+) -> Callable[Concatenate[_FormT, _Args], None]:
+    """Show exceptions of a callback in the form; they would be invisible otherwise."""
 
     @functools.wraps(callback)
-    def shown(form: _FormT, /, *values: _Given.args, **named: _Given.kwargs) -> None:
+    def wrapped(form: _FormT, /, *args: _Args.args, **kwargs: _Args.kwargs) -> None:
         try:
-            callback(form, *values, **named)
+            callback(form, *args, **kwargs)
         except MusicAPIError as error:
-            form.tell(str(error))
-        except Exception as error:  # noqa: BLE001 - a callback's traceback goes nowhere
-            form.tell(f"The form met an error of its own, {type(error).__name__}: {error}")
+            form.show_error(str(error))
+        except Exception as error:  # noqa: BLE001 - see the docstring
+            form.show_error(f"Unexpected error in the form: {type(error).__name__}: {error}")
 
-    return shown
+    return wrapped
 
 
 class Form:
     """A form for one operation, or for several to choose from; its button buys.
 
-    Show it in a cell. What it bought is shown below it; with a library, each press of the button
-    buys the next take. A press while one is under way joins it.
+    Show it in a cell. Purchases are shown below the form. With a library, each press of the
+    button buys the next take. A press while a purchase is under way joins it.
 
     Attributes
     ----------
     job
-        The last job; None before.
+        The last job; None before the first.
     widget
-        Form and results as one ipywidget, to be put into a layout of your own.
+        Form and results as one ipywidget, for layouts of your own.
     """
 
     def __init__(
@@ -77,136 +77,151 @@ class Form:
         self._operations = tuple(operations)
         self._lock = threading.RLock()
         self._balance: float | None = None
-        self._resting = False
+        self._is_paused = False  # the button: while a job runs, and against double clicks
         self._turn = 0
         self._error = ""
         self._extra = ""
-        self._takes: dict[str, int] = {}
-        self._typed: dict[tuple[str, str], Any] = {}
-        self._kept: set[str] = set()
+        self._takes: dict[str, int] = {}  # last take, by repr of the request
+        self._values: dict[tuple[str, str], Any] = {}  # of earlier operations, by name and kind
+        self._always_active: set[str] = set()  # set by the start request against its mode
         self._controls: Mapping[str, Control] = {}
-        self._bought: list[Purchase] = []
-        self._saved_as: set[str] = set()
+        self._submissions: list[Submission] = []
+        self._display_ids: set[str] = set()
         self._view, self._results = FormView(), ipywidgets.VBox()
         self._results.add_class("musicapi-results")
-        self._kind = type(start) if start else default_operation(self._operations)
-        self._choose(self._kind, start)
-        self._view.on_msg(self._hear)
+        self._operation = type(start) if start else default_operation(self._operations)
+        self._select(self._operation, start)
+        self._view.on_msg(self._receive)
         self.widget = ipywidgets.VBox([self._view, self._results])
 
-    # --- what is asked for -----------------------------------------------------------------
+    # --- the request -----------------------------------------------------------------------
 
     @property
     def request(self) -> Request:
-        """The request as it stands; shown, it is code to paste.
+        """The request that the form describes; its repr is code to paste.
 
         Raises
         ------
         InvalidRequest
-            What stands under "Other fields" is no JSON object.
+            "Other fields" is not a JSON object.
         """
         request, problems = self._read()
         if problems:
-            raise InvalidRequest(wording.name_of(self._kind), problems)
+            raise InvalidRequest(wording.name_of(self._operation), problems)
         return request
 
     def problems(self) -> tuple[Problem, ...]:
-        """Everything that is wrong or unwise as it stands; hard ones hold the button back."""
+        """Return all errors and advice; an error disables the button."""
         request, problems = self._read()
         return (*problems, *request.problems())
 
     def _read(self) -> tuple[Request, list[Problem]]:
+        """Return the request, and the problems of "Other fields"."""
         extra, problems = wording.read_extra(self._extra)
-        values = {name: control.read() for name, control in self._controls.items()}
-        shown = self._shown()
-        of_use = {name: value if name in shown else None for name, value in values.items()}
-        return self._kind(**of_use, extra=extra), problems
+        values, active = self._control_values(), self._active_fields()
+        fields = {name: value if name in active else None for name, value in values.items()}
+        return self._operation(**fields, extra=extra), problems
 
-    def _shown(self) -> set[str]:
-        whole = self._kind(**{name: control.read() for name, control in self._controls.items()})
-        return {name for name in self._controls if name in self._kept or whole.is_active(name)}
+    def _control_values(self) -> dict[str, Any]:
+        return {name: control.read() for name, control in self._controls.items()}
 
-    def _choose(self, kind: type[Request], start: Request | None = None) -> None:
-        """Make the controls of an operation; what was typed stays where names and kinds agree."""
+    def _active_fields(self) -> set[str]:
+        request = self._operation(**self._control_values())
+        return {
+            name
+            for name in self._controls
+            if name in self._always_active or request.is_active(name)
+        }
+
+    def _select(self, operation: type[Request], start: Request | None = None) -> None:
+        """Create the controls of an operation; keep values of fields of the same name and kind."""
         for name, control in self._controls.items():
-            self._typed[name, control.field.kind] = control.read()
-        usual, values = kind(), {}
-        for name, field in kind.fields().items():
-            own = getattr(start or usual, name)
-            typed = self._typed.get((name, field.kind), own)
-            values[name] = typed if start is None and can_take(field, typed) else own
-        self._kind, self._kept = kind, set()
+            self._values[name, control.field.kind] = control.read()
+        values = {}
+        for name, field in operation.fields().items():
+            default = getattr(start or operation(), name)
+            value = self._values.get((name, field.kind), default)
+            values[name] = value if start is None and can_take(field, value) else default
+        self._operation, self._always_active = operation, set()
         if start is not None:
-            given = {name for name, value in values.items() if value is not None}
-            self._kept = {name for name in given if not start.is_active(name)}
+            self._always_active = {
+                name
+                for name, value in values.items()
+                if value is not None and not start.is_active(name)
+            }
             self._extra = json.dumps(dict(start.extra)) if start.extra else ""
         self._controls = {
-            name: Control(name, field, values[name]) for name, field in in_order(kind).items()
+            name: Control(name, field, values[name]) for name, field in in_order(operation).items()
         }
         with self._view.hold_sync():
             self._view.spec = {
-                **wording.head(kind, simulated=self._api.simulated),
-                **wording.choices(self._operations, kind),
+                **wording.head(operation, simulated=self._api.simulated),
+                **wording.choices(self._operations, operation),
                 "fields": [control.spec() for control in self._controls.values()],
             }
             self._hold("")
             self._draw()
 
-    # --- what the person does --------------------------------------------------------------
+    # --- messages of the page --------------------------------------------------------------
 
-    @_in_place
-    def _hear(self, _: object, content: Any, __: object) -> None:
-        said = content if isinstance(content, dict) else {}
+    @_show_errors
+    def _receive(self, _: object, content: Any, __: object) -> None:
+        message = content if isinstance(content, dict) else {}
         with self._lock:
-            match said.get("kind"):
+            match message.get("kind"):
                 case "typed":
-                    self._type(said.get("name"), said.get("value"), str(said.get("view")))
+                    self._on_typed(
+                        message.get("name"), message.get("value"), str(message.get("view"))
+                    )
                 case "pick":
-                    self._pick(said)
+                    self._on_pick(message)
                 case "buy":
-                    self._press(said)
+                    self._on_buy(message)
 
-    def _type(self, name: Any, raw: Any, view: str) -> None:
+    def _on_typed(self, name: Any, raw: Any, view: str) -> None:
         if name == "extra" and isinstance(raw, str):
             self._extra = raw
         elif name in self._controls:
             self._controls[name].type(raw)
-        if any(name in wanted for wanted in self._kind.active_when.values()):
-            self._kept = set()  # another mode: what it ignores is put away
+        if any(name in conditions for conditions in self._operation.active_when.values()):
+            self._always_active = set()  # another mode: hide what it ignores
         self._error = ""
         with self._view.hold_sync():
             self._hold(view)
             self._draw()
 
-    def _pick(self, said: Mapping[str, Any]) -> None:
-        engine, operation = said.get("engine", self._kind.engine), said.get("operation")
-        own = [kind for kind in self._operations if kind.engine == engine]
-        if operation is not None:
-            own = [kind for kind in own if kind.operation == operation]
-        if own:
+    def _on_pick(self, message: Mapping[str, Any]) -> None:
+        engine, name = message.get("engine", self._operation.engine), message.get("operation")
+        matches = [
+            operation
+            for operation in self._operations
+            if operation.engine == engine and name in (None, operation.operation)
+        ]
+        if matches:
             self._error = ""
-            self._choose(default_operation(own))
+            self._select(default_operation(matches))
 
-    def _press(self, said: Mapping[str, Any]) -> None:
-        """Buy for a click, once for each turn, and only at the price that the person saw."""
-        price = self._view.state["price"]
-        if said.get("turn") != self._turn or said.get("price") != price or not self._ready():
-            self._view.send({"kind": "no", "turn": said.get("turn")})
+    def _on_buy(self, message: Mapping[str, Any]) -> None:
+        """Buy for a click: once for each turn, and only at the price that the person saw."""
+        turn, price = message.get("turn"), message.get("price")
+        state = self._view.state
+        if turn != self._turn or price != state["price"] or not state["ready"]:
+            self._view.send({"kind": "refused", "turn": turn})
             return
         self._turn += 1
         try:
             self.submit()
         finally:
-            if not self._resting:  # it was refused here: the button has to come back
-                self._rest()
+            if not self._is_paused:  # nothing was submitted: enable the button again
+                self._pause_button()
 
     def submit(self) -> Job:
-        """Buy what the form says, as its button does; while one is under way, join that.
+        """Buy what the form describes, as its button does; join a purchase that is under way.
 
         Raises
         ------
         InvalidRequest
-            There are hard problems; nothing is sent.
+            The request has errors; nothing is sent.
         """
         with self._lock:
             if self.job is not None and not self.job.done():
@@ -216,31 +231,29 @@ class Form:
             take = self._next_take(request)
             self.job = self._api.run(request, take=take)
             self._takes[repr(request)] = take
-            bought = Purchase(self.job, request, take, ipywidgets.HTML())
-            self._bought.append(bought)
-            self._results.children = [each.view for each in self._bought]
-            self._resting = True
+            submission = Submission(self.job, request, take, ipywidgets.HTML())
+            self._submissions.append(submission)
+            self._results.children = [submission.view for submission in self._submissions]
+            self._is_paused = True
             self._draw()
-        self._spawn(self._follow(bought))
+        self._spawn(self._follow(submission))
         return self.job
 
     def _next_take(self, request: Request) -> int:
-        """The first take that is not bought; one whose reply was lost is asked about, not passed.
+        """Return the first take that was not bought.
 
-        The library then says what has to be settled, and nothing is sent.
+        A take whose reply was lost is not skipped: the library then refuses the purchase and says
+        how to resolve the lost one.
         """
         take = self._takes.get(repr(request), 1)
         if self._api.library is None:
             return take
-        while True:
-            claim = self._api.library.find(request, take, simulated=self._api.simulated)
-            if claim is None or claim.kind == "uncertain":
-                return take
-            take += 1
+        next_take: int = self._api.library.next_take(request, take, simulated=self._api.simulated)
+        return next_take
 
-    # --- what it shows ---------------------------------------------------------------------
+    # --- drawing ---------------------------------------------------------------------------
 
-    def tell(self, message: str) -> None:
+    def show_error(self, message: str) -> None:
         """Show an error above the button."""
         with self._lock:
             self._error = markup.one_line(message)
@@ -250,20 +263,17 @@ class Form:
         values = {name: control.raw for name, control in self._controls.items()}
         self._view.held = {"view": view, "values": {**values, "extra": self._extra}}
 
-    def _ready(self) -> bool:
-        return not self._resting and not any(problem.hard for problem in self.problems())
-
     def _draw(self) -> None:
-        request, broken = self._read()
-        problems = [*broken, *request.problems()]
-        shown, model = self._shown(), model_of(request)
-        busy = self.job is not None and not self.job.done()
+        request, extra_problems = self._read()
+        problems = [*extra_problems, *request.problems()]
+        active, model = self._active_fields(), model_of(request)
+        is_busy = self.job is not None and not self.job.done()
         summary = wording.summary(problems, self._controls)
         fields = {
             name: control.state(
                 [problem for problem in problems if problem.field == name],
                 model,
-                shown=name in shown,
+                is_active=name in active,
             )
             for name, control in self._controls.items()
         }
@@ -271,101 +281,102 @@ class Form:
             "fields": fields,
             "summary": [*summary, [self._error, "bad"]] if self._error else summary,
             "code": f"api.run({request!r})",
-            "label": "Under way …" if busy else wording.offer(request, self._balance),
+            "label": "Under way …" if is_busy else wording.button_label(request, self._balance),
             "price": markup.format_credits(request.price()),
-            "ready": not self._resting and not any(problem.hard for problem in problems),
-            "busy": busy,
+            "ready": not self._is_paused and not any(problem.hard for problem in problems),
+            "busy": is_busy,
             "turn": self._turn,
         }
 
-    async def _follow(self, bought: Purchase) -> None:
-        """Show how a job is doing until it has ended, then take the next press."""
-        pressed = time.monotonic()
-        ended = asyncio.ensure_future(_ended(bought.job))
-        while not bought.job.done():
-            bought.draw()
-            await asyncio.wait({ended}, timeout=_TICK_SECONDS)
-        bought.draw()
-        self._save()
-        await asyncio.sleep(max(0.0, pressed + _REST_SECONDS - time.monotonic()))
+    async def _follow(self, submission: Submission) -> None:
+        """Show the progress of a job until it ends, then enable the button."""
+        started = time.monotonic()
+        end = asyncio.ensure_future(_wait_for(submission.job))
+        while not submission.job.done():
+            submission.draw()
+            await asyncio.wait({end}, timeout=_REFRESH_SECONDS)
+        submission.draw()
+        self._save_results()
+        await asyncio.sleep(max(0.0, started + _DOUBLE_CLICK_SECONDS - time.monotonic()))
         await self._read_balance()
-        self._arm()
+        self._resume_button()
 
-    def _rest(self) -> None:
-        self._resting = True
+    def _pause_button(self) -> None:
+        self._is_paused = True
 
-        async def rest() -> None:
-            await asyncio.sleep(_REST_SECONDS)
-            self._arm()
+        async def resume() -> None:
+            await asyncio.sleep(_DOUBLE_CLICK_SECONDS)
+            self._resume_button()
 
         self._draw()
-        self._spawn(rest())
+        self._spawn(resume())
 
-    @_in_place
-    def _arm(self) -> None:
+    @_show_errors
+    def _resume_button(self) -> None:
         with self._lock:
-            self._resting = self.job is not None and not self.job.done()
+            self._is_paused = self.job is not None and not self.job.done()
             self._draw()
 
     async def _read_balance(self) -> None:
-        """Read what is left; without it the button only does not say so."""
+        """Read the balance for the button's label; a failure leaves it out of the label."""
         balance = None
         with contextlib.suppress(MusicAPIError):
             balance = (await self._api.credits()).total
-        self._balance = balance
-        self._show_balance()
+        self._show_balance(balance)
 
-    @_in_place
-    def _show_balance(self) -> None:
+    @_show_errors
+    def _show_balance(self, balance: float | None) -> None:
         with self._lock:
+            self._balance = balance
             self._draw()
 
     def __repr__(self) -> str:
-        request, problems = self._read()
-        hard = sum(problem.hard for problem in (*problems, *request.problems()))
-        state = f"{hard} to mend" if hard else wording.offer(request, None)
+        errors = sum(problem.hard for problem in self.problems())
+        request, _ = self._read()
+        state = f"{errors} problem{'' if errors == 1 else 's'}"
+        state = state if errors else wording.button_label(request, None)
         return markup.one_line(f"<Form {request!r}: {state}>")
 
     def _repr_html_(self) -> str:
-        return markup.stack(markup.notice(_STATIC), self._results_html())
+        return markup.stack(markup.notice(_STATIC_TEXT), self._results_html())
 
     def _ipython_display_(self) -> None:
-        from IPython import get_ipython  # noqa: PLC0415 - outside of notebooks it is not needed
-        from IPython.display import display  # noqa: PLC0415
+        from IPython import get_ipython  # noqa: PLC0415 - not needed outside of notebooks
+        from IPython.display import display  # noqa: PLC0415 - as above
 
         if getattr(get_ipython(), "kernel", None) is None:  # a terminal has no widgets
             print(repr(self))  # noqa: T201
             return
         self._spawn(self._read_balance())
-        display(_bundle(self._view, markup.notice(_STATIC), repr(self)), raw=True)
-        # An output of its own: to save its songs it is drawn anew, the form never is.
-        name = uuid.uuid4().hex
-        display(self._results_bundle(), raw=True, display_id=name)
-        self._saved_as.add(name)
+        display(_bundle(self._view, markup.notice(_STATIC_TEXT), repr(self)), raw=True)
+        # The results are a second output: it is updated to save songs, the form's never is.
+        display_id = uuid.uuid4().hex
+        display(self._results_bundle(), raw=True, display_id=display_id)
+        self._display_ids.add(display_id)
 
     def _results_bundle(self) -> dict[str, Any]:
-        text = "; ".join(repr(each.job) for each in reversed(self._bought))
-        text = text or "<nothing bought with this form yet>"
+        jobs = [repr(submission.job) for submission in reversed(self._submissions)]
+        text = "; ".join(jobs) or "<nothing bought with this form yet>"
         return _bundle(self._results, self._results_html(), text)
 
     def _results_html(self) -> markup.Html:
-        """What was bought, the latest first; before that, the request as it was when shown."""
-        if not self._bought:
+        """Render the purchases, newest first; before the first, the request."""
+        if not self._submissions:
             return markup.Html(self._read()[0]._repr_html_())
-        return markup.stack(*(each.html for each in reversed(self._bought)))
+        return markup.stack(*(submission.html for submission in reversed(self._submissions)))
 
-    def _save(self) -> None:
-        """Put the songs into the saved notebook, where no widget will be alive."""
-        if not self._saved_as:
+    def _save_results(self) -> None:
+        """Update the static output, which a saved notebook shows when no widget is alive."""
+        if not self._display_ids:
             return
         from IPython.display import update_display  # noqa: PLC0415 - as above
 
-        for name in tuple(self._saved_as):
-            update_display(self._results_bundle(), raw=True, display_id=name)
+        for display_id in tuple(self._display_ids):
+            update_display(self._results_bundle(), raw=True, display_id=display_id)
 
 
-async def _ended(job: Job) -> None:
-    with contextlib.suppress(Exception):  # the job shows it
+async def _wait_for(job: Job) -> None:
+    with contextlib.suppress(Exception):  # the job's card shows it
         await job
 
 

@@ -1,4 +1,4 @@
-"""One press of a form's button: what was bought, and how it is shown."""
+"""One press of a form's button: its job, and how the job is shown."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from musicapi_nb.engines import Request
 
 
 class Job(Protocol):
-    """What the form needs of a job: `notebook.Job` fulfils it."""
+    """What the form needs of a job; `notebook.Job` fulfils it."""
 
     task: Any
 
@@ -21,7 +21,7 @@ class Job(Protocol):
 
 
 class Buyer(Protocol):
-    """What the form needs of a handle: `notebook.Session` fulfils it."""
+    """What the form needs of a session; `notebook.Session` fulfils it."""
 
     library: Any
 
@@ -32,28 +32,27 @@ class Buyer(Protocol):
 
 
 @dataclasses.dataclass(eq=False)
-class Purchase:
-    """One press of the button: its job, what was asked, and where it is shown."""
+class Submission:
+    """A submitted request with its job and the widget that shows it."""
 
     job: Job
     request: Request
     take: int
-    view: Any
+    view: Any  # an ipywidgets.HTML
+    _playable: tuple[Any, ...] = ()
 
     @property
     def html(self) -> markup.Html:
-        """The job as it is now, and the code that shows it again."""
+        """The job's card, and the code that shows it again."""
         code = f"api.run({self.request!r}{f', take={self.take}' if self.take > 1 else ''})"
-        again = markup.collapsible("As code", markup.verbatim(code))
-        return markup.stack(markup.Html(self.job._repr_html_()), again)
+        code_block = markup.collapsible("As code", markup.verbatim(code))
+        return markup.stack(markup.Html(self.job._repr_html_()), code_block)
 
     def draw(self) -> None:
-        """Show it as it is now, but leave a player alone that somebody may listen to."""
+        """Update the view, unless that would only restart players that may be playing."""
         songs = self.job.task.songs if self.job.task else ()
         playable = tuple(song for song in songs if song.finished)
-        if playable and playable == self._drawn and not self.job.done():
+        if playable and playable == self._playable and not self.job.done():
             return
-        self._drawn = playable
+        self._playable = playable
         self.view.value = self.html
-
-    _drawn: tuple[Any, ...] = ()

@@ -1,28 +1,30 @@
-"""The form's front end, as Python holds it: what is drawn goes out, what is done comes in."""
+"""The form's widget: traits that the page draws; what a person does arrives as messages."""
 
 from pathlib import Path
 
 import anywidget
 import traitlets
 
-_HERE = Path(__file__).parent
+from musicapi_nb.widgets.base import join_modules
+
+_FOLDER = Path(__file__).parent
 
 
 class FormView(anywidget.AnyWidget):
-    """What the front end draws; what a person does comes back as messages (see form.js).
+    """The part of a form that is drawn in the page (see form.js).
 
     Attributes
     ----------
     spec
-        The operation: its head, its controls, and what else can be chosen.
+        The operation: title, controls, and the other operations to choose from.
     held
-        What each control holds, and in which view it was typed.
+        Value of each control, and the view in which it was typed.
     state
-        What is said beside each control, above the button and on it.
+        Messages of each control, texts above the button, and the button itself.
     """
 
-    _esm = _HERE / "form.js"
-    _css = _HERE / "form.css"
+    _esm = join_modules(_FOLDER.parent / "dom.js", _FOLDER / "form.js")
+    _css = _FOLDER / "form.css"
     spec = traitlets.Dict().tag(sync=True)
     held = traitlets.Dict().tag(sync=True)
     state = traitlets.Dict().tag(sync=True)

@@ -1,4 +1,4 @@
-"""What a form says: its head, what is still to do, and the offer on its button. Pure."""
+"""Texts of the form: its head, what is still to do, the label of the button. No I/O."""
 
 from __future__ import annotations
 
@@ -12,63 +12,71 @@ from musicapi_nb.errors import Problem
 from musicapi_nb.widgets.form.controls import label_of
 
 
-def head(kind: type[Request], *, simulated: bool) -> dict[str, Any]:
-    """Name the operation, and say at once whether it costs money and whether it still exists."""
+def head(operation: type[Request], *, simulated: bool) -> dict[str, Any]:
+    """Return title, badges (paid or simulated, availability) and description of an operation."""
     badges = [["simulated", ""] if simulated else ["paid", "warn"]]
-    if kind.availability:
-        badges.append([kind.availability.status, "bad"])
-    return {"title": name_of(kind), "badges": badges, "gist": operation_summary(kind)}
-
-
-def choices(operations: Sequence[type[Request]], kind: type[Request]) -> dict[str, Any]:
-    """The engines and, of the chosen one, the operations; each as value and label."""
-    engines = dict.fromkeys(each.engine for each in operations)
-    own = [each for each in operations if each.engine == kind.engine]
+    if operation.availability:
+        badges.append([operation.availability.status, "bad"])
     return {
-        "engine": kind.engine,
-        "engines": [[name, name] for name in engines],
-        "operation": kind.operation,
-        "operations": [
-            [each.operation, f"{each.__name__}: {operation_summary(each).rstrip('.')}"]
-            for each in own
-        ],
+        "title": name_of(operation),
+        "badges": badges,
+        "description": operation_summary(operation),
     }
 
 
-def name_of(kind: type[Request]) -> str:
-    """Spell an operation as code does: "sonic.Create"."""
-    return f"{kind.engine}.{kind.__name__}"
+def choices(operations: Sequence[type[Request]], selected: type[Request]) -> dict[str, Any]:
+    """Return the engines and the selected engine's operations, each as value and label."""
+    engines = dict.fromkeys(operation.engine for operation in operations)
+    labels = [
+        [operation.operation, f"{operation.__name__}: {operation_summary(operation).rstrip('.')}"]
+        for operation in operations
+        if operation.engine == selected.engine
+    ]
+    return {
+        "engine": selected.engine,
+        "engines": [[name, name] for name in engines],
+        "operation": selected.operation,
+        "operations": labels,
+    }
+
+
+def name_of(operation: type[Request]) -> str:
+    """Return the operation's name in code, such as "sonic.Create"."""
+    return f"{operation.engine}.{operation.__name__}"
 
 
 def summary(problems: Sequence[Problem], fields: Collection[str]) -> list[list[str]]:
-    """What belongs to no field, and the fields that hold the button back; text and tone."""
-    own = [each for each in problems if each.field not in fields]
-    hard = dict.fromkeys(
-        label_of(each.field) for each in problems if each.hard and each.field in fields
+    """Return text and tone of problems without a field, then the fields that block the button."""
+    lines = [
+        [str(problem), "bad" if problem.hard else "warn"]
+        for problem in problems
+        if problem.field not in fields
+    ]
+    blocking = dict.fromkeys(
+        label_of(problem.field) for problem in problems if problem.hard and problem.field in fields
     )
-    said = [[str(each), "bad" if each.hard else "warn"] for each in own]
-    return [*said, [f"Still to do: {', '.join(hard)}.", ""]] if hard else said
+    return [*lines, [f"Still to do: {', '.join(blocking)}.", ""]] if blocking else lines
 
 
-def offer(request: Request, balance: float | None) -> str:
-    """What the button says: what comes of it, the price, and the balance after it."""
-    price, songs = request.price(), _songs(request)
-    what = f"Make {songs} song{'' if songs == 1 else 's'}" if songs else "Send"
+def button_label(request: Request, balance: float | None) -> str:
+    """Return the action, its price, and the balance afterwards (if `balance` is known)."""
+    price, songs = request.price(), _song_count(request)
+    action = f"Make {songs} song{'' if songs == 1 else 's'}" if songs else "Send"
     if price is None:
         left = "" if balance is None else f" · {balance:,.0f} left now"
-        return f"{what}, price unknown{left}"
+        return f"{action}, price unknown{left}"
     if price == 0:
-        return f"{what}, costs nothing"
-    said = f"{what} for {markup.format_credits(price)}"
+        return f"{action}, costs nothing"
+    offer = f"{action} for {markup.format_credits(price)}"
     if balance is None:
-        return said
+        return offer
     if balance < price:
-        return f"{said} · only {balance:,.0f} left"
-    return f"{said} · {balance - price:,.0f} left after"
+        return f"{offer} · only {balance:,.0f} left"
+    return f"{offer} · {balance - price:,.0f} left after"
 
 
-def _songs(request: Request) -> int:
-    """How many songs come of it: of a list of requests, those of its items."""
+def _song_count(request: Request) -> int:
+    """Return how many songs a request makes; a list of requests makes those of its items."""
     if request.reply != "task":
         return 0
     items = [
@@ -78,17 +86,17 @@ def _songs(request: Request) -> int:
         for item in getattr(request, name)
         if isinstance(item, Request)
     ]
-    return sum(map(_songs, items)) if items else request.songs or 0
+    return sum(map(_song_count, items)) if items else request.songs or 0
 
 
 def read_extra(text: str) -> tuple[dict[str, Any], list[Problem]]:
-    """Read the fields that the form does not know, as JSON; and what is wrong with them."""
+    """Parse the JSON of "Other fields"; return the fields and the problems."""
     if not text.strip():
         return {}, []
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
-        return {}, [Problem("extra", f"is no JSON: {error}")]
+        return {}, [Problem("extra", f"is not valid JSON: {error}")]
     if not isinstance(value, dict):
         return {}, [Problem("extra", 'should be a JSON object: {"name": "value"}')]
     return value, []

@@ -1,8 +1,9 @@
-"""Gallery: songs to look through, play and rate, a page at a time, in one widget."""
+"""The gallery widget: songs to look through, play and rate, one page at a time."""
 
 from __future__ import annotations
 
 import concurrent.futures
+import dataclasses
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from pathlib import Path
@@ -13,11 +14,12 @@ import traitlets
 from musicapi_nb import markup
 from musicapi_nb.errors import InvalidArgument, MusicAPIError, NoAudio
 from musicapi_nb.library.media_files import song_key
-from musicapi_nb.library.ratings import rated
+from musicapi_nb.library.ratings import new_rating
 from musicapi_nb.tasks import Song
 from musicapi_nb.widgets import song_audio
-from musicapi_nb.widgets.base import LiveWidget
-from musicapi_nb.widgets.gallery import html, page_data
+from musicapi_nb.widgets.base import LiveWidget, join_modules
+from musicapi_nb.widgets.gallery import page_data
+from musicapi_nb.widgets.gallery.html import gallery_html, summary_line
 from musicapi_nb.widgets.songs_of import songs_of
 
 if TYPE_CHECKING:
@@ -27,297 +29,301 @@ if TYPE_CHECKING:
 
     Fetch = Callable[[Song], Future[Audio]]
 
-PAGE = 24
-_BUCKETS = 240
-_HERE = Path(__file__).parent
+PAGE_SIZE = 24
+_PEAK_BUCKETS = 240
+_MAX_MESSAGE = 1_000
+_FOLDER = Path(__file__).parent
+_MODULES = ("text", "filter", "store", "waveform", "toolbar", "card", "player", "view")
+
+
+@dataclasses.dataclass(frozen=True)
+class _SongRef:
+    """A song of the list as it was at one `refresh`; indices change meaning with the next."""
+
+    index: int
+    generation: int
 
 
 def gallery(
-    what: Any, *, library: Library | None = None, fetch: Fetch | None = None, title: str = ""
+    source: Any, *, library: Library | None = None, fetch: Fetch | None = None, title: str = ""
 ) -> Gallery:
     """Show songs to look through, play and rate: see `Gallery`.
 
     Parameters
     ----------
-    what
-        Tasks, songs, jobs, raw replies, an iterable of these, an experiment or a library.
+    source
+        Tasks, songs, jobs, raw replies, an iterable of these, an experiment, a library, or rows
+        of `songs_frame` (with `library`).
     library
-        Where ratings are kept and files are looked for; an experiment and a library bring
-        theirs. Without any, ratings last as long as this gallery.
+        Library of ratings and files; an experiment and a library bring their own. Without a
+        library, ratings last as long as this gallery.
     fetch
-        How to get the audio behind a link where the browser cannot; `api.gallery()` brings it.
+        Downloads a song whose link the browser cannot reach; `api.gallery()` sets it.
     title
-        What stands above it.
+        Heading of the gallery.
 
     Raises
     ------
     InvalidArgument
-        What was given holds no songs.
+        `source` holds no songs.
     """
-    return Gallery(what, library=library, fetch=fetch, title=title)
+    return Gallery(source, library=library, fetch=fetch, title=title)
 
 
 class Gallery(LiveWidget):
-    """Songs by pages of 24, to be filtered, sorted, grouped by factors, played and rated.
+    """Songs in pages of 24 that can be filtered, sorted, grouped by factor, played and rated.
 
-    Audio comes from the library's file when there is one, else from the song's link. Stars and
-    notes are in the library before the page calls them stored. With the focus on a song: space
-    plays and pauses, the arrows go to the song before and after, with shift they seek, 1 to 5
-    rate, 0 takes the rating back.
+    Audio comes from the library's file if there is one, else from the song's link. The page
+    reports stars and notes as stored only after the library has stored them. Keys on a focused
+    song: space plays and pauses, the arrows move to the previous and next song, with shift they
+    seek, 1 to 5 rate, 0 clears the rating.
+
+    Attributes
+    ----------
+    collection
+        The songs, their factors and their library.
     """
 
-    _esm = _HERE / "gallery.js"
-    _css = _HERE / "gallery.css"
+    _esm = join_modules(_FOLDER.parent / "dom.js", *(_FOLDER / f"{name}.js" for name in _MODULES))
+    _css = _FOLDER / "gallery.css"
     _songs = traitlets.Dict().tag(sync=True)
-    _rated = traitlets.Dict().tag(sync=True)
+    _ratings = traitlets.Dict().tag(sync=True)
     _view = traitlets.Dict().tag(sync=True)
 
     def __init__(
-        self, what: Any, *, library: Library | None = None, fetch: Fetch | None, title: str = ""
+        self, source: Any, *, library: Library | None = None, fetch: Fetch | None, title: str = ""
     ) -> None:
-        self._what, self._library, self._fetch, self._title = what, library, fetch, title
-        self._session: dict[int, Rating] = {}
-        self._peaks: dict[int, bytes] = {}
+        self._source, self._library, self._fetch, self._title = source, library, fetch, title
+        self._session_ratings: dict[int, Rating] = {}  # without a library
+        self._peaks: dict[_SongRef, bytes] = {}
         self._generation = 0
         self._worker: concurrent.futures.ThreadPoolExecutor | None = None
-        self.collection = songs_of(what, library)
+        self.collection = songs_of(source, library)
         super().__init__(**self._state())
         self.on_msg(self._receive)
 
-    # --- what is shown ---------------------------------------------------------------------
-
     def refresh(self) -> None:
-        """Look again at the experiment or library that it was made of."""
+        """Read the experiment or library again, to show new songs."""
         if not self.collection.refreshable:
             return
-        self.collection = songs_of(self._what, self._library)
+        self.collection = songs_of(self._source, self._library)
         self._generation += 1
         self._peaks.clear()
         state = self._state()
         with self.hold_sync():
-            self._rated = state["_rated"]
+            self._ratings = state["_ratings"]
             self._songs = state["_songs"]
 
     @property
     def view(self) -> Mapping[str, Any]:
-        """What the page shows now: page (from 0), found (songs that pass the filters), filters."""
+        """Current view of the page: page (from 0), matches (songs that pass), and filters."""
         return dict(self._view)
 
     def rating(self, index: int) -> Rating | None:
-        """What is said of the song at a place in the list, from 0."""
-        shown = self.collection
-        if shown.library is None:
-            return self._session.get(index)
-        return shown.library.rating(shown.items[index].song)
+        """Return the rating of the song at an index of the list, from 0."""
+        library = self.collection.library
+        if library is None:
+            return self._session_ratings.get(index)
+        return library.rating(self.collection.items[index].song)
 
     def ratings(self) -> list[Rating]:
-        """What is said of the songs in this gallery: `mnb.ratings_frame(gallery)` is a table."""
-        return list(self._said().values())
+        """Return the ratings of these songs; `mnb.ratings_frame(gallery)` is a table of them."""
+        return list(self._ratings_by_index().values())
 
-    def save_page(self, path: str | Path, **named: Any) -> SavedPage:
-        """Write these songs as one page to listen to: see `mnb.save_page`."""
-        from musicapi_nb.widgets.gallery.saved_page import save_page  # noqa: PLC0415 - only who saves needs it
+    def save_page(self, path: str | Path, **options: Any) -> SavedPage:
+        """Write these songs to an HTML page: see `mnb.save_page`."""
+        from musicapi_nb.widgets.gallery.saved_page import save_page  # noqa: PLC0415 - seldom used
 
-        return save_page(path, self, **{"title": self._title, **named})
+        return save_page(path, self, **{"title": self._title, **options})
 
-    def _said(self) -> dict[int, Rating]:
-        shown = self.collection
-        if shown.library is None:
-            return {at: one for at, one in self._session.items() if not one.empty}
-        known = {one.key: one for one in shown.library.ratings()}
-        keys = ((at, song_key(item.song)) for at, item in enumerate(shown.items))
-        return {at: known[key] for at, key in keys if key in known}
+    def _ratings_by_index(self) -> dict[int, Rating]:
+        library = self.collection.library
+        if library is None:
+            ratings = self._session_ratings.items()
+            return {index: rating for index, rating in ratings if not rating.empty}
+        stored = {rating.key: rating for rating in library.ratings()}
+        keys = ((i, song_key(item.song)) for i, item in enumerate(self.collection.items))
+        return {index: stored[key] for index, key in keys if key in stored}
 
     def _state(self) -> dict[str, Any]:
-        shown, said = self.collection, self._said()
-        first = range(min(PAGE, len(shown.items)))
+        collection, ratings = self.collection, self._ratings_by_index()
+        library = collection.library
         songs = {
-            **page_data.columns(shown),
+            **page_data.columns(collection),
             "generation": self._generation,
             "heading": markup.one_line(self._title),
-            "without": shown.without_songs,
-            "live": shown.refreshable,
-            "fetches": self._fetch is not None,
-            "kept": _kept(shown.library),
+            "without_songs": collection.without_songs,
+            "refreshable": collection.refreshable,
+            "can_fetch": self._fetch is not None,
+            "library": "" if library is None else markup.one_line(library.path.name),
             "details": {
-                str(at): page_data.detail(shown.items[at], shown.library, said.get(at))
-                for at in first
+                str(index): page_data.detail(item, library, ratings.get(index))
+                for index, item in enumerate(collection.items[:PAGE_SIZE])
             },
         }
-        return {"_songs": songs, "_rated": {str(at): _mark(one) for at, one in said.items()}}
+        marks = {str(index): _mark(rating) for index, rating in ratings.items()}
+        return {"_songs": songs, "_ratings": marks}
 
-    # --- what the page asks ----------------------------------------------------------------
+    # --- requests of the page --------------------------------------------------------------
 
-    def _receive(self, _: Any, message: Any, __: Any) -> None:
-        """Answer the page; nothing raised here would be seen anywhere, so it is told there."""
+    def _receive(self, _: Any, request: Any, __: Any) -> None:
+        """Answer the page. An exception raised here would be invisible, so it is sent instead."""
         try:
-            self._answer(message)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs on the page
-            known = isinstance(error, MusicAPIError)
-            words = str(error) if known else f"{type(error).__name__}: {error}"
-            self.send({"type": "problem", "about": message, "message": words[:1_000]})
+            self._answer(request)
+        except Exception as error:  # noqa: BLE001 - see the docstring
+            self.send({"type": "problem", "request": request, "message": _error_text(error)})
 
-    def _answer(self, message: Any) -> None:
-        kind = message.get("type") if isinstance(message, dict) else None
+    def _answer(self, request: Any) -> None:
+        kind = request.get("type") if isinstance(request, dict) else None
         if kind == "refresh":
             self.refresh()
         elif kind in {"page", "rate", "audio", "peaks"}:
-            if message.get("generation") != self._generation:
-                raise InvalidArgument("the list has changed meanwhile; try again")
-            getattr(self, f"_on_{kind}")(message)
+            if request.get("generation") != self._generation:
+                raise InvalidArgument("the list has changed; try again")
+            getattr(self, f"_on_{kind}")(request)
         else:
-            raise InvalidArgument(f"the page sent something unknown: {message!r:.80}")
+            raise InvalidArgument(f"the page sent an unknown request: {request!r:.80}")
 
-    def _index(self, message: Mapping[str, Any]) -> int:
-        index = message.get("index")
+    def _reply(
+        self, kind: str, ref: _SongRef, buffers: list[bytes] | None = None, **content: Any
+    ) -> None:
+        message = {"type": kind, "generation": ref.generation, "index": ref.index, **content}
+        self.send(message, buffers=buffers)
+
+    def _index(self, request: Mapping[str, Any]) -> int:
+        index = request.get("index")
         if not isinstance(index, int) or not 0 <= index < len(self.collection.items):
             raise InvalidArgument(f"there is no song {index!r:.40} in this gallery")
         return index
 
-    def _on_page(self, message: Mapping[str, Any]) -> None:
-        shown, wanted = self.collection, message.get("indices")
-        if not isinstance(wanted, list):
-            raise InvalidArgument("a page is a list of numbers")
+    def _on_page(self, request: Mapping[str, Any]) -> None:
+        indices = request.get("indices")
+        if not isinstance(indices, list):
+            raise InvalidArgument("a page is a list of song indices")
+        items, library = self.collection.items, self.collection.library
         details = {}
-        for index in wanted[:PAGE]:
-            at = self._index({"index": index})
-            details[str(at)] = page_data.detail(shown.items[at], shown.library, self.rating(at))
+        for index in [self._index({"index": index}) for index in indices[:PAGE_SIZE]]:
+            details[str(index)] = page_data.detail(items[index], library, self.rating(index))
         self.send({"type": "page", "generation": self._generation, "details": details})
 
-    def _on_rate(self, message: Mapping[str, Any]) -> None:
-        at, stars, note = self._index(message), message.get("stars"), message.get("note")
-        before, problem = None, ""
+    def _on_rate(self, request: Mapping[str, Any]) -> None:
+        index, stars, note = self._index(request), request.get("stars"), request.get("note")
+        rating, problem = None, ""
         try:
-            before = self.rating(at)
-            now: Rating | None = self._rate(at, stars, note)
+            rating = self.rating(index)
+            rating = self._rate(index, stars, note)
         except MusicAPIError as error:
-            now, problem = before, str(error)
-        mark = _mark(now)
-        if self._rated.get(str(at)) != mark:
-            self._rated = {**self._rated, str(at): mark}
-        self.send(
-            {
-                "type": "rated",
-                "generation": self._generation,
-                "index": at,
-                "mark": mark,
-                "note": now.note if now else "",
-                "problem": problem,
-                "of": "note" if stars is None else "stars",
-            }
+            problem = str(error)
+        mark = _mark(rating)
+        if self._ratings.get(str(index)) != mark:
+            self._ratings = {**self._ratings, str(index): mark}
+        self._reply(
+            "rating",
+            _SongRef(index, self._generation),
+            mark=mark,
+            note=rating.note if rating else "",
+            problem=problem,
+            field="note" if stars is None else "stars",
         )
 
-    def _rate(self, at: int, stars: Any, note: Any) -> Rating:
-        shown = self.collection
-        song = shown.items[at].song
+    def _rate(self, index: int, stars: Any, note: Any) -> Rating:
+        song, library = self.collection.items[index].song, self.collection.library
         if song.state != "succeeded":
-            raise InvalidArgument("there is nothing to rate: this song was not made")
-        if shown.library is not None:
-            return shown.library.rate(song, stars, note=note)
-        self._session[at] = rated(song, self._session.get(at), stars, note)
-        return self._session[at]
+            raise InvalidArgument("this song cannot be rated: it was not made")
+        if library is not None:
+            return library.rate(song, stars, note=note)
+        rating = new_rating(song, self._session_ratings.get(index), stars, note)
+        self._session_ratings[index] = rating
+        return rating
 
-    # --- sound -----------------------------------------------------------------------------
+    # --- audio -----------------------------------------------------------------------------
 
-    def _on_audio(self, message: Mapping[str, Any]) -> None:
-        self._beside(self._send_audio, self._index(message), self._generation)
+    def _on_audio(self, request: Mapping[str, Any]) -> None:
+        self._in_worker(self._send_audio, _SongRef(self._index(request), self._generation))
 
-    def _on_peaks(self, message: Mapping[str, Any]) -> None:
-        self._beside(self._send_peaks, self._index(message), self._generation)
+    def _on_peaks(self, request: Mapping[str, Any]) -> None:
+        self._in_worker(self._send_peaks, _SongRef(self._index(request), self._generation))
 
-    def _beside(self, work: Callable[..., None], at: int, *given: Any) -> None:
-        """Do it on a thread: reading and decoding take longer than a click should."""
+    def _in_worker(self, work: Callable[..., None], ref: _SongRef, *args: Any) -> None:
+        """Run `work(ref, *args)` on a thread: reading and decoding would block the kernel."""
+
+        def run() -> None:
+            if ref.generation != self._generation:
+                return
+            try:
+                work(ref, *args)
+            except Exception as error:  # noqa: BLE001 - as in _receive
+                self._reply("no_audio", ref, message=_error_text(error))
+
         if self._worker is None:
             self._worker = concurrent.futures.ThreadPoolExecutor(1, "musicapi_nb gallery")
-        self._worker.submit(self._told, work, at, *given)
+        self._worker.submit(run)
 
-    def _told(self, work: Callable[..., None], at: int, *given: Any) -> None:
-        try:
-            work(at, *given)
-        except Exception as error:  # noqa: BLE001 - as _receive
-            self._silent(at, given[0], error)
-
-    def _silent(self, at: int, generation: int, error: BaseException) -> None:
-        words = str(error) if isinstance(error, MusicAPIError) else repr(error)
-        self.send(
-            {"type": "silent", "generation": generation, "index": at, "message": words[:1_000]}
-        )
-
-    def _send_audio(self, at: int, generation: int) -> None:
-        shown = self.collection
-        if generation != self._generation:
-            return
-        song = shown.items[at].song
-        found = song_audio.stored_audio(song, shown.library)
-        if found is not None:
-            self._deliver(at, generation, found)
+    def _send_audio(self, ref: _SongRef) -> None:
+        song = self.collection.items[ref.index].song
+        audio = song_audio.stored_audio(song, self.collection.library)
+        if audio is not None:
+            self._deliver(ref, audio)
         elif self._fetch is not None and song.audio_url:
-            self._fetch(song).add_done_callback(
-                lambda done: self._beside(self._fetched, at, generation, done)
-            )
+            self._fetch_then(self._send_fetched_audio, ref)
         else:
-            why = (
+            raise NoAudio(
                 song_audio.no_audio_reason(song)
-                or "the browser cannot reach its link, or the link is dead"
-            )
-            raise NoAudio(why)
-
-    def _fetched(self, at: int, generation: int, done: Future[Audio]) -> None:
-        self._deliver(at, generation, done.result())
-
-    def _deliver(self, at: int, generation: int, found: Audio) -> None:
-        self.send(
-            {"type": "audio", "generation": generation, "index": at, "media": found.media_type},
-            buffers=[found.content],
-        )
-        self._draw(at, generation, found)
-
-    def _send_peaks(self, at: int, generation: int) -> None:
-        if generation != self._generation:
-            return
-        shown = self.collection
-        if at in self._peaks:
-            self._draw(at, generation, None)
-        elif (found := song_audio.stored_audio(shown.items[at].song, shown.library)) is not None:
-            self._draw(at, generation, found)
-        elif self._fetch is not None and song_audio.playable_url(shown.items[at].song):
-            self._fetch(shown.items[at].song).add_done_callback(
-                lambda done: self._beside(self._drawn, at, generation, done)
+                or "the browser cannot reach the song's link, or the link is dead"
             )
 
-    def _drawn(self, at: int, generation: int, done: Future[Audio]) -> None:
-        if done.exception() is None:  # else the player will say so
-            self._draw(at, generation, done.result())
+    def _send_fetched_audio(self, ref: _SongRef, future: Future[Audio]) -> None:
+        self._deliver(ref, future.result())
 
-    def _draw(self, at: int, generation: int, found: Audio | None) -> None:
-        if at not in self._peaks and found is not None:
+    def _deliver(self, ref: _SongRef, audio: Audio) -> None:
+        self._reply("audio", ref, [audio.content], media_type=audio.media_type)
+        self._reply_peaks(ref, audio)
+
+    def _send_peaks(self, ref: _SongRef) -> None:
+        song, audio = self.collection.items[ref.index].song, None
+        if ref not in self._peaks:
+            audio = song_audio.stored_audio(song, self.collection.library)
+        if audio is not None or ref in self._peaks:
+            self._reply_peaks(ref, audio)
+        elif self._fetch is not None and song_audio.playable_url(song):
+            self._fetch_then(self._send_fetched_peaks, ref)
+
+    def _send_fetched_peaks(self, ref: _SongRef, future: Future[Audio]) -> None:
+        if future.exception() is None:  # else the player reports it when it is used
+            self._reply_peaks(ref, future.result())
+
+    def _fetch_then(self, work: Callable[[_SongRef, Future[Audio]], None], ref: _SongRef) -> None:
+        assert self._fetch is not None  # noqa: S101 - both callers check it
+        future = self._fetch(self.collection.items[ref.index].song)
+        future.add_done_callback(lambda done: self._in_worker(work, ref, done))
+
+    def _reply_peaks(self, ref: _SongRef, audio: Audio | None) -> None:
+        if ref not in self._peaks and audio is not None:
             try:
-                self._peaks[at] = song_audio.peaks(found, _BUCKETS).tobytes()
-            except NoAudio:  # it may be played all the same; there is nothing to draw
-                self._peaks[at] = b""
-        self.send(
-            {"type": "peaks", "generation": generation, "index": at}, buffers=[self._peaks[at]]
-        )
+                self._peaks[ref] = song_audio.peaks(audio, _PEAK_BUCKETS).tobytes()
+            except NoAudio:  # the browser may still be able to play it
+                self._peaks[ref] = b""
+        self._reply("peaks", ref, [self._peaks[ref]])
 
     def close(self) -> None:
-        """End the widget, and what it is still reading."""
+        """Close the widget and drop queued audio requests."""
         if self._worker is not None:
             self._worker.shutdown(wait=False, cancel_futures=True)
         super().close()
 
-    # --- how it shows itself where it is not live ------------------------------------------
-
     def __repr__(self) -> str:
-        return html.line(self.collection, self._said())
+        return summary_line(self.collection, self._ratings_by_index())
 
     def _repr_html_(self) -> str:
-        return html.html(self.collection, self._said(), self._title, PAGE)
+        ratings = self._ratings_by_index()
+        return gallery_html(self.collection, ratings, self._title, PAGE_SIZE)
 
 
 def _mark(rating: Rating | None) -> list[int]:
-    """Stars (0: none), and whether there is a note."""
+    """Return the stars (0: none) and whether there is a note."""
     return [rating.stars or 0, int(bool(rating.note))] if rating else [0, 0]
 
 
-def _kept(library: Library | None) -> str:
-    return markup.one_line(library.path.name) if library is not None else ""
+def _error_text(error: Exception) -> str:
+    text = str(error) if isinstance(error, MusicAPIError) else f"{type(error).__name__}: {error}"
+    return text[:_MAX_MESSAGE]

@@ -1,4 +1,4 @@
-"""A gallery where it is not live: a line, and its first page as cards and a table."""
+"""Static HTML of a gallery, for saved notebooks: its first page as cards and a table."""
 
 from __future__ import annotations
 
@@ -12,98 +12,86 @@ from musicapi_nb.tasks.html import song_card, tag_marks
 
 if TYPE_CHECKING:
     from musicapi_nb.library import Rating
+    from musicapi_nb.tasks import Song
     from musicapi_nb.widgets.songs_of import SongCollection, SongItem
 
-_CARDS = 6  # players are what makes a page slow
-_FEW_TAGS = 6
+_MAX_CARDS = 6  # audio elements make a page slow
+_MAX_TAGS = 6
 
 
-def counts(shown: SongCollection) -> str:
-    """How many songs there are, and how many of them are not as one would have them."""
-    total = len(shown.items)
-    states = Counter(item.song.state for item in shown.items)
-    odd = [f"{states[state]:,} {state}" for state in states if state != "succeeded"]
-    words = f"{total:,} song{'' if total == 1 else 's'}"
-    return f"{words} ({', '.join(odd)})" if odd else words
+def count_text(collection: SongCollection) -> str:
+    """Return such as "40 songs (1 failed, 2 pending)"."""
+    total = len(collection.items)
+    states = Counter(item.song.state for item in collection.items)
+    others = [f"{states[state]:,} {state}" for state in states if state != "succeeded"]
+    text = f"{total:,} song{'' if total == 1 else 's'}"
+    return f"{text} ({', '.join(others)})" if others else text
 
 
-def line(shown: SongCollection, said: Mapping[int, Rating]) -> str:
-    """The gallery in one line."""
-    stars = sum(rating.stars is not None for rating in said.values())
-    words = [counts(shown), f"{stars:,} rated" if stars else "", shown.name]
-    return markup.one_line(f"<Gallery: {', '.join(word for word in words if word)}>")
+def summary_line(collection: SongCollection, ratings: Mapping[int, Rating]) -> str:
+    """Return the repr of a gallery."""
+    rated = sum(rating.stars is not None for rating in ratings.values())
+    parts = [count_text(collection), f"{rated:,} rated" if rated else "", collection.name]
+    return markup.one_line(f"<Gallery: {', '.join(part for part in parts if part)}>")
 
 
-def html(shown: SongCollection, said: Mapping[int, Rating], title: str, page: int) -> markup.Html:
-    """The first page: some cards with players, the others as rows of a table."""
-    first = shown.items[:page]
-    cards = [card(item, said.get(at)) for at, item in enumerate(first[:_CARDS])]
-    rest = first[_CARDS:]
+def gallery_html(
+    collection: SongCollection, ratings: Mapping[int, Rating], title: str, page_size: int
+) -> markup.Html:
+    """Render the first page: a few cards with players, the other songs as table rows."""
+    total, items = len(collection.items), collection.items[:page_size]
+    cards = [card(item, item.song, ratings.get(i)) for i, item in enumerate(items[:_MAX_CARDS])]
+    rows = items[_MAX_CARDS:]
+    part = "These songs" if len(items) == total else f"The first {len(items):,} of {total:,} songs"
     return markup.stack(
-        heading(title or "Gallery"),
-        markup.caption(counts(shown), shown.name),
+        element(
+            "div", markup.text(title or "Gallery", 120), style="font-size:16px;font-weight:600"
+        ),
+        markup.caption(count_text(collection), collection.name),
         markup.cards(cards) if cards else markup.notice("There are no songs to show yet."),
-        table(rest, said, shown, _CARDS) if rest else markup.EMPTY,
-        markup.caption(_more(len(shown.items), len(first))),
+        table(rows, ratings, collection, _MAX_CARDS) if rows else markup.EMPTY,
+        markup.caption(f"{part}, as of the last run. Run the cell to filter, play and rate them."),
     )
 
 
-def _more(total: int, shown: int) -> str:
-    part = f"The first {shown:,} of {total:,} songs" if shown < total else "These songs"
-    return f"{part} as they were when this was run. Run the cell to filter, play and rate them."
-
-
-def heading(words: str) -> markup.Html:
-    return element("div", markup.text(words, 120), style="font-size:16px;font-weight:600")
-
-
-def card(item: SongItem, rating: Rating | None) -> markup.Html:
-    """A song's card, with the levels of its factors and what is said of it below."""
+def card(item: SongItem, song: Song, rating: Rating | None) -> markup.Html:
+    """Render a song's card with its factor levels and rating; `song` may have other links."""
+    stars = f"rated {rating.stars} of 5" if rating and rating.stars else None
     return markup.stack(
-        song_card(item.song, item.task),
-        markup.caption(*levels(item)),
-        markup.caption(stars(rating), rating.note if rating else None),
+        song_card(song, item.task),
+        markup.caption(*(f"{name}: {level}" for name, level in item.levels.items())),
+        markup.caption(stars, rating.note if rating else None),
     )
-
-
-def levels(item: SongItem) -> list[str]:
-    return [f"{name}: {level}" for name, level in item.levels.items()]
-
-
-def stars(rating: Rating | None) -> str | None:
-    """A rating in words."""
-    return f"rated {rating.stars} of 5" if rating and rating.stars else None
 
 
 def table(
-    rows: Sequence[SongItem], said: Mapping[int, Rating], shown: SongCollection, start: int = 0
+    items: Sequence[SongItem],
+    ratings: Mapping[int, Rating],
+    collection: SongCollection,
+    start: int = 0,
 ) -> markup.Html:
-    """Songs as rows: number, title, length, state, factors, tags, rating."""
-    names = ["#", "title", "length", "state", *shown.factors, "tags", "rating", "note"]
-    lines = []
-    for at, item in enumerate(rows, start):
-        rating = said.get(at)
-        lines.append(
+    """Render songs as rows: number, title, length, state, factors, tags, rating, note."""
+    names = ["#", "title", "length", "state", *collection.factors, "tags", "rating", "note"]
+    rows = []
+    for index, item in enumerate(items, start):
+        rating = ratings.get(index)
+        rows.append(
             [
-                str(at + 1),
+                str(index + 1),
                 item.title,
                 markup.format_duration(item.song.duration) or None,
                 item.song.state,
-                *(item.levels.get(name) for name in shown.factors),
-                tags(item),
+                *(item.levels.get(name) for name in collection.factors),
+                _tags_text(item),
                 rating.stars if rating else None,
                 rating.note or None if rating else None,
             ]
         )
-    return markup.table(names, lines, limit=len(lines) or 1)
+    return markup.table(names, rows, limit=len(rows) or 1)
 
 
-def tags(item: SongItem) -> str | None:
-    """The first tags that the song has, in one text."""
-    found = [
-        tag if isinstance(tag, str) else tag[0]
-        for tag in tag_marks(item.song, item.task)
-        if isinstance(tag, str) or tag[1] != "dropped"
-    ]
-    more = ["…"] if len(found) > _FEW_TAGS else []
-    return ", ".join([*found[:_FEW_TAGS], *more]) or None
+def _tags_text(item: SongItem) -> str | None:
+    """Join the first tags that the song has; None if it has none."""
+    marks = [(tag, "") if isinstance(tag, str) else tag for tag in tag_marks(item.song, item.task)]
+    tags = [tag for tag, fate in marks if fate != "dropped"]
+    return ", ".join([*tags[:_MAX_TAGS], *(["…"] if len(tags) > _MAX_TAGS else [])]) or None

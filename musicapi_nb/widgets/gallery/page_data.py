@@ -1,4 +1,4 @@
-"""What a gallery sends to the page: columns of all songs, details of the songs of a page."""
+"""What a gallery sends to the page: columns of all songs, details of the songs of one page."""
 
 from __future__ import annotations
 
@@ -9,44 +9,44 @@ from musicapi_nb import markup
 from musicapi_nb.markup.escape import attribute
 from musicapi_nb.tasks import Song
 from musicapi_nb.tasks.html import tag_marks
-from musicapi_nb.widgets import song_audio
+from musicapi_nb.widgets.song_audio import no_audio_reason, playable_url
 
 if TYPE_CHECKING:
     from musicapi_nb.library import Library, Rating
     from musicapi_nb.widgets.songs_of import SongCollection, SongItem
 
-_TAG_LIMIT, _TAGS_LIMIT = 60, 40
-_LYRICS_LIMIT = 6_000
-_FATES: dict[markup.TagMark, int] = {"plain": 0, "kept": 1, "added": 2, "dropped": 3}
+_TEXT_LIMIT, _LYRICS_LIMIT = 60, 6_000
+_MAX_TAGS = 40
+_FATE_CODES: dict[markup.TagMark, int] = {"plain": 0, "kept": 1, "added": 2, "dropped": 3}
 
 
-def columns(shown: SongCollection) -> dict[str, Any]:
-    """The light facts of all songs, by columns: what is filtered, sorted and grouped by.
+def columns(collection: SongCollection) -> dict[str, Any]:
+    """Return the columns by which the page filters, sorts and groups; one element per song.
 
-    `tags` holds for each song 4 x the tag's number in `tag_words`, plus its fate: 0 as it is,
-    1 kept, 2 added, 3 dropped.
+    `tags` holds for each song a list of codes: 4 x index in `tag_names`, plus 0 (plain), 1 (kept),
+    2 (added) or 3 (dropped).
     """
-    items = shown.items
-    tag_words: dict[str, int] = {}  # as they came: what is shown of two may be the same
+    items = collection.items
+    tag_codes: dict[str, int] = {}  # by raw tag: two different tags may look the same
     return {
         "title": [item.title for item in items],
         "seconds": [
             None if item.song.duration is None else round(item.song.duration, 1) for item in items
         ],
         "state": [item.song.state for item in items],
-        "model": [markup.one_line(item.model, _TAG_LIMIT) for item in items],
-        "heard": [
+        "model": [markup.one_line(item.model, _TEXT_LIMIT) for item in items],
+        "playable": [
             int(item.song.state == "succeeded" and item.song.engine != "lyrics") for item in items
         ],
-        "made": [_date(item.song) for item in items],
+        "created": [_date(item.song) for item in items],
         "simulated": [int(item.song.simulated) for item in items],
-        "words": [int(not markup.is_blank(item.song.lyrics)) for item in items],
-        "place": [_place(item) for item in items],
-        "tags": [_tags(item, tag_words) for item in items],
-        "tag_words": [_word(tag) for tag in tag_words],
+        "has_lyrics": [int(not markup.is_blank(item.song.lyrics)) for item in items],
+        "position": [_position(item) for item in items],
+        "tags": [_tags(item, tag_codes) for item in items],
+        "tag_names": [_tag_name(tag) for tag in tag_codes],
         "factors": [
             _factor(name, levels, items)
-            for name, levels in shown.factors.items()
+            for name, levels in collection.factors.items()
             if len(levels) > 1
         ],
     }
@@ -56,49 +56,45 @@ def _date(song: Song) -> str:
     return markup.format_datetime(song.created_at).partition(",")[0]
 
 
-def _place(item: SongItem) -> str:
-    many = len(item.task.songs) if item.task else 0
-    return f"{item.song.position + 1} of {many}" if many > 1 else ""
+def _position(item: SongItem) -> str:
+    total = len(item.task.songs) if item.task else 0
+    return f"{item.song.position + 1} of {total}" if total > 1 else ""
 
 
-def _tags(item: SongItem, known: dict[str, int]) -> list[int]:
-    found = []
-    for each in list(tag_marks(item.song, item.task))[:_TAGS_LIMIT]:
-        tag = each if isinstance(each, str) else each[0]
-        fate = 0 if isinstance(each, str) else _FATES[each[1]]
-        found.append(4 * known.setdefault(tag, len(known)) + fate)
-    return found
+def _tags(item: SongItem, tag_codes: dict[str, int]) -> list[int]:
+    codes = []
+    for mark in list(tag_marks(item.song, item.task))[:_MAX_TAGS]:
+        tag = mark if isinstance(mark, str) else mark[0]
+        fate: markup.TagMark = "plain" if isinstance(mark, str) else mark[1]
+        codes.append(4 * tag_codes.setdefault(tag, len(tag_codes)) + _FATE_CODES[fate])
+    return codes
 
 
-def _word(tag: str) -> str:
-    return "(blank)" if markup.is_blank(tag) else markup.one_line(tag, _TAG_LIMIT)
+def _tag_name(tag: str) -> str:
+    return "(blank)" if markup.is_blank(tag) else markup.one_line(tag, _TEXT_LIMIT)
 
 
 def _factor(name: str, levels: Sequence[str], items: Sequence[SongItem]) -> dict[str, Any]:
-    numbers = {level: number for number, level in enumerate(levels)}
+    level_indices = {level: index for index, level in enumerate(levels)}
     return {
-        "name": markup.one_line(name, _TAG_LIMIT),
+        "name": markup.one_line(name, _TEXT_LIMIT),
         "levels": list(levels),
-        "of": [numbers.get(item.levels.get(name, ""), -1) for item in items],
+        "level_indices": [level_indices.get(item.levels.get(name, ""), -1) for item in items],
     }
 
 
 def detail(item: SongItem, library: Library | None, rating: Rating | None) -> dict[str, Any]:
-    """What a card shows besides: facts, picture, where its audio is or why there is none."""
+    """Return what one card needs besides the columns: cover, audio source, note, lyrics."""
     song = item.song
-    on_file = song.state == "succeeded" and library is not None and library.file_of(song)
-    why = "" if on_file else song_audio.no_audio_reason(song)
+    in_library = song.state == "succeeded" and library is not None and library.file_of(song)
+    no_audio = "" if in_library else no_audio_reason(song)
     lyrics = song.lyrics if song.lyrics and not markup.is_blank(song.lyrics) else ""
     return {
         "gradient": markup.gradient(item.seed),
-        "cover": _picture(song),
-        "audio": "file" if on_file else "" if why else "link",
-        "url": None if on_file or why else song_audio.playable_url(song),
-        "why": attribute(why),
+        "cover": markup.web_url(song.image_url),
+        "audio": "file" if in_library else "" if no_audio else "link",
+        "url": None if in_library or no_audio else playable_url(song),
+        "no_audio": attribute(no_audio),
         "note": rating.note if rating else "",
         "lyrics": attribute(lyrics, _LYRICS_LIMIT),
     }
-
-
-def _picture(song: Song) -> str | None:
-    return markup.web_url(song.image_url)

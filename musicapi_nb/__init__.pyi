@@ -1,0 +1,60 @@
+# Written by scripts/public_stub.py
+
+from musicapi_nb import errors as errors
+from musicapi_nb import plots as plots
+from musicapi_nb import webhooks as webhooks
+from musicapi_nb._blind_test.answers import preferences_frame as preferences_frame
+from musicapi_nb._blind_test.preference import preference as preference
+from musicapi_nb._blind_test.widget import blind_test as blind_test
+from musicapi_nb.analysis import adherence as adherence
+from musicapi_nb.analysis import cooccurrence as cooccurrence
+from musicapi_nb.analysis import effects as effects
+from musicapi_nb.analysis import exclusive_sets as exclusive_sets
+from musicapi_nb.analysis import stability as stability
+from musicapi_nb.analysis import substitution_graph as substitution_graph
+from musicapi_nb.analysis import substitutions as substitutions
+from musicapi_nb.analysis import tag_counts as tag_counts
+from musicapi_nb.analysis import tag_fates as tag_fates
+from musicapi_nb.analysis import variance as variance
+from musicapi_nb.client import MusicAPI as MusicAPI
+from musicapi_nb.client import publish as publish
+from musicapi_nb.engines import account as account
+from musicapi_nb.engines import lyrics as lyrics
+from musicapi_nb.engines import nuro as nuro
+from musicapi_nb.engines import operations as operations
+from musicapi_nb.engines import producer as producer
+from musicapi_nb.engines import riffusion as riffusion
+from musicapi_nb.engines import sonic as sonic
+from musicapi_nb.engines import studio as studio
+from musicapi_nb.errors import MusicAPIError as MusicAPIError
+from musicapi_nb.experiment import Experiment as Experiment
+from musicapi_nb.exports import export as export
+from musicapi_nb.exports import lrc as lrc
+from musicapi_nb.frames import Flattener as Flattener
+from musicapi_nb.frames import dask_frames as dask_frames
+from musicapi_nb.frames import durations_frame as durations_frame
+from musicapi_nb.frames import flatten as flatten
+from musicapi_nb.frames import issues_frame as issues_frame
+from musicapi_nb.frames import ratings_frame as ratings_frame
+from musicapi_nb.frames import read_parquet as read_parquet
+from musicapi_nb.frames import replaced_tags_frame as replaced_tags_frame
+from musicapi_nb.frames import songs_frame as songs_frame
+from musicapi_nb.frames import tags_frame as tags_frame
+from musicapi_nb.frames import tasks_frame as tasks_frame
+from musicapi_nb.frames import write_parquet as write_parquet
+from musicapi_nb.library import Library as Library
+from musicapi_nb.notebook import Job as Job
+from musicapi_nb.notebook import connect as connect
+from musicapi_nb.notebook import enable_nested_asyncio as enable_nested_asyncio
+from musicapi_nb.notebook import form as form
+from musicapi_nb.notebook.magics import load_ipython_extension as load_ipython_extension
+from musicapi_nb.plan import Plan as Plan
+from musicapi_nb.tasks import Song as Song
+from musicapi_nb.tasks import Task as Task
+from musicapi_nb.widgets.gallery import gallery as gallery
+from musicapi_nb.widgets.gallery.saved_page import save_page as save_page
+from musicapi_nb.widgets.monitor import monitor as monitor
+from musicapi_nb.widgets.monitor import progress_bar as progress_bar
+
+PUBLIC_NAMES: dict[str, str]
+__all__: list[str]  # noqa: PYI035 - the names above

@@ -1,0 +1,87 @@
+"""The idempotency key of a purchase (hash of request and take), and requests as JSON."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from musicapi_nb.engines import Request, operations
+from musicapi_nb.errors import InvalidRequest, Problem
+
+_UNCHANGED_TYPES = frozenset({str, int, bool})
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def request_key(request: Request, take: int = 1) -> str:
+    """Return the key of a purchase: 64 hexadecimal digits, equal in all processes and versions.
+
+    It is the hash of engine, operation, the fields that are set (also in `extra`) and the take.
+    Constants of an operation (`task_type`) follow from its name and are not hashed.
+
+    Raises
+    ------
+    InvalidRequest
+        The take is not a whole number, 1 or more.
+    """
+    return key_of_json(to_json(request), take)
+
+
+def key_of_json(request_json: Mapping[str, Any], take: int) -> str:
+    """As `request_key`, for a request in the form of `to_json`."""
+    if isinstance(take, bool) or not isinstance(take, int) or take < 1:
+        problem = Problem("take", f"must be a whole number, 1 or more, not {take!r:.40}")
+        raise InvalidRequest(f"{request_json['engine']}.{request_json['operation']}", [problem])
+    text = _ENCODER.encode(_canonical({**request_json, "take": take}))
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def _canonical(value: Any) -> Any:
+    """Write equal numbers alike: 1.0 as 1."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, dict):
+        return {
+            str(name): item if type(item) in _UNCHANGED_TYPES else _canonical(item)
+            for name, item in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [_canonical(item) for item in value]
+    return value
+
+
+def to_json(request: Request) -> dict[str, Any]:
+    """Convert a request to JSON values, for `from_json`."""
+    values = ((name, getattr(request, name)) for name in request.fields())
+    fields = msgspec.to_builtins({name: value for name, value in values if value is not None})
+    return {
+        "engine": request.engine,
+        "operation": request.operation,
+        "fields": {**fields, **request.extra},
+    }
+
+
+@functools.cache
+def _operations() -> Mapping[tuple[str, str], type[Request]]:
+    return {(operation.engine, operation.operation): operation for operation in operations()}
+
+
+def from_json(request_json: Any) -> Request | None:
+    """Restore a request; return None if this version does not know its operation.
+
+    Fields that this version does not know are restored in `extra`.
+    """
+    operation = _operations().get((request_json["engine"], request_json["operation"]))
+    if operation is None:
+        return None
+    values: dict[str, Any] = request_json["fields"]
+    fields = {name: values.get(name) for name in operation.fields()}  # None: it was not set
+    extra = {name: value for name, value in values.items() if name not in fields}
+    try:
+        return msgspec.convert({**fields, "extra": extra}, operation)
+    except msgspec.ValidationError:  # a value of another type, which the class accepts
+        return operation(**fields, extra=extra)

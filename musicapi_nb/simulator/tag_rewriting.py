@@ -1,0 +1,174 @@
+"""From the requested text to a song's tags: one pass for sonic, one to three steps for studio.
+
+A pass takes the tags in order. Each spelling becomes its standard tag, the first rewrite or drop
+rule that applies changes it, and its add rules queue up further tags. At the end the additions
+fill the list up to ``MOST_TAGS``; a decade comes last, and never two. ``vocabulary.RULES`` has all
+chances. A song whose tags are all dropped gets a random genre. No I/O.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from random import Random
+from typing import NamedTuple
+
+from musicapi_nb.simulator.vocabulary import (
+    COMPOUNDS,
+    DECADES,
+    GENRES,
+    KNOWN,
+    MOST_TAGS,
+    RETURN_CHANCE,
+    RULES,
+    SPELLINGS,
+    Rule,
+)
+
+_STEP_CHANCES = (0.25, 0.5, 0.25)
+_LIST_WORDS = 3
+"""A comma-separated part of at most this many words counts as a tag, a longer one as prose."""
+_LONGEST_FIRST = sorted(map(re.escape, KNOWN), key=len, reverse=True)
+_KNOWN_TAG = re.compile(rf"(?<![\w&'-])(?:{'|'.join(_LONGEST_FIRST)})(?![\w&'-])")
+_RULES_BY_TAG: dict[str, tuple[Rule, ...]] = {}
+for _rule in RULES:
+    _RULES_BY_TAG[_rule.tag] = (*_RULES_BY_TAG.get(_rule.tag, ()), _rule)
+
+
+class Step(NamedTuple):
+    """One entry of studio's ``replaced_tags``: the text before and the tags after."""
+
+    source: str
+    tags: tuple[str, ...]
+
+
+def split(text: str) -> tuple[str, ...]:
+    """Split comma-separated text into lower-case tags, without empty ones or repeats."""
+    parts = (" ".join(part.split()).lower() for part in re.split(r"[,;\n]", text))
+    return tuple(dict.fromkeys(part for part in parts if part))
+
+
+def requested_text(prompt: str) -> str:
+    """Return the part of a description that requests tags.
+
+    A list of short parts is returned whole; of prose, the known tags in it; without known tags,
+    the whole prompt.
+    """
+    parts = split(prompt)
+    if parts and all(len(part.split()) <= _LIST_WORDS for part in parts):
+        return prompt.strip()
+    tags = [tag for part in parts for tag in ([part] if part in KNOWN else _known_tags(part))]
+    return ", ".join(dict.fromkeys(tags)) or prompt.strip()
+
+
+def one_pass(tags: Sequence[str], rng: Random, negative: Iterable[str] = ()) -> tuple[str, ...]:
+    """Apply ``RULES`` once; ``negative`` tags are neither kept nor added."""
+    excluded = set(negative)
+    kept_tags: dict[str, None] = {}
+    added_tags: dict[str, None] = {}
+    for requested in tags:
+        tag = SPELLINGS.get(requested, requested)
+        rules = _RULES_BY_TAG.get(tag, ()) if tag in KNOWN else _RULES_BY_TAG["*"]
+        changed = _changed(tag, rules, rng)
+        if changed is not None and changed not in excluded:
+            kept_tags[changed] = None
+        for rule in rules:
+            if rule.kind == "add" and rng.random() < rule.chance and rule.to not in excluded:
+                added_tags[rule.to] = None
+    additions = [tag for tag in added_tags if tag not in kept_tags and tag not in DECADES]
+    rng.shuffle(additions)
+    decades = [tag for tag in (*kept_tags, *added_tags) if tag in DECADES]
+    additions += [tag for tag in decades[:1] if tag not in kept_tags]
+    return tuple([*kept_tags, *additions][: max(MOST_TAGS, len(kept_tags))])
+
+
+def sonic_tags(text: str, rng: Random, negative: str = "") -> tuple[str, ...]:
+    """Return a sonic clip's tags: one pass over the requested text, never empty."""
+    return one_pass(_parsed(text), rng, split(negative)) or (rng.choice(tuple(GENRES)),)
+
+
+def described_tags(description: str, rng: Random, negative: str = "") -> tuple[str, ...]:
+    """Return tags for a description: the known tags in it, with a random genre if it has none."""
+    tags = [tag for part in split(description) for tag in _known_tags(part)]
+    if not any(SPELLINGS.get(tag, tag) in GENRES for tag in tags):
+        tags.append(rng.choice(tuple(GENRES)))
+    return sonic_tags(", ".join(tags), rng, negative)
+
+
+def studio_steps(prompt: str, rng: Random, *, first: bool, negative: str = "") -> tuple[Step, ...]:
+    """Rewrite a studio prompt in one to three steps; the last step's tags are the song's.
+
+    Each later step reads the joined tags of the step before. The first song of a task reads
+    compounds as their components (``COMPOUNDS``), the second does not.
+    """
+    source = requested_text(prompt)
+    requested = _parsed(source)
+    if first and (components := _without_compounds(requested)) != requested:
+        requested, source = components, ", ".join(components)
+    excluded = split(negative)
+    count = rng.choices((1, 2, 3), _STEP_CHANCES)[0]
+    tags = one_pass(requested, rng, excluded) or (rng.choice(tuple(GENRES)),)
+    steps = [Step(source, tags)]
+    while len(steps) < count:
+        joined = ", ".join(tags)
+        if joined in {step.source for step in steps}:
+            break
+        tags = _later_tags(requested, tags, rng, excluded)
+        steps.append(Step(joined, tags))
+    return tuple(steps)
+
+
+def differing_steps(
+    steps: tuple[Step, ...], tags: tuple[str, ...], rng: Random
+) -> tuple[Step, ...]:
+    """Change the last step where it ends in these tags: a task's two songs never share all tags."""
+    last = steps[-1]
+    if last.tags != tags:
+        return steps
+    genre = next((GENRES[tag] for tag in last.tags if tag in GENRES), None)
+    near = genre.neighbours if genre else tuple(GENRES)
+    candidates = [tag for tag in (*near, *rng.sample(tuple(GENRES), 3)) if tag not in last.tags]
+    return (*steps[:-1], Step(last.source, (*last.tags[: MOST_TAGS - 1], candidates[0])))
+
+
+def _later_tags(
+    requested: Sequence[str], tags: Sequence[str], rng: Random, excluded: Iterable[str]
+) -> tuple[str, ...]:
+    dropped = [tag for tag in requested if tag not in tags and tag not in excluded]
+    restored = [tag for tag in dropped if rng.random() < RETURN_CHANCE]
+    passed = one_pass(tags, rng, excluded)
+    kept_tags = [tag for tag in passed if tag not in restored][: max(1, MOST_TAGS - len(restored))]
+    order = [tag for tag in (*kept_tags, *restored) if tag not in DECADES]
+    rng.shuffle(order)
+    return (*order, *(tag for tag in kept_tags if tag in DECADES)) or tuple(tags[:1])
+
+
+def _changed(tag: str, rules: Iterable[Rule], rng: Random) -> str | None:
+    """Return the tag, its rewrite, or None if it is dropped."""
+    for rule in rules:
+        if rule.kind != "add" and rng.random() < rule.chance:
+            return rule.to if rule.kind == "rewrite" else None
+    return tag
+
+
+def _without_compounds(tags: Iterable[str]) -> tuple[str, ...]:
+    """Replace compounds by their components: the main ones in place, the others at the end."""
+    main: list[str] = []
+    rest: list[str] = []
+    for tag in tags:
+        head, *tail = COMPOUNDS.get(tag, (tag,))
+        main.append(head)
+        rest += tail
+    return tuple(dict.fromkeys([*main, *rest]))
+
+
+def _parsed(text: str) -> tuple[str, ...]:
+    """Split a list of tags, where "slow jazz" becomes two known tags."""
+    tags: list[str] = []
+    for part in split(text):
+        known_tags = _known_tags(part)
+        tags += known_tags if " ".join(known_tags) == part else [part]
+    return tuple(dict.fromkeys(tags))
+
+
+def _known_tags(text: str) -> list[str]:
+    """Return the known tags in running text, the longest match first, in their order."""
+    return _KNOWN_TAG.findall(text.lower())

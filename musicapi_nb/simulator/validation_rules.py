@@ -1,0 +1,195 @@
+"""Rules that all engines share about what the service refuses before it charges. No I/O.
+
+Sources: service.md 3 (fields, limits, models), 5 to 10 (other endpoints), 13 (messages). Where no
+message is public, it follows the pattern of a documented one. A limit documented as "less than"
+excludes that length.
+"""
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+Body = Mapping[str, Any]
+
+WEBHOOK_LIMIT = 1024
+UNREACHABLE = "The audio URL is not reachable."
+KNOWN_RECORDING = "The audio matches an existing recording."
+
+REFUSALS: Mapping[str, str] = {
+    "lyrics_format": "The lyrics format is invalid. Please check and try again.",
+    "copyrighted": (
+        "The lyrics contain copyrighted content: 'simulated'. Please use original lyrics."
+    ),
+    "inappropriate": "The lyrics contain inappropriate content: 'simulated'.",
+    "review": "The song description needs moderation review.",
+}
+"""Reason to the documented message of a 403 about content."""
+
+REFUSED_PHRASES: Mapping[str, str] = {f"simulate {reason}": reason for reason in REFUSALS}
+"""Phrase to the reason for which lyrics or a description with it are refused."""
+
+OUT_OF_CREDITS = (
+    "The remaining credits are not enough. You can buy more one-time credit packs or subscribe."
+)
+QUEUE_FULL = "queue is full"
+NO_SUBSCRIPTION = (
+    "You do not have an active subscription. Please check whether your renewal was successful."
+)
+
+
+class Refusal(Exception):
+    """An error answer of the service; nothing is charged."""
+
+    def __init__(self, status: int, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.kind = kind
+        self.message = message
+
+
+def invalid(message: str) -> Refusal:
+    """Return the 400 for a request that breaks a rule."""
+    return Refusal(400, "validation_error", message)
+
+
+def forbidden(message: str) -> Refusal:
+    """Return the 403 for a request refused because of its content or its credits."""
+    return Refusal(403, "forbidden", message)
+
+
+def retired(name: str) -> Refusal:
+    """Return the 410 for an engine or task type that is no longer offered."""
+    return Refusal(410, "gone", f"{name} is no longer available.")
+
+
+def moderated(lyrics: str | None, description: str | None) -> None:
+    """Refuse lyrics without a letter, and lyrics or a description with a refused phrase."""
+    if lyrics is not None and not any(character.isalpha() for character in lyrics):
+        raise forbidden(REFUSALS["lyrics_format"])
+    text = f"{lyrics or ''}\n{description or ''}".lower()
+    for phrase, reason in REFUSED_PHRASES.items():
+        if phrase in text:
+            raise forbidden(REFUSALS[reason])
+
+
+def required(body: Body, names: Sequence[str], task_type: str | None = None) -> None:
+    """Refuse a body without one of these fields."""
+    when = f" when task_type = {task_type}" if task_type else ""
+    for name in names:
+        if body.get(name) in (None, ""):
+            raise invalid(f"The '{name}' field is required{when}.")
+
+
+def shorter(text: str | None, limit: int, name: str) -> None:
+    """Refuse a text of ``limit`` or more characters."""
+    if len(text or "") >= limit:
+        raise invalid(f"The {name} character length should be less than {limit}.")
+
+
+def fraction(body: Body, name: str, low: float = 0.0) -> None:
+    """Refuse a value outside ``low`` to 1."""
+    value = body.get(name)
+    if value is not None and (not is_number(value) or not low <= value <= 1):
+        raise invalid(f"The '{name}' field should be a number from {low:g} to 1.")
+
+
+def integer(body: Body, name: str, low: int, high: int) -> None:
+    """Refuse a value other than an integer from ``low`` to ``high``."""
+    value = body.get(name)
+    if value is not None and (type(value) is not int or not low <= value <= high):
+        raise invalid(f"The '{name}' field should be an integer from {low} to {high}.")
+
+
+def seconds(body: Body, name: str) -> None:
+    """Refuse a value other than a number of seconds from 0."""
+    value = body.get(name)
+    if value is not None and (not is_number(value) or value < 0):
+        raise invalid(f"The '{name}' field should be a number of seconds.")
+
+
+def span(body: Body, start: str, end: str, longest: float | None = None) -> None:
+    """Refuse a span that ends before it starts or is longer than ``longest`` seconds."""
+    for name in (start, end):
+        seconds(body, name)
+    first, last = body.get(start), body.get(end)
+    if first is None or last is None:
+        return
+    if first >= last:
+        raise invalid(f"The '{start}' field should be less than '{end}'.")
+    if longest is not None and last - first > longest:
+        raise invalid(f"'{start}' to '{end}' should be at most {longest:g} seconds.")
+
+
+def typed(body: Body, kind: type[str | bool], *names: str) -> None:
+    """Refuse a value other than a string (or boolean) in these fields."""
+    label = "string" if kind is str else "boolean"
+    for name in names:
+        if body.get(name) is not None and not isinstance(body[name], kind):
+            raise invalid(f"The '{name}' field should be {label}.")
+
+
+def one_of(body: Body, name: str, choices: Sequence[str], label: str | None = None) -> None:
+    """Refuse a value that is not among the choices; a missing field passes.
+
+    ``label`` is the name of the field in the message.
+    """
+    if body.get(name) is not None and body[name] not in choices:
+        raise invalid(f"The '{label or name}' field is invalid. It should be {either(choices)}.")
+
+
+def task_type_of(body: Body, task_types: Mapping[str, Any]) -> str:
+    """Return the ``task_type``, create_music by default; refuse one that is not in the mapping."""
+    task_type = body.get("task_type", "create_music")
+    if not isinstance(task_type, str) or task_type not in task_types:
+        choices = either(tuple(task_types))
+        raise invalid(f"The 'task_type' field is invalid. It should be {choices}.")
+    return task_type
+
+
+def web_address(body: Body, name: str) -> None:
+    """Refuse a value other than an http(s) URL, and a URL whose file is refused."""
+    url = body.get(name)
+    if not isinstance(url, str) or not url.startswith(("http://", "https://")):
+        raise invalid(f"The '{name}' field should be a URL.")
+    if problem := file_problem(url):
+        raise invalid(problem)
+
+
+def file_problem(url: str) -> str | None:
+    """Return why a file is refused, or None.
+
+    Hosts below ``.invalid`` count as not reachable, a URL that contains ``simulate-recording`` as
+    an existing recording.
+    """
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        host = ""
+    if not host or host.endswith(".invalid"):
+        return UNREACHABLE
+    return KNOWN_RECORDING if "simulate-recording" in url else None
+
+
+def lyrics_of(body: Body) -> str | None:
+    """Return the lyrics of a custom sonic request: ``prompt``, or its alias ``lyrics``."""
+    text = body.get("prompt") or body.get("lyrics")
+    return text if isinstance(text, str) else None
+
+
+def is_number(value: Any) -> bool:
+    """Return whether a JSON value is a number."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def either(choices: Sequence[str]) -> str:
+    """List choices for a message: 'a', 'b' or 'c'."""
+    *names, last = (f"'{choice}'" for choice in choices)
+    return f"{', '.join(names)} or {last}"
+
+
+def is_chinese_or_english(text: str) -> bool:
+    """Return whether at least half of the letters are Latin or Chinese, as nuro requires."""
+    letters = [character for character in text if character.isalpha()]
+    count = sum(unicodedata.name(letter, "").startswith(("LATIN", "CJK")) for letter in letters)
+    return 2 * count >= len(letters)

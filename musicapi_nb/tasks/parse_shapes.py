@@ -1,0 +1,267 @@
+"""Matchers and parsers of the shapes that a reply can have; `parse` lists them in order. No I/O."""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+
+from musicapi_nb.errors import UnexpectedReply
+from musicapi_nb.tasks.json_reader import JsonReader, clean
+from musicapi_nb.tasks.parse_answers import (
+    classify_words,
+    find_answer,
+    is_link,
+    parse_steps,
+    readiness,
+)
+from musicapi_nb.tasks.parse_songs import (
+    mark_failed,
+    parse_song,
+    parse_songs,
+    parse_state,
+    with_songs,
+)
+from musicapi_nb.tasks.song import State
+from musicapi_nb.tasks.task import Task
+
+# `type` of a body that reports a failed task (docs webhook-guide; the last: nuro-error-handling).
+_FAILURE_TYPES = frozenset({"failed", "timeout", "forbidden", "api_error", "bad_request"})
+_ACKNOWLEDGED = frozenset({"task_id", "message", "code", "warning", "steps", "failed_step"})
+
+
+def parse_not_ready(reader: JsonReader, task: Task) -> Task:
+    return msgspec.structs.replace(task, state_word=reader.text("type"))
+
+
+def is_not_ready(reader: JsonReader, _: Task) -> bool:
+    rest = reader.rest
+    return rest.get("code") == HTTPStatus.ACCEPTED or rest.get("type") == "not_ready"
+
+
+def is_failure(reader: JsonReader, _: Task) -> bool:
+    word = reader.rest.get("type")
+    return isinstance(word, str) and word in _FAILURE_TYPES
+
+
+def parse_failure(reader: JsonReader, task: Task) -> Task:
+    return mark_failed(
+        task,
+        reader.text("error", "message"),
+        refunded=reader.flag("refund_processed", "already_refunded"),
+        word=reader.text("type"),
+    )
+
+
+def _has_steps(reader: JsonReader) -> bool:
+    return isinstance(reader.rest.get("steps"), dict)
+
+
+def is_failed_step(reader: JsonReader, task: Task) -> bool:
+    return _has_steps(reader) and parse_steps(reader, task).finished
+
+
+def is_error(reader: JsonReader, _: Task) -> bool:
+    code = reader.rest.get("code")
+    return isinstance(code, int) and code >= HTTPStatus.BAD_REQUEST and not reader.rest.get("data")
+
+
+def reject(reader: JsonReader, task: Task) -> Task:
+    texts = (reader.rest.get(name) for name in ("error", "message"))
+    text = next((text for text in texts if isinstance(text, str)), "")
+    detail = f": {clean(text)[:300]}" if text else ""
+    raise UnexpectedReply(f"the reply has no known shape{detail}", body=task.raw)
+
+
+def is_batch(reader: JsonReader, _: Task) -> bool:
+    return isinstance(reader.rest.get("tasks"), list) and "data" not in reader.rest
+
+
+def is_studio(reader: JsonReader, _: Task) -> bool:
+    return "handledData" in reader.rest or is_studio_body(reader.rest.get("data"))
+
+
+def is_studio_body(data: Any) -> bool:
+    return isinstance(data, dict) and (
+        "action" in data or "songs" in data or ("status" in data and "data" in data)
+    )
+
+
+def parse_studio(reader: JsonReader, task: Task) -> Task:
+    """Parse studio: the task is under `data` (or `handledData`), its songs one level deeper."""
+    body = reader.object("handledData") or reader.object("data")
+    if body is None:
+        return msgspec.structs.replace(task, engine=task.engine or "studio")
+    if not is_studio_body(body.rest) and isinstance(body.rest.get("data"), dict):
+        body = body.object("data") or body
+    word = body.text("status")
+    stated = parse_state(word)
+    task_id = body.text("task_id")
+    if task.id and task_id and task_id != task.id:
+        body.rest["task_id"] = task_id
+    task = msgspec.structs.replace(
+        task,
+        id=task.id or task_id,
+        submitted_at=body.timestamp("submit_time"),
+        started_at=body.timestamp("start_time"),
+        finished_at=body.timestamp("finish_time"),
+        progress=body.fraction("progress"),
+    )
+    holder = body if "songs" in body.rest else body.object("data")
+    items = holder.pop("songs") if holder else None
+    if holder and holder is not body and holder.rest:
+        body.rest["data"] = holder.rest
+    default: State | None = "failed" if stated == "failed" else None
+    songs = (
+        parse_songs(items[1], f"{holder.where}.songs", task, default, body.issues)
+        if holder and items
+        else ()
+    )
+    reason = body.text("fail_reason")
+    reader.rest.update(body.rest)
+    return with_songs(task, songs, stated, word, reason)
+
+
+def is_clip_list(reader: JsonReader, task: Task) -> bool:
+    data = reader.rest.get("data")
+    empty = "data" in reader.rest and (data is None or data in ({}, []))
+    # With poll_by_repost, no data does not prove "not ready", and repeating may cost credits.
+    return (
+        (isinstance(data, list) or empty)
+        and not (empty and task.poll_by_repost)
+        and not find_answer(reader, task)
+    )
+
+
+def parse_clip_list(reader: JsonReader, task: Task) -> Task:
+    word = reader.text("status")
+    stated = parse_state(word)
+    items = reader.rest.pop("data")
+    songs = parse_songs(items or [], "data", task, stated, reader.issues)
+    reason = reader.text("message", "error") if stated == "failed" else None
+    task = msgspec.structs.replace(task, refunded=_parse_refund(reader, reason))
+    return with_songs(task, songs, stated, word, reason)
+
+
+def _parse_refund(reader: JsonReader, reason: str | None) -> bool | None:
+    """Return whether credits were refunded: by a flag, or (sibling's producer) in the text."""
+    flag = reader.flag("refund_processed", "already_refunded") if reason else None
+    match = re.search(r"(not )?(been )?refunded", reason or "", re.IGNORECASE)
+    return flag if flag is not None or match is None else match[1] is None
+
+
+def is_lyrics(reader: JsonReader, _: Task) -> bool:
+    return isinstance(reader.rest.get("results"), list)
+
+
+def parse_lyrics(reader: JsonReader, task: Task) -> Task:
+    items = reader.rest.pop("results")
+    songs = parse_songs(items, "results", task, "succeeded", reader.issues)
+    return with_songs(task, songs, "succeeded", None, None)
+
+
+def is_nuro(reader: JsonReader, _: Task) -> bool:
+    return "status" in reader.rest and "audio_url" in reader.rest
+
+
+def parse_nuro(reader: JsonReader, task: Task) -> Task:
+    """Parse nuro: one flat object is both the task and its only song."""
+    word = reader.text("status")
+    stated = parse_state(word)
+    progress = reader.fraction("progress")
+    reason = reader.text("error", "message")
+    if reader.rest.get("task_id") == task.id:
+        reader.rest.pop("task_id", None)
+    song = parse_song(reader, 0, task, stated)
+    reader.rest = {}
+    task = msgspec.structs.replace(task, progress=progress)
+    return with_songs(task, (song,), stated, word, reason)
+
+
+def is_status(reader: JsonReader, task: Task) -> bool:
+    word = reader.rest.get("status")
+    stated = parse_state(word) if isinstance(word, str) else None
+    vague = {None, "unknown", "succeeded"} if task.poll_by_repost else {None, "unknown"}
+    return stated not in vague and not find_answer(reader, task)
+
+
+def parse_status(reader: JsonReader, task: Task) -> Task:
+    word = reader.text("status")
+    stated = parse_state(word)
+    reason = reader.text("error", "message") if stated == "failed" else None
+    task = msgspec.structs.replace(
+        task, progress=reader.fraction("progress"), refunded=_parse_refund(reader, reason)
+    )
+    return with_songs(task, (), stated, word, reason)
+
+
+def is_studio_acknowledgement(reader: JsonReader, _: Task) -> bool:
+    data = reader.rest.get("data")
+    is_id = isinstance(data, str) and bool(data.strip()) and not is_link(data)
+    return is_id and reader.rest.get("code") == "success"
+
+
+def parse_studio_acknowledgement(reader: JsonReader, task: Task) -> Task:
+    task_id = reader.text("data")
+    return msgspec.structs.replace(task, id=task.id or task_id, engine=task.engine or "studio")
+
+
+def is_steps(reader: JsonReader, task: Task) -> bool:
+    return _has_steps(reader) and parse_steps(reader, task).id is not None
+
+
+def is_answer(reader: JsonReader, task: Task) -> bool:
+    return bool(find_answer(reader, task))
+
+
+def parse_answer(reader: JsonReader, task: Task) -> Task:
+    answer = find_answer(reader, task)
+    is_object = isinstance(reader.rest.get("data"), dict)
+    word = reader.text("status") if task.id is not None or task.poll_by_repost else None
+    task = msgspec.structs.replace(task, state_word=word)
+    if word is not None and parse_state(word) in {"pending", "running", "failed"}:
+        reader.rest["status"] = word
+        return parse_status(reader, task)
+    reader.rest = {name: value for name, value in reader.rest.items() if name not in answer}
+    if is_object:
+        reader.rest.pop("data", None)
+    task = msgspec.structs.replace(task, answer=answer)
+    if task.id is not None and all(value in (None, "", 0) for value in answer.values()):
+        return task
+    state, text = readiness(answer, repeatable=task.poll_by_repost)
+    if state == "unclear":
+        reader.issue("data", f"{text!r:.60} instead of a link")
+    if state == "failed":
+        return mark_failed(task, text)
+    if state == "not ready":
+        return msgspec.structs.replace(task, state_word=text)
+    return msgspec.structs.replace(task, state="succeeded")
+
+
+def _waiting_text(reader: JsonReader) -> str | None:
+    texts = (reader.rest.get(name) for name in ("data", "message", "error"))
+    # only "not ready": it is unclear whose failure a bare message is, and what it cost
+    waiting = (
+        text for text in texts if isinstance(text, str) and classify_words(text) == "not ready"
+    )
+    return next(waiting, None)
+
+
+def is_waiting_message(reader: JsonReader, task: Task) -> bool:
+    return task.poll_by_repost and _waiting_text(reader) is not None
+
+
+def parse_waiting_message(reader: JsonReader, task: Task) -> Task:
+    return msgspec.structs.replace(task, state_word=clean(_waiting_text(reader) or ""))
+
+
+def is_acknowledgement(reader: JsonReader, task: Task) -> bool:
+    return bool(task.id) and "task_id" in reader.rest and "error" not in reader.rest
+
+
+def parse_acknowledgement(reader: JsonReader, task: Task) -> Task:
+    for name in sorted(set(reader.rest) - _ACKNOWLEDGED):
+        reader.issue(name, "unknown field in a reply that has only a task id")
+    return task

@@ -1,0 +1,130 @@
+"""Task: the latest state of one request. No I/O."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from musicapi_nb import markup
+from musicapi_nb.engines import Request
+from musicapi_nb.tasks.answer_html import summarize_answer
+from musicapi_nb.tasks.song import FINAL, Issue, Song, State
+
+
+class Task(msgspec.Struct, frozen=True, kw_only=True):
+    """The state of one request, as of the latest reply about it.
+
+    Attributes
+    ----------
+    state
+        "succeeded" or "failed" only when every expected song is final; one good and one failed
+        song make it "succeeded". An unfamiliar word of the service gives "unknown"; the word is in
+        `state_word`.
+    expected
+        Number of songs that the request makes; None if unknown.
+    submitted_at, started_at, finished_at
+        Aware times as stated by the service (studio only), else None.
+    progress
+        0.0 to 1.0 if the service states it.
+    refunded
+        True or False if the service says whether it refunded the credits, else None.
+    answer
+        Result of an operation without songs (`persona_id`, `clip_id`, links, measurements).
+    parts
+        The tasks of a batch; each can also be waited for separately.
+    issues
+        Parts of the reply that were not understood; they stay in `extra` and `raw`.
+    raw
+        The reply as decoded from JSON.
+    take
+        Take number of the request.
+    bought_before
+        True if the library already had it, so that it cost nothing this time.
+    """
+
+    id: str | None = None
+    engine: str | None = None
+    operation: str | None = None
+    state: State = "pending"
+    state_word: str | None = None
+    songs: tuple[Song, ...] = ()
+    expected: int | None = None
+    submitted_at: dt.datetime | None = None
+    started_at: dt.datetime | None = None
+    finished_at: dt.datetime | None = None
+    progress: float | None = None
+    fail_reason: str | None = None
+    refunded: bool | None = None
+    answer: Mapping[str, Any] = {}
+    parts: tuple[Task, ...] = ()
+    issues: tuple[Issue, ...] = ()
+    extra: Mapping[str, Any] = {}
+    raw: Any = None
+    request: Request | None = None
+    simulated: bool = False
+    take: int = 1
+    bought_before: bool = False
+
+    @property
+    def name(self) -> str:
+        """Engine and operation, such as "sonic.create"; "task" if neither is known."""
+        return ".".join(part for part in (self.engine, self.operation) if part) or "task"
+
+    @property
+    def clip(self) -> Song | None:
+        """The uploaded clip named in the answer, for follow-ups: `task.clip.extend(...)`."""
+        clip_id = self.answer.get("clip_id")
+        if not isinstance(clip_id, str) or not clip_id:
+            return None
+        return Song(
+            id=clip_id,
+            task_id=self.id,
+            engine=self.engine,
+            state=self.state,
+            simulated=self.simulated,
+            uploaded=True,
+        )
+
+    @property
+    def poll_by_repost(self) -> bool:
+        """True if it has no id to poll, so that the same request must be sent again instead."""
+        return self.id is None and self.request is not None and self.request.poll_by_repost
+
+    @property
+    def finished(self) -> bool:
+        """True if nothing more will come: every expected song is final, or the task failed."""
+        return self.state in FINAL
+
+    @property
+    def queue_seconds(self) -> float | None:
+        """Seconds from submission to start, as stated by the service."""
+        return _seconds_between(self.submitted_at, self.started_at)
+
+    @property
+    def render_seconds(self) -> float | None:
+        """Seconds from start to end, as stated by the service."""
+        return _seconds_between(self.started_at, self.finished_at)
+
+    @property
+    def total_seconds(self) -> float | None:
+        """Seconds from submission to end, as stated by the service."""
+        return _seconds_between(self.submitted_at, self.finished_at)
+
+    def __repr__(self) -> str:
+        songs = f"{len(self.songs)} song{'' if len(self.songs) == 1 else 's'}"
+        result = summarize_answer(self.answer) if self.answer and not self.songs else songs
+        tasks = f"{len(self.parts)} tasks" if self.parts else None
+        facts = [self.state, tasks, result, self.fail_reason, self.id]
+        return markup.one_line(f"<Task {self.name}: {', '.join(fact for fact in facts if fact)}>")
+
+    def _repr_html_(self) -> str:
+        return markup.render(self)
+
+
+def _seconds_between(start: dt.datetime | None, end: dt.datetime | None) -> float | None:
+    if start is None or end is None or end < start:
+        return None
+    return (end - start).total_seconds()

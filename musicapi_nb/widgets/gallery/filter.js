@@ -1,0 +1,162 @@
+// @ts-check
+// Which songs the gallery shows, and in which order. No DOM.
+/** @import { Ratings, Songs, ViewState } from "../types" */
+
+import { songCount } from "./text.js";
+
+export const PAGE_SIZE = 24;
+export const FATES = ["", "kept", "added", "dropped"]; // by the two low bits of a tag code
+export const STATES = ["pending", "running", "succeeded", "failed", "unknown"];
+/** @type {ViewState} */
+export const START = {
+  page: 0,
+  search: "",
+  tag: "",
+  fate: "",
+  state: "",
+  rating: "",
+  factors: {},
+  sort: "order",
+  descending: false,
+  group: "",
+};
+
+/**
+ * @param {Ratings} ratings
+ * @param {number} index
+ */
+function starsOf(ratings, index) {
+  return ratings[index]?.[0] ?? 0;
+}
+
+/**
+ * @param {Songs} songs
+ * @param {Ratings} ratings
+ * @param {ViewState} view
+ * @param {number} index
+ */
+function passes(songs, ratings, view, index) {
+  if (view.search && !songs.title[index].toLowerCase().includes(view.search.toLowerCase())) {
+    return false;
+  }
+  if (view.state && songs.state[index] !== view.state) return false;
+  if (view.tag && !songs.tags[index].some((code) => tagPasses(songs, view, code))) return false;
+  for (const { name, levels, level_indices } of songs.factors) {
+    const level = view.factors[name];
+    if (level && levels[level_indices[index]] !== level) return false;
+  }
+  return ratingPasses(songs, ratings, view.rating, index);
+}
+
+/**
+ * @param {Songs} songs
+ * @param {Ratings} ratings
+ * @param {string} filter
+ * @param {number} index
+ */
+function ratingPasses(songs, ratings, filter, index) {
+  const stars = starsOf(ratings, index);
+  if (filter === "rated") return stars > 0;
+  if (filter === "unrated") return stars === 0 && songs.state[index] === "succeeded";
+  if (filter === "note") return (ratings[index]?.[1] ?? 0) > 0;
+  return !filter || stars >= Number(filter);
+}
+
+/**
+ * @param {Songs} songs
+ * @param {ViewState} view
+ * @param {number} code
+ */
+function tagPasses(songs, view, code) {
+  const tag = songs.tag_names[code >> 2].toLowerCase();
+  if (!tag.startsWith(view.tag.toLowerCase())) return false;
+  const fate = FATES[code & 3];
+  if (view.fate === "requested") return fate === "kept" || fate === "dropped";
+  return view.fate ? fate === view.fate : fate !== "dropped";
+}
+
+/**
+ * Return the function that maps a song's index to its sort key; Infinity stands for no value.
+ * @param {Songs} songs
+ * @param {Ratings} ratings
+ * @param {string} column
+ * @returns {(index: number) => number | string}
+ */
+export function sortKey(songs, ratings, column) {
+  const factor = songs.factors.find(({ name }) => `factor ${name}` === column);
+  if (factor) {
+    return (index) => (factor.level_indices[index] < 0 ? Infinity : factor.level_indices[index]);
+  }
+  if (column === "title") return (index) => songs.title[index].toLowerCase();
+  if (column === "seconds") return (index) => songs.seconds[index] ?? Infinity;
+  if (column === "rating") return (index) => starsOf(ratings, index);
+  if (column === "state") return (index) => STATES.indexOf(songs.state[index]);
+  return (index) => index;
+}
+
+/**
+ * Compare two indices by a key. Missing values come last in both directions; ties keep the order.
+ * @param {(index: number) => number | string} key
+ * @param {boolean} descending
+ * @returns {(left: number, right: number) => number}
+ */
+export function comparison(key, descending) {
+  return (left, right) => {
+    const [a, b] = [key(left), key(right)];
+    if (a === b) return left - right;
+    if (a === Infinity || b === Infinity) return a === Infinity ? 1 : -1;
+    const order = typeof a === "string" ? a.localeCompare(String(b)) : a - Number(b);
+    return descending ? -order : order;
+  };
+}
+
+/**
+ * Return the indices of the songs that pass the filters, sorted and grouped.
+ * @param {Songs} songs
+ * @param {Ratings} ratings
+ * @param {ViewState} view
+ */
+export function matchingSongs(songs, ratings, view) {
+  const matches = songs.title
+    .map((_, index) => index)
+    .filter((index) => passes(songs, ratings, view, index));
+  matches.sort(comparison(sortKey(songs, ratings, view.sort), view.descending));
+  if (view.group) {
+    const group = sortKey(songs, ratings, view.group);
+    matches.sort((a, b) => Number(group(a)) - Number(group(b))); // stable; no group key is text
+  }
+  return matches;
+}
+
+/**
+ * @param {Songs} songs
+ * @param {Ratings} ratings
+ * @param {ViewState} view
+ * @param {number} index
+ */
+export function groupLabel(songs, ratings, view, index) {
+  const factor = songs.factors.find(({ name }) => `factor ${name}` === view.group);
+  if (factor) return `${factor.name}: ${factor.levels[factor.level_indices[index]] ?? "(none)"}`;
+  if (view.group === "state") return songs.state[index];
+  const stars = starsOf(ratings, index);
+  return stars ? `rated ${stars} of 5` : "not rated";
+}
+
+/**
+ * Say which songs of how many are on the page.
+ * @param {Songs} songs
+ * @param {number} matches how many songs pass the filters
+ * @param {number} first index of the page's first song among the matches
+ * @param {number} number of songs on the page
+ */
+export function countText(songs, matches, first, number) {
+  const total = songs.title.length;
+  const without = songs.without_songs;
+  const missing = without
+    ? ` ${without} request${without === 1 ? " has" : "s have"} no songs yet.`
+    : "";
+  if (!total) return `There are no songs to show yet.${missing}`;
+  if (!number) return `None of ${songCount(total)} matches these filters.${missing}`;
+  const all = matches === total ? songCount(total) : `${matches} matches (${songCount(total)})`;
+  return `${first + 1} to ${first + number} of ${all}.${missing}`;
+}

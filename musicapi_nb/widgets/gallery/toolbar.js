@@ -1,0 +1,162 @@
+// @ts-check
+// The row of filters above the gallery.
+/** @import { Songs, ViewState } from "../types" */
+
+import { element, isolated } from "../dom.js";
+import { STATES } from "./filter.js";
+
+const MAX_SUGGESTIONS = 200;
+/** @typedef {[value: string, text: string]} Option */
+
+/**
+ * Build the filters. `change` gets what is new in the view.
+ * @param {Songs} songs
+ * @param {ViewState} view
+ * @param {(changes: Partial<ViewState>) => void} change
+ */
+export function toolbar(songs, view, change) {
+  const factors = /** @type {Option[]} */ (
+    songs.factors.map(({ name }) => [`factor ${name}`, name])
+  );
+  let chosen = view.factors;
+  return element(
+    "div",
+    { class: "mnb-tools", role: "search", "aria-label": "Filters" },
+    textFilter("Title", view.search, (search) => change({ page: 0, search })),
+    ...tagFilters(songs, view, change),
+    ...stateFilter(songs, view, change),
+    choice("Rating", RATINGS, view.rating, (rating) => change({ page: 0, rating })),
+    ...songs.factors.map(({ name, levels }) => {
+      const options = /** @type {Option[]} */ ([
+        ["", "any"],
+        ...levels.map((level) => [level, level]),
+      ]);
+      return choice(name, options, chosen[name] ?? "", (level) => {
+        chosen = { ...chosen, [name]: level };
+        change({ page: 0, factors: chosen });
+      });
+    }),
+    choice("Sort by", [...SORTS, ...factors], view.sort, (sort) => change({ page: 0, sort })),
+    descendingBox(view, change),
+    choice("Group by", [["", "none"], ...factors, ...GROUPS], view.group, (group) =>
+      change({ page: 0, group }),
+    ),
+  );
+}
+
+/** @type {Option[]} */
+const RATINGS = [
+  ["", "any"],
+  ["rated", "rated"],
+  ["unrated", "not rated"],
+  ["1", "1 or more"],
+  ["2", "2 or more"],
+  ["3", "3 or more"],
+  ["4", "4 or more"],
+  ["5", "5"],
+  ["note", "with a note"],
+];
+/** @type {Option[]} */
+const TAG_FATES = [
+  ["", "present"],
+  ["requested", "requested"],
+  ["kept", "kept"],
+  ["added", "added"],
+  ["dropped", "dropped"],
+];
+/** @type {Option[]} */
+const SORTS = [
+  ["order", "original order"],
+  ["title", "title"],
+  ["seconds", "length"],
+  ["rating", "rating"],
+];
+/** @type {Option[]} */
+const GROUPS = [
+  ["state", "state"],
+  ["rating", "rating"],
+];
+
+/**
+ * @param {string} label
+ * @param {string} value
+ * @param {(value: string) => void} change
+ * @param {string} [listId]
+ */
+function textFilter(label, value, change, listId) {
+  const input = element("input", { type: "search", value, list: listId });
+  input.addEventListener("input", () => change(input.value.trim()));
+  return element("label", {}, element("span", {}, label), input);
+}
+
+/**
+ * @param {Songs} songs
+ * @param {ViewState} view
+ * @param {(changes: Partial<ViewState>) => void} change
+ */
+function tagFilters(songs, view, change) {
+  const id = `mnb-tags-${Math.random().toString(36).slice(2)}`;
+  const suggestions = commonTags(songs).map((value) => element("option", { value }));
+  const filters = [
+    textFilter("Tag", view.tag, (tag) => change({ page: 0, tag }), id),
+    element("datalist", { id }, ...suggestions),
+  ];
+  if (songs.tags.some((codes) => codes.some((code) => code & 3))) {
+    filters.push(choice("Tag is", TAG_FATES, view.fate, (fate) => change({ page: 0, fate })));
+  }
+  return filters;
+}
+
+/** @param {Songs} songs */
+function commonTags(songs) {
+  /** @type {Map<number, number>} */
+  const counts = new Map();
+  for (const code of songs.tags.flat()) {
+    counts.set(code >> 2, (counts.get(code >> 2) ?? 0) + 1);
+  }
+  const common = [...counts].sort((a, b) => b[1] - a[1]).slice(0, MAX_SUGGESTIONS);
+  return common.map(([tag]) => songs.tag_names[tag]);
+}
+
+/**
+ * @param {Songs} songs
+ * @param {ViewState} view
+ * @param {(changes: Partial<ViewState>) => void} change
+ */
+function stateFilter(songs, view, change) {
+  const present = STATES.filter((state) => songs.state.includes(state));
+  if (present.length < 2) return [];
+  const options = /** @type {Option[]} */ ([
+    ["", "any"],
+    ...present.map((state) => [state, state]),
+  ]);
+  return [choice("State", options, view.state, (state) => change({ page: 0, state }))];
+}
+
+/**
+ * @param {ViewState} view
+ * @param {(changes: Partial<ViewState>) => void} change
+ */
+function descendingBox(view, change) {
+  const box = element("input", { type: "checkbox" });
+  box.checked = view.descending;
+  box.addEventListener("change", () => change({ page: 0, descending: box.checked }));
+  return element("label", { class: "mnb-check" }, box, element("span", {}, "Descending"));
+}
+
+/**
+ * @param {string} label
+ * @param {Option[]} options
+ * @param {string} value
+ * @param {(value: string) => void} change
+ */
+function choice(label, options, value, change) {
+  const select = element(
+    "select",
+    // Without it, the accessible name from the label would include all options.
+    { "aria-label": label, onchange: () => change(select.value) },
+    ...options.map(([option, text]) => element("option", { value: option }, text)),
+  );
+  select.value = options.some(([option]) => option === value) ? value : options[0][0];
+  return element("label", {}, element("span", {}, isolated(label)), select);
+}

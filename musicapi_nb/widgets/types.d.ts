@@ -1,0 +1,149 @@
+// Types of what travels between Python and the page; for the type checker only.
+
+export interface Model {
+  get(name: string): any;
+  set(name: string, value: unknown): void;
+  save_changes(): void;
+  send(content: unknown): void;
+  on(event: string, callback: (...args: any[]) => void): void;
+  off(event: string, callback: (...args: any[]) => void): void;
+}
+
+export interface RenderArgs {
+  model: Model;
+  el: HTMLElement;
+}
+
+// --- gallery: see gallery/page_data.py and gallery/_gallery.py
+
+export interface Factor {
+  name: string;
+  levels: string[];
+  level_indices: number[];
+}
+
+export interface Songs {
+  title: string[];
+  seconds: (number | null)[];
+  state: string[];
+  model: string[];
+  playable: number[];
+  created: string[];
+  simulated: number[];
+  has_lyrics: number[];
+  position: string[];
+  tags: number[][];
+  tag_names: string[];
+  factors: Factor[];
+  generation: number;
+  heading: string;
+  without_songs: number;
+  refreshable: boolean;
+  can_fetch: boolean;
+  library: string;
+  details: Record<string, Detail>;
+}
+
+export interface Detail {
+  gradient: string;
+  cover: string | null;
+  audio: "file" | "link" | "";
+  url: string | null;
+  no_audio: string;
+  note: string;
+  lyrics: string;
+}
+
+/** By index: stars (0: none), and whether there is a note. */
+export type Ratings = Record<string, [number, number]>;
+
+export interface ViewState {
+  page: number;
+  search: string;
+  tag: string;
+  fate: string;
+  state: string;
+  rating: string;
+  factors: Record<string, string>;
+  sort: string;
+  descending: boolean;
+  group: string;
+}
+
+export interface Store {
+  generation: number;
+  views: number;
+  blobs: Map<number, string>;
+  peaks: Map<number, Float32Array | null>;
+  details: Map<number, Detail>;
+}
+
+export interface PlayerParts {
+  node: HTMLElement;
+  button: HTMLButtonElement;
+  canvas: HTMLCanvasElement;
+  time: HTMLElement;
+  share: number;
+}
+
+export interface RatingParts {
+  stars: HTMLButtonElement[];
+  clear: HTMLButtonElement;
+  status: HTMLElement;
+  note: HTMLInputElement;
+}
+
+export interface Card {
+  node: HTMLElement;
+  cover: HTMLElement;
+  body: HTMLElement;
+  lyrics: HTMLElement;
+  reason: HTMLElement;
+  player: PlayerParts | null;
+  rating: RatingParts | null;
+}
+
+export interface CardActions {
+  focused(index: number): void;
+  toggle(index: number): void;
+  seekTo(index: number, event: MouseEvent): void;
+  rate(index: number, rating: { stars?: number; note?: string }): void;
+  noteChanged(index: number): void;
+}
+
+// --- form: see form/controls.py and form/form.py
+
+export interface FieldSpec {
+  name: string;
+  label: string;
+  control: string;
+  wide: boolean;
+  placeholder?: string;
+  numeric?: boolean;
+  choices?: string[];
+  options?: [string, string][];
+  low?: number;
+  high?: number;
+}
+
+export interface FieldState {
+  shown: boolean;
+  message: string;
+  tone: string;
+  count: string;
+  over: boolean;
+  chips: string[];
+}
+
+export interface Control {
+  nodes: Node[];
+  main: HTMLElement;
+  get(): unknown;
+  set(value: any): void;
+}
+
+export interface FormField {
+  node: HTMLElement;
+  control: Control;
+  show(state: FieldState): void;
+}

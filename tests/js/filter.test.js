@@ -1,0 +1,130 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import {
+  comparison,
+  countText,
+  groupLabel,
+  matchingSongs,
+  START,
+  sortKey,
+} from "../../musicapi_nb/widgets/gallery/filter.js";
+
+const [PLAIN, KEPT, ADDED, DROPPED] = [0, 1, 2, 3];
+const [JAZZ, RAIN, SPY] = [0, 4, 8]; // 4 x index in tag_names
+
+/** @type {import("../../musicapi_nb/widgets/types").Songs} */
+const SONGS = {
+  title: ["Harbour", "attic", "Zebra", "Éclair", "Lost"],
+  seconds: [60, null, 30, 30, 200],
+  state: ["succeeded", "succeeded", "running", "succeeded", "failed"],
+  model: [],
+  playable: [],
+  created: [],
+  simulated: [],
+  has_lyrics: [],
+  position: [],
+  tags: [[JAZZ + KEPT, RAIN + ADDED], [JAZZ + DROPPED], [SPY + PLAIN], [RAIN + KEPT], []],
+  tag_names: ["Jazz", "rain", "spy jazz"],
+  factors: [
+    { name: "topic", levels: ["sea", "(none)"], level_indices: [1, 0, -1, 0, 1] },
+    { name: "mv", levels: ["v4", "v5"], level_indices: [0, 1, 0, 1, 0] },
+  ],
+  generation: 0,
+  heading: "",
+  without_songs: 0,
+  refreshable: false,
+  can_fetch: false,
+  library: "",
+  details: {},
+};
+/** @type {import("../../musicapi_nb/widgets/types").Ratings} */
+const RATINGS = { 0: [5, 0], 1: [2, 1], 3: [0, 1] };
+
+/** @param {Partial<import("../../musicapi_nb/widgets/types").ViewState>} changes */
+function match(changes) {
+  return matchingSongs(SONGS, RATINGS, { ...START, ...changes });
+}
+
+test("without filters, all songs are shown in their order", () => {
+  assert.deepEqual(match({}), [0, 1, 2, 3, 4]);
+});
+
+test("a title matches any part, in upper or lower case", () => {
+  assert.deepEqual(match({ search: "AT" }), [1]);
+  assert.deepEqual(match({ search: "r" }), [0, 2, 3]);
+  assert.deepEqual(match({ search: "none of them" }), []);
+});
+
+test("a tag matches its beginning, and only songs that have it", () => {
+  assert.deepEqual(match({ tag: "jazz" }), [0]);
+  assert.deepEqual(match({ tag: "SPY" }), [2]);
+  assert.deepEqual(match({ tag: "jazz", fate: "dropped" }), [1]);
+  assert.deepEqual(match({ tag: "jazz", fate: "requested" }), [0, 1]);
+  assert.deepEqual(match({ tag: "rain", fate: "added" }), [0]);
+  assert.deepEqual(match({ tag: "rain", fate: "kept" }), [3]);
+});
+
+test("state and factors filter together", () => {
+  assert.deepEqual(match({ state: "succeeded" }), [0, 1, 3]);
+  assert.deepEqual(match({ factors: { topic: "(none)" } }), [0, 4]);
+  assert.deepEqual(match({ factors: { topic: "sea", mv: "v5" }, state: "succeeded" }), [1, 3]);
+  assert.deepEqual(match({ factors: { topic: "" } }), [0, 1, 2, 3, 4]);
+});
+
+test("ratings filter by stars, by note, and unrated songs only if they were made", () => {
+  assert.deepEqual(match({ rating: "rated" }), [0, 1]);
+  assert.deepEqual(match({ rating: "unrated" }), [3]);
+  assert.deepEqual(match({ rating: "3" }), [0]);
+  assert.deepEqual(match({ rating: "1" }), [0, 1]);
+  assert.deepEqual(match({ rating: "note" }), [1, 3]);
+});
+
+test("titles sort by language, not by code point", () => {
+  assert.deepEqual(match({ sort: "title" }), [1, 3, 0, 4, 2]);
+  assert.deepEqual(match({ sort: "title", descending: true }), [2, 4, 0, 3, 1]);
+});
+
+test("missing values come last in both directions, ties keep their order", () => {
+  assert.deepEqual(match({ sort: "seconds" }), [2, 3, 0, 4, 1]);
+  assert.deepEqual(match({ sort: "seconds", descending: true }), [4, 0, 2, 3, 1]);
+  assert.deepEqual(match({ sort: "factor topic" }), [1, 3, 0, 4, 2]);
+  assert.deepEqual(match({ sort: "rating", descending: true }), [0, 1, 2, 3, 4]);
+});
+
+test("groups come in the order of the plan and keep the sorting inside", () => {
+  assert.deepEqual(match({ group: "factor mv", sort: "title" }), [0, 4, 2, 1, 3]);
+  assert.deepEqual(match({ group: "state" }), [2, 0, 1, 3, 4]);
+  assert.deepEqual(match({ group: "factor topic" }), [1, 3, 0, 4, 2]);
+});
+
+test("a group is labelled by level, state or stars", () => {
+  /** @type {(group: string, index: number) => string} */
+  const label = (group, index) => groupLabel(SONGS, RATINGS, { ...START, group }, index);
+  assert.equal(label("factor topic", 1), "topic: sea");
+  assert.equal(label("factor topic", 2), "topic: (none)");
+  assert.equal(label("state", 4), "failed");
+  assert.equal(label("rating", 0), "rated 5 of 5");
+  assert.equal(label("rating", 3), "not rated");
+});
+
+test("keys of an unknown column are the original order", () => {
+  const key = sortKey(SONGS, RATINGS, "no such column");
+  assert.deepEqual([2, 0, 1].sort(comparison(key, false)), [0, 1, 2]);
+  assert.deepEqual([2, 0, 1].sort(comparison(key, true)), [2, 1, 0]);
+});
+
+test("the count says which songs of how many are on the page", () => {
+  assert.equal(countText(SONGS, 5, 0, 5), "1 to 5 of 5 songs.");
+  assert.equal(countText(SONGS, 3, 2, 1), "3 to 3 of 3 matches (5 songs).");
+  assert.equal(countText(SONGS, 0, 0, 0), "None of 5 songs matches these filters.");
+  const empty = { ...SONGS, title: [], without_songs: 1 };
+  assert.equal(
+    countText(empty, 0, 0, 0),
+    "There are no songs to show yet. 1 request has no songs yet.",
+  );
+  assert.match(
+    countText({ ...empty, without_songs: 2 }, 0, 0, 0),
+    /2 requests have no songs yet\./,
+  );
+});

@@ -1,0 +1,54 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import {
+  blobUrl,
+  bytesOf,
+  releaseBlobs,
+  storeBlob,
+  storeOf,
+} from "../../musicapi_nb/widgets/gallery/store.js";
+
+/**
+ * A model with nothing but its songs.
+ * @param {number} generation
+ * @returns {any}
+ */
+function fakeModel(generation) {
+  return { generation, get: () => ({ generation: model.generation, details: { 3: "detail" } }) };
+}
+let model = fakeModel(1);
+
+test("views of a model share a store, which a new list of songs empties", () => {
+  model = fakeModel(1);
+  const store = storeOf(model);
+  assert.equal(store.details.get(3), "detail");
+  store.peaks.set(0, new Float32Array(1));
+  storeBlob(store, 0, "audio/wav", new Uint8Array(4));
+  assert.equal(storeOf(model), store);
+  assert.equal(store.peaks.size, 1);
+  model.generation = 2;
+  assert.equal(storeOf(model), store);
+  assert.equal(store.peaks.size, 0);
+  assert.equal(store.blobs.size, 0);
+});
+
+test("of seven songs, the one used least recently is released", () => {
+  model = fakeModel(1);
+  const store = storeOf(model);
+  for (let index = 0; index < 6; index += 1) {
+    storeBlob(store, index, "audio/mpeg", new Uint8Array(1));
+  }
+  const first = store.blobs.get(0);
+  assert.equal(blobUrl(store, 0), first);
+  storeBlob(store, 6, "text/html", new Uint8Array(1)); // an unknown type becomes audio
+  assert.deepEqual([...store.blobs.keys()], [2, 3, 4, 5, 0, 6]);
+  assert.equal(blobUrl(store, 1), undefined);
+  releaseBlobs(store);
+  assert.equal(store.blobs.size, 0);
+});
+
+test("bytes of a view are those of its part of the buffer", () => {
+  const buffer = new Uint8Array([9, 1, 2, 9]).buffer;
+  assert.deepEqual([...bytesOf(new DataView(buffer, 1, 2))], [1, 2]);
+});

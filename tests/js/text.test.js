@@ -1,0 +1,41 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { minutes, safeUrl, songCount } from "../../musicapi_nb/widgets/gallery/text.js";
+
+test("seconds are shown as minutes, from an hour on with hours", () => {
+  assert.equal(minutes(0), "0:00");
+  assert.equal(minutes(59.6), "1:00");
+  assert.equal(minutes(185), "3:05");
+  assert.equal(minutes(3725), "1:02:05");
+  for (const unknown of [null, undefined, Number.NaN, Infinity]) {
+    assert.equal(minutes(unknown), "–:––");
+  }
+});
+
+test("songs are counted", () => {
+  assert.equal(songCount(1), "1 song");
+  assert.equal(songCount(1200), "1,200 songs");
+});
+
+test("only https is loaded, and http on this machine for simulated songs", () => {
+  assert.equal(safeUrl("https://cdn.example/a.mp3", false), "https://cdn.example/a.mp3");
+  assert.equal(safeUrl("http://127.0.0.1:8000/a.mp3", true), "http://127.0.0.1:8000/a.mp3");
+  assert.equal(safeUrl("http://[::1]/a.mp3", 1), "http://[::1]/a.mp3");
+  for (const url of [
+    "http://127.0.0.1/a.mp3",
+    "http://cdn.example/a.mp3",
+    "javascript:alert(1)",
+    "data:text/html,<script>alert(1)</script>",
+    "file:///etc/passwd",
+    "https://user:password@cdn.example/a.mp3",
+    "//cdn.example/a.mp3",
+    "not a URL",
+    "",
+    null,
+    undefined,
+  ]) {
+    assert.equal(safeUrl(url, false), null, String(url));
+  }
+  assert.equal(safeUrl("http://127.0.0.1.evil.example/a.mp3", true), null);
+});

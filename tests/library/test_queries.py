@@ -1,0 +1,185 @@
+"""What a library can be asked, and what it shows."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from musicapi_nb import frames, tasks
+from musicapi_nb.errors import InvalidArgument, LostReply, MusicAPIError, UnexpectedReply
+from musicapi_nb.ledger_types import PurchaseTerms
+from musicapi_nb.library import Entry, Library, RenderTime, request_key
+from musicapi_nb.library.stored_tasks import raw_text, restore, to_event
+from tests.library.world import FAILED, PRICE, RUNNING, Unpriced, acknowledged, buy, looked, song
+from tests.raw_http_server import DONE
+from tests.replies import NAMES, grown, odd_replies, sample
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Iterator[Library]:
+    with Library(tmp_path / "my library") as opened:
+        yield opened
+
+
+def finish(library: Library, words: str, reply: Any = DONE, **named: Any) -> tasks.Task:
+    request = song(words)
+    claim = buy(library, request, f"task {words}", **named)
+    task = looked(acknowledged(request, f"task {words}"), reply)
+    library.record_poll(claim.entry.id, task)
+    return task
+
+
+def test_tasks_come_back_as_they_were_seen(library: Library) -> None:
+    made = [finish(library, "a"), finish(library, "b", FAILED), finish(library, "c", RUNNING)]
+    library.claim(song("d"))
+    assert library.tasks() == made
+    assert library.tasks("done") == made[:1]
+    assert library.tasks("accepted") == made[2:]
+    assert [entry.state for entry in library.entries()] == ["done", "failed", "accepted", "sending"]
+    with pytest.raises(InvalidArgument, match="planned, sending"):
+        library.tasks("finished")  # type: ignore[arg-type]  # what a person may type
+
+
+def test_an_experiments_tasks_are_those_of_its_cells(library: Library) -> None:
+    first = finish(library, "a", experiment="e", cell="1")
+    finish(library, "b")
+    assert library.tasks(experiment="e") == [first]
+    assert library.tasks(experiment="none") == []
+    assert library.counts(experiment="e") == {"done": 1}
+
+
+def test_a_frame_takes_a_library(library: Library) -> None:
+    made = [finish(library, "a"), finish(library, "b", FAILED)]
+    given_library = frames.songs_frame(library)
+    assert given_library.equals(frames.songs_frame(made))
+    assert len(given_library) == 2
+    assert list(frames.tasks_frame([library, made[0]])["task_id"]) == ["task a", "task b", "task a"]
+
+
+def test_a_table_with_such_a_column_is_no_library() -> None:
+    with pytest.raises(InvalidArgument, match="DataFrame"):
+        frames.songs_frame(cast("Any", pd.DataFrame({"tasks": [1]})))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_known_reply_comes_back(library: Library, name: str) -> None:
+    number = buy(library, song()).entry.id
+    try:
+        task = looked(acknowledged(song()), sample(name))
+    except UnexpectedReply:  # the webhook's acknowledgement and its like
+        return
+    library.record_poll(number, task)
+    assert library.task(number) == task
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(odd_replies())
+def test_odd_replies_come_back_too(reply: Any) -> None:
+    payload = json.loads(json.dumps(reply))  # as the wire gives it, NaN and lone surrogates too
+    try:
+        task = tasks.parse_task(payload, task=acknowledged(song()))
+    except MusicAPIError:
+        return
+    entry = Entry(1, 1, "i", "sonic", "create", "accepted", task_id=task.id)
+    data = json.loads(json.dumps(to_event(task)))
+    assert repr(restore(entry, song(), data, raw_text(task)).task()) == repr(task)
+    back = restore(entry, song(), data, raw_text(task)).task()
+    assert json.dumps(back.raw) == json.dumps(task.raw)
+
+
+def test_of_a_reply_nested_beyond_measure_the_songs_are_kept(library: Library) -> None:
+    number = buy(library, song()).entry.id
+    task = looked(acknowledged(song()), {**DONE, "deep": grown("<deep>")})
+    library.record_poll(number, task)
+    back = library.task(number)
+    assert (back.state, back.songs) == ("succeeded", task.songs)
+    assert "nested too deeply" in repr(back.raw["deep"])
+
+
+def test_render_times_are_known_between_two_looks(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr("musicapi_nb.library.events.time.time", lambda: now)
+    request = song()
+    number = buy(library, request).entry.id
+    task = acknowledged(request)
+    now = 1020.0
+    library.record_poll(number, looked(task, RUNNING))
+    now = 1045.0
+    library.record_poll(number, looked(task, RUNNING))
+    now = 1060.0
+    library.record_poll(number, looked(task))
+    other = buy(library, song("b"), "t2").entry.id
+    now = 1100.0
+    library.record_poll(other, looked(acknowledged(song("b"), "t2")))
+    failed = buy(library, song("c"), "t3").entry.id
+    library.record_poll(failed, looked(acknowledged(song("c"), "t3"), FAILED))
+    expected = [RenderTime(45.0, 60.0, "sonic-v5"), RenderTime(0.0, 40.0, "sonic-v5")]
+    assert library.render_times("sonic", "create", "sonic-v5") == expected
+    assert library.render_times("sonic", "create") == expected
+    assert library.render_times("sonic", "create", "sonic-v4") == []
+    assert library.render_times("sonic", "create", simulated=True) == []
+
+
+def test_entries_say_what_was_asked(library: Library) -> None:
+    claim = library.claim(song(), PurchaseTerms(take=3, experiment="e", cell="x"))
+    entry = library.entry(claim.entry.id)
+    assert (entry.name, entry.model, entry.take, entry.cell) == ("sonic.create", "sonic-v5", 3, "x")
+    assert entry.request_key == request_key(song(), 3)
+    assert library.request(entry.id) == song()
+    assert library.request(library.claim(Unpriced()).entry.id) is None
+
+
+# --- shown ---------------------------------------------------------------------------------
+
+
+def test_it_shows_what_needs_a_person_first(library: Library) -> None:
+    finish(library, "a")
+    finish(library, "b", FAILED)
+    lost = library.claim(song("c")).entry.id
+    library.record_uncertain(lost, LostReply("the <b>reply</b> was lost"))
+    shown = library._repr_html_()
+    assert shown.index("1 uncertain") < shown.index("1 done") < shown.index("1 failed")
+    assert f"library.resolve({lost}, task_id=" in shown
+    assert "the &lt;b&gt;reply&lt;/b&gt; was lost" in shown
+    assert "<b>" not in shown
+    assert f"{PRICE} credits spent, {PRICE} refunded, {PRICE} uncertain" in shown
+    assert "KB on disk" in shown
+    line = repr(library)
+    assert "1 uncertain, 1 done, 1 failed" in line
+    assert "\n" not in line
+
+
+def test_an_empty_one_and_a_simulated_one(library: Library) -> None:
+    assert "No requests yet" in library._repr_html_()
+    buy(library, song(), simulated=True)
+    shown = library._repr_html_()
+    assert "simulated: 20 credits spent" in shown
+    assert "0 credits spent" in shown
+
+
+def test_what_died_is_shown_without_asking(tmp_path: Path) -> None:
+    with Library(tmp_path) as first, Library(tmp_path) as second:
+        first.claim(song())
+        assert "uncertain" not in repr(second).split(";")[0]
+        first.close()
+        assert "1 uncertain" in repr(second)
+
+
+def test_disk_used_counts_files(library: Library, tmp_path: Path) -> None:
+    before = library.disk_used()
+    (tmp_path / "a").write_bytes(b"x" * 1000)
+    library.add_file(tmp_path / "a", ".mp3")
+    assert library.disk_used() == before + 1000
+
+
+def test_a_long_reply_is_kept_whole(library: Library) -> None:
+    number = buy(library, song()).entry.id
+    task = looked(acknowledged(song()), {**DONE, "many": [{"a": [1, None, 0.5]}] * 500})
+    library.record_poll(number, task)
+    assert library.task(number) == task

@@ -1,0 +1,523 @@
+"""What is asked for again until it is there: paid for as seldom as can be, and never in doubt."""
+
+import asyncio
+import contextlib
+import importlib
+import re
+import sys
+from collections.abc import AsyncIterator, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import pytest
+
+from musicapi_nb import MusicAPI
+from musicapi_nb.engines import Request
+from musicapi_nb.errors import (
+    InvalidTransition,
+    LostReply,
+    MusicAPIError,
+    RetiredOperation,
+    Unauthorized,
+    UncertainPurchase,
+    UnexpectedReply,
+    WaitTimeout,
+)
+from musicapi_nb.library import Library
+from tests.library.world import ended, python, rebuilt_is_the_same
+from tests.library.world import said as heard
+from tests.raw_http_server import (
+    AGES,
+    CLIP,
+    Behaviour,
+    Connection,
+    Peer,
+    answers,
+    client,
+    peer,
+    reply,
+    until,
+)
+
+if TYPE_CHECKING:
+    from musicapi_nb import Task
+
+LINK = "https://cdn1.suno.ai/c.mid"
+READY = {"code": 200, "message": "success", "data": {"midi_url": LINK, "instruments": []}}
+WAITING = reply({"type": "not_ready"}, 202)
+DONE = reply(READY)
+
+
+class Chart(Request, frozen=True, kw_only=True):
+    """An operation that is called again until it is there."""
+
+    engine: ClassVar[str] = "sonic"
+    operation: ClassVar[str] = "chart"
+    path: ClassVar[str] = "/api/v1/sonic/chart"
+    reply: ClassVar[Literal["task", "immediate"]] = "immediate"
+    songs: ClassVar[int | None] = 0
+    poll_by_repost: ClassVar[bool] = True
+
+
+class Once(Chart, frozen=True, kw_only=True):
+    """The same, but nothing is known of asking again."""
+
+    operation: ClassVar[str] = "once"
+    poll_by_repost: ClassVar[bool] = False
+
+
+CHART = Chart()
+
+
+@pytest.fixture(autouse=True)
+def _declared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ledger makes requests again of declared operations only."""
+    kinds = {("sonic", kind.operation): kind for kind in (Chart, Once)}
+    module = importlib.import_module("musicapi_nb.library._request_key")
+    monkeypatch.setattr(module, "_operations", lambda: kinds)
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Iterator[Library]:
+    with Library(tmp_path / "library") as opened:
+        yield opened
+        rebuilt_is_the_same(opened)
+
+
+@contextlib.asynccontextmanager
+async def world(
+    behaviour: Behaviour, library: Library | None = None, **settings: Any
+) -> AsyncIterator[tuple[Peer, MusicAPI]]:
+    async with (
+        peer(behaviour) as here,
+        client(here.url, speed=20_000, ledger=library, **settings) as api,
+    ):
+        yield here, api
+
+
+def kinds(library: Library) -> list[str]:
+    return [event.kind for event in library.events() if event.entry is not None]
+
+
+def answers_then_cuts(*replies: bytes) -> Behaviour:
+    """Answer in turn, and cut the last request's reply off."""
+    left = list(replies)
+
+    async def behave(connection: Connection) -> None:
+        await connection.request()
+        if left:
+            await connection.send(left.pop(0))
+        else:
+            connection.reset()
+
+    return behave
+
+
+# --- ready, and not ready ------------------------------------------------------------------
+
+
+NOT_READY = {
+    "202": WAITING,
+    "202 without a body": reply(b"", 202),
+    "202 with a page": reply(b"<html>wait</html>", 202),
+    "code 202": reply({"code": 202, "type": "not_ready", "error": "Task is still processing."}),
+    "text": reply(b"generating midi..."),
+    "text for a link": reply({"code": 200, "data": {"midi_url": "generating midi..."}}),
+    "no link yet": reply({"message": "success", "data": {"wav_url": None}}),
+    "message": reply({"code": 200, "message": "generating midi..."}),
+    "text for data": reply({"message": "success", "data": "still being processed"}),
+    "message, and no data": reply({"code": 200, "message": "not ready", "data": None}),
+    "status": reply({"status": "running", "data": None}),
+}
+
+
+@pytest.mark.parametrize("said", NOT_READY.values(), ids=NOT_READY)
+@pytest.mark.parametrize("kept", [False, True], ids=["plain", "ledger"])
+async def test_it_is_asked_again_until_it_is_there(
+    said: bytes, library: Library, *, kept: bool
+) -> None:
+    """Only what says so is asked again."""
+    seen: list[Task] = []
+    async with world(answers(said, said, DONE), library if kept else None) as (here, api):
+        task = await api.run(CHART, deadline=AGES, progress=seen.append)
+    assert (task.state, task.id, task.answer) == ("succeeded", None, READY["data"])
+    assert here.posts == len(here.requests) == 3
+    assert {body for _, body in _bodies(here)} == {b"{}"}
+    waited = "running" if b"running" in said else "pending"
+    assert [one.state for one in seen] == [waited, waited, "succeeded"]
+    if kept:
+        assert kinds(library) == ["sending", "accepted", "reposting", "polled", "reposting", "done"]
+
+
+def _bodies(here: Peer) -> list[tuple[bytes, bytes]]:
+    return re.findall(rb"(POST) .*?\r\n\r\n(.*?)(?=POST|$)", here.received, re.DOTALL)
+
+
+async def test_what_is_there_at_once_is_asked_for_once(library: Library) -> None:
+    async with world(answers(DONE), library) as (here, api):
+        first, again = await api.run(CHART), await api.run(CHART)
+    assert here.posts == 1
+    assert (first.bought_before, again.bought_before) == (False, True)
+    assert again.answer == first.answer == READY["data"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [NOT_READY["202"], NOT_READY["message"], NOT_READY["text for data"]],
+    ids=["2", "m", "t"],
+)
+async def test_what_is_not_said_to_be_asked_again_never_is(said: bytes, library: Library) -> None:
+    async with world(answers(said), library) as (here, api):
+        with pytest.raises(UnexpectedReply) as caught:
+            await api.run(Once())
+        with pytest.raises(UncertainPurchase):
+            await api.run(Once())
+    assert caught.value.may_have_cost
+    assert here.posts == 1
+
+
+async def test_words_that_are_not_known_to_put_off_are_an_answer_and_named() -> None:
+    said = reply({"code": 200, "data": {"midi_url": "c.mid"}})
+    async with world(answers(said)) as (here, api):
+        task = await api.run(CHART)
+    assert here.posts == 1
+    assert task.state == "succeeded"
+    assert [issue.where for issue in task.issues] == ["data"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"code": 200, "data": {"midi_url": "failed to generate"}},
+        {"type": "failed", "message": "failed to generate"},
+    ],
+)
+async def test_what_comes_to_nothing_is_failed_and_not_asked_again(
+    said: dict[str, Any], library: Library
+) -> None:
+    async with world(answers(WAITING, reply(said)), library) as (here, api):
+        task = await api.run(CHART, deadline=AGES)
+    assert (task.state, task.fail_reason) == ("failed", "failed to generate")
+    assert here.posts == 2
+    assert library.entries()[0].state == "failed"
+
+
+# --- money ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kept", [False, True], ids=["plain", "ledger"])
+async def test_a_repeat_whose_reply_is_lost_is_not_sent_again(
+    library: Library, *, kept: bool
+) -> None:
+    async with world(answers_then_cuts(WAITING), library if kept else None) as (here, api):
+        with pytest.raises(LostReply) as caught:
+            await api.run(CHART, deadline=AGES)
+        assert caught.value.may_have_cost
+        assert here.posts == 2
+        if kept:
+            with pytest.raises(UncertainPurchase):
+                await api.run(CHART)
+            assert [entry.state for entry in library.entries()] == ["uncertain"]
+            assert await api.resume() == []
+    assert here.posts == 2
+
+
+# None of these says that it is not ready.
+SILENT = {
+    "no data": {"code": 200, "message": "success", "data": None},
+    "an empty list": {"code": 200, "message": "success", "data": []},
+    "an empty object": {"code": 200, "message": "success", "data": {}},
+    "nothing": {},
+    "success alone": {"status": "succeeded", "data": None},
+    "success in words": {"message": "Your file was generated successfully.", "data": None},
+    "past": {"message": "The request was processed."},
+    "a clip": {"code": 200, "data": [{"clip_id": "c", "state": "archived"}]},
+    "a flat song": {"status": "archived", "audio_url": None},
+    "an unknown word": {"status": "archived", "data": None},
+}
+
+
+@pytest.mark.parametrize("said", SILENT.values(), ids=SILENT)
+@pytest.mark.parametrize("first", [True, False], ids=["first", "later"])
+async def test_what_does_not_say_that_it_is_not_ready_is_not_asked_again(
+    said: dict[str, Any], library: Library, *, first: bool
+) -> None:
+    replies = [reply(said), DONE] if first else [WAITING, reply(said), DONE]
+    async with world(answers(*replies), library) as (here, api):
+        with pytest.raises(UnexpectedReply, match="may have cost"):
+            await api.run(CHART, deadline=AGES)
+    assert here.posts == len(replies) - 1
+    assert [entry.state for entry in library.entries()] == ["uncertain"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        reply({"error": "Oh."}, 500),
+        reply(b"{", 200),
+        reply({"odd": 1, "error": "x"}),
+        reply([]),
+        reply({"message": "failed to generate"}),
+        reply(b"an error occurred while processing your request"),
+        reply(b"try again later"),
+        reply(b"<html>still generating</html>"),
+    ],
+    ids=["500", "cut off", "unknown", "list", "in passing", "a proxy", "its advice", "a page"],
+)
+async def test_a_repeat_of_unknown_outcome_is_not_sent_again(said: bytes, library: Library) -> None:
+    async with world(answers(WAITING, said), library) as (here, api):
+        with pytest.raises(MusicAPIError, match="may have cost"):
+            await api.run(CHART, deadline=AGES)
+    assert here.posts == 2
+    assert [entry.state for entry in library.entries()] == ["uncertain"]
+
+
+async def test_a_repeat_that_is_refused_leaves_it_accepted(library: Library) -> None:
+    refusal = reply({"error": "Invalid authorization format."}, 401)
+    async with world(answers(WAITING, refusal, DONE), library) as (here, api):
+        with pytest.raises(Unauthorized):
+            await api.run(CHART, deadline=AGES)
+        assert [entry.state for entry in library.entries()] == ["accepted"]
+        (task,) = await api.resume(deadline=AGES)
+    assert task.answer == READY["data"]
+    assert here.posts == 3
+
+
+async def test_too_many_repeats_are_waited_out(library: Library) -> None:
+    busy = reply({"error": "Too many."}, 429, {"Retry-After": "0"})
+    async with world(answers(WAITING, busy, WAITING, busy, DONE), library) as (here, api):
+        task = await api.run(CHART, deadline=AGES)
+    assert task.state == "succeeded"
+    assert here.posts == 5
+
+
+# --- many askers, and an end in between ----------------------------------------------------
+
+
+def held(*replies: bytes) -> tuple[Behaviour, asyncio.Event, asyncio.Event]:
+    """Answer in turn, the last one only once it is let go; tells when that has arrived."""
+    left, arrived, go = list(replies), asyncio.Event(), asyncio.Event()
+
+    async def behave(connection: Connection) -> None:
+        await connection.request()
+        said = left.pop(0)
+        if not left:
+            arrived.set()
+            await go.wait()
+        await connection.send(said)
+
+    return behave, arrived, go
+
+
+async def test_a_repeat_under_way_is_not_cut_off_with_its_caller(library: Library) -> None:
+    behaviour, arrived, go = held(WAITING, DONE)
+    async with world(behaviour, library) as (here, api):
+        running = asyncio.create_task(api.run(CHART, deadline=AGES))
+        await arrived.wait()
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        assert [entry.state for entry in library.entries()] == ["reposting"]
+        go.set()
+        await api.close()
+    assert [entry.state for entry in library.entries()] == ["done"]
+    assert here.posts == 2
+
+
+async def test_of_two_kernels_one_asks_and_both_have_the_answer(library: Library) -> None:
+    behaviour, arrived, go = held(WAITING, DONE)
+    seen: list[Task] = []
+    async with (
+        world(behaviour, library) as (here, api),
+        client(here.url, speed=20_000, ledger=library) as other,
+    ):
+        one = asyncio.create_task(api.run(CHART, deadline=AGES))
+        await arrived.wait()
+        two = asyncio.create_task(other.run(CHART, deadline=AGES, progress=seen.append))
+        await until(lambda: len(seen) > 2)
+        go.set()
+        tasks = await asyncio.gather(one, two)
+    assert [task.answer for task in tasks] == [READY["data"]] * 2
+    assert here.posts == 2
+
+
+async def test_takes_are_asked_for_apart(library: Library) -> None:
+    async with world(answers(WAITING, WAITING, DONE, DONE), library) as (here, api):
+        tasks = await asyncio.gather(*(api.run(CHART, take=take, deadline=AGES) for take in (1, 2)))
+    assert [task.take for task in tasks] == [1, 2]
+    assert here.posts == 4
+    assert [entry.state for entry in library.entries()] == ["done", "done"]
+
+
+async def test_a_later_kernel_goes_on_asking(tmp_path: Path) -> None:
+    async with peer(answers(WAITING, WAITING, DONE)) as here:
+        first = Library(tmp_path)
+        with first:
+            async with client(here.url, speed=20_000, ledger=first) as api:
+                waiting = await api.poll(await api.submit(CHART))
+        assert (waiting.state, here.posts) == ("pending", 2)
+        with Library(tmp_path) as later:
+            (found,) = later.unfinished()
+            assert (found.entry.task_id, found.task.poll_by_repost) == (None, True)
+            async with client(here.url, speed=20_000, ledger=later) as api:
+                task = await api.run(CHART, deadline=AGES)
+            assert task.bought_before
+            assert task.answer == READY["data"]
+            rebuilt_is_the_same(later)
+    assert here.posts == 3
+
+
+async def test_a_deadline_leaves_it_to_be_asked_for_later(library: Library) -> None:
+    async with world(answers(WAITING), library) as (_, api):
+        with pytest.raises(WaitTimeout, match=r"sonic\.chart \(take 1\) is not finished") as caught:
+            await api.run(CHART, deadline=1.0)
+        assert caught.value.task.poll_by_repost
+    assert [entry.state for entry in library.entries()] == ["accepted"]
+
+
+async def test_what_another_library_bought_is_not_asked_for_here(library: Library) -> None:
+    async with world(answers(WAITING, DONE)) as (here, plain):
+        task = await plain.submit(CHART)
+        async with client(here.url, speed=20_000, ledger=library) as api:
+            with pytest.raises(InvalidTransition, match="buy it with run"):
+                await api.wait(task, deadline=AGES)
+        assert here.posts == 1
+        assert (await plain.wait(task, deadline=AGES)).answer == READY["data"]
+
+
+async def test_what_is_there_is_not_asked_for_by_a_poll() -> None:
+    async with world(answers(DONE)) as (here, api):
+        task = await api.run(CHART)
+        assert await api.poll(task) is task
+    assert here.posts == 1
+
+
+KERNEL = """
+import asyncio, sys
+from musicapi_nb.library import Library
+from tests.raw_http_server import AGES, client
+from tests.test_client_repost import CHART
+async def main():
+    with Library(sys.argv[2]) as library:
+        async with client(sys.argv[1], speed=20_000, ledger=library) as api:
+            task = await api.poll(await api.submit(CHART))
+            print(task.state, flush=True)
+            sys.stdin.readline()
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+async def test_a_kernel_killed_between_two_asks_is_followed_by_one_that_goes_on(
+    tmp_path: Path,
+) -> None:
+    async with peer(answers(WAITING, WAITING, WAITING, DONE)) as here:
+        kernel = python(KERNEL, here.url, str(tmp_path))
+        assert await asyncio.to_thread(heard, kernel) == "pending"
+        kernel.kill()
+        ended(kernel)
+        with Library(tmp_path) as library:
+            assert [entry.state for entry in library.entries()] == ["accepted"]
+            async with client(here.url, speed=20_000, ledger=library) as api:
+                (task,) = await api.resume(deadline=AGES)
+            assert task.answer == READY["data"]
+            assert [entry.state for entry in library.entries()] == ["done"]
+    assert here.posts == 4
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+async def test_a_kernel_killed_while_it_asks_leaves_doubt_and_nothing_is_sent(
+    tmp_path: Path,
+) -> None:
+    behaviour, arrived, _ = held(WAITING, DONE)
+    async with peer(behaviour) as here:
+        kernel = python(KERNEL, here.url, str(tmp_path))
+        await arrived.wait()
+        kernel.kill()
+        ended(kernel)
+        with Library(tmp_path) as library:
+            assert [entry.state for entry in library.entries()] == ["uncertain"]
+            async with client(here.url, speed=20_000, ledger=library) as api:
+                assert await api.resume() == []
+                with pytest.raises(UncertainPurchase):
+                    await api.run(CHART)
+            assert here.posts == 2
+            assert library.resolve(1, charged=False).state == "accepted"  # as the first was
+            assert library.account().unpriced == 1
+            rebuilt_is_the_same(library)
+
+
+# --- batches -------------------------------------------------------------------------------
+
+
+class Many(Request, frozen=True, kw_only=True):
+    """An operation that makes several tasks."""
+
+    engine: ClassVar[str] = "sonic"
+    operation: ClassVar[str] = "many"
+    path: ClassVar[str] = "/api/v1/sonic/batch"
+
+
+def batches(polls: Mapping[str, list[bytes]], ack: Any) -> Behaviour:
+    """Answer a submit by `ack`, and the polls of each task in turn."""
+
+    async def behave(connection: Connection) -> None:
+        while (request := await connection.request()) is not None:
+            if request.startswith(b"POST"):
+                await connection.send(reply(ack))
+                continue
+            task = request.split(b" ")[1].rpartition(b"/")[2].decode()
+            left = polls[task]
+            await connection.send(left.pop(0) if len(left) > 1 else left[0])
+
+    return behave
+
+
+async def test_a_batch_is_waited_for_task_by_task_and_had_again(library: Library) -> None:
+    items = [{"index": 0, "task_id": "x"}, "y", {"index": 2, "error": "no lyrics"}, "z"]
+    ack = {"message": "success", "batch_id": "b1", "submitted": 2, "tasks": items}
+    silent = {**CLIP, "audio_url": None}
+    songs = {
+        name: {"code": 200, "data": [{**silent, "clip_id": f"{name}{n}"} for n in (1, 2)]}
+        for name in "xy"
+    }
+    gone = reply({"error": "task not found."}, 400)
+    polls = {
+        "x": [WAITING, reply(songs["x"])],
+        "y": [WAITING, WAITING, reply(songs["y"])],
+        "z": [gone],
+    }
+    async with world(batches(polls, ack), library) as (here, api):
+        task = await api.submit(Many())
+        assert (task.id, task.state, len(task.parts)) == ("b1", "running", 4)
+        task = await api.wait(task, deadline=AGES)
+        again = await api.run(Many())
+        alone = await api.wait(task.parts[0])
+    assert task.state == "succeeded"
+    assert [song.id for song in task.songs] == ["x1", "x2", "y1", "y2"]
+    assert [song.task_id for song in task.songs] == ["x", "x", "y", "y"]
+    assert [part.state for part in task.parts] == ["succeeded", "succeeded", "failed", "failed"]
+    assert again.songs == task.songs
+    assert again.parts == task.parts
+    assert alone.songs == task.parts[0].songs
+    assert here.posts == 1
+
+
+# --- retired -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("engine", "words"),
+    [("riffusion", "successor is the engine producer"), ("nuro", "use sonic or")],
+)
+async def test_a_retired_engine_says_what_is_living(engine: str, words: str) -> None:
+    class Gone(Request, frozen=True, kw_only=True):
+        path: ClassVar[str] = f"/api/v1/{engine}/create"
+        operation: ClassVar[str] = "create"
+
+    Gone.engine = engine
+    async with world(answers(reply({"error": "This is retired."}, 410))) as (here, api):
+        with pytest.raises(RetiredOperation, match=f"This is retired; .*{words}") as caught:
+            await api.run(Gone())
+    assert not caught.value.may_have_cost
+    assert here.posts == 1

@@ -1,0 +1,125 @@
+"""Cards of an experiment and a library."""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+
+from musicapi_nb import MusicAPI, sonic
+from musicapi_nb.errors import LostReply
+from musicapi_nb.experiment import Experiment, Progress, html
+from musicapi_nb.experiment.progress import CellState, Failure
+from musicapi_nb.experiment.tracker import CellTracker
+from musicapi_nb.ledger_types import PurchaseTerms
+from musicapi_nb.library import Library
+from musicapi_nb.plan import Plan
+
+_PLAN = Plan.grid(
+    sonic.Create,
+    base={"custom_mode": False, "gpt_description_prompt": "{word}"},
+    factors={"mv": ["sonic-v6"], "word": ["rain", "tide", "snow", "fog"]},
+)
+_SHORT = "what is left of the budget (20 credits) does not cover block 1 (80)"
+
+MakeProgress: TypeAlias = Callable[..., Progress]
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Iterator[Library]:
+    with Library(tmp_path / "library") as library:
+        yield library
+
+
+@pytest.fixture
+def make_progress(library: Library) -> MakeProgress:
+    """Return a function that makes the progress of a new experiment with some fields changed."""
+    client = MusicAPI("sk-some-key-0001", ledger=library)
+    new = Experiment("harbour", _PLAN, client, library).progress
+
+    def make(**changes: Any) -> Progress:
+        return dataclasses.replace(new, **changes)
+
+    return make
+
+
+def _card(progress: Progress) -> str:
+    return html.card(progress, [], 0)
+
+
+# --- the tracker ---------------------------------------------------------------------------
+
+
+def test_cell_that_ends_done_is_no_failure() -> None:
+    tracker = CellTracker(_PLAN.cells)
+    tracker.update(0, CellState(state="failed", reason="it broke"))
+    tracker.update(1, CellState(state="refused", reason="too rude"))
+    tracker.update(0, CellState(state="accepted"))
+    tracker.update(0, CellState(state="done"))
+    assert list(tracker.failures) == [Failure(1, "refused", "too rude")]
+
+
+def test_cell_with_a_new_failure_is_listed_once_and_first() -> None:
+    tracker = CellTracker(_PLAN.cells)
+    tracker.update(0, CellState(state="uncertain", reason="lost"))
+    tracker.update(1, CellState(state="failed", reason="it broke"))
+    tracker.update(0, CellState(state="refused", reason="resolved"))
+    tracker.update(1, CellState(state="failed", reason="it broke", entry=7))
+    assert list(tracker.failures) == [
+        Failure(0, "refused", "resolved"),
+        Failure(1, "failed", "it broke"),
+    ]
+
+
+# --- the experiment's card -----------------------------------------------------------------
+
+
+def test_card_before_the_start(make_progress: MakeProgress) -> None:
+    assert "of 4 cells" not in _card(make_progress())
+    assert "Nothing is sent until you start it." in _card(make_progress())
+    assert "bought earlier" not in _card(make_progress())
+    card = _card(make_progress(counts={"planned": 1, "done": 2, "uncertain": 1}))
+    assert "3 cells were bought earlier" in card
+    assert "they cost nothing" in card
+
+
+def test_common_reason_is_shown_once(make_progress: MakeProgress) -> None:
+    failures = (Failure(3, "not_run", _SHORT), Failure(2, "failed", "it broke"))
+    counts = {"done": 1, "failed": 1, "not_run": 2}
+    stopped = make_progress(
+        state="stopped", counts=counts, finished=2, stop_reason=_SHORT, failures=failures
+    )
+    assert _card(stopped).count("does not cover block 1") == 1
+    assert "it broke" in _card(stopped)
+
+
+def test_cancelled_is_shown_only_with_unfinished_cells(make_progress: MakeProgress) -> None:
+    reason = "the experiment was cancelled before this cell was bought"
+    half = make_progress(
+        state="cancelled", counts={"done": 2, "not_run": 2}, finished=2, stop_reason=reason
+    )
+    assert "Not all cells were run: it was cancelled." in _card(half)
+    assert "cancelled before" not in _card(half) + html.line(half)
+    full = make_progress(state="cancelled", counts={"done": 4}, finished=4, stop_reason=reason)
+    assert "Not all cells were run" not in _card(full)
+
+
+# --- the library's card --------------------------------------------------------------------
+
+
+def test_library_card_names_the_account(library: Library) -> None:
+    assert "0 credits spent" in library._repr_html_()
+    bought = library.claim(_PLAN.cells[0].request, PurchaseTerms(simulated=True)).entry
+    library.record_uncertain(bought.id, LostReply("the reply was lost"))
+    for text in (library._repr_html_(), repr(library)):
+        assert "simulated: 0 credits spent, 20 uncertain" in text
+        assert text.count("credits spent") == 1
+
+
+def test_library_card_shows_how_to_settle_uncertain_entries(library: Library) -> None:
+    bought = library.claim(_PLAN.cells[0].request).entry
+    library.record_uncertain(bought.id, LostReply("the reply was lost"))
+    card = library._repr_html_()
+    assert "1 uncertain: the reply was lost" in card
+    assert f"library.resolve({bought.id}, task_id=" in card

@@ -1,0 +1,41 @@
+"""JavaScript modules are joined into one that a blob URL can load."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from musicapi_nb._blind_test.widget import BlindTest
+from musicapi_nb.widgets.base import LiveWidget, join_modules
+from musicapi_nb.widgets.form.view import FormView
+from musicapi_nb.widgets.gallery import Gallery, _gallery
+
+FOLDER = Path(_gallery.__file__).parent
+
+
+@pytest.mark.parametrize("widget", [Gallery, FormView, BlindTest])
+def test_joined_module_stands_alone(widget: type[LiveWidget]) -> None:
+    source = re.sub(r"/\*.*?\*/", "", str(widget._esm), flags=re.DOTALL)
+    assert "import" not in source
+    assert re.findall(r"^export.*", source, flags=re.MULTILINE)[0].startswith("export default ")
+    assert source.count("\nexport ") == 1
+    declared = re.findall(r"^(?:const|let|function|class) (\w+)", source, flags=re.MULTILINE)
+    assert len(declared) == len(set(declared)) > 10
+
+
+def test_every_module_of_gallery_is_joined_after_its_imports() -> None:
+    names = list(_gallery._MODULES)
+    assert sorted(names) == sorted(path.stem for path in FOLDER.glob("*.js"))
+    for position, name in enumerate(names):
+        source = (FOLDER / f"{name}.js").read_text(encoding="utf-8")
+        imports = re.findall(r"^import [^;]*from \"\./(\w+)\.js\";", source, flags=re.MULTILINE)
+        assert set(imports) <= set(names[:position])
+
+
+def test_multiline_imports_are_removed_and_exports_are_kept(tmp_path: Path) -> None:
+    (tmp_path / "a.js").write_text("export const a = 1;\nexport function b() {}\n")
+    (tmp_path / "c.js").write_text(
+        'import {\n  a,\n  b,\n} from "./a.js";\nexport default { a };\n'
+    )
+    joined = join_modules(tmp_path / "a.js", tmp_path / "c.js")
+    assert joined == "const a = 1;\nfunction b() {}\n\nexport default { a };\n"
