@@ -215,7 +215,7 @@ class MusicAPI:
 
         async def post(entry: Entry | None = None) -> Task:
             return await self._transport.send(
-                wire.submit_call(request, webhook_fields(self._hook, request, entry)),
+                call.with_fields(webhook_fields(self._hook, request, entry)),
                 lambda status, payload: tasks.parse_submit_reply(
                     payload, request, status=status, take=take, simulated=self.simulated
                 ),
