@@ -17,6 +17,7 @@ from musicapi_nb.engines.request import Price
 from musicapi_nb.experiment import Experiment, Progress
 from musicapi_nb.experiment.eta import estimate_remaining
 from musicapi_nb.experiment.ledger_view import ExperimentLedger
+from musicapi_nb.ledger_types import PurchaseTerms
 from musicapi_nb.library import Library
 from musicapi_nb.plan import Plan
 from musicapi_nb.polling import Eta
@@ -698,8 +699,8 @@ async def test_cell_that_fails_elsewhere_while_queued_is_not_bought_again(
             run.cancel()
             await running
             assert states(run) == {"done": 1, "failed": 1}
-            assert library_b.find(lasting.request, lasting.take) is not None
-            assert library_b.find(failing.request, failing.take) is None
+            assert library_b.find(lasting.request, PurchaseTerms(take=lasting.take)) is not None
+            assert library_b.find(failing.request, PurchaseTerms(take=failing.take)) is None
     assert len(sim.request_log.posts) == 2
 
 

@@ -247,7 +247,7 @@ def test_failed_rating_reports_problem_and_stored_rating(library: Library, tmp_p
         reply = page.ask("rate", "rating", index=0, stars=5)
         other.execute("ROLLBACK")
         other.close()
-    assert "held by another program" in reply["problem"]
+    assert "locked by another program" in reply["problem"]
     assert reply["mark"] == [2, 0]
     assert widget._ratings == {"0": [2, 0]}
     closed = page.ask("rate", "rating", index=0, stars=5)

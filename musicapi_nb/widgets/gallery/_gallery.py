@@ -13,7 +13,7 @@ import traitlets
 
 from musicapi_nb import markup
 from musicapi_nb.errors import InvalidArgument, MusicAPIError, NoAudio
-from musicapi_nb.library.ratings import rated
+from musicapi_nb.library.ratings import new_rating
 from musicapi_nb.tasks import Song
 from musicapi_nb.widgets import song_audio
 from musicapi_nb.widgets.base import LiveWidget, join_modules
@@ -234,7 +234,7 @@ class Gallery(LiveWidget):
             raise InvalidArgument("this song cannot be rated: it was not made")
         if library is not None:
             return library.rate(song, stars, note=note)
-        rating = rated(song, self._session_ratings.get(index), stars, note)
+        rating = new_rating(song, self._session_ratings.get(index), stars, note)
         self._session_ratings[index] = rating
         return rating
 
