@@ -58,10 +58,7 @@ def claim(library: Library, words: str = "rain", *, durable: bool = True) -> asy
 async def test_one_turn_is_one_commit(library: Library) -> None:
     statements = record_statements(library)
     claims = await asyncio.gather(
-        *(
-            library.async_ledger.claim(song(str(number)), PurchaseTerms(take=TERMS))
-            for number in range(200)
-        )
+        *(library.async_ledger.claim(song(str(number)), TERMS) for number in range(200))
     )
     assert [claim.kind for claim in claims] == ["buy"] * 200
     assert statements.count("BEGIN IMMEDIATE") == 1
@@ -188,7 +185,7 @@ async def test_cancelled_caller_does_not_undo_a_step(library: Library) -> None:
 
 
 async def test_claim_of_a_cancelled_caller_is_undone(library: Library) -> None:
-    claiming = asyncio.create_task(library.async_ledger.claim(song(), PurchaseTerms(take=TERMS)))
+    claiming = asyncio.create_task(library.async_ledger.claim(song(), TERMS))
     await asyncio.sleep(0)
     claiming.cancel()
     await asyncio.gather(claiming, return_exceptions=True)
@@ -285,8 +282,8 @@ def test_transaction_is_all_or_nothing(library: Library) -> None:
 
     def fail() -> None:
         with library.transaction():
-            library.plan(song("a"), PurchaseTerms(take=terms))
-            library.plan(song("b"), PurchaseTerms(take=terms))
+            library.plan(song("a"), terms)
+            library.plan(song("b"), terms)
             raise RuntimeError("no")
 
     with pytest.raises(RuntimeError, match="no"):
@@ -295,7 +292,7 @@ def test_transaction_is_all_or_nothing(library: Library) -> None:
     statements = record_statements(library)
     with library.transaction():
         for number in range(30):
-            library.plan(song(str(number)), PurchaseTerms(take=terms))
+            library.plan(song(str(number)), terms)
     assert statements.count("BEGIN IMMEDIATE") == 1
     assert library.counts(experiment="e") == {"planned": 30}
 
