@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
-from pandas.api import types
 
 from musicapi_nb.analysis.array_types import Flags, Floats, Ints
 from musicapi_nb.analysis.checks import require
@@ -84,22 +84,16 @@ def _shared_keys(*tables: LabelledTable) -> list[str]:
 
 def _require_same_kind(name: str, tables: Sequence[LabelledTable]) -> None:
     columns = [(frame[name], label) for frame, label in tables if frame[name].notna().any()]
-    kinds = {_is_number(column): (column.dtype, label) for column, label in columns}
+    kinds = {
+        isinstance(column.dropna().iloc[0], numbers.Number): (column.dtype, label)
+        for column, label in columns
+    }
     if len(kinds) > 1:
         (dtype, label), (other_dtype, other_label) = kinds.values()
         raise BadFrame(
             f"column {name!r} is {dtype} in {label} and {other_dtype} in {other_label}, so songs "
             "cannot be matched: convert one of them (astype)"
         )
-
-
-def _is_number(column: pd.Series) -> bool:
-    dtype = column.dtype
-    if isinstance(dtype, pd.CategoricalDtype):
-        dtype = dtype.categories.dtype
-    if types.is_object_dtype(dtype):
-        return types.infer_dtype(column, skipna=True) in {"integer", "floating"}
-    return types.is_numeric_dtype(dtype)
 
 
 class TaggedSongs(NamedTuple):
