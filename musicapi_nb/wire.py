@@ -49,9 +49,16 @@ class Call:
         """
         return self.method != "GET"
 
+    def with_fields(self, fields: Mapping[str, Any]) -> Call:
+        """Return the call with further fields in its body."""
+        if not fields or self.body is None:
+            return self
+        body = {**json.loads(self.body), **fields}
+        return dataclasses.replace(self, body=json.dumps(body, allow_nan=False).encode())
 
-def submit_call(request: Request, added: Mapping[str, Any] | None = None) -> Call:
-    """Write a request as a call; `added` is sent besides, and is no part of the request.
+
+def submit_call(request: Request) -> Call:
+    """Write a request as a call.
 
     Raises
     ------
@@ -61,8 +68,7 @@ def submit_call(request: Request, added: Mapping[str, Any] | None = None) -> Cal
     request.check()
     if request.method == "GET":
         return Call("GET", request.path)
-    body = {**request.body(), **(added or {})}
-    text = json.dumps(body, allow_nan=False).encode()
+    text = json.dumps(request.body(), allow_nan=False).encode()
     return Call("POST", request.path, text, request.poll_by_repost)
 
 

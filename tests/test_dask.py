@@ -106,7 +106,7 @@ def test_what_is_not_there_is_named(tmp_path: Path) -> None:
         frames.dask_frames(tmp_path)
     with pytest.raises(FileNotFoundError, match=r"absent\.ndjson"):
         frames.dask_frames([tmp_path / "absent.ndjson"])
-    with pytest.raises(InvalidArgument, match="no path"):
+    with pytest.raises(InvalidArgument, match="expected a path"):
         frames.dask_frames(5)  # type: ignore[arg-type]
 
 
