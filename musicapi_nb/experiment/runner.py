@@ -103,7 +103,7 @@ class Runner:
         ledger, tracker, states = self._ledger, self._tracker, self._tracker.states
         if await asyncio.to_thread(ledger.budget) is not None:
             self._budgets = (ledger.budget_name,)
-        tracker.update_all(await asyncio.to_thread(ledger.join), ledger.budget_name)
+        tracker.update_all(await asyncio.to_thread(ledger.link_purchases), ledger.budget_name)
         for index, state in enumerate(states):
             bought = state.state in {"accepted", "reposting", "done", "uncertain", "failed"}
             bought_before = bought and not state.to_buy
@@ -159,7 +159,7 @@ class Runner:
         Reserved credits may be refunded, so it is checked again whenever a cell has ended.
         """
         names = (*self._budgets, *self._client.budgets)
-        budget = await asyncio.to_thread(self._ledger.tightest, names)
+        budget = await asyncio.to_thread(self._ledger.tightest_budget, names)
         if budget is None:
             return True
         cost = self._tracker.credits(block)
@@ -288,8 +288,10 @@ class Runner:
         reasons |= {index: states[index].reason or default for index in self._over_budget}
         with contextlib.suppress(LibraryError, ClientClosed):  # then the run stopped because of it
             if reasons:
-                await asyncio.to_thread(ledger.not_run, reasons)
-            self._tracker.update_all(await asyncio.to_thread(ledger.read), ledger.budget_name)
+                await asyncio.to_thread(ledger.record_not_run, reasons)
+            self._tracker.update_all(
+                await asyncio.to_thread(ledger.read_entries), ledger.budget_name
+            )
         self._notify()
 
 
