@@ -31,7 +31,7 @@ def parse_secret(value: str | None, operation: str) -> Secret:
     """
     message = None
     if not isinstance(value, str) or not value.strip():
-        message = f"is needed to tell webhooks from forgeries; set {SECRET_VARIABLE}"
+        message = f"is required to tell webhooks from forgeries; set {SECRET_VARIABLE}"
     elif len(value := value.strip()) < SHORTEST_SECRET:
         message = (
             f"needs at least {SHORTEST_SECRET} characters; secrets.token_urlsafe() generates one"
@@ -39,7 +39,7 @@ def parse_secret(value: str | None, operation: str) -> Secret:
     elif not value.isascii() or not value.isprintable() or " " in value:
         message = "must be ASCII without spaces; secrets.token_urlsafe() generates one"
     if message or value is None:
-        raise InvalidRequest(operation, [Problem("webhook_secret", message or "is needed")])
+        raise InvalidRequest(operation, [Problem("webhook_secret", message or "is required")])
     return Secret(value)
 
 

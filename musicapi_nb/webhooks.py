@@ -183,11 +183,9 @@ class _Receiver:
     async def _record(
         self, notification: Notification, payload: dict[str, Any], event: str | None
     ) -> NotificationResult:
-        library = self._library
         try:
-            result = await library.together(
-                library.apply_notification, notification, _updater(payload, event)
-            )
+            ledger = self._library.async_ledger
+            result = await ledger.apply_notification(notification, _updater(payload, event))
         except MusicAPIError as error:  # closed, locked or full
             _log.error("The library could not record a webhook: %s", error)
             reason = "the library cannot be written at the moment"

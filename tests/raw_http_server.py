@@ -237,5 +237,5 @@ def timeless(
 ) -> Pauses:
     """Let a client's own pauses pass at once; `meanwhile` happens in them, one in each."""
     pauses = Pauses(meanwhile)
-    monkeypatch.setattr(api._transport, "sleep", pauses)
+    monkeypatch.setattr(api._transport.retry, "sleep", pauses)
     return pauses

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from musicapi_nb.client import MusicAPI
-from musicapi_nb.client.download import Media, suffix_of
+from musicapi_nb.client.download import suffix_of
 from musicapi_nb.errors import DownloadFailed, MusicAPIError, ServerError, Unreachable
+from musicapi_nb.ledger_types import Media
 from musicapi_nb.simulator import Simulator
 from musicapi_nb.tasks import Song
 from tests.raw_http_server import (
@@ -195,7 +196,7 @@ async def test_too_large_is_refused_announced_or_not(kept: Path, nowhere: MusicA
         async with peer(behaviour) as here:
             error = await refused(nowhere, f"{here.url}/x", kept, max_bytes=100_000)
         assert isinstance(error, DownloadFailed)
-        assert "larger than the 100,000 bytes" in str(error)
+        assert "larger than 100,000 bytes" in str(error)
         assert len(here.requests) == 1
 
 
@@ -325,7 +326,7 @@ async def test_a_full_disk_is_said_and_not_taken_for_a_broken_line(
         (tmp_path / "full").symlink_to(full_disk)
         return tmp_path / "full"
 
-    monkeypatch.setattr("musicapi_nb.client.download._beside", beside)
+    monkeypatch.setattr("musicapi_nb.client.download._temporary", beside)
     async with peer(answers(reply(SOUND))) as here:
         with pytest.raises(DownloadFailed, match=os.strerror(errno.ENOSPC)):
             await nowhere.download(f"{here.url}/x.mp3", tmp_path / "song.mp3")

@@ -115,7 +115,7 @@ async def test_a_lost_reply_says_what_to_do() -> None:
         with pytest.raises(LostReply, match=r"(?i)" + WHAT_TO_DO) as caught:
             await api.submit(SONG)
     assert "POST /api/v1/sonic/create" in str(caught.value)
-    assert "not sent again" in str(caught.value)
+    assert "not resent" in str(caught.value)
 
 
 # --- what is answered ----------------------------------------------------------------------

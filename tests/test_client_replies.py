@@ -201,7 +201,7 @@ async def test_an_endless_reply_is_cut_short(monkeypatch: pytest.MonkeyPatch) ->
             sent += 0x100000
 
     async with peer(endless) as here, client(here.url) as api:
-        monkeypatch.setattr("musicapi_nb.client.transport._ATTEMPTS", 1)
+        monkeypatch.setattr("musicapi_nb.client.retry._ATTEMPTS", 1)
         assert isinstance(await balance_error(api), UnexpectedReply)
     assert LARGEST_REPLY <= sent < 2 * LARGEST_REPLY
 

@@ -74,7 +74,7 @@ def _declared(monkeypatch: pytest.MonkeyPatch) -> None:
     """The ledger makes requests again of declared operations only."""
     kinds = {("sonic", kind.operation): kind for kind in (Chart, Once)}
     module = importlib.import_module("musicapi_nb.library._request_key")
-    monkeypatch.setattr(module, "_kinds", lambda: kinds)
+    monkeypatch.setattr(module, "_operations", lambda: kinds)
 
 
 @pytest.fixture
@@ -379,7 +379,7 @@ async def test_what_another_library_bought_is_not_asked_for_here(library: Librar
     async with world(answers(WAITING, DONE)) as (here, plain):
         task = await plain.submit(CHART)
         async with client(here.url, speed=20_000, ledger=library) as api:
-            with pytest.raises(InvalidTransition, match="buy it here"):
+            with pytest.raises(InvalidTransition, match="buy it with run"):
                 await api.wait(task, deadline=AGES)
         assert here.posts == 1
         assert (await plain.wait(task, deadline=AGES)).answer == READY["data"]
@@ -507,7 +507,8 @@ async def test_a_batch_is_waited_for_task_by_task_and_had_again(library: Library
 
 
 @pytest.mark.parametrize(
-    ("engine", "words"), [("riffusion", "successor is the engine producer"), ("nuro", "sonic and")]
+    ("engine", "words"),
+    [("riffusion", "successor is the engine producer"), ("nuro", "use sonic or")],
 )
 async def test_a_retired_engine_says_what_is_living(engine: str, words: str) -> None:
     class Gone(Request, frozen=True, kw_only=True):

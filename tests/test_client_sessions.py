@@ -1,4 +1,4 @@
-"""RateLimiter, loops, sessions and settings of a client."""
+"""Rate limiter, loops, sessions and settings of a client."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ from typing import Any, Self
 import pytest
 
 from musicapi_nb.client import BASE_URL, MusicAPI
-from musicapi_nb.client.rate_limit import RateLimiter
+from musicapi_nb.client.rate_limit import LocalRateLimiter
 from musicapi_nb.errors import ClientClosed, InvalidRequest, MusicAPIError
 from musicapi_nb.simulator import EmbeddedSimulator, Simulator
 from tests.raw_http_server import AGES, KEY, SONG, Connection, answers, client, peer, reply
@@ -90,7 +90,7 @@ async def test_an_invalid_request_takes_no_place() -> None:
 def test_two_loops_share_one_pace() -> None:
     times: list[float] = []
     lock = threading.Lock()
-    pace = RateLimiter(INTERVAL)
+    pace = LocalRateLimiter(INTERVAL)
 
     async def take() -> None:
         for _ in range(4):
@@ -110,15 +110,15 @@ def test_two_loops_share_one_pace() -> None:
 
 
 def test_places_are_spaced_on_any_clock() -> None:
-    pace = RateLimiter(3.0)
+    pace = LocalRateLimiter(3.0)
     assert [pace.reserve(100.0) for _ in range(4)] == [100.0, 103.0, 106.0, 109.0]
     assert pace.reserve(200.0) == 200.0
     assert pace.reserve(200.5) == 203.0
-    assert [RateLimiter(0.0).reserve(5.0) for _ in range(3)] == [5.0] * 3
+    assert [LocalRateLimiter(0.0).reserve(5.0) for _ in range(3)] == [5.0] * 3
 
 
 def test_a_place_given_back_is_taken_by_the_next_unless_it_is_past() -> None:
-    pace = RateLimiter(3.0)
+    pace = LocalRateLimiter(3.0)
     places = [pace.reserve(0.0) for _ in range(5)]
     for place in (places[4], places[1], places[2]):
         pace.release(place)
@@ -126,7 +126,7 @@ def test_a_place_given_back_is_taken_by_the_next_unless_it_is_past() -> None:
 
 
 async def test_who_is_cancelled_does_not_hold_up_the_next() -> None:
-    pace = RateLimiter(3600.0)
+    pace = LocalRateLimiter(3600.0)
     await pace.acquire()
     waiting = [asyncio.create_task(pace.acquire()) for _ in range(50)]
     await asyncio.sleep(0)

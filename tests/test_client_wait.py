@@ -19,6 +19,7 @@ from musicapi_nb.errors import (
     Unreachable,
     WaitTimeout,
 )
+from musicapi_nb.ledger_types import PurchaseTerms
 from musicapi_nb.library import Library
 from musicapi_nb.simulator import Simulator
 from musicapi_nb.tasks import Task
@@ -181,7 +182,7 @@ async def test_the_library_s_past_is_learned_from(
         monkeypatch.setattr("musicapi_nb.library.events.time.time", lambda: now)
         for number in range(12):
             task = Task(id=f"t{number}", engine="sonic", operation="create", request=SONG)
-            entry = library.claim(SONG, take=number + 1).entry.id
+            entry = library.claim(SONG, PurchaseTerms(take=number + 1)).entry.id
             library.record_accepted(entry, task)
             now += 30
             library.record_poll(entry, msgspec.structs.replace(task, state="running"))
@@ -398,7 +399,7 @@ async def test_many_tasks_are_waited_for_without_a_coroutine_each() -> None:
     async with peer(answers(NOT_READY)) as here, client(here.url, speed=1) as api:
         before = len(asyncio.all_tasks())
         waiting = asyncio.create_task(api.wait([pending(f"t{n}") for n in range(5_000)]))
-        await until(lambda: api._waiting._watches)
+        await until(lambda: api._poller._loops)
         await asyncio.sleep(0)
         assert len(asyncio.all_tasks()) == before + 1
         waiting.cancel()
@@ -442,10 +443,10 @@ async def test_a_task_is_not_asked_about_again_while_a_reply_is_written_down(
             await until(lambda: script.polls.count("quick") > others + 3)
             after.append(script.polls.count("slow"))
 
-        monkeypatch.setattr(api._waiting, "looked", looked)
+        monkeypatch.setattr(api._poller, "record_poll", looked)
         tasks = [pending("slow"), pending("quick")]
         for task in tasks:
-            api._waiting.accepted(task)
+            api._poller.accepted(task)
         both = asyncio.create_task(api.wait(tasks, deadline=1e12))
         await until(lambda: len(after) == 3)
         assert before == after == [1, 2, 3]

@@ -184,7 +184,7 @@ def test_character_limits(
     assert field not in fields(hard(below)) + fields(advice(below))
     assert field not in fields(hard(exactly))
     assert field in fields(advice(exactly)), "the service may mean fewer"
-    assert hard(above) == [(field, f"has {limit + 1} characters, the limit is {limit}")]
+    assert hard(above) == [(field, f"has {limit + 1} characters; the limit is {limit}")]
 
 
 @pytest.mark.parametrize(
@@ -438,9 +438,9 @@ def test_a_batch_is_its_creates() -> None:
     assert sonic.Batch().price() is None
     odd: Any = sonic.Batch(items=[sonic.Create(**DESCRIBED, title="Rain"), sonic.Extend()])  # type: ignore[list-item]  # on purpose
     assert advice(odd)[0][0] == "items"
-    assert advice(odd)[0][1].startswith("[0] title: is for custom_mode=True")
+    assert advice(odd)[0][1].startswith("[0] title: belongs to custom_mode=True")
     assert fields(hard(odd)) == ["items"]
-    assert "no Create" in hard(odd)[0][1]
+    assert "not a Create" in hard(odd)[0][1]
 
 
 def test_lists_are_shown_as_a_person_reads_them() -> None:
@@ -625,8 +625,8 @@ def test_extra_is_passed_through() -> None:
 @pytest.mark.parametrize(
     ("extra", "words"),
     [
-        ({"title": "x"}, "give title= itself"),
-        ({"task_type": "cover_music"}, "another operation than create"),
+        ({"title": "x"}, "pass title=..."),
+        ({"task_type": "cover_music"}, "choose another operation"),
         ({"new": math.nan}, "cannot be written as JSON"),
         ({"new": object()}, "cannot be written as JSON"),
         ({"new": {1, 2}}, "cannot be written as JSON"),

@@ -17,6 +17,7 @@ from musicapi_nb.engines.request import Price
 from musicapi_nb.experiment import Experiment, Progress
 from musicapi_nb.experiment.eta import estimate_remaining
 from musicapi_nb.experiment.ledger_view import ExperimentLedger
+from musicapi_nb.ledger_types import PurchaseTerms
 from musicapi_nb.library import Library
 from musicapi_nb.plan import Plan
 from musicapi_nb.polling import Eta
@@ -630,9 +631,9 @@ async def test_cell_failed_in_another_kernel_is_not_recorded_as_not_run(
     sim.faults.arm("task_fails", refund=False)
     run = await run_to_end(sim, library, plan(), concurrency=1)
     cells = ExperimentLedger(library, run.name, run.plan.cells, simulated=False)
-    before = cells.read()
-    cells.not_run(dict.fromkeys(range(4), "the budget is used up"))
-    assert cells.read() == before
+    before = cells.read_entries()
+    cells.record_not_run(dict.fromkeys(range(4), "the budget is used up"))
+    assert cells.read_entries() == before
     assert states(await run_to_end(sim, library, plan())) == {"done": 3, "failed": 1}
     assert len(sim.request_log.paid) == 4
 
@@ -698,8 +699,8 @@ async def test_cell_that_fails_elsewhere_while_queued_is_not_bought_again(
             run.cancel()
             await running
             assert states(run) == {"done": 1, "failed": 1}
-            assert library_b.find(lasting.request, lasting.take) is not None
-            assert library_b.find(failing.request, failing.take) is None
+            assert library_b.find(lasting.request, PurchaseTerms(take=lasting.take)) is not None
+            assert library_b.find(failing.request, PurchaseTerms(take=failing.take)) is None
     assert len(sim.request_log.posts) == 2
 
 

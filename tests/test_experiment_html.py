@@ -12,6 +12,7 @@ from musicapi_nb.errors import LostReply
 from musicapi_nb.experiment import Experiment, Progress, html
 from musicapi_nb.experiment.progress import CellState, Failure
 from musicapi_nb.experiment.tracker import CellTracker
+from musicapi_nb.ledger_types import PurchaseTerms
 from musicapi_nb.library import Library
 from musicapi_nb.plan import Plan
 
@@ -109,7 +110,7 @@ def test_cancelled_is_shown_only_with_unfinished_cells(make_progress: MakeProgre
 
 def test_library_card_names_the_account(library: Library) -> None:
     assert "0 credits spent" in library._repr_html_()
-    bought = library.claim(_PLAN.cells[0].request, simulated=True).entry
+    bought = library.claim(_PLAN.cells[0].request, PurchaseTerms(simulated=True)).entry
     library.record_uncertain(bought.id, LostReply("the reply was lost"))
     for text in (library._repr_html_(), repr(library)):
         assert "simulated: 0 credits spent, 20 uncertain" in text

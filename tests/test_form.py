@@ -301,7 +301,7 @@ def test_fraction_can_be_left_out(api: Session) -> None:
 def test_missing_field_turns_red_only_after_editing(api: Session) -> None:
     form = api.form(sonic.Concat)
     clip = field_state(form, "continue_clip_id")
-    assert (clip["message"], clip["tone"]) == ("Is needed: The extended clip.", "warn")
+    assert (clip["message"], clip["tone"]) == ("Is required: The extension.", "warn")
     assert state(form)["summary"] == [["Still to do: Continue clip id.", ""]]
     type_in(form, "continue_clip_id", "c1")
     assert state(form)["ready"]
@@ -318,7 +318,7 @@ def test_other_fields_are_json(api: Session) -> None:
     for text, message in (
         ('{"auto', "is not valid JSON"),
         ("[1]", "JSON object"),
-        ('{"mv": 1}', "own field"),
+        ('{"mv": 1}', "field of this operation"),
     ):
         type_in(form, "extra", text)
         assert message in state(form)["summary"][0][0]

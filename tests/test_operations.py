@@ -16,11 +16,11 @@ import pytest
 
 import musicapi_nb as mnb
 from musicapi_nb import MusicAPI, account, lyrics, producer, riffusion, sonic, studio, tasks
-from musicapi_nb.client.balance import read_balance
+from musicapi_nb.client.balance import parse_balance
 from musicapi_nb.engines import Field, Price, Request, operations
 from musicapi_nb.errors import InvalidRequest
 from musicapi_nb.library import Library, request_key
-from musicapi_nb.library._request_key import _kinds, from_json, to_json
+from musicapi_nb.library._request_key import _operations, from_json, to_json
 from musicapi_nb.notebook.song_magic_parser import help_text, parse_song_cell
 from musicapi_nb.plan import Plan
 from musicapi_nb.simulator import EmbeddedSimulator, Simulator
@@ -73,7 +73,7 @@ SAMPLES: Mapping[type[Request], tuple[str, ...]] = {
 @pytest.mark.parametrize("request_", REQUESTS, ids=NAMES)
 def test_its_reply_is_understood(request_: Request) -> None:
     if isinstance(request_, account.Credits):
-        assert read_balance(sample("credits.json")).total == 50
+        assert parse_balance(sample("credits.json")).total == 50
         return
     ack, *end = SAMPLES.get(type(request_)) or _OF_ENGINE[request_.engine]
     task = tasks.parse_submit_reply(sample(ack), request_)
@@ -187,7 +187,7 @@ def test_a_line_of_a_batch_that_cannot_be_read() -> None:
     for items, words in (
         ("[{", "is not JSON"),
         ("{}", "should be a list of requests"),
-        ("[3]", "which is no Create"),
+        ("[3]", "not a Create"),
         ('[{"titel": "x"}]', "did you mean title"),
     ):
         with pytest.raises(InvalidRequest, match=words):
@@ -247,9 +247,9 @@ def _declared(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """As if its class stood in the engine's module."""
     monkeypatch.setattr(sonic, "Hum", Hum, raising=False)
     monkeypatch.setattr(sonic, "__all__", [*sonic.__all__, "Hum"])
-    _kinds.cache_clear()
+    _operations.cache_clear()
     yield
-    _kinds.cache_clear()
+    _operations.cache_clear()
 
 
 @pytest.mark.usefixtures("_declared")

@@ -550,7 +550,7 @@ def test_check_lists_every_problem_of_every_cell() -> None:
     frame = plan.frame()
     long, missing = frame[TEXT].str.len() > 400, frame[TEXT].isna()
     assert list(by_field[TEXT, "has 401 char"]) == frame.index[long].tolist()
-    assert list(by_field[TEXT, "is needed wh"]) == frame.index[missing].tolist()
+    assert list(by_field[TEXT, "is required "]) == frame.index[missing].tolist()
     assert list(by_field["mv", "should be te"]) == frame.index[frame["mv"] == 5].tolist()
     for text in ("the plan was not sent and cost nothing", "has 401 characters", "(cells "):
         assert text in str(error)

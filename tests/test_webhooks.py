@@ -15,7 +15,14 @@ import pytest
 from aiohttp import web
 
 from musicapi_nb import Experiment, MusicAPI, Plan, nuro, sonic, tasks, webhook_signing, webhooks
-from musicapi_nb.errors import InvalidRequest, LostReply, MusicAPIError, UncertainPurchase
+from musicapi_nb.errors import (
+    InvalidRequest,
+    LostReply,
+    MusicAPIError,
+    UncertainPurchase,
+    Unreachable,
+)
+from musicapi_nb.ledger_types import PurchaseTerms
 from musicapi_nb.library import Entry, Library
 from musicapi_nb.secret import Secret
 from musicapi_nb.simulator import ReplyOptions, Simulator
@@ -311,7 +318,7 @@ async def test_task_of_another_engine_changes_nothing(
 
 async def test_refused_or_unsent_purchase_is_not_revived(library: Library, sender: Sender) -> None:
     refused = library.record_refused(sending(library, "rain").id, LostReply("no"))
-    unsent = library.record_unsent(sending(library, "snow").id)
+    unsent = library.record_unsent(sending(library, "snow").id, Unreachable("no host"))
     for entry in (refused, unsent):
         assert (await sender.send(COMPLETED, entry)).status == 409
         assert library.entry(entry.id) == entry
@@ -413,12 +420,12 @@ async def test_failure_is_recorded_with_its_refund(
     library: Library, sender: Sender, *, refunded: bool
 ) -> None:
     library.set_budget("all", 100)
-    entry = library.claim(song(), budgets=["all"]).entry
+    entry = library.claim(song(), PurchaseTerms(budgets=("all",))).entry
     answer = await sender.send({**FAILED, "refund_processed": refunded}, entry)
     now = library.entry(entry.id)
     assert answer.status == 200
     assert (now.state, now.task_id, now.refunded) == ("failed", "t1", refunded)
-    assert library.budgets()["all"].left == (100 if refunded else 80)
+    assert library.budgets()["all"].remaining == (100 if refunded else 80)
 
 
 async def test_refund_of_an_earlier_failure_is_recorded(library: Library, sender: Sender) -> None:
@@ -746,7 +753,7 @@ async def test_secret_is_sent_and_never_displayed(
     request = song()
     sim.faults.arm("server_error", times=1, method="POST")
     async with client(sim, library, sender.url) as api:
-        texts = [repr(api), repr(vars(api)), repr(api._hook)]
+        texts = [repr(api), repr(vars(api)), repr(api._webhook)]
         with pytest.raises(Exception) as raised:  # noqa: PT011 - any error; its texts are checked
             await api.run(request)
         texts += [repr(raised.value), str(raised.value), str(vars(raised.value))]

@@ -5,15 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from musicapi_nb.widgets.base import join_modules
+from musicapi_nb._blind_test.widget import BlindTest
+from musicapi_nb.widgets.base import LiveWidget, join_modules
 from musicapi_nb.widgets.form.view import FormView
 from musicapi_nb.widgets.gallery import Gallery, _gallery
 
 FOLDER = Path(_gallery.__file__).parent
 
 
-@pytest.mark.parametrize("widget", [Gallery, FormView])
-def test_joined_module_stands_alone(widget: type[Gallery] | type[FormView]) -> None:
+@pytest.mark.parametrize("widget", [Gallery, FormView, BlindTest])
+def test_joined_module_stands_alone(widget: type[LiveWidget]) -> None:
     source = re.sub(r"/\*.*?\*/", "", str(widget._esm), flags=re.DOTALL)
     assert "import" not in source
     assert re.findall(r"^export.*", source, flags=re.MULTILINE)[0].startswith("export default ")

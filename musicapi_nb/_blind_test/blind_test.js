@@ -1,57 +1,91 @@
+// @ts-check
 // The page of a blind test. It receives trial numbers and audio, nothing that identifies a song.
 // Text from Python is inserted as text, never as HTML.
+/** @import { Model, RenderArgs } from "../widgets/types" */
+/** @import { Choice, Player, Reply, Request, State } from "./types" */
+
+import { element } from "../widgets/dom.js";
+import { results } from "./results.js";
 
 const LETTERS = ["A", "B", "C", "D"];
 const KERNEL_TIMEOUT = 30_000; // ms without a reply until the page says so
 
-function element(name, attributes = {}, ...children) {
-  const node = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) {
-    if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
-    else if (key === "class") node.className = value;
-    else node.setAttribute(key, value);
-  }
-  node.append(...children);
-  return node;
-}
-
-const formatTime = (seconds) => {
+/** @param {number} seconds */
+function timeText(seconds) {
   const whole = Math.floor(seconds || 0);
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
-};
-const formatPercent = (share) => `${Math.round(share * 100)} %`;
-function formatSigned(value) {
-  if (value === null) return "–";
-  const figure = Math.abs(value).toFixed(2);
-  return figure === "0.00" ? figure : `${value < 0 ? "−" : "+"}${figure}`;
 }
 
-class Page {
-  constructor(model, root) {
+/** Players, choices and buttons; shows one trial after the other. */
+class TrialPage {
+  /**
+   * @param {Model} model
+   * @param {HTMLElement} root
+   * @param {number} count number of songs in each trial
+   */
+  constructor(model, root, count) {
     this.model = model;
     this.root = root;
-    this.trial = null; // number of the trial that is displayed
-    this.players = [];
-    this.onchange = () => this.update();
-    this.onmessage = (message, buffers) => this.receive(message, buffers);
-    model.on("change:_view", this.onchange);
-    model.on("msg:custom", this.onmessage);
-    // Otherwise JupyterLab takes A, B and Enter for notebook commands.
-    root.setAttribute("data-lm-suppress-shortcuts", "true");
-    root.addEventListener("keydown", (event) => this.handleKey(event));
-    this.update();
-  }
+    /** @type {number | null} number of the trial on the page */
+    this.trial = null;
+    /** @type {Player | null} */
+    this.current = null;
+    /** @type {number | null | undefined} position; null: no difference; undefined: not chosen */
+    this.chosen = undefined;
+    this.pending = false;
+    /** @type {number | null} when all songs could be played, by performance.now() */
+    this.readyAt = null;
+    this.message = "";
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.timer = undefined;
 
-  get state() {
-    return this.model.get("_view");
+    const letters = LETTERS.slice(0, count);
+    this.counter = element("div", { class: "mnb-counter" });
+    this.fill = element("div");
+    this.bar = element(
+      "div",
+      { class: "mnb-bar", role: "progressbar", "aria-label": "answered", "aria-valuemin": "0" },
+      this.fill,
+    );
+    this.players = letters.map((letter, index) => this.createPlayer(letter, index));
+    this.time = element("div", { class: "mnb-time" });
+    this.slider = element("input", {
+      class: "mnb-slider",
+      type: "range",
+      min: "0",
+      max: "1000",
+      value: "0",
+      "aria-label": "position in the excerpt",
+      oninput: () => this.seek(),
+    });
+    this.choices = this.createChoices(letters);
+    this.saveButton = element(
+      "button",
+      { class: "mnb-save", type: "button", onclick: () => this.answer() },
+      "Save answer",
+    );
+    this.skipButton = element(
+      "button",
+      { class: "mnb-skip", type: "button", onclick: () => this.skip() },
+      "Skip this trial",
+    );
+    this.status = element("div", { class: "mnb-status", role: "status" });
+    this.description = element("div", { class: "mnb-secondary" });
+    root.replaceChildren(...this.layout(count));
+
+    this.receive = this.receive.bind(this);
+    this.handleKey = this.handleKey.bind(this);
+    model.on("msg:custom", this.receive);
+    root.addEventListener("keydown", this.handleKey);
   }
 
   close() {
-    this.model.off("change:_view", this.onchange);
-    this.model.off("msg:custom", this.onmessage);
+    this.model.off("msg:custom", this.receive);
+    this.root.removeEventListener("keydown", this.handleKey);
     this.reset();
   }
 
+  /** Forget the audio and the choice of the trial. */
   reset() {
     clearTimeout(this.timer);
     for (const player of this.players) {
@@ -60,79 +94,19 @@ class Page {
       if (player.url) URL.revokeObjectURL(player.url);
       Object.assign(player, { url: null, ready: false, played: false });
     }
-    Object.assign(this, { current: null, chosen: undefined, pending: false, since: null });
+    this.current = null;
+    this.chosen = undefined;
+    this.pending = false;
+    this.readyAt = null;
   }
 
-  update() {
-    const state = this.state;
-    if (state.summary) {
-      this.reset();
-      this.root.replaceChildren(...summary(state));
-      return;
-    }
-    if (this.players.length !== state.songs) this.build(state.songs);
+  /** @param {State} state */
+  update(state) {
     if (state.trial !== this.trial) this.begin(state);
     this.description.textContent = state.description;
   }
 
-  // --- building ---------------------------------------------------------------------------
-
-  build(count) {
-    this.reset();
-    const letters = LETTERS.slice(0, count);
-    this.counter = element("div", { class: "mnb-counter" });
-    this.fill = element("div");
-    this.bar = element("div", { class: "mnb-bar", role: "progressbar", "aria-label": "answered",
-      "aria-valuemin": "0" }, this.fill);
-    this.players = letters.map((letter, index) => this.createPlayer(letter, index));
-    this.time = element("div", { class: "mnb-time" });
-    this.slider = element("input", { class: "mnb-slider", type: "range", min: "0", max: "1000", value: "0",
-      "aria-label": "position in the excerpt", oninput: () => this.seek() });
-    this.choices = [...letters.map((letter, index) => this.createChoice(
-      count === 2 ? `${letter} is better` : `${letter} is best`, index)), this.createChoice("No difference", null)];
-    if (count === 2) this.choices.splice(1, 0, this.choices.pop()); // between A and B
-    this.saveButton = element("button", { class: "mnb-save", type: "button", onclick: () => this.answer() }, "Save answer");
-    this.skipButton = element("button", { class: "mnb-skip", type: "button", onclick: () => this.skip() },
-      "Skip this trial");
-    this.skipButton.hidden = true;
-    this.status = element("div", { class: "mnb-status", role: "status" });
-    this.description = element("div", { class: "mnb-secondary" });
-    const keys = count === 2 ? "A and B play" : "A to D play";
-    this.root.replaceChildren(
-      element("div", { class: "mnb-head" }, element("div", { class: "mnb-heading" }, "Blind test"), this.counter),
-      this.bar,
-      element("div", { class: "mnb-question" }, count === 2 ? "Which do you like better?" : "Which do you like best?"),
-      element("div", { class: "mnb-players", role: "group", "aria-label": "players" },
-        ...this.players.map((player) => player.button)),
-      element("div", { class: "mnb-position" }, this.slider, this.time),
-      element("div", { class: "mnb-choices", role: "radiogroup", "aria-label": "your answer" },
-        ...this.choices.map((choice) => choice.button)),
-      element("div", { class: "mnb-actions" }, this.saveButton, this.skipButton, this.status),
-      element("div", { class: "mnb-secondary mnb-keys" },
-        `Keys: ${keys}, Space pauses, ← → choose, T no difference, Enter saves the answer.`),
-      this.description,
-      ...this.players.map((player) => player.audio),
-    );
-    this.trial = null;
-  }
-
-  createPlayer(letter, index) {
-    const player = { letter, index, ready: false, played: false, url: null };
-    player.label = element("span", { class: "mnb-label" });
-    player.button = element("button", { class: "mnb-player", type: "button", onclick: () => this.toggle(index) },
-      element("span", { class: "mnb-letter" }, letter), player.label);
-    player.audio = element("audio", { preload: "auto", onplaying: () => this.onPlaying(player),
-      ontimeupdate: () => this.updatePosition(player), onended: () => this.render(), onpause: () => this.render() });
-    return player;
-  }
-
-  createChoice(label, value) {
-    const className = value === null ? "mnb-choice mnb-tie" : "mnb-choice";
-    const button = element("button", { type: "button", role: "radio", class: className,
-      onclick: () => this.choose(value) }, label);
-    return { value, button };
-  }
-
+  /** @param {State} state */
   begin(state) {
     this.reset();
     this.trial = state.trial;
@@ -144,59 +118,168 @@ class Page {
     this.slider.value = "0";
     this.time.textContent = "";
     this.show("");
-    this.load(0);
+    this.send({ do: "load", position: 0 });
     this.render();
   }
 
-  // --- the kernel -------------------------------------------------------------------------
+  // --- building ----------------------------------------------------------------------------
 
-  send(message) {
-    this.model.send({ ...message, trial: this.trial });
+  /**
+   * @param {number} count
+   * @returns {HTMLElement[]}
+   */
+  layout(count) {
+    const heading = element("div", { class: "mnb-heading" }, "Blind test");
+    const question = `Which do you like ${count === 2 ? "better" : "best"}?`;
+    const keys = count === 2 ? "A and B play" : "A to D play";
+    return [
+      element("div", { class: "mnb-head" }, heading, this.counter),
+      this.bar,
+      element("div", { class: "mnb-question" }, question),
+      element(
+        "div",
+        { class: "mnb-players", role: "group", "aria-label": "players" },
+        ...this.players.map((player) => player.button),
+      ),
+      element("div", { class: "mnb-position" }, this.slider, this.time),
+      element(
+        "div",
+        { class: "mnb-choices", role: "radiogroup", "aria-label": "your answer" },
+        ...this.choices.map((choice) => choice.button),
+      ),
+      element("div", { class: "mnb-actions" }, this.saveButton, this.skipButton, this.status),
+      element(
+        "div",
+        { class: "mnb-secondary mnb-keys" },
+        `Keys: ${keys}, Space pauses, ← → choose, T no difference, Enter saves the answer.`,
+      ),
+      this.description,
+      ...this.players.map((player) => player.audio),
+    ];
+  }
+
+  /**
+   * @param {string} letter
+   * @param {number} index
+   * @returns {Player}
+   */
+  createPlayer(letter, index) {
+    const label = element("span", { class: "mnb-label" });
+    const button = element(
+      "button",
+      { class: "mnb-player", type: "button", onclick: () => this.toggle(index) },
+      element("span", { class: "mnb-letter" }, letter),
+      label,
+    );
+    const audio = element("audio", {
+      preload: "auto",
+      onplaying: () => this.onPlaying(player),
+      ontimeupdate: () => this.showPosition(player),
+      onended: () => this.render(),
+      onpause: () => this.render(),
+    });
+    /** @type {Player} */
+    const player = { letter, index, ready: false, played: false, url: null, audio, button, label };
+    return player;
+  }
+
+  /**
+   * @param {string[]} letters
+   * @returns {Choice[]}
+   */
+  createChoices(letters) {
+    const adjective = letters.length === 2 ? "better" : "best";
+    const choices = letters.map((letter, index) =>
+      this.createChoice(`${letter} is ${adjective}`, index),
+    );
+    const tie = this.createChoice("No difference", null);
+    choices.splice(letters.length === 2 ? 1 : letters.length, 0, tie); // between A and B, or last
+    return choices;
+  }
+
+  /**
+   * @param {string} label
+   * @param {number | null} value
+   * @returns {Choice}
+   */
+  createChoice(label, value) {
+    const attributes = {
+      type: "button",
+      role: "radio",
+      class: value === null ? "mnb-choice mnb-tie" : "mnb-choice",
+      onclick: () => this.choose(value),
+    };
+    return { value, button: element("button", attributes, label) };
+  }
+
+  // --- messages ----------------------------------------------------------------------------
+
+  /** @param {Request} request */
+  send(request) {
+    this.model.send({ ...request, trial: this.trial });
     clearTimeout(this.timer);
     this.timer = setTimeout(() => {
       this.pending = false;
-      this.show("The kernel does not respond. If it has stopped, run the cell again to continue.", true);
+      this.show(
+        "The kernel does not respond. If it has stopped, run the cell again to continue.",
+        true,
+      );
       this.render();
     }, KERNEL_TIMEOUT);
   }
 
-  load(position) {
-    this.send({ do: "load", position });
-  }
-
-  receive(message, buffers) {
-    if (message.trial !== this.trial || this.state.summary) return;
+  /**
+   * @param {Reply} reply
+   * @param {DataView<ArrayBuffer>[]} buffers
+   */
+  receive(reply, buffers) {
+    if (reply.trial !== this.trial) return;
     clearTimeout(this.timer);
-    if (message.do === "audio") this.loaded(message.position, buffers[0]);
-    if (message.do === "failed") this.failed(message);
+    if (reply.do === "audio") this.loaded(reply.position, buffers[0]);
+    else this.failed(reply.request, reply.error);
   }
 
-  loaded(index, buffer) {
+  /**
+   * @param {number} index
+   * @param {DataView<ArrayBuffer>} wav
+   */
+  loaded(index, wav) {
     const player = this.players[index];
     if (!player || player.ready) return; // another page of the same test requested it too
-    player.url = URL.createObjectURL(new Blob([buffer], { type: "audio/wav" }));
+    player.url = URL.createObjectURL(new Blob([wav], { type: "audio/wav" }));
     player.audio.src = player.url;
     player.ready = true;
-    const next = this.players.findIndex((player) => !player.ready);
-    if (next >= 0) this.load(next);
-    else this.since = performance.now();
+    const next = this.players.findIndex(({ ready }) => !ready);
+    if (next >= 0) this.send({ do: "load", position: next });
+    else this.readyAt = performance.now();
     this.render();
   }
 
-  failed(message) {
+  /**
+   * @param {string} request
+   * @param {string} error
+   */
+  failed(request, error) {
     this.pending = false;
-    if (message.request === "load") {
-      this.show(`The audio of this trial is missing (${message.error}). Skip the trial, or run the cell `
-        + "again when the audio is available.", true);
+    if (request === "load") {
       this.skipButton.hidden = false;
+      this.show(
+        `The audio of this trial is missing (${error}). Skip the trial, or run the cell again ` +
+          "when the audio is available.",
+        true,
+      );
     } else {
-      this.show(`The answer was not saved (${message.error}). Try again; test.error has the details.`, true);
+      this.show(
+        `The answer was not saved (${error}). Try again; test.error has the details.`,
+        true,
+      );
     }
     this.render();
   }
 
-  // --- listening --------------------------------------------------------------------------
+  // --- listening ---------------------------------------------------------------------------
 
+  /** @param {number} index */
   toggle(index) {
     const player = this.players[index];
     if (!player?.ready) return;
@@ -210,37 +293,42 @@ class Page {
       player.audio.currentTime = previous.audio.ended ? 0 : previous.audio.currentTime;
     }
     this.current = player;
-    player.audio.play().catch(() => this.show("The browser blocked playback. Press the button again.", true));
+    player.audio
+      .play()
+      .catch(() => this.show("The browser blocked playback. Press the button again.", true));
     this.render();
   }
 
+  /** @param {Player} player */
   onPlaying(player) {
     player.played = true;
     for (const other of this.players) if (other !== player) other.audio.pause();
     this.render();
   }
 
-  updatePosition(player) {
+  /** @param {Player} player */
+  showPosition(player) {
     if (player !== this.current) return;
     const { currentTime, duration } = player.audio;
     if (!duration) return;
     this.slider.value = String(Math.round((1000 * currentTime) / duration));
-    this.time.textContent = `${formatTime(currentTime)} / ${formatTime(duration)}`;
+    this.time.textContent = `${timeText(currentTime)} / ${timeText(duration)}`;
     this.slider.setAttribute("aria-valuetext", this.time.textContent);
   }
 
   seek() {
-    const audio = (this.current ?? this.players[0]).audio;
-    if (audio.duration) audio.currentTime = (Number(this.slider.value) / 1000) * audio.duration;
     this.current ??= this.players[0];
+    const { audio } = this.current;
+    if (audio.duration) audio.currentTime = (Number(this.slider.value) / 1000) * audio.duration;
   }
 
-  // --- answering --------------------------------------------------------------------------
+  // --- answering ---------------------------------------------------------------------------
 
   get allPlayed() {
     return this.players.every((player) => player.played);
   }
 
+  /** @param {number | null} value */
   choose(value) {
     if (this.pending) return;
     this.chosen = value;
@@ -250,7 +338,7 @@ class Page {
   answer() {
     if (this.pending || this.chosen === undefined || !this.allPlayed) return;
     this.pending = true;
-    const seconds = this.since === null ? null : (performance.now() - this.since) / 1000;
+    const seconds = this.readyAt === null ? null : (performance.now() - this.readyAt) / 1000;
     this.send({ do: "answer", chosen: this.chosen, seconds });
     this.render();
   }
@@ -262,6 +350,10 @@ class Page {
     this.render();
   }
 
+  /**
+   * Move the choice to the left (-1) or right (1).
+   * @param {number} by
+   */
   step(by) {
     const last = this.players.length - 1;
     if (last === 1) this.choose(by < 0 ? 0 : 1);
@@ -269,18 +361,20 @@ class Page {
     else this.choose(Math.min(Math.max(this.chosen + by, 0), last));
   }
 
+  /** @param {KeyboardEvent} event */
   handleKey(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || this.state.summary) return;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     const index = Math.max("abcd".indexOf(key), "1234".indexOf(key));
-    const onButton = event.target.closest("button") !== null;
-    const onSlider = event.target === this.slider;
+    const target = /** @type {Element} */ (event.target);
+    const onButton = target.closest("button") !== null;
+    const onSlider = target === this.slider;
     if (key.length === 1 && index >= 0) this.toggle(index);
     else if (key === " " && !onButton) this.toggle((this.current ?? this.players[0]).index);
     else if (key === "ArrowLeft" && !onSlider) this.step(-1);
     else if (key === "ArrowRight" && !onSlider) this.step(1);
     else if (key === "t") this.choose(null);
-    else if (key === "Enter" && event.target !== this.skipButton) this.answer();
+    else if (key === "Enter" && target !== this.skipButton) this.answer();
     else {
       if (key !== "Tab" && key !== "Escape") event.stopPropagation();
       return;
@@ -289,8 +383,12 @@ class Page {
     event.stopPropagation();
   }
 
-  // --- rendering ----------------------------------------------------------------------------
+  // --- rendering ---------------------------------------------------------------------------
 
+  /**
+   * Show a message in place of the hint.
+   * @param {string} message
+   */
   show(message, isError = false) {
     this.message = message;
     this.status.classList.toggle("mnb-error", isError);
@@ -299,7 +397,7 @@ class Page {
   render() {
     for (const player of this.players) {
       const isPlaying = !player.audio.paused && !player.audio.ended;
-      player.label.textContent = !player.ready ? "loading" : isPlaying ? "pause" : player.played ? "play again" : "play";
+      player.label.textContent = actionText(player, isPlaying);
       player.button.setAttribute("aria-label", `${player.label.textContent} ${player.letter}`);
       player.button.setAttribute("aria-pressed", String(isPlaying));
       player.button.setAttribute("aria-disabled", String(!player.ready));
@@ -318,77 +416,53 @@ class Page {
   hint() {
     if (this.pending) return "Saving the answer …";
     if (!this.players.every((player) => player.ready)) return "Loading …";
-    const unplayed = this.players.filter((player) => !player.played).map((player) => player.letter);
+    const unplayed = this.players.filter((player) => !player.played).map(({ letter }) => letter);
     if (unplayed.length) return `Not played yet: ${unplayed.join(", ")}.`;
     if (this.chosen === undefined) return "Choose one, or no difference.";
     return "Ready to save.";
   }
 }
 
-// --- results --------------------------------------------------------------------------------
-
-function summary(state) {
-  const { factor, scores, checks, notes } = state.summary;
-  return [
-    element("div", { class: "mnb-head" }, element("div", { class: "mnb-heading" }, "Blind test: results"),
-      element("div", { class: "mnb-counter" }, `${state.done} of ${state.trials} answered`)),
-    element("div", { class: "mnb-question" }, `Compared: ${factor}`),
-    ...(scores.length ? [
-      element("div", { class: "mnb-secondary" }, "Strength of each level on a log scale; 0 is the mean of all levels."),
-      strengths(scores)] : []),
-    element("ul", { class: "mnb-checks" }, ...checks.map((check) => element("li", {}, sentence(check)))),
-    ...notes.map((note) => element("div", { class: "mnb-note" }, note)),
-    element("div", { class: "mnb-secondary" }, state.description),
-  ];
+/**
+ * @param {Player} player
+ * @param {boolean} isPlaying
+ */
+function actionText(player, isPlaying) {
+  if (!player.ready) return "loading";
+  if (isPlaying) return "pause";
+  return player.played ? "play again" : "play";
 }
 
-function strengths(scores) {
-  const values = scores.flatMap(({ score, low, high }) => [score, low, high]).filter((value) => value !== null);
-  const limit = Math.max(0.5, ...values.map(Math.abs));
-  const toPercent = (value) => 50 + (50 * value) / limit;
-  const rows = scores.map((row) => {
-    const track = element("div", { class: "mnb-track", "aria-hidden": "true" });
-    if (row.low !== null) {
-      const line = element("div", { class: "mnb-line" });
-      line.style.left = `${toPercent(row.low)}%`;
-      line.style.width = `${toPercent(row.high) - toPercent(row.low)}%`;
-      track.append(line);
-    }
-    if (row.score !== null) {
-      const dot = element("div", { class: "mnb-dot" });
-      dot.style.left = `${toPercent(row.score)}%`;
-      track.append(dot);
-    }
-    const interval = row.low === null ? "no interval" : `${formatSigned(row.low)} to ${formatSigned(row.high)}`;
-    return element("tr", {},
-      element("th", { scope: "row" }, element("bdi", {}, row.level)),
-      element("td", { class: "mnb-chart" }, track),
-      element("td", {}, formatSigned(row.score)),
-      element("td", {}, interval),
-      element("td", {}, `${row.wins} / ${row.ties} / ${row.losses}`),
-      element("td", {}, String(row.answers)));
+/** @param {RenderArgs} args */
+function render({ model, el }) {
+  const root = element("div", {
+    class: "musicapi-nb-blind",
+    role: "region",
+    "aria-label": "Blind test",
+    // Otherwise JupyterLab takes A, B and Enter for notebook commands.
+    "data-lm-suppress-shortcuts": "true",
   });
-  const names = ["level", "", "score", "95 % interval", "won / tied / lost", "answers"];
-  return element("div", { class: "mnb-table" }, element("table", {},
-    element("thead", {}, element("tr", {}, ...names.map((name) => element("th", { scope: "col" }, name)))),
-    element("tbody", {}, ...rows)));
+  el.append(root);
+  /** @type {TrialPage | null} */
+  let page = null;
+  function update() {
+    /** @type {State} */
+    const state = model.get("_view");
+    if (state.summary) {
+      page?.close();
+      page = null;
+      root.replaceChildren(...results(state, state.summary));
+    } else {
+      page ??= new TrialPage(model, root, state.songs);
+      page.update(state);
+    }
+  }
+  model.on("change:_view", update);
+  update();
+  return () => {
+    model.off("change:_view", update);
+    page?.close();
+  };
 }
 
-function sentence({ check, estimate, low, high, by_chance: chance, n }) {
-  if (estimate === null) return `${check}: not enough answers (${n}).`;
-  if (low === null) return `${check}: ${formatPercent(0.5 + estimate)} against ${formatPercent(0.5 - estimate)}, with ${n} answers per pair of levels.`;
-  const byChance = chance === null ? "" : `; ${formatPercent(chance)} by chance`;
-  return `${check}: ${formatPercent(estimate)} of ${n} (${formatPercent(low)} to ${formatPercent(high)}${byChance}).`;
-}
-
-function mount({ model, el: host }) {
-  const root = document.createElement("div");
-  root.className = "musicapi-nb-blind";
-  root.setAttribute("role", "region");
-  root.setAttribute("aria-label", "Blind test");
-  host.append(root);
-  const page = new Page(model, root);
-  return () => page.close();
-}
-
-export default { render: mount };
+export default { render };

@@ -22,12 +22,13 @@ from musicapi_nb._blind_test.store import BlindDesign, Trial
 from musicapi_nb.errors import InvalidArgument, MusicAPIError
 from musicapi_nb.library import Library
 from musicapi_nb.tasks import Song
-from musicapi_nb.widgets.base import LiveWidget
+from musicapi_nb.widgets.base import LiveWidget, join_modules
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_HERE = Path(__file__).parent
+_FOLDER = Path(__file__).parent
+_WIDGETS = _FOLDER.parent / "widgets"
 _MAX_ANSWER_SECONDS = 86_400.0
 _REQUESTS = frozenset({"load", "answer", "skip"})
 
@@ -105,8 +106,8 @@ class BlindTest(LiveWidget):
         The last error, in full; the page shows only its type, since the text may name a song.
     """
 
-    _esm = _HERE / "blind_test.js"
-    _css = _HERE / "blind_test.css"
+    _esm = join_modules(_WIDGETS / "dom.js", _FOLDER / "results.js", _FOLDER / "blind_test.js")
+    _css = _FOLDER / "blind_test.css"
     _view = traitlets.Dict().tag(sync=True)
 
     def __init__(self, library: Library, design: BlindDesign, songs: Mapping[str, Song]) -> None:

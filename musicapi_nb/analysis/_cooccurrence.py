@@ -19,24 +19,13 @@ from musicapi_nb.errors import BadFrame, InvalidArgument
 
 _TAG_COUNTS = {
     "tag": "str",
-    "songs": "int64",
-    "tasks": "int64",
-    "share": "float64",
-    "low": "float64",
-    "high": "float64",
+    **dict.fromkeys(("songs", "tasks"), "int64"),
+    **dict.fromkeys(("share", "low", "high"), "float64"),
 }
 _PAIRS = {
-    "tag": "str",
-    "other_tag": "str",
-    "songs": "int64",
-    "tag_songs": "int64",
-    "other_songs": "int64",
-    "joint_songs": "int64",
-    "support": "float64",
-    "lift": "float64",
-    "conditional": "float64",
-    "low": "float64",
-    "high": "float64",
+    **dict.fromkeys(("tag", "other_tag"), "str"),
+    **dict.fromkeys(("songs", "tag_songs", "other_songs", "joint_songs"), "int64"),
+    **dict.fromkeys(("support", "lift", "conditional", "low", "high"), "float64"),
 }
 _SUM_KEYS = ("scope", "tag", "other_tag")
 _ALL_SONGS, _ONE_TAG, _TWO_TAGS = "all songs", "one tag", "two tags"
@@ -204,9 +193,6 @@ def _check_top(top: int | None) -> None:
         raise InvalidArgument(f"top is {top!r}; it is a number of tags, from 0")
 
 
-# --- counting -------------------------------------------------------------------------------
-
-
 class _TaggedRows(NamedTuple):
     """Distinct (song, tag) rows as codes, sorted by song; tag names; the task of each song."""
 
@@ -262,14 +248,12 @@ def _count_pairs(frame: pd.DataFrame, single: pd.DataFrame, names: pd.Index) -> 
     pairs = pairs[pairs["tag"] != pairs["tag_other"]]
     pairs = pairs.groupby(["tag", "tag_other", "task"], as_index=False).size()
     pairs = pairs.merge(single, on=["tag", "task"], suffixes=("", "_single"))
-    code = pairs["tag"].to_numpy("int64") * max(len(names), 1) + pairs["tag_other"].to_numpy(
-        "int64"
-    )
-    code, group = np.unique(code, return_inverse=True)
-    hits, cases = pairs["size"].to_numpy("float64"), pairs["size_single"].to_numpy("float64")
-    first, second = np.divmod(code, max(len(names), 1))
-    sums = pd.DataFrame(cluster_sums(group, hits, cases, len(code)))
-    return sums.assign(scope=_TWO_TAGS, tag=names.take(first), other_tag=names.take(second))
+    groups = pairs.groupby(["tag", "tag_other"])
+    hits, cases = (pairs[name].to_numpy("float64") for name in ("size", "size_single"))
+    sums = cluster_sums(groups.ngroup().to_numpy().astype("int64"), hits, cases, groups.ngroups)
+    tags = pairs[["tag", "tag_other"]].drop_duplicates().sort_values(["tag", "tag_other"])
+    first, second = (names.take(tags[name].to_numpy()) for name in tags)
+    return pd.DataFrame(sums).assign(scope=_TWO_TAGS, tag=first, other_tag=second)
 
 
 def _by_frequency(sums: pd.DataFrame) -> pd.DataFrame:

@@ -34,22 +34,10 @@ from musicapi_nb.analysis.song_keys import presence_values, require_unique
 from musicapi_nb.errors import BadFrame, InvalidArgument
 
 _COLUMNS = {
-    "factor": "str",
-    "level": "str",
-    "baseline": "str",
-    "outcome": "str",
-    "measure": "str",
-    "estimate": "float64",
-    "low": "float64",
-    "high": "float64",
-    "p": "float64",
-    "p_adjusted": "float64",
-    "mean": "float64",
-    "baseline_mean": "float64",
-    "songs": "int64",
-    "tasks": "int64",
-    "baseline_songs": "int64",
-    "baseline_tasks": "int64",
+    **dict.fromkeys(("factor", "level", "baseline", "outcome", "measure"), "str"),
+    **dict.fromkeys(("estimate", "low", "high", "p", "p_adjusted"), "float64"),
+    **dict.fromkeys(("mean", "baseline_mean"), "float64"),
+    **dict.fromkeys(("songs", "tasks", "baseline_songs", "baseline_tasks"), "int64"),
     "missing_songs": "int64",
 }
 _LABEL = "the frame of effects"
@@ -181,9 +169,6 @@ def _check(
         )
 
 
-# --- tasks and levels ----------------------------------------------------------------------
-
-
 class _Tasks(NamedTuple):
     """Codes of each row's task and level, and of each task's level and block; names of levels.
 
@@ -233,9 +218,6 @@ def _baseline_code(names: Sequence[str], baseline: Any, factor: str) -> int:
     if str(baseline) not in names:
         raise BadFrame(f"{factor} has no level {baseline!r}; it has {', '.join(names)}")
     return list(names).index(str(baseline))
-
-
-# --- one outcome ---------------------------------------------------------------------------
 
 
 class _Outcome:

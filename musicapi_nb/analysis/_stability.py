@@ -18,17 +18,11 @@ from musicapi_nb.analysis.variance_components import nested_sums
 from musicapi_nb.tasks.tags import match_key
 
 _COLUMNS = {
-    "tasks": "int64",
-    "songs": "int64",
-    "jaccard_within": "float64",
-    "jaccard_within_low": "float64",
-    "jaccard_within_high": "float64",
-    "jaccard_between": "float64",
-    "jaccard_between_low": "float64",
-    "jaccard_between_high": "float64",
+    **dict.fromkeys(("tasks", "songs"), "int64"),
+    **dict.fromkeys(("jaccard_within", "jaccard_within_low", "jaccard_within_high"), "float64"),
+    **dict.fromkeys(("jaccard_between", "jaccard_between_low", "jaccard_between_high"), "float64"),
     "common_tags": "int64",
-    "duration_sd_within": "float64",
-    "duration_sd_between": "float64",
+    **dict.fromkeys(("duration_sd_within", "duration_sd_between"), "float64"),
 }
 _MIN_TASKS = 3  # two tasks leave no pair when one is left out
 
@@ -98,9 +92,6 @@ def stability(
     )
 
 
-# --- songs with their tags -----------------------------------------------------------------
-
-
 class _Songs(NamedTuple):
     """Songs that succeeded, sorted by prompt, then task: tasks, seconds, and tag codes.
 
@@ -151,9 +142,6 @@ def _compare_songs(songs: _Songs, prompt: int, level: float) -> tuple[float, ...
         math.sqrt(max(seconds.within, 0.0)) if not math.isnan(seconds.within) else math.nan,
         math.sqrt(max(seconds.between, 0.0)) if not math.isnan(seconds.between) else math.nan,
     )
-
-
-# --- similarity ----------------------------------------------------------------------------
 
 
 def _mean_similarities(sets: Sequence[Ints], task: Ints, level: float) -> tuple[float, ...]:

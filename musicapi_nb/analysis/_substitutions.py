@@ -14,7 +14,7 @@ from musicapi_nb.analysis._adherence import RequestedTags, requested_tags
 from musicapi_nb.analysis.array_types import Floats, Ints
 from musicapi_nb.analysis.checks import as_frame, check_level, require
 from musicapi_nb.analysis.clusters import cluster_codes, sum_by_code
-from musicapi_nb.analysis.noisy_or import NOTHING, Attributions, Event, attribute
+from musicapi_nb.analysis.noisy_or import Attributions, Event, attribute, hidden_links
 from musicapi_nb.analysis.partitions import map_reduce
 from musicapi_nb.analysis.ratio_estimator import ratios
 from musicapi_nb.analysis.song_keys import SONGS, require_distinct, song_codes
@@ -28,14 +28,10 @@ Words: TypeAlias = tuple[str, ...]
 
 _COLUMNS = {
     "step": "int64",
-    "source": "str",
-    "target": "str",
-    "kind": "str",
+    **dict.fromkeys(("source", "target", "kind"), "str"),
     "count": "float64",
     "cases": "int64",
-    "share": "float64",
-    "low": "float64",
-    "high": "float64",
+    **dict.fromkeys(("share", "low", "high"), "float64"),
     "tasks": "int64",
 }
 _LINK = ["step", "source", "target"]
@@ -160,9 +156,6 @@ def _node(word: object, missing: str) -> tuple[str, str]:
     return ("tag", word) if isinstance(word, str) else (missing, "")
 
 
-# --- counting rewritings --------------------------------------------------------------------
-
-
 def _count_rewritings(
     steps: pd.DataFrame,
     songs: pd.DataFrame | None = None,
@@ -231,9 +224,6 @@ def _words(tags: Iterable[str]) -> Words:
     return tuple(dict.fromkeys(word for tag in tags if (word := normalize_tag(tag))))
 
 
-# --- summing up -----------------------------------------------------------------------------
-
-
 def _summarise(rewritings: pd.DataFrame, level: float) -> pd.DataFrame:
     """Return one row for each step, source, target and kind, in their final order."""
     codes: dict[Event, int] = {}
@@ -248,7 +238,7 @@ def _summarise(rewritings: pd.DataFrame, level: float) -> pd.DataFrame:
     events = list(codes)
     weight = sum_by_code(songs["event"].to_numpy(), songs["weight"].to_numpy(), len(events))
     attributions = attribute(events, weight)
-    result = _share_rows(attributions, events, songs, level)
+    result = _share_rows(attributions, songs, level)
     order = pd.DataFrame(
         {
             "step": result["step"],
@@ -263,9 +253,7 @@ def _summarise(rewritings: pd.DataFrame, level: float) -> pd.DataFrame:
     return result.loc[order.sort_values(list(order.columns)).index].reset_index(drop=True)
 
 
-def _share_rows(
-    attributions: Attributions, events: list[Event], songs: pd.DataFrame, level: float
-) -> pd.DataFrame:
+def _share_rows(attributions: Attributions, songs: pd.DataFrame, level: float) -> pd.DataFrame:
     """Sum the attributions by task, and these to shares with intervals.
 
     `songs` has one row for each song of a task: task, event, weight (the number of such tasks).
@@ -274,11 +262,21 @@ def _share_rows(
     rows = attributions.rows.merge(songs, on="event")
     hits = rows.groupby(by_task)[["chance"]].sum().reset_index()
 
+    def count_songs(table: pd.DataFrame, keys: list[str], name: str) -> pd.DataFrame:
+        groups = table.merge(songs, on="event").groupby([*keys, "task", "weight"])
+        return groups.size().reset_index(name=name)
+
     # a target that the source text already has cannot be seen to come: it is hidden
-    sources, hidden = _count_sources(attributions.tags, events, songs)
+    sources = count_songs(attributions.sources, ["step", "source"], "songs")
+    hidden = hidden_links(attributions.sources, attributions.sources)
+    hidden = count_songs(hidden, _LINK, "hidden")
     links = hits.loc[hits["kind"].isin(["rewritten", "added"]), link].drop_duplicates()
-    hidden = hidden.rename(columns={"songs": "hidden"}).merge(links, on=_LINK)
-    pairs = pd.concat([hits, hidden]).groupby(by_task)[["chance", "hidden"]].sum().reset_index()
+    pairs = (
+        pd.concat([hits, hidden.merge(links, on=_LINK)])
+        .groupby(by_task)[["chance", "hidden"]]
+        .sum()
+        .reset_index()
+    )
     pairs = pairs.merge(sources, on=["step", "source", "task", "weight"])
 
     # the sums of all tasks with the source, corrected for those with hits or hidden targets
@@ -315,30 +313,6 @@ def _share_rows(
 def _weighted_sums(rows: pd.DataFrame, terms: dict[str, Any], keys: list[str]) -> pd.DataFrame:
     weighted = {name: rows["weight"] * term for name, term in terms.items()}
     return rows[keys].assign(**weighted).groupby(keys).sum()
-
-
-def _count_sources(
-    tags: list[str], events: list[Event], songs: pd.DataFrame
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Count the songs of each task with each source, and with each source and target before.
-
-    `NOTHING` is a source of every event.
-    """
-    codes = {word: code for code, word in enumerate(tags)}
-    rows = [
-        (number, event.step, source)
-        for number, event in enumerate(events)
-        for source in (NOTHING, *(codes[word] for word in event.before))
-    ]
-    sources = pd.DataFrame(rows, columns=["event", "step", "source"], dtype="int64")
-    targets = sources[sources["source"] != NOTHING].rename(columns={"source": "target"})
-    hidden = sources.merge(targets, on=["event", "step"])
-
-    def count(table: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-        groups = table.merge(songs, on="event").groupby([*keys, "task", "weight"])
-        return groups.size().reset_index(name="songs")
-
-    return count(sources, ["step", "source"]), count(hidden, _LINK)
 
 
 def _variance_factor(sums: pd.DataFrame) -> Floats:

@@ -118,9 +118,6 @@ def _contrast(
     return np.where(base_mean > 0, logs, np.inf), error
 
 
-# --- permutation ---------------------------------------------------------------------------
-
-
 def permutation_p(level: Sums, baseline: Sums, draws: int, seed: Sequence[int]) -> float:
     """Return the two-sided p-value of permuting levels over tasks, within blocks.
 

@@ -18,10 +18,11 @@ is r(b, t) / P(t is new without b) to d(b) against that it was dropped; the fate
 tags count as independent. With e(t) = 1 - prod_b (1 - P(b became t)), t was added by b with chance
 a(b, t) * (e(t) + (1 - e(t)) / (1 - off(t))), and by nothing with n(t) * (1 - e(t)) / (1 - off(t)).
 
-M step: each chance is the sum of its posteriors by the number of its opportunities; for a and n
-these are the songs where t was not in the source, since there it cannot be seen to come. Half an
-occurrence is subtracted from each sum (a whole one for n), so that causes without evidence vanish;
-r and d of a tag are normalised to 1 (Dempster, Laird and Rubin, J. R. Stat. Soc. B 39, 1977).
+M step: each chance is the sum of its posteriors divided by the number of its opportunities; for a
+and n these are the songs where t was not in the source, since there it cannot be seen to come. Half
+an occurrence is subtracted from each sum (a whole one for n), so that causes without evidence
+vanish; r and d of a tag are normalised to 1 (Dempster, Laird and Rubin, J. R. Stat. Soc. B 39,
+1977).
 
 The likelihood cannot separate causes that always occur together. The stages of the fit decide:
 first r alone is fitted, so that a lost tag finds what most often comes in its place, then a of
@@ -33,8 +34,7 @@ counts as what that one became, without estimation; one lost tag can become seve
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -52,6 +52,7 @@ _START_REWRITE, _START_REWRITE_SHARED, _START_DROP = 0.3, 0.6, 0.3
 _START_ADD, _START_ADD_SHARED, _START_ADD_BY_LOST, _START_NOTHING = 0.05, 0.1, 0.001, 0.01
 _PRIOR, _PRIOR_NOTHING, _LEAST_PRIOR = 0.5, 1.0, 0.1
 _LINK = ["step", "source", "target"]
+_SOURCE = ["event", "step", "source", "weight"]
 
 
 class Event(NamedTuple):
@@ -63,12 +64,13 @@ class Event(NamedTuple):
 
 
 class Attributions(NamedTuple):
-    """Tags by code, and what happened: kind, event, step, source, target, chance.
+    """Tags by code; sources: event, step, source; rows: these, kind, target, chance.
 
-    `source` and `target` are codes of tags, or `NOTHING`.
+    `source` and `target` are codes of tags, or `NOTHING`, which is a source of every event.
     """
 
     tags: list[str]
+    sources: pd.DataFrame
     rows: pd.DataFrame
 
 
@@ -124,7 +126,8 @@ def attribute(events: Sequence[Event], weight: Floats) -> Attributions:
         tables.new.assign(kind="added", chance=posterior.nothing),
     ]
     columns = ["kind", "event", *_LINK, "chance"]
-    return Attributions(tables.tags, pd.concat(rows, ignore_index=True)[columns])
+    sources = tables.sources.drop(columns="weight")
+    return Attributions(tables.tags, sources, pd.concat(rows, ignore_index=True)[columns])
 
 
 def _distance(previous: Params, params: Params) -> float:
@@ -137,12 +140,10 @@ def _distance(previous: Params, params: Params) -> float:
     return max(float(np.abs(change).max(initial=0.0)) for change in changes)
 
 
-# --- events as tables -----------------------------------------------------------------------
-
-
 class _Tables(NamedTuple):
     """Tags and possible links of all events, with the columns event, step, source, target.
 
+    - sources: tags of the source, and `NOTHING` for every event; without target
     - kept, lost: tags of the source; `is_open`: a lost tag has no parts among the new tags
     - new: new tags, with `NOTHING` as their source
     - parts: new tags that are parts of a lost one; `slot` is the row of the new tag
@@ -155,6 +156,7 @@ class _Tables(NamedTuple):
     """
 
     tags: list[str]
+    sources: pd.DataFrame
     kept: pd.DataFrame
     lost: pd.DataFrame
     new: pd.DataFrame
@@ -196,53 +198,46 @@ def _read_events(events: Sequence[Event], weight: Floats) -> _Tables:
         frame = frame.assign(step=step[event], weight=weight[event])
         return frame.assign(param=frame.groupby(_LINK).ngroup())
 
-    new_table, adding_table = table(new), table(adding, "slot", "by_lost")
-    times = _opportunities(events, codes, weight)
-    kept_times = _opportunities(events, codes, weight, kept_only=True)
+    new_table, adding_table, kept_table = table(new), table(adding, "slot", "by_lost"), table(kept)
+    lost_table = table(lost, "is_open")
+    nothing = table([(number, NOTHING, NOTHING) for number in range(len(events))])
+    kept_sources = kept_table[_SOURCE]
+    sources = pd.concat([nothing, kept_table, lost_table])[_SOURCE]
     return _Tables(
         tags=list(codes),
-        kept=table(kept),
-        lost=table(lost, "is_open"),
-        new=new_table.assign(times=times(new_table)),
+        sources=sources,
+        kept=kept_table,
+        lost=lost_table,
+        new=new_table.assign(times=_opportunities(new_table, sources, sources)),
         parts=table(parts, "slot"),
         rewriting=table(rewriting, "slot", "lost_row"),
-        adding=adding_table.assign(times=times(adding_table), kept_times=kept_times(adding_table)),
+        adding=adding_table.assign(
+            times=_opportunities(adding_table, sources, sources),
+            kept_times=_opportunities(adding_table, kept_sources, sources),
+        ),
     )
 
 
-def _opportunities(
-    events: Sequence[Event], codes: Mapping[str, int], weight: Floats, *, kept_only: bool = False
-) -> Callable[[pd.DataFrame], Floats]:
-    """Count the songs where a source could be seen to add a target: it was there, not the target.
+def hidden_links(sources: pd.DataFrame, all_sources: pd.DataFrame) -> pd.DataFrame:
+    """Return the links to targets that the source text has already: they cannot be seen to come."""
+    targets = all_sources.loc[all_sources["source"] != NOTHING, ["event", "source"]]
+    return sources.merge(targets.rename(columns={"source": "target"}), on="event")
 
-    Returns a function from a table of links to these counts.
-    """
-    singles: defaultdict[tuple[int, int], float] = defaultdict(float)
-    pairs: defaultdict[tuple[int, int, int], float] = defaultdict(float)
-    for event, times in zip(events, weight.tolist(), strict=True):
-        before = [codes[word] for word in event.before]
-        sources = [NOTHING, *before]
-        if kept_only:
-            sources = [codes[word] for word in event.before if word in event.after]
-        for source in sources:
-            singles[event.step, source] += times
-            for target in before:
-                pairs[event.step, source, target] += times
 
-    def count(links: pd.DataFrame) -> Floats:
-        keys = zip(*(links[name].tolist() for name in _LINK), strict=True)
-        return np.array([singles[key[:2]] - pairs.get(key, 0.0) for key in keys], dtype="float64")
-
-    return count
+def _opportunities(links: pd.DataFrame, sources: pd.DataFrame, all_sources: pd.DataFrame) -> Floats:
+    """Count the songs with the source, but not the target, of each link before the step."""
+    present = sources.groupby(["step", "source"])["weight"].sum()
+    hidden = hidden_links(sources, all_sources).groupby(_LINK)["weight"].sum()
+    present = present.reindex(pd.MultiIndex.from_frame(links[["step", "source"]]), fill_value=0.0)
+    hidden = hidden.reindex(pd.MultiIndex.from_frame(links[_LINK]), fill_value=0.0)
+    opportunities: Floats = present.to_numpy("float64") - hidden.to_numpy("float64")
+    return opportunities
 
 
 def _is_part(tag: str, word: str) -> bool:
     """Return whether a tag has only words of the other one, or is another spelling of it."""
     tag, word = match_key(tag), match_key(word)
     return set(tag.split()) < set(word.split()) or tag.replace(" ", "") == word.replace(" ", "")
-
-
-# --- fitting --------------------------------------------------------------------------------
 
 
 def _start(tables: _Tables) -> Params:

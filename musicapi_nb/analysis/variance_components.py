@@ -18,16 +18,9 @@ from musicapi_nb.errors import BadFrame
 
 _COLUMNS = {
     "outcome": "str",
-    "variance_between": "float64",
-    "variance_within": "float64",
-    "icc": "float64",
-    "low": "float64",
-    "high": "float64",
-    "design_effect": "float64",
-    "effective_songs": "float64",
-    "tasks": "int64",
-    "songs": "int64",
-    "missing_songs": "int64",
+    **dict.fromkeys(("variance_between", "variance_within", "icc", "low", "high"), "float64"),
+    **dict.fromkeys(("design_effect", "effective_songs"), "float64"),
+    **dict.fromkeys(("tasks", "songs", "missing_songs"), "int64"),
 }
 _LABEL = "the frame of variance"
 _RELATIVE_PRECISION = 1e-12

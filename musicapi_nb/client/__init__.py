@@ -1,4 +1,4 @@
-"""MusicAPI, the one aiohttp client: send, pace, poll, download."""
+"""The asyncio client: submit, wait, download, publish."""
 
 from musicapi_nb.client._publish import publish
 from musicapi_nb.client.balance import Balance

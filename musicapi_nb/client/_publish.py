@@ -1,4 +1,4 @@
-"""publish: a local file put where the service can fetch it, and checked before anything is paid."""
+"""publish: upload a local file to storage from which the service can download it."""
 
 from __future__ import annotations
 
@@ -19,67 +19,67 @@ from musicapi_nb import markup
 from musicapi_nb.client.download import suffix_of
 from musicapi_nb.errors import InvalidArgument, MissingExtra, PublishFailed
 
-_HEAD = 4096  # bytes that are compared
-_PATIENCE = aiohttp.ClientTimeout(total=60, connect=20)
-_SIGNED_FOR = 86_400
+_HEAD = 4096  # bytes to compare
+_TIMEOUT = aiohttp.ClientTimeout(total=60, connect=20)
+_SIGNATURE_SECONDS = 86_400
 
 
-async def publish(  # noqa: PLR0913 - each is a choice of its own
+async def publish(  # noqa: PLR0913 - independent settings
     path: str | os.PathLike[str],
     to: str,
     *,
     url: str | None = None,
-    expires: int = _SIGNED_FOR,
+    expires: int = _SIGNATURE_SECONDS,
     local: bool = False,
     options: Mapping[str, Any] | None = None,
 ) -> str:
-    """Copy an audio file to storage that the internet reads, and return its address there.
+    """Copy an audio file to public storage and return its URL.
 
-    The service takes no files: `sonic.Upload(url=...)` and its like name an address that the
-    service fetches from. This is the way to one:
+    The service takes no files: `sonic.Upload(url=...)` and similar requests name a URL that the
+    service downloads from. This function provides one:
 
         url = await mnb.publish("demo.mp3", "s3://bucket/songs/", url="https://cdn.example/songs/")
         task = await api.run(sonic.Upload(url=url))
 
-    The file is named by its own name and the hash of its bytes, so that nothing else there is
-    overwritten, and what is there already is not sent again. Before the address is returned, it
-    is asked for the first bytes of the file, as the service will: nothing was paid by then.
-    Whoever has the address can hear the file, and it stays there until you delete it.
+    The stored name contains the hash of the content, so no other file is overwritten, and a file
+    that is already there is not uploaded again. Before the URL is returned, the first bytes of the
+    file are downloaded from it, as the service would. Anyone with the URL can hear the file, and it
+    stays there until you delete it.
 
     Parameters
     ----------
     path
         An audio file: MP3, WAV, M4A, FLAC or Ogg. `sonic.Upload` takes MP3 and WAV.
     to
-        The folder, as fsspec names it: "s3://bucket/songs/", "gs://...", "sftp://...", a mounted
-        web folder. Each kind but local folders needs its package (s3fs, gcsfs, ...).
+        The folder as an fsspec URL: "s3://bucket/songs/", "gs://...", "sftp://...", or a local
+        folder that a web server publishes. Remote storage needs its package (s3fs, gcsfs, ...).
     url
-        The public address of that folder. Left out: one that the storage signs, for `expires`
-        seconds, where it can (S3, Google Cloud Storage, Azure).
+        The public URL of that folder. By default the storage signs a URL that is valid for
+        `expires` seconds, if it can (S3, Google Cloud Storage, Azure).
     local
-        Whether an address of this machine or a private network will do: for a simulator.
+        Accept a URL on this machine or a private network, for a simulator.
     options
-        Given to fsspec for this storage (`{"profile": "music"}`).
+        Options of fsspec for this storage (`{"profile": "music"}`).
 
     Raises
     ------
     PublishFailed
-        The file is no audio; the storage did not take it; or the address is private, does not
-        answer, or answers with something else. Nothing was paid.
+        The file is not audio, the storage refused it, or the URL is private, does not answer or
+        returns something else. Nothing was paid.
     MissingExtra
         fsspec, or the package of this storage, is not installed.
     """
-    source, head, name = await asyncio.to_thread(_looked_at, path)
+    source, head, name = await asyncio.to_thread(_read_source, path)
     if url is not None:
-        _check_address(url, local=local)
-    remote, size = await asyncio.to_thread(_put, source, to, name, dict(options or {}))
-    address = await asyncio.to_thread(_address, remote, name, url, expires)
-    await _check_answer(address, head, size, local=local)
-    return address
+        _check_url(url, local=local)
+    remote, size = await asyncio.to_thread(_upload, source, to, name, dict(options or {}))
+    public = await asyncio.to_thread(_public_url, remote, name, url, expires)
+    await _check_content(public, head, size, local=local)
+    return public
 
 
-def _looked_at(path: str | os.PathLike[str]) -> tuple[Path, bytes, str]:
-    """Where an audio file is, its first bytes, and the name that it gets."""
+def _read_source(path: str | os.PathLike[str]) -> tuple[Path, bytes, str]:
+    """Return the path of an audio file, its first bytes, and the name to store it under."""
     source = Path(path).expanduser()
     try:
         with source.open("rb") as file:
@@ -90,13 +90,15 @@ def _looked_at(path: str | os.PathLike[str]) -> tuple[Path, bytes, str]:
         raise PublishFailed(f"{source} cannot be read ({error.strerror or error})") from None
     suffix = suffix_of(head, "audio")
     if suffix is None:
-        raise PublishFailed(f"{source} is no audio (it starts {head[:8]!r})")
+        raise PublishFailed(f"{source} is not audio (it starts {head[:8]!r})")
     stem = re.sub(r"[^A-Za-z0-9_-]+", "_", source.stem).strip("_")[:60] or "audio"
     return source, head, f"{stem}-{digest[:12]}{suffix}"
 
 
-def _put(source: Path, to: str, name: str, options: dict[str, Any]) -> tuple[tuple[Any, str], int]:
-    """Copy the file into the folder; return the file system and the path there, and the bytes."""
+def _upload(
+    source: Path, to: str, name: str, options: dict[str, Any]
+) -> tuple[tuple[Any, str], int]:
+    """Copy the file into the folder; return the file system, the path there, and the size."""
     try:
         import fsspec  # noqa: PLC0415 - only who publishes needs it
     except ImportError:
@@ -108,14 +110,14 @@ def _put(source: Path, to: str, name: str, options: dict[str, Any]) -> tuple[tup
         if not system.exists(target) or system.size(target) != size:
             system.makedirs(folder, exist_ok=True)
             system.put_file(str(source), target)
-    except Exception as error:  # each kind of storage has errors of its own
+    except Exception as error:  # each kind of storage has its own errors
         raise PublishFailed(
-            f"{_shown(to)} did not take the file ({type(error).__name__}: {error!s:.200})"
+            f"{_redacted(to)} refused the file ({type(error).__name__}: {error!s:.200})"
         ) from error
     return (system, target), size
 
 
-def _address(remote: tuple[Any, str], name: str, url: str | None, expires: int) -> str:
+def _public_url(remote: tuple[Any, str], name: str, url: str | None, expires: int) -> str:
     if url is not None:
         return f"{url.rstrip('/')}/{quote(name)}"
     system, target = remote
@@ -124,28 +126,28 @@ def _address(remote: tuple[Any, str], name: str, url: str | None, expires: int) 
     except NotImplementedError:
         kind = type(system).__name__
         raise PublishFailed(
-            f"{kind} signs no addresses: give url=, the public address of that folder"
+            f"{kind} cannot sign URLs: pass url=, the public URL of the folder"
         ) from None
     except Exception as error:  # as above
         raise PublishFailed(
-            f"the storage signed no address ({type(error).__name__}: {error!s:.200})"
+            f"the storage could not sign a URL ({type(error).__name__}: {error!s:.200})"
         ) from error
     return str(signed)
 
 
-def _check_address(address: str, *, local: bool) -> None:
-    """Refuse, before anything is copied, what is no address of the web."""
-    if not isinstance(address, str) or markup.web_url(address) is None:
-        raise InvalidArgument(f"url should be a public https:// address, not {address!r:.80}")
-    parts = urlsplit(address)
+def _check_url(url: str, *, local: bool) -> None:
+    """Raise, before anything is copied, if a folder's URL cannot be used."""
+    if not isinstance(url, str) or markup.web_url(url) is None:
+        raise InvalidArgument(f"url must be a public https:// URL, not {url!r:.80}")
+    parts = urlsplit(url)
     if parts.query or parts.fragment:
-        raise InvalidArgument("url is the address of a folder: leave off what follows ? or #")
+        raise InvalidArgument("url must be that of a folder, without ? and #")
     if not local and is_private(parts.hostname or ""):
-        raise _private(address)
+        raise _private(url)
 
 
 def is_private(host: str) -> bool:
-    """Whether a name or number, by itself, is of this machine or a private network."""
+    """Return whether a host name or IP address is of this machine or a private network."""
     try:
         return not ipaddress.ip_address(host).is_global
     except ValueError:
@@ -155,36 +157,36 @@ def is_private(host: str) -> bool:
         )
 
 
-def _private(address: str) -> PublishFailed:
+def _private(url: str) -> PublishFailed:
     return PublishFailed(
-        f"{_shown(address)} is of this machine or a private network, where the service cannot "
-        "reach it: put the file on public storage"
+        f"{_redacted(url)} is on this machine or a private network, where the service cannot "
+        "reach it; use public storage"
     )
 
 
-async def _check_answer(address: str, head: bytes, size: int, *, local: bool) -> None:
-    """Ask for the first bytes, as the service will ask for all of them."""
-    asked = {"Range": f"bytes=0-{_HEAD - 1}", "Accept-Encoding": "identity"}
+async def _check_content(url: str, head: bytes, size: int, *, local: bool) -> None:
+    """Download the first bytes and compare them with the file."""
+    headers = {"Range": f"bytes=0-{_HEAD - 1}", "Accept-Encoding": "identity"}
     try:
-        await _check_host(address, local=local)
+        await _check_host(url, local=local)
         async with (
-            aiohttp.ClientSession(timeout=_PATIENCE) as session,
-            session.get(address, headers=asked, max_redirects=5) as reply,
+            aiohttp.ClientSession(timeout=_TIMEOUT) as session,
+            session.get(url, headers=headers, max_redirects=5) as reply,
         ):
             await _check_host(str(reply.url), local=local)
             if reply.status not in {200, 206}:
                 raise PublishFailed(
-                    f"{_shown(address)} answered {reply.status}: the file is there, but not public",
+                    f"{_redacted(url)} answered {reply.status}: the uploaded file is not public",
                     status=reply.status,
                 )
-            begins = await _read(reply)
-            stated = _stated(reply)
+            content = await _read(reply)
+            total = _total_bytes(reply)
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise PublishFailed(f"{_shown(address)} does not answer ({type(error).__name__})") from None
-    if begins != head or (stated is not None and stated != size):
+        raise PublishFailed(f"{_redacted(url)} does not answer ({type(error).__name__})") from None
+    if content != head or (total is not None and total != size):
         raise PublishFailed(
-            f"{_shown(address)} answers with something else than the file (it starts "
-            f"{begins[:8]!r}): does url= name the folder that the file was copied to?"
+            f"{_redacted(url)} returned something other than the file (it starts "
+            f"{content[:8]!r}); check that url= is the folder that it was copied to"
         )
 
 
@@ -197,27 +199,27 @@ async def _read(reply: aiohttp.ClientResponse) -> bytes:
     return content[:_HEAD]
 
 
-def _stated(reply: aiohttp.ClientResponse) -> int | None:
-    """The bytes of the whole file, where the reply says so."""
-    if reply.status != 206:  # noqa: PLR2004 - a part
+def _total_bytes(reply: aiohttp.ClientResponse) -> int | None:
+    """Return the size of the complete file, if the reply states it."""
+    if reply.status != 206:  # noqa: PLR2004 - Partial Content
         return reply.content_length
     total = reply.headers.get("Content-Range", "").rpartition("/")[2]
     return int(total) if total.isascii() and total.isdigit() else None
 
 
-async def _check_host(address: str, *, local: bool) -> None:
+async def _check_host(url: str, *, local: bool) -> None:
     if local:
         return
-    host = urlsplit(address).hostname or ""
+    host = urlsplit(url).hostname or ""
     if is_private(host):
-        raise _private(address)
+        raise _private(url)
     loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    if any(is_private(str(numbers[0]).partition("%")[0]) for *_, numbers in found):
-        raise _private(address)
+    infos = await loop.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    if any(is_private(str(address[0]).partition("%")[0]) for *_, address in infos):
+        raise _private(url)
 
 
-def _shown(address: str) -> str:
-    """An address without user and query, which may hold a password or a signature."""
-    parts = urlsplit(address)
+def _redacted(url: str) -> str:
+    """Return a URL without user and query, which may hold a password or signature."""
+    parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"[:200]

@@ -1,4 +1,4 @@
-"""The account's balance, and how it is read from a reply."""
+"""The account's balance."""
 
 from __future__ import annotations
 
@@ -11,28 +11,31 @@ from musicapi_nb.tasks.json_reader import as_number
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Balance:
-    """Credits of the account: the subscription's, and those bought in packs."""
+    """Credits of the subscription, and extra credits that were bought in packs."""
 
     credits: float
     extra_credits: float
 
     @property
     def total(self) -> float:
-        """All that can be spent (bought credits need an active subscription)."""
+        """All credits that can be spent (extra credits need an active subscription)."""
         return self.credits + self.extra_credits
 
 
-def read_balance(payload: Any) -> Balance:
-    """Read a reply about credits.
+def parse_balance(payload: Any) -> Balance:
+    """Parse a reply about credits.
 
     Raises
     ------
     UnexpectedReply
-        It holds no balance.
+        It has no balance.
     """
-    figures = payload if isinstance(payload, dict) else {}
-    extra = figures.get("extra_credits")
-    first, second = as_number(figures.get("credits")), as_number(0 if extra is None else extra)
-    if first is None or second is None:
-        raise UnexpectedReply("the reply holds no balance", body=payload)
-    return Balance(first, second)
+    fields = payload if isinstance(payload, dict) else {}
+    extra = fields.get("extra_credits")
+    credits_, extra_credits = (
+        as_number(fields.get("credits")),
+        as_number(0 if extra is None else extra),
+    )
+    if credits_ is None or extra_credits is None:
+        raise UnexpectedReply("the reply has no balance", body=payload)
+    return Balance(credits_, extra_credits)

@@ -1,4 +1,4 @@
-"""Fetches a file whole or not at all, and without the key."""
+"""Downloads a file completely or not at all, and without the API key."""
 
 from __future__ import annotations
 
@@ -12,22 +12,19 @@ import re
 import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Literal, TypeAlias, TypeVar
+from typing import IO, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import aiohttp
 
+from musicapi_nb.client.transport import Transport
 from musicapi_nb.errors import DownloadFailed, ServerError, Unreachable
-
-if TYPE_CHECKING:
-    from musicapi_nb.client.transport import Transport
-
-Media: TypeAlias = Literal["audio", "image", "video"]
+from musicapi_nb.ledger_types import Media
 
 _CHUNK = 256 * 1024
 _HEAD = 16
 _LONGEST_STEM = 50  # characters, of up to four bytes each; a name has at most 255 bytes
-_HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity"}  # so that a length is the file's
+_HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity"}  # the length is then that of the file
 _Result = TypeVar("_Result")
 _MAGIC: dict[Media, tuple[tuple[int, bytes, str], ...]] = {
     "audio": (
@@ -53,7 +50,7 @@ _MAGIC: dict[Media, tuple[tuple[int, bytes, str], ...]] = {
 
 
 def suffix_of(head: bytes, media: Media) -> str | None:
-    """The file suffix that the first bytes of a file speak of; None when it is no such media."""
+    """Return the file suffix for the first bytes of a file; None if it is not such media."""
     for offset, magic, suffix in _MAGIC[media]:
         if head[offset : offset + len(magic)] == magic:
             return suffix
@@ -63,32 +60,30 @@ def suffix_of(head: bytes, media: Media) -> str | None:
 async def fetch(
     transport: Transport, url: str, target: Path, *, media: Media, max_bytes: int
 ) -> Path:
-    """Fetch a URL into `target`; a folder gets the file under the name that the URL ends in.
+    """Download a URL to `target`; in a folder, under the last part of the URL.
 
-    Written under a temporary name beside the target, checked, then moved. The key is never
-    sent: links are public, and a link is free to lead to any host.
+    The file is written under a temporary name in the same folder, checked, then renamed. The key
+    is never sent: links are public and may lead to any host.
 
     Raises
     ------
     DownloadFailed
-        The link is no http(s) address or dead, the file is too large or is no such media.
+        The link is not http(s) or has expired, or the file is too large or of another kind.
     Unreachable
-        The host did not answer, or the file broke off, five times.
+        The host did not answer or the download broke off, five times.
     """
     if not _is_web(url):
         raise DownloadFailed(f"not an http(s) address: {url[:80]!r}")
-    beside = await _on_disk(lambda: _beside(target))
+    temporary = await _on_disk(lambda: _temporary(target))
     try:
-        head = await transport.with_retries(
-            lambda: _stream(transport, url, beside, max_bytes), paid=False
-        )
+        head = await transport.retry.call(lambda: _stream(transport, url, temporary, max_bytes))
         suffix = suffix_of(head, media)
         if suffix is None:
-            raise DownloadFailed(f"what {_short(url)} sent is no {media} (starts {head[:8]!r})")
-        return await _on_disk(lambda: _place(beside, target, url, suffix))
+            raise DownloadFailed(f"{_short(url)} is not {media} (it starts {head[:8]!r})")
+        return await _on_disk(lambda: _move(temporary, target, url, suffix))
     finally:
         # not in a thread: a second cancellation would leave the file behind
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def _is_web(url: str) -> bool:
@@ -99,7 +94,7 @@ def _is_web(url: str) -> bool:
 
 
 async def _on_disk(work: Callable[[], _Result]) -> _Result:
-    """Do what touches the disk beside the loop, and say what went wrong there."""
+    """Run disk work in a thread. OSError becomes DownloadFailed."""
     with _disk_errors():
         return await asyncio.to_thread(work)
 
@@ -113,56 +108,56 @@ def _disk_errors() -> Iterator[None]:
         raise DownloadFailed(f"cannot write{where}: {error.strerror or error}") from None
 
 
-def _beside(target: Path) -> Path:
-    """Name a file in the folder where the target will be; the folder is made."""
-    mark = f"{secrets.token_hex(8)}.part"
+def _temporary(target: Path) -> Path:
+    """Return a temporary path in the folder of the target, which is created."""
+    suffix = f"{secrets.token_hex(8)}.part"
     if target.is_dir():
-        return target / f".download-{mark}"
+        return target / f".download-{suffix}"
     target.parent.mkdir(parents=True, exist_ok=True)
-    # A library tells by the beginning of a name whose unfinished file it is.
-    return target.with_name(f"{target.name[:_LONGEST_STEM]}.{mark}")
+    # The library recognizes by the start of a name which process is writing the file.
+    return target.with_name(f"{target.name[:_LONGEST_STEM]}.{suffix}")
 
 
-def _place(beside: Path, target: Path, url: str, suffix: str) -> Path:
-    """Move the whole file to where it belongs; in a folder, under a name that any disk takes."""
+def _move(temporary: Path, target: Path, url: str, suffix: str) -> Path:
+    """Move the complete file to the target; in a folder, under a portable name."""
     if target.is_dir():
-        target = _name_in(target, url, suffix, beside)
-    return beside.replace(target)
+        target = _path_in(target, url, suffix, temporary)
+    return temporary.replace(target)
 
 
-def _name_in(folder: Path, url: str, suffix: str, whole: Path) -> Path:
-    """Choose a name by the end of the URL; another one where a different file has it already."""
+def _path_in(folder: Path, url: str, suffix: str, source: Path) -> Path:
+    """Derive a name from the URL. If another file has it, append part of the content's hash."""
     path = unquote(urlsplit(url).path).rstrip("/").rpartition("/")[2]
     stem = re.sub(r"[^A-Za-z0-9_-]+", "_", path.rpartition(".")[0] or path)[:80] or "file"
     target = folder / f"{stem}{suffix}"
-    if not target.exists() or filecmp.cmp(target, whole, shallow=False):
+    if not target.exists() or filecmp.cmp(target, source, shallow=False):
         return target
-    with whole.open("rb") as file:
+    with source.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return folder / f"{stem}-{digest[:12]}{suffix}"
 
 
-async def _stream(transport: Transport, url: str, beside: Path, max_bytes: int) -> bytes:
+async def _stream(transport: Transport, url: str, target: Path, max_bytes: int) -> bytes:
     """Stream to a file; return its first bytes."""
     try:
         session = await transport.session()
         async with session.get(
-            url, max_redirects=5, timeout=_patient(transport), headers=_HEADERS
+            url, max_redirects=5, timeout=_timeout(transport), headers=_HEADERS
         ) as reply:
             _check_status(reply, url)
             if (reply.content_length or 0) > max_bytes:
                 raise _too_large(url, max_bytes)
-            return await _write(reply, beside, max_bytes, url)
+            return await _write(reply, target, max_bytes, url)
     except aiohttp.TooManyRedirects:
-        raise DownloadFailed(f"{_short(url)} redirects without end") from None
+        raise DownloadFailed(f"{_short(url)} redirects too often") from None
     except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
-        raise DownloadFailed(f"{_short(url)} is no address that can be fetched") from None
+        raise DownloadFailed(f"{_short(url)} cannot be downloaded") from None
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise Unreachable(f"{_short(url)} broke off ({type(error).__name__})") from None
 
 
-def _patient(transport: Transport) -> aiohttp.ClientTimeout:
-    """No limit on the whole file, but on silence."""
+def _timeout(transport: Transport) -> aiohttp.ClientTimeout:
+    """Limit the time without data, not the time of the whole file."""
     times = transport.timeouts
     return aiohttp.ClientTimeout(total=None, connect=times.connect, sock_read=times.reply)
 
@@ -172,15 +167,15 @@ def _check_status(reply: aiohttp.ClientResponse, url: str) -> None:
         raise ServerError(f"{_short(url)} answered {reply.status}", status=reply.status)
     if reply.status != 200:  # noqa: PLR2004
         raise DownloadFailed(
-            f"{_short(url)} answered {reply.status}; ask about the task again for a fresh link",
+            f"{_short(url)} answered {reply.status}; poll the task again for a fresh link",
             status=reply.status,
         )
 
 
-async def _write(reply: aiohttp.ClientResponse, beside: Path, max_bytes: int, url: str) -> bytes:
+async def _write(reply: aiohttp.ClientResponse, path: Path, max_bytes: int, url: str) -> bytes:
     written, head = 0, b""
     with _disk_errors():
-        file = beside.open("wb")  # here, since a thread might make it after we were cancelled
+        file = path.open("wb")  # not in a thread, which might create it after a cancellation
     try:
         async for chunk in reply.content.iter_chunked(_CHUNK):
             written += len(chunk)
@@ -190,7 +185,7 @@ async def _write(reply: aiohttp.ClientResponse, beside: Path, max_bytes: int, ur
             await _on_disk(functools.partial(file.write, chunk))
         await _on_disk(lambda: _sync(file))
     finally:
-        with contextlib.suppress(OSError):  # a full disk was reported by the write already
+        with contextlib.suppress(OSError):  # the write has already reported a full disk
             file.close()
     return head
 
@@ -201,10 +196,10 @@ def _sync(file: IO[bytes]) -> None:
 
 
 def _too_large(url: str, max_bytes: int) -> DownloadFailed:
-    return DownloadFailed(f"{_short(url)} is larger than the {max_bytes:,} bytes allowed")
+    return DownloadFailed(f"{_short(url)} is larger than {max_bytes:,} bytes")
 
 
 def _short(url: str) -> str:
-    """A link without its query, which may hold a signature."""
+    """Return a link without user and query, which may hold a password or signature."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"[:200]

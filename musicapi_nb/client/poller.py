@@ -1,4 +1,4 @@
-"""Waits for all tasks of a client: one scheduler for each loop, no coroutine for each task."""
+"""Polls tasks until they finish: one scheduler for each event loop, no coroutine for each task."""
 
 from __future__ import annotations
 
@@ -6,42 +6,39 @@ import asyncio
 import threading
 import weakref
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from musicapi_nb import polling
-from musicapi_nb.client.callbacks import name, notify, unfinished
-from musicapi_nb.client.transport import is_transient
+from musicapi_nb.client.callbacks import ProgressCallback, notify, task_name, timeout_message
+from musicapi_nb.client.retry import is_transient
+from musicapi_nb.client.transport import Transport
 from musicapi_nb.engines import Request
 from musicapi_nb.errors import MusicAPIError, WaitTimeout
+from musicapi_nb.ledger_types import RenderTime
 from musicapi_nb.tasks import Task
 
-if TYPE_CHECKING:
-    from musicapi_nb.client.callbacks import ProgressCallback
-    from musicapi_nb.client.transport import Transport
-
-# A poll gives up after five attempts; so many polls in a row may, before a wait does.
-_FAILED_POLLS = 4
-# So often it is looked whether a webhook has settled a task: a question to the ledger alone.
-_LISTEN_SECONDS = 0.5
-# Polls of one loop under way at once.
-_AT_ONCE = 50
+# Consecutive failed polls (of five attempts each) before a wait fails.
+_MAX_FAILED_POLLS = 4
+# Seconds between checks of the ledger for tasks that were settled by a webhook.
+_LEDGER_CHECK_SECONDS = 0.5
+# Simultaneous polls of one loop.
+_MAX_POLLS = 50
 
 
 class PolledTask:
-    """A task that is waited for: as last seen, and the error that ended the wait for it."""
+    """A task that is waited for: its latest state, and the error that ended the wait."""
 
-    __slots__ = ("call", "error", "failures", "task")
+    __slots__ = ("error", "failures", "group", "task")
 
-    def __init__(self, task: Task, call: _WaitGroup) -> None:
+    def __init__(self, task: Task, group: _WaitGroup) -> None:
         self.task = task
-        self.call = call
+        self.group = group
         self.failures = 0
         self.error: Exception | None = None
 
-    def as_seen(self) -> Task:
-        """The task, of many: one that cannot be asked about says so, at no cost to the others."""
+    def outcome(self) -> Task:
+        """Return the task for a list: one that cannot be polled has the state "unknown"."""
         if self.error is None or isinstance(self.error, WaitTimeout):
             return self.task
         if not isinstance(self.error, MusicAPIError):
@@ -50,277 +47,280 @@ class PolledTask:
 
 
 class _WaitGroup:
-    """One call of `Waiting.wait`: how long it goes on, and how many tasks are left."""
+    """The tasks of one call of `Poller.wait`."""
 
-    def __init__(self, deadline: float, progress: ProgressCallback | None, last: float) -> None:
+    def __init__(self, deadline: float, progress: ProgressCallback | None, give_up: float) -> None:
         self.deadline = deadline
         self.progress = progress
-        self.last = last  # the loop's instant at which a poll under way is given up
-        self.left = 0
+        self.give_up = give_up  # the loop's time at which a poll under way is abandoned
+        self.pending = 0
         self.late = False
-        self.over = asyncio.Event()
+        self.finished = asyncio.Event()
 
 
 class Poller:
-    """What a client waits for, and what it has learned of how long that takes.
+    """The tasks that a client waits for, and its history of render times.
 
     Parameters
     ----------
     transport
-        Whose clock and patience hold.
+        Provides the clock and the time limit of a reply.
     poll
-        Asks once about a task.
-    looked
-        Writes down what a poll said.
-    past
-        Past render times of an engine's operation, oldest first: the model, and the seconds at
-        which a task was last seen unfinished, and first seen finished.
-    told
-        Which of some tasks have ended by somebody else's word (a webhook's): those are asked
-        about at once. None: nobody else hears of them.
+        Asks once for the state of a task.
+    record_poll
+        Records the result of a poll.
+    past_render_times
+        Returns past render times of an engine's operation, oldest first.
+    settled_elsewhere
+        Returns those of some tasks that have ended according to a webhook; these are polled at
+        once. None if there are no webhooks.
     """
 
     def __init__(
         self,
         transport: Transport,
         poll: Callable[[Task], Awaitable[Task]],
-        looked: Callable[[Task], Awaitable[None]],
-        past: Callable[[str, str], Sequence[tuple[str | None, float, float]]],
-        told: Callable[[Sequence[Task]], Awaitable[Sequence[Task]]] | None = None,
+        record_poll: Callable[[Task], Awaitable[None]],
+        past_render_times: Callable[[str, str], Sequence[RenderTime]],
+        settled_elsewhere: Callable[[Sequence[Task]], Awaitable[Sequence[Task]]] | None = None,
     ) -> None:
         self.transport = transport
         self.poll = poll
-        self.looked = looked
-        self._past = past
-        self.told = told
+        self.record_poll = record_poll
+        self._past_render_times = past_render_times
+        self.settled_elsewhere = settled_elsewhere
         self.history = polling.History()
-        # Loops learn from one another, and any thread may ask for an ETA.
+        # The loops share the history, and any thread may ask for an ETA.
         self.lock = threading.RLock()
-        self._known: set[polling.TaskKind] = set()
+        self._prepared: set[polling.TaskKind] = set()
         self._replayed: set[tuple[str | None, str | None]] = set()
         self._accepted: dict[str, float] = {}
-        self._watches: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopPoller] = (
+        self._loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopPoller] = (
             weakref.WeakKeyDictionary()
         )
 
-    def accepted(self, task: Task, ago: float = 0.0) -> None:
-        """Note that a task was accepted so many seconds of the service's clock ago."""
+    def accepted(self, task: Task, seconds_ago: float = 0.0) -> None:
+        """Note when a task was accepted, in seconds of the service's clock."""
         if not task.finished:
-            self._accepted.setdefault(_name(task), self.transport.now() - ago)
+            self._accepted.setdefault(_task_key(task), self.transport.now() - seconds_ago)
 
     def accepted_at(self, task: Task) -> float | None:
-        """When a task was accepted, on the service's clock; None where that is not known."""
-        return self._accepted.get(_name(task))
+        """Return when a task was accepted, on the service's clock; None if unknown."""
+        return self._accepted.get(_task_key(task))
 
-    def ended(self, task: Task) -> None:
-        """Forget when it was accepted."""
-        self._accepted.pop(_name(task), None)
+    def forget(self, task: Task) -> None:
+        """Forget when a task was accepted."""
+        self._accepted.pop(_task_key(task), None)
 
-    def eta(self, what: Task | Request) -> polling.Eta:
-        """How many seconds of the service's clock it still takes, as far as is known."""
+    def eta(self, task: Task | Request) -> polling.Eta:
+        """Estimate the seconds of the service's clock until a task finishes."""
         age = 0.0
-        if isinstance(what, Task):
-            if (accepted := self.accepted_at(what)) is None:
+        if isinstance(task, Task):
+            if (accepted := self.accepted_at(task)) is None:
                 return polling.Eta(None, None, "unknown")
             age = self.transport.now() - accepted
         with self.lock:
-            self._replay(key := _key(what))
-            return self.history.eta(key, age)
+            self._replay(kind := _kind(task))
+            return self.history.eta(kind, age)
 
     async def wait(
         self, tasks: Iterable[Task], deadline: float, progress: ProgressCallback | None
     ) -> list[PolledTask]:
-        """Ask about tasks until each is finished or given up, or the deadline has come.
+        """Poll tasks until each has finished or failed, or until the deadline.
 
-        `deadline` is in seconds of the service's clock. What came of them is in their order.
+        `deadline` is in seconds of the service's clock. Returns the tasks in their order.
         """
-        # A poll under way at the deadline may still be answered, but not be tried again.
-        patience = deadline / self.transport.speed + self.transport.timeouts.reply
-        call = _WaitGroup(deadline, progress, asyncio.get_running_loop().time() + patience)
-        found = [PolledTask(task, call) for task in tasks]
-        left = [waited for waited in found if not waited.task.finished]
-        if not left:
-            return found
-        keys = {_key(waited.task) for waited in left} - self._known
-        if keys:
-            await asyncio.to_thread(self._get_to_know, keys)
+        # A poll under way at the deadline may still be answered, but is not repeated.
+        timeout = deadline / self.transport.speed + self.transport.timeouts.reply
+        group = _WaitGroup(deadline, progress, asyncio.get_running_loop().time() + timeout)
+        polled = [PolledTask(task, group) for task in tasks]
+        pending = [item for item in polled if not item.task.finished]
+        if not pending:
+            return polled
+        kinds = {_kind(item.task) for item in pending} - self._prepared
+        if kinds:
+            await asyncio.to_thread(self._prepare, kinds)
         loop = asyncio.get_running_loop()
-        watch = self._watches.setdefault(loop, _LoopPoller(self))
-        late = loop.call_later(deadline / self.transport.speed, watch.late, call, left)
-        listening = loop.create_task(watch.listen(call, left)) if self.told else None
+        loop_poller = self._loops.setdefault(loop, _LoopPoller(self))
+        timer = loop.call_later(deadline / self.transport.speed, loop_poller.expire, group, pending)
+        watching = None
+        if self.settled_elsewhere is not None:
+            watching = loop.create_task(loop_poller.watch_ledger(group, pending))
         try:
-            watch.add(call, left)
-            await call.over.wait()
+            loop_poller.add(group, pending)
+            await group.finished.wait()
         finally:
-            late.cancel()
-            if listening is not None:
-                listening.cancel()
-            watch.drop(left)
-        return found
+            timer.cancel()
+            if watching is not None:
+                watching.cancel()
+            loop_poller.drop(pending)
+        return polled
 
-    def _get_to_know(self, keys: Iterable[polling.TaskKind]) -> None:
-        """Learn from the past, and make the first schedules: 50 ms that no loop should stand."""
+    def _prepare(self, kinds: Iterable[polling.TaskKind]) -> None:
+        """Learn from past times and compute the first schedules: 50 ms, too long for the loop."""
         with self.lock:
-            for key in keys:
-                self._replay(key)
-                self.history.schedule(key, polling.POLL_COST, polling.MIN_INTERVAL)
-                self._known.add(key)
+            for kind in kinds:
+                self._replay(kind)
+                self.history.schedule(kind, polling.POLL_COST, polling.MIN_INTERVAL)
+                self._prepared.add(kind)
 
-    def _replay(self, key: polling.TaskKind) -> None:
-        kind = key.engine, key.operation
-        if kind in self._replayed or key.engine is None or key.operation is None:
+    def _replay(self, kind: polling.TaskKind) -> None:
+        operation = kind.engine, kind.operation
+        if operation in self._replayed or kind.engine is None or kind.operation is None:
             return
-        self._replayed.add(kind)
-        for model, after, by in self._past(key.engine, key.operation):
-            self.history.learn(polling.TaskKind(*kind, model), after, by)
+        self._replayed.add(operation)
+        for past in self._past_render_times(kind.engine, kind.operation):
+            self.history.learn(polling.TaskKind(*operation, past.model), past.low, past.high)
 
 
 class _LoopPoller:
-    """What one loop waits for: a timer for the next polls, and the polls under way."""
+    """The tasks of one loop: a timer for the next polls, and the polls under way."""
 
-    def __init__(self, waiting: Poller) -> None:
-        self._waiting = waiting
-        self._now = waiting.transport.now
-        self._scheduler: polling.Scheduler[PolledTask] = polling.Scheduler(waiting.history)
+    def __init__(self, poller: Poller) -> None:
+        self._poller = poller
+        self._now = poller.transport.now
+        self._scheduler: polling.Scheduler[PolledTask] = polling.Scheduler(poller.history)
         self._polls: dict[PolledTask, asyncio.Task[None]] = {}
-        self._keys: dict[polling.TaskKind, polling.TaskKind] = {}
+        self._kinds: dict[polling.TaskKind, polling.TaskKind] = {}
         self._timer: asyncio.TimerHandle | None = None
 
-    def add(self, call: _WaitGroup, tasks: Sequence[PolledTask]) -> None:
+    def add(self, group: _WaitGroup, tasks: Sequence[PolledTask]) -> None:
         now = self._now()
-        with self._waiting.lock:
-            for waited in tasks:
-                key = _key(waited.task)
-                key = self._keys.setdefault(key, key)  # one object for all that are alike
-                accepted = self._waiting.accepted_at(waited.task)
-                self._scheduler.add(waited, key, now if accepted is None else accepted, now)
-        call.left = len(tasks)
+        with self._poller.lock:
+            for polled in tasks:
+                kind = _kind(polled.task)
+                kind = self._kinds.setdefault(kind, kind)  # equal kinds share one object
+                accepted = self._poller.accepted_at(polled.task)
+                self._scheduler.add(polled, kind, now if accepted is None else accepted, now)
+        group.pending = len(tasks)
         self._arm()
 
-    def late(self, call: _WaitGroup, tasks: Iterable[PolledTask]) -> None:
-        """The deadline has come; polls under way are waited for."""
-        call.late = True
-        for waited in tasks:
-            if waited in self._scheduler and waited not in self._polls:
-                self._give_up(waited)
+    def expire(self, group: _WaitGroup, tasks: Iterable[PolledTask]) -> None:
+        """Give up on all tasks but those whose poll is under way: the deadline has come."""
+        group.late = True
+        for polled in tasks:
+            if polled in self._scheduler and polled not in self._polls:
+                self._give_up(polled)
         self._arm()
 
-    async def listen(self, call: _WaitGroup, tasks: Iterable[PolledTask]) -> None:
-        """Ask at once about what has ended by somebody else's word; a poll confirms it."""
-        heard: set[PolledTask] = set()
-        while self._waiting.told is not None and not call.over.is_set():
-            await asyncio.sleep(_LISTEN_SECONDS)
-            left = {
-                waited.task.id: waited
-                for waited in tasks
-                if waited in self._scheduler and waited not in heard
+    async def watch_ledger(self, group: _WaitGroup, tasks: Iterable[PolledTask]) -> None:
+        """Poll tasks at once that have ended according to a webhook; the poll confirms it."""
+        hurried: set[PolledTask] = set()
+        settled_elsewhere = self._poller.settled_elsewhere
+        while settled_elsewhere is not None and not group.finished.is_set():
+            await asyncio.sleep(_LEDGER_CHECK_SECONDS)
+            pending = {
+                polled.task.id: polled
+                for polled in tasks
+                if polled in self._scheduler and polled not in hurried
             }
-            for task in await self._waiting.told([waited.task for waited in left.values()]):
-                waited = left[task.id]
-                heard.add(waited)  # whatever the poll says: from then on the schedule decides
-                if waited in self._scheduler:
-                    with self._waiting.lock:
-                        self._scheduler.poll_now(waited, self._now())
+            for task in await settled_elsewhere([polled.task for polled in pending.values()]):
+                polled = pending[task.id]
+                hurried.add(polled)  # once only: after that poll, the schedule decides
+                if polled in self._scheduler:
+                    with self._poller.lock:
+                        self._scheduler.poll_now(polled, self._now())
             self._arm()
 
     def drop(self, tasks: Iterable[PolledTask]) -> None:
-        """Ask no more: nobody waits."""
-        for waited in tasks:
-            if waited in self._scheduler:
-                self._scheduler.cancel(waited)
-                if (poll := self._polls.pop(waited, None)) is not None:
+        """Stop polling: nobody waits for these tasks."""
+        for polled in tasks:
+            if polled in self._scheduler:
+                self._scheduler.cancel(polled)
+                if (poll := self._polls.pop(polled, None)) is not None:
                     poll.cancel()
         self._arm()
 
     def _arm(self) -> None:
+        """Set the timer for the next poll."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if len(self._polls) >= _AT_ONCE:
+        if len(self._polls) >= _MAX_POLLS:
             return
-        with self._waiting.lock:
+        with self._poller.lock:
             due = self._scheduler.next_due()
         if due is not None:
-            pause = max(due - self._now(), 0.0) / self._waiting.transport.speed
-            self._timer = asyncio.get_running_loop().call_later(pause, self._ask_due)
+            delay = max(due - self._now(), 0.0) / self._poller.transport.speed
+            self._timer = asyncio.get_running_loop().call_later(delay, self._start_polls)
 
-    def _ask_due(self) -> None:
-        with self._waiting.lock:
-            due = self._scheduler.due(self._now(), _AT_ONCE - len(self._polls))
-        for waited in due:
-            self._polls[waited] = asyncio.create_task(self._ask(waited))
+    def _start_polls(self) -> None:
+        with self._poller.lock:
+            due = self._scheduler.due(self._now(), _MAX_POLLS - len(self._polls))
+        for polled in due:
+            self._polls[polled] = asyncio.create_task(self._poll(polled))
         self._arm()
 
-    async def _ask(self, waited: PolledTask) -> None:
+    async def _poll(self, polled: PolledTask) -> None:
         try:
-            await self._poll(waited)
-        except Exception as error:  # noqa: BLE001 - raised where it is waited for
-            self._end(waited, error)
-        self._polls.pop(waited, None)
-        if waited in self._scheduler and waited.call.late:
-            self._give_up(waited)
+            await self._poll_once(polled)
+        except Exception as error:  # noqa: BLE001 - raised or reported by `wait`
+            self._end(polled, error)
+        self._polls.pop(polled, None)
+        if polled in self._scheduler and polled.group.late:
+            self._give_up(polled)
         self._arm()
 
-    async def _poll(self, waited: PolledTask) -> None:
+    async def _poll_once(self, polled: PolledTask) -> None:
         try:
-            async with asyncio.timeout_at(waited.call.last):
-                task = await self._waiting.poll(waited.task)
+            async with asyncio.timeout_at(polled.group.give_up):
+                task = await self._poller.poll(polled.task)
         except TimeoutError:
-            return  # it is late
+            return  # the deadline has passed
         except MusicAPIError as error:  # the task goes on while the network is down
-            waited.failures += 1
-            lost = error.may_have_cost  # of what is asked for again by paying, perhaps
-            if waited.failures == _FAILED_POLLS or lost or not is_transient(error):
-                error.set_message(f"{error.message.rstrip('. ')} (about {name(waited.task)})")
+            polled.failures += 1
+            lost = error.may_have_cost  # a repost, which may be charged
+            if polled.failures == _MAX_FAILED_POLLS or lost or not is_transient(error):
+                error.set_message(f"{error.message.rstrip('. ')} (about {task_name(polled.task)})")
                 raise
-            with self._waiting.lock:
-                self._scheduler.retry_later(waited, self._now())
+            with self._poller.lock:
+                self._scheduler.retry_later(polled, self._now())
             return
         now = self._now()
-        waited.failures = 0
-        waited.task = task
-        await self._waiting.looked(task)
-        notify(waited.call.progress, task)
-        self._learn(waited, task, now)  # from here on it may be due again
+        polled.failures = 0
+        polled.task = task
+        await self._poller.record_poll(task)
+        notify(polled.group.progress, task)
+        self._learn(polled, task, now)  # from here on it may be due again
         if task.finished:
-            self._end(waited)
+            self._end(polled)
 
-    def _learn(self, waited: PolledTask, task: Task, now: float) -> None:
-        """Tell the scheduler what was seen; of a task of unknown age only what it says itself."""
-        took = task.total_seconds
-        aged = self._waiting.accepted_at(task) is not None
-        with self._waiting.lock:
-            if task.state == "succeeded" and (aged or took is not None):
-                self._scheduler.record_poll(waited, now, finished=True, took=took)
+    def _learn(self, polled: PolledTask, task: Task, now: float) -> None:
+        """Report a poll to the scheduler. Without the task's age, only its own figure counts."""
+        duration = task.total_seconds
+        age_known = self._poller.accepted_at(task) is not None
+        with self._poller.lock:
+            if task.state == "succeeded" and (age_known or duration is not None):
+                self._scheduler.record_poll(polled, now, finished=True, took=duration)
             elif task.finished:
-                self._scheduler.cancel(waited)
-            elif aged:
-                self._scheduler.record_poll(waited, now, finished=False)
+                self._scheduler.cancel(polled)
+            elif age_known:
+                self._scheduler.record_poll(polled, now, finished=False)
             else:
-                self._scheduler.retry_later(waited, now)
+                self._scheduler.retry_later(polled, now)
 
-    def _give_up(self, waited: PolledTask) -> None:
-        call = waited.call
-        self._end(waited, WaitTimeout(unfinished(waited.task, call.deadline), task=waited.task))
+    def _give_up(self, polled: PolledTask) -> None:
+        message = timeout_message(polled.task, polled.group.deadline)
+        self._end(polled, WaitTimeout(message, task=polled.task))
 
-    def _end(self, waited: PolledTask, error: Exception | None = None) -> None:
-        waited.error = error
-        if waited in self._scheduler:
-            self._scheduler.cancel(waited)
-        if waited.task.finished:
-            self._waiting.ended(waited.task)
-        waited.call.left -= 1
-        if not waited.call.left:
-            waited.call.over.set()
+    def _end(self, polled: PolledTask, error: Exception | None = None) -> None:
+        polled.error = error
+        if polled in self._scheduler:
+            self._scheduler.cancel(polled)
+        if polled.task.finished:
+            self._poller.forget(polled.task)
+        polled.group.pending -= 1
+        if not polled.group.pending:
+            polled.group.finished.set()
 
 
-def _key(what: Task | Request) -> polling.TaskKind:
-    request = what.request if isinstance(what, Task) else what
+def _kind(task: Task | Request) -> polling.TaskKind:
+    request = task.request if isinstance(task, Task) else task
     return (
-        polling.TaskKind.of(request) if request else polling.TaskKind(what.engine, what.operation)
+        polling.TaskKind.of(request) if request else polling.TaskKind(task.engine, task.operation)
     )
 
 
-def _name(task: Task) -> str:
-    """What tells a task from others: its id, or what was asked for."""
+def _task_key(task: Task) -> str:
+    """Return what identifies a task: its id, or the request and take."""
     return task.id or f"{task.request!r} take {task.take}"

@@ -1,445 +1,356 @@
-"""Buys through a ledger: each take once, written down before it leaves and after it arrives."""
+"""Buying: wait for a slot, claim in the ledger, send once, record the outcome."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
 import logging
 import time
-import weakref
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Protocol
 
 import msgspec
 
-from musicapi_nb.client.archive import MediaStore
-from musicapi_nb.client.callbacks import name
+from musicapi_nb.client.callbacks import ProgressCallback, notify, task_name
+from musicapi_nb.client.in_flight import InFlight
+from musicapi_nb.client.rate_limit import RateLimiter, SharedRateLimiter
+from musicapi_nb.client.retry import Attempts, RetryPolicy
 from musicapi_nb.engines import Request
 from musicapi_nb.errors import MusicAPIError, UncertainPurchase, Unreachable
+from musicapi_nb.ledger_types import Claim, Entry, Ledger, PurchaseTerms, RenderTime
 from musicapi_nb.tasks import Task
 
-_LOOK_SECONDS = 0.2
+_RECHECK_SECONDS = 0.2  # how often to ask whether another process has received the reply
 _BOUGHT = frozenset({"accepted", "done", "failed"})
-# Without a pace only a pause can be in the way; so long nobody asks again whether there is one.
-_FREE_SECONDS = 0.05
 _log = logging.getLogger(__name__)
 
 
-class Entry(Protocol):
-    """A purchase, as the ledger numbers it."""
-
-    @property
-    def id(self) -> int: ...
-    @property
-    def request_key(self) -> str: ...
-    @property
-    def state(self) -> str: ...
-    @property
-    def sent_at(self) -> float | None: ...
-    @property
-    def accepted_at(self) -> float | None: ...
-
-
-class Claim(Protocol):
-    """What a ledger says about a take: buy, have, join or uncertain."""
-
-    @property
-    def kind(self) -> str: ...
-    @property
-    def entry(self) -> Entry: ...
-    @property
-    def task(self) -> Task | None: ...
-
-
-class Ledger(MediaStore, Protocol):
-    """What the client reports to; `library.Library` fulfils it.
-
-    `together(method, ...)` calls a method with the next group commit of the loop, and gives a
-    future of its outcome.
-    """
-
-    def entry(self, number: int, /) -> Any: ...
-    def together(
-        self, method: Callable[..., Any], /, *values: Any, durable: bool = True, **named: Any
-    ) -> asyncio.Future[Any]: ...
-    def find(
-        self, request: Request, take: int = 1, *, simulated: bool = False, retry_failed: bool = True
-    ) -> Any: ...
-    def claim(  # noqa: PLR0913 - as `Library.claim`
-        self,
-        request: Request,
-        take: int = 1,
-        *,
-        simulated: bool = False,
-        budgets: Sequence[str] = (),
-        experiment: str | None = None,
-        retry_failed: bool = True,
-    ) -> Any: ...
-    def claim_repost(self, request: Request, take: int = 1, *, simulated: bool = False) -> Any: ...
-    def record_accepted(self, entry: int, task: Task) -> Any: ...
-    def record_poll(self, entry: int, task: Task) -> Any: ...
-    def record_refused(self, entry: int, error: MusicAPIError) -> Any: ...
-    def record_uncertain(self, entry: int, error: BaseException) -> Any: ...
-    def record_unchanged(self, entry: int) -> Any: ...
-    def record_unsent(self, entry: int, error: BaseException | None = None) -> Any: ...
-    def finished_entries(self, entries: Sequence[int]) -> Sequence[int]: ...
-    def unfinished(self, *, simulated: bool | None = None) -> Sequence[Any]: ...
-    def render_times(
-        self, engine: str, operation: str, *, simulated: bool = False
-    ) -> Sequence[Any]: ...
-    def reserve_slot(self, interval: float, *, name: str = "") -> float: ...
-    def release_slot(self, at: float, *, name: str = "") -> None: ...
-    def throttle(self, retry_after: float = 1.0, *, name: str = "") -> float: ...
-    def paused_until(self, *, name: str = "") -> float: ...
-
-
 @dataclasses.dataclass(frozen=True, slots=True)
-class PurchaseTerms:
-    """Which take is bought, out of which budgets, for which experiment, and (`again`) how often.
+class Order:
+    """A paid request that is ready to be sent.
 
-    Without `again`, what failed or was refused before is not bought anew.
+    `post` makes one POST. It receives the ledger entry of the purchase, if there is a ledger.
     """
 
-    take: int = 1
-    budgets: tuple[str, ...] = ()
-    experiment: str | None = None
-    retry_failed: bool = True
+    request: Request
+    terms: PurchaseTerms
+    post: Callable[[Entry | None], Awaitable[Task]]
+    progress: ProgressCallback | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.request.engine}.{self.request.operation}"
 
 
-class TakenMeanwhile(Exception):
-    """The take need not be bought: it was before, or while this one waited for its turn.
-
-    `entry` is what was joined by that.
-    """
-
-    def __init__(self, entry: int) -> None:
-        super().__init__(f"see entry {entry}")
-        self.entry = entry
-
-
-class PurchaseCoordinator:
-    """The takes that one client buys, and the tasks that it looks after.
+class Purchaser:
+    """Buys without a ledger: each order is sent.
 
     Parameters
     ----------
-    ledger, budgets
-        Where they are written down, and the names of the budgets that have to cover them.
-    simulated
-        Whether they are a simulator's, and so kept apart.
-    pace
-        The name of the pace that all clients of one service share.
-    since
-        Told how many of our seconds ago a task was accepted that was bought before.
+    accepted
+        Called with each accepted task, and the real seconds since it was accepted.
     """
 
     def __init__(
         self,
+        limiter: RateLimiter,
+        retry: RetryPolicy,
+        in_flight: InFlight,
+        accepted: Callable[[Task, float], None],
+    ) -> None:
+        self._limiter = limiter
+        self._retry = retry
+        self._in_flight = in_flight
+        self._accepted = accepted
+
+    async def buy(self, order: Order) -> Task:
+        """Send an order when its slot comes; again only if it never reached the service."""
+        return await self._retry.call(lambda: self._buy_in_turn(order), paid=True)
+
+    async def _buy_in_turn(self, order: Order) -> Task:
+        await self._wait_for_slot()
+        return await self._in_flight.shield(self._send(order), order.name, order.progress)
+
+    async def _send(self, order: Order) -> Task:
+        task = await order.post(None)
+        self._announce(task, order)
+        return task
+
+    async def repost(self, task: Task, post: Callable[[], Awaitable[Task]]) -> Task:
+        """Send a request again, by `post`, whose last reply was "not ready"."""
+        return await self._retry.call(lambda: self._repost_in_turn(task, post), paid=True)
+
+    async def _repost_in_turn(self, task: Task, post: Callable[[], Awaitable[Task]]) -> Task:
+        await self._wait_for_slot()
+        return await self._in_flight.shield(self._repost(task, post), task.name)
+
+    async def _repost(self, task: Task, post: Callable[[], Awaitable[Task]]) -> Task:  # noqa: ARG002 - there is no ledger
+        return await post()
+
+    async def _wait_for_slot(self) -> None:
+        self._in_flight.check_open()
+        await self._limiter.acquire()
+        self._in_flight.check_open()
+
+    def _announce(self, task: Task, order: Order) -> None:
+        self._accepted(task, 0.0)
+        notify(order.progress, task)
+
+    async def record_poll(self, task: Task) -> None:
+        """Record the result of a poll, if there is a ledger."""
+
+    def unfinished(self) -> list[Task]:
+        """Return the accepted tasks in the ledger, also those of earlier kernels."""
+        return []
+
+    def past_render_times(self, engine: str, operation: str) -> Sequence[RenderTime]:  # noqa: ARG002 - there is no ledger
+        """Return the render times of past tasks, oldest first."""
+        return ()
+
+
+class PurchaseCoordinator(Purchaser):
+    """Buys through a ledger: each take once, recorded before it is sent and after its reply."""
+
+    def __init__(  # noqa: PLR0913 - those of Purchaser, and the ledger
+        self,
         ledger: Ledger,
-        budgets: Sequence[str],
+        limiter: SharedRateLimiter,
+        retry: RetryPolicy,
+        in_flight: InFlight,
+        accepted: Callable[[Task, float], None],
         *,
         simulated: bool,
-        pace: str,
-        since: Callable[[Task, float], None],
     ) -> None:
+        super().__init__(limiter, retry, in_flight, accepted)
         self._ledger = ledger
-        self._budgets = tuple(budgets)
+        self._steps = ledger.async_ledger
+        self._shared_limiter = limiter
         self._simulated = simulated
-        self._pace = pace
-        self._since = since
-        self._turns: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = (
-            weakref.WeakKeyDictionary()
-        )
-        self._free_until = 0.0  # on the monotonic clock
-        self._entries: dict[str, int] = {}
-        # What came of purchases whose end the ledger could not write: it calls them "sending".
+        self._entries: dict[str, int] = {}  # by task id
+        # Outcomes the ledger failed to store; it still shows these entries as "sending".
         self._unwritten: dict[int, Task | None] = {}
 
-    @property
-    def shelf(self) -> MediaStore:
-        """Where files go."""
-        return self._ledger
+    # --- buying ----------------------------------------------------------------------------
 
-    async def find(
-        self, request: Request, terms: PurchaseTerms, joined: int | None = None
-    ) -> Task | None:
-        """The task of a take that was bought before or is under way; None: it has to be bought.
+    async def buy(self, order: Order) -> Task:
+        """Return the task of an existing purchase, or buy it.
 
-        While another job or kernel is sending it, this waits for what comes of that. Of an entry
-        that was `joined`, a failure is what came of it: who asked once does not buy twice.
+        It is sent again only after it provably never reached the service, or was refused by a 429.
 
         Raises
         ------
         UncertainPurchase
-            It may have been bought, and a person has to say.
+            The ledger cannot tell whether this take was bought. Nothing was sent.
+        OverBudget
+            A budget does not cover it. Nothing was sent.
         """
+        attempts = self._attempts()
         while True:
-            claim: Claim | None = await self._ledger.together(
-                self._ledger.find,
-                request,
-                terms.take,
-                simulated=self._simulated,
-                retry_failed=terms.retry_failed and joined is None,
+            try:
+                return await self._buy_in_turn(order)
+            except MusicAPIError as error:
+                if not await attempts.wait_after(error):
+                    raise
+
+    async def _buy_in_turn(self, order: Order) -> Task:
+        while True:
+            self._in_flight.check_open()
+            # Without a rate limit to wait for, the claim finds existing purchases as well.
+            if not await self._shared_limiter.is_free():
+                task = await self._find(order)
+                if task is not None:
+                    return task
+                await self._limiter.acquire()
+            self._in_flight.check_open()
+            claim = await self._in_flight.shield(
+                self._claim_and_send(order), order.name, order.progress
             )
-            if claim is None or (terms.retry_failed and _came_to_nothing(claim.entry, joined)):
-                return None
-            task = claim.task or self._unwritten.get(claim.entry.id)
+            if claim.kind == "buy" and claim.task is not None:
+                return claim.task
+            task = await self._find(order, joined=claim.entry.id)
             if task is not None:
-                # of an operation that only the caller knows the ledger cannot make the request
-                known = msgspec.structs.replace(task, request=request)
-                return self._known(claim.entry, known)
-            if claim.kind == "uncertain" or claim.entry.id in self._unwritten:
-                raise _unsettled(request, terms.take, claim.entry.id)
-            joined = claim.entry.id
-            await asyncio.sleep(_LOOK_SECONDS)
+                return task
+
+    async def _find(self, order: Order, *, joined: int | None = None) -> Task | None:
+        """Return the task of an existing purchase, or None if it must be bought.
+
+        Waits while another process is sending it. If the caller already waited for the entry
+        `joined`, its failure is final: whoever asks once does not buy twice.
+
+        Raises
+        ------
+        UncertainPurchase
+            It may have been bought, and someone has to resolve it.
+        """
+        terms = order.terms
+        while True:
+            retry_failed = terms.retry_failed and joined is None
+            claim = await self._steps.find(
+                order.request, dataclasses.replace(terms, retry_failed=retry_failed)
+            )
+            if claim is None or (terms.retry_failed and _cost_nothing(claim.entry, joined)):
+                return None
+            entry = claim.entry
+            task = claim.task or self._unwritten.get(entry.id)
+            if task is not None:
+                # The ledger cannot decode the request of an operation that it does not know.
+                task = self._known(entry, msgspec.structs.replace(task, request=order.request))
+                notify(order.progress, task)
+                return task
+            if claim.kind == "uncertain" or entry.id in self._unwritten:
+                raise _uncertain(entry)
+            joined = entry.id
+            await asyncio.sleep(_RECHECK_SECONDS)
+
+    async def _claim_and_send(self, order: Order) -> Claim:
+        """Send an order if the ledger says so. The claim then has the accepted task.
+
+        A claim of another kind than "buy", or without a task, tells which entry to look at.
+        """
+        claim = await self._steps.claim(order.request, order.terms)
+        if claim.kind != "buy":
+            return claim
+        entry = claim.entry.id
+        try:
+            task = await order.post(claim.entry)
+        except Unreachable as error:
+            await self._record(entry, self._steps.record_unsent(entry, error), error)
+            raise
+        except MusicAPIError as error:
+            if not error.may_have_cost:
+                await self._record(entry, self._steps.record_refused(entry, error), error)
+                raise
+            latest = await self._record(entry, self._steps.record_uncertain(entry, error), error)
+            if latest is None or latest.state not in _BOUGHT:
+                raise
+            return Claim("join", latest)  # its webhook came before
+        except BaseException as error:  # the loop is ending: there is no later turn to write in
+            self._steps.record_interrupted(entry, error)
+            raise
+        await self._record(entry, self._steps.record_accepted(entry, task), task)
+        if task.id is not None:
+            self._entries[task.id] = entry
+        self._announce(task, order)
+        return dataclasses.replace(claim, task=task)
+
+    # --- reposts ---------------------------------------------------------------------------
+
+    async def repost(self, task: Task, post: Callable[[], Awaitable[Task]]) -> Task:
+        """Send a request again, by `post`, whose last reply was "not ready".
+
+        Nothing is sent while another process does it, and once one has the answer.
+
+        Raises
+        ------
+        UncertainPurchase
+            The reply to an earlier repost was lost, and someone has to resolve it.
+        InvalidTransition
+            The ledger has no such purchase.
+        """
+        attempts = self._attempts()
+        while True:
+            try:
+                return await self._repost_in_turn(task, post)
+            except MusicAPIError as error:
+                if not await attempts.wait_after(error):
+                    raise
+
+    async def _repost(self, task: Task, post: Callable[[], Awaitable[Task]]) -> Task:
+        if task.request is None:
+            raise TypeError("a task without a request cannot be sent again")
+        terms = PurchaseTerms(take=task.take, simulated=self._simulated)
+        claim = await self._steps.claim_repost(task.request, terms)
+        entry = claim.entry.id
+        if claim.kind == "uncertain":
+            raise _uncertain(claim.entry)
+        if claim.kind != "repost":
+            return self._unwritten.get(entry) or claim.task or task
+        try:
+            latest = await post()
+        except MusicAPIError as error:
+            if error.may_have_cost:
+                await self._record(entry, self._steps.record_uncertain(entry, error), error)
+            else:  # it was refused or never left: what was accepted before is unchanged
+                await self._record(entry, self._steps.record_unchanged(entry), error)
+            raise
+        except BaseException as error:  # the loop is ending: there is no later turn to write in
+            self._steps.record_interrupted(entry, error)
+            raise
+        await self._record(entry, self._steps.record_poll(entry, latest), latest)
+        return latest
+
+    def _attempts(self) -> Attempts:
+        return Attempts(self._retry, paid=True, throttle=self._shared_limiter.throttle)
+
+    # --- the ledger ------------------------------------------------------------------------
+
+    async def _record(
+        self, entry: int, step: Awaitable[Entry], outcome: Task | MusicAPIError
+    ) -> Entry | None:
+        """Record an outcome. If the ledger cannot, keep it in memory and log it."""
+        try:
+            return await step
+        except MusicAPIError as error:
+            if isinstance(outcome, Task):
+                self._unwritten[entry] = outcome
+                message = f"{task_name(outcome)} was accepted, keep its id"
+            else:
+                self._unwritten[entry] = None
+                message = str(outcome)
+            _log.error("The ledger could not record entry %s (%s): %s", entry, error, message)
+            return None
+
+    async def record_poll(self, task: Task) -> None:
+        """Record the result of polling a task of this ledger."""
+        entry = self._entries.get(task.id or "")
+        if entry is None:
+            return
+        try:
+            await self._steps.record_poll(entry, task)
+        except MusicAPIError as error:  # it can be polled again, and the caller has its songs
+            _log.warning("The ledger could not record a poll of %s: %s", task_name(task), error)
+
+    async def settled_elsewhere(self, tasks: Sequence[Task]) -> list[Task]:
+        """Return those of some tasks that have ended in the ledger, as by a webhook."""
+        pairs = ((self._entries.get(task.id or ""), task) for task in tasks)
+        entries = {entry: task for entry, task in pairs if entry is not None}
+        try:
+            return [entries[entry] for entry in await self._steps.finished_entries(list(entries))]
+        except MusicAPIError as error:  # the tasks are polled all the same
+            _log.warning("The ledger could not be asked for finished tasks: %s", error)
+            return []
+
+    def past_render_times(self, engine: str, operation: str) -> Sequence[RenderTime]:
+        """Return the render times of past tasks, oldest first."""
+        try:
+            return self._ledger.render_times(engine, operation, simulated=self._simulated)
+        except MusicAPIError as error:  # tasks are waited for all the same
+            _log.warning("Past render times could not be read from the library: %s", error)
+            return ()
+
+    def unfinished(self) -> list[Task]:
+        """Return the accepted tasks in the ledger, also those of earlier kernels."""
+        purchases = self._ledger.unfinished(simulated=self._simulated)
+        return [self._known(purchase.entry, purchase.task) for purchase in purchases]
 
     def _known(self, entry: Entry, task: Task) -> Task:
         if task.id is not None:
             self._entries[task.id] = entry.id
         if entry.accepted_at is not None:
-            self._since(task, max(time.time() - entry.accepted_at, 0.0))
+            self._accepted(task, max(time.time() - entry.accepted_at, 0.0))
         return msgspec.structs.replace(task, bought_before=True)
 
-    async def buy(
-        self, request: Request, terms: PurchaseTerms, post: Callable[[Entry], Awaitable[Task]]
-    ) -> Task:
-        """Claim a take, send it, and write down what came of it.
 
-        `post` is told which entry it is written down as.
+def _cost_nothing(entry: Entry, joined: int | None) -> bool:
+    """Return whether the entry that was waited for ended without being charged.
 
-        Raises
-        ------
-        TakenMeanwhile
-            It was not claimed, or its reply was lost but its webhook came: see `find`.
-        OverBudget
-            A budget does not cover it; nothing was sent.
-        """
-        ledger = self._ledger
-        claim = await self._claim_or_undo(
-            ledger.record_unsent,
-            ledger.claim,
-            request,
-            terms.take,
-            simulated=self._simulated,
-            budgets=(*self._budgets, *terms.budgets),
-            experiment=terms.experiment,
-            retry_failed=terms.retry_failed,
-        )
-        if claim.kind != "buy":
-            raise TakenMeanwhile(claim.entry.id)
-        entry = claim.entry.id
-        try:
-            task = await post(claim.entry)
-        except Unreachable as error:
-            await self._record(ledger.record_unsent, entry, error)
-            raise
-        except MusicAPIError as error:
-            outcome = ledger.record_uncertain if error.may_have_cost else ledger.record_refused
-            now = await self._record(outcome, entry, error)
-            if error.may_have_cost and now is not None and now.state in _BOUGHT:
-                raise TakenMeanwhile(entry) from None  # its webhook came before
-            raise
-        except BaseException as error:  # the loop ends: there is no next turn to write it in
-            ledger.record_uncertain(entry, error)
-            raise
-        await self._record(ledger.record_accepted, entry, task)
-        if task.id is not None:
-            self._entries[task.id] = entry
-        return task
-
-    async def repost(
-        self, task: Task, request: Request, post: Callable[[], Awaitable[Task]]
-    ) -> Task:
-        """Send what was accepted without a task once more, and write down what came of it.
-
-        While another job or kernel is asking, and once one has its answer, nothing is sent: the
-        task is as they know it.
-
-        Raises
-        ------
-        UncertainPurchase
-            The reply to an earlier repeat was lost, and a person has to say.
-        InvalidTransition
-            The ledger knows of no such purchase.
-        """
-        ledger = self._ledger
-        claim = await self._claim_or_undo(
-            ledger.record_unchanged,
-            ledger.claim_repost,
-            request,
-            task.take,
-            simulated=self._simulated,
-        )
-        entry = claim.entry.id
-        if claim.kind == "uncertain":
-            raise _unsettled(request, task.take, entry)
-        if claim.kind != "repost":
-            return self._unwritten.get(entry) or claim.task or task
-        try:
-            found = await post()
-        except MusicAPIError as error:
-            if error.may_have_cost:
-                await self._record(ledger.record_uncertain, entry, error)
-            else:  # it never left, or was refused: what was accepted before is as it was
-                await self._record(ledger.record_unchanged, entry)
-            raise
-        except BaseException as error:  # the loop ends: there is no next turn to write it in
-            ledger.record_uncertain(entry, error)
-            raise
-        await self._record(ledger.record_poll, entry, found, durable=False)
-        return found
-
-    async def _claim_or_undo(
-        self, undo: Callable[[int], Any], step: Callable[..., Claim], *values: Any, **named: Any
-    ) -> Claim:
-        """Ask the ledger whether to send; undone if the loop ends before the answer is here."""
-        ledger, found = self._ledger, list[Claim]()
-
-        def claim() -> Claim:
-            found.clear()  # a step whose commit failed may be taken again
-            found.append(step(*values, **named))
-            return found[0]
-
-        def let_go() -> None:
-            for claimed in found:
-                entry = claimed.entry
-                if claimed.kind in {"buy", "repost"} and ledger.entry(entry.id) == entry:
-                    undo(entry.id)
-
-        try:
-            answer: Claim = await ledger.together(claim)
-        except asyncio.CancelledError:
-            with contextlib.suppress(MusicAPIError):  # closed: it is uncertain from then on
-                ledger.together(let_go)
-            raise
-        return answer
-
-    async def _record(
-        self,
-        step: Callable[..., Any],
-        entry: int,
-        outcome: Task | MusicAPIError | None = None,
-        *,
-        durable: bool = True,
-    ) -> Entry | None:
-        """Write down what came of a purchase; who bought it is to have that all the same."""
-        told = [] if outcome is None else [outcome]
-        try:
-            now: Entry = await self._ledger.together(step, entry, *told, durable=durable)
-        except MusicAPIError as error:
-            if outcome is None or isinstance(outcome, MusicAPIError):
-                self._unwritten[entry], said = None, str(outcome or "it is as it was")
-            else:
-                self._unwritten[entry] = outcome
-                said = f"{name(outcome)} was accepted, keep its id"
-            _log.error("The ledger could not note of entry %s (%s): %s", entry, error, said)
-            return None
-        return now
-
-    async def wait_for_slot(
-        self, request: Request, terms: PurchaseTerms, interval: float
-    ) -> Task | None:
-        """Wait for one's place among all processes on the ledger.
-
-        What need not be bought does not queue: its task is returned at once, as by `find`. Where
-        there is nothing to queue for, no pace and no pause, the claim tells that as well.
-        """
-        if interval == 0 and await self._is_unthrottled():
-            return None
-        known = await self.find(request, terms)
-        if known is None:
-            await self.wait_in_queue(interval)
-        return known
-
-    async def _is_unthrottled(self) -> bool:
-        if time.monotonic() < self._free_until:
-            return True
-        async with self._queue_lock():
-            if time.monotonic() >= self._free_until:  # the first of a crowd asks for all
-                place = await self._reserve_slot(0)
-                if place > time.time():
-                    await self._ledger.together(
-                        self._ledger.release_slot, place, durable=False, name=self._pace
-                    )
-                    return False
-                self._free_until = time.monotonic() + _FREE_SECONDS
-        return True
-
-    async def wait_in_queue(self, interval: float) -> None:
-        """Wait for a place: one at a time, for what was leased before a pause began is void."""
-        if interval == 0:
-            await self._wait_for(await self._reserve_slot(interval))
-            return
-        async with self._queue_lock():
-            while True:
-                place = await self._reserve_slot(interval)
-                await self._wait_for(place)
-                paused = await asyncio.to_thread(self._ledger.paused_until, name=self._pace)
-                if paused <= place:
-                    return
-
-    def _queue_lock(self) -> asyncio.Lock:
-        return self._turns.setdefault(asyncio.get_running_loop(), asyncio.Lock())
-
-    async def _reserve_slot(self, interval: float) -> float:
-        place: float = await self._ledger.together(
-            self._ledger.reserve_slot, interval, durable=False, name=self._pace
-        )
-        return place
-
-    async def _wait_for(self, place: float) -> None:
-        try:
-            await asyncio.sleep(max(0.0, place - time.time()))
-        except asyncio.CancelledError:
-            self._ledger.release_slot(place, name=self._pace)
-            raise
-
-    async def throttle(self, seconds: float) -> None:
-        """After a 429: pause for all on the ledger, then go slower for a while."""
-        await self._ledger.together(self._ledger.throttle, seconds, durable=False, name=self._pace)
-        self._free_until = 0.0
-
-    async def record_poll(self, task: Task) -> None:
-        """Write down a look at a task of this ledger."""
-        entry = self._entries.get(task.id or "")
-        if entry is None:
-            return
-        try:
-            await self._ledger.together(self._ledger.record_poll, entry, task, durable=False)
-        except MusicAPIError as error:  # its end can be looked up again, its songs are here now
-            _log.warning("The ledger could not note how %s is doing: %s", name(task), error)
-
-    async def settled_elsewhere(self, tasks: Sequence[Task]) -> list[Task]:
-        """Those of these tasks whose end the ledger knows already: somebody else heard of it."""
-        named = ((self._entries.get(task.id or ""), task) for task in tasks)
-        entries = {entry: task for entry, task in named if entry is not None}
-        try:
-            ended = await asyncio.to_thread(self._ledger.finished_entries, list(entries))
-        except MusicAPIError as error:  # it is asked about all the same
-            _log.warning("The ledger could not say what has ended: %s", error)
-            return []
-        return [entries[entry] for entry in ended]
-
-    def past_render_times(
-        self, engine: str, operation: str
-    ) -> list[tuple[str | None, float, float]]:
-        """How long past tasks took: see `Waiting`."""
-        times = self._ledger.render_times(engine, operation, simulated=self._simulated)
-        return [(each.model, each.low, each.high) for each in times]
-
-    def unfinished(self) -> list[Task]:
-        """Tasks that the ledger knows as accepted, of this and of earlier kernels."""
-        found = self._ledger.unfinished(simulated=self._simulated)
-        return [self._known(each.entry, each.task) for each in found]
-
-
-def _came_to_nothing(entry: Entry, joined: int | None) -> bool:
-    """Whether what was joined was refused or never left; this is then it, or an older one."""
+    It is `entry` if that was refused. If `entry` is an older one, the other was never sent.
+    """
     return joined is not None and (entry.state == "refused" or entry.id < joined)
 
 
-def _unsettled(request: Request, take: int, entry: int) -> UncertainPurchase:
-    what = f"{request.engine}.{request.operation} (take {take})"
+def _uncertain(entry: Entry) -> UncertainPurchase:
     return UncertainPurchase(
-        f"{what} may have been bought: the reply to it was lost (entry {entry})", entry=entry
+        f"{entry.name} (take {entry.take}) may have been bought: the reply to it was lost "
+        f"(entry {entry.id})",
+        entry=entry.id,
     )

@@ -1,4 +1,4 @@
-"""How fast paid requests may leave."""
+"""When paid requests may leave: at most one in each interval."""
 
 from __future__ import annotations
 
@@ -6,45 +6,123 @@ import asyncio
 import heapq
 import threading
 import time
+import weakref
+from typing import Protocol
+
+from musicapi_nb.ledger_types import AsyncLedger
+
+# Without an interval only a pause can delay a request. Seconds until that is checked again.
+_RECHECK = 0.05
 
 
-class RateLimiter:
-    """Lets one request pass for each interval, in the order of asking, over all loops.
+class RateLimiter(Protocol):
+    """Lets one paid request pass in each `interval` of seconds; 0 is no limit."""
 
-    Parameters
-    ----------
-    interval
-        Seconds between two requests; 0 for no limit.
-    """
+    interval: float
+
+    async def acquire(self) -> None:
+        """Wait for a slot. A cancelled waiter releases its slot."""
+
+
+class LocalRateLimiter:
+    """A rate limiter of one client, shared by its event loops. Slots go in the order of calls."""
 
     def __init__(self, interval: float) -> None:
         self.interval = interval
         self._next = 0.0
-        self._given_back: list[float] = []
+        self._released: list[float] = []
         self._lock = threading.Lock()
 
     def reserve(self, now: float) -> float:
-        """Take the next place: an instant on the clock of `now`, not before it."""
+        """Return the next slot, not before `now`, on the clock of `now`."""
         with self._lock:
-            while self._given_back:
-                place = heapq.heappop(self._given_back)
-                if place >= now:
-                    return place
-            place = max(now, self._next)
-            self._next = place + self.interval
-        return place
+            while self._released:
+                slot = heapq.heappop(self._released)
+                if slot >= now:
+                    return slot
+            slot = max(now, self._next)
+            self._next = slot + self.interval
+        return slot
 
-    def release(self, place: float) -> None:
-        """Let somebody else have a place."""
+    def release(self, slot: float) -> None:
+        """Give a slot to the next one who asks."""
         with self._lock:
-            heapq.heappush(self._given_back, place)
+            heapq.heappush(self._released, slot)
 
     async def acquire(self) -> None:
-        """Wait for one's place; who is cancelled meanwhile does not hold up the next."""
+        """Wait for a slot. A cancelled waiter releases its slot."""
         now = time.monotonic()
-        place = self.reserve(now)
+        slot = self.reserve(now)
         try:
-            await asyncio.sleep(place - now)
+            await asyncio.sleep(slot - now)
         except asyncio.CancelledError:
-            self.release(place)
+            self.release(slot)
             raise
+
+
+class SharedRateLimiter:
+    """A rate limiter of all processes that share a ledger.
+
+    Parameters
+    ----------
+    name
+        Limiters of one name share their slots. A client uses its base URL.
+    """
+
+    def __init__(self, ledger: AsyncLedger, name: str, interval: float) -> None:
+        self.interval = interval
+        self._ledger = ledger
+        self._name = name
+        self._unthrottled_until = 0.0  # on the monotonic clock
+        self._locks: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = (
+            weakref.WeakKeyDictionary()
+        )
+
+    async def acquire(self) -> None:
+        """Wait for a slot. A cancelled waiter releases its slot.
+
+        With an interval, one request of a loop waits at a time: a slot that was reserved before a
+        pause began is void.
+        """
+        if self.interval == 0:
+            await self._wait_until(await self._reserve())
+            return
+        async with self._queue():
+            while True:
+                slot = await self._reserve()
+                await self._wait_until(slot)
+                if await self._ledger.paused_until(self._name) <= slot:
+                    return
+
+    async def is_free(self) -> bool:
+        """Return whether requests need not wait: no interval, and no pause after a 429."""
+        if self.interval != 0:
+            return False
+        if time.monotonic() < self._unthrottled_until:
+            return True
+        async with self._queue():
+            if time.monotonic() >= self._unthrottled_until:  # the first of a crowd asks for all
+                slot = await self._reserve()
+                if slot > time.time():
+                    self._ledger.release_slot(self._name, slot)
+                    return False
+                self._unthrottled_until = time.monotonic() + _RECHECK
+        return True
+
+    async def throttle(self, seconds: float) -> None:
+        """Pause everybody on the ledger for some seconds, then slow down for a while."""
+        await self._ledger.throttle(self._name, seconds)
+        self._unthrottled_until = 0.0
+
+    async def _reserve(self) -> float:
+        return await self._ledger.reserve_slot(self._name, self.interval)
+
+    async def _wait_until(self, slot: float) -> None:
+        try:
+            await asyncio.sleep(max(0.0, slot - time.time()))
+        except asyncio.CancelledError:
+            self._ledger.release_slot(self._name, slot)
+            raise
+
+    def _queue(self) -> asyncio.Lock:
+        return self._locks.setdefault(asyncio.get_running_loop(), asyncio.Lock())

@@ -1,4 +1,4 @@
-"""What is sent with a purchase so that the service reports back: an address and a secret."""
+"""The fields of a request that ask the service for webhooks: a URL and a signing secret."""
 
 from __future__ import annotations
 
@@ -15,44 +15,49 @@ from musicapi_nb.webhook_signing import Purchase
 if TYPE_CHECKING:
     import yarl
 
-_WHAT = "the client's first request"
+_OPERATION = "the client's first request"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class WebhookTarget:
-    """Where webhooks go, and what they are signed with."""
+    """The URL that webhooks are sent to, and the secret that they are signed with."""
 
     url: yarl.URL
     secret: Secret
 
 
 def webhook_target(url: str | None, secret: str | None, *, local: bool) -> WebhookTarget | None:
-    """Take both or neither; `local`: the service is on this machine, so may be the receiver.
+    """Check a webhook URL and secret; return None if neither was given.
+
+    Parameters
+    ----------
+    local
+        Accept a URL on this machine: the service is a simulator that runs here.
 
     Raises
     ------
     InvalidRequest
-        One of them cannot be used; the secret is not shown.
+        One is missing or cannot be used. The error does not show the secret.
     """
     if url is None:
         if secret is None:
             return None
-        problem = Problem("webhook", "is needed with webhook_secret: https://host/hooks")
-        raise InvalidRequest(_WHAT, [problem])
-    address = webhook_signing.parse_webhook_url(url, _WHAT, loopback=local)
-    return WebhookTarget(address, webhook_signing.parse_secret(secret, _WHAT))
+        message = "is missing although webhook_secret was given, such as https://host/hooks"
+        raise InvalidRequest(_OPERATION, [Problem("webhook", message)])
+    address = webhook_signing.parse_webhook_url(url, _OPERATION, loopback=local)
+    return WebhookTarget(address, webhook_signing.parse_secret(secret, _OPERATION))
 
 
 def webhook_fields(
-    hook: WebhookTarget | None, request: Request, purchase: Purchase | None
+    target: WebhookTarget | None, request: Request, purchase: Purchase | None
 ) -> Mapping[str, str]:
-    """The fields to be sent besides the request's own, which go before.
+    """Return the fields to send in addition to the request's own.
 
-    Without a ledger there is no purchase to name, and the address is sent as it is.
+    With a ledger, the URL holds a token that names the purchase.
     """
-    if hook is None or not request.webhook or "webhook_url" in request.extra:
+    if target is None or not request.webhook or "webhook_url" in request.extra:
         return {}
-    address = str(hook.url)
+    url = str(target.url)
     if purchase is not None:
-        address = webhook_signing.webhook_url(hook.url, purchase, hook.secret)
-    return {"webhook_url": address, **hook.secret.webhook_fields()}
+        url = webhook_signing.webhook_url(target.url, purchase, target.secret)
+    return {"webhook_url": url, **target.secret.webhook_fields()}

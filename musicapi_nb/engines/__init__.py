@@ -1,4 +1,4 @@
-"""What can be asked of the service, declared: a module an engine, a class an operation."""
+"""Declarations of the service's operations: one module per engine, one class per operation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from types import ModuleType
 
 from musicapi_nb import markup
 from musicapi_nb.engines import account, lyrics, nuro, producer, riffusion, sonic, studio
-from musicapi_nb.engines.request import Availability, Field, Price, Request, model_of
+from musicapi_nb.engines.fields import Field
+from musicapi_nb.engines.request import Availability, Price, Request, model_of
 
 __all__ = [
     "Availability",
@@ -32,61 +33,66 @@ ENGINES: tuple[ModuleType, ...] = (sonic, studio, lyrics, nuro, producer, riffus
 
 
 class Operations(tuple[type[Request], ...]):
-    """Every declared operation; shown as the table to choose from."""
+    """All declared operations; displays as a table."""
 
     __slots__ = ()
-    _COLUMNS = ("request", "what it does", "credits", "songs", "standing")
+    _COLUMNS = ("request", "what it does", "credits", "songs", "availability")
 
     def _rows(self) -> list[tuple[str, str, int | None, int | None, str]]:
         return [
             (
-                f"{kind.engine}.{kind.__name__}",
-                operation_summary(kind),
-                kind().price(),
-                kind.songs,
-                kind.availability.status if kind.availability else "",
+                f"{operation.engine}.{operation.__name__}",
+                operation_summary(operation),
+                operation().price(),
+                operation.songs,
+                operation.availability.status if operation.availability else "",
             )
-            for kind in sorted(self, key=_sort_key)
+            for operation in sorted(self, key=_sort_key)
         ]
 
     def __repr__(self) -> str:
         return "\n".join(
-            f"{name:<22} {markup.format_credits(price):>15}  {what}{f' ({word})' if word else ''}"
-            for name, what, price, _, word in self._rows()
+            f"{name:<22} {markup.format_credits(price):>15}  {summary}"
+            f"{f' ({status})' if status else ''}"
+            for name, summary, price, _, status in self._rows()
         )
 
     def _repr_html_(self) -> str:
-        standings = {kind.engine: kind.availability for kind in self if kind.availability}
-        said = [
-            markup.notice(f"{engine} is {standing.status}: {standing.note}.", "warn")
-            for engine, standing in standings.items()
+        limited = {
+            operation.engine: operation.availability for operation in self if operation.availability
+        }
+        notices = [
+            markup.notice(f"{engine} is {availability.status}: {availability.note}.", "warn")
+            for engine, availability in limited.items()
         ]
-        return markup.stack(markup.table(self._COLUMNS, self._rows()), *said)
+        return markup.stack(markup.table(self._COLUMNS, self._rows()), *notices)
 
 
-def operation_summary(kind: type[Request]) -> str:
-    """Say in a line what an operation does."""
-    return (inspect.getdoc(kind) or "").partition("\n")[0].replace("`", "")
+def operation_summary(operation: type[Request]) -> str:
+    """Return the first line of an operation's docstring, without backticks."""
+    return (inspect.getdoc(operation) or "").partition("\n")[0].replace("`", "")
 
 
-def default_operation(kinds: Sequence[type[Request]]) -> type[Request]:
-    """The operation to begin with: one that needs words and nothing that was made before."""
-    return next((kind for kind in kinds if kind.text_fields and not _needs_clip(kind)), kinds[0])
+def default_operation(candidates: Sequence[type[Request]]) -> type[Request]:
+    """Return the first operation that takes text and needs no clip; else the first."""
+    creates = (operation for operation in candidates if _creates_from_text(operation))
+    return next(creates, candidates[0])
 
 
-def _sort_key(kind: type[Request]) -> tuple[int, bool]:
-    """Engine by engine, first what makes songs of words alone."""
+def _sort_key(operation: type[Request]) -> tuple[int, bool]:
+    """Sort by engine; within one, operations that create from text come first."""
     engines = [module.__name__.rpartition(".")[2] for module in ENGINES]
-    return engines.index(kind.engine), not kind.text_fields or _needs_clip(kind)
+    return engines.index(operation.engine), not _creates_from_text(operation)
 
 
-def _needs_clip(kind: type[Request]) -> bool:
-    return any(field.kind in {"clip", "clips"} for field in kind.fields().values())
+def _creates_from_text(operation: type[Request]) -> bool:
+    needs_clip = any(field.kind in {"clip", "clips"} for field in operation.fields().values())
+    return bool(operation.text_fields) and not needs_clip
 
 
 def operations() -> Operations:
     """Return every declared operation, engine by engine."""
-    found = (getattr(engine, name) for engine in ENGINES for name in engine.__all__)
+    public = (getattr(engine, name) for engine in ENGINES for name in engine.__all__)
     return Operations(
-        item for item in found if isinstance(item, type) and issubclass(item, Request)
+        value for value in public if isinstance(value, type) and issubclass(value, Request)
     )

@@ -1,4 +1,4 @@
-"""Lyrics: two texts at once from a short description.
+"""Lyrics: two texts from a short description.
 
 Facts: docs.musicapi.ai/lyrics-generation; price: musicapi.ai ai-lyrics-api, 2026.
 """
@@ -6,20 +6,21 @@ Facts: docs.musicapi.ai/lyrics-generation; price: musicapi.ai ai-lyrics-api, 202
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
-from musicapi_nb.engines.request import Field, Price, Request
+from musicapi_nb.engines.fields import Field
+from musicapi_nb.engines.request import Price, ReplyKind, Request
 
 __all__ = ["Make"]
 
 
 class Make(Request, frozen=True, kw_only=True):
-    """Write two titles with lyrics; answered at once, without a task."""
+    """Write two titles with lyrics; the reply is immediate."""
 
     engine: ClassVar[str] = "lyrics"
     operation: ClassVar[str] = "make"
     path: ClassVar[str] = "/api/v1/sonic/lyrics"
-    reply: ClassVar[Literal["task", "immediate"]] = "immediate"
+    reply: ClassVar[ReplyKind] = "immediate"
     songs: ClassVar[int | None] = 2
     cost: ClassVar[Price | None] = Price(2, dt.date(2026, 10, 7), "musicapi.ai ai-lyrics-api")
     text_fields: ClassVar[tuple[str, ...]] = ("description",)

@@ -1,8 +1,8 @@
-"""Producer: one song for a call from a sound or lyrics, continued, or with a section replaced.
+"""Producer: one song per request, from a sound or lyrics; extended songs; replaced sections.
 
 Facts: docs.musicapi.ai (producer create, api-450367154, api-450367170; 2025 to 2026) and
-musicapi-sdk 0.1.0, which says that cover, variation and swap are answered with 410; prices as
-published by clients on 2026-10-07.
+musicapi-sdk 0.1.0, where cover, variation and swap are retired (410). Prices: published clients,
+2026-10-07.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import datetime as dt
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, TypeAlias
 
-from musicapi_nb.engines.request import Field, Price, Request, is_missing
+from musicapi_nb.engines.fields import Field, is_missing
+from musicapi_nb.engines.request import Price, Request
 from musicapi_nb.errors import Problem
 
 __all__ = ["Create", "Download", "Extend", "ExtendUpload", "Replace", "ReplaceUpload", "Upload"]
@@ -39,7 +40,7 @@ class _Producer(Request, frozen=True, kw_only=True):
 
 
 class _Music(_Producer, frozen=True, kw_only=True):
-    """What the task types of the one endpoint share."""
+    """Fields that all task types of the endpoint share."""
 
     path: ClassVar[str] = "/api/v1/producer/create"
     songs: ClassVar[int | None] = 1
@@ -48,37 +49,35 @@ class _Music(_Producer, frozen=True, kw_only=True):
     text_fields: ClassVar[tuple[str, ...]] = ("lyrics", "sound")
 
     sound: Annotated[
-        str | None, Field(kind="long text", help="What it is to sound like: styles, instruments.")
+        str | None, Field(kind="long text", help="The sound: styles, instruments.")
     ] = None
     lyrics: Annotated[str | None, Field(kind="long text", help="The lyrics.")] = None
     title: Annotated[str | None, Field(limit=80, help="The title.")] = None
     mv: Annotated[
         str | None,
-        Field(
-            kind="choice", choices=MODELS, allow_other=True, help="The model; FUZZ-2.0 if left out."
-        ),
+        Field(kind="choice", choices=MODELS, allow_other=True, help="The model; default FUZZ-2.0."),
     ] = None
     make_instrumental: Annotated[bool | None, Field(kind="switch", help="No vocals.")] = None
-    seed: Annotated[str | None, Field(help="A seed, as text.")] = None
+    seed: Annotated[str | None, Field(help="Random seed, as text.")] = None
     sound_strength: Annotated[
         float | None,
-        Field(kind="fraction", minimum=0.2, help="How closely to follow the sound: 0.2 to 1."),
+        Field(kind="fraction", minimum=0.2, help="How closely to follow the sound (0.2 to 1)."),
     ] = None
     lyrics_strength: Annotated[
-        float | None, Field(kind="fraction", help="How closely to follow the lyrics.")
+        float | None, Field(kind="fraction", help="How closely to follow the lyrics (0 to 1).")
     ] = None
     weirdness: Annotated[
-        float | None, Field(kind="fraction", help="How far to leave the ordinary.")
+        float | None, Field(kind="fraction", help="How unusual the result may be (0 to 1).")
     ] = None
     bpm: Annotated[int | None, Field(kind="integer", help="Beats per minute.")] = None
     length: Annotated[
         int | None,
-        Field(kind="integer", minimum=1, maximum=240, help="Length to aim at, in whole seconds."),
+        Field(kind="integer", minimum=1, maximum=240, help="Target length in whole seconds."),
     ] = None
 
     def rules(self) -> Iterator[Problem]:
         if is_missing(self.sound) and is_missing(self.lyrics):
-            yield Problem("sound", "is needed, or lyrics: say what the song is to be")
+            yield Problem("sound", "is required unless lyrics are given: describe the song")
 
 
 class Create(_Music, frozen=True, kw_only=True):
@@ -88,28 +87,28 @@ class Create(_Music, frozen=True, kw_only=True):
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "create_music"}
 
     cover_url: Annotated[
-        str | None, Field(kind="url", help="Audio to start from: reachable from the internet.")
+        str | None, Field(kind="url", help="Public URL of audio to start from.")
     ] = None
     cover_strength: Annotated[
         float | None,
-        Field(kind="fraction", minimum=0.2, help="How closely to follow that audio: 0.2 to 1."),
+        Field(kind="fraction", minimum=0.2, help="How closely to follow that audio (0.2 to 1)."),
     ] = None
 
     def rules(self) -> Iterator[Problem]:
         yield from super().rules()
         if self.cover_strength is not None and is_missing(self.cover_url):
-            yield Problem("cover_strength", "says nothing without cover_url", hard=False)
+            yield Problem("cover_strength", "has no effect without cover_url", hard=False)
 
 
 class _FromClip(_Music, frozen=True, kw_only=True):
-    """A song made of an earlier one."""
+    """Fields of operations on an earlier song."""
 
     clip_id: _Clip = None
     starts_at: Annotated[
-        float | None, Field(kind="seconds", help="Where in the clip the new part begins.")
+        float | None, Field(kind="seconds", help="Second of the clip where the new section starts.")
     ] = None
     instruction: Annotated[
-        str | None, Field(kind="long text", help="What is to change, in words.")
+        str | None, Field(kind="long text", help="What to change, in words.")
     ] = None
 
 
@@ -119,45 +118,45 @@ class Extend(_FromClip, frozen=True, kw_only=True):
     operation: ClassVar[str] = "extend"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "extend_music"}
 
-    extend_s: Annotated[float | None, Field(kind="seconds", help="By how many seconds.")] = None
+    extend_s: Annotated[float | None, Field(kind="seconds", help="Seconds to add.")] = None
 
 
 class ExtendUpload(Extend, frozen=True, kw_only=True):
-    """Continue a clip that came from `Upload`."""
+    """Continue a clip registered with `Upload`."""
 
     operation: ClassVar[str] = "extend_upload"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "extend_upload_music"}
 
 
 class Replace(_FromClip, frozen=True, kw_only=True):
-    """Make one section of a song anew."""
+    """Regenerate one section of a song."""
 
     operation: ClassVar[str] = "replace"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "replace_music"}
 
     ends_at: Annotated[
-        float | None, Field(kind="seconds", help="Where in the clip the new part ends.")
+        float | None, Field(kind="seconds", help="Second of the clip where the new section ends.")
     ] = None
 
     def rules(self) -> Iterator[Problem]:
         yield from super().rules()
         for name in ("starts_at", "ends_at"):
             if getattr(self, name) is None:
-                yield Problem(name, "usually says which section is to be replaced", hard=False)
+                yield Problem(name, "normally states the section to replace", hard=False)
         start, end = self.starts_at, self.ends_at
         if isinstance(start, int | float) and isinstance(end, int | float) and not end > start:
             yield Problem("ends_at", "should be later than starts_at")
 
 
 class ReplaceUpload(Replace, frozen=True, kw_only=True):
-    """Make one section of a clip anew that came from `Upload`."""
+    """Regenerate one section of a clip registered with `Upload`."""
 
     operation: ClassVar[str] = "replace_upload"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "replace_upload_music"}
 
 
 class Upload(_Producer, frozen=True, kw_only=True):
-    """Register audio at a public address as a clip; its task ends with the clip."""
+    """Register audio at a public URL as a clip, which is the result of its task."""
 
     operation: ClassVar[str] = "upload"
     path: ClassVar[str] = "/api/v1/producer/upload"
@@ -165,13 +164,12 @@ class Upload(_Producer, frozen=True, kw_only=True):
     cost: ClassVar[Price | None] = _price(2)
 
     audio_url: Annotated[
-        str | None,
-        Field(kind="url", required=True, help="Where the audio is: reachable from the internet."),
+        str | None, Field(kind="url", required=True, help="Public URL of the audio.")
     ] = None
 
 
 class Download(_Producer, frozen=True, kw_only=True):
-    """Get a link to a clip as MP3 or WAV; its task ends with the link."""
+    """Get a link to a clip as MP3 or WAV, which is the result of its task."""
 
     operation: ClassVar[str] = "download"
     path: ClassVar[str] = "/api/v1/producer/download"

@@ -1,4 +1,4 @@
-"""Riffusion: two songs for a call; deprecated, producer is its successor.
+"""Riffusion: two songs per request. Deprecated; producer is its successor.
 
 Facts: docs.musicapi.ai (riffusion pages, 2025) and musicapi-sdk 0.1.0.
 """
@@ -6,10 +6,11 @@ Facts: docs.musicapi.ai (riffusion pages, 2025) and musicapi-sdk 0.1.0.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from collections.abc import Iterator
+from typing import Annotated, ClassVar
 
-from musicapi_nb.engines.request import Availability, Field, Price, Request, is_missing
+from musicapi_nb.engines.fields import Field, is_missing
+from musicapi_nb.engines.request import ActiveWhen, Availability, Price, ReplyKind, Request
 from musicapi_nb.errors import Problem
 
 __all__ = ["Create", "Upload"]
@@ -33,13 +34,13 @@ _EXTENDS = ("extend_music", "extend_upload_music")
 _REPLACES = ("replace_music", "replace_upload_music")
 _REPLACED_BY = Availability(
     "deprecated",
-    "the docs mark riffusion deprecated; producer is its successor",
+    "the docs mark riffusion as deprecated; producer is its successor",
     "docs.musicapi.ai, riffusion pages",
 )
 
 
 class Create(Request, frozen=True, kw_only=True):
-    """Make two songs, new ones or from an earlier clip, as `task_type` says."""
+    """Make two songs, new or from an earlier clip (see `task_type`)."""
 
     engine: ClassVar[str] = "riffusion"
     operation: ClassVar[str] = "create"
@@ -47,7 +48,7 @@ class Create(Request, frozen=True, kw_only=True):
     songs: ClassVar[int | None] = 2
     cost: ClassVar[Price | None] = Price(12, dt.date(2025, 6, 19), "docs credits-usage-guide")
     availability: ClassVar[Availability | None] = _REPLACED_BY
-    active_when: ClassVar[Mapping[str, Mapping[str, tuple[Any, ...]]]] = {
+    active_when: ClassVar[ActiveWhen] = {
         **{name: {"custom_mode": (True,)} for name in ("lyrics", "sound", "title")},
         "prompt": {"custom_mode": (False,)},
         "continue_clip_id": {"task_type": _LATER},
@@ -64,7 +65,7 @@ class Create(Request, frozen=True, kw_only=True):
         Field(
             kind="switch",
             required=True,
-            help="True: you write lyrics, sound and title. False: you describe the song.",
+            help="True: you give lyrics, sound and title. False: you describe the song.",
         ),
     ] = None
     mv: Annotated[
@@ -79,57 +80,54 @@ class Create(Request, frozen=True, kw_only=True):
     title: Annotated[str | None, Field(help="The title (custom mode).")] = None
     prompt: Annotated[
         str | None,
-        Field(kind="long text", limit=200, help="What the song is to be (description mode)."),
+        Field(kind="long text", limit=200, help="Description of the song (description mode)."),
     ] = None
     make_instrumental: Annotated[bool | None, Field(kind="switch", help="No vocals.")] = None
     vocal_variation: Annotated[
-        float | None, Field(kind="fraction", help="How much the voice may vary.")
+        float | None, Field(kind="fraction", help="How much the voice may vary (0 to 1).")
     ] = None
     continue_clip_id: Annotated[str | None, Field(kind="clip", help="The clip to start from.")] = (
         None
     )
     continue_at: Annotated[
         int | None,
-        Field(
-            kind="integer",
-            minimum=0,
-            help="Where in the clip the continuation begins, in whole seconds.",
-        ),
+        Field(kind="integer", minimum=0, help="Whole second of the clip to continue from."),
     ] = None
     replace_start_time: Annotated[
-        float | None, Field(kind="seconds", help="Where the section to replace begins.")
+        float | None, Field(kind="seconds", help="Second where the section to replace starts.")
     ] = None
     replace_end_time: Annotated[
-        float | None, Field(kind="seconds", help="Where the section to replace ends.")
+        float | None, Field(kind="seconds", help="Second where the section to replace ends.")
     ] = None
 
     def rules(self) -> Iterator[Problem]:
         if self.custom_mode is False and is_missing(self.prompt):
-            yield Problem("prompt", "is needed when custom_mode is False: describe the song")
-        words = (self.lyrics, self.sound)
-        if self.custom_mode is True and all(is_missing(text) for text in words):
-            yield Problem("lyrics", "or a sound usually say what the song is to be", hard=False)
+            yield Problem("prompt", "is required when custom_mode is False: describe the song")
+        texts = (self.lyrics, self.sound)
+        if self.custom_mode is True and all(is_missing(text) for text in texts):
+            yield Problem("lyrics", "or sound normally describes the song", hard=False)
         yield from self._from_clip()
 
     def _from_clip(self) -> Iterator[Problem]:
         if self.task_type in _LATER and is_missing(self.continue_clip_id):
-            yield Problem("continue_clip_id", f"is what {self.task_type} starts from", hard=False)
+            yield Problem(
+                "continue_clip_id", f"is normally required for {self.task_type}", hard=False
+            )
         start, end = self.replace_start_time, self.replace_end_time
         if isinstance(start, int | float) and isinstance(end, int | float) and not end > start:
             yield Problem("replace_end_time", "should be later than replace_start_time")
 
 
 class Upload(Request, frozen=True, kw_only=True):
-    """Register audio at a public address as a clip; the reply holds its `clip_id`."""
+    """Register audio at a public URL as a clip; the reply has its `clip_id`."""
 
     engine: ClassVar[str] = "riffusion"
     operation: ClassVar[str] = "upload"
     path: ClassVar[str] = "/api/v1/riffusion/upload"
-    reply: ClassVar[Literal["task", "immediate"]] = "immediate"
+    reply: ClassVar[ReplyKind] = "immediate"
     songs: ClassVar[int | None] = 0
     availability: ClassVar[Availability | None] = _REPLACED_BY
 
     url: Annotated[
-        str | None,
-        Field(kind="url", required=True, help="Where the audio is: reachable from the internet."),
+        str | None, Field(kind="url", required=True, help="Public URL of the audio.")
     ] = None

@@ -1,4 +1,4 @@
-"""Studio: songs of 32 or 130 seconds, whose replies tell how the tags were rewritten.
+"""Studio: songs of 32 or 130 seconds. Replies show how the service rewrote the tags.
 
 Facts: docs.musicapi.ai (custom-mode, studio-instructions, get-studio-music; early 2025) and
 musicapi-sdk 0.1.0.
@@ -10,7 +10,8 @@ import datetime as dt
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar
 
-from musicapi_nb.engines.request import Availability, Field, Price, Request, is_missing
+from musicapi_nb.engines.fields import Field, is_missing
+from musicapi_nb.engines.request import ActiveWhen, Availability, Price, Request
 from musicapi_nb.errors import Problem
 
 __all__ = ["Custom", "Description", "Extend", "Instrumental"]
@@ -19,7 +20,7 @@ MODELS = ("studio130-v1.5", "studio32-v1.5")
 
 
 class _Studio(Request, frozen=True, kw_only=True):
-    """What the four modes of the one endpoint share; the four strengths are the docs' example."""
+    """Fields that all four modes share; the four default strengths are from the docs' example."""
 
     engine: ClassVar[str] = "studio"
     path: ClassVar[str] = "/api/v1/studio/create"
@@ -34,7 +35,7 @@ class _Studio(Request, frozen=True, kw_only=True):
 
     prompt: Annotated[
         str | None,
-        Field(kind="long text", required=True, help="What the song is to be, tags included."),
+        Field(kind="long text", required=True, help="Description of the song, including tags."),
     ] = None
     model_type: Annotated[
         str | None,
@@ -43,52 +44,50 @@ class _Studio(Request, frozen=True, kw_only=True):
             required=True,
             choices=MODELS,
             allow_other=True,
-            help="The model: songs of 130 or of 32 seconds.",
+            help="The model: songs of 130 or 32 seconds.",
         ),
     ] = None
-    negative_prompt: Annotated[
-        str | None, Field(kind="long text", help="What to keep away from.")
-    ] = None
+    negative_prompt: Annotated[str | None, Field(kind="long text", help="What to avoid.")] = None
     seed: Annotated[
-        int | None, Field(kind="integer", minimum=-1, help="Random seed; -1 draws one.")
+        int | None, Field(kind="integer", minimum=-1, help="Random seed; -1 picks one.")
     ] = None
     bypass_prompt_optimization: Annotated[
-        bool | None, Field(kind="switch", help="Take the prompt as it is, without rewriting.")
+        bool | None, Field(kind="switch", help="Use the prompt as it is, without rewriting it.")
     ] = None
     prompt_strength: Annotated[
-        float | None, Field(kind="fraction", help="How closely to follow the prompt.")
+        float | None, Field(kind="fraction", help="How closely to follow the prompt (0 to 1).")
     ] = 0.5
-    clarity_strength: Annotated[float | None, Field(kind="fraction", help="Clarity of sound.")] = (
-        0.25
-    )
+    clarity_strength: Annotated[
+        float | None, Field(kind="fraction", help="Clarity of sound (0 to 1).")
+    ] = 0.25
     lyrics_strength: Annotated[
-        float | None, Field(kind="fraction", help="How closely to follow the lyrics.")
+        float | None, Field(kind="fraction", help="How closely to follow the lyrics (0 to 1).")
     ] = 0.5
     generation_quality: Annotated[
-        float | None, Field(kind="fraction", help="Quality against speed.")
+        float | None, Field(kind="fraction", help="Higher quality, lower speed (0 to 1).")
     ] = 0.75
     song_section_start: Annotated[
-        float | None, Field(kind="fraction", help="Where in a whole song this part begins.")
+        float | None, Field(kind="fraction", help="Its start within a full song (0 to 1).")
     ] = None
     song_section_end: Annotated[
-        float | None, Field(kind="fraction", help="Where in a whole song this part ends.")
+        float | None, Field(kind="fraction", help="Its end within a full song (0 to 1).")
     ] = None
     lyrics_placement_start: Annotated[
-        float | None, Field(kind="fraction", help="Where in the song the lyrics begin.")
+        float | None, Field(kind="fraction", help="Where the lyrics start in the song (0 to 1).")
     ] = None
     lyrics_placement_end: Annotated[
-        float | None, Field(kind="fraction", help="Where in the song the lyrics end.")
+        float | None, Field(kind="fraction", help="Where the lyrics end in the song (0 to 1).")
     ] = None
 
     def rules(self) -> Iterator[Problem]:
-        for what in ("song_section", "lyrics_placement"):
-            start, end = getattr(self, f"{what}_start"), getattr(self, f"{what}_end")
+        for name in ("song_section", "lyrics_placement"):
+            start, end = getattr(self, f"{name}_start"), getattr(self, f"{name}_end")
             if isinstance(start, int | float) and isinstance(end, int | float) and start >= end:
-                yield Problem(f"{what}_end", f"should be later than {what}_start")
+                yield Problem(f"{name}_end", f"should be later than {name}_start")
 
 
 class Description(_Studio, frozen=True, kw_only=True):
-    """Two songs from a description; the service writes the lyrics."""
+    """Make two songs from a description; the service writes the lyrics."""
 
     operation: ClassVar[str] = "description"
     constants: ClassVar[Mapping[str, Any]] = {
@@ -98,19 +97,17 @@ class Description(_Studio, frozen=True, kw_only=True):
 
 
 class Custom(_Studio, frozen=True, kw_only=True):
-    """Two songs with your lyrics."""
+    """Make two songs with your lyrics."""
 
     operation: ClassVar[str] = "custom"
     constants: ClassVar[Mapping[str, Any]] = {"lyrics_type": "user", "config": {"mode": "regular"}}
     text_fields: ClassVar[tuple[str, ...]] = ("lyrics", "prompt")
 
-    lyrics: Annotated[
-        str | None, Field(kind="long text", required=True, help="The lyrics to be sung.")
-    ] = None
+    lyrics: Annotated[str | None, Field(kind="long text", required=True, help="The lyrics.")] = None
 
 
 class Instrumental(_Studio, frozen=True, kw_only=True):
-    """Two songs without vocals."""
+    """Make two songs without vocals."""
 
     operation: ClassVar[str] = "instrumental"
     constants: ClassVar[Mapping[str, Any]] = {
@@ -120,13 +117,11 @@ class Instrumental(_Studio, frozen=True, kw_only=True):
 
 
 class Extend(_Studio, frozen=True, kw_only=True):
-    """Put music after (continuation) or before (precede) an earlier song."""
+    """Add music after (continuation) or before (precede) an earlier song."""
 
     operation: ClassVar[str] = "extend"
     constants: ClassVar[Mapping[str, Any]] = {"config": {}}  # `body` fills it
-    active_when: ClassVar[Mapping[str, Mapping[str, tuple[Any, ...]]]] = {
-        "lyrics": {"lyrics_type": ("user",)}
-    }
+    active_when: ClassVar[ActiveWhen] = {"lyrics": {"lyrics_type": ("user",)}}
     text_fields: ClassVar[tuple[str, ...]] = ("lyrics", "prompt")
 
     mode: Annotated[
@@ -135,14 +130,14 @@ class Extend(_Studio, frozen=True, kw_only=True):
             kind="choice",
             required=True,
             choices=("continuation", "precede"),
-            help="Where the new part goes.",
+            help="Where the new section goes.",
         ),
     ] = "continuation"
     song_id: Annotated[
         str | None, Field(kind="clip", required=True, help="The song to extend.")
     ] = None
     context_length: Annotated[
-        float | None, Field(kind="seconds", help="How much of the song to listen to.")
+        float | None, Field(kind="seconds", help="Seconds of the song to use as context.")
     ] = None
     lyrics_type: Annotated[
         str | None,
@@ -154,13 +149,13 @@ class Extend(_Studio, frozen=True, kw_only=True):
         ),
     ] = "generate"
     lyrics: Annotated[
-        str | None, Field(kind="long text", help="The lyrics, when lyrics_type is user.")
+        str | None, Field(kind="long text", help="The lyrics, if lyrics_type is user.")
     ] = None
 
     def rules(self) -> Iterator[Problem]:
         yield from super().rules()
         if self.lyrics_type == "user" and is_missing(self.lyrics):
-            yield Problem("lyrics", "is needed when lyrics_type is 'user'")
+            yield Problem("lyrics", "is required when lyrics_type is 'user'")
 
     def body(self) -> dict[str, Any]:
         body = super().body()

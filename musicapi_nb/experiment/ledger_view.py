@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from musicapi_nb.library import ACTIVE_STATES, Budget, Entry, Library, request_key
+from musicapi_nb.library import ACTIVE_STATES, Budget, Entry, Library, PurchaseTerms, request_key
 from musicapi_nb.plan import Cell
 
 
@@ -31,30 +31,30 @@ class ExperimentLedger:
         """Return the budget of this experiment, if one was set."""
         return self.library.budgets().get(self.budget_name)
 
-    def tightest(self, names: Sequence[str]) -> Budget | None:
+    def tightest_budget(self, names: Sequence[str]) -> Budget | None:
         """Return the budget with the fewest credits left among `names`, or None."""
         budgets = self.library.budgets()
         existing = [budgets[name] for name in names if name in budgets]
-        return min(existing, key=lambda budget: budget.left, default=None)
+        return min(existing, key=lambda budget: budget.remaining, default=None)
 
-    def read(self) -> list[Entry | None]:
+    def read_entries(self) -> list[Entry | None]:
         """Return each cell's entry: the live one, else the latest."""
-        keys = set(self._request_keys)
         entries: dict[str, Entry] = {}
-        for entry in self.library.entries():
-            if entry.request_key in keys and entry.simulated is self._simulated:
-                earlier = entries.get(entry.request_key)
-                if earlier is None or earlier.state not in ACTIVE_STATES:
-                    entries[entry.request_key] = entry
+        for entry in self.library.entries_by_key(self._request_keys, simulated=self._simulated):
+            earlier = entries.get(entry.request_key)
+            if earlier is None or earlier.state not in ACTIVE_STATES:
+                entries[entry.request_key] = entry
         return [entries.get(key) for key in self._request_keys]
 
-    def join(self) -> list[Entry | None]:
+    def link_purchases(self) -> list[Entry | None]:
         """Read the entries, and link purchases made outside the experiment to it."""
-        entries = self.read()
-        linked = self.library.cells(self.name)
-        for cell, entry in zip(self._cells, entries, strict=True):
-            if entry and entry.state in ACTIVE_STATES and linked.get(entry.request_key) != entry.id:
-                self._plan(cell)
+        with self.library.transaction():
+            entries = self.read_entries()
+            linked = self.library.cells(self.name)
+            for cell, entry in zip(self._cells, entries, strict=True):
+                active = entry is not None and entry.state in ACTIVE_STATES
+                if entry and active and linked.get(entry.request_key) != entry.id:
+                    self._plan(cell)
         return entries
 
     def without_files(self) -> set[int]:
@@ -70,20 +70,20 @@ class ExperimentLedger:
             if entry.request_key not in keys
         )
 
-    def not_run(self, reasons: Mapping[int, str]) -> None:
+    def record_not_run(self, reasons: Mapping[int, str]) -> None:
         """Record why cells, given by index, were not bought; skip what is already recorded."""
-        entries = self.read()
-        for index, reason in reasons.items():
-            latest = entries[index]
-            if latest is not None and (latest.state, latest.note) == ("not_run", reason):
-                continue
-            if latest is not None and latest.state == "failed" and latest.refunded is not True:
-                continue  # bought elsewhere in the meantime, and paid for
-            entry = self._plan(self._cells[index])
-            if entry.state == "planned":  # else bought elsewhere in the meantime
-                self.library.record_skipped(entry.id, reason)
+        with self.library.transaction():
+            entries = self.read_entries()
+            for index, reason in reasons.items():
+                latest = entries[index]
+                if latest is not None and (latest.state, latest.note) == ("not_run", reason):
+                    continue
+                if latest is not None and latest.state == "failed" and latest.refunded is not True:
+                    continue  # bought elsewhere in the meantime, and paid for
+                entry = self._plan(self._cells[index])
+                if entry.state == "planned":  # else bought elsewhere in the meantime
+                    self.library.record_skipped(entry.id, reason)
 
     def _plan(self, cell: Cell) -> Entry:
-        return self.library.plan(
-            cell.request, cell.take, simulated=self._simulated, experiment=self.name
-        )
+        terms = PurchaseTerms(cell.take, experiment=self.name, simulated=self._simulated)
+        return self.library.plan(cell.request, terms)

@@ -101,15 +101,14 @@ class Runner:
     async def _load(self) -> None:
         """Read the library, and sort the cells into paid ones and blocks to buy."""
         ledger, tracker, states = self._ledger, self._tracker, self._tracker.states
-        together = ledger.library.together
-        if await together(ledger.budget) is not None:
+        if await asyncio.to_thread(ledger.budget) is not None:
             self._budgets = (ledger.budget_name,)
-        tracker.update_all(await together(ledger.join), ledger.budget_name)
+        tracker.update_all(await asyncio.to_thread(ledger.link_purchases), ledger.budget_name)
         for index, state in enumerate(states):
             bought = state.state in {"accepted", "reposting", "done", "uncertain", "failed"}
             bought_before = bought and not state.to_buy
             tracker.update(index, dataclasses.replace(state, bought_before=bought_before))
-        without_files = await together(ledger.without_files)
+        without_files = await asyncio.to_thread(ledger.without_files)
         accepted, unsaved = [], []
         for index, state in enumerate(states):
             if state.state in {"accepted", "reposting"}:
@@ -160,17 +159,17 @@ class Runner:
         Reserved credits may be refunded, so it is checked again whenever a cell has ended.
         """
         names = (*self._budgets, *self._client.budgets)
-        budget = await self._ledger.library.together(self._ledger.tightest, names)
+        budget = await asyncio.to_thread(self._ledger.tightest_budget, names)
         if budget is None:
             return True
         cost = self._tracker.credits(block)
         unclaimed = [index for index in self._running if self._tracker.states[index].to_buy]
-        if cost + self._tracker.credits((*self._queue, *unclaimed)) <= budget.left:
+        if cost + self._tracker.credits((*self._queue, *unclaimed)) <= budget.remaining:
             self.stop_reason = None
             return True
         number = self._tracker.cells[block[0]].block
         name = "the budget" if budget.name in self._budgets else f"{budget.name!r}"
-        remaining = f"what is left of {name} ({budget.left} credits)"
+        remaining = f"what is left of {name} ({budget.remaining} credits)"
         self.stop_reason = f"{remaining} does not cover block {number} ({cost})"
         return False
 
@@ -288,10 +287,11 @@ class Runner:
         reasons = {index: default for index in unbought if states[index].to_buy}
         reasons |= {index: states[index].reason or default for index in self._over_budget}
         with contextlib.suppress(LibraryError, ClientClosed):  # then the run stopped because of it
-            together = ledger.library.together
             if reasons:
-                await together(ledger.not_run, reasons, durable=False)
-            self._tracker.update_all(await together(ledger.read), ledger.budget_name)
+                await asyncio.to_thread(ledger.record_not_run, reasons)
+            self._tracker.update_all(
+                await asyncio.to_thread(ledger.read_entries), ledger.budget_name
+            )
         self._notify()
 
 

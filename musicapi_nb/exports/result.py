@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from musicapi_nb import markup
-from musicapi_nb.library.html import room
+from musicapi_nb.library.html import format_bytes
 
 Outcome: TypeAlias = Literal["written", "replaced", "skipped", "failed"]
 _LABELS: Mapping[Outcome, tuple[str, markup.Tone]] = {
@@ -77,7 +77,7 @@ class ExportResult:
 
     def __repr__(self) -> str:
         counts = [f"{count:,} {_LABELS[outcome][0]}" for outcome, count in self.counts.items()]
-        summary = f"{', '.join(counts) or 'no songs'}; {room(self.size)}"
+        summary = f"{', '.join(counts) or 'no songs'}; {format_bytes(self.size)}"
         lines = [f"<ExportResult {self.path}: {summary}>"]
         lines += [f"- {name}: {message}" for name, message in self._problems()]
         return "\n".join(map(markup.one_line, lines))
@@ -110,7 +110,7 @@ class ExportResult:
             markup.collapsible(f"Files of {len(songs):,} songs", files) if songs else markup.EMPTY,
             markup.caption(*self._shared_files_text()),
             markup.EMPTY if self.songs else markup.notice("There are no finished songs to export."),
-            facts=markup.facts(str(self.path), room(self.size)),
+            facts=markup.facts(str(self.path), format_bytes(self.size)),
             badges=badges,
             wide=True,
         )

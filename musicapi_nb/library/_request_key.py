@@ -1,4 +1,4 @@
-"""What is bought, as a name that stays: the hash of a request and its take; requests as JSON."""
+"""The idempotency key of a purchase (hash of request and take), and requests as JSON."""
 
 from __future__ import annotations
 
@@ -13,40 +13,40 @@ import msgspec
 from musicapi_nb.engines import Request, operations
 from musicapi_nb.errors import InvalidRequest, Problem
 
-_PLAIN = frozenset({str, int, bool})
-_CANON = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
+_UNCHANGED_TYPES = frozenset({str, int, bool})
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def request_key(request: Request, take: int = 1) -> str:
-    """Name what is bought: 64 hexadecimal digits, the same in every process and version.
+    """Return the key of a purchase: 64 hexadecimal digits, equal in all processes and versions.
 
-    Hashed are engine, operation, the fields that are set (those passed by `extra` too) and the
-    take. What an operation fixes (`task_type`) follows from its name and is left out.
+    It is the hash of engine, operation, the fields that are set (also in `extra`) and the take.
+    Constants of an operation (`task_type`) follow from its name and are not hashed.
 
     Raises
     ------
     InvalidRequest
-        The take is no whole number from 1 on.
+        The take is not a whole number, 1 or more.
     """
     return key_of_json(to_json(request), take)
 
 
-def key_of_json(written: Mapping[str, Any], take: int) -> str:
-    """As `request_key`, of a request as `to_json` writes it."""
+def key_of_json(request_json: Mapping[str, Any], take: int) -> str:
+    """As `request_key`, for a request in the form of `to_json`."""
     if isinstance(take, bool) or not isinstance(take, int) or take < 1:
-        problem = Problem("take", f"should be a whole number from 1 on, not {take!r:.40}")
-        raise InvalidRequest(f"{written['engine']}.{written['operation']}", [problem])
-    what = _canonical({**written, "take": take})
-    return hashlib.sha256(_CANON.encode(what).encode("ascii")).hexdigest()
+        problem = Problem("take", f"must be a whole number, 1 or more, not {take!r:.40}")
+        raise InvalidRequest(f"{request_json['engine']}.{request_json['operation']}", [problem])
+    text = _ENCODER.encode(_canonical({**request_json, "take": take}))
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
 def _canonical(value: Any) -> Any:
-    """Spell equal numbers alike: 1.0 is 1 on the wire of any JSON library."""
+    """Write equal numbers alike: 1.0 as 1."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, dict):
         return {
-            str(name): item if type(item) in _PLAIN else _canonical(item)
+            str(name): item if type(item) in _UNCHANGED_TYPES else _canonical(item)
             for name, item in value.items()
         }
     if isinstance(value, list | tuple):
@@ -55,33 +55,33 @@ def _canonical(value: Any) -> Any:
 
 
 def to_json(request: Request) -> dict[str, Any]:
-    """Write a request so that `from_json` makes it again."""
+    """Convert a request to JSON values, for `from_json`."""
     values = ((name, getattr(request, name)) for name in request.fields())
-    given = msgspec.to_builtins({name: value for name, value in values if value is not None})
+    fields = msgspec.to_builtins({name: value for name, value in values if value is not None})
     return {
         "engine": request.engine,
         "operation": request.operation,
-        "fields": {**given, **request.extra},
+        "fields": {**fields, **request.extra},
     }
 
 
 @functools.cache
-def _kinds() -> Mapping[tuple[str, str], type[Request]]:
-    return {(kind.engine, kind.operation): kind for kind in operations()}
+def _operations() -> Mapping[tuple[str, str], type[Request]]:
+    return {(operation.engine, operation.operation): operation for operation in operations()}
 
 
-def from_json(written: Any) -> Request | None:
-    """Make the request again; None where this version does not know its operation.
+def from_json(request_json: Any) -> Request | None:
+    """Restore a request; return None if this version does not know its operation.
 
-    A field that this version does not know comes back in `extra`.
+    Fields that this version does not know are restored in `extra`.
     """
-    kind = _kinds().get((written["engine"], written["operation"]))
-    if kind is None:
+    operation = _operations().get((request_json["engine"], request_json["operation"]))
+    if operation is None:
         return None
-    fields: dict[str, Any] = written["fields"]
-    known = {name: fields.get(name) for name in kind.fields()}  # None: said not to be sent
-    extra = {name: value for name, value in fields.items() if name not in known}
+    values: dict[str, Any] = request_json["fields"]
+    fields = {name: values.get(name) for name in operation.fields()}  # None: it was not set
+    extra = {name: value for name, value in values.items() if name not in fields}
     try:
-        return msgspec.convert({**known, "extra": extra}, kind)
-    except msgspec.ValidationError:  # made with a value of another type, which the class allows
-        return kind(**known, extra=extra)
+        return msgspec.convert({**fields, "extra": extra}, operation)
+    except msgspec.ValidationError:  # a value of another type, which the class accepts
+        return operation(**fields, extra=extra)

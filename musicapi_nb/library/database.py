@@ -1,4 +1,4 @@
-"""The library's database: opened, brought up to date, written in whole steps by many at once."""
+"""The library's SQLite database: opening, migrations, transactions."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ _ERRORS: dict[int, tuple[type[LibraryError], str]] = {
     sqlite3.SQLITE_READONLY: (LibraryReadOnly, "cannot be written"),
     sqlite3.SQLITE_PERM: (LibraryReadOnly, "cannot be written"),
     sqlite3.SQLITE_CANTOPEN: (LibraryReadOnly, "cannot be opened for writing"),
-    sqlite3.SQLITE_FULL: (LibraryFull, "has no room left"),
-    sqlite3.SQLITE_BUSY: (LibraryLocked, "is held by another program"),
-    sqlite3.SQLITE_LOCKED: (LibraryLocked, "is held by another program"),
+    sqlite3.SQLITE_FULL: (LibraryFull, "is out of disk space"),
+    sqlite3.SQLITE_BUSY: (LibraryLocked, "is locked by another program"),
+    sqlite3.SQLITE_LOCKED: (LibraryLocked, "is locked by another program"),
     sqlite3.SQLITE_CORRUPT: (LibraryDamaged, "is damaged"),
-    sqlite3.SQLITE_NOTADB: (LibraryDamaged, "is no SQLite database"),
+    sqlite3.SQLITE_NOTADB: (LibraryDamaged, "is not an SQLite database"),
 }
 
 
 class _SqliteErrors:
-    """Turns what SQLite raises about `path` into an error of the family; to be used again."""
+    """Reusable context manager: maps sqlite3 errors to LibraryError subclasses."""
 
     __slots__ = ("_path",)
 
@@ -57,12 +57,12 @@ class _SqliteErrors:
     ) -> None:
         if isinstance(error, sqlite3.Error):
             code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY
-            family, words = _ERRORS.get(code, (LibraryError, "could not be used"))
-            raise family(f"the library {self._path} {words} ({error})") from error
+            kind_of_error, message = _ERRORS.get(code, (LibraryError, "cannot be used"))
+            raise kind_of_error(f"the library {self._path} {message} ({error})") from error
 
 
 class _Nested:
-    """A part of the transaction that its thread has open; to be used again."""
+    """Reusable context manager for a `write` inside the thread's open transaction."""
 
     __slots__ = ("_database",)
 
@@ -78,7 +78,7 @@ class _Nested:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._database.told.__exit__(kind, error, traceback)
+        self._database.errors.__exit__(kind, error, traceback)
 
 
 class Database:
@@ -87,7 +87,7 @@ class Database:
     Parameters
     ----------
     path
-        The database file; made when there is none.
+        The database file; created if it does not exist.
     lock_timeout
         Seconds to wait for another process that is writing.
     """
@@ -96,20 +96,20 @@ class Database:
         self.path = path
         self._lock = threading.RLock()
         self._writer: int | None = None  # the thread whose transaction is open
-        self._part = _Nested(self)
+        self._nested = _Nested(self)
         self._version: tuple[int] | None = None
         self.generation = 0
-        """Another one: what was read before may have changed by other hands than ours."""
+        """Bumped when another connection may have written; invalidates caches."""
         self._durable: bool | None = None
         self._process = os.getpid()
-        self.told = _SqliteErrors(path)
+        self.errors = _SqliteErrors(path)
         _check_length(path)
-        with self.told:
+        with self.errors:
             self._connection: sqlite3.Connection | None = sqlite3.connect(
                 path, timeout=lock_timeout, isolation_level=None, check_same_thread=False
             )
         try:
-            with self.told:
+            with self.errors:
                 self._prepare(self._connection, steps, time.monotonic() + lock_timeout)
         except BaseException:
             self._connection.close()
@@ -122,7 +122,7 @@ class Database:
         if any(row[0] != "ok" for row in connection.execute("PRAGMA quick_check(1)")):
             raise LibraryDamaged(f"the library {self.path} is damaged")
         _to_wal(connection, deadline)
-        connection.execute("PRAGMA fullfsync=1")  # macOS: through the drive's own cache too
+        connection.execute("PRAGMA fullfsync=1")  # macOS: also flush the drive's cache
         connection.execute("BEGIN IMMEDIATE")
         try:
             migrate(connection, steps)
@@ -133,7 +133,7 @@ class Database:
 
     @property
     def forked(self) -> bool:
-        """Whether this process got it by forking; nothing of it can be used here."""
+        """Whether this process is a fork of the one that opened it, and cannot use it."""
         return self._process != os.getpid()
 
     @property
@@ -141,27 +141,29 @@ class Database:
         if self._connection is None:
             raise ClientClosed("the library is closed")
         if self.forked:
-            raise LibraryError("a forked process cannot use its parent's library; open it anew")
+            raise LibraryError("a forked process cannot use its parent's library; open it again")
         return self._connection
 
     def write(self, *, durable: bool = False) -> AbstractContextManager[sqlite3.Connection]:
-        """One transaction, alone among all threads and processes; within another, a part of it.
+        """Return a context manager for one transaction, exclusive among threads and processes.
+
+        Within another transaction of the thread, it is part of that one.
 
         Parameters
         ----------
         durable
-            Whether it has to outlive a loss of power once it is committed; a killed process
-            loses nothing either way.
+            Whether the transaction must survive a power failure once it is committed. It survives
+            a killed process either way.
         """
         if self._writer == threading.get_ident():
-            return self._part
+            return self._nested
         return self._transaction(durable=durable)
 
     @contextlib.contextmanager
     def _transaction(self, *, durable: bool) -> Iterator[sqlite3.Connection]:
-        with self._lock, self.told:
+        with self._lock, self.errors:
             connection = self.connection
-            try:  # from here on an interrupt, wherever it comes, leaves no transaction open
+            try:  # from here on an interrupt leaves no transaction open
                 self._writer = threading.get_ident()
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
@@ -188,13 +190,13 @@ class Database:
 
     @contextlib.contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
-        """Several questions that no other thread's step comes between."""
-        with self._lock, self.told:
+        """Return a context manager for queries without writes by other threads in between."""
+        with self._lock, self.errors:
             yield self.connection
 
-    def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
-        with self._lock, self.told:
-            return self.connection.execute(sql, values).fetchall()
+    def rows(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        with self._lock, self.errors:
+            return self.connection.execute(sql, parameters).fetchall()
 
     def close(self) -> None:
         with self._lock:
@@ -203,22 +205,24 @@ class Database:
                 connection.close()
 
 
-def check_kind(connection: sqlite3.Connection, path: Path, known: int) -> None:
-    """Refuse, before anything is written, what is no library or a newer one."""
-    connection.execute("BEGIN")  # as of one moment: another process may be making it just now
-    (mark,) = connection.execute("PRAGMA application_id").fetchone()
+def check_kind(connection: sqlite3.Connection, path: Path, version_limit: int) -> None:
+    """Raise, before anything is written, if the file is not a library or is a newer one."""
+    connection.execute("BEGIN")  # one snapshot: another process may be creating it
+    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     connection.execute("COMMIT")
-    if mark != APPLICATION_ID and (tables or mark or version):
+    if application_id != APPLICATION_ID and (tables or application_id or version):
         raise LibraryDamaged(f"{path} is a database of another program, not a library")
-    if version > known:
-        raise LibraryTooNew(f"the library {path} has version {version}; this package knows {known}")
+    if version > version_limit:
+        raise LibraryTooNew(
+            f"the library {path} has version {version}; this package supports up to {version_limit}"
+        )
 
 
 def _check_length(path: Path) -> None:
-    """Refuse a file that was cut off; SQLite reads zeros where its last page should be."""
-    if _journal(path):  # what is missing may stand there
+    """Raise if the file was truncated; SQLite would read its missing pages as zeros."""
+    if _has_journal(path):  # which may contain the missing pages
         return
     try:
         with path.open("rb") as file:
@@ -227,14 +231,14 @@ def _check_length(path: Path) -> None:
         return
     except OSError as error:
         raise LibraryReadOnly(f"the library {path} cannot be opened ({error.strerror})") from error
-    if len(head) == _HEADER and head[24:28] == head[92:96]:  # else the number is not kept
+    if len(head) == _HEADER and head[24:28] == head[92:96]:  # else the number of pages is not valid
         page, pages = int.from_bytes(head[16:18], "big"), int.from_bytes(head[28:32], "big")
         page = 65_536 if page == 1 else page
-        if size < page * pages and not _journal(path):
-            raise LibraryDamaged(f"the library {path} is cut off: {size} of {page * pages} bytes")
+        if size < page * pages and not _has_journal(path):
+            raise LibraryDamaged(f"the library {path} is truncated: {size} of {page * pages} bytes")
 
 
-def _journal(path: Path) -> bool:
+def _has_journal(path: Path) -> bool:
     try:
         return path.with_name(f"{path.name}-wal").stat().st_size > 0
     except OSError:
@@ -246,7 +250,7 @@ def _to_wal(connection: sqlite3.Connection, deadline: float) -> None:
         try:
             connection.execute("PRAGMA journal_mode=WAL")
         except sqlite3.OperationalError as error:
-            # two that make the same new library at once: SQLite does not wait here by itself
+            # two processes create the same library: SQLite does not wait here
             busy = error.sqlite_errorcode & _PRIMARY == sqlite3.SQLITE_BUSY
             if not busy or time.monotonic() >= deadline:
                 raise
@@ -256,7 +260,7 @@ def _to_wal(connection: sqlite3.Connection, deadline: float) -> None:
 
 
 def migrate(connection: sqlite3.Connection, steps: Sequence[str]) -> None:
-    """Take the steps that this database has not taken yet, in the transaction that is open."""
+    """Run the scripts that this database has not run yet, in the open transaction."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     for script in steps[version:]:
         for statement in _statements(script):
@@ -267,7 +271,7 @@ def migrate(connection: sqlite3.Connection, steps: Sequence[str]) -> None:
 
 
 def _statements(script: str) -> Iterator[str]:
-    """Split a script; `executescript` would commit the transaction first."""
+    """Split a script into statements; `executescript` would commit the transaction first."""
     statement = ""
     for line in script.splitlines(keepends=True):
         statement += line

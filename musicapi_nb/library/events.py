@@ -1,4 +1,4 @@
-"""Events written, and what they amount to kept beside them: the only place that writes either."""
+"""Append events and update the tables derived from them. The only module that writes either."""
 
 from __future__ import annotations
 
@@ -7,25 +7,24 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
-from musicapi_nb.library.entry import ACTIVE_STATES, Entry, Event, apply_event, check
-
-if TYPE_CHECKING:
-    from musicapi_nb.library.entry import EntryState
+from musicapi_nb.ledger_types import Entry, EntryState
+from musicapi_nb.library.entry import ACTIVE_STATES, Event, apply_event, check
 
 _FIELDS = Entry.__struct_fields__
-_ALL = ", ".join(_FIELDS)
-_INSERT = f"INSERT INTO entries ({_ALL}, live) VALUES (?{', ?' * len(_FIELDS)})"  # noqa: S608 - our own names
-_ONE = f"SELECT {_ALL} FROM entries WHERE id=?"  # noqa: S608 - our own names
+_COLUMNS = ", ".join(_FIELDS)
+_INSERT = f"INSERT INTO entries ({_COLUMNS}, active) VALUES (?{', ?' * len(_FIELDS)})"  # noqa: S608 - our own names
+_ENTRY = f"SELECT {_COLUMNS} FROM entries WHERE id=?"  # noqa: S608 - our own names
 _EVENT = "INSERT INTO events (at, kind, owner, data, raw, entry) VALUES (?, ?, ?, ?, ?, ?)"
-_NEXT = "(SELECT coalesce(max(id), 0) + 1 FROM events)"
+_NEXT_ID = "(SELECT coalesce(max(id), 0) + 1 FROM events)"
 _FIRST_EVENT = (
-    "INSERT INTO events (at, kind, owner, data, raw, entry, id) "  # noqa: S608 - our own
-    f"VALUES (?, ?, ?, ?, ?, {_NEXT}, {_NEXT})"
+    "INSERT INTO events (at, kind, owner, data, raw, entry, id) "  # noqa: S608 - our own names
+    f"VALUES (?, ?, ?, ?, ?, {_NEXT_ID}, {_NEXT_ID})"
 )
+_DERIVED_TABLES = ("entries", "cells", "budgets", "attachments", "ratings", "blind_tests", "trials")
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
 _SIMULATED, _BUDGETS, _REFUNDED = (
     _FIELDS.index(name) for name in ("simulated", "budgets", "refunded")
@@ -33,32 +32,35 @@ _SIMULATED, _BUDGETS, _REFUNDED = (
 
 
 def as_json(value: Any) -> str:
-    """Write JSON; NaN and halves of surrogate pairs as Python's own module reads them again."""
+    """Encode JSON. NaN and lone surrogates survive a round trip through the json module."""
     try:
-        quick = msgspec.json.encode(value)
+        encoded = msgspec.json.encode(value)
     except (UnicodeEncodeError, msgspec.MsgspecError, OverflowError):
         return _ENCODER.encode(value)
-    # NaN becomes null there; whatever holds a null is written by the slower hand
-    return _ENCODER.encode(value) if b"null" in quick else quick.decode()
+    # msgspec turns NaN into null, so anything that contains null goes through the json module.
+    return _ENCODER.encode(value) if b"null" in encoded else encoded.decode()
 
 
-def entries(connection: sqlite3.Connection, where: str, *values: Any) -> list[Entry]:
-    """Read entries; `where` is SQL of our own."""
-    rows = connection.execute(f"SELECT {_ALL} FROM entries {where}", values)  # noqa: S608 - our own names
-    return [_entry(row) for row in rows]
+# --- entries -------------------------------------------------------------------------------
+
+
+def entries(connection: sqlite3.Connection, where: str, *parameters: Any) -> list[Entry]:
+    """Read entries. `where` is trusted SQL."""
+    rows = connection.execute(f"SELECT {_COLUMNS} FROM entries {where}", parameters)  # noqa: S608 - our own names
+    return [_from_row(row) for row in rows]
 
 
 def in_state(connection: sqlite3.Connection, state: EntryState) -> list[Entry]:
-    """Read the entries in a state that something may still come of, by its index."""
+    """Read the entries in one of the open states, through its index."""
     return entries(connection, "WHERE state=? AND ended_at IS NULL ORDER BY id", state)
 
 
 def entry(connection: sqlite3.Connection, number: int) -> Entry | None:
-    row = connection.execute(_ONE, (number,)).fetchone()
-    return _entry(row) if row else None
+    row = connection.execute(_ENTRY, (number,)).fetchone()
+    return _from_row(row) if row else None
 
 
-def _entry(row: tuple[Any, ...]) -> Entry:
+def _from_row(row: tuple[Any, ...]) -> Entry:
     values = list(row)
     values[_SIMULATED] = bool(values[_SIMULATED])
     values[_BUDGETS] = tuple(json.loads(values[_BUDGETS])) if values[_BUDGETS] != "[]" else ()
@@ -67,42 +69,44 @@ def _entry(row: tuple[Any, ...]) -> Entry:
     return Entry(*values)
 
 
-def _row(known: Entry) -> list[Any]:
-    """What the table keeps of an entry."""
-    row = [*msgspec.structs.astuple(known), _live(known)]
-    row[_BUDGETS] = as_json(known.budgets) if known.budgets else "[]"
+def _to_row(entry: Entry) -> list[Any]:
+    row = [*msgspec.structs.astuple(entry), _active(entry)]
+    row[_BUDGETS] = as_json(entry.budgets) if entry.budgets else "[]"
     return row
 
 
-def _live(known: Entry) -> bool | None:
-    return True if known.state in ACTIVE_STATES else None
+def _active(entry: Entry) -> bool | None:
+    return True if entry.state in ACTIVE_STATES else None
 
 
-def append(  # noqa: PLR0913 - an event has these parts
+# --- appending -----------------------------------------------------------------------------
+
+
+def _append(  # noqa: PLR0913 - the columns of an event
     connection: sqlite3.Connection,
     kind: str,
     data: Mapping[str, Any],
     *,
     owner: str,
-    about: int | None = None,
+    number: int | None = None,
     raw: str | None = None,
-    new: bool = False,
+    new_entry: bool = False,
 ) -> Event:
-    """Write one event, and nothing that follows from it; a `new` entry has its number."""
+    """Append an event about entry `number`. The id of a new entry is that of its first event."""
     at = time.time()
     values = (at, kind, owner, as_json(data), raw)
-    if new:
-        about = number = connection.execute(_FIRST_EVENT, values).lastrowid
+    if new_entry:
+        number = event_id = connection.execute(_FIRST_EVENT, values).lastrowid
     else:
-        number = connection.execute(_EVENT, (*values, about)).lastrowid
-    return Event(id=number or 0, at=at, kind=kind, entry=about, owner=owner, data=data, raw=raw)
+        event_id = connection.execute(_EVENT, (*values, number)).lastrowid
+    return Event(id=event_id or 0, at=at, kind=kind, entry=number, owner=owner, data=data, raw=raw)
 
 
-def append_to(  # noqa: PLR0913 - as append
+def append_to(  # noqa: PLR0913 - the columns of an event
     connection: sqlite3.Connection,
     kind: str,
     data: Mapping[str, Any],
-    about: Entry | None,
+    entry: Entry | None,
     *,
     owner: str,
     raw: str | None = None,
@@ -112,52 +116,55 @@ def append_to(  # noqa: PLR0913 - as append
     Raises
     ------
     InvalidTransition
-        The entry cannot take it; nothing was written.
+        The event may not follow. Nothing was written.
     """
-    check(about, kind)
-    event = append(
+    check(entry, kind)
+    event = _append(
         connection,
         kind,
         data,
         owner=owner,
-        about=about.id if about else None,
+        number=entry.id if entry else None,
         raw=raw,
-        new=about is None,
+        new_entry=entry is None,
     )
-    return _apply(connection, about, event)
+    return _apply(connection, entry, event)
 
 
 def append_unbound(
     connection: sqlite3.Connection, kind: str, data: Mapping[str, Any], *, owner: str
 ) -> None:
     """Append an event that is about no purchase, and apply it."""
-    _apply_other(connection, append(connection, kind, data, owner=owner))
+    _apply_unbound(connection, _append(connection, kind, data, owner=owner))
 
 
-def _apply(connection: sqlite3.Connection, about: Entry | None, event: Event) -> Entry:
-    """Keep what the event makes of its entry."""
-    now, changed = apply_event(about, event)
-    if about is None:
-        connection.execute(_INSERT, _row(now))
-    elif changed:  # only these: an index on a column that is not named is left alone
-        if "budgets" in changed:
-            changed["budgets"] = as_json(now.budgets)
-        if (now.state in ACTIVE_STATES) is not (about.state in ACTIVE_STATES):
-            changed["live"] = _live(now)
-        connection.execute(_update(*changed), (*changed.values(), now.id))
-    if now.experiment is not None and (about is None or about.experiment is None):
-        place_cell(connection, now.experiment, now.cell or now.request_key, now.id)
-    _update_budgets(connection, about, now)
-    return now
+# --- applying ------------------------------------------------------------------------------
+
+
+def _apply(connection: sqlite3.Connection, before: Entry | None, event: Event) -> Entry:
+    """Update the derived tables by an event about an entry; return the entry."""
+    after, changes = apply_event(before, event)
+    if before is None:
+        connection.execute(_INSERT, _to_row(after))
+    elif changes:  # naming only these columns spares the indexes on others
+        if "budgets" in changes:
+            changes["budgets"] = as_json(after.budgets)
+        if _active(after) is not _active(before):
+            changes["active"] = _active(after)
+        connection.execute(_update(*changes), (*changes.values(), after.id))
+    if after.experiment is not None and (before is None or before.experiment is None):
+        _link_cell(connection, after.experiment, after.cell or after.request_key, after.id)
+    _update_budgets(connection, before, after)
+    return after
 
 
 @functools.cache
 def _update(*columns: str) -> str:
-    marks = ", ".join([f"{column}=?" for column in columns])
-    return f"UPDATE entries SET {marks} WHERE id=?"  # noqa: S608 - our own names
+    assignments = ", ".join([f"{column}=?" for column in columns])
+    return f"UPDATE entries SET {assignments} WHERE id=?"  # noqa: S608 - our own names
 
 
-def place_cell(connection: sqlite3.Connection, experiment: str, cell: str, number: int) -> None:
+def _link_cell(connection: sqlite3.Connection, experiment: str, cell: str, number: int) -> None:
     connection.execute(
         "INSERT INTO cells (experiment, cell, entry) VALUES (?, ?, ?) "
         "ON CONFLICT (experiment, cell) DO UPDATE SET entry=excluded.entry",
@@ -165,19 +172,19 @@ def place_cell(connection: sqlite3.Connection, experiment: str, cell: str, numbe
     )
 
 
-def _update_budgets(connection: sqlite3.Connection, before: Entry | None, now: Entry) -> None:
-    """Let the budgets follow what the entry holds."""
-    if not now.budgets:
+def _update_budgets(connection: sqlite3.Connection, before: Entry | None, after: Entry) -> None:
+    """Add the change of the credits that an entry holds to its budgets."""
+    if not after.budgets:
         return
-    more = now.held - (before.held if before else 0)
-    if more:
+    difference = after.held - (before.held if before else 0)
+    if difference:
         connection.executemany(
             "UPDATE budgets SET held = held + ? WHERE name=?",
-            [(more, name) for name in now.budgets],
+            [(difference, name) for name in after.budgets],
         )
 
 
-def _apply_other(connection: sqlite3.Connection, event: Event) -> None:
+def _apply_unbound(connection: sqlite3.Connection, event: Event) -> None:
     data = event.data
     if event.kind == "budget":
         connection.execute(
@@ -186,10 +193,10 @@ def _apply_other(connection: sqlite3.Connection, event: Event) -> None:
             dict(data),
         )
     elif event.kind == "cell":
-        place_cell(connection, data["experiment"], data["cell"], data["entry"])
+        _link_cell(connection, data["experiment"], data["cell"], data["entry"])
     elif event.kind == "attached":
         connection.execute(
-            "INSERT INTO attached (song, media, sha256, size, suffix) "
+            "INSERT INTO attachments (song, media, sha256, size, suffix) "
             "VALUES (:song, :media, :sha256, :size, :suffix) ON CONFLICT (song, media) "
             "DO UPDATE SET sha256=excluded.sha256, size=excluded.size, suffix=excluded.suffix",
             dict(data),
@@ -197,7 +204,7 @@ def _apply_other(connection: sqlite3.Connection, event: Event) -> None:
     elif event.kind == "rated":
         _rate(connection, event)
     elif event.kind == "drawn":
-        _draw(connection, event)
+        _insert_blind_test(connection, event)
     elif event.kind == "answered":
         connection.execute(
             "UPDATE trials SET answer=:answer, chosen=:chosen, seconds=:seconds, answered_at=:at "
@@ -219,7 +226,7 @@ def _rate(connection: sqlite3.Connection, event: Event) -> None:
     )
 
 
-def _draw(connection: sqlite3.Connection, event: Event) -> None:
+def _insert_blind_test(connection: sqlite3.Connection, event: Event) -> None:
     data = event.data
     connection.execute(
         "INSERT INTO blind_tests (name, factor, at, settings) VALUES (?, ?, ?, ?)",
@@ -234,34 +241,35 @@ def _draw(connection: sqlite3.Connection, event: Event) -> None:
     )
 
 
+# --- reading -------------------------------------------------------------------------------
+
+
 def events(connection: sqlite3.Connection, number: int | None = None) -> Iterator[Event]:
-    """Read the events, all of them or those of one entry, in the order in which they happened."""
+    """Yield all events, or those of one entry, in the order in which they were appended."""
     where = "" if number is None else "WHERE entry=?"
     rows = connection.execute(
-        f"SELECT id, at, kind, entry, owner, data, raw FROM events {where} ORDER BY id",  # noqa: S608 - our own
+        f"SELECT id, at, kind, entry, owner, data, raw FROM events {where} ORDER BY id",  # noqa: S608 - our own names
         () if number is None else (number,),
     )
-    for row in rows:
+    for event_id, at, kind, entry_id, owner, data, raw in rows:
         yield Event(
-            id=row[0],
-            at=row[1],
-            kind=row[2],
-            entry=row[3],
-            owner=row[4],
-            data=json.loads(row[5]),
-            raw=row[6],
+            id=event_id,
+            at=at,
+            kind=kind,
+            entry=entry_id,
+            owner=owner,
+            data=json.loads(data),
+            raw=raw,
         )
 
 
 def rebuild(connection: sqlite3.Connection) -> None:
-    """Make the tables beside the events anew, from the events alone."""
-    tables = ("entries", "cells", "budgets", "attached", "ratings", "blind_tests", "trials")
-    for table in tables:
+    """Recreate the derived tables from the events."""
+    for table in _DERIVED_TABLES:
         connection.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
-    known: dict[int, Entry] = {}
+    latest: dict[int, Entry] = {}
     for event in list(events(connection)):
         if event.entry is None:
-            _apply_other(connection, event)
-            continue
-        before = known.get(event.entry)
-        known[event.entry] = _apply(connection, before, event)
+            _apply_unbound(connection, event)
+        else:
+            latest[event.entry] = _apply(connection, latest.get(event.entry), event)

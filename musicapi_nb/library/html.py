@@ -1,18 +1,15 @@
-"""How a library shows itself: what needs a person first, then counts, credits and room."""
+"""The repr and HTML card of a library: uncertain purchases first, then counts, credits, size."""
 
 from __future__ import annotations
 
 import dataclasses
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from musicapi_nb import markup
+from musicapi_nb.ledger_types import Entry, EntryState
 
-if TYPE_CHECKING:
-    from musicapi_nb.library.entry import Entry, EntryState
-
-_SHOWN_OPEN = 20
+_MAX_ROWS = 20
 _TONES: Mapping[EntryState, markup.Tone] = {
     "uncertain": "warn",
     "failed": "bad",
@@ -22,30 +19,30 @@ _TONES: Mapping[EntryState, markup.Tone] = {
     "sending": "info",
     "reposting": "info",
 }
-_WHAT_TO_DO = """\
-{number} uncertain: the reply was lost, so that it was perhaps charged. It is not sent again by \
-itself. Settle {which} by what you know:
-library.resolve({entry}, task_id='...') with the task that was made;
-library.resolve({entry}, before=..., after=...) with the balance of both times;
-library.resolve({entry}, charged=True), or charged=False, by your word."""
+_HOW_TO_RESOLVE = """\
+{number} uncertain: the reply was lost and the credits may have been charged. Uncertain purchases \
+are never sent again automatically. Resolve {which} with what you know:
+library.resolve({entry}, task_id='...') if you have the task's id;
+library.resolve({entry}, before=..., after=...) if you have both balances;
+library.resolve({entry}, charged=True), or charged=False, if you know."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Account:
-    """Credits as the ledger knows them.
+    """Credits as the ledger has them.
 
     Attributes
     ----------
     spent
-        Charged and not given back: done, under way, failed without a refund that anyone knows of.
+        Charged and not refunded: done, under way, or failed without a reported refund.
     refunded
-        Charged and given back.
+        Charged and refunded.
     uncertain
-        Perhaps charged.
+        Possibly charged.
     unpriced
-        How many purchases have no known price; they are in none of the sums. What failed in one
-        of several steps is among them: its note says which steps were done, and only two
-        balances (`Library.resolve`) tell what was charged for those.
+        Number of purchases without a known price; they are in none of the sums. An operation that
+        failed in one of several steps is among them: its note lists the completed steps, and only
+        two balances (`Library.resolve`) show what was charged for those.
     """
 
     spent: int = 0
@@ -63,82 +60,79 @@ class Account:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Overview:
-    """What a library's card tells."""
+    """The content of a library's card."""
 
     path: str
     counts: Mapping[EntryState, int]
     real: Account
     simulated: Account
-    disk: int
+    disk_used: int
     uncertain: Sequence[Entry]
 
 
-def room(size: int) -> str:
-    """Bytes in words."""
+def format_bytes(size: int) -> str:
+    """Format a size: "2.5 MB"."""
     value = float(size)
     for unit in ("bytes", "KB", "MB"):
-        if value < 1000:  # noqa: PLR2004 - units are a thousand of each other
+        if value < 1000:  # noqa: PLR2004 - decimal units
             return f"{value:.3g} {unit}" if unit != "bytes" else f"{size} bytes"
         value /= 1000
     return f"{value:.3g} GB"
 
 
-def line(seen: Overview) -> str:
-    """The library in one line."""
-    states = ", ".join(f"{number} {_words(state)}" for state, number in seen.counts.items())
-    facts = (states or "empty", *_sums(seen), f"{room(seen.disk)} on disk")
-    return markup.one_line(f"<Library {seen.path}: {'; '.join(facts)}>")
+def line(overview: Overview) -> str:
+    """Describe a library in one line."""
+    states = ", ".join(f"{number} {_label(state)}" for state, number in overview.counts.items())
+    size = f"{format_bytes(overview.disk_used)} on disk"
+    facts = (states or "empty", *_credits(overview), size)
+    return markup.one_line(f"<Library {overview.path}: {'; '.join(facts)}>")
 
 
-def card(seen: Overview) -> markup.Html:
+def card(overview: Overview) -> markup.Html:
     badges = [
-        markup.badge(f"{number:,} {_words(state)}", _TONES.get(state, "neutral"))
-        for state, number in seen.counts.items()
+        markup.badge(f"{number:,} {_label(state)}", _TONES.get(state, "neutral"))
+        for state, number in overview.counts.items()
     ]
     return markup.card(
         "Library",
-        *_uncertain(seen),
-        markup.EMPTY if seen.counts else markup.caption("Nothing was asked for yet."),
-        *map(markup.caption, _sums(seen)),
-        facts=markup.facts(seen.path, f"{room(seen.disk)} on disk"),
+        *_uncertain(overview),
+        markup.EMPTY if overview.counts else markup.caption("No requests yet."),
+        *map(markup.caption, _credits(overview)),
+        facts=markup.facts(overview.path, f"{format_bytes(overview.disk_used)} on disk"),
         badges=badges,
         wide=True,
     )
 
 
-def _sums(seen: Overview) -> list[str]:
-    """Credits of the service and of simulators; of the one that was not asked nothing is said."""
-    simulated = any(dataclasses.astuple(seen.simulated))
-    real = any(dataclasses.astuple(seen.real)) or not simulated
-    return [str(seen.real)] * real + [f"simulated: {seen.simulated}"] * simulated
+def _credits(overview: Overview) -> list[str]:
+    """List the credits of the service and of simulators, if either was used."""
+    simulated = any(dataclasses.astuple(overview.simulated))
+    real = any(dataclasses.astuple(overview.real)) or not simulated
+    return [str(overview.real)] * real + [f"simulated: {overview.simulated}"] * simulated
 
 
-def _uncertain(seen: Overview) -> Iterator[markup.Html]:
-    if not seen.uncertain:
+def _uncertain(overview: Overview) -> Iterator[markup.Html]:
+    if not overview.uncertain:
         return
-    number = len(seen.uncertain)
+    number = len(overview.uncertain)
     which = "it" if number == 1 else "each"
-    entry = seen.uncertain[0].id
-    yield markup.notice(_WHAT_TO_DO.format(number=number, which=which, entry=entry), "warn")
+    entry = overview.uncertain[0].id
+    yield markup.notice(_HOW_TO_RESOLVE.format(number=number, which=which, entry=entry), "warn")
     yield markup.table(
-        ("entry", "what", "credits", "sent", "why"),
+        ("entry", "operation", "credits", "sent", "reason"),
         [
             (
                 str(entry.id),
                 f"{entry.name}{' (simulated)' if entry.simulated else ''}",
                 entry.price,
-                _moment(entry.sent_at),
+                None if entry.sent_at is None else dt.datetime.fromtimestamp(entry.sent_at, dt.UTC),
                 entry.note,
             )
-            for entry in seen.uncertain
+            for entry in overview.uncertain
         ],
-        limit=_SHOWN_OPEN,
+        limit=_MAX_ROWS,
     )
 
 
-def _moment(at: float | None) -> dt.datetime | None:
-    return dt.datetime.fromtimestamp(at, dt.UTC) if at is not None else None
-
-
-def _words(state: EntryState) -> str:
+def _label(state: EntryState) -> str:
     return state.replace("_", " ")

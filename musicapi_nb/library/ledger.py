@@ -1,241 +1,202 @@
-"""The steps that guard money: claim, and what became of it. Each is one transaction."""
+"""The steps of a purchase, from claim to outcome. Each is one transaction."""
 
 from __future__ import annotations
 
-import dataclasses
-import json
+import contextlib
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from musicapi_nb.engines import Request, model_of
-from musicapi_nb.errors import (
-    InvalidTransition,
-    LibraryError,
-    MusicAPIError,
-    OverBudget,
-    UncertainPurchase,
-    UnknownPrice,
-)
-from musicapi_nb.library import events
-from musicapi_nb.library._request_key import from_json, key_of_json, request_key, to_json
+from musicapi_nb.errors import InvalidTransition, MusicAPIError, UncertainPurchase
+from musicapi_nb.ledger_types import Claim, Entry, EntryState, PurchaseTerms
+from musicapi_nb.library import events, stored_tasks
+from musicapi_nb.library._request_key import key_of_json, request_key, to_json
+from musicapi_nb.library.budgets import reserve_credits
+from musicapi_nb.library.database import Database
 from musicapi_nb.library.entry import allowed
-from musicapi_nb.library.notifications import NotificationResult, match_entry
-from musicapi_nb.library.serialize import kept, raw_text, written
-from musicapi_nb.tasks import StoredReply, Task
+from musicapi_nb.library.notifications import Notification, NotificationResult, match_entry
+from musicapi_nb.library.process_lock import ProcessLock
+from musicapi_nb.library.resolve import Credits, resolution_event
+from musicapi_nb.tasks import Task
 
-if TYPE_CHECKING:
-    from musicapi_nb.library.database import Database
-    from musicapi_nb.library.entry import Entry, EntryState
-    from musicapi_nb.library.notifications import Notification
-    from musicapi_nb.library.process_lock import ProcessLock
-
-_CHUNK = 128
-_MOST_RECENT = 256
+DEFAULT_TERMS = PurchaseTerms()
+_MAX_RECENT = 256
 # States of a paid request that has no reply yet.
-_LEAVING: tuple[EntryState, ...] = ("sending", "reposting")
+_AWAITING_REPLY: tuple[EntryState, ...] = ("sending", "reposting")
 _BOUGHT = frozenset({"accepted", "done", "failed"})
-_HEARD = "its reply was lost, and its webhook came"
-_DIED = "the process that sent it ended before the reply was recorded"
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Claim:
-    """What is to be done about a request.
-
-    Attributes
-    ----------
-    kind
-        "buy": it is yours to send, `sending` is on disk. "repost": it is yours to send once more,
-        `asking` is on disk. "have": it was bought before, `task` is what came of it. "join": it
-        is under way, at the service when `task` is there, else being sent by an opened library.
-        "uncertain": it may have been bought, a person has to say.
-    entry
-        The entry of the ledger that all of this is about.
-    """
-
-    kind: Literal["buy", "repost", "have", "join", "uncertain"]
-    entry: Entry
-    task: Task | None = None
-
-    @property
-    def task_id(self) -> str | None:
-        """The service's id of the task to wait for, where there is one."""
-        return self.entry.task_id
+_PROCESS_ENDED = "the process that sent it ended before the reply was recorded"
 
 
 class Ledger:
-    """The steps of purchases, in one database, by one owner."""
+    """The purchases in one database. Methods may be called from any thread."""
 
-    def __init__(self, store: Database, owner: ProcessLock) -> None:
-        self._database = store
-        self._process_lock = owner
-        # What the last steps left of their entries, to spare the next step a look.
+    def __init__(self, database: Database, process_lock: ProcessLock) -> None:
+        self._database = database
+        self._process_lock = process_lock
+        # Entries as this process last wrote them, which saves the next step a query.
         self._recent: dict[int, Entry] = {}
         self._generation = -1
 
-    def plan(
-        self,
-        request: Request,
-        take: int,
-        *,
-        simulated: bool,
-        experiment: str | None,
-        cell: str | None,
-    ) -> Entry:
-        with self._database.write() as connection:
-            asked = to_json(request)
-            name = key_of_json(asked, take)
-            known = self._active_entry(connection, name, simulated=simulated)
-            if known is None:
-                data = {
-                    "request_key": name,
-                    "request": asked,
-                    "take": take,
-                    "simulated": simulated,
-                    "model": model_of(request),
-                    "price": request.price(),
-                    "experiment": experiment,
-                    "cell": cell,
-                }
-                known = self._write(connection, "planned", data, None)
-            self._link_cell(connection, known, experiment, cell)
-            return known
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make all calls in the block one transaction: all are written, or none."""
+        with self._database.write(durable=True):
+            yield
 
-    def find(
-        self, request: Request, take: int, *, simulated: bool, retry_failed: bool
-    ) -> Claim | None:
+    # --- planned purchases -----------------------------------------------------------------
+
+    def plan(self, request: Request, terms: PurchaseTerms = DEFAULT_TERMS) -> Entry:
+        """Record a purchase that is intended. An active entry of the same key is returned as is."""
         with self._database.write() as connection:
-            name = request_key(request, take)
-            known = self._current_entry(
-                connection, name, simulated=simulated, retry_failed=retry_failed
-            )
-            if known is None or known.state == "planned":
+            request_json = to_json(request)
+            key = key_of_json(request_json, terms.take)
+            entry = self._active_entry(connection, key, terms)
+            if entry is None:
+                data = {**_new_entry(request, request_json, key, terms), **_cell(terms)}
+                data["price"] = request.price()
+                entry = self._append(connection, "planned", data, None)
+            self._link_cell(connection, entry, terms)
+            return entry
+
+    def record_skipped(self, entry: int, reason: str) -> Entry:
+        """Record that a planned purchase will not be made (budget, cancel)."""
+        return self._step(entry, "not_run", {"note": reason})
+
+    # --- claims ----------------------------------------------------------------------------
+
+    def find(self, request: Request, terms: PurchaseTerms = DEFAULT_TERMS) -> Claim | None:
+        """Return what `claim` would, but None if that would buy."""
+        with self._database.write() as connection:
+            entry = self._current_entry(connection, request_key(request, terms.take), terms)
+            if entry is None or entry.state == "planned":
                 return None
-            return self._claim_for(connection, known)
+            return self._claim_for(connection, entry)
 
-    def next_take(self, request: Request, first: int, *, simulated: bool) -> int:
-        with self._database.write():  # one transaction for all takes
-            take = first
-            while claim := self.find(request, take, simulated=simulated, retry_failed=True):
-                if claim.kind == "uncertain":
-                    break
-                take += 1
-            return take
+    def claim(self, request: Request, terms: PurchaseTerms = DEFAULT_TERMS) -> Claim:
+        """Decide, once for all threads and processes, what to do about a request.
 
-    def claim(  # noqa: PLR0913 - as Library.claim
-        self,
-        request: Request,
-        take: int,
-        *,
-        simulated: bool,
-        budgets: Sequence[str],
-        experiment: str | None,
-        cell: str | None,
-        retry_failed: bool,
-    ) -> Claim:
+        If the claim says "buy", the step `sending` is on disk and the credits are reserved in every
+        budget. Send the request, then call `record_accepted`, `record_refused`, `record_uncertain`
+        or `record_unsent`.
+
+        Raises
+        ------
+        OverBudget
+            A budget does not cover the price. Nothing was written.
+        UnknownPrice
+            The price is unknown, and a budget assumes none. Nothing was written.
+        UncertainPurchase
+            For an experiment: it was bought and failed, and no refund was reported. An experiment
+            does not buy that again.
+        """
         with self._database.write(durable=True) as connection:
-            asked = to_json(request)
-            name = key_of_json(asked, take)
-            known = self._current_entry(
-                connection, name, simulated=simulated, retry_failed=retry_failed
-            )
-            if known is not None and known.state != "planned":
-                found = self._claim_for(connection, known)
-                self._link_cell(connection, found.entry, experiment, cell)
-                return found
-            if experiment is not None:
-                self._check_not_paid(connection, name, simulated=simulated)
-            reserve = _reserve(connection, request, budgets)
+            request_json = to_json(request)
+            key = key_of_json(request_json, terms.take)
+            entry = self._current_entry(connection, key, terms)
+            if entry is not None and entry.state != "planned":
+                claim = self._claim_for(connection, entry)
+                self._link_cell(connection, entry, terms)
+                return claim
+            if terms.experiment is not None:
+                self._check_not_charged(connection, key, terms)
+            budgets = tuple(dict.fromkeys(terms.budgets))
             data: dict[str, Any] = {
                 "price": request.price(),
-                "reserve": reserve,
+                "reserve": reserve_credits(connection, request, budgets),
                 "budgets": list(budgets),
-                "experiment": experiment,
-                "cell": cell,
+                **_cell(terms),
             }
-            if known is None:
-                data |= {
-                    "request_key": name,
-                    "request": asked,
-                    "take": take,
-                    "simulated": simulated,
-                    "model": model_of(request),
-                }
-            bought = self._write(connection, "sending", data, known)
-            self._link_cell(connection, bought, experiment, cell)
-            return Claim("buy", bought)
+            if entry is None:
+                data |= _new_entry(request, request_json, key, terms)
+            entry = self._append(connection, "sending", data, entry)
+            self._link_cell(connection, entry, terms)
+            return Claim("buy", entry)
 
-    def claim_repost(self, request: Request, take: int, *, simulated: bool) -> Claim:
+    def claim_repost(self, request: Request, terms: PurchaseTerms = DEFAULT_TERMS) -> Claim:
+        """Decide whether to send a request again that was answered "not ready".
+
+        If the claim says "repost", the step `reposting` is on disk. Send the same request, then
+        call `record_poll`, `record_uncertain` or `record_unchanged`. Whether a repost is charged is
+        unknown.
+
+        Raises
+        ------
+        InvalidTransition
+            It was never bought with this library.
+        """
         with self._database.write(durable=True) as connection:
-            name = request_key(request, take)
-            known = self._active_entry(connection, name, simulated=simulated)
-            known = known or self._ended(connection, name, simulated=simulated)
-            if known is None or known.state == "planned":
+            key = request_key(request, terms.take)
+            entry = self._active_entry(connection, key, terms) or _ended(connection, key, terms)
+            if entry is None or entry.state == "planned":
                 raise InvalidTransition(
-                    f"the library knows no {request.engine}.{request.operation} (take {take}) that "
-                    "could be asked for again; buy it here with run()"
+                    f"the library has no purchase of {request.engine}.{request.operation} "
+                    f"(take {terms.take}) to ask for again; buy it with run()"
                 )
-            if known.state == "accepted" and known.task_id is None:
-                return Claim("repost", self._write(connection, "reposting", {}, known))
-            return self._claim_for(connection, known)
+            if entry.state == "accepted" and entry.task_id is None:
+                return Claim("repost", self._append(connection, "reposting", {}, entry))
+            return self._claim_for(connection, entry)
+
+    def undo_claim(self, claim: Claim) -> None:
+        """Take back a claim whose caller is gone, unless its entry has changed since."""
+        if claim.kind not in {"buy", "repost"}:
+            return
+        with self._database.write(durable=True) as connection:
+            if events.entry(connection, claim.entry.id) == claim.entry:
+                kind = "unsent" if claim.kind == "buy" else "polled"
+                data = {"note": "it was never sent"} if claim.kind == "buy" else {}
+                self._append(connection, kind, data, claim.entry)
 
     def _current_entry(
-        self, connection: sqlite3.Connection, name: str, *, simulated: bool, retry_failed: bool
+        self, connection: sqlite3.Connection, key: str, terms: PurchaseTerms
     ) -> Entry | None:
-        """The entry that says whether to buy: one that lives, or (not `again`) that has ended."""
-        known = self._active_entry(connection, name, simulated=simulated)
-        if not retry_failed and (known is None or known.state == "planned"):
-            return self._ended(connection, name, simulated=simulated) or known
-        return known
+        """Return the entry that decides whether to buy.
+
+        It is the active one. Unless failures are to be retried, it can be one that has ended.
+        """
+        entry = self._active_entry(connection, key, terms)
+        if not terms.retry_failed and (entry is None or entry.state == "planned"):
+            return _ended(connection, key, terms) or entry
+        return entry
 
     def _active_entry(
-        self, connection: sqlite3.Connection, name: str, *, simulated: bool
+        self, connection: sqlite3.Connection, key: str, terms: PurchaseTerms
     ) -> Entry | None:
-        where = "WHERE request_key=? AND simulated=? AND live=1"
-        known = next(iter(events.entries(connection, where, name, simulated)), None)
-        if known is not None and known.state in _LEAVING and not self._alive(known):
-            return self._write(connection, "uncertain", {"note": _DIED}, known)
-        return known
+        where = "WHERE request_key=? AND simulated=? AND active=1"
+        entry = next(iter(events.entries(connection, where, key, terms.simulated)), None)
+        if entry is None or entry.state not in _AWAITING_REPLY:
+            return entry
+        if entry.owner is not None and self._process_lock.is_alive(entry.owner):
+            return entry
+        return self._append(connection, "uncertain", {"note": _PROCESS_ENDED}, entry)
 
-    @staticmethod
-    def _ended(connection: sqlite3.Connection, name: str, *, simulated: bool) -> Entry | None:
-        where = (
-            "WHERE request_key=? AND simulated=? AND live IS NULL "
-            "AND state IN ('failed', 'refused') ORDER BY id DESC LIMIT 1"
-        )
-        return next(iter(events.entries(connection, where, name, simulated)), None)
-
-    def _check_not_paid(
-        self, connection: sqlite3.Connection, name: str, *, simulated: bool
+    def _check_not_charged(
+        self, connection: sqlite3.Connection, key: str, terms: PurchaseTerms
     ) -> None:
-        """Refuse an experiment what was paid for and failed, perhaps in another kernel just now."""
-        last = self._ended(connection, name, simulated=simulated)
-        if last is not None and last.state == "failed" and last.refunded is not True:
+        """Raise if it was charged and failed, perhaps in another kernel a moment ago."""
+        entry = _ended(connection, key, terms)
+        if entry is not None and entry.state == "failed" and entry.refunded is not True:
             raise UncertainPurchase(
-                f"{last.name} (take {last.take}) was bought and failed, and nobody said that its "
-                f"credits came back (entry {last.id})",
-                entry=last.id,
+                f"{entry.name} (take {entry.take}) was bought and failed, and no refund was "
+                f"reported (entry {entry.id})",
+                entry=entry.id,
             )
 
-    def _alive(self, known: Entry) -> bool:
-        return known.owner is not None and self._process_lock.is_alive(known.owner)
-
-    def _claim_for(self, connection: sqlite3.Connection, known: Entry) -> Claim:
-        if known.state == "uncertain":
-            return Claim("uncertain", known)
-        if known.state == "sending":
-            return Claim("join", known)
-        task = task_of(connection, known)
-        under_way = known.state in {"accepted", "reposting"}
-        return Claim("join" if under_way else "have", known, task)
+    def _claim_for(self, connection: sqlite3.Connection, entry: Entry) -> Claim:
+        """Return the claim on an entry that need not be bought."""
+        if entry.state == "uncertain":
+            return Claim("uncertain", entry)
+        if entry.state == "sending":
+            return Claim("join", entry)
+        task = stored_tasks.task_of(connection, entry)
+        return Claim("join" if entry.state in {"accepted", "reposting"} else "have", entry, task)
 
     def _link_cell(
-        self, connection: sqlite3.Connection, known: Entry, experiment: str | None, cell: str | None
+        self, connection: sqlite3.Connection, entry: Entry, terms: PurchaseTerms
     ) -> None:
-        """Note that a cell of an experiment is this entry, unless the entry says so itself."""
-        cell = cell or known.request_key
-        if experiment is None or (known.experiment, known.cell or known.request_key) == (
+        """Record that a plan cell is this entry, unless the entry itself says so."""
+        experiment, cell = terms.experiment, terms.cell or entry.request_key
+        if experiment is None or (entry.experiment, entry.cell or entry.request_key) == (
             experiment,
             cell,
         ):
@@ -243,205 +204,215 @@ class Ledger:
         row = connection.execute(
             "SELECT entry FROM cells WHERE experiment=? AND cell=?", (experiment, cell)
         ).fetchone()
-        if row != (known.id,):
-            data = {"experiment": experiment, "cell": cell, "entry": known.id}
+        if row != (entry.id,):
+            data = {"experiment": experiment, "cell": cell, "entry": entry.id}
             events.append_unbound(connection, "cell", data, owner=self._process_lock.id)
 
-    def _write(
+    # --- outcomes --------------------------------------------------------------------------
+
+    def record_accepted(self, entry: int, task: Task) -> Entry:
+        """Record the task that the service created; also for an uncertain purchase. Durable."""
+        with self._database.write(durable=True) as connection:
+            before = self._entry(connection, entry)
+            if before.task_id is not None and before.task_id == task.id:
+                return before  # its webhook came first
+            if not allowed(before, "accepted"):
+                raise InvalidTransition(
+                    f"entry {entry} is {before.state}, but its task {task.id} was accepted; keep "
+                    "that id"
+                )
+            data, raw = stored_tasks.to_event(task), stored_tasks.raw_text(task)
+            accepted = self._append(connection, "accepted", data, before, raw)
+            return self._record_poll(connection, accepted, task) if task.finished else accepted
+
+    def record_poll(self, entry: int, task: Task) -> Entry:
+        """Record the result of a poll: unfinished, done or failed, with the raw reply."""
+        with self._database.write() as connection:
+            return self._record_poll(connection, self._entry(connection, entry), task)
+
+    def _record_poll(self, connection: sqlite3.Connection, entry: Entry, task: Task) -> Entry:
+        data, raw = stored_tasks.to_event(task), stored_tasks.raw_text(task)
+        if entry.state == "failed" and entry.refunded is None and task.refunded is not None:
+            kind = "refunded" if task.refunded else "charged"
+            return self._append(connection, kind, data, entry, raw)
+        if entry.state in {"done", "failed"}:  # two kernels may poll the same task
+            return entry
+        kind = "polled"
+        if task.finished:
+            kind = "done" if task.state == "succeeded" else "failed"
+        elif raw is not None and entry.reply_event is not None:
+            same = "SELECT 1 FROM events WHERE id=? AND raw=?"
+            raw = None if connection.execute(same, (entry.reply_event, raw)).fetchone() else raw
+        return self._append(connection, kind, data, entry, raw)
+
+    def apply_notification(
+        self, notification: Notification, read: Callable[[Task], Task]
+    ) -> NotificationResult:
+        """Record what the service reports without being asked, as in a webhook. Durable.
+
+        A purchase that is uncertain or still being sent becomes accepted. An end that the ledger
+        already has stays as it is.
+
+        Parameters
+        ----------
+        read
+            Returns the reported task, given the task as the ledger has it.
+        """
+        with self._database.write(durable=True) as connection:
+            match = match_entry(connection, notification)
+            entry = match.entry
+            if match.kind != "noted" or entry is None:
+                return match
+            base = stored_tasks.base_task(entry, stored_tasks.request_of(connection, entry))
+            if entry.task_id is None:
+                if not allowed(entry, "accepted"):
+                    return NotificationResult("other", entry)
+                lost = entry.state == "uncertain"
+                note = "its reply was lost, and its webhook came" if lost else None
+                data = {"task_id": notification.task_id, "note": note}
+                entry = self._append(connection, "accepted", data, entry)
+            latest = self._record_poll(connection, entry, read(base))
+            return NotificationResult("same" if latest is entry else "noted", latest)
+
+    def record_refused(self, entry: int, error: MusicAPIError) -> Entry:
+        """Record that the service refused: nothing was charged, budgets get the credits back."""
+        return self._step(entry, "refused", {"note": _message(error)}, durable=True)
+
+    def record_uncertain(self, entry: int, error: BaseException) -> Entry:
+        """Record that the reply was lost: it may have been charged and is never resent. Durable."""
+        with self._database.write(durable=True) as connection:
+            before = self._entry(connection, entry)
+            if before.state in _BOUGHT and before.task_id is not None:
+                return before  # its webhook came before its reply was lost
+            return self._append(connection, "uncertain", {"note": _message(error)}, before)
+
+    def record_unchanged(self, entry: int) -> Entry:
+        """Record that a repost changed nothing: it was refused or never sent."""
+        return self._step(entry, "polled", {})
+
+    def record_unsent(self, entry: int, error: BaseException) -> Entry:
+        """Record that the request provably never reached the service."""
+        return self._step(entry, "unsent", {"note": f"it was never sent: {_message(error)}"})
+
+    def resolve(
+        self,
+        entry: int,
+        *,
+        task_id: str | None = None,
+        before: Credits | None = None,
+        after: Credits | None = None,
+        charged: bool | None = None,
+    ) -> Entry:
+        """Settle an uncertain purchase. Give one of three kinds of evidence.
+
+        Parameters
+        ----------
+        task_id
+            The id of its task, for example from the dashboard. The task is then waited for.
+        before, after
+            The balance before it was sent and after its reply was lost. If it fell by the price,
+            the purchase was charged; if it did not change, it was not. Anything else is refused.
+        charged
+            Your statement. Also for a failed purchase whose refund was not reported, and for an
+            accepted one that the service has forgotten, which is then no longer waited for. If the
+            reply to a repost was lost and it was not charged, the purchase is accepted again.
+
+        Raises
+        ------
+        InvalidTransition
+            The evidence settles nothing, or there is nothing to settle.
+        """
+        with self._database.write(durable=True) as connection:
+            kind, data = resolution_event(
+                require_entry(connection, entry),
+                task_id=task_id,
+                before=before,
+                after=after,
+                charged=charged,
+            )
+            return self._step(entry, kind, data)
+
+    def recover(self) -> None:
+        """Mark as uncertain what processes were sending that have ended."""
+        owners = self._database.rows(
+            "SELECT DISTINCT owner FROM entries WHERE state IN ('sending', 'reposting') "
+            "AND ended_at IS NULL"
+        )
+        ended = {owner for (owner,) in owners if not self._process_lock.is_alive(owner)}
+        if not ended:
+            return
+        with self._database.write() as connection:
+            for state in _AWAITING_REPLY:
+                for entry in events.in_state(connection, state):
+                    if entry.owner in ended:
+                        self._append(connection, "uncertain", {"note": _PROCESS_ENDED}, entry)
+
+    # --- events ----------------------------------------------------------------------------
+
+    def _step(
+        self, number: int, kind: str, data: dict[str, Any], *, durable: bool = False
+    ) -> Entry:
+        with self._database.write(durable=durable) as connection:
+            return self._append(connection, kind, data, self._entry(connection, number))
+
+    def _append(
         self,
         connection: sqlite3.Connection,
         kind: str,
         data: dict[str, Any],
-        about: Entry | None,
+        entry: Entry | None,
         raw: str | None = None,
     ) -> Entry:
-        said = {name: value for name, value in data.items() if value is not None}
-        now = events.append_to(connection, kind, said, about, owner=self._process_lock.id, raw=raw)
-        if now.ended_at is not None:
-            self._recent.pop(now.id, None)
+        fields = {name: value for name, value in data.items() if value is not None}
+        owner = self._process_lock.id
+        latest = events.append_to(connection, kind, fields, entry, owner=owner, raw=raw)
+        if latest.ended_at is not None:
+            self._recent.pop(latest.id, None)
         elif self._generation == self._database.generation:
-            if len(self._recent) >= _MOST_RECENT:
+            if len(self._recent) >= _MAX_RECENT:
                 self._recent.clear()
-            self._recent[now.id] = now
-        return now
+            self._recent[latest.id] = latest
+        return latest
 
-    def _known(self, connection: sqlite3.Connection, number: int) -> Entry:
-        """The entry within a transaction."""
+    def _entry(self, connection: sqlite3.Connection, number: int) -> Entry:
+        """Return the current entry, within a write transaction."""
         if self._generation != self._database.generation:
             self._recent.clear()
             self._generation = self._database.generation
         return self._recent.get(number) or require_entry(connection, number)
 
-    def step(self, number: int, kind: str, data: dict[str, Any], *, durable: bool = False) -> Entry:
-        """Write one event about an entry."""
-        with self._database.write(durable=durable) as connection:
-            return self._write(connection, kind, data, self._known(connection, number))
-
-    def record_accepted(self, number: int, task: Task) -> Entry:
-        with self._database.write(durable=True) as connection:
-            known = self._known(connection, number)
-            if known.task_id is not None and known.task_id == task.id:
-                return known  # its webhook came before this
-            if not allowed(known, "accepted"):
-                raise InvalidTransition(
-                    f"entry {number} is {known.state}, and now its task {task.id} was accepted; "
-                    "keep that id"
-                )
-            known = self._write(connection, "accepted", written(task), known, raw_text(task))
-            return self._seen(connection, known, task) if task.finished else known
-
-    def record_poll(self, number: int, task: Task) -> Entry:
-        with self._database.write() as connection:
-            return self._seen(connection, self._known(connection, number), task)
-
-    def _seen(self, connection: sqlite3.Connection, known: Entry, task: Task) -> Entry:
-        if known.state == "failed" and known.refunded is None and task.refunded is not None:
-            kind = "refunded" if task.refunded else "charged"
-            return self._write(connection, kind, written(task), known, raw_text(task))
-        if known.state in {"done", "failed"}:  # two kernels may look at the same end
-            return known
-        kind = "polled"
-        if task.finished:
-            kind = "done" if task.state == "succeeded" else "failed"
-        raw = raw_text(task)
-        if raw is not None and known.reply is not None and not task.finished:
-            same = "SELECT 1 FROM events WHERE id=? AND raw=?"
-            raw = None if connection.execute(same, (known.reply, raw)).fetchone() else raw
-        return self._write(connection, kind, written(task), known, raw)
-
-    def apply_notification(
-        self, word: Notification, read: Callable[[Task], Task]
-    ) -> NotificationResult:
-        with self._database.write(durable=True) as connection:
-            found = match_entry(connection, word)
-            known = found.entry
-            if found.kind != "noted" or known is None:
-                return found
-            request = request_of(connection, known)
-            if known.task_id is None:
-                if not allowed(known, "accepted"):
-                    return NotificationResult("other", known)
-                note = _HEARD if known.state == "uncertain" else None
-                data = {"task_id": word.task_id, "note": note}
-                known = self._write(connection, "accepted", data, known)
-            now = self._seen(connection, known, read(kept(known, request, {}, None).base))
-            return NotificationResult("same" if now is known else "noted", now)
-
-    def record_refused(self, number: int, error: MusicAPIError) -> Entry:
-        return self.step(number, "refused", {"note": _said(error)})
-
-    def record_uncertain(self, number: int, error: BaseException) -> Entry:
-        with self._database.write(durable=True) as connection:
-            known = self._known(connection, number)
-            if known.state in _BOUGHT and known.task_id is not None:
-                return known  # its webhook came before its reply was lost
-            return self._write(connection, "uncertain", {"note": _said(error)}, known)
-
-    def record_unchanged(self, number: int) -> Entry:
-        return self.step(number, "polled", {})
-
-    def record_unsent(self, number: int, error: BaseException | None) -> Entry:
-        note = f"it never left: {_said(error)}" if error else "it never left"
-        return self.step(number, "unsent", {"note": note})
-
-    def recover(self) -> int:
-        """Call uncertain what dead owners were sending; return how many that were."""
-        owners = self._database.rows(
-            "SELECT DISTINCT owner FROM entries WHERE state IN ('sending', 'reposting') "
-            "AND ended_at IS NULL"
-        )
-        dead = [owner for (owner,) in owners if not self._process_lock.is_alive(owner)]
-        found = 0
-        if dead:
-            with self._database.write() as connection:
-                for state in _LEAVING:
-                    for known in events.in_state(connection, state):
-                        if known.owner in dead:
-                            self._write(connection, "uncertain", {"note": _DIED}, known)
-                            found += 1
-        return found
-
-
-def _said(error: BaseException | None) -> str:
-    return error.message if isinstance(error, MusicAPIError) else f"{error!r:.300}"
-
 
 def require_entry(connection: sqlite3.Connection, number: int) -> Entry:
-    known = events.entry(connection, number)
-    if known is None:
+    entry = events.entry(connection, number)
+    if entry is None:
         raise InvalidTransition(f"the library has no entry {number}")
-    return known
+    return entry
 
 
-def request_of(connection: sqlite3.Connection, known: Entry) -> Request | None:
-    (data,) = connection.execute("SELECT data FROM events WHERE id=?", (known.asked,)).fetchone()
-    return from_json(json.loads(data)["request"])
-
-
-_WITH_REPLIES = """
-    SELECT entries.id, asked.data, last.data, reply.raw FROM entries
-    JOIN events AS asked ON asked.id = entries.asked
-    LEFT JOIN events AS reply ON reply.id = entries.reply
-    LEFT JOIN events AS last ON last.id = (
-        SELECT max(id) FROM events WHERE entry = entries.id
-        AND kind IN ('accepted', 'polled', 'done', 'failed', 'refused', 'charged')
+def _ended(connection: sqlite3.Connection, key: str, terms: PurchaseTerms) -> Entry | None:
+    """Return the latest failed or refused entry."""
+    where = (
+        "WHERE request_key=? AND simulated=? AND active IS NULL "
+        "AND state IN ('failed', 'refused') ORDER BY id DESC LIMIT 1"
     )
-    WHERE entries.id IN (SELECT value FROM json_each(?))
-"""
+    return next(iter(events.entries(connection, where, key, terms.simulated)), None)
 
 
-def task_of(connection: sqlite3.Connection, known: Entry) -> Task:
-    """The task as last seen, made again from the ledger."""
-    ((_, *written_down),) = connection.execute(_WITH_REPLIES, (f"[{known.id}]",))
-    return _kept(known, *written_down).task()
+def _new_entry(
+    request: Request, request_json: dict[str, Any], key: str, terms: PurchaseTerms
+) -> dict[str, Any]:
+    return {
+        "request_key": key,
+        "request": request_json,
+        "take": terms.take,
+        "simulated": terms.simulated,
+        "model": model_of(request),
+    }
 
 
-def tasks_of(store: Database, found: Sequence[Entry]) -> Iterator[tuple[Entry, Task]]:
-    """Make many tasks again; nobody's step waits while replies are read."""
-    return ((known, reply.task()) for known, reply in replies_of(store, found))
+def _cell(terms: PurchaseTerms) -> dict[str, Any]:
+    return {"experiment": terms.experiment, "cell": terms.cell}
 
 
-def replies_of(store: Database, found: Sequence[Entry]) -> Iterator[tuple[Entry, StoredReply]]:
-    for start in range(0, len(found), _CHUNK):
-        chunk = {known.id: known for known in found[start : start + _CHUNK]}
-        rows = {row[0]: row[1:] for row in store.rows(_WITH_REPLIES, str(list(chunk)))}
-        for number, known in chunk.items():
-            yield known, _kept(known, *rows[number])
-
-
-def _kept(known: Entry, asked: str, last: str | None, raw: str | None) -> StoredReply:
-    data = json.loads(last) if last else {}
-    if known.state in {"failed", "refused", "not_run"}:
-        data |= {"state": "failed", "fail_reason": known.note}
-        data |= {"refunded": known.refunded} if known.refunded is not None else {}
-    return kept(known, from_json(json.loads(asked)["request"]), data, raw)
-
-
-def _reserve(connection: sqlite3.Connection, request: Request, budgets: Sequence[str]) -> int:
-    """Check that every budget covers the price; return the credits to hold."""
-    what = f"{request.engine}.{request.operation}"
-    found = [_budget(connection, name) for name in budgets]
-    price = request.price()
-    if price is None:
-        unwilling = [name for name, _, assume, _ in found if assume is None]
-        if unwilling:
-            raise UnknownPrice(
-                f"the price of {what} is not known, and {unwilling[0]!r} is a budget"
-            )
-        price = max((assume for _, _, assume, _ in found if assume is not None), default=0)
-    for name, limit, _, held in found:
-        if held + price > limit:
-            raise OverBudget(
-                f"{what} costs {price} credits; of the {limit} of {name!r}, {held} are taken"
-            )
-    return price
-
-
-def _budget(connection: sqlite3.Connection, name: str) -> tuple[str, int, int | None, int]:
-    row = connection.execute(
-        "SELECT name, credits, assume, held FROM budgets WHERE name=?", (name,)
-    ).fetchone()
-    if row is None:
-        raise LibraryError(f"there is no budget {name!r}; make it with set_budget")
-    found: tuple[str, int, int | None, int] = row
-    return found
+def _message(error: BaseException) -> str:
+    return error.message if isinstance(error, MusicAPIError) else f"{error!r:.300}"

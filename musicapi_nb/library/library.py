@@ -1,46 +1,50 @@
-"""Library: everything that was ever asked for, paid for and heard, in one folder."""
+"""Library: all purchases, their tasks, and the files of their songs, in one folder."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import functools
 import os
-import time
-from collections.abc import Callable, Iterator, Sequence
+import sqlite3
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import Self
 
+from musicapi_nb import markup
 from musicapi_nb.engines import Request
-from musicapi_nb.errors import ClientClosed, InvalidArgument, MusicAPIError
-from musicapi_nb.library import events, queries, rate_limit, resolve
+from musicapi_nb.errors import ClientClosed, InvalidArgument
+from musicapi_nb.ledger_types import (
+    Entry,
+    EntryState,
+    FileRef,
+    Media,
+    PurchaseTerms,
+    RenderTime,
+    Unfinished,
+)
+from musicapi_nb.library import budgets, events, html, queries, ratings, stored_tasks
+from musicapi_nb.library.async_ledger import LibraryAsyncLedger
+from musicapi_nb.library.budgets import Budget
 from musicapi_nb.library.database import Database
+from musicapi_nb.library.entry import STATES, Event
 from musicapi_nb.library.group_commit import GroupCommit
-from musicapi_nb.library.ledger import Ledger, require_entry, tasks_of
-from musicapi_nb.library.media_files import Files, is_whole, on_disk, song_key
+from musicapi_nb.library.ledger import Ledger, require_entry
+from musicapi_nb.library.lineage import Lineage, build_lineage
+from musicapi_nb.library.media_files import MediaFiles, disk_errors, is_complete, song_key
 from musicapi_nb.library.process_lock import ProcessLock
-from musicapi_nb.library.ratings import Ratings
-from musicapi_nb.library.read_api import DATABASE, Records
-from musicapi_nb.tasks import Song, Task
+from musicapi_nb.library.queries import DamagedFile, MissingFile
+from musicapi_nb.library.rate_limit import RateLimits
+from musicapi_nb.library.ratings import Rating
+from musicapi_nb.tasks import Song, StoredReply, Task
 
-if TYPE_CHECKING:
-    from musicapi_nb.exports import ExportResult
-    from musicapi_nb.library.entry import Entry
-    from musicapi_nb.library.ledger import Claim
-    from musicapi_nb.library.media_files import FileRef
-    from musicapi_nb.library.notifications import Notification, NotificationResult
-    from musicapi_nb.library.queries import Media
-    from musicapi_nb.library.resolve import Credits
-
-_Result = TypeVar("_Result")
+_DATABASE = "library.sqlite"
 
 
-class Library(Ratings, Records):
-    """A folder with one database and the files of songs; made when there is none.
+class Library(Ledger):
+    """A folder with one database and the media files of songs; created if it does not exist.
 
-    All methods may be called from any thread; several libraries, in one process or in many, may
-    be opened on one folder at once. Nothing in it names the folder: it may be moved.
+    All methods may be called from any thread. Several libraries, in one process or in many, may be
+    open on one folder. The folder may be moved: nothing in it contains its path.
 
     Parameters
     ----------
@@ -49,30 +53,39 @@ class Library(Ratings, Records):
     lock_timeout
         Seconds to wait for another process that is writing.
 
+    Attributes
+    ----------
+    async_ledger
+        The steps of purchases as coroutines, for a client.
+    rate_limits
+        The slots of paid requests, shared by all processes on the folder.
+
     Raises
     ------
     LibraryReadOnly, LibraryFull, LibraryLocked, LibraryDamaged, LibraryTooNew
-        It cannot be used, and why; nothing was sent or changed.
+        The folder cannot be used. Nothing was changed.
     """
 
     def __init__(
         self, path: str | os.PathLike[str] = "musicapi-library", *, lock_timeout: float = 10.0
     ) -> None:
-        self._shown = str(path)
+        self._display_path = str(path)
         self.path = Path(path).expanduser().absolute()  # the working directory may change
-        with contextlib.ExitStack() as undo, on_disk(self.path):
+        with contextlib.ExitStack() as undo, disk_errors(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             if not (ignore := self.path / ".gitignore").exists():
                 ignore.write_text("*\n", encoding="ascii")
-            self._database = Database(self.path / DATABASE, lock_timeout=lock_timeout)
-            undo.callback(self._database.close)
-            self._process_lock = ProcessLock(self.path / "open")
-            undo.callback(self._process_lock.close)
-            self._files = Files(self.path / "files", self._process_lock)
-            self._ledger = Ledger(self._database, self._process_lock)
-            self._commits = GroupCommit(self._database)
-            self._ledger.recover()
+            database = Database(self.path / _DATABASE, lock_timeout=lock_timeout)
+            undo.callback(database.close)
+            process_lock = ProcessLock(self.path / "open")
+            undo.callback(process_lock.close)
+            super().__init__(database, process_lock)
+            self._files = MediaFiles(self.path / "files", process_lock)
+            self._group_commit = GroupCommit(database)
+            self.recover()
             undo.pop_all()
+        self.rate_limits = RateLimits(database)
+        self.async_ledger = LibraryAsyncLedger(self, database, self.rate_limits, self._group_commit)
         self._closed = False
 
     def __enter__(self) -> Self:
@@ -87,298 +100,164 @@ class Library(Ratings, Records):
         self.close()
 
     def close(self) -> None:
-        """Write what waits, and close. What is being sent is uncertain from then on."""
+        """Write what waits, and close. A purchase that is being sent becomes uncertain."""
         if not self._closed:
             self._closed = True
-            if not self._database.forked:  # its thread stayed behind
-                self._commits.close()
+            if not self._database.forked:  # else the writer thread is in the parent process
+                self._group_commit.close()
             self._process_lock.close()
             self._database.close()
 
-    # --- many at once ----------------------------------------------------------------------
-
-    def together(
-        self, method: Callable[..., _Result], /, *values: Any, durable: bool = True, **named: Any
-    ) -> asyncio.Future[_Result]:
-        """Call a method of this library with the next group commit of the running loop.
-
-        All that is asked for in one turn of the loop is written in one transaction, on a thread:
-        `await library.together(library.claim, request, take=2)`. The future has the method's
-        outcome once that is on disk; it need not be awaited (see `flushed`).
-
-        Parameters
-        ----------
-        durable
-            Whether the step must survive a power failure once the future is done. Pass False for
-            steps that can be repeated at no cost: a poll, a slot of the rate limiter. A killed
-            process loses nothing either way.
-        """
-        return self._commits.add(functools.partial(method, *values, **named), durable=durable)
-
-    async def flushed(self) -> None:
-        """Wait until all that was given to `together` so far is on disk."""
-        await self._commits.add(lambda: None, durable=True)
-
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Make all calls in the block one transaction: all of it is kept, or nothing."""
-        with self._database.write(durable=True):
-            yield
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """Read, after marking as uncertain what ended processes were sending."""
+        self.recover()
+        with self._database.read() as connection:
+            yield connection
 
-    # --- the steps of a purchase -----------------------------------------------------------
+    # --- entries and tasks -----------------------------------------------------------------
 
-    def plan(
-        self,
-        request: Request,
-        take: int = 1,
-        *,
-        simulated: bool = False,
-        experiment: str | None = None,
-        cell: str | None = None,
-    ) -> Entry:
-        """Note what is meant to be bought; an entry that is there already stays as it is."""
-        return self._ledger.plan(
-            request, take, simulated=simulated, experiment=experiment, cell=cell
-        )
+    def entry(self, number: int) -> Entry:
+        """Return an entry in its current state."""
+        with self._reading() as connection:
+            return require_entry(connection, number)
 
-    def record_skipped(self, entry: int, why: str) -> Entry:
-        """Note that a planned purchase will not be made (budget, cancel)."""
-        return self._ledger.step(entry, "not_run", {"note": why})
+    def entries(
+        self, state: EntryState | None = None, *, experiment: str | None = None
+    ) -> list[Entry]:
+        """Return entries, oldest first; of an experiment, the latest of each cell."""
+        with self._reading() as connection:
+            return queries.entries(connection, queries.states(state, STATES), experiment)
 
-    def find(
-        self, request: Request, take: int = 1, *, simulated: bool = False, retry_failed: bool = True
-    ) -> Claim | None:
-        """Look whether a request was bought, or is under way, without deciding anything.
+    def entries_by_key(
+        self, request_keys: Collection[str], *, simulated: bool = False
+    ) -> list[Entry]:
+        """Return the entries with these request keys (see `request_key`), oldest first."""
+        with self._reading() as connection:
+            return queries.entries_by_key(connection, request_keys, simulated=simulated)
 
-        None: `claim` with the same arguments would buy it.
-        """
-        return self._ledger.find(request, take, simulated=simulated, retry_failed=retry_failed)
+    def tasks(
+        self, state: EntryState | None = None, *, experiment: str | None = None
+    ) -> list[Task]:
+        """Return the tasks of entries, with their songs; by default of all that have one."""
+        states = queries.states(state, queries.WITH_TASKS)
+        with self._reading() as connection:
+            entries = queries.entries(connection, states, experiment)
+        return [task for _, task in stored_tasks.tasks_of(self._database, entries)]
+
+    def replies(self) -> Iterator[StoredReply]:
+        """Yield the latest raw reply about each of `tasks()`, as input for tables."""
+        with self._reading() as connection:
+            entries = queries.entries(connection, queries.WITH_TASKS)
+        return (reply for _, reply in stored_tasks.replies_of(self._database, entries))
+
+    def task(self, entry: int) -> Task:
+        """Return the task of an entry, as last polled."""
+        with self._database.read() as connection:
+            return stored_tasks.task_of(connection, require_entry(connection, entry))
+
+    def request(self, entry: int) -> Request | None:
+        """Return the request of an entry; None if this version does not know its operation."""
+        with self._database.read() as connection:
+            return stored_tasks.request_of(connection, require_entry(connection, entry))
 
     def next_take(self, request: Request, first: int = 1, *, simulated: bool = False) -> int:
-        """Return the first take from `first` on that was not bought, or whose reply was lost."""
-        return self._ledger.next_take(request, first, simulated=simulated)
+        """Return the first take from `first` on that was not bought, or that is uncertain."""
+        with self._database.write():  # one transaction for all takes
+            take = first
+            while claim := self.find(request, PurchaseTerms(take=take, simulated=simulated)):
+                if claim.kind == "uncertain":
+                    break
+                take += 1
+            return take
 
-    def claim(  # noqa: PLR0913 - what is bought, for whom, and who has to allow it
-        self,
-        request: Request,
-        take: int = 1,
-        *,
-        simulated: bool = False,
-        budgets: Sequence[str] = (),
-        experiment: str | None = None,
-        cell: str | None = None,
-        retry_failed: bool = True,
-    ) -> Claim:
-        """Decide, once for all threads and processes, what is to be done about a request.
-
-        When it says "buy", the step `sending` is on disk already and the credits are held in
-        every budget: send it, then call `accepted`, `refused`, `uncertain` or `never_left`.
-
-        Parameters
-        ----------
-        simulated
-            Whether a simulator is asked: its songs and credits are kept apart.
-        budgets
-            Names of budgets that all have to cover the price (see `set_budget`).
-        experiment, cell
-            Whose cell the purchase is from now on; `cell` is the request_key when left out.
-        again
-            Whether what failed or was refused before is bought anew; else it is what we "have".
-
-        Raises
-        ------
-        OverBudget
-            A budget does not cover the price. Nothing was written.
-        UnknownPrice
-            The price is not known, and a budget assumes none.
-        UncertainPurchase
-            For an experiment: it was bought and failed, and its credits did not come back, as far
-            as is known. Only a person buys that again.
-        """
-        return self._ledger.claim(
-            request,
-            take,
-            simulated=simulated,
-            budgets=tuple(dict.fromkeys(budgets)),
-            experiment=experiment,
-            cell=cell,
-            retry_failed=retry_failed,
-        )
-
-    def claim_repost(self, request: Request, take: int = 1, *, simulated: bool = False) -> Claim:
-        """Decide whether what was accepted without a task is asked for once more.
-
-        When it says "repost", the step `asking` is on disk already: send the same request, then
-        call `seen`, `uncertain` or `still_accepted`. Whether a repeat is charged is not known.
-
-        Raises
-        ------
-        InvalidTransition
-            It was never bought with this library.
-        """
-        return self._ledger.claim_repost(request, take, simulated=simulated)
-
-    def record_accepted(self, entry: int, task: Task) -> Entry:
-        """Note, durably, the task that the service made; also for one that was uncertain."""
-        return self._ledger.record_accepted(entry, task)
-
-    def record_poll(self, entry: int, task: Task) -> Entry:
-        """Note a look at the task: unfinished, done or failed, with the reply as it came."""
-        return self._ledger.record_poll(entry, task)
-
-    def apply_notification(
-        self, word: Notification, read: Callable[[Task], Task]
-    ) -> NotificationResult:
-        """Note what the service says of a task unasked, as by a webhook.
-
-        What was uncertain, or is being sent still, is accepted by it; an end that is known
-        already stays as it is.
-
-        Parameters
-        ----------
-        word
-            Which task it is about, and which purchase.
-        read
-            Makes of the task as the ledger knows it the task as it is said to be.
-        """
-        return self._ledger.apply_notification(word, read)
-
-    def record_refused(self, entry: int, error: MusicAPIError) -> Entry:
-        """Note that the service said no: nothing was charged, budgets get it back."""
-        return self._ledger.record_refused(entry, error)
-
-    def record_uncertain(self, entry: int, error: BaseException) -> Entry:
-        """Note that the reply was lost: perhaps charged, never sent again by itself."""
-        return self._ledger.record_uncertain(entry, error)
-
-    def record_unchanged(self, entry: int) -> Entry:
-        """Note of an entry that was asked for again that this changed nothing."""
-        return self._ledger.record_unchanged(entry)
-
-    def record_unsent(self, entry: int, error: BaseException | None = None) -> Entry:
-        """Note that the request provably never reached the service."""
-        return self._ledger.record_unsent(entry, error)
-
-    def resolve(
-        self,
-        entry: int,
-        *,
-        task_id: str | None = None,
-        before: Credits | None = None,
-        after: Credits | None = None,
-        charged: bool | None = None,
-    ) -> Entry:
-        """Settle an uncertain purchase by one of three kinds of knowledge.
-
-        Parameters
-        ----------
-        task_id
-            Its task, found elsewhere (the dashboard): it is waited for like any other.
-        before, after
-            The balance before it was sent and after its reply was lost: a fall by the price
-            proves that it was charged, no change that it was not; anything else is refused.
-        charged
-            What the person knows. Also for a failed one whose refund nobody has told, and for an
-            accepted one that the service has forgotten: nobody waits for that any more. Where a
-            repeat was lost (`ask_again`) and was not charged, the purchase goes on as accepted.
-
-        Raises
-        ------
-        InvalidTransition
-            This settles nothing, or there is nothing to settle.
-        """
-        with self._database.write(durable=True) as connection:
-            kind, data = resolve.resolution_event(
-                require_entry(connection, entry),
-                task_id=task_id,
-                before=before,
-                after=after,
-                charged=charged,
-            )
-            return self._ledger.step(entry, kind, data)
-
-    def unfinished(self, *, simulated: bool | None = None) -> list[queries.Unfinished]:
-        """Accepted purchases of any kernel, to be waited for again; None: real and simulated."""
+    def unfinished(self, *, simulated: bool | None = None) -> list[Unfinished]:
+        """Return accepted purchases that have not ended; None: real and simulated ones."""
         with self._reading() as connection:
-            found = events.in_state(connection, "accepted")
+            accepted = events.in_state(connection, "accepted")
         return [
-            queries.Unfinished(entry, task)
-            for entry, task in tasks_of(self._database, found)
+            Unfinished(entry, task)
+            for entry, task in stored_tasks.tasks_of(self._database, accepted)
             if simulated is None or entry.simulated is simulated
         ]
 
-    # --- budget and pace -------------------------------------------------------------------
+    def cells(self, experiment: str) -> dict[str, int]:
+        """Return the entry of each plan cell of an experiment."""
+        rows = self._database.rows("SELECT cell, entry FROM cells WHERE experiment=?", experiment)
+        return dict(rows)
 
-    def set_budget(self, name: str, credits_: int, *, assume: int | None = None) -> queries.Budget:
-        """Make a budget, or change its limit; what it holds stays held.
+    def events(self, entry: int | None = None) -> list[Event]:
+        """Return all events, or those of one entry, in the order in which they were appended."""
+        with self._database.read() as connection:
+            return list(events.events(connection, entry))
+
+    def lineage(self, of: Song | Task | str | None = None) -> Lineage:
+        """Return which songs were made from which, as trees with the credits of each branch.
+
+        Parameters
+        ----------
+        of
+            A song or task of the library, or an id (of a song, a persona, an uploaded clip), to
+            return only the tree that contains it.
+        """
+        with self._reading() as connection:
+            entries = queries.entries(connection, STATES)
+        target = of if isinstance(of, str | None) else of.id
+        return build_lineage(stored_tasks.tasks_of(self._database, entries), target)
+
+    def counts(self, *, experiment: str | None = None) -> dict[EntryState, int]:
+        """Return the number of entries in each state, uncertain ones first."""
+        with self._reading() as connection:
+            return queries.counts(connection, experiment)
+
+    def account(self, *, simulated: bool = False) -> html.Account:
+        """Return the credits spent, refunded and in doubt, of the service or of simulators."""
+        with self._reading() as connection:
+            return queries.account(connection, simulated=simulated)
+
+    def render_times(
+        self, engine: str, operation: str, model: str | None = None, *, simulated: bool = False
+    ) -> list[RenderTime]:
+        """Return the latest 1,000 render times, oldest first; by default of all models."""
+        with self._database.read() as connection:
+            return queries.render_times(connection, engine, operation, model, simulated=simulated)
+
+    # --- budgets ---------------------------------------------------------------------------
+
+    def set_budget(self, name: str, credits_: int, *, assume: int | None = None) -> Budget:
+        """Create a budget or change its limit. Credits that it holds stay held.
 
         Parameters
         ----------
         assume
-            Credits that a request without a known price counts; None: it is refused.
+            Credits that a request of unknown price counts; None: such requests are refused.
         """
         if not name or credits_ < 0 or (assume is not None and assume < 0):
-            raise InvalidArgument("a budget has a name and a number of credits from 0 on")
+            raise InvalidArgument("a budget needs a name and a number of credits, 0 or more")
         data = {"name": name, "credits": credits_, "assume": assume}
         with self._database.write(durable=True) as connection:
             events.append_unbound(connection, "budget", data, owner=self._process_lock.id)
         return self.budgets()[name]
 
-    def budgets(self) -> dict[str, queries.Budget]:
-        """All budgets by their names."""
+    def budgets(self) -> dict[str, Budget]:
+        """Return all budgets by name."""
         with self._reading() as connection:
-            return {budget.name: budget for budget in queries.budgets(connection)}
-
-    def reserve_slot(self, interval: float, now: float | None = None, *, name: str = "") -> float:
-        """Lease the next instant (unix seconds) at which a paid request may leave.
-
-        All processes on the library share one pace for each name. Take a place when it is your
-        turn, not many ahead: what was leased before a `slow_down` is not called back (see
-        `paused_until`).
-
-        Parameters
-        ----------
-        interval
-            Seconds between two requests; longer for a while after `slow_down`.
-        """
-        now = time.time() if now is None else now
-        with self._database.write() as connection:
-            return rate_limit.reserve(connection, name, interval, now)
-
-    def release_slot(self, at: float, *, name: str = "") -> None:
-        """Let somebody else have a place that was leased."""
-        with self._database.write() as connection:
-            rate_limit.release(connection, name, at)
-
-    def throttle(
-        self, retry_after: float = 1.0, now: float | None = None, *, name: str = ""
-    ) -> float:
-        """After a 429: nobody sends for `retry_after` seconds (300 at most), then at half the pace.
-
-        Returns the end of the pause. The pace recovers by itself, place by place.
-        """
-        now = time.time() if now is None else now
-        with self._database.write() as connection:
-            return rate_limit.throttle(connection, name, retry_after, now)
-
-    def paused_until(self, *, name: str = "") -> float:
-        """The end of the last pause, unix seconds: a place that was leased before it is void."""
-        with self._database.read() as connection:
-            return rate_limit.paused_until(connection, name)
+            return budgets.budgets(connection)
 
     # --- files -----------------------------------------------------------------------------
 
     def incoming(self, suffix: str = "") -> Path:
-        """A path beside the files, to write one to; then `add_file` moves it in."""
+        """Return an unused path in the library, to write a file to; `add_file` moves it in."""
         return self._files.incoming(suffix)
 
     def add_file(self, source: str | os.PathLike[str], suffix: str) -> FileRef:
-        """Move a file into the library under the hash of its bytes; it may be there already."""
-        self._check_open()
+        """Move a file into the library under the hash of its bytes. It may be there already."""
+        if self._closed:
+            raise ClientClosed("the library is closed")
         return self._files.add(Path(source), suffix)
 
     def attach(self, song: Song | str, media: Media, file: FileRef) -> None:
-        """Say that a file is a song's audio, image or video; the last word counts."""
+        """Record that a file is a song's audio, image or video; the latest call counts."""
         data = {
             "song": song_key(song),
             "media": media,
@@ -387,44 +266,82 @@ class Library(Ratings, Records):
             "suffix": file.suffix,
         }
         with self._database.write() as connection:
-            known = queries.attached(connection, self._files, song_key(song), media)
-            if known != file:
+            if queries.attached_file(connection, self._files, song_key(song), media) != file:
                 events.append_unbound(connection, "attached", data, owner=self._process_lock.id)
 
     def file_of(self, song: Song | str, media: Media = "audio") -> Path | None:
-        """Where a song's file is; None when there is none, or not all of it."""
+        """Return the path of a song's file; None if it is missing or incomplete."""
         with self._database.read() as connection:
-            ref = queries.attached(connection, self._files, song_key(song), media)
-        return ref.path if ref is not None and is_whole(ref) else None
+            ref = queries.attached_file(connection, self._files, song_key(song), media)
+        return ref.path if ref is not None and is_complete(ref) else None
 
-    def missing_files(self, media: Sequence[Media] = queries.MEDIA) -> list[queries.MissingFile]:
-        """Files of finished songs that are not here, or not whole, with their links."""
+    def missing_files(self, media: Sequence[Media] = queries.ARCHIVED_MEDIA) -> list[MissingFile]:
+        """Return the files of finished songs that are missing or incomplete, with their links."""
         return list(queries.missing_files(self._database, self._files, media))
 
-    def verify(self) -> list[queries.DamagedFile]:
-        """Read every byte of every file; return those that are missing or damaged."""
-        return list(queries.damaged(self._database, self._files))
+    def verify(self) -> list[DamagedFile]:
+        """Read every byte of every file; return the files that are missing or damaged."""
+        return list(queries.damaged_files(self._database, self._files))
 
-    def export(self, path: str | os.PathLike[str], what: Any = None) -> ExportResult:
-        """Write songs of this library as files that other programs take: `mnb.export`.
-
-        Parameters
-        ----------
-        path
-            A folder, made if there is none; or a file that ends in `.zip`.
-        what
-            Which songs, as for `mnb.export`; all finished ones when left out.
-        """
-        from musicapi_nb.exports import export  # noqa: PLC0415 - it needs tables, which are above
-
-        return export(path, self if what is None else what, library=self)
+    def disk_used(self) -> int:
+        """Return the bytes of the database and all files."""
+        database = sum(path.stat().st_size for path in self.path.glob(f"{_DATABASE}*"))
+        return self._files.disk_used() + database
 
     def rebuild(self) -> None:
-        """Make everything that is kept beside the events anew, from the events alone."""
+        """Recreate the derived tables from the events."""
         with self._database.write(durable=True) as connection:
             events.rebuild(connection)
             self._database.generation += 1
 
-    def _check_open(self) -> None:
+    # --- ratings ---------------------------------------------------------------------------
+
+    def rate(self, song: Song, stars: int | None = None, *, note: str | None = None) -> Rating:
+        """Rate a song. The rating survives a power failure once this returns.
+
+        Parameters
+        ----------
+        stars
+            1 to 5; 0 removes the stars; None leaves them unchanged.
+        note
+            A text of at most 4,000 characters; "" removes the note; None leaves it unchanged.
+
+        Raises
+        ------
+        InvalidArgument
+            Invalid stars or note, or a song without id and task id.
+        LibraryError
+            It could not be written. The previous rating still holds.
+        """
+        return ratings.rate(self._database, self._process_lock.id, song, stars, note)
+
+    def rating(self, song: Song) -> Rating | None:
+        """Return the rating of a song; None without one."""
+        return ratings.rating_of(self._database, song)
+
+    def ratings(self) -> list[Rating]:
+        """Return all ratings, oldest first."""
+        return ratings.all_ratings(self._database)
+
+    # --- display ---------------------------------------------------------------------------
+
+    def _overview(self) -> html.Overview:
+        with self._reading() as connection:
+            return html.Overview(
+                self._display_path,
+                queries.counts(connection),
+                queries.account(connection, simulated=False),
+                queries.account(connection, simulated=True),
+                self.disk_used(),
+                events.in_state(connection, "uncertain"),
+            )
+
+    def __repr__(self) -> str:
         if self._closed:
-            raise ClientClosed("the library is closed")
+            return markup.one_line(f"<Library {self._display_path}: closed>")
+        return html.line(self._overview())
+
+    def _repr_html_(self) -> str:
+        if self._closed:
+            return markup.card("Library", facts=markup.facts(self._display_path, "closed"))
+        return html.card(self._overview())

@@ -1,175 +1,170 @@
-"""What was made from what: the purchases of a library as trees, with the credits of each branch."""
+"""Lineage: which purchases were made from the results of others, with the credits of each."""
 
 from __future__ import annotations
 
 import dataclasses
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from musicapi_nb import markup
+from musicapi_nb.ledger_types import Entry
 from musicapi_nb.tasks import Task
 
-if TYPE_CHECKING:
-    from musicapi_nb.library.entry import Entry
-
-_SHOWN = 200  # more branches are counted, not shown
+_MAX_ROWS = 200
 _FREE = frozenset({"planned", "not_run", "refused"})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Branch:
-    """A purchase and all that was made from it.
+    """A purchase and everything that was made from it.
 
     Attributes
     ----------
     entry
         Its number in the ledger.
-    what
-        Its operation and title, in words.
+    label
+        Its operation and titles.
     state
-        As the ledger has it.
+        Its state in the ledger.
     price
-        Credits of this purchase alone: 0 if nothing was charged or it came back, None where the
-        price is not known.
-    origin
-        What it was made from, in words; None at the root of a tree.
-    others
-        The entries besides the parent that it was made from too; it stands under the first.
-    made
+        Credits of this purchase alone: 0 if it was not charged or was refunded, None if unknown.
+    source
+        Which result of the parent it was made from, such as "song 2"; None at the root.
+    other_parents
+        Further entries it was made from. It is a child of the first parent only.
+    children
         The purchases that were made from it, oldest first.
     """
 
     entry: int
-    what: str
+    label: str
     state: str
     price: int | None
-    origin: str | None = None
-    others: tuple[int, ...] = ()
-    made: tuple[Branch, ...] = ()
+    source: str | None = None
+    other_parents: tuple[int, ...] = ()
+    children: tuple[Branch, ...] = ()
 
     @property
     def credits(self) -> int:
-        """Credits of this purchase and all that was made from it, as far as prices are known."""
+        """Credits of this purchase and its descendants; unknown prices count as 0."""
         return sum(branch.price or 0 for branch in self.walk())
 
     def walk(self) -> Iterator[Branch]:
-        """Yield this branch and all beneath it, each before what was made from it."""
-        return (branch for _, branch in _deep(self))
+        """Yield this branch and its descendants, each before its children."""
+        return (branch for _, branch in _with_depth(self))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Lineage:
-    """Trees of purchases, oldest first; shows itself with the credits of each branch."""
+    """Trees of purchases, oldest first. Its repr and card show the credits of each branch."""
 
     trees: tuple[Branch, ...] = ()
 
     def __repr__(self) -> str:
         if not self.trees:
-            return "<Lineage: nothing was made from anything yet>"
+            return "<Lineage: no follow-up songs yet>"
         return "\n".join(line for tree in self.trees for line in _lines(tree))
 
     def _repr_html_(self) -> str:
         rows = [
-            (f"{_indent(depth)}{_words(branch)}", branch.state, branch.price, branch.credits)
+            (f"{_indent(depth)}{_description(branch)}", branch.state, branch.price, branch.credits)
             for tree in self.trees
-            for depth, branch in _deep(tree)
+            for depth, branch in _with_depth(tree)
         ]
-        purchases = sum(1 for tree in self.trees for _ in tree.walk())
-        spent = sum(tree.credits for tree in self.trees)
-        body = (
-            markup.table(
-                ("purchase", "state", "credits", "with all made from it"), rows, limit=_SHOWN
-            )
-            if rows
-            else markup.caption("Nothing was made from anything yet: song.extend(...) is a start.")
+        if not rows:
+            body = markup.caption("No follow-up songs yet; try song.extend(...).")
+            return markup.card("Lineage", body, wide=True)
+        credits_ = sum(tree.credits for tree in self.trees)
+        header = ("purchase", "state", "credits", "with descendants")
+        return markup.card(
+            "Lineage",
+            markup.table(header, rows, limit=_MAX_ROWS),
+            facts=markup.facts(f"{len(rows):,} purchases", markup.format_credits(credits_)),
+            wide=True,
         )
-        facts = (
-            markup.facts(f"{purchases:,} purchases", markup.format_credits(spent)) if rows else ""
-        )
-        return markup.card("Lineage", body, facts=facts, wide=True)
 
 
-def _deep(tree: Branch) -> Iterator[tuple[int, Branch]]:
-    waiting = [(0, tree)]
-    while waiting:
-        depth, branch = waiting.pop()
+def _with_depth(tree: Branch) -> Iterator[tuple[int, Branch]]:
+    stack = [(0, tree)]
+    while stack:
+        depth, branch = stack.pop()
         yield depth, branch
-        waiting.extend((depth + 1, made) for made in reversed(branch.made))
+        stack.extend((depth + 1, child) for child in reversed(branch.children))
 
 
 def _indent(depth: int) -> str:
     return "\u2003" * (depth - 1) + "\u2514 " if depth else ""
 
 
-def _words(branch: Branch) -> str:
-    others = f", and {', '.join(map(str, branch.others))}" if branch.others else ""
-    origin = f" (from {branch.origin}{others})" if branch.origin else ""
-    return f"{branch.entry} {branch.what}{origin}"
+def _description(branch: Branch) -> str:
+    parents = f", and {', '.join(map(str, branch.other_parents))}" if branch.other_parents else ""
+    source = f" (from {branch.source}{parents})" if branch.source else ""
+    return f"{branch.entry} {branch.label}{source}"
 
 
 def _lines(tree: Branch) -> Iterator[str]:
-    for depth, branch in _deep(tree):
-        whole = f", {branch.credits:,} with all made from it" if branch.made else ""
+    for depth, branch in _with_depth(tree):
+        total = f", {branch.credits:,} with descendants" if branch.children else ""
         price = markup.format_credits(branch.price)
-        line = markup.one_line(f"{_words(branch)}: {branch.state}, {price}{whole}")
+        line = markup.one_line(f"{_description(branch)}: {branch.state}, {price}{total}")
         yield f"{_indent(depth)}{line}"
 
 
 # --- from the ledger -----------------------------------------------------------------------
 
 
-def lineage(found: Iterable[tuple[Entry, Task]], of: str | None = None) -> Lineage:
-    """Find which purchases were made from what others brought.
+def build_lineage(purchases: Iterable[tuple[Entry, Task]], of: str | None = None) -> Lineage:
+    """Find which purchases were made from the results of others.
 
-    A purchase was made from another if a field of its request is an id that the other brought: of
+    A purchase was made from another if a field of its request is an id from the other's result: of
     a song, or in its answer (an uploaded clip, a persona, a voice).
 
     Parameters
     ----------
-    found
+    purchases
         Entries and their tasks, oldest first.
     of
-        The id of a song, a persona, a clip or a task: then only the tree that it is of, or, as
-        long as nothing was made from it, its purchase alone.
+        The id of a song, persona, clip or task. Only its tree is returned; if nothing was made
+        from it, that is its purchase alone.
     """
-    pairs = list(found)
-    brought: dict[str, tuple[int, str]] = {}
-    for entry, task in pairs:
-        for name, words in _brought(task):
-            brought.setdefault(name, (entry.id, words))
-    parents = {entry.id: _parents(entry, task, brought) for entry, task in pairs}
+    by_entry = {entry.id: (entry, task) for entry, task in purchases}
+    results: dict[str, tuple[int, str]] = {}
+    for number, (_, task) in by_entry.items():
+        for result_id, label in _results(task):
+            results.setdefault(result_id, (number, label))
+    parents = {number: _parents(number, task, results) for number, (_, task) in by_entry.items()}
     children: dict[int, list[int]] = {}
     for number, sources in parents.items():
         if sources:
             children.setdefault(next(iter(sources)), []).append(number)
-    known = {entry.id: (entry, task) for entry, task in pairs}
     roots = [number for number, sources in parents.items() if not sources and number in children]
     if of is not None:
-        start = brought.get(of, (None, ""))[0] or _of_task(pairs, of)
+        by_task = {entry.task_id: entry.id for entry, _ in reversed(by_entry.values())}
+        start = results[of][0] if of in results else by_task.get(of)
         roots = [] if start is None else [_root(start, parents)]
-    return Lineage(tuple(_grown(root, known, parents, children) for root in roots))
+    return Lineage(tuple(_tree(root, by_entry, parents, children) for root in roots))
 
 
-def _brought(task: Task) -> Iterator[tuple[str, str]]:
-    """The ids that a purchase brought, each with words for it."""
+def _results(task: Task) -> Iterator[tuple[str, str]]:
+    """Yield the ids in a task's result, each with a label."""
     for song in task.songs:
         if song.id:
-            number = f"song {song.position + 1}" if len(task.songs) > 1 else "its song"
-            yield song.id, number
+            label = f"song {song.position + 1}" if len(task.songs) > 1 else "its song"
+            yield song.id, label
     for name, value in task.answer.items():
         if name.endswith("_id") and isinstance(value, str) and value:
             yield value, name.removesuffix("_id").replace("_", " ")
 
 
-def _parents(entry: Entry, task: Task, brought: Mapping[str, tuple[int, str]]) -> dict[int, str]:
-    """The earlier entries that brought what a request names, with words for what it was."""
+def _parents(number: int, task: Task, results: Mapping[str, tuple[int, str]]) -> dict[int, str]:
+    """Return the earlier entries whose results a request names, with the results' labels."""
     if task.request is None:
         return {}
     values = (getattr(task.request, name) for name in task.request.fields())
-    named = itertools.chain.from_iterable(map(_texts, values))
-    sources = (brought[name] for name in named if name in brought)
-    return {number: words for number, words in sources if number < entry.id}
+    texts = itertools.chain.from_iterable(map(_texts, values))
+    sources = (results[text] for text in texts if text in results)
+    return {parent: label for parent, label in sources if parent < number}
 
 
 def _texts(value: Any) -> Sequence[str]:
@@ -180,49 +175,45 @@ def _texts(value: Any) -> Sequence[str]:
     return ()
 
 
-def _of_task(pairs: Sequence[tuple[Entry, Task]], task_id: str) -> int | None:
-    return next((entry.id for entry, _ in pairs if entry.task_id == task_id), None)
-
-
 def _root(number: int, parents: Mapping[int, Mapping[int, str]]) -> int:
     while parents[number]:
         number = next(iter(parents[number]))
     return number
 
 
-def _grown(
+def _tree(
     root: int,
-    known: Mapping[int, tuple[Entry, Task]],
+    by_entry: Mapping[int, tuple[Entry, Task]],
     parents: Mapping[int, Mapping[int, str]],
     children: Mapping[int, Sequence[int]],
 ) -> Branch:
-    """The tree of a root; made from its leaves on, since a chain may be long."""
+    """Build the tree of a root from its leaves up: recursion would limit its depth."""
     order = [root]
     for number in order:
         order.extend(children.get(number, ()))
-    made: dict[int, Branch] = {}
+    branches: dict[int, Branch] = {}
     for number in reversed(order):
-        entry, task = known[number]
+        entry, task = by_entry[number]
         sources = parents[number]
-        made[number] = Branch(
-            number,
-            f"{entry.name}{_titled(task)}",
-            entry.state,
-            _price(entry),
-            next(iter(sources.values()), None),
-            tuple(sources)[1:],
-            tuple(made[child] for child in children.get(number, ())),
+        branches[number] = Branch(
+            entry=number,
+            label=f"{entry.name}{_titles(task)}",
+            state=entry.state,
+            price=_charged(entry),
+            source=next(iter(sources.values()), None),
+            other_parents=tuple(sources)[1:],
+            children=tuple(branches[child] for child in children.get(number, ())),
         )
-    return made[root]
+    return branches[root]
 
 
-def _titled(task: Task) -> str:
+def _titles(task: Task) -> str:
     titles = list(dict.fromkeys(song.title for song in task.songs if song.title))
-    more = f" and {len(titles) - 1} more" if len(titles) > 1 else ""
-    return f" {titles[0]!r}{more}" if titles else ""
+    further = f" and {len(titles) - 1} more" if len(titles) > 1 else ""
+    return f" {titles[0]!r}{further}" if titles else ""
 
 
-def _price(entry: Entry) -> int | None:
+def _charged(entry: Entry) -> int | None:
     if entry.state in _FREE or (entry.state == "failed" and entry.refunded):
         return 0
     return entry.price

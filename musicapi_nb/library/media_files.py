@@ -1,9 +1,8 @@
-"""Files named by what they hold: written beside, moved into place, found damaged if they are."""
+"""Media files, named by the hash of their bytes and moved into place once complete."""
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import errno
 import hashlib
 import os
@@ -12,96 +11,81 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from musicapi_nb.errors import InvalidArgument, LibraryError, LibraryFull, LibraryReadOnly
+from musicapi_nb.ledger_types import FileRef
+from musicapi_nb.library.process_lock import ProcessLock
 from musicapi_nb.tasks import Song
-
-if TYPE_CHECKING:
-    from musicapi_nb.library.process_lock import ProcessLock
 
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
 _READ_ONLY = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class FileRef:
-    """A file of the library: the hash of its bytes, their number, and where it is now."""
-
-    sha256: str
-    size: int
-    path: Path
-
-    @property
-    def suffix(self) -> str:
-        return self.path.suffix
-
-
 @contextlib.contextmanager
-def on_disk(path: Path) -> Iterator[None]:
-    """Turn what the system raises about a path of the library into an error of the family."""
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn OSError about a path of the library into LibraryError or a subclass."""
     try:
         yield
     except OSError as error:
-        words = f"{error.strerror or error}: {path}"
+        reason = f"{error.strerror or error}: {path}"
         if error.errno in _READ_ONLY:
-            raise LibraryReadOnly(f"the library cannot be written ({words})") from error
+            raise LibraryReadOnly(f"the library cannot be written ({reason})") from error
         if error.errno in _FULL:
-            raise LibraryFull(f"the library has no room left ({words})") from error
-        raise LibraryError(f"the library could not be used ({words})") from error
+            raise LibraryFull(f"the library is out of disk space ({reason})") from error
+        raise LibraryError(f"the library cannot be used ({reason})") from error
 
 
 def song_key(song: Song | str) -> str:
-    """The name by which files belong to a song: its id, else its task and position."""
+    """Return the key under which a library has files of a song: its id, or task and position."""
     if isinstance(song, str):
         return song
     return key_of(song.id, song.task_id, song.position, simulated=song.simulated)
 
 
 def key_of(song_id: str | None, task_id: str | None, position: int, *, simulated: bool) -> str:
-    """As `song_key`, from the parts of a song."""
+    """As `song_key`, from the attributes of a song."""
     name = song_id or f"{task_id}/{position}"
     return f"simulated:{name}" if simulated else name
 
 
-class Files:
-    """The folder of files.
+class MediaFiles:
+    """The folder of media files.
 
     Parameters
     ----------
     folder
-        Made when there is none.
-    owner
-        Whose unfinished files these are; those of the dead are swept away.
+        Created if it does not exist.
+    process_lock
+        Marks the unfinished files of this library. Those of ended processes are deleted.
     """
 
-    def __init__(self, folder: Path, owner: ProcessLock) -> None:
+    def __init__(self, folder: Path, process_lock: ProcessLock) -> None:
         self._folder = folder
         self._incoming = folder / "incoming"
-        self._process_lock = owner
+        self._process_lock = process_lock
         self._incoming.mkdir(parents=True, exist_ok=True)
-        for left in self._incoming.iterdir():
-            if not owner.is_alive(left.name.partition("-")[0]):
-                left.unlink(missing_ok=True)
+        for path in self._incoming.iterdir():
+            if not process_lock.is_alive(path.name.partition("-")[0]):
+                path.unlink(missing_ok=True)
 
     def incoming(self, suffix: str = "") -> Path:
-        """A path, not taken yet, to write a file to before it is added."""
+        """Return an unused path to write a file to before it is added."""
         return self._incoming / f"{self._process_lock.id}-{secrets.token_hex(6)}{suffix}"
 
     def ref(self, sha256: str, size: int, suffix: str) -> FileRef:
         return FileRef(sha256, size, self._folder / sha256[:2] / f"{sha256}{suffix}")
 
     def add(self, source: Path, suffix: str) -> FileRef:
-        """Move a file in under the hash of its bytes; one that is there already stays."""
+        """Move a file into the folder under the hash of its bytes, unless it is there already."""
         suffix = suffix.lower()
         if not _SUFFIX.fullmatch(suffix):
             raise InvalidArgument(
-                f"a file's suffix is a dot and letters, such as '.mp3', not {suffix!r}"
+                f"a file suffix is a dot and letters, such as '.mp3', not {suffix!r}"
             )
-        with on_disk(source):
-            ref = self.ref(*_hashed(source), suffix)
-            if not is_whole(ref):
+        with disk_errors(source):
+            ref = self.ref(*_hash(source), suffix)
+            if not is_complete(ref):
                 ref.path.parent.mkdir(exist_ok=True)
                 self._move(source, ref.path)
             source.unlink(missing_ok=True)
@@ -113,22 +97,22 @@ class Files:
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
-            beside = self.incoming()  # from another disk: copied whole first
+            copy = self.incoming()  # on another disk: copy it first
             try:
-                shutil.copyfile(source, beside)
-                _sync(beside)
-                beside.replace(target)
+                shutil.copyfile(source, copy)
+                _sync(copy)
+                copy.replace(target)
             finally:
-                beside.unlink(missing_ok=True)
+                copy.unlink(missing_ok=True)
         _sync(target.parent)
         _sync(target.parent.parent)
 
-    def on_disk(self) -> int:
-        """Bytes of all files."""
+    def disk_used(self) -> int:
+        """Return the bytes of all files."""
         return sum(path.stat().st_size for path in self._folder.rglob("*") if path.is_file())
 
 
-def _hashed(path: Path) -> tuple[str, int]:
+def _hash(path: Path) -> tuple[str, int]:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         size = file.tell()
@@ -137,8 +121,8 @@ def _hashed(path: Path) -> tuple[str, int]:
 
 
 def _sync(path: Path) -> None:
-    """Have a file, or the names in a folder, outlive a loss of power."""
-    if os.name == "nt" and path.is_dir():  # there, folders cannot be opened
+    """Make a file, or the names in a folder, survive a power failure."""
+    if os.name == "nt" and path.is_dir():  # Windows cannot open folders
         return
     file = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
     try:
@@ -147,8 +131,8 @@ def _sync(path: Path) -> None:
         os.close(file)
 
 
-def is_whole(ref: FileRef) -> bool:
-    """Whether the file is there with all its bytes (their number alone)."""
+def is_complete(ref: FileRef) -> bool:
+    """Return whether the file exists with its full size (the content is not read)."""
     try:
         return ref.path.stat().st_size == ref.size
     except OSError:
@@ -156,7 +140,7 @@ def is_whole(ref: FileRef) -> bool:
 
 
 def damage(ref: FileRef) -> str | None:
-    """What is wrong with a file, every byte of it read; None when nothing is."""
+    """Read a file and describe its damage; None if there is none."""
     try:
         with ref.path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -167,4 +151,4 @@ def damage(ref: FileRef) -> str | None:
         return f"cannot be read ({error.strerror or error})"
     if size != ref.size:
         return f"has {size:,} of {ref.size:,} bytes"
-    return None if digest == ref.sha256 else "holds other bytes than it was given"
+    return None if digest == ref.sha256 else "has changed content"

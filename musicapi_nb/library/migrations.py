@@ -1,13 +1,14 @@
-"""The tables of a library, and the steps from each version of them to the next.
+"""The tables of a library, and the scripts that lead from each version of them to the next.
 
-`events` is the truth; it only grows. `entries`, `cells`, `budgets`, `attached` and `ratings` are
-what the events amount to, kept beside them so that questions are quick (`rebuild` makes them anew).
+`events` is only appended to. `entries`, `cells`, `budgets`, `attachments`, `ratings`, `blind_tests`
+and `trials` are derived from it, so that queries are fast (`rebuild` recreates them).
 """
 
 from __future__ import annotations
 
-APPLICATION_ID = 0x6D6E626C  # "mnbl": tells a library from any other SQLite file
+APPLICATION_ID = 0x6D6E626C  # "mnbl": distinguishes a library from any other SQLite file
 
+# `active` is 1, or NULL, of which a unique index allows many: a key has one active entry.
 _VERSION_1 = """
 CREATE TABLE events (
     id INTEGER PRIMARY KEY,
@@ -18,15 +19,15 @@ CREATE TABLE events (
     data TEXT NOT NULL,
     raw TEXT
 );
-CREATE INDEX events_of_entry ON events(entry) WHERE entry IS NOT NULL;
-CREATE TRIGGER events_stay BEFORE UPDATE ON events
+CREATE INDEX events_by_entry ON events(entry) WHERE entry IS NOT NULL;
+CREATE TRIGGER no_event_update BEFORE UPDATE ON events
     BEGIN SELECT RAISE(ABORT, 'events are never changed'); END;
-CREATE TRIGGER events_remain BEFORE DELETE ON events
+CREATE TRIGGER no_event_delete BEFORE DELETE ON events
     BEGIN SELECT RAISE(ABORT, 'events are never deleted'); END;
 
 CREATE TABLE entries (
     id INTEGER PRIMARY KEY,
-    asked INTEGER NOT NULL REFERENCES events(id),
+    request_event INTEGER NOT NULL REFERENCES events(id),
     request_key TEXT NOT NULL,
     engine TEXT NOT NULL,
     operation TEXT NOT NULL,
@@ -48,13 +49,12 @@ CREATE TABLE entries (
     polled_at REAL,
     ended_at REAL,
     note TEXT,
-    reply INTEGER REFERENCES events(id)
+    reply_event INTEGER REFERENCES events(id),
+    active INTEGER
 );
-CREATE INDEX entries_of_identity ON entries(request_key, simulated);
-CREATE UNIQUE INDEX bought_once ON entries(request_key, simulated)
-    WHERE state IN ('planned', 'sending', 'accepted', 'uncertain', 'done');
-CREATE INDEX entries_open ON entries(state)
-    WHERE state IN ('planned', 'sending', 'accepted', 'uncertain');
+CREATE UNIQUE INDEX one_active_entry ON entries(request_key, simulated, active);
+CREATE INDEX open_entries ON entries(state) WHERE ended_at IS NULL;
+CREATE INDEX entries_by_task ON entries(task_id) WHERE task_id IS NOT NULL;
 
 CREATE TABLE cells (
     experiment TEXT NOT NULL,
@@ -70,7 +70,7 @@ CREATE TABLE budgets (
     held INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 
-CREATE TABLE attached (
+CREATE TABLE attachments (
     song TEXT NOT NULL,
     media TEXT NOT NULL,
     sha256 TEXT NOT NULL,
@@ -79,33 +79,6 @@ CREATE TABLE attached (
     PRIMARY KEY (song, media)
 ) WITHOUT ROWID;
 
-CREATE TABLE paces (
-    name TEXT PRIMARY KEY,
-    next REAL NOT NULL,
-    asked REAL NOT NULL,
-    slowness REAL NOT NULL,
-    paused REAL NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE places (
-    name TEXT NOT NULL,
-    at REAL NOT NULL
-);
-"""
-
-# To ask of every change of state which of five states it is costs more than all else of a step:
-# `live` (1, or NULL, of which there may be many) changes once in an entry's life.
-_VERSION_2 = """
-ALTER TABLE entries ADD COLUMN live INTEGER;
-UPDATE entries SET live = 1
-    WHERE state IN ('planned', 'sending', 'accepted', 'uncertain', 'done');
-DROP INDEX entries_of_identity;
-DROP INDEX bought_once;
-DROP INDEX entries_open;
-CREATE UNIQUE INDEX bought_once ON entries(request_key, simulated, live);
-CREATE INDEX entries_open ON entries(state) WHERE ended_at IS NULL;
-"""
-
-_VERSION_3 = """
 CREATE TABLE ratings (
     song TEXT PRIMARY KEY,
     song_id TEXT,
@@ -116,10 +89,7 @@ CREATE TABLE ratings (
     at REAL NOT NULL,
     simulated INTEGER NOT NULL
 ) WITHOUT ROWID;
-"""
 
-# `blind_tests` and `trials` too are what the events amount to.
-_VERSION_4 = """
 CREATE TABLE blind_tests (
     name TEXT PRIMARY KEY,
     factor TEXT NOT NULL,
@@ -137,12 +107,19 @@ CREATE TABLE trials (
     answered_at REAL,
     PRIMARY KEY (test, number)
 ) WITHOUT ROWID;
+
+CREATE TABLE rate_limits (
+    name TEXT PRIMARY KEY,
+    next_slot REAL NOT NULL,
+    asked_at REAL NOT NULL,
+    slowdown REAL NOT NULL,
+    paused_until REAL NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE released_slots (
+    name TEXT NOT NULL,
+    at REAL NOT NULL
+);
 """
 
-# A webhook names a task; with ten thousand under way, to look through all entries takes too long.
-_VERSION_5 = """
-CREATE INDEX entries_of_task ON entries(task_id) WHERE task_id IS NOT NULL;
-"""
-
-STEPS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5)
-"""Script n leads from version n to n + 1; a released one is never changed."""
+STEPS: tuple[str, ...] = (_VERSION_1,)
+"""Script n leads from version n to n + 1. Released scripts are never changed."""

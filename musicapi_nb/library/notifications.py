@@ -1,30 +1,28 @@
-"""What the service says of a task unasked, and which purchase that is about."""
+"""Notifications: what the service reports without being asked, and which purchase it is about."""
 
 from __future__ import annotations
 
 import dataclasses
 import sqlite3
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from musicapi_nb.ledger_types import Entry
 from musicapi_nb.library import events
-
-if TYPE_CHECKING:
-    from musicapi_nb.library.entry import Entry
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class NotificationResult:
-    """What became of word from the service.
+    """What a notification changed.
 
     Attributes
     ----------
     kind
-        "noted": it is written down. "same": the ledger knew all of it. "unknown": the library
-        has no such purchase. "other": the purchase is another task's, or the task another
-        purchase's; nothing was changed.
+        "noted": it was recorded. "same": the ledger had it all. "unknown": the library has no such
+        purchase. "other": the purchase has another task, or the task another purchase; nothing
+        was changed.
     entry
-        The purchase that it is about, as it is now.
+        The purchase, in its new state.
     """
 
     kind: Literal["noted", "same", "unknown", "other"]
@@ -33,32 +31,33 @@ class NotificationResult:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Notification:
-    """Notification from the service: of which task, of which engine (None: not said).
+    """An unsolicited notification: task id and engine (None if absent).
 
-    `entry` is the purchase that it names, `proven` says whether that is its true name.
+    `entry` is the purchase it names, and `verify` returns whether it may name that one.
     """
 
     task_id: str
     engine: str | None = None
     entry: int | None = None
-    proven: Callable[[Entry], bool] = lambda _: False
+    verify: Callable[[Entry], bool] = lambda _: False
 
 
-def match_entry(connection: sqlite3.Connection, word: Notification) -> NotificationResult:
-    """Find the purchase: "noted" if there is one that the word can be about."""
-    same = events.entries(connection, "WHERE task_id=?", word.task_id)
-    if word.entry is None:  # it was asked for without an address of its own
-        same = [each for each in same if word.engine in {None, each.engine}]
-        known = same[0] if len(same) == 1 else None
+def match_entry(connection: sqlite3.Connection, notification: Notification) -> NotificationResult:
+    """Find the purchase; the result is "noted" if the notification can be about it."""
+    task_id, engine = notification.task_id, notification.engine
+    entries = events.entries(connection, "WHERE task_id=?", task_id)
+    if notification.entry is None:  # its webhook URL names no purchase
+        candidates = [entry for entry in entries if engine in {None, entry.engine}]
+        entry = candidates[0] if len(candidates) == 1 else None
     else:
-        known = events.entry(connection, word.entry)
-        known = known if known is not None and word.proven(known) else None
-    if known is None:
+        entry = events.entry(connection, notification.entry)
+        entry = entry if entry is not None and notification.verify(entry) else None
+    if entry is None:
         return NotificationResult("unknown")
-    others = any(
-        (each.engine, each.simulated) == (known.engine, known.simulated) and each.id != known.id
-        for each in same
+    taken = any(
+        (other.engine, other.simulated) == (entry.engine, entry.simulated) and other.id != entry.id
+        for other in entries
     )
-    if others or word.engine not in {None, known.engine}:
-        return NotificationResult("other", known)
-    return NotificationResult("noted" if known.task_id in {None, word.task_id} else "other", known)
+    if taken or engine not in {None, entry.engine} or entry.task_id not in {None, task_id}:
+        return NotificationResult("other", entry)
+    return NotificationResult("noted", entry)

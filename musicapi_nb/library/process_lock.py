@@ -1,4 +1,4 @@
-"""Who is alive: a lock that the operating system drops when its process ends, however it ends."""
+"""Which processes are alive: file locks that the operating system releases when they end."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    # flock, not lockf: it belongs to the open file, so that two libraries of one process see
-    # each other, and closing a look at the file does not drop it.
+    # flock, not lockf: the lock belongs to the open file. Two libraries of one process see each
+    # other, and closing another handle of the file does not release it.
     def _lock(file: int, *, wait: bool) -> bool:
         return _flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
 
     def _probe(file: int) -> bool:
-        # shared: those who look at the same moment do not take each other for the owner
+        # shared: simultaneous probes do not mistake each other for the owner
         return _flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
 
     def _flock(file: int, mode: int) -> bool:
@@ -50,12 +50,12 @@ _opened: weakref.WeakSet[ProcessLock] = weakref.WeakSet()
 
 
 class ProcessLock:
-    """One opened library, as others see it: alive while its process holds the lock.
+    """The lock of one open library, which others take for alive while its process holds it.
 
     Raises
     ------
     OSError
-        The lock cannot be made.
+        The lock file cannot be created.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -66,7 +66,7 @@ class ProcessLock:
             self._file: int | None = os.open(self._path(self.id), os.O_RDWR | os.O_CREAT, 0o600)
             if _lock(self._file, wait=True) and self._in_place(self._file):
                 break
-            os.close(self._file)  # somebody took it for a dead one's before it was locked
+            os.close(self._file)  # another process deleted it before it was locked
         _opened.add(self)
 
     def _path(self, owner: str) -> Path:
@@ -79,7 +79,7 @@ class ProcessLock:
             return False
 
     def is_alive(self, owner: str) -> bool:
-        """Whether the opened library with this id may still go on."""
+        """Return whether the open library with this id still exists."""
         if owner == self.id:
             return self._file is not None
         try:
@@ -87,15 +87,15 @@ class ProcessLock:
         except FileNotFoundError:
             return False
         try:
-            dead = _probe(file)
+            released = _probe(file)
         finally:
             os.close(file)
-        if dead:
+        if released:
             self._remove(owner)
-        return not dead
+        return not released
 
     def _remove(self, owner: str) -> None:
-        with contextlib.suppress(OSError):  # Windows keeps it while anybody looks at it
+        with contextlib.suppress(OSError):  # Windows keeps it while it is open anywhere
             self._path(owner).unlink()
 
     def close(self) -> None:
@@ -104,15 +104,15 @@ class ProcessLock:
             self._remove(self.id)
 
     def close_in_child(self) -> None:
-        """Close the file alone: in a forked child, where the lock is the parent's."""
+        """Close the file but keep the lock, which in a forked child is the parent's."""
         file, self._file = self._file, None
         if file is not None:
             os.close(file)
 
 
 def _after_fork() -> None:
-    for owner in list(_opened):
-        owner.close_in_child()
+    for process_lock in list(_opened):
+        process_lock.close_in_child()
 
 
 if hasattr(os, "register_at_fork"):

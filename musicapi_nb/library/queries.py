@@ -1,38 +1,34 @@
-"""Questions to a library: what is there, what is missing, what it cost, how long it took."""
+"""SQL queries about a library, and the types of their rows."""
 
 from __future__ import annotations
 
 import dataclasses
+import json
 import sqlite3
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from collections.abc import Collection, Iterator, Sequence
 
+from musicapi_nb.errors import InvalidArgument
+from musicapi_nb.ledger_types import Entry, EntryState, FileRef, Media, RenderTime
 from musicapi_nb.library import events, media_files
+from musicapi_nb.library.database import Database
 from musicapi_nb.library.entry import STATES
 from musicapi_nb.library.html import Account
-from musicapi_nb.library.ledger import tasks_of
-from musicapi_nb.tasks import Song, Task
+from musicapi_nb.library.stored_tasks import tasks_of
+from musicapi_nb.tasks import Song
 
-if TYPE_CHECKING:
-    from musicapi_nb.library.database import Database
-    from musicapi_nb.library.entry import Entry, EntryState
-
-Media: TypeAlias = Literal["audio", "image", "video"]
-MEDIA: tuple[Media, ...] = ("audio", "image")
+ARCHIVED_MEDIA: tuple[Media, ...] = ("audio", "image")
 WITH_TASKS: tuple[EntryState, ...] = ("accepted", "reposting", "done", "failed")
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Unfinished:
-    """A purchase that the service still works on, and its task as last seen."""
-
-    entry: Entry
-    task: Task
+# Older render times say little: the service changes.
+_MAX_RENDER_TIMES = 1000
+_URGENT_FIRST: tuple[EntryState, ...] = (
+    "uncertain",
+    *(state for state in STATES if state != "uncertain"),
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class MissingFile:
-    """A file that a finished song should have here."""
+    """A file of a finished song that the library lacks."""
 
     entry: Entry
     song: Song
@@ -40,76 +36,62 @@ class MissingFile:
     url: str
 
 
-# What is longer ago says little: the service changes.
-_RECENT = 1000
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class RenderTime:
-    """Seconds from acceptance to the end, known to lie between two looks.
-
-    `low` is the last look that found it unfinished (0.0: there was none), `high` the first one
-    that found it finished.
-    """
-
-    low: float
-    high: float
-    model: str | None = None
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Budget:
-    """Credits that may be used, and those that are taken: spent, under way, perhaps spent.
-
-    `assume` is what a request counts whose price is not known; None: it is refused.
-    """
-
-    name: str
-    credits: int
-    held: int
-    assume: int | None = None
-
-    @property
-    def left(self) -> int:
-        return max(self.credits - self.held, 0)
-
-
 @dataclasses.dataclass(frozen=True, slots=True)
 class DamagedFile:
-    """A file that is missing or not what it was, of which song it is, and what is wrong."""
+    """A file that is missing or damaged, the song it belongs to, and the damage."""
 
     song: str
     media: str
-    file: media_files.FileRef
-    what: str
+    file: FileRef
+    problem: str
+
+
+def states(state: EntryState | None, default: tuple[EntryState, ...]) -> tuple[EntryState, ...]:
+    """Return the states that a query is about."""
+    if state is None:
+        return default
+    if state not in STATES:
+        raise InvalidArgument(f"{state!r} is not a state; the states are {', '.join(STATES)}")
+    return (state,)
 
 
 def entries(
-    connection: sqlite3.Connection, states: Sequence[EntryState], experiment: str | None
+    connection: sqlite3.Connection, states: Sequence[EntryState], experiment: str | None = None
 ) -> list[Entry]:
-    """Entries in any of the states, oldest first; of an experiment, one for each cell."""
+    """Return entries in any of the states, oldest first; of an experiment, one for each cell."""
     marks = ", ".join("?" * len(states))
     if experiment is None:
         return events.entries(connection, f"WHERE state IN ({marks}) ORDER BY id", *states)
-    of = "id IN (SELECT entry FROM cells WHERE experiment=?)"
-    where = f"WHERE {of} AND state IN ({marks}) ORDER BY id"
+    cells = "id IN (SELECT entry FROM cells WHERE experiment=?)"
+    where = f"WHERE {cells} AND state IN ({marks}) ORDER BY id"
     return events.entries(connection, where, experiment, *states)
 
 
-def counts(connection: sqlite3.Connection, experiment: str | None) -> dict[EntryState, int]:
-    of = "" if experiment is None else "WHERE id IN (SELECT entry FROM cells WHERE experiment=?)"
+def entries_by_key(
+    connection: sqlite3.Connection, request_keys: Collection[str], *, simulated: bool
+) -> list[Entry]:
+    """Return the entries with these request keys, oldest first."""
+    where = "WHERE request_key IN (SELECT value FROM json_each(?)) AND simulated=? ORDER BY id"
+    return events.entries(connection, where, json.dumps([*request_keys]), simulated)
+
+
+def finished_entries(database: Database, entries: Sequence[int]) -> list[int]:
+    """Return those of some entries that have ended."""
+    sql = (
+        "SELECT id FROM entries WHERE ended_at IS NOT NULL "
+        "AND id IN (SELECT value FROM json_each(?))"
+    )
+    return [number for (number,) in database.rows(sql, str(list(entries)))]
+
+
+def counts(connection: sqlite3.Connection, experiment: str | None = None) -> dict[EntryState, int]:
+    where = "" if experiment is None else "WHERE id IN (SELECT entry FROM cells WHERE experiment=?)"
     rows = connection.execute(
-        f"SELECT state, count(*) FROM entries {of} GROUP BY state",  # noqa: S608 - our own words
+        f"SELECT state, count(*) FROM entries {where} GROUP BY state",  # noqa: S608 - our own names
         () if experiment is None else (experiment,),
     )
-    found = dict(rows.fetchall())
-    return {state: found[state] for state in _URGENT_FIRST if state in found}
-
-
-_URGENT_FIRST: tuple[EntryState, ...] = (
-    "uncertain",
-    *(state for state in STATES if state != "uncertain"),
-)
+    by_state = dict(rows.fetchall())
+    return {state: by_state[state] for state in _URGENT_FIRST if state in by_state}
 
 
 def account(connection: sqlite3.Connection, *, simulated: bool) -> Account:
@@ -130,57 +112,58 @@ def account(connection: sqlite3.Connection, *, simulated: bool) -> Account:
 
 
 def missing_files(
-    store: Database, shelf: media_files.Files, media: Sequence[Media]
+    database: Database, files: media_files.MediaFiles, media: Sequence[Media]
 ) -> Iterator[MissingFile]:
-    rows = store.rows("SELECT song, media, sha256, size, suffix FROM attached")
-    there = {(song, kind) for song, kind, *named in rows if media_files.is_whole(shelf.ref(*named))}
-    with store.read() as connection:
+    rows = database.rows("SELECT song, media, sha256, size, suffix FROM attachments")
+    present = {
+        (song, kind) for song, kind, *ref in rows if media_files.is_complete(files.ref(*ref))
+    }
+    with database.read() as connection:
         done = events.entries(connection, "WHERE state='done' ORDER BY id")
-    for entry, task in tasks_of(store, done):
+    for entry, task in tasks_of(database, done):
         for song in task.songs:
             for kind in media:
                 url = getattr(song, f"{kind}_url")
-                if (
-                    song.state == "succeeded"
-                    and url
-                    and (media_files.song_key(song), kind) not in there
-                ):
+                key = media_files.song_key(song), kind
+                if song.state == "succeeded" and url and key not in present:
                     yield MissingFile(entry, song, kind, url)
 
 
-def attached(
-    connection: sqlite3.Connection, store: media_files.Files, song: str, media: str
-) -> media_files.FileRef | None:
+def attached_file(
+    connection: sqlite3.Connection, files: media_files.MediaFiles, song: str, media: str
+) -> FileRef | None:
     row = connection.execute(
-        "SELECT sha256, size, suffix FROM attached WHERE song=? AND media=?", (song, media)
+        "SELECT sha256, size, suffix FROM attachments WHERE song=? AND media=?", (song, media)
     ).fetchone()
-    return store.ref(*row) if row else None
+    return files.ref(*row) if row else None
 
 
-def damaged(store: Database, shelf: media_files.Files) -> Iterator[DamagedFile]:
-    rows = store.rows("SELECT song, media, sha256, size, suffix FROM attached ORDER BY song, media")
-    for song, media, *named in rows:
-        ref = shelf.ref(*named)
-        what = media_files.damage(ref)
-        if what is not None:
-            yield DamagedFile(song, media, ref, what)
+def damaged_files(database: Database, files: media_files.MediaFiles) -> Iterator[DamagedFile]:
+    rows = database.rows(
+        "SELECT song, media, sha256, size, suffix FROM attachments ORDER BY song, media"
+    )
+    for song, media, *columns in rows:
+        ref = files.ref(*columns)
+        problem = media_files.damage(ref)
+        if problem is not None:
+            yield DamagedFile(song, media, ref, problem)
 
 
 def render_times(
-    connection: sqlite3.Connection, name: tuple[str, str], model: str | None, *, simulated: bool
+    connection: sqlite3.Connection,
+    engine: str,
+    operation: str,
+    model: str | None,
+    *,
+    simulated: bool,
 ) -> list[RenderTime]:
     rows = connection.execute(
         "SELECT accepted_at, polled_at, ended_at, model FROM entries WHERE engine=? AND operation=?"
         " AND (?3 IS NULL OR model=?3) AND simulated=? AND state='done' "
         "ORDER BY ended_at DESC LIMIT ?",
-        (*name, model, simulated, _RECENT),
+        (engine, operation, model, simulated, _MAX_RENDER_TIMES),
     )
     return [
-        RenderTime(max((looked or start) - start, 0.0), max(end - start, 0.0), of)
-        for start, looked, end, of in reversed(rows.fetchall())
+        RenderTime(max((polled or start) - start, 0.0), max(end - start, 0.0), row_model)
+        for start, polled, end, row_model in reversed(rows.fetchall())
     ]
-
-
-def budgets(connection: sqlite3.Connection) -> list[Budget]:
-    rows = connection.execute("SELECT name, credits, held, assume FROM budgets ORDER BY name")
-    return [Budget(*row) for row in rows]

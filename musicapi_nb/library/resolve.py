@@ -1,17 +1,15 @@
-"""Uncertain purchases settled by a person: with a task id, two balances, or a word."""
+"""How a person settles an uncertain purchase: by task id, two balances or a statement. No I/O."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from musicapi_nb.errors import InvalidTransition
-
-if TYPE_CHECKING:
-    from musicapi_nb.library.entry import Entry
+from musicapi_nb.ledger_types import Entry
 
 
 class HasTotal(Protocol):
-    """A balance, such as `await api.credits()` gives."""
+    """A balance, such as `await api.credits()` returns."""
 
     @property
     def total(self) -> float:
@@ -19,7 +17,7 @@ class HasTotal(Protocol):
 
 
 Credits: TypeAlias = HasTotal | float
-Settled: TypeAlias = tuple[str, dict[str, Any]]
+Resolution: TypeAlias = tuple[str, dict[str, Any]]
 
 
 def resolution_event(
@@ -29,19 +27,19 @@ def resolution_event(
     before: Credits | None,
     after: Credits | None,
     charged: bool | None,
-) -> Settled:
-    """The event (kind and data) that settles an entry.
+) -> Resolution:
+    """Return the event (kind and data) that settles an entry.
 
     Raises
     ------
     InvalidTransition
-        The entry is not open to doubt, not exactly one of the three ways is given, or the
-        balances prove neither.
+        The entry is not in doubt, not exactly one kind of evidence is given, or the balances are
+        no proof.
     """
-    ways = [task_id is not None, before is not None or after is not None, charged is not None]
-    if sum(ways) != 1 or (before is None) != (after is None):
+    evidence = [task_id is not None, before is not None or after is not None, charged is not None]
+    if sum(evidence) != 1 or (before is None) != (after is None):
         raise InvalidTransition("give one of: task_id=; before= and after=; charged=True or False")
-    if not _doubtful(entry) or (task_id is not None and entry.state != "uncertain"):
+    if not _in_doubt(entry) or (task_id is not None and entry.state != "uncertain"):
         raise InvalidTransition(f"entry {entry.id} is {entry.state}; there is nothing to resolve")
     if task_id is not None:
         if not task_id.strip():
@@ -49,39 +47,39 @@ def resolution_event(
         return "accepted", {"task_id": task_id, "note": "resolved by its task id"}
     if before is not None and after is not None:
         return _by_balance(entry, _total(before) - _total(after))
-    return _settled(entry, charged=bool(charged), note="resolved by a person's word")
+    return _event(entry, charged=bool(charged), note="resolved by a person's statement")
 
 
-def _doubtful(entry: Entry) -> bool:
-    unsaid = entry.state == "failed" and entry.refunded is None
-    return unsaid or entry.state in {"uncertain", "accepted"}
+def _in_doubt(entry: Entry) -> bool:
+    refund_unknown = entry.state == "failed" and entry.refunded is None
+    return refund_unknown or entry.state in {"uncertain", "accepted"}
 
 
 def _total(balance: Credits) -> float:
     return balance if isinstance(balance, int | float) else balance.total
 
 
-def _by_balance(entry: Entry, difference: float) -> Settled:
+def _by_balance(entry: Entry, difference: float) -> Resolution:
     note = f"resolved by the balance, which fell by {difference:g}"
     if difference == 0:
-        return _settled(entry, charged=False, note=note)
+        return _event(entry, charged=False, note=note)
     if entry.price is None and difference > 0 and float(difference).is_integer():
-        kind, data = _settled(entry, charged=True, note=note)
+        kind, data = _event(entry, charged=True, note=note)
         return kind, {**data, "price": int(difference), "reserve": int(difference)}
     if difference == entry.price:
-        return _settled(entry, charged=True, note=note)
+        return _event(entry, charged=True, note=note)
     raise InvalidTransition(
-        f"the balance fell by {difference:g}, the price is {entry.price}: that proves neither. "
-        "Other requests may have been charged meanwhile; say charged=True or False yourself"
+        f"the balance fell by {difference:g} but the price is {entry.price}, which proves neither. "
+        "Other requests may have been charged in between; state charged=True or False"
     )
 
 
-def _settled(entry: Entry, *, charged: bool, note: str) -> Settled:
+def _event(entry: Entry, *, charged: bool, note: str) -> Resolution:
     if charged:
         return "charged", {"refunded": False, "note": note}
     if entry.state == "uncertain" and entry.accepted_at is not None:
-        # what was lost is a repeat: the first was accepted, and goes on being asked for
-        return "accepted", {"note": f"its last repeat was not charged, {note}"}
+        # The lost reply is that of a repost: the purchase was accepted, and is waited for again.
+        return "accepted", {"note": f"its last repost was not charged, {note}"}
     if entry.state in {"failed", "accepted"}:
         return "refunded", {"refunded": True, "note": note}
     return "refused", {"note": note}

@@ -7,7 +7,7 @@ from typing import Any
 
 import aiohttp
 
-from musicapi_nb.client.transport import checked_url
+from musicapi_nb.client.transport import parse_base_url
 from musicapi_nb.errors import UnexpectedReply, Unreachable
 
 _TIMEOUT = aiohttp.ClientTimeout(total=10.0)
@@ -25,7 +25,7 @@ async def probe_simulator(address: str) -> tuple[str, float]:
     UnexpectedReply
         Something other than a simulator answers.
     """
-    base = checked_url(address)
+    base = parse_base_url(address)
     try:
         reply = await _get_json(base)
     except (aiohttp.ClientError, OSError, TimeoutError) as error:

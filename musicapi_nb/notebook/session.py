@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from musicapi_nb import markup
 from musicapi_nb.client import Balance, MusicAPI, publish
-from musicapi_nb.client.download import Media
 from musicapi_nb.engines import Request
 from musicapi_nb.errors import ClientClosed, InvalidRequest, MusicAPIError, Problem
+from musicapi_nb.ledger_types import Media
 from musicapi_nb.notebook.event_loop import BackgroundLoop
 from musicapi_nb.notebook.job import Job
 from musicapi_nb.notebook.song_list import SongList

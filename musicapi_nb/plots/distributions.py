@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from musicapi_nb.analysis.array_types import Flags, Floats
-from musicapi_nb.analysis.checks import require
+from musicapi_nb.analysis.checks import names_of, require
 from musicapi_nb.errors import BadFrame
 from musicapi_nb.plots import figure, row_chart
 from musicapi_nb.plots.text import drawable, format_count
@@ -33,7 +33,6 @@ _MEASURES = {
     "render_seconds": ("render", figure.BLUE),
     "total_seconds": ("total", figure.GREEN),
 }
-_KEY = "dot: {item} (outline: many); bar: middle half; diamond: median"
 
 
 class Row(NamedTuple):
@@ -66,24 +65,14 @@ def durations(
         The table lacks `duration` or a column of `by`, or its durations are no numbers.
     """
     figure.check_top(top)
-    by = row_chart.column_names(by)
+    by = names_of(by or [], "by")
     require(frame, {"duration": "number", **dict.fromkeys(by, "any")}, _SONGS)
     songs = frame[_is_finite(frame["duration"])]
     if songs.empty:
         return figure.empty_plot(ax, "no song has a duration")
-    groups = row_chart.groups(songs, by)
-    visible = groups[: top or figure.rows_that_fit(ax, _ROW_INCHES * 0.8, _MAX_LEVELS)]
-    ax = figure.new_axes(ax, 1.4 + _ROW_INCHES * len(visible))
-    _draw(ax, [_song_row(group) for group in visible], 1)
-    figure.title(ax, f"Length of songs{_by_text(by)}")
-    figure.explain_below(
-        ax,
-        "minutes and seconds",
-        _KEY.format(item="a song"),
-        row_chart.hidden_levels(len(groups), len(visible)),
-        row_chart.left_out(len(frame) - len(songs), "song", "a duration"),
-    )
-    return ax
+    rows = [[_song_row(group)] for group in row_chart.groups(songs, by)]
+    note = row_chart.left_out(len(frame) - len(songs), "song", "a duration")
+    return _draw_chart(ax, rows, top, _MAX_LEVELS, f"Length of songs{_by_text(by)}", "song", note)
 
 
 @figure.with_style
@@ -107,7 +96,7 @@ def latencies(
         times, or one that holds no numbers.
     """
     figure.check_top(top)
-    by = row_chart.column_names(by)
+    by = names_of(by or [], "by")
     require(frame, dict.fromkeys(by, "any"), _TASKS)
     tasks = _distinct_tasks(frame, by)
     measures = [name for name in _MEASURES if name in tasks and _is_finite(tasks[name]).any()]
@@ -116,20 +105,10 @@ def latencies(
     if not measures:
         return figure.empty_plot(ax, "no task has times (only studio reports them)")
     timed = tasks[np.any([_is_finite(tasks[name]) for name in measures], axis=0)]
-    groups = row_chart.groups(timed, by)
-    row_inches = _ROW_INCHES * len(measures)
-    visible = groups[: top or figure.rows_that_fit(ax, row_inches * 0.8, _MAX_LEVELS // 2)]
-    ax = figure.new_axes(ax, 1.4 + row_inches * len(visible))
-    _draw(ax, [row for group in visible for row in _task_rows(group, measures)], len(measures))
-    figure.title(ax, f"Time of tasks{_by_text(by)}")
-    figure.explain_below(
-        ax,
-        "minutes and seconds",
-        _KEY.format(item="a task"),
-        row_chart.hidden_levels(len(groups), len(visible)),
-        row_chart.left_out(len(tasks) - len(timed), "task", "times"),
-    )
-    return ax
+    rows = [_task_rows(group, measures) for group in row_chart.groups(timed, by)]
+    note = row_chart.left_out(len(tasks) - len(timed), "task", "times")
+    title = f"Time of tasks{_by_text(by)}"
+    return _draw_chart(ax, rows, top, _MAX_LEVELS // 2, title, "task", note)
 
 
 def _is_finite(column: pd.Series[float]) -> Flags:
@@ -184,10 +163,24 @@ def _format_time(seconds: float) -> str:
     return figure.format_mmss(seconds) if seconds >= 10 else f"{seconds:.1f} s"  # noqa: PLR2004
 
 
-def _draw(ax: Axes, rows: Sequence[Row], rows_per_level: int) -> None:
+def _draw_chart(  # noqa: PLR0913, PLR0917 - what differs between songs and tasks
+    ax: Axes | None,
+    levels: Sequence[list[Row]],
+    top: int | None,
+    max_levels: int,
+    title: str,
+    item: str,
+    note: str,
+) -> Axes:
+    """Draw the rows of the first levels; each level has the same number of rows."""
+    per_level = len(levels[0])
+    row_inches = _ROW_INCHES * per_level
+    visible = levels[: top or figure.rows_that_fit(ax, row_inches * 0.8, max_levels)]
+    rows = [row for level in visible for row in level]
+    ax = figure.new_axes(ax, 1.4 + row_inches * len(visible))
+    row_chart.shade_rows(ax, len(visible), per_level)
     values = np.concatenate([row.seconds for row in rows])
     edges = np.linspace(values.min(), max(values.max(), values.min() + 1e-3), _BINS + 1)
-    row_chart.shade_rows(ax, len(rows) // rows_per_level, rows_per_level)
     for y, row in enumerate(rows):
         if len(row.seconds):
             _draw_dots(ax, y, row, edges)
@@ -195,6 +188,11 @@ def _draw(ax: Axes, rows: Sequence[Row], rows_per_level: int) -> None:
         row_chart.write_beside(ax, y, row.note)
     row_chart.name_rows(ax, [row.name for row in rows])
     figure.time_axis(ax, values.tolist())
+    figure.title(ax, title)
+    key = f"dot: a {item} (outline: many); bar: middle half; diamond: median"
+    hidden = row_chart.hidden_levels(len(levels), len(visible))
+    figure.explain_below(ax, "minutes and seconds", key, hidden, note)
+    return ax
 
 
 def _draw_dots(ax: Axes, y: float, row: Row, edges: Floats) -> None:

@@ -41,13 +41,6 @@ def level_text(value: Any) -> str:
     return MISSING if is_missing else str(value)
 
 
-def column_names(by: str | Sequence[str] | None) -> list[str]:
-    """Return no, one or several column names as a list."""
-    if by is None:
-        return []
-    return [by] if isinstance(by, str) else list(by)
-
-
 def leading_columns(frame: pd.DataFrame, column: str, label: str) -> list[str]:
     """Return the columns before `column`: the `by` that the table was made with."""
     names = [str(name) for name in frame.columns[: list(frame.columns).index(column)]]

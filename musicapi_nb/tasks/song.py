@@ -10,7 +10,7 @@ import msgspec
 
 from musicapi_nb import markup
 from musicapi_nb.engines import Field, Request, operations
-from musicapi_nb.engines.request import canonical_model
+from musicapi_nb.engines.fields import canonical_model
 from musicapi_nb.errors import InvalidRequest, Problem
 
 State: TypeAlias = Literal["pending", "running", "succeeded", "failed", "unknown"]

@@ -80,7 +80,7 @@ def _type_into(form: Locator, button: Locator) -> None:
     form.get_by_label("Mv").fill("sonic-v4")
     form.get_by_label("Prompt", exact=True).fill("la " * 1044)
     expect(form).to_contain_text("3,132 / 3,000")
-    expect(form).to_contain_text("Has 3132 characters, the limit is 3000.")
+    expect(form).to_contain_text("Has 3132 characters; the limit is 3000.")
     form.get_by_label("Tags", exact=True).press_sequentially("spy jazz, bossa nova")
     expect(form).to_contain_text("20 / 200")
     expect(button).to_be_disabled()

@@ -19,6 +19,7 @@ from musicapi_nb import nuro, sonic
 from musicapi_nb import plan as plans
 from musicapi_nb.errors import ExportFailed, InvalidArgument, InvalidRequest
 from musicapi_nb.exports import ExportResult
+from musicapi_nb.ledger_types import PurchaseTerms
 from musicapi_nb.library import Library
 from musicapi_nb.simulator import Simulator
 from tests.exports.songs import PNG, add, align, attach, inside, sound
@@ -484,7 +485,7 @@ def test_tables_of_an_experiment_have_its_factors(library: Library, tmp_path: Pa
         factors={"gpt_description_prompt": ["rain 0", "rain 1"]},
     )
     add(library, "Rain")
-    library.claim(plan.cells[0].request, experiment="harbour")
+    library.claim(plan.cells[0].request, PurchaseTerms(experiment="harbour"))
     experiment = Experiment("harbour", plan, MusicAPI("key"), library)
 
     result = mnb.export(tmp_path / "songs", experiment)

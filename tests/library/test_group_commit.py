@@ -1,15 +1,28 @@
-"""Many steps of one turn of the loop are one commit, and each has its own outcome."""
+"""Group commit: the steps of one turn of the loop are one commit, and each has its outcome."""
 
 import asyncio
+import functools
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
 
-from musicapi_nb.errors import ClientClosed, InvalidTransition, LibraryFull, LostReply, OverBudget
+from musicapi_nb.errors import (
+    ClientClosed,
+    InvalidTransition,
+    LibraryFull,
+    LostReply,
+    OverBudget,
+    Unreachable,
+)
+from musicapi_nb.ledger_types import PurchaseTerms
 from musicapi_nb.library import Library
 from tests.library.world import PRICE, RUNNING, acknowledged, looked, rebuilt_is_the_same, song
+
+TERMS = PurchaseTerms()
+_Result = TypeVar("_Result")
 
 
 @pytest.fixture
@@ -18,53 +31,98 @@ def library(tmp_path: Path) -> Iterator[Library]:
         yield opened
 
 
-def commits(library: Library) -> list[str]:
-    """Every transaction that SQLite begins from now on."""
-    begun: list[str] = []
+def record_statements(library: Library) -> list[str]:
+    """Record the start and durability of every later transaction."""
+    statements: list[str] = []
 
-    def note(statement: str) -> None:
+    def record(statement: str) -> None:
         if statement.startswith(("BEGIN", "PRAGMA synchronous")):
-            begun.append(statement)
+            statements.append(statement)
 
-    library._database.connection.set_trace_callback(note)
-    return begun
+    library._database.connection.set_trace_callback(record)
+    return statements
+
+
+def add(
+    library: Library, call: Callable[[], _Result], *, durable: bool = True
+) -> asyncio.Future[_Result]:
+    """Add a step to the next group commit."""
+    return library._group_commit.add(call, durable=durable)
+
+
+def claim(library: Library, words: str = "rain", *, durable: bool = True) -> asyncio.Future[object]:
+    step = functools.partial(library.claim, song(words))
+    return library._group_commit.add(step, durable=durable)
 
 
 async def test_one_turn_is_one_commit(library: Library) -> None:
-    begun = commits(library)
+    statements = record_statements(library)
     claims = await asyncio.gather(
-        *(library.together(library.claim, song(str(number))) for number in range(200))
+        *(library.async_ledger.claim(song(str(number)), TERMS) for number in range(200))
     )
     assert [claim.kind for claim in claims] == ["buy"] * 200
-    assert begun.count("BEGIN IMMEDIATE") == 1
+    assert statements.count("BEGIN IMMEDIATE") == 1
     assert library.counts() == {"sending": 200}
 
 
-async def test_a_durable_step_is_flushed_to_disk(library: Library) -> None:
-    begun = commits(library)
-    claim = await library.together(library.claim, song())
-    task = acknowledged(song())
-    await library.together(library.record_accepted, claim.entry.id, task)
-    assert begun == ["PRAGMA synchronous=FULL", "BEGIN IMMEDIATE", "BEGIN IMMEDIATE"]
-    begun.clear()
-    await library.together(
-        library.record_poll, claim.entry.id, looked(task, RUNNING), durable=False
-    )
-    assert begun == ["PRAGMA synchronous=NORMAL", "BEGIN IMMEDIATE"]
-    begun.clear()
+async def test_durable_steps_are_flushed_to_disk(library: Library) -> None:
+    ledger, task = library.async_ledger, acknowledged(song())
+    statements = record_statements(library)
+    entry = (await ledger.claim(song(), TERMS)).entry.id
+    await ledger.record_accepted(entry, task)
+    assert statements == ["PRAGMA synchronous=FULL", "BEGIN IMMEDIATE", "BEGIN IMMEDIATE"]
+    statements.clear()
+    await ledger.record_poll(entry, looked(task, RUNNING))
+    assert statements == ["PRAGMA synchronous=NORMAL", "BEGIN IMMEDIATE"]
+    statements.clear()
     claim = library.claim(song("b"))
     library.record_accepted(claim.entry.id, acknowledged(song("b"), "t2"))
-    assert begun[0] == "PRAGMA synchronous=FULL"
+    assert statements[0] == "PRAGMA synchronous=FULL"
+
+
+async def test_each_step_of_a_purchase_has_its_durability(library: Library) -> None:
+    """What decides about money survives a power failure; what can be repeated need not."""
+    ledger = library.async_ledger
+    task, lost = acknowledged(song("a"), "t1"), LostReply("lost")
+    entry = library.claim(song("a")).entry.id
+    statements = record_statements(library)
+
+    steps: dict[str, tuple[Callable[[], Coroutine[Any, Any, object]], bool]] = {
+        "claim": (lambda: ledger.claim(song("b"), TERMS), True),
+        "record_accepted": (lambda: ledger.record_accepted(entry, task), True),
+        "record_poll": (lambda: ledger.record_poll(entry, looked(task, RUNNING)), False),
+        "record_uncertain": (
+            lambda: ledger.record_uncertain(library.claim(song("c")).entry.id, lost),
+            True,
+        ),
+        "record_refused": (
+            lambda: ledger.record_refused(library.claim(song("d")).entry.id, lost),
+            True,
+        ),
+        "record_unsent": (
+            lambda: ledger.record_unsent(library.claim(song("e")).entry.id, Unreachable("no")),
+            True,
+        ),
+        "reserve_slot": (lambda: ledger.reserve_slot("name", 3.0), False),
+        "throttle": (lambda: ledger.throttle("name", 3.0), False),
+        "find": (lambda: ledger.find(song("a"), TERMS), False),
+    }
+    for name, (step, durable) in steps.items():
+        coroutine = step()
+        await add(library, lambda: None, durable=not durable)
+        statements.clear()
+        await coroutine
+        assert ("PRAGMA synchronous=FULL" in statements) is durable, name
 
 
 async def test_durability_does_not_depend_on_the_name_of_a_step(library: Library) -> None:
-    def seen() -> int:
+    def record_poll() -> int:
         return 1
 
-    begun = commits(library)
-    await library.together(seen)
-    await library.together(library.claim, song(), durable=False)
-    assert begun == [
+    statements = record_statements(library)
+    await add(library, record_poll)
+    await claim(library, durable=False)
+    assert statements == [
         "PRAGMA synchronous=FULL",
         "BEGIN IMMEDIATE",
         "PRAGMA synchronous=NORMAL",
@@ -73,19 +131,18 @@ async def test_durability_does_not_depend_on_the_name_of_a_step(library: Library
 
 
 async def test_one_durable_step_makes_its_whole_batch_durable(library: Library) -> None:
-    begun = commits(library)
-    await asyncio.gather(
-        library.together(library.claim, song("a"), durable=False),
-        library.together(library.claim, song("b"), durable=True),
-    )
-    assert begun == ["PRAGMA synchronous=FULL", "BEGIN IMMEDIATE"]
+    statements = record_statements(library)
+    await asyncio.gather(claim(library, "a", durable=False), claim(library, "b", durable=True))
+    assert statements == ["PRAGMA synchronous=FULL", "BEGIN IMMEDIATE"]
 
 
-async def test_each_has_its_own_outcome(library: Library) -> None:
+async def test_each_step_has_its_own_outcome(library: Library) -> None:
+    ledger = library.async_ledger
     library.set_budget("b", 3 * PRICE)
+    terms = PurchaseTerms(budgets=("b",))
     outcomes = await asyncio.gather(
-        *(library.together(library.claim, song(str(at)), budgets=["b"]) for at in range(5)),
-        library.together(library.record_uncertain, 99, LostReply("lost")),
+        *(ledger.claim(song(str(number)), terms) for number in range(5)),
+        ledger.record_uncertain(99, LostReply("lost")),
         return_exceptions=True,
     )
     kinds = [getattr(outcome, "kind", type(outcome)) for outcome in outcomes]
@@ -94,79 +151,103 @@ async def test_each_has_its_own_outcome(library: Library) -> None:
     rebuilt_is_the_same(library)
 
 
-async def test_a_step_that_fails_half_way_takes_nobody_with_it(library: Library) -> None:
-    def halfway() -> None:
+async def test_step_that_fails_after_writing_affects_no_other(library: Library) -> None:
+    def fail() -> None:
         library.claim(song("half"))
         raise RuntimeError("half-way")
 
     outcomes = await asyncio.gather(
-        library.together(library.claim, song("a")),
-        library.together(halfway),
-        library.together(library.claim, song("b")),
-        return_exceptions=True,
+        claim(library, "a"), add(library, fail), claim(library, "b"), return_exceptions=True
     )
     assert isinstance(outcomes[1], RuntimeError)
     assert len(library.entries()) == 2
     rebuilt_is_the_same(library)
 
 
-async def test_a_commit_that_fails_is_told_to_everybody(library: Library) -> None:
+async def test_failed_commit_reaches_every_caller(library: Library) -> None:
     connection = library._database.connection
     library.claim(song())
     (pages,) = connection.execute("PRAGMA page_count").fetchone()
     connection.execute(f"PRAGMA max_page_count={pages}")
     words = "x" * 20_000
     outcomes = await asyncio.gather(
-        *(library.together(library.claim, song(f"{words} {at}")) for at in range(3)),
-        return_exceptions=True,
+        *(claim(library, f"{words} {number}") for number in range(3)), return_exceptions=True
     )
     assert [type(outcome) for outcome in outcomes] == [LibraryFull] * 3
     connection.execute("PRAGMA max_page_count=100000")
     assert library.counts() == {"sending": 1}
 
 
-async def test_who_leaves_does_not_unwrite_it(library: Library) -> None:
-    claiming = library.together(library.claim, song())
-    claiming.cancel()
-    await library.flushed()
+async def test_cancelled_caller_does_not_undo_a_step(library: Library) -> None:
+    claim(library).cancel()
+    await library.async_ledger.flush()
     assert library.counts() == {"sending": 1}
 
 
-async def test_flushed_waits_for_all_that_was_given(library: Library) -> None:
-    claim = library.claim(song())
+async def test_claim_of_a_cancelled_caller_is_undone(library: Library) -> None:
+    claiming = asyncio.create_task(library.async_ledger.claim(song(), TERMS))
+    await asyncio.sleep(0)
+    claiming.cancel()
+    await asyncio.gather(claiming, return_exceptions=True)
+    await library.async_ledger.flush()
+    assert library.counts() == {"not_run": 1}
+    rebuilt_is_the_same(library)
+
+
+async def test_slot_of_a_cancelled_caller_is_released(library: Library) -> None:
+    reserving = asyncio.create_task(library.async_ledger.reserve_slot("", 1000.0))
+    await asyncio.sleep(0)
+    reserving.cancel()
+    await asyncio.gather(reserving, return_exceptions=True)
+    await library.async_ledger.flush()
+    first = library.rate_limits.reserve("", 1000.0, 0.0)
+    assert library.rate_limits.reserve("", 1000.0, 0.0) - first >= 1000.0
+    assert library._database.rows("SELECT * FROM released_slots") == []
+
+
+async def test_claim_that_was_sent_meanwhile_is_not_undone(library: Library) -> None:
+    bought = library.claim(song())
+    library.record_accepted(bought.entry.id, acknowledged(song()))
+    library.undo_claim(bought)
+    assert library.counts() == {"accepted": 1}
+
+
+async def test_flush_waits_for_all_earlier_steps(library: Library) -> None:
+    entry = library.claim(song()).entry.id
     task = acknowledged(song())
-    library.together(library.record_accepted, claim.entry.id, task)
+    running, done = looked(task, RUNNING), looked(task)
+    add(library, functools.partial(library.record_accepted, entry, task))
     for _ in range(10):
-        library.together(library.record_poll, claim.entry.id, looked(task, RUNNING))
-    library.together(library.record_poll, claim.entry.id, looked(task))
-    await library.flushed()
+        add(library, functools.partial(library.record_poll, entry, running))
+    add(library, functools.partial(library.record_poll, entry, done))
+    await library.async_ledger.flush()
     kinds = [event.kind for event in library.events()]
     assert kinds == ["sending", "accepted", *["polled"] * 10, "done"]
 
 
-def test_closing_writes_what_waits(tmp_path: Path) -> None:
+def test_closing_writes_waiting_steps(tmp_path: Path) -> None:
     opened = Library(tmp_path)
 
     async def main() -> None:
-        opened.together(opened.claim, song())
+        claim(opened)
         opened.close()
         with pytest.raises(ClientClosed):
-            opened.together(opened.claim, song("b"))
+            claim(opened, "b")
 
     asyncio.run(main())
-    with Library(tmp_path) as again:
-        assert again.counts() == {"uncertain": 1}
+    with Library(tmp_path) as reopened:
+        assert reopened.counts() == {"uncertain": 1}
 
 
-def test_a_loop_that_ends_early_stops_nobody(library: Library) -> None:
-    async def leave(number: int) -> None:
-        library.together(library.claim, song(f"left {number}"))
+def test_loop_that_ends_early_does_not_stop_others(library: Library) -> None:
+    async def leave() -> None:
+        claim(library, "left")
 
     async def stay() -> None:
-        await library.together(library.claim, song("stayed"))
+        await claim(library, "stayed")
 
     loop = asyncio.new_event_loop()
-    loop.run_until_complete(leave(0))  # its call to write never comes
+    loop.run_until_complete(leave())  # its callback that starts writing never runs
     asyncio.run(stay())
     loop.close()
     assert library.counts() == {"sending": 2}
@@ -176,18 +257,18 @@ def test_many_loops_and_threads_at_once(library: Library) -> None:
     async def work(name: str) -> None:
         for turn in range(5):
             await asyncio.gather(
-                *(library.together(library.claim, song(f"{name} {turn} {at}")) for at in range(20))
+                *(claim(library, f"{name} {turn} {number}") for number in range(20))
             )
 
-    def loops(name: str) -> None:
+    def run_loop(name: str) -> None:
         asyncio.run(work(name))
 
-    def plain() -> None:
-        for at in range(50):
-            library.claim(song(f"plain {at}"))
+    def claim_in_thread() -> None:
+        for number in range(50):
+            library.claim(song(f"thread {number}"))
 
-    threads = [threading.Thread(target=loops, args=(f"loop {at}",)) for at in range(3)]
-    threads.append(threading.Thread(target=plain))
+    threads = [threading.Thread(target=run_loop, args=(f"loop {number}",)) for number in range(3)]
+    threads.append(threading.Thread(target=claim_in_thread))
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -196,32 +277,34 @@ def test_many_loops_and_threads_at_once(library: Library) -> None:
     rebuilt_is_the_same(library)
 
 
-def test_a_transaction_is_all_or_nothing(library: Library) -> None:
-    def stumble() -> None:
+def test_transaction_is_all_or_nothing(library: Library) -> None:
+    terms = PurchaseTerms(experiment="e")
+
+    def fail() -> None:
         with library.transaction():
-            library.plan(song("a"), experiment="e")
-            library.plan(song("b"), experiment="e")
+            library.plan(song("a"), terms)
+            library.plan(song("b"), terms)
             raise RuntimeError("no")
 
     with pytest.raises(RuntimeError, match="no"):
-        stumble()
+        fail()
     assert library.counts() == {}
-    begun = commits(library)
+    statements = record_statements(library)
     with library.transaction():
         for number in range(30):
-            library.plan(song(str(number)), experiment="e")
-    assert begun.count("BEGIN IMMEDIATE") == 1
+            library.plan(song(str(number)), terms)
+    assert statements.count("BEGIN IMMEDIATE") == 1
     assert library.counts(experiment="e") == {"planned": 30}
 
 
-def test_an_interrupt_leaves_nothing_behind(library: Library) -> None:
-    def interrupted() -> None:
+def test_interrupt_leaves_no_transaction_open(library: Library) -> None:
+    def interrupt() -> None:
         with library.transaction():
             library.claim(song())
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        interrupted()
-    library._database.connection.execute("BEGIN IMMEDIATE")  # as one between two lines leaves it
+        interrupt()
+    library._database.connection.execute("BEGIN IMMEDIATE")  # as an interrupt could leave it
     assert library.claim(song("b")).kind == "buy"
     assert len(library.entries()) == 1

@@ -19,6 +19,7 @@ from musicapi_nb.errors import (
     UnknownPrice,
     Unreachable,
 )
+from musicapi_nb.ledger_types import PurchaseTerms
 from musicapi_nb.library import Account, Library
 from musicapi_nb.tasks import parse_submit_reply
 from tests.library.world import (
@@ -57,7 +58,7 @@ def test_a_request_is_bought_once_and_joined_until_it_is_there(library: Library)
     task = acknowledged(request)
     library.record_accepted(first.entry.id, task)
     joined = library.claim(request)
-    assert (joined.kind, joined.task_id, joined.task) == ("join", "t1", task)
+    assert (joined.kind, joined.entry.task_id, joined.task) == ("join", "t1", task)
 
     done = looked(task)
     assert library.record_poll(first.entry.id, done).state == "done"
@@ -68,8 +69,8 @@ def test_a_request_is_bought_once_and_joined_until_it_is_there(library: Library)
 
 def test_another_take_is_another_purchase(library: Library) -> None:
     buy(library, song())
-    assert library.claim(song(), take=2).kind == "buy"
-    assert library.claim(song(), take=3, simulated=True).kind == "buy"
+    assert library.claim(song(), PurchaseTerms(take=2)).kind == "buy"
+    assert library.claim(song(), PurchaseTerms(take=3, simulated=True)).kind == "buy"
 
 
 def test_what_a_simulator_made_is_not_had_of_the_service(library: Library) -> None:
@@ -82,7 +83,7 @@ def test_what_a_simulator_made_is_not_had_of_the_service(library: Library) -> No
 def test_what_was_refused_can_be_bought_again(library: Library) -> None:
     first = library.claim(song())
     library.record_refused(first.entry.id, ContentRefused("the lyrics were refused", status=403))
-    had = library.claim(song(), retry_failed=False)
+    had = library.claim(song(), PurchaseTerms(retry_failed=False))
     assert had.kind == "have"
     assert had.task is not None
     assert had.task.fail_reason == "the lyrics were refused"
@@ -103,13 +104,13 @@ def test_what_failed_can_be_bought_again_and_the_refund_is_told(library: Library
     failed = looked(acknowledged(song()), FAILED)
     assert library.record_poll(first.entry.id, failed).refunded is True
     assert library.account() == Account(refunded=PRICE)
-    kept = library.claim(song(), retry_failed=False)
+    kept = library.claim(song(), PurchaseTerms(retry_failed=False))
     assert (kept.kind, kept.task) == ("have", failed)
     library.plan(song())
     assert (
-        library.claim(song(), retry_failed=False)
+        library.claim(song(), PurchaseTerms(retry_failed=False))
         == kept
-        == library.find(song(), retry_failed=False)
+        == library.find(song(), PurchaseTerms(retry_failed=False))
     )
     assert library.find(song()) is None
     assert library.claim(song()).kind == "buy"
@@ -120,7 +121,7 @@ def test_next_take_skips_bought_takes_but_no_uncertain_one(library: Library) -> 
     for take in (1, 2, 3):
         claim = buy(library, song(), f"t{take}", take=take)
         library.record_poll(claim.entry.id, looked(acknowledged(song(), f"t{take}")))
-    lost = library.claim(song(), 4)
+    lost = library.claim(song(), PurchaseTerms(take=4))
     assert library.next_take(song()) == 5  # a take under way counts as bought
     library.record_uncertain(lost.entry.id, LostReply("connection reset"))
     assert library.next_take(song()) == library.next_take(song(), 2) == 4
@@ -197,7 +198,7 @@ def test_what_was_taken_back_never_happened(library: Library) -> None:
     before = library.entry(number)
     assert before.state == "accepted"
     library.record_poll(number, looked(acknowledged(song()), RUNNING))
-    assert library.entry(number).reply != before.reply
+    assert library.entry(number).reply_event != before.reply_event
 
 
 def test_a_reply_that_says_nothing_new_is_kept_once(
@@ -222,28 +223,28 @@ def test_an_answer_at_once_is_done_when_it_is_accepted(library: Library) -> None
 
 
 def test_a_plan_is_bought_or_says_why_not(library: Library) -> None:
-    planned = library.plan(song(), experiment="e", cell="a")
+    planned = library.plan(song(), PurchaseTerms(experiment="e", cell="a"))
     assert library.plan(song()).id == planned.id
-    other = library.plan(song("snow"), experiment="e", cell="b")
-    bought = library.claim(song(), experiment="e", cell="a")
+    other = library.plan(song("snow"), PurchaseTerms(experiment="e", cell="b"))
+    bought = library.claim(song(), PurchaseTerms(experiment="e", cell="a"))
     assert (bought.kind, bought.entry.id, bought.entry.cell) == ("buy", planned.id, "a")
     library.record_skipped(other.id, "over the budget")
     assert library.counts(experiment="e") == {"sending": 1, "not_run": 1}
     assert [entry.note for entry in library.entries("not_run")] == ["over the budget"]
-    again = library.claim(song("snow"), experiment="e", cell="b")
+    again = library.claim(song("snow"), PurchaseTerms(experiment="e", cell="b"))
     assert library.cells("e") == {"a": planned.id, "b": again.entry.id}
     assert len(library.entries()) == 3
 
 
 def test_experiments_share_what_is_bought(library: Library) -> None:
     first = buy(library, song(), experiment="one", cell="a")
-    second = library.claim(song(), experiment="two", cell="x")
+    second = library.claim(song(), PurchaseTerms(experiment="two", cell="x"))
     assert second.kind == "join"
     assert library.cells("one") == {"a": first.entry.id}
     assert library.cells("two") == {"x": first.entry.id}
     assert [task.id for task in library.tasks(experiment="two")] == ["t1"]
     events = library.events()
-    library.claim(song(), experiment="two", cell="x")
+    library.claim(song(), PurchaseTerms(experiment="two", cell="x"))
     assert library.events() == events
 
 
@@ -267,7 +268,7 @@ def test_resolved_by_its_task(library: Library) -> None:
 
 def test_resolved_by_the_balance(library: Library) -> None:
     number = uncertain(library)
-    with pytest.raises(InvalidTransition, match="fell by 25, the price is 20"):
+    with pytest.raises(InvalidTransition, match="fell by 25 but the price is 20"):
         library.resolve(number, before=100, after=75)
     with pytest.raises(InvalidTransition, match="proves neither"):
         library.resolve(number, before=100, after=120)
@@ -338,23 +339,24 @@ def test_a_budget_follows_what_becomes_of_it(library: Library) -> None:
     def held() -> int:
         return library.budgets()["b"].held
 
-    refused = library.claim(song("a"), budgets=["b"]).entry.id
+    refused = library.claim(song("a"), PurchaseTerms(budgets=("b",))).entry.id
     assert held() == PRICE
     library.record_refused(refused, ContentRefused("no"))
     assert held() == 0
-    library.record_unsent(library.claim(song("a"), budgets=["b"]).entry.id)
+    number = library.claim(song("a"), PurchaseTerms(budgets=("b",))).entry.id
+    library.record_unsent(number, Unreachable("no host"))
     assert held() == 0
     failed = buy(library, song("a"), budgets=["b"])
     library.record_poll(failed.entry.id, looked(acknowledged(song("a")), FAILED))
     assert held() == 0
     done = buy(library, song("b"), "t2", budgets=["b"])
     library.record_poll(done.entry.id, looked(acknowledged(song("b"), "t2")))
-    lost = library.claim(song("c"), budgets=["b"])
+    lost = library.claim(song("c"), PurchaseTerms(budgets=("b",)))
     library.record_uncertain(lost.entry.id, LostReply("lost"))
     assert held() == 2 * PRICE
     library.resolve(lost.entry.id, charged=False)
     assert held() == PRICE
-    assert library.budgets()["b"].left == 2 * PRICE
+    assert library.budgets()["b"].remaining == 2 * PRICE
 
 
 def test_a_budget_is_never_exceeded_and_nothing_is_written(library: Library) -> None:
@@ -362,33 +364,36 @@ def test_a_budget_is_never_exceeded_and_nothing_is_written(library: Library) -> 
     library.set_budget("tight", 2 * PRICE - 1)
     buy(library, song("a"), budgets=["all", "tight"])
     before = library.events()
-    with pytest.raises(OverBudget, match="of the 39 of 'tight', 20 are taken"):
-        library.claim(song("b"), budgets=["all", "tight"])
+    with pytest.raises(OverBudget, match="20 of 39 credits of 'tight' are already reserved"):
+        library.claim(song("b"), PurchaseTerms(budgets=("all", "tight")))
     assert library.events() == before
-    assert library.claim(song("a"), budgets=["tight"]).kind == "join"
+    assert library.claim(song("a"), PurchaseTerms(budgets=("tight",))).kind == "join"
     assert library.budgets()["all"].held == PRICE
     library.set_budget("tight", 2 * PRICE)
-    assert library.claim(song("b"), budgets=["all", "tight"]).kind == "buy"
+    assert library.claim(song("b"), PurchaseTerms(budgets=("all", "tight"))).kind == "buy"
 
 
 def test_an_unknown_price_is_refused_or_assumed(library: Library) -> None:
     library.set_budget("strict", 1000)
     library.set_budget("assuming", 50, assume=20)
-    with pytest.raises(UnknownPrice, match=r"sonic\.unpriced is not known"):
-        library.claim(UNPRICED, budgets=["strict"])
+    with pytest.raises(UnknownPrice, match=r"sonic\.unpriced is unknown"):
+        library.claim(UNPRICED, PurchaseTerms(budgets=("strict",)))
     with pytest.raises(UnknownPrice):
-        library.claim(UNPRICED, budgets=["assuming", "strict"])
+        library.claim(UNPRICED, PurchaseTerms(budgets=("assuming", "strict")))
     for take in (1, 2):
-        assert library.claim(UNPRICED, take, budgets=["assuming"]).entry.reserve == 20
+        assert (
+            library.claim(UNPRICED, PurchaseTerms(take=take, budgets=("assuming",))).entry.reserve
+            == 20
+        )
     with pytest.raises(OverBudget):
-        library.claim(UNPRICED, 3, budgets=["assuming"])
+        library.claim(UNPRICED, PurchaseTerms(take=3, budgets=("assuming",)))
 
 
 def test_a_budget_that_is_none(library: Library) -> None:
     with pytest.raises(InvalidArgument):
         library.set_budget("b", -1)
     with pytest.raises(Exception, match="no budget 'b'"):
-        library.claim(song(), budgets=["b"])
+        library.claim(song(), PurchaseTerms(budgets=("b",)))
 
 
 @pytest.mark.parametrize("refusing", [False, True])
@@ -399,7 +404,7 @@ def test_64_at_once_keep_a_budget_to_the_credit(library: Library, *, refusing: b
     def ask(number: int) -> str:
         barrier.wait()
         try:
-            claim = library.claim(song(str(number)), budgets=["b"])
+            claim = library.claim(song(str(number)), PurchaseTerms(budgets=("b",)))
         except OverBudget:
             return "over"
         if refusing and number % 3 == 0:

@@ -49,7 +49,7 @@ def bought(library: Library, request: Request, reply: Any) -> tuple[int, tasks.T
 
 
 def told(branch: Branch) -> tuple[Any, ...]:
-    return (branch.entry, branch.origin, *map(told, branch.made))
+    return (branch.entry, branch.source, *map(told, branch.children))
 
 
 def test_a_chain_is_a_tree_with_the_credits_of_each_branch(library: Library) -> None:
@@ -63,7 +63,7 @@ def test_a_chain_is_a_tree_with_the_credits_of_each_branch(library: Library) -> 
     assert [branch.credits for branch in tree.walk()] == [20 + 15 + 2 + 15, 15 + 2, 2, 15]
     assert library.lineage(second.songs[0]) == library.lineage("f") == library.lineage(first)
     ((alone,),) = (library.lineage("x").trees,)
-    assert alone.made == ()
+    assert alone.children == ()
     assert library.lineage("unheard of").trees == ()
 
 
@@ -71,7 +71,7 @@ def test_what_came_to_nothing_costs_nothing(library: Library) -> None:
     _, first = bought(library, song(), songs("a", "b"))
     bought(library, first.songs[0].extend(prompt="more"), FAILED)
     (tree,) = library.lineage().trees
-    assert (tree.credits, tree.made[0].credits, tree.made[0].state) == (20, 0, "failed")
+    assert (tree.credits, tree.children[0].credits, tree.children[0].state) == (20, 0, "failed")
 
 
 def test_personas_and_uploaded_clips_are_links_too(library: Library) -> None:
@@ -93,12 +93,12 @@ def test_what_has_two_parents_stands_once_and_names_the_other(library: Library) 
     mixed, _ = bought(library, one.songs[0].mashup(two.songs[1], prompt="la"), songs("e", "f"))
     (tree,) = library.lineage().trees
     assert told(tree) == (first, None, (mixed, "song 1"))
-    assert tree.made[0].others == (second,)
+    assert tree.children[0].other_parents == (second,)
     assert f"and {second}" in repr(library.lineage())
 
 
 def test_it_shows_itself_and_lets_no_title_out(library: Library) -> None:
-    assert "nothing was made" in repr(library.lineage())
+    assert "no follow-up songs yet" in repr(library.lineage())
     evil = "<script>alert(1)</script>\n\x1b[31m"
     _, first = bought(library, song(), songs("a", "b", title=evil))
     bought(library, first.songs[1].extend(prompt="more"), songs("c", "d", title=evil))
@@ -138,4 +138,4 @@ async def test_a_chain_bought_from_the_simulator_is_found(library: Library) -> N
             await api.run(second.songs[1].cover(tags="bossa nova"))
     (tree,) = library.lineage().trees
     assert [branch.price for branch in tree.walk()] == [20, 15, 15]
-    assert [branch.origin for branch in tree.walk()] == [None, "song 1", "song 2"]
+    assert [branch.source for branch in tree.walk()] == [None, "song 1", "song 2"]

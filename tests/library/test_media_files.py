@@ -161,12 +161,8 @@ def test_verify_reads_every_byte(library: Library, tmp_path: Path) -> None:
     refs[0].path.unlink()
     refs[1].path.write_bytes(b"song")
     refs[2].path.write_bytes(b"sonG 2")
-    found = {one.song: one.what for one in library.verify()}
-    assert found == {
-        "s0": "is missing",
-        "s1": "has 4 of 6 bytes",
-        "s2": "holds other bytes than it was given",
-    }
+    found = {one.song: one.problem for one in library.verify()}
+    assert found == {"s0": "is missing", "s1": "has 4 of 6 bytes", "s2": "has changed content"}
     assert library.file_of("s1") is None
 
 
@@ -231,7 +227,7 @@ async def test_the_key_is_never_in_it(tmp_path: Path) -> None:
                 MusicAPI(KEY, base_url=here.url, pace=0) as api,
             ):
                 request = song(str(number))
-                claim = await library.together(library.claim, request)
+                claim = library.claim(request)
                 (outcome,) = await asyncio.gather(api.submit(request), return_exceptions=True)
                 if isinstance(outcome, tasks.Task):
                     library.record_accepted(claim.entry.id, outcome)

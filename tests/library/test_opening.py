@@ -252,7 +252,7 @@ def test_versions_go_forward_with_all_that_is_there(tmp_path: Path) -> None:
     assert database.read_bytes() == content
 
 
-def test_a_library_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
+def test_events_and_entries_copied_by_sql_make_a_library(tmp_path: Path) -> None:
     database = filled(tmp_path / "new", 3)
     with Library(tmp_path / "new") as library:
         library.record_refused(library.claim(song("refused")).entry.id, ContentRefused("no"))

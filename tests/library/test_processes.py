@@ -34,13 +34,15 @@ RACES = """
 import sys
 from musicapi_nb.errors import OverBudget
 from musicapi_nb.library import Library
+from musicapi_nb.ledger_types import PurchaseTerms
 from tests.library.world import song
 with Library(sys.argv[1]) as library:
     print("ready", flush=True)
     sys.stdin.readline()
     for number in range(60):
         try:
-            print(number, library.claim(song(str(number)), budgets=["b"]).kind, flush=True)
+            claim = library.claim(song(str(number)), PurchaseTerms(budgets=("b",)))
+            print(number, claim.kind, flush=True)
         except OverBudget:
             print(number, "over", flush=True)
     sys.stdin.readline()
@@ -48,12 +50,13 @@ with Library(sys.argv[1]) as library:
 WORKS = """
 import sys
 from musicapi_nb.errors import LostReply
+from musicapi_nb.ledger_types import PurchaseTerms
 from musicapi_nb.library import Library
 from tests.library.world import acknowledged, looked, song
 with Library(sys.argv[1]) as library:
     for number in range(100_000):
         request = song(str(number))
-        claim = library.claim(request, budgets=["b"])
+        claim = library.claim(request, PurchaseTerms(budgets=("b",)))
         if claim.kind != "buy":
             continue
         entry = claim.entry.id
@@ -83,7 +86,7 @@ with Library(sys.argv[1]) as library:
     print("ready", flush=True)
     sys.stdin.readline()
     for _ in range(40):
-        print(library.reserve_slot(3.0, 1_000_000.0), flush=True)
+        print(library.rate_limits.reserve("", 3.0, 1_000_000.0), flush=True)
 """
 
 
@@ -218,11 +221,12 @@ def test_a_forked_child_neither_uses_nor_keeps_the_library_alive(tmp_path: Path)
 import asyncio, os, sys, signal, warnings
 warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside a thread: that is shown
 from musicapi_nb.errors import LibraryError
+from musicapi_nb.ledger_types import PurchaseTerms
 from musicapi_nb.library import Library
 from tests.library.world import song
 library = Library(sys.argv[1])
 async def main():
-    await library.together(library.claim, song())
+    await library.async_ledger.claim(song(), PurchaseTerms())
 asyncio.run(main())
 child = os.fork()
 if child == 0:

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 
 from musicapi_nb import frames, tasks
 from musicapi_nb.errors import InvalidArgument, LostReply, MusicAPIError, UnexpectedReply
-from musicapi_nb.library import Library, RenderTime, request_key
-from musicapi_nb.library.entry import Entry
-from musicapi_nb.library.serialize import kept, raw_text, written
+from musicapi_nb.ledger_types import PurchaseTerms
+from musicapi_nb.library import Entry, Library, RenderTime, request_key
+from musicapi_nb.library.stored_tasks import raw_text, restore, to_event
 from tests.library.world import FAILED, PRICE, RUNNING, Unpriced, acknowledged, buy, looked, song
 from tests.raw_http_server import DONE
 from tests.replies import NAMES, grown, odd_replies, sample
@@ -85,9 +85,9 @@ def test_odd_replies_come_back_too(reply: Any) -> None:
     except MusicAPIError:
         return
     entry = Entry(1, 1, "i", "sonic", "create", "accepted", task_id=task.id)
-    data = json.loads(json.dumps(written(task)))
-    assert repr(kept(entry, song(), data, raw_text(task)).task()) == repr(task)
-    back = kept(entry, song(), data, raw_text(task)).task()
+    data = json.loads(json.dumps(to_event(task)))
+    assert repr(restore(entry, song(), data, raw_text(task)).task()) == repr(task)
+    back = restore(entry, song(), data, raw_text(task)).task()
     assert json.dumps(back.raw) == json.dumps(task.raw)
 
 
@@ -127,7 +127,7 @@ def test_render_times_are_known_between_two_looks(
 
 
 def test_entries_say_what_was_asked(library: Library) -> None:
-    claim = library.claim(song(), 3, experiment="e", cell="x")
+    claim = library.claim(song(), PurchaseTerms(take=3, experiment="e", cell="x"))
     entry = library.entry(claim.entry.id)
     assert (entry.name, entry.model, entry.take, entry.cell) == ("sonic.create", "sonic-v5", 3, "x")
     assert entry.request_key == request_key(song(), 3)
@@ -156,7 +156,7 @@ def test_it_shows_what_needs_a_person_first(library: Library) -> None:
 
 
 def test_an_empty_one_and_a_simulated_one(library: Library) -> None:
-    assert "Nothing was asked for yet" in library._repr_html_()
+    assert "No requests yet" in library._repr_html_()
     buy(library, song(), simulated=True)
     shown = library._repr_html_()
     assert "simulated: 20 credits spent" in shown

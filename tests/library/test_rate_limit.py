@@ -22,7 +22,7 @@ def library(tmp_path: Path) -> Iterator[Library]:
 
 
 def places(library: Library, number: int, interval: float = 3.0, now: float = NOW) -> list[float]:
-    return [library.reserve_slot(interval, now) - NOW for _ in range(number)]
+    return [library.rate_limits.reserve("", interval, now) - NOW for _ in range(number)]
 
 
 def test_places_are_an_interval_apart_and_not_in_the_past(library: Library) -> None:
@@ -34,12 +34,12 @@ def test_places_are_an_interval_apart_and_not_in_the_past(library: Library) -> N
 def test_where_there_is_no_pace_nothing_is_written(library: Library) -> None:
     def written(now: float) -> int:
         before = library._database.connection.total_changes
-        library.reserve_slot(0, now)
+        library.rate_limits.reserve("", 0, now)
         return library._database.connection.total_changes - before
 
     assert written(NOW) == 0
-    library.throttle(10, NOW)
-    assert library.reserve_slot(0, NOW) == NOW + 10
+    library.rate_limits.throttle("", 10, NOW)
+    assert library.rate_limits.reserve("", 0, NOW) == NOW + 10
     assert written(NOW + 1) > 0
     eased = [written(NOW + 20 + second) for second in range(100)]
     assert all(eased[:70])
@@ -50,7 +50,7 @@ def test_two_libraries_of_one_folder_share_it_and_names_do_not(library: Library)
     with Library(library.path) as other:
         assert places(library, 1) == [0]
         assert places(other, 1) == [3]
-        assert other.reserve_slot(3.0, NOW, name="simulator") == NOW
+        assert other.rate_limits.reserve("simulator", 3.0, NOW) == NOW
 
 
 def test_many_threads_get_different_places(library: Library) -> None:
@@ -58,7 +58,7 @@ def test_many_threads_get_different_places(library: Library) -> None:
 
     def take(_: int) -> float:
         barrier.wait()
-        return library.reserve_slot(1.0, NOW) - NOW
+        return library.rate_limits.reserve("", 1.0, NOW) - NOW
 
     with ThreadPoolExecutor(16) as pool:
         assert sorted(pool.map(take, range(16))) == list(range(16))
@@ -66,18 +66,18 @@ def test_many_threads_get_different_places(library: Library) -> None:
 
 def test_a_place_given_back_is_the_next_ones(library: Library) -> None:
     assert places(library, 4) == [0, 3, 6, 9]
-    library.release_slot(NOW + 6)
-    library.release_slot(NOW + 3)
+    library.rate_limits.release("", NOW + 6)
+    library.rate_limits.release("", NOW + 3)
     assert places(library, 3) == [3, 6, 12]
-    library.release_slot(NOW + 12)
+    library.rate_limits.release("", NOW + 12)
     assert places(library, 1, now=NOW + 50) == [50]  # it has passed
     assert places(library, 1, now=NOW + 50) == [53]
 
 
 def test_after_a_429_all_wait_and_go_slower_and_recover(library: Library) -> None:
     assert places(library, 1) == [0]
-    assert library.throttle(10.0, NOW) == NOW + 10
-    assert library.paused_until() == NOW + 10
+    assert library.rate_limits.throttle("", 10.0, NOW) == NOW + 10
+    assert library.rate_limits.paused_until("") == NOW + 10
     after = places(library, 200)
     gaps = [late - early for early, late in itertools.pairwise(after)]
     assert after[0] == 10
@@ -88,19 +88,19 @@ def test_after_a_429_all_wait_and_go_slower_and_recover(library: Library) -> Non
 
 def test_many_refusals_of_one_crowd_slow_it_once(library: Library) -> None:
     for _ in range(5):
-        library.throttle(2.0, NOW)
+        library.rate_limits.throttle("", 2.0, NOW)
     first, second = places(library, 2)
     assert second - first == pytest.approx(6.0)
-    library.throttle(2.0, NOW + 20)
+    library.rate_limits.throttle("", 2.0, NOW + 20)
     first, second = places(library, 2, now=NOW + 20)
     assert first == 22
     assert second - first == pytest.approx(11.4, abs=0.1)  # it had begun to recover
 
 
 def test_a_pause_has_a_longest_and_a_slowness_a_most(library: Library) -> None:
-    assert library.throttle(1e9, NOW) == NOW + 300
+    assert library.rate_limits.throttle("", 1e9, NOW) == NOW + 300
     for number in range(20):
-        library.throttle(1.0, NOW + 1000 * (number + 1))
+        library.rate_limits.throttle("", 1.0, NOW + 1000 * (number + 1))
     now = NOW + 30_000
     first, second = places(library, 2, now=now)
     assert second - first == pytest.approx(48.0)
@@ -108,13 +108,13 @@ def test_a_pause_has_a_longest_and_a_slowness_a_most(library: Library) -> None:
 
 def test_places_given_back_before_a_pause_are_void(library: Library) -> None:
     assert places(library, 2) == [0, 3]
-    library.throttle(10.0, NOW)
-    library.release_slot(NOW + 3)
+    library.rate_limits.throttle("", 10.0, NOW)
+    library.rate_limits.release("", NOW + 3)
     assert places(library, 1)[0] >= 10
 
 
 def test_without_an_interval_a_429_still_slows(library: Library) -> None:
-    library.throttle(0.0, NOW)
+    library.rate_limits.throttle("", 0.0, NOW)
     first, second = places(library, 2, interval=0.0)
     assert second > first
 
@@ -138,10 +138,10 @@ def test_no_two_are_closer_than_the_interval(
     now, taken, name = NOW, [], repr(steps)
     for kind, value in steps:
         if kind == "place":
-            taken.append(library.reserve_slot(3.0, now, name=name))
+            taken.append(library.rate_limits.reserve(name, 3.0, now))
             assert taken[-1] >= now
         elif kind == "slow":
-            library.throttle(value, now, name=name)
+            library.rate_limits.throttle(name, value, now)
         else:
             now += value
     gaps = [late - early for early, late in itertools.pairwise(taken)]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from musicapi_nb import nuro, sonic, studio
 from musicapi_nb.engines import Request, operations
-from musicapi_nb.engines.request import Field
+from musicapi_nb.engines.fields import Field
 from musicapi_nb.errors import InvalidRequest
 from musicapi_nb.library import request_key
 from musicapi_nb.library._request_key import from_json, to_json
@@ -124,5 +124,5 @@ def test_a_value_of_another_type_comes_back_too() -> None:
 
 @pytest.mark.parametrize("take", [0, -1, 1.0, True, "1", None])
 def test_a_take_is_counted_from_one(take: Any) -> None:
-    with pytest.raises(InvalidRequest, match="whole number from 1 on"):
+    with pytest.raises(InvalidRequest, match="whole number, 1 or more"):
         request_key(song(), take)

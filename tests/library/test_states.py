@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from musicapi_nb.errors import ContentRefused, InvalidTransition, LostReply, OverBudget, Unreachable
-from musicapi_nb.library import ACTIVE_STATES, OPEN_STATES, STATES, Library
-from musicapi_nb.library.entry import Entry, Event, allowed, apply_event
+from musicapi_nb.ledger_types import PurchaseTerms
+from musicapi_nb.library import ACTIVE_STATES, OPEN_STATES, STATES, Entry, Library
+from musicapi_nb.library.entry import Event, allowed, apply_event
 from musicapi_nb.tasks import Task
 from tests.library.world import (
     FAILED,
@@ -101,10 +102,13 @@ class Ledgers(RuleBasedStateMachine):
         buys = planned and not had
         if buys and budget and self.held() + PRICE > LIMIT:
             with pytest.raises(OverBudget):
-                self.library.claim(song(words), budgets=["b"], retry_failed=retry_failed)
+                self.library.claim(
+                    song(words), PurchaseTerms(budgets=("b",), retry_failed=retry_failed)
+                )
             return
         claim = self.library.claim(
-            song(words), budgets=["b"] if budget else [], retry_failed=retry_failed
+            song(words),
+            PurchaseTerms(budgets=tuple(["b"] if budget else []), retry_failed=retry_failed),
         )
         if buys:
             assert claim.kind == "buy"
@@ -148,7 +152,7 @@ class Ledgers(RuleBasedStateMachine):
             if one[0] == words and one[1] in {"failed", "refused"}
         ]
         if (known is None and not ended) or (known and self.model[known][1] == "planned"):
-            with pytest.raises(InvalidTransition, match="buy it here"):
+            with pytest.raises(InvalidTransition, match="buy it with run"):
                 self.library.claim_repost(song(words))
             return
         claim = self.library.claim_repost(song(words))

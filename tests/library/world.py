@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from musicapi_nb import sonic, tasks
 from musicapi_nb.engines import Request
+from musicapi_nb.ledger_types import PurchaseTerms
 from musicapi_nb.library import Claim, Library
 from musicapi_nb.tasks import Task
 from tests.raw_http_server import DONE
@@ -42,7 +43,7 @@ RUNNING = {"code": 200, "data": [{"clip_id": "c", "state": "running", "title": "
 
 def buy(library: Library, request: Request, task_id: str = "t1", **named: Any) -> Claim:
     """Claim what nobody has, and have it accepted."""
-    claim = library.claim(request, **named)
+    claim = library.claim(request, PurchaseTerms(**named))
     assert claim.kind == "buy"
     library.record_accepted(claim.entry.id, acknowledged(request, task_id))
     return claim
@@ -78,7 +79,7 @@ def ended(process: subprocess.Popen[str]) -> int:
     return process.returncode
 
 
-_TABLES = ("entries", "cells", "budgets", "attached", "ratings", "blind_tests", "trials")
+_TABLES = ("entries", "cells", "budgets", "attachments", "ratings", "blind_tests", "trials")
 _BESIDE = [f"SELECT * FROM {name}" for name in _TABLES]  # noqa: S608 - our own names
 
 

@@ -1,4 +1,4 @@
-"""Sonic: songs with vocals, what is made of them, and the voices and uploads to make them with.
+"""Sonic: songs with vocals, operations on them, voices and uploads.
 
 Facts: docs.musicapi.ai (2025 to 2026) and musicapi-sdk 0.1.0; the modules name the pages.
 """

@@ -1,4 +1,4 @@
-"""Many creates in one request.
+"""Several creates in one request.
 
 Facts: musicapi.ai batch-music-generation-api, 2026.
 """
@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, ClassVar
 
-from musicapi_nb.engines.request import Field, Price, Request
+from musicapi_nb.engines.fields import Field
+from musicapi_nb.engines.request import Price, Request
 from musicapi_nb.engines.sonic.create import Create
 from musicapi_nb.errors import Problem
 
 
 class Batch(Request, frozen=True, kw_only=True):
-    """Submit up to ten creates at once; each may fail by itself, and has a task of its own.
+    """Submit up to ten creates at once; each has its own task and can fail separately.
 
-    The reply holds a `batch_id` and the tasks. The price is that of all its items, and so is
-    the number of songs.
+    The reply has a `batch_id` and the tasks. Price and number of songs are the sum of its items.
     """
 
     engine: ClassVar[str] = "sonic"
@@ -33,20 +33,21 @@ class Batch(Request, frozen=True, kw_only=True):
             item=Create,
             min_items=1,
             max_items=10,
-            help="The creates, each as it would be sent alone.",
+            help="The creates.",
         ),
     ] = None
 
     def rules(self) -> Iterator[Problem]:
-        for place, item in enumerate(self._creates()):
+        for index, item in enumerate(self._creates()):
             for problem in item.problems():
-                yield Problem("items", f"[{place}] {problem}", problem.hard)
+                yield Problem("items", f"[{index}] {problem}", problem.hard)
 
     def price(self) -> int | None:
-        """Credits for all items; None where there are none."""
+        """Return the credits for all items; None if there are none."""
         prices = [item.price() for item in self._creates()]
-        known = [price for price in prices if price is not None]
-        return sum(known) if prices and len(known) == len(prices) else None
+        if not prices or None in prices:
+            return None
+        return sum(price for price in prices if price is not None)
 
     def body(self) -> dict[str, Any]:
         return {**super().body(), "items": [item.body() for item in self._creates()]}

@@ -1,23 +1,24 @@
-"""What is read from a clip or made of it as it is: beats, notes, files, stems, timed lyrics.
+"""Tempo, notes, files, stems and aligned lyrics of a clip.
 
 Facts: docs.musicapi.ai (get wav, get midi, stems-basic; 2025 to 2026), public clients of the
-sibling host and musicapi-sdk 0.1.0. No price of the download is published.
+sibling host and musicapi-sdk 0.1.0. The price of the download is not published.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
-from musicapi_nb.engines.request import Field, Price, Request
+from musicapi_nb.engines.fields import Field
+from musicapi_nb.engines.request import Price, ReplyKind, Request
 from musicapi_nb.engines.sonic.generation import Clip, priced
 
 
 class _OfClip(Request, frozen=True, kw_only=True):
-    """Answered at once, from one clip."""
+    """Fields of operations on one clip with an immediate reply."""
 
     engine: ClassVar[str] = "sonic"
-    reply: ClassVar[Literal["task", "immediate"]] = "immediate"
+    reply: ClassVar[ReplyKind] = "immediate"
     songs: ClassVar[int | None] = 0
     cost: ClassVar[Price | None] = priced(1)
 
@@ -25,21 +26,21 @@ class _OfClip(Request, frozen=True, kw_only=True):
 
 
 class Bpm(_OfClip, frozen=True, kw_only=True):
-    """Count the beats per minute of a clip, best less than a day old: mean, most and least."""
+    """Measure the tempo (mean, maximum, minimum) of a clip, preferably less than a day old."""
 
     operation: ClassVar[str] = "bpm"
     path: ClassVar[str] = "/api/v1/sonic/bpm"
 
 
 class AlignedLyrics(_OfClip, frozen=True, kw_only=True):
-    """Time each word of a clip's lyrics; asked again, it costs nothing."""
+    """Find the time of each word of a clip's lyrics; repeating it is free."""
 
     operation: ClassVar[str] = "aligned_lyrics"
     path: ClassVar[str] = "/api/v1/sonic/aligned-lyrics"
 
 
 class Midi(_OfClip, frozen=True, kw_only=True):
-    """Write down a clip's notes; the reply holds them and a link to a MIDI file."""
+    """Transcribe a clip's notes; the reply has them and a link to a MIDI file."""
 
     operation: ClassVar[str] = "midi"
     path: ClassVar[str] = "/api/v1/sonic/midi"
@@ -56,7 +57,7 @@ class Wav(_OfClip, frozen=True, kw_only=True):
 
 
 class Download(_OfClip, frozen=True, kw_only=True):
-    """Get links to a clip in several formats, as long as the service has its source."""
+    """Get links to a clip in several formats, while the service still has its source."""
 
     operation: ClassVar[str] = "download"
     path: ClassVar[str] = "/api/v1/sonic/download"
@@ -70,13 +71,13 @@ class Download(_OfClip, frozen=True, kw_only=True):
             required=True,
             choices=("mp3", "m4a", "wav"),
             min_items=1,
-            help="The formats wanted.",
+            help="The formats.",
         ),
     ] = None
 
 
 class StemsBasic(Request, frozen=True, kw_only=True):
-    """Separate a clip into a few tracks: 2 by the docs of 2025, 4 by those of 2026."""
+    """Separate a clip into a few tracks: 2 (docs of 2025) or 4 (docs of 2026)."""
 
     engine: ClassVar[str] = "sonic"
     operation: ClassVar[str] = "stems_basic"
@@ -87,7 +88,7 @@ class StemsBasic(Request, frozen=True, kw_only=True):
 
 
 class StemsFull(StemsBasic, frozen=True, kw_only=True):
-    """Separate a clip into many tracks: 12 by the docs of 2025, 24 by those of 2026."""
+    """Separate a clip into many tracks: 12 (docs of 2025) or 24 (docs of 2026)."""
 
     operation: ClassVar[str] = "stems_full"
     path: ClassVar[str] = "/api/v1/sonic/stems/full"
@@ -95,12 +96,12 @@ class StemsFull(StemsBasic, frozen=True, kw_only=True):
 
 
 class UpsampleTags(Request, frozen=True, kw_only=True):
-    """Make a fuller description of a style out of a few tags."""
+    """Expand a few tags into a fuller description of a style."""
 
     engine: ClassVar[str] = "sonic"
     operation: ClassVar[str] = "upsample_tags"
     path: ClassVar[str] = "/api/v1/sonic/upsample-tags"
-    reply: ClassVar[Literal["task", "immediate"]] = "immediate"
+    reply: ClassVar[ReplyKind] = "immediate"
     songs: ClassVar[int | None] = 0
     cost: ClassVar[Price | None] = priced(1)
 

@@ -1,4 +1,4 @@
-"""Songs made anew and from earlier clips: the task types of one address.
+"""Songs from text and from earlier clips: the task types of /sonic/create.
 
 Facts: docs.musicapi.ai (create-music and its sisters, 2025; their one page of 2026-07, with
 auto lyrics, singer gender, remaster and duration) and musicapi-sdk 0.1.0.
@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar
 
-from musicapi_nb.engines.request import Field, Price, Request, is_missing
+from musicapi_nb.engines.fields import Field, is_missing
+from musicapi_nb.engines.request import ActiveWhen, Price, Request
 from musicapi_nb.engines.sonic.generation import (
     AudioWeight,
     Length,
@@ -34,7 +35,7 @@ class Create(Music, frozen=True, kw_only=True):
     operation: ClassVar[str] = "create"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "create_music"}
     cost: ClassVar[Price | None] = priced(20)
-    active_when: ClassVar[Mapping[str, Mapping[str, tuple[Any, ...]]]] = {
+    active_when: ClassVar[ActiveWhen] = {
         **Music.active_when,
         **{name: {"custom_mode": (True,)} for name in ("prompt", "title", "tags")},
     }
@@ -47,25 +48,27 @@ class Create(Music, frozen=True, kw_only=True):
             if is_missing(self.gpt_description_prompt):
                 yield Problem(
                     "gpt_description_prompt",
-                    "is needed when custom_mode is False: describe the song",
+                    "is required when custom_mode is False: describe the song",
                 )
             for name in ("prompt", "title", "tags"):
                 if getattr(self, name) is not None:
                     yield Problem(
-                        name, "is for custom_mode=True; a description may override it", hard=False
+                        name,
+                        "belongs to custom_mode=True; a description may override it",
+                        hard=False,
                     )
 
     def _without_lyrics(self) -> Problem:
         if self.auto_lyrics is True:
-            return Problem("prompt", "is needed with auto_lyrics: say what the lyrics are about")
+            return Problem("prompt", "is required with auto_lyrics: the subject of the lyrics")
         return Problem(
             "prompt",
-            "is needed when custom_mode is True: give the lyrics, or make_instrumental=True",
+            "is required when custom_mode is True: give lyrics, or set make_instrumental=True",
         )
 
 
 class _FromClip(Music, frozen=True, kw_only=True):
-    """Music made from an earlier clip."""
+    """Fields of operations on an earlier clip."""
 
     continue_clip_id: Annotated[
         str | None, Field(kind="clip", required=True, help="The clip to start from.")
@@ -74,27 +77,27 @@ class _FromClip(Music, frozen=True, kw_only=True):
 
 
 class Extend(_FromClip, frozen=True, kw_only=True):
-    """Continue a clip from a moment on."""
+    """Continue a clip from a given second."""
 
     operation: ClassVar[str] = "extend"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "extend_music"}
 
     continue_at: Annotated[
         float | None,
-        Field(kind="seconds", required=True, help="Where in the clip the continuation begins."),
+        Field(kind="seconds", required=True, help="Second of the clip to continue from."),
     ] = None
     duration: Length = None
 
 
 class ExtendUpload(Extend, frozen=True, kw_only=True):
-    """Continue a clip that came from `Upload`."""
+    """Continue a clip registered with `Upload`."""
 
     operation: ClassVar[str] = "extend_upload"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "extend_upload_music"}
 
 
 class Cover(_FromClip, frozen=True, kw_only=True):
-    """Sing a clip anew in another style."""
+    """Re-sing a clip in another style."""
 
     operation: ClassVar[str] = "cover"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "cover_music"}
@@ -103,34 +106,34 @@ class Cover(_FromClip, frozen=True, kw_only=True):
 
 
 class CoverUpload(Cover, frozen=True, kw_only=True):
-    """Cover a clip that came from `Upload`."""
+    """Cover a clip registered with `Upload`."""
 
     operation: ClassVar[str] = "cover_upload"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "cover_upload_music"}
 
 
 class PersonaMusic(Music, frozen=True, kw_only=True):
-    """Make songs with the voice of a persona."""
+    """Make songs with a persona's voice."""
 
     operation: ClassVar[str] = "persona_music"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "persona_music"}
 
     persona_id: Annotated[
-        str | None, Field(required=True, help="The persona, from `CreatePersona` or `CreateVoice`.")
+        str | None, Field(required=True, help="A persona id from `CreatePersona` or `CreateVoice`.")
     ] = None
     duration: Length = None
 
 
 class _Painted(_FromClip, frozen=True, kw_only=True):
-    """A part added to a clip; on a clip that came from `Upload`, to a stretch of it."""
+    """Fields of operations that add to a clip, or to a section of an uploaded clip."""
 
-    songs: ClassVar[int | None] = None  # no page says it
+    songs: ClassVar[int | None] = None  # not documented
 
     overpainting_start_s: Annotated[
-        float | None, Field(kind="seconds", help="Where the part begins (uploaded clips).")
+        float | None, Field(kind="seconds", help="Second where it starts (uploaded clips).")
     ] = None
     overpainting_end_s: Annotated[
-        float | None, Field(kind="seconds", help="Where the part ends (uploaded clips).")
+        float | None, Field(kind="seconds", help="Second where it ends (uploaded clips).")
     ] = None
 
     def rules(self) -> Iterator[Problem]:
@@ -141,21 +144,21 @@ class _Painted(_FromClip, frozen=True, kw_only=True):
 
 
 class AddVocals(_Painted, frozen=True, kw_only=True):
-    """Sing over a clip, best less than a day old; how many songs come is not known."""
+    """Add vocals to a clip, preferably less than a day old; the song count is undocumented."""
 
     operation: ClassVar[str] = "add_vocals"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "add_vocals"}
 
 
 class AddInstrumental(_Painted, frozen=True, kw_only=True):
-    """Play to a clip, best less than a day old; how many songs come is not known."""
+    """Add instruments to a clip, preferably less than a day old; the song count is undocumented."""
 
     operation: ClassVar[str] = "add_instrumental"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "add_instrumental"}
 
 
 class Remaster(Request, frozen=True, kw_only=True):
-    """Render a clip anew, best less than a day old; how many songs come is not known."""
+    """Render a clip again, preferably less than a day old; the song count is undocumented."""
 
     engine: ClassVar[str] = "sonic"
     operation: ClassVar[str] = "remaster"
@@ -165,7 +168,7 @@ class Remaster(Request, frozen=True, kw_only=True):
     webhook: ClassVar[bool] = True
 
     continue_clip_id: Annotated[
-        str | None, Field(kind="clip", required=True, help="The clip to render anew.")
+        str | None, Field(kind="clip", required=True, help="The clip to render again.")
     ] = None
     mv: Model = None
     variation_category: Annotated[
@@ -184,7 +187,7 @@ class Remaster(Request, frozen=True, kw_only=True):
 
 
 class Concat(Request, frozen=True, kw_only=True):
-    """Join an extended clip with what it extends; how many songs come back is not known."""
+    """Join an extension with the song it extends; the song count is undocumented."""
 
     engine: ClassVar[str] = "sonic"
     operation: ClassVar[str] = "concat"
@@ -194,6 +197,6 @@ class Concat(Request, frozen=True, kw_only=True):
     webhook: ClassVar[bool] = True
 
     continue_clip_id: Annotated[
-        str | None, Field(kind="clip", required=True, help="The extended clip.")
+        str | None, Field(kind="clip", required=True, help="The extension.")
     ] = None
     use_suno_cdn: SunoCdn = None

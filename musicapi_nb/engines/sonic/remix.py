@@ -1,7 +1,7 @@
-"""Songs out of parts of others: a sample, two mashed, a section replaced.
+"""Songs from parts of others: sample, mashup, replaced section.
 
 Facts: docs.musicapi.ai (sample-this-song, mashup, api-413625810; 2025 to 2026) and musicapi-sdk
-0.1.0. No price of the three is published.
+0.1.0. The prices of all three are not published.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Annotated, ClassVar
 
-from musicapi_nb.engines.request import Field, Price, Request, is_missing
+from musicapi_nb.engines.fields import Field, is_missing
+from musicapi_nb.engines.request import Price, Request
 from musicapi_nb.engines.sonic.generation import (
     GENDERED,
     MIXING_MODEL,
@@ -51,30 +52,26 @@ class Sample(_Mixed, frozen=True, kw_only=True):
     make_instrumental: Annotated[
         bool | None, Field(kind="switch", required=True, help="No vocals.")
     ] = None
-    sample_clip_id: Annotated[
-        str | None, Field(kind="clip", help="The clip to take the stretch from.")
-    ] = None
-    url: Annotated[
-        str | None, Field(kind="url", help="Or where the audio is: reachable from the internet.")
-    ] = None
+    sample_clip_id: Annotated[str | None, Field(kind="clip", help="The clip to sample.")] = None
+    url: Annotated[str | None, Field(kind="url", help="Or the public URL of the audio.")] = None
     chop_sample_start_s: Annotated[
-        float | None, Field(kind="seconds", required=True, help="Where the stretch begins.")
+        float | None, Field(kind="seconds", required=True, help="Second where the sample starts.")
     ] = None
     chop_sample_end_s: Annotated[
-        float | None, Field(kind="seconds", required=True, help="Where the stretch ends.")
+        float | None, Field(kind="seconds", required=True, help="Second where the sample ends.")
     ] = None
 
     def rules(self) -> Iterator[Problem]:
         yield from super().rules()
         if is_missing(self.sample_clip_id) and is_missing(self.url):
-            yield Problem("sample_clip_id", "is needed, or url: what to take the stretch from")
+            yield Problem("sample_clip_id", "is required unless url is given: the audio to sample")
         if self.sample_clip_id is not None and self.url is not None:
-            yield Problem("url", "is the other source; give sample_clip_id or url")
+            yield Problem("url", "is a second source; give sample_clip_id or url, not both")
         yield from in_order(self, "chop_sample_start_s", "chop_sample_end_s")
 
 
 class Mashup(_Mixed, frozen=True, kw_only=True):
-    """Make songs of two clips."""
+    """Combine two clips into new songs."""
 
     operation: ClassVar[str] = "mashup"
     path: ClassVar[str] = "/api/v1/sonic/mashup"
@@ -86,7 +83,7 @@ class Mashup(_Mixed, frozen=True, kw_only=True):
 
 
 class ReplaceSection(Request, frozen=True, kw_only=True):
-    """Sing one section of a clip anew."""
+    """Re-sing one section of a clip."""
 
     engine: ClassVar[str] = "sonic"
     operation: ClassVar[str] = "replace_section"
@@ -98,10 +95,10 @@ class ReplaceSection(Request, frozen=True, kw_only=True):
     clip_id: Clip = None
     mv: Model = None
     infill_start_s: Annotated[
-        float | None, Field(kind="seconds", required=True, help="Where the section begins.")
+        float | None, Field(kind="seconds", required=True, help="Second where the section starts.")
     ] = None
     infill_end_s: Annotated[
-        float | None, Field(kind="seconds", required=True, help="Where the section ends.")
+        float | None, Field(kind="seconds", required=True, help="Second where the section ends.")
     ] = None
     infill_lyrics: Annotated[
         str | None, Field(kind="long text", help="The lyrics of the section.")
@@ -122,5 +119,5 @@ class ReplaceSection(Request, frozen=True, kw_only=True):
         yield from in_order(self, "infill_start_s", "infill_end_s")
         for name in ("infill_lyrics", "prompt", "title", "tags"):
             if getattr(self, name) is None:
-                yield Problem(name, "is listed by the docs like what is needed", hard=False)
+                yield Problem(name, "seems to be required, judging by the docs", hard=False)
         yield from documented_for(self, "vocal_gender", GENDERED)

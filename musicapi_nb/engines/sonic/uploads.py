@@ -1,33 +1,33 @@
-"""Audio from a public address: as a clip, or continued or covered in the same request.
+"""Audio at a public URL: register, extend or cover it.
 
 Facts: docs.musicapi.ai (upload-music; upload-extend and upload-cover, late 2025) and
-musicapi-sdk 0.1.0. No price of the two that upload and render is published.
+musicapi-sdk 0.1.0. The prices of upload-extend and upload-cover are not published.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
-from musicapi_nb.engines.request import Field, Price, Request
+from musicapi_nb.engines.fields import Field
+from musicapi_nb.engines.request import Price, ReplyKind, Request
 from musicapi_nb.engines.sonic.generation import AudioWeight, AutoConcat, Length, Music, priced
 
 
 class Upload(Request, frozen=True, kw_only=True):
-    """Register audio at a public address as a clip; the reply holds its `clip_id`.
+    """Register audio at a public URL as a clip; the reply has its `clip_id`.
 
-    MP3 or WAV, up to 8 minutes; the service fetches it, which takes about 20 s.
+    MP3 or WAV, up to 8 minutes. The service downloads it, which takes about 20 s.
     """
 
     engine: ClassVar[str] = "sonic"
     operation: ClassVar[str] = "upload"
     path: ClassVar[str] = "/api/v1/sonic/upload"
-    reply: ClassVar[Literal["task", "immediate"]] = "immediate"
+    reply: ClassVar[ReplyKind] = "immediate"
     songs: ClassVar[int | None] = 0
     cost: ClassVar[Price | None] = priced(2)
 
     url: Annotated[
-        str | None,
-        Field(kind="url", required=True, help="Where the audio is: reachable from the internet."),
+        str | None, Field(kind="url", required=True, help="Public URL of the audio.")
     ] = None
 
 
@@ -35,28 +35,27 @@ class _Uploaded(Music, frozen=True, kw_only=True):
     cost: ClassVar[Price | None] = None
 
     url: Annotated[
-        str | None,
-        Field(kind="url", required=True, help="Where the audio is: reachable from the internet."),
+        str | None, Field(kind="url", required=True, help="Public URL of the audio.")
     ] = None
     audio_weight: AudioWeight = None
     duration: Length = None
 
 
 class UploadExtend(_Uploaded, frozen=True, kw_only=True):
-    """Register audio at a public address and continue it from a moment on."""
+    """Register audio at a public URL and continue it from a given second."""
 
     operation: ClassVar[str] = "upload_extend"
     path: ClassVar[str] = "/api/v1/sonic/upload-extend"
 
     continue_at: Annotated[
         float | None,
-        Field(kind="seconds", required=True, help="Where in the audio the continuation begins."),
+        Field(kind="seconds", required=True, help="Second of the audio to continue from."),
     ] = None
     auto_concat: AutoConcat = None
 
 
 class UploadCover(_Uploaded, frozen=True, kw_only=True):
-    """Register audio at a public address and sing it anew in another style."""
+    """Register audio at a public URL and re-sing it in another style."""
 
     operation: ClassVar[str] = "upload_cover"
     path: ClassVar[str] = "/api/v1/sonic/upload-cover"

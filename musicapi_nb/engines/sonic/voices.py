@@ -1,4 +1,4 @@
-"""Voices to sing with: a persona of a clip, one of a recording, the vocals of a clip.
+"""Voices: a persona from a clip or a recording, and the vocals of a clip.
 
 Facts: docs.musicapi.ai (create-persona, create-voice; 2025 to 2026), public clients of the
 sibling host and musicapi-sdk 0.1.0.
@@ -8,33 +8,34 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from typing import Annotated, ClassVar, Literal, TypeAlias
+from typing import Annotated, ClassVar, TypeAlias
 
-from musicapi_nb.engines.request import Field, Price, Request, is_missing
+from musicapi_nb.engines.fields import Field, is_missing
+from musicapi_nb.engines.request import Price, ReplyKind, Request
 from musicapi_nb.engines.sonic.generation import Clip, in_order, priced
 from musicapi_nb.errors import Problem
 
 _LONGEST_VOCALS = 30
 
 _Start: TypeAlias = Annotated[
-    float | None, Field(kind="seconds", help="Where in the clip the vocals begin.")
+    float | None, Field(kind="seconds", help="Second of the clip where the vocals start.")
 ]
 _End: TypeAlias = Annotated[
-    float | None, Field(kind="seconds", help="Where in the clip the vocals end.")
+    float | None, Field(kind="seconds", help="Second of the clip where the vocals end.")
 ]
 
 
 class CreatePersona(Request, frozen=True, kw_only=True):
-    """Make a persona from a clip; the reply holds its `persona_id`.
+    """Create a persona from a clip; the reply has its `persona_id`.
 
-    The clip's field is `clip_id` in the newer docs and `continue_clip_id` in the older; the
-    description is `describe` or `description` likewise. The clip is best less than a day old.
+    The newer docs name the fields `clip_id` and `describe`, the older ones `continue_clip_id` and
+    `description`. The clip should be less than a day old.
     """
 
     engine: ClassVar[str] = "sonic"
     operation: ClassVar[str] = "create_persona"
     path: ClassVar[str] = "/api/v1/sonic/persona"
-    reply: ClassVar[Literal["task", "immediate"]] = "immediate"
+    reply: ClassVar[ReplyKind] = "immediate"
     songs: ClassVar[int | None] = 0
     cost: ClassVar[Price | None] = Price(
         1, dt.date(2026, 10, 7), "sibling host; not confirmed for api.musicapi.ai"
@@ -44,30 +45,30 @@ class CreatePersona(Request, frozen=True, kw_only=True):
     clip_id: Annotated[str | None, Field(kind="clip", help="The clip to take the voice from.")] = (
         None
     )
-    describe: Annotated[str | None, Field(kind="long text", help="What the voice is like.")] = None
-    continue_clip_id: Annotated[
-        str | None, Field(kind="clip", help="The older docs' name of clip_id.")
-    ] = None
+    describe: Annotated[str | None, Field(kind="long text", help="A description of it.")] = None
+    continue_clip_id: Annotated[str | None, Field(kind="clip", help="Older name of clip_id.")] = (
+        None
+    )
     description: Annotated[
-        str | None, Field(kind="long text", limit=200, help="The older docs' name of describe.")
+        str | None, Field(kind="long text", limit=200, help="Older name of describe.")
     ] = None
     styles: Annotated[
         str | None, Field(kind="tags", limit=2000, help="Its styles, comma-separated.")
     ] = None
-    vox_audio_id: Annotated[str | None, Field(help="The vocals to take, from `Vox`.")] = None
+    vox_audio_id: Annotated[str | None, Field(help="The vocals to use, from `Vox`.")] = None
     vocal_start_s: _Start = None
     vocal_end_s: _End = None
 
     def rules(self) -> Iterator[Problem]:
         if is_missing(self.clip_id) and is_missing(self.continue_clip_id):
-            yield Problem("clip_id", "is needed: the clip to take the voice from")
+            yield Problem("clip_id", "is required: the clip to take the voice from")
         if self.clip_id is not None and self.continue_clip_id is not None:
-            yield Problem("continue_clip_id", "is the older name of clip_id; give one of the two")
+            yield Problem("continue_clip_id", "is the older name of clip_id; give only one of them")
         yield from in_order(self, "vocal_start_s", "vocal_end_s")
 
 
 class CreateVoice(Request, frozen=True, kw_only=True):
-    """Make a persona from a recording; its task ends with the `persona_id`.
+    """Create a persona from a recording; the result of its task is the `persona_id`.
 
     MP3 or WAV, longer than 10 s, one clear speaker.
     """
@@ -80,20 +81,17 @@ class CreateVoice(Request, frozen=True, kw_only=True):
     webhook: ClassVar[bool] = True
 
     audio_url: Annotated[
-        str | None,
-        Field(
-            kind="url", required=True, help="Where the recording is: reachable from the internet."
-        ),
+        str | None, Field(kind="url", required=True, help="Public URL of the recording.")
     ] = None
 
 
 class Vox(Request, frozen=True, kw_only=True):
-    """Take the vocals out of a stretch of a clip, at most 30 s; best less than a day old."""
+    """Extract the vocals of a section of at most 30 s; the clip should be less than a day old."""
 
     engine: ClassVar[str] = "sonic"
     operation: ClassVar[str] = "vox"
     path: ClassVar[str] = "/api/v1/sonic/vox"
-    reply: ClassVar[Literal["task", "immediate"]] = "immediate"
+    reply: ClassVar[ReplyKind] = "immediate"
     songs: ClassVar[int | None] = 0
     cost: ClassVar[Price | None] = priced(1)
 

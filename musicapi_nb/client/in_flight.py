@@ -1,0 +1,66 @@
+"""Paid requests under way: their replies are received even if their callers are cancelled."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from musicapi_nb.client.callbacks import ProgressCallback, log_orphaned_request
+from musicapi_nb.errors import ClientClosed
+from musicapi_nb.ledger_types import Claim
+from musicapi_nb.tasks import Task
+
+_Result = TypeVar("_Result", Task, Claim)
+
+
+class InFlight:
+    """The paid requests that a client has sent and not yet received a reply to."""
+
+    def __init__(self) -> None:
+        self.tasks: dict[asyncio.Task[Any], asyncio.AbstractEventLoop] = {}
+        self._closing = False
+
+    def check_open(self) -> None:
+        if self._closing:
+            raise ClientClosed("the client is closed")
+
+    async def shield(
+        self,
+        sending: Coroutine[Any, Any, _Result],
+        operation: str,
+        progress: ProgressCallback | None = None,
+    ) -> _Result:
+        """Run a coroutine that sends a request to its end, even if the caller is cancelled.
+
+        The outcome is then logged under the name of the `operation`, unless `progress` receives
+        the task.
+        """
+        task = asyncio.create_task(sending)
+        self.tasks[task] = asyncio.get_running_loop()
+        task.add_done_callback(lambda done: self.tasks.pop(done, None))
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            task.add_done_callback(lambda done: log_orphaned_request(done, operation, progress))
+            raise
+
+    async def close(self) -> None:
+        """Wait for all replies. From now on `check_open` raises."""
+        self._closing = True
+        while self.tasks:
+            task, loop = next(iter(self.tasks.items()))
+            await _wait_for(task, loop)
+            self.tasks.pop(task, None)
+
+
+async def _wait_for(task: asyncio.Task[Any], loop: asyncio.AbstractEventLoop) -> None:
+    """Wait, from any loop, until a task of `loop` has ended. A stopped loop is not waited for."""
+    if loop is asyncio.get_running_loop():
+        await asyncio.wait([task])
+    elif loop.is_running():
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_wait([task]), loop))
+
+
+async def _wait(tasks: list[asyncio.Task[Any]]) -> None:
+    await asyncio.wait(tasks)

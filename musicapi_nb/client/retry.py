@@ -1,0 +1,106 @@
+"""When a call is sent again, how often, and after what delay."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import TypeVar
+
+from musicapi_nb.errors import MusicAPIError, RateLimited, ServerError, UnexpectedReply, Unreachable
+
+_Result = TypeVar("_Result")
+_ATTEMPTS = 5
+_MAX_429_RETRIES = 8
+# Seconds: the first delay doubles up to the longest; a Retry-After counts up to its own limit.
+_FIRST_DELAY, _LONGEST_DELAY, _LONGEST_RETRY_AFTER = 0.5, 30.0, 60.0
+_DEFAULT_429_DELAY = 3.0  # of the service's clock
+
+
+def is_transient(error: MusicAPIError, *, paid: bool = False) -> bool:
+    """Return whether the same call may be sent again and could then succeed.
+
+    A paid call may be sent again only if it never reached the service.
+    """
+    if paid:
+        return isinstance(error, Unreachable)
+    return isinstance(error, Unreachable | RateLimited | ServerError | UnexpectedReply)
+
+
+class RetryPolicy:
+    """The retries of all calls of one client.
+
+    Parameters
+    ----------
+    speed
+        How many times faster than real time the service's clock runs. Delays are divided by it.
+    """
+
+    def __init__(self, speed: float) -> None:
+        self.speed = speed
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for some seconds of the service's clock."""
+        await asyncio.sleep(seconds / self.speed)
+
+    async def call(self, send: Callable[[], Awaitable[_Result]], *, paid: bool = False) -> _Result:
+        """Send, and send again after an error that `is_transient`, five times at most."""
+        attempts = Attempts(self, paid=paid)
+        while True:
+            try:
+                return await send()
+            except MusicAPIError as error:
+                if not await attempts.wait_after(error):
+                    raise
+
+    def seconds_to_pause(self, error: MusicAPIError) -> float:
+        """Return for how many seconds of real time nobody should send after a 429."""
+        if error.retry_after is None:
+            return _DEFAULT_429_DELAY / self.speed
+        return error.retry_after
+
+
+class Attempts:
+    """The attempts of one call.
+
+    Parameters
+    ----------
+    throttle
+        Pauses everybody who shares the rate limit for some seconds. With it, a paid call that was
+        refused by a 429 is sent again, when its next slot comes.
+    """
+
+    def __init__(
+        self,
+        policy: RetryPolicy,
+        *,
+        paid: bool,
+        throttle: Callable[[float], Awaitable[None]] | None = None,
+    ) -> None:
+        self._policy = policy
+        self._paid = paid
+        self._throttle = throttle
+        self._failures = self._refusals = 0
+
+    async def wait_after(self, error: MusicAPIError) -> bool:
+        """Wait before the next attempt; return False if there must not be one."""
+        if self._throttle is not None and error.status == HTTPStatus.TOO_MANY_REQUESTS:
+            self._refusals += 1
+            if self._refusals > _MAX_429_RETRIES or not isinstance(error, RateLimited):
+                return False
+            await self._throttle(self._policy.seconds_to_pause(error))
+            return True
+        self._failures += 1
+        if self._failures == _ATTEMPTS or not is_transient(error, paid=self._paid):
+            return False
+        await self._policy.sleep(_delay(error, self._failures))
+        return True
+
+
+def _delay(error: MusicAPIError, failures: int) -> float:
+    """Return the seconds until the next attempt, with jitter."""
+    if error.retry_after is not None:
+        return min(error.retry_after, _LONGEST_RETRY_AFTER) + random.uniform(0.0, _FIRST_DELAY)  # noqa: S311
+    delay = min(_FIRST_DELAY * 2.0**failures, _LONGEST_DELAY)
+    return delay * random.uniform(0.5, 1.0)  # noqa: S311

@@ -1,0 +1,197 @@
+"""Field: the declaration of one request field, and the checks of its value. No I/O."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal, TypeAlias
+
+Kind: TypeAlias = Literal[
+    "text",
+    "long text",
+    "tags",
+    "choice",
+    "switch",
+    "fraction",
+    "integer",
+    "number",
+    "seconds",
+    "clip",
+    "clips",
+    "url",
+    "choices",
+    "segments",
+    "requests",
+]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class LimitByModel:
+    """A character limit that depends on the model: `default`, except for those in `models`."""
+
+    default: int
+    models: Mapping[str, int]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """Declaration of one field, given as the metadata of its annotation.
+
+    Attributes
+    ----------
+    help
+        What the field does, in one sentence for users.
+    kind
+        Each kind has one Python type and one form control.
+    required
+        Always required. Fields required only in some modes are checked by `Request.rules`.
+    limit
+        Number of characters. More is a problem. Exactly as many gives advice, because older docs
+        say "less than" and only lengths over the limit were tried.
+    minimum, maximum
+        Inclusive bounds of a number.
+    choices
+        Allowed values. With `allow_other`, other values give advice instead of a problem.
+    min_items, max_items
+        Bounds on the length of a list.
+    item
+        Class of a list's items, if they are not texts.
+    """
+
+    help: str
+    kind: Kind = "text"
+    required: bool = False
+    limit: int | LimitByModel | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] = ()
+    allow_other: bool = False
+    min_items: int | None = None
+    max_items: int | None = None
+    item: type | None = None
+
+    def limit_for(self, model: str | None) -> int | None:
+        """Return the character limit for a model; None if there is none."""
+        if isinstance(self.limit, LimitByModel):
+            return self.limit.models.get(canonical_model(model), self.limit.default)
+        return self.limit
+
+
+def is_missing(value: Any) -> bool:
+    """True if a field is not set, or is blank text."""
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def canonical_model(model: str | None) -> str:
+    """Return the "sonic-" name of a model; the sibling host calls `sonic-v5` `chirp-v5`."""
+    return (model or "").replace("chirp-", "sonic-")
+
+
+_PYTHON_TYPES: Mapping[str, tuple[tuple[type, ...], str]] = {
+    "switch": ((bool,), "True or False"),
+    "integer": ((int,), "a whole number"),
+    "fraction": ((int, float), "a number from 0 to 1"),
+    "number": ((int, float), "a number"),
+    "seconds": ((int, float), "a number of seconds"),
+    "choices": ((list, tuple), "a list of texts"),
+    "clips": ((list, tuple), "a list of clip ids"),
+    "segments": ((list, tuple), "a list of nuro.Segment(name=..., duration=...)"),
+    "requests": ((list, tuple), "a list of requests"),
+}
+_TEXT = ((str,), "text")
+# The service accepts no files, only URLs (docs upload-music).
+_PUBLISH = (
+    "a local file, which the service cannot reach; it needs a public URL. "
+    "api.publish(path, 's3://bucket/songs/').result() copies the file there and returns its URL"
+)
+_FILE = re.compile(
+    r"file:.*|[./~\\].*|[a-z]:[\\/].*|[^/:]*\.(mp3|wav|m4a|flac|ogg|aac)"
+    r"|[^.:/]+/[^:]*\.(mp3|wav|m4a|flac|ogg|aac)",
+    re.IGNORECASE | re.DOTALL,
+)
+_PRIVATE = re.compile(
+    r"https?://(localhost|127\.|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|\[::1\])", re.IGNORECASE
+)
+
+
+def value_problems(value: Any, field: Field, model: str | None) -> Iterator[tuple[str, bool]]:
+    """Yield (message, hard) for each problem of a value with its field."""
+    types, expected = _PYTHON_TYPES.get(field.kind, _TEXT)
+    if field.kind == "url" and _is_file(value):
+        yield f"is {os.fspath(value)!r:.80}, {_PUBLISH}", True
+    elif not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
+        hint = '; join a list: ", ".join(tags)' if field.kind == "tags" else ""
+        yield f"should be {expected}, not {type(value).__name__} {value!r:.40}{hint}", True
+    elif isinstance(value, str):
+        yield from _text_problems(value, field, model)
+    elif isinstance(value, int | float):
+        yield from _number_problems(value, field)
+    elif isinstance(value, list | tuple):
+        yield from _list_problems(value, field)
+
+
+def _has_surrogate(text: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _is_file(value: Any) -> bool:
+    """True for a path, or a text that looks like the path of a local file."""
+    return isinstance(value, os.PathLike) or (
+        isinstance(value, str) and _FILE.fullmatch(value.strip()) is not None
+    )
+
+
+def _text_problems(value: str, field: Field, model: str | None) -> Iterator[tuple[str, bool]]:
+    if _has_surrogate(value):
+        yield "contains half of a surrogate pair, which JSON cannot represent", True
+    limit = field.limit_for(model)
+    if limit is not None and len(value) > limit:
+        yield f"has {len(value)} characters; the limit is {limit}", True
+    elif limit is not None and len(value) == limit:
+        yield f"has exactly {limit} characters; the service may require fewer", False
+    if field.choices and value not in field.choices:
+        listed = ", ".join(field.choices)
+        if not field.allow_other:
+            yield f"is {value!r:.60}; choose one of {listed}", True
+        elif canonical_model(value) not in field.choices:
+            yield f"is {value!r:.60}, unknown to this version; known: {listed}", False
+    if field.kind == "url" and not value.startswith(("https://", "http://")):
+        yield "should be a public https:// or http:// URL", True
+    elif field.kind == "url" and _PRIVATE.match(value):
+        yield "is on this machine or a private network, where only a simulator can reach it", False
+
+
+def _number_problems(value: float, field: Field) -> Iterator[tuple[str, bool]]:
+    low = 0.0 if field.kind in {"fraction", "seconds"} and field.minimum is None else field.minimum
+    high = 1.0 if field.kind == "fraction" and field.maximum is None else field.maximum
+    if not math.isfinite(value):
+        yield f"should be a finite number, not {value}", True
+    elif (low is not None and value < low) or (high is not None and value > high):
+        bounds = (("at least", low), ("at most", high))
+        range_ = " and ".join(f"{name} {bound:g}" for name, bound in bounds if bound is not None)
+        yield f"is {value}; it should be {range_}", True
+
+
+def _list_problems(value: Sequence[Any], field: Field) -> Iterator[tuple[str, bool]]:
+    if field.max_items is not None and len(value) > field.max_items:
+        yield f"has {len(value)} items, at most {field.max_items} are allowed", True
+    if field.min_items is not None and len(value) < field.min_items:
+        yield f"has {len(value)} items, at least {field.min_items} are needed", True
+    item_type: type = field.item or str
+    for item in value:
+        if not isinstance(item, item_type):
+            yield f"contains {item!r:.40}, not a {item_type.__name__}", True
+        elif isinstance(item, str):
+            yield from _item_problems(item, field)
+
+
+def _item_problems(item: str, field: Field) -> Iterator[tuple[str, bool]]:
+    if field.kind == "choices" and item not in field.choices:
+        yield f"contains {item!r:.40}; choose from {', '.join(field.choices)}", True
+    elif not item.strip():
+        yield "contains a blank text", True
+    elif _has_surrogate(item):
+        yield f"contains {item!r:.40}: half of a surrogate pair, which JSON cannot represent", True

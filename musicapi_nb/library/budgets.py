@@ -1,0 +1,58 @@
+"""Budgets: limits in credits that purchases are reserved against."""
+
+from __future__ import annotations
+
+import dataclasses
+import sqlite3
+from collections.abc import Sequence
+
+from musicapi_nb.engines import Request
+from musicapi_nb.errors import LibraryError, OverBudget, UnknownPrice
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Budget:
+    """A limit in credits, and the credits `held`: spent, under way or possibly spent.
+
+    `assume` is what a request of unknown price counts; None: such requests are refused.
+    """
+
+    name: str
+    credits: int
+    held: int
+    assume: int | None = None
+
+    @property
+    def remaining(self) -> int:
+        return max(self.credits - self.held, 0)
+
+
+def budgets(connection: sqlite3.Connection) -> dict[str, Budget]:
+    """Return all budgets by name."""
+    rows = connection.execute("SELECT name, credits, held, assume FROM budgets ORDER BY name")
+    return {row[0]: Budget(*row) for row in rows}
+
+
+def reserve_credits(connection: sqlite3.Connection, request: Request, names: Sequence[str]) -> int:
+    """Return the credits to hold for a request, once every budget covers them."""
+    operation = f"{request.engine}.{request.operation}"
+    available = budgets(connection) if names else {}
+    for name in names:
+        if name not in available:
+            raise LibraryError(f"there is no budget {name!r}; create it with set_budget")
+    price = request.price()
+    if price is None:
+        for name in names:
+            if available[name].assume is None:
+                raise UnknownPrice(
+                    f"the price of {operation} is unknown, and budget {name!r} assumes none"
+                )
+        price = max((available[name].assume or 0 for name in names), default=0)
+    for name in names:
+        budget = available[name]
+        if budget.held + price > budget.credits:
+            raise OverBudget(
+                f"{operation} costs {price} credits; {budget.held} of {budget.credits} credits of "
+                f"{name!r} are already reserved"
+            )
+    return price

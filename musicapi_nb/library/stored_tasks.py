@@ -1,0 +1,127 @@
+"""Tasks as the ledger stores them: the raw reply, and facts that it does not contain."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from musicapi_nb.engines import Request
+from musicapi_nb.ledger_types import Entry
+from musicapi_nb.library._request_key import from_json
+from musicapi_nb.library.database import Database
+from musicapi_nb.library.events import as_json
+from musicapi_nb.tasks import StoredReply, Task
+
+_CHUNK = 128  # tasks of one query
+_MAX_DEPTH = 50  # levels; documented replies have 8 at most
+_MAX_BRACKETS = 300  # with fewer, no part can be nested too deeply
+_TASK_FIELDS = ("state", "state_word", "fail_reason", "refunded")
+_WITH_REPLIES = """
+    SELECT entries.id, requests.data, latest.data, replies.raw FROM entries
+    JOIN events AS requests ON requests.id = entries.request_event
+    LEFT JOIN events AS replies ON replies.id = entries.reply_event
+    LEFT JOIN events AS latest ON latest.id = (
+        SELECT max(id) FROM events WHERE entry = entries.id
+        AND kind IN ('accepted', 'polled', 'done', 'failed', 'refused', 'charged')
+    )
+    WHERE entries.id IN (SELECT value FROM json_each(?))
+"""
+
+
+# --- writing -------------------------------------------------------------------------------
+
+
+def to_event(task: Task) -> dict[str, Any]:
+    """Return what an event stores of a task, apart from the raw reply."""
+    data = {name: value for name in _TASK_FIELDS if (value := getattr(task, name)) is not None}
+    if task.id is not None:
+        data["task_id"] = task.id
+    if task.fail_reason is not None:
+        data["note"] = task.fail_reason
+    return data
+
+
+def raw_text(task: Task) -> str | None:
+    """Return the raw reply as JSON text, without what is nested too deeply."""
+    if task.raw is None:
+        return None
+    try:
+        text = as_json(task.raw)
+    except (ValueError, TypeError, RecursionError):
+        return as_json(_limit_depth(task.raw, _MAX_DEPTH))
+    # The limit depends on the JSON reader: what is stored must be readable everywhere.
+    if text.count("[") + text.count("{") > _MAX_BRACKETS:
+        return as_json(_limit_depth(task.raw, _MAX_DEPTH))
+    return text
+
+
+def _limit_depth(value: Any, depth: int) -> Any:
+    if isinstance(value, dict | list) and not depth:
+        return "(nested too deeply to be stored)"
+    if isinstance(value, dict):
+        return {str(name): _limit_depth(item, depth - 1) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_limit_depth(item, depth - 1) for item in value]
+    return value if isinstance(value, str | int | float | None) else repr(value)
+
+
+# --- reading -------------------------------------------------------------------------------
+
+
+def request_of(connection: sqlite3.Connection, entry: Entry) -> Request | None:
+    """Return the request; None if this version does not know its operation."""
+    row = connection.execute("SELECT data FROM events WHERE id=?", (entry.request_event,))
+    return from_json(json.loads(row.fetchone()[0])["request"])
+
+
+def task_of(connection: sqlite3.Connection, entry: Entry) -> Task:
+    """Return the task of an entry as last polled."""
+    ((_, *columns),) = connection.execute(_WITH_REPLIES, (f"[{entry.id}]",))
+    return _stored_reply(entry, *columns).task()
+
+
+def tasks_of(database: Database, entries: Sequence[Entry]) -> Iterator[tuple[Entry, Task]]:
+    """Yield entries and their tasks. The database is not locked while replies are parsed."""
+    return ((entry, reply.task()) for entry, reply in replies_of(database, entries))
+
+
+def replies_of(database: Database, entries: Sequence[Entry]) -> Iterator[tuple[Entry, StoredReply]]:
+    """Yield entries and the latest reply about each."""
+    for start in range(0, len(entries), _CHUNK):
+        chunk = {entry.id: entry for entry in entries[start : start + _CHUNK]}
+        rows = {row[0]: row[1:] for row in database.rows(_WITH_REPLIES, str(list(chunk)))}
+        for number, entry in chunk.items():
+            yield entry, _stored_reply(entry, *rows[number])
+
+
+def _stored_reply(
+    entry: Entry, request_data: str, latest: str | None, raw: str | None
+) -> StoredReply:
+    data: Mapping[str, Any] = json.loads(latest) if latest else {}
+    if entry.state in {"failed", "refused", "not_run"}:
+        data = {**data, "state": "failed", "fail_reason": entry.note}
+        data |= {"refunded": entry.refunded} if entry.refunded is not None else {}
+    return restore(entry, from_json(json.loads(request_data)["request"]), data, raw)
+
+
+def restore(
+    entry: Entry, request: Request | None, data: Mapping[str, Any], raw: str | None
+) -> StoredReply:
+    """Return the stored reply of an entry, given the data and raw text of its events."""
+    overrides = {name: data[name] for name in _TASK_FIELDS if name in data}
+    return StoredReply(base_task(entry, request), raw, overrides)
+
+
+def base_task(entry: Entry, request: Request | None) -> Task:
+    """Return the task of an entry as it is without a reply."""
+    return Task(
+        id=entry.task_id,
+        engine=entry.engine,
+        operation=entry.operation,
+        expected=request.songs if request else None,
+        request=request,
+        simulated=entry.simulated,
+        take=entry.take,
+    )
