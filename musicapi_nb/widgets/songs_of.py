@@ -12,7 +12,7 @@ from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.experiment import Experiment
 from musicapi_nb.library import Library, Rating
 from musicapi_nb.library.media_files import song_key
-from musicapi_nb.markup.escape import TITLE_LIMIT, attribute
+from musicapi_nb.markup.escape import TITLE_LIMIT, plain_attribute
 from musicapi_nb.tasks import Song, Task
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class SongItem:
         title = self.song.title
         if title is None or markup.is_blank(title):
             return "(untitled)"
-        return attribute(title, TITLE_LIMIT)
+        return plain_attribute(title, TITLE_LIMIT)
 
     @property
     def seed(self) -> str:
