@@ -1,4 +1,4 @@
-"""Between values and bytes: a request to a call, a reply to a payload or an error. Pure."""
+"""Convert requests to HTTP calls, and HTTP replies to payloads or errors. No I/O."""
 
 from __future__ import annotations
 
@@ -23,29 +23,30 @@ from musicapi_nb.errors import (
     classify,
 )
 
-_REQUEST_IDS = ("x-request-id", "x-vercel-id", "cf-ray")
-_WORDS = ("error", "message", "detail")
-_LONGEST_WORDS = 500
-# 4xx by which a server or proxy says that it gave up on the exchange, not on the request.
-_UNDECIDED = frozenset({HTTPStatus.REQUEST_TIMEOUT, 499})
+_REQUEST_ID_HEADERS = ("x-request-id", "x-vercel-id", "cf-ray")
+_MESSAGE_FIELDS = ("error", "message", "detail")
+_MAX_MESSAGE = 500
+# 4xx statuses of a server or proxy that gave up on the connection and did not refuse the request
+_NO_REFUSAL = frozenset({HTTPStatus.REQUEST_TIMEOUT, 499})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Call:
-    """One HTTP request, without host and key."""
+    """One HTTP request, without host and API key."""
 
     method: Literal["GET", "POST"]
     path: str
-    # not in what a verbose traceback shows: it holds the secret of webhooks
+    # not in the repr, which tracebacks may show: it can contain the webhook secret
     body: bytes | None = dataclasses.field(default=None, repr=False)
     poll_by_repost: bool = False
-    """Whether its reply may say "not ready", and the same call is how to ask again."""
+    """True if the reply may be "not ready", and the call is then repeated."""
 
     @property
     def paid(self) -> bool:
-        """Whether sending it may cost credits: it is sent twice only if the first never left.
+        """True if it may cost credits.
 
-        Or (`poll_by_repost`) if the reply to the first said "not ready".
+        Such a call is sent again only if it provably never left or was refused, or, with
+        `poll_by_repost`, if its reply was "not ready".
         """
         return self.method != "GET"
 
@@ -58,12 +59,12 @@ class Call:
 
 
 def submit_call(request: Request) -> Call:
-    """Write a request as a call.
+    """Check a request and return the call that submits it.
 
     Raises
     ------
     InvalidRequest
-        The request has hard problems; all are listed.
+        The request has hard problems.
     """
     request.check()
     if request.method == "GET":
@@ -73,36 +74,35 @@ def submit_call(request: Request) -> Call:
 
 
 def poll_call(engine: str | None, task_id: str | None) -> Call:
-    """Write the question how a task is doing.
+    """Return the call that reads the state of a task.
 
     Raises
     ------
     InvalidRequest
         The engine or the id is missing or blank.
     """
-    parts = {"engine": _segment(engine), "task_id": _segment(task_id)}
-    missing = [
-        Problem(name, "is needed to ask about a task") for name, part in parts.items() if not part
-    ]
+    segments = {"engine": _segment(engine), "task_id": _segment(task_id)}
+    missing = [name for name, segment in segments.items() if not segment]
     if missing:
-        raise InvalidRequest("the question about a task", missing)
-    return Call("GET", f"/api/v1/{parts['engine']}/task/{parts['task_id']}")
+        problems = [Problem(name, "is required to poll a task") for name in missing]
+        raise InvalidRequest("the poll", problems)
+    return Call("GET", f"/api/v1/{segments['engine']}/task/{segments['task_id']}")
 
 
 def _segment(value: str | None) -> str | None:
-    """Quote one segment of a path; None for what can be none."""
+    """Quote a path segment; None if the value is not a usable one."""
     if not isinstance(value, str) or not value.strip() or value in {".", ".."}:
         return None
-    return quote(value, safe="", errors="replace")  # halves of surrogate pairs have no bytes
+    return quote(value, safe="", errors="replace")  # lone surrogates cannot be encoded
 
 
 def decode(body: bytes | str) -> Any:
-    """Decode JSON, also where it holds NaN or halves of surrogate pairs.
+    """Decode JSON; NaN and lone surrogates are accepted.
 
     Raises
     ------
     UnexpectedReply
-        It is no JSON: empty, cut off, a page, nested beyond measure; `body` keeps it.
+        The text is not JSON: empty, truncated, an HTML page, or nested too deeply.
     """
     text = body.decode("utf-8-sig", "replace") if isinstance(body, bytes) else body
     try:
@@ -119,17 +119,17 @@ def _not_json(text: str) -> str:
         title = re.search(r"<title[^>]*>([^<]{1,100})", text, re.IGNORECASE)
         return f"an HTML page ({_one_line(title[1])})" if title else "an HTML page"
     if start[0] in '{["':
-        return "cut off or garbled"
+        return "truncated or garbled"
     return f"the text {_one_line(text)[:60]!r}"
 
 
 def _one_line(text: str) -> str:
-    """A text for an error's one line: no breaks, no control characters, no halves of pairs."""
+    """Remove line breaks, control characters and lone surrogates."""
     printable = (character if character.isprintable() else " " for character in text)
     return " ".join("".join(printable).split())
 
 
-def read_response(  # noqa: PLR0913 - a reply, and what is known of the call
+def read_response(  # noqa: PLR0913 - a reply and the properties of its call
     status: int,
     headers: Mapping[str, str],
     body: bytes,
@@ -138,92 +138,95 @@ def read_response(  # noqa: PLR0913 - a reply, and what is known of the call
     poll_by_repost: bool = False,
     now: float = 0.0,
 ) -> Any:
-    """Read a reply: return its payload, or raise the error that it is.
+    """Return the payload of a reply, or raise the error that it reports.
 
-    Of an operation in several steps an error is a payload where one of the steps was done: it
-    tells of a task that failed, after what may have been charged.
+    If an operation runs in steps and one step was done, an error status is returned as a payload:
+    the task failed, but the completed step may have cost credits.
 
     Parameters
     ----------
     status, headers, body
-        As they came; the names of `headers` in lower case.
+        The reply; header names in lower case.
     paid
-        Whether it answers a paid call: an outcome that is not known then `may_have_cost`.
+        True for the reply to a paid call. An unknown outcome then sets `may_have_cost`.
     poll_by_repost
-        Whether "not ready" is one of its answers: as a 202, or as a text that is no JSON.
+        True if "not ready" is a valid reply, as a 202 or as plain text.
     now
-        Unix time in seconds, for a Retry-After that is a date.
+        Unix time in seconds, to interpret a Retry-After date.
 
     Raises
     ------
     MusicAPIError
-        Of the class that status and words mean (see `errors.classify`).
+        Its class depends on status and message (see `errors.classify`).
     """
     if status == HTTPStatus.ACCEPTED and (
         poll_by_repost or not paid
-    ):  # "keep asking", whatever the body
-        return _decoded_or({}, body)
-    if 200 <= status < 300:  # noqa: PLR2004 - the HTTP classes are their own names
+    ):  # "not ready", whatever the body
+        return _decode_object(body)
+    if 200 <= status < 300:  # noqa: PLR2004 - HTTP status classes
         try:
             return decode(body)
         except UnexpectedReply as error:
-            if poll_by_repost and (words := _plain_words(body)):
-                return {"message": words}
+            if poll_by_repost and (text := _plain_text(body)):
+                return {"message": text}
             raise UnexpectedReply(
                 error.message,
                 status=status,
-                request_id=_id_of(headers),
+                request_id=_request_id(headers),
                 body=body,
                 may_have_cost=paid,
             ) from None
-    if paid and refuses(status) and _did_a_step(body):  # no refusal: that step may have cost
+    if paid and refuses(status) and _step_done(body):  # that step may have cost credits
         return decode(body)
     raise _error(status, headers, body, paid=paid, now=now)
 
 
-def _did_a_step(body: bytes) -> bool:
-    """Whether an error is one step's, of several, and another one was done."""
-    steps = _decoded_or({}, body).get("steps")
-    told = steps.values() if isinstance(steps, dict) else ()
-    return any(isinstance(step, dict) and step.get("success") is True for step in told)
+def _step_done(body: bytes) -> bool:
+    """Return whether an error body lists a step that succeeded."""
+    steps = _decode_object(body).get("steps")
+    results = steps.values() if isinstance(steps, dict) else ()
+    return any(isinstance(step, dict) and step.get("success") is True for step in results)
 
 
-def _decoded_or(default: Any, body: bytes) -> Any:
+def _decode_object(body: bytes) -> dict[str, Any]:
+    """Decode a JSON object; empty if the body is anything else."""
     try:
         payload = decode(body)
     except UnexpectedReply:
-        return default
-    return payload if isinstance(payload, dict) else default
+        return {}
+    return payload if isinstance(payload, dict) else {}
 
 
-def _id_of(headers: Mapping[str, str]) -> str | None:
-    named = (_one_line(headers.get(name, "")) for name in _REQUEST_IDS)
-    return next((value for value in named if value), None)
+def _request_id(headers: Mapping[str, str]) -> str | None:
+    values = (_one_line(headers.get(name, "")) for name in _REQUEST_ID_HEADERS)
+    return next((value for value in values if value), None)
 
 
 def refuses(status: int) -> bool:
-    """Whether a status says that the request itself was refused, and so cost nothing."""
-    return 400 <= status < 500 and status not in _UNDECIDED  # noqa: PLR2004 - as above
+    """Return whether a status means that the request was refused, and so cost nothing."""
+    return 400 <= status < 500 and status not in _NO_REFUSAL  # noqa: PLR2004 - as above
 
 
 def _error(
     status: int, headers: Mapping[str, str], body: bytes, *, paid: bool, now: float
 ) -> MusicAPIError:
-    words = words_of(body)
-    kind, refunded = classify(status, words), _refunded(body)
-    if kind is ServerError and refunded and not paid:  # nuro tells a poll so that a task failed
-        kind = TaskFailed
-    said = f": {words.rstrip('. ')}" if words else ""
-    error = kind(
-        f"the service answered {status} {_phrase(status)}{said}",
+    message = message_of(body)
+    error_class, refunded = classify(status, message), _is_refunded(body)
+    if (
+        error_class is ServerError and refunded and not paid
+    ):  # nuro's reply to polling a failed task
+        error_class = TaskFailed
+    detail = f": {message.rstrip('. ')}" if message else ""
+    error = error_class(
+        f"the service answered {status} {_phrase(status)}{detail}",
         status=status,
-        request_id=_id_of(headers),
+        request_id=_request_id(headers),
         body=body,
         may_have_cost=paid and not refuses(status),
     )
     error.retry_after = retry_after(headers, now)
     if isinstance(error, TaskFailed):
-        error.refunded = refunded or (True if "refund" in words.lower() else None)
+        error.refunded = refunded or (True if "refund" in message.lower() else None)
     return error
 
 
@@ -231,48 +234,48 @@ def _phrase(status: int) -> str:
     try:
         return HTTPStatus(status).phrase
     except ValueError:
-        return "(no known status)"
+        return "(unknown status)"
 
 
-def words_of(body: bytes) -> str:
-    """What an error body says, whichever of the known shapes it has; at most 500 characters."""
+def message_of(body: bytes) -> str:
+    """Return the message of an error body in any known shape, cut to 500 characters."""
     try:
-        said = _said(decode(body))
+        message = _find_message(decode(body))
     except UnexpectedReply:
         text = body.decode("utf-8-sig", "replace").strip()
-        said = _plain_words(body) or (_not_json(text) if text else "")
-    return _one_line(said[: 2 * _LONGEST_WORDS])[:_LONGEST_WORDS]
+        message = _plain_text(body) or (_not_json(text) if text else "")
+    return _one_line(message[: 2 * _MAX_MESSAGE])[:_MAX_MESSAGE]
 
 
-def _plain_words(body: bytes) -> str:
-    """A body that is neither JSON, nor a part of it, nor a page; "" for anything else."""
+def _plain_text(body: bytes) -> str:
+    """Return a body that is plain text; "" for (partial) JSON or HTML."""
     text = body.decode("utf-8-sig", "replace").strip()
     return text if text[:1] not in {"<", "{", "[", '"', ""} else ""
 
 
-def _refunded(body: bytes) -> bool:
-    """Whether an error body says that credits were given back."""
-    return _decoded_or({}, body).get("refund_processed") is True
+def _is_refunded(body: bytes) -> bool:
+    """Return whether an error body reports a refund."""
+    return _decode_object(body).get("refund_processed") is True
 
 
-def _said(value: Any, depth: int = 3) -> str:
+def _find_message(value: Any, depth: int = 3) -> str:
     if isinstance(value, str):
         return value.strip()
     if isinstance(value, dict) and depth:
-        said = (_said(value.get(name), depth - 1) for name in _WORDS)
-        return next((words for words in said if words), "")
+        messages = (_find_message(value.get(name), depth - 1) for name in _MESSAGE_FIELDS)
+        return next((message for message in messages if message), "")
     return ""
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds to wait that the reply names (as seconds or as an HTTP date), never below 0."""
+    """Return the seconds to wait from a Retry-After header (seconds or HTTP date), or None."""
     value = headers.get("retry-after", "").strip()
     if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", value):
         return float(value)
     try:
-        moment = email.utils.parsedate_to_datetime(value)
-        if moment.tzinfo is None:  # "-0000", or no zone at all: HTTP knows only GMT
-            moment = moment.replace(tzinfo=dt.UTC)
-        return max(0.0, moment.timestamp() - now)
+        time = email.utils.parsedate_to_datetime(value)
+        if time.tzinfo is None:  # "-0000" or no zone: HTTP dates are always GMT
+            time = time.replace(tzinfo=dt.UTC)
+        return max(0.0, time.timestamp() - now)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None

@@ -18,7 +18,7 @@ import soundfile
 
 import musicapi_nb as mnb
 from musicapi_nb import sonic, tasks
-from musicapi_nb.errors import DownloadFailed, InvalidArgument, InvalidRequest
+from musicapi_nb.errors import DownloadFailed, InvalidRequest
 from musicapi_nb.library import Library
 from musicapi_nb.simulator import Simulator
 from musicapi_nb.tasks import Song, Task
@@ -104,42 +104,6 @@ def store_audio(library: Library, song: Song, content: bytes) -> None:
     path = library.incoming()
     path.write_bytes(content)
     library.attach(song, "audio", library.add_file(path, ".wav"))
-
-
-def test_gallery_accepts_every_source_of_songs(tmp_path: Path) -> None:
-    two = finished_tasks(2)
-    titles = ["Song 0a", "Song 0b", "Song 1a", "Song 1b"]
-    raw = [task.raw for task in two]
-    sources = (two, iter(two), raw, json.dumps(raw[0]).encode(), two[0].songs, two[0].songs[0])
-    for source in sources:
-        shown_titles = gallery(source)._songs["title"]
-        assert shown_titles == titles[: len(shown_titles)]
-        assert shown_titles
-    (tmp_path / "r.ndjson").write_text("\n".join(map(json.dumps, raw)))
-    assert gallery(str(tmp_path / "r.ndjson"))._songs["title"] == titles
-    assert gallery([])._songs["title"] == []
-    assert gallery([two[0].songs, [two[1]]])._songs["title"] == titles
-    for wrong in (3, None, [3], {"a": 3}.items()):
-        with pytest.raises(InvalidArgument, match="songs come from"):
-            gallery(wrong)
-
-
-def test_frame_rows_select_songs_of_library(library: Library) -> None:
-    requests = [song("one"), song("two")]
-    for number, request in enumerate(requests):
-        entry = buy(library, request, f"t{number}").entry.id
-        library.record_poll(entry, looked(acknowledged(request, f"t{number}")))
-    frame = mnb.songs_frame(library)
-    frame.insert(0, "style", ["jazz", "jazz", "folk", None])
-    rows = gallery(frame.iloc[1:], library=library)
-    assert [item.song.position for item in rows.collection.items] == [1, 0, 1]
-    assert rows.collection.factors == {"style": ("jazz", "folk", "(none)")}
-    with pytest.raises(InvalidArgument, match=r"library=api\.library"):
-        gallery(frame)
-    with pytest.raises(InvalidArgument, match="columns task_id and song_position"):
-        gallery(frame.drop(columns="task_id"), library=library)
-    with pytest.raises(InvalidArgument, match="has no song 7 of task 't0'"):
-        gallery(frame.assign(task_id="t0", song_position=7), library=library)
 
 
 def test_library_gallery_refreshes(library: Library) -> None:

@@ -301,12 +301,13 @@ def test_text_beyond_ascii_is_isolated_from_its_neighbours() -> None:
 
 def test_a_cut_text_says_so() -> None:
     assert Seen(markup.text("x" * 20, limit=20)).text == "x" * 20
-    assert Seen(markup.text("x" * 21, limit=20)).text == "x" * 20 + "… (cut, 21 characters in all)"
+    short = Seen(markup.text("x" * 21, limit=20)).text
+    assert short == "x" * 20 + "… (cut; 21 characters in total)"
     long = Seen(markup.card("x" * 1_000_000)).text
-    assert long == "x" * TITLE_LIMIT + "… (cut, 1,000,000 characters in all)"
+    assert long == "x" * TITLE_LIMIT + "… (cut; 1,000,000 characters in total)"
     words = Seen(markup.lyrics("la " * 7_000)).text
     assert len(words) > 19_000
-    assert words.endswith("… (cut, 21,000 characters in all)")
+    assert words.endswith("… (cut; 21,000 characters in total)")
 
 
 @pytest.mark.parametrize("title", [None, "", "  \n", "\u200b\u2060", "\u2800", "\u202e"])
@@ -534,7 +535,7 @@ def test_a_player_loads_nothing_and_leaves_a_link_where_players_are_stripped() -
     assert block.text == "Listen to Harbour Lamps"
     assert block.all("a")[0]["href"] == "https://example.com/a.mp3"
     assert Seen(markup.player(None)).text == "No audio."
-    assert Seen(markup.player("x:y")).text == "No audio: its address is not one to open."
+    assert Seen(markup.player("x:y")).text == "No audio: its URL cannot be opened."
 
 
 def test_a_cover_is_described_and_a_gradient_is_silent() -> None:

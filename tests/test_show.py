@@ -76,7 +76,7 @@ def test_a_failed_task_says_what_became_of_the_credits(
     shown = task_html(task)
 
     assert words in shown
-    assert ("by itself" in shown) == (refunded is None)
+    assert ("automatically" in shown) == (refunded is None)
 
 
 def test_texts_are_open_to_be_read_and_have_no_picture() -> None:

@@ -31,7 +31,6 @@ _KEYS = ("task_id", "song_id")
 _FATES = {"tag": "str", "returned": "str", "fate": "str"}
 _COUNTS = ("requested", "returned", "kept", "dropped", "added")
 _MEASURES = ("recall", "precision", "jaccard")
-_BY_SONG = dict.fromkeys(_COUNTS, "int64") | dict.fromkeys(_MEASURES, "float64")
 _BY_LEVEL = {
     "measure": "str",
     **dict.fromkeys(("estimate", "low", "high"), "float64"),
@@ -52,9 +51,9 @@ def tag_fates(
     songs, tags
         From `songs_frame` and `tags_frame`, or an experiment's `run.songs()` and `run.tags()`.
     requested
-        The column of `songs` with the requested tags ("prompt", or a factor), or a
-        mapping or Series to them from `song_id` or from `cell`. A text is split at commas,
-        semicolons and line ends; a list of texts is taken as is; a missing value requests nothing.
+        The column of `songs` with the requested tags ("prompt", or a factor), or a mapping or
+        Series to them from `song_id` or from `cell`. A text is split at commas, semicolons and
+        line ends; a list of texts is taken as is; a missing value requests nothing.
     match
         "tag": a requested tag is kept if it was returned, ignoring case, white space, hyphens for
         spaces, and Unicode compatibility forms (NFKC). "words": if all its words occur within one
@@ -151,7 +150,7 @@ def adherence(  # noqa: PLR0913 - all but two are keywords
         As `tag_fates`; `by` is no column; a task is missing.
     """
     if by is None:
-        matched = _match_songs(songs, tags, requested, match, result_columns=_BY_SONG)
+        matched = _match_songs(songs, tags, requested, match, result_columns=(*_COUNTS, *_MEASURES))
         result = pd.concat([matched.keys, matched.measures()], axis=1)
         result.attrs["songs_left_out"] = len(songs) - len(matched.keys)
         return result
@@ -232,14 +231,12 @@ class _MatchedSongs(NamedTuple):
     songs: list[_Song]
 
     def measures(self) -> pd.DataFrame:
-        counts = np.array([song.counts() for song in self.songs], dtype="int64").reshape(-1, 5)
-        requested, returned, kept, _, added = counts.T.astype(float)
-        terms = ((kept, requested), (returned - added, returned), (kept, requested + added))
-        measures = {
-            name: np.divide(part, total, out=np.full(len(total), np.nan), where=total > 0)
-            for name, (part, total) in zip(_MEASURES, terms, strict=True)
-        }
-        return as_frame(dict(zip(_COUNTS, counts.T, strict=True)) | measures, _BY_SONG)
+        rows = [song.counts() for song in self.songs]
+        counts = pd.DataFrame(rows, columns=list(_COUNTS), dtype="int64")
+        recall = counts["kept"] / counts["requested"]
+        precision = (counts["returned"] - counts["added"]) / counts["returned"]
+        jaccard = counts["kept"] / (counts["requested"] + counts["added"])
+        return counts.assign(recall=recall, precision=precision, jaccard=jaccard)
 
 
 def _match_songs(
@@ -260,14 +257,11 @@ def _match_songs(
     keys = pd.concat([judged[lead], judged[names].astype(dict.fromkeys(names, "str"))], axis=1)
     returned: list[list[str]] = [[] for _ in range(codes.number)]
     present = tags["tag"].notna().to_numpy(dtype=bool)
-    for code, tag in zip(
-        codes.tag_song[present].tolist(), tags["tag"][present].astype(str), strict=True
-    ):
+    tag_songs = codes.tag_song[present].tolist()
+    for code, tag in zip(tag_songs, tags["tag"][present].astype(str), strict=True):
         returned[code].append(tag)
-    matched = []
-    for texts, code in zip(
-        requested_tags(judged, requested), codes.song[rows].tolist(), strict=True
-    ):
+    matched, song_tags = [], requested_tags(judged, requested)
+    for texts, code in zip(song_tags, codes.song[rows].tolist(), strict=True):
         pair = unique_tags(texts), unique_tags(returned[code])
         matched.append(_Song(*pair, match_tags(*pair, match)))
     return _MatchedSongs(rows, keys, matched)

@@ -248,14 +248,12 @@ def _count_pairs(frame: pd.DataFrame, single: pd.DataFrame, names: pd.Index) -> 
     pairs = pairs[pairs["tag"] != pairs["tag_other"]]
     pairs = pairs.groupby(["tag", "tag_other", "task"], as_index=False).size()
     pairs = pairs.merge(single, on=["tag", "task"], suffixes=("", "_single"))
-    code = pairs["tag"].to_numpy("int64") * max(len(names), 1) + pairs["tag_other"].to_numpy(
-        "int64"
-    )
-    code, group = np.unique(code, return_inverse=True)
-    hits, cases = pairs["size"].to_numpy("float64"), pairs["size_single"].to_numpy("float64")
-    first, second = np.divmod(code, max(len(names), 1))
-    sums = pd.DataFrame(cluster_sums(group, hits, cases, len(code)))
-    return sums.assign(scope=_TWO_TAGS, tag=names.take(first), other_tag=names.take(second))
+    groups = pairs.groupby(["tag", "tag_other"])
+    hits, cases = (pairs[name].to_numpy("float64") for name in ("size", "size_single"))
+    sums = cluster_sums(groups.ngroup().to_numpy().astype("int64"), hits, cases, groups.ngroups)
+    tags = pairs[["tag", "tag_other"]].drop_duplicates().sort_values(["tag", "tag_other"])
+    first, second = (names.take(tags[name].to_numpy()) for name in tags)
+    return pd.DataFrame(sums).assign(scope=_TWO_TAGS, tag=first, other_tag=second)
 
 
 def _by_frequency(sums: pd.DataFrame) -> pd.DataFrame:

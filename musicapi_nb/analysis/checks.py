@@ -35,17 +35,10 @@ _MAX_MAGNITUDE = 1e100
 
 
 def require(frame: pd.DataFrame, columns: Mapping[str, ColumnKind], label: str) -> None:
-    """Check the columns of a table; `label` names the table in error messages.
+    """Raise BadFrame if columns of a table are missing, duplicated or of another kind.
 
-    A "key" column holds hashable values (texts, numbers, times). A column without any value
-    passes as every kind, since empty tables often lack dtypes.
-
-    Raises
-    ------
-    InvalidArgument
-        `frame` is no DataFrame.
-    BadFrame
-        Columns are missing, duplicated or of another kind.
+    `label` names the table in the message. A "key" column holds hashable values (texts, numbers,
+    times). A column without any value passes as every kind, since empty tables often lack dtypes.
     """
     if not isinstance(frame, pd.DataFrame):
         raise InvalidArgument(f"{label} is a {type(frame).__name__}, not a DataFrame")
@@ -65,13 +58,7 @@ def require(frame: pd.DataFrame, columns: Mapping[str, ColumnKind], label: str) 
 
 
 def names_of(names: Any, argument: str) -> list[str]:
-    """Return one name or an iterable of names as a list without repeats.
-
-    Raises
-    ------
-    InvalidArgument
-        `names` is neither a string nor strings.
-    """
+    """Return one name or an iterable of names as a list without repeats, or raise."""
     names = [names] if isinstance(names, str) else names
     if not isinstance(names, Iterable) or not all(isinstance(name, str) for name in names):
         raise InvalidArgument(f"{argument} is {names!r}; it is a name or a list of names")
@@ -79,15 +66,7 @@ def names_of(names: Any, argument: str) -> list[str]:
 
 
 def level_names(by: Any, result_columns: Iterable[str]) -> list[str]:
-    """Return the columns of `by`, which become columns of a result with `result_columns`.
-
-    Raises
-    ------
-    InvalidArgument
-        `by` names no column.
-    BadFrame
-        The result has a column of the same name.
-    """
+    """Return the columns of `by`, which must differ from the `result_columns`."""
     names = names_of(by, "by")
     if not names:
         raise InvalidArgument("by names no column; it names at least one")

@@ -17,13 +17,8 @@ def cluster_codes(frame: pd.DataFrame, cluster: str | None = None, label: str = 
 
     The songs of a task are not independent, so tasks are the units. They are identified by the
     column `cluster`; default `cell` if there is one (an experiment gives each task a cell, even
-    before the service has named it), else `task_id`.
-
-    Raises
-    ------
-    BadFrame
-        The column is missing or has missing values, or several tasks share a `cell`, as where
-        tables of several experiments were concatenated.
+    before the service has named it), else `task_id`. BadFrame is raised if the column is missing
+    or has missing values, or if several tasks share a `cell`.
     """
     name = cluster or next((name for name in ("cell", "task_id") if name in frame.columns), None)
     if name is None:

@@ -19,12 +19,7 @@ def map_reduce(
     `count` returns one row for each combination of the key columns; its other columns are sums.
     Dask tables are counted by the workers; only the counts travel, so `count` must be picklable.
     It gets the partitions of one number together: all rows of a task must be in partitions of the
-    same number. Rows come in the order in which their keys first occur.
-
-    Raises
-    ------
-    BadFrame
-        Only some tables are Dask tables, or their numbers of partitions differ.
+    same number, or BadFrame is raised. Rows come in the order in which their keys first occur.
     """
     is_dask = [callable(getattr(table, "to_delayed", None)) for table in tables]
     if not any(is_dask):

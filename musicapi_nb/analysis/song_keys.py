@@ -25,13 +25,8 @@ def song_codes(*tables: LabelledTable) -> list[Ints]:
     """Number songs alike in all tables, from 0 in their order of occurrence: (rows,) each.
 
     Songs are identified by those of cell, task_id and song_id that every table has. Each table
-    comes with its label for error messages.
-
-    Raises
-    ------
-    BadFrame
-        A table has no `song_id`, or a key is a number in one table and a text in another, as
-        where only one was read from a CSV file.
+    comes with its label for error messages. BadFrame is raised if a table has no `song_id`, or if
+    a key is a number in one table and a text in another, as where one was read from a CSV file.
     """
     for frame, label in tables:
         require(frame, {"song_id": "key"}, label)
@@ -114,12 +109,8 @@ class TaggedSongs(NamedTuple):
 def tagged_songs(songs: pd.DataFrame, tags: pd.DataFrame, label: str = SONGS) -> TaggedSongs:
     """Match songs and tags, and find the songs that can be judged by their tags.
 
-    These are songs whose `state` is "succeeded"; without that column, songs with any tag.
-
-    Raises
-    ------
-    BadFrame
-        As `song_codes`; the tags are no text; or such a song has several rows.
+    These are songs whose `state` is "succeeded"; without that column, songs with any tag. Each
+    must have a single row.
     """
     require(tags, {"tag": "text"}, TAGS)
     song, tag_song = song_codes((songs, label), (tags, TAGS))
@@ -135,13 +126,7 @@ def tagged_songs(songs: pd.DataFrame, tags: pd.DataFrame, label: str = SONGS) ->
 def presence_values(
     songs: pd.DataFrame, tags: pd.DataFrame, presence: Sequence[str], label: str = SONGS
 ) -> dict[str, Floats]:
-    """Return 1 or 0 for each tag of `presence`, (songs,); NaN for songs without tags to judge by.
-
-    Raises
-    ------
-    BadFrame
-        As `tagged_songs`.
-    """
+    """Return 1 or 0 for each tag of `presence`, (songs,); NaN for songs that failed."""
     matched = tagged_songs(songs, tags, label)
     spellings = np.array([match_key(tag) if isinstance(tag, str) else "" for tag in tags["tag"]])
     values = {}

@@ -17,12 +17,8 @@ Match: TypeAlias = Literal["tag", "words"] | Callable[[str, str], bool]
 def split_tags(requested: Any) -> tuple[str, ...]:
     """Return tags: a text is split at commas, semicolons and line ends, a list is taken as is.
 
-    White space is collapsed, empty tags are left out; a missing value has no tags.
-
-    Raises
-    ------
-    InvalidArgument
-        `requested` is neither a text nor a list of texts.
+    White space is collapsed, empty tags are left out; a missing value has no tags. Anything else
+    raises InvalidArgument.
     """
     if isinstance(requested, str):
         return split_tag_text(clean(requested))
@@ -43,11 +39,6 @@ def match_tags(
     """Return the index of the returned tag that matches each requested tag, or None.
 
     Neither may have repeats (see `unique_tags`).
-
-    Raises
-    ------
-    InvalidArgument
-        `match` is neither "tag", "words" nor callable.
     """
     if callable(match):
         return _maximum_matching(

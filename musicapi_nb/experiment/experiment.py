@@ -141,7 +141,7 @@ class Experiment:
         tracker.assume = self._assume or 0
         held = stored.held if stored else 0
         with self.library.transaction():  # raises if the library cannot be written
-            tracker.update_all(ledger.read(), ledger.budget_name)
+            tracker.update_all(ledger.read_entries(), ledger.budget_name)
             self._outside_plan = ledger.count_outside_plan()
             if limit is not None:
                 if not held:
@@ -319,7 +319,7 @@ class Experiment:
         invalid = any(problem.hard for problem in self.plan.grouped_problems())
         if not self._running and not invalid:
             with contextlib.suppress(ClientClosed):  # then the states in memory are the newest
-                self._tracker.update_all(self._ledger.read(), self._ledger.budget_name)
+                self._tracker.update_all(self._ledger.read_entries(), self._ledger.budget_name)
         return self.progress
 
     def tasks_of_cells(self) -> dict[int, Task]:

@@ -31,27 +31,25 @@ class ExperimentLedger:
         """Return the budget of this experiment, if one was set."""
         return self.library.budgets().get(self.budget_name)
 
-    def tightest(self, names: Sequence[str]) -> Budget | None:
+    def tightest_budget(self, names: Sequence[str]) -> Budget | None:
         """Return the budget with the fewest credits left among `names`, or None."""
         budgets = self.library.budgets()
         existing = [budgets[name] for name in names if name in budgets]
         return min(existing, key=lambda budget: budget.remaining, default=None)
 
-    def read(self) -> list[Entry | None]:
+    def read_entries(self) -> list[Entry | None]:
         """Return each cell's entry: the live one, else the latest."""
-        keys = set(self._request_keys)
         entries: dict[str, Entry] = {}
-        for entry in self.library.entries():
-            if entry.request_key in keys and entry.simulated is self._simulated:
-                earlier = entries.get(entry.request_key)
-                if earlier is None or earlier.state not in ACTIVE_STATES:
-                    entries[entry.request_key] = entry
+        for entry in self.library.entries_by_key(self._request_keys, simulated=self._simulated):
+            earlier = entries.get(entry.request_key)
+            if earlier is None or earlier.state not in ACTIVE_STATES:
+                entries[entry.request_key] = entry
         return [entries.get(key) for key in self._request_keys]
 
-    def join(self) -> list[Entry | None]:
+    def link_purchases(self) -> list[Entry | None]:
         """Read the entries, and link purchases made outside the experiment to it."""
         with self.library.transaction():
-            entries = self.read()
+            entries = self.read_entries()
             linked = self.library.cells(self.name)
             for cell, entry in zip(self._cells, entries, strict=True):
                 active = entry is not None and entry.state in ACTIVE_STATES
@@ -72,10 +70,10 @@ class ExperimentLedger:
             if entry.request_key not in keys
         )
 
-    def not_run(self, reasons: Mapping[int, str]) -> None:
+    def record_not_run(self, reasons: Mapping[int, str]) -> None:
         """Record why cells, given by index, were not bought; skip what is already recorded."""
         with self.library.transaction():
-            entries = self.read()
+            entries = self.read_entries()
             for index, reason in reasons.items():
                 latest = entries[index]
                 if latest is not None and (latest.state, latest.note) == ("not_run", reason):

@@ -103,7 +103,7 @@ class Runner:
         ledger, tracker, states = self._ledger, self._tracker, self._tracker.states
         if await asyncio.to_thread(ledger.budget) is not None:
             self._budgets = (ledger.budget_name,)
-        tracker.update_all(await asyncio.to_thread(ledger.join), ledger.budget_name)
+        tracker.update_all(await asyncio.to_thread(ledger.link_purchases), ledger.budget_name)
         for index, state in enumerate(states):
             bought = state.state in {"accepted", "reposting", "done", "uncertain", "failed"}
             bought_before = bought and not state.to_buy
@@ -154,12 +154,12 @@ class Runner:
         queue.appendleft(index)
 
     async def _is_covered(self, block: Sequence[int]) -> bool:
-        """Check that every budget covers a whole block in addition to what was started before.
+        """Check that every budget covers a whole block in addition to the cells started before.
 
         Reserved credits may be refunded, so it is checked again whenever a cell has ended.
         """
         names = (*self._budgets, *self._client.budgets)
-        budget = await asyncio.to_thread(self._ledger.tightest, names)
+        budget = await asyncio.to_thread(self._ledger.tightest_budget, names)
         if budget is None:
             return True
         cost = self._tracker.credits(block)
@@ -169,8 +169,10 @@ class Runner:
             return True
         number = self._tracker.cells[block[0]].block
         name = "the budget" if budget.name in self._budgets else f"{budget.name!r}"
-        remaining = f"what is left of {name} ({budget.remaining} credits)"
-        self.stop_reason = f"{remaining} does not cover block {number} ({cost})"
+        self.stop_reason = (
+            f"the remaining {budget.remaining} credits of {name} do not cover block {number} "
+            f"({cost} credits)"
+        )
         return False
 
     # --- one cell --------------------------------------------------------------------------
@@ -288,8 +290,10 @@ class Runner:
         reasons |= {index: states[index].reason or default for index in self._over_budget}
         with contextlib.suppress(LibraryError, ClientClosed):  # then the run stopped because of it
             if reasons:
-                await asyncio.to_thread(ledger.not_run, reasons)
-            self._tracker.update_all(await asyncio.to_thread(ledger.read), ledger.budget_name)
+                await asyncio.to_thread(ledger.record_not_run, reasons)
+            self._tracker.update_all(
+                await asyncio.to_thread(ledger.read_entries), ledger.budget_name
+            )
         self._notify()
 
 

@@ -1,4 +1,4 @@
-"""Tasks and raw replies as tables: frames, each built from columns that it declares once."""
+"""Tasks and raw replies as pandas DataFrames with fixed columns."""
 
 from musicapi_nb.frames.dask import dask_frames
 from musicapi_nb.frames.flattener import Flattener, Frames, flatten

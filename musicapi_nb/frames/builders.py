@@ -86,8 +86,9 @@ class ValidityMask:
             self._flags.allocate(self._rows, growth)[:] = True
         self._rows += len(array)
         if self._flags is not None:
-            flags = self._flags.allocate(len(array), growth)
-            flags[:] = array.is_valid().to_numpy(zero_copy_only=False)
+            all_null = array.null_count == len(array)  # cheap, and the case of many columns
+            flags = False if all_null else array.is_valid().to_numpy(zero_copy_only=False)
+            self._flags.allocate(len(array), growth)[:] = flags
 
     def flags(self) -> NDArray[np.bool_] | None:
         """Return True for each row with a value, or None if all rows have one."""

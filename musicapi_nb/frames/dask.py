@@ -1,4 +1,4 @@
-"""Frames over many files, on Dask: on all cores, or on a cluster."""
+"""Frames of many files as Dask DataFrames, for all cores or a cluster."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import functools
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from musicapi_nb.errors import InvalidArgument, MissingExtra
 from musicapi_nb.frames import io
@@ -15,30 +15,31 @@ from musicapi_nb.frames.flattener import Columns, Frames
 if TYPE_CHECKING:
     import pandas as pd
 
+Paths: TypeAlias = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
-def dask_frames(given: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> Frames:
-    """Make the six frames of a folder's files of replies as Dask DataFrames, a partition a file.
 
-    Nothing is read until something is computed, and then by the workers, so that a cluster's
-    workers have to reach the files under the same paths. All replies of one task belong in one
-    file: what is counted by tasks is counted file by file. `adherence(by=...)`, `substitutions`,
-    `tag_counts`, `cooccurrence` and `exclusive_sets` take these frames as they take local ones,
-    and gather sums, not rows.
+def dask_frames(paths: Paths) -> Frames:
+    """Return the six frames of files of replies as Dask DataFrames, one partition per file.
+
+    Nothing is read until a result is computed, and then by the workers: those of a cluster need
+    the files under the same paths. All replies of one task belong in one file, because counts of
+    tasks are made file by file. `adherence(by=...)`, `substitutions`, `tag_counts`,
+    `cooccurrence` and `exclusive_sets` accept these frames and gather only sums, not rows.
 
         frames = dask_frames("replies/")
         cooccurrence(frames.tags)
-        frames.songs.compute()         # the same as flatten() of all files, one after the other
+        frames.songs.compute()         # the same rows as flatten() of all files in turn
 
     Parameters
     ----------
-    given
-        A folder (its files that end in .ndjson, .ndjson.gz or .parquet, by name; not those in
-        folders within), or paths of such files.
+    paths
+        A folder (its .ndjson, .ndjson.gz and .parquet files, by name, without subfolders), one
+        such file, or several.
 
     Raises
     ------
     FileNotFoundError
-        There is no such file, or the folder has none.
+        A file does not exist, or the folder has no file of replies.
     MissingExtra
         Dask is not installed.
     """
@@ -48,32 +49,33 @@ def dask_frames(given: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
         from dask.dataframe.utils import clear_known_categories  # noqa: PLC0415
     except ImportError as error:
         raise MissingExtra("Dask", "scale") from error
-    paths = _paths(given)
-    made: list[Any] = []
+    files = _files(paths)
+    frames: list[Any] = []
     for name in Frames._fields:
         meta = clear_known_categories(_frame(None, name=name))
-        part = functools.partial(_frame, name=name)
-        with dask.config.set({"dataframe.convert-string": False}):  # they are Arrow's already
-            made.append(dd.from_map(part, paths, meta=meta, label=f"replies-{name}"))
-    return Frames(*made)
+        partition = functools.partial(_frame, name=name)
+        with dask.config.set({"dataframe.convert-string": False}):  # they are Arrow strings already
+            frames.append(dd.from_map(partition, files, meta=meta, label=f"replies-{name}"))
+    return Frames(*frames)
 
 
-def _paths(given: Any) -> list[str]:
-    if isinstance(given, str) or hasattr(given, "__fspath__"):
-        folder = Path(given).expanduser()
-        found = [folder]
+def _files(paths: Any) -> list[str]:
+    if isinstance(paths, str) or hasattr(paths, "__fspath__"):
+        folder = Path(paths).expanduser()
+        files = [folder]
         if folder.is_dir():
-            found = sorted(path for path in folder.iterdir() if io.of_replies(path))
-        if not found:
-            raise FileNotFoundError(f"{folder} has no file of replies ({', '.join(io.SUFFIXES)})")
-    elif isinstance(given, Iterable):
-        found = [Path(path).expanduser() for path in given]
+            files = sorted(path for path in folder.iterdir() if io.is_reply_file(path))
+        if not files:
+            suffixes = ", ".join(io.SUFFIXES)
+            raise FileNotFoundError(f"{folder} contains no file of replies ({suffixes})")
+    elif isinstance(paths, Iterable):
+        files = [Path(path).expanduser() for path in paths]
     else:
-        raise InvalidArgument(f"this is a {type(given).__name__}, no path and no list of paths")
-    for path in found:
+        raise InvalidArgument(f"expected a path or several paths, got {type(paths).__name__}")
+    for path in files:
         if not path.is_file():
-            raise FileNotFoundError(f"there is no file {path}")
-    return [str(path.absolute()) for path in found]
+            raise FileNotFoundError(f"{path} does not exist or is not a file")
+    return [str(path.absolute()) for path in files]
 
 
 def _frame(path: str | None, *, name: str) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from musicapi_nb.frames.inputs import Item, parse_reply
-from musicapi_nb.frames.reply_types import TypedTask, decode_reply, decode_stored
+from musicapi_nb.frames.reply_types import TypedTask, decode_reply, decode_stored, nonblank
 from musicapi_nb.frames.schema import SONGS, TASKS, IssueRow, SongRow, array
 from musicapi_nb.tasks import StoredReply
 
@@ -82,15 +82,16 @@ def _column(
 
 def _lists(songs: Sequence[Any]) -> dict[str, Sequence[Any]]:
     """Return the tags of all songs, and their replacements, one after the other."""
-    tags = [song.tags for song in songs]
+    tags = [song.tags or () for song in songs]
     replacements = [song.replacements for song in songs]
     steps = list(chain.from_iterable(replacements))
+    step_tags = [step.tags or () for step in steps]
     return {
         "tags_per_song": list(map(len, tags)),
         "tag": list(chain.from_iterable(tags)),
         "steps_per_song": list(map(len, replacements)),
         "source": [step.source or None for step in steps],
-        "type": [step.type for step in steps],
-        "tags_per_step": [len(step.tags) for step in steps],
-        "step_tag": [tag for step in steps for tag in step.tags],
+        "type": [nonblank(step.type) for step in steps],
+        "tags_per_step": list(map(len, step_tags)),
+        "step_tag": list(chain.from_iterable(step_tags)),
     }

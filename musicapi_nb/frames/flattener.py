@@ -1,4 +1,4 @@
-"""All frames in one pass: replies to columns, batch by batch, and frames of these at any time."""
+"""`Flattener`: replies to columns, batch by batch, and the six frames of these columns."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
     Counts = NDArray[np.int64]
 
-_BATCH = 256  # its objects fit in the processor cache
+_BATCH = 128  # few enough that decoded objects stay in the processor cache
 
 
 class Frames(NamedTuple):
-    """All frames of the same replies."""
+    """The six frames of the same replies."""
 
     tasks: pd.DataFrame
     songs: pd.DataFrame
@@ -42,7 +42,7 @@ class Frames(NamedTuple):
 
 
 def flatten(replies: Replies) -> Frames:
-    """Make all six frames in one pass; the input is as for `tasks_frame`.
+    """Return all six frames of some replies, read once; the input is as for `tasks_frame`.
 
     >>> frames = flatten({"data": [{"clip_id": "c1", "tags": "jazz, spy"}]})
     >>> len(frames.songs), list(frames.tags["tag"])
@@ -54,9 +54,9 @@ def flatten(replies: Replies) -> Frames:
 
 
 class Flattener:
-    """Frames that grow: add replies as they come, look at all of them at any time.
+    """Frames that grow: add replies at any time, and get all frames at any time.
 
-    What was added is not read again, and a frame stays as it is when more is added.
+    Added replies are not read again. Adding does not change frames that were returned before.
 
     >>> flattener = Flattener()
     >>> flattener.add({"data": [{"clip_id": "c1", "tags": "jazz"}]})
@@ -74,103 +74,101 @@ class Flattener:
         Raises
         ------
         InvalidArgument
-            As `tasks_frame`; batches before the item that it names were added.
+            As `tasks_frame`. Complete batches of replies before the invalid item stay added.
         """
         self._columns.add(replies)
 
     def frames(self) -> Frames:
-        """All frames of what was added so far."""
+        """Return the frames of all replies added so far."""
         return Frames(*map(self._columns.frame, Frames._fields))
 
 
 class Columns:
-    """The columns that the wanted frames are made of."""
+    """The growing columns that the frames of these names need."""
 
-    def __init__(self, wanted: Collection[str]) -> None:
-        keys = set().union(*(_NEEDED[name] for name in wanted))
+    def __init__(self, frame_names: Collection[str]) -> None:
+        keys = set().union(*(_KEYS[name] for name in frame_names))
         self._columns = {key: column_builder(dtype) for key, dtype in DTYPES.items() if key in keys}
         self._issues: list[IssueRow] = []
         self._replies = 0
-        self._coded: defaultdict[Key, DictionaryBuilder] = defaultdict(DictionaryBuilder)
+        self._dictionaries: defaultdict[Key, DictionaryBuilder] = defaultdict(DictionaryBuilder)
 
     def add(self, replies: Replies) -> None:
-        earlier, share = self._replies, progress_meter(replies)
-        unread = iter_items(replies)
+        """Append replies, batch by batch; an exception loses at most the current batch."""
+        earlier, share_read = self._replies, progress_meter(replies)
+        items = iter_items(replies)
         with _garbage_collection_paused():
-            while batch := list(itertools.islice(unread, _BATCH)):
+            while batch := list(itertools.islice(items, _BATCH)):
                 columns, issues = read_batch(batch, self._columns)
                 self._replies += len(batch)
-                ahead = (earlier + (self._replies - earlier) / share(batch)) / self._replies
+                expected = earlier + (self._replies - earlier) / share_read(batch)
                 for key, column in columns.items():
-                    self._columns[key].extend(column, ahead)
+                    self._columns[key].extend(column, growth=expected / self._replies)
                 self._issues += issues
 
     def frame(self, name: str) -> pd.DataFrame:
-        """One of the wanted frames, as it is now."""
+        """Return one of the frames, as of now."""
         if name == "issues":
             return build_frame(ISSUES, self._issues)
-        make = {"tags": self._tags, "replaced_tags": self._steps, "durations": self._durations}
-        columns = make[name]() if name in make else self._table(name)
+        makers = {"tags": self._tags, "replaced_tags": self._steps, "durations": self._durations}
+        columns = makers[name]() if name in makers else self._table(name)
         return pd.DataFrame(columns, copy=False)
 
     def _table(self, table: str) -> dict[str, Any]:
-        return {
-            name: column.values() for (of, name), column in self._columns.items() if of == table
-        }
+        return {key[1]: column.values() for key, column in self._columns.items() if key[0] == table}
 
     def _durations(self) -> dict[str, Any]:
-        songs = self._numbers("tasks", "songs")
+        songs_per_task = self._numbers("tasks", "songs")
         return {
             name: self._columns["songs", name].values()
             if ("songs", name) in self._columns
-            else self._numbers("tasks", name).repeat(songs)
+            else self._numbers("tasks", name).repeat(songs_per_task)
             for name in DURATIONS
         }
 
     def _tags(self) -> dict[str, Any]:
-        each = self._numbers("lists", "tags_per_song")
-        song = _owners(each)
+        tags_per_song = self._numbers("lists", "tags_per_song")
         return {
-            **self._ids(each, song),
-            "position": _places(each),
+            **self._song_ids(tags_per_song),
+            "position": _positions(tags_per_song),
             "tag": self._columns["lists", "tag"].values(),
         }
 
     def _steps(self) -> dict[str, Any]:
-        steps, tags = (
-            self._numbers("lists", "steps_per_song"),
-            self._numbers("lists", "tags_per_step"),
-        )
-        each = np.maximum(tags, 1)  # a step that left no tag is a row too: its source would be lost
-        song, step = _owners(steps), _owners(each)
-        none = np.zeros(len(step), bool)
-        made = self._texts("lists", "step_tag")
-        if not tags.all():
-            none = (tags == 0).take(step)
-            made = made.take(pa.array(np.cumsum(~none) - 1, mask=none))
+        steps_per_song = self._numbers("lists", "steps_per_song")
+        tags_per_step = self._numbers("lists", "tags_per_step")
+        tags = self._texts("lists", "step_tag")
+        rows_per_step = np.maximum(tags_per_step, 1)  # a step without tags is a row, too
+        step_of_row = _owners(rows_per_step)
+        no_tag = np.zeros(len(step_of_row), bool)
+        if not tags_per_step.all():
+            no_tag = (tags_per_step == 0).take(step_of_row)
+            tags = tags.take(pa.array(np.cumsum(~no_tag) - 1, mask=no_tag))
         return {
-            **{name: ids.take(step) for name, ids in self._ids(steps, song).items()},
-            "step": _places(steps).take(step),
-            "source": self._coded_text("lists", "source", each, step),
-            "type": self._coded_text("lists", "type", each, step),
-            "position": pd.arrays.IntegerArray(_places(each), none),
-            "tag": text_values(made),
+            **{name: ids.take(step_of_row) for name, ids in self._song_ids(steps_per_song).items()},
+            "step": _positions(steps_per_song).take(step_of_row),
+            "source": self._repeated_text("lists", "source", rows_per_step),
+            "type": self._repeated_text("lists", "type", rows_per_step),
+            "position": pd.arrays.IntegerArray(_positions(rows_per_step), no_tag),
+            "tag": text_values(tags),
         }
 
-    def _ids(self, each: Counts, song: Counts) -> dict[str, pd.Categorical]:
+    def _song_ids(self, rows_per_song: Counts) -> dict[str, pd.Categorical]:
         return {
-            name: self._coded_text("songs", name, each, song) for name in ("task_id", "song_id")
+            name: self._repeated_text("songs", name, rows_per_song)
+            for name in ("task_id", "song_id")
         }
 
-    def _coded_text(self, table: str, name: str, each: Counts, owner: Counts) -> pd.Categorical:
-        """A text for each of its rows, as a category."""
-        texts = self._texts(table, name)
-        if each.all():
-            codes, dtype = self._coded[table, name].append(texts)
-        else:  # what has no row is no category
-            codes, dtype = DictionaryBuilder().append(texts.filter(pa.array(each > 0)))
-            owner = (np.cumsum(each > 0) - 1).take(owner)
-        return pd.Categorical.from_codes(codes.take(owner), dtype=dtype, validate=False)
+    def _repeated_text(self, table: str, name: str, counts: Counts) -> pd.Categorical:
+        """Return each text of a column as often as its count, as a categorical."""
+        texts, owners = self._texts(table, name), _owners(counts)
+        if counts.all():
+            codes, dtype = self._dictionaries[table, name].append(texts)
+        else:  # a text without rows is no category
+            used = counts > 0
+            codes, dtype = DictionaryBuilder().append(texts.filter(pa.array(used)))
+            owners = (np.cumsum(used) - 1).take(owners)
+        return pd.Categorical.from_codes(codes.take(owners), dtype=dtype, validate=False)
 
     def _numbers(self, table: str, name: str) -> NDArray[Any]:
         return self._columns[table, name].array()
@@ -180,12 +178,12 @@ class Columns:
 
 
 _LISTS = {key for key in DTYPES if key[0] == "lists"}
-_IDS = {("songs", "task_id"), ("songs", "song_id")}
-_NEEDED: dict[str, set[Key]] = {
+_SONG_IDS = {("songs", "task_id"), ("songs", "song_id")}
+_KEYS: dict[str, set[Key]] = {
     "tasks": {("tasks", name) for name in TASKS},
     "songs": {("songs", name) for name in SONGS},
-    "tags": _LISTS | _IDS,
-    "replaced_tags": _LISTS | _IDS,
+    "tags": _LISTS | _SONG_IDS,
+    "replaced_tags": _LISTS | _SONG_IDS,
     "durations": {("songs" if name in SONGS else "tasks", name) for name in DURATIONS}
     | {("tasks", "songs")},
     "issues": set(),
@@ -193,26 +191,26 @@ _NEEDED: dict[str, set[Key]] = {
 
 
 def _owners(counts: Counts) -> Counts:
-    """0, 1, 2 ..., each as often as its count says."""
+    """Return 0, 1, 2 ..., each repeated as often as its count."""
     return np.arange(len(counts)).repeat(counts)
 
 
-def _places(counts: Counts) -> Counts:
-    """0, 1, 2 ... for each count, one after the other."""
+def _positions(counts: Counts) -> Counts:
+    """Return 0, 1, ... count - 1 for each count, joined."""
     counts = counts[counts > 0]
-    places = np.ones(counts.sum(), "int64")
-    places[:1] = 0
-    places[counts[:-1].cumsum()] = 1 - counts[:-1]
-    return places.cumsum(out=places)
+    steps = np.ones(counts.sum(), "int64")
+    steps[:1] = 0
+    steps[counts[:-1].cumsum()] = 1 - counts[:-1]
+    return steps.cumsum(out=steps)
 
 
 @contextlib.contextmanager
 def _garbage_collection_paused() -> Iterator[None]:
-    """What a batch makes and drops has no cycles; to look for some takes a fifth of the time."""
-    was = gc.isenabled()
+    """Pause it while batches are read: they leave no cycles, and the searches take time."""
+    enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        if was:
+        if enabled:
             gc.enable()

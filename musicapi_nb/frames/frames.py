@@ -1,4 +1,4 @@
-"""The frames: what was given, as rows, under the columns of each."""
+"""The functions that make one frame each."""
 
 from __future__ import annotations
 
@@ -28,15 +28,16 @@ if TYPE_CHECKING:
 
 @document_columns(TASKS)
 def tasks_frame(replies: Replies) -> pd.DataFrame:
-    """Make a table of tasks: one row for every reply that was understood, in the given order.
+    """Return a table of tasks: one row per reply that was understood, in input order.
 
-    All six frames take the same input: a Task, a raw reply as dict, str or bytes, an iterable of
-    these (mixed as they come; an iterator serves one frame only), a library, or the path of an
-    .ndjson or .ndjson.gz file with one reply a line, or of a .parquet file of raw replies (see
-    `write_parquet`); `flatten` makes all six at once. They keep
-    their columns and dtypes whatever is given, also for no rows. What is unfinished or absent is
-    missing, never 0 or "". A reply that was not understood is a row of `issues_frame`, and the
-    other frames carry on with the rest.
+    All six frames accept the same input: a Task, a raw reply as dict, str or bytes, an iterable of
+    these in any mix (an iterator can be read only once), a library, or the path of a file: .ndjson
+    or .ndjson.gz with one reply per line, or .parquet with raw replies (see `write_parquet`).
+    `flatten` makes all six frames at once.
+
+    Columns and dtypes are the same for every input, also without rows. Unfinished or absent values
+    are missing, never 0 or "". A reply that was not understood is a row of `issues_frame`; the
+    other frames go on with the rest.
 
     >>> tasks_frame(["{}", {"task_id": "t1", "message": "success"}])[["task_id", "state"]]
       task_id    state
@@ -45,16 +46,16 @@ def tasks_frame(replies: Replies) -> pd.DataFrame:
     Raises
     ------
     InvalidArgument
-        What was given is none of the above (also a TypeError).
+        The input is none of the above (also a TypeError).
     FileNotFoundError
-        There is no such file.
+        The file does not exist.
     """
-    return _only("tasks", replies)
+    return _frame("tasks", replies)
 
 
 @document_columns(SONGS)
 def songs_frame(replies: Replies) -> pd.DataFrame:
-    """Make a table of songs: one row for every song (or text of a lyrics reply) in any state.
+    """Return a table of songs: one row per song (or text of a lyrics reply), in any state.
 
     The input is as for `tasks_frame`.
 
@@ -62,12 +63,12 @@ def songs_frame(replies: Replies) -> pd.DataFrame:
     0    104.88
     Name: duration, dtype: float64
     """
-    return _only("songs", replies)
+    return _frame("songs", replies)
 
 
 @document_columns(TAGS)
 def tags_frame(replies: Replies) -> pd.DataFrame:
-    """Make a table of tags: one row for every tag of every song, in the service's order.
+    """Return a table of tags: one row per tag of each song, in the service's order.
 
     The input is as for `tasks_frame`.
 
@@ -76,16 +77,16 @@ def tags_frame(replies: Replies) -> pd.DataFrame:
     0      c1  jazz
     1      c1   spy
     """
-    return _only("tags", replies)
+    return _frame("tags", replies)
 
 
 @document_columns(STEPS)
 def replaced_tags_frame(replies: Replies) -> pd.DataFrame:
-    """Make a table of how tags were rewritten: one row for every tag of every step (studio only).
+    """Return a table of rewritten tags: one row per tag of each rewriting step (studio only).
 
-    The service rewrites the asked tags step by step; the first step's source is the asked text, a
-    later one's may be the joined result of the step before. A step that left no tags is one row
-    with a missing position and tag. The input is as for `tasks_frame`.
+    The service rewrites the requested tags step by step. The source of the first step is the
+    requested text; that of a later step may be the joined tags of the step before. A step that
+    left no tags is one row with missing position and tag. The input is as for `tasks_frame`.
 
     >>> step = {"jazz, spy": {"tags": ["jazz", "spy jazz"], "type": "tags"}}
     >>> song = {"id": "s1", "replaced_tags": step}
@@ -95,64 +96,64 @@ def replaced_tags_frame(replies: Replies) -> pd.DataFrame:
     0     0  jazz, spy         0      jazz
     1     0  jazz, spy         1  spy jazz
     """
-    return _only("replaced_tags", replies)
+    return _frame("replaced_tags", replies)
 
 
 @document_columns(DURATIONS)
 def durations_frame(replies: Replies) -> pd.DataFrame:
-    """Make a table of lengths in seconds: one row for every song, with the times of its task.
+    """Return a table of lengths in seconds: one row per song, with the times of its task.
 
-    Only studio states when a task was submitted, started and finished; elsewhere these are
-    missing. The input is as for `tasks_frame`.
+    Only studio states when a task was submitted, started and finished; the times of other engines
+    are missing. The input is as for `tasks_frame`.
 
     >>> durations_frame({"data": [{"clip_id": "c1", "duration": 179}]})[["song_id", "duration"]]
       song_id  duration
     0      c1     179.0
     """
-    return _only("durations", replies)
+    return _frame("durations", replies)
 
 
 @document_columns(ISSUES)
 def issues_frame(replies: Replies) -> pd.DataFrame:
-    """Make a table of what was not understood: whole replies, and odd parts of the others.
+    """Return a table of what was not understood: complete replies, or parts of replies.
 
-    An empty frame says that every reply was read to the end. The input is as for `tasks_frame`.
+    If it is empty, every reply was understood completely. The input is as for `tasks_frame`.
 
     >>> issues_frame(["<html>busy</html>"])[["reply", "message"]]
        reply                              message
     0      0  the reply is an HTML page, not JSON
     """
-    return _only("issues", replies)
+    return _frame("issues", replies)
 
 
 class HasRatings(Protocol):
-    """What knows what a person said of songs: a library, a gallery."""
+    """Anything with a method `ratings`: a library or a gallery."""
 
     def ratings(self) -> Iterable[Rated]: ...
 
 
 @document_columns(RATINGS)
-def ratings_frame(rated: HasRatings) -> pd.DataFrame:
-    """Make a table of ratings and notes: one row for each song of which something is said.
+def ratings_frame(source: HasRatings) -> pd.DataFrame:
+    """Return a table of ratings and notes: one row per song that has either.
 
-    It is made of a library or of a gallery. Its first three columns name a song as `songs_frame`
-    does, so that it can be joined to that one:
+    `source` is a library or a gallery. The columns `task_id`, `song_id` and `song_position` name a
+    song as in `songs_frame`, so that the two can be joined:
 
         songs.merge(ratings, how="left", on=["task_id", "song_id", "song_position", "simulated"])
 
     Raises
     ------
     InvalidArgument
-        What was given has no ratings.
+        `source` has no ratings.
     """
-    if not callable(getattr(type(rated), "ratings", None)):
+    if not callable(getattr(type(source), "ratings", None)):
         raise InvalidArgument(
-            f"this is a {type(rated).__name__}; ratings are asked of a library or of a gallery"
+            f"ratings come from a library or a gallery, not from a {type(source).__name__}"
         )
-    return build_frame(RATINGS, rated.ratings())
+    return build_frame(RATINGS, source.ratings())
 
 
-def _only(name: str, replies: Replies) -> pd.DataFrame:
+def _frame(name: str, replies: Replies) -> pd.DataFrame:
     columns = Columns((name,))
     columns.add(replies)
     return columns.frame(name)

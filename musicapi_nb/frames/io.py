@@ -1,4 +1,4 @@
-"""Files of replies and of frames: lines of JSON, packed or not, and Parquet."""
+"""Files of replies (NDJSON, gzip, Parquet) and of frames (Parquet)."""
 
 from __future__ import annotations
 
@@ -18,93 +18,94 @@ import pyarrow.parquet as pq
 from musicapi_nb.errors import InvalidArgument
 
 SUFFIXES = (".ndjson", ".ndjson.gz", ".parquet")
-"""How the name of a file of replies ends, whatever its case."""
-REPLY = "reply"
+"""How names of files of replies end, in any case."""
+_COLUMN = "reply"
 _ROWS = 1000
-_NO_TEXTS = pd.CategoricalDtype(pd.Series([], dtype="str"))
-_RAW = pa.schema([(REPLY, pa.binary())])
+_NO_CATEGORIES = pd.CategoricalDtype(pd.Series([], dtype="str"))
+_REPLIES_SCHEMA = pa.schema([(_COLUMN, pa.binary())])
 
 
-def of_replies(path: Path) -> bool:
+def is_reply_file(path: Path) -> bool:
     return path.name.lower().endswith(SUFFIXES)
 
 
 def lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """The replies of a file, each with its line (or row) from 0 on; blank lines are none.
+    """Yield the replies of a file, each with its line (or row) number from 0; skip blank lines.
 
     Raises
     ------
     FileNotFoundError
-        There is no such file.
+        The file does not exist.
     InvalidArgument
-        A Parquet file that has no column `reply` of bytes or text.
+        A Parquet file without a column `reply` of bytes.
     """
     name = path.name.lower()
     if name.endswith(".parquet"):
         yield from _rows(path)
         return
     with gzip.open(path, "rb") if name.endswith(".gz") else path.open("rb") as file:
-        for place, line in enumerate(file):
+        for number, line in enumerate(file):
             if not line.isspace():
-                yield place, line
+                yield number, line
 
 
 def _rows(path: Path) -> Iterator[tuple[int, bytes]]:
     with pq.ParquetFile(path) as file:
-        kind = file.schema_arrow.field(REPLY).type if REPLY in file.schema_arrow.names else None
-        if not (kind and (pa.types.is_binary(kind) or pa.types.is_large_binary(kind))):
+        names = file.schema_arrow.names
+        column_type = file.schema_arrow.field(_COLUMN).type if _COLUMN in names else pa.null()
+        if not (pa.types.is_binary(column_type) or pa.types.is_large_binary(column_type)):
             raise InvalidArgument(
-                f"{path} has no column {REPLY!r} of bytes; raw replies are what write_parquet("
-                "..., raw=replies) writes to replies.parquet"
+                f"{path} has no column {_COLUMN!r} of bytes; write_parquet(..., raw=replies) "
+                "writes such a file, replies.parquet"
             )
-        place = itertools.count()
-        for batch in file.iter_batches(_ROWS, columns=[REPLY]):
-            yield from ((next(place), reply or b"") for reply in batch[REPLY].to_pylist())
+        numbers = itertools.count()
+        for batch in file.iter_batches(_ROWS, columns=[_COLUMN]):
+            yield from ((next(numbers), reply or b"") for reply in batch[_COLUMN].to_pylist())
 
 
-def write_frames(folder: Path, tables: Mapping[str, pd.DataFrame]) -> None:
-    """Write each table to `<name>.parquet`; a table appears whole or not at all."""
-    written = {name: _flat(name, table) for name, table in tables.items()}
+def write_frames(folder: Path, frames: Mapping[str, pd.DataFrame]) -> None:
+    """Write each frame to `<name>.parquet`; a file appears complete or not at all."""
+    tables = {name: _as_table(name, frame) for name, frame in frames.items()}
     folder.mkdir(parents=True, exist_ok=True)
-    for name, table in written.items():
-        with_move(folder / f"{name}.parquet", functools.partial(pq.write_table, table))
+    for name, table in tables.items():
+        write_atomically(folder / f"{name}.parquet", functools.partial(pq.write_table, table))
 
 
-def _flat(name: str, table: pd.DataFrame) -> pa.Table:
+def _as_table(name: str, frame: pd.DataFrame) -> pa.Table:
     try:
-        made = pa.Table.from_pandas(table, preserve_index=False)
+        table = pa.Table.from_pandas(frame, preserve_index=False)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
         raise InvalidArgument(f"the frame {name!r} cannot be written: {error}") from None
-    nested = [field.name for field in made.schema if pa.types.is_nested(field.type)]
-    if nested:
-        raise InvalidArgument(
-            f"column {nested[0]!r} of the frame {name!r} holds {made.schema.field(nested[0]).type};"
-            " only flat columns are written, so make it rows, or JSON text"
-        )
-    return made
-
-
-def read_frame(path: Path) -> pd.DataFrame:
-    """Read what `write_tables` wrote, with its dtypes."""
-    with pq.ParquetFile(path) as file:
-        read = file.read()
-    table: pd.DataFrame = read.to_pandas()
-    for field in read.schema:  # categories without a value forget of what kind they would be
-        if pa.types.is_dictionary(field.type) and not len(table[field.name].cat.categories):
-            table[field.name] = table[field.name].astype(_NO_TEXTS)
+    for field in table.schema:
+        if pa.types.is_nested(field.type):
+            raise InvalidArgument(
+                f"column {field.name!r} of the frame {name!r} holds {field.type}; only flat "
+                "columns can be written: turn it into rows or into JSON text"
+            )
     return table
 
 
+def read_frame(path: Path) -> pd.DataFrame:
+    """Read a frame that `write_frames` wrote, with its dtypes."""
+    with pq.ParquetFile(path) as file:
+        table = file.read()
+    frame: pd.DataFrame = table.to_pandas()
+    for field in table.schema:  # a categorical without categories loses their dtype
+        if pa.types.is_dictionary(field.type) and not len(frame[field.name].cat.categories):
+            frame[field.name] = frame[field.name].astype(_NO_CATEGORIES)
+    return frame
+
+
 def write_replies(path: Path, replies: Iterable[Any]) -> None:
-    """Write raw replies, one a row, as they came; decoded ones as JSON."""
+    """Write raw replies unchanged and decoded ones as JSON, one per row."""
     rows = map(_as_bytes, replies)
 
-    def write(beside: Path) -> None:
-        with pq.ParquetWriter(beside, _RAW, compression="zstd") as file:
+    def write(temporary: Path) -> None:
+        with pq.ParquetWriter(temporary, _REPLIES_SCHEMA, compression="zstd") as file:
             while batch := list(itertools.islice(rows, _ROWS)):
-                file.write_table(pa.table([pa.array(batch, pa.binary())], schema=_RAW))
+                file.write_table(pa.table([pa.array(batch, pa.binary())], schema=_REPLIES_SCHEMA))
 
-    with_move(path, write)
+    write_atomically(path, write)
 
 
 def _as_bytes(reply: Any) -> bytes:
@@ -117,11 +118,11 @@ def _as_bytes(reply: Any) -> bytes:
     return json.dumps(reply, default=repr).encode()
 
 
-def with_move(path: Path, write: Callable[[Path], object]) -> None:
-    """Write beside a file and move it there: it is never seen in part."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` fill a temporary file in the folder of `path`, then rename it to `path`."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        write(beside)
-        beside.replace(path)
+        write(temporary)
+        temporary.replace(path)
     finally:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Frames kept as Parquet, with the raw replies beside them if asked."""
+"""Frames, and optionally their raw replies, in a folder of Parquet files."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ if TYPE_CHECKING:
 def write_parquet(
     frames: Frames, folder: str | os.PathLike[str], *, raw: Replies | None = None
 ) -> None:
-    """Write each frame to `<name>.parquet` in a folder, which is made if there is none.
+    """Write each frame to `<name>.parquet` in a folder, which is created if needed.
 
-    Frames may have columns more than `flatten` gives them (factors), all flat: text, numbers,
-    flags, moments, categories. `read_parquet` gives back what was written, dtypes included.
+    Frames may have more columns than `flatten` returns (factors, for example), as long as they are
+    flat: text, numbers, flags, moments, categories. `read_parquet` restores them with dtypes.
 
     Parameters
     ----------
     raw
-        Replies to be kept as they came in `replies.parquet` (of a Task its raw reply). That file
-        is a file of replies like any .ndjson: `flatten(folder / "replies.parquet")` reads it.
+        Replies to write unchanged to `replies.parquet` (of a Task, its raw reply). Frames can be
+        made from that file again: `flatten(folder / "replies.parquet")`.
 
     Raises
     ------
     InvalidArgument
-        A column holds lists or objects, or `raw` is nothing that frames are made of.
+        A column holds lists or objects, or `raw` is not an input of frames.
     """
-    made = Path(folder).expanduser()
-    io.write_frames(made, frames._asdict())
+    path = Path(folder).expanduser()
+    io.write_frames(path, frames._asdict())
     if raw is not None:
-        items = (item.reply for item in iter_items(raw))
-        replies = (item.raw if isinstance(item, Task) else item for item in items)
-        io.write_replies(made / "replies.parquet", replies)
+        replies = (item.reply for item in iter_items(raw))
+        raw_replies = (reply.raw if isinstance(reply, Task) else reply for reply in replies)
+        io.write_replies(path / "replies.parquet", raw_replies)
 
 
 def read_parquet(folder: str | os.PathLike[str]) -> Frames:
@@ -48,7 +48,7 @@ def read_parquet(folder: str | os.PathLike[str]) -> Frames:
     Raises
     ------
     FileNotFoundError
-        One of them is not there.
+        One of the files does not exist.
     """
-    made = Path(folder).expanduser()
-    return Frames(*(io.read_frame(made / f"{name}.parquet") for name in Frames._fields))
+    path = Path(folder).expanduser()
+    return Frames(*(io.read_frame(path / f"{name}.parquet") for name in Frames._fields))

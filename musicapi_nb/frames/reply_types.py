@@ -8,7 +8,7 @@ No I/O.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from http import HTTPStatus
 from operator import attrgetter
 from typing import Annotated, Any, ClassVar, Generic, Literal, TypeAlias, TypeVar
@@ -17,10 +17,12 @@ import msgspec
 from msgspec import UNSET, Meta
 
 from musicapi_nb.frames.schema import SongRow
-from musicapi_nb.tasks import Replacement, StoredReply
+from musicapi_nb.tasks import StoredReply
 from musicapi_nb.tasks.json_reader import LATEST, as_number
 
 _MICROSECONDS = 1_000_000
+_from_iso_format = dt.datetime.fromisoformat
+_YEARS = range(dt.MINYEAR + 1, dt.MAXYEAR)
 _EmptyText: TypeAlias = Literal[""] | None
 _UnixSeconds: TypeAlias = Annotated[int, Meta(ge=0, lt=int(LATEST))]
 
@@ -32,68 +34,94 @@ class UntypedReply(ValueError):
 # --- songs -----------------------------------------------------------------------------------
 
 
-class _Song(msgspec.Struct, kw_only=True, gc=False):
-    """What both engines state about a song, by the attributes of `tasks.Song`."""
+class _StudioSong(
+    msgspec.Struct,
+    kw_only=True,
+    gc=False,
+    forbid_unknown_fields=True,
+    rename={"audio_url": "song_path", "image_url": "image_path", "video_url": "video_path"},
+):
+    """A finished song of studio, by the attributes of `tasks.Song`.
 
+    Fields are in the service's order, which decodes fastest; UNSET ones have no column.
+    """
+
+    id: str | None = None
+    tags: list[str] | None = None
+    liked: Any = UNSET
+    likes: Any = UNSET
+    plays: Any = UNSET
     title: str | None = None
+    artist: Any = UNSET
     lyrics: str | None = None
-    created_at: Any = None  # text; __post_init__ replaces it by a datetime
+    prompt: str | None = None
+    user_id: Any = UNSET
+    disliked: Any = UNSET
+    duration: Annotated[float, Meta(ge=0)] | None = None
+    error_id: Any = UNSET
+    finished: bool
+    audio_url: str | None = None
+    user_tags: Any = UNSET
+    created_at: Any = None  # text, replaced by a datetime
+    error_code: Any = UNSET
     error_type: _EmptyText = None
+    image_url: str | None = None
+    video_url: str | None = None
+    attribution: Any = UNSET
+    description: Any = UNSET
+    publishable: Any = UNSET
+    artist_image: Any = UNSET
     error_detail: _EmptyText = None
+    published_at: Any = UNSET
+    generation_id: Any = UNSET
+    replaced_tags: dict[str, _Step] | None = None
+    original_song_path: Any = UNSET
+    audio_conditioning_type: Any = UNSET
 
+    engine: ClassVar[str] = "studio"
     state: ClassVar[str] = "succeeded"
+    state_word: ClassVar[None] = None
     fail_reason: ClassVar[None] = None
+    model: ClassVar[None] = None
     simulated: ClassVar[bool] = False  # the task has it
 
     def __post_init__(self) -> None:
-        self.created_at = _moment(self.created_at)
-
-
-class _Step(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    tags: list[str] | None = None
-    type: str | None = None
-
-
-class _StudioSong(
-    _Song, rename={"audio_url": "song_path", "image_url": "image_path", "video_url": "video_path"}
-):
-    finished: bool
-    id: str | None = None
-    prompt: str | None = None
-    audio_url: str | None = None
-    image_url: str | None = None
-    video_url: str | None = None
-    duration: Annotated[float, Meta(ge=0)] | None = None
-    tags: list[str] | None = None
-    replaced_tags: dict[str, _Step] | None = None
-
-    engine: ClassVar[str] = "studio"
-    model: ClassVar[None] = None
-    state_word: ClassVar[None] = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
         if not self.finished:
             raise UntypedReply
+        self.created_at = _moment(self.created_at)
         self.duration = self.duration or None  # 0 states no duration
-        self.tags = _nonblank_tags(self.tags)
+        if not all(map(str.strip, self.tags or ())):
+            self.tags = _nonblank_tags(self.tags)
+        if self.replaced_tags:
+            for source, step in self.replaced_tags.items():
+                if step.source is not UNSET:  # an unknown field of this name
+                    raise UntypedReply
+                step.source = source
+                if not all(map(str.strip, step.tags or ())):
+                    step.tags = _nonblank_tags(step.tags)
 
     @property
     def tags_text(self) -> str:
         return ", ".join(self.tags or ())
 
     @property
-    def replacements(self) -> Sequence[Replacement]:
-        if not self.replaced_tags:
-            return ()
-        return [
-            Replacement(source, tuple(_nonblank_tags(step.tags)), nonblank(step.type))
-            for source, step in self.replaced_tags.items()
-        ]
+    def replacements(self) -> Collection[_Step]:
+        return self.replaced_tags.values() if self.replaced_tags else ()
+
+
+class _Step(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """The attributes of `tasks.Replacement`; the song sets `source`."""
+
+    tags: list[str] | None = None
+    type: str | None = None
+    source: Any = UNSET
 
 
 class _SonicSong(
-    _Song,
+    msgspec.Struct,
+    kw_only=True,
+    gc=False,
+    forbid_unknown_fields=True,
     rename={
         "id": "clip_id",
         "model": "mv",
@@ -102,21 +130,34 @@ class _SonicSong(
         "state_word": "state",
     },
 ):
-    state_word: Literal["succeeded"]
-    raw_tags: str | None
+    """A finished song of sonic, declared as `_StudioSong` is."""
+
     id: str | None = None
-    model: str | None = None
-    prompt: str | None = None
-    audio_url: str | None = None
+    state_word: Literal["succeeded"]
+    title: str | None = None
+    raw_tags: str | None
+    lyrics: str | None = None
     image_url: str | None = None
+    audio_url: str | None = None
     video_url: str | None = None
+    created_at: Any = None  # text, replaced by a datetime
+    prompt: str | None = None
     duration: float | str | None = None
+    negative_tags: Any = UNSET
+    style_weight: Any = UNSET
+    weirdness_constraint: Any = UNSET
+    model: str | None = None
+    error_type: _EmptyText = None
+    error_detail: _EmptyText = None
 
     engine: ClassVar[str] = "sonic"
+    state: ClassVar[str] = "succeeded"
+    fail_reason: ClassVar[None] = None
+    simulated: ClassVar[bool] = False  # the task has it
     replacements: ClassVar[tuple[()]] = ()
 
     def __post_init__(self) -> None:
-        super().__post_init__()
+        self.created_at = _moment(self.created_at)
         seconds = as_number(self.duration) if self.duration else 0.0
         if seconds is None or seconds < 0:
             raise UntypedReply
@@ -134,9 +175,9 @@ class _SonicSong(
 def _moment(text: Any) -> dt.datetime | None:
     if text is None or text == "":
         return None
-    moment = dt.datetime.fromisoformat(text)
-    # `tasks.parse_task` takes digits alone for Unix seconds; another zone may leave the last year
-    if text[4] != "-" or not dt.MINYEAR < moment.year < dt.MAXYEAR:
+    moment = _from_iso_format(text)
+    # to `tasks.parse_task`, digits alone are Unix seconds; at the limits, a time zone may overflow
+    if text[4] != "-" or moment.year not in _YEARS:
         raise UntypedReply
     return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
 
@@ -146,103 +187,51 @@ def nonblank(text: str | None) -> str | None:
 
 
 def _nonblank_tags(tags: list[str] | None) -> list[str]:
-    if not tags or all(map(str.strip, tags)):
-        return tags or []
-    return [tag for tag in tags if tag.strip()]
+    return [tag for tag in tags or () if tag.strip()]
 
 
-# --- songs with their extra fields -------------------------------------------------------------
+# --- fields without a column -------------------------------------------------------------------
 
 
-class _FullStudioSong(_StudioSong, forbid_unknown_fields=True):
-    """A studio song, with its documented fields that have no column."""
-
-    artist: Any = UNSET
-    artist_image: Any = UNSET
-    attribution: Any = UNSET
-    audio_conditioning_type: Any = UNSET
-    description: Any = UNSET
-    disliked: Any = UNSET
-    error_code: Any = UNSET
-    error_id: Any = UNSET
-    generation_id: Any = UNSET
-    liked: Any = UNSET
-    likes: Any = UNSET
-    original_song_path: Any = UNSET
-    plays: Any = UNSET
-    publishable: Any = UNSET
-    published_at: Any = UNSET
-    user_id: Any = UNSET
-    user_tags: Any = UNSET
+class _OpenStudioSong(_StudioSong, forbid_unknown_fields=False):
+    """A studio song that may have undeclared fields."""
 
 
-class _FullSonicSong(_SonicSong, forbid_unknown_fields=True):
-    """A sonic song, with its documented fields that have no column."""
-
-    negative_tags: Any = UNSET
-    style_weight: Any = UNSET
-    weirdness_constraint: Any = UNSET
+class _OpenSonicSong(_SonicSong, forbid_unknown_fields=False):
+    """A sonic song that may have undeclared fields."""
 
 
-def _extra_getter(full: type[_Song], base: type[_Song]) -> Callable[[_Song], msgspec.Struct]:
-    names = sorted(set(full.__struct_fields__) - set(base.__struct_fields__))
+def _extra_getter(song_type: Any) -> Callable[[Any], msgspec.Struct]:
+    """Return a function that makes a struct of the UNSET fields of a song."""
+    fields = msgspec.structs.fields(song_type)
+    names = sorted(field.name for field in fields if field.default is UNSET)
     extra_type = msgspec.defstruct("Extra", [(name, Any, UNSET) for name in names], gc=False)
     values = attrgetter(*names)
     return lambda song: extra_type(*values(song))
 
 
-_EXTRA_OF: dict[type[_Song], Callable[[_Song], msgspec.Struct]] = {
-    _FullStudioSong: _extra_getter(_FullStudioSong, _StudioSong),
-    _FullSonicSong: _extra_getter(_FullSonicSong, _SonicSong),
+_studio_extra = _extra_getter(_StudioSong)
+_sonic_extra = _extra_getter(_SonicSong)
+# Fields of a song that have a column, and others that `tasks.parse_task` reads from some engine.
+_COLUMN_FIELDS = {
+    song_type: {
+        field.encode_name
+        for field in msgspec.structs.fields(song_type)
+        if field.default is not UNSET
+    }
+    for song_type in (_OpenStudioSong, _OpenSonicSong)
 }
-# Fields that `tasks.parse_task` reads from a song of some engine: never extra ones.
-_PARSED = frozenset(
-    [
-        "audio_url",
-        "clip_id",
-        "created_at",
-        "duration",
-        "error",
-        "error_detail",
-        "error_message",
-        "error_type",
-        "extended",
-        "fail_reason",
-        "finished",
-        "full",
-        "genre",
-        "gpt_description_prompt",
-        "id",
-        "image_path",
-        "image_url",
-        "lyrics",
-        "mood",
-        "mv",
-        "prompt",
-        "replaced_tags",
-        "song_path",
-        "sound",
-        "state",
-        "status",
-        "tags",
-        "timestamp",
-        "title",
-        "video_path",
-        "video_url",
-    ]
+_PARSED_FIELDS = (
+    "audio_url clip_id created_at duration error error_detail error_message error_type extended "
+    "fail_reason finished full genre gpt_description_prompt id image_path image_url lyrics mood mv "
+    "prompt replaced_tags song_path sound state status tags timestamp title video_path video_url"
 )
 
 
-def _unknown_fields(song: _Song, raw_song: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields of a song, as decoded from JSON, that its type does not declare.
-
-    Raises
-    ------
-    UntypedReply
-        `tasks.parse_task` reads one of them.
-    """
-    names = raw_song.keys() - set(song.__struct_encode_fields__)
-    if not names.isdisjoint(_PARSED):
+def _open_extra(song: Any, raw_song: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a song, as decoded from JSON, that have no column."""
+    names = raw_song.keys() - _COLUMN_FIELDS[type(song)]
+    if not names.isdisjoint(_PARSED_FIELDS.split()):
         raise UntypedReply
     return {name: raw_song[name] for name in names}
 
@@ -292,7 +281,7 @@ class TypedTask(msgspec.Struct, kw_only=True, gc=False):
 
     id: str | None
     engine: str
-    songs: Sequence[_Song]
+    songs: Sequence[_StudioSong] | Sequence[_SonicSong]
     extra: msgspec.Struct
     state: str = "succeeded"
     state_word: str | None = None
@@ -328,8 +317,8 @@ def _seconds_between(start: int | None, end: int | None) -> float | None:
     return (end - start) / _MICROSECONDS
 
 
-_decode_full = msgspec.json.Decoder(_Reply[_FullStudioSong, _FullSonicSong]).decode
-_decode_open = msgspec.json.Decoder(_Reply[_StudioSong, _SonicSong]).decode
+_decode_closed = msgspec.json.Decoder(_Reply[_StudioSong, _SonicSong]).decode
+_decode_open = msgspec.json.Decoder(_Reply[_OpenStudioSong, _OpenSonicSong]).decode
 _decode_json = msgspec.json.Decoder().decode
 
 
@@ -345,13 +334,14 @@ def decode_reply(text: bytes | str) -> tuple[TypedTask, list[SongRow]]:
     """
     extras: list[Any]
     try:
-        task = _task(_decode_full(text))
-        extras = [_EXTRA_OF[type(song)](song) for song in task.songs]
+        task = _task(_decode_closed(text))
+        extra_of = _studio_extra if task.engine == "studio" else _sonic_extra
+        extras = [extra_of(song) for song in task.songs]
     except msgspec.ValidationError:
         task = _task(_decode_open(text))
         data = _decode_json(text)["data"]
         raw_songs = data if isinstance(data, list) else data["data"]["songs"]
-        extras = list(map(_unknown_fields, task.songs, raw_songs))
+        extras = list(map(_open_extra, task.songs, raw_songs))
     rows = [
         SongRow(task, song, position, extra)
         for position, (song, extra) in enumerate(zip(task.songs, extras, strict=True))

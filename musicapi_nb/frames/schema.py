@@ -1,4 +1,4 @@
-"""The columns of every frame, declared once: a dtype, a cell of a row, a line of doc."""
+"""The columns of every frame: name, pandas dtype, cell of a row, and description."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _EXCERPT = 200
 
 
 class SongRow(msgspec.Struct, gc=False):
-    """One song and its task, with the attributes of `tasks.Song` and `tasks.Task`."""
+    """A song and its task, with the attributes of `tasks.Song` and `tasks.Task`."""
 
     task: Any
     song: Any
@@ -35,8 +35,15 @@ class SongRow(msgspec.Struct, gc=False):
     extra: Mapping[str, Any] | msgspec.Struct
 
 
+class IssueRow(NamedTuple):
+    """An issue and the reply that has it."""
+
+    parsed: ParsedReply
+    issue: Issue
+
+
 class Rated(Protocol):
-    """What was said of a song; `library.Rating` fulfils it."""
+    """A rating of a song; `library.Rating` fulfils it."""
 
     @property
     def task_id(self) -> str | None: ...
@@ -54,18 +61,11 @@ class Rated(Protocol):
     def simulated(self) -> bool: ...
 
 
-class IssueRow(NamedTuple):
-    """One thing that was not understood."""
-
-    parsed: ParsedReply
-    issue: Issue
-
-
-# --- cells ---------------------------------------------------------------------------------
+# --- columns -------------------------------------------------------------------------------
 
 
 class ColumnDoc(Protocol):
-    """What a docstring says of a column."""
+    """What the docstring of a frame states about a column."""
 
     @property
     def dtype(self) -> str: ...
@@ -75,7 +75,7 @@ class ColumnDoc(Protocol):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ColumnSpec:
-    """A column that is not made by the row: its pandas dtype, and what it holds."""
+    """A column that is computed as a whole: pandas dtype and description."""
 
     dtype: str
     about: str
@@ -83,18 +83,18 @@ class ColumnSpec:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Column(Generic[Row]):
-    """One column: its pandas dtype, its cell of a row, and what it holds."""
+    """A column that is computed row by row: pandas dtype, cell of a row, and description."""
 
     dtype: str
     cell: Callable[[Row], Any]
     about: str
 
     def values(self, rows: Iterable[Row]) -> Any:
-        """Return the cells of these rows as a pandas array."""
-        builder = column_builder(self.dtype)
+        """Return the cells of these rows as a pandas array; empty text is missing."""
         cells = [self.cell(row) for row in rows]
         if self.dtype == _TEXT:
             cells = [cell or None for cell in cells]
+        builder = column_builder(self.dtype)
         builder.extend(array(self.dtype, cells))
         return builder.values()
 
@@ -102,16 +102,36 @@ class Column(Generic[Row]):
 def array(dtype: str, cells: Sequence[Any]) -> pa.Array:
     """Return cells as an Arrow array that extends a column of this pandas dtype.
 
-    Moments are datetimes, or microseconds since 1970.
+    Moments are datetimes, or integers: microseconds since 1970.
     """
     if dtype == MOMENT:
         return pa.array(cells, pa.timestamp("us", "UTC"), memory_pool=POOL).view(pa.int64())
     try:
         return pa.array(cells, ARROW_TYPES[dtype], memory_pool=POOL)
-    except UnicodeEncodeError:  # halves of surrogate pairs
+    except UnicodeEncodeError:  # half of a surrogate pair
         cells = [clean(cell) if cell else None for cell in cells]
         return pa.array(cells, ARROW_TYPES[dtype], memory_pool=POOL)
 
+
+def build_frame(columns: Mapping[str, Column[Row]], rows: Iterable[Row]) -> pd.DataFrame:
+    """Return a frame with these columns and one row for each of `rows`."""
+    rows = list(rows)
+    return pd.DataFrame({name: column.values(rows) for name, column in columns.items()})
+
+
+def document_columns(columns: Mapping[str, ColumnDoc]) -> Callable[[Frame], Frame]:
+    """Return a decorator that lists the columns in the docstring of a frame function."""
+    lines = (f"{name} : {column.dtype}\n    {column.about}" for name, column in columns.items())
+    section = "\n".join(("Columns", "-------", *lines))
+
+    def add_section(frame: Frame) -> Frame:
+        frame.__doc__ = f"{inspect.cleandoc(frame.__doc__ or '')}\n\n{section}"
+        return frame
+
+    return add_section
+
+
+# --- cells -----------------------------------------------------------------------------------
 
 _TEXT, _SECONDS, _SHARE = "str", "float64", "float64"
 _COUNT, _SOME_COUNT = "int64", "Int64"
@@ -119,24 +139,24 @@ _FLAG, _SOME_FLAG = "bool", "boolean"
 _NAME = "category"
 
 
-def _as_json(extra: Mapping[str, Any] | msgspec.Struct | None) -> str | None:
-    """Return fields without a column as one JSON object, or None if there are none.
+def _as_json(fields: Mapping[str, Any] | msgspec.Struct | None) -> str | None:
+    """Return fields as one JSON object, or None if there are none.
 
     A value that JSON cannot hold is replaced by a text that names its type.
     """
-    if isinstance(extra, msgspec.Struct):  # decoded by msgspec, so that it can be encoded too
+    if isinstance(fields, msgspec.Struct):
         try:
-            text = _encode(extra).decode()
-        except (OverflowError, RecursionError):  # integers beyond 64 bits
-            fields = msgspec.structs.asdict(extra).items()
-            return _as_json({name: value for name, value in fields if value is not msgspec.UNSET})
+            text = _encode(fields).decode()
+        except (OverflowError, RecursionError):  # an integer beyond 64 bits; deep nesting
+            items = msgspec.structs.asdict(fields).items()
+            return _as_json({name: value for name, value in items if value is not msgspec.UNSET})
         return None if text == "{}" else text
-    if not extra:
+    if not fields:
         return None
     try:
-        return _dump(extra)
+        return _dump(fields)
     except (RecursionError, TypeError, ValueError):
-        members = (f"{_dump(str(key))}:{_dump_or_name(extra[key])}" for key in extra)
+        members = (f"{_dump(str(name))}:{_dump_or_name(fields[name])}" for name in fields)
         return f"{{{','.join(members)}}}"
 
 
@@ -151,47 +171,51 @@ def _dump_or_name(value: Any) -> str:
         return json.dumps(f"({type(value).__name__} that cannot be written as JSON: {error})")
 
 
-def _excerpt(given: Any) -> str | None:
-    """Return the beginning of a reply, as text."""
-    if given is None or isinstance(given, str):
-        return given[:_EXCERPT] if given else None
-    if isinstance(given, bytes | bytearray):
-        return given[:_EXCERPT].decode("utf-8", "replace")
-    shown = ""
+def _excerpt(reply: Any) -> str | None:
+    """Return the first characters of a raw or decoded reply."""
+    if reply is None or isinstance(reply, str):
+        return reply[:_EXCERPT] if reply else None
+    if isinstance(reply, bytes | bytearray):
+        return reply[:_EXCERPT].decode("utf-8", "replace")
+    excerpt = ""
     try:
-        for piece in json.JSONEncoder(ensure_ascii=False, default=repr).iterencode(given):
-            shown += piece
-            if len(shown) >= _EXCERPT:
+        for piece in json.JSONEncoder(ensure_ascii=False, default=repr).iterencode(reply):
+            excerpt += piece
+            if len(excerpt) >= _EXCERPT:
                 break
     except (RecursionError, TypeError, ValueError):
-        shown += f"... ({type(given).__name__})"
-    return shown[:_EXCERPT]
+        excerpt += f"... ({type(reply).__name__})"
+    return excerpt[:_EXCERPT]
 
 
 TASKS: Mapping[str, Column[Any]] = {
-    "task_id": Column(_TEXT, attrgetter("id"), "missing where a raw reply names none"),
-    "songs": Column(_COUNT, lambda task: len(task.songs), "songs in the reply, final or not"),
-    "engine": Column(_TEXT, attrgetter("engine"), "missing where a raw reply does not tell"),
+    "task_id": Column(_TEXT, attrgetter("id"), "missing if a raw reply has none"),
+    "songs": Column(
+        _COUNT, lambda task: len(task.songs), "number of songs in the reply, in any state"
+    ),
+    "engine": Column(_TEXT, attrgetter("engine"), "missing if a raw reply does not show it"),
     "operation": Column(_TEXT, attrgetter("operation"), "missing for raw replies"),
     "state": Column(_TEXT, attrgetter("state"), "pending, running, succeeded, failed or unknown"),
-    "submitted_at": Column(MOMENT, attrgetter("submitted_at"), "as the service states it"),
-    "started_at": Column(MOMENT, attrgetter("started_at"), "likewise"),
-    "finished_at": Column(MOMENT, attrgetter("finished_at"), "likewise"),
-    "queue_seconds": Column(_SECONDS, attrgetter("queue_seconds"), "submission to start"),
-    "render_seconds": Column(_SECONDS, attrgetter("render_seconds"), "start to end"),
-    "total_seconds": Column(_SECONDS, attrgetter("total_seconds"), "submission to end"),
-    "fail_reason": Column(_TEXT, attrgetter("fail_reason"), "the service's words"),
-    "refunded": Column(_SOME_FLAG, attrgetter("refunded"), "missing if nothing is said"),
+    "submitted_at": Column(MOMENT, attrgetter("submitted_at"), "as the service states it, in UTC"),
+    "started_at": Column(MOMENT, attrgetter("started_at"), "as the service states it, in UTC"),
+    "finished_at": Column(MOMENT, attrgetter("finished_at"), "as the service states it, in UTC"),
+    "queue_seconds": Column(_SECONDS, attrgetter("queue_seconds"), "from submission to start"),
+    "render_seconds": Column(_SECONDS, attrgetter("render_seconds"), "from start to end"),
+    "total_seconds": Column(_SECONDS, attrgetter("total_seconds"), "from submission to end"),
+    "fail_reason": Column(_TEXT, attrgetter("fail_reason"), "in the service's words"),
+    "refunded": Column(_SOME_FLAG, attrgetter("refunded"), "missing if the service does not say"),
     "state_word": Column(_TEXT, attrgetter("state_word"), "the service's own word"),
-    "expected": Column(_SOME_COUNT, attrgetter("expected"), "songs that were asked for"),
+    "expected": Column(_SOME_COUNT, attrgetter("expected"), "number of songs requested"),
     "progress": Column(_SHARE, attrgetter("progress"), "0.0 to 1.0"),
     "simulated": Column(_FLAG, attrgetter("simulated"), "made by the embedded simulator"),
-    "issues": Column(_COUNT, lambda task: len(task.issues), "its rows in issues_frame"),
+    "issues": Column(_COUNT, lambda task: len(task.issues), "number of its rows in issues_frame"),
     "request": Column(
-        _TEXT, lambda task: repr(task.request) if task.request else None, "what was asked, as code"
+        _TEXT, lambda task: repr(task.request) if task.request else None, "the request, as code"
     ),
     "answer": Column(
-        _TEXT, lambda task: _as_json(task.answer), "what came instead of songs, as JSON text"
+        _TEXT,
+        lambda task: _as_json(task.answer),
+        "the reply of an operation without songs, as JSON text",
     ),
     "extra": Column(
         _TEXT, lambda task: _as_json(task.extra), "fields without a column, as JSON text"
@@ -199,26 +223,26 @@ TASKS: Mapping[str, Column[Any]] = {
 }
 
 SONGS: Mapping[str, Column[SongRow]] = {
-    "task_id": Column(_TEXT, attrgetter("task.id"), "missing where a raw reply names none"),
+    "task_id": Column(_TEXT, attrgetter("task.id"), "missing if a raw reply has none"),
     "song_id": Column(_TEXT, attrgetter("song.id"), "the clip id, for follow-up requests"),
-    "engine": Column(_TEXT, attrgetter("song.engine"), "missing where a raw reply tells none"),
+    "engine": Column(_TEXT, attrgetter("song.engine"), "missing if a raw reply does not show it"),
     "operation": Column(_TEXT, attrgetter("task.operation"), "missing for raw replies"),
     "state": Column(
         _TEXT, attrgetter("song.state"), "pending, running, succeeded, failed or unknown"
     ),
-    "title": Column(_TEXT, attrgetter("song.title"), "as the service has it"),
+    "title": Column(_TEXT, attrgetter("song.title"), "the title"),
     "tags_text": Column(_TEXT, attrgetter("song.tags_text"), "all tags as one text"),
     "duration": Column(_SECONDS, attrgetter("song.duration"), "seconds of music"),
-    "model": Column(_TEXT, attrgetter("song.model"), "as the service names it"),
-    "audio_url": Column(_TEXT, attrgetter("song.audio_url"), "may be a passing stream"),
-    "image_url": Column(_TEXT, attrgetter("song.image_url"), "the cover"),
-    "video_url": Column(_TEXT, attrgetter("song.video_url"), "mostly missing"),
-    "created_at": Column(MOMENT, attrgetter("song.created_at"), "as the service states it"),
-    "lyrics": Column(_TEXT, attrgetter("song.lyrics"), "the whole text"),
-    "prompt": Column(_TEXT, attrgetter("song.prompt"), "the description it was made from"),
-    "song_position": Column(_COUNT, attrgetter("position"), "in its task, from 0"),
+    "model": Column(_TEXT, attrgetter("song.model"), "the service's name of the model"),
+    "audio_url": Column(_TEXT, attrgetter("song.audio_url"), "may be a temporary stream"),
+    "image_url": Column(_TEXT, attrgetter("song.image_url"), "the cover picture"),
+    "video_url": Column(_TEXT, attrgetter("song.video_url"), "usually missing"),
+    "created_at": Column(MOMENT, attrgetter("song.created_at"), "as the service states it, in UTC"),
+    "lyrics": Column(_TEXT, attrgetter("song.lyrics"), "the complete lyrics"),
+    "prompt": Column(_TEXT, attrgetter("song.prompt"), "the description the song was made from"),
+    "song_position": Column(_COUNT, attrgetter("position"), "of the song in its task, from 0"),
     "state_word": Column(_TEXT, attrgetter("song.state_word"), "the service's own word"),
-    "fail_reason": Column(_TEXT, attrgetter("song.fail_reason"), "the service's words"),
+    "fail_reason": Column(_TEXT, attrgetter("song.fail_reason"), "in the service's words"),
     "simulated": Column(
         _FLAG,
         lambda row: row.song.simulated or row.task.simulated,
@@ -242,58 +266,55 @@ TAGS: Mapping[str, ColumnSpec] = {
 STEPS: Mapping[str, ColumnSpec] = {
     "task_id": _TASK,
     "song_id": _SONG,
-    "step": ColumnSpec(_COUNT, "of the rewriting, in order, from 0"),
+    "step": ColumnSpec(_COUNT, "number of the rewriting step, from 0"),
     "source": ColumnSpec(_NAME, "the text that the step read"),
     "type": ColumnSpec(_NAME, "the service's word for the step"),
-    "position": ColumnSpec(_SOME_COUNT, "of the tag in its step, from 0; missing: no tags"),
-    "tag": ColumnSpec(_TEXT, "one tag that the step made; missing: no tags"),
+    "position": ColumnSpec(
+        _SOME_COUNT, "of the tag in its step, from 0; missing if the step left no tags"
+    ),
+    "tag": ColumnSpec(_TEXT, "one resulting tag; missing if the step left no tags"),
 }
 
 DURATIONS: Mapping[str, ColumnDoc] = {
     "task_id": SONGS["task_id"],
     "song_id": SONGS["song_id"],
     "duration": SONGS["duration"],
-    "queue_seconds": ColumnSpec(_SECONDS, "its task's, from submission to start"),
-    "render_seconds": ColumnSpec(_SECONDS, "its task's, from start to end"),
-    "total_seconds": ColumnSpec(_SECONDS, "its task's, from submission to end"),
+    "queue_seconds": ColumnSpec(_SECONDS, "of the task, from submission to start"),
+    "render_seconds": ColumnSpec(_SECONDS, "of the task, from start to end"),
+    "total_seconds": ColumnSpec(_SECONDS, "of the task, from submission to end"),
 }
 
 RATINGS: Mapping[str, Column[Rated]] = {
-    "task_id": Column(_TEXT, attrgetter("task_id"), "as in songs_frame"),
-    "song_id": Column(_TEXT, attrgetter("song_id"), "as in songs_frame"),
-    "song_position": Column(_COUNT, attrgetter("position"), "as in songs_frame"),
-    "rating": Column(_SOME_COUNT, attrgetter("stars"), "1 to 5; missing: a note alone"),
-    "note": Column(_TEXT, attrgetter("note"), "missing where there is none"),
-    "rated_at": Column(MOMENT, attrgetter("at"), "when the last of both was said"),
-    "simulated": Column(_FLAG, attrgetter("simulated"), "a song of the simulator"),
+    "task_id": Column(_TEXT, lambda rating: rating.task_id, "as in songs_frame"),
+    "song_id": Column(_TEXT, lambda rating: rating.song_id, "as in songs_frame"),
+    "song_position": Column(_COUNT, lambda rating: rating.position, "as in songs_frame"),
+    "rating": Column(
+        _SOME_COUNT, lambda rating: rating.stars, "1 to 5 stars; missing if there is only a note"
+    ),
+    "note": Column(_TEXT, lambda rating: rating.note, "missing if there is none"),
+    "rated_at": Column(
+        MOMENT, lambda rating: rating.at, "time of the latest change of rating or note"
+    ),
+    "simulated": Column(_FLAG, lambda rating: rating.simulated, "made by the embedded simulator"),
 }
 
 ISSUES: Mapping[str, Column[IssueRow]] = {
-    "source": Column(_TEXT, attrgetter("parsed.source"), "the file; missing: given as a value"),
-    "reply": Column(
-        _COUNT, attrgetter("parsed.position"), "which of the input, or line of the file, from 0"
+    "source": Column(
+        _TEXT,
+        attrgetter("parsed.source"),
+        "the file; missing if the reply did not come from a file",
     ),
-    "task_id": Column(_TEXT, attrgetter("parsed.task_id"), "missing where the reply names none"),
-    "where": Column(_TEXT, attrgetter("issue.where"), "in the reply; missing: all of it"),
-    "message": Column(_TEXT, attrgetter("issue.message"), "what is odd about it"),
+    "reply": Column(
+        _COUNT,
+        attrgetter("parsed.position"),
+        "number of the reply in the input, or of its line in the file, from 0",
+    ),
+    "task_id": Column(_TEXT, attrgetter("parsed.task_id"), "missing if the reply has none"),
+    "where": Column(
+        _TEXT, attrgetter("issue.where"), "path in the reply; missing if the whole reply is meant"
+    ),
+    "message": Column(_TEXT, attrgetter("issue.message"), "what was not understood"),
     "excerpt": Column(
-        _TEXT, lambda row: _excerpt(row.parsed.reply), f"the reply's first {_EXCERPT} characters"
+        _TEXT, lambda row: _excerpt(row.parsed.reply), f"first {_EXCERPT} characters of the reply"
     ),
 }
-
-
-def build_frame(columns: Mapping[str, Column[Row]], rows: Iterable[Row]) -> pd.DataFrame:
-    kept = list(rows)
-    return pd.DataFrame({name: column.values(kept) for name, column in columns.items()})
-
-
-def document_columns(columns: Mapping[str, ColumnDoc]) -> Callable[[Frame], Frame]:
-    """Append the columns to a frame's docstring."""
-    lines = (f"{name} : {column.dtype}\n    {column.about}" for name, column in columns.items())
-    section = "\n".join(("Columns", "-------", *lines))
-
-    def documented(frame: Frame) -> Frame:
-        frame.__doc__ = f"{inspect.cleandoc(frame.__doc__ or '')}\n\n{section}"
-        return frame
-
-    return documented

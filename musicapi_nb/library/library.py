@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -128,6 +128,13 @@ class Library(Ledger):
         """Return entries, oldest first; of an experiment, the latest of each cell."""
         with self._reading() as connection:
             return queries.entries(connection, queries.states(state, STATES), experiment)
+
+    def entries_by_key(
+        self, request_keys: Collection[str], *, simulated: bool = False
+    ) -> list[Entry]:
+        """Return the entries with these request keys (see `request_key`), oldest first."""
+        with self._reading() as connection:
+            return queries.entries_by_key(connection, request_keys, simulated=simulated)
 
     def tasks(
         self, state: EntryState | None = None, *, experiment: str | None = None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.ledger_types import Entry, EntryState, FileRef, Media, RenderTime
@@ -64,6 +65,14 @@ def entries(
     cells = "id IN (SELECT entry FROM cells WHERE experiment=?)"
     where = f"WHERE {cells} AND state IN ({marks}) ORDER BY id"
     return events.entries(connection, where, experiment, *states)
+
+
+def entries_by_key(
+    connection: sqlite3.Connection, request_keys: Collection[str], *, simulated: bool
+) -> list[Entry]:
+    """Return the entries with these request keys, oldest first."""
+    where = "WHERE request_key IN (SELECT value FROM json_each(?)) AND simulated=? ORDER BY id"
+    return events.entries(connection, where, json.dumps([*request_keys]), simulated)
 
 
 def finished_entries(database: Database, entries: Sequence[int]) -> list[int]:

@@ -1,9 +1,8 @@
-"""The building blocks of static HTML: every string is escaped here, and nowhere else.
+"""Building blocks of static HTML. All escaping happens here. No I/O.
 
-What a block returns is :class:`Html`; every other string is text and is escaped when it gets here.
-Only what JupyterLab leaves in an untrusted notebook carries meaning: inline styles with plain
-values, no ids, no classes to style by, no svg. Text inherits its colour and surfaces are
-translucent, so that the same HTML reads on light and on dark.
+Blocks return :class:`Html`; any other string is text and gets escaped. The HTML works in an
+untrusted notebook, whose sanitizer keeps only inline styles with plain values: no ids, no classes,
+no SVG. Text inherits its color and surfaces are translucent, so it is readable on light and dark.
 """
 
 from musicapi_nb.markup.cards import card, cards, cover, gradient, image, link, page, player, stack

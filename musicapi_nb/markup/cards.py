@@ -1,4 +1,4 @@
-"""Links, pictures and players; the cards made of the smaller blocks, and the page of cards."""
+"""Links, pictures, players, cards, and whole HTML pages. No I/O."""
 
 import colorsys
 import hashlib
@@ -14,12 +14,12 @@ from musicapi_nb.markup.escape import (
     DataUrl,
     Html,
     LocalFile,
-    attribute,
     element,
     is_blank,
     join,
+    media_url,
     muted,
-    source,
+    plain_attribute,
     text,
     web_url,
 )
@@ -39,44 +39,44 @@ h1 { margin: 0 0 18px; font-size: 16px; font-weight: 600; overflow-wrap: anywher
 
 
 def link(label: str, url: str | None) -> Html:
-    """Show a label that opens an http(s) address; any other address is left out, and says so."""
-    address = web_url(url)
-    if address is None:
+    """Return a link to an http(s) URL; for any other URL, the label and a note."""
+    href = web_url(url)
+    if href is None:
         return join(text(label), muted(" (link not shown)"))
-    return element("a", label, href=address, target="_blank", rel="noopener noreferrer")
+    return element("a", label, href=href, target="_blank", rel="noopener noreferrer")
 
 
 def image(url: str | None, alt: str, width: int = 320) -> Html:
-    """Show a picture of at most `width` pixels; without a usable address, its description."""
-    address = source(url)
-    if address is None:
-        return muted(f"Picture not shown: {attribute(alt)}")
+    """Return a picture of at most `width` pixels; without a usable URL, its description."""
+    src = media_url(url)
+    if src is None:
+        return muted(f"Picture not shown: {plain_attribute(alt)}")
     style = f"display:block;width:{width}px;max-width:100%;height:auto;border-radius:10px"
-    return element("img", src=address, alt=attribute(alt), style=style)
+    return element("img", src=src, alt=plain_attribute(alt), style=style)
 
 
 def player(url: str | None, label: str = "this song") -> Html:
-    """Show a player that loads nothing until it is played; without a usable address, the words."""
-    address = source(url)
-    if address is None:
-        words = "No audio." if is_blank(url) else "No audio: its address is not one to open."
-        return element("div", words, style=f"font-size:12.5px;{MUTED}")
-    name = attribute(label)
-    # Where players are stripped and their content is kept, as on code hosts, the link remains.
-    fallback = EMPTY if isinstance(url, DataUrl | LocalFile) else link(f"Listen to {name}", address)
+    """Return a player that loads nothing before it is played; without a usable URL, a note."""
+    src = media_url(url)
+    if src is None:
+        message = "No audio." if is_blank(url) else "No audio: its URL cannot be opened."
+        return element("div", message, style=f"font-size:12.5px;{MUTED}")
+    name = plain_attribute(label)
+    # Code hosts strip the player but keep its content, so a link remains.
+    fallback = EMPTY if isinstance(url, DataUrl | LocalFile) else link(f"Listen to {name}", src)
     return element(
         "audio",
         fallback,
         controls="",
         preload="none",
-        src=address,
+        src=src,
         title=f"Play {name}",
         style="display:block;width:100%;height:36px",
     )
 
 
 def gradient(seed: str) -> str:
-    """The quiet gradient, as CSS, that stands for a picture; always the same for a seed."""
+    """Return a CSS gradient, derived from `seed`, as a placeholder for a picture."""
     digest = hashlib.blake2b(seed.encode("utf-8", "replace"), digest_size=2).digest()
     hue = int.from_bytes(digest, "big") / 65_536
     first, second = (
@@ -87,21 +87,21 @@ def gradient(seed: str) -> str:
 
 
 def cover(url: str | None, seed: str, title: str | None = None) -> Html:
-    """Show a square picture; a missing or dead one leaves a quiet gradient, always its seed's."""
+    """Return a square picture; if it is missing or does not load, the gradient of `seed` shows."""
     box = (
         "flex:none;width:96px;height:96px;overflow:hidden;border-radius:10px;"
         f"background-image:{gradient(seed)}"
     )
-    address = source(url)
-    if address is None:
+    src = media_url(url)
+    if src is None:
         return element("div", style=box)
-    alt = "Cover" if title is None or is_blank(title) else f"Cover of {attribute(title)}"
-    # A dead picture is one line high: it finds room below the spacer, outside the box, and the
-    # gradient stays. A picture that came is taller, and wraps to the top of the next column.
+    alt = "Cover" if title is None or is_blank(title) else f"Cover of {plain_attribute(title)}"
+    # A picture that fails to load is one line high and fits below the spacer, outside the box, so
+    # the gradient shows. A loaded picture is taller and wraps to the top of the next column.
     columns = "display:flex;flex-direction:column;flex-wrap:wrap;align-content:flex-start"
     line = "flex:none;width:96px;height:auto;overflow:hidden;white-space:nowrap"
     picture = element(
-        "img", src=address, alt=alt, style=f"display:block;{line};font-size:11px;line-height:16px"
+        "img", src=src, alt=alt, style=f"display:block;{line};font-size:11px;line-height:16px"
     )
     spacer = element("div", style="flex:none;width:0;height:100px")
     return element(
@@ -110,11 +110,11 @@ def cover(url: str | None, seed: str, title: str | None = None) -> Html:
 
 
 def stack(*blocks: str) -> Html:
-    """Put blocks below each other; empty ones take no room."""
-    shown = [element("div", block, style=WRAP) for block in blocks if block]
-    if not shown:
+    """Stack blocks vertically; empty ones are skipped."""
+    items = [element("div", block, style=WRAP) for block in blocks if block]
+    if not items:
         return EMPTY
-    return element("div", *shown, style=f"display:flex;flex-direction:column;gap:12px;{WRAP}")
+    return element("div", *items, style=f"display:flex;flex-direction:column;gap:12px;{WRAP}")
 
 
 def card(
@@ -125,9 +125,9 @@ def card(
     cover: Html = EMPTY,
     wide: bool = False,
 ) -> Html:
-    """Show one thing: what it is, what came of it, and below, in the order given, its blocks.
+    """Return a card: title, facts and badges, and below them the blocks of `body`.
 
-    Empty blocks take no room. A card is 420 px at most; a `wide` one takes the room that it finds.
+    Empty blocks are skipped. A card is at most 420 px wide; a `wide` one fills its container.
     """
     name = text("(untitled)" if title is None or is_blank(title) else title, TITLE_LIMIT)
     marks = list(badges)
@@ -139,25 +139,25 @@ def card(
         element("div", *marks, style=row) if marks else EMPTY,
         style=f"flex:1 1 0;{WRAP}",
     )
-    beside = f"display:flex;align-items:flex-start;gap:14px;{WRAP}"
+    header = f"display:flex;align-items:flex-start;gap:14px;{WRAP}"
     return element(
         "div",
-        stack(element("div", cover, head, style=beside), *body),
+        stack(element("div", cover, head, style=header), *body),
         style=f"box-sizing:border-box;max-width:{'100%' if wide else '420px'};padding:14px;"
         f"border:1px solid {LINE};border-radius:14px;font-size:14px;line-height:1.4;{WRAP}",
     )
 
 
-def cards(shown: Iterable[Html]) -> Html:
-    """Put cards side by side, in columns of one width, as many as there is room for."""
+def cards(items: Iterable[Html]) -> Html:
+    """Arrange cards in as many columns of equal width as fit."""
     columns = "display:grid;grid-template-columns:repeat(auto-fill,minmax(280px,360px))"
-    return element("div", *shown, style=f"{columns};gap:18px;align-items:flex-start")
+    return element("div", *items, style=f"{columns};gap:18px;align-items:flex-start")
 
 
 def page(title: str, *blocks: str, files: bool = False) -> str:
-    """Write one whole HTML document that can run no script.
+    """Return a complete HTML document that cannot run scripts.
 
-    It needs no other file, and may load none from the disk unless `files` allows it.
+    It can load media from the web, and from the disk only with `files`.
     """
     policy = _POLICY.replace(" data:;", " data: file:;") if files else _POLICY
     return (
@@ -165,6 +165,6 @@ def page(title: str, *blocks: str, files: bool = False) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{html.escape(policy)}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="referrer" content="no-referrer">\n'
-        f"<title>{html.escape(attribute(title))}</title>\n<style>{_PAGE_STYLE}</style>\n</head>\n"
+        f"<title>{html.escape(plain_attribute(title))}</title>\n<style>{_PAGE_STYLE}</style>\n</head>\n"
         f"<body>\n{element('h1', text(title, TITLE_LIMIT))}\n{stack(*blocks)}\n</body>\n</html>\n"
     )

@@ -46,7 +46,7 @@ class Watchable(Protocol):
         """Call back, on any thread, after each change."""
 
     def actions(self) -> Sequence[Action]:
-        """Return all actions, always as many and in the same order."""
+        """Return all actions; their number and order never change."""
 
     def bar_state(self) -> BarState:
         """Return the progress."""

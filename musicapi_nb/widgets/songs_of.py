@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from musicapi_nb import markup
 from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.experiment import Experiment
-from musicapi_nb.library import Library
-from musicapi_nb.markup.escape import TITLE_LIMIT, attribute
+from musicapi_nb.library import Library, Rating
+from musicapi_nb.library.media_files import song_key
+from musicapi_nb.markup.escape import TITLE_LIMIT, plain_attribute
 from musicapi_nb.tasks import Song, Task
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class SongItem:
         title = self.song.title
         if title is None or markup.is_blank(title):
             return "(untitled)"
-        return attribute(title, TITLE_LIMIT)
+        return plain_attribute(title, TITLE_LIMIT)
 
     @property
     def seed(self) -> str:
@@ -81,6 +82,12 @@ class SongCollection:
     without_songs: int = 0
     refreshable: bool = False
     experiment: Experiment | None = None
+
+    def ratings(self) -> dict[int, Rating]:
+        """Return the library's ratings of these songs, by index."""
+        stored = {rating.key: rating for rating in self.library.ratings()} if self.library else {}
+        keys = ((index, song_key(item.song)) for index, item in enumerate(self.items))
+        return {index: stored[key] for index, key in keys if key in stored}
 
 
 def songs_of(source: Any, library: Library | None = None) -> SongCollection:

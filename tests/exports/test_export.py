@@ -38,7 +38,7 @@ def _outcomes(result: ExportResult) -> list[str]:
     return [song.outcome for song in result.songs]
 
 
-# --- what is written -------------------------------------------------------------------------
+# --- files -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("suffix", [".mp3", ".wav", ".flac", ".ogg", ".m4a"])

@@ -1,11 +1,10 @@
 // @ts-check
 // The form in the page: it draws what Python declares and sends what a person does.
 //
-// Everything a person does travels as messages, not as synced state: state waits for the kernel's
-// "idle", which ipykernel 7.4 never sends for what is typed while a cell awaits, so that it would
-// stay unsent. Messages keep their order, so a click comes after every keystroke before it, and
-// the request that is bought is the one on the screen. Each turn buys once, however often and from
-// whichever view the button is clicked.
+// Input travels as messages, not as synced state. Synced state is sent after the kernel's "idle",
+// which ipykernel 7.4 never sends for a change made while a cell awaits, so it would not be sent at
+// all. Messages keep their order: a click arrives after all keystrokes before it, and the request
+// that is bought is the one on the screen. Each turn buys once, even if several views are clicked.
 /** @import { Control, FieldSpec, FieldState, FormField, RenderArgs } from "../types" */
 
 import { element } from "../dom.js";

@@ -13,7 +13,6 @@ import traitlets
 
 from musicapi_nb import markup
 from musicapi_nb.errors import InvalidArgument, MusicAPIError, NoAudio
-from musicapi_nb.library.media_files import song_key
 from musicapi_nb.library.ratings import new_rating
 from musicapi_nb.tasks import Song
 from musicapi_nb.widgets import song_audio
@@ -128,7 +127,14 @@ class Gallery(LiveWidget):
 
     def ratings(self) -> list[Rating]:
         """Return the ratings of these songs; `mnb.ratings_frame(gallery)` is a table of them."""
-        return list(self._ratings_by_index().values())
+        return list(self.ratings_by_index().values())
+
+    def ratings_by_index(self) -> dict[int, Rating]:
+        """Return the ratings of these songs by their index in the list, from 0."""
+        if self.collection.library is not None:
+            return self.collection.ratings()
+        ratings = self._session_ratings.items()
+        return {index: rating for index, rating in ratings if not rating.empty}
 
     def save_page(self, path: str | Path, **options: Any) -> SavedPage:
         """Write these songs to an HTML page: see `mnb.save_page`."""
@@ -136,17 +142,8 @@ class Gallery(LiveWidget):
 
         return save_page(path, self, **{"title": self._title, **options})
 
-    def _ratings_by_index(self) -> dict[int, Rating]:
-        library = self.collection.library
-        if library is None:
-            ratings = self._session_ratings.items()
-            return {index: rating for index, rating in ratings if not rating.empty}
-        stored = {rating.key: rating for rating in library.ratings()}
-        keys = ((i, song_key(item.song)) for i, item in enumerate(self.collection.items))
-        return {index: stored[key] for index, key in keys if key in stored}
-
     def _state(self) -> dict[str, Any]:
-        collection, ratings = self.collection, self._ratings_by_index()
+        collection, ratings = self.collection, self.ratings_by_index()
         library = collection.library
         songs = {
             **page_data.columns(collection),
@@ -177,12 +174,17 @@ class Gallery(LiveWidget):
         kind = request.get("type") if isinstance(request, dict) else None
         if kind == "refresh":
             self.refresh()
-        elif kind in {"page", "rate", "audio", "peaks"}:
-            if request.get("generation") != self._generation:
-                raise InvalidArgument("the list has changed; try again")
-            getattr(self, f"_on_{kind}")(request)
-        else:
+        elif kind not in {"page", "rate", "audio", "peaks"}:
             raise InvalidArgument(f"the page sent an unknown request: {request!r:.80}")
+        elif request.get("generation") != self._generation:
+            raise InvalidArgument("the list has changed; try again")
+        elif kind == "page":
+            self._on_page(request)
+        elif kind == "rate":
+            self._on_rate(request)
+        else:
+            work = self._send_audio if kind == "audio" else self._send_peaks
+            self._in_worker(work, _SongRef(self._index(request), self._generation))
 
     def _reply(
         self, kind: str, ref: _SongRef, buffers: list[bytes] | None = None, **content: Any
@@ -237,12 +239,6 @@ class Gallery(LiveWidget):
         return rating
 
     # --- audio -----------------------------------------------------------------------------
-
-    def _on_audio(self, request: Mapping[str, Any]) -> None:
-        self._in_worker(self._send_audio, _SongRef(self._index(request), self._generation))
-
-    def _on_peaks(self, request: Mapping[str, Any]) -> None:
-        self._in_worker(self._send_peaks, _SongRef(self._index(request), self._generation))
 
     def _in_worker(self, work: Callable[..., None], ref: _SongRef, *args: Any) -> None:
         """Run `work(ref, *args)` on a thread: reading and decoding would block the kernel."""
@@ -312,10 +308,10 @@ class Gallery(LiveWidget):
         super().close()
 
     def __repr__(self) -> str:
-        return summary_line(self.collection, self._ratings_by_index())
+        return summary_line(self.collection, self.ratings_by_index())
 
     def _repr_html_(self) -> str:
-        ratings = self._ratings_by_index()
+        ratings = self.ratings_by_index()
         return gallery_html(self.collection, ratings, self._title, PAGE_SIZE)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from musicapi_nb import markup
-from musicapi_nb.markup.escape import attribute
+from musicapi_nb.markup.escape import plain_attribute
 from musicapi_nb.tasks import Song
 from musicapi_nb.tasks.html import tag_marks
 from musicapi_nb.widgets.song_audio import no_audio_reason, playable_url
@@ -94,7 +94,7 @@ def detail(item: SongItem, library: Library | None, rating: Rating | None) -> di
         "cover": markup.web_url(song.image_url),
         "audio": "file" if in_library else "" if no_audio else "link",
         "url": None if in_library or no_audio else playable_url(song),
-        "no_audio": attribute(no_audio),
+        "no_audio": plain_attribute(no_audio),
         "note": rating.note if rating else "",
-        "lyrics": attribute(lyrics, _LYRICS_LIMIT),
+        "lyrics": plain_attribute(lyrics, _LYRICS_LIMIT),
     }

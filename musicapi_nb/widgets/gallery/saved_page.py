@@ -17,10 +17,10 @@ from musicapi_nb.errors import InvalidArgument, MusicAPIError, NoAudio, PageTooL
 from musicapi_nb.tasks import Song
 from musicapi_nb.widgets import song_audio
 from musicapi_nb.widgets.gallery.html import card, count_text, table
-from musicapi_nb.widgets.songs_of import SongCollection, SongItem, songs_of
+from musicapi_nb.widgets.songs_of import SongItem, songs_of
 
 if TYPE_CHECKING:
-    from musicapi_nb.library import Library, Rating
+    from musicapi_nb.library import Library
 
 _MAX_PAGE_BYTES = 100_000_000
 _MAX_COVER_BYTES = 2_000_000
@@ -112,7 +112,7 @@ def save_page(  # noqa: PLR0913 - all but two are options
     target = Path(path).expanduser().absolute()
     if target.is_dir():
         raise InvalidArgument(f"{target} is a folder; name a file, such as 'songs.html'")
-    ratings = _ratings(source, collection)
+    ratings = getattr(source, "ratings_by_index", collection.ratings)()  # a gallery has its own
     links = _PageLinks(collection.library, target.parent, max_bytes if embed else None)
     cards = [
         card(item, links.song_for_page(item), ratings.get(index))
@@ -142,17 +142,6 @@ def save_page(  # noqa: PLR0913 - all but two are options
         linked=links.sources.count("link"),
         left_out=tuple(links.left_out),
     )
-
-
-def _ratings(source: Any, collection: SongCollection) -> Mapping[int, Rating]:
-    if isinstance(getattr(source, "collection", None), SongCollection):  # a gallery has ratings
-        ratings = {index: source.rating(index) for index in range(len(collection.items))}
-    elif collection.library is not None:
-        rating_of = collection.library.rating
-        ratings = {index: rating_of(item.song) for index, item in enumerate(collection.items)}
-    else:
-        ratings = {}
-    return {index: rating for index, rating in ratings.items() if rating is not None}
 
 
 class _PageLinks:

@@ -9,7 +9,7 @@ const MAX_SUGGESTIONS = 200;
 /** @typedef {[value: string, text: string]} Option */
 
 /**
- * Build the filters. `change` gets what is new in the view.
+ * Build the filters. `change` is called with the changed parts of the view.
  * @param {Songs} songs
  * @param {ViewState} view
  * @param {(changes: Partial<ViewState>) => void} change
