@@ -1,4 +1,4 @@
-"""Cost of the ledger: CPU time of the same tasks with and without it, and memory of tasks in flight.
+"""Cost of the ledger: CPU time of tasks with and without it, and memory of tasks in flight.
 
 A plain aiohttp server in another process accepts every create and answers every poll with two
 finished songs without links. The CPU seconds of this process are compared. In each round both ways

@@ -444,7 +444,7 @@ async def test_task_is_not_polled_while_a_reply_is_recorded(
             await until(lambda: script.polls.count("quick") > others + 3)
             after.append(script.polls.count("slow"))
 
-        monkeypatch.setattr(api._poller, "record_poll", looked)
+        monkeypatch.setattr(api._purchaser, "record_poll", looked)
         tasks = [pending("slow"), pending("quick")]
         for task in tasks:
             api._poller.accepted(task)
