@@ -321,15 +321,9 @@ class MusicAPI:
     def eta(self, task: Task | Request) -> polling.Eta:
         """Estimate the seconds of the service's clock until a task finishes.
 
-        Parameters
-        ----------
-        task
-            A task that this client has seen accepted, or a request that is to be submitted.
-
-        Returns
-        -------
-        A range and its basis: tasks of this kind that this client has waited for, those in the
-        library, or else the service's documentation.
+        `task` is one that this client has seen accepted, or a request that is to be submitted.
+        Returns a range and its basis: tasks of this kind that this client has waited for, those in
+        the library, or else the service's documentation.
         """
         return self._poller.eta(task)
 
