@@ -64,8 +64,8 @@ def app(
     max_age
         Maximum seconds between signing and arrival, in either direction.
     allow_legacy
-        Whether to accept the older `X-Signature`, which has no timestamp: whoever intercepts such
-        a webhook can send it again at any time.
+        Whether to accept the older `X-Signature`, which has no timestamp: an intercepted webhook
+        can then be sent again at any time.
 
     Raises
     ------
