@@ -18,14 +18,14 @@ from tests.test_flatten import as_bytes
 
 
 def studio_reply(number: int) -> bytes:
-    """A studio reply whose tags went through the simulator's rules."""
+    """Return a studio reply with tags rewritten by the simulator's rules."""
     rng = Random(f"spread {number}")  # noqa: S311 - from a seed
     reply = sample(STUDIO)
     reply["data"]["task_id"] = f"task {number}"
-    asked = rng.choice(["spy jazz, slow", "jazz, bossa nova", "rock, guitar, fast"])
-    for at, song in enumerate(reply["data"]["data"]["songs"]):
-        steps = studio_steps(asked, rng, first=at == 0)
-        song |= {"id": f"song {number} {at}", "prompt": asked, "tags": list(steps[-1].tags)}
+    requested = rng.choice(["spy jazz, slow", "jazz, bossa nova", "rock, guitar, fast"])
+    for index, song in enumerate(reply["data"]["data"]["songs"]):
+        steps = studio_steps(requested, rng, first=index == 0)
+        song |= {"id": f"song {number} {index}", "prompt": requested, "tags": list(steps[-1].tags)}
         song["replaced_tags"] = {
             step.source: {"tags": list(step.tags), "type": "tags"} for step in steps
         }
@@ -34,18 +34,20 @@ def studio_reply(number: int) -> bytes:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Files of all three kinds, with other engines' replies and broken ones among them."""
-    made = tmp_path_factory.mktemp("replies")
-    portions = [[studio_reply(number) for number in range(at, at + 30)] for at in (0, 30, 60)]
+    """Write files of all three formats, with broken replies and replies of other engines."""
+    root = tmp_path_factory.mktemp("replies")
+    portions = [
+        [studio_reply(number) for number in range(start, start + 30)] for start in (0, 30, 60)
+    ]
     portions[0] += [as_bytes(sample(name)) for name in NAMES if name != STUDIO]
     portions[1] += [b"{cut off", b"<html>busy</html>"]
-    (made / "a.ndjson").write_bytes(b"\n".join(portions[0]))
-    (made / "b.NDJSON.gz").write_bytes(gzip.compress(b"\n".join(portions[1])))
-    frames.write_parquet(frames.flatten([]), made / "c", raw=portions[2])
-    (made / "c" / "replies.parquet").rename(made / "c.parquet")
-    (made / "d.ndjson").touch()
-    (made / "notes.txt").write_text("none of them")
-    return made
+    (root / "a.ndjson").write_bytes(b"\n".join(portions[0]))
+    (root / "b.NDJSON.gz").write_bytes(gzip.compress(b"\n".join(portions[1])))
+    frames.write_parquet(frames.flatten([]), root / "c", raw=portions[2])
+    (root / "c" / "replies.parquet").rename(root / "c.parquet")
+    (root / "d.ndjson").touch()
+    (root / "notes.txt").write_text("not a file of replies")
+    return root
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +57,7 @@ def local(folder: Path) -> frames.Frames:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[distributed.Client]:
-    """Two processes."""
+    """Start a cluster of two processes."""
     with (
         dask.config.set({"distributed.worker.daemon": False}),
         distributed.LocalCluster(
@@ -67,41 +69,48 @@ def cluster() -> Iterator[distributed.Client]:
 
 
 @pytest.mark.usefixtures("cluster")
-def test_frames_from_two_processes_are_the_local_ones(folder: Path, local: frames.Frames) -> None:
-    spread = frames.dask_frames(folder)
-    for name, made in spread._asdict().items():
-        assert made.npartitions == 4
-        found = made.compute().reset_index(drop=True)
-        pd.testing.assert_frame_equal(found, getattr(local, name), obj=name)
+def test_frames_of_two_processes_equal_local_frames(folder: Path, local: frames.Frames) -> None:
+    distributed_frames = frames.dask_frames(folder)
+    for name, frame in distributed_frames._asdict().items():
+        assert frame.npartitions == 4
+        computed = frame.compute().reset_index(drop=True)
+        pd.testing.assert_frame_equal(computed, getattr(local, name), obj=name)
 
 
 @pytest.mark.usefixtures("cluster")
-def test_analyses_that_reduce_find_the_same(folder: Path, local: frames.Frames) -> None:
-    spread = frames.dask_frames(str(folder))
-    here, there = (made.songs[made.songs["engine"] == "studio"] for made in (local, spread))
-    tags, far = (made.tags.dropna(subset=["task_id"]) for made in (local, spread))
-    for found, wanted in (
-        (analysis.tag_counts(far), analysis.tag_counts(tags)),
-        (analysis.cooccurrence(far), analysis.cooccurrence(tags)),
+def test_reducing_analyses_give_the_local_results(folder: Path, local: frames.Frames) -> None:
+    distributed_frames = frames.dask_frames(str(folder))
+    local_songs, dask_songs = (
+        flat.songs[flat.songs["engine"] == "studio"] for flat in (local, distributed_frames)
+    )
+    local_tags, dask_tags = (
+        flat.tags.dropna(subset=["task_id"]) for flat in (local, distributed_frames)
+    )
+    for result, expected in (
+        (analysis.tag_counts(dask_tags), analysis.tag_counts(local_tags)),
+        (analysis.cooccurrence(dask_tags), analysis.cooccurrence(local_tags)),
         (
-            analysis.adherence(there, far, requested="prompt", by="prompt"),
-            analysis.adherence(here, tags, requested="prompt", by="prompt"),
+            analysis.adherence(dask_songs, dask_tags, requested="prompt", by="prompt"),
+            analysis.adherence(local_songs, local_tags, requested="prompt", by="prompt"),
         ),
-        (analysis.substitutions(spread.replaced_tags), analysis.substitutions(local.replaced_tags)),
+        (
+            analysis.substitutions(distributed_frames.replaced_tags),
+            analysis.substitutions(local.replaced_tags),
+        ),
     ):
-        pd.testing.assert_frame_equal(found, wanted)
+        pd.testing.assert_frame_equal(result, expected)
     pd.testing.assert_series_equal(
-        analysis.exclusive_sets(far, top=4), analysis.exclusive_sets(tags, top=4)
+        analysis.exclusive_sets(dask_tags, top=4), analysis.exclusive_sets(local_tags, top=4)
     )
 
 
-def test_nothing_is_read_before_it_is_asked_for(folder: Path) -> None:
-    spread = frames.dask_frames([folder / "a.ndjson"])
-    assert list(spread.songs.columns) == list(frames.songs_frame([]).columns)
-    assert spread.songs.npartitions == 1
+def test_files_are_read_only_when_computed(folder: Path) -> None:
+    distributed_frames = frames.dask_frames([folder / "a.ndjson"])
+    assert list(distributed_frames.songs.columns) == list(frames.songs_frame([]).columns)
+    assert distributed_frames.songs.npartitions == 1
 
 
-def test_what_is_not_there_is_named(tmp_path: Path) -> None:
+def test_missing_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no file of replies"):
         frames.dask_frames(tmp_path)
     with pytest.raises(FileNotFoundError, match=r"absent\.ndjson"):
@@ -110,13 +119,15 @@ def test_what_is_not_there_is_named(tmp_path: Path) -> None:
         frames.dask_frames(5)  # type: ignore[arg-type]
 
 
-def test_without_dask_it_says_what_to_install(tmp_path: Path) -> None:
+def test_missing_dask_names_the_extra(tmp_path: Path) -> None:
     code = (
         "import sys; sys.modules['dask'] = None\n"
         "import musicapi_nb as mnb\n"
         f"mnb.dask_frames({str(tmp_path)!r})\n"
     )
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert "pip install 'musicapi_nb[scale]'" in said.stderr
+    process = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert "pip install 'musicapi_nb[scale]'" in process.stderr
     assert issubclass(MissingExtra, MusicAPIError)
     assert issubclass(MissingExtra, ImportError)

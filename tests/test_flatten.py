@@ -25,32 +25,32 @@ def as_bytes(reply: Any) -> bytes:
     return json.dumps(reply, ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 
-def plainly(given_: Any) -> frames.Frames:
-    """The frames by `tasks.parse_task` alone."""
+def parsed_frames(inputs: Any) -> frames.Frames:
+    """Return the frames made by `tasks.parse_task` alone, without typed decoding."""
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(decode, "_decode", lambda _: None)
-        return frames.flatten(given_)
+        return frames.flatten(inputs)
 
 
 def assert_same(left: frames.Frames, right: frames.Frames) -> None:
-    for name, made in left._asdict().items():
+    for name, frame in left._asdict().items():
         pd.testing.assert_frame_equal(
-            with_sorted_extra(made), with_sorted_extra(getattr(right, name)), obj=name
+            with_sorted_extra(frame), with_sorted_extra(getattr(right, name)), obj=name
         )
 
 
 def with_sorted_extra(frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame with each JSON text of `extra` parsed and written again."""
+    """Return the frame with the JSON texts of `extra` in a canonical form."""
     if "extra" not in frame:
         return frame
     texts = frame["extra"].dropna().map(lambda text: json.dumps(json.loads(text), sort_keys=True))
     return frame.assign(extra=texts.reindex(frame.index).astype("str"))
 
 
-def loops(read: list[tasks.Task]) -> dict[str, list[tuple[Any, ...]]]:
-    """What the long tables hold, by plain loops over tasks."""
-    songs = [(task, song) for task in read for song in task.songs]
+def long_rows(parsed: list[tasks.Task]) -> dict[str, list[tuple[Any, ...]]]:
+    """Return the rows of the long frames, made by loops over tasks."""
+    songs = [(task, song) for task in parsed for song in task.songs]
     return {
         "tags": [
             (task.id, song.id, position, tag)
@@ -58,10 +58,10 @@ def loops(read: list[tasks.Task]) -> dict[str, list[tuple[Any, ...]]]:
             for position, tag in enumerate(song.tags)
         ],
         "replaced_tags": [
-            (task.id, song.id, step, made.source or None, made.type, position, tag)
+            (task.id, song.id, number, step.source or None, step.type, position, tag)
             for task, song in songs
-            for step, made in enumerate(song.replacements)
-            for position, tag in (enumerate(made.tags) if made.tags else [(None, None)])
+            for number, step in enumerate(song.replacements)
+            for position, tag in (enumerate(step.tags) if step.tags else [(None, None)])
         ],
         "durations": [
             (
@@ -82,35 +82,33 @@ def cells(table: pd.DataFrame) -> list[tuple[Any, ...]]:
     return list(table.where(table.notna(), None).itertuples(index=False, name=None))
 
 
-# --- the same answer as the plain path --------------------------------------------------------
+# --- the same frames as parsing alone --------------------------------------------------------
 
 
 @pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")])
 @pytest.mark.parametrize("name", BULK)
-def test_the_samples_that_come_in_bulk_are_read_by_their_layout(
-    name: str, separators: tuple[str, str]
-) -> None:
+def test_bulk_samples_are_decoded_by_type(name: str, separators: tuple[str, str]) -> None:
     reply = json.dumps(sample(name), separators=separators, ensure_ascii=False)
     assert decode._decode(reply) is not None
     assert decode._decode(reply.encode()) is not None
 
 
-def test_a_mix_of_all_samples_is_read_as_plainly_as_one_by_one() -> None:
+def test_mix_of_all_samples_gives_the_parsed_frames() -> None:
     mixed = [as_bytes(sample(name)) for name in (*NAMES, *reversed(NAMES), *BULK * 3)] * 12
-    assert_same(frames.flatten(mixed), plainly(mixed))
+    assert_same(frames.flatten(mixed), parsed_frames(mixed))
 
 
-def test_the_long_frames_hold_what_loops_over_tasks_find() -> None:
+def test_long_frames_hold_the_rows_of_loops_over_tasks() -> None:
     mixed = [sample(name) for name in NAMES] * 2
-    read = [tasks.parse_task(reply) for reply in mixed if "error" not in reply]
-    made = frames.flatten([as_bytes(reply) for reply in mixed if "error" not in reply])
-    for name, found in loops(read).items():
-        assert cells(getattr(made, name)) == found, name
+    parsed = [tasks.parse_task(reply) for reply in mixed if "error" not in reply]
+    flat = frames.flatten([as_bytes(reply) for reply in mixed if "error" not in reply])
+    for name, rows in long_rows(parsed).items():
+        assert cells(getattr(flat, name)) == rows, name
 
 
 @st.composite
 def bulk_replies(draw: st.DrawFn) -> bytes:
-    """A reply of a known shape: unchanged, or with a few parts changed; now and then no JSON."""
+    """Draw a bulk reply, unchanged or with a few parts changed, sometimes cut off."""
     reply = sample(draw(st.sampled_from(BULK)))
     for _ in range(draw(st.integers(0, 2))):
         path = draw(st.sampled_from(list(replies.paths(reply))))
@@ -166,7 +164,7 @@ MOMENTS = st.sampled_from(
 
 @st.composite
 def studio_replies(draw: st.DrawFn) -> bytes:
-    """A studio reply with all kinds of texts, tags, steps and times in the right places."""
+    """Draw a studio reply with arbitrary texts, tags, steps and times in the right places."""
     reply = copy.deepcopy(sample(STUDIO))
     tags = st.lists(TEXTS, max_size=4)
     for song in reply["data"]["data"]["songs"]:
@@ -192,8 +190,8 @@ def studio_replies(draw: st.DrawFn) -> bytes:
     [b'{"data":[{"state":"succeeded","tags":"a","lyrics":"\\ud83c\\udfb7","duration":"1e3"}]}']
 )
 @example([b'{"data":[{"state":"succeeded","tags":"a","lyrics":"\xff"}]}'])
-def test_any_replies_give_what_the_plain_path_gives(given_: list[bytes]) -> None:
-    assert_same(frames.flatten(given_), plainly(given_))
+def test_arbitrary_replies_give_the_parsed_frames(raw_replies: list[bytes]) -> None:
+    assert_same(frames.flatten(raw_replies), parsed_frames(raw_replies))
 
 
 PLACES: dict[str, list[replies.Path_]] = {
@@ -205,48 +203,48 @@ ODD_VALUES = ["odd text", "", " ", 0, 7, 10**30, 1e300, True, None, [], ["a", ""
 
 @pytest.mark.parametrize("value", ODD_VALUES, ids=repr)
 @pytest.mark.parametrize("name", [STUDIO, SONIC])
-def test_any_field_with_any_value_is_read_as_plainly(name: str, value: Any) -> None:
+def test_any_field_with_any_value_gives_the_parsed_frames(name: str, value: Any) -> None:
     def with_field(path: replies.Path_, field: str) -> bytes:
         return as_bytes(replies.changed(sample(name), path, lambda part: {**part, field: value}))
 
     fields = (*replies._KEYS, "brand_new")
     odd_replies = [with_field(path, field) for path in PLACES[name] for field in fields]
-    assert_same(frames.flatten(odd_replies), plainly(odd_replies))
+    assert_same(frames.flatten(odd_replies), parsed_frames(odd_replies))
 
 
 @pytest.mark.parametrize("name", [STUDIO, SONIC])
-def test_unknown_fields_of_songs_do_not_need_the_plain_path(name: str) -> None:
+def test_unknown_fields_of_songs_are_decoded_by_type(name: str) -> None:
     unknown = {"brand_new": [1.5, {"b": None}], "\u00e9": "\u00e9", "": 10**30}
     path = PLACES[name][-1]
     reply = as_bytes(replies.changed(sample(name), path, lambda song: {**song, **unknown}))
     assert decode._decode(reply) is not None
-    assert_same(frames.flatten(reply), plainly(reply))
+    assert_same(frames.flatten(reply), parsed_frames(reply))
     extra = json.loads(frames.songs_frame(reply)["extra"][0])
     assert {key: extra[key] for key in unknown} == unknown
 
 
-def test_a_frame_alone_is_as_it_is_among_all() -> None:
-    odd = sample(STUDIO)
-    odd["data"]["data"]["songs"][0]["created_at"] = "never"
-    mixed = [as_bytes(each) for each in (sample(STUDIO), odd, sample(SONIC))] * 3
-    made = frames.flatten(mixed)
-    assert len(made.issues) == 3
-    for name, frame in made._asdict().items():
-        alone = getattr(frames, f"{name}_frame")(mixed)
-        pd.testing.assert_frame_equal(alone, frame, obj=name)
+def test_single_frames_equal_those_of_flatten() -> None:
+    invalid = sample(STUDIO)
+    invalid["data"]["data"]["songs"][0]["created_at"] = "never"
+    mixed = [as_bytes(reply) for reply in (sample(STUDIO), invalid, sample(SONIC))] * 3
+    flat = frames.flatten(mixed)
+    assert len(flat.issues) == 3
+    for name, frame in flat._asdict().items():
+        single = getattr(frames, f"{name}_frame")(mixed)
+        pd.testing.assert_frame_equal(single, frame, obj=name)
 
 
 @pytest.mark.parametrize("name", [STUDIO, SONIC])
-def test_a_field_that_no_song_has_is_missing_as_plainly(name: str) -> None:
+def test_absent_field_gives_the_parsed_frames(name: str) -> None:
     usual = sample(name)
     songs = usual["data"]["data"]["songs"] if name == STUDIO else usual["data"]
     for key in songs[0]:
-        kept = [{field: song[field] for field in song if field != key} for song in songs]
-        reply = json.dumps(usual).replace(json.dumps(songs), json.dumps(kept))
-        assert_same(frames.flatten([reply] * 3), plainly([reply] * 3))
+        shorter = [{field: song[field] for field in song if field != key} for song in songs]
+        reply = json.dumps(usual).replace(json.dumps(songs), json.dumps(shorter))
+        assert_same(frames.flatten([reply] * 3), parsed_frames([reply] * 3))
 
 
-LAYOUTS = [
+CHANGES = [
     (b'"duration":1', b'"duration":1""'),
     (b'"duration":', b'"duration":0'),
     (b'"status":"SUCCESS"', b'"status": "SUCCESS"'),
@@ -274,37 +272,35 @@ LAYOUTS = [
 ]
 
 
-@pytest.mark.parametrize(("old", "new"), LAYOUTS)
-def test_what_differs_by_bytes_is_read_as_plainly_and_spoils_nothing_beside_it(
-    old: bytes, new: bytes
-) -> None:
+@pytest.mark.parametrize(("old", "new"), CHANGES)
+def test_changed_bytes_give_the_parsed_frames(old: bytes, new: bytes) -> None:
     usual = json.dumps(sample(STUDIO), separators=(",", ":"), ensure_ascii=False).encode()
     assert old in usual
     changed = usual.replace(old, new, 1)
     mixed = [usual, changed, usual, changed[:-1], usual + b"\n", b"\xff" + usual, usual]
-    assert_same(frames.flatten(mixed), plainly(mixed))
+    assert_same(frames.flatten(mixed), parsed_frames(mixed))
     assert decode._decode(usual) is not None
 
 
-# --- as a library has them ---------------------------------------------------------------------
+# --- stored replies ---------------------------------------------------------------------
 
 
-class Shelf:
-    """What has replies about tasks of which something was known before."""
+class Library:
+    """Stored replies, as a library returns them."""
 
-    def __init__(self, kept: list[tasks.StoredReply]) -> None:
-        self._kept = kept
+    def __init__(self, stored: list[tasks.StoredReply]) -> None:
+        self._stored = stored
 
     def replies(self) -> list[tasks.StoredReply]:
-        return self._kept
+        return self._stored
 
 
 OWN_ID = sample(STUDIO)["data"]["task_id"]
 
 
 @st.composite
-def kept_replies(draw: st.DrawFn) -> tasks.StoredReply:
-    known = tasks.Task(
+def stored_replies(draw: st.DrawFn) -> tasks.StoredReply:
+    base = tasks.Task(
         id=draw(st.sampled_from([None, "t1", OWN_ID])),
         engine=draw(st.sampled_from(["studio", "sonic", "sonic", "producer", None])),
         operation=draw(st.sampled_from([None, "create"])),
@@ -312,7 +308,7 @@ def kept_replies(draw: st.DrawFn) -> tasks.StoredReply:
         request=draw(st.sampled_from([None, sonic.Concat(continue_clip_id="\ud800 c1")])),
         simulated=draw(st.booleans()),
     )
-    said: dict[str, Any] = draw(
+    overrides: dict[str, Any] = draw(
         st.sampled_from(
             [
                 {},
@@ -325,26 +321,27 @@ def kept_replies(draw: st.DrawFn) -> tasks.StoredReply:
     raw = draw(bulk_replies() | st.sampled_from([as_bytes(sample(name)) for name in BULK]))
     try:
         json.loads(raw)
-    except (ValueError, RecursionError):  # a library writes down neither
-        return tasks.StoredReply(known, None, said)
-    return tasks.StoredReply(known, raw.decode(), said)
+    except (ValueError, RecursionError):  # a library stores neither
+        return tasks.StoredReply(base, None, overrides)
+    return tasks.StoredReply(base, raw.decode(), overrides)
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(kept_replies(), max_size=12))
-def test_kept_replies_give_what_their_tasks_give(kept: list[tasks.StoredReply]) -> None:
-    assert_same(frames.flatten(Shelf(kept)), frames.flatten([each.task() for each in kept]))
+@given(st.lists(stored_replies(), max_size=12))
+def test_stored_replies_give_the_frames_of_their_tasks(stored: list[tasks.StoredReply]) -> None:
+    from_tasks = frames.flatten([reply.task() for reply in stored])
+    assert_same(frames.flatten(Library(stored)), from_tasks)
 
 
-def test_kept_replies_of_known_tasks_are_read_by_their_layout() -> None:
-    known = tasks.Task(id="t1", engine="sonic", operation="create", expected=1)
-    kept = tasks.StoredReply(known, json.dumps(sample(SONIC)), {"state": "succeeded"})
-    decoded = decode._decode(kept)
+def test_stored_replies_are_decoded_by_type_unless_contradicted() -> None:
+    base = tasks.Task(id="t1", engine="sonic", operation="create", expected=1)
+    stored = tasks.StoredReply(base, json.dumps(sample(SONIC)), {"state": "succeeded"})
+    decoded = decode._decode(stored)
     assert decoded is not None
     assert decoded[0].id == "t1"
-    assert frames.songs_frame(Shelf([kept] * 3))["task_id"].tolist() == ["t1"] * 3
-    odd = kept._replace(base=tasks.Task(id="t1", engine="sonic", expected=2))
-    assert decode._decode(odd) is None
+    assert frames.songs_frame(Library([stored] * 3))["task_id"].tolist() == ["t1"] * 3
+    contradicted = stored._replace(base=tasks.Task(id="t1", engine="sonic", expected=2))
+    assert decode._decode(contradicted) is None
 
 
 # --- adding -----------------------------------------------------------------------------------
@@ -352,36 +349,38 @@ def test_kept_replies_of_known_tasks_are_read_by_their_layout() -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(bulk_replies(), max_size=6), st.data())
-def test_replies_may_be_added_in_any_portions(given_: list[bytes], data: st.DataObject) -> None:
-    at = data.draw(st.integers(0, len(given_)))
+def test_replies_may_be_added_in_any_portions(
+    raw_replies: list[bytes], data: st.DataObject
+) -> None:
+    split = data.draw(st.integers(0, len(raw_replies)))
     flattener = frames.Flattener()
-    flattener.add(given_[:at])
-    between = flattener.frames()
-    flattener.add(iter(given_[at:]))
-    whole = flattener.frames()
+    flattener.add(raw_replies[:split])
+    intermediate = flattener.frames()
+    flattener.add(iter(raw_replies[split:]))
+    final = flattener.frames()
     for name in ("tasks", "songs", "tags", "replaced_tags", "durations"):
         pd.testing.assert_frame_equal(
-            getattr(whole, name), getattr(frames.flatten(given_), name), obj=name
+            getattr(final, name), getattr(frames.flatten(raw_replies), name), obj=name
         )
-    assert_same(between, frames.flatten(given_[:at]))
+    assert_same(intermediate, frames.flatten(raw_replies[:split]))
 
 
-def test_a_frame_stays_as_it_is_when_more_is_added_or_another_is_written_to() -> None:
+def test_frame_is_independent_of_later_frames_and_replies() -> None:
     flattener = frames.Flattener()
     flattener.add([as_bytes(sample(STUDIO))] * 3)
     first = flattener.frames()
-    kept = frames.Frames(*(frame.copy(deep=True) for frame in first))
+    copies = frames.Frames(*(frame.copy(deep=True) for frame in first))
     written = flattener.frames()
     written.songs.loc[0, "duration"] = -1.0
     written.tasks.loc[0, "songs"] = 99
     written.tags.loc[0, "position"] = 77
     flattener.add([as_bytes(sample(SONIC))] * 2000)
-    assert_same(first, kept)
+    assert_same(first, copies)
     assert list(flattener.frames().songs["duration"][:2]) == list(first.songs["duration"][:2])
     assert flattener.frames().tasks["songs"][0] == 2
 
 
-def test_each_text_column_is_one_piece() -> None:
+def test_each_text_column_is_one_chunk() -> None:
     flattener = frames.Flattener()
     for _ in range(3):
         flattener.add([as_bytes(sample(name)) for name in (STUDIO, SONIC)] * 300)
@@ -390,7 +389,7 @@ def test_each_text_column_is_one_piece() -> None:
             assert frame[name].array.__arrow_array__().num_chunks == 1, name
 
 
-def test_what_is_refused_leaves_what_was_added() -> None:
+def test_refused_item_keeps_earlier_replies() -> None:
     flattener = frames.Flattener()
     flattener.add(as_bytes(sample(STUDIO)))
     with pytest.raises(InvalidArgument, match="item 1 is a object"):
@@ -400,64 +399,64 @@ def test_what_is_refused_leaves_what_was_added() -> None:
 
 @pytest.fixture
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Batches of two replies: every other of them is read in another thread."""
+    """Read batches of two replies."""
     monkeypatch.setattr(flattener_module, "_BATCH", 2)
 
 
 @pytest.mark.usefixtures("small_batches")
 @pytest.mark.parametrize("number", range(9))
 def test_batches_keep_their_order(number: int) -> None:
-    given_ = [as_bytes(sample(NAMES[place % len(NAMES)])) for place in range(number)]
-    assert_same(frames.flatten(given_), plainly(given_))
+    raw_replies = [as_bytes(sample(NAMES[index % len(NAMES)])) for index in range(number)]
+    assert_same(frames.flatten(raw_replies), parsed_frames(raw_replies))
 
 
 @pytest.mark.usefixtures("small_batches")
 @pytest.mark.parametrize("number", range(9))
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
-def test_whole_batches_before_an_end_by_force_are_kept_in_order(
+def test_complete_batches_before_an_exception_are_kept(
     number: int, error: type[BaseException]
 ) -> None:
-    given_ = [as_bytes(sample(NAMES[place % len(NAMES)])) for place in range(number)]
+    raw_replies = [as_bytes(sample(NAMES[index % len(NAMES)])) for index in range(number)]
 
-    def ended() -> Iterator[bytes]:
-        yield from given_
+    def failing() -> Iterator[bytes]:
+        yield from raw_replies
         raise error
 
     flattener = frames.Flattener()
     with pytest.raises(error):
-        flattener.add(ended())
-    assert_same(flattener.frames(), plainly(given_[: number // 2 * 2]))
-    flattener.add(given_)
-    assert_same(flattener.frames(), plainly([*given_[: number // 2 * 2], *given_]))
+        flattener.add(failing())
+    assert_same(flattener.frames(), parsed_frames(raw_replies[: number // 2 * 2]))
+    flattener.add(raw_replies)
+    assert_same(flattener.frames(), parsed_frames([*raw_replies[: number // 2 * 2], *raw_replies]))
 
 
 @pytest.mark.usefixtures("small_batches")
-@pytest.mark.parametrize("place", range(8))
-def test_a_batch_that_fails_ends_all_and_those_before_it_are_kept(place: int) -> None:
+@pytest.mark.parametrize("position", range(8))
+def test_failing_reply_keeps_the_batches_before_it(position: int) -> None:
     class Failing(dict[str, Any]):
         def items(self) -> Any:
             raise MemoryError
 
         keys = __iter__ = items
 
-    given_: list[Any] = [as_bytes(sample(STUDIO)) for _ in range(8)]
-    given_[place] = Failing(data=[])
+    raw_replies: list[Any] = [as_bytes(sample(STUDIO)) for _ in range(8)]
+    raw_replies[position] = Failing(data=[])
     flattener = frames.Flattener()
     with pytest.raises(MemoryError):
-        flattener.add(given_)
-    assert_same(flattener.frames(), plainly(given_[: place // 2 * 2]))
+        flattener.add(raw_replies)
+    assert_same(flattener.frames(), parsed_frames(raw_replies[: position // 2 * 2]))
 
 
 # --- files -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["ndjson", "ndjson.gz"])
-def test_a_file_is_its_lines(tmp_path: Path, *, packed: bool) -> None:
-    given_ = [as_bytes(sample(name)) for name in NAMES] * 40
+def test_file_is_read_line_by_line(tmp_path: Path, *, packed: bool) -> None:
+    raw_replies = [as_bytes(sample(name)) for name in NAMES] * 40
     path = tmp_path / ("replies.ndjson.gz" if packed else "replies.ndjson")
-    body = b"\n".join(given_) + b"\n\n  \n"
+    body = b"\n".join(raw_replies) + b"\n\n  \n"
     path.write_bytes(gzip.compress(body) if packed else body)
-    from_file, from_memory = frames.flatten(path), frames.flatten(given_)
+    from_file, from_memory = frames.flatten(path), frames.flatten(raw_replies)
     assert set(from_file.issues["source"]) == {str(path)}
     assert_same(
         from_file._replace(issues=from_file.issues.drop(columns="source")),
@@ -466,48 +465,55 @@ def test_a_file_is_its_lines(tmp_path: Path, *, packed: bool) -> None:
     pd.testing.assert_frame_equal(frames.songs_frame(str(path)), from_memory.songs)
 
 
-def test_raw_replies_are_kept_as_they_came(tmp_path: Path) -> None:
+def test_raw_replies_are_written_unchanged(tmp_path: Path) -> None:
     task = tasks.parse_task(sample(SONIC))
-    given_ = [as_bytes(sample(STUDIO)), "<html>busy</html>", sample(STUDIO), task, b"{cut", None]
-    made = frames.flatten(given_)
-    frames.write_parquet(made, tmp_path / "kept", raw=given_)
+    raw_replies = [
+        as_bytes(sample(STUDIO)),
+        "<html>busy</html>",
+        sample(STUDIO),
+        task,
+        b"{cut",
+        None,
+    ]
+    flat = frames.flatten(raw_replies)
+    frames.write_parquet(flat, tmp_path / "kept", raw=raw_replies)
     again = frames.flatten(tmp_path / "kept" / "replies.parquet")
     for name in ("tasks", "songs", "tags", "replaced_tags", "durations"):
-        pd.testing.assert_frame_equal(getattr(again, name), getattr(made, name), obj=name)
-    assert list(again.issues["reply"]) == list(made.issues["reply"]) == [1, 4, 5]
-    assert list(again.issues["message"]) == list(made.issues["message"])
+        pd.testing.assert_frame_equal(getattr(again, name), getattr(flat, name), obj=name)
+    assert list(again.issues["reply"]) == list(flat.issues["reply"]) == [1, 4, 5]
+    assert list(again.issues["message"]) == list(flat.issues["message"])
 
 
 @settings(max_examples=20, deadline=None)
 @given(st.lists(bulk_replies() | studio_replies(), max_size=4))
-def test_frames_are_read_from_parquet_as_they_were_written(given_: list[bytes]) -> None:
-    made = frames.flatten(given_)
+def test_parquet_restores_frames(raw_replies: list[bytes]) -> None:
+    flat = frames.flatten(raw_replies)
     with tempfile.TemporaryDirectory() as folder:
-        frames.write_parquet(made, folder)
-        assert_same(frames.read_parquet(folder), made)
+        frames.write_parquet(flat, folder)
+        assert_same(frames.read_parquet(folder), flat)
         assert sorted(path.name for path in Path(folder).iterdir()) == sorted(
             f"{name}.parquet" for name in frames.Frames._fields
         )
 
 
-def test_columns_that_were_joined_are_kept_too(tmp_path: Path) -> None:
-    made = frames.flatten(as_bytes(sample(STUDIO)))
-    asked = pd.Categorical(["slow", "slow"], categories=["slow", "fast"], ordered=True)
-    made = made._replace(songs=made.songs.assign(tempo=asked, rating=pd.array([4, None], "Int64")))
-    frames.write_parquet(made, tmp_path)
-    assert_same(frames.read_parquet(tmp_path), made)
+def test_parquet_restores_added_columns(tmp_path: Path) -> None:
+    flat = frames.flatten(as_bytes(sample(STUDIO)))
+    tempo = pd.Categorical(["slow", "slow"], categories=["slow", "fast"], ordered=True)
+    flat = flat._replace(songs=flat.songs.assign(tempo=tempo, rating=pd.array([4, None], "Int64")))
+    frames.write_parquet(flat, tmp_path)
+    assert_same(frames.read_parquet(tmp_path), flat)
 
 
-def test_a_column_of_objects_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
-    made = frames.flatten(as_bytes(sample(STUDIO)))
-    for odd in ({"a": 1}, ["a"], object()):
-        bad = made._replace(songs=made.songs.assign(odd=pd.Series([odd, odd], dtype=object)))
+def test_column_of_objects_is_refused_before_writing(tmp_path: Path) -> None:
+    flat = frames.flatten(as_bytes(sample(STUDIO)))
+    for cell in ({"a": 1}, ["a"], object()):
+        bad = flat._replace(songs=flat.songs.assign(odd=pd.Series([cell, cell], dtype=object)))
         with pytest.raises(InvalidArgument, match="odd"):
             frames.write_parquet(bad, tmp_path / "none")
     assert not (tmp_path / "none").exists()
 
 
-def test_what_is_no_file_of_replies_is_refused(tmp_path: Path) -> None:
+def test_other_files_are_refused(tmp_path: Path) -> None:
     frames.write_parquet(frames.flatten([]), tmp_path)
     with pytest.raises(InvalidArgument, match="no column 'reply'"):
         frames.flatten(tmp_path / "songs.parquet")
@@ -517,14 +523,14 @@ def test_what_is_no_file_of_replies_is_refused(tmp_path: Path) -> None:
         frames.read_parquet(tmp_path / "absent")
 
 
-# --- what is leant on ---------------------------------------------------------------------------
+# --- categories ---------------------------------------------------------------------------
 
 
-def test_categories_are_as_the_public_constructor_makes_them() -> None:
-    made = frames.tags_frame([as_bytes(sample(STUDIO)), as_bytes(sample(SONIC))])
+def test_categories_are_unique_and_in_order_of_appearance() -> None:
+    tags = frames.tags_frame([as_bytes(sample(STUDIO)), as_bytes(sample(SONIC))])
     for name in ("task_id", "song_id"):
-        values = list(dict.fromkeys(made[name].dropna()))
+        values = list(dict.fromkeys(tags[name].dropna()))
         public = pd.CategoricalDtype(pd.Index(values, dtype="str"))
-        assert made[name].dtype == public
-        assert hash(made[name].dtype) == hash(public)
-        assert made[name].cat.categories.is_unique
+        assert tags[name].dtype == public
+        assert hash(tags[name].dtype) == hash(public)
+        assert tags[name].cat.categories.is_unique

@@ -159,11 +159,11 @@ def test_studio_replaced_tags(studio: Any) -> None:
     assert list(table.position) == [0, 1, 2, 3, 4, 5] * 4
     assert set(table.type) == {"tags"}
     middle = ["jazz", "vocal jazz", "bossa nova", "mpb", "samba-jazz", "2010s"]
-    asked = iter(["jazz, bossa nova, spy", "spy jazz, bossa nova"])
+    requested = iter(["jazz, bossa nova, spy", "spy jazz, bossa nova"])
     final = frames.tags_frame(studio).groupby("song_id", sort=False).tag.agg(list)
     for song_id, steps in table.groupby("song_id", sort=False):
         first, last = (steps[steps.step == step] for step in (0, 1))
-        assert set(first.source) == {next(asked)}
+        assert set(first.source) == {next(requested)}
         assert list(first.tag) == middle
         assert set(last.source) == {", ".join(middle)}
         assert list(last.tag) == final[song_id]
@@ -197,7 +197,7 @@ def test_studio_task_and_no_issues(studio: Any) -> None:
 
 @every_frame
 @pytest.mark.parametrize(
-    "given_",
+    "inputs",
     [
         [],
         (),
@@ -209,13 +209,12 @@ def test_studio_task_and_no_issues(studio: Any) -> None:
     ],
     ids=["list", "tuple", "iterator", "unfinished", "samples", "bytes", "garbage"],
 )
-def test_columns_and_dtypes_are_the_same_for_any_mix(frame: Frame, given_: Any) -> None:
-    given_ = list(given_)
-    assert_fixed(frame(given_), frame)
+def test_columns_and_dtypes_do_not_depend_on_the_input(frame: Frame, inputs: Any) -> None:
+    assert_fixed(frame(list(inputs)), frame)
 
 
 @every_frame
-def test_no_cell_holds_an_object_and_parquet_takes_the_frame(frame: Frame, tmp_path: Path) -> None:
+def test_frame_has_flat_cells_and_survives_parquet(frame: Frame, tmp_path: Path) -> None:
     table = frame([sample(name) for name in NAMES] + ["{cut off", {"data": ["odd"]}])
     assert len(table)
     table.to_parquet(tmp_path / "table.parquet")
@@ -223,12 +222,12 @@ def test_no_cell_holds_an_object_and_parquet_takes_the_frame(frame: Frame, tmp_p
 
 
 @every_frame
-def test_the_docstring_shows_every_column_with_its_dtype(frame: Frame) -> None:
+def test_docstring_lists_every_column_with_its_dtype(frame: Frame) -> None:
     for name, dtype in DTYPES[frame].items():
         assert f"{name} : {dtype}\n" in (frame.__doc__ or "")
 
 
-def test_the_examples_in_the_docstrings_are_true() -> None:
+def test_docstring_examples_run() -> None:
     ran = doctest.testmod(frame_functions)
     assert ran.failed == 0
     assert ran.attempted >= len(DTYPES)
@@ -237,7 +236,7 @@ def test_the_examples_in_the_docstrings_are_true() -> None:
 # --- states ----------------------------------------------------------------------------------
 
 
-def test_unfinished_is_missing_and_never_zero_or_empty() -> None:
+def test_unfinished_values_are_missing_not_zero_or_empty() -> None:
     running = sample("nuro_get_running.json")
     (song,) = (row for _, row in frames.songs_frame(running).iterrows())
     assert song.state == "running"
@@ -261,15 +260,15 @@ def test_pending_and_failed_tasks_have_rows() -> None:
         assert frame([PENDING, ACK, FAILED]).empty
 
 
-def test_a_raw_sonic_reply_invents_no_task_id() -> None:
+def test_raw_sonic_reply_has_no_task_id() -> None:
     assert frames.songs_frame(sample(SONIC)).task_id.isna().all()
     assert frames.tags_frame(sample(SONIC)).task_id.isna().all()
 
 
-def test_a_task_that_was_asked_for_brings_its_operation_and_request() -> None:
+def test_submitted_task_has_operation_and_request() -> None:
     request = sonic.Create(custom_mode=False, gpt_description_prompt="rain", mv="sonic-v5")
-    asked = tasks.parse_submit_reply(ACK, request, simulated=True)
-    task = tasks.parse_task(sample(SONIC), task=asked)
+    submitted = tasks.parse_submit_reply(ACK, request, simulated=True)
+    task = tasks.parse_task(sample(SONIC), task=submitted)
     (row,) = (row for _, row in frames.tasks_frame(task).iterrows())
     assert (row.task_id, row.operation, row.expected) == ("t1", "create", 2)
     assert row.request == repr(request)
@@ -277,12 +276,12 @@ def test_a_task_that_was_asked_for_brings_its_operation_and_request() -> None:
     assert list(frames.songs_frame(task).operation) == ["create"]
 
 
-def test_answers_without_songs_are_text() -> None:
+def test_answer_without_songs_is_json_text() -> None:
     (row,) = (row for _, row in frames.tasks_frame(sample("credits.json")).iterrows())
     assert json.loads(row.answer) == {"credits": 50, "extra_credits": 0}
 
 
-def test_a_step_without_tags_keeps_its_source() -> None:
+def test_step_without_tags_keeps_its_source() -> None:
     reply = replies.changed(
         sample(STUDIO),
         ("data", "data", "songs", 0, "replaced_tags"),
@@ -296,18 +295,18 @@ def test_a_step_without_tags_keeps_its_source() -> None:
     assert steps.type.tolist()[0] == "dropped"
 
 
-def test_moments_are_utc_whatever_the_zone_was() -> None:
+def test_moments_are_converted_to_utc() -> None:
     reply = {"data": [{"clip_id": "c", "created_at": "2025-01-01T01:00:00+05:00"}]}
     (moment,) = frames.songs_frame(reply).created_at
     assert moment == dt.datetime(2024, 12, 31, 20, tzinfo=dt.UTC)
     assert str(moment.tz) == "UTC"
 
 
-# --- what can be given ------------------------------------------------------------------------
+# --- inputs ------------------------------------------------------------------------
 
 
-def test_a_mix_keeps_its_order() -> None:
-    given_ = (
+def test_mixed_input_keeps_its_order() -> None:
+    mixed = (
         item
         for item in (
             tasks.parse_task({**ACK, "task_id": "a"}),
@@ -318,7 +317,7 @@ def test_a_mix_keeps_its_order() -> None:
             UserDict({**ACK, "task_id": "f"}),
         )
     )
-    assert list(frames.tasks_frame(given_).task_id) == list("abcdef")
+    assert list(frames.tasks_frame(mixed).task_id) == list("abcdef")
 
 
 @pytest.mark.parametrize("as_str", [False, True], ids=["Path", "str"])
@@ -326,16 +325,16 @@ def test_ndjson_file(tmp_path: Path, *, as_str: bool) -> None:
     path = tmp_path / "replies.ndjson"
     lines = [json.dumps(sample(STUDIO)), "", "  ", "{cut off", json.dumps(ACK), '{"a": 1}']
     path.write_bytes("\r\n".join(lines).encode())
-    given_ = str(path) if as_str else path
-    assert list(frames.tasks_frame(given_).state) == ["succeeded", "pending"]
-    assert len(frames.replaced_tags_frame([given_])) == 24
-    issues = frames.issues_frame([ACK, given_])
+    argument = str(path) if as_str else path
+    assert list(frames.tasks_frame(argument).state) == ["succeeded", "pending"]
+    assert len(frames.replaced_tags_frame([argument])) == 24
+    issues = frames.issues_frame([ACK, argument])
     assert list(issues.source) == [str(path)] * 2
     assert list(issues.reply) == [3, 5]
     assert list(issues.excerpt) == ["{cut off", '{"a": 1}']
 
 
-def test_an_empty_file_is_no_rows(tmp_path: Path) -> None:
+def test_empty_file_gives_no_rows(tmp_path: Path) -> None:
     path = tmp_path / "none.ndjson"
     path.touch()
     assert frames.tasks_frame(path).empty
@@ -343,31 +342,31 @@ def test_an_empty_file_is_no_rows(tmp_path: Path) -> None:
 
 
 @every_frame
-def test_a_missing_file_is_the_builtin_error(frame: Frame, tmp_path: Path) -> None:
+def test_missing_file_raises_file_not_found(frame: Frame, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         frame(str(tmp_path / "absent.ndjson"))
 
 
 @every_frame
 @pytest.mark.parametrize(
-    "given_",
+    "inputs",
     [5, None, 1.5, True, pd.DataFrame({"a": ["{}"]}), object(), [object()], [ACK, (ACK,)]],
     ids=["int", "None", "float", "bool", "table", "object", "objects", "tuple inside"],
 )
-def test_what_is_no_reply_is_refused_with_what_can_be_given(frame: Frame, given_: Any) -> None:
+def test_invalid_input_is_refused_with_a_list_of_valid_ones(frame: Frame, inputs: Any) -> None:
     with pytest.raises(InvalidArgument, match=r"tasks.*dict, str, bytes.*\.ndjson") as refused:
-        frame(given_)
+        frame(inputs)
     assert isinstance(refused.value, MusicAPIError)
     assert isinstance(refused.value, TypeError)
 
 
-def test_the_refusal_names_the_item() -> None:
+def test_refusal_names_the_item() -> None:
     nested: Any = [ACK, (ACK,)]
     with pytest.raises(InvalidArgument, match="item 1 is a tuple"):
         frames.songs_frame(nested)
 
 
-def test_a_series_of_replies_is_an_iterable() -> None:
+def test_series_of_replies_is_an_iterable() -> None:
     assert len(frames.songs_frame(pd.Series([sample_text(STUDIO)]))) == 2
 
 
@@ -375,7 +374,7 @@ def test_a_series_of_replies_is_an_iterable() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given_", "words"),
+    ("reply", "message"),
     [
         ("", "empty"),
         ("<html><title>502 Bad Gateway</title></html>", "HTML page"),
@@ -389,20 +388,20 @@ def test_a_series_of_replies_is_an_iterable() -> None:
     ],
     ids=lambda value: repr(value)[:20],
 )
-def test_a_reply_that_is_not_understood_is_a_row(given_: Any, words: str) -> None:
-    issues = frames.issues_frame([ACK, given_, sample(SONIC)])
+def test_reply_that_is_not_understood_is_an_issue(reply: Any, message: str) -> None:
+    issues = frames.issues_frame([ACK, reply, sample(SONIC)])
     (row,) = (row for _, row in issues.iterrows())
-    assert words in row.message
+    assert message in row.message
     assert row.reply == 1
     assert pd.isna(row["where"])
     assert pd.isna(row.source)
     assert len(row.excerpt if isinstance(row.excerpt, str) else "") <= 200
-    # the others carry on with the rest
-    assert len(frames.tasks_frame([ACK, given_, sample(SONIC)])) == 2
-    assert len(frames.songs_frame([ACK, given_, sample(SONIC)])) == 1
+    # the other frames go on with the rest
+    assert len(frames.tasks_frame([ACK, reply, sample(SONIC)])) == 2
+    assert len(frames.songs_frame([ACK, reply, sample(SONIC)])) == 1
 
 
-def test_odd_parts_of_an_understood_reply_are_rows() -> None:
+def test_invalid_field_of_an_understood_reply_is_an_issue() -> None:
     reply = replies.changed(
         sample(STUDIO), ("data", "data", "songs", 1, "duration"), lambda _: "long"
     )
@@ -416,34 +415,34 @@ def test_odd_parts_of_an_understood_reply_are_rows() -> None:
     assert list(frames.tasks_frame(reply).issues) == [1]
 
 
-def test_an_unknown_reply_still_names_its_task() -> None:
-    given_ = json.dumps({"task_id": "t9", "error": "strange"})
-    assert list(frames.issues_frame(given_).task_id) == ["t9"]
+def test_unknown_reply_still_names_its_task() -> None:
+    reply = json.dumps({"task_id": "t9", "error": "strange"})
+    assert list(frames.issues_frame(reply).task_id) == ["t9"]
 
 
-def test_extra_that_json_cannot_hold_is_named() -> None:
+def test_extra_value_without_json_form_is_named() -> None:
     reply = replies.grown({**ACK, "data": None, "odd": {1, 2}, "fine": [1]})
     extra = json.loads(frames.tasks_frame(reply).extra[0])
     assert extra["fine"] == [1]
     assert "cannot be written as JSON" in extra["odd"]
 
 
-# --- any reply at all -------------------------------------------------------------------------
+# --- arbitrary replies -------------------------------------------------------------------------
 
 
-def assert_all_accounted_for(given_: Any, count: int) -> None:
-    made = {frame: frame(given_) for frame in DTYPES}
-    for frame, table in made.items():
+def assert_all_accounted_for(inputs: Any, count: int) -> None:
+    tables = {frame: frame(inputs) for frame in DTYPES}
+    for frame, table in tables.items():
         assert_fixed(table, frame)
         for name, dtype in DTYPES[frame].items():
             if dtype == "str":
                 texts = table[name].dropna()
                 assert all(isinstance(text, str) and text for text in texts)
-    issues = made[frames.issues_frame]
+    issues = tables[frames.issues_frame]
     refused = issues[issues["where"].isna() & ~issues.reply.duplicated()]
-    assert len(made[frames.tasks_frame]) + len(refused) == count
-    assert len(made[frames.songs_frame]) == made[frames.tasks_frame].songs.sum()
-    assert len(made[frames.songs_frame]) == len(made[frames.durations_frame])
+    assert len(tables[frames.tasks_frame]) + len(refused) == count
+    assert len(tables[frames.songs_frame]) == tables[frames.tasks_frame].songs.sum()
+    assert len(tables[frames.songs_frame]) == len(tables[frames.durations_frame])
 
 
 @settings(max_examples=45, deadline=None)
@@ -452,14 +451,14 @@ def assert_all_accounted_for(given_: Any, count: int) -> None:
 @example({"data": [{"replaced_tags": {"\ud800": {"tags": [1], "\ud800": 1}}}], "task_id": ""})
 @example({"task_id": "\ud800", "odd": 1})
 @example({"message": "success", "task_id": "t", "": None})
-def test_any_value_anywhere_is_a_row_somewhere(reply: Any) -> None:
+def test_arbitrary_value_in_a_reply_is_accounted_for(reply: Any) -> None:
     text = replies.as_text(reply)
     assert_all_accounted_for([replies.grown(reply), text, text.encode()], 3)
 
 
 @settings(max_examples=45, deadline=None)
 @given(st.one_of(replies.any_text, st.binary(max_size=30)), st.data())
-def test_any_text_is_a_row_somewhere(garbage: str | bytes, data: st.DataObject) -> None:
-    whole = sample_text(data.draw(st.sampled_from(NAMES)))
-    cut = whole[: data.draw(st.integers(0, len(whole)))]
+def test_arbitrary_text_is_accounted_for(garbage: str | bytes, data: st.DataObject) -> None:
+    text = sample_text(data.draw(st.sampled_from(NAMES)))
+    cut = text[: data.draw(st.integers(0, len(text)))]
     assert_all_accounted_for([garbage, cut, cut.encode()], 3)

@@ -249,7 +249,7 @@ class Simulator:
         return None if refusal is None else _json(self._error(refusal, _engine(request)))
 
     async def _respond(self, request: web.Request, answer: Answer) -> web.StreamResponse:
-        """Send an answer, unless a fault spoils it."""
+        """Send an answer, unless a fault changes or hides it."""
         # A POST answered by 202 was carried out as well: its file is being made.
         carried_out = answer.status == HTTPStatus.OK or (
             answer.status == HTTPStatus.ACCEPTED and request.method == "POST"
