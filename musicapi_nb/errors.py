@@ -354,7 +354,7 @@ class NothingToCompare(MusicAPIError, ValueError):
 
 
 class NoAudio(MusicAPIError, LookupError):
-    """A song has no audio, or its audio cannot be read; the message says which."""
+    """A song has no audio, or its audio cannot be read; see the message."""
 
 
 class Untaggable(MusicAPIError):

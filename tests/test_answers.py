@@ -1,4 +1,4 @@
-"""Replies that are no songs, or more than songs: answers, pairs, steps, batches; how each shows."""
+"""Replies other than plain songs: answers, pairs, steps, batches, and their HTML."""
 
 import re
 from collections.abc import Sequence
@@ -13,13 +13,13 @@ from musicapi_nb import sonic
 from musicapi_nb.engines import Field, Request
 from musicapi_nb.errors import UnexpectedReply
 from musicapi_nb.tasks import Task, parse_submit_reply, parse_task, update_parts
-from tests.replies import any_text, grown, json_values, sample
+from tests.replies import any_text, expand, json_values, sample
 
 LINK = "https://cdn1.suno.ai/c.wav"
 
 
 class Measure(Request, frozen=True, kw_only=True):
-    """An operation that answers at once, without a song."""
+    """An operation with an immediate reply and no songs."""
 
     engine: ClassVar[str] = "sonic"
     operation: ClassVar[str] = "measure"
@@ -29,14 +29,14 @@ class Measure(Request, frozen=True, kw_only=True):
 
 
 class Fetch(Measure, frozen=True, kw_only=True):
-    """One that is asked again until it is there."""
+    """An operation that is repeated until its answer is ready."""
 
     operation: ClassVar[str] = "fetch"
     poll_by_repost: ClassVar[bool] = True
 
 
 class Many(Measure, frozen=True, kw_only=True):
-    """One that is made of requests."""
+    """An operation that consists of requests."""
 
     operation: ClassVar[str] = "many"
     reply: ClassVar[Literal["task", "immediate"]] = "task"
@@ -45,7 +45,7 @@ class Many(Measure, frozen=True, kw_only=True):
 
 
 class Voice(Measure, frozen=True, kw_only=True):
-    """One whose answer is waited for as a task."""
+    """An operation whose answer is the result of a task."""
 
     operation: ClassVar[str] = "voice"
     reply: ClassVar[Literal["task", "immediate"]] = "task"
@@ -65,7 +65,7 @@ def test_answer_in_data_or_at_top_level(name: str, *, flat: bool) -> None:
         assert task.state == "succeeded"
         fields = {**task.extra, **task.answer} if flat else dict(task.answer)
         assert answer.items() <= fields.items()
-        assert len(task.answer) >= len(answer) - 1  # a status beside the answer is no part of it
+        assert len(task.answer) >= len(answer) - 1  # a status next to the answer is not part of it
         assert task.issues == ()
 
 
@@ -262,7 +262,7 @@ def test_riffusion_tags_are_in_sound() -> None:
     assert song.extra["vocal_variation"] == 0.5
 
 
-# --- how it shows --------------------------------------------------------------------------
+# --- HTML --------------------------------------------------------------------------
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 
@@ -334,7 +334,7 @@ def test_hostile_answer_is_escaped(name: str, value: Any) -> None:
 @given(st.dictionaries(any_text, json_values, min_size=1, max_size=4))
 @example({"a": [{"b": 10**400}], "c": float("inf")})
 def test_any_answer_has_repr_and_html(answer: dict[str, Any]) -> None:
-    task = Task(state="succeeded", answer=grown(answer))
+    task = Task(state="succeeded", answer=expand(answer))
     repr(task).encode()
     task._repr_html_().encode()
 

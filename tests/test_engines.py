@@ -63,7 +63,7 @@ def fields(problems: list[tuple[str, str]]) -> list[str]:
     return [field for field, _ in problems]
 
 
-# --- every operation --------------------------------------------------------------------------
+# --- every operation ------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("request_", "path", "fixed", "songs", "credits_"), VALID, ids=NAMES[:-1])
@@ -129,7 +129,7 @@ def test_all_missing_fields_are_reported_at_once(operation: type[Request]) -> No
         assert "was not sent and cost nothing" in str(refused.value)
 
 
-# --- limits ---------------------------------------------------------------------------------
+# --- limits ------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -270,7 +270,7 @@ def test_unlisted_choice_is_a_problem_or_advice() -> None:
         assert sonic.Create(**{**DESCRIBED, "mv": models}).problems() == ()
 
 
-# --- rules across fields ------------------------------------------------------------------------
+# --- rules across fields ------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -521,7 +521,7 @@ def test_all_problems_are_reported_at_once() -> None:
         assert f"{field}: " in str(refused.value)
 
 
-# --- values of the wrong kind -----------------------------------------------------------------
+# --- values of the wrong kind ------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -599,7 +599,7 @@ def test_any_request_that_passes_can_be_sent(operation: type[Request], data: st.
     request._repr_html_().encode()
 
 
-# --- unknown fields, extra -----------------------------------------------------------------------
+# --- unknown fields, extra ------------------------------------------------------------
 
 
 def test_unknown_field_error_suggests_a_name_and_extra() -> None:
@@ -655,7 +655,7 @@ def test_extra_cannot_replace_constants() -> None:
     assert fields(hard(request)) == ["extra"]
 
 
-# --- price and standing ---------------------------------------------------------------------------
+# --- price and availability ------------------------------------------------------------
 
 
 def test_unknown_price_is_none() -> None:
@@ -690,7 +690,7 @@ def test_operations_table_shows_price_and_availability() -> None:
     assert "unavailable" in lines["studio.Custom"]
 
 
-# --- a value ----------------------------------------------------------------------------------
+# --- requests as values ------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

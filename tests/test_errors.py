@@ -66,7 +66,7 @@ NO_CREDITS = (
 NO_SUBSCRIPTION = (
     "You do not have an active subscription. Please check whether your renewal was successful."
 )
-# (status, the server's words, our class): docs error-handling and nuro-error-handling, 2025
+# (status, message, error class): docs error-handling and nuro-error-handling, 2025
 DOCUMENTED = [
     (
         400,

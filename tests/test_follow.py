@@ -1,4 +1,4 @@
-"""What is asked about a song next: the request for it, with what is known filled in."""
+"""Follow-up requests of a song, with known fields filled in."""
 
 from collections.abc import Callable
 from typing import Any

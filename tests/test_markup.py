@@ -1,4 +1,4 @@
-"""Hostile text stays text, hostile addresses go nowhere, and each block says what it means."""
+"""Hostile text is escaped, unsafe URLs are not used, and each block shows its content."""
 
 import html
 import re
@@ -16,7 +16,7 @@ from musicapi_nb.markup import Html, TagMark, Tone
 from musicapi_nb.markup.escape import TITLE_LIMIT, URL_LIMIT
 
 VOID = {"img"}
-# What JupyterLab 4.6.6 keeps of an untrusted notebook, as far as the blocks make use of it.
+# What the sanitizer of JupyterLab 4.6.6 keeps in an untrusted notebook (only what is used here).
 ATTRIBUTES = {
     "a": {"href", "target", "rel"},
     "audio": {"controls", "preload", "src", "title", "style"},
@@ -72,12 +72,12 @@ KEPT_STYLES = {
     "width": NUMBER,
     "word-wrap": "break-word",  # word-break: break-word and overflow-wrap: anywhere are dropped
 }
-REFINEMENTS = {"font-variant-numeric:tabular-nums"}  # dropped, and nothing is lost but alignment
+REFINEMENTS = {"font-variant-numeric:tabular-nums"}  # dropped; then only the alignment is lost
 
 
 @dataclass
 class Parsed(HTMLParser):
-    """A parsed fragment: its elements with their attributes, and its text."""
+    """A parsed fragment: elements with attributes, and text."""
 
     source: str
     elements: list[tuple[str, dict[str, str]]] = field(default_factory=list)
@@ -155,7 +155,7 @@ HOSTILE = [
 
 
 def every_block(value: str) -> Html:
-    """Put one value into every slot there is."""
+    """Use one value for every argument of every block."""
     song = markup.card(
         value,
         markup.chips([value, *((value, fate) for fate in FATES)]),
@@ -197,7 +197,7 @@ def assert_only_own_markup(fragment: str) -> None:
             assert not declaration or allowed_style or declaration in REFINEMENTS, declaration
     for address in parsed.addresses():
         assert address == SOUND or re.match("https?://", address, re.IGNORECASE)
-    # Every attribute is quoted: what is left without the quoted values holds no equals sign.
+    # Every attribute is quoted: without quoted values, no equals sign remains.
     for written in re.findall(r"<[a-z][^<]*?>", re.sub(r'="[^"]*"', "", fragment)):
         assert "=" not in written
     assert re.search("[\x00\ud800-\udfff\u202a-\u202e\u2066-\u2069]", fragment) is None
@@ -211,7 +211,7 @@ def test_no_text_is_typeset_as_a_formula(value: str) -> None:
     assert "mathjax_ignore tex2jax_ignore" in markup.text(value)
     assert 'class="' not in markup.text("5 dollars")
     ignoring = sum("class" in attributes for _, attributes in parsed.elements)
-    assert ignoring >= parsed.text.count(value) - 1  # a separator of join() is always our own
+    assert ignoring >= parsed.text.count(value) - 1  # join() adds separators
 
 
 @given(value=st.text() | st.text("<>&\"'=/!-:;#\x00\u202e a", max_size=40))
@@ -316,7 +316,7 @@ def test_blank_title_is_untitled(title: str | None) -> None:
     assert Parsed(markup.card(title)).text == "(untitled)"
 
 
-# --- addresses
+# --- URLs
 
 FINE = [
     "https://cdn1.suno.ai/30264033-2b01.mp3",
@@ -439,7 +439,7 @@ def test_data_url_of_nothing_is_refused() -> None:
         markup.data_url(b"", "image/png")
 
 
-# --- words
+# --- formatted values
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What the pages on moving over say of others: their code runs, and does what we say it does."""
+"""The migration pages: their code runs, and other clients behave as described."""
 
 import re
 import time
@@ -17,11 +17,11 @@ from musicapi_nb.errors import ContentRefused, LostReply, MusicAPIError, WaitTim
 from musicapi_nb.simulator import EmbeddedSimulator, Simulator
 
 PAGES = Path(__file__).parents[1] / "docs" / "moving"
-THEIRS = SonicCreateParams(
+SDK_SONG = SonicCreateParams(
     custom_mode=False, mv="sonic-v5", gpt_description_prompt="rain, slow jazz"
 )
-OURS = sonic.Create(custom_mode=False, mv="sonic-v5", gpt_description_prompt="rain, slow jazz")
-THEIR_STUDIO = StudioCreateParams(
+SONG = sonic.Create(custom_mode=False, mv="sonic-v5", gpt_description_prompt="rain, slow jazz")
+SDK_STUDIO = StudioCreateParams(
     prompt="spy jazz",
     lyrics_type="generate",
     prompt_strength=0.5,
@@ -31,7 +31,7 @@ THEIR_STUDIO = StudioCreateParams(
     model_type="studio130-v1.5",
     config={"mode": "regular"},
 )
-OUR_STUDIO = studio.Description(prompt="spy jazz", model_type="studio130-v1.5")
+STUDIO = studio.Description(prompt="spy jazz", model_type="studio130-v1.5")
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def sim() -> Iterator[Simulator]:
 
 
 @pytest.fixture(autouse=True)
-def _waits_pass_in_the_simulator(sim: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+def _sleep_in_simulated_time(sim: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "sleep", sim.clock.advance)
 
 
@@ -65,7 +65,7 @@ def _code(page: str, title: str) -> str:
 def test_sdk_examples_run_unchanged(
     sim: Simulator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sim.reply_options.sonic_unfinished = "not_ready"  # else it returns before there are songs
+    sim.reply_options.sonic_unfinished = "not_ready"  # otherwise it returns before there are songs
     local_client = partial(musicapi.MusicAPI, base_url=f"{sim.url}/api/v1")
     monkeypatch.setattr(musicapi, "MusicAPI", local_client)
     scope: dict[str, Any] = {}
@@ -98,12 +98,12 @@ async def test_lost_reply_costs_the_sdk_four_times(
 ) -> None:
     sim.faults.arm("lost_reply", times=None)
     with pytest.raises(musicapi.MusicAPIError):
-        sdk_client.sonic.create(THEIRS)
+        sdk_client.sonic.create(SDK_SONG)
     assert len(sim.request_log.paid) == 4
 
     async with our_client(sim) as api:
         with pytest.raises(LostReply):
-            await api.submit(OURS)
+            await api.submit(SONG)
     assert len(sim.request_log.paid) == 5
 
 
@@ -112,23 +112,23 @@ async def test_error_after_charge_costs_the_sdk_four_times(
 ) -> None:
     sim.faults.arm("error_after", times=None)
     with pytest.raises(musicapi.MusicAPIError):
-        sdk_client.sonic.create(THEIRS)
+        sdk_client.sonic.create(SDK_SONG)
     assert len(sim.request_log.paid) == 4
 
     async with our_client(sim) as api:
         with pytest.raises(MusicAPIError) as raised:
-            await api.submit(OURS)
+            await api.submit(SONG)
     assert raised.value.may_have_cost
     assert len(sim.request_log.paid) == 5
 
 
 async def test_sdk_returns_pending_clips(sim: Simulator, sdk_client: musicapi.MusicAPI) -> None:
-    result = sdk_client.sonic.generate_and_wait(THEIRS)
+    result = sdk_client.sonic.generate_and_wait(SDK_SONG)
     assert {song.state for song in result.data} != {"succeeded"}
 
     sim.clock.speed = 1000
     async with our_client(sim) as api:
-        task = await api.run(OURS)
+        task = await api.run(SONG)
     assert [song.state for song in task.songs] == ["succeeded", "succeeded"]
 
 
@@ -139,11 +139,11 @@ async def test_sdk_does_not_see_a_failed_studio_task(
     patience = PollOptions(poll_interval_ms=1, timeout_ms=300)
     sim.clock.speed = 1000
     with pytest.raises(musicapi.MusicAPIError) as raised:
-        sdk_client.studio.generate_and_wait(THEIR_STUDIO, patience)
+        sdk_client.studio.generate_and_wait(SDK_STUDIO, patience)
     assert raised.value.code == "client_timeout"
 
     async with our_client(sim) as api:
-        task = await api.run(OUR_STUDIO)
+        task = await api.run(STUDIO)
     assert (task.state, task.fail_reason) == ("failed", "no voice left")
 
 
@@ -151,38 +151,38 @@ async def test_our_wait_timeout_has_the_task(sim: Simulator, sdk_client: musicap
     sim.faults.arm("stuck", times=2)
     sim.reply_options.sonic_unfinished = "not_ready"
     with pytest.raises(musicapi.MusicAPIError, match=r"/sonic/task/") as raised:
-        sdk_client.sonic.generate_and_wait(THEIRS, PollOptions(poll_interval_ms=1, timeout_ms=1))
+        sdk_client.sonic.generate_and_wait(SDK_SONG, PollOptions(poll_interval_ms=1, timeout_ms=1))
     assert (raised.value.code, raised.value.response_body) == ("client_timeout", None)
 
     sim.clock.speed = 1000
     async with our_client(sim) as api:
         with pytest.raises(WaitTimeout) as ended:
-            await api.run(OURS, deadline=60)
+            await api.run(SONG, deadline=60)
     charge = sim.request_log.paid[-1].charge
     assert charge is not None
     assert ended.value.task.id == charge.task_id
 
 
 async def test_sdk_drops_replaced_tags(sim: Simulator, sdk_client: musicapi.MusicAPI) -> None:
-    result = sdk_client.studio.generate_and_wait(THEIR_STUDIO)
+    result = sdk_client.studio.generate_and_wait(SDK_STUDIO)
     assert result.data is not None
     assert result.data.songs
     assert not hasattr(result.data.songs[0], "replaced_tags")
 
     sim.clock.speed = 1000
     async with our_client(sim) as api:
-        task = await api.run(OUR_STUDIO)
+        task = await api.run(STUDIO)
     assert len(mnb.replaced_tags_frame(task))
 
 
 async def test_unknown_field_breaks_the_sdk(sim: Simulator, sdk_client: musicapi.MusicAPI) -> None:
     sim.faults.arm("extra_keys", method="POST", times=2)
     with pytest.raises(TypeError):
-        sdk_client.sonic.create(THEIRS)
+        sdk_client.sonic.create(SDK_SONG)
     assert len(sim.request_log.paid) == 1
 
     async with our_client(sim) as api:
-        assert (await api.submit(OURS)).id
+        assert (await api.submit(SONG)).id
 
 
 async def test_sdk_reports_every_403_as_credits(
@@ -190,9 +190,9 @@ async def test_sdk_reports_every_403_as_credits(
 ) -> None:
     sim.faults.arm("refused_content", times=2)
     with pytest.raises(musicapi.MusicAPIError) as raised:
-        sdk_client.sonic.create(THEIRS)
+        sdk_client.sonic.create(SDK_SONG)
     assert raised.value.is_credit_error
 
     async with our_client(sim) as api:
         with pytest.raises(ContentRefused):
-            await api.submit(OURS)
+            await api.submit(SONG)

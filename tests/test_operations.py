@@ -1,7 +1,7 @@
-"""Every operation, and one declared here only, through all that takes requests: no branch for any.
+"""Every operation, and a new one declared here, works wherever requests are accepted.
 
-The simulator is written from the service's docs without a look at the declarations, so a round
-trip compares two readings of the same pages.
+The simulator was written from the service's docs, separately from the declarations, so a round trip
+compares two readings of the same pages.
 """
 
 import datetime as dt
@@ -29,7 +29,7 @@ from tests.replies import sample
 from tests.valid_requests import DESCRIBED, FROM_CLIP, NAMES, REQUESTS, STUDIO, TUNE
 
 KEY = "sk-of-an-account-0001"
-PATIENCE = 200_000  # seconds of the simulated clock: ten of ours
+PATIENCE = 200_000  # seconds of the simulated clock; ten real seconds
 
 
 def arguments_of(request: Request) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def arguments_of(request: Request) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-# --- its reply ---------------------------------------------------------------------------------
+# --- replies ------------------------------------------------------------
 
 _SONIC = ("sonic_submit_ack.json", "sonic_get_success_2025.json")
 _STEMS = ("stems_submit_ack.json", "stems_get_success.json")
@@ -45,7 +45,7 @@ _STUDIO = ("studio_submit_ack.json", "studio_get_success.json")
 _NURO = ("nuro_submit_ack.json", "nuro_get_success.json")
 _PRODUCER = ("producer_submit_ack.json", "producer_get_success_2025.json")
 _OF_ENGINE = {"sonic": _SONIC, "studio": _STUDIO, "nuro": _NURO, "producer": _PRODUCER}
-# what is answered at once, and the reply when it is done
+# the submit reply, and the reply of the finished task
 SAMPLES: Mapping[type[Request], tuple[str, ...]] = {
     sonic.StemsBasic: _STEMS,
     sonic.StemsFull: _STEMS,
@@ -83,13 +83,13 @@ def test_sample_reply_is_parsed(request_: Request) -> None:
         if isinstance(items := reply.get("data"), list) and task.expected == 2 * len(items):
             reply["data"] *= 2  # the docs show the first of two
         task = tasks.parse_task(reply, task=task)
-    # the docs show no moment of riffusion's, a placeholder stands there
+    # riffusion's timestamp in the docs is a placeholder
     assert [issue for issue in task.issues if "(timestamp string)" not in issue.message] == []
     assert task.answer or task.songs or task.parts
     assert task.finished is not isinstance(request_, sonic.Batch)
 
 
-# --- as a value --------------------------------------------------------------------------------
+# --- requests as values ------------------------------------------------------------
 
 
 @pytest.mark.parametrize("request_", REQUESTS, ids=NAMES)
@@ -106,8 +106,8 @@ def test_samples_have_different_keys() -> None:
     assert len({request_key(request) for request in REQUESTS}) == len(REQUESTS)
 
 
-# First digits of what earlier libraries call these purchases: with another name, a song that was
-# paid for would be bought again.
+# First digits of the keys in existing libraries: with another key, a paid song would be bought
+# again.
 BOUGHT = {
     "sonic.Create": "c1b3980b3cd7",
     "sonic.Extend": "25eefecd64af",
@@ -135,7 +135,7 @@ def test_new_field_does_not_change_batch_keys() -> None:
     assert written["fields"] == {"items": [DESCRIBED]}
 
 
-# --- in a plan ---------------------------------------------------------------------------------
+# --- plans ------------------------------------------------------------
 
 
 @pytest.mark.parametrize("request_", REQUESTS, ids=NAMES)
@@ -169,7 +169,7 @@ def test_plan_reports_missing_fields(request_type: type[Request]) -> None:
     assert missing <= {problem.field for problem in refused.value.problems}
 
 
-# --- as a line of a magic ----------------------------------------------------------------------
+# --- magics ------------------------------------------------------------
 
 
 def magic_argument(value: Any) -> str:
@@ -203,11 +203,11 @@ def test_invalid_batch_line() -> None:
             parse_song_cell(f"sonic.Batch --items {shlex.quote(items)}")
 
 
-# --- an operation that nobody knew -------------------------------------------------------------
+# --- a new operation ------------------------------------------------------------
 
 
 class Hum(Request, frozen=True, kw_only=True):
-    """Hum over two clips; declared here only."""
+    """Hum over two clips."""
 
     engine: ClassVar[str] = "sonic"
     operation: ClassVar[str] = "hum"
@@ -253,7 +253,7 @@ def test_new_operation_is_a_request() -> None:
 
 @pytest.fixture
 def _declared(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """As if its class stood in the engine's module."""
+    """Add the class to the engine's module."""
     monkeypatch.setattr(sonic, "Hum", Hum, raising=False)
     monkeypatch.setattr(sonic, "__all__", [*sonic.__all__, "Hum"])
     _operations.cache_clear()
@@ -297,9 +297,9 @@ async def test_new_operation_is_bought_once(tmp_path: Path) -> None:
     assert (entry.state, entry.price) == ("done", 3)
 
 
-# --- there and back ----------------------------------------------------------------------------
+# --- round trip ------------------------------------------------------------
 
-# What is made first, so that clips, voices and vocals are real ones.
+# Requests that create the clips, voices and vocals which other requests refer to.
 SOURCES: Mapping[str, Request] = {
     "sonic": sonic.Create(**DESCRIBED),
     "sonic extended": sonic.Extend(**FROM_CLIP, continue_at=1),
@@ -314,7 +314,7 @@ SOURCES: Mapping[str, Request] = {
 
 
 class World:
-    """A simulator, and what was made on it for requests to start from."""
+    """A simulator with the clips, voices and vocals that requests refer to."""
 
     def __init__(self, sim: Simulator) -> None:
         self.sim = sim
@@ -324,7 +324,7 @@ class World:
         return MusicAPI(KEY, base_url=self.sim.url, speed=self.sim.speed, pace=0, ledger=library)
 
     async def real(self, request: Request) -> Request:
-        """The same request of clips, voices and vocals that there are."""
+        """Return the request with ids that exist in the simulator."""
         values: dict[str, Any] = {}
         for name, field in request.fields().items():
             if getattr(request, name) is None:
@@ -381,7 +381,7 @@ async def test_round_trip_with_the_simulator(
     assert (task.state, task.issues) == ("succeeded", ())
     assert all(song.state == "succeeded" for song in task.songs)
     if request.songs:
-        pairs = getattr(request, "auto_concat", None)  # the new part, and it joined with the old
+        pairs = getattr(request, "auto_concat", None)  # the new section, and the joined song
         assert len(task.songs) == request.songs * (2 if pairs else 1)
     else:
         assert task.songs or task.answer or request.method == "GET"

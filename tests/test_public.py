@@ -1,4 +1,4 @@
-"""The public face: its names, its cost at import, and that the README tells the truth."""
+"""Public names, cost of the import, and the statements of the README."""
 
 import os
 import re

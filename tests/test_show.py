@@ -1,4 +1,4 @@
-"""What a card says of a song and a task: what became of the tags, what it cost, what to do."""
+"""Cards of songs and tasks: tag marks, cost, refund, next step."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def test_tag_marks_from_replacements() -> None:
 
     card = song_card(Song(engine="studio", tags=("Jazz", "spy"), replacements=steps))
 
-    # "spy" is a part of "spy jazz", and yet was not asked for
+    # "spy" is a word of the requested "spy jazz", but was not requested itself
     assert [card.count(f'title="{fate}"') for fate in ("kept", "added", "dropped")] == [1, 1, 1]
 
 

@@ -12,7 +12,7 @@ from musicapi_nb.engines import Request, lyrics, nuro, sonic, studio
 from musicapi_nb.errors import UnexpectedReply
 from musicapi_nb.tasks import Replacement, Song, Task, parse_submit_reply, parse_task
 from tests import replies
-from tests.replies import SONIC, STUDIO, changed, sample, without
+from tests.replies import SONIC, STUDIO, replace_at, sample, without
 
 DESCRIBED = sonic.Create(custom_mode=False, gpt_description_prompt="rain", mv="sonic-v5")
 LYRICS = "[Verse]\n(lyrics shortened)\n[Chorus]\n(lyrics shortened)"
@@ -32,16 +32,16 @@ def submitted(request: Request = DESCRIBED) -> Task:
 
 
 def in_studio(**fields: Any) -> Any:
-    """The studio sample with fields of its task replaced."""
-    return changed(sample(STUDIO), ("data",), lambda task: {**task, **fields})
+    """Return the studio sample with some fields of its task replaced."""
+    return replace_at(sample(STUDIO), ("data",), lambda task: {**task, **fields})
 
 
 def in_song(**fields: Any) -> Any:
-    """The studio sample with fields of its first song replaced."""
-    return changed(sample(STUDIO), ("data", "data", "songs", 0), lambda song: {**song, **fields})
+    """Return the studio sample with some fields of its first song replaced."""
+    return replace_at(sample(STUDIO), ("data", "data", "songs", 0), lambda song: {**song, **fields})
 
 
-# --- every sample -----------------------------------------------------------------------------
+# --- every sample ------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_samples(name: str, engine: str | None, state: str, songs: int) -> None:
     assert (task.engine, task.state, len(task.songs)) == (engine, state, songs)
     assert task.raw is payload
     assert payload == sample(name), "reading changed the reply"
-    # the placeholder of riffusion's time stamp is the one thing in them that is no value
+    # riffusion's timestamp is a placeholder, the only invalid value in the samples
     assert [issue.where for issue in task.issues] == (
         ["data[0].created_at"] if name.startswith("riffusion") else []
     )
@@ -199,7 +199,7 @@ def test_answers(name: str, answer: dict[str, Any]) -> None:
     assert task.finished
 
 
-# --- one value, several spellings ----------------------------------------------------------------
+# --- one value in several formats ------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -343,7 +343,7 @@ def test_studio_states(word: str, state: str) -> None:
     assert (task.state, task.state_word) == (state, word)
 
 
-# --- is it finished? ---------------------------------------------------------------------------
+# --- finished or not ------------------------------------------------------------
 
 
 def test_one_finished_clip_of_two_is_running() -> None:
@@ -411,7 +411,7 @@ def test_empty_clip_list_is_pending() -> None:
     assert parse_task({"code": 200, "data": {}, "message": "success"}).state == "pending"
 
 
-# --- studio ------------------------------------------------------------------------------------
+# --- studio ------------------------------------------------------------
 
 
 @pytest.mark.parametrize("where", [("data",), ("data", "data")], ids=["outer", "inner"])
@@ -419,7 +419,7 @@ def test_empty_clip_list_is_pending() -> None:
 def test_studio_without_data_is_pending(where: replies.Path_, nothing: Any) -> None:
     reply = in_studio(status="QUEUED", progress="0%", start_time=0, finish_time=0)
     task = parse_task(
-        changed(reply, where, lambda _: nothing), task=submitted(studio.Description())
+        replace_at(reply, where, lambda _: nothing), task=submitted(studio.Description())
     )
     assert (task.state, task.songs, task.issues) == ("pending", (), ())
     assert task.finished_at is None
@@ -428,7 +428,7 @@ def test_studio_without_data_is_pending(where: replies.Path_, nothing: Any) -> N
 def test_studio_in_progress() -> None:
     reply = in_studio(status="IN_PROGRESS", progress="50%", finish_time=0)
     for index in (0, 1):
-        reply = changed(
+        reply = replace_at(
             reply,
             ("data", "data", "songs", index),
             lambda song: {**song, "finished": False, "song_path": "", "duration": 0},
@@ -499,7 +499,7 @@ def test_malformed_replaced_tags_are_issues() -> None:
     assert song.extra["replaced_tags"] == {"b": ["x"], "c": {"why": 1}}
 
 
-# --- failures -----------------------------------------------------------------------------------
+# --- failures ------------------------------------------------------------
 
 
 @pytest.mark.parametrize("word", ["failed", "timeout", "forbidden", "api_error", "bad_request"])
@@ -547,7 +547,7 @@ def test_new_reply_replaces_all_but_the_identity() -> None:
     )
 
 
-# --- webhooks -----------------------------------------------------------------------------------
+# --- webhooks ------------------------------------------------------------
 
 
 def test_webhook_body_has_task_and_engine() -> None:
@@ -573,7 +573,7 @@ def test_nuro_webhook_has_more_fields() -> None:
     assert task.songs[0].extra["event"] == "song.completed"
 
 
-# --- acknowledgements ----------------------------------------------------------------------------
+# --- acknowledgements ------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -644,7 +644,7 @@ def test_task_from_acknowledgement_to_song() -> None:
         assert task.id == "b1eac403-06cb-4e58-971d-835d3b321508", "the id that was asked about"
 
 
-# --- what is not known ---------------------------------------------------------------------------
+# --- unknown content ------------------------------------------------------------
 
 
 def test_unknown_fields_survive() -> None:
@@ -656,7 +656,7 @@ def test_unknown_fields_survive() -> None:
 
 
 def test_unknown_fields_in_studio_data_survive() -> None:
-    reply = changed(sample(STUDIO), ("data", "data"), lambda data: {**data, "album": "x"})
+    reply = replace_at(sample(STUDIO), ("data", "data"), lambda data: {**data, "album": "x"})
     assert parse_task(reply).extra["data"] == {"album": "x"}
 
 
@@ -738,7 +738,7 @@ def test_data_that_is_not_a_list_of_songs() -> None:
     assert [issue.where for issue in task.issues] == ["data.data.songs"]
 
 
-# --- any reply at all -----------------------------------------------------------------------------
+# --- any reply ------------------------------------------------------------
 
 
 def outcome(make: Callable[[], Task]) -> Task | UnexpectedReply:
@@ -780,11 +780,13 @@ def assert_consistent(task: Task, payload: Any) -> None:
 
 
 @settings(max_examples=150, deadline=None)
-@given(replies.odd_replies(), st.sampled_from([None, submitted()]), st.sampled_from([200, 202]))
+@given(
+    replies.malformed_replies(), st.sampled_from([None, submitted()]), st.sampled_from([200, 202])
+)
 @example({"data": [{"replaced_tags": {"\ud800": 1}}]}, None, 200)
 @example({"task_id": "\ud800", "message": "success"}, None, 200)
 def test_any_reply_is_a_task_or_unexpected(reply: Any, task: Task | None, status: int) -> None:
-    payload = replies.grown(reply)
+    payload = replies.expand(reply)
     parsed = outcome(lambda: parse_task(payload, status=status, task=task))
     if isinstance(parsed, Task):
         assert_consistent(parsed, payload)
@@ -794,9 +796,9 @@ def test_any_reply_is_a_task_or_unexpected(reply: Any, task: Task | None, status
 
 
 @settings(max_examples=100, deadline=None)
-@given(replies.odd_replies(), st.sampled_from([DESCRIBED, lyrics.Make(), nuro.Vocal()]))
+@given(replies.malformed_replies(), st.sampled_from([DESCRIBED, lyrics.Make(), nuro.Vocal()]))
 def test_any_submit_reply_has_an_id_or_may_have_cost(reply: Any, request: Request) -> None:
-    parsed = outcome(lambda: parse_submit_reply(replies.grown(reply), request))
+    parsed = outcome(lambda: parse_submit_reply(replies.expand(reply), request))
     if isinstance(parsed, Task):
         assert parsed.id or parsed.finished
     else:

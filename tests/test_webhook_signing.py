@@ -1,4 +1,4 @@
-"""Secrets that show nowhere, signatures, and addresses that only their maker can make."""
+"""Secrets are redacted, signatures match the guide, and webhook URLs cannot be forged."""
 
 import copy
 import hashlib
@@ -89,7 +89,7 @@ def test_signatures_match_if_equal(first: str, second: str) -> None:
     assert webhook_signing.signatures_match(first, second) == (first == second)
 
 
-# --- addresses -----------------------------------------------------------------------------
+# --- URLs -----------------------------------------------------------------------------
 
 
 def test_purchase_token_identifies_its_entry() -> None:
@@ -183,7 +183,7 @@ def test_http_needs_loopback() -> None:
             webhook_signing.parse_webhook_url(url, "it", loopback=False)
 
 
-# --- what the client adds ------------------------------------------------------------------
+# --- fields added by the client ------------------------------------------------------------------
 
 
 def test_webhook_fields_by_operation() -> None:

@@ -1,4 +1,4 @@
-"""wire: requests to calls, replies to payloads or errors; nothing odd gets past the family."""
+"""Requests become calls; any reply becomes a payload or a MusicAPIError."""
 
 import datetime as dt
 import email.utils
@@ -304,7 +304,7 @@ def test_possible_cost_comes_with_advice() -> None:
 
 @pytest.fixture
 def in_another_time_zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A machine whose own time is not GMT."""
+    """Set a time zone other than GMT."""
     with monkeypatch.context() as changed:
         changed.setenv("TZ", "XXX5")
         time.tzset()
@@ -351,7 +351,7 @@ def test_any_retry_after_is_none_or_not_negative(value: str) -> None:
     assert seconds is None or (seconds >= 0 and math.isfinite(seconds))
 
 
-# --- anything ------------------------------------------------------------------------------
+# --- any reply ------------------------------------------------------------------------------
 
 bodies = st.binary() | json_values.map(lambda value: as_text(value).encode("utf-8", "replace"))
 header_names = (
@@ -378,7 +378,7 @@ def test_any_reply_is_a_payload_or_an_error(
         return
     assert (parsed.status, parsed.body) == (status, body)
     assert len(str(parsed).splitlines()) == 1
-    assert str(parsed).encode()  # no halves of surrogate pairs
+    assert str(parsed).encode()  # no lone surrogates
     assert paid or not parsed.may_have_cost
 
 
