@@ -25,7 +25,7 @@ from musicapi_nb.library import Library
 from musicapi_nb.plan import Plan
 from musicapi_nb.widgets.song_audio import Audio
 from tests.blind_helpers import LEVELS, TOPICS, add_songs, fill_library, request, tone
-from tests.library.world import FAILED, acknowledged, buy, looked
+from tests.library.helpers import FAILED, acknowledged, buy, looked
 
 
 @pytest.fixture(scope="module")
