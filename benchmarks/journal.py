@@ -140,35 +140,37 @@ def ratio(number: int, rounds: int) -> float:
     try:
         port = ours.recv()
         ratios = []
-        for each in range(rounds):
+        for number_ in range(rounds):
             on, off = round_(port, number)
             ratios.append(on / off)
-            print(f"round {each + 1}: {on:.2f} s with, {off:.2f} s without: {on / off:.2f}")
+            print(f"round {number_ + 1}: {on:.2f} s with, {off:.2f} s without: {on / off:.2f}")
     finally:
         server.terminate()
-    found = statistics.median(ratios)
-    print(f"{number:,} tasks: CPU with the ledger / without = {found:.2f} (limit {RATIO})")
-    return found
+    figure = statistics.median(ratios)
+    print(f"{number:,} tasks: CPU with the ledger / without = {figure:.2f} (limit {RATIO})")
+    return figure
 
 
 def in_flight(number: int) -> float:
     """Print and return the bytes that a task in flight takes beside itself."""
     with tempfile.TemporaryDirectory() as folder, Library(folder) as library:
         with library.transaction():
-            for each in range(number):
-                ack = {"message": "success", "task_id": f"{each:036d}"}  # as long as a UUID
-                claim = library.claim(song(each))
-                library.record_accepted(claim.entry.id, tasks.parse_submit_reply(ack, song(each)))
+            for number_ in range(number):
+                ack = {"message": "success", "task_id": f"{number_:036d}"}  # as long as a UUID
+                claim = library.claim(song(number_))
+                library.record_accepted(
+                    claim.entry.id, tasks.parse_submit_reply(ack, song(number_))
+                )
         tracemalloc.start()
-        kept = library.tasks("accepted")
+        tasks_kept = library.tasks("accepted")
         by_themselves = _traced()
-        if len(kept) != number:
-            raise AssertionError(f"the ledger gives {len(kept)} tasks")
-        del kept
-        found = (asyncio.run(_waited_for(library)) - by_themselves) / number
+        if len(tasks_kept) != number:
+            raise AssertionError(f"the ledger gives {len(tasks_kept)} tasks")
+        del tasks_kept
+        figure = (asyncio.run(_waited_for(library)) - by_themselves) / number
         tracemalloc.stop()
-    print(f"{number:,} tasks in flight: {found:.0f} bytes each beside the reply (limit {BYTES})")
-    return found
+    print(f"{number:,} tasks in flight: {figure:.0f} bytes each beside the reply (limit {BYTES})")
+    return figure
 
 
 async def _waited_for(library: Library) -> int:
@@ -197,12 +199,12 @@ def main() -> None:
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--tasks", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=5)
-    given = parser.parse_args()
-    size = in_flight(2 * given.tasks)
-    cpu = ratio(given.tasks, given.rounds)
+    options = parser.parse_args()
+    size = in_flight(2 * options.tasks)
+    cpu = ratio(options.tasks, options.rounds)
     missed = [f"bytes a task: {size:.0f}, at most {BYTES}"] * (size > BYTES)
     missed += [f"CPU ratio: {cpu:.2f}, at most {RATIO}"] * (cpu > RATIO)
-    if given.check and missed:
+    if options.check and missed:
         sys.exit("missed: " + "; ".join(missed))
 
 

@@ -9,7 +9,7 @@ import soundfile
 
 from musicapi_nb import sonic
 from musicapi_nb.library import Library
-from tests.library.world import acknowledged, buy, looked
+from tests.library.helpers import acknowledged, buy, looked
 
 LEVELS = ("sonic-v5", "sonic-v4-5")
 TOPICS = ("rain on tin", "a lighthouse")

@@ -159,12 +159,12 @@ class Peer:
 
 @contextlib.asynccontextmanager
 async def peer(behaviour: Behaviour) -> AsyncIterator[Peer]:
-    here = Peer(behaviour)
-    await here.start()
+    server = Peer(behaviour)
+    await server.start()
     try:
-        yield here
+        yield server
     finally:
-        await here.stop()
+        await server.stop()
 
 
 def answers(*replies: bytes) -> Behaviour:
@@ -203,8 +203,8 @@ def names(folder: Path) -> list[str]:
 @contextlib.asynccontextmanager
 async def world(behaviour: Behaviour, **settings: float) -> AsyncIterator[tuple[Peer, MusicAPI]]:
     """A misbehaving server and a client that talks to it."""
-    async with peer(behaviour) as here, client(here.url, **settings) as api:
-        yield here, api
+    async with peer(behaviour) as server, client(server.url, **settings) as api:
+        yield server, api
 
 
 async def until(condition: Callable[[], object]) -> None:

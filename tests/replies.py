@@ -26,14 +26,14 @@ def sample(name: str) -> Any:
     return json.loads(sample_text(name))
 
 
-def paths(value: Any, here: Path_ = ()) -> Iterator[Path_]:
-    yield here
+def paths(value: Any, prefix: Path_ = ()) -> Iterator[Path_]:
+    yield prefix
     if isinstance(value, dict):
         for key in value:
-            yield from paths(value[key], (*here, key))
+            yield from paths(value[key], (*prefix, key))
     elif isinstance(value, list):
-        for place, item in enumerate(value):
-            yield from paths(item, (*here, place))
+        for index, item in enumerate(value):
+            yield from paths(item, (*prefix, index))
 
 
 def at(value: Any, path: Path_) -> Any:

@@ -15,6 +15,7 @@ import soundfile
 
 import musicapi_nb as mnb
 from musicapi_nb._blind_test import loudness_match, store
+from musicapi_nb._blind_test.loudness import loudness
 from musicapi_nb._blind_test.store import list_designs, load_trials
 from musicapi_nb._blind_test.widget import BlindTest
 from musicapi_nb.client import MusicAPI
@@ -22,9 +23,9 @@ from musicapi_nb.errors import InvalidArgument, LibraryError, NoAudio, NothingTo
 from musicapi_nb.experiment import Experiment
 from musicapi_nb.library import Library
 from musicapi_nb.plan import Plan
-from musicapi_nb.widgets.song_audio import Audio, loudness
+from musicapi_nb.widgets.song_audio import Audio
 from tests.blind_helpers import LEVELS, TOPICS, add_songs, fill_library, request, tone
-from tests.library.world import FAILED, acknowledged, buy, looked
+from tests.library.helpers import FAILED, acknowledged, buy, looked
 
 
 @pytest.fixture(scope="module")

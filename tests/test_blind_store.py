@@ -23,7 +23,7 @@ from musicapi_nb.errors import InvalidArgument, InvalidTransition
 from musicapi_nb.library import Library
 from musicapi_nb.library.database import Database
 from musicapi_nb.library.migrations import STEPS
-from tests.library.world import buy, python, said, song
+from tests.library.helpers import buy, python, read_line, song
 
 SONGS = (TrialSong("simulated:s1", "t1", "sonic-v5"), TrialSong("s2", "t2", "a <b>level</b>"))
 TRIALS = [Trial("test", 1, None, SONGS), Trial("test", 2, 1, SONGS[::-1])]
@@ -114,7 +114,7 @@ def test_answer_survives_sigkill(tmp_path: Path) -> None:
     with Library(tmp_path) as library:
         save_blind_test(library, "test", "mv", SETTINGS, TRIALS)
         process = python(_ANSWER, str(tmp_path))
-        assert said(process) == "answered"
+        assert read_line(process) == "answered"
         os.kill(process.pid, signal.SIGKILL)
         process.communicate(timeout=60)
         assert [trial.answer for trial in load_trials(library, "test")] == ["chosen", None]

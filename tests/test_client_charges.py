@@ -34,7 +34,7 @@ FREE = {
 
 
 @pytest.mark.parametrize("kind", SUBMIT_FAULTS)
-async def test_no_mishap_makes_a_submit_pay_twice(kind: str) -> None:
+async def test_fault_never_charges_twice(kind: str) -> None:
     async with Simulator(speed=100_000) as sim:
         sim.faults.arm(kind, method="POST")
         async with client(sim.url, speed=sim.speed) as api:
@@ -46,7 +46,7 @@ async def test_no_mishap_makes_a_submit_pay_twice(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", sorted(FREE))
-async def test_what_the_service_refuses_is_free_and_said_to_be(kind: str) -> None:
+async def test_refusal_is_free_and_says_so(kind: str) -> None:
     async with Simulator(speed=100_000) as sim:
         sim.faults.arm(kind, method="POST")
         async with client(sim.url, speed=sim.speed) as api:
@@ -59,7 +59,7 @@ async def test_what_the_service_refuses_is_free_and_said_to_be(kind: str) -> Non
 @pytest.mark.parametrize(
     "kind", ["lost_reply", "error_after", "cut_body", "garbage_body", "html_body", "empty_body"]
 )
-async def test_what_was_charged_behind_our_back_may_have_cost(kind: str) -> None:
+async def test_lost_reply_after_a_charge_may_have_cost(kind: str) -> None:
     async with Simulator(speed=100_000) as sim:
         sim.faults.arm(kind, method="POST")
         async with client(sim.url, speed=sim.speed) as api:
@@ -69,7 +69,7 @@ async def test_what_was_charged_behind_our_back_may_have_cost(kind: str) -> None
         assert len(sim.accounts.charges()) == 1
 
 
-async def test_an_empty_account_is_told_so() -> None:
+async def test_empty_account_is_reported() -> None:
     async with Simulator(speed=100_000, balance=1) as sim, client(sim.url) as api:
         with pytest.raises(OutOfCredits) as caught:
             await api.submit(SONG)
@@ -86,7 +86,7 @@ CONTINUED = sonic.UploadExtend(
 
 
 @pytest.mark.parametrize("status", [200, 400])
-async def test_a_step_that_fails_after_one_that_was_charged_is_no_refusal(
+async def test_failed_step_after_a_charged_one_is_not_a_refusal(
     status: Literal[200, 400], tmp_path: Path
 ) -> None:
     async with Simulator(speed=100_000, reply_options=ReplyOptions(step_failure=status)) as sim:
@@ -104,9 +104,7 @@ async def test_a_step_that_fails_after_one_that_was_charged_is_no_refusal(
             assert (library.account().spent, library.account().unpriced) == (2, 0)
 
 
-async def test_a_first_step_that_fails_is_refused_or_failed_as_the_status_says(
-    tmp_path: Path,
-) -> None:
+async def test_failed_first_step_follows_the_status(tmp_path: Path) -> None:
     async with Simulator(speed=100_000) as sim:
         sim.faults.arm("step_fails", times=2)
         with Library(tmp_path) as library:

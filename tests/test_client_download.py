@@ -33,8 +33,8 @@ KEPT = b"RIFF....WAVE an older take"
 
 
 def cut(number: int) -> bytes:
-    whole = reply(SOUND)
-    return whole[: whole.index(b"\r\n\r\n") + 4 + number]
+    complete = reply(SOUND)
+    return complete[: complete.index(b"\r\n\r\n") + 4 + number]
 
 
 def chunked(*chunks: bytes) -> bytes:
@@ -43,7 +43,7 @@ def chunked(*chunks: bytes) -> bytes:
 
 
 @pytest.fixture
-def kept(tmp_path: Path) -> Iterator[Path]:
+def old_file(tmp_path: Path) -> Iterator[Path]:
     """A file that exists already, and has to survive, alone."""
     path = tmp_path / "song.mp3"
     path.write_bytes(KEPT)
@@ -52,7 +52,7 @@ def kept(tmp_path: Path) -> Iterator[Path]:
     assert names(tmp_path) == [path.name]
 
 
-async def refused(
+async def assert_refused(
     api: MusicAPI, url: str, to: Path, *, max_bytes: int = 500_000_000
 ) -> MusicAPIError:
     with pytest.raises(MusicAPIError) as caught:
@@ -63,7 +63,7 @@ async def refused(
 
 
 @pytest.fixture
-async def nowhere() -> AsyncIterator[MusicAPI]:
+async def offline_client() -> AsyncIterator[MusicAPI]:
     async with client("http://127.0.0.1:1") as api:
         yield api
 
@@ -80,44 +80,48 @@ async def nowhere() -> AsyncIterator[MusicAPI]:
     ],
     ids=range(3),
 )
-async def test_a_file_arrives_whole(data: bytes, tmp_path: Path, nowhere: MusicAPI) -> None:
-    async with peer(once_each(data)) as here:
+async def test_file_is_downloaded_completely(
+    data: bytes, tmp_path: Path, offline_client: MusicAPI
+) -> None:
+    async with peer(once_each(data)) as server:
         to = tmp_path / "new" / "folder" / "song.mp3"
-        assert await nowhere.download(f"{here.url}/x.mp3", to) == to
+        assert await offline_client.download(f"{server.url}/x.mp3", to) == to
     assert to.read_bytes() == SOUND
     assert names(to.parent) == ["song.mp3"]
 
 
-async def test_a_beginning_in_small_pieces_is_recognised(tmp_path: Path, nowhere: MusicAPI) -> None:
+async def test_start_in_small_pieces_is_recognized(
+    tmp_path: Path, offline_client: MusicAPI
+) -> None:
     async def dribble(connection: Connection) -> None:
         await connection.request()
         data = reply(b"RIFF\0\0\0\0WAVEfmt ")
         await connection.send(data[:-16])
-        for place in range(16, 0, -1):
-            await connection.send(data[len(data) - place :][:1])
+        for size in range(16, 0, -1):
+            await connection.send(data[len(data) - size :][:1])
             for _ in range(20):  # so that each byte is read on its own
                 await asyncio.sleep(0)
 
-    async with peer(dribble) as here:
-        found = await nowhere.download(f"{here.url}/a", tmp_path)
-    assert found.name == "a.wav"
+    async with peer(dribble) as server:
+        path = await offline_client.download(f"{server.url}/a", tmp_path)
+    assert path.name == "a.wav"
 
 
-async def test_an_existing_file_is_replaced(tmp_path: Path, nowhere: MusicAPI) -> None:
+async def test_existing_file_is_replaced(tmp_path: Path, offline_client: MusicAPI) -> None:
     to = tmp_path / "song.mp3"
     to.write_bytes(KEPT)
-    async with peer(answers(reply(SOUND))) as here:
-        await nowhere.download(f"{here.url}/x", to)
+    async with peer(answers(reply(SOUND))) as server:
+        await offline_client.download(f"{server.url}/x", to)
     assert to.read_bytes() == SOUND
     assert names(tmp_path) == ["song.mp3"]
 
 
-async def test_a_redirect_is_followed(tmp_path: Path, nowhere: MusicAPI) -> None:
+async def test_redirect_is_followed(tmp_path: Path, offline_client: MusicAPI) -> None:
     async with peer(answers(reply(SOUND))) as other:
         away = reply(b"", 302, {"Location": f"{other.url}/y.mp3"})
-        async with peer(answers(away)) as here:
-            found = await nowhere.download(f"{here.url}/x.mp3", tmp_path)
-    assert found.read_bytes() == SOUND
+        async with peer(answers(away)) as server:
+            path = await offline_client.download(f"{server.url}/x.mp3", tmp_path)
+    assert path.read_bytes() == SOUND
 
 
 @pytest.mark.parametrize(
@@ -134,13 +138,13 @@ async def test_a_redirect_is_followed(tmp_path: Path, nowhere: MusicAPI) -> None
     ],
     ids=range(8),
 )
-async def test_what_broke_off_is_fetched_again(
-    broken: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nowhere: MusicAPI
+async def test_interrupted_download_is_repeated(
+    broken: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, offline_client: MusicAPI
 ) -> None:
-    timeless(nowhere, monkeypatch)
-    async with peer(once_each(broken, broken, reply(SOUND))) as here:
-        found = await nowhere.download(f"{here.url}/x.mp3", tmp_path)
-    assert found.read_bytes() == SOUND
+    timeless(offline_client, monkeypatch)
+    async with peer(once_each(broken, broken, reply(SOUND))) as server:
+        path = await offline_client.download(f"{server.url}/x.mp3", tmp_path)
+    assert path.read_bytes() == SOUND
     assert names(tmp_path) == ["x.mp3"]
 
 
@@ -169,23 +173,23 @@ async def test_what_broke_off_is_fetched_again(
     ],
     ids=range(16),
 )
-async def test_what_does_not_arrive_leaves_the_old_file_alone(
+async def test_failed_download_keeps_the_old_file(
     data: bytes,
     kind: type[MusicAPIError],
-    kept: Path,
+    old_file: Path,
     monkeypatch: pytest.MonkeyPatch,
-    nowhere: MusicAPI,
+    offline_client: MusicAPI,
 ) -> None:
-    timeless(nowhere, monkeypatch)
-    async with peer(once_each(data)) as here:
-        error = await refused(nowhere, f"{here.url}/x.mp3?signature=abc", kept)
+    timeless(offline_client, monkeypatch)
+    async with peer(once_each(data)) as server:
+        error = await assert_refused(offline_client, f"{server.url}/x.mp3?signature=abc", old_file)
     assert type(error) is kind
     assert "signature" not in str(error)
-    assert f"{here.url}/x.mp3" in str(error)
-    assert len(here.requests) <= 10
+    assert f"{server.url}/x.mp3" in str(error)
+    assert len(server.requests) <= 10
 
 
-async def test_too_large_is_refused_announced_or_not(kept: Path, nowhere: MusicAPI) -> None:
+async def test_too_large_file_is_refused(old_file: Path, offline_client: MusicAPI) -> None:
     async def endless(connection: Connection) -> None:
         await connection.request()
         await connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
@@ -193,16 +197,20 @@ async def test_too_large_is_refused_announced_or_not(kept: Path, nowhere: MusicA
             await connection.send(b"10000\r\nID3" + b"\0" * 65533 + b"\r\n")
 
     for behaviour in (answers(reply(SOUND)), endless):
-        async with peer(behaviour) as here:
-            error = await refused(nowhere, f"{here.url}/x", kept, max_bytes=100_000)
+        async with peer(behaviour) as server:
+            error = await assert_refused(
+                offline_client, f"{server.url}/x", old_file, max_bytes=100_000
+            )
         assert isinstance(error, DownloadFailed)
         assert "larger than 100,000 bytes" in str(error)
-        assert len(here.requests) == 1
+        assert len(server.requests) == 1
 
 
-async def test_exactly_as_large_as_allowed_is_taken(tmp_path: Path, nowhere: MusicAPI) -> None:
-    async with peer(answers(reply(SOUND))) as here:
-        await nowhere.download(f"{here.url}/x", tmp_path, max_bytes=len(SOUND))
+async def test_file_of_exactly_the_limit_is_accepted(
+    tmp_path: Path, offline_client: MusicAPI
+) -> None:
+    async with peer(answers(reply(SOUND))) as server:
+        await offline_client.download(f"{server.url}/x", tmp_path, max_bytes=len(SOUND))
     assert names(tmp_path) == ["x.mp3"]
 
 
@@ -222,23 +230,23 @@ async def test_exactly_as_large_as_allowed_is_taken(tmp_path: Path, nowhere: Mus
         "http://host:99999/x",
     ],
 )
-async def test_what_is_no_web_address_is_refused(
-    url: str, kept: Path, monkeypatch: pytest.MonkeyPatch, nowhere: MusicAPI
+async def test_non_web_url_is_refused(
+    url: str, old_file: Path, monkeypatch: pytest.MonkeyPatch, offline_client: MusicAPI
 ) -> None:
-    timeless(nowhere, monkeypatch)
-    error = await refused(nowhere, url, kept)
+    timeless(offline_client, monkeypatch)
+    error = await assert_refused(offline_client, url, old_file)
     assert isinstance(error, DownloadFailed)
 
 
-async def test_a_song_without_a_file_says_why(tmp_path: Path, nowhere: MusicAPI) -> None:
-    for song, said in (
+async def test_song_without_a_file_is_explained(tmp_path: Path, offline_client: MusicAPI) -> None:
+    for song, message in (
         (Song(state="running", audio_url="https://audiopipe.suno.ai/?item_id=c"), "not finished"),
         (Song(state="failed"), "no audio link"),
     ):
-        with pytest.raises(DownloadFailed, match=said):
-            await nowhere.download(song, tmp_path)
+        with pytest.raises(DownloadFailed, match=message):
+            await offline_client.download(song, tmp_path)
     with pytest.raises(DownloadFailed, match="no video link"):
-        await nowhere.download(Song(state="succeeded"), tmp_path, media="video")
+        await offline_client.download(Song(state="succeeded"), tmp_path, media="video")
     assert names(tmp_path) == []
 
 
@@ -266,29 +274,28 @@ async def test_a_song_without_a_file_says_why(tmp_path: Path, nowhere: MusicAPI)
     ],
     ids=range(15),
 )
-async def test_a_folder_gets_a_harmless_name(
-    path: str, name: str, tmp_path: Path, nowhere: MusicAPI
+async def test_file_in_a_folder_gets_a_safe_name(
+    path: str, name: str, tmp_path: Path, offline_client: MusicAPI
 ) -> None:
     folder = tmp_path / "inner"
     folder.mkdir()
-    async with peer(answers(reply(SOUND))) as here:
-        found = await nowhere.download(here.url + path, folder)
-    assert found == folder / name
+    async with peer(answers(reply(SOUND))) as server:
+        target = await offline_client.download(server.url + path, folder)
+    assert target == folder / name
     assert names(folder) == [name]
     assert names(tmp_path) == ["inner"]
 
 
-async def test_a_folder_keeps_two_files_that_would_share_a_name(
-    tmp_path: Path, nowhere: MusicAPI
-) -> None:
+async def test_files_of_one_name_are_both_kept(tmp_path: Path, offline_client: MusicAPI) -> None:
     other = b"ID3 another song"
-    async with peer(answers(reply(SOUND), reply(other), reply(SOUND), reply(other))) as here:
-        found = [
-            await nowhere.download(f"{here.url}/{n}/audio.mp3", tmp_path) for n in (1, 2, 1, 2)
+    async with peer(answers(reply(SOUND), reply(other), reply(SOUND), reply(other))) as server:
+        path = [
+            await offline_client.download(f"{server.url}/{n}/audio.mp3", tmp_path)
+            for n in (1, 2, 1, 2)
         ]
-    assert [path.read_bytes() for path in found] == [SOUND, other, SOUND, other]
+    assert [path.read_bytes() for path in path] == [SOUND, other, SOUND, other]
     assert len(names(tmp_path)) == 2
-    assert found[0].name == "audio.mp3"
+    assert path[0].name == "audio.mp3"
 
 
 @pytest.fixture
@@ -300,55 +307,57 @@ def full_disk() -> Path:
     return path
 
 
-async def test_a_folder_that_cannot_be_made_is_a_clear_error(
-    tmp_path: Path, nowhere: MusicAPI
+async def test_unusable_target_folder_is_a_clear_error(
+    tmp_path: Path, offline_client: MusicAPI
 ) -> None:
     (tmp_path / "file").write_bytes(KEPT)
-    async with peer(answers(reply(SOUND))) as here:
+    async with peer(answers(reply(SOUND))) as server:
         for to in (
             tmp_path / "file" / "song.mp3",
             tmp_path / ("x" * 300) / "song.mp3",
             Path("/proc/no-such-folder/song.mp3"),
         ):
             with pytest.raises(DownloadFailed, match="cannot write") as caught:
-                await nowhere.download(f"{here.url}/x.mp3", to)
+                await offline_client.download(f"{server.url}/x.mp3", to)
             assert str(to.parent) in str(caught.value)
-        assert here.requests == []
+        assert server.requests == []
         with pytest.raises(DownloadFailed, match="cannot write"):
-            await nowhere.download(f"{here.url}/x.mp3", tmp_path / ("x" * 300))
+            await offline_client.download(f"{server.url}/x.mp3", tmp_path / ("x" * 300))
     assert names(tmp_path) == ["file"]
 
 
-async def test_a_full_disk_is_said_and_not_taken_for_a_broken_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, full_disk: Path, nowhere: MusicAPI
+async def test_full_disk_is_not_mistaken_for_a_network_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, full_disk: Path, offline_client: MusicAPI
 ) -> None:
-    def beside(_: Path) -> Path:
+    def fail_to_create(_: Path) -> Path:
         (tmp_path / "full").symlink_to(full_disk)
         return tmp_path / "full"
 
-    monkeypatch.setattr("musicapi_nb.client.download._temporary", beside)
-    async with peer(answers(reply(SOUND))) as here:
+    monkeypatch.setattr("musicapi_nb.client.download._temporary", fail_to_create)
+    async with peer(answers(reply(SOUND))) as server:
         with pytest.raises(DownloadFailed, match=os.strerror(errno.ENOSPC)):
-            await nowhere.download(f"{here.url}/x.mp3", tmp_path / "song.mp3")
-    assert len(here.requests) == 1
+            await offline_client.download(f"{server.url}/x.mp3", tmp_path / "song.mp3")
+    assert len(server.requests) == 1
     assert names(tmp_path) == []
 
 
 @pytest.mark.parametrize("moment", ["before the reply", "amid the file"])
-async def test_a_cancelled_download_leaves_nothing(
-    moment: str, tmp_path: Path, nowhere: MusicAPI
+async def test_cancelled_download_leaves_nothing(
+    moment: str, tmp_path: Path, offline_client: MusicAPI
 ) -> None:
     arrived = asyncio.Event()
 
-    async def half(connection: Connection) -> None:
+    async def half_write(connection: Connection) -> None:
         await connection.request()
         if moment == "amid the file":
             await connection.send(cut(500_000))
         arrived.set()
         await connection.drain()
 
-    async with peer(half) as here:
-        downloading = asyncio.create_task(nowhere.download(f"{here.url}/x", tmp_path / "song.mp3"))
+    async with peer(half_write) as server:
+        downloading = asyncio.create_task(
+            offline_client.download(f"{server.url}/x", tmp_path / "song.mp3")
+        )
         await arrived.wait()
         await until(lambda: names(tmp_path) or moment == "before the reply")
         for _ in range(3):  # an impatient person
@@ -360,10 +369,14 @@ async def test_a_cancelled_download_leaves_nothing(
     assert names(tmp_path) == []
 
 
-async def test_cancelled_at_once_nothing_is_left(tmp_path: Path, nowhere: MusicAPI) -> None:
-    async with peer(answers(reply(SOUND))) as here:
+async def test_download_cancelled_at_once_leaves_nothing(
+    tmp_path: Path, offline_client: MusicAPI
+) -> None:
+    async with peer(answers(reply(SOUND))) as server:
         for steps in range(60):
-            downloading = asyncio.create_task(nowhere.download(f"{here.url}/x.mp3", tmp_path))
+            downloading = asyncio.create_task(
+                offline_client.download(f"{server.url}/x.mp3", tmp_path)
+            )
             for _ in range(steps):
                 await asyncio.sleep(0)
             downloading.cancel()
@@ -372,12 +385,12 @@ async def test_cancelled_at_once_nothing_is_left(tmp_path: Path, nowhere: MusicA
     assert set(names(tmp_path)) <= {"x.mp3"}
 
 
-async def test_many_downloads_of_one_target_leave_one_whole_file(
-    tmp_path: Path, nowhere: MusicAPI
+async def test_simultaneous_downloads_leave_one_complete_file(
+    tmp_path: Path, offline_client: MusicAPI
 ) -> None:
-    async with peer(answers(reply(SOUND))) as here:
+    async with peer(answers(reply(SOUND))) as server:
         to = tmp_path / "song.mp3"
-        await asyncio.gather(*(nowhere.download(f"{here.url}/x", to) for _ in range(10)))
+        await asyncio.gather(*(offline_client.download(f"{server.url}/x", to) for _ in range(10)))
     assert to.read_bytes() == SOUND
     assert names(tmp_path) == ["song.mp3"]
 
@@ -405,16 +418,14 @@ async def test_many_downloads_of_one_target_leave_one_whole_file(
         (b"", "audio", None),
     ],
 )
-def test_what_a_file_begins_with_says_what_it_is(
-    head: bytes, media: Media, suffix: str | None
-) -> None:
+def test_first_bytes_determine_the_suffix(head: bytes, media: Media, suffix: str | None) -> None:
     assert suffix_of(head, media) == suffix
 
 
 # --- against the simulator -----------------------------------------------------------------
 
 
-async def test_a_song_and_its_cover_are_fetched(tmp_path: Path) -> None:
+async def test_song_and_cover_are_downloaded(tmp_path: Path) -> None:
     async with Simulator(speed=20_000, seconds=(1, 1)) as sim, client(sim.url, speed=20_000) as api:
         (song, _) = (await api.run(SONG, deadline=AGES)).songs
         sound = await api.download(song, tmp_path)
@@ -435,7 +446,7 @@ async def test_a_song_and_its_cover_are_fetched(tmp_path: Path) -> None:
         ("dead_link", DownloadFailed),
     ],
 )
-async def test_a_mishap_of_the_file_server(
+async def test_file_server_fault_is_handled(
     fault: str, kind: type[MusicAPIError] | None, tmp_path: Path
 ) -> None:
     async with Simulator(speed=20_000, seconds=(1, 1)) as sim, client(sim.url, speed=20_000) as api:
@@ -446,5 +457,5 @@ async def test_a_mishap_of_the_file_server(
                 await api.download(task.songs[0], tmp_path)
             assert names(tmp_path) == []
             task = await api.poll(task)  # a fresh link
-        found = await api.download(task.songs[0], tmp_path)
-    assert names(tmp_path) == [found.name]
+        path = await api.download(task.songs[0], tmp_path)
+    assert names(tmp_path) == [path.name]

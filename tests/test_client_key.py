@@ -49,26 +49,26 @@ SPELLINGS = [
 PARTS = ["9aZ+q", "KEY-4711", base64.b64encode(KEY.encode()).decode()]
 
 
-def assert_keyless(*said: object) -> None:
-    for one in said:
-        text = one.decode("latin-1") if isinstance(one, bytes) else str(one)
+def assert_keyless(*texts: object) -> None:
+    for item in texts:
+        text = item.decode("latin-1") if isinstance(item, bytes) else str(item)
         for spelling in SPELLINGS + PARTS:
             assert spelling not in text
 
 
-def _told(error: MusicAPIError) -> list[object]:
+def _texts_of(error: MusicAPIError) -> list[object]:
     """Everything that an error shows or keeps, its chained causes too."""
-    told: list[object] = [str(error), repr(error), error.args, error.message, error.body]
-    told += [error.request_id, repr(vars(error)), getattr(error, "__notes__", "")]
-    told += traceback.format_exception(error)
-    told += [repr(frame.f_locals) for frame in _our_frames(error)]
+    texts_of_error: list[object] = [str(error), repr(error), error.args, error.message, error.body]
+    texts_of_error += [error.request_id, repr(vars(error)), getattr(error, "__notes__", "")]
+    texts_of_error += traceback.format_exception(error)
+    texts_of_error += [repr(frame.f_locals) for frame in _our_frames(error)]
     chained: BaseException | None = error
     while chained is not None:
-        told += [str(chained), repr(chained)]
+        texts_of_error += [str(chained), repr(chained)]
         chained = chained.__cause__ or (
             None if chained.__suppress_context__ else chained.__context__
         )
-    return told
+    return texts_of_error
 
 
 def _our_frames(error: BaseException) -> Iterator[types.FrameType]:
@@ -114,83 +114,96 @@ CALLS: list[Callable[[MusicAPI], Awaitable[object]]] = [
 
 
 @pytest.mark.parametrize("echo", ECHOES, ids=range(len(ECHOES)))
-async def test_a_server_that_echoes_the_key_does_not_get_it_shown(
+async def test_echoed_key_is_not_shown(
     echo: bytes, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    async with peer(once_each(echo)) as here, client(here.url) as api:
+    async with peer(once_each(echo)) as server, client(server.url) as api:
         timeless(api, monkeypatch)
         for call in CALLS:
             with pytest.raises(MusicAPIError) as caught:
                 await call(api)
-            assert_keyless(*_told(caught.value))
-    assert KEY.encode() in here.received  # it did go where it belongs
+            assert_keyless(*_texts_of(caught.value))
+    assert KEY.encode() in server.received  # it did go where it belongs
     assert_keyless(caplog.text, *(vars(record) for record in caplog.records))
 
 
-async def test_an_echoed_key_does_not_reach_a_task() -> None:
+async def test_echoed_key_does_not_reach_a_task() -> None:
     ack = {**ACK, "warning": f"The key {KEY} expires soon."}
     clip = {"clip_id": "c", "state": "succeeded", "title": KEY, "note": KEY}
-    async with peer(answers(reply(ack))) as here, client(here.url) as api:
+    async with peer(answers(reply(ack))) as server, client(server.url) as api:
         task = await api.submit(SONG)
     assert task.id == TASK_ID
     assert_keyless(repr(task), task.raw, task.extra, task._repr_html_())
     async with (
-        peer(answers(reply({**DONE, "data": [clip, clip]}))) as here,
-        client(here.url) as api,
+        peer(answers(reply({**DONE, "data": [clip, clip]}))) as server,
+        client(server.url) as api,
     ):
         task = await api.poll(task)
     assert_keyless(repr(task), task.raw, task.songs, task._repr_html_())
 
 
-async def test_a_short_key_damages_no_reply() -> None:
+async def test_short_key_damages_no_reply() -> None:
     for key in ("1", "e", "task", "success", TASK_ID[:8]):
-        async with peer(answers(reply())) as here, MusicAPI(key, base_url=here.url, pace=0) as api:
+        async with (
+            peer(answers(reply())) as server,
+            MusicAPI(key, base_url=server.url, pace=0) as api,
+        ):
             assert (await api.submit(SONG)).id == TASK_ID
     secret = Secret("short")
     assert secret.redact("Bad key: 'short'. shorter") == "Bad key: '[key]'. shorter"
 
 
-async def test_a_short_key_is_taken_out_of_errors_all_the_same() -> None:
+async def test_short_key_is_redacted_in_errors() -> None:
     echo = reply({"error": "Bad key 'tiny-key'."}, 401, {"X-Request-Id": "tiny-key"})
-    async with peer(answers(echo)) as here, MusicAPI("tiny-key", base_url=here.url, pace=0) as api:
+    async with (
+        peer(answers(echo)) as server,
+        MusicAPI("tiny-key", base_url=server.url, pace=0) as api,
+    ):
         for call in CALLS:
             with pytest.raises(Unauthorized) as caught:
                 await call(api)
             error = caught.value
-            told = (str(error), repr(error), error.body, *traceback.format_exception(error))
-            assert "tiny-key" not in str(told)
+            texts_of_error = (
+                str(error),
+                repr(error),
+                error.body,
+                *traceback.format_exception(error),
+            )
+            assert "tiny-key" not in str(texts_of_error)
             assert "Bad key '[key]'" in str(error)
 
 
-async def test_a_lost_or_missing_reply_does_not_show_the_key(
+async def test_lost_reply_does_not_show_the_key(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    async with peer(once_each(b"")) as here, client(here.url) as api:
+    async with peer(once_each(b"")) as server, client(server.url) as api:
         timeless(api, monkeypatch)
         for call in CALLS:
             with pytest.raises(MusicAPIError) as caught:
                 await call(api)
-            assert_keyless(*_told(caught.value))
-        await here.stop()
+            assert_keyless(*_texts_of(caught.value))
+        await server.stop()
         for call in CALLS:  # refused now
             with pytest.raises(MusicAPIError) as caught:
                 await call(api)
-            assert_keyless(*_told(caught.value))
+            assert_keyless(*_texts_of(caught.value))
     assert_keyless(caplog.text)
 
 
-async def test_the_client_itself_shows_and_gives_no_key() -> None:
+async def test_client_does_not_expose_the_key() -> None:
     api = client("http://127.0.0.1:1")
-    seen: list[object] = [api]
-    for one in seen:
-        assert_keyless(repr(one), str(one))
+    reachable: list[object] = [api]
+    for item in reachable:
+        assert_keyless(repr(item), str(item))
         with contextlib.suppress(TypeError):
-            values = list(vars(one).values())
-            assert_keyless(vars(one))
-            seen += [value for value in values if type(value).__module__.startswith("musicapi_nb")]
-    assert len(seen) > 3
+            values = list(vars(item).values())
+            assert_keyless(vars(item))
+            reachable += [
+                value for value in values if type(value).__module__.startswith("musicapi_nb")
+            ]
+    assert len(reachable) > 3
     for give in (pickle.dumps, copy.copy, copy.deepcopy, json.dumps):
         with pytest.raises(TypeError) as caught:
             give(api._transport.secret)
@@ -219,7 +232,7 @@ async def test_the_client_itself_shows_and_gives_no_key() -> None:
         b"bytes-key",
     ],
 )
-def test_a_key_that_cannot_be_one_is_refused_without_being_shown(bad: str) -> None:
+def test_invalid_key_is_refused_without_being_shown(bad: str) -> None:
     with pytest.raises(Unauthorized) as caught:
         MusicAPI(bad)
     assert "MUSICAPI_KEY" in str(caught.value)
@@ -227,19 +240,19 @@ def test_a_key_that_cannot_be_one_is_refused_without_being_shown(bad: str) -> No
         assert bad.strip() not in "".join(traceback.format_exception(caught.value))
 
 
-async def test_a_key_with_white_space_around_it_is_trimmed() -> None:
-    async with peer(answers(reply())) as here, MusicAPI(f" {KEY}\n", base_url=here.url) as api:
+async def test_white_space_around_a_key_is_trimmed() -> None:
+    async with peer(answers(reply())) as server, MusicAPI(f" {KEY}\n", base_url=server.url) as api:
         await api.submit(SONG)
-    assert f"Authorization: Bearer {KEY}\r\n".encode() in here.received
+    assert f"Authorization: Bearer {KEY}\r\n".encode() in server.received
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-async def test_a_redirected_call_does_not_carry_the_key_away(
+async def test_redirected_call_does_not_leak_the_key(
     status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with peer(answers(reply())) as other:
         away = reply(b"", status, {"Location": f"{other.url.replace('127.0.0.1', 'localhost')}/x"})
-        async with peer(answers(away)) as here, client(here.url) as api:
+        async with peer(answers(away)) as server, client(server.url) as api:
             timeless(api, monkeypatch)
             for call in CALLS:
                 with pytest.raises(MusicAPIError):
@@ -247,21 +260,21 @@ async def test_a_redirected_call_does_not_carry_the_key_away(
     assert other.connections == []
 
 
-async def test_a_download_carries_no_key_to_any_host(tmp_path: Path) -> None:
+async def test_download_sends_no_key(tmp_path: Path) -> None:
     sound = reply(b"ID3" + b"\0" * 100)
     async with peer(answers(sound)) as other:
         away = reply(b"", 302, {"Location": f"{other.url.replace('127.0.0.1', 'localhost')}/x.mp3"})
-        async with peer(answers(sound, away)) as here, client(here.url) as api:
+        async with peer(answers(sound, away)) as server, client(server.url) as api:
             for name in ("from-the-api-host", "redirected"):
-                await api.download(f"{here.url}/{name}.mp3", tmp_path)
-        assert len(here.requests) == 2
+                await api.download(f"{server.url}/{name}.mp3", tmp_path)
+        assert len(server.requests) == 2
         assert len(other.requests) == 1
-        assert_keyless(here.received, other.received)
-        assert b"authorization" not in (here.received + other.received).lower()
+        assert_keyless(server.received, other.received)
+        assert b"authorization" not in (server.received + other.received).lower()
     assert_keyless(*names(tmp_path))
 
 
-async def test_the_simulators_files_are_fetched_without_the_key(tmp_path: Path) -> None:
+async def test_simulator_files_are_downloaded_without_the_key(tmp_path: Path) -> None:
     async with Simulator(speed=100_000, seconds=(1, 1)) as sim:
         async with client(sim.url, speed=sim.speed) as api:
             task = await api.run(SONG, deadline=AGES)
@@ -273,10 +286,10 @@ async def test_the_simulators_files_are_fetched_without_the_key(tmp_path: Path) 
     assert_keyless(*names(tmp_path))
 
 
-def test_no_warning_shows_the_key() -> None:
+def test_warnings_do_not_show_the_key() -> None:
     async def main() -> None:
-        async with peer(once_each(b"")) as here:
-            api = client(here.url)
+        async with peer(once_each(b"")) as server:
+            api = client(server.url)
             with contextlib.suppress(MusicAPIError):
                 await api.submit(SONG)
             del api  # never closed

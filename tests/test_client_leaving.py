@@ -39,48 +39,46 @@ async def _cancelled(task: "asyncio.Task[Task]") -> None:
         await task
 
 
-async def test_cancelled_while_it_is_sent_the_task_reaches_progress() -> None:
-    held, seen = Held(reply()), list[Task]()
-    async with world(held) as (here, api):
-        submitting = asyncio.create_task(api.submit(SONG, progress=seen.append))
+async def test_task_of_a_cancelled_submit_reaches_progress() -> None:
+    held, tasks_seen = Held(reply()), list[Task]()
+    async with world(held) as (server, api):
+        submitting = asyncio.create_task(api.submit(SONG, progress=tasks_seen.append))
         await held.arrived.wait()
         await _cancelled(submitting)
         held.go.set()
-    assert [task.id for task in seen] == [TASK_ID]
-    assert here.posts == 1
+    assert [task.id for task in tasks_seen] == [TASK_ID]
+    assert server.posts == 1
 
 
 @pytest.mark.parametrize("how", ["submit", "run"])
-async def test_cancelled_without_progress_the_task_is_logged(
+async def test_task_of_a_cancelled_submit_is_logged(
     how: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     held = Held(reply())
-    async with world(held) as (here, api):
+    async with world(held) as (server, api):
         submitting = asyncio.create_task(getattr(api, how)(SONG))
         await held.arrived.wait()
         await _cancelled(submitting)
         held.go.set()
     assert f"sonic task {TASK_ID}" in caplog.text
-    assert here.posts == 1
+    assert server.posts == 1
 
 
 @pytest.mark.parametrize("progress", [None, lambda _: None])
-async def test_cancelled_and_then_lost_is_logged(
+async def test_lost_reply_of_a_cancelled_submit_is_logged(
     progress: None, caplog: pytest.LogCaptureFixture
 ) -> None:
     held = Held(b"")
-    async with world(held) as (here, api):
+    async with world(held) as (server, api):
         submitting = asyncio.create_task(api.submit(SONG, progress=progress))
         await held.arrived.wait()
         await _cancelled(submitting)
         held.go.set()
     assert "may have cost credits" in caplog.text
-    assert here.posts == 1
+    assert server.posts == 1
 
 
-async def test_cancelled_while_waiting_for_songs_a_run_logs_its_task(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+async def test_cancelled_run_logs_its_task(caplog: pytest.LogCaptureFixture) -> None:
     polled = asyncio.Event()
 
     async def never_done(connection: Connection) -> None:
@@ -96,40 +94,40 @@ async def test_cancelled_while_waiting_for_songs_a_run_logs_its_task(
     assert f"sonic task {TASK_ID}" in caplog.text
 
 
-async def test_cancelled_before_its_turn_nothing_leaves() -> None:
-    async with world(answers(reply()), pace=1000, speed=1) as (here, api):
+async def test_submit_cancelled_in_the_queue_is_not_sent() -> None:
+    async with world(answers(reply()), pace=1000, speed=1) as (server, api):
         await api.submit(SONG)
         waiting = asyncio.create_task(api.submit(SONG))
         await asyncio.sleep(0)
         await _cancelled(waiting)
-    assert here.posts == 1
+    assert server.posts == 1
 
 
-async def test_cancelled_between_two_attempts_to_connect_nothing_leaves(
+async def test_submit_cancelled_between_attempts_is_not_sent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    here, paused = Peer(answers(reply())), asyncio.Event()
-    await here.start()
-    await here.stop()
+    server, paused = Peer(answers(reply())), asyncio.Event()
+    await server.start()
+    await server.stop()
 
     async def pause() -> None:
         paused.set()
         await asyncio.Event().wait()
 
-    async with client(here.url) as api:
+    async with client(server.url) as api:
         timeless(api, monkeypatch, [pause])
         submitting = asyncio.create_task(api.submit(SONG))
         await paused.wait()
-        await here.start()
+        await server.start()
         await _cancelled(submitting)
-    await here.stop()
-    assert here.connections == []
+    await server.stop()
+    assert server.connections == []
 
 
-async def test_closing_waits_for_the_reply_to_what_was_sent() -> None:
+async def test_closing_waits_for_replies() -> None:
     held = Held(reply())
-    async with peer(held) as here:
-        api = client(here.url)
+    async with peer(held) as server:
+        api = client(server.url)
         submitting = asyncio.create_task(api.submit(SONG))
         await held.arrived.wait()
         closing = asyncio.create_task(api.close())
@@ -139,25 +137,25 @@ async def test_closing_waits_for_the_reply_to_what_was_sent() -> None:
         held.go.set()
         await closing
         assert (await submitting).id == TASK_ID
-        assert here.posts == 1
+        assert server.posts == 1
 
 
-async def test_closing_stops_what_waits_for_its_turn() -> None:
-    async with peer(answers(reply())) as here:
-        api = client(here.url, pace=0.05, speed=1)
+async def test_closing_stops_queued_submits() -> None:
+    async with peer(answers(reply())) as server:
+        api = client(server.url, pace=0.05, speed=1)
         await api.submit(SONG)
         waiting = asyncio.create_task(api.submit(SONG))
         await asyncio.sleep(0)
         await api.close()
         with pytest.raises(ClientClosed):
             await waiting
-        assert here.posts == 1
+        assert server.posts == 1
 
 
-async def test_a_turn_that_comes_while_closing_is_not_taken() -> None:
+async def test_slot_that_comes_while_closing_is_not_used() -> None:
     held = Held(reply())
-    async with peer(held) as here:
-        api = client(here.url, pace=0.05, speed=1)
+    async with peer(held) as server:
+        api = client(server.url, pace=0.05, speed=1)
         first = asyncio.create_task(api.submit(SONG))
         await held.arrived.wait()
         second = asyncio.create_task(api.submit(SONG))
@@ -167,24 +165,24 @@ async def test_a_turn_that_comes_while_closing_is_not_taken() -> None:
         held.go.set()
         await closing
         assert (await first).id == TASK_ID
-        assert here.posts == 1
+        assert server.posts == 1
 
 
-async def test_a_failing_callback_costs_nobody_the_task(caplog: pytest.LogCaptureFixture) -> None:
+async def test_failing_callback_does_not_lose_the_task(caplog: pytest.LogCaptureFixture) -> None:
     def broken(_: Task) -> None:
         raise ZeroDivisionError
 
-    async with world(answers(reply())) as (here, api):
+    async with world(answers(reply())) as (server, api):
         assert (await api.submit(SONG, progress=broken)).id == TASK_ID
-    assert here.posts == 1
+    assert server.posts == 1
     assert TASK_ID in caplog.text
 
 
-def test_a_loop_that_ends_meanwhile_says_so(caplog: pytest.LogCaptureFixture) -> None:
+def test_loop_that_ends_during_a_submit_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
         held = Held(reply())
-        async with peer(held) as here:
-            api = client(here.url)
+        async with peer(held) as server:
+            api = client(server.url)
             submitting = asyncio.create_task(api.submit(SONG))
             await held.arrived.wait()
             await _cancelled(submitting)

@@ -37,7 +37,7 @@ from tests.raw_http_server import (
 WHAT_TO_DO = r"Compare api\.credits\(\) with your earlier balance before you send it again"
 
 
-async def lost(api: MusicAPI) -> MusicAPIError:
+async def submit_error(api: MusicAPI) -> MusicAPIError:
     with pytest.raises(MusicAPIError) as caught:
         await api.submit(SONG)
     return caught.value
@@ -56,22 +56,22 @@ def _cut_request(number: int, *, reset: bool) -> Behaviour:
 
 
 async def _whole_request() -> bytes:
-    async with world(answers(reply())) as (here, api):
+    async with world(answers(reply())) as (server, api):
         await api.submit(SONG)
-        return here.received
+        return server.received
 
 
 @pytest.mark.parametrize("reset", [False, True])
-async def test_a_request_cut_off_at_any_point_is_lost_and_sent_once(*, reset: bool) -> None:
-    whole = await _whole_request()
-    head = whole.index(b"\r\n\r\n") + 4
-    for number in {0, 1, 5, head - 2, head, head + 1, len(whole) - 1, len(whole)}:
-        async with world(_cut_request(number, reset=reset)) as (here, api):
-            error = await lost(api)
+async def test_request_cut_off_at_any_point_is_sent_once(*, reset: bool) -> None:
+    complete = await _whole_request()
+    head = complete.index(b"\r\n\r\n") + 4
+    for number in {0, 1, 5, head - 2, head, head + 1, len(complete) - 1, len(complete)}:
+        async with world(_cut_request(number, reset=reset)) as (server, api):
+            error = await submit_error(api)
         assert isinstance(error, LostReply), number
         assert error.may_have_cost
-        assert len(here.connections) == 1
-        assert here.posts <= 1
+        assert len(server.connections) == 1
+        assert server.posts <= 1
 
 
 def _cut_reply(data: bytes, *, reset: bool) -> Behaviour:
@@ -84,14 +84,14 @@ def _cut_reply(data: bytes, *, reset: bool) -> Behaviour:
     return behave
 
 
-async def test_a_reply_cut_off_at_any_byte_is_lost_and_the_request_sent_once() -> None:
-    whole = reply()
-    for number in range(len(whole)):
-        async with world(_cut_reply(whole[:number], reset=number % 2 == 0)) as (here, api):
-            error = await lost(api)
+async def test_reply_cut_off_at_any_byte_is_lost_and_not_resent() -> None:
+    complete = reply()
+    for number in range(len(complete)):
+        async with world(_cut_reply(complete[:number], reset=number % 2 == 0)) as (server, api):
+            error = await submit_error(api)
         assert isinstance(error, LostReply), number
         assert error.may_have_cost
-        assert here.posts == len(here.connections) == 1
+        assert server.posts == len(server.connections) == 1
 
 
 def _chunked(body: bytes) -> bytes:
@@ -99,18 +99,18 @@ def _chunked(body: bytes) -> bytes:
     return head + b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
 
 
-async def test_a_chunked_reply_cut_off_at_any_byte_is_lost_and_the_request_sent_once() -> None:
-    whole = _chunked(json.dumps(ACK).encode())
-    for number in range(len(whole)):
-        async with world(_cut_reply(whole[:number], reset=False)) as (here, api):
-            error = await lost(api)
+async def test_chunked_reply_cut_off_at_any_byte_is_lost_and_not_resent() -> None:
+    complete = _chunked(json.dumps(ACK).encode())
+    for number in range(len(complete)):
+        async with world(_cut_reply(complete[:number], reset=False)) as (server, api):
+            error = await submit_error(api)
         assert isinstance(error, LostReply), number
-        assert here.posts == 1
-    async with world(_cut_reply(whole, reset=False)) as (_, api):
+        assert server.posts == 1
+    async with world(_cut_reply(complete, reset=False)) as (_, api):
         assert (await api.submit(SONG)).id == TASK_ID
 
 
-async def test_a_lost_reply_says_what_to_do() -> None:
+async def test_lost_reply_says_what_to_do() -> None:
     async with world(_cut_reply(b"", reset=False)) as (_, api):
         with pytest.raises(LostReply, match=r"(?i)" + WHAT_TO_DO) as caught:
             await api.submit(SONG)
@@ -123,18 +123,18 @@ async def test_a_lost_reply_says_what_to_do() -> None:
 
 @pytest.mark.parametrize("status", [408, 499, 500, 502, 503, 504, 520, 599])
 @pytest.mark.parametrize("body", [b"", b"<html><title>Bad gateway</title>", b'{"error": "Oh."}'])
-async def test_a_failing_server_leaves_the_cost_open(status: int, body: bytes) -> None:
-    async with world(answers(reply(body, status))) as (here, api):
-        error = await lost(api)
+async def test_server_error_may_have_cost(status: int, body: bytes) -> None:
+    async with world(answers(reply(body, status))) as (server, api):
+        error = await submit_error(api)
     assert error.may_have_cost
     assert isinstance(error, ServerError) == (status >= 500)
-    assert here.posts == 1
+    assert server.posts == 1
     assert WHAT_TO_DO.replace("\\", "") in str(error)
 
 
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308])
 @pytest.mark.parametrize("where", ["itself", "another host", "another scheme", "nowhere"])
-async def test_a_redirected_submit_is_not_followed(status: int, where: str) -> None:
+async def test_redirected_submit_is_not_followed(status: int, where: str) -> None:
     async with peer(answers(reply())) as other:
         to = {
             "itself": "/api/v1/sonic/create",
@@ -142,59 +142,59 @@ async def test_a_redirected_submit_is_not_followed(status: int, where: str) -> N
             "another scheme": "file:///etc/passwd",
         }
         headers = {"Location": to[where]} if where in to else {}
-        async with world(answers(reply(b"", status, headers))) as (here, api):
-            error = await lost(api)
+        async with world(answers(reply(b"", status, headers))) as (server, api):
+            error = await submit_error(api)
         assert isinstance(error, UnexpectedReply)
         assert error.may_have_cost
         assert WHAT_TO_DO.replace("\\", "") in str(error)
-        assert here.posts == len(here.requests) == 1
+        assert server.posts == len(server.requests) == 1
         assert other.connections == []
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
 @pytest.mark.parametrize("body", [b"", b"\xff\xfe{", b"<p>Hello</p>", b'{"task_', b"nul"])
-async def test_an_unreadable_ack_leaves_the_cost_open(status: int, body: bytes) -> None:
-    async with world(answers(reply(b"" if status == 204 else body, status))) as (here, api):
-        error = await lost(api)
+async def test_unreadable_submit_reply_may_have_cost(status: int, body: bytes) -> None:
+    async with world(answers(reply(b"" if status == 204 else body, status))) as (server, api):
+        error = await submit_error(api)
     assert isinstance(error, UnexpectedReply)
     assert error.may_have_cost
     assert WHAT_TO_DO.replace("\\", "") in str(error)
-    assert here.posts == 1
+    assert server.posts == 1
 
 
 @pytest.mark.parametrize("body", [{}, [], None, {"message": "success"}, {"task_id": ""}, "yes"])
-async def test_an_ack_without_a_task_id_leaves_the_cost_open_and_is_kept(body: object) -> None:
-    async with world(answers(reply(body))) as (here, api):
-        error = await lost(api)
+async def test_submit_reply_without_task_id_may_have_cost(body: object) -> None:
+    async with world(answers(reply(body))) as (server, api):
+        error = await submit_error(api)
     assert isinstance(error, UnexpectedReply)
     assert error.may_have_cost
     assert error.body == body
-    assert here.posts == 1
+    assert server.posts == 1
 
 
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 405, 410, 413, 422, 429])
-async def test_a_refused_submit_cost_nothing_and_is_not_sent_again(status: int) -> None:
-    for whole in (True, False):  # the status alone settles it, however much of the body comes
+async def test_refused_submit_costs_nothing_and_is_not_resent(status: int) -> None:
+    for complete in (True, False):  # the status alone settles it, however much of the body comes
         data = reply({"error": "No."}, status, {"Retry-After": "0"})
-        async with world(_cut_reply(data if whole else data[:-3], reset=False)) as (here, api):
-            error = await lost(api)
+        async with world(_cut_reply(data if complete else data[:-3], reset=False)) as (server, api):
+            error = await submit_error(api)
         assert not isinstance(error, LostReply)
         assert not error.may_have_cost
         assert error.status == status
         assert "may have cost" not in str(error)
-        assert here.posts == 1
+        assert server.posts == 1
 
 
-async def test_an_interim_answer_and_an_old_protocol_are_understood() -> None:
+async def test_interim_reply_and_http_1_0_are_understood() -> None:
     interim = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
     old = b"HTTP/1.0 200 OK\r\n\r\n" + json.dumps(ACK).encode()
     for data in (interim + reply(), reply(http="1.0"), old):
-        async with world(_cut_reply(data, reset=False)) as (here, api):
+        async with world(_cut_reply(data, reset=False)) as (server, api):
             assert (await api.submit(SONG)).id == TASK_ID
-        assert here.posts == 1
+        assert server.posts == 1
 
 
-async def test_headers_without_end_and_bodies_without_end_are_cut_short() -> None:
+async def test_endless_headers_and_bodies_are_cut_short() -> None:
     def endless(start: bytes, forever: bytes) -> Behaviour:
         async def behave(connection: Connection) -> None:
             await connection.request()
@@ -211,31 +211,31 @@ async def test_headers_without_end_and_bodies_without_end_are_cut_short() -> Non
         (b"HTTP/1.1 200 ", b"O" * 65536),
         (head + b"Transfer-Encoding: chunked\r\n\r\n", b"10000\r\n" + b" " * 65536 + b"\r\n"),
     ):
-        async with world(endless(start, forever)) as (here, api):
-            error = await lost(api)
+        async with world(endless(start, forever)) as (server, api):
+            error = await submit_error(api)
         assert error.may_have_cost
-        assert here.posts == 1
+        assert server.posts == 1
 
 
 # --- time ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("sent", [b"", b"HTTP/1.1 2", b"HTTP/1.1 200 OK\r\n", reply()[:-5]])
-async def test_a_silent_server_loses_the_reply_once(sent: bytes) -> None:
+async def test_silent_server_is_a_lost_reply(sent: bytes) -> None:
     async def stall(connection: Connection) -> None:
         await connection.request()
         await connection.send(sent)
         await connection.drain()
 
-    async with world(stall, connect_timeout=0.05, reply_timeout=0.05) as (here, api):
-        error = await lost(api)
+    async with world(stall, connect_timeout=0.05, reply_timeout=0.05) as (server, api):
+        error = await submit_error(api)
     assert isinstance(error, LostReply)
     assert error.may_have_cost
-    assert here.posts == 1
+    assert server.posts == 1
 
 
 @pytest.mark.filterwarnings("ignore:Sending a large body")  # large, so that no buffer takes it
-async def test_a_server_that_does_not_read_loses_the_request_once() -> None:
+async def test_server_that_does_not_read_is_a_lost_reply() -> None:
     async def deaf(connection: Connection) -> None:
         await connection.until(1)
         connection.writer.transport.pause_reading()  # type: ignore[attr-defined]
@@ -245,11 +245,11 @@ async def test_a_server_that_does_not_read_loses_the_request_once() -> None:
     big = sonic.Create(
         custom_mode=True, prompt=lyrics, mv="sonic-v5", extra={"x": "y" * 20_000_000}
     )
-    async with world(deaf, connect_timeout=0.05, reply_timeout=0.1) as (here, api):
+    async with world(deaf, connect_timeout=0.05, reply_timeout=0.1) as (server, api):
         with pytest.raises(LostReply):
             await api.submit(big)
         # on a loaded machine a connection may be given up before anything is sent, and tried anew
-        assert here.posts == 1
+        assert server.posts == 1
 
 
 @contextlib.contextmanager
@@ -267,11 +267,11 @@ def full_backlog() -> Iterator[socket.socket]:
         yield listening
 
 
-async def test_a_connection_that_never_comes_about_cost_nothing() -> None:
+async def test_failed_connection_costs_nothing() -> None:
     with full_backlog() as listening:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         async with client(url, connect_timeout=0.02) as api:
-            error = await lost(api)
+            error = await submit_error(api)
     assert isinstance(error, Unreachable)
     assert not error.may_have_cost
 
@@ -279,29 +279,29 @@ async def test_a_connection_that_never_comes_about_cost_nothing() -> None:
 # --- the only thing that is sent again -----------------------------------------------------
 
 
-async def test_a_refused_connection_is_tried_again_and_bought_once(
+async def test_refused_connection_is_retried_and_bought_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    here = Peer(answers(reply()))
-    await here.start()
-    await here.stop()  # the port is known, and closed
+    server = Peer(answers(reply()))
+    await server.start()
+    await server.stop()  # the port is known, and closed
 
     async def nothing() -> None:
         pass
 
-    async with client(here.url) as api:
-        pauses = timeless(api, monkeypatch, [nothing, nothing, here.start])
+    async with client(server.url) as api:
+        pauses = timeless(api, monkeypatch, [nothing, nothing, server.start])
         assert (await api.submit(SONG)).id == TASK_ID
-    await here.stop()
-    assert here.posts == 1
+    await server.stop()
+    assert server.posts == 1
     assert len(pauses) == 3
 
 
-async def test_a_host_that_stays_down_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    here = Peer(answers(reply()))
-    await here.start()
-    await here.stop()
-    async with client(here.url) as api:
+async def test_host_that_stays_down_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = Peer(answers(reply()))
+    await server.start()
+    await server.stop()
+    async with client(server.url) as api:
         pauses = timeless(api, monkeypatch)
         with pytest.raises(Unreachable, match="cannot be reached") as caught:
             await api.submit(SONG)
@@ -310,14 +310,14 @@ async def test_a_host_that_stays_down_is_one_clear_error(monkeypatch: pytest.Mon
     assert len(pauses) == 4
 
 
-async def test_a_lookup_that_fails_cost_nothing() -> None:
+async def test_failed_lookup_costs_nothing() -> None:
     async with client("https://no-such-host.invalid") as api:
-        error = await lost(api)
+        error = await submit_error(api)
     assert isinstance(error, Unreachable)
     assert not error.may_have_cost
 
 
-async def test_a_failing_handshake_cost_nothing_and_shows_no_request() -> None:
+async def test_failed_handshake_costs_nothing_and_sends_no_request() -> None:
     async def speaks_no_tls(connection: Connection) -> None:
         await connection.until(1)
         await connection.send(reply())
@@ -326,29 +326,29 @@ async def test_a_failing_handshake_cost_nothing_and_shows_no_request() -> None:
         await connection.until(1)
 
     for behaviour in (speaks_no_tls, hangs_up):
-        async with peer(behaviour) as here:
-            async with client(here.url.replace("http:", "https:")) as api:
-                error = await lost(api)
+        async with peer(behaviour) as server:
+            async with client(server.url.replace("http:", "https:")) as api:
+                error = await submit_error(api)
             assert isinstance(error, Unreachable)
             assert not error.may_have_cost
-            assert here.posts == 0
-            assert KEY.encode() not in here.received
+            assert server.posts == 0
+            assert KEY.encode() not in server.received
 
 
-async def test_an_invalid_request_does_not_leave() -> None:
-    async with world(answers(reply())) as (here, api):
+async def test_invalid_request_is_not_sent() -> None:
+    async with world(answers(reply())) as (server, api):
         for wrong in (sonic.Create(), nuro.Vocal(lyrics="x" * 3000), sonic.Concat()):
             with pytest.raises(InvalidRequest):
                 await api.submit(wrong)
             with pytest.raises(InvalidRequest):
                 await api.run(wrong)
-        assert here.connections == []
+        assert server.connections == []
 
 
 # --- connections that are kept -------------------------------------------------------------
 
 
-async def test_a_submit_never_takes_a_connection_that_the_server_may_be_closing() -> None:
+async def test_submit_never_reuses_a_connection() -> None:
     async def once_each(connection: Connection) -> None:
         first = await connection.request()
         assert first is not None
@@ -356,16 +356,16 @@ async def test_a_submit_never_takes_a_connection_that_the_server_may_be_closing(
         await connection.send(reply(body))
         await connection.request()  # a second one on the same connection is left unanswered
 
-    async with world(once_each) as (here, api):
+    async with world(once_each) as (server, api):
         await api.credits()
         for _ in range(3):
             assert (await api.submit(SONG)).id == TASK_ID
-    assert here.posts == 3
-    for connection in here.connections:
+    assert server.posts == 3
+    for connection in server.connections:
         assert connection.received.count(b"HTTP/1.1\r\n") == 1
 
 
-async def test_a_submit_does_not_wait_behind_other_connections() -> None:
+async def test_submit_does_not_wait_for_other_connections() -> None:
     held = asyncio.Event()
     waiting = 0
 

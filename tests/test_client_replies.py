@@ -68,16 +68,16 @@ async def balance_error(api: MusicAPI) -> MusicAPIError:
         reply(b"", 307, {"Location": "/elsewhere"}),
     ],
 )
-async def test_a_free_call_is_tried_again_after_a_passing_mishap(
+async def test_free_call_is_retried_after_a_transient_fault(
     spoilt: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     behaviour = once_each(spoilt, spoilt, reply(BALANCE))
-    async with peer(behaviour) as here, client(here.url) as api:
+    async with peer(behaviour) as server, client(server.url) as api:
         pauses = timeless(api, monkeypatch)
         assert (await api.credits()).total == 57
     # aiohttp itself asks once more where a connection ends without a word
     assert len(pauses) in ((1, 2) if spoilt in (b"", b"HTTP/1.1 2") else (2,))
-    assert [target for _, target in here.requests] == ["/api/v1/get-credits"] * 3
+    assert [target for _, target in server.requests] == ["/api/v1/get-credits"] * 3
 
 
 @pytest.mark.parametrize(
@@ -93,56 +93,54 @@ async def test_a_free_call_is_tried_again_after_a_passing_mishap(
         (b"", Unreachable),
     ],
 )
-async def test_a_lasting_mishap_is_one_error_after_five_attempts(
+async def test_lasting_fault_is_one_error_after_five_attempts(
     answer: bytes, kind: type[MusicAPIError], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with peer(once_each(answer)) as here, client(here.url) as api:
+    async with peer(once_each(answer)) as server, client(server.url) as api:
         pauses = timeless(api, monkeypatch)
         assert type(await balance_error(api)) is kind
     # as above: aiohttp may double each attempt
     assert len(pauses) == 4
-    assert 5 <= len(here.requests) <= 10
+    assert 5 <= len(server.requests) <= 10
 
 
 @pytest.mark.parametrize(
     ("status", "kind"),
     [(400, RejectedRequest), (401, Unauthorized), (403, MusicAPIError), (404, RejectedRequest)],
 )
-async def test_a_refusal_is_not_tried_again(
+async def test_refusal_is_not_retried(
     status: int, kind: type[MusicAPIError], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with peer(answers(reply({"error": "No."}, status))) as here, client(here.url) as api:
+    async with peer(answers(reply({"error": "No."}, status))) as server, client(server.url) as api:
         pauses = timeless(api, monkeypatch)
         assert isinstance(await balance_error(api), kind)
     assert pauses == []
-    assert len(here.requests) == 1
+    assert len(server.requests) == 1
 
 
 async def _pauses(answer: bytes, monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    async with peer(answers(answer)) as here, client(here.url) as api:
+    async with peer(answers(answer)) as server, client(server.url) as api:
         pauses = timeless(api, monkeypatch)
         await balance_error(api)
     return pauses
 
 
-async def test_pauses_grow_and_differ_from_one_caller_to_the_next(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_delays_grow_with_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
     runs = [await _pauses(reply(b"", 503), monkeypatch) for _ in range(8)]
-    for place, (low, high) in enumerate([(0.5, 1), (1, 2), (2, 4), (4, 8)]):
-        these = [run[place] for run in runs]
-        assert all(low <= pause <= high for pause in these)
-        assert len(set(these)) > 1
+    for index, (low, high) in enumerate([(0.5, 1), (1, 2), (2, 4), (4, 8)]):
+        delays = [run[index] for run in runs]
+        assert all(low <= pause <= high for pause in delays)
+        assert len(set(delays)) > 1
 
 
-async def test_the_pause_that_the_service_names_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_retry_after_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:
     for named, low, high in (("7", 7, 8), ("0", 0, 1), ("86400", 60, 61), ("1e400", 0.5, 8)):
         pauses = await _pauses(reply(b"", 429, {"Retry-After": named}), monkeypatch)
         assert all(low <= pause <= high for pause in pauses), named
     assert len(set(pauses)) == len(pauses) == 4
 
 
-async def test_the_pause_may_be_named_as_a_date(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_retry_after_can_be_a_date(monkeypatch: pytest.MonkeyPatch) -> None:
     soon = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=30)
     named = email.utils.format_datetime(soon, usegmt=True)
     pauses = await _pauses(reply(b"", 429, {"Retry-After": named}), monkeypatch)
@@ -152,12 +150,12 @@ async def test_the_pause_may_be_named_as_a_date(monkeypatch: pytest.MonkeyPatch)
     assert all(0 <= pause <= 1 for pause in pauses)
 
 
-async def test_pauses_are_of_the_services_clock() -> None:
+async def test_delays_follow_the_service_clock() -> None:
     hour = reply(b"", 429, {"Retry-After": "60"})
     async with (
         asyncio.timeout(30),
-        peer(answers(hour, hour, reply(BALANCE))) as here,
-        client(here.url, speed=100_000) as api,
+        peer(answers(hour, hour, reply(BALANCE))) as server,
+        client(server.url, speed=100_000) as api,
     ):
         assert (await api.credits()).credits == 50
 
@@ -165,31 +163,31 @@ async def test_pauses_are_of_the_services_clock() -> None:
 # --- one clear error -----------------------------------------------------------------------
 
 
-async def test_a_dead_host_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    here = Peer(answers(b""))
-    await here.start()
-    await here.stop()
-    async with client(here.url) as api:
+async def test_unreachable_host_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = Peer(answers(b""))
+    await server.start()
+    await server.stop()
+    async with client(server.url) as api:
         timeless(api, monkeypatch)
         error = await balance_error(api)
     assert isinstance(error, Unreachable)
-    assert here.url in str(error)
+    assert server.url in str(error)
     assert "Check the network" in str(error)
 
 
-async def test_a_silent_host_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_silent_host_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     async def silent(connection: Connection) -> None:
         await connection.drain()
 
     async with (
-        peer(silent) as here,
-        client(here.url, connect_timeout=0.02, reply_timeout=0.02) as api,
+        peer(silent) as server,
+        client(server.url, connect_timeout=0.02, reply_timeout=0.02) as api,
     ):
         timeless(api, monkeypatch)
         assert isinstance(await balance_error(api), Unreachable)
 
 
-async def test_an_endless_reply_is_cut_short(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_endless_reply_is_cut_short(monkeypatch: pytest.MonkeyPatch) -> None:
     sent = 0
 
     async def endless(connection: Connection) -> None:
@@ -200,13 +198,13 @@ async def test_an_endless_reply_is_cut_short(monkeypatch: pytest.MonkeyPatch) ->
             await connection.send(b"100000\r\n" + b'"' * 0x100000 + b"\r\n")
             sent += 0x100000
 
-    async with peer(endless) as here, client(here.url) as api:
+    async with peer(endless) as server, client(server.url) as api:
         monkeypatch.setattr("musicapi_nb.client.retry._ATTEMPTS", 1)
         assert isinstance(await balance_error(api), UnexpectedReply)
     assert LARGEST_REPLY <= sent < 2 * LARGEST_REPLY
 
 
-async def test_an_unknown_task_is_said_to_be_unknown() -> None:
+async def test_unknown_task_is_reported() -> None:
     async with Simulator(speed=100_000) as sim, client(sim.url) as api:
         for engine in ("sonic", "studio", "nuro"):
             with pytest.raises(TaskNotFound) as caught:
@@ -218,26 +216,26 @@ async def test_an_unknown_task_is_said_to_be_unknown() -> None:
 @pytest.mark.parametrize(
     "task_id", ["../../get-credits", "a?b=c", "a#b", "a\r\nX: y", "%2e%2e", "雨"]
 )
-async def test_an_odd_id_arrives_as_one_segment(task_id: str) -> None:
-    async with peer(answers(reply(DONE))) as here, client(here.url) as api:
+async def test_unusual_id_is_one_path_segment(task_id: str) -> None:
+    async with peer(answers(reply(DONE))) as server, client(server.url) as api:
         await api.poll(task_id, engine="sonic")
-    ((method, target),) = here.requests
+    ((method, target),) = server.requests
     assert method == "GET"
     assert target.startswith("/api/v1/sonic/task/")
     assert target.count("/") == 5
     assert "?" not in target
 
 
-async def test_what_cannot_be_asked_about_is_not_asked() -> None:
-    async with peer(answers(reply(DONE))) as here, client(here.url) as api:
+async def test_task_without_engine_or_id_is_not_polled() -> None:
+    async with peer(answers(reply(DONE))) as server, client(server.url) as api:
         for task_id, engine in (("", "sonic"), ("x", None), ("x", ""), ("..", "sonic")):
             with pytest.raises(InvalidRequest):
                 await api.poll(task_id, engine=engine)
-        assert here.connections == []
+        assert server.connections == []
 
 
 @pytest.mark.parametrize("kind", ["wrong_key", "refused_content"])
-async def test_a_refusal_of_the_simulator_is_understood(kind: str) -> None:
+async def test_simulator_refusal_is_understood(kind: str) -> None:
     async with Simulator(speed=100_000) as sim, client(sim.url) as api:
         sim.faults.arm(kind, method="GET")
         error = await balance_error(api)
@@ -270,14 +268,14 @@ async def test_a_refusal_of_the_simulator_is_understood(kind: str) -> None:
         (reply({"type": "timeout", "message": "Too slow."}), "Too slow", None),
     ],
 )
-async def test_a_failed_task_is_a_task_with_its_reason(
+async def test_failed_task_has_a_reason(
     answer: bytes, reason: str, *, refunded: bool | None
 ) -> None:
-    async with peer(answers(answer)) as here, client(here.url) as api:
+    async with peer(answers(answer)) as server, client(server.url) as api:
         task = await api.poll("some-id", engine="sonic")
     assert (task.id, task.state, task.refunded) == ("some-id", "failed", refunded)
     assert reason in (task.fail_reason or "")
-    assert len(here.requests) == 1
+    assert len(server.requests) == 1
 
 
 # --- the balance ---------------------------------------------------------------------------
@@ -292,8 +290,8 @@ async def test_a_failed_task_is_a_task_with_its_reason(
         ({"credits": 2.5, "extra_credits": 1}, 3.5),
     ],
 )
-async def test_the_balance(payload: object, total: float) -> None:
-    async with peer(answers(reply(payload))) as here, client(here.url) as api:
+async def test_balance_is_read(payload: object, total: float) -> None:
+    async with peer(answers(reply(payload))) as server, client(server.url) as api:
         assert (await api.credits()).total == total
 
 
@@ -301,10 +299,10 @@ async def test_the_balance(payload: object, total: float) -> None:
     "payload",
     [{}, [], {"credits": True}, {"credits": None}, {"credits": [5]}, {"extra_credits": 5}],
 )
-async def test_what_is_no_balance_is_no_zero(
+async def test_invalid_balance_is_an_error(
     payload: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with peer(answers(reply(payload))) as here, client(here.url) as api:
+    async with peer(answers(reply(payload))) as server, client(server.url) as api:
         timeless(api, monkeypatch)
         error = await balance_error(api)
     assert isinstance(error, UnexpectedReply)

@@ -24,8 +24,7 @@ from musicapi_nb.errors import (
     WaitTimeout,
 )
 from musicapi_nb.library import Library
-from tests.library.world import ended, python, rebuilt_is_the_same
-from tests.library.world import said as heard
+from tests.library.helpers import python, read_line, rebuilt_is_the_same, wait_for_end
 from tests.raw_http_server import (
     AGES,
     CLIP,
@@ -89,10 +88,10 @@ async def world(
     behaviour: Behaviour, library: Library | None = None, **settings: Any
 ) -> AsyncIterator[tuple[Peer, MusicAPI]]:
     async with (
-        peer(behaviour) as here,
-        client(here.url, speed=20_000, ledger=library, **settings) as api,
+        peer(behaviour) as server,
+        client(server.url, speed=20_000, ledger=library, **settings) as api,
     ):
-        yield here, api
+        yield server, api
 
 
 def kinds(library: Library) -> list[str]:
@@ -131,95 +130,96 @@ NOT_READY = {
 }
 
 
-@pytest.mark.parametrize("said", NOT_READY.values(), ids=NOT_READY)
-@pytest.mark.parametrize("kept", [False, True], ids=["plain", "ledger"])
-async def test_it_is_asked_again_until_it_is_there(
-    said: bytes, library: Library, *, kept: bool
+@pytest.mark.parametrize("reply_", NOT_READY.values(), ids=NOT_READY)
+@pytest.mark.parametrize("with_ledger", [False, True], ids=["plain", "ledger"])
+async def test_request_is_reposted_until_ready(
+    reply_: bytes, library: Library, *, with_ledger: bool
 ) -> None:
     """Only what says so is asked again."""
-    seen: list[Task] = []
-    async with world(answers(said, said, DONE), library if kept else None) as (here, api):
-        task = await api.run(CHART, deadline=AGES, progress=seen.append)
+    tasks_seen: list[Task] = []
+    async with world(answers(reply_, reply_, DONE), library if with_ledger else None) as (
+        server,
+        api,
+    ):
+        task = await api.run(CHART, deadline=AGES, progress=tasks_seen.append)
     assert (task.state, task.id, task.answer) == ("succeeded", None, READY["data"])
-    assert here.posts == len(here.requests) == 3
-    assert {body for _, body in _bodies(here)} == {b"{}"}
-    waited = "running" if b"running" in said else "pending"
-    assert [one.state for one in seen] == [waited, waited, "succeeded"]
-    if kept:
+    assert server.posts == len(server.requests) == 3
+    assert {body for _, body in _bodies(server)} == {b"{}"}
+    waited = "running" if b"running" in reply_ else "pending"
+    assert [first_run.state for first_run in tasks_seen] == [waited, waited, "succeeded"]
+    if with_ledger:
         assert kinds(library) == ["sending", "accepted", "reposting", "polled", "reposting", "done"]
 
 
-def _bodies(here: Peer) -> list[tuple[bytes, bytes]]:
-    return re.findall(rb"(POST) .*?\r\n\r\n(.*?)(?=POST|$)", here.received, re.DOTALL)
+def _bodies(server: Peer) -> list[tuple[bytes, bytes]]:
+    return re.findall(rb"(POST) .*?\r\n\r\n(.*?)(?=POST|$)", server.received, re.DOTALL)
 
 
-async def test_what_is_there_at_once_is_asked_for_once(library: Library) -> None:
-    async with world(answers(DONE), library) as (here, api):
+async def test_immediate_answer_is_requested_once(library: Library) -> None:
+    async with world(answers(DONE), library) as (server, api):
         first, again = await api.run(CHART), await api.run(CHART)
-    assert here.posts == 1
+    assert server.posts == 1
     assert (first.bought_before, again.bought_before) == (False, True)
     assert again.answer == first.answer == READY["data"]
 
 
 @pytest.mark.parametrize(
-    "said",
+    "reply_",
     [NOT_READY["202"], NOT_READY["message"], NOT_READY["text for data"]],
     ids=["2", "m", "t"],
 )
-async def test_what_is_not_said_to_be_asked_again_never_is(said: bytes, library: Library) -> None:
-    async with world(answers(said), library) as (here, api):
+async def test_operation_without_repost_is_never_reposted(reply_: bytes, library: Library) -> None:
+    async with world(answers(reply_), library) as (server, api):
         with pytest.raises(UnexpectedReply) as caught:
             await api.run(Once())
         with pytest.raises(UncertainPurchase):
             await api.run(Once())
     assert caught.value.may_have_cost
-    assert here.posts == 1
+    assert server.posts == 1
 
 
-async def test_words_that_are_not_known_to_put_off_are_an_answer_and_named() -> None:
-    said = reply({"code": 200, "data": {"midi_url": "c.mid"}})
-    async with world(answers(said)) as (here, api):
+async def test_unknown_words_are_an_answer_with_an_issue() -> None:
+    reply_ = reply({"code": 200, "data": {"midi_url": "c.mid"}})
+    async with world(answers(reply_)) as (server, api):
         task = await api.run(CHART)
-    assert here.posts == 1
+    assert server.posts == 1
     assert task.state == "succeeded"
     assert [issue.where for issue in task.issues] == ["data"]
 
 
 @pytest.mark.parametrize(
-    "said",
+    "reply_",
     [
         {"code": 200, "data": {"midi_url": "failed to generate"}},
         {"type": "failed", "message": "failed to generate"},
     ],
 )
-async def test_what_comes_to_nothing_is_failed_and_not_asked_again(
-    said: dict[str, Any], library: Library
-) -> None:
-    async with world(answers(WAITING, reply(said)), library) as (here, api):
+async def test_failed_repost_is_not_repeated(reply_: dict[str, Any], library: Library) -> None:
+    async with world(answers(WAITING, reply(reply_)), library) as (server, api):
         task = await api.run(CHART, deadline=AGES)
     assert (task.state, task.fail_reason) == ("failed", "failed to generate")
-    assert here.posts == 2
+    assert server.posts == 2
     assert library.entries()[0].state == "failed"
 
 
 # --- money ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kept", [False, True], ids=["plain", "ledger"])
-async def test_a_repeat_whose_reply_is_lost_is_not_sent_again(
-    library: Library, *, kept: bool
+@pytest.mark.parametrize("with_ledger", [False, True], ids=["plain", "ledger"])
+async def test_repost_with_a_lost_reply_is_not_repeated(
+    library: Library, *, with_ledger: bool
 ) -> None:
-    async with world(answers_then_cuts(WAITING), library if kept else None) as (here, api):
+    async with world(answers_then_cuts(WAITING), library if with_ledger else None) as (server, api):
         with pytest.raises(LostReply) as caught:
             await api.run(CHART, deadline=AGES)
         assert caught.value.may_have_cost
-        assert here.posts == 2
-        if kept:
+        assert server.posts == 2
+        if with_ledger:
             with pytest.raises(UncertainPurchase):
                 await api.run(CHART)
             assert [entry.state for entry in library.entries()] == ["uncertain"]
             assert await api.resume() == []
-    assert here.posts == 2
+    assert server.posts == 2
 
 
 # None of these says that it is not ready.
@@ -237,21 +237,21 @@ SILENT = {
 }
 
 
-@pytest.mark.parametrize("said", SILENT.values(), ids=SILENT)
+@pytest.mark.parametrize("reply_", SILENT.values(), ids=SILENT)
 @pytest.mark.parametrize("first", [True, False], ids=["first", "later"])
-async def test_what_does_not_say_that_it_is_not_ready_is_not_asked_again(
-    said: dict[str, Any], library: Library, *, first: bool
+async def test_reply_without_not_ready_is_not_reposted(
+    reply_: dict[str, Any], library: Library, *, first: bool
 ) -> None:
-    replies = [reply(said), DONE] if first else [WAITING, reply(said), DONE]
-    async with world(answers(*replies), library) as (here, api):
+    replies = [reply(reply_), DONE] if first else [WAITING, reply(reply_), DONE]
+    async with world(answers(*replies), library) as (server, api):
         with pytest.raises(UnexpectedReply, match="may have cost"):
             await api.run(CHART, deadline=AGES)
-    assert here.posts == len(replies) - 1
+    assert server.posts == len(replies) - 1
     assert [entry.state for entry in library.entries()] == ["uncertain"]
 
 
 @pytest.mark.parametrize(
-    "said",
+    "reply_",
     [
         reply({"error": "Oh."}, 500),
         reply(b"{", 200),
@@ -264,54 +264,54 @@ async def test_what_does_not_say_that_it_is_not_ready_is_not_asked_again(
     ],
     ids=["500", "cut off", "unknown", "list", "in passing", "a proxy", "its advice", "a page"],
 )
-async def test_a_repeat_of_unknown_outcome_is_not_sent_again(said: bytes, library: Library) -> None:
-    async with world(answers(WAITING, said), library) as (here, api):
+async def test_repost_of_unknown_outcome_is_not_repeated(reply_: bytes, library: Library) -> None:
+    async with world(answers(WAITING, reply_), library) as (server, api):
         with pytest.raises(MusicAPIError, match="may have cost"):
             await api.run(CHART, deadline=AGES)
-    assert here.posts == 2
+    assert server.posts == 2
     assert [entry.state for entry in library.entries()] == ["uncertain"]
 
 
-async def test_a_repeat_that_is_refused_leaves_it_accepted(library: Library) -> None:
+async def test_refused_repost_leaves_it_accepted(library: Library) -> None:
     refusal = reply({"error": "Invalid authorization format."}, 401)
-    async with world(answers(WAITING, refusal, DONE), library) as (here, api):
+    async with world(answers(WAITING, refusal, DONE), library) as (server, api):
         with pytest.raises(Unauthorized):
             await api.run(CHART, deadline=AGES)
         assert [entry.state for entry in library.entries()] == ["accepted"]
         (task,) = await api.resume(deadline=AGES)
     assert task.answer == READY["data"]
-    assert here.posts == 3
+    assert server.posts == 3
 
 
-async def test_too_many_repeats_are_waited_out(library: Library) -> None:
+async def test_reposts_wait_after_429(library: Library) -> None:
     busy = reply({"error": "Too many."}, 429, {"Retry-After": "0"})
-    async with world(answers(WAITING, busy, WAITING, busy, DONE), library) as (here, api):
+    async with world(answers(WAITING, busy, WAITING, busy, DONE), library) as (server, api):
         task = await api.run(CHART, deadline=AGES)
     assert task.state == "succeeded"
-    assert here.posts == 5
+    assert server.posts == 5
 
 
 # --- many askers, and an end in between ----------------------------------------------------
 
 
-def held(*replies: bytes) -> tuple[Behaviour, asyncio.Event, asyncio.Event]:
+def hold_last(*replies: bytes) -> tuple[Behaviour, asyncio.Event, asyncio.Event]:
     """Answer in turn, the last one only once it is let go; tells when that has arrived."""
     left, arrived, go = list(replies), asyncio.Event(), asyncio.Event()
 
     async def behave(connection: Connection) -> None:
         await connection.request()
-        said = left.pop(0)
+        reply_ = left.pop(0)
         if not left:
             arrived.set()
             await go.wait()
-        await connection.send(said)
+        await connection.send(reply_)
 
     return behave, arrived, go
 
 
-async def test_a_repeat_under_way_is_not_cut_off_with_its_caller(library: Library) -> None:
-    behaviour, arrived, go = held(WAITING, DONE)
-    async with world(behaviour, library) as (here, api):
+async def test_repost_under_way_survives_its_caller(library: Library) -> None:
+    behaviour, arrived, go = hold_last(WAITING, DONE)
+    async with world(behaviour, library) as (server, api):
         running = asyncio.create_task(api.run(CHART, deadline=AGES))
         await arrived.wait()
         running.cancel()
@@ -321,53 +321,53 @@ async def test_a_repeat_under_way_is_not_cut_off_with_its_caller(library: Librar
         go.set()
         await api.close()
     assert [entry.state for entry in library.entries()] == ["done"]
-    assert here.posts == 2
+    assert server.posts == 2
 
 
-async def test_of_two_kernels_one_asks_and_both_have_the_answer(library: Library) -> None:
-    behaviour, arrived, go = held(WAITING, DONE)
-    seen: list[Task] = []
+async def test_one_of_two_kernels_reposts_and_both_have_the_answer(library: Library) -> None:
+    behaviour, arrived, go = hold_last(WAITING, DONE)
+    tasks_seen: list[Task] = []
     async with (
-        world(behaviour, library) as (here, api),
-        client(here.url, speed=20_000, ledger=library) as other,
+        world(behaviour, library) as (server, api),
+        client(server.url, speed=20_000, ledger=library) as other,
     ):
-        one = asyncio.create_task(api.run(CHART, deadline=AGES))
+        first_run = asyncio.create_task(api.run(CHART, deadline=AGES))
         await arrived.wait()
-        two = asyncio.create_task(other.run(CHART, deadline=AGES, progress=seen.append))
-        await until(lambda: len(seen) > 2)
+        two = asyncio.create_task(other.run(CHART, deadline=AGES, progress=tasks_seen.append))
+        await until(lambda: len(tasks_seen) > 2)
         go.set()
-        tasks = await asyncio.gather(one, two)
+        tasks = await asyncio.gather(first_run, two)
     assert [task.answer for task in tasks] == [READY["data"]] * 2
-    assert here.posts == 2
+    assert server.posts == 2
 
 
-async def test_takes_are_asked_for_apart(library: Library) -> None:
-    async with world(answers(WAITING, WAITING, DONE, DONE), library) as (here, api):
+async def test_takes_are_reposted_separately(library: Library) -> None:
+    async with world(answers(WAITING, WAITING, DONE, DONE), library) as (server, api):
         tasks = await asyncio.gather(*(api.run(CHART, take=take, deadline=AGES) for take in (1, 2)))
     assert [task.take for task in tasks] == [1, 2]
-    assert here.posts == 4
+    assert server.posts == 4
     assert [entry.state for entry in library.entries()] == ["done", "done"]
 
 
-async def test_a_later_kernel_goes_on_asking(tmp_path: Path) -> None:
-    async with peer(answers(WAITING, WAITING, DONE)) as here:
+async def test_later_kernel_continues_reposting(tmp_path: Path) -> None:
+    async with peer(answers(WAITING, WAITING, DONE)) as server:
         first = Library(tmp_path)
         with first:
-            async with client(here.url, speed=20_000, ledger=first) as api:
+            async with client(server.url, speed=20_000, ledger=first) as api:
                 waiting = await api.poll(await api.submit(CHART))
-        assert (waiting.state, here.posts) == ("pending", 2)
+        assert (waiting.state, server.posts) == ("pending", 2)
         with Library(tmp_path) as later:
-            (found,) = later.unfinished()
-            assert (found.entry.task_id, found.task.poll_by_repost) == (None, True)
-            async with client(here.url, speed=20_000, ledger=later) as api:
+            (unfinished,) = later.unfinished()
+            assert (unfinished.entry.task_id, unfinished.task.poll_by_repost) == (None, True)
+            async with client(server.url, speed=20_000, ledger=later) as api:
                 task = await api.run(CHART, deadline=AGES)
             assert task.bought_before
             assert task.answer == READY["data"]
             rebuilt_is_the_same(later)
-    assert here.posts == 3
+    assert server.posts == 3
 
 
-async def test_a_deadline_leaves_it_to_be_asked_for_later(library: Library) -> None:
+async def test_repost_can_continue_after_the_deadline(library: Library) -> None:
     async with world(answers(WAITING), library) as (_, api):
         with pytest.raises(WaitTimeout, match=r"sonic\.chart \(take 1\) is not finished") as caught:
             await api.run(CHART, deadline=1.0)
@@ -375,21 +375,21 @@ async def test_a_deadline_leaves_it_to_be_asked_for_later(library: Library) -> N
     assert [entry.state for entry in library.entries()] == ["accepted"]
 
 
-async def test_what_another_library_bought_is_not_asked_for_here(library: Library) -> None:
-    async with world(answers(WAITING, DONE)) as (here, plain):
+async def test_purchase_of_another_library_is_not_reposted(library: Library) -> None:
+    async with world(answers(WAITING, DONE)) as (server, plain):
         task = await plain.submit(CHART)
-        async with client(here.url, speed=20_000, ledger=library) as api:
+        async with client(server.url, speed=20_000, ledger=library) as api:
             with pytest.raises(InvalidTransition, match="buy it with run"):
                 await api.wait(task, deadline=AGES)
-        assert here.posts == 1
+        assert server.posts == 1
         assert (await plain.wait(task, deadline=AGES)).answer == READY["data"]
 
 
-async def test_what_is_there_is_not_asked_for_by_a_poll() -> None:
-    async with world(answers(DONE)) as (here, api):
+async def test_finished_answer_is_not_reposted_by_a_poll() -> None:
+    async with world(answers(DONE)) as (server, api):
         task = await api.run(CHART)
         assert await api.poll(task) is task
-    assert here.posts == 1
+    assert server.posts == 1
 
 
 KERNEL = """
@@ -408,40 +408,36 @@ asyncio.run(main())
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
-async def test_a_kernel_killed_between_two_asks_is_followed_by_one_that_goes_on(
-    tmp_path: Path,
-) -> None:
-    async with peer(answers(WAITING, WAITING, WAITING, DONE)) as here:
-        kernel = python(KERNEL, here.url, str(tmp_path))
-        assert await asyncio.to_thread(heard, kernel) == "pending"
+async def test_kernel_killed_between_reposts_is_continued_by_another(tmp_path: Path) -> None:
+    async with peer(answers(WAITING, WAITING, WAITING, DONE)) as server:
+        kernel = python(KERNEL, server.url, str(tmp_path))
+        assert await asyncio.to_thread(read_line, kernel) == "pending"
         kernel.kill()
-        ended(kernel)
+        wait_for_end(kernel)
         with Library(tmp_path) as library:
             assert [entry.state for entry in library.entries()] == ["accepted"]
-            async with client(here.url, speed=20_000, ledger=library) as api:
+            async with client(server.url, speed=20_000, ledger=library) as api:
                 (task,) = await api.resume(deadline=AGES)
             assert task.answer == READY["data"]
             assert [entry.state for entry in library.entries()] == ["done"]
-    assert here.posts == 4
+    assert server.posts == 4
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
-async def test_a_kernel_killed_while_it_asks_leaves_doubt_and_nothing_is_sent(
-    tmp_path: Path,
-) -> None:
-    behaviour, arrived, _ = held(WAITING, DONE)
-    async with peer(behaviour) as here:
-        kernel = python(KERNEL, here.url, str(tmp_path))
+async def test_kernel_killed_during_a_repost_leaves_it_uncertain(tmp_path: Path) -> None:
+    behaviour, arrived, _ = hold_last(WAITING, DONE)
+    async with peer(behaviour) as server:
+        kernel = python(KERNEL, server.url, str(tmp_path))
         await arrived.wait()
         kernel.kill()
-        ended(kernel)
+        wait_for_end(kernel)
         with Library(tmp_path) as library:
             assert [entry.state for entry in library.entries()] == ["uncertain"]
-            async with client(here.url, speed=20_000, ledger=library) as api:
+            async with client(server.url, speed=20_000, ledger=library) as api:
                 assert await api.resume() == []
                 with pytest.raises(UncertainPurchase):
                     await api.run(CHART)
-            assert here.posts == 2
+            assert server.posts == 2
             assert library.resolve(1, charged=False).state == "accepted"  # as the first was
             assert library.account().unpriced == 1
             rebuilt_is_the_same(library)
@@ -473,7 +469,7 @@ def batches(polls: Mapping[str, list[bytes]], ack: Any) -> Behaviour:
     return behave
 
 
-async def test_a_batch_is_waited_for_task_by_task_and_had_again(library: Library) -> None:
+async def test_batch_is_polled_task_by_task_and_restored(library: Library) -> None:
     items = [{"index": 0, "task_id": "x"}, "y", {"index": 2, "error": "no lyrics"}, "z"]
     ack = {"message": "success", "batch_id": "b1", "submitted": 2, "tasks": items}
     silent = {**CLIP, "audio_url": None}
@@ -487,7 +483,7 @@ async def test_a_batch_is_waited_for_task_by_task_and_had_again(library: Library
         "y": [WAITING, WAITING, reply(songs["y"])],
         "z": [gone],
     }
-    async with world(batches(polls, ack), library) as (here, api):
+    async with world(batches(polls, ack), library) as (server, api):
         task = await api.submit(Many())
         assert (task.id, task.state, len(task.parts)) == ("b1", "running", 4)
         task = await api.wait(task, deadline=AGES)
@@ -500,24 +496,24 @@ async def test_a_batch_is_waited_for_task_by_task_and_had_again(library: Library
     assert again.songs == task.songs
     assert again.parts == task.parts
     assert alone.songs == task.parts[0].songs
-    assert here.posts == 1
+    assert server.posts == 1
 
 
 # --- retired -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("engine", "words"),
+    ("engine", "message"),
     [("riffusion", "successor is the engine producer"), ("nuro", "use sonic or")],
 )
-async def test_a_retired_engine_says_what_is_living(engine: str, words: str) -> None:
+async def test_retired_engine_suggests_a_replacement(engine: str, message: str) -> None:
     class Gone(Request, frozen=True, kw_only=True):
         path: ClassVar[str] = f"/api/v1/{engine}/create"
         operation: ClassVar[str] = "create"
 
     Gone.engine = engine
-    async with world(answers(reply({"error": "This is retired."}, 410))) as (here, api):
-        with pytest.raises(RetiredOperation, match=f"This is retired; .*{words}") as caught:
+    async with world(answers(reply({"error": "This is retired."}, 410))) as (server, api):
+        with pytest.raises(RetiredOperation, match=f"This is retired; .*{message}") as caught:
             await api.run(Gone())
     assert not caught.value.may_have_cost
-    assert here.posts == 1
+    assert server.posts == 1

@@ -46,7 +46,7 @@ class Arrivals:
 
     def assert_paced(self, start: float) -> None:
         """However slow the machine: none came before its place."""
-        early = [start + place * INTERVAL - at for place, at in enumerate(self.times)]
+        early = [start + slot * INTERVAL - time_ for slot, time_ in enumerate(self.times)]
         assert max(early) < CLOCK_TICK
 
 
@@ -54,32 +54,32 @@ def _song(number: int) -> Any:
     return type(SONG)(custom_mode=False, gpt_description_prompt=f"song {number:02}", mv="sonic-v5")
 
 
-async def test_submits_leave_in_order_and_spaced() -> None:
+async def test_submits_are_ordered_and_spaced() -> None:
     arrivals = Arrivals()
-    async with peer(arrivals) as here, client(here.url, pace=INTERVAL * 10, speed=10) as api:
+    async with peer(arrivals) as server, client(server.url, pace=INTERVAL * 10, speed=10) as api:
         start = time.monotonic()
         await asyncio.gather(*(api.submit(_song(number)) for number in range(10)))
     arrivals.assert_paced(start)
     assert len(arrivals.asked) == 10
-    for number, asked in enumerate(arrivals.asked):
-        assert f"song {number:02}".encode() in asked
+    for number, request in enumerate(arrivals.asked):
+        assert f"song {number:02}".encode() in request
 
 
-async def test_free_calls_are_not_paced() -> None:
+async def test_free_calls_are_not_rate_limited() -> None:
     async with (
         asyncio.timeout(20),
-        peer(answers(reply({"credits": 1}))) as here,
-        client(here.url, pace=3600, speed=1) as api,
+        peer(answers(reply({"credits": 1}))) as server,
+        client(server.url, pace=3600, speed=1) as api,
     ):
         for _ in range(5):
             await api.credits()
 
 
-async def test_an_invalid_request_takes_no_place() -> None:
+async def test_invalid_request_takes_no_slot() -> None:
     async with (
         asyncio.timeout(20),
-        peer(answers(reply())) as here,
-        client(here.url, pace=3600, speed=1) as api,
+        peer(answers(reply())) as server,
+        client(server.url, pace=3600, speed=1) as api,
     ):
         for _ in range(3):
             with pytest.raises(InvalidRequest):
@@ -87,7 +87,7 @@ async def test_an_invalid_request_takes_no_place() -> None:
         await api.submit(SONG)
 
 
-def test_two_loops_share_one_pace() -> None:
+def test_loops_share_one_rate_limit() -> None:
     times: list[float] = []
     lock = threading.Lock()
     pace = LocalRateLimiter(INTERVAL)
@@ -105,11 +105,11 @@ def test_two_loops_share_one_pace() -> None:
     for thread in threads:
         thread.join()
     assert len(times) == 12
-    early = [start + place * INTERVAL - at for place, at in enumerate(sorted(times))]
+    early = [start + slot * INTERVAL - time_ for slot, time_ in enumerate(sorted(times))]
     assert max(early) < CLOCK_TICK
 
 
-def test_places_are_spaced_on_any_clock() -> None:
+def test_slots_are_spaced_on_any_clock() -> None:
     pace = LocalRateLimiter(3.0)
     assert [pace.reserve(100.0) for _ in range(4)] == [100.0, 103.0, 106.0, 109.0]
     assert pace.reserve(200.0) == 200.0
@@ -117,21 +117,21 @@ def test_places_are_spaced_on_any_clock() -> None:
     assert [LocalRateLimiter(0.0).reserve(5.0) for _ in range(3)] == [5.0] * 3
 
 
-def test_a_place_given_back_is_taken_by_the_next_unless_it_is_past() -> None:
+def test_released_slot_is_reserved_next_unless_past() -> None:
     pace = LocalRateLimiter(3.0)
     places = [pace.reserve(0.0) for _ in range(5)]
-    for place in (places[4], places[1], places[2]):
-        pace.release(place)
+    for slot in (places[4], places[1], places[2]):
+        pace.release(slot)
     assert [pace.reserve(4.0) for _ in range(3)] == [6.0, 12.0, 15.0]
 
 
-async def test_who_is_cancelled_does_not_hold_up_the_next() -> None:
+async def test_cancelled_waiter_does_not_delay_the_next() -> None:
     pace = LocalRateLimiter(3600.0)
     await pace.acquire()
     waiting = [asyncio.create_task(pace.acquire()) for _ in range(50)]
     await asyncio.sleep(0)
-    for one in waiting:
-        one.cancel()
+    for first in waiting:
+        first.cancel()
     await asyncio.gather(*waiting, return_exceptions=True)
     now = time.monotonic()
     assert pace.reserve(now) - now <= 3600.0
@@ -157,7 +157,7 @@ async def _use(api: MusicAPI) -> None:
     await asyncio.gather(*(api.credits() for _ in range(5)))
 
 
-def test_a_client_lives_through_several_loops(sim: Simulator) -> None:
+def test_client_works_on_several_loops(sim: Simulator) -> None:
     with nothing_left_open():
         api = client(sim.url, speed=sim.speed)
         for _ in range(3):
@@ -168,12 +168,12 @@ def test_a_client_lives_through_several_loops(sim: Simulator) -> None:
     assert len(sim.request_log.posts) == 3
 
 
-def test_a_client_that_nobody_closed_leaves_nothing_open(sim: Simulator) -> None:
+def test_unclosed_client_leaves_nothing_open(sim: Simulator) -> None:
     with nothing_left_open():
         asyncio.run(_use(client(sim.url, speed=sim.speed)))
 
 
-def test_a_client_in_a_context_leaves_nothing_open(sim: Simulator) -> None:
+def test_client_context_leaves_nothing_open(sim: Simulator) -> None:
     async def main() -> None:
         async with client(sim.url, speed=sim.speed) as api:
             await _use(api)
@@ -201,45 +201,47 @@ class Thread:
         self.loop.close()
 
 
-def test_one_client_serves_two_loops_at_once_and_closes_both(sim: Simulator) -> None:
-    with nothing_left_open(), Thread() as one, Thread() as other:
+def test_client_serves_two_loops_at_once_and_closes_both(sim: Simulator) -> None:
+    with nothing_left_open(), Thread() as first, Thread() as other:
         api = client(sim.url, speed=sim.speed)
-        both = [asyncio.run_coroutine_threadsafe(_use(api), here.loop) for here in (one, other)]
+        both = [
+            asyncio.run_coroutine_threadsafe(_use(api), thread.loop) for thread in (first, other)
+        ]
         for using in both:
             using.result(timeout=30)
         assert len({loop for loop, _ in api._transport._sessions}) == 2
-        one.run(api.close())
+        first.run(api.close())
         assert not api._transport._sessions
-        for here in (one, other):
+        for thread in (first, other):
             with pytest.raises(ClientClosed):
-                here.run(api.credits())
+                thread.run(api.credits())
     assert len(sim.request_log.posts) == 2
 
 
-def test_closing_in_one_loop_waits_for_what_another_sends(sim: Simulator) -> None:
+def test_closing_waits_for_submits_of_another_loop(sim: Simulator) -> None:
     sim.faults.arm("slow_reply", seconds=sim.speed * 0.2)
-    with nothing_left_open(), Thread() as one, Thread() as other:
+    with nothing_left_open(), Thread() as first, Thread() as other:
         api = client(sim.url, speed=sim.speed)
-        submitting = asyncio.run_coroutine_threadsafe(api.submit(SONG), one.loop)
+        submitting = asyncio.run_coroutine_threadsafe(api.submit(SONG), first.loop)
         while not sim.request_log.posts:
             pass
         other.run(api.close())
         assert submitting.result(timeout=0).id
 
 
-async def test_one_session_serves_a_loop() -> None:
-    async with peer(answers(reply({"credits": 1}))) as here, client(here.url) as api:
+async def test_loop_has_one_session() -> None:
+    async with peer(answers(reply({"credits": 1}))) as server, client(server.url) as api:
         for _ in range(5):
             await api.credits()
-        assert len(here.connections) == 1
+        assert len(server.connections) == 1
         assert await api._transport.session() is await api._transport.session()
         assert await api._transport.session(paid=True) is not await api._transport.session()
 
 
-async def test_sessions_asked_for_at_once_are_one() -> None:
+async def test_simultaneous_calls_share_a_session() -> None:
     async with client("http://127.0.0.1:1") as api:
-        found = await asyncio.gather(*(api._transport.session() for _ in range(5)))
-    assert len(set(map(id, found))) == 1
+        sessions = await asyncio.gather(*(api._transport.session() for _ in range(5)))
+    assert len(set(map(id, sessions))) == 1
 
 
 CALLS: list[Callable[[MusicAPI], Coroutine[Any, Any, object]]] = [
@@ -251,19 +253,19 @@ CALLS: list[Callable[[MusicAPI], Coroutine[Any, Any, object]]] = [
 ]
 
 
-async def test_after_closing_nothing_is_sent() -> None:
-    async with peer(answers(reply())) as here:
-        api = client(here.url, pace=3600, speed=1)
+async def test_closed_client_sends_nothing() -> None:
+    async with peer(answers(reply())) as server:
+        api = client(server.url, pace=3600, speed=1)
         await api.submit(SONG)
         await api.close()
         await api.close()
         for call in CALLS:
             with pytest.raises(ClientClosed, match="closed"):
                 await call(api)
-        assert here.posts == len(here.requests) == 1
+        assert server.posts == len(server.requests) == 1
 
 
-async def test_closing_ends_what_polls() -> None:
+async def test_closing_ends_polls() -> None:
     polled = asyncio.Event()
 
     async def behave(connection: Connection) -> None:
@@ -271,8 +273,8 @@ async def test_closing_ends_what_polls() -> None:
         polled.set()
         await connection.drain()
 
-    async with peer(behave) as here:
-        api = client(here.url)
+    async with peer(behave) as server:
+        api = client(server.url)
         polling = asyncio.create_task(api.poll("some-id", engine="sonic"))
         await polled.wait()
         await api.close()
@@ -280,30 +282,30 @@ async def test_closing_ends_what_polls() -> None:
             await polling
 
 
-async def test_no_cookie_is_kept() -> None:
+async def test_cookies_are_not_kept() -> None:
     baked = reply({"credits": 1}, headers={"Set-Cookie": "session=1; Path=/"})
-    async with peer(answers(baked)) as here, client(here.url) as api:
+    async with peer(answers(baked)) as server, client(server.url) as api:
         await api.credits()
         await api.credits()
-    assert b"ookie" not in here.received
+    assert b"ookie" not in server.received
 
 
-async def test_many_clients_leave_no_memory_behind() -> None:
-    async with peer(answers(reply({"credits": 1}))) as here:
+async def test_clients_leak_no_memory() -> None:
+    async with peer(answers(reply({"credits": 1}))) as server:
 
-        async def once() -> None:
-            async with client(here.url) as api:
+        async def use_client() -> None:
+            async with client(server.url) as api:
                 await api.credits()
-            here.connections.clear()
+            server.connections.clear()
 
-        await once()
+        await use_client()
         tracemalloc.start()
         try:
-            await once()
+            await use_client()
             gc.collect()
             before = tracemalloc.get_traced_memory()[0]
             for _ in range(20):
-                await once()
+                await use_client()
             gc.collect()
             grown = tracemalloc.get_traced_memory()[0] - before
         finally:
@@ -315,7 +317,7 @@ async def test_many_clients_leave_no_memory_behind() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "base"),
+    ("url", "base"),
     [
         ("https://api.musicapi.ai", "https://api.musicapi.ai"),
         ("https://api.musicapi.ai/", "https://api.musicapi.ai"),
@@ -331,16 +333,16 @@ async def test_many_clients_leave_no_memory_behind() -> None:
         ("http://[::1]:8765/", "http://[::1]:8765"),
     ],
 )
-def test_a_base_url_is_understood(given: str, base: str) -> None:
-    assert MusicAPI(KEY, base_url=given).base_url == base
+def test_base_url_is_normalized(url: str, base: str) -> None:
+    assert MusicAPI(KEY, base_url=url).base_url == base
 
 
-def test_the_base_url_is_the_services() -> None:
+def test_default_base_url_is_the_service() -> None:
     assert MusicAPI(KEY).base_url == BASE_URL == "https://api.musicapi.ai"
 
 
 @pytest.mark.parametrize(
-    "given",
+    "url",
     [
         "http://api.musicapi.ai",
         "http://192.168.1.5:8000",
@@ -369,29 +371,29 @@ def test_the_base_url_is_the_services() -> None:
         7,
     ],
 )
-def test_a_base_url_that_would_betray_the_key_is_refused(given: str) -> None:
+def test_base_url_that_would_leak_the_key_is_refused(url: str) -> None:
     with pytest.raises(InvalidRequest, match="base_url") as caught:
-        MusicAPI(KEY, base_url=given)
+        MusicAPI(KEY, base_url=url)
     assert isinstance(caught.value, ValueError)
     assert "pass" not in str(caught.value)
 
 
 @pytest.mark.parametrize("path", ["", "/", "/api/v1", "/api/v1/", "/behind/a/proxy"])
-async def test_paths_are_put_behind_the_base(path: str) -> None:
-    async with peer(answers(reply({"credits": 1}))) as here, client(here.url + path) as api:
+async def test_paths_are_appended_to_the_base_url(path: str) -> None:
+    async with peer(answers(reply({"credits": 1}))) as server, client(server.url + path) as api:
         await api.credits()
     expected = "/behind/a/proxy" if "proxy" in path else ""
-    assert here.requests == [("GET", f"{expected}/api/v1/get-credits")]
+    assert server.requests == [("GET", f"{expected}/api/v1/get-credits")]
 
 
 @pytest.mark.parametrize("name", ["connect_timeout", "reply_timeout", "pace", "speed"])
 @pytest.mark.parametrize("value", [-1, float("nan"), float("inf"), "3", None])
-def test_a_setting_that_makes_no_sense_is_refused(name: str, value: Any) -> None:
+def test_invalid_setting_is_refused(name: str, value: Any) -> None:
     with pytest.raises(InvalidRequest, match=name):
         client(BASE_URL, **{name: value})
 
 
 @pytest.mark.parametrize("name", ["connect_timeout", "reply_timeout", "speed"])
-def test_zero_is_no_way_to_wait_for_ever(name: str) -> None:
+def test_zero_timeout_is_refused(name: str) -> None:
     with pytest.raises(InvalidRequest, match=name):
         client(BASE_URL, **{name: 0})

@@ -66,9 +66,9 @@ class Script:
 
     async def __call__(self, connection: Connection) -> None:
         while (request := await connection.request()) is not None:
-            found = re.search(rb"/task/(\S+)", request)
-            assert found
-            name = found[1].decode()
+            result = re.search(rb"/task/(\S+)", request)
+            assert result
+            name = result[1].decode()
             self.polls.append(name)
             left = self._left[name]
             await connection.send(left.pop(0) if len(left) > 1 else left[0])
@@ -77,34 +77,34 @@ class Script:
 # --- one task ------------------------------------------------------------------------------
 
 
-async def test_only_when_every_expected_song_is_final_it_is_done() -> None:
+async def test_wait_ends_when_every_song_is_final() -> None:
     running = {"state": "running", "audio_url": ""}
     script = [NOT_READY, clips(running, running), clips({}), clips({}, running), clips({}, {})]
-    seen: list[Task] = []
-    async with peer(answers(*script)) as here, client(here.url) as api:
-        task = await api.wait(pending(), deadline=AGES, progress=seen.append)
+    tasks_seen: list[Task] = []
+    async with peer(answers(*script)) as server, client(server.url) as api:
+        task = await api.wait(pending(), deadline=AGES, progress=tasks_seen.append)
     assert [song.state for song in task.songs] == ["succeeded", "succeeded"]
-    assert len(here.requests) == len(seen) == 5
-    assert [one.state for one in seen] == ["pending"] + 3 * ["running"] + ["succeeded"]
-    assert [one.finished for one in seen] == [False] * 4 + [True]
-    assert seen[-1] == task
+    assert len(server.requests) == len(tasks_seen) == 5
+    assert [first.state for first in tasks_seen] == ["pending"] + 3 * ["running"] + ["succeeded"]
+    assert [first.finished for first in tasks_seen] == [False] * 4 + [True]
+    assert tasks_seen[-1] == task
 
 
-async def test_a_failed_clip_beside_a_good_one_is_an_end_and_no_error() -> None:
+async def test_one_failed_clip_of_two_is_no_error() -> None:
     script = clips({}, {"state": "failed", "audio_url": None, "error": "No luck."})
-    async with peer(answers(NOT_READY, script)) as here, client(here.url) as api:
+    async with peer(answers(NOT_READY, script)) as server, client(server.url) as api:
         task = await api.wait(pending(), deadline=AGES)
     assert task.state == "succeeded"
     assert [song.state for song in task.songs] == ["succeeded", "failed"]
 
 
-async def test_a_finished_task_is_not_asked_about() -> None:
-    async with peer(answers(b"")) as here, client(here.url) as api:
+async def test_finished_task_is_not_polled() -> None:
+    async with peer(answers(b"")) as server, client(server.url) as api:
         done = Task(id="x", engine="sonic", state="succeeded")
         assert await api.wait(done) is done
         assert await api.wait([done, done]) == [done, done]
         assert await api.wait([]) == []
-        assert here.connections == []
+        assert server.connections == []
 
 
 class Late:
@@ -123,24 +123,24 @@ class Late:
                 self._first[number.encode()] = now
                 await connection.send(reply({**ACK, "task_id": number}))
                 continue
-            found = re.search(rb"/task/(\S+)", request)
-            assert found
-            age = (now - self._first[found[1]]) * self._speed
+            result = re.search(rb"/task/(\S+)", request)
+            assert result
+            age = (now - self._first[result[1]]) * self._speed
             self.ages.append(age)
             await connection.send(reply(DONE) if age >= self._seconds else NOT_READY)
 
 
-async def test_nothing_is_asked_before_it_can_be_ready() -> None:
+async def test_first_poll_waits_until_songs_can_be_ready() -> None:
     late = Late(0, speed=400)
-    async with peer(late) as here, client(here.url, speed=400) as api:
+    async with peer(late) as server, client(server.url, speed=400) as api:
         assert api.eta(SONG) == (120, 240, "published")
         assert (await api.run(SONG, deadline=AGES)).finished
         assert late.ages[0] > 30  # sonic takes two minutes
 
 
-async def test_what_was_waited_for_is_learned_from() -> None:
+async def test_history_learns_from_waits() -> None:
     late = Late(20, speed=400)
-    async with peer(late) as here, client(here.url, speed=400) as api:
+    async with peer(late) as server, client(server.url, speed=400) as api:
         for _ in range(6):
             await api.run(SONG, deadline=AGES)
         low, high, basis = api.eta(SONG)
@@ -156,14 +156,14 @@ async def test_what_was_waited_for_is_learned_from() -> None:
         assert api.eta(submitted).basis == "unknown"  # it is over
 
 
-async def test_a_task_of_unknown_age_teaches_nothing() -> None:
-    async with peer(answers(reply(DONE))) as here, client(here.url) as api:
+async def test_task_of_unknown_age_is_not_learned_from() -> None:
+    async with peer(answers(reply(DONE))) as server, client(server.url) as api:
         for number in range(8):
             await api.wait(Task(id=f"t{number}", engine="sonic", operation="create", request=SONG))
         assert api.eta(SONG).basis == "published"
 
 
-async def test_what_states_its_own_times_teaches_at_any_age() -> None:
+async def test_stated_render_time_is_learned_at_any_age() -> None:
     request = studio.Description(prompt="rain", model_type="studio32-v1.5")
     async with Simulator(speed=SPEED, balance=10_000) as sim:
         async with client(sim.url, speed=SPEED) as api:
@@ -174,7 +174,7 @@ async def test_what_states_its_own_times_teaches_at_any_age() -> None:
             assert api.eta(request).basis == "learned"
 
 
-async def test_the_library_s_past_is_learned_from(
+async def test_history_learns_from_the_library(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Library(tmp_path) as library:
@@ -200,16 +200,16 @@ async def test_the_library_s_past_is_learned_from(
 
 
 @pytest.mark.parametrize("state", ["mastering", ""])
-async def test_an_unknown_state_is_asked_about_further(state: str) -> None:
-    odd = clips({"state": state, "audio_url": ""}, {"state": state, "audio_url": ""})
-    async with peer(answers(odd, odd, clips({}, {}))) as here, client(here.url) as api:
+async def test_unknown_state_is_polled_further(state: str) -> None:
+    unknown = clips({"state": state, "audio_url": ""}, {"state": state, "audio_url": ""})
+    async with peer(answers(unknown, unknown, clips({}, {}))) as server, client(server.url) as api:
         assert (await api.wait(pending(), deadline=AGES)).state == "succeeded"
-    assert len(here.requests) == 3
+    assert len(server.requests) == 3
 
 
-async def test_a_stuck_task_is_given_back_at_the_deadline() -> None:
+async def test_stuck_task_is_returned_at_the_deadline() -> None:
     script = clips({}, {"state": "running", "audio_url": ""})
-    async with peer(answers(script)) as here, client(here.url) as api:
+    async with peer(answers(script)) as server, client(server.url) as api:
         with pytest.raises(WaitTimeout) as caught:
             await api.wait(pending(), deadline=1000)  # one second
     assert isinstance(caught.value, TimeoutError)
@@ -221,22 +221,22 @@ async def test_a_stuck_task_is_given_back_at_the_deadline() -> None:
     assert "not lost" in str(caught.value)
 
 
-async def test_a_deadline_holds_against_a_silent_server() -> None:
+async def test_deadline_holds_with_a_silent_server() -> None:
     async def silent(connection: Connection) -> None:
         await connection.drain()
 
     settings = {"connect_timeout": 30, "reply_timeout": 0.1}
-    async with peer(silent) as here, client(here.url, **settings) as api:
+    async with peer(silent) as server, client(server.url, **settings) as api:
         async with asyncio.timeout(20):  # five attempts would take 150 s
             with pytest.raises(WaitTimeout):
                 await api.wait(pending(), deadline=100)  # a tenth of a second
 
 
-async def test_no_deadline_but_now_asks_nothing() -> None:
-    async with peer(answers(NOT_READY)) as here, client(here.url) as api:
+async def test_zero_deadline_polls_nothing() -> None:
+    async with peer(answers(NOT_READY)) as server, client(server.url) as api:
         with pytest.raises(WaitTimeout):
             await api.wait(pending(), deadline=0)
-        assert here.connections == []
+        assert server.connections == []
 
 
 # --- mishaps meanwhile ---------------------------------------------------------------------
@@ -254,19 +254,19 @@ async def test_no_deadline_but_now_asks_nothing() -> None:
         reply({"odd": 1}),
     ],
 )
-async def test_an_outage_is_survived(spoilt: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_outage_is_survived(spoilt: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     outage = [spoilt] * 15  # three polls of five attempts each
     behaviour = once_each(NOT_READY, *outage, NOT_READY, *outage, reply(DONE))
-    async with peer(behaviour) as here, client(here.url) as api:
+    async with peer(behaviour) as server, client(server.url) as api:
         timeless(api, monkeypatch)
         assert (await api.wait(pending(), deadline=AGES)).state == "succeeded"
 
 
-async def test_a_host_that_stays_away_is_one_error_that_names_the_task(
+async def test_lasting_outage_is_one_error_that_names_the_task(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async with peer(once_each(b"")) as here, client(here.url) as api:
-        await here.stop()
+    async with peer(once_each(b"")) as server, client(server.url) as api:
+        await server.stop()
         pauses = timeless(api, monkeypatch)
         with pytest.raises(Unreachable, match="about sonic task some-id"):
             await api.wait(pending(), deadline=AGES)
@@ -280,29 +280,27 @@ async def test_a_host_that_stays_away_is_one_error_that_names_the_task(
     ("answer", "kind"),
     [(reply({"message": "task not found."}, 400), TaskNotFound), (reply(b"", 401), Unauthorized)],
 )
-async def test_what_will_not_change_ends_the_wait_at_once(
-    answer: bytes, kind: type[MusicAPIError]
-) -> None:
-    async with peer(answers(answer)) as here, client(here.url) as api:
+async def test_permanent_error_ends_the_wait(answer: bytes, kind: type[MusicAPIError]) -> None:
+    async with peer(answers(answer)) as server, client(server.url) as api:
         with pytest.raises(kind):
             await api.wait(pending(), deadline=AGES)
-    assert len(here.requests) == 1
+    assert len(server.requests) == 1
 
 
-async def test_a_task_without_an_id_cannot_be_waited_for() -> None:
-    async with peer(answers(NOT_READY)) as here, client(here.url) as api:
+async def test_task_without_an_id_cannot_be_waited_for() -> None:
+    async with peer(answers(NOT_READY)) as server, client(server.url) as api:
         with pytest.raises(InvalidRequest):
             await api.wait(Task(engine="sonic"))
 
 
-async def test_a_failing_callback_does_not_end_the_wait(caplog: pytest.LogCaptureFixture) -> None:
+async def test_failing_callback_does_not_end_the_wait(caplog: pytest.LogCaptureFixture) -> None:
     def broken(_: Task) -> None:
         raise ZeroDivisionError
 
-    async with peer(answers(NOT_READY, reply(DONE))) as here, client(here.url) as api:
+    async with peer(answers(NOT_READY, reply(DONE))) as server, client(server.url) as api:
         assert (await api.wait(pending(), deadline=AGES, progress=broken)).finished
         assert [
-            one.finished for one in await api.wait([pending()], deadline=AGES, progress=broken)
+            first.finished for first in await api.wait([pending()], deadline=AGES, progress=broken)
         ] == [True]
     assert "ZeroDivisionError" in caplog.text
 
@@ -310,7 +308,7 @@ async def test_a_failing_callback_does_not_end_the_wait(caplog: pytest.LogCaptur
 # --- many tasks ----------------------------------------------------------------------------
 
 
-async def test_one_stalled_task_does_not_hold_the_others() -> None:
+async def test_stalled_task_does_not_delay_others() -> None:
     finished: list[str | None] = []
     release = asyncio.Event()
 
@@ -326,13 +324,13 @@ async def test_one_stalled_task_does_not_hold_the_others() -> None:
             release.set()
 
     tasks = [pending("stalled"), *(pending(f"quick-{n}") for n in range(20))]
-    async with peer(behave) as here, client(here.url) as api:
+    async with peer(behave) as server, client(server.url) as api:
         done = await api.wait(tasks, deadline=AGES, progress=see)
     assert [task.id for task in done] == [task.id for task in tasks]
     assert finished[-1] == "stalled"
 
 
-async def test_each_of_many_ends_in_its_own_way() -> None:
+async def test_tasks_of_a_list_have_separate_outcomes() -> None:
     running = {"state": "running", "audio_url": ""}
     script = Script(
         good=[NOT_READY, reply(DONE)],
@@ -341,22 +339,22 @@ async def test_each_of_many_ends_in_its_own_way() -> None:
         failed=[reply({"type": "failed", "message": "No luck.", "refund_processed": True})],
     )
     names = ["gone", "good", "half", "failed"]
-    async with peer(script) as here, client(here.url, speed=SPEED) as api:
-        found = dict(zip(names, await api.wait(map(pending, names), deadline=40_000), strict=True))
-    assert {name: task.state for name, task in found.items()} == {
+    async with peer(script) as server, client(server.url, speed=SPEED) as api:
+        result = dict(zip(names, await api.wait(map(pending, names), deadline=40_000), strict=True))
+    assert {name: task.state for name, task in result.items()} == {
         "good": "succeeded",
         "half": "running",
         "gone": "unknown",
         "failed": "failed",
     }
-    assert [task.id for task in found.values()] == names
-    assert [song.finished for song in found["half"].songs] == [True, False]
-    assert [song.finished for song in found["gone"].songs] == [True, False]  # as last seen
-    assert "task not found" in (found["gone"].fail_reason or "")
-    assert found["failed"].refunded
+    assert [task.id for task in result.values()] == names
+    assert [song.finished for song in result["half"].songs] == [True, False]
+    assert [song.finished for song in result["gone"].songs] == [True, False]  # as last seen
+    assert "task not found" in (result["gone"].fail_reason or "")
+    assert result["failed"].refunded
 
 
-async def test_a_task_of_an_earlier_kernel_is_as_old_as_the_library_says(
+async def test_age_of_an_earlier_task_comes_from_the_library(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Library(tmp_path) as library:
@@ -376,7 +374,7 @@ async def test_a_task_of_an_earlier_kernel_is_as_old_as_the_library_says(
         assert 100 <= high <= 140
 
 
-async def test_a_past_that_cannot_be_read_is_no_reason_not_to_wait(
+async def test_unreadable_past_does_not_prevent_waiting(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with Library(tmp_path) as library:
@@ -386,7 +384,7 @@ async def test_a_past_that_cannot_be_read_is_no_reason_not_to_wait(
     assert "closed" in caplog.text
 
 
-async def test_a_failure_that_nuro_tells_by_an_error_is_a_failed_task() -> None:
+async def test_nuro_failure_as_http_error_is_a_failed_task() -> None:
     async with Simulator(speed=SPEED) as sim, client(sim.url, speed=SPEED) as api:
         sim.reply_options.nuro_failure = "error"
         sim.faults.arm("task_fails")
@@ -395,8 +393,8 @@ async def test_a_failure_that_nuro_tells_by_an_error_is_a_failed_task() -> None:
         assert "failed" in (task.fail_reason or "")
 
 
-async def test_many_tasks_are_waited_for_without_a_coroutine_each() -> None:
-    async with peer(answers(NOT_READY)) as here, client(here.url, speed=1) as api:
+async def test_many_tasks_need_no_coroutine_each() -> None:
+    async with peer(answers(NOT_READY)) as server, client(server.url, speed=1) as api:
         before = len(asyncio.all_tasks())
         waiting = asyncio.create_task(api.wait([pending(f"t{n}") for n in range(5_000)]))
         await until(lambda: api._poller._loops)
@@ -405,34 +403,34 @@ async def test_many_tasks_are_waited_for_without_a_coroutine_each() -> None:
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
-        assert here.connections == []
+        assert server.connections == []
 
 
-async def test_more_polls_than_may_be_under_way_take_turns() -> None:
-    release, under_way, most = asyncio.Event(), 0, 0
+async def test_polls_above_the_limit_take_turns() -> None:
+    release, under_way, maximum = asyncio.Event(), 0, 0
 
     async def behave(connection: Connection) -> None:
-        nonlocal under_way, most
+        nonlocal under_way, maximum
         while await connection.request() is not None:
             under_way += 1
-            most = max(most, under_way)
+            maximum = max(maximum, under_way)
             if under_way == 50:
                 release.set()
             await release.wait()
             under_way -= 1
             await connection.send(reply(DONE))
 
-    async with peer(behave) as here, client(here.url, speed=SPEED) as api:
+    async with peer(behave) as server, client(server.url, speed=SPEED) as api:
         done = await api.wait([pending(f"t{n}") for n in range(120)], deadline=AGES)
         assert all(task.state == "succeeded" for task in done)
-        assert most == 50
+        assert maximum == 50
 
 
-async def test_a_task_is_not_asked_about_again_while_a_reply_is_written_down(
+async def test_task_is_not_polled_while_a_reply_is_recorded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     script = Script(slow=[NOT_READY, NOT_READY, reply(DONE)], quick=[NOT_READY])
-    async with peer(script) as here, client(here.url, speed=1e7) as api:  # all is due at once
+    async with peer(script) as server, client(server.url, speed=1e7) as api:  # all is due at once
         before, after = [], []
 
         async def looked(task: Task) -> None:
@@ -454,15 +452,18 @@ async def test_a_task_is_not_asked_about_again_while_a_reply_is_written_down(
         await asyncio.gather(both, return_exceptions=True)
 
 
-async def test_one_task_waited_for_twice_is_given_to_both() -> None:
-    async with peer(answers(NOT_READY, NOT_READY, reply(DONE))) as here, client(here.url) as api:
-        one, (other,) = await asyncio.gather(
+async def test_task_waited_for_twice_is_returned_to_both() -> None:
+    async with (
+        peer(answers(NOT_READY, NOT_READY, reply(DONE))) as server,
+        client(server.url) as api,
+    ):
+        first, (other,) = await asyncio.gather(
             api.wait(pending(), deadline=AGES), api.wait([pending()], deadline=AGES)
         )
-        assert one.state == other.state == "succeeded"
+        assert first.state == other.state == "succeeded"
 
 
-async def test_cancelling_one_wait_leaves_the_others_alone() -> None:
+async def test_cancelling_one_wait_does_not_affect_others() -> None:
     release = asyncio.Event()
 
     async def behave(connection: Connection) -> None:
@@ -470,28 +471,28 @@ async def test_cancelling_one_wait_leaves_the_others_alone() -> None:
             await release.wait()
             await connection.send(reply(DONE))
 
-    async with peer(behave) as here, client(here.url, speed=SPEED) as api:
+    async with peer(behave) as server, client(server.url, speed=SPEED) as api:
         first, other = (
             asyncio.create_task(api.wait(pending(name), deadline=AGES)) for name in ("a", "b")
         )
-        await until(lambda: len(here.requests) == 2)
+        await until(lambda: len(server.requests) == 2)
         first.cancel()
         await asyncio.gather(first, return_exceptions=True)
         release.set()
         assert (await other).state == "succeeded"
 
 
-def test_a_client_waits_on_one_loop_after_another() -> None:
+def test_client_waits_on_successive_loops() -> None:
     async def once() -> Task:
-        async with peer(answers(reply(DONE))) as here:
-            api = client(here.url)
+        async with peer(answers(reply(DONE))) as server:
+            api = client(server.url)
             return await api.wait(pending(), deadline=AGES)
 
     assert asyncio.run(once()).finished
     assert asyncio.run(once()).finished
 
 
-async def test_cancelling_a_wait_ends_its_polls() -> None:
+async def test_cancelled_wait_ends_its_polls() -> None:
     polled = asyncio.Event()
 
     async def behave(connection: Connection) -> None:
@@ -499,13 +500,13 @@ async def test_cancelling_a_wait_ends_its_polls() -> None:
             await connection.send(NOT_READY)
             polled.set()
 
-    async with peer(behave) as here, client(here.url, speed=SPEED) as api:
+    async with peer(behave) as server, client(server.url, speed=SPEED) as api:
         waiting = asyncio.create_task(api.wait([pending("a"), pending("b")]))
         await polled.wait()
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
-        assert len(asyncio.all_tasks()) <= 1 + len(here.connections)
+        assert len(asyncio.all_tasks()) <= 1 + len(server.connections)
 
 
 # --- against the simulator -----------------------------------------------------------------
@@ -528,7 +529,7 @@ REQUESTS = [
 
 
 @pytest.mark.parametrize("request_", REQUESTS, ids=repr)
-async def test_every_engine_is_asked_and_waited_for(request_: sonic.Create) -> None:
+async def test_every_engine_is_submitted_and_polled(request_: sonic.Create) -> None:
     async with Simulator(speed=SPEED) as sim, client(sim.url, speed=SPEED, simulated=True) as api:
         task = await api.run(request_, deadline=AGES)
         assert task.state == "succeeded"
@@ -540,7 +541,7 @@ async def test_every_engine_is_asked_and_waited_for(request_: sonic.Create) -> N
         assert len(sim.accounts.charges()) == 1
 
 
-async def test_many_runs_at_once_cost_one_submit_each() -> None:
+async def test_simultaneous_runs_submit_once_each() -> None:
     async with Simulator(speed=SPEED, balance=10_000) as sim:
         async with client(sim.url, speed=SPEED) as api:
             submitted = await asyncio.gather(*(api.submit(SONG) for _ in range(40)))
@@ -568,15 +569,13 @@ async def _run(api: MusicAPI, deadline: float = AGES) -> Task:
         ("extra_keys", lambda task: task.state == "succeeded"),
     ],
 )
-async def test_a_mishap_of_the_service_is_understood(
-    kind: str, judge: Callable[[Task], bool]
-) -> None:
+async def test_service_fault_is_understood(kind: str, judge: Callable[[Task], bool]) -> None:
     async with Simulator(speed=SPEED) as sim, client(sim.url, speed=SPEED) as api:
         sim.faults.arm(kind)
         assert judge(await _run(api))
 
 
-async def test_a_stuck_task_of_the_simulator_can_be_waited_for_again() -> None:
+async def test_stuck_task_can_be_waited_for_again() -> None:
     async with Simulator(speed=SPEED) as sim, client(sim.url, speed=SPEED) as api:
         sim.faults.arm("stuck")
         with pytest.raises(WaitTimeout) as caught:
@@ -586,30 +585,28 @@ async def test_a_stuck_task_of_the_simulator_can_be_waited_for_again() -> None:
         assert len(sim.accounts.charges()) == 1
 
 
-async def test_what_was_known_of_a_task_is_kept() -> None:
-    async with peer(answers(reply(DONE))) as here, client(here.url) as api:
+async def test_known_facts_of_a_task_are_kept() -> None:
+    async with peer(answers(reply(DONE))) as server, client(server.url) as api:
         task = msgspec.structs.replace(pending(), operation="create", request=SONG)
-        found = await api.poll(task)
-    assert (found.operation, found.request, found.expected) == ("create", SONG, 2)
+        result = await api.poll(task)
+    assert (result.operation, result.request, result.expected) == ("create", SONG, 2)
 
 
-def _flaky(every: int) -> Behaviour:
+def _flaky(interval: int) -> Behaviour:
     count = 0
 
     async def behave(connection: Connection) -> None:
         nonlocal count
         while await connection.request() is not None:
             count += 1
-            if count % every:
+            if count % interval:
                 return
-            await connection.send(NOT_READY if count < 5 * every else reply(DONE))
+            await connection.send(NOT_READY if count < 5 * interval else reply(DONE))
 
     return behave
 
 
-async def test_a_line_that_drops_most_polls_still_gets_there(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    async with peer(_flaky(7)) as here, client(here.url) as api:
+async def test_unreliable_network_still_finishes(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with peer(_flaky(7)) as server, client(server.url) as api:
         timeless(api, monkeypatch)
         assert (await api.wait(pending(), deadline=AGES)).state == "succeeded"

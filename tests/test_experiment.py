@@ -312,7 +312,9 @@ async def test_budget_stops_at_whole_blocks(sim: Simulator, library: Library) ->
     assert set(frame[frame["block"] > 2]["state"]) == {"not_run"}
     failures = run.failures()
     assert len(failures) == 8
-    assert failures["reason"].str.contains(r"budget \(60 credits\).*block 3 \(80\)").all()
+    assert (
+        failures["reason"].str.contains(r"60 credits of the budget .*block 3 \(80 credits\)").all()
+    )
     assert not failures["may_have_cost"].any()
     assert (run.progress.remaining, run.progress.state) == (3 * PRICE, "stopped")
     assert len(library.entries("not_run", experiment="harbour")) == 8
@@ -329,7 +331,7 @@ async def test_rerun_with_exhausted_budget_records_nothing_new(
     for _ in range(2):
         await run_to_end(sim, library, plan(repeats=2), budget=4 * PRICE)
     before = len(library.entries())
-    run = await run_to_end(sim, library, plan(repeats=2))  # the budget stays what it was
+    run = await run_to_end(sim, library, plan(repeats=2))  # the stored budget still applies
     assert run.budget == 4 * PRICE
     assert states(run) == {"done": 4, "not_run": 4}
     assert len(library.entries()) == before == 8
@@ -364,7 +366,11 @@ async def test_client_budget_also_stops_at_whole_blocks(sim: Simulator, library:
             "harbour", plan(repeats=2), api, library, deadline=LONG_DEADLINE
         ).run()
     assert states(run) == {"done": 4, "not_run": 4}
-    assert run.failures()["reason"].str.contains(r"'evening' \(60 credits\).*block 2 \(80\)").all()
+    assert (
+        run.failures()["reason"]
+        .str.contains(r"60 credits of 'evening' .*block 2 \(80 credits\)")
+        .all()
+    )
     assert run.progress.state == "stopped"
     assert sim.accounts.charged(KEY) == 4 * PRICE
 
@@ -826,7 +832,7 @@ async def test_card_has_counts_credits_and_advice(sim: Simulator, library: Libra
         "4 not run",
         "1 of 2 blocks",
         "0 of the budget of 80",
-        "does not cover block 2",
+        "do not cover block 2",
         "failures() shows how to settle",
     ):
         assert text in html

@@ -21,7 +21,7 @@ _PLAN = Plan.grid(
     base={"custom_mode": False, "gpt_description_prompt": "{word}"},
     factors={"mv": ["sonic-v6"], "word": ["rain", "tide", "snow", "fog"]},
 )
-_SHORT = "what is left of the budget (20 credits) does not cover block 1 (80)"
+_SHORT = "the remaining 20 credits of the budget do not cover block 1 (80 credits)"
 
 MakeProgress: TypeAlias = Callable[..., Progress]
 
@@ -90,7 +90,7 @@ def test_common_reason_is_shown_once(make_progress: MakeProgress) -> None:
     stopped = make_progress(
         state="stopped", counts=counts, finished=2, stop_reason=_SHORT, failures=failures
     )
-    assert _card(stopped).count("does not cover block 1") == 1
+    assert _card(stopped).count("do not cover block 1") == 1
     assert "it broke" in _card(stopped)
 
 

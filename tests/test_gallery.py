@@ -25,7 +25,7 @@ from musicapi_nb.tasks import Song, Task
 from musicapi_nb.widgets.gallery import Gallery, gallery
 from musicapi_nb.widgets.song_audio import Audio
 from tests.browser import hostile
-from tests.library.world import FAILED, acknowledged, buy, looked, song
+from tests.library.helpers import FAILED, acknowledged, buy, looked, song
 
 
 class FakePage:

@@ -50,7 +50,7 @@ from musicapi_nb.simulator import (
 from musicapi_nb.simulator.music.recording import AudioFormat
 from musicapi_nb.simulator.tasks import Song
 from musicapi_nb.simulator.tasks import Task as Made
-from tests.library.world import python, rebuilt_is_the_same, said
+from tests.library.helpers import python, read_line, rebuilt_is_the_same
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL, no fork")
 
@@ -140,25 +140,25 @@ SPOILT = {
 def design() -> Plan:
     """Cells of nine operations in blocks that take turns; 19 of them have three takes each."""
     plan = Plan((), {}, "nothing")
-    for at, topic in enumerate(("ships", "rain", "ships", "trains", "ships")):
-        words = {"topic": [topic], "temper": ["calm", "wild", "odd", "old", "new"]}
-        clip = {"clip_id": f"{{temper}}-{{topic}}-{at}"}  # asked for again, takes look alike
+    for index, topic in enumerate(("ships", "rain", "ships", "trains", "ships")):
+        levels = {"topic": [topic], "temper": ["calm", "wild", "odd", "old", "new"]}
+        clip = {"clip_id": f"{{temper}}-{{topic}}-{index}"}  # asked for again, takes look alike
         plan += Plan.grid(
             sonic.Create,
             base={"custom_mode": False, "gpt_description_prompt": "{temper} {topic}"},
-            factors={**words, "mv": ["sonic-v5", "sonic-v4-5", "sonic-v4"]},
+            factors={**levels, "mv": ["sonic-v5", "sonic-v4-5", "sonic-v4"]},
         )
         plan += Plan.grid(
             studio.Description,
             base={"prompt": "a {temper} song about {topic} in {place}", "model_type": STUDIO},
-            factors={**words, "place": ["Rome", "Oslo"]},
+            factors={**levels, "place": ["Rome", "Oslo"]},
         )
         plan += Plan.grid(
             nuro.Vocal,
             base={"lyrics": " ".join(["{topic}, how {temper} you are"] * 16)},
-            factors={**words, "genre": ["Folk", "Rock"], "gender": ["Female"]},
+            factors={**levels, "genre": ["Folk", "Rock"], "gender": ["Female"]},
         )
-        plan += Plan.grid(lyrics.Make, base={"description": "{temper} {topic}"}, factors=words)
+        plan += Plan.grid(lyrics.Make, base={"description": "{temper} {topic}"}, factors=levels)
         plan += Plan.grid(
             sonic.UploadExtend,
             base={
@@ -168,12 +168,12 @@ def design() -> Plan:
                 "url": "https://example.org/{temper}/{topic}.mp3",
                 "continue_at": 9.0,
             },
-            factors=words,
+            factors=levels,
         )
         plan += Plan.grid(sonic.Batch, factors={"items": [couple(topic, mv) for mv in MODELS]})
-        plan += Plan.grid(sonic.Wav, base=clip, factors=words)
-        plan += Plan.grid(sonic.Midi, base=clip, factors=words)
-        plan += Plan.grid(sonic.Download, base={**clip, "formats": ["mp3", "wav"]}, factors=words)
+        plan += Plan.grid(sonic.Wav, base=clip, factors=levels)
+        plan += Plan.grid(sonic.Midi, base=clip, factors=levels)
+        plan += Plan.grid(sonic.Download, base={**clip, "formats": ["mp3", "wav"]}, factors=levels)
     return plan
 
 
@@ -218,7 +218,7 @@ def nursery() -> None:
 
     Every kernel is a process of its own; forked, since importing takes longer than its life.
     """
-    orphaned, here = os.pipe()  # read to the end by kernels: it comes when this process ends
+    orphaned, write_end = os.pipe()  # read to the end by kernels: it comes when this process ends
     design().check()  # loads pandas, and with it a thread that kernels can do without
     warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
     for line in sys.stdin:
@@ -229,7 +229,7 @@ def nursery() -> None:
         elif child := os.fork():
             _say(child)
         else:
-            os.close(here)
+            os.close(write_end)
             _live(orphaned, *order)
 
 
@@ -238,11 +238,11 @@ def _say(number: int) -> None:
     sys.stdout.flush()
 
 
-def _live(orphaned: int, path: str, *given: Any) -> NoReturn:
+def _live(orphaned: int, path: str, *arguments: Any) -> NoReturn:
     """Run a kernel, then leave word and stay, as an idle one does, until killed or orphaned."""
     last = ""
     try:
-        asyncio.run(kernel(path, *given))
+        asyncio.run(kernel(path, *arguments))
     except BaseException:  # noqa: BLE001 - the test is told
         last = traceback.format_exc()
     finally:
@@ -281,10 +281,10 @@ class Moment:
         }[self.kind]
 
 
-def drawn(draw: random.Random) -> Moment:
-    most: dict[Kind, int] = {"opening": 1, "post": 10, "again": 5, "poll": 60, "media": 30}
-    (kind,) = draw.choices(list(most), (1, 4, 3, 3, 3))
-    return Moment(kind, draw.randint(1, most[kind]), draw.random() < 0.5)
+def draw_moment(draw: random.Random) -> Moment:
+    maximum: dict[Kind, int] = {"opening": 1, "post": 10, "again": 5, "poll": 60, "media": 30}
+    (kind,) = draw.choices(list(maximum), (1, 4, 3, 3, 3))
+    return Moment(kind, draw.randint(1, maximum[kind]), draw.random() < 0.5)
 
 
 class Watched(RequestLog):
@@ -324,9 +324,9 @@ class Watched(RequestLog):
         super().record(arrival)
         if task := asyncio.current_task():
             self._handled[task] = arrival
-        again = arrival.path in AGAIN and (words := what(arrival)) in self._asked
+        again = arrival.path in AGAIN and (request_text := describe(arrival)) in self._asked
         if arrival.path in AGAIN:
-            self._asked.add(words)
+            self._asked.add(request_text)
         with self._lock:
             if self._watch is None:
                 return
@@ -385,7 +385,7 @@ class Storm:
         assert self._nursery.stdin is not None
         self._nursery.stdin.write(json.dumps(order) + "\n")
         self._nursery.stdin.flush()
-        answer = said(self._nursery)
+        answer = read_line(self._nursery)
         assert answer, self._errors.read_text()
         return int(answer)
 
@@ -405,7 +405,7 @@ class Storm:
         while len(self.alive) < 1 + together:
             self.alive.append(self._ask([str(self.path), self.sim.url, budget, self.hook]))
         victim = self.draw.choice(self.alive)
-        moment = drawn(self.draw)
+        moment = draw_moment(self.draw)
         self.request_log.watch(moment, most_posts, lambda: os.kill(victim, signal.SIGKILL))
         if moment.kind == "opening":
             self.request_log.come.wait(self.draw.uniform(0.0, 0.1))
@@ -439,11 +439,11 @@ class Storm:
         """Whether no kernel was in the way of another, or failed without anybody noticing."""
         for pid in self.alive:
             self._is_idle(pid)
-        words = self._errors.read_text()
-        found = [
-            never for never in ("Traceback", "cannot write", "could not note") if never in words
+        log = self._errors.read_text()
+        bad_texts = [
+            text for text in ("Traceback", "cannot write", "could not record") if text in log
         ]
-        assert not found, words
+        assert not bad_texts, log
 
 
 # --- webhooks, and who forges them ------------------------------------------------------------
@@ -537,7 +537,7 @@ class Bill:
     Of a batch there is a charge for each item. `repeats` are those of what was asked for again.
     """
 
-    words: str
+    request_text: str
     name: str
     charges: tuple[Charge, ...]
     repeats: tuple[Charge, ...] = ()
@@ -558,84 +558,90 @@ class Bill:
     @property
     def refunded_at(self) -> float | None:
         """When all of it had been given back."""
-        given = [charge.refunded_at for charge in self.charges if charge.refunded_at is not None]
-        return max(given) if len(given) == len(self.charges) else None
+        times = [charge.refunded_at for charge in self.charges if charge.refunded_at is not None]
+        return max(times) if len(times) == len(self.charges) else None
 
 
-def what(arrival: LoggedRequest) -> str:
+def describe(arrival: LoggedRequest) -> str:
     """What a request asks for; where its webhooks go is no part of that."""
     hook = {"webhook_url", "webhook_secret"}
     body = {name: value for name, value in arrival.body.items() if name not in hook}
     return f"{arrival.path} {json.dumps(body, sort_keys=True)}"
 
 
-def asked(request: Request | None) -> str:
+def described_request(request: Request | None) -> str:
     assert request is not None
     return f"{request.path} {json.dumps(request.body(), sort_keys=True)}"
 
 
-def bills(sim: Simulator) -> list[Bill]:
+def all_bills(sim: Simulator) -> list[Bill]:
     batches = {
-        task.task_id: name for name in sim.service.catalog.batches for task in made_for(sim, name)
+        task.task_id: name
+        for name in sim.service.catalog.batches
+        for task in tasks_of_arrival(sim, name)
     }
-    found: dict[str, Bill] = {}
+    bills: dict[str, Bill] = {}
     for arrival in sim.request_log.paid:
         assert arrival.charge is not None
-        charge, words = arrival.charge, what(arrival)
-        if arrival.path in AGAIN and (known := found.get(words)):
-            found[words] = dataclasses.replace(known, repeats=(*known.repeats, charge))
+        charge, request_text = arrival.charge, describe(arrival)
+        if arrival.path in AGAIN and (known_bill := bills.get(request_text)):
+            bills[request_text] = dataclasses.replace(
+                known_bill, repeats=(*known_bill.repeats, charge)
+            )
             continue
         name = charge.task_id or ""
         charges: tuple[Charge, ...] = (charge,)
         if name in batches:
             name = batches[name]
-            charges = tuple(task.charge for task in made_for(sim, name))
-        found[words if arrival.path in AGAIN else str(charge.number)] = Bill(words, name, charges)
-    return list(found.values())
+            charges = tuple(task.charge for task in tasks_of_arrival(sim, name))
+        bills[request_text if arrival.path in AGAIN else str(charge.number)] = Bill(
+            request_text, name, charges
+        )
+    return list(bills.values())
 
 
-def made_for(sim: Simulator, name: str) -> list[Made]:
+def tasks_of_arrival(sim: Simulator, name: str) -> list[Made]:
     """The tasks of a batch, without items that were refused; else the task of that name."""
     world = sim.service.catalog
     names = [answer.body.get("task_id") for answer in world.batches.get(name, ())]
-    return [world.tasks[each] for each in [*names, name] if each in world.tasks]
+    return [world.tasks[key] for key in [*names, name] if key in world.tasks]
 
 
-def matched(sim: Simulator, library: Library) -> dict[int, Bill]:
+def match_bills(sim: Simulator, library: Library) -> dict[int, Bill]:
     """Find every purchase's bill.
 
     It is known by its task. One without a task (lyrics, links, a step that failed), or whose task
     the library has not, is known by what was asked: two takes look alike, all others differ.
     """
     entries = library.entries()
-    wants = {entry.id: asked(library.request(entry.id)) for entry in entries}
+    wants = {entry.id: described_request(library.request(entry.id)) for entry in entries}
     by_task = {entry.task_id: entry for entry in entries if entry.task_id}
     left: dict[str, list[Bill]] = defaultdict(list)
-    found: dict[int, Bill] = {}
-    for bill in bills(sim):
+    bills: dict[int, Bill] = {}
+    for bill in all_bills(sim):
         entry = by_task.pop(bill.name, None)
         if entry is None:
-            left[bill.words].append(bill)
+            left[bill.request_text].append(bill)
         else:
-            assert wants[entry.id] == bill.words
-            found[entry.id] = bill
-    empty = {name for name in sim.service.catalog.batches if not made_for(sim, name)}
+            assert wants[entry.id] == bill.request_text
+            bills[entry.id] = bill
+    empty = {name for name in sim.service.catalog.batches if not tasks_of_arrival(sim, name)}
     assert set(by_task) <= empty, "tasks that the simulator never made"
     for state in ("done", "accepted", "reposting", "failed", "uncertain"):
         for entry in entries:
-            if entry.state == state and entry.task_id is None and not fell_at_once(library, entry):
+            if entry.state == state and entry.task_id is None and not was_refused(library, entry):
                 likely = sorted(
                     left[wants[entry.id]], key=lambda bill: (bill.credits != entry.price, bill.name)
                 )
                 assert likely or state == "uncertain", f"{entry} was not charged"
                 if likely:
-                    found[entry.id] = likely[0]
+                    bills[entry.id] = likely[0]
                     left[wants[entry.id]].remove(likely[0])
     assert not any(left.values()), f"charged, and neither known nor uncertain: {left}"
-    return found
+    return bills
 
 
-def fell_at_once(library: Library, entry: Entry) -> bool:
+def was_refused(library: Library, entry: Entry) -> bool:
     """Whether the first of several steps failed: the simulator charges nothing then."""
     raw = library.task(entry.id).raw if entry.state == "failed" else None
     return isinstance(raw, dict) and raw.get("failed_step") == "upload"
@@ -643,16 +649,16 @@ def fell_at_once(library: Library, entry: Entry) -> bool:
 
 def agree(sim: Simulator, library: Library) -> dict[int, Bill | None]:
     """Match the ledgers; return what each uncertain purchase turns out to be."""
-    found = matched(sim, library)
+    bills = match_bills(sim, library)
     purchases: dict[str, list[Bill]] = defaultdict(list)
     for entry in library.entries():
-        if bill := found.get(entry.id):
+        if bill := bills.get(entry.id):
             items = entry.operation == "batch"
             assert entry.price in {None, bill.credits} or (items and entry.price > bill.credits)
             purchases[entry.request_key].append(bill)
-    for each in purchases.values():
-        assert most_at_once(each) <= 1, f"bought twice: {each}"
-    return {entry.id: found.get(entry.id) for entry in library.entries("uncertain")}
+    for same_key in purchases.values():
+        assert most_at_once(same_key) <= 1, f"bought twice: {same_key}"
+    return {entry.id: bills.get(entry.id) for entry in library.entries("uncertain")}
 
 
 def check_repeats(sim: Simulator, library: Library, traffic: Watched) -> None:
@@ -663,19 +669,22 @@ def check_repeats(sim: Simulator, library: Library, traffic: Watched) -> None:
         if event.entry is not None:
             steps[event.entry].append(event)
             written[entries[event.entry].request_key] += event.kind in {"sending", "reposting"}
-    for known in steps.values():
-        for asking, then in itertools.pairwise(known):
+    for events in steps.values():
+        for asking, then in itertools.pairwise(events):
             if asking.kind == "reposting":  # whoever asks has the reply, or nobody
                 assert then.kind == "uncertain" or then.owner == asking.owner
     arrived = defaultdict[str, list[LoggedRequest]](list)
     for arrival in sim.request_log.posts:
         if arrival.path in AGAIN:
-            arrived[what(arrival)].append(arrival)
+            arrived[describe(arrival)].append(arrival)
     request_keys = {
-        asked(library.request(entry.id)): entry.request_key for entry in entries.values()
+        described_request(library.request(entry.id)): entry.request_key
+        for entry in entries.values()
     }
-    for words, arrivals in arrived.items():
-        assert len(arrivals) <= written[request_keys[words]], f"not in the ledger: {arrivals}"
+    for request_text, arrivals in arrived.items():
+        assert len(arrivals) <= written[request_keys[request_text]], (
+            f"not in the ledger: {arrivals}"
+        )
         lost = [bool(traffic.struck[arrival.number] & SPOILT) for arrival in arrivals]
         assert not any(lost[:-1]), f"asked again after a lost reply: {arrivals}"
 
@@ -686,16 +695,16 @@ def most_at_once(
     """The most that was charged and not given back (yet) at any instant."""
     steps = [(charge.charged_at, size(charge)) for charge in charges]
     steps += [(charge.refunded_at, -size(charge)) for charge in charges if charge.refunded_at]
-    most = now = 0
+    maximum = now = 0
     for _, step in sorted(steps):
         now += step
-        most = max(most, now)
-    return most
+        maximum = max(maximum, now)
+    return maximum
 
 
 def most_credits(sim: Simulator) -> int:
     """What no budget may let pass; of repeats nobody knows whether they are charged."""
-    charges = (charge for bill in bills(sim) for charge in bill.charges)
+    charges = (charge for bill in all_bills(sim) for charge in bill.charges)
     return most_at_once(charges, lambda charge: charge.credits)
 
 
@@ -709,10 +718,10 @@ def check_money(sim: Simulator, library: Library) -> None:
 
     Of a batch the ledger knows the price of the whole alone, and of repeats no charge.
     """
-    found, account = matched(sim, library), library.account()
-    said = unpriced = repeated = 0
+    bills, account = match_bills(sim, library), library.account()
+    priced = unpriced = repeated = 0
     for entry in library.entries():
-        bill = found.get(entry.id)
+        bill = bills.get(entry.id)
         repeated += sum(charge.credits for charge in bill.repeats) if bill else 0
         if entry.price is None:
             unpriced += entry.state not in {"planned", "not_run", "refused"}
@@ -721,11 +730,11 @@ def check_money(sim: Simulator, library: Library) -> None:
         counts = counts or (entry.state == "failed" and not entry.refunded)
         price, left = entry.price if counts else 0, bill.left if bill else 0
         assert price == left or (entry.operation == "batch" and price > left > 0), (entry, bill)
-        said += price
-    assert (account.spent, account.uncertain, account.unpriced) == (said, 0, unpriced)
+        priced += price
+    assert (account.spent, account.uncertain, account.unpriced) == (priced, 0, unpriced)
     assert repeated > 0
     mine = sum(charge.credits for charge in sim.accounts.charges(KEY) if not charge.refunded)
-    assert mine == repeated + sum(bill.left for bill in found.values())
+    assert mine == repeated + sum(bill.left for bill in bills.values())
     assert sim.accounts.get(KEY).balance == GRANTED - mine
     assert held(library.path) == account.spent + sum(
         entry.held for entry in library.entries() if entry.price is None
@@ -741,7 +750,7 @@ def check_files(sim: Simulator, library: Library) -> None:
         for song in task.songs:
             if song.state != "succeeded" or not song.audio_url:
                 continue
-            sung = sung_as(sim, task, song)
+            sung = expected_song(sim, task, song)
             path = library.file_of(song, "audio")
             assert path is not None
             assert path.read_bytes() == media.audio_file(sung, sung.audio_format).content
@@ -757,7 +766,7 @@ def check_files(sim: Simulator, library: Library) -> None:
     assert {path.name for path in (library.path / "files").rglob("*") if path.is_file()} == names
 
 
-def sung_as(sim: Simulator, task: Task, song: tasks.Song) -> Song:
+def expected_song(sim: Simulator, task: Task, song: tasks.Song) -> Song:
     world = sim.service.catalog
     return (
         world.songs[str(song.id)] if task.parts else world.tasks[str(task.id)].songs[song.position]
@@ -767,18 +776,18 @@ def sung_as(sim: Simulator, task: Task, song: tasks.Song) -> Song:
 @pytest.fixture
 def quick_files(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sing and paint once for all songs, and mark each: making them takes longer than all else."""
-    sing, paint, made = media.audio_file, media.cover_file, dict[str, media.File]()
+    sing, paint, files_made = media.audio_file, media.cover_file, dict[str, media.File]()
 
-    def marked(name: str, make: Callable[[], media.File], song: Song) -> media.File:
-        whole = made.get(name) or made.setdefault(name, make())
-        return whole._replace(content=whole.content + b"TAG" + song.song_id.encode().ljust(125))
+    def mark_response(name: str, make: Callable[[], media.File], song: Song) -> media.File:
+        content = files_made.get(name) or files_made.setdefault(name, make())
+        return content._replace(content=content.content + b"TAG" + song.song_id.encode().ljust(125))
 
     def sound(song: Song, form: AudioFormat) -> media.File:
-        return marked(form, lambda: sing(song, form), song)
+        return mark_response(form, lambda: sing(song, form), song)
 
     monkeypatch.setattr(media, "audio_file", sound)
     monkeypatch.setattr(
-        media, "cover_file", lambda song: marked("cover", lambda: paint(song), song)
+        media, "cover_file", lambda song: mark_response("cover", lambda: paint(song), song)
     )
 
 
@@ -797,7 +806,7 @@ def other_shapes(sim: Simulator, draw: random.Random) -> None:
         sim.reply_options.webhook_signature = "signed"
 
 
-def calm(sim: Simulator, library: Library, budget: int) -> None:
+def calm_down(sim: Simulator, library: Library, budget: int) -> None:
     """Run the experiment until nothing is left to do, then `resume`."""
     sim.faults.clear()
     for field in dataclasses.fields(ReplyOptions):
@@ -807,20 +816,20 @@ def calm(sim: Simulator, library: Library, budget: int) -> None:
         async with MusicAPI(KEY, base_url=sim.url, speed=SPEED, ledger=library) as api:
             for _ in range(10):
                 await experiment(api, library, budget).run()
-                if all(at_rest(sim, entry) for entry in library.entries(experiment=NAME)):
+                if all(is_at_rest(sim, entry) for entry in library.entries(experiment=NAME)):
                     break
             await api.resume(deadline=DEADLINE)
 
     asyncio.run(main())
     cells = library.entries(experiment=NAME)
     assert len(cells) == CELLS
-    assert [entry for entry in cells if not at_rest(sim, entry)] == []
+    assert [entry for entry in cells if not is_at_rest(sim, entry)] == []
 
 
-def at_rest(sim: Simulator, entry: Entry) -> bool:
+def is_at_rest(sim: Simulator, entry: Entry) -> bool:
     """Whether nothing more comes of a cell by itself."""
     if entry.state == "accepted":
-        return any(task.stuck for task in made_for(sim, str(entry.task_id)))
+        return any(task.stuck for task in tasks_of_arrival(sim, str(entry.task_id)))
     return entry.state in {"done", "uncertain"} or (
         entry.state == "failed" and entry.refunded is not True
     )
@@ -836,7 +845,7 @@ def settle(sim: Simulator, library: Library, draw: random.Random) -> None:
             last = [
                 arrival
                 for arrival in sim.request_log.posts
-                if arrival.path in AGAIN and what(arrival) == bill.words
+                if arrival.path in AGAIN and describe(arrival) == bill.request_text
             ][-1]
             library.resolve(number, charged=last.charge is not None)
         elif bill.name in sim.service.catalog.tasks and (bill.refunded_at or draw.random() < 0.5):
@@ -845,10 +854,10 @@ def settle(sim: Simulator, library: Library, draw: random.Random) -> None:
             library.resolve(number, before=bill.credits, after=0)
         else:
             library.resolve(number, charged=True)
-    found = matched(sim, library)
+    bills = match_bills(sim, library)
     for entry in library.entries("failed"):
         if entry.refunded is None:
-            bill = found.get(entry.id)
+            bill = bills.get(entry.id)
             if bill and entry.price is None and bill.left:
                 library.resolve(entry.id, before=bill.left, after=0)
             else:
@@ -866,11 +875,11 @@ def drawing() -> Iterator[random.Random]:
 
 
 @pytest.mark.usefixtures("quick_files")
-def test_whatever_is_killed_when_no_paid_song_is_lost_and_none_bought_twice(tmp_path: Path) -> None:
+def test_kill_at_any_moment_loses_no_song_and_buys_none_twice(tmp_path: Path) -> None:
     path, cost = tmp_path / "library", sum(cell.request.price() or ASSUMED for cell in design())
     few = cost * 3 // 10
     assert len(design()) == CELLS
-    with drawing() as draw, Library(path) as told:
+    with drawing() as draw, Library(path) as webhook_library:
         traffic = Watched()
         faults = Noted(draw.randrange(9999), traffic)
         sim = Simulator(
@@ -887,7 +896,10 @@ def test_whatever_is_killed_when_no_paid_song_is_lost_and_none_bought_twice(tmp_
             for kind, times, chance, settings in FAULTS
         ]
         assert {fault.kind for fault in armed} == set(FAULT_KINDS)
-        with EmbeddedSimulator(sim), receiving(told, random.Random(draw.random())) as receiver:
+        with (
+            EmbeddedSimulator(sim),
+            receiving(webhook_library, random.Random(draw.random())) as receiver,
+        ):
             storm = Storm(sim, traffic, path, receiver.url, draw)
             with storm.nursery():
                 storm.rage(few, KILLS // 2)
@@ -899,14 +911,14 @@ def test_whatever_is_killed_when_no_paid_song_is_lost_and_none_bought_twice(tmp_
             storm.check_words()
             assert set(FAULT_KINDS) - {fault.kind for fault in armed if fault.hits} == set()
             with Library(path) as library:
-                calm(sim, library, cost)
+                calm_down(sim, library, cost)
                 receiver.check()
                 check_files(sim, library)
                 check_repeats(sim, library, traffic)
                 check_doubt(agree(sim, library), library)
                 for _ in range(2):  # what is resolved by its task may fail, too
                     settle(sim, library, draw)
-                    calm(sim, library, cost)
+                    calm_down(sim, library, cost)
                 settle(sim, library, draw)
                 assert agree(sim, library) == {}
                 check_money(sim, library)

@@ -53,15 +53,15 @@ class Site:
 
 @pytest.fixture
 async def site(tmp_path: Path) -> AsyncIterator[Site]:
-    here = Site(tmp_path / "www")
-    here.folder.mkdir()
+    web_server = Site(tmp_path / "www")
+    web_server.folder.mkdir()
     app = web.Application()
-    app.router.add_get("/{path:.*}", here.answer)
+    app.router.add_get("/{path:.*}", web_server.answer)
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    here.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield here
+    web_server.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield web_server
     await runner.cleanup()
 
 
@@ -72,7 +72,7 @@ def demo(tmp_path: Path) -> Path:
     return path
 
 
-async def test_a_file_is_copied_and_its_address_answers(site: Site, demo: Path) -> None:
+async def test_file_is_uploaded_and_its_url_answers(site: Site, demo: Path) -> None:
     url = await mnb.publish(
         demo, f"file://{site.folder}/songs", url=site.url + "/songs", local=True
     )
@@ -86,7 +86,7 @@ async def test_a_file_is_copied_and_its_address_answers(site: Site, demo: Path) 
     sonic.Upload(url=url).check()
 
 
-async def test_published_again_it_is_not_copied_again(site: Site, demo: Path) -> None:
+async def test_published_file_is_not_uploaded_again(site: Site, demo: Path) -> None:
     async def again() -> str:
         return await mnb.publish(demo, f"file://{site.folder}", url=site.url, local=True)
 
@@ -101,7 +101,7 @@ async def test_published_again_it_is_not_copied_again(site: Site, demo: Path) ->
     assert len(_copies(site.folder)) == 2
 
 
-async def test_memory_and_a_server_that_knows_no_ranges_will_do(site: Site, demo: Path) -> None:
+async def test_server_without_ranges_is_accepted(site: Site, demo: Path) -> None:
     url = await mnb.publish(
         demo, "memory://bucket/songs/", url=f"{site.url}/memory/bucket/songs/", local=True
     )
@@ -109,7 +109,7 @@ async def test_memory_and_a_server_that_knows_no_ranges_will_do(site: Site, demo
     assert fsspec.filesystem("memory").cat_file(url.removeprefix(f"{site.url}/memory")) == sound()
 
 
-async def test_a_redirect_is_followed(site: Site, demo: Path) -> None:
+async def test_redirect_is_followed(site: Site, demo: Path) -> None:
     url = await mnb.publish(demo, f"file://{site.folder}", url=f"{site.url}/away", local=True)
 
     assert url.startswith(f"{site.url}/away/my_d_mo")
@@ -126,7 +126,7 @@ class _Signing(MemoryFileSystem):  # type: ignore[misc]  # fsspec has no types
         return f"{self.site}{path.removeprefix('signing:/')}?signature=s&expires={expiration}"
 
 
-async def test_storage_that_signs_needs_no_public_address(site: Site, demo: Path) -> None:
+async def test_signing_storage_needs_no_url(site: Site, demo: Path) -> None:
     fsspec.register_implementation("signing", _Signing, clobber=True)
     _Signing.site = site.url
     site.instead = web.Response(body=sound())
@@ -137,7 +137,7 @@ async def test_storage_that_signs_needs_no_public_address(site: Site, demo: Path
     assert url.endswith("?signature=s&expires=60")
 
 
-async def test_storage_that_signs_nothing_says_what_to_give(tmp_path: Path, demo: Path) -> None:
+async def test_storage_without_signing_says_what_to_pass(tmp_path: Path, demo: Path) -> None:
     with pytest.raises(PublishFailed, match=r"pass url=.* Nothing was charged"):
         await mnb.publish(demo, f"file://{tmp_path}/www")
 
@@ -151,7 +151,7 @@ async def test_storage_that_signs_nothing_says_what_to_give(tmp_path: Path, demo
         (web.Response(body=sound(seconds=0.6)), "something other than"),
     ],
 )
-async def test_an_address_that_does_not_answer_with_the_file_is_refused(
+async def test_url_that_does_not_return_the_file_is_refused(
     site: Site, demo: Path, instead: web.Response, why: str
 ) -> None:
     site.instead = instead
@@ -159,7 +159,7 @@ async def test_an_address_that_does_not_answer_with_the_file_is_refused(
         await mnb.publish(demo, f"file://{site.folder}", url=site.url, local=True)
 
 
-async def test_a_wrong_public_address_is_found(site: Site, demo: Path) -> None:
+async def test_wrong_public_url_is_detected(site: Site, demo: Path) -> None:
     with pytest.raises(PublishFailed, match="answered 404"):
         await mnb.publish(demo, f"file://{site.folder}", url=f"{site.url}/songs", local=True)
     with pytest.raises(PublishFailed, match="does not answer"):
@@ -176,7 +176,7 @@ async def test_a_wrong_public_address_is_found(site: Site, demo: Path) -> None:
         "https://printer/x",
     ],
 )
-async def test_private_addresses_are_refused_before_anything_is_copied(
+async def test_private_urls_are_refused_before_the_upload(
     tmp_path: Path, demo: Path, url: str
 ) -> None:
     with pytest.raises(PublishFailed, match="private network, where the service cannot reach it"):
@@ -202,19 +202,19 @@ async def test_private_addresses_are_refused_before_anything_is_copied(
         ("127.0.0.1.example.org", False),
     ],
 )
-def test_which_hosts_are_private(host: str, *, private: bool) -> None:
+def test_private_hosts_are_recognized(host: str, *, private: bool) -> None:
     assert is_private(host) is private
 
 
 @pytest.mark.parametrize(
     "url", ["cdn.example", "ftp://cdn.example/", "https://cdn.example/?a=1", 7]
 )
-async def test_what_is_no_address_is_refused(tmp_path: Path, demo: Path, url: Any) -> None:
+async def test_invalid_url_is_refused(tmp_path: Path, demo: Path, url: Any) -> None:
     with pytest.raises(InvalidArgument, match="url"):
         await mnb.publish(demo, f"file://{tmp_path}/www", url=url)
 
 
-async def test_what_is_no_audio_never_leaves(tmp_path: Path) -> None:
+async def test_non_audio_is_not_uploaded(tmp_path: Path) -> None:
     _write(tmp_path / "notes.mp3", b"no audio")
     for path in (tmp_path / "notes.mp3", tmp_path / "gone.mp3", tmp_path):
         with pytest.raises(PublishFailed, match=r"is not audio|cannot be read"):
@@ -222,16 +222,14 @@ async def test_what_is_no_audio_never_leaves(tmp_path: Path) -> None:
     assert not (tmp_path / "www").exists()
 
 
-async def test_storage_that_does_not_take_it_is_an_error_of_the_family(demo: Path) -> None:
+async def test_storage_failure_is_a_publish_error(demo: Path) -> None:
     for to in ("nosuch://user:s3cret@bucket/x", f"file://{demo}/x"):
         with pytest.raises(PublishFailed, match="refused the file") as raised:
             await mnb.publish(demo, to, url="https://cdn.example")
         assert "s3cret" not in str(raised.value)
 
 
-async def test_without_fsspec_the_way_out_is_named(
-    demo: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_missing_fsspec_names_the_extra(demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "fsspec", None)
     with pytest.raises(MissingExtra, match=r"musicapi_nb\[upload\]"):
         await mnb.publish(demo, "memory://x", url="https://cdn.example")
@@ -253,23 +251,23 @@ async def test_without_fsspec_the_way_out_is_named(
         "/home/me/demo",
     ],
 )
-def test_a_path_given_as_url_is_explained(url: Any) -> None:
+def test_path_passed_as_url_is_explained(url: Any) -> None:
     (problem,) = sonic.Upload(url=url).problems()
 
     assert problem.hard
     assert problem.field == "url"
-    assert "a file of this machine, which the service cannot reach" in problem.message
+    assert "a local file, which the service cannot reach" in problem.message
     assert "api.publish(" in problem.message
 
 
 @pytest.mark.parametrize("url", ["cdn.example.org/a.mp3", "ftp://x.example/a.mp3", "what"])
-def test_another_address_is_not_taken_for_a_file(url: str) -> None:
+def test_url_passed_as_path_is_not_a_file(url: str) -> None:
     (problem,) = sonic.Upload(url=url).problems()
 
-    assert problem.message == "should be a public https:// or http:// address"
+    assert problem.message == "should be a public https:// or http:// URL"
 
 
-def test_a_private_address_draws_advice() -> None:
+def test_private_url_draws_advice() -> None:
     for url in ("http://127.0.0.1:8000/a.mp3", "http://192.168.0.2/a.mp3", "https://localhost/a"):
         (problem,) = sonic.Upload(url=url).problems()
         assert not problem.hard
@@ -277,7 +275,7 @@ def test_a_private_address_draws_advice() -> None:
     assert sonic.Upload(url="https://cdn.example/127.0.0.1/a.mp3").problems() == ()
 
 
-async def test_a_handle_on_a_simulator_takes_a_local_address(site: Site, demo: Path) -> None:
+async def test_simulator_session_accepts_a_local_url(site: Site, demo: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(demo.parent)
         api = mnb.connect()

@@ -12,7 +12,7 @@ from musicapi_nb import tasks
 from musicapi_nb.errors import InvalidArgument, MusicAPIError, PageTooLarge
 from musicapi_nb.library import Library
 from tests.browser import hostile
-from tests.library.world import acknowledged, buy, looked, song
+from tests.library.helpers import acknowledged, buy, looked, song
 from tests.test_gallery import finished_tasks, store_audio, wav_bytes
 
 

@@ -14,7 +14,7 @@ from musicapi_nb.library import Library
 from musicapi_nb.simulator import Simulator
 from musicapi_nb.widgets.gallery import gallery
 from musicapi_nb.widgets.songs_of import songs_of
-from tests.library.world import FAILED, acknowledged, buy, looked, song
+from tests.library.helpers import FAILED, acknowledged, buy, looked, song
 from tests.test_gallery import finished_tasks
 
 

@@ -67,7 +67,7 @@ def states(library: Library) -> list[str]:
 # --- the same take again -------------------------------------------------------------------
 
 
-async def test_a_take_is_bought_once_and_given_again(sim: Simulator, library: Library) -> None:
+async def test_take_is_bought_once_and_returned_again(sim: Simulator, library: Library) -> None:
     async with client(sim, library) as api:
         first = await api.run(SONG)
         again = await api.run(SONG)
@@ -83,7 +83,7 @@ async def test_a_take_is_bought_once_and_given_again(sim: Simulator, library: Li
     assert states(library) == ["done"]
 
 
-async def test_another_take_or_another_request_is_bought(sim: Simulator, library: Library) -> None:
+async def test_other_take_or_request_is_bought(sim: Simulator, library: Library) -> None:
     async with client(sim, library) as api:
         bought = [await api.run(SONG), await api.run(SONG, take=2), await api.run(BEAT)]
     assert len({task.id for task in bought}) == 3
@@ -91,28 +91,26 @@ async def test_another_take_or_another_request_is_bought(sim: Simulator, library
     assert not any(task.bought_before for task in bought)
 
 
-async def test_asked_for_by_many_at_once_it_is_bought_once(
-    sim: Simulator, library: Library
-) -> None:
-    async with client(sim, library) as one, client(sim, library) as two:
-        got = await asyncio.gather(*(api.run(SONG) for api in (one, two) for _ in range(10)))
+async def test_simultaneous_runs_of_one_take_buy_once(sim: Simulator, library: Library) -> None:
+    async with client(sim, library) as first, client(sim, library) as two:
+        results = await asyncio.gather(*(api.run(SONG) for api in (first, two) for _ in range(10)))
     assert len(sim.request_log.paid) == 1
-    assert len({task.id for task in got}) == 1
-    assert sum(not task.bought_before for task in got) == 1
+    assert len({task.id for task in results}) == 1
+    assert sum(not task.bought_before for task in results) == 1
 
 
 @pytest.mark.parametrize(
-    ("said", "came", "posts"),
+    ("reply_", "outcomes", "posts"),
     [
         (reply({**sample("upload_extend_failed.json")}), ["failed", "failed"], 1),
         (reply({"error": "The prompt is refused."}, 400), [errors.MusicAPIError, "pending"], 2),
     ],
     ids=["charged", "refused"],
 )
-async def test_who_asked_while_it_was_sent_has_what_came_of_it_unless_it_cost_nothing(
-    library: Library, said: bytes, came: list[Any], posts: int
+async def test_waiting_submit_shares_the_outcome_unless_free(
+    library: Library, reply_: bytes, outcomes: list[Any], posts: int
 ) -> None:
-    left, arrived, go = [said, reply()], asyncio.Event(), asyncio.Event()
+    left, arrived, go = [reply_, reply()], asyncio.Event(), asyncio.Event()
 
     async def behave(connection: Connection) -> None:
         await connection.request()
@@ -120,25 +118,29 @@ async def test_who_asked_while_it_was_sent_has_what_came_of_it_unless_it_cost_no
         await go.wait()
         await connection.send(left.pop(0))
 
-    async with peer(behave) as here, peer_client(here.url, ledger=library) as api:
-        one = asyncio.create_task(api.submit(UPLOADED))
+    async with peer(behave) as server, peer_client(server.url, ledger=library) as api:
+        first = asyncio.create_task(api.submit(UPLOADED))
         await arrived.wait()
         two = asyncio.create_task(api.submit(UPLOADED))
         for _ in range(20):  # steps of the ledger: by then the second has joined
             await library.async_ledger.flush()
         go.set()
-        got = await asyncio.gather(one, two, return_exceptions=True)
-    assert here.posts == posts
-    assert got[1].bought_before is (posts == 1)  # type: ignore[union-attr]
-    for found, wanted in zip(got, came, strict=True):
-        assert isinstance(found, wanted) if isinstance(wanted, type) else found.state == wanted  # type: ignore[union-attr]
+        results = await asyncio.gather(first, two, return_exceptions=True)
+    assert server.posts == posts
+    assert results[1].bought_before is (posts == 1)  # type: ignore[union-attr]
+    for result, expected in zip(results, outcomes, strict=True):
+        if isinstance(expected, type):
+            assert isinstance(result, expected)
+        else:
+            assert isinstance(result, Task)
+            assert result.state == expected
 
 
-async def test_what_was_bought_before_waits_for_no_pause(sim: Simulator, library: Library) -> None:
+async def test_bought_take_does_not_queue(sim: Simulator, library: Library) -> None:
     async with client(sim, library) as api, client(sim, library) as fresh, asyncio.timeout(60):
         first = await api.run(SONG)
         library.rate_limits.throttle(sim.url, 300)
-        again = [await one.run(SONG) for one in (api, fresh)]
+        again = [await first.run(SONG) for first in (api, fresh)]
         assert [task.id for task in again] == [first.id, first.id]
         # the place in the queue that was not needed is the next one's
         assert library.rate_limits.reserve(sim.url, 0) == library.rate_limits.paused_until(sim.url)
@@ -157,7 +159,7 @@ class RecordingLedger:
         return getattr(self._ledger, name)
 
 
-async def test_a_purchase_takes_as_few_steps_as_it_can(sim: Simulator, tmp_path: Path) -> None:
+async def test_purchase_takes_three_ledger_steps(sim: Simulator, tmp_path: Path) -> None:
     with Library(tmp_path / "library") as library:
         recording = RecordingLedger(library.async_ledger)
         library.async_ledger = recording  # type: ignore[assignment]
@@ -166,7 +168,7 @@ async def test_a_purchase_takes_as_few_steps_as_it_can(sim: Simulator, tmp_path:
     assert recording.steps == ["reserve_slot", "claim", "record_accepted"]
 
 
-async def test_what_is_answered_at_once_is_kept_too(sim: Simulator, library: Library) -> None:
+async def test_immediate_answer_is_stored(sim: Simulator, library: Library) -> None:
     request = lyrics.Make(description="a lighthouse keeper")
     async with client(sim, library) as api:
         first, again = await api.run(request), await api.run(request)
@@ -174,7 +176,7 @@ async def test_what_is_answered_at_once_is_kept_too(sim: Simulator, library: Lib
     assert again.songs == first.songs
 
 
-async def test_reading_the_balance_is_no_purchase(sim: Simulator, library: Library) -> None:
+async def test_reading_the_balance_is_not_recorded(sim: Simulator, library: Library) -> None:
     async with client(sim, library) as api:
         await api.credits()
     assert library.entries() == []
@@ -184,9 +186,7 @@ async def test_reading_the_balance_is_no_purchase(sim: Simulator, library: Libra
 
 
 @pytest.mark.parametrize("fault", ["lost_reply", "error_after", "drop_before"])
-async def test_a_lost_reply_is_never_sent_again_by_itself(
-    sim: Simulator, library: Library, fault: str
-) -> None:
+async def test_lost_reply_is_never_resent(sim: Simulator, library: Library, fault: str) -> None:
     sim.faults.arm(fault)
     async with client(sim, library) as api:
         with pytest.raises(errors.MusicAPIError) as lost:
@@ -203,7 +203,7 @@ async def test_a_lost_reply_is_never_sent_again_by_itself(
     assert len(sim.request_log.posts) == 2
 
 
-async def test_a_lost_reply_whose_task_is_found_is_waited_for(
+async def test_lost_reply_resolved_by_task_id_is_waited_for(
     sim: Simulator, library: Library
 ) -> None:
     sim.faults.arm("lost_reply")
@@ -219,7 +219,7 @@ async def test_a_lost_reply_whose_task_is_found_is_waited_for(
 
 
 @pytest.mark.parametrize("fault", ["refused_content", "wrong_key"])
-async def test_a_refusal_costs_nothing_and_may_be_asked_again(
+async def test_refusal_costs_nothing_and_can_be_retried(
     sim: Simulator, library: Library, fault: str
 ) -> None:
     sim.faults.arm(fault)
@@ -233,9 +233,7 @@ async def test_a_refusal_costs_nothing_and_may_be_asked_again(
     assert sorted(states(library)) == ["done", "refused"]
 
 
-async def test_too_many_requests_slow_everybody_down_and_are_asked_again(
-    sim: Simulator, library: Library
-) -> None:
+async def test_429_throttles_everybody_and_is_retried(sim: Simulator, library: Library) -> None:
     sim.faults.arm("too_many_requests", times=3)
     async with client(sim, library) as api:
         assert (await api.run(SONG)).state == "succeeded"
@@ -245,9 +243,7 @@ async def test_too_many_requests_slow_everybody_down_and_are_asked_again(
     assert library.rate_limits.paused_until(sim.url) > 0
 
 
-async def test_a_service_that_always_refuses_is_asked_so_many_times(
-    sim: Simulator, library: Library
-) -> None:
+async def test_constant_429_is_given_up(sim: Simulator, library: Library) -> None:
     sim.faults.arm("too_many_requests", times=None)
     async with client(sim, library) as api:
         with pytest.raises(errors.RateLimited):
@@ -256,7 +252,7 @@ async def test_a_service_that_always_refuses_is_asked_so_many_times(
     assert sim.accounts.charged(KEY) == 0
 
 
-async def test_what_never_left_is_sent_when_the_host_is_there(library: Library) -> None:
+async def test_unsent_request_is_sent_when_the_host_returns(library: Library) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -270,7 +266,7 @@ async def test_what_never_left_is_sent_when_the_host_is_there(library: Library) 
             assert len(sim.request_log.posts) == 1
 
 
-async def test_a_failed_take_may_be_bought_again(sim: Simulator, library: Library) -> None:
+async def test_failed_take_can_be_bought_again(sim: Simulator, library: Library) -> None:
     sim.faults.arm("task_fails")
     async with client(sim, library) as api:
         assert (await api.run(BEAT)).state == "failed"
@@ -281,7 +277,7 @@ async def test_a_failed_take_may_be_bought_again(sim: Simulator, library: Librar
 # --- callers and kernels that go away --------------------------------------------------------
 
 
-async def test_a_caller_that_leaves_does_not_lose_what_it_paid(
+async def test_cancelled_caller_does_not_lose_the_purchase(
     sim: Simulator, library: Library
 ) -> None:
     sim.faults.arm("slow_reply", seconds=300.0)
@@ -297,15 +293,13 @@ async def test_a_caller_that_leaves_does_not_lose_what_it_paid(
 
 
 @pytest.mark.parametrize("turns", [0, 1, 2, 3, 4, 5, 6, 8, 10, 20, 50, 100, 200])
-def test_a_loop_that_ends_while_it_buys_leaves_no_take_that_nobody_sends(
-    tmp_path: Path, turns: int
-) -> None:
+def test_loop_that_ends_while_buying_leaves_no_claim(tmp_path: Path, turns: int) -> None:
     """Whatever had left is in doubt; what had not is bought by the next loop."""
     posts = []
 
     async def buy(turns: int | None = None) -> None:
-        async with peer(answers(reply())) as here, asyncio.timeout(20):
-            api = peer_client(here.url, ledger=library)
+        async with peer(answers(reply())) as server, asyncio.timeout(20):
+            api = peer_client(server.url, ledger=library)
             buying = asyncio.create_task(api.submit(SONG))
             if turns is None:
                 with contextlib.suppress(errors.UncertainPurchase):
@@ -317,7 +311,7 @@ def test_a_loop_that_ends_while_it_buys_leaves_no_take_that_nobody_sends(
                     under_way.cancel()
                 await asyncio.gather(buying, *api._in_flight.tasks, return_exceptions=True)
             await api.close()
-            posts.append(here.posts)
+            posts.append(server.posts)
 
     with Library(tmp_path) as library:
         asyncio.run(buy(turns))
@@ -327,7 +321,7 @@ def test_a_loop_that_ends_while_it_buys_leaves_no_take_that_nobody_sends(
     assert sum(posts) == 1 or (sum(posts) == 0 and "uncertain" in left)
 
 
-async def test_a_later_kernel_takes_up_what_was_accepted(sim: Simulator, library: Library) -> None:
+async def test_later_kernel_resumes_accepted_tasks(sim: Simulator, library: Library) -> None:
     async with client(sim, library) as api:
         accepted = [await api.submit(SONG), await api.submit(BEAT)]
     async with client(sim, library) as api:
@@ -338,7 +332,7 @@ async def test_a_later_kernel_takes_up_what_was_accepted(sim: Simulator, library
     assert states(library) == ["done", "done"]
 
 
-async def test_without_a_ledger_there_is_nothing_to_resume(sim: Simulator) -> None:
+async def test_without_a_ledger_nothing_is_resumed(sim: Simulator) -> None:
     async with MusicAPI(KEY, base_url=sim.url) as api:
         assert await api.resume() == []
 
@@ -379,25 +373,25 @@ def say_go(started: subprocess.Popen[str]) -> None:
     started.stdin.flush()
 
 
-def test_two_processes_that_ask_at_once_buy_once(tmp_path: Path) -> None:
+def test_two_processes_buy_one_take_once(tmp_path: Path) -> None:
     with EmbeddedSimulator(Simulator(speed=3000, seconds=(1.0, 1.5))) as sim:
         both = [buyer(sim, tmp_path), buyer(sim, tmp_path)]
-        for one in both:
-            say_go(one)
-        said = [one.communicate(timeout=60)[0].split() for one in both]
+        for first in both:
+            say_go(first)
+        reply_ = [first.communicate(timeout=60)[0].split() for first in both]
         assert len(sim.request_log.paid) == 1
-    assert said[0][0] == said[1][0]
-    assert sorted(bought_before for _, bought_before in said) == ["False", "True"]
+    assert reply_[0][0] == reply_[1][0]
+    assert sorted(bought_before for _, bought_before in reply_) == ["False", "True"]
 
 
-def test_a_kernel_that_is_killed_while_it_buys_leaves_it_uncertain(tmp_path: Path) -> None:
+def test_kernel_killed_while_buying_leaves_it_uncertain(tmp_path: Path) -> None:
     with EmbeddedSimulator(Simulator(speed=3000, seconds=(1.0, 1.5))) as sim:
         sim.faults.arm("slow_reply", seconds=1e9)
-        one = buyer(sim, tmp_path)
-        say_go(one)
+        first = buyer(sim, tmp_path)
+        say_go(first)
         asyncio.run(posted(sim))
-        one.send_signal(signal.SIGKILL)
-        one.communicate(timeout=60)
+        first.send_signal(signal.SIGKILL)
+        first.communicate(timeout=60)
 
         async def ask() -> None:
             with Library(tmp_path) as library:
@@ -413,17 +407,17 @@ def test_a_kernel_that_is_killed_while_it_buys_leaves_it_uncertain(tmp_path: Pat
 # --- budgets, and a ledger that fails --------------------------------------------------------
 
 
-async def test_a_budget_is_not_exceeded_by_one_credit(sim: Simulator, library: Library) -> None:
+async def test_budget_is_not_exceeded_by_one_credit(sim: Simulator, library: Library) -> None:
     library.set_budget("evening", 100)
     async with client(sim, library, "evening") as api:
-        got = await asyncio.gather(
+        results = await asyncio.gather(
             *(api.run(SONG, take=take) for take in range(1, 65)), return_exceptions=True
         )
     assert sim.accounts.charged(KEY) == 100
-    assert sum(isinstance(each, errors.OverBudget) for each in got) == 59
+    assert sum(isinstance(result_, errors.OverBudget) for result_ in results) == 59
 
 
-async def test_what_is_refunded_may_be_spent_again(sim: Simulator, library: Library) -> None:
+async def test_refunded_credits_can_be_spent_again(sim: Simulator, library: Library) -> None:
     library.set_budget("evening", 20)
     sim.faults.arm("task_fails")
     sim.reply_options.sonic_failure = "api_error"
@@ -436,7 +430,7 @@ async def test_what_is_refunded_may_be_spent_again(sim: Simulator, library: Libr
     assert library.budgets()["evening"].remaining == 0
 
 
-async def test_an_invalid_request_leaves_no_trace(sim: Simulator, library: Library) -> None:
+async def test_invalid_request_leaves_no_trace(sim: Simulator, library: Library) -> None:
     async with client(sim, library) as api:
         with pytest.raises(errors.InvalidRequest):
             await api.run(sonic.Create(custom_mode=False))
@@ -444,9 +438,7 @@ async def test_an_invalid_request_leaves_no_trace(sim: Simulator, library: Libra
     assert sim.request_log.total == 0
 
 
-async def test_a_ledger_that_fails_before_the_purchase_stops_it(
-    sim: Simulator, tmp_path: Path
-) -> None:
+async def test_failing_ledger_stops_the_purchase(sim: Simulator, tmp_path: Path) -> None:
     closed = Library(tmp_path / "closed")
     closed.close()
     async with client(sim, closed) as api:
@@ -455,7 +447,7 @@ async def test_a_ledger_that_fails_before_the_purchase_stops_it(
     assert sim.request_log.total == 0
 
 
-async def test_a_ledger_that_fails_after_the_purchase_does_not_lose_the_task(
+async def test_ledger_failing_after_the_purchase_keeps_the_task(
     sim: Simulator, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     library = Library(tmp_path / "gone")
@@ -483,9 +475,7 @@ class Forgetful(Library):
         raise errors.LibraryFull(f"no room for entry {entry}: {error}")
 
 
-async def test_what_the_ledger_could_not_write_is_neither_bought_again_nor_waited_for(
-    sim: Simulator, tmp_path: Path
-) -> None:
+async def test_unwritten_outcome_is_kept_in_memory(sim: Simulator, tmp_path: Path) -> None:
     with Forgetful(tmp_path / "full") as library:
         async with client(sim, library) as api:
             first, again = await api.run(SONG), await api.run(SONG)
@@ -502,20 +492,20 @@ async def test_what_the_ledger_could_not_write_is_neither_bought_again_nor_waite
 # --- pace and files --------------------------------------------------------------------------
 
 
-async def test_two_clients_on_one_library_keep_one_pace(sim: Simulator, library: Library) -> None:
-    one, two = (
+async def test_clients_on_one_library_share_a_rate_limit(sim: Simulator, library: Library) -> None:
+    first, two = (
         MusicAPI(KEY, ledger=library, base_url=sim.url, speed=sim.speed, pace=300.0)
         for _ in range(2)
     )
-    async with one, two:
+    async with first, two:
         await asyncio.gather(
-            *(api.submit(BEAT, take=take) for take, api in enumerate((one, two, one, two), 1))
+            *(api.submit(BEAT, take=take) for take, api in enumerate((first, two, first, two), 1))
         )
     sent = sorted(arrival.arrived_at for arrival in sim.request_log.posts)
     assert all(later - earlier > 200 for earlier, later in itertools.pairwise(sent))
 
 
-async def test_finished_songs_are_in_the_library(sim: Simulator, library: Library) -> None:
+async def test_finished_songs_are_archived(sim: Simulator, library: Library) -> None:
     async with client(sim, library) as api:
         task = await api.run(SONG)
         before = sim.request_log.count("GET", "/media/")
@@ -531,7 +521,7 @@ async def test_finished_songs_are_in_the_library(sim: Simulator, library: Librar
 
 
 @pytest.mark.parametrize("fault", ["dead_link", "truncated_download", "media_error"])
-async def test_a_file_that_does_not_come_at_first_is_asked_for_again(
+async def test_failed_archive_download_is_retried(
     sim: Simulator, library: Library, fault: str
 ) -> None:
     sim.faults.arm(fault)
@@ -541,7 +531,7 @@ async def test_a_file_that_does_not_come_at_first_is_asked_for_again(
     assert library.verify() == []
 
 
-async def test_what_is_no_song_is_not_kept(
+async def test_invalid_audio_is_not_archived(
     sim: Simulator, library: Library, caplog: pytest.LogCaptureFixture
 ) -> None:
     sim.faults.arm("wrong_type_download", times=None)
@@ -555,7 +545,7 @@ async def test_what_is_no_song_is_not_kept(
     assert library.missing_files() == []
 
 
-def test_audio_is_decoded_and_measured(tmp_path: Path) -> None:
+def test_audio_is_decoded_and_its_length_compared(tmp_path: Path) -> None:
     path = tmp_path / "tone.wav"
     soundfile.write(path, [0.0] * 8000, 8000)
     check_audio(path, 1.0)

@@ -26,7 +26,7 @@ from musicapi_nb.ledger_types import PurchaseTerms
 from musicapi_nb.library import Entry, Library
 from musicapi_nb.secret import Secret
 from musicapi_nb.simulator import ReplyOptions, Simulator
-from tests.library.world import acknowledged, python, song
+from tests.library.helpers import acknowledged, python, song
 from tests.raw_http_server import CLIP, DONE, Connection, answers, peer, reply
 from tests.replies import sample
 

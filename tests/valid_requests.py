@@ -295,4 +295,6 @@ VALID: list[tuple[Request, str, dict[str, Any], int | None, int | None]] = [
 ]
 EXTENDED = studio.Extend(**STUDIO, song_id="s1", context_length=20)
 REQUESTS = [*(case[0] for case in VALID), EXTENDED]
-NAMES = [f"{each.engine}.{type(each).__name__}-{at}" for at, each in enumerate(REQUESTS)]
+NAMES = [
+    f"{request.engine}.{type(request).__name__}-{index}" for index, request in enumerate(REQUESTS)
+]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from musicapi_nb._blind_test.loudness import loudness
 from musicapi_nb.errors import NoAudio
-from musicapi_nb.widgets.song_audio import loudness
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

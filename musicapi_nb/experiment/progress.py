@@ -210,7 +210,7 @@ class Progress:
     bought
         Credits that this run spent or reserved.
     budget, remaining
-        The experiment's budget in credits, and what is left of it; None without a budget.
+        The experiment's budget in credits, and the unused part of it; None without a budget.
     blocks_done
         Number of blocks in which every cell is finished.
     started, seconds

@@ -154,7 +154,7 @@ class Runner:
         queue.appendleft(index)
 
     async def _is_covered(self, block: Sequence[int]) -> bool:
-        """Check that every budget covers a whole block in addition to what was started before.
+        """Check that every budget covers a whole block in addition to the cells started before.
 
         Reserved credits may be refunded, so it is checked again whenever a cell has ended.
         """
@@ -169,8 +169,10 @@ class Runner:
             return True
         number = self._tracker.cells[block[0]].block
         name = "the budget" if budget.name in self._budgets else f"{budget.name!r}"
-        remaining = f"what is left of {name} ({budget.remaining} credits)"
-        self.stop_reason = f"{remaining} does not cover block {number} ({cost})"
+        self.stop_reason = (
+            f"the remaining {budget.remaining} credits of {name} do not cover block {number} "
+            f"({cost} credits)"
+        )
         return False
 
     # --- one cell --------------------------------------------------------------------------

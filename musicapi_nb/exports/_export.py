@@ -40,8 +40,9 @@ def export(
     all files.
 
     A second export into the same folder skips intact files and replaces changed, damaged and
-    missing ones; a ZIP is written anew. Files that are not from an export are never replaced, and
-    the library is not changed. Each file appears complete or not at all, and so does a ZIP.
+    missing ones; a ZIP is rewritten as a whole. Files that are not from an export are never
+    replaced, and the library is not changed. Each file, and each ZIP, appears complete or not at
+    all.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Responses spoilt by faults: none at all, cut, replaced by a proxy's page, or garbled."""
+"""Responses changed by faults: missing, truncated, garbled, or a proxy's page."""
 
 import email.utils
 import time

@@ -85,14 +85,14 @@ class Call:
         return self.catalog.song(self.body.get(name), self.key)
 
     def own_song(self, name: str) -> Song | None:
-        """Return that song; refuse the request if the account does not own it."""
+        """Return the song of a field; refuse the request if the account does not own it."""
         song = self.song(name)
         if song is None and self.options.unknown_clip == "refuse":
             raise invalid(f"The '{name}' field is invalid.")
         return song
 
     def source(self, name: str) -> Song:
-        """Return that song, or one made up for an id that ``ReplyOptions.unknown_clip`` accepts."""
+        """Return the song of a field, or one made up for an unknown id that is accepted."""
         if song := self.song(name):
             return song
         body = {"custom_mode": False, "gpt_description_prompt": "", "mv": "sonic-v5"}

@@ -39,7 +39,7 @@ POST queue_full: 403 in nuro's words: its queue is full
 POST refused_content: 403 with one of validation_rules.REFUSALS (reason)
 any  redirect_api: 307 to another host (to: a base URL; default this server as 'localhost')
 """,
-    # the request was handled (a POST made its task and was charged), the answer is spoilt
+    # the request was handled (a POST made its task and was charged), the answer is changed
     "reply": """
 POST lost_reply: the task is made, the connection closes unanswered
 POST slow_reply: the task is made at once, the answer is held back for simulated seconds

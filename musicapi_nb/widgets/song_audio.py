@@ -1,4 +1,4 @@
-"""The audio of a song: read it from the library or its link, decode it, measure its loudness."""
+"""The audio of a song: read it from the library or its link, and compute its peaks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import io
 import ipaddress
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -20,6 +20,9 @@ from musicapi_nb.tasks import Song
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from musicapi_nb.client import MusicAPI
+    from musicapi_nb.library import Library
 
 MAX_BYTES = 64_000_000
 """Default limit on the bytes of one song that are read into memory."""
@@ -35,18 +38,6 @@ _MEDIA_TYPES = {
 _BLOCK_FRAMES = 1 << 18
 _PEAK_FRAMES = 256  # resolution of peaks before they are put into buckets
 _HEADER_BYTES = 16
-
-
-class HasFiles(Protocol):
-    """Storage of songs' files, such as `library.Library`."""
-
-    def file_of(self, song: Song | str) -> Path | None: ...
-
-
-class Downloader(Protocol):
-    """Client that downloads songs, such as `client.MusicAPI`."""
-
-    async def download(self, source: Song, to: Path, *, max_bytes: int) -> Path: ...
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -94,7 +85,7 @@ def no_audio_reason(song: Song) -> str:
 
 
 def stored_audio(
-    song: Song | str, library: HasFiles | None, *, max_bytes: int = MAX_BYTES
+    song: Song | str, library: Library | None, *, max_bytes: int = MAX_BYTES
 ) -> Audio | None:
     """Read the audio of a song (or song key) from the library; None if it has no intact file.
 
@@ -107,7 +98,7 @@ def stored_audio(
     return None if path is None else _read(path, max_bytes)
 
 
-async def fetch_audio(song: Song, client: Downloader, *, max_bytes: int = MAX_BYTES) -> Audio:
+async def fetch_audio(song: Song, client: MusicAPI, *, max_bytes: int = MAX_BYTES) -> Audio:
     """Download the audio behind a song's link; await it on the client's event loop.
 
     Raises
@@ -171,60 +162,3 @@ def _block_peaks(block: NDArray[np.float32]) -> NDArray[np.float32]:
     magnitude = np.abs(block).max(axis=1)
     edges = np.arange(0, len(magnitude), _PEAK_FRAMES)
     return np.asarray(np.maximum.reduceat(magnitude, edges), dtype=np.float32)
-
-
-# --- loudness: ITU-R BS.1770-4 ---------------------------------------------------------------
-
-# Annex 1, tables 1 and 2: numerator and denominator of the two K-weighting filters at 48 kHz.
-_FILTER_RATE = 48_000.0
-_SHELF = (
-    (1.53512485958697, -2.69169618940638, 1.19839281085285),
-    (1.0, -1.69065929318241, 0.73248077421585),
-)
-_HIGH_PASS = ((1.0, -2.0, 1.0), (1.0, -1.99004745483398, 0.99007225036621))
-_ABSOLUTE_GATE, _RELATIVE_GATE, _OFFSET = -70.0, -10.0, -0.691
-_BLOCK_STEPS = 4  # a gating block of 400 ms is four steps of 100 ms
-
-
-def loudness(samples: NDArray[np.float32], rate: int) -> float:
-    """Measure gated loudness in LUFS (ITU-R BS.1770-4); -inf for silence.
-
-    `samples` has shape (frames, channels), full scale 1.0; `rate` is in frames per second.
-
-    The weighting is applied to the spectrum of each 100 ms step, which differs from the standard's
-    running filter by less than 0.1 LU on music. All channels have equal weight.
-    """
-    step = max(rate // 10, 1)
-    if len(samples) < step:
-        samples = np.pad(samples, ((0, step - len(samples)), (0, 0)))
-    steps = len(samples) // step
-    weights = _weights(step, rate)
-    powers = np.empty(steps)
-    for index in range(steps):
-        spectrum = np.fft.rfft(samples[index * step : (index + 1) * step], axis=0)
-        powers[index] = float((np.abs(spectrum) ** 2 * weights[:, None]).sum())
-    width = min(_BLOCK_STEPS, steps)
-    blocks = np.convolve(powers, np.ones(width) / width, mode="valid")
-    loud = blocks[_lufs(blocks) > _ABSOLUTE_GATE]
-    if not len(loud):
-        return -np.inf
-    gated = loud[_lufs(loud) > _lufs(loud.mean()) + _RELATIVE_GATE]
-    return float(_lufs(gated.mean()))
-
-
-def _lufs(power: NDArray[np.float64] | np.float64) -> NDArray[np.float64]:
-    with np.errstate(divide="ignore"):
-        return np.asarray(_OFFSET + 10 * np.log10(power), dtype=np.float64)
-
-
-def _weights(step: int, rate: int) -> NDArray[np.float64]:
-    """Return the K-weighted share of each bin of a real spectrum in the mean square."""
-    z_inverse = np.exp(-2j * np.pi * np.fft.rfftfreq(step, 1 / rate) / _FILTER_RATE)
-    gain = np.ones(len(z_inverse), dtype=np.complex128)
-    for numerator, denominator in (_SHELF, _HIGH_PASS):
-        gain *= np.polyval(numerator[::-1], z_inverse) / np.polyval(denominator[::-1], z_inverse)
-    sides = np.full(len(z_inverse), 2.0)  # positive and negative frequency
-    sides[0] = 1.0
-    if step % 2 == 0:
-        sides[-1] = 1.0
-    return np.asarray(sides * np.abs(gain) ** 2 / step**2)

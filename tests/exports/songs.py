@@ -10,7 +10,7 @@ import soundfile
 
 from musicapi_nb import sonic, tasks
 from musicapi_nb.library import Library
-from tests.library.world import acknowledged, buy, looked, song
+from tests.library.helpers import acknowledged, buy, looked, song
 
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b55"

@@ -23,7 +23,7 @@ from musicapi_nb.ledger_types import PurchaseTerms
 from musicapi_nb.library import Library
 from musicapi_nb.simulator import Simulator
 from tests.exports.songs import PNG, add, align, attach, inside, sound
-from tests.library.world import ended, python
+from tests.library.helpers import python, wait_for_end
 
 HOSTILE = '=cmd|" /C calc"!A0\n#EXTINF:1,forged\nhttp://evil.example/x.mp3'
 
@@ -38,7 +38,7 @@ def _outcomes(result: ExportResult) -> list[str]:
     return [song.outcome for song in result.songs]
 
 
-# --- what is written -------------------------------------------------------------------------
+# --- files -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("suffix", [".mp3", ".wav", ".flac", ".ogg", ".m4a"])
@@ -154,7 +154,7 @@ def test_secrets_are_in_no_file(library: Library, tmp_path: Path) -> None:
 
 
 def _add_finished(library: Library, request: sonic.Create, task_id: str, title: str) -> None:
-    from tests.library.world import acknowledged, buy, looked  # noqa: PLC0415
+    from tests.library.helpers import acknowledged, buy, looked  # noqa: PLC0415
 
     claim = buy(library, request, task_id)
     clip = {
@@ -631,7 +631,7 @@ def test_export_after_a_kill_completes_the_files(
     good = inside(tmp_path / "good")
     target = tmp_path / "out" / name
 
-    assert ended(python(_KILLED, str(library.path), str(target), str(moves))) == 9
+    assert wait_for_end(python(_KILLED, str(library.path), str(target), str(moves))) == 9
 
     assert not target.is_file()
     partial = inside(target) if target.is_dir() else {}

@@ -19,7 +19,7 @@ from musicapi_nb.errors import (
 )
 from musicapi_nb.ledger_types import PurchaseTerms
 from musicapi_nb.library import Library
-from tests.library.world import PRICE, RUNNING, acknowledged, looked, rebuilt_is_the_same, song
+from tests.library.helpers import PRICE, RUNNING, acknowledged, looked, rebuilt_is_the_same, song
 
 TERMS = PurchaseTerms()
 _Result = TypeVar("_Result")
@@ -50,8 +50,10 @@ def add(
     return library._group_commit.add(call, durable=durable)
 
 
-def claim(library: Library, words: str = "rain", *, durable: bool = True) -> asyncio.Future[object]:
-    step = functools.partial(library.claim, song(words))
+def claim(
+    library: Library, prompt: str = "rain", *, durable: bool = True
+) -> asyncio.Future[object]:
+    step = functools.partial(library.claim, song(prompt))
     return library._group_commit.add(step, durable=durable)
 
 
@@ -169,9 +171,9 @@ async def test_failed_commit_reaches_every_caller(library: Library) -> None:
     library.claim(song())
     (pages,) = connection.execute("PRAGMA page_count").fetchone()
     connection.execute(f"PRAGMA max_page_count={pages}")
-    words = "x" * 20_000
+    prompt = "x" * 20_000
     outcomes = await asyncio.gather(
-        *(claim(library, f"{words} {number}") for number in range(3)), return_exceptions=True
+        *(claim(library, f"{prompt} {number}") for number in range(3)), return_exceptions=True
     )
     assert [type(outcome) for outcome in outcomes] == [LibraryFull] * 3
     connection.execute("PRAGMA max_page_count=100000")

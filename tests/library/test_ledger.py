@@ -22,7 +22,7 @@ from musicapi_nb.errors import (
 from musicapi_nb.ledger_types import PurchaseTerms
 from musicapi_nb.library import Account, Library
 from musicapi_nb.tasks import parse_submit_reply
-from tests.library.world import (
+from tests.library.helpers import (
     FAILED,
     FAILED_UNSAID,
     PRICE,
@@ -46,7 +46,7 @@ def library(tmp_path: Path) -> Iterator[Library]:
         rebuilt_is_the_same(opened)
 
 
-def test_a_request_is_bought_once_and_joined_until_it_is_there(library: Library) -> None:
+def test_request_is_bought_once_and_joined_until_done(library: Library) -> None:
     request = song()
     first = library.claim(request)
     assert first.kind == "buy"
@@ -67,20 +67,20 @@ def test_a_request_is_bought_once_and_joined_until_it_is_there(library: Library)
     assert library.account().spent == PRICE
 
 
-def test_another_take_is_another_purchase(library: Library) -> None:
+def test_other_take_is_another_purchase(library: Library) -> None:
     buy(library, song())
     assert library.claim(song(), PurchaseTerms(take=2)).kind == "buy"
     assert library.claim(song(), PurchaseTerms(take=3, simulated=True)).kind == "buy"
 
 
-def test_what_a_simulator_made_is_not_had_of_the_service(library: Library) -> None:
+def test_simulated_purchase_does_not_count_for_the_service(library: Library) -> None:
     buy(library, song(), simulated=True)
     assert library.claim(song()).kind == "buy"
     assert library.account(simulated=True) == Account(spent=PRICE)
     assert library.account() == Account(uncertain=PRICE)
 
 
-def test_what_was_refused_can_be_bought_again(library: Library) -> None:
+def test_refused_purchase_can_be_bought_again(library: Library) -> None:
     first = library.claim(song())
     library.record_refused(first.entry.id, ContentRefused("the lyrics were refused", status=403))
     had = library.claim(song(), PurchaseTerms(retry_failed=False))
@@ -93,30 +93,30 @@ def test_what_was_refused_can_be_bought_again(library: Library) -> None:
     assert library.account() == Account(uncertain=PRICE)
 
 
-def test_what_never_left_can_be_bought_again(library: Library) -> None:
+def test_unsent_purchase_can_be_bought_again(library: Library) -> None:
     first = library.claim(song())
     assert library.record_unsent(first.entry.id, Unreachable("no such host")).state == "not_run"
     assert library.claim(song()).kind == "buy"
 
 
-def test_what_failed_can_be_bought_again_and_the_refund_is_told(library: Library) -> None:
+def test_failed_purchase_can_be_bought_again(library: Library) -> None:
     first = buy(library, song())
     failed = looked(acknowledged(song()), FAILED)
     assert library.record_poll(first.entry.id, failed).refunded is True
     assert library.account() == Account(refunded=PRICE)
-    kept = library.claim(song(), PurchaseTerms(retry_failed=False))
-    assert (kept.kind, kept.task) == ("have", failed)
+    stored = library.claim(song(), PurchaseTerms(retry_failed=False))
+    assert (stored.kind, stored.task) == ("have", failed)
     library.plan(song())
     assert (
         library.claim(song(), PurchaseTerms(retry_failed=False))
-        == kept
+        == stored
         == library.find(song(), PurchaseTerms(retry_failed=False))
     )
     assert library.find(song()) is None
     assert library.claim(song()).kind == "buy"
 
 
-def test_next_take_skips_bought_takes_but_no_uncertain_one(library: Library) -> None:
+def test_next_take_skips_bought_takes_but_not_uncertain_ones(library: Library) -> None:
     assert library.next_take(song()) == 1
     for take in (1, 2, 3):
         claim = buy(library, song(), f"t{take}", take=take)
@@ -128,7 +128,7 @@ def test_next_take_skips_bought_takes_but_no_uncertain_one(library: Library) -> 
     assert library.next_take(song(), 5) == 5
 
 
-def test_a_refund_may_be_told_later(library: Library) -> None:
+def test_refund_can_be_reported_later(library: Library) -> None:
     first = buy(library, song())
     task = acknowledged(song())
     assert library.record_poll(first.entry.id, looked(task, FAILED_UNSAID)).refunded is None
@@ -137,7 +137,7 @@ def test_a_refund_may_be_told_later(library: Library) -> None:
     assert library.account() == Account(refunded=PRICE)
 
 
-def test_a_lost_reply_is_uncertain_and_not_bought_again(library: Library) -> None:
+def test_lost_reply_is_uncertain_and_not_bought_again(library: Library) -> None:
     first = library.claim(song())
     library.record_uncertain(first.entry.id, LostReply("the reply was lost"))
     again = library.claim(song())
@@ -146,7 +146,7 @@ def test_a_lost_reply_is_uncertain_and_not_bought_again(library: Library) -> Non
     assert library.record_accepted(first.entry.id, acknowledged(song())).state == "accepted"
 
 
-def test_steps_come_in_their_order(library: Library) -> None:
+def test_steps_out_of_order_are_refused(library: Library) -> None:
     task = acknowledged(song())
     number = library.claim(song()).entry.id
     with pytest.raises(InvalidTransition, match="is sending"):
@@ -158,7 +158,7 @@ def test_steps_come_in_their_order(library: Library) -> None:
         library.record_uncertain(99, LostReply("lost"))
 
 
-def test_an_end_that_two_saw_is_written_once(library: Library) -> None:
+def test_end_polled_twice_is_recorded_once(library: Library) -> None:
     number = buy(library, song()).entry.id
     done = looked(acknowledged(song()))
     library.record_poll(number, done)
@@ -168,8 +168,8 @@ def test_an_end_that_two_saw_is_written_once(library: Library) -> None:
     assert [event.kind for event in events] == ["sending", "accepted", "done"]
 
 
-def test_what_another_kernel_wrote_meanwhile_counts(library: Library) -> None:
-    ours, theirs = (buy(library, song(words), words).entry.id for words in ("a", "b"))
+def test_step_of_another_kernel_counts(library: Library) -> None:
+    ours, theirs = (buy(library, song(prompt), prompt).entry.id for prompt in ("a", "b"))
     with Library(library.path) as other:
         other.record_poll(ours, looked(acknowledged(song("a"), "a")))
         other.resolve(theirs, charged=False)
@@ -179,42 +179,40 @@ def test_what_another_kernel_wrote_meanwhile_counts(library: Library) -> None:
         library.record_refused(theirs, LostReply("lost"))
 
 
-def test_what_was_taken_back_never_happened(library: Library) -> None:
+def test_rolled_back_step_never_happened(library: Library) -> None:
     number = buy(library, song()).entry.id
 
-    def stumble() -> None:
+    def fail() -> None:
         with library.transaction():
             library.record_poll(number, looked(acknowledged(song())))
             raise RuntimeError("no")
 
-    def stumble_looking() -> None:
+    def fail_while_polling() -> None:
         with library.transaction():
             library.record_poll(number, looked(acknowledged(song()), RUNNING))
             raise RuntimeError("no")
 
-    for each in (stumble, stumble_looking):
+    for step in (fail, fail_while_polling):
         with pytest.raises(RuntimeError, match="no"):
-            each()
+            step()
     before = library.entry(number)
     assert before.state == "accepted"
     library.record_poll(number, looked(acknowledged(song()), RUNNING))
     assert library.entry(number).reply_event != before.reply_event
 
 
-def test_a_reply_that_says_nothing_new_is_kept_once(
-    library: Library, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unchanged_reply_is_stored_once(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("musicapi_nb.library.events.time.time", lambda: 1000.0)
     number = buy(library, song()).entry.id
     running = looked(acknowledged(song()), RUNNING)
     for _ in range(3):
         library.record_poll(number, running)
-    kept = [event for event in library.events(number) if event.raw]
-    assert [event.kind for event in kept] == ["accepted", "polled"]
+    stored = [event for event in library.events(number) if event.raw]
+    assert [event.kind for event in stored] == ["accepted", "polled"]
     assert library.task(number) == running
 
 
-def test_an_answer_at_once_is_done_when_it_is_accepted(library: Library) -> None:
+def test_immediate_answer_is_done_when_accepted(library: Library) -> None:
     request = lyrics.Make(description="rain")
     number = library.claim(request).entry.id
     task = parse_submit_reply(sample("lyrics_success.json"), request)
@@ -222,7 +220,7 @@ def test_an_answer_at_once_is_done_when_it_is_accepted(library: Library) -> None
     assert library.claim(request).task == task
 
 
-def test_a_plan_is_bought_or_says_why_not(library: Library) -> None:
+def test_planned_entry_is_bought_or_skipped_with_a_reason(library: Library) -> None:
     planned = library.plan(song(), PurchaseTerms(experiment="e", cell="a"))
     assert library.plan(song()).id == planned.id
     other = library.plan(song("snow"), PurchaseTerms(experiment="e", cell="b"))
@@ -236,7 +234,7 @@ def test_a_plan_is_bought_or_says_why_not(library: Library) -> None:
     assert len(library.entries()) == 3
 
 
-def test_experiments_share_what_is_bought(library: Library) -> None:
+def test_experiments_share_purchases(library: Library) -> None:
     first = buy(library, song(), experiment="one", cell="a")
     second = library.claim(song(), PurchaseTerms(experiment="two", cell="x"))
     assert second.kind == "join"
@@ -257,16 +255,20 @@ def uncertain(library: Library, request: Request | None = None) -> int:
     return claim.entry.id
 
 
-def test_resolved_by_its_task(library: Library) -> None:
+def test_uncertain_is_resolved_by_task_id(library: Library) -> None:
     number = uncertain(library)
     assert library.resolve(number, task_id="t9").state == "accepted"
-    (found,) = library.unfinished()
-    assert (found.task.id, found.task.request, found.task.expected) == ("t9", song(), 2)
-    library.record_poll(number, looked(found.task))
+    (unfinished,) = library.unfinished()
+    assert (unfinished.task.id, unfinished.task.request, unfinished.task.expected) == (
+        "t9",
+        song(),
+        2,
+    )
+    library.record_poll(number, looked(unfinished.task))
     assert library.claim(song()).kind == "have"
 
 
-def test_resolved_by_the_balance(library: Library) -> None:
+def test_uncertain_is_resolved_by_balance(library: Library) -> None:
     number = uncertain(library)
     with pytest.raises(InvalidTransition, match="fell by 25 but the price is 20"):
         library.resolve(number, before=100, after=75)
@@ -279,7 +281,7 @@ def test_resolved_by_the_balance(library: Library) -> None:
     assert library.account() == Account(spent=PRICE)
 
 
-def test_the_balance_tells_an_unknown_price(library: Library) -> None:
+def test_balance_reveals_an_unknown_price(library: Library) -> None:
     number = uncertain(library, UNPRICED)
     assert library.account() == Account(unpriced=1)
     assert library.resolve(number, before=100, after=93).price == 7
@@ -287,7 +289,7 @@ def test_the_balance_tells_an_unknown_price(library: Library) -> None:
 
 
 @pytest.mark.parametrize("charged", [True, False])
-def test_resolved_by_word(library: Library, *, charged: bool) -> None:
+def test_uncertain_is_resolved_by_statement(library: Library, *, charged: bool) -> None:
     number = uncertain(library)
     entry = library.resolve(number, charged=charged)
     assert entry.state == ("failed" if charged else "refused")
@@ -297,7 +299,7 @@ def test_resolved_by_word(library: Library, *, charged: bool) -> None:
         library.resolve(number, charged=not charged)
 
 
-def test_an_untold_refund_can_be_resolved(library: Library) -> None:
+def test_unreported_refund_can_be_resolved(library: Library) -> None:
     number = buy(library, song()).entry.id
     library.record_poll(number, looked(acknowledged(song()), FAILED_UNSAID))
     assert library.resolve(number, before=100, after=100).refunded is True
@@ -305,9 +307,7 @@ def test_an_untold_refund_can_be_resolved(library: Library) -> None:
 
 
 @pytest.mark.parametrize("charged", [True, False])
-def test_what_the_service_has_forgotten_is_settled_by_word(
-    library: Library, *, charged: bool
-) -> None:
+def test_forgotten_task_is_resolved_by_statement(library: Library, *, charged: bool) -> None:
     library.set_budget("b", 100)
     number = buy(library, song(), budgets=["b"]).entry.id
     entry = library.resolve(number, charged=charged)
@@ -317,7 +317,7 @@ def test_what_the_service_has_forgotten_is_settled_by_word(
     assert library.claim(song()).kind == "buy"
 
 
-def test_a_resolution_is_one_of_the_three(library: Library) -> None:
+def test_resolution_needs_exactly_one_kind_of_evidence(library: Library) -> None:
     number = uncertain(library)
     with pytest.raises(InvalidTransition, match="give one of"):
         library.resolve(number)
@@ -333,7 +333,7 @@ def test_a_resolution_is_one_of_the_three(library: Library) -> None:
 # --- budgets -------------------------------------------------------------------------------
 
 
-def test_a_budget_follows_what_becomes_of_it(library: Library) -> None:
+def test_budget_follows_the_outcome(library: Library) -> None:
     library.set_budget("b", 3 * PRICE)
 
     def held() -> int:
@@ -359,7 +359,7 @@ def test_a_budget_follows_what_becomes_of_it(library: Library) -> None:
     assert library.budgets()["b"].remaining == 2 * PRICE
 
 
-def test_a_budget_is_never_exceeded_and_nothing_is_written(library: Library) -> None:
+def test_claim_over_budget_writes_nothing(library: Library) -> None:
     library.set_budget("all", 10 * PRICE)
     library.set_budget("tight", 2 * PRICE - 1)
     buy(library, song("a"), budgets=["all", "tight"])
@@ -373,7 +373,7 @@ def test_a_budget_is_never_exceeded_and_nothing_is_written(library: Library) -> 
     assert library.claim(song("b"), PurchaseTerms(budgets=("all", "tight"))).kind == "buy"
 
 
-def test_an_unknown_price_is_refused_or_assumed(library: Library) -> None:
+def test_unknown_price_is_refused_or_assumed(library: Library) -> None:
     library.set_budget("strict", 1000)
     library.set_budget("assuming", 50, assume=20)
     with pytest.raises(UnknownPrice, match=r"sonic\.unpriced is unknown"):
@@ -389,7 +389,7 @@ def test_an_unknown_price_is_refused_or_assumed(library: Library) -> None:
         library.claim(UNPRICED, PurchaseTerms(take=3, budgets=("assuming",)))
 
 
-def test_a_budget_that_is_none(library: Library) -> None:
+def test_invalid_budget_is_refused(library: Library) -> None:
     with pytest.raises(InvalidArgument):
         library.set_budget("b", -1)
     with pytest.raises(Exception, match="no budget 'b'"):
@@ -397,11 +397,11 @@ def test_a_budget_that_is_none(library: Library) -> None:
 
 
 @pytest.mark.parametrize("refusing", [False, True])
-def test_64_at_once_keep_a_budget_to_the_credit(library: Library, *, refusing: bool) -> None:
+def test_64_threads_keep_a_budget_to_the_credit(library: Library, *, refusing: bool) -> None:
     library.set_budget("b", 20 * PRICE + PRICE - 1)
     barrier = threading.Barrier(64)
 
-    def ask(number: int) -> str:
+    def buy_one(number: int) -> str:
         barrier.wait()
         try:
             claim = library.claim(song(str(number)), PurchaseTerms(budgets=("b",)))
@@ -413,19 +413,19 @@ def test_64_at_once_keep_a_budget_to_the_credit(library: Library, *, refusing: b
         return claim.kind
 
     with ThreadPoolExecutor(64) as pool:
-        kinds = list(pool.map(ask, range(64)))
+        kinds = list(pool.map(buy_one, range(64)))
     bought = kinds.count("buy")
     assert library.budgets()["b"].held == bought * PRICE
     assert bought <= 20 if refusing else bought == 20
 
 
-def test_64_at_once_buy_one_request_once(library: Library) -> None:
+def test_64_threads_buy_one_request_once(library: Library) -> None:
     barrier = threading.Barrier(64)
 
-    def ask(_: int) -> str:
+    def buy_one(_: int) -> str:
         barrier.wait()
         return library.claim(song()).kind
 
     with ThreadPoolExecutor(64) as pool:
-        kinds = sorted(pool.map(ask, range(64)))
+        kinds = sorted(pool.map(buy_one, range(64)))
     assert kinds == ["buy", *itertools.repeat("join", 63)]

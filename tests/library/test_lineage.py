@@ -13,7 +13,7 @@ from musicapi_nb.engines import Request
 from musicapi_nb.library import Library
 from musicapi_nb.library.lineage import Branch
 from musicapi_nb.simulator import EmbeddedSimulator, Simulator
-from tests.library.world import FAILED, acknowledged, buy, looked, song
+from tests.library.helpers import FAILED, acknowledged, buy, looked, song
 from tests.raw_http_server import KEY
 
 
@@ -41,25 +41,30 @@ def songs(*ids: str, title: str = "Rain") -> dict[str, Any]:
     }
 
 
-def bought(library: Library, request: Request, reply: Any) -> tuple[int, tasks.Task]:
+def buy_finished(library: Library, request: Request, reply: Any) -> tuple[int, tasks.Task]:
     number = buy(library, request, f"task of {request!r}").entry.id
     task = looked(acknowledged(request, f"task of {request!r}"), reply)
     library.record_poll(number, task)
     return number, task
 
 
-def told(branch: Branch) -> tuple[Any, ...]:
-    return (branch.entry, branch.source, *map(told, branch.children))
+def as_tuple(branch: Branch) -> tuple[Any, ...]:
+    return (branch.entry, branch.source, *map(as_tuple, branch.children))
 
 
-def test_a_chain_is_a_tree_with_the_credits_of_each_branch(library: Library) -> None:
-    root, first = bought(library, song(), songs("a", "b"))
-    longer, second = bought(library, first.songs[1].extend(prompt="more"), songs("c", "d"))
-    whole, _ = bought(library, second.songs[0].concat(), songs("e"))
-    again, _ = bought(library, first.songs[0].cover(prompt="la"), songs("f", "g"))
-    bought(library, song("alone"), songs("x", "y"))
+def test_chain_is_a_tree_with_the_credits_of_each_branch(library: Library) -> None:
+    root, first = buy_finished(library, song(), songs("a", "b"))
+    longer, second = buy_finished(library, first.songs[1].extend(prompt="more"), songs("c", "d"))
+    concat_entry, _ = buy_finished(library, second.songs[0].concat(), songs("e"))
+    again, _ = buy_finished(library, first.songs[0].cover(prompt="la"), songs("f", "g"))
+    buy_finished(library, song("alone"), songs("x", "y"))
     (tree,) = library.lineage().trees
-    assert told(tree) == (root, None, (longer, "song 2", (whole, "song 1")), (again, "song 1"))
+    assert as_tuple(tree) == (
+        root,
+        None,
+        (longer, "song 2", (concat_entry, "song 1")),
+        (again, "song 1"),
+    )
     assert [branch.credits for branch in tree.walk()] == [20 + 15 + 2 + 15, 15 + 2, 2, 15]
     assert library.lineage(second.songs[0]) == library.lineage("f") == library.lineage(first)
     ((alone,),) = (library.lineage("x").trees,)
@@ -67,70 +72,72 @@ def test_a_chain_is_a_tree_with_the_credits_of_each_branch(library: Library) -> 
     assert library.lineage("unheard of").trees == ()
 
 
-def test_what_came_to_nothing_costs_nothing(library: Library) -> None:
-    _, first = bought(library, song(), songs("a", "b"))
-    bought(library, first.songs[0].extend(prompt="more"), FAILED)
+def test_failed_and_refunded_branch_costs_nothing(library: Library) -> None:
+    _, first = buy_finished(library, song(), songs("a", "b"))
+    buy_finished(library, first.songs[0].extend(prompt="more"), FAILED)
     (tree,) = library.lineage().trees
     assert (tree.credits, tree.children[0].credits, tree.children[0].state) == (20, 0, "failed")
 
 
-def test_personas_and_uploaded_clips_are_links_too(library: Library) -> None:
-    _, first = bought(library, song(), songs("a", "b"))
+def test_personas_and_uploaded_clips_are_links(library: Library) -> None:
+    _, first = buy_finished(library, song(), songs("a", "b"))
     request = first.songs[0].persona()
     claim = library.claim(request)
     library.record_accepted(
         claim.entry.id, tasks.parse_submit_reply({"code": 200, "persona_id": "p"}, request)
     )
     sung = sonic.PersonaMusic(custom_mode=True, prompt="la", persona_id="p", mv="sonic-v5")
-    number, _ = bought(library, sung, songs("c", "d"))
+    number, _ = buy_finished(library, sung, songs("c", "d"))
     (tree,) = library.lineage().trees
-    assert told(tree)[2] == (claim.entry.id, "song 1", (number, "persona"))
+    assert as_tuple(tree)[2] == (claim.entry.id, "song 1", (number, "persona"))
 
 
-def test_what_has_two_parents_stands_once_and_names_the_other(library: Library) -> None:
-    first, one = bought(library, song(), songs("a", "b"))
-    second, two = bought(library, song("other"), songs("c", "d"))
-    mixed, _ = bought(library, one.songs[0].mashup(two.songs[1], prompt="la"), songs("e", "f"))
+def test_child_of_two_parents_appears_once(library: Library) -> None:
+    first, first_task = buy_finished(library, song(), songs("a", "b"))
+    second, two = buy_finished(library, song("other"), songs("c", "d"))
+    mixed, _ = buy_finished(
+        library, first_task.songs[0].mashup(two.songs[1], prompt="la"), songs("e", "f")
+    )
     (tree,) = library.lineage().trees
-    assert told(tree) == (first, None, (mixed, "song 1"))
+    assert as_tuple(tree) == (first, None, (mixed, "song 1"))
     assert tree.children[0].other_parents == (second,)
     assert f"and {second}" in repr(library.lineage())
 
 
-def test_it_shows_itself_and_lets_no_title_out(library: Library) -> None:
+def test_lineage_card_escapes_titles(library: Library) -> None:
     assert "no follow-up songs yet" in repr(library.lineage())
     evil = "<script>alert(1)</script>\n\x1b[31m"
-    _, first = bought(library, song(), songs("a", "b", title=evil))
-    bought(library, first.songs[1].extend(prompt="more"), songs("c", "d", title=evil))
-    shown = library.lineage()
-    first_line, second_line = repr(shown).splitlines()
-    assert re.search(r"20 credits, 35 with all made from it$", first_line)
+    _, first = buy_finished(library, song(), songs("a", "b", title=evil))
+    buy_finished(library, first.songs[1].extend(prompt="more"), songs("c", "d", title=evil))
+    lineage = library.lineage()
+    first_line, second_line = repr(lineage).splitlines()
+    assert re.search(r"20 credits, 35 with descendants$", first_line)
     assert second_line.startswith("\u2514 ")
-    assert "\x1b" not in repr(shown)
-    assert "<script" not in shown._repr_html_()
-    assert "35 credits" in shown._repr_html_()
+    assert "\x1b" not in repr(lineage)
+    assert "<script" not in lineage._repr_html_()
+    assert "35 credits" in lineage._repr_html_()
 
 
-def test_songs_of_several_titles_are_counted(library: Library) -> None:
-    _, first = bought(library, song(), songs("a"))
+def test_songs_with_several_titles_are_counted(library: Library) -> None:
+    _, first = buy_finished(library, song(), songs("a"))
     stems = songs("v", "d", "b")
     for clip, part in zip(stems["data"], ("Vocals", "Drums", "Bass"), strict=True):
         clip["title"] = f"Rain ({part})"
-    bought(library, first.songs[0].stems(), stems)
+    buy_finished(library, first.songs[0].stems(), stems)
     assert "'Rain (Vocals)' and 2 more (from its song)" in repr(library.lineage())
 
 
-def test_a_long_chain_is_no_deep_recursion(library: Library) -> None:
-    _, task = bought(library, song(), songs("s0"))
-    for place in range(1, 40):
-        _, task = bought(library, task.songs[0].extend(prompt="more"), songs(f"s{place}"))
+def test_long_chain_needs_no_recursion(library: Library) -> None:
+    _, task = buy_finished(library, song(), songs("s0"))
+    for number in range(1, 40):
+        _, task = buy_finished(library, task.songs[0].extend(prompt="more"), songs(f"s{number}"))
     (tree,) = library.lineage().trees
     assert tree.credits == 20 + 39 * 15
     depths = [line.count("\u2003") for line in repr(library.lineage()).splitlines()]
     assert depths == [0, *range(39)]
 
 
-async def test_a_chain_bought_from_the_simulator_is_found(library: Library) -> None:
+async def test_chain_bought_from_the_simulator_is_linked(library: Library) -> None:
     with EmbeddedSimulator(Simulator(speed=100_000, balance=10_000, seconds=(1, 1))) as sim:
         async with MusicAPI(KEY, base_url=sim.url, pace=0, speed=100_000, ledger=library) as api:
             first = await api.run(song())

@@ -14,7 +14,15 @@ from musicapi_nb import tasks
 from musicapi_nb.client import MusicAPI
 from musicapi_nb.errors import InvalidArgument, LibraryError, LibraryFull
 from musicapi_nb.library import Library
-from tests.library.world import acknowledged, buy, looked, python, rebuilt_is_the_same, said, song
+from tests.library.helpers import (
+    acknowledged,
+    buy,
+    looked,
+    python,
+    read_line,
+    rebuilt_is_the_same,
+    song,
+)
 from tests.raw_http_server import CLIP, DONE, KEY, Connection, once_each, peer, reply, until
 
 
@@ -24,14 +32,14 @@ def library(tmp_path: Path) -> Iterator[Library]:
         yield opened
 
 
-def a_file(folder: Path, content: bytes = b"ID3 a song", name: str = "a.tmp") -> Path:
+def write_file(folder: Path, content: bytes = b"ID3 a song", name: str = "a.tmp") -> Path:
     path = folder / name
     path.write_bytes(content)
     return path
 
 
-def test_a_file_is_moved_in_under_its_hash(library: Library, tmp_path: Path) -> None:
-    source = a_file(tmp_path)
+def test_file_is_stored_under_its_hash(library: Library, tmp_path: Path) -> None:
+    source = write_file(tmp_path)
     file = library.add_file(source, ".MP3")
     digest = hashlib.sha256(b"ID3 a song").hexdigest()
     assert (file.sha256, file.size) == (digest, 10)
@@ -40,23 +48,23 @@ def test_a_file_is_moved_in_under_its_hash(library: Library, tmp_path: Path) -> 
     assert not source.exists()
 
 
-def test_the_same_bytes_are_one_file(library: Library, tmp_path: Path) -> None:
-    first = library.add_file(a_file(tmp_path), ".mp3")
+def test_equal_bytes_are_one_file(library: Library, tmp_path: Path) -> None:
+    first = library.add_file(write_file(tmp_path), ".mp3")
     inode = first.path.stat().st_ino
-    source = a_file(tmp_path)
+    source = write_file(tmp_path)
     assert library.add_file(source, ".mp3") == first
     assert first.path.stat().st_ino == inode
     assert not source.exists()
 
 
-def test_a_file_that_was_cut_off_is_replaced(library: Library, tmp_path: Path) -> None:
-    first = library.add_file(a_file(tmp_path), ".mp3")
+def test_truncated_file_is_replaced(library: Library, tmp_path: Path) -> None:
+    first = library.add_file(write_file(tmp_path), ".mp3")
     os.truncate(first.path, 3)
-    assert library.add_file(a_file(tmp_path), ".mp3") == first
+    assert library.add_file(write_file(tmp_path), ".mp3") == first
     assert first.path.read_bytes() == b"ID3 a song"
 
 
-def test_what_is_written_beside_is_on_the_same_disk(library: Library) -> None:
+def test_incoming_file_is_on_the_same_disk(library: Library) -> None:
     path = library.incoming(".mp3")
     path.write_bytes(b"song")
     assert path.is_relative_to(library.path)
@@ -64,31 +72,31 @@ def test_what_is_written_beside_is_on_the_same_disk(library: Library) -> None:
     assert list((library.path / "files" / "incoming").iterdir()) == []
 
 
-def test_a_file_of_another_disk_is_copied_whole(
+def test_file_from_another_disk_is_copied(
     library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     replace = Path.replace
 
-    def between_disks(path: Path, target: Path) -> Path:
+    def raise_exdev(path: Path, target: Path) -> Path:
         if library.path not in path.parents:
             raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
         return replace(path, target)
 
-    monkeypatch.setattr(Path, "replace", between_disks)
-    source = a_file(tmp_path)
+    monkeypatch.setattr(Path, "replace", raise_exdev)
+    source = write_file(tmp_path)
     assert library.add_file(source, ".mp3").path.read_bytes() == b"ID3 a song"
     assert not source.exists()
     assert list((library.path / "files" / "incoming").iterdir()) == []
 
 
-def test_a_disk_without_room_is_told_and_leaves_nothing(
+def test_full_disk_is_reported_and_leaves_nothing(
     library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(path: Path, _: Path) -> Path:
+    def raise_enospc(path: Path, _: Path) -> Path:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
-    monkeypatch.setattr(Path, "replace", full)
-    source = a_file(tmp_path)
+    monkeypatch.setattr(Path, "replace", raise_enospc)
+    source = write_file(tmp_path)
     with pytest.raises(LibraryFull, match="Free some disk space"):
         library.add_file(source, ".mp3")
     assert source.exists()
@@ -96,77 +104,79 @@ def test_a_disk_without_room_is_told_and_leaves_nothing(
 
 
 @pytest.mark.parametrize("suffix", ["", "mp3", "./x", ".mp3/..", ".m p", "." + "x" * 9])
-def test_a_suffix_is_a_suffix(library: Library, tmp_path: Path, suffix: str) -> None:
+def test_invalid_suffix_is_refused(library: Library, tmp_path: Path, suffix: str) -> None:
     with pytest.raises(InvalidArgument, match="suffix"):
-        library.add_file(a_file(tmp_path), suffix)
+        library.add_file(write_file(tmp_path), suffix)
 
 
-def test_a_missing_source_is_told(library: Library, tmp_path: Path) -> None:
+def test_missing_source_is_reported(library: Library, tmp_path: Path) -> None:
     with pytest.raises(LibraryError, match="No such file"):
         library.add_file(tmp_path / "none", ".mp3")
 
 
-def test_songs_have_files_and_the_last_word_counts(library: Library, tmp_path: Path) -> None:
-    (one, two) = looked(acknowledged(song())).songs
-    assert library.file_of(one) is None
-    first = library.add_file(a_file(tmp_path), ".mp3")
-    library.attach(one, "audio", first)
-    library.attach(one, "audio", first)
-    assert library.file_of(one, "audio") == library.file_of("c") == first.path
-    assert library.file_of(one, "image") is None
+def test_latest_attached_file_counts(library: Library, tmp_path: Path) -> None:
+    (item, two) = looked(acknowledged(song())).songs
+    assert library.file_of(item) is None
+    first = library.add_file(write_file(tmp_path), ".mp3")
+    library.attach(item, "audio", first)
+    library.attach(item, "audio", first)
+    assert library.file_of(item, "audio") == library.file_of("c") == first.path
+    assert library.file_of(item, "image") is None
     assert library.file_of(two) is None
-    second = library.add_file(a_file(tmp_path, b"another"), ".mp3")
-    library.attach(one, "audio", second)
-    assert library.file_of(one) == second.path
+    second = library.add_file(write_file(tmp_path, b"another"), ".mp3")
+    library.attach(item, "audio", second)
+    assert library.file_of(item) == second.path
     assert [event.kind for event in library.events()] == ["attached", "attached"]
     rebuilt_is_the_same(library)
 
 
-def test_simulated_songs_and_nameless_ones_have_files_of_their_own(
-    library: Library, tmp_path: Path
-) -> None:
+def test_simulated_and_unnamed_songs_have_separate_files(library: Library, tmp_path: Path) -> None:
     real = tasks.Song(id="c")
     unnamed = tasks.Song(task_id="t", position=1)
     pretended = tasks.Song(id="c", simulated=True)
-    for number, one in enumerate((real, unnamed, pretended)):
-        library.attach(one, "audio", library.add_file(a_file(tmp_path, b"%d" % number), ".mp3"))
-    found = [library.file_of(one) for one in (real, unnamed, pretended)]
-    assert [path.read_bytes() for path in found if path] == [b"0", b"1", b"2"]
+    for number, item in enumerate((real, unnamed, pretended)):
+        library.attach(
+            item, "audio", library.add_file(write_file(tmp_path, b"%d" % number), ".mp3")
+        )
+    paths = [library.file_of(item) for item in (real, unnamed, pretended)]
+    assert [path.read_bytes() for path in paths if path] == [b"0", b"1", b"2"]
 
 
-def test_missing_files_are_those_of_finished_songs(library: Library, tmp_path: Path) -> None:
+def test_missing_files_lists_files_of_finished_songs(library: Library, tmp_path: Path) -> None:
     claim = buy(library, song())
     assert library.missing_files() == []
     done = looked(acknowledged(song()))
     library.record_poll(claim.entry.id, done)
     missing = library.missing_files()
-    assert [(one.song.id, one.media, one.url) for one in missing] == [
+    assert [(item.song.id, item.media, item.url) for item in missing] == [
         ("c", "audio", CLIP["audio_url"]),
         ("d", "audio", CLIP["audio_url"]),
     ]
-    assert {one.entry.id for one in missing} == {claim.entry.id}
-    file = library.add_file(a_file(tmp_path), ".mp3")
+    assert {item.entry.id for item in missing} == {claim.entry.id}
+    file = library.add_file(write_file(tmp_path), ".mp3")
     library.attach(done.songs[0], "audio", file)
-    assert [one.song.id for one in library.missing_files()] == ["d"]
+    assert [item.song.id for item in library.missing_files()] == ["d"]
     file.path.unlink()
-    assert [one.song.id for one in library.missing_files()] == ["c", "d"]
+    assert [item.song.id for item in library.missing_files()] == ["c", "d"]
     assert library.missing_files(("image",)) == []
 
 
 def test_verify_reads_every_byte(library: Library, tmp_path: Path) -> None:
-    refs = [library.add_file(a_file(tmp_path, b"song %d" % at), ".mp3") for at in range(4)]
-    for at, ref in enumerate(refs):
-        library.attach(f"s{at}", "audio", ref)
+    refs = [
+        library.add_file(write_file(tmp_path, b"song %d" % number), ".mp3") for number in range(4)
+    ]
+    for number, ref in enumerate(refs):
+        library.attach(f"s{number}", "audio", ref)
     assert library.verify() == []
     refs[0].path.unlink()
     refs[1].path.write_bytes(b"song")
     refs[2].path.write_bytes(b"sonG 2")
-    found = {one.song: one.problem for one in library.verify()}
-    assert found == {"s0": "is missing", "s1": "has 4 of 6 bytes", "s2": "has changed content"}
+    paths = {item.song: item.problem for item in library.verify()}
+    assert paths == {"s0": "is missing", "s1": "has 4 of 6 bytes", "s2": "has changed content"}
     assert library.file_of("s1") is None
 
 
-def test_half_written_files_of_dead_processes_are_swept_away(tmp_path: Path) -> None:
+def test_unfinished_files_of_ended_processes_are_deleted(tmp_path: Path) -> None:
     code = """
 import sys
 from musicapi_nb.library import Library
@@ -177,7 +187,7 @@ print(path, flush=True)
 sys.stdin.readline()
 """
     other = python(code, str(tmp_path))
-    half = Path(said(other))
+    half = Path(read_line(other))
     with Library(tmp_path) as library:
         mine = library.incoming()
         mine.write_bytes(b"also half")
@@ -189,18 +199,18 @@ sys.stdin.readline()
             assert (half.exists(), mine.exists()) == (False, True)
 
 
-async def test_opening_a_library_leaves_alone_what_another_is_fetching(library: Library) -> None:
-    whole, go = reply(b"ID3" + bytes(5000)), asyncio.Event()
+async def test_opening_keeps_files_that_another_library_downloads(library: Library) -> None:
+    content, go = reply(b"ID3" + bytes(5000)), asyncio.Event()
 
-    async def slowly(connection: Connection) -> None:
+    async def answer_slowly(connection: Connection) -> None:
         await connection.request()
-        await connection.send(whole[:2500])
+        await connection.send(content[:2500])
         await go.wait()
-        await connection.send(whole[2500:])
+        await connection.send(content[2500:])
 
     incoming = library.path / "files" / "incoming"
-    async with peer(slowly) as here, MusicAPI(KEY, base_url=here.url) as api:
-        fetching = asyncio.create_task(api.download(f"{here.url}/a.mp3", library.incoming()))
+    async with peer(answer_slowly) as server, MusicAPI(KEY, base_url=server.url) as api:
+        fetching = asyncio.create_task(api.download(f"{server.url}/a.mp3", library.incoming()))
         await until(lambda: list(incoming.iterdir()))
         with Library(library.path):
             (half,) = incoming.iterdir()
@@ -212,7 +222,7 @@ async def test_opening_a_library_leaves_alone_what_another_is_fetching(library: 
     assert path.stat().st_size == 5003
 
 
-async def test_the_key_is_never_in_it(tmp_path: Path) -> None:
+async def test_library_never_contains_the_key(tmp_path: Path) -> None:
     """All that a client gets back is written down, also from a server that repeats the key."""
     echoing = [
         reply({**DONE, "seen": KEY}),
@@ -223,8 +233,8 @@ async def test_the_key_is_never_in_it(tmp_path: Path) -> None:
     with Library(tmp_path / "l") as library:
         for number, echo in enumerate(echoing):
             async with (
-                peer(once_each(echo)) as here,
-                MusicAPI(KEY, base_url=here.url, pace=0) as api,
+                peer(once_each(echo)) as server,
+                MusicAPI(KEY, base_url=server.url, pace=0) as api,
             ):
                 request = song(str(number))
                 claim = library.claim(request)
@@ -235,13 +245,13 @@ async def test_the_key_is_never_in_it(tmp_path: Path) -> None:
                     assert isinstance(outcome, Exception)
                     library.record_uncertain(claim.entry.id, outcome)
         assert library.counts() == {"uncertain": 3, "done": 1}
-        shown = repr(library) + library._repr_html_() + repr(library.events())
+        texts = repr(library) + library._repr_html_() + repr(library.events())
     held = _everything(tmp_path)
     spellings = (KEY, json.dumps(KEY)[1:-1], "KEY-4711", "sk_live")
     assert b"[key]" in held
     for spelling in spellings:
         assert spelling.encode() not in held
-        assert spelling not in shown
+        assert spelling not in texts
 
 
 def _everything(folder: Path) -> bytes:

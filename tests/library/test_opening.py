@@ -24,26 +24,26 @@ from musicapi_nb.errors import (
 from musicapi_nb.library import Library
 from musicapi_nb.library.database import Database, check_kind, migrate
 from musicapi_nb.library.migrations import STEPS
-from tests.library.world import acknowledged, buy, looked, rebuilt_is_the_same, song
+from tests.library.helpers import acknowledged, buy, looked, rebuilt_is_the_same, song
 
 NOBODY = 65534
 
 
-def filled(path: Path, number: int = 30) -> Path:
+def filled_library(path: Path, number: int = 30) -> Path:
     """A closed library with some finished songs; its database."""
     with Library(path) as library:
-        for at in range(number):
-            request = song(str(at))
-            claim = buy(library, request, f"t{at}")
-            library.record_poll(claim.entry.id, looked(acknowledged(request, f"t{at}")))
+        for index in range(number):
+            request = song(str(index))
+            claim = buy(library, request, f"t{index}")
+            library.record_poll(claim.entry.id, looked(acknowledged(request, f"t{index}")))
     return path / "library.sqlite"
 
 
-def everything(path: Path) -> bytes:
+def all_bytes(path: Path) -> bytes:
     return b"".join(file.read_bytes() for file in sorted(path.rglob("*")) if file.is_file())
 
 
-def test_a_new_library_keeps_itself_out_of_git(tmp_path: Path) -> None:
+def test_new_library_is_ignored_by_git(tmp_path: Path) -> None:
     with Library(tmp_path / "some" / "where") as library:
         assert library.counts() == {}
     names = sorted(path.name for path in (tmp_path / "some" / "where").iterdir())
@@ -51,9 +51,7 @@ def test_a_new_library_keeps_itself_out_of_git(tmp_path: Path) -> None:
     assert (tmp_path / "some" / "where" / ".gitignore").read_text() == "*\n"
 
 
-def test_it_stands_in_the_working_directory_and_stays_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_default_path_is_fixed_when_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with Library() as library:
         monkeypatch.chdir("/")
@@ -65,24 +63,24 @@ def test_it_stands_in_the_working_directory_and_stays_there(
         assert "<Library musicapi-library: empty" in repr(library)
 
 
-def test_a_moved_library_is_whole_and_names_no_place(tmp_path: Path) -> None:
-    filled(tmp_path / "before")
+def test_moved_library_works_and_contains_no_path(tmp_path: Path) -> None:
+    filled_library(tmp_path / "before")
     with Library(tmp_path / "before") as library:
         (tmp_path / "a").write_bytes(b"song")
         library.attach("s", "audio", library.add_file(tmp_path / "a", ".mp3"))
         entries = library.entries()
     (tmp_path / "deep").mkdir()
     (tmp_path / "before").rename(tmp_path / "deep" / "after")
-    assert str(tmp_path).encode() not in everything(tmp_path / "deep")
+    assert str(tmp_path).encode() not in all_bytes(tmp_path / "deep")
     with Library(tmp_path / "deep" / "after") as library:
         assert library.entries() == entries
-        found = library.file_of("s")
-        assert found is not None
-        assert found.read_bytes() == b"song"
+        path = library.file_of("s")
+        assert path is not None
+        assert path.read_bytes() == b"song"
         assert library.verify() == []
 
 
-def test_a_closed_library_says_so(tmp_path: Path) -> None:
+def test_closed_library_raises(tmp_path: Path) -> None:
     library = Library(tmp_path / "l")
     library.close()
     library.close()
@@ -100,7 +98,7 @@ def test_a_closed_library_says_so(tmp_path: Path) -> None:
 
 
 @contextlib.contextmanager
-def powerless(path: Path) -> Iterator[None]:
+def without_permissions(path: Path) -> Iterator[None]:
     """Be a user whom file modes bind: the superuser is bound by none."""
     if os.geteuid() != 0:
         yield
@@ -118,23 +116,26 @@ def powerless(path: Path) -> Iterator[None]:
             parent.chmod(mode)
 
 
-def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+def test_unusable_folder_is_reported(tmp_path: Path) -> None:
     tmp_path.chmod(0o555)
-    with powerless(tmp_path / "l"), pytest.raises(LibraryReadOnly, match="Make the folder"):
+    with (
+        without_permissions(tmp_path / "l"),
+        pytest.raises(LibraryReadOnly, match="Make the folder"),
+    ):
         Library(tmp_path / "l")
     tmp_path.chmod(0o755)
     assert not (tmp_path / "l").exists()
 
 
-@pytest.mark.parametrize("what", ["folder", "database", "all"])
-def test_a_library_that_cannot_be_written(tmp_path: Path, what: str) -> None:
-    database = filled(tmp_path / "l", 3)
+@pytest.mark.parametrize("part", ["folder", "database", "all"])
+def test_read_only_library_is_reported(tmp_path: Path, part: str) -> None:
+    database = filled_library(tmp_path / "l", 3)
     before = database.read_bytes()
     for path in [tmp_path / "l", *(tmp_path / "l").rglob("*")]:
         mode = 0o777 if path.is_dir() else 0o666
-        shut = what == "all" or path == {"folder": tmp_path / "l", "database": database}[what]
+        shut = part == "all" or path == {"folder": tmp_path / "l", "database": database}[part]
         path.chmod(mode & ~0o222 if shut else mode)
-    with powerless(tmp_path / "l" / "x"), pytest.raises(LibraryReadOnly):
+    with without_permissions(tmp_path / "l" / "x"), pytest.raises(LibraryReadOnly):
         Library(tmp_path / "l", lock_timeout=0.1)
     assert database.read_bytes() == before
     for path in [tmp_path / "l", *(tmp_path / "l").rglob("*")]:
@@ -143,7 +144,7 @@ def test_a_library_that_cannot_be_written(tmp_path: Path, what: str) -> None:
         assert library.counts() == {"done": 3}
 
 
-def test_a_path_that_is_a_file(tmp_path: Path) -> None:
+def test_path_of_a_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / "l").write_text("a file")
     with pytest.raises(LibraryError):
         Library(tmp_path / "l")
@@ -152,22 +153,22 @@ def test_a_path_that_is_a_file(tmp_path: Path) -> None:
 # --- full, locked --------------------------------------------------------------------------
 
 
-def test_a_full_disk_leaves_whole_steps(tmp_path: Path) -> None:
-    filled(tmp_path / "l", 1)
+def test_full_disk_leaves_complete_steps(tmp_path: Path) -> None:
+    filled_library(tmp_path / "l", 1)
     with Library(tmp_path / "l") as library:
         connection = library._database.connection
         (pages,) = connection.execute("PRAGMA page_count").fetchone()
         connection.execute(f"PRAGMA max_page_count={pages + 2}")
         claimed = 0
 
-        def go_on() -> None:
+        def check() -> None:
             nonlocal claimed
             while claimed < 1000:
                 library.claim(song(f"full {claimed}"))
                 claimed += 1
 
         with pytest.raises(LibraryFull, match="Nothing was sent"):
-            go_on()
+            check()
         assert library.counts() == {"sending": claimed, "done": 1}
         rebuilt = library.events()
         assert sum(event.kind == "sending" for event in rebuilt) == claimed + 1
@@ -176,8 +177,8 @@ def test_a_full_disk_leaves_whole_steps(tmp_path: Path) -> None:
         rebuilt_is_the_same(library)
 
 
-def test_a_database_that_another_program_holds(tmp_path: Path) -> None:
-    database = filled(tmp_path / "l", 1)
+def test_locked_database_is_reported(tmp_path: Path) -> None:
+    database = filled_library(tmp_path / "l", 1)
     with (
         contextlib.closing(sqlite3.connect(database, isolation_level=None)) as other,
         Library(tmp_path / "l", lock_timeout=0.02) as library,
@@ -196,8 +197,8 @@ def test_a_database_that_another_program_holds(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.999])
-def test_a_truncated_database(tmp_path: Path, share: float) -> None:
-    database = filled(tmp_path / "l")
+def test_truncated_database_is_reported(tmp_path: Path, share: float) -> None:
+    database = filled_library(tmp_path / "l")
     size = int(database.stat().st_size * share)
     os.truncate(database, size)
     with pytest.raises(LibraryDamaged, match="recover"):
@@ -205,26 +206,26 @@ def test_a_truncated_database(tmp_path: Path, share: float) -> None:
     assert database.stat().st_size == size
 
 
-def test_a_database_that_is_text(tmp_path: Path) -> None:
+def test_text_file_is_not_a_database(tmp_path: Path) -> None:
     (tmp_path / "library.sqlite").write_text("once upon a time " * 100)
     with pytest.raises(LibraryDamaged):
         Library(tmp_path)
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_garbage_inside_is_told_or_harmless(tmp_path: Path, seed: int) -> None:
-    database = filled(tmp_path / "l")
+def test_corrupt_pages_are_reported_or_harmless(tmp_path: Path, seed: int) -> None:
+    database = filled_library(tmp_path / "l")
     draw = random.Random(seed)  # noqa: S311 - no secret
     content = bytearray(database.read_bytes())
     for _ in range(3):
-        at = draw.randrange(len(content) - 300)
-        content[at : at + 300] = draw.randbytes(300)
+        index = draw.randrange(len(content) - 300)
+        content[index : index + 300] = draw.randbytes(300)
     database.write_bytes(content)
     with contextlib.suppress(LibraryError), Library(tmp_path / "l") as library:
         library.entries()
 
 
-def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
+def test_database_of_another_program_is_not_changed(tmp_path: Path) -> None:
     with contextlib.closing(sqlite3.connect(tmp_path / "library.sqlite")) as other:
         other.execute("CREATE TABLE events (mine TEXT)")
         other.commit()
@@ -234,8 +235,8 @@ def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
     assert (tmp_path / "library.sqlite").read_bytes() == before
 
 
-def test_versions_go_forward_with_all_that_is_there(tmp_path: Path) -> None:
-    database = filled(tmp_path / "l", 3)
+def test_migration_keeps_all_entries(tmp_path: Path) -> None:
+    database = filled_library(tmp_path / "l", 3)
     with Library(tmp_path / "l") as library:
         before = library.entries()
     newer = Database(
@@ -243,7 +244,7 @@ def test_versions_go_forward_with_all_that_is_there(tmp_path: Path) -> None:
         lock_timeout=1,
         steps=(*STEPS, "ALTER TABLE entries ADD COLUMN stars INTEGER;\nCREATE TABLE more (x);"),
     )
-    assert newer.rows("SELECT id, stars FROM entries") == [(one.id, None) for one in before]
+    assert newer.rows("SELECT id, stars FROM entries") == [(entry.id, None) for entry in before]
     assert newer.rows("PRAGMA user_version") == [(len(STEPS) + 1,)]
     newer.close()
     content = database.read_bytes()
@@ -253,7 +254,7 @@ def test_versions_go_forward_with_all_that_is_there(tmp_path: Path) -> None:
 
 
 def test_events_and_entries_copied_by_sql_make_a_library(tmp_path: Path) -> None:
-    database = filled(tmp_path / "new", 3)
+    database = filled_library(tmp_path / "new", 3)
     with Library(tmp_path / "new") as library:
         library.record_refused(library.claim(song("refused")).entry.id, ContentRefused("no"))
         library.record_uncertain(library.claim(song("lost")).entry.id, LostReply("lost"))
@@ -276,8 +277,8 @@ def test_events_and_entries_copied_by_sql_make_a_library(tmp_path: Path) -> None
         rebuilt_is_the_same(library)
 
 
-def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
-    database = filled(tmp_path / "l", 3)
+def test_failed_migration_changes_nothing(tmp_path: Path) -> None:
+    database = filled_library(tmp_path / "l", 3)
     steps = (*STEPS, "CREATE TABLE more (x);\nCREATE TABLE events (x);")
     with pytest.raises(LibraryError, match="already exists"):
         Database(database, lock_timeout=1, steps=steps)
@@ -287,15 +288,15 @@ def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_events_cannot_be_changed(tmp_path: Path) -> None:
-    database = filled(tmp_path / "l", 1)
+    database = filled_library(tmp_path / "l", 1)
     with contextlib.closing(sqlite3.connect(database)) as other:
         for attempt in ("UPDATE events SET at=0", "DELETE FROM events"):
             with pytest.raises(sqlite3.IntegrityError, match="events are never"):
                 other.execute(attempt)
 
 
-def test_one_identity_has_one_live_entry_even_for_sql(tmp_path: Path) -> None:
-    database = filled(tmp_path / "l", 1)
+def test_key_has_one_active_entry_in_sql(tmp_path: Path) -> None:
+    database = filled_library(tmp_path / "l", 1)
     with contextlib.closing(sqlite3.connect(database)) as other:
         row = other.execute("SELECT * FROM entries").fetchone()
         with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
@@ -305,28 +306,28 @@ def test_one_identity_has_one_live_entry_even_for_sql(tmp_path: Path) -> None:
             )
 
 
-def test_one_that_is_made_while_it_is_opened_is_no_other_programs(tmp_path: Path) -> None:
+def test_library_created_while_it_is_opened_is_accepted(tmp_path: Path) -> None:
     path = tmp_path / "library.sqlite"
     with (
-        contextlib.closing(sqlite3.connect(path, isolation_level=None)) as here,
+        contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection,
         contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other,
     ):
         other.execute("PRAGMA journal_mode=WAL")
 
-        def meanwhile(statement: str) -> None:
+        def create_library(statement: str) -> None:
             if "sqlite_schema" in statement:
-                here.set_trace_callback(None)
+                connection.set_trace_callback(None)
                 other.execute("BEGIN IMMEDIATE")
                 migrate(other, STEPS)
                 other.execute("COMMIT")
 
-        here.set_trace_callback(meanwhile)
-        check_kind(here, path, len(STEPS))
+        connection.set_trace_callback(create_library)
+        check_kind(connection, path, len(STEPS))
         assert other.execute("PRAGMA user_version").fetchone() == (len(STEPS),)
-        check_kind(here, path, len(STEPS))
+        check_kind(connection, path, len(STEPS))
 
 
-def test_a_copy_is_a_library_of_its_own(tmp_path: Path) -> None:
+def test_copy_is_an_independent_library(tmp_path: Path) -> None:
     with Library(tmp_path / "l") as library:
         library.claim(song())
         shutil.copytree(tmp_path / "l", tmp_path / "copy")

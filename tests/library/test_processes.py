@@ -10,22 +10,22 @@ import pytest
 
 from musicapi_nb.errors import LibraryError, LostReply
 from musicapi_nb.library import Library
-from tests.library.world import (
+from tests.library.helpers import (
     PRICE,
     acknowledged,
     buy,
-    ended,
     python,
+    read_line,
     rebuilt_is_the_same,
-    said,
+    send_line,
     song,
-    tell,
+    wait_for_end,
 )
 
 CLAIMS = """
 import sys
 from musicapi_nb.library import Library
-from tests.library.world import song
+from tests.library.helpers import song
 with Library(sys.argv[1]) as library:
     print(library.claim(song()).kind, flush=True)
     sys.stdin.readline()
@@ -35,7 +35,7 @@ import sys
 from musicapi_nb.errors import OverBudget
 from musicapi_nb.library import Library
 from musicapi_nb.ledger_types import PurchaseTerms
-from tests.library.world import song
+from tests.library.helpers import song
 with Library(sys.argv[1]) as library:
     print("ready", flush=True)
     sys.stdin.readline()
@@ -52,7 +52,7 @@ import sys
 from musicapi_nb.errors import LostReply
 from musicapi_nb.ledger_types import PurchaseTerms
 from musicapi_nb.library import Library
-from tests.library.world import acknowledged, looked, song
+from tests.library.helpers import acknowledged, looked, song
 with Library(sys.argv[1]) as library:
     for number in range(100_000):
         request = song(str(number))
@@ -90,14 +90,14 @@ with Library(sys.argv[1]) as library:
 """
 
 
-def test_what_a_living_process_sends_is_joined_and_a_dead_ones_is_uncertain(tmp_path: Path) -> None:
+def test_purchase_of_an_ended_process_is_uncertain(tmp_path: Path) -> None:
     with Library(tmp_path) as library:
         other = python(CLAIMS, str(tmp_path))
-        assert said(other) == "buy"
+        assert read_line(other) == "buy"
         assert library.claim(song()).kind == "join"
         assert library.counts() == {"sending": 1}
         other.kill()
-        ended(other)
+        wait_for_end(other)
         claim = library.claim(song())
         assert claim.kind == "uncertain"
         assert claim.entry.note is not None
@@ -107,21 +107,21 @@ def test_what_a_living_process_sends_is_joined_and_a_dead_ones_is_uncertain(tmp_
         ]
 
 
-def test_opening_finds_what_died_and_so_does_looking(tmp_path: Path) -> None:
+def test_opening_and_reading_find_ended_processes(tmp_path: Path) -> None:
     other = python(CLAIMS, str(tmp_path))
-    assert said(other) == "buy"
+    assert read_line(other) == "buy"
     with Library(tmp_path) as library:
         assert library.counts() == {"sending": 1}
         other.kill()
-        ended(other)
+        wait_for_end(other)
         assert library.counts() == {"uncertain": 1}
     other = python(CLAIMS, str(tmp_path))
-    assert said(other) == "uncertain"
-    tell(other)
-    assert ended(other) == 0
+    assert read_line(other) == "uncertain"
+    send_line(other)
+    assert wait_for_end(other) == 0
 
 
-def test_a_library_that_was_closed_while_sending_left_it_uncertain(tmp_path: Path) -> None:
+def test_purchase_sent_while_closing_is_uncertain(tmp_path: Path) -> None:
     with Library(tmp_path) as first, Library(tmp_path) as second:
         number = first.claim(song()).entry.id
         assert second.claim(song()).kind == "join"
@@ -131,14 +131,14 @@ def test_a_library_that_was_closed_while_sending_left_it_uncertain(tmp_path: Pat
         assert second.record_accepted(number, acknowledged(song())).state == "accepted"
 
 
-def test_two_processes_buy_each_take_once_and_keep_one_budget(tmp_path: Path) -> None:
+def test_two_processes_buy_each_take_once_within_one_budget(tmp_path: Path) -> None:
     with Library(tmp_path) as library:
         library.set_budget("b", 41 * PRICE - 1)
         others = [python(RACES, str(tmp_path)) for _ in range(2)]
-        assert [said(other) for other in others] == ["ready", "ready"]
+        assert [read_line(other) for other in others] == ["ready", "ready"]
         for other in others:
-            tell(other)
-        outcomes = [[said(other) for _ in range(60)] for other in others]
+            send_line(other)
+        outcomes = [[read_line(other) for _ in range(60)] for other in others]
         for number in range(60):
             kinds = sorted(lines[number].split()[1] for lines in outcomes)
             assert kinds in (["buy", "join"], ["over", "over"]), number
@@ -147,63 +147,63 @@ def test_two_processes_buy_each_take_once_and_keep_one_budget(tmp_path: Path) ->
         assert library.budgets()["b"].held == 40 * PRICE
         assert library.counts() == {"sending": 40}
         for other in others:
-            tell(other)
-            assert ended(other) == 0
+            send_line(other)
+            assert wait_for_end(other) == 0
         rebuilt_is_the_same(library)
 
 
-def test_two_processes_keep_one_pace(tmp_path: Path) -> None:
+def test_two_processes_share_one_rate_limit(tmp_path: Path) -> None:
     others = [python(PLACES, str(tmp_path)) for _ in range(2)]
-    assert [said(other) for other in others] == ["ready", "ready"]
+    assert [read_line(other) for other in others] == ["ready", "ready"]
     for other in others:
-        tell(other)
-    places = [float(said(other)) for other in others for _ in range(40)]
+        send_line(other)
+    places = [float(read_line(other)) for other in others for _ in range(40)]
     assert sorted(places) == [1_000_000.0 + 3.0 * number for number in range(80)]
-    assert [ended(other) for other in others] == [0, 0]
+    assert [wait_for_end(other) for other in others] == [0, 0]
 
 
-def test_processes_that_make_a_library_at_once_make_one(tmp_path: Path) -> None:
+def test_library_created_by_two_processes_at_once_is_one(tmp_path: Path) -> None:
     others = [python(OPENS, str(tmp_path / "l")) for _ in range(4)]
-    assert {said(other) for other in others} == {"ready"}
+    assert {read_line(other) for other in others} == {"ready"}
     for other in others:
-        tell(other)
-    assert {said(other) for other in others} == {"open"}
+        send_line(other)
+    assert {read_line(other) for other in others} == {"open"}
     for other in others:
-        tell(other)
-        assert ended(other) == 0
+        send_line(other)
+        assert wait_for_end(other) == 0
 
 
-def test_a_process_killed_at_any_moment_loses_nothing(tmp_path: Path) -> None:
+def test_process_killed_at_any_moment_loses_nothing(tmp_path: Path) -> None:
     with Library(tmp_path) as library:
         library.set_budget("b", 10**9)
     draw = random.Random(20)  # noqa: S311 - no secret
-    heard: dict[str, set[int]] = {"sending": set(), "accepted": set(), "done": set()}
+    reported: dict[str, set[int]] = {"sending": set(), "accepted": set(), "done": set()}
     for _ in range(14):
         worker = python(WORKS, str(tmp_path))
         for _ in range(draw.randrange(60)):
-            _hear(heard, said(worker))
+            _note_line(reported, read_line(worker))
         os.kill(worker.pid, signal.SIGKILL)
         assert worker.stdout is not None
         for line in worker.stdout.read().split("\n")[:-1]:
-            _hear(heard, line)
-        ended(worker)
-        _nothing_is_lost(tmp_path, heard)
-    assert min(len(entries) for entries in heard.values()) > 50
+            _note_line(reported, line)
+        wait_for_end(worker)
+        _assert_nothing_lost(tmp_path, reported)
+    assert min(len(entries) for entries in reported.values()) > 50
 
 
-def _hear(heard: dict[str, set[int]], line: str) -> None:
+def _note_line(reported: dict[str, set[int]], line: str) -> None:
     kind, number = line.split()
-    heard[kind].add(int(number))
+    reported[kind].add(int(number))
 
 
-def _nothing_is_lost(path: Path, heard: dict[str, set[int]]) -> None:
+def _assert_nothing_lost(path: Path, reported: dict[str, set[int]]) -> None:
     with Library(path) as library:
         state = {entry.id: entry.state for entry in library.entries()}
-        assert heard["done"] <= {number for number in state if state[number] == "done"}
-        assert heard["accepted"] <= {
+        assert reported["done"] <= {number for number in state if state[number] == "done"}
+        assert reported["accepted"] <= {
             number for number in state if state[number] in {"accepted", "done"}
         }
-        assert heard["sending"] <= set(state)
+        assert reported["sending"] <= set(state)
         assert "sending" not in state.values()
         request_keys = [
             entry.request_key for entry in library.entries() if entry.state != "refused"
@@ -216,14 +216,14 @@ def _nothing_is_lost(path: Path, heard: dict[str, set[int]]) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot fork")
-def test_a_forked_child_neither_uses_nor_keeps_the_library_alive(tmp_path: Path) -> None:
+def test_forked_child_neither_uses_nor_holds_the_library(tmp_path: Path) -> None:
     code = """
 import asyncio, os, sys, signal, warnings
 warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside a thread: that is shown
 from musicapi_nb.errors import LibraryError
 from musicapi_nb.ledger_types import PurchaseTerms
 from musicapi_nb.library import Library
-from tests.library.world import song
+from tests.library.helpers import song
 library = Library(sys.argv[1])
 async def main():
     await library.async_ledger.claim(song(), PurchaseTerms())
@@ -239,20 +239,18 @@ if child == 0:
 os.kill(os.getpid(), signal.SIGKILL) if sys.stdin.readline() else None
 """
     parent = python(code, str(tmp_path))
-    child, _, words = said(parent).partition(" ")
-    assert "forked" in words
+    child, _, message = read_line(parent).partition(" ")
+    assert "forked" in message
     with Library(tmp_path) as library:
         assert library.claim(song()).kind == "join"
-        tell(parent)
+        send_line(parent)
         parent.wait(timeout=60)
         assert library.claim(song()).kind == "uncertain"
     os.kill(int(child), signal.SIGKILL)
     parent.communicate()
 
 
-def test_a_lock_file_that_somebody_deleted_makes_it_uncertain_not_bought_twice(
-    tmp_path: Path,
-) -> None:
+def test_deleted_lock_file_makes_purchase_uncertain(tmp_path: Path) -> None:
     with Library(tmp_path) as first, Library(tmp_path) as second:
         first.claim(song())
         for lock in (tmp_path / "open").iterdir():
@@ -260,13 +258,13 @@ def test_a_lock_file_that_somebody_deleted_makes_it_uncertain_not_bought_twice(
         assert second.claim(song()).kind == "uncertain"
 
 
-def test_reopened_it_goes_on_where_it_was(tmp_path: Path) -> None:
+def test_reopened_library_continues(tmp_path: Path) -> None:
     with Library(tmp_path) as library:
         number = buy(library, song()).entry.id
         library.record_uncertain(library.claim(song("lost")).entry.id, LostReply("lost"))
     with Library(tmp_path) as library:
-        (found,) = library.unfinished()
-        assert (found.entry.id, found.task) == (number, acknowledged(song()))
+        (unfinished,) = library.unfinished()
+        assert (unfinished.entry.id, unfinished.task) == (number, acknowledged(song()))
         assert library.claim(song()).kind == "join"
         assert library.claim(song("lost")).kind == "uncertain"
         with pytest.raises(LibraryError, match="is accepted"):

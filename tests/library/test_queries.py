@@ -14,7 +14,7 @@ from musicapi_nb.errors import InvalidArgument, LostReply, MusicAPIError, Unexpe
 from musicapi_nb.ledger_types import PurchaseTerms
 from musicapi_nb.library import Entry, Library, RenderTime, request_key
 from musicapi_nb.library.stored_tasks import raw_text, restore, to_event
-from tests.library.world import FAILED, PRICE, RUNNING, Unpriced, acknowledged, buy, looked, song
+from tests.library.helpers import FAILED, PRICE, RUNNING, Unpriced, acknowledged, buy, looked, song
 from tests.raw_http_server import DONE
 from tests.replies import NAMES, grown, odd_replies, sample
 
@@ -25,26 +25,26 @@ def library(tmp_path: Path) -> Iterator[Library]:
         yield opened
 
 
-def finish(library: Library, words: str, reply: Any = DONE, **named: Any) -> tasks.Task:
-    request = song(words)
-    claim = buy(library, request, f"task {words}", **named)
-    task = looked(acknowledged(request, f"task {words}"), reply)
+def finish(library: Library, prompt: str, reply: Any = DONE, **named: Any) -> tasks.Task:
+    request = song(prompt)
+    claim = buy(library, request, f"task {prompt}", **named)
+    task = looked(acknowledged(request, f"task {prompt}"), reply)
     library.record_poll(claim.entry.id, task)
     return task
 
 
-def test_tasks_come_back_as_they_were_seen(library: Library) -> None:
-    made = [finish(library, "a"), finish(library, "b", FAILED), finish(library, "c", RUNNING)]
+def test_tasks_are_restored_as_polled(library: Library) -> None:
+    tasks_made = [finish(library, "a"), finish(library, "b", FAILED), finish(library, "c", RUNNING)]
     library.claim(song("d"))
-    assert library.tasks() == made
-    assert library.tasks("done") == made[:1]
-    assert library.tasks("accepted") == made[2:]
+    assert library.tasks() == tasks_made
+    assert library.tasks("done") == tasks_made[:1]
+    assert library.tasks("accepted") == tasks_made[2:]
     assert [entry.state for entry in library.entries()] == ["done", "failed", "accepted", "sending"]
     with pytest.raises(InvalidArgument, match="planned, sending"):
         library.tasks("finished")  # type: ignore[arg-type]  # what a person may type
 
 
-def test_an_experiments_tasks_are_those_of_its_cells(library: Library) -> None:
+def test_experiment_tasks_are_those_of_its_cells(library: Library) -> None:
     first = finish(library, "a", experiment="e", cell="1")
     finish(library, "b")
     assert library.tasks(experiment="e") == [first]
@@ -52,21 +52,25 @@ def test_an_experiments_tasks_are_those_of_its_cells(library: Library) -> None:
     assert library.counts(experiment="e") == {"done": 1}
 
 
-def test_a_frame_takes_a_library(library: Library) -> None:
-    made = [finish(library, "a"), finish(library, "b", FAILED)]
+def test_frame_accepts_a_library(library: Library) -> None:
+    tasks_made = [finish(library, "a"), finish(library, "b", FAILED)]
     given_library = frames.songs_frame(library)
-    assert given_library.equals(frames.songs_frame(made))
+    assert given_library.equals(frames.songs_frame(tasks_made))
     assert len(given_library) == 2
-    assert list(frames.tasks_frame([library, made[0]])["task_id"]) == ["task a", "task b", "task a"]
+    assert list(frames.tasks_frame([library, tasks_made[0]])["task_id"]) == [
+        "task a",
+        "task b",
+        "task a",
+    ]
 
 
-def test_a_table_with_such_a_column_is_no_library() -> None:
+def test_table_with_a_replies_column_is_not_a_library() -> None:
     with pytest.raises(InvalidArgument, match="DataFrame"):
         frames.songs_frame(cast("Any", pd.DataFrame({"tasks": [1]})))
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_known_reply_comes_back(library: Library, name: str) -> None:
+def test_every_sample_reply_is_restored(library: Library, name: str) -> None:
     number = buy(library, song()).entry.id
     try:
         task = looked(acknowledged(song()), sample(name))
@@ -78,7 +82,7 @@ def test_every_known_reply_comes_back(library: Library, name: str) -> None:
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(odd_replies())
-def test_odd_replies_come_back_too(reply: Any) -> None:
+def test_malformed_replies_are_restored(reply: Any) -> None:
     payload = json.loads(json.dumps(reply))  # as the wire gives it, NaN and lone surrogates too
     try:
         task = tasks.parse_task(payload, task=acknowledged(song()))
@@ -91,7 +95,7 @@ def test_odd_replies_come_back_too(reply: Any) -> None:
     assert json.dumps(back.raw) == json.dumps(task.raw)
 
 
-def test_of_a_reply_nested_beyond_measure_the_songs_are_kept(library: Library) -> None:
+def test_songs_of_a_deeply_nested_reply_are_stored(library: Library) -> None:
     number = buy(library, song()).entry.id
     task = looked(acknowledged(song()), {**DONE, "deep": grown("<deep>")})
     library.record_poll(number, task)
@@ -100,7 +104,7 @@ def test_of_a_reply_nested_beyond_measure_the_songs_are_kept(library: Library) -
     assert "nested too deeply" in repr(back.raw["deep"])
 
 
-def test_render_times_are_known_between_two_looks(
+def test_render_times_lie_between_two_polls(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1000.0
@@ -126,7 +130,7 @@ def test_render_times_are_known_between_two_looks(
     assert library.render_times("sonic", "create", simulated=True) == []
 
 
-def test_entries_say_what_was_asked(library: Library) -> None:
+def test_entry_describes_its_request(library: Library) -> None:
     claim = library.claim(song(), PurchaseTerms(take=3, experiment="e", cell="x"))
     entry = library.entry(claim.entry.id)
     assert (entry.name, entry.model, entry.take, entry.cell) == ("sonic.create", "sonic-v5", 3, "x")
@@ -138,32 +142,32 @@ def test_entries_say_what_was_asked(library: Library) -> None:
 # --- shown ---------------------------------------------------------------------------------
 
 
-def test_it_shows_what_needs_a_person_first(library: Library) -> None:
+def test_card_shows_uncertain_purchases_first(library: Library) -> None:
     finish(library, "a")
     finish(library, "b", FAILED)
     lost = library.claim(song("c")).entry.id
     library.record_uncertain(lost, LostReply("the <b>reply</b> was lost"))
-    shown = library._repr_html_()
-    assert shown.index("1 uncertain") < shown.index("1 done") < shown.index("1 failed")
-    assert f"library.resolve({lost}, task_id=" in shown
-    assert "the &lt;b&gt;reply&lt;/b&gt; was lost" in shown
-    assert "<b>" not in shown
-    assert f"{PRICE} credits spent, {PRICE} refunded, {PRICE} uncertain" in shown
-    assert "KB on disk" in shown
+    html = library._repr_html_()
+    assert html.index("1 uncertain") < html.index("1 done") < html.index("1 failed")
+    assert f"library.resolve({lost}, task_id=" in html
+    assert "the &lt;b&gt;reply&lt;/b&gt; was lost" in html
+    assert "<b>" not in html
+    assert f"{PRICE} credits spent, {PRICE} refunded, {PRICE} uncertain" in html
+    assert "KB on disk" in html
     line = repr(library)
     assert "1 uncertain, 1 done, 1 failed" in line
     assert "\n" not in line
 
 
-def test_an_empty_one_and_a_simulated_one(library: Library) -> None:
+def test_empty_and_simulated_libraries_have_a_card(library: Library) -> None:
     assert "No requests yet" in library._repr_html_()
     buy(library, song(), simulated=True)
-    shown = library._repr_html_()
-    assert "simulated: 20 credits spent" in shown
-    assert "0 credits spent" in shown
+    html = library._repr_html_()
+    assert "simulated: 20 credits spent" in html
+    assert "0 credits spent" in html
 
 
-def test_what_died_is_shown_without_asking(tmp_path: Path) -> None:
+def test_card_shows_purchases_of_ended_processes(tmp_path: Path) -> None:
     with Library(tmp_path) as first, Library(tmp_path) as second:
         first.claim(song())
         assert "uncertain" not in repr(second).split(";")[0]
@@ -178,7 +182,7 @@ def test_disk_used_counts_files(library: Library, tmp_path: Path) -> None:
     assert library.disk_used() == before + 1000
 
 
-def test_a_long_reply_is_kept_whole(library: Library) -> None:
+def test_long_reply_is_stored_completely(library: Library) -> None:
     number = buy(library, song()).entry.id
     task = looked(acknowledged(song()), {**DONE, "many": [{"a": [1, None, 0.5]}] * 500})
     library.record_poll(number, task)

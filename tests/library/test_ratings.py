@@ -13,50 +13,58 @@ import musicapi_nb as mnb
 from musicapi_nb.errors import ClientClosed, InvalidArgument, LibraryLocked
 from musicapi_nb.library import Library
 from musicapi_nb.tasks import Song
-from tests.library.world import acknowledged, buy, ended, looked, python, rebuilt_is_the_same, song
+from tests.library.helpers import (
+    acknowledged,
+    buy,
+    looked,
+    python,
+    rebuilt_is_the_same,
+    song,
+    wait_for_end,
+)
 
 SONG = Song(id="c1", task_id="t1", position=1, state="succeeded")
 
 
-def said(library: Library) -> list[tuple[str | None, int | None, str]]:
+def ratings_of(library: Library) -> list[tuple[str | None, int | None, str]]:
     return [(rating.song_id, rating.stars, rating.note) for rating in library.ratings()]
 
 
-def test_the_last_word_counts_and_every_word_stays(tmp_path: Path) -> None:
+def test_latest_rating_counts_and_all_are_kept(tmp_path: Path) -> None:
     with Library(tmp_path / "l") as library:
         assert library.rating(SONG) is None
         library.rate(SONG, 3)
         library.rate(SONG, note="  the bass drags ")
-        given = library.rate(SONG, 5)
-        assert (given.stars, given.note, given.task_id, given.position) == (
+        rating = library.rate(SONG, 5)
+        assert (rating.stars, rating.note, rating.task_id, rating.position) == (
             5,
             "the bass drags",
             "t1",
             1,
         )
-        assert dt.datetime.now(dt.UTC) - given.at < dt.timedelta(minutes=1)
+        assert dt.datetime.now(dt.UTC) - rating.at < dt.timedelta(minutes=1)
         library.rate(SONG, 5)
         events = [event for event in library.events() if event.kind == "rated"]
         assert [event.data["stars"] for event in events] == [3, 3, 5]
         rebuilt_is_the_same(library)
     with Library(tmp_path / "l") as library:
-        assert library.rating(SONG) == given
-        assert said(library) == [("c1", 5, "the bass drags")]
+        assert library.rating(SONG) == rating
+        assert ratings_of(library) == [("c1", 5, "the bass drags")]
 
 
-def test_what_is_taken_back_is_gone(tmp_path: Path) -> None:
+def test_removed_rating_is_gone(tmp_path: Path) -> None:
     with Library(tmp_path / "l") as library:
         library.rate(SONG, 2, note="no")
         library.rate(SONG, 0)
-        assert said(library) == [("c1", None, "no")]
+        assert ratings_of(library) == [("c1", None, "no")]
         library.rate(SONG, note="")
-        assert said(library) == []
+        assert ratings_of(library) == []
         assert library.rate(SONG, 0).empty
         assert [event.kind for event in library.events()] == ["rated"] * 3
         rebuilt_is_the_same(library)
 
 
-def test_songs_are_kept_apart_by_id_task_and_world(tmp_path: Path) -> None:
+def test_ratings_distinguish_id_task_and_simulator(tmp_path: Path) -> None:
     songs = [
         Song(id="a", task_id="t"),
         Song(id="a", task_id="t", simulated=True),
@@ -64,15 +72,15 @@ def test_songs_are_kept_apart_by_id_task_and_world(tmp_path: Path) -> None:
         Song(task_id="t", position=1),
     ]
     with Library(tmp_path / "l") as library:
-        for stars, each in enumerate(songs, 1):
-            library.rate(each, stars)
-        assert [library.rating(each).stars for each in songs] == [1, 2, 3, 4]  # type: ignore[union-attr]
+        for stars, song_ in enumerate(songs, 1):
+            library.rate(song_, stars)
+        assert [library.rating(song_).stars for song_ in songs] == [1, 2, 3, 4]  # type: ignore[union-attr]
         moved = msgspec.structs.replace(songs[0], task_id="other", position=7)
         assert library.rating(moved) == library.rating(songs[0])
 
 
 @pytest.mark.parametrize("stars", [-1, 6, 2.5, True, "5", [1]])
-def test_no_other_stars_are_taken(tmp_path: Path, stars: Any) -> None:
+def test_invalid_stars_are_refused(tmp_path: Path, stars: Any) -> None:
     with Library(tmp_path / "l") as library:
         library.rate(SONG, 4)
         with pytest.raises(InvalidArgument, match="1 to 5"):
@@ -81,16 +89,16 @@ def test_no_other_stars_are_taken(tmp_path: Path, stars: Any) -> None:
             library.rate(SONG, note="x" * 4_001)
         with pytest.raises(InvalidArgument, match="no id and no task id"):
             library.rate(Song(state="succeeded"), 3)
-        assert said(library) == [("c1", 4, "")]
+        assert ratings_of(library) == [("c1", 4, "")]
 
 
 @pytest.mark.parametrize(
     "note", ["'; DROP TABLE ratings; --", "\ud800 half", "emoji 🥁", "\x00", "<b>\n\u202eturned"]
 )
-def test_any_text_can_be_a_note(tmp_path: Path, note: str) -> None:
+def test_any_text_is_a_valid_note(tmp_path: Path, note: str) -> None:
     with Library(tmp_path / "l") as library:
-        kept = library.rate(SONG, note=note).note
-        assert kept == note.replace("\ud800", "\ufffd").strip()
+        stored_note = library.rate(SONG, note=note).note
+        assert stored_note == note.replace("\ud800", "\ufffd").strip()
         rebuilt_is_the_same(library)
 
 
@@ -104,13 +112,13 @@ os._exit(3)
 """
 
 
-def test_it_is_on_disk_when_the_call_returns(tmp_path: Path) -> None:
-    assert ended(python(_RATE_AND_DIE, str(tmp_path / "l"))) == 3
+def test_rating_is_on_disk_when_the_call_returns(tmp_path: Path) -> None:
+    assert wait_for_end(python(_RATE_AND_DIE, str(tmp_path / "l"))) == 3
     with Library(tmp_path / "l") as library:
-        assert said(library) == [("c1", 4, "loud")]
+        assert ratings_of(library) == [("c1", 4, "loud")]
 
 
-def test_a_refusal_leaves_what_was_said(tmp_path: Path) -> None:
+def test_failed_write_keeps_the_previous_rating(tmp_path: Path) -> None:
     library = Library(tmp_path / "l", lock_timeout=0.05)
     library.rate(SONG, 2)
     other = sqlite3.connect(tmp_path / "l" / "library.sqlite", isolation_level=None)
@@ -119,18 +127,20 @@ def test_a_refusal_leaves_what_was_said(tmp_path: Path) -> None:
         library.rate(SONG, 5)
     other.execute("ROLLBACK")
     other.close()
-    assert said(library) == [("c1", 2, "")]
+    assert ratings_of(library) == [("c1", 2, "")]
     library.close()
     with pytest.raises(ClientClosed):
         library.rate(SONG, 5)
 
 
-def test_threads_may_rate_at_once(tmp_path: Path) -> None:
+def test_threads_can_rate_at_once(tmp_path: Path) -> None:
     with Library(tmp_path / "l") as library:
         songs = [Song(id=f"s{number}", task_id="t", state="succeeded") for number in range(40)]
         threads = [
-            threading.Thread(target=lambda at=at: [library.rate(s, 1 + at) for s in songs[at::4]])
-            for at in range(4)
+            threading.Thread(
+                target=lambda index=index: [library.rate(s, 1 + index) for s in songs[index::4]]
+            )
+            for index in range(4)
         ]
         for thread in threads:
             thread.start()
@@ -142,7 +152,7 @@ def test_threads_may_rate_at_once(tmp_path: Path) -> None:
         rebuilt_is_the_same(library)
 
 
-def test_ratings_are_a_table_that_songs_can_be_joined_to(tmp_path: Path) -> None:
+def test_ratings_frame_joins_songs(tmp_path: Path) -> None:
     with Library(tmp_path / "l") as library:
         empty = mnb.ratings_frame(library)
         request = song()

@@ -15,7 +15,7 @@ from musicapi_nb.engines.fields import Field
 from musicapi_nb.errors import InvalidRequest
 from musicapi_nb.library import request_key
 from musicapi_nb.library._request_key import from_json, to_json
-from tests.library.world import ROOT, Unpriced, song
+from tests.library.helpers import ROOT, Unpriced, song
 
 _texts = st.text(st.characters(codec="utf-8"), max_size=12)
 _numbers = st.integers(-5, 300) | st.floats(0, 1, allow_nan=False)
@@ -27,7 +27,7 @@ _json = st.recursive(
 
 
 def _values(field: Field) -> st.SearchStrategy[Any]:
-    known: dict[str, st.SearchStrategy[Any]] = {
+    strategies: dict[str, st.SearchStrategy[Any]] = {
         "switch": st.booleans(),
         "integer": st.integers(0, 300),
         "fraction": st.floats(0, 1),
@@ -48,7 +48,7 @@ def _values(field: Field) -> st.SearchStrategy[Any]:
             st.builds(nuro.Segment, name=_texts, duration=st.integers(1, 99)), max_size=3
         ),
     }
-    return st.none() | known.get(field.kind, _texts)
+    return st.none() | strategies.get(field.kind, _texts)
 
 
 @st.composite
@@ -60,7 +60,7 @@ def requests(draw: st.DrawFn) -> Request:
 
 
 @given(requests(), st.integers(1, 50))
-def test_requests_come_back_as_they_were(request_: Request, take: int) -> None:
+def test_requests_are_restored(request_: Request, take: int) -> None:
     back = from_json(json.loads(json.dumps(to_json(request_))))
     assert back is not None
     assert type(back) is type(request_)
@@ -69,20 +69,20 @@ def test_requests_come_back_as_they_were(request_: Request, take: int) -> None:
 
 
 @given(requests(), requests())
-def test_only_what_is_the_same_has_the_same_name(one: Request, other: Request) -> None:
-    assert request_key(one, 1) != request_key(one, 2)
-    if request_key(one) == request_key(other):
-        assert (type(one), one.body()) == (type(other), other.body())
+def test_only_equal_requests_have_equal_keys(request: Request, other: Request) -> None:
+    assert request_key(request, 1) != request_key(request, 2)
+    if request_key(request) == request_key(other):
+        assert (type(request), request.body()) == (type(other), other.body())
     else:
         written = [
             json.dumps([request.path, request.operation, request.body()], sort_keys=True)
-            for request in (one, other)
+            for request in (request, other)
         ]
         assert written[0] != written[1]
 
 
-def test_the_name_is_the_same_in_every_process_and_version() -> None:
-    code = "from tests.library.world import song\nfrom musicapi_nb.library import request_key\n"
+def test_key_is_equal_in_every_process_and_version() -> None:
+    code = "from tests.library.helpers import song\nfrom musicapi_nb.library import request_key\n"
     code += "print(request_key(song('grün', 'sonic-v5'), 3))"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
@@ -94,35 +94,39 @@ def test_the_name_is_the_same_in_every_process_and_version() -> None:
     )
 
 
-def test_equal_numbers_are_equal() -> None:
-    one = sonic.Create(extra={"weight": 1, "deep": [{"a": 2.0}]})
-    assert request_key(one) == request_key(sonic.Create(extra={"deep": [{"a": 2}], "weight": 1.0}))
-    assert request_key(one) != request_key(sonic.Create(extra={"weight": True, "deep": [{"a": 2}]}))
+def test_equal_numbers_have_equal_keys() -> None:
+    request = sonic.Create(extra={"weight": 1, "deep": [{"a": 2.0}]})
+    assert request_key(request) == request_key(
+        sonic.Create(extra={"deep": [{"a": 2}], "weight": 1.0})
+    )
+    assert request_key(request) != request_key(
+        sonic.Create(extra={"weight": True, "deep": [{"a": 2}]})
+    )
 
 
-def test_a_field_that_became_known_keeps_the_name() -> None:
+def test_new_field_keeps_the_key() -> None:
     assert request_key(sonic.Create(mv="sonic-v5", extra={"title": "x"})) == request_key(
         sonic.Create(mv="sonic-v5", title="x")
     )
 
 
-def test_what_was_taken_back_is_not_sent_after_all() -> None:
+def test_unset_field_stays_unset() -> None:
     request = studio.Description(prompt_strength=None)
     assert from_json(to_json(request)) == request
     assert "prompt_strength" not in request.body()
 
 
-def test_an_operation_that_is_not_known_is_none() -> None:
+def test_unknown_operation_is_none() -> None:
     assert from_json(to_json(Unpriced())) is None
 
 
-def test_a_value_of_another_type_comes_back_too() -> None:
-    odd: Any = 5
-    request = sonic.Create(title=odd)
+def test_value_of_another_type_is_restored() -> None:
+    unexpected: Any = 5
+    request = sonic.Create(title=unexpected)
     assert from_json(to_json(request)) == request
 
 
 @pytest.mark.parametrize("take", [0, -1, 1.0, True, "1", None])
-def test_a_take_is_counted_from_one(take: Any) -> None:
+def test_take_starts_at_one(take: Any) -> None:
     with pytest.raises(InvalidRequest, match="whole number, 1 or more"):
         request_key(song(), take)

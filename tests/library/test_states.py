@@ -16,7 +16,7 @@ from musicapi_nb.ledger_types import PurchaseTerms
 from musicapi_nb.library import ACTIVE_STATES, OPEN_STATES, STATES, Entry, Library
 from musicapi_nb.library.entry import Event, allowed, apply_event
 from musicapi_nb.tasks import Task
-from tests.library.world import (
+from tests.library.helpers import (
     FAILED,
     FAILED_UNSAID,
     PRICE,
@@ -62,60 +62,62 @@ class Ledgers(RuleBasedStateMachine):
         self.library.close()
         shutil.rmtree(self.folder)
 
-    def live(self, words: str) -> int | None:
-        found = [
-            at for at, one in self.model.items() if one[0] == words and one[1] in ACTIVE_STATES
+    def live(self, prompt: str) -> int | None:
+        numbers = [
+            entry_id
+            for entry_id, row in self.model.items()
+            if row[0] == prompt and row[1] in ACTIVE_STATES
         ]
-        assert len(found) <= 1
-        return found[0] if found else None
+        assert len(numbers) <= 1
+        return numbers[0] if numbers else None
 
-    def held(self) -> int:
+    def credits_held(self) -> int:
         counted = ("sending", "accepted", "reposting", "done", "uncertain")
-        held = [
-            one
-            for one in self.model.values()
-            if one[3] and (one[1] in counted or (one[1] == "failed" and one[2] is not True))
+        credits_held = [
+            row
+            for row in self.model.values()
+            if row[3] and (row[1] in counted or (row[1] == "failed" and row[2] is not True))
         ]
-        return PRICE * len(held)
+        return PRICE * len(credits_held)
 
-    def some(self, number: int, *states: str) -> int | None:
-        found = [at for at, one in self.model.items() if one[1] in states]
-        return found[number % len(found)] if found else None
+    def pick(self, number: int, *states: str) -> int | None:
+        numbers = [entry_id for entry_id, row in self.model.items() if row[1] in states]
+        return numbers[number % len(numbers)] if numbers else None
 
-    @rule(words=st.sampled_from("abcde"))
-    def plan(self, words: str) -> None:
-        known = self.live(words)
-        entry = self.library.plan(song(words))
-        assert known in {None, entry.id}
-        self.model.setdefault(entry.id, [words, "planned", None, False])
+    @rule(prompt=st.sampled_from("abcde"))
+    def plan(self, prompt: str) -> None:
+        number = self.live(prompt)
+        entry = self.library.plan(song(prompt))
+        assert number in {None, entry.id}
+        self.model.setdefault(entry.id, [prompt, "planned", None, False])
 
-    @rule(words=st.sampled_from("abcde"), budget=st.booleans(), retry_failed=st.booleans())
-    def claim(self, words: str, *, budget: bool, retry_failed: bool) -> None:
-        known = self.live(words)
+    @rule(prompt=st.sampled_from("abcde"), budget=st.booleans(), retry_failed=st.booleans())
+    def claim(self, prompt: str, *, budget: bool, retry_failed: bool) -> None:
+        number = self.live(prompt)
         ended = [
-            at
-            for at, one in self.model.items()
-            if one[0] == words and one[1] in {"failed", "refused"}
+            entry_id
+            for entry_id, row in self.model.items()
+            if row[0] == prompt and row[1] in {"failed", "refused"}
         ]
-        planned = known is None or self.model[known][1] == "planned"
+        planned = number is None or self.model[number][1] == "planned"
         had = planned and not retry_failed and ended
         buys = planned and not had
-        if buys and budget and self.held() + PRICE > LIMIT:
+        if buys and budget and self.credits_held() + PRICE > LIMIT:
             with pytest.raises(OverBudget):
                 self.library.claim(
-                    song(words), PurchaseTerms(budgets=("b",), retry_failed=retry_failed)
+                    song(prompt), PurchaseTerms(budgets=("b",), retry_failed=retry_failed)
                 )
             return
         claim = self.library.claim(
-            song(words),
+            song(prompt),
             PurchaseTerms(budgets=tuple(["b"] if budget else []), retry_failed=retry_failed),
         )
         if buys:
             assert claim.kind == "buy"
-            assert known in {None, claim.entry.id}
-            self.model[claim.entry.id] = [words, "sending", None, budget]
+            assert number in {None, claim.entry.id}
+            self.model[claim.entry.id] = [prompt, "sending", None, budget]
             return
-        assert claim.entry.id == (max(ended) if had else known)
+        assert claim.entry.id == (max(ended) if had else number)
         kinds = {
             "sending": "join",
             "accepted": "join",
@@ -127,7 +129,7 @@ class Ledgers(RuleBasedStateMachine):
 
     @rule(number=st.integers(0, 9))
     def accepted(self, number: int) -> None:
-        entry = self.some(number, "sending", "uncertain")
+        entry = self.pick(number, "sending", "uncertain")
         if entry is not None:
             self.library.record_accepted(
                 entry, acknowledged(song(self.model[entry][0]), f"t{entry}")
@@ -137,34 +139,34 @@ class Ledgers(RuleBasedStateMachine):
 
     @rule(number=st.integers(0, 9))
     def accepted_without_a_task(self, number: int) -> None:
-        entry = self.some(number, "sending")
+        entry = self.pick(number, "sending")
         if entry is not None:
             self.library.record_accepted(entry, Task(request=song(self.model[entry][0])))
             self.model[entry][1] = "accepted"
             self.repeated.add(entry)
 
-    @rule(words=st.sampled_from("abcde"))
-    def ask_again(self, words: str) -> None:
-        known = self.live(words)
+    @rule(prompt=st.sampled_from("abcde"))
+    def ask_again(self, prompt: str) -> None:
+        number = self.live(prompt)
         ended = [
-            at
-            for at, one in self.model.items()
-            if one[0] == words and one[1] in {"failed", "refused"}
+            entry_id
+            for entry_id, row in self.model.items()
+            if row[0] == prompt and row[1] in {"failed", "refused"}
         ]
-        if (known is None and not ended) or (known and self.model[known][1] == "planned"):
+        if (number is None and not ended) or (number and self.model[number][1] == "planned"):
             with pytest.raises(InvalidTransition, match="buy it with run"):
-                self.library.claim_repost(song(words))
+                self.library.claim_repost(song(prompt))
             return
-        claim = self.library.claim_repost(song(words))
-        assert claim.entry.id == (known or max(ended))
+        claim = self.library.claim_repost(song(prompt))
+        assert claim.entry.id == (number or max(ended))
         asks = self.model[claim.entry.id][1] == "accepted" and claim.entry.id not in self.tasks
         assert (claim.kind == "repost") is asks
         if asks:
             self.model[claim.entry.id][1] = "reposting"
 
     @rule(number=st.integers(0, 9), step=st.sampled_from(["still_accepted", "uncertain"]))
-    def asked(self, number: int, step: str) -> None:
-        entry = self.some(number, "reposting")
+    def reposted(self, number: int, step: str) -> None:
+        entry = self.pick(number, "reposting")
         if entry is not None and step == "uncertain":
             self.library.record_uncertain(entry, LostReply("lost"))
             self.model[entry][1] = "uncertain"
@@ -173,8 +175,8 @@ class Ledgers(RuleBasedStateMachine):
             self.model[entry][1] = "accepted"
 
     @rule(number=st.integers(0, 9), step=st.sampled_from(["refused", "uncertain", "unsent"]))
-    def answered(self, number: int, step: str) -> None:
-        entry = self.some(number, "sending")
+    def receive_outcome(self, number: int, step: str) -> None:
+        entry = self.pick(number, "sending")
         if entry is None:
             return
         error = {
@@ -186,27 +188,27 @@ class Ledgers(RuleBasedStateMachine):
         self.model[entry][1] = "not_run" if step == "unsent" else step
 
     @rule(number=st.integers(0, 9), reply=st.sampled_from([RUNNING, None, FAILED, FAILED_UNSAID]))
-    def seen(self, number: int, reply: Any) -> None:
-        entry = self.some(number, "accepted", "reposting", "failed", "done")
+    def polled(self, number: int, reply: Any) -> None:
+        entry = self.pick(number, "accepted", "reposting", "failed", "done")
         if entry is None:
             return
         task = acknowledged(song(self.model[entry][0]), f"t{entry}")
         task = looked(task) if reply is None else looked(task, reply)
         self.library.record_poll(entry, task)
-        one = self.model[entry]
-        if one[1] in {"accepted", "reposting"}:
+        row = self.model[entry]
+        if row[1] in {"accepted", "reposting"}:
             self.tasks.add(entry)
-        if one[1] == "reposting" and not task.finished:
-            one[1] = "accepted"
-        elif one[1] in {"accepted", "reposting"} and task.finished:
-            one[1] = "done" if task.state == "succeeded" else "failed"
-            one[2] = task.refunded if one[1] == "failed" else None
-        elif one[1] == "failed" and one[2] is None:
-            one[2] = task.refunded
+        if row[1] == "reposting" and not task.finished:
+            row[1] = "accepted"
+        elif row[1] in {"accepted", "reposting"} and task.finished:
+            row[1] = "done" if task.state == "succeeded" else "failed"
+            row[2] = task.refunded if row[1] == "failed" else None
+        elif row[1] == "failed" and row[2] is None:
+            row[2] = task.refunded
 
     @rule(number=st.integers(0, 9), way=st.sampled_from(["charged", "free", "balance", "task"]))
     def resolve(self, number: int, way: str) -> None:
-        entry = self.some(number, *STATES)
+        entry = self.pick(number, *STATES)
         if entry is None:
             return
         ways: dict[str, dict[str, Any]] = {
@@ -215,56 +217,56 @@ class Ledgers(RuleBasedStateMachine):
             "balance": {"before": 100, "after": 100 - PRICE},
             "task": {"task_id": f"t{entry}"},
         }
-        one = self.model[entry]
-        forgotten = one[1] == "accepted" or one[1:3] == ["failed", None]
-        doubtful = one[1] == "uncertain" or (forgotten and way != "task")
+        row = self.model[entry]
+        forgotten = row[1] == "accepted" or row[1:3] == ["failed", None]
+        doubtful = row[1] == "uncertain" or (forgotten and way != "task")
         if not doubtful:
             with pytest.raises(InvalidTransition):
                 self.library.resolve(entry, **ways[way])
             return
         self.library.resolve(entry, **ways[way])
         if way == "task":
-            one[1] = "accepted"
+            row[1] = "accepted"
             self.tasks.add(entry)
-        elif way == "free" and one[1] == "uncertain" and entry in self.repeated:
-            one[1] = "accepted"  # the repeat cost nothing; the first was accepted all the same
+        elif way == "free" and row[1] == "uncertain" and entry in self.repeated:
+            row[1] = "accepted"  # the repeat cost nothing; the first was accepted all the same
         elif way == "free":
-            one[1:3] = ["refused", None] if one[1] == "uncertain" else ["failed", True]
+            row[1:3] = ["refused", None] if row[1] == "uncertain" else ["failed", True]
         else:
-            one[1:3] = ["failed", False]
+            row[1:3] = ["failed", False]
 
     @precondition(lambda self: self.model)
     @rule()
     def reopen(self) -> None:
         self.library.close()
         self.library = Library(self.folder)
-        for one in self.model.values():
-            if one[1] in {"sending", "reposting"}:
-                one[1] = "uncertain"
+        for row in self.model.values():
+            if row[1] in {"sending", "reposting"}:
+                row[1] = "uncertain"
 
     @rule(number=st.integers(0, 9))
     def cancel(self, number: int) -> None:
-        entry = self.some(number, "planned")
+        entry = self.pick(number, "planned")
         if entry is not None:
             self.library.record_skipped(entry, "cancelled")
             self.model[entry][1] = "not_run"
 
     @invariant()
-    def the_library_says_what_the_model_says(self) -> None:
+    def library_matches_the_model(self) -> None:
         entries = {entry.id: entry for entry in self.library.entries()}
-        states = {at: (entry.state, entry.refunded) for at, entry in entries.items()}
-        assert states == {at: (one[1], one[2]) for at, one in self.model.items()}
-        assert self.library.budgets()["b"].held == self.held() <= LIMIT
+        states = {entry_id: (entry.state, entry.refunded) for entry_id, entry in entries.items()}
+        assert states == {entry_id: (row[1], row[2]) for entry_id, row in self.model.items()}
+        assert self.library.budgets()["b"].held == self.credits_held() <= LIMIT
         account = self.library.account()
         charged = [
-            one
-            for one in self.model.values()
-            if one[1] in {"accepted", "reposting", "done", "failed"}
+            row
+            for row in self.model.values()
+            if row[1] in {"accepted", "reposting", "done", "failed"}
         ]
-        assert account.refunded == PRICE * sum(one[2] is True for one in charged)
+        assert account.refunded == PRICE * sum(row[2] is True for row in charged)
         assert account.spent == PRICE * len(charged) - account.refunded
-        assert {found.entry.id for found in self.library.unfinished()} == {
-            at for at, one in self.model.items() if one[1] == "accepted"
+        assert {numbers.entry.id for numbers in self.library.unfinished()} == {
+            entry_id for entry_id, row in self.model.items() if row[1] == "accepted"
         }
 
 
@@ -274,7 +276,7 @@ TestLedgers.settings = settings(max_examples=25, stateful_step_count=30, deadlin
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("state", [None, *STATES])
-def test_an_event_follows_or_is_refused_and_nothing_else(state: Any, kind: str) -> None:
+def test_event_is_applied_or_refused(state: Any, kind: str) -> None:
     entry = None if state is None else Entry(1, 1, "i", "sonic", "create", state)
     event = Event(
         id=2,
@@ -291,7 +293,7 @@ def test_an_event_follows_or_is_refused_and_nothing_else(state: Any, kind: str) 
             apply_event(entry, event)
 
 
-def test_what_is_over_stays_over_but_for_its_refund() -> None:
+def test_ended_entry_changes_only_by_its_refund() -> None:
     over = set(STATES) - OPEN_STATES
     for state in over:
         entry = Entry(1, 1, "i", "sonic", "create", state)

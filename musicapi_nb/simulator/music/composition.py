@@ -64,7 +64,10 @@ _LEAD_STEPS = 11
 
 
 class Note(NamedTuple):
-    """One note: seconds, seconds, MIDI pitch, loudness 0 to 1, and the timbre or drum."""
+    """One note; times are in seconds, pitches MIDI numbers, velocities 0 to 1.
+
+    ``part`` is the timbre or drum that plays it.
+    """
 
     start: float
     length: float

@@ -19,20 +19,16 @@ def cover(seed: str, valence: float, energy: float) -> bytes:
     hue = rng.gauss(0.06, 0.07) if rng.random() < 0.5 + valence / 2 else rng.gauss(0.6, 0.09)
     saturation, light = 0.56 + 0.2 * energy, 0.5 + 0.12 * valence
     far_hue = hue + rng.choice((-0.2, -0.12, 0.12, 0.2))
-    colours = np.array(
-        [
-            colorsys.hls_to_rgb(hue % 1, light + 0.2, saturation),
-            colorsys.hls_to_rgb(far_hue % 1, light - 0.22, saturation),
-        ]
-    )
-    y, x = np.mgrid[0:SIZE, 0:SIZE] / (SIZE - 1)
-    share = np.clip(y + (x - 0.5) * rng.uniform(-0.8, 0.8), 0, 1)[..., None]
-    pixels = 255 * ((1 - share) * colours[0] + share * colours[1])
-    return _png(np.clip(pixels, 0, 255).astype(np.uint8))
+    start = colorsys.hls_to_rgb(hue % 1, light + 0.2, saturation)
+    end = colorsys.hls_to_rgb(far_hue % 1, light - 0.22, saturation)
+    colours = np.clip(np.linspace(start, end, 256) * 255, 0, 255).astype(np.uint8)
+    line = np.linspace(0, 255, SIZE)
+    shares = line[:, None] + (line - 128) * rng.uniform(-0.8, 0.8)
+    return _png(colours[np.clip(shares, 0, 255).astype(np.uint8)])
 
 
 def _png(pixels: NDArray[np.uint8]) -> bytes:
-    """Encode RGB rows; each is stored as its difference to the row above (filter 2), packs best."""
+    """Encode RGB rows as differences to the row above (filter 2), which suits gradients."""
     height, width, _ = pixels.shape
     rows = pixels.reshape(height, width * 3)
     filtered = np.full((height, 1 + width * 3), 2, dtype=np.uint8)

@@ -24,8 +24,8 @@ class Unpriced(Request, frozen=True, kw_only=True):
     path: ClassVar[str] = "/api/v1/sonic/create"
 
 
-def song(words: str = "rain on tin", model: str = "sonic-v5") -> sonic.Create:
-    return sonic.Create(custom_mode=False, gpt_description_prompt=words, mv=model)
+def song(prompt: str = "rain on tin", model: str = "sonic-v5") -> sonic.Create:
+    return sonic.Create(custom_mode=False, gpt_description_prompt=prompt, mv=model)
 
 
 def acknowledged(request: Request, task_id: str = "t1") -> Task:
@@ -61,20 +61,20 @@ def python(code: str, *arguments: str, **named: Any) -> subprocess.Popen[str]:
     )
 
 
-def said(process: subprocess.Popen[str]) -> str:
+def read_line(process: subprocess.Popen[str]) -> str:
     """The next line that a process prints; "" at its end."""
     assert process.stdout is not None
     return process.stdout.readline().strip()
 
 
-def tell(process: subprocess.Popen[str]) -> None:
+def send_line(process: subprocess.Popen[str]) -> None:
     """Let a process that waits for a line go on."""
     assert process.stdin is not None
     process.stdin.write("\n")
     process.stdin.flush()
 
 
-def ended(process: subprocess.Popen[str]) -> int:
+def wait_for_end(process: subprocess.Popen[str]) -> int:
     process.communicate(timeout=60)
     return process.returncode
 
