@@ -1,4 +1,4 @@
-"""Tag and listening science: frames in, frames out."""
+"""Analyses of tags, durations and other outcomes: functions from tables to tables."""
 
 from musicapi_nb.analysis._adherence import adherence, tag_fates
 from musicapi_nb.analysis._cooccurrence import cooccurrence, exclusive_sets, tag_counts

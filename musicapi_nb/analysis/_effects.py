@@ -159,7 +159,7 @@ def _check(
 ) -> None:
     if measure not in get_args(Measure):
         raise InvalidArgument(f'measure is {measure!r}; it is "difference" or "ratio"')
-    if correction not in {*get_args(Correction), None}:
+    if correction is not None and correction not in get_args(Correction):
         raise InvalidArgument(f'correction is {correction!r}; it is "holm", "bh" or None')
     if not isinstance(draws, int) or draws < 1:
         raise InvalidArgument(f"draws is {draws!r}; it is a number from 1, such as 2000")

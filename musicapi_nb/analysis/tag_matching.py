@@ -12,6 +12,7 @@ from musicapi_nb.tasks.json_reader import clean
 from musicapi_nb.tasks.tags import match_key, split_tag_text
 
 Match: TypeAlias = Literal["tag", "words"] | Callable[[str, str], bool]
+_NAMED_MATCHES = ("tag", "words")
 
 
 def split_tags(requested: Any) -> tuple[str, ...]:
@@ -47,7 +48,7 @@ def match_tags(
                 for text in requested
             ]
         )
-    if match not in {"tag", "words"}:
+    if match not in _NAMED_MATCHES:
         raise InvalidArgument(f'match is {match!r}; it is "tag", "words" or a function of two tags')
     indexes = {match_key(tag): index for index, tag in enumerate(returned)}
     exact = tuple(indexes.get(match_key(tag)) for tag in requested)
