@@ -8,10 +8,14 @@ from pathlib import Path
 
 import pytest
 import sandbox
+from hypothesis import settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 _FOLDERS = pytest.StashKey[Path]()
+# A busy machine must not fail a property test.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 
 class _ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types

@@ -114,7 +114,7 @@ def _shuffled(rng: random.Random) -> bytes:
 
 
 def _with_shuffled_keys(rng: random.Random, value: Any) -> Any:
-    """Shuffle the keys of objects at all levels (steps of rewriting too: their order is theirs)."""
+    """Shuffle the keys of objects at all levels."""
     if isinstance(value, list):
         return [_with_shuffled_keys(rng, item) for item in value]
     if not isinstance(value, dict):
@@ -281,11 +281,11 @@ def _title(rng: random.Random) -> str:
 def _lyrics(rng: random.Random) -> str:
     length, lines, size = rng.randint(500, 2500), list[str](), 0
     while size < length:
-        words = (
+        line = (
             rng.choice(_FOREIGN if rng.random() < _FOREIGN_SHARE else _WORDS)
             for _ in range(rng.randint(4, 9))
         )
-        lines.append(" ".join(words))
+        lines.append(" ".join(line))
         if len(lines) % 6 == 0:
             lines.append(rng.choice(["[Verse]", "[Chorus]", "[Bridge]"]))
         size = sum(map(len, lines)) + len(lines)

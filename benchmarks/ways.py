@@ -1,12 +1,13 @@
-"""The ways to flatten that ours is measured against, each as its library's users would write it.
+"""Ways to flatten uniform replies, each written as users of its library would write it.
 
-Each makes the same tables of replies as `generated.py` makes them: songs, tags, replaced_tags and
-durations, the last with the songs' ids. They make fewer columns than ours does, and look at
-nothing odd.
+Each returns the same tables of the replies of `generated.py`: songs, tags, replaced_tags and
+durations (with the ids of the songs). The other ways make fewer columns than ours, and check
+nothing.
 """
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 from typing import TYPE_CHECKING, Any
@@ -34,18 +35,19 @@ TIMES = ("queue_seconds", "render_seconds", "total_seconds")
 DURATIONS = ("task_id", "song_id", "duration", *TIMES)
 
 
-def ours(given: Sequence[bytes]) -> Any:
+def ours(replies: Sequence[bytes]) -> Any:
     from musicapi_nb.frames import flatten
 
-    return flatten(list(given))
+    return flatten(list(replies))
 
 
-def orjson_alone(given: Sequence[bytes]) -> None:
-    """What no way can be faster than."""
+def loads_alone(replies: Sequence[bytes]) -> None:
+    """Parse each reply as JSON and drop the result, which no way can avoid."""
     import orjson
 
-    for reply in given:
-        orjson.loads(reply)
+    for reply in replies:
+        with contextlib.suppress(orjson.JSONDecodeError):  # some cases have broken replies
+            orjson.loads(reply)
 
 
 def _timed(tasks: pd.DataFrame) -> pd.DataFrame:
@@ -56,29 +58,29 @@ def _timed(tasks: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _places(frame: pd.DataFrame, by: Sequence[str]) -> pd.Series[int]:
+def _positions(frame: pd.DataFrame, by: Sequence[str]) -> pd.Series[int]:
     return frame.groupby(list(by), sort=False).cumcount()
 
 
-def json_normalize(given: Sequence[bytes]) -> Tables:
-    tasks = pd.json_normalize([json.loads(reply)["data"] for reply in given], max_level=0)
+def json_normalize(replies: Sequence[bytes]) -> Tables:
+    tasks = pd.json_normalize([json.loads(reply)["data"] for reply in replies], max_level=0)
     tasks["songs"] = [data["songs"] for data in tasks["data"]]
-    each = tasks[["task_id", "songs"]].explode("songs", ignore_index=True)
-    songs = pd.json_normalize(each["songs"].tolist(), max_level=0).rename(columns=KEPT)
-    songs["task_id"] = each["task_id"]
+    exploded = tasks[["task_id", "songs"]].explode("songs", ignore_index=True)
+    songs = pd.json_normalize(exploded["songs"].tolist(), max_level=0).rename(columns=KEPT)
+    songs["task_id"] = exploded["task_id"]
     songs["created_at"] = pd.to_datetime(songs["created_at"], utc=True)
     tags = songs[["task_id", "song_id", "tags"]].explode("tags", ignore_index=True)
     tags = tags.rename(columns={"tags": "tag"})
-    tags["position"] = _places(tags, ["song_id"])
+    tags["position"] = _positions(tags, ["song_id"])
     rows = [
-        (number, step, source, made["type"], made["tags"])
+        (number, step, source, result["type"], result["tags"])
         for number, replaced in enumerate(songs["replaced_tags"])
-        for step, (source, made) in enumerate(replaced.items())
+        for step, (source, result) in enumerate(replaced.items())
     ]
     steps = pd.DataFrame(rows, columns=["song", "step", "source", "type", "tag"])
     steps = steps.explode("tag", ignore_index=True)
     steps = steps.merge(songs[["task_id", "song_id"]], left_on="song", right_index=True)
-    steps["position"] = _places(steps, ["song", "step"])
+    steps["position"] = _positions(steps, ["song", "step"])
     durations = songs.merge(_timed(tasks)[["task_id", *TIMES]], on="task_id")
     return _tables(songs, tags, steps, durations)
 
@@ -86,24 +88,24 @@ def json_normalize(given: Sequence[bytes]) -> Tables:
 def _arrow_type() -> Any:
     import pyarrow as pa
 
-    text, whole = pa.string(), pa.int64()
+    text, integer = pa.string(), pa.int64()
     song = {name: pa.float64() if name == "duration" else text for name in KEPT}
     song |= {"tags": pa.list_(text)}
     songs = pa.struct({"songs": pa.list_(pa.struct(list(song.items())))}.items())
-    times = dict.fromkeys(("submit_time", "start_time", "finish_time"), whole)
+    times = dict.fromkeys(("submit_time", "start_time", "finish_time"), integer)
     data = pa.struct([("task_id", text), *times.items(), ("data", songs)])
     return pa.schema([("data", data)])
 
 
-def pyarrow_json(given: Sequence[bytes]) -> Tables:
+def pyarrow_json(replies: Sequence[bytes]) -> Tables:
     import pyarrow as pa
     from pyarrow import json as arrow_json
 
     options = arrow_json.ParseOptions(
         explicit_schema=_arrow_type(), unexpected_field_behavior="ignore"
     )
-    whole = pa.BufferReader(b"\n".join(given))
-    read = arrow_json.read_json(whole, parse_options=options).combine_chunks().flatten()
+    lines = pa.BufferReader(b"\n".join(replies))
+    read = arrow_json.read_json(lines, parse_options=options).combine_chunks().flatten()
     tasks = {name.removeprefix("data."): read[name] for name in read.column_names}
     lists = tasks.pop("data").combine_chunks().field("songs")
     flat, of_task = lists.flatten(), lists.value_parent_indices()
@@ -113,39 +115,39 @@ def pyarrow_json(given: Sequence[bytes]) -> Tables:
     songs = pa.table(columns).to_pandas()
     tags = flat.field("tags")
     numbers = tags.value_parent_indices().to_numpy()
-    made = songs[["task_id", "song_id"]].take(numbers).reset_index(drop=True)
-    made["tag"] = tags.flatten().to_pandas()
-    made["position"] = _places(made, ["song_id"])
+    tag_rows = songs[["task_id", "song_id"]].take(numbers).reset_index(drop=True)
+    tag_rows["tag"] = tags.flatten().to_pandas()
+    tag_rows["position"] = _positions(tag_rows, ["song_id"])
     timed = _timed(pa.table(tasks).to_pandas())[[*TIMES]].take(of_task.to_numpy())
     durations = pd.concat([songs, timed.reset_index(drop=True)], axis=1)
-    return _tables(songs, made, _second_pass(given, songs), durations)
+    return _tables(songs, tag_rows, _second_pass(replies, songs), durations)
 
 
-def _second_pass(given: Sequence[bytes], songs: pd.DataFrame) -> pd.DataFrame:
-    """Steps, whose sources are keys of objects: a schema would have a field for each of them."""
+def _second_pass(replies: Sequence[bytes], songs: pd.DataFrame) -> pd.DataFrame:
+    """Return the steps: their sources are object keys, which a schema cannot declare."""
     import orjson
 
     rows = [
-        (number, step, source, made["type"], position, tag)
+        (number, step, source, result["type"], position, tag)
         for number, song in enumerate(
-            song for reply in given for song in orjson.loads(reply)["data"]["data"]["songs"]
+            song for reply in replies for song in orjson.loads(reply)["data"]["data"]["songs"]
         )
-        for step, (source, made) in enumerate(song["replaced_tags"].items())
-        for position, tag in enumerate(made["tags"])
+        for step, (source, result) in enumerate(song["replaced_tags"].items())
+        for position, tag in enumerate(result["tags"])
     ]
     steps = pd.DataFrame(rows, columns=["song", "step", "source", "type", "position", "tag"])
     ids = songs[["task_id", "song_id"]].take(steps["song"].to_numpy()).reset_index(drop=True)
     return pd.concat([ids, steps], axis=1)
 
 
-def polars(given: Sequence[bytes]) -> Tables:
+def polars(replies: Sequence[bytes]) -> Tables:
     import polars as pl
 
     song = {name: pl.Float64 if name == "duration" else pl.String for name in KEPT}
     songs_type = pl.List(pl.Struct({**song, "tags": pl.List(pl.String)}))
     times = dict.fromkeys(("submit_time", "start_time", "finish_time"), pl.Int64)
     data = pl.Struct({"task_id": pl.String, **times, "data": pl.Struct({"songs": songs_type})})
-    read = pl.read_ndjson(io.BytesIO(b"\n".join(given)), schema={"data": data})
+    read = pl.read_ndjson(io.BytesIO(b"\n".join(replies)), schema={"data": data})
     tasks = read.unnest("data").unnest("data")
     timed = tasks.select(
         "task_id",
@@ -162,10 +164,10 @@ def polars(given: Sequence[bytes]) -> Tables:
         "task_id", "song_id", tag="tags", position=pl.int_ranges(pl.col("tags").list.len())
     ).explode("tag", "position")
     frame = songs.drop("tags").to_pandas()
-    return _tables(frame, tags.to_pandas(), _second_pass(given, frame), frame)
+    return _tables(frame, tags.to_pandas(), _second_pass(replies, frame), frame)
 
 
-def duckdb(given: Sequence[bytes]) -> Tables:
+def duckdb(replies: Sequence[bytes]) -> Tables:
     import tempfile
 
     import duckdb
@@ -174,11 +176,11 @@ def duckdb(given: Sequence[bytes]) -> Tables:
     steps_type = "MAP(VARCHAR, STRUCT(tags VARCHAR[], type VARCHAR))"
     song |= {"tags": ["VARCHAR"], "replaced_tags": steps_type}
     times = dict.fromkeys(("submit_time", "start_time", "finish_time"), "BIGINT")
-    # over objects that are found first: a type given to read_ndjson takes ten times as long
+    # typing objects after reading them: read_ndjson with a type takes ten times as long
     shape = json.dumps({"data": {"task_id": "VARCHAR", **times, "data": {"songs": [song]}}})
     named = ", ".join(f"song.{name} AS {new}" for name, new in KEPT.items() if name != "created_at")
     with tempfile.NamedTemporaryFile(suffix=".ndjson") as file, duckdb.connect() as base:
-        file.write(b"\n".join(given))
+        file.write(b"\n".join(replies))
         file.flush()
         base.execute("SET preserve_insertion_order = true")
         base.execute(
@@ -228,20 +230,20 @@ WAYS: Mapping[str, Callable[[Sequence[bytes]], Any]] = {
 }
 
 
-def same_shape(made: Any) -> Tables:
-    """The tables of one way, as all ways can be compared: same dtypes, same order."""
-    tables = made if isinstance(made, dict) else made._asdict()
+def comparable_tables(tables: Any) -> Tables:
+    """Return the tables of a way with the columns and dtypes that all ways share."""
+    tables = tables if isinstance(tables, dict) else tables._asdict()
     columns = {"songs": SONGS, "tags": TAGS, "replaced_tags": STEPS, "durations": DURATIONS}
-    return {name: _same(tables[name][[*of]]) for name, of in columns.items()}
+    return {name: _with_dtypes(tables[name][[*of]]) for name, of in columns.items()}
 
 
-def _same(table: pd.DataFrame) -> pd.DataFrame:
-    whole, real = {"position", "step"}, {"duration", *TIMES}
+def _with_dtypes(table: pd.DataFrame) -> pd.DataFrame:
+    integers, floats = {"position", "step"}, {"duration", *TIMES}
     kinds = {
         name: "int64"
-        if name in whole
+        if name in integers
         else "float64"
-        if name in real
+        if name in floats
         else "datetime64[us, UTC]"
         if name == "created_at"
         else "str"

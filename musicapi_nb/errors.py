@@ -51,15 +51,11 @@ class MusicAPIError(Exception):
         Body of the reply, unchanged (bytes, text or decoded JSON).
     may_have_cost
         True if credits may have been charged although the outcome is unknown.
-
-    Attributes
-    ----------
-    retry_after
-        Seconds to wait before the next attempt, as stated in the reply, or None.
     """
 
     advice: ClassVar[str] = ""
     retry_after: float | None = None
+    """Seconds to wait before the next attempt, if the reply states them."""
 
     def __init__(
         self,
@@ -105,13 +101,8 @@ class InvalidRequest(MusicAPIError, ValueError):
 class InvalidPlan(InvalidRequest):
     """A plan has problems; none of its requests was sent and it cost nothing.
 
-    Attributes
-    ----------
-    problems
-        Each problem once, even if several cells have it.
-    rows
-        For each problem the numbers of the cells (`order`) or frame rows that have it, ascending;
-        empty if the problem concerns the whole plan.
+    `problems` has each problem once. `rows` has, for each, the numbers of the cells (`order`) or
+    frame rows with that problem, ascending; empty if it concerns the whole plan.
     """
 
     def __init__(self, problems: Mapping[Problem, Sequence[int]], noun: str = "cell") -> None:
@@ -275,8 +266,8 @@ class NestingRefused(MusicAPIError, RuntimeError):
     """A nested event loop would break cells in this environment; nothing was patched."""
 
     advice = (
-        "You may not need nesting: use `await job` or job.result(). Otherwise run pip install "
-        "'nest-asyncio2>=1.7.3' and restart the kernel."
+        "Use `await job` or job.result() instead, or pip install 'nest-asyncio2>=1.7.3' and "
+        "restart the kernel."
     )
 
 
@@ -284,9 +275,7 @@ class MissingExtra(MusicAPIError, ImportError):
     """An optional package is not installed."""
 
     def __init__(self, package: str, extra: str) -> None:
-        super().__init__(
-            f"this needs {package}, which is not installed: pip install 'musicapi_nb[{extra}]'"
-        )
+        super().__init__(f"{package} is not installed: pip install 'musicapi_nb[{extra}]'")
 
 
 class LibraryError(MusicAPIError):
@@ -308,10 +297,7 @@ class LibraryFull(LibraryError):
 class LibraryLocked(LibraryError):
     """Another program has locked the library's database for too long."""
 
-    advice = (
-        "Close other programs that have library.sqlite open, or wait longer: "
-        "Library(..., lock_timeout=...)."
-    )
+    advice = "Close other programs that use it, or wait longer: Library(..., lock_timeout=...)."
 
 
 class LibraryDamaged(LibraryError):
@@ -354,7 +340,7 @@ class NothingToCompare(MusicAPIError, ValueError):
 
 
 class NoAudio(MusicAPIError, LookupError):
-    """A song has no audio, or its audio cannot be read; the message says which."""
+    """A song has no audio, or its audio cannot be read; see the message."""
 
 
 class Untaggable(MusicAPIError):
@@ -428,8 +414,6 @@ def classify(status: int, message: str) -> ErrorClass:
             return error
     if status in _BY_STATUS:
         return _BY_STATUS[status]
-    if 400 <= status < 500:  # noqa: PLR2004 - HTTP status classes
-        return RejectedRequest
-    if status >= 500:  # noqa: PLR2004
+    if status >= 500:  # noqa: PLR2004 - HTTP status classes
         return ServerError
-    return UnexpectedReply
+    return RejectedRequest if status >= 400 else UnexpectedReply  # noqa: PLR2004

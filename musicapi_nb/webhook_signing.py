@@ -31,7 +31,7 @@ def parse_secret(value: str | None, operation: str) -> Secret:
     """
     message = None
     if not isinstance(value, str) or not value.strip():
-        message = f"is required to tell webhooks from forgeries; set {SECRET_VARIABLE}"
+        message = f"is required to recognize forged webhooks; set {SECRET_VARIABLE}"
     elif len(value := value.strip()) < SHORTEST_SECRET:
         message = (
             f"needs at least {SHORTEST_SECRET} characters; secrets.token_urlsafe() generates one"

@@ -117,11 +117,7 @@ class _Receiver:
         return web.json_response({"status": status})
 
     async def _receive(self, request: web.Request) -> str:
-        signature = self._signature_of(request)
-        body = await _read_body(request)
-        if not webhook_signing.signatures_match(self._expected_signature(request, body), signature):
-            raise _Rejected(HTTPStatus.UNAUTHORIZED, "the signature is wrong")
-        self._check_age(request)
+        body, signature = await self._authenticate(request)
         payload, task_id = _parse_body(self._secret.redact_body(body))
         event = payload.get("event")
         event = event[:_MAX_ID_LENGTH] if isinstance(event, str) else None  # it is remembered
@@ -136,25 +132,27 @@ class _Receiver:
         self._remember(keys)
         return _DUPLICATE if result.kind == "same" else "recorded"
 
-    def _signature_of(self, request: web.Request) -> str:
-        """Return the signature of a webhook, before its body is read."""
+    async def _authenticate(self, request: web.Request) -> tuple[bytes, str]:
+        """Return the body and its signature; the body of an unsigned webhook is not read."""
+        timestamp = request.headers.get("X-Webhook-Timestamp", "")
         signature = request.headers.get("X-Webhook-Signature")
-        if signature is None and self._allow_legacy:
+        legacy = signature is None and self._allow_legacy
+        if legacy:
             signature = request.headers.get("X-Signature", "").removeprefix("sha256=") or None
         if signature is None:
             raise _Rejected(HTTPStatus.UNAUTHORIZED, "the signature is missing")
-        return signature
+        body = await _read_body(request)
+        if legacy:
+            expected = webhook_signing.legacy_signature(self._secret, body)
+        else:
+            expected = webhook_signing.signature(self._secret, timestamp, body)
+        if not webhook_signing.signatures_match(expected, signature):
+            raise _Rejected(HTTPStatus.UNAUTHORIZED, "the signature is wrong")
+        if not legacy:
+            self._check_age(timestamp)
+        return body, signature
 
-    def _expected_signature(self, request: web.Request, body: bytes) -> str:
-        if "X-Webhook-Signature" not in request.headers:
-            return webhook_signing.legacy_signature(self._secret, body)
-        timestamp = request.headers.get("X-Webhook-Timestamp", "")
-        return webhook_signing.signature(self._secret, timestamp, body)
-
-    def _check_age(self, request: web.Request) -> None:
-        if "X-Webhook-Signature" not in request.headers:
-            return
-        timestamp = request.headers.get("X-Webhook-Timestamp", "")
+    def _check_age(self, timestamp: str) -> None:
         if not re.fullmatch(r"[0-9]{1,12}", timestamp, re.ASCII):
             raise _Rejected(HTTPStatus.UNAUTHORIZED, "the timestamp is not a Unix time in seconds")
         if abs(time.time() - int(timestamp)) > self._max_age:

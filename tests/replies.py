@@ -1,4 +1,4 @@
-"""Sample replies of the service, and odd ones made of them."""
+"""Sample replies of the service, and malformed variants of them."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ STUDIO = "studio_get_success.json"
 SONIC = "sonic_get_success_2025.json"
 
 Path_: TypeAlias = tuple[str | int, ...]
-# Stand-ins for what hypothesis could not print; `grown` and `as_text` put the real thing there.
+# Placeholders for values that hypothesis could not print; `expand` and `as_text` expand them.
 DEEP, LONG, HUGE = "<deep>", "<long>", "<huge>"
 _DEPTH, _LENGTH, _DIGITS = 3000, 200_000, 5000
 
@@ -26,14 +26,14 @@ def sample(name: str) -> Any:
     return json.loads(sample_text(name))
 
 
-def paths(value: Any, here: Path_ = ()) -> Iterator[Path_]:
-    yield here
+def paths(value: Any, prefix: Path_ = ()) -> Iterator[Path_]:
+    yield prefix
     if isinstance(value, dict):
         for key in value:
-            yield from paths(value[key], (*here, key))
+            yield from paths(value[key], (*prefix, key))
     elif isinstance(value, list):
-        for place, item in enumerate(value):
-            yield from paths(item, (*here, place))
+        for index, item in enumerate(value):
+            yield from paths(item, (*prefix, index))
 
 
 def at(value: Any, path: Path_) -> Any:
@@ -42,12 +42,12 @@ def at(value: Any, path: Path_) -> Any:
     return value
 
 
-def changed(value: Any, path: Path_, change: Callable[[Any], Any]) -> Any:
-    """A copy in which `change` has been applied to the part at `path`."""
+def replace_at(value: Any, path: Path_, change: Callable[[Any], Any]) -> Any:
+    """Return a copy with `change` applied to the value at `path`."""
     if not path:
         return change(value)
     copy = value.copy()
-    copy[path[0]] = changed(value[path[0]], path[1:], change)
+    copy[path[0]] = replace_at(value[path[0]], path[1:], change)
     return copy
 
 
@@ -57,7 +57,7 @@ def without(value: Any, path: Path_) -> Any:
         del copy[path[-1]]
         return copy
 
-    return changed(value, path[:-1], drop)
+    return replace_at(value, path[:-1], drop)
 
 
 _PARTS = [at(payload, path) for payload in map(sample, NAMES) for path in paths(payload)]
@@ -115,8 +115,8 @@ json_values = st.one_of(
 
 
 @st.composite
-def odd_replies(draw: st.DrawFn) -> Any:
-    """A sample with parts replaced, deleted, added, doubled: up to four times."""
+def malformed_replies(draw: st.DrawFn) -> Any:
+    """Draw a sample with up to four parts replaced, deleted or added."""
     reply = sample(draw(st.sampled_from(NAMES)))
     for _ in range(draw(st.integers(1, 4))):
         path = draw(st.sampled_from(list(paths(reply))))
@@ -132,18 +132,18 @@ def _odd(draw: st.DrawFn, reply: Any, path: Path_) -> Any:
     value = draw(json_values)
     if how == "add" and isinstance(part, dict):
         added = {draw(keys): value}
-        return changed(reply, path, lambda old: {**old, **added})
+        return replace_at(reply, path, lambda old: {**old, **added})
     if how == "add" and isinstance(part, list):
-        return changed(reply, path, lambda old: [*old, *old, value])
-    return changed(reply, path, lambda _: value)
+        return replace_at(reply, path, lambda old: [*old, *old, value])
+    return replace_at(reply, path, lambda _: value)
 
 
-def grown(value: Any) -> Any:
-    """Put real depth, length and size where their stand-ins are."""
+def expand(value: Any) -> Any:
+    """Expand the placeholders to real depth, length and size."""
     if isinstance(value, dict):
-        return {key: grown(item) for key, item in value.items()}
+        return {key: expand(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [grown(item) for item in value]
+        return [expand(item) for item in value]
     if value == LONG:
         return "x" * _LENGTH
     if value == HUGE:
@@ -157,7 +157,7 @@ def grown(value: Any) -> Any:
 
 
 def as_text(value: Any) -> str:
-    """Write a reply as JSON text, with the same things grown."""
+    """Return a reply as JSON text with its placeholders expanded."""
     text = json.dumps(value)
     for stand_in, grown_up in (
         (DEEP, '{"deep":[' * _DEPTH + "1" + "]}" * _DEPTH),

@@ -1,4 +1,4 @@
-"""Replies that are no songs, or more than songs: answers, pairs, steps, batches; how each shows."""
+"""Replies other than plain songs: answers, pairs, steps, batches, and their HTML."""
 
 import re
 from collections.abc import Sequence
@@ -13,13 +13,13 @@ from musicapi_nb import sonic
 from musicapi_nb.engines import Field, Request
 from musicapi_nb.errors import UnexpectedReply
 from musicapi_nb.tasks import Task, parse_submit_reply, parse_task, update_parts
-from tests.replies import any_text, grown, json_values, sample
+from tests.replies import any_text, expand, json_values, sample
 
 LINK = "https://cdn1.suno.ai/c.wav"
 
 
 class Measure(Request, frozen=True, kw_only=True):
-    """An operation that answers at once, without a song."""
+    """An operation with an immediate reply and no songs."""
 
     engine: ClassVar[str] = "sonic"
     operation: ClassVar[str] = "measure"
@@ -29,14 +29,14 @@ class Measure(Request, frozen=True, kw_only=True):
 
 
 class Fetch(Measure, frozen=True, kw_only=True):
-    """One that is asked again until it is there."""
+    """An operation that is repeated until its answer is ready."""
 
     operation: ClassVar[str] = "fetch"
     poll_by_repost: ClassVar[bool] = True
 
 
 class Many(Measure, frozen=True, kw_only=True):
-    """One that is made of requests."""
+    """An operation that consists of requests."""
 
     operation: ClassVar[str] = "many"
     reply: ClassVar[Literal["task", "immediate"]] = "task"
@@ -45,7 +45,7 @@ class Many(Measure, frozen=True, kw_only=True):
 
 
 class Voice(Measure, frozen=True, kw_only=True):
-    """One whose answer is waited for as a task."""
+    """An operation whose answer is the result of a task."""
 
     operation: ClassVar[str] = "voice"
     reply: ClassVar[Literal["task", "immediate"]] = "task"
@@ -56,21 +56,21 @@ class Voice(Measure, frozen=True, kw_only=True):
 
 @pytest.mark.parametrize("name", ["bpm", "vox", "aligned_lyrics", "upsample_tags"])
 @pytest.mark.parametrize("flat", [False, True])
-def test_an_answer_may_lie_in_data_or_beside_the_code(name: str, *, flat: bool) -> None:
+def test_answer_in_data_or_at_top_level(name: str, *, flat: bool) -> None:
     payload = sample(f"{name}_success.json")
     answer = payload["data"]
     if flat:
         payload = {"code": 200, "message": "success", **answer}
     for task in (parse_task(payload), parse_submit_reply(payload, Measure())):
         assert task.state == "succeeded"
-        kept = {**task.extra, **task.answer} if flat else dict(task.answer)
-        assert answer.items() <= kept.items()
-        assert len(task.answer) >= len(answer) - 1  # a status beside the answer is no part of it
+        fields = {**task.extra, **task.answer} if flat else dict(task.answer)
+        assert answer.items() <= fields.items()
+        assert len(task.answer) >= len(answer) - 1  # a status next to the answer is not part of it
         assert task.issues == ()
 
 
 @pytest.mark.parametrize(
-    ("said", "answer"),
+    ("reply", "answer"),
     [
         ({"message": "success", "data": LINK}, {"data": LINK}),
         ({"code": 200, "data": [{"word": "a"}]}, {"data": [{"word": "a"}]}),
@@ -78,21 +78,19 @@ def test_an_answer_may_lie_in_data_or_beside_the_code(name: str, *, flat: bool) 
         ({"code": 200, "data": {"mp3": {"url": LINK}}}, {"mp3": {"url": LINK}}),
     ],
 )
-def test_shapes_that_are_documented_nowhere_are_answers_all_the_same(
-    said: dict[str, Any], answer: dict[str, Any]
-) -> None:
+def test_undocumented_shapes_are_answers(reply: dict[str, Any], answer: dict[str, Any]) -> None:
     for kind in (Measure, Fetch):
-        task = parse_submit_reply(said, kind())
+        task = parse_submit_reply(reply, kind())
         assert (task.state, dict(task.answer)) == ("succeeded", answer)
 
 
-def test_an_error_in_a_200_is_no_answer() -> None:
+def test_error_with_status_200_is_not_an_answer() -> None:
     with pytest.raises(UnexpectedReply, match="no such clip") as caught:
         parse_submit_reply({"error": "no such clip", "hint": "x"}, Measure())
     assert caught.value.may_have_cost
 
 
-def test_a_clip_that_is_fetched_is_a_song_and_not_an_answer() -> None:
+def test_downloaded_clip_is_a_song() -> None:
     task = parse_submit_reply(sample("producer_download_success.json"), Measure())
     assert [song.audio_url for song in task.songs] == [
         "https://storage.googleapis.com/(shortened)/audio.wav"
@@ -102,7 +100,7 @@ def test_a_clip_that_is_fetched_is_a_song_and_not_an_answer() -> None:
 @pytest.mark.parametrize(
     ("status", "state"), [("PENDING", "pending"), ("RUNNING", "running"), ("FAILED", "failed")]
 )
-def test_the_status_of_a_task_holds_its_answer_back(status: str, state: str) -> None:
+def test_status_takes_precedence_over_answer(status: str, state: str) -> None:
     voice = parse_submit_reply(sample("create_voice_ack.json"), Voice())
     assert (voice.state, voice.extra["warning"]) == ("pending", "(advice about how long it keeps)")
     reply = {"code": 200, "status": status, "data": {"persona_id": None}, "message": "no"}
@@ -118,7 +116,7 @@ def test_the_status_of_a_task_holds_its_answer_back(status: str, state: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("words", "state"),
+    ("text", "state"),
     [
         ("generating midi...", "pending"),
         ("Processing", "pending"),
@@ -130,27 +128,27 @@ def test_the_status_of_a_task_holds_its_answer_back(status: str, state: str) -> 
         (None, "pending"),
     ],
 )
-def test_a_link_is_there_when_it_is_a_link(words: str | None, state: str) -> None:
-    task = parse_submit_reply({"code": 200, "data": {"midi_url": words}}, Fetch())
+def test_readiness_depends_on_the_link(text: str | None, state: str) -> None:
+    task = parse_submit_reply({"code": 200, "data": {"midi_url": text}}, Fetch())
     assert task.state == state
-    assert bool(task.issues) == (words == "midi/c.mid")
+    assert bool(task.issues) == (text == "midi/c.mid")
 
 
-def test_a_link_that_is_missing_is_waited_for_only_where_one_can_ask_again() -> None:
+def test_missing_link_is_ready_without_repost() -> None:
     assert parse_submit_reply({"code": 200, "data": {"wav_url": None, "n": 1}}, Measure()).finished
 
 
 @given(st.text(max_size=30))
-def test_whatever_stands_for_a_link_is_one_state_and_kept(words: str) -> None:
-    task = parse_submit_reply({"code": 200, "data": {"midi_url": words}}, Fetch())
+def test_any_text_in_place_of_a_link(text: str) -> None:
+    task = parse_submit_reply({"code": 200, "data": {"midi_url": text}}, Fetch())
     assert task.state in {"pending", "succeeded", "failed"}
-    assert task.answer == {"midi_url": words}
+    assert task.answer == {"midi_url": text}
 
 
 # --- pairs ---------------------------------------------------------------------------------
 
 
-def test_pairs_are_songs_that_say_which_they_are() -> None:
+def test_pairs_are_labelled_songs() -> None:
     task = parse_task(sample("upload_extend_get_success.json"))
     assert [(song.id, song.position, song.extra["pair"]) for song in task.songs] == [
         ("(clip id 1)", 0, "extended"),
@@ -161,7 +159,7 @@ def test_pairs_are_songs_that_say_which_they_are() -> None:
     assert task._repr_html_().count(">full<") == 2
 
 
-def test_a_pair_is_finished_when_the_whole_song_is_there() -> None:
+def test_pair_is_finished_with_its_full_song() -> None:
     task = parse_task(sample("upload_extend_get_running.json"))
     assert [song.state for song in task.songs] == ["succeeded", "pending", "running", "pending"]
     failed = {"extended": {"clip_id": "c", "state": "failed"}, "full": None}
@@ -171,17 +169,17 @@ def test_a_pair_is_finished_when_the_whole_song_is_there() -> None:
 # --- steps ---------------------------------------------------------------------------------
 
 
-def test_the_steps_of_an_upload_lead_to_its_task() -> None:
+def test_steps_give_the_task_id() -> None:
     ack = sample("upload_extend_ack.json")
-    for said in (ack, {**ack, "task_id": None}):
-        task = parse_submit_reply(said, sonic.Extend())
+    for reply in (ack, {**ack, "task_id": None}):
+        task = parse_submit_reply(reply, sonic.Extend())
         assert (task.id, task.state, task.issues) == ("(task id)", "pending", ())
         assert task.extra["steps"] == ack["steps"]
         assert task.answer == {"clip_id": "(clip id)"}
 
 
 @pytest.mark.parametrize("code", [200, 400])
-def test_a_step_that_failed_says_so_and_keeps_the_clip_of_the_one_before(code: int) -> None:
+def test_failed_step_keeps_the_uploaded_clip(code: int) -> None:
     task = parse_submit_reply({**sample("upload_extend_failed.json"), "code": code}, sonic.Extend())
     why = "the step 'extend' failed: (error) (done, and perhaps charged: upload)"
     assert (task.state, task.fail_reason, task.refunded) == ("failed", why, None)
@@ -208,31 +206,31 @@ def test_a_step_that_failed_says_so_and_keeps_the_clip_of_the_one_before(code: i
         ({"tasks": [{"tasks": []}]}, None, "failed"),
     ],
 )
-def test_an_item_of_a_batch_however_it_is_told(item: Any, id_: str | None, state: str) -> None:
+def test_batch_item_shapes(item: Any, id_: str | None, state: str) -> None:
     batch = parse_task({"message": "success", "batch_id": "b", "tasks": [item, "other"]})
     assert (batch.parts[0].id, batch.parts[0].state) == (id_, state)
     assert batch.parts[0].raw is not None or item is None
     assert batch.state in {"pending", "running"}
 
 
-def test_a_batch_is_done_when_all_its_tasks_are_and_is_read_again_as_it_was() -> None:
+def test_batch_is_finished_with_all_its_parts() -> None:
     batch = parse_task(sample("batch_ack.json"))
     done = sample("sonic_get_success_2025.json")
     first = parse_task(done, task=batch.parts[0])
     half = update_parts(batch, [first, batch.parts[1]])
     assert (half.state, half.progress, len(half.songs)) == ("running", 0.5, 1)
-    whole = update_parts(half, [first, parse_task(done, task=batch.parts[1])])
-    assert (whole.state, len(whole.songs), whole.songs[1].position) == ("succeeded", 2, 1)
-    assert parse_task(whole.raw) == whole
+    complete = update_parts(half, [first, parse_task(done, task=batch.parts[1])])
+    assert (complete.state, len(complete.songs), complete.songs[1].position) == ("succeeded", 2, 1)
+    assert parse_task(complete.raw) == complete
 
 
-def test_a_task_of_a_batch_knows_what_was_asked_of_it() -> None:
+def test_batch_part_has_its_request() -> None:
     songs = [sonic.Create(title="One"), sonic.Create(title="Two")]
-    one, two = parse_submit_reply(sample("batch_ack.json"), Many(items=songs)).parts
-    assert [one.request, two.request] == songs
-    assert (one.name, one.expected) == ("sonic.create", 2)
+    first_part, second_part = parse_submit_reply(sample("batch_ack.json"), Many(items=songs)).parts
+    assert [first_part.request, second_part.request] == songs
+    assert (first_part.name, first_part.expected) == ("sonic.create", 2)
     first_clip = {"code": 200, "data": [{"clip_id": "c", "state": "succeeded"}]}
-    assert not parse_task(first_clip, task=one).finished
+    assert not parse_task(first_clip, task=first_part).finished
     (alone,) = parse_submit_reply({"batch_id": "b", "tasks": ["x"]}, Many(items=songs)).parts
     assert (alone.request, alone.expected) == (None, 2)
 
@@ -240,7 +238,7 @@ def test_a_task_of_a_batch_knows_what_was_asked_of_it() -> None:
 # --- producer and riffusion -----------------------------------------------------------------
 
 
-def test_producer_in_upper_case_and_its_refund() -> None:
+def test_producer_status_and_refund() -> None:
     failed = parse_task(
         sample("producer_get_failed_2026.json"), task=Task(id="t", engine="producer")
     )
@@ -251,12 +249,12 @@ def test_producer_in_upper_case_and_its_refund() -> None:
     song = parse_task(sample("producer_get_success_2026.json")).songs[0]
     assert song.extra["wav_url"].endswith("-wav.wav")
     extra = {"wav_url": LINK, "odd_url": "javascript:alert(1)"}
-    shown = msgspec.structs.replace(song, extra=extra)._repr_html_()
-    assert ">wav</a>" in shown
-    assert "javascript" not in shown
+    html = msgspec.structs.replace(song, extra=extra)._repr_html_()
+    assert ">wav</a>" in html
+    assert "javascript" not in html
 
 
-def test_riffusion_says_its_tags_as_sound_and_keeps_the_rest() -> None:
+def test_riffusion_tags_are_in_sound() -> None:
     payload = sample("riffusion_get_success.json")
     clip = {**payload["data"][0], "sound": "folk, harp", "vocal_variation": 0.5}
     song = parse_task({**payload, "data": [clip]}).songs[0]
@@ -264,46 +262,46 @@ def test_riffusion_says_its_tags_as_sound_and_keeps_the_rest() -> None:
     assert song.extra["vocal_variation"] == 0.5
 
 
-# --- how it shows --------------------------------------------------------------------------
+# --- HTML --------------------------------------------------------------------------
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 
 
-def test_a_task_without_songs_says_its_answer() -> None:
+def test_task_without_songs_shows_its_answer() -> None:
     task = parse_submit_reply(sample("bpm_success.json"), Measure())
     assert repr(task) == "<Task sonic.measure: succeeded, avg_bpm 92.5, max_bpm 96, min_bpm 90>"
-    shown = task._repr_html_()
-    assert "avg_bpm" in shown
-    assert "92.5" in shown
+    html = task._repr_html_()
+    assert "avg_bpm" in html
+    assert "92.5" in html
 
 
-def test_sound_is_played_links_open_and_lists_fold() -> None:
+def test_answer_blocks_by_type() -> None:
     wav = parse_task(sample("wav_success.json"))._repr_html_()
     assert "<audio" in wav
     assert 'rel="noopener noreferrer"' in wav
-    words = parse_task(sample("aligned_lyrics_success.json"))._repr_html_()
-    assert "<summary" in words
-    assert "alignment (2)" in words
-    assert "0.98" in words
+    text = parse_task(sample("aligned_lyrics_success.json"))._repr_html_()
+    assert "<summary" in text
+    assert "alignment (2)" in text
+    assert "0.98" in text
     midi = parse_task(sample("midi_success.json"))._repr_html_()
     assert "Synth Voice" in midi
     assert re.search(r">\d+ items?<", midi)
     assert "<audio" not in midi
 
 
-def test_a_long_address_is_shown_by_its_host_and_its_end() -> None:
+def test_long_url_is_shortened() -> None:
     url = f"https://cdn.example.com/{'a' * 80}/0123456789-name.wav?token=1"
-    shown = parse_task({"data": {"wav_url": url}})._repr_html_()
-    assert f'href="{url}"' in shown
-    label = re.findall(r">(cdn\.example\.com/[^<]*)<", shown)[0]
+    html = parse_task({"data": {"wav_url": url}})._repr_html_()
+    assert f'href="{url}"' in html
+    label = re.findall(r">(cdn\.example\.com/[^<]*)<", html)[0]
     assert label.endswith("name.wav?token=1")
     assert len(label) < 50
 
 
-def test_figures_stand_in_lines_and_objects_below_each_other() -> None:
-    shown = parse_task({"data": {"wave": [0.5, 0.25], "nested": [[1], {"a": 2}]}})._repr_html_()
-    assert "[0.5, 0.25]" in shown
-    assert "[\n [" in shown
+def test_nested_lists_as_json() -> None:
+    html = parse_task({"data": {"wave": [0.5, 0.25], "nested": [[1], {"a": 2}]}})._repr_html_()
+    assert "[0.5, 0.25]" in html
+    assert "[\n [" in html
 
 
 @pytest.mark.parametrize("name", ["wav_url", HOSTILE])
@@ -323,33 +321,33 @@ def test_figures_stand_in_lines_and_objects_below_each_other() -> None:
     ],
     ids=["text", "script", "list", "object", "objects", "link", "long", "deep", "huge", "nan"],
 )
-def test_a_hostile_answer_is_escaped(name: str, value: Any) -> None:
+def test_hostile_answer_is_escaped(name: str, value: Any) -> None:
     task = parse_task({"code": 200, "data": {name: value, "x": "y"}}, task=Task(id="t"))
-    shown = task._repr_html_()
-    assert "<img" not in shown
-    assert 'href="javascript' not in shown
-    assert 'src="javascript' not in shown
+    html = task._repr_html_()
+    assert "<img" not in html
+    assert 'href="javascript' not in html
+    assert 'src="javascript' not in html
     assert repr(task).isprintable()
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.dictionaries(any_text, json_values, min_size=1, max_size=4))
 @example({"a": [{"b": 10**400}], "c": float("inf")})
-def test_any_answer_shows_itself(answer: dict[str, Any]) -> None:
-    task = Task(state="succeeded", answer=grown(answer))
+def test_any_answer_has_repr_and_html(answer: dict[str, Any]) -> None:
+    task = Task(state="succeeded", answer=expand(answer))
     repr(task).encode()
     task._repr_html_().encode()
 
 
-def test_what_is_not_ready_says_how_to_go_on() -> None:
+def test_not_ready_card_says_what_to_do() -> None:
     task = parse_submit_reply({"code": 202}, Fetch(), status=202)
     assert "api.wait(task)" in task._repr_html_()
     assert task.poll_by_repost
 
 
-def test_a_batch_shows_what_became_of_each_of_its_tasks() -> None:
+def test_batch_card_lists_its_parts() -> None:
     batch = parse_task({"batch_id": "b", "tasks": ["x", {"error": HOSTILE}]})
     assert "2 tasks" in repr(batch)
-    shown = batch._repr_html_()
-    assert "&lt;img" in shown
-    assert "<img" not in shown
+    html = batch._repr_html_()
+    assert "&lt;img" in html
+    assert "<img" not in html

@@ -307,10 +307,10 @@ async def test_clients_leak_no_memory() -> None:
             for _ in range(20):
                 await use_client()
             gc.collect()
-            grown = tracemalloc.get_traced_memory()[0] - before
+            expand = tracemalloc.get_traced_memory()[0] - before
         finally:
             tracemalloc.stop()
-    assert grown < 20 * 10_000
+    assert expand < 20 * 10_000
 
 
 # --- settings ------------------------------------------------------------------------------

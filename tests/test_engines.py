@@ -63,26 +63,26 @@ def fields(problems: list[tuple[str, str]]) -> list[str]:
     return [field for field, _ in problems]
 
 
-# --- every operation --------------------------------------------------------------------------
+# --- every operation ------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("request_", "path", "fixed", "songs", "credits_"), VALID, ids=NAMES[:-1])
-def test_a_valid_request(
+def test_valid_request(
     request_: Request, path: str, fixed: dict[str, Any], songs: int | None, credits_: int | None
 ) -> None:
     request_.check()
-    given_ = {name: getattr(request_, name) for name in request_.fields()}
-    given_ = {name: value for name, value in given_.items() if value is not None}
-    assert request_.body() == {**given_, **fixed}
+    arguments = {name: getattr(request_, name) for name in request_.fields()}
+    arguments = {name: value for name, value in arguments.items() if value is not None}
+    assert request_.body() == {**arguments, **fixed}
     assert (request_.path, request_.songs, request_.price()) == (path, songs, credits_)
     json.dumps(request_.body(), allow_nan=False)
 
 
-def test_every_operation_is_tried() -> None:
+def test_every_operation_has_a_valid_request() -> None:
     assert {type(case[0]) for case in VALID} | {studio.Extend} == set(operations())
 
 
-def test_studio_extend_puts_its_source_into_config() -> None:
+def test_studio_extend_body() -> None:
     EXTENDED.check()
     assert EXTENDED.body() == {
         **STUDIO,
@@ -95,7 +95,7 @@ def test_studio_extend_puts_its_source_into_config() -> None:
 @pytest.mark.parametrize(
     "operation", operations(), ids=lambda kind: f"{kind.engine}.{kind.__name__}"
 )
-def test_what_a_declaration_says(operation: type[Request]) -> None:
+def test_declaration_is_complete(operation: type[Request]) -> None:
     assert operation.engine
     assert operation.operation
     assert operation.path.startswith("/api/v1/")
@@ -109,7 +109,7 @@ def test_what_a_declaration_says(operation: type[Request]) -> None:
         assert (field.kind in {"segments", "requests"}) == bool(field.item), name
 
 
-def test_no_two_operations_share_a_name() -> None:
+def test_operation_names_are_unique() -> None:
     names = [(kind.engine, kind.operation) for kind in operations()]
     assert len(set(names)) == len(names) == 45
 
@@ -117,7 +117,7 @@ def test_no_two_operations_share_a_name() -> None:
 @pytest.mark.parametrize(
     "operation", operations(), ids=lambda kind: f"{kind.engine}.{kind.__name__}"
 )
-def test_all_that_is_missing_is_named_at_once(operation: type[Request]) -> None:
+def test_all_missing_fields_are_reported_at_once(operation: type[Request]) -> None:
     needed = {name for name, field in operation.fields().items() if field.required}
     missing = {name for name in needed if getattr(operation(), name) is None}
     assert missing <= set(fields(hard(operation())))
@@ -129,7 +129,7 @@ def test_all_that_is_missing_is_named_at_once(operation: type[Request]) -> None:
         assert "was not sent and cost nothing" in str(refused.value)
 
 
-# --- limits ---------------------------------------------------------------------------------
+# --- limits ------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -249,7 +249,7 @@ def test_ranges(  # noqa: PLR0913 - a case is a row of the table
 
 
 @pytest.mark.parametrize("field", ["genre", "mood", "instrument", "theme"])
-def test_at_most_five_of_a_list(field: str) -> None:
+def test_lists_have_at_most_five_items(field: str) -> None:
     choices = nuro.Instrumental.fields()[field].choices
 
     def wrong(items: Any) -> list[str]:
@@ -261,16 +261,16 @@ def test_at_most_five_of_a_list(field: str) -> None:
     assert wrong(["no such thing", choices[0]]) == [field]
 
 
-def test_choices_are_hard_or_open() -> None:
+def test_unlisted_choice_is_a_problem_or_advice() -> None:
     assert fields(hard(nuro.Vocal(lyrics="la", gender="Robot"))) == ["gender"]
     newer = sonic.Create(**{**DESCRIBED, "mv": "sonic-v9"})
     assert hard(newer) == []
     assert fields(advice(newer)) == ["mv"]
-    for known in (*sonic.MODELS, "chirp-v5"):
-        assert sonic.Create(**{**DESCRIBED, "mv": known}).problems() == ()
+    for models in (*sonic.MODELS, "chirp-v5"):
+        assert sonic.Create(**{**DESCRIBED, "mv": models}).problems() == ()
 
 
-# --- rules across fields ------------------------------------------------------------------------
+# --- rules across fields ------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -417,40 +417,42 @@ def test_rules(request_: Request, wrong: list[str]) -> None:
     ],
     ids=["create", "sample", "mashup", "remaster", "section", "gender", "painted", "variation"],
 )
-def test_what_wants_which_models(
+def test_models_by_operation(
     request_: Request, field: str, refused: set[str], advised: set[str]
 ) -> None:
-    known = [*sonic.MODELS, *(["sonic-v4-5-all"] if field == "mv" else [])]
-    made = {mv: msgspec.structs.replace(request_, mv=mv) for mv in known}
-    made |= {mv.replace("sonic", "chirp"): msgspec.structs.replace(request_, mv=mv) for mv in known}
-    for mv, request in made.items():
+    models = [*sonic.MODELS, *(["sonic-v4-5-all"] if field == "mv" else [])]
+    variants = {mv: msgspec.structs.replace(request_, mv=mv) for mv in models}
+    variants |= {
+        mv.replace("sonic", "chirp"): msgspec.structs.replace(request_, mv=mv) for mv in models
+    }
+    for mv, request in variants.items():
         spelt = mv.replace("chirp", "sonic")
         assert (field in fields(hard(request))) == (spelt in refused), mv
         if spelt in sonic.MODELS:
             assert (field in fields(advice(request))) == (spelt in advised), mv
 
 
-def test_a_batch_is_its_creates() -> None:
+def test_batch_consists_of_its_creates() -> None:
     creates = [sonic.Create(**DESCRIBED, extra={"newer": 1}), sonic.Create(**WRITTEN)]
     batch = sonic.Batch(items=creates)
     assert batch.body() == {"items": [create.body() for create in creates]}
     assert batch.price() == 40
     assert sonic.Batch().price() is None
-    odd: Any = sonic.Batch(items=[sonic.Create(**DESCRIBED, title="Rain"), sonic.Extend()])  # type: ignore[list-item]  # on purpose
-    assert advice(odd)[0][0] == "items"
-    assert advice(odd)[0][1].startswith("[0] title: belongs to custom_mode=True")
-    assert fields(hard(odd)) == ["items"]
-    assert "not a Create" in hard(odd)[0][1]
+    invalid: Any = sonic.Batch(items=[sonic.Create(**DESCRIBED, title="Rain"), sonic.Extend()])  # type: ignore[list-item]  # on purpose
+    assert advice(invalid)[0][0] == "items"
+    assert advice(invalid)[0][1].startswith("[0] title: belongs to custom_mode=True")
+    assert fields(hard(invalid)) == ["items"]
+    assert "not a Create" in hard(invalid)[0][1]
 
 
-def test_lists_are_shown_as_a_person_reads_them() -> None:
+def test_lists_are_readable_in_html() -> None:
     create = sonic.Create(custom_mode=False, mv="sonic-v5", gpt_description_prompt="rain")
-    shown = sonic.Batch(items=[create, create])._repr_html_()
-    assert "items[1]" in shown
+    html = sonic.Batch(items=[create, create])._repr_html_()
+    assert "items[1]" in html
     assert "c1, c2" in sonic.Mashup(mashup_clip_ids=["c1", "c2"])._repr_html_()
 
 
-def test_what_takes_a_webhook_and_what_is_asked_again() -> None:
+def test_operations_with_webhook_or_repost() -> None:
     hooked = {kind for kind in operations() if kind.webhook}
     for kind in hooked:
         assert kind.reply == "task"
@@ -495,7 +497,7 @@ def test_segments(parts: list[tuple[str, int]], wrong: int) -> None:
     ]
 
 
-def test_advice_does_not_stop_a_request() -> None:
+def test_advice_does_not_block_a_request() -> None:
     request = sonic.Create(**DESCRIBED, title="Rain", tags="jazz")
     request.check()
     assert fields(advice(request)) == ["title", "tags"]
@@ -504,7 +506,7 @@ def test_advice_does_not_stop_a_request() -> None:
     assert "mood" in fields(advice(fields_of_first))
 
 
-def test_everything_wrong_is_said_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     wrong: dict[str, Any] = {
         "prompt": "x" * 3001,
         "title": "x" * 81,
@@ -519,7 +521,7 @@ def test_everything_wrong_is_said_at_once() -> None:
         assert f"{field}: " in str(refused.value)
 
 
-# --- values of the wrong kind -----------------------------------------------------------------
+# --- values of the wrong kind ------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -553,14 +555,14 @@ def test_everything_wrong_is_said_at_once() -> None:
     ],
     ids=repr,
 )
-def test_wrong_values_are_problems_of_their_field(
+def test_wrong_value_is_a_problem_of_its_field(
     operation: type[Request], wrong: dict[str, Any]
 ) -> None:
     (*_, field) = wrong
     assert field in fields(hard(operation(**wrong)))
 
 
-def test_a_list_of_tags_is_told_how_to_be_text() -> None:
+def test_list_of_tags_gets_a_hint_to_join() -> None:
     request = sonic.Create(**WRITTEN, tags=["jazz"])  # type: ignore[arg-type]  # on purpose
     ((field, message),) = hard(request)
     assert field == "tags"
@@ -583,9 +585,7 @@ any_value = st.recursive(
 
 @settings(max_examples=200, deadline=None)
 @given(st.sampled_from(operations()), st.data())
-def test_any_values_are_judged_and_what_passes_can_be_sent(
-    operation: type[Request], data: st.DataObject
-) -> None:
+def test_any_request_that_passes_can_be_sent(operation: type[Request], data: st.DataObject) -> None:
     names = [*operation.fields(), "extra"]
     chosen = data.draw(st.lists(st.sampled_from(names), unique=True, max_size=5))
     extras = st.dictionaries(st.text(), any_value, max_size=3)
@@ -599,10 +599,10 @@ def test_any_values_are_judged_and_what_passes_can_be_sent(
     request._repr_html_().encode()
 
 
-# --- unknown fields, extra -----------------------------------------------------------------------
+# --- unknown fields, extra ------------------------------------------------------------
 
 
-def test_an_unknown_field_names_the_near_one_and_the_way_through() -> None:
+def test_unknown_field_error_suggests_a_name_and_extra() -> None:
     with pytest.raises(InvalidRequest, match=r"titel: no such field; did you mean title\?.*extra"):
         sonic.Create(titel="x")  # type: ignore[call-arg]  # on purpose
     with pytest.raises(InvalidRequest) as refused:
@@ -611,7 +611,7 @@ def test_an_unknown_field_names_the_near_one_and_the_way_through() -> None:
     assert isinstance(refused.value, ValueError)
 
 
-def test_extra_is_passed_through() -> None:
+def test_extra_is_sent() -> None:
     request = sonic.Create(**DESCRIBED, extra={"voice": "f", "weights": [1, {"a": None}]})
     assert hard(request) == []
     assert request.body() == {
@@ -623,7 +623,7 @@ def test_extra_is_passed_through() -> None:
 
 
 @pytest.mark.parametrize(
-    ("extra", "words"),
+    ("extra", "text"),
     [
         ({"title": "x"}, "pass title=..."),
         ({"task_type": "cover_music"}, "choose another operation"),
@@ -633,32 +633,32 @@ def test_extra_is_passed_through() -> None:
     ],
     ids=["own field", "fixed field", "NaN", "object", "set"],
 )
-def test_extra_that_clashes(extra: dict[str, Any], words: str) -> None:
+def test_extra_that_clashes(extra: dict[str, Any], text: str) -> None:
     ((field, message),) = hard(sonic.Create(**DESCRIBED, extra=extra))
     assert field == "extra"
-    assert words in message
+    assert text in message
 
 
 @pytest.mark.parametrize("extra", [5, "text", None, [("a", 1)], {5: 1}], ids=repr)
-def test_extra_that_is_no_dict_of_fields(extra: Any) -> None:
+def test_extra_must_be_a_dict_of_fields(extra: Any) -> None:
     with pytest.raises(InvalidRequest, match="extra: should be a dict"):
         sonic.Create(**DESCRIBED, extra=extra)
 
 
-def test_extra_with_half_a_surrogate_pair() -> None:
+def test_extra_with_lone_surrogate() -> None:
     request = sonic.Create(**DESCRIBED, extra={"new": "\ud800"})
     assert fields(hard(request)) == ["extra"]
 
 
-def test_extra_may_not_replace_what_extend_builds() -> None:
+def test_extra_cannot_replace_constants() -> None:
     request = studio.Extend(**STUDIO, song_id="s1", extra={"config": {"mode": "regular"}})
     assert fields(hard(request)) == ["extra"]
 
 
-# --- price and standing ---------------------------------------------------------------------------
+# --- price and availability ------------------------------------------------------------
 
 
-def test_an_unknown_price_is_none_and_never_zero() -> None:
+def test_unknown_price_is_none() -> None:
     class Free(sonic.Upload, frozen=True, kw_only=True):
         cost: ClassVar[Price | None] = None
 
@@ -674,7 +674,7 @@ def test_an_unknown_price_is_none_and_never_zero() -> None:
     ],
     ids=["studio", "nuro", "riffusion"],
 )
-def test_standing_is_advice_where_it_is_chosen(request_: Request, word: str) -> None:
+def test_availability_is_advice(request_: Request, word: str) -> None:
     request_.check()
     ((field, message),) = advice(request_)
     assert field == ""
@@ -683,14 +683,14 @@ def test_standing_is_advice_where_it_is_chosen(request_: Request, word: str) -> 
     assert sonic.Create(**DESCRIBED).problems() == ()
 
 
-def test_the_table_of_operations_says_price_and_standing() -> None:
+def test_operations_table_shows_price_and_availability() -> None:
     lines = {line.split()[0]: line for line in repr(operations()).splitlines()}
     assert len(lines) == 45
     assert "20 credits" in lines["sonic.Create"]
     assert "unavailable" in lines["studio.Custom"]
 
 
-# --- a value ----------------------------------------------------------------------------------
+# --- requests as values ------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -705,7 +705,7 @@ def test_the_table_of_operations_says_price_and_standing() -> None:
     ],
     ids=repr,
 )
-def test_repr_evaluates_back(request_: Request) -> None:
+def test_repr_can_be_evaluated(request_: Request) -> None:
     names = {kind.engine: getattr(engines, kind.engine) for kind in operations()}
     again = eval(repr(request_), {**names, "Segment": nuro.Segment})  # noqa: S307 - our own text
     assert again == request_
@@ -713,7 +713,7 @@ def test_repr_evaluates_back(request_: Request) -> None:
     assert again.body() == request_.body()
 
 
-def test_a_request_is_frozen_and_copies_by_replacing() -> None:
+def test_request_is_frozen() -> None:
     request = sonic.Create(**DESCRIBED)
     with pytest.raises(AttributeError, match="immutable"):
         request.title = "x"  # type: ignore[misc]  # on purpose
@@ -722,7 +722,7 @@ def test_a_request_is_frozen_and_copies_by_replacing() -> None:
     assert copy.copy(request) == request
 
 
-def test_building_a_body_leaves_the_declaration_alone() -> None:
+def test_body_does_not_share_constants() -> None:
     body = studio.Description(**STUDIO).body()
     body["config"]["mode"] = "changed"
     assert studio.Description(**STUDIO).body()["config"] == {"mode": "regular"}

@@ -66,7 +66,7 @@ NO_CREDITS = (
 NO_SUBSCRIPTION = (
     "You do not have an active subscription. Please check whether your renewal was successful."
 )
-# (status, the server's words, our class): docs error-handling and nuro-error-handling, 2025
+# (status, message, error class): docs error-handling and nuro-error-handling, 2025
 DOCUMENTED = [
     (
         400,
@@ -120,12 +120,12 @@ DOCUMENTED = [
 
 
 @pytest.mark.parametrize(("error", "parent"), PARENTS.items())
-def test_each_also_is_what_it_means(error: type[Exception], parent: type[Exception]) -> None:
+def test_error_has_its_builtin_parent(error: type[Exception], parent: type[Exception]) -> None:
     assert issubclass(error, parent)
     assert issubclass(error, MusicAPIError)
 
 
-def test_every_other_member_is_an_exception_and_no_more() -> None:
+def test_other_errors_have_no_builtin_parent() -> None:
     builtins = ValueError | TypeError | LookupError | OSError | RuntimeError
     assert len(FAMILY) > len(PARENTS)
     for member in FAMILY:
@@ -134,35 +134,37 @@ def test_every_other_member_is_an_exception_and_no_more() -> None:
         assert issubclass(member, builtins) <= by_parent, member
 
 
-def test_only_what_never_left_or_left_nothing_is_an_oserror() -> None:
+def test_errors_that_are_oserrors() -> None:
     kinds = {member for member in FAMILY if issubclass(member, OSError)}
     assert kinds == {Unreachable, LostReply, WaitTimeout}
 
 
 @pytest.mark.parametrize(
-    ("status", "words", "kind"),
+    ("status", "message", "error_class"),
     DOCUMENTED,
-    ids=[f"{status} {words}" for status, words, _ in DOCUMENTED],
+    ids=[f"{status} {message}" for status, message, _ in DOCUMENTED],
 )
-def test_documented_words(status: int, words: str, kind: type[MusicAPIError]) -> None:
-    assert classify(status, words) is kind
-    assert classify(status, words.upper()) is kind
-
-
-@pytest.mark.parametrize("words", ["", *sorted({words for _, words, _ in DOCUMENTED if words})])
-def test_4xx_is_never_a_server_error_and_5xx_always_is(words: str) -> None:
-    for status in range(400, 500):
-        kind = classify(status, words)
-        assert kind is not MusicAPIError
-        assert not issubclass(kind, ServerError | UnexpectedReply | TaskFailed)
-    for status in range(500, 600):
-        assert issubclass(classify(status, words), ServerError | TaskFailed)
-    for status in (100, 199, 301, 302, 399):
-        assert classify(status, words) is UnexpectedReply
+def test_documented_messages(status: int, message: str, error_class: type[MusicAPIError]) -> None:
+    assert classify(status, message) is error_class
+    assert classify(status, message.upper()) is error_class
 
 
 @pytest.mark.parametrize(
-    ("status", "kind"),
+    "message", ["", *sorted({message for _, message, _ in DOCUMENTED if message})]
+)
+def test_4xx_is_never_a_server_error_and_5xx_always_is(message: str) -> None:
+    for status in range(400, 500):
+        error_class = classify(status, message)
+        assert error_class is not MusicAPIError
+        assert not issubclass(error_class, ServerError | UnexpectedReply | TaskFailed)
+    for status in range(500, 600):
+        assert issubclass(classify(status, message), ServerError | TaskFailed)
+    for status in (100, 199, 301, 302, 399):
+        assert classify(status, message) is UnexpectedReply
+
+
+@pytest.mark.parametrize(
+    ("status", "error_class"),
     [
         (400, RejectedRequest),
         (401, Unauthorized),
@@ -180,12 +182,12 @@ def test_4xx_is_never_a_server_error_and_5xx_always_is(words: str) -> None:
         (599, ServerError),
     ],
 )
-def test_status_without_known_words(status: int, kind: type[MusicAPIError]) -> None:
-    assert classify(status, "") is kind
-    assert classify(status, "words that nobody documented") is kind
+def test_status_with_unknown_message(status: int, error_class: type[MusicAPIError]) -> None:
+    assert classify(status, "") is error_class
+    assert classify(status, "words that nobody documented") is error_class
 
 
-def test_one_line_says_what_happened_what_it_cost_and_what_to_do() -> None:
+def test_str_has_message_cost_and_advice() -> None:
     error = OutOfCredits("the service answered 403", status=403, request_id="req-1", body=b"{}")
     assert str(error) == (
         "the service answered 403. Nothing was charged. Buy credits or request fewer songs. "
@@ -198,7 +200,7 @@ def test_one_line_says_what_happened_what_it_cost_and_what_to_do() -> None:
     )
 
 
-def test_an_invalid_request_lists_every_problem_with_its_field() -> None:
+def test_invalid_request_lists_all_problems() -> None:
     error = InvalidRequest(
         "sonic.Create", [Problem("mv", "is needed"), Problem("", "makes no sense together")]
     )
@@ -209,7 +211,7 @@ def test_an_invalid_request_lists_every_problem_with_its_field() -> None:
     assert not error.may_have_cost
 
 
-def test_what_an_error_carries() -> None:
+def test_error_attributes() -> None:
     assert TaskFailed("no luck", refunded=True, status=504).refunded is True
     assert TaskFailed("no luck").refunded is None
     assert WaitTimeout("late", task="the task").task == "the task"

@@ -205,18 +205,18 @@ ODD_VALUES = ["odd text", "", " ", 0, 7, 10**30, 1e300, True, None, [], ["a", ""
 @pytest.mark.parametrize("name", [STUDIO, SONIC])
 def test_any_field_with_any_value_gives_the_parsed_frames(name: str, value: Any) -> None:
     def with_field(path: replies.Path_, field: str) -> bytes:
-        return as_bytes(replies.changed(sample(name), path, lambda part: {**part, field: value}))
+        return as_bytes(replies.replace_at(sample(name), path, lambda part: {**part, field: value}))
 
     fields = (*replies._KEYS, "brand_new")
-    odd_replies = [with_field(path, field) for path in PLACES[name] for field in fields]
-    assert_same(frames.flatten(odd_replies), parsed_frames(odd_replies))
+    malformed_replies = [with_field(path, field) for path in PLACES[name] for field in fields]
+    assert_same(frames.flatten(malformed_replies), parsed_frames(malformed_replies))
 
 
 @pytest.mark.parametrize("name", [STUDIO, SONIC])
 def test_unknown_fields_of_songs_are_decoded_by_type(name: str) -> None:
     unknown = {"brand_new": [1.5, {"b": None}], "\u00e9": "\u00e9", "": 10**30}
     path = PLACES[name][-1]
-    reply = as_bytes(replies.changed(sample(name), path, lambda song: {**song, **unknown}))
+    reply = as_bytes(replies.replace_at(sample(name), path, lambda song: {**song, **unknown}))
     assert decode._decode(reply) is not None
     assert_same(frames.flatten(reply), parsed_frames(reply))
     extra = json.loads(frames.songs_frame(reply)["extra"][0])

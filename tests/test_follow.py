@@ -1,4 +1,4 @@
-"""What is asked about a song next: the request for it, with what is known filled in."""
+"""Follow-up requests of a song, with known fields filled in."""
 
 from collections.abc import Callable
 from typing import Any
@@ -46,15 +46,17 @@ FOLLOW_UPS: dict[type[Request], Callable[[Song], Request]] = {
 }
 
 
-@pytest.mark.parametrize("kind", FOLLOW_UPS, ids=lambda kind: kind.operation)
-def test_a_follow_up_of_a_finished_song_can_be_sent(kind: type[Request]) -> None:
-    made = FOLLOW_UPS[kind](SONG)
-    assert type(made) is kind
-    assert [str(problem) for problem in made.problems() if problem.hard] == []
-    assert "clip-1" in str(made.body())
+@pytest.mark.parametrize(
+    "request_type", FOLLOW_UPS, ids=lambda request_type: request_type.operation
+)
+def test_follow_up_request_is_valid(request_type: type[Request]) -> None:
+    request_ = FOLLOW_UPS[request_type](SONG)
+    assert type(request_) is request_type
+    assert [str(problem) for problem in request_.problems() if problem.hard] == []
+    assert "clip-1" in str(request_.body())
 
 
-def test_what_is_known_is_filled_in() -> None:
+def test_known_fields_are_filled_in() -> None:
     assert SONG.extend(prompt="more").body() == {
         "task_type": "extend_music",
         "custom_mode": True,
@@ -67,40 +69,43 @@ def test_what_is_known_is_filled_in() -> None:
     }
 
 
-def test_a_cover_sings_the_same_words() -> None:
-    made = SONG.cover(tags="bossa nova")
-    assert (made.body()["prompt"], made.body()["tags"]) == ("[Verse]\nrain", "bossa nova")
+def test_cover_keeps_the_lyrics() -> None:
+    request_ = SONG.cover(tags="bossa nova")
+    assert (request_.body()["prompt"], request_.body()["tags"]) == ("[Verse]\nrain", "bossa nova")
 
 
-def test_what_is_given_wins_and_none_is_not_sent() -> None:
-    made = SONG.extend(prompt="more", mv="sonic-v6", continue_at=60, title=None).body()
-    assert (made["mv"], made["continue_at"]) == ("sonic-v6", 60)
-    assert "title" not in made
+def test_arguments_take_precedence() -> None:
+    request_ = SONG.extend(prompt="more", mv="sonic-v6", continue_at=60, title=None).body()
+    assert (request_["mv"], request_["continue_at"]) == ("sonic-v6", 60)
+    assert "title" not in request_
 
 
-def test_a_description_is_not_mixed_with_what_it_stands_for() -> None:
-    made = SONG.cover(custom_mode=False, gpt_description_prompt="as bossa nova").body()
-    assert not {"prompt", "title", "tags"} & made.keys()
+def test_description_mode_fills_in_no_text() -> None:
+    request_ = SONG.cover(custom_mode=False, gpt_description_prompt="as bossa nova").body()
+    assert not {"prompt", "title", "tags"} & request_.keys()
 
 
-def test_a_model_that_an_operation_does_not_know_is_asked_for() -> None:
-    made = Song(id="c", engine="sonic", state="succeeded", model="moon-1").extend(prompt="more")
-    assert [problem.field for problem in made.problems() if problem.hard] == ["mv", "continue_at"]
+def test_unsupported_model_is_not_filled_in() -> None:
+    request_ = Song(id="c", engine="sonic", state="succeeded", model="moon-1").extend(prompt="more")
+    assert [problem.field for problem in request_.problems() if problem.hard] == [
+        "mv",
+        "continue_at",
+    ]
 
 
 @pytest.mark.parametrize(
-    ("made", "task_type"),
+    ("request_", "task_type"),
     [
         (CLIP.extend(prompt="more", mv="sonic-v5", continue_at=30), "extend_upload_music"),
         (CLIP.cover(prompt="la", mv="sonic-v5"), "cover_upload_music"),
     ],
 )
-def test_an_uploaded_clip_takes_the_upload_kind(made: Request, task_type: str) -> None:
-    assert made.body()["task_type"] == task_type
-    made.check()
+def test_uploaded_clip_uses_the_upload_variant(request_: Request, task_type: str) -> None:
+    assert request_.body()["task_type"] == task_type
+    request_.check()
 
 
-def test_the_clip_of_an_upload_is_gone_on_from() -> None:
+def test_task_clip_gives_follow_ups() -> None:
     task = Task(
         id="t", engine="sonic", operation="upload", state="succeeded", answer={"clip_id": "clip-9"}
     )
@@ -109,7 +114,7 @@ def test_the_clip_of_an_upload_is_gone_on_from() -> None:
     assert Task(id="t", answer={"clip_id": 9}).clip is None
 
 
-def test_another_engine_has_its_own_operations() -> None:
+def test_follow_ups_depend_on_the_engine() -> None:
     song = Song(id="c", engine="producer", state="succeeded", title="Rain")
     assert type(song.extend()) is producer.Extend
     with pytest.raises(InvalidRequest, match=r"offers .*extend") as caught:
@@ -121,21 +126,21 @@ def test_another_engine_has_its_own_operations() -> None:
 
 
 @pytest.mark.parametrize(
-    ("song", "words"),
+    ("song", "message"),
     [
         ({"id": None}, "no id"),
         ({"state": "running"}, "wait for its task"),
         ({"state": "failed"}, "failed"),
     ],
 )
-def test_a_song_that_is_not_ready_is_refused(song: dict[str, Any], words: str) -> None:
+def test_unfinished_song_is_refused(song: dict[str, Any], message: str) -> None:
     unready = Song(**{"id": "c", "engine": "sonic", "state": "succeeded", **song})
-    with pytest.raises(InvalidRequest, match=words):
+    with pytest.raises(InvalidRequest, match=message):
         unready.extend()
-    with pytest.raises(InvalidRequest, match=words):
+    with pytest.raises(InvalidRequest, match=message):
         SONG.mashup(unready)
 
 
-def test_a_misspelt_field_is_named() -> None:
+def test_misspelled_field_is_reported() -> None:
     with pytest.raises(InvalidRequest, match="did you mean title"):
         SONG.cover(titel="Rain")

@@ -282,7 +282,7 @@ def test_answer_without_songs_is_json_text() -> None:
 
 
 def test_step_without_tags_keeps_its_source() -> None:
-    reply = replies.changed(
+    reply = replies.replace_at(
         sample(STUDIO),
         ("data", "data", "songs", 0, "replaced_tags"),
         lambda _: {"spy, harp": {"tags": [], "type": "dropped"}, "spy": {"tags": ["spy"]}},
@@ -402,7 +402,7 @@ def test_reply_that_is_not_understood_is_an_issue(reply: Any, message: str) -> N
 
 
 def test_invalid_field_of_an_understood_reply_is_an_issue() -> None:
-    reply = replies.changed(
+    reply = replies.replace_at(
         sample(STUDIO), ("data", "data", "songs", 1, "duration"), lambda _: "long"
     )
     (row,) = (row for _, row in frames.issues_frame([ACK, json.dumps(reply)]).iterrows())
@@ -421,7 +421,7 @@ def test_unknown_reply_still_names_its_task() -> None:
 
 
 def test_extra_value_without_json_form_is_named() -> None:
-    reply = replies.grown({**ACK, "data": None, "odd": {1, 2}, "fine": [1]})
+    reply = replies.expand({**ACK, "data": None, "odd": {1, 2}, "fine": [1]})
     extra = json.loads(frames.tasks_frame(reply).extra[0])
     assert extra["fine"] == [1]
     assert "cannot be written as JSON" in extra["odd"]
@@ -446,14 +446,14 @@ def assert_all_accounted_for(inputs: Any, count: int) -> None:
 
 
 @settings(max_examples=45, deadline=None)
-@given(replies.odd_replies())
+@given(replies.malformed_replies())
 @example({"data": [{"clip_id": "\ud800", "title": "\udfff", "tags": "a\ud800, b"}]})
 @example({"data": [{"replaced_tags": {"\ud800": {"tags": [1], "\ud800": 1}}}], "task_id": ""})
 @example({"task_id": "\ud800", "odd": 1})
 @example({"message": "success", "task_id": "t", "": None})
 def test_arbitrary_value_in_a_reply_is_accounted_for(reply: Any) -> None:
     text = replies.as_text(reply)
-    assert_all_accounted_for([replies.grown(reply), text, text.encode()], 3)
+    assert_all_accounted_for([replies.expand(reply), text, text.encode()], 3)
 
 
 @settings(max_examples=45, deadline=None)

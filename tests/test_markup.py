@@ -1,4 +1,4 @@
-"""Hostile text stays text, hostile addresses go nowhere, and each block says what it means."""
+"""Hostile text is escaped, unsafe URLs are not used, and each block shows its content."""
 
 import html
 import re
@@ -16,7 +16,7 @@ from musicapi_nb.markup import Html, TagMark, Tone
 from musicapi_nb.markup.escape import TITLE_LIMIT, URL_LIMIT
 
 VOID = {"img"}
-# What JupyterLab 4.6.6 keeps of an untrusted notebook, as far as the blocks make use of it.
+# What the sanitizer of JupyterLab 4.6.6 keeps in an untrusted notebook (only what is used here).
 ATTRIBUTES = {
     "a": {"href", "target", "rel"},
     "audio": {"controls", "preload", "src", "title", "style"},
@@ -72,16 +72,16 @@ KEPT_STYLES = {
     "width": NUMBER,
     "word-wrap": "break-word",  # word-break: break-word and overflow-wrap: anywhere are dropped
 }
-REFINEMENTS = {"font-variant-numeric:tabular-nums"}  # dropped, and nothing is lost but alignment
+REFINEMENTS = {"font-variant-numeric:tabular-nums"}  # dropped; then only the alignment is lost
 
 
 @dataclass
-class Seen(HTMLParser):
-    """A parsed fragment: its elements with their attributes, and its text."""
+class Parsed(HTMLParser):
+    """A parsed fragment: elements with attributes, and text."""
 
     source: str
     elements: list[tuple[str, dict[str, str]]] = field(default_factory=list)
-    words: list[str] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
     open: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -101,7 +101,7 @@ class Seen(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        self.words.append(data)
+        self.texts.append(data)
 
     def handle_comment(self, data: str) -> None:
         raise AssertionError(data)
@@ -117,7 +117,7 @@ class Seen(HTMLParser):
 
     @property
     def text(self) -> str:
-        return "".join(self.words)
+        return "".join(self.texts)
 
     def all(self, tag: str) -> list[dict[str, str]]:
         return [attributes for name, attributes in self.elements if name == tag]
@@ -155,7 +155,7 @@ HOSTILE = [
 
 
 def every_block(value: str) -> Html:
-    """Put one value into every slot there is."""
+    """Use one value for every argument of every block."""
     song = markup.card(
         value,
         markup.chips([value, *((value, fate) for fate in FATES)]),
@@ -187,54 +187,54 @@ def every_block(value: str) -> Html:
     return markup.stack(markup.cards([song, other]), value)
 
 
-def assert_only_ours(fragment: str) -> None:
-    seen = Seen(fragment)
-    for tag, attributes in seen.elements:
+def assert_only_own_markup(fragment: str) -> None:
+    parsed = Parsed(fragment)
+    for tag, attributes in parsed.elements:
         assert attributes.keys() <= ATTRIBUTES[tag]
         for declaration in attributes.get("style", "").split(";"):
             name, _, value = declaration.partition(":")
-            kept = re.fullmatch(KEPT_STYLES.get(name, "(?!)"), value)
-            assert not declaration or kept or declaration in REFINEMENTS, declaration
-    for address in seen.addresses():
+            allowed_style = re.fullmatch(KEPT_STYLES.get(name, "(?!)"), value)
+            assert not declaration or allowed_style or declaration in REFINEMENTS, declaration
+    for address in parsed.addresses():
         assert address == SOUND or re.match("https?://", address, re.IGNORECASE)
-    # Every attribute is quoted: what is left without the quoted values holds no equals sign.
+    # Every attribute is quoted: without quoted values, no equals sign remains.
     for written in re.findall(r"<[a-z][^<]*?>", re.sub(r'="[^"]*"', "", fragment)):
         assert "=" not in written
     assert re.search("[\x00\ud800-\udfff\u202a-\u202e\u2066-\u2069]", fragment) is None
 
 
 @pytest.mark.parametrize("value", ["$5 or $6", r"a \(b\)", r"\begin{x}\end{x}", "$$é$$"])
-def test_nothing_is_handed_to_the_typesetting_of_formulas(value: str) -> None:
-    seen = Seen(every_block(value))
+def test_no_text_is_typeset_as_a_formula(value: str) -> None:
+    parsed = Parsed(every_block(value))
 
     assert html.escape(value) in markup.text(value)
     assert "mathjax_ignore tex2jax_ignore" in markup.text(value)
     assert 'class="' not in markup.text("5 dollars")
-    ignoring = sum("class" in attributes for _, attributes in seen.elements)
-    assert ignoring >= seen.text.count(value) - 1  # a separator of join() is always our own
+    ignoring = sum("class" in attributes for _, attributes in parsed.elements)
+    assert ignoring >= parsed.text.count(value) - 1  # join() adds separators
 
 
 @given(value=st.text() | st.text("<>&\"'=/!-:;#\x00\u202e a", max_size=40))
-def test_any_text_in_any_slot_leaves_only_our_own_markup(value: str) -> None:
-    assert_only_ours(every_block(value))
+def test_any_text_is_escaped_in_every_block(value: str) -> None:
+    assert_only_own_markup(every_block(value))
 
 
 @pytest.mark.parametrize("value", HOSTILE, ids=range(len(HOSTILE)))
-def test_hostile_text_leaves_only_our_own_markup(value: str) -> None:
+def test_hostile_text_is_escaped(value: str) -> None:
     built = every_block(value)
-    assert_only_ours(built)
+    assert_only_own_markup(built)
     built.encode()
     assert len(built) < 400_000
 
 
 @given(value=st.text(st.characters(categories=["L", "N", "P", "S", "Zs"]), max_size=60))
-def test_ordinary_text_comes_back_as_it_was(value: str) -> None:
-    assert Seen(markup.text(value)).text == value
-    assert Seen(markup.verbatim(value)).text == value
+def test_ordinary_text_is_unchanged(value: str) -> None:
+    assert Parsed(markup.text(value)).text == value
+    assert Parsed(markup.verbatim(value)).text == value
     if not markup.is_blank(value):
-        assert Seen(markup.card(value)).text == value
-        assert Seen(markup.chip(value)).text == value
-        assert Seen(markup.player("https://example.com/a", value)).all("audio") == [
+        assert Parsed(markup.card(value)).text == value
+        assert Parsed(markup.chip(value)).text == value
+        assert Parsed(markup.player("https://example.com/a", value)).all("audio") == [
             {
                 "controls": "",
                 "preload": "none",
@@ -245,7 +245,7 @@ def test_ordinary_text_comes_back_as_it_was(value: str) -> None:
         ]
 
 
-def test_no_words_are_set_back_twice() -> None:
+def test_no_text_is_muted_twice() -> None:
     for value in HOSTILE:
         depth = [0]
         for closing, style in re.findall(r"<(/?)(?!img)[a-z]+([^>]*)>", every_block(value)):
@@ -256,16 +256,16 @@ def test_no_words_are_set_back_twice() -> None:
                 assert depth[-1] <= 1
 
 
-def test_the_same_value_always_gives_the_same_markup() -> None:
+def test_markup_is_deterministic() -> None:
     assert [every_block(value) for value in HOSTILE] == [every_block(value) for value in HOSTILE]
 
 
-def test_only_what_a_block_built_passes_unescaped() -> None:
+def test_only_html_passes_unescaped() -> None:
     built = markup.badge("new")
     assert markup.text(built) is built
     assert markup.join(built) == built
     for plain in (f"{built}", built + "", built.strip()):
-        assert Seen(markup.text(plain)).text == plain
+        assert Parsed(markup.text(plain)).text == plain
     assert type(built._repr_html_()) is str
     assert built._repr_html_() == built
 
@@ -274,7 +274,7 @@ def test_only_what_a_block_built_passes_unescaped() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "shown"),
+    ("value", "expected"),
     [
         ("a\x00b\x1b\x7f\x85", "a\ufffdb\ufffd\ufffd\ufffd"),
         ("\ud83c alone", "\ufffd alone"),
@@ -287,11 +287,11 @@ def test_only_what_a_block_built_passes_unescaped() -> None:
         ("می\u200cشود", "می\u200cشود"),
     ],
 )
-def test_what_cannot_be_shown_as_it_is(value: str, shown: str) -> None:
-    assert Seen(markup.text(value)).text == shown
+def test_unprintable_text_is_replaced(value: str, expected: str) -> None:
+    assert Parsed(markup.text(value)).text == expected
 
 
-def test_text_beyond_ascii_is_isolated_from_its_neighbours() -> None:
+def test_non_ascii_text_is_isolated() -> None:
     assert markup.facts("שיר", "1:02") == (
         '<span style="white-space:nowrap"><bdi>שיר</bdi></span> · '
         '<span style="white-space:nowrap">1:02</span>'
@@ -299,24 +299,24 @@ def test_text_beyond_ascii_is_isolated_from_its_neighbours() -> None:
     assert "bdi" not in markup.facts("song", "1:02")
 
 
-def test_a_cut_text_says_so() -> None:
-    assert Seen(markup.text("x" * 20, limit=20)).text == "x" * 20
-    short = Seen(markup.text("x" * 21, limit=20)).text
+def test_cut_text_has_a_note() -> None:
+    assert Parsed(markup.text("x" * 20, limit=20)).text == "x" * 20
+    short = Parsed(markup.text("x" * 21, limit=20)).text
     assert short == "x" * 20 + "… (cut; 21 characters in total)"
-    long = Seen(markup.card("x" * 1_000_000)).text
+    long = Parsed(markup.card("x" * 1_000_000)).text
     assert long == "x" * TITLE_LIMIT + "… (cut; 1,000,000 characters in total)"
-    words = Seen(markup.lyrics("la " * 7_000)).text
-    assert len(words) > 19_000
-    assert words.endswith("… (cut; 21,000 characters in total)")
+    texts = Parsed(markup.lyrics("la " * 7_000)).text
+    assert len(texts) > 19_000
+    assert texts.endswith("… (cut; 21,000 characters in total)")
 
 
 @pytest.mark.parametrize("title", [None, "", "  \n", "\u200b\u2060", "\u2800", "\u202e"])
-def test_a_title_that_shows_nothing_is_said_to_be_missing(title: str | None) -> None:
+def test_blank_title_is_untitled(title: str | None) -> None:
     assert markup.is_blank(title)
-    assert Seen(markup.card(title)).text == "(untitled)"
+    assert Parsed(markup.card(title)).text == "(untitled)"
 
 
-# --- addresses
+# --- URLs
 
 FINE = [
     "https://cdn1.suno.ai/30264033-2b01.mp3",
@@ -395,55 +395,55 @@ REFUSED = [
 
 
 @pytest.mark.parametrize("url", FINE)
-def test_web_addresses_are_used_as_they_are(url: str) -> None:
+def test_web_urls_are_unchanged(url: str) -> None:
     assert markup.web_url(url) == url
-    assert Seen(markup.link("open", url)).all("a") == [
+    assert Parsed(markup.link("open", url)).all("a") == [
         {"href": url, "target": "_blank", "rel": "noopener noreferrer"}
     ]
-    assert set(Seen(markup.player(url, "it")).addresses()) == {url}
-    assert set(Seen(markup.cover(url, "id", "it")).addresses()) == {url}
+    assert set(Parsed(markup.player(url, "it")).addresses()) == {url}
+    assert set(Parsed(markup.cover(url, "id", "it")).addresses()) == {url}
 
 
 @pytest.mark.parametrize("url", [None, *REFUSED], ids=repr)
-def test_other_addresses_are_left_out_and_that_is_said(url: str | None) -> None:
+def test_other_urls_are_not_used(url: str | None) -> None:
     assert markup.web_url(url) is None
-    shown = [markup.link("open", url), markup.player(url), markup.image(url, "A boat")]
-    assert [list(Seen(block).addresses()) for block in shown] == [[], [], []]
-    said = [Seen(block).text for block in shown]
-    assert said[0] == "open (link not shown)"
-    assert said[1].startswith("No audio")
-    assert said[2] == "Picture not shown: A boat"
+    expected = [markup.link("open", url), markup.player(url), markup.image(url, "A boat")]
+    assert [list(Parsed(block).addresses()) for block in expected] == [[], [], []]
+    notes = [Parsed(block).text for block in expected]
+    assert notes[0] == "open (link not shown)"
+    assert notes[1].startswith("No audio")
+    assert notes[2] == "Picture not shown: A boat"
     assert markup.cover(url, "id", "it") == markup.cover(None, "id")
 
 
-def test_a_data_address_is_shown_only_if_it_was_made_here() -> None:
+def test_only_own_data_urls_are_used() -> None:
     assert SOUND == "data:audio/wav;base64,UklGRg=="
-    assert list(Seen(markup.player(SOUND)).addresses()) == [SOUND]
-    assert list(Seen(markup.player(str(SOUND))).addresses()) == []
+    assert list(Parsed(markup.player(SOUND)).addresses()) == [SOUND]
+    assert list(Parsed(markup.player(str(SOUND))).addresses()) == []
     picture = markup.data_url(b"\x89PNG", "image/png")
-    assert list(Seen(markup.cover(picture, "id")).addresses()) == [picture]
+    assert list(Parsed(markup.cover(picture, "id")).addresses()) == [picture]
     assert markup.link("open", SOUND) == markup.link("open", None)
     forged = markup.DataUrl("data:text/html,<script>alert(1)</script>")
-    assert list(Seen(markup.player(forged)).addresses()) == []
-    assert list(Seen(markup.image(markup.DataUrl("javascript:alert(1)"), "x")).addresses()) == []
+    assert list(Parsed(markup.player(forged)).addresses()) == []
+    assert list(Parsed(markup.image(markup.DataUrl("javascript:alert(1)"), "x")).addresses()) == []
 
 
 @pytest.mark.parametrize("media_type", ["image/svg+xml", "text/html", "image/png,", ""])
-def test_no_data_address_is_made_of_what_could_run(media_type: str) -> None:
+def test_data_url_of_active_content_is_refused(media_type: str) -> None:
     with pytest.raises(ValueError, match="not a picture or sound"):
         markup.data_url(b"<svg/>", media_type)  # type: ignore[arg-type] # the point of the test
 
 
-def test_no_data_address_is_made_of_nothing() -> None:
+def test_data_url_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="0 bytes"):
         markup.data_url(b"", "image/png")
 
 
-# --- words
+# --- formatted values
 
 
 @pytest.mark.parametrize(
-    ("seconds", "shown"),
+    ("seconds", "expected"),
     [
         (130.794666666667, "2:11"),
         (0, "0:00"),
@@ -457,11 +457,11 @@ def test_no_data_address_is_made_of_nothing() -> None:
         (float("inf"), ""),
     ],
 )
-def test_minutes(seconds: float | None, shown: str) -> None:
-    assert markup.format_duration(seconds) == shown
+def test_format_duration(seconds: float | None, expected: str) -> None:
+    assert markup.format_duration(seconds) == expected
 
 
-def test_a_moment_is_told_on_the_clock_that_it_carries() -> None:
+def test_format_datetime_keeps_the_time_zone() -> None:
     when = datetime(2024, 11, 22, 1, 48, 41, tzinfo=UTC)
     assert markup.format_datetime(when) == "22 Nov 2024, 01:48"
     assert (
@@ -476,7 +476,7 @@ def test_a_moment_is_told_on_the_clock_that_it_carries() -> None:
 
 
 @pytest.mark.parametrize(
-    ("amount", "shown"),
+    ("amount", "expected"),
     [
         (15, "15 credits"),
         (1, "1 credit"),
@@ -488,67 +488,69 @@ def test_a_moment_is_told_on_the_clock_that_it_carries() -> None:
         (float("nan"), "credits unknown"),
     ],
 )
-def test_credits_in_words(amount: float | None, shown: str) -> None:
-    assert markup.format_credits(amount) == shown
+def test_format_credits(amount: float | None, expected: str) -> None:
+    assert markup.format_credits(amount) == expected
 
 
-def test_missing_facts_leave_no_dots() -> None:
-    assert Seen(markup.facts("", "2:11", None, "sonic-v5", " ")).text == "2:11 · sonic-v5"
+def test_missing_facts_are_skipped() -> None:
+    assert Parsed(markup.facts("", "2:11", None, "sonic-v5", " ")).text == "2:11 · sonic-v5"
     assert markup.facts(None, "") == ""
 
 
 # --- blocks
 
 
-def test_the_fate_of_a_tag_is_told_without_its_colour() -> None:
-    block = Seen(markup.chips(["plain", ("jazz", "kept"), ("mpb", "added"), ("spy", "dropped")]))
+def test_tag_mark_is_readable_without_color() -> None:
+    block = Parsed(markup.chips(["plain", ("jazz", "kept"), ("mpb", "added"), ("spy", "dropped")]))
     assert block.text == "plain✓ jazz+ mpb− spy✓ kept · + added · − dropped"  # noqa: RUF001 - minus
     titles = [span["title"] for span in block.all("span") if "title" in span]
     assert titles == ["kept", "added", "dropped"]
     assert sum("line-through" in span.get("style", "") for span in block.all("span")) == 1
 
 
-def test_plain_tags_need_no_legend_and_no_tags_no_room() -> None:
-    assert Seen(markup.chips(["jazz", " ", "spy"])).text == "jazz(blank)spy"
+def test_plain_tags_have_no_legend() -> None:
+    assert Parsed(markup.chips(["jazz", " ", "spy"])).text == "jazz(blank)spy"
     assert markup.chips([]) == ""
 
 
-def test_a_flood_of_tags_is_counted() -> None:
-    assert Seen(markup.chips(f"t{at};" for at in range(1_040))).text.endswith("t39;and 1,000 more")
+def test_many_tags_are_counted() -> None:
+    assert Parsed(markup.chips(f"t{index};" for index in range(1_040))).text.endswith(
+        "t39;and 1,000 more"
+    )
 
 
-def test_progress_says_how_far_and_stays_within_its_bar() -> None:
+def test_progress_is_clamped() -> None:
     def widths(fraction: float | None) -> list[str]:
         return re.findall(r"[\";]width:([\d.]+%)", markup.progress(fraction, "rendering"))
 
     assert [widths(part) for part in (0.525, -1, 7)] == [["52.5%"], ["0.0%"], ["100.0%"]]
-    assert Seen(markup.progress(0.999, "rendering")).text == "rendering99%"
-    assert Seen(markup.progress(None, "waiting")).text == "waiting"
-    assert Seen(markup.progress(float("nan"), "waiting")).text == "waiting"
+    assert Parsed(markup.progress(0.999, "rendering")).text == "rendering99%"
+    assert Parsed(markup.progress(None, "waiting")).text == "waiting"
+    assert Parsed(markup.progress(float("nan"), "waiting")).text == "waiting"
     assert "dashed" in markup.progress(None)
 
 
-def test_a_player_loads_nothing_and_leaves_a_link_where_players_are_stripped() -> None:
-    block = Seen(markup.player("https://example.com/a.mp3", "Harbour Lamps"))
+def test_player_preloads_nothing_and_contains_a_link() -> None:
+    block = Parsed(markup.player("https://example.com/a.mp3", "Harbour Lamps"))
     assert block.all("audio")[0]["preload"] == "none"
     assert block.all("audio")[0]["title"] == "Play Harbour Lamps"
     assert block.text == "Listen to Harbour Lamps"
     assert block.all("a")[0]["href"] == "https://example.com/a.mp3"
-    assert Seen(markup.player(None)).text == "No audio."
-    assert Seen(markup.player("x:y")).text == "No audio: its URL cannot be opened."
+    assert Parsed(markup.player(None)).text == "No audio."
+    assert Parsed(markup.player("x:y")).text == "No audio: its URL cannot be opened."
 
 
-def test_a_cover_is_described_and_a_gradient_is_silent() -> None:
-    assert Seen(markup.cover("https://example.com/a", "id", "Tide")).all("img")[0]["alt"] == (
+def test_cover_has_alt_text() -> None:
+    assert Parsed(markup.cover("https://example.com/a", "id", "Tide")).all("img")[0]["alt"] == (
         "Cover of Tide"
     )
-    assert Seen(markup.cover("https://example.com/a", "id")).all("img")[0]["alt"] == "Cover"
-    gradient = Seen(markup.cover(None, "id", "Tide"))
+    assert Parsed(markup.cover("https://example.com/a", "id")).all("img")[0]["alt"] == "Cover"
+    gradient = Parsed(markup.cover(None, "id", "Tide"))
     assert gradient.all("img") == []
     assert gradient.text == ""
 
 
-def test_each_seed_has_its_own_gradient_under_every_picture() -> None:
+def test_gradient_depends_on_the_seed() -> None:
     def gradient(block: str) -> list[str]:
         return re.findall(r"linear-gradient\([^;\"]*", block)
 
@@ -558,50 +560,50 @@ def test_each_seed_has_its_own_gradient_under_every_picture() -> None:
     assert gradient(markup.cover(None, "two")) != plain
 
 
-def test_a_card_keeps_the_order_and_gives_empty_blocks_no_room() -> None:
-    words = [markup.notice("first"), markup.lyrics(None), markup.notice("second", "bad")]
+def test_card_keeps_order_and_skips_empty_blocks() -> None:
+    texts = [markup.notice("first"), markup.lyrics(None), markup.notice("second", "bad")]
     badges = [markup.badge("failed", "bad"), markup.badge("15 credits refunded", "good")]
-    block = markup.card("Tide", *words, facts="2:11", badges=badges)
-    assert Seen(block).text == "Tide2:11failed15 credits refundedfirstsecond"
-    assert block == markup.card("Tide", words[0], words[2], facts="2:11", badges=badges)
-    assert Seen(markup.cards([block, block])).text == Seen(block).text * 2
+    block = markup.card("Tide", *texts, facts="2:11", badges=badges)
+    assert Parsed(block).text == "Tide2:11failed15 credits refundedfirstsecond"
+    assert block == markup.card("Tide", texts[0], texts[2], facts="2:11", badges=badges)
+    assert Parsed(markup.cards([block, block])).text == Parsed(block).text * 2
     assert "max-width:420px" in block
     assert "max-width:420px" not in markup.card("Tide", wide=True)
 
 
-def test_lyrics_are_folded_with_their_own_lines() -> None:
-    block = Seen(markup.lyrics("[Verse]\n  two  spaces\n\n[Chorus]"))
+def test_lyrics_are_collapsed() -> None:
+    block = Parsed(markup.lyrics("[Verse]\n  two  spaces\n\n[Chorus]"))
     assert block.text == "Lyrics[Verse]\n  two  spaces\n\n[Chorus]"
     assert [tag for tag, _ in block.elements][:2] == ["details", "summary"]
     assert "white-space:pre-wrap" in block.all("div")[1]["style"]
     assert markup.lyrics(None) == markup.lyrics(" \n") == ""
 
 
-def test_a_table_lines_up_numbers_and_marks_what_is_missing() -> None:
+def test_table_aligns_numbers_and_marks_missing_values() -> None:
     when = datetime(2024, 11, 22, 1, 48, tzinfo=UTC)
     rows: list[list[markup.Cell]] = [
         ["a", 1_234, when, 0.031_25, markup.badge("ok"), True],
         [None, None, None, float("nan"), "<b>", False],
     ]
-    block = Seen(markup.table(["s", "n", "t", "f", "h", "y"], rows, caption="things"))
+    block = Parsed(markup.table(["s", "n", "t", "f", "h", "y"], rows, caption="things"))
     assert block.text == "thingssntfhya1,23422 Nov 2024, 01:480.031okyes––––<b>no"  # noqa: RUF001 - dashes
     sides = [re.findall("text-align:([a-z]+)", cell["style"])[0] for cell in block.all("td")]
     assert sides == ["left", "right", "left", "right", "left", "left"] * 2
     assert [cell["scope"] for cell in block.all("th")] == ["col"] * 6
 
 
-def test_a_long_table_says_how_much_it_left_off() -> None:
-    block = Seen(markup.table(["n"], ([at] for at in range(1_200)), limit=2))
+def test_long_table_has_a_note() -> None:
+    block = Parsed(markup.table(["n"], ([index] for index in range(1_200)), limit=2))
     assert block.text == "the first 2 of 1,200 rowsn01"
 
 
-def test_a_ragged_table_is_refused() -> None:
+def test_ragged_table_is_an_error() -> None:
     with pytest.raises(ValueError, match="shorter"):
         markup.table(["a", "b"], [["only one"]])
 
 
 @pytest.mark.parametrize(
-    ("value", "shown"),
+    ("value", "expected"),
     [
         (66.0, "66"),
         (130.794666, "130.79"),
@@ -613,14 +615,14 @@ def test_a_ragged_table_is_refused() -> None:
         (10**21, "1,000,000,000,000,000,000,000"),
     ],
 )
-def test_figures(value: float, shown: str) -> None:
-    assert Seen(markup.table(["n"], [[value]])).text == f"n{shown}"
+def test_numbers_in_tables(value: float, expected: str) -> None:
+    assert Parsed(markup.table(["n"], [[value]])).text == f"n{expected}"
 
 
 # --- page
 
 
-def test_a_page_is_whole_and_runs_nothing() -> None:
+def test_page_is_complete_and_runs_no_script() -> None:
     hostile = "</title><script>alert(1)</script>\ud800"
     document = markup.page(hostile, markup.card("Tide"), "<b>text</b>")
     document.encode()
@@ -636,5 +638,5 @@ def test_a_page_is_whole_and_runs_nothing() -> None:
     assert document.index("Content-Security-Policy") < document.index("<title>")
 
 
-def test_a_page_is_no_fragment() -> None:
+def test_page_is_a_plain_str() -> None:
     assert not isinstance(markup.page("Songs"), Html)

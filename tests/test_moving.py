@@ -1,4 +1,4 @@
-"""What the pages on moving over say of others: their code runs, and does what we say it does."""
+"""The migration pages: their code runs, and other clients behave as described."""
 
 import re
 import time
@@ -17,11 +17,11 @@ from musicapi_nb.errors import ContentRefused, LostReply, MusicAPIError, WaitTim
 from musicapi_nb.simulator import EmbeddedSimulator, Simulator
 
 PAGES = Path(__file__).parents[1] / "docs" / "moving"
-THEIRS = SonicCreateParams(
+SDK_SONG = SonicCreateParams(
     custom_mode=False, mv="sonic-v5", gpt_description_prompt="rain, slow jazz"
 )
-OURS = sonic.Create(custom_mode=False, mv="sonic-v5", gpt_description_prompt="rain, slow jazz")
-THEIR_STUDIO = StudioCreateParams(
+SONG = sonic.Create(custom_mode=False, mv="sonic-v5", gpt_description_prompt="rain, slow jazz")
+SDK_STUDIO = StudioCreateParams(
     prompt="spy jazz",
     lyrics_type="generate",
     prompt_strength=0.5,
@@ -31,7 +31,7 @@ THEIR_STUDIO = StudioCreateParams(
     model_type="studio130-v1.5",
     config={"mode": "regular"},
 )
-OUR_STUDIO = studio.Description(prompt="spy jazz", model_type="studio130-v1.5")
+STUDIO = studio.Description(prompt="spy jazz", model_type="studio130-v1.5")
 
 
 @pytest.fixture
@@ -41,17 +41,17 @@ def sim() -> Iterator[Simulator]:
 
 
 @pytest.fixture(autouse=True)
-def _waits_pass_in_the_simulator(sim: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+def _sleep_in_simulated_time(sim: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "sleep", sim.clock.advance)
 
 
 @pytest.fixture
-def theirs(sim: Simulator) -> Iterator[musicapi.MusicAPI]:
+def sdk_client(sim: Simulator) -> Iterator[musicapi.MusicAPI]:
     with musicapi.MusicAPI("their-key", base_url=f"{sim.url}/api/v1") as client:
         yield client
 
 
-def ours(sim: Simulator) -> MusicAPI:
+def our_client(sim: Simulator) -> MusicAPI:
     return MusicAPI("our-own-key-0001", base_url=sim.url, speed=1000, pace=0)
 
 
@@ -62,12 +62,12 @@ def _code(page: str, title: str) -> str:
     return "\n".join(blocks)
 
 
-def test_the_vendors_blocks_run_as_they_stand(
+def test_sdk_examples_run_unchanged(
     sim: Simulator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sim.reply_options.sonic_unfinished = "not_ready"  # else it returns before there are songs
-    here = partial(musicapi.MusicAPI, base_url=f"{sim.url}/api/v1")
-    monkeypatch.setattr(musicapi, "MusicAPI", here)
+    sim.reply_options.sonic_unfinished = "not_ready"  # otherwise it returns before there are songs
+    local_client = partial(musicapi.MusicAPI, base_url=f"{sim.url}/api/v1")
+    monkeypatch.setattr(musicapi, "MusicAPI", local_client)
     scope: dict[str, Any] = {}
 
     exec(compile(_code("sdk.md", "musicapi-sdk"), "sdk.md", "exec"), scope)  # noqa: S102 - our page
@@ -79,7 +79,7 @@ def test_the_vendors_blocks_run_as_they_stand(
     assert len(sim.request_log.paid) == 6
 
 
-def test_the_script_with_requests_runs_as_it_stands(
+def test_requests_script_runs_unchanged(
     sim: Simulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -93,114 +93,106 @@ def test_the_script_with_requests_runs_as_it_stands(
     assert len(scope["frame"]) == 2
 
 
-async def test_a_lost_reply_is_paid_for_four_times_by_the_sdk_and_once_by_us(
-    sim: Simulator, theirs: musicapi.MusicAPI
+async def test_lost_reply_costs_the_sdk_four_times(
+    sim: Simulator, sdk_client: musicapi.MusicAPI
 ) -> None:
     sim.faults.arm("lost_reply", times=None)
     with pytest.raises(musicapi.MusicAPIError):
-        theirs.sonic.create(THEIRS)
+        sdk_client.sonic.create(SDK_SONG)
     assert len(sim.request_log.paid) == 4
 
-    async with ours(sim) as api:
+    async with our_client(sim) as api:
         with pytest.raises(LostReply):
-            await api.submit(OURS)
+            await api.submit(SONG)
     assert len(sim.request_log.paid) == 5
 
 
-async def test_an_error_after_the_charge_is_paid_for_four_times_by_the_sdk_and_once_by_us(
-    sim: Simulator, theirs: musicapi.MusicAPI
+async def test_error_after_charge_costs_the_sdk_four_times(
+    sim: Simulator, sdk_client: musicapi.MusicAPI
 ) -> None:
     sim.faults.arm("error_after", times=None)
     with pytest.raises(musicapi.MusicAPIError):
-        theirs.sonic.create(THEIRS)
+        sdk_client.sonic.create(SDK_SONG)
     assert len(sim.request_log.paid) == 4
 
-    async with ours(sim) as api:
+    async with our_client(sim) as api:
         with pytest.raises(MusicAPIError) as raised:
-            await api.submit(OURS)
+            await api.submit(SONG)
     assert raised.value.may_have_cost
     assert len(sim.request_log.paid) == 5
 
 
-async def test_the_sdk_returns_while_clips_are_pending_and_we_wait(
-    sim: Simulator, theirs: musicapi.MusicAPI
-) -> None:
-    result = theirs.sonic.generate_and_wait(THEIRS)
+async def test_sdk_returns_pending_clips(sim: Simulator, sdk_client: musicapi.MusicAPI) -> None:
+    result = sdk_client.sonic.generate_and_wait(SDK_SONG)
     assert {song.state for song in result.data} != {"succeeded"}
 
     sim.clock.speed = 1000
-    async with ours(sim) as api:
-        task = await api.run(OURS)
+    async with our_client(sim) as api:
+        task = await api.run(SONG)
     assert [song.state for song in task.songs] == ["succeeded", "succeeded"]
 
 
-async def test_the_sdk_waits_out_a_failed_studio_task_and_we_say_why(
-    sim: Simulator, theirs: musicapi.MusicAPI
+async def test_sdk_does_not_see_a_failed_studio_task(
+    sim: Simulator, sdk_client: musicapi.MusicAPI
 ) -> None:
     sim.faults.arm("task_fails", message="no voice left", times=2)
     patience = PollOptions(poll_interval_ms=1, timeout_ms=300)
     sim.clock.speed = 1000
     with pytest.raises(musicapi.MusicAPIError) as raised:
-        theirs.studio.generate_and_wait(THEIR_STUDIO, patience)
+        sdk_client.studio.generate_and_wait(SDK_STUDIO, patience)
     assert raised.value.code == "client_timeout"
 
-    async with ours(sim) as api:
-        task = await api.run(OUR_STUDIO)
+    async with our_client(sim) as api:
+        task = await api.run(STUDIO)
     assert (task.state, task.fail_reason) == ("failed", "no voice left")
 
 
-async def test_a_wait_that_ends_early_leaves_the_sdk_words_and_us_the_task(
-    sim: Simulator, theirs: musicapi.MusicAPI
-) -> None:
+async def test_our_wait_timeout_has_the_task(sim: Simulator, sdk_client: musicapi.MusicAPI) -> None:
     sim.faults.arm("stuck", times=2)
     sim.reply_options.sonic_unfinished = "not_ready"
     with pytest.raises(musicapi.MusicAPIError, match=r"/sonic/task/") as raised:
-        theirs.sonic.generate_and_wait(THEIRS, PollOptions(poll_interval_ms=1, timeout_ms=1))
+        sdk_client.sonic.generate_and_wait(SDK_SONG, PollOptions(poll_interval_ms=1, timeout_ms=1))
     assert (raised.value.code, raised.value.response_body) == ("client_timeout", None)
 
     sim.clock.speed = 1000
-    async with ours(sim) as api:
+    async with our_client(sim) as api:
         with pytest.raises(WaitTimeout) as ended:
-            await api.run(OURS, deadline=60)
+            await api.run(SONG, deadline=60)
     charge = sim.request_log.paid[-1].charge
     assert charge is not None
     assert ended.value.task.id == charge.task_id
 
 
-async def test_the_sdk_drops_replaced_tags_and_we_make_a_table_of_them(
-    sim: Simulator, theirs: musicapi.MusicAPI
-) -> None:
-    result = theirs.studio.generate_and_wait(THEIR_STUDIO)
+async def test_sdk_drops_replaced_tags(sim: Simulator, sdk_client: musicapi.MusicAPI) -> None:
+    result = sdk_client.studio.generate_and_wait(SDK_STUDIO)
     assert result.data is not None
     assert result.data.songs
     assert not hasattr(result.data.songs[0], "replaced_tags")
 
     sim.clock.speed = 1000
-    async with ours(sim) as api:
-        task = await api.run(OUR_STUDIO)
+    async with our_client(sim) as api:
+        task = await api.run(STUDIO)
     assert len(mnb.replaced_tags_frame(task))
 
 
-async def test_a_key_more_in_the_reply_breaks_the_sdk_after_paying(
-    sim: Simulator, theirs: musicapi.MusicAPI
-) -> None:
+async def test_unknown_field_breaks_the_sdk(sim: Simulator, sdk_client: musicapi.MusicAPI) -> None:
     sim.faults.arm("extra_keys", method="POST", times=2)
     with pytest.raises(TypeError):
-        theirs.sonic.create(THEIRS)
+        sdk_client.sonic.create(SDK_SONG)
     assert len(sim.request_log.paid) == 1
 
-    async with ours(sim) as api:
-        assert (await api.submit(OURS)).id
+    async with our_client(sim) as api:
+        assert (await api.submit(SONG)).id
 
 
-async def test_every_403_is_a_credit_error_to_the_sdk(
-    sim: Simulator, theirs: musicapi.MusicAPI
+async def test_sdk_reports_every_403_as_credits(
+    sim: Simulator, sdk_client: musicapi.MusicAPI
 ) -> None:
     sim.faults.arm("refused_content", times=2)
     with pytest.raises(musicapi.MusicAPIError) as raised:
-        theirs.sonic.create(THEIRS)
+        sdk_client.sonic.create(SDK_SONG)
     assert raised.value.is_credit_error
 
-    async with ours(sim) as api:
+    async with our_client(sim) as api:
         with pytest.raises(ContentRefused):
-            await api.submit(OURS)
+            await api.submit(SONG)

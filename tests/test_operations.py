@@ -1,7 +1,7 @@
-"""Every operation, and one declared here only, through all that takes requests: no branch for any.
+"""Every operation, and a new one declared here, works wherever requests are accepted.
 
-The simulator is written from the service's docs without a look at the declarations, so a round
-trip compares two readings of the same pages.
+The simulator was written from the service's docs, separately from the declarations, so a round trip
+compares two readings of the same pages.
 """
 
 import datetime as dt
@@ -29,15 +29,15 @@ from tests.replies import sample
 from tests.valid_requests import DESCRIBED, FROM_CLIP, NAMES, REQUESTS, STUDIO, TUNE
 
 KEY = "sk-of-an-account-0001"
-PATIENCE = 200_000  # seconds of the simulated clock: ten of ours
+PATIENCE = 200_000  # seconds of the simulated clock; ten real seconds
 
 
-def given(request: Request) -> dict[str, Any]:
+def arguments_of(request: Request) -> dict[str, Any]:
     values = {name: getattr(request, name) for name in request.fields()}
     return {name: value for name, value in values.items() if value is not None}
 
 
-# --- its reply ---------------------------------------------------------------------------------
+# --- replies ------------------------------------------------------------
 
 _SONIC = ("sonic_submit_ack.json", "sonic_get_success_2025.json")
 _STEMS = ("stems_submit_ack.json", "stems_get_success.json")
@@ -45,7 +45,7 @@ _STUDIO = ("studio_submit_ack.json", "studio_get_success.json")
 _NURO = ("nuro_submit_ack.json", "nuro_get_success.json")
 _PRODUCER = ("producer_submit_ack.json", "producer_get_success_2025.json")
 _OF_ENGINE = {"sonic": _SONIC, "studio": _STUDIO, "nuro": _NURO, "producer": _PRODUCER}
-# what is answered at once, and the reply when it is done
+# the submit reply, and the reply of the finished task
 SAMPLES: Mapping[type[Request], tuple[str, ...]] = {
     sonic.StemsBasic: _STEMS,
     sonic.StemsFull: _STEMS,
@@ -71,7 +71,7 @@ SAMPLES: Mapping[type[Request], tuple[str, ...]] = {
 
 
 @pytest.mark.parametrize("request_", REQUESTS, ids=NAMES)
-def test_its_reply_is_understood(request_: Request) -> None:
+def test_sample_reply_is_parsed(request_: Request) -> None:
     if isinstance(request_, account.Credits):
         assert parse_balance(sample("credits.json")).total == 50
         return
@@ -80,20 +80,20 @@ def test_its_reply_is_understood(request_: Request) -> None:
     for name in end:
         assert not task.finished
         reply = sample(name)
-        if isinstance(found := reply.get("data"), list) and task.expected == 2 * len(found):
+        if isinstance(items := reply.get("data"), list) and task.expected == 2 * len(items):
             reply["data"] *= 2  # the docs show the first of two
         task = tasks.parse_task(reply, task=task)
-    # the docs show no moment of riffusion's, a placeholder stands there
+    # riffusion's timestamp in the docs is a placeholder
     assert [issue for issue in task.issues if "(timestamp string)" not in issue.message] == []
     assert task.answer or task.songs or task.parts
     assert task.finished is not isinstance(request_, sonic.Batch)
 
 
-# --- as a value --------------------------------------------------------------------------------
+# --- requests as values ------------------------------------------------------------
 
 
 @pytest.mark.parametrize("request_", REQUESTS, ids=NAMES)
-def test_the_ledger_gives_back_what_it_wrote_under_the_same_name(request_: Request) -> None:
+def test_ledger_round_trip(request_: Request) -> None:
     written = json.loads(json.dumps(to_json(request_)))
     back = from_json(written)
     assert back == request_
@@ -102,12 +102,12 @@ def test_the_ledger_gives_back_what_it_wrote_under_the_same_name(request_: Reque
     assert request_key(request_, 2) != request_key(request_)
 
 
-def test_no_two_samples_are_one_purchase() -> None:
-    assert len({request_key(each) for each in REQUESTS}) == len(REQUESTS)
+def test_samples_have_different_keys() -> None:
+    assert len({request_key(request) for request in REQUESTS}) == len(REQUESTS)
 
 
-# First digits of what earlier libraries call these purchases: with another name, a song that was
-# paid for would be bought again.
+# First digits of the keys in existing libraries: with another key, a paid song would be bought
+# again.
 BOUGHT = {
     "sonic.Create": "c1b3980b3cd7",
     "sonic.Extend": "25eefecd64af",
@@ -123,22 +123,24 @@ BOUGHT = {
 
 
 @pytest.mark.parametrize("name", BOUGHT)
-def test_what_was_bought_keeps_its_name(name: str) -> None:
-    first = next(each for each in REQUESTS if f"{each.engine}.{type(each).__name__}" == name)
+def test_stored_keys_are_unchanged(name: str) -> None:
+    first = next(
+        request for request in REQUESTS if f"{request.engine}.{type(request).__name__}" == name
+    )
     assert request_key(first)[:12] == BOUGHT[name]
 
 
-def test_a_field_that_is_new_changes_no_name_of_what_a_batch_holds() -> None:
+def test_new_field_does_not_change_batch_keys() -> None:
     written = to_json(sonic.Batch(items=[sonic.Create(**DESCRIBED)]))
     assert written["fields"] == {"items": [DESCRIBED]}
 
 
-# --- in a plan ---------------------------------------------------------------------------------
+# --- plans ------------------------------------------------------------
 
 
 @pytest.mark.parametrize("request_", REQUESTS, ids=NAMES)
-def test_a_plan_has_cells_of_it(request_: Request) -> None:
-    plan = Plan.grid(type(request_), base=given(request_), factors={}, repeats=2)
+def test_plan_has_cells_of_the_operation(request_: Request) -> None:
+    plan = Plan.grid(type(request_), base=arguments_of(request_), factors={}, repeats=2)
     assert [cell.take for cell in plan] == [1, 2]
     for cell in plan:
         assert type(cell.request) is type(request_)
@@ -151,10 +153,14 @@ def test_a_plan_has_cells_of_it(request_: Request) -> None:
     assert dry._repr_html_()
 
 
-@pytest.mark.parametrize("kind", operations(), ids=lambda kind: f"{kind.engine}.{kind.__name__}")
-def test_a_plan_names_what_a_cell_is_missing(kind: type[Request]) -> None:
-    missing = {problem.field for problem in kind().problems() if problem.hard}
-    plan = Plan.grid(kind, base={}, factors={})
+@pytest.mark.parametrize(
+    "request_type",
+    operations(),
+    ids=lambda request_type: f"{request_type.engine}.{request_type.__name__}",
+)
+def test_plan_reports_missing_fields(request_type: type[Request]) -> None:
+    missing = {problem.field for problem in request_type().problems() if problem.hard}
+    plan = Plan.grid(request_type, base={}, factors={})
     if not missing:
         plan.check()
         return
@@ -163,42 +169,45 @@ def test_a_plan_names_what_a_cell_is_missing(kind: type[Request]) -> None:
     assert missing <= {problem.field for problem in refused.value.problems}
 
 
-# --- as a line of a magic ----------------------------------------------------------------------
+# --- magics ------------------------------------------------------------
 
 
-def spelt(value: Any) -> str:
+def magic_argument(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if not isinstance(value, list | tuple):
         return str(value)
     if any(isinstance(item, Request) for item in value):
-        return json.dumps([given(item) for item in value])
+        return json.dumps([arguments_of(item) for item in value])
     return ",".join(value)
 
 
 @pytest.mark.parametrize("request_", REQUESTS, ids=NAMES)
-def test_a_line_says_it(request_: Request) -> None:
-    options = [f"--{name} {shlex.quote(spelt(value))}" for name, value in given(request_).items()]
+def test_magic_line_gives_the_request(request_: Request) -> None:
+    options = [
+        f"--{name} {shlex.quote(magic_argument(value))}"
+        for name, value in arguments_of(request_).items()
+    ]
     line = f"{request_.engine}.{type(request_).__name__} {' '.join(options)}"
     assert parse_song_cell(line) == (request_, 1)
 
 
-def test_a_line_of_a_batch_that_cannot_be_read() -> None:
-    for items, words in (
+def test_invalid_batch_line() -> None:
+    for items, message in (
         ("[{", "is not JSON"),
         ("{}", "should be a list of requests"),
         ("[3]", "not a Create"),
         ('[{"titel": "x"}]', "did you mean title"),
     ):
-        with pytest.raises(InvalidRequest, match=words):
+        with pytest.raises(InvalidRequest, match=message):
             parse_song_cell(f"sonic.Batch --items {shlex.quote(items)}")
 
 
-# --- an operation that nobody knew -------------------------------------------------------------
+# --- a new operation ------------------------------------------------------------
 
 
 class Hum(Request, frozen=True, kw_only=True):
-    """Hum over two clips; declared here only."""
+    """Hum over two clips."""
 
     engine: ClassVar[str] = "sonic"
     operation: ClassVar[str] = "hum"
@@ -221,7 +230,7 @@ class Hum(Request, frozen=True, kw_only=True):
 HUMMED = Hum(tune="doremi", over=["c1", "c2"], window=30, extra={"newer": 1})
 
 
-def test_declared_here_it_is_a_request() -> None:
+def test_new_operation_is_a_request() -> None:
     assert list(Hum.fields()) == ["tune", "over", "window"]
     wrong = Hum(tune="x" * 37, over=["a", "b", "c"], window=31)
     assert [problem.field for problem in wrong.problems()] == ["tune", "over", "window"]
@@ -244,7 +253,7 @@ def test_declared_here_it_is_a_request() -> None:
 
 @pytest.fixture
 def _declared(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """As if its class stood in the engine's module."""
+    """Add the class to the engine's module."""
     monkeypatch.setattr(sonic, "Hum", Hum, raising=False)
     monkeypatch.setattr(sonic, "__all__", [*sonic.__all__, "Hum"])
     _operations.cache_clear()
@@ -253,7 +262,7 @@ def _declared(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_declared")
-def test_declared_here_it_has_plans_lines_and_a_form() -> None:
+def test_new_operation_has_plan_magic_and_form() -> None:
     assert Hum in operations()
     assert "sonic.Hum" in repr(operations())
     plan = Plan.grid(Hum, base={"tune": "{style}"}, factors={"style": ["do", "re"]})
@@ -270,27 +279,27 @@ def test_declared_here_it_has_plans_lines_and_a_form() -> None:
 
 
 @pytest.mark.usefixtures("_declared")
-async def test_declared_here_it_is_bought_once(tmp_path: Path) -> None:
+async def test_new_operation_is_bought_once(tmp_path: Path) -> None:
     song = {"clip_id": "c3", "state": "succeeded", "title": "Hum"}
     done = reply({"code": 200, "message": "success", "data": [song]})
-    async with peer(answers(reply(ACK), done)) as here:
+    async with peer(answers(reply(ACK), done)) as server:
         for _ in range(2):
             with Library(tmp_path / "library") as library:
-                async with client(here.url, ledger=library) as api:
+                async with client(server.url, ledger=library) as api:
                     task = await api.run(HUMMED)
                 assert [song.id for song in task.songs] == ["c3"]
                 (entry,) = library.entries()
-        assert here.posts == 1
-        assert here.requests[0] == ("POST", "/api/v1/sonic/hum")
-        assert json.dumps(HUMMED.body()).encode() in here.received
+        assert server.posts == 1
+        assert server.requests[0] == ("POST", "/api/v1/sonic/hum")
+        assert json.dumps(HUMMED.body()).encode() in server.received
     assert (task.operation, task.expected, task.bought_before) == ("hum", 1, True)
     assert task.request == HUMMED
     assert (entry.state, entry.price) == ("done", 3)
 
 
-# --- there and back ----------------------------------------------------------------------------
+# --- round trip ------------------------------------------------------------
 
-# What is made first, so that clips, voices and vocals are real ones.
+# Requests that create the clips, voices and vocals which other requests refer to.
 SOURCES: Mapping[str, Request] = {
     "sonic": sonic.Create(**DESCRIBED),
     "sonic extended": sonic.Extend(**FROM_CLIP, continue_at=1),
@@ -305,7 +314,7 @@ SOURCES: Mapping[str, Request] = {
 
 
 class World:
-    """A simulator, and what was made on it for requests to start from."""
+    """A simulator with the clips, voices and vocals that requests refer to."""
 
     def __init__(self, sim: Simulator) -> None:
         self.sim = sim
@@ -315,7 +324,7 @@ class World:
         return MusicAPI(KEY, base_url=self.sim.url, speed=self.sim.speed, pace=0, ledger=library)
 
     async def real(self, request: Request) -> Request:
-        """The same request of clips, voices and vocals that there are."""
+        """Return the request with ids that exist in the simulator."""
         values: dict[str, Any] = {}
         for name, field in request.fields().items():
             if getattr(request, name) is None:
@@ -334,9 +343,9 @@ class World:
             async with self.client() as api:
                 task = await api.run(request, deadline=PATIENCE)
             named = name if name in task.answer else "clip_id"
-            made = task.answer[named] if named in task.answer else task.songs[0].id
-            assert isinstance(made, str), task
-            self._made[name] = made
+            source_id = task.answer[named] if named in task.answer else task.songs[0].id
+            assert isinstance(source_id, str), task
+            self._made[name] = source_id
         return self._made[name]
 
 
@@ -356,7 +365,9 @@ def world() -> Iterator[World]:
 
 
 @pytest.mark.parametrize("request_", REQUESTS, ids=NAMES)
-async def test_there_and_back(world: World, tmp_path: Path, request_: Request) -> None:
+async def test_round_trip_with_the_simulator(
+    world: World, tmp_path: Path, request_: Request
+) -> None:
     request = await world.real(request_)
     with Library(tmp_path / "library") as library:
         async with world.client(library) as api:
@@ -370,7 +381,7 @@ async def test_there_and_back(world: World, tmp_path: Path, request_: Request) -
     assert (task.state, task.issues) == ("succeeded", ())
     assert all(song.state == "succeeded" for song in task.songs)
     if request.songs:
-        pairs = getattr(request, "auto_concat", None)  # the new part, and it joined with the old
+        pairs = getattr(request, "auto_concat", None)  # the new section, and the joined song
         assert len(task.songs) == request.songs * (2 if pairs else 1)
     else:
         assert task.songs or task.answer or request.method == "GET"
@@ -382,5 +393,7 @@ async def test_there_and_back(world: World, tmp_path: Path, request_: Request) -
         assert (again.songs, again.answer) == (task.songs, task.answer)
 
 
-def test_every_source_is_an_operation_that_is_tried_itself() -> None:
-    assert {type(each) for each in SOURCES.values()} <= {type(each) for each in REQUESTS}
+def test_source_operations_are_tested_too() -> None:
+    assert {type(request) for request in SOURCES.values()} <= {
+        type(request) for request in REQUESTS
+    }

@@ -1,4 +1,4 @@
-"""The public face: its names, its cost at import, and that the README tells the truth."""
+"""Public names, cost of the import, and the statements of the README."""
 
 import os
 import re
@@ -28,7 +28,7 @@ def _run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_importing_the_package_loads_nothing_heavy(tmp_path: Path) -> None:
+def test_import_loads_nothing_heavy(tmp_path: Path) -> None:
     code = "import musicapi_nb as mnb; mnb.connect, mnb.MusicAPI, mnb.sonic, mnb.Song"
     result = _run("-X", "importtime", "-c", code, cwd=tmp_path)
 
@@ -39,7 +39,7 @@ def test_importing_the_package_loads_nothing_heavy(tmp_path: Path) -> None:
         assert heavy not in loaded
 
 
-def test_every_public_name_is_there() -> None:
+def test_public_names_exist() -> None:
     assert len(set(mnb.__all__)) == len(mnb.__all__)
     for name in mnb.__all__:
         assert getattr(mnb, name) is not None
@@ -50,12 +50,12 @@ def test_stub_lists_the_public_names() -> None:
     assert public_stub.STUB.read_text(encoding="utf-8") == public_stub.stub()
 
 
-def test_an_unknown_name_is_an_attribute_error() -> None:
+def test_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="song_frame"):
         _ = mnb.song_frame  # type: ignore[attr-defined]  # the point of the test
 
 
-def test_the_readmes_code_runs(tmp_path: Path) -> None:
+def test_readme_code_runs(tmp_path: Path) -> None:
     blocks = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
     code = "\n".join(blocks)
     assert code.count("\n") >= 30
@@ -71,7 +71,7 @@ def test_the_readmes_code_runs(tmp_path: Path) -> None:
     assert sorted(path.suffix for path in tmp_path.iterdir()) == ["", ".mp3", ".png", ".zip"]
 
 
-def test_the_readmes_commands_are_the_makefiles() -> None:
+def test_readme_commands_are_in_the_makefile() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     commands = set(re.findall(r"\bmake (\w+)", README))
     assert {"demo", "test", "lab"} <= commands
@@ -79,7 +79,7 @@ def test_the_readmes_commands_are_the_makefiles() -> None:
         assert re.search(rf"^{command}:", makefile, re.MULTILINE)
 
 
-def test_the_readmes_map_names_every_module() -> None:
+def test_readme_lists_every_module() -> None:
     package = Path(mnb.__file__).parent
     modules = {
         f"{path.name}/" if path.is_dir() else path.name
@@ -89,7 +89,7 @@ def test_the_readmes_map_names_every_module() -> None:
     assert set(re.findall(r"^\| `([\w./]+)`", README, re.MULTILINE)) == modules
 
 
-def test_the_readmes_prices_are_the_declared_ones() -> None:
+def test_readme_prices_are_current() -> None:
     prices = {(kind.engine, kind.operation): kind().price() for kind in mnb.operations()}
     assert "A sonic create is 20 credits" in README
     assert f"lists all {len(prices)} operations" in README

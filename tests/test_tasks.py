@@ -12,7 +12,7 @@ from musicapi_nb.engines import Request, lyrics, nuro, sonic, studio
 from musicapi_nb.errors import UnexpectedReply
 from musicapi_nb.tasks import Replacement, Song, Task, parse_submit_reply, parse_task
 from tests import replies
-from tests.replies import SONIC, STUDIO, changed, sample, without
+from tests.replies import SONIC, STUDIO, replace_at, sample, without
 
 DESCRIBED = sonic.Create(custom_mode=False, gpt_description_prompt="rain", mv="sonic-v5")
 LYRICS = "[Verse]\n(lyrics shortened)\n[Chorus]\n(lyrics shortened)"
@@ -27,21 +27,21 @@ def clips(*items: Any, **fields: Any) -> dict[str, Any]:
     return {"code": 200, "data": list(items), "message": "success", **fields}
 
 
-def asked(request: Request = DESCRIBED) -> Task:
+def submitted(request: Request = DESCRIBED) -> Task:
     return parse_submit_reply({"message": "success", "task_id": "t1"}, request)
 
 
 def in_studio(**fields: Any) -> Any:
-    """The studio sample with fields of its task replaced."""
-    return changed(sample(STUDIO), ("data",), lambda task: {**task, **fields})
+    """Return the studio sample with some fields of its task replaced."""
+    return replace_at(sample(STUDIO), ("data",), lambda task: {**task, **fields})
 
 
 def in_song(**fields: Any) -> Any:
-    """The studio sample with fields of its first song replaced."""
-    return changed(sample(STUDIO), ("data", "data", "songs", 0), lambda song: {**song, **fields})
+    """Return the studio sample with some fields of its first song replaced."""
+    return replace_at(sample(STUDIO), ("data", "data", "songs", 0), lambda song: {**song, **fields})
 
 
-# --- every sample -----------------------------------------------------------------------------
+# --- every sample ------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_samples(name: str, engine: str | None, state: str, songs: int) -> None:
     assert (task.engine, task.state, len(task.songs)) == (engine, state, songs)
     assert task.raw is payload
     assert payload == sample(name), "reading changed the reply"
-    # the placeholder of riffusion's time stamp is the one thing in them that is no value
+    # riffusion's timestamp is a placeholder, the only invalid value in the samples
     assert [issue.where for issue in task.issues] == (
         ["data[0].created_at"] if name.startswith("riffusion") else []
     )
@@ -157,7 +157,7 @@ def test_nuro() -> None:
     assert song.extra == {"gender": "Female", "timbre": "Sweet_AUDIO_TIMBRE"}
 
 
-def test_a_nuro_reply_without_a_task_id_is_read_all_the_same() -> None:
+def test_nuro_without_task_id() -> None:
     reply = {
         name: value for name, value in sample("nuro_get_success.json").items() if name != "task_id"
     }
@@ -165,7 +165,7 @@ def test_a_nuro_reply_without_a_task_id_is_read_all_the_same() -> None:
     assert (task.id, task.state, len(task.songs)) == (None, "succeeded", 1)
 
 
-def test_nuro_running_is_missing_what_it_has_not() -> None:
+def test_nuro_running_has_no_song_fields_yet() -> None:
     task = parse_task(sample("nuro_get_running.json"))
     (song,) = task.songs
     assert task.progress == 0.45
@@ -173,7 +173,7 @@ def test_nuro_running_is_missing_what_it_has_not() -> None:
     assert (song.duration, song.audio_url, song.lyrics, song.tags) == (None, None, None, ())
 
 
-def test_producer_says_its_tags_as_sound() -> None:
+def test_producer_tags_are_in_sound() -> None:
     (song,) = parse_task(sample("producer_get_success_2025.json")).songs
     assert song.tags_text == "emotional pop with gentle piano"
     assert song.extra == {"seed": "3966900172"}
@@ -199,11 +199,11 @@ def test_answers(name: str, answer: dict[str, Any]) -> None:
     assert task.finished
 
 
-# --- one value, several spellings ----------------------------------------------------------------
+# --- one value in several formats ------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("said", "duration", "issues"),
+    ("value", "duration", "issues"),
     [
         (179, 179.0, 0),
         (104.88, 104.88, 0),
@@ -226,8 +226,8 @@ def test_answers(name: str, answer: dict[str, Any]) -> None:
     ],
     ids=lambda value: repr(value)[:20],
 )
-def test_duration(said: Any, duration: float | None, issues: int) -> None:
-    task = parse_task(clips(clip(duration=said)))
+def test_duration(value: Any, duration: float | None, issues: int) -> None:
+    task = parse_task(clips(clip(duration=value)))
     (song,) = task.songs
     assert song.duration == duration
     assert len(task.issues) == issues
@@ -235,7 +235,7 @@ def test_duration(said: Any, duration: float | None, issues: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "tags", "text", "issues"),
+    ("value", "tags", "text", "issues"),
     [
         ("pop", ("pop",), "pop", 0),
         ("pop,  slow jazz ,", ("pop", "slow jazz"), "pop,  slow jazz ,", 0),
@@ -248,15 +248,15 @@ def test_duration(said: Any, duration: float | None, issues: int) -> None:
     ],
     ids=repr,
 )
-def test_tags(said: Any, tags: tuple[str, ...], text: str | None, issues: int) -> None:
-    task = parse_task(clips(clip(tags=said)))
+def test_tags(value: Any, tags: tuple[str, ...], text: str | None, issues: int) -> None:
+    task = parse_task(clips(clip(tags=value)))
     (song,) = task.songs
     assert (song.tags, song.tags_text, len(task.issues)) == (tags, text, issues)
     assert ("tags" in song.extra) == bool(issues)
 
 
 @pytest.mark.parametrize(
-    ("said", "moment"),
+    ("value", "time"),
     [
         ("2025-10-12T13:13:02.488Z", dt.datetime(2025, 10, 12, 13, 13, 2, 488000, dt.UTC)),
         ("2024-11-22T01:48:41.839599+00:00", dt.datetime(2024, 11, 22, 1, 48, 41, 839599, dt.UTC)),
@@ -271,24 +271,24 @@ def test_tags(said: Any, tags: tuple[str, ...], text: str | None, issues: int) -
     ],
     ids=repr,
 )
-def test_moments(said: Any, moment: dt.datetime | None) -> None:
-    task = parse_task(clips(clip(created_at=said)))
-    assert task.songs[0].created_at == moment
+def test_timestamps(value: Any, time: dt.datetime | None) -> None:
+    task = parse_task(clips(clip(created_at=value)))
+    assert task.songs[0].created_at == time
     assert task.issues == ()
 
 
 @pytest.mark.parametrize(
-    "said", ["yesterday", -1, 1e300, math.inf, [2025], True, "0001-01-01T00:00:00+14:00"], ids=repr
+    "value", ["yesterday", -1, 1e300, math.inf, [2025], True, "0001-01-01T00:00:00+14:00"], ids=repr
 )
-def test_moments_that_are_none(said: Any) -> None:
-    task = parse_task(clips(clip(created_at=said)))
+def test_invalid_timestamps(value: Any) -> None:
+    task = parse_task(clips(clip(created_at=value)))
     assert task.songs[0].created_at is None
     assert [issue.where for issue in task.issues] == ["data[0].created_at"]
-    assert task.songs[0].extra["created_at"] == said
+    assert task.songs[0].extra["created_at"] == value
 
 
 @pytest.mark.parametrize(
-    ("said", "progress", "issues"),
+    ("value", "progress", "issues"),
     [
         ("100%", 1.0, 0),
         ("0%", 0.0, 0),
@@ -301,8 +301,8 @@ def test_moments_that_are_none(said: Any) -> None:
         ("-1%", None, 1),
     ],
 )
-def test_studio_progress(said: Any, progress: float | None, issues: int) -> None:
-    task = parse_task(in_studio(progress=said))
+def test_studio_progress(value: Any, progress: float | None, issues: int) -> None:
+    task = parse_task(in_studio(progress=value))
     assert (task.progress, len(task.issues)) == (progress, issues)
 
 
@@ -343,37 +343,37 @@ def test_studio_states(word: str, state: str) -> None:
     assert (task.state, task.state_word) == (state, word)
 
 
-# --- is it finished? ---------------------------------------------------------------------------
+# --- finished or not ------------------------------------------------------------
 
 
-def test_one_clip_ready_is_not_finished_though_the_code_says_200() -> None:
-    task = parse_task(clips(clip(), clip(clip_id="c2", state="running")), task=asked())
+def test_one_finished_clip_of_two_is_running() -> None:
+    task = parse_task(clips(clip(), clip(clip_id="c2", state="running")), task=submitted())
     assert task.state == "running"
     assert not task.finished
     assert [song.finished for song in task.songs] == [True, False]
 
 
-def test_one_of_two_expected_songs_keeps_asking() -> None:
-    assert parse_task(clips(clip()), task=asked()).state == "running"
-    assert parse_task(clips(clip(), clip(clip_id="c2")), task=asked()).state == "succeeded"
+def test_missing_expected_song_is_running() -> None:
+    assert parse_task(clips(clip()), task=submitted()).state == "running"
+    assert parse_task(clips(clip(), clip(clip_id="c2")), task=submitted()).state == "succeeded"
     assert parse_task(clips(clip())).state == "succeeded", "nothing is known to be expected"
 
 
-def test_a_failed_clip_beside_a_good_one_is_a_note() -> None:
+def test_one_failed_clip_of_two_is_succeeded() -> None:
     reply = clips(clip(), clip(clip_id="c2", state="failed", error_message="too long"))
-    task = parse_task(reply, task=asked())
+    task = parse_task(reply, task=submitted())
     assert (task.state, task.fail_reason) == ("succeeded", None)
     assert [song.state for song in task.songs] == ["succeeded", "failed"]
     assert task.songs[1].fail_reason == "too long"
 
 
-def test_all_clips_failed_is_failed_with_their_reasons() -> None:
+def test_all_clips_failed() -> None:
     failed = [clip(state="failed", error_message=reason) for reason in ("loud", "long", "loud")]
-    task = parse_task(clips(*failed), task=asked())
+    task = parse_task(clips(*failed), task=submitted())
     assert (task.state, task.fail_reason) == ("failed", "loud; long")
 
 
-def test_an_unknown_word_beside_a_running_clip_is_running() -> None:
+def test_unknown_state_and_running_clip_is_running() -> None:
     assert parse_task(clips(clip(state="paused"), clip(state="running"))).state == "running"
     assert parse_task(clips(clip(state="paused"), clip())).state == "unknown"
 
@@ -383,7 +383,7 @@ def test_pending_clips_are_pending() -> None:
     assert task.state == "pending"
 
 
-def test_the_overall_status_of_producer_decides_for_clips_without_a_state() -> None:
+def test_producer_status_applies_to_clips_without_state() -> None:
     reply = sample("producer_get_success_2026.json")
     assert parse_task(reply).songs[0].state == "succeeded"
     running = parse_task({**reply, "status": "RUNNING"})
@@ -393,45 +393,47 @@ def test_the_overall_status_of_producer_decides_for_clips_without_a_state() -> N
 
 
 @pytest.mark.parametrize("code", [None, 200, "200", "success"], ids=repr)
-def test_the_code_may_be_missing_or_text(code: Any) -> None:
+def test_code_may_be_missing_or_text(code: Any) -> None:
     reply = clips(clip())
     del reply["code"]
     assert parse_task(reply if code is None else {**reply, "code": code}).state == "succeeded"
 
 
 @pytest.mark.parametrize("payload", [{}, {"type": "not_ready"}, {"code": 200, "data": [clip()]}])
-def test_202_keeps_asking_whatever_the_body(payload: dict[str, Any]) -> None:
-    task = parse_task(payload, status=202, task=asked())
+def test_202_is_pending_with_any_body(payload: dict[str, Any]) -> None:
+    task = parse_task(payload, status=202, task=submitted())
     assert (task.id, task.state, task.songs) == ("t1", "pending", ())
 
 
-def test_an_empty_list_of_clips_is_pending() -> None:
+def test_empty_clip_list_is_pending() -> None:
     assert parse_task(clips()).state == "pending"
     assert parse_task({"code": 200, "data": None, "message": "success"}).state == "pending"
     assert parse_task({"code": 200, "data": {}, "message": "success"}).state == "pending"
 
 
-# --- studio ------------------------------------------------------------------------------------
+# --- studio ------------------------------------------------------------
 
 
 @pytest.mark.parametrize("where", [("data",), ("data", "data")], ids=["outer", "inner"])
 @pytest.mark.parametrize("nothing", [None, {}])
 def test_studio_without_data_is_pending(where: replies.Path_, nothing: Any) -> None:
     reply = in_studio(status="QUEUED", progress="0%", start_time=0, finish_time=0)
-    task = parse_task(changed(reply, where, lambda _: nothing), task=asked(studio.Description()))
+    task = parse_task(
+        replace_at(reply, where, lambda _: nothing), task=submitted(studio.Description())
+    )
     assert (task.state, task.songs, task.issues) == ("pending", (), ())
     assert task.finished_at is None
 
 
-def test_studio_in_progress_with_songs_that_are_not_done() -> None:
+def test_studio_in_progress() -> None:
     reply = in_studio(status="IN_PROGRESS", progress="50%", finish_time=0)
-    for place in (0, 1):
-        reply = changed(
+    for index in (0, 1):
+        reply = replace_at(
             reply,
-            ("data", "data", "songs", place),
+            ("data", "data", "songs", index),
             lambda song: {**song, "finished": False, "song_path": "", "duration": 0},
         )
-    task = parse_task(reply, task=asked(studio.Description()))
+    task = parse_task(reply, task=submitted(studio.Description()))
     assert task.state == "running"
     assert {song.state for song in task.songs} == {"running"}
     assert {song.audio_url for song in task.songs} == {None}
@@ -444,7 +446,7 @@ def test_studio_success_waits_for_every_song() -> None:
     assert parse_task(reply).state == "running"
 
 
-def test_studio_song_error_beside_a_good_one() -> None:
+def test_studio_with_one_failed_song() -> None:
     task = parse_task(in_song(error_detail="flagged", error_type="content", song_path=""))
     assert task.state == "succeeded"
     assert [song.state for song in task.songs] == ["failed", "succeeded"]
@@ -474,11 +476,11 @@ def test_studio_under_handled_data(wrap: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["task_id", "progress", "submit_time", "finish_time", "data"])
-def test_studio_does_without_any_field(name: str) -> None:
+def test_studio_without_a_field(name: str) -> None:
     assert parse_task(without(sample(STUDIO), ("data", name))).issues == ()
 
 
-def test_odd_steps_of_the_rewriting_are_kept_and_named() -> None:
+def test_malformed_replaced_tags_are_issues() -> None:
     steps: dict[str, Any] = {
         "a": None,
         "b": ["x"],
@@ -497,7 +499,7 @@ def test_odd_steps_of_the_rewriting_are_kept_and_named() -> None:
     assert song.extra["replaced_tags"] == {"b": ["x"], "c": {"why": 1}}
 
 
-# --- failures -----------------------------------------------------------------------------------
+# --- failures ------------------------------------------------------------
 
 
 @pytest.mark.parametrize("word", ["failed", "timeout", "forbidden", "api_error", "bad_request"])
@@ -511,27 +513,29 @@ def test_odd_steps_of_the_rewriting_are_kept_and_named() -> None:
         ({"refund_processed": False}, False),
     ],
 )
-def test_a_failed_task_in_a_200_body(
+def test_failed_task_with_status_200(
     word: str, says: str, refund: dict[str, Any], *, refunded: bool | None
 ) -> None:
-    task = parse_task({"type": word, says: "no luck", **refund}, task=asked())
+    task = parse_task({"type": word, says: "no luck", **refund}, task=submitted())
     assert (task.state, task.state_word) == ("failed", word)
     assert (task.fail_reason, task.refunded) == ("no luck", refunded)
     assert task.finished
 
 
-def test_a_failure_without_words_still_says_something() -> None:
+def test_failure_without_message_has_a_reason() -> None:
     assert parse_task({"type": "failed"}).fail_reason
 
 
-def test_a_failure_can_be_put_on_a_task() -> None:
-    task = tasks.mark_failed(asked(), "timed out", refunded=True)
+def test_mark_failed() -> None:
+    task = tasks.mark_failed(submitted(), "timed out", refunded=True)
     assert (task.id, task.state, task.fail_reason) == ("t1", "failed", "timed out")
     assert task.refunded is True
 
 
-def test_a_later_reply_leaves_nothing_of_an_earlier_one_but_who_it_is() -> None:
-    first = parse_task({"type": "failed", "message": "no", "refund_processed": True}, task=asked())
+def test_new_reply_replaces_all_but_the_identity() -> None:
+    first = parse_task(
+        {"type": "failed", "message": "no", "refund_processed": True}, task=submitted()
+    )
     later = parse_task({"type": "not_ready"}, status=202, task=first)
     assert (later.fail_reason, later.refunded, later.progress) == (None, None, None)
     assert (later.id, later.engine, later.operation, later.expected, later.request) == (
@@ -543,10 +547,10 @@ def test_a_later_reply_leaves_nothing_of_an_earlier_one_but_who_it_is() -> None:
     )
 
 
-# --- webhooks -----------------------------------------------------------------------------------
+# --- webhooks ------------------------------------------------------------
 
 
-def test_webhook_bodies_name_their_task_and_engine() -> None:
+def test_webhook_body_has_task_and_engine() -> None:
     done = parse_task(sample("webhook_sonic_completed.json"))
     assert (done.id, done.engine, done.songs[0].task_id) == ("(task id)", "sonic", "(task id)")
     assert done.extra["event"] == "song.completed"
@@ -555,7 +559,7 @@ def test_webhook_bodies_name_their_task_and_engine() -> None:
     assert failed.refunded is True
 
 
-def test_a_nuro_webhook_carries_more() -> None:
+def test_nuro_webhook_has_more_fields() -> None:
     body = {
         **sample("nuro_get_success.json"),
         "platform": "nuro",
@@ -569,7 +573,7 @@ def test_a_nuro_webhook_carries_more() -> None:
     assert task.songs[0].extra["event"] == "song.completed"
 
 
-# --- acknowledgements ----------------------------------------------------------------------------
+# --- acknowledgements ------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -610,14 +614,14 @@ def test_acknowledgements(payload: dict[str, Any], task_id: str) -> None:
     ],
     ids=repr,
 )
-def test_an_acknowledgement_without_an_id_may_have_cost(payload: Any) -> None:
-    with pytest.raises(UnexpectedReply, match="may have cost") as refused:
+def test_acknowledgement_without_id_may_have_cost(payload: Any) -> None:
+    with pytest.raises(UnexpectedReply, match="may have cost") as caught:
         parse_submit_reply(payload, DESCRIBED)
-    assert refused.value.may_have_cost
-    assert refused.value.body is payload
+    assert caught.value.may_have_cost
+    assert caught.value.body is payload
 
 
-def test_what_answers_at_once_needs_no_id() -> None:
+def test_immediate_reply_needs_no_id() -> None:
     task = parse_submit_reply(sample("lyrics_success.json"), lyrics.Make(description="rain"))
     assert (task.engine, task.operation, task.state) == ("lyrics", "make", "succeeded")
     assert task.songs[0].title == "Whisper of Shadows"
@@ -628,7 +632,7 @@ def test_what_answers_at_once_needs_no_id() -> None:
     assert (upload.engine, upload.finished) == ("sonic", True)
 
 
-def test_the_way_of_a_task_from_ack_to_song() -> None:
+def test_task_from_acknowledgement_to_song() -> None:
     request = nuro.Vocal(lyrics="la")
     task = parse_submit_reply(sample("nuro_submit_ack.json"), request)
     for name, state in (
@@ -640,7 +644,7 @@ def test_the_way_of_a_task_from_ack_to_song() -> None:
         assert task.id == "b1eac403-06cb-4e58-971d-835d3b321508", "the id that was asked about"
 
 
-# --- what is not known ---------------------------------------------------------------------------
+# --- unknown content ------------------------------------------------------------
 
 
 def test_unknown_fields_survive() -> None:
@@ -651,8 +655,8 @@ def test_unknown_fields_survive() -> None:
     assert task.raw is payload
 
 
-def test_unknown_fields_beside_the_songs_of_studio_survive() -> None:
-    reply = changed(sample(STUDIO), ("data", "data"), lambda data: {**data, "album": "x"})
+def test_unknown_fields_in_studio_data_survive() -> None:
+    reply = replace_at(sample(STUDIO), ("data", "data"), lambda data: {**data, "album": "x"})
     assert parse_task(reply).extra["data"] == {"album": "x"}
 
 
@@ -671,18 +675,18 @@ def test_unknown_fields_beside_the_songs_of_studio_survive() -> None:
     ids=repr,
 )
 def test_unknown_shapes(payload: Any) -> None:
-    with pytest.raises(UnexpectedReply) as refused:
+    with pytest.raises(UnexpectedReply) as caught:
         parse_task(payload)
-    assert refused.value.body is payload
-    assert not refused.value.may_have_cost
+    assert caught.value.body is payload
+    assert not caught.value.may_have_cost
 
 
-def test_the_words_of_an_unknown_shape_are_in_the_error() -> None:
+def test_message_of_an_unknown_shape_is_in_the_error() -> None:
     with pytest.raises(UnexpectedReply, match="the queue caught fire"):
         parse_task({"error": "the queue caught fire"})
 
 
-def test_a_reply_that_says_no_more_than_its_task_is_pending_and_its_fields_are_named() -> None:
+def test_unknown_fields_of_an_acknowledgement_are_issues() -> None:
     task = parse_task({"task_id": "t1", "weather": "fine", "eta": 3})
     assert (task.id, task.state, task.extra["eta"]) == ("t1", "pending", 3)
     assert [issue.where for issue in task.issues] == ["eta", "weather"]
@@ -692,49 +696,49 @@ def test_a_reply_that_says_no_more_than_its_task_is_pending_and_its_fields_are_n
     ("word", "state", "reason"),
     [("failed", "failed", "no voice"), ("PENDING", "pending", None), ("RUNNING", "running", None)],
 )
-def test_a_status_without_songs(word: str, state: str, reason: str | None) -> None:
+def test_status_without_songs(word: str, state: str, reason: str | None) -> None:
     task = parse_task({"task_id": "t1", "status": word, "message": "no voice", "progress": 10})
     assert (task.state, task.state_word, task.fail_reason) == (state, word, reason)
     assert (task.songs, task.progress) == ((), 0.1)
 
 
-def test_a_task_id_that_is_no_text_is_named() -> None:
+def test_task_id_that_is_not_text_is_an_issue() -> None:
     task = parse_task({**clips(clip()), "task_id": ["t1"]})
     assert task.id is None
     assert [issue.where for issue in task.issues] == ["task_id"]
 
 
-def test_another_task_id_inside_a_studio_reply_is_kept() -> None:
-    task = parse_task(sample(STUDIO), task=asked(studio.Description()))
+def test_different_task_id_in_studio_is_in_extra() -> None:
+    task = parse_task(sample(STUDIO), task=submitted(studio.Description()))
     assert (task.id, task.extra["task_id"]) == ("t1", STUDIO_ID)
     assert {song.task_id for song in task.songs} == {"t1"}
 
 
 @pytest.mark.parametrize("results", [[], ["odd"]])
-def test_an_answer_without_content_may_have_cost(results: list[Any]) -> None:
+def test_empty_answer_may_have_cost(results: list[Any]) -> None:
     with pytest.raises(UnexpectedReply, match="may have cost"):
         parse_submit_reply({"code": 200, "results": results}, lyrics.Make(description="rain"))
 
 
-def test_a_refusal_in_the_reply_to_a_submit_is_a_failed_task() -> None:
+def test_refusal_in_submit_reply_is_a_failed_task() -> None:
     task = parse_submit_reply(sample("nuro_error.json"), nuro.Vocal(lyrics="la"))
     assert (task.state, task.refunded) == ("failed", False)
 
 
-def test_clips_that_are_none_are_named_and_the_others_are_read() -> None:
+def test_invalid_clips_are_issues() -> None:
     task = parse_task(clips("odd", clip(), None))
     assert [song.id for song in task.songs] == ["c1"]
     assert task.songs[0].position == 1
     assert [issue.where for issue in task.issues] == ["data[0]", "data[2]"]
 
 
-def test_data_that_is_no_list_of_songs() -> None:
+def test_data_that_is_not_a_list_of_songs() -> None:
     task = parse_task(in_studio(data={"songs": "none yet"}))
     assert task.songs == ()
     assert [issue.where for issue in task.issues] == ["data.data.songs"]
 
 
-# --- any reply at all -----------------------------------------------------------------------------
+# --- any reply ------------------------------------------------------------
 
 
 def outcome(make: Callable[[], Task]) -> Task | UnexpectedReply:
@@ -744,7 +748,7 @@ def outcome(make: Callable[[], Task]) -> Task | UnexpectedReply:
         return error
 
 
-def assert_sound(task: Task, payload: Any) -> None:
+def assert_consistent(task: Task, payload: Any) -> None:
     assert task.raw is payload
     assert task.id is None or task.id.strip()
     texts = [task.id, task.fail_reason, task.state_word]
@@ -776,24 +780,26 @@ def assert_sound(task: Task, payload: Any) -> None:
 
 
 @settings(max_examples=150, deadline=None)
-@given(replies.odd_replies(), st.sampled_from([None, asked()]), st.sampled_from([200, 202]))
+@given(
+    replies.malformed_replies(), st.sampled_from([None, submitted()]), st.sampled_from([200, 202])
+)
 @example({"data": [{"replaced_tags": {"\ud800": 1}}]}, None, 200)
 @example({"task_id": "\ud800", "message": "success"}, None, 200)
 def test_any_reply_is_a_task_or_unexpected(reply: Any, task: Task | None, status: int) -> None:
-    payload = replies.grown(reply)
-    found = outcome(lambda: parse_task(payload, status=status, task=task))
-    if isinstance(found, Task):
-        assert_sound(found, payload)
+    payload = replies.expand(reply)
+    parsed = outcome(lambda: parse_task(payload, status=status, task=task))
+    if isinstance(parsed, Task):
+        assert_consistent(parsed, payload)
     else:
-        assert found.body is payload
-        assert str(found).encode()
+        assert parsed.body is payload
+        assert str(parsed).encode()
 
 
 @settings(max_examples=100, deadline=None)
-@given(replies.odd_replies(), st.sampled_from([DESCRIBED, lyrics.Make(), nuro.Vocal()]))
-def test_any_acknowledgement_has_an_id_or_may_have_cost(reply: Any, request: Request) -> None:
-    found = outcome(lambda: parse_submit_reply(replies.grown(reply), request))
-    if isinstance(found, Task):
-        assert found.id or found.finished
+@given(replies.malformed_replies(), st.sampled_from([DESCRIBED, lyrics.Make(), nuro.Vocal()]))
+def test_any_submit_reply_has_an_id_or_may_have_cost(reply: Any, request: Request) -> None:
+    parsed = outcome(lambda: parse_submit_reply(replies.expand(reply), request))
+    if isinstance(parsed, Task):
+        assert parsed.id or parsed.finished
     else:
-        assert found.may_have_cost
+        assert parsed.may_have_cost

@@ -1,4 +1,4 @@
-"""Secrets that show nowhere, signatures, and addresses that only their maker can make."""
+"""Secrets are redacted, signatures match the guide, and webhook URLs cannot be forged."""
 
 import copy
 import hashlib
@@ -28,14 +28,14 @@ HOOKS = "https://example.org/hooks"
 # --- secrets -------------------------------------------------------------------------------
 
 
-def test_a_secret_is_shown_and_copied_nowhere() -> None:
+def test_secret_has_no_repr_or_pickle() -> None:
     assert SECRET not in repr(KNOWN) + str(KNOWN) + f"{KNOWN}"
     for carry in (pickle.dumps, copy.deepcopy):
         with pytest.raises(TypeError):
             carry(KNOWN)
 
 
-def test_two_secrets_are_taken_out_of_one_text() -> None:
+def test_both_secrets_are_redacted() -> None:
     both = Secret(KEY, KNOWN)
     assert both.redact(f"a {KEY} b {SECRET} c") == "a [key] b [key] c"
     assert both.redact_body(f"{KEY}{SECRET}".encode()) == b"[key][key]"
@@ -44,7 +44,7 @@ def test_two_secrets_are_taken_out_of_one_text() -> None:
     assert (error.message, error.body) == ("no [key]", b"[key] [key]")
 
 
-def test_a_short_key_leaves_bodies_alone_and_a_long_secret_beside_it_does_not() -> None:
+def test_short_key_is_not_redacted_in_bodies() -> None:
     assert Secret("rain", KNOWN).redact_body(f"rain {SECRET}".encode()) == b"rain [key]"
 
 
@@ -62,7 +62,7 @@ def test_a_short_key_leaves_bodies_alone_and_a_long_secret_beside_it_does_not() 
         "line\nbreak-in-the-middle",
     ],
 )
-def test_a_secret_that_guards_nothing_is_refused_unseen(value: Any) -> None:
+def test_weak_secret_is_refused_and_not_repeated(value: Any) -> None:
     with pytest.raises(InvalidRequest) as caught:
         webhook_signing.parse_secret(value, "it")
     assert caught.value.problems[0].field == "webhook_secret"
@@ -73,24 +73,26 @@ def test_a_secret_that_guards_nothing_is_refused_unseen(value: Any) -> None:
 
 
 @given(st.binary(max_size=200), st.integers(0, 10**12))
-def test_signatures_are_those_of_the_services_guide(body: bytes, at: int) -> None:
+def test_signatures_match_the_webhook_guide(body: bytes, timestamp: int) -> None:
     plain = hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
-    dated = hmac.new(SECRET.encode(), str(at).encode() + b"." + body, hashlib.sha256).hexdigest()
+    dated = hmac.new(
+        SECRET.encode(), str(timestamp).encode() + b"." + body, hashlib.sha256
+    ).hexdigest()
     assert webhook_signing.legacy_signature(KNOWN, body) == plain
-    assert webhook_signing.signature(KNOWN, str(at), body) == f"sha256={dated}"
+    assert webhook_signing.signature(KNOWN, str(timestamp), body) == f"sha256={dated}"
 
 
 @given(st.text(), st.text())
-def test_only_equal_signatures_are_the_same(one: str, other: str) -> None:
-    one, other = (text.encode("utf-8", "ignore").decode() for text in (one, other))
-    assert webhook_signing.signatures_match(one, one)
-    assert webhook_signing.signatures_match(one, other) == (one == other)
+def test_signatures_match_if_equal(first: str, second: str) -> None:
+    first, second = (text.encode("utf-8", "ignore").decode() for text in (first, second))
+    assert webhook_signing.signatures_match(first, first)
+    assert webhook_signing.signatures_match(first, second) == (first == second)
 
 
-# --- addresses -----------------------------------------------------------------------------
+# --- URLs -----------------------------------------------------------------------------
 
 
-def test_an_intent_names_its_entry_and_no_other() -> None:
+def test_purchase_token_identifies_its_entry() -> None:
     named = webhook_signing.purchase_token(KNOWN, ENTRY)
     others: list[Any] = [
         SimpleNamespace(**{**vars(ENTRY), **change})
@@ -101,13 +103,13 @@ def test_an_intent_names_its_entry_and_no_other() -> None:
     names = {
         named,
         webhook_signing.purchase_token(Secret(SECRET + "x"), ENTRY),
-        *(webhook_signing.purchase_token(KNOWN, other) for other in others),
+        *(webhook_signing.purchase_token(KNOWN, second) for second in others),
     }
     assert len(names) == 6
 
 
 @given(st.text())
-def test_what_is_no_intent_names_nothing(text: str) -> None:
+def test_any_malformed_token_has_no_entry_id(text: str) -> None:
     number = webhook_signing.entry_id_of(text)
     assert number is None or text.startswith((str(number), "0"))
 
@@ -126,19 +128,19 @@ def test_what_is_no_intent_names_nothing(text: str) -> None:
         "9" * 19 + "-" + "0" * 32,
     ],
 )
-def test_these_are_no_intents(text: str) -> None:
+def test_malformed_tokens(text: str) -> None:
     assert webhook_signing.entry_id_of(text) is None
 
 
 @pytest.mark.parametrize("query", ["", "?token=a%2Fb&of=me"])
-def test_an_address_keeps_its_own_query(query: str) -> None:
-    made = yarl.URL(webhook_signing.webhook_url(yarl.URL(HOOKS + query), ENTRY, KNOWN))
-    assert made.path == "/hooks"
-    assert made.query["purchase"] == webhook_signing.purchase_token(KNOWN, ENTRY)
-    assert made.query.get("token") == ("a/b" if query else None)
+def test_webhook_url_keeps_its_query(query: str) -> None:
+    url = yarl.URL(webhook_signing.webhook_url(yarl.URL(HOOKS + query), ENTRY, KNOWN))
+    assert url.path == "/hooks"
+    assert url.query["purchase"] == webhook_signing.purchase_token(KNOWN, ENTRY)
+    assert url.query.get("token") == ("a/b" if query else None)
 
 
-def test_the_longest_address_stays_within_the_services_limit() -> None:
+def test_longest_webhook_url() -> None:
     entry: Any = SimpleNamespace(id=10**18 - 1, request_key="ab" * 32, sent_at=1.5)
     longest = "https://example.org/" + "x" * 943
     url = webhook_signing.parse_webhook_url(longest, "it", loopback=False)
@@ -167,24 +169,24 @@ def test_the_longest_address_stays_within_the_services_limit() -> None:
         "javascript:alert(1)",
     ],
 )
-def test_an_address_that_the_service_would_not_call_is_refused(url: Any) -> None:
+def test_invalid_webhook_url_is_refused(url: Any) -> None:
     for loopback in (False, True):
         with pytest.raises(InvalidRequest) as caught:
             webhook_signing.parse_webhook_url(url, "it", loopback=loopback)
         assert [problem.field for problem in caught.value.problems] == ["webhook"]
 
 
-def test_http_on_this_machine_is_for_services_on_this_machine() -> None:
+def test_http_needs_loopback() -> None:
     for url in ("http://127.0.0.1:80/x", "http://localhost/", "http://[::1]:8080/"):
         assert webhook_signing.parse_webhook_url(url, "it", loopback=True)
         with pytest.raises(InvalidRequest, match="tunnel"):
             webhook_signing.parse_webhook_url(url, "it", loopback=False)
 
 
-# --- what the client adds ------------------------------------------------------------------
+# --- fields added by the client ------------------------------------------------------------------
 
 
-def test_only_operations_that_take_webhooks_are_given_one() -> None:
+def test_webhook_fields_by_operation() -> None:
     hook = webhook_target(HOOKS, SECRET, local=False)
     assert webhook_fields(None, SONG, ENTRY) == {}
     assert webhook_fields(hook, studio.Description(prompt="x"), ENTRY) == {}
@@ -196,20 +198,22 @@ def test_only_operations_that_take_webhooks_are_given_one() -> None:
         assert SECRET not in repr(hook) + repr(request)
 
 
-def test_without_a_ledger_the_address_is_sent_as_it_is() -> None:
+def test_without_ledger_the_url_has_no_token() -> None:
     added = webhook_fields(webhook_target(HOOKS, SECRET, local=False), SONG, None)
     assert added["webhook_url"] == HOOKS
 
 
-def test_a_requests_own_address_goes_before() -> None:
-    own = sonic.Create(custom_mode=False, mv="sonic-v5", extra={"webhook_url": "https://mine.org"})
-    assert webhook_fields(webhook_target(HOOKS, SECRET, local=False), own, ENTRY) == {}
+def test_webhook_url_in_extra_takes_precedence() -> None:
+    request_ = sonic.Create(
+        custom_mode=False, mv="sonic-v5", extra={"webhook_url": "https://mine.org"}
+    )
+    assert webhook_fields(webhook_target(HOOKS, SECRET, local=False), request_, ENTRY) == {}
 
 
-def test_a_secret_is_no_part_of_a_request() -> None:
-    own = sonic.Create(custom_mode=False, mv="sonic-v5", extra={"webhook_secret": SECRET})
+def test_secret_in_extra_is_refused() -> None:
+    request_ = sonic.Create(custom_mode=False, mv="sonic-v5", extra={"webhook_secret": SECRET})
     with pytest.raises(InvalidRequest, match="webhook_secret=") as caught:
-        own.check()
+        request_.check()
     assert SECRET not in str(caught.value)
 
 
@@ -222,7 +226,7 @@ def test_a_secret_is_no_part_of_a_request() -> None:
         {"webhook": "http://127.0.0.1/", "webhook_secret": SECRET},
     ],
 )
-def test_a_client_is_not_made_with_half_of_it(settings: Any) -> None:
+def test_client_needs_webhook_and_secret(settings: Any) -> None:
     with pytest.raises(InvalidRequest) as caught:
         MusicAPI(KEY, **settings)
     assert SECRET not in str(caught.value)

@@ -1,4 +1,4 @@
-"""wire: requests to calls, replies to payloads or errors; nothing odd gets past the family."""
+"""Requests become calls; any reply becomes a payload or a MusicAPIError."""
 
 import datetime as dt
 import email.utils
@@ -57,39 +57,39 @@ def error(status: int, body: object = b"", *, paid: bool = False, **headers: str
     ],
     ids=repr,
 )
-def test_a_request_becomes_a_paid_post_of_its_body(request_: sonic.Create) -> None:
+def test_submit_call_posts_the_body(request_: sonic.Create) -> None:
     call = wire.submit_call(request_)
     assert (call.method, call.path, call.paid) == ("POST", request_.path, True)
     assert call.body is not None
     assert json.loads(call.body) == request_.body()
 
 
-def test_the_balance_is_asked_for_without_paying() -> None:
+def test_balance_call_is_free() -> None:
     call = wire.submit_call(account.Credits())
     assert (call.method, call.path, call.body) == ("GET", "/api/v1/get-credits", None)
     assert not call.paid
 
 
-def test_a_request_with_problems_becomes_no_call() -> None:
+def test_request_with_problems_gives_no_call() -> None:
     with pytest.raises(InvalidRequest) as caught:
         wire.submit_call(sonic.Create(custom_mode=True, title="t" * 81))
     assert {problem.field for problem in caught.value.problems} >= {"title", "prompt"}
 
 
-def test_text_of_any_script_survives() -> None:
+def test_unicode_text_survives() -> None:
     call = wire.submit_call(lyrics.Make(description="雨 🌧 “quoted” \\ \0 </script>"))
     assert call.body is not None
     assert call.body.isascii()
     assert json.loads(call.body)["description"] == "雨 🌧 “quoted” \\ \0 </script>"
 
 
-def test_a_poll_names_engine_and_id() -> None:
+def test_poll_call_path() -> None:
     assert wire.poll_call("sonic", "a1-b2").path == "/api/v1/sonic/task/a1-b2"
     assert not wire.poll_call("sonic", "a1-b2").paid
 
 
 @pytest.mark.parametrize("bad", [None, "", " ", "\n", ".", ".."])
-def test_a_poll_without_engine_or_id_is_invalid(bad: str | None) -> None:
+def test_poll_call_needs_engine_and_id(bad: str | None) -> None:
     with pytest.raises(InvalidRequest, match="engine"):
         wire.poll_call(bad, "x")
     with pytest.raises(InvalidRequest, match="task_id"):
@@ -102,7 +102,7 @@ def test_a_poll_without_engine_or_id_is_invalid(bad: str | None) -> None:
 @example("a\r\nX-Evil: 1\r\n\r\nGET / HTTP/1.1", "sonic")
 @example("%2e%2e/%2F", "sonic")
 @example("\ud800", "sonic")
-def test_a_poll_keeps_any_id_inside_its_segment(task_id: str, engine: str) -> None:
+def test_poll_call_quotes_any_id(task_id: str, engine: str) -> None:
     try:
         path = wire.poll_call(engine, task_id).path
     except InvalidRequest:
@@ -112,9 +112,9 @@ def test_a_poll_keeps_any_id_inside_its_segment(task_id: str, engine: str) -> No
     assert path.isprintable()
     assert " " not in path
     assert urlsplit(path).path == path  # no query, no fragment, no host
-    start, api, version, kind, task, segment = path.split("/")
+    start, api, version, error_class, task, segment = path.split("/")
     assert (start, api, version, task) == ("", "api", "v1", "task")
-    assert kind not in {".", ".."}
+    assert error_class not in {".", ".."}
     assert segment not in {".", ".."}
     if task_id.isascii():
         assert unquote(segment) == task_id
@@ -130,7 +130,7 @@ def test_json_is_decoded_leniently() -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "description"),
     [
         (b"", "empty"),
         (b" \r\n", "empty"),
@@ -144,20 +144,20 @@ def test_json_is_decoded_leniently() -> None:
         (b"\x00\x1b[31mred\x1b[0m\r\nnext", r"the text '\[31mred \[0m next'"),
     ],
 )
-def test_what_is_no_json_is_named(body: bytes, said: str) -> None:
-    with pytest.raises(UnexpectedReply, match=said) as caught:
+def test_error_describes_a_body_that_is_not_json(body: bytes, description: str) -> None:
+    with pytest.raises(UnexpectedReply, match=description) as caught:
         wire.read_response(200, {}, body)
     assert caught.value.body == body
     assert "\n" not in str(caught.value)
 
 
-def test_a_202_means_keep_asking_whatever_its_body() -> None:
+def test_202_is_a_payload_with_any_body() -> None:
     for body in (b"", b"<html>", b"[1]", b'{"cut'):
         assert wire.read_response(202, {}, body) == {}
     assert wire.read_response(202, {}, b'{"type": "not_ready"}') == {"type": "not_ready"}
 
 
-def test_a_202_to_a_submit_has_to_be_readable() -> None:
+def test_202_to_a_submit_must_be_json() -> None:
     assert wire.read_response(202, {}, b'{"task_id": "x"}', paid=True) == {"task_id": "x"}
     assert error(202, b"", paid=True).may_have_cost
 
@@ -172,14 +172,14 @@ def test_a_202_to_a_submit_has_to_be_readable() -> None:
         (200, b'{"data": 1}', {"data": 1}),
     ],
 )
-def test_what_is_asked_again_may_say_so_in_any_words(
+def test_plain_text_is_a_payload_with_poll_by_repost(
     status: int, body: bytes, payload: object
 ) -> None:
     assert wire.read_response(status, {}, body, paid=True, poll_by_repost=True) == payload
 
 
 @pytest.mark.parametrize("body", [b"", b"<html><title>Oh</title>", b'{"data": {"midi', b'["x'])
-def test_a_200_that_is_cut_off_is_no_word_of_what_is_asked_again(body: bytes) -> None:
+def test_truncated_200_is_unexpected_with_poll_by_repost(body: bytes) -> None:
     with pytest.raises(UnexpectedReply) as caught:
         wire.read_response(200, {}, body, paid=True, poll_by_repost=True)
     assert caught.value.may_have_cost
@@ -231,31 +231,31 @@ DOCUMENTED = [
 ]
 
 
-@pytest.mark.parametrize(("status", "words", "kind"), DOCUMENTED)
-def test_status_and_words_make_the_class_in_every_known_shape(
-    status: int, words: str, kind: type[MusicAPIError]
+@pytest.mark.parametrize(("status", "message", "error_class"), DOCUMENTED)
+def test_status_and_message_give_the_class(
+    status: int, message: str, error_class: type[MusicAPIError]
 ) -> None:
     shapes: list[object] = [
-        {"error": words},
-        {"message": words},
-        {"type": "x", "error": words},
-        {"detail": words},
-        {"code": status, "message": words},
-        {"error": {"message": words}},
-        words,
-        words.encode(),
-        {"type": "x", "error": words, "message": words, "refund_processed": False},
-        {"error": "", "message": f"  {words}\n"},
+        {"error": message},
+        {"message": message},
+        {"type": "x", "error": message},
+        {"detail": message},
+        {"code": status, "message": message},
+        {"error": {"message": message}},
+        message,
+        message.encode(),
+        {"type": "x", "error": message, "message": message, "refund_processed": False},
+        {"error": "", "message": f"  {message}\n"},
     ]
     for shape in shapes:
-        found = error(status, shape)
-        assert type(found) is kind, shape
-        assert found.status == status
-        assert words.rstrip(".") in str(found)
-        assert "\n" not in str(found)
+        parsed = error(status, shape)
+        assert type(parsed) is error_class, shape
+        assert parsed.status == status
+        assert message.rstrip(".") in str(parsed)
+        assert "\n" not in str(parsed)
 
 
-def test_a_poll_that_tells_of_a_refund_tells_of_a_failed_task() -> None:
+def test_refund_in_a_poll_means_failed_task() -> None:
     body = {"type": "api_error", "error": "Internal Server Error.", "refund_processed": True}
     polled, submitted = error(500, body), error(500, body, paid=True)
     assert isinstance(polled, TaskFailed)
@@ -264,47 +264,47 @@ def test_a_poll_that_tells_of_a_refund_tells_of_a_failed_task() -> None:
     assert submitted.may_have_cost
 
 
-def test_a_failed_task_knows_of_its_refund() -> None:
-    words = "Task failed due to timeout. Credits were previously refunded."
-    refunded, silent = error(504, {"message": words}), error(504, {"message": "Task failed."})
+def test_task_failed_has_its_refund() -> None:
+    message = "Task failed due to timeout. Credits were previously refunded."
+    refunded, silent = error(504, {"message": message}), error(504, {"message": "Task failed."})
     assert isinstance(refunded, TaskFailed)
     assert isinstance(silent, TaskFailed)
     assert (refunded.refunded, silent.refunded) == (True, None)
 
 
-def test_an_error_keeps_body_and_request_id() -> None:
-    found = error(500, {"error": "Oh."}, x_vercel_id="iad1::7", cf_ray="8f")
-    assert found.request_id == "iad1::7"
-    assert json.loads(found.body) == {"error": "Oh."}
-    assert str(found).endswith("(request id iad1::7)")
-    assert "500 Internal Server Error: Oh. " in str(found)
+def test_error_has_body_and_request_id() -> None:
+    parsed = error(500, {"error": "Oh."}, x_vercel_id="iad1::7", cf_ray="8f")
+    assert parsed.request_id == "iad1::7"
+    assert json.loads(parsed.body) == {"error": "Oh."}
+    assert str(parsed).endswith("(request id iad1::7)")
+    assert "500 Internal Server Error: Oh. " in str(parsed)
 
 
-def test_long_words_are_cut_and_stay_in_the_body() -> None:
-    found = error(400, {"error": "x" * 10_000})
-    assert len(str(found)) < 700
-    assert len(found.body) > 10_000
+def test_long_message_is_cut() -> None:
+    parsed = error(400, {"error": "x" * 10_000})
+    assert len(str(parsed)) < 700
+    assert len(parsed.body) > 10_000
 
 
-def test_what_a_paid_call_may_have_cost() -> None:
+def test_may_have_cost_by_status() -> None:
     failures = [*range(100, 200), *range(300, 600)]
     free = [status for status in failures if not error(status, b"", paid=True).may_have_cost]
     assert free == [status for status in range(400, 500) if status not in {408, 499}]
     assert not any(error(status, b"").may_have_cost for status in (301, 408, 500, 503))
 
 
-def test_an_open_cost_comes_with_what_to_do() -> None:
-    for found in (error(502, b"<html>", paid=True), error(200, b"", paid=True)):
-        assert "Compare api.credits() with your earlier balance" in str(found)
-        assert "It may have cost credits and was not resent." in str(found)
+def test_possible_cost_comes_with_advice() -> None:
+    for parsed in (error(502, b"<html>", paid=True), error(200, b"", paid=True)):
+        assert "Compare api.credits() with your earlier balance" in str(parsed)
+        assert "It may have cost credits and was not resent." in str(parsed)
 
 
 # --- Retry-After ---------------------------------------------------------------------------
 
 
 @pytest.fixture
-def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A machine whose own time is not GMT."""
+def in_another_time_zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Set a time zone other than GMT."""
     with monkeypatch.context() as changed:
         changed.setenv("TZ", "XXX5")
         time.tzset()
@@ -336,22 +336,22 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         ("Wed, 99 Oct 2026 12:00:30 GMT", None),
     ],
 )
-@pytest.mark.usefixtures("elsewhere")
+@pytest.mark.usefixtures("in_another_time_zone")
 def test_retry_after(value: str, seconds: float | None) -> None:
-    found = error(429, b"", retry_after=value)
-    assert isinstance(found, RateLimited)
-    assert found.retry_after == seconds
+    parsed = error(429, b"", retry_after=value)
+    assert isinstance(parsed, RateLimited)
+    assert parsed.retry_after == seconds
 
 
 @given(
     st.text() | st.from_regex(r"[A-Z][a-z]{2}, \d{1,4} [A-Z][a-z]{2} \d{1,9} [\d:]{0,12} \S{0,6}")
 )
-def test_retry_after_is_never_negative_nor_no_number(value: str) -> None:
+def test_any_retry_after_is_none_or_not_negative(value: str) -> None:
     seconds = wire.retry_after({"retry-after": value}, NOW)
     assert seconds is None or (seconds >= 0 and math.isfinite(seconds))
 
 
-# --- anything ------------------------------------------------------------------------------
+# --- any reply ------------------------------------------------------------------------------
 
 bodies = st.binary() | json_values.map(lambda value: as_text(value).encode("utf-8", "replace"))
 header_names = (
@@ -365,25 +365,25 @@ header_names = (
     body=bodies,
     paid=st.booleans(),
 )
-def test_any_reply_is_a_payload_or_an_error_of_the_family(
+def test_any_reply_is_a_payload_or_an_error(
     *, status: int, headers: dict[str, str], body: bytes, paid: bool
 ) -> None:
-    found: MusicAPIError | None = None
+    parsed: MusicAPIError | None = None
     try:
         wire.read_response(status, headers, body, paid=paid, now=NOW)
     except MusicAPIError as caught:
-        found = caught
-    if found is None:
+        parsed = caught
+    if parsed is None:
         assert 200 <= status < 300
         return
-    assert (found.status, found.body) == (status, body)
-    assert len(str(found).splitlines()) == 1
-    assert str(found).encode()  # no halves of surrogate pairs
-    assert paid or not found.may_have_cost
+    assert (parsed.status, parsed.body) == (status, body)
+    assert len(str(parsed).splitlines()) == 1
+    assert str(parsed).encode()  # no lone surrogates
+    assert paid or not parsed.may_have_cost
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_every_error_carries_the_wait_that_its_reply_names(status: int) -> None:
+def test_errors_have_retry_after(status: int) -> None:
     with pytest.raises(MusicAPIError) as caught:
         wire.read_response(status, {"retry-after": "7"}, b"{}")
     assert caught.value.retry_after == 7.0

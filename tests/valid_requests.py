@@ -1,4 +1,4 @@
-"""A valid request of every operation, and what has to come of it."""
+"""A valid request of every operation, with its expected path, body, songs and price."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ SONIC_CREATE, REGULAR = "/api/v1/sonic/create", {"config": {"mode": "regular"}}
 PRODUCER_CREATE, RIFFUSION_CREATE = "/api/v1/producer/create", "/api/v1/riffusion/create"
 TUNE = "https://example.org/a.mp3"
 
-# a valid request, its path, what its body holds besides what was given, songs, credits
+# request, path, constants in the body, songs, credits
 VALID: list[tuple[Request, str, dict[str, Any], int | None, int | None]] = [
     (sonic.Create(**DESCRIBED), SONIC_CREATE, {"task_type": "create_music"}, 2, 20),
     (
@@ -295,4 +295,6 @@ VALID: list[tuple[Request, str, dict[str, Any], int | None, int | None]] = [
 ]
 EXTENDED = studio.Extend(**STUDIO, song_id="s1", context_length=20)
 REQUESTS = [*(case[0] for case in VALID), EXTENDED]
-NAMES = [f"{each.engine}.{type(each).__name__}-{at}" for at, each in enumerate(REQUESTS)]
+NAMES = [
+    f"{request.engine}.{type(request).__name__}-{index}" for index, request in enumerate(REQUESTS)
+]

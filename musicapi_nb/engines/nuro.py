@@ -215,8 +215,8 @@ class Instrumental(_Nuro, frozen=True, kw_only=True):
         for part in parts:
             if part.name not in SEGMENTS:
                 yield Problem("segments", f"{part.name!r} is not one of {', '.join(SEGMENTS)}")
-            whole = isinstance(part.duration, int)
-            if not whole or not MIN_SEGMENT <= part.duration <= MAX_SECONDS_V2:
+            is_integer = isinstance(part.duration, int)
+            if not is_integer or not MIN_SEGMENT <= part.duration <= MAX_SECONDS_V2:
                 message = f"{part.name}: {MIN_SEGMENT} to {MAX_SECONDS_V2} whole seconds each"
                 yield Problem("segments", message)
         total = sum(part.duration for part in parts if isinstance(part.duration, int))

@@ -24,6 +24,7 @@ _STATES: Mapping[str, tuple[str, Callable[[CellState], Any]]] = {
     "task_id": ("str", lambda cell: clean(cell.task_id) if cell.task_id else None),
     "entry": ("Int64", lambda cell: cell.entry),
 }
+_STALLED = UNDER_WAY - {"uncertain"}  # failures only while no run is under way
 _RESULT_FRAMES = (
     frames.songs_frame,
     frames.tags_frame,
@@ -84,31 +85,24 @@ def _finished_songs(task: Task | None) -> int:
 
 def failures_frame(plan: Plan, states: Sequence[CellState], *, running: bool) -> pd.DataFrame:
     """Return one row for each cell without songs, with advice on what to do."""
-    stalled = frozenset() if running else UNDER_WAY - {"uncertain"}
+    stalled = frozenset() if running else _STALLED
     failed = [
-        (index, state)
-        for index, state in enumerate(states)
-        if state.is_failure or state.state in stalled
+        index for index, state in enumerate(states) if state.is_failure or state.state in stalled
     ]
-    columns: Mapping[str, tuple[str, Callable[[int, CellState], Any]]] = {
-        "state": ("str", lambda _, state: state.state),
-        "reason": ("str", lambda _, state: _reason(state)),
-        "may_have_cost": ("bool", lambda _, state: state.may_have_cost),
-        "what_to_do": ("str", lambda index, state: state.what_to_do(plan.cells[index])),
-        "task_id": ("str", lambda _, state: clean(state.task_id or "") or None),
-        "entry": ("Int64", lambda _, state: state.entry),
+    cells = [states[index] for index in failed]
+    advice = [states[index].what_to_do(plan.cells[index]) for index in failed]
+    columns = {
+        "state": pd.Series([cell.state for cell in cells], dtype="str"),
+        "reason": pd.Series([_reason(cell) for cell in cells], dtype="str"),
+        "may_have_cost": pd.Series([cell.may_have_cost for cell in cells], dtype="bool"),
+        "what_to_do": pd.Series(advice, dtype="str"),
+        "task_id": pd.Series([clean(cell.task_id or "") or None for cell in cells], dtype="str"),
+        "entry": pd.Series([cell.entry for cell in cells], dtype="Int64"),
     }
-    frame = pd.DataFrame(
-        {
-            name: pd.Series([value(*row) for row in failed], dtype=dtype)
-            for name, (dtype, value) in columns.items()
-        }
-    )
-    return _join_cells(plan, [index for index, _ in failed], frame)
+    return _join_cells(plan, failed, pd.DataFrame(columns))
 
 
-def _reason(state: CellState) -> str:
-    stalled = not state.reason and state.state in UNDER_WAY - {"uncertain"}
-    return (
-        "not being polled right now" if stalled else clean(state.reason or "") or "no reason given"
-    )
+def _reason(cell: CellState) -> str:
+    if not cell.reason and cell.state in _STALLED:
+        return "not being polled right now"
+    return clean(cell.reason or "") or "no reason given"

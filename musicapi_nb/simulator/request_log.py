@@ -37,8 +37,9 @@ class LoggedRequest:
 class RequestLog:
     """Every POST, the latest 2000 requests, and exact counts of all.
 
-    ``media_authorized`` counts requests below ``/media`` that carried a key; it should stay 0,
-    because file servers must not see the key. Header names are in lower case.
+    ``total`` is the number of all requests. ``media_authorized`` counts requests below ``/media``
+    that carried a key; it should stay 0, because file servers must not see the key. Header names
+    are in lower case.
     """
 
     def __init__(self) -> None:
@@ -46,11 +47,11 @@ class RequestLog:
         self.recent: deque[LoggedRequest] = deque(maxlen=_RECENT)
         self.media_authorized = 0
         self._counts: Counter[tuple[str, str]] = Counter()
-        self._total = 0
+        self.total = 0
 
     def record(self, request: LoggedRequest) -> None:
         """Add a request that has just arrived."""
-        self._total += 1
+        self.total += 1
         self._counts[request.method, request.path] += 1
         self.recent.append(request)
         if request.method == "POST":
@@ -62,11 +63,6 @@ class RequestLog:
     def paid(self) -> tuple[LoggedRequest, ...]:
         """Return the POSTs that were charged, oldest first."""
         return tuple(request for request in self.posts if request.charge is not None)
-
-    @property
-    def total(self) -> int:
-        """Return the number of all requests."""
-        return self._total
 
     def count(self, method: str, path: str = "") -> int:
         """Count the requests of a method whose path contains ``path``."""

@@ -205,9 +205,11 @@ class Simulator:
     def _answer(self, request: web.Request, entry: LoggedRequest) -> Answer:
         method, path = request.method, request.path
         if not path.startswith(API):
-            return self._error(Refusal(404, "not_found", f"There is no {path} here."), "")
+            return self.service.error(Refusal(404, "not_found", f"There is no {path} here."), "")
         if method not in ("GET", "POST"):
-            return self._error(Refusal(405, "method_not_allowed", f"{method} is not allowed."), "")
+            return self.service.error(
+                Refusal(405, "method_not_allowed", f"{method} is not allowed."), ""
+            )
         before = self.accounts.latest
         answer = self.service.answer(
             method,
@@ -236,7 +238,7 @@ class Simulator:
         refusal: Refusal | None = None
         if settings := self._strike("too_many_requests", request):
             refusal = Refusal(429, "too_many_requests", "Too many requests. Please slow down.")
-            answer = self._error(refusal, _engine(request))
+            answer = self.service.error(refusal, _engine(request))
             return broken_responses.too_many_requests(answer, settings)
         if self._strike("wrong_key", request) is not None:
             refusal = Refusal(401, "unauthorized", "The API key is not valid.")
@@ -246,7 +248,7 @@ class Simulator:
             refusal = forbidden(QUEUE_FULL)
         elif settings := self._strike("refused_content", request):
             refusal = forbidden(REFUSALS[settings["reason"]])
-        return None if refusal is None else _json(self._error(refusal, _engine(request)))
+        return None if refusal is None else _json(self.service.error(refusal, _engine(request)))
 
     async def _respond(self, request: web.Request, answer: Answer) -> web.StreamResponse:
         """Send an answer, unless a fault changes or hides it."""
@@ -294,7 +296,7 @@ class Simulator:
     ) -> web.StreamResponse:
         if file is None:
             refusal = Refusal(404, "not_found", "There is no such file.")
-            return _json(self._error(refusal, ""), media.CORS)
+            return _json(self.service.error(refusal, ""), media.CORS)
         if self._strike("truncated_download", request) is not None:
             return await broken_responses.truncated(request, file)
         if self._strike("wrong_type_download", request) is not None:
@@ -332,10 +334,7 @@ class Simulator:
         if settings["page"]:
             return broken_responses.proxy_page(settings["status"])
         refusal = Refusal(settings["status"], "server_error", "Internal Server Error.")
-        return _json(self._error(refusal, _engine(request)))
-
-    def _error(self, refusal: Refusal, engine: str) -> Answer:
-        return self.service.error(refusal, engine)
+        return _json(self.service.error(refusal, _engine(request)))
 
     async def _interrupted(self, seconds: float) -> bool:
         """Wait simulated seconds; return whether the simulator was stopped meanwhile."""

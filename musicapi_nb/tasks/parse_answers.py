@@ -29,7 +29,7 @@ _SONG_FIELDS = frozenset({"clip_id", "audio_url", "state"})
 
 
 class _Wording(NamedTuple):
-    """Words that stand where a link belongs, or in a message, and what they mean."""
+    """Words found in place of a link, or in a message, and what they mean."""
 
     meaning: Readiness
     pattern: re.Pattern[str]
@@ -51,7 +51,7 @@ _WORDINGS = (
             r"|(?<!being )(generated|processed|prepared|created|built|converted|rendered)",
             re.IGNORECASE,
         ),
-        "inferred: says it is over, yet there is no link",
+        "inferred: finished, but without a link",
     ),
     _Wording(
         "not ready",
@@ -66,7 +66,7 @@ _WORDINGS = (
 
 
 def find_answer(reader: JsonReader, task: Task) -> Mapping[str, Any]:
-    """Return the answer in a reply: `data`, or the fields beside it; empty if there is none."""
+    """Return the answer in a reply: `data`, or the top-level fields; empty if there is none."""
     data = reader.rest.get("data")
     if isinstance(data, dict):
         return data

@@ -37,11 +37,13 @@ def parse_not_ready(reader: JsonReader, task: Task) -> Task:
 
 
 def is_not_ready(reader: JsonReader, _: Task) -> bool:
+    """Match {"type": "not_ready"} (musicapi.ai/docs; live, 2026-07)."""
     rest = reader.rest
     return rest.get("code") == HTTPStatus.ACCEPTED or rest.get("type") == "not_ready"
 
 
 def is_failure(reader: JsonReader, _: Task) -> bool:
+    """Match {"type": "failed", "message": "..."} (docs webhook-guide, nuro-error-handling)."""
     word = reader.rest.get("type")
     return isinstance(word, str) and word in _FAILURE_TYPES
 
@@ -60,10 +62,12 @@ def _has_steps(reader: JsonReader) -> bool:
 
 
 def is_failed_step(reader: JsonReader, task: Task) -> bool:
+    """Match {"failed_step": "a", "steps": {"a": {"success": false}}} (musicapi-sdk 0.1.0)."""
     return _has_steps(reader) and parse_steps(reader, task).finished
 
 
 def is_error(reader: JsonReader, _: Task) -> bool:
+    """Match {"code": 500, "message": "..."} (docs error-handling)."""
     code = reader.rest.get("code")
     return isinstance(code, int) and code >= HTTPStatus.BAD_REQUEST and not reader.rest.get("data")
 
@@ -76,10 +80,15 @@ def reject(reader: JsonReader, task: Task) -> Task:
 
 
 def is_batch(reader: JsonReader, _: Task) -> bool:
+    """Match {"batch_id": "b", "tasks": ["t"]} (musicapi.ai batch-music-generation-api)."""
     return isinstance(reader.rest.get("tasks"), list) and "data" not in reader.rest
 
 
 def is_studio(reader: JsonReader, _: Task) -> bool:
+    """Match {"data": {"status": "SUCCESS", "data": {"songs": []}}} (docs studio get-music).
+
+    Clients of 2024 read the same object under `handledData`.
+    """
     return "handledData" in reader.rest or is_studio_body(reader.rest.get("data"))
 
 
@@ -125,6 +134,7 @@ def parse_studio(reader: JsonReader, task: Task) -> Task:
 
 
 def is_clip_list(reader: JsonReader, task: Task) -> bool:
+    """Match {"code": 200, "data": [{"clip_id": "c"}]} (docs get-sonic-music, riffusion-get)."""
     data = reader.rest.get("data")
     empty = "data" in reader.rest and (data is None or data in ({}, []))
     # With poll_by_repost, no data does not prove "not ready", and repeating may cost credits.
@@ -153,6 +163,7 @@ def _parse_refund(reader: JsonReader, reason: str | None) -> bool | None:
 
 
 def is_lyrics(reader: JsonReader, _: Task) -> bool:
+    """Match {"code": 200, "results": []} (docs lyrics-generation)."""
     return isinstance(reader.rest.get("results"), list)
 
 
@@ -163,6 +174,7 @@ def parse_lyrics(reader: JsonReader, task: Task) -> Task:
 
 
 def is_nuro(reader: JsonReader, _: Task) -> bool:
+    """Match {"task_id": "t", "status": "running", "audio_url": ""} (docs get-nuro-music)."""
     return "status" in reader.rest and "audio_url" in reader.rest
 
 
@@ -181,6 +193,7 @@ def parse_nuro(reader: JsonReader, task: Task) -> Task:
 
 
 def is_status(reader: JsonReader, task: Task) -> bool:
+    """Match {"task_id": "t", "status": "PENDING"} (docs of the sibling host, api-34286406)."""
     word = reader.rest.get("status")
     stated = parse_state(word) if isinstance(word, str) else None
     vague = {None, "unknown", "succeeded"} if task.poll_by_repost else {None, "unknown"}
@@ -198,6 +211,7 @@ def parse_status(reader: JsonReader, task: Task) -> Task:
 
 
 def is_studio_acknowledgement(reader: JsonReader, _: Task) -> bool:
+    """Match {"code": "success", "message": "", "data": "t"} (three clients of 2024)."""
     data = reader.rest.get("data")
     is_id = isinstance(data, str) and bool(data.strip()) and not is_link(data)
     return is_id and reader.rest.get("code") == "success"
@@ -209,10 +223,12 @@ def parse_studio_acknowledgement(reader: JsonReader, task: Task) -> Task:
 
 
 def is_steps(reader: JsonReader, task: Task) -> bool:
+    """Match {"steps": {"a": {"success": true, "task_id": "t"}}} (musicapi-sdk 0.1.0)."""
     return _has_steps(reader) and parse_steps(reader, task).id is not None
 
 
 def is_answer(reader: JsonReader, task: Task) -> bool:
+    """Match {"persona_id": "p"} (docs create-persona, get-credits)."""
     return bool(find_answer(reader, task))
 
 
@@ -250,6 +266,7 @@ def _waiting_text(reader: JsonReader) -> str | None:
 
 
 def is_waiting_message(reader: JsonReader, task: Task) -> bool:
+    """Match {"message": "generating midi..."}, with poll_by_repost (docs get-midi)."""
     return task.poll_by_repost and _waiting_text(reader) is not None
 
 
@@ -258,6 +275,7 @@ def parse_waiting_message(reader: JsonReader, task: Task) -> Task:
 
 
 def is_acknowledgement(reader: JsonReader, task: Task) -> bool:
+    """Match {"task_id": "t", "message": "success"} (docs create-music)."""
     return bool(task.id) and "task_id" in reader.rest and "error" not in reader.rest
 
 
@@ -265,3 +283,8 @@ def parse_acknowledgement(reader: JsonReader, task: Task) -> Task:
     for name in sorted(set(reader.rest) - _ACKNOWLEDGED):
         reader.issue(name, "unknown field in a reply that has only a task id")
     return task
+
+
+def is_unknown(_reader: JsonReader, _task: Task) -> bool:
+    """Match {"success": true} and any other reply."""
+    return True

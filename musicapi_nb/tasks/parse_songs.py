@@ -115,7 +115,7 @@ def parse_songs(
 def _parse_pair(reader: JsonReader, first: int, task: Task, default: State | None) -> list[Song]:
     """Parse the two clips of upload-extend with auto_concat: the extension, and the full song.
 
-    The full song is null until it is joined. `extra["pair"]` says which of the two a song is.
+    The full song is null until it is joined. `extra["pair"]` is "extended" or "full".
     """
     songs: list[Song] = []
     for position, name in enumerate(("extended", "full"), first):

@@ -185,7 +185,8 @@ def _follow_up(
             raise InvalidRequest(name, [problem])
     request_type = _request_type(song, operation)
     if request_type is None:
-        names = {known.operation.removesuffix(_UPLOAD_SUFFIX) for known in _clip_requests(song)}
+        types = _clip_requests(song)
+        names = {clip_type.operation.removesuffix(_UPLOAD_SUFFIX) for clip_type in types}
         offered = ", ".join(sorted(names)) or "nothing"
         noun = "an uploaded clip" if song.uploaded else "a song"
         engine = song.engine or "this engine"

@@ -44,11 +44,6 @@ class SongItem:
         return plain_attribute(title, TITLE_LIMIT)
 
     @property
-    def seed(self) -> str:
-        """Seed of the song's gradient."""
-        return self.song.id or f"{self.song.task_id}/{self.song.position}"
-
-    @property
     def model(self) -> str:
         """The model of the reply, else of the request, else the engine."""
         requested = getattr(self.task.request, "mv", None) if self.task else None

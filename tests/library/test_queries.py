@@ -16,7 +16,7 @@ from musicapi_nb.library import Entry, Library, RenderTime, request_key
 from musicapi_nb.library.stored_tasks import raw_text, restore, to_event
 from tests.library.helpers import FAILED, PRICE, RUNNING, Unpriced, acknowledged, buy, looked, song
 from tests.raw_http_server import DONE
-from tests.replies import NAMES, grown, odd_replies, sample
+from tests.replies import NAMES, expand, malformed_replies, sample
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_every_sample_reply_is_restored(library: Library, name: str) -> None:
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow], deadline=None)
-@given(odd_replies())
+@given(malformed_replies())
 def test_malformed_replies_are_restored(reply: Any) -> None:
     payload = json.loads(json.dumps(reply))  # as the wire gives it, NaN and lone surrogates too
     try:
@@ -97,7 +97,7 @@ def test_malformed_replies_are_restored(reply: Any) -> None:
 
 def test_songs_of_a_deeply_nested_reply_are_stored(library: Library) -> None:
     number = buy(library, song()).entry.id
-    task = looked(acknowledged(song()), {**DONE, "deep": grown("<deep>")})
+    task = looked(acknowledged(song()), {**DONE, "deep": expand("<deep>")})
     library.record_poll(number, task)
     back = library.task(number)
     assert (back.state, back.songs) == ("succeeded", task.songs)

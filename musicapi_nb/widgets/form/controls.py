@@ -34,7 +34,6 @@ class Control:
     def __init__(self, name: str, field: Field, value: Any) -> None:
         self.name = name
         self.field = field
-        self.label = label_of(name)
         self.touched = False
         self._kind = _kind(field)
         is_switch = field.kind == "switch"
@@ -70,7 +69,7 @@ class Control:
         """Return what the page needs to draw the control."""
         return {
             "name": self.name,
-            "label": self.label,
+            "label": label_of(self.name),
             "control": self._kind.control,
             "wide": self.field.kind in _WIDE_KINDS,
             **self._kind.options(self.field, self._initial_raw),

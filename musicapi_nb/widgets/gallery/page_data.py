@@ -90,7 +90,7 @@ def detail(item: SongItem, library: Library | None, rating: Rating | None) -> di
     no_audio = "" if in_library else no_audio_reason(song)
     lyrics = song.lyrics if song.lyrics and not markup.is_blank(song.lyrics) else ""
     return {
-        "gradient": markup.gradient(item.seed),
+        "gradient": markup.gradient(song.id or f"{song.task_id}/{song.position}"),
         "cover": markup.web_url(song.image_url),
         "audio": "file" if in_library else "" if no_audio else "link",
         "url": None if in_library or no_audio else playable_url(song),
