@@ -174,13 +174,11 @@ def _count_arrangements(block: Ints, first: Flags) -> int:
 
 
 def _all_arrangements(block: Ints, first: Flags) -> Floats:
-    rows = np.zeros((1, 0))
+    choices = []
     for number in np.unique(block):
-        flags = first[block == number]
-        chosen = list(itertools.combinations(range(len(flags)), int(flags.sum())))
-        arrangements = np.zeros((len(chosen), len(flags)))
-        for row, columns in enumerate(chosen):
-            arrangements[row, list(columns)] = 1
-        repeated = np.repeat(rows, len(chosen), axis=0)
-        rows = np.hstack([repeated, np.tile(arrangements, (len(rows), 1))])
+        tasks = np.flatnonzero(block == number)
+        choices.append(itertools.combinations(tasks, int(first[tasks].sum())))
+    chosen = [list(itertools.chain(*parts)) for parts in itertools.product(*choices)]
+    rows = np.zeros((len(chosen), len(first)))
+    np.put_along_axis(rows, np.array(chosen, dtype="int64"), 1.0, axis=1)
     return rows

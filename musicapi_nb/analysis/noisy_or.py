@@ -52,7 +52,6 @@ _START_REWRITE, _START_REWRITE_SHARED, _START_DROP = 0.3, 0.6, 0.3
 _START_ADD, _START_ADD_SHARED, _START_ADD_BY_LOST, _START_NOTHING = 0.05, 0.1, 0.001, 0.01
 _PRIOR, _PRIOR_NOTHING, _LEAST_PRIOR = 0.5, 1.0, 0.1
 _LINK = ["step", "source", "target"]
-_SOURCE = ["event", "step", "source", "weight"]
 
 
 class Event(NamedTuple):
@@ -117,8 +116,10 @@ def attribute(events: Sequence[Event], weight: Floats) -> Attributions:
             previous, params = params, m_step(posterior, params, tables, stage)
             if stage.fit_all and _distance(previous, params) < _TOLERANCE:
                 break
+    sources = tables.sources[["event", "step", "source"]]
+    kept = tables.sources[tables.sources["is_kept"] == 1]
     rows = [
-        tables.kept.assign(kind="kept", chance=1.0),
+        kept.assign(kind="kept", target=kept["source"], chance=1.0),
         tables.parts.assign(kind="rewritten", chance=1.0),
         tables.rewriting.assign(kind="rewritten", chance=posterior.rewritten),
         tables.lost.assign(kind="dropped", chance=posterior.dropped),
@@ -126,7 +127,6 @@ def attribute(events: Sequence[Event], weight: Floats) -> Attributions:
         tables.new.assign(kind="added", chance=posterior.nothing),
     ]
     columns = ["kind", "event", *_LINK, "chance"]
-    sources = tables.sources.drop(columns="weight")
     return Attributions(tables.tags, sources, pd.concat(rows, ignore_index=True)[columns])
 
 
@@ -143,21 +143,20 @@ def _distance(previous: Params, params: Params) -> float:
 class _Tables(NamedTuple):
     """Tags and possible links of all events, with the columns event, step, source, target.
 
-    - sources: tags of the source, and `NOTHING` for every event; without target
-    - kept, lost: tags of the source; `is_open`: a lost tag has no parts among the new tags
+    - sources: tags before the step, with `is_kept`, and `NOTHING` for every event; no target
+    - lost: tags that are not kept, with `NOTHING` as their target; `is_open`: without parts
     - new: new tags, with `NOTHING` as their source
-    - parts: new tags that are parts of a lost one; `slot` is the row of the new tag
-    - rewriting: possible rewritings, with `slot`, and `lost_row`, the row of the lost tag
-    - adding: possible additions, with `slot`; `by_lost`: the source is a lost tag
+    - parts: new tags that are parts of a lost one
+    - rewriting, adding: possible rewritings of open lost tags, possible additions
 
-    `param` numbers the parameters: r of rewriting, d of lost, a of adding, n of new. `weight` is
-    that of the event, `times` the weight of a parameter's opportunities, `kept_times` of those
-    where the source was kept.
+    `slot` is the row of a link's target in new, `lost_row` that of its source in lost. `param`
+    numbers the parameters: r of rewriting, d of lost, a of adding, n of new. `weight` is that of
+    the event, `times` the weight of a parameter's opportunities, `kept_times` of those where the
+    source was kept.
     """
 
     tags: list[str]
     sources: pd.DataFrame
-    kept: pd.DataFrame
     lost: pd.DataFrame
     new: pd.DataFrame
     parts: pd.DataFrame
@@ -166,56 +165,40 @@ class _Tables(NamedTuple):
 
 
 def _read_events(events: Sequence[Event], weight: Floats) -> _Tables:
-    codes: dict[str, int] = {}
-    kept: list[tuple[int, ...]] = []
-    lost: list[tuple[int, ...]] = []
-    new: list[tuple[int, ...]] = []
-    parts: list[tuple[int, ...]] = []
-    rewriting: list[tuple[int, ...]] = []
-    adding: list[tuple[int, ...]] = []
-    for number, event in enumerate(events):
-        before = [codes.setdefault(word, len(codes)) for word in event.before]
-        tags = [tag for tag in event.after if tag not in event.before]
-        slots = [(codes.setdefault(tag, len(codes)), len(new) + i) for i, tag in enumerate(tags)]
-        new += [(number, NOTHING, target) for target, _ in slots]
-        for source, word in zip(before, event.before, strict=True):
-            is_kept = word in event.after
-            adding += [(number, source, *slot, not is_kept) for slot in slots]
-            if is_kept:
-                kept.append((number, source, source))
-                continue
-            of_word = [slot for slot, tag in zip(slots, tags, strict=True) if _is_part(tag, word)]
-            parts += [(number, source, *slot) for slot in of_word]
-            if not of_word:
-                rewriting += [(number, source, *slot, len(lost)) for slot in slots]
-            lost.append((number, source, NOTHING, not of_word))
+    tags = list(dict.fromkeys(tag for event in events for tag in (*event.before, *event.after)))
+    codes = {tag: code for code, tag in enumerate(tags)}
     step = np.array([event.step for event in events], dtype="int64")
 
-    def table(rows: Sequence[tuple[int, ...]], *columns: str) -> pd.DataFrame:
-        names = ["event", "source", "target", *columns]
-        frame = pd.DataFrame(rows, columns=names, dtype="int64")
-        event = frame["event"].to_numpy()
-        frame = frame.assign(step=step[event], weight=weight[event])
-        return frame.assign(param=frame.groupby(_LINK).ngroup())
+    def table(rows: list[tuple[int, ...]], *columns: str) -> pd.DataFrame:
+        frame = pd.DataFrame(rows, columns=["event", *columns], dtype="int64")
+        return frame.assign(step=step[frame["event"]], weight=weight[frame["event"]])
 
-    new_table, adding_table, kept_table = table(new), table(adding, "slot", "by_lost"), table(kept)
-    lost_table = table(lost, "is_open")
-    nothing = table([(number, NOTHING, NOTHING) for number in range(len(events))])
-    kept_sources = kept_table[_SOURCE]
-    sources = pd.concat([nothing, kept_table, lost_table])[_SOURCE]
-    return _Tables(
-        tags=list(codes),
-        sources=sources,
-        kept=kept_table,
-        lost=lost_table,
-        new=new_table.assign(times=_opportunities(new_table, sources, sources)),
-        parts=table(parts, "slot"),
-        rewriting=table(rewriting, "slot", "lost_row"),
-        adding=adding_table.assign(
-            times=_opportunities(adding_table, sources, sources),
-            kept_times=_opportunities(adding_table, kept_sources, sources),
-        ),
-    )
+    def with_params(links: pd.DataFrame) -> pd.DataFrame:
+        return links.assign(param=links.groupby(_LINK).ngroup()).reset_index(drop=True)
+
+    rows: list[tuple[int, ...]]
+    rows = [(i, codes[tag], tag in e.after) for i, e in enumerate(events) for tag in e.before]
+    before = table(rows, "source", "is_kept")
+    is_lost = before["is_kept"] == 0
+    before["lost_row"] = is_lost.cumsum() - 1
+    nothing = table([(i, NOTHING, 0) for i in range(len(events))], "source", "is_kept")
+    sources = pd.concat([nothing, before])
+    rows = [(i, codes[tag]) for i, e in enumerate(events) for tag in e.after if tag not in e.before]
+    new = with_params(table(rows, "target").assign(source=NOTHING, slot=range(len(rows))))
+
+    adding = with_params(before.merge(new[["event", "target", "slot"]], on="event"))
+    of_lost = adding[adding["is_kept"] == 0]
+    pairs = zip(of_lost["target"], of_lost["source"], strict=True)
+    is_part = np.array([_is_part(tags[new], tags[lost]) for new, lost in pairs], dtype=bool)
+    parts = of_lost[is_part]
+    lost = with_params(before[is_lost].assign(target=NOTHING))
+    lost["is_open"] = ~lost["lost_row"].isin(parts["lost_row"])
+    rewriting = with_params(of_lost[lost["is_open"].to_numpy()[of_lost["lost_row"]]])
+    kept = sources[sources["is_kept"] == 1]
+    new["times"] = _opportunities(new, sources, sources)
+    adding["times"] = _opportunities(adding, sources, sources)
+    adding["kept_times"] = _opportunities(adding, kept, sources)
+    return _Tables(tags, sources, lost, new, parts, rewriting, adding)
 
 
 def hidden_links(sources: pd.DataFrame, all_sources: pd.DataFrame) -> pd.DataFrame:
@@ -282,7 +265,7 @@ def e_step(params: Params, tables: _Tables, stage: Stage) -> Posterior:
     slots = len(tables.new)
     rewrite, add = params.rewrite[rewriting["param"]], params.add[adding["param"]]
     if not stage.fit_all:
-        add = np.where(adding["by_lost"], 0.0, add)
+        add = np.where(adding["is_kept"], add, 0.0)
     nothing = np.maximum(params.nothing[tables.new["param"]], _TINY)
     log_off = sum_by_code(adding["slot"].to_numpy(), _log_not(add), slots) + _log_not(nothing)
 

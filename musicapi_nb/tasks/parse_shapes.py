@@ -33,6 +33,7 @@ _ACKNOWLEDGED = frozenset({"task_id", "message", "code", "warning", "steps", "fa
 
 
 def parse_not_ready(reader: JsonReader, task: Task) -> Task:
+    """Leave the task pending, with the service's word for it."""
     return msgspec.structs.replace(task, state_word=reader.text("type"))
 
 
@@ -49,6 +50,7 @@ def is_failure(reader: JsonReader, _: Task) -> bool:
 
 
 def parse_failure(reader: JsonReader, task: Task) -> Task:
+    """Mark the task as failed, with reason and refund."""
     return mark_failed(
         task,
         reader.text("error", "message"),
@@ -73,6 +75,7 @@ def is_error(reader: JsonReader, _: Task) -> bool:
 
 
 def reject(reader: JsonReader, task: Task) -> Task:
+    """Raise `UnexpectedReply` with the message of the reply, if there is one."""
     texts = (reader.rest.get(name) for name in ("error", "message"))
     text = next((text for text in texts if isinstance(text, str)), "")
     detail = f": {clean(text)[:300]}" if text else ""
@@ -93,6 +96,7 @@ def is_studio(reader: JsonReader, _: Task) -> bool:
 
 
 def is_studio_body(data: Any) -> bool:
+    """Return whether an object has the fields of a studio task."""
     return isinstance(data, dict) and (
         "action" in data or "songs" in data or ("status" in data and "data" in data)
     )
@@ -146,6 +150,7 @@ def is_clip_list(reader: JsonReader, task: Task) -> bool:
 
 
 def parse_clip_list(reader: JsonReader, task: Task) -> Task:
+    """Parse the clips of sonic, producer and riffusion."""
     word = reader.text("status")
     stated = parse_state(word)
     items = reader.rest.pop("data")
@@ -168,6 +173,7 @@ def is_lyrics(reader: JsonReader, _: Task) -> bool:
 
 
 def parse_lyrics(reader: JsonReader, task: Task) -> Task:
+    """Parse lyrics, which are complete in the first reply."""
     items = reader.rest.pop("results")
     songs = parse_songs(items, "results", task, "succeeded", reader.issues)
     return with_songs(task, songs, "succeeded", None, None)
@@ -201,6 +207,7 @@ def is_status(reader: JsonReader, task: Task) -> bool:
 
 
 def parse_status(reader: JsonReader, task: Task) -> Task:
+    """Parse a task that has a state and no songs."""
     word = reader.text("status")
     stated = parse_state(word)
     reason = reader.text("error", "message") if stated == "failed" else None
@@ -218,6 +225,7 @@ def is_studio_acknowledgement(reader: JsonReader, _: Task) -> bool:
 
 
 def parse_studio_acknowledgement(reader: JsonReader, task: Task) -> Task:
+    """Take the task id, which studio returns under `data`."""
     task_id = reader.text("data")
     return msgspec.structs.replace(task, id=task.id or task_id, engine=task.engine or "studio")
 
@@ -233,6 +241,7 @@ def is_answer(reader: JsonReader, task: Task) -> bool:
 
 
 def parse_answer(reader: JsonReader, task: Task) -> Task:
+    """Parse an answer without songs; it may state that it is not ready."""
     answer = find_answer(reader, task)
     is_object = isinstance(reader.rest.get("data"), dict)
     word = reader.text("status") if task.id is not None or task.poll_by_repost else None
@@ -271,6 +280,7 @@ def is_waiting_message(reader: JsonReader, task: Task) -> bool:
 
 
 def parse_waiting_message(reader: JsonReader, task: Task) -> Task:
+    """Leave the task pending, with the message as its state word."""
     return msgspec.structs.replace(task, state_word=clean(_waiting_text(reader) or ""))
 
 
@@ -280,6 +290,7 @@ def is_acknowledgement(reader: JsonReader, task: Task) -> bool:
 
 
 def parse_acknowledgement(reader: JsonReader, task: Task) -> Task:
+    """Keep the task as submitted, and report unknown fields."""
     for name in sorted(set(reader.rest) - _ACKNOWLEDGED):
         reader.issue(name, "unknown field in a reply that has only a task id")
     return task

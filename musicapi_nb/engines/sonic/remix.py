@@ -44,7 +44,7 @@ class _Mixed(Music, frozen=True, kw_only=True):
 
 
 class Sample(_Mixed, frozen=True, kw_only=True):
-    """Make songs around a stretch of another: of a clip, or of audio at a public address."""
+    """Make songs that sample a section of a clip, or of audio at a public URL."""
 
     operation: ClassVar[str] = "sample"
     path: ClassVar[str] = "/api/v1/sonic/sample"
