@@ -1,19 +1,19 @@
-"""What the ledger costs: the same tasks to their end with it and without; memory in flight.
+"""Cost of the ledger: CPU time of tasks with and without it, and memory of tasks in flight.
 
-A bare aiohttp server in a process of its own acknowledges every create and answers every poll with
-two finished songs without links. CPU seconds of this process, all its threads, are compared: in
-each round both ways bring as many tasks to their end, taking turns, 500 tasks at a time, so that
-whatever else the machine does burdens both. Medians of the rounds. Before a figure is printed it
-is checked that both ways end every task, and that the ledger has each of them as done.
+A plain aiohttp server in another process accepts every create and answers every poll with two
+finished songs without links. The CPU seconds of this process are compared. In each round both ways
+run the same number of tasks, alternating every 500 tasks, so that other load affects both. The
+figure is the median of the rounds. Each round checks that both ways finish every task, and that the
+ledger has all of them as done.
 
-Memory in flight is what Python allocates (tracemalloc) for tasks that the ledger knows as accepted
-and `resume` waits for, before the first look at them is due, less what the same tasks take by
-themselves (their replies, read, with the requests). Counted is all that client, scheduler and
-ledger keep for a task; not SQLite's own cache, which does not grow with the tasks.
+Memory in flight is what Python allocates (tracemalloc) for accepted tasks that `resume` waits for,
+before their first poll is due, less the memory of the tasks themselves (parsed replies and
+requests). It includes all that client, scheduler and ledger keep for a task, but not SQLite's
+cache, which does not grow with the tasks.
 
     python benchmarks/journal.py [--check] [--tasks N] [--rounds N]
 
-Twice as many tasks are in flight. Exits 1 with --check where a limit is passed, naming the figure.
+Twice as many tasks are in flight. With --check it exits 1 and names each figure above its limit.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ LYRICS = "[Verse]\nPaint on the harbour wall dries slow\n" * 20
 
 
 def serve(pipe: Connection) -> None:
-    """Answer until killed; send the port first."""
+    """Send the port, then answer until killed."""
     asyncio.run(_serve(pipe))
 
 
@@ -93,7 +93,7 @@ def song(number: int) -> sonic.Create:
 
 
 async def bring(api: MusicAPI, numbers: range) -> None:
-    """Bring tasks to their end, so many at once; see that each has its songs."""
+    """Run tasks, some at once, and check that each has its songs."""
     places = asyncio.Semaphore(AT_ONCE)
 
     async def one(number: int) -> bool:
@@ -107,7 +107,7 @@ async def bring(api: MusicAPI, numbers: range) -> None:
 
 
 async def compare(port: int, number: int, library: Library) -> tuple[float, float]:
-    """CPU seconds of so many tasks with the ledger, and of as many without."""
+    """Return the CPU seconds of some tasks with the ledger, and of as many without."""
     with_, without = (
         MusicAPI(KEY, base_url=f"http://127.0.0.1:{port}", pace=0, speed=1e5, ledger=ledger)
         for ledger in (library, None)
@@ -152,7 +152,7 @@ def ratio(number: int, rounds: int) -> float:
 
 
 def in_flight(number: int) -> float:
-    """Print and return the bytes that a task in flight takes beside itself."""
+    """Print and return the bytes of a task in flight in addition to the task itself."""
     with tempfile.TemporaryDirectory() as folder, Library(folder) as library:
         with library.transaction():
             for number_ in range(number):
@@ -174,7 +174,7 @@ def in_flight(number: int) -> float:
 
 
 async def _waited_for(library: Library) -> int:
-    """Bytes while the ledger's tasks are waited for, once they stay the same."""
+    """Return the bytes allocated while the ledger's tasks are waited for, once they are stable."""
     before, last, now = _traced(), -1, 0
     async with MusicAPI(KEY, base_url="http://127.0.0.1:9", ledger=library) as api:
         waiting = asyncio.create_task(api.resume(deadline=1e12))

@@ -1,4 +1,4 @@
-"""Servers that misbehave byte by byte, and a client that loses no time over them."""
+"""HTTP servers that misbehave byte by byte, and a client with short timeouts."""
 
 import asyncio
 import contextlib
@@ -13,10 +13,10 @@ import pytest
 from musicapi_nb import sonic
 from musicapi_nb.client import MusicAPI
 
-KEY = 'sk_live/9aZ+q"7\\w==KEY-4711'  # every character that some encoder spells otherwise
+KEY = 'sk_live/9aZ+q"7\\w==KEY-4711'  # all characters that some encoder escapes
 SONG = sonic.Create(custom_mode=False, gpt_description_prompt="rain on tin", mv="sonic-v5")
 TASK_ID = "11111111-2222-3333-4444-555555555555"
-AGES = 1e7  # a deadline in simulated seconds that no slow machine reaches
+AGES = 1e7  # simulated seconds: a deadline that no slow machine reaches
 ACK = {"message": "success", "task_id": TASK_ID}
 CLIP = {
     "clip_id": "c",
@@ -34,7 +34,7 @@ _REQUEST_LINE = re.compile(rb"^(GET|POST) (\S+) HTTP/1\.1\r\n", re.MULTILINE)
 def reply(
     body: Any = ACK, status: int = 200, headers: Mapping[str, str] | None = None, http: str = "1.1"
 ) -> bytes:
-    """A whole HTTP reply; `body` is bytes or a JSON value."""
+    """Return a complete HTTP reply; `body` is bytes or a JSON value."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     lines = [f"HTTP/{http} {status} Whatever", f"Content-Length: {len(content)}"]
     lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
@@ -42,7 +42,7 @@ def reply(
 
 
 class Connection:
-    """One connection that a peer accepted; every byte that came is kept."""
+    """An accepted connection, and all bytes received on it."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
@@ -56,12 +56,12 @@ class Connection:
         return bool(part)
 
     async def until(self, number: int) -> None:
-        """Wait for so many bytes, or the end."""
+        """Wait for a number of bytes, or the end."""
         while len(self.received) < number and await self._more():
             pass
 
     async def request(self) -> bytes | None:
-        """Wait for the next whole request; None at the end of the connection."""
+        """Wait for the next complete request; None at the end of the connection."""
         while (size := _size(self.received[self._read :])) is None:
             if not await self._more():
                 return None
@@ -73,7 +73,7 @@ class Connection:
         await self.writer.drain()
 
     async def drain(self) -> None:
-        """Take whatever still comes, until the other side leaves."""
+        """Read until the other side closes."""
         with contextlib.suppress(ConnectionError):
             while await self._more():
                 pass
@@ -95,7 +95,7 @@ Behaviour: TypeAlias = Callable[[Connection], Awaitable[None]]
 
 
 class Peer:
-    """A server on 127.0.0.1 that treats each connection as its behaviour says."""
+    """A server on 127.0.0.1 that runs a behaviour for each connection."""
 
     def __init__(self, behaviour: Behaviour) -> None:
         self._behaviour = behaviour
@@ -110,7 +110,7 @@ class Peer:
 
     @property
     def requests(self) -> list[tuple[str, str]]:
-        """Method and target of every request line that arrived."""
+        """Method and target of every received request line."""
         return [
             (method.decode(), target.decode())
             for connection in self.connections
@@ -149,7 +149,7 @@ class Peer:
         assert serving is not None
         self._serving.add(serving)
         try:
-            # cancelled by stop(): asyncio would log that as an error of this callback
+            # `stop` cancels it, which asyncio would log as an error
             with contextlib.suppress(ConnectionError, asyncio.CancelledError):
                 await self._behaviour(connection)
             writer.close()
@@ -168,7 +168,7 @@ async def peer(behaviour: Behaviour) -> AsyncIterator[Peer]:
 
 
 def answers(*replies: bytes) -> Behaviour:
-    """Answer the requests in turn, over however many connections; the last reply repeats."""
+    """Answer requests in turn, over any number of connections; the last reply repeats."""
     left = list(replies)
 
     async def behave(connection: Connection) -> None:
@@ -179,7 +179,7 @@ def answers(*replies: bytes) -> Behaviour:
 
 
 def once_each(*replies: bytes) -> Behaviour:
-    """Answer one request for each connection, then close it; the last reply repeats."""
+    """Answer one request per connection, then close it; the last reply repeats."""
     left = list(replies)
 
     async def behave(connection: Connection) -> None:
@@ -190,25 +190,25 @@ def once_each(*replies: bytes) -> Behaviour:
 
 
 def client(base_url: str, **settings: Any) -> MusicAPI:
-    """A client that is patient for a fraction of a second and pauses for milliseconds."""
+    """Return a client with short timeouts and delays of milliseconds."""
     chosen = {"pace": 0, "speed": 1000, "connect_timeout": 5, "reply_timeout": 5, **settings}
     return MusicAPI(KEY, base_url=base_url, **chosen)
 
 
 def names(folder: Path) -> list[str]:
-    """What lies in a folder, hidden files too."""
+    """Return the names in a folder, including hidden files."""
     return sorted(path.name for path in folder.iterdir())
 
 
 @contextlib.asynccontextmanager
 async def world(behaviour: Behaviour, **settings: float) -> AsyncIterator[tuple[Peer, MusicAPI]]:
-    """A misbehaving server and a client that talks to it."""
+    """Yield a misbehaving server and a client of it."""
     async with peer(behaviour) as server, client(server.url, **settings) as api:
         yield server, api
 
 
 async def until(condition: Callable[[], object]) -> None:
-    """Let the loop and its threads go on until something is so."""
+    """Run the loop and its threads until a condition holds."""
     for _ in range(1_000_000):
         if condition():
             return
@@ -217,7 +217,7 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 class Pauses(list[float]):
-    """Stands in for the time between attempts: notes each pause, and lets none pass."""
+    """Replaces the delay between attempts: records it and returns at once."""
 
     def __init__(self, meanwhile: Iterable[Callable[[], Awaitable[None]]] = ()) -> None:
         super().__init__()
@@ -235,7 +235,7 @@ def timeless(
     monkeypatch: pytest.MonkeyPatch,
     meanwhile: Iterable[Callable[[], Awaitable[None]]] = (),
 ) -> Pauses:
-    """Let a client's own pauses pass at once; `meanwhile` happens in them, one in each."""
+    """Replace the delays of a client; run one of `meanwhile` in each."""
     pauses = Pauses(meanwhile)
     monkeypatch.setattr(api._transport.retry, "sleep", pauses)
     return pauses

@@ -1,4 +1,4 @@
-"""What the simulator charged, beside what the client says that it may have cost."""
+"""What the simulator charged, compared with what the client reports."""
 
 import contextlib
 from pathlib import Path

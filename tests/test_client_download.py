@@ -1,4 +1,4 @@
-"""download: a file appears whole or not at all, and nothing else is left behind."""
+"""download: a file appears complete or not at all, and leaves nothing else."""
 
 import asyncio
 import errno
@@ -44,7 +44,7 @@ def chunked(*chunks: bytes) -> bytes:
 
 @pytest.fixture
 def old_file(tmp_path: Path) -> Iterator[Path]:
-    """A file that exists already, and has to survive, alone."""
+    """An existing file that must survive, without others."""
     path = tmp_path / "song.mp3"
     path.write_bytes(KEPT)
     yield path
@@ -68,7 +68,7 @@ async def offline_client() -> AsyncIterator[MusicAPI]:
         yield api
 
 
-# --- whole ---------------------------------------------------------------------------------
+# --- complete ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ async def test_start_in_small_pieces_is_recognized(
         await connection.send(data[:-16])
         for size in range(16, 0, -1):
             await connection.send(data[len(data) - size :][:1])
-            for _ in range(20):  # so that each byte is read on its own
+            for _ in range(20):  # each byte arrives separately
                 await asyncio.sleep(0)
 
     async with peer(dribble) as server:
@@ -133,7 +133,7 @@ async def test_redirect_is_followed(tmp_path: Path, offline_client: MusicAPI) ->
         cut(len(SOUND) - 1),
         b"",
         chunked(SOUND[:999]),
-        chunked(SOUND),  # no end of the chunks
+        chunked(SOUND),  # the last chunk is missing
         reply(b"", 503),
     ],
     ids=range(8),
@@ -148,7 +148,7 @@ async def test_interrupted_download_is_repeated(
     assert names(tmp_path) == ["x.mp3"]
 
 
-# --- not whole -----------------------------------------------------------------------------
+# --- incomplete ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -300,7 +300,7 @@ async def test_files_of_one_name_are_both_kept(tmp_path: Path, offline_client: M
 
 @pytest.fixture
 def full_disk() -> Path:
-    """A place where every write fails for want of room."""
+    """A folder in which every write fails because the disk is full."""
     path = Path("/dev/full")
     if not path.exists():
         pytest.fail("this system has no /dev/full")
@@ -360,7 +360,7 @@ async def test_cancelled_download_leaves_nothing(
         )
         await arrived.wait()
         await until(lambda: names(tmp_path) or moment == "before the reply")
-        for _ in range(3):  # an impatient person
+        for _ in range(3):  # cancelled twice
             downloading.cancel()
             await asyncio.sleep(0)
         with pytest.raises(asyncio.CancelledError):
@@ -395,7 +395,7 @@ async def test_simultaneous_downloads_leave_one_complete_file(
     assert names(tmp_path) == ["song.mp3"]
 
 
-# --- what a file is -------------------------------------------------------------------------
+# --- file types -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

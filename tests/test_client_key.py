@@ -1,4 +1,4 @@
-"""The key goes to the service, and nowhere else."""
+"""The key is sent to the service and appears nowhere else."""
 
 import asyncio
 import base64
@@ -45,7 +45,7 @@ SPELLINGS = [
     quote(KEY, safe=""),
     repr(KEY)[1:-1],
 ]
-# Long enough to be no coincidence: what is left of the key must not be a useful part of it.
+# Long enough not to occur by chance: no useful part of the key may remain.
 PARTS = ["9aZ+q", "KEY-4711", base64.b64encode(KEY.encode()).decode()]
 
 
@@ -57,7 +57,7 @@ def assert_keyless(*texts: object) -> None:
 
 
 def _texts_of(error: MusicAPIError) -> list[object]:
-    """Everything that an error shows or keeps, its chained causes too."""
+    """Return all texts of an error and of its chained causes."""
     texts_of_error: list[object] = [str(error), repr(error), error.args, error.message, error.body]
     texts_of_error += [error.request_id, repr(vars(error)), getattr(error, "__notes__", "")]
     texts_of_error += traceback.format_exception(error)
@@ -72,7 +72,7 @@ def _texts_of(error: MusicAPIError) -> list[object]:
 
 
 def _our_frames(error: BaseException) -> Iterator[types.FrameType]:
-    """What a verbose traceback shows the variables of."""
+    """Return the frames whose variables a verbose traceback shows."""
     for frame, _ in traceback.walk_tb(error.__traceback__):
         if "/musicapi_nb/" in frame.f_code.co_filename:
             yield frame
@@ -124,7 +124,7 @@ async def test_echoed_key_is_not_shown(
             with pytest.raises(MusicAPIError) as caught:
                 await call(api)
             assert_keyless(*_texts_of(caught.value))
-    assert KEY.encode() in server.received  # it did go where it belongs
+    assert KEY.encode() in server.received  # the service did receive it
     assert_keyless(caplog.text, *(vars(record) for record in caplog.records))
 
 
@@ -185,7 +185,7 @@ async def test_lost_reply_does_not_show_the_key(
                 await call(api)
             assert_keyless(*_texts_of(caught.value))
         await server.stop()
-        for call in CALLS:  # refused now
+        for call in CALLS:  # this raises
             with pytest.raises(MusicAPIError) as caught:
                 await call(api)
             assert_keyless(*_texts_of(caught.value))
@@ -292,7 +292,7 @@ def test_warnings_do_not_show_the_key() -> None:
             api = client(server.url)
             with contextlib.suppress(MusicAPIError):
                 await api.submit(SONG)
-            del api  # never closed
+            del api  # not closed
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

@@ -1,4 +1,4 @@
-"""Who is cancelled or closes while a submit is under way: no song is lost, none bought unasked."""
+"""Cancelling and closing during a submit: no song is lost, none is bought by accident."""
 
 import asyncio
 
@@ -21,7 +21,7 @@ from tests.raw_http_server import (
 
 
 class Held:
-    """A behaviour: takes a request, says so, and answers when told to."""
+    """A behaviour that reports a request and answers once `go` is set."""
 
     def __init__(self, data: bytes) -> None:
         self.arrived, self.go, self._data = asyncio.Event(), asyncio.Event(), data

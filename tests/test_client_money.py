@@ -1,4 +1,4 @@
-"""However an exchange ends: one POST for a submit at most, and the truth about what it cost."""
+"""However a submit ends, there is one POST at most, and its possible cost is reported."""
 
 import asyncio
 import contextlib
@@ -118,7 +118,7 @@ async def test_lost_reply_says_what_to_do() -> None:
     assert "not resent" in str(caught.value)
 
 
-# --- what is answered ----------------------------------------------------------------------
+# --- replies -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("status", [408, 499, 500, 502, 503, 504, 520, 599])
@@ -174,7 +174,7 @@ async def test_submit_reply_without_task_id_may_have_cost(body: object) -> None:
 
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 405, 410, 413, 422, 429])
 async def test_refused_submit_costs_nothing_and_is_not_resent(status: int) -> None:
-    for complete in (True, False):  # the status alone settles it, however much of the body comes
+    for complete in (True, False):  # the status decides, even if the body is incomplete
         data = reply({"error": "No."}, status, {"Retry-After": "0"})
         async with world(_cut_reply(data if complete else data[:-3], reset=False)) as (server, api):
             error = await submit_error(api)
@@ -234,7 +234,7 @@ async def test_silent_server_is_a_lost_reply(sent: bytes) -> None:
     assert server.posts == 1
 
 
-@pytest.mark.filterwarnings("ignore:Sending a large body")  # large, so that no buffer takes it
+@pytest.mark.filterwarnings("ignore:Sending a large body")  # larger than any buffer
 async def test_server_that_does_not_read_is_a_lost_reply() -> None:
     async def deaf(connection: Connection) -> None:
         await connection.until(1)
@@ -248,13 +248,13 @@ async def test_server_that_does_not_read_is_a_lost_reply() -> None:
     async with world(deaf, connect_timeout=0.05, reply_timeout=0.1) as (server, api):
         with pytest.raises(LostReply):
             await api.submit(big)
-        # on a loaded machine a connection may be given up before anything is sent, and tried anew
+        # on a busy machine, connecting may time out and be retried before anything is sent
         assert server.posts == 1
 
 
 @contextlib.contextmanager
 def full_backlog() -> Iterator[socket.socket]:
-    """A listening socket whose queue is full: to connect to it takes for ever."""
+    """A listening socket with a full queue, to which connecting never succeeds."""
     with contextlib.ExitStack() as opened:
         listening = opened.enter_context(socket.socket())
         listening.bind(("127.0.0.1", 0))
@@ -276,7 +276,7 @@ async def test_failed_connection_costs_nothing() -> None:
     assert not error.may_have_cost
 
 
-# --- the only thing that is sent again -----------------------------------------------------
+# --- retries -------------------------------------------------------------------------------
 
 
 async def test_refused_connection_is_retried_and_bought_once(
@@ -284,7 +284,7 @@ async def test_refused_connection_is_retried_and_bought_once(
 ) -> None:
     server = Peer(answers(reply()))
     await server.start()
-    await server.stop()  # the port is known, and closed
+    await server.stop()  # the port is closed
 
     async def nothing() -> None:
         pass
@@ -345,7 +345,7 @@ async def test_invalid_request_is_not_sent() -> None:
         assert server.connections == []
 
 
-# --- connections that are kept -------------------------------------------------------------
+# --- connections ---------------------------------------------------------------------------
 
 
 async def test_submit_never_reuses_a_connection() -> None:
@@ -354,7 +354,7 @@ async def test_submit_never_reuses_a_connection() -> None:
         assert first is not None
         body = {"credits": 5, "extra_credits": 0} if first.startswith(b"GET") else ACK
         await connection.send(reply(body))
-        await connection.request()  # a second one on the same connection is left unanswered
+        await connection.request()  # a second request on the same connection gets no reply
 
     async with world(once_each) as (server, api):
         await api.credits()

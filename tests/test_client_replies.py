@@ -1,4 +1,4 @@
-"""Free calls are tried again within bounds, and every mishap ends in one clear error."""
+"""Free calls are retried a few times, and every fault ends in one clear error."""
 
 import asyncio
 import datetime as dt
@@ -45,7 +45,7 @@ async def balance_error(api: MusicAPI) -> MusicAPIError:
     return caught.value
 
 
-# --- tried again ---------------------------------------------------------------------------
+# --- retries -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ async def test_free_call_is_retried_after_a_transient_fault(
     async with peer(behaviour) as server, client(server.url) as api:
         pauses = timeless(api, monkeypatch)
         assert (await api.credits()).total == 57
-    # aiohttp itself asks once more where a connection ends without a word
+    # aiohttp itself repeats a GET once if the connection closes without a reply
     assert len(pauses) in ((1, 2) if spoilt in (b"", b"HTTP/1.1 2") else (2,))
     assert [target for _, target in server.requests] == ["/api/v1/get-credits"] * 3
 
@@ -242,7 +242,7 @@ async def test_simulator_refusal_is_understood(kind: str) -> None:
     assert isinstance(error, Unauthorized if kind == "wrong_key" else ContentRefused)
 
 
-# --- a task that failed --------------------------------------------------------------------
+# --- failed tasks --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -278,7 +278,7 @@ async def test_failed_task_has_a_reason(
     assert len(server.requests) == 1
 
 
-# --- the balance ---------------------------------------------------------------------------
+# --- balance -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

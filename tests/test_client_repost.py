@@ -1,4 +1,4 @@
-"""What is asked for again until it is there: paid for as seldom as can be, and never in doubt."""
+"""Reposts: sent only after an explicit "not ready", and never after a lost reply."""
 
 import asyncio
 import contextlib
@@ -48,7 +48,7 @@ DONE = reply(READY)
 
 
 class Chart(Request, frozen=True, kw_only=True):
-    """An operation that is called again until it is there."""
+    """An operation that is reposted until it is ready."""
 
     engine: ClassVar[str] = "sonic"
     operation: ClassVar[str] = "chart"
@@ -59,7 +59,7 @@ class Chart(Request, frozen=True, kw_only=True):
 
 
 class Once(Chart, frozen=True, kw_only=True):
-    """The same, but nothing is known of asking again."""
+    """The same operation, but without reposts."""
 
     operation: ClassVar[str] = "once"
     poll_by_repost: ClassVar[bool] = False
@@ -70,7 +70,7 @@ CHART = Chart()
 
 @pytest.fixture(autouse=True)
 def _declared(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The ledger makes requests again of declared operations only."""
+    """Declare the test operations: the ledger restores only requests that it knows."""
     kinds = {("sonic", kind.operation): kind for kind in (Chart, Once)}
     module = importlib.import_module("musicapi_nb.library._request_key")
     monkeypatch.setattr(module, "_operations", lambda: kinds)
@@ -99,7 +99,7 @@ def kinds(library: Library) -> list[str]:
 
 
 def answers_then_cuts(*replies: bytes) -> Behaviour:
-    """Answer in turn, and cut the last request's reply off."""
+    """Answer in turn, and cut off the last reply."""
     left = list(replies)
 
     async def behave(connection: Connection) -> None:
@@ -112,7 +112,7 @@ def answers_then_cuts(*replies: bytes) -> Behaviour:
     return behave
 
 
-# --- ready, and not ready ------------------------------------------------------------------
+# --- ready and not ready -------------------------------------------------------------------
 
 
 NOT_READY = {
@@ -135,7 +135,7 @@ NOT_READY = {
 async def test_request_is_reposted_until_ready(
     reply_: bytes, library: Library, *, with_ledger: bool
 ) -> None:
-    """Only what says so is asked again."""
+    """Only an explicit "not ready" is reposted."""
     tasks_seen: list[Task] = []
     async with world(answers(reply_, reply_, DONE), library if with_ledger else None) as (
         server,
@@ -222,7 +222,7 @@ async def test_repost_with_a_lost_reply_is_not_repeated(
     assert server.posts == 2
 
 
-# None of these says that it is not ready.
+# None of these is an explicit "not ready".
 SILENT = {
     "no data": {"code": 200, "message": "success", "data": None},
     "an empty list": {"code": 200, "message": "success", "data": []},
@@ -291,11 +291,11 @@ async def test_reposts_wait_after_429(library: Library) -> None:
     assert server.posts == 5
 
 
-# --- many askers, and an end in between ----------------------------------------------------
+# --- several kernels -----------------------------------------------------------------------
 
 
 def hold_last(*replies: bytes) -> tuple[Behaviour, asyncio.Event, asyncio.Event]:
-    """Answer in turn, the last one only once it is let go; tells when that has arrived."""
+    """Answer in turn, the last request only after an event. Return both events."""
     left, arrived, go = list(replies), asyncio.Event(), asyncio.Event()
 
     async def behave(connection: Connection) -> None:
@@ -438,7 +438,7 @@ async def test_kernel_killed_during_a_repost_leaves_it_uncertain(tmp_path: Path)
                 with pytest.raises(UncertainPurchase):
                     await api.run(CHART)
             assert server.posts == 2
-            assert library.resolve(1, charged=False).state == "accepted"  # as the first was
+            assert library.resolve(1, charged=False).state == "accepted"  # like the first
             assert library.account().unpriced == 1
             rebuilt_is_the_same(library)
 
@@ -447,7 +447,7 @@ async def test_kernel_killed_during_a_repost_leaves_it_uncertain(tmp_path: Path)
 
 
 class Many(Request, frozen=True, kw_only=True):
-    """An operation that makes several tasks."""
+    """An operation that creates several tasks."""
 
     engine: ClassVar[str] = "sonic"
     operation: ClassVar[str] = "many"
@@ -455,7 +455,7 @@ class Many(Request, frozen=True, kw_only=True):
 
 
 def batches(polls: Mapping[str, list[bytes]], ack: Any) -> Behaviour:
-    """Answer a submit by `ack`, and the polls of each task in turn."""
+    """Answer a submit with `ack`, and the polls of each task in turn."""
 
     async def behave(connection: Connection) -> None:
         while (request := await connection.request()) is not None:

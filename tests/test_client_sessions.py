@@ -19,7 +19,7 @@ from musicapi_nb.simulator import EmbeddedSimulator, Simulator
 from tests.raw_http_server import AGES, KEY, SONG, Connection, answers, client, peer, reply
 
 INTERVAL = 0.03
-CLOCK_TICK = 0.002  # asyncio may wake so much early
+CLOCK_TICK = 0.002  # asyncio may wake this much early
 
 
 @pytest.fixture
@@ -28,11 +28,11 @@ def sim() -> Iterator[Simulator]:
         yield running
 
 
-# --- pace ----------------------------------------------------------------------------------
+# --- rate limit ----------------------------------------------------------------------------
 
 
 class Arrivals:
-    """A behaviour that notes when each POST came, and what it asked."""
+    """A behaviour that records the time and content of each POST."""
 
     def __init__(self) -> None:
         self.times: list[float] = []
@@ -45,7 +45,7 @@ class Arrivals:
             await connection.send(reply())
 
     def assert_paced(self, start: float) -> None:
-        """However slow the machine: none came before its place."""
+        """Assert that no request came before its slot."""
         early = [start + slot * INTERVAL - time_ for slot, time_ in enumerate(self.times)]
         assert max(early) < CLOCK_TICK
 
@@ -142,7 +142,7 @@ async def test_cancelled_waiter_does_not_delay_the_next() -> None:
 
 @contextlib.contextmanager
 def nothing_left_open() -> Iterator[None]:
-    """Fail on any warning, also on those that only the collector brings to light."""
+    """Fail on any warning, including those of the garbage collector."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         yield
@@ -162,7 +162,7 @@ def test_client_works_on_several_loops(sim: Simulator) -> None:
         api = client(sim.url, speed=sim.speed)
         for _ in range(3):
             asyncio.run(_use(api))
-        assert len(api._transport._sessions) <= 2  # those of loops that ended are let go
+        assert len(api._transport._sessions) <= 2  # sessions of closed loops are dropped
         asyncio.run(api.close())
         del api
     assert len(sim.request_log.posts) == 3
@@ -183,7 +183,7 @@ def test_client_context_leaves_nothing_open(sim: Simulator) -> None:
 
 
 class Thread:
-    """A loop in a thread, as the notebook's."""
+    """A loop in a thread, as in the notebook package."""
 
     def __enter__(self) -> Self:
         self.loop = asyncio.new_event_loop()

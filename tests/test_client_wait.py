@@ -1,4 +1,4 @@
-"""wait and run: until every expected song is final, whatever happens meanwhile."""
+"""wait and run: polling until every expected song is final."""
 
 import asyncio
 import re
@@ -41,7 +41,7 @@ from tests.raw_http_server import (
 )
 
 NOT_READY = reply({"type": "not_ready"}, 202)
-SPEED = 20_000  # a song of the simulator takes two minutes: six milliseconds of ours
+SPEED = 20_000  # a simulated song takes two minutes, which are six real milliseconds
 
 
 def pending(name: str = "some-id", engine: str = "sonic") -> Task:
@@ -58,7 +58,7 @@ def clips(*changes: Mapping[str, object]) -> bytes:
 
 
 class Script:
-    """A behaviour that answers each task's polls by its own list; the last reply repeats."""
+    """A behaviour that answers the polls of each task from a list; the last reply repeats."""
 
     def __init__(self, **replies: list[bytes]) -> None:
         self._left = {name.replace("_", "-"): left for name, left in replies.items()}
@@ -108,7 +108,7 @@ async def test_finished_task_is_not_polled() -> None:
 
 
 class Late:
-    """A behaviour that answers "not ready" until a task is so many of its seconds old."""
+    """A behaviour that answers "not ready" until a task has a certain age."""
 
     def __init__(self, seconds: float, speed: float) -> None:
         self._seconds, self._speed = seconds, speed
@@ -153,7 +153,7 @@ async def test_history_learns_from_waits() -> None:
         assert api.eta(Task(id="a stranger's", engine="sonic")).basis == "unknown"
         late.ages.clear()
         await api.wait(submitted, deadline=AGES)
-        assert api.eta(submitted).basis == "unknown"  # it is over
+        assert api.eta(submitted).basis == "unknown"  # it has finished
 
 
 async def test_task_of_unknown_age_is_not_learned_from() -> None:
@@ -196,7 +196,7 @@ async def test_history_learns_from_the_library(
             assert 25 < low < high < 45
             assert api.eta(nuro.Vocal(lyrics="la " * 200)).basis == "published"
         async with client("http://127.0.0.1:1", ledger=library, speed=60) as api:
-            assert api.eta(SONG).basis == "published"  # nobody knows how fast that clock ran
+            assert api.eta(SONG).basis == "published"  # the speed of that clock is unknown
 
 
 @pytest.mark.parametrize("state", ["mastering", ""])
@@ -239,7 +239,7 @@ async def test_zero_deadline_polls_nothing() -> None:
         assert server.connections == []
 
 
-# --- mishaps meanwhile ---------------------------------------------------------------------
+# --- faults --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -349,7 +349,7 @@ async def test_tasks_of_a_list_have_separate_outcomes() -> None:
     }
     assert [task.id for task in result.values()] == names
     assert [song.finished for song in result["half"].songs] == [True, False]
-    assert [song.finished for song in result["gone"].songs] == [True, False]  # as last seen
+    assert [song.finished for song in result["gone"].songs] == [True, False]  # as last polled
     assert "task not found" in (result["gone"].fail_reason or "")
     assert result["failed"].refunded
 
@@ -430,7 +430,10 @@ async def test_task_is_not_polled_while_a_reply_is_recorded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     script = Script(slow=[NOT_READY, NOT_READY, reply(DONE)], quick=[NOT_READY])
-    async with peer(script) as server, client(server.url, speed=1e7) as api:  # all is due at once
+    async with (
+        peer(script) as server,
+        client(server.url, speed=1e7) as api,
+    ):  # all polls are due at once
         before, after = [], []
 
         async def looked(task: Task) -> None:
@@ -441,7 +444,7 @@ async def test_task_is_not_polled_while_a_reply_is_recorded(
             await until(lambda: script.polls.count("quick") > others + 3)
             after.append(script.polls.count("slow"))
 
-        monkeypatch.setattr(api._poller, "record_poll", looked)
+        monkeypatch.setattr(api._purchaser, "record_poll", looked)
         tasks = [pending("slow"), pending("quick")]
         for task in tasks:
             api._poller.accepted(task)

@@ -1,6 +1,6 @@
-"""The kill test: kernels of one experiment end by SIGKILL at any moment, and nothing is lost.
+"""The kill test: kernels of one experiment are killed at any moment, and nothing is lost.
 
-The kernels' webhooks come to this process, and before each of them forgeries of it.
+This process receives the kernels' webhooks, and forgeries of each before it.
 """
 
 import asyncio
@@ -61,15 +61,15 @@ NAME = "storm"
 SPEED = 400.0
 KILLS = 36
 CELLS = 315
-POSTS = 600  # some of them say "not ready", and are sent again
-ASSUMED = 17  # credits that a request of unknown price counts: the simulator takes no more
+POSTS = 600  # some are answered "not ready" and reposted
+ASSUMED = 17  # credits for a request of unknown price: the simulator charges no more
 GRANTED = 100_000
 CONCURRENCY = 16
 DEADLINE = 600.0  # seconds of the simulator's clock; the slowest song takes about 220
-PATIENCE = 60.0  # seconds until something must have happened
+PATIENCE = 60.0  # seconds to wait for an event
 AGAIN = frozenset(kind.path for kind in (sonic.Wav, sonic.Midi, sonic.Download))
 
-# kind, how often at most, how probable each time, and its settings
+# kind, maximum number, probability, and settings
 FAULTS: tuple[tuple[str, int, float, dict[str, Any]], ...] = (
     ("drop_before", 6, 0.03, {}),
     ("too_many_requests", 2, 0.02, {"method": "POST"}),
@@ -109,7 +109,7 @@ FAULTS: tuple[tuple[str, int, float, dict[str, Any]], ...] = (
     ("webhook_twice", 30, 0.1, {}),
     ("webhook_out_of_order", 30, 0.1, {}),
     ("task_fails", 12, 0.05, {}),
-    # not for sonic, which calls some failures refunded whether they are or not (ReplyOptions)
+    # not for sonic, which may report a refund that was not made (ReplyOptions)
     ("task_fails", 3, 0.05, {"path": "studio", "refund": False}),
     ("task_fails", 3, 0.05, {"path": "nuro", "refund": False}),
     ("one_clip_fails", 10, 0.05, {}),
@@ -122,7 +122,7 @@ FAULTS: tuple[tuple[str, int, float, dict[str, Any]], ...] = (
     ("media_error", 20, 0.04, {}),
     ("redirect_media", 20, 0.04, {}),
 )
-# After these nobody but the service knows what came of a POST.
+# After these only the service knows the outcome of a POST.
 SPOILT = {
     "drop_before",
     "lost_reply",
@@ -138,11 +138,11 @@ SPOILT = {
 
 @functools.cache
 def design() -> Plan:
-    """Cells of nine operations in blocks that take turns; 19 of them have three takes each."""
+    """Return plan cells of nine operations in alternating blocks; 19 have three takes each."""
     plan = Plan((), {}, "nothing")
     for index, topic in enumerate(("ships", "rain", "ships", "trains", "ships")):
         levels = {"topic": [topic], "temper": ["calm", "wild", "odd", "old", "new"]}
-        clip = {"clip_id": f"{{temper}}-{{topic}}-{index}"}  # asked for again, takes look alike
+        clip = {"clip_id": f"{{temper}}-{{topic}}-{index}"}  # reposted, so that takes look alike
         plan += Plan.grid(
             sonic.Create,
             base={"custom_mode": False, "gpt_description_prompt": "{temper} {topic}"},
@@ -181,18 +181,18 @@ MODELS = "sonic-v5", "sonic-v4-5", "sonic-v4"
 
 
 def couple(topic: str, mv: str) -> list[sonic.Create]:
-    """The items of a batch."""
+    """Return the items of a batch."""
     return [
         sonic.Create(custom_mode=False, gpt_description_prompt=f"{temper} {topic}, twice", mv=mv)
         for temper in ("loud", "soft")
     ]
 
 
-# --- the kernels, each a process of its own --------------------------------------------------
+# --- kernels, each a process -----------------------------------------------------------------
 
 
 async def kernel(path: str, url: str, budget: int, hook: str) -> None:
-    """What a person's notebook does, in every kernel anew."""
+    """Run the experiment, as a notebook does in every kernel."""
     with Library(path) as library:
         async with MusicAPI(
             KEY, base_url=url, speed=SPEED, ledger=library, webhook=hook, webhook_secret=SECRET
@@ -214,12 +214,14 @@ def experiment(api: MusicAPI, library: Library, budget: int) -> Experiment:
 
 
 def nursery() -> None:
-    """Fork a kernel for each line with its arguments; for one with its number, say how it ended.
+    """Fork a kernel for each line of arguments; for a line with a process id, print its exit code.
 
-    Every kernel is a process of its own; forked, since importing takes longer than its life.
+    Kernels are forked because imports take longer than their lives.
     """
-    orphaned, write_end = os.pipe()  # read to the end by kernels: it comes when this process ends
-    design().check()  # loads pandas, and with it a thread that kernels can do without
+    orphaned, write_end = (
+        os.pipe()
+    )  # kernels read it to its end, which comes when this process ends
+    design().check()  # loads pandas, and with it a thread that kernels do not need
     warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
     for line in sys.stdin:
         order = json.loads(line)
@@ -239,11 +241,11 @@ def _say(number: int) -> None:
 
 
 def _live(orphaned: int, path: str, *arguments: Any) -> NoReturn:
-    """Run a kernel, then leave word and stay, as an idle one does, until killed or orphaned."""
+    """Run a kernel, write its last error, then idle until killed or orphaned."""
     last = ""
     try:
         asyncio.run(kernel(path, *arguments))
-    except BaseException:  # noqa: BLE001 - the test is told
+    except BaseException:  # noqa: BLE001 - the test reports it
         last = traceback.format_exc()
     finally:
         word = _last_word(Path(path), os.getpid())
@@ -257,7 +259,7 @@ def _last_word(path: Path, pid: int) -> Path:
     return path.with_name(f"{pid}.ended")
 
 
-# --- the moments at which they are killed ----------------------------------------------------
+# --- when kernels are killed -----------------------------------------------------------------
 
 
 Kind: TypeAlias = Literal["opening", "post", "again", "poll", "media"]
@@ -265,7 +267,7 @@ Kind: TypeAlias = Literal["opening", "post", "again", "poll", "media"]
 
 @dataclasses.dataclass(frozen=True)
 class Moment:
-    """When to kill: as the `number`-th request of a kind arrives, or (not `exact`) soon after."""
+    """When to kill: when the `number`-th request of a kind arrives, or (not `exact`) soon after."""
 
     kind: Kind
     number: int
@@ -288,9 +290,9 @@ def draw_moment(draw: random.Random) -> Moment:
 
 
 class Watched(RequestLog):
-    """Traffic that says when a moment has come; an exact one is used on the server's thread.
+    """A request log that reports a moment; an exact one is handled on the server's thread.
 
-    `struck` has the faults that each POST met.
+    `struck` has the faults of each POST.
     """
 
     def __init__(self) -> None:
@@ -304,18 +306,18 @@ class Watched(RequestLog):
         self._seen = 0
 
     def watch(self, moment: Moment, most_posts: int, strike: Callable[[], None]) -> None:
-        """Wait for a moment, or for so many POSTs in all."""
+        """Wait for a moment, or for a total number of POSTs."""
         with self._lock:
             self._watch, self._seen = (moment, most_posts, strike), 0
             self.come.clear()
 
     def forget(self) -> None:
-        """Strike no more."""
+        """Stop waiting for a moment."""
         with self._lock:
             self._watch = None
 
     def meets(self, kind: str) -> None:
-        """Note that a fault strikes what this task of the server handles."""
+        """Record that a fault affects the request that this server task handles."""
         task = asyncio.current_task()
         if task and (arrival := self._handled.get(task)) and arrival.method == "POST":
             self.struck[arrival.number].add(kind)
@@ -340,7 +342,7 @@ class Watched(RequestLog):
 
 
 class Noted(Faults):
-    """Faults that are noted beside what they strike."""
+    """Faults that record which request they affect."""
 
     def __init__(self, seed: int, traffic: Watched) -> None:
         super().__init__(seed)
@@ -354,7 +356,7 @@ class Noted(Faults):
 
 
 class Storm:
-    """Kernels started and killed, one or two at a time."""
+    """Starts and kills kernels, one or two at a time."""
 
     def __init__(
         self, sim: Simulator, traffic: Watched, path: Path, hook: str, draw: random.Random
@@ -368,7 +370,7 @@ class Storm:
     @contextlib.contextmanager
     def nursery(self) -> Iterator[None]:
         code = "from tests.test_kill import nursery; nursery()"
-        threads = {"OPENBLAS_NUM_THREADS": "1"}  # forking is for those who have no other threads
+        threads = {"OPENBLAS_NUM_THREADS": "1"}  # only a process without other threads may fork
         with (
             self._errors.open("w") as errors,
             python(code, stderr=errors, env={**os.environ, **threads}) as self._nursery,
@@ -390,9 +392,9 @@ class Storm:
         return int(answer)
 
     def rage(self, budget: int, kills: int) -> None:
-        """Kill until so many were killed at work, or one is idle: its budget is used up.
+        """Kill until `kills` were killed at work, or one is idle because its budget is used up.
 
-        Each may buy so much that cells are left for the last.
+        The number of POSTs of each is limited, so that cells remain for the last.
         """
         working = True
         while working and (killed := self.killed.total()) < kills:
@@ -400,7 +402,7 @@ class Storm:
             working = self.kill_one(budget, POSTS * (killed + 1) // KILLS)
 
     def kill_one(self, budget: int, most_posts: int) -> bool:
-        """Start kernels, and kill one of those that live; tell whether it was at work."""
+        """Start kernels and kill one of them; return whether it was at work."""
         together = self.draw.random() < 0.4
         while len(self.alive) < 1 + together:
             self.alive.append(self._ask([str(self.path), self.sim.url, budget, self.hook]))
@@ -412,7 +414,7 @@ class Storm:
         else:
             self._wait(moment, victim)
         idle = self._is_idle(victim)
-        os.kill(victim, signal.SIGKILL)  # whoever was killed keeps its number until asked about
+        os.kill(victim, signal.SIGKILL)  # a killed process keeps its id until it is waited for
         self.request_log.forget()
         self.alive.remove(victim)
         assert self._ask(victim) == -signal.SIGKILL
@@ -436,7 +438,7 @@ class Storm:
         return True
 
     def check_words(self) -> None:
-        """Whether no kernel was in the way of another, or failed without anybody noticing."""
+        """Assert that no kernel blocked another or failed silently."""
         for pid in self.alive:
             self._is_idle(pid)
         log = self._errors.read_text()
@@ -446,13 +448,13 @@ class Storm:
         assert not bad_texts, log
 
 
-# --- webhooks, and who forges them ------------------------------------------------------------
+# --- webhooks and forgeries -------------------------------------------------------------------
 
 
 class Receiver:
-    """The kernels' webhooks come here; before each, forgeries of it are tried.
+    """Receives the kernels' webhooks, and tries forgeries before each.
 
-    `answers` counts the answers to the true ones, `forged` those to the forgeries.
+    `answers` counts the answers to webhooks, `forged` those to forgeries.
     """
 
     def __init__(self, library: Library, draw: random.Random) -> None:
@@ -486,7 +488,7 @@ class Receiver:
             if name.startswith(("X-", "Content-Type"))
         }
         named = headers.get("X-Webhook-Id", "")
-        if named not in self._known:  # a copy of what is known already is answered as that
+        if named not in self._known:  # a copy of an earlier webhook is answered as known
             for forged in self._forgeries(headers, query):
                 self.forged[await self._send(body, *forged)] += 1
         status = await self._send(body, headers, query)
@@ -509,7 +511,7 @@ class Receiver:
             return reply.status
 
     def check(self) -> None:
-        """Whether no forgery was taken, and what was signed well was, unless its task was not."""
+        """Assert that no forgery was accepted, and every genuine webhook was."""
         assert self.forged[HTTPStatus.NOT_FOUND] > 0
         assert set(self.forged) <= {HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND}, self.forged
         assert self.answers[HTTPStatus.OK] > CELLS // 6
@@ -527,14 +529,14 @@ def receiving(library: Library, draw: random.Random) -> Iterator[Receiver]:
         background.stop()
 
 
-# --- the two ledgers, held against each other ------------------------------------------------
+# --- comparing the two ledgers ---------------------------------------------------------------
 
 
 @dataclasses.dataclass(frozen=True)
 class Bill:
-    """What the simulator charged for one purchase, by which task or batch ("": none).
+    """What the simulator charged for one purchase, and its task or batch ("": none).
 
-    Of a batch there is a charge for each item. `repeats` are those of what was asked for again.
+    A batch has a charge for each item. `repeats` are the charges of reposts.
     """
 
     request_text: str
@@ -548,7 +550,7 @@ class Bill:
 
     @property
     def left(self) -> int:
-        """What was not given back."""
+        """Credits that were not refunded."""
         return sum(charge.credits for charge in self.charges if not charge.refunded)
 
     @property
@@ -557,13 +559,13 @@ class Bill:
 
     @property
     def refunded_at(self) -> float | None:
-        """When all of it had been given back."""
+        """When all of it had been refunded."""
         times = [charge.refunded_at for charge in self.charges if charge.refunded_at is not None]
         return max(times) if len(times) == len(self.charges) else None
 
 
 def describe(arrival: LoggedRequest) -> str:
-    """What a request asks for; where its webhooks go is no part of that."""
+    """Describe a request without its webhook fields."""
     hook = {"webhook_url", "webhook_secret"}
     body = {name: value for name, value in arrival.body.items() if name not in hook}
     return f"{arrival.path} {json.dumps(body, sort_keys=True)}"
@@ -601,17 +603,17 @@ def all_bills(sim: Simulator) -> list[Bill]:
 
 
 def tasks_of_arrival(sim: Simulator, name: str) -> list[Made]:
-    """The tasks of a batch, without items that were refused; else the task of that name."""
+    """Return the tasks of a batch without refused items, or the task of that name."""
     world = sim.service.catalog
     names = [answer.body.get("task_id") for answer in world.batches.get(name, ())]
     return [world.tasks[key] for key in [*names, name] if key in world.tasks]
 
 
 def match_bills(sim: Simulator, library: Library) -> dict[int, Bill]:
-    """Find every purchase's bill.
+    """Find the bill of every purchase.
 
-    It is known by its task. One without a task (lyrics, links, a step that failed), or whose task
-    the library has not, is known by what was asked: two takes look alike, all others differ.
+    It is matched by its task. Without a task (lyrics, links, a failed step), or if the library does
+    not have the task, it is matched by the request, which is equal only for takes.
     """
     entries = library.entries()
     wants = {entry.id: described_request(library.request(entry.id)) for entry in entries}
@@ -642,13 +644,13 @@ def match_bills(sim: Simulator, library: Library) -> dict[int, Bill]:
 
 
 def was_refused(library: Library, entry: Entry) -> bool:
-    """Whether the first of several steps failed: the simulator charges nothing then."""
+    """Return whether the first of several steps failed: the simulator then charges nothing."""
     raw = library.task(entry.id).raw if entry.state == "failed" else None
     return isinstance(raw, dict) and raw.get("failed_step") == "upload"
 
 
 def agree(sim: Simulator, library: Library) -> dict[int, Bill | None]:
-    """Match the ledgers; return what each uncertain purchase turns out to be."""
+    """Compare the ledgers; return the bill of each uncertain purchase."""
     bills = match_bills(sim, library)
     purchases: dict[str, list[Bill]] = defaultdict(list)
     for entry in library.entries():
@@ -662,7 +664,7 @@ def agree(sim: Simulator, library: Library) -> dict[int, Bill | None]:
 
 
 def check_repeats(sim: Simulator, library: Library, traffic: Watched) -> None:
-    """Of what is asked for again each request is in the ledger, and none follows a lost one."""
+    """Assert that each repost is in the ledger, and none follows a lost one."""
     entries = {entry.id: entry for entry in library.entries()}
     written, steps = Counter[str](), defaultdict[int, list[Event]](list)
     for event in library.events():
@@ -671,7 +673,7 @@ def check_repeats(sim: Simulator, library: Library, traffic: Watched) -> None:
             written[entries[event.entry].request_key] += event.kind in {"sending", "reposting"}
     for events in steps.values():
         for asking, then in itertools.pairwise(events):
-            if asking.kind == "reposting":  # whoever asks has the reply, or nobody
+            if asking.kind == "reposting":  # the one who reposts has the reply, or nobody has
                 assert then.kind == "uncertain" or then.owner == asking.owner
     arrived = defaultdict[str, list[LoggedRequest]](list)
     for arrival in sim.request_log.posts:
@@ -692,7 +694,7 @@ def check_repeats(sim: Simulator, library: Library, traffic: Watched) -> None:
 def most_at_once(
     charges: Iterable[Charge | Bill], size: Callable[[Charge | Bill], int] = lambda _: 1
 ) -> int:
-    """The most that was charged and not given back (yet) at any instant."""
+    """Return the maximum of credits charged and not yet refunded."""
     steps = [(charge.charged_at, size(charge)) for charge in charges]
     steps += [(charge.refunded_at, -size(charge)) for charge in charges if charge.refunded_at]
     maximum = now = 0
@@ -703,7 +705,7 @@ def most_at_once(
 
 
 def most_credits(sim: Simulator) -> int:
-    """What no budget may let pass; of repeats nobody knows whether they are charged."""
+    """Return the credits that the budget limits; whether reposts are charged is unknown."""
     charges = (charge for bill in all_bills(sim) for charge in bill.charges)
     return most_at_once(charges, lambda charge: charge.credits)
 
@@ -714,9 +716,9 @@ def held(path: Path) -> int:
 
 
 def check_money(sim: Simulator, library: Library) -> None:
-    """Once nothing is in doubt, both say the same of every credit that has a price.
+    """Assert that both ledgers agree on all known prices, once nothing is in doubt.
 
-    Of a batch the ledger knows the price of the whole alone, and of repeats no charge.
+    The ledger knows only the total price of a batch, and no charges of reposts.
     """
     bills, account = match_bills(sim, library), library.account()
     priced = unpriced = repeated = 0
@@ -742,11 +744,14 @@ def check_money(sim: Simulator, library: Library) -> None:
 
 
 def check_files(sim: Simulator, library: Library) -> None:
-    """Every finished song has its files here, byte for byte, and there are no others."""
+    """Assert that all files of finished songs are stored byte for byte, and no others."""
     assert library.missing_files() == []
     assert library.verify() == []
     names, songs = set[str](), 0
-    for task in [*library.tasks("done"), *library.tasks("accepted")]:  # of a batch one may be stuck
+    for task in [
+        *library.tasks("done"),
+        *library.tasks("accepted"),
+    ]:  # one task of a batch may be stuck
         for song in task.songs:
             if song.state != "succeeded" or not song.audio_url:
                 continue
@@ -775,7 +780,7 @@ def expected_song(sim: Simulator, task: Task, song: tasks.Song) -> Song:
 
 @pytest.fixture
 def quick_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sing and paint once for all songs, and mark each: making them takes longer than all else."""
+    """Create audio and cover once for all songs and mark each, to save most of the time."""
     sing, paint, files_made = media.audio_file, media.cover_file, dict[str, media.File]()
 
     def mark_response(name: str, make: Callable[[], media.File], song: Song) -> media.File:
@@ -791,23 +796,23 @@ def quick_files(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-# Links are asked for of clips that nobody made; webhooks come to this machine.
+# Links are requested for clips that do not exist; webhooks come to this machine.
 FIXED: Mapping[str, Any] = {"unknown_clip": "accept", "webhook_hosts": "loopback"}
 
 
 def other_shapes(sim: Simulator, draw: random.Random) -> None:
-    """Let replies look otherwise from now on, wherever nobody knows how they look."""
-    settled = {*FIXED, "studio_defaults", "retired", "purged_after"}  # about what is refused
+    """Change the form of replies where the documentation leaves it open."""
+    settled = {*FIXED, "studio_defaults", "retired", "purged_after"}  # affects what is refused
     for name, kind in get_type_hints(ReplyOptions).items():
         if name not in settled:
             choices = get_args(kind) if get_origin(kind) is Literal else (False, True)
             setattr(sim.reply_options, name, draw.choice(choices))
-    if draw.random() < 0.6:  # else most are refused
+    if draw.random() < 0.6:  # otherwise most are refused
         sim.reply_options.webhook_signature = "signed"
 
 
 def calm_down(sim: Simulator, library: Library, budget: int) -> None:
-    """Run the experiment until nothing is left to do, then `resume`."""
+    """Run the experiment until it is complete, then `resume`."""
     sim.faults.clear()
     for field in dataclasses.fields(ReplyOptions):
         setattr(sim.reply_options, field.name, FIXED.get(field.name, field.default))
@@ -827,7 +832,7 @@ def calm_down(sim: Simulator, library: Library, budget: int) -> None:
 
 
 def is_at_rest(sim: Simulator, entry: Entry) -> bool:
-    """Whether nothing more comes of a cell by itself."""
+    """Return whether a cell will not change any more."""
     if entry.state == "accepted":
         return any(task.stuck for task in tasks_of_arrival(sim, str(entry.task_id)))
     return entry.state in {"done", "uncertain"} or (
@@ -836,12 +841,12 @@ def is_at_rest(sim: Simulator, entry: Entry) -> bool:
 
 
 def settle(sim: Simulator, library: Library, draw: random.Random) -> None:
-    """Say of everything that is in doubt what the simulator knows."""
+    """Resolve every uncertain purchase with what the simulator knows."""
     for number, bill in agree(sim, library).items():
         entry = library.entry(number)
         if bill is None:
             library.resolve(number, charged=False)
-        elif entry.accepted_at is not None:  # of a repeat: if it was free, asking goes on
+        elif entry.accepted_at is not None:  # of a repost: if it was free, reposting goes on
             last = [
                 arrival
                 for arrival in sim.request_log.posts
@@ -916,7 +921,7 @@ def test_kill_at_any_moment_loses_no_song_and_buys_none_twice(tmp_path: Path) ->
                 check_files(sim, library)
                 check_repeats(sim, library, traffic)
                 check_doubt(agree(sim, library), library)
-                for _ in range(2):  # what is resolved by its task may fail, too
+                for _ in range(2):  # a purchase resolved by its task may fail, too
                     settle(sim, library, draw)
                     calm_down(sim, library, cost)
                 settle(sim, library, draw)
@@ -929,7 +934,7 @@ def test_kill_at_any_moment_loses_no_song_and_buys_none_twice(tmp_path: Path) ->
 
 
 def check_doubt(truth: Mapping[int, Bill | None], library: Library) -> None:
-    """Whether the storm has left doubt of every kind, and taken some away."""
+    """Assert that the kills left uncertain purchases of every kind, and webhooks settled some."""
     uncertain = library.entries("uncertain")
     died = [entry for entry in uncertain if "ended before" in str(entry.note)]
     assert {truth[entry.id] is None for entry in died} == {True, False}

@@ -1,4 +1,4 @@
-"""publish: a local file to storage, its address checked over real HTTP before anything is paid."""
+"""publish: uploads a file and checks its URL over HTTP before anything is paid."""
 
 import os
 from collections.abc import AsyncIterator
@@ -30,7 +30,7 @@ def _write(path: Path, content: bytes) -> None:
 
 
 class Site:
-    """A web server on loopback; its folder, and what it was asked for."""
+    """A web server on loopback, its folder, and the requests it received."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.url = folder, ""
@@ -235,7 +235,7 @@ async def test_missing_fsspec_names_the_extra(demo: Path, monkeypatch: pytest.Mo
         await mnb.publish(demo, "memory://x", url="https://cdn.example")
 
 
-# --- a path given as an address --------------------------------------------------------------
+# --- paths passed as URLs --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

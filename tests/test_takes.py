@@ -1,4 +1,4 @@
-"""A take is bought once: whatever happens to replies, callers, kernels and the ledger itself."""
+"""A take is bought once, whatever happens to replies, callers, kernels and the ledger."""
 
 import asyncio
 import contextlib
@@ -52,7 +52,7 @@ def client(sim: Simulator, library: Library, *budgets: str) -> MusicAPI:
 
 
 async def posted(sim: Simulator) -> None:
-    """Let the loop run until a purchase has arrived."""
+    """Run the loop until a purchase has arrived."""
     for _ in range(100_000):
         if sim.request_log.posts:
             return
@@ -64,7 +64,7 @@ def states(library: Library) -> list[str]:
     return [entry.state for entry in library.entries()]
 
 
-# --- the same take again -------------------------------------------------------------------
+# --- takes ---------------------------------------------------------------------------------
 
 
 async def test_take_is_bought_once_and_returned_again(sim: Simulator, library: Library) -> None:
@@ -122,7 +122,7 @@ async def test_waiting_submit_shares_the_outcome_unless_free(
         first = asyncio.create_task(api.submit(UPLOADED))
         await arrived.wait()
         two = asyncio.create_task(api.submit(UPLOADED))
-        for _ in range(20):  # steps of the ledger: by then the second has joined
+        for _ in range(20):  # by then the second caller has joined
             await library.async_ledger.flush()
         go.set()
         results = await asyncio.gather(first, two, return_exceptions=True)
@@ -142,7 +142,7 @@ async def test_bought_take_does_not_queue(sim: Simulator, library: Library) -> N
         library.rate_limits.throttle(sim.url, 300)
         again = [await first.run(SONG) for first in (api, fresh)]
         assert [task.id for task in again] == [first.id, first.id]
-        # the place in the queue that was not needed is the next one's
+        # the unused slot goes to the next purchase
         assert library.rate_limits.reserve(sim.url, 0) == library.rate_limits.paused_until(sim.url)
     assert len(sim.request_log.paid) == 1
 
@@ -182,7 +182,7 @@ async def test_reading_the_balance_is_not_recorded(sim: Simulator, library: Libr
     assert library.entries() == []
 
 
-# --- replies that are lost, refusals, hosts that are down ------------------------------------
+# --- lost replies, refusals, unreachable hosts -----------------------------------------------
 
 
 @pytest.mark.parametrize("fault", ["lost_reply", "error_after", "drop_before"])
@@ -274,7 +274,7 @@ async def test_failed_take_can_be_bought_again(sim: Simulator, library: Library)
     assert sim.accounts.charged(KEY) - sim.accounts.refunded(KEY) == 10
 
 
-# --- callers and kernels that go away --------------------------------------------------------
+# --- cancelled callers and killed kernels ----------------------------------------------------
 
 
 async def test_cancelled_caller_does_not_lose_the_purchase(
@@ -294,7 +294,7 @@ async def test_cancelled_caller_does_not_lose_the_purchase(
 
 @pytest.mark.parametrize("turns", [0, 1, 2, 3, 4, 5, 6, 8, 10, 20, 50, 100, 200])
 def test_loop_that_ends_while_buying_leaves_no_claim(tmp_path: Path, turns: int) -> None:
-    """Whatever had left is in doubt; what had not is bought by the next loop."""
+    """A sent request is uncertain; an unsent one is bought by the next loop."""
     posts = []
 
     async def buy(turns: int | None = None) -> None:
@@ -404,7 +404,7 @@ def test_kernel_killed_while_buying_leaves_it_uncertain(tmp_path: Path) -> None:
         assert len(sim.request_log.posts) == 1
 
 
-# --- budgets, and a ledger that fails --------------------------------------------------------
+# --- budgets and ledger failures -------------------------------------------------------------
 
 
 async def test_budget_is_not_exceeded_by_one_credit(sim: Simulator, library: Library) -> None:
@@ -466,7 +466,7 @@ async def test_ledger_failing_after_the_purchase_keeps_the_task(
 
 
 class Forgetful(Library):
-    """A library whose disk is full just when the reply is there."""
+    """A library whose disk is full when the reply arrives."""
 
     def record_accepted(self, entry: int, task: Task) -> Entry:
         raise errors.LibraryFull(f"no room for entry {entry}, task {task.id}")
@@ -489,7 +489,7 @@ async def test_unwritten_outcome_is_kept_in_memory(sim: Simulator, tmp_path: Pat
     assert len(sim.request_log.paid) == 2
 
 
-# --- pace and files --------------------------------------------------------------------------
+# --- rate limit and files --------------------------------------------------------------------
 
 
 async def test_clients_on_one_library_share_a_rate_limit(sim: Simulator, library: Library) -> None:

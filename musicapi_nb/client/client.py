@@ -6,8 +6,7 @@ import asyncio
 import functools
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, overload
+from typing import Self, overload
 
 from musicapi_nb import polling, tasks, wire
 from musicapi_nb.client.archive import MediaArchiver
@@ -31,7 +30,7 @@ from musicapi_nb.client.transport import (
 from musicapi_nb.client.webhook_fields import webhook_fields, webhook_target
 from musicapi_nb.engines import Request, account
 from musicapi_nb.errors import DownloadFailed, TaskFailed, TaskNotFound
-from musicapi_nb.ledger_types import Entry, Ledger, Media, PurchaseTerms, RenderTime
+from musicapi_nb.ledger_types import Entry, Ledger, Media, PurchaseTerms
 from musicapi_nb.tasks import Song, Task
 
 
@@ -97,23 +96,19 @@ class MusicAPI:
         self.simulated = simulated
         self.budgets = tuple(budgets)
         self._purchaser: Purchaser
-        settled_elsewhere = None
         if ledger is None:
             limiter = LocalRateLimiter(self._interval)
             self._purchaser = Purchaser(limiter, retry, self._in_flight, self._accepted)
         else:
             shared = SharedRateLimiter(ledger.async_ledger, url, self._interval)
-            self._purchaser = coordinator = PurchaseCoordinator(
+            self._purchaser = PurchaseCoordinator(
                 ledger, shared, retry, self._in_flight, self._accepted, simulated=simulated
             )
-            if self._webhook:  # a webhook receiver may record a task's end before it is polled
-                settled_elsewhere = coordinator.settled_elsewhere
         self._poller = Poller(
             self._transport,
             self.poll,
-            self._purchaser.record_poll,
-            self._past_render_times,
-            settled_elsewhere,
+            self._purchaser,
+            watch_ledger=ledger is not None and self._webhook is not None,
         )
 
     @property
@@ -137,12 +132,7 @@ class MusicAPI:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     async def close(self) -> None:
@@ -231,19 +221,12 @@ class MusicAPI:
     async def poll(self, task: Task | str, *, engine: str | None = None) -> Task:
         """Ask once for the state of a task. Costs nothing, unless it is a repost (see below).
 
-        The parts of a batch are polled one by one. Some operations have no task to poll
-        (`Task.poll_by_repost`): their request is sent again, when a slot comes. With a ledger that
-        is recorded before, done by one process at a time, and never after a reply was lost. Whether
-        the service charges for it is unknown.
+        `task` can be an id, together with its `engine`. The parts of a batch are polled one by one.
+        A task that failed is returned, not raised.
 
-        Parameters
-        ----------
-        task
-            A task, or the id of one together with its `engine`.
-
-        Returns
-        -------
-        The task in its current state, also if it failed.
+        Some operations have no task to poll (`Task.poll_by_repost`): their request is sent again,
+        when a slot comes. With a ledger that is recorded before, done by one process at a time, and
+        never after a reply was lost. Whether the service charges for it is unknown.
 
         Raises
         ------
@@ -281,11 +264,8 @@ class MusicAPI:
         if latest.raw is not part.raw:
             return latest
         # The status said that it failed. As a payload, it is part of the batch's raw reply.
-        payload = {
-            "type": "failed",
-            "message": latest.fail_reason,
-            "refund_processed": latest.refunded,
-        }
+        reason, refunded = latest.fail_reason, latest.refunded
+        payload = {"type": "failed", "message": reason, "refund_processed": refunded}
         return tasks.parse_task(payload, task=part)
 
     @overload
@@ -341,15 +321,9 @@ class MusicAPI:
     def eta(self, task: Task | Request) -> polling.Eta:
         """Estimate the seconds of the service's clock until a task finishes.
 
-        Parameters
-        ----------
-        task
-            A task that this client has seen accepted, or a request that is to be submitted.
-
-        Returns
-        -------
-        A range and its basis: tasks of this kind that this client has waited for, those in the
-        library, or else the service's documentation.
+        `task` is one that this client has seen accepted, or a request that is to be submitted.
+        Returns a range and its basis: tasks of this kind that this client has waited for, those in
+        the library, or else the service's documentation.
         """
         return self._poller.eta(task)
 
@@ -364,10 +338,6 @@ class MusicAPI:
         outcomes = await self.wait(unfinished, deadline=deadline, progress=progress)
         await asyncio.gather(*(self._archive(task) for task in outcomes))
         return outcomes
-
-    def _past_render_times(self, engine: str, operation: str) -> Sequence[RenderTime]:
-        # The ledger's times are real ones, and the speed of an earlier simulator is unknown.
-        return self._purchaser.past_render_times(engine, operation) if self.speed == 1 else ()
 
     async def run(  # noqa: PLR0913 - as `submit` and `wait`
         self,
@@ -411,11 +381,8 @@ class MusicAPI:
         UnexpectedReply
             The reply has no balance.
         """
-
-        def parse(_: int, payload: Any) -> Balance:
-            return parse_balance(payload)
-
-        return await self._transport.exchange(wire.submit_call(account.Credits()), parse)
+        call = wire.submit_call(account.Credits())
+        return await self._transport.exchange(call, lambda _, payload: parse_balance(payload))
 
     async def download(
         self,
@@ -429,12 +396,10 @@ class MusicAPI:
 
         Parameters
         ----------
-        source
-            A song, or a URL.
+        source, media
+            A song or a URL; which of a song's files, and what its content has to be.
         to
             The file to write, or an existing folder.
-        media
-            Which of a song's files, and what its content has to be.
         max_bytes
             Larger files are refused.
 

@@ -11,11 +11,11 @@ import msgspec
 
 from musicapi_nb import polling
 from musicapi_nb.client.callbacks import ProgressCallback, notify, task_name, timeout_message
+from musicapi_nb.client.purchasing import Purchaser
 from musicapi_nb.client.retry import is_transient
 from musicapi_nb.client.transport import Transport
 from musicapi_nb.engines import Request
 from musicapi_nb.errors import MusicAPIError, WaitTimeout
-from musicapi_nb.ledger_types import RenderTime
 from musicapi_nb.tasks import Task
 
 # Consecutive failed polls (of five attempts each) before a wait fails.
@@ -67,28 +67,24 @@ class Poller:
         Provides the clock and the time limit of a reply.
     poll
         Asks once for the state of a task.
-    record_poll
-        Records the result of a poll.
-    past_render_times
-        Returns past render times of an engine's operation, oldest first.
-    settled_elsewhere
-        Returns those of some tasks that have ended according to a webhook; these are polled at
-        once. None if there are no webhooks.
+    purchaser
+        Records polls, and knows past render times.
+    watch_ledger
+        Whether a webhook receiver may record the end of a task. Such tasks are polled at once.
     """
 
     def __init__(
         self,
         transport: Transport,
         poll: Callable[[Task], Awaitable[Task]],
-        record_poll: Callable[[Task], Awaitable[None]],
-        past_render_times: Callable[[str, str], Sequence[RenderTime]],
-        settled_elsewhere: Callable[[Sequence[Task]], Awaitable[Sequence[Task]]] | None = None,
+        purchaser: Purchaser,
+        *,
+        watch_ledger: bool,
     ) -> None:
         self.transport = transport
         self.poll = poll
-        self.record_poll = record_poll
-        self._past_render_times = past_render_times
-        self.settled_elsewhere = settled_elsewhere
+        self.purchaser = purchaser
+        self._watch_ledger = watch_ledger
         self.history = polling.History()
         # The loops share the history, and any thread may ask for an ETA.
         self.lock = threading.RLock()
@@ -144,7 +140,7 @@ class Poller:
         loop_poller = self._loops.setdefault(loop, _LoopPoller(self))
         timer = loop.call_later(deadline / self.transport.speed, loop_poller.expire, group, pending)
         watching = None
-        if self.settled_elsewhere is not None:
+        if self._watch_ledger:
             watching = loop.create_task(loop_poller.watch_ledger(group, pending))
         try:
             loop_poller.add(group, pending)
@@ -169,7 +165,7 @@ class Poller:
         if operation in self._replayed or kind.engine is None or kind.operation is None:
             return
         self._replayed.add(operation)
-        for past in self._past_render_times(kind.engine, kind.operation):
+        for past in self.purchaser.past_render_times(kind.engine, kind.operation):
             self.history.learn(polling.TaskKind(*operation, past.model), past.low, past.high)
 
 
@@ -206,8 +202,8 @@ class _LoopPoller:
     async def watch_ledger(self, group: _WaitGroup, tasks: Iterable[PolledTask]) -> None:
         """Poll tasks at once that have ended according to a webhook; the poll confirms it."""
         hurried: set[PolledTask] = set()
-        settled_elsewhere = self._poller.settled_elsewhere
-        while settled_elsewhere is not None and not group.finished.is_set():
+        settled_elsewhere = self._poller.purchaser.settled_elsewhere
+        while not group.finished.is_set():
             await asyncio.sleep(_LEDGER_CHECK_SECONDS)
             pending = {
                 polled.task.id: polled
@@ -279,7 +275,7 @@ class _LoopPoller:
         now = self._now()
         polled.failures = 0
         polled.task = task
-        await self._poller.record_poll(task)
+        await self._poller.purchaser.record_poll(task)
         notify(polled.group.progress, task)
         self._learn(polled, task, now)  # from here on it may be due again
         if task.finished:

@@ -7,13 +7,14 @@ import dataclasses
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 import msgspec
 
 from musicapi_nb.client.callbacks import ProgressCallback, notify, task_name
 from musicapi_nb.client.in_flight import InFlight
 from musicapi_nb.client.rate_limit import RateLimiter, SharedRateLimiter
-from musicapi_nb.client.retry import Attempts, RetryPolicy
+from musicapi_nb.client.retry import RetryPolicy
 from musicapi_nb.engines import Request
 from musicapi_nb.errors import MusicAPIError, UncertainPurchase, Unreachable
 from musicapi_nb.ledger_types import Claim, Entry, Ledger, PurchaseTerms, RenderTime
@@ -22,6 +23,7 @@ from musicapi_nb.tasks import Task
 _RECHECK_SECONDS = 0.2  # how often to ask whether another process has received the reply
 _BOUGHT = frozenset({"accepted", "done", "failed"})
 _log = logging.getLogger(__name__)
+_Result = TypeVar("_Result")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -63,10 +65,40 @@ class Purchaser:
         self._accepted = accepted
 
     async def buy(self, order: Order) -> Task:
-        """Send an order when its slot comes; again only if it never reached the service."""
-        return await self._retry.call(lambda: self._buy_in_turn(order), paid=True)
+        """Buy an order when its slot comes, or return the task of an existing purchase.
 
-    async def _buy_in_turn(self, order: Order) -> Task:
+        It is sent again only if it provably never reached the service or was refused by a 429.
+
+        Raises
+        ------
+        UncertainPurchase
+            The ledger cannot tell whether this take was bought. Nothing was sent.
+        OverBudget
+            A budget does not cover it. Nothing was sent.
+        """
+        task = None
+        while task is None:
+            task = await self._call(lambda: self._buy_in_turn(order))
+        return task
+
+    async def repost(self, task: Task, post: Callable[[], Awaitable[Task]]) -> Task:
+        """Send a request again, by `post`, whose last reply was "not ready".
+
+        With a ledger, nothing is sent while another process does it, and once one has the answer.
+
+        Raises
+        ------
+        UncertainPurchase
+            The reply to an earlier repost was lost, and someone has to resolve it.
+        InvalidTransition
+            The ledger has no such purchase.
+        """
+        return await self._call(lambda: self._repost_in_turn(task, post))
+
+    async def _call(self, send: Callable[[], Awaitable[_Result]]) -> _Result:
+        return await self._retry.call(send, paid=True)
+
+    async def _buy_in_turn(self, order: Order) -> Task | None:
         await self._wait_for_slot()
         return await self._in_flight.shield(self._send(order), order.name, order.progress)
 
@@ -74,10 +106,6 @@ class Purchaser:
         task = await order.post(None)
         self._announce(task, order)
         return task
-
-    async def repost(self, task: Task, post: Callable[[], Awaitable[Task]]) -> Task:
-        """Send a request again, by `post`, whose last reply was "not ready"."""
-        return await self._retry.call(lambda: self._repost_in_turn(task, post), paid=True)
 
     async def _repost_in_turn(self, task: Task, post: Callable[[], Awaitable[Task]]) -> Task:
         await self._wait_for_slot()
@@ -97,6 +125,10 @@ class Purchaser:
 
     async def record_poll(self, task: Task) -> None:
         """Record the result of a poll, if there is a ledger."""
+
+    async def settled_elsewhere(self, tasks: Sequence[Task]) -> list[Task]:  # noqa: ARG002 - there is no ledger
+        """Return those of some tasks that have ended in the ledger, as by a webhook."""
+        return []
 
     def unfinished(self) -> list[Task]:
         """Return the accepted tasks in the ledger, also those of earlier kernels."""
@@ -131,44 +163,25 @@ class PurchaseCoordinator(Purchaser):
 
     # --- buying ----------------------------------------------------------------------------
 
-    async def buy(self, order: Order) -> Task:
-        """Return the task of an existing purchase, or buy it.
+    async def _call(self, send: Callable[[], Awaitable[_Result]]) -> _Result:
+        return await self._retry.call(send, paid=True, throttle=self._shared_limiter.throttle)
 
-        It is sent again only after it provably never reached the service, or was refused by a 429.
-
-        Raises
-        ------
-        UncertainPurchase
-            The ledger cannot tell whether this take was bought. Nothing was sent.
-        OverBudget
-            A budget does not cover it. Nothing was sent.
-        """
-        attempts = self._attempts()
-        while True:
-            try:
-                return await self._buy_in_turn(order)
-            except MusicAPIError as error:
-                if not await attempts.wait_after(error):
-                    raise
-
-    async def _buy_in_turn(self, order: Order) -> Task:
-        while True:
-            self._in_flight.check_open()
-            # Without a rate limit to wait for, the claim finds existing purchases as well.
-            if not await self._shared_limiter.is_free():
-                task = await self._find(order)
-                if task is not None:
-                    return task
-                await self._limiter.acquire()
-            self._in_flight.check_open()
-            claim = await self._in_flight.shield(
-                self._claim_and_send(order), order.name, order.progress
-            )
-            if claim.kind == "buy" and claim.task is not None:
-                return claim.task
-            task = await self._find(order, joined=claim.entry.id)
+    async def _buy_in_turn(self, order: Order) -> Task | None:
+        """Return the task, or None if the purchase that was waited for ended without a charge."""
+        self._in_flight.check_open()
+        # Without a rate limit to wait for, the claim finds existing purchases as well.
+        if not await self._shared_limiter.is_free():
+            task = await self._find(order)
             if task is not None:
                 return task
+            await self._limiter.acquire()
+        self._in_flight.check_open()
+        claim = await self._in_flight.shield(
+            self._claim_and_send(order), order.name, order.progress
+        )
+        if claim.kind == "buy":
+            return claim.task
+        return await self._find(order, joined=claim.entry.id)
 
     async def _find(self, order: Order, *, joined: int | None = None) -> Task | None:
         """Return the task of an existing purchase, or None if it must be bought.
@@ -202,10 +215,7 @@ class PurchaseCoordinator(Purchaser):
             await asyncio.sleep(_RECHECK_SECONDS)
 
     async def _claim_and_send(self, order: Order) -> Claim:
-        """Send an order if the ledger says so. The claim then has the accepted task.
-
-        A claim of another kind than "buy", or without a task, tells which entry to look at.
-        """
+        """Send an order if the ledger says so. A claim to buy then has the accepted task."""
         claim = await self._steps.claim(order.request, order.terms)
         if claim.kind != "buy":
             return claim
@@ -234,26 +244,6 @@ class PurchaseCoordinator(Purchaser):
 
     # --- reposts ---------------------------------------------------------------------------
 
-    async def repost(self, task: Task, post: Callable[[], Awaitable[Task]]) -> Task:
-        """Send a request again, by `post`, whose last reply was "not ready".
-
-        Nothing is sent while another process does it, and once one has the answer.
-
-        Raises
-        ------
-        UncertainPurchase
-            The reply to an earlier repost was lost, and someone has to resolve it.
-        InvalidTransition
-            The ledger has no such purchase.
-        """
-        attempts = self._attempts()
-        while True:
-            try:
-                return await self._repost_in_turn(task, post)
-            except MusicAPIError as error:
-                if not await attempts.wait_after(error):
-                    raise
-
     async def _repost(self, task: Task, post: Callable[[], Awaitable[Task]]) -> Task:
         if task.request is None:
             raise TypeError("a task without a request cannot be sent again")
@@ -277,9 +267,6 @@ class PurchaseCoordinator(Purchaser):
             raise
         await self._record(entry, self._steps.record_poll(entry, latest), latest)
         return latest
-
-    def _attempts(self) -> Attempts:
-        return Attempts(self._retry, paid=True, throttle=self._shared_limiter.throttle)
 
     # --- the ledger ------------------------------------------------------------------------
 
@@ -321,6 +308,8 @@ class PurchaseCoordinator(Purchaser):
 
     def past_render_times(self, engine: str, operation: str) -> Sequence[RenderTime]:
         """Return the render times of past tasks, oldest first."""
+        if self._retry.speed != 1:  # the ledger has real times, of simulators of any speed
+            return ()
         try:
             return self._ledger.render_times(engine, operation, simulated=self._simulated)
         except MusicAPIError as error:  # tasks are waited for all the same

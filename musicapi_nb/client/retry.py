@@ -44,58 +44,37 @@ class RetryPolicy:
         """Wait for some seconds of the service's clock."""
         await asyncio.sleep(seconds / self.speed)
 
-    async def call(self, send: Callable[[], Awaitable[_Result]], *, paid: bool = False) -> _Result:
-        """Send, and send again after an error that `is_transient`, five times at most."""
-        attempts = Attempts(self, paid=paid)
+    async def call(
+        self,
+        send: Callable[[], Awaitable[_Result]],
+        *,
+        paid: bool = False,
+        throttle: Callable[[float], Awaitable[None]] | None = None,
+    ) -> _Result:
+        """Send, and send again after an error that `is_transient`, five times at most.
+
+        Parameters
+        ----------
+        throttle
+            Pauses all who share the rate limit, for some real seconds. With it, a paid call that
+            was refused by a 429 is sent again, up to eight times. `send` then waits for a slot.
+        """
+        failures = refusals = 0
         while True:
             try:
                 return await send()
             except MusicAPIError as error:
-                if not await attempts.wait_after(error):
+                if throttle is not None and error.status == HTTPStatus.TOO_MANY_REQUESTS:
+                    refusals += 1
+                    if refusals > _MAX_429_RETRIES:
+                        raise
+                    default = _DEFAULT_429_DELAY / self.speed
+                    await throttle(default if error.retry_after is None else error.retry_after)
+                    continue
+                failures += 1
+                if failures == _ATTEMPTS or not is_transient(error, paid=paid):
                     raise
-
-    def seconds_to_pause(self, error: MusicAPIError) -> float:
-        """Return for how many seconds of real time nobody should send after a 429."""
-        if error.retry_after is None:
-            return _DEFAULT_429_DELAY / self.speed
-        return error.retry_after
-
-
-class Attempts:
-    """The attempts of one call.
-
-    Parameters
-    ----------
-    throttle
-        Pauses everybody who shares the rate limit for some seconds. With it, a paid call that was
-        refused by a 429 is sent again, when its next slot comes.
-    """
-
-    def __init__(
-        self,
-        policy: RetryPolicy,
-        *,
-        paid: bool,
-        throttle: Callable[[float], Awaitable[None]] | None = None,
-    ) -> None:
-        self._policy = policy
-        self._paid = paid
-        self._throttle = throttle
-        self._failures = self._refusals = 0
-
-    async def wait_after(self, error: MusicAPIError) -> bool:
-        """Wait before the next attempt; return False if there must not be one."""
-        if self._throttle is not None and error.status == HTTPStatus.TOO_MANY_REQUESTS:
-            self._refusals += 1
-            if self._refusals > _MAX_429_RETRIES or not isinstance(error, RateLimited):
-                return False
-            await self._throttle(self._policy.seconds_to_pause(error))
-            return True
-        self._failures += 1
-        if self._failures == _ATTEMPTS or not is_transient(error, paid=self._paid):
-            return False
-        await self._policy.sleep(_delay(error, self._failures))
-        return True
+                await self.sleep(_delay(error, failures))
 
 
 def _delay(error: MusicAPIError, failures: int) -> float:

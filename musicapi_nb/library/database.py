@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from musicapi_nb.errors import (
@@ -38,47 +37,15 @@ _ERRORS: dict[int, tuple[type[LibraryError], str]] = {
 }
 
 
-class _SqliteErrors:
-    """Reusable context manager: maps sqlite3 errors to LibraryError subclasses."""
-
-    __slots__ = ("_path",)
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if isinstance(error, sqlite3.Error):
-            code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY
-            kind_of_error, message = _ERRORS.get(code, (LibraryError, "cannot be used"))
-            raise kind_of_error(f"the library {self._path} {message} ({error})") from error
-
-
-class _Nested:
-    """Reusable context manager for a `write` inside the thread's open transaction."""
-
-    __slots__ = ("_database",)
-
-    def __init__(self, store: Database) -> None:
-        self._database = store
-
-    def __enter__(self) -> sqlite3.Connection:
-        return self._database.connection
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._database.errors.__exit__(kind, error, traceback)
+@contextlib.contextmanager
+def _sqlite_errors(path: Path) -> Iterator[None]:
+    """Turn sqlite3 errors about a path into LibraryError or a subclass."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY
+        error_type, message = _ERRORS.get(code, (LibraryError, "cannot be used"))
+        raise error_type(f"the library {path} {message} ({error})") from error
 
 
 class Database:
@@ -96,20 +63,18 @@ class Database:
         self.path = path
         self._lock = threading.RLock()
         self._writer: int | None = None  # the thread whose transaction is open
-        self._nested = _Nested(self)
         self._version: tuple[int] | None = None
         self.generation = 0
         """Bumped when another connection may have written; invalidates caches."""
         self._durable: bool | None = None
         self._process = os.getpid()
-        self.errors = _SqliteErrors(path)
         _check_length(path)
-        with self.errors:
+        with _sqlite_errors(path):
             self._connection: sqlite3.Connection | None = sqlite3.connect(
                 path, timeout=lock_timeout, isolation_level=None, check_same_thread=False
             )
         try:
-            with self.errors:
+            with _sqlite_errors(path):
                 self._prepare(self._connection, steps, time.monotonic() + lock_timeout)
         except BaseException:
             self._connection.close()
@@ -156,12 +121,17 @@ class Database:
             a killed process either way.
         """
         if self._writer == threading.get_ident():
-            return self._nested
+            return self._part_of_transaction()
         return self._transaction(durable=durable)
 
     @contextlib.contextmanager
+    def _part_of_transaction(self) -> Iterator[sqlite3.Connection]:
+        with _sqlite_errors(self.path):
+            yield self.connection
+
+    @contextlib.contextmanager
     def _transaction(self, *, durable: bool) -> Iterator[sqlite3.Connection]:
-        with self._lock, self.errors:
+        with self._lock, _sqlite_errors(self.path):
             connection = self.connection
             try:  # from here on an interrupt leaves no transaction open
                 self._writer = threading.get_ident()
@@ -191,11 +161,11 @@ class Database:
     @contextlib.contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
         """Return a context manager for queries without writes by other threads in between."""
-        with self._lock, self.errors:
+        with self._lock, _sqlite_errors(self.path):
             yield self.connection
 
     def rows(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        with self._lock, self.errors:
+        with self._lock, _sqlite_errors(self.path):
             return self.connection.execute(sql, parameters).fetchall()
 
     def close(self) -> None:

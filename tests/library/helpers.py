@@ -17,7 +17,7 @@ PRICE = 20  # of one sonic.Create
 
 
 class Unpriced(Request, frozen=True, kw_only=True):
-    """An operation whose price nobody has published."""
+    """An operation of unknown price."""
 
     engine: ClassVar[str] = "sonic"
     operation: ClassVar[str] = "unpriced"
@@ -42,7 +42,7 @@ RUNNING = {"code": 200, "data": [{"clip_id": "c", "state": "running", "title": "
 
 
 def buy(library: Library, request: Request, task_id: str = "t1", **named: Any) -> Claim:
-    """Claim what nobody has, and have it accepted."""
+    """Claim a new purchase and record that it was accepted."""
     claim = library.claim(request, PurchaseTerms(**named))
     assert claim.kind == "buy"
     library.record_accepted(claim.entry.id, acknowledged(request, task_id))
@@ -50,7 +50,7 @@ def buy(library: Library, request: Request, task_id: str = "t1", **named: Any) -
 
 
 def python(code: str, *arguments: str, **named: Any) -> subprocess.Popen[str]:
-    """Start a process that runs `code`; its output is read line by line."""
+    """Start a Python process that runs `code`, with pipes for its input and output."""
     return subprocess.Popen(
         [sys.executable, "-W", "error", "-c", code, *arguments],
         cwd=ROOT,
@@ -62,13 +62,13 @@ def python(code: str, *arguments: str, **named: Any) -> subprocess.Popen[str]:
 
 
 def read_line(process: subprocess.Popen[str]) -> str:
-    """The next line that a process prints; "" at its end."""
+    """Return the next line that a process prints; "" at its end."""
     assert process.stdout is not None
     return process.stdout.readline().strip()
 
 
 def send_line(process: subprocess.Popen[str]) -> None:
-    """Let a process that waits for a line go on."""
+    """Send a line to a process that waits for one."""
     assert process.stdin is not None
     process.stdin.write("\n")
     process.stdin.flush()
@@ -84,7 +84,7 @@ _BESIDE = [f"SELECT * FROM {name}" for name in _TABLES]  # noqa: S608 - our own 
 
 
 def rebuilt_is_the_same(library: Library) -> None:
-    """What is kept beside the events is what the events amount to."""
+    """Assert that rebuilding the derived tables changes nothing."""
     before = [sorted(library._database.rows(question)) for question in _BESIDE]
     library.rebuild()
     assert [sorted(library._database.rows(question)) for question in _BESIDE] == before

@@ -83,7 +83,7 @@ async def test_durable_steps_are_flushed_to_disk(library: Library) -> None:
 
 
 async def test_each_step_of_a_purchase_has_its_durability(library: Library) -> None:
-    """What decides about money survives a power failure; what can be repeated need not."""
+    """Steps that decide about money are durable; steps that can be repeated are not."""
     ledger = library.async_ledger
     task, lost = acknowledged(song("a"), "t1"), LostReply("lost")
     entry = library.claim(song("a")).entry.id

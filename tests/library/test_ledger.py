@@ -1,4 +1,4 @@
-"""What is bought is bought once, and every step of it is kept."""
+"""The ledger buys once and records every step."""
 
 import itertools
 import threading
@@ -246,7 +246,7 @@ def test_experiments_share_purchases(library: Library) -> None:
     assert library.events() == events
 
 
-# --- three ways to settle ------------------------------------------------------------------
+# --- resolving -----------------------------------------------------------------------------
 
 
 def uncertain(library: Library, request: Request | None = None) -> int:

@@ -1,4 +1,4 @@
-"""What was made from what, found in the ledger."""
+"""Lineage: which purchases were made from which."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Files are named by what they hold, whole or not there, and found again."""
+"""Media files: named by their hash, complete or absent, and verified."""
 
 import asyncio
 import errno
@@ -216,14 +216,14 @@ async def test_opening_keeps_files_that_another_library_downloads(library: Libra
             (half,) = incoming.iterdir()
             assert half.name.startswith(
                 library._process_lock.id
-            )  # so that it goes when its owner dies
+            )  # deleted when that process has ended
         go.set()
         path = await fetching
     assert path.stat().st_size == 5003
 
 
 async def test_library_never_contains_the_key(tmp_path: Path) -> None:
-    """All that a client gets back is written down, also from a server that repeats the key."""
+    """Replies are stored without the key, even if a server echoes it."""
     echoing = [
         reply({**DONE, "seen": KEY}),
         reply({"error": f"Bad key {KEY}"}, 401),

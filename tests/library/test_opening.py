@@ -1,4 +1,4 @@
-"""A library opens wherever it can be used, and says clearly why where it cannot."""
+"""Opening a library: paths, permissions, full disks, damage, versions."""
 
 import contextlib
 import os
@@ -30,7 +30,7 @@ NOBODY = 65534
 
 
 def filled_library(path: Path, number: int = 30) -> Path:
-    """A closed library with some finished songs; its database."""
+    """Create and close a library with finished songs; return the path of its database."""
     with Library(path) as library:
         for index in range(number):
             request = song(str(index))
@@ -94,12 +94,12 @@ def test_closed_library_raises(tmp_path: Path) -> None:
     assert "closed" in library._repr_html_()
 
 
-# --- not to be written ---------------------------------------------------------------------
+# --- read-only -----------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
 def without_permissions(path: Path) -> Iterator[None]:
-    """Be a user whom file modes bind: the superuser is bound by none."""
+    """Act as an ordinary user: file modes do not restrict the superuser."""
     if os.geteuid() != 0:
         yield
         return
@@ -150,7 +150,7 @@ def test_path_of_a_file_is_reported(tmp_path: Path) -> None:
         Library(tmp_path / "l")
 
 
-# --- full, locked --------------------------------------------------------------------------
+# --- full or locked ------------------------------------------------------------------------
 
 
 def test_full_disk_leaves_complete_steps(tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ def test_locked_database_is_reported(tmp_path: Path) -> None:
         assert library.claim(song()).kind == "buy"
 
 
-# --- damaged, foreign, newer ---------------------------------------------------------------
+# --- damaged, foreign or newer -------------------------------------------------------------
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.999])

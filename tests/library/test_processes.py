@@ -1,4 +1,4 @@
-"""Many processes on one library, some of which are killed: real ones."""
+"""Several real processes on one library, some of which are killed."""
 
 import os
 import random
@@ -127,7 +127,7 @@ def test_purchase_sent_while_closing_is_uncertain(tmp_path: Path) -> None:
         assert second.claim(song()).kind == "join"
         first.close()
         assert second.claim(song()).kind == "uncertain"
-        # who was thought dead and was not is heard all the same
+        # a process that was taken for dead can still record its outcome
         assert second.record_accepted(number, acknowledged(song())).state == "accepted"
 
 

@@ -1,4 +1,4 @@
-"""What a library can be asked, and what it shows."""
+"""Queries about a library, and its card."""
 
 import json
 from collections.abc import Iterator
@@ -74,7 +74,7 @@ def test_every_sample_reply_is_restored(library: Library, name: str) -> None:
     number = buy(library, song()).entry.id
     try:
         task = looked(acknowledged(song()), sample(name))
-    except UnexpectedReply:  # the webhook's acknowledgement and its like
+    except UnexpectedReply:  # acknowledgements of webhooks and similar calls
         return
     library.record_poll(number, task)
     assert library.task(number) == task
@@ -83,7 +83,7 @@ def test_every_sample_reply_is_restored(library: Library, name: str) -> None:
 @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(malformed_replies())
 def test_malformed_replies_are_restored(reply: Any) -> None:
-    payload = json.loads(json.dumps(reply))  # as the wire gives it, NaN and lone surrogates too
+    payload = json.loads(json.dumps(reply))  # as received, with NaN and lone surrogates
     try:
         task = tasks.parse_task(payload, task=acknowledged(song()))
     except MusicAPIError:
@@ -139,7 +139,7 @@ def test_entry_describes_its_request(library: Library) -> None:
     assert library.request(library.claim(Unpriced()).entry.id) is None
 
 
-# --- shown ---------------------------------------------------------------------------------
+# --- card ----------------------------------------------------------------------------------
 
 
 def test_card_shows_uncertain_purchases_first(library: Library) -> None:

@@ -1,4 +1,4 @@
-"""One pace for all who share a library."""
+"""The rate limit of all processes on a library."""
 
 import itertools
 import threading
@@ -45,7 +45,7 @@ def test_no_interval_writes_nothing(library: Library) -> None:
     assert statements_written(NOW + 1) > 0
     eased = [statements_written(NOW + 20 + second) for second in range(100)]
     assert all(eased[:70])
-    assert not any(eased[90:])  # it is as fast again as it was
+    assert not any(eased[90:])  # the interval has recovered
 
 
 def test_libraries_share_a_rate_limit_but_names_do_not(library: Library) -> None:
@@ -72,7 +72,7 @@ def test_released_slot_is_reserved_next(library: Library) -> None:
     library.rate_limits.release("", NOW + 3)
     assert reserve_slots(library, 3) == [3, 6, 12]
     library.rate_limits.release("", NOW + 12)
-    assert reserve_slots(library, 1, now=NOW + 50) == [50]  # it has passed
+    assert reserve_slots(library, 1, now=NOW + 50) == [50]  # it is in the past
     assert reserve_slots(library, 1, now=NOW + 50) == [53]
 
 
@@ -96,7 +96,7 @@ def test_refusals_during_a_pause_count_once(library: Library) -> None:
     library.rate_limits.throttle("", 2.0, NOW + 20)
     first, second = reserve_slots(library, 2, now=NOW + 20)
     assert first == 22
-    assert second - first == pytest.approx(11.4, abs=0.1)  # it had begun to recover
+    assert second - first == pytest.approx(11.4, abs=0.1)  # it had started to recover
 
 
 def test_pause_and_slowdown_are_limited(library: Library) -> None:

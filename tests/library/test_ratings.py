@@ -1,4 +1,4 @@
-"""Ratings and notes: on disk at once, the last word counts, every word stays in the events."""
+"""Ratings and notes: on disk at once, the latest counts, all stay in the events."""
 
 import datetime as dt
 import sqlite3

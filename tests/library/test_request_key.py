@@ -1,4 +1,4 @@
-"""What is bought has a name that stays, and requests come back from the ledger as they were."""
+"""Request keys are stable, and requests survive a round trip through JSON."""
 
 import json
 import subprocess
@@ -87,7 +87,7 @@ def test_key_is_equal_in_every_process_and_version() -> None:
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    # written down once: were it to change, everybody's songs would be bought again
+    # fixed: if the key changed, songs would be bought again
     assert done.stdout.strip() == request_key(song("grün"), 3)
     assert request_key(song("grün"), 3) == (
         "7deb3ba09b4a1800e5181e80b5cb9589cce99356ea4b8d901ffce7be64b9a5e5"

@@ -1,4 +1,4 @@
-"""Whatever happens in whatever order: the ledger says what a plain model of it says."""
+"""Random sequences of steps: the ledger agrees with a simple model."""
 
 import contextlib
 import shutil
@@ -46,7 +46,7 @@ KINDS = (
 
 
 class Ledgers(RuleBasedStateMachine):
-    """A library and its model: entry to [request, state, refunded, is it in the budget]."""
+    """A library and its model: entry number to [request, state, refunded, in the budget]."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -229,7 +229,7 @@ class Ledgers(RuleBasedStateMachine):
             row[1] = "accepted"
             self.tasks.add(entry)
         elif way == "free" and row[1] == "uncertain" and entry in self.repeated:
-            row[1] = "accepted"  # the repeat cost nothing; the first was accepted all the same
+            row[1] = "accepted"  # the repost cost nothing; the first request was accepted
         elif way == "free":
             row[1:3] = ["refused", None] if row[1] == "uncertain" else ["failed", True]
         else:
