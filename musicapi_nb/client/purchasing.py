@@ -206,7 +206,9 @@ class PurchaseCoordinator(Purchaser):
             task = claim.task or self._unwritten.get(entry.id)
             if task is not None:
                 # The ledger cannot decode the request of an operation that it does not know.
-                task = self._known(entry, msgspec.structs.replace(task, request=order.request))
+                task = self._mark_bought_before(
+                    entry, msgspec.structs.replace(task, request=order.request)
+                )
                 notify(order.progress, task)
                 return task
             if claim.kind == "uncertain" or entry.id in self._unwritten:
@@ -319,9 +321,9 @@ class PurchaseCoordinator(Purchaser):
     def unfinished(self) -> list[Task]:
         """Return the accepted tasks in the ledger, also those of earlier kernels."""
         purchases = self._ledger.unfinished(simulated=self._simulated)
-        return [self._known(purchase.entry, purchase.task) for purchase in purchases]
+        return [self._mark_bought_before(purchase.entry, purchase.task) for purchase in purchases]
 
-    def _known(self, entry: Entry, task: Task) -> Task:
+    def _mark_bought_before(self, entry: Entry, task: Task) -> Task:
         if task.id is not None:
             self._entries[task.id] = entry.id
         if entry.accepted_at is not None:

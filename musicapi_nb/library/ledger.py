@@ -127,7 +127,9 @@ class Ledger:
         """
         with self._database.write(durable=True) as connection:
             key = request_key(request, terms.take)
-            entry = self._active_entry(connection, key, terms) or _ended(connection, key, terms)
+            entry = self._active_entry(connection, key, terms) or _latest_ended(
+                connection, key, terms
+            )
             if entry is None or entry.state == "planned":
                 raise InvalidTransition(
                     f"the library has no purchase of {request.engine}.{request.operation} "
@@ -156,7 +158,7 @@ class Ledger:
         """
         entry = self._active_entry(connection, key, terms)
         if not terms.retry_failed and (entry is None or entry.state == "planned"):
-            return _ended(connection, key, terms) or entry
+            return _latest_ended(connection, key, terms) or entry
         return entry
 
     def _active_entry(
@@ -174,7 +176,7 @@ class Ledger:
         self, connection: sqlite3.Connection, key: str, terms: PurchaseTerms
     ) -> None:
         """Raise if it was charged and failed, perhaps in another kernel a moment ago."""
-        entry = _ended(connection, key, terms)
+        entry = _latest_ended(connection, key, terms)
         if entry is not None and entry.state == "failed" and entry.refunded is not True:
             raise UncertainPurchase(
                 f"{entry.name} (take {entry.take}) was bought and failed, and no refund was "
@@ -241,8 +243,8 @@ class Ledger:
         if task.finished:
             kind = "done" if task.state == "succeeded" else "failed"
         elif raw is not None and entry.reply_event is not None:
-            same = "SELECT 1 FROM events WHERE id=? AND raw=?"
-            raw = None if connection.execute(same, (entry.reply_event, raw)).fetchone() else raw
+            query = "SELECT 1 FROM events WHERE id=? AND raw=?"
+            raw = None if connection.execute(query, (entry.reply_event, raw)).fetchone() else raw
         return self._append(connection, kind, data, entry, raw)
 
     def apply_notification(
@@ -389,7 +391,7 @@ def require_entry(connection: sqlite3.Connection, number: int) -> Entry:
     return entry
 
 
-def _ended(connection: sqlite3.Connection, key: str, terms: PurchaseTerms) -> Entry | None:
+def _latest_ended(connection: sqlite3.Connection, key: str, terms: PurchaseTerms) -> Entry | None:
     """Return the latest failed or refused entry."""
     where = (
         "WHERE request_key=? AND simulated=? AND active IS NULL "
