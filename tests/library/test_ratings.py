@@ -177,5 +177,5 @@ def test_ratings_frame_joins_songs(tmp_path: Path) -> None:
     joined = songs.merge(frame, how="left", on=["task_id", "song_id", "song_position", "simulated"])
     assert joined["rating"].fillna(0).tolist() == [0, 5]
     assert joined["note"].fillna("").tolist() == ["thin", ""]
-    with pytest.raises(InvalidArgument, match="library or of a gallery"):
+    with pytest.raises(InvalidArgument, match="library or a gallery"):
         mnb.ratings_frame(songs)  # type: ignore[arg-type]
