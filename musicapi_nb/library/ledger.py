@@ -14,7 +14,7 @@ from musicapi_nb.library import events, stored_tasks
 from musicapi_nb.library._request_key import key_of_json, request_key, to_json
 from musicapi_nb.library.budgets import reserve_credits
 from musicapi_nb.library.database import Database
-from musicapi_nb.library.entry import allowed
+from musicapi_nb.library.entry import is_allowed
 from musicapi_nb.library.notifications import Notification, NotificationResult, match_entry
 from musicapi_nb.library.process_lock import ProcessLock
 from musicapi_nb.library.resolve import Credits, resolution_event
@@ -61,7 +61,7 @@ class Ledger:
 
     def record_skipped(self, entry: int, reason: str) -> Entry:
         """Record that a planned purchase will not be made (budget, cancel)."""
-        return self._step(entry, "not_run", {"note": reason})
+        return self._append_step(entry, "not_run", {"note": reason})
 
     # --- claims ----------------------------------------------------------------------------
 
@@ -218,7 +218,7 @@ class Ledger:
             before = self._entry(connection, entry)
             if before.task_id is not None and before.task_id == task.id:
                 return before  # its webhook came first
-            if not allowed(before, "accepted"):
+            if not is_allowed(before, "accepted"):
                 raise InvalidTransition(
                     f"entry {entry} is {before.state}, but its task {task.id} was accepted; keep "
                     "that id"
@@ -267,7 +267,7 @@ class Ledger:
                 return match
             base = stored_tasks.base_task(entry, stored_tasks.request_of(connection, entry))
             if entry.task_id is None:
-                if not allowed(entry, "accepted"):
+                if not is_allowed(entry, "accepted"):
                     return NotificationResult("other", entry)
                 lost = entry.state == "uncertain"
                 note = "its reply was lost, and its webhook came" if lost else None
@@ -278,7 +278,7 @@ class Ledger:
 
     def record_refused(self, entry: int, error: MusicAPIError) -> Entry:
         """Record that the service refused: nothing was charged, budgets get the credits back."""
-        return self._step(entry, "refused", {"note": _message(error)}, durable=True)
+        return self._append_step(entry, "refused", {"note": _message(error)}, durable=True)
 
     def record_uncertain(self, entry: int, error: BaseException) -> Entry:
         """Record that the reply was lost: it may have been charged and is never resent. Durable."""
@@ -290,11 +290,11 @@ class Ledger:
 
     def record_unchanged(self, entry: int) -> Entry:
         """Record that a repost changed nothing: it was refused or never sent."""
-        return self._step(entry, "polled", {})
+        return self._append_step(entry, "polled", {})
 
     def record_unsent(self, entry: int, error: BaseException) -> Entry:
         """Record that the request provably never reached the service."""
-        return self._step(entry, "unsent", {"note": f"it was never sent: {_message(error)}"})
+        return self._append_step(entry, "unsent", {"note": f"it was never sent: {_message(error)}"})
 
     def resolve(
         self,
@@ -332,7 +332,7 @@ class Ledger:
                 after=after,
                 charged=charged,
             )
-            return self._step(entry, kind, data)
+            return self._append_step(entry, kind, data)
 
     def recover(self) -> None:
         """Mark as uncertain what processes were sending that have ended."""
@@ -351,7 +351,7 @@ class Ledger:
 
     # --- events ----------------------------------------------------------------------------
 
-    def _step(
+    def _append_step(
         self, number: int, kind: str, data: dict[str, Any], *, durable: bool = False
     ) -> Entry:
         with self._database.write(durable=durable) as connection:
