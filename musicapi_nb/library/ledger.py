@@ -243,8 +243,8 @@ class Ledger:
         if task.finished:
             kind = "done" if task.state == "succeeded" else "failed"
         elif raw is not None and entry.reply_event is not None:
-            same = "SELECT 1 FROM events WHERE id=? AND raw=?"
-            raw = None if connection.execute(same, (entry.reply_event, raw)).fetchone() else raw
+            query = "SELECT 1 FROM events WHERE id=? AND raw=?"
+            raw = None if connection.execute(query, (entry.reply_event, raw)).fetchone() else raw
         return self._append(connection, kind, data, entry, raw)
 
     def apply_notification(

@@ -54,10 +54,10 @@ def match_entry(connection: sqlite3.Connection, notification: Notification) -> N
         entry = entry if entry is not None and notification.verify(entry) else None
     if entry is None:
         return NotificationResult("unknown")
-    taken = any(
+    conflict = any(
         (other.engine, other.simulated) == (entry.engine, entry.simulated) and other.id != entry.id
         for other in entries
     )
-    if taken or engine not in {None, entry.engine} or entry.task_id not in {None, task_id}:
+    if conflict or engine not in {None, entry.engine} or entry.task_id not in {None, task_id}:
         return NotificationResult("other", entry)
     return NotificationResult("noted", entry)
