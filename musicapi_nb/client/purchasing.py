@@ -89,7 +89,7 @@ class Purchaser:
         Raises
         ------
         UncertainPurchase
-            The reply to an earlier repost was lost, and someone has to resolve it.
+            The reply to an earlier repost was lost, and it has to be resolved.
         InvalidTransition
             The ledger has no such purchase.
         """
@@ -127,7 +127,7 @@ class Purchaser:
         """Record the result of a poll, if there is a ledger."""
 
     async def settled_elsewhere(self, tasks: Sequence[Task]) -> list[Task]:  # noqa: ARG002 - there is no ledger
-        """Return those of some tasks that have ended in the ledger, as by a webhook."""
+        """Return those of the given tasks that a webhook has ended in the ledger."""
         return []
 
     def unfinished(self) -> list[Task]:
@@ -187,12 +187,12 @@ class PurchaseCoordinator(Purchaser):
         """Return the task of an existing purchase, or None if it must be bought.
 
         Waits while another process is sending it. If the caller already waited for the entry
-        `joined`, its failure is final: whoever asks once does not buy twice.
+        `joined`, its failure is final, so that one call never buys twice.
 
         Raises
         ------
         UncertainPurchase
-            It may have been bought, and someone has to resolve it.
+            It may have been bought, and has to be resolved.
         """
         terms = order.terms
         while True:
@@ -297,12 +297,12 @@ class PurchaseCoordinator(Purchaser):
             _log.warning("The ledger could not record a poll of %s: %s", task_name(task), error)
 
     async def settled_elsewhere(self, tasks: Sequence[Task]) -> list[Task]:
-        """Return those of some tasks that have ended in the ledger, as by a webhook."""
+        """Return those of the given tasks that a webhook has ended in the ledger."""
         pairs = ((self._entries.get(task.id or ""), task) for task in tasks)
         entries = {entry: task for entry, task in pairs if entry is not None}
         try:
             return [entries[entry] for entry in await self._steps.finished_entries(list(entries))]
-        except MusicAPIError as error:  # the tasks are polled all the same
+        except MusicAPIError as error:  # the tasks are polled anyway
             _log.warning("The ledger could not be asked for finished tasks: %s", error)
             return []
 
@@ -312,7 +312,7 @@ class PurchaseCoordinator(Purchaser):
             return ()
         try:
             return self._ledger.render_times(engine, operation, simulated=self._simulated)
-        except MusicAPIError as error:  # tasks are waited for all the same
+        except MusicAPIError as error:  # tasks are waited for anyway
             _log.warning("Past render times could not be read from the library: %s", error)
             return ()
 
@@ -322,6 +322,7 @@ class PurchaseCoordinator(Purchaser):
         return [self._remember(purchase.entry, purchase.task) for purchase in purchases]
 
     def _remember(self, entry: Entry, task: Task) -> Task:
+        """Remember entry and acceptance of a task, and return it marked as bought before."""
         if task.id is not None:
             self._entries[task.id] = entry.id
         if entry.accepted_at is not None:
@@ -330,9 +331,9 @@ class PurchaseCoordinator(Purchaser):
 
 
 def _cost_nothing(entry: Entry, joined: int | None) -> bool:
-    """Return whether the entry that was waited for ended without being charged.
+    """Return whether the entry `joined`, if there is one, ended without being charged.
 
-    It is `entry` if that was refused. If `entry` is an older one, the other was never sent.
+    It did if the current `entry` is refused, or is an older one (`joined` was then never sent).
     """
     return joined is not None and (entry.state == "refused" or entry.id < joined)
 

@@ -45,7 +45,7 @@ class LocalRateLimiter:
         return slot
 
     def release(self, slot: float) -> None:
-        """Give a slot to the next one who asks."""
+        """Return a slot, so that the next caller of `reserve` gets it."""
         with self._lock:
             heapq.heappush(self._released, slot)
 
@@ -101,7 +101,7 @@ class SharedRateLimiter:
         if time.monotonic() < self._unthrottled_until:
             return True
         async with self._queue_lock():
-            if time.monotonic() >= self._unthrottled_until:  # the first of a crowd asks for all
+            if time.monotonic() >= self._unthrottled_until:  # one check for all that wait
                 slot = await self._reserve()
                 if slot > time.time():
                     self._ledger.release_slot(self._name, slot)
@@ -110,7 +110,7 @@ class SharedRateLimiter:
         return True
 
     async def throttle(self, seconds: float) -> None:
-        """Pause everybody on the ledger for some seconds, then slow down for a while."""
+        """Pause all users of the ledger for some seconds, then slow down for a while."""
         await self._ledger.throttle(self._name, seconds)
         self._unthrottled_until = 0.0
 
@@ -125,4 +125,5 @@ class SharedRateLimiter:
             raise
 
     def _queue_lock(self) -> asyncio.Lock:
+        """Return the lock of the running loop, which lets one request wait for a slot at a time."""
         return self._locks.setdefault(asyncio.get_running_loop(), asyncio.Lock())

@@ -1,7 +1,7 @@
 """Typed declarations of the replies that come in bulk: finished songs of studio and of sonic.
 
 msgspec decodes such a reply several times faster than `tasks.parse_task`, which has to parse all
-others. Whatever is accepted here, `parse_task` would understand alike: tests compare the two.
+others. A reply that is accepted here gives the same result with `parse_task`; tests compare them.
 No I/O.
 """
 
@@ -378,7 +378,7 @@ def _microseconds(unix_seconds: int | None) -> int | None:
 
 
 def decode_stored(stored: StoredReply) -> tuple[TypedTask, list[SongRow]]:
-    """Decode a stored reply and add what the library knows about its task.
+    """Decode a stored reply and add the attributes of its task that the library stores.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Notifications: what the service reports without being asked, and which purchase it is about."""
+"""Notifications: unsolicited reports of the service, and the purchase that each is about."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class NotificationResult:
     Attributes
     ----------
     kind
-        "noted": it was recorded. "same": the ledger had it all. "unknown": the library has no such
-        purchase. "other": the purchase has another task, or the task another purchase; nothing
+        "noted": it was recorded. "same": the ledger had it already. "unknown": the library has no
+        such purchase. "other": the purchase has another task, or the task another purchase; nothing
         was changed.
     entry
         The purchase, in its new state.
