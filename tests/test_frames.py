@@ -378,7 +378,7 @@ def test_series_of_replies_is_an_iterable() -> None:
     [
         ("", "empty"),
         ("<html><title>502 Bad Gateway</title></html>", "HTML page"),
-        ('{"code": 200, "data": [', "cut off"),
+        ('{"code": 200, "data": [', "truncated"),
         (b"\xff\xfe\x00", "not JSON"),
         ("[" * 100_000, "not JSON"),
         ("[]", "list"),
