@@ -140,10 +140,10 @@ def ratio(number: int, rounds: int) -> float:
     try:
         port = ours.recv()
         ratios = []
-        for number_ in range(rounds):
+        for index in range(rounds):
             on, off = round_(port, number)
             ratios.append(on / off)
-            print(f"round {number_ + 1}: {on:.2f} s with, {off:.2f} s without: {on / off:.2f}")
+            print(f"round {index + 1}: {on:.2f} s with, {off:.2f} s without: {on / off:.2f}")
     finally:
         server.terminate()
     figure = statistics.median(ratios)
@@ -155,12 +155,10 @@ def in_flight(number: int) -> float:
     """Print and return the bytes of a task in flight in addition to the task itself."""
     with tempfile.TemporaryDirectory() as folder, Library(folder) as library:
         with library.transaction():
-            for number_ in range(number):
-                ack = {"message": "success", "task_id": f"{number_:036d}"}  # as long as a UUID
-                claim = library.claim(song(number_))
-                library.record_accepted(
-                    claim.entry.id, tasks.parse_submit_reply(ack, song(number_))
-                )
+            for index in range(number):
+                ack = {"message": "success", "task_id": f"{index:036d}"}  # as long as a UUID
+                claim = library.claim(song(index))
+                library.record_accepted(claim.entry.id, tasks.parse_submit_reply(ack, song(index)))
         tracemalloc.start()
         tasks_kept = library.tasks("accepted")
         by_themselves = _traced()

@@ -81,7 +81,7 @@ def purchase_token(secret: Secret, purchase: Purchase) -> str:
     It is the entry's id and a signature of id, request key and send time. It is computed when
     needed and stored nowhere.
     """
-    message = f"intent/{purchase.id}/{purchase.request_key}/{purchase.sent_at!r}"
+    message = f"purchase/{purchase.id}/{purchase.request_key}/{purchase.sent_at!r}"
     return f"{purchase.id}-{secret.sign(message.encode())[:_TOKEN_DIGITS]}"
 
 

@@ -130,14 +130,14 @@ NOT_READY = {
 }
 
 
-@pytest.mark.parametrize("reply_", NOT_READY.values(), ids=NOT_READY)
+@pytest.mark.parametrize("response", NOT_READY.values(), ids=NOT_READY)
 @pytest.mark.parametrize("with_ledger", [False, True], ids=["plain", "ledger"])
 async def test_request_is_reposted_until_ready(
-    reply_: bytes, library: Library, *, with_ledger: bool
+    response: bytes, library: Library, *, with_ledger: bool
 ) -> None:
     """Only an explicit "not ready" is reposted."""
     tasks_seen: list[Task] = []
-    async with world(answers(reply_, reply_, DONE), library if with_ledger else None) as (
+    async with world(answers(response, response, DONE), library if with_ledger else None) as (
         server,
         api,
     ):
@@ -145,7 +145,7 @@ async def test_request_is_reposted_until_ready(
     assert (task.state, task.id, task.answer) == ("succeeded", None, READY["data"])
     assert server.posts == len(server.requests) == 3
     assert {body for _, body in _bodies(server)} == {b"{}"}
-    waited = "running" if b"running" in reply_ else "pending"
+    waited = "running" if b"running" in response else "pending"
     assert [first_run.state for first_run in tasks_seen] == [waited, waited, "succeeded"]
     if with_ledger:
         assert kinds(library) == ["sending", "accepted", "reposting", "polled", "reposting", "done"]
@@ -164,12 +164,14 @@ async def test_immediate_answer_is_requested_once(library: Library) -> None:
 
 
 @pytest.mark.parametrize(
-    "reply_",
+    "response",
     [NOT_READY["202"], NOT_READY["message"], NOT_READY["text for data"]],
     ids=["2", "m", "t"],
 )
-async def test_operation_without_repost_is_never_reposted(reply_: bytes, library: Library) -> None:
-    async with world(answers(reply_), library) as (server, api):
+async def test_operation_without_repost_is_never_reposted(
+    response: bytes, library: Library
+) -> None:
+    async with world(answers(response), library) as (server, api):
         with pytest.raises(UnexpectedReply) as caught:
             await api.run(Once())
         with pytest.raises(UncertainPurchase):
@@ -179,8 +181,8 @@ async def test_operation_without_repost_is_never_reposted(reply_: bytes, library
 
 
 async def test_unknown_words_are_an_answer_with_an_issue() -> None:
-    reply_ = reply({"code": 200, "data": {"midi_url": "c.mid"}})
-    async with world(answers(reply_)) as (server, api):
+    response = reply({"code": 200, "data": {"midi_url": "c.mid"}})
+    async with world(answers(response)) as (server, api):
         task = await api.run(CHART)
     assert server.posts == 1
     assert task.state == "succeeded"
@@ -188,14 +190,14 @@ async def test_unknown_words_are_an_answer_with_an_issue() -> None:
 
 
 @pytest.mark.parametrize(
-    "reply_",
+    "response",
     [
         {"code": 200, "data": {"midi_url": "failed to generate"}},
         {"type": "failed", "message": "failed to generate"},
     ],
 )
-async def test_failed_repost_is_not_repeated(reply_: dict[str, Any], library: Library) -> None:
-    async with world(answers(WAITING, reply(reply_)), library) as (server, api):
+async def test_failed_repost_is_not_repeated(response: dict[str, Any], library: Library) -> None:
+    async with world(answers(WAITING, reply(response)), library) as (server, api):
         task = await api.run(CHART, deadline=AGES)
     assert (task.state, task.fail_reason) == ("failed", "failed to generate")
     assert server.posts == 2
@@ -237,12 +239,12 @@ SILENT = {
 }
 
 
-@pytest.mark.parametrize("reply_", SILENT.values(), ids=SILENT)
+@pytest.mark.parametrize("response", SILENT.values(), ids=SILENT)
 @pytest.mark.parametrize("first", [True, False], ids=["first", "later"])
 async def test_reply_without_not_ready_is_not_reposted(
-    reply_: dict[str, Any], library: Library, *, first: bool
+    response: dict[str, Any], library: Library, *, first: bool
 ) -> None:
-    replies = [reply(reply_), DONE] if first else [WAITING, reply(reply_), DONE]
+    replies = [reply(response), DONE] if first else [WAITING, reply(response), DONE]
     async with world(answers(*replies), library) as (server, api):
         with pytest.raises(UnexpectedReply, match="may have cost"):
             await api.run(CHART, deadline=AGES)
@@ -251,7 +253,7 @@ async def test_reply_without_not_ready_is_not_reposted(
 
 
 @pytest.mark.parametrize(
-    "reply_",
+    "response",
     [
         reply({"error": "Oh."}, 500),
         reply(b"{", 200),
@@ -264,8 +266,8 @@ async def test_reply_without_not_ready_is_not_reposted(
     ],
     ids=["500", "cut off", "unknown", "list", "in passing", "a proxy", "its advice", "a page"],
 )
-async def test_repost_of_unknown_outcome_is_not_repeated(reply_: bytes, library: Library) -> None:
-    async with world(answers(WAITING, reply_), library) as (server, api):
+async def test_repost_of_unknown_outcome_is_not_repeated(response: bytes, library: Library) -> None:
+    async with world(answers(WAITING, response), library) as (server, api):
         with pytest.raises(MusicAPIError, match="may have cost"):
             await api.run(CHART, deadline=AGES)
     assert server.posts == 2
@@ -300,11 +302,11 @@ def hold_last(*replies: bytes) -> tuple[Behaviour, asyncio.Event, asyncio.Event]
 
     async def behave(connection: Connection) -> None:
         await connection.request()
-        reply_ = left.pop(0)
+        response = left.pop(0)
         if not left:
             arrived.set()
             await go.wait()
-        await connection.send(reply_)
+        await connection.send(response)
 
     return behave, arrived, go
 

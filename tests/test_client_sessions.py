@@ -46,7 +46,7 @@ class Arrivals:
 
     def assert_paced(self, start: float) -> None:
         """Assert that no request came before its slot."""
-        early = [start + slot * INTERVAL - time_ for slot, time_ in enumerate(self.times)]
+        early = [start + slot * INTERVAL - arrival for slot, arrival in enumerate(self.times)]
         assert max(early) < CLOCK_TICK
 
 
@@ -105,7 +105,7 @@ def test_loops_share_one_rate_limit() -> None:
     for thread in threads:
         thread.join()
     assert len(times) == 12
-    early = [start + slot * INTERVAL - time_ for slot, time_ in enumerate(sorted(times))]
+    early = [start + slot * INTERVAL - arrival for slot, arrival in enumerate(sorted(times))]
     assert max(early) < CLOCK_TICK
 
 

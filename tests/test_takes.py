@@ -100,7 +100,7 @@ async def test_simultaneous_runs_of_one_take_buy_once(sim: Simulator, library: L
 
 
 @pytest.mark.parametrize(
-    ("reply_", "outcomes", "posts"),
+    ("response", "outcomes", "posts"),
     [
         (reply({**sample("upload_extend_failed.json")}), ["failed", "failed"], 1),
         (reply({"error": "The prompt is refused."}, 400), [errors.MusicAPIError, "pending"], 2),
@@ -108,9 +108,9 @@ async def test_simultaneous_runs_of_one_take_buy_once(sim: Simulator, library: L
     ids=["charged", "refused"],
 )
 async def test_waiting_submit_shares_the_outcome_unless_free(
-    library: Library, reply_: bytes, outcomes: list[Any], posts: int
+    library: Library, response: bytes, outcomes: list[Any], posts: int
 ) -> None:
-    left, arrived, go = [reply_, reply()], asyncio.Event(), asyncio.Event()
+    left, arrived, go = [response, reply()], asyncio.Event(), asyncio.Event()
 
     async def behave(connection: Connection) -> None:
         await connection.request()
@@ -378,10 +378,10 @@ def test_two_processes_buy_one_take_once(tmp_path: Path) -> None:
         both = [buyer(sim, tmp_path), buyer(sim, tmp_path)]
         for first in both:
             say_go(first)
-        reply_ = [first.communicate(timeout=60)[0].split() for first in both]
+        response = [first.communicate(timeout=60)[0].split() for first in both]
         assert len(sim.request_log.paid) == 1
-    assert reply_[0][0] == reply_[1][0]
-    assert sorted(bought_before for _, bought_before in reply_) == ["False", "True"]
+    assert response[0][0] == response[1][0]
+    assert sorted(bought_before for _, bought_before in response) == ["False", "True"]
 
 
 def test_kernel_killed_while_buying_leaves_it_uncertain(tmp_path: Path) -> None:
@@ -414,7 +414,7 @@ async def test_budget_is_not_exceeded_by_one_credit(sim: Simulator, library: Lib
             *(api.run(SONG, take=take) for take in range(1, 65)), return_exceptions=True
         )
     assert sim.accounts.charged(KEY) == 100
-    assert sum(isinstance(result_, errors.OverBudget) for result_ in results) == 59
+    assert sum(isinstance(outcome, errors.OverBudget) for outcome in results) == 59
 
 
 async def test_refunded_credits_can_be_spent_again(sim: Simulator, library: Library) -> None:

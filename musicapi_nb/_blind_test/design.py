@@ -122,10 +122,10 @@ class _TrialSampler:
 
     def draw(self, size: int) -> DrawnTrial:
         levels = self._draw_pair() if size == SONGS_PER_TRIAL["pairs"] else self._draw_levels(size)
-        songs = self._matched(levels)
+        songs = self._draw_matched(levels)
         matched = songs is not None
         if songs is None:
-            songs = self._closest(levels)
+            songs = self._draw_closest(levels)
         self._count(songs)
         return DrawnTrial(tuple(songs), None, matched)
 
@@ -173,7 +173,7 @@ class _TrialSampler:
             counts[level] += 1
         return tuple(level for level in self._levels for _ in range(counts[level]))
 
-    def _matched(self, levels: Sequence[str]) -> list[Candidate] | None:
+    def _draw_matched(self, levels: Sequence[str]) -> list[Candidate] | None:
         """Draw songs that share all covariates; None where no group has these levels."""
         needed = Counter(levels)
         complete = [
@@ -186,10 +186,10 @@ class _TrialSampler:
         group = self._groups[self._least_used(complete, self._group_counts)]
         songs: list[Candidate] = []
         for level in levels:
-            songs.append(self._freshest(group[level], songs))
+            songs.append(self._draw_least_used(group[level], songs))
         return songs
 
-    def _closest(self, levels: Sequence[str]) -> list[Candidate]:
+    def _draw_closest(self, levels: Sequence[str]) -> list[Candidate]:
         """Draw songs that share as many covariates as possible, among the least used ones."""
         anchors = self._least_used_songs(self._by_level[levels[0]], _MAX_ANCHORS)
         nearby = {
@@ -209,10 +209,10 @@ class _TrialSampler:
             free = [song for song in nearby[level] if song not in songs]
             shortest = min(_distance(song, anchor) for song in free)
             nearest = [song for song in free if _distance(song, anchor) == shortest]
-            songs.append(self._freshest(nearest, songs))
+            songs.append(self._draw_least_used(nearest, songs))
         return songs
 
-    def _freshest(self, pool: Sequence[Candidate], chosen: Sequence[Candidate]) -> Candidate:
+    def _draw_least_used(self, pool: Sequence[Candidate], chosen: Sequence[Candidate]) -> Candidate:
         free = [song for song in pool if song not in chosen]
         return min(free, key=lambda song: (self._times_used(song, chosen), self._rng.random()))
 

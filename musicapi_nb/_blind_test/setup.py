@@ -121,14 +121,14 @@ def _draw_playable(
         keys = list(dict.fromkeys(song.key for trial in trials for song in trial.songs))
         for key in keys:
             if key not in infos:
-                with _excluding(key, excluded):
+                with _exclude_on_error(key, excluded):
                     infos[key] = loudness_match.read_info(cache.audio(key))
         if not excluded.keys().isdisjoint(keys):
             continue
         excerpt_format = loudness_match.common_format((infos[key] for key in keys), spec.seconds)
         levels: dict[str, Loudness] = {}
         for key in keys:
-            with _excluding(key, excluded):
+            with _exclude_on_error(key, excluded):
                 samples = loudness_match.cut_excerpt(cache.audio(key), excerpt_format)
                 levels[key] = loudness_match.measure_loudness(samples, excerpt_format.rate)
         if len(levels) == len(keys):
@@ -138,7 +138,7 @@ def _draw_playable(
 
 
 @contextlib.contextmanager
-def _excluding(key: str, excluded: dict[str, ExcludedSong]) -> Iterator[None]:
+def _exclude_on_error(key: str, excluded: dict[str, ExcludedSong]) -> Iterator[None]:
     """Exclude the song if its audio cannot be used."""
     try:
         yield

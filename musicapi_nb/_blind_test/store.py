@@ -94,7 +94,7 @@ def save_blind_test(
             for trial in trials
         ],
     }
-    with _writing(library) as append:
+    with _open_appender(library) as append:
         if load_design(library, name) is None:
             append("drawn", data)
     design = load_design(library, name)
@@ -123,7 +123,7 @@ def save_answer(  # noqa: PLR0913 - the fields of an answer
     LibraryError
         The library could not be written; the trial is still open.
     """
-    with _writing(library) as append:
+    with _open_appender(library) as append:
         trials = load_trials(library, test)
         trial = next((trial for trial in trials if trial.number == number), None)
         if trial is None:
@@ -196,7 +196,7 @@ def _check_answer(trial: Trial, answer: Answer, chosen: int | None) -> None:
 
 
 @contextlib.contextmanager
-def _writing(library: Library) -> Iterator[Callable[[str, Mapping[str, Any]], None]]:
+def _open_appender(library: Library) -> Iterator[Callable[[str, Mapping[str, Any]], None]]:
     """Open a durable write transaction and yield a function that appends an event to it."""
     with library._database.write(durable=True) as connection:  # noqa: SLF001
 

@@ -143,7 +143,7 @@ def _check_url(url: str, *, local: bool) -> None:
     if parts.query or parts.fragment:
         raise InvalidArgument("url must be that of a folder, without ? and #")
     if not local and is_private(parts.hostname or ""):
-        raise _private(url)
+        raise _private_url_error(url)
 
 
 def is_private(host: str) -> bool:
@@ -157,7 +157,7 @@ def is_private(host: str) -> bool:
         )
 
 
-def _private(url: str) -> PublishFailed:
+def _private_url_error(url: str) -> PublishFailed:
     return PublishFailed(
         f"{_redacted(url)} is on this machine or a private network, where the service cannot "
         "reach it; use public storage"
@@ -212,11 +212,11 @@ async def _check_host(url: str, *, local: bool) -> None:
         return
     host = urlsplit(url).hostname or ""
     if is_private(host):
-        raise _private(url)
+        raise _private_url_error(url)
     loop = asyncio.get_running_loop()
     infos = await loop.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     if any(is_private(str(address[0]).partition("%")[0]) for *_, address in infos):
-        raise _private(url)
+        raise _private_url_error(url)
 
 
 def _redacted(url: str) -> str:

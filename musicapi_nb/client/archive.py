@@ -54,7 +54,7 @@ class MediaArchiver:
             try:
                 await self._fetch(song, media, path)
             except DownloadFailed as error:
-                renewed = await self._renewed(task, song, media) if error.status else None
+                renewed = await self._renew_link(task, song, media) if error.status else None
                 if renewed is None:
                     raise
                 await self._fetch(renewed, media, path)
@@ -66,7 +66,7 @@ class MediaArchiver:
         url = getattr(song, f"{media}_url")
         await fetch(self.transport, url, path, media=media, max_bytes=MAX_FILE_BYTES)
 
-    async def _renewed(self, task: Task, song: Song, media: Media) -> Song | None:
+    async def _renew_link(self, task: Task, song: Song, media: Media) -> Song | None:
         """Poll the task again and return the song with a fresh link, or None."""
         key = (song.id, song.position)
         for renewed in (await self.poll(task)).songs:

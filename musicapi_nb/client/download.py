@@ -146,7 +146,7 @@ async def _stream(transport: Transport, url: str, target: Path, max_bytes: int) 
         ) as reply:
             _check_status(reply, url)
             if (reply.content_length or 0) > max_bytes:
-                raise _too_large(url, max_bytes)
+                raise _too_large_error(url, max_bytes)
             return await _write(reply, target, max_bytes, url)
     except aiohttp.TooManyRedirects:
         raise DownloadFailed(f"{_short(url)} redirects too often") from None
@@ -180,7 +180,7 @@ async def _write(reply: aiohttp.ClientResponse, path: Path, max_bytes: int, url:
         async for chunk in reply.content.iter_chunked(_CHUNK):
             written += len(chunk)
             if written > max_bytes:
-                raise _too_large(url, max_bytes)
+                raise _too_large_error(url, max_bytes)
             head += chunk[: _HEAD - len(head)]
             await _on_disk(functools.partial(file.write, chunk))
         await _on_disk(lambda: _sync(file))
@@ -195,7 +195,7 @@ def _sync(file: IO[bytes]) -> None:
     os.fsync(file.fileno())
 
 
-def _too_large(url: str, max_bytes: int) -> DownloadFailed:
+def _too_large_error(url: str, max_bytes: int) -> DownloadFailed:
     return DownloadFailed(f"{_short(url)} is larger than {max_bytes:,} bytes")
 
 

@@ -206,11 +206,11 @@ class PurchaseCoordinator(Purchaser):
             task = claim.task or self._unwritten.get(entry.id)
             if task is not None:
                 # The ledger cannot decode the request of an operation that it does not know.
-                task = self._known(entry, msgspec.structs.replace(task, request=order.request))
+                task = self._remember(entry, msgspec.structs.replace(task, request=order.request))
                 notify(order.progress, task)
                 return task
             if claim.kind == "uncertain" or entry.id in self._unwritten:
-                raise _uncertain(entry)
+                raise _uncertain_error(entry)
             joined = entry.id
             await asyncio.sleep(_RECHECK_SECONDS)
 
@@ -251,7 +251,7 @@ class PurchaseCoordinator(Purchaser):
         claim = await self._steps.claim_repost(task.request, terms)
         entry = claim.entry.id
         if claim.kind == "uncertain":
-            raise _uncertain(claim.entry)
+            raise _uncertain_error(claim.entry)
         if claim.kind != "repost":
             return self._unwritten.get(entry) or claim.task or task
         try:
@@ -319,9 +319,9 @@ class PurchaseCoordinator(Purchaser):
     def unfinished(self) -> list[Task]:
         """Return the accepted tasks in the ledger, also those of earlier kernels."""
         purchases = self._ledger.unfinished(simulated=self._simulated)
-        return [self._known(purchase.entry, purchase.task) for purchase in purchases]
+        return [self._remember(purchase.entry, purchase.task) for purchase in purchases]
 
-    def _known(self, entry: Entry, task: Task) -> Task:
+    def _remember(self, entry: Entry, task: Task) -> Task:
         if task.id is not None:
             self._entries[task.id] = entry.id
         if entry.accepted_at is not None:
@@ -337,7 +337,7 @@ def _cost_nothing(entry: Entry, joined: int | None) -> bool:
     return joined is not None and (entry.state == "refused" or entry.id < joined)
 
 
-def _uncertain(entry: Entry) -> UncertainPurchase:
+def _uncertain_error(entry: Entry) -> UncertainPurchase:
     return UncertainPurchase(
         f"{entry.name} (take {entry.take}) may have been bought: the reply to it was lost "
         f"(entry {entry.id})",

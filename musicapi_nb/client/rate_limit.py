@@ -87,7 +87,7 @@ class SharedRateLimiter:
         if self.interval == 0:
             await self._wait_until(await self._reserve())
             return
-        async with self._queue():
+        async with self._queue_lock():
             while True:
                 slot = await self._reserve()
                 await self._wait_until(slot)
@@ -100,7 +100,7 @@ class SharedRateLimiter:
             return False
         if time.monotonic() < self._unthrottled_until:
             return True
-        async with self._queue():
+        async with self._queue_lock():
             if time.monotonic() >= self._unthrottled_until:  # the first of a crowd asks for all
                 slot = await self._reserve()
                 if slot > time.time():
@@ -124,5 +124,5 @@ class SharedRateLimiter:
             self._ledger.release_slot(self._name, slot)
             raise
 
-    def _queue(self) -> asyncio.Lock:
+    def _queue_lock(self) -> asyncio.Lock:
         return self._locks.setdefault(asyncio.get_running_loop(), asyncio.Lock())

@@ -64,7 +64,7 @@ class RetryPolicy:
             try:
                 return await send()
             except MusicAPIError as error:
-                if throttle is not None and error.status == HTTPStatus.TOO_MANY_REQUESTS:
+                if throttle is not None and _is_429(error):
                     refusals += 1
                     if refusals > _MAX_429_RETRIES:
                         raise
@@ -75,6 +75,10 @@ class RetryPolicy:
                 if failures == _ATTEMPTS or not is_transient(error, paid=paid):
                     raise
                 await self.sleep(_delay(error, failures))
+
+
+def _is_429(error: MusicAPIError) -> bool:
+    return isinstance(error, RateLimited) and error.status == HTTPStatus.TOO_MANY_REQUESTS
 
 
 def _delay(error: MusicAPIError, failures: int) -> float:

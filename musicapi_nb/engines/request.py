@@ -112,7 +112,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
     @classmethod
     def fields(cls) -> Mapping[str, Field]:
         """Return the declared fields in order, by name."""
-        return _declared(cls)
+        return _declared_fields(cls)
 
     def problems(self) -> tuple[Problem, ...]:
         """Return all problems and advice about this request."""
@@ -226,7 +226,7 @@ def _rows(name: str, value: Any) -> Iterator[tuple[str, str]]:
 
 
 @functools.cache
-def _declared(cls: type[Request]) -> Mapping[str, Field]:
+def _declared_fields(cls: type[Request]) -> Mapping[str, Field]:
     hints = typing.get_type_hints(cls, include_extras=True)
     return {
         name: next(part for part in hint.__metadata__ if isinstance(part, Field))

@@ -29,7 +29,7 @@ TASKS = (
     "swap_music_vocals",
     "swap_upload_music_vocals",
 )
-_NEW, _LATER = TASKS[0], TASKS[1:]
+_FROM_CLIP = TASKS[1:]
 _EXTENDS = ("extend_music", "extend_upload_music")
 _REPLACES = ("replace_music", "replace_upload_music")
 _REPLACED_BY = Availability(
@@ -51,7 +51,7 @@ class Create(Request, frozen=True, kw_only=True):
     active_when: ClassVar[ActiveWhen] = {
         **{name: {"custom_mode": (True,)} for name in ("lyrics", "sound", "title")},
         "prompt": {"custom_mode": (False,)},
-        "continue_clip_id": {"task_type": _LATER},
+        "continue_clip_id": {"task_type": _FROM_CLIP},
         "continue_at": {"task_type": _EXTENDS},
         **{name: {"task_type": _REPLACES} for name in ("replace_start_time", "replace_end_time")},
     }
@@ -109,7 +109,7 @@ class Create(Request, frozen=True, kw_only=True):
         yield from self._from_clip()
 
     def _from_clip(self) -> Iterator[Problem]:
-        if self.task_type in _LATER and is_missing(self.continue_clip_id):
+        if self.task_type in _FROM_CLIP and is_missing(self.continue_clip_id):
             yield Problem(
                 "continue_clip_id", f"is normally required for {self.task_type}", hard=False
             )

@@ -138,7 +138,7 @@ class NumberBuilder:
         self._validity = ValidityMask()
 
     def extend(self, numbers: pa.Array, growth: float = 1.0) -> None:
-        self._items.extend(_filled(numbers, self._placeholder), growth)
+        self._items.extend(_fill_missing(numbers, self._placeholder), growth)
         if self._dtype in _MASKED_ARRAYS:
             self._validity.extend(numbers, growth)
 
@@ -186,7 +186,7 @@ class DictionaryBuilder:
         fresh = texts.slice(self._codes.size)
         if len(fresh):
             encoded = pc.dictionary_encode(fresh, memory_pool=POOL)
-            codes, values = _filled(encoded.indices, -1), encoded.dictionary
+            codes, values = _fill_missing(encoded.indices, -1), encoded.dictionary
             if self._codes.size:
                 codes, values = self._merge(codes, values)
             self._codes.extend(codes, 1.0)
@@ -199,7 +199,7 @@ class DictionaryBuilder:
         """Translate codes of `values` to codes of all categories; return the new values, too."""
         # look the many known categories up among the few values: the small hash table is fast
         known = self._categories.array()
-        matches = _filled(pc.index_in(known, value_set=values, memory_pool=POOL), -1)
+        matches = _fill_missing(pc.index_in(known, value_set=values, memory_pool=POOL), -1)
         matched = np.flatnonzero(matches >= 0)
         translation = np.full(len(values) + 1, -1)  # the last item translates code -1
         translation[matches[matched]] = matched
@@ -208,7 +208,7 @@ class DictionaryBuilder:
         return translation[codes], values.take(pa.array(new))
 
 
-def _filled(numbers: pa.Array, placeholder: Any) -> NDArray[Any]:
+def _fill_missing(numbers: pa.Array, placeholder: Any) -> NDArray[Any]:
     if numbers.null_count:
         scalar = pa.scalar(placeholder, numbers.type)
         numbers = pc.coalesce(numbers, scalar, memory_pool=POOL)

@@ -71,7 +71,7 @@ def iter_items(replies: Replies) -> Iterator[Item]:
         elif (method := _reply_method(item)) is not None:
             yield from (Item(None, number, reply) for number, reply in enumerate(method()))
         else:
-            raise _wrong_type(item, f"item {index}")
+            raise _wrong_type_error(item, f"item {index}")
 
 
 def progress_meter(replies: Replies) -> Callable[[Sequence[Item]], float]:
@@ -124,7 +124,7 @@ def _as_iterable(replies: object) -> Iterable[object]:
     # iterating over a table of any library yields its columns, not its rows
     if isinstance(replies, Iterable) and not hasattr(replies, "columns"):
         return replies
-    raise _wrong_type(replies, "this")
+    raise _wrong_type_error(replies, "this")
 
 
 def _reply_method(item: object) -> Callable[[], Iterable[StoredReply | Task]] | None:
@@ -134,7 +134,7 @@ def _reply_method(item: object) -> Callable[[], Iterable[StoredReply | Task]] | 
     return cast("Callable[[], Iterable[StoredReply | Task]]", getattr(item, name)) if name else None
 
 
-def _wrong_type(value: object, subject: str) -> InvalidArgument:
+def _wrong_type_error(value: object, subject: str) -> InvalidArgument:
     return InvalidArgument(
         f"{subject} is a {type(value).__name__}; a frame is made of tasks, of raw replies "
         "(dict, str, bytes), of an iterable of these, of a library, or of the path of an .ndjson, "

@@ -19,6 +19,7 @@ from msgspec import UNSET, Meta
 from musicapi_nb.frames.schema import TASKS
 from musicapi_nb.tasks import StoredReply, Task
 from musicapi_nb.tasks.json_reader import LATEST, as_number
+from musicapi_nb.tasks.tags import split_at_commas
 
 _from_iso_format = dt.datetime.fromisoformat
 _YEARS = range(dt.MINYEAR + 1, dt.MAXYEAR)
@@ -168,7 +169,7 @@ class _SonicSong(
 
     @property
     def tags(self) -> list[str]:
-        return [tag for part in (self.raw_tags or "").split(",") if (tag := part.strip())]
+        return list(split_at_commas(self.raw_tags or ""))
 
     @property
     def tags_text(self) -> str | None:

@@ -66,14 +66,14 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     raw: str | None = None
 
 
-def allowed(entry: Entry | None, kind: str) -> bool:
+def is_allowed(entry: Entry | None, kind: str) -> bool:
     """Return whether an event of this kind may follow."""
     return (entry.state if entry else None) in _TRANSITIONS[kind][0]
 
 
 def check(entry: Entry | None, kind: str) -> None:
     """Raise `InvalidTransition` if an event of this kind may not follow."""
-    if not allowed(entry, kind):
+    if not is_allowed(entry, kind):
         state = f"entry {entry.id} is {entry.state}" if entry else "there is no entry"
         raise InvalidTransition(f"{state}; {kind!r} cannot follow")
 

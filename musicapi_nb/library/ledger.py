@@ -14,7 +14,7 @@ from musicapi_nb.library import events, stored_tasks
 from musicapi_nb.library._request_key import key_of_json, request_key, to_json
 from musicapi_nb.library.budgets import reserve_credits
 from musicapi_nb.library.database import Database
-from musicapi_nb.library.entry import allowed
+from musicapi_nb.library.entry import is_allowed
 from musicapi_nb.library.notifications import Notification, NotificationResult, match_entry
 from musicapi_nb.library.process_lock import ProcessLock
 from musicapi_nb.library.resolve import Credits, resolution_event
@@ -61,7 +61,7 @@ class Ledger:
 
     def record_skipped(self, entry: int, reason: str) -> Entry:
         """Record that a planned purchase will not be made (budget, cancel)."""
-        return self._step(entry, "not_run", {"note": reason})
+        return self._append_step(entry, "not_run", {"note": reason})
 
     # --- claims ----------------------------------------------------------------------------
 
@@ -127,7 +127,9 @@ class Ledger:
         """
         with self._database.write(durable=True) as connection:
             key = request_key(request, terms.take)
-            entry = self._active_entry(connection, key, terms) or _ended(connection, key, terms)
+            entry = self._active_entry(connection, key, terms) or _latest_ended(
+                connection, key, terms
+            )
             if entry is None or entry.state == "planned":
                 raise InvalidTransition(
                     f"the library has no purchase of {request.engine}.{request.operation} "
@@ -156,7 +158,7 @@ class Ledger:
         """
         entry = self._active_entry(connection, key, terms)
         if not terms.retry_failed and (entry is None or entry.state == "planned"):
-            return _ended(connection, key, terms) or entry
+            return _latest_ended(connection, key, terms) or entry
         return entry
 
     def _active_entry(
@@ -174,7 +176,7 @@ class Ledger:
         self, connection: sqlite3.Connection, key: str, terms: PurchaseTerms
     ) -> None:
         """Raise if it was charged and failed, perhaps in another kernel a moment ago."""
-        entry = _ended(connection, key, terms)
+        entry = _latest_ended(connection, key, terms)
         if entry is not None and entry.state == "failed" and entry.refunded is not True:
             raise UncertainPurchase(
                 f"{entry.name} (take {entry.take}) was bought and failed, and no refund was "
@@ -216,7 +218,7 @@ class Ledger:
             before = self._entry(connection, entry)
             if before.task_id is not None and before.task_id == task.id:
                 return before  # its webhook came first
-            if not allowed(before, "accepted"):
+            if not is_allowed(before, "accepted"):
                 raise InvalidTransition(
                     f"entry {entry} is {before.state}, but its task {task.id} was accepted; keep "
                     "that id"
@@ -241,8 +243,8 @@ class Ledger:
         if task.finished:
             kind = "done" if task.state == "succeeded" else "failed"
         elif raw is not None and entry.reply_event is not None:
-            same = "SELECT 1 FROM events WHERE id=? AND raw=?"
-            raw = None if connection.execute(same, (entry.reply_event, raw)).fetchone() else raw
+            query = "SELECT 1 FROM events WHERE id=? AND raw=?"
+            raw = None if connection.execute(query, (entry.reply_event, raw)).fetchone() else raw
         return self._append(connection, kind, data, entry, raw)
 
     def apply_notification(
@@ -261,22 +263,22 @@ class Ledger:
         with self._database.write(durable=True) as connection:
             match = match_entry(connection, notification)
             entry = match.entry
-            if match.kind != "noted" or entry is None:
+            if match.kind != "recorded" or entry is None:
                 return match
             base = stored_tasks.base_task(entry, stored_tasks.request_of(connection, entry))
             if entry.task_id is None:
-                if not allowed(entry, "accepted"):
-                    return NotificationResult("other", entry)
+                if not is_allowed(entry, "accepted"):
+                    return NotificationResult("conflict", entry)
                 lost = entry.state == "uncertain"
                 note = "its reply was lost, and its webhook came" if lost else None
                 data = {"task_id": notification.task_id, "note": note}
                 entry = self._append(connection, "accepted", data, entry)
             latest = self._record_poll(connection, entry, read(base))
-            return NotificationResult("same" if latest is entry else "noted", latest)
+            return NotificationResult("unchanged" if latest is entry else "recorded", latest)
 
     def record_refused(self, entry: int, error: MusicAPIError) -> Entry:
         """Record that the service refused: nothing was charged, budgets get the credits back."""
-        return self._step(entry, "refused", {"note": _message(error)}, durable=True)
+        return self._append_step(entry, "refused", {"note": _message(error)}, durable=True)
 
     def record_uncertain(self, entry: int, error: BaseException) -> Entry:
         """Record that the reply was lost: it may have been charged and is never resent. Durable."""
@@ -288,11 +290,11 @@ class Ledger:
 
     def record_unchanged(self, entry: int) -> Entry:
         """Record that a repost changed nothing: it was refused or never sent."""
-        return self._step(entry, "polled", {})
+        return self._append_step(entry, "polled", {})
 
     def record_unsent(self, entry: int, error: BaseException) -> Entry:
         """Record that the request provably never reached the service."""
-        return self._step(entry, "unsent", {"note": f"it was never sent: {_message(error)}"})
+        return self._append_step(entry, "unsent", {"note": f"it was never sent: {_message(error)}"})
 
     def resolve(
         self,
@@ -330,7 +332,7 @@ class Ledger:
                 after=after,
                 charged=charged,
             )
-            return self._step(entry, kind, data)
+            return self._append_step(entry, kind, data)
 
     def recover(self) -> None:
         """Mark as uncertain what processes were sending that have ended."""
@@ -349,7 +351,7 @@ class Ledger:
 
     # --- events ----------------------------------------------------------------------------
 
-    def _step(
+    def _append_step(
         self, number: int, kind: str, data: dict[str, Any], *, durable: bool = False
     ) -> Entry:
         with self._database.write(durable=durable) as connection:
@@ -389,7 +391,7 @@ def require_entry(connection: sqlite3.Connection, number: int) -> Entry:
     return entry
 
 
-def _ended(connection: sqlite3.Connection, key: str, terms: PurchaseTerms) -> Entry | None:
+def _latest_ended(connection: sqlite3.Connection, key: str, terms: PurchaseTerms) -> Entry | None:
     """Return the latest failed or refused entry."""
     where = (
         "WHERE request_key=? AND simulated=? AND active IS NULL "

@@ -103,7 +103,7 @@ class Library(Ledger):
             self._database.close()
 
     @contextlib.contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
+    def _read_current(self) -> Iterator[sqlite3.Connection]:
         """Read, after marking as uncertain what ended processes were sending."""
         self.recover()
         with self._database.read() as connection:
@@ -113,21 +113,21 @@ class Library(Ledger):
 
     def entry(self, number: int) -> Entry:
         """Return an entry in its current state."""
-        with self._reading() as connection:
+        with self._read_current() as connection:
             return require_entry(connection, number)
 
     def entries(
         self, state: EntryState | None = None, *, experiment: str | None = None
     ) -> list[Entry]:
         """Return entries, oldest first; of an experiment, the latest of each cell."""
-        with self._reading() as connection:
+        with self._read_current() as connection:
             return queries.entries(connection, queries.states(state, STATES), experiment)
 
     def entries_by_key(
         self, request_keys: Collection[str], *, simulated: bool = False
     ) -> list[Entry]:
         """Return the entries with these request keys (see `request_key`), oldest first."""
-        with self._reading() as connection:
+        with self._read_current() as connection:
             return queries.entries_by_key(connection, request_keys, simulated=simulated)
 
     def tasks(
@@ -135,13 +135,13 @@ class Library(Ledger):
     ) -> list[Task]:
         """Return the tasks of entries, with their songs; by default of all that have one."""
         states = queries.states(state, queries.WITH_TASKS)
-        with self._reading() as connection:
+        with self._read_current() as connection:
             entries = queries.entries(connection, states, experiment)
         return [task for _, task in stored_tasks.tasks_of(self._database, entries)]
 
     def replies(self) -> Iterator[StoredReply]:
         """Yield the latest raw reply about each of `tasks()`, as input for tables."""
-        with self._reading() as connection:
+        with self._read_current() as connection:
             entries = queries.entries(connection, queries.WITH_TASKS)
         return (reply for _, reply in stored_tasks.replies_of(self._database, entries))
 
@@ -167,7 +167,7 @@ class Library(Ledger):
 
     def unfinished(self, *, simulated: bool | None = None) -> list[Unfinished]:
         """Return accepted purchases that have not ended; None: real and simulated ones."""
-        with self._reading() as connection:
+        with self._read_current() as connection:
             accepted = events.in_state(connection, "accepted")
         return [
             Unfinished(entry, task)
@@ -194,19 +194,19 @@ class Library(Ledger):
             A song or task of the library, or an id (of a song, a persona, an uploaded clip), to
             return only the tree that contains it.
         """
-        with self._reading() as connection:
+        with self._read_current() as connection:
             entries = queries.entries(connection, STATES)
         target = of if isinstance(of, str | None) else of.id
         return build_lineage(stored_tasks.tasks_of(self._database, entries), target)
 
     def counts(self, *, experiment: str | None = None) -> dict[EntryState, int]:
         """Return the number of entries in each state, uncertain ones first."""
-        with self._reading() as connection:
+        with self._read_current() as connection:
             return queries.counts(connection, experiment)
 
     def account(self, *, simulated: bool = False) -> html.Account:
         """Return the credits spent, refunded and in doubt, of the service or of simulators."""
-        with self._reading() as connection:
+        with self._read_current() as connection:
             return queries.account(connection, simulated=simulated)
 
     def render_times(
@@ -235,7 +235,7 @@ class Library(Ledger):
 
     def budgets(self) -> dict[str, Budget]:
         """Return all budgets by name."""
-        with self._reading() as connection:
+        with self._read_current() as connection:
             return budgets.budgets(connection)
 
     # --- files -----------------------------------------------------------------------------
@@ -320,7 +320,7 @@ class Library(Ledger):
     # --- display ---------------------------------------------------------------------------
 
     def _overview(self) -> html.Overview:
-        with self._reading() as connection:
+        with self._read_current() as connection:
             return html.Overview(
                 self._display_path,
                 queries.counts(connection),

@@ -64,7 +64,7 @@ class ProcessLock:
         while True:
             self.id = secrets.token_hex(8)
             self._file: int | None = os.open(self._path(self.id), os.O_RDWR | os.O_CREAT, 0o600)
-            if _lock(self._file, wait=True) and self._in_place(self._file):
+            if _lock(self._file, wait=True) and self._is_in_place(self._file):
                 break
             os.close(self._file)  # another process deleted it before it was locked
         _opened.add(self)
@@ -72,7 +72,7 @@ class ProcessLock:
     def _path(self, owner: str) -> Path:
         return self._folder / f"{owner}.lock"
 
-    def _in_place(self, file: int) -> bool:
+    def _is_in_place(self, file: int) -> bool:
         try:
             return os.path.samestat(os.fstat(file), self._path(self.id).stat())
         except FileNotFoundError:

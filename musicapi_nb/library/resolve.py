@@ -39,7 +39,7 @@ def resolution_event(
     evidence = [task_id is not None, before is not None or after is not None, charged is not None]
     if sum(evidence) != 1 or (before is None) != (after is None):
         raise InvalidTransition("give one of: task_id=; before= and after=; charged=True or False")
-    if not _in_doubt(entry) or (task_id is not None and entry.state != "uncertain"):
+    if not _is_in_doubt(entry) or (task_id is not None and entry.state != "uncertain"):
         raise InvalidTransition(f"entry {entry.id} is {entry.state}; there is nothing to resolve")
     if task_id is not None:
         if not task_id.strip():
@@ -50,7 +50,7 @@ def resolution_event(
     return _event(entry, charged=bool(charged), note="resolved by a person's statement")
 
 
-def _in_doubt(entry: Entry) -> bool:
+def _is_in_doubt(entry: Entry) -> bool:
     refund_unknown = entry.state == "failed" and entry.refunded is None
     return refund_unknown or entry.state in {"uncertain", "accepted"}
 

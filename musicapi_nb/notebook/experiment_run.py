@@ -34,8 +34,8 @@ class ExperimentJob(Job[Experiment]):
     def _progress_html(self) -> markup.Html:
         return markup.Html(self._experiment._repr_html_())
 
-    def _state(self) -> str:
-        return super()._state() if self.done() else repr(self._experiment)
+    def _state_text(self) -> str:
+        return super()._state_text() if self.done() else repr(self._experiment)
 
     def _stopped_text(self) -> str:
         return "Stopped waiting. Everything paid for is in the library; start() waits for it again."

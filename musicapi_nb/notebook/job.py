@@ -133,9 +133,9 @@ class Job(Generic[_Result]):
         return ((self._ended or time.monotonic()) - self._started) * self._speed
 
     def __repr__(self) -> str:
-        return markup.one_line(f"<Job {self.title}: {self._state()}>")
+        return markup.one_line(f"<Job {self.title}: {self._state_text()}>")
 
-    def _state(self) -> str:
+    def _state_text(self) -> str:
         if self._future.cancelled():
             return "stopped waiting"
         if (error := self.exception()) is not None:
@@ -237,7 +237,7 @@ class Job(Generic[_Result]):
         """Return the number of finished songs, for a progress bar."""
         songs = self.task.songs if self.task else ()
         expected = (self.task.expected if self.task else None) or max(len(songs), 1)
-        text = "" if self.done() and self.exception() is None else self._state()
+        text = "" if self.done() and self.exception() is None else self._state_text()
         if self.task and not self.done():
             text = self._elapsed_text()
         return BarState(sum(song.finished for song in songs), expected, "songs", text)

@@ -19,6 +19,7 @@ from musicapi_nb.engines import (
     operations,
 )
 from musicapi_nb.errors import InvalidArgument, InvalidRequest, Problem
+from musicapi_nb.tasks.tags import split_at_commas
 
 _MAGIC = "%%song"
 _SWITCH_VALUES = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
@@ -230,7 +231,7 @@ def _parse_value(name: str, field: Field, text: str) -> Any:
         return _parse_requests(name, field, text)
     if field.kind not in {"choices", "clips", "segments"}:
         return text
-    parts = [part.strip() for part in text.split(",") if part.strip()]
+    parts = list(split_at_commas(text))
     return _parse_segments(parts) or text if field.kind == "segments" else parts
 
 

@@ -231,12 +231,12 @@ class _Model:
     def width(self, key: EffectKey) -> int:
         return len(self._columns[key])
 
-    def _part(self, keys: Iterable[EffectKey]) -> NDArray[np.float64]:
+    def _submatrix(self, keys: Iterable[EffectKey]) -> NDArray[np.float64]:
         columns = np.concatenate([self._columns[key] for key in dict.fromkeys(keys)])
         return np.asarray(self._gram[np.ix_(columns, columns)])
 
     def rank(self, *keys: EffectKey) -> int:
-        return int(np.linalg.matrix_rank(self._part(keys), tol=_TOLERANCE, hermitian=True))
+        return int(np.linalg.matrix_rank(self._submatrix(keys), tol=_TOLERANCE, hermitian=True))
 
     def added_ranks(self) -> dict[EffectKey, int]:
         """Return the rank that each effect adds to all the others.

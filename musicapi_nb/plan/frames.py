@@ -46,12 +46,14 @@ def _varying_fields(requests: Sequence[Request]) -> Iterable[tuple[str, list[Any
         for kind in kinds
         for name in kind.fields()
     }
-    yield from _varying(columns)
+    yield from _varying_columns(columns)
     names = dict.fromkeys(name for request in requests for name in request.extra)
-    yield from _varying({name: [request.extra.get(name) for request in requests] for name in names})
+    yield from _varying_columns(
+        {name: [request.extra.get(name) for request in requests] for name in names}
+    )
 
 
-def _varying(columns: Mapping[str, list[Any]]) -> Iterable[tuple[str, list[Any]]]:
+def _varying_columns(columns: Mapping[str, list[Any]]) -> Iterable[tuple[str, list[Any]]]:
     for name, values in columns.items():
         if any(value != values[0] for value in values):
             yield name, values

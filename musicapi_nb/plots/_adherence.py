@@ -10,7 +10,7 @@ from matplotlib.ticker import PercentFormatter
 
 from musicapi_nb.analysis.checks import require
 from musicapi_nb.plots import figure, row_chart
-from musicapi_nb.plots.text import drawable, format_counts
+from musicapi_nb.plots.text import format_counts, to_drawable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,9 +71,9 @@ def adherence(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None = 
     ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
     figure.grid(ax)
     figure.legend(ax, [_legend_line(_STYLES[name]) for name in measures], columns=1)
-    names = drawable(row_chart.SEPARATOR.join(by))
+    names = to_drawable(row_chart.SEPARATOR.join(by))
     figure.title(ax, f"Adherence by {names}", above=13.5 * len(measures) + 2)
-    note = row_chart.hidden_levels(len(groups), len(visible))
+    note = row_chart.hidden_levels_note(len(groups), len(visible))
     figure.explain_below(ax, "share of tags; lines are intervals", note)
     return ax
 

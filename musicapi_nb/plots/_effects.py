@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 from musicapi_nb.analysis.checks import require
 from musicapi_nb.plots import figure, row_chart
-from musicapi_nb.plots.text import drawable, format_count, format_counts, shortened
+from musicapi_nb.plots.text import format_count, format_counts, shorten, to_drawable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -177,7 +177,7 @@ def _scale(ax: Axes, unit: str, no_effect: float) -> None:
         ax.xaxis.set_major_locator(MaxNLocator(6))
         ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: _format_tick(x, unit)))
     figure.grid(ax)
-    figure.explain_below(ax, _AXIS_LABELS.get(unit, f"difference in {drawable(unit)}"))
+    figure.explain_below(ax, _AXIS_LABELS.get(unit, f"difference in {to_drawable(unit)}"))
 
 
 def _format_tick(value: float, unit: str) -> str:
@@ -191,7 +191,7 @@ def _explain(ax: Axes, panels: Sequence[Axes], frame: pd.DataFrame, hidden: int)
     baselines = " or ".join(dict.fromkeys(frame["baseline"]))
     levels = list(dict.fromkeys(frame["level"]))
     against = f"{levels[0]} against {baselines}" if len(levels) == 1 else f"against {baselines}"
-    text = shortened(f"Effects of {factors}, {against}", 6.5, figure.TITLE)
+    text = shorten(f"Effects of {factors}, {against}", 6.5, figure.TITLE)
     figure.title(panels[0], text, above=16)
     fills = {
         '"no effect" is outside the interval': figure.BLUE,
@@ -205,7 +205,7 @@ def _explain(ax: Axes, panels: Sequence[Axes], frame: pd.DataFrame, hidden: int)
     figure.explain_below(
         panels[-1],
         panels[-1].get_xlabel(),
-        shortened(f"baseline {baselines}: {sizes}; p is adjusted", 7, figure.TEXT),
+        shorten(f"baseline {baselines}: {sizes}; p is adjusted", 7, figure.TEXT),
         f"the rows with the smallest p, and {format_count(hidden, 'more row')} not drawn"
         if hidden
         else "",

@@ -77,7 +77,7 @@ def timeline(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     figure.explain_below(
         ax,
         f"time since the first submit, {markup.format_datetime(start)} UTC",
-        row_chart.left_out(len(tasks) - len(timed), "task", "a submit time"),
+        row_chart.left_out_note(len(tasks) - len(timed), "task", "a submit time"),
     )
     return ax
 

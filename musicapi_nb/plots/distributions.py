@@ -15,7 +15,7 @@ from musicapi_nb.analysis.array_types import Flags, Floats
 from musicapi_nb.analysis.checks import names_of, require
 from musicapi_nb.errors import BadFrame
 from musicapi_nb.plots import figure, row_chart
-from musicapi_nb.plots.text import drawable, format_count
+from musicapi_nb.plots.text import format_count, to_drawable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,7 +71,7 @@ def durations(
     if songs.empty:
         return figure.empty_plot(ax, "no song has a duration")
     rows = [[_song_row(group)] for group in row_chart.groups(songs, by)]
-    note = row_chart.left_out(len(frame) - len(songs), "song", "a duration")
+    note = row_chart.left_out_note(len(frame) - len(songs), "song", "a duration")
     return _draw_chart(ax, rows, top, _MAX_LEVELS, f"Length of songs{_by_text(by)}", "song", note)
 
 
@@ -106,7 +106,7 @@ def latencies(
         return figure.empty_plot(ax, "no task has times (only studio reports them)")
     timed = tasks[np.any([_is_finite(tasks[name]) for name in measures], axis=0)]
     rows = [_task_rows(group, measures) for group in row_chart.groups(timed, by)]
-    note = row_chart.left_out(len(tasks) - len(timed), "task", "times")
+    note = row_chart.left_out_note(len(tasks) - len(timed), "task", "times")
     title = f"Time of tasks{_by_text(by)}"
     return _draw_chart(ax, rows, top, _MAX_LEVELS // 2, title, "task", note)
 
@@ -117,7 +117,7 @@ def _is_finite(column: pd.Series[float]) -> Flags:
 
 
 def _by_text(by: Sequence[str]) -> str:
-    return f" by {drawable(row_chart.SEPARATOR.join(by))}" if by else ""
+    return f" by {to_drawable(row_chart.SEPARATOR.join(by))}" if by else ""
 
 
 def _distinct_tasks(frame: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
@@ -190,7 +190,7 @@ def _draw_chart(  # noqa: PLR0913, PLR0917 - what differs between songs and task
     figure.time_axis(ax, values.tolist())
     figure.title(ax, title)
     key = f"dot: a {item} (outline: many); bar: middle half; diamond: median"
-    hidden = row_chart.hidden_levels(len(levels), len(visible))
+    hidden = row_chart.hidden_levels_note(len(levels), len(visible))
     figure.explain_below(ax, "minutes and seconds", key, hidden, note)
     return ax
 

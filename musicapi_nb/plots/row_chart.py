@@ -49,7 +49,7 @@ def leading_columns(frame: pd.DataFrame, column: str, label: str) -> list[str]:
     return names
 
 
-def hidden_levels(total: int, visible: int) -> str:
+def hidden_levels_note(total: int, visible: int) -> str:
     """Return a note about the levels that are not drawn, or an empty text."""
     hidden = format_count(total - visible, "more level")
     return (
@@ -59,7 +59,7 @@ def hidden_levels(total: int, visible: int) -> str:
     )
 
 
-def left_out(number: int, noun: str, missing: str) -> str:
+def left_out_note(number: int, noun: str, missing: str) -> str:
     """Return a note about rows without data, or an empty text."""
     return f"{format_count(number, noun)} without {missing} left out" if number else ""
 

@@ -11,7 +11,7 @@ from matplotlib.path import Path
 from musicapi_nb.analysis.checks import require
 from musicapi_nb.plots import figure
 from musicapi_nb.plots.sankey_layout import ADDED, DROPPED, MORE, Flow, Node, Ribbon, flow
-from musicapi_nb.plots.text import format_count, percent, shortened
+from musicapi_nb.plots.text import format_count, percent, shorten
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -167,7 +167,7 @@ def _draw_ribbon(ax: Axes, path: RibbonPath, pitch: float) -> None:
 
 def _node_name(node: Node, hidden: int, inches: float) -> str:
     names = {ADDED: "added", DROPPED: "dropped", MORE: format_count(hidden, "more tag")}
-    return names.get(node) or shortened(node[1], inches, figure.TEXT)
+    return names.get(node) or shorten(node[1], inches, figure.TEXT)
 
 
 def _draw_node(  # noqa: PLR0913, PLR0917 - what it draws

@@ -69,7 +69,7 @@ def flow(frame: pd.DataFrame, max_tags: int) -> Flow:
         }
         previous = columns[-1] if columns else {}
         incoming = [ribbon for ribbon in ribbons if ribbon.column == index - 1]
-        columns.append(_ordered(total, incoming, previous))
+        columns.append(_order_nodes(total, incoming, previous))
     hidden = [len(sizes.keys() - nodes) for sizes, nodes in zip(tags, visible, strict=True)]
     return Flow(columns, counts, added, ribbons, hidden, first)
 
@@ -140,7 +140,7 @@ def _join(ribbons: Sequence[Ribbon]) -> Ribbon:
     )
 
 
-def _ordered(sizes: Sizes, incoming: Iterable[Ribbon], previous: Sizes) -> Sizes:
+def _order_nodes(sizes: Sizes, incoming: Iterable[Ribbon], previous: Sizes) -> Sizes:
     """Order nodes by the mean position of their sources, those of the first column by size."""
     positions = {node: position for position, node in enumerate(previous)}
     weights: Sizes = collections.defaultdict(float)

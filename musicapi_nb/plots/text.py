@@ -53,7 +53,7 @@ def _is_drawable(letter: str) -> bool:
     return any(font_manager.get_font(path).get_char_index(ord(letter)) for path in _font_files())
 
 
-def drawable(text: object) -> str:
+def to_drawable(text: object) -> str:
     """Return a text as one line of letters that the installed fonts have.
 
     Control and format characters are removed and white space is collapsed. A letter without a
@@ -84,9 +84,9 @@ def width(text: str, size: float) -> float:
     return float(points) / 72
 
 
-def shortened(text: object, inches: float, size: float) -> str:
+def shorten(text: object, inches: float, size: float) -> str:
     """Return a drawable text of at most this width, without its middle if necessary."""
-    full = drawable(text)
+    full = to_drawable(text)
     # bounds the texts that are measured: no readable letter is thinner than this
     max_letters = max(4, int(inches * 72 / (size * 0.2)))
     if len(full) <= max_letters and width(full, size) <= inches:
@@ -109,7 +109,7 @@ def _without_middle(text: str, letters: int) -> str:
 def shorten_labels(texts: Iterable[object], inches: float, size: float) -> list[str]:
     """Shorten texts, numbering different ones that became equal."""
     texts = list(texts)
-    short = [shortened(text, inches, size) for text in texts]
+    short = [shorten(text, inches, size) for text in texts]
     originals: dict[str, list[object]] = {}
     labels = []
     for text, label in zip(texts, short, strict=True):

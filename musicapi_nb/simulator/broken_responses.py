@@ -31,7 +31,7 @@ def close_connection(request: web.Request, *, reset: bool) -> NoResponse:
     return NoResponse()
 
 
-async def truncated(request: web.Request, file: File) -> web.StreamResponse:
+async def send_truncated(request: web.Request, file: File) -> web.StreamResponse:
     """Announce the whole length, send half, close the connection."""
     response = web.StreamResponse()
     response.content_length = len(file.content)
@@ -43,7 +43,7 @@ async def truncated(request: web.Request, file: File) -> web.StreamResponse:
     return response
 
 
-def altered(kind: str, body: Mapping[str, Any]) -> dict[str, Any]:
+def alter_body(kind: str, body: Mapping[str, Any]) -> dict[str, Any]:
     """Return a JSON body without its ``code``, or with undocumented keys."""
     if kind == "code_missing":
         return {name: value for name, value in body.items() if name != "code"}
@@ -66,7 +66,7 @@ def proxy_page(status: int) -> web.Response:
     return web.Response(status=status, text=_PAGE.format(status=status), content_type="text/html")
 
 
-def unreadable(kind: str) -> web.Response:
+def unreadable_response(kind: str) -> web.Response:
     """Answer 200 with garbage, an HTML page or an empty body instead of JSON."""
     if kind == "garbage_body":
         return web.Response(body=_GARBAGE, content_type="application/json")

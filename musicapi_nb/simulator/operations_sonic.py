@@ -43,7 +43,7 @@ def _concat(call: Call) -> tuple[Song, ...]:
 
 def _remaster(call: Call) -> tuple[Song, ...]:
     source = call.source("continue_clip_id")
-    return song_edits.remastered(call.brief(), source, call.options.remaster_clips)
+    return song_edits.remaster(call.brief(), source, call.options.remaster_clips)
 
 
 def _upload_and_create(call: Call) -> tuple[Song, ...]:
@@ -51,7 +51,9 @@ def _upload_and_create(call: Call) -> tuple[Song, ...]:
     call.catalog.add(source, call.key)
     brief = call.brief(source)
     songs = sonic_songs(brief)
-    return song_edits.paired(brief, source, songs) if call.body.get("auto_concat") else songs
+    return (
+        song_edits.add_joined_songs(brief, source, songs) if call.body.get("auto_concat") else songs
+    )
 
 
 def _upload_timing(submitted: float, songs: int, rng: Random) -> Timing:
@@ -102,7 +104,7 @@ _CREATES = {name: _songs(name, 15, checks.check_create, make) for name, make in 
     ),
 }
 _BATCH = Operation("sonic.batch", 0, checks.check_batch, "sonic", items_path="sonic/create")
-_REPLACE_SECTION = _edit(song_edits.section_replaced, "clip_id")
+_REPLACE_SECTION = _edit(song_edits.replace_section, "clip_id")
 _SAMPLE = _songs("sample", 15, checks.check_sample, _sample)
 _UPLOAD_SAMPLE = _upload_songs("sample", checks.check_sample, "sample")
 

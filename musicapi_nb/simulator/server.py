@@ -199,7 +199,7 @@ class Simulator:
         body = dict(answer.body)
         for kind in ("code_missing", "extra_keys"):
             if (kind != "code_missing" or "code" in body) and self._strike(kind, request):
-                body = broken_responses.altered(kind, body)
+                body = broken_responses.alter_body(kind, body)
         return await self._respond(request, Answer(answer.status, body))
 
     def _answer(self, request: web.Request, entry: LoggedRequest) -> Answer:
@@ -226,15 +226,15 @@ class Simulator:
         """Return the response of a fault that strikes before the request is handled."""
         if self._strike("drop_before", request) is not None:
             return broken_responses.close_connection(request, reset=True)
-        if (slow := self._strike("slow", request)) and await self._interrupted(slow["seconds"]):
+        if (slow := self._strike("slow", request)) and await self._wait_or_stop(slow["seconds"]):
             return broken_responses.close_connection(request, reset=True)
         if settings := self._strike("server_error", request):
             return self._server_error(request, settings)
         if (redirect := self._redirect("redirect_api", request, 307)) is not None:
             return redirect
-        return self._refused(request)
+        return self._refusal_fault(request)
 
-    def _refused(self, request: web.Request) -> web.Response | None:
+    def _refusal_fault(self, request: web.Request) -> web.Response | None:
         refusal: Refusal | None = None
         if settings := self._strike("too_many_requests", request):
             refusal = Refusal(429, "too_many_requests", "Too many requests. Please slow down.")
@@ -261,10 +261,10 @@ class Simulator:
         if self._strike("cut_body", request) is not None:
             content = json.dumps(answer.body).encode()
             file = media.File(content, "application/json")
-            return await broken_responses.truncated(request, file)
+            return await broken_responses.send_truncated(request, file)
         for kind in ("garbage_body", "html_body", "empty_body"):
             if self._strike(kind, request) is not None:
-                return broken_responses.unreadable(kind)
+                return broken_responses.unreadable_response(kind)
         return _json(answer)
 
     async def _lost_reply(self, request: web.Request) -> web.StreamResponse | None:
@@ -272,7 +272,7 @@ class Simulator:
         if self._strike("lost_reply", request) is not None:
             return broken_responses.close_connection(request, reset=False)
         slow = self._strike("slow_reply", request)
-        if slow and await self._interrupted(slow["seconds"]):
+        if slow and await self._wait_or_stop(slow["seconds"]):
             return broken_responses.close_connection(request, reset=False)
         settings = self._strike("error_after", request)
         return self._server_error(request, settings) if settings else None
@@ -298,9 +298,9 @@ class Simulator:
             refusal = Refusal(404, "not_found", "There is no such file.")
             return _json(self.service.error(refusal, ""), media.CORS)
         if self._strike("truncated_download", request) is not None:
-            return await broken_responses.truncated(request, file)
+            return await broken_responses.send_truncated(request, file)
         if self._strike("wrong_type_download", request) is not None:
-            return broken_responses.unreadable("html_body")
+            return broken_responses.unreadable_response("html_body")
         return media.file_response(request, file)
 
     async def _file(self, kind: str, song: Song | None, file_format: str) -> media.File | None:
@@ -336,7 +336,7 @@ class Simulator:
         refusal = Refusal(settings["status"], "server_error", "Internal Server Error.")
         return _json(self.service.error(refusal, _engine(request)))
 
-    async def _interrupted(self, seconds: float) -> bool:
+    async def _wait_or_stop(self, seconds: float) -> bool:
         """Wait simulated seconds; return whether the simulator was stopped meanwhile."""
         waits = [
             asyncio.ensure_future(self.clock.sleep(seconds)),

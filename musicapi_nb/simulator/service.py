@@ -161,7 +161,9 @@ class Service:
 
     def _carry_out_batch(self, operation: Operation, call: Call) -> Answer:
         operation.check(call)
-        answers = [self._item(operation.items_path, call, item) for item in call.body["items"]]
+        answers = [
+            self._answer_item(operation.items_path, call, item) for item in call.body["items"]
+        ]
         batch_id = make_id(f"{self._seed}/batch/{len(self.catalog.batches)}")
         self.catalog.batches[batch_id] = tuple(answers)
         self.catalog.owners[batch_id] = call.key
@@ -173,7 +175,7 @@ class Service:
         }
         return Answer(200, reply)
 
-    def _item(self, path: str, call: Call, item: Any) -> Answer:
+    def _answer_item(self, path: str, call: Call, item: Any) -> Answer:
         try:
             operation = operation_at(path, item) if isinstance(item, Mapping) else None
             if operation is None:

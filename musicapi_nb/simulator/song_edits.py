@@ -55,7 +55,7 @@ def stems(brief: Brief, source: Song, count: int) -> tuple[Song, ...]:
     )
 
 
-def remastered(brief: Brief, source: Song, count: int) -> tuple[Song, ...]:
+def remaster(brief: Brief, source: Song, count: int) -> tuple[Song, ...]:
     """Copy a song; with a high variation, as another performance."""
     if brief.body.get("variation_category") == "high":
         return _new_performances(brief, source, count)
@@ -89,7 +89,7 @@ def with_instruments(brief: Brief, source: Song) -> tuple[Song, ...]:
     )
 
 
-def section_replaced(brief: Brief, source: Song) -> tuple[Song, ...]:
+def replace_section(brief: Brief, source: Song) -> tuple[Song, ...]:
     """Replace a section of a song; the simulator performs all of it anew."""
     infill = brief.body.get("infill_lyrics")
     lyrics = lyrics_of(brief.body) or _joined_lyrics(source.lyrics, infill)
@@ -115,7 +115,7 @@ def mashup(brief: Brief, first: Song, second: Song) -> tuple[Song, ...]:
     )
 
 
-def paired(brief: Brief, source: Song, songs: tuple[Song, ...]) -> tuple[Song, ...]:
+def add_joined_songs(brief: Brief, source: Song, songs: tuple[Song, ...]) -> tuple[Song, ...]:
     """Add to each song a second one that joins it to its source."""
     cut = min(float(brief.body.get("continue_at") or source.duration), source.duration)
     return songs + tuple(

@@ -67,7 +67,7 @@ def one_pass(tags: Sequence[str], rng: Random, negative: Iterable[str] = ()) -> 
     for requested in tags:
         tag = SPELLINGS.get(requested, requested)
         rules = _RULES_BY_TAG.get(tag, ()) if tag in KNOWN else _RULES_BY_TAG["*"]
-        changed = _changed(tag, rules, rng)
+        changed = _keep_or_rewrite(tag, rules, rng)
         if changed is not None and changed not in excluded:
             kept_tags[changed] = None
         for rule in rules:
@@ -82,7 +82,7 @@ def one_pass(tags: Sequence[str], rng: Random, negative: Iterable[str] = ()) -> 
 
 def sonic_tags(text: str, rng: Random, negative: str = "") -> tuple[str, ...]:
     """Return a sonic clip's tags: one pass over the requested text, never empty."""
-    return one_pass(_parsed(text), rng, split(negative)) or (rng.choice(tuple(GENRES)),)
+    return one_pass(_split_known(text), rng, split(negative)) or (rng.choice(tuple(GENRES)),)
 
 
 def described_tags(description: str, rng: Random, negative: str = "") -> tuple[str, ...]:
@@ -100,7 +100,7 @@ def studio_steps(prompt: str, rng: Random, *, first: bool, negative: str = "") -
     compounds as their components (``COMPOUNDS``), the second does not.
     """
     source = requested_text(prompt)
-    requested = _parsed(source)
+    requested = _split_known(source)
     if first and (components := _without_compounds(requested)) != requested:
         requested, source = components, ", ".join(components)
     excluded = split(negative)
@@ -141,7 +141,7 @@ def _later_tags(
     return (*order, *(tag for tag in kept_tags if tag in DECADES)) or tuple(tags[:1])
 
 
-def _changed(tag: str, rules: Iterable[Rule], rng: Random) -> str | None:
+def _keep_or_rewrite(tag: str, rules: Iterable[Rule], rng: Random) -> str | None:
     """Return the tag, its rewrite, or None if it is dropped."""
     for rule in rules:
         if rule.kind != "add" and rng.random() < rule.chance:
@@ -160,7 +160,7 @@ def _without_compounds(tags: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*main, *rest]))
 
 
-def _parsed(text: str) -> tuple[str, ...]:
+def _split_known(text: str) -> tuple[str, ...]:
     """Split a list of tags, where "slow jazz" becomes two known tags."""
     tags: list[str] = []
     for part in split(text):

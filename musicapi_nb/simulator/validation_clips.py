@@ -26,8 +26,8 @@ def _check_description(call: Call, name: str) -> None:
     text = call.body.get(name)
     if not isinstance(text, str) or not text.strip():
         raise invalid(f"{name} is required.")
-    rules.shorter(text, LYRICS_DESCRIPTION_LIMIT, name)
-    rules.moderated(None, text)
+    rules.check_length(text, LYRICS_DESCRIPTION_LIMIT, name)
+    rules.check_content(None, text)
 
 
 def check_persona(call: Call) -> None:
@@ -36,13 +36,13 @@ def check_persona(call: Call) -> None:
     name, clip = body.get("name"), body.get(clip_field)
     if not (isinstance(name, str) and name.strip() and isinstance(clip, str) and clip):
         raise invalid("name and continue_clip_id are required fields.")
-    rules.typed(body, str, "description", "describe", "styles", "vox_audio_id")
-    rules.shorter(name, PERSONA_NAME_LIMIT, "name")
+    rules.check_types(body, str, "description", "describe", "styles", "vox_audio_id")
+    rules.check_length(name, PERSONA_NAME_LIMIT, "name")
     for field in ("description", "describe"):
-        rules.shorter(body.get(field), PERSONA_DESCRIPTION_LIMIT, "description")
+        rules.check_length(body.get(field), PERSONA_DESCRIPTION_LIMIT, "description")
     if len(body.get("styles") or "") > PERSONA_STYLES_LIMIT:
         raise invalid(f"The styles character length should be at most {PERSONA_STYLES_LIMIT}.")
-    rules.span(body, "vocal_start_s", "vocal_end_s")
+    rules.check_range(body, "vocal_start_s", "vocal_end_s")
     call.own_song(clip_field)
     vox = body.get("vox_audio_id")
     unknown = vox and call.catalog.owners.get(vox) != call.key
@@ -57,26 +57,26 @@ def persona_clip_field(body: Body) -> str:
 
 def check_upload(call: Call) -> None:
     """Check a call of /sonic/upload or /riffusion/upload."""
-    rules.web_address(call.body, "url")
-    rules.typed(call.body, str, "callback_url")
+    rules.check_url(call.body, "url")
+    rules.check_types(call.body, str, "callback_url")
 
 
 def check_audio_url(call: Call) -> None:
     """Check a call of /sonic/create-voice or /producer/upload."""
-    rules.web_address(call.body, "audio_url")
+    rules.check_url(call.body, "audio_url")
 
 
 def check_clip(call: Call) -> None:
     """Check a call about one clip."""
-    rules.required(call.body, ("clip_id",))
-    rules.typed(call.body, str, "clip_id")
+    rules.check_required(call.body, ("clip_id",))
+    rules.check_types(call.body, str, "clip_id")
     call.own_song("clip_id")
 
 
 def check_vox(call: Call) -> None:
     """Check a call of /sonic/vox."""
     check_clip(call)
-    rules.span(call.body, "vocal_start_s", "vocal_end_s", VOX_SECONDS)
+    rules.check_range(call.body, "vocal_start_s", "vocal_end_s", VOX_SECONDS)
 
 
 def check_download(call: Call) -> None:
@@ -98,4 +98,4 @@ def check_upsample_tags(call: Call) -> None:
 
 def check_get_song(call: Call) -> None:
     """Check a call of /suno/get-song."""
-    rules.web_address(call.body, "share_link")
+    rules.check_url(call.body, "share_link")

@@ -59,47 +59,47 @@ def check_producer(call: Call) -> None:
     """Check a call of /producer/create."""
     body = call.body
     task_type = rules.task_type_of(body, PRODUCER_TASKS)
-    rules.typed(body, str, "sound", "lyrics", "title", "clip_id", "instruction", "cover_url")
-    rules.typed(body, bool, "make_instrumental")
-    rules.one_of(body, "mv", PRODUCER_MODELS)
-    rules.required(body, PRODUCER_TASKS[task_type], task_type)
+    rules.check_types(body, str, "sound", "lyrics", "title", "clip_id", "instruction", "cover_url")
+    rules.check_types(body, bool, "make_instrumental")
+    rules.check_choice(body, "mv", PRODUCER_MODELS)
+    rules.check_required(body, PRODUCER_TASKS[task_type], task_type)
     if task_type == "create_music" and not body.get("sound") and not body.get("lyrics"):
         raise invalid("At least one of 'sound' and 'lyrics' is required.")
-    rules.shorter(body.get("title"), TITLE_LIMIT, "title")
+    rules.check_length(body.get("title"), TITLE_LIMIT, "title")
     for name, low in _STRENGTHS.items():
-        rules.fraction(body, name, low)
-    rules.span(body, "starts_at", "ends_at")
-    rules.seconds(body, "extend_s")
-    rules.integer(body, "length", *LENGTH)
+        rules.check_fraction(body, name, low)
+    rules.check_range(body, "starts_at", "ends_at")
+    rules.check_seconds(body, "extend_s")
+    rules.check_integer(body, "length", *LENGTH)
     if type(body.get("seed", "")) not in (int, str):
         raise invalid("The 'seed' field should be an integer or a string.")
-    rules.moderated(body.get("lyrics") or None, body.get("sound"))
+    rules.check_content(body.get("lyrics") or None, body.get("sound"))
     _check_source(call, task_type, "clip_id")
 
 
 def check_download(call: Call) -> None:
     """Check a call of /producer/download."""
     check_clip(call)
-    rules.one_of(call.body, "format", ("mp3", "wav"))
+    rules.check_choice(call.body, "format", ("mp3", "wav"))
 
 
 def check_riffusion(call: Call) -> None:
     """Check a call of /riffusion/create."""
     body = call.body
     task_type = rules.task_type_of(body, RIFFUSION_TASKS)
-    rules.typed(body, bool, "custom_mode", "make_instrumental")
-    rules.typed(body, str, "lyrics", "prompt", "sound", "title", "continue_clip_id")
-    rules.one_of(body, "mv", RIFFUSION_MODELS)
-    rules.required(body, RIFFUSION_TASKS[task_type], task_type)
+    rules.check_types(body, bool, "custom_mode", "make_instrumental")
+    rules.check_types(body, str, "lyrics", "prompt", "sound", "title", "continue_clip_id")
+    rules.check_choice(body, "mv", RIFFUSION_MODELS)
+    rules.check_required(body, RIFFUSION_TASKS[task_type], task_type)
     if task_type == "create_music":
         _check_riffusion_text(body)
-    rules.fraction(body, "vocal_variation")
-    rules.seconds(body, "continue_at")
-    rules.span(body, "replace_start_time", "replace_end_time")
-    rules.shorter(body.get("lyrics"), RIFFUSION_LYRICS_LIMIT + 1, "lyrics")
+    rules.check_fraction(body, "vocal_variation")
+    rules.check_seconds(body, "continue_at")
+    rules.check_range(body, "replace_start_time", "replace_end_time")
+    rules.check_length(body.get("lyrics"), RIFFUSION_LYRICS_LIMIT + 1, "lyrics")
     for name in ("prompt", "sound"):
-        rules.shorter(body.get(name), RIFFUSION_TEXT_LIMIT + 1, name)
-    rules.moderated(body.get("lyrics") or None, body.get("prompt"))
+        rules.check_length(body.get(name), RIFFUSION_TEXT_LIMIT + 1, name)
+    rules.check_content(body.get("lyrics") or None, body.get("prompt"))
     _check_source(call, task_type, "continue_clip_id")
 
 
@@ -119,6 +119,6 @@ def _check_riffusion_text(body: Body) -> None:
     if not isinstance(custom, bool):
         raise invalid("The 'custom_mode' field should be boolean.")
     if not custom:
-        rules.required(body, ("prompt",))
+        rules.check_required(body, ("prompt",))
     elif not body.get("lyrics") and not body.get("sound"):
         raise invalid("At least one of 'lyrics' and 'sound' is required when custom_mode = true.")

@@ -63,7 +63,7 @@ def retired(name: str) -> Refusal:
     return Refusal(410, "gone", f"{name} is no longer available.")
 
 
-def moderated(lyrics: str | None, description: str | None) -> None:
+def check_content(lyrics: str | None, description: str | None) -> None:
     """Refuse lyrics without a letter, and lyrics or a description with a refused phrase."""
     if lyrics is not None and not any(character.isalpha() for character in lyrics):
         raise forbidden(REFUSALS["lyrics_format"])
@@ -73,7 +73,7 @@ def moderated(lyrics: str | None, description: str | None) -> None:
             raise forbidden(REFUSALS[reason])
 
 
-def required(body: Body, names: Sequence[str], task_type: str | None = None) -> None:
+def check_required(body: Body, names: Sequence[str], task_type: str | None = None) -> None:
     """Refuse a body without one of these fields."""
     when = f" when task_type = {task_type}" if task_type else ""
     for name in names:
@@ -81,37 +81,37 @@ def required(body: Body, names: Sequence[str], task_type: str | None = None) -> 
             raise invalid(f"The '{name}' field is required{when}.")
 
 
-def shorter(text: str | None, limit: int, name: str) -> None:
+def check_length(text: str | None, limit: int, name: str) -> None:
     """Refuse a text of ``limit`` or more characters."""
     if len(text or "") >= limit:
         raise invalid(f"The {name} character length should be less than {limit}.")
 
 
-def fraction(body: Body, name: str, low: float = 0.0) -> None:
+def check_fraction(body: Body, name: str, low: float = 0.0) -> None:
     """Refuse a value outside ``low`` to 1."""
     value = body.get(name)
     if value is not None and (not is_number(value) or not low <= value <= 1):
         raise invalid(f"The '{name}' field should be a number from {low:g} to 1.")
 
 
-def integer(body: Body, name: str, low: int, high: int) -> None:
+def check_integer(body: Body, name: str, low: int, high: int) -> None:
     """Refuse a value other than an integer from ``low`` to ``high``."""
     value = body.get(name)
     if value is not None and (type(value) is not int or not low <= value <= high):
         raise invalid(f"The '{name}' field should be an integer from {low} to {high}.")
 
 
-def seconds(body: Body, name: str) -> None:
+def check_seconds(body: Body, name: str) -> None:
     """Refuse a value other than a number of seconds from 0."""
     value = body.get(name)
     if value is not None and (not is_number(value) or value < 0):
         raise invalid(f"The '{name}' field should be a number of seconds.")
 
 
-def span(body: Body, start: str, end: str, longest: float | None = None) -> None:
-    """Refuse a span that ends before it starts or is longer than ``longest`` seconds."""
+def check_range(body: Body, start: str, end: str, longest: float | None = None) -> None:
+    """Refuse a range that ends before it starts or is longer than ``longest`` seconds."""
     for name in (start, end):
-        seconds(body, name)
+        check_seconds(body, name)
     first, last = body.get(start), body.get(end)
     if first is None or last is None:
         return
@@ -121,7 +121,7 @@ def span(body: Body, start: str, end: str, longest: float | None = None) -> None
         raise invalid(f"'{start}' to '{end}' should be at most {longest:g} seconds.")
 
 
-def typed(body: Body, kind: type[str | bool], *names: str) -> None:
+def check_types(body: Body, kind: type[str | bool], *names: str) -> None:
     """Refuse a value other than a string (or boolean) in these fields."""
     label = "string" if kind is str else "boolean"
     for name in names:
@@ -129,7 +129,7 @@ def typed(body: Body, kind: type[str | bool], *names: str) -> None:
             raise invalid(f"The '{name}' field should be {label}.")
 
 
-def one_of(body: Body, name: str, choices: Sequence[str], label: str | None = None) -> None:
+def check_choice(body: Body, name: str, choices: Sequence[str], label: str | None = None) -> None:
     """Refuse a value that is not among the choices; a missing field passes.
 
     ``label`` is the name of the field in the message.
@@ -147,7 +147,7 @@ def task_type_of(body: Body, task_types: Mapping[str, Any]) -> str:
     return task_type
 
 
-def web_address(body: Body, name: str) -> None:
+def check_url(body: Body, name: str) -> None:
     """Refuse a value other than an http(s) URL, and a URL whose file is refused."""
     url = body.get(name)
     if not isinstance(url, str) or not url.startswith(("http://", "https://")):

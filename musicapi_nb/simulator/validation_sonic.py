@@ -131,13 +131,13 @@ def _check(call: Call, rule: TaskRule, task_type: str | None = None) -> None:
     if "duration" in body and not rule.duration:
         raise invalid(f"The 'duration' field is not supported{when}.")
     if options.use_suno_cdn == "required":
-        rules.required(body, ("use_suno_cdn",))
+        rules.check_required(body, ("use_suno_cdn",))
     if rule.custom_mode and not isinstance(body.get("custom_mode"), bool):
         raise invalid("The 'custom_mode' field should be boolean.")
     model = _model_of(body, rule.models) if rule.models else ""
-    rules.required(body, rule.needs, task_type)
+    rules.check_required(body, rule.needs, task_type)
     if "url" in body and not str(body["url"]).startswith(("http://", "https://")):
-        rules.web_address(body, "url")  # the upload step finds out whether the file is refused
+        rules.check_url(body, "url")  # the upload step finds out whether the file is refused
     if rule.text:
         _check_text(body)
     if body.get("auto_lyrics") and not body.get("custom_mode"):
@@ -146,7 +146,7 @@ def _check(call: Call, rule: TaskRule, task_type: str | None = None) -> None:
         _check_lengths(body, model)
         if options.unfit == "refuse":
             _check_features(body, model)
-    rules.moderated(
+    rules.check_content(
         rules.lyrics_of(body) or body.get("infill_lyrics"), body.get("gpt_description_prompt")
     )
 
@@ -161,20 +161,20 @@ def _model_of(body: Body, allowed: tuple[str, ...]) -> str:
 
 
 def _check_types(body: Body) -> None:
-    rules.typed(
+    rules.check_types(
         body, bool, "make_instrumental", "custom_mode", "auto_lyrics", "use_suno_cdn", "auto_concat"
     )
     texts = ("prompt", "lyrics", "gpt_description_prompt", "title", "tags", "negative_tags")
     ids = ("continue_clip_id", "persona_id", "webhook_secret", "clip_id", "sample_clip_id")
-    rules.typed(body, str, *texts, *ids, "infill_lyrics", "url")
+    rules.check_types(body, str, *texts, *ids, "infill_lyrics", "url")
     for name in ("style_weight", "weirdness_constraint", "audio_weight"):
-        rules.fraction(body, name)
-    rules.one_of(body, "vocal_gender", ("f", "m"))
-    rules.one_of(body, "variation_category", ("subtle", "normal", "high"))
-    rules.seconds(body, "continue_at")
+        rules.check_fraction(body, name)
+    rules.check_choice(body, "vocal_gender", ("f", "m"))
+    rules.check_choice(body, "variation_category", ("subtle", "normal", "high"))
+    rules.check_seconds(body, "continue_at")
     for name in ("overpainting", "chop_sample", "infill"):
-        rules.span(body, f"{name}_start_s", f"{name}_end_s")
-    rules.integer(body, "duration", *SONIC_SECONDS)
+        rules.check_range(body, f"{name}_start_s", f"{name}_end_s")
+    rules.check_integer(body, "duration", *SONIC_SECONDS)
 
 
 def _check_text(body: Body) -> None:
@@ -187,12 +187,12 @@ def _check_text(body: Body) -> None:
 def _check_lengths(body: Body, model: str) -> None:
     small = model in _SMALL_MODELS
     lyrics_limit, tags_limit = (3000, 200) if small else (5000, 1000)
-    rules.shorter(rules.lyrics_of(body), lyrics_limit, "prompt")
-    rules.shorter(body.get("infill_lyrics"), lyrics_limit, "infill_lyrics")
+    rules.check_length(rules.lyrics_of(body), lyrics_limit, "prompt")
+    rules.check_length(body.get("infill_lyrics"), lyrics_limit, "infill_lyrics")
     description = body.get("gpt_description_prompt")
-    rules.shorter(description, DESCRIPTION_LIMIT, "'gpt_description_prompt'")
-    rules.shorter(body.get("tags"), tags_limit, "tags")
-    rules.shorter(body.get("title"), TITLE_LIMIT, "title")
+    rules.check_length(description, DESCRIPTION_LIMIT, "'gpt_description_prompt'")
+    rules.check_length(body.get("tags"), tags_limit, "tags")
+    rules.check_length(body.get("title"), TITLE_LIMIT, "title")
 
 
 def _check_features(body: Body, model: str) -> None:

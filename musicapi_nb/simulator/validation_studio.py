@@ -24,18 +24,18 @@ def check(call: Call) -> None:
     if not isinstance(prompt, str) or not prompt.strip():
         raise invalid("The 'prompt' field is required.")
     kind = str(body.get("lyrics_type"))
-    rules.one_of({"lyrics_type": kind}, "lyrics_type", ("user", "generate", "instrumental"))
+    rules.check_choice({"lyrics_type": kind}, "lyrics_type", ("user", "generate", "instrumental"))
     if kind == "user" and not str(body.get("lyrics") or "").strip():
         raise invalid("The 'lyrics' field is required when lyrics_type = user.")
     if not call.options.studio_defaults:
-        rules.required(body, (*_STRENGTHS, "model_type", "config"))
+        rules.check_required(body, (*_STRENGTHS, "model_type", "config"))
     for name in (*_STRENGTHS, *_POSITIONS):
-        rules.fraction(body, name)
-    rules.one_of(body, "model_type", ("studio32-v1.5", "studio130-v1.5"))
+        rules.check_fraction(body, name)
+    rules.check_choice(body, "model_type", ("studio32-v1.5", "studio130-v1.5"))
     if "seed" in body and type(body["seed"]) is not int:
         raise invalid("The 'seed' field should be an integer.")
     _check_config(body.get("config", {"mode": "regular"}))
-    rules.moderated(body.get("lyrics") if kind == "user" else None, prompt)
+    rules.check_content(body.get("lyrics") if kind == "user" else None, prompt)
     unknown = (body.get("config") or {}).get("source") and source_of(call) is None
     if unknown and call.options.unknown_clip == "refuse":
         raise invalid("The 'config.source.song_id' field is invalid.")
@@ -50,7 +50,7 @@ def source_of(call: Call) -> Song | None:
 def _check_config(config: Any) -> None:
     mode = str(config.get("mode")) if isinstance(config, Mapping) else ""
     modes = ("regular", "continuation", "precede")
-    rules.one_of({"mode": mode}, "mode", modes, label="config.mode")
+    rules.check_choice({"mode": mode}, "mode", modes, label="config.mode")
     if mode != "regular":
         source = config.get("source")
         if not isinstance(source, Mapping) or not source.get("song_id"):

@@ -181,7 +181,7 @@ def _follow_up(
     """Build the request of an operation on a song (and `others`); `fields` take precedence."""
     name = f"{song.engine or 'song'}.{operation}"
     for clip in (song, *others):
-        if (problem := _not_ready(clip)) is not None:
+        if (problem := _not_ready_problem(clip)) is not None:
             raise InvalidRequest(name, [problem])
     request_type = _request_type(song, operation)
     if request_type is None:
@@ -195,7 +195,7 @@ def _follow_up(
     return request_type(**dict(_filled_fields(song, request_type, others, fields), **fields))
 
 
-def _not_ready(song: Song) -> Problem | None:
+def _not_ready_problem(song: Song) -> Problem | None:
     if song.id is None:
         return Problem("", "the song has no id, which a follow-up request needs")
     if song.state in {"pending", "running"}:

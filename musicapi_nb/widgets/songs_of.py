@@ -197,7 +197,7 @@ def _elements(source: Any) -> Iterable[Any]:
         return (source,)
     if isinstance(source, Iterable):
         return source
-    raise _wrong_type(source)
+    raise _wrong_type_error(source)
 
 
 def _tasks(element: Any) -> Iterable[Any]:
@@ -215,7 +215,7 @@ def _tasks(element: Any) -> Iterable[Any]:
         return list(element.tasks())
     if isinstance(element, list | tuple):
         return element
-    raise _wrong_type(element)
+    raise _wrong_type_error(element)
 
 
 def _is_job(source: Any) -> bool:
@@ -226,7 +226,7 @@ def _has_tasks(source: Any) -> bool:
     return callable(getattr(type(source), "tasks", None))
 
 
-def _wrong_type(source: object) -> InvalidArgument:
+def _wrong_type_error(source: object) -> InvalidArgument:
     return InvalidArgument(
         f"this is a {type(source).__name__}; songs come from tasks, songs, jobs, raw replies, "
         "an iterable of these, an experiment, a library, or rows of songs_frame"

@@ -72,9 +72,9 @@ def test_ratings_distinguish_id_task_and_simulator(tmp_path: Path) -> None:
         Song(task_id="t", position=1),
     ]
     with Library(tmp_path / "l") as library:
-        for stars, song_ in enumerate(songs, 1):
-            library.rate(song_, stars)
-        assert [library.rating(song_).stars for song_ in songs] == [1, 2, 3, 4]  # type: ignore[union-attr]
+        for stars, song in enumerate(songs, 1):
+            library.rate(song, stars)
+        assert [library.rating(song).stars for song in songs] == [1, 2, 3, 4]  # type: ignore[union-attr]
         moved = msgspec.structs.replace(songs[0], task_id="other", position=7)
         assert library.rating(moved) == library.rating(songs[0])
 
@@ -177,5 +177,5 @@ def test_ratings_frame_joins_songs(tmp_path: Path) -> None:
     joined = songs.merge(frame, how="left", on=["task_id", "song_id", "song_position", "simulated"])
     assert joined["rating"].fillna(0).tolist() == [0, 5]
     assert joined["note"].fillna("").tolist() == ["thin", ""]
-    with pytest.raises(InvalidArgument, match="library or of a gallery"):
+    with pytest.raises(InvalidArgument, match="library or a gallery"):
         mnb.ratings_frame(songs)  # type: ignore[arg-type]

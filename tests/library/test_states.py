@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from musicapi_nb.errors import ContentRefused, InvalidTransition, LostReply, OverBudget, Unreachable
 from musicapi_nb.ledger_types import PurchaseTerms
 from musicapi_nb.library import ACTIVE_STATES, OPEN_STATES, STATES, Entry, Library
-from musicapi_nb.library.entry import Event, allowed, apply_event
+from musicapi_nb.library.entry import Event, apply_event, is_allowed
 from musicapi_nb.tasks import Task
 from tests.library.helpers import (
     FAILED,
@@ -286,7 +286,7 @@ def test_event_is_applied_or_refused(state: Any, kind: str) -> None:
         owner="o",
         data={"request": {"engine": "sonic", "operation": "create"}, "request_key": "i", "take": 1},
     )
-    if allowed(entry, kind):
+    if is_allowed(entry, kind):
         assert apply_event(entry, event)[0].owner == "o"
     else:
         with pytest.raises(InvalidTransition, match=kind):
@@ -297,7 +297,7 @@ def test_ended_entry_changes_only_by_its_refund() -> None:
     over = set(STATES) - OPEN_STATES
     for state in over:
         entry = Entry(1, 1, "i", "sonic", "create", state)
-        follows = {kind for kind in KINDS if allowed(entry, kind)}
+        follows = {kind for kind in KINDS if is_allowed(entry, kind)}
         assert follows == ({"charged", "refunded"} if state == "failed" else set())
     with contextlib.suppress(InvalidTransition):
         apply_event(None, Event(id=1, at=0.0, kind="done", entry=1))

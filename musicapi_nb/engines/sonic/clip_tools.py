@@ -11,7 +11,7 @@ from typing import Annotated, ClassVar
 
 from musicapi_nb.engines.fields import Field
 from musicapi_nb.engines.request import Price, ReplyKind, Request
-from musicapi_nb.engines.sonic.generation import Clip, priced
+from musicapi_nb.engines.sonic.generation import Clip, published_price
 
 
 class _OfClip(Request, frozen=True, kw_only=True):
@@ -20,7 +20,7 @@ class _OfClip(Request, frozen=True, kw_only=True):
     engine: ClassVar[str] = "sonic"
     reply: ClassVar[ReplyKind] = "immediate"
     songs: ClassVar[int | None] = 0
-    cost: ClassVar[Price | None] = priced(1)
+    cost: ClassVar[Price | None] = published_price(1)
 
     clip_id: Clip = None
 
@@ -52,7 +52,7 @@ class Wav(_OfClip, frozen=True, kw_only=True):
 
     operation: ClassVar[str] = "wav"
     path: ClassVar[str] = "/api/v1/sonic/wav"
-    cost: ClassVar[Price | None] = priced(2)
+    cost: ClassVar[Price | None] = published_price(2)
     poll_by_repost: ClassVar[bool] = True
 
 
@@ -82,7 +82,7 @@ class StemsBasic(Request, frozen=True, kw_only=True):
     engine: ClassVar[str] = "sonic"
     operation: ClassVar[str] = "stems_basic"
     path: ClassVar[str] = "/api/v1/sonic/stems/basic"
-    cost: ClassVar[Price | None] = priced(30)
+    cost: ClassVar[Price | None] = published_price(30)
 
     clip_id: Clip = None
 
@@ -92,7 +92,7 @@ class StemsFull(StemsBasic, frozen=True, kw_only=True):
 
     operation: ClassVar[str] = "stems_full"
     path: ClassVar[str] = "/api/v1/sonic/stems/full"
-    cost: ClassVar[Price | None] = priced(75)
+    cost: ClassVar[Price | None] = published_price(75)
 
 
 class UpsampleTags(Request, frozen=True, kw_only=True):
@@ -103,7 +103,7 @@ class UpsampleTags(Request, frozen=True, kw_only=True):
     path: ClassVar[str] = "/api/v1/sonic/upsample-tags"
     reply: ClassVar[ReplyKind] = "immediate"
     songs: ClassVar[int | None] = 0
-    cost: ClassVar[Price | None] = priced(1)
+    cost: ClassVar[Price | None] = published_price(1)
 
     tags: Annotated[
         str | None, Field(kind="tags", required=True, help="The tags, comma-separated.")

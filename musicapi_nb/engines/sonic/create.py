@@ -17,10 +17,10 @@ from musicapi_nb.engines.sonic.generation import (
     Model,
     Music,
     SunoCdn,
-    allowed_by,
-    documented_for,
-    in_order,
-    priced,
+    model_problems,
+    published_price,
+    range_problems,
+    undocumented_advice,
 )
 from musicapi_nb.errors import Problem
 
@@ -34,7 +34,7 @@ class Create(Music, frozen=True, kw_only=True):
 
     operation: ClassVar[str] = "create"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "create_music"}
-    cost: ClassVar[Price | None] = priced(20)
+    cost: ClassVar[Price | None] = published_price(20)
     active_when: ClassVar[ActiveWhen] = {
         **Music.active_when,
         **{name: {"custom_mode": (True,)} for name in ("prompt", "title", "tags")},
@@ -58,7 +58,7 @@ class Create(Music, frozen=True, kw_only=True):
                         hard=False,
                     )
 
-    def _without_lyrics(self) -> Problem:
+    def _missing_lyrics(self) -> Problem:
         if self.auto_lyrics is True:
             return Problem("prompt", "is required with auto_lyrics: the subject of the lyrics")
         return Problem(
@@ -138,9 +138,9 @@ class _Painted(_FromClip, frozen=True, kw_only=True):
 
     def rules(self) -> Iterator[Problem]:
         yield from super().rules()
-        yield from in_order(self, "overpainting_start_s", "overpainting_end_s")
-        yield from documented_for(self, "overpainting_start_s", _PAINTED)
-        yield from documented_for(self, "overpainting_end_s", _PAINTED)
+        yield from range_problems(self, "overpainting_start_s", "overpainting_end_s")
+        yield from undocumented_advice(self, "overpainting_start_s", _PAINTED)
+        yield from undocumented_advice(self, "overpainting_end_s", _PAINTED)
 
 
 class AddVocals(_Painted, frozen=True, kw_only=True):
@@ -164,7 +164,7 @@ class Remaster(Request, frozen=True, kw_only=True):
     operation: ClassVar[str] = "remaster"
     path: ClassVar[str] = "/api/v1/sonic/create"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "remaster"}
-    cost: ClassVar[Price | None] = priced(15)
+    cost: ClassVar[Price | None] = published_price(15)
     webhook: ClassVar[bool] = True
 
     continue_clip_id: Annotated[
@@ -182,8 +182,8 @@ class Remaster(Request, frozen=True, kw_only=True):
     use_suno_cdn: SunoCdn = None
 
     def rules(self) -> Iterator[Problem]:
-        yield from allowed_by(self, REMASTERED)
-        yield from documented_for(self, "variation_category", _VARIED)
+        yield from model_problems(self, REMASTERED)
+        yield from undocumented_advice(self, "variation_category", _VARIED)
 
 
 class Concat(Request, frozen=True, kw_only=True):
@@ -193,7 +193,7 @@ class Concat(Request, frozen=True, kw_only=True):
     operation: ClassVar[str] = "concat"
     path: ClassVar[str] = "/api/v1/sonic/create"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "concat_music"}
-    cost: ClassVar[Price | None] = priced(2)
+    cost: ClassVar[Price | None] = published_price(2)
     webhook: ClassVar[bool] = True
 
     continue_clip_id: Annotated[

@@ -26,7 +26,7 @@ _PROMPT = LimitByModel(5000, {"sonic-v3-5": 3000, "sonic-v4": 3000})
 _TAGS = LimitByModel(1000, {"sonic-v3-5": 200, "sonic-v4": 200})
 
 
-def priced(credits_: int) -> Price:
+def published_price(credits_: int) -> Price:
     """Return a price as published on 2026-10-07."""
     return Price(credits_, dt.date(2026, 10, 7), "public client of api.musicapi.ai")
 
@@ -82,7 +82,7 @@ class Music(Request, frozen=True, kw_only=True):
     engine: ClassVar[str] = "sonic"
     path: ClassVar[str] = "/api/v1/sonic/create"
     songs: ClassVar[int | None] = 2
-    cost: ClassVar[Price | None] = priced(15)
+    cost: ClassVar[Price | None] = published_price(15)
     webhook: ClassVar[bool] = True
     active_when: ClassVar[ActiveWhen] = {
         "gpt_description_prompt": {"custom_mode": (False,)},
@@ -129,14 +129,14 @@ class Music(Request, frozen=True, kw_only=True):
         if self.auto_lyrics is True and self.custom_mode is False:
             yield Problem("auto_lyrics", "needs custom_mode=True")
         if self.custom_mode is True and is_missing(self.prompt) and not self.make_instrumental:
-            yield self._without_lyrics()
-        yield from documented_for(self, "vocal_gender", GENDERED)
+            yield self._missing_lyrics()
+        yield from undocumented_advice(self, "vocal_gender", GENDERED)
 
-    def _without_lyrics(self) -> Problem:
+    def _missing_lyrics(self) -> Problem:
         return Problem("prompt", "custom mode normally needs lyrics here", hard=False)
 
 
-def documented_for(request: Any, name: str, models: Sequence[str]) -> Iterator[Problem]:
+def undocumented_advice(request: Any, name: str, models: Sequence[str]) -> Iterator[Problem]:
     """Yield advice if the docs do not list the request's older model for this field."""
     model = canonical_model(request.mv) if isinstance(request.mv, str) else ""
     if getattr(request, name) is not None and model in OLDER and model not in models:
@@ -144,7 +144,7 @@ def documented_for(request: Any, name: str, models: Sequence[str]) -> Iterator[P
         yield Problem(name, f"is documented for {listed}; {model} may ignore it", hard=False)
 
 
-def allowed_by(request: Any, models: Sequence[str]) -> Iterator[Problem]:
+def model_problems(request: Any, models: Sequence[str]) -> Iterator[Problem]:
     """Yield a problem for an older model that the docs exclude, and advice for a newer one."""
     model = canonical_model(request.mv) if isinstance(request.mv, str) else ""
     listed = ", ".join(reversed(models))
@@ -154,7 +154,9 @@ def allowed_by(request: Any, models: Sequence[str]) -> Iterator[Problem]:
         yield Problem("mv", f"is {model}; the docs list {listed} here")
 
 
-def in_order(request: Any, start: str, end: str, longest: float | None = None) -> Iterator[Problem]:
+def range_problems(
+    request: Any, start: str, end: str, longest: float | None = None
+) -> Iterator[Problem]:
     """Yield a problem if a range ends before it starts, or is longer than `longest` seconds."""
     first, last = getattr(request, start), getattr(request, end)
     if not (isinstance(first, int | float) and isinstance(last, int | float)):

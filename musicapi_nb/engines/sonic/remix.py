@@ -26,10 +26,10 @@ from musicapi_nb.engines.sonic.generation import (
     Tags,
     Title,
     Weirdness,
-    allowed_by,
     choice_of,
-    documented_for,
-    in_order,
+    model_problems,
+    range_problems,
+    undocumented_advice,
 )
 from musicapi_nb.errors import Problem
 
@@ -67,7 +67,7 @@ class Sample(_Mixed, frozen=True, kw_only=True):
             yield Problem("sample_clip_id", "is required unless url is given: the audio to sample")
         if self.sample_clip_id is not None and self.url is not None:
             yield Problem("url", "is a second source; give sample_clip_id or url, not both")
-        yield from in_order(self, "chop_sample_start_s", "chop_sample_end_s")
+        yield from range_problems(self, "chop_sample_start_s", "chop_sample_end_s")
 
 
 class Mashup(_Mixed, frozen=True, kw_only=True):
@@ -115,9 +115,9 @@ class ReplaceSection(Request, frozen=True, kw_only=True):
     auto_concat: AutoConcat = None
 
     def rules(self) -> Iterator[Problem]:
-        yield from allowed_by(self, _REPLACED)
-        yield from in_order(self, "infill_start_s", "infill_end_s")
+        yield from model_problems(self, _REPLACED)
+        yield from range_problems(self, "infill_start_s", "infill_end_s")
         for name in ("infill_lyrics", "prompt", "title", "tags"):
             if getattr(self, name) is None:
                 yield Problem(name, "seems to be required, judging by the docs", hard=False)
-        yield from documented_for(self, "vocal_gender", GENDERED)
+        yield from undocumented_advice(self, "vocal_gender", GENDERED)

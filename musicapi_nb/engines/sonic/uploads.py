@@ -10,7 +10,13 @@ from typing import Annotated, ClassVar
 
 from musicapi_nb.engines.fields import Field
 from musicapi_nb.engines.request import Price, ReplyKind, Request
-from musicapi_nb.engines.sonic.generation import AudioWeight, AutoConcat, Length, Music, priced
+from musicapi_nb.engines.sonic.generation import (
+    AudioWeight,
+    AutoConcat,
+    Length,
+    Music,
+    published_price,
+)
 
 
 class Upload(Request, frozen=True, kw_only=True):
@@ -24,7 +30,7 @@ class Upload(Request, frozen=True, kw_only=True):
     path: ClassVar[str] = "/api/v1/sonic/upload"
     reply: ClassVar[ReplyKind] = "immediate"
     songs: ClassVar[int | None] = 0
-    cost: ClassVar[Price | None] = priced(2)
+    cost: ClassVar[Price | None] = published_price(2)
 
     url: Annotated[
         str | None, Field(kind="url", required=True, help="Public URL of the audio.")

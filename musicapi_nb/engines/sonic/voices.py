@@ -12,7 +12,7 @@ from typing import Annotated, ClassVar, TypeAlias
 
 from musicapi_nb.engines.fields import Field, is_missing
 from musicapi_nb.engines.request import Price, ReplyKind, Request
-from musicapi_nb.engines.sonic.generation import Clip, in_order, priced
+from musicapi_nb.engines.sonic.generation import Clip, published_price, range_problems
 from musicapi_nb.errors import Problem
 
 _LONGEST_VOCALS = 30
@@ -64,7 +64,7 @@ class CreatePersona(Request, frozen=True, kw_only=True):
             yield Problem("clip_id", "is required: the clip to take the voice from")
         if self.clip_id is not None and self.continue_clip_id is not None:
             yield Problem("continue_clip_id", "is the older name of clip_id; give only one of them")
-        yield from in_order(self, "vocal_start_s", "vocal_end_s")
+        yield from range_problems(self, "vocal_start_s", "vocal_end_s")
 
 
 class CreateVoice(Request, frozen=True, kw_only=True):
@@ -93,11 +93,11 @@ class Vox(Request, frozen=True, kw_only=True):
     path: ClassVar[str] = "/api/v1/sonic/vox"
     reply: ClassVar[ReplyKind] = "immediate"
     songs: ClassVar[int | None] = 0
-    cost: ClassVar[Price | None] = priced(1)
+    cost: ClassVar[Price | None] = published_price(1)
 
     clip_id: Clip = None
     vocal_start_s: _Start = None
     vocal_end_s: _End = None
 
     def rules(self) -> Iterator[Problem]:
-        yield from in_order(self, "vocal_start_s", "vocal_end_s", _LONGEST_VOCALS)
+        yield from range_problems(self, "vocal_start_s", "vocal_end_s", _LONGEST_VOCALS)

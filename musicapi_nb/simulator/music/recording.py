@@ -42,7 +42,7 @@ def frames(seconds: float) -> int:
 
 def score_of(recording: Recording) -> Score:
     """Return the tempo, key, chords and notes of a recording."""
-    score, _ = _composed(recording)
+    score, _ = _compose(recording)
     if recording.parts is not None:
         score.notes = [note for note in score.notes if note.part in recording.parts]
     return score
@@ -53,12 +53,12 @@ def samples_of(recording: Recording) -> Samples:
 
     The stems of a recording add up to it.
     """
-    score, level = _composed(recording)
+    score, level = _compose(recording)
     samples = mix(score.notes, frames(recording.seconds))
     gain = _gain(samples, level)
     if recording.parts is not None:
         samples = mix(score_of(recording).notes, len(samples))
-    return _faded(samples * np.float32(gain))
+    return _fade(samples * np.float32(gain))
 
 
 def encode(samples: Samples, audio_format: AudioFormat) -> bytes:
@@ -71,7 +71,7 @@ def encode(samples: Samples, audio_format: AudioFormat) -> bytes:
     return file.getvalue()
 
 
-def _composed(recording: Recording) -> tuple[Score, float]:
+def _compose(recording: Recording) -> tuple[Score, float]:
     """Return the score of a performance and its loudness in dBFS (RMS)."""
     rng = Random(f"{recording.seed}/audio")
     played = character(recording.tags, rng, instrumental=recording.instrumental)
@@ -85,7 +85,7 @@ def _gain(samples: Samples, level: float) -> float:
     return min(10 ** (level / 20) / max(rms, 1e-9), _PEAK / max(peak, 1e-9))
 
 
-def _faded(samples: Samples) -> Samples:
+def _fade(samples: Samples) -> Samples:
     rise = min(len(samples) // 4, frames(_FADE_IN))
     fall = min(len(samples) // 2, frames(_FADE_OUT))
     samples[:rise] *= np.linspace(0, 1, rise, dtype=np.float32)[:, None]

@@ -111,7 +111,7 @@ def _tone(part: str, pitch: int, length: int) -> Samples:
         if weight and hertz * number < _HIGHEST:
             partial = np.float32(timbre.gain * weight) * np.sin(np.float32(number) * phase)
             wave += partial * np.exp(np.float32(-timbre.decay * number) * time)
-    return _faded(wave, timbre.attack, timbre.release)
+    return _fade(wave, timbre.attack, timbre.release)
 
 
 @functools.cache
@@ -130,10 +130,10 @@ def _drum(drum: str) -> Samples:
         wave = 0.35 * tone + 0.14 * noise[1:] * np.exp(-20 * time)
     else:
         wave = 0.06 * np.diff(noise) * np.exp(-60 * time)  # differences keep the high frequencies
-    return _faded(wave.astype(np.float32), 0.001, 0.06)
+    return _fade(wave.astype(np.float32), 0.001, 0.06)
 
 
-def _faded(wave: Samples, attack: float, release: float) -> Samples:
+def _fade(wave: Samples, attack: float, release: float) -> Samples:
     """Fade in and out (seconds) in place, so that nothing clicks."""
     rise = min(len(wave) // 2, max(1, round(attack * RATE)))
     fall = min(len(wave) - rise, max(1, round(release * RATE)))

@@ -109,7 +109,7 @@ def label_of(name: str) -> str:
     return f"{label} (seconds)" if name.endswith("_s") else label
 
 
-def in_order(operation: type[Request]) -> Mapping[str, Field]:
+def fields_in_order(operation: type[Request]) -> Mapping[str, Field]:
     """Return the fields in the order of filling in: required, texts, wide, optional."""
 
     def rank(name: str) -> int:
@@ -181,7 +181,7 @@ def _kind(field: Field) -> _Kind:
     return _KINDS.get(field.kind, _TEXT)
 
 
-def _same(_field: Field, raw: Any) -> Any:
+def _read_unchanged(_field: Field, raw: Any) -> Any:
     return raw
 
 
@@ -297,8 +297,8 @@ _REQUESTS_HINT = _placeholder('one JSON object per line\n{"custom_mode": false, 
 _KINDS: Mapping[str, _Kind] = {
     "long text": _Kind("long", _write_text, _read_text),
     "choice": _Kind("choice", _write_text, lambda _, raw: raw or None, _options),
-    "switch": _Kind("switch", lambda value: value is True, _same),
-    "fraction": _Kind("fraction", _write_fraction, _same, _range),
+    "switch": _Kind("switch", lambda value: value is True, _read_unchanged),
+    "fraction": _Kind("fraction", _write_fraction, _read_unchanged, _range),
     "integer": _Kind("text", _write_text, _read_integer, _numeric),
     "number": _NUMBER,
     "seconds": _NUMBER,

@@ -18,7 +18,7 @@ from musicapi_nb import markup
 from musicapi_nb.engines import Request, default_operation, model_of
 from musicapi_nb.errors import InvalidRequest, MusicAPIError, Problem
 from musicapi_nb.widgets.form import wording
-from musicapi_nb.widgets.form.controls import Control, can_take, in_order
+from musicapi_nb.widgets.form.controls import Control, can_take, fields_in_order
 from musicapi_nb.widgets.form.submission import Submission
 from musicapi_nb.widgets.form.view import FormView
 
@@ -151,7 +151,8 @@ class Form:
             }
             self._extra = json.dumps(dict(start.extra)) if start.extra else ""
         self._controls = {
-            name: Control(name, field, values[name]) for name, field in in_order(operation).items()
+            name: Control(name, field, values[name])
+            for name, field in fields_in_order(operation).items()
         }
         with self._view.hold_sync():
             self._view.spec = {

@@ -131,7 +131,7 @@ def save_page(  # noqa: PLR0913 - all but two are options
         files=links.uses_files,
     ).encode("utf-8", "replace")
     if len(content) > max_bytes:
-        raise _too_large(len(content), max_bytes)
+        raise _too_large_error(len(content), max_bytes)
     _write(target, content)
     return SavedPage(
         path=target,
@@ -199,7 +199,7 @@ class _PageLinks:
         """Subtract a file's size in base64, before it is read; raise if it does not fit."""
         self._bytes_left = (self._bytes_left or 0) - (size + 2) // 3 * 4
         if self._bytes_left < 0 and self._limit is not None:
-            raise _too_large(self._limit - self._bytes_left, self._limit, at_least=True)
+            raise _too_large_error(self._limit - self._bytes_left, self._limit, at_least=True)
 
     def _relative_url(self, path: Path) -> str | None:
         try:
@@ -222,7 +222,7 @@ class _PageLinks:
         return markup.data_url(path.read_bytes(), media_type)
 
 
-def _too_large(size: int, limit: int, *, at_least: bool = False) -> PageTooLarge:
+def _too_large_error(size: int, limit: int, *, at_least: bool = False) -> PageTooLarge:
     qualifier = "at least " if at_least else ""
     return PageTooLarge(
         f"the page would have {qualifier}{size / 1e6:,.1f} MB; the limit is {limit / 1e6:,.1f} MB"
