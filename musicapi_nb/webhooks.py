@@ -130,7 +130,7 @@ class _Receiver:
         notification = self._notification(request, payload, task_id)
         result = await self._record(notification, payload, event)
         self._remember(keys)
-        return _DUPLICATE if result.kind == "same" else "recorded"
+        return _DUPLICATE if result.kind == "unchanged" else "recorded"
 
     async def _authenticate(self, request: web.Request) -> tuple[bytes, str]:
         """Return the body and its signature; the body of an unsigned webhook is not read."""
@@ -190,7 +190,7 @@ class _Receiver:
             raise _Rejected(HTTPStatus.SERVICE_UNAVAILABLE, reason) from None
         if result.kind == "unknown":
             raise _Rejected(HTTPStatus.NOT_FOUND, "the library has no such purchase")
-        if result.kind == "other":
+        if result.kind == "conflict":
             entry = result.entry
             _log.warning(
                 "A webhook about task %r names entry %s (%s, task %r); check both",

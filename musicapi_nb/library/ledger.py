@@ -263,18 +263,18 @@ class Ledger:
         with self._database.write(durable=True) as connection:
             match = match_entry(connection, notification)
             entry = match.entry
-            if match.kind != "noted" or entry is None:
+            if match.kind != "recorded" or entry is None:
                 return match
             base = stored_tasks.base_task(entry, stored_tasks.request_of(connection, entry))
             if entry.task_id is None:
                 if not is_allowed(entry, "accepted"):
-                    return NotificationResult("other", entry)
+                    return NotificationResult("conflict", entry)
                 lost = entry.state == "uncertain"
                 note = "its reply was lost, and its webhook came" if lost else None
                 data = {"task_id": notification.task_id, "note": note}
                 entry = self._append(connection, "accepted", data, entry)
             latest = self._record_poll(connection, entry, read(base))
-            return NotificationResult("same" if latest is entry else "noted", latest)
+            return NotificationResult("unchanged" if latest is entry else "recorded", latest)
 
     def record_refused(self, entry: int, error: MusicAPIError) -> Entry:
         """Record that the service refused: nothing was charged, budgets get the credits back."""

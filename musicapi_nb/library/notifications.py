@@ -18,14 +18,14 @@ class NotificationResult:
     Attributes
     ----------
     kind
-        "noted": it was recorded. "same": the ledger had it already. "unknown": the library has no
-        such purchase. "other": the purchase has another task, or the task another purchase; nothing
-        was changed.
+        "recorded": the ledger has changed. "unchanged": it had all of it. "unknown": the library
+        has no such purchase. "conflict": the purchase has another task, or the task another
+        purchase; nothing was changed.
     entry
         The purchase, in its new state.
     """
 
-    kind: Literal["noted", "same", "unknown", "other"]
+    kind: Literal["recorded", "unchanged", "unknown", "conflict"]
     entry: Entry | None = None
 
 
@@ -43,7 +43,7 @@ class Notification:
 
 
 def match_entry(connection: sqlite3.Connection, notification: Notification) -> NotificationResult:
-    """Find the purchase; the result is "noted" if the notification can be about it."""
+    """Find the purchase; the result is "recorded" if the notification can be about it."""
     task_id, engine = notification.task_id, notification.engine
     entries = events.entries(connection, "WHERE task_id=?", task_id)
     if notification.entry is None:  # its webhook URL names no purchase
@@ -59,5 +59,5 @@ def match_entry(connection: sqlite3.Connection, notification: Notification) -> N
         for other in entries
     )
     if conflict or engine not in {None, entry.engine} or entry.task_id not in {None, task_id}:
-        return NotificationResult("other", entry)
-    return NotificationResult("noted", entry)
+        return NotificationResult("conflict", entry)
+    return NotificationResult("recorded", entry)
