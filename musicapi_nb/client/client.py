@@ -157,7 +157,7 @@ class MusicAPI:
         retry_failed: bool = True,
         progress: ProgressCallback | None = None,
     ) -> Task:
-        """Buy what a request asks for, once; return the task, finished if the reply has it all.
+        """Buy a request, once; return its task, already finished if the reply has the result.
 
         It waits for a slot first (see `pace`). Once the request is sent, cancelling the caller does
         not lose the reply: the accepted task still reaches `progress`, or else the log.
