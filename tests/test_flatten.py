@@ -214,7 +214,7 @@ def test_any_field_with_any_value_gives_the_parsed_frames(name: str, value: Any)
 
 @pytest.mark.parametrize("name", [STUDIO, SONIC])
 def test_unknown_fields_of_songs_are_decoded_by_type(name: str) -> None:
-    unknown = {"brand_new": [1.5, {"b": None}], "\u00e9": "\u00e9", "": 10**30}
+    unknown = {"brand_new": [1.5, {"b": None}], "\u00e9": "\u00e9", "": 10}
     path = PLACES[name][-1]
     reply = as_bytes(replies.replace_at(sample(name), path, lambda song: {**song, **unknown}))
     assert decode._decode(reply) is not None
@@ -338,7 +338,7 @@ def test_stored_replies_are_decoded_by_type_unless_contradicted() -> None:
     stored = tasks.StoredReply(base, json.dumps(sample(SONIC)), {"state": "succeeded"})
     decoded = decode._decode(stored)
     assert decoded is not None
-    assert decoded[0].id == "t1"
+    assert decoded.task[0] == "t1"
     assert frames.songs_frame(Library([stored] * 3))["task_id"].tolist() == ["t1"] * 3
     contradicted = stored._replace(base=tasks.Task(id="t1", engine="sonic", expected=2))
     assert decode._decode(contradicted) is None

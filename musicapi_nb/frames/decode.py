@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from itertools import chain
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from musicapi_nb.frames.inputs import Item, parse_reply
-from musicapi_nb.frames.reply_types import TypedTask, decode_reply, decode_stored, nonblank
+from musicapi_nb.frames.reply_types import Rows, decode_reply, decode_stored, nonblank
 from musicapi_nb.frames.schema import SONGS, TASKS, IssueRow, SongRow, array
-from musicapi_nb.tasks import StoredReply
+from musicapi_nb.tasks import StoredReply, Task
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,61 +37,73 @@ def read_batch(
     items: Iterable[Item], keys: Collection[Key]
 ) -> tuple[dict[Key, pa.Array], list[IssueRow]]:
     """Return the columns `keys` of some replies, in their order, and the issues found in them."""
-    tasks: list[Any] = []
-    songs: list[SongRow] = []
+    task_rows: list[Sequence[Any]] = []
+    song_rows: list[Sequence[Any]] = []
+    songs: list[Any] = []
     issues: list[IssueRow] = []
     for item in items:
-        if typed := _decode(item.reply):
-            task, rows = typed
-            tasks.append(task)
-            songs += rows
-            continue
-        parsed = parse_reply(item)
-        issues += [IssueRow(parsed, issue) for issue in parsed.issues]
-        if parsed.task is not None:
-            tasks.append(parsed.task)
-            songs += [
-                SongRow(parsed.task, song, song.position, song.extra) for song in parsed.task.songs
-            ]
-    lists = _lists([row.song for row in songs]) if any(key[0] == "lists" for key in keys) else {}
-    return {key: _column(key, tasks, songs, lists) for key in keys}, issues
+        rows = _decode(item.reply)
+        if rows is None:
+            parsed = parse_reply(item)
+            issues += [IssueRow(parsed, issue) for issue in parsed.issues]
+            if parsed.task is None:
+                continue
+            rows = _rows(parsed.task)
+        task_rows.append(rows.task)
+        song_rows += rows.song_rows
+        songs += rows.songs
+    columns = {
+        **_transposed("tasks", TASKS, task_rows),
+        **_transposed("songs", SONGS, song_rows),
+        **_lists(songs),
+    }
+    return {key: _array(key, columns[key]) for key in keys}, issues
 
 
-def _decode(reply: Any) -> tuple[TypedTask, list[SongRow]] | None:
+def _decode(reply: Any) -> Rows | None:
+    """Return the rows of a bulk reply, or None for any other reply."""
     try:
         if isinstance(reply, bytes | str):
             return decode_reply(reply)
         if isinstance(reply, StoredReply):
             return decode_stored(reply)
-    except Exception:  # noqa: BLE001, S110 - whatever is wrong with a reply, `tasks.parse_task` names it
+    except Exception:  # noqa: BLE001, S110 - the parser will name what is wrong
         pass
     return None
 
 
-def _column(
-    key: Key, tasks: Sequence[Any], songs: Sequence[SongRow], lists: Mapping[str, Sequence[Any]]
-) -> pa.Array:
-    table, name = key
-    if table == "lists":
-        return array(DTYPES[key], lists[name])
-    cells = map(SONGS[name].cell, songs) if table == "songs" else map(TASKS[name].cell, tasks)
-    if DTYPES[key] == "str":
-        return array("str", [text if text and not text.isspace() else None for text in cells])
-    return array(DTYPES[key], list(cells))
+def _rows(task: Task) -> Rows:
+    song_rows = [
+        [column.cell(SongRow(task, song)) for column in SONGS.values()] for song in task.songs
+    ]
+    return Rows([column.cell(task) for column in TASKS.values()], song_rows, task.songs)
 
 
-def _lists(songs: Sequence[Any]) -> dict[str, Sequence[Any]]:
+def _transposed(
+    table: str, names: Iterable[str], rows: Sequence[Sequence[Any]]
+) -> dict[Key, Sequence[Any]]:
+    columns = zip(*rows, strict=True) if rows else repeat(())
+    return {(table, name): column for name, column in zip(names, columns, strict=False)}
+
+
+def _array(key: Key, cells: Sequence[Any]) -> pa.Array:
+    if DTYPES[key] == "str" and key[0] != "lists":  # blank tags are filtered before
+        cells = [text if text and not text.isspace() else None for text in cells]
+    return array(DTYPES[key], cells)
+
+
+def _lists(songs: Sequence[Any]) -> dict[Key, Sequence[Any]]:
     """Return the tags of all songs, and their replacements, one after the other."""
     tags = [song.tags or () for song in songs]
     replacements = [song.replacements for song in songs]
     steps = list(chain.from_iterable(replacements))
     step_tags = [step.tags or () for step in steps]
     return {
-        "tags_per_song": list(map(len, tags)),
-        "tag": list(chain.from_iterable(tags)),
-        "steps_per_song": list(map(len, replacements)),
-        "source": [step.source or None for step in steps],
-        "type": [nonblank(step.type) for step in steps],
-        "tags_per_step": list(map(len, step_tags)),
-        "step_tag": list(chain.from_iterable(step_tags)),
+        ("lists", "tags_per_song"): list(map(len, tags)),
+        ("lists", "tag"): list(chain.from_iterable(tags)),
+        ("lists", "steps_per_song"): list(map(len, replacements)),
+        ("lists", "source"): [step.source or None for step in steps],
+        ("lists", "type"): [nonblank(step.type) for step in steps],
+        ("lists", "tags_per_step"): list(map(len, step_tags)),
+        ("lists", "step_tag"): list(chain.from_iterable(step_tags)),
     }

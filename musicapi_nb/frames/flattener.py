@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     Counts = NDArray[np.int64]
 
-_BATCH = 128  # few enough that decoded objects stay in the processor cache
+_BATCH = 256  # more replies would not fit in the processor cache, fewer cost more steps
 
 
 class Frames(NamedTuple):

@@ -8,20 +8,19 @@ No I/O.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from http import HTTPStatus
 from operator import attrgetter
-from typing import Annotated, Any, ClassVar, Generic, Literal, TypeAlias, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 import msgspec
 from msgspec import UNSET, Meta
 
-from musicapi_nb.frames.schema import SongRow
-from musicapi_nb.tasks import StoredReply
+from musicapi_nb.frames.schema import TASKS
+from musicapi_nb.tasks import StoredReply, Task
 from musicapi_nb.tasks.json_reader import LATEST, as_number
 from musicapi_nb.tasks.tags import split_at_commas
 
-_MICROSECONDS = 1_000_000
 _from_iso_format = dt.datetime.fromisoformat
 _YEARS = range(dt.MINYEAR + 1, dt.MAXYEAR)
 _EmptyText: TypeAlias = Literal[""] | None
@@ -30,6 +29,18 @@ _UnixSeconds: TypeAlias = Annotated[int, Meta(ge=0, lt=int(LATEST))]
 
 class UntypedReply(ValueError):
     """The reply differs from the declarations, so `tasks.parse_task` has to read it."""
+
+
+class Rows(NamedTuple):
+    """One decoded reply: the cells of its task and of each song, and the songs (for their tags).
+
+    Cells are in the order of `schema.TASKS` and `schema.SONGS`; moments are microseconds since
+    1970 or datetimes; blank texts count as missing.
+    """
+
+    task: Sequence[Any]
+    song_rows: Sequence[Sequence[Any]]
+    songs: Sequence[Any]
 
 
 # --- songs -----------------------------------------------------------------------------------
@@ -79,12 +90,8 @@ class _StudioSong(
     original_song_path: Any = UNSET
     audio_conditioning_type: Any = UNSET
 
-    engine: ClassVar[str] = "studio"
-    state: ClassVar[str] = "succeeded"
-    state_word: ClassVar[None] = None
-    fail_reason: ClassVar[None] = None
     model: ClassVar[None] = None
-    simulated: ClassVar[bool] = False  # the task has it
+    state_word: ClassVar[None] = None
 
     def __post_init__(self) -> None:
         if not self.finished:
@@ -151,10 +158,6 @@ class _SonicSong(
     error_type: _EmptyText = None
     error_detail: _EmptyText = None
 
-    engine: ClassVar[str] = "sonic"
-    state: ClassVar[str] = "succeeded"
-    fail_reason: ClassVar[None] = None
-    simulated: ClassVar[bool] = False  # the task has it
     replacements: ClassVar[tuple[()]] = ()
 
     def __post_init__(self) -> None:
@@ -191,82 +194,34 @@ def _nonblank_tags(tags: list[str] | None) -> list[str]:
     return [tag for tag in tags or () if tag.strip()]
 
 
-# --- fields without a column -------------------------------------------------------------------
-
-
-class _OpenStudioSong(_StudioSong, forbid_unknown_fields=False):
-    """A studio song that may have undeclared fields."""
-
-
-class _OpenSonicSong(_SonicSong, forbid_unknown_fields=False):
-    """A sonic song that may have undeclared fields."""
-
-
-def _extra_getter(song_type: Any) -> Callable[[Any], msgspec.Struct]:
-    """Return a function that makes a struct of the UNSET fields of a song."""
-    fields = msgspec.structs.fields(song_type)
-    names = sorted(field.name for field in fields if field.default is UNSET)
-    extra_type = msgspec.defstruct("Extra", [(name, Any, UNSET) for name in names], gc=False)
-    values = attrgetter(*names)
-    return lambda song: extra_type(*values(song))
-
-
-_studio_extra = _extra_getter(_StudioSong)
-_sonic_extra = _extra_getter(_SonicSong)
-# Fields of a song that have a column, and others that `tasks.parse_task` reads from some engine.
-_COLUMN_FIELDS = {
-    song_type: {
-        field.encode_name
-        for field in msgspec.structs.fields(song_type)
-        if field.default is not UNSET
-    }
-    for song_type in (_OpenStudioSong, _OpenSonicSong)
-}
-_PARSED_FIELDS = (
-    "audio_url clip_id created_at duration error error_detail error_message error_type extended "
-    "fail_reason finished full genre gpt_description_prompt id image_path image_url lyrics mood mv "
-    "prompt replaced_tags song_path sound state status tags timestamp title video_path video_url"
-)
-
-
-def _open_extra(song: Any, raw_song: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields of a song, as decoded from JSON, that have no column."""
-    names = raw_song.keys() - _COLUMN_FIELDS[type(song)]
-    if not names.isdisjoint(_PARSED_FIELDS.split()):
-        raise UntypedReply
-    return {name: raw_song[name] for name in names}
-
-
 # --- replies ---------------------------------------------------------------------------------
 
-_Studio = TypeVar("_Studio", bound=_StudioSong)
-_Sonic = TypeVar("_Sonic", bound=_SonicSong)
+
+class _StudioSongs(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    songs: Annotated[list[_StudioSong], Meta(min_length=1)]
 
 
-class _StudioSongs(msgspec.Struct, Generic[_Studio], forbid_unknown_fields=True, gc=False):
-    songs: Annotated[list[_Studio], Meta(min_length=1)]
-
-
-class _StudioTask(
-    msgspec.Struct, Generic[_Studio], kw_only=True, forbid_unknown_fields=True, gc=False
-):
-    status: Literal["SUCCESS"]
-    data: _StudioSongs[_Studio]
+class _StudioTask(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, gc=False):
     task_id: str | None = None
+    notify_hook: Any = UNSET
+    action: Any = UNSET
+    status: Literal["SUCCESS"]
     fail_reason: str | None = None
     submit_time: _UnixSeconds | None = None
     start_time: _UnixSeconds | None = None
     finish_time: _UnixSeconds | None = None
     progress: Literal["100%"] | None = None
-    action: Any = UNSET
-    notify_hook: Any = UNSET
+    data: _StudioSongs
 
 
-class _Reply(msgspec.Struct, Generic[_Studio, _Sonic], forbid_unknown_fields=True, gc=False):
-    data: _StudioTask[_Studio] | Annotated[list[_Sonic], Meta(min_length=1)]
-    task_id: str | msgspec.UnsetType | None = UNSET  # sonic; studio has it under `data`
+class _Reply(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, gc=False):
     code: Any = UNSET
     message: Any = UNSET
+    task_id: str | msgspec.UnsetType | None = UNSET  # sonic; studio has it under `data`
+    data: _StudioTask | Annotated[list[_SonicSong], Meta(min_length=1)]
+
+
+# --- fields without a column -------------------------------------------------------------------
 
 
 class _TaskExtra(msgspec.Struct, gc=False):
@@ -277,127 +232,185 @@ class _TaskExtra(msgspec.Struct, gc=False):
     task_id: Any
 
 
-class TypedTask(msgspec.Struct, kw_only=True, gc=False):
-    """A task by the attributes of `tasks.Task`; its times are microseconds since 1970."""
+class _TaskFacts(NamedTuple):
+    """What a reply states about its task; `times` are the columns from submitted_at on."""
 
-    id: str | None
     engine: str
-    songs: Sequence[_StudioSong] | Sequence[_SonicSong]
-    extra: msgspec.Struct
-    state: str = "succeeded"
+    id: str | None
+    extra: _TaskExtra
+    times: Sequence[float | None] = (None,) * 6
     state_word: str | None = None
-    submitted_at: int | None = None
-    started_at: int | None = None
-    finished_at: int | None = None
     progress: float | None = None
-    operation: str | None = None
-    expected: int | None = None
-    request: Any = None
-    simulated: bool = False
-    fail_reason: None = None
-    refunded: None = None
-    answer: None = None
-    issues: tuple[()] = ()
-
-    @property
-    def queue_seconds(self) -> float | None:
-        return _seconds_between(self.submitted_at, self.started_at)
-
-    @property
-    def render_seconds(self) -> float | None:
-        return _seconds_between(self.started_at, self.finished_at)
-
-    @property
-    def total_seconds(self) -> float | None:
-        return _seconds_between(self.submitted_at, self.finished_at)
 
 
-def _seconds_between(start: int | None, end: int | None) -> float | None:
-    if start is None or end is None or end < start:
-        return None
-    return (end - start) / _MICROSECONDS
+def _extra_getter(song_type: Any) -> Callable[[Any], msgspec.Struct]:
+    """Return a function that makes a struct of the fields without a column of a song."""
+    fields = msgspec.structs.fields(song_type)
+    names = sorted(field.name for field in fields if field.default is UNSET)
+    extra_type = msgspec.defstruct("Extra", [(name, Any, UNSET) for name in names], gc=False)
+    values = attrgetter(*names)
+    return lambda song: extra_type(*values(song))
 
 
-_decode_closed = msgspec.json.Decoder(_Reply[_StudioSong, _SonicSong]).decode
-_decode_open = msgspec.json.Decoder(_Reply[_OpenStudioSong, _OpenSonicSong]).decode
+def _column_fields(song_type: Any) -> set[str]:
+    fields = msgspec.structs.fields(song_type)
+    return {field.encode_name for field in fields if field.default is not UNSET}
+
+
+_studio_extra = _extra_getter(_StudioSong)
+_sonic_extra = _extra_getter(_SonicSong)
+_STUDIO_FIELDS = _column_fields(_StudioSong)
+_SONIC_FIELDS = _column_fields(_SonicSong)
+# What `tasks.parse_task` reads from songs of any engine: an undeclared one of these is not extra.
+_PARSED_FIELDS = (
+    "audio_url clip_id created_at duration error error_detail error_message error_type extended "
+    "fail_reason finished full genre gpt_description_prompt id image_path image_url lyrics mood mv "
+    "prompt replaced_tags song_path sound state status tags timestamp title video_path video_url"
+)
+
+
+def _split_extra(payload: Any) -> list[dict[str, Any]]:
+    """Remove the fields without a column from the songs of a decoded reply, and return them."""
+    data = payload["data"]
+    is_sonic = isinstance(data, list)
+    songs = data if is_sonic else data["data"]["songs"]
+    declared = _SONIC_FIELDS if is_sonic else _STUDIO_FIELDS
+    extras = [{name: song.pop(name) for name in song.keys() - declared} for song in songs]
+    if any(not extra.keys().isdisjoint(_PARSED_FIELDS.split()) for extra in extras):
+        raise UntypedReply
+    return extras
+
+
+# --- rows ------------------------------------------------------------------------------------
+
+_decode_reply = msgspec.json.Decoder(_Reply).decode
 _decode_json = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder(order="deterministic").encode
+_UNKNOWN_TASK = Task()
 
 
-def decode_reply(text: bytes | str) -> tuple[TypedTask, list[SongRow]]:
+def decode_reply(text: bytes | str, base: Task = _UNKNOWN_TASK) -> Rows:
     """Decode a reply about finished songs of studio or sonic.
 
+    Parameters
+    ----------
+    base
+        The task as it was known before the reply.
+
     Raises
     ------
-    ValueError
+    Exception
         `tasks.parse_task` has to read this reply.
-    RecursionError
-        It is nested too deeply.
     """
-    extras: list[Any]
+    extras: Iterable[Any]
     try:
-        task = _task(_decode_closed(text))
-        extra_of = _studio_extra if task.engine == "studio" else _sonic_extra
-        extras = [extra_of(song) for song in task.songs]
-    except msgspec.ValidationError:
-        task = _task(_decode_open(text))
-        data = _decode_json(text)["data"]
-        raw_songs = data if isinstance(data, list) else data["data"]["songs"]
-        extras = list(map(_open_extra, task.songs, raw_songs))
-    rows = [
-        SongRow(task, song, position, extra)
-        for position, (song, extra) in enumerate(zip(task.songs, extras, strict=True))
-    ]
-    return task, rows
+        reply = _decode_reply(text)
+        task, songs = _task_of(reply)
+        extras = map(_studio_extra if task.engine == "studio" else _sonic_extra, songs)
+    except msgspec.ValidationError:  # probably an undeclared field
+        payload = _decode_json(text)
+        extras = _split_extra(payload)
+        task, songs = _task_of(msgspec.convert(payload, _Reply))
+    return _rows(base, task, songs, extras)
 
 
-def _task(reply: _Reply[Any, Any]) -> TypedTask:
+def _task_of(reply: _Reply) -> tuple[_TaskFacts, Sequence[Any]]:
     if reply.code == HTTPStatus.ACCEPTED:  # "keep asking", whatever else the reply states
         raise UntypedReply
-    data = reply.data
-    if isinstance(data, list):
+    task = reply.data
+    if isinstance(task, list):
         extra = _TaskExtra(UNSET, reply.code, reply.message, UNSET, reply.task_id)
-        task_id = nonblank(reply.task_id or None)
-        return TypedTask(id=task_id, engine="sonic", songs=data, extra=extra)
+        return _TaskFacts("sonic", nonblank(reply.task_id or None), extra), task
     if reply.task_id is not UNSET:
         raise UntypedReply
-    return TypedTask(
-        id=nonblank(data.task_id),
-        engine="studio",
-        songs=data.data.songs,
-        extra=_TaskExtra(data.action, reply.code, reply.message, data.notify_hook, UNSET),
-        state_word=data.status,
-        submitted_at=_microseconds(data.submit_time),
-        started_at=_microseconds(data.start_time),
-        finished_at=_microseconds(data.finish_time),
-        progress=1.0 if data.progress else None,
+    extra = _TaskExtra(task.action, reply.code, reply.message, task.notify_hook, UNSET)
+    submitted, started, finished = task.submit_time, task.start_time, task.finish_time
+    times = (
+        _microseconds(submitted),
+        _microseconds(started),
+        _microseconds(finished),
+        _seconds_between(submitted, started),
+        _seconds_between(started, finished),
+        _seconds_between(submitted, finished),
     )
+    progress = 1.0 if task.progress else None
+    task_id = nonblank(task.task_id)
+    return _TaskFacts("studio", task_id, extra, times, task.status, progress), task.data.songs
 
 
-def _microseconds(unix_seconds: int | None) -> int | None:
-    return unix_seconds * _MICROSECONDS if unix_seconds else None
+def decode_stored(stored: StoredReply) -> Rows:
+    """Decode a stored reply; raises as `decode_reply`, or if the library contradicts the reply."""
+    rows = decode_reply(stored.raw or "", stored.base)
+    cells = dict(zip(TASKS, rows.task, strict=True))
+    if any(cells[name] != value for name, value in stored.overrides.items()):
+        raise UntypedReply
+    return rows
 
 
-def decode_stored(stored: StoredReply) -> tuple[TypedTask, list[SongRow]]:
-    """Decode a stored reply and add what the library knows about its task.
-
-    Raises
-    ------
-    ValueError, RecursionError
-        As `decode_reply`; also where the library contradicts the reply.
-    """
-    task, rows = decode_reply(stored.raw or "")
-    base = stored.base
+def _rows(base: Task, task: _TaskFacts, songs: Sequence[Any], extras: Iterable[Any]) -> Rows:
+    """Return the rows of a reply; raises if it contradicts what was known of the task."""
     if (
         base.engine not in {None, task.engine}
-        or len(task.songs) < (base.expected or 1)
+        or len(songs) < (base.expected or 1)
         or (base.id and task.id and base.id != task.id)
     ):
         raise UntypedReply
-    task.id = base.id or task.id
-    task.operation = base.operation
-    task.expected = base.expected
-    task.request = base.request
-    task.simulated = base.simulated
-    if any(getattr(task, name) != value for name, value in stored.overrides.items()):
-        raise UntypedReply
-    return task, rows
+    task_id, engine = base.id or task.id, task.engine
+    operation, simulated = base.operation, base.simulated
+    task_row = (
+        task_id,
+        len(songs),
+        engine,
+        operation,
+        "succeeded",
+        *task.times,
+        None,
+        None,
+        task.state_word,
+        base.expected,
+        task.progress,
+        simulated,
+        0,
+        repr(base.request) if base.request else None,
+        None,
+        _json_text(task.extra),
+    )
+    song_rows = [
+        (
+            task_id,
+            song.id,
+            engine,
+            operation,
+            "succeeded",
+            song.title,
+            song.tags_text,
+            song.duration,
+            song.model,
+            song.audio_url,
+            song.image_url,
+            song.video_url,
+            song.created_at,
+            song.lyrics,
+            song.prompt,
+            position,
+            song.state_word,
+            None,
+            simulated,
+            _json_text(extra),
+        )
+        for position, (song, extra) in enumerate(zip(songs, extras, strict=True))
+    ]
+    return Rows(task_row, song_rows, songs)
+
+
+def _microseconds(unix_seconds: int | None) -> int | None:
+    return unix_seconds * 1_000_000 if unix_seconds else None
+
+
+def _seconds_between(start: int | None, end: int | None) -> float | None:
+    return float(end - start) if start and end and end >= start else None
+
+
+def _json_text(extra: msgspec.Struct | dict[str, Any]) -> str | None:
+    text = _encode(extra).decode()
+    return text if text != "{}" else None

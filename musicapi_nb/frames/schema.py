@@ -10,12 +10,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
-import msgspec
 import pandas as pd
 import pyarrow as pa
 
 from musicapi_nb.frames.builders import ARROW_TYPES, MOMENT, POOL, column_builder
-from musicapi_nb.tasks import Issue
+from musicapi_nb.tasks import Issue, Song, Task
 from musicapi_nb.tasks.json_reader import clean
 
 if TYPE_CHECKING:
@@ -26,13 +25,11 @@ Frame = TypeVar("Frame", bound=Callable[..., pd.DataFrame])
 _EXCERPT = 200
 
 
-class SongRow(msgspec.Struct, gc=False):
-    """A song and its task, with the attributes of `tasks.Song` and `tasks.Task`."""
+class SongRow(NamedTuple):
+    """A song and its task."""
 
-    task: Any
-    song: Any
-    position: int
-    extra: Mapping[str, Any] | msgspec.Struct
+    task: Task
+    song: Song
 
 
 class IssueRow(NamedTuple):
@@ -139,18 +136,11 @@ _FLAG, _SOME_FLAG = "bool", "boolean"
 _NAME = "category"
 
 
-def _as_json(fields: Mapping[str, Any] | msgspec.Struct | None) -> str | None:
+def _as_json(fields: Mapping[str, Any]) -> str | None:
     """Return fields as one JSON object, or None if there are none.
 
     A value that JSON cannot hold is replaced by a text that names its type.
     """
-    if isinstance(fields, msgspec.Struct):
-        try:
-            text = _encode(fields).decode()
-        except (OverflowError, RecursionError):  # an integer beyond 64 bits; deep nesting
-            items = msgspec.structs.asdict(fields).items()
-            return _as_json({name: value for name, value in items if value is not msgspec.UNSET})
-        return None if text == "{}" else text
     if not fields:
         return None
     try:
@@ -160,7 +150,6 @@ def _as_json(fields: Mapping[str, Any] | msgspec.Struct | None) -> str | None:
         return f"{{{','.join(members)}}}"
 
 
-_encode = msgspec.json.Encoder(order="deterministic").encode
 _dump = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
 
 
@@ -188,7 +177,7 @@ def _excerpt(reply: Any) -> str | None:
     return excerpt[:_EXCERPT]
 
 
-TASKS: Mapping[str, Column[Any]] = {
+TASKS: Mapping[str, Column[Task]] = {
     "task_id": Column(_TEXT, attrgetter("id"), "missing if a raw reply has none"),
     "songs": Column(
         _COUNT, lambda task: len(task.songs), "number of songs in the reply, in any state"
@@ -240,16 +229,12 @@ SONGS: Mapping[str, Column[SongRow]] = {
     "created_at": Column(MOMENT, attrgetter("song.created_at"), "as the service states it, in UTC"),
     "lyrics": Column(_TEXT, attrgetter("song.lyrics"), "the complete lyrics"),
     "prompt": Column(_TEXT, attrgetter("song.prompt"), "the description the song was made from"),
-    "song_position": Column(_COUNT, attrgetter("position"), "of the song in its task, from 0"),
+    "song_position": Column(_COUNT, attrgetter("song.position"), "of the song in its task, from 0"),
     "state_word": Column(_TEXT, attrgetter("song.state_word"), "the service's own word"),
     "fail_reason": Column(_TEXT, attrgetter("song.fail_reason"), "in the service's words"),
-    "simulated": Column(
-        _FLAG,
-        lambda row: row.song.simulated or row.task.simulated,
-        "made by the embedded simulator",
-    ),
+    "simulated": Column(_FLAG, attrgetter("song.simulated"), "made by the embedded simulator"),
     "extra": Column(
-        _TEXT, lambda row: _as_json(row.extra), "fields without a column, as JSON text"
+        _TEXT, lambda row: _as_json(row.song.extra), "fields without a column, as JSON text"
     ),
 }
 

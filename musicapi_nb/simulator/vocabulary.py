@@ -51,10 +51,10 @@ rock: post-punk 1980s, punk 1970s, pop punk 2000s, pop rock 2000s, rock 1990s
 rock: alternative rock 1990s, grunge 1990s, indie rock 2000s, garage rock 1960s, surf rock 1960s
 rock: metal 1980s, symphonic metal 2000s, hard rock 1980s, classic rock 1970s, art rock 1970s
 rock: progressive rock 1970s, southern rock 1970s, blues rock 1970s
+jazz: spy 1960s, spy jazz 1960s, vocal jazz 1950s, jazz 1950s
 blues: blues 1950s, delta blues 1930s
 soul: gospel 1960s, soul 1970s, neo-soul 2000s, r&b 2000s
 funk: funk 1970s, afrobeat 1970s, jazz fusion 1970s
-jazz: spy 1960s, spy jazz 1960s, vocal jazz 1950s, jazz 1950s
 swing: swing 1940s, big band 1940s
 bossa: lounge 1960s, bossa nova 1960s, mpb 1970s, samba-jazz 1960s, samba 1970s, latin 2000s
 bossa: world 1990s
