@@ -225,7 +225,7 @@ class AsyncLedger(Protocol):
         """Return the next time (unix seconds) at which a paid request may leave. Not durable."""
 
     def release_slot(self, name: str, slot: float) -> None:
-        """Return a reserved slot for reuse, without waiting until that is written."""
+        """Release a reserved slot for the next request. Returns before that is written."""
 
     async def throttle(self, name: str, seconds: float) -> float:
         """Pause all paid requests, then slow them down. Returns the pause's end. Not durable."""

@@ -157,7 +157,7 @@ class MusicAPI:
         retry_failed: bool = True,
         progress: ProgressCallback | None = None,
     ) -> Task:
-        """Buy a request once and return its task, which is finished if the reply is complete.
+        """Buy a request, once; return its task, already finished if the reply has the result.
 
         It waits for a slot first (see `pace`). Once the request is sent, cancelling the caller does
         not lose the reply: the accepted task still reaches `progress`, or else the log.

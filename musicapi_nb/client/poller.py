@@ -68,7 +68,7 @@ class Poller:
     poll
         Asks once for the state of a task.
     purchaser
-        Records polls, and returns past render times.
+        Records polls and provides past render times.
     watch_ledger
         Whether a webhook receiver may record the end of a task. Such tasks are polled at once.
     """

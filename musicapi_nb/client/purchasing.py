@@ -20,7 +20,7 @@ from musicapi_nb.errors import MusicAPIError, UncertainPurchase, Unreachable
 from musicapi_nb.ledger_types import Claim, Entry, Ledger, PurchaseTerms, RenderTime
 from musicapi_nb.tasks import Task
 
-_RECHECK_SECONDS = 0.2  # how often to ask whether another process has received the reply
+_RECHECK_SECONDS = 0.2  # how often to check whether another process has the reply
 _BOUGHT = frozenset({"accepted", "done", "failed"})
 _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
@@ -111,7 +111,7 @@ class Purchaser:
         await self._wait_for_slot()
         return await self._in_flight.shield(self._repost(task, post), task.name)
 
-    async def _repost(self, task: Task, post: Callable[[], Awaitable[Task]]) -> Task:  # noqa: ARG002 - there is no ledger
+    async def _repost(self, task: Task, post: Callable[[], Awaitable[Task]]) -> Task:  # noqa: ARG002 - unused without a ledger
         return await post()
 
     async def _wait_for_slot(self) -> None:
@@ -126,7 +126,7 @@ class Purchaser:
     async def record_poll(self, task: Task) -> None:
         """Record the result of a poll, if there is a ledger."""
 
-    async def settled_elsewhere(self, tasks: Sequence[Task]) -> list[Task]:  # noqa: ARG002 - there is no ledger
+    async def settled_elsewhere(self, tasks: Sequence[Task]) -> list[Task]:  # noqa: ARG002 - unused without a ledger
         """Return those of the given tasks that a webhook has ended in the ledger."""
         return []
 
@@ -134,7 +134,7 @@ class Purchaser:
         """Return the accepted tasks in the ledger, also those of earlier kernels."""
         return []
 
-    def past_render_times(self, engine: str, operation: str) -> Sequence[RenderTime]:  # noqa: ARG002 - there is no ledger
+    def past_render_times(self, engine: str, operation: str) -> Sequence[RenderTime]:  # noqa: ARG002 - unused without a ledger
         """Return the render times of past tasks, oldest first."""
         return ()
 
@@ -187,7 +187,7 @@ class PurchaseCoordinator(Purchaser):
         """Return the task of an existing purchase, or None if it must be bought.
 
         Waits while another process is sending it. If the caller already waited for the entry
-        `joined`, its failure is final, so that one call never buys twice.
+        `joined`, its failure is final: one call never buys twice.
 
         Raises
         ------
@@ -215,7 +215,7 @@ class PurchaseCoordinator(Purchaser):
             await asyncio.sleep(_RECHECK_SECONDS)
 
     async def _claim_and_send(self, order: Order) -> Claim:
-        """Send an order if the ledger says so. A claim to buy then has the accepted task."""
+        """Claim an order and, if it is to be bought, send it; the claim then has the task."""
         claim = await self._steps.claim(order.request, order.terms)
         if claim.kind != "buy":
             return claim
@@ -233,7 +233,7 @@ class PurchaseCoordinator(Purchaser):
             if latest is None or latest.state not in _BOUGHT:
                 raise
             return Claim("join", latest)  # its webhook came before
-        except BaseException as error:  # the loop is ending: there is no later turn to write in
+        except BaseException as error:  # the loop is ending: only now can this be recorded
             self._steps.record_interrupted(entry, error)
             raise
         await self._record(entry, self._steps.record_accepted(entry, task), task)
@@ -262,7 +262,7 @@ class PurchaseCoordinator(Purchaser):
             else:  # it was refused or never left: what was accepted before is unchanged
                 await self._record(entry, self._steps.record_unchanged(entry), error)
             raise
-        except BaseException as error:  # the loop is ending: there is no later turn to write in
+        except BaseException as error:  # the loop is ending: only now can this be recorded
             self._steps.record_interrupted(entry, error)
             raise
         await self._record(entry, self._steps.record_poll(entry, latest), latest)

@@ -16,7 +16,7 @@ _RECHECK = 0.05
 
 
 class RateLimiter(Protocol):
-    """Lets one paid request pass in each `interval` of seconds; 0 is no limit."""
+    """Lets one paid request pass per `interval` (seconds); 0 means no limit."""
 
     interval: float
 
@@ -45,7 +45,7 @@ class LocalRateLimiter:
         return slot
 
     def release(self, slot: float) -> None:
-        """Return a slot, so that the next caller of `reserve` gets it."""
+        """Release a slot for the next request."""
         with self._lock:
             heapq.heappush(self._released, slot)
 
@@ -101,7 +101,7 @@ class SharedRateLimiter:
         if time.monotonic() < self._unthrottled_until:
             return True
         async with self._queue_lock():
-            if time.monotonic() >= self._unthrottled_until:  # one check for all that wait
+            if time.monotonic() >= self._unthrottled_until:  # one check serves all waiting callers
                 slot = await self._reserve()
                 if slot > time.time():
                     self._ledger.release_slot(self._name, slot)

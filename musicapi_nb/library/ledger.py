@@ -196,7 +196,7 @@ class Ledger:
     def _link_cell(
         self, connection: sqlite3.Connection, entry: Entry, terms: PurchaseTerms
     ) -> None:
-        """Record that a plan cell is this entry, unless the entry itself says so."""
+        """Record that a plan cell has this entry, unless the entry itself names the cell."""
         experiment, cell = terms.experiment, terms.cell or entry.request_key
         if experiment is None or (entry.experiment, entry.cell or entry.request_key) == (
             experiment,
