@@ -15,6 +15,7 @@ from musicapi_nb import MusicAPI
 from musicapi_nb.engines import Request
 from musicapi_nb.errors import (
     InvalidTransition,
+    LibraryFull,
     LostReply,
     MusicAPIError,
     RateLimited,
@@ -24,7 +25,7 @@ from musicapi_nb.errors import (
     UnexpectedReply,
     WaitTimeout,
 )
-from musicapi_nb.library import Library
+from musicapi_nb.library import Entry, Library
 from tests.library.helpers import python, read_line, rebuilt_is_the_same, wait_for_end
 from tests.raw_http_server import (
     AGES,
@@ -320,6 +321,26 @@ async def test_answer_to_a_repost_survives_a_power_failure(library: Library) -> 
     assert recorded == ["PRAGMA synchronous=FULL"]
 
 
+class FullLibrary(Library):
+    """A library whose disk is full when the answer to a repost arrives."""
+
+    def record_poll(self, entry: int, task: "Task") -> Entry:
+        raise LibraryFull(f"no room for entry {entry}, task {task.id}")
+
+
+async def test_unwritten_answer_to_a_repost_is_kept_in_memory(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with FullLibrary(tmp_path) as library:
+        async with world(answers(WAITING, DONE), library) as (server, api):
+            accepted = await api.submit(CHART)
+            polled = [await api.poll(accepted) for _ in range(3)]
+    assert [task.answer for task in polled] == [READY["data"]] * 3
+    assert server.posts == 2
+    assert "could not record entry 1" in caplog.text
+    assert "Nothing was sent" not in caplog.text
+
+
 # --- several kernels -----------------------------------------------------------------------
 
 
@@ -423,7 +444,7 @@ async def test_finished_answer_is_not_reposted_by_a_poll() -> None:
 
 KERNEL = """
 import asyncio, sys
-from musicapi_nb.library import Library
+from musicapi_nb.library import Entry, Library
 from tests.raw_http_server import AGES, client
 from tests.test_client_repost import CHART
 async def main():

@@ -284,7 +284,7 @@ class PurchaseCoordinator(Purchaser):
         try:
             return await step
         except MusicAPIError as error:
-            self._keep_unwritten(entry, outcome, error)
+            self._keep_unwritten(entry, outcome, error.message)
             return None
         except asyncio.CancelledError:  # the step is written all the same, unless it fails
             self._keep_unwritten(entry, outcome, "perhaps: the loop ended before it was written")
@@ -294,11 +294,9 @@ class PurchaseCoordinator(Purchaser):
         try:
             self._steps.record_interrupted(entry, error)
         except MusicAPIError as failure:
-            self._keep_unwritten(entry, error, failure)
+            self._keep_unwritten(entry, error, failure.message)
 
-    def _keep_unwritten(
-        self, entry: int, outcome: Task | BaseException, reason: MusicAPIError | str
-    ) -> None:
+    def _keep_unwritten(self, entry: int, outcome: Task | BaseException, reason: str) -> None:
         if isinstance(outcome, Task):
             self._unwritten[entry] = outcome
             message = f"{task_name(outcome)} was accepted, keep its id"

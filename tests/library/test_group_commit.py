@@ -12,6 +12,7 @@ import pytest
 from musicapi_nb.errors import (
     ClientClosed,
     InvalidTransition,
+    LibraryError,
     LibraryFull,
     LostReply,
     OverBudget,
@@ -179,6 +180,35 @@ async def test_failed_commit_reaches_every_caller(library: Library) -> None:
     assert [type(outcome) for outcome in outcomes] == [LibraryFull] * 3
     connection.execute("PRAGMA max_page_count=100000")
     assert library.counts() == {"sending": 1}
+
+
+async def test_error_of_the_commit_itself_reaches_every_caller(library: Library) -> None:
+    connection = library._database.connection
+    connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute("CREATE TEMP TABLE parents (id INTEGER PRIMARY KEY)")
+    connection.execute(
+        "CREATE TEMP TABLE children (id REFERENCES parents DEFERRABLE INITIALLY DEFERRED)"
+    )
+
+    def violate() -> None:  # found out by COMMIT
+        connection.execute("INSERT INTO children VALUES (1)")
+
+    outcomes = await asyncio.gather(
+        claim(library, "a"), add(library, violate), claim(library, "b"), return_exceptions=True
+    )
+    assert [type(outcome) for outcome in outcomes] == [LibraryError] * 3
+    assert library.entries() == []
+    assert (await library.async_ledger.claim(song("a"), TERMS)).kind == "buy"
+
+
+async def test_steps_written_one_by_one_keep_their_durability(library: Library) -> None:
+    def fail() -> None:
+        library.claim(song("half"))
+        raise RuntimeError("half-way")
+
+    statements = record_statements(library)
+    await asyncio.gather(claim(library, "a"), add(library, fail), return_exceptions=True)
+    assert statements == ["PRAGMA synchronous=FULL", *["BEGIN IMMEDIATE"] * 3]
 
 
 async def test_cancelled_caller_does_not_undo_a_step(library: Library) -> None:
