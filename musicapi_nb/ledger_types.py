@@ -203,6 +203,9 @@ class AsyncLedger(Protocol):
     async def record_poll(self, entry: int, task: Task) -> Entry:
         """Record the result of a poll. Not durable: it can be polled again."""
 
+    async def record_repost(self, entry: int, task: Task) -> Entry:
+        """Record the reply to a repost. Durable: it may have been charged."""
+
     async def record_refused(self, entry: int, error: MusicAPIError) -> Entry:
         """Record that the service refused the request; nothing was charged. Durable."""
 

@@ -16,7 +16,7 @@ from musicapi_nb.client.in_flight import InFlight
 from musicapi_nb.client.rate_limit import RateLimiter, SharedRateLimiter
 from musicapi_nb.client.retry import RetryPolicy
 from musicapi_nb.engines import Request
-from musicapi_nb.errors import MusicAPIError, UncertainPurchase, Unreachable
+from musicapi_nb.errors import MusicAPIError, RateLimited, UncertainPurchase, Unreachable
 from musicapi_nb.ledger_types import Claim, Entry, Ledger, PurchaseTerms, RenderTime
 from musicapi_nb.tasks import Task
 
@@ -93,7 +93,7 @@ class Purchaser:
         InvalidTransition
             The ledger has no such purchase.
         """
-        return await self._call(lambda: self._repost_in_turn(task, post))
+        return await self._retry.call(lambda: self._repost_in_turn(task, post), paid=True)
 
     async def _call(self, send: Callable[[], Awaitable[_Result]]) -> _Result:
         return await self._retry.call(send, paid=True)
@@ -234,7 +234,7 @@ class PurchaseCoordinator(Purchaser):
                 raise
             return Claim("join", latest)  # its webhook came before
         except BaseException as error:  # the loop is ending: only now can this be recorded
-            self._steps.record_interrupted(entry, error)
+            self._record_interrupted(entry, error)
             raise
         await self._record(entry, self._steps.record_accepted(entry, task), task)
         if task.id is not None:
@@ -243,6 +243,13 @@ class PurchaseCoordinator(Purchaser):
         return dataclasses.replace(claim, task=task)
 
     # --- reposts ---------------------------------------------------------------------------
+
+    async def _repost_in_turn(self, task: Task, post: Callable[[], Awaitable[Task]]) -> Task:
+        try:
+            return await super()._repost_in_turn(task, post)
+        except RateLimited as error:  # not sent again here: the next poll is a repost anyway
+            await self._shared_limiter.throttle(self._retry.seconds_to_pause(error))
+            raise
 
     async def _repost(self, task: Task, post: Callable[[], Awaitable[Task]]) -> Task:
         if task.request is None:
@@ -263,9 +270,9 @@ class PurchaseCoordinator(Purchaser):
                 await self._record(entry, self._steps.record_unchanged(entry), error)
             raise
         except BaseException as error:  # the loop is ending: only now can this be recorded
-            self._steps.record_interrupted(entry, error)
+            self._record_interrupted(entry, error)
             raise
-        await self._record(entry, self._steps.record_poll(entry, latest), latest)
+        await self._record(entry, self._steps.record_repost(entry, latest), latest)
         return latest
 
     # --- the ledger ------------------------------------------------------------------------
@@ -277,14 +284,28 @@ class PurchaseCoordinator(Purchaser):
         try:
             return await step
         except MusicAPIError as error:
-            if isinstance(outcome, Task):
-                self._unwritten[entry] = outcome
-                message = f"{task_name(outcome)} was accepted, keep its id"
-            else:
-                self._unwritten[entry] = None
-                message = str(outcome)
-            _log.error("The ledger could not record entry %s (%s): %s", entry, error, message)
+            self._keep_unwritten(entry, outcome, error)
             return None
+        except asyncio.CancelledError:  # the step is written all the same, unless it fails
+            self._keep_unwritten(entry, outcome, "perhaps: the loop ended before it was written")
+            raise
+
+    def _record_interrupted(self, entry: int, error: BaseException) -> None:
+        try:
+            self._steps.record_interrupted(entry, error)
+        except MusicAPIError as failure:
+            self._keep_unwritten(entry, error, failure)
+
+    def _keep_unwritten(
+        self, entry: int, outcome: Task | BaseException, reason: MusicAPIError | str
+    ) -> None:
+        if isinstance(outcome, Task):
+            self._unwritten[entry] = outcome
+            message = f"{task_name(outcome)} was accepted, keep its id"
+        else:
+            self._unwritten[entry] = None
+            message = str(outcome) or repr(outcome)
+        _log.error("The ledger could not record entry %s (%s): %s", entry, reason, message)
 
     async def record_poll(self, task: Task) -> None:
         """Record the result of polling a task of this ledger."""

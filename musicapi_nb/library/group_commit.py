@@ -63,6 +63,7 @@ class GroupCommit:
 
         The future need not be awaited. A batch with a durable step survives a power failure.
         """
+        self._database.check_process()  # a fork has no writer thread, and the lock may be held
         loop = asyncio.get_running_loop()
         future: asyncio.Future[_Result] = loop.create_future()
         with self._lock:
