@@ -16,7 +16,7 @@ _RECHECK = 0.05
 
 
 class RateLimiter(Protocol):
-    """Lets one paid request pass in each `interval` of seconds; 0 is no limit."""
+    """Lets one paid request pass per `interval` (seconds); 0 means no limit."""
 
     interval: float
 
@@ -45,7 +45,7 @@ class LocalRateLimiter:
         return slot
 
     def release(self, slot: float) -> None:
-        """Give a slot to the next one who asks."""
+        """Release a slot for the next request."""
         with self._lock:
             heapq.heappush(self._released, slot)
 
@@ -101,7 +101,7 @@ class SharedRateLimiter:
         if time.monotonic() < self._unthrottled_until:
             return True
         async with self._queue_lock():
-            if time.monotonic() >= self._unthrottled_until:  # the first of a crowd asks for all
+            if time.monotonic() >= self._unthrottled_until:  # one check serves all waiting callers
                 slot = await self._reserve()
                 if slot > time.time():
                     self._ledger.release_slot(self._name, slot)
@@ -110,7 +110,7 @@ class SharedRateLimiter:
         return True
 
     async def throttle(self, seconds: float) -> None:
-        """Pause everybody on the ledger for some seconds, then slow down for a while."""
+        """Pause all users of the ledger for some seconds, then slow down for a while."""
         await self._ledger.throttle(self._name, seconds)
         self._unthrottled_until = 0.0
 
@@ -125,4 +125,5 @@ class SharedRateLimiter:
             raise
 
     def _queue_lock(self) -> asyncio.Lock:
+        """Return the lock of the running loop, which lets one request wait for a slot at a time."""
         return self._locks.setdefault(asyncio.get_running_loop(), asyncio.Lock())

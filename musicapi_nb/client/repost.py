@@ -16,8 +16,8 @@ async def repost_once(transport: Transport, task: Task, call: wire.Call) -> Task
     Raises
     ------
     UnexpectedReply
-        The reply says neither that the result is ready nor that it is not (`may_have_cost`). Only
-        an explicit "not ready" permits another repost.
+        The reply does not say whether the result is ready (`may_have_cost`). Only an explicit
+        "not ready" permits another repost.
     MusicAPIError
         As `Transport.send`.
     """
@@ -29,7 +29,7 @@ async def repost_once(transport: Transport, task: Task, call: wire.Call) -> Task
             error.may_have_cost = True
             raise
         if latest.state == "unknown":
-            message = "the reply says neither that it is ready nor that it is not"
+            message = "the reply does not say whether the result is ready"
             raise UnexpectedReply(message, body=payload, may_have_cost=True)
         return latest
 

@@ -46,7 +46,7 @@ class RateLimits:
             return _reserve(connection, name, interval, now)
 
     def release(self, name: str, slot: float) -> None:
-        """Give a reserved slot to the next one who asks."""
+        """Release a reserved slot for the next request."""
         with self._database.write() as connection:
             connection.execute("INSERT INTO released_slots (name, at) VALUES (?, ?)", (name, slot))
 
