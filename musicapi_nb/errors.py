@@ -128,7 +128,7 @@ def _numbered(noun: str, rows: Sequence[int]) -> str:
 
 
 class InvalidArgument(MusicAPIError, TypeError):
-    """An argument has a type or value that is not accepted; the message lists what is."""
+    """An argument has a type or value that is not accepted; the message lists those that are."""
 
 
 class Unauthorized(MusicAPIError):
@@ -159,7 +159,7 @@ class RetiredOperation(RejectedRequest):
 
 
 class Forbidden(MusicAPIError):
-    """403 for a reason without a class of its own; see the message."""
+    """403 for any other reason; see the message."""
 
     advice = "Nothing was charged."
 

@@ -184,7 +184,7 @@ class _Receiver:
         try:
             ledger = self._library.async_ledger
             result = await ledger.apply_notification(notification, _updater(payload, event))
-        except MusicAPIError as error:  # closed, locked or full
+        except MusicAPIError as error:  # the library is closed, locked or full
             _log.error("The library could not record a webhook: %s", error)
             reason = "the library cannot be written at the moment"
             raise _Rejected(HTTPStatus.SERVICE_UNAVAILABLE, reason) from None

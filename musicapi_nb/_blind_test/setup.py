@@ -154,7 +154,7 @@ def _explain(error: MusicAPIError, excluded: list[ExcludedSong]) -> str:
 
 
 class ExcerptCache:
-    """Excerpts and audio of a test's songs; downloads into the library what it lacks."""
+    """Excerpts and audio of a test's songs; missing files are downloaded into the library."""
 
     def __init__(self, library: Library, songs: Mapping[str, Song]) -> None:
         self._library = library

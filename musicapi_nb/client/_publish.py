@@ -147,7 +147,7 @@ def _check_url(url: str, *, local: bool) -> None:
 
 
 def is_private(host: str) -> bool:
-    """Return whether a host name or IP address is of this machine or a private network."""
+    """Return whether a host name or IP address belongs to this machine or a private network."""
     try:
         return not ipaddress.ip_address(host).is_global
     except ValueError:

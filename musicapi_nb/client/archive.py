@@ -35,7 +35,7 @@ class MediaArchiver:
         """Download audio and cover of each finished song that the store lacks.
 
         Failures are logged, and the library's `missing_files` lists them: the songs are paid for
-        and exist all the same.
+        and can be downloaded later.
         """
         for song in task.songs:
             for media in _MEDIA:

@@ -219,14 +219,14 @@ class MusicAPI:
     # --- poll and wait ---------------------------------------------------------------------
 
     async def poll(self, task: Task | str, *, engine: str | None = None) -> Task:
-        """Ask once for the state of a task. Costs nothing, unless it is a repost (see below).
+        """Ask once for the state of a task. Free, except for reposts (see below).
 
         `task` can be an id, together with its `engine`. The parts of a batch are polled one by one.
         A task that failed is returned, not raised.
 
         Some operations have no task to poll (`Task.poll_by_repost`): their request is sent again,
-        when a slot comes. With a ledger that is recorded before, done by one process at a time, and
-        never after a reply was lost. Whether the service charges for it is unknown.
+        when a slot is free. With a ledger, a repost is recorded beforehand, made by one process at
+        a time, and never made after a lost reply. It is unknown whether reposts are charged.
 
         Raises
         ------

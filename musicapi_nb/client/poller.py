@@ -96,16 +96,16 @@ class Poller:
         )
 
     def accepted(self, task: Task, seconds_ago: float = 0.0) -> None:
-        """Note when a task was accepted, in seconds of the service's clock."""
+        """Record that a task was accepted some seconds ago, by the service's clock."""
         if not task.finished:
             self._accepted.setdefault(_task_key(task), self.transport.now() - seconds_ago)
 
     def accepted_at(self, task: Task) -> float | None:
-        """Return when a task was accepted, on the service's clock; None if unknown."""
+        """Return the time of acceptance of a task by the service's clock; None if unknown."""
         return self._accepted.get(_task_key(task))
 
     def forget(self, task: Task) -> None:
-        """Forget when a task was accepted."""
+        """Discard the recorded time of acceptance of a task."""
         self._accepted.pop(_task_key(task), None)
 
     def eta(self, task: Task | Request) -> polling.Eta:

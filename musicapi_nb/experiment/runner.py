@@ -81,6 +81,7 @@ class Runner:
         self._report_change()
 
     def _report_change(self) -> None:
+        """Wake the run, and call its progress callback."""
         self._changed.set()
         self._notify()
 
@@ -282,7 +283,7 @@ class Runner:
         await asyncio.gather(*running, return_exceptions=True)
 
     async def _finish(self) -> None:
-        """Record the cells that were not run, and take over the library's final states."""
+        """Record the cells that were not run, and read the library's final states."""
         ledger, states = self._ledger, self._tracker.states
         default = self.stop_reason or "unknown reason"
         unbought = (*self._queue, *itertools.chain(*self._blocks))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Key: TypeAlias = tuple[str, str]
-"""A column: its table and its name. The table "lists" holds what a song has several of."""
+"""A column: its table and its name. The table "lists" has the tags and replacements of songs."""
 
 _LISTS: Mapping[str, str] = {
     "tags_per_song": "int64",

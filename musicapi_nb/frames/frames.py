@@ -115,7 +115,7 @@ def durations_frame(replies: Replies) -> pd.DataFrame:
 
 @document_columns(ISSUES)
 def issues_frame(replies: Replies) -> pd.DataFrame:
-    """Return a table of what was not understood: complete replies, or parts of replies.
+    """Return a table of the replies, or parts of replies, that were not understood.
 
     If it is empty, every reply was understood completely. The input is as for `tasks_frame`.
 

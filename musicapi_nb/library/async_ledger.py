@@ -54,6 +54,9 @@ class LibraryAsyncLedger:
     async def record_poll(self, entry: int, task: Task) -> Entry:
         return await self._add(lambda: self._ledger.record_poll(entry, task), durable=False)
 
+    async def record_repost(self, entry: int, task: Task) -> Entry:
+        return await self._add(lambda: self._ledger.record_poll(entry, task), durable=True)
+
     async def record_refused(self, entry: int, error: MusicAPIError) -> Entry:
         return await self._add(lambda: self._ledger.record_refused(entry, error), durable=True)
 

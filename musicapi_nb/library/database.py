@@ -105,9 +105,12 @@ class Database:
     def connection(self) -> sqlite3.Connection:
         if self._connection is None:
             raise ClientClosed("the library is closed")
+        self.check_process()
+        return self._connection
+
+    def check_process(self) -> None:
         if self.forked:
             raise LibraryError("a forked process cannot use its parent's library; open it again")
-        return self._connection
 
     def write(self, *, durable: bool = False) -> AbstractContextManager[sqlite3.Connection]:
         """Return a context manager for one transaction, exclusive among threads and processes.

@@ -94,7 +94,7 @@ class Library(Ledger):
         self.close()
 
     def close(self) -> None:
-        """Write what waits, and close. A purchase that is being sent becomes uncertain."""
+        """Write pending steps and close. A purchase that is being sent becomes uncertain."""
         if not self._closed:
             self._closed = True
             if not self._database.forked:  # else the writer thread is in the parent process
@@ -104,7 +104,7 @@ class Library(Ledger):
 
     @contextlib.contextmanager
     def _read_current(self) -> Iterator[sqlite3.Connection]:
-        """Read, after marking as uncertain what ended processes were sending."""
+        """Mark as uncertain the purchases that ended processes were sending, then read."""
         self.recover()
         with self._database.read() as connection:
             yield connection

@@ -245,7 +245,7 @@ def _parse_segments(parts: Sequence[str]) -> list[nuro.Segment]:
 
 
 def _parse_requests(name: str, field: Field, text: str) -> Any:
-    """Parse requests written as a JSON list of their fields."""
+    """Parse a JSON list of requests; malformed values stay as they are, as in `_parse_value`."""
     try:
         items = json.loads(text)
     except (ValueError, RecursionError):

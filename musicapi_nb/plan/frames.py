@@ -1,4 +1,4 @@
-"""Plans as DataFrames: cells and problems to frames, and the rows of a frame to levels."""
+"""DataFrames of plans: make frames of cells and problems, and read levels from frames."""
 
 from __future__ import annotations
 

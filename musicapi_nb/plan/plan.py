@@ -39,7 +39,7 @@ class Plan:
 
     The whole design is repeated `repeats` times; each repeat is a block with its cells in a random
     order that `seed` determines. Cells with an equal request have different take numbers: each is
-    a purchase of its own, and none is bought twice.
+    a separate purchase, and none is bought twice.
 
     Attributes
     ----------
@@ -77,7 +77,7 @@ class Plan:
         base
             Fields that all cells share.
         factors
-            Name to a list of levels: text, numbers, or whatever the field takes.
+            Name to a list of levels: text, numbers, or other values that the field takes.
         repeats
             How often each combination is bought.
         seed

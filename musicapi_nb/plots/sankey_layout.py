@@ -99,7 +99,7 @@ def _count_nodes(tags: Sizes, visible: set[Node]) -> Sizes:
 
 
 def _sum_outgoing(ribbons: Iterable[Ribbon], columns: int, *, added: bool) -> list[Sizes]:
-    """Sum the ribbons that leave each node: the tags that it added, or what it became."""
+    """Sum the ribbons that leave each node: its added tags, or its rewritings."""
     sums: list[Sizes] = [{} for _ in range(columns)]
     for ribbon in ribbons:
         if ribbon.source != ADDED and (ribbon.kind == "added") is added:

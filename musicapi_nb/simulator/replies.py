@@ -1,4 +1,4 @@
-"""Tasks as replies of each engine, with all keys of the documented examples. No I/O."""
+"""The replies of each engine about a task, with all keys of the documented examples. No I/O."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime

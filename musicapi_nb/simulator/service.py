@@ -1,4 +1,4 @@
-"""The simulated service without sockets: requests to answers, with credits, tasks and songs."""
+"""The simulated service without HTTP: answers requests, and keeps credits, tasks and songs."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -176,6 +176,7 @@ class Service:
         return Answer(200, reply)
 
     def _answer_item(self, path: str, call: Call, item: Any) -> Answer:
+        """Carry out one item of a batch; a refusal becomes its answer."""
         try:
             operation = operation_at(path, item) if isinstance(item, Mapping) else None
             if operation is None:
@@ -275,7 +276,7 @@ class Service:
         return write(task, now, self.options, self.links)
 
     def _apply_faults(self, task: Task, path: str) -> None:
-        """Decide at its creation how a task fails."""
+        """Apply the armed faults to a new task: failure, refund, odd states or durations."""
 
         def strike(kind: str) -> Mapping[str, Any] | None:
             fault = self.faults.strike(kind, "POST", path)
