@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     Counts = NDArray[np.int64]
 
-_BATCH = 256  # more replies would not fit in the processor cache, fewer cost more steps
+_BATCH = 128  # decoded objects of more replies would leave the processor cache
 
 
 class Frames(NamedTuple):
