@@ -307,7 +307,7 @@ class MusicAPI:
         Raises
         ------
         WaitTimeout
-            A single task is not finished at the deadline. It goes on; `error.task` is its state.
+            A single task is not finished at the deadline. It continues; `error.task` is its state.
         MusicAPIError
             A single task cannot be polled.
         """

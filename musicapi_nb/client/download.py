@@ -70,7 +70,7 @@ async def fetch(
     DownloadFailed
         The link is not http(s) or has expired, or the file is too large or of another kind.
     Unreachable
-        The host did not answer or the download broke off, five times.
+        The host did not answer or the download was interrupted, five times.
     """
     if not _is_web(url):
         raise DownloadFailed(f"not an http(s) address: {url[:80]!r}")
@@ -153,7 +153,7 @@ async def _stream(transport: Transport, url: str, target: Path, max_bytes: int) 
     except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
         raise DownloadFailed(f"{_short_url(url)} cannot be downloaded") from None
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise Unreachable(f"{_short_url(url)} broke off ({type(error).__name__})") from None
+        raise Unreachable(f"{_short_url(url)} was interrupted ({type(error).__name__})") from None
 
 
 def _timeout(transport: Transport) -> aiohttp.ClientTimeout:

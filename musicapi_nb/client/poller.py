@@ -263,7 +263,7 @@ class _LoopPoller:
                 task = await self._poller.poll(polled.task)
         except TimeoutError:
             return  # the deadline has passed
-        except MusicAPIError as error:  # the task goes on while the network is down
+        except MusicAPIError as error:  # the task continues while the network is down
             polled.failures += 1
             lost = error.may_have_cost  # a repost, which may be charged
             if polled.failures == _MAX_FAILED_POLLS or lost or not is_transient(error):

@@ -53,7 +53,7 @@ _COPIED_FIELDS = frozenset(
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """One row of the ledger; never changed, never deleted.
 
-    `at` is unix seconds. `entry` is None if it is about no purchase (a budget, a file). `raw` is
+    `at` is unix seconds. `entry` is None if it concerns no purchase (a budget, a file). `raw` is
     the service's reply as JSON text, if it differs from the previous one.
     """
 

@@ -134,7 +134,7 @@ def append_to(  # noqa: PLR0913 - the columns of an event
 def append_unbound(
     connection: sqlite3.Connection, kind: str, data: Mapping[str, Any], *, owner: str
 ) -> None:
-    """Append an event that is about no purchase, and apply it."""
+    """Append an event that does not concern a purchase, and apply it."""
     _apply_unbound(connection, _append(connection, kind, data, owner=owner))
 
 
