@@ -95,7 +95,7 @@ class Poller:
             weakref.WeakKeyDictionary()
         )
 
-    def accepted(self, task: Task, seconds_ago: float = 0.0) -> None:
+    def record_acceptance(self, task: Task, seconds_ago: float = 0.0) -> None:
         """Record that a task was accepted some seconds ago, by the service's clock."""
         if not task.finished:
             self._accepted.setdefault(_task_key(task), self.transport.now() - seconds_ago)
