@@ -127,7 +127,7 @@ class Claim:
         "buy": send it; the step `sending` is on disk. "repost": send it once more; `reposting` is
         on disk. "have": it was bought before, and `task` is its outcome. "join": it is under way,
         at the service if there is a `task`, else being sent by an open library. "uncertain": it
-        may have been bought, and someone has to resolve it.
+        may have been bought, and has to be resolved.
     entry
         The ledger entry that the decision is about.
     """
@@ -174,7 +174,7 @@ class FileRef:
 class MediaStore(Protocol):
     """Where media files are stored."""
 
-    def incoming(self, suffix: str = "") -> Path: ...
+    def temporary_path(self, suffix: str = "") -> Path: ...
     def add_file(self, source: Path, suffix: str) -> FileRef: ...
     def attach(self, song: Song, media: Media, file: FileRef) -> None: ...
     def file_of(self, song: Song, media: Media = "audio") -> Path | None: ...
@@ -184,8 +184,8 @@ class AsyncLedger(Protocol):
     """The steps of purchases, for an event loop.
 
     A step has been committed when its coroutine returns. A durable step then survives a power
-    failure; any step survives a killed process. A step whose caller is cancelled is written all
-    the same, but claims and slots, which are taken back.
+    failure; any step survives a killed process. If the caller is cancelled, the
+    step is still written; only claims and slots are undone.
     """
 
     async def find(self, request: Request, terms: PurchaseTerms) -> Claim | None:
@@ -203,6 +203,9 @@ class AsyncLedger(Protocol):
     async def record_poll(self, entry: int, task: Task) -> Entry:
         """Record the result of a poll. Not durable: it can be polled again."""
 
+    async def record_repost(self, entry: int, task: Task) -> Entry:
+        """Record the reply to a repost. Durable: it may have been charged."""
+
     async def record_refused(self, entry: int, error: MusicAPIError) -> Entry:
         """Record that the service refused the request; nothing was charged. Durable."""
 
@@ -219,7 +222,7 @@ class AsyncLedger(Protocol):
         """Record, before returning, that the loop ended before the reply: uncertain. Durable."""
 
     async def finished_entries(self, entries: Sequence[int]) -> Sequence[int]:
-        """Return those of some entries that have ended."""
+        """Return those of the given entries that have ended."""
 
     async def reserve_slot(self, name: str, interval: float) -> float:
         """Return the next time (unix seconds) at which a paid request may leave. Not durable."""

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-SHORTEST_SECRET = 16
+MIN_SECRET_LENGTH = 16
 """Characters. A shorter value could occur by chance in ordinary text or in an id."""
 
 
@@ -59,7 +59,7 @@ class Secret:
     def redact_body(self, body: bytes) -> bytes:
         """Replace the secret in a reply's body, unless it is short enough to occur in an id."""
         body = self.__other.redact_body(body) if self.__other else body
-        if len(self.__value) < SHORTEST_SECRET:
+        if len(self.__value) < MIN_SECRET_LENGTH:
             return body
         return self.__pattern.sub("[key]", body.decode("latin-1")).encode("latin-1")
 
@@ -74,7 +74,7 @@ class Secret:
 def _pattern(value: str) -> re.Pattern[str]:
     """Match a secret as plain text and as JSON, a URL or a repr may escape its characters."""
     escaped = "".join(char if char.isalnum() else _escapes(char) for char in value)
-    if len(value) >= SHORTEST_SECRET:
+    if len(value) >= MIN_SECRET_LENGTH:
         return re.compile(escaped)
     return re.compile(rf"(?<![A-Za-z0-9]){escaped}(?![A-Za-z0-9])")
 

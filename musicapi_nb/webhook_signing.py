@@ -10,7 +10,7 @@ from typing import Protocol
 import yarl
 
 from musicapi_nb.errors import InvalidRequest, Problem
-from musicapi_nb.secret import SHORTEST_SECRET, Secret
+from musicapi_nb.secret import MIN_SECRET_LENGTH, Secret
 
 SECRET_VARIABLE = "MUSICAPI_WEBHOOK_SECRET"  # noqa: S105 - a variable's name
 TOKEN_PARAMETER = "purchase"  # noqa: S105 - a parameter's name
@@ -32,9 +32,9 @@ def parse_secret(value: str | None, operation: str) -> Secret:
     message = None
     if not isinstance(value, str) or not value.strip():
         message = f"is required to recognize forged webhooks; set {SECRET_VARIABLE}"
-    elif len(value := value.strip()) < SHORTEST_SECRET:
+    elif len(value := value.strip()) < MIN_SECRET_LENGTH:
         message = (
-            f"needs at least {SHORTEST_SECRET} characters; secrets.token_urlsafe() generates one"
+            f"needs at least {MIN_SECRET_LENGTH} characters; secrets.token_urlsafe() generates one"
         )
     elif not value.isascii() or not value.isprintable() or " " in value:
         message = "must be ASCII without spaces; secrets.token_urlsafe() generates one"

@@ -184,7 +184,7 @@ class _Receiver:
         try:
             ledger = self._library.async_ledger
             result = await ledger.apply_notification(notification, _updater(payload, event))
-        except MusicAPIError as error:  # closed, locked or full
+        except MusicAPIError as error:  # the library is closed, locked or full
             _log.error("The library could not record a webhook: %s", error)
             reason = "the library cannot be written at the moment"
             raise _Rejected(HTTPStatus.SERVICE_UNAVAILABLE, reason) from None
@@ -232,8 +232,8 @@ async def _answer_and_disconnect(
 ) -> web.StreamResponse:
     """Answer now, and close the connection without reading the whole body.
 
-    Reads up to another `MAX_BODY_BYTES` first: closed at once, a connection with unread data is
-    reset, and the client may not see the answer.
+    Up to another `MAX_BODY_BYTES` are read first, because closing a connection with unread data
+    resets it, and the client may then not see the answer.
     """
     response.force_close()
     await response.prepare(request)

@@ -17,6 +17,7 @@ from musicapi_nb.errors import (
     InvalidTransition,
     LostReply,
     MusicAPIError,
+    RateLimited,
     RetiredOperation,
     Unauthorized,
     UncertainPurchase,
@@ -291,6 +292,32 @@ async def test_reposts_wait_after_429(library: Library) -> None:
         task = await api.run(CHART, deadline=AGES)
     assert task.state == "succeeded"
     assert server.posts == 5
+
+
+async def test_constant_429_ends_the_wait_after_four_reposts(library: Library) -> None:
+    busy = reply({"error": "Too many."}, 429, {"Retry-After": "0"})
+    async with world(answers(WAITING, busy), library) as (server, api):
+        with pytest.raises(RateLimited):
+            await api.run(CHART, deadline=AGES)
+    assert server.posts == 1 + 4
+    assert library.rate_limits.paused_until(server.url) > 0
+    assert [entry.state for entry in library.entries()] == ["accepted"]
+
+
+async def test_answer_to_a_repost_survives_a_power_failure(library: Library) -> None:
+    """It may have been charged, and cannot be asked for a second time."""
+    modes, recorded = [""], []
+
+    def trace(statement: str) -> None:
+        if statement.startswith("PRAGMA synchronous"):
+            modes.append(statement)
+        elif statement.startswith("INSERT INTO events") and "'done'" in statement:
+            recorded.append(modes[-1])
+
+    library._database.connection.set_trace_callback(trace)
+    async with world(answers(WAITING, DONE), library) as (_, api):
+        await api.run(CHART, deadline=AGES)
+    assert recorded == ["PRAGMA synchronous=FULL"]
 
 
 # --- several kernels -----------------------------------------------------------------------

@@ -285,11 +285,11 @@ def test_invalid_arguments_are_refused() -> None:
     with pytest.raises(InvalidArgument, match="level"):
         tag_counts(GIVEN, level=0)
     for top in (-1, 2.5):
-        with pytest.raises(InvalidArgument, match="top is"):
+        with pytest.raises(InvalidArgument, match="top must be"):
             cooccurrence(GIVEN, top=top)  # type: ignore[arg-type]  # as people do
-        with pytest.raises(InvalidArgument, match="top is"):
+        with pytest.raises(InvalidArgument, match="top must be"):
             exclusive_sets(GIVEN, top=top)  # type: ignore[arg-type]  # as people do
-    with pytest.raises(InvalidArgument, match=r"among is \[3\];"):
+    with pytest.raises(InvalidArgument, match=r"among must be .* not \[3\]"):
         exclusive_sets(GIVEN, among=[3])  # type: ignore[list-item]  # as people do
     with pytest.raises(InvalidArgument, match="list of tags"):
         exclusive_sets(GIVEN, among="jazz")

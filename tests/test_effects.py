@@ -516,8 +516,8 @@ def test_invalid_tables_are_refused() -> None:
     by_task["task_id"] = by_task["task_id"].where(by_task["task_id"] != "t1")
     assert_refused("2 of 21 rows .* have no 'task_id'", by_task)
     assert_refused("cell 0 .* several tasks", frame.assign(cell=0))
-    assert_refused("go together", frame, tags=tags)
-    assert_refused("go together", frame, presence=["x"])
+    assert_refused("given together", frame, tags=tags)
+    assert_refused("given together", frame, presence=["x"])
     assert_refused("column 'song_id'", frame, presence=["x"], tags=tags.drop(columns="song_id"))
     assert_refused("column 'tag'", frame, presence=["x"], tags=tags.drop(columns="tag"))
     for name in ("block", "cell", "state"):
@@ -533,11 +533,11 @@ def test_invalid_tables_are_refused() -> None:
     assert_refused(
         "'task_id' is int64 in .* and str in", frame.assign(task_id=1), presence="x", tags=tags
     )
-    assert_refused("factor is", frame, ["style"])  # type: ignore[arg-type]  # as people do
-    assert_refused("presence is .3.; it is a name", frame, presence=[3], tags=tags)
-    assert_refused("measure is 'odds'", frame, measure="odds")
-    assert_refused("correction is 'none'", frame, correction="none")
-    assert_refused("draws is 0", frame, draws=0)
-    assert_refused("level is 95", frame, level=95)
+    assert_refused("factor must be", frame, ["style"])  # type: ignore[arg-type]  # as people do
+    assert_refused("presence must be a name .* not .3.", frame, presence=[3], tags=tags)
+    assert_refused("measure must be .* not 'odds'", frame, measure="odds")
+    assert_refused("correction must be .* not 'none'", frame, correction="none")
+    assert_refused("draws must be .* not 0", frame, draws=0)
+    assert_refused("level .* not 95", frame, level=95)
     assert_refused("is a list, not a DataFrame", [])
     assert len(cluster_codes(by_task, cluster="song_id")) == 21

@@ -255,11 +255,11 @@ def test_invalid_tables_are_refused() -> None:
     ask = functools.partial(stability, songs, tags)
     with pytest.raises(BadFrame, match="column 'mv'"):
         ask(by="mv")
-    with pytest.raises(InvalidArgument, match="by names no column"):
+    with pytest.raises(InvalidArgument, match="by must name at least one column"):
         ask(by=[])
     with pytest.raises(BadFrame, match=r"by has .songs., which the result has too"):
         ask(by=["prompt", "songs"])
-    with pytest.raises(InvalidArgument, match="level is 0"):
+    with pytest.raises(InvalidArgument, match=r"level .* not 0"):
         ask(by="prompt", level=0)
     with pytest.raises(BadFrame, match=r"'tag' of tags .* is int64, not text"):
         stability(songs, tags.assign(tag=1), by="prompt")

@@ -479,7 +479,7 @@ def test_duplicated_rows_count_once() -> None:
             "2 rows of songs.*song_id 's0'",
         ),
         (lambda: substitute_songs(SMALL.assign(task_id=7)), BadFrame, "'task_id' is str in steps"),
-        (lambda: substitutions(SMALL, requested="prompt"), InvalidArgument, "belong together"),
+        (lambda: substitutions(SMALL, requested="prompt"), InvalidArgument, "given together"),
         (lambda: substitutions(SMALL, songs=SMALL, requested="prompt"), BadFrame, "'prompt'"),
         (lambda: substitutions(SMALL, level=2), InvalidArgument, "level"),
         (lambda: substitution_graph(SMALL), BadFrame, "'target'"),

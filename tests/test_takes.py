@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from musicapi_nb import MusicAPI, Task, errors, lyrics, nuro, sonic
 from musicapi_nb.client.archive import check_audio
 from musicapi_nb.library import Entry, Library
 from musicapi_nb.simulator import EmbeddedSimulator, Simulator
-from tests.raw_http_server import Connection, answers, peer, reply
+from tests.raw_http_server import TASK_ID, Connection, answers, peer, reply
 from tests.raw_http_server import client as peer_client
 from tests.replies import sample
 
@@ -487,6 +487,57 @@ async def test_unwritten_outcome_is_kept_in_memory(sim: Simulator, tmp_path: Pat
             with pytest.raises(errors.UncertainPurchase):
                 await api.run(BEAT)
     assert len(sim.request_log.paid) == 2
+
+
+class Interrupted(Forgetful):
+    """A full library; the loop ends as soon as it refuses to record an outcome."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.end_loop: Callable[[], object] = lambda: None
+
+    def record_accepted(self, entry: int, task: Task) -> Entry:
+        self.end_loop()
+        return super().record_accepted(entry, task)
+
+
+@pytest.mark.parametrize("replied", [False, True])
+async def test_unwritten_outcome_survives_the_end_of_the_loop(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, *, replied: bool
+) -> None:
+    arrived, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    async def behave(connection: Connection) -> None:
+        await connection.request()
+        if replied:
+            await connection.send(reply())
+        else:
+            arrived.set()
+            await connection.drain()
+
+    with Interrupted(tmp_path) as library:
+        async with peer(behave) as server, peer_client(server.url, ledger=library) as api:
+            buying = asyncio.create_task(api.submit(SONG))
+
+            def cancel_all() -> None:
+                for under_way in (buying, *api._in_flight.tasks):
+                    under_way.cancel()
+
+            library.end_loop = lambda: loop.call_soon_threadsafe(cancel_all)
+            if not replied:
+                await arrived.wait()
+                cancel_all()
+            with pytest.raises(asyncio.CancelledError):
+                await buying
+            async with asyncio.timeout(20):
+                if replied:
+                    assert (await api.submit(SONG)).id == TASK_ID
+                else:
+                    with pytest.raises(errors.UncertainPurchase):
+                        await api.submit(SONG)
+            assert server.posts == 1
+    assert "could not record entry 1" in caplog.text
+    assert (f"task {TASK_ID} was accepted, keep its id" in caplog.text) is replied
 
 
 # --- rate limit and files --------------------------------------------------------------------

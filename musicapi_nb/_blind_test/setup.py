@@ -154,7 +154,7 @@ def _explain(error: MusicAPIError, excluded: list[ExcludedSong]) -> str:
 
 
 class ExcerptCache:
-    """Excerpts and audio of a test's songs; downloads into the library what it lacks."""
+    """Excerpts and audio of a test's songs; missing files are downloaded into the library."""
 
     def __init__(self, library: Library, songs: Mapping[str, Song]) -> None:
         self._library = library
@@ -208,7 +208,7 @@ class ExcerptCache:
 
         async with MusicAPI(_ANONYMOUS_KEY, simulated=song.simulated) as client:
             return await client.download(
-                song, self._library.incoming(".audio"), max_bytes=song_audio.MAX_BYTES
+                song, self._library.temporary_path(".audio"), max_bytes=song_audio.MAX_BYTES
             )
 
 

@@ -147,7 +147,7 @@ def adherence(  # noqa: PLR0913 - all but two are keywords
     Raises
     ------
     BadFrame, InvalidArgument
-        As `tag_fates`; `by` is no column; a task is missing.
+        As `tag_fates`; `by` is not a column; a task is missing.
     """
     if by is None:
         matched = _match_songs(songs, tags, requested, match, result_columns=(*_COUNTS, *_MEASURES))
@@ -274,8 +274,8 @@ def requested_tags(songs: pd.DataFrame, requested: RequestedTags) -> list[tuple[
         return [_split_tags(text, f"column {requested!r}") for text in songs[requested]]
     if not isinstance(requested, Mapping | pd.Series):
         raise InvalidArgument(
-            f"requested is a {type(requested).__name__}; it is the name of a column of songs, or "
-            "a mapping or Series from song_id or cell to the requested tags"
+            "requested must be the name of a column of songs, or a mapping or Series from song_id "
+            f"or cell to the requested tags, not an object of type {type(requested).__name__}"
         )
     texts = dict(requested.items())
     names = [name for name in ("cell", "song_id") if name in songs.columns]

@@ -104,7 +104,7 @@ def cooccurrence(
     BadFrame
         As `tag_counts`.
     InvalidArgument
-        `top` is no number of tags.
+        `top` is not a whole number.
     """
     level = check_level(level)
     _check_top(top)
@@ -163,11 +163,11 @@ def exclusive_sets(
     BadFrame
         As `tag_counts`.
     InvalidArgument
-        `among` is no list of tags, or `top` no number of tags.
+        `among` is not a list of tags, or `top` is not a whole number.
     """
     _check_top(top)
     if isinstance(among, str):
-        raise InvalidArgument(f"among is the text {among!r}; it is a list of tags")
+        raise InvalidArgument(f"among must be a list of tags, not the text {among!r}")
     if among is None:
         count = functools.partial(_count_songs, cluster=_NO_CLUSTER, pairs=False)
         sums = map_reduce(count, tags, keys=_SUM_KEYS)
@@ -190,7 +190,7 @@ def exclusive_sets(
 
 def _check_top(top: int | None) -> None:
     if top is not None and (not isinstance(top, int) or top < 0):
-        raise InvalidArgument(f"top is {top!r}; it is a number of tags, from 0")
+        raise InvalidArgument(f"top must be a whole number >= 0 or None, not {top!r}")
 
 
 class _TaggedRows(NamedTuple):

@@ -125,7 +125,7 @@ def effects(  # noqa: PLR0913 - all but two are keywords
     _check(measure, correction, draws, tags, presence)
     check_level(level)
     if not isinstance(factor, str):
-        raise InvalidArgument(f"factor is {factor!r}; it is the name of one column")
+        raise InvalidArgument(f"factor must be the name of one column, not {factor!r}")
     require(frame, {factor: "key", **dict.fromkeys(outcomes, "number")}, _LABEL)
     require_unique(frame, _LABEL)
     tasks = _read_tasks(frame, factor, cluster)
@@ -158,15 +158,13 @@ def _check(
     presence: Sequence[str],
 ) -> None:
     if measure not in get_args(Measure):
-        raise InvalidArgument(f'measure is {measure!r}; it is "difference" or "ratio"')
+        raise InvalidArgument(f'measure must be "difference" or "ratio", not {measure!r}')
     if correction is not None and correction not in get_args(Correction):
-        raise InvalidArgument(f'correction is {correction!r}; it is "holm", "bh" or None')
+        raise InvalidArgument(f'correction must be "holm", "bh" or None, not {correction!r}')
     if not isinstance(draws, int) or draws < 1:
-        raise InvalidArgument(f"draws is {draws!r}; it is a number from 1, such as 2000")
+        raise InvalidArgument(f"draws must be a whole number >= 1, such as 2000, not {draws!r}")
     if bool(presence) != (tags is not None):
-        raise InvalidArgument(
-            "presence=[...] and tags=run.tags() go together: give both or neither"
-        )
+        raise InvalidArgument("presence=[...] and tags=run.tags() must be given together")
 
 
 class _Tasks(NamedTuple):

@@ -75,7 +75,7 @@ def stability(
         Columns are missing or of another kind, a song has several rows, or `by` names a column
         of the result.
     InvalidArgument
-        `by` names no column, or `level` is invalid.
+        `by` is empty, or `level` is invalid.
     """
     names = level_names(by, _COLUMNS)
     check_level(level)

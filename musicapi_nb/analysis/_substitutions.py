@@ -1,4 +1,4 @@
-"""Substitutions: what the words of a text became at each step of `replaced_tags`."""
+"""Substitutions: how the words of a text were rewritten at each step of `replaced_tags`."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def substitutions(  # noqa: PLR0913 - all but one are keywords
     cluster: str | None = None,
     level: float = 0.95,
 ) -> pd.DataFrame:
-    """Estimate what each word of each source text became, for each step of the rewriting.
+    """Estimate how each word of each source text was rewritten, step by step.
 
     A step's source text is split at commas, semicolons and line ends; words are compared, and
     returned, in lower case and with white space collapsed. The service does not report which word
@@ -84,7 +84,7 @@ def substitutions(  # noqa: PLR0913 - all but one are keywords
         target : str
             The tag that it became or added; missing if it was dropped.
         kind : str
-            "kept", "rewritten", "dropped", or "added" (by the source, whatever became of it).
+            "kept", "rewritten", "dropped", or "added" (by the source, in any of these cases).
         count : float64
             Number of occurrences, as attributed.
         cases : int64
@@ -105,7 +105,7 @@ def substitutions(  # noqa: PLR0913 - all but one are keywords
     """
     level = check_level(level)
     if (songs is None) != (requested is None):
-        raise InvalidArgument("songs and requested belong together: give both or neither")
+        raise InvalidArgument("songs and requested must be given together")
     count = functools.partial(_count_rewritings, requested=requested, cluster=cluster)
     tables = (steps,) if songs is None else (steps, songs)
     rewritings = map_reduce(count, *tables, keys=["step", "songs"])
@@ -205,7 +205,7 @@ def _read_steps(
     invalid = int((~np.isfinite(numbers) | (numbers != np.floor(numbers))).sum())
     if invalid:
         raise BadFrame(
-            f"{invalid} of {len(steps)} values of column 'step' of {_STEPS} are no whole numbers"
+            f"{invalid} of {len(steps)} values of column 'step' of {_STEPS} are not whole numbers"
         )
     tasks = cluster_codes(steps, cluster, _STEPS).tolist()
     sources = steps["source"].where(steps["source"].notna(), "").astype(str)

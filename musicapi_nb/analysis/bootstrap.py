@@ -67,7 +67,10 @@ def _moments(total: Floats, songs: Floats) -> Floats:
 
 
 def _mean_and_variance(moments: Floats, tasks: float) -> tuple[Floats, Floats]:
-    """Return a mean over songs and its variance over tasks, linearised (Cochran 1977, 6.3)."""
+    """Return the mean over songs and its variance over tasks, linearised (Cochran 1977, 6.3).
+
+    `moments` are those of `_moments`, summed over tasks: (..., 5).
+    """
     total, songs, total2, cross, songs2 = np.moveaxis(moments, -1, 0)
     mean = total / songs
     squares = np.maximum(total2 - 2 * mean * cross + mean * mean * songs2, 0.0)

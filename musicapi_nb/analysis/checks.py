@@ -35,7 +35,7 @@ _MAX_MAGNITUDE = 1e100
 
 
 def require(frame: pd.DataFrame, columns: Mapping[str, ColumnKind], label: str) -> None:
-    """Raise BadFrame if columns of a table are missing, duplicated or of another kind.
+    """Raise BadFrame if columns of a table are missing, duplicated or of the wrong kind.
 
     `label` names the table in the message. A "key" column holds hashable values (texts, numbers,
     times). A column without any value passes as every kind, since empty tables often lack dtypes.
@@ -61,7 +61,7 @@ def names_of(names: Any, argument: str) -> list[str]:
     """Return one name or an iterable of names as a list without repeats, or raise."""
     names = [names] if isinstance(names, str) else names
     if not isinstance(names, Iterable) or not all(isinstance(name, str) for name in names):
-        raise InvalidArgument(f"{argument} is {names!r}; it is a name or a list of names")
+        raise InvalidArgument(f"{argument} must be a name or a list of names, not {names!r}")
     return list(dict.fromkeys(names))
 
 
@@ -69,7 +69,7 @@ def level_names(by: Any, result_columns: Iterable[str]) -> list[str]:
     """Return the columns of `by`, which must differ from the `result_columns`."""
     names = names_of(by, "by")
     if not names:
-        raise InvalidArgument("by names no column; it names at least one")
+        raise InvalidArgument("by must name at least one column")
     require_no_conflict(names, result_columns, "by")
     return names
 
@@ -84,7 +84,7 @@ def require_no_conflict(names: Iterable[Any], result_columns: Iterable[str], lab
 def check_level(level: float) -> float:
     """Return the confidence level as a float, or raise InvalidArgument."""
     if not isinstance(level, int | float) or not 0 < level < 1:
-        raise InvalidArgument(f"level is {level!r}; a confidence level lies between 0 and 1")
+        raise InvalidArgument(f"level (of confidence) must be between 0 and 1, not {level!r}")
     return float(level)
 
 

@@ -46,8 +46,8 @@ def _require_one_task_per_cell(frame: pd.DataFrame, label: str) -> None:
     repeated = pairs["cell"][pairs["cell"].duplicated()]
     if len(repeated):
         raise BadFrame(
-            f"cell {repeated.iloc[0]} of {label} has several tasks, as where tables of several "
-            "experiments are concatenated: pass cluster='task_id'"
+            f"cell {repeated.iloc[0]} of {label} has several tasks, which happens when tables of "
+            "several experiments are concatenated: pass cluster='task_id'"
         )
 
 

@@ -3,8 +3,8 @@
 The service reports the tags before and after a step, not which became which. For one step, let
 
     r(b, t)  be the chance that tag b of the source is rewritten as t,
-    d(b)     that it is dropped: its other fate, unless it is kept,
-    a(b, t)  that b, whatever its fate, adds t, and
+    d(b)     that b is dropped (a tag is kept, rewritten or dropped),
+    a(b, t)  that b also adds t, in any of these cases, and
     n(t)     that t is added without a cause,
 
 all independent. A tag t that is new after the step is then a noisy-or of its possible causes:
@@ -19,8 +19,8 @@ tags count as independent. With e(t) = 1 - prod_b (1 - P(b became t)), t was add
 a(b, t) * (e(t) + (1 - e(t)) / (1 - off(t))), and by nothing with n(t) * (1 - e(t)) / (1 - off(t)).
 
 M step: each chance is the sum of its posteriors divided by the number of its opportunities; for a
-and n these are the songs where t was not in the source, since there it cannot be seen to come. Half
-an occurrence is subtracted from each sum (a whole one for n), so that causes without evidence
+and n these are the songs without t in the source, where an addition is observable. Half an
+occurrence is subtracted from each sum (a whole one for n), so that causes without evidence
 vanish; r and d of a tag are normalised to 1 (Dempster, Laird and Rubin, J. R. Stat. Soc. B 39,
 1977).
 
@@ -202,7 +202,7 @@ def _read_events(events: Sequence[Event], weight: Floats) -> _Tables:
 
 
 def hidden_links(sources: pd.DataFrame, all_sources: pd.DataFrame) -> pd.DataFrame:
-    """Return the links to targets that the source text has already: they cannot be seen to come."""
+    """Return the links to targets that the source already has, so that they are not observable."""
     targets = all_sources.loc[all_sources["source"] != NOTHING, ["event", "source"]]
     return sources.merge(targets.rename(columns={"source": "target"}), on="event")
 

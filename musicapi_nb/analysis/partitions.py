@@ -18,20 +18,21 @@ def map_reduce(
 
     `count` returns one row for each combination of the key columns; its other columns are sums.
     Dask tables are counted by the workers; only the counts travel, so `count` must be picklable.
-    It gets the partitions of one number together: all rows of a task must be in partitions of the
-    same number, or BadFrame is raised. Rows come in the order in which their keys first occur.
+    It gets the partitions with the same index together: all rows of a task must be in partitions
+    with the same index. BadFrame is raised if the numbers of partitions differ. Rows come in the
+    order in which their keys first occur.
     """
     is_dask = [callable(getattr(table, "to_delayed", None)) for table in tables]
     if not any(is_dask):
         return count(*tables)
     if not all(is_dask):
-        raise BadFrame("some of these tables are Dask tables and some are not: give all as Dask")
+        raise BadFrame("either all tables must be Dask tables, or none")
     partitions = [table.to_delayed() for table in tables]
     numbers = [len(parts) for parts in partitions]
     if len(set(numbers)) > 1:
         raise BadFrame(
-            f"these tables have {' and '.join(map(str, numbers))} partitions; give all the same "
-            "number, with the rows of a task in partitions of the same number"
+            f"these tables have {' and '.join(map(str, numbers))} partitions; all must have as "
+            "many, with the rows of a task in the partition with the same index"
         )
     # imported here: dask is an extra, installed wherever a Dask table exists
     dask: Any = importlib.import_module("dask")

@@ -26,7 +26,7 @@ def song_codes(*tables: LabelledTable) -> list[Ints]:
 
     Songs are identified by those of cell, task_id and song_id that every table has. Each table
     comes with its label for error messages. BadFrame is raised if a table has no `song_id`, or if
-    a key is a number in one table and a text in another, as where one was read from a CSV file.
+    a key is a number in one table and text in another (for example, one read from a CSV file).
     """
     for frame, label in tables:
         require(frame, {"song_id": "key"}, label)

@@ -30,7 +30,7 @@ def split_tags(requested: Any) -> tuple[str, ...]:
     elif pd.isna(requested):
         return ()
     raise InvalidArgument(
-        f"requested tags are a text or a list of texts, not {type(requested).__name__}"
+        f"requested tags must be a text or a list of texts, not {type(requested).__name__}"
     )
 
 
@@ -39,7 +39,7 @@ def match_tags(
 ) -> tuple[int | None, ...]:
     """Return the index of the returned tag that matches each requested tag, or None.
 
-    Neither may have repeats (see `unique_tags`).
+    Neither list may contain repeats (see `unique_tags`).
     """
     if callable(match):
         return _maximum_matching(
@@ -49,7 +49,9 @@ def match_tags(
             ]
         )
     if match not in _NAMED_MATCHES:
-        raise InvalidArgument(f'match is {match!r}; it is "tag", "words" or a function of two tags')
+        raise InvalidArgument(
+            f'match must be "tag", "words" or a function of two tags, not {match!r}'
+        )
     indexes = {match_key(tag): index for index, tag in enumerate(returned)}
     exact = tuple(indexes.get(match_key(tag)) for tag in requested)
     if match == "tag":

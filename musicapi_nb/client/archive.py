@@ -35,7 +35,7 @@ class MediaArchiver:
         """Download audio and cover of each finished song that the store lacks.
 
         Failures are logged, and the library's `missing_files` lists them: the songs are paid for
-        and exist all the same.
+        and can be downloaded later.
         """
         for song in task.songs:
             for media in _MEDIA:
@@ -49,7 +49,7 @@ class MediaArchiver:
     async def _archive_file(self, task: Task, song: Song, media: Media) -> None:
         if await asyncio.to_thread(self.store.file_of, song, media) is not None:
             return
-        path = self.store.incoming()
+        path = self.store.temporary_path()
         try:
             try:
                 await self._fetch(song, media, path)

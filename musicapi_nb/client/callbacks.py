@@ -1,4 +1,4 @@
-"""Progress callbacks, and log lines about tasks that nobody waits for."""
+"""Progress callbacks, and log lines about tasks without a waiting caller."""
 
 from __future__ import annotations
 

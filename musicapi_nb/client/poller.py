@@ -95,17 +95,17 @@ class Poller:
             weakref.WeakKeyDictionary()
         )
 
-    def accepted(self, task: Task, seconds_ago: float = 0.0) -> None:
-        """Note when a task was accepted, in seconds of the service's clock."""
+    def record_acceptance(self, task: Task, seconds_ago: float = 0.0) -> None:
+        """Record that a task was accepted some seconds ago, by the service's clock."""
         if not task.finished:
             self._accepted.setdefault(_task_key(task), self.transport.now() - seconds_ago)
 
     def accepted_at(self, task: Task) -> float | None:
-        """Return when a task was accepted, on the service's clock; None if unknown."""
+        """Return the time of acceptance of a task by the service's clock; None if unknown."""
         return self._accepted.get(_task_key(task))
 
     def forget(self, task: Task) -> None:
-        """Forget when a task was accepted."""
+        """Discard the recorded time of acceptance of a task."""
         self._accepted.pop(_task_key(task), None)
 
     def eta(self, task: Task | Request) -> polling.Eta:
@@ -263,7 +263,7 @@ class _LoopPoller:
                 task = await self._poller.poll(polled.task)
         except TimeoutError:
             return  # the deadline has passed
-        except MusicAPIError as error:  # the task goes on while the network is down
+        except MusicAPIError as error:  # the task continues while the network is down
             polled.failures += 1
             lost = error.may_have_cost  # a repost, which may be charged
             if polled.failures == _MAX_FAILED_POLLS or lost or not is_transient(error):

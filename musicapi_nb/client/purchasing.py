@@ -16,7 +16,7 @@ from musicapi_nb.client.in_flight import InFlight
 from musicapi_nb.client.rate_limit import RateLimiter, SharedRateLimiter
 from musicapi_nb.client.retry import RetryPolicy
 from musicapi_nb.engines import Request
-from musicapi_nb.errors import MusicAPIError, UncertainPurchase, Unreachable
+from musicapi_nb.errors import MusicAPIError, RateLimited, UncertainPurchase, Unreachable
 from musicapi_nb.ledger_types import Claim, Entry, Ledger, PurchaseTerms, RenderTime
 from musicapi_nb.tasks import Task
 
@@ -89,11 +89,11 @@ class Purchaser:
         Raises
         ------
         UncertainPurchase
-            The reply to an earlier repost was lost, and someone has to resolve it.
+            The reply to an earlier repost was lost, and it has to be resolved.
         InvalidTransition
             The ledger has no such purchase.
         """
-        return await self._call(lambda: self._repost_in_turn(task, post))
+        return await self._retry.call(lambda: self._repost_in_turn(task, post), paid=True)
 
     async def _call(self, send: Callable[[], Awaitable[_Result]]) -> _Result:
         return await self._retry.call(send, paid=True)
@@ -127,7 +127,7 @@ class Purchaser:
         """Record the result of a poll, if there is a ledger."""
 
     async def settled_elsewhere(self, tasks: Sequence[Task]) -> list[Task]:  # noqa: ARG002 - unused without a ledger
-        """Return those of some tasks that have ended in the ledger, as by a webhook."""
+        """Return those of the given tasks that a webhook has ended in the ledger."""
         return []
 
     def unfinished(self) -> list[Task]:
@@ -192,7 +192,7 @@ class PurchaseCoordinator(Purchaser):
         Raises
         ------
         UncertainPurchase
-            It may have been bought, and someone has to resolve it.
+            It may have been bought, and has to be resolved.
         """
         terms = order.terms
         while True:
@@ -234,7 +234,7 @@ class PurchaseCoordinator(Purchaser):
                 raise
             return Claim("join", latest)  # its webhook came before
         except BaseException as error:  # the loop is ending: only now can this be recorded
-            self._steps.record_interrupted(entry, error)
+            self._record_interrupted(entry, error)
             raise
         await self._record(entry, self._steps.record_accepted(entry, task), task)
         if task.id is not None:
@@ -243,6 +243,13 @@ class PurchaseCoordinator(Purchaser):
         return dataclasses.replace(claim, task=task)
 
     # --- reposts ---------------------------------------------------------------------------
+
+    async def _repost_in_turn(self, task: Task, post: Callable[[], Awaitable[Task]]) -> Task:
+        try:
+            return await super()._repost_in_turn(task, post)
+        except RateLimited as error:  # not sent again here: the next poll is a repost anyway
+            await self._shared_limiter.throttle(self._retry.seconds_to_pause(error))
+            raise
 
     async def _repost(self, task: Task, post: Callable[[], Awaitable[Task]]) -> Task:
         if task.request is None:
@@ -263,9 +270,9 @@ class PurchaseCoordinator(Purchaser):
                 await self._record(entry, self._steps.record_unchanged(entry), error)
             raise
         except BaseException as error:  # the loop is ending: only now can this be recorded
-            self._steps.record_interrupted(entry, error)
+            self._record_interrupted(entry, error)
             raise
-        await self._record(entry, self._steps.record_poll(entry, latest), latest)
+        await self._record(entry, self._steps.record_repost(entry, latest), latest)
         return latest
 
     # --- the ledger ------------------------------------------------------------------------
@@ -277,14 +284,28 @@ class PurchaseCoordinator(Purchaser):
         try:
             return await step
         except MusicAPIError as error:
-            if isinstance(outcome, Task):
-                self._unwritten[entry] = outcome
-                message = f"{task_name(outcome)} was accepted, keep its id"
-            else:
-                self._unwritten[entry] = None
-                message = str(outcome)
-            _log.error("The ledger could not record entry %s (%s): %s", entry, error, message)
+            self._keep_unwritten(entry, outcome, error)
             return None
+        except asyncio.CancelledError:  # the step is written all the same, unless it fails
+            self._keep_unwritten(entry, outcome, "perhaps: the loop ended before it was written")
+            raise
+
+    def _record_interrupted(self, entry: int, error: BaseException) -> None:
+        try:
+            self._steps.record_interrupted(entry, error)
+        except MusicAPIError as failure:
+            self._keep_unwritten(entry, error, failure)
+
+    def _keep_unwritten(
+        self, entry: int, outcome: Task | BaseException, reason: MusicAPIError | str
+    ) -> None:
+        if isinstance(outcome, Task):
+            self._unwritten[entry] = outcome
+            message = f"{task_name(outcome)} was accepted, keep its id"
+        else:
+            self._unwritten[entry] = None
+            message = str(outcome) or repr(outcome)
+        _log.error("The ledger could not record entry %s (%s): %s", entry, reason, message)
 
     async def record_poll(self, task: Task) -> None:
         """Record the result of polling a task of this ledger."""
@@ -297,12 +318,12 @@ class PurchaseCoordinator(Purchaser):
             _log.warning("The ledger could not record a poll of %s: %s", task_name(task), error)
 
     async def settled_elsewhere(self, tasks: Sequence[Task]) -> list[Task]:
-        """Return those of some tasks that have ended in the ledger, as by a webhook."""
+        """Return those of the given tasks that a webhook has ended in the ledger."""
         pairs = ((self._entries.get(task.id or ""), task) for task in tasks)
         entries = {entry: task for entry, task in pairs if entry is not None}
         try:
             return [entries[entry] for entry in await self._steps.finished_entries(list(entries))]
-        except MusicAPIError as error:  # the tasks are polled all the same
+        except MusicAPIError as error:  # the tasks are polled anyway
             _log.warning("The ledger could not be asked for finished tasks: %s", error)
             return []
 
@@ -312,7 +333,7 @@ class PurchaseCoordinator(Purchaser):
             return ()
         try:
             return self._ledger.render_times(engine, operation, simulated=self._simulated)
-        except MusicAPIError as error:  # tasks are waited for all the same
+        except MusicAPIError as error:  # tasks are waited for anyway
             _log.warning("Past render times could not be read from the library: %s", error)
             return ()
 
@@ -322,6 +343,7 @@ class PurchaseCoordinator(Purchaser):
         return [self._remember(purchase.entry, purchase.task) for purchase in purchases]
 
     def _remember(self, entry: Entry, task: Task) -> Task:
+        """Remember entry and acceptance of a task, and return it marked as bought before."""
         if task.id is not None:
             self._entries[task.id] = entry.id
         if entry.accepted_at is not None:
@@ -330,9 +352,9 @@ class PurchaseCoordinator(Purchaser):
 
 
 def _cost_nothing(entry: Entry, joined: int | None) -> bool:
-    """Return whether the entry that was waited for ended without being charged.
+    """Return whether the entry `joined`, if there is one, ended without being charged.
 
-    It is `entry` if that was refused. If `entry` is an older one, the other was never sent.
+    It did if the current `entry` is refused, or is an older one (`joined` was then never sent).
     """
     return joined is not None and (entry.state == "refused" or entry.id < joined)
 

@@ -95,7 +95,10 @@ class SharedRateLimiter:
                     return
 
     async def is_free(self) -> bool:
-        """Return whether requests need not wait: no interval, and no pause after a 429."""
+        """Return whether requests need not wait: no interval, and no pause after a 429.
+
+        The result is remembered for a moment, so that the ledger is not read for each request.
+        """
         if self.interval != 0:
             return False
         if time.monotonic() < self._unthrottled_until:
@@ -110,7 +113,7 @@ class SharedRateLimiter:
         return True
 
     async def throttle(self, seconds: float) -> None:
-        """Pause everybody on the ledger for some seconds, then slow down for a while."""
+        """Pause all users of the ledger for some seconds, then slow down for a while."""
         await self._ledger.throttle(self._name, seconds)
         self._unthrottled_until = 0.0
 
@@ -125,4 +128,5 @@ class SharedRateLimiter:
             raise
 
     def _queue_lock(self) -> asyncio.Lock:
+        """Return the lock of the running loop, which lets one request wait for a slot at a time."""
         return self._locks.setdefault(asyncio.get_running_loop(), asyncio.Lock())

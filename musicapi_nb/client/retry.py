@@ -68,13 +68,18 @@ class RetryPolicy:
                     refusals += 1
                     if refusals > _MAX_429_RETRIES:
                         raise
-                    default = _DEFAULT_429_DELAY / self.speed
-                    await throttle(default if error.retry_after is None else error.retry_after)
+                    await throttle(self.seconds_to_pause(error))
                     continue
                 failures += 1
                 if failures == _ATTEMPTS or not is_transient(error, paid=paid):
                     raise
                 await self.sleep(_delay(error, failures))
+
+    def seconds_to_pause(self, error: MusicAPIError) -> float:
+        """Return for how many real seconds nobody should send after a refusal."""
+        if error.retry_after is None:
+            return _DEFAULT_429_DELAY / self.speed
+        return error.retry_after
 
 
 def _is_429(error: MusicAPIError) -> bool:

@@ -1,4 +1,4 @@
-"""HTTP: one aiohttp session for each event loop, and what a failed exchange means."""
+"""HTTP: one aiohttp session for each event loop, and the errors of failed exchanges."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The state of a cell, what a task or an error changes about it, and an experiment's progress."""
+"""The state of a cell, its changes after a reply or an error, and an experiment's progress."""
 
 from __future__ import annotations
 

@@ -81,6 +81,7 @@ class Runner:
         self._report_change()
 
     def _report_change(self) -> None:
+        """Wake the run, and call its progress callback."""
         self._changed.set()
         self._notify()
 
@@ -154,9 +155,10 @@ class Runner:
         queue.appendleft(index)
 
     async def _is_covered(self, block: Sequence[int]) -> bool:
-        """Check that every budget covers a whole block in addition to the cells started before.
+        """Return whether all budgets cover a whole block in addition to the cells started before.
 
-        Reserved credits may be refunded, so it is checked again whenever a cell has ended.
+        Sets or clears `stop_reason`. Reserved credits may be refunded, so this is checked again
+        whenever a cell has ended.
         """
         names = (*self._budgets, *self._client.budgets)
         budget = await asyncio.to_thread(self._ledger.tightest_budget, names)
@@ -282,7 +284,7 @@ class Runner:
         await asyncio.gather(*running, return_exceptions=True)
 
     async def _finish(self) -> None:
-        """Record the cells that were not run, and take over the library's final states."""
+        """Record the cells that were not run, and read the library's final states."""
         ledger, states = self._ledger, self._tracker.states
         default = self.stop_reason or "unknown reason"
         unbought = (*self._queue, *itertools.chain(*self._blocks))

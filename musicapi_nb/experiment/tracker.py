@@ -57,7 +57,7 @@ class CellTracker:
             self._note_failure(self.cells[index].order, old, new)
 
     def update_all(self, entries: Iterable[Entry | None], budget: str) -> None:
-        """Take over the states stored in the library."""
+        """Replace the states by those stored in the library."""
         for index, entry in enumerate(entries):
             if entry is not None:
                 self.update(index, self.states[index].with_entry(entry, budget))

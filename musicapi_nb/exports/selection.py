@@ -1,4 +1,4 @@
-"""Which songs to export, and what the library stores about each of them."""
+"""The songs to export, and the library's data about each of them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Append-only column builders. Arrays that they returned stay valid and unchanged.
 
-New rows go behind the rows of an earlier frame, into the same memory while there is room. So
-neither appending nor making a frame copies text, and each text column stays one Arrow chunk
+New rows are appended to the memory of earlier frames while its capacity lasts. So neither
+appending nor making a frame copies text, and each text column stays one Arrow chunk
 (pandas joins all chunks of a column before it takes rows from it).
 """
 
@@ -44,7 +44,7 @@ _MASKED_ARRAYS: dict[str, Any] = {
 
 
 class GrowableArray:
-    """A numpy array with room for more items behind its end."""
+    """A numpy array with spare capacity at its end."""
 
     def __init__(self, dtype: str) -> None:
         self._memory: NDArray[Any] = np.empty(_MIN_CAPACITY, dtype)
@@ -69,7 +69,7 @@ class GrowableArray:
         return self._memory[start : self.size]
 
     def items(self) -> NDArray[Any]:
-        """Return a view of all items."""
+        """Return a view of all items, without the spare capacity."""
         return self._memory[: self.size]
 
 
@@ -177,7 +177,7 @@ class DictionaryBuilder:
         self._dtype = _categorical_dtype(self._categories)
 
     def append(self, texts: pa.Array) -> tuple[NDArray[np.signedinteger], pd.CategoricalDtype]:
-        """Encode the rows of `texts` behind those of the previous call.
+        """Encode the rows of `texts` and append them to those of earlier calls.
 
         Returns
         -------

@@ -43,7 +43,7 @@ class Item(NamedTuple):
 
 
 class ParsedReply(NamedTuple):
-    """One reply with the task that was parsed from it (None if it is no reply) and its issues."""
+    """One reply, the task parsed from it (None if it is not a reply), and its issues."""
 
     source: str | None
     position: int
@@ -143,6 +143,7 @@ def _wrong_type_error(value: object, subject: str) -> InvalidArgument:
 
 
 def _as_path(item: object) -> Path | None:
+    """Return the path of a file; a text is one only if it ends like a file of replies."""
     if isinstance(item, Path):
         return item
     # no JSON text ends like this

@@ -1,7 +1,7 @@
 """Typed declarations of the replies that come in bulk: finished songs of studio and of sonic.
 
 msgspec decodes such a reply several times faster than `tasks.parse_task`, which has to parse all
-others. Whatever is accepted here, `parse_task` would understand alike: tests compare the two.
+others. A reply that is accepted here gives the same result with `parse_task`; tests compare them.
 No I/O.
 """
 

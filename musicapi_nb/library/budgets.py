@@ -14,7 +14,7 @@ from musicapi_nb.errors import LibraryError, OverBudget, UnknownPrice
 class Budget:
     """A limit in credits, and the credits `held`: spent, under way or possibly spent.
 
-    `assume` is what a request of unknown price counts; None: such requests are refused.
+    `assume` is counted for a request of unknown price; None: such requests are refused.
     """
 
     name: str

@@ -97,7 +97,7 @@ class Database:
         connection.execute("COMMIT")
 
     @property
-    def forked(self) -> bool:
+    def is_forked(self) -> bool:
         """Whether this process is a fork of the one that opened it, and cannot use it."""
         return self._process != os.getpid()
 
@@ -105,9 +105,12 @@ class Database:
     def connection(self) -> sqlite3.Connection:
         if self._connection is None:
             raise ClientClosed("the library is closed")
-        if self.forked:
-            raise LibraryError("a forked process cannot use its parent's library; open it again")
+        self.check_process()
         return self._connection
+
+    def check_process(self) -> None:
+        if self.is_forked:
+            raise LibraryError("a forked process cannot use its parent's library; open it again")
 
     def write(self, *, durable: bool = False) -> AbstractContextManager[sqlite3.Connection]:
         """Return a context manager for one transaction, exclusive among threads and processes.
@@ -171,7 +174,7 @@ class Database:
     def close(self) -> None:
         with self._lock:
             connection, self._connection = self._connection, None
-            if connection is not None and not self.forked:
+            if connection is not None and not self.is_forked:
                 connection.close()
 
 

@@ -35,7 +35,7 @@ class _Step:
     error: BaseException | None = None
 
     def set_future(self) -> None:
-        if self.future.done():  # its caller was cancelled; the step is written all the same
+        if self.future.done():  # its caller was cancelled; the step is still written
             return
         if self.error is not None:
             self.future.set_exception(self.error)
@@ -46,7 +46,7 @@ class _Step:
 class GroupCommit:
     """Takes steps from any loop and writes them in batches on one thread.
 
-    While one batch is written the next one gathers, so that many steps cost one flush to disk.
+    New steps collect while a batch is written, so that many steps cost one flush to disk.
     """
 
     def __init__(self, database: Database) -> None:
@@ -63,6 +63,7 @@ class GroupCommit:
 
         The future need not be awaited. A batch with a durable step survives a power failure.
         """
+        self._database.check_process()  # a fork has no writer thread, and the lock may be held
         loop = asyncio.get_running_loop()
         future: asyncio.Future[_Result] = loop.create_future()
         with self._lock:
@@ -133,7 +134,7 @@ class GroupCommit:
             step.error = error
 
     def close(self) -> None:
-        """Write what waits, then refuse further steps."""
+        """Write the waiting steps, then refuse new ones."""
         with self._lock:
             self._closed = True
         self._submit()

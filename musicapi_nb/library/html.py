@@ -29,7 +29,7 @@ library.resolve({entry}, charged=True), or charged=False, if you know."""
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Account:
-    """Credits as the ledger has them.
+    """Credits as recorded in the ledger.
 
     Attributes
     ----------

@@ -140,7 +140,7 @@ class Ledger:
             return self._claim_for(connection, entry)
 
     def undo_claim(self, claim: Claim) -> None:
-        """Take back a claim whose caller is gone, unless its entry has changed since."""
+        """Undo a claim whose caller was cancelled, unless its entry has changed since."""
         if claim.kind not in {"buy", "repost"}:
             return
         with self._database.write(durable=True) as connection:
@@ -250,7 +250,7 @@ class Ledger:
     def apply_notification(
         self, notification: Notification, read: Callable[[Task], Task]
     ) -> NotificationResult:
-        """Record what the service reports without being asked, as in a webhook. Durable.
+        """Record an unsolicited report of the service, such as a webhook. Durable.
 
         A purchase that is uncertain or still being sent becomes accepted. An end that the ledger
         already has stays as it is.
@@ -335,7 +335,7 @@ class Ledger:
             return self._append_step(entry, kind, data)
 
     def recover(self) -> None:
-        """Mark as uncertain what processes were sending that have ended."""
+        """Mark purchases as uncertain that ended processes were sending."""
         owners = self._database.rows(
             "SELECT DISTINCT owner FROM entries WHERE state IN ('sending', 'reposting') "
             "AND ended_at IS NULL"
@@ -345,7 +345,7 @@ class Ledger:
             return
         with self._database.write() as connection:
             for state in _AWAITING_REPLY:
-                for entry in events.in_state(connection, state):
+                for entry in events.entries_in_state(connection, state):
                     if entry.owner in ended:
                         self._append(connection, "uncertain", {"note": _PROCESS_ENDED}, entry)
 

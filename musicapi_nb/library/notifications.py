@@ -1,4 +1,4 @@
-"""Notifications: what the service reports without being asked, and which purchase it is about."""
+"""Notifications: unsolicited reports of the service, and the purchase that each is about."""
 
 from __future__ import annotations
 

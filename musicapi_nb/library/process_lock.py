@@ -33,7 +33,7 @@ else:
         return _flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
 
     def _probe(file: int) -> bool:
-        # shared: simultaneous probes do not mistake each other for the owner
+        # shared, so that simultaneous probes do not mistake each other for the owner
         return _flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
 
     def _flock(file: int, mode: int) -> bool:
@@ -50,7 +50,7 @@ _opened: weakref.WeakSet[ProcessLock] = weakref.WeakSet()
 
 
 class ProcessLock:
-    """The lock of one open library, which others take for alive while its process holds it.
+    """The lock of one open library; while it is held, other processes consider that library alive.
 
     Raises
     ------
@@ -79,7 +79,7 @@ class ProcessLock:
             return False
 
     def is_alive(self, owner: str) -> bool:
-        """Return whether the open library with this id still exists."""
+        """Return whether the open library with this id still exists; else delete its lock file."""
         if owner == self.id:
             return self._file is not None
         try:
@@ -104,7 +104,7 @@ class ProcessLock:
             self._remove(self.id)
 
     def close_in_child(self) -> None:
-        """Close the file but keep the lock, which in a forked child is the parent's."""
+        """Close a forked child's copy of the file; the parent keeps the lock."""
         file, self._file = self._file, None
         if file is not None:
             os.close(file)

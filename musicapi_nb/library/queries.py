@@ -76,7 +76,7 @@ def entries_by_key(
 
 
 def finished_entries(database: Database, entries: Sequence[int]) -> list[int]:
-    """Return those of some entries that have ended."""
+    """Return those of the given entries that have ended."""
     sql = (
         "SELECT id FROM entries WHERE ended_at IS NOT NULL "
         "AND id IN (SELECT value FROM json_each(?))"

@@ -33,8 +33,8 @@ def resolution_event(
     Raises
     ------
     InvalidTransition
-        The entry is not in doubt, not exactly one kind of evidence is given, or the balances are
-        no proof.
+        The entry is not in doubt, not exactly one kind of evidence is given, or the balances do
+        not prove anything.
     """
     evidence = [task_id is not None, before is not None or after is not None, charged is not None]
     if sum(evidence) != 1 or (before is None) != (after is None):

@@ -34,7 +34,7 @@ _WITH_REPLIES = """
 
 
 def to_event(task: Task) -> dict[str, Any]:
-    """Return what an event stores of a task, apart from the raw reply."""
+    """Return the attributes of a task that an event stores beside the raw reply."""
     data = {name: value for name in _TASK_FIELDS if (value := getattr(task, name)) is not None}
     if task.id is not None:
         data["task_id"] = task.id
@@ -44,14 +44,14 @@ def to_event(task: Task) -> dict[str, Any]:
 
 
 def raw_text(task: Task) -> str | None:
-    """Return the raw reply as JSON text, without what is nested too deeply."""
+    """Return the raw reply as JSON text; parts that are nested too deeply are replaced."""
     if task.raw is None:
         return None
     try:
         text = as_json(task.raw)
     except (ValueError, TypeError, RecursionError):
         return as_json(_limit_depth(task.raw, _MAX_DEPTH))
-    # The limit depends on the JSON reader: what is stored must be readable everywhere.
+    # The limit depends on the JSON reader, and stored text must be readable by all of them.
     if text.count("[") + text.count("{") > _MAX_BRACKETS:
         return as_json(_limit_depth(task.raw, _MAX_DEPTH))
     return text

@@ -144,7 +144,7 @@ class Session:
         return self._job(lambda _: self._client.resume(deadline=deadline), title="resume")
 
     def poll(self, task: Task | str, *, engine: str | None = None) -> Job[Task]:
-        """Poll a task once: see `MusicAPI.poll`. Costs nothing."""
+        """Poll a task once; free, except for reposts: see `MusicAPI.poll`."""
         return self._job(lambda _: self._client.poll(task, engine=engine), title="poll")
 
     def credits(self) -> Job[Balance]:

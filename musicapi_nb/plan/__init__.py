@@ -1,4 +1,4 @@
-"""Plans: factors to a checked and priced list of requests, before anything is sent."""
+"""Plans: checked and priced lists of requests made from factors, before anything is sent."""
 
 from musicapi_nb.plan.aliasing import Aliasing, Effect
 from musicapi_nb.plan.cells import Cell, PlanProblem

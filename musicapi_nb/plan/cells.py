@@ -144,7 +144,7 @@ def _fill_fields(
 
 
 def _as_text(level: Any) -> Any:
-    """Return what a level that is itself a field's text puts into other texts."""
+    """Return the text that a level inserts into other texts if it is itself a field's text."""
     if not isinstance(level, str) or not ("{" in level or "}" in level):
         return level
     try:

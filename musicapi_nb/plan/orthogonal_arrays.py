@@ -67,7 +67,7 @@ def _field(prime: int, exponent: int) -> tuple[Table, Table]:
 def _multiplications(
     prime: int, elements: Sequence[Element], index: dict[Element, int]
 ) -> Iterator[Table]:
-    """Yield multiplication tables modulo each monic polynomial without zero divisors."""
+    """Yield the multiplication tables modulo each irreducible monic polynomial."""
     for modulus in elements:
         # A reducible modulus has a divisor of at most half its degree.
         low = [element for element in elements[1:] if not any(element[len(modulus) // 2 + 1 :])]
@@ -76,7 +76,7 @@ def _multiplications(
 
 
 def _multiply(a: Element, b: Element, modulus: Element, prime: int) -> Element:
-    """Multiply two polynomials modulo x ** n + modulus."""
+    """Multiply two polynomials; `modulus` is monic, given without its leading coefficient 1."""
     size = len(a)
     product = [0] * (2 * size - 1)
     for (i, x), (j, y) in itertools.product(enumerate(a), enumerate(b)):

@@ -52,18 +52,18 @@ def upset(
 ) -> Axes:
     """Draw the series of `exclusive_sets`: a bar for each combination, dots for its tags.
 
-    Combinations are ordered by their songs, tags by all songs that have them. `top` limits the
+    Combinations and tags are ordered by the number of songs that have them. `top` limits the
     combinations (24) and `top_sets` the tags (20, the most frequent): songs that differ only in
-    other tags become one combination. Notes count what is left out. The bars of combinations, the
+    other tags become one combination. A note counts the omitted ones. The bars of combinations, the
     dots, and the bars of tags are the three `child_axes` of the result.
 
     Raises
     ------
     InvalidArgument
-        `sets` is no Series.
+        `sets` is not a Series.
     BadFrame
-        Its index has levels that are not True or False, or without names of their own; or its
-        values are no numbers.
+        Its index levels do not have distinct names or are not True and False, or its values are
+        not numbers.
     """
     figure.check_top(top)
     figure.check_top(top_sets)

@@ -62,7 +62,7 @@ def durations(
     Raises
     ------
     BadFrame
-        The table lacks `duration` or a column of `by`, or its durations are no numbers.
+        The table lacks `duration` or a column of `by`, or its durations are not numbers.
     """
     figure.check_top(top)
     by = names_of(by or [], "by")

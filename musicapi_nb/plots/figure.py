@@ -82,7 +82,7 @@ def new_axes(ax: Axes | None, height: float, width: float = WIDTH) -> Axes:
         figure = PlotFigure((width, height), dpi=_DPI, layout="constrained", facecolor=_WHITE)
         ax = figure.add_subplot(axes_class=PlotAxes)
     elif not isinstance(ax, Axes):
-        raise InvalidArgument(f"ax is matplotlib Axes, such as plt.gca(), not {type(ax).__name__}")
+        raise InvalidArgument(f"ax must be Axes, such as plt.gca(), not {type(ax).__name__}")
     despine(ax)
     return ax
 
@@ -158,7 +158,7 @@ def explain_below(ax: Axes, axis_label: str, *notes: str) -> None:
 
 
 def stack_panels(ax: Axes, heights: list[float], gap: float) -> list[Axes]:
-    """Stack axes within `ax`, of these heights in inches, scaled to fit axes of the user."""
+    """Stack axes within `ax`, of these heights in inches, scaled to fit."""
     if len(heights) == 1:
         return [ax]
     hide_axes(ax)
@@ -210,11 +210,11 @@ def empty_plot(ax: Axes | None, reason: str) -> Axes:
 def check_top(top: int | None) -> None:
     """Raise InvalidArgument unless `top` is None or a positive number."""
     if top is not None and (isinstance(top, bool) or not isinstance(top, int) or top < 1):
-        raise InvalidArgument(f"top is a whole number from 1 on, or None, not {top!r:.40}")
+        raise InvalidArgument(f"top must be a whole number >= 1 or None, not {top!r:.40}")
 
 
 def rows_that_fit(ax: Axes | None, row_inches: float, limit: int) -> int:
-    """Return how many rows fit on axes of the user; a figure of our own grows up to `limit`."""
+    """Return how many rows fit on the given axes; a new figure (None) grows to hold `limit`."""
     return limit if ax is None else max(1, min(limit, int(size_inches(ax)[1] / row_inches)))
 
 

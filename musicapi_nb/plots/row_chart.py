@@ -42,7 +42,7 @@ def level_text(value: Any) -> str:
 
 
 def leading_columns(frame: pd.DataFrame, column: str, label: str) -> list[str]:
-    """Return the columns before `column`: the `by` that the table was made with."""
+    """Return the columns before `column`, which are the `by` that made the table."""
     names = [str(name) for name in frame.columns[: list(frame.columns).index(column)]]
     if not names:
         raise BadFrame(f"{label} has no column of levels before {column!r}")

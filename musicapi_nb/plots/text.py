@@ -85,7 +85,7 @@ def width(text: str, size: float) -> float:
 
 
 def shorten(text: object, inches: float, size: float) -> str:
-    """Return a drawable text of at most this width, without its middle if necessary."""
+    """Return a drawable text of at most this width; its middle is omitted if necessary."""
     full = to_drawable(text)
     # bounds the texts that are measured: no readable letter is thinner than this
     max_letters = max(4, int(inches * 72 / (size * 0.2)))

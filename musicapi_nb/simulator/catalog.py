@@ -59,7 +59,7 @@ class Catalog:
         index = [song.song_id for song in task.songs].index(song_id)
         return task.song_phase(index, self.now())
 
-    def purged(self, song_id: str) -> bool:
+    def is_purged(self, song_id: str) -> bool:
         """Return whether the source file of a song has been deleted."""
         task, after = self.tasks.get(self.task_of.get(song_id, "")), self.options.purged_after
         return task is not None and after is not None and self.now() > task.timing.finished + after
@@ -67,7 +67,7 @@ class Catalog:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request; ``seed`` decides everything that is made for it."""
+    """One request; ``seed`` determines all random choices made for it."""
 
     body: Body
     key: str = field(repr=False)
@@ -121,12 +121,12 @@ class Wait(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One kind of POST and what it does.
+    """One kind of POST and its effect.
 
-    It has one of four: ``answer`` replies at once, or with ``wait`` once a file is ready;
-    ``make_songs`` makes the songs of a task of ``engine``; ``result`` gives the outcome of a task
-    without songs; ``items_path`` is the path to which each item of a batch is sent. ``steps``
-    names the two steps of a request that uploads a file first.
+    Exactly one of four fields is set: ``answer`` replies at once, or with ``wait`` once a file is
+    ready; ``make_songs`` makes the songs of a task of ``engine``; ``result`` gives the outcome of
+    a task without songs; ``items_path`` is the path to which each item of a batch is sent.
+    ``steps`` names the two steps of a request that uploads a file first.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Tasks as replies of each engine, with all keys of the documented examples. No I/O."""
+"""The replies of each engine about a task, with all keys of the documented examples. No I/O."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -108,7 +108,7 @@ def steps_ack(upload: str, make: str) -> Callable[[Task, ReplyOptions], Json]:
     return reply
 
 
-def step_failed(
+def step_failure(
     steps: tuple[str, ...],
     failed_step: str,
     message: str,

@@ -235,6 +235,7 @@ class Simulator:
         return self._refusal_fault(request)
 
     def _refusal_fault(self, request: web.Request) -> web.Response | None:
+        """Return the error answer of a fault that refuses the request, or None."""
         refusal: Refusal | None = None
         if settings := self._strike("too_many_requests", request):
             refusal = Refusal(429, "too_many_requests", "Too many requests. Please slow down.")
@@ -268,7 +269,7 @@ class Simulator:
         return _json(answer)
 
     async def _lost_reply(self, request: web.Request) -> web.StreamResponse | None:
-        """Return the response of a fault that hides that a request was carried out."""
+        """Return the response of a fault that conceals that the request was carried out."""
         if self._strike("lost_reply", request) is not None:
             return broken_responses.close_connection(request, reset=False)
         slow = self._strike("slow_reply", request)
@@ -309,7 +310,7 @@ class Simulator:
         if kind == "image":
             return await self._files.image(song)
         streaming = kind == "stream"
-        if not self.service.playable(song.song_id, file_format, streaming=streaming):
+        if not self.service.is_playable(song.song_id, file_format, streaming=streaming):
             return None
         if kind == "midi":
             return await self._files.midi(song) if file_format == "mid" else None

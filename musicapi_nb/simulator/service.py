@@ -1,4 +1,4 @@
-"""The simulated service without sockets: requests to answers, with credits, tasks and songs."""
+"""The simulated service without HTTP: answers requests, and keeps credits, tasks and songs."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -92,7 +92,7 @@ class Service:
         """Return a refusal as the engine words it."""
         return replies.error(refusal, self.options, engine)
 
-    def playable(self, song_id: str, file_format: str, *, streaming: bool) -> bool:
+    def is_playable(self, song_id: str, file_format: str, *, streaming: bool) -> bool:
         """Return whether a song's audio exists: its file when done, its stream while it is made."""
         song = self.catalog.songs[song_id]
         formats = {song.audio_format, *song.details.get("formats", ())}
@@ -176,6 +176,7 @@ class Service:
         return Answer(200, reply)
 
     def _answer_item(self, path: str, call: Call, item: Any) -> Answer:
+        """Carry out one item of a batch; a refusal becomes its answer."""
         try:
             operation = operation_at(path, item) if isinstance(item, Mapping) else None
             if operation is None:
@@ -231,17 +232,17 @@ class Service:
         url = str(call.body["url"])
         upload, make = operation.steps
         if problem := file_problem(url):
-            return replies.step_failed(operation.steps, upload, problem, None, self.options)
+            return replies.step_failure(operation.steps, upload, problem, None, self.options)
         fault = self.faults.strike("step_fails", "POST", API + path)
         if fault is None:
             return None
         message = fault.settings["message"]
         if fault.settings["step"] == 1:
-            return replies.step_failed(operation.steps, upload, message, None, self.options)
+            return replies.step_failure(operation.steps, upload, message, None, self.options)
         charge = self._charge(call.key, path, "sonic.upload", _UPLOAD_PRICE)
         song = uploaded_song(url, f"{self._seed}/{charge.number}/upload")
         self.catalog.add(song, call.key)
-        return replies.step_failed(operation.steps, make, message, song.song_id, self.options)
+        return replies.step_failure(operation.steps, make, message, song.song_id, self.options)
 
     def _create_task(
         self, operation: Operation, call: Call, charge: Charge | None, path: str
@@ -275,7 +276,7 @@ class Service:
         return write(task, now, self.options, self.links)
 
     def _apply_faults(self, task: Task, path: str) -> None:
-        """Decide at its creation how a task fails."""
+        """Apply the armed faults to a new task: failure, refund, odd states or durations."""
 
         def strike(kind: str) -> Mapping[str, Any] | None:
             fault = self.faults.strike(kind, "POST", path)

@@ -1,4 +1,4 @@
-"""Songs made of songs: remasters, stems, replaced sections, mashups, joined pairs. No I/O."""
+"""Songs made from other songs: remasters, stems, replaced sections, mashups, pairs. No I/O."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -116,7 +116,7 @@ def mashup(brief: Brief, first: Song, second: Song) -> tuple[Song, ...]:
 
 
 def add_joined_songs(brief: Brief, source: Song, songs: tuple[Song, ...]) -> tuple[Song, ...]:
-    """Add to each song a second one that joins it to its source."""
+    """Return the songs, followed by one more for each: the source joined with it."""
     cut = min(float(brief.body.get("continue_at") or source.duration), source.duration)
     return songs + tuple(
         join(song, source, cut, f"{brief.seed}/full/{index}", {"full_of": song.song_id})

@@ -1,4 +1,4 @@
-"""From an accepted request to its songs, all drawn from the task's seed. No I/O."""
+"""Make the songs of an accepted request, determined by the task's seed. No I/O."""
 
 from collections.abc import Mapping
 from random import Random
@@ -57,7 +57,7 @@ def uploaded_song(url: str, seed: str) -> Song:
 
 
 def sonic_songs(brief: Brief, count: int = 2) -> tuple[Song, ...]:
-    """Make the clips of a create, extend, cover or persona request: same title, own tags."""
+    """Make the clips of a create, extend, cover or persona request: same title, different tags."""
     body, source = brief.body, brief.source
     rng = Random(f"{brief.seed}/words")
     custom = bool(body.get("custom_mode"))

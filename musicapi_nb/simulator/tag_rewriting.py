@@ -1,4 +1,4 @@
-"""From the requested text to a song's tags: one pass for sonic, one to three steps for studio.
+"""Rewrite the requested text to a song's tags: one pass for sonic, one to three steps for studio.
 
 A pass takes the tags in order. Each spelling becomes its standard tag, the first rewrite or drop
 rule that applies changes it, and its add rules queue up further tags. At the end the additions

@@ -43,7 +43,7 @@ class Song:
 
     @property
     def instrumental(self) -> bool:
-        """Whether nobody sings."""
+        """Whether it has no vocals."""
         return self.recording.instrumental
 
 

@@ -1,4 +1,4 @@
-"""Rules that all engines share about what the service refuses before it charges. No I/O.
+"""Rules, shared by all engines, for requests that are refused before a charge. No I/O.
 
 Sources: service.md 3 (fields, limits, models), 5 to 10 (other endpoints), 13 (messages). Where no
 message is public, it follows the pattern of a documented one. A limit documented as "less than"

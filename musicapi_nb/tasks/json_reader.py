@@ -67,7 +67,7 @@ class JsonReader:
         name, value = field
         number = as_number(value)
         if number is None or number < 0:
-            self._reject(name, value, "a number from 0 on")
+            self._reject(name, value, "a number >= 0")
             return None
         return number or None
 

@@ -114,7 +114,7 @@ def readiness(answer: Mapping[str, Any], *, repeatable: bool) -> tuple[Readiness
 
 
 def classify_words(text: str) -> Readiness:
-    """Return what a text in place of an answer means; "unclear" for unfamiliar words."""
+    """Classify a text in place of an answer; "unclear" for unfamiliar words."""
     meanings = (wording.meaning for wording in _WORDINGS if wording.pattern.search(text))
     return next(meanings, "unclear")
 

@@ -1,1 +1,1 @@
-"""What a person touches: live parts for notebooks, each with a static form that stays."""
+"""Interactive notebook widgets, each with static HTML for saved notebooks."""

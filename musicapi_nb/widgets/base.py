@@ -1,4 +1,4 @@
-"""Base class of live widgets: each output also carries static HTML for where no kernel runs."""
+"""Base class of the widgets: each output also has static HTML, shown where no kernel runs."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def no_audio_reason(song: Song) -> str:
-    """Say why a song without a file cannot be played; "" if its link can."""
+    """Return why a song without a file cannot be played; "" if its link can."""
     if song.engine == "lyrics":
         return "Lyrics only: a text, not a song."
     if song.state == "failed":

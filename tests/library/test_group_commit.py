@@ -93,6 +93,7 @@ async def test_each_step_of_a_purchase_has_its_durability(library: Library) -> N
         "claim": (lambda: ledger.claim(song("b"), TERMS), True),
         "record_accepted": (lambda: ledger.record_accepted(entry, task), True),
         "record_poll": (lambda: ledger.record_poll(entry, looked(task, RUNNING)), False),
+        "record_repost": (lambda: ledger.record_repost(entry, looked(task, RUNNING)), True),
         "record_uncertain": (
             lambda: ledger.record_uncertain(library.claim(song("c")).entry.id, lost),
             True,

@@ -219,6 +219,7 @@ def _assert_nothing_lost(path: Path, reported: dict[str, set[int]]) -> None:
 def test_forked_child_neither_uses_nor_holds_the_library(tmp_path: Path) -> None:
     code = """
 import asyncio, os, sys, signal, warnings
+from concurrent.futures import ThreadPoolExecutor
 warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside a thread: that is shown
 from musicapi_nb.errors import LibraryError
 from musicapi_nb.ledger_types import PurchaseTerms
@@ -233,13 +234,21 @@ if child == 0:
     try:
         library.claim(song("other"))
     except LibraryError as error:
-        library.close()
-        print(os.getpid(), error.message, flush=True)
+        message = error.message
+    async def use():
+        async with asyncio.timeout(20):
+            await library.async_ledger.claim(song("other"), PurchaseTerms())
+    # In another thread: the fork may have happened while the parent's loop ran in this one.
+    with ThreadPoolExecutor(1) as executor:
+        error = executor.submit(asyncio.run, use()).exception()
+    library.close()
+    print(os.getpid(), message == getattr(error, "message", error), message, flush=True)
     signal.pause()
 os.kill(os.getpid(), signal.SIGKILL) if sys.stdin.readline() else None
 """
     parent = python(code, str(tmp_path))
-    child, _, message = read_line(parent).partition(" ")
+    child, same, *message = read_line(parent).split()
+    assert same == "True"  # as the error of a coroutine, which must not wait forever
     assert "forked" in message
     with Library(tmp_path) as library:
         assert library.claim(song()).kind == "join"

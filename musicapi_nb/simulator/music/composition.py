@@ -1,4 +1,4 @@
-"""From a song's character and seed to notes: chords, bass, melody and drums. No I/O."""
+"""Compose a song from its character and seed: chords, bass, melody and drums. No I/O."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field

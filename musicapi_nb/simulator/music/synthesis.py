@@ -1,4 +1,4 @@
-"""Notes to samples: instruments and drums as sums of sines and noise. No I/O."""
+"""Convert notes to samples: instruments and drums as sums of sines and noise. No I/O."""
 
 import functools
 import math

@@ -1,4 +1,4 @@
-"""One control for each kind of field: what the page draws, and what its raw value means. No I/O."""
+"""One control for each kind of field: its data for the page, and its value in Python. No I/O."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def label_of(name: str) -> str:
 
 
 def fields_in_order(operation: type[Request]) -> Mapping[str, Field]:
-    """Return the fields in the order of filling in: required, texts, wide, optional."""
+    """Return the fields in display order: required, texts, wide controls, optional."""
 
     def rank(name: str) -> int:
         field = operation.fields()[name]
@@ -150,7 +150,7 @@ def _split_commas(text: str) -> list[str]:
 
 
 class _Unreadable(ValueError):
-    """A typed text cannot be read, and the message says why in words for the person."""
+    """A typed text cannot be parsed; the message gives the reason to the user."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -166,7 +166,7 @@ class _Kind:
     read
         Convert a raw value back; ValueError if that is not possible.
     options
-        Return more of what the page needs, from the field and the raw value.
+        Return further data for the page, from the field and the raw value.
     """
 
     control: str

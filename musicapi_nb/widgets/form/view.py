@@ -1,4 +1,4 @@
-"""The form's widget: traits that the page draws; what a person does arrives as messages."""
+"""The form's widget: the page draws its traits and sends user actions as messages."""
 
 from pathlib import Path
 

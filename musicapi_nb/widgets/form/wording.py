@@ -1,4 +1,4 @@
-"""Texts of the form: its head, what is still to do, the label of the button. No I/O."""
+"""Texts of the form: its head, open problems, and the label of the button. No I/O."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Songs to look through, play and rate: in a notebook, and as a page on disk."""
+"""Galleries of songs to browse, play and rate: in a notebook, or as a page on disk."""
 
 from musicapi_nb.widgets.gallery._gallery import Gallery, gallery
 

@@ -1,4 +1,4 @@
-"""The gallery widget: songs to look through, play and rate, one page at a time."""
+"""The gallery widget: browse, play and rate songs, one page at a time."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class _SongRef:
 def gallery(
     source: Any, *, library: Library | None = None, fetch: Fetch | None = None, title: str = ""
 ) -> Gallery:
-    """Show songs to look through, play and rate: see `Gallery`.
+    """Show songs to browse, play and rate: see `Gallery`.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def gallery(
         Tasks, songs, jobs, raw replies, an iterable of these, an experiment, a library, or rows
         of `songs_frame` (with `library`).
     library
-        Library of ratings and files; an experiment and a library bring their own. Without a
+        Library of ratings and files; not needed for an experiment or a library. Without a
         library, ratings last as long as this gallery.
     fetch
         Downloads a song whose link the browser cannot reach; `api.gallery()` sets it.

@@ -20,7 +20,7 @@ _MAX_TAGS = 6
 
 
 def count_text(collection: SongCollection) -> str:
-    """Return such as "40 songs (1 failed, 2 pending)"."""
+    """Return a count such as "40 songs (1 failed, 2 pending)"."""
     total = len(collection.items)
     states = Counter(item.song.state for item in collection.items)
     others = [f"{states[state]:,} {state}" for state in states if state != "succeeded"]

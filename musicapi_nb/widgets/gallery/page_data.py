@@ -1,4 +1,4 @@
-"""What a gallery sends to the page: columns of all songs, details of the songs of one page."""
+"""The data that a gallery sends to the page: columns of all songs, details of visible ones."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def _factor(name: str, levels: Sequence[str], items: Sequence[SongItem]) -> dict
 
 
 def detail(item: SongItem, library: Library | None, rating: Rating | None) -> dict[str, Any]:
-    """Return what one card needs besides the columns: cover, audio source, note, lyrics."""
+    """Return the data of one card that is not in the columns: cover, audio, note, lyrics."""
     song = item.song
     in_library = song.state == "succeeded" and library is not None and library.file_of(song)
     no_audio = "" if in_library else no_audio_reason(song)

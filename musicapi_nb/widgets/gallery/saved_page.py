@@ -99,7 +99,7 @@ def save_page(  # noqa: PLR0913 - all but two are options
     max_bytes
         Largest allowed size of the page.
     library
-        Library of files and ratings, if `source` does not bring one.
+        Library of files and ratings, if `source` has none.
 
     Raises
     ------
@@ -230,7 +230,7 @@ def _too_large_error(size: int, limit: int, *, at_least: bool = False) -> PageTo
 
 
 def _write(target: Path, content: bytes) -> None:
-    """Write beside the target, then rename: a reader never sees half a page."""
+    """Write to a temporary file, then rename it: readers never see half a page."""
     partial = target.parent / f".{target.name}-{secrets.token_hex(4)}"
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
