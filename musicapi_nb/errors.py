@@ -107,7 +107,7 @@ class InvalidPlan(InvalidRequest):
 
     def __init__(self, problems: Mapping[Problem, Sequence[int]], noun: str = "cell") -> None:
         described = [
-            dataclasses.replace(problem, message=f"{problem.message}{_numbered(noun, rows)}")
+            dataclasses.replace(problem, message=f"{problem.message}{_format_rows(noun, rows)}")
             for problem, rows in problems.items()
         ]
         super().__init__("the plan", described)
@@ -115,7 +115,7 @@ class InvalidPlan(InvalidRequest):
         self.rows = tuple(tuple(rows) for rows in problems.values())
 
 
-def _numbered(noun: str, rows: Sequence[int]) -> str:
+def _format_rows(noun: str, rows: Sequence[int]) -> str:
     """Format row numbers with their ranges merged: " (cells 0 to 3, 7)"."""
     ranges: list[list[int]] = []
     for row in rows:

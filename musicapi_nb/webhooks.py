@@ -232,8 +232,8 @@ async def _answer_and_disconnect(
 ) -> web.StreamResponse:
     """Answer now, and close the connection without reading the whole body.
 
-    Reads up to another `MAX_BODY_BYTES` first: closed at once, a connection with unread data is
-    reset, and the client may not see the answer.
+    Up to another `MAX_BODY_BYTES` are read first, because closing a connection with unread data
+    resets it, and the client may then not see the answer.
     """
     response.force_close()
     await response.prepare(request)

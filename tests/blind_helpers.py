@@ -71,7 +71,7 @@ def add_songs(
     secrets = [task_id, create.mv or "", create.gpt_description_prompt or ""]
     for song, sound in zip(library.task(claim.entry.id).songs, sounds, strict=True):
         if sound is not None:
-            path = library.incoming(".wav")
+            path = library.temporary_path(".wav")
             path.write_bytes(sound)
             file = library.add_file(path, ".wav")
             library.attach(song, "audio", file)

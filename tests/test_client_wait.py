@@ -447,7 +447,7 @@ async def test_task_is_not_polled_while_a_reply_is_recorded(
         monkeypatch.setattr(api._purchaser, "record_poll", looked)
         tasks = [pending("slow"), pending("quick")]
         for task in tasks:
-            api._poller.accepted(task)
+            api._poller.record_acceptance(task)
         both = asyncio.create_task(api.wait(tasks, deadline=1e12))
         await until(lambda: len(after) == 3)
         assert before == after == [1, 2, 3]

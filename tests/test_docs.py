@@ -1,6 +1,7 @@
 """Check the documentation without building it: files, names, links and code."""
 
 import os
+import pkgutil
 import re
 import subprocess
 import sys
@@ -128,6 +129,13 @@ def test_every_public_name_is_on_one_reference_page() -> None:
     separate = {path.stem for path in DOCS.glob("engines/*.md")} | {"errors"}
     names = [name for name in mnb.__all__ if name not in separate]
     assert {name: entries[name] for name in names} == dict.fromkeys(names, 1)
+
+
+def test_every_documented_name_exists() -> None:
+    pages = "\n".join(path.read_text(encoding="utf-8") for path in DOCS.glob("reference/*.md"))
+    names = re.findall(r"^::: ([\w.]+)$", pages, re.MULTILINE)
+    assert len(names) > 50
+    assert [name for name in names if pkgutil.resolve_name(name) is None] == []
 
 
 def test_the_site_fetches_nothing_from_other_hosts() -> None:

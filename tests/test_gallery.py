@@ -101,7 +101,7 @@ def library(tmp_path: Path) -> Iterator[Library]:
 
 
 def store_audio(library: Library, song: Song, content: bytes) -> None:
-    path = library.incoming()
+    path = library.temporary_path()
     path.write_bytes(content)
     library.attach(song, "audio", library.add_file(path, ".wav"))
 

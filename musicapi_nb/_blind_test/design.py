@@ -1,4 +1,4 @@
-"""Draw the trials of a blind test: which songs meet, and in which order. No I/O."""
+"""Draw the trials of a blind test: the songs of each, and their order. No I/O."""
 
 from __future__ import annotations
 

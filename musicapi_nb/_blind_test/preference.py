@@ -117,32 +117,42 @@ class Preference:
         return [
             markup.table(
                 ["level", "score", "interval", "answers"],
-                [(row.level, _signed(row.score), _interval(row), row.answers) for row in scores],
+                [
+                    (row.level, _format_signed(row.score), _format_interval(row), row.answers)
+                    for row in scores
+                ],
                 "strength on a log scale, 0 is the mean of all levels",
             ),
             markup.table(
                 ["level", "wins", "against", "answers"],
-                [(row.level, _percent(row.share), row.versus, row.answers) for row in pairs],
+                [(row.level, _format_percent(row.share), row.versus, row.answers) for row in pairs],
             ),
             markup.table(
                 ["check", "estimate", "by chance", "of"],
                 [
-                    (row.check, _percent(row.estimate), _percent(row.by_chance), row.n)
+                    (
+                        row.check,
+                        _format_percent(row.estimate),
+                        _format_percent(row.by_chance),
+                        row.n,
+                    )
                     for row in checks
                 ],
             ),
         ]
 
 
-def _signed(value: float) -> str | None:
+def _format_signed(value: float) -> str | None:
     return None if math.isnan(value) else f"{value:+.2f}".replace("-", "\N{MINUS SIGN}")
 
 
-def _interval(row: Any) -> str | None:
-    return None if math.isnan(row.low) else f"{_signed(row.low)} to {_signed(row.high)}"
+def _format_interval(row: Any) -> str | None:
+    return (
+        None if math.isnan(row.low) else f"{_format_signed(row.low)} to {_format_signed(row.high)}"
+    )
 
 
-def _percent(value: float) -> str | None:
+def _format_percent(value: float) -> str | None:
     return None if math.isnan(value) else f"{value:.0%}"
 
 

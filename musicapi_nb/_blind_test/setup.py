@@ -208,7 +208,7 @@ class ExcerptCache:
 
         async with MusicAPI(_ANONYMOUS_KEY, simulated=song.simulated) as client:
             return await client.download(
-                song, self._library.incoming(".audio"), max_bytes=song_audio.MAX_BYTES
+                song, self._library.temporary_path(".audio"), max_bytes=song_audio.MAX_BYTES
             )
 
 

@@ -218,7 +218,7 @@ class BlindTest(LiveWidget):
     # --- audio -----------------------------------------------------------------------------
 
     def _in_thread(self, function: Any, *arguments: Any) -> None:
-        """Run it in the worker thread: decoding would block the kernel."""
+        """Run a function in the worker thread, because decoding would block the kernel."""
         if self._worker is None:
             self._worker = concurrent.futures.ThreadPoolExecutor(1, "musicapi_nb blind test")
         self._worker.submit(function, *arguments)

@@ -112,7 +112,7 @@ def _upload(
             system.put_file(str(source), target)
     except Exception as error:  # each kind of storage has its own errors
         raise PublishFailed(
-            f"{_redacted(to)} refused the file ({type(error).__name__}: {error!s:.200})"
+            f"{_redact_url(to)} refused the file ({type(error).__name__}: {error!s:.200})"
         ) from error
     return (system, target), size
 
@@ -159,7 +159,7 @@ def is_private(host: str) -> bool:
 
 def _private_url_error(url: str) -> PublishFailed:
     return PublishFailed(
-        f"{_redacted(url)} is on this machine or a private network, where the service cannot "
+        f"{_redact_url(url)} is on this machine or a private network, where the service cannot "
         "reach it; use public storage"
     )
 
@@ -176,16 +176,18 @@ async def _check_content(url: str, head: bytes, size: int, *, local: bool) -> No
             await _check_host(str(reply.url), local=local)
             if reply.status not in {200, 206}:
                 raise PublishFailed(
-                    f"{_redacted(url)} answered {reply.status}: the uploaded file is not public",
+                    f"{_redact_url(url)} answered {reply.status}: the uploaded file is not public",
                     status=reply.status,
                 )
             content = await _read(reply)
             total = _total_bytes(reply)
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise PublishFailed(f"{_redacted(url)} does not answer ({type(error).__name__})") from None
+        raise PublishFailed(
+            f"{_redact_url(url)} does not answer ({type(error).__name__})"
+        ) from None
     if content != head or (total is not None and total != size):
         raise PublishFailed(
-            f"{_redacted(url)} returned something other than the file (it starts "
+            f"{_redact_url(url)} returned something other than the file (it starts "
             f"{content[:8]!r}); check that url= is the folder that it was copied to"
         )
 
@@ -219,7 +221,7 @@ async def _check_host(url: str, *, local: bool) -> None:
         raise _private_url_error(url)
 
 
-def _redacted(url: str) -> str:
+def _redact_url(url: str) -> str:
     """Return a URL without user and query, which may hold a password or signature."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"[:200]

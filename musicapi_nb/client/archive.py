@@ -49,7 +49,7 @@ class MediaArchiver:
     async def _archive_file(self, task: Task, song: Song, media: Media) -> None:
         if await asyncio.to_thread(self.store.file_of, song, media) is not None:
             return
-        path = self.store.incoming()
+        path = self.store.temporary_path()
         try:
             try:
                 await self._fetch(song, media, path)

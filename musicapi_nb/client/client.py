@@ -98,11 +98,11 @@ class MusicAPI:
         self._purchaser: Purchaser
         if ledger is None:
             limiter = LocalRateLimiter(self._interval)
-            self._purchaser = Purchaser(limiter, retry, self._in_flight, self._accepted)
+            self._purchaser = Purchaser(limiter, retry, self._in_flight, self._record_acceptance)
         else:
             shared = SharedRateLimiter(ledger.async_ledger, url, self._interval)
             self._purchaser = PurchaseCoordinator(
-                ledger, shared, retry, self._in_flight, self._accepted, simulated=simulated
+                ledger, shared, retry, self._in_flight, self._record_acceptance, simulated=simulated
             )
         self._poller = Poller(
             self._transport,
@@ -198,7 +198,7 @@ class MusicAPI:
             return await self._purchaser.buy(Order(request, terms, post, progress))
         self._in_flight.check_open()
         task = await self._transport.retry.call(post)
-        self._accepted(task)
+        self._record_acceptance(task)
         notify(progress, task)
         return task
 
@@ -213,8 +213,8 @@ class MusicAPI:
             ),
         )
 
-    def _accepted(self, task: Task, seconds_ago: float = 0.0) -> None:
-        self._poller.accepted(task, seconds_ago * self.speed)
+    def _record_acceptance(self, task: Task, seconds_ago: float = 0.0) -> None:
+        self._poller.record_acceptance(task, seconds_ago * self.speed)
 
     # --- poll and wait ---------------------------------------------------------------------
 
@@ -307,7 +307,7 @@ class MusicAPI:
         Raises
         ------
         WaitTimeout
-            A single task is not finished at the deadline. It goes on; `error.task` is its state.
+            A single task is not finished at the deadline. It continues; `error.task` is its state.
         MusicAPIError
             A single task cannot be polled.
         """

@@ -70,7 +70,7 @@ async def fetch(
     DownloadFailed
         The link is not http(s) or has expired, or the file is too large or of another kind.
     Unreachable
-        The host did not answer or the download broke off, five times.
+        The host did not answer or the download was interrupted, five times.
     """
     if not _is_web(url):
         raise DownloadFailed(f"not an http(s) address: {url[:80]!r}")
@@ -79,7 +79,7 @@ async def fetch(
         head = await transport.retry.call(lambda: _stream(transport, url, temporary, max_bytes))
         suffix = suffix_of(head, media)
         if suffix is None:
-            raise DownloadFailed(f"{_short(url)} is not {media} (it starts {head[:8]!r})")
+            raise DownloadFailed(f"{_short_url(url)} is not {media} (it starts {head[:8]!r})")
         return await _on_disk(lambda: _move(temporary, target, url, suffix))
     finally:
         # not in a thread: a second cancellation would leave the file behind
@@ -149,11 +149,11 @@ async def _stream(transport: Transport, url: str, target: Path, max_bytes: int) 
                 raise _too_large_error(url, max_bytes)
             return await _write(reply, target, max_bytes, url)
     except aiohttp.TooManyRedirects:
-        raise DownloadFailed(f"{_short(url)} redirects too often") from None
+        raise DownloadFailed(f"{_short_url(url)} redirects too often") from None
     except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
-        raise DownloadFailed(f"{_short(url)} cannot be downloaded") from None
+        raise DownloadFailed(f"{_short_url(url)} cannot be downloaded") from None
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise Unreachable(f"{_short(url)} broke off ({type(error).__name__})") from None
+        raise Unreachable(f"{_short_url(url)} was interrupted ({type(error).__name__})") from None
 
 
 def _timeout(transport: Transport) -> aiohttp.ClientTimeout:
@@ -164,10 +164,10 @@ def _timeout(transport: Transport) -> aiohttp.ClientTimeout:
 
 def _check_status(reply: aiohttp.ClientResponse, url: str) -> None:
     if reply.status >= 500:  # noqa: PLR2004
-        raise ServerError(f"{_short(url)} answered {reply.status}", status=reply.status)
+        raise ServerError(f"{_short_url(url)} answered {reply.status}", status=reply.status)
     if reply.status != 200:  # noqa: PLR2004
         raise DownloadFailed(
-            f"{_short(url)} answered {reply.status}; poll the task again for a fresh link",
+            f"{_short_url(url)} answered {reply.status}; poll the task again for a fresh link",
             status=reply.status,
         )
 
@@ -196,10 +196,10 @@ def _sync(file: IO[bytes]) -> None:
 
 
 def _too_large_error(url: str, max_bytes: int) -> DownloadFailed:
-    return DownloadFailed(f"{_short(url)} is larger than {max_bytes:,} bytes")
+    return DownloadFailed(f"{_short_url(url)} is larger than {max_bytes:,} bytes")
 
 
-def _short(url: str) -> str:
+def _short_url(url: str) -> str:
     """Return a link without user and query, which may hold a password or signature."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"[:200]

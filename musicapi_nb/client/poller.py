@@ -95,7 +95,7 @@ class Poller:
             weakref.WeakKeyDictionary()
         )
 
-    def accepted(self, task: Task, seconds_ago: float = 0.0) -> None:
+    def record_acceptance(self, task: Task, seconds_ago: float = 0.0) -> None:
         """Record that a task was accepted some seconds ago, by the service's clock."""
         if not task.finished:
             self._accepted.setdefault(_task_key(task), self.transport.now() - seconds_ago)
@@ -263,7 +263,7 @@ class _LoopPoller:
                 task = await self._poller.poll(polled.task)
         except TimeoutError:
             return  # the deadline has passed
-        except MusicAPIError as error:  # the task goes on while the network is down
+        except MusicAPIError as error:  # the task continues while the network is down
             polled.failures += 1
             lost = error.may_have_cost  # a repost, which may be charged
             if polled.failures == _MAX_FAILED_POLLS or lost or not is_transient(error):

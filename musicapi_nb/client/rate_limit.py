@@ -95,7 +95,10 @@ class SharedRateLimiter:
                     return
 
     async def is_free(self) -> bool:
-        """Return whether requests need not wait: no interval, and no pause after a 429."""
+        """Return whether requests need not wait: no interval, and no pause after a 429.
+
+        The result is remembered for a moment, so that the ledger is not read for each request.
+        """
         if self.interval != 0:
             return False
         if time.monotonic() < self._unthrottled_until:

@@ -155,9 +155,10 @@ class Runner:
         queue.appendleft(index)
 
     async def _is_covered(self, block: Sequence[int]) -> bool:
-        """Check that every budget covers a whole block in addition to the cells started before.
+        """Return whether all budgets cover a whole block in addition to the cells started before.
 
-        Reserved credits may be refunded, so it is checked again whenever a cell has ended.
+        Sets or clears `stop_reason`. Reserved credits may be refunded, so this is checked again
+        whenever a cell has ended.
         """
         names = (*self._budgets, *self._client.budgets)
         budget = await asyncio.to_thread(self._ledger.tightest_budget, names)

@@ -73,7 +73,10 @@ class Folder:
         return self._records.get(key, {})
 
     def is_intact(self, key: str, fingerprint: str) -> bool:
-        """Whether all files of a song are unchanged and made from the same inputs."""
+        """Return whether a song's files are unchanged and made from the same inputs.
+
+        The hashes in its record are added to `files`, and so to the next manifest.
+        """
         record, stem = self.record(key), self.stems[key]
         hashes = _texts(record.get("files"))
         record_name = f"{stem}.json"

@@ -25,7 +25,7 @@ _ENTRY_FIELDS = ("request_key", "take", "experiment", "cell", "price", "simulate
 def provenance(
     key: str, song: Song, task: Task, entry: Entry | None, fields: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the record of a song's origin. No I/O; the same for the same song at any time.
+    """Return the record of a song's origin, which does not depend on the time. No I/O.
 
     It has the request as sent, except the values of fields whose names suggest a secret.
     """

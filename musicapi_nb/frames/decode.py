@@ -53,8 +53,8 @@ def read_batch(
         song_rows += rows.song_rows
         songs += rows.songs
     columns = {
-        **_transposed("tasks", TASKS, task_rows),
-        **_transposed("songs", SONGS, song_rows),
+        **_transpose("tasks", TASKS, task_rows),
+        **_transpose("songs", SONGS, song_rows),
         **_lists(songs),
     }
     return {key: _array(key, columns[key]) for key in keys}, issues
@@ -79,7 +79,7 @@ def _rows(task: Task) -> Rows:
     return Rows([column.cell(task) for column in TASKS.values()], song_rows, task.songs)
 
 
-def _transposed(
+def _transpose(
     table: str, names: Iterable[str], rows: Sequence[Sequence[Any]]
 ) -> dict[Key, Sequence[Any]]:
     columns = zip(*rows, strict=True) if rows else repeat(())

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     Counts = NDArray[np.int64]
 
-_BATCH = 256  # more replies would not fit in the processor cache, fewer cost more steps
+_BATCH = 128  # decoded objects of more replies would leave the processor cache
 
 
 class Frames(NamedTuple):
@@ -97,7 +97,7 @@ class Columns:
         """Append replies, batch by batch; an exception loses at most the current batch."""
         earlier, share_read = self._replies, progress_meter(replies)
         items = iter_items(replies)
-        with _garbage_collection_paused():
+        with _pause_garbage_collection():
             while batch := list(itertools.islice(items, _BATCH)):
                 columns, issues = read_batch(batch, self._columns)
                 self._replies += len(batch)
@@ -205,7 +205,7 @@ def _positions(counts: Counts) -> Counts:
 
 
 @contextlib.contextmanager
-def _garbage_collection_paused() -> Iterator[None]:
+def _pause_garbage_collection() -> Iterator[None]:
     """Pause it while batches are read: they leave no cycles, and the searches take time."""
     enabled = gc.isenabled()
     gc.disable()

@@ -37,7 +37,7 @@ def tasks_frame(replies: Replies) -> pd.DataFrame:
 
     Columns and dtypes are the same for every input, also without rows. Unfinished or absent values
     are missing, never 0 or "". A reply that was not understood is a row of `issues_frame`; the
-    other frames go on with the rest.
+    other frames contain the rest.
 
     >>> tasks_frame(["{}", {"task_id": "t1", "message": "success"}])[["task_id", "state"]]
       task_id    state

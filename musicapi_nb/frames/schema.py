@@ -8,7 +8,7 @@ import inspect
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import pandas as pd
 import pyarrow as pa
@@ -61,15 +61,6 @@ class Rated(Protocol):
 # --- columns -------------------------------------------------------------------------------
 
 
-class ColumnDoc(Protocol):
-    """What the docstring of a frame states about a column."""
-
-    @property
-    def dtype(self) -> str: ...
-    @property
-    def about(self) -> str: ...
-
-
 @dataclasses.dataclass(frozen=True, slots=True)
 class ColumnSpec:
     """A column that is computed as a whole: pandas dtype and description."""
@@ -94,6 +85,10 @@ class Column(Generic[Row]):
         builder = column_builder(self.dtype)
         builder.extend(array(self.dtype, cells))
         return builder.values()
+
+
+ColumnDoc: TypeAlias = Column[Any] | ColumnSpec
+"""What a docstring needs of a column: `dtype` and `about`."""
 
 
 def array(dtype: str, cells: Sequence[Any]) -> pa.Array:
@@ -238,19 +233,18 @@ SONGS: Mapping[str, Column[SongRow]] = {
     ),
 }
 
-_TASK = ColumnSpec(_NAME, "as in songs_frame")
-_SONG = ColumnSpec(_NAME, "as in songs_frame")
+_SONG_ID = ColumnSpec(_NAME, "as in songs_frame")
 
 TAGS: Mapping[str, ColumnSpec] = {
-    "task_id": _TASK,
-    "song_id": _SONG,
+    "task_id": _SONG_ID,
+    "song_id": _SONG_ID,
     "position": ColumnSpec(_COUNT, "of the tag in its song, from 0"),
     "tag": ColumnSpec(_TEXT, "one tag"),
 }
 
 STEPS: Mapping[str, ColumnSpec] = {
-    "task_id": _TASK,
-    "song_id": _SONG,
+    "task_id": _SONG_ID,
+    "song_id": _SONG_ID,
     "step": ColumnSpec(_COUNT, "number of the rewriting step, from 0"),
     "source": ColumnSpec(_NAME, "the text that the step read"),
     "type": ColumnSpec(_NAME, "the service's word for the step"),

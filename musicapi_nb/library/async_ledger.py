@@ -39,12 +39,12 @@ class LibraryAsyncLedger:
         return await self._add(lambda: self._ledger.find(request, terms), durable=False)
 
     async def claim(self, request: Request, terms: PurchaseTerms) -> Claim:
-        return await self._or_undo(
+        return await self._run_or_undo(
             lambda: self._ledger.claim(request, terms), self._ledger.undo_claim, durable=True
         )
 
     async def claim_repost(self, request: Request, terms: PurchaseTerms) -> Claim:
-        return await self._or_undo(
+        return await self._run_or_undo(
             lambda: self._ledger.claim_repost(request, terms), self._ledger.undo_claim, durable=True
         )
 
@@ -85,10 +85,10 @@ class LibraryAsyncLedger:
     async def reserve_slot(self, name: str, interval: float) -> float:
         step = functools.partial(self._rate_limits.reserve, name, interval)
         release = functools.partial(self._rate_limits.release, name)
-        return await self._or_undo(step, release, durable=False)
+        return await self._run_or_undo(step, release, durable=False)
 
     def release_slot(self, name: str, slot: float) -> None:
-        self._later(functools.partial(self._rate_limits.release, name, slot), durable=False)
+        self._run_later(functools.partial(self._rate_limits.release, name, slot), durable=False)
 
     async def throttle(self, name: str, seconds: float) -> float:
         return await self._add(lambda: self._rate_limits.throttle(name, seconds), durable=False)
@@ -100,7 +100,7 @@ class LibraryAsyncLedger:
         """Wait until all earlier steps have been committed."""
         await self._add(lambda: None, durable=True)
 
-    async def _or_undo(
+    async def _run_or_undo(
         self, step: Callable[[], _Result], undo: Callable[[_Result], object], *, durable: bool
     ) -> _Result:
         """Run a step. If the caller is cancelled before it has the result, undo it."""
@@ -117,10 +117,10 @@ class LibraryAsyncLedger:
         try:
             return await self._add(run, durable=durable)
         except asyncio.CancelledError:
-            self._later(undo_all, durable=durable)
+            self._run_later(undo_all, durable=durable)
             raise
 
-    def _later(self, step: Callable[[], object], *, durable: bool) -> None:
+    def _run_later(self, step: Callable[[], object], *, durable: bool) -> None:
         """Run a step after those that were added before it, and do not wait for it."""
         with contextlib.suppress(MusicAPIError):  # closed: claims are then uncertain
             self._add(step, durable=durable).add_done_callback(_log_failure)

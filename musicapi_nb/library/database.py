@@ -97,7 +97,7 @@ class Database:
         connection.execute("COMMIT")
 
     @property
-    def forked(self) -> bool:
+    def is_forked(self) -> bool:
         """Whether this process is a fork of the one that opened it, and cannot use it."""
         return self._process != os.getpid()
 
@@ -109,7 +109,7 @@ class Database:
         return self._connection
 
     def check_process(self) -> None:
-        if self.forked:
+        if self.is_forked:
             raise LibraryError("a forked process cannot use its parent's library; open it again")
 
     def write(self, *, durable: bool = False) -> AbstractContextManager[sqlite3.Connection]:
@@ -174,7 +174,7 @@ class Database:
     def close(self) -> None:
         with self._lock:
             connection, self._connection = self._connection, None
-            if connection is not None and not self.forked:
+            if connection is not None and not self.is_forked:
                 connection.close()
 
 

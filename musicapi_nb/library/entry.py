@@ -53,7 +53,7 @@ _COPIED_FIELDS = frozenset(
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """One row of the ledger; never changed, never deleted.
 
-    `at` is unix seconds. `entry` is None if it is about no purchase (a budget, a file). `raw` is
+    `at` is unix seconds. `entry` is None if it concerns no purchase (a budget, a file). `raw` is
     the service's reply as JSON text, if it differs from the previous one.
     """
 
@@ -71,7 +71,7 @@ def is_allowed(entry: Entry | None, kind: str) -> bool:
     return (entry.state if entry else None) in _TRANSITIONS[kind][0]
 
 
-def check(entry: Entry | None, kind: str) -> None:
+def check_allowed(entry: Entry | None, kind: str) -> None:
     """Raise `InvalidTransition` if an event of this kind may not follow."""
     if not is_allowed(entry, kind):
         state = f"entry {entry.id} is {entry.state}" if entry else "there is no entry"
@@ -86,7 +86,7 @@ def apply_event(entry: Entry | None, event: Event) -> tuple[Entry, dict[str, Any
     InvalidTransition
         The event may not follow in this state.
     """
-    check(entry, event.kind)
+    check_allowed(entry, event.kind)
     before = entry or _new_entry(event)
     values: dict[str, Any] = {"state": _TRANSITIONS[event.kind][1], "owner": event.owner}
     values |= {

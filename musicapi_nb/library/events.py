@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from musicapi_nb.ledger_types import Entry, EntryState
-from musicapi_nb.library.entry import ACTIVE_STATES, Event, apply_event, check
+from musicapi_nb.library.entry import ACTIVE_STATES, Event, apply_event, check_allowed
 
 _FIELDS = Entry.__struct_fields__
 _COLUMNS = ", ".join(_FIELDS)
@@ -50,7 +50,7 @@ def entries(connection: sqlite3.Connection, where: str, *parameters: Any) -> lis
     return [_from_row(row) for row in rows]
 
 
-def in_state(connection: sqlite3.Connection, state: EntryState) -> list[Entry]:
+def entries_in_state(connection: sqlite3.Connection, state: EntryState) -> list[Entry]:
     """Read the entries in one of the open states, through its index."""
     return entries(connection, "WHERE state=? AND ended_at IS NULL ORDER BY id", state)
 
@@ -118,7 +118,7 @@ def append_to(  # noqa: PLR0913 - the columns of an event
     InvalidTransition
         The event may not follow. Nothing was written.
     """
-    check(entry, kind)
+    check_allowed(entry, kind)
     event = _append(
         connection,
         kind,
@@ -134,7 +134,7 @@ def append_to(  # noqa: PLR0913 - the columns of an event
 def append_unbound(
     connection: sqlite3.Connection, kind: str, data: Mapping[str, Any], *, owner: str
 ) -> None:
-    """Append an event that is about no purchase, and apply it."""
+    """Append an event that does not concern a purchase, and apply it."""
     _apply_unbound(connection, _append(connection, kind, data, owner=owner))
 
 

@@ -345,7 +345,7 @@ class Ledger:
             return
         with self._database.write() as connection:
             for state in _AWAITING_REPLY:
-                for entry in events.in_state(connection, state):
+                for entry in events.entries_in_state(connection, state):
                     if entry.owner in ended:
                         self._append(connection, "uncertain", {"note": _PROCESS_ENDED}, entry)
 

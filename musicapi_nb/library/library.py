@@ -97,7 +97,7 @@ class Library(Ledger):
         """Write pending steps and close. A purchase that is being sent becomes uncertain."""
         if not self._closed:
             self._closed = True
-            if not self._database.forked:  # else the writer thread is in the parent process
+            if not self._database.is_forked:  # else the writer thread is in the parent process
                 self._group_commit.close()
             self._process_lock.close()
             self._database.close()
@@ -168,7 +168,7 @@ class Library(Ledger):
     def unfinished(self, *, simulated: bool | None = None) -> list[Unfinished]:
         """Return accepted purchases that have not ended; None: real and simulated ones."""
         with self._read_current() as connection:
-            accepted = events.in_state(connection, "accepted")
+            accepted = events.entries_in_state(connection, "accepted")
         return [
             Unfinished(entry, task)
             for entry, task in stored_tasks.tasks_of(self._database, accepted)
@@ -240,9 +240,9 @@ class Library(Ledger):
 
     # --- files -----------------------------------------------------------------------------
 
-    def incoming(self, suffix: str = "") -> Path:
+    def temporary_path(self, suffix: str = "") -> Path:
         """Return an unused path in the library, to write a file to; `add_file` moves it in."""
-        return self._files.incoming(suffix)
+        return self._files.temporary_path(suffix)
 
     def add_file(self, source: str | os.PathLike[str], suffix: str) -> FileRef:
         """Move a file into the library under the hash of its bytes. It may be there already."""
@@ -327,7 +327,7 @@ class Library(Ledger):
                 queries.account(connection, simulated=False),
                 queries.account(connection, simulated=True),
                 self.disk_used(),
-                events.in_state(connection, "uncertain"),
+                events.entries_in_state(connection, "uncertain"),
             )
 
     def __repr__(self) -> str:

@@ -199,7 +199,7 @@ def _tree(
             entry=number,
             label=f"{entry.name}{_titles(task)}",
             state=entry.state,
-            price=_charged(entry),
+            price=_credits_charged(entry),
             source=next(iter(sources.values()), None),
             other_parents=tuple(sources)[1:],
             children=tuple(branches[child] for child in children.get(number, ())),
@@ -213,7 +213,7 @@ def _titles(task: Task) -> str:
     return f" {titles[0]!r}{further}" if titles else ""
 
 
-def _charged(entry: Entry) -> int | None:
+def _credits_charged(entry: Entry) -> int | None:
     if entry.state in _FREE or (entry.state == "failed" and entry.refunded):
         return 0
     return entry.price

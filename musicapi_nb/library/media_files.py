@@ -69,7 +69,7 @@ class MediaFiles:
             if not process_lock.is_alive(path.name.partition("-")[0]):
                 path.unlink(missing_ok=True)
 
-    def incoming(self, suffix: str = "") -> Path:
+    def temporary_path(self, suffix: str = "") -> Path:
         """Return an unused path to write a file to before it is added."""
         return self._incoming / f"{self._process_lock.id}-{secrets.token_hex(6)}{suffix}"
 
@@ -97,7 +97,7 @@ class MediaFiles:
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
-            copy = self.incoming()  # on another disk: copy it first
+            copy = self.temporary_path()  # on another disk: copy it first
             try:
                 shutil.copyfile(source, copy)
                 _sync(copy)

@@ -79,7 +79,7 @@ class ProcessLock:
             return False
 
     def is_alive(self, owner: str) -> bool:
-        """Return whether the open library with this id still exists."""
+        """Return whether the open library with this id still exists; else delete its lock file."""
         if owner == self.id:
             return self._file is not None
         try:

@@ -53,7 +53,7 @@ class RateLimits:
     def throttle(self, name: str, seconds: float, now: float | None = None) -> float:
         """After a 429: pause for some seconds, at most `MAX_PAUSE`, then double the interval.
 
-        A 429 that arrives during the pause does not double it again: it is about the same crowd of
+        A 429 that arrives during the pause does not double it again, because it belongs to the same
         requests. The interval recovers with each reserved slot. Returns the end of the pause.
         """
         now = time.time() if now is None else now

@@ -70,10 +70,10 @@ class Job(Generic[_Result]):
         """Store the latest state of the task (the client's progress callback)."""
         previous, self.task = self.task, task
         # Redrawing a player would stop the song that is playing.
-        if previous is None or not self._playable() or previous.songs != task.songs:
+        if previous is None or not self._is_playable() or previous.songs != task.songs:
             self._refresh()
 
-    def _playable(self) -> bool:
+    def _is_playable(self) -> bool:
         return self.task is not None and any(song.finished for song in self.task.songs)
 
     # --- waiting ---------------------------------------------------------------------------
@@ -154,7 +154,7 @@ class Job(Generic[_Result]):
             return self._card("error", markup.notice(message, "bad"), tone="bad")
         if self._future.done():
             return self._result_html(self._future.result())
-        if self.task is not None and self._playable():
+        if self.task is not None and self._is_playable():
             return markup.stack(self._progress_html(), markup.Html(self.task._repr_html_()))
         return self._progress_html()
 
@@ -269,7 +269,7 @@ class Job(Generic[_Result]):
         """Update the elapsed time, until a player is shown that must not be redrawn."""
         while not self._future.done():
             await asyncio.sleep(_REFRESH_SECONDS)
-            if not self._playable():
+            if not self._is_playable():
                 self._refresh()
 
 

@@ -193,18 +193,18 @@ def _build_request(
     """Build a request; return None if the operation has no field for the body."""
     fields = operation.fields()
     values = {name: _parse_value(name, fields[name], text) for name, text in options.items()}
-    values |= _implied(operation, values)
+    values |= _implied_modes(operation, values)
     if body.strip():
         free = (name for name in operation.text_fields if name not in values)
         target = next((name for name in free if _is_allowed(operation, name, values)), None)
         if target is None:
             return None
         values[target] = body.rstrip("\n")
-        values |= _implied(operation, values)
+        values |= _implied_modes(operation, values)
     return operation(**values, extra=_parse_extra(extra))
 
 
-def _implied(operation: type[Request], values: Mapping[str, Any]) -> dict[str, Any]:
+def _implied_modes(operation: type[Request], values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the modes that activate the given fields, where the line does not set them."""
     return {
         mode: allowed[0]

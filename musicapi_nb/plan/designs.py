@@ -172,7 +172,7 @@ def _grow(sizes: Sequence[int], rng: random.Random) -> list[Row]:
     count = max(1, min(_CANDIDATES, int(_MAX_STEPS / (expected * len(sizes)))))
     rows: list[Row] = []
     while uncovered.count:
-        starts = [rng.choice(uncovered.neediest()) for _ in range(count)]
+        starts = [rng.choice(uncovered.most_uncovered()) for _ in range(count)]
         candidates = [uncovered.complete({factor: level}, rng) for factor, level in starts]
         row, _ = max(candidates, key=lambda candidate: candidate[1])
         uncovered.cover(row)
@@ -196,7 +196,7 @@ class _UncoveredPairs:
     def count(self) -> int:
         return int(self._open.sum()) // 2
 
-    def neediest(self) -> list[tuple[int, int]]:
+    def most_uncovered(self) -> list[tuple[int, int]]:
         """Return the (factor, level) pairs in the most uncovered pairs."""
         needs = self._open.sum(axis=(2, 3))
         return [(int(f), int(a)) for f, a in np.argwhere(needs == needs.max())]

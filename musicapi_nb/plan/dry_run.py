@@ -32,7 +32,7 @@ class DryRun:
     blocks_covered
         Whole blocks, from the first, that the balance pays for; None if unknown.
     seconds
-        From the first submit to the last, at one per `pace` seconds; rendering comes on top.
+        From the first submit to the last, at one per `pace` seconds; rendering is not included.
     refused, advice
         Each problem once, with the `order` of the cells that have it; empty for the whole plan.
     aliasing
@@ -167,7 +167,7 @@ def _facts(run: DryRun) -> Iterator[tuple[str, str]]:
     if run.balance is not None:
         yield "balance", _balance_text(run)
     duration = markup.format_duration(run.seconds)
-    yield "time", f"{duration} to submit all, one per {run.pace:g} s; rendering comes on top"
+    yield "time", f"{duration} to submit all, one per {run.pace:g} s; rendering is not included"
     yield "refused", f"{run.refused_cells:,} cells would be refused" if run.refused else "none"
 
 

@@ -73,7 +73,7 @@ def _series(values: Sequence[Any], *, integer: bool = False) -> pd.Series[Any]:
         if all(value is None or -(2**63) <= value < 2**63 for value in values):
             dtype = "Int64"
     elif kinds == {str}:
-        values, dtype = [_encodable(value) for value in values], "str"
+        values, dtype = [_to_encodable(value) for value in values], "str"
     elif kinds == {bool}:
         dtype = "boolean"
     elif kinds and kinds <= {int, float}:
@@ -81,7 +81,7 @@ def _series(values: Sequence[Any], *, integer: bool = False) -> pd.Series[Any]:
     return pd.Series(list(values), dtype=dtype)
 
 
-def _encodable(value: str | None) -> str | None:
+def _to_encodable(value: str | None) -> str | None:
     """Replace lone surrogates, which Arrow cannot store, by "?"; problems() reports them."""
     return None if value is None else value.encode("utf-8", "replace").decode("utf-8")
 
@@ -93,8 +93,8 @@ def problems_frame(problems: Sequence[PlanProblem]) -> pd.DataFrame:
         for name in ("order", "block", "take")
     }
     texts = {
-        "field": [_encodable(row.problem.field) or None for row in problems],
-        "message": [_encodable(row.problem.message) for row in problems],
+        "field": [_to_encodable(row.problem.field) or None for row in problems],
+        "message": [_to_encodable(row.problem.message) for row in problems],
     }
     hard = pd.Series([row.problem.hard for row in problems], dtype="bool")
     columns = {name: pd.Series(values, dtype="str") for name, values in texts.items()}

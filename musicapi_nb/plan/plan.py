@@ -89,7 +89,7 @@ class Plan:
             With every problem of the factors, the base and its templates. Problems of the
             requests are listed by `check`.
         """
-        return cls._designed("grid", designs.grid, request, base, factors, repeats, seed)
+        return cls._from_design("grid", designs.grid, request, base, factors, repeats, seed)
 
     @classmethod
     def pairwise(
@@ -105,7 +105,7 @@ class Plan:
 
         Arguments and errors as for `grid`.
         """
-        return cls._designed("pairwise", designs.pairwise, request, base, factors, repeats, seed)
+        return cls._from_design("pairwise", designs.pairwise, request, base, factors, repeats, seed)
 
     @classmethod
     def latin(
@@ -123,7 +123,7 @@ class Plan:
         levels of two factors once. Four factors cannot have 2 or 6 levels, nor 10 in this version;
         each further factor needs larger n. Arguments and errors as for `grid`.
         """
-        return cls._designed("latin", designs.latin, request, base, factors, repeats, seed)
+        return cls._from_design("latin", designs.latin, request, base, factors, repeats, seed)
 
     @classmethod
     def one_at_a_time(
@@ -143,7 +143,7 @@ class Plan:
         if isinstance(base, Mapping) and isinstance(factors, Mapping):
             base, factors = _base_levels_first(base, factors)
         choose = designs.one_at_a_time
-        return cls._designed("one at a time", choose, request, base, factors, repeats, seed)
+        return cls._from_design("one at a time", choose, request, base, factors, repeats, seed)
 
     @classmethod
     def from_frame(
@@ -174,7 +174,7 @@ class Plan:
         )
 
     @classmethod
-    def _designed(  # noqa: PLR0913, PLR0917 - the arguments of the public methods
+    def _from_design(  # noqa: PLR0913, PLR0917 - the arguments of the public methods
         cls,
         design: str,
         choose: Callable[[Sequence[int], int, random.Random], list[designs.Row]],

@@ -52,7 +52,7 @@ def flow(frame: pd.DataFrame, max_tags: int) -> Flow:
     rows = frame[frame["count"] > 0]
     first, last = int(rows["step"].min()), int(rows["step"].max())
     tags = _count_tags(rows, first, last - first + 2)
-    visible = [_largest(sizes, max_tags) for sizes in tags]
+    visible = [_largest_tags(sizes, max_tags) for sizes in tags]
     ribbons = _ribbons(rows, first, visible)
     counts = [_count_nodes(*pair) for pair in zip(tags, visible, strict=True)]
     for ribbon in ribbons:
@@ -86,7 +86,7 @@ def _count_tags(rows: pd.DataFrame, first: int, columns: int) -> list[Sizes]:
     return sizes
 
 
-def _largest(sizes: Sizes, number: int) -> set[Node]:
+def _largest_tags(sizes: Sizes, number: int) -> set[Node]:
     ranked = sorted(sizes, key=lambda node: (-sizes[node], node))
     # "1 more tag" would need as much space as the tag
     return set(ranked if len(ranked) <= number + 1 else ranked[:number])

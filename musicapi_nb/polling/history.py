@@ -181,7 +181,7 @@ class History:
 
     def eta(self, kind: TaskKind, age: float) -> Eta:
         """Estimate the remaining seconds of a task that is unfinished at `age` seconds."""
-        finished, longest = self._finished(kind)
+        finished, longest = self._count_finished(kind)
         if finished < _MIN_FINISHED:
             published = priors.published_range(kind.engine)
             if published is None:
@@ -197,7 +197,7 @@ class History:
         low, high = (_age_at(survival, unfinished * share) - age for share in (0.9, 0.1))
         return Eta(max(low, 0.0), max(high, 0.0), "learned")
 
-    def _finished(self, kind: TaskKind) -> tuple[int, float]:
+    def _count_finished(self, kind: TaskKind) -> tuple[int, float]:
         """Count the finished tasks of the operation, and return the longest time of any."""
         related = [group for key, group in self._observations.items() if key[:2] == kind[:2]]
         longest = max((observations.longest for observations in related), default=0.0)

@@ -59,7 +59,7 @@ class Catalog:
         index = [song.song_id for song in task.songs].index(song_id)
         return task.song_phase(index, self.now())
 
-    def purged(self, song_id: str) -> bool:
+    def is_purged(self, song_id: str) -> bool:
         """Return whether the source file of a song has been deleted."""
         task, after = self.tasks.get(self.task_of.get(song_id, "")), self.options.purged_after
         return task is not None and after is not None and self.now() > task.timing.finished + after

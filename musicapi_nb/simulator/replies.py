@@ -108,7 +108,7 @@ def steps_ack(upload: str, make: str) -> Callable[[Task, ReplyOptions], Json]:
     return reply
 
 
-def step_failed(
+def step_failure(
     steps: tuple[str, ...],
     failed_step: str,
     message: str,

@@ -310,7 +310,7 @@ class Simulator:
         if kind == "image":
             return await self._files.image(song)
         streaming = kind == "stream"
-        if not self.service.playable(song.song_id, file_format, streaming=streaming):
+        if not self.service.is_playable(song.song_id, file_format, streaming=streaming):
             return None
         if kind == "midi":
             return await self._files.midi(song) if file_format == "mid" else None

@@ -92,7 +92,7 @@ class Service:
         """Return a refusal as the engine words it."""
         return replies.error(refusal, self.options, engine)
 
-    def playable(self, song_id: str, file_format: str, *, streaming: bool) -> bool:
+    def is_playable(self, song_id: str, file_format: str, *, streaming: bool) -> bool:
         """Return whether a song's audio exists: its file when done, its stream while it is made."""
         song = self.catalog.songs[song_id]
         formats = {song.audio_format, *song.details.get("formats", ())}
@@ -232,17 +232,17 @@ class Service:
         url = str(call.body["url"])
         upload, make = operation.steps
         if problem := file_problem(url):
-            return replies.step_failed(operation.steps, upload, problem, None, self.options)
+            return replies.step_failure(operation.steps, upload, problem, None, self.options)
         fault = self.faults.strike("step_fails", "POST", API + path)
         if fault is None:
             return None
         message = fault.settings["message"]
         if fault.settings["step"] == 1:
-            return replies.step_failed(operation.steps, upload, message, None, self.options)
+            return replies.step_failure(operation.steps, upload, message, None, self.options)
         charge = self._charge(call.key, path, "sonic.upload", _UPLOAD_PRICE)
         song = uploaded_song(url, f"{self._seed}/{charge.number}/upload")
         self.catalog.add(song, call.key)
-        return replies.step_failed(operation.steps, make, message, song.song_id, self.options)
+        return replies.step_failure(operation.steps, make, message, song.song_id, self.options)
 
     def _create_task(
         self, operation: Operation, call: Call, charge: Charge | None, path: str

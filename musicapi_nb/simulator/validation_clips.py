@@ -85,7 +85,7 @@ def check_download(call: Call) -> None:
     formats = call.body.get("formats")
     if not isinstance(formats, list) or not formats or not all(name in FORMATS for name in formats):
         raise invalid(f"The 'formats' field should be a list of {', '.join(FORMATS)}.")
-    if call.catalog.purged(call.body["clip_id"]):
+    if call.catalog.is_purged(call.body["clip_id"]):
         raise Refusal(404, "not_found", "The source audio of this clip is no longer available.")
 
 

@@ -45,7 +45,7 @@ def bought_task(number):
         for side in "ab"]}
     library.record_poll(claim.entry.id, tasks.parse_task(reply, task=task))
     for song in library.task(claim.entry.id).songs:
-        path = library.incoming()
+        path = library.temporary_path()
         path.write_bytes(wav_bytes(4 + number))
         if number < 20:
             library.attach(song, "audio", library.add_file(path, ".wav"))

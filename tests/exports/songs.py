@@ -72,7 +72,7 @@ def add(library: Library, *titles: str | None, suffix: str = ".wav", **fields: A
 def attach(
     library: Library, name: str, media: Literal["audio", "image"], content: bytes, suffix: str
 ) -> None:
-    path = library.incoming(suffix)
+    path = library.temporary_path(suffix)
     path.write_bytes(content)
     library.attach(name, media, library.add_file(path, suffix))
 

@@ -65,7 +65,7 @@ def test_truncated_file_is_replaced(library: Library, tmp_path: Path) -> None:
 
 
 def test_incoming_file_is_on_the_same_disk(library: Library) -> None:
-    path = library.incoming(".mp3")
+    path = library.temporary_path(".mp3")
     path.write_bytes(b"song")
     assert path.is_relative_to(library.path)
     assert library.add_file(path, ".mp3").path.read_bytes() == b"song"
@@ -181,7 +181,7 @@ def test_unfinished_files_of_ended_processes_are_deleted(tmp_path: Path) -> None
 import sys
 from musicapi_nb.library import Library
 library = Library(sys.argv[1])
-path = library.incoming(".mp3")
+path = library.temporary_path(".mp3")
 path.write_bytes(b"half")
 print(path, flush=True)
 sys.stdin.readline()
@@ -189,7 +189,7 @@ sys.stdin.readline()
     other = python(code, str(tmp_path))
     half = Path(read_line(other))
     with Library(tmp_path) as library:
-        mine = library.incoming()
+        mine = library.temporary_path()
         mine.write_bytes(b"also half")
         with Library(tmp_path):
             assert (half.exists(), mine.exists()) == (True, True)
@@ -210,7 +210,9 @@ async def test_opening_keeps_files_that_another_library_downloads(library: Libra
 
     incoming = library.path / "files" / "incoming"
     async with peer(answer_slowly) as server, MusicAPI(KEY, base_url=server.url) as api:
-        fetching = asyncio.create_task(api.download(f"{server.url}/a.mp3", library.incoming()))
+        fetching = asyncio.create_task(
+            api.download(f"{server.url}/a.mp3", library.temporary_path())
+        )
         await until(lambda: list(incoming.iterdir()))
         with Library(library.path):
             (half,) = incoming.iterdir()

@@ -150,7 +150,7 @@ def _split_commas(text: str) -> list[str]:
 
 
 class _Unreadable(ValueError):
-    """A typed text cannot be read, and the message says why in words for the person."""
+    """A typed text cannot be parsed; the message gives the reason to the user."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
