@@ -13,6 +13,8 @@ MIN_SECRET_LENGTH = 16
 
 
 class _Error(Protocol):
+    """An error whose text can be replaced, such as `errors.MusicAPIError`."""
+
     message: str
     request_id: str | None
     body: Any

@@ -332,7 +332,7 @@ class MusicAPI:
     ) -> list[Task]:
         """Wait for every accepted task in the ledger, also of earlier kernels; see `wait`.
 
-        Without a ledger there are none.
+        Their files are then downloaded into the library. Without a ledger, the list is empty.
         """
         unfinished = self._purchaser.unfinished()
         outcomes = await self.wait(unfinished, deadline=deadline, progress=progress)

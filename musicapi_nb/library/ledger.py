@@ -365,6 +365,7 @@ class Ledger:
         entry: Entry | None,
         raw: str | None = None,
     ) -> Entry:
+        """Append an event; return the entry after it, and cache it while it has not ended."""
         fields = {name: value for name, value in data.items() if value is not None}
         owner = self._process_lock.id
         latest = events.append_to(connection, kind, fields, entry, owner=owner, raw=raw)

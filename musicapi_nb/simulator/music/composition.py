@@ -177,7 +177,7 @@ class _Composer:
             yield time, 0.94 * (end - start) * self.sixteenth, pattern[start]
 
     def _add(self, start: float, length: float, pitch: int, velocity: float, part: str) -> None:
-        """Add a note, cut at the end of the song."""
+        """Add a note of slightly varied velocity, cut at the end of the song."""
         if start < self.seconds:
             velocity *= self.rng.uniform(0.92, 1.0)
             note = Note(start, min(length, self.seconds - start), pitch, velocity, part)
