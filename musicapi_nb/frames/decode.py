@@ -31,6 +31,7 @@ DTYPES: Mapping[Key, str] = {
     **{("songs", name): column.dtype for name, column in SONGS.items()},
     **{("lists", name): dtype for name, dtype in _LISTS.items()},
 }
+_NEVER_BLANK = {"engine", "operation", "state", "request", "extra"}  # not texts of the service
 
 
 def read_batch(
@@ -87,7 +88,9 @@ def _transpose(
 
 
 def _array(key: Key, cells: Sequence[Any]) -> pa.Array:
-    if DTYPES[key] == "str" and key[0] != "lists":  # blank tags are filtered before
+    table, name = key
+    # Blank tags are filtered before.
+    if DTYPES[key] == "str" and table != "lists" and name not in _NEVER_BLANK:
         cells = [text if text and not text.isspace() else None for text in cells]
     return array(DTYPES[key], cells)
 
