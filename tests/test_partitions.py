@@ -149,7 +149,7 @@ def test_missing_keys_are_counted() -> None:
 
 def test_partitions_must_match() -> None:
     songs, tags = tables([(0, "calm", ["jazz"], ["jazz"])])
-    with pytest.raises(BadFrame, match="some are not"):
+    with pytest.raises(BadFrame, match="all tables must be Dask tables, or none"):
         adherence(in_partitions(songs), tags, requested="prompt", by="mood")
     with pytest.raises(BadFrame, match="3 and 1 partitions"):
         adherence(in_partitions(songs), dd.from_pandas(tags, 1), requested="prompt", by="mood")

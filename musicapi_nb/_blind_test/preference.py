@@ -61,10 +61,7 @@ _PAIR_DTYPES = {
 }
 _CHECK_DTYPES = {
     "check": "str",
-    "estimate": "float64",
-    "low": "float64",
-    "high": "float64",
-    "by_chance": "float64",
+    **dict.fromkeys(("estimate", "low", "high", "by_chance"), "float64"),
     "n": "int64",
 }
 

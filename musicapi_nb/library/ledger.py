@@ -22,8 +22,7 @@ from musicapi_nb.tasks import Task
 
 DEFAULT_TERMS = PurchaseTerms()
 _MAX_RECENT = 256
-# States of a paid request that has no reply yet.
-_AWAITING_REPLY: tuple[EntryState, ...] = ("sending", "reposting")
+_AWAITING_REPLY: tuple[EntryState, ...] = ("sending", "reposting")  # paid, no reply yet
 _BOUGHT = frozenset({"accepted", "done", "failed"})
 _PROCESS_ENDED = "the process that sent it ended before the reply was recorded"
 
@@ -395,10 +394,10 @@ def require_entry(connection: sqlite3.Connection, number: int) -> Entry:
 def _latest_ended(connection: sqlite3.Connection, key: str, terms: PurchaseTerms) -> Entry | None:
     """Return the latest failed or refused entry."""
     where = (
-        "WHERE request_key=? AND simulated=? AND active IS NULL "
-        "AND state IN ('failed', 'refused') ORDER BY id DESC LIMIT 1"
+        "WHERE request_key=? AND simulated=? AND active IS NULL AND state IN ('failed', 'refused')"
     )
-    return next(iter(events.entries(connection, where, key, terms.simulated)), None)
+    latest = f"{where} ORDER BY id DESC LIMIT 1"
+    return next(iter(events.entries(connection, latest, key, terms.simulated)), None)
 
 
 def _new_entry(

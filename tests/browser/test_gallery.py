@@ -16,6 +16,7 @@ import numpy as np
 import soundfile
 import musicapi_nb as mnb
 from musicapi_nb import sonic, tasks
+from musicapi_nb.ledger_types import PurchaseTerms
 from musicapi_nb.library import Library
 
 folder = Path("FOLDER")
@@ -32,7 +33,7 @@ def bought_task(number):
     request = sonic.Create(custom_mode=True, mv="sonic-v5", prompt="[Verse]",
                            title=f"Song {number:02}",
                            tags=f"{'jazz' if number % 2 else 'rock'}, rain")
-    claim = library.claim(request, retry_failed=False)
+    claim = library.claim(request, PurchaseTerms(retry_failed=False))
     if claim.kind == "have":
         return claim.task
     task = tasks.parse_submit_reply({"message": "success", "task_id": f"t{number}"}, request)
