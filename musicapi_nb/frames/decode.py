@@ -90,9 +90,9 @@ def _transpose(
 def _array(key: Key, cells: Sequence[Any]) -> pa.Array:
     table, name = key
     # Blank tags are filtered before.
-    if DTYPES[key] == "str" and table != "lists" and name not in _NEVER_BLANK:
-        if not all(cells) or any(map(str.isspace, cells)):
-            cells = [text if text and not text.isspace() else None for text in cells]
+    may_be_blank = DTYPES[key] == "str" and table != "lists" and name not in _NEVER_BLANK
+    if may_be_blank and (not all(cells) or any(map(str.isspace, cells))):
+        cells = [text if text and not text.isspace() else None for text in cells]
     return array(DTYPES[key], cells)
 
 
