@@ -280,7 +280,7 @@ def test_new_operation_has_plan_magic_and_form() -> None:
 
 @pytest.mark.usefixtures("_declared")
 async def test_new_operation_is_bought_once(tmp_path: Path) -> None:
-    song = {"clip_id": "c3", "state": "succeeded", "title": "Hum"}
+    song = {"clip_id": "c3", "state": "succeeded", "title": "Hum", "audio_url": "(link)"}
     done = reply({"code": 200, "message": "success", "data": [song]})
     async with peer(answers(reply(ACK), done)) as server:
         for _ in range(2):
