@@ -1,13 +1,12 @@
 """The simulator's records of tasks and songs, and the types that describe an operation."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, NamedTuple
 
 from musicapi_nb.simulator.replies import Answer, Json, Links, ack
 from musicapi_nb.simulator.reply_options import ReplyOptions
-from musicapi_nb.simulator.songs import Brief, sonic_songs
 from musicapi_nb.simulator.tasks import Engine, Phase, Song, Task, Timing
 from musicapi_nb.simulator.validation_rules import Body, invalid
 
@@ -80,6 +79,11 @@ class Call:
         """The reply options of the simulator."""
         return self.catalog.options
 
+    @property
+    def seconds(self) -> tuple[float, float]:
+        """The shortest and longest song where the request names no length."""
+        return self.catalog.seconds
+
     def song(self, name: str) -> Song | None:
         """Return the song whose id is in a field of the body, if the account owns it."""
         return self.catalog.song(self.body.get(name), self.key)
@@ -87,25 +91,18 @@ class Call:
     def own_song(self, name: str) -> Song | None:
         """Return the song of a field; refuse the request if the account does not own it."""
         song = self.song(name)
-        if song is None and self.options.unknown_clip == "refuse":
-            raise invalid(f"The '{name}' field is invalid.")
+        self.check_owned(name, owned=song is not None)
         return song
 
-    def source(self, name: str) -> Song:
-        """Return the song of a field, or one made up for an unknown id that is accepted."""
-        if song := self.song(name):
-            return song
-        body = {"custom_mode": False, "gpt_description_prompt": "", "mv": "sonic-v5"}
-        return sonic_songs(Brief(body, str(self.body.get(name)), self.catalog.seconds), 1)[0]
-
-    def brief(self, source: Song | None = None) -> Brief:
-        """Return everything that decides the songs of this request."""
-        return Brief(self.body, self.seed, self.catalog.seconds, source)
+    def check_owned(self, name: str, *, owned: bool) -> None:
+        """Refuse an id that the account does not own, unless unknown ids are accepted."""
+        if not owned and self.options.unknown_clip == "refuse":
+            raise invalid(f"The '{name}' field is invalid.")
 
 
 Check = Callable[[Call], None]
 MakeSongs = Callable[[Call], tuple[Song, ...]]
-DrawTiming = Callable[[float, int, Random], Timing]
+DrawTiming = Callable[[float, Sequence[Song], Random], Timing]
 
 
 class Wait(NamedTuple):

@@ -11,8 +11,6 @@ from musicapi_nb.simulator.validation_rules import Refusal
 Json = dict[str, Any]
 
 TIMED_OUT = "Task failed due to timeout. Credits were previously refunded."
-_USER_ID = "5b7b1c7e-8d5c-4a39-9d1f-6f0c2d4e8a11"
-_QUEUE_WORDS = ("NOT_START", "SUBMITTED", "QUEUED")
 STATE_WORDS = {
     Phase.QUEUED: "pending",
     Phase.RUNNING: "running",
@@ -128,11 +126,6 @@ def lyrics_ack(task: Task, _options: ReplyOptions) -> Json:
     return {"code": 200, "data": {"task_id": task.task_id}, "message": "success"}
 
 
-def studio_ack(task: Task, _options: ReplyOptions) -> Json:
-    """Return the reply to a studio submit: ``code`` is text, ``data`` the task id."""
-    return {"code": "success", "message": "", "data": task.task_id}
-
-
 def sonic_task(task: Task, now: float, options: ReplyOptions, links: Links) -> Answer:
     """Return the reply to a sonic poll."""
     phase = task.phase(now)
@@ -178,67 +171,16 @@ def batch_tasks(answers: Sequence[Answer], options: ReplyOptions) -> list[Any]:
     ]
 
 
-def studio_task(task: Task, now: float, options: ReplyOptions, links: Links) -> Answer:
-    """Return the reply to a studio poll."""
-    phase, timing = task.phase(now), task.timing
-    if phase is Phase.FAILED and options.studio_failure == "code":
-        return Answer(200, {"code": "failed", "message": task.failure, "data": None})
-    ended = phase in (Phase.SUCCEEDED, Phase.FAILED)
-    finished = timing.finished if task.fails_at is None else task.fails_at
-    data = {
-        "task_id": task.task_id,
-        "notify_hook": "",
-        "action": "studio-generate",
-        "status": _studio_status(task, now),
-        "fail_reason": task.failure if phase is Phase.FAILED else "",
-        "submit_time": int(timing.submitted),
-        "start_time": 0 if phase is Phase.QUEUED else int(timing.started),
-        "finish_time": int(finished) if ended else 0,
-        "progress": "100%" if ended else f"{task.progress(now)}%",
-        "data": _studio_data(task, now, options, links),
-    }
-    holder = "handledData" if options.studio_wrapper else "data"
-    return Answer(200, {"code": "success", "message": "", holder: data})
-
-
-def nuro_task(task: Task, now: float, options: ReplyOptions, links: Links) -> Answer:
-    """Return the reply to a nuro poll: a flat object, with empty values until it is done."""
-    phase, song = task.phase(now), task.songs[0]
-    done = phase is Phase.SUCCEEDED
-    details = song.details if done else {}
-    body = {
-        "task_id": task.task_id,
-        "status": state_word(task, phase),
-        "progress": task.progress(now),
-        "audio_url": links.audio(song) if done else "",
-        "lyrics": song.lyrics if done else "",
-        "duration": _duration(task, song.duration) if done else 0,
-        **{name: details.get(name, "") for name in ("genre", "mood", "gender", "timbre")},
-    }
-    if phase is not Phase.FAILED:
-        return Answer(200, body)
-    problem = {"type": "api_error", "message": task.failure, "refund_processed": task.refunded}
-    if options.nuro_failure == "error":
-        return Answer(500, problem)
-    return Answer(200, {**body, **problem})
-
-
 def _clips(task: Task, now: float, options: ReplyOptions, links: Links) -> list[Json]:
     """Return the clips; extensions that are also joined to their source, in pairs."""
     clips = [_clip(task, index, now, options, links) for index in range(len(task.songs))]
-    joined = {
-        song.details["full_of"]: index
-        for index, song in enumerate(task.songs)
-        if "full_of" in song.details
-    }
-    if not joined:
+    if "full_of" not in task.songs[-1].details:
         return clips
-    pairs: list[Json] = []
-    for clip in clips[: len(joined)]:
-        index = joined[clip["clip_id"]]
-        ended = task.song_phase(index, now) in (Phase.SUCCEEDED, Phase.FAILED)
-        pairs.append({"extended": clip, "full": clips[index] if ended else None})
-    return pairs
+    half = len(clips) // 2
+    return [
+        {"extended": clip, "full": full if full["state"] in ("succeeded", "failed") else None}
+        for clip, full in zip(clips[:half], clips[half:], strict=True)
+    ]
 
 
 def _clip(task: Task, index: int, now: float, options: ReplyOptions, links: Links) -> Json:
@@ -248,7 +190,6 @@ def _clip(task: Task, index: int, now: float, options: ReplyOptions, links: Link
     if phase is Phase.RUNNING and options.sonic_running_audio == "stream":
         audio = links.stream(song)
     old = options.sonic_form == "2024"
-    duration = _text(song.duration) if task.duration_text or not old else song.duration
     clip: Json = {
         "clip_id": song.song_id,
         "state": state_word(task, phase),
@@ -260,7 +201,7 @@ def _clip(task: Task, index: int, now: float, options: ReplyOptions, links: Link
         "video_url": links.video(song) if old and done else None,
         "created_at": utc_text(task.timing.started, "milliseconds"),
         "gpt_description_prompt": body.get("gpt_description_prompt"),
-        "duration": duration if done else None,
+        "duration": duration_of(task, song, text=not old) if done else None,
         "mv": _model(song.model, options),
     }
     if not old:
@@ -276,73 +217,11 @@ def _model(model: str, options: ReplyOptions) -> str:
     return "sonic-v6" if replaced else model
 
 
-def _studio_status(task: Task, now: float) -> str:
-    phase, timing = task.phase(now), task.timing
-    if phase is Phase.QUEUED:
-        share = (now - timing.submitted) / max(timing.started - timing.submitted, 1e-9)
-        return _QUEUE_WORDS[min(2, max(0, int(3 * share)))]
-    running = task.state_word.upper() if task.state_word else "IN_PROGRESS"
-    return {Phase.RUNNING: running, Phase.SUCCEEDED: "SUCCESS"}.get(phase, "FAILURE")
-
-
-def _studio_data(task: Task, now: float, options: ReplyOptions, links: Links) -> Json | None:
-    phase = task.phase(now)
-    if phase is not Phase.SUCCEEDED:
-        if options.studio_unfinished == "null":
-            return None
-        if options.studio_unfinished == "empty" or phase in (Phase.QUEUED, Phase.FAILED):
-            return {}
-    return {"songs": [_studio_song(task, index, now, links) for index in range(len(task.songs))]}
-
-
-def _studio_song(task: Task, index: int, now: float, links: Links) -> Json:
-    song, phase = task.songs[index], task.song_phase(index, now)
-    done, failed = phase is Phase.SUCCEEDED, phase is Phase.FAILED
-    created = datetime.fromtimestamp(task.timing.started + 0.839599, UTC)
-    replaced = {step.source: {"tags": list(step.tags), "type": "tags"} for step in song.steps}
-    return {
-        "id": song.song_id,
-        "tags": list(song.tags),
-        "liked": False,
-        "likes": 0,
-        "plays": 0,
-        "title": song.title,
-        "artist": song.details["artist"],
-        "lyrics": song.lyrics,
-        "prompt": song.details["prompt"],
-        "user_id": _USER_ID,
-        "disliked": False,
-        "duration": _duration(task, song.duration) if done else 0,
-        "error_id": None,
-        "finished": done or failed,
-        "song_path": links.audio(song) if done else "",
-        "user_tags": [],
-        "created_at": created.isoformat(timespec="microseconds"),
-        "error_code": None,
-        "error_type": "generation_error" if failed else None,
-        "image_path": links.image(song),
-        "video_path": None,
-        "attribution": "",
-        "description": "",
-        "publishable": True,
-        "artist_image": links.image(song),
-        "error_detail": task.failure if failed else None,
-        "published_at": None,
-        "generation_id": task.task_id,
-        "replaced_tags": replaced,
-        "original_song_path": None,
-        "audio_conditioning_type": song.details["mode"],
-    }
-
-
 def utc_text(instant: float, timespec: str) -> str:
     """Return unix seconds as ISO 8601 with a final Z."""
     return datetime.fromtimestamp(instant, UTC).isoformat(timespec=timespec)[:-6] + "Z"
 
 
-def _duration(task: Task, seconds: float) -> float | str:
-    return _text(seconds) if task.duration_text else seconds
-
-
-def _text(seconds: float) -> str:
-    return f"{seconds:.12g}"
+def duration_of(task: Task, song: Song, *, text: bool = False) -> float | str:
+    """Return the duration as a number, or as text if asked for or by a fault."""
+    return f"{song.duration:.12g}" if text or task.duration_text else song.duration

@@ -7,7 +7,7 @@ from random import Random
 from types import MappingProxyType
 from typing import Any
 
-from musicapi_nb.simulator import replies, replies_producer, webhook_sender
+from musicapi_nb.simulator import nuro, producer, replies, studio, webhook_sender
 from musicapi_nb.simulator.accounts import Accounts, Charge
 from musicapi_nb.simulator.catalog import Call, Catalog, Operation, PendingFile
 from musicapi_nb.simulator.clock import SimulatedClock
@@ -33,10 +33,10 @@ _TASKS: Mapping[str, tuple[Engine, Callable[[Task, float, ReplyOptions, Links], 
     "sonic/task": ("sonic", replies.sonic_task),
     "suno/clip": ("sonic", replies.sonic_task),
     "suno/get-lyrics": ("suno", replies.lyrics_task),
-    "studio/task": ("studio", replies.studio_task),
-    "nuro/task": ("nuro", replies.nuro_task),
-    "producer/task": ("producer", replies_producer.producer_task),
-    "riffusion/task": ("riffusion", replies_producer.riffusion_task),
+    "studio/task": ("studio", studio.poll),
+    "nuro/task": ("nuro", nuro.poll),
+    "producer/task": ("producer", producer.poll_producer),
+    "riffusion/task": ("riffusion", producer.poll_riffusion),
 }
 _UPLOAD_PRICE = 2
 _FAILS_AFTER = 0.6
@@ -257,7 +257,7 @@ class Service:
             engine=operation.engine,
             operation=operation.name,
             body=call.body,
-            timing=operation.timing(self.clock.now(), len(songs), Random(f"{call.seed}/time")),
+            timing=operation.timing(self.clock.now(), songs, Random(f"{call.seed}/time")),
             songs=songs,
             charge=charge,
             result=operation.result(call) if operation.result else None,

@@ -1,7 +1,7 @@
 """Tasks on the simulated clock: when they start, when each song is done, how they end. No I/O."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
 from random import Random
 from typing import Any, Literal
@@ -116,36 +116,19 @@ class Task:
         return min(99, int(100 * (now - self.timing.started) / span))
 
 
-def sonic_timing(submitted: float, songs: int, rng: Random, median: float = 106.0) -> Timing:
-    """Draw a sonic task's times: about two minutes, first queued, then running, one song first."""
+def sonic_timing(
+    submitted: float, songs: Sequence[Song], rng: Random, median: float = 106.0
+) -> Timing:
+    """Draw a sonic task's times: about two minutes, first queued, then running, one song first.
+
+    Songs that join another one to its source (``full_of``) are made once all others are done.
+    """
     total = median * min(1.7, max(0.7, rng.lognormvariate(0, 0.18)))
-    gaps = [0.0, *(rng.uniform(0.05, 0.2) * total for _ in range(songs - 1))]
+    joined = sum("full_of" in song.details for song in songs)
+    gaps = [0.0, *(rng.uniform(0.05, 0.2) * total for _ in range(len(songs) - joined - 1))]
     done = [submitted + total + gap for gap in gaps]
     rng.shuffle(done)
     started = submitted + total * rng.uniform(0.08, 0.16)
-    return Timing(submitted, started, submitted + total * rng.uniform(0.2, 0.3), tuple(done))
-
-
-def paired_timing(submitted: float, songs: int, rng: Random) -> Timing:
-    """Draw times of songs whose second half joins the first half to its source, once it is done."""
-    timing = sonic_timing(submitted, songs // 2, rng)
-    joined = [timing.finished + rng.uniform(8, 20) for _ in timing.done]
-    return replace(timing, done=(*timing.done, *joined))
-
-
-def studio_timing(submitted: float, songs: int, rng: Random) -> Timing:
-    """Draw a studio task's times: 16 s in the queue, 50 s of work, in whole unix seconds."""
-    queue = round(16 * min(2.5, max(0.5, rng.lognormvariate(0, 0.35))))
-    render = round(50 * min(1.7, max(0.7, rng.lognormvariate(0, 0.15))))
-    started = int(submitted) + queue
-    finished = float(started + render)
-    # The first song is ready a few seconds early.
-    done = [finished - (rng.randint(2, 9) if index == 0 else 0) for index in range(songs)]
-    return Timing(submitted, float(started), float(started), tuple(done))
-
-
-def nuro_timing(submitted: float, _songs: int, rng: Random) -> Timing:
-    """Draw a nuro task's times: about half a minute."""
-    total = 30 * min(1.8, max(0.6, rng.lognormvariate(0, 0.25)))
-    started = submitted + rng.uniform(1.0, 3.0)
-    return Timing(submitted, started, started, (submitted + total,))
+    running = submitted + total * rng.uniform(0.2, 0.3)
+    done += [max(done) + rng.uniform(8, 20) for _ in range(joined)]
+    return Timing(submitted, started, running, tuple(done))

@@ -1,29 +1,92 @@
-"""Sonic operations about one clip, file, text or voice, and the older /suno ones."""
+"""Sonic calls about one clip, file, text or voice, and the older /suno ones (service.md 5, 19)."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from random import Random
-from types import MappingProxyType
 from typing import Any
 
 from musicapi_nb.simulator import song_edits
-from musicapi_nb.simulator import validation_clips as checks
+from musicapi_nb.simulator import validation_rules as rules
 from musicapi_nb.simulator.catalog import Call, Check, Operation, Table, Wait
 from musicapi_nb.simulator.music import midi
 from musicapi_nb.simulator.music.lyric_writer import make_lyrics, make_title
 from musicapi_nb.simulator.replies import Answer, Json, lyrics_ack, voice_ack
-from musicapi_nb.simulator.songs import make_id, uploaded_song
+from musicapi_nb.simulator.songs import make_id, source_of, uploaded_song
 from musicapi_nb.simulator.tag_rewriting import split
 from musicapi_nb.simulator.tasks import Song, sonic_timing
-from musicapi_nb.simulator.validation_rules import Body
+from musicapi_nb.simulator.validation_rules import Body, Refusal, invalid
 from musicapi_nb.simulator.vocabulary import GENRES
 
+_DESCRIPTION_LIMIT = 120
+_PERSONA_LIMITS = {"name": 80, "description": 200, "describe": 200, "styles": 2001}
 _VOX_SECONDS = 30.0
-_MIDI_PENDING = "generating midi..."
+_FORMATS = ("mp3", "m4a", "wav")
+
+
+def _require_text(call: Call, name: str, message: str) -> None:
+    text = call.body.get(name)
+    if not isinstance(text, str) or not text.strip():
+        raise invalid(message)
+
+
+def _check_description(call: Call, name: str) -> None:
+    _require_text(call, name, f"{name} is required.")
+    rules.check_length(call.body[name], _DESCRIPTION_LIMIT, name)
+    rules.check_content(None, call.body[name])
+
+
+def _check_persona(call: Call) -> None:
+    """Check a persona, with its older or newer field names."""
+    body, clip_field = call.body, _persona_clip_field(call.body)
+    for name in ("name", clip_field):
+        _require_text(call, name, "name and continue_clip_id are required fields.")
+    rules.check_fields(body, {"description describe styles vox_audio_id": rules.STRING})
+    for name, limit in _PERSONA_LIMITS.items():
+        rules.check_length(body.get(name), limit, name.replace("describe", "description"))
+    rules.check_range(body, "vocal_start_s", "vocal_end_s")
+    call.own_song(clip_field)
+    vox = body.get("vox_audio_id")
+    call.check_owned("vox_audio_id", owned=not vox or call.catalog.owners.get(vox) == call.key)
+
+
+def _persona_clip_field(body: Body) -> str:
+    return "clip_id" if "clip_id" in body else "continue_clip_id"
+
+
+def check_url(call: Call, name: str = "url") -> None:
+    """Check a call about a file or link."""
+    rules.check_url(call.body, name)
+    rules.check_fields(call.body, {"callback_url": rules.STRING})
+
+
+def check_clip(call: Call) -> None:
+    """Check a call about one clip."""
+    rules.check_required(call.body, ("clip_id",))
+    rules.check_fields(call.body, {"clip_id": rules.STRING})
+    call.own_song("clip_id")
+
+
+def _check_vox(call: Call) -> None:
+    check_clip(call)
+    rules.check_range(call.body, "vocal_start_s", "vocal_end_s", _VOX_SECONDS)
+
+
+def _check_download(call: Call) -> None:
+    check_clip(call)
+    formats = call.body.get("formats")
+    if (
+        not isinstance(formats, list)
+        or not formats
+        or not all(name in _FORMATS for name in formats)
+    ):
+        raise invalid(f"The 'formats' field should be a list of {', '.join(_FORMATS)}.")
+    if call.catalog.is_purged(call.body["clip_id"]):
+        raise Refusal(404, "not_found", "The source audio of this clip is no longer available.")
 
 
 def _clip(call: Call) -> Song:
-    return call.source("clip_id")
+    return source_of(call, "clip_id")
 
 
 def _file_link(call: Call, file_format: str) -> str:
@@ -49,7 +112,7 @@ def _text(about: str, seed: str) -> dict[str, str]:
 
 
 def _persona(call: Call) -> Json:
-    clip = call.song(checks.persona_clip_field(call.body))
+    clip = call.song(_persona_clip_field(call.body))
     tags = call.body.get("styles") or (", ".join(clip.tags[:2]) if clip else "")
     return {"code": 200, "persona_id": _add_persona(call, str(tags)), "message": "success"}
 
@@ -66,7 +129,8 @@ def _voice(call: Call) -> Json:
     return {"persona_id": _add_persona(call, ""), "name": name}
 
 
-def _upload(call: Call) -> Json:
+def upload(call: Call) -> Json:
+    """Upload a file and reply with its clip."""
     return {"code": 200, **_add_upload(call), "message": "success"}
 
 
@@ -91,6 +155,7 @@ def _vox(call: Call) -> Json:
     last = float(call.body.get("vocal_end_s") or min(first + _VOX_SECONDS, song.duration))
     vox_id = make_id(f"{song.song_id}/vox/{first}/{last}")
     call.catalog.owners[vox_id] = call.key
+    rng, loudest = Random(vox_id), 0.0 if song.instrumental else 1.0
     return _success(
         {
             "vox_audio_id": vox_id,
@@ -98,7 +163,7 @@ def _vox(call: Call) -> Json:
             "source_clip_id": song.song_id,
             "vocal_start_s": first,
             "vocal_end_s": last,
-            "wave_response": midi.vocal_envelope(song.recording),
+            "wave_response": [round(loudest * rng.random(), 3) for _ in range(64)],
         }
     )
 
@@ -106,11 +171,9 @@ def _vox(call: Call) -> Json:
 def _upsample_tags(call: Call) -> Json:
     requested = split(str(call.body["tags"]))
     genres = [GENRES[tag] for tag in requested if tag in GENRES]
-    related = [tag for genre in genres for tag in genre.neighbours[:2]]
-    decades = [genre.decade for genre in genres[:1]]
+    related = [tag for genre in genres for tag in (*genre.neighbours[:2], genre.decade)]
     filler = ("layered arrangement", "warm mix", "steady groove")
-    tags = dict.fromkeys((*requested, *related, *decades, *filler))
-    return _success({"upsampled_tags": ", ".join(tags)})
+    return _success({"upsampled_tags": ", ".join(dict.fromkeys((*requested, *related, *filler)))})
 
 
 def _wav(call: Call) -> Json:
@@ -130,7 +193,7 @@ def _midi(call: Call) -> Json:
 
 def _midi_pending(call: Call) -> Answer:
     status = 202 if call.options.midi_unfinished == "202" else 200
-    data = {"midi_url": _MIDI_PENDING, "instruments": []}
+    data = {"midi_url": "generating midi...", "instruments": []}
     return Answer(status, {"code": status, "data": data, "message": "success"})
 
 
@@ -144,7 +207,7 @@ def _download_pending(_: Call) -> Answer:
 
 def _stems(call: Call, kind: int) -> tuple[Song, ...]:
     count = int(call.options.stems.split("/")[kind])
-    return song_edits.stems(call.brief(), _clip(call), count)
+    return song_edits.stems(call.seed, _clip(call), count)
 
 
 def _make_lyrics(call: Call) -> Json:
@@ -154,9 +217,8 @@ def _make_lyrics(call: Call) -> Json:
 
 def _shared_song(call: Call) -> Json:
     """Return the song behind a share link: one of this account, or a made-up one."""
-    link = str(call.body["share_link"]).rstrip("/")
-    clip_id = link.rpartition("/")[2]
-    song = _clip(Call({"clip_id": clip_id}, call.key, call.catalog, call.links, link))
+    clip_id = str(call.body["share_link"]).rstrip("/").rpartition("/")[2]
+    song = _clip(replace(call, body={"clip_id": clip_id}))
     return {
         "audio_url": call.links.audio(song),
         "video_url": call.links.video(song),
@@ -182,46 +244,45 @@ def _task(
 
 def _stems_task(name: str, price: int, kind: int) -> Operation:
     make, timing = partial(_stems, kind=kind), partial(sonic_timing, median=80.0)
-    return Operation(f"sonic.stems_{name}", price, checks.check_clip, "sonic", make, timing)
+    return Operation(f"sonic.stems_{name}", price, check_clip, "sonic", make, timing)
 
 
-_UPLOAD = _reply("upload", 2, checks.check_upload, _upload)
-_UPLOAD_TASK = _task("sonic.upload", 2, checks.check_upload, _add_upload)
-
-
-def _either_upload(body: Body) -> Operation:
-    return _UPLOAD_TASK if body.get("callback_url") else _UPLOAD
-
-
+_check_audio_url = partial(check_url, name="audio_url")
+_UPLOAD = _reply("upload", 2, check_url, upload)
+_UPLOAD_TASK = _task("sonic.upload", 2, check_url, _add_upload)
+_DOWNLOAD_WAIT = Wait((8.0, 20.0), _download_pending)
 # Prices: service.md 14, the newest known. Of /sonic/download and /suno no price is public.
 _REPLIES = (
-    _reply("lyrics", 2, checks.check_lyrics, _lyrics),
-    _reply("persona", 1, checks.check_persona, _persona),
-    _reply("bpm", 1, checks.check_clip, _bpm),
-    _reply("vox", 1, checks.check_vox, _vox),
-    _reply("upsample_tags", 1, checks.check_upsample_tags, _upsample_tags),
-    _reply("aligned_lyrics", 1, checks.check_clip, _aligned_lyrics, Wait(repeats_free=True)),
-    _reply("wav", 2, checks.check_clip, _wav, Wait((6.0, 14.0), _wav_pending)),
-    _reply("midi", 1, checks.check_clip, _midi, Wait((20.0, 50.0), _midi_pending)),
-    _reply("download", 2, checks.check_download, _download, Wait((8.0, 20.0), _download_pending)),
+    _reply("lyrics", 2, partial(_check_description, name="description"), _lyrics),
+    _reply("persona", 1, _check_persona, _persona),
+    _reply("bpm", 1, check_clip, _bpm),
+    _reply("vox", 1, _check_vox, _vox),
+    _reply(
+        "upsample_tags",
+        1,
+        partial(_require_text, name="tags", message="The 'tags' field is required."),
+        _upsample_tags,
+    ),
+    _reply("aligned_lyrics", 1, check_clip, _aligned_lyrics, Wait(repeats_free=True)),
+    _reply("wav", 2, check_clip, _wav, Wait((6.0, 14.0), _wav_pending)),
+    _reply("midi", 1, check_clip, _midi, Wait((20.0, 50.0), _midi_pending)),
+    _reply("download", 2, _check_download, _download, _DOWNLOAD_WAIT),
 )
-CLIPS: Table = MappingProxyType(
-    {
-        **{operation.name.replace(".", "/").replace("_", "-"): operation for operation in _REPLIES},
-        "sonic/upload": _either_upload,
-        "sonic/create-voice": _task(
-            "sonic.create_voice", 4, checks.check_audio_url, _voice, ack=voice_ack
-        ),
-        "sonic/stems/basic": _stems_task("basic", 30, 0),
-        "sonic/stems/full": _stems_task("full", 75, 1),
-        "suno/make-lyrics": _task(
-            "suno.make_lyrics",
-            2,
-            checks.check_make_lyrics,
-            _make_lyrics,
-            engine="suno",
-            ack=lyrics_ack,
-        ),
-        "suno/get-song": Operation("suno.get_song", 0, checks.check_get_song, answer=_shared_song),
-    }
-)
+CLIPS: Table = {
+    **{operation.name.replace(".", "/").replace("_", "-"): operation for operation in _REPLIES},
+    "sonic/upload": lambda body: _UPLOAD_TASK if body.get("callback_url") else _UPLOAD,
+    "sonic/create-voice": _task("sonic.create_voice", 4, _check_audio_url, _voice, ack=voice_ack),
+    "sonic/stems/basic": _stems_task("basic", 30, 0),
+    "sonic/stems/full": _stems_task("full", 75, 1),
+    "suno/make-lyrics": _task(
+        "suno.make_lyrics",
+        2,
+        partial(_check_description, name="prompt"),
+        _make_lyrics,
+        engine="suno",
+        ack=lyrics_ack,
+    ),
+    "suno/get-song": Operation(
+        "suno.get_song", 0, partial(check_url, name="share_link"), answer=_shared_song
+    ),
+}

@@ -1,10 +1,27 @@
-"""Checks of the sonic calls that make songs (service.md 3, 5, 19). No I/O."""
+"""Sonic calls that make songs: create, upload and make, sample, mashup, section, batch. No I/O.
 
-from collections.abc import Mapping
+Fields, limits and models: service.md 3, 5, 19.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
+from musicapi_nb.simulator import song_edits
 from musicapi_nb.simulator import validation_rules as rules
-from musicapi_nb.simulator.catalog import Call
+from musicapi_nb.simulator.catalog import (
+    Call,
+    Check,
+    DrawTiming,
+    MakeSongs,
+    Operation,
+    Table,
+    by_task_type,
+)
+from musicapi_nb.simulator.replies import steps_ack
+from musicapi_nb.simulator.songs import sonic_songs, source_of, uploaded_song
+from musicapi_nb.simulator.tasks import Song, sonic_timing
 from musicapi_nb.simulator.validation_rules import Body, invalid
 
 _SMALL_MODELS = ("sonic-v3-5", "sonic-v4")
@@ -18,8 +35,17 @@ _OVERPAINTING_MODELS = ("sonic-v4-5-plus", "sonic-v5")
 
 TITLE_LIMIT = 80
 DESCRIPTION_LIMIT = 400
-SONIC_SECONDS = (10, 360)
 BATCH_LIMIT = 10
+_FIELDS = {
+    "make_instrumental custom_mode auto_lyrics use_suno_cdn auto_concat": rules.BOOLEAN,
+    "prompt lyrics gpt_description_prompt title tags negative_tags infill_lyrics": rules.STRING,
+    "continue_clip_id persona_id clip_id sample_clip_id url webhook_secret": rules.STRING,
+    "style_weight weirdness_constraint audio_weight": rules.fraction(),
+    "vocal_gender": rules.choice("f", "m"),
+    "variation_category": rules.choice("subtle", "normal", "high"),
+    "continue_at": rules.SECONDS,
+    "duration": rules.integer(10, 360),
+}
 
 
 class TaskRule(NamedTuple):
@@ -53,24 +79,24 @@ TASK_TYPES: Mapping[str, TaskRule] = {
     "add_vocals": _ADD,
     "add_instrumental": _ADD,
 }
-_UPLOAD = TaskRule(("url",), duration=True)
-_SAMPLE = TaskRule(("chop_sample_start_s", "chop_sample_end_s", "make_instrumental"), _ALL_MODELS)
-_MASHUP = TaskRule(("mashup_clip_ids",), _ALL_MODELS)
-_SECTION = TaskRule(
+_OF_UPLOAD = TaskRule(("url",), duration=True)
+_OF_SAMPLE = TaskRule(
+    ("chop_sample_start_s", "chop_sample_end_s", "make_instrumental"), _ALL_MODELS
+)
+_OF_MASHUP = TaskRule(("mashup_clip_ids",), _ALL_MODELS)
+_OF_SECTION = TaskRule(
     ("clip_id", "infill_start_s", "infill_end_s"), SONIC_MODELS[1:], custom_mode=False
 )
 
 
-def check_create(call: Call) -> None:
-    """Check a call of /sonic/create, whatever its ``task_type``."""
+def _check_create(call: Call) -> None:
     body, options = call.body, call.options
     task_type = rules.task_type_of(body, TASK_TYPES)
     _check(call, TASK_TYPES[task_type], task_type)
-    if task_type == "create_music" or options.unknown_clip == "accept":
-        return
     if task_type == "persona_music":
-        if call.catalog.owners.get(str(body["persona_id"])) != call.key:
-            raise invalid("The 'persona_id' field is invalid.")
+        owner = call.catalog.owners.get(body["persona_id"])
+        call.check_owned("persona_id", owned=owner == call.key)
+    if task_type in ("create_music", "persona_music") or options.unknown_clip == "accept":
         return
     clip = call.own_song("continue_clip_id")
     uploaded = clip is not None and clip.details.get("uploaded")
@@ -83,42 +109,36 @@ def check_create(call: Call) -> None:
         raise invalid("The 'overpainting_start_s' field needs an uploaded clip.")
 
 
-def check_upload(call: Call) -> None:
-    """Check a call of /sonic/upload-extend or /sonic/upload-cover."""
-    _check(call, _UPLOAD)
+def _check_upload(call: Call) -> None:
+    _check(call, _OF_UPLOAD)
 
 
-def check_sample(call: Call) -> None:
-    """Check a call of /sonic/sample: a part of either a file or a clip."""
+def _check_sample(call: Call) -> None:
     if bool(call.body.get("url")) == bool(call.body.get("sample_clip_id")):
         raise invalid("Exactly one of 'url' and 'sample_clip_id' is required.")
-    _check(call, _SAMPLE)
+    _check(call, _OF_SAMPLE)
     if "sample_clip_id" in call.body:
         call.own_song("sample_clip_id")
 
 
-def check_mashup(call: Call) -> None:
-    """Check a call of /sonic/mashup."""
+def _check_mashup(call: Call) -> None:
     match call.body.get("mashup_clip_ids"):
         case [str() as first, str() as second]:
-            _check(call, _MASHUP)
+            _check(call, _OF_MASHUP)
+            songs = [call.catalog.song(clip_id, call.key) for clip_id in (first, second)]
+            call.check_owned("mashup_clip_ids", owned=None not in songs)
         case _:
             raise invalid("The 'mashup_clip_ids' field should hold exactly two clip ids.")
-    unknown = None in (call.catalog.song(first, call.key), call.catalog.song(second, call.key))
-    if unknown and call.options.unknown_clip == "refuse":
-        raise invalid("The 'mashup_clip_ids' field is invalid.")
 
 
-def check_section(call: Call) -> None:
-    """Check a call of /sonic/replace-section."""
-    _check(call, _SECTION)
+def _check_section(call: Call) -> None:
+    _check(call, _OF_SECTION)
     clip = call.own_song("clip_id")
     if clip is not None and call.body["infill_start_s"] >= clip.duration:
         raise invalid("The 'infill_start_s' field should lie within the song.")
 
 
-def check_batch(call: Call) -> None:
-    """Check a call of /sonic/batch; its items are checked when they are carried out."""
+def _check_batch(call: Call) -> None:
     items = call.body.get("items")
     if not isinstance(items, list) or not 1 <= len(items) <= BATCH_LIMIT:
         raise invalid(f"The 'items' field should hold 1 to {BATCH_LIMIT} requests.")
@@ -126,7 +146,9 @@ def check_batch(call: Call) -> None:
 
 def _check(call: Call, rule: TaskRule, task_type: str | None = None) -> None:
     body, options = call.body, call.options
-    _check_types(body)
+    rules.check_fields(body, _FIELDS)
+    for name in ("overpainting", "chop_sample", "infill"):
+        rules.check_range(body, f"{name}_start_s", f"{name}_end_s")
     when = f" when task_type = {task_type}" if task_type else ""
     if "duration" in body and not rule.duration:
         raise invalid(f"The 'duration' field is not supported{when}.")
@@ -160,23 +182,6 @@ def _model_of(body: Body, allowed: tuple[str, ...]) -> str:
     return model
 
 
-def _check_types(body: Body) -> None:
-    rules.check_types(
-        body, bool, "make_instrumental", "custom_mode", "auto_lyrics", "use_suno_cdn", "auto_concat"
-    )
-    texts = ("prompt", "lyrics", "gpt_description_prompt", "title", "tags", "negative_tags")
-    ids = ("continue_clip_id", "persona_id", "webhook_secret", "clip_id", "sample_clip_id")
-    rules.check_types(body, str, *texts, *ids, "infill_lyrics", "url")
-    for name in ("style_weight", "weirdness_constraint", "audio_weight"):
-        rules.check_fraction(body, name)
-    rules.check_choice(body, "vocal_gender", ("f", "m"))
-    rules.check_choice(body, "variation_category", ("subtle", "normal", "high"))
-    rules.check_seconds(body, "continue_at")
-    for name in ("overpainting", "chop_sample", "infill"):
-        rules.check_range(body, f"{name}_start_s", f"{name}_end_s")
-    rules.check_integer(body, "duration", *SONIC_SECONDS)
-
-
 def _check_text(body: Body) -> None:
     if body["custom_mode"] and not rules.lyrics_of(body) and not body.get("make_instrumental"):
         raise invalid("The 'prompt' field is required when custom_mode = true.")
@@ -202,3 +207,92 @@ def _check_features(body: Body, model: str) -> None:
         raise invalid(f"The 'overpainting_start_s' field is not supported by {model}.")
     if body.get("variation_category") and model != "sonic-v5":
         raise invalid(f"The 'variation_category' field is not supported by {model}.")
+
+
+def _create(call: Call) -> tuple[Song, ...]:
+    return sonic_songs(call, call.song("continue_clip_id"))
+
+
+def _create_with_persona(call: Call) -> tuple[Song, ...]:
+    return sonic_songs(call, more_tags=call.catalog.personas.get(call.body["persona_id"], ""))
+
+
+def _concat(call: Call) -> tuple[Song, ...]:
+    extension = source_of(call, "continue_clip_id")
+    source = call.catalog.song(extension.details.get("parent"), call.key)
+    cut = float(extension.details.get("continue_at", 0))
+    cut = min(cut, source.duration if source else 0.0)
+    details = {"parent": extension.song_id}
+    return (song_edits.join(extension, source, cut, f"{call.seed}/0", details),)
+
+
+def _remaster(call: Call) -> tuple[Song, ...]:
+    source = source_of(call, "continue_clip_id")
+    return song_edits.remaster(call, source, call.options.remaster_clips)
+
+
+def _upload_and_create(call: Call) -> tuple[Song, ...]:
+    source = uploaded_song(str(call.body["url"]), f"{call.seed}/upload")
+    call.catalog.add(source, call.key)
+    songs = sonic_songs(call, source)
+    return (
+        song_edits.add_joined_songs(call, source, songs) if call.body.get("auto_concat") else songs
+    )
+
+
+def _sample(call: Call) -> tuple[Song, ...]:
+    return sonic_songs(call, call.song("sample_clip_id"))
+
+
+def _mashup(call: Call) -> tuple[Song, ...]:
+    calls = (replace(call, body={"clip_id": clip_id}) for clip_id in call.body["mashup_clip_ids"])
+    first, second = (source_of(single, "clip_id") for single in calls)
+    return song_edits.mashup(call, first, second)
+
+
+def _edit(edit: Callable[[Call, Song], tuple[Song, ...]], source_field: str) -> MakeSongs:
+    return lambda call: edit(call, source_of(call, source_field))
+
+
+def _songs(
+    name: str, price: int, check: Check, make: MakeSongs, timing: DrawTiming = sonic_timing
+) -> Operation:
+    return Operation(f"sonic.{name}", price, check, "sonic", make, timing)
+
+
+def _upload_songs(name: str, check: Check, step: str) -> Operation:
+    operation = _songs(name, 17, check, _upload_and_create)
+    return replace(operation, steps=("upload", step), ack=steps_ack("upload", step))
+
+
+_MAKERS: dict[str, MakeSongs] = {
+    "extend_music": _create,
+    "cover_music": _create,
+    "persona_music": _create_with_persona,
+    "extend_upload_music": _create,
+    "cover_upload_music": _create,
+    "remaster": _remaster,
+    "add_vocals": _edit(song_edits.with_vocals, "continue_clip_id"),
+    "add_instrumental": _edit(song_edits.with_instruments, "continue_clip_id"),
+}
+# Prices: service.md 14, the newest known (2026-10-07).
+_CREATES = {name: _songs(name, 15, _check_create, make) for name, make in _MAKERS.items()} | {
+    "create_music": _songs("create_music", 20, _check_create, _create),
+    "concat_music": _songs(
+        "concat_music", 2, _check_create, _concat, partial(sonic_timing, median=30.0)
+    ),
+}
+_SAMPLE = _songs("sample", 15, _check_sample, _sample)
+_UPLOAD_SAMPLE = _upload_songs("sample", _check_sample, "sample")
+_SECTION = _edit(song_edits.replace_section, "clip_id")
+# Prices beside create and concat are not public: assumed as for a create that builds on a clip,
+# plus an upload where a file is uploaded.
+SONIC: Table = {
+    "sonic/create": by_task_type(_CREATES),
+    "sonic/upload-extend": _upload_songs("upload_extend", _check_upload, "extend"),
+    "sonic/upload-cover": _upload_songs("upload_cover", _check_upload, "cover"),
+    "sonic/sample": lambda body: _UPLOAD_SAMPLE if body.get("url") else _SAMPLE,
+    "sonic/mashup": _songs("mashup", 15, _check_mashup, _mashup),
+    "sonic/replace-section": _songs("replace_section", 15, _check_section, _SECTION),
+    "sonic/batch": Operation("sonic.batch", 0, _check_batch, "sonic", items_path="sonic/create"),
+}
