@@ -146,17 +146,13 @@ def _check_riffusion_text(body: Body) -> None:
 def _producer_songs(call: Call) -> tuple[Song, ...]:
     """Make producer's one song: new, an extension, or with a section replaced."""
     body, source = call.body, call.song("clip_id")
-    song = _song(
-        call, source, 0, str(body.get("sound") or ""), "FUZZ-2.0", length=body.get("length")
-    )
+    song = _song(call, source, 0, str(body.get("sound") or ""), "FUZZ-2.0")
+    seconds = float(body.get("length") or song.duration)
     if source is not None and "starts_at" in body and "ends_at" in body:
         seconds = source.duration  # a section is replaced
     elif source is not None:
         cut = min(float(body.get("starts_at") or source.duration), source.duration)
-        added = min(float(body.get("extend_s") or song.duration), song.duration)
-        seconds = round(cut + added, 6)
-    else:
-        return (song,)
+        seconds = round(cut + min(float(body.get("extend_s") or seconds), seconds), 6)
     return (replace(song, recording=replace(song.recording, seconds=seconds)),)
 
 
@@ -166,15 +162,7 @@ def _riffusion_songs(call: Call) -> tuple[Song, ...]:
     return tuple(_song(call, source, index, sound, "FUZZ-1.1") for index in (0, 1))
 
 
-def _song(
-    call: Call,
-    source: Song | None,
-    index: int,
-    sound: str,
-    model: str,
-    *,
-    length: int | None = None,
-) -> Song:
+def _song(call: Call, source: Song | None, index: int, sound: str, model: str) -> Song:
     body, seed = call.body, f"{call.seed}/{index}"
     rng = Random(seed)
     about = " ".join(str(body[name]) for name in ("title", "sound", "prompt") if body.get(name))
@@ -188,7 +176,7 @@ def _song(
     drawn_seed = Random(f"{call.seed}/seed").randrange(2**32)
     details = {"sound": sound, "seed": str(body.get("seed", drawn_seed)), "formats": ("wav",)}
     audio_seed = f"{seed}/{body['seed']}" if "seed" in body else seed
-    seconds = float(length or round(rng.uniform(*call.seconds), 6))
+    seconds = round(rng.uniform(*call.seconds), 6)
     return Song(
         song_id=make_id(seed),
         title=str(title or make_title(about or lyrics, rng)),

@@ -79,7 +79,7 @@ def source_of(call: Call, name: str) -> Song:
     if song := call.song(name):
         return song
     body = {"custom_mode": False, "mv": "sonic-v5"}
-    return sonic_songs(replace(call, body=body, seed=str(call.body.get(name))), count=1)[0]
+    return sonic_songs(replace(call, body=body, seed=ascii(call.body.get(name))), count=1)[0]
 
 
 def _lyrics(call: Call, source: Song | None, about: str, rng: Random) -> str:
