@@ -151,29 +151,12 @@ class Faults:
         method: str | None = None,
         **settings: Any,
     ) -> ArmedFault:
-        """Make ``kind`` strike the next matching requests.
+        """Make ``kind`` (of ``FAULT_KINDS``) strike the next matching requests.
 
-        Parameters
-        ----------
-        kind
-            A name in ``FAULT_KINDS``.
-        times
-            How often it strikes; None: until it is disarmed.
-        probability
-            The chance to strike a matching request, drawn from the seed.
-        after
-            How many matching requests pass unharmed first.
-        path
-            Requests match if their path contains this.
-        method
-            Overrides the kind's HTTP method.
-        settings
-            The kind's own settings, see ``FAULT_KINDS``.
-
-        Raises
-        ------
-        ValueError
-            An unknown kind or setting.
+        It strikes ``times`` requests (None: until it is disarmed) whose path contains ``path``,
+        each with a ``probability``, after letting the first ``after`` ones pass. ``method``
+        overrides the kind's HTTP method; ``settings`` are the kind's own. Raises ``ValueError`` for
+        an unknown kind or setting.
         """
         if kind not in FAULT_KINDS:
             raise ValueError(f"Unknown fault {kind!r}. Known faults: {', '.join(FAULT_KINDS)}.")
