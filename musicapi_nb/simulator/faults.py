@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
-Stage = Literal["arrival", "reply", "task", "webhook", "media"]
+Stage = Literal["arrival", "reply", "step", "task", "webhook", "media"]
 
 
 class FaultKind(NamedTuple):
@@ -51,11 +51,13 @@ any  empty_body: 200 with an empty body
 any  code_missing: the key 'code' is missing
 any  extra_keys: undocumented keys are added
 """,
+    "step": """
+POST step_fails: step 1 (the upload) or 2 of a request with two steps; 1 costs nothing
+""",
     # decided when the task is made, visible when it is polled
     "task": """
 POST task_fails: every song fails; refund: whether the credits are given back
 POST one_clip_fails: the last song fails, the other succeeds; nothing is refunded
-POST step_fails: step 1 (the upload) or 2 of a request with two steps; 1 costs nothing
 POST duration_text: durations are text, whatever the engine
 POST unknown_state: an undocumented state (word) while it runs
 POST stuck: the task never finishes
@@ -205,3 +207,8 @@ class Faults:
                 self._armed = [armed for armed in self._armed if not armed.spent]
                 return fault
         return None
+
+    def strike_all(self, stage: Stage, path: str) -> dict[str, Mapping[str, Any]]:
+        """Return the settings of the faults of a stage that strike a POST, by their names."""
+        struck = ((kind, self.strike(kind, "POST", path)) for kind in STAGES[stage])
+        return {kind: fault.settings for kind, fault in struck if fault is not None}

@@ -266,8 +266,7 @@ def poll_riffusion(task: Task, now: float, options: ReplyOptions, links: Links) 
     songs = [
         _riffusion_song(task, index, now, links)
         for index in range(len(task.songs))
-        if options.riffusion_unfinished == "clips"
-        or task.song_phase(index, now) in (Phase.SUCCEEDED, Phase.FAILED)
+        if options.riffusion_unfinished == "clips" or task.song_phase(index, now).ended
     ]
     if phase is Phase.QUEUED or not songs:
         return Answer(202, _NOT_READY)

@@ -1,6 +1,6 @@
 """The replies of each engine about a task, with all keys of the documented examples. No I/O."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -11,12 +11,6 @@ from musicapi_nb.simulator.validation_rules import Refusal
 Json = dict[str, Any]
 
 TIMED_OUT = "Task failed due to timeout. Credits were previously refunded."
-STATE_WORDS = {
-    Phase.QUEUED: "pending",
-    Phase.RUNNING: "running",
-    Phase.SUCCEEDED: "succeeded",
-    Phase.FAILED: "failed",
-}
 
 
 class Answer(NamedTuple):
@@ -58,7 +52,7 @@ class Links(NamedTuple):
 
 def state_word(task: Task, phase: Phase) -> str:
     """Return the state as sonic, nuro and riffusion spell it; a fault may replace "running"."""
-    return task.state_word or "running" if phase is Phase.RUNNING else STATE_WORDS[phase]
+    return (task.state_word if phase is Phase.RUNNING else None) or phase
 
 
 def error(refusal: Refusal, options: ReplyOptions, engine: str) -> Answer:
@@ -92,31 +86,22 @@ def voice_ack(task: Task, options: ReplyOptions) -> Json:
     return {**ack(task, options), "warning": "A voice is made from what was uploaded today."}
 
 
-def steps_ack(upload: str, make: str) -> Callable[[Task, ReplyOptions], Json]:
+def steps_ack(task: Task, steps: tuple[str, ...]) -> Json:
     """Return the reply to a request that uploads a file and makes a song of it."""
-
-    def reply(task: Task, _options: ReplyOptions) -> Json:
-        clip_id = task.songs[0].details["parent"]
-        steps = {
-            upload: {"success": True, "clip_id": clip_id},
-            make: {"success": True, "task_id": task.task_id},
-        }
-        return {"code": 200, "message": "success", "task_id": task.task_id, "steps": steps}
-
-    return reply
+    upload, make = steps
+    states = {
+        upload: {"success": True, "clip_id": task.songs[0].details["parent"]},
+        make: {"success": True, "task_id": task.task_id},
+    }
+    return {"code": 200, "message": "success", "task_id": task.task_id, "steps": states}
 
 
 def step_failure(
-    steps: tuple[str, ...],
-    failed_step: str,
-    message: str,
-    clip_id: str | None,
-    options: ReplyOptions,
+    options: ReplyOptions, failed_step: str, message: str, finished: Mapping[str, str]
 ) -> Answer:
-    """Return the reply to such a request if a step fails; ``clip_id`` is the uploaded clip."""
-    states: Json = {failed_step: {"success": False, "error": message}}
-    if clip_id is not None:
-        states = {steps[0]: {"success": True, "clip_id": clip_id}, **states}
+    """Return the reply if a step fails; ``finished`` maps the step before it to its clip."""
+    states: Json = {step: {"success": True, "clip_id": clip} for step, clip in finished.items()}
+    states[failed_step] = {"success": False, "error": message}
     body = {"code": 400, "message": message, "failed_step": failed_step, "steps": states}
     return Answer(options.step_failure, body)
 
@@ -176,9 +161,9 @@ def _clips(task: Task, now: float, options: ReplyOptions, links: Links) -> list[
     clips = [_clip(task, index, now, options, links) for index in range(len(task.songs))]
     if "full_of" not in task.songs[-1].details:
         return clips
-    half = len(clips) // 2
+    half, ended = len(clips) // 2, (Phase.SUCCEEDED, Phase.FAILED)
     return [
-        {"extended": clip, "full": full if full["state"] in ("succeeded", "failed") else None}
+        {"extended": clip, "full": full if full["state"] in ended else None}
         for clip, full in zip(clips[:half], clips[half:], strict=True)
     ]
 

@@ -108,9 +108,7 @@ class Service:
             return Answer(200, pots)
         if path == "sonic/batch":
             return self._get_batch(query.get("batch_id", ""), key)
-        route, _, task_id = path.rpartition("/")
-        if path in _TASKS:
-            route, task_id = path, ""
+        route, _, task_id = (path, "", "") if path in _TASKS else path.rpartition("/")
         if route not in _TASKS:
             raise _no_such_path(path)
         if not task_id:
@@ -118,9 +116,8 @@ class Service:
         engine, _ = _TASKS[route]
         task = self.catalog.tasks.get(task_id)
         if task is None or task.key != key or task.engine != engine:
-            if engine == "nuro":
-                raise Refusal(404, "not_found", "task not found.")
-            raise invalid("task not found.")
+            nuro_refusal = Refusal(404, "not_found", "task not found.")
+            raise nuro_refusal if engine == "nuro" else invalid("task not found.")
         self.accounts.settle()
         self.dead_links -= {song.song_id for song in task.songs}
         return self._task_reply(task, self.clock.now())
@@ -134,7 +131,7 @@ class Service:
         for row in tasks:
             if isinstance(row, dict) and (task := self.catalog.tasks.get(row["task_id"])):
                 reply = self._get(f"sonic/task/{task.task_id}", key, {})
-                row["status"] = replies.STATE_WORDS[task.phase(self.clock.now())]
+                row["status"] = task.phase(self.clock.now())
                 row["data"] = reply.body.get("data")
         body = {"code": 200, "message": "success", "batch_id": batch_id, "tasks": tasks}
         return Answer(200, body)
@@ -161,18 +158,14 @@ class Service:
 
     def _carry_out_batch(self, operation: Operation, call: Call) -> Answer:
         operation.check(call)
-        answers = [
-            self._answer_item(operation.items_path, call, item) for item in call.body["items"]
-        ]
+        items = call.body["items"]
+        answers = [self._answer_item(operation.items_path, call, item) for item in items]
         batch_id = make_id(f"{self._seed}/batch/{len(self.catalog.batches)}")
         self.catalog.batches[batch_id] = tuple(answers)
         self.catalog.owners[batch_id] = call.key
-        reply = {
-            "message": "success",
-            "batch_id": batch_id,
-            "submitted": sum("task_id" in answer.body for answer in answers),
-            "tasks": replies.batch_tasks(answers, self.options),
-        }
+        submitted = sum("task_id" in answer.body for answer in answers)
+        tasks = replies.batch_tasks(answers, self.options)
+        reply = {"message": "success", "batch_id": batch_id, "submitted": submitted, "tasks": tasks}
         return Answer(200, reply)
 
     def _answer_item(self, path: str, call: Call, item: Any) -> Answer:
@@ -202,7 +195,9 @@ class Service:
         if operation.answer is not None:
             return self._answer_at_once(operation, call, pending)
         task = self._create_task(operation, call, charge, API + path)
-        return Answer(200, operation.ack(task, self.options))
+        steps = operation.steps
+        reply = replies.steps_ack(task, steps) if steps else operation.ack(task, self.options)
+        return Answer(200, reply)
 
     def _charge(self, key: str, path: str, name: str, price: int) -> Charge:
         charge = self.accounts.charge(key, API + path, name, price)
@@ -231,18 +226,19 @@ class Service:
         """Return the answer if one of the two steps fails; a finished upload is charged."""
         url = str(call.body["url"])
         upload, make = operation.steps
-        if problem := file_problem(url):
-            return replies.step_failure(operation.steps, upload, problem, None, self.options)
-        fault = self.faults.strike("step_fails", "POST", API + path)
+        problem = file_problem(url)
+        fault = None if problem else self.faults.strike("step_fails", "POST", API + path)
+        if fault and fault.settings["step"] == 1:
+            problem = fault.settings["message"]
+        if problem:
+            return replies.step_failure(self.options, upload, problem, {})
         if fault is None:
             return None
-        message = fault.settings["message"]
-        if fault.settings["step"] == 1:
-            return replies.step_failure(operation.steps, upload, message, None, self.options)
         charge = self._charge(call.key, path, "sonic.upload", _UPLOAD_PRICE)
         song = uploaded_song(url, f"{self._seed}/{charge.number}/upload")
         self.catalog.add(song, call.key)
-        return replies.step_failure(operation.steps, make, message, song.song_id, self.options)
+        message, finished = fault.settings["message"], {upload: song.song_id}
+        return replies.step_failure(self.options, make, message, finished)
 
     def _create_task(
         self, operation: Operation, call: Call, charge: Charge | None, path: str
@@ -277,13 +273,9 @@ class Service:
 
     def _apply_faults(self, task: Task, path: str) -> None:
         """Apply the armed faults to a new task: failure, refund, odd states or durations."""
-
-        def strike(kind: str) -> Mapping[str, Any] | None:
-            fault = self.faults.strike(kind, "POST", path)
-            return fault.settings if fault else None
-
-        failure = strike("task_fails")
-        if one_fails := strike("one_clip_fails"):
+        faults = self.faults.strike_all("task", path)
+        failure = faults.get("task_fails")
+        if one_fails := faults.get("one_clip_fails"):
             task.failure = one_fails["message"]
             if len(task.songs) > 1:
                 task.failed_songs = frozenset((task.songs[-1].song_id,))
@@ -295,10 +287,9 @@ class Service:
             task.failure, task.refunded = failure["message"], failure["refund"]
             if task.refunded:
                 self.accounts.refund_at(task.charge, task.fails_at)
-        task.duration_text = strike("duration_text") is not None
-        if state := strike("unknown_state"):
-            task.state_word = state["word"]
-        task.stuck = strike("stuck") is not None
+        task.duration_text = "duration_text" in faults
+        task.state_word = faults.get("unknown_state", {}).get("word")
+        task.stuck = "stuck" in faults
 
 
 def _file_key(operation: Operation, call: Call) -> tuple[str, str, str]:

@@ -19,7 +19,6 @@ from musicapi_nb.simulator.catalog import (
     Table,
     by_task_type,
 )
-from musicapi_nb.simulator.replies import steps_ack
 from musicapi_nb.simulator.songs import sonic_songs, source_of, uploaded_song
 from musicapi_nb.simulator.tasks import Song, sonic_timing
 from musicapi_nb.simulator.validation_rules import Body, invalid
@@ -261,8 +260,7 @@ def _songs(
 
 
 def _upload_songs(name: str, check: Check, step: str) -> Operation:
-    operation = _songs(name, 17, check, _upload_and_create)
-    return replace(operation, steps=("upload", step), ack=steps_ack("upload", step))
+    return replace(_songs(name, 17, check, _upload_and_create), steps=("upload", step))
 
 
 _MAKERS: dict[str, MakeSongs] = {

@@ -127,7 +127,6 @@ def poll(task: Task, now: float, options: ReplyOptions, links: Links) -> Answer:
     phase, timing = task.phase(now), task.timing
     if phase is Phase.FAILED and options.studio_failure == "code":
         return Answer(200, {"code": "failed", "message": task.failure, "data": None})
-    ended = phase in (Phase.SUCCEEDED, Phase.FAILED)
     finished = timing.finished if task.fails_at is None else task.fails_at
     data = {
         "task_id": task.task_id,
@@ -137,8 +136,8 @@ def poll(task: Task, now: float, options: ReplyOptions, links: Links) -> Answer:
         "fail_reason": task.failure if phase is Phase.FAILED else "",
         "submit_time": int(timing.submitted),
         "start_time": 0 if phase is Phase.QUEUED else int(timing.started),
-        "finish_time": int(finished) if ended else 0,
-        "progress": "100%" if ended else f"{task.progress(now)}%",
+        "finish_time": int(finished) if phase.ended else 0,
+        "progress": "100%" if phase.ended else f"{task.progress(now)}%",
         "data": _data(task, now, options, links),
     }
     holder = "handledData" if options.studio_wrapper else "data"

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 from random import Random
 from typing import Any, Literal
 
@@ -13,13 +13,18 @@ from musicapi_nb.simulator.tag_rewriting import Step
 Engine = Literal["sonic", "studio", "nuro", "producer", "riffusion", "suno"]
 
 
-class Phase(Enum):
-    """State of a task or of one of its songs."""
+class Phase(StrEnum):
+    """State of a task or of one of its songs, in sonic's words."""
 
-    QUEUED = "queued"
+    QUEUED = "pending"
     RUNNING = "running"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+
+    @property
+    def ended(self) -> bool:
+        """Whether it will not change any more."""
+        return self in (Phase.SUCCEEDED, Phase.FAILED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

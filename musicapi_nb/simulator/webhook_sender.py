@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from musicapi_nb.simulator.clock import SimulatedClock
-from musicapi_nb.simulator.faults import STAGES, Faults
+from musicapi_nb.simulator.faults import Faults
 from musicapi_nb.simulator.replies import Answer
 from musicapi_nb.simulator.reply_options import ReplyOptions
 from musicapi_nb.simulator.songs import make_id
@@ -95,11 +95,7 @@ class WebhookSender:
         """Send the webhooks of a task that was made with a ``webhook_url``."""
         if task.body.get("webhook_url") is None or task.engine not in _PLATFORMS:
             return
-        faults = {
-            kind: fault.settings
-            for kind in STAGES["webhook"]
-            if (fault := self._faults.strike(kind, "POST", path))
-        }
+        faults = self._faults.strike_all("webhook", path)
         if self._session is None or "webhook_lost" in faults:
             return
         sender = asyncio.get_running_loop().create_task(self._send_all(task, faults))
