@@ -60,6 +60,9 @@ def check_url(call: Call, name: str = "url") -> None:
     rules.check_fields(call.body, {"callback_url": rules.STRING})
 
 
+check_audio_url, _of_link = (partial(check_url, name=name) for name in ("audio_url", "share_link"))
+
+
 def check_clip(call: Call) -> None:
     """Check a call about one clip."""
     rules.check_required(call.body, ("clip_id",))
@@ -129,19 +132,10 @@ def _voice(call: Call) -> Json:
     return {"persona_id": _add_persona(call, ""), "name": name}
 
 
-def upload(call: Call) -> Json:
-    """Upload a file and reply with its clip."""
-    return {"code": 200, **_add_upload(call), "message": "success"}
-
-
-def _add_upload(call: Call) -> Json:
+def _upload(call: Call) -> Json:
     song = uploaded_song(str(call.body["url"]), call.seed)
     call.catalog.add(song, call.key)
     return {"clip_id": song.song_id}
-
-
-def _bpm(call: Call) -> Json:
-    return _success(midi.tempo(_clip(call).recording))
 
 
 def _aligned_lyrics(call: Call) -> Json:
@@ -205,11 +199,6 @@ def _download_pending(_: Call) -> Answer:
     return Answer(202, {"code": 202, "type": "not_ready", "message": "Preparing the files."})
 
 
-def _stems(call: Call, kind: int) -> tuple[Song, ...]:
-    count = int(call.options.stems.split("/")[kind])
-    return song_edits.stems(call.seed, _clip(call), count)
-
-
 def _make_lyrics(call: Call) -> Json:
     text = _text(str(call.body["prompt"]), call.seed)
     return {"title": text["title"], "text": text["lyrics"]}
@@ -229,12 +218,6 @@ def _shared_song(call: Call) -> Json:
     }
 
 
-def _reply(
-    name: str, price: int, check: Check, answer: Callable[[Call], Json], wait: Wait | None = None
-) -> Operation:
-    return Operation(f"sonic.{name}", price, check, answer=answer, wait=wait)
-
-
 def _task(
     name: str, price: int, check: Check, result: Callable[[Call], Any], **more: Any
 ) -> Operation:
@@ -242,47 +225,53 @@ def _task(
     return Operation(name, price, check, result=result, **fields)
 
 
-def _stems_task(name: str, price: int, kind: int) -> Operation:
-    make, timing = partial(_stems, kind=kind), partial(sonic_timing, median=80.0)
+def _stems(name: str, price: int, kind: int) -> Operation:
+    def make(call: Call) -> tuple[Song, ...]:
+        count = int(call.options.stems.split("/")[kind])
+        return song_edits.stems(call.seed, _clip(call), count)
+
+    timing = partial(sonic_timing, median=80.0)
     return Operation(f"sonic.stems_{name}", price, check_clip, "sonic", make, timing)
 
 
-_check_audio_url = partial(check_url, name="audio_url")
-_UPLOAD = _reply("upload", 2, check_url, upload)
-_UPLOAD_TASK = _task("sonic.upload", 2, check_url, _add_upload)
-_DOWNLOAD_WAIT = Wait((8.0, 20.0), _download_pending)
+def _reply(
+    name: str, price: int, check: Check, answer: Callable[[Call], Json], wait: Wait | None = None
+) -> Operation:
+    return Operation(f"sonic.{name}", price, check, answer=answer, wait=wait)
+
+
+def upload_to(engine: str) -> Operation:
+    """Return the operation that uploads a file and replies with its clip."""
+    answer = lambda call: {"code": 200, **_upload(call), "message": "success"}  # noqa: E731
+    return Operation(f"{engine}.upload", 2, check_url, answer=answer)
+
+
+_UPLOAD = upload_to("sonic")
+_UPLOAD_TASK = _task("sonic.upload", 2, check_url, _upload)
+_of_description, _of_prompt = (
+    partial(_check_description, name=name) for name in ("description", "prompt")
+)
+_of_tags = partial(_require_text, name="tags", message="The 'tags' field is required.")
 # Prices: service.md 14, the newest known. Of /sonic/download and /suno no price is public.
 _REPLIES = (
-    _reply("lyrics", 2, partial(_check_description, name="description"), _lyrics),
+    _reply("lyrics", 2, _of_description, _lyrics),
     _reply("persona", 1, _check_persona, _persona),
-    _reply("bpm", 1, check_clip, _bpm),
+    _reply("bpm", 1, check_clip, lambda call: _success(midi.tempo(_clip(call).recording))),
     _reply("vox", 1, _check_vox, _vox),
-    _reply(
-        "upsample_tags",
-        1,
-        partial(_require_text, name="tags", message="The 'tags' field is required."),
-        _upsample_tags,
-    ),
+    _reply("upsample_tags", 1, _of_tags, _upsample_tags),
     _reply("aligned_lyrics", 1, check_clip, _aligned_lyrics, Wait(repeats_free=True)),
     _reply("wav", 2, check_clip, _wav, Wait((6.0, 14.0), _wav_pending)),
     _reply("midi", 1, check_clip, _midi, Wait((20.0, 50.0), _midi_pending)),
-    _reply("download", 2, _check_download, _download, _DOWNLOAD_WAIT),
+    _reply("download", 2, _check_download, _download, Wait((8.0, 20.0), _download_pending)),
 )
 CLIPS: Table = {
     **{operation.name.replace(".", "/").replace("_", "-"): operation for operation in _REPLIES},
     "sonic/upload": lambda body: _UPLOAD_TASK if body.get("callback_url") else _UPLOAD,
-    "sonic/create-voice": _task("sonic.create_voice", 4, _check_audio_url, _voice, ack=voice_ack),
-    "sonic/stems/basic": _stems_task("basic", 30, 0),
-    "sonic/stems/full": _stems_task("full", 75, 1),
+    "sonic/create-voice": _task("sonic.create_voice", 4, check_audio_url, _voice, ack=voice_ack),
+    "sonic/stems/basic": _stems("basic", 30, 0),
+    "sonic/stems/full": _stems("full", 75, 1),
     "suno/make-lyrics": _task(
-        "suno.make_lyrics",
-        2,
-        partial(_check_description, name="prompt"),
-        _make_lyrics,
-        engine="suno",
-        ack=lyrics_ack,
+        "suno.make_lyrics", 2, _of_prompt, _make_lyrics, engine="suno", ack=lyrics_ack
     ),
-    "suno/get-song": Operation(
-        "suno.get_song", 0, partial(check_url, name="share_link"), answer=_shared_song
-    ),
+    "suno/get-song": Operation("suno.get_song", 0, _of_link, answer=_shared_song),
 }

@@ -217,12 +217,10 @@ def _file_task(name: str, check: Check, **fields: Any) -> Operation:
 # Prices: service.md 14; of /riffusion/upload none is public.
 PRODUCER: Table = {
     "producer/create": _creates("producer", PRODUCER_TASKS, _check_producer, _producer_songs),
-    "producer/upload": _file_task(
-        "upload", partial(clips.check_url, name="audio_url"), make_songs=_import
-    ),
+    "producer/upload": _file_task("upload", clips.check_audio_url, make_songs=_import),
     "producer/download": _file_task("download", _check_download, result=_export),
     "riffusion/create": _creates("riffusion", RIFFUSION_TASKS, _check_riffusion, _riffusion_songs),
-    "riffusion/upload": Operation("riffusion.upload", 2, clips.check_url, answer=clips.upload),
+    "riffusion/upload": clips.upload_to("riffusion"),
 }
 
 _NOT_READY: Json = {

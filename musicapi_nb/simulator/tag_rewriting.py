@@ -23,7 +23,6 @@ from musicapi_nb.simulator.vocabulary import (
     Rule,
 )
 
-_STEP_CHANCES = (0.25, 0.5, 0.25)
 _LIST_WORDS = 3
 """A comma-separated part of at most this many words counts as a tag, a longer one as prose."""
 _LONGEST_FIRST = sorted(map(re.escape, KNOWN), key=len, reverse=True)
@@ -55,7 +54,7 @@ def requested_text(prompt: str) -> str:
     parts = split(prompt)
     if parts and all(len(part.split()) <= _LIST_WORDS for part in parts):
         return prompt.strip()
-    tags = [tag for part in parts for tag in ([part] if part in KNOWN else _known_tags(part))]
+    tags = [tag for part in parts for tag in _KNOWN_TAG.findall(part)]
     return ", ".join(dict.fromkeys(tags)) or prompt.strip()
 
 
@@ -87,7 +86,7 @@ def sonic_tags(text: str, rng: Random, negative: str = "") -> tuple[str, ...]:
 
 def described_tags(description: str, rng: Random, negative: str = "") -> tuple[str, ...]:
     """Return tags for a description: the known tags in it, with a random genre if it has none."""
-    tags = [tag for part in split(description) for tag in _known_tags(part)]
+    tags = [tag for part in split(description) for tag in _KNOWN_TAG.findall(part)]
     if not any(SPELLINGS.get(tag, tag) in GENRES for tag in tags):
         tags.append(rng.choice(tuple(GENRES)))
     return sonic_tags(", ".join(tags), rng, negative)
@@ -101,10 +100,13 @@ def studio_steps(prompt: str, rng: Random, *, first: bool, negative: str = "") -
     """
     source = requested_text(prompt)
     requested = _split_known(source)
-    if first and (components := _without_compounds(requested)) != requested:
-        requested, source = components, ", ".join(components)
+    if first and COMPOUNDS.keys() & set(requested):
+        parts = [COMPOUNDS.get(tag, (tag,)) for tag in requested]
+        rest = [component for part in parts for component in part[1:]]
+        requested = tuple(dict.fromkeys([*(part[0] for part in parts), *rest]))
+        source = ", ".join(requested)
     excluded = split(negative)
-    count = rng.choices((1, 2, 3), _STEP_CHANCES)[0]
+    count = rng.choices((1, 2, 3), (0.25, 0.5, 0.25))[0]
     tags = one_pass(requested, rng, excluded) or (rng.choice(tuple(GENRES)),)
     steps = [Step(source, tags)]
     while len(steps) < count:
@@ -120,13 +122,11 @@ def differing_steps(
     steps: tuple[Step, ...], tags: tuple[str, ...], rng: Random
 ) -> tuple[Step, ...]:
     """Change the last step where it ends in these tags: a task's two songs never share all tags."""
-    last = steps[-1]
+    *before, last = steps
     if last.tags != tags:
         return steps
-    genre = next((GENRES[tag] for tag in last.tags if tag in GENRES), None)
-    near = genre.neighbours if genre else tuple(GENRES)
-    candidates = [tag for tag in (*near, *rng.sample(tuple(GENRES), 3)) if tag not in last.tags]
-    return (*steps[:-1], Step(last.source, (*last.tags[: MOST_TAGS - 1], candidates[0])))
+    others = [genre for genre in GENRES if genre not in tags]
+    return (*before, Step(last.source, (*tags[: MOST_TAGS - 1], rng.choice(others))))
 
 
 def _later_tags(
@@ -149,26 +149,10 @@ def _keep_or_rewrite(tag: str, rules: Iterable[Rule], rng: Random) -> str | None
     return tag
 
 
-def _without_compounds(tags: Iterable[str]) -> tuple[str, ...]:
-    """Replace compounds by their components: the main ones in place, the others at the end."""
-    main: list[str] = []
-    rest: list[str] = []
-    for tag in tags:
-        head, *tail = COMPOUNDS.get(tag, (tag,))
-        main.append(head)
-        rest += tail
-    return tuple(dict.fromkeys([*main, *rest]))
-
-
 def _split_known(text: str) -> tuple[str, ...]:
     """Split a list of tags, where "slow jazz" becomes two known tags."""
     tags: list[str] = []
     for part in split(text):
-        known_tags = _known_tags(part)
+        known_tags = _KNOWN_TAG.findall(part)  # the longest match first
         tags += known_tags if " ".join(known_tags) == part else [part]
     return tuple(dict.fromkeys(tags))
-
-
-def _known_tags(text: str) -> list[str]:
-    """Return the known tags in running text, the longest match first, in their order."""
-    return _KNOWN_TAG.findall(text.lower())

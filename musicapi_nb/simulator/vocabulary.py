@@ -122,10 +122,8 @@ claps; handclaps; brushed drums; 808 bass; upright bass; drum machine; acoustic;
 vinyl crackle; tape hiss; reverb; fingerpicked; walking bass
 """
 FEATURES: tuple[str, ...] = tuple(_items(_FEATURES))
-
-DECADES: tuple[str, ...] = tuple(
-    _items("1800s; 1900s; 1930s; 1940s; 1950s; 1960s; 1970s; 1980s; 1990s; 2000s; 2010s; 2020s")
-)
+_YEARS = (1800, 1900, *range(1930, 2030, 10))
+DECADES: tuple[str, ...] = tuple(f"{year}s" for year in _YEARS)
 
 SPELLINGS: dict[str, str] = _pairs("""
 lo-fi = lofi; lo fi = lofi; hiphop = hip hop; hip-hop = hip hop; rap = hip hop; rnb = r&b;
@@ -148,12 +146,6 @@ COMPOUNDS: dict[str, tuple[str, ...]] = {
 }
 """Tags that the first song of a studio task reads as their components, in this order."""
 
-ADD_CHANCES: tuple[float, ...] = (0.55, 0.3, 0.15)
-"""Chance that a genre adds its nearest, second and third neighbour in one pass."""
-DECADE_CHANCE = 0.5
-"""Chance that a genre adds its decade."""
-UNKNOWN_DROP_CHANCE = 0.6
-"""Chance that a tag outside the vocabulary is dropped in one pass (rule of the tag ``*``)."""
 RETURN_CHANCE = 0.5
 """Chance that a step after the first restores a requested tag that was dropped."""
 MOST_TAGS = 6
@@ -183,11 +175,11 @@ def _rules() -> Iterator[Rule]:
             tag, _, change = item.partition(" > ")
             to, _, number = change.rpartition(" ")
             yield Rule(kind, tag, to, float(number))
-    yield Rule("drop", "*", "", UNKNOWN_DROP_CHANCE)
+    yield Rule("drop", "*", "", 0.6)  # any tag outside the vocabulary
     for name, genre in GENRES.items():
-        for neighbour, chance in zip(genre.neighbours, ADD_CHANCES, strict=True):
+        for neighbour, chance in zip(genre.neighbours, (0.55, 0.3, 0.15), strict=True):
             yield Rule("add", name, neighbour, chance)
-        yield Rule("add", name, genre.decade, DECADE_CHANCE)
+        yield Rule("add", name, genre.decade, 0.5)
 
 
 RULES: tuple[Rule, ...] = tuple(_rules())
