@@ -20,9 +20,9 @@ What to read and to change, from any thread:
 The simulator is written from the service's public facts and imports nothing of the package. If it
 used the client's reading of a reply, both could share one mistake. Songs, titles, lyrics, tags,
 covers and audio are made from the seed; requested tags change by ``vocabulary.RULES``. Lyrics or
-descriptions with one of ``validation_rules.REFUSED_PHRASES`` are refused as content.
+descriptions with one of ``rules.REFUSED_PHRASES`` are refused as content.
 Uploaded files are never fetched: a made-up song takes the place of each, and
-``validation_rules.file_problem`` decides which are refused. Where the service offers M4A, the
+``rules.file_problem`` decides which are refused. Where the service offers M4A, the
 simulator serves MP3, or answers 404 for the M4A of a download.
 """
 

@@ -26,7 +26,6 @@ class NoResponse(web.Response):
 
 
 def close_connection(request: web.Request, *, reset: bool) -> NoResponse:
-    """Close the connection without a response, in order or with a reset."""
     if request.transport is not None:
         if reset:
             request.transport.abort()
@@ -57,5 +56,4 @@ def retry_after(settings: Mapping[str, Any]) -> dict[str, str]:
 
 
 def proxy_page(status: int) -> web.Response:
-    """Answer as a proxy that cannot reach the service."""
     return web.Response(status=status, text=_PAGE.format(status=status), content_type="text/html")

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from musicapi_nb.simulator.replies import Answer, Json, Links, ack
 from musicapi_nb.simulator.reply_options import ReplyOptions
+from musicapi_nb.simulator.rules import Body, check_fields, choice, invalid
 from musicapi_nb.simulator.tasks import Engine, Phase, Song, Task, Timing
-from musicapi_nb.simulator.validation_rules import Body, invalid
 
 
 @dataclass(slots=True)
@@ -41,13 +41,11 @@ class Catalog:
     batches: dict[str, tuple[Answer, ...]] = field(default_factory=dict)
 
     def add(self, song: Song, key: str, task_id: str = "") -> None:
-        """Record a song and its owner."""
         self.songs[song.song_id] = song
         self.owners[song.song_id] = key
         self.task_of[song.song_id] = task_id
 
     def song(self, song_id: Any, key: str) -> Song | None:
-        """Return a song if this key owns it."""
         return self.songs.get(song_id) if self.owners.get(song_id) == key else None
 
     def phase(self, song_id: str) -> Phase:
@@ -59,7 +57,6 @@ class Catalog:
         return task.song_phase(index, self.now())
 
     def is_purged(self, song_id: str) -> bool:
-        """Return whether the source file of a song has been deleted."""
         task, after = self.tasks.get(self.task_of.get(song_id, "")), self.options.purged_after
         return task is not None and after is not None and self.now() > task.timing.finished + after
 
@@ -76,7 +73,6 @@ class Call:
 
     @property
     def options(self) -> ReplyOptions:
-        """The reply options of the simulator."""
         return self.catalog.options
 
     @property
@@ -146,5 +142,10 @@ Table = Mapping[str, Operation | Choice]
 
 
 def by_task_type(operations: Mapping[str, Operation]) -> Choice:
-    """Choose by ``task_type``; the check of ``create_music`` refuses an unknown one."""
-    return lambda body: operations.get(str(body.get("task_type"))) or operations["create_music"]
+    """Choose by ``task_type``, create_music by default; refuse an unknown one."""
+
+    def choose(body: Body) -> Operation:
+        check_fields(body, {"task_type": choice(*operations)})
+        return operations[body.get("task_type") or "create_music"]
+
+    return choose

@@ -6,16 +6,15 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from musicapi_nb.simulator import song_edits
-from musicapi_nb.simulator import validation_rules as rules
+from musicapi_nb.simulator import rules, song_edits
 from musicapi_nb.simulator.catalog import Call, Check, Operation, Table, Wait
 from musicapi_nb.simulator.music import midi
 from musicapi_nb.simulator.music.lyric_writer import make_lyrics, make_title
 from musicapi_nb.simulator.replies import Answer, Json, lyrics_ack, voice_ack
+from musicapi_nb.simulator.rules import Body, Refusal, invalid
 from musicapi_nb.simulator.songs import make_id, source_of, uploaded_song
 from musicapi_nb.simulator.tag_rewriting import split
 from musicapi_nb.simulator.tasks import Song, sonic_timing
-from musicapi_nb.simulator.validation_rules import Body, Refusal, invalid
 from musicapi_nb.simulator.vocabulary import GENRES
 
 _DESCRIPTION_LIMIT = 120
@@ -55,7 +54,6 @@ def _persona_clip_field(body: Body) -> str:
 
 
 def check_url(call: Call, name: str = "url") -> None:
-    """Check a call about a file or link."""
     rules.check_url(call.body, name)
     rules.check_fields(call.body, {"callback_url": rules.STRING})
 
@@ -64,7 +62,6 @@ check_audio_url, _of_link = (partial(check_url, name=name) for name in ("audio_u
 
 
 def check_clip(call: Call) -> None:
-    """Check a call about one clip."""
     rules.check_required(call.body, ("clip_id",))
     rules.check_fields(call.body, {"clip_id": rules.STRING})
     call.own_song("clip_id")

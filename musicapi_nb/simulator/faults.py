@@ -36,7 +36,7 @@ any  slow: handled only after simulated seconds
 any  wrong_key: 401, though the key is well-formed
 POST no_subscription: 403, the subscription has lapsed
 POST queue_full: 403 in nuro's words: its queue is full
-POST refused_content: 403 with one of validation_rules.REFUSALS (reason)
+POST refused_content: 403 with one of rules.REFUSALS (reason)
 any  redirect_api: 307 to another host (to: a base URL; default this server as 'localhost')
 """,
     # the request was handled (a POST made its task and was charged), the answer is changed
@@ -127,7 +127,6 @@ class ArmedFault:
 
     @property
     def spent(self) -> bool:
-        """Return whether it will not strike again."""
         return self.times is not None and self.hits >= self.times
 
 
@@ -181,7 +180,6 @@ class Faults:
             self._armed = [armed for armed in self._armed if armed is not fault]
 
     def clear(self) -> None:
-        """Remove all faults."""
         with self._lock:
             self._armed = []
 

@@ -70,13 +70,11 @@ class Files:
 
 
 def audio_file(song: Song, audio_format: recording.AudioFormat) -> File:
-    """Play and encode a song."""
     content = recording.encode(recording.samples_of(song.recording), audio_format)
     return File(content, recording.CONTENT_TYPES[audio_format])
 
 
 def cover_file(song: Song) -> File:
-    """Paint a song's cover."""
     content = cover_art.cover(song.recording.seed, *mood_of(song.tags))
     return File(content, cover_art.CONTENT_TYPE)
 

@@ -12,9 +12,9 @@ from musicapi_nb.simulator.music.lyric_writer import make_title
 from musicapi_nb.simulator.music.recording import Recording
 from musicapi_nb.simulator.replies import Answer, Links, duration_of, plain_ack, state_word
 from musicapi_nb.simulator.reply_options import ReplyOptions
+from musicapi_nb.simulator.rules import Body, Refusal
 from musicapi_nb.simulator.songs import make_id
 from musicapi_nb.simulator.tasks import Phase, Song, Task, Timing
-from musicapi_nb.simulator.validation_rules import Body, Refusal
 
 LYRICS_LIMIT = 2000
 DESCRIPTION_LIMIT = 200
@@ -63,43 +63,36 @@ theme: inspirational, motivational, achievement, discovery, every day, love, tec
 """)
 
 
-def _bad_request(message: str) -> Refusal:
-    return Refusal(400, "bad_request", message)
+def _require(condition: object, message: str) -> None:
+    if not condition:
+        raise Refusal(400, "bad_request", message)
+
+
+def _text_of(body: Body, name: str) -> str:
+    value = body.get(name)
+    _require(isinstance(value, str) and value.strip(), f"{name} is required")
+    return str(value)
 
 
 def _check(call: Call) -> None:
-    body = call.body
-    if body.get("type") == "vocal":
-        _check_vocal(body)
-    elif body.get("type") == "bgm":
+    body, kind = call.body, call.body.get("type")
+    _require(kind in ("vocal", "bgm"), "type must be vocal or bgm")
+    if kind == "bgm":
         _check_bgm(body)
-    else:
-        raise _bad_request("type must be vocal or bgm")
-
-
-def _check_vocal(body: Body) -> None:
-    lyrics = body.get("lyrics")
-    if not isinstance(lyrics, str) or not lyrics.strip():
-        raise _bad_request("lyrics is required")
-    if len(lyrics) > LYRICS_LIMIT:
-        raise _bad_request(f"lyrics must be at most {LYRICS_LIMIT} characters")
-    if not _is_chinese_or_english(lyrics):
-        raise _bad_request("Only Chinese and English lyrics are supported")
+        return
+    lyrics = _text_of(body, "lyrics")
+    _require(len(lyrics) <= LYRICS_LIMIT, f"lyrics must be at most {LYRICS_LIMIT} characters")
+    _require(_is_chinese_or_english(lyrics), "Only Chinese and English lyrics are supported")
     for name, words in VOCAL_WORDS.items():
-        if body.get(name) is not None and body[name] not in words:
-            raise _bad_request(f"{name} is not supported: {body[name]}")
+        _require(body.get(name) in (None, *words), f"{name} is not supported: {body.get(name)}")
     _check_seconds(body.get("duration"), VOCAL_SECONDS, "vocal songs")
 
 
 def _check_bgm(body: Body) -> None:
-    description = body.get("description")
-    if not isinstance(description, str) or not description.strip():
-        raise _bad_request("description is required")
-    version = str(body.get("version", "v1.0"))
-    if version not in BGM_SECONDS:
-        raise _bad_request("version must be v1.0 or v2.0")
-    if version == "v2.0" and len(description) >= DESCRIPTION_LIMIT:
-        raise _bad_request(f"description must be less than {DESCRIPTION_LIMIT} characters")
+    description, version = _text_of(body, "description"), str(body.get("version", "v1.0"))
+    _require(version in BGM_SECONDS, "version must be v1.0 or v2.0")
+    limit = f"description must be less than {DESCRIPTION_LIMIT} characters"
+    _require(version == "v1.0" or len(description) < DESCRIPTION_LIMIT, limit)
     for name, words in BGM_WORDS.items():
         _check_choices(body.get(name), words, name)
     if body.get("segments") is not None:
@@ -109,32 +102,28 @@ def _check_bgm(body: Body) -> None:
 
 
 def _check_segments(segments: Any, version: str) -> None:
-    if version != "v2.0":
-        raise _bad_request("segments needs version v2.0")
-    if not isinstance(segments, list) or not segments:
-        raise _bad_request("segments must be a list")
+    _require(version == "v2.0", "segments needs version v2.0")
+    _require(isinstance(segments, list) and segments, "segments must be a list")
+    names = f"a segment's name must be one of {', '.join(SEGMENTS)}"
     for segment in segments:
-        if not isinstance(segment, Mapping) or segment.get("name") not in SEGMENTS:
-            raise _bad_request(f"a segment's name must be one of {', '.join(SEGMENTS)}")
+        _require(isinstance(segment, Mapping) and segment.get("name") in SEGMENTS, names)
         _check_seconds(segment.get("duration", -1), SEGMENT_SECONDS, "segments")
     total = sum(segment["duration"] for segment in segments)
     _check_seconds(total, BGM_SECONDS["v2.0"], "all segments together")
 
 
 def _check_choices(choices: Any, words: Sequence[str], name: str) -> None:
-    if choices is None:
-        return
-    if not isinstance(choices, list) or len(choices) > CHOICES_LIMIT:
-        raise _bad_request(f"{name} must be a list of at most {CHOICES_LIMIT}")
-    for choice in choices:
-        if choice not in words:
-            raise _bad_request(f"{name} is not supported: {choice}")
+    if choices is not None:
+        several = isinstance(choices, list) and len(choices) <= CHOICES_LIMIT
+        _require(several, f"{name} must be a list of at most {CHOICES_LIMIT}")
+        for choice in choices:
+            _require(choice in words, f"{name} is not supported: {choice}")
 
 
 def _check_seconds(value: Any, limits: tuple[int, int], subject: str) -> None:
     low, high = limits
-    if value is not None and (type(value) is not int or not low <= value <= high):
-        raise _bad_request(f"Duration must be between {low} and {high} seconds for {subject}")
+    within = value is None or (type(value) is int and low <= value <= high)
+    _require(within, f"Duration must be between {low} and {high} seconds for {subject}")
 
 
 def _is_chinese_or_english(text: str) -> bool:

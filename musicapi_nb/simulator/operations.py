@@ -8,8 +8,8 @@ from musicapi_nb.simulator import nuro, studio
 from musicapi_nb.simulator.catalog import Operation, Table
 from musicapi_nb.simulator.clips import CLIPS
 from musicapi_nb.simulator.producer import PRODUCER
+from musicapi_nb.simulator.rules import Body
 from musicapi_nb.simulator.sonic import SONIC
-from musicapi_nb.simulator.validation_rules import Body
 
 OPERATIONS: Table = {
     **SONIC,

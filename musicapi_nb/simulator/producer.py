@@ -1,13 +1,12 @@
 """Producer and its forerunner riffusion (service.md 9, 10, 19). No I/O."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from random import Random
 from typing import Any
 
-from musicapi_nb.simulator import clips, tag_rewriting
-from musicapi_nb.simulator import validation_rules as rules
+from musicapi_nb.simulator import clips, rules, tag_rewriting
 from musicapi_nb.simulator.catalog import (
     Call,
     Check,
@@ -30,9 +29,9 @@ from musicapi_nb.simulator.replies import (
     utc_text,
 )
 from musicapi_nb.simulator.reply_options import ReplyOptions
+from musicapi_nb.simulator.rules import Body, invalid
 from musicapi_nb.simulator.songs import make_id, source_of, uploaded_song
 from musicapi_nb.simulator.tasks import Engine, Phase, Song, Task, sonic_timing
-from musicapi_nb.simulator.validation_rules import Body, invalid
 
 RIFFUSION_MODELS = ("FUZZ-1.1 Pro", "FUZZ-1.0 Pro", "FUZZ-1.1", "FUZZ-1.0")
 PRODUCER_MODELS = ("FUZZ-2.0", "FUZZ-2.0 Pro", "FUZZ-2.0 Raw", *RIFFUSION_MODELS, "FUZZ-0.8")
@@ -85,9 +84,8 @@ _RIFFUSION_FIELDS = {
 }
 
 
-def _check_producer(call: Call) -> None:
+def _check_producer(call: Call, task_type: str) -> None:
     body = call.body
-    task_type = rules.task_type_of(body, PRODUCER_TASKS)
     rules.check_fields(body, _PRODUCER_FIELDS)
     rules.check_required(body, PRODUCER_TASKS[task_type], task_type)
     if task_type == "create_music" and not body.get("sound") and not body.get("lyrics"):
@@ -105,9 +103,8 @@ def _check_download(call: Call) -> None:
     rules.check_fields(call.body, {"format": rules.choice("mp3", "wav")})
 
 
-def _check_riffusion(call: Call) -> None:
+def _check_riffusion(call: Call, task_type: str) -> None:
     body = call.body
-    task_type = rules.task_type_of(body, RIFFUSION_TASKS)
     rules.check_fields(body, _RIFFUSION_FIELDS)
     rules.check_required(body, RIFFUSION_TASKS[task_type], task_type)
     if task_type == "create_music":
@@ -199,14 +196,15 @@ def _export(call: Call) -> list[Json]:
     return [{"audio_url": call.links.file(song, audio_format)}]
 
 
-def _creates(engine: Engine, names: Iterable[str], check: Check, make: MakeSongs) -> Choice:
-    timing = partial(sonic_timing, median=50.0)
-    return by_task_type(
-        {
-            name: Operation(f"{engine}.{name}", 12, check, engine, make, timing, ack=plain_ack)
-            for name in names
-        }
-    )
+def _creates(
+    engine: Engine, names: Iterable[str], check: Callable[..., None], make: MakeSongs
+) -> Choice:
+    timing, operations = partial(sonic_timing, median=50.0), {}
+    for name in names:
+        checks = partial(check, task_type=name)
+        operation = Operation(f"{engine}.{name}", 12, checks, engine, make, timing, ack=plain_ack)
+        operations[name] = operation
+    return by_task_type(operations)
 
 
 def _file_task(name: str, check: Check, **fields: Any) -> Operation:
@@ -257,7 +255,6 @@ def poll_producer(task: Task, now: float, options: ReplyOptions, links: Links) -
 
 
 def poll_riffusion(task: Task, now: float, options: ReplyOptions, links: Links) -> Answer:
-    """Return the reply to a poll of riffusion."""
     phase = task.phase(now)
     if phase is Phase.FAILED:
         return failed_task(task, options)

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from musicapi_nb.simulator.reply_options import ReplyOptions
+from musicapi_nb.simulator.rules import Refusal
 from musicapi_nb.simulator.tasks import Phase, Song, Task
-from musicapi_nb.simulator.validation_rules import Refusal
 
 Json = dict[str, Any]
 
@@ -26,7 +26,6 @@ class Links(NamedTuple):
     base: str
 
     def audio(self, song: Song) -> str:
-        """Return the link of the finished file."""
         return self.file(song, song.audio_format)
 
     def stream(self, song: Song) -> str:
@@ -42,7 +41,6 @@ class Links(NamedTuple):
         return f"{self.base}/media/{kind}/{song.song_id}.{file_format}"
 
     def image(self, song: Song) -> str:
-        """Return the link of the cover."""
         return f"{self.base}/media/image/{song.song_id}.png"
 
     def video(self, song: Song) -> str:
@@ -107,12 +105,10 @@ def step_failure(
 
 
 def lyrics_ack(task: Task, _options: ReplyOptions) -> Json:
-    """Return the reply to /suno/make-lyrics."""
     return {"code": 200, "data": {"task_id": task.task_id}, "message": "success"}
 
 
 def sonic_task(task: Task, now: float, options: ReplyOptions, links: Links) -> Answer:
-    """Return the reply to a sonic poll."""
     phase = task.phase(now)
     if phase is Phase.FAILED and options.sonic_failure == "timeout":
         return error(Refusal(504, "timeout", TIMED_OUT), options, "sonic")
@@ -132,7 +128,6 @@ def failed_task(task: Task, options: ReplyOptions) -> Answer:
 
 
 def lyrics_task(task: Task, now: float, options: ReplyOptions, _links: Links) -> Answer:
-    """Return the reply to a poll of /suno/get-lyrics."""
     phase = task.phase(now)
     if phase is Phase.FAILED:
         return failed_task(task, options)

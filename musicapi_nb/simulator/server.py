@@ -12,7 +12,7 @@ from weakref import WeakSet
 
 from aiohttp import web
 
-from musicapi_nb.simulator import broken_responses, media
+from musicapi_nb.simulator import broken_responses, media, rules
 from musicapi_nb.simulator.accounts import Accounts
 from musicapi_nb.simulator.catalog import Catalog
 from musicapi_nb.simulator.clock import SimulatedClock
@@ -20,15 +20,9 @@ from musicapi_nb.simulator.faults import Faults
 from musicapi_nb.simulator.replies import Answer, Links
 from musicapi_nb.simulator.reply_options import ReplyOptions
 from musicapi_nb.simulator.request_log import LoggedRequest, RequestLog
+from musicapi_nb.simulator.rules import Refusal, forbidden
 from musicapi_nb.simulator.service import API, Service
 from musicapi_nb.simulator.tasks import Song
-from musicapi_nb.simulator.validation_rules import (
-    NO_SUBSCRIPTION,
-    QUEUE_FULL,
-    REFUSALS,
-    Refusal,
-    forbidden,
-)
 from musicapi_nb.simulator.webhook_sender import WebhookSender
 
 HOST = "127.0.0.1"
@@ -36,8 +30,8 @@ _SHUTDOWN_SECONDS = 1.0
 _TURNS_TO_ACCEPT = 5
 _REFUSALS = {
     "wrong_key": Refusal(401, "unauthorized", "The API key is not valid."),
-    "no_subscription": forbidden(NO_SUBSCRIPTION),
-    "queue_full": forbidden(QUEUE_FULL),
+    "no_subscription": forbidden(rules.NO_SUBSCRIPTION),
+    "queue_full": forbidden(rules.QUEUE_FULL),
 }
 """Fault to the refusal that it answers with."""
 
@@ -241,7 +235,7 @@ class Simulator:
         struck = (answer for kind, answer in _REFUSALS.items() if self._strike(kind, request))
         refused = next(struck, None)
         if refused is None and (settings := self._strike("refused_content", request)):
-            refused = forbidden(REFUSALS[settings["reason"]])
+            refused = forbidden(rules.REFUSALS[settings["reason"]])
         return self._refuse(request, refused) if refused else None
 
     def _refuse(

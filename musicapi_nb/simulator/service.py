@@ -7,7 +7,7 @@ from random import Random
 from types import MappingProxyType
 from typing import Any
 
-from musicapi_nb.simulator import nuro, producer, replies, studio, webhook_sender
+from musicapi_nb.simulator import nuro, producer, replies, rules, studio, webhook_sender
 from musicapi_nb.simulator.accounts import Accounts, Charge
 from musicapi_nb.simulator.catalog import Call, Catalog, Operation, PendingFile
 from musicapi_nb.simulator.clock import SimulatedClock
@@ -15,16 +15,9 @@ from musicapi_nb.simulator.faults import Faults
 from musicapi_nb.simulator.operations import operation_at
 from musicapi_nb.simulator.replies import Answer, Links
 from musicapi_nb.simulator.reply_options import ReplyOptions
+from musicapi_nb.simulator.rules import Refusal, forbidden, invalid
 from musicapi_nb.simulator.songs import make_id, uploaded_song
 from musicapi_nb.simulator.tasks import Engine, Phase, Task
-from musicapi_nb.simulator.validation_rules import (
-    OUT_OF_CREDITS,
-    Refusal,
-    file_problem,
-    forbidden,
-    invalid,
-    retired,
-)
 from musicapi_nb.simulator.webhook_sender import WebhookSender
 
 API = "/api/v1/"
@@ -89,7 +82,6 @@ class Service:
             return self.error(refusal, path.partition("/")[0])
 
     def error(self, refusal: Refusal, engine: str) -> Answer:
-        """Return a refusal as the engine words it."""
         return replies.error(refusal, self.options, engine)
 
     def is_playable(self, song_id: str, file_format: str, *, streaming: bool) -> bool:
@@ -181,7 +173,7 @@ class Service:
     def _carry_out(self, operation: Operation, path: str, call: Call) -> Answer:
         for name in (operation.name.partition(".")[0], operation.name):
             if name in self.options.retired:
-                raise retired(name)
+                raise Refusal(410, "gone", f"{name} is no longer available.")
         operation.check(call)
         webhook_sender.check(call.body, self.options)
         if operation.steps and (failure := self._step_failure(operation, path, call)):
@@ -202,7 +194,7 @@ class Service:
     def _charge(self, key: str, path: str, name: str, price: int) -> Charge:
         charge = self.accounts.charge(key, API + path, name, price)
         if charge is None:
-            raise forbidden(OUT_OF_CREDITS)
+            raise forbidden(rules.OUT_OF_CREDITS)
         return charge
 
     def _answer_at_once(
@@ -226,7 +218,7 @@ class Service:
         """Return the answer if one of the two steps fails; a finished upload is charged."""
         url = str(call.body["url"])
         upload, make = operation.steps
-        problem = file_problem(url)
+        problem = rules.file_problem(url)
         fault = None if problem else self.faults.strike("step_fails", "POST", API + path)
         if fault and fault.settings["step"] == 1:
             problem = fault.settings["message"]
@@ -267,7 +259,6 @@ class Service:
         return task
 
     def _task_reply(self, task: Task, now: float) -> Answer:
-        """Return the reply to a poll of a task at an instant."""
         write = next(write for engine, write in _TASKS.values() if engine == task.engine)
         return write(task, now, self.options, self.links)
 

@@ -7,37 +7,38 @@ from typing import Any
 
 from musicapi_nb.simulator import tag_rewriting
 from musicapi_nb.simulator.catalog import Call
-from musicapi_nb.simulator.music.composition import DRUMS
 from musicapi_nb.simulator.music.lyric_writer import INSTRUMENTAL_LYRICS, make_lyrics
 from musicapi_nb.simulator.music.synthesis import PARTS
+from musicapi_nb.simulator.rules import lyrics_of
 from musicapi_nb.simulator.songs import make_id, sonic_songs
 from musicapi_nb.simulator.tasks import Song
-from musicapi_nb.simulator.validation_rules import lyrics_of
 
+_STEMS = """
+Vocals: voice; Instrumental: *
 
-def _stem_parts(text: str) -> dict[str, frozenset[str]]:
-    stems = (item.split(":") for item in " ".join(text.split()).split("; "))
-    return {name: frozenset(parts.split()) for name, parts in stems}
+Vocals: voice; Drums: kick snare hat; Bass: finger upright cello sub; Other: *
 
-
-_VOICE, _DRUMS = frozenset(("voice",)), frozenset(DRUMS)
-_BASSES = frozenset(("finger", "upright", "cello", "sub"))
-_OTHER = PARTS - _VOICE - _DRUMS - _BASSES
-STEMS: Mapping[int, Mapping[str, frozenset[str]]] = {
-    2: {"Vocals": _VOICE, "Instrumental": PARTS - _VOICE},
-    4: {"Vocals": _VOICE, "Drums": _DRUMS, "Bass": _BASSES, "Other": _OTHER},
-    12: _stem_parts("""
 Vocals: voice; Backing Vocals:; Drums: kick snare hat; Percussion: marimba;
 Bass: finger upright sub; Guitar: guitar electric; Keyboard: piano rhodes organ;
 Strings: strings harp cello; Synth: synth pad; Brass: brass; Woodwinds: reed flute; Fx:
-"""),
-    24: _stem_parts("""
+
 Lead Vocals: voice; Backing Vocals:; Kick: kick; Snare: snare; Hi Hat: hat; Cymbals:; Toms:;
 Percussion:; Bass Guitar: finger; Double Bass: upright; Synth Bass: sub; Cello: cello;
 Acoustic Guitar: guitar; Electric Guitar: electric; Piano: piano; Electric Piano: rhodes;
 Organ: organ; Strings: strings; Harp: harp; Mallets: marimba; Synth: synth pad; Brass: brass;
 Reeds: reed; Flute: flute
-"""),
+"""
+
+
+def _stem_parts(text: str) -> dict[str, frozenset[str]]:
+    stems = (item.split(":") for item in " ".join(text.split()).split("; "))
+    parts = {name: frozenset(names.split()) for name, names in stems}
+    rest = PARTS.difference(*parts.values())
+    return {name: rest if "*" in names else names for name, names in parts.items()}
+
+
+STEMS: Mapping[int, Mapping[str, frozenset[str]]] = {
+    len(parts): parts for parts in map(_stem_parts, _STEMS.split("\n\n"))
 }
 """By their number: the instruments and drums of each stem. Together they are the whole song."""
 
@@ -58,42 +59,29 @@ def stems(seed: str, source: Song, count: int) -> tuple[Song, ...]:
 
 def remaster(call: Call, source: Song, count: int) -> tuple[Song, ...]:
     """Copy a song; with a high variation, as another performance."""
-    if call.body.get("variation_category") == "high":
-        return _new_performances(call, source, count)
-    return tuple(_copy(call, source, index) for index in range(count))
+    return _copies(call, source, count, anew=call.body.get("variation_category") == "high")
 
 
 def with_vocals(call: Call, source: Song) -> tuple[Song, ...]:
     """Add a singer to an instrumental."""
-    rng = Random(f"{call.seed}/words")
     voice = "male vocals" if call.body.get("vocal_gender") == "m" else "female vocals"
-    about = call.body.get("gpt_description_prompt") or source.title
+    about = str(call.body.get("gpt_description_prompt") or source.title)
+    lyrics = lyrics_of(call.body) or make_lyrics(about, Random(f"{call.seed}/words"))
     tags = (*source.recording.tags, voice)
-    return tuple(
-        _copy(
-            call,
-            source,
-            index,
-            lyrics=lyrics_of(call.body) or make_lyrics(str(about), rng),
-            recording=replace(source.recording, tags=tags, instrumental=False),
-        )
-        for index in (0, 1)
-    )
+    return _copies(call, source, lyrics=lyrics, tags=tags, instrumental=False)
 
 
 def with_instruments(call: Call, source: Song) -> tuple[Song, ...]:
     """Add instruments to a recorded voice."""
     lyrics = source.lyrics or lyrics_of(call.body) or ""
-    recording = replace(source.recording, instrumental=False)
-    return tuple(_copy(call, source, index, lyrics=lyrics, recording=recording) for index in (0, 1))
+    return _copies(call, source, lyrics=lyrics, instrumental=False)
 
 
 def replace_section(call: Call, source: Song) -> tuple[Song, ...]:
     """Replace a section of a song; the simulator performs all of it anew."""
     infill = call.body.get("infill_lyrics")
     lyrics = lyrics_of(call.body) or _joined_lyrics(source.lyrics, infill)
-    songs = _new_performances(call, source, 2)
-    return tuple(replace(song, lyrics=lyrics) for song in songs)
+    return _copies(call, source, lyrics=lyrics, anew=True)
 
 
 def mashup(call: Call, first: Song, second: Song) -> tuple[Song, ...]:
@@ -141,29 +129,38 @@ def join(
     )
 
 
-def _new_performances(call: Call, source: Song, count: int) -> tuple[Song, ...]:
-    seeds = [f"{call.seed}/{index}" for index in range(count)]
-    return tuple(
-        _copy(call, source, index, recording=replace(source.recording, seed=seed))
-        for index, seed in enumerate(seeds)
-    )
+def _copies(
+    call: Call,
+    source: Song,
+    count: int = 2,
+    *,
+    lyrics: str | None = None,
+    anew: bool = False,
+    **recording: Any,
+) -> tuple[Song, ...]:
+    """Copy a song with the title, tags and model of a request, performed ``anew`` if asked for.
 
-
-def _copy(call: Call, source: Song, index: int, **changes: Any) -> Song:
-    seed = f"{call.seed}/{index}"
-    negative = str(call.body.get("negative_tags") or "")
-    tags = source.tags
-    if requested := call.body.get("tags"):
-        tags = tag_rewriting.sonic_tags(str(requested), Random(seed), negative)
-    return replace(
-        source,
-        song_id=make_id(seed),
-        title=call.body.get("title") or source.title,
-        tags=tags,
-        model=str(call.body.get("mv") or source.model),
-        details={"parent": source.song_id},
-        **changes,
-    )
+    ``recording`` has the fields of the recording that change.
+    """
+    body, songs = call.body, []
+    for seed in (f"{call.seed}/{index}" for index in range(count)):
+        tags = source.tags
+        if requested := body.get("tags"):
+            negative = str(body.get("negative_tags") or "")
+            tags = tag_rewriting.sonic_tags(str(requested), Random(seed), negative)
+        performed = {**recording, "seed": seed} if anew else recording
+        song = replace(
+            source,
+            song_id=make_id(seed),
+            title=body.get("title") or source.title,
+            tags=tags,
+            lyrics=source.lyrics if lyrics is None else lyrics,
+            recording=replace(source.recording, **performed),
+            model=str(body.get("mv") or source.model),
+            details={"parent": source.song_id},
+        )
+        songs.append(song)
+    return tuple(songs)
 
 
 def _joined_lyrics(*lyrics: str | None) -> str:

@@ -13,8 +13,8 @@ from musicapi_nb.simulator.music.lyric_writer import (
     title_case,
 )
 from musicapi_nb.simulator.music.recording import Recording
+from musicapi_nb.simulator.rules import lyrics_of
 from musicapi_nb.simulator.tasks import Song
-from musicapi_nb.simulator.validation_rules import lyrics_of
 
 _VOICES = {"f": ("female vocals",), "m": ("male vocals",)}
 

@@ -8,20 +8,11 @@ from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
-from musicapi_nb.simulator import song_edits
-from musicapi_nb.simulator import validation_rules as rules
-from musicapi_nb.simulator.catalog import (
-    Call,
-    Check,
-    DrawTiming,
-    MakeSongs,
-    Operation,
-    Table,
-    by_task_type,
-)
+from musicapi_nb.simulator import rules, song_edits
+from musicapi_nb.simulator.catalog import Call, Check, MakeSongs, Operation, Table, by_task_type
+from musicapi_nb.simulator.rules import Body, invalid
 from musicapi_nb.simulator.songs import sonic_songs, source_of, uploaded_song
 from musicapi_nb.simulator.tasks import Song, sonic_timing
-from musicapi_nb.simulator.validation_rules import Body, invalid
 
 _SMALL_MODELS = ("sonic-v3-5", "sonic-v4")
 SONIC_MODELS: tuple[str, ...] = (
@@ -32,8 +23,6 @@ SONIC_MODELS: tuple[str, ...] = (
 _ALL_MODELS = (*SONIC_MODELS, "sonic-v4-5-all")
 _OVERPAINTING_MODELS = ("sonic-v4-5-plus", "sonic-v5")
 
-TITLE_LIMIT = 80
-DESCRIPTION_LIMIT = 400
 BATCH_LIMIT = 10
 _FIELDS = {
     "make_instrumental custom_mode auto_lyrics use_suno_cdn auto_concat": rules.BOOLEAN,
@@ -62,22 +51,6 @@ class TaskRule(NamedTuple):
     duration: bool = False
 
 
-_CLIP = ("continue_clip_id",)
-_EXTEND = TaskRule((*_CLIP, "continue_at"), duration=True)
-_COVER = TaskRule(_CLIP, duration=True)
-_ADD = TaskRule(_CLIP, custom_mode=False)
-TASK_TYPES: Mapping[str, TaskRule] = {
-    "create_music": TaskRule(text=True, duration=True),
-    "extend_music": _EXTEND,
-    "concat_music": TaskRule(_CLIP, (), custom_mode=False),
-    "cover_music": _COVER,
-    "persona_music": TaskRule(("persona_id",), duration=True),
-    "extend_upload_music": _EXTEND,
-    "cover_upload_music": _COVER,
-    "remaster": TaskRule(_CLIP, ("sonic-v4", "sonic-v4-5-plus", "sonic-v5"), custom_mode=False),
-    "add_vocals": _ADD,
-    "add_instrumental": _ADD,
-}
 _OF_UPLOAD = TaskRule(("url",), duration=True)
 _OF_SAMPLE = TaskRule(
     ("chop_sample_start_s", "chop_sample_end_s", "make_instrumental"), _ALL_MODELS
@@ -88,10 +61,9 @@ _OF_SECTION = TaskRule(
 )
 
 
-def _check_create(call: Call) -> None:
+def _check_create(call: Call, task_type: str, rule: TaskRule) -> None:
     body, options = call.body, call.options
-    task_type = rules.task_type_of(body, TASK_TYPES)
-    _check(call, TASK_TYPES[task_type], task_type)
+    _check(call, rule, task_type)
     if task_type == "persona_music":
         owner = call.catalog.owners.get(body["persona_id"])
         call.check_owned("persona_id", owned=owner == call.key)
@@ -106,10 +78,6 @@ def _check_create(call: Call) -> None:
         raise invalid("The 'continue_clip_id' field should be an extended clip.")
     if "overpainting_start_s" in body and not uploaded and options.unfit == "refuse":
         raise invalid("The 'overpainting_start_s' field needs an uploaded clip.")
-
-
-def _check_upload(call: Call) -> None:
-    _check(call, _OF_UPLOAD)
 
 
 def _check_sample(call: Call) -> None:
@@ -189,14 +157,12 @@ def _check_text(body: Body) -> None:
 
 
 def _check_lengths(body: Body, model: str) -> None:
-    small = model in _SMALL_MODELS
-    lyrics_limit, tags_limit = (3000, 200) if small else (5000, 1000)
+    lyrics_limit, tags_limit = (3000, 200) if model in _SMALL_MODELS else (5000, 1000)
     rules.check_length(rules.lyrics_of(body), lyrics_limit, "prompt")
-    rules.check_length(body.get("infill_lyrics"), lyrics_limit, "infill_lyrics")
-    description = body.get("gpt_description_prompt")
-    rules.check_length(description, DESCRIPTION_LIMIT, "'gpt_description_prompt'")
-    rules.check_length(body.get("tags"), tags_limit, "tags")
-    rules.check_length(body.get("title"), TITLE_LIMIT, "title")
+    limits = {"infill_lyrics": lyrics_limit, "tags": tags_limit, "title": 80}
+    for name, limit in limits.items():
+        rules.check_length(body.get(name), limit, name)
+    rules.check_length(body.get("gpt_description_prompt"), 400, "'gpt_description_prompt'")
 
 
 def _check_features(body: Body, model: str) -> None:
@@ -239,10 +205,6 @@ def _upload_and_create(call: Call) -> tuple[Song, ...]:
     )
 
 
-def _sample(call: Call) -> tuple[Song, ...]:
-    return sonic_songs(call, call.song("sample_clip_id"))
-
-
 def _mashup(call: Call) -> tuple[Song, ...]:
     calls = (replace(call, body={"clip_id": clip_id}) for clip_id in call.body["mashup_clip_ids"])
     first, second = (source_of(single, "clip_id") for single in calls)
@@ -253,42 +215,49 @@ def _edit(edit: Callable[[Call, Song], tuple[Song, ...]], source_field: str) -> 
     return lambda call: edit(call, source_of(call, source_field))
 
 
-def _songs(
-    name: str, price: int, check: Check, make: MakeSongs, timing: DrawTiming = sonic_timing
-) -> Operation:
-    return Operation(f"sonic.{name}", price, check, "sonic", make, timing)
+def _songs(name: str, price: int, check: Check, make: MakeSongs) -> Operation:
+    return Operation(f"sonic.{name}", price, check, "sonic", make, sonic_timing)
 
 
-def _upload_songs(name: str, check: Check, step: str) -> Operation:
+def _upload_songs(name: str, step: str, check: Check) -> Operation:
     return replace(_songs(name, 17, check, _upload_and_create), steps=("upload", step))
 
 
-_MAKERS: dict[str, MakeSongs] = {
-    "extend_music": _create,
-    "cover_music": _create,
-    "persona_music": _create_with_persona,
-    "extend_upload_music": _create,
-    "cover_upload_music": _create,
-    "remaster": _remaster,
-    "add_vocals": _edit(song_edits.with_vocals, "continue_clip_id"),
-    "add_instrumental": _edit(song_edits.with_instruments, "continue_clip_id"),
-}
+_CLIP = ("continue_clip_id",)
+_EXTEND = TaskRule((*_CLIP, "continue_at"), duration=True)
+_COVER = TaskRule(_CLIP, duration=True)
+_ADD = TaskRule(_CLIP, custom_mode=False)
+_REMASTER = _ADD._replace(models=("sonic-v4", "sonic-v4-5-plus", "sonic-v5"))
 # Prices: service.md 14, the newest known (2026-10-07).
-_CREATES = {name: _songs(name, 15, _check_create, make) for name, make in _MAKERS.items()} | {
-    "create_music": _songs("create_music", 20, _check_create, _create),
-    "concat_music": _songs(
-        "concat_music", 2, _check_create, _concat, partial(sonic_timing, median=30.0)
-    ),
+_CREATES: Mapping[str, tuple[int, TaskRule, MakeSongs]] = {
+    "create_music": (20, TaskRule(text=True, duration=True), _create),
+    "extend_music": (15, _EXTEND, _create),
+    "concat_music": (2, _ADD._replace(models=()), _concat),
+    "cover_music": (15, _COVER, _create),
+    "persona_music": (15, TaskRule(("persona_id",), duration=True), _create_with_persona),
+    "extend_upload_music": (15, _EXTEND, _create),
+    "cover_upload_music": (15, _COVER, _create),
+    "remaster": (15, _REMASTER, _remaster),
+    "add_vocals": (15, _ADD, _edit(song_edits.with_vocals, "continue_clip_id")),
+    "add_instrumental": (15, _ADD, _edit(song_edits.with_instruments, "continue_clip_id")),
 }
-_SAMPLE = _songs("sample", 15, _check_sample, _sample)
-_UPLOAD_SAMPLE = _upload_songs("sample", _check_sample, "sample")
+_SAMPLE = _songs(
+    "sample", 15, _check_sample, lambda call: sonic_songs(call, call.song("sample_clip_id"))
+)
+_UPLOAD_SAMPLE = _upload_songs("sample", "sample", _check_sample)
+_check_upload = partial(_check, rule=_OF_UPLOAD)
 _SECTION = _edit(song_edits.replace_section, "clip_id")
 # Prices beside create and concat are not public: assumed as for a create that builds on a clip,
 # plus an upload where a file is uploaded.
 SONIC: Table = {
-    "sonic/create": by_task_type(_CREATES),
-    "sonic/upload-extend": _upload_songs("upload_extend", _check_upload, "extend"),
-    "sonic/upload-cover": _upload_songs("upload_cover", _check_upload, "cover"),
+    "sonic/create": by_task_type(
+        {
+            name: _songs(name, price, partial(_check_create, task_type=name, rule=rule), make)
+            for name, (price, rule, make) in _CREATES.items()
+        }
+    ),
+    "sonic/upload-extend": _upload_songs("upload_extend", "extend", _check_upload),
+    "sonic/upload-cover": _upload_songs("upload_cover", "cover", _check_upload),
     "sonic/sample": lambda body: _UPLOAD_SAMPLE if body.get("url") else _SAMPLE,
     "sonic/mashup": _songs("mashup", 15, _check_mashup, _mashup),
     "sonic/replace-section": _songs("replace_section", 15, _check_section, _SECTION),

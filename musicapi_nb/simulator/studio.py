@@ -5,22 +5,16 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
-from musicapi_nb.simulator import tag_rewriting
-from musicapi_nb.simulator import validation_rules as rules
+from musicapi_nb.simulator import rules, tag_rewriting
 from musicapi_nb.simulator.catalog import Call, Operation
-from musicapi_nb.simulator.music.lyric_writer import (
-    INSTRUMENTAL_LYRICS,
-    make_lyrics,
-    make_title,
-    studio_artist,
-)
+from musicapi_nb.simulator.music.lyric_writer import INSTRUMENTAL_LYRICS, make_lyrics, make_title
 from musicapi_nb.simulator.music.recording import Recording, frames
 from musicapi_nb.simulator.music.synthesis import RATE
 from musicapi_nb.simulator.replies import Answer, Json, Links, duration_of
 from musicapi_nb.simulator.reply_options import ReplyOptions
+from musicapi_nb.simulator.rules import Body, invalid
 from musicapi_nb.simulator.songs import make_id
 from musicapi_nb.simulator.tasks import Phase, Song, Task, Timing
-from musicapi_nb.simulator.validation_rules import Body, invalid
 
 _USER_ID = "5b7b1c7e-8d5c-4a39-9d1f-6f0c2d4e8a11"
 _QUEUE_WORDS = ("NOT_START", "SUBMITTED", "QUEUED")
@@ -82,7 +76,7 @@ def _songs(call: Call) -> tuple[Song, ...]:
     title = source.title if source else make_title(prompt, Random(f"{call.seed}/words"))
     negative = str(body.get("negative_prompt") or "")
     fixed_lyrics = {"user": str(body.get("lyrics") or ""), "instrumental": INSTRUMENTAL_LYRICS}
-    artist = studio_artist(Random(f"{call.seed}/artist"))
+    artist = make_title("", Random(f"{call.seed}/artist")).replace(" ", "")
     songs: list[Song] = []
     for index in (0, 1):
         seed = f"{call.seed}/{index}"
@@ -123,7 +117,6 @@ def _ack(task: Task, _options: ReplyOptions) -> Json:
 
 
 def poll(task: Task, now: float, options: ReplyOptions, links: Links) -> Answer:
-    """Return the reply to a poll."""
     phase, timing = task.phase(now), task.timing
     if phase is Phase.FAILED and options.studio_failure == "code":
         return Answer(200, {"code": "failed", "message": task.failure, "data": None})

@@ -48,7 +48,6 @@ class Song:
 
     @property
     def instrumental(self) -> bool:
-        """Whether it has no vocals."""
         return self.recording.instrumental
 
 
@@ -94,7 +93,6 @@ class Task:
     duration_text: bool = False
 
     def phase(self, now: float) -> Phase:
-        """Return the state of the whole task."""
         if self.fails_at is not None and now >= self.fails_at:
             return Phase.FAILED
         if now < self.timing.started:
@@ -104,7 +102,6 @@ class Task:
         return Phase.SUCCEEDED
 
     def song_phase(self, index: int, now: float) -> Phase:
-        """Return the state of one song."""
         if self.phase(now) is Phase.FAILED:
             return Phase.FAILED
         if self.stuck or self.fails_at is not None or now < self.timing.done[index]:

@@ -5,11 +5,11 @@ import contextlib
 import hashlib
 import hmac
 import json
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 import aiohttp
 
@@ -17,15 +17,16 @@ from musicapi_nb.simulator.clock import SimulatedClock
 from musicapi_nb.simulator.faults import Faults
 from musicapi_nb.simulator.replies import Answer
 from musicapi_nb.simulator.reply_options import ReplyOptions
+from musicapi_nb.simulator.rules import WEBHOOK_LIMIT, Body, invalid
 from musicapi_nb.simulator.songs import make_id
 from musicapi_nb.simulator.tasks import Task
-from musicapi_nb.simulator.validation_rules import WEBHOOK_LIMIT, Body, invalid
 
 _PLATFORMS = {"sonic": "suno", "nuro": "nuro", "producer": "producer"}
 """Engine to its ``platform`` in a webhook; the other engines send none (service.md 12)."""
 _DEFAULT_SECRET = "the service's default webhook secret"  # noqa: S105 - made up
 _TIMEOUT = aiohttp.ClientTimeout(total=10.0)
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+_PUBLIC = re.compile(r"https://[\w.-]+(:\d+)?([/?#]|$)")
+_LOOPBACK = re.compile(r"https?://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?([/?#]|$)")
 
 
 @dataclass(slots=True, eq=False)
@@ -45,12 +46,9 @@ def check(body: Body, options: ReplyOptions) -> None:
     url = body.get("webhook_url")
     if url is None:
         return
-    try:
-        parts = urlsplit(url) if isinstance(url, str) and len(url) <= WEBHOOK_LIMIT else None
-    except ValueError:  # an incomplete IPv6 address
-        parts = None
-    local = options.webhook_hosts == "loopback" and parts and parts.hostname in _LOOPBACK
-    if parts is None or not parts.hostname or not (parts.scheme == "https" or local):
+    known = isinstance(url, str) and len(url) <= WEBHOOK_LIMIT
+    local = options.webhook_hosts == "loopback" and known and _LOOPBACK.match(url)
+    if not (known and _PUBLIC.match(url)) and not local:
         raise invalid("The 'webhook_url' field should be a public https URL.")
 
 
@@ -78,7 +76,6 @@ class WebhookSender:
         self._senders: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
-        """Open the HTTP session on the running loop."""
         self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), timeout=_TIMEOUT)
 
     async def stop(self) -> None:
@@ -142,7 +139,6 @@ class WebhookSender:
 
 
 def _events(task: Task) -> list[tuple[float, str]]:
-    """Return the events of a task and their instants."""
     timing = task.timing
     streaming = [(timing.running, "song.streaming")]
     if task.fails_at is not None:

@@ -43,12 +43,7 @@ _TITLES = _phrases("""
 The {thing} and the {other}, Back at {place}, A {thing} for Later, One More {thing}, Half a {thing}
 Leave the {thing} On, Past {place}, Letters from {place}, Slow {thing}, Where the {thing} Goes
 """)
-_ARTISTS = _phrases(
-    "QuietTrombone, PaperLantern, SecondCellar, MarbleStairs, TinOrchard, LateFerry"
-)
-_SMALL_WORDS = frozenset(
-    _phrases("a, an, and, at, by, for, from, in, of, on, or, the, to, with, as")
-)
+_SMALL_WORDS = _phrases("a, an, and, as, at, by, for, from, in, of, on, or, the, to, with")
 
 
 def make_title(text: str, rng: Random) -> str:
@@ -67,11 +62,6 @@ def make_lyrics(text: str, rng: Random, *, verses: int = 2) -> str:
         sections += [f"[Verse]\n{_lines(text, ends, rng, 3)}", chorus]
     sections.insert(-1, f"[Bridge]\n{_lines(text, bridge_rhymes, rng, 2)}")
     return "\n\n".join(sections)
-
-
-def studio_artist(rng: Random) -> str:
-    """Make up the artist of a studio song."""
-    return f"{rng.choice(_ARTISTS)}{rng.randrange(10_000):04d}"
 
 
 def title_case(text: str) -> str:

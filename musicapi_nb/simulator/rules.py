@@ -6,7 +6,7 @@ excludes that length.
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -58,11 +58,6 @@ def forbidden(message: str) -> Refusal:
     return Refusal(403, "forbidden", message)
 
 
-def retired(name: str) -> Refusal:
-    """Return the 410 for an engine or task type that is no longer offered."""
-    return Refusal(410, "gone", f"{name} is no longer available.")
-
-
 def check_content(lyrics: str | None, description: str | None) -> None:
     """Refuse lyrics without a letter, and lyrics or a description with a refused phrase."""
     if lyrics is not None and not any(character.isalpha() for character in lyrics):
@@ -74,7 +69,6 @@ def check_content(lyrics: str | None, description: str | None) -> None:
 
 
 def check_required(body: Body, names: Sequence[str], task_type: str | None = None) -> None:
-    """Refuse a body without one of these fields."""
     when = f" when task_type = {task_type}" if task_type else ""
     for name in names:
         if body.get(name) in (None, ""):
@@ -134,12 +128,6 @@ def check_range(body: Body, start: str, end: str, longest: float = math.inf) -> 
         raise invalid(f"'{start}' to '{end}' should be at most {longest:g} seconds.")
 
 
-def task_type_of(body: Body, task_types: Iterable[str]) -> str:
-    """Return the ``task_type``, create_music by default; refuse any other than these."""
-    check_fields(body, {"task_type": choice(*task_types)})
-    return body.get("task_type") or "create_music"
-
-
 def check_url(body: Body, name: str) -> None:
     """Refuse a value other than an http(s) URL, and a URL whose file is refused."""
     url = body.get(name)
@@ -171,7 +159,6 @@ def lyrics_of(body: Body) -> str | None:
 
 
 def is_number(value: Any) -> bool:
-    """Return whether a JSON value is a number."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
