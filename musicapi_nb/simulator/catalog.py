@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from musicapi_nb.simulator.replies import Answer, Json, Links, ack
 from musicapi_nb.simulator.reply_options import ReplyOptions
 from musicapi_nb.simulator.rules import Body, check_fields, choice, invalid
-from musicapi_nb.simulator.tasks import Engine, Phase, Song, Task, Timing
+from musicapi_nb.simulator.tasks import Phase, Song, Task, Timing, sonic_timing
 
 
 @dataclass(slots=True)
@@ -97,7 +97,7 @@ class Call:
 
 
 Check = Callable[[Call], None]
-MakeSongs = Callable[[Call], tuple[Song, ...]]
+Make = Callable[[Call], Any]
 DrawTiming = Callable[[float, Sequence[Song], Random], Timing]
 
 
@@ -116,21 +116,19 @@ class Wait(NamedTuple):
 class Operation:
     """One kind of POST and its effect.
 
-    Exactly one of four fields is set: ``answer`` replies at once, or with ``wait`` once a file is
-    ready; ``make_songs`` makes the songs of a task of ``engine``; ``result`` gives the outcome of
-    a task without songs; ``items_path`` is the path to which each item of a batch is sent.
+    Exactly one of three fields is set: ``answer`` replies at once, or with ``wait`` once a file is
+    ready; ``make`` makes the songs of a task (a tuple), or its outcome if it has none;
+    ``items_path`` is the path to which each item of a batch is sent.
     ``steps`` names the two steps of a request that uploads a file first.
     """
 
     name: str
     price: int
     check: Check
-    engine: Engine | None = None
-    make_songs: MakeSongs | None = None
-    timing: DrawTiming | None = None
+    make: Make | None = None
+    timing: DrawTiming = sonic_timing
     answer: Callable[[Call], Json] | None = None
     wait: Wait | None = None
-    result: Callable[[Call], Any] | None = None
     items_path: str = ""
     steps: tuple[str, ...] = ()
     ack: Callable[[Task, ReplyOptions], Json] = ack

@@ -7,10 +7,10 @@ from random import Random
 from typing import Any
 
 from musicapi_nb.simulator import rules, song_edits
-from musicapi_nb.simulator.catalog import Call, Check, Operation, Table, Wait
+from musicapi_nb.simulator.catalog import Call, Check, Make, Operation, Table, Wait
 from musicapi_nb.simulator.music import midi
 from musicapi_nb.simulator.music.lyric_writer import make_lyrics, make_title
-from musicapi_nb.simulator.replies import Answer, Json, lyrics_ack, voice_ack
+from musicapi_nb.simulator.replies import Answer, Json, ack, lyrics_ack, voice_ack
 from musicapi_nb.simulator.rules import Body, Refusal, invalid
 from musicapi_nb.simulator.songs import make_id, source_of, uploaded_song
 from musicapi_nb.simulator.tag_rewriting import split
@@ -216,10 +216,9 @@ def _shared_song(call: Call) -> Json:
 
 
 def _task(
-    name: str, price: int, check: Check, result: Callable[[Call], Any], **more: Any
+    name: str, price: int, check: Check, make: Make, ack: Callable[..., Json] = ack
 ) -> Operation:
-    fields = {"engine": "sonic", "timing": partial(sonic_timing, median=20.0), **more}
-    return Operation(name, price, check, result=result, **fields)
+    return Operation(name, price, check, make, partial(sonic_timing, median=20.0), ack=ack)
 
 
 def _stems(name: str, price: int, kind: int) -> Operation:
@@ -228,7 +227,7 @@ def _stems(name: str, price: int, kind: int) -> Operation:
         return song_edits.stems(call.seed, _clip(call), count)
 
     timing = partial(sonic_timing, median=80.0)
-    return Operation(f"sonic.stems_{name}", price, check_clip, "sonic", make, timing)
+    return Operation(f"sonic.stems_{name}", price, check_clip, make, timing)
 
 
 def _reply(
@@ -264,11 +263,9 @@ _REPLIES = (
 CLIPS: Table = {
     **{operation.name.replace(".", "/").replace("_", "-"): operation for operation in _REPLIES},
     "sonic/upload": lambda body: _UPLOAD_TASK if body.get("callback_url") else _UPLOAD,
-    "sonic/create-voice": _task("sonic.create_voice", 4, check_audio_url, _voice, ack=voice_ack),
+    "sonic/create-voice": _task("sonic.create_voice", 4, check_audio_url, _voice, voice_ack),
     "sonic/stems/basic": _stems("basic", 30, 0),
     "sonic/stems/full": _stems("full", 75, 1),
-    "suno/make-lyrics": _task(
-        "suno.make_lyrics", 2, _of_prompt, _make_lyrics, engine="suno", ack=lyrics_ack
-    ),
+    "suno/make-lyrics": _task("suno.make_lyrics", 2, _of_prompt, _make_lyrics, lyrics_ack),
     "suno/get-song": Operation("suno.get_song", 0, _of_link, answer=_shared_song),
 }

@@ -194,4 +194,4 @@ def poll(task: Task, now: float, options: ReplyOptions, links: Links) -> Answer:
     return Answer(200, {**body, **problem})
 
 
-CREATE = Operation("nuro.create", 10, _check, "nuro", _songs, _timing, ack=plain_ack)
+CREATE = Operation("nuro.create", 10, _check, _songs, _timing, ack=plain_ack)

@@ -4,18 +4,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from random import Random
-from typing import Any
 
 from musicapi_nb.simulator import clips, rules, tag_rewriting
-from musicapi_nb.simulator.catalog import (
-    Call,
-    Check,
-    Choice,
-    MakeSongs,
-    Operation,
-    Table,
-    by_task_type,
-)
+from musicapi_nb.simulator.catalog import Call, Check, Choice, Make, Operation, Table, by_task_type
 from musicapi_nb.simulator.music.lyric_writer import INSTRUMENTAL_LYRICS, make_lyrics, make_title
 from musicapi_nb.simulator.music.recording import Recording
 from musicapi_nb.simulator.replies import (
@@ -31,7 +22,7 @@ from musicapi_nb.simulator.replies import (
 from musicapi_nb.simulator.reply_options import ReplyOptions
 from musicapi_nb.simulator.rules import Body, invalid
 from musicapi_nb.simulator.songs import make_id, source_of, uploaded_song
-from musicapi_nb.simulator.tasks import Engine, Phase, Song, Task, sonic_timing
+from musicapi_nb.simulator.tasks import Phase, Song, Task, sonic_timing
 
 RIFFUSION_MODELS = ("FUZZ-1.1 Pro", "FUZZ-1.0 Pro", "FUZZ-1.1", "FUZZ-1.0")
 PRODUCER_MODELS = ("FUZZ-2.0", "FUZZ-2.0 Pro", "FUZZ-2.0 Raw", *RIFFUSION_MODELS, "FUZZ-0.8")
@@ -196,27 +187,25 @@ def _export(call: Call) -> list[Json]:
     return [{"audio_url": call.links.file(song, audio_format)}]
 
 
-def _creates(
-    engine: Engine, names: Iterable[str], check: Callable[..., None], make: MakeSongs
-) -> Choice:
+def _creates(engine: str, names: Iterable[str], check: Callable[..., None], make: Make) -> Choice:
     timing, operations = partial(sonic_timing, median=50.0), {}
     for name in names:
         checks = partial(check, task_type=name)
-        operation = Operation(f"{engine}.{name}", 12, checks, engine, make, timing, ack=plain_ack)
+        operation = Operation(f"{engine}.{name}", 12, checks, make, timing, ack=plain_ack)
         operations[name] = operation
     return by_task_type(operations)
 
 
-def _file_task(name: str, check: Check, **fields: Any) -> Operation:
-    name, timing = f"producer.{name}", partial(sonic_timing, median=15.0)
-    return Operation(name, 2, check, "producer", timing=timing, ack=plain_ack, **fields)
+def _file_task(name: str, check: Check, make: Make) -> Operation:
+    timing = partial(sonic_timing, median=15.0)
+    return Operation(f"producer.{name}", 2, check, make, timing, ack=plain_ack)
 
 
 # Prices: service.md 14; of /riffusion/upload none is public.
 PRODUCER: Table = {
     "producer/create": _creates("producer", PRODUCER_TASKS, _check_producer, _producer_songs),
-    "producer/upload": _file_task("upload", clips.check_audio_url, make_songs=_import),
-    "producer/download": _file_task("download", _check_download, result=_export),
+    "producer/upload": _file_task("upload", clips.check_audio_url, _import),
+    "producer/download": _file_task("download", _check_download, _export),
     "riffusion/create": _creates("riffusion", RIFFUSION_TASKS, _check_riffusion, _riffusion_songs),
     "riffusion/upload": clips.upload_to("riffusion"),
 }

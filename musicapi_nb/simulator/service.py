@@ -17,12 +17,12 @@ from musicapi_nb.simulator.replies import Answer, Links
 from musicapi_nb.simulator.reply_options import ReplyOptions
 from musicapi_nb.simulator.rules import Refusal, forbidden, invalid
 from musicapi_nb.simulator.songs import make_id, uploaded_song
-from musicapi_nb.simulator.tasks import Engine, Phase, Task
+from musicapi_nb.simulator.tasks import Phase, Task
 from musicapi_nb.simulator.webhook_sender import WebhookSender
 
 API = "/api/v1/"
 
-_TASKS: Mapping[str, tuple[Engine, Callable[[Task, float, ReplyOptions, Links], Answer]]] = {
+_TASKS: Mapping[str, tuple[str, Callable[[Task, float, ReplyOptions, Links], Answer]]] = {
     "sonic/task": ("sonic", replies.sonic_task),
     "suno/clip": ("sonic", replies.sonic_task),
     "suno/get-lyrics": ("suno", replies.lyrics_task),
@@ -107,7 +107,7 @@ class Service:
             raise invalid("missing task id.")
         engine, _ = _TASKS[route]
         task = self.catalog.tasks.get(task_id)
-        if task is None or task.key != key or task.engine != engine:
+        if task is None or task.charge.key != key or task.engine != engine:
             nuro_refusal = Refusal(404, "not_found", "task not found.")
             raise nuro_refusal if engine == "nuro" else invalid("task not found.")
         self.accounts.settle()
@@ -141,7 +141,7 @@ class Service:
         return self._carry_out(operation, path, call)
 
     def _check_rate(self, operation: Operation, key: str) -> None:
-        if self._rate_limit is None or operation.engine is None:
+        if self._rate_limit is None or operation.answer is not None:
             return
         now, last = self.clock.now(), self._last_create.get(key)
         if last is not None and now - last < self._rate_limit:
@@ -235,20 +235,18 @@ class Service:
     def _create_task(
         self, operation: Operation, call: Call, charge: Charge | None, path: str
     ) -> Task:
-        if operation.engine is None or operation.timing is None or charge is None:
+        if operation.make is None or charge is None:
             raise TypeError(f"{operation.name} neither answers at once nor makes a paid task")
-        songs = operation.make_songs(call) if operation.make_songs else ()
+        made = operation.make(call)
+        songs = made if isinstance(made, tuple) else ()
         task = Task(
             task_id=make_id(call.seed),
-            number=charge.number,
-            key=call.key,
-            engine=operation.engine,
             operation=operation.name,
             body=call.body,
             timing=operation.timing(self.clock.now(), songs, Random(f"{call.seed}/time")),
             songs=songs,
             charge=charge,
-            result=operation.result(call) if operation.result else None,
+            result=made,
         )
         charge.task_id = task.task_id
         self._apply_faults(task, path)

@@ -9,10 +9,10 @@ from functools import partial
 from typing import NamedTuple
 
 from musicapi_nb.simulator import rules, song_edits
-from musicapi_nb.simulator.catalog import Call, Check, MakeSongs, Operation, Table, by_task_type
+from musicapi_nb.simulator.catalog import Call, Check, Make, Operation, Table, by_task_type
 from musicapi_nb.simulator.rules import Body, invalid
 from musicapi_nb.simulator.songs import sonic_songs, source_of, uploaded_song
-from musicapi_nb.simulator.tasks import Song, sonic_timing
+from musicapi_nb.simulator.tasks import Song
 
 _SMALL_MODELS = ("sonic-v3-5", "sonic-v4")
 SONIC_MODELS: tuple[str, ...] = (
@@ -211,12 +211,12 @@ def _mashup(call: Call) -> tuple[Song, ...]:
     return song_edits.mashup(call, first, second)
 
 
-def _edit(edit: Callable[[Call, Song], tuple[Song, ...]], source_field: str) -> MakeSongs:
+def _edit(edit: Callable[[Call, Song], tuple[Song, ...]], source_field: str) -> Make:
     return lambda call: edit(call, source_of(call, source_field))
 
 
-def _songs(name: str, price: int, check: Check, make: MakeSongs) -> Operation:
-    return Operation(f"sonic.{name}", price, check, "sonic", make, sonic_timing)
+def _songs(name: str, price: int, check: Check, make: Make) -> Operation:
+    return Operation(f"sonic.{name}", price, check, make)
 
 
 def _upload_songs(name: str, step: str, check: Check) -> Operation:
@@ -229,7 +229,7 @@ _COVER = TaskRule(_CLIP, duration=True)
 _ADD = TaskRule(_CLIP, custom_mode=False)
 _REMASTER = _ADD._replace(models=("sonic-v4", "sonic-v4-5-plus", "sonic-v5"))
 # Prices: service.md 14, the newest known (2026-10-07).
-_CREATES: Mapping[str, tuple[int, TaskRule, MakeSongs]] = {
+_CREATES: Mapping[str, tuple[int, TaskRule, Make]] = {
     "create_music": (20, TaskRule(text=True, duration=True), _create),
     "extend_music": (15, _EXTEND, _create),
     "concat_music": (2, _ADD._replace(models=()), _concat),
@@ -261,5 +261,5 @@ SONIC: Table = {
     "sonic/sample": lambda body: _UPLOAD_SAMPLE if body.get("url") else _SAMPLE,
     "sonic/mashup": _songs("mashup", 15, _check_mashup, _mashup),
     "sonic/replace-section": _songs("replace_section", 15, _check_section, _SECTION),
-    "sonic/batch": Operation("sonic.batch", 0, _check_batch, "sonic", items_path="sonic/create"),
+    "sonic/batch": Operation("sonic.batch", 0, _check_batch, items_path="sonic/create"),
 }

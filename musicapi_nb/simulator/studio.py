@@ -196,5 +196,5 @@ def _song(task: Task, index: int, now: float, links: Links) -> Json:
     }
 
 
-CREATE = Operation("studio.create", 15, _check, "studio", _songs, _timing, ack=_ack)
+CREATE = Operation("studio.create", 15, _check, _songs, _timing, ack=_ack)
 """Price of 2025-02-18."""

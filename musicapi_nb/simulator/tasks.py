@@ -4,13 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from random import Random
-from typing import Any, Literal
+from typing import Any
 
 from musicapi_nb.simulator.accounts import Charge
 from musicapi_nb.simulator.music.recording import AudioFormat, Recording
 from musicapi_nb.simulator.tag_rewriting import Step
-
-Engine = Literal["sonic", "studio", "nuro", "producer", "riffusion", "suno"]
 
 
 class Phase(StrEnum):
@@ -75,9 +73,6 @@ class Task:
     """
 
     task_id: str
-    number: int
-    key: str = field(repr=False)
-    engine: Engine
     operation: str
     body: Mapping[str, Any]
     timing: Timing
@@ -91,6 +86,11 @@ class Task:
     stuck: bool = False
     state_word: str | None = None
     duration_text: bool = False
+
+    @property
+    def engine(self) -> str:
+        """The first part of the operation's name."""
+        return self.operation.partition(".")[0]
 
     def phase(self, now: float) -> Phase:
         if self.fails_at is not None and now >= self.fails_at:
