@@ -1,6 +1,5 @@
 """Nuro: its own word lists, ranges and error type (service.md 8, 13), one song a task. No I/O."""
 
-import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from random import Random
@@ -15,6 +14,7 @@ from musicapi_nb.simulator.reply_options import ReplyOptions
 from musicapi_nb.simulator.rules import Body, Refusal
 from musicapi_nb.simulator.songs import make_id
 from musicapi_nb.simulator.tasks import Phase, Song, Task, Timing
+from musicapi_nb.simulator.vocabulary import word_lists
 
 LYRICS_LIMIT = 2000
 DESCRIPTION_LIMIT = 200
@@ -25,41 +25,36 @@ SEGMENT_SECONDS = (5, 120)
 SEGMENTS: tuple[str, ...] = ("intro", "verse", "chorus", "inst", "bridge", "outro")
 
 
-def _lists(text: str) -> Mapping[str, tuple[str, ...]]:
-    rows = re.sub(r"\n +", " ", text.strip()).splitlines()
-    return {name: tuple(words.split(", ")) for name, words in (row.split(": ") for row in rows)}
-
-
-VOCAL_WORDS = _lists("""
-gender: Female, Male
+VOCAL_WORDS = word_lists("""
+gender: Female, Male;
 genre: Folk, Pop, Rock, Chinese Style, Hip Hop/Rap, R&B/Soul, Punk, Electronic, Jazz, Reggae, DJ,
-  Pop Punk, Disco, Future Bass, Pop Rap, Trap Rap, R&B Rap, Chinoiserie Electronic, GuFeng Music,
-  Pop Rock, Jazz Pop, Bossa Nova, Contemporary R&B
+Pop Punk, Disco, Future Bass, Pop Rap, Trap Rap, R&B Rap, Chinoiserie Electronic, GuFeng Music,
+Pop Rock, Jazz Pop, Bossa Nova, Contemporary R&B;
 mood: Happy, Dynamic/Energetic, Sentimental/Melancholic/Lonely, Inspirational/Hopeful,
-  Nostalgic/Memory, Excited, Sorrow/Sad, Chill, Romantic, Miss, Groovy/Funky, Dreamy/Ethereal,
-  Calm/Relaxing
+Nostalgic/Memory, Excited, Sorrow/Sad, Chill, Romantic, Miss, Groovy/Funky, Dreamy/Ethereal,
+Calm/Relaxing;
 timbre: Warm, Bright, Husky, Electrified voice, Sweet_AUDIO_TIMBRE, Cute_AUDIO_TIMBRE,
-  Loud and sonorous, Powerful, Sexy/Lazy
+Loud and sonorous, Powerful, Sexy/Lazy
 """)
-BGM_WORDS = _lists("""
+BGM_WORDS = word_lists("""
 genre: corporate, dance/edm, orchestral, chill out, rock, hip hop, folk, funk, ambient, holiday,
-  jazz, kids, world, travel, commercial, advertising, driving, cinematic, upbeat, epic, inspiring,
-  business, video game, dark, pop, trailer, modern, electronic, documentary, soundtrack, fashion,
-  acoustic, movie, tv, high tech, industrial, dance, video, vlog, marketing, game, radio,
-  promotional, sports, party, summer, beauty
+jazz, kids, world, travel, commercial, advertising, driving, cinematic, upbeat, epic, inspiring,
+business, video game, dark, pop, trailer, modern, electronic, documentary, soundtrack, fashion,
+acoustic, movie, tv, high tech, industrial, dance, video, vlog, marketing, game, radio,
+promotional, sports, party, summer, beauty;
 mood: positive, uplifting, energetic, happy, bright, optimistic, hopeful, cool, dreamy, fun,
-  light, powerful, calm, confident, joyful, dramatic, peaceful, playful, soft, groovy, reflective,
-  easy, relaxed, lively, smooth, romantic, intense, elegant, mellow, emotional, sentimental,
-  cheerful happy, contemplative, soothing, proud, passionate, sweet, mystical, tranquil, cheerful,
-  casual, beautiful, ethereal, melancholy, sad, aggressive, haunting, adventure, serene, sincere,
-  funky, funny
+light, powerful, calm, confident, joyful, dramatic, peaceful, playful, soft, groovy, reflective,
+easy, relaxed, lively, smooth, romantic, intense, elegant, mellow, emotional, sentimental,
+cheerful happy, contemplative, soothing, proud, passionate, sweet, mystical, tranquil, cheerful,
+casual, beautiful, ethereal, melancholy, sad, aggressive, haunting, adventure, serene, sincere,
+funky, funny;
 instrument: piano, drums, guitar, percussion, synth, electric guitar, acoustic guitar,
-  bass guitar, brass, violin, cello, flute, organ, trumpet, ukulele, saxophone, double bass, harp,
-  glockenspiel, synthesizer, keyboard, marimba, bass, banjo, strings
+bass guitar, brass, violin, cello, flute, organ, trumpet, ukulele, saxophone, double bass, harp,
+glockenspiel, synthesizer, keyboard, marimba, bass, banjo, strings;
 theme: inspirational, motivational, achievement, discovery, every day, love, technology,
-  lifestyle, journey, meditation, drama, children, hope, fantasy, holiday, health, family,
-  real estate, media, kids, science, education, progress, world, vacation, training, christmas,
-  sales
+lifestyle, journey, meditation, drama, children, hope, fantasy, holiday, health, family,
+real estate, media, kids, science, education, progress, world, vacation, training, christmas,
+sales
 """)
 
 

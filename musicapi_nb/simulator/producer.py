@@ -5,20 +5,11 @@ from dataclasses import replace
 from functools import partial
 from random import Random
 
-from musicapi_nb.simulator import clips, rules, tag_rewriting
+from musicapi_nb.simulator import clips, replies, rules, tag_rewriting
 from musicapi_nb.simulator.catalog import Call, Check, Choice, Make, Operation, Table, by_task_type
 from musicapi_nb.simulator.music.lyric_writer import INSTRUMENTAL_LYRICS, make_lyrics, make_title
 from musicapi_nb.simulator.music.recording import Recording
-from musicapi_nb.simulator.replies import (
-    Answer,
-    Json,
-    Links,
-    duration_of,
-    failed_task,
-    plain_ack,
-    state_word,
-    utc_text,
-)
+from musicapi_nb.simulator.replies import Answer, Json, Links
 from musicapi_nb.simulator.reply_options import ReplyOptions
 from musicapi_nb.simulator.rules import Body, invalid
 from musicapi_nb.simulator.songs import make_id, source_of, uploaded_song
@@ -191,14 +182,14 @@ def _creates(engine: str, names: Iterable[str], check: Callable[..., None], make
     timing, operations = partial(sonic_timing, median=50.0), {}
     for name in names:
         checks = partial(check, task_type=name)
-        operation = Operation(f"{engine}.{name}", 12, checks, make, timing, ack=plain_ack)
+        operation = Operation(f"{engine}.{name}", 12, checks, make, timing, ack=replies.plain_ack)
         operations[name] = operation
     return by_task_type(operations)
 
 
 def _file_task(name: str, check: Check, make: Make) -> Operation:
     timing = partial(sonic_timing, median=15.0)
-    return Operation(f"producer.{name}", 2, check, make, timing, ack=plain_ack)
+    return Operation(f"producer.{name}", 2, check, make, timing, ack=replies.plain_ack)
 
 
 # Prices: service.md 14; of /riffusion/upload none is public.
@@ -228,7 +219,7 @@ def poll_producer(task: Task, now: float, options: ReplyOptions, links: Links) -
     phase, has_status = task.phase(now), options.producer_form == "2026"
     done = phase is Phase.SUCCEEDED
     if phase is Phase.FAILED and not has_status:
-        return failed_task(task, options)
+        return replies.failed_task(task, options)
     if not done and not has_status:
         return Answer(202, _NOT_READY)
     body: Json = {"code": 200}
@@ -246,7 +237,7 @@ def poll_producer(task: Task, now: float, options: ReplyOptions, links: Links) -
 def poll_riffusion(task: Task, now: float, options: ReplyOptions, links: Links) -> Answer:
     phase = task.phase(now)
     if phase is Phase.FAILED:
-        return failed_task(task, options)
+        return replies.failed_task(task, options)
     songs = [
         _riffusion_song(task, index, now, links)
         for index in range(len(task.songs))
@@ -272,7 +263,7 @@ def _riffusion_song(task: Task, index: int, now: float, links: Links) -> Json:
     return _row(task, song, links) | {
         "audio_url": links.audio(song) if phase is Phase.SUCCEEDED else "",
         "timestamp": {},
-        "state": state_word(task, phase),
+        "state": replies.state_word(task, phase),
     }
 
 
@@ -283,7 +274,7 @@ def _row(task: Task, song: Song, links: Links) -> Json:
         "lyrics": song.lyrics,
         "image_url": links.image(song),
         "video_url": None,
-        "created_at": utc_text(task.timing.started, "microseconds"),
+        "created_at": replies.utc_text(task.timing.started, "microseconds"),
         "mv": song.model,
-        "duration": duration_of(task, song),
+        "duration": replies.duration_of(task, song),
     }

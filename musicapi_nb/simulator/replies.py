@@ -10,8 +10,6 @@ from musicapi_nb.simulator.tasks import Phase, Song, Task
 
 Json = dict[str, Any]
 
-TIMED_OUT = "Task failed due to timeout. Credits were previously refunded."
-
 
 class Answer(NamedTuple):
     """An HTTP status and a JSON body."""
@@ -111,7 +109,8 @@ def lyrics_ack(task: Task, _options: ReplyOptions) -> Json:
 def sonic_task(task: Task, now: float, options: ReplyOptions, links: Links) -> Answer:
     phase = task.phase(now)
     if phase is Phase.FAILED and options.sonic_failure == "timeout":
-        return error(Refusal(504, "timeout", TIMED_OUT), options, "sonic")
+        message = "Task failed due to timeout. Credits were previously refunded."
+        return error(Refusal(504, "timeout", message), options, "sonic")
     if phase is Phase.FAILED and (options.sonic_failure == "api_error" or not task.songs):
         return failed_task(task, options)
     hidden = options.sonic_unfinished == "not_ready" or not task.songs
@@ -131,10 +130,10 @@ def lyrics_task(task: Task, now: float, options: ReplyOptions, _links: Links) ->
     phase = task.phase(now)
     if phase is Phase.FAILED:
         return failed_task(task, options)
-    done = phase is Phase.SUCCEEDED
-    text = task.result if done else {"title": "", "text": ""}
-    status = "complete" if done else "running"
-    return Answer(200, {"code": 200, "data": {**text, "status": status}, "message": "success"})
+    data = {"title": "", "text": "", "status": "running"}
+    if phase is Phase.SUCCEEDED:
+        data = {**task.result, "status": "complete"}
+    return Answer(200, {"code": 200, "data": data, "message": "success"})
 
 
 def batch_tasks(answers: Sequence[Answer], options: ReplyOptions) -> list[Any]:

@@ -84,9 +84,7 @@ class Simulator:
         self.request_log = RequestLog()
         self.port = port
         catalog = Catalog(self.reply_options, seconds, self.clock.now)
-        self.service = Service(
-            self.clock, self.accounts, self.faults, catalog, seed=seed, rate_limit=rate_limit
-        )
+        self.service = Service(self.clock, self.accounts, self.faults, catalog, seed, rate_limit)
         self._runner: web.AppRunner | None = None
         self._listener: socket.socket | None = None
         self._executor: ThreadPoolExecutor | None = None

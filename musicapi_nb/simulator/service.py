@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from random import Random
 from types import MappingProxyType
 from typing import Any
@@ -36,33 +36,32 @@ _FAILS_AFTER = 0.6
 """Share of its time after which a failing task fails."""
 
 
+@dataclass(slots=True)
 class Service:
     """Answers requests below ``/api/v1``.
 
-    ``rate_limit`` is the simulated seconds required between two creates of a key, None for none.
+    ``rate_limit`` is the simulated seconds required between two creates of a key, None for none;
+    ``last_create`` has the instant of the latest one of each.
     """
 
-    def __init__(
-        self,
-        clock: SimulatedClock,
-        accounts: Accounts,
-        faults: Faults,
-        catalog: Catalog,
-        *,
-        seed: int,
-        rate_limit: float | None,
-    ) -> None:
-        self.clock = clock
-        self.accounts = accounts
-        self.faults = faults
-        self.catalog = catalog
-        self.options = catalog.options
-        self.links = Links("")
-        self.dead_links: set[str] = set()
-        self.webhooks = WebhookSender(clock, faults, self.options, self._task_reply)
-        self._seed = seed
-        self._rate_limit = rate_limit
-        self._last_create: dict[str, float] = {}
+    clock: SimulatedClock
+    accounts: Accounts
+    faults: Faults
+    catalog: Catalog
+    seed: int
+    rate_limit: float | None
+    links: Links = field(default_factory=lambda: Links(""))
+    dead_links: set[str] = field(default_factory=set)
+    last_create: dict[str, float] = field(default_factory=dict, repr=False)
+    webhooks: WebhookSender = field(init=False)
+
+    def __post_init__(self) -> None:
+        options = self.catalog.options
+        self.webhooks = WebhookSender(self.clock, self.faults, options, self._task_reply)
+
+    @property
+    def options(self) -> ReplyOptions:
+        return self.catalog.options
 
     def answer(
         self,
@@ -141,18 +140,18 @@ class Service:
         return self._carry_out(operation, path, call)
 
     def _check_rate(self, operation: Operation, key: str) -> None:
-        if self._rate_limit is None or operation.answer is not None:
+        if self.rate_limit is None or operation.answer is not None:
             return
-        now, last = self.clock.now(), self._last_create.get(key)
-        if last is not None and now - last < self._rate_limit:
+        now, last = self.clock.now(), self.last_create.get(key)
+        if last is not None and now - last < self.rate_limit:
             raise Refusal(429, "too_many_requests", "Too many requests. Please slow down.")
-        self._last_create[key] = now
+        self.last_create[key] = now
 
     def _carry_out_batch(self, operation: Operation, call: Call) -> Answer:
         operation.check(call)
         items = call.body["items"]
         answers = [self._answer_item(operation.items_path, call, item) for item in items]
-        batch_id = make_id(f"{self._seed}/batch/{len(self.catalog.batches)}")
+        batch_id = make_id(f"{self.seed}/batch/{len(self.catalog.batches)}")
         self.catalog.batches[batch_id] = tuple(answers)
         self.catalog.owners[batch_id] = call.key
         submitted = sum("task_id" in answer.body for answer in answers)
@@ -183,7 +182,7 @@ class Service:
         if operation.price and not (pending and pending.paid):
             charge = self._charge(call.key, path, operation.name, operation.price)
         number = charge.number if charge else f"free/{operation.name}/{call.body.get('clip_id')}"
-        call = replace(call, seed=f"{self._seed}/{number}")
+        call = replace(call, seed=f"{self.seed}/{number}")
         if operation.answer is not None:
             return self._answer_at_once(operation, call, pending)
         task = self._create_task(operation, call, charge, API + path)
@@ -227,7 +226,7 @@ class Service:
         if fault is None:
             return None
         charge = self._charge(call.key, path, "sonic.upload", _UPLOAD_PRICE)
-        song = uploaded_song(url, f"{self._seed}/{charge.number}/upload")
+        song = uploaded_song(url, f"{self.seed}/{charge.number}/upload")
         self.catalog.add(song, call.key)
         message, finished = fault.settings["message"], {upload: song.song_id}
         return replies.step_failure(self.options, make, message, finished)

@@ -1,17 +1,13 @@
 """Make the songs of an accepted request, determined by the task's seed. No I/O."""
 
+import string
 from dataclasses import replace
 from random import Random
 from uuid import UUID
 
 from musicapi_nb.simulator import tag_rewriting
 from musicapi_nb.simulator.catalog import Call
-from musicapi_nb.simulator.music.lyric_writer import (
-    INSTRUMENTAL_LYRICS,
-    make_lyrics,
-    make_title,
-    title_case,
-)
+from musicapi_nb.simulator.music.lyric_writer import INSTRUMENTAL_LYRICS, make_lyrics, make_title
 from musicapi_nb.simulator.music.recording import Recording
 from musicapi_nb.simulator.rules import lyrics_of
 from musicapi_nb.simulator.tasks import Song
@@ -30,7 +26,7 @@ def uploaded_song(url: str, seed: str) -> Song:
     seconds = round(Random(seed).uniform(6, 60), 2)
     return Song(
         song_id=make_id(seed),
-        title=title_case(name.replace("-", " ").replace("_", " ")) or "Upload",
+        title=string.capwords(name.replace("-", " ").replace("_", " ")) or "Upload",
         tags=(),
         lyrics="",
         recording=Recording(seed, (), seconds, instrumental=True),

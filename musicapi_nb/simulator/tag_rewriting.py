@@ -7,29 +7,21 @@ chances. A song whose tags are all dropped gets a random genre. No I/O.
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from random import Random
 from typing import NamedTuple
 
-from musicapi_nb.simulator.vocabulary import (
-    COMPOUNDS,
-    DECADES,
-    GENRES,
-    KNOWN,
-    MOST_TAGS,
-    RETURN_CHANCE,
-    RULES,
-    SPELLINGS,
-    Rule,
-)
+from musicapi_nb.simulator import vocabulary
+from musicapi_nb.simulator.vocabulary import DECADES, GENRES, KNOWN, MOST_TAGS, SPELLINGS, Rule
 
 _LIST_WORDS = 3
 """A comma-separated part of at most this many words counts as a tag, a longer one as prose."""
 _LONGEST_FIRST = sorted(map(re.escape, KNOWN), key=len, reverse=True)
 _KNOWN_TAG = re.compile(rf"(?<![\w&'-])(?:{'|'.join(_LONGEST_FIRST)})(?![\w&'-])")
-_RULES_BY_TAG: dict[str, tuple[Rule, ...]] = {}
-for _rule in RULES:
-    _RULES_BY_TAG[_rule.tag] = (*_RULES_BY_TAG.get(_rule.tag, ()), _rule)
+_RULES_BY_TAG: defaultdict[str, list[Rule]] = defaultdict(list)
+for _rule in vocabulary.RULES:
+    _RULES_BY_TAG[_rule.tag].append(_rule)
 
 
 class Step(NamedTuple):
@@ -65,7 +57,7 @@ def one_pass(tags: Sequence[str], rng: Random, negative: Iterable[str] = ()) -> 
     added_tags: dict[str, None] = {}
     for requested in tags:
         tag = SPELLINGS.get(requested, requested)
-        rules = _RULES_BY_TAG.get(tag, ()) if tag in KNOWN else _RULES_BY_TAG["*"]
+        rules = _RULES_BY_TAG[tag if tag in KNOWN else "*"]
         changed = _keep_or_rewrite(tag, rules, rng)
         if changed is not None and changed not in excluded:
             kept_tags[changed] = None
@@ -100,8 +92,8 @@ def studio_steps(prompt: str, rng: Random, *, first: bool, negative: str = "") -
     """
     source = requested_text(prompt)
     requested = _split_known(source)
-    if first and COMPOUNDS.keys() & set(requested):
-        parts = [COMPOUNDS.get(tag, (tag,)) for tag in requested]
+    if first and vocabulary.COMPOUNDS.keys() & set(requested):
+        parts = [vocabulary.COMPOUNDS.get(tag, (tag,)) for tag in requested]
         rest = [component for part in parts for component in part[1:]]
         requested = tuple(dict.fromkeys([*(part[0] for part in parts), *rest]))
         source = ", ".join(requested)
@@ -133,7 +125,7 @@ def _later_tags(
     requested: Sequence[str], tags: Sequence[str], rng: Random, excluded: Iterable[str]
 ) -> tuple[str, ...]:
     dropped = [tag for tag in requested if tag not in tags and tag not in excluded]
-    restored = [tag for tag in dropped if rng.random() < RETURN_CHANCE]
+    restored = [tag for tag in dropped if rng.random() < vocabulary.RETURN_CHANCE]
     passed = one_pass(tags, rng, excluded)
     kept_tags = [tag for tag in passed if tag not in restored][: max(1, MOST_TAGS - len(restored))]
     order = [tag for tag in (*kept_tags, *restored) if tag not in DECADES]

@@ -52,28 +52,22 @@ def check(body: Body, options: ReplyOptions) -> None:
         raise invalid("The 'webhook_url' field should be a public https URL.")
 
 
+@dataclass(slots=True)
 class WebhookSender:
     """Sends the webhooks of one simulator at simulated times.
 
     ``sent`` has every webhook that was sent, oldest first. They are signed with real unix seconds,
     because the receiver's clock is real. Webhooks that are due after the simulator stops are
-    dropped.
+    dropped. ``reply`` returns the reply to a poll at an instant.
     """
 
-    def __init__(
-        self,
-        clock: SimulatedClock,
-        faults: Faults,
-        options: ReplyOptions,
-        reply: Callable[[Task, float], Answer],
-    ) -> None:
-        self.sent: list[Delivery] = []
-        self._clock = clock
-        self._faults = faults
-        self._options = options
-        self._reply = reply
-        self._session: aiohttp.ClientSession | None = None
-        self._senders: set[asyncio.Task[None]] = set()
+    clock: SimulatedClock
+    faults: Faults
+    options: ReplyOptions
+    reply: Callable[[Task, float], Answer]
+    sent: list[Delivery] = field(default_factory=list)
+    _session: aiohttp.ClientSession | None = None
+    _senders: set[asyncio.Task[None]] = field(default_factory=set)
 
     def start(self) -> None:
         self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), timeout=_TIMEOUT)
@@ -92,7 +86,7 @@ class WebhookSender:
         """Send the webhooks of a task that was made with a ``webhook_url``."""
         if task.body.get("webhook_url") is None or task.engine not in _PLATFORMS:
             return
-        faults = self._faults.strike_all("webhook", path)
+        faults = self.faults.strike_all("webhook", path)
         if self._session is None or "webhook_lost" in faults:
             return
         sender = asyncio.get_running_loop().create_task(self._send_all(task, faults))
@@ -106,7 +100,7 @@ class WebhookSender:
             events, due = events[::-1], due[-1:] * len(due)
         delay = faults.get("webhook_late", {}).get("seconds", 0.0)
         for send_at, (instant, event) in zip(due, events, strict=True):
-            await self._clock.sleep(max(send_at + delay - self._clock.now(), 0.0))
+            await self.clock.sleep(max(send_at + delay - self.clock.now(), 0.0))
             for _ in range(2 if "webhook_twice" in faults else 1):
                 await self._send(task, event, instant)
 
@@ -114,7 +108,7 @@ class WebhookSender:
         body = json.dumps(self._body(task, event, instant)).encode()
         headers = {
             "Content-Type": "application/json",
-            **_headers(task, event, body, self._options.webhook_signature),
+            **_headers(task, event, body, self.options.webhook_signature),
         }
         delivery = Delivery(event, task.task_id, str(task.body["webhook_url"]), headers, body)
         self.sent.append(delivery)
@@ -135,7 +129,7 @@ class WebhookSender:
         if task.engine == "nuro":
             text = task.body.get("description") or task.body.get("lyrics") or ""
             prompt = {"prompt": text, "theme": "", "instrument": task.body.get("instrument") or ""}
-        return {**self._reply(task, instant).body, **prompt, **ids}
+        return {**self.reply(task, instant).body, **prompt, **ids}
 
 
 def _events(task: Task) -> list[tuple[float, str]]:
