@@ -116,8 +116,9 @@ _PYTHON_TYPES: Mapping[str, tuple[tuple[type, ...], str]] = {
 _TEXT = ((str,), "text")
 # The service accepts no files, only URLs (docs upload-music).
 _PUBLISH = (
-    "a local file, which the service cannot reach; it needs a public URL. "
-    "api.publish(path, 's3://bucket/songs/').result() copies the file there and returns its URL"
+    "a local file, which the service cannot reach; it needs a public URL. api.publish(path, "
+    "'s3://bucket/songs/', url='https://cdn.example/songs/').result() copies the file there and "
+    "returns its URL"
 )
 _FILE = re.compile(
     r"file:.*|[./~\\].*|[a-z]:[\\/].*|[^/:]*\.(mp3|wav|m4a|flac|ogg|aac)"
