@@ -114,7 +114,7 @@ def test_cell_declares_an_operation() -> None:
 
 
 def test_custom_operation_can_extend_a_declared_one() -> None:
-    class Karaoke(producer.Create):
+    class Karaoke(producer.Create, frozen=True, kw_only=True):
         """Make a song, and its backing track."""
 
         constants = {"task_type": "karaoke_music"}  # noqa: RUF012 - as in a notebook
@@ -196,10 +196,12 @@ def test_custom_operation_is_bought_once(api: Session) -> None:
     assert [len(task.songs) for task in tasks] == [2, 2]
     assert [task.state for task in tasks] == ["succeeded", "succeeded"]
     assert api.credits().result().total < balance
-    (entry,) = api.library.entries()
+    library = api.library
+    assert library is not None
+    (entry,) = library.entries()
     assert (entry.name, entry.price, entry.state) == ("sonic.take_five", 15, "done")
-    assert len(mnb.songs_frame(api.library)) == 2
-    assert api.library.request(entry.id) == tasks[1].request
+    assert len(mnb.songs_frame(library)) == 2
+    assert library.request(entry.id) == tasks[1].request
 
 
 def test_experiment_of_a_custom_operation_continues_in_a_later_kernel(api: Session) -> None:
@@ -214,6 +216,7 @@ def test_experiment_of_a_custom_operation_continues_in_a_later_kernel(api: Sessi
     assert len(first) == len(second) == 4
     assert first["beats"].tolist() == [3, 3, 5, 5]
     assert first["song_id"].tolist() == second["song_id"].tolist()
+    assert api.library is not None
     assert len(api.library.entries()) == 2
 
 
@@ -236,7 +239,7 @@ def test_key_is_fixed_and_of_this_operation_alone() -> None:
 
 
 def test_batch_takes_no_custom_operation() -> None:
-    class Duet(sonic.Create):
+    class Duet(sonic.Create, frozen=True, kw_only=True):
         """Sing with two voices."""
 
         constants = {"task_type": "duet_music"}  # noqa: RUF012 - as in a notebook
