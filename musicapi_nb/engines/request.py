@@ -190,8 +190,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
             if name in self.fields():
                 yield Problem("extra", f"{name!r} is a field of this operation; pass {name}=...")
             elif name in self.constants:
-                message = f"{name!r} is fixed for {self.operation}; choose another operation"
-                yield Problem("extra", message)
+                fixed = f"{name!r} is fixed for {self.operation}"
+                yield Problem("extra", f"{fixed}; choose another operation, or declare one")
         if "webhook_secret" in self.extra:
             message = "'webhook_secret' would be displayed and stored with the request; pass it to"
             yield Problem("extra", f"{message} MusicAPI(webhook=..., webhook_secret=...)")
