@@ -771,6 +771,13 @@ def test_no_assumption_about_other_prices(operation: type[Request]) -> None:
     assert operation().assumed_price() is None
 
 
+@pytest.mark.parametrize("seed", [7, "7"], ids=repr)
+def test_producer_takes_seeds_as_numbers_and_as_text(seed: int | str) -> None:
+    request = producer.Create(sound="jazz", seed=seed)
+    assert request.problems() == ()
+    assert request.body()["seed"] == seed
+
+
 def test_default_is_sent_unless_the_field_is_set() -> None:
     assert sonic.Concat(continue_clip_id="c1").body()["use_suno_cdn"] is False
     assert sonic.Concat(continue_clip_id="c1", use_suno_cdn=True).body()["use_suno_cdn"] is True

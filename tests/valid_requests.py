@@ -102,14 +102,16 @@ VALID: list[tuple[Request, str, dict[str, Any], int | None, int | None]] = [
         15,
     ),
     (
-        sonic.AddInstrumental(**FROM_CLIP, overpainting_start_s=0, overpainting_end_s=0.75),
+        sonic.AddInstrumental(
+            **{**FROM_CLIP, "mv": "sonic-v5"}, overpainting_start_s=0, overpainting_end_s=0.75
+        ),
         SONIC_CREATE,
         {"task_type": "add_instrumental", **CDN},
         None,
         15,
     ),
     (
-        sonic.Remaster(continue_clip_id="c1", mv="sonic-v6", variation_category="subtle"),
+        sonic.Remaster(continue_clip_id="c1", mv="sonic-v5", variation_category="subtle"),
         SONIC_CREATE,
         {"task_type": "remaster", **CDN},
         None,
@@ -222,7 +224,7 @@ VALID: list[tuple[Request, str, dict[str, Any], int | None, int | None]] = [
         12,
     ),
     (
-        producer.Extend(clip_id="c1", sound="jazz", starts_at=30.5, extend_s=20, bpm=90.5, seed=7),
+        producer.Extend(clip_id="c1", sound="jazz", starts_at=30.5, extend_s=20, bpm=90.5),
         PRODUCER_CREATE,
         {"task_type": "extend_music"},
         1,

@@ -37,7 +37,8 @@ class Control:
         self.touched = False
         self._kind = _kind(field)
         is_switch = field.kind == "switch"
-        self._initial = False if is_switch and value is None and field.required else value
+        is_needed = field.required or bool(field.advised)
+        self._initial = False if is_switch and value is None and is_needed else value
         self._off = None if self._initial is None else False
         self.raw = self._initial_raw = self._kind.write(self._initial)
 
