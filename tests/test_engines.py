@@ -49,6 +49,7 @@ SECTION: dict[str, Any] = {
     "infill_end_s": 20,
 }
 NEWEST = {"sonic-v6", "sonic-v6-wild", "sonic-v6-mini"}
+OLDER = set(sonic.MODELS) - NEWEST
 
 
 def hard(request: Request) -> list[tuple[str, str]]:
@@ -111,7 +112,7 @@ def test_declaration_is_complete(operation: type[Request]) -> None:
 
 def test_operation_names_are_unique() -> None:
     names = [(kind.engine, kind.operation) for kind in operations()]
-    assert len(set(names)) == len(names) == 45
+    assert len(set(names)) == len(names) == 47
 
 
 @pytest.mark.parametrize(
@@ -266,8 +267,33 @@ def test_unlisted_choice_is_a_problem_or_advice() -> None:
     newer = sonic.Create(**{**DESCRIBED, "mv": "sonic-v9"})
     assert hard(newer) == []
     assert fields(advice(newer)) == ["mv"]
-    for models in (*sonic.MODELS, "chirp-v5"):
-        assert sonic.Create(**{**DESCRIBED, "mv": models}).problems() == ()
+    for model in NEWEST:
+        assert sonic.Create(**{**DESCRIBED, "mv": model}).problems() == ()
+
+
+@pytest.mark.parametrize(
+    ("request_", "renderer"),
+    [
+        *((sonic.Create(**{**DESCRIBED, "mv": model}), "sonic-v6") for model in sorted(OLDER)),
+        *((sonic.Create(**{**DESCRIBED, "mv": model}), model) for model in sorted(NEWEST)),
+        (sonic.Create(**{**DESCRIBED, "mv": "chirp-v5"}), "sonic-v6"),
+        (sonic.Mashup(**{**WRITTEN, "mv": "sonic-v4-5-all"}), "sonic-v6"),
+        *(
+            (kind(mv=model), "Lyria 3 Pro")
+            for kind in (producer.Create, producer.Cover, producer.Extend, producer.Replace)
+            for model in (None, "Lyria 3 Pro", "Lyria 3 preview", "FUZZ-3-Demo", "FUZZ-0.8")
+        ),
+        (riffusion.Create(custom_mode=True, mv="FUZZ-1.0"), "FUZZ-1.0"),
+    ],
+    ids=repr,
+)
+def test_older_models_are_rendered_by_a_newer_one(request_: Any, renderer: str) -> None:
+    assert request_.fields()["mv"].renderer_of(request_.mv) == renderer
+    about_model = [message for field, message in advice(request_) if field == "mv"]
+    canonical = (request_.mv or renderer).replace("chirp-", "sonic-")
+    aliased = [f"is {request_.mv}, an older model that the service renders with {renderer}"]
+    assert about_model == ([] if canonical == renderer else aliased)
+    assert "mv" not in fields(hard(request_))
 
 
 # --- rules across fields ------------------------------------------------------------
@@ -386,16 +412,11 @@ def test_rules(request_: Request, wrong: list[str]) -> None:
 @pytest.mark.parametrize(
     ("request_", "field", "refused", "advised"),
     [
-        (sonic.Create(**WRITTEN), "mv", {"sonic-v4-5-all"}, set()),
-        (sonic.Sample(**SAMPLE), "mv", set(), set()),
-        (sonic.Mashup(**WRITTEN, mashup_clip_ids=["c1", "c2"]), "mv", set(), set()),
-        (
-            sonic.Remaster(continue_clip_id="c1"),
-            "mv",
-            {"sonic-v3-5", "sonic-v4-5", "sonic-v5-5"},
-            NEWEST,
-        ),
-        (sonic.ReplaceSection(**SECTION), "mv", {"sonic-v3-5"}, NEWEST),
+        (sonic.Create(**WRITTEN), "mv", {"sonic-v4-5-all"}, OLDER),
+        (sonic.Sample(**SAMPLE), "mv", set(), OLDER),
+        (sonic.Mashup(**WRITTEN, mashup_clip_ids=["c1", "c2"]), "mv", set(), OLDER),
+        (sonic.Remaster(continue_clip_id="c1"), "mv", set(), OLDER),
+        (sonic.ReplaceSection(**SECTION), "mv", set(), OLDER),
         (
             sonic.Cover(**FROM_CLIP, vocal_gender="m"),
             "vocal_gender",
@@ -430,6 +451,14 @@ def test_models_by_operation(
         assert (field in fields(hard(request))) == (spelt in refused), mv
         if spelt in sonic.MODELS:
             assert (field in fields(advice(request))) == (spelt in advised), mv
+
+
+@pytest.mark.parametrize("mv", ["sonic-v3-5", "sonic-v4-5", "chirp-v5-5", "sonic-v5", "sonic-v6"])
+def test_models_that_the_docs_exclude_draw_advice(mv: str) -> None:
+    messages = [message for _, message in advice(sonic.Remaster(continue_clip_id="c1", mv=mv))]
+    excluded = mv not in {"sonic-v5", "sonic-v6"}
+    listed = "the docs list sonic-v4, sonic-v4-5-plus, sonic-v5 and v6 here"
+    assert (listed in messages) == excluded
 
 
 def test_batch_consists_of_its_creates() -> None:
@@ -685,7 +714,7 @@ def test_availability_is_advice(request_: Request, word: str) -> None:
 
 def test_operations_table_shows_price_and_availability() -> None:
     lines = {line.split()[0]: line for line in repr(operations()).splitlines()}
-    assert len(lines) == 45
+    assert len(lines) == 47
     assert "20 credits" in lines["sonic.Create"]
     assert "unavailable" in lines["studio.Custom"]
 

@@ -60,7 +60,7 @@ def test_known_fields_are_filled_in() -> None:
     assert SONG.extend(prompt="more").body() == {
         "task_type": "extend_music",
         "custom_mode": True,
-        "mv": "sonic-v5",
+        "mv": "sonic-v6",
         "prompt": "more",
         "title": "Rain",
         "tags": "spy jazz, vibraphone",

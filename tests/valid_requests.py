@@ -7,9 +7,9 @@ from musicapi_nb.engines import Request, account, lyrics, nuro, producer, riffus
 DESCRIBED: dict[str, Any] = {
     "custom_mode": False,
     "gpt_description_prompt": "rain on tin",
-    "mv": "sonic-v5",
+    "mv": "sonic-v6",
 }
-WRITTEN: dict[str, Any] = {"custom_mode": True, "prompt": "[Verse]\nla la", "mv": "sonic-v5"}
+WRITTEN: dict[str, Any] = {"custom_mode": True, "prompt": "[Verse]\nla la", "mv": "sonic-v6"}
 FROM_CLIP: dict[str, Any] = {**WRITTEN, "continue_clip_id": "c1"}
 STUDIO: dict[str, Any] = {"prompt": "spy jazz", "model_type": "studio130-v1.5"}
 STRENGTHS = {
@@ -90,7 +90,7 @@ VALID: list[tuple[Request, str, dict[str, Any], int | None, int | None]] = [
         15,
     ),
     (
-        sonic.Remaster(continue_clip_id="c1", mv="sonic-v5", variation_category="subtle"),
+        sonic.Remaster(continue_clip_id="c1", mv="sonic-v6", variation_category="subtle"),
         SONIC_CREATE,
         {"task_type": "remaster"},
         None,
@@ -127,7 +127,7 @@ VALID: list[tuple[Request, str, dict[str, Any], int | None, int | None]] = [
     (
         sonic.ReplaceSection(
             clip_id="c1",
-            mv="sonic-v5",
+            mv="sonic-v6",
             infill_start_s=0.25,
             infill_end_s=0.75,
             infill_lyrics="la la",
@@ -187,7 +187,7 @@ VALID: list[tuple[Request, str, dict[str, Any], int | None, int | None]] = [
     (
         producer.Create(
             lyrics="la la",
-            mv="FUZZ-2.0 Pro",
+            mv="Lyria 3 Pro",
             title="Rain",
             seed="7",
             sound_strength=0.2,
@@ -228,6 +228,20 @@ VALID: list[tuple[Request, str, dict[str, Any], int | None, int | None]] = [
         producer.ReplaceUpload(clip_id="c1", lyrics="la", starts_at=5, ends_at=15),
         PRODUCER_CREATE,
         {"task_type": "replace_upload_music"},
+        1,
+        12,
+    ),
+    (
+        producer.Cover(clip_id="c1", instruction="as slow jazz", strength=0.7, title="Rain"),
+        PRODUCER_CREATE,
+        {"task_type": "cover_music"},
+        1,
+        12,
+    ),
+    (
+        producer.CoverUpload(clip_id="c1", instruction="as slow jazz"),
+        PRODUCER_CREATE,
+        {"task_type": "cover_upload_music"},
         1,
         12,
     ),

@@ -59,6 +59,9 @@ class Field:
         Bounds on the length of a list.
     item
         Class of a list's items, if they are not texts.
+    renderers
+        Of a model field: model ids that the service accepts but renders with another model, and
+        that model. The key "" stands for a model that is not set.
     """
 
     help: str
@@ -72,12 +75,21 @@ class Field:
     min_items: int | None = None
     max_items: int | None = None
     item: type | None = None
+    renderers: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def limit_for(self, model: str | None) -> int | None:
         """Return the character limit for a model; None if there is none."""
         if isinstance(self.limit, LimitByModel):
             return self.limit.models.get(canonical_model(model), self.limit.default)
         return self.limit
+
+    def renderer_of(self, model: str | None) -> str:
+        """Return the model that renders requests for `model`.
+
+        An id without an entry in `renderers` renders its own requests.
+        """
+        name = canonical_model(model)
+        return self.renderers.get(name, name)
 
 
 def is_missing(value: Any) -> bool:
@@ -104,8 +116,9 @@ _PYTHON_TYPES: Mapping[str, tuple[tuple[type, ...], str]] = {
 _TEXT = ((str,), "text")
 # The service accepts no files, only URLs (docs upload-music).
 _PUBLISH = (
-    "a local file, which the service cannot reach; it needs a public URL. "
-    "api.publish(path, 's3://bucket/songs/').result() copies the file there and returns its URL"
+    "a local file, which the service cannot reach; it needs a public URL. api.publish(path, "
+    "'s3://bucket/songs/', url='https://cdn.example/songs/').result() copies the file there and "
+    "returns its URL"
 )
 _FILE = re.compile(
     r"file:.*|[./~\\].*|[a-z]:[\\/].*|[^/:]*\.(mp3|wav|m4a|flac|ogg|aac)"
@@ -158,6 +171,8 @@ def _text_problems(value: str, field: Field, model: str | None) -> Iterator[tupl
             yield f"is {value!r:.60}; choose one of {listed}", True
         elif canonical_model(value) not in field.choices:
             yield f"is {value!r:.60}, unknown to this version; known: {listed}", False
+    if value and (renderer := field.renderer_of(value)) != canonical_model(value):
+        yield f"is {value}, an older model that the service renders with {renderer}", False
     if field.kind == "url" and not value.startswith(("https://", "http://")):
         yield "should be a public https:// or http:// URL", True
     elif field.kind == "url" and _PRIVATE.match(value):

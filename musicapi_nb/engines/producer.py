@@ -1,8 +1,7 @@
-"""Producer: one song per request, from a sound or lyrics; extended songs; replaced sections.
+"""Producer: one song per request, from a sound or lyrics; extended, covered and replaced songs.
 
-Facts: docs.musicapi.ai (producer create, api-450367154, api-450367170; 2025 to 2026) and
-musicapi-sdk 0.1.0, where cover, variation and swap are retired (410). Prices: published clients,
-2026-10-07.
+Facts: docs.musicapi.ai (producer-api-overview, api-450367154, api-450367170, api-460957729; 2026)
+and musicapi-sdk 0.1.0; variation and swap are retired (410). Prices: published clients, 2026-10-07.
 """
 
 from __future__ import annotations
@@ -15,9 +14,23 @@ from musicapi_nb.engines.fields import Field, is_missing
 from musicapi_nb.engines.request import Price, Request
 from musicapi_nb.errors import Problem
 
-__all__ = ["Create", "Download", "Extend", "ExtendUpload", "Replace", "ReplaceUpload", "Upload"]
+__all__ = [
+    "Cover",
+    "CoverUpload",
+    "Create",
+    "Download",
+    "Extend",
+    "ExtendUpload",
+    "Replace",
+    "ReplaceUpload",
+    "Upload",
+]
 
-MODELS = (
+MODEL = "Lyria 3 Pro"
+"""The default, and since 2026-04 the renderer of the older ids."""
+OLDER = (
+    "Lyria 3 preview",
+    "FUZZ-3-Demo",
     "FUZZ-2.0",
     "FUZZ-2.0 Pro",
     "FUZZ-2.0 Raw",
@@ -29,6 +42,17 @@ MODELS = (
 )
 
 _Clip: TypeAlias = Annotated[str | None, Field(kind="clip", required=True, help="The clip.")]
+
+_Model: TypeAlias = Annotated[
+    str | None,
+    Field(
+        kind="choice",
+        choices=(MODEL, *OLDER),
+        allow_other=True,
+        renderers=dict.fromkeys(("", *OLDER), MODEL),
+        help=f"The model; default {MODEL}.",
+    ),
+]
 
 
 def _price(credits_: int) -> Price:
@@ -53,10 +77,7 @@ class _Music(_Producer, frozen=True, kw_only=True):
     ] = None
     lyrics: Annotated[str | None, Field(kind="long text", help="The lyrics.")] = None
     title: Annotated[str | None, Field(limit=80, help="The title.")] = None
-    mv: Annotated[
-        str | None,
-        Field(kind="choice", choices=MODELS, allow_other=True, help="The model; default FUZZ-2.0."),
-    ] = None
+    mv: _Model = None
     make_instrumental: Annotated[bool | None, Field(kind="switch", help="No vocals.")] = None
     seed: Annotated[str | None, Field(help="Random seed, as text.")] = None
     sound_strength: Annotated[
@@ -153,6 +174,36 @@ class ReplaceUpload(Replace, frozen=True, kw_only=True):
 
     operation: ClassVar[str] = "replace_upload"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "replace_upload_music"}
+
+
+class Cover(_Producer, frozen=True, kw_only=True):
+    """Sing a song in another style."""
+
+    operation: ClassVar[str] = "cover"
+    path: ClassVar[str] = "/api/v1/producer/create"
+    constants: ClassVar[Mapping[str, Any]] = {"task_type": "cover_music"}
+    songs: ClassVar[int | None] = 1
+    cost: ClassVar[Price | None] = _price(12)
+    webhook: ClassVar[bool] = True
+    text_fields: ClassVar[tuple[str, ...]] = ("instruction",)
+
+    clip_id: _Clip = None
+    instruction: Annotated[
+        str | None, Field(kind="long text", required=True, help="The new style, in words.")
+    ] = None
+    strength: Annotated[
+        float | None,
+        Field(kind="fraction", help="How far to depart from the clip (0 to 1); default 0.5."),
+    ] = None
+    title: Annotated[str | None, Field(limit=80, help="The title.")] = None
+    mv: _Model = None
+
+
+class CoverUpload(Cover, frozen=True, kw_only=True):
+    """Sing a clip registered with `Upload` in another style."""
+
+    operation: ClassVar[str] = "cover_upload"
+    constants: ClassVar[Mapping[str, Any]] = {"task_type": "cover_upload_music"}
 
 
 class Upload(_Producer, frozen=True, kw_only=True):

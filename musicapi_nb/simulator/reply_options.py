@@ -55,10 +55,9 @@ class ReplyOptions:
     use_suno_cdn: Literal["optional", "required"] = "optional"
     """Whether sonic requires ``use_suno_cdn`` (live calls: no, schema: yes)."""
     retired: frozenset[str] = frozenset(
-        f"producer.{kind}"
-        for kind in ("cover_music", "music_variation", "swap_music_vocals", "swap_music_sound")
+        f"producer.{kind}" for kind in ("music_variation", "swap_music_vocals", "swap_music_sound")
     )
-    """Engines (``riffusion``) and operations (``producer.cover_music``) that answer 410."""
+    """Engines (``riffusion``) and operations (``producer.music_variation``) that answer 410."""
     remaster_clips: Literal[1, 2] = 1
     """Number of clips of a remaster."""
     stems: Literal["2/12", "4/24"] = "4/24"

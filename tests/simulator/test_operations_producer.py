@@ -114,9 +114,7 @@ async def test_producer_refuses(caller: Caller, change: dict[str, Any], word: st
     assert await caller.credits() == 1000
 
 
-@pytest.mark.parametrize(
-    "task_type", ["cover_music", "music_variation", "swap_music_vocals", "swap_music_sound"]
-)
+@pytest.mark.parametrize("task_type", ["music_variation", "swap_music_vocals", "swap_music_sound"])
 async def test_retired_task_is_410_until_offered_again(caller: Caller, task_type: str) -> None:
     clip = (await produce(caller, SOUND))["data"][0]["clip_id"]
     body = {"task_type": task_type, "clip_id": clip}

@@ -17,7 +17,7 @@ from musicapi_nb.engines.sonic.generation import (
     Model,
     Music,
     SunoCdn,
-    model_problems,
+    model_advice,
     published_price,
     range_problems,
     undocumented_advice,
@@ -182,7 +182,7 @@ class Remaster(Request, frozen=True, kw_only=True):
     use_suno_cdn: SunoCdn = None
 
     def rules(self) -> Iterator[Problem]:
-        yield from model_problems(self, REMASTERED)
+        yield from model_advice(self, REMASTERED)
         yield from undocumented_advice(self, "variation_category", _VARIED)
 
 

@@ -14,7 +14,8 @@ from musicapi_nb.engines.fields import Field, LimitByModel, canonical_model, is_
 from musicapi_nb.engines.request import ActiveWhen, Price, Request
 from musicapi_nb.errors import Problem
 
-# The newest three were listed by 2026-10-07; older ids are still accepted, and rendered by v6.
+# The newest three were listed by 2026-10-07. Older ids are accepted, at the same price, but v6 has
+# rendered them since 2026-09-09.
 NEWEST = ("sonic-v6", "sonic-v6-wild", "sonic-v6-mini")
 OLDER = ("sonic-v5-5", "sonic-v5", "sonic-v4-5-plus", "sonic-v4-5", "sonic-v4", "sonic-v3-5")
 MODELS = (*NEWEST, *OLDER)
@@ -34,7 +35,12 @@ def published_price(credits_: int) -> Price:
 def choice_of(models: Sequence[str]) -> Field:
     """Return the declaration of a model field with these models."""
     return Field(
-        kind="choice", required=True, choices=tuple(models), allow_other=True, help="The model."
+        kind="choice",
+        required=True,
+        choices=tuple(models),
+        allow_other=True,
+        renderers=dict.fromkeys((*OLDER, MIXING_MODEL), NEWEST[0]),
+        help="The model.",
     )
 
 
@@ -144,14 +150,12 @@ def undocumented_advice(request: Any, name: str, models: Sequence[str]) -> Itera
         yield Problem(name, f"is documented for {listed}; {model} may ignore it", hard=False)
 
 
-def model_problems(request: Any, models: Sequence[str]) -> Iterator[Problem]:
-    """Yield a problem for an older model that the docs exclude, and advice for a newer one."""
+def model_advice(request: Any, models: Sequence[str]) -> Iterator[Problem]:
+    """Yield advice for an older model that the docs exclude."""
     model = canonical_model(request.mv) if isinstance(request.mv, str) else ""
-    listed = ", ".join(reversed(models))
-    if model in NEWEST:
-        yield Problem("mv", f"the docs list {listed} here, but predate v6", hard=False)
-    elif model in OLDER and model not in models:
-        yield Problem("mv", f"is {model}; the docs list {listed} here")
+    if model in OLDER and model not in models:
+        listed = ", ".join(reversed(models))
+        yield Problem("mv", f"the docs list {listed} and v6 here", hard=False)
 
 
 def range_problems(

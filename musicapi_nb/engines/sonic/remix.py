@@ -27,7 +27,7 @@ from musicapi_nb.engines.sonic.generation import (
     Title,
     Weirdness,
     choice_of,
-    model_problems,
+    model_advice,
     range_problems,
     undocumented_advice,
 )
@@ -115,7 +115,7 @@ class ReplaceSection(Request, frozen=True, kw_only=True):
     auto_concat: AutoConcat = None
 
     def rules(self) -> Iterator[Problem]:
-        yield from model_problems(self, _REPLACED)
+        yield from model_advice(self, _REPLACED)
         yield from range_problems(self, "infill_start_s", "infill_end_s")
         for name in ("infill_lyrics", "prompt", "title", "tags"):
             if getattr(self, name) is None:
