@@ -146,7 +146,7 @@ def test_custom_operation_can_extend_a_declared_one() -> None:
         (BEATS, 'beats: int = mnb.Field(help="Beats.")', "beats: has no Field"),
         (BEATS, BEATS.removesuffix(" = None"), "beats: has no default; write beats: Annotated"),
         (BEATS, BEATS.replace("= None", "= [5]"), "mutable"),
-        ('kind="integer"', 'kind="int"', "beats: has kind 'int'; the kinds are text, long text"),
+        ('kind="integer"', 'kind="int"', "beats: has kind 'int'; the kinds are text, "),
         ("beats: ", "price: ", "price: is an attribute of Request"),
         ("beats: ", "method: ", "method: is an attribute of Request"),
         ("Annotated[int | None", 'Annotated["Beats"', "an annotation cannot be resolved"),
