@@ -16,7 +16,11 @@ from musicapi_nb.simulator.songs import make_id, source_of, uploaded_song
 from musicapi_nb.simulator.tasks import Phase, Song, Task, sonic_timing
 
 RIFFUSION_MODELS = ("FUZZ-1.1 Pro", "FUZZ-1.0 Pro", "FUZZ-1.1", "FUZZ-1.0")
-PRODUCER_MODELS = ("FUZZ-2.0", "FUZZ-2.0 Pro", "FUZZ-2.0 Raw", *RIFFUSION_MODELS, "FUZZ-0.8")
+PRODUCER_MODELS = (
+    *("Lyria 3 Pro", "Lyria 3 preview", "FUZZ-3-Demo", "FUZZ-2.0", "FUZZ-2.0 Pro", "FUZZ-2.0 Raw"),
+    *RIFFUSION_MODELS,
+    "FUZZ-0.8",
+)
 TITLE_LIMIT = 80
 RIFFUSION_LYRICS_LIMIT = 3000
 RIFFUSION_TEXT_LIMIT = 200
@@ -32,7 +36,7 @@ PRODUCER_TASKS = _task_types(
     {
         "extend_{}music": ("clip_id",),
         "replace_{}music": ("clip_id", "starts_at", "ends_at"),
-        "cover_music": ("clip_id",),
+        "cover_{}music": ("clip_id", "instruction"),
         "music_variation": ("clip_id",),
         "swap_music_vocals": ("clip_id",),
         "swap_music_sound": ("clip_id",),

@@ -227,7 +227,7 @@ _CLIP = ("continue_clip_id",)
 _EXTEND = TaskRule((*_CLIP, "continue_at"), duration=True)
 _COVER = TaskRule(_CLIP, duration=True)
 _ADD = TaskRule(_CLIP, custom_mode=False)
-_REMASTER = _ADD._replace(models=("sonic-v4", "sonic-v4-5-plus", "sonic-v5"))
+_REMASTERS = ("sonic-v4", "sonic-v4-5-plus", "sonic-v5", *SONIC_MODELS[-3:])
 # Prices: service.md 14, the newest known (2026-10-07).
 _CREATES: Mapping[str, tuple[int, TaskRule, Make]] = {
     "create_music": (20, TaskRule(text=True, duration=True), _create),
@@ -237,7 +237,7 @@ _CREATES: Mapping[str, tuple[int, TaskRule, Make]] = {
     "persona_music": (15, TaskRule(("persona_id",), duration=True), _create_with_persona),
     "extend_upload_music": (15, _EXTEND, _create),
     "cover_upload_music": (15, _COVER, _create),
-    "remaster": (15, _REMASTER, _remaster),
+    "remaster": (15, _ADD._replace(models=_REMASTERS), _remaster),
     "add_vocals": (15, _ADD, _edit(song_edits.with_vocals, "continue_clip_id")),
     "add_instrumental": (15, _ADD, _edit(song_edits.with_instruments, "continue_clip_id")),
 }
