@@ -1,7 +1,5 @@
 """Adherence: which requested tags were kept, dropped and added, per song and per factor level."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias

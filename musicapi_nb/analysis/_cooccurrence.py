@@ -1,7 +1,5 @@
 """Which tags songs have, which occur together, and which exact sets of tags."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -139,7 +137,7 @@ def cooccurrence(
 
 def exclusive_sets(
     tags: pd.DataFrame, *, top: int = 10, among: Iterable[str] | None = None
-) -> pd.Series[int]:
+) -> pd.Series:
     """Count the songs that have exactly each set of the chosen tags.
 
     Each song of the table is in one set; songs with none of the chosen tags are a set too. Dask

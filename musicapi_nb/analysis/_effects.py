@@ -1,7 +1,5 @@
 """Effects: how the levels of a factor change durations, waiting times, ratings and tags."""
 
-from __future__ import annotations
-
 import functools
 import math
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """Stability: how similar the songs of a repeated prompt are."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Resampled tasks: bootstrap intervals and permutation p-values of differences of means."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,5 @@
 """Integer codes for rows: the task that a song belongs to, and the levels of a factor."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

@@ -32,8 +32,6 @@ A new tag made of words of a lost one ("jazz" of "spy jazz"), or of its letters 
 counts as what that one became, without estimation; one lost tag can become several in this way.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -306,7 +304,7 @@ def m_step(posterior: Posterior, params: Params, tables: _Tables, stage: Stage) 
 
 
 def _mean_chance(
-    links: pd.DataFrame, posterior: Floats, times: pd.Series[float], prior: float
+    links: pd.DataFrame, posterior: Floats, times: pd.Series, prior: float
 ) -> Floats:
     total = _by_param(links, times)
     counts = _sum_by_param(links, posterior, len(total)) - prior * _prior_weight(total)

@@ -1,18 +1,14 @@
 """Ratio estimator over clusters: sums that add up over partitions, and intervals. No I/O."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from musicapi_nb.analysis.array_types import Floats, Ints
 from musicapi_nb.analysis.clusters import sum_by_code
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 SUMS = ("tasks", "hits", "cases", "hits2", "cross", "cases2")
 """Number of clusters; sums over clusters of hits, cases, hits^2, hits * cases and cases^2."""

@@ -1,7 +1,5 @@
 """Which rows of several tables are of one song, and which songs have which tags."""
 
-from __future__ import annotations
-
 import numbers
 from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias

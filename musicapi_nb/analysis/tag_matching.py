@@ -1,7 +1,5 @@
 """Requested tags, and which returned tag matches each of them. No I/O."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from typing import Any, Literal, TypeAlias
 

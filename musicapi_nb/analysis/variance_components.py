@@ -1,7 +1,5 @@
 """Variance components: how much the songs of a task differ, and how much tasks do."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
