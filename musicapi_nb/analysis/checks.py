@@ -68,11 +68,11 @@ def level_names(by: Any, result_columns: Iterable[str]) -> list[str]:
     names = names_of(by, "by")
     if not names:
         raise InvalidArgument("by must name at least one column")
-    require_no_conflict(names, result_columns, "by")
+    no_conflict(names, result_columns, "by")
     return names
 
 
-def require_no_conflict(names: Iterable[Any], result_columns: Iterable[str], label: str) -> None:
+def no_conflict(names: Iterable[Any], result_columns: Iterable[str], label: str) -> None:
     """Raise BadFrame if a column to carry over has the name of a result column."""
     conflicts = sorted({str(name) for name in names} & set(result_columns))
     if conflicts:

@@ -68,6 +68,13 @@ def level_codes(frame: pd.DataFrame, factor: str) -> tuple[Ints, list[str]]:
     return np.array([codes[text] for text in texts], dtype="int64"), names
 
 
+def row_codes(frame: pd.DataFrame) -> tuple[Ints, pd.DataFrame]:
+    """Number the distinct rows of a table in their order of occurrence: (rows,), and list them."""
+    groups = frame.groupby(list(frame), sort=False, dropna=False, observed=True)
+    codes = groups.ngroup().to_numpy().astype("int64")
+    return codes, frame[~pd.Series(codes).duplicated().to_numpy()]
+
+
 def sum_by_code(codes: Ints, values: Floats, number: int = 0) -> Floats:
     """Sum the values of each code: (at least `number`,)."""
     sums: Floats = np.bincount(codes, values, number).astype("float64")
