@@ -47,7 +47,7 @@ class GrowableArray:
     """A numpy array with spare capacity at its end."""
 
     def __init__(self, dtype: str) -> None:
-        self._memory: NDArray[Any] = np.empty(_MIN_CAPACITY, dtype)
+        self._memory = _allocate(_MIN_CAPACITY, np.dtype(dtype))
         self.size = 0
 
     def extend(self, items: NDArray[Any], growth: float) -> None:
@@ -63,7 +63,7 @@ class GrowableArray:
         start, self.size = self.size, self.size + count
         if self.size > len(self._memory):
             capacity = max(2 * self.size, int(self.size * growth * _SPARE))
-            memory = np.empty(capacity, self._memory.dtype)
+            memory = _allocate(capacity, self._memory.dtype)
             memory[:start] = self._memory[:start]
             self._memory = memory  # earlier frames keep the old memory alive
         return self._memory[start : self.size]
@@ -71,6 +71,11 @@ class GrowableArray:
     def items(self) -> NDArray[Any]:
         """Return a view of all items, without the spare capacity."""
         return self._memory[: self.size]
+
+
+def _allocate(count: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    # np.empty would ask for huge pages, which the kernel clears long before they are written
+    return np.frombuffer(pa.allocate_buffer(count * dtype.itemsize, memory_pool=POOL), dtype)
 
 
 class ValidityMask:

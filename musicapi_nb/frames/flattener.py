@@ -139,36 +139,34 @@ class Columns:
         tags_per_step = self._numbers("lists", "tags_per_step")
         tags = self._texts("lists", "step_tag")
         rows_per_step = np.maximum(tags_per_step, 1)  # a step without tags is a row, too
-        step_of_row = _owners(rows_per_step)
-        no_tag = np.zeros(len(step_of_row), bool)
-        if not tags_per_step.all():
-            no_tag = (tags_per_step == 0).take(step_of_row)
+        no_tag = (tags_per_step == 0).repeat(rows_per_step)
+        if no_tag.any():
             tags = tags.take(pa.array(np.cumsum(~no_tag) - 1, mask=no_tag))
         return {
-            **{name: ids.take(step_of_row) for name, ids in self._song_ids(steps_per_song).items()},
-            "step": _positions(steps_per_song).take(step_of_row),
+            **self._song_ids(steps_per_song, rows_per_step),
+            "step": _positions(steps_per_song).repeat(rows_per_step),
             "source": self._repeated_text("lists", "source", rows_per_step),
             "type": self._repeated_text("lists", "type", rows_per_step),
             "position": pd.arrays.IntegerArray(_positions(rows_per_step), no_tag),
             "tag": text_values(tags),
         }
 
-    def _song_ids(self, rows_per_song: Counts) -> dict[str, pd.Categorical]:
+    def _song_ids(self, *counts: Counts) -> dict[str, pd.Categorical]:
         return {
-            name: self._repeated_text("songs", name, rows_per_song)
-            for name in ("task_id", "song_id")
+            name: self._repeated_text("songs", name, *counts) for name in ("task_id", "song_id")
         }
 
-    def _repeated_text(self, table: str, name: str, counts: Counts) -> pd.Categorical:
-        """Return each text of a column as often as its count, as a categorical."""
-        texts, owners = self._texts(table, name), _owners(counts)
-        if counts.all():
+    def _repeated_text(self, table: str, name: str, *counts: Counts) -> pd.Categorical:
+        """Return a text column as a categorical, its rows repeated by each of `counts` in turn."""
+        texts, used = self._texts(table, name), counts[0] > 0
+        if used.all():
             codes, dtype = self._dictionaries[table, name].append(texts)
         else:  # a text without rows is no category
-            used = counts > 0
-            codes, dtype = DictionaryBuilder().append(texts.filter(pa.array(used)))
-            owners = (np.cumsum(used) - 1).take(owners)
-        return pd.Categorical.from_codes(codes.take(owners), dtype=dtype, validate=False)
+            codes = np.full(len(texts), -1, "int32")
+            codes[used], dtype = DictionaryBuilder().append(texts.filter(pa.array(used)))
+        for count in counts:
+            codes = codes.repeat(count)
+        return pd.Categorical.from_codes(codes, dtype=dtype, validate=False)
 
     def _numbers(self, table: str, name: str) -> NDArray[Any]:
         return self._columns[table, name].array()
@@ -188,11 +186,6 @@ _KEYS: dict[str, set[Key]] = {
     | {("tasks", "songs")},
     "issues": set(),
 }
-
-
-def _owners(counts: Counts) -> Counts:
-    """Return 0, 1, 2 ..., each repeated as often as its count."""
-    return np.arange(len(counts)).repeat(counts)
 
 
 def _positions(counts: Counts) -> Counts:

@@ -96,6 +96,8 @@ def array(dtype: str, cells: Sequence[Any]) -> pa.Array:
 
     Moments are datetimes, or integers: microseconds since 1970.
     """
+    if len(cells) > 1 and cells[0] is cells[-1] and cells.count(cells[0]) == len(cells):
+        return pa.repeat(array(dtype, cells[:1])[0], len(cells), memory_pool=POOL)
     if dtype == MOMENT:
         return pa.array(cells, pa.timestamp("us", "UTC"), memory_pool=POOL).view(pa.int64())
     try:
