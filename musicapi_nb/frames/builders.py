@@ -50,9 +50,6 @@ class GrowableArray:
         self._memory = _allocate(_MIN_CAPACITY, np.dtype(dtype))
         self.size = 0
 
-    def extend(self, items: NDArray[Any], growth: float) -> None:
-        self.allocate(len(items), growth)[:] = items
-
     def allocate(self, count: int, growth: float) -> NDArray[Any]:
         """Append `count` uninitialised items and return them, to be written at once.
 
@@ -118,7 +115,7 @@ class TextBuilder:
         shift = self._bytes.size - first
         np.add(offsets[1:], shift, out=self._offsets.allocate(rows, growth))
         if data is not None:
-            self._bytes.extend(np.frombuffer(data, "uint8")[first:last], growth)
+            self._bytes.allocate(last - first, growth)[:] = np.frombuffer(data, "uint8")[first:last]
         self._validity.extend(texts, growth)
 
     def array(self) -> pa.Array:
@@ -128,7 +125,7 @@ class TextBuilder:
         buffers = [bitmap, pa.py_buffer(self._offsets.items()), pa.py_buffer(self._bytes.items())]
         return pa.Array.from_buffers(pa.large_string(), self._offsets.size - 1, buffers)
 
-    def values(self) -> pd.api.extensions.ExtensionArray:
+    def values(self) -> Any:
         """Return the column as a pandas array that shares its memory."""
         return text_values(self.array())
 
@@ -143,7 +140,8 @@ class NumberBuilder:
         self._validity = ValidityMask()
 
     def extend(self, numbers: pa.Array, growth: float = 1.0) -> None:
-        self._items.extend(_fill_missing(numbers, self._placeholder), growth)
+        items = self._items.allocate(len(numbers), growth)
+        items[:] = _fill_missing(numbers, self._placeholder)
         if self._dtype in _MASKED_ARRAYS:
             self._validity.extend(numbers, growth)
 
@@ -167,11 +165,10 @@ def column_builder(dtype: str) -> TextBuilder | NumberBuilder:
     return TextBuilder() if dtype == "str" else NumberBuilder(dtype)
 
 
-def text_values(array: pa.Array) -> pd.api.extensions.ExtensionArray:
+def text_values(array: pa.Array) -> Any:
     """Return a large_string array as a pandas array of dtype str that shares its memory."""
     string_array: Any = pd.arrays.ArrowStringArray  # its stubs lack the argument dtype
-    values: pd.api.extensions.ExtensionArray = string_array(array, dtype=_TEXT_DTYPE)
-    return values
+    return string_array(array, dtype=_TEXT_DTYPE)
 
 
 class DictionaryBuilder:
@@ -194,7 +191,7 @@ class DictionaryBuilder:
             codes, values = _fill_missing(encoded.indices, -1), encoded.dictionary
             if self._codes.size:
                 codes, values = self._merge(codes, values)
-            self._codes.extend(codes, 1.0)
+            self._codes.allocate(len(codes), 1.0)[:] = codes
             if len(values):
                 self._categories.extend(values)
                 self._dtype = _categorical_dtype(self._categories)

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from musicapi_nb.frames.builders import DictionaryBuilder, column_builder, text_values
 from musicapi_nb.frames.decode import DTYPES, read_batch
-from musicapi_nb.frames.inputs import iter_items, progress_meter
+from musicapi_nb.frames.inputs import iter_items
 from musicapi_nb.frames.schema import DURATIONS, ISSUES, SONGS, TASKS, build_frame
 
 if TYPE_CHECKING:
@@ -53,36 +53,6 @@ def flatten(replies: Replies) -> Frames:
     return flattener.frames()
 
 
-class Flattener:
-    """Frames that grow: add replies at any time, and get all frames at any time.
-
-    Added replies are not read again. Adding does not change frames that were returned before.
-
-    >>> flattener = Flattener()
-    >>> flattener.add({"data": [{"clip_id": "c1", "tags": "jazz"}]})
-    >>> flattener.add({"data": [{"clip_id": "c2", "tags": "spy"}]})
-    >>> list(flattener.frames().tags["tag"])
-    ['jazz', 'spy']
-    """
-
-    def __init__(self) -> None:
-        self._columns = Columns(Frames._fields)
-
-    def add(self, replies: Replies) -> None:
-        """Append replies; the input is as for `tasks_frame`.
-
-        Raises
-        ------
-        InvalidArgument
-            As `tasks_frame`. Complete batches of replies before the invalid item stay added.
-        """
-        self._columns.add(replies)
-
-    def frames(self) -> Frames:
-        """Return the frames of all replies added so far."""
-        return Frames(*map(self._columns.frame, Frames._fields))
-
-
 class Columns:
     """The growing columns that the frames of these names need."""
 
@@ -94,20 +64,26 @@ class Columns:
         self._dictionaries: defaultdict[Key, DictionaryBuilder] = defaultdict(DictionaryBuilder)
 
     def add(self, replies: Replies) -> None:
-        """Append replies, batch by batch; an exception loses at most the current batch."""
-        earlier, share_read = self._replies, progress_meter(replies)
+        """Append replies; the input is as for `tasks_frame`.
+
+        Raises
+        ------
+        InvalidArgument
+            As `tasks_frame`. Complete batches of replies before the invalid item stay added.
+        """
         items = iter_items(replies)
+        expected = self._replies + (len(replies) if isinstance(replies, list | tuple) else 0)
         with _pause_garbage_collection():
             while batch := list(itertools.islice(items, _BATCH)):
                 columns, issues = read_batch(batch, self._columns)
                 self._replies += len(batch)
-                expected = earlier + (self._replies - earlier) / share_read(batch)
+                growth = expected / self._replies
                 for key, column in columns.items():
-                    self._columns[key].extend(column, growth=expected / self._replies)
+                    self._columns[key].extend(column, growth)
                 self._issues += issues
 
     def frame(self, name: str) -> pd.DataFrame:
-        """Return one of the frames, as of now."""
+        """Return one of the frames, of all replies added so far."""
         if name == "issues":
             return build_frame(ISSUES, self._issues)
         makers = {"tags": self._tags, "replaced_tags": self._steps, "durations": self._durations}
@@ -118,16 +94,16 @@ class Columns:
         return {key[1]: column.values() for key, column in self._columns.items() if key[0] == table}
 
     def _durations(self) -> dict[str, Any]:
-        songs_per_task = self._numbers("tasks", "songs")
+        songs_per_task = self._array("tasks", "songs")
         return {
             name: self._columns["songs", name].values()
             if ("songs", name) in self._columns
-            else self._numbers("tasks", name).repeat(songs_per_task)
+            else self._array("tasks", name).repeat(songs_per_task)
             for name in DURATIONS
         }
 
     def _tags(self) -> dict[str, Any]:
-        tags_per_song = self._numbers("lists", "tags_per_song")
+        tags_per_song = self._array("lists", "tags_per_song")
         return {
             **self._song_ids(tags_per_song),
             "position": _positions(tags_per_song),
@@ -135,9 +111,9 @@ class Columns:
         }
 
     def _steps(self) -> dict[str, Any]:
-        steps_per_song = self._numbers("lists", "steps_per_song")
-        tags_per_step = self._numbers("lists", "tags_per_step")
-        tags = self._texts("lists", "step_tag")
+        steps_per_song = self._array("lists", "steps_per_song")
+        tags_per_step = self._array("lists", "tags_per_step")
+        tags = self._array("lists", "step_tag")
         rows_per_step = np.maximum(tags_per_step, 1)  # a step without tags is a row, too
         no_tag = (tags_per_step == 0).repeat(rows_per_step)
         if no_tag.any():
@@ -158,7 +134,7 @@ class Columns:
 
     def _repeated_text(self, table: str, name: str, *counts: Counts) -> pd.Categorical:
         """Return a text column as a categorical, its rows repeated by each of `counts` in turn."""
-        texts, used = self._texts(table, name), counts[0] > 0
+        texts, used = self._array(table, name), counts[0] > 0
         if used.all():
             codes, dtype = self._dictionaries[table, name].append(texts)
         else:  # a text without rows is no category
@@ -168,11 +144,28 @@ class Columns:
             codes = codes.repeat(count)
         return pd.Categorical.from_codes(codes, dtype=dtype, validate=False)
 
-    def _numbers(self, table: str, name: str) -> NDArray[Any]:
+    def _array(self, table: str, name: str) -> Any:
         return self._columns[table, name].array()
 
-    def _texts(self, table: str, name: str) -> pa.Array:
-        return self._columns[table, name].array()
+
+class Flattener(Columns):
+    """Frames that grow: add replies at any time, and get all frames at any time.
+
+    Added replies are not read again. Adding does not change frames that were returned before.
+
+    >>> flattener = Flattener()
+    >>> flattener.add({"data": [{"clip_id": "c1", "tags": "jazz"}]})
+    >>> flattener.add({"data": [{"clip_id": "c2", "tags": "spy"}]})
+    >>> list(flattener.frames().tags["tag"])
+    ['jazz', 'spy']
+    """
+
+    def __init__(self) -> None:
+        super().__init__(Frames._fields)
+
+    def frames(self) -> Frames:
+        """Return the frames of all replies added so far."""
+        return Frames(*map(self.frame, Frames._fields))
 
 
 _LISTS = {key for key in DTYPES if key[0] == "lists"}
