@@ -67,7 +67,7 @@ def write_frames(folder: Path, frames: Mapping[str, pd.DataFrame]) -> None:
     tables = {name: _as_table(name, frame) for name, frame in frames.items()}
     folder.mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
-        _write_atomically(folder / f"{name}.parquet", functools.partial(pq.write_table, table))
+        write_atomically(folder / f"{name}.parquet", functools.partial(pq.write_table, table))
 
 
 def _as_table(name: str, frame: pd.DataFrame) -> pa.Table:
@@ -104,7 +104,7 @@ def _write_replies(path: Path, replies: Iterable[Any]) -> None:
             while batch := list(itertools.islice(rows, BATCH_ROWS)):
                 file.write_table(pa.table([pa.array(batch, pa.binary())], schema=_REPLIES_SCHEMA))
 
-    _write_atomically(path, write)
+    write_atomically(path, write)
 
 
 def _as_bytes(reply: Any) -> bytes:
@@ -117,7 +117,7 @@ def _as_bytes(reply: Any) -> bytes:
     return json.dumps(reply, default=repr).encode()
 
 
-def _write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` fill a temporary file in the folder of `path`, then rename it to `path`."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
