@@ -52,7 +52,7 @@ def distinct(levels: Iterable[Any]) -> tuple[Any, ...]:
 def normalize_base(kind: type[Request], base: Mapping[str, Any] | None) -> dict[str, Any]:
     if base is None:
         return {}
-    check_mapping("base", base, '{"mv": "sonic-v5"}')
+    check_mapping("base", base, '{"mv": "sonic-v6"}')
     return {name: coerce_int(kind, name, to_python(value)) for name, value in base.items()}
 
 

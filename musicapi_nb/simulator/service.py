@@ -140,7 +140,7 @@ class Service:
         return Answer(200, body)
 
     def _post(self, path: str, key: str, body: Any) -> Answer:
-        operation = operation_at(path, body if isinstance(body, Mapping) else {})
+        operation = operation_at(path, body if isinstance(body, Mapping) else {}, self.options)
         if operation is None:
             raise _no_such_path(path)
         if not isinstance(body, Mapping):
@@ -178,7 +178,9 @@ class Service:
     def _answer_item(self, path: str, call: Call, item: Any) -> Answer:
         """Carry out one item of a batch; a refusal becomes its answer."""
         try:
-            operation = operation_at(path, item) if isinstance(item, Mapping) else None
+            operation = (
+                operation_at(path, item, self.options) if isinstance(item, Mapping) else None
+            )
             if operation is None:
                 raise invalid("An item should be a JSON object.")
             return self._carry_out(operation, path, replace(call, body=item))

@@ -8,7 +8,16 @@ from musicapi_nb.simulator.validation_clips import check_clip
 from musicapi_nb.simulator.validation_rules import Body, invalid
 
 RIFFUSION_MODELS = ("FUZZ-1.1 Pro", "FUZZ-1.0 Pro", "FUZZ-1.1", "FUZZ-1.0")
-PRODUCER_MODELS = ("FUZZ-2.0", "FUZZ-2.0 Pro", "FUZZ-2.0 Raw", *RIFFUSION_MODELS, "FUZZ-0.8")
+PRODUCER_MODELS = (
+    "Lyria 3 Pro",
+    "Lyria 3 preview",
+    "FUZZ-3-Demo",
+    "FUZZ-2.0",
+    "FUZZ-2.0 Pro",
+    "FUZZ-2.0 Raw",
+    *RIFFUSION_MODELS,
+    "FUZZ-0.8",
+)
 TITLE_LIMIT = 80
 LENGTH = (1, 240)
 RIFFUSION_LYRICS_LIMIT = 3000
@@ -22,7 +31,8 @@ PRODUCER_TASKS: Mapping[str, tuple[str, ...]] = {
     "extend_upload_music": _CLIP,
     "replace_music": _SECTION,
     "replace_upload_music": _SECTION,
-    "cover_music": _CLIP,
+    "cover_music": (*_CLIP, "instruction"),
+    "cover_upload_music": (*_CLIP, "instruction"),
     "music_variation": _CLIP,
     "swap_music_vocals": _CLIP,
     "swap_music_sound": _CLIP,

@@ -49,7 +49,9 @@ TASK_TYPES: Mapping[str, TaskRule] = {
     "persona_music": TaskRule(("persona_id",), duration=True),
     "extend_upload_music": _EXTEND,
     "cover_upload_music": _COVER,
-    "remaster": TaskRule(_CLIP, ("sonic-v4", "sonic-v4-5-plus", "sonic-v5"), custom_mode=False),
+    "remaster": TaskRule(
+        _CLIP, ("sonic-v4", "sonic-v4-5-plus", "sonic-v5", *SONIC_MODELS[-3:]), custom_mode=False
+    ),
     "add_vocals": _ADD,
     "add_instrumental": _ADD,
 }

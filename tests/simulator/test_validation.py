@@ -114,6 +114,7 @@ async def test_task_is_polled_with_its_engine(caller: Caller) -> None:
 async def test_sonic_refusal_is_400_and_free(
     caller: Caller, change: dict[str, Any], message: str
 ) -> None:
+    caller.sim.reply_options.undeclared = "refuse"
     reply = await caller.post("sonic/create", {**CREATE, **change})
     assert reply.status == 400
     assert reply.body["message"].startswith(message)
