@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import musicapi_nb as mnb
-from musicapi_nb import producer, sonic
+from musicapi_nb import producer, sonic, studio
 from musicapi_nb.engines import custom
 from musicapi_nb.errors import InvalidArgument, InvalidRequest
 from musicapi_nb.library import Library, request_key
@@ -269,6 +269,35 @@ def test_request_is_restored_without_its_class(cell: str | None) -> None:
     assert restored.problems() == ()
     assert "TakeFive" in restored._repr_html_()
     assert type(from_json(stored)) is type(restored)
+
+
+@pytest.mark.parametrize(
+    ("base", "fields"),
+    [
+        (sonic.Create, {"custom_mode": False, "gpt_description_prompt": "x", "mv": "sonic-v6"}),
+        (studio.Extend, {"song_id": "s", "prompt": "jazz", "context_length": 5}),
+        (producer.Create, {"sound": "jazz", "extra": {"new": None, "newer": [1, {"a": 2.5}]}}),
+    ],
+)
+def test_request_that_extends_a_declared_one_is_restored(
+    base: type[Any], fields: dict[str, Any]
+) -> None:
+    """Also if that sends defaults, or fields inside others."""
+    cell = "class Special(base):\n    constants = {'task_type': 'special'}"
+    namespace = {"__name__": "__main__", "base": base}
+    exec(cell, namespace)  # noqa: S102 - our own code
+    cls: Any = namespace["Special"]
+    request = cls(**fields)
+    stored = json.loads(json.dumps(to_json(request)))
+    same = from_json(stored)
+    assert same == request
+    custom.CLASSES.clear()
+    restored = from_json(stored)
+    assert restored is not None
+    assert type(restored) is not cls
+    assert restored.body() == request.body()
+    assert to_json(restored) == stored
+    assert request_key(restored) == request_key(request)
 
 
 def test_field_removed_from_the_class_is_restored_in_extra() -> None:

@@ -159,30 +159,49 @@ def _find_declared(base: _Class, engine: str, operation: str) -> _Class | None:
 # --- in a library ----------------------------------------------------------------------------
 
 
-def declaration(cls: _Class) -> dict[str, Any]:
-    """Return what a custom operation declares, as JSON values for `find`."""
-    values = {name: getattr(cls, name) for name in _STORED}
-    declared: dict[str, Any] = msgspec.to_builtins({"name": cls.__name__, **values})
-    return declared
+def declaration(request: Any, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the class of a request declares, as JSON values for `find`.
+
+    `fields` are the request's set fields. What `body` makes of them (a default, a field inside
+    another) is in `changes`; None stands for a name that is not sent.
+    """
+    cls = type(request)
+    values = {"name": cls.__name__, **{name: getattr(cls, name) for name in _STORED}}
+    declared: dict[str, Any] = msgspec.to_builtins(values)
+    plain, body = {**declared["constants"], **fields}, request.body()
+    changes = {name: value for name, value in body.items() if plain.get(name) != value}
+    return declared | {"changes": changes | {name: None for name in plain if name not in body}}
 
 
 def find(base: _Class, engine: str, operation: str, stored: Mapping[str, Any]) -> _Class:
     """Return the class of a stored custom operation.
 
     If none was defined in this process, or it sends something else, it is a class without fields
-    that keeps all values in `extra`, and is polled or repeated like the original.
+    that keeps all values in `extra`, and is sent, polled or repeated like the original.
     """
     cls = CLASSES.get((engine, operation))
-    if cls is not None and identity(declaration(cls)) == identity(stored):
+    if cls is not None and _is_same(cls, stored):
         return cls
     key = engine, operation, json.dumps(stored, sort_keys=True)
     if key not in _PLACEHOLDERS:
-        body = {"__module__": __name__, "custom": True, "engine": engine, "operation": operation}
-        body |= {name: stored[name] for name in _STORED}
+        changes = stored["changes"]
+
+        def body(request: Any) -> dict[str, Any]:
+            sent: dict[str, Any] = {**base.body(request), **changes}
+            return {name: sent[name] for name in sent if changes.get(name, "") is not None}
+
+        namespace = {name: stored[name] for name in _STORED}
+        namespace |= {"__module__": __name__, "custom": True, "body": body}
+        namespace |= {"engine": engine, "operation": operation}
         _PLACEHOLDERS[key] = types.new_class(
-            stored["name"], (base,), {}, lambda new: new.update(body)
+            stored["name"], (base,), {}, lambda new: new.update(namespace)
         )
     return _PLACEHOLDERS[key]
+
+
+def _is_same(cls: _Class, stored: Mapping[str, Any]) -> bool:
+    declared = {"path": cls.path, "constants": msgspec.to_builtins(cls.constants)}
+    return declared == identity(stored)
 
 
 def identity(stored: Mapping[str, Any]) -> dict[str, Any]:

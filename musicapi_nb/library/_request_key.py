@@ -62,13 +62,10 @@ def to_json(request: Request) -> dict[str, Any]:
     """Convert a request to JSON values, for `from_json`."""
     values = ((name, getattr(request, name)) for name in request.fields())
     fields = msgspec.to_builtins({name: value for name, value in values if value is not None})
-    request_json = {
-        "engine": request.engine,
-        "operation": request.operation,
-        "fields": {**fields, **request.extra},
-    }
+    fields |= request.extra
+    request_json = {"engine": request.engine, "operation": request.operation, "fields": fields}
     if request.custom:
-        request_json["declaration"] = custom.declaration(type(request))
+        request_json["declaration"] = custom.declaration(request, fields)
     return request_json
 
 

@@ -1,7 +1,5 @@
 """Normalize factors and base fields to Python values, and list their problems. No I/O."""
 
-from __future__ import annotations
-
 import difflib
 import itertools
 from collections.abc import Hashable, Iterable, Mapping, Sequence
