@@ -163,7 +163,7 @@ class Hum(Request, frozen=True, kw_only=True):
 
     engine: ClassVar[str] = "hum"
     operation: ClassVar[str] = "hum"
-    path: ClassVar[str] = "/api/v1/hum"
+    path: ClassVar[str] = "/api/v1/hum/make"
     songs: ClassVar[int | None] = 1
     cost: ClassVar[Price | None] = None
 
@@ -198,7 +198,8 @@ def test_counter_follows_model(api: Session) -> None:
 
 def test_mode_shows_its_fields_and_keeps_values(api: Session) -> None:
     form = api.form(sonic.Create)
-    assert {"prompt", "title", "tags"}.isdisjoint(visible_fields(form))
+    assert "prompt" not in visible_fields(form)
+    assert {"title", "tags"} <= visible_fields(form)
     type_in(form, "gpt_description_prompt", "rain")
     type_in(form, "custom_mode", True)
     assert "gpt_description_prompt" not in visible_fields(form)
@@ -210,16 +211,16 @@ def test_mode_shows_its_fields_and_keeps_values(api: Session) -> None:
 
 def test_start_value_ignored_by_mode_is_kept(api: Session) -> None:
     request = sonic.Create(
-        custom_mode=False, mv="sonic-v5", gpt_description_prompt="rain", title="Rain"
+        custom_mode=False, mv="sonic-v6", gpt_description_prompt="rain", prompt="la"
     )
     form = api.form(request)
     assert form.request == request
-    assert "title" in visible_fields(form)
-    assert "a description may override it" in field_state(form, "title")["message"]
+    assert "prompt" in visible_fields(form)
+    assert "a description may override it" in field_state(form, "prompt")["message"]
     type_in(form, "custom_mode", True)
     type_in(form, "custom_mode", False)
-    assert "title" not in visible_fields(form)
-    assert form.request.body().keys().isdisjoint({"title"})
+    assert "prompt" not in visible_fields(form)
+    assert form.request.body().keys().isdisjoint({"prompt"})
 
 
 def test_unparsable_values_stay_as_typed_and_are_problems(api: Session) -> None:
@@ -253,7 +254,7 @@ def test_clips_are_typed_with_commas(api: Session) -> None:
     type_in(form, "mashup_clip_ids", "c1, c2 ,")
     assert form.request == sonic.Mashup(custom_mode=False, mashup_clip_ids=["c1", "c2"])
     type_in(form, "mashup_clip_ids", " ")
-    assert form.request.body().keys() == {"custom_mode"}
+    assert form.request.body().keys() == {"custom_mode", "use_suno_cdn"}
 
 
 def test_batch_is_typed_line_by_line(api: Session) -> None:

@@ -42,10 +42,13 @@ def reserve_credits(connection: sqlite3.Connection, request: Request, names: Seq
             raise LibraryError(f"there is no budget {name!r}; create it with set_budget")
     price = request.price()
     if price is None:
+        assumed = request.assumed_price()
+        proposal = f"; set_budget accepts {assumed.assumption}" if assumed else ""
         for name in names:
             if available[name].assume is None:
                 raise UnknownPrice(
                     f"the price of {operation} is unknown, and budget {name!r} assumes none"
+                    f"{proposal}"
                 )
         price = max((available[name].assume or 0 for name in names), default=0)
     for name in names:
