@@ -56,7 +56,6 @@ class MusicAPIError(Exception):
     advice: ClassVar[str] = ""
     retry_after: float | None = None
     """Seconds to wait before the next attempt, if the reply states them."""
-    retriable: bool | None = None  # the service's own word for it; it is only shown
 
     def __init__(
         self,
@@ -80,21 +79,14 @@ class MusicAPIError(Exception):
         self.args = (message,)
 
     def __str__(self) -> str:
-        parts = (
-            self.message.rstrip(". ") + ".",
-            _MAY_HAVE_COST if self.may_have_cost else "",
-            self.advice,
-            retriable_text(self.retriable),
-            f"(request id {self.request_id})" if self.request_id else "",
-        )
-        return " ".join(filter(None, parts))
-
-
-def retriable_text(retriable: bool | None) -> str:  # noqa: FBT001 - a value of the service
-    """Return what the service says about another attempt; "" if nothing."""
-    if retriable is None:
-        return ""
-    return f"The service marks this as {'' if retriable else 'not '}retriable."
+        parts = [self.message.rstrip(". ") + "."]
+        if self.may_have_cost:
+            parts.append(_MAY_HAVE_COST)
+        if self.advice:
+            parts.append(self.advice)
+        if self.request_id:
+            parts.append(f"(request id {self.request_id})")
+        return " ".join(parts)
 
 
 class InvalidRequest(MusicAPIError, ValueError):
@@ -201,7 +193,10 @@ class ServerError(MusicAPIError):
 
 
 class TaskFailed(MusicAPIError):
-    """The service reports that the task failed; `refunded` is None if it does not say."""
+    """The service reports that the task failed.
+
+    `refunded` is True or False if the service says so, else None.
+    """
 
     def __init__(self, message: str, *, refunded: bool | None = None, **context: Any) -> None:
         super().__init__(message, **context)

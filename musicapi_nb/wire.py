@@ -218,15 +218,13 @@ def _error(
         error_class = TaskFailed
     detail = f": {message.rstrip('. ')}" if message else ""
     error = error_class(
-        f"the service answered {status} {_phrase(status)}{detail}",
+        f"the service answered {status} {_phrase(status)}{detail}{retriable_note(body)}",
         status=status,
         request_id=_request_id(headers),
         body=body,
         may_have_cost=paid and not refuses(status),
     )
     error.retry_after = retry_after(headers, now)
-    retriable = _decode_object(body).get("retriable")
-    error.retriable = retriable if isinstance(retriable, bool) else None
     if isinstance(error, TaskFailed):
         error.refunded = refunded or (True if "refund" in message.lower() else None)
     return error
@@ -271,6 +269,17 @@ def find_message(value: Any, depth: int = 4) -> str:
         parts = value[:1]
     messages = (find_message(part, depth - 1) for part in parts)
     return next((message for message in messages if message), "")
+
+
+def retriable_note(body: bytes | Mapping[str, Any]) -> str:
+    """Return " (retriable)" or " (not retriable)" if an error body says so, else "".
+
+    It is only shown: what is sent again depends on whether the first was refused.
+    """
+    fields = _decode_object(body) if isinstance(body, bytes) else body
+    notes = {True: " (retriable, the service says)", False: " (not retriable, the service says)"}
+    flag = fields.get("retriable")
+    return notes[flag] if isinstance(flag, bool) else ""
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:

@@ -68,7 +68,7 @@ SAMPLES: Mapping[type[Request], tuple[str, ...]] = {
     sonic.Bpm: ("bpm_success.json",),
     sonic.Midi: ("midi_not_ready.json", "midi_success.json"),
     sonic.Wav: ("wav_success.json",),
-    sonic.Download: ("download_success.json",),
+    sonic.Download: ("download_files_list.json",),
     sonic.AlignedLyrics: ("aligned_lyrics_success.json",),
     sonic.UpsampleTags: ("upsample_tags_success.json",),
     sonic.Batch: ("batch_ack.json",),

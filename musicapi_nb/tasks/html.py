@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from musicapi_nb import markup
 from musicapi_nb.engines import model_of
-from musicapi_nb.errors import retriable_text
 from musicapi_nb.tasks.answer_html import answer_blocks
 from musicapi_nb.tasks.song import Song, State
 from musicapi_nb.tasks.tags import match_key, split_tag_text, unique_tags
@@ -180,8 +179,7 @@ def _notices(task: Task) -> Iterator[markup.Html]:
     if task.state == "failed":
         reason = task.fail_reason or "The task failed; the service gave no reason."
         refund = "" if task.refunded is not None else f"\n{_REFUNDS}"
-        retriable = "\n" + retriable_text(task.extra.get("retriable"))
-        yield markup.notice(f"{reason}{retriable.rstrip()}{refund}", "bad")
+        yield markup.notice(f"{reason}{refund}", "bad")
     elif not task.finished:
         share = None if task.progress is None else min(max(task.progress, 0.0), 1.0)
         yield markup.progress(share, _WAITING_FOR_REPOST if task.poll_by_repost else _WAITING)

@@ -15,7 +15,7 @@ from musicapi_nb.tasks.json_reader import JsonReader, describe
 from musicapi_nb.tasks.parse_answers import parse_steps
 from musicapi_nb.tasks.parse_batch import parse_batch
 from musicapi_nb.tasks.parse_songs import guess_engine
-from musicapi_nb.tasks.parse_unknown import report_gaps, search_songs, search_task_id
+from musicapi_nb.tasks.parse_unknown import lacks_task_id, report_gaps, search_songs, search_task_id
 from musicapi_nb.tasks.song import WHOLE_REPLY, Issue
 from musicapi_nb.tasks.task import Task
 
@@ -66,10 +66,10 @@ def parse_task(payload: Any, *, status: int = 200, task: Task | None = None) -> 
 
 
 def _fields_of(payload: Any, issues: list[Issue]) -> Mapping[str, Any]:
-    """Return the object to parse. A list of objects is parsed like the `data` of one."""
+    """Return the object to parse. A bare list is parsed like the `data` of one."""
     if isinstance(payload, dict):
         return payload
-    if isinstance(payload, list) and any(isinstance(item, dict) for item in payload):
+    if isinstance(payload, list) and any(isinstance(item, dict | list) for item in payload):
         issues.append(Issue(WHOLE_REPLY, "a list instead of an object"))
         return {"data": payload}
     raise UnexpectedReply(f"the reply is {describe(payload)}, not an object", body=payload)
@@ -89,12 +89,13 @@ def _parse_body(reader: JsonReader, task: Task, *, has_id: bool) -> Task:
     # an error about a task is no acknowledgement, unless the task was unknown until now
     if failure is not None and has_id and shapes.has_error(reader):
         raise failure
-    if not parsed.finished and (failure or parsed.id is None or parsed.songs):
+    parsed = report_gaps(parsed, reader.issues)
+    if failure is not None or lacks_task_id(parsed):
         acknowledged = search_task_id(reader, parsed, parse_task)
         if acknowledged is None and failure is not None:
             raise failure
         parsed = acknowledged or parsed
-    return report_gaps(parsed, reader.issues)
+    return parsed
 
 
 def parse_submit_reply(

@@ -35,7 +35,7 @@ from musicapi_nb.tasks.task import Task
 _FAILURE_TYPES = frozenset({"failed", "timeout", "forbidden", "api_error", "bad_request"})
 _ACKNOWLEDGED = frozenset({"task_id", "message", "code", "warning", "steps", "failed_step"})
 _STATUS_FIELDS = frozenset({"status", "error", "message", "progress"})
-_WRAPPED_FIELDS = _STATUS_FIELDS | {"task_id", "state"}
+_WRAPPED_FIELDS = _STATUS_FIELDS | {"task_id", "state", "code", "type", "success", "warning"}
 
 
 def parse_not_ready(reader: JsonReader, task: Task) -> Task:
@@ -57,9 +57,10 @@ def is_failure(reader: JsonReader, _: Task) -> bool:
 
 def parse_failure(reader: JsonReader, task: Task) -> Task:
     """Mark the task as failed, with reason and refund."""
+    reason = reader.text("error", "message", "detail")
     return mark_failed(
         task,
-        reader.text("error", "message"),
+        reason and f"{reason}{wire.retriable_note(reader.rest)}",
         refunded=reader.flag("refund_processed", "already_refunded"),
         word=reader.text("type"),
     )
@@ -97,12 +98,13 @@ def is_batch(reader: JsonReader, _: Task) -> bool:
     return isinstance(reader.rest.get("tasks"), list) and "data" not in reader.rest
 
 
-def is_studio(reader: JsonReader, _: Task) -> bool:
+def is_studio(reader: JsonReader, task: Task) -> bool:
     """Match {"data": {"status": "SUCCESS", "data": {"songs": []}}} (docs studio get-music).
 
     Clients of 2024 read the same object under `handledData`.
     """
-    return "handledData" in reader.rest or is_studio_body(reader.rest.get("data"))
+    body = "handledData" in reader.rest or is_studio_body(reader.rest.get("data"))
+    return body and not makes_no_songs(task)
 
 
 def is_studio_body(data: Any) -> bool:
@@ -177,9 +179,9 @@ def _parse_refund(reader: JsonReader, reason: str | None) -> bool | None:
     return flag if flag is not None or match is None else match[1] is None
 
 
-def is_lyrics(reader: JsonReader, _: Task) -> bool:
+def is_lyrics(reader: JsonReader, task: Task) -> bool:
     """Match {"code": 200, "results": []} (docs lyrics-generation)."""
-    return isinstance(reader.rest.get("results"), list)
+    return isinstance(reader.rest.get("results"), list) and not makes_no_songs(task)
 
 
 def parse_lyrics(reader: JsonReader, task: Task) -> Task:

@@ -184,8 +184,9 @@ def count_items(songs: Iterable[Song]) -> int:
 
 
 def is_silent(song: Song) -> bool:
-    """Return whether a song succeeded, but has no audio."""
-    return song.state == "succeeded" and song.audio_url is None and song.engine != "lyrics"
+    """Return whether a song succeeded without audio, or a text without lyrics."""
+    content = song.lyrics if song.engine == "lyrics" else song.audio_url
+    return song.state == "succeeded" and content is None
 
 
 def _task_state(songs: Sequence[Song], expected: int | None, stated: State | None) -> State:

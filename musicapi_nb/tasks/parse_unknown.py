@@ -23,7 +23,7 @@ from musicapi_nb.tasks.task import Task
 
 
 def _is_identified(song: Song) -> bool:
-    return song.id is not None or song.audio_url is not None or song.engine == "lyrics"
+    return bool(song.id or song.audio_url or song.lyrics)
 
 
 def search_songs(reader: JsonReader, task: Task) -> Task | None:
@@ -43,6 +43,14 @@ def search_songs(reader: JsonReader, task: Task) -> Task | None:
     return with_songs(task, songs, parse_state(word), word, None)
 
 
+def lacks_task_id(task: Task) -> bool:
+    """Return whether a task cannot be polled, or consists of nothing but unidentified songs."""
+    if task.songs and not any(map(_is_identified, task.songs)):
+        return not task.finished
+    needs_id = task.request is not None and task.request.reply == "task" and not task.songs
+    return task.id is None and (needs_id or not task.finished)
+
+
 def search_task_id(reader: JsonReader, task: Task, parse_task: Callable[..., Task]) -> Task | None:
     """Take the task id from anywhere in a reply; None if it has none.
 
@@ -52,13 +60,13 @@ def search_task_id(reader: JsonReader, task: Task, parse_task: Callable[..., Tas
     if not ids:
         return None
     issue = Issue(clean(ids[0].where), "only this task id was understood")
-    if any(map(_is_identified, task.songs)):
+    if task.songs and any(map(_is_identified, task.songs)):
         reader.issues.append(issue)
         task_id = task.id or clean(str(ids[0].value))
         songs = tuple(msgspec.structs.replace(song, task_id=task_id) for song in task.songs)
         return msgspec.structs.replace(task, id=task_id, songs=songs)
     reader.issues[:] = [issue]
-    task = msgspec.structs.replace(task, songs=(), state="pending", state_word=None)
+    task = msgspec.structs.replace(task, songs=(), answer={}, state="pending", state_word=None)
     if len(ids) > 1:
         tasks = [str(part.value) for part in ids]
         return parse_batch(JsonReader({"tasks": tasks}, "", reader.issues), task, parse_task)

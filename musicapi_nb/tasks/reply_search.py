@@ -108,8 +108,8 @@ def songs_in(reply: Any) -> list[Part]:
 
 
 def find_task_id(reply: Any) -> str | None:
-    """Return the first task id anywhere in a reply, under a name that says so; None without one."""
-    return next((str(part.value) for part in task_ids_in(reply)), None)
+    """Return the first text anywhere in a reply that is named as a task id; None without one."""
+    return next((part.value for part in task_ids_in(reply) if isinstance(part.value, str)), None)
 
 
 def task_ids_in(reply: Any, *, any_name: bool = False) -> list[Part]:
@@ -138,7 +138,7 @@ def _may_be_task_id(part: Part) -> bool:
         isinstance(part.value, str)
         and bool(part.names)
         and part.names[-1] in _ID_NAMES
-        and _ID_HOLDERS.issuperset(part.names[:-1])
+        and (part.names[-1] == "data" or _ID_HOLDERS.issuperset(part.names[:-1]))
         and _ID_LIKE.fullmatch(part.value) is not None
     )
 
