@@ -17,8 +17,12 @@ from musicapi_nb.simulator.tag_rewriting import split
 from musicapi_nb.simulator.tasks import Song, sonic_timing
 from musicapi_nb.simulator.vocabulary import GENRES
 
-_DESCRIPTION_LIMIT = 120
-_PERSONA_LIMITS = {"name": 80, "description": 200, "describe": 200, "styles": 2001}
+_PERSONA_FIELDS = {
+    "name": rules.text(80),
+    "description describe": rules.text(200),
+    "styles": rules.text(2001),
+    "vox_audio_id": rules.STRING,
+}
 _VOX_SECONDS = 30.0
 _FORMATS = ("mp3", "m4a", "wav")
 
@@ -31,7 +35,7 @@ def _require_text(call: Call, name: str, message: str) -> None:
 
 def _check_description(call: Call, name: str) -> None:
     _require_text(call, name, f"{name} is required.")
-    rules.check_length(call.body[name], _DESCRIPTION_LIMIT, name)
+    rules.check_fields(call.body, {name: rules.text(120)})
     rules.check_content(None, call.body[name])
 
 
@@ -40,9 +44,7 @@ def _check_persona(call: Call) -> None:
     body, clip_field = call.body, _persona_clip_field(call.body)
     for name in ("name", clip_field):
         _require_text(call, name, "name and continue_clip_id are required fields.")
-    rules.check_fields(body, {"description describe styles vox_audio_id": rules.STRING})
-    for name, limit in _PERSONA_LIMITS.items():
-        rules.check_length(body.get(name), limit, name.replace("describe", "description"))
+    rules.check_fields(body, _PERSONA_FIELDS)
     rules.check_range(body, "vocal_start_s", "vocal_end_s")
     call.own_song(clip_field)
     vox = body.get("vox_audio_id")

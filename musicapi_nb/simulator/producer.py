@@ -21,9 +21,6 @@ PRODUCER_MODELS = (
     *RIFFUSION_MODELS,
     "FUZZ-0.8",
 )
-TITLE_LIMIT = 80
-RIFFUSION_LYRICS_LIMIT = 3000
-RIFFUSION_TEXT_LIMIT = 200
 
 
 def _task_types(needs: Mapping[str, tuple[str, ...]]) -> Mapping[str, tuple[str, ...]]:
@@ -53,7 +50,8 @@ RIFFUSION_TASKS = _task_types(
     }
 )
 _PRODUCER_FIELDS = {
-    "sound lyrics title clip_id instruction cover_url": rules.STRING,
+    "sound lyrics clip_id instruction cover_url": rules.STRING,
+    "title": rules.text(80),
     "make_instrumental": rules.BOOLEAN,
     "mv": rules.choice(*PRODUCER_MODELS),
     "lyrics_strength weirdness": rules.fraction(),
@@ -63,7 +61,9 @@ _PRODUCER_FIELDS = {
 }
 _RIFFUSION_FIELDS = {
     "custom_mode make_instrumental": rules.BOOLEAN,
-    "lyrics prompt sound title continue_clip_id": rules.STRING,
+    "title continue_clip_id": rules.STRING,
+    "lyrics": rules.text(3001),
+    "prompt sound": rules.text(201),
     "mv": rules.choice(*RIFFUSION_MODELS),
     "vocal_variation": rules.fraction(),
     "continue_at": rules.SECONDS,
@@ -76,7 +76,6 @@ def _check_producer(call: Call, task_type: str) -> None:
     rules.check_required(body, PRODUCER_TASKS[task_type], task_type)
     if task_type == "create_music" and not body.get("sound") and not body.get("lyrics"):
         raise invalid("At least one of 'sound' and 'lyrics' is required.")
-    rules.check_length(body.get("title"), TITLE_LIMIT, "title")
     rules.check_range(body, "starts_at", "ends_at")
     if type(body.get("seed", "")) not in (int, str):
         raise invalid("The 'seed' field should be an integer or a string.")
@@ -96,9 +95,6 @@ def _check_riffusion(call: Call, task_type: str) -> None:
     if task_type == "create_music":
         _check_riffusion_text(body)
     rules.check_range(body, "replace_start_time", "replace_end_time")
-    rules.check_length(body.get("lyrics"), RIFFUSION_LYRICS_LIMIT + 1, "lyrics")
-    for name in ("prompt", "sound"):
-        rules.check_length(body.get(name), RIFFUSION_TEXT_LIMIT + 1, name)
     rules.check_content(body.get("lyrics") or None, body.get("prompt"))
     _check_source(call, task_type, "continue_clip_id", RIFFUSION_TASKS)
 
@@ -210,12 +206,7 @@ _NOT_READY: Json = {
     "type": "not_ready",
     "error": "Task is still processing. Please wait a few seconds and try again.",
 }
-_STATUS_WORDS = {
-    Phase.QUEUED: "PENDING",
-    Phase.RUNNING: "RUNNING",
-    Phase.SUCCEEDED: "SUCCESS",
-    Phase.FAILED: "FAILED",
-}
+_STATUS_WORDS = {Phase.QUEUED: "PENDING", Phase.SUCCEEDED: "SUCCESS"}
 
 
 def poll_producer(task: Task, now: float, options: ReplyOptions, links: Links) -> Answer:
@@ -228,9 +219,7 @@ def poll_producer(task: Task, now: float, options: ReplyOptions, links: Links) -
         return Answer(202, _NOT_READY)
     body: Json = {"code": 200}
     if has_status:
-        body["status"] = _STATUS_WORDS[phase]
-        if phase is Phase.RUNNING and task.state_word:
-            body["status"] = task.state_word.upper()
+        body["status"] = _STATUS_WORDS.get(phase, replies.state_word(task, phase).upper())
     songs = [_producer_song(task, song, options, links) for song in task.songs]
     body |= {"data": (songs or task.result) if done else [], "message": "success"}
     if phase is Phase.FAILED:
