@@ -23,7 +23,7 @@ class Roast(Request, frozen=True, kw_only=True):
     """Roast a clip | slowly."""
 
     engine: ClassVar[str] = "oven"
-    op: ClassVar[str] = "roast"
+    operation: ClassVar[str] = "roast"
     path: ClassVar[str] = "/api/v1/oven/roast"
     reply: ClassVar[Literal["task", "immediate"]] = "immediate"
     availability: ClassVar[Availability | None] = Availability(

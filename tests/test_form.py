@@ -163,7 +163,7 @@ class Hum(Request, frozen=True, kw_only=True):
 
     engine: ClassVar[str] = "hum"
     operation: ClassVar[str] = "hum"
-    path: ClassVar[str] = "/api/v1/hum"
+    path: ClassVar[str] = "/api/v1/hum/make"
     songs: ClassVar[int | None] = 1
     cost: ClassVar[Price | None] = None
 

@@ -17,7 +17,7 @@ import pytest
 import musicapi_nb as mnb
 from musicapi_nb import MusicAPI, account, lyrics, nuro, producer, riffusion, sonic, studio, tasks
 from musicapi_nb.client.balance import parse_balance
-from musicapi_nb.engines import Field, Price, Request, operations
+from musicapi_nb.engines import Field, Price, Request, custom, operations
 from musicapi_nb.errors import InvalidRequest
 from musicapi_nb.library import Library, request_key
 from musicapi_nb.library._request_key import _operations, from_json, to_json
@@ -278,7 +278,9 @@ def test_new_operation_is_a_request() -> None:
 
 @pytest.fixture
 def _declared(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Add the class to the engine's module."""
+    """Make the class one that the package declares."""
+    monkeypatch.setattr(Hum, "custom", False)
+    monkeypatch.delitem(custom.CLASSES, ("sonic", "hum"))
     monkeypatch.setattr(sonic, "Hum", Hum, raising=False)
     monkeypatch.setattr(sonic, "__all__", [*sonic.__all__, "Hum"])
     _operations.cache_clear()

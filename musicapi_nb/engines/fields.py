@@ -219,7 +219,10 @@ def _list_problems(value: Sequence[Any], field: Field) -> Iterator[tuple[str, bo
         yield f"has {len(value)} items, at least {field.min_items} are needed", True
     item_type: type = field.item or str
     for item in value:
-        if not isinstance(item, item_type):
+        # exactly, so that no custom operation, which may send more, counts as its base class
+        if not isinstance(item, item_type) or (
+            item_type is not str and type(item) is not item_type
+        ):
             yield f"contains {item!r:.40}, not a {item_type.__name__}", True
         elif isinstance(item, str):
             yield from _item_problems(item, field)

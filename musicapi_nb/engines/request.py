@@ -14,6 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 import msgspec
 
 from musicapi_nb import markup
+from musicapi_nb.engines import custom
 from musicapi_nb.engines.fields import Field, is_missing, value_problems
 from musicapi_nb.engines.sources import Source
 from musicapi_nb.errors import InvalidRequest, Problem
@@ -65,10 +66,30 @@ def model_of(request: Request) -> str | None:
     return model if isinstance(model, str) else None
 
 
+@typing.dataclass_transform(
+    frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,)
+)
 class _Meta(msgspec.StructMeta):
-    """Raises `InvalidRequest` for unknown fields, where msgspec would raise a bare TypeError."""
+    """Registers custom operations, and raises `InvalidRequest` for unknown fields.
 
-    def __call__(cls, /, *args: Any, **fields: Any) -> Any:  # noqa: N805 - a metaclass
+    Of the latter, msgspec would raise a bare TypeError.
+    """
+
+    def __new__(
+        mcls, name: str, bases: tuple[type, ...], body: dict[str, Any], **options: Any
+    ) -> _Meta:
+        create = functools.partial(super().__new__, mcls, name, bases)
+        options = {"frozen": True, "kw_only": True, **options}
+        if not custom.is_custom(body):
+            return create(body, **options)
+        try:
+            cls = create(dict(body), **options)
+        except TypeError as error:
+            raise custom.invalid(name, str(error)) from None
+        custom.register(cls, Request, body)
+        return cls
+
+    def __call__(cls, /, *args: Any, **fields: Any) -> Any:
         names: tuple[str, ...] = cls.__struct_fields__
         unknown = [name for name in fields if name not in names]
         if unknown:
@@ -118,6 +139,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
     """Fields that have an effect only while other fields have one of the given values."""
     text_fields: ClassVar[tuple[str, ...]] = ()
     """Fields that can receive free text, such as a cell body: the first active one does."""
+    custom: ClassVar[bool] = False
+    """True if the operation is declared outside the package; set when the class is defined."""
 
     extra: Mapping[str, Any] = msgspec.field(default_factory=dict)
 
@@ -188,8 +211,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
             if name in self.fields():
                 yield Problem("extra", f"{name!r} is a field of this operation; pass {name}=...")
             elif name in self.constants:
-                message = f"{name!r} is fixed for {self.operation}; choose another operation"
-                yield Problem("extra", message)
+                fixed = f"{name!r} is fixed for {self.operation}"
+                yield Problem("extra", f"{fixed}; choose another operation, or declare one")
         if "webhook_secret" in self.extra:
             message = "'webhook_secret' would be displayed and stored with the request; pass it to"
             yield Problem("extra", f"{message} MusicAPI(webhook=..., webhook_secret=...)")

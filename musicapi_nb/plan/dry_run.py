@@ -1,7 +1,5 @@
 """DryRun: songs, credits, time, problems and alias structure of a plan before it is sent."""
 
-from __future__ import annotations
-
 import dataclasses
 import inspect
 import math

@@ -50,6 +50,9 @@ class ReplyOptions:
     ``X-Signature`` over the body alone (no timestamp), or not at all."""
     unknown_clip: Literal["refuse", "accept"] = "refuse"
     """Whether a clip, song or persona id that the account does not own gets a 400."""
+    undeclared: Literal["songs", "refuse"] = "songs"
+    """A POST to an engine whose path or ``task_type`` the simulator does not know: a task with the
+    songs of the engine's create, at its price, or a refusal."""
     unfit: Literal["refuse", "ignore"] = "refuse"
     """Whether a field that the model or the kind of clip does not support gets a 400."""
     use_suno_cdn: Literal["optional", "required"] = "optional"

@@ -109,6 +109,7 @@ async def test_producer_downloads_are_tasks(sim: Simulator, caller: Caller, form
     ],
 )
 async def test_producer_refuses(caller: Caller, change: dict[str, Any], word: str) -> None:
+    caller.sim.reply_options.undeclared = "refuse"
     reply = await caller.post("producer/create", {**SOUND, **change})
     assert (reply.status, word in reply.body["message"]) == (400, True)
     assert await caller.credits() == 1000
