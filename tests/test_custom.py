@@ -138,7 +138,7 @@ def test_custom_operation_can_extend_a_declared_one() -> None:
         (SONGS, 'operation = "create"', "sonic.create is sonic.Create of the package"),
         (COST, "cost = 15", "cost: is 15; it should be Price | None"),
         ("constants =", "constant =", "constant: is neither a field nor an attribute of Request"),
-        ("constants =", "constant =", "did you mean constants"),
+        ("constants =", "constant =", "meant is perhaps constants"),
         ('"metre_music"', 'float("nan")', "constants: is {'task_type': nan}"),
         ('("prompt",)', '("lyrics",)', "text_fields: 'lyrics' is not a field"),
         (BEATS, 'beats = mnb.Field(help="Beats.")', "write beats: Annotated[str | None, Field("),

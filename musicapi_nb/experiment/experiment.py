@@ -166,7 +166,7 @@ class Experiment:
             raise UnknownPrice(
                 f"{len(unpriced)} cells have no known price, and {self.name!r} has a budget: give "
                 "assume=..., the credits to count for each of them"
-                + (f", such as {assumed.assumption}" if assumed else "")
+                + (f", such as {assumed.proposal}" if assumed else "")
             )
 
     def _check_first_block(self, limit: int) -> None:

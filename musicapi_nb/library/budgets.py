@@ -43,7 +43,7 @@ def reserve_credits(connection: sqlite3.Connection, request: Request, names: Seq
     price = request.price()
     if price is None:
         assumed = request.assumed_price()
-        proposal = f"; set_budget accepts {assumed.assumption}" if assumed else ""
+        proposal = f"; set_budget accepts {assumed.proposal}" if assumed else ""
         for name in names:
             if available[name].assume is None:
                 raise UnknownPrice(
