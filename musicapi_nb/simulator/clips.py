@@ -191,7 +191,11 @@ def _midi_pending(call: Call) -> Answer:
 
 
 def _download(call: Call) -> Json:
-    return _success({f"{name}_url": _file_link(call, name) for name in call.body["formats"]})
+    links = {name: _file_link(call, name) for name in call.body["formats"]}
+    if call.options.download_form == "links":
+        return _success({f"{name}_url": link for name, link in links.items()})
+    files = [{"format": name, "url": link} for name, link in links.items()]
+    return _success({"clip_id": call.body["clip_id"], "files": files})
 
 
 def _download_pending(_: Call) -> Answer:
@@ -250,6 +254,7 @@ _of_description, _of_prompt = (
     partial(_check_description, name=name) for name in ("description", "prompt")
 )
 _of_tags = partial(_require_text, name="tags", message="The 'tags' field is required.")
+_DOWNLOAD_WAIT = Wait((8.0, 20.0), _download_pending, unready_free=True)
 # Prices: service.md 14, the newest known. Of /sonic/download and /suno no price is public.
 _REPLIES = (
     _reply("lyrics", 2, _of_description, _lyrics),
@@ -260,7 +265,13 @@ _REPLIES = (
     _reply("aligned_lyrics", 1, check_clip, _aligned_lyrics, Wait(repeats_free=True)),
     _reply("wav", 2, check_clip, _wav, Wait((6.0, 14.0), _wav_pending)),
     _reply("midi", 1, check_clip, _midi, Wait((20.0, 50.0), _midi_pending)),
-    _reply("download", 2, _check_download, _download, Wait((8.0, 20.0), _download_pending)),
+    _reply(
+        "download",
+        2,
+        _check_download,
+        _download,
+        Wait((8.0, 20.0), _download_pending, unready_free=True),
+    ),
 )
 CLIPS: Table = {
     **{operation.name.replace(".", "/").replace("_", "-"): operation for operation in _REPLIES},

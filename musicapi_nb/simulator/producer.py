@@ -54,8 +54,8 @@ _PRODUCER_FIELDS = {
     "title": rules.text(80),
     "make_instrumental": rules.BOOLEAN,
     "mv": rules.choice(*PRODUCER_MODELS),
-    "lyrics_strength weirdness": rules.fraction(),
-    "sound_strength cover_strength": rules.fraction(0.2),
+    "lyrics_strength weirdness strength cover_strength": rules.fraction(),
+    "sound_strength": rules.fraction(0.2),
     "extend_s": rules.SECONDS,
     "length": rules.integer(1, 240),
 }
@@ -123,22 +123,33 @@ def _check_riffusion_text(body: Body) -> None:
 
 
 def _producer_songs(call: Call) -> tuple[Song, ...]:
-    """Make producer's one song: new, an extension, or with a section replaced."""
+    """Make producer's one song: new, an extension, a cover, or with a section replaced."""
     body, source = call.body, call.song("clip_id")
-    song = _song(call, source, 0, str(body.get("sound") or ""), "FUZZ-2.0")
+    cover = str(body.get("task_type")).startswith("cover")
+    sound = str(body.get("sound") or (body["instruction"] if cover else ""))
+    song = _song(call, source, 0, sound, "Lyria 3 Pro")
+    wordless = not body.get("lyrics") and {"instrumental", "no vocals"} & set(song.tags)
+    obeyed = call.options.producer_instrumental == "obeyed" and body.get("make_instrumental")
     seconds = float(body.get("length") or song.duration)
-    if source is not None and "starts_at" in body and "ends_at" in body:
-        seconds = source.duration  # a section is replaced
+    if source is not None and (cover or ("starts_at" in body and "ends_at" in body)):
+        seconds = source.duration  # a cover, or a section is replaced
     elif source is not None:
         cut = min(float(body.get("starts_at") or source.duration), source.duration)
         seconds = round(cut + min(float(body.get("extend_s") or seconds), seconds), 6)
-    return (replace(song, recording=replace(song.recording, seconds=seconds)),)
+    song = replace(song, recording=replace(song.recording, seconds=seconds))
+    return (_without_voice(song) if wordless or obeyed else song,)
 
 
 def _riffusion_songs(call: Call) -> tuple[Song, ...]:
     source = call.song("continue_clip_id")
     sound = str(call.body.get("sound") or call.body.get("prompt") or "")
-    return tuple(_song(call, source, index, sound, "FUZZ-1.1") for index in (0, 1))
+    songs = tuple(_song(call, source, index, sound, "FUZZ-1.1") for index in (0, 1))
+    return tuple(map(_without_voice, songs)) if call.body.get("make_instrumental") else songs
+
+
+def _without_voice(song: Song) -> Song:
+    recording = replace(song.recording, instrumental=True)
+    return replace(song, lyrics=INSTRUMENTAL_LYRICS, recording=recording)
 
 
 def _song(call: Call, source: Song | None, index: int, sound: str, model: str) -> Song:
@@ -146,10 +157,7 @@ def _song(call: Call, source: Song | None, index: int, sound: str, model: str) -
     rng = Random(seed)
     about = " ".join(str(body[name]) for name in ("title", "sound", "prompt") if body.get(name))
     title = body.get("title") or (source.title if source else "")
-    instrumental = bool(body.get("make_instrumental"))
     lyrics = str(body.get("lyrics") or (source.lyrics if source else "") or "")
-    if instrumental:
-        lyrics = INSTRUMENTAL_LYRICS
     sound = sound or ", ".join(source.tags if source else ())
     tags = tag_rewriting.split(tag_rewriting.requested_text(sound)) if sound else ("pop",)
     drawn_seed = Random(f"{call.seed}/seed").randrange(2**32)
@@ -161,7 +169,7 @@ def _song(call: Call, source: Song | None, index: int, sound: str, model: str) -
         title=str(title or make_title(about or lyrics, rng)),
         tags=tags,
         lyrics=lyrics or make_lyrics(about, rng),
-        recording=Recording(audio_seed, tags, seconds, instrumental),
+        recording=Recording(audio_seed, tags, seconds, instrumental=False),
         model=str(body.get("mv") or model),
         details=details | ({"parent": source.song_id} if source else {}),
     )

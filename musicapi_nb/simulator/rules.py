@@ -14,6 +14,7 @@ Body = Mapping[str, Any]
 
 WEBHOOK_LIMIT = 1024
 UNREACHABLE = "The audio URL is not reachable."
+INACCESSIBLE = "Audio URL is not accessible. Please check the address."
 KNOWN_RECORDING = "The audio matches an existing recording."
 
 REFUSALS: Mapping[str, str] = {
