@@ -182,8 +182,10 @@ class _Receiver:
         self, notification: Notification, payload: dict[str, Any], event: str | None
     ) -> NotificationResult:
         try:
-            ledger = self._library.async_ledger
-            result = await ledger.apply_notification(notification, _updater(payload, event))
+            update = _updater(payload, event)
+            result = await self._library.commit(
+                lambda: self._library.apply_notification(notification, update)
+            )
         except MusicAPIError as error:  # the library is closed, locked or full
             _log.error("The library could not record a webhook: %s", error)
             reason = "the library cannot be written at the moment"

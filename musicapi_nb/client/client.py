@@ -100,7 +100,7 @@ class MusicAPI:
             limiter = LocalRateLimiter(self._interval)
             self._purchaser = Purchaser(limiter, retry, self._in_flight, self._record_acceptance)
         else:
-            shared = SharedRateLimiter(ledger.async_ledger, url, self._interval)
+            shared = SharedRateLimiter(ledger, url, self._interval)
             self._purchaser = PurchaseCoordinator(
                 ledger, shared, retry, self._in_flight, self._record_acceptance, simulated=simulated
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -24,6 +25,7 @@ _RECHECK_SECONDS = 0.2  # how often to check whether another process has the rep
 _BOUGHT = frozenset({"accepted", "done", "failed"})
 _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
+_Outcome = TypeVar("_Outcome", Task, MusicAPIError)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -154,7 +156,6 @@ class PurchaseCoordinator(Purchaser):
     ) -> None:
         super().__init__(limiter, retry, in_flight, accepted)
         self._ledger = ledger
-        self._steps = ledger.async_ledger
         self._shared_limiter = limiter
         self._simulated = simulated
         self._entries: dict[str, int] = {}  # by task id
@@ -197,9 +198,9 @@ class PurchaseCoordinator(Purchaser):
         terms = order.terms
         while True:
             retry_failed = terms.retry_failed and joined is None
-            claim = await self._steps.find(
-                order.request, dataclasses.replace(terms, retry_failed=retry_failed)
-            )
+            current = dataclasses.replace(terms, retry_failed=retry_failed)
+            find = functools.partial(self._ledger.find, order.request, current)
+            claim = await self._ledger.commit(find, durable=False)
             if claim is None or (terms.retry_failed and _cost_nothing(claim.entry, joined)):
                 return None
             entry = claim.entry
@@ -216,27 +217,30 @@ class PurchaseCoordinator(Purchaser):
 
     async def _claim_and_send(self, order: Order) -> Claim:
         """Claim an order and, if it is to be bought, send it; the claim then has the task."""
-        claim = await self._steps.claim(order.request, order.terms)
+        ledger = self._ledger
+        claim = await ledger.commit(
+            lambda: ledger.claim(order.request, order.terms), undo=ledger.undo_claim
+        )
         if claim.kind != "buy":
             return claim
         entry = claim.entry.id
         try:
             task = await order.post(claim.entry)
         except Unreachable as error:
-            await self._record(entry, self._steps.record_unsent(entry, error), error)
+            await self._record(ledger.record_unsent, entry, error)
             raise
         except MusicAPIError as error:
             if not error.may_have_cost:
-                await self._record(entry, self._steps.record_refused(entry, error), error)
+                await self._record(ledger.record_refused, entry, error)
                 raise
-            latest = await self._record(entry, self._steps.record_uncertain(entry, error), error)
+            latest = await self._record(ledger.record_uncertain, entry, error)
             if latest is None or latest.state not in _BOUGHT:
                 raise
             return Claim("join", latest)  # its webhook came before
         except BaseException as error:  # the loop is ending: only now can this be recorded
             self._record_interrupted(entry, error)
             raise
-        await self._record(entry, self._steps.record_accepted(entry, task), task)
+        await self._record(ledger.record_accepted, entry, task)
         if task.id is not None:
             self._entries[task.id] = entry
         self._announce(task, order)
@@ -255,7 +259,9 @@ class PurchaseCoordinator(Purchaser):
         if task.request is None:
             raise TypeError("a task without a request cannot be sent again")
         terms = PurchaseTerms(take=task.take, simulated=self._simulated)
-        claim = await self._steps.claim_repost(task.request, terms)
+        ledger = self._ledger
+        claim_repost = functools.partial(ledger.claim_repost, task.request, terms)
+        claim = await ledger.commit(claim_repost, undo=ledger.undo_claim)
         entry = claim.entry.id
         if claim.kind == "uncertain":
             raise _uncertain_error(claim.entry)
@@ -265,24 +271,24 @@ class PurchaseCoordinator(Purchaser):
             latest = await post()
         except MusicAPIError as error:
             if error.may_have_cost:
-                await self._record(entry, self._steps.record_uncertain(entry, error), error)
+                await self._record(ledger.record_uncertain, entry, error)
             else:  # it was refused or never left: what was accepted before is unchanged
-                await self._record(entry, self._steps.record_unchanged(entry), error)
+                await self._record(lambda entry, _: ledger.record_unchanged(entry), entry, error)
             raise
         except BaseException as error:  # the loop is ending: only now can this be recorded
             self._record_interrupted(entry, error)
             raise
-        await self._record(entry, self._steps.record_repost(entry, latest), latest)
+        await self._record(ledger.record_poll, entry, latest)
         return latest
 
     # --- the ledger ------------------------------------------------------------------------
 
     async def _record(
-        self, entry: int, step: Awaitable[Entry], outcome: Task | MusicAPIError
+        self, step: Callable[[int, _Outcome], Entry], entry: int, outcome: _Outcome
     ) -> Entry | None:
         """Record an outcome. If the ledger cannot, keep it in memory and log it."""
         try:
-            return await step
+            return await self._ledger.commit(lambda: step(entry, outcome))
         except MusicAPIError as error:
             self._keep_unwritten(entry, outcome, error.message)
             return None
@@ -292,7 +298,7 @@ class PurchaseCoordinator(Purchaser):
 
     def _record_interrupted(self, entry: int, error: BaseException) -> None:
         try:
-            self._steps.record_interrupted(entry, error)
+            self._ledger.record_uncertain(entry, error)
         except MusicAPIError as failure:
             self._keep_unwritten(entry, error, failure.message)
 
@@ -311,8 +317,10 @@ class PurchaseCoordinator(Purchaser):
         if entry is None:
             return
         try:
-            await self._steps.record_poll(entry, task)
-        except MusicAPIError as error:  # it can be polled again, and the caller has its songs
+            await self._ledger.commit(
+                lambda: self._ledger.record_poll(entry, task), durable=False
+            )  # it can be polled again
+        except MusicAPIError as error:  # the caller has its songs
             _log.warning("The ledger could not record a poll of %s: %s", task_name(task), error)
 
     async def settled_elsewhere(self, tasks: Sequence[Task]) -> list[Task]:
@@ -320,7 +328,8 @@ class PurchaseCoordinator(Purchaser):
         pairs = ((self._entries.get(task.id or ""), task) for task in tasks)
         entries = {entry: task for entry, task in pairs if entry is not None}
         try:
-            return [entries[entry] for entry in await self._steps.finished_entries(list(entries))]
+            finished = await asyncio.to_thread(self._ledger.finished_entries, list(entries))
+            return [entries[entry] for entry in finished]
         except MusicAPIError as error:  # the tasks are polled anyway
             _log.warning("The ledger could not be asked for finished tasks: %s", error)
             return []

@@ -22,7 +22,6 @@ from musicapi_nb.ledger_types import (
     Unfinished,
 )
 from musicapi_nb.library import budgets, events, html, queries, ratings, stored_tasks
-from musicapi_nb.library.async_ledger import LibraryAsyncLedger
 from musicapi_nb.library.budgets import Budget
 from musicapi_nb.library.database import Database
 from musicapi_nb.library.entry import STATES, Event
@@ -54,8 +53,9 @@ class Library(Ledger):
 
     Attributes
     ----------
-    async_ledger
-        The steps of purchases as coroutines, for a client.
+    commit, commit_later
+        Run a step of a purchase for an event loop; see `ledger_types.Ledger`. The steps of one turn
+        of a loop share a transaction.
     rate_limits
         The slots of paid requests, shared by all processes on the folder.
 
@@ -84,7 +84,7 @@ class Library(Ledger):
             self.recover()
             undo.pop_all()
         self.rate_limits = RateLimits(database)
-        self.async_ledger = LibraryAsyncLedger(self, database, self.rate_limits, self._group_commit)
+        self.commit, self.commit_later = self._group_commit.run, self._group_commit.run_later
         self._closed = False
 
     def __enter__(self) -> Self:
@@ -174,6 +174,10 @@ class Library(Ledger):
             for entry, task in stored_tasks.tasks_of(self._database, accepted)
             if simulated is None or entry.simulated is simulated
         ]
+
+    def finished_entries(self, entries: Sequence[int]) -> list[int]:
+        """Return those of the given entries that have ended."""
+        return queries.finished_entries(self._database, entries)
 
     def cells(self, experiment: str) -> dict[str, int]:
         """Return the entry of each plan cell of an experiment."""
