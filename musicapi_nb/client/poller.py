@@ -11,7 +11,7 @@ import msgspec
 
 from musicapi_nb import polling
 from musicapi_nb.client.callbacks import ProgressCallback, notify, task_name, timeout_message
-from musicapi_nb.client.purchasing import Purchaser
+from musicapi_nb.client.purchasing import PurchaseCoordinator
 from musicapi_nb.client.retry import is_transient
 from musicapi_nb.client.transport import Transport
 from musicapi_nb.engines import Request
@@ -67,8 +67,8 @@ class Poller:
         Provides the clock and the time limit of a reply.
     poll
         Asks once for the state of a task.
-    purchaser
-        Records polls and provides past render times.
+    coordinator
+        With a ledger: records polls and provides past render times.
     watch_ledger
         Whether a webhook receiver may record the end of a task. Such tasks are polled at once.
     """
@@ -77,13 +77,13 @@ class Poller:
         self,
         transport: Transport,
         poll: Callable[[Task], Awaitable[Task]],
-        purchaser: Purchaser,
+        coordinator: PurchaseCoordinator | None,
         *,
         watch_ledger: bool,
     ) -> None:
         self.transport = transport
         self.poll = poll
-        self.purchaser = purchaser
+        self.coordinator = coordinator
         self._watch_ledger = watch_ledger
         self.history = polling.History()
         # The loops share the history, and any thread may ask for an ETA.
@@ -140,8 +140,8 @@ class Poller:
         loop_poller = self._loops.setdefault(loop, _LoopPoller(self))
         timer = loop.call_later(deadline / self.transport.speed, loop_poller.expire, group, pending)
         watching = None
-        if self._watch_ledger:
-            watching = loop.create_task(loop_poller.watch_ledger(group, pending))
+        if self._watch_ledger and self.coordinator is not None:
+            watching = loop.create_task(loop_poller.watch_ledger(self.coordinator, group, pending))
         try:
             loop_poller.add(group, pending)
             await group.finished.wait()
@@ -165,7 +165,9 @@ class Poller:
         if operation in self._replayed or kind.engine is None or kind.operation is None:
             return
         self._replayed.add(operation)
-        for past in self.purchaser.past_render_times(kind.engine, kind.operation):
+        if self.coordinator is None:
+            return
+        for past in self.coordinator.past_render_times(kind.engine, kind.operation):
             self.history.learn(polling.TaskKind(*operation, past.model), past.low, past.high)
 
 
@@ -199,10 +201,11 @@ class _LoopPoller:
                 self._give_up(polled)
         self._arm()
 
-    async def watch_ledger(self, group: _WaitGroup, tasks: Iterable[PolledTask]) -> None:
+    async def watch_ledger(
+        self, coordinator: PurchaseCoordinator, group: _WaitGroup, tasks: Iterable[PolledTask]
+    ) -> None:
         """Poll tasks at once that have ended according to a webhook; the poll confirms it."""
         hurried: set[PolledTask] = set()
-        settled_elsewhere = self._poller.purchaser.settled_elsewhere
         while not group.finished.is_set():
             await asyncio.sleep(_LEDGER_CHECK_SECONDS)
             pending = {
@@ -210,7 +213,9 @@ class _LoopPoller:
                 for polled in tasks
                 if polled in self._scheduler and polled not in hurried
             }
-            for task in await settled_elsewhere([polled.task for polled in pending.values()]):
+            for task in await coordinator.settled_elsewhere(
+                [polled.task for polled in pending.values()]
+            ):
                 polled = pending[task.id]
                 hurried.add(polled)  # once only: after that poll, the schedule decides
                 if polled in self._scheduler:
@@ -275,7 +280,8 @@ class _LoopPoller:
         now = self._now()
         polled.failures = 0
         polled.task = task
-        await self._poller.purchaser.record_poll(task)
+        if self._poller.coordinator is not None:
+            await self._poller.coordinator.record_poll(task)
         notify(polled.group.progress, task)
         self._learn(polled, task, now)  # from here on it may be due again
         if task.finished:

@@ -24,7 +24,6 @@ from musicapi_nb.tasks import Task
 _RECHECK_SECONDS = 0.2  # how often to check whether another process has the reply
 _BOUGHT = frozenset({"accepted", "done", "failed"})
 _log = logging.getLogger(__name__)
-_Result = TypeVar("_Result")
 _Outcome = TypeVar("_Outcome", Task, MusicAPIError)
 
 
@@ -65,6 +64,7 @@ class Purchaser:
         self._retry = retry
         self._in_flight = in_flight
         self._accepted = accepted
+        self._throttle: Callable[[float], Awaitable[None]] | None = None  # for a 429
 
     async def buy(self, order: Order) -> Task:
         """Buy an order when its slot comes, or return the task of an existing purchase.
@@ -80,7 +80,9 @@ class Purchaser:
         """
         task = None
         while task is None:
-            task = await self._call(lambda: self._buy_in_turn(order))
+            task = await self._retry.call(
+                lambda: self._buy_in_turn(order), paid=True, throttle=self._throttle
+            )
         return task
 
     async def repost(self, task: Task, post: Callable[[], Awaitable[Task]]) -> Task:
@@ -96,9 +98,6 @@ class Purchaser:
             The ledger has no such purchase.
         """
         return await self._retry.call(lambda: self._repost_in_turn(task, post), paid=True)
-
-    async def _call(self, send: Callable[[], Awaitable[_Result]]) -> _Result:
-        return await self._retry.call(send, paid=True)
 
     async def _buy_in_turn(self, order: Order) -> Task | None:
         await self._wait_for_slot()
@@ -125,21 +124,6 @@ class Purchaser:
         self._accepted(task, 0.0)
         notify(order.progress, task)
 
-    async def record_poll(self, task: Task) -> None:
-        """Record the result of a poll, if there is a ledger."""
-
-    async def settled_elsewhere(self, tasks: Sequence[Task]) -> list[Task]:  # noqa: ARG002 - unused without a ledger
-        """Return those of the given tasks that a webhook has ended in the ledger."""
-        return []
-
-    def unfinished(self) -> list[Task]:
-        """Return the accepted tasks in the ledger, also those of earlier kernels."""
-        return []
-
-    def past_render_times(self, engine: str, operation: str) -> Sequence[RenderTime]:  # noqa: ARG002 - unused without a ledger
-        """Return the render times of past tasks, oldest first."""
-        return ()
-
 
 class PurchaseCoordinator(Purchaser):
     """Buys through a ledger: each take once, recorded before it is sent and after its reply."""
@@ -157,15 +141,13 @@ class PurchaseCoordinator(Purchaser):
         super().__init__(limiter, retry, in_flight, accepted)
         self._ledger = ledger
         self._shared_limiter = limiter
+        self._throttle = limiter.throttle
         self._simulated = simulated
         self._entries: dict[str, int] = {}  # by task id
         # Outcomes the ledger failed to store; it still shows these entries as "sending".
         self._unwritten: dict[int, Task | None] = {}
 
     # --- buying ----------------------------------------------------------------------------
-
-    async def _call(self, send: Callable[[], Awaitable[_Result]]) -> _Result:
-        return await self._retry.call(send, paid=True, throttle=self._shared_limiter.throttle)
 
     async def _buy_in_turn(self, order: Order) -> Task | None:
         """Return the task, or None if the purchase that was waited for ended without a charge."""
