@@ -50,7 +50,7 @@ _COPIED_FIELDS = frozenset(
 )
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True):
+class Event(msgspec.Struct, frozen=True):
     """One row of the ledger; never changed, never deleted.
 
     `at` is unix seconds. `entry` is None if it concerns no purchase (a budget, a file). `raw` is
