@@ -211,13 +211,9 @@ class Ledger(MediaStore, Protocol):
     ) -> _Result:
         """Run a step on the ledger's thread; return its result once it is committed.
 
-        Parameters
-        ----------
-        durable
-            Whether it must survive a power failure. Any step survives a killed process.
-        undo
-            Called with the result if the caller is cancelled before receiving it. Without it,
-            the step is written all the same.
+        Any step survives a killed process, a `durable` one a power failure. If the caller is
+        cancelled before it has the result, the step is written all the same; `undo`, if there is
+        one, is then called with the result.
         """
 
     def commit_later(self, step: Callable[[], object], *, durable: bool = True) -> None:

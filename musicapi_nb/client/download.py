@@ -63,14 +63,9 @@ async def fetch(
     """Download a URL to `target`; in a folder, under the last part of the URL.
 
     The file is written under a temporary name in the same folder, checked, then renamed. The key
-    is never sent: links are public and may lead to any host.
-
-    Raises
-    ------
-    DownloadFailed
-        The link is not http(s) or has expired, or the file is too large or of another kind.
-    Unreachable
-        The host did not answer or the download was interrupted, five times.
+    is never sent: links are public and may lead to any host. Raise `DownloadFailed` if the link is
+    not http(s) or has expired, or the file is too large or of another kind, and `Unreachable` if
+    the host did not answer or the download was interrupted, five times.
     """
     if not _is_web(url):
         raise DownloadFailed(f"not an http(s) address: {url[:80]!r}")

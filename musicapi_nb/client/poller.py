@@ -61,16 +61,9 @@ class _WaitGroup:
 class Poller:
     """The tasks that a client waits for, and its history of render times.
 
-    Parameters
-    ----------
-    transport
-        Provides the clock and the time limit of a reply.
-    poll
-        Asks once for the state of a task.
-    coordinator
-        With a ledger: records polls and provides past render times.
-    watch_ledger
-        Whether a webhook receiver may record the end of a task. Such tasks are polled at once.
+    `poll` asks once for the state of a task. The `coordinator`, if there is a ledger, records polls
+    and provides past render times. With `watch_ledger`, a webhook receiver may record the end of a
+    task there; such tasks are polled at once.
     """
 
     def __init__(

@@ -47,10 +47,7 @@ class Order:
 class Purchaser:
     """Buys without a ledger: each order is sent.
 
-    Parameters
-    ----------
-    accepted
-        Called with each accepted task, and the real seconds since it was accepted.
+    `accepted` is called with each accepted task, and the real seconds since it was accepted.
     """
 
     def __init__(
@@ -69,14 +66,9 @@ class Purchaser:
     async def buy(self, order: Order) -> Task:
         """Buy an order when its slot comes, or return the task of an existing purchase.
 
-        It is sent again only if it provably never reached the service or was refused by a 429.
-
-        Raises
-        ------
-        UncertainPurchase
-            The ledger cannot tell whether this take was bought. Nothing was sent.
-        OverBudget
-            A budget does not cover it. Nothing was sent.
+        It is sent again only if it provably never reached the service or was refused by a 429. It
+        is not sent if a budget does not cover it (`OverBudget`), or if the ledger cannot tell
+        whether this take was bought (`UncertainPurchase`).
         """
         task = None
         while task is None:
@@ -88,14 +80,8 @@ class Purchaser:
     async def repost(self, task: Task, post: Callable[[], Awaitable[Task]]) -> Task:
         """Send a request again, by `post`, whose last reply was "not ready".
 
-        With a ledger, nothing is sent while another process does it, and once one has the answer.
-
-        Raises
-        ------
-        UncertainPurchase
-            The reply to an earlier repost was lost, and it has to be resolved.
-        InvalidTransition
-            The ledger has no such purchase.
+        With a ledger, nothing is sent while another process does it, once one has the answer, or
+        after the reply to an earlier repost was lost (`UncertainPurchase`).
         """
         return await self._retry.call(lambda: self._repost_in_turn(task, post), paid=True)
 
@@ -170,12 +156,8 @@ class PurchaseCoordinator(Purchaser):
         """Return the task of an existing purchase, or None if it must be bought.
 
         Waits while another process is sending it. If the caller already waited for the entry
-        `joined`, its failure is final: one call never buys twice.
-
-        Raises
-        ------
-        UncertainPurchase
-            It may have been bought, and has to be resolved.
+        `joined`, its failure is final: one call never buys twice. Raise `UncertainPurchase` if it
+        may have been bought.
         """
         terms = order.terms
         while True:

@@ -61,13 +61,7 @@ class LocalRateLimiter:
 
 
 class SharedRateLimiter:
-    """A rate limiter of all processes that share a ledger.
-
-    Parameters
-    ----------
-    name
-        Limiters of one name share their slots. A client uses its base URL.
-    """
+    """A rate limiter of all processes that share a ledger and the `name`, a client's base URL."""
 
     def __init__(self, ledger: Ledger, name: str, interval: float) -> None:
         self.interval = interval

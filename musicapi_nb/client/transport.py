@@ -119,15 +119,7 @@ async def _closer(session: aiohttp.ClientSession) -> AsyncGenerator[aiohttp.Clie
 
 
 class Transport:
-    """Sends calls and reads their replies.
-
-    Parameters
-    ----------
-    base_url, secret, timeouts
-        The host, the API key and the time limits.
-    retry
-        Decides which calls are sent again. Its speed is that of the service's clock.
-    """
+    """Sends calls and reads their replies. `retry` decides which calls are sent again."""
 
     def __init__(
         self, base_url: str, secret: Secret, timeouts: Timeouts, retry: RetryPolicy
@@ -183,19 +175,9 @@ class Transport:
     async def exchange(self, call: wire.Call, parse: Callable[[int, Any], _Result]) -> _Result:
         """Send a call, again where `RetryPolicy` allows it; return what `parse` returns.
 
-        Parameters
-        ----------
-        parse
-            Called with the status and the payload of the reply.
-
-        Raises
-        ------
-        Unreachable
-            There was no connection, or no reply to a GET.
-        LostReply
-            A paid call may have arrived, but its reply did not.
-        MusicAPIError
-            The reply is an error or cannot be parsed.
+        `parse` is called with the status and the payload of the reply. Raise `LostReply` if a paid
+        call may have arrived but its reply did not, `Unreachable` if there was no connection or no
+        reply to a GET, and another `MusicAPIError` if the reply is one or cannot be parsed.
         """
         return await self.retry.call(lambda: self.send(call, parse), paid=call.paid)
 

@@ -11,10 +11,7 @@ from musicapi_nb.plan import Cell
 class ExperimentLedger:
     """Reads and writes the entries of an experiment's cells. Its methods block.
 
-    Parameters
-    ----------
-    simulated
-        Whether purchases go to a simulator; these and their budget are kept separate.
+    Purchases from a simulator, and their budget, are kept separate.
     """
 
     def __init__(

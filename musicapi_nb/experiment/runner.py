@@ -38,14 +38,8 @@ _log = logging.getLogger(__name__)
 class Runner:
     """Buys and waits for the cells of an experiment, once.
 
-    Attributes
-    ----------
-    paused, cancelled
-        Set by `pause` and `cancel`, also before `run`.
-    stopped
-        Whether no further cell is bought, because of `stop_reason`.
-    stop_reason
-        Why cells were not run, as soon as that is certain.
+    `paused` and `cancelled` may be set before `run`. Once `stopped`, no further cell is bought,
+    because of `stop_reason`.
     """
 
     def __init__(self, tracker: CellTracker, client: MusicAPI, notify: Callable[[], None]) -> None:

@@ -17,15 +17,9 @@ _MAX_FAILURES = 5
 class CellTracker:
     """States and totals of all cells. One event loop writes them, any thread may read them.
 
-    Attributes
-    ----------
-    accepted
-        Indexes of the cells that the service is rendering.
-    assume
-        Credits counted for a cell without a known price.
-    kinds, to_buy, cost
-        A sample request of each kind, the number of cells of each kind still to buy, and their
-        credits in total.
+    `accepted` has the indexes of the cells that the service is rendering, and `kinds` a sample
+    request of each kind. `to_buy` counts the cells of each kind still to buy, `cost` is their
+    credits in total, and `assume` counts for a cell without a known price.
     """
 
     def __init__(self, cells: Sequence[Cell]) -> None:

@@ -49,14 +49,9 @@ def _sqlite_errors(path: Path) -> Iterator[None]:
 
 
 class Database:
-    """One connection to the database, shared by the threads of one process.
+    """One connection to the database file `path`, shared by the threads of one process.
 
-    Parameters
-    ----------
-    path
-        The database file; created if it does not exist.
-    lock_timeout
-        Seconds to wait for another process that is writing.
+    It waits `lock_timeout` seconds for another process that is writing.
     """
 
     def __init__(self, path: Path, *, lock_timeout: float, steps: Sequence[str] = STEPS) -> None:
@@ -115,13 +110,8 @@ class Database:
     def write(self, *, durable: bool = False) -> AbstractContextManager[sqlite3.Connection]:
         """Return a context manager for one transaction, exclusive among threads and processes.
 
-        Within another transaction of the thread, it is part of that one.
-
-        Parameters
-        ----------
-        durable
-            Whether the transaction must survive a power failure once it is committed. It survives
-            a killed process either way.
+        Within another transaction of the thread, it is part of that one. Once committed, it
+        survives a killed process; if it is `durable`, also a power failure.
         """
         if self._writer == threading.get_ident():
             return self._part_of_transaction()

@@ -79,13 +79,7 @@ def check_allowed(entry: Entry | None, kind: str) -> None:
 
 
 def apply_event(entry: Entry | None, event: Event) -> tuple[Entry, dict[str, Any]]:
-    """Return the entry after an event, and the fields that the event changed.
-
-    Raises
-    ------
-    InvalidTransition
-        The event may not follow in this state.
-    """
+    """Return the entry after an event, and the fields that the event changed."""
     check_allowed(entry, event.kind)
     before = entry or _new_entry(event)
     values: dict[str, Any] = {"state": _TRANSITIONS[event.kind][1], "owner": event.owner}

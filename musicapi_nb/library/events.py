@@ -105,10 +105,7 @@ def append_to(  # noqa: PLR0913 - the columns of an event
 ) -> Entry:
     """Append an event about an entry (None: a new one) and apply it; return the entry.
 
-    Raises
-    ------
-    InvalidTransition
-        The event may not follow. Nothing was written.
+    Raise `InvalidTransition`, before anything is written, if the event may not follow.
     """
     check_allowed(entry, kind)
     number = entry.id if entry else 0
@@ -233,8 +230,8 @@ def events(connection: sqlite3.Connection, number: int | None = None) -> Iterato
         f"SELECT id, at, kind, entry, owner, data, raw FROM events {where} ORDER BY id",  # noqa: S608 - our own names
         () if number is None else (number,),
     )
-    for number, at, kind, entry_id, owner, data, raw in rows:
-        yield Event(number, at, kind, entry_id, owner, json.loads(data), raw)
+    for event_id, at, kind, entry_id, owner, data, raw in rows:
+        yield Event(event_id, at, kind, entry_id, owner, json.loads(data), raw)
 
 
 def rebuild(connection: sqlite3.Connection) -> None:

@@ -252,12 +252,8 @@ class Ledger:
         """Record an unsolicited report of the service, such as a webhook. Durable.
 
         A purchase that is uncertain or still being sent becomes accepted. An end that the ledger
-        already has stays as it is.
-
-        Parameters
-        ----------
-        read
-            Returns the reported task, given the task as the ledger has it.
+        already has stays as it is. `read` returns the reported task, given the task as the ledger
+        has it.
         """
         with self._database.write(durable=True) as connection:
             match = match_entry(connection, notification)

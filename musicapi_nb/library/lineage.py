@@ -119,15 +119,9 @@ def build_lineage(purchases: Iterable[tuple[Entry, Task]], of: str | None = None
     """Find which purchases were made from the results of others.
 
     A purchase was made from another if a field of its request is an id from the other's result: of
-    a song, or in its answer (an uploaded clip, a persona, a voice).
-
-    Parameters
-    ----------
-    purchases
-        Entries and their tasks, oldest first.
-    of
-        The id of a song, persona, clip or task. Only its tree is returned; if nothing was made
-        from it, that is its purchase alone.
+    a song, or in its answer (an uploaded clip, a persona, a voice). `purchases` come oldest first.
+    If `of` is the id of a song, persona, clip or task, only its tree is returned; if nothing was
+    made from it, that is its purchase alone.
     """
     by_entry = {entry.id: (entry, task) for entry, task in purchases}
     results: dict[str, tuple[int, str]] = {}

@@ -71,14 +71,9 @@ class DamagedFile:
 
 
 class MediaFiles:
-    """The folder of media files.
+    """The folder of media files; created if it does not exist.
 
-    Parameters
-    ----------
-    folder
-        Created if it does not exist.
-    process_lock
-        Marks the unfinished files of this library. Those of ended processes are deleted.
+    `process_lock` marks the unfinished files of this library. Those of ended processes are deleted.
     """
 
     def __init__(self, folder: Path, process_lock: ProcessLock) -> None:

@@ -46,10 +46,7 @@ _opened: weakref.WeakSet[ProcessLock] = weakref.WeakSet()
 class ProcessLock:
     """The lock of one open library; while it is held, other processes consider that library alive.
 
-    Raises
-    ------
-    OSError
-        The lock file cannot be created.
+    Raise OSError if its file cannot be created.
     """
 
     def __init__(self, folder: Path) -> None:

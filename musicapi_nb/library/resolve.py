@@ -30,11 +30,8 @@ def resolution_event(
 ) -> Resolution:
     """Return the event (kind and data) that settles an entry.
 
-    Raises
-    ------
-    InvalidTransition
-        The entry is not in doubt, not exactly one kind of evidence is given, or the balances do
-        not prove anything.
+    Raise `InvalidTransition` if the entry is not in doubt, not exactly one kind of evidence is
+    given, or the balances do not prove anything.
     """
     evidence = [task_id is not None, before is not None or after is not None, charged is not None]
     if sum(evidence) != 1 or (before is None) != (after is None):

@@ -106,12 +106,8 @@ class History:
     """Observed render times and the estimates made from them. Not thread-safe.
 
     A library's past is added with :meth:`learn`, oldest first; tasks older than some hundred of
-    a kind hardly count. A :class:`Scheduler` adds its polls, unfinished tasks included.
-
-    Parameters
-    ----------
-    priors
-        Returns the prior belief about an engine.
+    a kind hardly count. A :class:`Scheduler` adds its polls, unfinished tasks included. `priors`
+    returns the prior belief about an engine.
     """
 
     def __init__(self, priors: Callable[[str | None], Prior] = prior) -> None:

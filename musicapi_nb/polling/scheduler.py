@@ -36,12 +36,7 @@ class Scheduler(Generic[T]):
     It has no clock: every `now` and `submitted_at` is in seconds of the service's time, counted
     from any origin.
 
-    Parameters
-    ----------
-    history
-        Past render times; results of polls are added to it.
-    poll_cost
-        Cost of one poll, in seconds of lag.
+    Results of polls are added to the `history`. `poll_cost` is that of one poll, in seconds of lag.
     """
 
     def __init__(self, history: History, *, poll_cost: float = POLL_COST) -> None:
