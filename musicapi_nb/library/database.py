@@ -58,9 +58,6 @@ class Database:
         self.path = path
         self._lock = threading.RLock()
         self._writer: int | None = None  # the thread whose transaction is open
-        self._version: tuple[int] | None = None
-        self.generation = 0
-        """Bumped when another connection may have written; invalidates caches."""
         self._durable: bool | None = None
         self._process = os.getpid()
         _check_length(path)
@@ -132,14 +129,9 @@ class Database:
                     connection.execute("ROLLBACK")
                 self._set_durable(connection, durable=durable)
                 connection.execute("BEGIN IMMEDIATE")
-                version = connection.execute("PRAGMA data_version").fetchone()
-                if version != self._version:  # another connection has written since
-                    self._version = version
-                    self.generation += 1
                 yield connection
                 connection.execute("COMMIT")
             except BaseException:
-                self.generation += 1
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise

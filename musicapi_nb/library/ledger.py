@@ -21,7 +21,6 @@ from musicapi_nb.library.resolve import Credits, resolution_event
 from musicapi_nb.tasks import Task
 
 DEFAULT_TERMS = PurchaseTerms()
-_MAX_RECENT = 256
 _AWAITING_REPLY: tuple[EntryState, ...] = ("sending", "reposting")  # paid, no reply yet
 _BOUGHT = frozenset({"accepted", "done", "failed"})
 _PROCESS_ENDED = "the process that sent it ended before the reply was recorded"
@@ -33,9 +32,6 @@ class Ledger:
     def __init__(self, database: Database, process_lock: ProcessLock) -> None:
         self._database = database
         self._process_lock = process_lock
-        # Entries as this process last wrote them, which saves the next step a query.
-        self._recent: dict[int, Entry] = {}
-        self._generation = -1
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
@@ -214,7 +210,7 @@ class Ledger:
     def record_accepted(self, entry: int, task: Task) -> Entry:
         """Record the task that the service created; also for an uncertain purchase. Durable."""
         with self._database.write(durable=True) as connection:
-            before = self._entry(connection, entry)
+            before = require_entry(connection, entry)
             if before.task_id is not None and before.task_id == task.id:
                 return before  # its webhook came first
             if not is_allowed(before, "accepted"):
@@ -229,7 +225,7 @@ class Ledger:
     def record_poll(self, entry: int, task: Task) -> Entry:
         """Record the result of a poll: unfinished, done or failed, with the raw reply."""
         with self._database.write() as connection:
-            return self._record_poll(connection, self._entry(connection, entry), task)
+            return self._record_poll(connection, require_entry(connection, entry), task)
 
     def _record_poll(self, connection: sqlite3.Connection, entry: Entry, task: Task) -> Entry:
         data, raw = stored_tasks.to_event(task), stored_tasks.raw_text(task)
@@ -278,7 +274,7 @@ class Ledger:
     def record_uncertain(self, entry: int, error: BaseException) -> Entry:
         """Record that the reply was lost: it may have been charged and is never resent. Durable."""
         with self._database.write(durable=True) as connection:
-            before = self._entry(connection, entry)
+            before = require_entry(connection, entry)
             if before.state in _BOUGHT and before.task_id is not None:
                 return before  # its webhook came before its reply was lost
             return self._append(connection, "uncertain", {"note": _message(error)}, before)
@@ -350,7 +346,7 @@ class Ledger:
         self, number: int, kind: str, data: dict[str, Any], *, durable: bool = False
     ) -> Entry:
         with self._database.write(durable=durable) as connection:
-            return self._append(connection, kind, data, self._entry(connection, number))
+            return self._append(connection, kind, data, require_entry(connection, number))
 
     def _append(
         self,
@@ -360,24 +356,10 @@ class Ledger:
         entry: Entry | None,
         raw: str | None = None,
     ) -> Entry:
-        """Append an event; return the entry after it, and cache it while it has not ended."""
+        """Append an event; return the entry after it."""
         fields = {name: value for name, value in data.items() if value is not None}
         owner = self._process_lock.id
-        latest = events.append_to(connection, kind, fields, entry, owner=owner, raw=raw)
-        if latest.ended_at is not None:
-            self._recent.pop(latest.id, None)
-        elif self._generation == self._database.generation:
-            if len(self._recent) >= _MAX_RECENT:
-                self._recent.clear()
-            self._recent[latest.id] = latest
-        return latest
-
-    def _entry(self, connection: sqlite3.Connection, number: int) -> Entry:
-        """Return the current entry, within a write transaction."""
-        if self._generation != self._database.generation:
-            self._recent.clear()
-            self._generation = self._database.generation
-        return self._recent.get(number) or require_entry(connection, number)
+        return events.append_to(connection, kind, fields, entry, owner=owner, raw=raw)
 
 
 def require_entry(connection: sqlite3.Connection, number: int) -> Entry:

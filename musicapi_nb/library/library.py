@@ -356,7 +356,6 @@ class Library(Ledger):
         """Recreate the derived tables from the events."""
         with self._database.write(durable=True) as connection:
             events.rebuild(connection)
-            self._database.generation += 1
 
     # --- ratings ---------------------------------------------------------------------------
 
