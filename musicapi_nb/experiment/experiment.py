@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import contextlib
 import datetime as dt
 import itertools
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from musicapi_nb.client import MusicAPI
@@ -23,10 +24,10 @@ from musicapi_nb.errors import (
 from musicapi_nb.experiment import html
 from musicapi_nb.experiment.eta import estimate_remaining
 from musicapi_nb.experiment.ledger_view import ExperimentLedger
-from musicapi_nb.experiment.progress import Progress, RunState
+from musicapi_nb.experiment.progress import ENDED, CellState, Progress, RunState
 from musicapi_nb.experiment.runner import Runner
 from musicapi_nb.experiment.tracker import CellTracker
-from musicapi_nb.library import Library
+from musicapi_nb.library import STATES, Library
 from musicapi_nb.plan import Plan
 from musicapi_nb.polling import Eta
 from musicapi_nb.tasks import Task
@@ -132,7 +133,7 @@ class Experiment:
         """
         self.plan.check()
         ledger, tracker = self._ledger, self._tracker
-        stored, limit = ledger.budget(), self.budget
+        stored, limit = self.library.budgets().get(ledger.budget_name), self.budget
         if stored is not None:
             limit = stored.credits if limit is None else limit
             self._assume = stored.assume if self._assume is None else self._assume
@@ -148,7 +149,7 @@ class Experiment:
                     self._check_first_block(limit)
                 self.library.set_budget(ledger.budget_name, limit, assume=self._assume)
         self.budget = limit
-        self._held_outside = held - tracker.held
+        self._held_outside = held - sum(state.held for state in tracker.states)
 
     @property
     def _ledger(self) -> ExperimentLedger:
@@ -253,48 +254,59 @@ class Experiment:
     @property
     def progress(self) -> Progress:
         """The current progress. Thread-safe."""
-        tracker, runner, remaining = self._tracker, self._runner, None
+        tracker, runner = self._tracker, self._runner
+        states = list(tracker.states)  # another thread may be changing them
+        counts = collections.Counter(state.state for state in states)
+        remaining = None
         if self.budget is not None:
-            remaining = max(self.budget - self._held_outside - tracker.held, 0)
+            held = self._held_outside + sum(state.held for state in states)
+            remaining = max(self.budget - held, 0)
         seconds = self._seconds
         if seconds is None:
             seconds = time.monotonic() - self._start_clock if self._started else 0.0
         final = runner is not None and (runner.stopped or not self._running)
+        cells = list(zip(tracker.cells, states, strict=True))
+        unfinished = {cell.block for cell, state in cells if state.state not in ENDED}
+        blocks = len({cell.block for cell in tracker.cells})
         return Progress(
             name=self.name,
             state=self._state(),
-            cells=len(tracker.cells),
-            counts={state: count for state, count in tracker.counts.items() if count},
-            finished=tracker.finished,
-            from_library=tracker.from_library,
-            spent=tracker.spent,
-            reserved=tracker.reserved,
-            bought=tracker.bought,
+            cells=len(cells),
+            counts={state: counts[state] for state in STATES if counts[state]},
+            finished=sum(counts[state] for state in ENDED),
+            from_library=sum(state.bought_before for state in states),
+            spent=sum(state.spent for state in states),
+            reserved=sum(state.reserved for state in states),
+            bought=sum(state.spent + state.reserved for state in states if not state.bought_before),
             budget=self.budget,
             remaining=remaining,
-            blocks_done=tracker.blocks_done,
-            blocks=tracker.blocks,
+            blocks_done=blocks - len(unfinished),
+            blocks=blocks,
             started=self._started,
             seconds=seconds,
-            eta=self._eta(remaining),
+            eta=self._eta(states, remaining),
             failures=tuple(tracker.failures),
             stop_reason=runner.stop_reason if runner and final else None,
         )
 
-    def _eta(self, remaining: int | None) -> Eta | None:
+    def _eta(self, states: Sequence[CellState], remaining: int | None) -> Eta | None:
         if self._state() != "running":
             return None
         tracker, client = self._tracker, self._client
-        tasks = [tracker.tasks.get(index) for index in list(tracker.accepted)]
-        covered = remaining is None or tracker.cost <= remaining
-        share = 1.0 if covered or remaining is None else remaining / tracker.cost
-        to_buy = [
-            (client.eta(tracker.kinds[kind]), share * count)
-            for kind, count in list(tracker.to_buy.items())
-            if count
+        to_buy = [index for index, state in enumerate(states) if state.to_buy]
+        cost = sum(states[index].price or 0 for index in to_buy)
+        share = 1.0 if remaining is None or cost <= remaining else remaining / cost
+        requests = {tracker.kinds[index]: tracker.cells[index].request for index in to_buy}
+        counts = collections.Counter(tracker.kinds[index] for index in to_buy)
+        tasks = [
+            tracker.tasks.get(i) for i, state in enumerate(states) if state.state == "accepted"
         ]
-        under_way = [client.eta(task) for task in tasks if task]
-        eta = estimate_remaining(under_way, to_buy, client.pace, self.concurrency)
+        eta = estimate_remaining(
+            [client.eta(task) for task in tasks if task],
+            [(client.eta(requests[kind]), share * count) for kind, count in counts.items()],
+            client.pace,
+            self.concurrency,
+        )
         return eta.on_clock(client.speed)
 
     def _state(self) -> RunState:

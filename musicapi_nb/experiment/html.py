@@ -7,16 +7,9 @@ from collections.abc import Iterator, Mapping
 from musicapi_nb import markup
 from musicapi_nb.experiment.progress import Progress, RunState
 from musicapi_nb.library import EntryState
+from musicapi_nb.library.html import STATE_TONES
 
-_TONES: Mapping[EntryState, markup.Tone] = {
-    "uncertain": "warn",
-    "failed": "bad",
-    "refused": "bad",
-    "done": "good",
-    "accepted": "info",
-    "sending": "info",
-    "not_run": "warn",
-}
+_TONES: Mapping[EntryState, markup.Tone] = {**STATE_TONES, "not_run": "warn"}
 _LABELS: Mapping[EntryState, str] = {
     "planned": "waiting",
     "accepted": "rendering",

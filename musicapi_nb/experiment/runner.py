@@ -96,21 +96,20 @@ class Runner:
     async def _load(self) -> None:
         """Read the library, and sort the cells into paid ones and blocks to buy."""
         ledger, tracker, states = self._ledger, self._tracker, self._tracker.states
-        if await asyncio.to_thread(ledger.budget) is not None:
+        if ledger.budget_name in await asyncio.to_thread(ledger.library.budgets):
             self._budgets = (ledger.budget_name,)
         tracker.update_all(await asyncio.to_thread(ledger.link_purchases), ledger.budget_name)
         for index, state in enumerate(states):
             bought = state.state in {"accepted", "reposting", "done", "uncertain", "failed"}
             bought_before = bought and not state.to_buy
             tracker.update(index, dataclasses.replace(state, bought_before=bought_before))
-        without_files = await asyncio.to_thread(ledger.without_files)
-        accepted, unsaved = [], []
-        for index, state in enumerate(states):
-            if state.state in {"accepted", "reposting"}:
-                accepted.append(index)
-            elif state.state == "done" and state.entry in without_files:
-                unsaved.append(index)
-        self._paid.extend(accepted + unsaved)
+        missing = await asyncio.to_thread(ledger.library.missing_files)
+        unsaved = {file.entry.id for file in missing}
+        accepted = [i for i, cell in enumerate(states) if cell.state in {"accepted", "reposting"}]
+        done = [
+            i for i, cell in enumerate(states) if cell.state == "done" and cell.entry in unsaved
+        ]
+        self._paid.extend(accepted + done)
         for _, cells in itertools.groupby(enumerate(tracker.cells), lambda cell: cell[1].block):
             block = [index for index, _ in cells if states[index].to_buy]
             if block:
@@ -154,10 +153,12 @@ class Runner:
         Sets or clears `stop_reason`. Reserved credits may be refunded, so this is checked again
         whenever a cell has ended.
         """
+        budgets = await asyncio.to_thread(self._ledger.library.budgets)
         names = (*self._budgets, *self._client.budgets)
-        budget = await asyncio.to_thread(self._ledger.tightest_budget, names)
-        if budget is None:
+        limits = [budgets[name] for name in names if name in budgets]
+        if not limits:
             return True
+        budget = min(limits, key=lambda budget: budget.remaining)
         cost = self._tracker.credits(block)
         unclaimed = [index for index in self._running if self._tracker.states[index].to_buy]
         if cost + self._tracker.credits((*self._queue, *unclaimed)) <= budget.remaining:
