@@ -247,9 +247,9 @@ class Ledger:
     ) -> NotificationResult:
         """Record an unsolicited report of the service, such as a webhook. Durable.
 
-        A purchase that is uncertain or still being sent becomes accepted. An end that the ledger
-        already has stays as it is. `read` returns the reported task, given the task as the ledger
-        has it.
+        A purchase that is uncertain or still being sent becomes accepted. A repeated report changes
+        nothing, nor does one about a task that has ended. `read` returns the reported task, given
+        the task as the ledger has it.
         """
         with self._database.write(durable=True) as connection:
             match = match_entry(connection, notification)
@@ -257,14 +257,19 @@ class Ledger:
             if match.kind != "recorded" or entry is None:
                 return match
             base = stored_tasks.base_task(entry, stored_tasks.request_of(connection, entry))
-            if entry.task_id is None:
+            task = read(base)
+            if entry.task_id is not None:
+                query = "SELECT 1 FROM events WHERE entry=? AND raw=?"
+                if connection.execute(query, (entry.id, stored_tasks.raw_text(task))).fetchone():
+                    return NotificationResult("unchanged", entry)
+            else:
                 if not is_allowed(entry, "accepted"):
                     return NotificationResult("conflict", entry)
                 lost = entry.state == "uncertain"
                 note = "its reply was lost, and its webhook came" if lost else None
                 data = {"task_id": notification.task_id, "note": note}
                 entry = self._append(connection, "accepted", data, entry)
-            latest = self._record_poll(connection, entry, read(base))
+            latest = self._record_poll(connection, entry, task)
             return NotificationResult("unchanged" if latest is entry else "recorded", latest)
 
     def record_refused(self, entry: int, error: MusicAPIError) -> Entry:
