@@ -14,7 +14,7 @@ import msgspec
 
 from musicapi_nb.client.callbacks import ProgressCallback, notify, task_name
 from musicapi_nb.client.in_flight import InFlight
-from musicapi_nb.client.rate_limit import RateLimiter, SharedRateLimiter
+from musicapi_nb.client.rate_limit import LocalRateLimiter, SharedRateLimiter
 from musicapi_nb.client.retry import RetryPolicy
 from musicapi_nb.engines import Request
 from musicapi_nb.errors import MusicAPIError, RateLimited, UncertainPurchase, Unreachable
@@ -52,7 +52,7 @@ class Purchaser:
 
     def __init__(
         self,
-        limiter: RateLimiter,
+        limiter: LocalRateLimiter | SharedRateLimiter,
         retry: RetryPolicy,
         in_flight: InFlight,
         accepted: Callable[[Task, float], None],

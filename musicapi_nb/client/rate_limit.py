@@ -7,7 +7,6 @@ import heapq
 import threading
 import time
 import weakref
-from typing import Protocol
 
 from musicapi_nb.ledger_types import Ledger
 
@@ -15,17 +14,11 @@ from musicapi_nb.ledger_types import Ledger
 _RECHECK = 0.05
 
 
-class RateLimiter(Protocol):
-    """Lets one paid request pass per `interval` (seconds); 0 means no limit."""
-
-    interval: float
-
-    async def acquire(self) -> None:
-        """Wait for a slot. A cancelled waiter releases its slot."""
-
-
 class LocalRateLimiter:
-    """A rate limiter of one client, shared by its event loops. Slots go in the order of calls."""
+    """Lets one paid request of a client pass per `interval` (seconds); 0 means no limit.
+
+    It is shared by the client's event loops. Slots go in the order of calls.
+    """
 
     def __init__(self, interval: float) -> None:
         self.interval = interval
@@ -44,11 +37,6 @@ class LocalRateLimiter:
             self._next = slot + self.interval
         return slot
 
-    def release(self, slot: float) -> None:
-        """Release a slot for the next request."""
-        with self._lock:
-            heapq.heappush(self._released, slot)
-
     async def acquire(self) -> None:
         """Wait for a slot. A cancelled waiter releases its slot."""
         now = time.monotonic()
@@ -56,7 +44,8 @@ class LocalRateLimiter:
         try:
             await asyncio.sleep(slot - now)
         except asyncio.CancelledError:
-            self.release(slot)
+            with self._lock:
+                heapq.heappush(self._released, slot)
             raise
 
 
@@ -84,8 +73,7 @@ class SharedRateLimiter:
             return
         async with self._queue_lock():
             while True:
-                slot = await self._reserve()
-                await self._wait_until(slot)
+                await self._wait_until(slot := await self._reserve())
                 if await asyncio.to_thread(self._slots.paused_until, self._name) <= slot:
                     return
 
