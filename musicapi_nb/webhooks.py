@@ -18,7 +18,7 @@ from aiohttp import web
 
 from musicapi_nb import tasks, webhook_signing, wire
 from musicapi_nb.errors import InvalidRequest, MusicAPIError, Problem, UnexpectedReply
-from musicapi_nb.library import Library, Notification, NotificationResult
+from musicapi_nb.library import Library, Notification
 from musicapi_nb.secret import Secret
 from musicapi_nb.tasks import Task
 
@@ -114,8 +114,7 @@ class _Receiver:
     async def _receive(self, request: web.Request) -> str:
         body = await self._authenticate(request)
         payload, task_id = _parse_body(self.secret.redact_body(body))
-        result = await self._record(self._notification(request, payload, task_id), payload)
-        return "already recorded" if result.kind == "unchanged" else "recorded"
+        return await self._record(self._notification(request, payload, task_id), payload)
 
     async def _authenticate(self, request: web.Request) -> bytes:
         """Return the body if its signature is right; that of an unsigned webhook is not read."""
@@ -163,9 +162,7 @@ class _Receiver:
             ),
         )
 
-    async def _record(
-        self, notification: Notification, payload: dict[str, Any]
-    ) -> NotificationResult:
+    async def _record(self, notification: Notification, payload: dict[str, Any]) -> str:
         try:
             update = _updater(payload)
             result = await self.library.commit(
@@ -178,16 +175,13 @@ class _Receiver:
         if result.kind == "unknown":
             raise _Rejected(HTTPStatus.NOT_FOUND, "the library has no such purchase")
         if result.kind == "conflict":
-            entry = result.entry
             _log.warning(
-                "A webhook about task %r names entry %s (%s, task %r); check both",
+                "A webhook about task %r names another purchase; check both: %s",
                 notification.task_id,
-                entry and entry.id,
-                entry and entry.state,
-                entry and entry.task_id,
+                result.entry,
             )
             raise _Rejected(HTTPStatus.CONFLICT, "the task does not belong to this purchase")
-        return result
+        return "already recorded" if result.kind == "unchanged" else "recorded"
 
 
 async def _read_body(request: web.Request) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import threading
 import weakref
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -26,16 +27,14 @@ _LEDGER_CHECK_SECONDS = 0.5
 _MAX_POLLS = 50
 
 
+@dataclasses.dataclass(slots=True, eq=False)
 class PolledTask:
     """A task that is waited for: its latest state, and the error that ended the wait."""
 
-    __slots__ = ("error", "failures", "group", "task")
-
-    def __init__(self, task: Task, group: _WaitGroup) -> None:
-        self.task = task
-        self.group = group
-        self.failures = 0
-        self.error: Exception | None = None
+    task: Task
+    group: _WaitGroup
+    failures: int = 0
+    error: Exception | None = None
 
     def outcome(self) -> Task:
         """Return the task for a list: one that cannot be polled has the state "unknown"."""
@@ -46,16 +45,19 @@ class PolledTask:
         return msgspec.structs.replace(self.task, state="unknown", fail_reason=str(self.error))
 
 
+@dataclasses.dataclass(slots=True, eq=False)
 class _WaitGroup:
-    """The tasks of one call of `Poller.wait`."""
+    """The tasks of one call of `Poller.wait`.
 
-    def __init__(self, deadline: float, progress: ProgressCallback | None, give_up: float) -> None:
-        self.deadline = deadline
-        self.progress = progress
-        self.give_up = give_up  # the loop's time at which a poll under way is abandoned
-        self.pending = 0
-        self.late = False
-        self.finished = asyncio.Event()
+    `give_up` is the loop's time at which a poll under way is abandoned.
+    """
+
+    deadline: float
+    progress: ProgressCallback | None
+    give_up: float
+    pending: int = 0
+    late: bool = False
+    finished: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
 
 
 class Poller:

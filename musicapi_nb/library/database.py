@@ -8,7 +8,6 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +56,7 @@ class Database:
     def __init__(self, path: Path, *, lock_timeout: float, steps: Sequence[str] = STEPS) -> None:
         self.path = path
         self._lock = threading.RLock()
-        self._writer: int | None = None  # the thread whose transaction is open
+        self._writing = False  # whether the thread that has the lock is in a transaction
         self._durable: bool | None = None
         self._process = os.getpid()
         _check_length(path)
@@ -104,27 +103,20 @@ class Database:
         if self.is_forked:
             raise LibraryError("a forked process cannot use its parent's library; open it again")
 
-    def write(self, *, durable: bool = False) -> AbstractContextManager[sqlite3.Connection]:
+    @contextlib.contextmanager
+    def write(self, *, durable: bool = False) -> Iterator[sqlite3.Connection]:
         """Return a context manager for one transaction, exclusive among threads and processes.
 
         Within another transaction of the thread, it is part of that one. Once committed, it
         survives a killed process; if it is `durable`, also a power failure.
         """
-        if self._writer == threading.get_ident():
-            return self._part_of_transaction()
-        return self._transaction(durable=durable)
-
-    @contextlib.contextmanager
-    def _part_of_transaction(self) -> Iterator[sqlite3.Connection]:
-        with _sqlite_errors(self.path):
-            yield self.connection
-
-    @contextlib.contextmanager
-    def _transaction(self, *, durable: bool) -> Iterator[sqlite3.Connection]:
         with self._lock, _sqlite_errors(self.path):
             connection = self.connection
+            if self._writing:
+                yield connection
+                return
             try:  # from here on an interrupt leaves no transaction open
-                self._writer = threading.get_ident()
+                self._writing = True
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 self._set_durable(connection, durable=durable)
@@ -136,7 +128,7 @@ class Database:
                     connection.execute("ROLLBACK")
                 raise
             finally:
-                self._writer = None
+                self._writing = False
 
     def _set_durable(self, connection: sqlite3.Connection, *, durable: bool) -> None:
         if self._durable is not durable:

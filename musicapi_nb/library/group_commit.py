@@ -35,14 +35,6 @@ class _Step:
     result: Any = None
     error: BaseException | None = None
 
-    def set_future(self) -> None:
-        if self.future.done():  # its caller was cancelled; the step is still written
-            return
-        if self.error is not None:
-            self.future.set_exception(self.error)
-        else:
-            self.future.set_result(self.result)
-
 
 class GroupCommit:
     """Takes steps from any loop and writes them in batches on one thread.
@@ -193,4 +185,9 @@ def _set_futures(batch: Iterable[_Step]) -> None:
 
 def _set_futures_of_loop(steps: list[_Step]) -> None:
     for step in steps:
-        step.set_future()
+        if step.future.done():  # its caller was cancelled; the step is still written
+            continue
+        if step.error is not None:
+            step.future.set_exception(step.error)
+        else:
+            step.future.set_result(step.result)

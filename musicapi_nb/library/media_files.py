@@ -100,7 +100,8 @@ class MediaFiles:
                 f"a file suffix is a dot and letters, such as '.mp3', not {suffix!r}"
             )
         with disk_errors(source):
-            ref = self.ref(*_hash(source), suffix)
+            ref = self.ref(*_digest(source), suffix)
+            _sync(source)
             if not is_complete(ref):
                 ref.path.parent.mkdir(exist_ok=True)
                 self._move(source, ref.path)
@@ -128,12 +129,10 @@ class MediaFiles:
         return sum(path.stat().st_size for path in self._folder.rglob("*") if path.is_file())
 
 
-def _hash(path: Path) -> tuple[str, int]:
+def _digest(path: Path) -> tuple[str, int]:
+    """Return the SHA-256 of a file's bytes, and its size."""
     with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        size = file.tell()
-    _sync(path)
-    return digest, size
+        return hashlib.file_digest(file, "sha256").hexdigest(), file.tell()
 
 
 def _sync(path: Path) -> None:
@@ -158,9 +157,7 @@ def is_complete(ref: FileRef) -> bool:
 def damage(ref: FileRef) -> str | None:
     """Read a file and describe its damage; None if there is none."""
     try:
-        with ref.path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-            size = file.tell()
+        digest, size = _digest(ref.path)
     except FileNotFoundError:
         return "is missing"
     except OSError as error:
