@@ -40,8 +40,8 @@ class Entry(msgspec.Struct, frozen=True):
         Ids of the events that hold the request and the latest reply.
     request_key
         The key of the request and its take (see `library.request_key`).
-    experiment, cell
-        The plan cell that first asked for it.
+    experiment
+        The experiment that first asked for it.
     price
         Credits; None if unknown. `reserve` is what budgets count for it.
     owner
@@ -64,7 +64,6 @@ class Entry(msgspec.Struct, frozen=True):
     take: int = 1
     simulated: bool = False
     experiment: str | None = None
-    cell: str | None = None
     price: int | None = None
     reserve: int = 0
     budgets: tuple[str, ...] = ()
@@ -102,8 +101,8 @@ class PurchaseTerms:
         A take is bought once; another take of the same request is another purchase.
     budgets
         Names of budgets that all have to cover the price.
-    experiment, cell
-        The plan cell that the purchase belongs to. `cell` defaults to the request key.
+    experiment
+        The experiment with a plan cell of this request and take.
     retry_failed
         Whether to buy again what failed or was refused before.
     simulated
@@ -113,7 +112,6 @@ class PurchaseTerms:
     take: int = 1
     budgets: tuple[str, ...] = ()
     experiment: str | None = None
-    cell: str | None = None
     retry_failed: bool = True
     simulated: bool = False
 
@@ -232,5 +230,5 @@ class Ledger(MediaStore, Protocol):
     def finished_entries(self, entries: Sequence[int]) -> Sequence[int]: ...
     def unfinished(self, *, simulated: bool | None = None) -> Sequence[Unfinished]: ...
     def render_times(
-        self, engine: str, operation: str, model: str | None = None, *, simulated: bool = False
+        self, engine: str, operation: str, *, simulated: bool = False
     ) -> Sequence[RenderTime]: ...

@@ -22,7 +22,6 @@ from musicapi_nb.errors import (
 )
 from musicapi_nb.library.migrations import APPLICATION_ID, STEPS
 
-_HEADER = 100  # bytes: SQLite, Database File Format, 1.3
 _PRIMARY = 0xFF  # the low byte of an extended result code
 _ERRORS: dict[int, tuple[type[LibraryError], str]] = {
     sqlite3.SQLITE_READONLY: (LibraryReadOnly, "cannot be written"),
@@ -59,7 +58,6 @@ class Database:
         self._writing = False  # whether the thread that has the lock is in a transaction
         self._durable: bool | None = None
         self._process = os.getpid()
-        _check_length(path)
         with _sqlite_errors(path):
             self._connection: sqlite3.Connection | None = sqlite3.connect(
                 path, timeout=lock_timeout, isolation_level=None, check_same_thread=False
@@ -75,7 +73,10 @@ class Database:
         self, connection: sqlite3.Connection, steps: Sequence[str], deadline: float
     ) -> None:
         check_kind(connection, self.path, len(steps))
-        if any(row[0] != "ok" for row in connection.execute("PRAGMA quick_check(1)")):
+        (page,) = connection.execute("PRAGMA page_size").fetchone()
+        # The quick check finds missing pages, but not a last page that is cut off.
+        cut_off = self.path.stat().st_size % page and not _has_journal(self.path)
+        if cut_off or connection.execute("PRAGMA quick_check(1)").fetchall() != [("ok",)]:
             raise LibraryDamaged(f"the library {self.path} is damaged")
         _to_wal(connection, deadline)
         connection.execute("PRAGMA fullfsync=1")  # macOS: also flush the drive's cache
@@ -165,24 +166,6 @@ def check_kind(connection: sqlite3.Connection, path: Path, version_limit: int) -
         raise LibraryTooNew(
             f"the library {path} has version {version}; this package supports up to {version_limit}"
         )
-
-
-def _check_length(path: Path) -> None:
-    """Raise if the file was truncated; SQLite would read its missing pages as zeros."""
-    if _has_journal(path):  # which may contain the missing pages
-        return
-    try:
-        with path.open("rb") as file:
-            head, size = file.read(_HEADER), os.fstat(file.fileno()).st_size
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise LibraryReadOnly(f"the library {path} cannot be opened ({error.strerror})") from error
-    if len(head) == _HEADER and head[24:28] == head[92:96]:  # else the number of pages is not valid
-        page, pages = int.from_bytes(head[16:18], "big"), int.from_bytes(head[28:32], "big")
-        page = 65_536 if page == 1 else page
-        if size < page * pages and not _has_journal(path):
-            raise LibraryDamaged(f"the library {path} is truncated: {size} of {page * pages} bytes")
 
 
 def _has_journal(path: Path) -> bool:

@@ -46,7 +46,7 @@ _TIME_FIELDS = {
 }
 # Fields of an event that are copied to the entry.
 _COPIED_FIELDS = frozenset(
-    {"task_id", "note", "refunded", "price", "reserve", "budgets", "experiment", "cell"}
+    {"task_id", "note", "refunded", "price", "reserve", "budgets", "experiment"}
 )
 
 
@@ -92,7 +92,6 @@ def apply_event(entry: Entry | None, event: Event) -> tuple[Entry, dict[str, Any
         values["budgets"] = tuple(values["budgets"])
     if before.experiment is not None:  # the first experiment stays
         values.pop("experiment", None)
-        values.pop("cell", None)
     if event.raw is not None:
         values["reply_event"] = event.id
     if event.kind in _TIME_FIELDS:

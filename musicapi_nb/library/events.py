@@ -135,7 +135,7 @@ def _apply(connection: sqlite3.Connection, before: Entry | None, event: Event) -
             changes["active"] = _active(after)
         connection.execute(_update(*changes), (*changes.values(), after.id))
     if after.experiment is not None and (before is None or before.experiment is None):
-        _link_cell(connection, after.experiment, after.cell or after.request_key, after.id)
+        _link_cell(connection, after.experiment, after.request_key, after.id)
     _update_budgets(connection, before, after)
     return after
 

@@ -48,8 +48,8 @@ class Ledger:
             key = key_of_json(request_json, terms.take)
             entry = self._active_entry(connection, key, terms)
             if entry is None:
-                data = {**_new_entry(request, request_json, key, terms), **_cell(terms)}
-                data["price"] = request.price()
+                data = _new_entry(request, request_json, key, terms)
+                data |= {"experiment": terms.experiment, "price": request.price()}
                 entry = self._append(connection, "planned", data, None)
             self._link_cell(connection, entry, terms)
             return entry
@@ -100,7 +100,7 @@ class Ledger:
                 "price": request.price(),
                 "reserve": reserve_credits(connection, request, budgets),
                 "budgets": list(budgets),
-                **_cell(terms),
+                "experiment": terms.experiment,
             }
             if entry is None:
                 data |= _new_entry(request, request_json, key, terms)
@@ -191,18 +191,12 @@ class Ledger:
     def _link_cell(
         self, connection: sqlite3.Connection, entry: Entry, terms: PurchaseTerms
     ) -> None:
-        """Record that a plan cell has this entry, unless the entry itself names the cell."""
-        experiment, cell = terms.experiment, terms.cell or entry.request_key
-        if experiment is None or (entry.experiment, entry.cell or entry.request_key) == (
-            experiment,
-            cell,
-        ):
+        """Record that a plan cell has this entry, unless the entry itself names the experiment."""
+        if terms.experiment in {None, entry.experiment}:
             return
-        row = connection.execute(
-            "SELECT entry FROM cells WHERE experiment=? AND cell=?", (experiment, cell)
-        ).fetchone()
-        if row != (entry.id,):
-            data = {"experiment": experiment, "cell": cell, "entry": entry.id}
+        data = {"experiment": terms.experiment, "cell": entry.request_key, "entry": entry.id}
+        cells = "SELECT 1 FROM cells WHERE experiment=:experiment AND cell=:cell AND entry=:entry"
+        if not connection.execute(cells, data).fetchone():
             events.append_unbound(connection, "cell", data, owner=self._process_lock.id)
 
     # --- outcomes --------------------------------------------------------------------------
@@ -393,10 +387,6 @@ def _new_entry(
         "simulated": terms.simulated,
         "model": model_of(request),
     }
-
-
-def _cell(terms: PurchaseTerms) -> dict[str, Any]:
-    return {"experiment": terms.experiment, "cell": terms.cell}
 
 
 def _message(error: BaseException) -> str:

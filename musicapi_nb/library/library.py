@@ -198,7 +198,7 @@ class Library(Ledger):
         return [number for (number,) in self._database.rows(sql, json.dumps(entries))]
 
     def cells(self, experiment: str) -> dict[str, int]:
-        """Return the entry of each plan cell of an experiment."""
+        """Return the entry of each plan cell of an experiment, by request key."""
         rows = self._database.rows("SELECT cell, entry FROM cells WHERE experiment=?", experiment)
         return dict(rows)
 
@@ -251,18 +251,18 @@ class Library(Ledger):
         return html.Account(*row)
 
     def render_times(
-        self, engine: str, operation: str, model: str | None = None, *, simulated: bool = False
+        self, engine: str, operation: str, *, simulated: bool = False
     ) -> list[RenderTime]:
-        """Return the latest 1,000 render times, oldest first; by default of all models."""
+        """Return the latest 1,000 render times of an operation, oldest first."""
         rows = self._database.rows(
             "SELECT accepted_at, polled_at, ended_at, model FROM entries WHERE engine=? "
-            "AND operation=? AND (?3 IS NULL OR model=?3) AND simulated=? AND state='done' "
+            "AND operation=? AND simulated=? AND state='done' "
             "ORDER BY ended_at DESC LIMIT 1000",  # older ones say little: the service changes
-            *(engine, operation, model, simulated),
+            *(engine, operation, simulated),
         )
         return [
-            RenderTime(max((polled or start) - start, 0.0), max(end - start, 0.0), row_model)
-            for start, polled, end, row_model in reversed(rows)
+            RenderTime(max((polled or start) - start, 0.0), max(end - start, 0.0), model)
+            for start, polled, end, model in reversed(rows)
         ]
 
     # --- budgets ---------------------------------------------------------------------------
