@@ -37,6 +37,11 @@ class LocalRateLimiter:
             self._next = slot + self.interval
         return slot
 
+    def release(self, slot: float) -> None:
+        """Release a slot for the next request."""
+        with self._lock:
+            heapq.heappush(self._released, slot)
+
     async def acquire(self) -> None:
         """Wait for a slot. A cancelled waiter releases its slot."""
         now = time.monotonic()
@@ -44,8 +49,7 @@ class LocalRateLimiter:
         try:
             await asyncio.sleep(slot - now)
         except asyncio.CancelledError:
-            with self._lock:
-                heapq.heappush(self._released, slot)
+            self.release(slot)
             raise
 
 
