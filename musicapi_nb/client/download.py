@@ -136,9 +136,9 @@ async def _stream(transport: Transport, url: str, target: Path, max_bytes: int) 
     """Stream to a file; return its first bytes."""
     try:
         session = await transport.session()
-        async with session.get(
-            url, max_redirects=5, timeout=_timeout(transport), headers=_HEADERS
-        ) as reply:
+        times = transport.timeouts  # the time without data is limited, not that of the whole file
+        timeout = aiohttp.ClientTimeout(connect=times.connect, sock_read=times.reply)
+        async with session.get(url, max_redirects=5, timeout=timeout, headers=_HEADERS) as reply:
             _check_status(reply, url)
             if (reply.content_length or 0) > max_bytes:
                 raise _too_large_error(url, max_bytes)
@@ -149,12 +149,6 @@ async def _stream(transport: Transport, url: str, target: Path, max_bytes: int) 
         raise DownloadFailed(f"{_short_url(url)} cannot be downloaded") from None
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise Unreachable(f"{_short_url(url)} was interrupted ({type(error).__name__})") from None
-
-
-def _timeout(transport: Transport) -> aiohttp.ClientTimeout:
-    """Limit the time without data, not the time of the whole file."""
-    times = transport.timeouts
-    return aiohttp.ClientTimeout(total=None, connect=times.connect, sock_read=times.reply)
 
 
 def _check_status(reply: aiohttp.ClientResponse, url: str) -> None:

@@ -5,11 +5,8 @@ from __future__ import annotations
 import asyncio
 import collections
 import contextlib
-import datetime as dt
-import itertools
 import logging
 import math
-import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -102,16 +99,12 @@ class Experiment:
         self._outside_plan = 0
         self._held_outside = 0
         self._runner: Runner | None = None
-        self._running = False
-        self._started: dt.datetime | None = None
-        self._start_clock = 0.0
-        self._seconds: float | None = None
         self._callback: Callable[[Progress], None] | None = None
 
     @property
     def running(self) -> bool:
         """Whether a run is under way."""
-        return self._running
+        return self._runner is not None and self._runner.running
 
     # --- running ---------------------------------------------------------------------------
 
@@ -170,12 +163,13 @@ class Experiment:
 
     def _check_first_block(self, limit: int) -> None:
         tracker = self._tracker
-        for block, cells in itertools.groupby(enumerate(self.plan.cells), lambda c: c[1].block):
-            cost = tracker.credits(index for index, _ in cells if tracker.states[index].to_buy)
+        for block in tracker.blocks_to_buy():
+            cost = tracker.credits(block)
             if cost > limit:
                 raise OverBudget(
-                    f"the budget of {limit} credits does not cover block {block} of "
-                    f"{self.name!r} ({cost} credits), and only whole blocks are bought"
+                    f"the budget of {limit} credits does not cover block "
+                    f"{self.plan.cells[block[0]].block} of {self.name!r} ({cost} credits), and "
+                    "only whole blocks are bought"
                 )
             if cost:
                 return
@@ -200,37 +194,32 @@ class Experiment:
         MusicAPIError
             See `check`; or it is already running.
         """
-        if self._running:
+        if self.running:
             raise MusicAPIError(f"the experiment {self.name!r} is already running")
         runner = Runner(self._tracker, self._client, self._notify)
-        self._runner, self._running, self._callback = runner, True, progress
-        self._started = self._seconds = None
+        self._runner, self._callback = runner, progress
         try:
             if check:
                 await asyncio.to_thread(self.check)
-            self._started = dt.datetime.now(dt.UTC)
-            self._start_clock = time.monotonic()
             await runner.run(self._ledger, self.concurrency, self._deadline)
         except asyncio.CancelledError:
             runner.cancelled = True
             raise
         finally:
-            self._running = False
-            if self._started is None:  # check() failed
+            runner.running = False
+            if runner.started is None:  # check() failed
                 self._runner = None
-            else:
-                self._seconds = time.monotonic() - self._start_clock
             self._notify()
         return self
 
     def pause(self) -> None:
         """Stop buying; keep waiting for songs already bought. Call it on the loop that runs it."""
-        if self._running and self._runner:
+        if self._runner and self._runner.running:
             self._runner.pause()
 
     def resume(self) -> None:
         """Continue after `pause`."""
-        if self._running and self._runner:
+        if self._runner and self._runner.running:
             self._runner.resume()
 
     def cancel(self) -> None:
@@ -238,7 +227,7 @@ class Experiment:
 
         Everything paid for stays in the library; running again waits for it.
         """
-        if self._running and self._runner:
+        if self._runner and self._runner.running:
             self._runner.cancel()
 
     def _notify(self) -> None:
@@ -261,10 +250,7 @@ class Experiment:
         if self.budget is not None:
             held = self._held_outside + sum(state.held for state in states)
             remaining = max(self.budget - held, 0)
-        seconds = self._seconds
-        if seconds is None:
-            seconds = time.monotonic() - self._start_clock if self._started else 0.0
-        final = runner is not None and (runner.stopped or not self._running)
+        final = runner is not None and (runner.stopped or not runner.running)
         cells = list(zip(tracker.cells, states, strict=True))
         unfinished = {cell.block for cell, state in cells if state.state not in ENDED}
         blocks = len({cell.block for cell in tracker.cells})
@@ -282,8 +268,8 @@ class Experiment:
             remaining=remaining,
             blocks_done=blocks - len(unfinished),
             blocks=blocks,
-            started=self._started,
-            seconds=seconds,
+            started=runner.started if runner else None,
+            seconds=runner.seconds if runner else 0.0,
             eta=self._eta(states, remaining),
             failures=tuple(tracker.failures),
             stop_reason=runner.stop_reason if runner and final else None,
@@ -313,7 +299,7 @@ class Experiment:
         runner = self._runner
         if runner is None:
             return "new"
-        if self._running:
+        if self.running:
             return "paused" if runner.paused else "running"
         if runner.cancelled:
             return "cancelled"
@@ -329,7 +315,7 @@ class Experiment:
     def refresh(self) -> Progress:
         """Read the cells' states from the library, unless a run is under way."""
         invalid = any(problem.hard for problem in self.plan.grouped_problems())
-        if not self._running and not invalid:
+        if not self.running and not invalid:
             with contextlib.suppress(ClientClosed):  # then the states in memory are the newest
                 self._tracker.update_all(self._ledger.read_entries(), self._ledger.budget_name)
         return self.progress
@@ -365,7 +351,7 @@ class Experiment:
         from musicapi_nb.experiment.frames import failures_frame  # noqa: PLC0415 - loads pandas
 
         self.refresh()
-        return failures_frame(self.plan, self._tracker.states, running=self._running)
+        return failures_frame(self.plan, self._tracker.states, running=self.running)
 
     def songs(self) -> pd.DataFrame:
         """Return `songs_frame` of all cells, preceded by cell, block, take and the factors.

@@ -17,6 +17,10 @@ _LABELS: Mapping[EntryState, str] = {
 }
 _BOUGHT: tuple[EntryState, ...] = ("accepted", "done", "uncertain")
 _UNBOUGHT: tuple[EntryState, ...] = ("accepted", "planned", "not_run", "refused")
+_EARLIER_PLAN = (
+    "{:,} purchases of this name belong to an earlier plan: they stay in the library and are not "
+    "counted here."
+)
 
 
 def line(progress: Progress) -> str:
@@ -49,7 +53,7 @@ def card(progress: Progress, problems: list[str], outside_plan: int) -> markup.H
         *(markup.notice(problem, "bad") for problem in problems),
         _stop_notice(progress),
         _failures(progress),
-        markup.caption(_earlier_plan(outside_plan)) if outside_plan else markup.EMPTY,
+        markup.caption(_EARLIER_PLAN.format(outside_plan)) if outside_plan else markup.EMPTY,
         markup.stack(*(markup.caption(hint) for hint in _next_steps(progress))),
         facts=markup.text(_state(progress.state)),
         badges=badges,
@@ -102,13 +106,6 @@ def _failures(progress: Progress) -> markup.Html:
         return markup.EMPTY
     caption = "Cells without songs, newest first"
     return markup.table(("cell", "state", "reason"), rows, caption=caption)
-
-
-def _earlier_plan(outside_plan: int) -> str:
-    return (
-        f"{outside_plan:,} purchases of this name belong to an earlier plan: they stay in the "
-        "library and are not counted here."
-    )
 
 
 def _next_steps(progress: Progress) -> Iterator[str]:

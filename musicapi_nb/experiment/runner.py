@@ -6,8 +6,10 @@ import asyncio
 import collections
 import contextlib
 import dataclasses
+import datetime as dt
 import itertools
 import logging
+import time
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 
@@ -57,8 +59,16 @@ class Runner:
         self._changed = asyncio.Event()
         self._delayed_until = 0.0
         self._account_errors = 0
+        self.running = True
         self.paused = self.cancelled = self.stopped = False
         self.stop_reason: str | None = None
+        self.started: dt.datetime | None = None
+        self._start = self._end = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of real time since `run` began, until it ended."""
+        return (self._end or time.monotonic()) - self._start if self.started else 0.0
 
     def pause(self) -> None:
         self.paused = True
@@ -83,15 +93,19 @@ class Runner:
 
     async def run(self, ledger: ExperimentLedger, concurrency: int, deadline: float) -> None:
         self._ledger, self._concurrency, self._deadline = ledger, concurrency, deadline
-        await self._load()
-        self._notify()
+        self.started, self._start = dt.datetime.now(dt.UTC), time.monotonic()
         try:
-            while await self._fill():
-                await self._changed.wait()
-                self._changed.clear()
+            await self._load()
+            self._notify()
+            try:
+                while await self._fill():
+                    await self._changed.wait()
+                    self._changed.clear()
+            finally:
+                await self._cancel_all()
+            await self._finish()
         finally:
-            await self._cancel_all()
-        await self._finish()
+            self._end = time.monotonic()
 
     async def _load(self) -> None:
         """Read the library, and sort the cells into paid ones and blocks to buy."""
@@ -110,10 +124,7 @@ class Runner:
             i for i, cell in enumerate(states) if cell.state == "done" and cell.entry in unsaved
         ]
         self._paid.extend(accepted + done)
-        for _, cells in itertools.groupby(enumerate(tracker.cells), lambda cell: cell[1].block):
-            block = [index for index, _ in cells if states[index].to_buy]
-            if block:
-                self._blocks.append(block)
+        self._blocks.extend(tracker.blocks_to_buy())
 
     async def _fill(self) -> bool:
         """Start the cells that may start; return whether there is anything to wait for."""
@@ -123,7 +134,7 @@ class Runner:
             if held_back or not self._has_free_slot():
                 self._put_back(index)
                 break
-            self._start(index)
+            self._start_cell(index)
         if self.cancelled:
             return False
         waiting = self._paid or (not self.stopped and (self._queue or self._blocks))
@@ -174,7 +185,7 @@ class Runner:
 
     # --- one cell --------------------------------------------------------------------------
 
-    def _start(self, index: int) -> None:
+    def _start_cell(self, index: int) -> None:
         task = asyncio.create_task(self._run_cell(index))
         self._running[index] = task
         task.add_done_callback(lambda done: self._end_cell(index, done))

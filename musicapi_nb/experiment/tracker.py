@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import itertools
 from collections.abc import Iterable, Sequence
 
 from musicapi_nb.experiment.progress import CellState, Failure
@@ -46,6 +47,12 @@ class CellTracker:
             self.failures = collections.deque(others, maxlen=_MAX_FAILURES)
         if new.is_failure:
             self.failures.appendleft(Failure(order, new.state, new.reason or "no reason given"))
+
+    def blocks_to_buy(self) -> list[list[int]]:
+        """Return the indexes of the cells to buy, block by block."""
+        blocks = itertools.groupby(enumerate(self.cells), lambda cell: cell[1].block)
+        cells = ([index for index, _ in block if self.states[index].to_buy] for _, block in blocks)
+        return [block for block in cells if block]
 
     def credits(self, indexes: Iterable[int]) -> int:
         """Sum the prices of these cells."""

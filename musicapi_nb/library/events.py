@@ -18,6 +18,29 @@ _FIELDS = Entry.__struct_fields__
 _COLUMNS = ", ".join(_FIELDS)
 _INSERT = f"INSERT INTO entries ({_COLUMNS}, active) VALUES (?{', ?' * len(_FIELDS)})"  # noqa: S608 - our own names
 _DERIVED_TABLES = ("entries", "cells", "budgets", "attachments", "ratings", "blind_tests", "trials")
+# What events that do not concern a purchase change, by their kind.
+_UNBOUND = {
+    "budget": (
+        "INSERT INTO budgets (name, credits, assume) VALUES (:name, :credits, :assume) "
+        "ON CONFLICT (name) DO UPDATE SET credits=excluded.credits, assume=excluded.assume"
+    ),
+    "cell": (
+        "INSERT OR REPLACE INTO cells (experiment, cell, entry) VALUES (:experiment, :cell, :entry)"
+    ),
+    "attached": (
+        "INSERT OR REPLACE INTO attachments (song, media, sha256, size, suffix) "
+        "VALUES (:song, :media, :sha256, :size, :suffix)"
+    ),
+    "rated": (
+        "INSERT OR REPLACE INTO ratings "
+        "(song, song_id, task_id, position, stars, note, at, simulated) "
+        "VALUES (:song, :song_id, :task_id, :position, :stars, :note, :at, :simulated)"
+    ),
+    "answered": (
+        "UPDATE trials SET answer=:answer, chosen=:chosen, seconds=:seconds, answered_at=:at "
+        "WHERE test=:test AND number=:number"
+    ),
+}
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
 _SIMULATED, _BUDGETS, _REFUNDED = (
     _FIELDS.index(name) for name in ("simulated", "budgets", "refunded")
@@ -135,7 +158,8 @@ def _apply(connection: sqlite3.Connection, before: Entry | None, event: Event) -
             changes["active"] = _active(after)
         connection.execute(_update(*changes), (*changes.values(), after.id))
     if after.experiment is not None and (before is None or before.experiment is None):
-        _link_cell(connection, after.experiment, after.request_key, after.id)
+        cell = {"experiment": after.experiment, "cell": after.request_key, "entry": after.id}
+        connection.execute(_UNBOUND["cell"], cell)
     _update_budgets(connection, before, after)
     return after
 
@@ -144,13 +168,6 @@ def _apply(connection: sqlite3.Connection, before: Entry | None, event: Event) -
 def _update(*columns: str) -> str:
     assignments = ", ".join([f"{column}=?" for column in columns])
     return f"UPDATE entries SET {assignments} WHERE id=?"  # noqa: S608 - our own names
-
-
-def _link_cell(connection: sqlite3.Connection, experiment: str, cell: str, number: int) -> None:
-    connection.execute(
-        "INSERT OR REPLACE INTO cells (experiment, cell, entry) VALUES (?, ?, ?)",
-        (experiment, cell, number),
-    )
 
 
 def _update_budgets(connection: sqlite3.Connection, before: Entry | None, after: Entry) -> None:
@@ -166,43 +183,13 @@ def _update_budgets(connection: sqlite3.Connection, before: Entry | None, after:
 
 
 def _apply_unbound(connection: sqlite3.Connection, event: Event) -> None:
-    data = event.data
-    if event.kind == "budget":
-        connection.execute(
-            "INSERT INTO budgets (name, credits, assume) VALUES (:name, :credits, :assume) "
-            "ON CONFLICT (name) DO UPDATE SET credits=excluded.credits, assume=excluded.assume",
-            dict(data),
-        )
-    elif event.kind == "cell":
-        _link_cell(connection, data["experiment"], data["cell"], data["entry"])
-    elif event.kind == "attached":
-        connection.execute(
-            "INSERT OR REPLACE INTO attachments (song, media, sha256, size, suffix) "
-            "VALUES (:song, :media, :sha256, :size, :suffix)",
-            dict(data),
-        )
-    elif event.kind == "rated":
-        _rate(connection, event)
-    elif event.kind == "drawn":
+    values = {**event.data, "at": event.at}
+    if event.kind == "drawn":
         _insert_blind_test(connection, event)
-    elif event.kind == "answered":
-        connection.execute(
-            "UPDATE trials SET answer=:answer, chosen=:chosen, seconds=:seconds, answered_at=:at "
-            "WHERE test=:test AND number=:number",
-            {**data, "at": event.at},
-        )
-
-
-def _rate(connection: sqlite3.Connection, event: Event) -> None:
-    if event.data["stars"] is None and not event.data["note"]:
-        connection.execute("DELETE FROM ratings WHERE song=?", (event.data["song"],))
-        return
-    connection.execute(
-        "INSERT OR REPLACE INTO ratings "
-        "(song, song_id, task_id, position, stars, note, at, simulated) "
-        "VALUES (:song, :song_id, :task_id, :position, :stars, :note, :at, :simulated)",
-        {**event.data, "at": event.at},
-    )
+    elif event.kind == "rated" and values["stars"] is None and not values["note"]:
+        connection.execute("DELETE FROM ratings WHERE song=:song", values)
+    elif event.kind in _UNBOUND:
+        connection.execute(_UNBOUND[event.kind], values)
 
 
 def _insert_blind_test(connection: sqlite3.Connection, event: Event) -> None:

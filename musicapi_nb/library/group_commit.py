@@ -30,7 +30,6 @@ class _Step:
 
     call: Callable[[], Any]
     durable: bool
-    loop: asyncio.AbstractEventLoop
     future: asyncio.Future[Any]
     result: Any = None
     error: BaseException | None = None
@@ -62,7 +61,7 @@ class GroupCommit:
         with self._lock:
             if self._closed:
                 raise ClientClosed("the library is closed")
-            self._waiting.append(_Step(call, durable, loop, future))
+            self._waiting.append(_Step(call, durable, future))
             # A loop may end before its callback runs, which must not keep others from starting.
             start = not self._writing and loop not in self._starting
             if start:
@@ -177,7 +176,7 @@ def _log_failure(step: asyncio.Future[object]) -> None:
 def _set_futures(batch: Iterable[_Step]) -> None:
     by_loop: dict[asyncio.AbstractEventLoop, list[_Step]] = {}
     for step in batch:
-        by_loop.setdefault(step.loop, []).append(step)
+        by_loop.setdefault(step.future.get_loop(), []).append(step)
     for loop, steps in by_loop.items():
         with contextlib.suppress(RuntimeError):  # the loop has ended; its steps are written
             loop.call_soon_threadsafe(_set_futures_of_loop, steps)

@@ -113,12 +113,7 @@ class Ledger:
 
         If the claim says "repost", the step `reposting` is on disk. Send the same request, then
         call `record_poll`, `record_uncertain` or `record_unchanged`. Whether a repost is charged is
-        unknown.
-
-        Raises
-        ------
-        InvalidTransition
-            It was never bought with this library.
+        unknown. Raise `InvalidTransition` if it was never bought with this library.
         """
         with self._database.write(durable=True) as connection:
             key = request_key(request, terms.take)
