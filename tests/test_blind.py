@@ -117,7 +117,7 @@ def test_excerpts_share_duration_loudness_and_format() -> None:
 
 
 def test_high_peak_lowers_all_gains() -> None:
-    mono = loudness_match.ExcerptFormat(1.0, 48_000, 1)
+    mono = loudness_match.AudioFormat(1.0, 48_000, 1)
     samples = np.full((48_000, 1), 0.05, dtype=np.float32)
     levels = {
         "dense": loudness_match.Loudness(-20.0, -9.0),
@@ -139,7 +139,7 @@ def test_resampling_keeps_the_pitch(rate: int, target: int) -> None:
     time = np.arange(2 * rate) / rate
     file = io.BytesIO()
     soundfile.write(file, 0.5 * np.sin(2 * np.pi * 1000 * time), rate, format="WAV")
-    mono = loudness_match.ExcerptFormat(1.0, target, 1)
+    mono = loudness_match.AudioFormat(1.0, target, 1)
     excerpt = loudness_match.cut_excerpt(Audio(file.getvalue(), "audio/wav"), mono)
     spectrum = np.abs(np.fft.rfft(excerpt[:, 0]))
     assert np.argmax(spectrum) == 1000

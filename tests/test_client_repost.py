@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import importlib
 import re
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -74,14 +73,6 @@ class Once(Chart, frozen=True, kw_only=True):
 
 
 CHART = Chart()
-
-
-@pytest.fixture(autouse=True)
-def _declared(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Declare the test operations: the ledger restores only requests that it knows."""
-    kinds = {("sonic", kind.operation): kind for kind in (Chart, Once)}
-    module = importlib.import_module("musicapi_nb.library._request_key")
-    monkeypatch.setattr(module, "_operations", lambda: kinds)
 
 
 @pytest.fixture
@@ -581,9 +572,7 @@ async def test_batch_is_polled_task_by_task_and_restored(library: Library) -> No
 async def test_retired_engine_suggests_a_replacement(engine: str, message: str) -> None:
     class Gone(Request, frozen=True, kw_only=True):
         path: ClassVar[str] = f"/api/v1/{engine}/create"
-        operation: ClassVar[str] = "create"
 
-    Gone.engine = engine
     async with world(answers(reply({"error": "This is retired."}, 410))) as (server, api):
         with pytest.raises(RetiredOperation, match=f"This is retired; .*{message}") as caught:
             await api.run(Gone())

@@ -89,7 +89,7 @@ def test_same_cell_returns_the_same_song(
         ("sonic --mv sonic-v5 --tags", "needs a value"),
         ("sonic --mv sonic-v5 --custom_mode perhaps", "should be True or False"),
         ("sonic --mv sonic-v5 --take 0", "--take: should be a whole number >= 1"),
-        ("sonic --mv sonic-v5 --extra {", "--extra: is not JSON"),
+        ("sonic --mv sonic-v5 --extra {", "--extra: is not valid JSON"),
         ("sonic --mv sonic-v5 --extra []", "--extra: should be a JSON object"),
         ("sonic --mv 'sonic-v5", "No closing quotation"),
         ("sonata --mv sonic-v5", "engines: sonic, studio, lyrics, nuro"),

@@ -365,7 +365,7 @@ def test_unchanged_player_is_not_redrawn(api: Session, monkeypatch: pytest.Monke
         await asyncio.Event().wait()
 
     job = api._job(endless, title="endless")
-    job._display_ids.add("some-display-id")
+    job._display_ids.append("some-display-id")
     ready = mnb.Song(id="a", state="succeeded")
     rendering = mnb.Task(songs=(ready, mnb.Song(id="b", state="running")), state="running")
 
@@ -432,7 +432,7 @@ def test_nested_asyncio_depends_on_installed_versions(
     expected: str | None,
 ) -> None:
     versions = {"nest-asyncio2": nest2, "ipykernel": kernel}
-    monkeypatch.setattr(nest_asyncio, "_version", versions.get)
+    monkeypatch.setattr(nest_asyncio, "_version", lambda package: versions[package] or (0,))
     monkeypatch.setitem(sys.modules, "ipykernel", sys.modules[__name__])
     if patched:
         monkeypatch.setattr(asyncio, "_nest_patched", True, raising=False)

@@ -22,7 +22,7 @@ from musicapi_nb.plan import Plan
 from musicapi_nb.plan.templates import BadTemplate, parse
 
 TEXT = "gpt_description_prompt"
-BASE: dict[str, Any] = {"custom_mode": False, TEXT: "{style} about {topic}", "mv": "sonic-v5"}
+BASE: dict[str, Any] = {"custom_mode": False, TEXT: "{style} about {topic}", "mv": "sonic-v6"}
 STYLES, TOPICS = ["jazz", "punk", "fado"], ["rain", "tea"]
 FACTORS = {"style": STYLES, "topic": TOPICS}
 DESIGNS: list[Callable[..., Plan]] = [Plan.grid, Plan.pairwise, Plan.one_at_a_time]
@@ -63,7 +63,7 @@ def test_grid_buys_every_combination_in_each_block() -> None:
 
 
 def test_factor_of_a_field_sets_it_and_fills_texts() -> None:
-    factors = {"mv": ["sonic-v5", "sonic-v4"], "make_instrumental": [True, None]}
+    factors = {"mv": ["sonic-v6", "sonic-v6-mini"], "make_instrumental": [True, None]}
     plan = Plan.grid(
         sonic.Create, base={"custom_mode": False, TEXT: "made by {mv}"}, factors=factors
     )
@@ -78,7 +78,7 @@ def test_factor_of_a_field_sets_it_and_fills_texts() -> None:
 def test_grid_without_factors_is_takes_of_one_request() -> None:
     plan = Plan.grid(
         sonic.Create,
-        base={"custom_mode": False, TEXT: "rain", "mv": "sonic-v5"},
+        base={"custom_mode": False, TEXT: "rain", "mv": "sonic-v6"},
         factors={},
         repeats=4,
     )
@@ -101,16 +101,19 @@ def test_one_at_a_time_changes_one_factor_from_the_base() -> None:
 def test_one_at_a_time_starts_from_the_base_value() -> None:
     plan = Plan.one_at_a_time(
         sonic.Create,
-        base={"custom_mode": False, TEXT: "rain", "mv": "sonic-v4"},
-        factors={"mv": ["sonic-v5", "sonic-v4", "sonic-v3-5"], "make_instrumental": [False, True]},
+        base={"custom_mode": False, TEXT: "rain", "mv": "sonic-v6-mini"},
+        factors={
+            "mv": ["sonic-v6", "sonic-v6-mini", "sonic-v6-wild"],
+            "make_instrumental": [False, True],
+        },
     )
 
     levels = {(cell.levels["mv"], cell.levels["make_instrumental"]) for cell in plan}
     assert levels == {
-        ("sonic-v4", False),
-        ("sonic-v5", False),
-        ("sonic-v3-5", False),
-        ("sonic-v4", True),
+        ("sonic-v6-mini", False),
+        ("sonic-v6", False),
+        ("sonic-v6-wild", False),
+        ("sonic-v6-mini", True),
     }
 
 
@@ -157,7 +160,7 @@ def test_equal_requests_in_one_block_give_advice() -> None:
 
 def test_takes_follow_the_library_keys() -> None:
     frame = pd.DataFrame({"continue_at": pd.Series([30, 30.0, 31], dtype="object")})
-    base = {"custom_mode": True, "mv": "sonic-v5", "prompt": "la", "continue_clip_id": "c"}
+    base = {"custom_mode": True, "mv": "sonic-v6", "prompt": "la", "continue_clip_id": "c"}
     plan = Plan.from_frame(sonic.Extend, frame, base=base, repeats=2)
 
     assert len({request_key(cell.request, cell.take) for cell in plan}) == len(plan) == 6
@@ -192,7 +195,7 @@ from musicapi_nb.engines import sonic
 from musicapi_nb.library._request_key import request_key
 from musicapi_nb.plan import Plan
 factors = {name: list("abcd"[:size]) for name, size in zip("uvwxyz", (4, 3, 3, 2, 4, 3))}
-base = {"custom_mode": False, "mv": "sonic-v5", "gpt_description_prompt": "{u}{v}{w}{x}{y}{z}"}
+base = {"custom_mode": False, "mv": "sonic-v6", "gpt_description_prompt": "{u}{v}{w}{x}{y}{z}"}
 for make in (Plan.grid, Plan.pairwise, Plan.one_at_a_time):
     print([cell for cell in make(sonic.Create, base=base, factors=factors, repeats=2, seed=7)])
 factors = {name: list("abcd") for name in "uvwxy"}
@@ -328,7 +331,7 @@ def test_only_text_and_numbers_can_be_inserted(level: Any) -> None:
 def test_levels_of_a_text_field_are_templates() -> None:
     plan = Plan.grid(
         sonic.Create,
-        base={"custom_mode": False, "mv": "sonic-v5"},
+        base={"custom_mode": False, "mv": "sonic-v6"},
         factors={TEXT: ["{style} about rain", "rain, {style}", "{{rain}}"], "style": STYLES},
     )
 
@@ -346,7 +349,7 @@ def test_template_cannot_be_inserted_into_another() -> None:
     factors = {"title": ["{style} song", "a {{b}}"], "style": STYLES}
 
     def make(**fields: Any) -> Plan:
-        base = {"custom_mode": True, "mv": "sonic-v5", **fields}
+        base = {"custom_mode": True, "mv": "sonic-v6", **fields}
         return Plan.grid(sonic.Create, base=base, factors=factors)
 
     assert "prompt: uses {title}, whose level is itself a template" in refusal(
@@ -458,7 +461,7 @@ def test_lists_in_a_frame_reach_the_request(tmp_path: Any) -> None:
 
 
 def test_unused_column_gives_advice() -> None:
-    frame = pd.DataFrame({"styles": ["jazz", "ska"], TEXT: ["a", "b"], "mv": "sonic-v5"})
+    frame = pd.DataFrame({"styles": ["jazz", "ska"], TEXT: ["a", "b"], "mv": "sonic-v6"})
     plan = Plan.from_frame(sonic.Create, frame, base={"custom_mode": False})
 
     problems = plan.check()
@@ -496,7 +499,7 @@ def test_invalid_frames_are_refused(frame: pd.DataFrame, message: str) -> None:
 
 
 def test_frame_has_one_row_per_cell_and_fixed_dtypes() -> None:
-    factors = {"style": ["jazz", None], "mv": ["sonic-v5", "sonic-v4"], "bpm": [90, 120.5]}
+    factors = {"style": ["jazz", None], "mv": ["sonic-v6", "sonic-v6-mini"], "bpm": [90, 120.5]}
     plan = Plan.grid(
         sonic.Create,
         base={"custom_mode": False, TEXT: "{style} at {bpm}"},
@@ -536,7 +539,7 @@ def test_check_lists_every_problem_of_every_cell() -> None:
     plan = Plan.grid(
         sonic.Create,
         base={"custom_mode": False},
-        factors={TEXT: ["fine", "x" * 401, None], "mv": ["sonic-v5", 5]},
+        factors={TEXT: ["fine", "x" * 401, None], "mv": ["sonic-v6", 5]},
     )
 
     with pytest.raises(InvalidPlan) as caught:
@@ -580,7 +583,7 @@ def test_check_returns_the_advice_of_a_valid_plan() -> None:
 def test_problems_name_ranges_of_cells() -> None:
     plan = Plan.grid(sonic.Create, base={**BASE, "mv": None}, factors=FACTORS)
     assert "(cells 0 to 5)" in refusal(plan.check)
-    single = Plan.grid(sonic.Create, base={"custom_mode": False, "mv": "sonic-v5"}, factors={})
+    single = Plan.grid(sonic.Create, base={"custom_mode": False, "mv": "sonic-v6"}, factors={})
     assert "(cell 0)" in refusal(single.check)
 
 
@@ -601,7 +604,7 @@ def test_problems_name_ranges_of_cells() -> None:
         ({"factors": {"": ["a"]}}, "factor: '' should be a name"),
         ({"factors": {"block": ["a"]}}, "factor 'block': is a column of plan.frame()"),
         ({"factors": {"\ud800": ["a"]}}, "contains half of a surrogate pair"),
-        ({"factors": {"mv": ["sonic-v5"]}}, "factor 'mv': is in base too"),
+        ({"factors": {"mv": ["sonic-v6"]}}, "factor 'mv': is in base too"),
         ({"factors": {"extra": [{}]}}, "factor 'extra': cannot vary as a whole"),
         ({"base": {"tgas": "x"}, "factors": {}}, "base, tgas: no such field; did you mean tags?"),
         ({"base": {"extra": 1}, "factors": {}}, "base, extra: should be a dict"),
@@ -647,11 +650,11 @@ def test_all_problems_of_the_arguments_are_listed_at_once() -> None:
         lambda: Plan.grid("sonic.Create", factors={}),  # type: ignore[arg-type]
         lambda: Plan.grid(Request, factors={}),
         lambda: Plan.grid(dict, factors={}),  # type: ignore[arg-type]
-        lambda: Plan.grid(sonic.Create(mv="sonic-v5"), factors={}),  # type: ignore[arg-type]
+        lambda: Plan.grid(sonic.Create(mv="sonic-v6"), factors={}),  # type: ignore[arg-type]
         lambda: Plan.grid(sonic.Create, factors=["mv"]),  # type: ignore[arg-type]
         lambda: Plan.grid(sonic.Create, base=["mv"], factors={}),  # type: ignore[arg-type]
         lambda: Plan.one_at_a_time(sonic.Create, base="mv", factors={}),  # type: ignore[arg-type]
-        lambda: Plan.from_frame(sonic.Create, {"mv": ["sonic-v5"]}),  # type: ignore[arg-type]
+        lambda: Plan.from_frame(sonic.Create, {"mv": ["sonic-v6"]}),  # type: ignore[arg-type]
     ],
     ids=["text", "root", "dict", "request", "factors", "base", "one_at_a_time", "frame"],
 )
@@ -720,7 +723,7 @@ def test_plan_repr_and_card() -> None:
 
 
 def test_long_plan_has_a_short_card() -> None:
-    frame = pd.DataFrame({TEXT: ["x" * (401 + index) for index in range(50)], "mv": "sonic-v5"})
+    frame = pd.DataFrame({TEXT: ["x" * (401 + index) for index in range(50)], "mv": "sonic-v6"})
     plan = Plan.from_frame(sonic.Create, frame, base={"custom_mode": False})
 
     html = plan._repr_html_()

@@ -35,13 +35,17 @@ class Site:
     def __init__(self, folder: Path) -> None:
         self.folder, self.url = folder, ""
         self.asked: list[tuple[str, str]] = []
-        self.instead: web.Response | None = None
+        self.instead: tuple[int, bytes] | None = None
+        self.head_status: int | None = None
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         self.asked.append((request.method, request.headers.get("Range", "")))
         assert "Authorization" not in request.headers
+        if request.method == "HEAD" and self.head_status is not None:
+            return web.Response(status=self.head_status)
         if self.instead is not None:
-            return self.instead
+            status, content = self.instead
+            return web.Response(status=status, body=content)
         if request.path.startswith("/memory/"):
             content = MemoryFileSystem().cat_file(request.path.removeprefix("/memory"))
             return web.Response(body=content, content_type="audio/wav")
@@ -82,7 +86,7 @@ async def test_file_is_uploaded_and_its_url_answers(site: Site, demo: Path) -> N
     assert url == f"{site.url}/songs/{copy.name}"
     assert copy.name.startswith("my_d_mo_1-")
     assert copy.suffix == ".wav"
-    assert site.asked == [("GET", "bytes=0-4095")]
+    assert site.asked == [("HEAD", ""), ("GET", "bytes=0-4095")]
     sonic.Upload(url=url).check()
 
 
@@ -113,7 +117,28 @@ async def test_redirect_is_followed(site: Site, demo: Path) -> None:
     url = await mnb.publish(demo, f"file://{site.folder}", url=f"{site.url}/away", local=True)
 
     assert url.startswith(f"{site.url}/away/my_d_mo")
-    assert len(site.asked) == 2
+    assert [method for method, _ in site.asked] == ["HEAD", "HEAD", "GET", "GET"]
+
+
+@pytest.mark.parametrize("status", [403, 404, 500])
+async def test_url_that_refuses_head_is_reported(site: Site, demo: Path, status: int) -> None:
+    site.head_status = status
+    with pytest.raises(
+        PublishFailed, match=rf"GET, but HEAD with {status}.*pass its URL"
+    ) as raised:
+        await mnb.publish(demo, f"file://{site.folder}", url=site.url, local=True)
+
+    assert raised.value.status == status
+    assert "Nothing was charged" in str(raised.value)
+
+
+@pytest.mark.parametrize("status", [405, 501])
+async def test_server_without_head_is_accepted(site: Site, demo: Path, status: int) -> None:
+    site.head_status = status
+    url = await mnb.publish(demo, f"file://{site.folder}", url=site.url, local=True)
+
+    assert url.startswith(site.url)
+    assert [method for method, _ in site.asked] == ["HEAD", "GET"]
 
 
 class _Signing(MemoryFileSystem):  # type: ignore[misc]  # fsspec has no types
@@ -129,12 +154,24 @@ class _Signing(MemoryFileSystem):  # type: ignore[misc]  # fsspec has no types
 async def test_signing_storage_needs_no_url(site: Site, demo: Path) -> None:
     fsspec.register_implementation("signing", _Signing, clobber=True)
     _Signing.site = site.url
-    site.instead = web.Response(body=sound())
+    site.instead = (200, sound())
 
     url = await mnb.publish(demo, "signing://bucket", expires=60, local=True)
 
     assert url.startswith(f"{site.url}/bucket/my_d_mo")
     assert url.endswith("?signature=s&expires=60")
+
+
+async def test_url_signed_for_get_only_is_reported_without_its_signature(
+    site: Site, demo: Path
+) -> None:
+    fsspec.register_implementation("signing", _Signing, clobber=True)
+    _Signing.site = site.url
+    site.instead, site.head_status = (200, sound()), 403  # as S3 answers
+
+    with pytest.raises(PublishFailed, match="answer GET only: make the folder public") as raised:
+        await mnb.publish(demo, "signing://bucket", local=True)
+    assert "signature=s" not in str(raised.value)
 
 
 async def test_storage_without_signing_says_what_to_pass(tmp_path: Path, demo: Path) -> None:
@@ -145,14 +182,14 @@ async def test_storage_without_signing_says_what_to_pass(tmp_path: Path, demo: P
 @pytest.mark.parametrize(
     ("instead", "why"),
     [
-        (web.Response(status=403), "answered 403"),
-        (web.Response(body=b"<html>sign in</html>"), "something other than"),
-        (web.Response(body=sound()[:100]), "something other than"),
-        (web.Response(body=sound(seconds=0.6)), "something other than"),
+        ((403, b""), "answered 403"),
+        ((200, b"<html>sign in</html>"), "something other than"),
+        ((200, sound()[:100]), "something other than"),
+        ((200, sound(seconds=0.6)), "something other than"),
     ],
 )
 async def test_url_that_does_not_return_the_file_is_refused(
-    site: Site, demo: Path, instead: web.Response, why: str
+    site: Site, demo: Path, instead: tuple[int, bytes], why: str
 ) -> None:
     site.instead = instead
     with pytest.raises(PublishFailed, match=why):

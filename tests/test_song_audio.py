@@ -97,8 +97,9 @@ def test_stored_audio_is_read_from_library(tmp_path: Path) -> None:
         assert song_audio.stored_audio(song(), None) is None
         library.attach(song(), "audio", library.add_file(tmp_path / "a", ".wav"))
         assert song_audio.stored_audio(song(), library) == Audio(content, "audio/wav")
+        (tmp_path / "b").write_bytes(content)
         with pytest.raises(NoAudio, match="limit"):
-            song_audio.stored_audio(song(), library, max_bytes=10)
+            song_audio.read_audio(tmp_path / "b", 10)
 
 
 async def test_audio_is_fetched_from_link() -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from musicapi_nb._blind_test.store import BlindDesign, Trial, TrialSong, list_designs, load_trials
+from musicapi_nb._blind_test.store import BlindDesign, Trial, list_designs, load_trials
 from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.frames.schema import Column, build_frame, document_columns
 from musicapi_nb.library import Library
@@ -19,8 +19,7 @@ LETTERS = ("a", "b", "c", "d")
 class HasTrials(Protocol):
     """A blind test: its design and its trials."""
 
-    @property
-    def design(self) -> BlindDesign: ...
+    design: BlindDesign
 
     def trials(self) -> Sequence[Trial]: ...
 
@@ -32,25 +31,19 @@ class AnswerRow(NamedTuple):
     factor: str
 
 
-def _chosen_song(row: AnswerRow) -> TrialSong | None:
-    return None if row.trial.chosen is None else row.trial.songs[row.trial.chosen]
-
-
-def _song_attribute(index: int, attribute: str) -> Callable[[AnswerRow], str | None]:
-    def value(row: AnswerRow) -> str | None:
-        songs = row.trial.songs
-        return str(getattr(songs[index], attribute)) if index < len(songs) else None
-
-    return value
+def _chosen_level(row: AnswerRow) -> str | None:
+    return None if row.trial.chosen is None else row.trial.songs[row.trial.chosen].level
 
 
 def _column_per_song(attribute: str, description: str) -> dict[str, Column[AnswerRow]]:
-    return {
-        f"{attribute}_{letter}": Column(
-            "str", _song_attribute(index, attribute), f"{description} of song {letter.upper()}"
-        )
-        for index, letter in enumerate(LETTERS)
-    }
+    def column(index: int, letter: str) -> Column[AnswerRow]:
+        def value(row: AnswerRow) -> str | None:
+            songs = row.trial.songs
+            return str(getattr(songs[index], attribute)) if index < len(songs) else None
+
+        return Column("str", value, f"{description} of song {letter.upper()}")
+
+    return {f"{attribute}_{letter}": column(index, letter) for index, letter in enumerate(LETTERS)}
 
 
 ANSWERS: Mapping[str, Column[AnswerRow]] = {
@@ -62,11 +55,7 @@ ANSWERS: Mapping[str, Column[AnswerRow]] = {
         "number of the trial with the same songs in another order; missing: no repeat",
     ),
     "factor": Column("str", lambda row: row.factor, "factor that the test compares"),
-    "chosen_level": Column(
-        "str",
-        lambda row: song.level if (song := _chosen_song(row)) else None,
-        "level of the chosen song; missing: a tie",
-    ),
+    "chosen_level": Column("str", _chosen_level, "level of the chosen song; missing: a tie"),
     "tie": Column("bool", lambda row: row.trial.answer == "tie", "whether no difference was heard"),
     "chosen_position": Column(
         "Int64", lambda row: row.trial.chosen, "position of the chosen song, 0 is A; missing: a tie"
@@ -107,14 +96,7 @@ def preferences_frame(source: HasTrials | Library, name: str | None = None) -> p
         )
     factors = {design.name: design.factor for design in designs}
     if name is not None and name not in factors:
-        raise InvalidArgument(
-            f"there is no blind test {name!r}; there are: {', '.join(factors) or 'none'}"
-        )
-    return build_frame(
-        ANSWERS,
-        (
-            AnswerRow(trial, factors[trial.test])
-            for trial in trials
-            if trial.answer in {"chosen", "tie"}
-        ),
-    )
+        names = ", ".join(factors) or "none"
+        raise InvalidArgument(f"there is no blind test {name!r}; there are: {names}")
+    answered = (trial for trial in trials if trial.answer in {"chosen", "tie"})
+    return build_frame(ANSWERS, (AnswerRow(trial, factors[trial.test]) for trial in answered))

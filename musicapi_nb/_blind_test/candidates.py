@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -25,17 +24,8 @@ class ExcludedSong(NamedTuple):
     reason: str
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Candidates:
-    """Songs that may be drawn, and songs that may not.
-
-    Attributes
-    ----------
-    songs
-        By key.
-    name
-        Default name of the test.
-    """
+class Candidates(NamedTuple):
+    """Songs that may be drawn (`songs` by key), songs that may not, and a default test name."""
 
     candidates: tuple[Candidate, ...]
     songs: Mapping[str, Song]
@@ -48,11 +38,7 @@ def find_candidates(source: Any, factor: str, library: Library | None = None) ->
     """Collect the songs of a source and their levels of a factor.
 
     A factor is a factor of the experiment, a column of the frame, or else a field of the requests.
-
-    Raises
-    ------
-    InvalidArgument
-        `source` has no songs or no such factor, or there is no library to keep answers in.
+    InvalidArgument if there are no songs, no such factor, or no library to keep answers in.
     """
     if not isinstance(factor, str) or not factor:
         raise InvalidArgument(f"factor must be a name such as 'mv', not {factor!r:.40}")
@@ -84,8 +70,7 @@ def _levels(collection: SongCollection, factor: str) -> tuple[list[Mapping[str, 
     """Return factors (else request fields) of each song, and the names of the covariates."""
     if collection.factors:
         levels = [item.levels for item in collection.items]
-        names = list(collection.factors)
-        covariates = names
+        covariates = names = list(collection.factors)
     else:
         levels = [_request_fields(item) for item in collection.items]
         names = sorted({name for fields in levels for name in fields})
@@ -97,15 +82,11 @@ def _levels(collection: SongCollection, factor: str) -> tuple[list[Mapping[str, 
 
 def _request_fields(item: SongItem) -> dict[str, str]:
     """Return engine, operation and the fields of a song's request as text."""
-    if item.task is None:
+    if (task := item.task) is None:
         return {}
-    request = item.task.request
-    fields = msgspec.structs.asdict(request) if request is not None else {}
-    return {
-        "engine": item.task.engine or "",
-        "operation": item.task.operation or "",
-        **{name: level_text(value) for name, value in fields.items()},
-    }
+    fields = msgspec.structs.asdict(task.request) if task.request else {}
+    texts = {name: level_text(value) for name, value in fields.items()}
+    return {"engine": task.engine or "", "operation": task.operation or "", **texts}
 
 
 def _exclusion_reason(item: SongItem, fields: Mapping[str, str], factor: str) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import random
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from typing import Literal, TypeAlias, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
 
 from musicapi_nb.errors import NothingToCompare
 
@@ -19,20 +18,11 @@ _MAX_NEIGHBOURS = 250
 _Key = TypeVar("_Key")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Candidate:
-    """A song that may be drawn.
+class Candidate(NamedTuple):
+    """A song that may be drawn, by its unique key; songs are drawn evenly over tasks.
 
-    Attributes
-    ----------
-    key
-        Unique name of the song.
-    task
-        Task that made it; songs are drawn evenly over tasks.
-    level
-        Level of the factor that is compared.
-    covariates
-        What the songs of a trial should share: levels of the other factors, then the block.
+    `level` is that of the compared factor. The songs of a trial should share the covariates:
+    levels of the other factors, then the block.
     """
 
     key: str
@@ -41,18 +31,10 @@ class Candidate:
     covariates: tuple[str, ...] = ()
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class DrawnTrial:
-    """One trial.
+class DrawnTrial(NamedTuple):
+    """Songs in the order of their positions A, B, ..., and whether they share all covariates.
 
-    Attributes
-    ----------
-    songs
-        In the order of their positions: A, B, ...
-    repeat_of
-        Index of the trial that this one repeats in the opposite order, or None.
-    matched
-        Whether the songs share all covariates.
+    `repeat_of` is the index of the trial that this one repeats in the opposite order, or None.
     """
 
     songs: tuple[Candidate, ...]
@@ -122,12 +104,13 @@ class _TrialSampler:
 
     def draw(self, size: int) -> DrawnTrial:
         levels = self._draw_pair() if size == SONGS_PER_TRIAL["pairs"] else self._draw_levels(size)
-        songs = self._draw_matched(levels)
-        matched = songs is not None
-        if songs is None:
-            songs = self._draw_closest(levels)
+        group = self._matching_group(levels)
+        pools = group or {level: self._least_used_songs(level) for level in dict.fromkeys(levels)}
+        songs = [] if group else [self._closest_anchor(levels, pools)]
+        for level in levels[len(songs) :]:
+            songs.append(self._draw_nearest(pools[level], songs))
         self._count(songs)
-        return DrawnTrial(tuple(songs), None, matched)
+        return DrawnTrial(tuple(songs), None, matched=group is not None)
 
     def assign_positions(self, trials: Sequence[DrawnTrial]) -> list[DrawnTrial]:
         """Order the songs of each trial so that levels are balanced over positions.
@@ -141,7 +124,7 @@ class _TrialSampler:
         for index in indices:
             orders = itertools.permutations(trials[index].songs)
             songs = min(orders, key=lambda order: (self._imbalance(order), self._rng.random()))
-            ordered[index] = dataclasses.replace(trials[index], songs=songs)
+            ordered[index] = trials[index]._replace(songs=songs)
             self._position_counts.update(
                 (song.level, position) for position, song in enumerate(songs)
             )
@@ -164,38 +147,29 @@ class _TrialSampler:
     def _draw_levels(self, size: int) -> tuple[str, ...]:
         """Draw `size` levels, repeated only where there are fewer levels than songs."""
         counts: Counter[str] = Counter()
+
+        def rank(level: str) -> tuple[float, ...]:
+            return counts[level], self._level_counts[level], self._rng.random()
+
         for _ in range(size):
-            free = [level for level in self._levels if counts[level] < len(self._by_level[level])]
-            level = min(
-                free,
-                key=lambda level: (counts[level], self._level_counts[level], self._rng.random()),
-            )
-            counts[level] += 1
+            free = (level for level in self._levels if counts[level] < len(self._by_level[level]))
+            counts[min(free, key=rank)] += 1
         return tuple(level for level in self._levels for _ in range(counts[level]))
 
-    def _draw_matched(self, levels: Sequence[str]) -> list[Candidate] | None:
-        """Draw songs that share all covariates; None where no group has these levels."""
+    def _matching_group(self, levels: Sequence[str]) -> dict[str, list[Candidate]] | None:
+        """Return the songs by level of the least used covariates that have all these levels."""
         needed = Counter(levels)
         complete = [
             covariates
             for covariates, group in self._groups.items()
             if all(len(group.get(level, ())) >= count for level, count in needed.items())
         ]
-        if not complete:
-            return None
-        group = self._groups[self._least_used(complete, self._group_counts)]
-        songs: list[Candidate] = []
-        for level in levels:
-            songs.append(self._draw_least_used(group[level], songs))
-        return songs
+        return self._groups[self._least_used(complete, self._group_counts)] if complete else None
 
-    def _draw_closest(self, levels: Sequence[str]) -> list[Candidate]:
-        """Draw songs that share as many covariates as possible, among the least used ones."""
-        anchors = self._least_used_songs(self._by_level[levels[0]], _MAX_ANCHORS)
-        nearby = {
-            level: self._least_used_songs(self._by_level[level], _MAX_NEIGHBOURS)
-            for level in set(levels)
-        }
+    def _closest_anchor(
+        self, levels: Sequence[str], nearby: Mapping[str, Sequence[Candidate]]
+    ) -> Candidate:
+        """Return the song of the first level that shares most covariates with the others."""
 
         def total_distance(anchor: Candidate) -> int:
             return sum(
@@ -203,22 +177,22 @@ class _TrialSampler:
                 for level in levels[1:]
             )
 
-        anchor = min(anchors, key=total_distance)
-        songs = [anchor]
-        for level in levels[1:]:
-            free = [song for song in nearby[level] if song not in songs]
-            shortest = min(_distance(song, anchor) for song in free)
-            nearest = [song for song in free if _distance(song, anchor) == shortest]
-            songs.append(self._draw_least_used(nearest, songs))
-        return songs
+        return min(nearby[levels[0]][:_MAX_ANCHORS], key=total_distance)
 
-    def _draw_least_used(self, pool: Sequence[Candidate], chosen: Sequence[Candidate]) -> Candidate:
-        free = [song for song in pool if song not in chosen]
-        return min(free, key=lambda song: (self._times_used(song, chosen), self._rng.random()))
+    def _draw_nearest(self, pool: Sequence[Candidate], chosen: Sequence[Candidate]) -> Candidate:
+        """Draw the song nearest to the first chosen one; of several, the least used."""
 
-    def _least_used_songs(self, songs: Sequence[Candidate], limit: int) -> list[Candidate]:
-        ranked = sorted(songs, key=lambda song: (self._times_used(song, ()), self._rng.random()))
-        return ranked[:limit]
+        def rank(song: Candidate) -> tuple[Any, ...]:
+            distance = _distance(song, chosen[0]) if chosen else 0
+            return distance, self._times_used(song, chosen), self._rng.random()
+
+        return min((song for song in pool if song not in chosen), key=rank)
+
+    def _least_used_songs(self, level: str) -> list[Candidate]:
+        def rank(song: Candidate) -> tuple[Any, ...]:
+            return self._times_used(song, ()), self._rng.random()
+
+        return sorted(self._by_level[level], key=rank)[:_MAX_NEIGHBOURS]
 
     def _times_used(self, song: Candidate, chosen: Sequence[Candidate]) -> tuple[int, ...]:
         """Sort key: songs of the same task in the trial, earlier meetings, task and song uses."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import signal
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,13 +32,10 @@ def loudness(samples: NDArray[np.float32], rate: int) -> float:
     step = max(rate // 10, 1)
     if len(samples) < step:
         samples = np.pad(samples, ((0, step - len(samples)), (0, 0)))
-    steps = len(samples) // step
-    weights = _weights(step, rate)
-    powers = np.empty(steps)
-    for index in range(steps):
-        spectrum = np.fft.rfft(samples[index * step : (index + 1) * step], axis=0)
-        powers[index] = float((np.abs(spectrum) ** 2 * weights[:, None]).sum())
-    width = min(_BLOCK_STEPS, steps)
+    steps = samples[: len(samples) // step * step].reshape(-1, step, samples.shape[1])
+    energies = np.square(np.abs(np.fft.rfft(steps, axis=1))).sum(axis=2)
+    powers = energies @ _weights(step, rate)
+    width = min(_BLOCK_STEPS, len(steps))
     blocks = np.convolve(powers, np.ones(width) / width, mode="valid")
     loud = blocks[_lufs(blocks) > _ABSOLUTE_GATE]
     if not len(loud):
@@ -52,11 +51,10 @@ def _lufs(power: NDArray[np.float64] | np.float64) -> NDArray[np.float64]:
 
 def _weights(step: int, rate: int) -> NDArray[np.float64]:
     """Return the K-weighted share of each bin of a real spectrum in the mean square."""
-    z_inverse = np.exp(-2j * np.pi * np.fft.rfftfreq(step, 1 / rate) / _FILTER_RATE)
-    gain = np.ones(len(z_inverse), dtype=np.complex128)
-    for numerator, denominator in (_SHELF, _HIGH_PASS):
-        gain *= np.polyval(numerator[::-1], z_inverse) / np.polyval(denominator[::-1], z_inverse)
-    sides = np.full(len(z_inverse), 2.0)  # positive and negative frequency
+    frequencies = np.fft.rfftfreq(step, 1 / rate)
+    filters = (_SHELF, _HIGH_PASS)
+    gain = math.prod(signal.freqz(*section, frequencies, fs=_FILTER_RATE)[1] for section in filters)
+    sides = np.full(len(frequencies), 2.0)  # positive and negative frequency
     sides[0] = 1.0
     if step % 2 == 0:
         sides[-1] = 1.0

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from scipy import signal
 
 from musicapi_nb._blind_test.loudness import loudness
 from musicapi_nb.errors import NoAudio
+from musicapi_nb.widgets.song_audio import Audio, open_audio
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from musicapi_nb.widgets.song_audio import Audio
 
 START = 0.35  # share of the remaining song that lies before the excerpt
 HEADROOM_DB = 1.0
@@ -26,73 +25,49 @@ _MIN_SECONDS = 0.5
 _FULL_SCALE = 32_767
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class AudioInfo:
-    """Duration in seconds, sample rate in Hz and channels, from a file's header."""
+class AudioFormat(NamedTuple):
+    """Duration in seconds, sample rate in Hz and channels, of a file or of all excerpts."""
 
     seconds: float
     rate: int
     channels: int
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class ExcerptFormat:
-    """Duration in seconds, sample rate in Hz and channels of all excerpts of a test."""
-
-    seconds: float
-    rate: int
-    channels: int
-
-    @property
-    def frames(self) -> int:
-        return round(self.seconds * self.rate)
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Loudness:
+class Loudness(NamedTuple):
     """Gated loudness of an excerpt in LUFS, and its sample peak in dB relative to full scale."""
 
     lufs: float
     peak: float
 
 
-def read_info(audio: Audio) -> AudioInfo:
-    """Read the header of a sound file.
-
-    Raises
-    ------
-    NoAudio
-        It cannot be decoded, or is shorter than half a second.
-    """
-    with _open(audio) as file:
-        info = AudioInfo(file.frames / file.samplerate, file.samplerate, file.channels)
+def read_info(audio: Audio) -> AudioFormat:
+    """Read the header of a sound file; NoAudio if it is shorter than half a second."""
+    with open_audio(audio) as file:
+        info = AudioFormat(file.frames / file.samplerate, file.samplerate, file.channels)
     if info.seconds < _MIN_SECONDS:
         raise NoAudio(f"the audio is {info.seconds:.1f} s long, which is too short to judge")
     return info
 
 
-def common_format(infos: Iterable[AudioInfo], max_seconds: float) -> ExcerptFormat:
+def common_format(infos: Iterable[AudioFormat], max_seconds: float) -> AudioFormat:
     """Choose the format: the shortest duration, fewest channels and highest rate of all songs.
 
     Limits: `max_seconds`, two channels, 48 kHz.
     """
     songs = list(infos)
-    return ExcerptFormat(
+    return AudioFormat(
         seconds=min([max_seconds, *(song.seconds for song in songs)]),
         rate=min(max(song.rate for song in songs), _MAX_RATE),
         channels=min([_MAX_CHANNELS, *(song.channels for song in songs)]),
     )
 
 
-def cut_excerpt(audio: Audio, excerpt_format: ExcerptFormat) -> NDArray[np.float32]:
+def cut_excerpt(audio: Audio, excerpt_format: AudioFormat) -> NDArray[np.float32]:
     """Decode the excerpt of a song: float32, shape (frames, channels) of the format.
 
-    Raises
-    ------
-    NoAudio
-        It cannot be decoded, or ends before the duration in its header.
+    NoAudio if it ends before the duration in its header.
     """
-    with _open(audio) as file:
+    with open_audio(audio) as file:
         rate = file.samplerate
         length = round(excerpt_format.seconds * rate)
         file.seek(max(int(START * (file.frames - length)), 0))
@@ -102,48 +77,17 @@ def cut_excerpt(audio: Audio, excerpt_format: ExcerptFormat) -> NDArray[np.float
     samples = np.nan_to_num(samples)
     if excerpt_format.channels == 1 or samples.shape[1] == 1:
         samples = samples.mean(axis=1, keepdims=True)
-    samples = _resample(samples[:, : excerpt_format.channels], excerpt_format.frames)
-    return _fade(samples, excerpt_format.rate)
-
-
-def _open(audio: Audio) -> Any:
-    import soundfile  # noqa: PLC0415 - loads libsndfile, which only playback needs
-
-    try:
-        return soundfile.SoundFile(io.BytesIO(audio.content))
-    except (soundfile.SoundFileError, RuntimeError) as error:
-        raise NoAudio(f"the audio cannot be decoded here ({error})") from None
-
-
-def _resample(samples: NDArray[np.float32], frames: int) -> NDArray[np.float32]:
-    """Resample to a number of frames in the frequency domain (band-limited)."""
-    if len(samples) == frames:
-        return samples
-    spectrum = np.fft.rfft(samples, axis=0)
-    resized = np.zeros((frames // 2 + 1, samples.shape[1]), dtype=spectrum.dtype)
-    common = min(len(resized), len(spectrum))
-    resized[:common] = spectrum[:common]
-    resampled = np.fft.irfft(resized, frames, axis=0) * (frames / len(samples))
-    return np.asarray(resampled, dtype=np.float32)
-
-
-def _fade(samples: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
-    length = min(int(_FADE_SECONDS * rate), len(samples) // 2)
-    ramp = np.sin(np.linspace(0, np.pi / 2, length, dtype=np.float32)) ** 2
-    faded = samples.copy()
-    faded[:length] *= ramp[:, None]
-    faded[len(faded) - length :] *= ramp[::-1, None]
-    return np.asarray(faded, dtype=np.float32)
+    frames = round(excerpt_format.seconds * excerpt_format.rate)
+    samples = samples[:, : excerpt_format.channels]
+    if len(samples) != frames:
+        samples = signal.resample(samples, frames)
+    fades = 2 * _FADE_SECONDS * excerpt_format.rate / frames  # share of both
+    window = signal.windows.tukey(frames, fades)
+    return np.asarray(samples * window[:, None], dtype=np.float32)
 
 
 def measure_loudness(samples: NDArray[np.float32], rate: int) -> Loudness:
-    """Measure an excerpt (ITU-R BS.1770-4).
-
-    Raises
-    ------
-    NoAudio
-        It is silent, or quieter than -50 LUFS.
-    """
+    """Measure an excerpt (ITU-R BS.1770-4); NoAudio if it is quieter than -50 LUFS."""
     lufs = loudness(samples, rate)
     if not lufs > _MIN_LUFS:
         raise NoAudio("the excerpt is silent")
@@ -155,14 +99,11 @@ def match_gains(loudnesses: Mapping[str, Loudness]) -> tuple[float, dict[str, fl
 
     The target is the quietest excerpt, or lower where a peak would exceed the headroom.
     """
-    target = min(
-        min(excerpt.lufs, excerpt.lufs - excerpt.peak - HEADROOM_DB)
-        for excerpt in loudnesses.values()
-    )
+    target = min(item.lufs - max(0, item.peak + HEADROOM_DB) for item in loudnesses.values())
     return target, {name: target - excerpt.lufs for name, excerpt in loudnesses.items()}
 
 
-def wav_bytes(samples: NDArray[np.float32], excerpt_format: ExcerptFormat, gain_db: float) -> bytes:
+def wav_bytes(samples: NDArray[np.float32], excerpt_format: AudioFormat, gain_db: float) -> bytes:
     """Encode an excerpt as a 16-bit WAV file; files of one format have the same size."""
     import soundfile  # noqa: PLC0415 - loads libsndfile, which only playback needs
 

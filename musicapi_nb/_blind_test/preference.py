@@ -108,48 +108,35 @@ class Preference:
         return markup.card(f"Preference by {self.factor}", *tables, *notes)
 
     def _tables(self) -> list[markup.Html]:
-        scores: list[Any] = list(self.scores.itertuples())
-        pairs: list[Any] = list(self.pairs.itertuples())
-        checks: list[Any] = list(self.checks.itertuples())
+        scores: list[Any] = [
+            (row.level, _signed(row.score), _interval(row.low, row.high), row.answers)
+            for row in self.scores.itertuples()
+        ]
+        pairs: list[Any] = [
+            (row.level, _percent(row.share), row.versus, row.answers)
+            for row in self.pairs.itertuples()
+        ]
+        checks: list[Any] = [
+            (row.check, _percent(row.estimate), _percent(row.by_chance), row.n)
+            for row in self.checks.itertuples()
+        ]
+        caption = "strength on a log scale, 0 is the mean of all levels"
         return [
-            markup.table(
-                ["level", "score", "interval", "answers"],
-                [
-                    (row.level, _format_signed(row.score), _format_interval(row), row.answers)
-                    for row in scores
-                ],
-                "strength on a log scale, 0 is the mean of all levels",
-            ),
-            markup.table(
-                ["level", "wins", "against", "answers"],
-                [(row.level, _format_percent(row.share), row.versus, row.answers) for row in pairs],
-            ),
-            markup.table(
-                ["check", "estimate", "by chance", "of"],
-                [
-                    (
-                        row.check,
-                        _format_percent(row.estimate),
-                        _format_percent(row.by_chance),
-                        row.n,
-                    )
-                    for row in checks
-                ],
-            ),
+            markup.table(["level", "score", "interval", "answers"], scores, caption),
+            markup.table(["level", "wins", "against", "answers"], pairs),
+            markup.table(["check", "estimate", "by chance", "of"], checks),
         ]
 
 
-def _format_signed(value: float) -> str | None:
+def _signed(value: Any) -> str | None:
     return None if math.isnan(value) else f"{value:+.2f}".replace("-", "\N{MINUS SIGN}")
 
 
-def _format_interval(row: Any) -> str | None:
-    return (
-        None if math.isnan(row.low) else f"{_format_signed(row.low)} to {_format_signed(row.high)}"
-    )
+def _interval(low: Any, high: Any) -> str | None:
+    return None if math.isnan(low) else f"{_signed(low)} to {_signed(high)}"
 
 
-def _format_percent(value: float) -> str | None:
+def _percent(value: Any) -> str | None:
     return None if math.isnan(value) else f"{value:.0%}"
 
 
@@ -243,14 +230,13 @@ def _compare(rows: pd.DataFrame) -> _Comparisons:
             win, pairs = 1.0, [(chosen, song) for song in songs]
         records += [(answer, *a, *b, win) for a, b in pairs if a[0] != b[0]]
     columns = ["answer", "first", "first_task", "second", "second_task", "win"]
-    table = pd.DataFrame(records, columns=columns).astype({"win": "float64"})
-    level_of_task = dict(zip(table["second_task"], table["second"], strict=True))
-    level_of_task |= dict(zip(table["first_task"], table["first"], strict=True))
-    tasks = {task: index for index, task in enumerate(sorted(level_of_task))}
-    table = table.assign(
-        first_task=table["first_task"].map(tasks), second_task=table["second_task"].map(tasks)
-    ).astype(dict.fromkeys(columns[:-1], "int64"))
-    task_levels = np.array([level_of_task[task] for task in tasks], dtype=np.int64)
+    table = pd.DataFrame(records, columns=columns)
+    tasks, indices = np.unique([table["first_task"], table["second_task"]], return_inverse=True)
+    table["first_task"], table["second_task"] = indices.reshape(2, -1)
+    table = table.astype({**dict.fromkeys(columns, "int64"), "win": "float64"})
+    task_levels = np.zeros(len(tasks), dtype=np.int64)
+    for side in ("first", "second"):
+        task_levels[table[f"{side}_task"]] = table[side]
     return _Comparisons(list(levels), task_levels, table)
 
 
@@ -295,8 +281,8 @@ def _scores(comparisons: _Comparisons, bootstrap: _Bootstrap, notes: list[str]) 
         "losses": clear_wins.sum(axis=0),
         "tasks": np.bincount(comparisons.task_levels, minlength=len(levels)),
     }
-    frame = pd.DataFrame(columns).sort_values("score", ascending=False, kind="stable")
-    return frame.reset_index(drop=True).astype(_SCORE_DTYPES)
+    frame = pd.DataFrame(columns).astype(_SCORE_DTYPES)
+    return frame.sort_values("score", ascending=False, kind="stable", ignore_index=True)
 
 
 def _largest_component(comparisons: _Comparisons, notes: list[str]) -> NDArray[np.bool_]:
@@ -306,9 +292,8 @@ def _largest_component(comparisons: _Comparisons, notes: list[str]) -> NDArray[n
     graph.add_nodes_from(range(len(levels)))
     graph.add_edges_from(zip(table["first"], table["second"], strict=True))
     component: set[int] = max(nx.connected_components(graph), key=len, default=set())
-    connected = np.array(
-        [len(component) > 1 and index in component for index in range(len(levels))], dtype=bool
-    )
+    connected = np.zeros(len(levels), dtype=bool)
+    connected[list(component)] = len(component) > 1
     missing = [name for name, inside in zip(levels, connected, strict=True) if not inside]
     if missing:
         notes.append(
@@ -366,14 +351,13 @@ def _pairs(comparisons: _Comparisons) -> pd.DataFrame:
         }
     )
     rows: list[tuple[Any, ...]] = []
-    for level, versus in itertools.combinations(range(len(comparisons.levels)), 2):
-        group = ordered[(ordered["level"] == level) & (ordered["versus"] == versus)]
-        if len(group):
-            answers = group["answer"].nunique()
-            results = [(group["win"] == result).sum() for result in (1, _TIE, 0)]
-            names = comparisons.levels[level], comparisons.levels[versus]
-            effect = minimum_detectable_effect(answers)
-            rows.append((*names, answers, *results, group["win"].mean(), effect))
+    groups: Any = ordered.groupby(["level", "versus"])
+    for indices, group in groups:
+        names = [comparisons.levels[index] for index in indices]
+        answers = group["answer"].nunique()
+        results = [(group["win"] == result).sum() for result in (1, _TIE, 0)]
+        effect = minimum_detectable_effect(answers)
+        rows.append((*names, answers, *results, group["win"].mean(), effect))
     return pd.DataFrame(rows, columns=list(_PAIR_DTYPES)).astype(_PAIR_DTYPES)
 
 
@@ -404,17 +388,16 @@ def _wilson(hits: int, n: int) -> tuple[float, float, float]:
 
 def _count_repeats(rows: pd.DataFrame) -> tuple[int, int]:
     """Count repeated trials with the same answer, and all whose first trial was answered."""
-    answers: dict[tuple[str, int], str] = {}
-    for row in rows.to_dict("records"):
-        answers[row["test"], row["trial"]] = (
-            "tie" if row["tie"] else str(row[f"song_{LETTERS[int(row['chosen_position'])]}"])
-        )
-    repeats = rows[rows["repeat_of"].notna()]
+    answers = {
+        (row["test"], row["trial"]): "tie"
+        if row["tie"]
+        else str(row[f"song_{LETTERS[int(row['chosen_position'])]}"])
+        for row in rows.to_dict("records")
+    }
+    repeats = rows.dropna(subset=["repeat_of"])[["test", "trial", "repeat_of"]]
     pairs = [
-        (answers.get((test, int(original))), answers[test, trial])
-        for test, trial, original in zip(
-            repeats["test"], repeats["trial"], repeats["repeat_of"], strict=True
-        )
+        (answers[test, trial], answers[test, original])
+        for test, trial, original in repeats.itertuples(index=False)
+        if (test, original) in answers
     ]
-    answered = [(before, again) for before, again in pairs if before is not None]
-    return sum(before == again for before, again in answered), len(answered)
+    return sum(again == before for again, before in pairs), len(pairs)

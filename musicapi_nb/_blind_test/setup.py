@@ -13,7 +13,7 @@ from typing import Any
 from musicapi_nb._blind_test import loudness_match, store
 from musicapi_nb._blind_test.candidates import Candidates, ExcludedSong
 from musicapi_nb._blind_test.design import DrawnTrial, Kind, draw_trials
-from musicapi_nb._blind_test.loudness_match import AudioInfo, ExcerptFormat, Loudness
+from musicapi_nb._blind_test.loudness_match import AudioFormat, Loudness
 from musicapi_nb._blind_test.store import BlindDesign, Trial, TrialSong
 from musicapi_nb.client.download import suffix_of
 from musicapi_nb.errors import InvalidArgument, MusicAPIError, NoAudio, NothingToCompare
@@ -56,21 +56,12 @@ class BlindTestSpec:
 def load_or_create(
     candidates: Candidates, spec: BlindTestSpec, name: str, seed: int | None
 ) -> BlindDesign:
-    """Return the saved design of this name, or draw, save and return a new one.
-
-    Raises
-    ------
-    InvalidArgument
-        The library has a test of this name with other settings.
-    NothingToCompare
-        Too few songs have audio.
-    """
+    """Return the saved design of this name, or draw, save and return a new one."""
     design = store.load_design(candidates.library, name)
     if design is None:
         design = _create(candidates, spec, name, 0 if seed is None else seed)
     requested = {"factor": spec.factor, **spec.settings}
-    if seed is not None:
-        requested["seed"] = seed
+    requested |= {} if seed is None else {"seed": seed}
     saved = {"factor": design.factor, **design.settings}
     differing = [key for key, value in requested.items() if value != saved.get(key)]
     if differing:
@@ -106,9 +97,9 @@ def _create(candidates: Candidates, spec: BlindTestSpec, name: str, seed: int) -
 def _draw_playable(
     candidates: Candidates, spec: BlindTestSpec, seed: int, cache: ExcerptCache
 ) -> tuple[list[DrawnTrial], dict[str, Any], list[ExcludedSong]]:
-    """Draw trials until all drawn songs can be played; exclude those that cannot."""
+    """Draw trials until all drawn songs can be played; return them, settings and exclusions."""
     excluded: dict[str, ExcludedSong] = {}
-    infos: dict[str, AudioInfo] = {}
+    infos: dict[str, AudioFormat] = {}
     while True:
         eligible = [song for song in candidates.candidates if song.key not in excluded]
         try:
@@ -116,8 +107,10 @@ def _draw_playable(
                 eligible, spec.trials, kind=spec.kind, swap_repeats=spec.swap_repeats, seed=seed
             )
         except NothingToCompare as error:
-            reasons = [*candidates.excluded, *excluded.values()]
-            raise NothingToCompare(_explain(error, reasons)) from None
+            unplayable = [*candidates.excluded, *excluded.values()]
+            reasons = "; ".join(dict.fromkeys(song.reason for song in unplayable))
+            detail = f". {len(unplayable)} songs cannot be played: {reasons:.500}"
+            raise NothingToCompare(error.message + (detail if unplayable else "")) from None
         keys = list(dict.fromkeys(song.key for trial in trials for song in trial.songs))
         for key in keys:
             if key not in infos:
@@ -133,7 +126,7 @@ def _draw_playable(
                 levels[key] = loudness_match.measure_loudness(samples, excerpt_format.rate)
         if len(levels) == len(keys):
             target, gains = loudness_match.match_gains(levels)
-            settings = {"format": dataclasses.asdict(excerpt_format), "lufs": target}
+            settings = {"format": excerpt_format._asdict(), "lufs": target}
             return trials, {**settings, "gains": gains}, list(excluded.values())
 
 
@@ -144,13 +137,6 @@ def _exclude_on_error(key: str, excluded: dict[str, ExcludedSong]) -> Iterator[N
         yield
     except MusicAPIError as error:
         excluded[key] = ExcludedSong(key, str(error))
-
-
-def _explain(error: MusicAPIError, excluded: list[ExcludedSong]) -> str:
-    if not excluded:
-        return error.message
-    reasons = "; ".join(dict.fromkeys(song.reason for song in excluded))
-    return f"{error.message}. {len(excluded)} songs cannot be played: {reasons:.500}"
 
 
 class ExcerptCache:
@@ -164,24 +150,20 @@ class ExcerptCache:
     def excerpt(self, key: str, design: BlindDesign) -> bytes:
         """Return the WAV file of a song's excerpt, as matched in the design."""
         if key not in self._excerpts:
-            excerpt_format = ExcerptFormat(**design.settings["format"])
+            excerpt_format = AudioFormat(**design.settings["format"])
             samples = loudness_match.cut_excerpt(self.audio(key), excerpt_format)
             wav = loudness_match.wav_bytes(samples, excerpt_format, design.settings["gains"][key])
-            while len(self._excerpts) >= _CACHED_EXCERPTS:
-                self._excerpts.pop(next(iter(self._excerpts)))
+            if len(self._excerpts) >= _CACHED_EXCERPTS:
+                del self._excerpts[next(iter(self._excerpts))]
             self._excerpts[key] = wav
         return self._excerpts[key]
 
     def audio(self, key: str) -> Audio:
         """Read a song's audio from the library, after downloading it if necessary.
 
-        Raises
-        ------
-        MusicAPIError
-            The library has no file, and the link is missing or dead.
+        MusicAPIError if the library has no file, and the link is missing or dead.
         """
-        audio = song_audio.stored_audio(key, self._library)
-        if audio is None:
+        if (audio := song_audio.stored_audio(key, self._library)) is None:
             self._download(key)
             audio = song_audio.stored_audio(key, self._library)
         if audio is None:
@@ -218,22 +200,17 @@ def describe(design: BlindDesign, trials: Iterable[Trial]) -> str:
     excerpt_format, count = settings["format"], settings["trials"]
     channels = "mono" if excerpt_format["channels"] == 1 else "stereo"
     reduction = max((-gain for gain in settings["gains"].values()), default=0)
-    sentences = [
-        (
-            f"Each excerpt is {excerpt_format['seconds']:.0f} s of {channels} audio from the same "
-            f"relative point of its song, reduced by 0 to {reduction:.0f} dB to be equally loud."
-        )
-    ]
+    text = (
+        f"Each excerpt is {excerpt_format['seconds']:.0f} s of {channels} audio from the same "
+        f"relative point of its song, reduced by 0 to {reduction:.0f} dB to be equally loud."
+    )
     if settings["matched"] < count:
-        sentences.append(
-            f"In {settings['matched']} of {count} trials the songs differ only in the compared "
+        text += (
+            f" In {settings['matched']} of {count} trials the songs differ only in the compared "
             "factor; in the others they also differ in something else."
         )
-    if settings["excluded"]:
-        sentences.append(
-            f"{len(settings['excluded'])} songs are excluded because they cannot be played."
-        )
-    skipped = sum(trial.answer == "skipped" for trial in trials)
-    if skipped:
-        sentences.append(f"{skipped} trials were skipped because their audio was missing.")
-    return " ".join(sentences)
+    if excluded := len(settings["excluded"]):
+        text += f" {excluded} songs are excluded because they cannot be played."
+    if skipped := sum(trial.answer == "skipped" for trial in trials):
+        text += f" {skipped} trials were skipped because their audio was missing."
+    return text

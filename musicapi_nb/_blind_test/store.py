@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime as dt
+import functools
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 from musicapi_nb.errors import InvalidArgument, InvalidTransition
 from musicapi_nb.library import Library, events
@@ -16,8 +17,7 @@ from musicapi_nb.library import Library, events
 Answer: TypeAlias = Literal["chosen", "tie", "skipped"]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class TrialSong:
+class TrialSong(NamedTuple):
     """A song of a trial: its key in the library, its task id, and its level of the factor."""
 
     song: str
@@ -68,32 +68,18 @@ class BlindDesign:
 def save_blind_test(
     library: Library, name: str, factor: str, settings: Mapping[str, Any], trials: Sequence[Trial]
 ) -> BlindDesign:
-    """Write a new blind test; a test that has this name already stays unchanged.
+    """Write a blind test unless one has this name; return the design under this name.
 
-    Returns the design that the library has under this name.
-
-    Raises
-    ------
-    InvalidArgument
-        The name is blank, or the trials are not numbered from 1.
-    LibraryError
-        The library could not be written.
+    InvalidArgument if the name is blank or the trials are not numbered from 1.
     """
     numbers = [trial.number for trial in trials]
     if not name.strip() or not trials or numbers != [*range(1, len(trials) + 1)]:
         raise InvalidArgument("a blind test needs a name, and trials numbered from 1")
-    data = {
-        "name": name,
-        "factor": factor,
-        "settings": dict(settings),
-        "trials": [
-            {
-                "repeat_of": trial.repeat_of,
-                "shown": [dataclasses.asdict(song) for song in trial.songs],
-            }
-            for trial in trials
-        ],
-    }
+    rows = [
+        {"repeat_of": trial.repeat_of, "shown": [song._asdict() for song in trial.songs]}
+        for trial in trials
+    ]
+    data = {"name": name, "factor": factor, "settings": dict(settings), "trials": rows}
     with _open_appender(library) as append:
         if load_design(library, name) is None:
             append("drawn", data)
@@ -114,14 +100,8 @@ def save_answer(  # noqa: PLR0913 - the fields of an answer
 ) -> bool:
     """Write an answer durably (fsync) before returning; False if the trial had one already.
 
-    Raises
-    ------
-    InvalidTransition
-        The test has no such trial.
-    InvalidArgument
-        The answer is unknown, or `chosen` does not fit it.
-    LibraryError
-        The library could not be written; the trial is still open.
+    InvalidTransition if there is no such trial, InvalidArgument if `chosen` does not fit the
+    answer. After a LibraryError the trial is still open.
     """
     with _open_appender(library) as append:
         trials = load_trials(library, test)
@@ -132,14 +112,8 @@ def save_answer(  # noqa: PLR0913 - the fields of an answer
         if trial.answer is not None:
             return False
         finite = seconds if seconds is not None and math.isfinite(seconds) else None
-        data = {
-            "test": test,
-            "number": number,
-            "answer": answer,
-            "chosen": chosen,
-            "seconds": finite,
-        }
-        append("answered", data)
+        data = {"test": test, "number": number, "answer": answer, "chosen": chosen}
+        append("answered", {**data, "seconds": finite})
     return True
 
 
@@ -165,31 +139,23 @@ def load_trials(library: Library, test: str | None = None) -> list[Trial]:
         "FROM trials WHERE ?1 IS NULL OR test=?1 ORDER BY test, number",
         test,
     )
-    return [
-        Trial(
-            test=name,
-            number=number,
-            repeat_of=repeat_of,
-            songs=tuple(TrialSong(**song) for song in json.loads(songs)),
-            answer=answer,
-            chosen=chosen,
-            seconds=seconds,
-            answered_at=None if moment is None else dt.datetime.fromtimestamp(moment, dt.UTC),
-        )
-        for name, number, repeat_of, songs, answer, chosen, seconds, moment in rows
-    ]
+    trials = []
+    for name, number, repeat_of, shown, answer, chosen, seconds, moment in rows:
+        songs = tuple(TrialSong(**song) for song in json.loads(shown))
+        answered_at = None if moment is None else dt.datetime.fromtimestamp(moment, dt.UTC)
+        trial = Trial(name, number, repeat_of, songs, answer, chosen, seconds, answered_at)
+        trials.append(trial)
+    return trials
 
 
 def _check_answer(trial: Trial, answer: Answer, chosen: int | None) -> None:
-    if answer not in {"chosen", "tie", "skipped"}:
+    if answer not in get_args(Answer):
         raise InvalidArgument(f"answer must be 'chosen', 'tie' or 'skipped', not {answer!r:.40}")
-    if answer != "chosen":
-        if chosen is not None:
-            raise InvalidArgument(f"the answer {answer!r} has no chosen song, not {chosen!r:.40}")
-    elif isinstance(chosen, bool) or chosen not in range(len(trial.songs)):
-        raise InvalidArgument(
-            f"position {chosen!r:.40} does not exist (0 to {len(trial.songs) - 1})"
-        )
+    if answer != "chosen" and chosen is not None:
+        raise InvalidArgument(f"the answer {answer!r} has no chosen song, not {chosen!r:.40}")
+    last = len(trial.songs) - 1
+    if answer == "chosen" and (isinstance(chosen, bool) or chosen not in range(last + 1)):
+        raise InvalidArgument(f"position {chosen!r:.40} does not exist (0 to {last})")
 
 
 # --- private parts of the library: nothing else in this package uses them -------------------
@@ -198,12 +164,9 @@ def _check_answer(trial: Trial, answer: Answer, chosen: int | None) -> None:
 @contextlib.contextmanager
 def _open_appender(library: Library) -> Iterator[Callable[[str, Mapping[str, Any]], None]]:
     """Open a durable write transaction and yield a function that appends an event to it."""
+    owner = library._process_lock.id  # noqa: SLF001
     with library._database.write(durable=True) as connection:  # noqa: SLF001
-
-        def append(kind: str, data: Mapping[str, Any]) -> None:
-            events.append_unbound(connection, kind, data, owner=library._process_lock.id)  # noqa: SLF001
-
-        yield append
+        yield functools.partial(events.append_unbound, connection, owner=owner)
 
 
 def _rows(library: Library, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:

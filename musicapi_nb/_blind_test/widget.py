@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import secrets
 import threading
 from collections.abc import Mapping
@@ -116,7 +115,6 @@ class BlindTest(LiveWidget):
         self._library = library
         self._cache = ExcerptCache(library, songs)
         self._lock = threading.RLock()
-        self._worker: concurrent.futures.ThreadPoolExecutor | None = None
         super().__init__(_view=self._view_state())
         self.on_msg(self._receive)
 
@@ -174,10 +172,10 @@ class BlindTest(LiveWidget):
 
     def _send_failure(self, error: Exception, message: Any) -> None:
         """Send the type of an error only, since its text may name a song."""
-        self.error = error
+        self.error, name = error, type(error).__name__
         request = message.get("do") if isinstance(message, dict) else None
-        failure = {"request": request, "error": type(error).__name__}
-        self.send({"do": "failed", "trial": self._view["trial"], **failure})
+        trial = self._view["trial"]
+        self.send({"do": "failed", "trial": trial, "request": request, "error": name})
 
     def _handle(self, message: Any) -> None:
         request = message.get("do") if isinstance(message, dict) else None
@@ -190,20 +188,16 @@ class BlindTest(LiveWidget):
             position = message.get("position")
             if not isinstance(position, int) or not 0 <= position < len(trial.songs):
                 raise InvalidArgument(f"the trial has no song at position {position!r:.40}")
-            self._in_thread(self._send_excerpt, trial, position)
+            self._in_worker(self._send_excerpt, trial, position)
         elif request == "skip":
             self._check_unplayable(trial)
             store.save_answer(self._library, self.name, trial.number, "skipped")
             self._refresh()
         else:
-            chosen = message.get("chosen")
+            chosen, seconds = message.get("chosen"), _seconds(message)
+            answer: store.Answer = "tie" if chosen is None else "chosen"
             store.save_answer(
-                self._library,
-                self.name,
-                trial.number,
-                "tie" if chosen is None else "chosen",
-                chosen=chosen,
-                seconds=_seconds(message),
+                self._library, self.name, trial.number, answer, chosen=chosen, seconds=seconds
             )
             self._refresh()
 
@@ -217,36 +211,23 @@ class BlindTest(LiveWidget):
 
     # --- audio -----------------------------------------------------------------------------
 
-    def _in_thread(self, function: Any, *arguments: Any) -> None:
-        """Run a function in the worker thread, because decoding would block the kernel."""
-        if self._worker is None:
-            self._worker = concurrent.futures.ThreadPoolExecutor(1, "musicapi_nb blind test")
-        self._worker.submit(function, *arguments)
-
     def _send_excerpt(self, trial: Trial, position: int) -> None:
         try:
             wav = self._cache.excerpt(trial.songs[position].song, self.design)
             message = {"do": "audio", "trial": trial.number, "position": position}
             self.send(message, buffers=[wav])
-            if position == len(trial.songs) - 1:
-                self._in_thread(self._preload, trial.number + 1)
+            if position == len(trial.songs) - 1:  # the listener hears this trial meanwhile
+                self._in_worker(self._preload, trial.number + 1)
         except Exception as error:  # noqa: BLE001 - the page shows every error
             self._send_failure(error, {"do": "load"})
 
     def _preload(self, number: int) -> None:
-        """Prepare the next trial while the listener hears this one."""
         for trial in self.trials():
             for song in trial.songs if trial.number == number else ():
                 try:
                     self._cache.excerpt(song.song, self.design)
                 except MusicAPIError as error:
                     self.error = error  # the page shows it when it loads the song
-
-    def close(self) -> None:
-        """Close the widget; the test can be resumed later."""
-        if self._worker is not None:
-            self._worker.shutdown(wait=False, cancel_futures=True)
-        super().close()
 
     # --- static output ---------------------------------------------------------------------
 
@@ -261,13 +242,12 @@ class BlindTest(LiveWidget):
         if state["summary"] is not None:
             return self.preference()._repr_html_()
         done, trials = state["done"], state["trials"]
+        hint = "Run the cell to continue. The levels are revealed after the last trial."
         return markup.card(
             "Blind test",
             markup.progress(done / trials, f"{done} of {trials} answered"),
             markup.text(state["description"]),
-            markup.notice(
-                "Run the cell to continue. The levels are revealed after the last trial.", "neutral"
-            ),
+            markup.notice(hint, "neutral"),
         )
 
 
@@ -280,12 +260,9 @@ def _seconds(message: Mapping[str, Any]) -> float | None:
 
 def _summary(result: Preference) -> dict[str, Any]:
     """Return the result as JSON values for the page."""
-    columns = ["level", "score", "low", "high", "answers", "wins", "ties", "losses"]
-    checks = result.checks.astype(object).where(result.checks.notna(), None)
-    scores = result.scores.astype(object).where(result.scores.notna(), None)
-    return {
-        "factor": markup.one_line(result.factor),
-        "scores": scores[columns].to_dict("records"),
-        "checks": checks.to_dict("records"),
-        "notes": list(result.notes),
-    }
+    scores, checks = (
+        frame.astype(object).where(frame.notna(), None).to_dict("records")
+        for frame in (result.scores.drop(columns="tasks"), result.checks)
+    )
+    factor = markup.one_line(result.factor)
+    return {"factor": factor, "scores": scores, "checks": checks, "notes": list(result.notes)}

@@ -9,6 +9,7 @@ import os
 import re
 import socket
 from collections.abc import Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -22,6 +23,9 @@ from musicapi_nb.errors import InvalidArgument, MissingExtra, PublishFailed
 _HEAD = 4096  # bytes to compare
 _TIMEOUT = aiohttp.ClientTimeout(total=60, connect=20)
 _SIGNATURE_SECONDS = 86_400
+# Statuses of a server that does not implement HEAD. It is not known whether the service then tries
+# GET. If it refuses the URL, that costs nothing; a refusal here would leave no way to try.
+_WITHOUT_HEAD = frozenset({HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED})
 
 
 async def publish(  # noqa: PLR0913 - independent settings
@@ -42,9 +46,9 @@ async def publish(  # noqa: PLR0913 - independent settings
         task = await api.run(sonic.Upload(url=url))
 
     The stored name contains the hash of the content, so no other file is overwritten, and a file
-    that is already there is not uploaded again. Before the URL is returned, the first bytes of the
-    file are downloaded from it, as the service would. Anyone with the URL can hear the file, and it
-    stays there until you delete it.
+    that is already there is not uploaded again. Before the URL is returned, it is asked by HEAD, as
+    the service does first, and the first bytes of the file are downloaded from it. Anyone with the
+    URL can hear the file, and it stays there until you delete it.
 
     Parameters
     ----------
@@ -55,7 +59,8 @@ async def publish(  # noqa: PLR0913 - independent settings
         folder that a web server publishes. Remote storage needs its package (s3fs, gcsfs, ...).
     url
         The public URL of that folder. By default the storage signs a URL that is valid for
-        `expires` seconds, if it can (S3, Google Cloud Storage, Azure).
+        `expires` seconds, if it can. Azure's answers HEAD; those of S3 and Google Cloud Storage
+        answer GET only, which is reported: the service refuses them.
     local
         Accept a URL on this machine or a private network, for a simulator.
     options
@@ -64,8 +69,8 @@ async def publish(  # noqa: PLR0913 - independent settings
     Raises
     ------
     PublishFailed
-        The file is not audio, the storage refused it, or the URL is private, does not answer or
-        returns something else. Nothing was paid.
+        The file is not audio, the storage refused it, or the URL is private, refuses HEAD, does
+        not answer or returns something else. Nothing was paid.
     MissingExtra
         fsspec, or the package of this storage, is not installed.
     """
@@ -165,22 +170,27 @@ def _private_url_error(url: str) -> PublishFailed:
 
 
 async def _check_content(url: str, head: bytes, size: int, *, local: bool) -> None:
-    """Download the first bytes and compare them with the file."""
+    """Ask for the file by HEAD, then download its first bytes and compare them with the file.
+
+    The service probes by HEAD and refuses a URL that answers 403 or 404 ("Audio URL is not
+    accessible": public clients, read 2026-11-29).
+    """
     headers = {"Range": f"bytes=0-{_HEAD - 1}", "Accept-Encoding": "identity"}
     try:
         await _check_host(url, local=local)
-        async with (
-            aiohttp.ClientSession(timeout=_TIMEOUT) as session,
-            session.get(url, headers=headers, max_redirects=5) as reply,
-        ):
-            await _check_host(str(reply.url), local=local)
-            if reply.status not in {200, 206}:
-                raise PublishFailed(
-                    f"{_redact_url(url)} answered {reply.status}: the uploaded file is not public",
-                    status=reply.status,
-                )
-            content = await _read(reply)
-            total = _total_bytes(reply)
+        async with aiohttp.ClientSession(timeout=_TIMEOUT) as session:
+            async with session.head(url, allow_redirects=True, max_redirects=5) as probe:
+                await _check_host(str(probe.url), local=local)
+            async with session.get(url, headers=headers, max_redirects=5) as reply:
+                await _check_host(str(reply.url), local=local)
+                if reply.status not in {200, 206}:
+                    raise PublishFailed(
+                        f"{_redact_url(url)} answered {reply.status}: the uploaded file is not "
+                        "public",
+                        status=reply.status,
+                    )
+                content = await _read(reply)
+                total = _total_bytes(reply)
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise PublishFailed(
             f"{_redact_url(url)} does not answer ({type(error).__name__})"
@@ -189,6 +199,13 @@ async def _check_content(url: str, head: bytes, size: int, *, local: bool) -> No
         raise PublishFailed(
             f"{_redact_url(url)} returned something other than the file (it starts "
             f"{content[:8]!r}); check that url= is the folder that it was copied to"
+        )
+    if not probe.ok and probe.status not in _WITHOUT_HEAD:
+        raise PublishFailed(
+            f"{_redact_url(url)} answers GET, but HEAD with {probe.status}. The service asks by "
+            "HEAD first and would refuse it. Signed URLs of S3 and Google Cloud Storage answer GET "
+            "only: make the folder public (or put a CDN before it) and pass its URL as url=",
+            status=probe.status,
         )
 
 

@@ -154,11 +154,13 @@ class Experiment:
         return self._cached_ledger
 
     def _check_prices(self) -> None:
-        unknown = sum(state.price is None for state in self._tracker.states)
-        if unknown and self._assume is None:
+        unpriced = [cell.request for cell in self.plan.cells if cell.request.price() is None]
+        if unpriced and self._assume is None:
+            assumed = unpriced[0].assumed_price()
             raise UnknownPrice(
-                f"{unknown} cells have no known price, and {self.name!r} has a budget: give "
+                f"{len(unpriced)} cells have no known price, and {self.name!r} has a budget: give "
                 "assume=..., the credits to count for each of them"
+                + (f", such as {assumed.proposal}" if assumed else "")
             )
 
     def _check_first_block(self, limit: int) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import datetime as dt
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +23,6 @@ from musicapi_nb.library import Library
 from musicapi_nb.tasks import Song, Task
 
 _IMAGES = {".png": "image/png", ".jpg": "image/jpeg", ".gif": "image/gif", ".webp": "image/webp"}
-_CHUNK = 1 << 20
 _TITLE_LENGTH = 80
 
 
@@ -144,8 +144,7 @@ class _SongWriter:
         title = markup.one_line(song.title or "", _TITLE_LENGTH) or "(untitled)"
         source = self._library.file_of(song)
         if source is None:
-            reason = f"the library has no complete audio file{self._advice(song, task)}"
-            return ExportedSong(title, "failed", reason=reason)
+            return ExportedSong(title, "failed", reason=self._missing_reason(song, task))
         stem = self._folder.stem_of(key, song.title)
         timed, record = self._texts(key, song, task)
         tags = audio_tags.tags_of(song, record["model"]["returned"] or record["model"]["requested"])
@@ -156,37 +155,38 @@ class _SongWriter:
         names = (f"{stem}{source.suffix}", *lrc_names, f"{stem}.json")
         if self._folder.is_intact(key, fingerprint):
             return ExportedSong(title, "skipped", names)
-        audio, *others = (self._folder.stage / name for name in names)
+        audio, *texts, record_file = (self._folder.stage / name for name in names)
         try:
-            _copy_verified(source, audio)
+            shutil.copyfile(source, audio)
+            if sha256(audio) != source.stem:  # a library file is named by its hash
+                raise Untaggable("its file in the library is damaged; see library.verify()")
             media_type = _IMAGES.get(cover.suffix, "") if cover else ""
             audio_tags.write_tags(audio, tags, self._read_cover(title, cover), media_type)
         except MusicAPIError as error:
             audio.unlink(missing_ok=True)
             return ExportedSong(title, "failed", reason=error.message)
-        hashes = {names[0]: sha256(audio)}
-        if timed:
-            others[0].write_text(timed, encoding="utf-8", newline="\n")
-            hashes[names[1]] = sha256(others[0])
+        for path in texts:
+            path.write_text(timed, encoding="utf-8", newline="\n")
         record |= {
-            "files": hashes,
+            "files": {path.name: sha256(path) for path in (audio, *texts)},
             "source": {"audio_sha256": source.stem},
             "fingerprint": fingerprint,
             "package": provenance.package(),
             "exported_at": dt.datetime.now(dt.UTC),
         }
-        others[-1].write_text(provenance.to_json(record), encoding="utf-8", newline="\n")
+        record_file.write_text(provenance.to_json(record), encoding="utf-8", newline="\n")
         outcome: Outcome = "replaced" if self._folder.record(key) else "written"
         # The record first: it shows which song the other files belong to.
-        self._folder.commit([others[-1], audio, *others[:-1]])
+        self._folder.commit([record_file, audio, *texts])
         return ExportedSong(title, outcome, names)
 
-    def _advice(self, song: Song, task: Task) -> str:
-        entry = self._index.entry(song, task)
+    def _missing_reason(self, song: Song, task: Task) -> str:
+        entry, reason = self._index.entry(song, task), "the library has no complete audio file"
         if entry is None or task.request is None:
-            return ""
+            return reason
         take = f", take={entry.take}" if entry.take != 1 else ""
-        return f"; api.run(api.library.request({entry.id}){take}) downloads it and costs nothing"
+        call = f"api.run(api.library.request({entry.id}){take})"
+        return f"{reason}; {call} downloads it and costs nothing"
 
     def _texts(self, key: str, song: Song, task: Task) -> tuple[str, dict[str, Any]]:
         """Return the LRC text ("" without aligned lyrics), and the record without its files."""
@@ -205,14 +205,3 @@ class _SongWriter:
             self.notes.append((title, "its cover in the library is damaged and was omitted"))
             return None
         return content
-
-
-def _copy_verified(source: Path, target: Path) -> None:
-    """Copy a library file, and check that its content matches the hash in its name."""
-    digest = hashlib.sha256()
-    with source.open("rb") as reader, target.open("wb") as writer:
-        while chunk := reader.read(_CHUNK):
-            digest.update(chunk)
-            writer.write(chunk)
-    if digest.hexdigest() != source.stem:
-        raise Untaggable("its file in the library is damaged; see library.verify()")

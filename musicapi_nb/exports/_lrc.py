@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
+import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from musicapi_nb import markup
 
@@ -14,12 +14,10 @@ _MAX_WORDS = 4_000  # lyrics have at most 5,000 characters; matching takes quadr
 _MAX_SECONDS = 86_400.0
 _PAUSE, _WORDS_PER_LINE = 1.5, 10  # end a line where neither lyrics nor line breaks do
 _SECTION = re.compile(r"\[[^\]]*\]")  # a section name, such as [Verse]
-_SECTION_LINE = re.compile(r"\s*\[[^\]]*\]\s*")
 _ESCAPES = str.maketrans("[]<>", "()\u2039\u203a")  # LRC has no escape for these
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Word:
+class _Word(NamedTuple):
     text: str
     start: float | None = None
     end: float | None = None
@@ -52,7 +50,7 @@ def lrc(
         Lines `[mm:ss.xx]<mm:ss.xx>word ...` with times that never decrease. A line without any
         aligned word is omitted, and so are section names such as [Verse]. "" if nothing is timed.
     """
-    aligned = list(_aligned_words(alignment))
+    aligned = list(itertools.islice(_aligned_words(alignment), _MAX_WORDS))
     lines = _lines_of_lyrics(lyrics or "", aligned) or _lines_by_pauses(aligned)
     body = [text for line in lines if (text := _format_line(line))]
     if not body:
@@ -65,7 +63,7 @@ def lrc(
 
 def _aligned_words(alignment: Sequence[Mapping[str, Any]]) -> Iterator[_Word]:
     """Yield the single words of an alignment, with times that never decrease."""
-    latest, line, count = 0.0, 0, 0
+    latest, line = 0.0, 0
     for item in alignment:
         if not isinstance(item, Mapping) or not isinstance(text := item.get("word"), str):
             continue
@@ -75,11 +73,8 @@ def _aligned_words(alignment: Sequence[Mapping[str, Any]]) -> Iterator[_Word]:
         for part in re.findall(r"\n|[^\s]+", _SECTION.sub("\n", text)):
             if part == "\n":
                 line += 1
-                continue
-            if count == _MAX_WORDS:
-                return
-            count += 1
-            yield _Word(part, start, end, line)
+            else:
+                yield _Word(part, start, end, line)
         latest = latest if start is None else start
 
 
@@ -92,15 +87,11 @@ def _valid_time(value: Any, minimum: float = 0.0) -> float | None:
 
 def _lines_of_lyrics(lyrics: str, aligned: Sequence[_Word]) -> list[list[_Word]]:
     """Return the lines of the lyrics, each word with the time of its aligned word."""
-    texts = [line for line in lyrics.splitlines() if not _SECTION_LINE.fullmatch(line)]
-    words = [(line, word) for line, text in enumerate(texts) for word in text.split()]
-    words = words[:_MAX_WORDS]
-    matcher = difflib.SequenceMatcher(
-        None,
-        [_match_key(word) for _, word in words],
-        [_match_key(word.text) for word in aligned],
-        autojunk=False,
-    )
+    texts = [line for line in lyrics.splitlines() if not _SECTION.fullmatch(line.strip())]
+    words = [(line, word) for line, text in enumerate(texts) for word in text.split()][:_MAX_WORDS]
+    keys = [_match_key(word) for _, word in words]
+    aligned_keys = [_match_key(word.text) for word in aligned]
+    matcher = difflib.SequenceMatcher(None, keys, aligned_keys, autojunk=False)
     matches = {
         block.a + offset: aligned[block.b + offset]
         for block in matcher.get_matching_blocks()
@@ -109,7 +100,7 @@ def _lines_of_lyrics(lyrics: str, aligned: Sequence[_Word]) -> list[list[_Word]]
     lines: dict[int, list[_Word]] = {}
     for index, (line, text) in enumerate(words):
         match = matches.get(index, _Word(text))
-        lines.setdefault(line, []).append(dataclasses.replace(match, text=text))
+        lines.setdefault(line, []).append(match._replace(text=text))
     timed = any(word.start is not None for line in lines.values() for word in line)
     return list(lines.values()) if timed else []
 
@@ -120,14 +111,12 @@ def _match_key(word: str) -> str:
 
 def _lines_by_pauses(aligned: Sequence[_Word]) -> list[list[_Word]]:
     """Split words at the line breaks of the alignment, or without any at pauses."""
+    if aligned and aligned[-1].line > 0:
+        groups = itertools.groupby(aligned, lambda word: word.line)
+        return [list(line) for _, line in groups]
     lines: list[list[_Word]] = []
-    has_breaks = bool(aligned) and aligned[-1].line > 0
     for word in aligned:
-        if (
-            not lines
-            or word.line != lines[-1][-1].line
-            or (not has_breaks and _is_complete(lines[-1], word))
-        ):
+        if not lines or _is_complete(lines[-1], word):
             lines.append([])
         lines[-1].append(word)
     return lines
@@ -144,12 +133,10 @@ def _format_line(words: Sequence[_Word]) -> str:
     starts = [word.start for word in words if word.start is not None]
     if not starts:
         return ""
-    texts = [
-        _escape(word.text)
-        if word.start is None
-        else f"<{_format_time(word.start)}>{_escape(word.text)}"
-        for word in words
-    ]
+    texts = []
+    for word in words:
+        time = "" if word.start is None else f"<{_format_time(word.start)}>"
+        texts.append(f"{time}{_escape(word.text)}")
     ends = [word.end for word in words if word.end is not None]
     texts += [f"<{_format_time(max(ends))}>"] if ends else []
     return f"[{_format_time(starts[0])}]{' '.join(texts)}"

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
 import datetime as dt
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import mutagen
 from mutagen.flac import FLAC, Picture
@@ -24,26 +23,18 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _FRONT_COVER = 3  # picture type in ID3 and FLAC
 _ID3_UTF8 = 3
 _MP4_COVERS = {"image/jpeg": MP4Cover.FORMAT_JPEG, "image/png": MP4Cover.FORMAT_PNG}
+_MP4_ATOMS = {"title": "\xa9nam", "genre": "\xa9gen", "lyrics": "\xa9lyr", "date": "\xa9day"}
 _MP4_FREEFORM = "----:com.apple.iTunes:"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Tags:
-    """The tags of a file; empty ones are not written.
+class Tags(NamedTuple):
+    """The tags of a file; empty ones are not written."""
 
-    Attributes
-    ----------
-    date
-        ISO 8601, UTC, to the second.
-    ids
-        Free-form fields such as MUSICAPI_SONG_ID.
-    """
-
-    title: str = ""
-    genre: str = ""
-    lyrics: str = ""
-    date: str = ""
-    ids: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    title: str
+    genre: str
+    lyrics: str
+    date: str  # ISO 8601, UTC, to the second
+    ids: Mapping[str, str]  # free-form fields such as MUSICAPI_SONG_ID
 
 
 def tags_of(song: Song, model: str | None) -> Tags:
@@ -67,10 +58,7 @@ def _clean(value: str | None) -> str:
 def write_tags(path: Path, tags: Tags, cover: bytes | None = None, media_type: str = "") -> None:
     """Write tags and a cover into an audio file; other tags of the file are kept.
 
-    Raises
-    ------
-    Untaggable
-        The file is damaged, or is not an MP3, WAV, MP4, FLAC or Ogg file.
+    Untaggable if the file is damaged, or is not an MP3, WAV, MP4, FLAC or Ogg file.
     """
     try:
         file = mutagen.File(path)
@@ -104,13 +92,9 @@ def _set_id3(frames: Any, tags: Tags, cover: bytes | None, media_type: str) -> N
 
 
 def _set_mp4(atoms: Any, tags: Tags, cover: bytes | None, media_type: str) -> None:
-    texts = {
-        "\xa9nam": tags.title,
-        "\xa9gen": tags.genre,
-        "\xa9lyr": tags.lyrics,
-        "\xa9day": tags.date,
-    }
-    atoms.update({name: [text] for name, text in texts.items() if text})
+    for name, atom in _MP4_ATOMS.items():
+        if text := getattr(tags, name):
+            atoms[atom] = [text]
     for name, value in tags.ids.items():
         atoms[f"{_MP4_FREEFORM}{name}"] = [MP4FreeForm(value.encode())]
     if cover is not None and media_type in _MP4_COVERS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -18,7 +19,6 @@ MANIFEST = "export.json"
 PLAYLIST = "songs.m3u8"
 TABLES = "tables"
 STAGE = ".musicapi-export-"
-_RESERVED = (MANIFEST, PLAYLIST, TABLES)
 _ABANDONED_SECONDS = 3600.0  # age at which a staging folder belongs to a dead process
 _MAX_RECORD_BYTES = 10_000_000
 
@@ -38,13 +38,12 @@ class Folder:
         self.stage = Path(tempfile.mkdtemp(prefix=STAGE, dir=path))
         manifest = _read_json(path / MANIFEST)
         self.files = _texts(manifest.get("files"))
-        self.stems = {
-            key: stem for key, stem in _texts(manifest.get("songs")).items() if _is_plain(stem)
-        }
+        stems = _texts(manifest.get("songs"))
+        self.stems = {key: stem for key, stem in stems.items() if _is_plain(stem)}
         self._records = self._read_records()
-        present = (entry.stem for entry in path.iterdir())
-        self._used_stems = {filenames.fold(Path(name).stem) for name in _RESERVED}
-        self._used_stems |= {filenames.fold(stem) for stem in (*present, *self.stems.values())}
+        present = [*path.iterdir(), *map(Path, (MANIFEST, PLAYLIST, TABLES))]
+        names = [*(entry.stem for entry in present), *self.stems.values()]
+        self._used_stems = set(map(filenames.fold, names))
 
     def close(self) -> None:
         shutil.rmtree(self.stage, ignore_errors=True)
@@ -69,7 +68,6 @@ class Folder:
         return self.stems[key]
 
     def record(self, key: str) -> Mapping[str, Any]:
-        """Return the record of a song in this folder, or an empty mapping."""
         return self._records.get(key, {})
 
     def is_intact(self, key: str, fingerprint: str) -> bool:
@@ -77,9 +75,8 @@ class Folder:
 
         The hashes in its record are added to `files`, and so to the next manifest.
         """
-        record, stem = self.record(key), self.stems[key]
+        record, record_name = self.record(key), f"{self.stems[key]}.json"
         hashes = _texts(record.get("files"))
-        record_name = f"{stem}.json"
         if record.get("fingerprint") != fingerprint or not hashes:
             return False
         record_hash = sha256(self.path / record_name)
@@ -87,10 +84,8 @@ class Folder:
             return False
         self.files[record_name] = record_hash or ""
         self.files.update(hashes)
-        return all(
-            _is_plain(name) and sha256(self.path / name) == digest
-            for name, digest in hashes.items()
-        )
+        pairs = hashes.items()
+        return all(_is_plain(name) and sha256(self.path / name) == digest for name, digest in pairs)
 
     def commit(self, staged: Iterable[Path]) -> None:
         """Move complete files into place, in this order."""
@@ -114,26 +109,21 @@ class Folder:
                 continue
             self.files[name] = new
             changed += [path] if old != new else []
-        self._write_manifest()
-        self.commit(changed)
-        return foreign
-
-    def _write_manifest(self) -> None:
         manifest = {"format": provenance.FORMAT, "songs": self.stems, "files": self.files}
         path = self.stage / MANIFEST
         path.write_text(provenance.to_json(manifest), encoding="utf-8")
         if sha256(path) != sha256(self.path / MANIFEST):
             path.replace(self.path / MANIFEST)
+        self.commit(changed)
+        return foreign
 
 
 def sweep(folder: Path) -> None:
     """Delete the staging folders of killed processes."""
     for stage in folder.glob(f"{STAGE}*"):
-        try:
+        with contextlib.suppress(OSError):
             if time.time() - stage.stat().st_mtime > _ABANDONED_SECONDS:
                 shutil.rmtree(stage, ignore_errors=True)
-        except OSError:
-            continue
 
 
 def sha256(path: Path) -> str | None:
@@ -152,9 +142,8 @@ def _is_plain(name: str) -> bool:
 
 def _texts(value: Any) -> dict[str, str]:
     """Return the text values of a mapping read from a file."""
-    if not isinstance(value, Mapping):
-        return {}
-    return {name: text for name, text in value.items() if isinstance(text, str)}
+    items = value.items() if isinstance(value, Mapping) else ()
+    return {name: text for name, text in items if isinstance(text, str)}
 
 
 def _read_json(path: Path) -> dict[str, Any]:

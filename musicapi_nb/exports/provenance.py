@@ -65,11 +65,11 @@ def provenance(
 
 
 def _entry_record(entry: Entry) -> dict[str, Any]:
-    times = {name: getattr(entry, name) for name in _TIMES}
-    return {name: getattr(entry, name) for name in _ENTRY_FIELDS} | {
-        name: None if seconds is None else dt.datetime.fromtimestamp(seconds, dt.UTC)
-        for name, seconds in times.items()
-    }
+    record = {name: getattr(entry, name) for name in (*_ENTRY_FIELDS, *_TIMES)}
+    for name in _TIMES:
+        if record[name] is not None:
+            record[name] = dt.datetime.fromtimestamp(record[name], dt.UTC)
+    return record
 
 
 def without_secrets(value: Any) -> Any:

@@ -23,15 +23,10 @@ _MAX_ROWS = 20
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ExportedSong:
-    """One song of an export.
+    """One song of an export; `files` are names in the folder or ZIP, the audio first.
 
-    Attributes
-    ----------
-    files
-        File names in the folder or ZIP, the audio first; empty if it failed.
-    outcome
-        "written": new; "skipped": its files were present and unchanged; "replaced": they were
-        damaged or outdated; "failed": see `reason`.
+    `outcome`: "written", "skipped" (its files were present and unchanged), "replaced" (they were
+    damaged or outdated), or "failed" (see `reason`; there are no files).
     """
 
     title: str
@@ -42,12 +37,10 @@ class ExportedSong:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ExportResult:
-    """The result of an export; displays as a card.
+    """The result of an export to a folder or ZIP; displays as a card.
 
     Attributes
     ----------
-    path
-        The folder or the ZIP.
     songs
         Songs in the order of the playlist, followed by those that cannot be exported.
     shared_files
@@ -88,32 +81,28 @@ class ExportResult:
     def _shared_files_text(self) -> list[str]:
         tables = [name for name in self.shared_files if "/" in name]
         text = [name for name in self.shared_files if "/" not in name]
-        if tables:
-            names = sorted({Path(name).stem for name in tables})
-            text.append(f"tables: {', '.join(names)} ({_suffixes(tables)})")
-        return text
+        names = ", ".join(sorted({Path(name).stem for name in tables}))
+        return [*text, f"tables: {names} ({_suffixes(tables)})"] if tables else text
 
     def _repr_html_(self) -> str:
-        badges = [
-            markup.badge(f"{count:,} {_LABELS[outcome][0]}", _LABELS[outcome][1])
-            for outcome, count in self.counts.items()
-        ]
+        badges = []
+        for outcome, count in self.counts.items():
+            label, tone = _LABELS[outcome]
+            badges.append(markup.badge(f"{count:,} {label}", tone))
+        body: list[str] = []
+        if problems := self._problems():
+            body.append(markup.table(("song or file", "problem"), problems, limit=_MAX_ROWS))
         songs = [song for song in self.songs if song.files]
-        rows = [(song.title, song.files[0], _suffixes(song.files[1:])) for song in songs]
-        files = markup.table(("song", "file", "other files"), rows, limit=_MAX_ROWS)
-        problems = markup.EMPTY
-        if self._problems():
-            problems = markup.table(("song or file", "problem"), self._problems(), limit=_MAX_ROWS)
-        return markup.card(
-            f"Exported to {self.path.name}",
-            problems,
-            markup.collapsible(f"Files of {len(songs):,} songs", files) if songs else markup.EMPTY,
-            markup.caption(*self._shared_files_text()),
-            markup.EMPTY if self.songs else markup.notice("There are no finished songs to export."),
-            facts=markup.facts(str(self.path), format_bytes(self.size)),
-            badges=badges,
-            wide=True,
-        )
+        if songs:
+            rows = [(song.title, song.files[0], _suffixes(song.files[1:])) for song in songs]
+            files = markup.table(("song", "file", "other files"), rows, limit=_MAX_ROWS)
+            body.append(markup.collapsible(f"Files of {len(songs):,} songs", files))
+        body.append(markup.caption(*self._shared_files_text()))
+        if not self.songs:
+            body.append(markup.notice("There are no finished songs to export."))
+        facts = markup.facts(str(self.path), format_bytes(self.size))
+        title = f"Exported to {self.path.name}"
+        return markup.card(title, *body, facts=facts, badges=badges, wide=True)
 
 
 def _suffixes(names: Iterable[str]) -> str:

@@ -19,18 +19,10 @@ _ALIGNED_LYRICS = "aligned_lyrics"
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Selection:
-    """The songs to export.
+    """The songs to export, with their tasks by song key, and what the library stores about them.
 
-    Attributes
-    ----------
-    songs
-        Songs with their tasks by song key, in order.
-    skipped
-        Titles of songs that cannot be exported, with the reason.
-    index
-        What the library stores about the songs.
-    experiment
-        The experiment, if the songs were given as one.
+    `skipped` has title and reason of songs that cannot be exported; `experiment` is the source
+    of the songs if that was one.
     """
 
     songs: Mapping[str, tuple[Song, Task]]
@@ -49,17 +41,16 @@ class Selection:
 
 
 def select_songs(source: Any, library: Library | None) -> Selection:
-    """Return the finished songs of a source (see `export`).
-
-    Raises
-    ------
-    InvalidArgument
-        The source has no songs, or no library that has their files.
-    """
+    """Return the finished songs of a source; InvalidArgument if it has no songs or library."""
     collection = songs_of(source, library)
     if collection.library is None:
         raise InvalidArgument("audio files come from a library: give library=api.library")
-    index = _index(collection.library)
+    entries = collection.library.entries()
+    index = LibraryIndex(
+        collection.library,
+        {(entry.task_id, entry.simulated): entry for entry in entries if entry.task_id},
+        dict(_alignments(collection.library, entries)),
+    )
     songs: dict[str, tuple[Song, Task]] = {}
     skipped = []
     for item in collection.items:
@@ -88,33 +79,24 @@ class LibraryIndex:
         """Return the task of a song; a song without one gets it from the library."""
         song, task = item.song, item.task
         entry = self.entry(song, task)
-        if task is not None and (task.request is not None or entry is None):
-            return task
         if entry is None:
-            return Task(
+            return task or Task(
                 id=song.task_id,
                 engine=song.engine,
                 state=song.state,
                 songs=(song,),
                 simulated=song.simulated,
             )
+        if task is not None and task.request is not None:
+            return task
         if entry.id not in self.tasks:
             self.tasks[entry.id] = self.library.task(entry.id)
         return self.tasks[entry.id]
 
 
-def _index(library: Library) -> LibraryIndex:
-    entries = library.entries()
-    return LibraryIndex(
-        library,
-        {(entry.task_id, entry.simulated): entry for entry in entries if entry.task_id},
-        dict(_alignments(library, entries)),
-    )
-
-
 def _alignments(
     library: Library, entries: Iterable[Entry]
-) -> Iterable[tuple[tuple[str, bool], Sequence[Mapping[str, Any]]]]:
+) -> Iterable[tuple[tuple[str, bool], list[Any]]]:
     for entry in entries:
         if entry.operation != _ALIGNED_LYRICS or entry.state != "done":
             continue

@@ -45,8 +45,10 @@ def reserve_credits(connection: sqlite3.Connection, request: Request, names: Seq
         if price is None and (assume := available[name].assume) is not None:
             credits_ = max(credits_, assume)
         elif price is None:
+            assumed = request.assumed_price()
             raise UnknownPrice(
                 f"the price of {operation} is unknown, and budget {name!r} assumes none"
+                + (f"; set_budget accepts {assumed.proposal}" if assumed else "")
             )
     for name in names:
         budget = available[name]

@@ -170,7 +170,7 @@ def _parents(number: int, task: Task, results: Mapping[str, tuple[int, str]]) ->
     if task.request is None:
         return {}
     values = (getattr(task.request, name) for name in task.request.fields())
-    texts = itertools.chain.from_iterable(map(_texts, values))
+    texts = itertools.chain.from_iterable(map(_texts, (*values, *task.request.extra.values())))
     sources = (results[text] for text in texts if text in results)
     return {parent: label for parent, label in sources if parent < number}
 

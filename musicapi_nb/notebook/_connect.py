@@ -10,7 +10,7 @@ import secrets
 import uuid
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from musicapi_nb.client import BASE_URL, MusicAPI
 from musicapi_nb.client.webhook_fields import webhook_target
@@ -32,28 +32,12 @@ _SIMULATOR_KEY = "simulated-account"
 
 
 @dataclasses.dataclass(frozen=True)
-class _Service:
-    """The real service, or another host that needs a key."""
+class _Target:
+    """The service: key and URL; a standalone simulator: URL; else an embedded simulator."""
 
-    key: str = dataclasses.field(repr=False)
-    base_url: str
-
-
-@dataclasses.dataclass(frozen=True)
-class _StandaloneSimulator:
-    """A simulator in another process."""
-
-    base_url: str
-
-
-@dataclasses.dataclass(frozen=True)
-class _EmbeddedSimulator:
-    """A simulator in this process: the user's, or a new one."""
-
-    simulator: Simulator | None
-
-
-_Target: TypeAlias = _Service | _StandaloneSimulator | _EmbeddedSimulator
+    base_url: str | None = None
+    key: str | None = dataclasses.field(default=None, repr=False)
+    simulator: Simulator | None = None  # None: a new one
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,16 +113,15 @@ def _resolve_target(
     key: str | None, base_url: str | None, simulator: Simulator | str | None
 ) -> _Target:
     if simulator is not None and base_url is not None:
-        problem = Problem("simulator", "has its own address; omit base_url")
-        raise InvalidRequest("connect()", [problem])
+        raise _invalid("simulator", "has its own address; omit base_url")
     if not (simulator or key or base_url):
         simulator = os.environ.get(SIMULATOR_VARIABLE)
     if isinstance(simulator, str) and simulator:
-        return _StandaloneSimulator(simulator)
+        return _Target(simulator)
     if simulator:
-        return _EmbeddedSimulator(simulator)
+        return _Target(simulator=simulator)
     key = key or os.environ.get(KEY_VARIABLE) or ""
-    return _Service(key, base_url or BASE_URL) if key or base_url else _EmbeddedSimulator(None)
+    return _Target(base_url or BASE_URL, key) if key or base_url else _Target()
 
 
 def _resolve_options(
@@ -148,11 +131,10 @@ def _resolve_options(
     webhook: str | None,
     webhook_secret: str | None,
 ) -> _Options:
-    if library is None and not isinstance(target, _EmbeddedSimulator):
+    if library is None and target.base_url is not None:
         library = _default_library(target.base_url)
     if spend_limit is not None and library is None:
-        problem = Problem("spend_limit", "requires a library; give library='a-folder'")
-        raise InvalidRequest("connect()", [problem])
+        raise _invalid("spend_limit", "requires a library; give library='a-folder'")
     if webhook is not None and webhook_secret is None:
         webhook_secret = os.environ.get(SECRET_VARIABLE) or None
     webhook_target(webhook, webhook_secret, local=True)  # raises before anything is opened
@@ -160,11 +142,14 @@ def _resolve_options(
     return _Options(folder, spend_limit, webhook, webhook_secret)
 
 
+def _invalid(argument: str, message: str) -> InvalidRequest:
+    return InvalidRequest("connect()", [Problem(argument, message)])
+
+
 def _digest(target: _Target, options: _Options) -> str:
     """Identify the arguments by a hash, so that neither the key nor the secret is stored."""
-    address = id(target.simulator) if isinstance(target, _EmbeddedSimulator) else target.base_url
-    key = target.key if isinstance(target, _Service) else None
-    arguments = (type(target), address, key, *dataclasses.astuple(options))
+    address = target.base_url or id(target.simulator)
+    arguments = (address, target.key, *dataclasses.astuple(options))
     return hashlib.sha256(repr(arguments).encode()).hexdigest()
 
 
@@ -195,21 +180,19 @@ def _open(target: _Target, options: _Options) -> Session:
 def _start(
     target: _Target, options: _Options, library: Library | None, background: BackgroundLoop
 ) -> Session:
-    simulator, key, speed = None, _SIMULATOR_KEY, 1.0
+    simulator, base_url, speed = None, target.base_url, 1.0
     budgets = _spend_limit(library, options.spend_limit)
-    if isinstance(target, _Service):
-        key, base_url = target.key, target.base_url
-    elif isinstance(target, _StandaloneSimulator):
-        base_url, speed = background.submit(probe_simulator(target.base_url)).result()
-    else:
+    if base_url is None:
         simulator = target.simulator or _new_simulator(library)
         background.submit(simulator.start()).result()
         base_url, speed = simulator.url, simulator.speed
+    elif target.key is None:
+        base_url, speed = background.submit(probe_simulator(base_url)).result()
     client = MusicAPI(
-        key,
+        _SIMULATOR_KEY if target.key is None else target.key,
         base_url=base_url,
         speed=speed,
-        simulated=not isinstance(target, _Service),
+        simulated=target.key is None,
         ledger=library,
         budgets=budgets,
         webhook=options.webhook,

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+_START_HELP = "Buy the remaining songs within the budget, and wait for them."
+_PAUSE_HELP = "Stop buying; keep waiting for songs already bought."
+_CANCEL_HELP = "Stop buying and waiting; everything paid for stays in the library."
+
+
 class ExperimentJob(Job[Experiment]):
     """One start of an experiment; displays its progress."""
 
@@ -28,7 +33,6 @@ class ExperimentJob(Job[Experiment]):
         super().__init__(background, lambda _: experiment.run(check=False), title=title)
 
     def bar_state(self) -> BarState:
-        """Return the number of finished cells, for a progress bar."""
         return experiment_bar_state(self._experiment.progress)
 
     def _progress_html(self) -> markup.Html:
@@ -45,16 +49,8 @@ class ExperimentRun:
     """An experiment with controls: `run.start()`, `pause()`, `resume()`, `cancel()`.
 
     It displays the dry run until it is started, then its progress. Starting it again, also in a
-    later kernel, continues where it stopped. `await run` starts it and waits.
-
-    Attributes
-    ----------
-    experiment
-        The `Experiment`.
-    dry_run
-        The plan's dry run at the time this object was made.
-    job
-        The job of the last start; None before.
+    later kernel, continues where it stopped. `await run` starts it and waits. `job` is that of
+    the last start, None before.
     """
 
     def __init__(self, background: BackgroundLoop, experiment: Experiment, dry_run: DryRun) -> None:
@@ -68,10 +64,8 @@ class ExperimentRun:
     def start(self) -> ExperimentJob:
         """Start it, or return the job that is already running.
 
-        Raises
-        ------
-        MusicAPIError
-            Immediately, if it cannot be run (see `Experiment.check`); nothing is sent.
+        If it cannot be run, a MusicAPIError says so at once (see `Experiment.check`) and nothing is
+        sent.
         """
         with self._lock:  # a click may arrive on another thread than a cell
             if self.job is None or self.job.done():
@@ -106,22 +100,15 @@ class ExperimentRun:
         return self.start().__await__()
 
     def result(self, timeout: float | None = None) -> Experiment:
-        """Wait until it ends: see `Job.result`.
-
-        Raises
-        ------
-        MusicAPIError
-            It was not started, or it ended with this error.
-        """
+        """Wait until it ends: see `Job.result`. MusicAPIError if it was not started."""
         if self.job is None:
             raise MusicAPIError(f"{self.experiment.name!r} is not started; call start()")
         return self.job.result(timeout)
 
-    # --- for a monitor ---------------------------------------------------------------------
+    # --- for a monitor: see `widgets.monitor.Watchable` ------------------------------------
 
     @property
     def title(self) -> str:
-        """Title of a progress bar."""
         return f"experiment {self.experiment.name}"
 
     def watch(self, callback: Callable[[], None]) -> None:
@@ -136,29 +123,23 @@ class ExperimentRun:
         return progress.state == "ended" and progress.counts.get("done", 0) == progress.cells
 
     def actions(self) -> tuple[Action, ...]:
-        """Return the buttons of a monitor."""
         state = self.progress.state
         running = state in {"running", "paused"}
         start = "Start" if state == "new" else "Start again"
-        start_help = "Buy the remaining songs within the budget, and wait for them."
-        pause_help = "Stop buying; keep waiting for songs already bought."
-        cancel_help = "Stop buying and waiting; everything paid for stays in the library."
         return (
-            Action(start, start_help, self.start, not running),
-            Action("Pause", pause_help, self.pause, state == "running"),
+            Action(start, _START_HELP, self.start, not running),
+            Action("Pause", _PAUSE_HELP, self.pause, state == "running"),
             Action("Resume", "Continue buying.", self.resume, state == "paused"),
-            Action("Cancel", cancel_help, self.cancel, running),
+            Action("Cancel", _CANCEL_HELP, self.cancel, running),
         )
 
     def bar_state(self) -> BarState:
-        """Return the number of finished cells, for a progress bar."""
         return experiment_bar_state(self.progress)
 
     # --- progress and tables ---------------------------------------------------------------
 
     @property
     def progress(self) -> Progress:
-        """The current progress."""
         return self.experiment.progress
 
     def frame(self) -> pd.DataFrame:
@@ -197,10 +178,10 @@ class ExperimentRun:
         return markup.stack(*map(markup.Html, cards))
 
     def _ipython_display_(self) -> None:
-        if self.job is not None:
-            self.job._ipython_display_()
-            return
         from IPython.display import display  # noqa: PLC0415 - only notebooks have IPython
 
-        bundle = {"text/html": self._repr_html_(), "text/plain": f"{self.dry_run}\n{self!r}"}
-        display(bundle, raw=True)
+        text = f"{self.dry_run}\n{self!r}"
+        if self.job is not None:
+            self.job._ipython_display_()
+        else:
+            display({"text/html": self._repr_html_(), "text/plain": text}, raw=True)

@@ -57,7 +57,7 @@ class Job(Generic[_Result]):
         self._background = background
         self._started = time.monotonic()
         self._ended: float | None = None
-        self._display_ids: set[str] = set()
+        self._display_ids: list[str] = []
         self._callbacks: list[Callable[[], None]] = []
         self._future = background.submit(work(self))
         self._future.add_done_callback(self._finish)
@@ -83,12 +83,7 @@ class Job(Generic[_Result]):
         return asyncio.shield(asyncio.wrap_future(self._future)).__await__()
 
     def result(self, timeout: float | None = None) -> _Result:
-        """Wait for the result without `await`; the work and its display continue meanwhile.
-
-        Parameters
-        ----------
-        timeout
-            Maximum wait in seconds.
+        """Wait for the result without `await`, at most `timeout` seconds.
 
         Raises
         ------
@@ -135,11 +130,15 @@ class Job(Generic[_Result]):
     def __repr__(self) -> str:
         return markup.one_line(f"<Job {self.title}: {self._state_text()}>")
 
+    def _error_text(self) -> str:
+        error = self.exception()
+        return f"{type(error).__name__}: {error}" if error else ""
+
     def _state_text(self) -> str:
         if self._future.cancelled():
             return "stopped waiting"
-        if (error := self.exception()) is not None:
-            return f"{type(error).__name__}: {error}"
+        if text := self._error_text():
+            return text
         if self._future.done():
             return repr(self._future.result())
         if self.task is None:
@@ -149,9 +148,8 @@ class Job(Generic[_Result]):
     def _repr_html_(self) -> str:
         if self._future.cancelled():
             return self._card("stopped", markup.notice(self._stopped_text(), "warn"), tone="warn")
-        if (error := self.exception()) is not None:
-            message = f"{type(error).__name__}: {error}"
-            return self._card("error", markup.notice(message, "bad"), tone="bad")
+        if text := self._error_text():
+            return self._card("error", markup.notice(text, "bad"), tone="bad")
         if self._future.done():
             return self._result_html(self._future.result())
         if self.task is not None and self._is_playable():
@@ -170,8 +168,6 @@ class Job(Generic[_Result]):
 
     def _progress_html(self) -> markup.Html:
         share = self.task.progress if self.task else None
-        if share is not None:
-            share = min(max(share, 0.0), 1.0)
         state = self.task.state if self.task else "sending the request"
         return self._card(state, markup.progress(share, self._elapsed_text()), tone="info")
 
@@ -217,7 +213,7 @@ class Job(Generic[_Result]):
             return
         display_id = uuid.uuid4().hex
         display(self._bundle(), raw=True, display_id=display_id)
-        self._display_ids.add(display_id)
+        self._display_ids.append(display_id)
         self._start_refreshing()
 
     def _bundle(self) -> dict[str, str]:
@@ -237,9 +233,9 @@ class Job(Generic[_Result]):
         """Return the number of finished songs, for a progress bar."""
         songs = self.task.songs if self.task else ()
         expected = (self.task.expected if self.task else None) or max(len(songs), 1)
-        text = "" if self.done() and self.exception() is None else self._state_text()
-        if self.task and not self.done():
-            text = self._elapsed_text()
+        text = self._elapsed_text() if self.task else self._state_text()
+        if self.done():
+            text = self._error_text()
         return BarState(sum(song.finished for song in songs), expected, "songs", text)
 
     def _start_refreshing(self) -> None:
@@ -257,13 +253,12 @@ class Job(Generic[_Result]):
                 _log.exception("%s cannot be displayed", self.title)
 
     def _redraw(self) -> None:
-        if not self._display_ids:
-            return
-        from IPython.display import update_display  # noqa: PLC0415 - only notebooks have IPython
+        if self._display_ids:
+            from IPython.display import update_display  # noqa: PLC0415 - as above
 
-        bundle = self._bundle()
-        for display_id in tuple(self._display_ids):
-            update_display(bundle, raw=True, display_id=display_id)
+            bundle = self._bundle()
+            for display_id in self._display_ids:
+                update_display(bundle, raw=True, display_id=display_id)
 
     async def _refresh_until_done(self) -> None:
         """Update the elapsed time, until a player is shown that must not be redrawn."""

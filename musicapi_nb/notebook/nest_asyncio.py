@@ -36,16 +36,12 @@ def enable_nested_asyncio() -> str:
 
 def _choose() -> str:
     patched_by_first = hasattr(asyncio, "_nest_patched") and not hasattr(asyncio, "_nest_asyncio2")
-    second = _version("nest-asyncio2")
-    if second is not None and second >= _SAFE_NEST2 and not patched_by_first:
+    if _version("nest-asyncio2") >= _SAFE_NEST2 and not patched_by_first:
         return "nest_asyncio2"
-    kernel = _version("ipykernel") if "ipykernel" in sys.modules else None
-    if kernel is not None and kernel >= _UNSAFE_IPYKERNEL:
-        reason = (
-            "nest_asyncio has already patched this kernel (restart it)"
-            if patched_by_first
-            else "nest-asyncio2 1.7.3 or newer is not installed"
-        )
+    if "ipykernel" in sys.modules and _version("ipykernel") >= _UNSAFE_IPYKERNEL:
+        reason = "nest-asyncio2 1.7.3 or newer is not installed"
+        if patched_by_first:
+            reason = "nest_asyncio has already patched this kernel (restart it)"
         raise NestingRefused(
             "with this ipykernel, nest_asyncio would lose every cell queued behind a nested "
             f"asyncio.run, and {reason}"
@@ -53,9 +49,10 @@ def _choose() -> str:
     return "nest_asyncio"
 
 
-def _version(package: str) -> tuple[int, ...] | None:
+def _version(package: str) -> tuple[int, ...]:
+    """Return the first three numbers of an installed version; (0,) if it is not installed."""
     try:
         version = importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
-        return None
+        return (0,)
     return tuple(int(part) for part in re.findall(r"\d+", version)[:3])

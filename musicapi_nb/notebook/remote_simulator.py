@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+import contextlib
 
 import aiohttp
 
@@ -16,18 +16,16 @@ _TIMEOUT = aiohttp.ClientTimeout(total=10.0)
 async def probe_simulator(address: str) -> tuple[str, float]:
     """Return the base URL and clock speed of the simulator at an address.
 
-    Raises
-    ------
-    InvalidRequest
-        The address is malformed.
-    Unreachable
-        Nothing answers.
-    UnexpectedReply
-        Something other than a simulator answers.
+    Unreachable if nothing answers, UnexpectedReply if something other than a simulator does.
     """
-    base = parse_base_url(address)
+    base, reply = parse_base_url(address), None
     try:
-        reply = await _get_json(base)
+        async with (
+            aiohttp.ClientSession(timeout=_TIMEOUT) as session,
+            session.get(f"{base}/", allow_redirects=False) as response,
+        ):
+            with contextlib.suppress(ValueError, asyncio.IncompleteReadError):
+                reply = await response.json(content_type=None)
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
         raise Unreachable(
             f"no simulator answers at {base} ({type(error).__name__}); start one with "
@@ -37,14 +35,3 @@ async def probe_simulator(address: str) -> tuple[str, float]:
     if isinstance(speed, bool) or not isinstance(speed, int | float) or not speed > 0:
         raise UnexpectedReply(f"the server at {base} is not a musicapi_nb simulator", body=reply)
     return base, float(speed)
-
-
-async def _get_json(base: str) -> Any:
-    async with (
-        aiohttp.ClientSession(timeout=_TIMEOUT) as session,
-        session.get(f"{base}/", allow_redirects=False) as reply,
-    ):
-        try:
-            return await reply.json(content_type=None)
-        except (ValueError, asyncio.IncompleteReadError):
-            return None

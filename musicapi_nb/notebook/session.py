@@ -17,7 +17,6 @@ from musicapi_nb.ledger_types import Media
 from musicapi_nb.notebook.event_loop import BackgroundLoop
 from musicapi_nb.notebook.job import Job
 from musicapi_nb.notebook.song_list import SongList
-from musicapi_nb.notebook.song_magic_parser import form_operations
 from musicapi_nb.tasks import Song, Task
 
 if TYPE_CHECKING:
@@ -39,14 +38,8 @@ class Session:
     """A connection to MusicAPI for a notebook; created by `connect`.
 
     Methods that talk to the service return a `Job` at once: `await` it, call its `.result()`, or
-    display it.
-
-    Attributes
-    ----------
-    simulator
-        The embedded simulator; None for the service and for a standalone simulator.
-    library
-        The library that records purchases, or None.
+    display it. `library` records purchases, or is None; `simulator` is the embedded simulator,
+    None for the service and for a standalone simulator.
     """
 
     def __init__(
@@ -77,17 +70,13 @@ class Session:
     @property
     def description(self) -> str:
         """What it is connected to, and whether songs cost credits."""
-        if self.simulator is not None:
-            return (
-                "MusicAPI simulator: songs are synthesized on this machine and cost nothing. "
-                f"Set {KEY_VARIABLE} to use the real service."
-            )
-        if self.simulated:
-            return (
-                f"MusicAPI simulator at {self.base_url}: songs cost nothing. "
-                "Connect with a key to use the real service."
-            )
-        return f"MusicAPI at {self.base_url}: every submit costs credits."
+        if not self.simulated:
+            return f"MusicAPI at {self.base_url}: every submit costs credits."
+        if self.simulator is None:
+            offer = "songs cost nothing. Connect with a key to use the real service."
+            return f"MusicAPI simulator at {self.base_url}: {offer}"
+        offer = f"cost nothing. Set {KEY_VARIABLE} to use the real service."
+        return f"MusicAPI simulator: songs are synthesized on this machine and {offer}"
 
     def __repr__(self) -> str:
         return f"<{self.description}>"
@@ -117,13 +106,11 @@ class Session:
             Immediately, if the request is invalid; nothing is sent.
         """
         request.check()
-        return self._job(
-            lambda job: self._client.run(
-                request, take=take, deadline=deadline, progress=job.update
-            ),
-            title=f"{request.engine}.{request.operation}",
-            request=request,
-        )
+
+        def work(job: Job[Task]) -> Coroutine[Any, Any, Task]:
+            return self._client.run(request, take=take, deadline=deadline, progress=job.update)
+
+        return self._job(work, title=f"{request.engine}.{request.operation}", request=request)
 
     def wait(self, task: Task | Iterable[Task], *, deadline: float = 1800.0) -> Job[Any]:
         """Wait for one or several tasks: see `MusicAPI.wait`."""
@@ -166,11 +153,6 @@ class Session:
         """Prepare an experiment, which displays a dry run; `start()` buys. Requires a library.
 
         Reads the balance for the dry run. The arguments are those of `experiment.Experiment`.
-
-        Raises
-        ------
-        InvalidRequest
-            This session has no library.
         """
         library = self._need_library("api.experiment()", "an experiment")
         from musicapi_nb.experiment import Experiment  # noqa: PLC0415 - loads numpy
@@ -195,15 +177,7 @@ class Session:
     def gallery(self, songs: Any = None, *, title: str = "") -> Gallery:
         """Display songs to browse, play and rate: see `mnb.gallery`.
 
-        Parameters
-        ----------
-        songs
-            Tasks, songs, jobs or an experiment. Default: all songs of the library.
-
-        Raises
-        ------
-        InvalidRequest
-            `songs` is missing, and this session has no library.
+        `songs` are tasks, songs, jobs or an experiment; by default all songs of the library.
         """
         if songs is None and self.library is None:
             message = "is required: pass tasks, or connect(library='folder')"
@@ -220,16 +194,8 @@ class Session:
     def export(self, path: Path | str, songs: Any = None) -> ExportResult:
         """Write songs to a folder or a ZIP, for other programs: see `mnb.export`.
 
-        Parameters
-        ----------
-        songs
-            Tasks, songs, jobs, an experiment, or rows of `songs_frame`. Default: all finished
-            songs of the library.
-
-        Raises
-        ------
-        InvalidRequest
-            This session has no library, which stores the audio files.
+        `songs` are tasks, songs, jobs, an experiment, or rows of `songs_frame`; by default all
+        finished songs of the library. Requires a library, which stores the audio files.
         """
         library = self._need_library("api.export()", "an export")
         from musicapi_nb.exports import export  # noqa: PLC0415 - loads pandas and mutagen
@@ -264,22 +230,13 @@ class Session:
     def form(self, start: type[Request] | Request | ModuleType | None = None) -> Form:
         """Return a form whose button buys; with a library, each press buys the next take.
 
-        Parameters
-        ----------
-        start
-            An operation (`sonic.Create`), a request to start from, or an engine (`sonic`) to
-            choose an operation of. Default: all operations.
-
-        Raises
-        ------
-        InvalidArgument
-            `start` is none of these.
+        `start` is an operation (`sonic.Create`), a request to start from, or an engine (`sonic`)
+        to choose an operation of; by default all operations are offered.
         """
         self._check_open()
-        operations, request = form_operations(start)
         from musicapi_nb.widgets.form import Form  # noqa: PLC0415 - loads ipywidgets
 
-        return Form(self, self._spawn, operations, request)
+        return Form(self, self._spawn, start)
 
     def songs(self, last: int = 12) -> SongList:
         """Return the songs bought last, newest first: of the library, else of this session."""
@@ -310,11 +267,9 @@ class Session:
         return job
 
     def _spawn(self, coroutine: Coroutine[Any, Any, Any]) -> None:
-        try:
-            self._check_open()
-        except ClientClosed:
+        if self._closed:
             coroutine.close()
-            raise
+        self._check_open()
         self._background.submit(coroutine)
 
     # --- the end ---------------------------------------------------------------------------
@@ -332,8 +287,8 @@ class Session:
             return
         self._closed = True
         atexit.unregister(self.close)
-        for name in [name for name, session in open_sessions.items() if session is self]:
-            del open_sessions[name]
+        for digest in [digest for digest in open_sessions if open_sessions[digest] is self]:
+            del open_sessions[digest]
         self._background.submit(self._aclose()).result()
         self._background.stop()
         if self.library is not None:

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import json
 import shlex
 from collections.abc import Mapping, Sequence
-from types import ModuleType
 from typing import Any
 
 from musicapi_nb import markup
 from musicapi_nb.engines import (
     Field,
     Request,
+    custom,
     default_operation,
     nuro,
     operation_summary,
     operations,
 )
-from musicapi_nb.errors import InvalidArgument, InvalidRequest, Problem
+from musicapi_nb.errors import InvalidRequest, Problem
 from musicapi_nb.tasks.tags import split_at_commas
+from musicapi_nb.widgets.form.wording import name_of, read_extra
 
 _MAGIC = "%%song"
 _SWITCH_VALUES = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
@@ -27,42 +29,12 @@ _COMMON_OPTIONS = ("take", "extra", "help")
 _MAX_CHOICES = 9  # shown in the help
 
 
-def form_operations(
-    start: type[Request] | Request | ModuleType | None,
-) -> tuple[tuple[type[Request], ...], Request | None]:
-    """Return the operations that a form offers, and the request that it starts from.
-
-    Raises
-    ------
-    InvalidArgument
-        `start` is neither an operation, a request nor an engine.
-    """
-    if isinstance(start, Request):
-        return (type(start),), start
-    if isinstance(start, type) and issubclass(start, Request):
-        return (start,), None
-    offered = tuple(
-        operation
-        for operation in operations()
-        if start is None or getattr(start, operation.__name__, None) is operation
-    )
-    if not offered:
-        raise InvalidArgument(
-            f"a form starts from an operation, a request or an engine, not from {start!r:.60}"
-        )
-    return offered, None
-
-
 def parse_song_cell(line: str, body: str = "") -> tuple[Request, int]:
     """Parse a `%%song` cell into a request and its take number.
 
     The line names an engine or an operation, followed by options: the fields of its declaration.
-    The body goes to the first active field of the operation's `text_fields`.
-
-    Raises
-    ------
-    InvalidRequest
-        The line is malformed, or the request is invalid; nothing was sent.
+    The body goes to the first active field of the operation's `text_fields`. InvalidRequest if
+    the line is malformed or the request is invalid.
     """
     candidates, options = _parse_line(line)
     take = _parse_take(options.pop("take", "1"))
@@ -71,22 +43,18 @@ def parse_song_cell(line: str, body: str = "") -> tuple[Request, int]:
     unknown = [name for name in options if not any(name in kind.fields() for kind in candidates)]
     if unknown:
         raise _invalid(*(_unknown_option(name, candidates) for name in unknown))
-    requests = [
-        request
-        for operation in candidates
-        if options.keys() <= operation.fields().keys()
-        and (request := _build_request(operation, options, extra, body)) is not None
-    ]
+    fitting = [kind for kind in candidates if options.keys() <= kind.fields().keys()]
+    built = [_build_request(operation, options, extra, body) for operation in fitting]
+    requests = [request for request in built if request is not None]
     if not requests:
         names = ", ".join(f"--{name}" for name in options) or "a text"
-        raise _invalid(
-            Problem("", f"no operation of {_label(candidates)} accepts {names} and this body")
-        )
+        message = f"no operation of {_label(candidates)} accepts {names} and this body"
+        raise _invalid(Problem("", message))
     valid = [request for request in requests if not _count_errors(request)]
     if len(valid) > 1:
-        choices = " or ".join(f"{_MAGIC} {_name(type(request))}" for request in valid)
+        choices = " or ".join(f"{_MAGIC} {name_of(type(request))}" for request in valid)
         raise _invalid(Problem("", f"several operations match; choose {choices}"))
-    request = valid[0] if valid else min(requests, key=_count_errors)
+    request = min(requests, key=_count_errors)
     request.check()
     return request, take
 
@@ -109,17 +77,17 @@ def help_text(line: str) -> str:
     candidates = _find_operations(names[0])
     if len(candidates) == 1:
         return _operation_help(candidates[0])
-    width = max(len(_name(operation)) for operation in candidates)
+    names = [name_of(operation) for operation in candidates]
     lines = [
-        f"{_MAGIC} {_name(operation):<{width}}  {operation_summary(operation)}"
-        for operation in candidates
+        f"{_MAGIC} {name:<{max(map(len, names))}}  {operation_summary(operation)}"
+        for name, operation in zip(names, candidates, strict=True)
     ]
     hint = f"{_MAGIC} OPERATION --help lists the options of each; those of the default one:"
     return "\n".join([*lines, "", hint, "", _operation_help(default_operation(candidates))])
 
 
 def _operation_help(operation: type[Request]) -> str:
-    lines = [f"{_MAGIC} {_name(operation)}  {markup.format_credits(operation().price())}"]
+    lines = [f"{_MAGIC} {name_of(operation)}  {markup.format_credits(operation().price())}"]
     if operation.text_fields:
         lines.append(f"  the cell's text: {' or '.join(operation.text_fields)}")
     for name, field in operation.fields().items():
@@ -166,7 +134,7 @@ def _find_operations(name: str) -> Sequence[type[Request]]:
     engine, _, suffix = name.partition(".")
     matches = [
         operation
-        for operation in operations()
+        for operation in (*operations(), *(custom.CLASSES.values() if suffix else ()))
         if operation.engine == engine and suffix in {"", operation.operation, operation.__name__}
     ]
     if not matches:
@@ -201,7 +169,10 @@ def _build_request(
             return None
         values[target] = body.rstrip("\n")
         values |= _implied_modes(operation, values)
-    return operation(**values, extra=_parse_extra(extra))
+    undeclared, problems = read_extra(extra or "")
+    if problems:
+        raise _invalid(Problem("--extra", problems[0].message))
+    return operation(**values, extra=undeclared)
 
 
 def _implied_modes(operation: type[Request], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -249,8 +220,8 @@ def _parse_requests(name: str, field: Field, text: str) -> Any:
     try:
         items = json.loads(text)
     except (ValueError, RecursionError):
-        example = "'[{\"custom_mode\": false, ...}]'"
-        raise _invalid(Problem(f"--{name}", f"is not JSON; write a list: {example}")) from None
+        message = "is not JSON; write a list: '[{\"custom_mode\": false, ...}]'"
+        raise _invalid(Problem(f"--{name}", message)) from None
     if field.item is None or not isinstance(items, list):
         return text
     return [field.item(**item) if isinstance(item, dict) else item for item in items]
@@ -258,33 +229,17 @@ def _parse_requests(name: str, field: Field, text: str) -> Any:
 
 def _parse_number(text: str) -> float | str:
     for number_type in (int, float):
-        try:
+        with contextlib.suppress(ValueError):
             return number_type(text)
-        except ValueError:
-            continue
     return text
-
-
-def _parse_extra(text: str | None) -> dict[str, Any]:
-    try:
-        value = json.loads(text) if text is not None else {}
-    except (ValueError, RecursionError) as error:
-        raise _invalid(Problem("--extra", f"is not JSON: {error}")) from None
-    if not isinstance(value, dict):
-        raise _invalid(Problem("--extra", 'should be a JSON object: {"name": "value"}'))
-    return value
 
 
 def _count_errors(request: Request) -> int:
     return sum(problem.hard for problem in request.problems())
 
 
-def _name(operation: type[Request]) -> str:
-    return f"{operation.engine}.{operation.__name__}"
-
-
 def _label(candidates: Sequence[type[Request]]) -> str:
-    return candidates[0].engine if len(candidates) > 1 else _name(candidates[0])
+    return candidates[0].engine if len(candidates) > 1 else name_of(candidates[0])
 
 
 def _unknown_option(name: str, candidates: Sequence[type[Request]]) -> Problem:

@@ -50,15 +50,17 @@ class ReplyOptions:
     ``X-Signature`` over the body alone (no timestamp), or not at all."""
     unknown_clip: Literal["refuse", "accept"] = "refuse"
     """Whether a clip, song or persona id that the account does not own gets a 400."""
+    undeclared: Literal["songs", "refuse"] = "songs"
+    """A POST to an engine whose path or ``task_type`` the simulator does not know: a task with the
+    songs of the engine's create, at its price, or a refusal."""
     unfit: Literal["refuse", "ignore"] = "refuse"
     """Whether a field that the model or the kind of clip does not support gets a 400."""
     use_suno_cdn: Literal["optional", "required"] = "optional"
     """Whether sonic requires ``use_suno_cdn`` (live calls: no, schema: yes)."""
     retired: frozenset[str] = frozenset(
-        f"producer.{kind}"
-        for kind in ("cover_music", "music_variation", "swap_music_vocals", "swap_music_sound")
+        f"producer.{kind}" for kind in ("music_variation", "swap_music_vocals", "swap_music_sound")
     )
-    """Engines (``riffusion``) and operations (``producer.cover_music``) that answer 410."""
+    """Engines (``riffusion``) and operations (``producer.music_variation``) that answer 410."""
     remaster_clips: Literal[1, 2] = 1
     """Number of clips of a remaster."""
     stems: Literal["2/12", "4/24"] = "4/24"

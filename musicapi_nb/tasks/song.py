@@ -233,8 +233,9 @@ def _filled_fields(
         ids = tuple(clip.id for clip in (song, *others))
         yield name, song.id if field.kind == "clip" else ids
     values: dict[str, Any] = {"continue_at": song.duration, "name": song.title}
-    if (model := canonical_model(song.model)) in (fields["mv"].choices if "mv" in fields else ()):
-        values["mv"] = model
+    model = canonical_model(song.model)
+    if "mv" in fields and model in fields["mv"].choices:
+        values["mv"] = fields["mv"].renderer_of(model)
     if overrides.get("custom_mode", True):  # otherwise a description replaces these fields
         values |= {"custom_mode": True, "title": song.title, "tags": song.tags_text}
         values |= {"prompt": song.lyrics} if request_type.operation in _KEEPS_LYRICS else {}

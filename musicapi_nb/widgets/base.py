@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,18 +29,29 @@ def join_modules(*paths: Path) -> str:
 class LiveWidget(anywidget.AnyWidget):
     """A widget whose saved output also holds its `_repr_html_` and its `repr`."""
 
+    _worker: concurrent.futures.ThreadPoolExecutor | None = None
+
+    def _in_worker(self, work: Callable[..., object], *arguments: Any) -> None:
+        """Run a function on the widget's thread: reading and decoding would block the kernel."""
+        if self._worker is None:
+            self._worker = concurrent.futures.ThreadPoolExecutor(1, "musicapi_nb widget")
+        self._worker.submit(work, *arguments)
+
+    def close(self) -> None:
+        """Close the widget and drop queued audio requests."""
+        if self._worker is not None:
+            self._worker.shutdown(wait=False, cancel_futures=True)
+        super().close()
+
     def _repr_html_(self) -> str:
         raise NotImplementedError
 
     def _ipython_display_(self) -> None:
-        display(self._bundle(), raw=True, display_id=self.model_id)
+        display(self._repr_mimebundle_()[0], raw=True, display_id=self.model_id)
 
     def _update_display(self) -> None:
         """Replace the saved output by the current state; the page renders it again."""
-        update_display(self._bundle(), raw=True, display_id=self.model_id)
-
-    def _bundle(self) -> dict[str, Any]:
-        return self._repr_mimebundle_()[0]
+        update_display(self._repr_mimebundle_()[0], raw=True, display_id=self.model_id)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
+import contextlib
 import io
 import ipaddress
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -24,10 +25,8 @@ if TYPE_CHECKING:
     from musicapi_nb.client import MusicAPI
     from musicapi_nb.library import Library
 
-MAX_BYTES = 64_000_000
-"""Default limit on the bytes of one song that are read into memory."""
-MAX_SECONDS = 1_800.0
-"""Seconds of one song that are decoded."""
+MAX_BYTES = 64_000_000  # of one song that are read into memory
+MAX_SECONDS = 1_800.0  # of one song that are decoded
 _MEDIA_TYPES = {
     ".mp3": "audio/mpeg",
     ".wav": "audio/wav",
@@ -40,15 +39,11 @@ _PEAK_FRAMES = 256  # resolution of peaks before they are put into buckets
 _HEADER_BYTES = 16
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Audio:
+class Audio(NamedTuple):
     """A sound file in memory and its media type, such as "audio/mpeg"."""
 
     content: bytes
     media_type: str
-
-
-# --- sources --------------------------------------------------------------------------------
 
 
 def playable_url(song: Song) -> str | None:
@@ -57,9 +52,8 @@ def playable_url(song: Song) -> str | None:
     if url is None:
         return None
     parts = urlsplit(url)
-    if parts.scheme.lower() == "https" or (song.simulated and _is_loopback(parts.hostname or "")):
-        return url
-    return None
+    is_local = song.simulated and _is_loopback(parts.hostname or "")
+    return url if is_local or parts.scheme.lower() == "https" else None
 
 
 def _is_loopback(host: str) -> bool:
@@ -84,37 +78,27 @@ def no_audio_reason(song: Song) -> str:
     return ""
 
 
-def stored_audio(
-    song: Song | str, library: Library | None, *, max_bytes: int = MAX_BYTES
-) -> Audio | None:
-    """Read the audio of a song (or song key) from the library; None if it has no intact file.
-
-    Raises
-    ------
-    NoAudio
-        The file is too large, is not audio, or cannot be read.
-    """
+def stored_audio(song: Song | str, library: Library | None) -> Audio | None:
+    """Read the audio of a song (or song key) from the library; None if it has no intact file."""
     path = library.file_of(song) if library is not None else None
-    return None if path is None else _read(path, max_bytes)
+    return None if path is None else read_audio(path, MAX_BYTES)
 
 
 async def fetch_audio(song: Song, client: MusicAPI, *, max_bytes: int = MAX_BYTES) -> Audio:
     """Download the audio behind a song's link; await it on the client's event loop.
 
-    Raises
-    ------
-    MusicAPIError
-        There is no link, it is dead, or it leads to something that is too large or not audio.
+    MusicAPIError if there is no link, or it is dead or leads to something too large or not audio.
     """
     folder = await asyncio.to_thread(tempfile.TemporaryDirectory, prefix="musicapi-nb-")
     try:
         path = await client.download(song, Path(folder.name) / "audio", max_bytes=max_bytes)
-        return await asyncio.to_thread(_read, path, max_bytes)
+        return await asyncio.to_thread(read_audio, path, max_bytes)
     finally:
         folder.cleanup()  # not in a thread: a second cancellation would leave the folder behind
 
 
-def _read(path: Path, max_bytes: int) -> Audio:
+def read_audio(path: Path, max_bytes: int) -> Audio:
+    """Read a sound file; NoAudio if it is too large, is not audio, or cannot be read."""
     try:
         size = path.stat().st_size
         if size > max_bytes:
@@ -128,28 +112,28 @@ def _read(path: Path, max_bytes: int) -> Audio:
     return Audio(content, _MEDIA_TYPES[suffix])
 
 
-# --- peaks ---------------------------------------------------------------------------------
+@contextlib.contextmanager
+def open_audio(audio: Audio) -> Iterator[Any]:
+    """Open audio as a `soundfile.SoundFile`; NoAudio if libsndfile cannot decode it (AAC)."""
+    import soundfile  # noqa: PLC0415 - loads libsndfile
+
+    try:
+        with soundfile.SoundFile(io.BytesIO(audio.content)) as file:
+            yield file
+    except (soundfile.SoundFileError, RuntimeError) as error:
+        raise NoAudio(f"the audio cannot be decoded here ({error})") from None
 
 
 def peaks(audio: Audio, buckets: int = 240) -> NDArray[np.float32]:
     """Return the largest magnitude in each of `buckets` equal parts: float32, 0 (silence) to 1.
 
-    The audio is decoded block by block, at most `MAX_SECONDS` of it.
-
-    Raises
-    ------
-    NoAudio
-        The audio cannot be decoded (libsndfile does not read AAC) or is empty.
+    The audio is decoded block by block, at most `MAX_SECONDS` of it. NoAudio if it cannot be
+    decoded or is empty.
     """
-    import soundfile  # noqa: PLC0415 - loads libsndfile
-
-    try:
-        with soundfile.SoundFile(io.BytesIO(audio.content)) as file:
-            frames = int(MAX_SECONDS * file.samplerate)
-            blocks = file.blocks(_BLOCK_FRAMES, frames=frames, dtype="float32", always_2d=True)
-            block_peaks = [_block_peaks(block) for block in blocks]
-    except (soundfile.SoundFileError, RuntimeError) as error:
-        raise NoAudio(f"the audio cannot be decoded here ({error})") from None
+    with open_audio(audio) as file:
+        frames = int(MAX_SECONDS * file.samplerate)
+        blocks = file.blocks(_BLOCK_FRAMES, frames=frames, dtype="float32", always_2d=True)
+        block_peaks = [_block_peaks(block) for block in blocks]
     if not block_peaks:
         raise NoAudio("the audio is empty")
     magnitudes = np.concatenate(block_peaks)

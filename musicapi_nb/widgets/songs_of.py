@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -101,8 +101,7 @@ def songs_of(source: Any, library: Library | None = None) -> SongCollection:
     InvalidArgument
         The source, or an element of it, is none of these.
     """
-    collection = _read_whole(source, library)
-    return _merge(_elements(source), library) if collection is None else collection
+    return _read_whole(source, library) or _merge([source], library)
 
 
 def _read_whole(source: Any, library: Library | None) -> SongCollection | None:
@@ -192,17 +191,9 @@ def _merge(elements: Iterable[Any], library: Library | None) -> SongCollection:
     return SongCollection(tuple(items), factors, library, without_songs=without_songs)
 
 
-def _elements(source: Any) -> Iterable[Any]:
-    if isinstance(source, (Task, Song, *_RAW_REPLIES)) or _is_job(source) or _has_tasks(source):
-        return (source,)
-    if isinstance(source, Iterable):
-        return source
-    raise _wrong_type_error(source)
-
-
 def _tasks(element: Any) -> Iterable[Any]:
-    """Return the tasks of a job, of raw replies, or of anything that has a method `tasks`."""
-    if _is_job(element):
+    """Return the tasks of a job, of raw replies, of anything with a method `tasks`, or a list."""
+    if callable(getattr(type(element), "result", None)) and hasattr(element, "task"):  # a job
         result = element.result() if element.done() else element.task
         if result is None:
             raise InvalidArgument("this job has no task yet; await it first")
@@ -211,24 +202,12 @@ def _tasks(element: Any) -> Iterable[Any]:
         from musicapi_nb.frames.inputs import parse_replies  # noqa: PLC0415 - loads pandas
 
         return [reply.task for reply in parse_replies(element) if reply.task is not None]
-    if _has_tasks(element):
+    if callable(getattr(type(element), "tasks", None)):
         return list(element.tasks())
-    if isinstance(element, list | tuple):
+    if isinstance(element, Iterable):
         return element
-    raise _wrong_type_error(element)
-
-
-def _is_job(source: Any) -> bool:
-    return callable(getattr(type(source), "result", None)) and hasattr(source, "task")
-
-
-def _has_tasks(source: Any) -> bool:
-    return callable(getattr(type(source), "tasks", None))
-
-
-def _wrong_type_error(source: object) -> InvalidArgument:
-    return InvalidArgument(
-        f"this is a {type(source).__name__}; songs come from tasks, songs, jobs, raw replies, "
+    raise InvalidArgument(
+        f"this is a {type(element).__name__}; songs come from tasks, songs, jobs, raw replies, "
         "an iterable of these, an experiment, a library, or rows of songs_frame"
     )
 
@@ -236,14 +215,10 @@ def _wrong_type_error(source: object) -> InvalidArgument:
 def _task_items(
     task: Task, levels: Mapping[str, str] | None = None, block: str = ""
 ) -> list[SongItem]:
-    songs = task.songs or _placeholders(task)
-    return [SongItem(song, task, levels or {}, block) for song in songs]
-
-
-def _placeholders(task: Task) -> Iterator[Song]:
-    """Stand in for the songs of a task that is pending or failed."""
-    if not task.answer and task.state != "succeeded":  # else a persona, for example: no songs
-        yield Song(
+    """Return the songs of a task; one in its place if it is pending or failed."""
+    songs = task.songs
+    if not songs and not task.answer and task.state != "succeeded":  # a persona has no songs
+        placeholder = Song(
             task_id=task.id,
             engine=task.engine,
             state=task.state,
@@ -252,6 +227,8 @@ def _placeholders(task: Task) -> Iterator[Song]:
             fail_reason=task.fail_reason,
             simulated=task.simulated,
         )
+        songs = (placeholder,)
+    return [SongItem(song, task, levels or {}, block) for song in songs]
 
 
 def level_text(level: Any) -> str:

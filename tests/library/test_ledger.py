@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from musicapi_nb.client import Balance
-from musicapi_nb.engines import Request, lyrics
+from musicapi_nb.engines import Request, lyrics, sonic
 from musicapi_nb.errors import (
     ContentRefused,
     InvalidArgument,
@@ -383,6 +383,9 @@ def test_unknown_price_is_refused_or_assumed(library: Library) -> None:
         library.claim(UNPRICED, PurchaseTerms(budgets=("strict",)))
     with pytest.raises(UnknownPrice):
         library.claim(UNPRICED, PurchaseTerms(budgets=("assuming", "strict")))
+    download = sonic.Download(clip_id="c1", formats=["mp3"])
+    with pytest.raises(UnknownPrice, match=r"set_budget accepts assume=2 \(docs of the vendor"):
+        library.claim(download, PurchaseTerms(budgets=("strict",)))
     for take in (1, 2):
         assert (
             library.claim(UNPRICED, PurchaseTerms(take=take, budgets=("assuming",))).entry.reserve

@@ -109,14 +109,13 @@ async def test_producer_downloads_are_tasks(sim: Simulator, caller: Caller, form
     ],
 )
 async def test_producer_refuses(caller: Caller, change: dict[str, Any], word: str) -> None:
+    caller.sim.reply_options.undeclared = "refuse"
     reply = await caller.post("producer/create", {**SOUND, **change})
     assert (reply.status, word in reply.body["message"]) == (400, True)
     assert await caller.credits() == 1000
 
 
-@pytest.mark.parametrize(
-    "task_type", ["cover_music", "music_variation", "swap_music_vocals", "swap_music_sound"]
-)
+@pytest.mark.parametrize("task_type", ["music_variation", "swap_music_vocals", "swap_music_sound"])
 async def test_retired_task_is_410_until_offered_again(caller: Caller, task_type: str) -> None:
     clip = (await produce(caller, SOUND))["data"][0]["clip_id"]
     body = {"task_type": task_type, "clip_id": clip}

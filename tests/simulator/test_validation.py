@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from musicapi_nb.simulator import Simulator
-from musicapi_nb.simulator.validation_rules import REFUSALS
+from musicapi_nb.simulator.rules import REFUSALS
 from tests.simulator.caller import CREATE, STUDIO, VOCAL, Caller
 
 CUSTOM = {"custom_mode": True, "prompt": "[Verse]\nla la", "mv": "sonic-v5"}
@@ -114,6 +114,7 @@ async def test_task_is_polled_with_its_engine(caller: Caller) -> None:
 async def test_sonic_refusal_is_400_and_free(
     caller: Caller, change: dict[str, Any], message: str
 ) -> None:
+    caller.sim.reply_options.undeclared = "refuse"
     reply = await caller.post("sonic/create", {**CREATE, **change})
     assert reply.status == 400
     assert reply.body["message"].startswith(message)

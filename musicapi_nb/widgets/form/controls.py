@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -19,16 +18,10 @@ _WIDE_KINDS = {"long text", "tags", "segments", "choices"} | _SOURCE_KINDS
 
 
 class Control:
-    """One field of a request as a person edits it.
+    """One field of a request as a person edits it, and whether it was `touched`.
 
-    The initial value is returned unchanged until the person changes it.
-
-    Attributes
-    ----------
-    raw
-        Value of the control in the page: text, bool, number or None, or a list of texts.
-    touched
-        Whether the person has changed it.
+    `raw` is the control's value in the page: text, bool, number or None, or a list of texts. The
+    initial value is returned unchanged until the person changes it.
     """
 
     def __init__(self, name: str, field: Field, value: Any) -> None:
@@ -36,8 +29,7 @@ class Control:
         self.field = field
         self.touched = False
         self._kind = _kind(field)
-        is_switch = field.kind == "switch"
-        self._initial = False if is_switch and value is None and field.required else value
+        self._initial = _default(field) if value is None else value
         self._off = None if self._initial is None else False
         self.raw = self._initial_raw = self._kind.write(self._initial)
 
@@ -50,20 +42,17 @@ class Control:
 
     def read(self) -> Any:
         """Return the field's value: None if left out, the typed text if it cannot be parsed."""
+        return self._parse()[0]
+
+    def _parse(self) -> tuple[Any, str]:
+        """Return the field's value, and the reason if the typed text cannot be parsed."""
         if self.raw == self._initial_raw:
-            return self._initial
+            return self._initial, ""
         try:
             value = self._kind.read(self.field, self.raw)
-        except ValueError:
-            return self.raw
-        return self._off if value is False else value
-
-    def _unreadable_reason(self) -> str:
-        try:
-            self._kind.read(self.field, self.raw)
         except ValueError as error:
-            return str(error) if isinstance(error, _Unreadable) else ""
-        return ""
+            return self.raw, str(error) if isinstance(error, _Unreadable) else ""
+        return (self._off if value is False else value), ""
 
     def spec(self) -> dict[str, Any]:
         """Return what the page needs to draw the control."""
@@ -79,11 +68,13 @@ class Control:
         self, problems: Sequence[Problem], model: str | None, *, is_active: bool
     ) -> dict[str, Any]:
         """Return the message below the control (a problem replaces the help) and the length."""
-        value = self.read()
+        value, reason = self._parse()
+        problems = [problem for problem in problems if problem.field == self.name]
         errors = [problem for problem in problems if problem.hard]
         is_wrong = bool(errors) and (self.touched or value not in (None, ""))
-        reason = self._unreadable_reason() if errors else ""
-        message = reason or " ".join(_sentence(p.message) for p in (errors or problems))
+        message = (errors and reason) or " ".join(
+            _sentence(p.message) for p in (errors or problems)
+        )
         count = self._count(value)
         limit = self.field.max_items or self.field.limit_for(model)
         has_chips = self.field.kind == "tags" and not message and isinstance(value, str)
@@ -93,7 +84,7 @@ class Control:
             "tone": "bad" if is_wrong else "warn" if message else "",
             "count": "" if limit is None else f"{count:,} / {limit:,}",
             "over": limit is not None and count > limit,
-            "chips": _split_commas(value) if has_chips else [],
+            "chips": list(split_at_commas(value)) if has_chips else [],
         }
 
     def _count(self, value: Any) -> int:
@@ -101,6 +92,13 @@ class Control:
         if isinstance(value, str) and self.field.max_items is not None:
             return sum(1 for line in value.splitlines() if line.strip())
         return len(value) if isinstance(value, str | list | tuple) else 0
+
+
+def _default(field: Field) -> Any:
+    """Return what a control without a value starts with: the newest model, or "off"."""
+    if field.kind == "switch" and (field.required or field.advice_if_missing):
+        return False
+    return field.choices[0] if field.required and field.allow_other else None
 
 
 def label_of(name: str) -> str:
@@ -127,7 +125,7 @@ def fields_in_order(operation: type[Request]) -> Mapping[str, Field]:
 
 def can_take(field: Field, value: Any) -> bool:
     """Return whether a field can hold a value that was typed into another of the same kind."""
-    if field.kind == "choice" and not field.allow_other:
+    if field.kind == "choice":
         return value is None or value in field.choices
     if field.kind == "choices":
         return all(item in field.choices for item in value or ())
@@ -142,10 +140,6 @@ def _sentence(message: str) -> str:
     return f"{message[:1].upper()}{message[1:].rstrip('.')}."
 
 
-def _split_commas(text: str) -> list[str]:
-    return list(split_at_commas(text))
-
-
 # --- kinds of fields -------------------------------------------------------------------------
 
 
@@ -153,20 +147,11 @@ class _Unreadable(ValueError):
     """A typed text cannot be parsed; the message gives the reason to the user."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Kind:
-    """How one kind of field is edited.
+class _Kind(NamedTuple):
+    """How one kind of field is edited, with the kind of control in form.js.
 
-    Attributes
-    ----------
-    control
-        Kind of control in form.js.
-    write
-        Convert a field's value to the control's raw value.
-    read
-        Convert a raw value back; ValueError if that is not possible.
-    options
-        Return further data for the page, from the field and the raw value.
+    `write` converts a field's value to the control's raw value, and `read` converts it back or
+    raises ValueError. `options` are further data for the page, from field and raw value.
     """
 
     control: str
@@ -220,7 +205,7 @@ def _range(field: Field, raw: float | None) -> dict[str, Any]:
 
 def _options(field: Field, raw: str) -> dict[str, Any]:
     empty = "choose one" if field.required else "service's default"
-    values = [*field.choices, *([raw] if raw and raw not in field.choices else [])]
+    values = filter(None, dict.fromkeys([*field.choices, raw]))
     return {"options": [["", empty], *([value, value] for value in values)]}
 
 
@@ -229,8 +214,7 @@ def _as_list(value: Any) -> list[str]:
 
 
 def _all_choices(field: Field, raw: list[str]) -> dict[str, Any]:
-    unlisted = [value for value in raw if value not in field.choices]
-    return {"choices": [*field.choices, *unlisted]}
+    return {"choices": list(dict.fromkeys([*field.choices, *raw]))}
 
 
 def _write_segments(value: Any) -> str:
@@ -245,29 +229,22 @@ def _read_segments(_field: Field, raw: str) -> list[Segment] | None:
 
 def _write_requests(value: Any) -> str:
     requests = value if isinstance(value, list | tuple) else ()
-    return "\n".join(
-        json.dumps(msgspec.to_builtins(request), ensure_ascii=False)
-        for request in requests
-        if isinstance(request, msgspec.Struct)
-    )
+    items = (item for item in requests if isinstance(item, msgspec.Struct))
+    return "\n".join(msgspec.json.encode(item).decode() for item in items)
 
 
 def _read_requests(field: Field, raw: str) -> list[Any] | None:
     """Read one request per line."""
-    assert field.item is not None  # noqa: S101 - every field of kind "requests" declares it
-    lines = enumerate(raw.splitlines(), 1)
-    return [
-        _read_request(field.item, line, f"Line {number}") for number, line in lines if line.strip()
-    ] or None
+    lines = [(number, line) for number, line in enumerate(raw.splitlines(), 1) if line.strip()]
+    return [_read_request(field.item, line, f"Line {number}") for number, line in lines] or None
 
 
-def _read_request(request_type: Callable[..., Any], line: str, label: str) -> Any:
+def _read_request(request_type: Any, line: str, label: str) -> Any:
     try:
         values = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise _Unreadable(f"{label} is not valid JSON at character {error.pos + 1}.") from None
-    except (ValueError, RecursionError):
-        raise _Unreadable(f"{label} is not valid JSON.") from None
+    except (ValueError, RecursionError) as error:
+        place = f" at character {error.pos + 1}" if isinstance(error, json.JSONDecodeError) else ""
+        raise _Unreadable(f"{label} is not valid JSON{place}.") from None
     if not isinstance(values, dict):
         raise _Unreadable(f'{label} should be a JSON object: {{"custom_mode": false, ...}}.')
     try:
@@ -302,7 +279,9 @@ _KINDS: Mapping[str, _Kind] = {
     "integer": _Kind("text", _write_text, _read_integer, _numeric),
     "number": _NUMBER,
     "seconds": _NUMBER,
-    "clips": _Kind("text", _write_text, lambda _, raw: _split_commas(raw) or None, _CLIPS_HINT),
+    "clips": _Kind(
+        "text", _write_text, lambda _, raw: list(split_at_commas(raw)) or None, _CLIPS_HINT
+    ),
     "choices": _Kind("choices", _as_list, lambda _, raw: _as_list(raw) or None, _all_choices),
     "segments": _Kind("long", _write_segments, _read_segments, _SEGMENTS_HINT),
     "requests": _Kind("long", _write_requests, _read_requests, _REQUESTS_HINT),

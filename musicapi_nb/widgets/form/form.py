@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import json
 import threading
 import time
 import uuid
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
 from musicapi_nb import markup
-from musicapi_nb.engines import Request, default_operation, model_of
-from musicapi_nb.errors import InvalidRequest, MusicAPIError, Problem
+from musicapi_nb.engines import Request, default_operation, model_of, operations
+from musicapi_nb.errors import InvalidArgument, InvalidRequest, MusicAPIError, Problem
 from musicapi_nb.widgets.form import wording
 from musicapi_nb.widgets.form.controls import Control, can_take, fields_in_order
 from musicapi_nb.widgets.form.submission import Submission
@@ -29,25 +29,6 @@ _REFRESH_SECONDS = 0.5
 # The button stays disabled this long, so that a double click buys once even if the reply is fast.
 _DOUBLE_CLICK_SECONDS = 1.0
 _STATIC_TEXT = "Interactive form: run this cell to use it."
-_Args = ParamSpec("_Args")
-_FormT = TypeVar("_FormT", bound="Form")
-
-
-def _show_errors(
-    callback: Callable[Concatenate[_FormT, _Args], None],
-) -> Callable[Concatenate[_FormT, _Args], None]:
-    """Show exceptions of a callback in the form; they would be invisible otherwise."""
-
-    @functools.wraps(callback)
-    def wrapped(form: _FormT, /, *args: _Args.args, **kwargs: _Args.kwargs) -> None:
-        try:
-            callback(form, *args, **kwargs)
-        except MusicAPIError as error:
-            form.show_error(str(error))
-        except Exception as error:  # noqa: BLE001 - see the docstring
-            form.show_error(f"Unexpected error in the form: {type(error).__name__}: {error}")
-
-    return wrapped
 
 
 class Form:
@@ -68,13 +49,12 @@ class Form:
         self,
         api: Buyer,
         spawn: Callable[[Coroutine[Any, Any, Any]], Any],
-        operations: Sequence[type[Request]],
-        start: Request | None = None,
+        start: type[Request] | Request | ModuleType | None = None,
     ) -> None:
         self.job: Job | None = None
         self._api = api
         self._spawn = spawn
-        self._operations = tuple(operations)
+        self._operations = _operations_of(start)
         self._lock = threading.RLock()
         self._balance: float | None = None
         self._is_paused = False  # the button: while a job runs, and against double clicks
@@ -89,8 +69,8 @@ class Form:
         self._display_ids: set[str] = set()
         self._view, self._results = FormView(), ipywidgets.VBox()
         self._results.add_class("musicapi-results")
-        self._operation = type(start) if start else default_operation(self._operations)
-        self._select(self._operation, start)
+        self._operation = default_operation(self._operations)
+        self._select(self._operation, start if isinstance(start, Request) else None)
         self._view.on_msg(self._receive)
         self.widget = ipywidgets.VBox([self._view, self._results])
 
@@ -127,28 +107,24 @@ class Form:
 
     def _active_fields(self) -> set[str]:
         request = self._operation(**self._control_values())
-        return {
-            name
-            for name in self._controls
-            if name in self._always_active or request.is_active(name)
-        }
+        return self._always_active | {name for name in self._controls if request.is_active(name)}
 
     def _select(self, operation: type[Request], start: Request | None = None) -> None:
-        """Create the controls of an operation; keep values of fields of the same name and kind."""
+        """Create the controls of an operation; keep typed values of equal names and kinds."""
         for name, control in self._controls.items():
-            self._values[name, control.field.kind] = control.read()
+            if control.touched:
+                self._values[name, control.field.kind] = control.read()
         values = {}
         for name, field in operation.fields().items():
             default = getattr(start or operation(), name)
             value = self._values.get((name, field.kind), default)
             values[name] = value if start is None and can_take(field, value) else default
+            if start is not None and default is not None:
+                self._values[name, field.kind] = default
         self._operation, self._always_active = operation, set()
         if start is not None:
-            self._always_active = {
-                name
-                for name, value in values.items()
-                if value is not None and not start.is_active(name)
-            }
+            filled = {name for name, value in values.items() if value is not None}
+            self._always_active = {name for name in filled if not start.is_active(name)}
             self._extra = json.dumps(dict(start.extra)) if start.extra else ""
         self._controls = {
             name: Control(name, field, values[name])
@@ -165,21 +141,26 @@ class Form:
 
     # --- messages of the page --------------------------------------------------------------
 
-    @_show_errors
+    @contextlib.contextmanager
+    def _updating(self) -> Iterator[None]:
+        """Hold the lock, and show exceptions in the form; they would be invisible otherwise."""
+        try:
+            with self._lock:
+                yield
+        except MusicAPIError as error:
+            self.show_error(str(error))
+        except Exception as error:  # noqa: BLE001 - see the docstring
+            self.show_error(f"Unexpected error in the form: {type(error).__name__}: {error}")
+
     def _receive(self, _: object, content: Any, __: object) -> None:
         message = content if isinstance(content, dict) else {}
-        with self._lock:
-            match message.get("kind"):
-                case "typed":
-                    self._on_typed(
-                        message.get("name"), message.get("value"), str(message.get("view"))
-                    )
-                case "pick":
-                    self._on_pick(message)
-                case "buy":
-                    self._on_buy(message)
+        handlers = {"typed": self._on_typed, "pick": self._on_pick, "buy": self._on_buy}
+        with self._updating():
+            if message.get("kind") in handlers:
+                handlers[message["kind"]](message)
 
-    def _on_typed(self, name: Any, raw: Any, view: str) -> None:
+    def _on_typed(self, message: Mapping[str, Any]) -> None:
+        name, raw = str(message.get("name")), message.get("value")
         if name == "extra" and isinstance(raw, str):
             self._extra = raw
         elif name in self._controls:
@@ -188,7 +169,7 @@ class Form:
             self._always_active = set()  # another mode: hide what it ignores
         self._error = ""
         with self._view.hold_sync():
-            self._hold(view)
+            self._hold(str(message.get("view")))
             self._draw()
 
     def _on_pick(self, message: Mapping[str, Any]) -> None:
@@ -271,11 +252,7 @@ class Form:
         is_busy = self.job is not None and not self.job.done()
         summary = wording.summary(problems, self._controls)
         fields = {
-            name: control.state(
-                [problem for problem in problems if problem.field == name],
-                model,
-                is_active=name in active,
-            )
+            name: control.state(problems, model, is_active=name in active)
             for name, control in self._controls.items()
         }
         self._view.state = {
@@ -292,7 +269,7 @@ class Form:
     async def _follow(self, submission: Submission) -> None:
         """Show the progress of a job until it ends, then enable the button."""
         started = time.monotonic()
-        end = asyncio.ensure_future(_wait_for(submission.job))
+        end = asyncio.ensure_future(_end_of(submission.job))
         while not submission.job.done():
             submission.draw()
             await asyncio.wait({end}, timeout=_REFRESH_SECONDS)
@@ -312,9 +289,8 @@ class Form:
         self._draw()
         self._spawn(resume())
 
-    @_show_errors
     def _resume_button(self) -> None:
-        with self._lock:
+        with self._updating():
             self._is_paused = self.job is not None and not self.job.done()
             self._draw()
 
@@ -323,19 +299,16 @@ class Form:
         balance = None
         with contextlib.suppress(MusicAPIError):
             balance = (await self._api.credits()).total
-        self._show_balance(balance)
-
-    @_show_errors
-    def _show_balance(self, balance: float | None) -> None:
-        with self._lock:
+        with self._updating():
             self._balance = balance
             self._draw()
 
     def __repr__(self) -> str:
         errors = sum(problem.hard for problem in self.problems())
         request, _ = self._read()
-        state = f"{errors} problem{'' if errors == 1 else 's'}"
-        state = state if errors else wording.button_label(request, None)
+        state = wording.button_label(request, None)
+        if errors:
+            state = f"{errors} problem{'' if errors == 1 else 's'}"
         return markup.one_line(f"<Form {request!r}: {state}>")
 
     def _repr_html_(self) -> str:
@@ -376,7 +349,22 @@ class Form:
             update_display(self._results_bundle(), raw=True, display_id=display_id)
 
 
-async def _wait_for(job: Job) -> None:
+def _operations_of(start: object) -> tuple[type[Request], ...]:
+    """Return the operations that a form offers; InvalidArgument if it cannot start from `start`."""
+    if start is None or isinstance(start, ModuleType):
+        engine = start and start.__name__.rpartition(".")[2]
+        offered = tuple(kind for kind in operations() if engine in {None, kind.engine})
+    else:
+        kind = start if isinstance(start, type) else type(start)
+        offered = (kind,) if issubclass(kind, Request) else ()
+    if not offered:
+        raise InvalidArgument(
+            f"a form starts from an operation, a request or an engine, not from {start!r:.60}"
+        )
+    return offered
+
+
+async def _end_of(job: Job) -> None:
     with contextlib.suppress(Exception):  # the job's card shows it
         await job
 

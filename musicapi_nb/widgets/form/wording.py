@@ -64,7 +64,9 @@ def button_label(request: Request, balance: float | None) -> str:
     action = f"Make {songs} song{'' if songs == 1 else 's'}" if songs else "Send"
     if price is None:
         left = "" if balance is None else f" · {balance:,.0f} left now"
-        return f"{action}, price unknown{left}"
+        assumed = request.assumed_price()
+        sibling = f" ({assumed.credits} at a sibling host)" if assumed else ""
+        return f"{action}, price unknown{sibling}{left}"
     if price == 0:
         return f"{action}, costs nothing"
     offer = f"{action} for {markup.format_credits(price)}"
@@ -79,13 +81,9 @@ def _song_count(request: Request) -> int:
     """Return how many songs a request makes; a list of requests makes those of its items."""
     if request.reply != "task":
         return 0
-    items = [
-        item
-        for name, field in request.fields().items()
-        if field.kind == "requests" and isinstance(getattr(request, name), list | tuple)
-        for item in getattr(request, name)
-        if isinstance(item, Request)
-    ]
+    values = (getattr(request, name) for name, field in request.fields().items() if field.item)
+    lists = (value for value in values if isinstance(value, list | tuple))
+    items = [item for value in lists for item in value if isinstance(item, Request)]
     return sum(map(_song_count, items)) if items else request.songs or 0
 
 

@@ -2,4 +2,4 @@
 
 from musicapi_nb.widgets.gallery._gallery import Gallery, gallery
 
-__all__ = ["Gallery", "SavedPage", "gallery", "save_page"]
+__all__ = ["Gallery", "gallery"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import dataclasses
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -96,9 +95,9 @@ class Gallery(LiveWidget):
         self._session_ratings: dict[int, Rating] = {}  # without a library
         self._peaks: dict[_SongRef, bytes] = {}
         self._generation = 0
-        self._worker: concurrent.futures.ThreadPoolExecutor | None = None
         self.collection = songs_of(source, library)
-        super().__init__(**self._state())
+        ratings, songs = self._state()
+        super().__init__(_ratings=ratings, _songs=songs)
         self.on_msg(self._receive)
 
     def refresh(self) -> None:
@@ -108,10 +107,8 @@ class Gallery(LiveWidget):
         self.collection = songs_of(self._source, self._library)
         self._generation += 1
         self._peaks.clear()
-        state = self._state()
         with self.hold_sync():
-            self._ratings = state["_ratings"]
-            self._songs = state["_songs"]
+            self._ratings, self._songs = self._state()
 
     @property
     def view(self) -> Mapping[str, Any]:
@@ -142,7 +139,8 @@ class Gallery(LiveWidget):
 
         return save_page(path, self, **{"title": self._title, **options})
 
-    def _state(self) -> dict[str, Any]:
+    def _state(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the marks by song index, and the data of all songs."""
         collection, ratings = self.collection, self.ratings_by_index()
         library = collection.library
         songs = {
@@ -158,8 +156,7 @@ class Gallery(LiveWidget):
                 for index, item in enumerate(collection.items[:PAGE_SIZE])
             },
         }
-        marks = {str(index): _mark(rating) for index, rating in ratings.items()}
-        return {"_songs": songs, "_ratings": marks}
+        return {str(index): _mark(rating) for index, rating in ratings.items()}, songs
 
     # --- requests of the page --------------------------------------------------------------
 
@@ -183,8 +180,9 @@ class Gallery(LiveWidget):
         elif kind == "rate":
             self._on_rate(request)
         else:
-            work = self._send_audio if kind == "audio" else self._send_peaks
-            self._in_worker(work, _SongRef(self._index(request), self._generation))
+            ref = _SongRef(self._index(request), self._generation)
+            send = self._send_audio if kind == "audio" else self._send_peaks
+            self._queue(ref, lambda: send(ref))
 
     def _reply(
         self, kind: str, ref: _SongRef, buffers: list[bytes] | None = None, **content: Any
@@ -199,13 +197,14 @@ class Gallery(LiveWidget):
         return index
 
     def _on_page(self, request: Mapping[str, Any]) -> None:
-        indices = request.get("indices")
-        if not isinstance(indices, list):
+        if not isinstance(indices := request.get("indices"), list):
             raise InvalidArgument("a page is a list of song indices")
+        valid = [self._index({"index": index}) for index in indices[:PAGE_SIZE]]
         items, library = self.collection.items, self.collection.library
-        details = {}
-        for index in [self._index({"index": index}) for index in indices[:PAGE_SIZE]]:
-            details[str(index)] = page_data.detail(items[index], library, self.rating(index))
+        details = {
+            str(index): page_data.detail(items[index], library, self.rating(index))
+            for index in valid
+        }
         self.send({"type": "page", "generation": self._generation, "details": details})
 
     def _on_rate(self, request: Mapping[str, Any]) -> None:
@@ -240,20 +239,16 @@ class Gallery(LiveWidget):
 
     # --- audio -----------------------------------------------------------------------------
 
-    def _in_worker(self, work: Callable[..., None], ref: _SongRef, *args: Any) -> None:
-        """Run `work(ref, *args)` on a thread: reading and decoding would block the kernel."""
-
+    def _queue(self, ref: _SongRef, work: Callable[[], None]) -> None:
         def run() -> None:
             if ref.generation != self._generation:
                 return
             try:
-                work(ref, *args)
+                work()
             except Exception as error:  # noqa: BLE001 - as in _receive
                 self._reply("no_audio", ref, message=_error_text(error))
 
-        if self._worker is None:
-            self._worker = concurrent.futures.ThreadPoolExecutor(1, "musicapi_nb gallery")
-        self._worker.submit(run)
+        self._in_worker(run)
 
     def _send_audio(self, ref: _SongRef) -> None:
         song = self.collection.items[ref.index].song
@@ -261,15 +256,13 @@ class Gallery(LiveWidget):
         if audio is not None:
             self._deliver(ref, audio)
         elif self._fetch is not None and song.audio_url:
-            self._fetch_then(self._send_fetched_audio, ref)
-        else:
-            raise NoAudio(
-                song_audio.no_audio_reason(song)
-                or "the browser cannot reach the song's link, or the link is dead"
+            future = self._fetch(song)
+            future.add_done_callback(
+                lambda _: self._queue(ref, lambda: self._deliver(ref, future.result()))
             )
-
-    def _send_fetched_audio(self, ref: _SongRef, future: Future[Audio]) -> None:
-        self._deliver(ref, future.result())
+        else:
+            unreachable = "the browser cannot reach the song's link, or the link is dead"
+            raise NoAudio(song_audio.no_audio_reason(song) or unreachable)
 
     def _deliver(self, ref: _SongRef, audio: Audio) -> None:
         self._reply("audio", ref, [audio.content], media_type=audio.media_type)
@@ -282,16 +275,13 @@ class Gallery(LiveWidget):
         if audio is not None or ref in self._peaks:
             self._reply_peaks(ref, audio)
         elif self._fetch is not None and song_audio.playable_url(song):
-            self._fetch_then(self._send_fetched_peaks, ref)
+            future = self._fetch(song)
 
-    def _send_fetched_peaks(self, ref: _SongRef, future: Future[Audio]) -> None:
-        if future.exception() is None:  # else the player reports it when it is used
-            self._reply_peaks(ref, future.result())
+            def send() -> None:
+                if future.exception() is None:  # else the player reports it when it is used
+                    self._reply_peaks(ref, future.result())
 
-    def _fetch_then(self, work: Callable[[_SongRef, Future[Audio]], None], ref: _SongRef) -> None:
-        assert self._fetch is not None  # noqa: S101 - both callers check it
-        future = self._fetch(self.collection.items[ref.index].song)
-        future.add_done_callback(lambda done: self._in_worker(work, ref, done))
+            future.add_done_callback(lambda _: self._queue(ref, send))
 
     def _reply_peaks(self, ref: _SongRef, audio: Audio | None) -> None:
         if ref not in self._peaks and audio is not None:
@@ -300,12 +290,6 @@ class Gallery(LiveWidget):
             except NoAudio:  # the browser may still be able to play it
                 self._peaks[ref] = b""
         self._reply("peaks", ref, [self._peaks[ref]])
-
-    def close(self) -> None:
-        """Close the widget and drop queued audio requests."""
-        if self._worker is not None:
-            self._worker.shutdown(wait=False, cancel_futures=True)
-        super().close()
 
     def __repr__(self) -> str:
         return summary_line(self.collection, self.ratings_by_index())

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import os
-import secrets
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -14,6 +11,7 @@ import msgspec
 
 from musicapi_nb import markup
 from musicapi_nb.errors import InvalidArgument, MusicAPIError, NoAudio, PageTooLarge
+from musicapi_nb.frames.parquet import write_atomically
 from musicapi_nb.tasks import Song
 from musicapi_nb.widgets import song_audio
 from musicapi_nb.widgets.gallery.html import card, count_text, table
@@ -25,7 +23,7 @@ if TYPE_CHECKING:
 _MAX_PAGE_BYTES = 100_000_000
 _MAX_COVER_BYTES = 2_000_000
 _EMBEDDABLE = frozenset(get_args(markup.MediaType))
-_IMAGE_TYPES: Mapping[str, markup.MediaType] = {
+_IMAGE_TYPES: dict[str, markup.MediaType] = {
     ".png": "image/png",
     ".jpg": "image/jpeg",
     ".webp": "image/webp",
@@ -56,12 +54,12 @@ class SavedPage:
     left_out: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
-        sources = (
-            (self.embedded, "in the page"),
-            (self.beside, "from the library's files"),
-            (self.linked, "from the web"),
-        )
-        plays = ", ".join(f"{number:,} {source}" for number, source in sources if number)
+        sources = {
+            "in the page": self.embedded,
+            "from the library's files": self.beside,
+            "from the web": self.linked,
+        }
+        plays = ", ".join(f"{number:,} {source}" for source, number in sources.items() if number)
         lines = "".join(f"\n- {title}: {reason}" for title, reason in self.left_out)
         return (
             f"{self.path} ({self.size / 1e6:.1f} MB): {self.songs:,} songs; "
@@ -113,16 +111,12 @@ def save_page(  # noqa: PLR0913 - all but two are options
     if target.is_dir():
         raise InvalidArgument(f"{target} is a folder; name a file, such as 'songs.html'")
     ratings = getattr(source, "ratings_by_index", collection.ratings)()  # a gallery has its own
-    links = _PageLinks(collection.library, target.parent, max_bytes if embed else None)
+    links = _PageLinks(collection.library, target.parent, max_bytes, embed=embed)
     cards = [
         card(item, links.song_for_page(item), ratings.get(index))
         for index, item in enumerate(collection.items)
     ]
-    rows = markup.EMPTY
-    if collection.items:
-        rows = markup.collapsible(
-            "All songs as a table", table(collection.items, ratings, collection)
-        )
+    rows = table(collection.items, ratings, collection)
     content = markup.page(
         title or "Songs to listen to",
         markup.caption(count_text(collection), collection.name),
@@ -132,7 +126,11 @@ def save_page(  # noqa: PLR0913 - all but two are options
     ).encode("utf-8", "replace")
     if len(content) > max_bytes:
         raise _too_large_error(len(content), max_bytes)
-    _write(target, content)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(target, lambda path: path.write_bytes(content))
+    except OSError as error:
+        raise MusicAPIError(f"the page cannot be written ({error.strerror}: {target})") from None
     return SavedPage(
         path=target,
         size=len(content),
@@ -145,17 +143,14 @@ def save_page(  # noqa: PLR0913 - all but two are options
 
 
 class _PageLinks:
-    """Chooses the audio and cover URLs of the songs of one page.
+    """Chooses the audio and cover URLs of the songs of one page of at most `limit` bytes."""
 
-    `bytes_left` is the room for embedded files; None embeds nothing.
-    """
-
-    def __init__(self, library: Library | None, folder: Path, bytes_left: int | None) -> None:
-        self._library, self._folder = library, folder
-        self._bytes_left = self._limit = bytes_left
+    def __init__(self, library: Library | None, folder: Path, limit: int, *, embed: bool) -> None:
+        self._library, self._folder, self._limit, self._embed = library, folder, limit, embed
+        self._used = 0  # bytes of embedded files
         self.sources: list[str] = []  # "page", "file" or "link" for each song with audio
-        self.uses_files = False
         self.left_out: list[tuple[str, str]] = []
+        self.uses_files = False
 
     def song_for_page(self, item: SongItem) -> Song:
         """Return the song with URLs that work on this page."""
@@ -168,7 +163,7 @@ class _PageLinks:
     def _audio_url(self, item: SongItem) -> str | None:
         song = item.song
         path = self._library.file_of(song) if self._library is not None else None
-        if self._bytes_left is not None:
+        if self._embed:
             if url := self._embedded_audio(item, path):
                 self.sources.append("page")
                 return url
@@ -180,26 +175,26 @@ class _PageLinks:
         return link
 
     def _embedded_audio(self, item: SongItem, path: Path | None) -> str | None:
-        if path is None or self._library is None:
+        if path is None:
             self.left_out.append((item.title, "the library has no file of it"))
             return None
         self._reserve(path.stat().st_size)
         try:
-            audio = song_audio.stored_audio(item.song, self._library, max_bytes=self._limit or 0)
+            audio = song_audio.read_audio(path, self._limit)
         except NoAudio as error:
             self.left_out.append((item.title, error.message))
             return None
-        if audio is None or audio.media_type not in _EMBEDDABLE:
-            media_type = audio.media_type if audio else "a missing file"
-            self.left_out.append((item.title, f"{media_type} cannot be embedded in a page"))
+        if audio.media_type not in _EMBEDDABLE:
+            reason = f"{audio.media_type} cannot be embedded in a page"
+            self.left_out.append((item.title, reason))
             return None
         return markup.data_url(audio.content, audio.media_type)  # type: ignore[arg-type]  # checked above
 
     def _reserve(self, size: int) -> None:
-        """Subtract a file's size in base64, before it is read; raise if it does not fit."""
-        self._bytes_left = (self._bytes_left or 0) - (size + 2) // 3 * 4
-        if self._bytes_left < 0 and self._limit is not None:
-            raise _too_large_error(self._limit - self._bytes_left, self._limit, at_least=True)
+        """Count a file's size in base64, before it is read; raise if it does not fit."""
+        self._used += (size + 2) // 3 * 4
+        if self._used > self._limit:
+            raise _too_large_error(self._used, self._limit, at_least=True)
 
     def _relative_url(self, path: Path) -> str | None:
         try:
@@ -211,15 +206,15 @@ class _PageLinks:
 
     def _image_url(self, song: Song) -> str | None:
         path = self._library.file_of(song, "image") if self._library is not None else None
-        media_type = _IMAGE_TYPES.get(path.suffix) if path else None
-        if path is None or media_type is None:
+        if path is None or path.suffix not in _IMAGE_TYPES:
             return None
-        if self._bytes_left is None:
+        if not self._embed:
             return self._relative_url(path)
-        if (size := path.stat().st_size) > min(_MAX_COVER_BYTES, self._bytes_left * 3 // 4):
+        free = (self._limit - self._used) * 3 // 4
+        if (size := path.stat().st_size) > min(_MAX_COVER_BYTES, free):
             return None
         self._reserve(size)
-        return markup.data_url(path.read_bytes(), media_type)
+        return markup.data_url(path.read_bytes(), _IMAGE_TYPES[path.suffix])
 
 
 def _too_large_error(size: int, limit: int, *, at_least: bool = False) -> PageTooLarge:
@@ -227,17 +222,3 @@ def _too_large_error(size: int, limit: int, *, at_least: bool = False) -> PageTo
     return PageTooLarge(
         f"the page would have {qualifier}{size / 1e6:,.1f} MB; the limit is {limit / 1e6:,.1f} MB"
     )
-
-
-def _write(target: Path, content: bytes) -> None:
-    """Write to a temporary file, then rename it: readers never see half a page."""
-    partial = target.parent / f".{target.name}-{secrets.token_hex(4)}"
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(content)
-        partial.replace(target)
-    except OSError as error:
-        raise MusicAPIError(f"the page cannot be written ({error.strerror}: {target})") from None
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
