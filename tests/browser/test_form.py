@@ -257,3 +257,37 @@ def test_lists_of_clips_and_requests(lab: Lab, tmp_path: Path) -> None:
     assert (len(state["charges"]), state["charges"][2:]) == (4, [20, 20])
     assert len(state["bought"]) == 1
     notebook.screenshot("form-lists")
+
+
+_DUET = """\
+from typing import Annotated
+
+class Duet(mnb.Request):
+    path = "/api/v1/sonic/create"
+    constants = {"task_type": "duet_music"}
+    songs = 2
+    clip_id: Annotated[str | None, mnb.Field(kind="clip", required=True, help="The song.")] = None
+    tags: Annotated[str | None, mnb.Field(kind="tags", limit=20, help="The styles.")] = None
+
+form = api.form(Duet)
+form"""
+
+
+def test_operation_declared_in_a_cell_has_a_form(lab: Lab, tmp_path: Path) -> None:
+    notebook = lab.open([_CONNECT.replace("FOLDER", str(tmp_path)), _DUET])
+    form, button, results = _run(notebook)
+
+    expect(button).to_be_disabled()
+    expect(form).to_contain_text("Still to do: Clip id.")
+    expect(form).not_to_contain_text("Base class")  # it has no docstring of its own
+    form.get_by_label("Clip id").fill("clip-1")
+    form.get_by_label("Tags", exact=True).press_sequentially("spy jazz, bossa nova, sax")
+    expect(form).to_contain_text("Has 25 characters; the limit is 20.")
+    form.get_by_label("Tags", exact=True).fill("spy jazz")
+    expect(button).to_be_enabled()
+    save_screenshot(button.page, "form-of-a-custom-operation")
+    button.click()
+    expect(results.locator("audio")).to_have_count(2, timeout=_MS)
+    state = _wait_for_state(tmp_path, lambda state: state["ended"])
+    assert state["bought"] == ["sonic.Duet(clip_id='clip-1', tags='spy jazz')"]
+    assert len(state["charges"]) == 1
