@@ -719,7 +719,7 @@ async def test_pause_before_the_first_purchase(sim: Simulator, library: Library)
         running = asyncio.create_task(run.run())
         await until(lambda: run.running)
         run.pause()
-        await until(lambda: run._started is not None)
+        await until(lambda: run.progress.started is not None)
         for _ in range(500):
             await asyncio.sleep(0)
         assert sim.request_log.total == 0
