@@ -32,9 +32,10 @@ def search_songs(reader: JsonReader, task: Task) -> Task | None:
     if makes_no_songs(task) or 0 < identified == len(task.songs):
         return None
     items = songs_in(task.raw)
-    if len(items) <= identified:
+    if len(items) <= identified or (task.songs and items[0].value is task.raw):
         return None
-    reader.issues[:] = [Issue(clean(items[0].where), "songs are in no known place of the reply")]
+    where = clean(items[0].where) or WHOLE_REPLY
+    reader.issues[:] = [Issue(where, "songs are in no known place of the reply")]
     engine = task.engine or guess_engine([item.value for item in items])
     task = msgspec.structs.replace(task, engine=engine, answer={})
     word = reader.text("status") or task.state_word

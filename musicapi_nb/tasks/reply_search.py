@@ -106,7 +106,7 @@ def is_text(item: Mapping[str, Any]) -> bool:
 
 def songs_in(reply: Any) -> list[Part]:
     """Return the songs anywhere in a reply, each once, without those that it was made from."""
-    songs = {}
+    songs: dict[str, Part] = {}
     for part in iter_parts(reply):
         if is_song(part.value) and _SOURCES.isdisjoint(part.names):
             song_id = part.value.get("clip_id") or part.value.get("id")
