@@ -118,7 +118,7 @@ def _fill_fields(
     faults: list[Problem] = []
 
     def fill(field: str, value: Any) -> Any:
-        if not isinstance(value, str) or not ("{" in value or "}" in value):
+        if not _is_template(value):
             return value
         try:
             template = parse(value)
@@ -130,20 +130,22 @@ def _fill_fields(
 
     filled = {name: fill(name, value) for name, value in values.items() if name != "extra"}
     if "extra" in values:
-        extra = {
-            name: (value, fill(f"extra, {name}", value))
-            for name, value in copy.deepcopy(values["extra"]).items()
-        }
+        extra = copy.deepcopy(values["extra"])
+        texts = {name: fill(f"extra, {name}", value) for name, value in extra.items()}
         # As with fields, a text that stays empty is not sent; an explicit None is.
         filled["extra"] = {
-            name: text for name, (value, text) in extra.items() if text is not None or value is None
+            name: text for name, text in texts.items() if text is not None or extra[name] is None
         }
     return filled, faults
 
 
+def _is_template(value: Any) -> bool:
+    return isinstance(value, str) and ("{" in value or "}" in value)
+
+
 def _as_text(level: Any) -> Any:
     """Return the text that a level inserts into other texts if it is itself a field's text."""
-    if not isinstance(level, str) or not ("{" in level or "}" in level):
+    if not _is_template(level):
         return level
     try:
         template = parse(level)
