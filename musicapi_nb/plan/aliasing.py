@@ -37,16 +37,11 @@ _VERDICT_TEXT: dict[Verdict, str] = {
 class Effect:
     """A main effect (one factor) or a two-way interaction (two), and whether it is estimable.
 
-    Attributes
-    ----------
-    verdict
-        "clear": separate from all main effects, two-way interactions and blocks. "conditional":
-        separate only if other two-way interactions are zero. "partial": some of its levels or
-        combinations are. "aliased": not estimable. "not computed": too many levels.
-    aliased_with
-        Effects that it is confounded with, each taken alone; empty if only several together are.
-    missing_combinations
-        Whether some combinations of an interaction's levels do not occur.
+    Verdicts are "clear": separate from all main effects, two-way interactions and blocks;
+    "conditional": separate only if other two-way interactions are zero; "partial": some of its
+    levels or combinations are; "aliased": not estimable; "not computed": too many levels.
+    `aliased_with` has the effects that it is confounded with, each taken alone; it is empty if only
+    several together are. `missing_combinations` is true if some do not occur in the design.
     """
 
     factors: EffectKey
@@ -63,12 +58,8 @@ class Effect:
 class Aliasing:
     """Verdicts on all main effects and two-way interactions of a design.
 
-    Attributes
-    ----------
-    constant
-        Factors with the same level in all cells.
-    too_many_levels
-        Factors with more than 200 levels: only compared with each other factor alone.
+    `constant` factors have the same level in all cells; those of `too_many_levels` have more than
+    200 and are only compared with each other factor alone.
     """
 
     effects: tuple[Effect, ...]

@@ -3,7 +3,7 @@
 import dataclasses
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 import pandas as pd
 
@@ -23,6 +23,10 @@ from musicapi_nb.plan.dry_run import PACE, DryRun, dry_run, read_balance
 from musicapi_nb.plan.frames import cells_frame, problems_frame, read_rows
 from musicapi_nb.plan.html import plan_html, plan_title
 
+Kind: TypeAlias = type[Request]
+Base: TypeAlias = Mapping[str, Any] | None
+Levels: TypeAlias = Mapping[str, Any]
+Design: TypeAlias = Callable[[Sequence[int], int, random.Random], list[designs.Row]]
 _FROM_FRAME = "from a frame"
 _FACTORS_EXAMPLE = '{"mv": ["sonic-v6", "sonic-v6-wild"]}'
 
@@ -59,13 +63,7 @@ class Plan:
 
     @classmethod
     def grid(
-        cls,
-        request: type[Request],
-        *,
-        base: Mapping[str, Any] | None = None,
-        factors: Mapping[str, Any],
-        repeats: int = 1,
-        seed: int = 0,
+        cls, request: Kind, *, base: Base = None, factors: Levels, repeats: int = 1, seed: int = 0
     ) -> Self:
         """Make every combination of levels.
 
@@ -92,13 +90,7 @@ class Plan:
 
     @classmethod
     def pairwise(
-        cls,
-        request: type[Request],
-        *,
-        base: Mapping[str, Any] | None = None,
-        factors: Mapping[str, Any],
-        repeats: int = 1,
-        seed: int = 0,
+        cls, request: Kind, *, base: Base = None, factors: Levels, repeats: int = 1, seed: int = 0
     ) -> Self:
         """Make few combinations that contain every pair of levels of two factors.
 
@@ -108,13 +100,7 @@ class Plan:
 
     @classmethod
     def latin(
-        cls,
-        request: type[Request],
-        *,
-        base: Mapping[str, Any] | None = None,
-        factors: Mapping[str, Any],
-        repeats: int = 1,
-        seed: int = 0,
+        cls, request: Kind, *, base: Base = None, factors: Levels, repeats: int = 1, seed: int = 0
     ) -> Self:
         """Make a Latin square of three factors, or a Graeco-Latin square of four or more.
 
@@ -126,13 +112,7 @@ class Plan:
 
     @classmethod
     def one_at_a_time(
-        cls,
-        request: type[Request],
-        *,
-        base: Mapping[str, Any] | None = None,
-        factors: Mapping[str, Any],
-        repeats: int = 1,
-        seed: int = 0,
+        cls, request: Kind, *, base: Base = None, factors: Levels, repeats: int = 1, seed: int = 0
     ) -> Self:
         """Make the first levels together, then every other level of each factor alone.
 
@@ -146,10 +126,10 @@ class Plan:
     @classmethod
     def from_frame(
         cls,
-        request: type[Request],
+        request: Kind,
         frame: pd.DataFrame,
         *,
-        base: Mapping[str, Any] | None = None,
+        base: Base = None,
         repeats: int = 1,
         seed: int = 0,
     ) -> Self:
@@ -167,13 +147,7 @@ class Plan:
 
     @classmethod
     def _from_design(  # noqa: PLR0913, PLR0917 - the arguments of the public methods
-        cls,
-        choose: Callable[[Sequence[int], int, random.Random], list[designs.Row]],
-        request: type[Request],
-        base: Mapping[str, Any] | None,
-        factors: Mapping[str, Any],
-        repeats: int,
-        seed: int,
+        cls, choose: Design, request: Kind, base: Base, factors: Levels, repeats: int, seed: int
     ) -> Self:
         fields = validation.normalize_base(request, base)
         validation.check_mapping("factors", factors, _FACTORS_EXAMPLE)
@@ -193,10 +167,10 @@ class Plan:
     def _from_rows(  # noqa: PLR0913, PLR0917 - the arguments of the public methods
         cls,
         design: str,
-        request: type[Request],
-        base: Mapping[str, Any],
+        request: Kind,
+        base: Levels,
         factors: validation.Factors,
-        rows: Sequence[Mapping[str, Any]],
+        rows: Sequence[Levels],
         repeats: int,
         seed: int,
     ) -> Self:
@@ -284,7 +258,7 @@ class Plan:
         return f"<{self._title()}>"
 
     def _repr_html_(self) -> str:
-        return plan_html(self.design, self.cells, self.factors, list(self.grouped_problems()))
+        return plan_html(self.design, self.cells, self.factors, self.grouped_problems())
 
 
 def _base_levels_first(
