@@ -142,7 +142,7 @@ def _operation(op: Operation, numbers: Mapping[Source | None, str]) -> Iterator[
         rows = [
             (
                 _field(name, field),
-                " ".join([field.help, *([_sentence(field.advice)] if field.advice else [])]),
+                " ".join(filter(None, (field.help, _sentence(field.advice_if_set)))),
                 _values(op, name),
                 numbers.get(field.source or op.fields_source, "unknown"),
             )
@@ -171,7 +171,7 @@ def _docstring(op: Operation) -> str:
 
 
 def _sentence(text: str) -> str:
-    return text[0].upper() + text[1:].rstrip(".") + "."
+    return text and text[0].upper() + text[1:].rstrip(".") + "."
 
 
 def _availability(availability: Availability) -> str:
@@ -200,13 +200,15 @@ def _price(op: Operation) -> str:
     if op.cost is None:
         return "unknown"
     price = markup.format_credits(op.cost.credits)
-    if not op.cost.confirmed:
+    if op.cost.is_assumption:
         price = f"unknown; {price} at a sibling host"
     return f"{price}; read on {op.cost.read:%Y-%m-%d}: {op.cost.source}"
 
 
 def _field(name: str, field: Field) -> str:
-    notice = " (required)" if field.required else " (recommended)" if field.advised else ""
+    notice = (
+        " (required)" if field.required else " (recommended)" if field.advice_if_missing else ""
+    )
     return f"`{name}`{notice}"
 
 

@@ -25,7 +25,13 @@ from musicapi_nb.errors import (
     WaitTimeout,
 )
 from musicapi_nb.library import Entry, Library
-from tests.library.helpers import python, read_line, rebuilt_is_the_same, wait_for_end
+from tests.library.helpers import (
+    python,
+    read_line,
+    rebuilt_is_the_same,
+    record_commits,
+    wait_for_end,
+)
 from tests.raw_http_server import (
     AGES,
     CLIP,
@@ -103,6 +109,22 @@ def answers_then_cuts(*replies: bytes) -> Behaviour:
             connection.reset()
 
     return behave
+
+
+async def test_steps_of_a_repost_are_durable(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with world(answers(WAITING, WAITING, DONE), library) as (_, api):
+        commits = record_commits(library, monkeypatch)
+        assert (await api.run(CHART)).state == "succeeded"
+    assert [commit for commit in commits if commit[0]] == [
+        ("sending", True),
+        ("accepted", True),
+        ("reposting", True),
+        ("polled", True),
+        ("reposting", True),
+        ("done", True),
+    ]
 
 
 # --- ready and not ready -------------------------------------------------------------------

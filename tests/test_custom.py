@@ -12,7 +12,7 @@ import pytest
 
 import musicapi_nb as mnb
 from musicapi_nb import producer, sonic, studio
-from musicapi_nb.engines import custom
+from musicapi_nb.engines import custom, operation_summary
 from musicapi_nb.errors import InvalidArgument, InvalidRequest
 from musicapi_nb.library import Library, request_key
 from musicapi_nb.library._request_key import from_json, to_json
@@ -40,6 +40,7 @@ class TakeFive(mnb.Request):
     prompt: Annotated[str | None, mnb.Field(kind="long text", help="The lyrics.")] = None
     beats: Annotated[int | None, mnb.Field(kind="integer", maximum=9, help="Beats.")] = None
 '''
+DOCSTRING = '"""Sing a song in another metre."""'
 PATH, SONGS = 'path = "/api/v1/sonic/create"', "songs = 2"
 COST = 'cost = mnb.Price(15, dt.date(2026, 11, 30), "the changelog of the service")'
 BEATS = CELL.strip().splitlines()[-1].strip()
@@ -111,6 +112,8 @@ def test_cell_declares_an_operation() -> None:
         request.beats = 3
     assert "Sing a song" not in request._repr_html_()
     assert "15 credits" in request._repr_html_()
+    assert operation_summary(type(request)) == "Sing a song in another metre."
+    assert operation_summary(run_cell(CELL.replace(DOCSTRING, ""), "TakeFive")) == ""
 
 
 def test_custom_operation_can_extend_a_declared_one() -> None:
@@ -138,7 +141,7 @@ def test_custom_operation_can_extend_a_declared_one() -> None:
         (SONGS, 'operation = "create"', "sonic.create is sonic.Create of the package"),
         (COST, "cost = 15", "cost: is 15; it should be Price | None"),
         ("constants =", "constant =", "constant: is neither a field nor an attribute of Request"),
-        ("constants =", "constant =", "did you mean constants"),
+        ("constants =", "constant =", "meant is perhaps constants"),
         ('"metre_music"', 'float("nan")', "constants: is {'task_type': nan}"),
         ('("prompt",)', '("lyrics",)', "text_fields: 'lyrics' is not a field"),
         (BEATS, 'beats = mnb.Field(help="Beats.")', "write beats: Annotated[str | None, Field("),

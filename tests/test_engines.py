@@ -498,6 +498,13 @@ def test_batch_consists_of_its_creates() -> None:
     assert "not a Create" in hard(invalid)[0][1]
 
 
+def test_item_of_a_batch_names_its_webhook() -> None:
+    item = sonic.Create(**DESCRIBED, extra={"webhook_url": "https://example.org/hooks"})
+    batch = sonic.Batch(items=[item])
+    batch.check()
+    assert batch.body()["items"][0]["webhook_url"] == "https://example.org/hooks"
+
+
 def test_lists_are_readable_in_html() -> None:
     create = sonic.Create(custom_mode=False, mv="sonic-v5", gpt_description_prompt="rain")
     html = sonic.Batch(items=[create, create])._repr_html_()
@@ -762,7 +769,7 @@ def test_price_of_the_sibling_host_is_an_assumption(
     price = request.assumed_price()
     assert request.price() is None
     assert price is not None
-    assert price.assumption == (f"assume={credits_} (docs of the vendor's sibling host, 2026-09)")
+    assert price.proposal == (f"assume={credits_} (docs of the vendor's sibling host, 2026-09)")
     assert "credits unknown" in request._repr_html_()
 
 
@@ -797,8 +804,9 @@ def test_unknown_price_is_none() -> None:
         (studio.Description(**STUDIO), "unavailable"),
         (nuro.Vocal(lyrics="x" * 300), "retired"),
         (riffusion.Upload(url=TUNE), "deprecated"),
+        (sonic.CreatePersona(name="Ada", clip_id="c1"), "retired"),
     ],
-    ids=["studio", "nuro", "riffusion"],
+    ids=["studio", "nuro", "riffusion", "persona"],
 )
 def test_availability_is_advice(request_: Request, word: str) -> None:
     request_.check()

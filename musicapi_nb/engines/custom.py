@@ -97,7 +97,7 @@ def _class_problems(cls: _Class, base: _Class, body: Mapping[str, Any]) -> Itera
             yield from _attribute_problems(name, value, attributes[name])
         elif not (name in cls.__struct_fields__ or name.startswith("_") or _is_method(value)):
             near = " or ".join(difflib.get_close_matches(name, attributes))
-            hint = f"did you mean {near}?" if near else f"write {_FIELD_EXAMPLE.format(name)}"
+            hint = f"meant is perhaps {near}" if near else f"write {_FIELD_EXAMPLE.format(name)}"
             yield Problem(name, f"is neither a field nor an attribute of Request; {hint}")
 
 

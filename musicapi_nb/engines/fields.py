@@ -51,9 +51,9 @@ class Field:
         Each kind has one Python type and one form control.
     required
         Always required. Fields required only in some modes are checked by `Request.rules`.
-    advised
+    advice_if_missing
         Advice for a request without the field, such as that the docs require it.
-    advice
+    advice_if_set
         Advice for a request with the field, such as that the service ignores it.
     default
         Value that is sent if the field is None. It is no part of the identity of a purchase.
@@ -78,8 +78,8 @@ class Field:
     help: str
     kind: Kind = "text"
     required: bool = False
-    advised: str = ""
-    advice: str = ""
+    advice_if_missing: str = ""
+    advice_if_set: str = ""
     default: Any = None
     source: Source | None = None
     limit: int | LimitByModel | None = None

@@ -63,7 +63,9 @@ _Title: TypeAlias = Annotated[str | None, Field(limit=80, source=PRODUCER_2025, 
 
 
 def _ignored(text: str, minimum: float | None = None) -> Field:
-    return Field(kind="fraction", minimum=minimum, advice=_IGNORED, help=f"{text} (ignored).")
+    return Field(
+        kind="fraction", minimum=minimum, advice_if_set=_IGNORED, help=f"{text} (ignored)."
+    )
 
 
 class _Producer(Request, frozen=True, kw_only=True):
@@ -90,7 +92,7 @@ class _Music(_Producer, frozen=True, kw_only=True):
         bool | None,
         Field(
             kind="switch",
-            advice=f'{_IGNORED}; write "instrumental, no vocals" in the sound, and no lyrics',
+            advice_if_set=f'{_IGNORED}; leave out lyrics and write "no vocals" in the sound',
             help="No vocals (ignored).",
         ),
     ] = None

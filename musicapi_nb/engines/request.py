@@ -27,16 +27,16 @@ ActiveWhen: TypeAlias = Mapping[str, Mapping[str, tuple[Any, ...]]]
 class Price:
     """Credits for one submit, the date on which the price was read, and its source.
 
-    A price of a sibling host is not `confirmed`; it is only proposed as an assumption.
+    A price of a sibling host is an assumption: it is proposed, but the price counts as unknown.
     """
 
     credits: int
     read: dt.date
     source: str
-    confirmed: bool = True
+    is_assumption: bool = False
 
     @property
-    def assumption(self) -> str:
+    def proposal(self) -> str:
         """The argument that accepts this price as an assumption, and its source."""
         return f"assume={self.credits} ({self.source}, {self.read:%Y-%m})"
 
@@ -115,8 +115,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
     """Base class of all operations; each subclass declares one.
 
     All fields are optional at construction, so that `problems` can list everything missing at
-    once. A field that is None is not sent. Fields unknown to this version can be passed as
-    `extra={"name": value}`.
+    once. A field that is None is not sent, unless its `Field` has a default. Fields unknown to this
+    version can be passed as `extra={"name": value}`.
     """
 
     engine: ClassVar[str]
@@ -164,11 +164,11 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
 
     def price(self) -> int | None:
         """Return the credits that one submit costs; None if unknown."""
-        return self.cost.credits if self.cost and self.cost.confirmed else None
+        return self.cost.credits if self.cost and not self.cost.is_assumption else None
 
     def assumed_price(self) -> Price | None:
         """Return the price at a sibling host if the service's own is unknown; None if both are."""
-        return self.cost if self.cost and not self.cost.confirmed else None
+        return self.cost if self.cost and self.cost.is_assumption else None
 
     def check(self) -> None:
         """Raise `InvalidRequest` with all hard problems, if there are any."""
@@ -196,7 +196,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
             if field.required and is_missing(value):
                 yield Problem(name, f"is required: {field.help}")
                 continue
-            advice = field.advised if is_missing(value) else field.advice
+            advice = field.advice_if_missing if is_missing(value) else field.advice_if_set
             if advice:
                 yield Problem(name, advice, hard=False)
             if value is None:

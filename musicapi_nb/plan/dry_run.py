@@ -27,7 +27,7 @@ class DryRun:
     songs, credits
         Sums over the cells where they are known; `songs_unknown` and `credits_unknown` count the
         other cells. Cells that would be refused are included.
-    assumed
+    assumed_price
         Price at a sibling host of the cells whose price is unknown; None if that is unknown too.
     balance
         Credits of the account, or None if unknown.
@@ -48,7 +48,7 @@ class DryRun:
     songs_unknown: int
     credits: int
     credits_unknown: int
-    assumed: Price | None
+    assumed_price: Price | None
     balance: float | None
     blocks_covered: int | None
     pace: float
@@ -114,7 +114,7 @@ def dry_run(  # noqa: PLR0913, PLR0917 - the values of a plan
         songs_unknown=songs.count(None),
         credits=sum(price for price in prices if price is not None),
         credits_unknown=prices.count(None),
-        assumed=next(filter(None, (cell.request.assumed_price() for cell in cells)), None),
+        assumed_price=next(filter(None, (cell.request.assumed_price() for cell in cells)), None),
         balance=balance,
         blocks_covered=_blocks_covered(cells, balance),
         pace=float(pace),
@@ -180,7 +180,10 @@ def _cost_text(run: DryRun) -> str:
     text = f"at least {run.credits:,}; the price of {run.credits_unknown:,} cells is unknown"
     if run.credits_unknown == run.cells:
         text = "unknown"
-    return f"{text}; accept {run.assumed.assumption} for each" if run.assumed else text
+    if run.assumed_price is None:
+        return text
+    total = run.credits + run.credits_unknown * run.assumed_price.credits
+    return f"{text}; {total:,} with {run.assumed_price.proposal}"
 
 
 def _balance_text(run: DryRun) -> str:

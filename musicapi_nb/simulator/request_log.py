@@ -30,7 +30,6 @@ class LoggedRequest:
 
     @property
     def authorized(self) -> bool:
-        """Return whether it had an ``Authorization`` header."""
         return "authorization" in self.headers
 
 
@@ -50,7 +49,6 @@ class RequestLog:
         self.total = 0
 
     def record(self, request: LoggedRequest) -> None:
-        """Add a request that has just arrived."""
         self.total += 1
         self._counts[request.method, request.path] += 1
         self.recent.append(request)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from musicapi_nb.simulator import Simulator
-from musicapi_nb.simulator.validation_rules import KNOWN_RECORDING, REFUSALS, UNREACHABLE
+from musicapi_nb.simulator.rules import KNOWN_RECORDING, REFUSALS, UNREACHABLE
 from tests.simulator.caller import CREATE, Caller
 
 CUSTOM: dict[str, Any] = {"custom_mode": True, "prompt": "[Verse]\nla la", "mv": "sonic-v5"}

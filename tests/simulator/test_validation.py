@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from musicapi_nb.simulator import Simulator
-from musicapi_nb.simulator.validation_rules import REFUSALS
+from musicapi_nb.simulator.rules import REFUSALS
 from tests.simulator.caller import CREATE, STUDIO, VOCAL, Caller
 
 CUSTOM = {"custom_mode": True, "prompt": "[Verse]\nla la", "mv": "sonic-v5"}

@@ -61,7 +61,7 @@ class Download(_OfClip, frozen=True, kw_only=True):
 
     operation: ClassVar[str] = "download"
     path: ClassVar[str] = "/api/v1/sonic/download"
-    cost: ClassVar[Price | None] = Price(2, *SIBLING, confirmed=False)
+    cost: ClassVar[Price | None] = Price(2, *SIBLING, is_assumption=True)
     fields_source: ClassVar[Source | None] = CLIENTS
     poll_by_repost: ClassVar[bool] = True
 

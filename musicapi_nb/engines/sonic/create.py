@@ -66,7 +66,8 @@ class _FromClip(Music, frozen=True, kw_only=True):
 
 class _Transformed(_FromClip, frozen=True, kw_only=True):
     custom_mode: Annotated[
-        bool | None, Field(kind="switch", advised=_LEFT_OUT, source=GUIDES, help=CUSTOM_MODE)
+        bool | None,
+        Field(kind="switch", advice_if_missing=_LEFT_OUT, source=GUIDES, help=CUSTOM_MODE),
     ] = None
     duration: Length = None
 
@@ -81,7 +82,7 @@ class Extend(_Transformed, frozen=True, kw_only=True):
         float | None,
         Field(
             kind="seconds",
-            advised=_LEFT_OUT,
+            advice_if_missing=_LEFT_OUT,
             source=GUIDES,
             help="Second of the clip to continue from.",
         ),

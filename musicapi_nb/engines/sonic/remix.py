@@ -32,7 +32,7 @@ _REPLACED = ("sonic-v5-5", "sonic-v5", "sonic-v4-5-plus", "sonic-v4-5", "sonic-v
 
 
 class _Mixed(Music, frozen=True, kw_only=True):
-    cost: ClassVar[Price | None] = Price(14, *SIBLING, confirmed=False)
+    cost: ClassVar[Price | None] = Price(14, *SIBLING, is_assumption=True)
     fields_source: ClassVar[Source | None] = MIXING
 
     mv: Annotated[str | None, choice_of((*MODELS, MIXING_MODEL))] = None
@@ -91,7 +91,7 @@ class ReplaceSection(Request, frozen=True, kw_only=True):
     operation: ClassVar[str] = "replace_section"
     path: ClassVar[str] = "/api/v1/sonic/replace-section"
     songs: ClassVar[int | None] = 2
-    cost: ClassVar[Price | None] = Price(10, *SIBLING, confirmed=False)
+    cost: ClassVar[Price | None] = Price(10, *SIBLING, is_assumption=True)
     fields_source: ClassVar[Source | None] = SECTION
     webhook: ClassVar[bool] = True
     text_fields: ClassVar[tuple[str, ...]] = ("infill_lyrics",)

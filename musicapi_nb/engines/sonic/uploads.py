@@ -45,13 +45,13 @@ class UploadExtend(_Uploaded, frozen=True, kw_only=True):
 
     operation: ClassVar[str] = "upload_extend"
     path: ClassVar[str] = "/api/v1/sonic/upload-extend"
-    cost: ClassVar[Price | None] = Price(10, *SIBLING, confirmed=False)
+    cost: ClassVar[Price | None] = Price(10, *SIBLING, is_assumption=True)
 
     continue_at: Annotated[
         float | None,
         Field(
             kind="seconds",
-            advised="is required by the docs, but not by the vendor's SDK",
+            advice_if_missing="is required by the docs, but not by the vendor's SDK",
             help="Second of the audio to continue from.",
         ),
     ] = None
@@ -62,4 +62,4 @@ class UploadCover(_Uploaded, frozen=True, kw_only=True):
 
     operation: ClassVar[str] = "upload_cover"
     path: ClassVar[str] = "/api/v1/sonic/upload-cover"
-    cost: ClassVar[Price | None] = Price(14, *SIBLING, confirmed=False)
+    cost: ClassVar[Price | None] = Price(14, *SIBLING, is_assumption=True)
