@@ -22,6 +22,7 @@ from musicapi_nb.plan.cells import (
 from musicapi_nb.plan.dry_run import PACE, DryRun, dry_run, read_balance
 from musicapi_nb.plan.frames import cells_frame, problems_frame, read_rows
 from musicapi_nb.plan.html import plan_html, plan_title
+from musicapi_nb.plan.renderers import same_renderer_advice
 
 Kind: TypeAlias = type[Request]
 Base: TypeAlias = Mapping[str, Any] | None
@@ -53,7 +54,7 @@ class Plan:
     design
         How the plan was made: "grid", "pairwise" and so on.
     advice
-        Advice about the plan as a whole.
+        Advice about the design; `problems()` lists it with that about the requests.
     """
 
     cells: tuple[Cell, ...]
@@ -224,7 +225,8 @@ class Plan:
         return problems_frame(self._problems())
 
     def _problems(self) -> list[PlanProblem]:
-        return find_problems(self.cells, self.advice)
+        advice = (*self.advice, *same_renderer_advice(self.cells))
+        return find_problems(self.cells, advice)
 
     def grouped_problems(self) -> dict[Problem, tuple[int, ...]]:
         """Return each problem once, with the `order` of the cells that have it."""
