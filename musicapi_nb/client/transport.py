@@ -68,7 +68,7 @@ def _base(url: str) -> str | None:
         parts = yarl.URL(url)
     except ValueError:
         return None
-    allowed = parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.host or ""))
+    allowed = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.host or ""))
     if not allowed or not parts.host or parts.user or parts.password or parts.query_string:
         return None
     return str(parts.with_fragment(None)).rstrip("/").removesuffix("/api/v1").rstrip("/")
@@ -83,7 +83,7 @@ def parse_number(name: str, value: float, *, zero: bool = False) -> float:
     return float(value)
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     if host == "localhost":
         return True
     with contextlib.suppress(ValueError):

@@ -5,7 +5,7 @@ untrusted notebook, whose sanitizer keeps only inline styles with plain values: 
 no SVG. Text inherits its color and surfaces are translucent, so it is readable on light and dark.
 """
 
-from musicapi_nb.markup.cards import card, cards, cover, gradient, image, link, page, player, stack
+from musicapi_nb.markup.cards import card, cards, cover, gradient, link, page, player, stack
 from musicapi_nb.markup.components import (
     Cell,
     TagMark,
@@ -41,46 +41,3 @@ from musicapi_nb.markup.escape import (
     text,
     web_url,
 )
-
-__all__ = [
-    "EMPTY",
-    "Cell",
-    "DataUrl",
-    "Html",
-    "MediaType",
-    "TagMark",
-    "Tone",
-    "badge",
-    "caption",
-    "card",
-    "cards",
-    "chip",
-    "chips",
-    "collapsible",
-    "cover",
-    "data_url",
-    "facts",
-    "format_credits",
-    "format_datetime",
-    "format_duration",
-    "gradient",
-    "image",
-    "is_blank",
-    "join",
-    "link",
-    "local_file",
-    "lyrics",
-    "muted",
-    "notice",
-    "one_line",
-    "page",
-    "player",
-    "progress",
-    "render",
-    "stack",
-    "strip_invisible",
-    "table",
-    "text",
-    "verbatim",
-    "web_url",
-]

@@ -46,15 +46,6 @@ def link(label: str, url: str | None) -> Html:
     return element("a", label, href=href, target="_blank", rel="noopener noreferrer")
 
 
-def image(url: str | None, alt: str, width: int = 320) -> Html:
-    """Return a picture of at most `width` pixels; without a usable URL, its description."""
-    src = media_url(url)
-    if src is None:
-        return muted(f"Picture not shown: {plain_attribute(alt)}")
-    style = f"display:block;width:{width}px;max-width:100%;height:auto;border-radius:10px"
-    return element("img", src=src, alt=plain_attribute(alt), style=style)
-
-
 def player(url: str | None, label: str = "this song") -> Html:
     """Return a player that loads nothing before it is played; without a usable URL, a note."""
     src = media_url(url)
@@ -64,26 +55,18 @@ def player(url: str | None, label: str = "this song") -> Html:
     name = plain_attribute(label)
     # Code hosts strip the player but keep its content, so a link remains.
     fallback = EMPTY if isinstance(url, DataUrl | LocalFile) else link(f"Listen to {name}", src)
-    return element(
-        "audio",
-        fallback,
-        controls="",
-        preload="none",
-        src=src,
-        title=f"Play {name}",
-        style="display:block;width:100%;height:36px",
-    )
+    style, title = "display:block;width:100%;height:36px", f"Play {name}"
+    options = {"controls": "", "preload": "none", "src": src, "title": title}
+    return element("audio", fallback, style=style, **options)
 
 
 def gradient(seed: str) -> str:
     """Return a CSS gradient, derived from `seed`, as a placeholder for a picture."""
     digest = hashlib.blake2b(seed.encode("utf-8", "replace"), digest_size=2).digest()
     hue = int.from_bytes(digest, "big") / 65_536
-    first, second = (
-        ",".join(str(round(255 * part)) for part in colorsys.hls_to_rgb(turn % 1, light, 0.42))
-        for turn, light in ((hue, 0.58), (hue + 0.14, 0.36))
-    )
-    return f"linear-gradient(135deg,rgb({first}),rgb({second}))"
+    colors = (colorsys.hls_to_rgb(hue, 0.58, 0.42), colorsys.hls_to_rgb(hue + 0.14, 0.36, 0.42))
+    stops = (",".join(str(round(255 * part)) for part in color) for color in colors)
+    return f"linear-gradient(135deg,rgb({next(stops)}),rgb({next(stops)}))"
 
 
 def cover(url: str | None, seed: str, title: str | None = None) -> Html:
@@ -100,13 +83,11 @@ def cover(url: str | None, seed: str, title: str | None = None) -> Html:
     # the gradient shows. A loaded picture is taller and wraps to the top of the next column.
     columns = "display:flex;flex-direction:column;flex-wrap:wrap;align-content:flex-start"
     line = "flex:none;width:96px;height:auto;overflow:hidden;white-space:nowrap"
-    picture = element(
-        "img", src=src, alt=alt, style=f"display:block;{line};font-size:11px;line-height:16px"
-    )
+    style = f"display:block;{line};font-size:11px;line-height:16px"
+    picture = element("img", src=src, alt=alt, style=style)
     spacer = element("div", style="flex:none;width:0;height:100px")
-    return element(
-        "div", element("div", spacer, picture, style=f"{columns};height:125px"), style=box
-    )
+    wrapping = element("div", spacer, picture, style=f"{columns};height:125px")
+    return element("div", wrapping, style=box)
 
 
 def stack(*blocks: str) -> Html:

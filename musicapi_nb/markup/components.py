@@ -31,10 +31,6 @@ _TAG_MARKS: Final[dict[TagMark, tuple[str, Tone]]] = {
     "added": ("+", "info"),
     "dropped": ("\u2212", "bad"),  # the minus sign, as wide as the plus
 }
-_MONTHS: Final = (
-    *("Jan", "Feb", "Mar", "Apr", "May", "Jun"),
-    *("Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
-)
 # word-wrap, because sanitizers keep it; they drop overflow-wrap and word-break: break-word.
 WRAP: Final = "word-wrap:break-word;min-width:0"
 # Sanitizers drop this; then digits merely do not line up.
@@ -57,7 +53,8 @@ def format_datetime(when: datetime | None) -> str:
     """Format a time as ``22 Nov 2024, 01:48`` in its own time zone."""
     if when is None:
         return ""
-    return f"{when.day} {_MONTHS[when.month - 1]} {when.year}, {when.hour:02}:{when.minute:02}"
+    month = when.ctime()[4:7]  # English, whatever the locale
+    return f"{when.day} {month} {when.year}, {when.hour:02}:{when.minute:02}"
 
 
 def format_credits(amount: float | None) -> str:
@@ -80,12 +77,11 @@ def facts(*parts: str | None) -> Html:
 
     Lines break between facts, not inside a short one.
     """
-    texts = (text(part, TITLE_LIMIT) for part in parts if part and not is_blank(part))
-    items = (
-        element("span", part, style="white-space:nowrap") if len(part) <= _MAX_UNBROKEN else part
-        for part in texts
-    )
-    return join(*items, separator=" · ")
+    texts = [text(part, TITLE_LIMIT) for part in parts if part and not is_blank(part)]
+    for index, part in enumerate(texts):
+        if len(part) <= _MAX_UNBROKEN:
+            texts[index] = element("span", part, style="white-space:nowrap")
+    return join(*texts, separator=" · ")
 
 
 def caption(*parts: str | None) -> Html:
@@ -167,21 +163,15 @@ def progress(fraction: float | None, label: str = "") -> Html:
         f"width:{share:.1%};height:100%;border-radius:999px;background:rgba({_COLORS['info']},.85)"
     )
     label_block = element("span", text(label), style=WRAP)
-    percent = element(
-        "span", f"{math.floor(share * 100)}%" if is_known else EMPTY, style="flex:none"
-    )
-    line = (
-        f"display:flex;justify-content:space-between;gap:14px;font-size:12.5px;{MUTED};{_FIGURES}"
-    )
+    figure = f"{math.floor(share * 100)}%" if is_known else EMPTY
+    percent = element("span", figure, style="flex:none")
+    line = "display:flex;justify-content:space-between;gap:14px;font-size:12.5px"
+    head = element("div", label_block, percent, style=f"{line};{MUTED};{_FIGURES}")
     bar = (
         f"box-sizing:border-box;height:8px;margin:5px 0 0;overflow:hidden;border:1px {edge};"
         "border-radius:999px;background:rgba(128,128,128,.18)"
     )
-    return element(
-        "div",
-        element("div", label_block, percent, style=line),
-        element("div", element("div", style=fill), style=bar),
-    )
+    return element("div", head, element("div", element("div", style=fill), style=bar))
 
 
 def collapsible(summary: str, *body: str) -> Html:
@@ -217,11 +207,8 @@ def _cell(value: Cell) -> Html:
     return text(value)
 
 
-def _all_numbers(cells: Sequence[Cell]) -> bool:
-    values = [cell for cell in cells if cell is not None]
-    return bool(values) and all(
-        isinstance(value, int | float) and not isinstance(value, bool) for value in values
-    )
+def _is_number(cell: Cell) -> bool:
+    return isinstance(cell, int | float) and not isinstance(cell, bool)
 
 
 def table(
@@ -235,36 +222,27 @@ def table(
         A row does not have one cell per column.
     """
     lines = [[cell for _, cell in zip(columns, row, strict=True)] for row in rows]
-    numeric = [_all_numbers([line[index] for line in lines]) for index in range(len(columns))]
     edge = f"padding:4px 14px 4px 0;vertical-align:top;border:0;border-bottom:1px solid {LINE};"
-    sides = [edge + f"text-align:{'right' if right else 'left'}" for right in numeric]
-    head = [
+    sides = []
+    for index in range(len(columns)):
+        cells = [line[index] for line in lines if line[index] is not None]
+        side = "right" if cells and all(map(_is_number, cells)) else "left"
+        sides.append(f"{edge}text-align:{side}")
+
+    def row(cells: Iterable[Html]) -> Html:
+        return element("tr", *cells, style="background:transparent")
+
+    head = row(
         element("th", text(name), scope="col", style=f"{side};font-weight:400;{MUTED}")
         for name, side in zip(columns, sides, strict=True)
-    ]
+    )
     body = [
-        element(
-            "tr",
-            *(
-                element("td", _cell(value), style=side)
-                for value, side in zip(line, sides, strict=True)
-            ),
-            style="background:transparent",
-        )
+        row(element("td", _cell(cell), style=side) for cell, side in zip(line, sides, strict=True))
         for line in lines[:limit]
     ]
     count = f"the first {limit:,} of {len(lines):,} rows" if len(lines) > limit else ""
-    head_line = facts(caption, count)
-    return element(
-        "div",
-        element("div", head_line, style=f"margin:0 0 4px;font-size:12.5px;{MUTED}")
-        if head_line
-        else EMPTY,
-        element(
-            "table",
-            element("thead", element("tr", *head, style="background:transparent")),
-            element("tbody", *body),
-            style=f"margin:0;border:0;border-collapse:collapse;font-size:12.5px;{_FIGURES}",
-        ),
-        style="max-width:100%;overflow:auto",
-    )
+    if head_line := facts(caption, count):
+        head_line = element("div", head_line, style=f"margin:0 0 4px;font-size:12.5px;{MUTED}")
+    style = f"margin:0;border:0;border-collapse:collapse;font-size:12.5px;{_FIGURES}"
+    content = element("table", element("thead", head), element("tbody", *body), style=style)
+    return element("div", head_line, content, style="max-width:100%;overflow:auto")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
-import ipaddress
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 
 from musicapi_nb import markup
 from musicapi_nb.client.download import suffix_of
+from musicapi_nb.client.transport import is_loopback
 from musicapi_nb.errors import NoAudio
 from musicapi_nb.tasks import Song
 
@@ -27,13 +27,7 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 64_000_000  # of one song that are read into memory
 MAX_SECONDS = 1_800.0  # of one song that are decoded
-_MEDIA_TYPES = {
-    ".mp3": "audio/mpeg",
-    ".wav": "audio/wav",
-    ".m4a": "audio/mp4",
-    ".flac": "audio/flac",
-    ".ogg": "audio/ogg",
-}
+_MEDIA_TYPES = {".mp3": "mpeg", ".wav": "wav", ".m4a": "mp4", ".flac": "flac", ".ogg": "ogg"}
 _BLOCK_FRAMES = 1 << 18
 _PEAK_FRAMES = 256  # resolution of peaks before they are put into buckets
 _HEADER_BYTES = 16
@@ -52,15 +46,8 @@ def playable_url(song: Song) -> str | None:
     if url is None:
         return None
     parts = urlsplit(url)
-    is_local = song.simulated and _is_loopback(parts.hostname or "")
+    is_local = song.simulated and is_loopback(parts.hostname or "")
     return url if is_local or parts.scheme.lower() == "https" else None
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def no_audio_reason(song: Song) -> str:
@@ -109,7 +96,7 @@ def read_audio(path: Path, max_bytes: int) -> Audio:
     suffix = suffix_of(content[:_HEADER_BYTES], "audio")
     if suffix is None:
         raise NoAudio(f"the file is not audio (it starts with {content[:8]!r})")
-    return Audio(content, _MEDIA_TYPES[suffix])
+    return Audio(content, f"audio/{_MEDIA_TYPES[suffix]}")
 
 
 @contextlib.contextmanager

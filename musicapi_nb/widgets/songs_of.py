@@ -52,31 +52,15 @@ class SongItem:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class SongCollection:
-    """Songs of one or several sources.
-
-    Attributes
-    ----------
-    factors
-        Factor names and their levels as text, in the order of the plan.
-    library
-        Library with the songs' files and ratings, or None.
-    name
-        Such as "experiment harbour"; "" if the source has no name.
-    without_songs
-        Number of tasks and plan cells that have no song to show (yet).
-    refreshable
-        Whether reading the same source again may give more songs.
-    experiment
-        The experiment, if the source was one.
-    """
+    """Songs of one or several sources, with the library of their files and ratings."""
 
     items: tuple[SongItem, ...]
-    factors: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    factors: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)  # levels
     library: Library | None = None
-    name: str = ""
-    without_songs: int = 0
-    refreshable: bool = False
-    experiment: Experiment | None = None
+    name: str = ""  # such as "experiment harbour"
+    without_songs: int = 0  # tasks and plan cells that have no song to show (yet)
+    refreshable: bool = False  # whether reading the source again may give more songs
+    experiment: Experiment | None = None  # if the source was one
 
     def ratings(self) -> dict[int, Rating]:
         """Return the library's ratings of these songs, by index."""
@@ -88,18 +72,9 @@ class SongCollection:
 def songs_of(source: Any, library: Library | None = None) -> SongCollection:
     """Collect the songs of a source.
 
-    Parameters
-    ----------
-    source
-        A task, song, job, raw reply, experiment or experiment run, library, gallery, rows of
-        `songs_frame` (with `library`), or an iterable of these.
-    library
-        Library of the songs' files and ratings, in place of the one that the source has.
-
-    Raises
-    ------
-    InvalidArgument
-        The source, or an element of it, is none of these.
+    It may be a task, song, job, raw reply, experiment or experiment run, library, gallery, rows of
+    `songs_frame` (with `library`), or an iterable of these; InvalidArgument if it is none of them.
+    `library` replaces the one that the source has.
     """
     return _read_whole(source, library) or _merge([source], library)
 
@@ -125,12 +100,11 @@ def _read_experiment(experiment: Experiment, library: Library | None) -> SongCol
     without_songs = 0
     for index, cell in enumerate(experiment.plan.cells):
         levels = {name: level_text(level) for name, level in cell.levels.items()}
-        block = f"block {cell.block}"
-        songs = _task_items(tasks[index], levels, block) if index in tasks else []
+        songs = _task_items(tasks.get(index), levels, f"block {cell.block}")
         items += songs
         without_songs += not songs
     factors = {
-        name: tuple(dict.fromkeys(level_text(level) for level in levels))
+        name: tuple(dict.fromkeys(map(level_text, levels)))
         for name, levels in experiment.plan.factors.items()
     }
     return SongCollection(
@@ -213,9 +187,11 @@ def _tasks(element: Any) -> Iterable[Any]:
 
 
 def _task_items(
-    task: Task, levels: Mapping[str, str] | None = None, block: str = ""
+    task: Task | None, levels: Mapping[str, str] | None = None, block: str = ""
 ) -> list[SongItem]:
     """Return the songs of a task; one in its place if it is pending or failed."""
+    if task is None:
+        return []
     songs = task.songs
     if not songs and not task.answer and task.state != "succeeded":  # a persona has no songs
         placeholder = Song(

@@ -57,12 +57,13 @@ class Control:
 
     def spec(self) -> dict[str, Any]:
         """Return what the page needs to draw the control."""
+        options = self._kind.options
         return {
             "name": self.name,
             "label": label_of(self.name),
             "control": self._kind.control,
             "wide": self.field.kind in _WIDE_KINDS,
-            **self._kind.options(self.field, self._initial_raw),
+            **(options(self.field, self._initial_raw) if callable(options) else options or {}),
         }
 
     def state(
@@ -145,18 +146,20 @@ class _Kind(NamedTuple):
     """How one kind of field is edited, with the kind of control in form.js.
 
     `write` converts a field's value to the control's raw value, and `read` converts it back or
-    raises ValueError. `options` are further data for the page, from field and raw value.
+    raises ValueError. `options` are further data for the page, or a function of field and raw
+    value that returns them.
     """
 
     control: str
     write: Callable[[Any], Any]
     read: Callable[[Field, Any], Any]
-    options: Callable[[Field, Any], dict[str, Any]] = lambda _field, _raw: {}
+    options: dict[str, Any] | Callable[[Field, Any], dict[str, Any]] | None = None
 
 
 def _kind(field: Field) -> _Kind:
     if field.kind == "choice" and field.allow_other:
-        return _OPEN_CHOICE
+        hint = {"choices": field.choices, "placeholder": "choose one, or type another"}
+        return _TEXT._replace(options=hint)
     return _KINDS.get(field.kind, _TEXT)
 
 
@@ -247,30 +250,17 @@ def _read_request(request_type: Any, line: str, label: str) -> Any:
         raise _Unreadable(f"{label}: {'; '.join(map(str, error.problems))}.") from None
 
 
-def _placeholder(text: str) -> Callable[[Field, Any], dict[str, Any]]:
-    return lambda _field, _raw: {"placeholder": text}
-
-
-def _numeric(_field: Field, _raw: Any) -> dict[str, Any]:
-    return {"numeric": True}
-
-
-def _suggestions(field: Field, _raw: Any) -> dict[str, Any]:
-    return {"choices": field.choices, "placeholder": "choose one, or type another"}
-
-
 _TEXT = _Kind("text", _write_text, _read_text)
-_OPEN_CHOICE = _Kind("text", _write_text, _read_text, _suggestions)
-_NUMBER = _Kind("text", _write_text, _read_number, _numeric)
-_CLIPS_HINT = _placeholder("ids, comma-separated")
-_SEGMENTS_HINT = _placeholder("one part per line: name and seconds\nverse 20")
-_REQUESTS_HINT = _placeholder('one JSON object per line\n{"custom_mode": false, ...}')
+_NUMBER = _Kind("text", _write_text, _read_number, {"numeric": True})
+_CLIPS_HINT = {"placeholder": "ids, comma-separated"}
+_SEGMENTS_HINT = {"placeholder": "one part per line: name and seconds\nverse 20"}
+_REQUESTS_HINT = {"placeholder": 'one JSON object per line\n{"custom_mode": false, ...}'}
 _KINDS: Mapping[str, _Kind] = {
     "long text": _Kind("long", _write_text, _read_text),
     "choice": _Kind("choice", _write_text, lambda _, raw: raw or None, _options),
     "switch": _Kind("switch", lambda value: value is True, _read_unchanged),
     "fraction": _Kind("fraction", _write_fraction, _read_unchanged, _range),
-    "integer": _Kind("text", _write_text, _read_integer, _numeric),
+    "integer": _Kind("text", _write_text, _read_integer, {"numeric": True}),
     "number": _NUMBER,
     "seconds": _NUMBER,
     "clips": _Kind(

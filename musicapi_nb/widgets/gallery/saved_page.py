@@ -32,26 +32,15 @@ _IMAGE_TYPES: dict[str, markup.MediaType] = {
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class SavedPage:
-    """A page that was written.
-
-    Attributes
-    ----------
-    size
-        Size in bytes.
-    songs, embedded, beside, linked
-        Number of songs on the page, and of those that play from the page itself, from the
-        library's files next to it, and from their web links.
-    left_out
-        Title and reason of each song whose audio could not be embedded.
-    """
+    """A page that was written: its size in bytes, and numbers of its songs."""
 
     path: Path
     size: int
     songs: int
-    embedded: int
-    beside: int
-    linked: int
-    left_out: tuple[tuple[str, str], ...] = ()
+    embedded: int  # play from the page itself
+    beside: int  # play from the library's files next to it
+    linked: int  # play from their web links
+    left_out: tuple[tuple[str, str], ...] = ()  # title and reason of those not embedded
 
     def __str__(self) -> str:
         sources = {
