@@ -27,31 +27,15 @@ class TrialSong(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Trial:
-    """One question of a blind test, and its answer if there is one.
-
-    Attributes
-    ----------
-    number
-        Position in the test, from 1.
-    repeat_of
-        Number of the trial that has the same songs in another order, or None.
-    songs
-        In the order of their positions: A, B, ...
-    answer
-        "chosen", "tie", "skipped" (the audio was missing), or None: not answered yet.
-    chosen
-        Position (from 0) of the chosen song, or None.
-    seconds
-        Time from the moment all songs could be played to the answer.
-    """
+    """One question of a blind test, and its answer if there is one."""
 
     test: str
-    number: int
-    repeat_of: int | None
-    songs: tuple[TrialSong, ...]
-    answer: Answer | None = None
-    chosen: int | None = None
-    seconds: float | None = None
+    number: int  # from 1
+    repeat_of: int | None  # number of the trial that has the same songs in another order
+    songs: tuple[TrialSong, ...]  # in the order of their positions: A, B, ...
+    answer: Answer | None = None  # "skipped" if the audio was missing
+    chosen: int | None = None  # position of the chosen song, from 0
+    seconds: float | None = None  # from the moment all songs could be played
     answered_at: dt.datetime | None = None
 
 

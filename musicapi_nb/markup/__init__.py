@@ -5,23 +5,30 @@ untrusted notebook, whose sanitizer keeps only inline styles with plain values: 
 no SVG. Text inherits its color and surfaces are translucent, so it is readable on light and dark.
 """
 
-from musicapi_nb.markup.cards import card, cards, cover, gradient, link, page, player, stack
 from musicapi_nb.markup.components import (
     Cell,
     TagMark,
     Tone,
     badge,
     caption,
+    card,
+    cards,
     chip,
     chips,
     collapsible,
+    cover,
     facts,
     format_credits,
     format_datetime,
     format_duration,
+    gradient,
+    link,
     lyrics,
     notice,
+    page,
+    player,
     progress,
+    stack,
     table,
     verbatim,
 )

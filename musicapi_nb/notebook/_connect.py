@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import dataclasses
 import hashlib
 import os
@@ -12,12 +14,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+import aiohttp
+
 from musicapi_nb.client import BASE_URL, MusicAPI
+from musicapi_nb.client.transport import parse_base_url
 from musicapi_nb.client.webhook_fields import webhook_target
 from musicapi_nb.engines import Request
-from musicapi_nb.errors import InvalidRequest, Problem
+from musicapi_nb.errors import InvalidRequest, Problem, UnexpectedReply, Unreachable
 from musicapi_nb.notebook.event_loop import BackgroundLoop
-from musicapi_nb.notebook.remote_simulator import probe_simulator
 from musicapi_nb.notebook.session import KEY_VARIABLE, Session, open_sessions
 from musicapi_nb.webhook_signing import SECRET_VARIABLE
 
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
 SIMULATOR_VARIABLE = "MUSICAPI_SIMULATOR"
 LIBRARY = "musicapi-library"
 _SIMULATOR_KEY = "simulated-account"
+_PROBE_TIMEOUT = aiohttp.ClientTimeout(total=10.0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -187,7 +192,7 @@ def _start(
         background.submit(simulator.start()).result()
         base_url, speed = simulator.url, simulator.speed
     elif target.key is None:
-        base_url, speed = background.submit(probe_simulator(base_url)).result()
+        base_url, speed = background.submit(_probe_simulator(base_url)).result()
     client = MusicAPI(
         _SIMULATOR_KEY if target.key is None else target.key,
         base_url=base_url,
@@ -199,6 +204,30 @@ def _start(
         webhook_secret=options.webhook_secret,
     )
     return Session(client, background, simulator, library)
+
+
+async def _probe_simulator(address: str) -> tuple[str, float]:
+    """Return the base URL and clock speed of the simulator at an address.
+
+    Unreachable if nothing answers, UnexpectedReply if something other than a simulator does.
+    """
+    base, reply = parse_base_url(address), None
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=_PROBE_TIMEOUT) as session,
+            session.get(f"{base}/", allow_redirects=False) as response,
+        ):
+            with contextlib.suppress(ValueError, asyncio.IncompleteReadError):
+                reply = await response.json(content_type=None)
+    except (aiohttp.ClientError, OSError, TimeoutError) as error:
+        raise Unreachable(
+            f"no simulator answers at {base} ({type(error).__name__}); start one with "
+            "python -m musicapi_nb.simulator, which prints its address"
+        ) from error
+    speed = reply.get("speed") if isinstance(reply, dict) and "simulator" in reply else None
+    if isinstance(speed, bool) or not isinstance(speed, int | float) or not speed > 0:
+        raise UnexpectedReply(f"the server at {base} is not a musicapi_nb simulator", body=reply)
+    return base, float(speed)
 
 
 def _spend_limit(library: Library | None, limit: int | None) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
 from musicapi_nb.errors import MusicAPIError
 from musicapi_nb.notebook._connect import current_session
 from musicapi_nb.notebook.job import Job
-from musicapi_nb.notebook.song_list import SongList
+from musicapi_nb.notebook.session import SongList
 from musicapi_nb.notebook.song_magic_parser import help_text, parse_song_cell, wants_help
 from musicapi_nb.tasks import Task
 

@@ -16,7 +16,6 @@ from musicapi_nb.errors import ClientClosed, InvalidRequest, MusicAPIError, Prob
 from musicapi_nb.ledger_types import Media
 from musicapi_nb.notebook.event_loop import BackgroundLoop
 from musicapi_nb.notebook.job import Job
-from musicapi_nb.notebook.song_list import SongList
 from musicapi_nb.tasks import Song, Task
 
 if TYPE_CHECKING:
@@ -32,6 +31,20 @@ if TYPE_CHECKING:
 KEY_VARIABLE = "MUSICAPI_KEY"
 open_sessions: dict[str, Session] = {}
 """Open sessions by a digest of connect()'s arguments; the one connected last is the last."""
+
+
+class SongList(tuple[Song, ...]):
+    """Songs, displayed as cards in a notebook and as one line each in a terminal."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "\n".join(map(repr, self)) or "<no songs yet>"
+
+    def _repr_html_(self) -> str:
+        if not self:
+            return markup.notice("No songs yet; api.run(request) creates some.")
+        return markup.cards(markup.Html(song._repr_html_()) for song in self)
 
 
 class Session:

@@ -9,26 +9,45 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Coroutine, Iterator, Mapping
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+import anywidget
 import ipywidgets
+import traitlets
 
 from musicapi_nb import markup
 from musicapi_nb.engines import Request, default_operation, model_of, operations
 from musicapi_nb.errors import InvalidArgument, InvalidRequest, MusicAPIError, Problem
+from musicapi_nb.widgets.base import join_modules
 from musicapi_nb.widgets.form import wording
 from musicapi_nb.widgets.form.controls import Control, can_take, fields_in_order
 from musicapi_nb.widgets.form.submission import Submission
-from musicapi_nb.widgets.form.view import FormView
 
 if TYPE_CHECKING:
     from musicapi_nb.widgets.form.submission import Buyer, Job
 
+_FOLDER = Path(__file__).parent
 _REFRESH_SECONDS = 0.5
 # The button stays disabled this long, so that a double click buys once even if the reply is fast.
 _DOUBLE_CLICK_SECONDS = 1.0
 _STATIC_TEXT = "Interactive form: run this cell to use it."
+
+
+class FormView(anywidget.AnyWidget):
+    """The part of a form that the page draws (see form.js) from these traits.
+
+    `spec` is the operation: title, controls, and the other operations to choose from. `held` has
+    the value of each control, and the view in which it was typed; `state` the messages of each
+    control, texts above the button, and the button itself.
+    """
+
+    _esm = join_modules(_FOLDER.parent / "dom.js", _FOLDER / "form.js")
+    _css = _FOLDER / "form.css"
+    spec = traitlets.Dict().tag(sync=True)
+    held = traitlets.Dict().tag(sync=True)
+    state = traitlets.Dict().tag(sync=True)
 
 
 class Form:
