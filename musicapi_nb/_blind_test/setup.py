@@ -6,6 +6,7 @@ import asyncio
 import concurrent.futures
 import contextlib
 import dataclasses
+import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,7 @@ def load_or_create(
     """Return the saved design of this name, or draw, save and return a new one."""
     design = store.load_design(candidates.library, name)
     if design is None:
-        design = _create(candidates, spec, name, 0 if seed is None else seed)
+        design = _create(candidates, spec, name, secrets.randbelow(2**31) if seed is None else seed)
     requested = {"factor": spec.factor, **spec.settings}
     requested |= {} if seed is None else {"seed": seed}
     saved = {"factor": design.factor, **design.settings}

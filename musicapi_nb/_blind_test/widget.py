@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -83,10 +82,7 @@ def blind_test(  # noqa: PLR0913 - each argument is an independent setting
     """
     spec = BlindTestSpec(factor, trials, kind, swap_repeats, seconds)
     candidates = find_candidates(source, factor, library)
-    test_name = candidates.name if name is None else name
-    if seed is None and store.load_design(candidates.library, test_name) is None:
-        seed = secrets.randbelow(2**31)
-    design = load_or_create(candidates, spec, test_name, seed)
+    design = load_or_create(candidates, spec, candidates.name if name is None else name, seed)
     return BlindTest(candidates.library, design, candidates.songs)
 
 
@@ -95,14 +91,8 @@ class BlindTest(LiveWidget):
 
     Keys: A, B, ... or 1 to 4 play a song, space plays and pauses, the arrows choose, T chooses
     "no difference", Enter saves the answer. `mnb.preferences_frame(test)` has the answers,
-    `test.preference()` the estimated preferences.
-
-    Attributes
-    ----------
-    design
-        How it was drawn and matched.
-    error
-        The last error, in full; the page shows only its type, since the text may name a song.
+    `test.preference()` the estimated preferences. `design` says how it was drawn and matched;
+    `error` is the last error in full, of which the page shows only the type: it may name a song.
     """
 
     _esm = join_modules(_WIDGETS / "dom.js", _FOLDER / "results.js", _FOLDER / "blind_test.js")

@@ -32,12 +32,8 @@ class Job(Generic[_Result]):
     """Work under way: `await job`, call `job.result()`, or display it in a cell.
 
     Its display shows the progress, then the result or the error. Interrupting a cell that waits
-    for it does not end it; `cancel` does.
-
-    Attributes
-    ----------
-    task
-        The latest state of the task; None until the service has accepted the request.
+    for it does not end it; `cancel` does. `task` is the latest state of the task, None until the
+    service has accepted the request.
     """
 
     def __init__(

@@ -54,14 +54,8 @@ class Form:
     """A form for one operation, or for several to choose from; its button buys.
 
     Show it in a cell. Purchases are shown below the form. With a library, each press of the
-    button buys the next take. A press while a purchase is under way joins it.
-
-    Attributes
-    ----------
-    job
-        The last job; None before the first.
-    widget
-        Form and results as one ipywidget, for layouts of your own.
+    button buys the next take. A press while a purchase is under way joins it. `job` is the last
+    job, None before the first; `widget` is form and results as one ipywidget, for own layouts.
     """
 
     def __init__(
@@ -85,7 +79,7 @@ class Form:
         self._always_active: set[str] = set()  # set by the start request against its mode
         self._controls: Mapping[str, Control] = {}
         self._submissions: list[Submission] = []
-        self._display_ids: set[str] = set()
+        self._display_ids: list[str] = []
         self._view, self._results = FormView(), ipywidgets.VBox()
         self._results.add_class("musicapi-results")
         self._operation = default_operation(self._operations)
@@ -99,10 +93,7 @@ class Form:
     def request(self) -> Request:
         """The request that the form describes; its repr is code to paste.
 
-        Raises
-        ------
-        InvalidRequest
-            "Other fields" is not a JSON object.
+        InvalidRequest if "Other fields" is not a JSON object.
         """
         request, problems = self._read()
         if problems:
@@ -190,12 +181,8 @@ class Form:
 
     def _on_pick(self, message: Mapping[str, Any]) -> None:
         engine, name = message.get("engine", self._operation.engine), message.get("operation")
-        matches = [
-            operation
-            for operation in self._operations
-            if operation.engine == engine and name in (None, operation.operation)
-        ]
-        if matches:
+        kinds = [kind for kind in self._operations if kind.engine == engine]
+        if matches := [kind for kind in kinds if name in (None, kind.operation)]:
             self._error = ""
             self._select(default_operation(matches))
 
@@ -216,10 +203,7 @@ class Form:
     def submit(self) -> Job:
         """Buy what the form describes, as its button does; join a purchase that is under way.
 
-        Raises
-        ------
-        InvalidRequest
-            The request has errors; nothing is sent.
+        InvalidRequest if the request has errors; nothing is sent.
         """
         with self._lock:
             if self.job is not None and not self.job.done():
@@ -342,7 +326,7 @@ class Form:
         # The results are a second output: it is updated to save songs, the form's never is.
         display_id = uuid.uuid4().hex
         display(self._results_bundle(), raw=True, display_id=display_id)
-        self._display_ids.add(display_id)
+        self._display_ids.append(display_id)
 
     def _results_bundle(self) -> dict[str, Any]:
         jobs = [repr(submission.job) for submission in reversed(self._submissions)]
@@ -357,11 +341,9 @@ class Form:
 
     def _save_results(self) -> None:
         """Update the static output, which a saved notebook shows when no widget is alive."""
-        if not self._display_ids:
-            return
         from IPython.display import update_display  # noqa: PLC0415 - as above
 
-        for display_id in tuple(self._display_ids):
+        for display_id in self._display_ids:
             update_display(self._results_bundle(), raw=True, display_id=display_id)
 
 

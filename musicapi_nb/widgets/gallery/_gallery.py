@@ -74,12 +74,7 @@ class Gallery(LiveWidget):
     Audio comes from the library's file if there is one, else from the song's link. The page
     reports stars and notes as stored only after the library has stored them. Keys on a focused
     song: space plays and pauses, the arrows move to the previous and next song, with shift they
-    seek, 1 to 5 rate, 0 clears the rating.
-
-    Attributes
-    ----------
-    collection
-        The songs, their factors and their library.
+    seek, 1 to 5 rate, 0 clears the rating. `collection` has the songs, factors and library.
     """
 
     _esm = join_modules(_FOLDER.parent / "dom.js", *(_FOLDER / f"{name}.js" for name in _MODULES))

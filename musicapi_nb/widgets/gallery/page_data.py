@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from musicapi_nb import markup
 from musicapi_nb.markup.escape import plain_attribute
-from musicapi_nb.tasks import Song
 from musicapi_nb.tasks.html import tag_marks
 from musicapi_nb.widgets.song_audio import no_audio_reason, playable_url
 
@@ -26,21 +25,17 @@ def columns(collection: SongCollection) -> dict[str, Any]:
     `tags` holds for each song a list of codes: 4 x index in `tag_names`, plus 0 (plain), 1 (kept),
     2 (added) or 3 (dropped).
     """
-    items = collection.items
+    items, songs = collection.items, [item.song for item in collection.items]
     tag_codes: dict[str, int] = {}  # by raw tag: two different tags may look the same
     return {
         "title": [item.title for item in items],
-        "seconds": [
-            None if item.song.duration is None else round(item.song.duration, 1) for item in items
-        ],
-        "state": [item.song.state for item in items],
+        "seconds": [None if song.duration is None else round(song.duration, 1) for song in songs],
+        "state": [song.state for song in songs],
         "model": [markup.one_line(item.model, _TEXT_LIMIT) for item in items],
-        "playable": [
-            int(item.song.state == "succeeded" and item.song.engine != "lyrics") for item in items
-        ],
-        "created": [_date(item.song) for item in items],
-        "simulated": [int(item.song.simulated) for item in items],
-        "has_lyrics": [int(not markup.is_blank(item.song.lyrics)) for item in items],
+        "playable": [int(song.state == "succeeded" and song.engine != "lyrics") for song in songs],
+        "created": [markup.format_datetime(song.created_at).partition(",")[0] for song in songs],
+        "simulated": [int(song.simulated) for song in songs],
+        "has_lyrics": [int(not markup.is_blank(song.lyrics)) for song in songs],
         "position": [_position(item) for item in items],
         "tags": [_tags(item, tag_codes) for item in items],
         "tag_names": [_tag_name(tag) for tag in tag_codes],
@@ -50,10 +45,6 @@ def columns(collection: SongCollection) -> dict[str, Any]:
             if len(levels) > 1
         ],
     }
-
-
-def _date(song: Song) -> str:
-    return markup.format_datetime(song.created_at).partition(",")[0]
 
 
 def _position(item: SongItem) -> str:
