@@ -1,7 +1,5 @@
 """Draw the trials of a blind test: the songs of each, and their order. No I/O."""
 
-from __future__ import annotations
-
 import itertools
 import random
 from collections import Counter, defaultdict

@@ -1,20 +1,16 @@
 """Cut excerpts of songs that share duration, relative start, sample rate, channels and loudness."""
 
-from __future__ import annotations
-
 import io
 import math
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import signal
 
 from musicapi_nb.errors import NoAudio
 from musicapi_nb.widgets.song_audio import Audio, open_audio
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 START = 0.35  # share of the remaining song that lies before the excerpt
 HEADROOM_DB = 1.0

@@ -11,17 +11,16 @@ that a level that always won has a finite strength. The prior also makes the str
 each is relative to the mean of all levels.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import itertools
 import math
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import networkx as nx
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from musicapi_nb import markup
 from musicapi_nb._blind_test.answers import ANSWERS, LETTERS
@@ -33,11 +32,8 @@ from musicapi_nb._blind_test.bradley_terry import (
 from musicapi_nb.analysis.ratio_estimator import wilson_bounds
 from musicapi_nb.errors import InvalidArgument
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.float64]
-    Integers = NDArray[np.int64]
+Floats: TypeAlias = NDArray[np.float64]
+Integers: TypeAlias = NDArray[np.int64]
 
 _FEW_ANSWERS = 10
 _TIE = 0.5

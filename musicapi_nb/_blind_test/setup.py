@@ -1,7 +1,5 @@
 """Set up a blind test: draw songs, load their audio, match the excerpts, save the design."""
 
-from __future__ import annotations
-
 import asyncio
 import concurrent.futures
 import contextlib
@@ -52,6 +50,61 @@ class BlindTestSpec:
     @property
     def settings(self) -> dict[str, Any]:
         return {"kind": self.kind, "trials": self.trials, "swap_repeats": self.swap_repeats}
+
+
+class ExcerptCache:
+    """Excerpts and audio of a test's songs; missing files are downloaded into the library."""
+
+    def __init__(self, library: Library, songs: Mapping[str, Song]) -> None:
+        self._library = library
+        self._songs = songs
+        self._excerpts: dict[str, bytes] = {}
+
+    def excerpt(self, key: str, design: BlindDesign) -> bytes:
+        """Return the WAV file of a song's excerpt, as matched in the design."""
+        if key not in self._excerpts:
+            excerpt_format = AudioFormat(**design.settings["format"])
+            samples = loudness_match.cut_excerpt(self.audio(key), excerpt_format)
+            wav = loudness_match.wav_bytes(samples, excerpt_format, design.settings["gains"][key])
+            if len(self._excerpts) >= _CACHED_EXCERPTS:
+                del self._excerpts[next(iter(self._excerpts))]
+            self._excerpts[key] = wav
+        return self._excerpts[key]
+
+    def audio(self, key: str) -> Audio:
+        """Read a song's audio from the library, after downloading it if necessary.
+
+        MusicAPIError if the library has no file, and the link is missing or dead.
+        """
+        if (audio := song_audio.stored_audio(key, self._library)) is None:
+            self._download(key)
+            audio = song_audio.stored_audio(key, self._library)
+        if audio is None:
+            raise NoAudio("the audio file is missing")
+        return audio
+
+    def _download(self, key: str) -> None:
+        song = self._songs.get(key)
+        if song is None or song_audio.playable_url(song) is None:
+            reason = song_audio.no_audio_reason(song) if song else ""
+            raise NoAudio(reason or "the song has no file in the library, and no link")
+        # In a thread, since a notebook cell already runs inside an event loop.
+        with concurrent.futures.ThreadPoolExecutor(1) as thread:
+            path = thread.submit(asyncio.run, self._fetch(song)).result()
+        try:
+            with path.open("rb") as file:
+                suffix = suffix_of(file.read(16), "audio") or ".audio"
+            self._library.attach(song, "audio", self._library.add_file(path, suffix))
+        finally:
+            path.unlink(missing_ok=True)
+
+    async def _fetch(self, song: Song) -> Path:
+        from musicapi_nb.client import MusicAPI  # noqa: PLC0415 - most songs have a file
+
+        async with MusicAPI(_ANONYMOUS_KEY, simulated=song.simulated) as client:
+            return await client.download(
+                song, self._library.temporary_path(".audio"), max_bytes=song_audio.MAX_BYTES
+            )
 
 
 def load_or_create(
@@ -138,61 +191,6 @@ def _exclude_on_error(key: str, excluded: dict[str, ExcludedSong]) -> Iterator[N
         yield
     except MusicAPIError as error:
         excluded[key] = ExcludedSong(key, str(error))
-
-
-class ExcerptCache:
-    """Excerpts and audio of a test's songs; missing files are downloaded into the library."""
-
-    def __init__(self, library: Library, songs: Mapping[str, Song]) -> None:
-        self._library = library
-        self._songs = songs
-        self._excerpts: dict[str, bytes] = {}
-
-    def excerpt(self, key: str, design: BlindDesign) -> bytes:
-        """Return the WAV file of a song's excerpt, as matched in the design."""
-        if key not in self._excerpts:
-            excerpt_format = AudioFormat(**design.settings["format"])
-            samples = loudness_match.cut_excerpt(self.audio(key), excerpt_format)
-            wav = loudness_match.wav_bytes(samples, excerpt_format, design.settings["gains"][key])
-            if len(self._excerpts) >= _CACHED_EXCERPTS:
-                del self._excerpts[next(iter(self._excerpts))]
-            self._excerpts[key] = wav
-        return self._excerpts[key]
-
-    def audio(self, key: str) -> Audio:
-        """Read a song's audio from the library, after downloading it if necessary.
-
-        MusicAPIError if the library has no file, and the link is missing or dead.
-        """
-        if (audio := song_audio.stored_audio(key, self._library)) is None:
-            self._download(key)
-            audio = song_audio.stored_audio(key, self._library)
-        if audio is None:
-            raise NoAudio("the audio file is missing")
-        return audio
-
-    def _download(self, key: str) -> None:
-        song = self._songs.get(key)
-        if song is None or song_audio.playable_url(song) is None:
-            reason = song_audio.no_audio_reason(song) if song else ""
-            raise NoAudio(reason or "the song has no file in the library, and no link")
-        # In a thread, since a notebook cell already runs inside an event loop.
-        with concurrent.futures.ThreadPoolExecutor(1) as thread:
-            path = thread.submit(asyncio.run, self._fetch(song)).result()
-        try:
-            with path.open("rb") as file:
-                suffix = suffix_of(file.read(16), "audio") or ".audio"
-            self._library.attach(song, "audio", self._library.add_file(path, suffix))
-        finally:
-            path.unlink(missing_ok=True)
-
-    async def _fetch(self, song: Song) -> Path:
-        from musicapi_nb.client import MusicAPI  # noqa: PLC0415 - most songs have a file
-
-        async with MusicAPI(_ANONYMOUS_KEY, simulated=song.simulated) as client:
-            return await client.download(
-                song, self._library.temporary_path(".audio"), max_bytes=song_audio.MAX_BYTES
-            )
 
 
 def describe(design: BlindDesign, trials: Iterable[Trial]) -> str:

@@ -1,7 +1,5 @@
 """Blind tests in a library: write a design once, write each answer once, read both back."""
 
-from __future__ import annotations
-
 import contextlib
 import dataclasses
 import datetime as dt

@@ -1,12 +1,11 @@
 """blind_test and its widget BlindTest: anonymous excerpts, one trial at a time."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import pandas as pd
 import traitlets
 
 from musicapi_nb import markup
@@ -22,68 +21,10 @@ from musicapi_nb.library import Library
 from musicapi_nb.tasks import Song
 from musicapi_nb.widgets.base import LiveWidget, join_modules
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 _FOLDER = Path(__file__).parent
 _WIDGETS = _FOLDER.parent / "widgets"
 _MAX_ANSWER_SECONDS = 86_400.0
 _REQUESTS = frozenset({"load", "answer", "skip"})
-
-
-def blind_test(  # noqa: PLR0913 - each argument is an independent setting
-    source: Any,
-    factor: str,
-    *,
-    trials: int = 24,
-    kind: Kind = "pairs",
-    swap_repeats: bool = False,
-    seed: int | None = None,
-    name: str | None = None,
-    library: Library | None = None,
-    seconds: float = 30.0,
-) -> BlindTest:
-    """Compare the levels of a factor by ear, without knowing which level is playing.
-
-    The songs of a trial differ in the factor and share the levels of the other factors, and the
-    block, where the design has such songs. Excerpts have the same length, loudness (ITU-R
-    BS.1770-4) and format; nothing that identifies a song leaves the kernel before the end. The
-    library stores the design, and each answer before the next trial appears: the same call, also
-    in another kernel, resumes the test.
-
-    Parameters
-    ----------
-    source
-        An experiment, tasks, a library, or a frame of songs such as `run.songs().query(...)`, in
-        which the columns before `task_id` are further factors. Tasks and frames need `library`.
-    factor
-        What is compared: a factor of the experiment, a column of the frame, or a request field.
-    trials
-        Total number of trials.
-    kind
-        "pairs": which of two songs is better; "best_of_four": which of four is best.
-    swap_repeats
-        Whether the second half repeats the first half with the songs in the opposite order.
-    seed
-        Determines the trials; random if omitted.
-    name
-        Name of the test in the library; derived from the source and the factor if omitted.
-    library
-        Where the answers are stored, if the source has no library.
-    seconds
-        Maximum length of the excerpts, 1 to 30.
-
-    Raises
-    ------
-    InvalidArgument
-        An argument cannot be used, or the library has a test of this name with other settings.
-    NothingToCompare
-        Too few songs of different levels have audio.
-    """
-    spec = BlindTestSpec(factor, trials, kind, swap_repeats, seconds)
-    candidates = find_candidates(source, factor, library)
-    design = load_or_create(candidates, spec, candidates.name if name is None else name, seed)
-    return BlindTest(candidates.library, design, candidates.songs)
 
 
 class BlindTest(LiveWidget):
@@ -239,6 +180,61 @@ class BlindTest(LiveWidget):
             markup.text(state["description"]),
             markup.notice(hint, "neutral"),
         )
+
+
+def blind_test(  # noqa: PLR0913 - each argument is an independent setting
+    source: Any,
+    factor: str,
+    *,
+    trials: int = 24,
+    kind: Kind = "pairs",
+    swap_repeats: bool = False,
+    seed: int | None = None,
+    name: str | None = None,
+    library: Library | None = None,
+    seconds: float = 30.0,
+) -> BlindTest:
+    """Compare the levels of a factor by ear, without knowing which level is playing.
+
+    The songs of a trial differ in the factor and share the levels of the other factors, and the
+    block, where the design has such songs. Excerpts have the same length, loudness (ITU-R
+    BS.1770-4) and format; nothing that identifies a song leaves the kernel before the end. The
+    library stores the design, and each answer before the next trial appears: the same call, also
+    in another kernel, resumes the test.
+
+    Parameters
+    ----------
+    source
+        An experiment, tasks, a library, or a frame of songs such as `run.songs().query(...)`, in
+        which the columns before `task_id` are further factors. Tasks and frames need `library`.
+    factor
+        What is compared: a factor of the experiment, a column of the frame, or a request field.
+    trials
+        Total number of trials.
+    kind
+        "pairs": which of two songs is better; "best_of_four": which of four is best.
+    swap_repeats
+        Whether the second half repeats the first half with the songs in the opposite order.
+    seed
+        Determines the trials; random if omitted.
+    name
+        Name of the test in the library; derived from the source and the factor if omitted.
+    library
+        Where the answers are stored, if the source has no library.
+    seconds
+        Maximum length of the excerpts, 1 to 30.
+
+    Raises
+    ------
+    InvalidArgument
+        An argument cannot be used, or the library has a test of this name with other settings.
+    NothingToCompare
+        Too few songs of different levels have audio.
+    """
+    spec = BlindTestSpec(factor, trials, kind, swap_repeats, seconds)
+    candidates = find_candidates(source, factor, library)
+    design = load_or_create(candidates, spec, candidates.name if name is None else name, seed)
+    return BlindTest(candidates.library, design, candidates.songs)
 
 
 def _seconds(message: Mapping[str, Any]) -> float | None:

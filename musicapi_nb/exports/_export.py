@@ -1,7 +1,5 @@
 """export(): write a library's songs to a folder or a ZIP, for other programs."""
 
-from __future__ import annotations
-
 import contextlib
 import datetime as dt
 import hashlib

@@ -1,7 +1,5 @@
 """Writes tags into audio files with mutagen: ID3 (MP3, WAV), MP4 atoms, FLAC and Ogg comments."""
 
-from __future__ import annotations
-
 import base64
 import datetime as dt
 import re

@@ -1,7 +1,5 @@
 """A folder of exported songs: file names, integrity checks and atomic writes."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """The playlist of an export, and its tables as CSV and Parquet."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Iterable, Mapping

@@ -1,7 +1,5 @@
 """The provenance record of a song: its request, reply, purchase and files."""
 
-from __future__ import annotations
-
 import datetime as dt
 import functools
 import hashlib

@@ -1,7 +1,5 @@
 """The result of an export, and its card."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Mapping

@@ -1,7 +1,5 @@
 """The songs to export, and the library's data about each of them."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -15,6 +13,38 @@ from musicapi_nb.widgets.song_audio import no_audio_reason
 from musicapi_nb.widgets.songs_of import SongItem, songs_of
 
 _ALIGNED_LYRICS = "aligned_lyrics"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class LibraryIndex:
+    """The library's entries by task, aligned lyrics by song, and tasks read from it."""
+
+    library: Library
+    entries: Mapping[tuple[str | None, bool], Entry]
+    alignments: Mapping[tuple[str, bool], Sequence[Mapping[str, Any]]]
+    tasks: dict[int, Task] = dataclasses.field(default_factory=dict)
+
+    def entry(self, song: Song, task: Task | None) -> Entry | None:
+        """Return the purchase of a song."""
+        return self.entries.get((song.task_id or (task.id if task else None), song.simulated))
+
+    def task(self, item: SongItem) -> Task:
+        """Return the task of a song; a song without one gets it from the library."""
+        song, task = item.song, item.task
+        entry = self.entry(song, task)
+        if entry is None:
+            return task or Task(
+                id=song.task_id,
+                engine=song.engine,
+                state=song.state,
+                songs=(song,),
+                simulated=song.simulated,
+            )
+        if task is not None and task.request is not None:
+            return task
+        if entry.id not in self.tasks:
+            self.tasks[entry.id] = self.library.task(entry.id)
+        return self.tasks[entry.id]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -60,38 +90,6 @@ def select_songs(source: Any, library: Library | None) -> Selection:
             reason = no_audio_reason(item.song) or f"The song is {item.song.state}."
             skipped.append((item.title, reason))
     return Selection(songs, skipped, index, collection.experiment)
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class LibraryIndex:
-    """The library's entries by task, aligned lyrics by song, and tasks read from it."""
-
-    library: Library
-    entries: Mapping[tuple[str | None, bool], Entry]
-    alignments: Mapping[tuple[str, bool], Sequence[Mapping[str, Any]]]
-    tasks: dict[int, Task] = dataclasses.field(default_factory=dict)
-
-    def entry(self, song: Song, task: Task | None) -> Entry | None:
-        """Return the purchase of a song."""
-        return self.entries.get((song.task_id or (task.id if task else None), song.simulated))
-
-    def task(self, item: SongItem) -> Task:
-        """Return the task of a song; a song without one gets it from the library."""
-        song, task = item.song, item.task
-        entry = self.entry(song, task)
-        if entry is None:
-            return task or Task(
-                id=song.task_id,
-                engine=song.engine,
-                state=song.state,
-                songs=(song,),
-                simulated=song.simulated,
-            )
-        if task is not None and task.request is not None:
-            return task
-        if entry.id not in self.tasks:
-            self.tasks[entry.id] = self.library.task(entry.id)
-        return self.tasks[entry.id]
 
 
 def _alignments(

@@ -1,7 +1,5 @@
 """ExperimentRun: an experiment on the background loop, with its dry run, jobs and tables."""
 
-from __future__ import annotations
-
 import contextlib
 import threading
 from collections.abc import Callable, Generator

@@ -1,7 +1,5 @@
 """The IPython magics %%song, which buys a song, and %songs, which shows the latest ones."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from IPython.core.error import UsageError

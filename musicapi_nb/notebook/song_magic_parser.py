@@ -1,7 +1,5 @@
 """Parses the line and the body of a %%song cell into a request. No I/O."""
 
-from __future__ import annotations
-
 import contextlib
 import difflib
 import json

@@ -1,29 +1,24 @@
 """The audio of a song: read it from the library or its link, and compute its peaks."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import io
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import numpy as np
+from numpy.typing import NDArray
 
 from musicapi_nb import markup
+from musicapi_nb.client import MusicAPI
 from musicapi_nb.client.download import suffix_of
 from musicapi_nb.client.transport import is_loopback
 from musicapi_nb.errors import NoAudio
+from musicapi_nb.library import Library
 from musicapi_nb.tasks import Song
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from musicapi_nb.client import MusicAPI
-    from musicapi_nb.library import Library
 
 MAX_BYTES = 64_000_000  # of one song that are read into memory
 MAX_SECONDS = 1_800.0  # of one song that are decoded

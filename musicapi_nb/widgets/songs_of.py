@@ -1,11 +1,11 @@
 """The songs of anything that holds songs: tasks, jobs, experiments, a library, table rows."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from musicapi_nb import markup
 from musicapi_nb.errors import InvalidArgument
@@ -14,9 +14,6 @@ from musicapi_nb.library import Library, Rating
 from musicapi_nb.library.media_files import song_key
 from musicapi_nb.markup.escape import TITLE_LIMIT, plain_attribute
 from musicapi_nb.tasks import Song, Task
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _RAW_REPLIES = (Mapping, str, bytes, bytearray, Path)
 _FRAME_KEYS = ("task_id", "song_position")

@@ -1,7 +1,5 @@
 """One control for each kind of field: its data for the page, and its value in Python. No I/O."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple

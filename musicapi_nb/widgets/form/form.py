@@ -1,7 +1,5 @@
 """A form made from a request's declaration: fill it in, see problems and price, buy."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import json
@@ -11,7 +9,7 @@ import uuid
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import anywidget
 import ipywidgets
@@ -23,10 +21,7 @@ from musicapi_nb.errors import InvalidArgument, InvalidRequest, MusicAPIError, P
 from musicapi_nb.widgets.base import join_modules
 from musicapi_nb.widgets.form import wording
 from musicapi_nb.widgets.form.controls import Control, can_take, fields_in_order
-from musicapi_nb.widgets.form.submission import Submission
-
-if TYPE_CHECKING:
-    from musicapi_nb.widgets.form.submission import Buyer, Job
+from musicapi_nb.widgets.form.submission import Buyer, Job, Submission
 
 _FOLDER = Path(__file__).parent
 _REFRESH_SECONDS = 0.5

@@ -1,7 +1,5 @@
 """One press of a form's button: its job, and how the job is shown."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Generator
 from typing import Any, Protocol

@@ -1,32 +1,27 @@
 """The gallery widget: browse, play and rate songs, one page at a time."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
 import traitlets
 
 from musicapi_nb import markup
 from musicapi_nb.errors import InvalidArgument, MusicAPIError, NoAudio
+from musicapi_nb.library import Library, Rating
 from musicapi_nb.library.ratings import new_rating
 from musicapi_nb.tasks import Song
 from musicapi_nb.widgets import song_audio
 from musicapi_nb.widgets.base import LiveWidget, join_modules
 from musicapi_nb.widgets.gallery import page_data
 from musicapi_nb.widgets.gallery.html import gallery_html, summary_line
+from musicapi_nb.widgets.gallery.saved_page import SavedPage, save_page
+from musicapi_nb.widgets.song_audio import Audio
 from musicapi_nb.widgets.songs_of import songs_of
 
-if TYPE_CHECKING:
-    from musicapi_nb.library import Library, Rating
-    from musicapi_nb.widgets.gallery.saved_page import SavedPage
-    from musicapi_nb.widgets.song_audio import Audio
-
-    Fetch = Callable[[Song], Future[Audio]]
-
+Fetch: TypeAlias = Callable[[Song], Future[Audio]]
 PAGE_SIZE = 24
 _PEAK_BUCKETS = 240
 _MAX_MESSAGE = 1_000
@@ -40,32 +35,6 @@ class _SongRef:
 
     index: int
     generation: int
-
-
-def gallery(
-    source: Any, *, library: Library | None = None, fetch: Fetch | None = None, title: str = ""
-) -> Gallery:
-    """Show songs to browse, play and rate: see `Gallery`.
-
-    Parameters
-    ----------
-    source
-        Tasks, songs, jobs, raw replies, an iterable of these, an experiment, a library, or rows
-        of `songs_frame` (with `library`).
-    library
-        Library of ratings and files; not needed for an experiment or a library. Without a
-        library, ratings last as long as this gallery.
-    fetch
-        Downloads a song whose link the browser cannot reach; `api.gallery()` sets it.
-    title
-        Heading of the gallery.
-
-    Raises
-    ------
-    InvalidArgument
-        `source` holds no songs.
-    """
-    return Gallery(source, library=library, fetch=fetch, title=title)
 
 
 class Gallery(LiveWidget):
@@ -130,8 +99,6 @@ class Gallery(LiveWidget):
 
     def save_page(self, path: str | Path, **options: Any) -> SavedPage:
         """Write these songs to an HTML page: see `mnb.save_page`."""
-        from musicapi_nb.widgets.gallery.saved_page import save_page  # noqa: PLC0415 - seldom used
-
         return save_page(path, self, **{"title": self._title, **options})
 
     def _state(self) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -292,6 +259,32 @@ class Gallery(LiveWidget):
     def _repr_html_(self) -> str:
         ratings = self.ratings_by_index()
         return gallery_html(self.collection, ratings, self._title, PAGE_SIZE)
+
+
+def gallery(
+    source: Any, *, library: Library | None = None, fetch: Fetch | None = None, title: str = ""
+) -> Gallery:
+    """Show songs to browse, play and rate: see `Gallery`.
+
+    Parameters
+    ----------
+    source
+        Tasks, songs, jobs, raw replies, an iterable of these, an experiment, a library, or rows
+        of `songs_frame` (with `library`).
+    library
+        Library of ratings and files; not needed for an experiment or a library. Without a
+        library, ratings last as long as this gallery.
+    fetch
+        Downloads a song whose link the browser cannot reach; `api.gallery()` sets it.
+    title
+        Heading of the gallery.
+
+    Raises
+    ------
+    InvalidArgument
+        `source` holds no songs.
+    """
+    return Gallery(source, library=library, fetch=fetch, title=title)
 
 
 def _mark(rating: Rating | None) -> list[int]:

@@ -1,19 +1,14 @@
 """Static HTML of a gallery, for saved notebooks: its first page as cards and a table."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from musicapi_nb import markup
+from musicapi_nb.library import Rating
 from musicapi_nb.markup.escape import element
+from musicapi_nb.tasks import Song
 from musicapi_nb.tasks.html import song_card, tag_marks
-
-if TYPE_CHECKING:
-    from musicapi_nb.library import Rating
-    from musicapi_nb.tasks import Song
-    from musicapi_nb.widgets.songs_of import SongCollection, SongItem
+from musicapi_nb.widgets.songs_of import SongCollection, SongItem
 
 _MAX_CARDS = 6  # audio elements make a page slow
 _MAX_TAGS = 6

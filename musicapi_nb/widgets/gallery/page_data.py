@@ -1,18 +1,14 @@
 """The data that a gallery sends to the page: columns of all songs, details of visible ones."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from musicapi_nb import markup
+from musicapi_nb.library import Library, Rating
 from musicapi_nb.markup.escape import plain_attribute
 from musicapi_nb.tasks.html import tag_marks
 from musicapi_nb.widgets.song_audio import no_audio_reason, playable_url
-
-if TYPE_CHECKING:
-    from musicapi_nb.library import Library, Rating
-    from musicapi_nb.widgets.songs_of import SongCollection, SongItem
+from musicapi_nb.widgets.songs_of import SongCollection, SongItem
 
 _TEXT_LIMIT, _LYRICS_LIMIT = 60, 6_000
 _MAX_TAGS = 40

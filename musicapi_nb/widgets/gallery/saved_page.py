@@ -1,24 +1,19 @@
 """save_page: write songs to one HTML page that opens from disk, without network or scripts."""
 
-from __future__ import annotations
-
 import dataclasses
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 import msgspec
 
 from musicapi_nb import markup
 from musicapi_nb.errors import InvalidArgument, MusicAPIError, NoAudio, PageTooLarge
-from musicapi_nb.frames.io import write_atomically
+from musicapi_nb.library import Library
 from musicapi_nb.tasks import Song
 from musicapi_nb.widgets import song_audio
 from musicapi_nb.widgets.gallery.html import card, count_text, table
 from musicapi_nb.widgets.songs_of import SongItem, songs_of
-
-if TYPE_CHECKING:
-    from musicapi_nb.library import Library
 
 _MAX_PAGE_BYTES = 100_000_000
 _MAX_COVER_BYTES = 2_000_000
@@ -95,6 +90,8 @@ def save_page(  # noqa: PLR0913 - all but two are options
     InvalidArgument
         `source` holds no songs, or `path` is a folder.
     """
+    from musicapi_nb.frames.io import write_atomically  # noqa: PLC0415 - loads pandas
+
     collection = songs_of(source, library)
     target = Path(path).expanduser().absolute()
     if target.is_dir():
