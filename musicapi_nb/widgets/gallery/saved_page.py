@@ -1,28 +1,30 @@
 """save_page: write songs to one HTML page that opens from disk, without network or scripts."""
 
+from __future__ import annotations
+
 import dataclasses
 import os
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
 
 from musicapi_nb import markup
 from musicapi_nb.errors import InvalidArgument, MusicAPIError, NoAudio, PageTooLarge
-from musicapi_nb.library import Library
+from musicapi_nb.frames.io import write_atomically
 from musicapi_nb.tasks import Song
 from musicapi_nb.widgets import song_audio
 from musicapi_nb.widgets.gallery.html import card, count_text, table
 from musicapi_nb.widgets.songs_of import SongItem, songs_of
 
+if TYPE_CHECKING:
+    from musicapi_nb.library import Library
+
 _MAX_PAGE_BYTES = 100_000_000
 _MAX_COVER_BYTES = 2_000_000
 _EMBEDDABLE = frozenset(get_args(markup.MediaType))
-_IMAGE_TYPES: dict[str, markup.MediaType] = {
-    ".png": "image/png",
-    ".jpg": "image/jpeg",
-    ".webp": "image/webp",
-}
+_IMAGE_TYPES: dict[str, markup.MediaType]
+_IMAGE_TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".webp": "image/webp"}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -90,8 +92,6 @@ def save_page(  # noqa: PLR0913 - all but two are options
     InvalidArgument
         `source` holds no songs, or `path` is a folder.
     """
-    from musicapi_nb.frames.io import write_atomically  # noqa: PLC0415 - loads pandas
-
     collection = songs_of(source, library)
     target = Path(path).expanduser().absolute()
     if target.is_dir():
@@ -150,7 +150,11 @@ class _PageLinks:
         song = item.song
         path = self._library.file_of(song) if self._library is not None else None
         if self._embed:
-            if url := self._embedded_audio(item, path):
+            try:
+                url = self._embedded_audio(path)
+            except NoAudio as error:
+                self.left_out.append((item.title, error.message))
+            else:
                 self.sources.append("page")
                 return url
         elif path is not None and (file_url := self._relative_url(path)):
@@ -160,20 +164,13 @@ class _PageLinks:
             self.sources.append("link")
         return link
 
-    def _embedded_audio(self, item: SongItem, path: Path | None) -> str | None:
+    def _embedded_audio(self, path: Path | None) -> str:
         if path is None:
-            self.left_out.append((item.title, "the library has no file of it"))
-            return None
+            raise NoAudio("the library has no file of it")
         self._reserve(path.stat().st_size)
-        try:
-            audio = song_audio.read_audio(path, self._limit)
-        except NoAudio as error:
-            self.left_out.append((item.title, error.message))
-            return None
+        audio = song_audio.read_audio(path, self._limit)
         if audio.media_type not in _EMBEDDABLE:
-            reason = f"{audio.media_type} cannot be embedded in a page"
-            self.left_out.append((item.title, reason))
-            return None
+            raise NoAudio(f"{audio.media_type} cannot be embedded in a page")
         return markup.data_url(audio.content, audio.media_type)  # type: ignore[arg-type]  # checked above
 
     def _reserve(self, size: int) -> None:
