@@ -186,7 +186,6 @@ def _draw_playable(
 
 @contextlib.contextmanager
 def _exclude_on_error(key: str, excluded: dict[str, ExcludedSong]) -> Iterator[None]:
-    """Exclude the song if its audio cannot be used."""
     try:
         yield
     except MusicAPIError as error:

@@ -24,7 +24,6 @@ from musicapi_nb.widgets.base import LiveWidget, join_modules
 _FOLDER = Path(__file__).parent
 _WIDGETS = _FOLDER.parent / "widgets"
 _MAX_ANSWER_SECONDS = 86_400.0
-_REQUESTS = frozenset({"load", "answer", "skip"})
 
 
 class BlindTest(LiveWidget):
@@ -110,7 +109,7 @@ class BlindTest(LiveWidget):
 
     def _handle(self, message: Any) -> None:
         request = message.get("do") if isinstance(message, dict) else None
-        if request not in _REQUESTS:
+        if request not in {"load", "answer", "skip"}:
             raise InvalidArgument(f"unknown message of the page: {message!r:.80}")
         trial = next((trial for trial in self.trials() if trial.answer is None), None)
         if trial is None or message.get("trial") != trial.number:

@@ -8,6 +8,7 @@ import os
 import shutil
 import zipfile
 from collections.abc import Iterable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,6 @@ def _check_replaceable(path: Path) -> None:
 
 
 def _pack(folder: Path, names: Iterable[str], path: Path) -> None:
-    """Write these files of a folder into a ZIP at `path`."""
     with zipfile.ZipFile(path, "w", strict_timestamps=False) as packed:
         for name in names:
             is_compressed = Path(name).suffix in _COMPRESSED
@@ -187,7 +187,7 @@ class _SongWriter:
             "files": {path.name: sha256(path) for path in (audio, *texts)},
             "source": {"audio_sha256": source.stem},
             "fingerprint": fingerprint,
-            "package": provenance.package(),
+            "package": {"name": "musicapi_nb", "version": version("musicapi_nb")},
             "exported_at": dt.datetime.now(dt.UTC),
         }
         record_file.write_text(provenance.to_json(record), encoding="utf-8", newline="\n")

@@ -36,7 +36,6 @@ class Tags(NamedTuple):
 
 
 def tags_of(song: Song, model: str | None) -> Tags:
-    """Return the tags of a song."""
     date = f"{song.created_at.astimezone(dt.UTC):%Y-%m-%dT%H:%M:%S}" if song.created_at else ""
     ids = {"SONG_ID": song.id, "TASK_ID": song.task_id, "ENGINE": song.engine, "MODEL": model}
     return Tags(

@@ -221,12 +221,10 @@ class Job(Generic[_Result]):
         self._start_refreshing()
 
     def actions(self) -> tuple[Action, ...]:
-        """Return the buttons of a monitor."""
         help_text = "Stop waiting; a task already paid for keeps running on the service."
         return (Action("Stop waiting", help_text, self.cancel, not self.done()),)
 
     def bar_state(self) -> BarState:
-        """Return the number of finished songs, for a progress bar."""
         songs = self.task.songs if self.task else ()
         expected = (self.task.expected if self.task else None) or max(len(songs), 1)
         text = self._elapsed_text() if self.task else self._state_text()

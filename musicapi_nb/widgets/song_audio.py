@@ -115,16 +115,13 @@ def peaks(audio: Audio, buckets: int = 240) -> NDArray[np.float32]:
     with open_audio(audio) as file:
         frames = int(MAX_SECONDS * file.samplerate)
         blocks = file.blocks(_BLOCK_FRAMES, frames=frames, dtype="float32", always_2d=True)
-        block_peaks = [_block_peaks(block) for block in blocks]
+        block_peaks = []
+        for block in blocks:
+            edges = np.arange(0, len(block), _PEAK_FRAMES)
+            block_peaks.append(np.maximum.reduceat(np.abs(block).max(axis=1), edges))
     if not block_peaks:
         raise NoAudio("the audio is empty")
     magnitudes = np.concatenate(block_peaks)
     edges = np.linspace(0, len(magnitudes), buckets + 1)[:-1].astype(int)
     bucket_peaks = np.maximum.reduceat(magnitudes, edges)
     return np.asarray(np.clip(np.nan_to_num(bucket_peaks), 0, 1), dtype=np.float32)
-
-
-def _block_peaks(block: NDArray[np.float32]) -> NDArray[np.float32]:
-    magnitude = np.abs(block).max(axis=1)
-    edges = np.arange(0, len(magnitude), _PEAK_FRAMES)
-    return np.asarray(np.maximum.reduceat(magnitude, edges), dtype=np.float32)

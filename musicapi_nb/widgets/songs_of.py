@@ -35,10 +35,8 @@ class SongItem:
     @property
     def title(self) -> str:
         """The title as one safe line; "(untitled)" if it is blank."""
-        title = self.song.title
-        if title is None or markup.is_blank(title):
-            return "(untitled)"
-        return plain_attribute(title, TITLE_LIMIT)
+        title = self.song.title or ""
+        return "(untitled)" if markup.is_blank(title) else plain_attribute(title, TITLE_LIMIT)
 
     @property
     def model(self) -> str:

@@ -34,7 +34,7 @@ class Control:
 
     def type(self, raw: Any) -> None:
         """Take a typed value; ignore one of a type that this control does not produce."""
-        is_fraction = self.field.kind == "fraction" and _is_number_or_none(raw)
+        is_fraction = self.field.kind == "fraction" and raw == _number_or_none(raw)
         if isinstance(raw, type(self._initial_raw)) or is_fraction:
             self.touched = True
             self.raw = raw
@@ -125,8 +125,8 @@ def can_take(field: Field, value: Any) -> bool:
     return True
 
 
-def _is_number_or_none(raw: Any) -> bool:
-    return raw is None or (isinstance(raw, int | float) and not isinstance(raw, bool))
+def _number_or_none(value: Any) -> float | None:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _sentence(message: str) -> str:
@@ -161,10 +161,6 @@ def _kind(field: Field) -> _Kind:
     return _KINDS.get(field.kind, _TEXT)
 
 
-def _read_unchanged(_field: Field, raw: Any) -> Any:
-    return raw
-
-
 def _write_text(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value))
@@ -184,10 +180,6 @@ def _read_number(field: Field, raw: str) -> float | None:
         return _read_integer(field, raw)
     except ValueError:
         return float(raw)
-
-
-def _write_fraction(value: Any) -> float | None:
-    return value if _is_number_or_none(value) else None
 
 
 def _range(field: Field, raw: float | None) -> dict[str, Any]:
@@ -256,8 +248,8 @@ _REQUESTS_HINT = {"placeholder": 'one JSON object per line\n{"custom_mode": fals
 _KINDS: Mapping[str, _Kind] = {
     "long text": _Kind("long", _write_text, _read_text),
     "choice": _Kind("choice", _write_text, lambda _, raw: raw or None, _options),
-    "switch": _Kind("switch", lambda value: value is True, _read_unchanged),
-    "fraction": _Kind("fraction", _write_fraction, _read_unchanged, _range),
+    "switch": _Kind("switch", lambda value: value is True, lambda _, raw: raw),
+    "fraction": _Kind("fraction", _number_or_none, lambda _, raw: raw, _range),
     "integer": _Kind("text", _write_text, _read_integer, {"numeric": True}),
     "number": _NUMBER,
     "seconds": _NUMBER,

@@ -24,7 +24,6 @@ def count_text(collection: SongCollection) -> str:
 
 
 def summary_line(collection: SongCollection, ratings: Mapping[int, Rating]) -> str:
-    """Return the repr of a gallery."""
     rated = sum(rating.stars is not None for rating in ratings.values())
     parts = [count_text(collection), f"{rated:,} rated" if rated else "", collection.name]
     return markup.one_line(f"<Gallery: {', '.join(part for part in parts if part)}>")
@@ -38,10 +37,9 @@ def gallery_html(
     cards = [card(item, item.song, ratings.get(i)) for i, item in enumerate(items[:_MAX_CARDS])]
     rows = items[_MAX_CARDS:]
     part = "These songs" if len(items) == total else f"The first {len(items):,} of {total:,} songs"
+    heading = markup.text(title or "Gallery", 120)
     return markup.stack(
-        element(
-            "div", markup.text(title or "Gallery", 120), style="font-size:16px;font-weight:600"
-        ),
+        element("div", heading, style="font-size:16px;font-weight:600"),
         markup.caption(count_text(collection), collection.name),
         markup.cards(cards) if cards else markup.notice("There are no songs to show yet."),
         table(rows, ratings, collection, _MAX_CARDS) if rows else markup.EMPTY,
