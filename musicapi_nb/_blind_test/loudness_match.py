@@ -80,7 +80,7 @@ def cut_excerpt(audio: Audio, excerpt_format: AudioFormat) -> NDArray[np.float32
     if len(samples) < length - rate // 10:
         raise NoAudio("the audio ends before the duration in its header")
     samples = np.nan_to_num(samples)
-    if excerpt_format.channels == 1 or samples.shape[1] == 1:
+    if excerpt_format.channels == 1:
         samples = samples.mean(axis=1, keepdims=True)
     frames = round(excerpt_format.seconds * excerpt_format.rate)
     samples = samples[:, : excerpt_format.channels]
@@ -152,8 +152,6 @@ def wav_bytes(samples: NDArray[np.float32], excerpt_format: AudioFormat, gain_db
     import soundfile  # noqa: PLC0415 - loads libsndfile, which only playback needs
 
     scaled = np.clip(samples * 10 ** (gain_db / 20), -1.0, 1.0)
-    if scaled.shape[1] < excerpt_format.channels:
-        scaled = np.repeat(scaled, excerpt_format.channels, axis=1)
     file = io.BytesIO()
     integers = np.rint(scaled * _FULL_SCALE).astype(np.int16)
     soundfile.write(file, integers, excerpt_format.rate, format="WAV", subtype="PCM_16")

@@ -40,18 +40,13 @@ class BlindTest(LiveWidget):
     _view = traitlets.Dict().tag(sync=True)
 
     def __init__(self, library: Library, design: BlindDesign, songs: Mapping[str, Song]) -> None:
-        self.design = design
+        self.name, self.design = design.name, design
         self.error: Exception | None = None
         self._library = library
         self._cache = ExcerptCache(library, songs)
         self._lock = threading.RLock()
         super().__init__(_view=self._view_state())
         self.on_msg(self._receive)
-
-    @property
-    def name(self) -> str:
-        """Name of the test in the library."""
-        return self.design.name
 
     @property
     def excluded(self) -> list[ExcludedSong]:

@@ -43,7 +43,7 @@ def export(
     A second export into the same folder skips intact files and replaces changed, damaged and
     missing ones; a ZIP is rewritten as a whole. Files that are not from an export are never
     replaced, and the library is not changed. Each file, and each ZIP, appears complete or not at
-    all.
+    all. A song whose audio is missing or damaged does not stop the others.
 
     Parameters
     ----------
@@ -54,12 +54,6 @@ def export(
         iterable of these, or rows of `songs_frame`.
     library
         The library that has the files, if `songs` does not come with one.
-
-    Returns
-    -------
-    ExportResult
-        The files written, skipped and replaced, and the failures: a song whose audio is missing
-        or damaged does not stop the others.
 
     Raises
     ------

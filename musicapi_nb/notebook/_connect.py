@@ -186,7 +186,10 @@ def _start(
     target: _Target, options: _Options, library: Library | None, background: BackgroundLoop
 ) -> Session:
     simulator, base_url, speed = None, target.base_url, 1.0
-    budgets = _spend_limit(library, options.spend_limit)
+    budgets: tuple[str, ...] = ()
+    if library is not None and options.spend_limit is not None:
+        budgets = (f"spend limit {uuid.uuid4().hex[:8]}",)  # of this session alone
+        library.set_budget(budgets[0], options.spend_limit)
     if base_url is None:
         simulator = target.simulator or _new_simulator(library)
         background.submit(simulator.start()).result()
@@ -228,15 +231,6 @@ async def _probe_simulator(address: str) -> tuple[str, float]:
     if isinstance(speed, bool) or not isinstance(speed, int | float) or not speed > 0:
         raise UnexpectedReply(f"the server at {base} is not a musicapi_nb simulator", body=reply)
     return base, float(speed)
-
-
-def _spend_limit(library: Library | None, limit: int | None) -> tuple[str, ...]:
-    """Create a budget for this session alone, and return its name."""
-    if library is None or limit is None:
-        return ()
-    name = f"spend limit {uuid.uuid4().hex[:8]}"
-    library.set_budget(name, limit)
-    return (name,)
 
 
 def _new_simulator(library: Library | None) -> Simulator:

@@ -47,6 +47,7 @@ class ExperimentRun:
     """
 
     def __init__(self, background: BackgroundLoop, experiment: Experiment, dry_run: DryRun) -> None:
+        self.title = f"experiment {experiment.name}"
         self.experiment = experiment
         self.dry_run = dry_run
         self.job: ExperimentJob | None = None
@@ -103,10 +104,6 @@ class ExperimentRun:
         return self.job.result(timeout)
 
     # --- for a monitor: see `widgets.monitor.Watchable` ------------------------------------
-
-    @property
-    def title(self) -> str:
-        return f"experiment {self.experiment.name}"
 
     def watch(self, callback: Callable[[], None]) -> None:
         """Call `callback` on the background thread after every change, in all runs."""

@@ -51,8 +51,11 @@ class Session:
     """A connection to MusicAPI for a notebook; created by `connect`.
 
     Methods that talk to the service return a `Job` at once: `await` it, call its `.result()`, or
-    display it. `library` records purchases, or is None; `simulator` is the embedded simulator,
-    None for the service and for a standalone simulator.
+    display it.
+
+    `simulated` says whether songs come from a simulator and cost nothing. Another kernel can
+    connect to a simulator by its `base_url`. `library` records purchases, or is None; `simulator`
+    is the embedded simulator, None for the service and for a standalone simulator.
     """
 
     def __init__(
@@ -62,23 +65,13 @@ class Session:
         simulator: Simulator | None = None,
         library: Library | None = None,
     ) -> None:
-        self._client = client
-        self._background = background
+        self._client, self._background = client, background
+        self.simulated, self.base_url = client.simulated, client.base_url
         self.simulator = simulator
         self.library = library
         self._closed = False
         self._jobs: list[Job[Task]] = []
         atexit.register(self.close)
-
-    @property
-    def simulated(self) -> bool:
-        """Whether songs come from a simulator and cost nothing."""
-        return self._client.simulated
-
-    @property
-    def base_url(self) -> str:
-        """Base URL of the service or simulator; another kernel can connect to the latter by it."""
-        return self._client.base_url
 
     @property
     def description(self) -> str:

@@ -222,11 +222,10 @@ class Form:
         A take whose reply was lost is not skipped: the library then refuses the purchase and says
         how to resolve the lost one.
         """
-        take = self._takes.get(repr(request), 1)
-        if self._api.library is None:
-            return take
-        next_take: int = self._api.library.next_take(request, take, simulated=self._api.simulated)
-        return next_take
+        take, library = self._takes.get(repr(request), 1), self._api.library
+        if library is not None:
+            take = library.next_take(request, take, simulated=self._api.simulated)
+        return take
 
     # --- drawing ---------------------------------------------------------------------------
 

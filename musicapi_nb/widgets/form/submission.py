@@ -23,8 +23,8 @@ class Buyer(Protocol):
 
     library: Any
 
-    @property
-    def simulated(self) -> bool: ...
+    simulated: bool
+
     def run(self, request: Request, *, take: int = 1) -> Job: ...
     def credits(self) -> Any: ...
 
