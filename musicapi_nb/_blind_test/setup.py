@@ -19,7 +19,6 @@ from musicapi_nb.errors import InvalidArgument, MusicAPIError, NoAudio, NothingT
 from musicapi_nb.library import Library
 from musicapi_nb.tasks import Song
 from musicapi_nb.widgets import song_audio
-from musicapi_nb.widgets.song_audio import Audio
 
 _ANONYMOUS_KEY = "no-account"  # audio links are public, but the client requires some key
 _MAX_TRIALS = 10_000
@@ -71,7 +70,7 @@ class ExcerptCache:
             self._excerpts[key] = wav
         return self._excerpts[key]
 
-    def audio(self, key: str) -> Audio:
+    def audio(self, key: str) -> song_audio.Audio:
         """Read a song's audio from the library, after downloading it if necessary.
 
         MusicAPIError if the library has no file, and the link is missing or dead.

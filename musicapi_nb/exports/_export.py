@@ -64,7 +64,7 @@ def export(
     """
     selection = select_songs(songs, library)
     target = Path(path).expanduser().absolute()
-    if target.resolve().is_relative_to(selection.library.path.resolve()):
+    if target.resolve().is_relative_to(selection.index.library.path.resolve()):
         raise InvalidArgument(f"{target} is inside the library; choose a folder next to it")
     is_zip = target.suffix.lower() == ".zip"
     if target.exists() and not target.is_dir() and not is_zip:

@@ -61,10 +61,6 @@ class Selection:
     experiment: Experiment | None = None
 
     @property
-    def library(self) -> Library:
-        return self.index.library
-
-    @property
     def tasks(self) -> list[Task]:
         """Each task once, in the order of its first song."""
         return list({id(task): task for _, task in self.songs.values()}.values())

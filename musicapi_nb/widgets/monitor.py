@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from musicapi_nb import markup
 
 if TYPE_CHECKING:
-    import ipywidgets
-
     from musicapi_nb.experiment import Progress
 
 _FINAL_STATES = frozenset({"ended", "stopped", "cancelled"})
@@ -94,7 +92,7 @@ class Monitor:
         self._buttons_id = uuid.uuid4().hex
         self._is_watching = self._buttons_removed = False
         self._lock = threading.Lock()
-        self._buttons: list[ipywidgets.Button] = []
+        self._buttons: list[Any] = []
         self._problem: Any = None
         self._voila_card: Any = None
 

@@ -1,5 +1,6 @@
 """One control for each kind of field: its data for the page, and its value in Python. No I/O."""
 
+import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -48,7 +49,7 @@ class Control:
         if self.raw == self._initial_raw:
             return self._initial, ""
         try:
-            value = self._kind.read(self.field, self.raw)
+            value = self._kind.read(self.raw)
         except ValueError as error:
             return self.raw, str(error) if isinstance(error, _Unreadable) else ""
         return (self._off if value is False else value), ""
@@ -133,9 +134,6 @@ def _sentence(message: str) -> str:
     return f"{message[:1].upper()}{message[1:].rstrip('.')}."
 
 
-# --- kinds of fields -------------------------------------------------------------------------
-
-
 class _Unreadable(ValueError):
     """A typed text cannot be parsed; the message gives the reason to the user."""
 
@@ -150,11 +148,14 @@ class _Kind(NamedTuple):
 
     control: str
     write: Callable[[Any], Any]
-    read: Callable[[Field, Any], Any]
+    read: Callable[[Any], Any]
     options: dict[str, Any] | Callable[[Field, Any], dict[str, Any]] | None = None
 
 
 def _kind(field: Field) -> _Kind:
+    if field.kind == "requests":
+        read = functools.partial(_read_requests, field.item)
+        return _Kind("long", _write_requests, read, _REQUESTS_HINT)
     if field.kind == "choice" and field.allow_other:
         hint = {"choices": field.choices, "placeholder": "choose one, or type another"}
         return _TEXT._replace(options=hint)
@@ -167,17 +168,17 @@ def _write_text(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _read_text(_field: Field, raw: str) -> str | None:
+def _read_text(raw: str) -> str | None:
     return raw if raw.strip() else None
 
 
-def _read_integer(_field: Field, raw: str) -> int | None:
+def _read_integer(raw: str) -> int | None:
     return int(raw) if raw.strip() else None
 
 
-def _read_number(field: Field, raw: str) -> float | None:
+def _read_number(raw: str) -> float | None:
     try:
-        return _read_integer(field, raw)
+        return _read_integer(raw)
     except ValueError:
         return float(raw)
 
@@ -209,7 +210,7 @@ def _write_segments(value: Any) -> str:
     return "\n".join(f"{part.name} {part.duration}" for part in parts if isinstance(part, Segment))
 
 
-def _read_segments(_field: Field, raw: str) -> list[Segment] | None:
+def _read_segments(raw: str) -> list[Segment] | None:
     lines = [line.split() for line in raw.splitlines() if line.strip()]
     return [Segment(name=name, duration=int(seconds)) for name, seconds in lines] or None
 
@@ -217,13 +218,12 @@ def _read_segments(_field: Field, raw: str) -> list[Segment] | None:
 def _write_requests(value: Any) -> str:
     requests = value if isinstance(value, list | tuple) else ()
     items = (item for item in requests if isinstance(item, msgspec.Struct))
-    return "\n".join(msgspec.json.encode(item).decode() for item in items)
+    return "\n".join(json.dumps(msgspec.to_builtins(item), ensure_ascii=False) for item in items)
 
 
-def _read_requests(field: Field, raw: str) -> list[Any] | None:
-    """Read one request per line."""
+def _read_requests(request_type: Any, raw: str) -> list[Any] | None:
     lines = [(number, line) for number, line in enumerate(raw.splitlines(), 1) if line.strip()]
-    return [_read_request(field.item, line, f"Line {number}") for number, line in lines] or None
+    return [_read_request(request_type, line, f"Line {number}") for number, line in lines] or None
 
 
 def _read_request(request_type: Any, line: str, label: str) -> Any:
@@ -247,16 +247,15 @@ _SEGMENTS_HINT = {"placeholder": "one part per line: name and seconds\nverse 20"
 _REQUESTS_HINT = {"placeholder": 'one JSON object per line\n{"custom_mode": false, ...}'}
 _KINDS: Mapping[str, _Kind] = {
     "long text": _Kind("long", _write_text, _read_text),
-    "choice": _Kind("choice", _write_text, lambda _, raw: raw or None, _options),
-    "switch": _Kind("switch", lambda value: value is True, lambda _, raw: raw),
-    "fraction": _Kind("fraction", _number_or_none, lambda _, raw: raw, _range),
+    "choice": _Kind("choice", _write_text, lambda raw: raw or None, _options),
+    "switch": _Kind("switch", lambda value: value is True, lambda raw: raw),
+    "fraction": _Kind("fraction", _number_or_none, lambda raw: raw, _range),
     "integer": _Kind("text", _write_text, _read_integer, {"numeric": True}),
     "number": _NUMBER,
     "seconds": _NUMBER,
     "clips": _Kind(
-        "text", _write_text, lambda _, raw: list(split_at_commas(raw)) or None, _CLIPS_HINT
+        "text", _write_text, lambda raw: list(split_at_commas(raw)) or None, _CLIPS_HINT
     ),
-    "choices": _Kind("choices", _as_list, lambda _, raw: _as_list(raw) or None, _all_choices),
+    "choices": _Kind("choices", _as_list, lambda raw: _as_list(raw) or None, _all_choices),
     "segments": _Kind("long", _write_segments, _read_segments, _SEGMENTS_HINT),
-    "requests": _Kind("long", _write_requests, _read_requests, _REQUESTS_HINT),
 }

@@ -18,10 +18,9 @@ from musicapi_nb.widgets.base import LiveWidget, join_modules
 from musicapi_nb.widgets.gallery import page_data
 from musicapi_nb.widgets.gallery.html import gallery_html, summary_line
 from musicapi_nb.widgets.gallery.saved_page import SavedPage, save_page
-from musicapi_nb.widgets.song_audio import Audio
 from musicapi_nb.widgets.songs_of import songs_of
 
-Fetch: TypeAlias = Callable[[Song], Future[Audio]]
+Fetch: TypeAlias = Callable[[Song], Future[song_audio.Audio]]
 PAGE_SIZE = 24
 _PEAK_BUCKETS = 240
 _MAX_MESSAGE = 1_000
@@ -226,7 +225,7 @@ class Gallery(LiveWidget):
             unreachable = "the browser cannot reach the song's link, or the link is dead"
             raise NoAudio(song_audio.no_audio_reason(song) or unreachable)
 
-    def _deliver(self, ref: _SongRef, audio: Audio) -> None:
+    def _deliver(self, ref: _SongRef, audio: song_audio.Audio) -> None:
         self._reply("audio", ref, [audio.content], media_type=audio.media_type)
         self._reply_peaks(ref, audio)
 
@@ -245,7 +244,7 @@ class Gallery(LiveWidget):
 
             future.add_done_callback(lambda _: self._queue(ref, send))
 
-    def _reply_peaks(self, ref: _SongRef, audio: Audio | None) -> None:
+    def _reply_peaks(self, ref: _SongRef, audio: song_audio.Audio | None) -> None:
         if ref not in self._peaks and audio is not None:
             try:
                 self._peaks[ref] = song_audio.peaks(audio, _PEAK_BUCKETS).tobytes()
