@@ -37,23 +37,15 @@ Integers: TypeAlias = NDArray[np.int64]
 
 _FEW_ANSWERS = 10
 _TIE = 0.5
-_COUNTS = {"wins": "int64", "ties": "int64", "losses": "int64"}
 _SCORE_DTYPES = {
     "level": "str",
-    "score": "float64",
-    "low": "float64",
-    "high": "float64",
-    "answers": "int64",
-    **_COUNTS,
-    "tasks": "int64",
+    **dict.fromkeys(("score", "low", "high"), "float64"),
+    **dict.fromkeys(("answers", "wins", "ties", "losses", "tasks"), "int64"),
 }
 _PAIR_DTYPES = {
-    "level": "str",
-    "versus": "str",
-    "answers": "int64",
-    **_COUNTS,
-    "share": "float64",
-    "detectable": "float64",
+    **dict.fromkeys(("level", "versus"), "str"),
+    **dict.fromkeys(("answers", "wins", "ties", "losses"), "int64"),
+    **dict.fromkeys(("share", "detectable"), "float64"),
 }
 _CHECK_DTYPES = {
     "check": "str",
@@ -230,9 +222,6 @@ def _compare(rows: pd.DataFrame) -> _Comparisons:
     return _Comparisons(list(levels), task_levels, table)
 
 
-# --- scores --------------------------------------------------------------------------------
-
-
 def _win_matrix(comparisons: _Comparisons, weights: Floats) -> Floats:
     """Sum wins of each level over each other one, for rows of weights: (draws, levels, levels)."""
     size, draws = len(comparisons.levels), len(weights)
@@ -329,9 +318,6 @@ def _percentiles(
         if len(sample):
             low[index], high[index] = np.quantile(sample, [tail, 1 - tail])
     return low, high
-
-
-# --- pairs and checks ----------------------------------------------------------------------
 
 
 def _pairs(comparisons: _Comparisons) -> pd.DataFrame:

@@ -37,10 +37,9 @@ class BlindTestSpec:
     seconds: float
 
     def __post_init__(self) -> None:
-        if isinstance(self.trials, bool) or not isinstance(self.trials, int):
-            raise InvalidArgument(f"trials must be a whole number, not {self.trials!r:.40}")
-        if not 1 <= self.trials <= _MAX_TRIALS:
-            raise InvalidArgument(f"trials must be 1 to {_MAX_TRIALS:,}, not {self.trials}")
+        is_number = isinstance(self.trials, int) and not isinstance(self.trials, bool)
+        if not is_number or not 1 <= self.trials <= _MAX_TRIALS:
+            raise InvalidArgument(f"trials must be 1 to {_MAX_TRIALS:,}, not {self.trials!r:.40}")
         if self.kind not in {"pairs", "best_of_four"}:
             raise InvalidArgument(f"kind must be 'pairs' or 'best_of_four', not {self.kind!r:.40}")
         if not 1 <= self.seconds <= _MAX_SECONDS:

@@ -137,12 +137,12 @@ def _check_answer(trial: Trial, answer: Answer, chosen: int | None) -> None:
         raise InvalidArgument(f"position {chosen!r:.40} does not exist (0 to {last})")
 
 
-# --- private parts of the library: nothing else in this package uses them -------------------
-
-
 @contextlib.contextmanager
 def _open_appender(library: Library) -> Iterator[Callable[[str, Mapping[str, Any]], None]]:
-    """Open a durable write transaction and yield a function that appends an event to it."""
+    """Open a durable write transaction and yield a function that appends an event to it.
+
+    This function and `_rows` alone use private parts of the library.
+    """
     owner = library._process_lock.id  # noqa: SLF001
     with library._database.write(durable=True) as connection:  # noqa: SLF001
         yield functools.partial(events.append_unbound, connection, owner=owner)

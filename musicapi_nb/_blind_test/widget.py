@@ -65,8 +65,6 @@ class BlindTest(LiveWidget):
         """Estimate the preferences; see `mnb.preference`."""
         return preference(self.preferences_frame(), self.design.factor)
 
-    # --- state of the page -----------------------------------------------------------------
-
     def _view_state(self) -> dict[str, Any]:
         """Return all that the page shows; it identifies no song until the test has ended."""
         trials = self.trials()
@@ -85,8 +83,6 @@ class BlindTest(LiveWidget):
         if state["summary"] is not None and self._view["summary"] is None:
             self._update_display()  # first, so that a page that shows the end can be saved
         self._view = state
-
-    # --- messages of the page --------------------------------------------------------------
 
     def _receive(self, _: Any, message: Any, __: Any) -> None:
         try:
@@ -134,8 +130,6 @@ class BlindTest(LiveWidget):
                 return
         raise InvalidArgument("only a trial with missing audio can be skipped")
 
-    # --- audio -----------------------------------------------------------------------------
-
     def _send_excerpt(self, trial: Trial, position: int) -> None:
         try:
             wav = self._cache.excerpt(trial.songs[position].song, self.design)
@@ -153,8 +147,6 @@ class BlindTest(LiveWidget):
                     self._cache.excerpt(song.song, self.design)
                 except MusicAPIError as error:
                     self.error = error  # the page shows it when it loads the song
-
-    # --- static output ---------------------------------------------------------------------
 
     def __repr__(self) -> str:
         state = self._view_state()

@@ -12,8 +12,6 @@ from musicapi_nb.tasks import Song, Task
 from musicapi_nb.widgets.song_audio import no_audio_reason
 from musicapi_nb.widgets.songs_of import SongItem, songs_of
 
-_ALIGNED_LYRICS = "aligned_lyrics"
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class LibraryIndex:
@@ -92,7 +90,7 @@ def _alignments(
     library: Library, entries: Iterable[Entry]
 ) -> Iterable[tuple[tuple[str, bool], list[Any]]]:
     for entry in entries:
-        if entry.operation != _ALIGNED_LYRICS or entry.state != "done":
+        if entry.operation != "aligned_lyrics" or entry.state != "done":
             continue
         clip = requested_fields(library, entry).get("clip_id")
         alignment = library.task(entry.id).answer.get("alignment")

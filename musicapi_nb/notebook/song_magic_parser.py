@@ -104,9 +104,6 @@ def _value_help(field: Field) -> str:
     return f" {field.kind.upper().replace(' ', '-')}"
 
 
-# --- the line -------------------------------------------------------------------------------
-
-
 def _parse_line(line: str) -> tuple[Sequence[type[Request]], dict[str, str]]:
     try:
         name, *parts = shlex.split(line)
@@ -147,9 +144,6 @@ def _parse_take(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise _invalid(Problem("--take", f"should be a whole number >= 1, not {text!r}"))
     return int(text)
-
-
-# --- the request ----------------------------------------------------------------------------
 
 
 def _build_request(

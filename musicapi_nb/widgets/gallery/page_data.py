@@ -34,7 +34,10 @@ def columns(collection: SongCollection) -> dict[str, Any]:
         "has_lyrics": [int(not markup.is_blank(song.lyrics)) for song in songs],
         "position": [_position(item) for item in items],
         "tags": [_tags(item, tag_codes) for item in items],
-        "tag_names": [_tag_name(tag) for tag in tag_codes],
+        "tag_names": [
+            "(blank)" if markup.is_blank(tag) else markup.one_line(tag, _TEXT_LIMIT)
+            for tag in tag_codes
+        ],
         "factors": [
             _factor(name, levels, items)
             for name, levels in collection.factors.items()
@@ -55,10 +58,6 @@ def _tags(item: SongItem, tag_codes: dict[str, int]) -> list[int]:
         fate: markup.TagMark = "plain" if isinstance(mark, str) else mark[1]
         codes.append(4 * tag_codes.setdefault(tag, len(tag_codes)) + _FATE_CODES[fate])
     return codes
-
-
-def _tag_name(tag: str) -> str:
-    return "(blank)" if markup.is_blank(tag) else markup.one_line(tag, _TEXT_LIMIT)
 
 
 def _factor(name: str, levels: Sequence[str], items: Sequence[SongItem]) -> dict[str, Any]:
