@@ -122,8 +122,7 @@ def load_trials(library: Library, test: str | None = None) -> list[Trial]:
     for name, number, repeat_of, shown, answer, chosen, seconds, moment in rows:
         songs = tuple(TrialSong(**song) for song in json.loads(shown))
         answered_at = None if moment is None else dt.datetime.fromtimestamp(moment, dt.UTC)
-        trial = Trial(name, number, repeat_of, songs, answer, chosen, seconds, answered_at)
-        trials.append(trial)
+        trials.append(Trial(name, number, repeat_of, songs, answer, chosen, seconds, answered_at))
     return trials
 
 

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 SIMULATOR_VARIABLE = "MUSICAPI_SIMULATOR"
 LIBRARY = "musicapi-library"
 _SIMULATOR_KEY = "simulated-account"
-_PROBE_TIMEOUT = aiohttp.ClientTimeout(total=10.0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -191,7 +190,12 @@ def _start(
         budgets = (f"spend limit {uuid.uuid4().hex[:8]}",)  # of this session alone
         library.set_budget(budgets[0], options.spend_limit)
     if base_url is None:
-        simulator = target.simulator or _new_simulator(library)
+        from musicapi_nb.simulator import ReplyOptions, Simulator  # noqa: PLC0415 - loads numpy
+
+        # The seed determines task ids, which must differ between the kernels that share a library.
+        seed = secrets.randbelow(2**31) if library else 0
+        reply_options = ReplyOptions(webhook_hosts="loopback")
+        simulator = target.simulator or Simulator(seed=seed, reply_options=reply_options)
         background.submit(simulator.start()).result()
         base_url, speed = simulator.url, simulator.speed
     elif target.key is None:
@@ -217,7 +221,7 @@ async def _probe_simulator(address: str) -> tuple[str, float]:
     base, reply = parse_base_url(address), None
     try:
         async with (
-            aiohttp.ClientSession(timeout=_PROBE_TIMEOUT) as session,
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10.0)) as session,
             session.get(f"{base}/", allow_redirects=False) as response,
         ):
             with contextlib.suppress(ValueError, asyncio.IncompleteReadError):
@@ -231,14 +235,6 @@ async def _probe_simulator(address: str) -> tuple[str, float]:
     if isinstance(speed, bool) or not isinstance(speed, int | float) or not speed > 0:
         raise UnexpectedReply(f"the server at {base} is not a musicapi_nb simulator", body=reply)
     return base, float(speed)
-
-
-def _new_simulator(library: Library | None) -> Simulator:
-    from musicapi_nb.simulator import ReplyOptions, Simulator  # noqa: PLC0415 - loads numpy
-
-    # The seed determines task ids, which must differ between the kernels that share a library.
-    seed = secrets.randbelow(2**31) if library else 0
-    return Simulator(seed=seed, reply_options=ReplyOptions(webhook_hosts="loopback"))
 
 
 def current_session() -> Session:

@@ -62,8 +62,7 @@ class ExperimentRun:
     def start(self) -> ExperimentJob:
         """Start it, or return the job that is already running.
 
-        If it cannot be run, a MusicAPIError says so at once (see `Experiment.check`) and nothing is
-        sent.
+        MusicAPIError at once if it cannot be run (see `Experiment.check`); nothing is sent.
         """
         with self._lock:  # a click may arrive on another thread than a cell
             if self.job is None or self.job.done():
@@ -102,8 +101,6 @@ class ExperimentRun:
         if self.job is None:
             raise MusicAPIError(f"{self.experiment.name!r} is not started; call start()")
         return self.job.result(timeout)
-
-    # --- for a monitor: see `widgets.monitor.Watchable` ------------------------------------
 
     def watch(self, callback: Callable[[], None]) -> None:
         """Call `callback` on the background thread after every change, in all runs."""

@@ -1,7 +1,5 @@
 """Job: work on the background loop that can be awaited, waited for, or displayed."""
 
-from __future__ import annotations
-
 import asyncio
 import concurrent.futures
 import dataclasses
@@ -10,7 +8,7 @@ import textwrap
 import time
 import uuid
 from collections.abc import Callable, Coroutine, Generator
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from musicapi_nb import markup
 from musicapi_nb.client import MusicAPI
@@ -39,7 +37,7 @@ class Job(Generic[_Result]):
     def __init__(
         self,
         background: BackgroundLoop,
-        work: Callable[[Job[_Result]], Coroutine[Any, Any, _Result]],
+        work: Callable[[Self], Coroutine[Any, Any, _Result]],
         *,
         title: str,
         request: Request | None = None,
@@ -71,8 +69,6 @@ class Job(Generic[_Result]):
 
     def _is_playable(self) -> bool:
         return self.task is not None and any(song.finished for song in self.task.songs)
-
-    # --- waiting ---------------------------------------------------------------------------
 
     def __await__(self) -> Generator[Any, None, _Result]:
         # Shielded: an interrupted cell stops waiting, but the work continues.
@@ -115,8 +111,6 @@ class Job(Generic[_Result]):
         `task` is set when the service accepts it.
         """
         return self._future.cancel()
-
-    # --- text and HTML ---------------------------------------------------------------------
 
     @property
     def seconds(self) -> float:
@@ -197,10 +191,7 @@ class Job(Generic[_Result]):
         facts, badges = markup.facts(_summary(self.request), cost), [markup.badge(label, tone)]
         return markup.card(self.title, *body, *advice, facts=facts, badges=badges)
 
-    # --- live display ----------------------------------------------------------------------
-
     def _ipython_display_(self) -> None:
-        """Display it with a display id, so that the output is updated in place and saved."""
         from IPython import get_ipython  # noqa: PLC0415 - only notebooks have IPython
         from IPython.display import display  # noqa: PLC0415 - as above
 

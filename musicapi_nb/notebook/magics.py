@@ -12,8 +12,6 @@ from musicapi_nb.notebook.session import SongList
 from musicapi_nb.notebook.song_magic_parser import help_text, parse_song_cell, wants_help
 from musicapi_nb.tasks import Task
 
-_DEFAULT_COUNT = 12
-
 
 @magics_class
 class MusicMagics(Magics):
@@ -38,7 +36,8 @@ class MusicMagics(Magics):
         if text and not (text.isascii() and text.isdigit()):
             raise UsageError(f"%songs takes a number of songs, not {text!r}")
         try:
-            return current_session().songs(int(text or _DEFAULT_COUNT))
+            session = current_session()
+            return session.songs(int(text)) if text else session.songs()
         except MusicAPIError as error:
             raise UsageError(str(error)) from None
 

@@ -278,8 +278,6 @@ class Session:
         self._check_open()
         self._background.submit(coroutine)
 
-    # --- the end ---------------------------------------------------------------------------
-
     def _check_open(self) -> None:
         if self._closed:
             raise ClientClosed("this session is closed")

@@ -35,7 +35,6 @@ def parse_song_cell(line: str, body: str = "") -> tuple[Request, int]:
     """
     candidates, options = _parse_line(line)
     take = _parse_take(options.pop("take", "1"))
-    options.pop("help", None)
     extra = options.pop("extra", None)
     unknown = [name for name in options if not any(name in kind.fields() for kind in candidates)]
     if unknown:

@@ -25,7 +25,6 @@ MAX_SECONDS = 1_800.0  # of one song that are decoded
 _MEDIA_TYPES = {".mp3": "mpeg", ".wav": "wav", ".m4a": "mp4", ".flac": "flac", ".ogg": "ogg"}
 _BLOCK_FRAMES = 1 << 18
 _PEAK_FRAMES = 256  # resolution of peaks before they are put into buckets
-_HEADER_BYTES = 16
 
 
 class Audio(NamedTuple):
@@ -88,7 +87,7 @@ def read_audio(path: Path, max_bytes: int) -> Audio:
         content = path.read_bytes()
     except OSError as error:
         raise NoAudio(f"the file cannot be read ({error.strerror or error})") from None
-    suffix = suffix_of(content[:_HEADER_BYTES], "audio")
+    suffix = suffix_of(content[:16], "audio")
     if suffix is None:
         raise NoAudio(f"the file is not audio (it starts with {content[:8]!r})")
     return Audio(content, f"audio/{_MEDIA_TYPES[suffix]}")

@@ -191,6 +191,10 @@ def _range(field: Field, raw: float | None) -> dict[str, Any]:
     return {"low": min(low, value), "high": max(high, value)}
 
 
+def _choices(field: Field, raw: list[str]) -> dict[str, Any]:
+    return {"choices": list(dict.fromkeys([*field.choices, *raw]))}
+
+
 def _options(field: Field, raw: str) -> dict[str, Any]:
     empty = "choose one" if field.required else "service's default"
     values = filter(None, dict.fromkeys([*field.choices, raw]))
@@ -199,10 +203,6 @@ def _options(field: Field, raw: str) -> dict[str, Any]:
 
 def _as_list(value: Any) -> list[str]:
     return list(map(str, value)) if isinstance(value, list | tuple) else []
-
-
-def _all_choices(field: Field, raw: list[str]) -> dict[str, Any]:
-    return {"choices": list(dict.fromkeys([*field.choices, *raw]))}
 
 
 def _write_segments(value: Any) -> str:
@@ -256,6 +256,6 @@ _KINDS: Mapping[str, _Kind] = {
     "clips": _Kind(
         "text", _write_text, lambda raw: list(split_at_commas(raw)) or None, _CLIPS_HINT
     ),
-    "choices": _Kind("choices", _as_list, lambda raw: _as_list(raw) or None, _all_choices),
+    "choices": _Kind("choices", _as_list, lambda raw: _as_list(raw) or None, _choices),
     "segments": _Kind("long", _write_segments, _read_segments, _SEGMENTS_HINT),
 }

@@ -119,8 +119,6 @@ class Gallery(LiveWidget):
         }
         return {str(index): _mark(rating) for index, rating in ratings.items()}, songs
 
-    # --- requests of the page --------------------------------------------------------------
-
     def _receive(self, _: Any, request: Any, __: Any) -> None:
         """Answer the page. An exception raised here would be invisible, so it is sent instead."""
         try:
@@ -197,8 +195,6 @@ class Gallery(LiveWidget):
         rating = new_rating(song, self._session_ratings.get(index), stars, note)
         self._session_ratings[index] = rating
         return rating
-
-    # --- audio -----------------------------------------------------------------------------
 
     def _queue(self, ref: _SongRef, work: Callable[[], None]) -> None:
         def run() -> None:

@@ -74,7 +74,7 @@ def detail(item: SongItem, library: Library | None, rating: Rating | None) -> di
     song = item.song
     in_library = song.state == "succeeded" and library is not None and library.file_of(song)
     no_audio = "" if in_library else no_audio_reason(song)
-    lyrics = song.lyrics if song.lyrics and not markup.is_blank(song.lyrics) else ""
+    lyrics = "" if markup.is_blank(song.lyrics) else song.lyrics or ""
     return {
         "gradient": markup.gradient(song.id or f"{song.task_id}/{song.position}"),
         "cover": markup.web_url(song.image_url),
