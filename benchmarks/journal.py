@@ -119,7 +119,7 @@ async def compare(port: int, number: int, library: Library) -> tuple[float, floa
                 begun = time.process_time()
                 await bring(api, range(start, min(start + TURN, number)))
                 if api is with_:
-                    await library.async_ledger.flush()
+                    await library.commit(lambda: None)
                 spent[api] += time.process_time() - begun
     return spent[with_], spent[without]
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import copy
-import heapq
 import math
 import random
 import statistics
@@ -86,21 +85,6 @@ def batch(scheduler: polling.Scheduler[int], took: Sequence[float], pace: float)
             polls += 1
             lag += max(now - end, 0.0) if end <= now else 0.0
             scheduler.record_poll(task, now, finished=end <= now)
-    return Cost(polls, lag)
-
-
-def queue(interval: float, took: Sequence[float], pace: float, rate: float) -> Cost:
-    """Poll at fixed intervals, at most `rate` polls per second; the longest overdue goes first."""
-    heap = [(interval + task * pace, task) for task in range(len(took))]
-    polls, lag, now = 0, 0.0, 0.0
-    while heap:
-        due, task = heapq.heappop(heap)
-        now, polls = max(due, now + 1 / rate), polls + 1
-        late = now - task * pace - took[task]
-        if late < 0:
-            heapq.heappush(heap, (now + interval, task))
-        else:
-            lag += late
     return Cost(polls, lag)
 
 
@@ -182,17 +166,6 @@ def compare(rounds: int) -> dict[str, list[float]]:
     return ratios
 
 
-def bound() -> None:
-    """Print polls and lag while the rate limit binds."""
-    print("\nWith a binding rate limit (10 tasks and 20 polls per second): polls and lag per task")
-    count, pace, rate = 4000, 0.1, 20.0
-    took = durations(count, 1)
-    rows = {f"fixed {k} s": queue(k, took, pace, rate) for k in (5, 15, 25)}
-    rows["learned"] = batch(polling.Scheduler(learned(1), rate=rate), took, pace)
-    for name, cost in rows.items():
-        print(f"{name:20}{cost.polls / count:6.2f}{cost.lag / count:8.2f} s")
-
-
 def weigh() -> float:
     """Print CPU and memory of many tasks in flight; return bytes per task beyond its name."""
     took = durations(MANY, 2)
@@ -222,7 +195,6 @@ def main() -> int:
     options = parser.parse_args()
 
     ratios = compare(max(options.rounds, ROUNDS))
-    bound()
     size = weigh()
     limits = {"learned": LEARNED, "learned, at once": LEARNED}
     for name, _, limit in PRIORS:

@@ -18,7 +18,9 @@ PUBLIC_NAMES = {
         tag_counts tag_fates variance
     """,
     "musicapi_nb.client": "MusicAPI publish",
-    "musicapi_nb.engines": "account lyrics nuro operations producer riffusion sonic studio",
+    "musicapi_nb.engines": """
+        Field Price Request account lyrics nuro operations producer riffusion sonic studio
+    """,
     "musicapi_nb.errors": "MusicAPIError",
     "musicapi_nb.experiment": "Experiment",
     "musicapi_nb.exports": "export lrc",

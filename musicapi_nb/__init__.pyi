@@ -18,6 +18,9 @@ from musicapi_nb.analysis import tag_fates as tag_fates
 from musicapi_nb.analysis import variance as variance
 from musicapi_nb.client import MusicAPI as MusicAPI
 from musicapi_nb.client import publish as publish
+from musicapi_nb.engines import Field as Field
+from musicapi_nb.engines import Price as Price
+from musicapi_nb.engines import Request as Request
 from musicapi_nb.engines import account as account
 from musicapi_nb.engines import lyrics as lyrics
 from musicapi_nb.engines import nuro as nuro

@@ -6,9 +6,9 @@ No I/O.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
@@ -16,6 +16,7 @@ from musicapi_nb.engines import Request
 from musicapi_nb.errors import MusicAPIError
 from musicapi_nb.tasks import Song, Task
 
+_Result = TypeVar("_Result")
 EntryState: TypeAlias = Literal[
     "planned",
     "sending",
@@ -39,8 +40,8 @@ class Entry(msgspec.Struct, frozen=True):
         Ids of the events that hold the request and the latest reply.
     request_key
         The key of the request and its take (see `library.request_key`).
-    experiment, cell
-        The plan cell that first asked for it.
+    experiment
+        The experiment that first asked for it.
     price
         Credits; None if unknown. `reserve` is what budgets count for it.
     owner
@@ -63,7 +64,6 @@ class Entry(msgspec.Struct, frozen=True):
     take: int = 1
     simulated: bool = False
     experiment: str | None = None
-    cell: str | None = None
     price: int | None = None
     reserve: int = 0
     budgets: tuple[str, ...] = ()
@@ -101,8 +101,8 @@ class PurchaseTerms:
         A take is bought once; another take of the same request is another purchase.
     budgets
         Names of budgets that all have to cover the price.
-    experiment, cell
-        The plan cell that the purchase belongs to. `cell` defaults to the request key.
+    experiment
+        The experiment with a plan cell of this request and take.
     retry_failed
         Whether to buy again what failed or was refused before.
     simulated
@@ -112,7 +112,6 @@ class PurchaseTerms:
     take: int = 1
     budgets: tuple[str, ...] = ()
     experiment: str | None = None
-    cell: str | None = None
     retry_failed: bool = True
     simulated: bool = False
 
@@ -180,69 +179,56 @@ class MediaStore(Protocol):
     def file_of(self, song: Song, media: Media = "audio") -> Path | None: ...
 
 
-class AsyncLedger(Protocol):
-    """The steps of purchases, for an event loop.
+class SlotStore(Protocol):
+    """Where the slots of paid requests are reserved, by the name of a rate limit.
 
-    A step has been committed when its coroutine returns. A durable step then survives a power
-    failure; any step survives a killed process. If the caller is cancelled, the
-    step is still written; only claims and slots are undone.
+    Slots and ends of pauses are unix seconds.
     """
 
-    async def find(self, request: Request, terms: PurchaseTerms) -> Claim | None:
-        """Return what `claim` would, but None if that would buy. Not durable."""
-
-    async def claim(self, request: Request, terms: PurchaseTerms) -> Claim:
-        """Decide whether to buy, and reserve the credits. Durable."""
-
-    async def claim_repost(self, request: Request, terms: PurchaseTerms) -> Claim:
-        """Decide whether to send a request again that was answered "not ready". Durable."""
-
-    async def record_accepted(self, entry: int, task: Task) -> Entry:
-        """Record the task that the service created. Durable."""
-
-    async def record_poll(self, entry: int, task: Task) -> Entry:
-        """Record the result of a poll. Not durable: it can be polled again."""
-
-    async def record_repost(self, entry: int, task: Task) -> Entry:
-        """Record the reply to a repost. Durable: it may have been charged."""
-
-    async def record_refused(self, entry: int, error: MusicAPIError) -> Entry:
-        """Record that the service refused the request; nothing was charged. Durable."""
-
-    async def record_uncertain(self, entry: int, error: BaseException) -> Entry:
-        """Record that the reply was lost. Durable."""
-
-    async def record_unsent(self, entry: int, error: BaseException) -> Entry:
-        """Record that the request never reached the service. Durable."""
-
-    async def record_unchanged(self, entry: int) -> Entry:
-        """Record that a repost changed nothing. Durable."""
-
-    def record_interrupted(self, entry: int, error: BaseException) -> None:
-        """Record, before returning, that the loop ended before the reply: uncertain. Durable."""
-
-    async def finished_entries(self, entries: Sequence[int]) -> Sequence[int]:
-        """Return those of the given entries that have ended."""
-
-    async def reserve_slot(self, name: str, interval: float) -> float:
-        """Return the next time (unix seconds) at which a paid request may leave. Not durable."""
-
-    def release_slot(self, name: str, slot: float) -> None:
-        """Release a reserved slot for the next request. Returns before that is written."""
-
-    async def throttle(self, name: str, seconds: float) -> float:
-        """Pause all paid requests, then slow them down. Returns the pause's end. Not durable."""
-
-    async def paused_until(self, name: str) -> float:
-        """Return the end of the last pause, unix seconds."""
+    def reserve(self, name: str, interval: float) -> float: ...
+    def release(self, name: str, slot: float) -> None: ...
+    def throttle(self, name: str, seconds: float) -> float: ...
+    def paused_until(self, name: str) -> float: ...
 
 
 class Ledger(MediaStore, Protocol):
-    """What a client needs of a library."""
+    """What a client needs of a library; `library.Library` describes each method.
+
+    The methods block. An event loop writes through `commit`, and reads in a thread.
+    """
 
     @property
-    def async_ledger(self) -> AsyncLedger: ...
+    def rate_limits(self) -> SlotStore: ...
+
+    async def commit(
+        self,
+        step: Callable[[], _Result],
+        *,
+        durable: bool = True,
+        undo: Callable[[_Result], object] | None = None,
+    ) -> _Result:
+        """Run a step on the ledger's thread; return its result once it is committed.
+
+        Any step survives a killed process, a `durable` one a power failure. If the caller is
+        cancelled before it has the result, the step is written all the same; `undo`, if there is
+        one, is then called with the result.
+        """
+
+    def commit_later(self, step: Callable[[], object], *, durable: bool = True) -> None:
+        """Run a step after all earlier ones, and do not wait for it. A failure is logged."""
+
+    def find(self, request: Request, terms: PurchaseTerms) -> Claim | None: ...
+    def claim(self, request: Request, terms: PurchaseTerms) -> Claim: ...
+    def claim_repost(self, request: Request, terms: PurchaseTerms) -> Claim: ...
+    def undo_claim(self, claim: Claim) -> None: ...
+    def record_accepted(self, entry: int, task: Task) -> Entry: ...
+    def record_poll(self, entry: int, task: Task) -> Entry: ...
+    def record_refused(self, entry: int, error: MusicAPIError) -> Entry: ...
+    def record_uncertain(self, entry: int, error: BaseException) -> Entry: ...
+    def record_unsent(self, entry: int, error: BaseException) -> Entry: ...
+    def record_unchanged(self, entry: int) -> Entry: ...
+    def finished_entries(self, entries: Sequence[int]) -> Sequence[int]: ...
     def unfinished(self, *, simulated: bool | None = None) -> Sequence[Unfinished]: ...
     def render_times(
-        self, engine: str, operation: str, model: str | None = None, *, simulated: bool = False
+        self, engine: str, operation: str, *, simulated: bool = False
     ) -> Sequence[RenderTime]: ...

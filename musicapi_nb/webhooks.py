@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import collections
 import contextlib
+import dataclasses
 import logging
 import os
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -18,7 +18,7 @@ from aiohttp import web
 
 from musicapi_nb import tasks, webhook_signing, wire
 from musicapi_nb.errors import InvalidRequest, MusicAPIError, Problem, UnexpectedReply
-from musicapi_nb.library import Library, Notification, NotificationResult
+from musicapi_nb.library import Library, Notification
 from musicapi_nb.secret import Secret
 from musicapi_nb.tasks import Task
 
@@ -27,11 +27,9 @@ MAX_BODY_BYTES = 1024 * 1024
 MAX_AGE = 300.0
 _BODY_TIMEOUT = 10.0  # seconds for a whole body
 _DRAIN_TIMEOUT = 1.0  # seconds to read the rest of a body that is too large
-_MAX_REMEMBERED = 10_000
 _MAX_ID_LENGTH = 200
 _COMPLETED, _FAILED = "song.completed", "song.failed"
 _PLATFORMS = {"suno": "sonic", "nuro": "nuro", "producer": "producer"}  # service.md 12
-_DUPLICATE = "already recorded"
 _log = logging.getLogger(__name__)
 
 
@@ -78,7 +76,7 @@ def app(
     if secret is None:
         secret = os.environ.get(webhook_signing.SECRET_VARIABLE)
     parsed = webhook_signing.parse_secret(secret, caller)
-    receiver = _Receiver(library, parsed, max_age, allow_legacy=allow_legacy)
+    receiver = _Receiver(library, parsed, max_age, allow_legacy)
     application = web.Application()
     application.router.add_post("/{path:.*}", receiver.handle)
     return application
@@ -93,17 +91,14 @@ class _Rejected(Exception):
         self.reason = reason
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
 class _Receiver:
     """Receives webhooks for one library."""
 
-    def __init__(
-        self, library: Library, secret: Secret, max_age: float, *, allow_legacy: bool
-    ) -> None:
-        self._library = library
-        self._secret = secret
-        self._max_age = max_age
-        self._allow_legacy = allow_legacy
-        self._received: collections.OrderedDict[tuple[str, ...], None] = collections.OrderedDict()
+    library: Library
+    secret: Secret
+    max_age: float
+    allow_legacy: bool
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         try:
@@ -117,45 +112,34 @@ class _Receiver:
         return web.json_response({"status": status})
 
     async def _receive(self, request: web.Request) -> str:
-        body, signature = await self._authenticate(request)
-        payload, task_id = _parse_body(self._secret.redact_body(body))
-        event = payload.get("event")
-        event = event[:_MAX_ID_LENGTH] if isinstance(event, str) else None  # it is remembered
-        # A retry may have a new signature, and one id may be shared by all events of a task.
-        keys: list[tuple[str, ...]] = [("signature", signature)]
-        if webhook_id := request.headers.get("X-Webhook-Id"):
-            keys.append(("id", webhook_id[:_MAX_ID_LENGTH], task_id, str(event)))
-        if any(key in self._received for key in keys):
-            return _DUPLICATE
-        notification = self._notification(request, payload, task_id)
-        result = await self._record(notification, payload, event)
-        self._remember(keys)
-        return _DUPLICATE if result.kind == "unchanged" else "recorded"
+        body = await self._authenticate(request)
+        payload, task_id = _parse_body(self.secret.redact_body(body))
+        return await self._record(self._notification(request, payload, task_id), payload)
 
-    async def _authenticate(self, request: web.Request) -> tuple[bytes, str]:
-        """Return the body and its signature; the body of an unsigned webhook is not read."""
+    async def _authenticate(self, request: web.Request) -> bytes:
+        """Return the body if its signature is right; that of an unsigned webhook is not read."""
         timestamp = request.headers.get("X-Webhook-Timestamp", "")
         signature = request.headers.get("X-Webhook-Signature")
-        legacy = signature is None and self._allow_legacy
+        legacy = signature is None and self.allow_legacy
         if legacy:
             signature = request.headers.get("X-Signature", "").removeprefix("sha256=") or None
         if signature is None:
             raise _Rejected(HTTPStatus.UNAUTHORIZED, "the signature is missing")
         body = await _read_body(request)
         if legacy:
-            expected = webhook_signing.legacy_signature(self._secret, body)
+            expected = webhook_signing.legacy_signature(self.secret, body)
         else:
-            expected = webhook_signing.signature(self._secret, timestamp, body)
+            expected = webhook_signing.signature(self.secret, timestamp, body)
         if not webhook_signing.signatures_match(expected, signature):
             raise _Rejected(HTTPStatus.UNAUTHORIZED, "the signature is wrong")
         if not legacy:
             self._check_age(timestamp)
-        return body, signature
+        return body
 
     def _check_age(self, timestamp: str) -> None:
         if not re.fullmatch(r"[0-9]{1,12}", timestamp, re.ASCII):
             raise _Rejected(HTTPStatus.UNAUTHORIZED, "the timestamp is not a Unix time in seconds")
-        if abs(time.time() - int(timestamp)) > self._max_age:
+        if abs(time.time() - int(timestamp)) > self.max_age:
             raise _Rejected(HTTPStatus.UNAUTHORIZED, "the timestamp is too old or in the future")
 
     def _notification(
@@ -174,16 +158,16 @@ class _Receiver:
             engine,
             entry_id,
             lambda entry: webhook_signing.signatures_match(
-                webhook_signing.purchase_token(self._secret, entry), tokens[0]
+                webhook_signing.purchase_token(self.secret, entry), tokens[0]
             ),
         )
 
-    async def _record(
-        self, notification: Notification, payload: dict[str, Any], event: str | None
-    ) -> NotificationResult:
+    async def _record(self, notification: Notification, payload: dict[str, Any]) -> str:
         try:
-            ledger = self._library.async_ledger
-            result = await ledger.apply_notification(notification, _updater(payload, event))
+            update = _updater(payload)
+            result = await self.library.commit(
+                lambda: self.library.apply_notification(notification, update)
+            )
         except MusicAPIError as error:  # the library is closed, locked or full
             _log.error("The library could not record a webhook: %s", error)
             reason = "the library cannot be written at the moment"
@@ -191,21 +175,13 @@ class _Receiver:
         if result.kind == "unknown":
             raise _Rejected(HTTPStatus.NOT_FOUND, "the library has no such purchase")
         if result.kind == "conflict":
-            entry = result.entry
             _log.warning(
-                "A webhook about task %r names entry %s (%s, task %r); check both",
+                "A webhook about task %r names another purchase; check both: %s",
                 notification.task_id,
-                entry and entry.id,
-                entry and entry.state,
-                entry and entry.task_id,
+                result.entry,
             )
             raise _Rejected(HTTPStatus.CONFLICT, "the task does not belong to this purchase")
-        return result
-
-    def _remember(self, keys: Sequence[tuple[str, ...]]) -> None:
-        self._received.update(dict.fromkeys(keys))
-        while len(self._received) > _MAX_REMEMBERED:
-            self._received.popitem(last=False)
+        return "already recorded" if result.kind == "unchanged" else "recorded"
 
 
 async def _read_body(request: web.Request) -> bytes:
@@ -215,16 +191,13 @@ async def _read_body(request: web.Request) -> bytes:
     )
     if (request.content_length or 0) > MAX_BODY_BYTES:
         raise too_large
-    body = bytearray()
     try:
         async with asyncio.timeout(_BODY_TIMEOUT):
-            async for part in request.content.iter_any():
-                body += part
-                if len(body) > MAX_BODY_BYTES:
-                    raise too_large
+            return await request.clone(client_max_size=MAX_BODY_BYTES + 1).read()
+    except web.HTTPRequestEntityTooLarge:
+        raise too_large from None
     except TimeoutError:
         raise _Rejected(HTTPStatus.REQUEST_TIMEOUT, "the body did not arrive in time") from None
-    return bytes(body)
 
 
 async def _answer_and_disconnect(
@@ -261,12 +234,13 @@ def _parse_body(body: bytes) -> tuple[dict[str, Any], str]:
     return payload, task_id
 
 
-def _updater(payload: dict[str, Any], event: str | None) -> Callable[[Task], Task]:
+def _updater(payload: dict[str, Any]) -> Callable[[Task], Task]:
     """Return a function that updates a task from the webhook.
 
     A payload that cannot be parsed, or of an unknown event, only proves that the task exists; its
     state is left to the next poll.
     """
+    event = payload.get("event")
 
     def update(stored: Task) -> Task:
         try:

@@ -10,7 +10,7 @@ import html
 import inspect
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,12 @@ import musicapi_nb as mnb
 from musicapi_nb import markup
 from musicapi_nb.engines.fields import Field, LimitByModel
 from musicapi_nb.engines.request import Availability, Request
+from musicapi_nb.engines.sources import Source
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "engines"
 
 _NOTICE = "<!-- Written by scripts/engine_pages.py from the declarations; edit those instead. -->\n"
+_PARAGRAPH = "\n\n"
 _MAX_CHOICES = 8  # a longer list is collapsed
 
 Operation = type[Request]
@@ -80,24 +82,34 @@ def _link(op: Operation) -> str:
 
 def _page(engine: str, operations: Sequence[Operation]) -> str:
     home = f"musicapi_nb.engines.{engine}"
-    summary, facts = _module_docs(home if home in sys.modules else operations[0].__module__)
+    module = sys.modules[home if home in sys.modules else operations[0].__module__]
+    sources = list(dict.fromkeys(source for op in operations for source in _sources(op) if source))
+    numbers: dict[Source | None, str] = {
+        source: f"{source.read:%Y-%m} [[{number}]](#sources)"
+        for number, source in enumerate(sources, 1)
+    }
     return "\n".join(
         [
             f"# {engine.capitalize()}\n",
             _NOTICE,
-            f"{_without_name(summary)}\n",
+            f"{_without_name((inspect.getdoc(module) or '').partition(_PARAGRAPH)[0])}\n",
             *_engine_availability(operations),
-            *([f"**Sources:** {facts}\n"] if facts else []),
-            *(line for op in operations for line in _operation(op, facts)),
+            *(line for op in operations for line in _operation(op, numbers)),
+            "## Sources\n",
+            "Where operations and fields were read, and the age of the text that was read.\n",
+            *(
+                f"{number}. {source.title}, {source.read:%Y-%m}"
+                for number, source in enumerate(sources, 1)
+            ),
+            "",
         ]
     )
 
 
-def _module_docs(name: str) -> tuple[str, str]:
-    """Return the first paragraph of a module's docstring, and its sources."""
-    paragraphs = (inspect.getdoc(sys.modules[name]) or "").split("\n\n")
-    facts = [paragraph for paragraph in paragraphs if paragraph.startswith("Facts:")]
-    return paragraphs[0], " ".join(facts).removeprefix("Facts:").strip()
+def _sources(op: Operation) -> Iterator[Source | None]:
+    yield op.fields_source
+    for field in op.fields().values():
+        yield field.source or op.fields_source
 
 
 def _without_name(paragraph: str) -> str:
@@ -113,7 +125,7 @@ def _engine_availability(operations: Sequence[Operation]) -> Iterator[str]:
         yield f"> **{availability.status.capitalize()}.** {_availability(availability)}\n"
 
 
-def _operation(op: Operation, engine_facts: str) -> Iterator[str]:
+def _operation(op: Operation, numbers: Mapping[Source | None, str]) -> Iterator[str]:
     yield f"## {_name(op)}\n"
     yield f"{_docstring(op)}\n"
     yield f"- **Sent as** {_sent(op)}"
@@ -123,16 +135,20 @@ def _operation(op: Operation, engine_facts: str) -> Iterator[str]:
         yield f"- **Availability:** {op.availability.status}. {_availability(op.availability)}"
     if op.webhook:
         yield "- **Webhook:** accepts a `webhook_url`"
-    _, facts = _module_docs(op.__module__)
-    if facts not in ("", engine_facts):  # an engine may be a folder of modules
-        yield f"- **Sources:** {' '.join(facts.split())}"
+    yield f"- **Source:** {numbers.get(op.fields_source, 'unknown')}"
     yield ""
     fields = op.fields()
     if fields:
         rows = [
-            (_field(name, field), field.help, _values(op, name)) for name, field in fields.items()
+            (
+                _field(name, field),
+                " ".join(filter(None, (field.help, _sentence(field.advice_if_set)))),
+                _values(op, name),
+                numbers.get(field.source or op.fields_source, "unknown"),
+            )
+            for name, field in fields.items()
         ]
-        yield from _table(("field", "what it does", "values"), rows)
+        yield from _table(("field", "what it does", "values", "source"), rows)
         yield ""
     request = sample(op)
     yield f"```python\n{_code(request)}\n```\n"
@@ -155,7 +171,7 @@ def _docstring(op: Operation) -> str:
 
 
 def _sentence(text: str) -> str:
-    return text[0].upper() + text[1:].rstrip(".") + "."
+    return text and text[0].upper() + text[1:].rstrip(".") + "."
 
 
 def _availability(availability: Availability) -> str:
@@ -184,15 +200,21 @@ def _price(op: Operation) -> str:
     if op.cost is None:
         return "unknown"
     price = markup.format_credits(op.cost.credits)
+    if op.cost.is_assumption:
+        price = f"unknown; {price} at a sibling host"
     return f"{price}; read on {op.cost.read:%Y-%m-%d}: {op.cost.source}"
 
 
 def _field(name: str, field: Field) -> str:
-    return f"`{name}`" + (" (required)" if field.required else "")
+    notice = (
+        " (required)" if field.required else " (recommended)" if field.advice_if_missing else ""
+    )
+    return f"`{name}`{notice}"
 
 
 _KINDS = {
     "text": "text",
+    "text or integer": "text or a whole number",
     "long text": "text",
     "tags": "tags, comma-separated",
     "choice": "",
@@ -212,7 +234,7 @@ _KINDS = {
 
 def _values(op: Operation, name: str) -> str:
     field = op.fields()[name]
-    default = getattr(op(), name)
+    default = getattr(op(), name) if getattr(op(), name) is not None else field.default
     parts = [
         _KINDS.get(field.kind, field.kind),
         _characters(field),
@@ -221,6 +243,7 @@ def _values(op: Operation, name: str) -> str:
         *(_condition(other, values) for other, values in op.active_when.get(name, {}).items()),
         f"default `{_literal(default)}`" if default is not None else "",
         _choices(field),
+        *_renderers(field),
     ]
     return "; ".join(part for part in parts if part)
 
@@ -259,9 +282,20 @@ def _choices(field: Field) -> str:
     others = " (others are allowed)" if field.allow_other else ""
     if len(field.choices) <= _MAX_CHOICES:
         return ", ".join(f"`{choice}`" for choice in field.choices) + others
-    listed = ", ".join(f"<code>{html.escape(choice)}</code>" for choice in field.choices)
     of = "of" if field.kind == "choices" else "one of"
-    return f"<details><summary>{of} {len(field.choices)}{others}</summary>{listed}</details>"
+    return _collapsed(f"{of} {len(field.choices)}{others}", field.choices)
+
+
+def _collapsed(summary: str, values: Sequence[str]) -> str:
+    listed = ", ".join(f"<code>{html.escape(value)}</code>" for value in values)
+    return f"<details><summary>{summary}</summary>{listed}</details>"
+
+
+def _renderers(field: Field) -> Iterator[str]:
+    for renderer in dict.fromkeys(field.renderers.values()):
+        models = [model for model in field.renderers if field.renderers[model] == renderer]
+        older = [model for model in models if model in field.choices]
+        yield _collapsed(f"{len(older)} are rendered by {renderer}", older)
 
 
 def _condition(other: str, values: Sequence[Any]) -> str:

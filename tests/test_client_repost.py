@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import importlib
 import re
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -26,7 +25,13 @@ from musicapi_nb.errors import (
     WaitTimeout,
 )
 from musicapi_nb.library import Entry, Library
-from tests.library.helpers import python, read_line, rebuilt_is_the_same, wait_for_end
+from tests.library.helpers import (
+    python,
+    read_line,
+    rebuilt_is_the_same,
+    record_commits,
+    wait_for_end,
+)
 from tests.raw_http_server import (
     AGES,
     CLIP,
@@ -70,14 +75,6 @@ class Once(Chart, frozen=True, kw_only=True):
 CHART = Chart()
 
 
-@pytest.fixture(autouse=True)
-def _declared(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Declare the test operations: the ledger restores only requests that it knows."""
-    kinds = {("sonic", kind.operation): kind for kind in (Chart, Once)}
-    module = importlib.import_module("musicapi_nb.library._request_key")
-    monkeypatch.setattr(module, "_operations", lambda: kinds)
-
-
 @pytest.fixture
 def library(tmp_path: Path) -> Iterator[Library]:
     with Library(tmp_path / "library") as opened:
@@ -112,6 +109,22 @@ def answers_then_cuts(*replies: bytes) -> Behaviour:
             connection.reset()
 
     return behave
+
+
+async def test_steps_of_a_repost_are_durable(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with world(answers(WAITING, WAITING, DONE), library) as (_, api):
+        commits = record_commits(library, monkeypatch)
+        assert (await api.run(CHART)).state == "succeeded"
+    assert [commit for commit in commits if commit[0]] == [
+        ("sending", True),
+        ("accepted", True),
+        ("reposting", True),
+        ("polled", True),
+        ("reposting", True),
+        ("done", True),
+    ]
 
 
 # --- ready and not ready -------------------------------------------------------------------
@@ -559,9 +572,7 @@ async def test_batch_is_polled_task_by_task_and_restored(library: Library) -> No
 async def test_retired_engine_suggests_a_replacement(engine: str, message: str) -> None:
     class Gone(Request, frozen=True, kw_only=True):
         path: ClassVar[str] = f"/api/v1/{engine}/create"
-        operation: ClassVar[str] = "create"
 
-    Gone.engine = engine
     async with world(answers(reply({"error": "This is retired."}, 410))) as (server, api):
         with pytest.raises(RetiredOperation, match=f"This is retired; .*{message}") as caught:
             await api.run(Gone())

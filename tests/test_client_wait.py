@@ -1,6 +1,7 @@
 """wait and run: polling until every expected song is final."""
 
 import asyncio
+import contextlib
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -427,13 +428,16 @@ async def test_polls_above_the_limit_take_turns() -> None:
 
 
 async def test_task_is_not_polled_while_a_reply_is_recorded(
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script = Script(slow=[NOT_READY, NOT_READY, reply(DONE)], quick=[NOT_READY])
+    library = Library(tmp_path)
     async with (
         peer(script) as server,
-        client(server.url, speed=1e7) as api,
+        client(server.url, speed=1e7, ledger=library) as api,
+        contextlib.AsyncExitStack() as stack,
     ):  # all polls are due at once
+        stack.callback(library.close)
         before, after = [], []
 
         async def looked(task: Task) -> None:
@@ -444,7 +448,7 @@ async def test_task_is_not_polled_while_a_reply_is_recorded(
             await until(lambda: script.polls.count("quick") > others + 3)
             after.append(script.polls.count("slow"))
 
-        monkeypatch.setattr(api._purchaser, "record_poll", looked)
+        monkeypatch.setattr(api._coordinator, "record_poll", looked)
         tasks = [pending("slow"), pending("quick")]
         for task in tasks:
             api._poller.record_acceptance(task)

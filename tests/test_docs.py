@@ -175,4 +175,6 @@ def test_code_of_the_guides_runs(tmp_path: Path) -> None:
     assert "failed resolved by the balance, which fell by 20" in output["library"]
     assert "['succeeded', 'failed']" in output["simulator"]
     assert "source" in output["sdk"]
+    assert "credits: 30" in output["operations"]
+    assert "sonic.duet" in output["operations"]
     assert list((tmp_path / "requests").glob("*.mp3"))

@@ -23,7 +23,7 @@ class Roast(Request, frozen=True, kw_only=True):
     """Roast a clip | slowly."""
 
     engine: ClassVar[str] = "oven"
-    op: ClassVar[str] = "roast"
+    operation: ClassVar[str] = "roast"
     path: ClassVar[str] = "/api/v1/oven/roast"
     reply: ClassVar[Literal["task", "immediate"]] = "immediate"
     availability: ClassVar[Availability | None] = Availability(
@@ -66,6 +66,21 @@ def test_prices_have_date_and_source() -> None:
             assert f"Source: {op.availability.source}." in PAGES[f"{op.engine}.md"]
 
 
+@pytest.mark.parametrize("op", mnb.operations(), ids=lambda op: f"{op.engine}.{op.__name__}")
+def test_each_field_shows_where_and_when_it_was_read(op: type[Request]) -> None:
+    page = PAGES[f"{op.engine}.md"]
+    sources = dict(re.findall(r"^(\d+)\. (.*)$", page.partition("\n## Sources\n")[2], re.MULTILINE))
+    section = page.partition(f"\n## {op.engine}.{op.__name__}\n")[2].partition("\n## ")[0]
+    assert op.fields_source
+    shown = re.findall(r"^- \*\*Source:\*\* ([\d-]+) \[\[(\d+)\]\]", section, re.MULTILINE)
+    shown += re.findall(r"^\| `.* ([\d-]+) \[\[(\d+)\]\]\(#sources\) \|$", section, re.MULTILINE)
+    expected = [field.source or op.fields_source for field in op.fields().values()]
+    assert [(month, sources[number]) for month, number in shown] == [
+        (f"{source.read:%Y-%m}", f"{source.title}, {source.read:%Y-%m}")
+        for source in (op.fields_source, *expected)
+    ]
+
+
 def test_example_code_produces_the_request_body() -> None:
     names = {op.engine: getattr(mnb, op.engine) for op in mnb.operations()}
     codes = re.findall(r"```python\n(.*?)```", ALL_PAGES, re.DOTALL)
@@ -86,7 +101,9 @@ async def test_simulator_accepts_every_example() -> None:
         async with MusicAPI("sk-of-an-account-0001", base_url=sim.url, speed=2500, pace=0) as api:
             for request in samples:
                 await api.submit(request)
-        assert len(sim.request_log.paid) == len(samples)
+        unpaid = [request.path for request in sim.request_log.posts if request.charge is None]
+        assert unpaid == ["/api/v1/sonic/download"]  # it is charged with its files
+        assert len(sim.request_log.posts) == len(samples)
 
 
 def test_new_operation_gets_a_page() -> None:
@@ -96,7 +113,7 @@ def test_new_operation_gets_a_page() -> None:
     assert "> **Deprecated.** Ovens are cold. Source: a door." in page
     assert "- **Price:** unknown" in page
     assert "accepts a `webhook_url`" in page
-    assert "| `lit` (required) | Whether it is lit. | `True` or `False` |" in page
+    assert "| `lit` (required) | Whether it is lit. | `True` or `False` | unknown |" in page
     assert "a whole number; 120 to 250; only with `lit=True`" in page
     assert "Roast a clip \\| slowly." in pages["index.md"]
     request = engine_samples.sample(Roast)

@@ -24,6 +24,7 @@ from musicapi_nb.engines import (
 )
 from musicapi_nb.errors import InvalidRequest
 from tests.valid_requests import (
+    CDN,
     DESCRIBED,
     EXTENDED,
     FROM_CLIP,
@@ -47,6 +48,12 @@ SECTION: dict[str, Any] = {
     "mv": "sonic-v5",
     "infill_start_s": 10,
     "infill_end_s": 20,
+}
+IGNORED: dict[str, Any] = {
+    "make_instrumental": True,
+    "lyrics_strength": 0.5,
+    "sound_strength": 0.5,
+    "weirdness": 0.5,
 }
 NEWEST = {"sonic-v6", "sonic-v6-wild", "sonic-v6-mini"}
 OLDER = set(sonic.MODELS) - NEWEST
@@ -104,8 +111,10 @@ def test_declaration_is_complete(operation: type[Request]) -> None:
     if operation.cost is not None:
         assert dt.date(2025, 1, 1) < operation.cost.read < dt.date(2027, 1, 1)
         assert operation.cost.source
+    assert operation.fields_source
     for name, field in operation.fields().items():
         assert field.help.endswith("."), name
+        assert dt.date(2025, 1, 1) < (field.source or operation.fields_source).read
         assert (field.kind in {"choice", "choices"}) == bool(field.choices), name
         assert (field.kind in {"segments", "requests"}) == bool(field.item), name
 
@@ -139,9 +148,6 @@ def test_all_missing_fields_are_reported_at_once(operation: type[Request]) -> No
         *(
             (sonic.Create, "prompt", limit, {**WRITTEN, "mv": mv})
             for mv, limit in [
-                ("sonic-v3-5", 3000),
-                ("sonic-v4", 3000),
-                ("chirp-v4", 3000),
                 ("sonic-v4-5", 5000),
                 ("sonic-v4-5-plus", 5000),
                 ("sonic-v5", 5000),
@@ -152,23 +158,18 @@ def test_all_missing_fields_are_reported_at_once(operation: type[Request]) -> No
         ),
         *(
             (sonic.Cover, "tags", limit, {**FROM_CLIP, "mv": mv})
-            for mv, limit in [
-                ("sonic-v3-5", 200),
-                ("chirp-v3-5", 200),
-                ("sonic-v4", 200),
-                ("sonic-v4-5", 1000),
-                ("sonic-v5-5", 1000),
-                ("sonic-v6-mini", 1000),
-            ]
+            for mv, limit in [("sonic-v4-5", 1000), ("sonic-v5-5", 1000), ("sonic-v6-mini", 1000)]
         ),
         (sonic.Create, "title", 80, WRITTEN),
         (sonic.Create, "gpt_description_prompt", 400, DESCRIBED),
         (sonic.CreatePersona, "name", 80, {"clip_id": "c1"}),
         (sonic.CreatePersona, "description", 200, {"name": "Ada", "clip_id": "c1"}),
         (sonic.CreatePersona, "styles", 2000, {"name": "Ada", "clip_id": "c1"}),
-        (sonic.ReplaceSection, "tags", 200, {**SECTION, "mv": "sonic-v4"}),
+        (sonic.ReplaceSection, "tags", 1000, SECTION),
         (sonic.Sample, "prompt", 5000, {**SAMPLE, "mv": "sonic-v4-5-all"}),
         (producer.Create, "title", 80, {"sound": "jazz"}),
+        (producer.Create, "lyrics", 5000, {}),
+        (producer.Cover, "title", 80, {"clip_id": "c1", "instruction": "as jazz"}),
         (riffusion.Create, "lyrics", 3000, {"custom_mode": True}),
         (riffusion.Create, "sound", 200, {"custom_mode": True}),
         (riffusion.Create, "prompt", 200, {"custom_mode": False}),
@@ -186,6 +187,36 @@ def test_character_limits(
     assert field not in fields(hard(exactly))
     assert field in fields(advice(exactly)), "the service may mean fewer"
     assert hard(above) == [(field, f"has {limit + 1} characters; the limit is {limit}")]
+
+
+@pytest.mark.parametrize(
+    ("operation", "field", "older", "limit", "others"),
+    [
+        *(
+            (sonic.Create, "prompt", 3000, 5000, {**WRITTEN, "mv": mv})
+            for mv in ("sonic-v3-5", "sonic-v4", "chirp-v4")
+        ),
+        *(
+            (sonic.Cover, "tags", 200, 1000, {**FROM_CLIP, "mv": mv})
+            for mv in ("sonic-v3-5", "chirp-v3-5", "sonic-v4")
+        ),
+        (sonic.ReplaceSection, "tags", 200, 1000, {**SECTION, "mv": "sonic-v4"}),
+    ],
+)
+def test_limits_of_older_models_are_advice(
+    operation: type[Request], field: str, older: int, limit: int, others: Mapping[str, Any]
+) -> None:
+    """Another model renders them now, so the service may accept more."""
+    below, exactly, above, largest, over = (
+        operation(**{**others, field: "é" * length})
+        for length in (older - 1, older, older + 1, limit, limit + 1)
+    )
+    assert field not in fields(hard(below)) + fields(advice(below))
+    assert field in fields(advice(exactly))
+    was = f"has {older + 1} characters; the limit of {others['mv']} was {older}"
+    assert (field, was) in advice(above)
+    assert hard(largest) == []
+    assert hard(over) == [(field, f"has {limit + 1} characters; the limit is {limit}")]
 
 
 @pytest.mark.parametrize(
@@ -307,7 +338,7 @@ def test_older_models_are_rendered_by_a_newer_one(request_: Any, renderer: str) 
         (sonic.Create(custom_mode=True, mv="sonic-v5"), ["prompt"]),
         (sonic.Create(custom_mode=True, mv="sonic-v5", make_instrumental=True), []),
         (sonic.Create(**{**DESCRIBED, "mv": "sonic-v4-5-all"}), ["mv"]),
-        (sonic.Extend(**WRITTEN), ["continue_clip_id", "continue_at"]),
+        (sonic.Extend(**WRITTEN), ["continue_clip_id"]),
         (sonic.PersonaMusic(**WRITTEN), ["persona_id"]),
         (sonic.CreatePersona(name="Ada"), ["clip_id"]),
         (sonic.CreatePersona(name="Ada", continue_clip_id="c1"), []),
@@ -331,7 +362,7 @@ def test_older_models_are_rendered_by_a_newer_one(request_: Any, renderer: str) 
             sonic.Remaster(continue_clip_id="c1", mv="sonic-v5", variation_category="loud"),
             ["variation_category"],
         ),
-        (sonic.UploadExtend(**WRITTEN, url=TUNE), ["continue_at"]),
+        (sonic.UploadExtend(**WRITTEN), ["url"]),
         (sonic.UploadCover(**WRITTEN, url=TUNE), []),
         (sonic.UploadCover(**WRITTEN, url=TUNE, extra={"audio_weight": 1}), ["extra"]),
         (sonic.Sample(**{**SAMPLE, "make_instrumental": None}), ["make_instrumental"]),
@@ -371,7 +402,10 @@ def test_older_models_are_rendered_by_a_newer_one(request_: Any, renderer: str) 
         ),
         (producer.Create(title="Rain"), ["sound"]),
         (producer.Create(lyrics="la"), []),
-        (producer.Extend(sound="jazz"), ["clip_id"]),
+        (producer.Extend(sound="jazz"), ["clip_id", "starts_at"]),
+        (producer.Replace(sound="jazz"), ["clip_id", "starts_at", "ends_at"]),
+        (producer.Cover(), ["clip_id", "instruction"]),
+        (producer.Cover(clip_id="c1", instruction="as jazz", strength=1.1), ["strength"]),
         (producer.Replace(sound="jazz", clip_id="c1", starts_at=5, ends_at=5), ["ends_at"]),
         (producer.Download(clip_id="c1", format="m4a"), ["format"]),
         (riffusion.Create(custom_mode=False), ["prompt"]),
@@ -417,23 +451,13 @@ def test_rules(request_: Request, wrong: list[str]) -> None:
         (sonic.Mashup(**WRITTEN, mashup_clip_ids=["c1", "c2"]), "mv", set(), OLDER),
         (sonic.Remaster(continue_clip_id="c1"), "mv", set(), OLDER),
         (sonic.ReplaceSection(**SECTION), "mv", set(), OLDER),
-        (
-            sonic.Cover(**FROM_CLIP, vocal_gender="m"),
-            "vocal_gender",
-            set(),
-            {"sonic-v3-5", "sonic-v4"},
-        ),
-        (
-            sonic.AddVocals(**FROM_CLIP, overpainting_end_s=9),
-            "overpainting_end_s",
-            set(),
-            {"sonic-v3-5", "sonic-v4", "sonic-v4-5", "sonic-v5-5"},
-        ),
+        (sonic.Cover(**FROM_CLIP, vocal_gender="m"), "vocal_gender", set(), set()),
+        (sonic.AddVocals(**FROM_CLIP, overpainting_end_s=9), "overpainting_end_s", set(), set()),
         (
             sonic.Remaster(continue_clip_id="c1", variation_category="high"),
             "variation_category",
             set(),
-            {"sonic-v3-5", "sonic-v4", "sonic-v4-5", "sonic-v4-5-plus", "sonic-v5-5"},
+            set(),
         ),
     ],
     ids=["create", "sample", "mashup", "remaster", "section", "gender", "painted", "variation"],
@@ -467,11 +491,18 @@ def test_batch_consists_of_its_creates() -> None:
     assert batch.body() == {"items": [create.body() for create in creates]}
     assert batch.price() == 40
     assert sonic.Batch().price() is None
-    invalid: Any = sonic.Batch(items=[sonic.Create(**DESCRIBED, title="Rain"), sonic.Extend()])  # type: ignore[list-item]  # on purpose
+    invalid: Any = sonic.Batch(items=[sonic.Create(**DESCRIBED, prompt="la"), sonic.Extend()])  # type: ignore[list-item]  # on purpose
     assert advice(invalid)[0][0] == "items"
-    assert advice(invalid)[0][1].startswith("[0] title: belongs to custom_mode=True")
+    assert advice(invalid)[0][1].startswith("[0] prompt: belongs to custom_mode=True")
     assert fields(hard(invalid)) == ["items"]
     assert "not a Create" in hard(invalid)[0][1]
+
+
+def test_item_of_a_batch_names_its_webhook() -> None:
+    item = sonic.Create(**DESCRIBED, extra={"webhook_url": "https://example.org/hooks"})
+    batch = sonic.Batch(items=[item])
+    batch.check()
+    assert batch.body()["items"][0]["webhook_url"] == "https://example.org/hooks"
 
 
 def test_lists_are_readable_in_html() -> None:
@@ -489,13 +520,7 @@ def test_operations_with_webhook_or_repost() -> None:
         assert "webhook_url" not in kind.fields()
     tasks = {kind for kind in operations() if kind.reply == "task"}
     without = {kind for kind in tasks - hooked if kind.engine in {"sonic", "nuro", "producer"}}
-    assert without == {
-        sonic.StemsBasic,
-        sonic.StemsFull,
-        sonic.Batch,
-        producer.Upload,
-        producer.Download,
-    }
+    assert without == {sonic.StemsBasic, sonic.StemsFull, sonic.Batch}
     again = {kind for kind in operations() if kind.poll_by_repost}
     assert again == {sonic.Midi, sonic.Wav, sonic.Download}
     assert {kind.reply for kind in again} == {"immediate"}
@@ -527,19 +552,56 @@ def test_segments(parts: list[tuple[str, int]], wrong: int) -> None:
 
 
 def test_advice_does_not_block_a_request() -> None:
-    request = sonic.Create(**DESCRIBED, title="Rain", tags="jazz")
+    request = sonic.Create(**DESCRIBED, prompt="la")
     request.check()
-    assert fields(advice(request)) == ["title", "tags"]
+    assert fields(advice(request)) == ["prompt"]
     assert fields(advice(nuro.Vocal(lyrics="too short"))) == ["lyrics", ""]
     fields_of_first = nuro.Instrumental(description="calm", version="v2.0", mood=["calm"])
     assert "mood" in fields(advice(fields_of_first))
 
 
+@pytest.mark.parametrize(
+    ("request_", "advised"),
+    [
+        (producer.Create(sound="jazz", **IGNORED), dict.fromkeys(IGNORED, "has no effect")),
+        (
+            producer.Extend(clip_id="c1", starts_at=1, lyrics="la", weirdness=0),
+            {"weirdness": "has"},
+        ),
+        (producer.Extend(clip_id="c1", starts_at=1), {"instruction": "is recommended"}),
+        (producer.Extend(clip_id="c1", starts_at=1, sound="jazz"), {}),
+        (producer.Replace(clip_id="c1", starts_at=1, ends_at=2, instruction="a trumpet"), {}),
+        (sonic.Create(**DESCRIBED, title="Rain", tags="jazz"), {}),
+        (
+            sonic.Extend(continue_clip_id="c1", mv="sonic-v6"),
+            {"custom_mode": "is required by the docs", "continue_at": "is required by the docs"},
+        ),
+        (
+            sonic.Cover(continue_clip_id="c1", mv="sonic-v6"),
+            {"custom_mode": "is required by the docs"},
+        ),
+        (sonic.Extend(**FROM_CLIP, continue_at=0), {}),
+        (sonic.UploadExtend(**WRITTEN, url=TUNE), {"continue_at": "is required by the docs"}),
+        (sonic.UploadCover(**WRITTEN, url=TUNE, auto_concat=True), {}),
+        (
+            sonic.Mashup(**WRITTEN, mashup_clip_ids=["c1", "c1"]),
+            {"mashup_clip_ids": "has the same clip twice"},
+        ),
+    ],
+    ids=repr,
+)
+def test_advice_about_fields(request_: Request, advised: dict[str, str]) -> None:
+    request_.check()
+    messages = dict(advice(request_))
+    assert messages.keys() == advised.keys()
+    assert all(messages[name].startswith(text) for name, text in advised.items())
+
+
 def test_all_problems_are_reported_at_once() -> None:
     wrong: dict[str, Any] = {
-        "prompt": "x" * 3001,
+        "prompt": "x" * 5001,
         "title": "x" * 81,
-        "tags": "x" * 201,
+        "tags": "x" * 1001,
         "make_instrumental": "no",
     }
     request = sonic.Create(custom_mode=True, mv="sonic-v4", **wrong)
@@ -576,7 +638,8 @@ def test_all_problems_are_reported_at_once() -> None:
         (sonic.Mashup, {"mashup_clip_ids": "c1, c2"}),
         (sonic.Batch, {"items": [{"mv": "x"}]}),
         (sonic.Batch, {"items": sonic.Create()}),
-        (producer.Create, {"seed": 7}),
+        (producer.Create, {"seed": 7.5}),
+        (producer.Create, {"seed": True}),
         (sonic.Download, {"formats": "mp3"}),
         (riffusion.Create, {"continue_at": 30.5}),
         (sonic.Create, {"title": "half \ud800"}),
@@ -645,6 +708,7 @@ def test_extra_is_sent() -> None:
     assert hard(request) == []
     assert request.body() == {
         **DESCRIBED,
+        **CDN,
         "task_type": "create_music",
         "voice": "f",
         "weights": [1, {"a": None}],
@@ -687,6 +751,46 @@ def test_extra_cannot_replace_constants() -> None:
 # --- price and availability ------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("operation", "credits_"),
+    [
+        (sonic.Sample, 14),
+        (sonic.Mashup, 14),
+        (sonic.UploadCover, 14),
+        (sonic.UploadExtend, 10),
+        (sonic.ReplaceSection, 10),
+        (sonic.Download, 2),
+    ],
+)
+def test_price_of_the_sibling_host_is_an_assumption(
+    operation: type[Request], credits_: int
+) -> None:
+    request = operation()
+    price = request.assumed_price()
+    assert request.price() is None
+    assert price is not None
+    assert price.proposal == (f"assume={credits_} (docs of the vendor's sibling host, 2026-09)")
+    assert "credits unknown" in request._repr_html_()
+
+
+@pytest.mark.parametrize("operation", [sonic.Create, riffusion.Upload, sonic.Batch])
+def test_no_assumption_about_other_prices(operation: type[Request]) -> None:
+    assert operation().assumed_price() is None
+
+
+@pytest.mark.parametrize("seed", [7, "7"], ids=repr)
+def test_producer_takes_seeds_as_numbers_and_as_text(seed: int | str) -> None:
+    request = producer.Create(sound="jazz", seed=seed)
+    assert request.problems() == ()
+    assert request.body()["seed"] == seed
+
+
+def test_default_is_sent_unless_the_field_is_set() -> None:
+    assert sonic.Concat(continue_clip_id="c1").body()["use_suno_cdn"] is False
+    assert sonic.Concat(continue_clip_id="c1", use_suno_cdn=True).body()["use_suno_cdn"] is True
+    assert "use_suno_cdn" not in repr(sonic.Concat(continue_clip_id="c1"))
+
+
 def test_unknown_price_is_none() -> None:
     class Free(sonic.Upload, frozen=True, kw_only=True):
         cost: ClassVar[Price | None] = None
@@ -700,8 +804,9 @@ def test_unknown_price_is_none() -> None:
         (studio.Description(**STUDIO), "unavailable"),
         (nuro.Vocal(lyrics="x" * 300), "retired"),
         (riffusion.Upload(url=TUNE), "deprecated"),
+        (sonic.CreatePersona(name="Ada", clip_id="c1"), "retired"),
     ],
-    ids=["studio", "nuro", "riffusion"],
+    ids=["studio", "nuro", "riffusion", "persona"],
 )
 def test_availability_is_advice(request_: Request, word: str) -> None:
     request_.check()

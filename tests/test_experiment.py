@@ -381,6 +381,10 @@ async def test_unknown_prices_need_assume(sim: Simulator, library: Library) -> N
         with pytest.raises(errors.UnknownPrice, match="1 cells have no known price"):
             await run.run()
         assert sim.request_log.total == 0
+    assumed = Plan.grid(sonic.Download, base={"clip_id": "c1"}, factors={"formats": [["mp3"]]})
+    async with experiment(sim, library, assumed, "files", budget=50) as run:
+        with pytest.raises(errors.UnknownPrice, match=r"such as assume=2 \(docs of the vendor"):
+            run.check()
     run = await run_to_end(sim, library, design, budget=50, assume=7)
     assert states(run) == {"done": 1}
     assert run.progress.remaining == 43
@@ -715,7 +719,7 @@ async def test_pause_before_the_first_purchase(sim: Simulator, library: Library)
         running = asyncio.create_task(run.run())
         await until(lambda: run.running)
         run.pause()
-        await until(lambda: run._started is not None)
+        await until(lambda: run.progress.started is not None)
         for _ in range(500):
             await asyncio.sleep(0)
         assert sim.request_log.total == 0

@@ -61,6 +61,7 @@ def test_known_fields_are_filled_in() -> None:
         "task_type": "extend_music",
         "custom_mode": True,
         "mv": "sonic-v6",
+        "use_suno_cdn": False,
         "prompt": "more",
         "title": "Rain",
         "tags": "spy jazz, vibraphone",
@@ -87,10 +88,7 @@ def test_description_mode_fills_in_no_text() -> None:
 
 def test_unsupported_model_is_not_filled_in() -> None:
     request_ = Song(id="c", engine="sonic", state="succeeded", model="moon-1").extend(prompt="more")
-    assert [problem.field for problem in request_.problems() if problem.hard] == [
-        "mv",
-        "continue_at",
-    ]
+    assert [problem.field for problem in request_.problems() if problem.hard] == ["mv"]
 
 
 @pytest.mark.parametrize(

@@ -163,7 +163,7 @@ class Hum(Request, frozen=True, kw_only=True):
 
     engine: ClassVar[str] = "hum"
     operation: ClassVar[str] = "hum"
-    path: ClassVar[str] = "/api/v1/hum"
+    path: ClassVar[str] = "/api/v1/hum/make"
     songs: ClassVar[int | None] = 1
     cost: ClassVar[Price | None] = None
 
@@ -182,6 +182,8 @@ def test_new_operation_has_form(api: Session) -> None:
     type_in(form, "speed", "1.5")
     assert form.request == Hum(tune="doremi", speed=1.5)
     assert state(form)["label"].startswith("Make 1 song, price unknown")
+    label = state(api.form(sonic.Mashup))["label"]
+    assert label.startswith("Make 2 songs, price unknown (14 at a sibling host)")
 
 
 def test_counter_follows_model(api: Session) -> None:
@@ -198,28 +200,31 @@ def test_counter_follows_model(api: Session) -> None:
 
 def test_mode_shows_its_fields_and_keeps_values(api: Session) -> None:
     form = api.form(sonic.Create)
-    assert {"prompt", "title", "tags"}.isdisjoint(visible_fields(form))
+    assert "prompt" not in visible_fields(form)
+    assert {"title", "tags"} <= visible_fields(form)
     type_in(form, "gpt_description_prompt", "rain")
     type_in(form, "custom_mode", True)
     assert "gpt_description_prompt" not in visible_fields(form)
     type_in(form, "prompt", "la la")
-    assert form.request == sonic.Create(custom_mode=True, prompt="la la")
+    assert form.request == sonic.Create(custom_mode=True, mv="sonic-v6", prompt="la la")
     type_in(form, "custom_mode", False)
-    assert form.request == sonic.Create(custom_mode=False, gpt_description_prompt="rain")
+    assert form.request == sonic.Create(
+        custom_mode=False, mv="sonic-v6", gpt_description_prompt="rain"
+    )
 
 
 def test_start_value_ignored_by_mode_is_kept(api: Session) -> None:
     request = sonic.Create(
-        custom_mode=False, mv="sonic-v5", gpt_description_prompt="rain", title="Rain"
+        custom_mode=False, mv="sonic-v6", gpt_description_prompt="rain", prompt="la"
     )
     form = api.form(request)
     assert form.request == request
-    assert "title" in visible_fields(form)
-    assert "a description may override it" in field_state(form, "title")["message"]
+    assert "prompt" in visible_fields(form)
+    assert "a description may override it" in field_state(form, "prompt")["message"]
     type_in(form, "custom_mode", True)
     type_in(form, "custom_mode", False)
-    assert "title" not in visible_fields(form)
-    assert form.request.body().keys().isdisjoint({"title"})
+    assert "prompt" not in visible_fields(form)
+    assert form.request.body().keys().isdisjoint({"prompt"})
 
 
 def test_unparsable_values_stay_as_typed_and_are_problems(api: Session) -> None:
@@ -251,9 +256,9 @@ def test_clips_are_typed_with_commas(api: Session) -> None:
     assert "at least 2 are needed" in field_state(form, "mashup_clip_ids")["message"]
     assert field_state(form, "mashup_clip_ids")["count"] == "1 / 2"
     type_in(form, "mashup_clip_ids", "c1, c2 ,")
-    assert form.request == sonic.Mashup(custom_mode=False, mashup_clip_ids=["c1", "c2"])
+    assert form.request.body()["mashup_clip_ids"] == ["c1", "c2"]
     type_in(form, "mashup_clip_ids", " ")
-    assert form.request.body().keys() == {"custom_mode"}
+    assert form.request == sonic.Mashup(custom_mode=False, mv="sonic-v6")
 
 
 def test_batch_is_typed_line_by_line(api: Session) -> None:
@@ -335,11 +340,12 @@ def test_other_operation_keeps_values_of_same_fields(api: Session) -> None:
     form: Any = mnb.form()
     assert form._api is api  # the session that was connected last
     assert {value for value, _ in form._view.spec["engines"]} == set(NAMES)
-    assert form.request == sonic.Create(custom_mode=False)
+    assert form.request == sonic.Create(custom_mode=False, mv="sonic-v6")
     type_in(form, "custom_mode", True)
+    type_in(form, "mv", "sonic-v6-mini")
     type_in(form, "prompt", "la la")
     pick(form, operation="cover")
-    assert form.request == sonic.Cover(custom_mode=True, prompt="la la")
+    assert form.request == sonic.Cover(custom_mode=True, mv="sonic-v6-mini", prompt="la la")
     assert form._view.held["values"]["prompt"] == "la la"
     pick(form, engine="studio")
     assert form.request.body()["prompt"] == "la la"
@@ -348,8 +354,10 @@ def test_other_operation_keeps_values_of_same_fields(api: Session) -> None:
     type_in(form, "mood", "Chill")
     pick(form, operation="instrumental")
     assert form.request == nuro.Instrumental()
+    pick(form, engine="producer")
+    assert form.request.body() == {"task_type": "create_music"}
     pick(form, engine="sonic")
-    assert form.request == sonic.Create(custom_mode=True, prompt="la la")
+    assert form.request == sonic.Create(custom_mode=True, mv="sonic-v6-mini", prompt="la la")
     assert form._view.spec["title"] == "sonic.Create"
     for choice in ({"engine": "harp"}, {"operation": 3}, {}):
         pick(form, **choice)

@@ -126,45 +126,19 @@ def test_tasks_in_flight_follow_a_new_schedule() -> None:
     assert "late" in scheduler
 
 
-def test_rate_limit_is_kept_and_every_task_is_polled() -> None:
-    took = times(400)
-    polls, _ = run(Scheduler(History(), rate=5.0), took)
-
-    for begin, instant in enumerate(polls):
-        within = [later for later in polls[begin:] if later < instant + 10.0]
-        assert len(within) <= 10.0 * 5.0 + 3.5  # half a second may be caught up
-    assert len(polls) >= len(took)
-
-
 def test_longest_overdue_task_goes_first() -> None:
-    scheduler: Scheduler[int] = Scheduler(History(), rate=1.0)
+    scheduler: Scheduler[int] = Scheduler(History())
     for task in range(20):
         scheduler.add(task, STUDIO, float(task), float(task))
     polled: list[int] = []
     now = 500.0
     while len(polled) < 20:
-        polled += scheduler.due(now)
+        polled += scheduler.due(now, limit=1)
         now = max(now + 0.1, scheduler.next_due() or 0.0)
     assert polled == list(range(20))
 
 
-def test_poll_cost_rises_while_the_rate_binds_and_falls_again() -> None:
-    scheduler: Scheduler[int] = Scheduler(History(), rate=2.0)
-    assert scheduler.poll_cost == 1.0
-    highest, took = 0.0, times(200)
-    for task in range(len(took)):
-        scheduler.add(task, STUDIO, 0.0, 0.0)
-    now = 0.0
-    while (due := scheduler.next_due()) is not None:
-        now = max(now, due)
-        for task in scheduler.due(now):
-            scheduler.record_poll(task, now, finished=took[task] <= now)
-        highest = max(highest, scheduler.poll_cost)
-    assert highest > 5.0
-    assert scheduler.poll_cost == 1.0
-
-
-def test_without_a_rate_all_due_tasks_or_the_limit_are_returned() -> None:
+def test_all_due_tasks_or_the_limit_are_returned() -> None:
     scheduler: Scheduler[int] = Scheduler(History())
     for task in range(50):
         scheduler.add(task, STUDIO, 0.0, 0.0)
@@ -234,11 +208,6 @@ def test_invalid_use_raises() -> None:
         scheduler.add(1, STUDIO, 0.0, 0.0)
     with pytest.raises(KeyError):
         scheduler.cancel(2)
-    for value in (0.0, -1.0, float("nan"), float("inf")):
-        with pytest.raises(ValueError, match="rate"):
-            Scheduler(History(), rate=value)
-        with pytest.raises(ValueError, match="poll_cost"):
-            Scheduler(History(), poll_cost=value)
 
 
 def test_poll_now_makes_a_task_due_once() -> None:

@@ -19,11 +19,13 @@ from musicapi_nb import MusicAPI, Task, errors, lyrics, nuro, sonic
 from musicapi_nb.client.archive import check_audio
 from musicapi_nb.library import Entry, Library
 from musicapi_nb.simulator import EmbeddedSimulator, Simulator
+from tests.library.helpers import record_commits
 from tests.raw_http_server import TASK_ID, Connection, answers, peer, reply
 from tests.raw_http_server import client as peer_client
 from tests.replies import sample
 
 KEY = "sk-of-an-account-0001"
+GONE = "http://127.0.0.1:9"  # nothing answers at the discard port
 SONG = sonic.Create(custom_mode=False, mv="sonic-v5", gpt_description_prompt="rain, slow jazz")
 BEAT = nuro.Instrumental(description="harbour at night", duration=30)
 UPLOADED = sonic.UploadExtend(
@@ -123,7 +125,7 @@ async def test_waiting_submit_shares_the_outcome_unless_free(
         await arrived.wait()
         two = asyncio.create_task(api.submit(UPLOADED))
         for _ in range(20):  # by then the second caller has joined
-            await library.async_ledger.flush()
+            await library.commit(lambda: None)
         go.set()
         results = await asyncio.gather(first, two, return_exceptions=True)
     assert server.posts == posts
@@ -147,25 +149,51 @@ async def test_bought_take_does_not_queue(sim: Simulator, library: Library) -> N
     assert len(sim.request_log.paid) == 1
 
 
-class RecordingLedger:
-    """Forwards the steps of an async ledger and records their names."""
-
-    def __init__(self, ledger: Any) -> None:
-        self.steps: list[str] = []
-        self._ledger = ledger
-
-    def __getattr__(self, name: str) -> Any:
-        self.steps.append(name)
-        return getattr(self._ledger, name)
+async def test_purchase_takes_three_ledger_steps(
+    sim: Simulator, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commits = record_commits(library, monkeypatch)
+    async with client(sim, library) as api:
+        await api.run(lyrics.Make(description="a lighthouse keeper"))
+    assert commits == [("", False), ("sending", True), ("accepted done", True)]
 
 
-async def test_purchase_takes_three_ledger_steps(sim: Simulator, tmp_path: Path) -> None:
-    with Library(tmp_path / "library") as library:
-        recording = RecordingLedger(library.async_ledger)
-        library.async_ledger = recording  # type: ignore[assignment]
-        async with client(sim, library) as api:
-            await api.run(lyrics.Make(description="a lighthouse keeper"))
-    assert recording.steps == ["reserve_slot", "claim", "record_accepted"]
+@pytest.mark.parametrize(
+    ("fault", "outcome"),
+    [
+        (None, ("accepted", True)),
+        ("lost_reply", ("uncertain", True)),
+        ("refused_content", ("refused", True)),
+        ("too_many_requests", ("refused", True)),
+    ],
+)
+async def test_steps_that_decide_about_money_are_durable(
+    sim: Simulator,
+    library: Library,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: str | None,
+    outcome: tuple[str, bool],
+) -> None:
+    """Slots, pauses, searches and polls can be repeated, and are not flushed to disk."""
+    commits = record_commits(library, monkeypatch)
+    if fault:
+        sim.faults.arm(fault)
+    async with client(sim, library) as api:
+        with contextlib.suppress(errors.MusicAPIError):
+            await api.run(SONG)
+        assert commits[:3] == [("", False), ("sending", True), outcome]
+        assert {kinds for kinds, durable in commits if not durable} <= {"", "polled", "done"}
+        assert not any(durable for kinds, durable in commits if kinds in {"", "polled", "done"})
+
+
+async def test_unsent_purchase_is_recorded_durably(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commits = record_commits(library, monkeypatch)
+    async with MusicAPI(KEY, base_url=GONE, speed=1000, pace=0, ledger=library) as api:
+        with pytest.raises(errors.Unreachable):
+            await api.run(SONG)
+    assert commits[:3] == [("", False), ("sending", True), ("unsent", True)]
 
 
 async def test_immediate_answer_is_stored(sim: Simulator, library: Library) -> None:

@@ -21,32 +21,51 @@ STRENGTHS = {
 SONIC_CREATE, REGULAR = "/api/v1/sonic/create", {"config": {"mode": "regular"}}
 PRODUCER_CREATE, RIFFUSION_CREATE = "/api/v1/producer/create", "/api/v1/riffusion/create"
 TUNE = "https://example.org/a.mp3"
+CDN = {"use_suno_cdn": False}
 
 # request, path, constants in the body, songs, credits
 VALID: list[tuple[Request, str, dict[str, Any], int | None, int | None]] = [
-    (sonic.Create(**DESCRIBED), SONIC_CREATE, {"task_type": "create_music"}, 2, 20),
+    (sonic.Create(**DESCRIBED), SONIC_CREATE, {"task_type": "create_music", **CDN}, 2, 20),
     (
         sonic.Create(**WRITTEN, tags="jazz", title="Rain"),
         SONIC_CREATE,
-        {"task_type": "create_music"},
+        {"task_type": "create_music", **CDN},
         2,
         20,
     ),
-    (sonic.Extend(**FROM_CLIP, continue_at=30), SONIC_CREATE, {"task_type": "extend_music"}, 2, 15),
     (
-        sonic.ExtendUpload(**FROM_CLIP, continue_at=30.5),
+        sonic.Extend(**FROM_CLIP, continue_at=30),
         SONIC_CREATE,
-        {"task_type": "extend_upload_music"},
+        {"task_type": "extend_music", **CDN},
         2,
         15,
     ),
-    (sonic.Concat(continue_clip_id="c1"), SONIC_CREATE, {"task_type": "concat_music"}, None, 2),
-    (sonic.Cover(**FROM_CLIP), SONIC_CREATE, {"task_type": "cover_music"}, 2, 15),
-    (sonic.CoverUpload(**FROM_CLIP), SONIC_CREATE, {"task_type": "cover_upload_music"}, 2, 15),
+    (
+        sonic.ExtendUpload(**FROM_CLIP, continue_at=30.5),
+        SONIC_CREATE,
+        {"task_type": "extend_upload_music", **CDN},
+        2,
+        15,
+    ),
+    (
+        sonic.Concat(continue_clip_id="c1"),
+        SONIC_CREATE,
+        {"task_type": "concat_music", **CDN},
+        None,
+        2,
+    ),
+    (sonic.Cover(**FROM_CLIP), SONIC_CREATE, {"task_type": "cover_music", **CDN}, 2, 15),
+    (
+        sonic.CoverUpload(**FROM_CLIP),
+        SONIC_CREATE,
+        {"task_type": "cover_upload_music", **CDN},
+        2,
+        15,
+    ),
     (
         sonic.PersonaMusic(**WRITTEN, persona_id="p1"),
         SONIC_CREATE,
-        {"task_type": "persona_music"},
+        {"task_type": "persona_music", **CDN},
         2,
         15,
     ),
@@ -71,42 +90,44 @@ VALID: list[tuple[Request, str, dict[str, Any], int | None, int | None]] = [
             custom_mode=True, prompt="a harbour at night", mv="sonic-v6", auto_lyrics=True
         ),
         SONIC_CREATE,
-        {"task_type": "create_music"},
+        {"task_type": "create_music", **CDN},
         2,
         20,
     ),
     (
         sonic.AddVocals(**FROM_CLIP, audio_weight=0.5),
         SONIC_CREATE,
-        {"task_type": "add_vocals"},
+        {"task_type": "add_vocals", **CDN},
         None,
         15,
     ),
     (
-        sonic.AddInstrumental(**FROM_CLIP, overpainting_start_s=0, overpainting_end_s=0.75),
+        sonic.AddInstrumental(
+            **{**FROM_CLIP, "mv": "sonic-v5"}, overpainting_start_s=0, overpainting_end_s=0.75
+        ),
         SONIC_CREATE,
-        {"task_type": "add_instrumental"},
+        {"task_type": "add_instrumental", **CDN},
         None,
         15,
     ),
     (
-        sonic.Remaster(continue_clip_id="c1", mv="sonic-v6", variation_category="subtle"),
+        sonic.Remaster(continue_clip_id="c1", mv="sonic-v5", variation_category="subtle"),
         SONIC_CREATE,
-        {"task_type": "remaster"},
+        {"task_type": "remaster", **CDN},
         None,
         15,
     ),
     (
         sonic.UploadExtend(**WRITTEN, url=TUNE, continue_at=30, auto_concat=True, duration=10),
         "/api/v1/sonic/upload-extend",
-        {},
+        CDN,
         2,
         None,
     ),
     (
         sonic.UploadCover(**DESCRIBED, url=TUNE, audio_weight=1),
         "/api/v1/sonic/upload-cover",
-        {},
+        CDN,
         2,
         None,
     ),
@@ -119,11 +140,11 @@ VALID: list[tuple[Request, str, dict[str, Any], int | None, int | None]] = [
             chop_sample_end_s=9,
         ),
         "/api/v1/sonic/sample",
-        {},
+        CDN,
         2,
         None,
     ),
-    (sonic.Mashup(**DESCRIBED, mashup_clip_ids=["c1", "c2"]), "/api/v1/sonic/mashup", {}, 2, None),
+    (sonic.Mashup(**DESCRIBED, mashup_clip_ids=["c1", "c2"]), "/api/v1/sonic/mashup", CDN, 2, None),
     (
         sonic.ReplaceSection(
             clip_id="c1",
@@ -170,8 +191,8 @@ VALID: list[tuple[Request, str, dict[str, Any], int | None, int | None]] = [
         "/api/v1/sonic/batch",
         {
             "items": [
-                {"task_type": "create_music", **DESCRIBED},
-                {"task_type": "create_music", **WRITTEN},
+                {"task_type": "create_music", **CDN, **DESCRIBED},
+                {"task_type": "create_music", **CDN, **WRITTEN},
             ]
         },
         None,
@@ -193,6 +214,7 @@ VALID: list[tuple[Request, str, dict[str, Any], int | None, int | None]] = [
             sound_strength=0.2,
             lyrics_strength=0,
             weirdness=1,
+            make_instrumental=False,
             bpm=90,
             length=10,
         ),
@@ -202,7 +224,7 @@ VALID: list[tuple[Request, str, dict[str, Any], int | None, int | None]] = [
         12,
     ),
     (
-        producer.Extend(clip_id="c1", sound="jazz", starts_at=30.5, extend_s=20),
+        producer.Extend(clip_id="c1", sound="jazz", starts_at=30.5, extend_s=20, bpm=90.5),
         PRODUCER_CREATE,
         {"task_type": "extend_music"},
         1,

@@ -16,8 +16,8 @@ LETTERS = ("a", "b", "c", "d")
 class HasTrials(Protocol):
     """A blind test: its design and its trials."""
 
-    design: BlindDesign
-
+    @property
+    def design(self) -> BlindDesign: ...
     def trials(self) -> Sequence[Trial]: ...
 
 

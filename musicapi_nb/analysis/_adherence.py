@@ -1,8 +1,7 @@
 """Adherence: which requested tags were kept, dropped and added, per song and per factor level."""
 
-from __future__ import annotations
-
 import functools
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
@@ -10,14 +9,8 @@ import numpy as np
 import pandas as pd
 
 from musicapi_nb.analysis.array_types import Ints
-from musicapi_nb.analysis.checks import (
-    as_frame,
-    check_level,
-    level_names,
-    require,
-    require_no_conflict,
-)
-from musicapi_nb.analysis.clusters import cluster_codes, sum_by_code
+from musicapi_nb.analysis.checks import as_frame, check_level, level_names, no_conflict, require
+from musicapi_nb.analysis.clusters import cluster_codes, row_codes, sum_by_code
 from musicapi_nb.analysis.partitions import map_reduce
 from musicapi_nb.analysis.ratio_estimator import SUMS, ratio_sums, ratios
 from musicapi_nb.analysis.song_keys import SONGS, TAGS, tagged_songs
@@ -64,37 +57,20 @@ def tag_fates(
     Returns
     -------
     pd.DataFrame
-        The columns of `songs` before `task_id` (cell, block, take, factors), then
-        task_id, song_id : str
-        tag : str
-            As requested; added tags as returned.
-        returned : str
-            As returned; missing for dropped tags.
-        fate : str
-            "kept", "dropped" or "added".
+        The columns of `songs` before `task_id` (cell, block, take, factors), then `task_id,
+        song_id` (str), `tag` (str: as requested; added tags as returned), `returned` (str: as
+        returned; missing for dropped tags), `fate` (str: "kept", "dropped" or "added").
 
     Raises
     ------
     BadFrame
         A column is missing or of a wrong kind, or a song has several rows.
-    InvalidArgument
-        `requested` or `match` is of another type.
     """
     matched = _match_songs(songs, tags, requested, match, result_columns=_FATES)
-    rows: list[int] = []
-    fates: list[tuple[str, str | None, str]] = []
-    for row, song in enumerate(matched.songs):
-        start = len(fates)
-        for tag, index in zip(song.requested, song.matches, strict=True):
-            if index is None:
-                fates.append((tag, None, "dropped"))
-            else:
-                fates.append((tag, song.returned[index], "kept"))
-        used = set(song.matches)
-        fates += [(tag, tag, "added") for i, tag in enumerate(song.returned) if i not in used]
-        rows += [row] * (len(fates) - start)
-    columns = as_frame(pd.DataFrame(fates, columns=list(_FATES)), _FATES)
-    result = pd.concat([matched.keys.iloc[rows].reset_index(drop=True), columns], axis=1)
+    fates = [song.fates() for song in matched.songs]
+    keys = matched.keys.loc[np.repeat(matched.keys.index, list(map(len, fates)))]
+    columns = pd.DataFrame(itertools.chain.from_iterable(fates), columns=list(_FATES))
+    result = pd.concat([keys.reset_index(drop=True), as_frame(columns, _FATES)], axis=1)
     result.attrs["songs_left_out"] = len(songs) - len(matched.keys)
     return result
 
@@ -132,17 +108,10 @@ def adherence(  # noqa: PLR0913 - all but two are keywords
     Returns
     -------
     pd.DataFrame
-        Without `by`: the columns of `songs` before `task_id`, then
-        task_id, song_id : str
-        requested, returned, kept, dropped, added : int64
-        recall, precision, jaccard : float64
-
-        With `by`: its columns, levels in their order of occurrence, then
-        measure : str
-            "recall", "precision", "jaccard".
-        estimate, low, high : float64
-        tasks, songs : int64
-            Those where the measure is defined.
+        Without `by`: the columns of `songs` before `task_id`, then `task_id, song_id` (str),
+        `requested, returned, kept, dropped, added` (int64), `recall, precision, jaccard`
+        (float64). With `by`: its columns, levels in their order of occurrence, then `measure`
+        (str), `estimate, low, high` (float64), `tasks, songs` (int64: where it is defined).
 
     Raises
     ------
@@ -163,13 +132,10 @@ def adherence(  # noqa: PLR0913 - all but two are keywords
     estimate, low, high = ratios(sums, level, max_cases=sums["tags"])
     sums = sums.assign(estimate=estimate, low=low, high=high, songs=sums["cases"])
     levels = sums[list(range(len(names)))].set_axis(pd.Index(names), axis=1)
-    levels = levels.astype({name: _text_as_str(songs.dtypes[name]) for name in names})
+    # Dask tables have another string dtype
+    is_text = {name: isinstance(songs.dtypes[name], pd.StringDtype) for name in names}
+    levels = levels.astype({name: "str" if is_text[name] else songs.dtypes[name] for name in names})
     return pd.concat([levels, as_frame(sums, _BY_LEVEL)], axis=1)
-
-
-def _text_as_str(dtype: Any) -> Any:
-    """Return "str" for any string dtype, since Dask tables have another one."""
-    return "str" if isinstance(dtype, pd.StringDtype) else dtype
 
 
 def _count_levels(  # noqa: PLR0913 - the options of adherence
@@ -189,8 +155,7 @@ def _count_levels(  # noqa: PLR0913 - the options of adherence
     matched = _match_songs(songs, tags, requested, match)
     tasks = cluster_codes(songs.iloc[matched.rows], cluster, SONGS)
     by = songs[names].set_axis(range(len(names)), axis=1).reset_index(drop=True)
-    codes = by.groupby(list(by), sort=False, dropna=False, observed=True).ngroup().to_numpy("int64")
-    levels = by[~pd.Series(codes).duplicated()]
+    codes, levels = row_codes(by)
     measures = matched.measures()
     denominators = {
         "recall": measures["requested"],
@@ -216,6 +181,14 @@ class _Song(NamedTuple):
     requested: tuple[str, ...]
     returned: tuple[str, ...]
     matches: tuple[int | None, ...]
+
+    def fates(self) -> Sequence[tuple[str | None, ...]]:
+        """Return the tag, the returned tag and the fate of each requested and each added tag."""
+        returned = enumerate(self.returned)
+        return [
+            (tag, None, "dropped") if index is None else (tag, self.returned[index], "kept")
+            for tag, index in zip(self.requested, self.matches, strict=True)
+        ] + [(tag, tag, "added") for index, tag in returned if index not in self.matches]
 
     def counts(self) -> tuple[int, ...]:
         kept = sum(index is not None for index in self.matches)
@@ -252,17 +225,15 @@ def _match_songs(
     rows = np.flatnonzero(codes.has_tags)
     judged = songs.iloc[rows].reset_index(drop=True)
     lead = list(judged.columns[: list(judged.columns).index("task_id")])
-    require_no_conflict(lead, [*_KEYS, *result_columns], SONGS)
+    no_conflict(lead, [*_KEYS, *result_columns], SONGS)
     names = [name for name in _KEYS if name not in lead]
     keys = pd.concat([judged[lead], judged[names].astype(dict.fromkeys(names, "str"))], axis=1)
-    returned: list[list[str]] = [[] for _ in range(codes.number)]
     present = tags["tag"].notna().to_numpy(dtype=bool)
-    tag_songs = codes.tag_song[present].tolist()
-    for code, tag in zip(tag_songs, tags["tag"][present].astype(str), strict=True):
-        returned[code].append(tag)
+    texts = tags["tag"][present].astype(str)
+    returned = texts.groupby(codes.tag_song[present]).agg(list).to_dict()
     matched, song_tags = [], requested_tags(judged, requested)
-    for texts, code in zip(song_tags, codes.song[rows].tolist(), strict=True):
-        pair = unique_tags(texts), unique_tags(returned[code])
+    for song, code in zip(song_tags, codes.song[rows].tolist(), strict=True):
+        pair = unique_tags(song), unique_tags(returned.get(code, []))
         matched.append(_Song(*pair, match_tags(*pair, match)))
     return _MatchedSongs(rows, keys, matched)
 
@@ -271,7 +242,7 @@ def requested_tags(songs: pd.DataFrame, requested: RequestedTags) -> list[tuple[
     """Return the requested tags of each row of songs, with repeats."""
     if isinstance(requested, str):
         require(songs, {requested: "any"}, SONGS)
-        return [_split_tags(text, f"column {requested!r}") for text in songs[requested]]
+        return [split_tags(text, f"column {requested!r}: ") for text in songs[requested]]
     if not isinstance(requested, Mapping | pd.Series):
         raise InvalidArgument(
             "requested must be the name of a column of songs, or a mapping or Series from song_id "
@@ -286,11 +257,4 @@ def requested_tags(songs: pd.DataFrame, requested: RequestedTags) -> list[tuple[
             f"requested has no entry for {len(missing[name])} of {len(songs)} songs, such as "
             f"{name} {missing[name][0]!r}; use None for songs that requested nothing"
         )
-    return [_split_tags(texts[key], f"{name} {key!r}") for key in songs[name]]
-
-
-def _split_tags(text: Any, location: str) -> tuple[str, ...]:
-    try:
-        return split_tags(text)
-    except InvalidArgument as error:
-        raise InvalidArgument(f"{location}: {error}") from None
+    return [split_tags(texts[key], f"{name} {key!r}: ") for key in songs[name]]

@@ -1,7 +1,5 @@
 """Which tags songs have, which occur together, and which exact sets of tags."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -44,11 +42,8 @@ def tag_counts(
     Returns
     -------
     pd.DataFrame
-        tag : str
-        songs, tasks : int64
-            Those that have it.
-        share, low, high : float64
-            Share of all songs, with its interval.
+        `tag` (str), `songs, tasks` (int64: those that have it), `share, low, high` (float64: the
+        share of all songs, with its interval).
 
     Raises
     ------
@@ -89,22 +84,15 @@ def cooccurrence(
     Returns
     -------
     pd.DataFrame
-        By frequency of `tag`, then by `joint_songs`:
-        tag, other_tag : str
-        songs : int64
-            All songs.
-        tag_songs, other_songs, joint_songs : int64
-            Songs with the first tag, the second, both.
-        support, lift, conditional : float64
-        low, high : float64
-            Interval of `conditional`, over tasks with `tag`; missing for a single task.
+        By frequency of `tag`, then by `joint_songs`: `tag, other_tag` (str), `songs` (int64: all),
+        `tag_songs, other_songs, joint_songs` (int64: with the first tag, the second, both),
+        `support, lift, conditional` (float64), `low, high` (float64: interval of `conditional`,
+        over tasks with `tag`; missing for a single task).
 
     Raises
     ------
     BadFrame
         As `tag_counts`.
-    InvalidArgument
-        `top` is not a whole number.
     """
     level = check_level(level)
     _check_top(top)
@@ -123,23 +111,23 @@ def cooccurrence(
     conditional, low, high = ratios(pairs.assign(**of_tag), level)
     songs = float(sums["cases"][sums["scope"] == _ALL_SONGS].iloc[0])
     other_songs = single["hits"].to_numpy()[second]
-    columns = {
-        "songs": songs,
-        "tag_songs": tag["hits"],
-        "other_songs": other_songs,
-        "joint_songs": pairs["hits"],
-        "support": pairs["hits"] / max(songs, 1.0),
-        "lift": conditional * songs / other_songs,
-        "conditional": conditional,
-        "low": low,
-        "high": high,
-    }
-    return as_frame(pairs.assign(**columns).reset_index(drop=True), _PAIRS)
+    table = pairs.assign(
+        songs=songs,
+        tag_songs=tag["hits"],
+        other_songs=other_songs,
+        joint_songs=pairs["hits"],
+        support=pairs["hits"] / max(songs, 1.0),
+        lift=conditional * songs / other_songs,
+        conditional=conditional,
+        low=low,
+        high=high,
+    )
+    return as_frame(table.reset_index(drop=True), _PAIRS)
 
 
 def exclusive_sets(
     tags: pd.DataFrame, *, top: int = 10, among: Iterable[str] | None = None
-) -> pd.Series[int]:
+) -> pd.Series:
     """Count the songs that have exactly each set of the chosen tags.
 
     Each song of the table is in one set; songs with none of the chosen tags are a set too. Dask
@@ -162,8 +150,6 @@ def exclusive_sets(
     ------
     BadFrame
         As `tag_counts`.
-    InvalidArgument
-        `among` is not a list of tags, or `top` is not a whole number.
     """
     _check_top(top)
     if isinstance(among, str):
@@ -194,10 +180,9 @@ def _check_top(top: int | None) -> None:
 
 
 class _TaggedRows(NamedTuple):
-    """Distinct (song, tag) rows as codes, sorted by song; tag names; the task of each song."""
+    """Distinct `song, tag` rows as codes, sorted by song; tag names; the task of each song."""
 
-    song: Ints
-    tag: Ints
+    rows: pd.DataFrame
     names: pd.Index
     task: Ints
 
@@ -209,13 +194,13 @@ def _read_rows(tags: pd.DataFrame, cluster: str | None) -> _TaggedRows:
     if (number := int(tags[keys].isna().all(axis=1).sum())) > 0:
         raise BadFrame(f"{number} of {len(tags)} rows of {TAGS} have neither task nor song")
     (songs,) = song_codes((tags, TAGS))
-    clustered = cluster != _NO_CLUSTER
-    tasks = cluster_codes(tags, cluster, TAGS) if clustered else np.zeros(len(tags), "int64")
+    tasks = 0 if cluster == _NO_CLUSTER else cluster_codes(tags, cluster, TAGS)
     codes, names = pd.factorize(tags["tag"].astype("str"))
     rows = np.unique(np.column_stack([songs, codes]), axis=0)
     task = np.zeros(int(songs.max(initial=-1)) + 1, dtype="int64")
     task[songs] = tasks
-    return _TaggedRows(rows[:, 0], rows[:, 1], pd.Index(names, dtype="str"), task)
+    frame = pd.DataFrame(rows, columns=["song", "tag"])
+    return _TaggedRows(frame, pd.Index(names, dtype="str"), task)
 
 
 def _count_songs(tags: pd.DataFrame, *, cluster: str | None, pairs: bool) -> pd.DataFrame:
@@ -224,21 +209,20 @@ def _count_songs(tags: pd.DataFrame, *, cluster: str | None, pairs: bool) -> pd.
     `SUMS` of a tag: hits are a task's songs with it, cases all its songs; of a pair: hits are its
     songs with both, cases those with the first. Tasks without hits are not in these sums.
     """
-    rows = _read_rows(tags, cluster)
-    task_songs = sum_by_code(rows.task, np.ones(len(rows.task)))
+    rows, names, task = _read_rows(tags, cluster)
+    rows["task"] = task[rows["song"]]
+    task_songs = sum_by_code(task, np.ones(len(task)))
     zeros = np.zeros(len(task_songs), dtype="int64")
     total = pd.DataFrame(cluster_sums(zeros, 0 * task_songs, task_songs, 1))
-    frame = pd.DataFrame({"song": rows.song, "tag": rows.tag, "task": rows.task[rows.song]})
-    single = frame.groupby(["tag", "task"], as_index=False).size()
-    cases = task_songs[single["task"].to_numpy()]
-    hits = single["size"].to_numpy("float64")
-    sums = cluster_sums(single["tag"].to_numpy("int64"), hits, cases, len(rows.names))
+    single = rows.groupby(["tag", "task"], as_index=False).size()
+    tag, hits = single["tag"].to_numpy("int64"), single["size"].to_numpy("float64")
+    sums = cluster_sums(tag, hits, task_songs[single["task"]], len(names))
     parts = [
         total.assign(scope=_ALL_SONGS, tag="", other_tag=""),
-        pd.DataFrame(sums).assign(scope=_ONE_TAG, tag=rows.names, other_tag=""),
+        pd.DataFrame(sums).assign(scope=_ONE_TAG, tag=names, other_tag=""),
     ]
     if pairs:
-        parts.append(_count_pairs(frame, single, rows.names))
+        parts.append(_count_pairs(rows, single, names))
     counts = pd.concat(parts, ignore_index=True)[[*_SUM_KEYS, *SUMS]]
     return counts.astype({"tag": "str", "other_tag": "str"})
 
@@ -264,10 +248,9 @@ def _by_frequency(sums: pd.DataFrame) -> pd.DataFrame:
 
 def _count_sets(tags: pd.DataFrame, *, among: list[str]) -> pd.DataFrame:
     """Count the songs with each set of tags; a bool column, by number, for each tag."""
-    rows = _read_rows(tags, _NO_CLUSTER)
-    numbers = {name: number for number, name in enumerate(among)}
-    number = np.array([numbers.get(name, -1) for name in rows.names], dtype="int64")[rows.tag]
-    has_tag = np.zeros((len(rows.task), len(among)), dtype=bool)
-    has_tag[rows.song[number >= 0], number[number >= 0]] = True
+    rows, names, task = _read_rows(tags, _NO_CLUSTER)
+    number = pd.Index(among).get_indexer(names)[rows["tag"]]
+    has_tag = np.zeros((len(task), len(among)), dtype=bool)
+    has_tag[rows["song"][number >= 0], number[number >= 0]] = True
     sets, songs = np.unique(has_tag, axis=0, return_counts=True)
     return pd.DataFrame(sets).assign(songs=songs.astype("int64"))

@@ -1,7 +1,5 @@
 """Effects: how the levels of a factor change durations, waiting times, ratings and tags."""
 
-from __future__ import annotations
-
 import functools
 import math
 from collections.abc import Mapping, Sequence
@@ -137,7 +135,8 @@ def effects(  # noqa: PLR0913 - all but two are keywords
         estimators += [
             _Presence(tasks, f"tag: {tag}", flags, settings) for tag, flags in values.items()
         ]
-    rows = [row for outcome in estimators for row in outcome.rows(base)]
+    levels = [level for level in range(len(tasks.names)) if level != base]
+    rows = [outcome.compare(level, base) for outcome in estimators for level in levels]
     table = pd.DataFrame(rows, columns=list(_COLUMNS)).assign(factor=factor)
     table["p_adjusted"] = adjust_p_values(table["p"].to_numpy("float64"), correction)
     return as_frame(table, _COLUMNS)
@@ -198,8 +197,7 @@ def _read_tasks(frame: pd.DataFrame, factor: str, cluster: str | None) -> _Tasks
         block = pd.factorize(frame["block"], sort=True)[0].astype("int64")
         first_block = _first_by_task(task, block)
         task_block = first_block if (first_block[task] == block).all() else task_block
-    first_task = [int(np.flatnonzero(task_level == code)[0]) for code in range(len(names))]
-    rank = np.argsort(np.argsort(first_task))
+    rank = np.argsort(np.argsort(np.unique(task_level, return_index=True)[1]))
     return _Tasks(task, level, task_level, task_block, names, rank)
 
 
@@ -230,11 +228,8 @@ class _Outcome:
         self._songs = sum_by_code(task, np.ones(len(task)), number)
         self._resamples: dict[int, Resamples] = {}
 
-    def rows(self, base: int) -> list[Mapping[str, Any]]:
-        """Return the rows of all levels but the baseline."""
-        return [self._row(level, base) for level in range(len(self._tasks.names)) if level != base]
-
-    def _row(self, level: int, base: int) -> Mapping[str, Any]:
+    def compare(self, level: int, base: int) -> Mapping[str, Any]:
+        """Return the row of a level."""
         sums, base_sums = self._sums(level), self._sums(base)
         mean, base_mean = sums.mean, base_sums.mean
         estimate = mean - base_mean
@@ -256,7 +251,7 @@ class _Outcome:
             "tasks": len(sums.songs),
             "baseline_songs": base_sums.songs.sum(),
             "baseline_tasks": len(base_sums.songs),
-            "missing_songs": self._missing[level] + self._missing[base],
+            "missing_songs": self._missing[[level, base]].sum(),
         }
 
     def _sums(self, level: int) -> Sums:
@@ -266,23 +261,19 @@ class _Outcome:
     def _interval(self, level: int, base: int) -> tuple[float, float]:
         if min(len(self._sums(level).songs), len(self._sums(base).songs)) < MIN_TASKS:
             return math.nan, math.nan
-        pair = self._resample(level), self._resample(base)
+        for code in {level, base} - self._resamples.keys():
+            seed = (self._settings.seed, 0, int(self._tasks.rank[code]))
+            self._resamples[code] = resample(self._sums(code), self._settings.draws, seed)
+        pair = self._resamples[level], self._resamples[base]
         return bootstrap_interval(*pair, self._settings.measure, self._settings.level)
 
-    def _resample(self, level: int) -> Resamples:
-        if level not in self._resamples:
-            seed = (self._settings.seed, 0, int(self._tasks.rank[level]))
-            self._resamples[level] = resample(self._sums(level), self._settings.draws, seed)
-        return self._resamples[level]
-
     def _p(self, level: int, base: int) -> float:
-        rank = self._tasks.rank
-        first, second = sorted((level, base), key=lambda code: rank[code])
-        sums = self._sums(first), self._sums(second)
-        if not (len(sums[0].songs) and len(sums[1].songs)):
+        ranks = {int(self._tasks.rank[code]): code for code in (level, base)}
+        first, second = (self._sums(ranks[rank]) for rank in sorted(ranks))
+        if not (len(first.songs) and len(second.songs)):
             return math.nan
-        seed = (self._settings.seed, 1, int(rank[first]), int(rank[second]))
-        return permutation_p(*sums, self._settings.draws, seed)
+        seed = (self._settings.seed, 1, *sorted(ranks))
+        return permutation_p(first, second, self._settings.draws, seed)
 
 
 class _Presence(_Outcome):

@@ -1,7 +1,5 @@
 """Stability: how similar the songs of a repeated prompt are."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,7 +9,7 @@ import pandas as pd
 
 from musicapi_nb.analysis.array_types import Floats, Ints
 from musicapi_nb.analysis.checks import as_frame, check_level, finite_values, level_names, require
-from musicapi_nb.analysis.clusters import cluster_codes, sum_by_code
+from musicapi_nb.analysis.clusters import cluster_codes, row_codes, sum_by_code
 from musicapi_nb.analysis.ratio_estimator import score_bounds, t_quantile
 from musicapi_nb.analysis.song_keys import SONGS, tagged_songs
 from musicapi_nb.analysis.variance_components import nested_sums
@@ -81,15 +79,11 @@ def stability(
     check_level(level)
     require(songs, {**dict.fromkeys(names, "key"), "duration": "number"}, SONGS)
     task = cluster_codes(songs, cluster, SONGS)
-    keys = songs[names].reset_index(drop=True)
-    groups = keys.groupby(names, sort=False, dropna=False, observed=True)
-    prompt = groups.ngroup().to_numpy().astype("int64")
-    prompts = keys[~pd.Series(prompt).duplicated()].reset_index(drop=True)
+    prompt, prompts = row_codes(songs[names])
     tagged = _read_songs(songs, tags, task, prompt)
     rows = [_compare_songs(tagged, number, level) for number in range(len(prompts))]
-    return pd.concat(
-        [prompts, as_frame(pd.DataFrame(rows, columns=list(_COLUMNS)), _COLUMNS)], axis=1
-    )
+    table = as_frame(pd.DataFrame(rows, columns=list(_COLUMNS)), _COLUMNS)
+    return pd.concat([prompts.reset_index(drop=True), table], axis=1)
 
 
 class _Songs(NamedTuple):
@@ -139,8 +133,7 @@ def _compare_songs(songs: _Songs, prompt: int, level: float) -> tuple[float, ...
         len(task),
         *_mean_similarities(sets, task[has_tags], level),
         int((counts == len(sets)).sum()),
-        math.sqrt(max(seconds.within, 0.0)) if not math.isnan(seconds.within) else math.nan,
-        math.sqrt(max(seconds.between, 0.0)) if not math.isnan(seconds.between) else math.nan,
+        *np.sqrt(np.maximum([seconds.within, seconds.between], 0.0)),
     )
 
 

@@ -1,18 +1,17 @@
 """Substitutions: how the words of a text were rewritten at each step of `replaced_tags`."""
 
-from __future__ import annotations
-
 import functools
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypeAlias
 
+import networkx as nx
 import numpy as np
 import pandas as pd
 
 from musicapi_nb.analysis._adherence import RequestedTags, requested_tags
 from musicapi_nb.analysis.array_types import Floats, Ints
-from musicapi_nb.analysis.checks import as_frame, check_level, require
+from musicapi_nb.analysis.checks import ColumnKind, as_frame, check_level, require
 from musicapi_nb.analysis.clusters import cluster_codes, sum_by_code
 from musicapi_nb.analysis.noisy_or import Attributions, Event, attribute, hidden_links
 from musicapi_nb.analysis.partitions import map_reduce
@@ -20,9 +19,6 @@ from musicapi_nb.analysis.ratio_estimator import ratios
 from musicapi_nb.analysis.song_keys import SONGS, require_distinct, song_codes
 from musicapi_nb.errors import BadFrame, InvalidArgument
 from musicapi_nb.tasks.tags import normalize_tag, split_tag_text
-
-if TYPE_CHECKING:
-    import networkx as nx
 
 Words: TypeAlias = tuple[str, ...]
 
@@ -34,7 +30,13 @@ _COLUMNS = {
     **dict.fromkeys(("share", "low", "high"), "float64"),
     "tasks": "int64",
 }
+_REWRITINGS = {"step": "int64", "songs": "object", "tasks": "int64"}
 _LINK = ["step", "source", "target"]
+_INPUT: Mapping[str, ColumnKind] = {
+    **dict.fromkeys(("task_id", "song_id"), "key"),
+    **dict.fromkeys(("source", "tag"), "text"),
+    "step": "number",
+}
 _KINDS = ("kept", "rewritten", "dropped", "added")
 _STEPS = "steps (of replaced_tags_frame or run.replaced_tags())"
 _REQUESTED_STEP = -1
@@ -77,31 +79,19 @@ def substitutions(  # noqa: PLR0913 - all but one are keywords
     Returns
     -------
     pd.DataFrame
-        step : int64
-            From 0; -1 for the requested text.
-        source : str
-            A word of the source; missing for a tag added without a cause.
-        target : str
-            The tag that it became or added; missing if it was dropped.
-        kind : str
-            "kept", "rewritten", "dropped", or "added" (by the source, in any of these cases).
-        count : float64
-            Number of occurrences, as attributed.
-        cases : int64
-            Number of opportunities: songs with the source (if it is missing, songs with the
-            step); for "rewritten" and "added", of these the songs whose source text does not
-            have the target.
-        share, low, high : float64
-            count / cases, with its interval; missing for a single task.
-        tasks : int64
-            Tasks among `cases`.
+        `step` (int64: from 0; -1 for the requested text), `source` (str: a word of the source;
+        missing for a tag added without a cause), `target` (str: the tag that it became or added;
+        missing if it was dropped), `kind` (str: "kept", "rewritten", "dropped", or "added" by the
+        source, in any of these cases), `count` (float64: occurrences, as attributed), `cases`
+        (int64: opportunities, that is, songs with the source, or, if it is missing, with the
+        step; for "rewritten" and "added", of these the songs whose source text does not have the
+        target), `share, low, high` (float64: count / cases, with its interval; missing for a
+        single task), `tasks` (int64: those among `cases`).
 
     Raises
     ------
     BadFrame
         A column is missing or of a wrong kind, or a task is missing.
-    InvalidArgument
-        Only one of `songs` and `requested` is given.
     """
     level = check_level(level)
     if (songs is None) != (requested is None):
@@ -114,21 +104,14 @@ def substitutions(  # noqa: PLR0913 - all but one are keywords
     return result.reset_index(drop=True)
 
 
-def substitution_graph(frame: pd.DataFrame) -> nx.DiGraph[Any]:
+def substitution_graph(frame: pd.DataFrame) -> "nx.DiGraph[Any]":
     """Convert a table of `substitutions` to a directed graph of all steps.
 
     Nodes are ("tag", word), ("added", "") for the source of tags without a cause and
     ("dropped", "") for the target of dropped ones, with the attributes `kind` and `label`. Edges
     have `weight` (the sum of counts), `share` (of the cases at the steps of the edge), `steps`
-    and `kinds` (tuples).
-
-    Raises
-    ------
-    BadFrame
-        The table is not one of `substitutions`.
+    and `kinds` (tuples). BadFrame is raised if the table is not one of `substitutions`.
     """
-    import networkx as nx  # noqa: PLC0415 - only this function needs it
-
     texts, numbers = ("source", "target", "kind"), ("step", "count", "cases")
     label = "frame (of substitutions)"
     require(frame, {**dict.fromkeys(texts, "text"), **dict.fromkeys(numbers, "number")}, label)
@@ -168,9 +151,7 @@ def _count_rewritings(
     Columns: step (int), songs (a sorted tuple of the words before and after of each song of a
     task), tasks (int).
     """
-    keys, texts = ("task_id", "song_id"), ("source", "tag")
-    require(steps, {**dict.fromkeys(keys, "key"), **dict.fromkeys(texts, "text")}, _STEPS)
-    require(steps, {"step": "number"}, _STEPS)
+    require(steps, _INPUT, _STEPS)
     tables = [(steps, _STEPS)] if songs is None else [(steps, _STEPS), (songs, SONGS)]
     codes = song_codes(*tables)
     rewritings: defaultdict[tuple[int, int], list[tuple[Words, Words]]] = defaultdict(list)
@@ -188,13 +169,8 @@ def _count_rewritings(
         for song, task, request in zip(codes[1][has_steps].tolist(), tasks, tags, strict=True):
             rewritings[_REQUESTED_STEP, task].append((_words(request), first[song]))
     counts = Counter((step, tuple(sorted(pairs))) for (step, _), pairs in rewritings.items())
-    return pd.DataFrame(
-        {
-            "step": pd.Series([step for step, _ in counts], dtype="int64"),
-            "songs": pd.Series([pairs for _, pairs in counts], dtype="object"),
-            "tasks": pd.Series(list(counts.values()), dtype="int64"),
-        }
-    )
+    rows = pd.DataFrame([(*key, tasks) for key, tasks in counts.items()], columns=list(_REWRITINGS))
+    return as_frame(rows, _REWRITINGS)
 
 
 def _read_steps(
@@ -239,18 +215,14 @@ def _summarise(rewritings: pd.DataFrame, level: float) -> pd.DataFrame:
     weight = sum_by_code(songs["event"].to_numpy(), songs["weight"].to_numpy(), len(events))
     attributions = attribute(events, weight)
     result = _share_rows(attributions, songs, level)
-    order = pd.DataFrame(
-        {
-            "step": result["step"],
-            "without_source": result["source"].isna(),
-            "size": -result.groupby(["step", "source"], dropna=False)["cases"].transform("max"),
-            "source": result["source"],
-            "kind": result["kind"].map({kind: index for index, kind in enumerate(_KINDS)}),
-            "count": -result["count"].round(6),
-            "target": result["target"],
-        }
+    order = result[["step", "source", "target"]].assign(
+        without_source=result["source"].isna(),
+        size=-result.groupby(["step", "source"], dropna=False)["cases"].transform("max"),
+        kind=result["kind"].map(_KINDS.index),
+        count=-result["count"].round(6),
     )
-    return result.loc[order.sort_values(list(order.columns)).index].reset_index(drop=True)
+    by = ["step", "without_source", "size", "source", "kind", "count", "target"]
+    return result.loc[order.sort_values(by).index].reset_index(drop=True)
 
 
 def _share_rows(attributions: Attributions, songs: pd.DataFrame, level: float) -> pd.DataFrame:
@@ -271,12 +243,8 @@ def _share_rows(attributions: Attributions, songs: pd.DataFrame, level: float) -
     hidden = hidden_links(attributions.sources, attributions.sources)
     hidden = count_songs(hidden, _LINK, "hidden")
     links = hits.loc[hits["kind"].isin(["rewritten", "added"]), link].drop_duplicates()
-    pairs = (
-        pd.concat([hits, hidden.merge(links, on=_LINK)])
-        .groupby(by_task)[["chance", "hidden"]]
-        .sum()
-        .reset_index()
-    )
+    pairs = pd.concat([hits, hidden.merge(links, on=_LINK)])
+    pairs = pairs.groupby(by_task)[["chance", "hidden"]].sum().reset_index()
     pairs = pairs.merge(sources, on=["step", "source", "task", "weight"])
 
     # the sums of all tasks with the source, corrected for those with hits or hidden targets
@@ -290,11 +258,7 @@ def _share_rows(attributions: Attributions, songs: pd.DataFrame, level: float) -
         "cases2": cases**2 - pairs["songs"] ** 2,
     }
     sums = _weighted_sums(pairs, corrections, link)
-    totals: dict[str, Any] = {
-        "tasks": 1.0,
-        "cases": sources["songs"],
-        "cases2": sources["songs"] ** 2,
-    }
+    totals = {"tasks": 1.0, "cases": sources["songs"], "cases2": sources["songs"] ** 2}
     total = _weighted_sums(sources, totals, ["step", "source"])
     keys = sums.index.to_frame()[["step", "source"]]
     sums[total.columns] += total.reindex(pd.MultiIndex.from_frame(keys)).to_numpy()

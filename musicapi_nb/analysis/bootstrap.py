@@ -1,7 +1,5 @@
 """Resampled tasks: bootstrap intervals and permutation p-values of differences of means."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Iterator, Sequence
@@ -85,14 +83,10 @@ def bootstrap_interval(
     Ratios are computed on the log scale. NaN if a mean has no logarithm, if all tasks are equal,
     or if too few tasks leave a bound infinite.
     """
-    estimate, error = _contrast(
-        measure, level.mean, level.variance, baseline.mean, baseline.variance
-    )
+    estimate, error = _contrast(measure, *level[:2], *baseline[:2])
     if not (np.isfinite(estimate) and error > 0):
         return math.nan, math.nan
-    estimates, errors = _contrast(
-        measure, level.means, level.variances, baseline.means, baseline.variances
-    )
+    estimates, errors = _contrast(measure, *level[2:], *baseline[2:])
     offsets = estimates - estimate
     degenerate = ~(errors > _TOLERANCE * error)  # one task drawn repeatedly
     infinite = np.where(offsets == 0, 0.0, np.copysign(np.inf, offsets))

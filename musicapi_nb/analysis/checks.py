@@ -1,7 +1,5 @@
 """Checks of the tables and arguments that analyses read, and the dtypes of those they return."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, TypeAlias
 
@@ -13,7 +11,7 @@ from musicapi_nb.analysis.array_types import Floats
 from musicapi_nb.errors import BadFrame, InvalidArgument
 
 ColumnKind: TypeAlias = Literal["text", "number", "key", "any"]
-_HAS_KIND: Mapping[ColumnKind, Callable[[pd.Series[Any]], bool]] = {
+_HAS_KIND: Mapping[ColumnKind, Callable[[pd.Series], bool]] = {
     "text": lambda column: (
         types.is_string_dtype(column) or isinstance(column.dtype, pd.CategoricalDtype)
     ),
@@ -70,11 +68,11 @@ def level_names(by: Any, result_columns: Iterable[str]) -> list[str]:
     names = names_of(by, "by")
     if not names:
         raise InvalidArgument("by must name at least one column")
-    require_no_conflict(names, result_columns, "by")
+    no_conflict(names, result_columns, "by")
     return names
 
 
-def require_no_conflict(names: Iterable[Any], result_columns: Iterable[str], label: str) -> None:
+def no_conflict(names: Iterable[Any], result_columns: Iterable[str], label: str) -> None:
     """Raise BadFrame if a column to carry over has the name of a result column."""
     conflicts = sorted({str(name) for name in names} & set(result_columns))
     if conflicts:
@@ -88,7 +86,7 @@ def check_level(level: float) -> float:
     return float(level)
 
 
-def finite_values(column: pd.Series[Any]) -> Floats:
+def finite_values(column: pd.Series) -> Floats:
     """Return a numeric column as floats, (rows,); NaN where not finite or beyond 1e100.
 
     The squares of larger values could not be summed.

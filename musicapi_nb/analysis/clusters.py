@@ -1,7 +1,5 @@
 """Integer codes for rows: the task that a song belongs to, and the levels of a factor."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 
@@ -68,6 +66,13 @@ def level_codes(frame: pd.DataFrame, factor: str) -> tuple[Ints, list[str]]:
         names.sort(key=lambda name: order.get(name, len(order)))
     codes = {name: index for index, name in enumerate(names)}
     return np.array([codes[text] for text in texts], dtype="int64"), names
+
+
+def row_codes(frame: pd.DataFrame) -> tuple[Ints, pd.DataFrame]:
+    """Number the distinct rows of a table in their order of occurrence: (rows,), and list them."""
+    groups = frame.groupby(list(frame), sort=False, dropna=False, observed=True)
+    codes = groups.ngroup().to_numpy().astype("int64")
+    return codes, frame[~pd.Series(codes).duplicated().to_numpy()]
 
 
 def sum_by_code(codes: Ints, values: Floats, number: int = 0) -> Floats:

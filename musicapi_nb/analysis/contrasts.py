@@ -1,7 +1,5 @@
 """Intervals of the difference and ratio of two shares, and adjusted p-values. No I/O."""
 
-from __future__ import annotations
-
 from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np

@@ -32,10 +32,7 @@ A new tag made of words of a lost one ("jazz" of "spy jazz"), or of its letters 
 counts as what that one became, without estimation; one lost tag can become several in this way.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -73,8 +70,7 @@ class Attributions(NamedTuple):
     rows: pd.DataFrame
 
 
-@dataclass(frozen=True)
-class Params:
+class Params(NamedTuple):
     """The chances r, d, a and n of the model, each numbered by step and words."""
 
     rewrite: Floats
@@ -110,7 +106,7 @@ def attribute(events: Sequence[Event], weight: Floats) -> Attributions:
     posterior = e_step(params, tables, _STAGES[0])
     for stage in _STAGES:
         if stage.fit_all:
-            params = replace(params, add=np.maximum(params.add, _START_ADD_BY_LOST))
+            params = params._replace(add=np.maximum(params.add, _START_ADD_BY_LOST))
         for _ in range(stage.rounds):
             posterior = e_step(params, tables, stage)
             previous, params = params, m_step(posterior, params, tables, stage)
@@ -132,12 +128,9 @@ def attribute(events: Sequence[Event], weight: Floats) -> Attributions:
 
 def _distance(previous: Params, params: Params) -> float:
     """Return the largest change of a chance."""
-    changes = (
-        params.rewrite - previous.rewrite,
-        params.add - previous.add,
-        params.nothing - previous.nothing,
-    )
-    return max(float(np.abs(change).max(initial=0.0)) for change in changes)
+    fitted = (params.rewrite, params.add, params.nothing)
+    earlier = (previous.rewrite, previous.add, previous.nothing)
+    return float(np.abs(np.concatenate(fitted) - np.concatenate(earlier)).max(initial=0.0))
 
 
 class _Tables(NamedTuple):
@@ -305,9 +298,7 @@ def m_step(posterior: Posterior, params: Params, tables: _Tables, stage: Stage) 
     return Params(_divide(counts, total[tag_of_rewrite]), drop, add, nothing)
 
 
-def _mean_chance(
-    links: pd.DataFrame, posterior: Floats, times: pd.Series[float], prior: float
-) -> Floats:
+def _mean_chance(links: pd.DataFrame, posterior: Floats, times: pd.Series, prior: float) -> Floats:
     total = _by_param(links, times)
     counts = _sum_by_param(links, posterior, len(total)) - prior * _prior_weight(total)
     return np.clip(_divide(counts, total), 0.0, 1.0)

@@ -1,7 +1,5 @@
 """Map-reduce: counts of a table, or summed over the partitions of a Dask table."""
 
-from __future__ import annotations
-
 import importlib
 from collections.abc import Callable, Sequence
 from typing import Any

@@ -1,18 +1,14 @@
 """Ratio estimator over clusters: sums that add up over partitions, and intervals. No I/O."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from musicapi_nb.analysis.array_types import Floats, Ints
 from musicapi_nb.analysis.clusters import sum_by_code
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 SUMS = ("tasks", "hits", "cases", "hits2", "cross", "cases2")
 """Number of clusters; sums over clusters of hits, cases, hits^2, hits * cases and cases^2."""
@@ -59,20 +55,17 @@ def ratios(
     share = np.divide(y, x, out=np.full(x.shape, np.nan), where=defined)
     p = np.clip(np.nan_to_num(share), 0.0, 1.0)
     squares = np.maximum(yy - 2 * p * xy + p * p * xx, 0.0) * np.asarray(variance_factor, float)
-    variance = np.divide(
-        squares * n, (n - 1) * x * x, out=np.zeros(x.shape), where=defined & several
-    )
+    has_interval = defined & several
+    variance = np.zeros(x.shape)
+    np.divide(squares * n, (n - 1) * x * x, out=variance, where=has_interval)
     inner = p * (1 - p)
     effective = np.divide(inner, variance, out=np.full(x.shape, np.inf), where=variance > 0)
     # fractional cases round down, to the wider interval
     reduction = (t_quantile(level, np.floor(x - 1)) / t_quantile(level, n - 1)) ** 2
     size = np.where(inner > 0, np.minimum(effective * reduction, max_cases), n)
-    low, high = wilson_bounds(p, np.where(several, size, 1.0), level)
-    return (
-        share,
-        np.where(defined & several, low, np.nan),
-        np.where(defined & several, high, np.nan),
-    )
+    bounds = wilson_bounds(p, np.where(several, size, 1.0), level)
+    low, high = np.where(has_interval, bounds, np.nan)
+    return share, low, high
 
 
 def wilson_bounds(share: Any, cases: Any, level: float) -> tuple[Floats, Floats]:

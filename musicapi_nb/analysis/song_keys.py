@@ -1,7 +1,5 @@
 """Which rows of several tables are of one song, and which songs have which tags."""
 
-from __future__ import annotations
-
 import numbers
 from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
@@ -11,6 +9,7 @@ import pandas as pd
 
 from musicapi_nb.analysis.array_types import Flags, Floats, Ints
 from musicapi_nb.analysis.checks import require
+from musicapi_nb.analysis.clusters import row_codes
 from musicapi_nb.errors import BadFrame
 from musicapi_nb.tasks.tags import match_key
 
@@ -35,10 +34,8 @@ def song_codes(*tables: LabelledTable) -> list[Ints]:
         require(frame, dict.fromkeys(names, "key"), label)
     for name in names:
         _require_same_kind(name, tables)
-    rows = pd.concat([frame[names] for frame, _ in tables], ignore_index=True)
-    codes = rows.groupby(names, dropna=False, sort=False, observed=True).ngroup()
-    ends = np.cumsum([len(frame) for frame, _ in tables])
-    return np.split(codes.to_numpy().astype("int64"), ends[:-1])
+    codes, _ = row_codes(pd.concat([frame[names] for frame, _ in tables], ignore_index=True))
+    return np.split(codes, np.cumsum([len(frame) for frame, _ in tables])[:-1])
 
 
 def require_distinct(
@@ -50,12 +47,9 @@ def require_distinct(
     if not len(repeated):
         return
     frame, label = songs
-    row = frame.iloc[int(np.flatnonzero(selected & (codes == repeated[0]))[0])]
-    key = {name: None if pd.isna(row[name]) else row[name] for name in _shared_keys(songs, *others)}
-    text = ", ".join(
-        f"{name} {value!r}" if isinstance(value, str) else f"{name} {value}"
-        for name, value in key.items()
-    )
+    row = frame[_shared_keys(songs, *others)][selected & (codes == repeated[0])].iloc[[0]]
+    (key,) = row.astype(object).where(row.notna(), None).to_dict("records")
+    text = ", ".join(f"{name} {value!r}" for name, value in key.items())
     raise BadFrame(
         f"{int(counts[0])} rows of {label} have {text}, so this song is duplicated: drop "
         "duplicated rows (drop_duplicates), or songs without an id"

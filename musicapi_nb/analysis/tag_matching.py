@@ -1,10 +1,10 @@
 """Requested tags, and which returned tag matches each of them. No I/O."""
 
-from __future__ import annotations
-
+import itertools
 from collections.abc import Callable, Iterable
 from typing import Any, Literal, TypeAlias
 
+import networkx as nx
 import pandas as pd
 
 from musicapi_nb.errors import InvalidArgument
@@ -12,14 +12,13 @@ from musicapi_nb.tasks.json_reader import clean
 from musicapi_nb.tasks.tags import match_key, split_tag_text
 
 Match: TypeAlias = Literal["tag", "words"] | Callable[[str, str], bool]
-_NAMED_MATCHES = ("tag", "words")
 
 
-def split_tags(requested: Any) -> tuple[str, ...]:
+def split_tags(requested: Any, location: str = "") -> tuple[str, ...]:
     """Return tags: a text is split at commas, semicolons and line ends, a list is taken as is.
 
     White space is collapsed, empty tags are left out; a missing value has no tags. Anything else
-    raises InvalidArgument.
+    raises InvalidArgument, with the `location` before the message.
     """
     if isinstance(requested, str):
         return split_tag_text(clean(requested))
@@ -30,7 +29,8 @@ def split_tags(requested: Any) -> tuple[str, ...]:
     elif pd.isna(requested):
         return ()
     raise InvalidArgument(
-        f"requested tags must be a text or a list of texts, not {type(requested).__name__}"
+        f"{location}requested tags must be a text or a list of texts, not "
+        f"{type(requested).__name__}"
     )
 
 
@@ -42,13 +42,8 @@ def match_tags(
     Neither list may contain repeats (see `unique_tags`).
     """
     if callable(match):
-        return _maximum_matching(
-            [
-                [index for index, tag in enumerate(returned) if match(text, tag)]
-                for text in requested
-            ]
-        )
-    if match not in _NAMED_MATCHES:
+        return _maximum_matching(requested, returned, match)
+    if match not in {"tag", "words"}:
         raise InvalidArgument(
             f'match must be "tag", "words" or a function of two tags, not {match!r}'
         )
@@ -64,12 +59,12 @@ def match_tags(
     return tuple(matches)
 
 
-def _maximum_matching(candidates: list[list[int]]) -> tuple[int | None, ...]:
+def _maximum_matching(
+    requested: tuple[str, ...], returned: tuple[str, ...], match: Callable[[str, str], bool]
+) -> tuple[int | None, ...]:
     """Match as many requested tags as possible to distinct returned tags."""
-    import networkx as nx  # noqa: PLC0415 - only this kind of match needs it
-
+    pairs = itertools.product(enumerate(requested), enumerate(returned))
     # a returned tag is the node ~index, below 0
-    graph = nx.Graph((row, ~index) for row, indexes in enumerate(candidates) for index in indexes)
-    rows = [row for row, indexes in enumerate(candidates) if indexes]
-    matching = nx.bipartite.hopcroft_karp_matching(graph, rows)
-    return tuple(~matching[row] if row in matching else None for row in range(len(candidates)))
+    graph = nx.Graph((row, ~index) for (row, text), (index, tag) in pairs if match(text, tag))
+    matching = nx.bipartite.hopcroft_karp_matching(graph, [row for row in graph if row >= 0])
+    return tuple(~matching[row] if row in matching else None for row in range(len(requested)))

@@ -1,7 +1,5 @@
 """Variance components: how much the songs of a task differ, and how much tasks do."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,7 +9,7 @@ import pandas as pd
 
 from musicapi_nb.analysis.array_types import Floats, Ints
 from musicapi_nb.analysis.checks import as_frame, check_level, finite_values, names_of, require
-from musicapi_nb.analysis.clusters import cluster_codes, level_codes, sum_by_code
+from musicapi_nb.analysis.clusters import cluster_codes, row_codes, sum_by_code
 from musicapi_nb.analysis.ratio_estimator import t_quantile
 from musicapi_nb.analysis.song_keys import require_unique
 from musicapi_nb.errors import BadFrame
@@ -95,38 +93,21 @@ def variance(
         sums = nested_sums(values[finite], task[finite], cell[finite])
         low, high = sums.icc_interval(level)
         effect = 1 + (_SONGS_PER_TASK - 1) * sums.icc
-        songs, missing = int(finite.sum()), int((~finite).sum())
-        rows.append(
-            {
-                "outcome": name,
-                "variance_between": sums.between,
-                "variance_within": sums.within,
-                "icc": sums.icc,
-                "low": low,
-                "high": high,
-                "design_effect": effect,
-                "effective_songs": _SONGS_PER_TASK / effect if effect > 0 else math.nan,
-                "tasks": len(sums.songs),
-                "songs": songs,
-                "missing_songs": missing,
-            }
-        )
+        effective = _SONGS_PER_TASK / effect if effect > 0 else math.nan
+        estimates = sums.between, sums.within, sums.icc, low, high, effect, effective
+        rows.append((name, *estimates, len(sums.songs), finite.sum(), (~finite).sum()))
     return as_frame(pd.DataFrame(rows, columns=list(_COLUMNS)), _COLUMNS)
 
 
-def _cell_codes(frame: pd.DataFrame, within: Sequence[str], task: Ints) -> Ints:
-    cell = np.zeros(len(frame), dtype="int64")
-    for name in within:
-        level, names = level_codes(frame, name)
-        cell = cell * max(len(names), 1) + level
-    _, cell = np.unique(cell, return_inverse=True)
+def _cell_codes(frame: pd.DataFrame, within: list[str], task: Ints) -> Ints:
+    cell = row_codes(frame[within])[0] if within else np.zeros(len(frame), dtype="int64")
     pairs = np.unique(np.column_stack([task, cell]), axis=0)
     if len(pairs) > len(np.unique(task)):
         raise BadFrame(
             f"a task has songs of several levels of {', '.join(within)}, but cells consist of "
             "whole tasks (is cluster= the right column?)"
         )
-    return cell.astype("int64")
+    return cell
 
 
 class NestedSums(NamedTuple):

@@ -86,10 +86,7 @@ def _store_file(store: MediaStore, song: Song, media: Media, path: Path) -> None
 def check_audio(path: Path, duration: float | None) -> None:
     """Decode a file to its end, and compare its length with the stated duration in seconds.
 
-    Raises
-    ------
-    DownloadFailed
-        It cannot be decoded, or is much shorter or longer than stated.
+    Raise `DownloadFailed` if it cannot be decoded, or is much shorter or longer than stated.
     """
     import soundfile  # noqa: PLC0415 - needed only to archive files
 

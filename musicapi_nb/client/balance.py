@@ -23,19 +23,11 @@ class Balance:
 
 
 def parse_balance(payload: Any) -> Balance:
-    """Parse a reply about credits.
-
-    Raises
-    ------
-    UnexpectedReply
-        It has no balance.
-    """
+    """Parse a reply about credits. Raise `UnexpectedReply` if it has no balance."""
     fields = payload if isinstance(payload, dict) else {}
     extra = fields.get("extra_credits")
-    credits_, extra_credits = (
-        as_number(fields.get("credits")),
-        as_number(0 if extra is None else extra),
-    )
+    credits_ = as_number(fields.get("credits"))
+    extra_credits = as_number(0 if extra is None else extra)
     if credits_ is None or extra_credits is None:
         raise UnexpectedReply("the reply has no balance", body=payload)
     return Balance(credits_, extra_credits)

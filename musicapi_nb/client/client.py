@@ -95,20 +95,17 @@ class MusicAPI:
         self._ledger = ledger
         self.simulated = simulated
         self.budgets = tuple(budgets)
-        self._purchaser: Purchaser
+        self._coordinator: PurchaseCoordinator | None = None
         if ledger is None:
             limiter = LocalRateLimiter(self._interval)
             self._purchaser = Purchaser(limiter, retry, self._in_flight, self._record_acceptance)
         else:
-            shared = SharedRateLimiter(ledger.async_ledger, url, self._interval)
-            self._purchaser = PurchaseCoordinator(
+            shared = SharedRateLimiter(ledger, url, self._interval)
+            self._purchaser = self._coordinator = PurchaseCoordinator(
                 ledger, shared, retry, self._in_flight, self._record_acceptance, simulated=simulated
             )
         self._poller = Poller(
-            self._transport,
-            self.poll,
-            self._purchaser,
-            watch_ledger=ledger is not None and self._webhook is not None,
+            self._transport, self.poll, self._coordinator, watch_ledger=self._webhook is not None
         )
 
     @property
@@ -334,7 +331,7 @@ class MusicAPI:
 
         Their files are then downloaded into the library. Without a ledger, the list is empty.
         """
-        unfinished = self._purchaser.unfinished()
+        unfinished = self._coordinator.unfinished() if self._coordinator else []
         outcomes = await self.wait(unfinished, deadline=deadline, progress=progress)
         await asyncio.gather(*(self._archive(task) for task in outcomes))
         return outcomes

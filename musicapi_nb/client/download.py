@@ -63,14 +63,9 @@ async def fetch(
     """Download a URL to `target`; in a folder, under the last part of the URL.
 
     The file is written under a temporary name in the same folder, checked, then renamed. The key
-    is never sent: links are public and may lead to any host.
-
-    Raises
-    ------
-    DownloadFailed
-        The link is not http(s) or has expired, or the file is too large or of another kind.
-    Unreachable
-        The host did not answer or the download was interrupted, five times.
+    is never sent: links are public and may lead to any host. Raise `DownloadFailed` if the link is
+    not http(s) or has expired, or the file is too large or of another kind, and `Unreachable` if
+    the host did not answer or the download was interrupted, five times.
     """
     if not _is_web(url):
         raise DownloadFailed(f"not an http(s) address: {url[:80]!r}")
@@ -141,9 +136,9 @@ async def _stream(transport: Transport, url: str, target: Path, max_bytes: int) 
     """Stream to a file; return its first bytes."""
     try:
         session = await transport.session()
-        async with session.get(
-            url, max_redirects=5, timeout=_timeout(transport), headers=_HEADERS
-        ) as reply:
+        times = transport.timeouts  # the time without data is limited, not that of the whole file
+        timeout = aiohttp.ClientTimeout(connect=times.connect, sock_read=times.reply)
+        async with session.get(url, max_redirects=5, timeout=timeout, headers=_HEADERS) as reply:
             _check_status(reply, url)
             if (reply.content_length or 0) > max_bytes:
                 raise _too_large_error(url, max_bytes)
@@ -154,12 +149,6 @@ async def _stream(transport: Transport, url: str, target: Path, max_bytes: int) 
         raise DownloadFailed(f"{_short_url(url)} cannot be downloaded") from None
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise Unreachable(f"{_short_url(url)} was interrupted ({type(error).__name__})") from None
-
-
-def _timeout(transport: Transport) -> aiohttp.ClientTimeout:
-    """Limit the time without data, not the time of the whole file."""
-    times = transport.timeouts
-    return aiohttp.ClientTimeout(total=None, connect=times.connect, sock_read=times.reply)
 
 
 def _check_status(reply: aiohttp.ClientResponse, url: str) -> None:

@@ -50,17 +50,13 @@ class InFlight:
         self._closing = True
         while self.tasks:
             task, loop = next(iter(self.tasks.items()))
-            await _wait_for(task, loop)
+            if loop is asyncio.get_running_loop():
+                await asyncio.wait([task])
+            elif loop.is_running():  # a stopped loop is not waited for
+                ended = asyncio.run_coroutine_threadsafe(_wait(task), loop)
+                await asyncio.wrap_future(ended)
             self.tasks.pop(task, None)
 
 
-async def _wait_for(task: asyncio.Task[Any], loop: asyncio.AbstractEventLoop) -> None:
-    """Wait, from any loop, until a task of `loop` has ended. A stopped loop is not waited for."""
-    if loop is asyncio.get_running_loop():
-        await asyncio.wait([task])
-    elif loop.is_running():
-        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_wait([task]), loop))
-
-
-async def _wait(tasks: list[asyncio.Task[Any]]) -> None:
-    await asyncio.wait(tasks)
+async def _wait(task: asyncio.Task[Any]) -> None:
+    await asyncio.wait([task])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import threading
 import weakref
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -11,7 +12,7 @@ import msgspec
 
 from musicapi_nb import polling
 from musicapi_nb.client.callbacks import ProgressCallback, notify, task_name, timeout_message
-from musicapi_nb.client.purchasing import Purchaser
+from musicapi_nb.client.purchasing import PurchaseCoordinator
 from musicapi_nb.client.retry import is_transient
 from musicapi_nb.client.transport import Transport
 from musicapi_nb.engines import Request
@@ -26,16 +27,14 @@ _LEDGER_CHECK_SECONDS = 0.5
 _MAX_POLLS = 50
 
 
+@dataclasses.dataclass(slots=True, eq=False)
 class PolledTask:
     """A task that is waited for: its latest state, and the error that ended the wait."""
 
-    __slots__ = ("error", "failures", "group", "task")
-
-    def __init__(self, task: Task, group: _WaitGroup) -> None:
-        self.task = task
-        self.group = group
-        self.failures = 0
-        self.error: Exception | None = None
+    task: Task
+    group: _WaitGroup
+    failures: int = 0
+    error: Exception | None = None
 
     def outcome(self) -> Task:
         """Return the task for a list: one that cannot be polled has the state "unknown"."""
@@ -46,44 +45,40 @@ class PolledTask:
         return msgspec.structs.replace(self.task, state="unknown", fail_reason=str(self.error))
 
 
+@dataclasses.dataclass(slots=True, eq=False)
 class _WaitGroup:
-    """The tasks of one call of `Poller.wait`."""
+    """The tasks of one call of `Poller.wait`.
 
-    def __init__(self, deadline: float, progress: ProgressCallback | None, give_up: float) -> None:
-        self.deadline = deadline
-        self.progress = progress
-        self.give_up = give_up  # the loop's time at which a poll under way is abandoned
-        self.pending = 0
-        self.late = False
-        self.finished = asyncio.Event()
+    `give_up` is the loop's time at which a poll under way is abandoned.
+    """
+
+    deadline: float
+    progress: ProgressCallback | None
+    give_up: float
+    pending: int = 0
+    late: bool = False
+    finished: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
 
 
 class Poller:
     """The tasks that a client waits for, and its history of render times.
 
-    Parameters
-    ----------
-    transport
-        Provides the clock and the time limit of a reply.
-    poll
-        Asks once for the state of a task.
-    purchaser
-        Records polls and provides past render times.
-    watch_ledger
-        Whether a webhook receiver may record the end of a task. Such tasks are polled at once.
+    `poll` asks once for the state of a task. The `coordinator`, if there is a ledger, records polls
+    and provides past render times. With `watch_ledger`, a webhook receiver may record the end of a
+    task there; such tasks are polled at once.
     """
 
     def __init__(
         self,
         transport: Transport,
         poll: Callable[[Task], Awaitable[Task]],
-        purchaser: Purchaser,
+        coordinator: PurchaseCoordinator | None,
         *,
         watch_ledger: bool,
     ) -> None:
         self.transport = transport
         self.poll = poll
-        self.purchaser = purchaser
+        self.coordinator = coordinator
         self._watch_ledger = watch_ledger
         self.history = polling.History()
         # The loops share the history, and any thread may ask for an ETA.
@@ -140,8 +135,8 @@ class Poller:
         loop_poller = self._loops.setdefault(loop, _LoopPoller(self))
         timer = loop.call_later(deadline / self.transport.speed, loop_poller.expire, group, pending)
         watching = None
-        if self._watch_ledger:
-            watching = loop.create_task(loop_poller.watch_ledger(group, pending))
+        if self._watch_ledger and self.coordinator is not None:
+            watching = loop.create_task(loop_poller.watch_ledger(self.coordinator, group, pending))
         try:
             loop_poller.add(group, pending)
             await group.finished.wait()
@@ -165,7 +160,9 @@ class Poller:
         if operation in self._replayed or kind.engine is None or kind.operation is None:
             return
         self._replayed.add(operation)
-        for past in self.purchaser.past_render_times(kind.engine, kind.operation):
+        if self.coordinator is None:
+            return
+        for past in self.coordinator.past_render_times(kind.engine, kind.operation):
             self.history.learn(polling.TaskKind(*operation, past.model), past.low, past.high)
 
 
@@ -199,10 +196,11 @@ class _LoopPoller:
                 self._give_up(polled)
         self._arm()
 
-    async def watch_ledger(self, group: _WaitGroup, tasks: Iterable[PolledTask]) -> None:
+    async def watch_ledger(
+        self, coordinator: PurchaseCoordinator, group: _WaitGroup, tasks: Iterable[PolledTask]
+    ) -> None:
         """Poll tasks at once that have ended according to a webhook; the poll confirms it."""
         hurried: set[PolledTask] = set()
-        settled_elsewhere = self._poller.purchaser.settled_elsewhere
         while not group.finished.is_set():
             await asyncio.sleep(_LEDGER_CHECK_SECONDS)
             pending = {
@@ -210,7 +208,9 @@ class _LoopPoller:
                 for polled in tasks
                 if polled in self._scheduler and polled not in hurried
             }
-            for task in await settled_elsewhere([polled.task for polled in pending.values()]):
+            for task in await coordinator.settled_elsewhere(
+                [polled.task for polled in pending.values()]
+            ):
                 polled = pending[task.id]
                 hurried.add(polled)  # once only: after that poll, the schedule decides
                 if polled in self._scheduler:
@@ -275,7 +275,8 @@ class _LoopPoller:
         now = self._now()
         polled.failures = 0
         polled.task = task
-        await self._poller.purchaser.record_poll(task)
+        if self._poller.coordinator is not None:
+            await self._poller.coordinator.record_poll(task)
         notify(polled.group.progress, task)
         self._learn(polled, task, now)  # from here on it may be due again
         if task.finished:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -13,7 +14,7 @@ import msgspec
 
 from musicapi_nb.client.callbacks import ProgressCallback, notify, task_name
 from musicapi_nb.client.in_flight import InFlight
-from musicapi_nb.client.rate_limit import RateLimiter, SharedRateLimiter
+from musicapi_nb.client.rate_limit import LocalRateLimiter, SharedRateLimiter
 from musicapi_nb.client.retry import RetryPolicy
 from musicapi_nb.engines import Request
 from musicapi_nb.errors import MusicAPIError, RateLimited, UncertainPurchase, Unreachable
@@ -23,7 +24,7 @@ from musicapi_nb.tasks import Task
 _RECHECK_SECONDS = 0.2  # how often to check whether another process has the reply
 _BOUGHT = frozenset({"accepted", "done", "failed"})
 _log = logging.getLogger(__name__)
-_Result = TypeVar("_Result")
+_Outcome = TypeVar("_Outcome", Task, MusicAPIError)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -46,15 +47,12 @@ class Order:
 class Purchaser:
     """Buys without a ledger: each order is sent.
 
-    Parameters
-    ----------
-    accepted
-        Called with each accepted task, and the real seconds since it was accepted.
+    `accepted` is called with each accepted task, and the real seconds since it was accepted.
     """
 
     def __init__(
         self,
-        limiter: RateLimiter,
+        limiter: LocalRateLimiter | SharedRateLimiter,
         retry: RetryPolicy,
         in_flight: InFlight,
         accepted: Callable[[Task, float], None],
@@ -63,40 +61,29 @@ class Purchaser:
         self._retry = retry
         self._in_flight = in_flight
         self._accepted = accepted
+        self._throttle: Callable[[float], Awaitable[None]] | None = None  # for a 429
 
     async def buy(self, order: Order) -> Task:
         """Buy an order when its slot comes, or return the task of an existing purchase.
 
-        It is sent again only if it provably never reached the service or was refused by a 429.
-
-        Raises
-        ------
-        UncertainPurchase
-            The ledger cannot tell whether this take was bought. Nothing was sent.
-        OverBudget
-            A budget does not cover it. Nothing was sent.
+        It is sent again only if it provably never reached the service or was refused by a 429. It
+        is not sent if a budget does not cover it (`OverBudget`), or if the ledger cannot tell
+        whether this take was bought (`UncertainPurchase`).
         """
         task = None
         while task is None:
-            task = await self._call(lambda: self._buy_in_turn(order))
+            task = await self._retry.call(
+                lambda: self._buy_in_turn(order), paid=True, throttle=self._throttle
+            )
         return task
 
     async def repost(self, task: Task, post: Callable[[], Awaitable[Task]]) -> Task:
         """Send a request again, by `post`, whose last reply was "not ready".
 
-        With a ledger, nothing is sent while another process does it, and once one has the answer.
-
-        Raises
-        ------
-        UncertainPurchase
-            The reply to an earlier repost was lost, and it has to be resolved.
-        InvalidTransition
-            The ledger has no such purchase.
+        With a ledger, nothing is sent while another process does it, once one has the answer, or
+        after the reply to an earlier repost was lost (`UncertainPurchase`).
         """
         return await self._retry.call(lambda: self._repost_in_turn(task, post), paid=True)
-
-    async def _call(self, send: Callable[[], Awaitable[_Result]]) -> _Result:
-        return await self._retry.call(send, paid=True)
 
     async def _buy_in_turn(self, order: Order) -> Task | None:
         await self._wait_for_slot()
@@ -123,21 +110,6 @@ class Purchaser:
         self._accepted(task, 0.0)
         notify(order.progress, task)
 
-    async def record_poll(self, task: Task) -> None:
-        """Record the result of a poll, if there is a ledger."""
-
-    async def settled_elsewhere(self, tasks: Sequence[Task]) -> list[Task]:  # noqa: ARG002 - unused without a ledger
-        """Return those of the given tasks that a webhook has ended in the ledger."""
-        return []
-
-    def unfinished(self) -> list[Task]:
-        """Return the accepted tasks in the ledger, also those of earlier kernels."""
-        return []
-
-    def past_render_times(self, engine: str, operation: str) -> Sequence[RenderTime]:  # noqa: ARG002 - unused without a ledger
-        """Return the render times of past tasks, oldest first."""
-        return ()
-
 
 class PurchaseCoordinator(Purchaser):
     """Buys through a ledger: each take once, recorded before it is sent and after its reply."""
@@ -154,17 +126,14 @@ class PurchaseCoordinator(Purchaser):
     ) -> None:
         super().__init__(limiter, retry, in_flight, accepted)
         self._ledger = ledger
-        self._steps = ledger.async_ledger
         self._shared_limiter = limiter
+        self._throttle = limiter.throttle
         self._simulated = simulated
         self._entries: dict[str, int] = {}  # by task id
         # Outcomes the ledger failed to store; it still shows these entries as "sending".
         self._unwritten: dict[int, Task | None] = {}
 
     # --- buying ----------------------------------------------------------------------------
-
-    async def _call(self, send: Callable[[], Awaitable[_Result]]) -> _Result:
-        return await self._retry.call(send, paid=True, throttle=self._shared_limiter.throttle)
 
     async def _buy_in_turn(self, order: Order) -> Task | None:
         """Return the task, or None if the purchase that was waited for ended without a charge."""
@@ -187,19 +156,15 @@ class PurchaseCoordinator(Purchaser):
         """Return the task of an existing purchase, or None if it must be bought.
 
         Waits while another process is sending it. If the caller already waited for the entry
-        `joined`, its failure is final: one call never buys twice.
-
-        Raises
-        ------
-        UncertainPurchase
-            It may have been bought, and has to be resolved.
+        `joined`, its failure is final: one call never buys twice. Raise `UncertainPurchase` if it
+        may have been bought.
         """
         terms = order.terms
         while True:
             retry_failed = terms.retry_failed and joined is None
-            claim = await self._steps.find(
-                order.request, dataclasses.replace(terms, retry_failed=retry_failed)
-            )
+            current = dataclasses.replace(terms, retry_failed=retry_failed)
+            find = functools.partial(self._ledger.find, order.request, current)
+            claim = await self._ledger.commit(find, durable=False)
             if claim is None or (terms.retry_failed and _cost_nothing(claim.entry, joined)):
                 return None
             entry = claim.entry
@@ -216,27 +181,30 @@ class PurchaseCoordinator(Purchaser):
 
     async def _claim_and_send(self, order: Order) -> Claim:
         """Claim an order and, if it is to be bought, send it; the claim then has the task."""
-        claim = await self._steps.claim(order.request, order.terms)
+        ledger = self._ledger
+        claim = await ledger.commit(
+            lambda: ledger.claim(order.request, order.terms), undo=ledger.undo_claim
+        )
         if claim.kind != "buy":
             return claim
         entry = claim.entry.id
         try:
             task = await order.post(claim.entry)
         except Unreachable as error:
-            await self._record(entry, self._steps.record_unsent(entry, error), error)
+            await self._record(ledger.record_unsent, entry, error)
             raise
         except MusicAPIError as error:
             if not error.may_have_cost:
-                await self._record(entry, self._steps.record_refused(entry, error), error)
+                await self._record(ledger.record_refused, entry, error)
                 raise
-            latest = await self._record(entry, self._steps.record_uncertain(entry, error), error)
+            latest = await self._record(ledger.record_uncertain, entry, error)
             if latest is None or latest.state not in _BOUGHT:
                 raise
             return Claim("join", latest)  # its webhook came before
         except BaseException as error:  # the loop is ending: only now can this be recorded
             self._record_interrupted(entry, error)
             raise
-        await self._record(entry, self._steps.record_accepted(entry, task), task)
+        await self._record(ledger.record_accepted, entry, task)
         if task.id is not None:
             self._entries[task.id] = entry
         self._announce(task, order)
@@ -255,7 +223,9 @@ class PurchaseCoordinator(Purchaser):
         if task.request is None:
             raise TypeError("a task without a request cannot be sent again")
         terms = PurchaseTerms(take=task.take, simulated=self._simulated)
-        claim = await self._steps.claim_repost(task.request, terms)
+        ledger = self._ledger
+        claim_repost = functools.partial(ledger.claim_repost, task.request, terms)
+        claim = await ledger.commit(claim_repost, undo=ledger.undo_claim)
         entry = claim.entry.id
         if claim.kind == "uncertain":
             raise _uncertain_error(claim.entry)
@@ -265,24 +235,24 @@ class PurchaseCoordinator(Purchaser):
             latest = await post()
         except MusicAPIError as error:
             if error.may_have_cost:
-                await self._record(entry, self._steps.record_uncertain(entry, error), error)
+                await self._record(ledger.record_uncertain, entry, error)
             else:  # it was refused or never left: what was accepted before is unchanged
-                await self._record(entry, self._steps.record_unchanged(entry), error)
+                await self._record(lambda entry, _: ledger.record_unchanged(entry), entry, error)
             raise
         except BaseException as error:  # the loop is ending: only now can this be recorded
             self._record_interrupted(entry, error)
             raise
-        await self._record(entry, self._steps.record_repost(entry, latest), latest)
+        await self._record(ledger.record_poll, entry, latest)
         return latest
 
     # --- the ledger ------------------------------------------------------------------------
 
     async def _record(
-        self, entry: int, step: Awaitable[Entry], outcome: Task | MusicAPIError
+        self, step: Callable[[int, _Outcome], Entry], entry: int, outcome: _Outcome
     ) -> Entry | None:
         """Record an outcome. If the ledger cannot, keep it in memory and log it."""
         try:
-            return await step
+            return await self._ledger.commit(lambda: step(entry, outcome))
         except MusicAPIError as error:
             self._keep_unwritten(entry, outcome, error.message)
             return None
@@ -292,7 +262,7 @@ class PurchaseCoordinator(Purchaser):
 
     def _record_interrupted(self, entry: int, error: BaseException) -> None:
         try:
-            self._steps.record_interrupted(entry, error)
+            self._ledger.record_uncertain(entry, error)
         except MusicAPIError as failure:
             self._keep_unwritten(entry, error, failure.message)
 
@@ -311,8 +281,10 @@ class PurchaseCoordinator(Purchaser):
         if entry is None:
             return
         try:
-            await self._steps.record_poll(entry, task)
-        except MusicAPIError as error:  # it can be polled again, and the caller has its songs
+            await self._ledger.commit(
+                lambda: self._ledger.record_poll(entry, task), durable=False
+            )  # it can be polled again
+        except MusicAPIError as error:  # the caller has its songs
             _log.warning("The ledger could not record a poll of %s: %s", task_name(task), error)
 
     async def settled_elsewhere(self, tasks: Sequence[Task]) -> list[Task]:
@@ -320,7 +292,8 @@ class PurchaseCoordinator(Purchaser):
         pairs = ((self._entries.get(task.id or ""), task) for task in tasks)
         entries = {entry: task for entry, task in pairs if entry is not None}
         try:
-            return [entries[entry] for entry in await self._steps.finished_entries(list(entries))]
+            finished = await asyncio.to_thread(self._ledger.finished_entries, list(entries))
+            return [entries[entry] for entry in finished]
         except MusicAPIError as error:  # the tasks are polled anyway
             _log.warning("The ledger could not be asked for finished tasks: %s", error)
             return []

@@ -7,25 +7,18 @@ import heapq
 import threading
 import time
 import weakref
-from typing import Protocol
 
-from musicapi_nb.ledger_types import AsyncLedger
+from musicapi_nb.ledger_types import Ledger
 
 # Without an interval only a pause can delay a request. Seconds until that is checked again.
 _RECHECK = 0.05
 
 
-class RateLimiter(Protocol):
-    """Lets one paid request pass per `interval` (seconds); 0 means no limit."""
-
-    interval: float
-
-    async def acquire(self) -> None:
-        """Wait for a slot. A cancelled waiter releases its slot."""
-
-
 class LocalRateLimiter:
-    """A rate limiter of one client, shared by its event loops. Slots go in the order of calls."""
+    """Lets one paid request of a client pass per `interval` (seconds); 0 means no limit.
+
+    It is shared by the client's event loops. Slots go in the order of calls.
+    """
 
     def __init__(self, interval: float) -> None:
         self.interval = interval
@@ -61,17 +54,12 @@ class LocalRateLimiter:
 
 
 class SharedRateLimiter:
-    """A rate limiter of all processes that share a ledger.
+    """A rate limiter of all processes that share a ledger and the `name`, a client's base URL."""
 
-    Parameters
-    ----------
-    name
-        Limiters of one name share their slots. A client uses its base URL.
-    """
-
-    def __init__(self, ledger: AsyncLedger, name: str, interval: float) -> None:
+    def __init__(self, ledger: Ledger, name: str, interval: float) -> None:
         self.interval = interval
         self._ledger = ledger
+        self._slots = ledger.rate_limits
         self._name = name
         self._unthrottled_until = 0.0  # on the monotonic clock
         self._locks: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = (
@@ -89,9 +77,8 @@ class SharedRateLimiter:
             return
         async with self._queue_lock():
             while True:
-                slot = await self._reserve()
-                await self._wait_until(slot)
-                if await self._ledger.paused_until(self._name) <= slot:
+                await self._wait_until(slot := await self._reserve())
+                if await asyncio.to_thread(self._slots.paused_until, self._name) <= slot:
                     return
 
     async def is_free(self) -> bool:
@@ -107,24 +94,34 @@ class SharedRateLimiter:
             if time.monotonic() >= self._unthrottled_until:  # one check serves all waiting callers
                 slot = await self._reserve()
                 if slot > time.time():
-                    self._ledger.release_slot(self._name, slot)
+                    self._release_later(slot)
                     return False
                 self._unthrottled_until = time.monotonic() + _RECHECK
         return True
 
     async def throttle(self, seconds: float) -> None:
         """Pause all users of the ledger for some seconds, then slow down for a while."""
-        await self._ledger.throttle(self._name, seconds)
+        await self._ledger.commit(lambda: self._slots.throttle(self._name, seconds), durable=False)
         self._unthrottled_until = 0.0
 
     async def _reserve(self) -> float:
-        return await self._ledger.reserve_slot(self._name, self.interval)
+        return await self._ledger.commit(
+            lambda: self._slots.reserve(self._name, self.interval),
+            durable=False,
+            undo=self._release,
+        )
+
+    def _release(self, slot: float) -> None:
+        self._slots.release(self._name, slot)
+
+    def _release_later(self, slot: float) -> None:
+        self._ledger.commit_later(lambda: self._release(slot), durable=False)
 
     async def _wait_until(self, slot: float) -> None:
         try:
             await asyncio.sleep(max(0.0, slot - time.time()))
         except asyncio.CancelledError:
-            self._ledger.release_slot(self._name, slot)
+            self._release_later(slot)
             raise
 
     def _queue_lock(self) -> asyncio.Lock:

@@ -13,13 +13,8 @@ from musicapi_nb.tasks import Task
 async def repost_once(transport: Transport, task: Task, call: wire.Call) -> Task:
     """Send the request of a task again, once; return the task's new state.
 
-    Raises
-    ------
-    UnexpectedReply
-        The reply does not say whether the result is ready (`may_have_cost`). Only an explicit
-        "not ready" permits another repost.
-    MusicAPIError
-        As `Transport.send`.
+    A reply that does not say whether the result is ready is an `UnexpectedReply` that may have
+    cost: only an explicit "not ready" permits another repost.
     """
 
     def parse(status: int, payload: Any) -> Task:

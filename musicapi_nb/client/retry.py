@@ -29,13 +29,7 @@ def is_transient(error: MusicAPIError, *, paid: bool = False) -> bool:
 
 
 class RetryPolicy:
-    """The retries of all calls of one client.
-
-    Parameters
-    ----------
-    speed
-        How many times faster than real time the service's clock runs. Delays are divided by it.
-    """
+    """The retries of all calls of one client. Delays are divided by the `speed` of its service."""
 
     def __init__(self, speed: float) -> None:
         self.speed = speed
@@ -53,11 +47,8 @@ class RetryPolicy:
     ) -> _Result:
         """Send, and send again after an error that `is_transient`, five times at most.
 
-        Parameters
-        ----------
-        throttle
-            Pauses all who share the rate limit, for some real seconds. With it, a paid call that
-            was refused by a 429 is sent again, up to eight times. `send` then waits for a slot.
+        `throttle` pauses all who share the rate limit, for some real seconds. With it, a paid call
+        that was refused by a 429 is sent again, up to eight times. `send` then waits for a slot.
         """
         failures = refusals = 0
         while True:

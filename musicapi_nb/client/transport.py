@@ -9,7 +9,7 @@ import ipaddress
 import math
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import aiohttp
 import yarl
@@ -36,6 +36,8 @@ _LONGEST_CAUSE = 200
 # aiohttp raises these during lookup, connect or TLS handshake: no byte of the request was sent.
 _UNSENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
 _Result = TypeVar("_Result")
+_Closer: TypeAlias = AsyncGenerator[aiohttp.ClientSession, None]
+_LoopKey: TypeAlias = tuple[asyncio.AbstractEventLoop, bool]
 
 
 def parse_key(key: str, other: Secret | None = None) -> Secret:
@@ -50,28 +52,18 @@ def parse_key(key: str, other: Secret | None = None) -> Secret:
 
 def parse_base_url(url: str) -> str:
     """Check a base URL and drop a trailing `/api/v1`: https, or http on this machine."""
-    base = _base(url) if isinstance(url, str) else None
-    if base is None:
-        message = (
-            "must be https://host, without user or query (http only on this machine: it would "
-            "send the key in clear text)"
-        )
-        raise InvalidRequest(_OPERATION, [Problem("base_url", message)])
-    return base
-
-
-def _base(url: str) -> str | None:
-    url = url.strip()
-    if not url.isprintable() or " " in url:
-        return None
-    try:
-        parts = yarl.URL(url)
-    except ValueError:
-        return None
-    allowed = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.host or ""))
-    if not allowed or not parts.host or parts.user or parts.password or parts.query_string:
-        return None
-    return str(parts.with_fragment(None)).rstrip("/").removesuffix("/api/v1").rstrip("/")
+    text = url.strip() if isinstance(url, str) else ""
+    with contextlib.suppress(ValueError):
+        parts = yarl.URL(text)
+        secure = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.host))
+        plain = text.isprintable() and not (parts.user or parts.password or parts.query_string)
+        if parts.host and secure and plain and " " not in text:
+            return str(parts.with_fragment(None)).rstrip("/").removesuffix("/api/v1").rstrip("/")
+    message = (
+        "must be https://host, without user or query (http only on this machine: it would "
+        "send the key in clear text)"
+    )
+    raise InvalidRequest(_OPERATION, [Problem("base_url", message)])
 
 
 def parse_number(name: str, value: float, *, zero: bool = False) -> float:
@@ -83,12 +75,11 @@ def parse_number(name: str, value: float, *, zero: bool = False) -> float:
     return float(value)
 
 
-def is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    with contextlib.suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    return False
+def is_loopback(host: str | None) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host or "").is_loopback
+    except ValueError:
+        return False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -102,32 +93,18 @@ class Timeouts:
         return aiohttp.ClientTimeout(total=self.connect + self.reply, connect=self.connect)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _ManagedSession:
-    """A session, and the generator that closes it: in `close`, or when its loop ends."""
-
-    session: aiohttp.ClientSession
-    closer: AsyncGenerator[aiohttp.ClientSession, None]
-
-    async def close(self) -> None:
-        await self.closer.aclose()
-
-
-async def _closer(session: aiohttp.ClientSession) -> AsyncGenerator[aiohttp.ClientSession, None]:
+async def _closer(session: aiohttp.ClientSession) -> _Closer:
+    """Close a session when this generator is closed: by `close`, or by the end of its loop."""
     async with session:
         yield session
 
 
-class Transport:
-    """Sends calls and reads their replies.
+async def _close(closer: _Closer) -> None:
+    await closer.aclose()
 
-    Parameters
-    ----------
-    base_url, secret, timeouts
-        The host, the API key and the time limits.
-    retry
-        Decides which calls are sent again. Its speed is that of the service's clock.
-    """
+
+class Transport:
+    """Sends calls and reads their replies. `retry` decides which calls are sent again."""
 
     def __init__(
         self, base_url: str, secret: Secret, timeouts: Timeouts, retry: RetryPolicy
@@ -138,7 +115,7 @@ class Transport:
         self.retry = retry
         self.speed = retry.speed
         self.closed = False
-        self._sessions: dict[tuple[asyncio.AbstractEventLoop, bool], _ManagedSession] = {}
+        self._sessions: dict[_LoopKey, tuple[aiohttp.ClientSession, _Closer]] = {}
 
     async def session(self, *, paid: bool = False) -> aiohttp.ClientSession:
         """Return the running loop's session, for paid calls or for others.
@@ -158,22 +135,23 @@ class Transport:
                 timeout=self.timeouts.for_aiohttp(),
                 headers={"User-Agent": "musicapi_nb"},
             )
-            self._sessions[key] = managed = _ManagedSession(session, _closer(session))
-            await anext(managed.closer)
-        return self._sessions[key].session
+            closer = _closer(session)
+            self._sessions[key] = session, closer
+            await anext(closer)
+        return self._sessions[key][0]
 
     async def close(self) -> None:
         """Close the sessions of all loops."""
         self.closed = True
         running = asyncio.get_running_loop()
-        for (loop, _), managed in list(self._sessions.items()):
+        for (loop, _), (_, closer) in list(self._sessions.items()):
             if loop is not running and loop.is_running():
-                closing = asyncio.run_coroutine_threadsafe(managed.close(), loop)
+                closing = asyncio.run_coroutine_threadsafe(_close(closer), loop)
                 with contextlib.suppress(TimeoutError):  # something blocks that loop
                     await asyncio.wait_for(asyncio.wrap_future(closing), self.timeouts.connect)
             else:
                 with contextlib.suppress(RuntimeError):  # the loop of these sockets is closed
-                    await managed.close()
+                    await closer.aclose()
         self._sessions.clear()
 
     def now(self) -> float:
@@ -183,19 +161,9 @@ class Transport:
     async def exchange(self, call: wire.Call, parse: Callable[[int, Any], _Result]) -> _Result:
         """Send a call, again where `RetryPolicy` allows it; return what `parse` returns.
 
-        Parameters
-        ----------
-        parse
-            Called with the status and the payload of the reply.
-
-        Raises
-        ------
-        Unreachable
-            There was no connection, or no reply to a GET.
-        LostReply
-            A paid call may have arrived, but its reply did not.
-        MusicAPIError
-            The reply is an error or cannot be parsed.
+        `parse` is called with the status and the payload of the reply. Raise `LostReply` if a paid
+        call may have arrived but its reply did not, `Unreachable` if there was no connection or no
+        reply to a GET, and another `MusicAPIError` if the reply is one or cannot be parsed.
         """
         return await self.retry.call(lambda: self.send(call, parse), paid=call.paid)
 

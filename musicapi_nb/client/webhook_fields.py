@@ -29,15 +29,8 @@ class WebhookTarget:
 def webhook_target(url: str | None, secret: str | None, *, local: bool) -> WebhookTarget | None:
     """Check a webhook URL and secret; return None if neither was given.
 
-    Parameters
-    ----------
-    local
-        Accept a URL on this machine: the service is a simulator that runs here.
-
-    Raises
-    ------
-    InvalidRequest
-        One is missing or cannot be used. The error does not show the secret.
+    With `local`, a URL on this machine is accepted: the service is a simulator that runs here.
+    Raise `InvalidRequest` if one is missing or cannot be used; it does not show the secret.
     """
     if url is None:
         if secret is None:

@@ -69,8 +69,8 @@ class Operations(tuple[type[Request], ...]):
 
 
 def operation_summary(operation: type[Request]) -> str:
-    """Return the first line of an operation's docstring, without backticks."""
-    return (inspect.getdoc(operation) or "").partition("\n")[0].replace("`", "")
+    """Return the first line of an operation's own docstring, without backticks."""
+    return inspect.cleandoc(operation.__doc__ or "").partition("\n")[0].replace("`", "")
 
 
 def default_operation(candidates: Sequence[type[Request]]) -> type[Request]:

@@ -1,14 +1,11 @@
-"""Account: the credit balance.
-
-Facts: docs.musicapi.ai/get-credits and credits-usage-guide, 2025-05 and 2025-06.
-"""
+"""Account: the credit balance."""
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import ClassVar, Literal
 
 from musicapi_nb.engines.request import Price, ReplyKind, Request
+from musicapi_nb.engines.sources import BALANCE, Source
 
 __all__ = ["Credits"]
 
@@ -22,6 +19,5 @@ class Credits(Request, frozen=True, kw_only=True):
     method: ClassVar[Literal["POST", "GET"]] = "GET"
     reply: ClassVar[ReplyKind] = "immediate"
     songs: ClassVar[int | None] = 0
-    cost: ClassVar[Price | None] = Price(
-        0, dt.date(2025, 5, 26), "docs get-credits names no price for reading"
-    )
+    cost: ClassVar[Price | None] = Price(0, *BALANCE)
+    fields_source: ClassVar[Source | None] = BALANCE

@@ -9,8 +9,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
+from musicapi_nb.engines.sources import Source
+
 Kind: TypeAlias = Literal[
     "text",
+    "text or integer",
     "long text",
     "tags",
     "choice",
@@ -30,7 +33,7 @@ Kind: TypeAlias = Literal[
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class LimitByModel:
-    """A character limit that depends on the model: `default`, except for those in `models`."""
+    """A character limit, and the lower limits of older models, above which there is advice."""
 
     default: int
     models: Mapping[str, int]
@@ -48,6 +51,14 @@ class Field:
         Each kind has one Python type and one form control.
     required
         Always required. Fields required only in some modes are checked by `Request.rules`.
+    advice_if_missing
+        Advice for a request without the field, such as that the docs require it.
+    advice_if_set
+        Advice for a request with the field, such as that the service ignores it.
+    default
+        Value that is sent if the field is None. It is no part of the identity of a purchase.
+    source
+        Where the field was read; None: see `Request.fields_source`.
     limit
         Number of characters. More is a problem. Exactly as many gives advice, because older docs
         say "less than" and only lengths over the limit were tried.
@@ -67,6 +78,10 @@ class Field:
     help: str
     kind: Kind = "text"
     required: bool = False
+    advice_if_missing: str = ""
+    advice_if_set: str = ""
+    default: Any = None
+    source: Source | None = None
     limit: int | LimitByModel | None = None
     minimum: float | None = None
     maximum: float | None = None
@@ -103,6 +118,7 @@ def canonical_model(model: str | None) -> str:
 
 
 _PYTHON_TYPES: Mapping[str, tuple[tuple[type, ...], str]] = {
+    "text or integer": ((str, int), "text or a whole number"),
     "switch": ((bool,), "True or False"),
     "integer": ((int,), "a whole number"),
     "fraction": ((int, float), "a number from 0 to 1"),
@@ -160,11 +176,7 @@ def _is_file(value: Any) -> bool:
 def _text_problems(value: str, field: Field, model: str | None) -> Iterator[tuple[str, bool]]:
     if _has_surrogate(value):
         yield "contains half of a surrogate pair, which JSON cannot represent", True
-    limit = field.limit_for(model)
-    if limit is not None and len(value) > limit:
-        yield f"has {len(value)} characters; the limit is {limit}", True
-    elif limit is not None and len(value) == limit:
-        yield f"has exactly {limit} characters; the service may require fewer", False
+    yield from _length_problems(len(value), field, model)
     if field.choices and value not in field.choices:
         listed = ", ".join(field.choices)
         if not field.allow_other:
@@ -177,6 +189,16 @@ def _text_problems(value: str, field: Field, model: str | None) -> Iterator[tupl
         yield "should be a public https:// or http:// URL", True
     elif field.kind == "url" and _PRIVATE.match(value):
         yield "is on this machine or a private network, where only a simulator can reach it", False
+
+
+def _length_problems(length: int, field: Field, model: str | None) -> Iterator[tuple[str, bool]]:
+    limit, largest = field.limit_for(model), field.limit_for(None)
+    if largest is not None and length > largest:
+        yield f"has {length} characters; the limit is {largest}", True
+    elif limit is not None and length > limit:
+        yield f"has {length} characters; the limit of {model} was {limit}", False
+    elif limit is not None and length == limit:
+        yield f"has exactly {limit} characters; the service may require fewer", False
 
 
 def _number_problems(value: float, field: Field) -> Iterator[tuple[str, bool]]:
@@ -197,7 +219,10 @@ def _list_problems(value: Sequence[Any], field: Field) -> Iterator[tuple[str, bo
         yield f"has {len(value)} items, at least {field.min_items} are needed", True
     item_type: type = field.item or str
     for item in value:
-        if not isinstance(item, item_type):
+        # exactly, so that no custom operation, which may send more, counts as its base class
+        if not isinstance(item, item_type) or (
+            item_type is not str and type(item) is not item_type
+        ):
             yield f"contains {item!r:.40}, not a {item_type.__name__}", True
         elif isinstance(item, str):
             yield from _item_problems(item, field)

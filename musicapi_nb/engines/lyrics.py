@@ -1,7 +1,4 @@
-"""Lyrics: two texts from a short description.
-
-Facts: docs.musicapi.ai/lyrics-generation; price: musicapi.ai ai-lyrics-api, 2026.
-"""
+"""Lyrics: two texts from a short description."""
 
 from __future__ import annotations
 
@@ -10,6 +7,7 @@ from typing import Annotated, ClassVar
 
 from musicapi_nb.engines.fields import Field
 from musicapi_nb.engines.request import Price, ReplyKind, Request
+from musicapi_nb.engines.sources import LYRICS, Source
 
 __all__ = ["Make"]
 
@@ -22,7 +20,8 @@ class Make(Request, frozen=True, kw_only=True):
     path: ClassVar[str] = "/api/v1/sonic/lyrics"
     reply: ClassVar[ReplyKind] = "immediate"
     songs: ClassVar[int | None] = 2
-    cost: ClassVar[Price | None] = Price(2, dt.date(2026, 10, 7), "musicapi.ai ai-lyrics-api")
+    cost: ClassVar[Price | None] = Price(2, dt.date(2026, 10, 7), "musicapi.ai/ai-lyrics-api")
+    fields_source: ClassVar[Source | None] = LYRICS
     text_fields: ClassVar[tuple[str, ...]] = ("description",)
 
     description: Annotated[

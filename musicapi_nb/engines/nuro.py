@@ -1,16 +1,13 @@
-"""Nuro: one song or one piece of background music per request, in Chinese or English.
-
-Facts: docs.musicapi.ai (create-nuro-music, create-nuro-bgm, nuro-instruction), 2025.
-"""
+"""Nuro: one song or one piece of background music per request, in Chinese or English."""
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar
 
 from musicapi_nb.engines.fields import Field
 from musicapi_nb.engines.request import ActiveWhen, Availability, Price, Request, Segment
+from musicapi_nb.engines.sources import NURO, Source
 from musicapi_nb.errors import Problem
 
 __all__ = ["Instrumental", "Segment", "Vocal"]
@@ -90,7 +87,8 @@ class _Nuro(Request, frozen=True, kw_only=True):
     path: ClassVar[str] = "/api/v1/nuro/create"
     songs: ClassVar[int | None] = 1
     webhook: ClassVar[bool] = True
-    cost: ClassVar[Price | None] = Price(10, dt.date(2025, 3, 26), "docs nuro-instruction")
+    cost: ClassVar[Price | None] = Price(10, *NURO)
+    fields_source: ClassVar[Source | None] = NURO
     availability: ClassVar[Availability | None] = Availability(
         "retired elsewhere",
         "deprecated, and retired (410) on the sibling host; it may be retired here too",

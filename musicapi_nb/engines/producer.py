@@ -1,17 +1,23 @@
 """Producer: one song per request, from a sound or lyrics; extended, covered and replaced songs.
 
-Facts: docs.musicapi.ai (producer-api-overview, api-450367154, api-450367170, api-460957729; 2026)
-and musicapi-sdk 0.1.0; variation and swap are retired (410). Prices: published clients, 2026-10-07.
+Variations and swaps are retired (410).
 """
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, TypeAlias
 
 from musicapi_nb.engines.fields import Field, is_missing
 from musicapi_nb.engines.request import Price, Request
+from musicapi_nb.engines.sources import (
+    CLIENTS,
+    PRODUCER,
+    PRODUCER_2025,
+    PRODUCER_COVER,
+    SDK,
+    Source,
+)
 from musicapi_nb.errors import Problem
 
 __all__ = [
@@ -40,9 +46,9 @@ OLDER = (
     "FUZZ-1.0",
     "FUZZ-0.8",
 )
+_IGNORED = "has no effect: the service has ignored it since 2026-04"
 
 _Clip: TypeAlias = Annotated[str | None, Field(kind="clip", required=True, help="The clip.")]
-
 _Model: TypeAlias = Annotated[
     str | None,
     Field(
@@ -53,52 +59,61 @@ _Model: TypeAlias = Annotated[
         help=f"The model; default {MODEL}.",
     ),
 ]
+_Title: TypeAlias = Annotated[str | None, Field(limit=80, source=PRODUCER_2025, help="The title.")]
 
 
-def _price(credits_: int) -> Price:
-    return Price(credits_, dt.date(2026, 10, 7), "public client of api.musicapi.ai")
+def _ignored(text: str, minimum: float | None = None) -> Field:
+    return Field(
+        kind="fraction", minimum=minimum, advice_if_set=_IGNORED, help=f"{text} (ignored)."
+    )
 
 
 class _Producer(Request, frozen=True, kw_only=True):
     engine: ClassVar[str] = "producer"
+    songs: ClassVar[int | None] = 1
+    webhook: ClassVar[bool] = True
+    fields_source: ClassVar[Source | None] = PRODUCER
 
 
 class _Music(_Producer, frozen=True, kw_only=True):
-    """Fields that all task types of the endpoint share."""
+    """Fields that the task types of the endpoint share."""
 
     path: ClassVar[str] = "/api/v1/producer/create"
-    songs: ClassVar[int | None] = 1
-    cost: ClassVar[Price | None] = _price(12)
-    webhook: ClassVar[bool] = True
+    cost: ClassVar[Price | None] = Price(12, *CLIENTS)
     text_fields: ClassVar[tuple[str, ...]] = ("lyrics", "sound")
 
     sound: Annotated[
         str | None, Field(kind="long text", help="The sound: styles, instruments.")
     ] = None
-    lyrics: Annotated[str | None, Field(kind="long text", help="The lyrics.")] = None
-    title: Annotated[str | None, Field(limit=80, help="The title.")] = None
+    lyrics: Annotated[str | None, Field(kind="long text", limit=5000, help="The lyrics.")] = None
+    title: _Title = None
     mv: _Model = None
-    make_instrumental: Annotated[bool | None, Field(kind="switch", help="No vocals.")] = None
-    seed: Annotated[str | None, Field(help="Random seed, as text.")] = None
+    make_instrumental: Annotated[
+        bool | None,
+        Field(
+            kind="switch",
+            advice_if_set=f'{_IGNORED}; leave out lyrics and write "no vocals" in the sound',
+            help="No vocals (ignored).",
+        ),
+    ] = None
+    seed: Annotated[str | int | None, Field(kind="text or integer", help="Random seed.")] = None
     sound_strength: Annotated[
-        float | None,
-        Field(kind="fraction", minimum=0.2, help="How closely to follow the sound (0.2 to 1)."),
+        float | None, _ignored("How closely to follow the sound, 0.2 to 1", minimum=0.2)
     ] = None
     lyrics_strength: Annotated[
-        float | None, Field(kind="fraction", help="How closely to follow the lyrics (0 to 1).")
+        float | None, _ignored("How closely to follow the lyrics, 0 to 1")
     ] = None
-    weirdness: Annotated[
-        float | None, Field(kind="fraction", help="How unusual the result may be (0 to 1).")
-    ] = None
-    bpm: Annotated[int | None, Field(kind="integer", help="Beats per minute.")] = None
+    weirdness: Annotated[float | None, _ignored("How unusual the result may be, 0 to 1")] = None
+    bpm: Annotated[float | None, Field(kind="number", source=SDK, help="Beats per minute.")] = None
     length: Annotated[
         int | None,
-        Field(kind="integer", minimum=1, maximum=240, help="Target length in whole seconds."),
+        Field(
+            kind="integer",
+            minimum=1,
+            maximum=240,
+            help="Length in whole seconds, of the new part if there is one (then default 60).",
+        ),
     ] = None
-
-    def rules(self) -> Iterator[Problem]:
-        if is_missing(self.sound) and is_missing(self.lyrics):
-            yield Problem("sound", "is required unless lyrics are given: describe the song")
 
 
 class Create(_Music, frozen=True, kw_only=True):
@@ -108,38 +123,56 @@ class Create(_Music, frozen=True, kw_only=True):
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "create_music"}
 
     cover_url: Annotated[
-        str | None, Field(kind="url", help="Public URL of audio to start from.")
+        str | None,
+        Field(kind="url", source=PRODUCER_2025, help="Public URL of audio to start from."),
     ] = None
     cover_strength: Annotated[
         float | None,
-        Field(kind="fraction", minimum=0.2, help="How closely to follow that audio (0.2 to 1)."),
+        Field(
+            kind="fraction",
+            minimum=0.2,
+            source=PRODUCER_2025,
+            help="How closely to follow that audio (0.2 to 1).",
+        ),
     ] = None
 
     def rules(self) -> Iterator[Problem]:
-        yield from super().rules()
+        if is_missing(self.sound) and is_missing(self.lyrics):
+            yield Problem("sound", "is required unless lyrics are given: describe the song")
         if self.cover_strength is not None and is_missing(self.cover_url):
             yield Problem("cover_strength", "has no effect without cover_url", hard=False)
 
 
 class _FromClip(_Music, frozen=True, kw_only=True):
-    """Fields of operations on an earlier song."""
+    """Fields of operations on a section of an earlier song."""
+
+    text_fields: ClassVar[tuple[str, ...]] = ("instruction", "lyrics", "sound")
 
     clip_id: _Clip = None
     starts_at: Annotated[
-        float | None, Field(kind="seconds", help="Second of the clip where the new section starts.")
+        float | None,
+        Field(
+            kind="seconds", required=True, help="Second of the clip where the new section starts."
+        ),
     ] = None
     instruction: Annotated[
-        str | None, Field(kind="long text", help="What to change, in words.")
+        str | None, Field(kind="long text", help="What to play there, in words.")
     ] = None
+
+    def rules(self) -> Iterator[Problem]:
+        if all(is_missing(text) for text in (self.instruction, self.sound, self.lyrics)):
+            yield Problem("instruction", "is recommended by the docs", hard=False)
 
 
 class Extend(_FromClip, frozen=True, kw_only=True):
-    """Continue a song."""
+    """Continue a song from a given second."""
 
     operation: ClassVar[str] = "extend"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "extend_music"}
 
-    extend_s: Annotated[float | None, Field(kind="seconds", help="Seconds to add.")] = None
+    extend_s: Annotated[float | None, Field(kind="seconds", source=SDK, help="Seconds to add.")] = (
+        None
+    )
 
 
 class ExtendUpload(Extend, frozen=True, kw_only=True):
@@ -156,14 +189,12 @@ class Replace(_FromClip, frozen=True, kw_only=True):
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "replace_music"}
 
     ends_at: Annotated[
-        float | None, Field(kind="seconds", help="Second of the clip where the new section ends.")
+        float | None,
+        Field(kind="seconds", required=True, help="Second of the clip where the new section ends."),
     ] = None
 
     def rules(self) -> Iterator[Problem]:
         yield from super().rules()
-        for name in ("starts_at", "ends_at"):
-            if getattr(self, name) is None:
-                yield Problem(name, "normally states the section to replace", hard=False)
         start, end = self.starts_at, self.ends_at
         if isinstance(start, int | float) and isinstance(end, int | float) and not end > start:
             yield Problem("ends_at", "should be later than starts_at")
@@ -182,10 +213,9 @@ class Cover(_Producer, frozen=True, kw_only=True):
     operation: ClassVar[str] = "cover"
     path: ClassVar[str] = "/api/v1/producer/create"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "cover_music"}
-    songs: ClassVar[int | None] = 1
-    cost: ClassVar[Price | None] = _price(12)
-    webhook: ClassVar[bool] = True
+    cost: ClassVar[Price | None] = Price(12, *CLIENTS)
     text_fields: ClassVar[tuple[str, ...]] = ("instruction",)
+    fields_source: ClassVar[Source | None] = PRODUCER_COVER
 
     clip_id: _Clip = None
     instruction: Annotated[
@@ -195,7 +225,7 @@ class Cover(_Producer, frozen=True, kw_only=True):
         float | None,
         Field(kind="fraction", help="How far to depart from the clip (0 to 1); default 0.5."),
     ] = None
-    title: Annotated[str | None, Field(limit=80, help="The title.")] = None
+    title: _Title = None
     mv: _Model = None
 
 
@@ -206,26 +236,28 @@ class CoverUpload(Cover, frozen=True, kw_only=True):
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "cover_upload_music"}
 
 
-class Upload(_Producer, frozen=True, kw_only=True):
+class _File(_Producer, frozen=True, kw_only=True):
+    songs: ClassVar[int | None] = 0
+    cost: ClassVar[Price | None] = Price(2, *CLIENTS)
+    fields_source: ClassVar[Source | None] = PRODUCER_2025
+
+
+class Upload(_File, frozen=True, kw_only=True):
     """Register audio at a public URL as a clip, which is the result of its task."""
 
     operation: ClassVar[str] = "upload"
     path: ClassVar[str] = "/api/v1/producer/upload"
-    songs: ClassVar[int | None] = 0
-    cost: ClassVar[Price | None] = _price(2)
 
     audio_url: Annotated[
         str | None, Field(kind="url", required=True, help="Public URL of the audio.")
     ] = None
 
 
-class Download(_Producer, frozen=True, kw_only=True):
+class Download(_File, frozen=True, kw_only=True):
     """Get a link to a clip as MP3 or WAV, which is the result of its task."""
 
     operation: ClassVar[str] = "download"
     path: ClassVar[str] = "/api/v1/producer/download"
-    songs: ClassVar[int | None] = 0
-    cost: ClassVar[Price | None] = _price(2)
 
     clip_id: _Clip = None
     format: Annotated[

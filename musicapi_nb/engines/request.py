@@ -14,7 +14,9 @@ from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 import msgspec
 
 from musicapi_nb import markup
+from musicapi_nb.engines import custom
 from musicapi_nb.engines.fields import Field, is_missing, value_problems
+from musicapi_nb.engines.sources import Source
 from musicapi_nb.errors import InvalidRequest, Problem
 
 ReplyKind: TypeAlias = Literal["task", "immediate"]
@@ -23,11 +25,20 @@ ActiveWhen: TypeAlias = Mapping[str, Mapping[str, tuple[Any, ...]]]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Price:
-    """Credits for one submit, the date on which the price was read, and its source."""
+    """Credits for one submit, the date on which the price was read, and its source.
+
+    A price of a sibling host is an assumption: it is proposed, but the price counts as unknown.
+    """
 
     credits: int
     read: dt.date
     source: str
+    is_assumption: bool = False
+
+    @property
+    def proposal(self) -> str:
+        """The argument that accepts this price as an assumption, and its source."""
+        return f"assume={self.credits} ({self.source}, {self.read:%Y-%m})"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -55,10 +66,30 @@ def model_of(request: Request) -> str | None:
     return model if isinstance(model, str) else None
 
 
+@typing.dataclass_transform(
+    frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,)
+)
 class _Meta(msgspec.StructMeta):
-    """Raises `InvalidRequest` for unknown fields, where msgspec would raise a bare TypeError."""
+    """Registers custom operations, and raises `InvalidRequest` for unknown fields.
 
-    def __call__(cls, /, *args: Any, **fields: Any) -> Any:  # noqa: N805 - a metaclass
+    Of the latter, msgspec would raise a bare TypeError.
+    """
+
+    def __new__(
+        mcls, name: str, bases: tuple[type, ...], body: dict[str, Any], **options: Any
+    ) -> _Meta:
+        create = functools.partial(super().__new__, mcls, name, bases)
+        options = {"frozen": True, "kw_only": True, **options}
+        if not custom.is_custom(body):
+            return create(body, **options)
+        try:
+            cls = create(dict(body), **options)
+        except TypeError as error:
+            raise custom.invalid(name, str(error)) from None
+        custom.register(cls, Request, body)
+        return cls
+
+    def __call__(cls, /, *args: Any, **fields: Any) -> Any:
         names: tuple[str, ...] = cls.__struct_fields__
         unknown = [name for name in fields if name not in names]
         if unknown:
@@ -84,8 +115,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
     """Base class of all operations; each subclass declares one.
 
     All fields are optional at construction, so that `problems` can list everything missing at
-    once. A field that is None is not sent. Fields unknown to this version can be passed as
-    `extra={"name": value}`.
+    once. A field that is None is not sent, unless its `Field` has a default. Fields unknown to this
+    version can be passed as `extra={"name": value}`.
     """
 
     engine: ClassVar[str]
@@ -96,6 +127,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
     reply: ClassVar[ReplyKind] = "task"
     songs: ClassVar[int | None] = None
     """Number of songs to expect; None if unknown."""
+    fields_source: ClassVar[Source | None] = None
+    """Where the operation and those of its fields that name no other source were read."""
     cost: ClassVar[Price | None] = None
     availability: ClassVar[Availability | None] = None
     webhook: ClassVar[bool] = False
@@ -106,6 +139,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
     """Fields that have an effect only while other fields have one of the given values."""
     text_fields: ClassVar[tuple[str, ...]] = ()
     """Fields that can receive free text, such as a cell body: the first active one does."""
+    custom: ClassVar[bool] = False
+    """True if the operation is declared outside the package; set when the class is defined."""
 
     extra: Mapping[str, Any] = msgspec.field(default_factory=dict)
 
@@ -129,7 +164,11 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
 
     def price(self) -> int | None:
         """Return the credits that one submit costs; None if unknown."""
-        return self.cost.credits if self.cost else None
+        return self.cost.credits if self.cost and not self.cost.is_assumption else None
+
+    def assumed_price(self) -> Price | None:
+        """Return the price at a sibling host if the service's own is unknown; None if both are."""
+        return self.cost if self.cost and self.cost.is_assumption else None
 
     def check(self) -> None:
         """Raise `InvalidRequest` with all hard problems, if there are any."""
@@ -138,9 +177,11 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
             raise InvalidRequest(self._name(), hard)
 
     def body(self) -> dict[str, Any]:
-        """Return the JSON object to send: constants, set fields and `extra`."""
-        values = {name: msgspec.to_builtins(value) for name, value in self._set_fields()}
-        return {**msgspec.to_builtins(self.constants), **values, **self.extra}
+        """Return the JSON object to send: constants, fields that are set or default, `extra`."""
+        values: dict[str, Any] = {name: field.default for name, field in self.fields().items()}
+        values |= self._set_fields()
+        values = {name: value for name, value in values.items() if value is not None}
+        return {**msgspec.to_builtins(self.constants), **msgspec.to_builtins(values), **self.extra}
 
     def _set_fields(self) -> Iterator[tuple[str, Any]]:
         for name in self.fields():
@@ -155,6 +196,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
             if field.required and is_missing(value):
                 yield Problem(name, f"is required: {field.help}")
                 continue
+            advice = field.advice_if_missing if is_missing(value) else field.advice_if_set
+            if advice:
+                yield Problem(name, advice, hard=False)
             if value is None:
                 continue
             for message, hard in value_problems(
@@ -167,8 +211,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
             if name in self.fields():
                 yield Problem("extra", f"{name!r} is a field of this operation; pass {name}=...")
             elif name in self.constants:
-                message = f"{name!r} is fixed for {self.operation}; choose another operation"
-                yield Problem("extra", message)
+                fixed = f"{name!r} is fixed for {self.operation}"
+                yield Problem("extra", f"{fixed}; choose another operation, or declare one")
         if "webhook_secret" in self.extra:
             message = "'webhook_secret' would be displayed and stored with the request; pass it to"
             yield Problem("extra", f"{message} MusicAPI(webhook=..., webhook_secret=...)")

@@ -1,16 +1,13 @@
-"""Riffusion: two songs per request. Deprecated; producer is its successor.
-
-Facts: docs.musicapi.ai (riffusion pages, 2025) and musicapi-sdk 0.1.0.
-"""
+"""Riffusion: two songs per request. Deprecated; producer is its successor."""
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterator
 from typing import Annotated, ClassVar
 
 from musicapi_nb.engines.fields import Field, is_missing
 from musicapi_nb.engines.request import ActiveWhen, Availability, Price, ReplyKind, Request
+from musicapi_nb.engines.sources import CREDITS, RIFFUSION, SDK, Source
 from musicapi_nb.errors import Problem
 
 __all__ = ["Create", "Upload"]
@@ -46,7 +43,8 @@ class Create(Request, frozen=True, kw_only=True):
     operation: ClassVar[str] = "create"
     path: ClassVar[str] = "/api/v1/riffusion/create"
     songs: ClassVar[int | None] = 2
-    cost: ClassVar[Price | None] = Price(12, dt.date(2025, 6, 19), "docs credits-usage-guide")
+    cost: ClassVar[Price | None] = Price(12, *CREDITS)
+    fields_source: ClassVar[Source | None] = RIFFUSION
     availability: ClassVar[Availability | None] = _REPLACED_BY
     active_when: ClassVar[ActiveWhen] = {
         **{name: {"custom_mode": (True,)} for name in ("lyrics", "sound", "title")},
@@ -126,6 +124,7 @@ class Upload(Request, frozen=True, kw_only=True):
     path: ClassVar[str] = "/api/v1/riffusion/upload"
     reply: ClassVar[ReplyKind] = "immediate"
     songs: ClassVar[int | None] = 0
+    fields_source: ClassVar[Source | None] = SDK
     availability: ClassVar[Availability | None] = _REPLACED_BY
 
     url: Annotated[

@@ -1,8 +1,4 @@
-"""Studio: songs of 32 or 130 seconds. Replies show how the service rewrote the tags.
-
-Facts: docs.musicapi.ai (custom-mode, studio-instructions, get-studio-music; early 2025) and
-musicapi-sdk 0.1.0.
-"""
+"""Studio: songs of 32 or 130 seconds. Replies show how the service rewrote the tags."""
 
 from __future__ import annotations
 
@@ -12,6 +8,7 @@ from typing import Annotated, Any, ClassVar
 
 from musicapi_nb.engines.fields import Field, is_missing
 from musicapi_nb.engines.request import ActiveWhen, Availability, Price, Request
+from musicapi_nb.engines.sources import STUDIO, Source
 from musicapi_nb.errors import Problem
 
 __all__ = ["Custom", "Description", "Extend", "Instrumental"]
@@ -26,6 +23,7 @@ class _Studio(Request, frozen=True, kw_only=True):
     path: ClassVar[str] = "/api/v1/studio/create"
     songs: ClassVar[int | None] = 2
     cost: ClassVar[Price | None] = Price(15, dt.date(2025, 2, 18), "docs doc-5540371")
+    fields_source: ClassVar[Source | None] = STUDIO
     text_fields: ClassVar[tuple[str, ...]] = ("prompt",)
     availability: ClassVar[Availability | None] = Availability(
         "unavailable",

@@ -12,22 +12,12 @@ def estimate_remaining(
 ) -> Eta:
     """Estimate the seconds until the last cell ends.
 
-    Parameters
-    ----------
-    under_way
-        Remaining time of each accepted cell.
-    to_buy
-        Time that a cell takes after its purchase, and the number of such cells still to buy.
-    pace
-        Seconds between two purchases.
-    concurrency
-        Maximum number of cells bought or waited for at once.
+    `under_way` has the remaining time of each accepted cell; `to_buy` the time that a cell takes
+    after its purchase, and the number of such cells.
 
-    Returns
-    -------
-    The longer of two times: until the last accepted cell ends, and until the last other cell is
-    bought (one every `pace` seconds, or as slots become free) and rendered. If any cell has no
-    estimate, the result has none either, with basis "unknown" or "longer".
+    The result is the longer of two times: until the last accepted cell ends, and until the last
+    other cell is bought (one every `pace` seconds, or as slots become free) and rendered. If any
+    cell has no estimate, it has none either, with basis "unknown" or "longer".
     """
     etas = (*under_way, *(eta for eta, _ in to_buy))
     for basis in ("unknown", "longer"):

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import contextlib
-import datetime as dt
-import itertools
 import logging
 import math
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from musicapi_nb.client import MusicAPI
@@ -23,10 +21,10 @@ from musicapi_nb.errors import (
 from musicapi_nb.experiment import html
 from musicapi_nb.experiment.eta import estimate_remaining
 from musicapi_nb.experiment.ledger_view import ExperimentLedger
-from musicapi_nb.experiment.progress import Progress, RunState
+from musicapi_nb.experiment.progress import ENDED, CellState, Progress, RunState
 from musicapi_nb.experiment.runner import Runner
 from musicapi_nb.experiment.tracker import CellTracker
-from musicapi_nb.library import Library
+from musicapi_nb.library import STATES, Library
 from musicapi_nb.plan import Plan
 from musicapi_nb.polling import Eta
 from musicapi_nb.tasks import Task
@@ -101,16 +99,12 @@ class Experiment:
         self._outside_plan = 0
         self._held_outside = 0
         self._runner: Runner | None = None
-        self._running = False
-        self._started: dt.datetime | None = None
-        self._start_clock = 0.0
-        self._seconds: float | None = None
         self._callback: Callable[[Progress], None] | None = None
 
     @property
     def running(self) -> bool:
         """Whether a run is under way."""
-        return self._running
+        return self._runner is not None and self._runner.running
 
     # --- running ---------------------------------------------------------------------------
 
@@ -132,7 +126,7 @@ class Experiment:
         """
         self.plan.check()
         ledger, tracker = self._ledger, self._tracker
-        stored, limit = ledger.budget(), self.budget
+        stored, limit = self.library.budgets().get(ledger.budget_name), self.budget
         if stored is not None:
             limit = stored.credits if limit is None else limit
             self._assume = stored.assume if self._assume is None else self._assume
@@ -148,7 +142,7 @@ class Experiment:
                     self._check_first_block(limit)
                 self.library.set_budget(ledger.budget_name, limit, assume=self._assume)
         self.budget = limit
-        self._held_outside = held - tracker.held
+        self._held_outside = held - sum(state.held for state in tracker.states)
 
     @property
     def _ledger(self) -> ExperimentLedger:
@@ -160,21 +154,24 @@ class Experiment:
         return self._cached_ledger
 
     def _check_prices(self) -> None:
-        unknown = sum(state.price is None for state in self._tracker.states)
-        if unknown and self._assume is None:
+        unpriced = [cell.request for cell in self.plan.cells if cell.request.price() is None]
+        if unpriced and self._assume is None:
+            assumed = unpriced[0].assumed_price()
             raise UnknownPrice(
-                f"{unknown} cells have no known price, and {self.name!r} has a budget: give "
+                f"{len(unpriced)} cells have no known price, and {self.name!r} has a budget: give "
                 "assume=..., the credits to count for each of them"
+                + (f", such as {assumed.proposal}" if assumed else "")
             )
 
     def _check_first_block(self, limit: int) -> None:
         tracker = self._tracker
-        for block, cells in itertools.groupby(enumerate(self.plan.cells), lambda c: c[1].block):
-            cost = tracker.credits(index for index, _ in cells if tracker.states[index].to_buy)
+        for block in tracker.blocks_to_buy():
+            cost = tracker.credits(block)
             if cost > limit:
                 raise OverBudget(
-                    f"the budget of {limit} credits does not cover block {block} of "
-                    f"{self.name!r} ({cost} credits), and only whole blocks are bought"
+                    f"the budget of {limit} credits does not cover block "
+                    f"{self.plan.cells[block[0]].block} of {self.name!r} ({cost} credits), and "
+                    "only whole blocks are bought"
                 )
             if cost:
                 return
@@ -199,37 +196,32 @@ class Experiment:
         MusicAPIError
             See `check`; or it is already running.
         """
-        if self._running:
+        if self.running:
             raise MusicAPIError(f"the experiment {self.name!r} is already running")
         runner = Runner(self._tracker, self._client, self._notify)
-        self._runner, self._running, self._callback = runner, True, progress
-        self._started = self._seconds = None
+        self._runner, self._callback = runner, progress
         try:
             if check:
                 await asyncio.to_thread(self.check)
-            self._started = dt.datetime.now(dt.UTC)
-            self._start_clock = time.monotonic()
             await runner.run(self._ledger, self.concurrency, self._deadline)
         except asyncio.CancelledError:
             runner.cancelled = True
             raise
         finally:
-            self._running = False
-            if self._started is None:  # check() failed
+            runner.running = False
+            if runner.started is None:  # check() failed
                 self._runner = None
-            else:
-                self._seconds = time.monotonic() - self._start_clock
             self._notify()
         return self
 
     def pause(self) -> None:
         """Stop buying; keep waiting for songs already bought. Call it on the loop that runs it."""
-        if self._running and self._runner:
+        if self._runner and self._runner.running:
             self._runner.pause()
 
     def resume(self) -> None:
         """Continue after `pause`."""
-        if self._running and self._runner:
+        if self._runner and self._runner.running:
             self._runner.resume()
 
     def cancel(self) -> None:
@@ -237,7 +229,7 @@ class Experiment:
 
         Everything paid for stays in the library; running again waits for it.
         """
-        if self._running and self._runner:
+        if self._runner and self._runner.running:
             self._runner.cancel()
 
     def _notify(self) -> None:
@@ -253,55 +245,63 @@ class Experiment:
     @property
     def progress(self) -> Progress:
         """The current progress. Thread-safe."""
-        tracker, runner, remaining = self._tracker, self._runner, None
+        tracker, runner = self._tracker, self._runner
+        states = list(tracker.states)  # another thread may be changing them
+        counts = collections.Counter(state.state for state in states)
+        remaining = None
         if self.budget is not None:
-            remaining = max(self.budget - self._held_outside - tracker.held, 0)
-        seconds = self._seconds
-        if seconds is None:
-            seconds = time.monotonic() - self._start_clock if self._started else 0.0
-        final = runner is not None and (runner.stopped or not self._running)
+            held = self._held_outside + sum(state.held for state in states)
+            remaining = max(self.budget - held, 0)
+        final = runner is not None and (runner.stopped or not runner.running)
+        cells = list(zip(tracker.cells, states, strict=True))
+        unfinished = {cell.block for cell, state in cells if state.state not in ENDED}
+        blocks = len({cell.block for cell in tracker.cells})
         return Progress(
             name=self.name,
             state=self._state(),
-            cells=len(tracker.cells),
-            counts={state: count for state, count in tracker.counts.items() if count},
-            finished=tracker.finished,
-            from_library=tracker.from_library,
-            spent=tracker.spent,
-            reserved=tracker.reserved,
-            bought=tracker.bought,
+            cells=len(cells),
+            counts={state: counts[state] for state in STATES if counts[state]},
+            finished=sum(counts[state] for state in ENDED),
+            from_library=sum(state.bought_before for state in states),
+            spent=sum(state.spent for state in states),
+            reserved=sum(state.reserved for state in states),
+            bought=sum(state.spent + state.reserved for state in states if not state.bought_before),
             budget=self.budget,
             remaining=remaining,
-            blocks_done=tracker.blocks_done,
-            blocks=tracker.blocks,
-            started=self._started,
-            seconds=seconds,
-            eta=self._eta(remaining),
+            blocks_done=blocks - len(unfinished),
+            blocks=blocks,
+            started=runner.started if runner else None,
+            seconds=runner.seconds if runner else 0.0,
+            eta=self._eta(states, remaining),
             failures=tuple(tracker.failures),
             stop_reason=runner.stop_reason if runner and final else None,
         )
 
-    def _eta(self, remaining: int | None) -> Eta | None:
+    def _eta(self, states: Sequence[CellState], remaining: int | None) -> Eta | None:
         if self._state() != "running":
             return None
         tracker, client = self._tracker, self._client
-        tasks = [tracker.tasks.get(index) for index in list(tracker.accepted)]
-        covered = remaining is None or tracker.cost <= remaining
-        share = 1.0 if covered or remaining is None else remaining / tracker.cost
-        to_buy = [
-            (client.eta(tracker.kinds[kind]), share * count)
-            for kind, count in list(tracker.to_buy.items())
-            if count
+        to_buy = [index for index, state in enumerate(states) if state.to_buy]
+        cost = sum(states[index].price or 0 for index in to_buy)
+        share = 1.0 if remaining is None or cost <= remaining else remaining / cost
+        requests = {tracker.kinds[index]: tracker.cells[index].request for index in to_buy}
+        counts = collections.Counter(tracker.kinds[index] for index in to_buy)
+        tasks = [
+            tracker.tasks.get(i) for i, state in enumerate(states) if state.state == "accepted"
         ]
-        under_way = [client.eta(task) for task in tasks if task]
-        eta = estimate_remaining(under_way, to_buy, client.pace, self.concurrency)
+        eta = estimate_remaining(
+            [client.eta(task) for task in tasks if task],
+            [(client.eta(requests[kind]), share * count) for kind, count in counts.items()],
+            client.pace,
+            self.concurrency,
+        )
         return eta.on_clock(client.speed)
 
     def _state(self) -> RunState:
         runner = self._runner
         if runner is None:
             return "new"
-        if self._running:
+        if self.running:
             return "paused" if runner.paused else "running"
         if runner.cancelled:
             return "cancelled"
@@ -317,7 +317,7 @@ class Experiment:
     def refresh(self) -> Progress:
         """Read the cells' states from the library, unless a run is under way."""
         invalid = any(problem.hard for problem in self.plan.grouped_problems())
-        if not self._running and not invalid:
+        if not self.running and not invalid:
             with contextlib.suppress(ClientClosed):  # then the states in memory are the newest
                 self._tracker.update_all(self._ledger.read_entries(), self._ledger.budget_name)
         return self.progress
@@ -353,7 +353,7 @@ class Experiment:
         from musicapi_nb.experiment.frames import failures_frame  # noqa: PLC0415 - loads pandas
 
         self.refresh()
-        return failures_frame(self.plan, self._tracker.states, running=self._running)
+        return failures_frame(self.plan, self._tracker.states, running=self.running)
 
     def songs(self) -> pd.DataFrame:
         """Return `songs_frame` of all cells, preceded by cell, block, take and the factors.

@@ -74,13 +74,10 @@ def states_frame(
             for name, (dtype, value) in _STATES.items()
         }
     )
-    songs = [_finished_songs(tasks.get(index)) for index in range(len(states))]
-    frame.insert(1, "songs", pd.Series(songs, dtype="int64"))
+    songs = [tasks[index].songs if index in tasks else () for index in range(len(states))]
+    counts = [sum(song.state == "succeeded" for song in of_task) for of_task in songs]
+    frame.insert(1, "songs", pd.Series(counts, dtype="int64"))
     return _join_cells(plan, range(len(states)), frame)
-
-
-def _finished_songs(task: Task | None) -> int:
-    return sum(song.state == "succeeded" for song in task.songs) if task else 0
 
 
 def failures_frame(plan: Plan, states: Sequence[CellState], *, running: bool) -> pd.DataFrame:

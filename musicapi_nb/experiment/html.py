@@ -7,16 +7,9 @@ from collections.abc import Iterator, Mapping
 from musicapi_nb import markup
 from musicapi_nb.experiment.progress import Progress, RunState
 from musicapi_nb.library import EntryState
+from musicapi_nb.library.html import STATE_TONES
 
-_TONES: Mapping[EntryState, markup.Tone] = {
-    "uncertain": "warn",
-    "failed": "bad",
-    "refused": "bad",
-    "done": "good",
-    "accepted": "info",
-    "sending": "info",
-    "not_run": "warn",
-}
+_TONES: Mapping[EntryState, markup.Tone] = {**STATE_TONES, "not_run": "warn"}
 _LABELS: Mapping[EntryState, str] = {
     "planned": "waiting",
     "accepted": "rendering",
@@ -24,6 +17,10 @@ _LABELS: Mapping[EntryState, str] = {
 }
 _BOUGHT: tuple[EntryState, ...] = ("accepted", "done", "uncertain")
 _UNBOUGHT: tuple[EntryState, ...] = ("accepted", "planned", "not_run", "refused")
+_EARLIER_PLAN = (
+    "{:,} purchases of this name belong to an earlier plan: they stay in the library and are not "
+    "counted here."
+)
 
 
 def line(progress: Progress) -> str:
@@ -56,7 +53,7 @@ def card(progress: Progress, problems: list[str], outside_plan: int) -> markup.H
         *(markup.notice(problem, "bad") for problem in problems),
         _stop_notice(progress),
         _failures(progress),
-        markup.caption(_earlier_plan(outside_plan)) if outside_plan else markup.EMPTY,
+        markup.caption(_EARLIER_PLAN.format(outside_plan)) if outside_plan else markup.EMPTY,
         markup.stack(*(markup.caption(hint) for hint in _next_steps(progress))),
         facts=markup.text(_state(progress.state)),
         badges=badges,
@@ -109,13 +106,6 @@ def _failures(progress: Progress) -> markup.Html:
         return markup.EMPTY
     caption = "Cells without songs, newest first"
     return markup.table(("cell", "state", "reason"), rows, caption=caption)
-
-
-def _earlier_plan(outside_plan: int) -> str:
-    return (
-        f"{outside_plan:,} purchases of this name belong to an earlier plan: they stay in the "
-        "library and are not counted here."
-    )
 
 
 def _next_steps(progress: Progress) -> Iterator[str]:

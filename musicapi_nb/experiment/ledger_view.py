@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from musicapi_nb.library import ACTIVE_STATES, Budget, Entry, Library, PurchaseTerms, request_key
+from musicapi_nb.library import ACTIVE_STATES, Entry, Library, PurchaseTerms, request_key
 from musicapi_nb.plan import Cell
 
 
 class ExperimentLedger:
     """Reads and writes the entries of an experiment's cells. Its methods block.
 
-    Parameters
-    ----------
-    simulated
-        Whether purchases go to a simulator; these and their budget are kept separate.
+    Purchases from a simulator, and their budget, are kept separate.
     """
 
     def __init__(
@@ -26,16 +23,6 @@ class ExperimentLedger:
         self._cells = cells
         self._simulated = simulated
         self._request_keys = [request_key(cell.request, cell.take) for cell in cells]
-
-    def budget(self) -> Budget | None:
-        """Return the budget of this experiment, if one was set."""
-        return self.library.budgets().get(self.budget_name)
-
-    def tightest_budget(self, names: Sequence[str]) -> Budget | None:
-        """Return the budget with the fewest credits left among `names`, or None."""
-        budgets = self.library.budgets()
-        existing = [budgets[name] for name in names if name in budgets]
-        return min(existing, key=lambda budget: budget.remaining, default=None)
 
     def read_entries(self) -> list[Entry | None]:
         """Return each cell's entry: the live one, else the latest."""
@@ -56,10 +43,6 @@ class ExperimentLedger:
                 if entry and active and linked.get(entry.request_key) != entry.id:
                     self._plan(cell)
         return entries
-
-    def without_files(self) -> set[int]:
-        """Return the entries of finished songs whose files were not all downloaded."""
-        return {missing.entry.id for missing in self.library.missing_files()}
 
     def count_outside_plan(self) -> int:
         """Count purchases under this name that belong to an earlier plan."""

@@ -6,8 +6,10 @@ import asyncio
 import collections
 import contextlib
 import dataclasses
+import datetime as dt
 import itertools
 import logging
+import time
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 
@@ -38,14 +40,8 @@ _log = logging.getLogger(__name__)
 class Runner:
     """Buys and waits for the cells of an experiment, once.
 
-    Attributes
-    ----------
-    paused, cancelled
-        Set by `pause` and `cancel`, also before `run`.
-    stopped
-        Whether no further cell is bought, because of `stop_reason`.
-    stop_reason
-        Why cells were not run, as soon as that is certain.
+    `paused` and `cancelled` may be set before `run`. Once `stopped`, no further cell is bought,
+    because of `stop_reason`.
     """
 
     def __init__(self, tracker: CellTracker, client: MusicAPI, notify: Callable[[], None]) -> None:
@@ -63,8 +59,16 @@ class Runner:
         self._changed = asyncio.Event()
         self._delayed_until = 0.0
         self._account_errors = 0
+        self.running = True
         self.paused = self.cancelled = self.stopped = False
         self.stop_reason: str | None = None
+        self.started: dt.datetime | None = None
+        self._start = self._end = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of real time since `run` began, until it ended."""
+        return (self._end or time.monotonic()) - self._start if self.started else 0.0
 
     def pause(self) -> None:
         self.paused = True
@@ -89,38 +93,38 @@ class Runner:
 
     async def run(self, ledger: ExperimentLedger, concurrency: int, deadline: float) -> None:
         self._ledger, self._concurrency, self._deadline = ledger, concurrency, deadline
-        await self._load()
-        self._notify()
+        self.started, self._start = dt.datetime.now(dt.UTC), time.monotonic()
         try:
-            while await self._fill():
-                await self._changed.wait()
-                self._changed.clear()
+            await self._load()
+            self._notify()
+            try:
+                while await self._fill():
+                    await self._changed.wait()
+                    self._changed.clear()
+            finally:
+                await self._cancel_all()
+            await self._finish()
         finally:
-            await self._cancel_all()
-        await self._finish()
+            self._end = time.monotonic()
 
     async def _load(self) -> None:
         """Read the library, and sort the cells into paid ones and blocks to buy."""
         ledger, tracker, states = self._ledger, self._tracker, self._tracker.states
-        if await asyncio.to_thread(ledger.budget) is not None:
+        if ledger.budget_name in await asyncio.to_thread(ledger.library.budgets):
             self._budgets = (ledger.budget_name,)
         tracker.update_all(await asyncio.to_thread(ledger.link_purchases), ledger.budget_name)
         for index, state in enumerate(states):
             bought = state.state in {"accepted", "reposting", "done", "uncertain", "failed"}
             bought_before = bought and not state.to_buy
             tracker.update(index, dataclasses.replace(state, bought_before=bought_before))
-        without_files = await asyncio.to_thread(ledger.without_files)
-        accepted, unsaved = [], []
-        for index, state in enumerate(states):
-            if state.state in {"accepted", "reposting"}:
-                accepted.append(index)
-            elif state.state == "done" and state.entry in without_files:
-                unsaved.append(index)
-        self._paid.extend(accepted + unsaved)
-        for _, cells in itertools.groupby(enumerate(tracker.cells), lambda cell: cell[1].block):
-            block = [index for index, _ in cells if states[index].to_buy]
-            if block:
-                self._blocks.append(block)
+        missing = await asyncio.to_thread(ledger.library.missing_files)
+        unsaved = {file.entry.id for file in missing}
+        accepted = [i for i, cell in enumerate(states) if cell.state in {"accepted", "reposting"}]
+        done = [
+            i for i, cell in enumerate(states) if cell.state == "done" and cell.entry in unsaved
+        ]
+        self._paid.extend(accepted + done)
+        self._blocks.extend(tracker.blocks_to_buy())
 
     async def _fill(self) -> bool:
         """Start the cells that may start; return whether there is anything to wait for."""
@@ -130,7 +134,7 @@ class Runner:
             if held_back or not self._has_free_slot():
                 self._put_back(index)
                 break
-            self._start(index)
+            self._start_cell(index)
         if self.cancelled:
             return False
         waiting = self._paid or (not self.stopped and (self._queue or self._blocks))
@@ -160,10 +164,12 @@ class Runner:
         Sets or clears `stop_reason`. Reserved credits may be refunded, so this is checked again
         whenever a cell has ended.
         """
+        budgets = await asyncio.to_thread(self._ledger.library.budgets)
         names = (*self._budgets, *self._client.budgets)
-        budget = await asyncio.to_thread(self._ledger.tightest_budget, names)
-        if budget is None:
+        limits = [budgets[name] for name in names if name in budgets]
+        if not limits:
             return True
+        budget = min(limits, key=lambda budget: budget.remaining)
         cost = self._tracker.credits(block)
         unclaimed = [index for index in self._running if self._tracker.states[index].to_buy]
         if cost + self._tracker.credits((*self._queue, *unclaimed)) <= budget.remaining:
@@ -179,7 +185,7 @@ class Runner:
 
     # --- one cell --------------------------------------------------------------------------
 
-    def _start(self, index: int) -> None:
+    def _start_cell(self, index: int) -> None:
         task = asyncio.create_task(self._run_cell(index))
         self._running[index] = task
         task.add_done_callback(lambda done: self._end_cell(index, done))

@@ -12,7 +12,7 @@ import pandas as pd
 from musicapi_nb import frames, markup
 from musicapi_nb.exports import provenance
 from musicapi_nb.exports.selection import Selection
-from musicapi_nb.frames import io
+from musicapi_nb.frames.parquet import write_frames
 from musicapi_nb.tasks import Song, Task
 
 _TITLE_LENGTH = 200
@@ -72,7 +72,7 @@ def write_tables(folder: Path, tables: Mapping[str, pd.DataFrame]) -> None:
     Parquet has the exact values. CSV is for spreadsheets: UTF-8 with a byte order mark, and an
     apostrophe before text that a spreadsheet would run as a formula.
     """
-    io.write_frames(folder, tables)
+    write_frames(folder, tables)
     for name, table in tables.items():
         escape_formulas(table).to_csv(
             folder / f"{name}.csv", index=False, encoding="utf-8-sig", lineterminator="\n"

@@ -15,7 +15,7 @@ from musicapi_nb.tasks import Song, Task
 FORMAT = "musicapi_nb export 1"
 _SECRET_WORDS = ("secret", "password", "passwd", "token", "authorization", "api_key", "apikey")
 _TIMES = ("planned_at", "sent_at", "accepted_at", "ended_at")
-_ENTRY_FIELDS = ("request_key", "take", "experiment", "cell", "price", "simulated")
+_ENTRY_FIELDS = ("request_key", "take", "experiment", "price", "simulated")
 
 
 def provenance(

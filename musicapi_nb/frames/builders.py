@@ -47,11 +47,8 @@ class GrowableArray:
     """A numpy array with spare capacity at its end."""
 
     def __init__(self, dtype: str) -> None:
-        self._memory: NDArray[Any] = np.empty(_MIN_CAPACITY, dtype)
+        self._memory = _allocate(_MIN_CAPACITY, np.dtype(dtype))
         self.size = 0
-
-    def extend(self, items: NDArray[Any], growth: float) -> None:
-        self.allocate(len(items), growth)[:] = items
 
     def allocate(self, count: int, growth: float) -> NDArray[Any]:
         """Append `count` uninitialised items and return them, to be written at once.
@@ -63,7 +60,7 @@ class GrowableArray:
         start, self.size = self.size, self.size + count
         if self.size > len(self._memory):
             capacity = max(2 * self.size, int(self.size * growth * _SPARE))
-            memory = np.empty(capacity, self._memory.dtype)
+            memory = _allocate(capacity, self._memory.dtype)
             memory[:start] = self._memory[:start]
             self._memory = memory  # earlier frames keep the old memory alive
         return self._memory[start : self.size]
@@ -71,6 +68,11 @@ class GrowableArray:
     def items(self) -> NDArray[Any]:
         """Return a view of all items, without the spare capacity."""
         return self._memory[: self.size]
+
+
+def _allocate(count: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    # np.empty would ask for huge pages, which the kernel clears long before they are written
+    return np.frombuffer(pa.allocate_buffer(count * dtype.itemsize, memory_pool=POOL), dtype)
 
 
 class ValidityMask:
@@ -113,7 +115,7 @@ class TextBuilder:
         shift = self._bytes.size - first
         np.add(offsets[1:], shift, out=self._offsets.allocate(rows, growth))
         if data is not None:
-            self._bytes.extend(np.frombuffer(data, "uint8")[first:last], growth)
+            self._bytes.allocate(last - first, growth)[:] = np.frombuffer(data, "uint8")[first:last]
         self._validity.extend(texts, growth)
 
     def array(self) -> pa.Array:
@@ -123,7 +125,7 @@ class TextBuilder:
         buffers = [bitmap, pa.py_buffer(self._offsets.items()), pa.py_buffer(self._bytes.items())]
         return pa.Array.from_buffers(pa.large_string(), self._offsets.size - 1, buffers)
 
-    def values(self) -> pd.api.extensions.ExtensionArray:
+    def values(self) -> Any:
         """Return the column as a pandas array that shares its memory."""
         return text_values(self.array())
 
@@ -138,7 +140,8 @@ class NumberBuilder:
         self._validity = ValidityMask()
 
     def extend(self, numbers: pa.Array, growth: float = 1.0) -> None:
-        self._items.extend(_fill_missing(numbers, self._placeholder), growth)
+        items = self._items.allocate(len(numbers), growth)
+        items[:] = _fill_missing(numbers, self._placeholder)
         if self._dtype in _MASKED_ARRAYS:
             self._validity.extend(numbers, growth)
 
@@ -162,11 +165,10 @@ def column_builder(dtype: str) -> TextBuilder | NumberBuilder:
     return TextBuilder() if dtype == "str" else NumberBuilder(dtype)
 
 
-def text_values(array: pa.Array) -> pd.api.extensions.ExtensionArray:
+def text_values(array: pa.Array) -> Any:
     """Return a large_string array as a pandas array of dtype str that shares its memory."""
     string_array: Any = pd.arrays.ArrowStringArray  # its stubs lack the argument dtype
-    values: pd.api.extensions.ExtensionArray = string_array(array, dtype=_TEXT_DTYPE)
-    return values
+    return string_array(array, dtype=_TEXT_DTYPE)
 
 
 class DictionaryBuilder:
@@ -189,7 +191,7 @@ class DictionaryBuilder:
             codes, values = _fill_missing(encoded.indices, -1), encoded.dictionary
             if self._codes.size:
                 codes, values = self._merge(codes, values)
-            self._codes.extend(codes, 1.0)
+            self._codes.allocate(len(codes), 1.0)[:] = codes
             if len(values):
                 self._categories.extend(values)
                 self._dtype = _categorical_dtype(self._categories)

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from musicapi_nb.errors import InvalidArgument, MissingExtra
-from musicapi_nb.frames import io
 from musicapi_nb.frames.flattener import Columns, Frames
+from musicapi_nb.frames.inputs import SUFFIXES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,9 +64,11 @@ def _files(paths: Any) -> list[str]:
         folder = Path(paths).expanduser()
         files = [folder]
         if folder.is_dir():
-            files = sorted(path for path in folder.iterdir() if io.is_reply_file(path))
+            files = sorted(
+                file for file in folder.iterdir() if file.name.lower().endswith(SUFFIXES)
+            )
         if not files:
-            suffixes = ", ".join(io.SUFFIXES)
+            suffixes = ", ".join(SUFFIXES)
             raise FileNotFoundError(f"{folder} contains no file of replies ({suffixes})")
     elif isinstance(paths, Iterable):
         files = [Path(path).expanduser() for path in paths]

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from musicapi_nb.frames.builders import DictionaryBuilder, column_builder, text_values
 from musicapi_nb.frames.decode import DTYPES, read_batch
-from musicapi_nb.frames.inputs import iter_items, progress_meter
+from musicapi_nb.frames.inputs import iter_items
 from musicapi_nb.frames.schema import DURATIONS, ISSUES, SONGS, TASKS, build_frame
 
 if TYPE_CHECKING:
@@ -53,7 +53,102 @@ def flatten(replies: Replies) -> Frames:
     return flattener.frames()
 
 
-class Flattener:
+class Columns:
+    """The growing columns that the frames of these names need."""
+
+    def __init__(self, frame_names: Collection[str]) -> None:
+        keys = set().union(*(_KEYS[name] for name in frame_names))
+        self._columns = {key: column_builder(dtype) for key, dtype in DTYPES.items() if key in keys}
+        self._issues: list[IssueRow] = []
+        self._replies = 0
+        self._dictionaries: defaultdict[Key, DictionaryBuilder] = defaultdict(DictionaryBuilder)
+
+    def add(self, replies: Replies) -> None:
+        """Append replies; the input is as for `tasks_frame`.
+
+        Raises
+        ------
+        InvalidArgument
+            As `tasks_frame`. Complete batches of replies before the invalid item stay added.
+        """
+        items = iter_items(replies)
+        expected = self._replies + (len(replies) if isinstance(replies, list | tuple) else 0)
+        with _pause_garbage_collection():
+            while batch := list(itertools.islice(items, _BATCH)):
+                columns, issues = read_batch(batch, self._columns)
+                self._replies += len(batch)
+                growth = expected / self._replies
+                for key, column in columns.items():
+                    self._columns[key].extend(column, growth)
+                self._issues += issues
+
+    def frame(self, name: str) -> pd.DataFrame:
+        """Return one of the frames, of all replies added so far."""
+        if name == "issues":
+            return build_frame(ISSUES, self._issues)
+        makers = {"tags": self._tags, "replaced_tags": self._steps, "durations": self._durations}
+        columns = makers[name]() if name in makers else self._table(name)
+        return pd.DataFrame(columns, copy=False)
+
+    def _table(self, table: str) -> dict[str, Any]:
+        return {key[1]: column.values() for key, column in self._columns.items() if key[0] == table}
+
+    def _durations(self) -> dict[str, Any]:
+        songs_per_task = self._array("tasks", "songs")
+        return {
+            name: self._columns["songs", name].values()
+            if ("songs", name) in self._columns
+            else self._array("tasks", name).repeat(songs_per_task)
+            for name in DURATIONS
+        }
+
+    def _tags(self) -> dict[str, Any]:
+        tags_per_song = self._array("lists", "tags_per_song")
+        return {
+            **self._song_ids(tags_per_song),
+            "position": _positions(tags_per_song),
+            "tag": self._columns["lists", "tag"].values(),
+        }
+
+    def _steps(self) -> dict[str, Any]:
+        steps_per_song = self._array("lists", "steps_per_song")
+        tags_per_step = self._array("lists", "tags_per_step")
+        tags = self._array("lists", "step_tag")
+        rows_per_step = np.maximum(tags_per_step, 1)  # a step without tags is a row, too
+        no_tag = (tags_per_step == 0).repeat(rows_per_step)
+        if no_tag.any():
+            tags = tags.take(pa.array(np.cumsum(~no_tag) - 1, mask=no_tag))
+        return {
+            **self._song_ids(steps_per_song, rows_per_step),
+            "step": _positions(steps_per_song).repeat(rows_per_step),
+            "source": self._repeated_text("lists", "source", rows_per_step),
+            "type": self._repeated_text("lists", "type", rows_per_step),
+            "position": pd.arrays.IntegerArray(_positions(rows_per_step), no_tag),
+            "tag": text_values(tags),
+        }
+
+    def _song_ids(self, *counts: Counts) -> dict[str, pd.Categorical]:
+        return {
+            name: self._repeated_text("songs", name, *counts) for name in ("task_id", "song_id")
+        }
+
+    def _repeated_text(self, table: str, name: str, *counts: Counts) -> pd.Categorical:
+        """Return a text column as a categorical, its rows repeated by each of `counts` in turn."""
+        texts, used = self._array(table, name), counts[0] > 0
+        if used.all():
+            codes, dtype = self._dictionaries[table, name].append(texts)
+        else:  # a text without rows is no category
+            codes = np.full(len(texts), -1, "int32")
+            codes[used], dtype = DictionaryBuilder().append(texts.filter(pa.array(used)))
+        for count in counts:
+            codes = codes.repeat(count)
+        return pd.Categorical.from_codes(codes, dtype=dtype, validate=False)
+
+    def _array(self, table: str, name: str) -> Any:
+        return self._columns[table, name].array()
+
+
+class Flattener(Columns):
     """Frames that grow: add replies at any time, and get all frames at any time.
 
     Added replies are not read again. Adding does not change frames that were returned before.
@@ -66,115 +161,11 @@ class Flattener:
     """
 
     def __init__(self) -> None:
-        self._columns = Columns(Frames._fields)
-
-    def add(self, replies: Replies) -> None:
-        """Append replies; the input is as for `tasks_frame`.
-
-        Raises
-        ------
-        InvalidArgument
-            As `tasks_frame`. Complete batches of replies before the invalid item stay added.
-        """
-        self._columns.add(replies)
+        super().__init__(Frames._fields)
 
     def frames(self) -> Frames:
         """Return the frames of all replies added so far."""
-        return Frames(*map(self._columns.frame, Frames._fields))
-
-
-class Columns:
-    """The growing columns that the frames of these names need."""
-
-    def __init__(self, frame_names: Collection[str]) -> None:
-        keys = set().union(*(_KEYS[name] for name in frame_names))
-        self._columns = {key: column_builder(dtype) for key, dtype in DTYPES.items() if key in keys}
-        self._issues: list[IssueRow] = []
-        self._replies = 0
-        self._dictionaries: defaultdict[Key, DictionaryBuilder] = defaultdict(DictionaryBuilder)
-
-    def add(self, replies: Replies) -> None:
-        """Append replies, batch by batch; an exception loses at most the current batch."""
-        earlier, share_read = self._replies, progress_meter(replies)
-        items = iter_items(replies)
-        with _pause_garbage_collection():
-            while batch := list(itertools.islice(items, _BATCH)):
-                columns, issues = read_batch(batch, self._columns)
-                self._replies += len(batch)
-                expected = earlier + (self._replies - earlier) / share_read(batch)
-                for key, column in columns.items():
-                    self._columns[key].extend(column, growth=expected / self._replies)
-                self._issues += issues
-
-    def frame(self, name: str) -> pd.DataFrame:
-        """Return one of the frames, as of now."""
-        if name == "issues":
-            return build_frame(ISSUES, self._issues)
-        makers = {"tags": self._tags, "replaced_tags": self._steps, "durations": self._durations}
-        columns = makers[name]() if name in makers else self._table(name)
-        return pd.DataFrame(columns, copy=False)
-
-    def _table(self, table: str) -> dict[str, Any]:
-        return {key[1]: column.values() for key, column in self._columns.items() if key[0] == table}
-
-    def _durations(self) -> dict[str, Any]:
-        songs_per_task = self._numbers("tasks", "songs")
-        return {
-            name: self._columns["songs", name].values()
-            if ("songs", name) in self._columns
-            else self._numbers("tasks", name).repeat(songs_per_task)
-            for name in DURATIONS
-        }
-
-    def _tags(self) -> dict[str, Any]:
-        tags_per_song = self._numbers("lists", "tags_per_song")
-        return {
-            **self._song_ids(tags_per_song),
-            "position": _positions(tags_per_song),
-            "tag": self._columns["lists", "tag"].values(),
-        }
-
-    def _steps(self) -> dict[str, Any]:
-        steps_per_song = self._numbers("lists", "steps_per_song")
-        tags_per_step = self._numbers("lists", "tags_per_step")
-        tags = self._texts("lists", "step_tag")
-        rows_per_step = np.maximum(tags_per_step, 1)  # a step without tags is a row, too
-        step_of_row = _owners(rows_per_step)
-        no_tag = np.zeros(len(step_of_row), bool)
-        if not tags_per_step.all():
-            no_tag = (tags_per_step == 0).take(step_of_row)
-            tags = tags.take(pa.array(np.cumsum(~no_tag) - 1, mask=no_tag))
-        return {
-            **{name: ids.take(step_of_row) for name, ids in self._song_ids(steps_per_song).items()},
-            "step": _positions(steps_per_song).take(step_of_row),
-            "source": self._repeated_text("lists", "source", rows_per_step),
-            "type": self._repeated_text("lists", "type", rows_per_step),
-            "position": pd.arrays.IntegerArray(_positions(rows_per_step), no_tag),
-            "tag": text_values(tags),
-        }
-
-    def _song_ids(self, rows_per_song: Counts) -> dict[str, pd.Categorical]:
-        return {
-            name: self._repeated_text("songs", name, rows_per_song)
-            for name in ("task_id", "song_id")
-        }
-
-    def _repeated_text(self, table: str, name: str, counts: Counts) -> pd.Categorical:
-        """Return each text of a column as often as its count, as a categorical."""
-        texts, owners = self._texts(table, name), _owners(counts)
-        if counts.all():
-            codes, dtype = self._dictionaries[table, name].append(texts)
-        else:  # a text without rows is no category
-            used = counts > 0
-            codes, dtype = DictionaryBuilder().append(texts.filter(pa.array(used)))
-            owners = (np.cumsum(used) - 1).take(owners)
-        return pd.Categorical.from_codes(codes.take(owners), dtype=dtype, validate=False)
-
-    def _numbers(self, table: str, name: str) -> NDArray[Any]:
-        return self._columns[table, name].array()
-
-    def _texts(self, table: str, name: str) -> pa.Array:
-        return self._columns[table, name].array()
+        return Frames(*map(self.frame, Frames._fields))
 
 
 _LISTS = {key for key in DTYPES if key[0] == "lists"}
@@ -188,11 +179,6 @@ _KEYS: dict[str, set[Key]] = {
     | {("tasks", "songs")},
     "issues": set(),
 }
-
-
-def _owners(counts: Counts) -> Counts:
-    """Return 0, 1, 2 ..., each repeated as often as its count."""
-    return np.arange(len(counts)).repeat(counts)
 
 
 def _positions(counts: Counts) -> Counts:

@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from musicapi_nb.errors import InvalidArgument
+from musicapi_nb.frames import schema
 from musicapi_nb.frames.flattener import Columns
-from musicapi_nb.frames.schema import (
-    DURATIONS,
-    ISSUES,
-    RATINGS,
-    SONGS,
-    STEPS,
-    TAGS,
-    TASKS,
-    build_frame,
-    document_columns,
-)
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from musicapi_nb.frames.inputs import Replies
-    from musicapi_nb.frames.schema import Rated
 
 
-@document_columns(TASKS)
+@schema.document_columns(schema.TASKS)
 def tasks_frame(replies: Replies) -> pd.DataFrame:
     """Return a table of tasks: one row per reply that was understood, in input order.
 
@@ -53,7 +42,7 @@ def tasks_frame(replies: Replies) -> pd.DataFrame:
     return _frame("tasks", replies)
 
 
-@document_columns(SONGS)
+@schema.document_columns(schema.SONGS)
 def songs_frame(replies: Replies) -> pd.DataFrame:
     """Return a table of songs: one row per song (or text of a lyrics reply), in any state.
 
@@ -66,7 +55,7 @@ def songs_frame(replies: Replies) -> pd.DataFrame:
     return _frame("songs", replies)
 
 
-@document_columns(TAGS)
+@schema.document_columns(schema.TAGS)
 def tags_frame(replies: Replies) -> pd.DataFrame:
     """Return a table of tags: one row per tag of each song, in the service's order.
 
@@ -80,7 +69,7 @@ def tags_frame(replies: Replies) -> pd.DataFrame:
     return _frame("tags", replies)
 
 
-@document_columns(STEPS)
+@schema.document_columns(schema.STEPS)
 def replaced_tags_frame(replies: Replies) -> pd.DataFrame:
     """Return a table of rewritten tags: one row per tag of each rewriting step (studio only).
 
@@ -99,7 +88,7 @@ def replaced_tags_frame(replies: Replies) -> pd.DataFrame:
     return _frame("replaced_tags", replies)
 
 
-@document_columns(DURATIONS)
+@schema.document_columns(schema.DURATIONS)
 def durations_frame(replies: Replies) -> pd.DataFrame:
     """Return a table of lengths in seconds: one row per song, with the times of its task.
 
@@ -113,7 +102,7 @@ def durations_frame(replies: Replies) -> pd.DataFrame:
     return _frame("durations", replies)
 
 
-@document_columns(ISSUES)
+@schema.document_columns(schema.ISSUES)
 def issues_frame(replies: Replies) -> pd.DataFrame:
     """Return a table of the replies, or parts of replies, that were not understood.
 
@@ -129,10 +118,10 @@ def issues_frame(replies: Replies) -> pd.DataFrame:
 class HasRatings(Protocol):
     """Anything with a method `ratings`: a library or a gallery."""
 
-    def ratings(self) -> Iterable[Rated]: ...
+    def ratings(self) -> Iterable[Any]: ...
 
 
-@document_columns(RATINGS)
+@schema.document_columns(schema.RATINGS)
 def ratings_frame(source: HasRatings) -> pd.DataFrame:
     """Return a table of ratings and notes: one row per song that has either.
 
@@ -150,7 +139,7 @@ def ratings_frame(source: HasRatings) -> pd.DataFrame:
         raise InvalidArgument(
             f"ratings come from a library or a gallery, not from a {type(source).__name__}"
         )
-    return build_frame(RATINGS, source.ratings())
+    return schema.build_frame(schema.RATINGS, source.ratings())
 
 
 def _frame(name: str, replies: Replies) -> pd.DataFrame:

@@ -1,13 +1,17 @@
-"""Accepted inputs of the frames: an iterator over their replies, and the parsing of one reply."""
+"""Accepted inputs of the frames: replies, files of replies, and the parsing of one reply."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import gzip
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeAlias, cast
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from musicapi_nb.errors import InvalidArgument, UnexpectedReply
-from musicapi_nb.frames import io
 from musicapi_nb.tasks import Issue, StoredReply, Task, parse_task
 from musicapi_nb.wire import decode
 
@@ -28,6 +32,10 @@ Reply: TypeAlias = Task | Mapping[str, Any] | str | bytes | bytearray | Path | H
 Replies: TypeAlias = Reply | Iterable[Reply]
 """Input of every frame: tasks, replies (decoded or raw), files of replies, a library."""
 
+SUFFIXES = (".ndjson", ".ndjson.gz", ".parquet")
+"""How names of files of replies end, in any case."""
+REPLY_COLUMN = "reply"
+BATCH_ROWS = 1000
 _SINGLE_TYPES = (Task, Mapping, str, bytes, bytearray, Path)
 # Other JSON values are accepted as items, because a line of a file may hold one; each is an issue.
 _ITEM_TYPES = (*_SINGLE_TYPES, type(None), bool, int, float, list)
@@ -65,7 +73,7 @@ def iter_items(replies: Replies) -> Iterator[Item]:
         if isinstance(item, bytes):  # the usual case for long inputs
             yield Item(None, index, item)
         elif (path := _as_path(item)) is not None:
-            yield from (Item(str(path), line_index, line) for line_index, line in io.lines(path))
+            yield from (Item(str(path), line_index, line) for line_index, line in read_lines(path))
         elif isinstance(item, _ITEM_TYPES):
             yield Item(None, index, item)
         elif (method := _reply_method(item)) is not None:
@@ -74,26 +82,37 @@ def iter_items(replies: Replies) -> Iterator[Item]:
             raise _wrong_type_error(item, f"item {index}")
 
 
-def progress_meter(replies: Replies) -> Callable[[Sequence[Item]], float]:
-    """Return a function that takes each batch in turn and returns the share read so far.
+def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield the replies of a file, each with its line (or row) number from 0; skip blank lines.
 
-    The share is 1.0 where the length of the input is unknown.
+    Raises
+    ------
+    FileNotFoundError
+        The file does not exist.
+    InvalidArgument
+        A Parquet file without a column `reply` of bytes.
     """
-    path = _as_path(replies)
-    if path is not None and path.suffix.lower() == ".ndjson":
-        total = path.stat().st_size
-    elif isinstance(replies, list | tuple):
-        total = len(replies)
-    else:
-        return lambda _: 1.0
-    done = 0
+    name = path.name.lower()
+    if name.endswith(".parquet"):
+        yield from _rows(path)
+        return
+    with gzip.open(path, "rb") if name.endswith(".gz") else path.open("rb") as file:
+        for number, line in enumerate(file):
+            if not line.isspace():
+                yield number, line
 
-    def share(batch: Sequence[Item]) -> float:
-        nonlocal done
-        done += len(batch) if path is None else sum(len(item.reply) for item in batch)
-        return min(1.0, done / total)
 
-    return share
+def _rows(path: Path) -> Iterator[tuple[int, bytes]]:
+    with pq.ParquetFile(path) as file:
+        types = dict(zip(file.schema_arrow.names, file.schema_arrow.types, strict=True))
+        if types.get(REPLY_COLUMN) not in {pa.binary(), pa.large_binary()}:
+            raise InvalidArgument(
+                f"{path} has no column {REPLY_COLUMN!r} of bytes; write_parquet(..., raw=replies) "
+                "writes such a file, replies.parquet"
+            )
+        numbers = itertools.count()
+        for batch in file.iter_batches(BATCH_ROWS, columns=[REPLY_COLUMN]):
+            yield from ((next(numbers), reply or b"") for reply in batch[REPLY_COLUMN].to_pylist())
 
 
 def parse_replies(replies: Replies) -> Iterator[ParsedReply]:
@@ -113,8 +132,9 @@ def parse_reply(item: Item) -> ParsedReply:
     try:
         task = parse_task(_payload(reply))
     except UnexpectedReply as error:
-        issue = Issue("", error.message)
-        return ParsedReply(source, position, reply, None, _task_id(error.body), (issue,))
+        task_id = error.body.get("task_id") if isinstance(error.body, dict) else None
+        task_id = task_id if isinstance(task_id, str) else None
+        return ParsedReply(source, position, reply, None, task_id, (Issue("", error.message),))
     return ParsedReply(source, position, reply, task, task.id, task.issues)
 
 
@@ -147,14 +167,9 @@ def _as_path(item: object) -> Path | None:
     if isinstance(item, Path):
         return item
     # no JSON text ends like this
-    if isinstance(item, str) and item.lower().endswith(io.SUFFIXES) and item.isprintable():
+    if isinstance(item, str) and item.lower().endswith(SUFFIXES) and item.isprintable():
         return Path(item)
     return None
-
-
-def _task_id(payload: Any) -> str | None:
-    task_id = payload.get("task_id") if isinstance(payload, dict) else None
-    return task_id if isinstance(task_id, str) else None
 
 
 def _payload(reply: Any) -> Any:

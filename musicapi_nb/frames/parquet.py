@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
+import json
 import os
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
-from musicapi_nb.frames import io
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.frames.flattener import Frames
-from musicapi_nb.frames.inputs import iter_items
+from musicapi_nb.frames.inputs import BATCH_ROWS, REPLY_COLUMN, Replies, iter_items
 from musicapi_nb.tasks import Task
 
-if TYPE_CHECKING:
-    from musicapi_nb.frames.inputs import Replies
+_NO_CATEGORIES = pd.CategoricalDtype(pd.Series([], dtype="str"))
+_REPLIES_SCHEMA = pa.schema([(REPLY_COLUMN, pa.binary())])
 
 
 def write_parquet(
@@ -35,11 +43,11 @@ def write_parquet(
         A column holds lists or objects, or `raw` is not an input of frames.
     """
     path = Path(folder).expanduser()
-    io.write_frames(path, frames._asdict())
+    write_frames(path, frames._asdict())
     if raw is not None:
         replies = (item.reply for item in iter_items(raw))
         raw_replies = (reply.raw if isinstance(reply, Task) else reply for reply in replies)
-        io.write_replies(path / "replies.parquet", raw_replies)
+        _write_replies(path / "replies.parquet", raw_replies)
 
 
 def read_parquet(folder: str | os.PathLike[str]) -> Frames:
@@ -51,4 +59,69 @@ def read_parquet(folder: str | os.PathLike[str]) -> Frames:
         One of the files does not exist.
     """
     path = Path(folder).expanduser()
-    return Frames(*(io.read_frame(path / f"{name}.parquet") for name in Frames._fields))
+    return Frames(*(_read_frame(path / f"{name}.parquet") for name in Frames._fields))
+
+
+def write_frames(folder: Path, frames: Mapping[str, pd.DataFrame]) -> None:
+    """Write each frame to `<name>.parquet`; a file appears complete or not at all."""
+    tables = {name: _as_table(name, frame) for name, frame in frames.items()}
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, table in tables.items():
+        write_atomically(folder / f"{name}.parquet", functools.partial(pq.write_table, table))
+
+
+def _as_table(name: str, frame: pd.DataFrame) -> pa.Table:
+    try:
+        table = pa.Table.from_pandas(frame, preserve_index=False)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
+        raise InvalidArgument(f"the frame {name!r} cannot be written: {error}") from None
+    for field in table.schema:
+        if pa.types.is_nested(field.type):
+            raise InvalidArgument(
+                f"column {field.name!r} of the frame {name!r} holds {field.type}; only flat "
+                "columns can be written: turn it into rows or into JSON text"
+            )
+    return table
+
+
+def _read_frame(path: Path) -> pd.DataFrame:
+    """Read a frame that `write_frames` wrote, with its dtypes."""
+    with pq.ParquetFile(path) as file:
+        table = file.read()
+    frame: pd.DataFrame = table.to_pandas()
+    for field in table.schema:  # a categorical without categories loses their dtype
+        if pa.types.is_dictionary(field.type) and not len(frame[field.name].cat.categories):
+            frame[field.name] = frame[field.name].astype(_NO_CATEGORIES)
+    return frame
+
+
+def _write_replies(path: Path, replies: Iterable[Any]) -> None:
+    """Write raw replies unchanged and decoded ones as JSON, one per row."""
+    rows = map(_as_bytes, replies)
+
+    def write(temporary: Path) -> None:
+        with pq.ParquetWriter(temporary, _REPLIES_SCHEMA, compression="zstd") as file:
+            while batch := list(itertools.islice(rows, BATCH_ROWS)):
+                file.write_table(pa.table([pa.array(batch, pa.binary())], schema=_REPLIES_SCHEMA))
+
+    write_atomically(path, write)
+
+
+def _as_bytes(reply: Any) -> bytes:
+    if isinstance(reply, str):
+        return reply.encode("utf-8", "surrogatepass")
+    if isinstance(reply, bytes | bytearray):
+        return bytes(reply).strip()
+    if isinstance(reply, Mapping):
+        reply = dict(reply)
+    return json.dumps(reply, default=repr).encode()
+
+
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` fill a temporary file in the folder of `path`, then rename it to `path`."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        write(temporary)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -43,9 +43,6 @@ class Rows(NamedTuple):
     songs: Sequence[Any]
 
 
-# --- songs -----------------------------------------------------------------------------------
-
-
 class _StudioSong(
     msgspec.Struct,
     kw_only=True,
@@ -194,9 +191,6 @@ def _nonblank_tags(tags: list[str] | None) -> list[str]:
     return [tag for tag in tags or () if tag.strip()]
 
 
-# --- replies ---------------------------------------------------------------------------------
-
-
 class _StudioSongs(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     songs: Annotated[list[_StudioSong], Meta(min_length=1)]
 
@@ -221,46 +215,18 @@ class _Reply(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, gc=False)
     data: _StudioTask | Annotated[list[_SonicSong], Meta(min_length=1)]
 
 
-# --- fields without a column -------------------------------------------------------------------
-
-
-class _TaskExtra(msgspec.Struct, gc=False):
-    action: Any
-    code: Any
-    message: Any
-    notify_hook: Any
-    task_id: Any
-
-
-class _TaskFacts(NamedTuple):
-    """What a reply states about its task; `times` are the columns from submitted_at on."""
-
-    engine: str
-    id: str | None
-    extra: _TaskExtra
-    times: Sequence[float | None] = (None,) * 6
-    state_word: str | None = None
-    progress: float | None = None
-
-
-def _extra_getter(song_type: Any) -> Callable[[Any], msgspec.Struct]:
-    """Return a function that makes a struct of the fields without a column of a song."""
+def _extra_getter(song_type: Any) -> tuple[Callable[[Any], msgspec.Struct], set[str]]:
+    """Return a function that makes a struct of a song's fields without a column, and the others."""
     fields = msgspec.structs.fields(song_type)
     names = sorted(field.name for field in fields if field.default is UNSET)
     extra_type = msgspec.defstruct("Extra", [(name, Any, UNSET) for name in names], gc=False)
     values = attrgetter(*names)
-    return lambda song: extra_type(*values(song))
+    columns = {field.encode_name for field in fields if field.default is not UNSET}
+    return lambda song: extra_type(*values(song)), columns
 
 
-def _column_fields(song_type: Any) -> set[str]:
-    fields = msgspec.structs.fields(song_type)
-    return {field.encode_name for field in fields if field.default is not UNSET}
-
-
-_studio_extra = _extra_getter(_StudioSong)
-_sonic_extra = _extra_getter(_SonicSong)
-_STUDIO_FIELDS = _column_fields(_StudioSong)
-_SONIC_FIELDS = _column_fields(_SonicSong)
+_studio_extra, _STUDIO_FIELDS = _extra_getter(_StudioSong)
+_sonic_extra, _SONIC_FIELDS = _extra_getter(_SonicSong)
 # What `tasks.parse_task` reads from songs of any engine: an undeclared one of these is not extra.
 _PARSED_FIELDS = (
     "audio_url clip_id created_at duration error error_detail error_message error_type extended "
@@ -281,12 +247,17 @@ def _split_extra(payload: Any) -> list[dict[str, Any]]:
     return extras
 
 
-# --- rows ------------------------------------------------------------------------------------
-
 _decode_reply = msgspec.json.Decoder(_Reply).decode
 _decode_json = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder(order="deterministic").encode
+_TaskExtra: Any = msgspec.defstruct(
+    "TaskExtra", ["action", "code", "message", "notify_hook", "task_id"], gc=False
+)
 _UNKNOWN_TASK = Task()
+_song_cells = attrgetter(
+    *("title", "tags_text", "duration", "model", "audio_url", "image_url", "video_url"),
+    *("created_at", "lyrics", "prompt"),
+)
 
 
 def decode_reply(text: bytes | str, base: Task = _UNKNOWN_TASK) -> Rows:
@@ -302,40 +273,14 @@ def decode_reply(text: bytes | str, base: Task = _UNKNOWN_TASK) -> Rows:
     Exception
         `tasks.parse_task` has to read this reply.
     """
-    extras: Iterable[Any]
+    extras = None
     try:
         reply = _decode_reply(text)
-        task, songs = _task_of(reply)
-        extras = map(_studio_extra if task.engine == "studio" else _sonic_extra, songs)
     except msgspec.ValidationError:  # probably an undeclared field
         payload = _decode_json(text)
         extras = _split_extra(payload)
-        task, songs = _task_of(msgspec.convert(payload, _Reply))
-    return _rows(base, task, songs, extras)
-
-
-def _task_of(reply: _Reply) -> tuple[_TaskFacts, Sequence[Any]]:
-    if reply.code == HTTPStatus.ACCEPTED:  # "keep asking", whatever else the reply states
-        raise UntypedReply
-    task = reply.data
-    if isinstance(task, list):
-        extra = _TaskExtra(UNSET, reply.code, reply.message, UNSET, reply.task_id)
-        return _TaskFacts("sonic", nonblank(reply.task_id or None), extra), task
-    if reply.task_id is not UNSET:
-        raise UntypedReply
-    extra = _TaskExtra(task.action, reply.code, reply.message, task.notify_hook, UNSET)
-    submitted, started, finished = task.submit_time, task.start_time, task.finish_time
-    times = (
-        _microseconds(submitted),
-        _microseconds(started),
-        _microseconds(finished),
-        _seconds_between(submitted, started),
-        _seconds_between(started, finished),
-        _seconds_between(submitted, finished),
-    )
-    progress = 1.0 if task.progress else None
-    task_id = nonblank(task.task_id)
-    return _TaskFacts("studio", task_id, extra, times, task.status, progress), task.data.songs
+        reply = msgspec.convert(payload, _Reply)
+    return _rows(reply, base, extras)
 
 
 def decode_stored(stored: StoredReply) -> Rows:
@@ -347,67 +292,56 @@ def decode_stored(stored: StoredReply) -> Rows:
     return rows
 
 
-def _rows(base: Task, task: _TaskFacts, songs: Sequence[Any], extras: Iterable[Any]) -> Rows:
+def _rows(reply: _Reply, base: Task, extras: Iterable[Any] | None) -> Rows:
     """Return the rows of a reply; raises if it contradicts what was known of the task."""
+    task: Any
+    times: Sequence[float | None]
+    task, code, message = reply.data, reply.code, reply.message
+    is_sonic = isinstance(task, list)
+    if is_sonic:
+        engine, songs, task_id = "sonic", task, nonblank(reply.task_id or None)
+        times, state_word, progress = (None,) * 6, None, None
+        extra = _TaskExtra(UNSET, code, message, UNSET, reply.task_id)
+    else:
+        engine, songs, task_id = "studio", task.data.songs, nonblank(task.task_id)
+        times, state_word, progress = _times(task), task.status, 1.0 if task.progress else None
+        extra = _TaskExtra(task.action, code, message, task.notify_hook, UNSET)
     if (
-        base.engine not in {None, task.engine}
+        code == HTTPStatus.ACCEPTED  # "keep asking", whatever else the reply states
+        or not (is_sonic or reply.task_id is UNSET)
+        or base.engine not in {None, engine}
         or len(songs) < (base.expected or 1)
-        or (base.id and task.id and base.id != task.id)
+        or (base.id and task_id and base.id != task_id)
     ):
         raise UntypedReply
-    task_id, engine = base.id or task.id, task.engine
-    operation, simulated = base.operation, base.simulated
+    task_id, operation, simulated = base.id or task_id, base.operation, base.simulated
+    request = repr(base.request) if base.request else None
     task_row = (
-        task_id,
-        len(songs),
-        engine,
-        operation,
-        "succeeded",
-        *task.times,
-        None,
-        None,
-        task.state_word,
-        base.expected,
-        task.progress,
-        simulated,
-        0,
-        repr(base.request) if base.request else None,
-        None,
-        _json_text(task.extra),
+        *(task_id, len(songs), engine, operation, "succeeded", *times, None, None),
+        *(state_word, base.expected, progress, simulated, 0, request, None, _json_text(extra)),
     )
+    if extras is None:
+        extras = map(_sonic_extra if is_sonic else _studio_extra, songs)
     song_rows = [
         (
-            task_id,
-            song.id,
-            engine,
-            operation,
-            "succeeded",
-            song.title,
-            song.tags_text,
-            song.duration,
-            song.model,
-            song.audio_url,
-            song.image_url,
-            song.video_url,
-            song.created_at,
-            song.lyrics,
-            song.prompt,
-            position,
-            song.state_word,
-            None,
-            simulated,
-            _json_text(extra),
+            *(task_id, song.id, engine, operation, "succeeded", *_song_cells(song), position),
+            *(song.state_word, None, simulated, _json_text(extra)),
         )
         for position, (song, extra) in enumerate(zip(songs, extras, strict=True))
     ]
     return Rows(task_row, song_rows, songs)
 
 
-def _microseconds(unix_seconds: int | None) -> int | None:
-    return unix_seconds * 1_000_000 if unix_seconds else None
+def _times(task: _StudioTask) -> tuple[float | None, ...]:
+    """Return the cells from `submitted_at` to `total_seconds`."""
+    submitted, started, finished = task.submit_time, task.start_time, task.finish_time
+    return (
+        *(time * 1_000_000 if time else None for time in (submitted, started, finished)),
+        *(_seconds(submitted, started), _seconds(started, finished), _seconds(submitted, finished)),
+    )
 
 
-def _seconds_between(start: int | None, end: int | None) -> float | None:
+def _seconds(start: int | None, end: int | None) -> float | None:
     return float(end - start) if start and end and end >= start else None
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
+import functools
 import inspect
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import pandas as pd
 import pyarrow as pa
@@ -39,43 +39,22 @@ class IssueRow(NamedTuple):
     issue: Issue
 
 
-class Rated(Protocol):
-    """A rating of a song; `library.Rating` fulfils it."""
-
-    @property
-    def task_id(self) -> str | None: ...
-    @property
-    def song_id(self) -> str | None: ...
-    @property
-    def position(self) -> int: ...
-    @property
-    def stars(self) -> int | None: ...
-    @property
-    def note(self) -> str: ...
-    @property
-    def at(self) -> dt.datetime: ...
-    @property
-    def simulated(self) -> bool: ...
-
-
-# --- columns -------------------------------------------------------------------------------
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class ColumnSpec:
-    """A column that is computed as a whole: pandas dtype and description."""
-
-    dtype: str
-    about: str
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True)
 class Column(Generic[Row]):
-    """A column that is computed row by row: pandas dtype, cell of a row, and description."""
+    """A column of a frame: pandas dtype, source of its cells, and description.
+
+    The source is a path in a row ("song.title") or a function of a row. It is None if the column
+    is computed as a whole.
+    """
 
     dtype: str
-    cell: Callable[[Row], Any]
+    source: str | Callable[[Row], Any] | None
     about: str
+
+    @functools.cached_property
+    def cell(self) -> Callable[[Row], Any]:
+        """The function that returns the cell of a row."""
+        return self.source if callable(self.source) else attrgetter(self.source or "")
 
     def values(self, rows: Iterable[Row]) -> Any:
         """Return the cells of these rows as a pandas array; empty text is missing."""
@@ -87,15 +66,13 @@ class Column(Generic[Row]):
         return builder.values()
 
 
-ColumnDoc: TypeAlias = Column[Any] | ColumnSpec
-"""What a docstring needs of a column: `dtype` and `about`."""
-
-
 def array(dtype: str, cells: Sequence[Any]) -> pa.Array:
     """Return cells as an Arrow array that extends a column of this pandas dtype.
 
     Moments are datetimes, or integers: microseconds since 1970.
     """
+    if len(cells) > 1 and cells[0] is cells[-1] and cells.count(cells[0]) == len(cells):
+        return pa.repeat(array(dtype, cells[:1])[0], len(cells), memory_pool=POOL)
     if dtype == MOMENT:
         return pa.array(cells, pa.timestamp("us", "UTC"), memory_pool=POOL).view(pa.int64())
     try:
@@ -111,7 +88,7 @@ def build_frame(columns: Mapping[str, Column[Row]], rows: Iterable[Row]) -> pd.D
     return pd.DataFrame({name: column.values(rows) for name, column in columns.items()})
 
 
-def document_columns(columns: Mapping[str, ColumnDoc]) -> Callable[[Frame], Frame]:
+def document_columns(columns: Mapping[str, Column[Any]]) -> Callable[[Frame], Frame]:
     """Return a decorator that lists the columns in the docstring of a frame function."""
     lines = (f"{name} : {column.dtype}\n    {column.about}" for name, column in columns.items())
     section = "\n".join(("Columns", "-------", *lines))
@@ -122,8 +99,6 @@ def document_columns(columns: Mapping[str, ColumnDoc]) -> Callable[[Frame], Fram
 
     return add_section
 
-
-# --- cells -----------------------------------------------------------------------------------
 
 _TEXT, _SECONDS, _SHARE = "str", "float64", "float64"
 _COUNT, _SOME_COUNT = "int64", "Int64"
@@ -157,143 +132,108 @@ def _dump_or_name(value: Any) -> str:
 
 def _excerpt(reply: Any) -> str | None:
     """Return the first characters of a raw or decoded reply."""
-    if reply is None or isinstance(reply, str):
-        return reply[:_EXCERPT] if reply else None
     if isinstance(reply, bytes | bytearray):
         return reply[:_EXCERPT].decode("utf-8", "replace")
-    excerpt = ""
+    if reply is None or isinstance(reply, str):
+        return reply[:_EXCERPT] if reply else None
     try:
-        for piece in json.JSONEncoder(ensure_ascii=False, default=repr).iterencode(reply):
-            excerpt += piece
-            if len(excerpt) >= _EXCERPT:
-                break
+        return json.dumps(reply, ensure_ascii=False, default=repr)[:_EXCERPT]
     except (RecursionError, TypeError, ValueError):
-        excerpt += f"... ({type(reply).__name__})"
-    return excerpt[:_EXCERPT]
+        return f"a {type(reply).__name__} that cannot be written as JSON"
 
 
 TASKS: Mapping[str, Column[Task]] = {
-    "task_id": Column(_TEXT, attrgetter("id"), "missing if a raw reply has none"),
-    "songs": Column(
-        _COUNT, lambda task: len(task.songs), "number of songs in the reply, in any state"
-    ),
-    "engine": Column(_TEXT, attrgetter("engine"), "missing if a raw reply does not show it"),
-    "operation": Column(_TEXT, attrgetter("operation"), "missing for raw replies"),
-    "state": Column(_TEXT, attrgetter("state"), "pending, running, succeeded, failed or unknown"),
-    "submitted_at": Column(MOMENT, attrgetter("submitted_at"), "as the service states it, in UTC"),
-    "started_at": Column(MOMENT, attrgetter("started_at"), "as the service states it, in UTC"),
-    "finished_at": Column(MOMENT, attrgetter("finished_at"), "as the service states it, in UTC"),
-    "queue_seconds": Column(_SECONDS, attrgetter("queue_seconds"), "from submission to start"),
-    "render_seconds": Column(_SECONDS, attrgetter("render_seconds"), "from start to end"),
-    "total_seconds": Column(_SECONDS, attrgetter("total_seconds"), "from submission to end"),
-    "fail_reason": Column(_TEXT, attrgetter("fail_reason"), "in the service's words"),
-    "refunded": Column(_SOME_FLAG, attrgetter("refunded"), "missing if the service does not say"),
-    "state_word": Column(_TEXT, attrgetter("state_word"), "the service's own word"),
-    "expected": Column(_SOME_COUNT, attrgetter("expected"), "number of songs requested"),
-    "progress": Column(_SHARE, attrgetter("progress"), "0.0 to 1.0"),
-    "simulated": Column(_FLAG, attrgetter("simulated"), "made by the embedded simulator"),
+    "task_id": Column(_TEXT, "id", "missing if a raw reply has none"),
+    "songs": Column(_COUNT, lambda task: len(task.songs), "songs in the reply, in any state"),
+    "engine": Column(_TEXT, "engine", "missing if a raw reply does not show it"),
+    "operation": Column(_TEXT, "operation", "missing for raw replies"),
+    "state": Column(_TEXT, "state", "pending, running, succeeded, failed or unknown"),
+    "submitted_at": Column(MOMENT, "submitted_at", "as the service states it, in UTC"),
+    "started_at": Column(MOMENT, "started_at", "as the service states it, in UTC"),
+    "finished_at": Column(MOMENT, "finished_at", "as the service states it, in UTC"),
+    "queue_seconds": Column(_SECONDS, "queue_seconds", "from submission to start"),
+    "render_seconds": Column(_SECONDS, "render_seconds", "from start to end"),
+    "total_seconds": Column(_SECONDS, "total_seconds", "from submission to end"),
+    "fail_reason": Column(_TEXT, "fail_reason", "in the service's words"),
+    "refunded": Column(_SOME_FLAG, "refunded", "missing if the service does not say"),
+    "state_word": Column(_TEXT, "state_word", "the service's own word"),
+    "expected": Column(_SOME_COUNT, "expected", "number of songs requested"),
+    "progress": Column(_SHARE, "progress", "0.0 to 1.0"),
+    "simulated": Column(_FLAG, "simulated", "made by the embedded simulator"),
     "issues": Column(_COUNT, lambda task: len(task.issues), "number of its rows in issues_frame"),
-    "request": Column(
-        _TEXT, lambda task: repr(task.request) if task.request else None, "the request, as code"
-    ),
-    "answer": Column(
-        _TEXT,
-        lambda task: _as_json(task.answer),
-        "the reply of an operation without songs, as JSON text",
-    ),
-    "extra": Column(
-        _TEXT, lambda task: _as_json(task.extra), "fields without a column, as JSON text"
-    ),
+    "request": Column(_TEXT, lambda task: task.request and repr(task.request), "as code"),
+    "answer": Column(_TEXT, lambda task: _as_json(task.answer), "a reply without songs, as JSON"),
+    "extra": Column(_TEXT, lambda task: _as_json(task.extra), "other fields, as JSON"),
 }
 
 SONGS: Mapping[str, Column[SongRow]] = {
-    "task_id": Column(_TEXT, attrgetter("task.id"), "missing if a raw reply has none"),
-    "song_id": Column(_TEXT, attrgetter("song.id"), "the clip id, for follow-up requests"),
-    "engine": Column(_TEXT, attrgetter("song.engine"), "missing if a raw reply does not show it"),
-    "operation": Column(_TEXT, attrgetter("task.operation"), "missing for raw replies"),
-    "state": Column(
-        _TEXT, attrgetter("song.state"), "pending, running, succeeded, failed or unknown"
-    ),
-    "title": Column(_TEXT, attrgetter("song.title"), "the title"),
-    "tags_text": Column(_TEXT, attrgetter("song.tags_text"), "all tags as one text"),
-    "duration": Column(_SECONDS, attrgetter("song.duration"), "seconds of music"),
-    "model": Column(_TEXT, attrgetter("song.model"), "the service's name of the model"),
-    "audio_url": Column(_TEXT, attrgetter("song.audio_url"), "may be a temporary stream"),
-    "image_url": Column(_TEXT, attrgetter("song.image_url"), "the cover picture"),
-    "video_url": Column(_TEXT, attrgetter("song.video_url"), "usually missing"),
-    "created_at": Column(MOMENT, attrgetter("song.created_at"), "as the service states it, in UTC"),
-    "lyrics": Column(_TEXT, attrgetter("song.lyrics"), "the complete lyrics"),
-    "prompt": Column(_TEXT, attrgetter("song.prompt"), "the description the song was made from"),
-    "song_position": Column(_COUNT, attrgetter("song.position"), "of the song in its task, from 0"),
-    "state_word": Column(_TEXT, attrgetter("song.state_word"), "the service's own word"),
-    "fail_reason": Column(_TEXT, attrgetter("song.fail_reason"), "in the service's words"),
-    "simulated": Column(_FLAG, attrgetter("song.simulated"), "made by the embedded simulator"),
+    "task_id": Column(_TEXT, "task.id", "missing if a raw reply has none"),
+    "song_id": Column(_TEXT, "song.id", "the clip id, for follow-up requests"),
+    "engine": Column(_TEXT, "song.engine", "missing if a raw reply does not show it"),
+    "operation": Column(_TEXT, "task.operation", "missing for raw replies"),
+    "state": Column(_TEXT, "song.state", "pending, running, succeeded, failed or unknown"),
+    "title": Column(_TEXT, "song.title", "the title"),
+    "tags_text": Column(_TEXT, "song.tags_text", "all tags as one text"),
+    "duration": Column(_SECONDS, "song.duration", "seconds of music"),
+    "model": Column(_TEXT, "song.model", "the service's name of the model"),
+    "audio_url": Column(_TEXT, "song.audio_url", "may be a temporary stream"),
+    "image_url": Column(_TEXT, "song.image_url", "the cover picture"),
+    "video_url": Column(_TEXT, "song.video_url", "usually missing"),
+    "created_at": Column(MOMENT, "song.created_at", "as the service states it, in UTC"),
+    "lyrics": Column(_TEXT, "song.lyrics", "the complete lyrics"),
+    "prompt": Column(_TEXT, "song.prompt", "the description the song was made from"),
+    "song_position": Column(_COUNT, "song.position", "of the song in its task, from 0"),
+    "state_word": Column(_TEXT, "song.state_word", "the service's own word"),
+    "fail_reason": Column(_TEXT, "song.fail_reason", "in the service's words"),
+    "simulated": Column(_FLAG, "song.simulated", "made by the embedded simulator"),
     "extra": Column(
-        _TEXT, lambda row: _as_json(row.song.extra), "fields without a column, as JSON text"
+        _TEXT, lambda row: _as_json(row.song.extra), "fields without a column, as JSON"
     ),
 }
 
-_SONG_ID = ColumnSpec(_NAME, "as in songs_frame")
+_SONG_ID: Column[Any] = Column(_NAME, None, "as in songs_frame")
 
-TAGS: Mapping[str, ColumnSpec] = {
+TAGS: Mapping[str, Column[Any]] = {
     "task_id": _SONG_ID,
     "song_id": _SONG_ID,
-    "position": ColumnSpec(_COUNT, "of the tag in its song, from 0"),
-    "tag": ColumnSpec(_TEXT, "one tag"),
+    "position": Column(_COUNT, None, "of the tag in its song, from 0"),
+    "tag": Column(_TEXT, None, "one tag"),
 }
 
-STEPS: Mapping[str, ColumnSpec] = {
+STEPS: Mapping[str, Column[Any]] = {
     "task_id": _SONG_ID,
     "song_id": _SONG_ID,
-    "step": ColumnSpec(_COUNT, "number of the rewriting step, from 0"),
-    "source": ColumnSpec(_NAME, "the text that the step read"),
-    "type": ColumnSpec(_NAME, "the service's word for the step"),
-    "position": ColumnSpec(
-        _SOME_COUNT, "of the tag in its step, from 0; missing if the step left no tags"
-    ),
-    "tag": ColumnSpec(_TEXT, "one resulting tag; missing if the step left no tags"),
+    "step": Column(_COUNT, None, "number of the rewriting step, from 0"),
+    "source": Column(_NAME, None, "the text that the step read"),
+    "type": Column(_NAME, None, "the service's word for the step"),
+    "position": Column(_SOME_COUNT, None, "of the tag in its step, from 0; missing without tag"),
+    "tag": Column(_TEXT, None, "one resulting tag; missing if the step left no tags"),
 }
 
-DURATIONS: Mapping[str, ColumnDoc] = {
+DURATIONS: Mapping[str, Column[Any]] = {
     "task_id": SONGS["task_id"],
     "song_id": SONGS["song_id"],
     "duration": SONGS["duration"],
-    "queue_seconds": ColumnSpec(_SECONDS, "of the task, from submission to start"),
-    "render_seconds": ColumnSpec(_SECONDS, "of the task, from start to end"),
-    "total_seconds": ColumnSpec(_SECONDS, "of the task, from submission to end"),
+    "queue_seconds": Column(_SECONDS, None, "of the task, from submission to start"),
+    "render_seconds": Column(_SECONDS, None, "of the task, from start to end"),
+    "total_seconds": Column(_SECONDS, None, "of the task, from submission to end"),
 }
 
-RATINGS: Mapping[str, Column[Rated]] = {
-    "task_id": Column(_TEXT, lambda rating: rating.task_id, "as in songs_frame"),
-    "song_id": Column(_TEXT, lambda rating: rating.song_id, "as in songs_frame"),
-    "song_position": Column(_COUNT, lambda rating: rating.position, "as in songs_frame"),
-    "rating": Column(
-        _SOME_COUNT, lambda rating: rating.stars, "1 to 5 stars; missing if there is only a note"
-    ),
-    "note": Column(_TEXT, lambda rating: rating.note, "missing if there is none"),
-    "rated_at": Column(
-        MOMENT, lambda rating: rating.at, "time of the latest change of rating or note"
-    ),
-    "simulated": Column(_FLAG, lambda rating: rating.simulated, "made by the embedded simulator"),
+RATINGS: Mapping[str, Column[Any]] = {
+    "task_id": Column(_TEXT, "task_id", "as in songs_frame"),
+    "song_id": Column(_TEXT, "song_id", "as in songs_frame"),
+    "song_position": Column(_COUNT, "position", "as in songs_frame"),
+    "rating": Column(_SOME_COUNT, "stars", "1 to 5 stars; missing if there is only a note"),
+    "note": Column(_TEXT, "note", "missing if there is none"),
+    "rated_at": Column(MOMENT, "at", "time of the latest change of rating or note"),
+    "simulated": Column(_FLAG, "simulated", "made by the embedded simulator"),
 }
 
 ISSUES: Mapping[str, Column[IssueRow]] = {
-    "source": Column(
-        _TEXT,
-        attrgetter("parsed.source"),
-        "the file; missing if the reply did not come from a file",
-    ),
-    "reply": Column(
-        _COUNT,
-        attrgetter("parsed.position"),
-        "number of the reply in the input, or of its line in the file, from 0",
-    ),
-    "task_id": Column(_TEXT, attrgetter("parsed.task_id"), "missing if the reply has none"),
-    "where": Column(
-        _TEXT, attrgetter("issue.where"), "path in the reply; missing if the whole reply is meant"
-    ),
-    "message": Column(_TEXT, attrgetter("issue.message"), "what was not understood"),
-    "excerpt": Column(
-        _TEXT, lambda row: _excerpt(row.parsed.reply), f"first {_EXCERPT} characters of the reply"
-    ),
+    "source": Column(_TEXT, "parsed.source", "the file of the reply; missing if it is from none"),
+    "reply": Column(_COUNT, "parsed.position", "index in the input, or line in the file, from 0"),
+    "task_id": Column(_TEXT, "parsed.task_id", "missing if the reply has none"),
+    "where": Column(_TEXT, "issue.where", "path in the reply; missing if the whole reply is meant"),
+    "message": Column(_TEXT, "issue.message", "what was not understood"),
+    "excerpt": Column(_TEXT, lambda row: _excerpt(row.parsed.reply), "the start of the reply"),
 }

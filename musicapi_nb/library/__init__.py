@@ -15,8 +15,8 @@ from musicapi_nb.library.entry import ACTIVE_STATES, OPEN_STATES, STATES, Event
 from musicapi_nb.library.html import Account
 from musicapi_nb.library.library import Library
 from musicapi_nb.library.lineage import Branch, Lineage
+from musicapi_nb.library.media_files import DamagedFile, MissingFile
 from musicapi_nb.library.notifications import Notification, NotificationResult
-from musicapi_nb.library.queries import DamagedFile, MissingFile
 from musicapi_nb.library.ratings import Rating
 
 __all__ = [

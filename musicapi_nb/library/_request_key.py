@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from musicapi_nb.engines import Request, operations
+from musicapi_nb.engines import Request, custom, operations
 from musicapi_nb.errors import InvalidRequest, Problem
 
 _UNCHANGED_TYPES = frozenset({str, int, bool})
@@ -21,7 +21,8 @@ def request_key(request: Request, take: int = 1) -> str:
     """Return the key of a purchase: 64 hexadecimal digits, equal in all processes and versions.
 
     It is the hash of engine, operation, the fields that are set (also in `extra`) and the take.
-    Constants of an operation (`task_type`) follow from its name and are not hashed.
+    Constants of an operation (`task_type`) follow from its name and are not hashed, except with a
+    custom operation, whose name alone does not tell what is sent: there path and constants are.
 
     Raises
     ------
@@ -36,7 +37,10 @@ def key_of_json(request_json: Mapping[str, Any], take: int) -> str:
     if isinstance(take, bool) or not isinstance(take, int) or take < 1:
         problem = Problem("take", f"must be a whole number, 1 or more, not {take!r:.40}")
         raise InvalidRequest(f"{request_json['engine']}.{request_json['operation']}", [problem])
-    text = _ENCODER.encode(_canonical({**request_json, "take": take}))
+    identity = {**request_json, "take": take}
+    if "declaration" in identity:
+        identity["declaration"] = custom.identity(identity["declaration"])
+    text = _ENCODER.encode(_canonical(identity))
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
@@ -58,11 +62,11 @@ def to_json(request: Request) -> dict[str, Any]:
     """Convert a request to JSON values, for `from_json`."""
     values = ((name, getattr(request, name)) for name in request.fields())
     fields = msgspec.to_builtins({name: value for name, value in values if value is not None})
-    return {
-        "engine": request.engine,
-        "operation": request.operation,
-        "fields": {**fields, **request.extra},
-    }
+    fields |= request.extra
+    request_json = {"engine": request.engine, "operation": request.operation, "fields": fields}
+    if request.custom:
+        request_json["declaration"] = custom.declaration(request, fields)
+    return request_json
 
 
 @functools.cache
@@ -73,9 +77,15 @@ def _operations() -> Mapping[tuple[str, str], type[Request]]:
 def from_json(request_json: Any) -> Request | None:
     """Restore a request; return None if this version does not know its operation.
 
-    Fields that this version does not know are restored in `extra`.
+    Fields that this version does not know are restored in `extra`; so are all fields of a custom
+    operation whose class is not defined in this process.
     """
-    operation = _operations().get((request_json["engine"], request_json["operation"]))
+    name = request_json["engine"], request_json["operation"]
+    operation: type[Request] | None = (
+        custom.find(Request, *name, request_json["declaration"])
+        if "declaration" in request_json
+        else _operations().get(name)
+    )
     if operation is None:
         return None
     values: dict[str, Any] = request_json["fields"]

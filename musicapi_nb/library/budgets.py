@@ -37,22 +37,24 @@ def reserve_credits(connection: sqlite3.Connection, request: Request, names: Seq
     """Return the credits to hold for a request, once every budget covers them."""
     operation = f"{request.engine}.{request.operation}"
     available = budgets(connection) if names else {}
+    price = request.price()
+    credits_ = price or 0
     for name in names:
         if name not in available:
             raise LibraryError(f"there is no budget {name!r}; create it with set_budget")
-    price = request.price()
-    if price is None:
-        for name in names:
-            if available[name].assume is None:
-                raise UnknownPrice(
-                    f"the price of {operation} is unknown, and budget {name!r} assumes none"
-                )
-        price = max((available[name].assume or 0 for name in names), default=0)
+        if price is None and (assume := available[name].assume) is not None:
+            credits_ = max(credits_, assume)
+        elif price is None:
+            assumed = request.assumed_price()
+            raise UnknownPrice(
+                f"the price of {operation} is unknown, and budget {name!r} assumes none"
+                + (f"; set_budget accepts {assumed.proposal}" if assumed else "")
+            )
     for name in names:
         budget = available[name]
-        if budget.held + price > budget.credits:
+        if budget.held + credits_ > budget.credits:
             raise OverBudget(
-                f"{operation} costs {price} credits; {budget.held} of {budget.credits} credits of "
-                f"{name!r} are already reserved"
+                f"{operation} costs {credits_} credits; {budget.held} of {budget.credits} credits "
+                f"of {name!r} are already reserved"
             )
-    return price
+    return credits_

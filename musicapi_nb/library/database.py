@@ -8,7 +8,6 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,6 @@ from musicapi_nb.errors import (
 )
 from musicapi_nb.library.migrations import APPLICATION_ID, STEPS
 
-_HEADER = 100  # bytes: SQLite, Database File Format, 1.3
 _PRIMARY = 0xFF  # the low byte of an extended result code
 _ERRORS: dict[int, tuple[type[LibraryError], str]] = {
     sqlite3.SQLITE_READONLY: (LibraryReadOnly, "cannot be written"),
@@ -49,26 +47,17 @@ def _sqlite_errors(path: Path) -> Iterator[None]:
 
 
 class Database:
-    """One connection to the database, shared by the threads of one process.
+    """One connection to the database file `path`, shared by the threads of one process.
 
-    Parameters
-    ----------
-    path
-        The database file; created if it does not exist.
-    lock_timeout
-        Seconds to wait for another process that is writing.
+    It waits `lock_timeout` seconds for another process that is writing.
     """
 
     def __init__(self, path: Path, *, lock_timeout: float, steps: Sequence[str] = STEPS) -> None:
         self.path = path
         self._lock = threading.RLock()
-        self._writer: int | None = None  # the thread whose transaction is open
-        self._version: tuple[int] | None = None
-        self.generation = 0
-        """Bumped when another connection may have written; invalidates caches."""
+        self._writing = False  # whether the thread that has the lock is in a transaction
         self._durable: bool | None = None
         self._process = os.getpid()
-        _check_length(path)
         with _sqlite_errors(path):
             self._connection: sqlite3.Connection | None = sqlite3.connect(
                 path, timeout=lock_timeout, isolation_level=None, check_same_thread=False
@@ -84,7 +73,10 @@ class Database:
         self, connection: sqlite3.Connection, steps: Sequence[str], deadline: float
     ) -> None:
         check_kind(connection, self.path, len(steps))
-        if any(row[0] != "ok" for row in connection.execute("PRAGMA quick_check(1)")):
+        (page,) = connection.execute("PRAGMA page_size").fetchone()
+        # The quick check finds missing pages, but not a last page that is cut off.
+        cut_off = self.path.stat().st_size % page and not _has_journal(self.path)
+        if cut_off or connection.execute("PRAGMA quick_check(1)").fetchall() != [("ok",)]:
             raise LibraryDamaged(f"the library {self.path} is damaged")
         _to_wal(connection, deadline)
         connection.execute("PRAGMA fullfsync=1")  # macOS: also flush the drive's cache
@@ -112,49 +104,32 @@ class Database:
         if self.is_forked:
             raise LibraryError("a forked process cannot use its parent's library; open it again")
 
-    def write(self, *, durable: bool = False) -> AbstractContextManager[sqlite3.Connection]:
+    @contextlib.contextmanager
+    def write(self, *, durable: bool = False) -> Iterator[sqlite3.Connection]:
         """Return a context manager for one transaction, exclusive among threads and processes.
 
-        Within another transaction of the thread, it is part of that one.
-
-        Parameters
-        ----------
-        durable
-            Whether the transaction must survive a power failure once it is committed. It survives
-            a killed process either way.
+        Within another transaction of the thread, it is part of that one. Once committed, it
+        survives a killed process; if it is `durable`, also a power failure.
         """
-        if self._writer == threading.get_ident():
-            return self._part_of_transaction()
-        return self._transaction(durable=durable)
-
-    @contextlib.contextmanager
-    def _part_of_transaction(self) -> Iterator[sqlite3.Connection]:
-        with _sqlite_errors(self.path):
-            yield self.connection
-
-    @contextlib.contextmanager
-    def _transaction(self, *, durable: bool) -> Iterator[sqlite3.Connection]:
         with self._lock, _sqlite_errors(self.path):
             connection = self.connection
+            if self._writing:
+                yield connection
+                return
             try:  # from here on an interrupt leaves no transaction open
-                self._writer = threading.get_ident()
+                self._writing = True
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 self._set_durable(connection, durable=durable)
                 connection.execute("BEGIN IMMEDIATE")
-                version = connection.execute("PRAGMA data_version").fetchone()
-                if version != self._version:  # another connection has written since
-                    self._version = version
-                    self.generation += 1
                 yield connection
                 connection.execute("COMMIT")
             except BaseException:
-                self.generation += 1
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
             finally:
-                self._writer = None
+                self._writing = False
 
     def _set_durable(self, connection: sqlite3.Connection, *, durable: bool) -> None:
         if self._durable is not durable:
@@ -191,24 +166,6 @@ def check_kind(connection: sqlite3.Connection, path: Path, version_limit: int) -
         raise LibraryTooNew(
             f"the library {path} has version {version}; this package supports up to {version_limit}"
         )
-
-
-def _check_length(path: Path) -> None:
-    """Raise if the file was truncated; SQLite would read its missing pages as zeros."""
-    if _has_journal(path):  # which may contain the missing pages
-        return
-    try:
-        with path.open("rb") as file:
-            head, size = file.read(_HEADER), os.fstat(file.fileno()).st_size
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise LibraryReadOnly(f"the library {path} cannot be opened ({error.strerror})") from error
-    if len(head) == _HEADER and head[24:28] == head[92:96]:  # else the number of pages is not valid
-        page, pages = int.from_bytes(head[16:18], "big"), int.from_bytes(head[28:32], "big")
-        page = 65_536 if page == 1 else page
-        if size < page * pages and not _has_journal(path):
-            raise LibraryDamaged(f"the library {path} is truncated: {size} of {page * pages} bytes")
 
 
 def _has_journal(path: Path) -> bool:

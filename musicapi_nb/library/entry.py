@@ -46,11 +46,11 @@ _TIME_FIELDS = {
 }
 # Fields of an event that are copied to the entry.
 _COPIED_FIELDS = frozenset(
-    {"task_id", "note", "refunded", "price", "reserve", "budgets", "experiment", "cell"}
+    {"task_id", "note", "refunded", "price", "reserve", "budgets", "experiment"}
 )
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True):
+class Event(msgspec.Struct, frozen=True):
     """One row of the ledger; never changed, never deleted.
 
     `at` is unix seconds. `entry` is None if it concerns no purchase (a budget, a file). `raw` is
@@ -79,13 +79,7 @@ def check_allowed(entry: Entry | None, kind: str) -> None:
 
 
 def apply_event(entry: Entry | None, event: Event) -> tuple[Entry, dict[str, Any]]:
-    """Return the entry after an event, and the fields that the event changed.
-
-    Raises
-    ------
-    InvalidTransition
-        The event may not follow in this state.
-    """
+    """Return the entry after an event, and the fields that the event changed."""
     check_allowed(entry, event.kind)
     before = entry or _new_entry(event)
     values: dict[str, Any] = {"state": _TRANSITIONS[event.kind][1], "owner": event.owner}
@@ -98,7 +92,6 @@ def apply_event(entry: Entry | None, event: Event) -> tuple[Entry, dict[str, Any
         values["budgets"] = tuple(values["budgets"])
     if before.experiment is not None:  # the first experiment stays
         values.pop("experiment", None)
-        values.pop("cell", None)
     if event.raw is not None:
         values["reply_event"] = event.id
     if event.kind in _TIME_FIELDS:

@@ -17,14 +17,30 @@ from musicapi_nb.library.entry import ACTIVE_STATES, Event, apply_event, check_a
 _FIELDS = Entry.__struct_fields__
 _COLUMNS = ", ".join(_FIELDS)
 _INSERT = f"INSERT INTO entries ({_COLUMNS}, active) VALUES (?{', ?' * len(_FIELDS)})"  # noqa: S608 - our own names
-_ENTRY = f"SELECT {_COLUMNS} FROM entries WHERE id=?"  # noqa: S608 - our own names
-_EVENT = "INSERT INTO events (at, kind, owner, data, raw, entry) VALUES (?, ?, ?, ?, ?, ?)"
-_NEXT_ID = "(SELECT coalesce(max(id), 0) + 1 FROM events)"
-_FIRST_EVENT = (
-    "INSERT INTO events (at, kind, owner, data, raw, entry, id) "  # noqa: S608 - our own names
-    f"VALUES (?, ?, ?, ?, ?, {_NEXT_ID}, {_NEXT_ID})"
-)
 _DERIVED_TABLES = ("entries", "cells", "budgets", "attachments", "ratings", "blind_tests", "trials")
+# What events that do not concern a purchase change, by their kind.
+_UNBOUND = {
+    "budget": (
+        "INSERT INTO budgets (name, credits, assume) VALUES (:name, :credits, :assume) "
+        "ON CONFLICT (name) DO UPDATE SET credits=excluded.credits, assume=excluded.assume"
+    ),
+    "cell": (
+        "INSERT OR REPLACE INTO cells (experiment, cell, entry) VALUES (:experiment, :cell, :entry)"
+    ),
+    "attached": (
+        "INSERT OR REPLACE INTO attachments (song, media, sha256, size, suffix) "
+        "VALUES (:song, :media, :sha256, :size, :suffix)"
+    ),
+    "rated": (
+        "INSERT OR REPLACE INTO ratings "
+        "(song, song_id, task_id, position, stars, note, at, simulated) "
+        "VALUES (:song, :song_id, :task_id, :position, :stars, :note, :at, :simulated)"
+    ),
+    "answered": (
+        "UPDATE trials SET answer=:answer, chosen=:chosen, seconds=:seconds, answered_at=:at "
+        "WHERE test=:test AND number=:number"
+    ),
+}
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
 _SIMULATED, _BUDGETS, _REFUNDED = (
     _FIELDS.index(name) for name in ("simulated", "budgets", "refunded")
@@ -56,8 +72,7 @@ def entries_in_state(connection: sqlite3.Connection, state: EntryState) -> list[
 
 
 def entry(connection: sqlite3.Connection, number: int) -> Entry | None:
-    row = connection.execute(_ENTRY, (number,)).fetchone()
-    return _from_row(row) if row else None
+    return next(iter(entries(connection, "WHERE id=?", number)), None)
 
 
 def _from_row(row: tuple[Any, ...]) -> Entry:
@@ -88,18 +103,18 @@ def _append(  # noqa: PLR0913 - the columns of an event
     data: Mapping[str, Any],
     *,
     owner: str,
-    number: int | None = None,
+    number: int | None,
     raw: str | None = None,
-    new_entry: bool = False,
 ) -> Event:
-    """Append an event about entry `number`. The id of a new entry is that of its first event."""
-    at = time.time()
-    values = (at, kind, owner, as_json(data), raw)
-    if new_entry:
-        number = event_id = connection.execute(_FIRST_EVENT, values).lastrowid
-    else:
-        event_id = connection.execute(_EVENT, (*values, number)).lastrowid
-    return Event(id=event_id or 0, at=at, kind=kind, entry=number, owner=owner, data=data, raw=raw)
+    """Append an event about entry `number`; 0: a new entry, whose number is the event's id."""
+    (last,) = connection.execute("SELECT coalesce(max(id), 0) FROM events").fetchone()
+    number = last + 1 if number == 0 else number
+    event = Event(last + 1, time.time(), kind, number, owner, data, raw)
+    connection.execute(
+        "INSERT INTO events (id, at, kind, entry, owner, data, raw) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (event.id, event.at, kind, number, owner, as_json(data), raw),
+    )
+    return event
 
 
 def append_to(  # noqa: PLR0913 - the columns of an event
@@ -113,21 +128,11 @@ def append_to(  # noqa: PLR0913 - the columns of an event
 ) -> Entry:
     """Append an event about an entry (None: a new one) and apply it; return the entry.
 
-    Raises
-    ------
-    InvalidTransition
-        The event may not follow. Nothing was written.
+    Raise `InvalidTransition`, before anything is written, if the event may not follow.
     """
     check_allowed(entry, kind)
-    event = _append(
-        connection,
-        kind,
-        data,
-        owner=owner,
-        number=entry.id if entry else None,
-        raw=raw,
-        new_entry=entry is None,
-    )
+    number = entry.id if entry else 0
+    event = _append(connection, kind, data, owner=owner, number=number, raw=raw)
     return _apply(connection, entry, event)
 
 
@@ -135,7 +140,7 @@ def append_unbound(
     connection: sqlite3.Connection, kind: str, data: Mapping[str, Any], *, owner: str
 ) -> None:
     """Append an event that does not concern a purchase, and apply it."""
-    _apply_unbound(connection, _append(connection, kind, data, owner=owner))
+    _apply_unbound(connection, _append(connection, kind, data, owner=owner, number=None))
 
 
 # --- applying ------------------------------------------------------------------------------
@@ -153,7 +158,8 @@ def _apply(connection: sqlite3.Connection, before: Entry | None, event: Event) -
             changes["active"] = _active(after)
         connection.execute(_update(*changes), (*changes.values(), after.id))
     if after.experiment is not None and (before is None or before.experiment is None):
-        _link_cell(connection, after.experiment, after.cell or after.request_key, after.id)
+        cell = {"experiment": after.experiment, "cell": after.request_key, "entry": after.id}
+        connection.execute(_UNBOUND["cell"], cell)
     _update_budgets(connection, before, after)
     return after
 
@@ -162,14 +168,6 @@ def _apply(connection: sqlite3.Connection, before: Entry | None, event: Event) -
 def _update(*columns: str) -> str:
     assignments = ", ".join([f"{column}=?" for column in columns])
     return f"UPDATE entries SET {assignments} WHERE id=?"  # noqa: S608 - our own names
-
-
-def _link_cell(connection: sqlite3.Connection, experiment: str, cell: str, number: int) -> None:
-    connection.execute(
-        "INSERT INTO cells (experiment, cell, entry) VALUES (?, ?, ?) "
-        "ON CONFLICT (experiment, cell) DO UPDATE SET entry=excluded.entry",
-        (experiment, cell, number),
-    )
 
 
 def _update_budgets(connection: sqlite3.Connection, before: Entry | None, after: Entry) -> None:
@@ -185,45 +183,13 @@ def _update_budgets(connection: sqlite3.Connection, before: Entry | None, after:
 
 
 def _apply_unbound(connection: sqlite3.Connection, event: Event) -> None:
-    data = event.data
-    if event.kind == "budget":
-        connection.execute(
-            "INSERT INTO budgets (name, credits, assume) VALUES (:name, :credits, :assume) "
-            "ON CONFLICT (name) DO UPDATE SET credits=excluded.credits, assume=excluded.assume",
-            dict(data),
-        )
-    elif event.kind == "cell":
-        _link_cell(connection, data["experiment"], data["cell"], data["entry"])
-    elif event.kind == "attached":
-        connection.execute(
-            "INSERT INTO attachments (song, media, sha256, size, suffix) "
-            "VALUES (:song, :media, :sha256, :size, :suffix) ON CONFLICT (song, media) "
-            "DO UPDATE SET sha256=excluded.sha256, size=excluded.size, suffix=excluded.suffix",
-            dict(data),
-        )
-    elif event.kind == "rated":
-        _rate(connection, event)
-    elif event.kind == "drawn":
+    values = {**event.data, "at": event.at}
+    if event.kind == "drawn":
         _insert_blind_test(connection, event)
-    elif event.kind == "answered":
-        connection.execute(
-            "UPDATE trials SET answer=:answer, chosen=:chosen, seconds=:seconds, answered_at=:at "
-            "WHERE test=:test AND number=:number",
-            {**data, "at": event.at},
-        )
-
-
-def _rate(connection: sqlite3.Connection, event: Event) -> None:
-    if event.data["stars"] is None and not event.data["note"]:
-        connection.execute("DELETE FROM ratings WHERE song=?", (event.data["song"],))
-        return
-    connection.execute(
-        "INSERT INTO ratings (song, song_id, task_id, position, stars, note, at, simulated) "
-        "VALUES (:song, :song_id, :task_id, :position, :stars, :note, :at, :simulated) "
-        "ON CONFLICT (song) DO UPDATE SET song_id=excluded.song_id, task_id=excluded.task_id, "
-        "position=excluded.position, stars=excluded.stars, note=excluded.note, at=excluded.at",
-        {**event.data, "at": event.at},
-    )
+    elif event.kind == "rated" and values["stars"] is None and not values["note"]:
+        connection.execute("DELETE FROM ratings WHERE song=:song", values)
+    elif event.kind in _UNBOUND:
+        connection.execute(_UNBOUND[event.kind], values)
 
 
 def _insert_blind_test(connection: sqlite3.Connection, event: Event) -> None:
@@ -252,15 +218,7 @@ def events(connection: sqlite3.Connection, number: int | None = None) -> Iterato
         () if number is None else (number,),
     )
     for event_id, at, kind, entry_id, owner, data, raw in rows:
-        yield Event(
-            id=event_id,
-            at=at,
-            kind=kind,
-            entry=entry_id,
-            owner=owner,
-            data=json.loads(data),
-            raw=raw,
-        )
+        yield Event(event_id, at, kind, entry_id, owner, json.loads(data), raw)
 
 
 def rebuild(connection: sqlite3.Connection) -> None:

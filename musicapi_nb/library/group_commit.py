@@ -6,6 +6,7 @@ import asyncio
 import collections
 import contextlib
 import dataclasses
+import logging
 import threading
 import time
 import weakref
@@ -13,11 +14,11 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from musicapi_nb.errors import ClientClosed
+from musicapi_nb.errors import ClientClosed, MusicAPIError
 from musicapi_nb.library.database import Database
 
 _Result = TypeVar("_Result")
-
+_log = logging.getLogger(__name__)
 # If this many steps wait, more are coming: a short delay makes one batch of them, and the loop and
 # the writer thread compete less (as PostgreSQL's commit_siblings and commit_delay; seconds).
 _MIN_CROWD, _DELAY = 5, 0.005
@@ -29,18 +30,9 @@ class _Step:
 
     call: Callable[[], Any]
     durable: bool
-    loop: asyncio.AbstractEventLoop
     future: asyncio.Future[Any]
     result: Any = None
     error: BaseException | None = None
-
-    def set_future(self) -> None:
-        if self.future.done():  # its caller was cancelled; the step is still written
-            return
-        if self.error is not None:
-            self.future.set_exception(self.error)
-        else:
-            self.future.set_result(self.result)
 
 
 class GroupCommit:
@@ -69,7 +61,7 @@ class GroupCommit:
         with self._lock:
             if self._closed:
                 raise ClientClosed("the library is closed")
-            self._waiting.append(_Step(call, durable, loop, future))
+            self._waiting.append(_Step(call, durable, future))
             # A loop may end before its callback runs, which must not keep others from starting.
             start = not self._writing and loop not in self._starting
             if start:
@@ -133,6 +125,37 @@ class GroupCommit:
         except BaseException as error:  # noqa: BLE001 - the waiting caller receives it
             step.error = error
 
+    async def run(
+        self,
+        step: Callable[[], _Result],
+        *,
+        durable: bool = True,
+        undo: Callable[[_Result], object] | None = None,
+    ) -> _Result:
+        """Add a step and wait for its result; see `ledger_types.Ledger.commit`."""
+        results: list[_Result] = []
+
+        def run() -> _Result:
+            results[:] = [step()]  # a step whose commit failed is run again
+            return results[0]
+
+        def undo_all() -> None:
+            for result in results:
+                if undo is not None:
+                    undo(result)
+
+        try:
+            return await self.add(run, durable=durable)
+        except asyncio.CancelledError:
+            if undo is not None:
+                self.run_later(undo_all, durable=durable)
+            raise
+
+    def run_later(self, step: Callable[[], object], *, durable: bool = True) -> None:
+        """Add a step after all earlier ones, and do not wait for it."""
+        with contextlib.suppress(MusicAPIError):  # closed: claims are then uncertain
+            self.add(step, durable=durable).add_done_callback(_log_failure)
+
     def close(self) -> None:
         """Write the waiting steps, then refuse new ones."""
         with self._lock:
@@ -145,10 +168,15 @@ class _PartlyWritten(Exception):
     """A step failed after it had written something."""
 
 
+def _log_failure(step: asyncio.Future[object]) -> None:
+    if not step.cancelled() and (error := step.exception()) is not None:
+        _log.warning("A claim or slot could not be given back: %s", error)
+
+
 def _set_futures(batch: Iterable[_Step]) -> None:
     by_loop: dict[asyncio.AbstractEventLoop, list[_Step]] = {}
     for step in batch:
-        by_loop.setdefault(step.loop, []).append(step)
+        by_loop.setdefault(step.future.get_loop(), []).append(step)
     for loop, steps in by_loop.items():
         with contextlib.suppress(RuntimeError):  # the loop has ended; its steps are written
             loop.call_soon_threadsafe(_set_futures_of_loop, steps)
@@ -156,4 +184,9 @@ def _set_futures(batch: Iterable[_Step]) -> None:
 
 def _set_futures_of_loop(steps: list[_Step]) -> None:
     for step in steps:
-        step.set_future()
+        if step.future.done():  # its caller was cancelled; the step is still written
+            continue
+        if step.error is not None:
+            step.future.set_exception(step.error)
+        else:
+            step.future.set_result(step.result)

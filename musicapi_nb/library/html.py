@@ -10,7 +10,7 @@ from musicapi_nb import markup
 from musicapi_nb.ledger_types import Entry, EntryState
 
 _MAX_ROWS = 20
-_TONES: Mapping[EntryState, markup.Tone] = {
+STATE_TONES: Mapping[EntryState, markup.Tone] = {
     "uncertain": "warn",
     "failed": "bad",
     "refused": "bad",
@@ -90,7 +90,7 @@ def line(overview: Overview) -> str:
 
 def card(overview: Overview) -> markup.Html:
     badges = [
-        markup.badge(f"{number:,} {_label(state)}", _TONES.get(state, "neutral"))
+        markup.badge(f"{number:,} {_label(state)}", STATE_TONES.get(state, "neutral"))
         for state, number in overview.counts.items()
     ]
     return markup.card(

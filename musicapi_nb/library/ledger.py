@@ -21,7 +21,6 @@ from musicapi_nb.library.resolve import Credits, resolution_event
 from musicapi_nb.tasks import Task
 
 DEFAULT_TERMS = PurchaseTerms()
-_MAX_RECENT = 256
 _AWAITING_REPLY: tuple[EntryState, ...] = ("sending", "reposting")  # paid, no reply yet
 _BOUGHT = frozenset({"accepted", "done", "failed"})
 _PROCESS_ENDED = "the process that sent it ended before the reply was recorded"
@@ -33,9 +32,6 @@ class Ledger:
     def __init__(self, database: Database, process_lock: ProcessLock) -> None:
         self._database = database
         self._process_lock = process_lock
-        # Entries as this process last wrote them, which saves the next step a query.
-        self._recent: dict[int, Entry] = {}
-        self._generation = -1
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
@@ -52,8 +48,8 @@ class Ledger:
             key = key_of_json(request_json, terms.take)
             entry = self._active_entry(connection, key, terms)
             if entry is None:
-                data = {**_new_entry(request, request_json, key, terms), **_cell(terms)}
-                data["price"] = request.price()
+                data = _new_entry(request, request_json, key, terms)
+                data |= {"experiment": terms.experiment, "price": request.price()}
                 entry = self._append(connection, "planned", data, None)
             self._link_cell(connection, entry, terms)
             return entry
@@ -104,7 +100,7 @@ class Ledger:
                 "price": request.price(),
                 "reserve": reserve_credits(connection, request, budgets),
                 "budgets": list(budgets),
-                **_cell(terms),
+                "experiment": terms.experiment,
             }
             if entry is None:
                 data |= _new_entry(request, request_json, key, terms)
@@ -117,12 +113,7 @@ class Ledger:
 
         If the claim says "repost", the step `reposting` is on disk. Send the same request, then
         call `record_poll`, `record_uncertain` or `record_unchanged`. Whether a repost is charged is
-        unknown.
-
-        Raises
-        ------
-        InvalidTransition
-            It was never bought with this library.
+        unknown. Raise `InvalidTransition` if it was never bought with this library.
         """
         with self._database.write(durable=True) as connection:
             key = request_key(request, terms.take)
@@ -195,18 +186,12 @@ class Ledger:
     def _link_cell(
         self, connection: sqlite3.Connection, entry: Entry, terms: PurchaseTerms
     ) -> None:
-        """Record that a plan cell has this entry, unless the entry itself names the cell."""
-        experiment, cell = terms.experiment, terms.cell or entry.request_key
-        if experiment is None or (entry.experiment, entry.cell or entry.request_key) == (
-            experiment,
-            cell,
-        ):
+        """Record that a plan cell has this entry, unless the entry itself names the experiment."""
+        if terms.experiment in {None, entry.experiment}:
             return
-        row = connection.execute(
-            "SELECT entry FROM cells WHERE experiment=? AND cell=?", (experiment, cell)
-        ).fetchone()
-        if row != (entry.id,):
-            data = {"experiment": experiment, "cell": cell, "entry": entry.id}
+        data = {"experiment": terms.experiment, "cell": entry.request_key, "entry": entry.id}
+        cells = "SELECT 1 FROM cells WHERE experiment=:experiment AND cell=:cell AND entry=:entry"
+        if not connection.execute(cells, data).fetchone():
             events.append_unbound(connection, "cell", data, owner=self._process_lock.id)
 
     # --- outcomes --------------------------------------------------------------------------
@@ -214,7 +199,7 @@ class Ledger:
     def record_accepted(self, entry: int, task: Task) -> Entry:
         """Record the task that the service created; also for an uncertain purchase. Durable."""
         with self._database.write(durable=True) as connection:
-            before = self._entry(connection, entry)
+            before = require_entry(connection, entry)
             if before.task_id is not None and before.task_id == task.id:
                 return before  # its webhook came first
             if not is_allowed(before, "accepted"):
@@ -229,7 +214,7 @@ class Ledger:
     def record_poll(self, entry: int, task: Task) -> Entry:
         """Record the result of a poll: unfinished, done or failed, with the raw reply."""
         with self._database.write() as connection:
-            return self._record_poll(connection, self._entry(connection, entry), task)
+            return self._record_poll(connection, require_entry(connection, entry), task)
 
     def _record_poll(self, connection: sqlite3.Connection, entry: Entry, task: Task) -> Entry:
         data, raw = stored_tasks.to_event(task), stored_tasks.raw_text(task)
@@ -251,13 +236,9 @@ class Ledger:
     ) -> NotificationResult:
         """Record an unsolicited report of the service, such as a webhook. Durable.
 
-        A purchase that is uncertain or still being sent becomes accepted. An end that the ledger
-        already has stays as it is.
-
-        Parameters
-        ----------
-        read
-            Returns the reported task, given the task as the ledger has it.
+        A purchase that is uncertain or still being sent becomes accepted. A repeated report changes
+        nothing, nor does one about a task that has ended. `read` returns the reported task, given
+        the task as the ledger has it.
         """
         with self._database.write(durable=True) as connection:
             match = match_entry(connection, notification)
@@ -265,14 +246,19 @@ class Ledger:
             if match.kind != "recorded" or entry is None:
                 return match
             base = stored_tasks.base_task(entry, stored_tasks.request_of(connection, entry))
-            if entry.task_id is None:
+            task = read(base)
+            if entry.task_id is not None:
+                query = "SELECT 1 FROM events WHERE entry=? AND raw=?"
+                if connection.execute(query, (entry.id, stored_tasks.raw_text(task))).fetchone():
+                    return NotificationResult("unchanged", entry)
+            else:
                 if not is_allowed(entry, "accepted"):
                     return NotificationResult("conflict", entry)
                 lost = entry.state == "uncertain"
                 note = "its reply was lost, and its webhook came" if lost else None
                 data = {"task_id": notification.task_id, "note": note}
                 entry = self._append(connection, "accepted", data, entry)
-            latest = self._record_poll(connection, entry, read(base))
+            latest = self._record_poll(connection, entry, task)
             return NotificationResult("unchanged" if latest is entry else "recorded", latest)
 
     def record_refused(self, entry: int, error: MusicAPIError) -> Entry:
@@ -282,7 +268,7 @@ class Ledger:
     def record_uncertain(self, entry: int, error: BaseException) -> Entry:
         """Record that the reply was lost: it may have been charged and is never resent. Durable."""
         with self._database.write(durable=True) as connection:
-            before = self._entry(connection, entry)
+            before = require_entry(connection, entry)
             if before.state in _BOUGHT and before.task_id is not None:
                 return before  # its webhook came before its reply was lost
             return self._append(connection, "uncertain", {"note": _message(error)}, before)
@@ -354,7 +340,7 @@ class Ledger:
         self, number: int, kind: str, data: dict[str, Any], *, durable: bool = False
     ) -> Entry:
         with self._database.write(durable=durable) as connection:
-            return self._append(connection, kind, data, self._entry(connection, number))
+            return self._append(connection, kind, data, require_entry(connection, number))
 
     def _append(
         self,
@@ -364,24 +350,10 @@ class Ledger:
         entry: Entry | None,
         raw: str | None = None,
     ) -> Entry:
-        """Append an event; return the entry after it, and cache it while it has not ended."""
+        """Append an event; return the entry after it."""
         fields = {name: value for name, value in data.items() if value is not None}
         owner = self._process_lock.id
-        latest = events.append_to(connection, kind, fields, entry, owner=owner, raw=raw)
-        if latest.ended_at is not None:
-            self._recent.pop(latest.id, None)
-        elif self._generation == self._database.generation:
-            if len(self._recent) >= _MAX_RECENT:
-                self._recent.clear()
-            self._recent[latest.id] = latest
-        return latest
-
-    def _entry(self, connection: sqlite3.Connection, number: int) -> Entry:
-        """Return the current entry, within a write transaction."""
-        if self._generation != self._database.generation:
-            self._recent.clear()
-            self._generation = self._database.generation
-        return self._recent.get(number) or require_entry(connection, number)
+        return events.append_to(connection, kind, fields, entry, owner=owner, raw=raw)
 
 
 def require_entry(connection: sqlite3.Connection, number: int) -> Entry:
@@ -410,10 +382,6 @@ def _new_entry(
         "simulated": terms.simulated,
         "model": model_of(request),
     }
-
-
-def _cell(terms: PurchaseTerms) -> dict[str, Any]:
-    return {"experiment": terms.experiment, "cell": terms.cell}
 
 
 def _message(error: BaseException) -> str:

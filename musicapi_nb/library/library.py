@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
@@ -21,22 +22,29 @@ from musicapi_nb.ledger_types import (
     RenderTime,
     Unfinished,
 )
-from musicapi_nb.library import budgets, events, html, queries, ratings, stored_tasks
-from musicapi_nb.library.async_ledger import LibraryAsyncLedger
+from musicapi_nb.library import budgets, events, html, ratings, stored_tasks
 from musicapi_nb.library.budgets import Budget
 from musicapi_nb.library.database import Database
 from musicapi_nb.library.entry import STATES, Event
 from musicapi_nb.library.group_commit import GroupCommit
 from musicapi_nb.library.ledger import Ledger, require_entry
 from musicapi_nb.library.lineage import Lineage, build_lineage
-from musicapi_nb.library.media_files import MediaFiles, disk_errors, is_complete, song_key
+from musicapi_nb.library.media_files import (
+    DamagedFile,
+    MediaFiles,
+    MissingFile,
+    damage,
+    disk_errors,
+    is_complete,
+    song_key,
+)
 from musicapi_nb.library.process_lock import ProcessLock
-from musicapi_nb.library.queries import DamagedFile, MissingFile
 from musicapi_nb.library.rate_limit import RateLimits
 from musicapi_nb.library.ratings import Rating
 from musicapi_nb.tasks import Song, StoredReply, Task
 
 _DATABASE = "library.sqlite"
+_WITH_TASKS: tuple[EntryState, ...] = ("accepted", "reposting", "done", "failed")
 
 
 class Library(Ledger):
@@ -54,8 +62,9 @@ class Library(Ledger):
 
     Attributes
     ----------
-    async_ledger
-        The steps of purchases as coroutines, for a client.
+    commit, commit_later
+        Run a step of a purchase for an event loop; see `ledger_types.Ledger`. The steps of one turn
+        of a loop share a transaction.
     rate_limits
         The slots of paid requests, shared by all processes on the folder.
 
@@ -84,7 +93,7 @@ class Library(Ledger):
             self.recover()
             undo.pop_all()
         self.rate_limits = RateLimits(database)
-        self.async_ledger = LibraryAsyncLedger(self, database, self.rate_limits, self._group_commit)
+        self.commit, self.commit_later = self._group_commit.run, self._group_commit.run_later
         self._closed = False
 
     def __enter__(self) -> Self:
@@ -120,29 +129,34 @@ class Library(Ledger):
         self, state: EntryState | None = None, *, experiment: str | None = None
     ) -> list[Entry]:
         """Return entries, oldest first; of an experiment, the latest of each cell."""
+        return self._entries(_states(state, STATES), experiment)
+
+    def _entries(self, states: Sequence[EntryState], experiment: str | None = None) -> list[Entry]:
+        where = (
+            "WHERE state IN (SELECT value FROM json_each(?1)) AND (?2 IS NULL OR id IN "
+            "(SELECT entry FROM cells WHERE experiment=?2)) ORDER BY id"
+        )
         with self._read_current() as connection:
-            return queries.entries(connection, queries.states(state, STATES), experiment)
+            return events.entries(connection, where, json.dumps(states), experiment)
 
     def entries_by_key(
         self, request_keys: Collection[str], *, simulated: bool = False
     ) -> list[Entry]:
         """Return the entries with these request keys (see `request_key`), oldest first."""
+        where = "WHERE request_key IN (SELECT value FROM json_each(?)) AND simulated=? ORDER BY id"
         with self._read_current() as connection:
-            return queries.entries_by_key(connection, request_keys, simulated=simulated)
+            return events.entries(connection, where, json.dumps([*request_keys]), simulated)
 
     def tasks(
         self, state: EntryState | None = None, *, experiment: str | None = None
     ) -> list[Task]:
         """Return the tasks of entries, with their songs; by default of all that have one."""
-        states = queries.states(state, queries.WITH_TASKS)
-        with self._read_current() as connection:
-            entries = queries.entries(connection, states, experiment)
+        entries = self._entries(_states(state, _WITH_TASKS), experiment)
         return [task for _, task in stored_tasks.tasks_of(self._database, entries)]
 
     def replies(self) -> Iterator[StoredReply]:
         """Yield the latest raw reply about each of `tasks()`, as input for tables."""
-        with self._read_current() as connection:
-            entries = queries.entries(connection, queries.WITH_TASKS)
+        entries = self._entries(_WITH_TASKS)
         return (reply for _, reply in stored_tasks.replies_of(self._database, entries))
 
     def task(self, entry: int) -> Task:
@@ -175,8 +189,16 @@ class Library(Ledger):
             if simulated is None or entry.simulated is simulated
         ]
 
+    def finished_entries(self, entries: Sequence[int]) -> list[int]:
+        """Return those of the given entries that have ended."""
+        sql = (
+            "SELECT id FROM entries WHERE ended_at IS NOT NULL "
+            "AND id IN (SELECT value FROM json_each(?))"
+        )
+        return [number for (number,) in self._database.rows(sql, json.dumps(entries))]
+
     def cells(self, experiment: str) -> dict[str, int]:
-        """Return the entry of each plan cell of an experiment."""
+        """Return the entry of each plan cell of an experiment, by request key."""
         rows = self._database.rows("SELECT cell, entry FROM cells WHERE experiment=?", experiment)
         return dict(rows)
 
@@ -194,27 +216,54 @@ class Library(Ledger):
             A song or task of the library, or an id (of a song, a persona, an uploaded clip), to
             return only the tree that contains it.
         """
-        with self._read_current() as connection:
-            entries = queries.entries(connection, STATES)
         target = of if isinstance(of, str | None) else of.id
-        return build_lineage(stored_tasks.tasks_of(self._database, entries), target)
+        return build_lineage(stored_tasks.tasks_of(self._database, self._entries(STATES)), target)
 
     def counts(self, *, experiment: str | None = None) -> dict[EntryState, int]:
         """Return the number of entries in each state, uncertain ones first."""
-        with self._read_current() as connection:
-            return queries.counts(connection, experiment)
+        self.recover()
+        by_state = dict(
+            self._database.rows(
+                "SELECT state, count(*) FROM entries WHERE ?1 IS NULL "
+                "OR id IN (SELECT entry FROM cells WHERE experiment=?1) GROUP BY state",
+                experiment,
+            )
+        )
+        ordered = sorted(STATES, key=lambda state: state != "uncertain")
+        return {state: by_state[state] for state in ordered if state in by_state}
 
     def account(self, *, simulated: bool = False) -> html.Account:
         """Return the credits spent, refunded and in doubt, of the service or of simulators."""
-        with self._read_current() as connection:
-            return queries.account(connection, simulated=simulated)
+        self.recover()
+        (row,) = self._database.rows(
+            """
+            SELECT
+                coalesce(sum(price) FILTER (WHERE state IN ('accepted', 'reposting', 'done')
+                    OR (state = 'failed' AND refunded IS NOT 1)), 0),
+                coalesce(sum(price) FILTER (WHERE state = 'failed' AND refunded IS 1), 0),
+                coalesce(sum(price) FILTER (WHERE state IN ('uncertain', 'sending')), 0),
+                count(*) FILTER (WHERE price IS NULL
+                    AND state NOT IN ('planned', 'not_run', 'refused'))
+            FROM entries WHERE simulated = ?
+            """,
+            simulated,
+        )
+        return html.Account(*row)
 
     def render_times(
-        self, engine: str, operation: str, model: str | None = None, *, simulated: bool = False
+        self, engine: str, operation: str, *, simulated: bool = False
     ) -> list[RenderTime]:
-        """Return the latest 1,000 render times, oldest first; by default of all models."""
-        with self._database.read() as connection:
-            return queries.render_times(connection, engine, operation, model, simulated=simulated)
+        """Return the latest 1,000 render times of an operation, oldest first."""
+        rows = self._database.rows(
+            "SELECT accepted_at, polled_at, ended_at, model FROM entries WHERE engine=? "
+            "AND operation=? AND simulated=? AND state='done' "
+            "ORDER BY ended_at DESC LIMIT 1000",  # older ones say little: the service changes
+            *(engine, operation, simulated),
+        )
+        return [
+            RenderTime(max((polled or start) - start, 0.0), max(end - start, 0.0), model)
+            for start, polled, end, model in reversed(rows)
+        ]
 
     # --- budgets ---------------------------------------------------------------------------
 
@@ -260,22 +309,43 @@ class Library(Ledger):
             "suffix": file.suffix,
         }
         with self._database.write() as connection:
-            if queries.attached_file(connection, self._files, song_key(song), media) != file:
+            if self._attached_file(song, media) != file:
                 events.append_unbound(connection, "attached", data, owner=self._process_lock.id)
 
     def file_of(self, song: Song | str, media: Media = "audio") -> Path | None:
         """Return the path of a song's file; None if it is missing or incomplete."""
-        with self._database.read() as connection:
-            ref = queries.attached_file(connection, self._files, song_key(song), media)
+        ref = self._attached_file(song, media)
         return ref.path if ref is not None and is_complete(ref) else None
 
-    def missing_files(self, media: Sequence[Media] = queries.ARCHIVED_MEDIA) -> list[MissingFile]:
+    def _attached_file(self, song: Song | str, media: Media) -> FileRef | None:
+        rows = self._database.rows(
+            "SELECT sha256, size, suffix FROM attachments WHERE song=? AND media=?",
+            *(song_key(song), media),
+        )
+        return self._files.ref(*rows[0]) if rows else None
+
+    def _attached_files(self) -> Iterator[tuple[str, Media, FileRef]]:
+        rows = self._database.rows(
+            "SELECT song, media, sha256, size, suffix FROM attachments ORDER BY song, media"
+        )
+        return ((song, media, self._files.ref(*columns)) for song, media, *columns in rows)
+
+    def missing_files(self, media: Sequence[Media] = ("audio", "image")) -> list[MissingFile]:
         """Return the files of finished songs that are missing or incomplete, with their links."""
-        return list(queries.missing_files(self._database, self._files, media))
+        present = {(song, kind) for song, kind, ref in self._attached_files() if is_complete(ref)}
+        missing = []
+        for entry, task in stored_tasks.tasks_of(self._database, self._entries(["done"])):
+            for song in task.songs:
+                for kind in media:
+                    url = getattr(song, f"{kind}_url")
+                    if song.state == "succeeded" and url and (song_key(song), kind) not in present:
+                        missing.append(MissingFile(entry, song, kind, url))
+        return missing
 
     def verify(self) -> list[DamagedFile]:
         """Read every byte of every file; return the files that are missing or damaged."""
-        return list(queries.damaged_files(self._database, self._files))
+        files = ((song, media, ref, damage(ref)) for song, media, ref in self._attached_files())
+        return [DamagedFile(song, media, ref, text) for song, media, ref, text in files if text]
 
     def disk_used(self) -> int:
         """Return the bytes of the database and all files."""
@@ -286,7 +356,6 @@ class Library(Ledger):
         """Recreate the derived tables from the events."""
         with self._database.write(durable=True) as connection:
             events.rebuild(connection)
-            self._database.generation += 1
 
     # --- ratings ---------------------------------------------------------------------------
 
@@ -320,15 +389,14 @@ class Library(Ledger):
     # --- display ---------------------------------------------------------------------------
 
     def _overview(self) -> html.Overview:
-        with self._read_current() as connection:
-            return html.Overview(
-                self._display_path,
-                queries.counts(connection),
-                queries.account(connection, simulated=False),
-                queries.account(connection, simulated=True),
-                self.disk_used(),
-                events.entries_in_state(connection, "uncertain"),
-            )
+        return html.Overview(
+            self._display_path,
+            self.counts(),
+            self.account(),
+            self.account(simulated=True),
+            self.disk_used(),
+            self._entries(["uncertain"]),
+        )
 
     def __repr__(self) -> str:
         if self._closed:
@@ -339,3 +407,12 @@ class Library(Ledger):
         if self._closed:
             return markup.card("Library", facts=markup.facts(self._display_path, "closed"))
         return html.card(self._overview())
+
+
+def _states(state: EntryState | None, default: Sequence[EntryState]) -> Sequence[EntryState]:
+    """Return the states that a query is about."""
+    if state is None:
+        return default
+    if state not in STATES:
+        raise InvalidArgument(f"{state!r} is not a state; the states are {', '.join(STATES)}")
+    return (state,)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -118,15 +119,9 @@ def build_lineage(purchases: Iterable[tuple[Entry, Task]], of: str | None = None
     """Find which purchases were made from the results of others.
 
     A purchase was made from another if a field of its request is an id from the other's result: of
-    a song, or in its answer (an uploaded clip, a persona, a voice).
-
-    Parameters
-    ----------
-    purchases
-        Entries and their tasks, oldest first.
-    of
-        The id of a song, persona, clip or task. Only its tree is returned; if nothing was made
-        from it, that is its purchase alone.
+    a song, or in its answer (an uploaded clip, a persona, a voice). `purchases` come oldest first.
+    If `of` is the id of a song, persona, clip or task, only its tree is returned; if nothing was
+    made from it, that is its purchase alone.
     """
     by_entry = {entry.id: (entry, task) for entry, task in purchases}
     results: dict[str, tuple[int, str]] = {}
@@ -134,16 +129,29 @@ def build_lineage(purchases: Iterable[tuple[Entry, Task]], of: str | None = None
         for result_id, label in _results(task):
             results.setdefault(result_id, (number, label))
     parents = {number: _parents(number, task, results) for number, (_, task) in by_entry.items()}
-    children: dict[int, list[int]] = {}
-    for number, sources in parents.items():
+    branches: dict[int, Branch] = {}
+    children: dict[int, list[Branch]] = collections.defaultdict(list)
+    for number, sources in reversed(parents.items()):  # what was made from it is younger
+        entry, task = by_entry[number]
+        branches[number] = Branch(
+            entry=number,
+            label=f"{entry.name}{_titles(task)}",
+            state=entry.state,
+            price=_credits_charged(entry),
+            source=next(iter(sources.values()), None),
+            other_parents=tuple(sources)[1:],
+            children=tuple(reversed(children[number])),
+        )
         if sources:
-            children.setdefault(next(iter(sources)), []).append(number)
-    roots = [number for number, sources in parents.items() if not sources and number in children]
+            children[next(iter(sources))].append(branches[number])
+    roots = [number for number, sources in parents.items() if not sources and children[number]]
     if of is not None:
         by_task = {entry.task_id: entry.id for entry, _ in reversed(by_entry.values())}
-        start = results[of][0] if of in results else by_task.get(of)
-        roots = [] if start is None else [_root(start, parents)]
-    return Lineage(tuple(_tree(root, by_entry, parents, children) for root in roots))
+        root = results[of][0] if of in results else by_task.get(of)
+        while root is not None and parents[root]:
+            root = next(iter(parents[root]))
+        roots = [] if root is None else [root]
+    return Lineage(tuple(branches[root] for root in roots))
 
 
 def _results(task: Task) -> Iterator[tuple[str, str]]:
@@ -162,7 +170,7 @@ def _parents(number: int, task: Task, results: Mapping[str, tuple[int, str]]) ->
     if task.request is None:
         return {}
     values = (getattr(task.request, name) for name in task.request.fields())
-    texts = itertools.chain.from_iterable(map(_texts, values))
+    texts = itertools.chain.from_iterable(map(_texts, (*values, *task.request.extra.values())))
     sources = (results[text] for text in texts if text in results)
     return {parent: label for parent, label in sources if parent < number}
 
@@ -173,38 +181,6 @@ def _texts(value: Any) -> Sequence[str]:
     if isinstance(value, list | tuple):
         return [item for item in value if isinstance(item, str)]
     return ()
-
-
-def _root(number: int, parents: Mapping[int, Mapping[int, str]]) -> int:
-    while parents[number]:
-        number = next(iter(parents[number]))
-    return number
-
-
-def _tree(
-    root: int,
-    by_entry: Mapping[int, tuple[Entry, Task]],
-    parents: Mapping[int, Mapping[int, str]],
-    children: Mapping[int, Sequence[int]],
-) -> Branch:
-    """Build the tree of a root from its leaves up: recursion would limit its depth."""
-    order = [root]
-    for number in order:
-        order.extend(children.get(number, ()))
-    branches: dict[int, Branch] = {}
-    for number in reversed(order):
-        entry, task = by_entry[number]
-        sources = parents[number]
-        branches[number] = Branch(
-            entry=number,
-            label=f"{entry.name}{_titles(task)}",
-            state=entry.state,
-            price=_credits_charged(entry),
-            source=next(iter(sources.values()), None),
-            other_parents=tuple(sources)[1:],
-            children=tuple(branches[child] for child in children.get(number, ())),
-        )
-    return branches[root]
 
 
 def _titles(task: Task) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import errno
 import hashlib
 import os
@@ -13,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from musicapi_nb.errors import InvalidArgument, LibraryError, LibraryFull, LibraryReadOnly
-from musicapi_nb.ledger_types import FileRef
+from musicapi_nb.ledger_types import Entry, FileRef, Media
 from musicapi_nb.library.process_lock import ProcessLock
 from musicapi_nb.tasks import Song
 
@@ -49,15 +50,30 @@ def key_of(song_id: str | None, task_id: str | None, position: int, *, simulated
     return f"simulated:{name}" if simulated else name
 
 
-class MediaFiles:
-    """The folder of media files.
+@dataclasses.dataclass(frozen=True, slots=True)
+class MissingFile:
+    """A file of a finished song that the library lacks."""
 
-    Parameters
-    ----------
-    folder
-        Created if it does not exist.
-    process_lock
-        Marks the unfinished files of this library. Those of ended processes are deleted.
+    entry: Entry
+    song: Song
+    media: Media
+    url: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DamagedFile:
+    """A file that is missing or damaged, the song it belongs to, and the damage."""
+
+    song: str
+    media: str
+    file: FileRef
+    problem: str
+
+
+class MediaFiles:
+    """The folder of media files; created if it does not exist.
+
+    `process_lock` marks the unfinished files of this library. Those of ended processes are deleted.
     """
 
     def __init__(self, folder: Path, process_lock: ProcessLock) -> None:
@@ -84,7 +100,8 @@ class MediaFiles:
                 f"a file suffix is a dot and letters, such as '.mp3', not {suffix!r}"
             )
         with disk_errors(source):
-            ref = self.ref(*_hash(source), suffix)
+            ref = self.ref(*_digest(source), suffix)
+            _sync(source)
             if not is_complete(ref):
                 ref.path.parent.mkdir(exist_ok=True)
                 self._move(source, ref.path)
@@ -112,12 +129,10 @@ class MediaFiles:
         return sum(path.stat().st_size for path in self._folder.rglob("*") if path.is_file())
 
 
-def _hash(path: Path) -> tuple[str, int]:
+def _digest(path: Path) -> tuple[str, int]:
+    """Return the SHA-256 of a file's bytes, and its size."""
     with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        size = file.tell()
-    _sync(path)
-    return digest, size
+        return hashlib.file_digest(file, "sha256").hexdigest(), file.tell()
 
 
 def _sync(path: Path) -> None:
@@ -142,9 +157,7 @@ def is_complete(ref: FileRef) -> bool:
 def damage(ref: FileRef) -> str | None:
     """Read a file and describe its damage; None if there is none."""
     try:
-        with ref.path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-            size = file.tell()
+        digest, size = _digest(ref.path)
     except FileNotFoundError:
         return "is missing"
     except OSError as error:

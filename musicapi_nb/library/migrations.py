@@ -36,7 +36,6 @@ CREATE TABLE entries (
     take INTEGER NOT NULL,
     simulated INTEGER NOT NULL,
     experiment TEXT,
-    cell TEXT,
     price INTEGER,
     reserve INTEGER NOT NULL,
     budgets TEXT NOT NULL,

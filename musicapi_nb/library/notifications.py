@@ -13,16 +13,11 @@ from musicapi_nb.library import events
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class NotificationResult:
-    """What a notification changed.
+    """What a notification changed, and the purchase in its new state.
 
-    Attributes
-    ----------
-    kind
-        "recorded": the ledger has changed. "unchanged": it had all of it. "unknown": the library
-        has no such purchase. "conflict": the purchase has another task, or the task another
-        purchase; nothing was changed.
-    entry
-        The purchase, in its new state.
+    "recorded": the ledger has changed. "unchanged": it had all of it. "unknown": the library has no
+    such purchase. "conflict": the purchase has another task, or the task another purchase; nothing
+    was changed.
     """
 
     kind: Literal["recorded", "unchanged", "unknown", "conflict"]

@@ -13,30 +13,24 @@ from pathlib import Path
 if sys.platform == "win32":
     import msvcrt
 
-    def _lock(file: int, *, wait: bool) -> bool:
-        mode = msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK
+    _HOLD, _PROBE = msvcrt.LK_LOCK, msvcrt.LK_NBLCK
+
+    def _lock(file: int, mode: int) -> bool:
         try:
             msvcrt.locking(file, mode, 1)
         except OSError:
             return False
         return True
 
-    def _probe(file: int) -> bool:
-        return _lock(file, wait=False)
-
 else:
     import fcntl
 
+    # Probes are shared, so that simultaneous ones do not mistake each other for the owner.
+    _HOLD, _PROBE = fcntl.LOCK_EX, fcntl.LOCK_SH | fcntl.LOCK_NB
+
     # flock, not lockf: the lock belongs to the open file. Two libraries of one process see each
     # other, and closing another handle of the file does not release it.
-    def _lock(file: int, *, wait: bool) -> bool:
-        return _flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-
-    def _probe(file: int) -> bool:
-        # shared, so that simultaneous probes do not mistake each other for the owner
-        return _flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-
-    def _flock(file: int, mode: int) -> bool:
+    def _lock(file: int, mode: int) -> bool:
         try:
             fcntl.flock(file, mode)
         except OSError as error:
@@ -52,10 +46,7 @@ _opened: weakref.WeakSet[ProcessLock] = weakref.WeakSet()
 class ProcessLock:
     """The lock of one open library; while it is held, other processes consider that library alive.
 
-    Raises
-    ------
-    OSError
-        The lock file cannot be created.
+    Raise OSError if its file cannot be created.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -64,7 +55,7 @@ class ProcessLock:
         while True:
             self.id = secrets.token_hex(8)
             self._file: int | None = os.open(self._path(self.id), os.O_RDWR | os.O_CREAT, 0o600)
-            if _lock(self._file, wait=True) and self._is_in_place(self._file):
+            if _lock(self._file, _HOLD) and self._is_in_place(self._file):
                 break
             os.close(self._file)  # another process deleted it before it was locked
         _opened.add(self)
@@ -87,7 +78,7 @@ class ProcessLock:
         except FileNotFoundError:
             return False
         try:
-            released = _probe(file)
+            released = _lock(file, _PROBE)
         finally:
             os.close(file)
         if released:

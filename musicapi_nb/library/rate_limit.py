@@ -32,14 +32,10 @@ class RateLimits:
         self._database = database
 
     def reserve(self, name: str, interval: float, now: float | None = None) -> float:
-        """Reserve the next slot, not before `now`.
+        """Reserve the next slot, not before `now`, `interval` seconds after the last.
 
-        Reserve one slot at a time: a slot from before a `throttle` is void (see `paused_until`).
-
-        Parameters
-        ----------
-        interval
-            Seconds between two slots; extended for a while after `throttle`.
+        The interval is extended for a while after `throttle`. Reserve one slot at a time: a slot
+        from before a `throttle` is void (see `paused_until`).
         """
         now = time.time() if now is None else now
         with self._database.write() as connection:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from typing import TypeAlias, cast
+from typing import Any
 
 from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.library import events
@@ -16,7 +16,6 @@ from musicapi_nb.tasks.json_reader import clean
 MAX_STARS = 5
 MAX_NOTE_LENGTH = 4_000
 _SELECT = "SELECT song_id, task_id, position, stars, note, at, simulated FROM ratings"
-_Row: TypeAlias = tuple[str | None, str | None, int, int | None, str, float, int]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -65,15 +64,8 @@ def rate(database: Database, owner: str, song: Song, stars: int | None, note: st
             return rating
         if before is not None and (before.stars, before.note) == (rating.stars, rating.note):
             return before
-        data = {
-            "song": song_key(song),
-            "song_id": rating.song_id,
-            "task_id": rating.task_id,
-            "position": rating.position,
-            "simulated": rating.simulated,
-            "stars": rating.stars,
-            "note": rating.note,
-        }
+        data = {"song": song_key(song), **dataclasses.asdict(rating)}
+        del data["at"]  # the event has its own time
         events.append_unbound(connection, "rated", data, owner=owner)
     return rating_of(database, song) or rating
 
@@ -100,15 +92,15 @@ def new_rating(song: Song, before: Rating | None, stars: int | None, note: str |
 
 def rating_of(database: Database, song: Song) -> Rating | None:
     rows = database.rows(f"{_SELECT} WHERE song=?", song_key(song))
-    return _from_row(cast("_Row", rows[0])) if rows else None
+    return _from_row(rows[0]) if rows else None
 
 
 def all_ratings(database: Database) -> list[Rating]:
     """Return all ratings, oldest first."""
-    return [_from_row(cast("_Row", row)) for row in database.rows(f"{_SELECT} ORDER BY at, song")]
+    return [_from_row(row) for row in database.rows(f"{_SELECT} ORDER BY at, song")]
 
 
-def _from_row(row: _Row) -> Rating:
+def _from_row(row: tuple[Any, ...]) -> Rating:
     song_id, task_id, position, stars, note, at, simulated = row
     moment = dt.datetime.fromtimestamp(at, dt.UTC)
     return Rating(song_id, task_id, position, stars, note, moment, bool(simulated))

@@ -30,16 +30,15 @@ def resolution_event(
 ) -> Resolution:
     """Return the event (kind and data) that settles an entry.
 
-    Raises
-    ------
-    InvalidTransition
-        The entry is not in doubt, not exactly one kind of evidence is given, or the balances do
-        not prove anything.
+    Raise `InvalidTransition` if the entry is not in doubt, not exactly one kind of evidence is
+    given, or the balances do not prove anything.
     """
     evidence = [task_id is not None, before is not None or after is not None, charged is not None]
     if sum(evidence) != 1 or (before is None) != (after is None):
         raise InvalidTransition("give one of: task_id=; before= and after=; charged=True or False")
-    if not _is_in_doubt(entry) or (task_id is not None and entry.state != "uncertain"):
+    refund_unknown = entry.state == "failed" and entry.refunded is None
+    in_doubt = refund_unknown or entry.state in {"uncertain", "accepted"}
+    if not in_doubt or (task_id is not None and entry.state != "uncertain"):
         raise InvalidTransition(f"entry {entry.id} is {entry.state}; there is nothing to resolve")
     if task_id is not None:
         if not task_id.strip():
@@ -48,11 +47,6 @@ def resolution_event(
     if before is not None and after is not None:
         return _by_balance(entry, _total(before) - _total(after))
     return _event(entry, charged=bool(charged), note="resolved by a person's statement")
-
-
-def _is_in_doubt(entry: Entry) -> bool:
-    refund_unknown = entry.state == "failed" and entry.refunded is None
-    return refund_unknown or entry.state in {"uncertain", "accepted"}
 
 
 def _total(balance: Credits) -> float:

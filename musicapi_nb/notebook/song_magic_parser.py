@@ -11,6 +11,7 @@ from musicapi_nb import markup
 from musicapi_nb.engines import (
     Field,
     Request,
+    custom,
     default_operation,
     nuro,
     operation_summary,
@@ -127,7 +128,7 @@ def _find_operations(name: str) -> Sequence[type[Request]]:
     engine, _, suffix = name.partition(".")
     matches = [
         operation
-        for operation in operations()
+        for operation in (*operations(), *(custom.CLASSES.values() if suffix else ()))
         if operation.engine == engine and suffix in {"", operation.operation, operation.__name__}
     ]
     if not matches:

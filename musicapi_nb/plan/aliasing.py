@@ -1,21 +1,17 @@
 """Alias structure of a design: which effects it can estimate, by matrix ranks. No I/O."""
 
-from __future__ import annotations
-
 import dataclasses
 import itertools
 import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import networkx as nx
 import numpy as np
+from numpy.typing import NDArray
 
 from musicapi_nb.plan.cells import Cell
 from musicapi_nb.plan.validation import hashable_key
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 Verdict: TypeAlias = Literal["clear", "conditional", "partial", "aliased", "not computed"]
 EffectKey: TypeAlias = tuple[str, ...]

@@ -1,7 +1,5 @@
 """Cells of a plan: fill texts, make requests, count takes, shuffle blocks. No I/O."""
 
-from __future__ import annotations
-
 import copy
 import dataclasses
 import random

@@ -1,21 +1,16 @@
 """Designs: the rows of level indices of a grid, pairwise, Latin or one-at-a-time plan. No I/O."""
 
-from __future__ import annotations
-
 import itertools
 import math
 import random
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
 from musicapi_nb.errors import Problem
 from musicapi_nb.plan import orthogonal_arrays
 from musicapi_nb.plan.validation import refuse, size_problems
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 Row: TypeAlias = tuple[int, ...]
 _MAX_PAIRWISE_SIZE = 2_000  # factors x levels; memory grows with its square, time even faster
@@ -188,7 +183,7 @@ class _UncoveredPairs:
         self._sizes = sizes
         exists = np.arange(largest) < np.array(sizes)[:, None]
         # [factor, level, second factor, its level]
-        self._open: NDArray[np.int32] = np.einsum("fa,gb->fagb", exists, exists).astype(np.int32)
+        self._open = np.einsum("fa,gb->fagb", exists, exists).astype(np.int32)
         self._open[np.arange(count), :, np.arange(count), :] = 0
         self._invalid = np.where(exists, 0, -1).astype(np.int32)
 

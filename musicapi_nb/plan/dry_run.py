@@ -1,7 +1,5 @@
 """DryRun: songs, credits, time, problems and alias structure of a plan before it is sent."""
 
-from __future__ import annotations
-
 import dataclasses
 import inspect
 import math
@@ -9,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from musicapi_nb import markup
+from musicapi_nb.engines import Price
 from musicapi_nb.errors import InvalidArgument, Problem
 from musicapi_nb.plan.aliasing import Aliasing, aliasing
 from musicapi_nb.plan.cells import Cell
@@ -27,6 +26,8 @@ class DryRun:
     songs, credits
         Sums over the cells where they are known; `songs_unknown` and `credits_unknown` count the
         other cells. Cells that would be refused are included.
+    assumed_price
+        Price at a sibling host of the cells whose price is unknown; None if that is unknown too.
     balance
         Credits of the account, or None if unknown.
     blocks_covered
@@ -46,6 +47,7 @@ class DryRun:
     songs_unknown: int
     credits: int
     credits_unknown: int
+    assumed_price: Price | None
     balance: float | None
     blocks_covered: int | None
     pace: float
@@ -112,6 +114,7 @@ def dry_run(  # noqa: PLR0913, PLR0917 - the values of a plan
         songs_unknown=songs.count(None),
         credits=sum(price for price in prices if price is not None),
         credits_unknown=prices.count(None),
+        assumed_price=next(filter(None, (cell.request.assumed_price() for cell in cells)), None),
         balance=balance,
         blocks_covered=_blocks_covered(cells, balance),
         pace=float(pace),
@@ -174,9 +177,13 @@ def _facts(run: DryRun) -> Iterator[tuple[str, str]]:
 def _cost_text(run: DryRun) -> str:
     if not run.credits_unknown:
         return f"{run.credits:,}"
+    text = f"at least {run.credits:,}; the price of {run.credits_unknown:,} cells is unknown"
     if run.credits_unknown == run.cells:
-        return "unknown"
-    return f"at least {run.credits:,}; the price of {run.credits_unknown:,} cells is unknown"
+        text = "unknown"
+    if run.assumed_price is None:
+        return text
+    total = run.credits + run.credits_unknown * run.assumed_price.credits
+    return f"{text}; {total:,} with {run.assumed_price.proposal}"
 
 
 def _balance_text(run: DryRun) -> str:

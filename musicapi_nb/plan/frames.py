@@ -1,7 +1,5 @@
 """DataFrames of plans: make frames of cells and problems, and read levels from frames."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -65,7 +63,7 @@ def _unused_name(name: str, columns: Mapping[str, Any]) -> str:
     return name
 
 
-def _series(values: Sequence[Any], *, integer: bool = False) -> pd.Series[Any]:
+def _series(values: Sequence[Any], *, integer: bool = False) -> pd.Series:
     """Give values of one type its nullable dtype; mixed types and lists stay objects."""
     kinds = {type(value) for value in values if value is not None}
     dtype = "object"

@@ -1,7 +1,5 @@
 """The title line and the HTML card of a plan."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

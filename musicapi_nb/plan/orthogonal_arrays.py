@@ -1,7 +1,5 @@
 """Orthogonal arrays: any two columns contain every pair of levels exactly once. No I/O."""
 
-from __future__ import annotations
-
 import functools
 import itertools
 from collections.abc import Iterator, Sequence

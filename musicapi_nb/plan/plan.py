@@ -25,7 +25,7 @@ from musicapi_nb.plan.html import plan_html, plan_title
 if TYPE_CHECKING:
     import pandas as pd
 
-_FACTORS_EXAMPLE = '{"mv": ["sonic-v5", "sonic-v4"]}'
+_FACTORS_EXAMPLE = '{"mv": ["sonic-v6", "sonic-v6-wild"]}'
 
 
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)

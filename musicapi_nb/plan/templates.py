@@ -1,7 +1,5 @@
 """Text templates such as "{style} about {topic}": names only, nothing is evaluated. No I/O."""
 
-from __future__ import annotations
-
 import dataclasses
 import difflib
 import functools

@@ -1,7 +1,5 @@
 """Normalize factors and base fields to Python values, and list their problems. No I/O."""
 
-from __future__ import annotations
-
 import difflib
 import itertools
 from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -54,7 +52,7 @@ def distinct(levels: Iterable[Any]) -> tuple[Any, ...]:
 def normalize_base(kind: type[Request], base: Mapping[str, Any] | None) -> dict[str, Any]:
     if base is None:
         return {}
-    check_mapping("base", base, '{"mv": "sonic-v5"}')
+    check_mapping("base", base, '{"mv": "sonic-v6"}')
     return {name: coerce_int(kind, name, to_python(value)) for name, value in base.items()}
 
 

@@ -1,20 +1,16 @@
 """plots.adherence: how many of the requested tags were returned, level by level."""
 
-from __future__ import annotations
-
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
+import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
 
 from musicapi_nb.analysis.checks import require
 from musicapi_nb.plots import figure, row_chart
 from musicapi_nb.plots.text import format_counts, to_drawable
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
 
 _LABEL = "the table of adherence (adherence(songs, tags, requested=..., by=...))"
 _NUMBERS = ("estimate", "low", "high", "tasks", "songs")
@@ -23,7 +19,7 @@ _ROW_INCHES = 0.52
 _OFFSET = 0.24  # between the measures of a row
 
 
-class MeasureStyle(NamedTuple):
+class Style(NamedTuple):
     """Marker and legend text of a measure."""
 
     color: str
@@ -32,27 +28,20 @@ class MeasureStyle(NamedTuple):
 
 
 _STYLES = {
-    "recall": MeasureStyle(figure.BLUE, "o", "recall: share of requested tags that were returned"),
-    "precision": MeasureStyle(
-        figure.RED, "s", "precision: share of returned tags that were requested"
-    ),
-    "jaccard": MeasureStyle(figure.GREEN, "^", "Jaccard: tags that were both, of all tags"),
+    "recall": Style(figure.BLUE, "o", "recall: share of requested tags that were returned"),
+    "precision": Style(figure.RED, "s", "precision: share of returned tags that were requested"),
+    "jaccard": Style(figure.GREEN, "^", "Jaccard: tags that were both, of all tags"),
 }
 
 
-@figure.with_style
+@figure.plot
 def adherence(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None = None) -> Axes:
     """Draw the table of `adherence(..., by=...)`, one row for each level in the table's order.
 
     Points are the estimates, lines their intervals. `top` limits the levels to the first ones
-    (default: 24, or as many as fit on the given axes); a note counts the others.
-
-    Raises
-    ------
-    BadFrame
-        A column is missing or of another kind, as in the table of single songs (`by=None`).
+    (default: 24, or as many as fit on the given axes); a note counts the others. BadFrame is
+    raised if a column is missing or of another kind, as in the table of single songs (`by=None`).
     """
-    figure.check_top(top)
     require(frame, {"measure": "text", **dict.fromkeys(_NUMBERS, "number")}, _LABEL)
     by = row_chart.leading_columns(frame, "measure", _LABEL)
     if frame.empty:
@@ -70,7 +59,11 @@ def adherence(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None = 
     ax.set_xlim(-0.02, 1.02)
     ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
     figure.grid(ax)
-    figure.legend(ax, [_legend_line(_STYLES[name]) for name in measures], columns=1)
+    lines = [
+        Line2D([], [], color=style.color, marker=style.marker, lw=2, ms=6, label=style.meaning)
+        for style in map(_STYLES.__getitem__, measures)
+    ]
+    figure.legend(ax, lines, columns=1)
     names = to_drawable(row_chart.SEPARATOR.join(by))
     figure.title(ax, f"Adherence by {names}", above=13.5 * len(measures) + 2)
     note = row_chart.hidden_levels_note(len(groups), len(visible))
@@ -81,10 +74,9 @@ def adherence(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None = 
 def _draw_level(ax: Axes, y: float, rows: pd.DataFrame, offsets: dict[str, float]) -> None:
     numbers = rows[["estimate", "low", "high"]].to_numpy(dtype=float, na_value=math.nan)
     for measure, (estimate, low, high) in zip(rows["measure"], numbers, strict=True):
-        style = _STYLES.get(str(measure))
-        if style is None:
+        if (style := _STYLES.get(measure)) is None:
             continue
-        line = y + offsets[str(measure)]
+        line = y + offsets[measure]
         if not math.isfinite(estimate):
             text = f"{measure}: not defined here"
             figure.write(ax, 0, line, text, fontsize=figure.SMALL, alpha=0.75)
@@ -95,7 +87,3 @@ def _draw_level(ax: Axes, y: float, rows: pd.DataFrame, offsets: dict[str, float
         ax.plot(estimate, line, style.marker, color=style.color, ms=6, **edge)
     sizes = format_counts(("task", list(rows["tasks"])), ("song", list(rows["songs"])))
     row_chart.write_beside(ax, y, sizes.replace(", ", "\n"))
-
-
-def _legend_line(style: MeasureStyle) -> Line2D:
-    return Line2D([], [], color=style.color, marker=style.marker, lw=2, ms=6, label=style.meaning)

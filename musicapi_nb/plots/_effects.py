@@ -1,22 +1,18 @@
 """plots.effects: the effect of each level against the baseline, with intervals."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from musicapi_nb.analysis.checks import require
 from musicapi_nb.plots import figure, row_chart
 from musicapi_nb.plots.text import format_count, format_counts, shorten, to_drawable
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
 
 _LABEL = "the table of effects (effects(frame, factor, ...))"
 _TEXTS = ("factor", "level", "baseline", "outcome", "measure")
@@ -40,10 +36,10 @@ class Line(NamedTuple):
     """A line of the chart: a row of the table, or the heading of an outcome."""
 
     name: str
-    row: pd.Series[Any] | None
+    row: pd.Series | None
 
 
-@figure.with_style
+@figure.plot
 def effects(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None = None) -> Axes:
     """Draw the table of `effects`: each level's effect on each outcome, against the baseline.
 
@@ -51,14 +47,8 @@ def effects(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None = No
     "no effect". Outcomes of one unit (seconds; shares of songs) share a scale; several units are
     several panels, the `child_axes` of the result. `top` limits the rows to those with the
     smallest adjusted p, in the table's order (default: 36, or as many as fit on the given axes); a
-    note counts the others.
-
-    Raises
-    ------
-    BadFrame
-        A column is missing or of another kind.
+    note counts the others. BadFrame is raised if a column is missing or of another kind.
     """
-    figure.check_top(top)
     require(frame, {**dict.fromkeys(_TEXTS, "text"), **dict.fromkeys(_NUMBERS, "number")}, _LABEL)
     if frame.empty:
         return figure.empty_plot(ax, "the table of effects has no rows")
@@ -75,7 +65,7 @@ def effects(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None = No
 
 def _smallest_p(frame: pd.DataFrame, number: int) -> pd.DataFrame:
     """Return the rows with the smallest p, in the table's order."""
-    order = np.argsort(frame["p_adjusted"].fillna(2.0).to_numpy(float), kind="stable")
+    order = np.argsort(frame["p_adjusted"].to_numpy(float), kind="stable")  # NaN comes last
     return frame.iloc[np.sort(order[:number])]
 
 
@@ -104,9 +94,9 @@ def _split_by_unit(frame: pd.DataFrame) -> dict[str, list[Line]]:
 
 
 def _unit(rows: pd.DataFrame) -> str:
-    outcome = str(rows["outcome"].iloc[0])
     if (rows["measure"] == "ratio").all():
         return "ratio"
+    outcome = str(rows["outcome"].iloc[0])
     if outcome == "duration" or outcome.endswith("_seconds"):
         return "seconds"
     # the mean presence of a tag is the share of songs that have it
@@ -126,7 +116,7 @@ def _draw_panel(ax: Axes, unit: str, lines: Sequence[Line]) -> None:
     _scale(ax, unit, no_effect)
 
 
-def _draw_row(ax: Axes, y: float, row: pd.Series[Any], unit: str, no_effect: float) -> None:
+def _draw_row(ax: Axes, y: float, row: pd.Series, unit: str, no_effect: float) -> None:
     estimate, low, high = (float(row[name]) for name in ("estimate", "low", "high"))
     sizes = f"{format_count(row['tasks'], 'task')}, {format_count(row['songs'], 'song')}"
     if math.isnan(estimate):

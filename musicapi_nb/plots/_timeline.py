@@ -1,11 +1,10 @@
 """plots.timeline: the tasks of a run over time, one line from submit to end for each."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
@@ -16,9 +15,6 @@ from musicapi_nb.errors import BadFrame
 from musicapi_nb.plots import figure, row_chart
 from musicapi_nb.plots.text import format_count
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 _LABEL = "the table of tasks (tasks_frame)"
 _TIMES = ("submitted_at", "started_at", "finished_at")
 _ROW_INCHES = 0.26
@@ -27,35 +23,24 @@ _UNNAMED_INCHES = 6.0
 _QUEUE_COLOR, _RENDER_COLOR = "#9aa4ad", figure.BLUE
 
 
-class EndStyle(NamedTuple):
-    """Marker and legend text of the end of a task."""
-
-    marker: str
-    color: str
-    meaning: str
-
-
+# marker and colour of the end of a task, by its legend text
 _ENDS = {
-    "succeeded": EndStyle("o", figure.GREEN, "succeeded"),
-    "failed": EndStyle("X", figure.RED, "failed"),
+    "succeeded": ("o", figure.GREEN),
+    "failed": ("X", figure.RED),
+    "ended in another state": ("d", figure.GREY),
+    "not finished": (">", "#5b6570"),
 }
-_OTHER_END = EndStyle("d", figure.GREY, "ended in another state")
-_UNFINISHED = EndStyle(">", "#5b6570", "not finished")
 
 
-@figure.with_style
+@figure.plot
 def timeline(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw tasks over time, each as a line from its submit over its start to its end.
 
     Tasks are ordered by submit time; up to 30 are named (by `cell` if there is one, else
     `task_id`). Tasks that have not finished extend to the last time of the table. Only studio
     reports times; those without a time zone are read as UTC. Tasks without a submit time are
-    left out and counted in a note.
-
-    Raises
-    ------
-    BadFrame
-        The table lacks `state` or a column of times, or one of them holds no times.
+    left out and counted in a note. BadFrame is raised if the table lacks `state` or a column of
+    times, or if one of these holds no times.
     """
     require(frame, {"state": "text", **dict.fromkeys(_TIMES, "any")}, _LABEL)
     for name in _TIMES:
@@ -98,20 +83,19 @@ def _draw_tasks(ax: Axes, tasks: pd.DataFrame, start: pd.Timestamp, *, thin: boo
         for color, label in ((_QUEUE_COLOR, "in the queue"), (_RENDER_COLOR, "rendering"))
     ]
     states = tasks["state"].astype(object).to_numpy()
-    masks = [(style, ~unfinished & (states == state)) for state, style in _ENDS.items()]
-    other = ~unfinished & ~np.isin(states, list(_ENDS))
+    states = np.where(np.isin(states, ["succeeded", "failed"]), states, "ended in another state")
+    states = np.where(unfinished, "not finished", states)
     size: dict[str, Any] = {"ms": 3, "mew": 0} if thin else {"ms": 8, "mew": 0.8}
-    for style, mask in [*masks, (_OTHER_END, other), (_UNFINISHED, unfinished)]:
-        if not mask.any():
-            continue
-        marker: dict[str, Any] = {"marker": style.marker, "color": style.color, "ls": ""}
-        ax.plot(end[mask], y[mask], mec=figure.background_color(ax), **marker, **size)
-        handles.append(Line2D([], [], ms=7, label=f"{style.meaning}: {mask.sum():,}", **marker))
+    for meaning, (marker, color) in _ENDS.items():
+        if (mask := states == meaning).any():
+            style: dict[str, Any] = {"marker": marker, "color": color, "ls": ""}
+            ax.plot(end[mask], y[mask], mec=figure.background_color(ax), **style, **size)
+            handles.append(Line2D([], [], ms=7, label=f"{meaning}: {mask.sum():,}", **style))
     figure.legend(ax, handles, columns=5)
     figure.time_axis(ax, [0, last])
 
 
-def _seconds_since(start: pd.Timestamp, times: pd.Series[pd.Timestamp]) -> Floats:
+def _seconds_since(start: pd.Timestamp, times: pd.Series) -> Floats:
     return np.asarray((times - start).dt.total_seconds().to_numpy(float, na_value=np.nan))
 
 

@@ -4,21 +4,17 @@ After Lex, Gehlenborg, Strobelt, Vuillemot and Pfister, "UpSet: Visualization of
 (IEEE Transactions on Visualization and Computer Graphics 20, 2014).
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from musicapi_nb.analysis.array_types import Flags, Ints
 from musicapi_nb.errors import BadFrame, InvalidArgument
 from musicapi_nb.plots import figure, row_chart
 from musicapi_nb.plots.text import format_count, percent, shorten_labels
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 _LABEL = "the series of exclusive sets (exclusive_sets(tags))"
 _MAX_TAGS = 20
@@ -42,31 +38,19 @@ class Sets(NamedTuple):
     hidden_songs: int
 
 
-@figure.with_style
+@figure.plot
 def upset(
-    sets: pd.Series[int],
-    *,
-    top: int | None = None,
-    top_sets: int | None = None,
-    ax: Axes | None = None,
+    sets: pd.Series, *, top: int | None = None, top_sets: int | None = None, ax: Axes | None = None
 ) -> Axes:
     """Draw the series of `exclusive_sets`: a bar for each combination, dots for its tags.
 
     Combinations and tags are ordered by the number of songs that have them. `top` limits the
     combinations (24) and `top_sets` the tags (20, the most frequent): songs that differ only in
     other tags become one combination. A note counts the omitted ones. The bars of combinations, the
-    dots, and the bars of tags are the three `child_axes` of the result.
-
-    Raises
-    ------
-    InvalidArgument
-        `sets` is not a Series.
-    BadFrame
-        Its index levels do not have distinct names or are not True and False, or its values are
-        not numbers.
+    dots, and the bars of tags are the three `child_axes` of the result. BadFrame is raised if the
+    index levels do not have distinct names or are not True and False, or if the values are not
+    numbers.
     """
-    figure.check_top(top)
-    figure.check_top(top_sets)
     has_tag, songs = _read_sets(sets)
     if not songs.sum():
         return figure.empty_plot(ax, "no songs are counted in the exclusive sets")
@@ -83,15 +67,10 @@ def upset(
     figure.hide_axes(ax)
     share = rows / (rows + _BARS_INCHES + _GAP_INCHES)
     left = 1 - _MATRIX_SHARE
-    bars = ax.inset_axes((left, share + 0.03, _MATRIX_SHARE, 0.97 - share))
-    dots = ax.inset_axes((left, 0, _MATRIX_SHARE, share))
-    sizes = ax.inset_axes((0, 0, 0.2, share))
-    for panel in (bars, dots, sizes):
-        panel.patch.set_alpha(0)
-        figure.despine(panel)
+    bars = figure.inset(ax, (left, share + 0.03, _MATRIX_SHARE, 0.97 - share))
     _draw_bars(bars, visible)
-    _draw_dots(dots, visible)
-    _draw_sizes(sizes, visible)
+    _draw_dots(figure.inset(ax, (left, 0, _MATRIX_SHARE, share)), visible)
+    _draw_sizes(figure.inset(ax, (0, 0, 0.2, share)), visible)
     _explain(ax, bars, visible)
     return ax
 
@@ -119,42 +98,25 @@ def _select(has_tag: pd.DataFrame, songs: Ints, max_combinations: int, max_tags:
     order = np.argsort(-tag_songs, kind="stable")
     chosen = order[:max_tags]
     combinations, codes = np.unique(flags[:, chosen], axis=0, return_inverse=True)
-    counts = np.zeros(len(combinations), np.int64)
-    np.add.at(counts, codes.reshape(-1), songs)
+    counts = np.bincount(codes, songs).astype(np.int64)
     # equal counts: fewer tags first, then the more frequent tags
     ranks = np.lexsort((*(~combinations.T)[::-1], combinations.sum(axis=1), -counts))
     ranks = ranks[counts[ranks] > 0]
     visible, hidden = ranks[:max_combinations], ranks[max_combinations:]
-    return Sets(
-        [str(has_tag.columns[index]) for index in chosen],
-        tag_songs[chosen],
-        combinations[visible],
-        counts[visible],
-        int(songs.sum()),
-        len(order) - len(chosen),
-        len(hidden),
-        int(counts[hidden].sum()),
-    )
+    tags = [str(has_tag.columns[index]) for index in chosen]
+    numbers = len(order) - len(chosen), len(hidden), int(counts[hidden].sum())
+    columns, total = combinations[visible], int(songs.sum())
+    return Sets(tags, tag_songs[chosen], columns, counts[visible], total, *numbers)
 
 
 def _draw_bars(ax: Axes, sets: Sets) -> None:
     x = np.arange(len(sets.songs))
     colors = [figure.BLUE if flags.any() else figure.GREY for flags in sets.has_tag]
-    ax.bar(x, sets.songs, width=0.62, color=colors)
+    bars = ax.bar(x, sets.songs, width=0.62, color=colors)
     # long numbers are wider than their bars: write them vertically
     is_long = sets.songs.max() >= _LONG_NUMBER
-    for column, number in zip(x, sets.songs, strict=True):
-        ax.annotate(
-            f"{number:,}",
-            (column, number),
-            xytext=(0, 3),
-            textcoords="offset points",
-            ha="center",
-            va="bottom",
-            rotation=90 if is_long else 0,
-            fontsize=figure.SMALL,
-            color=figure.text_color(ax),
-        )
+    style: dict[str, Any] = {"rotation": 90 if is_long else 0, "color": figure.text_color(ax)}
+    ax.bar_label(bars, fmt="{:,.0f}", padding=3, fontsize=figure.SMALL, **style)
     top = sets.songs.max() * (1.35 if is_long else 1.12)
     ax.set(xlim=(-0.6, max(len(x), 6) - 0.4), xticks=[], ylim=(0, top))
     ax.yaxis.set_major_locator(MaxNLocator(4, integer=True))
@@ -166,14 +128,11 @@ def _draw_dots(ax: Axes, sets: Sets) -> None:
     tags, combinations = len(sets.tags), len(sets.songs)
     row_chart.shade_rows(ax, tags)
     color = figure.text_color(ax)
-    x, y = np.nonzero(np.ones((combinations, tags), bool))
-    filled = sets.has_tag[x, y]
-    ax.plot(x[~filled], y[~filled], "o", ms=5.5, color=figure.GREY, alpha=0.25, mew=0)
+    ax.plot(*np.nonzero(~sets.has_tag), "o", ms=5.5, color=figure.GREY, alpha=0.25, mew=0)
     for column, flags in enumerate(sets.has_tag):
         rows = np.nonzero(flags)[0]
-        if len(rows) > 1:
-            ax.plot([column, column], [rows[0], rows[-1]], color=color, lw=1.6)
-    ax.plot(x[filled], y[filled], "o", ms=7, color=color, mew=0)
+        ax.plot([column] * len(rows), rows, color=color, lw=1.6)
+    ax.plot(*np.nonzero(sets.has_tag), "o", ms=7, color=color, mew=0)
     figure.hide_axes(ax)
     ax.set(xlim=(-0.6, max(combinations, 6) - 0.4), ylim=(tags - 0.5, -0.5))
 

@@ -4,22 +4,18 @@ These draw single songs or tasks and estimate nothing; for effects on means, wit
 `analysis.effects` and `plots.effects`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
 
 from musicapi_nb.analysis.array_types import Flags, Floats
 from musicapi_nb.analysis.checks import names_of, require
 from musicapi_nb.errors import BadFrame
 from musicapi_nb.plots import figure, row_chart
 from musicapi_nb.plots.text import format_count, to_drawable
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
 
 _SONGS = "the table of songs (run.songs(), songs_frame or durations_frame)"
 _TASKS = "the table of times (run.durations(), durations_frame or tasks_frame)"
@@ -44,7 +40,7 @@ class Row(NamedTuple):
     note: str
 
 
-@figure.with_style
+@figure.plot
 def durations(
     frame: pd.DataFrame,
     *,
@@ -57,14 +53,9 @@ def durations(
     Categories keep their order, other levels are in their order of occurrence. Each song is a dot
     (for more than 150, the outline of the dots is drawn); the bar below is the middle half, the
     diamond the median. Songs without a duration are left out and counted in a note. `top` limits
-    the levels to the first ones (default: 24, or as many as fit on the given axes).
-
-    Raises
-    ------
-    BadFrame
-        The table lacks `duration` or a column of `by`, or its durations are not numbers.
+    the levels to the first ones (default: 24, or as many as fit on the given axes). BadFrame is
+    raised if the table lacks `duration` or a column of `by`, or if durations are not numbers.
     """
-    figure.check_top(top)
     by = names_of(by or [], "by")
     require(frame, {"duration": "number", **dict.fromkeys(by, "any")}, _SONGS)
     songs = frame[_is_finite(frame["duration"])]
@@ -75,7 +66,7 @@ def durations(
     return _draw_chart(ax, rows, top, _MAX_LEVELS, f"Length of songs{_by_text(by)}", "song", note)
 
 
-@figure.with_style
+@figure.plot
 def latencies(
     frame: pd.DataFrame,
     *,
@@ -88,14 +79,9 @@ def latencies(
     The columns are `queue_seconds` and `render_seconds`, or else `total_seconds`. Each task
     (column `cell` if there is one, else `task_id`) counts once, regardless of its number of
     songs. Only studio reports these times. Levels, dots and `top` (12) are as for `durations`.
-
-    Raises
-    ------
-    BadFrame
-        The table lacks a column of `by`, identifies no tasks, or has none of the three columns of
-        times, or one that holds no numbers.
+    BadFrame is raised if the table lacks a column of `by`, identifies no tasks, or has none of the
+    three columns of times, or one that holds no numbers.
     """
-    figure.check_top(top)
     by = names_of(by or [], "by")
     require(frame, dict.fromkeys(by, "any"), _TASKS)
     tasks = _distinct_tasks(frame, by)
@@ -111,7 +97,7 @@ def latencies(
     return _draw_chart(ax, rows, top, _MAX_LEVELS // 2, title, "task", note)
 
 
-def _is_finite(column: pd.Series[float]) -> Flags:
+def _is_finite(column: pd.Series) -> Flags:
     is_finite: Flags = np.isfinite(column.to_numpy(dtype=float, na_value=np.nan))
     return is_finite
 
@@ -146,9 +132,8 @@ def _task_rows(group: row_chart.Group, measures: Sequence[str]) -> list[Row]:
     rows = []
     for index, measure in enumerate(measures):
         name, color = _MEASURES[measure]
-        column = group.rows[measure]
-        values = column[_is_finite(column)].to_numpy(float)
-        note = "no times"
+        values = group.rows[measure].to_numpy(float, na_value=np.nan)
+        values, note = values[np.isfinite(values)], "no times"
         if len(values):
             median, ninth = (_format_time(float(np.percentile(values, q))) for q in (50, 90))
             tasks = format_count(len(values), "task")

@@ -7,8 +7,6 @@ user, the text colour follows their background.
 Colours: Okabe and Ito, "Color Universal Design" (2008), distinguishable with colour blindness.
 """
 
-from __future__ import annotations
-
 import functools
 import io
 import textwrap
@@ -64,11 +62,13 @@ class PlotFigure(Figure):
         return file.getvalue(), {"width": round(width * _DPI), "height": round(height * _DPI)}
 
 
-def with_style(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-    """Draw with matplotlib's defaults and our fonts, without changing the user's settings."""
+def plot(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """Check `top`; draw with matplotlib's defaults and our fonts, not with the user's settings."""
 
     @functools.wraps(function)
     def draw(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        for name in kwargs.keys() & {"top", "top_sets"}:
+            _check_top(kwargs[name])
         style: dict[Any, Any] = {"font.family": list(fonts()), "text.parse_math": False}
         with matplotlib.style.context(style, after_reset=True):
             return function(*args, **kwargs)
@@ -135,9 +135,8 @@ def write(ax: Axes, x: float, y: float, text: str, **options: Any) -> None:
 
 def title(ax: Axes, text: str, *, above: float = 0) -> None:
     """Set the title at the left; `above` leaves room for a legend below it, in points."""
-    ax.set_title(
-        text, loc="left", fontsize=TITLE, fontweight="bold", color=text_color(ax), pad=8 + above
-    )
+    style: dict[str, Any] = {"fontsize": TITLE, "fontweight": "bold", "color": text_color(ax)}
+    ax.set_title(text, loc="left", pad=8 + above, **style)
 
 
 def explain_below(ax: Axes, axis_label: str, *notes: str) -> None:
@@ -147,14 +146,9 @@ def explain_below(ax: Axes, axis_label: str, *notes: str) -> None:
     else:
         width = size_inches(ax)[0]
     letters = max(24, int(width / _LETTER_INCHES))
-    lines = [
-        textwrap.fill(text, letters, subsequent_indent="    ")
-        for text in (axis_label, *notes)
-        if text
-    ]
-    ax.set_xlabel(
-        "\n".join(lines), loc="left", fontsize=TEXT, color=text_color(ax), linespacing=1.5
-    )
+    texts = filter(None, (axis_label, *notes))
+    label = "\n".join(textwrap.fill(text, letters, subsequent_indent="    ") for text in texts)
+    ax.set_xlabel(label, loc="left", fontsize=TEXT, color=text_color(ax), linespacing=1.5)
 
 
 def stack_panels(ax: Axes, heights: list[float], gap: float) -> list[Axes]:
@@ -169,28 +163,25 @@ def stack_panels(ax: Axes, heights: list[float], gap: float) -> list[Axes]:
     total = sum(heights) + gaps
     panels, top = [], 1.0
     for height in heights:
-        panel = ax.inset_axes((0, top - height / total, 1, height / total))
-        panel.patch.set_alpha(0)
-        despine(panel)
-        panels.append(panel)
+        panels.append(inset(ax, (0, top - height / total, 1, height / total)))
         top -= (height + gap) / total
     return panels
 
 
+def inset(ax: Axes, box: tuple[float, float, float, float]) -> Axes:
+    """Return transparent axes within `ax`: left, bottom, width, height as shares of its area."""
+    panel = ax.inset_axes(box)
+    panel.patch.set_alpha(0)
+    despine(panel)
+    return panel
+
+
 def legend(ax: Axes, handles: Any, columns: int = 3) -> None:
     """Add a legend above the axes, below the title."""
-    ax.legend(
-        handles=handles,
-        loc="lower left",
-        bbox_to_anchor=(-0.01, 1.0),
-        ncols=columns,
-        frameon=False,
-        fontsize=TEXT,
-        labelcolor=text_color(ax),
-        borderaxespad=0.2,
-        handletextpad=0.5,
-        columnspacing=1.6,
-    )
+    position: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (-0.01, 1.0)}
+    spaces: dict[str, Any] = {"borderaxespad": 0.2, "handletextpad": 0.5, "columnspacing": 1.6}
+    text: dict[str, Any] = {"fontsize": TEXT, "labelcolor": text_color(ax)}
+    ax.legend(handles=handles, ncols=columns, frameon=False, **position, **spaces, **text)
 
 
 def grid(ax: Axes) -> None:
@@ -202,13 +193,11 @@ def empty_plot(ax: Axes | None, reason: str) -> Axes:
     """Return axes with a text instead of a plot: there is nothing to show for this reason."""
     ax = new_axes(ax, 1.4)
     hide_axes(ax)
-    ax.set(xlim=(0, 1), ylim=(0, 1))
     write(ax, 0.5, 0.5, f"Nothing to show: {reason}.", ha="center", wrap=True)
     return ax
 
 
-def check_top(top: int | None) -> None:
-    """Raise InvalidArgument unless `top` is None or a positive number."""
+def _check_top(top: Any) -> None:
     if top is not None and (isinstance(top, bool) or not isinstance(top, int) or top < 1):
         raise InvalidArgument(f"top must be a whole number >= 1 or None, not {top!r:.40}")
 

@@ -1,12 +1,12 @@
 """plots.cooccurrence: a heat map of the tags that occur together."""
 
-from __future__ import annotations
-
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from matplotlib import colormaps
+from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import PercentFormatter
@@ -15,10 +15,6 @@ from musicapi_nb.analysis.array_types import Floats
 from musicapi_nb.analysis.checks import require
 from musicapi_nb.plots import figure
 from musicapi_nb.plots.text import format_count, percent, shorten_labels
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
 
 _LABEL = "the table of co-occurrence (cooccurrence(tags))"
 _NUMBERS = ("songs", "tag_songs", "other_songs", "conditional", "low", "high")
@@ -34,18 +30,17 @@ _ABOVE, _BELOW = "\N{BLACK UP-POINTING TRIANGLE}", "\N{BLACK DOWN-POINTING TRIAN
 class Cells(NamedTuple):
     """Shares with their intervals, (tags, tags) each, NaN for pairs without a row.
 
-    `overall` is the share of all songs that have the column's tag, (tags,).
+    `songs` counts those with each tag; `overall` is their share of all songs: (tags,) each.
     """
 
-    tags: list[str]
-    tag_songs: dict[str, int]
+    songs: pd.Series
     conditional: Floats
     low: Floats
     high: Floats
     overall: Floats
 
 
-@figure.with_style
+@figure.plot
 def cooccurrence(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None = None) -> Axes:
     """Draw the table of `cooccurrence` as a heat map.
 
@@ -54,52 +49,40 @@ def cooccurrence(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None
     interval. A triangle marks pairs whose interval excludes the column's share of all songs: up
     if they occur together more often, down if less. Blank cells have no row in the table. `top`
     limits the tags to the most frequent ones (default: 24, or as many as fit on the given axes);
-    a note counts the others.
-
-    Raises
-    ------
-    BadFrame
-        A column is missing or of another kind.
+    a note counts the others. BadFrame is raised if a column is missing or of another kind.
     """
-    figure.check_top(top)
     require(
         frame, {"tag": "text", "other_tag": "text", **dict.fromkeys(_NUMBERS, "number")}, _LABEL
     )
     if frame.empty:
         return figure.empty_plot(ax, "the table of co-occurrence has no pairs of tags")
     tag_songs = _count_songs(frame)
-    cells = _read_cells(frame, tag_songs, top or figure.rows_that_fit(ax, 0.2, _MAX_TAGS))
-    has_text = len(cells.tags) <= _MAX_TAGS_WITH_TEXT and ax is None
+    top = top or figure.rows_that_fit(ax, 0.2, _MAX_TAGS)
+    cells = _read_cells(frame, tag_songs.head(top))
+    has_text = len(cells.songs) <= _MAX_TAGS_WITH_TEXT and ax is None
     cell_inches = _TEXT_CELL_INCHES if has_text else _CELL_INCHES
-    side = cell_inches * max(4, len(cells.tags))
+    side = cell_inches * max(4, len(cells.songs))
     ax = figure.new_axes(ax, side * 0.8 + 3.0, side + 3.6)
     _draw_map(ax, cells)
     _write_cells(ax, cells, has_text=has_text)
-    _explain(ax, cells, int(frame["songs"].max()), has_text=has_text)
+    _explain(ax, len(tag_songs), len(cells.songs), int(frame["songs"].max()), has_text=has_text)
     return ax
 
 
-def _count_songs(frame: pd.DataFrame) -> dict[str, int]:
+def _count_songs(frame: pd.DataFrame) -> pd.Series:
     """Return the songs of each tag, most frequent first, then alphabetically."""
-    counts = dict(zip(frame["tag"], frame["tag_songs"], strict=True))
-    counts |= dict(zip(frame["other_tag"], frame["other_songs"], strict=True))
-    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+    first, second = frame.set_index("tag")["tag_songs"], frame.set_index("other_tag")["other_songs"]
+    counts: pd.Series = pd.concat([second, first]).groupby(level=0).first()
+    return counts.sort_values(ascending=False, kind="stable")
 
 
-def _read_cells(frame: pd.DataFrame, tag_songs: dict[str, int], number: int) -> Cells:
-    tags = list(tag_songs)[:number]
-    index = {tag: position for position, tag in enumerate(tags)}
-    pairs = frame[frame["tag"].isin(tags) & frame["other_tag"].isin(tags)]
-    rows, columns = (pairs[name].map(index).to_numpy(int) for name in ("tag", "other_tag"))
+def _read_cells(frame: pd.DataFrame, songs: pd.Series) -> Cells:
+    def matrix(name: str) -> Floats:
+        table = frame.pivot_table(name, "tag", "other_tag", aggfunc="last")
+        return table.reindex(index=songs.index, columns=songs.index).to_numpy(float)
 
-    def matrix(column: str) -> Floats:
-        values = np.full((len(tags), len(tags)), np.nan)
-        values[rows, columns] = pairs[column].to_numpy(float)
-        return values
-
-    overall = np.array([tag_songs[tag] for tag in tags]) / float(frame["songs"].max())
-    shares = matrix("conditional")
-    return Cells(tags, tag_songs, shares, matrix("low"), matrix("high"), overall)
+    overall = songs.to_numpy(float) / float(frame["songs"].max())
+    return Cells(songs, matrix("conditional"), matrix("low"), matrix("high"), overall)
 
 
 def _draw_map(ax: Axes, cells: Cells) -> None:
@@ -108,17 +91,16 @@ def _draw_map(ax: Axes, cells: Cells) -> None:
         np.ma.masked_invalid(cells.conditional),
         cmap=_COLORMAP,
         vmin=0,
-        vmax=max(_round_up(highest), 0.05),
+        vmax=max(min(1.0, math.ceil(highest * 10 - 1e-9) / 10), 0.05),  # a round number
         aspect="auto",
         interpolation="nearest",
     )
-    number = len(cells.tags)
+    number = len(cells.songs)
     for index in range(number):
         corner = index - 0.5, index - 0.5
         ax.add_patch(Rectangle(corner, 1, 1, lw=0, fc=figure.GREY, alpha=0.15))
-    labels = shorten_labels(cells.tags, 1.9, figure.TEXT)
-    songs = [cells.tag_songs[tag] for tag in cells.tags]
-    counted = [f"{label} ({count:,})" for label, count in zip(labels, songs, strict=True)]
+    labels = shorten_labels(map(str, cells.songs.index), 1.9, figure.TEXT)
+    counted = [f"{label} ({count:,})" for label, count in zip(labels, cells.songs, strict=True)]
     ax.set_yticks(range(number), counted, parse_math=False)
     slanted: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
     ax.set_xticks(range(number), labels, parse_math=False, **slanted)
@@ -128,11 +110,6 @@ def _draw_map(ax: Axes, cells: Cells) -> None:
     percents = PercentFormatter(1, decimals=0, symbol=" %")
     ax.figure.colorbar(image, cax=scale, format=percents).outline.set_visible(False)
     scale.tick_params(length=0, labelsize=figure.SMALL, labelcolor=figure.text_color(ax))
-
-
-def _round_up(share: float) -> float:
-    """Round up to a tenth, for a scale with a round end."""
-    return min(1.0, math.ceil(share * 10 - 1e-9) / 10)
 
 
 def _write_cells(ax: Axes, cells: Cells, *, has_text: bool) -> None:
@@ -153,9 +130,8 @@ def _write_cells(ax: Axes, cells: Cells, *, has_text: bool) -> None:
             figure.write(ax, column, row, text, **options)
 
 
-def _explain(ax: Axes, cells: Cells, songs: int, *, has_text: bool) -> None:
+def _explain(ax: Axes, total: int, visible: int, songs: int, *, has_text: bool) -> None:
     figure.title(ax, "Tags that occur together")
-    total, visible = len(cells.tag_songs), len(cells.tags)
     hidden = format_count(total - visible, "more tag")
     figure.explain_below(
         ax,

@@ -1,18 +1,14 @@
 """Charts with one row for each level: their groups, row labels, notes and stripes."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
+from matplotlib.axes import Axes
 
 from musicapi_nb.errors import BadFrame
 from musicapi_nb.plots import figure
 from musicapi_nb.plots.text import format_count, shorten_labels
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 SEPARATOR = " \N{MIDDLE DOT} "
 MISSING = "(missing)"

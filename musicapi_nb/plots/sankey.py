@@ -1,10 +1,12 @@
 """plots.substitutions: a Sankey diagram of how requested tags are rewritten, step by step."""
 
-from __future__ import annotations
-
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Sequence
+from itertools import accumulate
+from typing import Any, Literal
 
+import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.patches import Patch, PathPatch, Rectangle
 from matplotlib.path import Path
 
@@ -12,10 +14,6 @@ from musicapi_nb.analysis.checks import require
 from musicapi_nb.plots import figure
 from musicapi_nb.plots.sankey_layout import ADDED, DROPPED, MORE, Flow, Node, Ribbon, flow
 from musicapi_nb.plots.text import format_count, percent, shorten
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
 
 _LABEL = "the table of substitutions (substitutions(steps, ...))"
 _TEXTS = ("source", "target", "kind")
@@ -36,24 +34,7 @@ _KINDS = {
 _NODE_COLORS = {ADDED: figure.BLUE, DROPPED: figure.RED, MORE: figure.GREY}
 
 
-class NodeBox(NamedTuple):
-    """Position and height of a node, in inches from the top left."""
-
-    x: float
-    top: float
-    height: float
-
-
-class RibbonPath(NamedTuple):
-    """A ribbon with its upper end at the left and at the right, and its thickness, in inches."""
-
-    ribbon: Ribbon
-    left: float
-    right: float
-    thickness: float
-
-
-@figure.with_style
+@figure.plot
 def substitutions(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None = None) -> Axes:
     """Draw the table of `substitutions` as a Sankey diagram, from the requested text to the tags.
 
@@ -61,14 +42,9 @@ def substitutions(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | Non
     they fit. A tag that is higher than its outgoing ribbons was not rewritten again in some songs;
     the blue part below it is the tags that it added (rows "added" with a source). `top` limits the
     tags of a column to the most frequent ones (default: 12, or as many as fit on the given axes);
-    the others are joined as "n more tags".
-
-    Raises
-    ------
-    BadFrame
-        A column is missing or of another kind.
+    the others are joined as "n more tags". BadFrame is raised if a column is missing or of
+    another kind.
     """
-    figure.check_top(top)
     require(frame, {**dict.fromkeys(_TEXTS, "text"), **dict.fromkeys(_NUMBERS, "number")}, _LABEL)
     if frame.empty or not (frame["count"] > 0).any():
         return figure.empty_plot(ax, "the table of substitutions has no rows")
@@ -95,59 +71,60 @@ def _draw(ax: Axes, diagram: Flow, width: float, height: float) -> None:
         max(height - len(column) * _NODE_GAP, 0.2) / max(sum(column.values()), 1e-9)
         for column in diagram.columns
     )
-    boxes = _node_boxes(diagram, pitch, scale)
-    for path in _ribbon_paths(diagram, boxes, scale):
-        _draw_ribbon(ax, path, pitch)
+    tops = _node_tops(diagram, scale)
+    _draw_ribbons(ax, diagram.ribbons, tops, scale, pitch)
     for index, column in enumerate(diagram.columns):
         side = {0: "first", len(diagram.columns) - 1: "last"}.get(index, "inner")
-        _write_heading(ax, pitch * index, diagram.first_step + index, side)
+        x = pitch * index
+        _write_heading(ax, x, diagram.first_step + index, side)
         # inner names leave room for the shares on ribbons
         name_width = max(0.4, pitch * 0.42) if side == "inner" else _MARGINS / 2 - 0.25
-        for node in column:
+        for node, size in column.items():
+            y, height = tops[index][node], max(size * scale, _MIN_NODE_HEIGHT)
+            added = diagram.added[index].get(node, 0.0) * scale
+            _draw_node(ax, node, (x, y, height), added)
             name = _node_name(node, diagram.hidden[index], name_width)
             text = f"{name} ({diagram.counts[index][node]:,.0f})"
-            added = diagram.added[index].get(node, 0.0) * scale
-            _draw_node(ax, node, text, boxes[index][node], side, added)
+            _write_name(ax, node, text, (x, y + height / 2), side)
 
 
-def _node_boxes(diagram: Flow, pitch: float, scale: float) -> list[dict[Node, NodeBox]]:
-    columns = []
-    for index, column in enumerate(diagram.columns):
-        y = _NODE_GAP / 2
-        boxes = {}
-        for node, size in column.items():
-            boxes[node] = NodeBox(pitch * index, y, max(size * scale, _MIN_NODE_HEIGHT))
-            y += size * scale + _NODE_GAP
-        columns.append(boxes)
-    return columns
+def _node_tops(diagram: Flow, scale: float) -> list[dict[Node, float]]:
+    """Return the top of each node of each column, in inches."""
+    tops = []
+    for column in diagram.columns:
+        heights = (size * scale + _NODE_GAP for size in column.values())
+        tops.append(dict(zip(column, accumulate(heights, initial=_NODE_GAP / 2), strict=False)))
+    return tops
 
 
-def _ribbon_paths(
-    diagram: Flow, boxes: list[dict[Node, NodeBox]], scale: float
-) -> list[RibbonPath]:
+def _draw_ribbons(
+    ax: Axes, ribbons: Sequence[Ribbon], tops: list[dict[Node, float]], scale: float, pitch: float
+) -> None:
     """Stack the ribbons at both ends, in the order of their other ends; added tags come last."""
-    by_target = sorted(
-        diagram.ribbons,
-        key=lambda ribbon: (ribbon.kind == "added", boxes[ribbon.column + 1][ribbon.target].top),
+
+    def stack(side: Literal["source", "target"], order: Callable[[Ribbon], Any]) -> list[float]:
+        free = [dict(column) for column in tops]
+        ends = [0.0] * len(ribbons)
+        for index in sorted(range(len(ribbons)), key=lambda index: order(ribbons[index])):
+            column = free[ribbons[index].column + (side == "target")]
+            node = getattr(ribbons[index], side)
+            ends[index] = column[node]
+            column[node] += ribbons[index].weight * scale
+        return ends
+
+    left = stack(
+        "source", lambda ribbon: (ribbon.kind == "added", tops[ribbon.column + 1][ribbon.target])
     )
-    by_source = sorted(diagram.ribbons, key=lambda ribbon: boxes[ribbon.column][ribbon.source].top)
-    tops: dict[tuple[Ribbon, str], float] = {}
-    for side, ribbons, offset in (("source", by_target, 0), ("target", by_source, 1)):
-        bottoms: dict[tuple[int, Node], float] = {}
-        for ribbon in ribbons:
-            column, node = ribbon.column + offset, getattr(ribbon, side)
-            top = bottoms.get((column, node), boxes[column][node].top)
-            tops[ribbon, side] = top
-            bottoms[column, node] = top + ribbon.weight * scale
-    return [
-        RibbonPath(ribbon, tops[ribbon, "source"], tops[ribbon, "target"], ribbon.weight * scale)
-        for ribbon in diagram.ribbons
-    ]
+    right = stack("target", lambda ribbon: tops[ribbon.column][ribbon.source])
+    for ribbon, y0, y1 in zip(ribbons, left, right, strict=True):
+        x = pitch * ribbon.column + _NODE_WIDTH
+        _draw_ribbon(ax, ribbon, (x, x + pitch - _NODE_WIDTH), (y0, y1), ribbon.weight * scale)
 
 
-def _draw_ribbon(ax: Axes, path: RibbonPath, pitch: float) -> None:
-    ribbon, y0, y1, thickness = path
-    x0, x1 = pitch * ribbon.column + _NODE_WIDTH, pitch * (ribbon.column + 1)
+def _draw_ribbon(
+    ax: Axes, ribbon: Ribbon, x: tuple[float, float], y: tuple[float, float], thickness: float
+) -> None:
+    (x0, x1), (y0, y1) = x, y
     middle = (x0 + x1) / 2
     upper = [(x0, y0), (middle, y0), (middle, y1), (x1, y1)]
     lower = [(x, y + thickness) for x, y in reversed(upper)]
@@ -170,14 +147,16 @@ def _node_name(node: Node, hidden: int, inches: float) -> str:
     return names.get(node) or shorten(node[1], inches, figure.TEXT)
 
 
-def _draw_node(  # noqa: PLR0913, PLR0917 - what it draws
-    ax: Axes, node: Node, text: str, box: NodeBox, side: str, added: float
-) -> None:
+def _draw_node(ax: Axes, node: Node, box: tuple[float, float, float], added: float) -> None:
     x, top, height = box
     color = _NODE_COLORS.get(node, figure.text_color(ax))
     bottom = top + height - added
     for y, part, fill in ((top, height, color), (bottom, added, figure.BLUE)):
         ax.add_patch(Rectangle((x, y), _NODE_WIDTH, part, fc=fill, lw=0, zorder=3))
+
+
+def _write_name(ax: Axes, node: Node, text: str, position: tuple[float, float], side: str) -> None:
+    x, y = position
     is_first = side == "first"
     # text over ribbons has a translucent background
     background = figure.background_color(ax)
@@ -185,7 +164,7 @@ def _draw_node(  # noqa: PLR0913, PLR0917 - what it draws
     figure.write(
         ax,
         x - _TEXT_OFFSET if is_first else x + _NODE_WIDTH + _TEXT_OFFSET,
-        top + height / 2,
+        y,
         text,
         ha="right" if is_first else "left",
         va="center_baseline",

@@ -1,13 +1,11 @@
 """Layout of the Sankey diagram of substitutions: columns, nodes and their order. No I/O."""
 
-from __future__ import annotations
-
-import collections
+import math
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
-if TYPE_CHECKING:
-    import pandas as pd
+import pandas as pd
 
 # the kind of a node and its tag: a tag named "dropped" is not the node of dropped tags
 Node: TypeAlias = tuple[str, str]
@@ -55,12 +53,15 @@ def flow(frame: pd.DataFrame, max_tags: int) -> Flow:
     visible = [_largest_tags(sizes, max_tags) for sizes in tags]
     ribbons = _ribbons(rows, first, visible)
     counts = [_count_nodes(*pair) for pair in zip(tags, visible, strict=True)]
+    added: list[Sizes] = [defaultdict(float) for _ in tags]
+    became: list[Sizes] = [defaultdict(float) for _ in tags]
     for ribbon in ribbons:
         for column, node in ((ribbon.column, ribbon.source), (ribbon.column + 1, ribbon.target)):
             if node in {ADDED, DROPPED}:
-                counts[column][node] = counts[column].get(node, 0.0) + ribbon.weight
-    added = _sum_outgoing(ribbons, len(tags), added=True)
-    became = _sum_outgoing(ribbons, len(tags), added=False)
+                counts[column][node] += ribbon.weight
+        if ribbon.source != ADDED:
+            outgoing = added if ribbon.kind == "added" else became
+            outgoing[ribbon.column][ribbon.source] += ribbon.weight
     columns: list[Sizes] = []
     for index, sizes in enumerate(counts):
         total = {
@@ -78,11 +79,11 @@ def _count_tags(rows: pd.DataFrame, first: int, columns: int) -> list[Sizes]:
     """Return the occurrences of each tag in each column, as a source or as a target."""
     sources = rows.groupby(["step", "source"], sort=False, as_index=False)["cases"].max()
     targets = rows.groupby(["step", "target"], sort=False, as_index=False)["count"].sum()
-    sizes: list[Sizes] = [{} for _ in range(columns)]
+    sizes: list[Sizes] = [defaultdict(float) for _ in range(columns)]
     for table, offset in ((sources, 0), (targets, 1)):
         for step, tag, size in table.itertuples(index=False):
             column = sizes[int(step) - first + offset]
-            column["tag", str(tag)] = max(column.get(("tag", str(tag)), 0.0), float(size))
+            column["tag", str(tag)] = max(column["tag", str(tag)], float(size))
     return sizes
 
 
@@ -93,23 +94,14 @@ def _largest_tags(sizes: Sizes, number: int) -> set[Node]:
 
 
 def _count_nodes(tags: Sizes, visible: set[Node]) -> Sizes:
-    sizes = {node: size for node, size in tags.items() if node in visible}
-    joined = sum(size for node, size in tags.items() if node not in visible)
-    return sizes | ({MORE: joined} if joined else {})
-
-
-def _sum_outgoing(ribbons: Iterable[Ribbon], columns: int, *, added: bool) -> list[Sizes]:
-    """Sum the ribbons that leave each node: its added tags, or its rewritings."""
-    sums: list[Sizes] = [{} for _ in range(columns)]
-    for ribbon in ribbons:
-        if ribbon.source != ADDED and (ribbon.kind == "added") is added:
-            column = sums[ribbon.column]
-            column[ribbon.source] = column.get(ribbon.source, 0.0) + ribbon.weight
-    return sums
+    sizes: Sizes = defaultdict(float)
+    for node, size in tags.items():
+        sizes[node if node in visible else MORE] += size
+    return sizes
 
 
 def _ribbons(rows: pd.DataFrame, first: int, visible: list[set[Node]]) -> list[Ribbon]:
-    ends: dict[tuple[int, Node, Node, bool], list[Ribbon]] = collections.defaultdict(list)
+    ends: defaultdict[tuple[int, Node, Node, bool], list[Ribbon]] = defaultdict(list)
     for row in rows.to_dict("records"):
         column, kind = int(row["step"]) - first, str(row["kind"])
         source = _node(row["source"], ADDED, visible[column])
@@ -130,21 +122,17 @@ def _join(ribbons: Sequence[Ribbon]) -> Ribbon:
     if len(ribbons) == 1:
         return ribbons[0]
     kinds = {ribbon.kind for ribbon in ribbons}
-    nan = float("nan")
-    return ribbons[0]._replace(
-        kind=kinds.pop() if len(kinds) == 1 else "several",
-        weight=sum(ribbon.weight for ribbon in ribbons),
-        share=nan,
-        low=nan,
-        high=nan,
-    )
+    kind = kinds.pop() if len(kinds) == 1 else "several"
+    weight = sum(ribbon.weight for ribbon in ribbons)
+    column, source, target, *_ = ribbons[0]
+    return Ribbon(column, source, target, kind, weight, math.nan, math.nan, math.nan)
 
 
 def _order_nodes(sizes: Sizes, incoming: Iterable[Ribbon], previous: Sizes) -> Sizes:
     """Order nodes by the mean position of their sources, those of the first column by size."""
     positions = {node: position for position, node in enumerate(previous)}
-    weights: Sizes = collections.defaultdict(float)
-    moments: Sizes = collections.defaultdict(float)
+    weights: Sizes = defaultdict(float)
+    moments: Sizes = defaultdict(float)
     for ribbon in incoming:
         if ribbon.source in positions and ribbon.source != ADDED:
             weights[ribbon.target] += ribbon.weight

@@ -1,9 +1,8 @@
 """Text on plots: short labels, drawable with the installed fonts, from hostile or long text."""
 
-from __future__ import annotations
-
 import functools
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 
 from matplotlib import font_manager
@@ -91,14 +90,9 @@ def shorten(text: object, inches: float, size: float) -> str:
     max_letters = max(4, int(inches * 72 / (size * 0.2)))
     if len(full) <= max_letters and width(full, size) <= inches:
         return full
-    fitting, too_long = 1, min(len(full), max_letters)
-    while too_long - fitting > 1:
-        middle = (fitting + too_long) // 2
-        if width(_without_middle(full, middle), size) <= inches:
-            fitting = middle
-        else:
-            too_long = middle
-    return _without_middle(full, fitting)
+    numbers = range(1, min(len(full), max_letters))
+    fitting = bisect_right(numbers, inches, key=lambda n: width(_without_middle(full, n), size))
+    return _without_middle(full, max(fitting, 1))
 
 
 def _without_middle(text: str, letters: int) -> str:
@@ -106,17 +100,14 @@ def _without_middle(text: str, letters: int) -> str:
     return text[: letters - tail].rstrip() + _ELLIPSIS + (text[-tail:].lstrip() if tail else "")
 
 
-def shorten_labels(texts: Iterable[object], inches: float, size: float) -> list[str]:
+def shorten_labels(texts: Iterable[str], inches: float, size: float) -> list[str]:
     """Shorten texts, numbering different ones that became equal."""
-    texts = list(texts)
-    short = [shorten(text, inches, size) for text in texts]
-    originals: dict[str, list[object]] = {}
+    numbers: dict[str, dict[str, int]] = {}
     labels = []
-    for text, label in zip(texts, short, strict=True):
-        same_label = originals.setdefault(label, [])
-        if text not in same_label:
-            same_label.append(text)
-        number = same_label.index(text) + 1
+    for text in texts:
+        label = shorten(text, inches, size)
+        same_label = numbers.setdefault(label, {})
+        number = same_label.setdefault(text, len(same_label) + 1)
         labels.append(label if number == 1 else f"{label} #{number}")
     return labels
 
@@ -137,6 +128,5 @@ def format_counts(*counts: tuple[str, Sequence[float]]) -> str:
     texts = []
     for noun, numbers in counts:
         low, high = min(numbers), max(numbers)
-        text = format_count(high, noun)
-        texts.append(text if low == high else f"{low:,} to {text}")
+        texts.append(f"{low:,} to " * (low < high) + format_count(high, noun))
     return ", ".join(texts)

@@ -2,7 +2,7 @@
 
 from musicapi_nb.polling._optimal_schedule import Schedule, optimal_schedule
 from musicapi_nb.polling.history import POLL_COST, Eta, History, TaskKind
-from musicapi_nb.polling.priors import Prior, prior, published_range
+from musicapi_nb.polling.posterior import Prior, prior, published_range
 from musicapi_nb.polling.scheduler import MIN_INTERVAL, Scheduler
 
 __all__ = [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -55,48 +54,28 @@ def optimal_schedule(
 
         W[i] = min over j > i of  c S[i] + (t[j] - t[i]) S[i] - (A[j] - A[i]) + W[j]
 
-    which is the lower envelope of lines in S[i] with slope t[j] and intercept W[j] - A[j]. Going
-    backwards, slopes fall and S[i] rises, so the convex hull of the lines is traversed once: the
-    exact optimum takes linear time.
+    of which only t[j] S[i] + W[j] - A[j] depends on j. The last time, where W is 0, is always
+    allowed as j.
     """
     size = len(times)
     area = _integral(times, survival)
-    cost, intercept, next_index = [0.0] * size, [0.0] * size, [size - 1] * size
-    hull: deque[int] = deque()
-    entering = size - 1
+    remaining = [-area[-1]] * size  # W[j] - A[j]
+    next_index = [size - 1] * size
     for i in range(size - 2, -1, -1):
-        while entering > i and (times[entering] >= times[i] + min_interval or entering == size - 1):
-            intercept[entering] = cost[entering] - area[entering]
-            _insert(hull, entering, times, intercept)
-            entering -= 1
-        unfinished = survival[i]
-        while len(hull) > 1 and (intercept[hull[1]] - intercept[hull[0]]) <= unfinished * (
-            times[hull[0]] - times[hull[1]]
-        ):
-            hull.popleft()
-        j = next_index[i] = hull[0]
-        cost[i] = unfinished * (poll_cost + times[j] - times[i]) + area[i] + intercept[j]
+        first = bisect_left(times, times[i] + min_interval, i + 1, size - 1)
+        pairs = zip(times[first:], remaining[first:], strict=True)
+        costs = [time * survival[i] + rest for time, rest in pairs]
+        lowest = min(costs)
+        next_index[i] = first + costs.index(lowest)
+        remaining[i] = (poll_cost - times[i]) * survival[i] + lowest
     polls = _expected_polls(next_index, survival)
     return Schedule(
         times=times,
         next_index=tuple(next_index),
         polls=polls,
-        lag=max(cost[0] - poll_cost * polls, 0.0),
+        lag=max(remaining[0] - poll_cost * polls, 0.0),
         median=next((t for t, s in zip(times, survival, strict=True) if s <= _HALF), times[-1]),
     )
-
-
-def _insert(hull: deque[int], new: int, times: Sequence[float], height: Sequence[float]) -> None:
-    """Add a line to the hull and drop the lines it makes redundant."""
-    while len(hull) > 1:
-        a, b = hull[-2], hull[-1]
-        # b is never the lowest line if the new one crosses below a before b does.
-        if (height[new] - height[a]) * (times[a] - times[b]) > (height[b] - height[a]) * (
-            times[a] - times[new]
-        ):
-            break
-        hull.pop()
-    hull.append(new)
 
 
 def _integral(times: Sequence[float], survival: Sequence[float]) -> list[float]:

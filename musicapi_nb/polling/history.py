@@ -12,9 +12,9 @@ from typing import Literal, NamedTuple
 
 from musicapi_nb import markup
 from musicapi_nb.engines import Request, model_of
-from musicapi_nb.polling import posterior, priors
+from musicapi_nb.polling import posterior
 from musicapi_nb.polling._optimal_schedule import Schedule, optimal_schedule
-from musicapi_nb.polling.priors import Prior
+from musicapi_nb.polling.posterior import Prior, prior, published_range
 
 # Seconds of lag that one poll may save. At 1, tasks are polled less often than the service's docs
 # allow and noticed sooner: sonic 6.6 polls and 6.4 s of lag (every 20 s: 7.9 and 10.0), nuro 3.3
@@ -106,15 +106,11 @@ class History:
     """Observed render times and the estimates made from them. Not thread-safe.
 
     A library's past is added with :meth:`learn`, oldest first; tasks older than some hundred of
-    a kind hardly count. A :class:`Scheduler` adds its polls, unfinished tasks included.
-
-    Parameters
-    ----------
-    priors
-        Returns the prior belief about an engine.
+    a kind hardly count. A :class:`Scheduler` adds its polls, unfinished tasks included. `priors`
+    returns the prior belief about an engine.
     """
 
-    def __init__(self, priors: Callable[[str | None], Prior] = priors.prior) -> None:
+    def __init__(self, priors: Callable[[str | None], Prior] = prior) -> None:
         self._priors = priors
         self._observations: dict[TaskKind, _Observations] = {}
         self._estimates: dict[TaskKind, _Estimate] = {}
@@ -183,7 +179,7 @@ class History:
         """Estimate the remaining seconds of a task that is unfinished at `age` seconds."""
         finished, longest = self._count_finished(kind)
         if finished < _MIN_FINISHED:
-            published = priors.published_range(kind.engine)
+            published = published_range(kind.engine)
             if published is None:
                 return Eta(None, None, "unknown")
             low, high = published
@@ -227,11 +223,8 @@ class History:
 
 
 def _total(observations: Iterable[_Observations]) -> list[float] | None:
-    total: list[float] | None = None
-    for item in observations:
-        logs = item.log_likelihoods()
-        total = logs if total is None else list(map(operator.add, total, logs))
-    return total
+    logs = [item.log_likelihoods() for item in observations]
+    return list(map(sum, zip(*logs, strict=True))) or None
 
 
 def _survival_at(survival: Sequence[float], age: float) -> float:

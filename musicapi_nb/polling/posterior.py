@@ -11,8 +11,10 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import repeat
 from operator import add, mul, sub, truediv
+from typing import NamedTuple
 
-from musicapi_nb.polling.priors import Prior
+# Service docs, faq and nuro-instruction: "about 2 minutes" (2 to 4), "about 30 seconds".
+_PUBLISHED = {"sonic": (120.0, 240.0), "nuro": (30.0, 30.0)}
 
 _STEP = 0.02  # of log time: 1 s at 50 s, far below the lag aimed at
 TIMES = tuple(math.exp(_STEP * k) for k in range(480))  # 1 s to 4 h, in seconds
@@ -70,6 +72,37 @@ def finished_likelihood(after: int, by: int) -> list[float]:
 def unfinished_likelihood(since: int, until: int) -> list[float]:
     """Return log likelihoods of being unfinished at `until`, given unfinished at `since`."""
     return list(map(math.log, map(truediv, _survival_at(until), _survival_at(since))))
+
+
+class Prior(NamedTuple):
+    """Belief about an engine's render times before any was observed.
+
+    `median` is in seconds. `spread` is the standard deviation of the logarithm of that median:
+    with 0.5, being wrong by a factor of 1.65 is ordinary.
+    """
+
+    median: float
+    spread: float
+
+
+# sonic: between "about 2" and "2 to 4 minutes". studio: the one reply with times in the docs
+# (16 s queued, 50 s rendered), hence a wider spread. Nothing is published for the others.
+_PRIORS = {
+    "sonic": Prior(math.sqrt(120.0 * 170.0), 0.5),
+    "nuro": Prior(30.0, 0.5),
+    "studio": Prior(66.0, 0.6),
+}
+_DEFAULT = Prior(60.0, 0.8)
+
+
+def prior(engine: str | None) -> Prior:
+    """Return the prior of an engine, wide enough for a few tasks to correct it."""
+    return _PRIORS.get(engine or "", _DEFAULT)
+
+
+def published_range(engine: str | None) -> tuple[float, float] | None:
+    """Return the published render time in seconds, from and to, or None if there is none."""
+    return _PUBLISHED.get(engine or "")
 
 
 @lru_cache(maxsize=64)

@@ -8,22 +8,17 @@
 
 or ``python -m musicapi_nb.simulator --port 8765``. Every non-empty key has its own account.
 
-What to read and to change, from any thread:
-
-- ``sim.clock``: ``now()``, ``advance(seconds)``, ``speed`` (0: only ``advance`` moves it)
-- ``sim.accounts``: ``get(key).balance``, ``open``, ``deposit``, ``charges()``, ``refunded(key)``
-- ``sim.request_log``: ``paid``, ``posts``, ``recent``, ``count("POST", "/sonic/create")``
-- ``sim.faults``: ``arm("lost_reply")``, ``disarm``, ``clear``; ``FAULT_KINDS`` lists all faults
-- ``sim.webhooks``: ``sent``, every webhook with its bytes and the receiver's answer
-- ``sim.reply_options``: how replies look where the documentation is silent (``ReplyOptions``)
+What to read and to change, from any thread: ``sim.clock`` (``advance``, ``speed``),
+``sim.accounts`` (balances, ``charges()``), ``sim.request_log``, ``sim.faults`` (``arm``;
+``FAULT_KINDS`` lists all), ``sim.webhooks.sent``, and ``sim.reply_options``: how replies look where
+the documentation is silent.
 
 The simulator is written from the service's public facts and imports nothing of the package. If it
 used the client's reading of a reply, both could share one mistake. Songs, titles, lyrics, tags,
 covers and audio are made from the seed; requested tags change by ``vocabulary.RULES``. Lyrics or
-descriptions with one of ``validation_rules.REFUSED_PHRASES`` are refused as content.
-Uploaded files are never fetched: a made-up song takes the place of each, and
-``validation_rules.file_problem`` decides which are refused. Where the service offers M4A, the
-simulator serves MP3, or answers 404 for the M4A of a download.
+descriptions with one of ``rules.REFUSED_PHRASES`` are refused as content. Uploaded files are never
+fetched: a made-up song takes the place of each, and ``rules.file_problem`` decides which are
+refused. Where the service offers M4A, the simulator serves MP3, or answers 404.
 """
 
 from musicapi_nb.simulator.accounts import Account, Accounts, Charge

@@ -5,6 +5,7 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Sequence
+from typing import Literal
 
 from musicapi_nb.simulator.reply_options import ReplyOptions
 from musicapi_nb.simulator.server import Simulator
@@ -28,29 +29,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help="also send webhooks to http addresses on this machine",
     )
     args = parser.parse_args(arguments)
-    reply_options = (
-        ReplyOptions(webhook_hosts="loopback") if args.loopback_webhooks else ReplyOptions()
-    )
+    hosts: Literal["public", "loopback"] = "loopback" if args.loopback_webhooks else "public"
     simulator = Simulator(
         speed=args.speed,
         balance=args.balance,
         seed=args.seed,
         port=args.port,
-        reply_options=reply_options,
+        reply_options=ReplyOptions(webhook_hosts=hosts),
     )
-    with contextlib.suppress(KeyboardInterrupt):  # where the loop cannot handle signals
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_serve(simulator))
 
 
 async def _serve(simulator: Simulator) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    with contextlib.suppress(NotImplementedError):  # Windows
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stop.set)
     async with simulator:
         print(simulator.url, flush=True)  # noqa: T201 - the caller reads the address
-        await stop.wait()
+        await asyncio.Event().wait()
 
 
 if __name__ == "__main__":

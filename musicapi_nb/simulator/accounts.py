@@ -23,7 +23,6 @@ class Account:
 
     @property
     def balance(self) -> int:
-        """Return the credits of both pots."""
         return self.credits + self.extra_credits
 
 
@@ -43,7 +42,6 @@ class Charge:
 
     @property
     def refunded(self) -> bool:
-        """Return whether the credits were given back."""
         return self.refunded_at is not None
 
 
@@ -71,7 +69,6 @@ class Accounts:
             return account
 
     def deposit(self, key: str, extra_credits: int) -> None:
-        """Add a bought pack of credits."""
         with self._lock:
             account = self.get(key)
             account.extra_credits += extra_credits
@@ -123,7 +120,6 @@ class Accounts:
 
     @property
     def latest(self) -> Charge | None:
-        """Return the newest charge."""
         return self._charges[-1] if self._charges else None
 
     def charged(self, key: str) -> int:

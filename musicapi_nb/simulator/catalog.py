@@ -1,23 +1,22 @@
 """The simulator's records of tasks and songs, and the types that describe an operation."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, NamedTuple
 
 from musicapi_nb.simulator.replies import Answer, Json, Links, ack
 from musicapi_nb.simulator.reply_options import ReplyOptions
-from musicapi_nb.simulator.songs import Brief, sonic_songs
-from musicapi_nb.simulator.tasks import Engine, Phase, Song, Task, Timing
-from musicapi_nb.simulator.validation_rules import Body, invalid
+from musicapi_nb.simulator.rules import Body, check_fields, choice, invalid
+from musicapi_nb.simulator.tasks import Phase, Song, Task, Timing, sonic_timing
 
 
 @dataclass(slots=True)
 class PendingFile:
-    """A file that clients request until it is ready, and whether the request is paid for."""
+    """A file that clients request until it is ready, and whether the next request is paid for."""
 
     ready_at: float
-    paid: bool = True
+    paid: bool = False
 
 
 @dataclass(slots=True)
@@ -42,13 +41,11 @@ class Catalog:
     batches: dict[str, tuple[Answer, ...]] = field(default_factory=dict)
 
     def add(self, song: Song, key: str, task_id: str = "") -> None:
-        """Record a song and its owner."""
         self.songs[song.song_id] = song
         self.owners[song.song_id] = key
         self.task_of[song.song_id] = task_id
 
     def song(self, song_id: Any, key: str) -> Song | None:
-        """Return a song if this key owns it."""
         return self.songs.get(song_id) if self.owners.get(song_id) == key else None
 
     def phase(self, song_id: str) -> Phase:
@@ -60,7 +57,6 @@ class Catalog:
         return task.song_phase(index, self.now())
 
     def is_purged(self, song_id: str) -> bool:
-        """Return whether the source file of a song has been deleted."""
         task, after = self.tasks.get(self.task_of.get(song_id, "")), self.options.purged_after
         return task is not None and after is not None and self.now() > task.timing.finished + after
 
@@ -77,8 +73,12 @@ class Call:
 
     @property
     def options(self) -> ReplyOptions:
-        """The reply options of the simulator."""
         return self.catalog.options
+
+    @property
+    def seconds(self) -> tuple[float, float]:
+        """The shortest and longest song where the request names no length."""
+        return self.catalog.seconds
 
     def song(self, name: str) -> Song | None:
         """Return the song whose id is in a field of the body, if the account owns it."""
@@ -87,57 +87,50 @@ class Call:
     def own_song(self, name: str) -> Song | None:
         """Return the song of a field; refuse the request if the account does not own it."""
         song = self.song(name)
-        if song is None and self.options.unknown_clip == "refuse":
-            raise invalid(f"The '{name}' field is invalid.")
+        self.check_owned(name, owned=song is not None)
         return song
 
-    def source(self, name: str) -> Song:
-        """Return the song of a field, or one made up for an unknown id that is accepted."""
-        if song := self.song(name):
-            return song
-        body = {"custom_mode": False, "gpt_description_prompt": "", "mv": "sonic-v5"}
-        return sonic_songs(Brief(body, str(self.body.get(name)), self.catalog.seconds), 1)[0]
-
-    def brief(self, source: Song | None = None) -> Brief:
-        """Return everything that decides the songs of this request."""
-        return Brief(self.body, self.seed, self.catalog.seconds, source)
+    def check_owned(self, name: str, *, owned: bool) -> None:
+        """Refuse an id that the account does not own, unless unknown ids are accepted."""
+        if not owned and self.options.unknown_clip == "refuse":
+            raise invalid(f"The '{name}' field is invalid.")
 
 
 Check = Callable[[Call], None]
-MakeSongs = Callable[[Call], tuple[Song, ...]]
-DrawTiming = Callable[[float, int, Random], Timing]
+Make = Callable[[Call], Any]
+DrawTiming = Callable[[float, Sequence[Song], Random], Timing]
 
 
 class Wait(NamedTuple):
     """How clients wait for a file: by the same request again, until ``seconds`` (a range) passed.
 
-    ``repeats_free`` says that a repeated request costs nothing even after it was answered.
+    ``repeats_free`` says that a repeated request costs nothing even after it was answered,
+    ``unready_free`` that only the answer with the file costs something.
     """
 
     seconds: tuple[float, float] = (0.0, 0.0)
     unready: Callable[[Call], Answer] = lambda _: Answer(202, {"type": "not_ready"})
     repeats_free: bool = False
+    unready_free: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
     """One kind of POST and its effect.
 
-    Exactly one of four fields is set: ``answer`` replies at once, or with ``wait`` once a file is
-    ready; ``make_songs`` makes the songs of a task of ``engine``; ``result`` gives the outcome of
-    a task without songs; ``items_path`` is the path to which each item of a batch is sent.
+    Exactly one of three fields is set: ``answer`` replies at once, or with ``wait`` once a file is
+    ready; ``make`` makes the songs of a task (a tuple), or its outcome if it has none;
+    ``items_path`` is the path to which each item of a batch is sent.
     ``steps`` names the two steps of a request that uploads a file first.
     """
 
     name: str
     price: int
     check: Check
-    engine: Engine | None = None
-    make_songs: MakeSongs | None = None
-    timing: DrawTiming | None = None
+    make: Make | None = None
+    timing: DrawTiming = sonic_timing
     answer: Callable[[Call], Json] | None = None
     wait: Wait | None = None
-    result: Callable[[Call], Any] | None = None
     items_path: str = ""
     steps: tuple[str, ...] = ()
     ack: Callable[[Task, ReplyOptions], Json] = ack
@@ -149,5 +142,10 @@ Table = Mapping[str, Operation | Choice]
 
 
 def by_task_type(operations: Mapping[str, Operation]) -> Choice:
-    """Choose by ``task_type``; the check of ``create_music`` refuses an unknown one."""
-    return lambda body: operations.get(str(body.get("task_type"))) or operations["create_music"]
+    """Choose by ``task_type``, create_music by default; refuse an unknown one."""
+
+    def choose(body: Body) -> Operation:
+        check_fields(body, {"task_type": choice(*operations)})
+        return operations[body.get("task_type") or "create_music"]
+
+    return choose

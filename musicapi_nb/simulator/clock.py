@@ -23,7 +23,6 @@ class SimulatedClock:
         self._sleepers: dict[asyncio.Event, asyncio.AbstractEventLoop] = {}
 
     def now(self) -> float:
-        """Return the simulated time in unix seconds."""
         with self._lock:
             return self._now()
 

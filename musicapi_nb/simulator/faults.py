@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
-Stage = Literal["arrival", "reply", "task", "webhook", "media"]
+Stage = Literal["arrival", "reply", "step", "task", "webhook", "media"]
 
 
 class FaultKind(NamedTuple):
@@ -36,7 +36,7 @@ any  slow: handled only after simulated seconds
 any  wrong_key: 401, though the key is well-formed
 POST no_subscription: 403, the subscription has lapsed
 POST queue_full: 403 in nuro's words: its queue is full
-POST refused_content: 403 with one of validation_rules.REFUSALS (reason)
+POST refused_content: 403 with one of rules.REFUSALS (reason)
 any  redirect_api: 307 to another host (to: a base URL; default this server as 'localhost')
 """,
     # the request was handled (a POST made its task and was charged), the answer is changed
@@ -51,11 +51,13 @@ any  empty_body: 200 with an empty body
 any  code_missing: the key 'code' is missing
 any  extra_keys: undocumented keys are added
 """,
+    "step": """
+POST step_fails: step 1 (the upload) or 2 of a request with two steps; 1 costs nothing
+""",
     # decided when the task is made, visible when it is polled
     "task": """
 POST task_fails: every song fails; refund: whether the credits are given back
 POST one_clip_fails: the last song fails, the other succeeds; nothing is refunded
-POST step_fails: step 1 (the upload) or 2 of a request with two steps; 1 costs nothing
 POST duration_text: durations are text, whatever the engine
 POST unknown_state: an undocumented state (word) while it runs
 POST stuck: the task never finishes
@@ -125,7 +127,6 @@ class ArmedFault:
 
     @property
     def spent(self) -> bool:
-        """Return whether it will not strike again."""
         return self.times is not None and self.hits >= self.times
 
 
@@ -151,29 +152,12 @@ class Faults:
         method: str | None = None,
         **settings: Any,
     ) -> ArmedFault:
-        """Make ``kind`` strike the next matching requests.
+        """Make ``kind`` (of ``FAULT_KINDS``) strike the next matching requests.
 
-        Parameters
-        ----------
-        kind
-            A name in ``FAULT_KINDS``.
-        times
-            How often it strikes; None: until it is disarmed.
-        probability
-            The chance to strike a matching request, drawn from the seed.
-        after
-            How many matching requests pass unharmed first.
-        path
-            Requests match if their path contains this.
-        method
-            Overrides the kind's HTTP method.
-        settings
-            The kind's own settings, see ``FAULT_KINDS``.
-
-        Raises
-        ------
-        ValueError
-            An unknown kind or setting.
+        It strikes ``times`` requests (None: until it is disarmed) whose path contains ``path``,
+        each with a ``probability``, after letting the first ``after`` ones pass. ``method``
+        overrides the kind's HTTP method; ``settings`` are the kind's own. Raises ``ValueError`` for
+        an unknown kind or setting.
         """
         if kind not in FAULT_KINDS:
             raise ValueError(f"Unknown fault {kind!r}. Known faults: {', '.join(FAULT_KINDS)}.")
@@ -196,7 +180,6 @@ class Faults:
             self._armed = [armed for armed in self._armed if armed is not fault]
 
     def clear(self) -> None:
-        """Remove all faults."""
         with self._lock:
             self._armed = []
 
@@ -222,3 +205,8 @@ class Faults:
                 self._armed = [armed for armed in self._armed if not armed.spent]
                 return fault
         return None
+
+    def strike_all(self, stage: Stage, path: str) -> dict[str, Mapping[str, Any]]:
+        """Return the settings of the faults of a stage that strike a POST, by their names."""
+        struck = ((kind, self.strike(kind, "POST", path)) for kind in STAGES[stage])
+        return {kind: fault.settings for kind, fault in struck if fault is not None}

@@ -4,6 +4,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Executor
+from functools import partial
 from typing import NamedTuple
 
 from aiohttp import web
@@ -33,21 +34,20 @@ class Files:
         self._size = 0
         self._rendering: dict[str, asyncio.Future[File]] = {}
 
-    async def audio(self, song: Song, audio_format: recording.AudioFormat) -> File:
-        """Return a song's audio file."""
-        name = f"{audio_format}/{song.song_id}"
-        return await self._file(name, lambda: audio_file(song, audio_format))
+    async def file(self, kind: str, song: Song, file_format: str) -> File | None:
+        """Return a song's file; None if there is none of this kind and format."""
+        make: Callable[[], File]
+        if kind == "image":
+            make = partial(cover_file, song)
+        elif (kind, file_format) == ("midi", "mid"):
+            make = partial(midi_file, song)
+        elif kind in ("audio", "stream") and file_format in recording.CONTENT_TYPES:
+            make = partial(audio_file, song, file_format)
+        else:
+            return None
+        return await self._rendered(f"{kind}/{song.song_id}.{file_format}", make)
 
-    async def midi(self, song: Song) -> File:
-        """Return a song's MIDI file."""
-        make = lambda: File(midi.midi(song.recording), "audio/midi")  # noqa: E731 - runs in the executor
-        return await self._file(f"midi/{song.song_id}", make)
-
-    async def image(self, song: Song) -> File:
-        """Return a song's cover."""
-        return await self._file(f"image/{song.song_id}", lambda: cover_file(song))
-
-    async def _file(self, name: str, make: Callable[[], File]) -> File:
+    async def _rendered(self, name: str, make: Callable[[], File]) -> File:
         if name in self._cache:
             self._cache.move_to_end(name)
             return self._cache[name]
@@ -70,15 +70,17 @@ class Files:
 
 
 def audio_file(song: Song, audio_format: recording.AudioFormat) -> File:
-    """Play and encode a song."""
     content = recording.encode(recording.samples_of(song.recording), audio_format)
     return File(content, recording.CONTENT_TYPES[audio_format])
 
 
 def cover_file(song: Song) -> File:
-    """Paint a song's cover."""
     content = cover_art.cover(song.recording.seed, *mood_of(song.tags))
     return File(content, cover_art.CONTENT_TYPE)
+
+
+def midi_file(song: Song) -> File:
+    return File(midi.midi(song.recording), "audio/midi")
 
 
 def preflight() -> web.Response:

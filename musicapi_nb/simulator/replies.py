@@ -1,23 +1,20 @@
 """The replies of each engine about a task, with all keys of the documented examples. No I/O."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from musicapi_nb.simulator.reply_options import ReplyOptions
+from musicapi_nb.simulator.rules import Refusal
 from musicapi_nb.simulator.tasks import Phase, Song, Task
-from musicapi_nb.simulator.validation_rules import Refusal
 
 Json = dict[str, Any]
 
-TIMED_OUT = "Task failed due to timeout. Credits were previously refunded."
-_USER_ID = "5b7b1c7e-8d5c-4a39-9d1f-6f0c2d4e8a11"
-_QUEUE_WORDS = ("NOT_START", "SUBMITTED", "QUEUED")
-STATE_WORDS = {
-    Phase.QUEUED: "pending",
-    Phase.RUNNING: "running",
-    Phase.SUCCEEDED: "succeeded",
-    Phase.FAILED: "failed",
+_RETRIABLE = (429, 500, 502, 503, 504)
+_NEWER_TYPES = {
+    "gone": "endpoint_retired",
+    "too_many_requests": "rate_limited",
+    "server_error": "upstream_error",
 }
 
 
@@ -34,7 +31,6 @@ class Links(NamedTuple):
     base: str
 
     def audio(self, song: Song) -> str:
-        """Return the link of the finished file."""
         return self.file(song, song.audio_format)
 
     def stream(self, song: Song) -> str:
@@ -50,7 +46,6 @@ class Links(NamedTuple):
         return f"{self.base}/media/{kind}/{song.song_id}.{file_format}"
 
     def image(self, song: Song) -> str:
-        """Return the link of the cover."""
         return f"{self.base}/media/image/{song.song_id}.png"
 
     def video(self, song: Song) -> str:
@@ -60,22 +55,26 @@ class Links(NamedTuple):
 
 def state_word(task: Task, phase: Phase) -> str:
     """Return the state as sonic, nuro and riffusion spell it; a fault may replace "running"."""
-    return task.state_word or "running" if phase is Phase.RUNNING else STATE_WORDS[phase]
+    return task.state_word if phase is Phase.RUNNING else phase
 
 
 def error(refusal: Refusal, options: ReplyOptions, engine: str) -> Answer:
     """Return an error; nuro's form is documented, the others' depends on ``ReplyOptions``."""
-    kind, message = refusal.kind, refusal.message
-    if engine == "nuro" or options.error_body == "refund":
-        body: Json = {"type": kind, "message": message, "refund_processed": False}
-        return Answer(refusal.status, body)
+    kind, message, form = refusal.kind, refusal.message, options.error_body
+    if options.error_types == "2026":
+        kind = _NEWER_TYPES.get(kind, kind)
+    if engine == "nuro":
+        form = "refund"
     bodies: dict[str, Json] = {
         "all": {"type": kind, "error": message, "message": message},
         "type_error": {"type": kind, "error": message},
         "message": {"message": message},
+        "detail": {"detail": message},
+        "refund": {"type": kind, "message": message, "refund_processed": False},
+        "retriable": {"type": kind, "error": message, "retriable": refusal.status in _RETRIABLE},
         "envelope": {"code": kind, "message": message, "data": None},
     }
-    return Answer(refusal.status, bodies[options.error_body])
+    return Answer(refusal.status, bodies[form])
 
 
 def plain_ack(task: Task, _options: ReplyOptions) -> Json:
@@ -86,7 +85,13 @@ def plain_ack(task: Task, _options: ReplyOptions) -> Json:
 def ack(task: Task, options: ReplyOptions) -> Json:
     """Return the reply to a sonic submit."""
     body = plain_ack(task, options)
-    return {"code": 200, **body} if options.ack_code else body
+    return {"code": 200, **body} if options.ack_form == "code" else body
+
+
+def nested_ack(answer: Answer) -> Answer:
+    """Return an ack with the task id below ``data``; other answers as they are."""
+    ids = {name: answer.body[name] for name in ("task_id", "steps") if name in answer.body}
+    return Answer(answer.status, {"data": ids}) if "task_id" in ids else answer
 
 
 def voice_ack(task: Task, options: ReplyOptions) -> Json:
@@ -94,50 +99,35 @@ def voice_ack(task: Task, options: ReplyOptions) -> Json:
     return {**ack(task, options), "warning": "A voice is made from what was uploaded today."}
 
 
-def steps_ack(upload: str, make: str) -> Callable[[Task, ReplyOptions], Json]:
+def steps_ack(task: Task, steps: tuple[str, ...]) -> Json:
     """Return the reply to a request that uploads a file and makes a song of it."""
-
-    def reply(task: Task, _options: ReplyOptions) -> Json:
-        clip_id = task.songs[0].details["parent"]
-        steps = {
-            upload: {"success": True, "clip_id": clip_id},
-            make: {"success": True, "task_id": task.task_id},
-        }
-        return {"code": 200, "message": "success", "task_id": task.task_id, "steps": steps}
-
-    return reply
+    upload, make = steps
+    states = {
+        upload: {"success": True, "clip_id": task.songs[0].details["parent"]},
+        make: {"success": True, "task_id": task.task_id},
+    }
+    return {"code": 200, "message": "success", "task_id": task.task_id, "steps": states}
 
 
 def step_failure(
-    steps: tuple[str, ...],
-    failed_step: str,
-    message: str,
-    clip_id: str | None,
-    options: ReplyOptions,
+    options: ReplyOptions, failed_step: str, message: str, finished: Mapping[str, str]
 ) -> Answer:
-    """Return the reply to such a request if a step fails; ``clip_id`` is the uploaded clip."""
-    states: Json = {failed_step: {"success": False, "error": message}}
-    if clip_id is not None:
-        states = {steps[0]: {"success": True, "clip_id": clip_id}, **states}
+    """Return the reply if a step fails; ``finished`` maps the step before it to its clip."""
+    states: Json = {step: {"success": True, "clip_id": clip} for step, clip in finished.items()}
+    states[failed_step] = {"success": False, "error": message}
     body = {"code": 400, "message": message, "failed_step": failed_step, "steps": states}
     return Answer(options.step_failure, body)
 
 
 def lyrics_ack(task: Task, _options: ReplyOptions) -> Json:
-    """Return the reply to /suno/make-lyrics."""
     return {"code": 200, "data": {"task_id": task.task_id}, "message": "success"}
 
 
-def studio_ack(task: Task, _options: ReplyOptions) -> Json:
-    """Return the reply to a studio submit: ``code`` is text, ``data`` the task id."""
-    return {"code": "success", "message": "", "data": task.task_id}
-
-
 def sonic_task(task: Task, now: float, options: ReplyOptions, links: Links) -> Answer:
-    """Return the reply to a sonic poll."""
     phase = task.phase(now)
     if phase is Phase.FAILED and options.sonic_failure == "timeout":
-        return error(Refusal(504, "timeout", TIMED_OUT), options, "sonic")
+        message = "Task failed due to timeout. Credits were previously refunded."
+        return error(Refusal(504, "timeout", message), options, "sonic")
     if phase is Phase.FAILED and (options.sonic_failure == "api_error" or not task.songs):
         return failed_task(task, options)
     hidden = options.sonic_unfinished == "not_ready" or not task.songs
@@ -154,14 +144,13 @@ def failed_task(task: Task, options: ReplyOptions) -> Answer:
 
 
 def lyrics_task(task: Task, now: float, options: ReplyOptions, _links: Links) -> Answer:
-    """Return the reply to a poll of /suno/get-lyrics."""
     phase = task.phase(now)
     if phase is Phase.FAILED:
         return failed_task(task, options)
-    done = phase is Phase.SUCCEEDED
-    text = task.result if done else {"title": "", "text": ""}
-    status = "complete" if done else "running"
-    return Answer(200, {"code": 200, "data": {**text, "status": status}, "message": "success"})
+    data = {"title": "", "text": "", "status": "running"}
+    if phase is Phase.SUCCEEDED:
+        data = {**task.result, "status": "complete"}
+    return Answer(200, {"code": 200, "data": data, "message": "success"})
 
 
 def batch_tasks(answers: Sequence[Answer], options: ReplyOptions) -> list[Any]:
@@ -178,67 +167,17 @@ def batch_tasks(answers: Sequence[Answer], options: ReplyOptions) -> list[Any]:
     ]
 
 
-def studio_task(task: Task, now: float, options: ReplyOptions, links: Links) -> Answer:
-    """Return the reply to a studio poll."""
-    phase, timing = task.phase(now), task.timing
-    if phase is Phase.FAILED and options.studio_failure == "code":
-        return Answer(200, {"code": "failed", "message": task.failure, "data": None})
-    ended = phase in (Phase.SUCCEEDED, Phase.FAILED)
-    finished = timing.finished if task.fails_at is None else task.fails_at
-    data = {
-        "task_id": task.task_id,
-        "notify_hook": "",
-        "action": "studio-generate",
-        "status": _studio_status(task, now),
-        "fail_reason": task.failure if phase is Phase.FAILED else "",
-        "submit_time": int(timing.submitted),
-        "start_time": 0 if phase is Phase.QUEUED else int(timing.started),
-        "finish_time": int(finished) if ended else 0,
-        "progress": "100%" if ended else f"{task.progress(now)}%",
-        "data": _studio_data(task, now, options, links),
-    }
-    holder = "handledData" if options.studio_wrapper else "data"
-    return Answer(200, {"code": "success", "message": "", holder: data})
-
-
-def nuro_task(task: Task, now: float, options: ReplyOptions, links: Links) -> Answer:
-    """Return the reply to a nuro poll: a flat object, with empty values until it is done."""
-    phase, song = task.phase(now), task.songs[0]
-    done = phase is Phase.SUCCEEDED
-    details = song.details if done else {}
-    body = {
-        "task_id": task.task_id,
-        "status": state_word(task, phase),
-        "progress": task.progress(now),
-        "audio_url": links.audio(song) if done else "",
-        "lyrics": song.lyrics if done else "",
-        "duration": _duration(task, song.duration) if done else 0,
-        **{name: details.get(name, "") for name in ("genre", "mood", "gender", "timbre")},
-    }
-    if phase is not Phase.FAILED:
-        return Answer(200, body)
-    problem = {"type": "api_error", "message": task.failure, "refund_processed": task.refunded}
-    if options.nuro_failure == "error":
-        return Answer(500, problem)
-    return Answer(200, {**body, **problem})
-
-
 def _clips(task: Task, now: float, options: ReplyOptions, links: Links) -> list[Json]:
-    """Return the clips; extensions that are also joined to their source, in pairs."""
+    """Return the clips; those that are also joined to their source, in pairs."""
     clips = [_clip(task, index, now, options, links) for index in range(len(task.songs))]
-    joined = {
-        song.details["full_of"]: index
-        for index, song in enumerate(task.songs)
-        if "full_of" in song.details
-    }
-    if not joined:
+    if "full_of" not in task.songs[-1].details:
         return clips
-    pairs: list[Json] = []
-    for clip in clips[: len(joined)]:
-        index = joined[clip["clip_id"]]
-        ended = task.song_phase(index, now) in (Phase.SUCCEEDED, Phase.FAILED)
-        pairs.append({"extended": clip, "full": clips[index] if ended else None})
-    return pairs
+    half, ended = len(clips) // 2, (Phase.SUCCEEDED, Phase.FAILED)
+    name = "replaced" if task.operation == "sonic.replace_section" else "extended"
+    return [
+        {name: clip, "full": full if full["state"] in ended else None}
+        for clip, full in zip(clips[:half], clips[half:], strict=True)
+    ]
 
 
 def _clip(task: Task, index: int, now: float, options: ReplyOptions, links: Links) -> Json:
@@ -248,7 +187,6 @@ def _clip(task: Task, index: int, now: float, options: ReplyOptions, links: Link
     if phase is Phase.RUNNING and options.sonic_running_audio == "stream":
         audio = links.stream(song)
     old = options.sonic_form == "2024"
-    duration = _text(song.duration) if task.duration_text or not old else song.duration
     clip: Json = {
         "clip_id": song.song_id,
         "state": state_word(task, phase),
@@ -260,7 +198,7 @@ def _clip(task: Task, index: int, now: float, options: ReplyOptions, links: Link
         "video_url": links.video(song) if old and done else None,
         "created_at": utc_text(task.timing.started, "milliseconds"),
         "gpt_description_prompt": body.get("gpt_description_prompt"),
-        "duration": duration if done else None,
+        "duration": duration_of(task, song, text=not old) if done else None,
         "mv": _model(song.model, options),
     }
     if not old:
@@ -272,67 +210,8 @@ def _clip(task: Task, index: int, now: float, options: ReplyOptions, links: Link
 def _model(model: str, options: ReplyOptions) -> str:
     if options.mv_spelling == "chirp":
         return model.replace("sonic-", "chirp-", 1)
-    replaced = options.mv_spelling == "v6" and not model.startswith("sonic-v6")
+    replaced = options.mv_spelling == "renderer" and not model.startswith("sonic-v6")
     return "sonic-v6" if replaced else model
-
-
-def _studio_status(task: Task, now: float) -> str:
-    phase, timing = task.phase(now), task.timing
-    if phase is Phase.QUEUED:
-        share = (now - timing.submitted) / max(timing.started - timing.submitted, 1e-9)
-        return _QUEUE_WORDS[min(2, max(0, int(3 * share)))]
-    running = task.state_word.upper() if task.state_word else "IN_PROGRESS"
-    return {Phase.RUNNING: running, Phase.SUCCEEDED: "SUCCESS"}.get(phase, "FAILURE")
-
-
-def _studio_data(task: Task, now: float, options: ReplyOptions, links: Links) -> Json | None:
-    phase = task.phase(now)
-    if phase is not Phase.SUCCEEDED:
-        if options.studio_unfinished == "null":
-            return None
-        if options.studio_unfinished == "empty" or phase in (Phase.QUEUED, Phase.FAILED):
-            return {}
-    return {"songs": [_studio_song(task, index, now, links) for index in range(len(task.songs))]}
-
-
-def _studio_song(task: Task, index: int, now: float, links: Links) -> Json:
-    song, phase = task.songs[index], task.song_phase(index, now)
-    done, failed = phase is Phase.SUCCEEDED, phase is Phase.FAILED
-    created = datetime.fromtimestamp(task.timing.started + 0.839599, UTC)
-    replaced = {step.source: {"tags": list(step.tags), "type": "tags"} for step in song.steps}
-    return {
-        "id": song.song_id,
-        "tags": list(song.tags),
-        "liked": False,
-        "likes": 0,
-        "plays": 0,
-        "title": song.title,
-        "artist": song.details["artist"],
-        "lyrics": song.lyrics,
-        "prompt": song.details["prompt"],
-        "user_id": _USER_ID,
-        "disliked": False,
-        "duration": _duration(task, song.duration) if done else 0,
-        "error_id": None,
-        "finished": done or failed,
-        "song_path": links.audio(song) if done else "",
-        "user_tags": [],
-        "created_at": created.isoformat(timespec="microseconds"),
-        "error_code": None,
-        "error_type": "generation_error" if failed else None,
-        "image_path": links.image(song),
-        "video_path": None,
-        "attribution": "",
-        "description": "",
-        "publishable": True,
-        "artist_image": links.image(song),
-        "error_detail": task.failure if failed else None,
-        "published_at": None,
-        "generation_id": task.task_id,
-        "replaced_tags": replaced,
-        "original_song_path": None,
-        "audio_conditioning_type": song.details["mode"],
-    }
 
 
 def utc_text(instant: float, timespec: str) -> str:
@@ -340,9 +219,6 @@ def utc_text(instant: float, timespec: str) -> str:
     return datetime.fromtimestamp(instant, UTC).isoformat(timespec=timespec)[:-6] + "Z"
 
 
-def _duration(task: Task, seconds: float) -> float | str:
-    return _text(seconds) if task.duration_text else seconds
-
-
-def _text(seconds: float) -> str:
-    return f"{seconds:.12g}"
+def duration_of(task: Task, song: Song, *, text: bool = False) -> float | str:
+    """Return the duration as a number, or as text if asked for or by a fault."""
+    return f"{song.duration:.12g}" if text or task.duration_text else song.duration

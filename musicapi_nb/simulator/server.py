@@ -10,31 +10,32 @@ from http import HTTPStatus
 from typing import Any, Self
 from weakref import WeakSet
 
+import aiohttp
 from aiohttp import web
 
-from musicapi_nb.simulator import broken_responses, media
+from musicapi_nb.simulator import broken_responses, media, rules
 from musicapi_nb.simulator.accounts import Accounts
 from musicapi_nb.simulator.catalog import Catalog
 from musicapi_nb.simulator.clock import SimulatedClock
 from musicapi_nb.simulator.faults import Faults
-from musicapi_nb.simulator.music.recording import CONTENT_TYPES
 from musicapi_nb.simulator.replies import Answer, Links
 from musicapi_nb.simulator.reply_options import ReplyOptions
 from musicapi_nb.simulator.request_log import LoggedRequest, RequestLog
+from musicapi_nb.simulator.rules import Refusal, forbidden
 from musicapi_nb.simulator.service import API, Service
 from musicapi_nb.simulator.tasks import Song
-from musicapi_nb.simulator.validation_rules import (
-    NO_SUBSCRIPTION,
-    QUEUE_FULL,
-    REFUSALS,
-    Refusal,
-    forbidden,
-)
 from musicapi_nb.simulator.webhook_sender import WebhookSender
 
 HOST = "127.0.0.1"
 _SHUTDOWN_SECONDS = 1.0
 _TURNS_TO_ACCEPT = 5
+_PROBE = aiohttp.ClientTimeout(total=10.0)
+_REFUSALS = {
+    "wrong_key": Refusal(401, "unauthorized", "Invalid API key"),
+    "no_subscription": forbidden(rules.NO_SUBSCRIPTION),
+    "queue_full": forbidden(rules.QUEUE_FULL),
+}
+"""Fault to the refusal that it answers with."""
 
 
 class Simulator:
@@ -85,9 +86,7 @@ class Simulator:
         self.request_log = RequestLog()
         self.port = port
         catalog = Catalog(self.reply_options, seconds, self.clock.now)
-        self.service = Service(
-            self.clock, self.accounts, self.faults, catalog, seed=seed, rate_limit=rate_limit
-        )
+        self.service = Service(self.clock, self.accounts, self.faults, catalog, seed, rate_limit)
         self._runner: web.AppRunner | None = None
         self._listener: socket.socket | None = None
         self._executor: ThreadPoolExecutor | None = None
@@ -180,7 +179,10 @@ class Simulator:
             body=_parse_json(raw),
         )
         self.request_log.record(entry)
-        if request.path.startswith("/media/"):
+        response: web.StreamResponse
+        if request.path.startswith("/media/") and request.method == "OPTIONS":
+            response = media.preflight()
+        elif request.path.startswith("/media/"):
             response = await self._media_response(request)
         elif request.path == "/":  # a client that connects needs the speed of the clock
             response = web.json_response({"simulator": "musicapi_nb", "speed": self.clock.speed})
@@ -195,61 +197,70 @@ class Simulator:
     async def _api_response(self, request: web.Request, entry: LoggedRequest) -> web.StreamResponse:
         if (response := await self._arrival_fault(request)) is not None:
             return response
+        if not await self._is_accessible(entry):
+            return self._refuse(request, rules.invalid(rules.INACCESSIBLE))
         answer = self._answer(request, entry)
         body = dict(answer.body)
-        for kind in ("code_missing", "extra_keys"):
-            if (kind != "code_missing" or "code" in body) and self._strike(kind, request):
-                body = broken_responses.alter_body(kind, body)
+        if "code" in body and self._strike("code_missing", request):
+            del body["code"]
+        if self._strike("extra_keys", request):
+            body |= {"trace_id": "sim-extra", "queue": {"position": 3}}
         return await self._respond(request, Answer(answer.status, body))
+
+    async def _is_accessible(self, entry: LoggedRequest) -> bool:
+        """Probe the address of an upload by HEAD, if ``reply_options.upload_probe`` says so."""
+        body = entry.body if isinstance(entry.body, Mapping) else {}
+        url = body.get("url") or body.get("audio_url")
+        if not (
+            self.reply_options.upload_probe and entry.method == "POST" and isinstance(url, str)
+        ):
+            return True
+        with contextlib.suppress(aiohttp.ClientError, TimeoutError, ValueError):
+            async with (
+                aiohttp.ClientSession(timeout=_PROBE) as session,
+                session.head(url, allow_redirects=True) as reply,
+            ):
+                return reply.status not in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND)
+        return False
 
     def _answer(self, request: web.Request, entry: LoggedRequest) -> Answer:
         method, path = request.method, request.path
         if not path.startswith(API):
             return self.service.error(Refusal(404, "not_found", f"There is no {path} here."), "")
         if method not in ("GET", "POST"):
-            return self.service.error(
-                Refusal(405, "method_not_allowed", f"{method} is not allowed."), ""
-            )
-        before = self.accounts.latest
-        answer = self.service.answer(
-            method,
-            path.removeprefix(API),
-            request.headers.get("Authorization"),
-            entry.body,
-            request.query,
-        )
+            refusal = Refusal(405, "method_not_allowed", f"{method} is not allowed.")
+            return self.service.error(refusal, "")
+        before, key = self.accounts.latest, request.headers.get("Authorization")
+        path = path.removeprefix(API)
+        answer = self.service.answer(method, path, key, entry.body, request.query)
         if self.accounts.latest is not before:
             entry.charge = self.accounts.latest
         return answer
 
     async def _arrival_fault(self, request: web.Request) -> web.StreamResponse | None:
         """Return the response of a fault that strikes before the request is handled."""
-        if self._strike("drop_before", request) is not None:
-            return broken_responses.close_connection(request, reset=True)
-        if (slow := self._strike("slow", request)) and await self._wait_or_stop(slow["seconds"]):
+        dropped = self._strike("drop_before", request)
+        slow = None if dropped else self._strike("slow", request)
+        if dropped or (slow and await self._wait_or_stop(slow["seconds"])):
             return broken_responses.close_connection(request, reset=True)
         if settings := self._strike("server_error", request):
             return self._server_error(request, settings)
         if (redirect := self._redirect("redirect_api", request, 307)) is not None:
             return redirect
-        return self._refusal_fault(request)
-
-    def _refusal_fault(self, request: web.Request) -> web.Response | None:
-        """Return the error answer of a fault that refuses the request, or None."""
-        refusal: Refusal | None = None
         if settings := self._strike("too_many_requests", request):
             refusal = Refusal(429, "too_many_requests", "Too many requests. Please slow down.")
-            answer = self.service.error(refusal, _engine(request))
-            return broken_responses.too_many_requests(answer, settings)
-        if self._strike("wrong_key", request) is not None:
-            refusal = Refusal(401, "unauthorized", "The API key is not valid.")
-        elif self._strike("no_subscription", request) is not None:
-            refusal = forbidden(NO_SUBSCRIPTION)
-        elif self._strike("queue_full", request) is not None:
-            refusal = forbidden(QUEUE_FULL)
-        elif settings := self._strike("refused_content", request):
-            refusal = forbidden(REFUSALS[settings["reason"]])
-        return None if refusal is None else _json(self.service.error(refusal, _engine(request)))
+            return self._refuse(request, refusal, broken_responses.retry_after(settings))
+        struck = (answer for kind, answer in _REFUSALS.items() if self._strike(kind, request))
+        refused = next(struck, None)
+        if refused is None and (settings := self._strike("refused_content", request)):
+            refused = forbidden(rules.REFUSALS[settings["reason"]])
+        return self._refuse(request, refused) if refused else None
+
+    def _refuse(
+        self, request: web.Request, refusal: Refusal, headers: Mapping[str, str] | None = None
+    ) -> web.Response:
+        engine = request.path.removeprefix(API).partition("/")[0]
+        return _json(self.service.error(refusal, engine), headers)
 
     async def _respond(self, request: web.Request, answer: Answer) -> web.StreamResponse:
         """Send an answer, unless a fault changes or hides it."""
@@ -259,64 +270,52 @@ class Simulator:
         )
         if carried_out and (response := await self._lost_reply(request)) is not None:
             return response
-        if self._strike("cut_body", request) is not None:
-            content = json.dumps(answer.body).encode()
-            file = media.File(content, "application/json")
+        if self._strike("cut_body", request):
+            file = media.File(json.dumps(answer.body).encode(), "application/json")
             return await broken_responses.send_truncated(request, file)
-        for kind in ("garbage_body", "html_body", "empty_body"):
-            if self._strike(kind, request) is not None:
-                return broken_responses.unreadable_response(kind)
+        for kind, file in broken_responses.UNREADABLE.items():
+            if self._strike(kind, request):
+                return web.Response(body=file.content, content_type=file.content_type)
         return _json(answer)
 
     async def _lost_reply(self, request: web.Request) -> web.StreamResponse | None:
         """Return the response of a fault that conceals that the request was carried out."""
-        if self._strike("lost_reply", request) is not None:
-            return broken_responses.close_connection(request, reset=False)
         slow = self._strike("slow_reply", request)
         if slow and await self._wait_or_stop(slow["seconds"]):
+            return broken_responses.close_connection(request, reset=False)
+        if self._strike("lost_reply", request):
             return broken_responses.close_connection(request, reset=False)
         settings = self._strike("error_after", request)
         return self._server_error(request, settings) if settings else None
 
     async def _media_response(self, request: web.Request) -> web.StreamResponse:
-        if request.method == "OPTIONS":
-            return media.preflight()
         *_, kind, name = request.path.split("/")
         song_id, _, file_format = name.rpartition(".")
         song = self.service.catalog.songs.get(song_id)
-        if song is not None and self._strike("dead_link", request) is not None:
+        if song is not None and self._strike("dead_link", request):
             self.service.dead_links.add(song.song_id)
         if settings := self._strike("media_error", request):
             return web.Response(status=settings["status"], headers=media.CORS)
         if (redirect := self._redirect("redirect_media", request, 302)) is not None:
             return redirect
-        return await self._file_response(request, await self._file(kind, song, file_format))
-
-    async def _file_response(
-        self, request: web.Request, file: media.File | None
-    ) -> web.StreamResponse:
+        file = await self._file(kind, song, file_format)
         if file is None:
             refusal = Refusal(404, "not_found", "There is no such file.")
-            return _json(self.service.error(refusal, ""), media.CORS)
-        if self._strike("truncated_download", request) is not None:
+            return self._refuse(request, refusal, media.CORS)
+        if self._strike("truncated_download", request):
             return await broken_responses.send_truncated(request, file)
-        if self._strike("wrong_type_download", request) is not None:
-            return broken_responses.unreadable_response("html_body")
+        if self._strike("wrong_type_download", request):
+            return broken_responses.proxy_page(200)
         return media.file_response(request, file)
 
     async def _file(self, kind: str, song: Song | None, file_format: str) -> media.File | None:
         if self._files is None or song is None or song.song_id in self.service.dead_links:
             return None
-        if kind == "image":
-            return await self._files.image(song)
         streaming = kind == "stream"
-        if not self.service.is_playable(song.song_id, file_format, streaming=streaming):
+        playable = self.service.is_playable(song.song_id, file_format, streaming=streaming)
+        if kind != "image" and not playable:
             return None
-        if kind == "midi":
-            return await self._files.midi(song) if file_format == "mid" else None
-        if kind in ("audio", "stream") and file_format in CONTENT_TYPES:
-            return await self._files.audio(song, file_format)
-        return None
+        return await self._files.file(kind, song, file_format)
 
     def _strike(self, kind: str, request: web.Request) -> Mapping[str, Any] | None:
         fault = self.faults.strike(kind, request.method, request.path)
@@ -335,7 +334,7 @@ class Simulator:
         if settings["page"]:
             return broken_responses.proxy_page(settings["status"])
         refusal = Refusal(settings["status"], "server_error", "Internal Server Error.")
-        return _json(self.service.error(refusal, _engine(request)))
+        return self._refuse(request, refusal)
 
     async def _wait_or_stop(self, seconds: float) -> bool:
         """Wait simulated seconds; return whether the simulator was stopped meanwhile."""
@@ -360,7 +359,3 @@ def _parse_json(raw: bytes) -> Any:
         return json.loads(raw) if raw else None
     except ValueError:
         return None
-
-
-def _engine(request: web.Request) -> str:
-    return request.path.removeprefix(API).partition("/")[0]

@@ -2,74 +2,66 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from random import Random
 from types import MappingProxyType
 from typing import Any
 
-from musicapi_nb.simulator import replies, replies_producer, webhook_sender
+from musicapi_nb.simulator import nuro, producer, replies, rules, studio, webhook_sender
 from musicapi_nb.simulator.accounts import Accounts, Charge
-from musicapi_nb.simulator.catalog import Call, Catalog, Operation, PendingFile
+from musicapi_nb.simulator.catalog import Call, Catalog, Operation, PendingFile, Wait
 from musicapi_nb.simulator.clock import SimulatedClock
 from musicapi_nb.simulator.faults import Faults
 from musicapi_nb.simulator.operations import operation_at
 from musicapi_nb.simulator.replies import Answer, Links
 from musicapi_nb.simulator.reply_options import ReplyOptions
+from musicapi_nb.simulator.rules import Refusal, forbidden, invalid
 from musicapi_nb.simulator.songs import make_id, uploaded_song
-from musicapi_nb.simulator.tasks import Engine, Phase, Task
-from musicapi_nb.simulator.validation_rules import (
-    OUT_OF_CREDITS,
-    Refusal,
-    file_problem,
-    forbidden,
-    invalid,
-    retired,
-)
+from musicapi_nb.simulator.tasks import Phase, Task
 from musicapi_nb.simulator.webhook_sender import WebhookSender
 
 API = "/api/v1/"
 
-_TASKS: Mapping[str, tuple[Engine, Callable[[Task, float, ReplyOptions, Links], Answer]]] = {
+_TASKS: Mapping[str, tuple[str, Callable[[Task, float, ReplyOptions, Links], Answer]]] = {
     "sonic/task": ("sonic", replies.sonic_task),
     "suno/clip": ("sonic", replies.sonic_task),
     "suno/get-lyrics": ("suno", replies.lyrics_task),
-    "studio/task": ("studio", replies.studio_task),
-    "nuro/task": ("nuro", replies.nuro_task),
-    "producer/task": ("producer", replies_producer.producer_task),
-    "riffusion/task": ("riffusion", replies_producer.riffusion_task),
+    "studio/task": ("studio", studio.poll),
+    "nuro/task": ("nuro", nuro.poll),
+    "producer/task": ("producer", producer.poll_producer),
+    "riffusion/task": ("riffusion", producer.poll_riffusion),
 }
 _UPLOAD_PRICE = 2
 _FAILS_AFTER = 0.6
 """Share of its time after which a failing task fails."""
 
 
+@dataclass(slots=True)
 class Service:
     """Answers requests below ``/api/v1``.
 
-    ``rate_limit`` is the simulated seconds required between two creates of a key, None for none.
+    ``rate_limit`` is the simulated seconds required between two creates of a key, None for none;
+    ``last_create`` has the instant of the latest one of each.
     """
 
-    def __init__(
-        self,
-        clock: SimulatedClock,
-        accounts: Accounts,
-        faults: Faults,
-        catalog: Catalog,
-        *,
-        seed: int,
-        rate_limit: float | None,
-    ) -> None:
-        self.clock = clock
-        self.accounts = accounts
-        self.faults = faults
-        self.catalog = catalog
-        self.options = catalog.options
-        self.links = Links("")
-        self.dead_links: set[str] = set()
-        self.webhooks = WebhookSender(clock, faults, self.options, self._task_reply)
-        self._seed = seed
-        self._rate_limit = rate_limit
-        self._last_create: dict[str, float] = {}
+    clock: SimulatedClock
+    accounts: Accounts
+    faults: Faults
+    catalog: Catalog
+    seed: int
+    rate_limit: float | None
+    links: Links = field(default_factory=lambda: Links(""))
+    dead_links: set[str] = field(default_factory=set)
+    last_create: dict[str, float] = field(default_factory=dict, repr=False)
+    webhooks: WebhookSender = field(init=False)
+
+    def __post_init__(self) -> None:
+        options = self.catalog.options
+        self.webhooks = WebhookSender(self.clock, self.faults, options, self._task_reply)
+
+    @property
+    def options(self) -> ReplyOptions:
+        return self.catalog.options
 
     def answer(
         self,
@@ -89,7 +81,6 @@ class Service:
             return self.error(refusal, path.partition("/")[0])
 
     def error(self, refusal: Refusal, engine: str) -> Answer:
-        """Return a refusal as the engine words it."""
         return replies.error(refusal, self.options, engine)
 
     def is_playable(self, song_id: str, file_format: str, *, streaming: bool) -> bool:
@@ -108,19 +99,16 @@ class Service:
             return Answer(200, pots)
         if path == "sonic/batch":
             return self._get_batch(query.get("batch_id", ""), key)
-        route, _, task_id = path.rpartition("/")
-        if path in _TASKS:
-            route, task_id = path, ""
+        route, _, task_id = (path, "", "") if path in _TASKS else path.rpartition("/")
         if route not in _TASKS:
             raise _no_such_path(path)
         if not task_id:
             raise invalid("missing task id.")
         engine, _ = _TASKS[route]
         task = self.catalog.tasks.get(task_id)
-        if task is None or task.key != key or task.engine != engine:
-            if engine == "nuro":
-                raise Refusal(404, "not_found", "task not found.")
-            raise invalid("task not found.")
+        if task is None or task.charge.key != key or task.engine != engine:
+            nuro_refusal = Refusal(404, "not_found", "task not found.")
+            raise nuro_refusal if engine == "nuro" else invalid("task not found.")
         self.accounts.settle()
         self.dead_links -= {song.song_id for song in task.songs}
         return self._task_reply(task, self.clock.now())
@@ -134,13 +122,13 @@ class Service:
         for row in tasks:
             if isinstance(row, dict) and (task := self.catalog.tasks.get(row["task_id"])):
                 reply = self._get(f"sonic/task/{task.task_id}", key, {})
-                row["status"] = replies.STATE_WORDS[task.phase(self.clock.now())]
+                row["status"] = task.phase(self.clock.now())
                 row["data"] = reply.body.get("data")
         body = {"code": 200, "message": "success", "batch_id": batch_id, "tasks": tasks}
         return Answer(200, body)
 
     def _post(self, path: str, key: str, body: Any) -> Answer:
-        operation = operation_at(path, body if isinstance(body, Mapping) else {})
+        operation = operation_at(path, body if isinstance(body, Mapping) else {}, self.options)
         if operation is None:
             raise _no_such_path(path)
         if not isinstance(body, Mapping):
@@ -149,36 +137,35 @@ class Service:
         call = Call(body, key, self.catalog, self.links)
         if operation.items_path:
             return self._carry_out_batch(operation, call)
-        return self._carry_out(operation, path, call)
+        answer = self._carry_out(operation, path, call)
+        return replies.nested_ack(answer) if self.options.ack_form == "data" else answer
 
     def _check_rate(self, operation: Operation, key: str) -> None:
-        if self._rate_limit is None or operation.engine is None:
+        if self.rate_limit is None or operation.answer is not None:
             return
-        now, last = self.clock.now(), self._last_create.get(key)
-        if last is not None and now - last < self._rate_limit:
+        now, last = self.clock.now(), self.last_create.get(key)
+        if last is not None and now - last < self.rate_limit:
             raise Refusal(429, "too_many_requests", "Too many requests. Please slow down.")
-        self._last_create[key] = now
+        self.last_create[key] = now
 
     def _carry_out_batch(self, operation: Operation, call: Call) -> Answer:
         operation.check(call)
-        answers = [
-            self._answer_item(operation.items_path, call, item) for item in call.body["items"]
-        ]
-        batch_id = make_id(f"{self._seed}/batch/{len(self.catalog.batches)}")
+        items = call.body["items"]
+        answers = [self._answer_item(operation.items_path, call, item) for item in items]
+        batch_id = make_id(f"{self.seed}/batch/{len(self.catalog.batches)}")
         self.catalog.batches[batch_id] = tuple(answers)
         self.catalog.owners[batch_id] = call.key
-        reply = {
-            "message": "success",
-            "batch_id": batch_id,
-            "submitted": sum("task_id" in answer.body for answer in answers),
-            "tasks": replies.batch_tasks(answers, self.options),
-        }
+        submitted = sum("task_id" in answer.body for answer in answers)
+        tasks = replies.batch_tasks(answers, self.options)
+        reply = {"message": "success", "batch_id": batch_id, "submitted": submitted, "tasks": tasks}
         return Answer(200, reply)
 
     def _answer_item(self, path: str, call: Call, item: Any) -> Answer:
         """Carry out one item of a batch; a refusal becomes its answer."""
         try:
-            operation = operation_at(path, item) if isinstance(item, Mapping) else None
+            operation = (
+                operation_at(path, item, self.options) if isinstance(item, Mapping) else None
+            )
             if operation is None:
                 raise invalid("An item should be a JSON object.")
             return self._carry_out(operation, path, replace(call, body=item))
@@ -188,79 +175,79 @@ class Service:
     def _carry_out(self, operation: Operation, path: str, call: Call) -> Answer:
         for name in (operation.name.partition(".")[0], operation.name):
             if name in self.options.retired:
-                raise retired(name)
+                raise Refusal(410, "gone", f"{name} is no longer available.")
         operation.check(call)
         webhook_sender.check(call.body, self.options)
         if operation.steps and (failure := self._step_failure(operation, path, call)):
             return failure
-        pending = self.catalog.pending_files.get(_file_key(operation, call))
+        if operation.wait:
+            return self._answer_file(operation, operation.wait, path, call)
         charge = None
-        if operation.price and not (pending and pending.paid):
+        if operation.price:
             charge = self._charge(call.key, path, operation.name, operation.price)
-        number = charge.number if charge else f"free/{operation.name}/{call.body.get('clip_id')}"
-        call = replace(call, seed=f"{self._seed}/{number}")
-        if operation.answer is not None:
-            return self._answer_at_once(operation, call, pending)
+            call = replace(call, seed=f"{self.seed}/{charge.number}")
+        if operation.answer:
+            return Answer(200, operation.answer(call))
         task = self._create_task(operation, call, charge, API + path)
-        return Answer(200, operation.ack(task, self.options))
+        steps = operation.steps
+        reply = replies.steps_ack(task, steps) if steps else operation.ack(task, self.options)
+        return Answer(200, reply)
 
     def _charge(self, key: str, path: str, name: str, price: int) -> Charge:
         charge = self.accounts.charge(key, API + path, name, price)
         if charge is None:
-            raise forbidden(OUT_OF_CREDITS)
+            raise forbidden(rules.OUT_OF_CREDITS)
         return charge
 
-    def _answer_at_once(
-        self, operation: Operation, call: Call, pending: PendingFile | None
-    ) -> Answer:
-        """Answer without a task; where the operation makes a file, only once it is ready."""
-        if operation.answer is None:
-            raise TypeError(f"{operation.name} makes a task")
-        wait = operation.wait
-        if wait is None:
-            return Answer(200, operation.answer(call))
-        now = self.clock.now()
-        if pending is None:
-            pending = PendingFile(now + Random(f"{call.seed}/wait").uniform(*wait.seconds))
-            self.catalog.pending_files[_file_key(operation, call)] = pending
+    def _answer_file(self, operation: Operation, wait: Wait, path: str, call: Call) -> Answer:
+        """Answer with a file once it is ready; the same request is repeated until then."""
+        key = (operation.name, call.key, json.dumps(call.body, sort_keys=True))
+        files, now = self.catalog.pending_files, self.clock.now()
+        seconds = Random(f"{self.seed}/{len(files)}/wait").uniform(*wait.seconds)
+        pending = files.get(key) or PendingFile(now + seconds)
         ready = now >= pending.ready_at
-        pending.paid = wait.repeats_free or (not ready and self.options.repeat_charge == "first")
-        return Answer(200, operation.answer(call)) if ready else wait.unready(call)
+        if not pending.paid and (ready or not wait.unready_free):
+            self._charge(call.key, path, operation.name, operation.price)
+        files[key] = pending
+        first = self.options.repeat_charge == "first" and not wait.unready_free
+        pending.paid = wait.repeats_free or (not ready and first)
+        if not ready or operation.answer is None:
+            return wait.unready(call)
+        return Answer(200, operation.answer(call))
 
     def _step_failure(self, operation: Operation, path: str, call: Call) -> Answer | None:
         """Return the answer if one of the two steps fails; a finished upload is charged."""
         url = str(call.body["url"])
         upload, make = operation.steps
-        if problem := file_problem(url):
-            return replies.step_failure(operation.steps, upload, problem, None, self.options)
-        fault = self.faults.strike("step_fails", "POST", API + path)
+        problem = rules.file_problem(url)
+        fault = None if problem else self.faults.strike("step_fails", "POST", API + path)
+        if fault and fault.settings["step"] == 1:
+            problem = fault.settings["message"]
+        if problem:
+            return replies.step_failure(self.options, upload, problem, {})
         if fault is None:
             return None
-        message = fault.settings["message"]
-        if fault.settings["step"] == 1:
-            return replies.step_failure(operation.steps, upload, message, None, self.options)
         charge = self._charge(call.key, path, "sonic.upload", _UPLOAD_PRICE)
-        song = uploaded_song(url, f"{self._seed}/{charge.number}/upload")
+        song = uploaded_song(url, f"{self.seed}/{charge.number}/upload")
         self.catalog.add(song, call.key)
-        return replies.step_failure(operation.steps, make, message, song.song_id, self.options)
+        message, finished = fault.settings["message"], {upload: song.song_id}
+        return replies.step_failure(self.options, make, message, finished)
 
     def _create_task(
         self, operation: Operation, call: Call, charge: Charge | None, path: str
     ) -> Task:
-        if operation.engine is None or operation.timing is None or charge is None:
+        if operation.make is None or charge is None:
             raise TypeError(f"{operation.name} neither answers at once nor makes a paid task")
-        songs = operation.make_songs(call) if operation.make_songs else ()
+        made = operation.make(call)
+        songs = made if isinstance(made, tuple) else ()
         task = Task(
             task_id=make_id(call.seed),
-            number=charge.number,
-            key=call.key,
-            engine=operation.engine,
             operation=operation.name,
             body=call.body,
-            timing=operation.timing(self.clock.now(), len(songs), Random(f"{call.seed}/time")),
+            timing=operation.timing(self.clock.now(), songs, Random(f"{call.seed}/time")),
             songs=songs,
             charge=charge,
-            result=operation.result(call) if operation.result else None,
+            result=made,
         )
         charge.task_id = task.task_id
         self._apply_faults(task, path)
@@ -271,19 +258,14 @@ class Service:
         return task
 
     def _task_reply(self, task: Task, now: float) -> Answer:
-        """Return the reply to a poll of a task at an instant."""
         write = next(write for engine, write in _TASKS.values() if engine == task.engine)
         return write(task, now, self.options, self.links)
 
     def _apply_faults(self, task: Task, path: str) -> None:
         """Apply the armed faults to a new task: failure, refund, odd states or durations."""
-
-        def strike(kind: str) -> Mapping[str, Any] | None:
-            fault = self.faults.strike(kind, "POST", path)
-            return fault.settings if fault else None
-
-        failure = strike("task_fails")
-        if one_fails := strike("one_clip_fails"):
+        faults = self.faults.strike_all("task", path)
+        failure = faults.get("task_fails")
+        if one_fails := faults.get("one_clip_fails"):
             task.failure = one_fails["message"]
             if len(task.songs) > 1:
                 task.failed_songs = frozenset((task.songs[-1].song_id,))
@@ -295,15 +277,9 @@ class Service:
             task.failure, task.refunded = failure["message"], failure["refund"]
             if task.refunded:
                 self.accounts.refund_at(task.charge, task.fails_at)
-        task.duration_text = strike("duration_text") is not None
-        if state := strike("unknown_state"):
-            task.state_word = state["word"]
-        task.stuck = strike("stuck") is not None
-
-
-def _file_key(operation: Operation, call: Call) -> tuple[str, str, str]:
-    body = json.dumps(call.body, sort_keys=True) if operation.wait else ""
-    return operation.name, call.key, body
+        task.duration_text = "duration_text" in faults
+        task.state_word = faults.get("unknown_state", {}).get("word", self.options.running_word)
+        task.stuck = "stuck" in faults
 
 
 def _key(authorization: str | None) -> str:

@@ -6,47 +6,49 @@ from random import Random
 from typing import Any
 
 from musicapi_nb.simulator import tag_rewriting
-from musicapi_nb.simulator.music.composition import DRUMS
+from musicapi_nb.simulator.catalog import Call
 from musicapi_nb.simulator.music.lyric_writer import INSTRUMENTAL_LYRICS, make_lyrics
 from musicapi_nb.simulator.music.synthesis import PARTS
-from musicapi_nb.simulator.songs import Brief, make_id, sonic_songs
+from musicapi_nb.simulator.rules import lyrics_of
+from musicapi_nb.simulator.songs import make_id, sonic_songs
 from musicapi_nb.simulator.tasks import Song
-from musicapi_nb.simulator.validation_rules import lyrics_of
 
+_STEMS = """
+Vocals: voice; Instrumental: *
 
-def _stem_parts(text: str) -> dict[str, frozenset[str]]:
-    stems = (item.split(":") for item in " ".join(text.split()).split("; "))
-    return {name: frozenset(parts.split()) for name, parts in stems}
+Vocals: voice; Drums: kick snare hat; Bass: finger upright cello sub; Other: *
 
-
-_VOICE, _DRUMS = frozenset(("voice",)), frozenset(DRUMS)
-_BASSES = frozenset(("finger", "upright", "cello", "sub"))
-_OTHER = PARTS - _VOICE - _DRUMS - _BASSES
-STEMS: Mapping[int, Mapping[str, frozenset[str]]] = {
-    2: {"Vocals": _VOICE, "Instrumental": PARTS - _VOICE},
-    4: {"Vocals": _VOICE, "Drums": _DRUMS, "Bass": _BASSES, "Other": _OTHER},
-    12: _stem_parts("""
 Vocals: voice; Backing Vocals:; Drums: kick snare hat; Percussion: marimba;
 Bass: finger upright sub; Guitar: guitar electric; Keyboard: piano rhodes organ;
 Strings: strings harp cello; Synth: synth pad; Brass: brass; Woodwinds: reed flute; Fx:
-"""),
-    24: _stem_parts("""
+
 Lead Vocals: voice; Backing Vocals:; Kick: kick; Snare: snare; Hi Hat: hat; Cymbals:; Toms:;
 Percussion:; Bass Guitar: finger; Double Bass: upright; Synth Bass: sub; Cello: cello;
 Acoustic Guitar: guitar; Electric Guitar: electric; Piano: piano; Electric Piano: rhodes;
 Organ: organ; Strings: strings; Harp: harp; Mallets: marimba; Synth: synth pad; Brass: brass;
 Reeds: reed; Flute: flute
-"""),
+"""
+
+
+def _stem_parts(text: str) -> dict[str, frozenset[str]]:
+    stems = (item.split(":") for item in " ".join(text.split()).split("; "))
+    parts = {name: frozenset(names.split()) for name, names in stems}
+    rest = PARTS.difference(*parts.values())
+    return {name: rest if "*" in names else names for name, names in parts.items()}
+
+
+STEMS: Mapping[int, Mapping[str, frozenset[str]]] = {
+    len(parts): parts for parts in map(_stem_parts, _STEMS.split("\n\n"))
 }
 """By their number: the instruments and drums of each stem. Together they are the whole song."""
 
 
-def stems(brief: Brief, source: Song, count: int) -> tuple[Song, ...]:
+def stems(seed: str, source: Song, count: int) -> tuple[Song, ...]:
     """Split a song into ``count`` stems that add up to it; some may be silent."""
     return tuple(
         replace(
             source,
-            song_id=make_id(f"{brief.seed}/{index}"),
+            song_id=make_id(f"{seed}/{index}"),
             title=f"{source.title} ({name})",
             recording=replace(source.recording, parts=parts),
             details={"parent": source.song_id},
@@ -55,55 +57,56 @@ def stems(brief: Brief, source: Song, count: int) -> tuple[Song, ...]:
     )
 
 
-def remaster(brief: Brief, source: Song, count: int) -> tuple[Song, ...]:
+def remaster(call: Call, source: Song, count: int) -> tuple[Song, ...]:
     """Copy a song; with a high variation, as another performance."""
-    if brief.body.get("variation_category") == "high":
-        return _new_performances(brief, source, count)
-    return tuple(_copy(brief, source, index) for index in range(count))
+    return _copies(call, source, count, anew=call.body.get("variation_category") == "high")
 
 
-def with_vocals(brief: Brief, source: Song) -> tuple[Song, ...]:
+def with_vocals(call: Call, source: Song) -> tuple[Song, ...]:
     """Add a singer to an instrumental."""
-    rng = Random(f"{brief.seed}/words")
-    voice = "male vocals" if brief.body.get("vocal_gender") == "m" else "female vocals"
-    about = brief.body.get("gpt_description_prompt") or source.title
+    voice = "male vocals" if call.body.get("vocal_gender") == "m" else "female vocals"
+    about = str(call.body.get("gpt_description_prompt") or source.title)
+    lyrics = lyrics_of(call.body) or make_lyrics(about, Random(f"{call.seed}/words"))
     tags = (*source.recording.tags, voice)
-    return tuple(
-        _copy(
-            brief,
-            source,
-            index,
-            lyrics=lyrics_of(brief.body) or make_lyrics(str(about), rng),
-            recording=replace(source.recording, tags=tags, instrumental=False),
-        )
-        for index in (0, 1)
-    )
+    return _copies(call, source, lyrics=lyrics, tags=tags, instrumental=False)
 
 
-def with_instruments(brief: Brief, source: Song) -> tuple[Song, ...]:
+def with_instruments(call: Call, source: Song) -> tuple[Song, ...]:
     """Add instruments to a recorded voice."""
-    lyrics = source.lyrics or lyrics_of(brief.body) or ""
-    recording = replace(source.recording, instrumental=False)
-    return tuple(
-        _copy(brief, source, index, lyrics=lyrics, recording=recording) for index in (0, 1)
+    lyrics = source.lyrics or lyrics_of(call.body) or ""
+    return _copies(call, source, lyrics=lyrics, instrumental=False)
+
+
+def replace_section(call: Call, source: Song) -> tuple[Song, ...]:
+    """Replace a section of a song; the simulator performs all of it anew.
+
+    With ``auto_concat``: the new sections, followed by the songs that each becomes part of.
+    """
+    body, infill = call.body, call.body.get("infill_lyrics")
+    lyrics = lyrics_of(body) or _joined_lyrics(source.lyrics, infill)
+    if not body.get("auto_concat"):
+        return _copies(call, source, lyrics=lyrics, anew=True)
+    seconds = round(min(body["infill_end_s"], source.duration) - body["infill_start_s"], 2)
+    sections = _copies(call, source, lyrics=infill, anew=True, seconds=seconds)
+    return sections + tuple(
+        replace(
+            section,
+            song_id=make_id(f"{section.song_id}/full"),
+            lyrics=lyrics,
+            recording=replace(section.recording, seconds=source.duration),
+            details={"full_of": section.song_id},
+        )
+        for section in sections
     )
 
 
-def replace_section(brief: Brief, source: Song) -> tuple[Song, ...]:
-    """Replace a section of a song; the simulator performs all of it anew."""
-    infill = brief.body.get("infill_lyrics")
-    lyrics = lyrics_of(brief.body) or _joined_lyrics(source.lyrics, infill)
-    songs = _new_performances(brief, source, 2)
-    return tuple(replace(song, lyrics=lyrics) for song in songs)
-
-
-def mashup(brief: Brief, first: Song, second: Song) -> tuple[Song, ...]:
+def mashup(call: Call, first: Song, second: Song) -> tuple[Song, ...]:
     """Make one song of two: the titles and tags of both."""
     sources = (first, second)
-    title = brief.body.get("title") or " x ".join(song.title for song in sources)
+    title = call.body.get("title") or " x ".join(song.title for song in sources)
     tags = ", ".join(tag for song in sources for tag in song.tags)
     lyrics = next((song.lyrics for song in sources if song.lyrics), "")
-    worded = lyrics_of(brief.body) or brief.body.get("gpt_description_prompt")
+    worded = lyrics_of(call.body) or call.body.get("gpt_description_prompt")
     return tuple(
         replace(
             song,
@@ -111,15 +114,15 @@ def mashup(brief: Brief, first: Song, second: Song) -> tuple[Song, ...]:
             lyrics=song.lyrics if worded or song.instrumental else lyrics or song.lyrics,
             details={**song.details, "parents": (first.song_id, second.song_id)},
         )
-        for song in sonic_songs(brief._replace(persona_tags=tags))
+        for song in sonic_songs(call, more_tags=tags)
     )
 
 
-def add_joined_songs(brief: Brief, source: Song, songs: tuple[Song, ...]) -> tuple[Song, ...]:
+def add_joined_songs(call: Call, source: Song, songs: tuple[Song, ...]) -> tuple[Song, ...]:
     """Return the songs, followed by one more for each: the source joined with it."""
-    cut = min(float(brief.body.get("continue_at") or source.duration), source.duration)
+    cut = min(float(call.body.get("continue_at") or source.duration), source.duration)
     return songs + tuple(
-        join(song, source, cut, f"{brief.seed}/full/{index}", {"full_of": song.song_id})
+        join(song, source, cut, f"{call.seed}/full/{index}", {"full_of": song.song_id})
         for index, song in enumerate(songs)
     )
 
@@ -142,29 +145,38 @@ def join(
     )
 
 
-def _new_performances(brief: Brief, source: Song, count: int) -> tuple[Song, ...]:
-    seeds = [f"{brief.seed}/{index}" for index in range(count)]
-    return tuple(
-        _copy(brief, source, index, recording=replace(source.recording, seed=seed))
-        for index, seed in enumerate(seeds)
-    )
+def _copies(
+    call: Call,
+    source: Song,
+    count: int = 2,
+    *,
+    lyrics: str | None = None,
+    anew: bool = False,
+    **recording: Any,
+) -> tuple[Song, ...]:
+    """Copy a song with the title, tags and model of a request, performed ``anew`` if asked for.
 
-
-def _copy(brief: Brief, source: Song, index: int, **changes: Any) -> Song:
-    seed = f"{brief.seed}/{index}"
-    negative = str(brief.body.get("negative_tags") or "")
-    tags = source.tags
-    if requested := brief.body.get("tags"):
-        tags = tag_rewriting.sonic_tags(str(requested), Random(seed), negative)
-    return replace(
-        source,
-        song_id=make_id(seed),
-        title=brief.body.get("title") or source.title,
-        tags=tags,
-        model=str(brief.body.get("mv") or source.model),
-        details={"parent": source.song_id},
-        **changes,
-    )
+    ``recording`` has the fields of the recording that change.
+    """
+    body, songs = call.body, []
+    for seed in (f"{call.seed}/{index}" for index in range(count)):
+        tags = source.tags
+        if requested := body.get("tags"):
+            negative = str(body.get("negative_tags") or "")
+            tags = tag_rewriting.sonic_tags(str(requested), Random(seed), negative)
+        performed = {**recording, "seed": seed} if anew else recording
+        song = replace(
+            source,
+            song_id=make_id(seed),
+            title=body.get("title") or source.title,
+            tags=tags,
+            lyrics=source.lyrics if lyrics is None else lyrics,
+            recording=replace(source.recording, **performed),
+            model=str(body.get("mv") or source.model),
+            details={"parent": source.song_id},
+        )
+        songs.append(song)
+    return tuple(songs)
 
 
 def _joined_lyrics(*lyrics: str | None) -> str:

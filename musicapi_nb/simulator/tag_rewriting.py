@@ -7,30 +7,21 @@ chances. A song whose tags are all dropped gets a random genre. No I/O.
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from random import Random
 from typing import NamedTuple
 
-from musicapi_nb.simulator.vocabulary import (
-    COMPOUNDS,
-    DECADES,
-    GENRES,
-    KNOWN,
-    MOST_TAGS,
-    RETURN_CHANCE,
-    RULES,
-    SPELLINGS,
-    Rule,
-)
+from musicapi_nb.simulator import vocabulary
+from musicapi_nb.simulator.vocabulary import DECADES, GENRES, KNOWN, MOST_TAGS, SPELLINGS, Rule
 
-_STEP_CHANCES = (0.25, 0.5, 0.25)
 _LIST_WORDS = 3
 """A comma-separated part of at most this many words counts as a tag, a longer one as prose."""
 _LONGEST_FIRST = sorted(map(re.escape, KNOWN), key=len, reverse=True)
 _KNOWN_TAG = re.compile(rf"(?<![\w&'-])(?:{'|'.join(_LONGEST_FIRST)})(?![\w&'-])")
-_RULES_BY_TAG: dict[str, tuple[Rule, ...]] = {}
-for _rule in RULES:
-    _RULES_BY_TAG[_rule.tag] = (*_RULES_BY_TAG.get(_rule.tag, ()), _rule)
+_RULES_BY_TAG: defaultdict[str, list[Rule]] = defaultdict(list)
+for _rule in vocabulary.RULES:
+    _RULES_BY_TAG[_rule.tag].append(_rule)
 
 
 class Step(NamedTuple):
@@ -55,7 +46,7 @@ def requested_text(prompt: str) -> str:
     parts = split(prompt)
     if parts and all(len(part.split()) <= _LIST_WORDS for part in parts):
         return prompt.strip()
-    tags = [tag for part in parts for tag in ([part] if part in KNOWN else _known_tags(part))]
+    tags = [tag for part in parts for tag in _KNOWN_TAG.findall(part)]
     return ", ".join(dict.fromkeys(tags)) or prompt.strip()
 
 
@@ -66,7 +57,7 @@ def one_pass(tags: Sequence[str], rng: Random, negative: Iterable[str] = ()) -> 
     added_tags: dict[str, None] = {}
     for requested in tags:
         tag = SPELLINGS.get(requested, requested)
-        rules = _RULES_BY_TAG.get(tag, ()) if tag in KNOWN else _RULES_BY_TAG["*"]
+        rules = _RULES_BY_TAG[tag if tag in KNOWN else "*"]
         changed = _keep_or_rewrite(tag, rules, rng)
         if changed is not None and changed not in excluded:
             kept_tags[changed] = None
@@ -87,7 +78,7 @@ def sonic_tags(text: str, rng: Random, negative: str = "") -> tuple[str, ...]:
 
 def described_tags(description: str, rng: Random, negative: str = "") -> tuple[str, ...]:
     """Return tags for a description: the known tags in it, with a random genre if it has none."""
-    tags = [tag for part in split(description) for tag in _known_tags(part)]
+    tags = [tag for part in split(description) for tag in _KNOWN_TAG.findall(part)]
     if not any(SPELLINGS.get(tag, tag) in GENRES for tag in tags):
         tags.append(rng.choice(tuple(GENRES)))
     return sonic_tags(", ".join(tags), rng, negative)
@@ -101,10 +92,13 @@ def studio_steps(prompt: str, rng: Random, *, first: bool, negative: str = "") -
     """
     source = requested_text(prompt)
     requested = _split_known(source)
-    if first and (components := _without_compounds(requested)) != requested:
-        requested, source = components, ", ".join(components)
+    if first and vocabulary.COMPOUNDS.keys() & set(requested):
+        parts = [vocabulary.COMPOUNDS.get(tag, (tag,)) for tag in requested]
+        rest = [component for part in parts for component in part[1:]]
+        requested = tuple(dict.fromkeys([*(part[0] for part in parts), *rest]))
+        source = ", ".join(requested)
     excluded = split(negative)
-    count = rng.choices((1, 2, 3), _STEP_CHANCES)[0]
+    count = rng.choices((1, 2, 3), (0.25, 0.5, 0.25))[0]
     tags = one_pass(requested, rng, excluded) or (rng.choice(tuple(GENRES)),)
     steps = [Step(source, tags)]
     while len(steps) < count:
@@ -120,20 +114,18 @@ def differing_steps(
     steps: tuple[Step, ...], tags: tuple[str, ...], rng: Random
 ) -> tuple[Step, ...]:
     """Change the last step where it ends in these tags: a task's two songs never share all tags."""
-    last = steps[-1]
+    *before, last = steps
     if last.tags != tags:
         return steps
-    genre = next((GENRES[tag] for tag in last.tags if tag in GENRES), None)
-    near = genre.neighbours if genre else tuple(GENRES)
-    candidates = [tag for tag in (*near, *rng.sample(tuple(GENRES), 3)) if tag not in last.tags]
-    return (*steps[:-1], Step(last.source, (*last.tags[: MOST_TAGS - 1], candidates[0])))
+    others = [genre for genre in GENRES if genre not in tags]
+    return (*before, Step(last.source, (*tags[: MOST_TAGS - 1], rng.choice(others))))
 
 
 def _later_tags(
     requested: Sequence[str], tags: Sequence[str], rng: Random, excluded: Iterable[str]
 ) -> tuple[str, ...]:
     dropped = [tag for tag in requested if tag not in tags and tag not in excluded]
-    restored = [tag for tag in dropped if rng.random() < RETURN_CHANCE]
+    restored = [tag for tag in dropped if rng.random() < vocabulary.RETURN_CHANCE]
     passed = one_pass(tags, rng, excluded)
     kept_tags = [tag for tag in passed if tag not in restored][: max(1, MOST_TAGS - len(restored))]
     order = [tag for tag in (*kept_tags, *restored) if tag not in DECADES]
@@ -149,26 +141,10 @@ def _keep_or_rewrite(tag: str, rules: Iterable[Rule], rng: Random) -> str | None
     return tag
 
 
-def _without_compounds(tags: Iterable[str]) -> tuple[str, ...]:
-    """Replace compounds by their components: the main ones in place, the others at the end."""
-    main: list[str] = []
-    rest: list[str] = []
-    for tag in tags:
-        head, *tail = COMPOUNDS.get(tag, (tag,))
-        main.append(head)
-        rest += tail
-    return tuple(dict.fromkeys([*main, *rest]))
-
-
 def _split_known(text: str) -> tuple[str, ...]:
     """Split a list of tags, where "slow jazz" becomes two known tags."""
     tags: list[str] = []
     for part in split(text):
-        known_tags = _known_tags(part)
+        known_tags = _KNOWN_TAG.findall(part)  # the longest match first
         tags += known_tags if " ".join(known_tags) == part else [part]
     return tuple(dict.fromkeys(tags))
-
-
-def _known_tags(text: str) -> list[str]:
-    """Return the known tags in running text, the longest match first, in their order."""
-    return _KNOWN_TAG.findall(text.lower())

@@ -1,25 +1,28 @@
 """Tasks on the simulated clock: when they start, when each song is done, how they end. No I/O."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from enum import Enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
 from random import Random
-from typing import Any, Literal
+from typing import Any
 
 from musicapi_nb.simulator.accounts import Charge
 from musicapi_nb.simulator.music.recording import AudioFormat, Recording
 from musicapi_nb.simulator.tag_rewriting import Step
 
-Engine = Literal["sonic", "studio", "nuro", "producer", "riffusion", "suno"]
 
+class Phase(StrEnum):
+    """State of a task or of one of its songs, in sonic's words."""
 
-class Phase(Enum):
-    """State of a task or of one of its songs."""
-
-    QUEUED = "queued"
+    QUEUED = "pending"
     RUNNING = "running"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+
+    @property
+    def ended(self) -> bool:
+        """Whether it will not change any more."""
+        return self in (Phase.SUCCEEDED, Phase.FAILED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +46,6 @@ class Song:
 
     @property
     def instrumental(self) -> bool:
-        """Whether it has no vocals."""
         return self.recording.instrumental
 
 
@@ -71,9 +73,6 @@ class Task:
     """
 
     task_id: str
-    number: int
-    key: str = field(repr=False)
-    engine: Engine
     operation: str
     body: Mapping[str, Any]
     timing: Timing
@@ -85,11 +84,15 @@ class Task:
     refunded: bool = False
     failed_songs: frozenset[str] = frozenset()
     stuck: bool = False
-    state_word: str | None = None
+    state_word: str = "running"
     duration_text: bool = False
 
+    @property
+    def engine(self) -> str:
+        """The first part of the operation's name."""
+        return self.operation.partition(".")[0]
+
     def phase(self, now: float) -> Phase:
-        """Return the state of the whole task."""
         if self.fails_at is not None and now >= self.fails_at:
             return Phase.FAILED
         if now < self.timing.started:
@@ -99,7 +102,6 @@ class Task:
         return Phase.SUCCEEDED
 
     def song_phase(self, index: int, now: float) -> Phase:
-        """Return the state of one song."""
         if self.phase(now) is Phase.FAILED:
             return Phase.FAILED
         if self.stuck or self.fails_at is not None or now < self.timing.done[index]:
@@ -116,36 +118,19 @@ class Task:
         return min(99, int(100 * (now - self.timing.started) / span))
 
 
-def sonic_timing(submitted: float, songs: int, rng: Random, median: float = 106.0) -> Timing:
-    """Draw a sonic task's times: about two minutes, first queued, then running, one song first."""
+def sonic_timing(
+    submitted: float, songs: Sequence[Song], rng: Random, median: float = 106.0
+) -> Timing:
+    """Draw a sonic task's times: about two minutes, first queued, then running, one song first.
+
+    Songs that join another one to its source (``full_of``) are made once all others are done.
+    """
     total = median * min(1.7, max(0.7, rng.lognormvariate(0, 0.18)))
-    gaps = [0.0, *(rng.uniform(0.05, 0.2) * total for _ in range(songs - 1))]
+    joined = sum("full_of" in song.details for song in songs)
+    gaps = [0.0, *(rng.uniform(0.05, 0.2) * total for _ in range(len(songs) - joined - 1))]
     done = [submitted + total + gap for gap in gaps]
     rng.shuffle(done)
     started = submitted + total * rng.uniform(0.08, 0.16)
-    return Timing(submitted, started, submitted + total * rng.uniform(0.2, 0.3), tuple(done))
-
-
-def paired_timing(submitted: float, songs: int, rng: Random) -> Timing:
-    """Draw times of songs whose second half joins the first half to its source, once it is done."""
-    timing = sonic_timing(submitted, songs // 2, rng)
-    joined = [timing.finished + rng.uniform(8, 20) for _ in timing.done]
-    return replace(timing, done=(*timing.done, *joined))
-
-
-def studio_timing(submitted: float, songs: int, rng: Random) -> Timing:
-    """Draw a studio task's times: 16 s in the queue, 50 s of work, in whole unix seconds."""
-    queue = round(16 * min(2.5, max(0.5, rng.lognormvariate(0, 0.35))))
-    render = round(50 * min(1.7, max(0.7, rng.lognormvariate(0, 0.15))))
-    started = int(submitted) + queue
-    finished = float(started + render)
-    # The first song is ready a few seconds early.
-    done = [finished - (rng.randint(2, 9) if index == 0 else 0) for index in range(songs)]
-    return Timing(submitted, float(started), float(started), tuple(done))
-
-
-def nuro_timing(submitted: float, _songs: int, rng: Random) -> Timing:
-    """Draw a nuro task's times: about half a minute."""
-    total = 30 * min(1.8, max(0.6, rng.lognormvariate(0, 0.25)))
-    started = submitted + rng.uniform(1.0, 3.0)
-    return Timing(submitted, started, started, (submitted + total,))
+    running = submitted + total * rng.uniform(0.2, 0.3)
+    done += [max(done) + rng.uniform(8, 20) for _ in range(joined)]
+    return Timing(submitted, started, running, tuple(done))

@@ -6,7 +6,7 @@ are kept, rewritten, dropped and added often enough to be measured. ``tag_rewrit
 """
 
 from collections.abc import Iterator
-from typing import Literal, NamedTuple, cast
+from typing import Literal, NamedTuple
 
 RuleKind = Literal["rewrite", "drop", "add"]
 
@@ -35,12 +35,14 @@ class Rule(NamedTuple):
     chance: float
 
 
-def _items(text: str) -> Iterator[str]:
-    return (" ".join(item.split()) for item in text.split(";"))
+def _items(text: str) -> list[str]:
+    return " ".join(text.split()).split("; ")
 
 
-def _pairs(text: str) -> dict[str, str]:
-    return dict(cast("tuple[str, str]", tuple(item.split(" = "))) for item in _items(text))
+def word_lists(text: str) -> dict[str, tuple[str, ...]]:
+    """Read lists written as ``name: word, word; name: word``."""
+    lists = (item.split(": ") for item in _items(text))
+    return {name: tuple(words.split(", ")) for name, words in lists}
 
 
 _GENRES = """
@@ -103,57 +105,45 @@ MOODS: dict[str, Mood] = {
     for name, valence, energy in (item.split() for item in _items(_MOODS))
 }
 
-INSTRUMENTS: dict[str, str] = _pairs("""
-piano = piano; electric piano = rhodes; rhodes = rhodes; organ = organ;
-acoustic guitar = guitar; guitar = guitar; electric guitar = electric; ukulele = guitar;
-banjo = guitar; harp = harp; strings = strings; violin = strings; cello = strings;
-brass = brass; trumpet = brass; saxophone = reed; clarinet = reed; flute = flute;
-accordion = reed; marimba = marimba; vibraphone = marimba; music box = harp; synth = synth;
-synths = synth; analog synth = synth; choir = voice; glockenspiel = harp
-""")
+_INSTRUMENTS = """
+piano: piano; rhodes: electric piano, rhodes; organ: organ; guitar: acoustic guitar, guitar,
+ukulele, banjo; electric: electric guitar; harp: harp, music box, glockenspiel; strings: strings,
+violin, cello; brass: brass, trumpet; reed: saxophone, clarinet, accordion; flute: flute; marimba:
+marimba, vibraphone; synth: synth, synths, analog synth; voice: choir
+"""
+INSTRUMENTS: dict[str, str] = {
+    name: timbre for timbre, names in word_lists(_INSTRUMENTS).items() for name in names
+}
 """Instrument to the timbre that plays it (``music/synthesis.py``)."""
 
-VOICES: tuple[str, ...] = tuple(
-    _items("female vocals; male vocals; duet; vocal harmonies; spoken word; instrumental")
-)
-
-_FEATURES = """
-claps; handclaps; brushed drums; 808 bass; upright bass; drum machine; acoustic; acapella;
-vinyl crackle; tape hiss; reverb; fingerpicked; walking bass
-"""
-FEATURES: tuple[str, ...] = tuple(_items(_FEATURES))
-
-DECADES: tuple[str, ...] = tuple(
-    _items("1800s; 1900s; 1930s; 1940s; 1950s; 1960s; 1970s; 1980s; 1990s; 2000s; 2010s; 2020s")
-)
-
-SPELLINGS: dict[str, str] = _pairs("""
-lo-fi = lofi; lo fi = lofi; hiphop = hip hop; hip-hop = hip hop; rap = hip hop; rnb = r&b;
-synth pop = synthpop; synth-pop = synthpop; synth wave = synthwave; dnb = drum and bass;
-drum & bass = drum and bass; bossanova = bossa nova; bossa = bossa nova; electro = electronic;
-electronica = electronic; alt rock = alternative rock; indie = indie pop; chill = chillout;
-electric = electronic; female voice = female vocals; female vocal = female vocals;
-male voice = male vocals; male vocal = male vocals; 80s = 1980s; 90s = 1990s; 70s = 1970s;
-60s = 1960s; sax = saxophone; shanty = sea shanty
+_OTHERS = word_lists("""
+voices: female vocals, male vocals, duet, vocal harmonies, spoken word, instrumental;
+features: claps, handclaps, brushed drums, 808 bass, upright bass, drum machine, acoustic, acapella,
+vinyl crackle, tape hiss, reverb, fingerpicked, walking bass
 """)
+VOICES, FEATURES = _OTHERS["voices"], _OTHERS["features"]
+_YEARS = (1800, 1900, *range(1930, 2030, 10))
+DECADES: tuple[str, ...] = tuple(f"{year}s" for year in _YEARS)
+
+_SPELLINGS = """
+lofi: lo-fi, lo fi; hip hop: hiphop, hip-hop, rap; r&b: rnb; synthpop: synth pop, synth-pop;
+synthwave: synth wave; drum and bass: dnb, drum & bass; bossa nova: bossanova, bossa; electronic:
+electro, electronica, electric; alternative rock: alt rock; indie pop: indie; chillout: chill;
+female vocals: female voice, female vocal; male vocals: male voice, male vocal; 1980s: 80s; 1990s:
+90s; 1970s: 70s; 1960s: 60s; saxophone: sax; sea shanty: shanty
+"""
+SPELLINGS: dict[str, str] = {
+    spelling: tag for tag, spellings in word_lists(_SPELLINGS).items() for spelling in spellings
+}
 """Other spellings and the tag that each always becomes."""
 
-_COMPOUNDS = """
-spy jazz = jazz + spy; blues rock = blues + rock; pop rock = pop + rock;
-dance-pop = pop + danceable; samba-jazz = samba + jazz; jazz fusion = jazz + funk;
-romantic classical = classical + romantic; neo-soul = soul + r&b
-"""
-COMPOUNDS: dict[str, tuple[str, ...]] = {
-    tag: tuple(components.split(" + ")) for tag, components in _pairs(_COMPOUNDS).items()
-}
+COMPOUNDS: dict[str, tuple[str, ...]] = word_lists("""
+spy jazz: jazz, spy; blues rock: blues, rock; pop rock: pop, rock; dance-pop: pop, danceable;
+samba-jazz: samba, jazz; jazz fusion: jazz, funk; romantic classical: classical, romantic; neo-soul:
+soul, r&b
+""")
 """Tags that the first song of a studio task reads as their components, in this order."""
 
-ADD_CHANCES: tuple[float, ...] = (0.55, 0.3, 0.15)
-"""Chance that a genre adds its nearest, second and third neighbour in one pass."""
-DECADE_CHANCE = 0.5
-"""Chance that a genre adds its decade."""
-UNKNOWN_DROP_CHANCE = 0.6
-"""Chance that a tag outside the vocabulary is dropped in one pass (rule of the tag ``*``)."""
 RETURN_CHANCE = 0.5
 """Chance that a step after the first restores a requested tag that was dropped."""
 MOST_TAGS = 6
@@ -183,11 +173,11 @@ def _rules() -> Iterator[Rule]:
             tag, _, change = item.partition(" > ")
             to, _, number = change.rpartition(" ")
             yield Rule(kind, tag, to, float(number))
-    yield Rule("drop", "*", "", UNKNOWN_DROP_CHANCE)
+    yield Rule("drop", "*", "", 0.6)  # any tag outside the vocabulary
     for name, genre in GENRES.items():
-        for neighbour, chance in zip(genre.neighbours, ADD_CHANCES, strict=True):
+        for neighbour, chance in zip(genre.neighbours, (0.55, 0.3, 0.15), strict=True):
             yield Rule("add", name, neighbour, chance)
-        yield Rule("add", name, genre.decade, DECADE_CHANCE)
+        yield Rule("add", name, genre.decade, 0.5)
 
 
 RULES: tuple[Rule, ...] = tuple(_rules())

@@ -5,27 +5,28 @@ import contextlib
 import hashlib
 import hmac
 import json
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 import aiohttp
 
 from musicapi_nb.simulator.clock import SimulatedClock
-from musicapi_nb.simulator.faults import STAGES, Faults
+from musicapi_nb.simulator.faults import Faults
 from musicapi_nb.simulator.replies import Answer
 from musicapi_nb.simulator.reply_options import ReplyOptions
+from musicapi_nb.simulator.rules import WEBHOOK_LIMIT, Body, invalid
 from musicapi_nb.simulator.songs import make_id
 from musicapi_nb.simulator.tasks import Task
-from musicapi_nb.simulator.validation_rules import WEBHOOK_LIMIT, Body, invalid
 
 _PLATFORMS = {"sonic": "suno", "nuro": "nuro", "producer": "producer"}
 """Engine to its ``platform`` in a webhook; the other engines send none (service.md 12)."""
 _DEFAULT_SECRET = "the service's default webhook secret"  # noqa: S105 - made up
 _TIMEOUT = aiohttp.ClientTimeout(total=10.0)
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+_PUBLIC = re.compile(r"https://[\w.-]+(:\d+)?([/?#]|$)")
+_LOOPBACK = re.compile(r"https?://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?([/?#]|$)")
 
 
 @dataclass(slots=True, eq=False)
@@ -45,40 +46,30 @@ def check(body: Body, options: ReplyOptions) -> None:
     url = body.get("webhook_url")
     if url is None:
         return
-    try:
-        parts = urlsplit(url) if isinstance(url, str) and len(url) <= WEBHOOK_LIMIT else None
-    except ValueError:  # an incomplete IPv6 address
-        parts = None
-    local = options.webhook_hosts == "loopback" and parts and parts.hostname in _LOOPBACK
-    if parts is None or not parts.hostname or not (parts.scheme == "https" or local):
+    known = isinstance(url, str) and len(url) <= WEBHOOK_LIMIT
+    local = options.webhook_hosts == "loopback" and known and _LOOPBACK.match(url)
+    if not (known and _PUBLIC.match(url)) and not local:
         raise invalid("The 'webhook_url' field should be a public https URL.")
 
 
+@dataclass(slots=True)
 class WebhookSender:
     """Sends the webhooks of one simulator at simulated times.
 
     ``sent`` has every webhook that was sent, oldest first. They are signed with real unix seconds,
     because the receiver's clock is real. Webhooks that are due after the simulator stops are
-    dropped.
+    dropped. ``reply`` returns the reply to a poll at an instant.
     """
 
-    def __init__(
-        self,
-        clock: SimulatedClock,
-        faults: Faults,
-        options: ReplyOptions,
-        reply: Callable[[Task, float], Answer],
-    ) -> None:
-        self.sent: list[Delivery] = []
-        self._clock = clock
-        self._faults = faults
-        self._options = options
-        self._reply = reply
-        self._session: aiohttp.ClientSession | None = None
-        self._senders: set[asyncio.Task[None]] = set()
+    clock: SimulatedClock
+    faults: Faults
+    options: ReplyOptions
+    reply: Callable[[Task, float], Answer]
+    sent: list[Delivery] = field(default_factory=list)
+    _session: aiohttp.ClientSession | None = None
+    _senders: set[asyncio.Task[None]] = field(default_factory=set)
 
     def start(self) -> None:
-        """Open the HTTP session on the running loop."""
         self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), timeout=_TIMEOUT)
 
     async def stop(self) -> None:
@@ -95,11 +86,7 @@ class WebhookSender:
         """Send the webhooks of a task that was made with a ``webhook_url``."""
         if task.body.get("webhook_url") is None or task.engine not in _PLATFORMS:
             return
-        faults = {
-            kind: fault.settings
-            for kind in STAGES["webhook"]
-            if (fault := self._faults.strike(kind, "POST", path))
-        }
+        faults = self.faults.strike_all("webhook", path)
         if self._session is None or "webhook_lost" in faults:
             return
         sender = asyncio.get_running_loop().create_task(self._send_all(task, faults))
@@ -113,7 +100,7 @@ class WebhookSender:
             events, due = events[::-1], due[-1:] * len(due)
         delay = faults.get("webhook_late", {}).get("seconds", 0.0)
         for send_at, (instant, event) in zip(due, events, strict=True):
-            await self._clock.sleep(max(send_at + delay - self._clock.now(), 0.0))
+            await self.clock.sleep(max(send_at + delay - self.clock.now(), 0.0))
             for _ in range(2 if "webhook_twice" in faults else 1):
                 await self._send(task, event, instant)
 
@@ -121,7 +108,7 @@ class WebhookSender:
         body = json.dumps(self._body(task, event, instant)).encode()
         headers = {
             "Content-Type": "application/json",
-            **_headers(task, event, body, self._options.webhook_signature),
+            **_headers(task, event, body, self.options.webhook_signature),
         }
         delivery = Delivery(event, task.task_id, str(task.body["webhook_url"]), headers, body)
         self.sent.append(delivery)
@@ -142,11 +129,10 @@ class WebhookSender:
         if task.engine == "nuro":
             text = task.body.get("description") or task.body.get("lyrics") or ""
             prompt = {"prompt": text, "theme": "", "instrument": task.body.get("instrument") or ""}
-        return {**self._reply(task, instant).body, **prompt, **ids}
+        return {**self.reply(task, instant).body, **prompt, **ids}
 
 
 def _events(task: Task) -> list[tuple[float, str]]:
-    """Return the events of a task and their instants."""
     timing = task.timing
     streaming = [(timing.running, "song.streaming")]
     if task.fails_at is not None:

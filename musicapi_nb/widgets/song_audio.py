@@ -40,7 +40,7 @@ def playable_url(song: Song) -> str | None:
     if url is None:
         return None
     parts = urlsplit(url)
-    is_local = song.simulated and is_loopback(parts.hostname or "")
+    is_local = song.simulated and is_loopback(parts.hostname)
     return url if is_local or parts.scheme.lower() == "https" else None
 
 

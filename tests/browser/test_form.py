@@ -74,19 +74,19 @@ def _type_into(form: Locator, button: Locator) -> None:
     """Fill in the form, with lyrics that are too long at first."""
     expect(button).to_have_text("Make 2 songs for 20 credits · 980 left after", timeout=_MS)
     expect(button).to_be_disabled()
-    expect(form).to_contain_text("Still to do: Mv, Gpt description prompt.")
+    expect(form).to_contain_text("Still to do: Gpt description prompt.")
     form.get_by_label("Custom mode").check()
     expect(form.get_by_label("Gpt description prompt")).to_be_hidden()
-    form.get_by_label("Mv").fill("sonic-v4")
-    form.get_by_label("Prompt", exact=True).fill("la " * 1044)
-    expect(form).to_contain_text("3,132 / 3,000")
-    expect(form).to_contain_text("Has 3132 characters; the limit is 3000.")
+    form.get_by_label("Mv").fill("sonic-v6-mini")
+    form.get_by_label("Prompt", exact=True).fill("la " * 1744)
+    expect(form).to_contain_text("5,232 / 5,000")
+    expect(form).to_contain_text("Has 5232 characters; the limit is 5000.")
     form.get_by_label("Tags", exact=True).press_sequentially("spy jazz, bossa nova")
-    expect(form).to_contain_text("20 / 200")
+    expect(form).to_contain_text("20 / 1,000")
     expect(button).to_be_disabled()
     offset = button.evaluate("button => button.offsetTop")
     form.get_by_label("Prompt", exact=True).fill("[Verse]\nla la\n" * 3)
-    expect(form).to_contain_text("42 / 3,000")
+    expect(form).to_contain_text("42 / 5,000")
     expect(button).to_be_enabled()
     assert button.evaluate("button => button.offsetTop") == offset, "the button moved"
     form.get_by_label("Tags", exact=True).focus()
@@ -176,7 +176,7 @@ def test_form_in_notebook_7(lab: Lab, tmp_path: Path) -> None:
     notebook = lab.open_in_notebook7([connect, "form = api.form(sonic.Create)\nform", "form"])
     form, button, results = _run(notebook)
     notebook.wait_until_done()
-    form.get_by_label("Mv").fill("sonic-v5")
+    form.get_by_label("Mv").fill("sonic-v6")
     form.get_by_label("Gpt description prompt").fill("rain on a tin roof")
     second_view = notebook.output_area(2).first  # both views of a form hold the same values
     expect(second_view.get_by_label("Gpt description prompt")).to_have_value("rain on a tin roof")
@@ -206,7 +206,7 @@ def test_app_in_voila(lab: Lab) -> None:
         label="Create: Make two songs, from a description or from lyrics, tags and a title"
     )
     expect(page.get_by_label("Gpt description prompt")).to_have_value("rain on a tin roof")
-    page.get_by_label("Mv").fill("sonic-v5")
+    page.get_by_label("Mv").fill("sonic-v6")
     expect(button).to_be_enabled()
     button.dblclick()
     expect(page.locator("audio")).to_have_count(2, timeout=_MS)
@@ -214,9 +214,9 @@ def test_app_in_voila(lab: Lab) -> None:
     save_screenshot(page, "form-voila")
 
 
-_DESCRIBED = '{"custom_mode": false, "mv": "sonic-v5", "gpt_description_prompt": "rain"}'
+_DESCRIBED = '{"custom_mode": false, "mv": "sonic-v6", "gpt_description_prompt": "rain"}'
 _TWO_SONGS = """\
-request = sonic.Create(custom_mode=False, mv="sonic-v5", gpt_description_prompt="rain")
+request = sonic.Create(custom_mode=False, mv="sonic-v6", gpt_description_prompt="rain")
 first, second = api.run(request).result().songs
 print(first.id, second.id)"""
 _MASHUP = "mashup = api.form(first.mashup(second, mashup_clip_ids=None, title='Both'))\nmashup"
@@ -236,7 +236,9 @@ def test_lists_of_clips_and_requests(lab: Lab, tmp_path: Path) -> None:
     expect(form).to_contain_text("Still to do: Mashup clip ids.")
     clips.fill(f"{first}, {second}")
     expect(form).to_contain_text("2 / 2")
-    expect(button).to_have_text("Make 2 songs, price unknown · 980 left now", timeout=_MS)
+    expect(button).to_have_text(
+        "Make 2 songs, price unknown (14 at a sibling host) · 980 left now", timeout=_MS
+    )
     button.click()
     expect(results.locator("audio")).to_have_count(2, timeout=_MS)
     expect(results).to_contain_text("Both")
@@ -255,3 +257,37 @@ def test_lists_of_clips_and_requests(lab: Lab, tmp_path: Path) -> None:
     assert (len(state["charges"]), state["charges"][2:]) == (4, [20, 20])
     assert len(state["bought"]) == 1
     notebook.screenshot("form-lists")
+
+
+_DUET = """\
+from typing import Annotated
+
+class Duet(mnb.Request):
+    path = "/api/v1/sonic/create"
+    constants = {"task_type": "duet_music"}
+    songs = 2
+    clip_id: Annotated[str | None, mnb.Field(kind="clip", required=True, help="The song.")] = None
+    tags: Annotated[str | None, mnb.Field(kind="tags", limit=20, help="The styles.")] = None
+
+form = api.form(Duet)
+form"""
+
+
+def test_operation_declared_in_a_cell_has_a_form(lab: Lab, tmp_path: Path) -> None:
+    notebook = lab.open([_CONNECT.replace("FOLDER", str(tmp_path)), _DUET])
+    form, button, results = _run(notebook)
+
+    expect(button).to_be_disabled()
+    expect(form).to_contain_text("Still to do: Clip id.")
+    expect(form).not_to_contain_text("Base class")  # it has no docstring of its own
+    form.get_by_label("Clip id").fill("clip-1")
+    form.get_by_label("Tags", exact=True).press_sequentially("spy jazz, bossa nova, sax")
+    expect(form).to_contain_text("Has 25 characters; the limit is 20.")
+    form.get_by_label("Tags", exact=True).fill("spy jazz")
+    expect(button).to_be_enabled()
+    save_screenshot(button.page, "form-of-a-custom-operation")
+    button.click()
+    expect(results.locator("audio")).to_have_count(2, timeout=_MS)
+    state = _wait_for_state(tmp_path, lambda state: state["ended"])
+    assert state["bought"] == ["sonic.Duet(clip_id='clip-1', tags='spy jazz')"]
+    assert len(state["charges"]) == 1

@@ -2,8 +2,11 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
+
+import pytest
 
 from musicapi_nb import sonic, tasks
 from musicapi_nb.engines import Request
@@ -47,6 +50,25 @@ def buy(library: Library, request: Request, task_id: str = "t1", **named: Any) -
     assert claim.kind == "buy"
     library.record_accepted(claim.entry.id, acknowledged(request, task_id))
     return claim
+
+
+def record_commits(library: Library, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
+    """Record each later commit: the events that it appends ("" without any), and its durability."""
+    commits: list[tuple[str, bool]] = []
+    commit = library.commit
+
+    async def record(step: Callable[[], Any], *, durable: bool = True, **options: Any) -> Any:
+        def run() -> Any:
+            before = len(library.events())
+            result = step()
+            kinds = [event.kind for event in library.events()[before:]]
+            commits.append((" ".join(kinds), durable))
+            return result
+
+        return await commit(run, durable=durable, **options)
+
+    monkeypatch.setattr(library, "commit", record)
+    return commits
 
 
 def python(code: str, *arguments: str, **named: Any) -> subprocess.Popen[str]:

@@ -1,14 +1,15 @@
 """Group commit: the steps of one turn of the loop are one commit, and each has its outcome."""
 
 import asyncio
-import functools
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pytest
 
+from musicapi_nb.client.rate_limit import SharedRateLimiter
 from musicapi_nb.errors import (
     ClientClosed,
     InvalidTransition,
@@ -16,13 +17,11 @@ from musicapi_nb.errors import (
     LibraryFull,
     LostReply,
     OverBudget,
-    Unreachable,
 )
 from musicapi_nb.ledger_types import PurchaseTerms
-from musicapi_nb.library import Library
+from musicapi_nb.library import Claim, Library
 from tests.library.helpers import PRICE, RUNNING, acknowledged, looked, rebuilt_is_the_same, song
 
-TERMS = PurchaseTerms()
 _Result = TypeVar("_Result")
 
 
@@ -51,17 +50,15 @@ def add(
     return library._group_commit.add(call, durable=durable)
 
 
-def claim(
-    library: Library, prompt: str = "rain", *, durable: bool = True
-) -> asyncio.Future[object]:
-    step = functools.partial(library.claim, song(prompt))
+def claim(library: Library, prompt: str = "rain", *, durable: bool = True) -> asyncio.Future[Claim]:
+    step = partial(library.claim, song(prompt))
     return library._group_commit.add(step, durable=durable)
 
 
 async def test_one_turn_is_one_commit(library: Library) -> None:
     statements = record_statements(library)
     claims = await asyncio.gather(
-        *(library.async_ledger.claim(song(str(number)), TERMS) for number in range(200))
+        *(library.commit(partial(library.claim, song(str(number)))) for number in range(200))
     )
     assert [claim.kind for claim in claims] == ["buy"] * 200
     assert statements.count("BEGIN IMMEDIATE") == 1
@@ -69,54 +66,18 @@ async def test_one_turn_is_one_commit(library: Library) -> None:
 
 
 async def test_durable_steps_are_flushed_to_disk(library: Library) -> None:
-    ledger, task = library.async_ledger, acknowledged(song())
+    task = acknowledged(song())
     statements = record_statements(library)
-    entry = (await ledger.claim(song(), TERMS)).entry.id
-    await ledger.record_accepted(entry, task)
+    entry = (await library.commit(lambda: library.claim(song()))).entry.id
+    await library.commit(lambda: library.record_accepted(entry, task))
     assert statements == ["PRAGMA synchronous=FULL", "BEGIN IMMEDIATE", "BEGIN IMMEDIATE"]
     statements.clear()
-    await ledger.record_poll(entry, looked(task, RUNNING))
+    await library.commit(lambda: library.record_poll(entry, looked(task, RUNNING)), durable=False)
     assert statements == ["PRAGMA synchronous=NORMAL", "BEGIN IMMEDIATE"]
     statements.clear()
     claim = library.claim(song("b"))
     library.record_accepted(claim.entry.id, acknowledged(song("b"), "t2"))
     assert statements[0] == "PRAGMA synchronous=FULL"
-
-
-async def test_each_step_of_a_purchase_has_its_durability(library: Library) -> None:
-    """Steps that decide about money are durable; steps that can be repeated are not."""
-    ledger = library.async_ledger
-    task, lost = acknowledged(song("a"), "t1"), LostReply("lost")
-    entry = library.claim(song("a")).entry.id
-    statements = record_statements(library)
-
-    steps: dict[str, tuple[Callable[[], Coroutine[Any, Any, object]], bool]] = {
-        "claim": (lambda: ledger.claim(song("b"), TERMS), True),
-        "record_accepted": (lambda: ledger.record_accepted(entry, task), True),
-        "record_poll": (lambda: ledger.record_poll(entry, looked(task, RUNNING)), False),
-        "record_repost": (lambda: ledger.record_repost(entry, looked(task, RUNNING)), True),
-        "record_uncertain": (
-            lambda: ledger.record_uncertain(library.claim(song("c")).entry.id, lost),
-            True,
-        ),
-        "record_refused": (
-            lambda: ledger.record_refused(library.claim(song("d")).entry.id, lost),
-            True,
-        ),
-        "record_unsent": (
-            lambda: ledger.record_unsent(library.claim(song("e")).entry.id, Unreachable("no")),
-            True,
-        ),
-        "reserve_slot": (lambda: ledger.reserve_slot("name", 3.0), False),
-        "throttle": (lambda: ledger.throttle("name", 3.0), False),
-        "find": (lambda: ledger.find(song("a"), TERMS), False),
-    }
-    for name, (step, durable) in steps.items():
-        coroutine = step()
-        await add(library, lambda: None, durable=not durable)
-        statements.clear()
-        await coroutine
-        assert ("PRAGMA synchronous=FULL" in statements) is durable, name
 
 
 async def test_durability_does_not_depend_on_the_name_of_a_step(library: Library) -> None:
@@ -141,12 +102,11 @@ async def test_one_durable_step_makes_its_whole_batch_durable(library: Library) 
 
 
 async def test_each_step_has_its_own_outcome(library: Library) -> None:
-    ledger = library.async_ledger
     library.set_budget("b", 3 * PRICE)
     terms = PurchaseTerms(budgets=("b",))
     outcomes = await asyncio.gather(
-        *(ledger.claim(song(str(number)), terms) for number in range(5)),
-        ledger.record_uncertain(99, LostReply("lost")),
+        *(library.commit(partial(library.claim, song(str(number)), terms)) for number in range(5)),
+        library.commit(lambda: library.record_uncertain(99, LostReply("lost"))),
         return_exceptions=True,
     )
     kinds = [getattr(outcome, "kind", type(outcome)) for outcome in outcomes]
@@ -198,7 +158,7 @@ async def test_error_of_the_commit_itself_reaches_every_caller(library: Library)
     )
     assert [type(outcome) for outcome in outcomes] == [LibraryError] * 3
     assert library.entries() == []
-    assert (await library.async_ledger.claim(song("a"), TERMS)).kind == "buy"
+    assert (await claim(library, "a")).kind == "buy"
 
 
 async def test_steps_written_one_by_one_keep_their_durability(library: Library) -> None:
@@ -213,26 +173,29 @@ async def test_steps_written_one_by_one_keep_their_durability(library: Library) 
 
 async def test_cancelled_caller_does_not_undo_a_step(library: Library) -> None:
     claim(library).cancel()
-    await library.async_ledger.flush()
+    await library.commit(lambda: None)
     assert library.counts() == {"sending": 1}
 
 
 async def test_claim_of_a_cancelled_caller_is_undone(library: Library) -> None:
-    claiming = asyncio.create_task(library.async_ledger.claim(song(), TERMS))
+    claiming = asyncio.create_task(
+        library.commit(lambda: library.claim(song()), undo=library.undo_claim)
+    )
     await asyncio.sleep(0)
     claiming.cancel()
     await asyncio.gather(claiming, return_exceptions=True)
-    await library.async_ledger.flush()
+    await library.commit(lambda: None)
     assert library.counts() == {"not_run": 1}
     rebuilt_is_the_same(library)
 
 
 async def test_slot_of_a_cancelled_caller_is_released(library: Library) -> None:
-    reserving = asyncio.create_task(library.async_ledger.reserve_slot("", 1000.0))
+    limits = SharedRateLimiter(library, "", 1000.0)
+    reserving = asyncio.create_task(limits.acquire())
     await asyncio.sleep(0)
     reserving.cancel()
     await asyncio.gather(reserving, return_exceptions=True)
-    await library.async_ledger.flush()
+    await library.commit(lambda: None)
     first = library.rate_limits.reserve("", 1000.0, 0.0)
     assert library.rate_limits.reserve("", 1000.0, 0.0) - first >= 1000.0
     assert library._database.rows("SELECT * FROM released_slots") == []
@@ -249,11 +212,11 @@ async def test_flush_waits_for_all_earlier_steps(library: Library) -> None:
     entry = library.claim(song()).entry.id
     task = acknowledged(song())
     running, done = looked(task, RUNNING), looked(task)
-    add(library, functools.partial(library.record_accepted, entry, task))
+    add(library, partial(library.record_accepted, entry, task))
     for _ in range(10):
-        add(library, functools.partial(library.record_poll, entry, running))
-    add(library, functools.partial(library.record_poll, entry, done))
-    await library.async_ledger.flush()
+        add(library, partial(library.record_poll, entry, running))
+    add(library, partial(library.record_poll, entry, done))
+    await library.commit(lambda: None)
     kinds = [event.kind for event in library.events()]
     assert kinds == ["sending", "accepted", *["polled"] * 10, "done"]
 

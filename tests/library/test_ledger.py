@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from musicapi_nb.client import Balance
-from musicapi_nb.engines import Request, lyrics
+from musicapi_nb.engines import Request, lyrics, sonic
 from musicapi_nb.errors import (
     ContentRefused,
     InvalidArgument,
@@ -20,7 +20,7 @@ from musicapi_nb.errors import (
     Unreachable,
 )
 from musicapi_nb.ledger_types import PurchaseTerms
-from musicapi_nb.library import Account, Library
+from musicapi_nb.library import Account, Library, request_key
 from musicapi_nb.tasks import parse_submit_reply
 from tests.library.helpers import (
     FAILED,
@@ -221,28 +221,31 @@ def test_immediate_answer_is_done_when_accepted(library: Library) -> None:
 
 
 def test_planned_entry_is_bought_or_skipped_with_a_reason(library: Library) -> None:
-    planned = library.plan(song(), PurchaseTerms(experiment="e", cell="a"))
+    planned = library.plan(song(), PurchaseTerms(experiment="e"))
     assert library.plan(song()).id == planned.id
-    other = library.plan(song("snow"), PurchaseTerms(experiment="e", cell="b"))
-    bought = library.claim(song(), PurchaseTerms(experiment="e", cell="a"))
-    assert (bought.kind, bought.entry.id, bought.entry.cell) == ("buy", planned.id, "a")
+    other = library.plan(song("snow"), PurchaseTerms(experiment="e"))
+    bought = library.claim(song(), PurchaseTerms(experiment="e"))
+    assert (bought.kind, bought.entry.id, bought.entry.experiment) == ("buy", planned.id, "e")
     library.record_skipped(other.id, "over the budget")
     assert library.counts(experiment="e") == {"sending": 1, "not_run": 1}
     assert [entry.note for entry in library.entries("not_run")] == ["over the budget"]
-    again = library.claim(song("snow"), PurchaseTerms(experiment="e", cell="b"))
-    assert library.cells("e") == {"a": planned.id, "b": again.entry.id}
+    again = library.claim(song("snow"), PurchaseTerms(experiment="e"))
+    assert library.cells("e") == {
+        request_key(song()): planned.id,
+        request_key(song("snow")): again.entry.id,
+    }
     assert len(library.entries()) == 3
 
 
 def test_experiments_share_purchases(library: Library) -> None:
-    first = buy(library, song(), experiment="one", cell="a")
-    second = library.claim(song(), PurchaseTerms(experiment="two", cell="x"))
+    first = buy(library, song(), experiment="one")
+    second = library.claim(song(), PurchaseTerms(experiment="two"))
     assert second.kind == "join"
-    assert library.cells("one") == {"a": first.entry.id}
-    assert library.cells("two") == {"x": first.entry.id}
+    assert library.cells("one") == {request_key(song()): first.entry.id}
+    assert library.cells("two") == {request_key(song()): first.entry.id}
     assert [task.id for task in library.tasks(experiment="two")] == ["t1"]
     events = library.events()
-    library.claim(song(), PurchaseTerms(experiment="two", cell="x"))
+    library.claim(song(), PurchaseTerms(experiment="two"))
     assert library.events() == events
 
 
@@ -380,6 +383,9 @@ def test_unknown_price_is_refused_or_assumed(library: Library) -> None:
         library.claim(UNPRICED, PurchaseTerms(budgets=("strict",)))
     with pytest.raises(UnknownPrice):
         library.claim(UNPRICED, PurchaseTerms(budgets=("assuming", "strict")))
+    download = sonic.Download(clip_id="c1", formats=["mp3"])
+    with pytest.raises(UnknownPrice, match=r"set_budget accepts assume=2 \(docs of the vendor"):
+        library.claim(download, PurchaseTerms(budgets=("strict",)))
     for take in (1, 2):
         assert (
             library.claim(UNPRICED, PurchaseTerms(take=take, budgets=("assuming",))).entry.reserve

@@ -222,12 +222,11 @@ import asyncio, os, sys, signal, warnings
 from concurrent.futures import ThreadPoolExecutor
 warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside a thread: that is shown
 from musicapi_nb.errors import LibraryError
-from musicapi_nb.ledger_types import PurchaseTerms
 from musicapi_nb.library import Library
 from tests.library.helpers import song
 library = Library(sys.argv[1])
 async def main():
-    await library.async_ledger.claim(song(), PurchaseTerms())
+    await library.commit(lambda: library.claim(song()))
 asyncio.run(main())
 child = os.fork()
 if child == 0:
@@ -237,7 +236,7 @@ if child == 0:
         message = error.message
     async def use():
         async with asyncio.timeout(20):
-            await library.async_ledger.claim(song("other"), PurchaseTerms())
+            await library.commit(lambda: library.claim(song("other")))
     # In another thread: the fork may have happened while the parent's loop ran in this one.
     with ThreadPoolExecutor(1) as executor:
         error = executor.submit(asyncio.run, use()).exception()

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from musicapi_nb.simulator import Accounts, SimulatedClock, Simulator
-from musicapi_nb.simulator.validation_rules import OUT_OF_CREDITS
+from musicapi_nb.simulator.rules import OUT_OF_CREDITS
 from tests.simulator.caller import CREATE, STUDIO, VOCAL, Caller
 
 

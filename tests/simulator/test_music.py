@@ -18,7 +18,6 @@ from musicapi_nb.simulator.music.recording import Recording, encode, frames, sam
 from musicapi_nb.simulator.music.styles import STYLES
 from musicapi_nb.simulator.music.synthesis import PARTS, RATE
 from musicapi_nb.simulator.song_edits import STEMS, join, stems
-from musicapi_nb.simulator.songs import Brief
 from musicapi_nb.simulator.tasks import Song
 from musicapi_nb.simulator.vocabulary import GENRES
 
@@ -39,10 +38,6 @@ def song(seed: str = "a", *tags: str, seconds: float = 6.0) -> Song:
         recording=recording(seed, *tags, seconds=seconds),
         model="sonic-v5",
     )
-
-
-def brief() -> Brief:
-    return Brief({"mv": "sonic-v5"}, "seed", (3, 4))
 
 
 def decibels(samples: Any) -> float:
@@ -66,14 +61,14 @@ def test_stems_divide_all_instruments_and_drums(count: int) -> None:
 @pytest.mark.parametrize("count", [2, 4, 12, 24])
 def test_stems_add_up_to_the_song(count: int) -> None:
     whole = song()
-    samples = [samples_of(stem.recording) for stem in stems(brief(), whole, count)]
+    samples = [samples_of(stem.recording) for stem in stems("seed", whole, count)]
     mix = samples_of(whole.recording)
     assert {stem.shape for stem in samples} == {mix.shape}
     assert np.abs(np.sum(samples, axis=0) - mix).max() < 1e-5
 
 
 def test_each_of_four_stems_is_audible_and_different() -> None:
-    samples = [samples_of(stem.recording) for stem in stems(brief(), song(), 4)]
+    samples = [samples_of(stem.recording) for stem in stems("seed", song(), 4)]
     assert min(float(np.abs(stem).max()) for stem in samples) > 0.01
     for first in range(4):
         for second in range(first):
@@ -81,7 +76,7 @@ def test_each_of_four_stems_is_audible_and_different() -> None:
 
 
 def test_stem_of_an_absent_instrument_is_silent() -> None:
-    flute = stems(brief(), song(), 24)[-1]
+    flute = stems("seed", song(), 24)[-1]
     assert flute.title == "Sea (Flute)"
     assert np.abs(samples_of(flute.recording)).max() == 0
     assert midi.instruments(flute.recording) == []

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from musicapi_nb.simulator import Simulator
 from musicapi_nb.simulator.operations import OPERATIONS
-from tests.simulator.caller import CREATE
+from musicapi_nb.tasks import parse_task
+from tests.simulator.caller import CREATE, Caller
 
 # A body that every operation accepts, and values that replace those of its fields.
 SOUND: dict[str, Any] = {
@@ -75,9 +76,12 @@ ARBITRARY = st.one_of(
     st.just({}),
     st.just(["a", "b"]),
 )
+UNDECLARED = [
+    *(f"{engine}/brand-new" for engine in ("sonic", "studio", "nuro", "producer", "riffusion"))
+]
 
 
-@pytest.mark.parametrize("path", OPERATIONS)
+@pytest.mark.parametrize("path", [*OPERATIONS, *UNDECLARED])
 @settings(
     max_examples=20,
     deadline=None,
@@ -99,6 +103,8 @@ def test_any_body_is_answered_and_charged_at_most_once(
     if reply.status >= 400:
         assert reply.status in (400, 403, 404, 410)
         assert sim.accounts.charged("k") == 0
+    elif (path, reply.status) == ("sonic/download", 202):
+        assert sim.accounts.charged("k") == 0
     elif path not in ("suno/get-song", "sonic/batch") and "failed_step" not in reply.body:
         (charge,) = sim.accounts.charges("k")
         assert charge.credits > 0
@@ -108,3 +114,30 @@ def test_any_body_is_answered_and_charged_at_most_once(
             polled = sim.service.answer("GET", f"{route}/{task_id}", "Bearer k", None)
             assert polled.status in (200, 202)
             sim.clock.advance(60)
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        *((path, {}) for path in UNDECLARED),
+        ("sonic/create", {"task_type": "duet_music", "clip_id": "x", "duration": "long"}),
+        ("producer/create", {"task_type": "duet_music", "sound": 5}),
+        ("sonic/stems/best", {"title": 3, "prompt": [], "tags": "spy jazz"}),
+    ],
+)
+async def test_undeclared_operation_makes_songs_unless_refused(
+    caller: Caller, path: str, body: dict[str, Any]
+) -> None:
+    engine = path.partition("/")[0]
+    task_id = await caller.submit(body, path)
+    assert 1000 - await caller.credits() in (10, 12, 15, 20)
+    raw = await caller.finished(task_id, engine)
+    assert parse_task(raw).state == "succeeded"
+    assert parse_task(raw).songs
+
+    caller.sim.reply_options.undeclared = "refuse"
+    assert (await caller.post(path, body)).status in (400, 404)
+
+
+async def test_path_of_no_engine_is_404(caller: Caller) -> None:
+    assert (await caller.post("sonci/create", {})).status == 404

@@ -1,7 +1,4 @@
-"""Sonic: songs with vocals, operations on them, voices and uploads.
-
-Facts: docs.musicapi.ai (2025 to 2026) and musicapi-sdk 0.1.0; the modules name the pages.
-"""
+"""Sonic: songs with vocals, operations on them, voices and uploads."""
 
 from musicapi_nb.engines.sonic.batch import Batch
 from musicapi_nb.engines.sonic.clip_tools import (

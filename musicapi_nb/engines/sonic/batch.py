@@ -1,7 +1,4 @@
-"""Several creates in one request.
-
-Facts: musicapi.ai batch-music-generation-api, 2026.
-"""
+"""Several creates in one request."""
 
 from __future__ import annotations
 
@@ -11,6 +8,7 @@ from typing import Annotated, Any, ClassVar
 from musicapi_nb.engines.fields import Field
 from musicapi_nb.engines.request import Price, Request
 from musicapi_nb.engines.sonic.create import Create
+from musicapi_nb.engines.sources import BATCH, Source
 from musicapi_nb.errors import Problem
 
 
@@ -18,12 +16,14 @@ class Batch(Request, frozen=True, kw_only=True):
     """Submit up to ten creates at once; each has its own task and can fail separately.
 
     The reply has a `batch_id` and the tasks. Price and number of songs are the sum of its items.
+    An item can name its own webhook: `Create(..., extra={"webhook_url": "https://..."})`.
     """
 
     engine: ClassVar[str] = "sonic"
     operation: ClassVar[str] = "batch"
     path: ClassVar[str] = "/api/v1/sonic/batch"
     cost: ClassVar[Price | None] = Create.cost
+    fields_source: ClassVar[Source | None] = BATCH
 
     items: Annotated[
         Sequence[Create] | None,

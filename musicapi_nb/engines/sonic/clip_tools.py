@@ -1,8 +1,4 @@
-"""Tempo, notes, files, stems and aligned lyrics of a clip.
-
-Facts: docs.musicapi.ai (get wav, get midi, stems-basic; 2025 to 2026), public clients of the
-sibling host and musicapi-sdk 0.1.0. The price of the download is not published.
-"""
+"""Tempo, notes, files, stems and aligned lyrics of a clip."""
 
 from __future__ import annotations
 
@@ -11,7 +7,8 @@ from typing import Annotated, ClassVar
 
 from musicapi_nb.engines.fields import Field
 from musicapi_nb.engines.request import Price, ReplyKind, Request
-from musicapi_nb.engines.sonic.generation import Clip, published_price
+from musicapi_nb.engines.sonic.generation import Clip
+from musicapi_nb.engines.sources import CLIENTS, CLIP_TOOLS, SDK, SIBLING, Source
 
 
 class _OfClip(Request, frozen=True, kw_only=True):
@@ -20,7 +17,8 @@ class _OfClip(Request, frozen=True, kw_only=True):
     engine: ClassVar[str] = "sonic"
     reply: ClassVar[ReplyKind] = "immediate"
     songs: ClassVar[int | None] = 0
-    cost: ClassVar[Price | None] = published_price(1)
+    cost: ClassVar[Price | None] = Price(1, *CLIENTS)
+    fields_source: ClassVar[Source | None] = CLIP_TOOLS
 
     clip_id: Clip = None
 
@@ -30,6 +28,7 @@ class Bpm(_OfClip, frozen=True, kw_only=True):
 
     operation: ClassVar[str] = "bpm"
     path: ClassVar[str] = "/api/v1/sonic/bpm"
+    fields_source: ClassVar[Source | None] = SDK
 
 
 class AlignedLyrics(_OfClip, frozen=True, kw_only=True):
@@ -37,6 +36,7 @@ class AlignedLyrics(_OfClip, frozen=True, kw_only=True):
 
     operation: ClassVar[str] = "aligned_lyrics"
     path: ClassVar[str] = "/api/v1/sonic/aligned-lyrics"
+    fields_source: ClassVar[Source | None] = SDK
 
 
 class Midi(_OfClip, frozen=True, kw_only=True):
@@ -52,16 +52,17 @@ class Wav(_OfClip, frozen=True, kw_only=True):
 
     operation: ClassVar[str] = "wav"
     path: ClassVar[str] = "/api/v1/sonic/wav"
-    cost: ClassVar[Price | None] = published_price(2)
+    cost: ClassVar[Price | None] = Price(2, *CLIENTS)
     poll_by_repost: ClassVar[bool] = True
 
 
 class Download(_OfClip, frozen=True, kw_only=True):
-    """Get links to a clip in several formats, while the service still has its source."""
+    """Get links to a clip in several formats at one price, while its source still exists."""
 
     operation: ClassVar[str] = "download"
     path: ClassVar[str] = "/api/v1/sonic/download"
-    cost: ClassVar[Price | None] = None
+    cost: ClassVar[Price | None] = Price(2, *SIBLING, is_assumption=True)
+    fields_source: ClassVar[Source | None] = CLIENTS
     poll_by_repost: ClassVar[bool] = True
 
     formats: Annotated[
@@ -82,7 +83,8 @@ class StemsBasic(Request, frozen=True, kw_only=True):
     engine: ClassVar[str] = "sonic"
     operation: ClassVar[str] = "stems_basic"
     path: ClassVar[str] = "/api/v1/sonic/stems/basic"
-    cost: ClassVar[Price | None] = published_price(30)
+    cost: ClassVar[Price | None] = Price(30, *CLIENTS)
+    fields_source: ClassVar[Source | None] = CLIP_TOOLS
 
     clip_id: Clip = None
 
@@ -92,7 +94,7 @@ class StemsFull(StemsBasic, frozen=True, kw_only=True):
 
     operation: ClassVar[str] = "stems_full"
     path: ClassVar[str] = "/api/v1/sonic/stems/full"
-    cost: ClassVar[Price | None] = published_price(75)
+    cost: ClassVar[Price | None] = Price(75, *CLIENTS)
 
 
 class UpsampleTags(Request, frozen=True, kw_only=True):
@@ -103,7 +105,8 @@ class UpsampleTags(Request, frozen=True, kw_only=True):
     path: ClassVar[str] = "/api/v1/sonic/upsample-tags"
     reply: ClassVar[ReplyKind] = "immediate"
     songs: ClassVar[int | None] = 0
-    cost: ClassVar[Price | None] = published_price(1)
+    cost: ClassVar[Price | None] = Price(1, *CLIENTS)
+    fields_source: ClassVar[Source | None] = SDK
 
     tags: Annotated[
         str | None, Field(kind="tags", required=True, help="The tags, comma-separated.")

@@ -1,8 +1,4 @@
-"""Songs from text and from earlier clips: the task types of /sonic/create.
-
-Facts: docs.musicapi.ai (create-music and its sisters, 2025; their one page of 2026-07, with
-auto lyrics, singer gender, remaster and duration) and musicapi-sdk 0.1.0.
-"""
+"""Songs from text and from earlier clips: the task types of /sonic/create."""
 
 from __future__ import annotations
 
@@ -12,21 +8,20 @@ from typing import Annotated, Any, ClassVar
 from musicapi_nb.engines.fields import Field, is_missing
 from musicapi_nb.engines.request import ActiveWhen, Price, Request
 from musicapi_nb.engines.sonic.generation import (
+    CUSTOM_MODE,
     AudioWeight,
     Length,
     Model,
     Music,
     SunoCdn,
     model_advice,
-    published_price,
     range_problems,
-    undocumented_advice,
 )
+from musicapi_nb.engines.sources import CLIENTS, CREATE, CREATE_2025, GUIDES, Source
 from musicapi_nb.errors import Problem
 
 REMASTERED = ("sonic-v5", "sonic-v4-5-plus", "sonic-v4")
-_VARIED = ("sonic-v5",)
-_PAINTED = ("sonic-v5", "sonic-v4-5-plus")
+_LEFT_OUT = "is required by the docs, but the service's own guide leaves it out"
 
 
 class Create(Music, frozen=True, kw_only=True):
@@ -34,11 +29,8 @@ class Create(Music, frozen=True, kw_only=True):
 
     operation: ClassVar[str] = "create"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "create_music"}
-    cost: ClassVar[Price | None] = published_price(20)
-    active_when: ClassVar[ActiveWhen] = {
-        **Music.active_when,
-        **{name: {"custom_mode": (True,)} for name in ("prompt", "title", "tags")},
-    }
+    cost: ClassVar[Price | None] = Price(20, *CLIENTS)
+    active_when: ClassVar[ActiveWhen] = {**Music.active_when, "prompt": {"custom_mode": (True,)}}
 
     duration: Length = None
 
@@ -50,13 +42,9 @@ class Create(Music, frozen=True, kw_only=True):
                     "gpt_description_prompt",
                     "is required when custom_mode is False: describe the song",
                 )
-            for name in ("prompt", "title", "tags"):
-                if getattr(self, name) is not None:
-                    yield Problem(
-                        name,
-                        "belongs to custom_mode=True; a description may override it",
-                        hard=False,
-                    )
+            if self.prompt is not None:
+                message = "belongs to custom_mode=True; a description may override it"
+                yield Problem("prompt", message, hard=False)
 
     def _missing_lyrics(self) -> Problem:
         if self.auto_lyrics is True:
@@ -76,7 +64,15 @@ class _FromClip(Music, frozen=True, kw_only=True):
     audio_weight: AudioWeight = None
 
 
-class Extend(_FromClip, frozen=True, kw_only=True):
+class _Transformed(_FromClip, frozen=True, kw_only=True):
+    custom_mode: Annotated[
+        bool | None,
+        Field(kind="switch", advice_if_missing=_LEFT_OUT, source=GUIDES, help=CUSTOM_MODE),
+    ] = None
+    duration: Length = None
+
+
+class Extend(_Transformed, frozen=True, kw_only=True):
     """Continue a clip from a given second."""
 
     operation: ClassVar[str] = "extend"
@@ -84,9 +80,13 @@ class Extend(_FromClip, frozen=True, kw_only=True):
 
     continue_at: Annotated[
         float | None,
-        Field(kind="seconds", required=True, help="Second of the clip to continue from."),
+        Field(
+            kind="seconds",
+            advice_if_missing=_LEFT_OUT,
+            source=GUIDES,
+            help="Second of the clip to continue from.",
+        ),
     ] = None
-    duration: Length = None
 
 
 class ExtendUpload(Extend, frozen=True, kw_only=True):
@@ -96,13 +96,11 @@ class ExtendUpload(Extend, frozen=True, kw_only=True):
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "extend_upload_music"}
 
 
-class Cover(_FromClip, frozen=True, kw_only=True):
+class Cover(_Transformed, frozen=True, kw_only=True):
     """Re-sing a clip in another style."""
 
     operation: ClassVar[str] = "cover"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "cover_music"}
-
-    duration: Length = None
 
 
 class CoverUpload(Cover, frozen=True, kw_only=True):
@@ -139,8 +137,6 @@ class _Painted(_FromClip, frozen=True, kw_only=True):
     def rules(self) -> Iterator[Problem]:
         yield from super().rules()
         yield from range_problems(self, "overpainting_start_s", "overpainting_end_s")
-        yield from undocumented_advice(self, "overpainting_start_s", _PAINTED)
-        yield from undocumented_advice(self, "overpainting_end_s", _PAINTED)
 
 
 class AddVocals(_Painted, frozen=True, kw_only=True):
@@ -164,7 +160,8 @@ class Remaster(Request, frozen=True, kw_only=True):
     operation: ClassVar[str] = "remaster"
     path: ClassVar[str] = "/api/v1/sonic/create"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "remaster"}
-    cost: ClassVar[Price | None] = published_price(15)
+    cost: ClassVar[Price | None] = Price(15, *CLIENTS)
+    fields_source: ClassVar[Source | None] = CREATE
     webhook: ClassVar[bool] = True
 
     continue_clip_id: Annotated[
@@ -173,17 +170,12 @@ class Remaster(Request, frozen=True, kw_only=True):
     mv: Model = None
     variation_category: Annotated[
         str | None,
-        Field(
-            kind="choice",
-            choices=("subtle", "normal", "high"),
-            help="How much may change (sonic-v5).",
-        ),
+        Field(kind="choice", choices=("subtle", "normal", "high"), help="How much may change."),
     ] = None
     use_suno_cdn: SunoCdn = None
 
     def rules(self) -> Iterator[Problem]:
         yield from model_advice(self, REMASTERED)
-        yield from undocumented_advice(self, "variation_category", _VARIED)
 
 
 class Concat(Request, frozen=True, kw_only=True):
@@ -193,7 +185,8 @@ class Concat(Request, frozen=True, kw_only=True):
     operation: ClassVar[str] = "concat"
     path: ClassVar[str] = "/api/v1/sonic/create"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "concat_music"}
-    cost: ClassVar[Price | None] = published_price(2)
+    cost: ClassVar[Price | None] = Price(2, *CLIENTS)
+    fields_source: ClassVar[Source | None] = CREATE_2025
     webhook: ClassVar[bool] = True
 
     continue_clip_id: Annotated[

@@ -1,17 +1,13 @@
-"""Models, limits, prices, fields and rules that sonic operations share.
-
-Facts: docs.musicapi.ai (sonic-instructions, error-handling; 2025 to 2026) and musicapi-sdk 0.1.0;
-limits confirmed by live refusals of 2026-07-15. Prices: published clients, 2026-10-07.
-"""
+"""Models, limits, fields and rules that sonic operations share."""
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, ClassVar, TypeAlias
 
 from musicapi_nb.engines.fields import Field, LimitByModel, canonical_model, is_missing
 from musicapi_nb.engines.request import ActiveWhen, Price, Request
+from musicapi_nb.engines.sources import CLIENTS, CREATE, REFUSALS, UPLOAD_MUSIC, Source
 from musicapi_nb.errors import Problem
 
 # The newest three were listed by 2026-10-07. Older ids are accepted, at the same price, but v6 has
@@ -21,15 +17,10 @@ OLDER = ("sonic-v5-5", "sonic-v5", "sonic-v4-5-plus", "sonic-v4-5", "sonic-v4", 
 MODELS = (*NEWEST, *OLDER)
 MIXING_MODEL = "sonic-v4-5-all"
 """For `Sample` and `Mashup` only; `Create` with it was refused live."""
-GENDERED = ("sonic-v5-5", "sonic-v5", "sonic-v4-5-plus", "sonic-v4-5")
 
+CUSTOM_MODE = "True: you give the lyrics. False: you describe the song."
 _PROMPT = LimitByModel(5000, {"sonic-v3-5": 3000, "sonic-v4": 3000})
 _TAGS = LimitByModel(1000, {"sonic-v3-5": 200, "sonic-v4": 200})
-
-
-def published_price(credits_: int) -> Price:
-    """Return a price as published on 2026-10-07."""
-    return Price(credits_, dt.date(2026, 10, 7), "public client of api.musicapi.ai")
 
 
 def choice_of(models: Sequence[str]) -> Field:
@@ -40,14 +31,15 @@ def choice_of(models: Sequence[str]) -> Field:
         choices=tuple(models),
         allow_other=True,
         renderers=dict.fromkeys((*OLDER, MIXING_MODEL), NEWEST[0]),
+        source=CLIENTS,
         help="The model.",
     )
 
 
 Model: TypeAlias = Annotated[str | None, choice_of(MODELS)]
-Title: TypeAlias = Annotated[str | None, Field(limit=80, help="The title (custom mode).")]
+Title: TypeAlias = Annotated[str | None, Field(limit=80, source=REFUSALS, help="The title.")]
 Tags: TypeAlias = Annotated[
-    str | None, Field(kind="tags", limit=_TAGS, help="Styles, comma-separated (custom mode).")
+    str | None, Field(kind="tags", limit=_TAGS, source=REFUSALS, help="Styles, comma-separated.")
 ]
 NegativeTags: TypeAlias = Annotated[
     str | None, Field(kind="tags", help="Styles to avoid, comma-separated.")
@@ -69,14 +61,15 @@ Length: TypeAlias = Annotated[
     Field(kind="integer", minimum=10, maximum=360, help="Target length in whole seconds."),
 ]
 AutoConcat: TypeAlias = Annotated[
-    bool | None, Field(kind="switch", help="Also join the new section with its source.")
+    bool | None,
+    Field(kind="switch", source=UPLOAD_MUSIC, help="Also join the new section with its source."),
 ]
 SunoCdn: TypeAlias = Annotated[
     bool | None,
     Field(
         kind="switch",
-        help="Links on Suno's CDN. The docs list it as required, but the service accepted "
-        "requests without it.",
+        default=False,
+        help="Links on Suno's CDN. The docs require it, so it is always sent.",
     ),
 ]
 Clip: TypeAlias = Annotated[str | None, Field(kind="clip", required=True, help="The clip.")]
@@ -88,7 +81,8 @@ class Music(Request, frozen=True, kw_only=True):
     engine: ClassVar[str] = "sonic"
     path: ClassVar[str] = "/api/v1/sonic/create"
     songs: ClassVar[int | None] = 2
-    cost: ClassVar[Price | None] = published_price(15)
+    cost: ClassVar[Price | None] = Price(15, *CLIENTS)
+    fields_source: ClassVar[Source | None] = CREATE
     webhook: ClassVar[bool] = True
     active_when: ClassVar[ActiveWhen] = {
         "gpt_description_prompt": {"custom_mode": (False,)},
@@ -96,20 +90,16 @@ class Music(Request, frozen=True, kw_only=True):
     }
     text_fields: ClassVar[tuple[str, ...]] = ("prompt", "gpt_description_prompt")
 
-    custom_mode: Annotated[
-        bool | None,
-        Field(
-            kind="switch",
-            required=True,
-            help="True: you give lyrics, tags and title. False: you describe the song.",
-        ),
-    ] = None
+    custom_mode: Annotated[bool | None, Field(kind="switch", required=True, help=CUSTOM_MODE)] = (
+        None
+    )
     mv: Model = None
     prompt: Annotated[
         str | None,
         Field(
             kind="long text",
             limit=_PROMPT,
+            source=REFUSALS,
             help="The lyrics (custom mode); with auto_lyrics, their subject.",
         ),
     ] = None
@@ -119,7 +109,12 @@ class Music(Request, frozen=True, kw_only=True):
     make_instrumental: Annotated[bool | None, Field(kind="switch", help="No vocals.")] = None
     gpt_description_prompt: Annotated[
         str | None,
-        Field(kind="long text", limit=400, help="Description of the song (description mode)."),
+        Field(
+            kind="long text",
+            limit=400,
+            source=REFUSALS,
+            help="Description of the song (description mode).",
+        ),
     ] = None
     auto_lyrics: Annotated[
         bool | None, Field(kind="switch", help="Write the lyrics from the prompt (custom mode).")
@@ -136,18 +131,9 @@ class Music(Request, frozen=True, kw_only=True):
             yield Problem("auto_lyrics", "needs custom_mode=True")
         if self.custom_mode is True and is_missing(self.prompt) and not self.make_instrumental:
             yield self._missing_lyrics()
-        yield from undocumented_advice(self, "vocal_gender", GENDERED)
 
     def _missing_lyrics(self) -> Problem:
         return Problem("prompt", "custom mode normally needs lyrics here", hard=False)
-
-
-def undocumented_advice(request: Any, name: str, models: Sequence[str]) -> Iterator[Problem]:
-    """Yield advice if the docs do not list the request's older model for this field."""
-    model = canonical_model(request.mv) if isinstance(request.mv, str) else ""
-    if getattr(request, name) is not None and model in OLDER and model not in models:
-        listed = ", ".join(reversed(models))
-        yield Problem(name, f"is documented for {listed}; {model} may ignore it", hard=False)
 
 
 def model_advice(request: Any, models: Sequence[str]) -> Iterator[Problem]:

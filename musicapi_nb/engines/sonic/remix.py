@@ -1,8 +1,4 @@
-"""Songs from parts of others: sample, mashup, replaced section.
-
-Facts: docs.musicapi.ai (sample-this-song, mashup, api-413625810; 2025 to 2026) and musicapi-sdk
-0.1.0. The prices of all three are not published.
-"""
+"""Songs from parts of others: sample, mashup, replaced section."""
 
 from __future__ import annotations
 
@@ -12,7 +8,6 @@ from typing import Annotated, ClassVar
 from musicapi_nb.engines.fields import Field, is_missing
 from musicapi_nb.engines.request import Price, Request
 from musicapi_nb.engines.sonic.generation import (
-    GENDERED,
     MIXING_MODEL,
     MODELS,
     AudioWeight,
@@ -29,15 +24,16 @@ from musicapi_nb.engines.sonic.generation import (
     choice_of,
     model_advice,
     range_problems,
-    undocumented_advice,
 )
+from musicapi_nb.engines.sources import MIXING, SECTION, SIBLING, Source
 from musicapi_nb.errors import Problem
 
 _REPLACED = ("sonic-v5-5", "sonic-v5", "sonic-v4-5-plus", "sonic-v4-5", "sonic-v4")
 
 
 class _Mixed(Music, frozen=True, kw_only=True):
-    cost: ClassVar[Price | None] = None
+    cost: ClassVar[Price | None] = Price(14, *SIBLING, is_assumption=True)
+    fields_source: ClassVar[Source | None] = MIXING
 
     mv: Annotated[str | None, choice_of((*MODELS, MIXING_MODEL))] = None
     audio_weight: AudioWeight = None
@@ -81,6 +77,12 @@ class Mashup(_Mixed, frozen=True, kw_only=True):
         Field(kind="clips", required=True, min_items=2, max_items=2, help="The two clips."),
     ] = None
 
+    def rules(self) -> Iterator[Problem]:
+        yield from super().rules()
+        match self.mashup_clip_ids:
+            case [first, second] if first == second:
+                yield Problem("mashup_clip_ids", "has the same clip twice", hard=False)
+
 
 class ReplaceSection(Request, frozen=True, kw_only=True):
     """Re-sing one section of a clip."""
@@ -89,6 +91,8 @@ class ReplaceSection(Request, frozen=True, kw_only=True):
     operation: ClassVar[str] = "replace_section"
     path: ClassVar[str] = "/api/v1/sonic/replace-section"
     songs: ClassVar[int | None] = 2
+    cost: ClassVar[Price | None] = Price(10, *SIBLING, is_assumption=True)
+    fields_source: ClassVar[Source | None] = SECTION
     webhook: ClassVar[bool] = True
     text_fields: ClassVar[tuple[str, ...]] = ("infill_lyrics",)
 
@@ -120,4 +124,3 @@ class ReplaceSection(Request, frozen=True, kw_only=True):
         for name in ("infill_lyrics", "prompt", "title", "tags"):
             if getattr(self, name) is None:
                 yield Problem(name, "seems to be required, judging by the docs", hard=False)
-        yield from undocumented_advice(self, "vocal_gender", GENDERED)

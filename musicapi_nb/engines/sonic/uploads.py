@@ -1,8 +1,4 @@
-"""Audio at a public URL: register, extend or cover it.
-
-Facts: docs.musicapi.ai (upload-music; upload-extend and upload-cover, late 2025) and
-musicapi-sdk 0.1.0. The prices of upload-extend and upload-cover are not published.
-"""
+"""Audio at a public URL: register, extend or cover it."""
 
 from __future__ import annotations
 
@@ -10,13 +6,8 @@ from typing import Annotated, ClassVar
 
 from musicapi_nb.engines.fields import Field
 from musicapi_nb.engines.request import Price, ReplyKind, Request
-from musicapi_nb.engines.sonic.generation import (
-    AudioWeight,
-    AutoConcat,
-    Length,
-    Music,
-    published_price,
-)
+from musicapi_nb.engines.sonic.generation import AudioWeight, AutoConcat, Length, Music
+from musicapi_nb.engines.sources import CLIENTS, SIBLING, UPLOAD, UPLOAD_MUSIC, Source
 
 
 class Upload(Request, frozen=True, kw_only=True):
@@ -30,7 +21,8 @@ class Upload(Request, frozen=True, kw_only=True):
     path: ClassVar[str] = "/api/v1/sonic/upload"
     reply: ClassVar[ReplyKind] = "immediate"
     songs: ClassVar[int | None] = 0
-    cost: ClassVar[Price | None] = published_price(2)
+    cost: ClassVar[Price | None] = Price(2, *CLIENTS)
+    fields_source: ClassVar[Source | None] = UPLOAD
 
     url: Annotated[
         str | None, Field(kind="url", required=True, help="Public URL of the audio.")
@@ -38,13 +30,14 @@ class Upload(Request, frozen=True, kw_only=True):
 
 
 class _Uploaded(Music, frozen=True, kw_only=True):
-    cost: ClassVar[Price | None] = None
+    fields_source: ClassVar[Source | None] = UPLOAD_MUSIC
 
     url: Annotated[
         str | None, Field(kind="url", required=True, help="Public URL of the audio.")
     ] = None
     audio_weight: AudioWeight = None
     duration: Length = None
+    auto_concat: AutoConcat = None
 
 
 class UploadExtend(_Uploaded, frozen=True, kw_only=True):
@@ -52,12 +45,16 @@ class UploadExtend(_Uploaded, frozen=True, kw_only=True):
 
     operation: ClassVar[str] = "upload_extend"
     path: ClassVar[str] = "/api/v1/sonic/upload-extend"
+    cost: ClassVar[Price | None] = Price(10, *SIBLING, is_assumption=True)
 
     continue_at: Annotated[
         float | None,
-        Field(kind="seconds", required=True, help="Second of the audio to continue from."),
+        Field(
+            kind="seconds",
+            advice_if_missing="is required by the docs, but not by the vendor's SDK",
+            help="Second of the audio to continue from.",
+        ),
     ] = None
-    auto_concat: AutoConcat = None
 
 
 class UploadCover(_Uploaded, frozen=True, kw_only=True):
@@ -65,3 +62,4 @@ class UploadCover(_Uploaded, frozen=True, kw_only=True):
 
     operation: ClassVar[str] = "upload_cover"
     path: ClassVar[str] = "/api/v1/sonic/upload-cover"
+    cost: ClassVar[Price | None] = Price(14, *SIBLING, is_assumption=True)

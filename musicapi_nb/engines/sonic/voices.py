@@ -1,18 +1,14 @@
-"""Voices: a persona from a clip or a recording, and the vocals of a clip.
-
-Facts: docs.musicapi.ai (create-persona, create-voice; 2025 to 2026), public clients of the
-sibling host and musicapi-sdk 0.1.0.
-"""
+"""Voices: a persona from a clip or a recording, and the vocals of a clip."""
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterator
 from typing import Annotated, ClassVar, TypeAlias
 
 from musicapi_nb.engines.fields import Field, is_missing
-from musicapi_nb.engines.request import Price, ReplyKind, Request
-from musicapi_nb.engines.sonic.generation import Clip, published_price, range_problems
+from musicapi_nb.engines.request import Availability, Price, ReplyKind, Request
+from musicapi_nb.engines.sonic.generation import Clip, range_problems
+from musicapi_nb.engines.sources import CLIENTS, SDK, VOICE, Source
 from musicapi_nb.errors import Problem
 
 _LONGEST_VOCALS = 30
@@ -37,8 +33,13 @@ class CreatePersona(Request, frozen=True, kw_only=True):
     path: ClassVar[str] = "/api/v1/sonic/persona"
     reply: ClassVar[ReplyKind] = "immediate"
     songs: ClassVar[int | None] = 0
-    cost: ClassVar[Price | None] = Price(
-        1, dt.date(2026, 10, 7), "sibling host; not confirmed for api.musicapi.ai"
+    cost: ClassVar[Price | None] = Price(1, *CLIENTS)
+    fields_source: ClassVar[Source | None] = SDK
+    availability: ClassVar[Availability | None] = Availability(
+        "retired elsewhere",
+        "the sibling host lists it as unavailable, as these docs did in 2025; CreateVoice makes "
+        "personas too",
+        "docs of the sibling host, 2026",
     )
 
     name: Annotated[str | None, Field(required=True, limit=80, help="The persona's name.")] = None
@@ -77,7 +78,8 @@ class CreateVoice(Request, frozen=True, kw_only=True):
     operation: ClassVar[str] = "create_voice"
     path: ClassVar[str] = "/api/v1/sonic/create-voice"
     songs: ClassVar[int | None] = 0
-    cost: ClassVar[Price | None] = Price(4, dt.date(2026, 10, 7), "docs create-voice")
+    cost: ClassVar[Price | None] = Price(4, *VOICE)
+    fields_source: ClassVar[Source | None] = VOICE
     webhook: ClassVar[bool] = True
 
     audio_url: Annotated[
@@ -93,7 +95,8 @@ class Vox(Request, frozen=True, kw_only=True):
     path: ClassVar[str] = "/api/v1/sonic/vox"
     reply: ClassVar[ReplyKind] = "immediate"
     songs: ClassVar[int | None] = 0
-    cost: ClassVar[Price | None] = published_price(1)
+    cost: ClassVar[Price | None] = Price(1, *CLIENTS)
+    fields_source: ClassVar[Source | None] = SDK
 
     clip_id: Clip = None
     vocal_start_s: _Start = None

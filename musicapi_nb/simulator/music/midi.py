@@ -3,13 +3,13 @@
 import io
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator
 from random import Random
 from typing import Any
 
 import mido
 
-from musicapi_nb.simulator.music.composition import DRUMS, Note, Score
+from musicapi_nb.simulator.music.composition import DRUMS, Note
 from musicapi_nb.simulator.music.recording import Recording, score_of
 from musicapi_nb.simulator.music.synthesis import TIMBRES
 
@@ -17,6 +17,8 @@ _SUNG_FROM, _SUNG_TO = 0.08, 0.94
 """Where the singing starts and ends, as shares of a song."""
 _PAUSE = 3
 """Length of the pause after a line, in letters."""
+_WORD = re.compile(r"((?:\[[^\]\n]*\]\s*)*)(\S+)(\s*)")
+"""Section marks before, a word, the space or line breaks after it."""
 _TICKS = 480
 _DRUM_CHANNEL = 9
 
@@ -32,39 +34,55 @@ def instruments(recording: Recording) -> list[dict[str, Any]]:
 
     Times are in seconds, pitches are MIDI numbers, velocities run from 0 to 1.
     """
-    return [
-        {
-            "name": name,
-            "notes": [
-                {
-                    "end": round(note.start + note.length, 3),
-                    "pitch": note.pitch,
-                    "start": round(note.start, 3),
-                    "velocity": round(note.velocity, 3),
-                }
-                for note in notes
-            ],
-        }
-        for name, _, notes in _tracks(score_of(recording))
-    ]
+    return [{"name": name, "notes": list(map(_row, notes))} for name, notes in _tracks(recording)]
+
+
+def _row(note: Note) -> dict[str, float]:
+    end = round(note.start + note.length, 3)
+    velocity = round(note.velocity, 3)
+    return {"end": end, "pitch": note.pitch, "start": round(note.start, 3), "velocity": velocity}
 
 
 def midi(recording: Recording) -> bytes:
     """Write a Standard MIDI File of format 1: the tempo, then a track for each instrument."""
-    score = score_of(recording)
-    tempo_track = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(score.bpm))])
+    bpm = score_of(recording).bpm
+    tempo_track = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(bpm))])
     file = mido.MidiFile(type=1, ticks_per_beat=_TICKS, tracks=[tempo_track])
     channels = itertools.cycle([number for number in range(16) if number != _DRUM_CHANNEL])
-    for name, program, notes in _tracks(score):
-        channel = _DRUM_CHANNEL if program is None else next(channels)
+    for name, notes in _tracks(recording):
+        timbre = TIMBRES.get(notes[0].part)
+        channel = next(channels) if timbre else _DRUM_CHANNEL
         track = mido.MidiTrack([mido.MetaMessage("track_name", name=name)])
-        if program is not None:
-            track.append(mido.Message("program_change", program=program, channel=channel))
-        track += _messages(notes, channel, ticks_per_second=_TICKS * score.bpm / 60)
+        if timbre:
+            track.append(mido.Message("program_change", program=timbre.program, channel=channel))
+        track += _messages(notes, channel, ticks_per_second=_TICKS * bpm / 60)
         file.tracks.append(track)
     out = io.BytesIO()
     file.save(file=out)
     return out.getvalue()
+
+
+def _tracks(recording: Recording) -> list[tuple[str, list[Note]]]:
+    """Return the notes of each instrument by its name, in time; the drums come last."""
+    tracks: dict[str, list[Note]] = {timbre.label: [] for timbre in TIMBRES.values()}
+    tracks["Drums"] = []
+    for note in sorted(score_of(recording).notes):
+        tracks["Drums" if note.part in DRUMS else TIMBRES[note.part].label].append(note)
+    return [(name, notes) for name, notes in tracks.items() if notes]
+
+
+def _messages(notes: list[Note], channel: int, ticks_per_second: float) -> Iterator[mido.Message]:
+    """Turn notes into messages with the ticks since the message before."""
+    events = []
+    for note in notes:
+        velocity = max(1, min(127, round(note.velocity * 127)))
+        events.append((round(note.start * ticks_per_second), "note_on", note.pitch, velocity))
+        end = round((note.start + note.length) * ticks_per_second)
+        events.append((end, "note_off", note.pitch, 0))
+    now = 0
+    for tick, kind, pitch, velocity in sorted(events):  # a note ends before the next one starts
+        yield mido.Message(kind, note=pitch, velocity=velocity, channel=channel, time=tick - now)
+        now = tick
 
 
 def align_words(lyrics: str, recording: Recording, *, breaks: bool) -> list[dict[str, Any]]:
@@ -74,16 +92,16 @@ def align_words(lyrics: str, recording: Recording, *, breaks: bool) -> list[dict
     """
     if recording.instrumental:
         return []
-    words = _words(lyrics)
-    weights = [len(word) + (_PAUSE if after != " " else 0) for _, word, after in words]
+    words = _WORD.findall(f"{lyrics}\n")
+    weights = [len(word) + (_PAUSE if "\n" in after else 0) for _, word, after in words]
     time = recording.seconds * _SUNG_FROM
     letter = recording.seconds * (_SUNG_TO - _SUNG_FROM) / max(sum(weights), 1)
     rng = Random(f"{recording.seed}/aligned")
     alignment = []
-    for (before, word, after), weight in zip(words, weights, strict=True):
+    for (mark, word, after), weight in zip(words, weights, strict=True):
         alignment.append(
             {
-                "word": f"{before}{word}{after}" if breaks else word,
+                "word": f"{mark}{word}{after}" if breaks else word,
                 "start_s": round(time, 3),
                 "end_s": round(time + letter * len(word), 3),
                 "p_align": round(rng.uniform(0.9, 1.0), 3),
@@ -92,56 +110,3 @@ def align_words(lyrics: str, recording: Recording, *, breaks: bool) -> list[dict
         )
         time += letter * weight
     return alignment
-
-
-def vocal_envelope(recording: Recording, points: int = 64) -> list[float]:
-    """Make up how loud the voice is over time, 0 to 1; 0 in an instrumental."""
-    rng = Random(f"{recording.seed}/vox")
-    return [0.0 if recording.instrumental else round(rng.random(), 3) for _ in range(points)]
-
-
-def _words(lyrics: str) -> list[tuple[str, str, str]]:
-    """Split lyrics into (section mark before, word, space or line break after)."""
-    words: list[tuple[str, str, str]] = []
-    mark = ""
-    for line in map(str.strip, lyrics.split("\n")):
-        if not line:
-            if words:
-                words[-1] = (*words[-1][:2], "\n\n")
-        elif re.fullmatch(r"\[.*\]", line):
-            mark = f"{line}\n"
-        else:
-            *start, end = line.split()
-            added = [("", word, " ") for word in start] + [("", end, "\n")]
-            words += [(mark, *added[0][1:]), *added[1:]]
-            mark = ""
-    return words
-
-
-def _tracks(score: Score) -> list[tuple[str, int | None, list[Note]]]:
-    """Sort the notes into (instrument, program, notes); the drums come last, without a program."""
-    tracks: list[tuple[str, int | None, list[Note]]] = []
-    for part, timbre in TIMBRES.items():
-        if notes := sorted(note for note in score.notes if note.part == part):
-            tracks.append((timbre.label, timbre.program, notes))
-    if strokes := sorted(note for note in score.notes if note.part in DRUMS):
-        tracks.append(("Drums", None, strokes))
-    return tracks
-
-
-def _messages(notes: Sequence[Note], channel: int, ticks_per_second: float) -> list[mido.Message]:
-    """Turn notes into messages with the ticks since the message before."""
-    events = []
-    for note in notes:
-        velocity = max(1, min(127, round(note.velocity * 127)))
-        events.append((round(note.start * ticks_per_second), 1, note.pitch, velocity))
-        end = round((note.start + note.length) * ticks_per_second)
-        events.append((end, 0, note.pitch, 0))
-    messages, now = [], 0
-    for tick, is_on, pitch, velocity in sorted(events):
-        kind, since = ("note_on" if is_on else "note_off"), tick - now
-        messages.append(
-            mido.Message(kind, note=pitch, velocity=velocity, channel=channel, time=since)
-        )
-        now = tick
-    return messages

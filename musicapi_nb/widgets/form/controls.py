@@ -28,8 +28,7 @@ class Control:
         self.field = field
         self.touched = False
         self._kind = _kind(field)
-        is_switch = field.kind == "switch"
-        self._initial = False if is_switch and value is None and field.required else value
+        self._initial = _default(field) if value is None else value
         self._off = None if self._initial is None else False
         self.raw = self._initial_raw = self._kind.write(self._initial)
 
@@ -95,6 +94,13 @@ class Control:
         return len(value) if isinstance(value, str | list | tuple) else 0
 
 
+def _default(field: Field) -> Any:
+    """Return what a control without a value starts with: the newest model, or "off"."""
+    if field.kind == "switch" and (field.required or field.advice_if_missing):
+        return False
+    return field.choices[0] if field.required and field.allow_other else None
+
+
 def label_of(name: str) -> str:
     """Return a field's label: "Custom mode" of "custom_mode", "Start (seconds)" of "start_s"."""
     label = name.removesuffix("_s").replace("_", " ").capitalize()
@@ -119,7 +125,7 @@ def fields_in_order(operation: type[Request]) -> Mapping[str, Field]:
 
 def can_take(field: Field, value: Any) -> bool:
     """Return whether a field can hold a value that was typed into another of the same kind."""
-    if field.kind == "choice" and not field.allow_other:
+    if field.kind == "choice":
         return value is None or value in field.choices
     if field.kind == "choices":
         return all(item in field.choices for item in value or ())

@@ -115,14 +115,17 @@ class Form:
         return self._always_active | {name for name in self._controls if request.is_active(name)}
 
     def _select(self, operation: type[Request], start: Request | None = None) -> None:
-        """Create the controls of an operation; keep values of fields of the same name and kind."""
+        """Create the controls of an operation; keep typed values of equal names and kinds."""
         for name, control in self._controls.items():
-            self._values[name, control.field.kind] = control.read()
+            if control.touched:
+                self._values[name, control.field.kind] = control.read()
         values = {}
         for name, field in operation.fields().items():
             default = getattr(start or operation(), name)
             value = self._values.get((name, field.kind), default)
             values[name] = value if start is None and can_take(field, value) else default
+            if start is not None and default is not None:
+                self._values[name, field.kind] = default
         self._operation, self._always_active = operation, set()
         if start is not None:
             filled = {name for name, value in values.items() if value is not None}

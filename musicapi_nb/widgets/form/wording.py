@@ -62,7 +62,9 @@ def button_label(request: Request, balance: float | None) -> str:
     action = f"Make {songs} song{'' if songs == 1 else 's'}" if songs else "Send"
     if price is None:
         left = "" if balance is None else f" · {balance:,.0f} left now"
-        return f"{action}, price unknown{left}"
+        assumed = request.assumed_price()
+        sibling = f" ({assumed.credits} at a sibling host)" if assumed else ""
+        return f"{action}, price unknown{sibling}{left}"
     if price == 0:
         return f"{action}, costs nothing"
     offer = f"{action} for {markup.format_credits(price)}"

@@ -11,7 +11,7 @@ import msgspec
 
 from musicapi_nb import markup
 from musicapi_nb.errors import InvalidArgument, MusicAPIError, NoAudio, PageTooLarge
-from musicapi_nb.frames.io import write_atomically
+from musicapi_nb.frames.parquet import write_atomically
 from musicapi_nb.tasks import Song
 from musicapi_nb.widgets import song_audio
 from musicapi_nb.widgets.gallery.html import card, count_text, table

@@ -5,15 +5,16 @@ message is public, it follows the pattern of a documented one. A limit documente
 excludes that length.
 """
 
-import unicodedata
-from collections.abc import Mapping, Sequence
-from typing import Any
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 Body = Mapping[str, Any]
 
 WEBHOOK_LIMIT = 1024
 UNREACHABLE = "The audio URL is not reachable."
+INACCESSIBLE = "Audio URL is not accessible. Please check the address."
 KNOWN_RECORDING = "The audio matches an existing recording."
 
 REFUSALS: Mapping[str, str] = {
@@ -58,11 +59,6 @@ def forbidden(message: str) -> Refusal:
     return Refusal(403, "forbidden", message)
 
 
-def retired(name: str) -> Refusal:
-    """Return the 410 for an engine or task type that is no longer offered."""
-    return Refusal(410, "gone", f"{name} is no longer available.")
-
-
 def check_content(lyrics: str | None, description: str | None) -> None:
     """Refuse lyrics without a letter, and lyrics or a description with a refused phrase."""
     if lyrics is not None and not any(character.isalpha() for character in lyrics):
@@ -74,77 +70,66 @@ def check_content(lyrics: str | None, description: str | None) -> None:
 
 
 def check_required(body: Body, names: Sequence[str], task_type: str | None = None) -> None:
-    """Refuse a body without one of these fields."""
     when = f" when task_type = {task_type}" if task_type else ""
     for name in names:
         if body.get(name) in (None, ""):
             raise invalid(f"The '{name}' field is required{when}.")
 
 
-def check_length(text: str | None, limit: int, name: str) -> None:
-    """Refuse a text of ``limit`` or more characters."""
-    if len(text or "") >= limit:
-        raise invalid(f"The {name} character length should be less than {limit}.")
+class Kind(NamedTuple):
+    """What a field accepts, and how the message of a refusal goes on after the field's name."""
+
+    accepts: Callable[[Any], bool]
+    message: str
+    limit: float = math.inf
+    """A text must have fewer characters."""
 
 
-def check_fraction(body: Body, name: str, low: float = 0.0) -> None:
-    """Refuse a value outside ``low`` to 1."""
-    value = body.get(name)
-    if value is not None and (not is_number(value) or not low <= value <= 1):
-        raise invalid(f"The '{name}' field should be a number from {low:g} to 1.")
+STRING = Kind(lambda value: isinstance(value, str), "should be string.")
+BOOLEAN = Kind(lambda value: isinstance(value, bool), "should be boolean.")
+SECONDS = Kind(lambda value: is_number(value) and value >= 0, "should be a number of seconds.")
 
 
-def check_integer(body: Body, name: str, low: int, high: int) -> None:
-    """Refuse a value other than an integer from ``low`` to ``high``."""
-    value = body.get(name)
-    if value is not None and (type(value) is not int or not low <= value <= high):
-        raise invalid(f"The '{name}' field should be an integer from {low} to {high}.")
+def text(limit: int) -> Kind:
+    return STRING._replace(limit=limit)
 
 
-def check_seconds(body: Body, name: str) -> None:
-    """Refuse a value other than a number of seconds from 0."""
-    value = body.get(name)
-    if value is not None and (not is_number(value) or value < 0):
-        raise invalid(f"The '{name}' field should be a number of seconds.")
+def fraction(low: float = 0.0) -> Kind:
+    message = f"should be a number from {low:g} to 1."
+    return Kind(lambda value: is_number(value) and low <= value <= 1, message)
 
 
-def check_range(body: Body, start: str, end: str, longest: float | None = None) -> None:
+def integer(low: int, high: int) -> Kind:
+    message = f"should be an integer from {low} to {high}."
+    return Kind(lambda value: type(value) is int and low <= value <= high, message)
+
+
+def choice(*choices: str) -> Kind:
+    return Kind(choices.__contains__, f"is invalid. It should be {either(choices)}.")
+
+
+def check_fields(body: Body, kinds: Mapping[str, Kind]) -> None:
+    """Refuse a value of the wrong kind; the keys of ``kinds`` are names, separated by spaces."""
+    fields = ((name, kind) for names, kind in kinds.items() for name in names.split())
+    for name, kind in fields:
+        value = body.get(name)
+        if value is not None and not kind.accepts(value):
+            raise invalid(f"The '{name}' field {kind.message}")
+        if isinstance(value, str) and len(value) >= kind.limit:
+            quoted = repr(name) if name == "gpt_description_prompt" else name  # as documented
+            raise invalid(f"The {quoted} character length should be less than {kind.limit}.")
+
+
+def check_range(body: Body, start: str, end: str, longest: float = math.inf) -> None:
     """Refuse a range that ends before it starts or is longer than ``longest`` seconds."""
-    for name in (start, end):
-        check_seconds(body, name)
+    check_fields(body, {f"{start} {end}": SECONDS})
     first, last = body.get(start), body.get(end)
     if first is None or last is None:
         return
     if first >= last:
         raise invalid(f"The '{start}' field should be less than '{end}'.")
-    if longest is not None and last - first > longest:
+    if last - first > longest:
         raise invalid(f"'{start}' to '{end}' should be at most {longest:g} seconds.")
-
-
-def check_types(body: Body, kind: type[str | bool], *names: str) -> None:
-    """Refuse a value other than a string (or boolean) in these fields."""
-    label = "string" if kind is str else "boolean"
-    for name in names:
-        if body.get(name) is not None and not isinstance(body[name], kind):
-            raise invalid(f"The '{name}' field should be {label}.")
-
-
-def check_choice(body: Body, name: str, choices: Sequence[str], label: str | None = None) -> None:
-    """Refuse a value that is not among the choices; a missing field passes.
-
-    ``label`` is the name of the field in the message.
-    """
-    if body.get(name) is not None and body[name] not in choices:
-        raise invalid(f"The '{label or name}' field is invalid. It should be {either(choices)}.")
-
-
-def task_type_of(body: Body, task_types: Mapping[str, Any]) -> str:
-    """Return the ``task_type``, create_music by default; refuse one that is not in the mapping."""
-    task_type = body.get("task_type", "create_music")
-    if not isinstance(task_type, str) or task_type not in task_types:
-        choices = either(tuple(task_types))
-        raise invalid(f"The 'task_type' field is invalid. It should be {choices}.")
-    return task_type
 
 
 def check_url(body: Body, name: str) -> None:
@@ -178,7 +163,6 @@ def lyrics_of(body: Body) -> str | None:
 
 
 def is_number(value: Any) -> bool:
-    """Return whether a JSON value is a number."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
@@ -186,10 +170,3 @@ def either(choices: Sequence[str]) -> str:
     """List choices for a message: 'a', 'b' or 'c'."""
     *names, last = (f"'{choice}'" for choice in choices)
     return f"{', '.join(names)} or {last}"
-
-
-def is_chinese_or_english(text: str) -> bool:
-    """Return whether at least half of the letters are Latin or Chinese, as nuro requires."""
-    letters = [character for character in text if character.isalpha()]
-    count = sum(unicodedata.name(letter, "").startswith(("LATIN", "CJK")) for letter in letters)
-    return 2 * count >= len(letters)
