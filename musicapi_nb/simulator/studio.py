@@ -8,8 +8,7 @@ from typing import Any
 from musicapi_nb.simulator import rules, tag_rewriting
 from musicapi_nb.simulator.catalog import Call, Operation
 from musicapi_nb.simulator.music.lyric_writer import INSTRUMENTAL_LYRICS, make_lyrics, make_title
-from musicapi_nb.simulator.music.recording import Recording, frames
-from musicapi_nb.simulator.music.synthesis import RATE
+from musicapi_nb.simulator.music.recording import RATE, Recording, frames
 from musicapi_nb.simulator.replies import Answer, Json, Links, duration_of
 from musicapi_nb.simulator.reply_options import ReplyOptions
 from musicapi_nb.simulator.rules import Body, invalid
@@ -142,7 +141,7 @@ def _status(task: Task, now: float) -> str:
     if phase is Phase.QUEUED:
         share = (now - timing.submitted) / max(timing.started - timing.submitted, 1e-9)
         return _QUEUE_WORDS[min(2, max(0, int(3 * share)))]
-    running = task.state_word.upper() if task.state_word else "IN_PROGRESS"
+    running = "IN_PROGRESS" if task.state_word == "running" else task.state_word.upper()
     return {Phase.RUNNING: running, Phase.SUCCEEDED: "SUCCESS"}.get(phase, "FAILURE")
 
 
