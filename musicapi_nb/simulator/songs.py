@@ -58,7 +58,7 @@ def sonic_songs(
         seed = f"{call.seed}/{index}"
         song_rng = Random(seed)
         tags = _tags(call, source, description, more_tags, song_rng)
-        seconds = float(body.get("duration") or round(song_rng.uniform(*call.seconds), 2))
+        seconds = float(body.get("duration") or round(song_rng.uniform(*call.catalog.seconds), 2))
         song = Song(
             song_id=make_id(seed),
             title=title,
