@@ -10,7 +10,7 @@ from typing import NamedTuple
 from aiohttp import web
 
 from musicapi_nb.simulator.music import cover_art, midi, recording
-from musicapi_nb.simulator.music.styles import mood_of
+from musicapi_nb.simulator.music.composition import mood_of
 from musicapi_nb.simulator.tasks import Song
 
 CORS = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "*"}

@@ -8,8 +8,7 @@ from typing import Any
 from musicapi_nb.simulator import rules, tag_rewriting
 from musicapi_nb.simulator.catalog import Call, Operation
 from musicapi_nb.simulator.music.lyric_writer import INSTRUMENTAL_LYRICS, make_lyrics, make_title
-from musicapi_nb.simulator.music.recording import Recording, frames
-from musicapi_nb.simulator.music.synthesis import RATE
+from musicapi_nb.simulator.music.recording import RATE, Recording, frames
 from musicapi_nb.simulator.replies import Answer, Json, Links, duration_of
 from musicapi_nb.simulator.reply_options import ReplyOptions
 from musicapi_nb.simulator.rules import Body, invalid
