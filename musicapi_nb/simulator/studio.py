@@ -85,7 +85,7 @@ def _songs(call: Call) -> tuple[Song, ...]:
             steps = tag_rewriting.differing_steps(steps, songs[0].tags, rng)
         tags = steps[-1].tags
         lyrics = fixed_lyrics.get(kind) or make_lyrics(prompt, rng)
-        seconds = round(frames(rng.uniform(*call.seconds)) / RATE, 12)
+        seconds = round(frames(rng.uniform(*call.catalog.seconds)) / RATE, 12)
         song = Song(
             song_id=make_id(seed),
             title=title if mode == "regular" else f"{title} ext v1.2.{index + 1}",
