@@ -11,6 +11,7 @@ from musicapi_nb.engines import Price
 from musicapi_nb.errors import InvalidArgument, Problem
 from musicapi_nb.plan.aliasing import Aliasing, aliasing
 from musicapi_nb.plan.cells import Cell
+from musicapi_nb.plan.html import problem_notices, problem_texts
 from musicapi_nb.plan.validation import to_python
 
 PACE = 3.0  # seconds between creates; docs faq: standard accounts
@@ -72,7 +73,7 @@ class DryRun:
     def __repr__(self) -> str:
         lines = [self.plan, *(f"{name}: {text}" for name, text in _facts(self))]
         for title, problems in (("refused", self.refused), ("advice", self.advice)):
-            lines += (f"{title}: {text}" for text in _problem_texts(problems))
+            lines += (f"{title}: {text}" for text in problem_texts(problems, _MAX_PROBLEMS))
         lines += (f"estimable: {line}" for line in str(self.aliasing).split("\n") if line)
         return "\n".join(markup.one_line(line) for line in lines)
 
@@ -82,8 +83,7 @@ class DryRun:
         return markup.card(
             "Dry run",
             markup.table(("quantity", "value"), _facts(self)),
-            *(markup.notice(text, "bad") for text in _problem_texts(self.refused)),
-            *(markup.notice(text) for text in _problem_texts(self.advice)),
+            *problem_notices({**self.refused, **self.advice}, _MAX_PROBLEMS),
             markup.collapsible("Effects the design can estimate", effects)
             if rows
             else markup.EMPTY,
@@ -194,19 +194,3 @@ def _balance_text(run: DryRun) -> str:
     if run.credits <= (run.balance or 0):
         return text
     return f"{text}: enough for {run.blocks_covered} of {run.blocks} blocks"
-
-
-def _problem_texts(problems: Mapping[Problem, tuple[int, ...]]) -> list[str]:
-    texts = []
-    for problem, orders in list(problems.items())[:_MAX_PROBLEMS]:
-        match orders:
-            case ():
-                cells = ""
-            case (order,):
-                cells = f" (cell {order})"
-            case (order, *_):
-                cells = f" ({len(orders):,} cells, such as {order})"
-        texts.append(f"{problem}{cells}")
-    if len(problems) > _MAX_PROBLEMS:
-        texts.append(f"and {len(problems) - _MAX_PROBLEMS:,} more: plan.problems() lists them all")
-    return texts

@@ -1,6 +1,7 @@
 """The title line and the HTML card of a plan."""
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from musicapi_nb import markup
@@ -31,7 +32,7 @@ def plan_html(
     design: str,
     cells: Sequence[Cell],
     factors: Mapping[str, Sequence[Any]],
-    problems: Sequence[Problem],
+    problems: Mapping[Problem, tuple[int, ...]],
 ) -> str:
     prices = [cell.request.price() for cell in cells]
     credits_ = None if None in prices else sum(price or 0 for price in prices)
@@ -41,8 +42,7 @@ def plan_html(
     return markup.card(
         f"Plan: {design} of {', '.join(operation_names(cells))}",
         markup.table(("factor", "levels", "values"), rows) if rows else markup.EMPTY,
-        *_notices([str(problem) for problem in problems if problem.hard], "bad"),
-        *_notices([str(problem) for problem in problems if not problem.hard], "info"),
+        *problem_notices(problems, _MAX_NOTICES),
         markup.collapsible("First cells", _first_cells(cells, factors)),
         markup.caption("Not sent yet. plan.dry_run(api) estimates cost and time."),
         facts=markup.facts(_size(cells), songs),
@@ -51,12 +51,29 @@ def plan_html(
     )
 
 
-def _notices(texts: Sequence[str], tone: markup.Tone) -> list[markup.Html]:
-    notices = [markup.notice(text, tone) for text in texts[:_MAX_NOTICES]]
-    if len(texts) > _MAX_NOTICES:
-        message = f"{len(texts) - _MAX_NOTICES:,} more problems: plan.problems() lists them all"
-        notices.append(markup.notice(message, tone))
-    return notices
+def problem_notices(
+    problems: Mapping[Problem, tuple[int, ...]], limit: int
+) -> Iterator[markup.Html]:
+    """Yield a notice for each hard problem, then for each piece of advice; `limit` of both."""
+    for hard in (True, False):
+        group = {problem: orders for problem, orders in problems.items() if problem.hard is hard}
+        yield from (
+            markup.notice(text, "bad" if hard else "info") for text in problem_texts(group, limit)
+        )
+
+
+def problem_texts(problems: Mapping[Problem, tuple[int, ...]], limit: int) -> Iterator[str]:
+    """Yield each problem with its cells, and the number of those beyond the limit."""
+    for problem, orders in itertools.islice(problems.items(), limit):
+        match orders:
+            case ():
+                yield str(problem)
+            case (order,):
+                yield f"{problem} (cell {order})"
+            case (order, *_):
+                yield f"{problem} ({len(orders):,} cells, such as {order})"
+    if len(problems) > limit:
+        yield f"and {len(problems) - limit:,} more: plan.problems() lists them all"
 
 
 def _levels_text(levels: Sequence[Any]) -> str:

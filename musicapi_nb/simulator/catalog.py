@@ -25,7 +25,8 @@ class Catalog:
 
     ``owners`` maps the id of a song, persona, extracted voice or batch to its key; ``formats`` maps
     a song to the formats made beside its own, such as ``wav``; ``pending_files`` is keyed by
-    operation, key and body.
+    operation, key and body. ``seconds`` are the shortest and longest song where a request names no
+    length.
     """
 
     options: ReplyOptions
@@ -74,11 +75,6 @@ class Call:
     @property
     def options(self) -> ReplyOptions:
         return self.catalog.options
-
-    @property
-    def seconds(self) -> tuple[float, float]:
-        """The shortest and longest song where the request names no length."""
-        return self.catalog.seconds
 
     def song(self, name: str) -> Song | None:
         """Return the song whose id is in a field of the body, if the account owns it."""

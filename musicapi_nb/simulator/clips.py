@@ -6,7 +6,7 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from musicapi_nb.simulator import rules, song_edits
+from musicapi_nb.simulator import rules, songs
 from musicapi_nb.simulator.catalog import Call, Check, Make, Operation, Table, Wait
 from musicapi_nb.simulator.music import midi
 from musicapi_nb.simulator.music.lyric_writer import make_lyrics, make_title
@@ -230,7 +230,7 @@ def _task(
 def _stems(name: str, price: int, kind: int) -> Operation:
     def make(call: Call) -> tuple[Song, ...]:
         count = int(call.options.stems.split("/")[kind])
-        return song_edits.stems(call.seed, _clip(call), count)
+        return songs.stems(call.seed, _clip(call), count)
 
     timing = partial(sonic_timing, median=80.0)
     return Operation(f"sonic.stems_{name}", price, check_clip, make, timing)

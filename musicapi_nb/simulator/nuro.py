@@ -136,7 +136,7 @@ def _songs(call: Call) -> tuple[Song, ...]:
     voice: tuple[str, ...] = ()
     if vocal:
         details = {name: body.get(name) or rng.choice(words) for name, words in VOCAL_WORDS.items()}
-        seconds = float(body.get("duration") or rng.uniform(*call.seconds))
+        seconds = float(body.get("duration") or rng.uniform(*call.catalog.seconds))
         text, lyrics = " ".join(details.values()), str(body["lyrics"])
         voice = (f"{details['gender'].lower()} vocals",)
     else:

@@ -11,7 +11,7 @@ from musicapi_nb.simulator.music.lyric_writer import INSTRUMENTAL_LYRICS, make_l
 from musicapi_nb.simulator.music.recording import Recording
 from musicapi_nb.simulator.replies import Answer, Json, Links
 from musicapi_nb.simulator.reply_options import ReplyOptions
-from musicapi_nb.simulator.rules import Body, invalid
+from musicapi_nb.simulator.rules import invalid
 from musicapi_nb.simulator.songs import make_id, source_of, uploaded_song
 from musicapi_nb.simulator.tasks import Phase, Song, Task, sonic_timing
 
@@ -92,8 +92,12 @@ def _check_riffusion(call: Call, task_type: str) -> None:
     body = call.body
     rules.check_fields(body, _RIFFUSION_FIELDS)
     rules.check_required(body, RIFFUSION_TASKS[task_type], task_type)
-    if task_type == "create_music":
-        _check_riffusion_text(body)
+    if task_type == "create_music" and not isinstance(body.get("custom_mode"), bool):
+        raise invalid("The 'custom_mode' field should be boolean.")
+    if task_type == "create_music" and not body["custom_mode"]:
+        rules.check_required(body, ("prompt",))
+    elif task_type == "create_music" and not body.get("lyrics") and not body.get("sound"):
+        raise invalid("At least one of 'lyrics' and 'sound' is required when custom_mode = true.")
     rules.check_range(body, "replace_start_time", "replace_end_time")
     rules.check_content(body.get("lyrics") or None, body.get("prompt"))
     _check_source(call, task_type, "continue_clip_id", RIFFUSION_TASKS)
@@ -110,16 +114,6 @@ def _check_source(
     upload_type = task_type.replace("_music", "_upload_music", 1)
     if uploaded and "upload" not in task_type and upload_type in task_types:
         raise invalid(f"The task_type should be '{upload_type}' for an uploaded clip.")
-
-
-def _check_riffusion_text(body: Body) -> None:
-    custom = body.get("custom_mode")
-    if not isinstance(custom, bool):
-        raise invalid("The 'custom_mode' field should be boolean.")
-    if not custom:
-        rules.check_required(body, ("prompt",))
-    elif not body.get("lyrics") and not body.get("sound"):
-        raise invalid("At least one of 'lyrics' and 'sound' is required when custom_mode = true.")
 
 
 def _producer_songs(call: Call) -> tuple[Song, ...]:
@@ -163,7 +157,7 @@ def _song(call: Call, source: Song | None, index: int, sound: str, model: str) -
     drawn_seed = Random(f"{call.seed}/seed").randrange(2**32)
     details = {"sound": sound, "seed": str(body.get("seed", drawn_seed)), "formats": ("wav",)}
     audio_seed = f"{seed}/{body['seed']}" if "seed" in body else seed
-    seconds = round(rng.uniform(*call.seconds), 6)
+    seconds = round(rng.uniform(*call.catalog.seconds), 6)
     return Song(
         song_id=make_id(seed),
         title=str(title or make_title(about or lyrics, rng)),
