@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import operator
 from bisect import bisect_left
@@ -69,16 +70,15 @@ class Eta(NamedTuple):
         return f"{low} to {high} more" if round(self.low) else f"up to {high} more"
 
 
+@dataclasses.dataclass(slots=True, eq=False)
 class _Observations:
     """Log likelihoods of the tasks of one kind observed so far."""
 
-    __slots__ = ("finished", "logs", "longest", "pending", "weight")
-
-    def __init__(self) -> None:
-        self.logs = [0.0] * posterior.SIZE
-        self.pending: Counter[tuple[int, int, bool]] = Counter()
-        self.finished = 0
-        self.weight = self.longest = 0.0
+    logs: list[float] = dataclasses.field(default_factory=lambda: [0.0] * posterior.SIZE)
+    pending: Counter[tuple[int, int, bool]] = dataclasses.field(default_factory=Counter)
+    finished: int = 0
+    weight: float = 0.0
+    longest: float = 0.0
 
     def log_likelihoods(self) -> list[float]:
         """Fold in pending observations and return the sums; old ones fade beyond `_MEMORY`."""
