@@ -118,19 +118,11 @@ class History:
         self._counts: dict[tuple[str | None, ...], list[int]] = {}
 
     def learn(self, kind: TaskKind, after: float, by: float | None, *, since: float = 0.0) -> None:
-        """Add an observation of one task.
+        """Add an observation of one task, in seconds since its submit.
 
-        Parameters
-        ----------
-        kind
-            The kind of task.
-        after
-            Seconds after its submit at which it was last observed unfinished (0: never polled).
-        by
-            Seconds after its submit at which it was first observed finished; equal to
-            `after` if the exact time is known. None if it is still unfinished.
-        since
-            Age in seconds up to which it was already reported as unfinished.
+        It was last observed unfinished at `after` (0: never polled), and first observed finished at
+        `by`: equal to `after` if the exact time is known, None if it is still unfinished. Up to
+        `since` it was already reported as unfinished.
         """
         for seconds in (after, since, 0.0 if by is None else by):
             if not 0 <= seconds < math.inf:
